@@ -1,0 +1,1 @@
+"""Pure figures of a recording: no clock, no environment, no Locust."""

@@ -1,0 +1,69 @@
+"""Finding and verdict: the words in which a run is judged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Protocol
+
+from harness.recording import Recording, Scalar
+
+
+class Outcome(Enum):
+    """PASS < INCONCLUSIVE < FAIL: a verdict is the worst of its findings."""
+
+    PASS = "PASS"  # noqa: S105
+    INCONCLUSIVE = "INCONCLUSIVE"
+    FAIL = "FAIL"
+
+    @property
+    def rank(self) -> int:
+        return list(Outcome).index(self)
+
+    @property
+    def exit_code(self) -> int:
+        return {Outcome.PASS: 0, Outcome.INCONCLUSIVE: 4, Outcome.FAIL: 3}[self]
+
+
+EXIT_USAGE = 2
+EXIT_SAFETY = 5
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one criterion found."""
+
+    criterion: str
+    """The criterion's name in this run, e.g. ``latency_quantile`` or ``latency_quantile_p99``."""
+    title: str
+    """One line for people, e.g. ``p95 latency in the spike``."""
+    outcome: Outcome
+    reason: str
+    """One sentence: why this outcome; for INCONCLUSIVE also what would settle it."""
+    figure: float | None = None
+    unit: str = ""
+    limit: float | None = None
+    interval: tuple[float, float] | None = None
+    """95 % interval of the figure; an open end is ±infinity, e.g. (60, inf) for "never recovered in 60 s"."""
+    evidence: Mapping[str, Scalar] = field(default_factory=dict)
+    voids: tuple[str, ...] = ()
+    """A guard that did not pass names the criteria that it voids; ``("*",)`` voids all others that are no guards."""
+    voided_by: str | None = None
+    is_guard: bool = False
+
+
+class Criterion(Protocol):
+    """A criterion is a frozen dataclass: its fields are its parameters, and ``judge`` is a pure function."""
+
+    def judge(self, recording: Recording) -> Finding: ...
+
+
+@dataclass(frozen=True)
+class Verdict:
+    outcome: Outcome
+    reason: str
+    """One sentence for the top of a report."""
+    findings: tuple[Finding, ...]
+    notes: tuple[str, ...] = ()
+    """What a reader must know besides: damage to the recording, an early end."""

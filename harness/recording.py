@@ -1,0 +1,339 @@
+"""The recording: the one artefact of a run, and everything that a verdict may be based on.
+
+A recording is a file of JSON lines, appended and flushed as the run goes, so that a run that was killed at any
+moment can be judged up to its last second. Each line is one of five kinds, told apart by the key ``kind``:
+
+``header``
+    First line: what was planned. Scenario, shape, phases, level curve, gates, criteria as data, target, environment.
+``slice``
+    A *delta*: requests of one node, one name and one outcome whose **intended start** lies in one second.
+    The same key may occur in many lines; adding them, in any order, gives the total.
+``probe``
+    One sample of one probe: a set of named figures of the target, or of a load process (probe ``generator``).
+``mark``
+    Something that happened at an instant: a gate released, a health check answered, a node joined or was lost.
+``end``
+    Last line: why the run ended, and totals to check the slices against.
+
+All times are seconds after the **origin**, the instant at which the first phase begins, on the master's monotonic
+clock; the warm-up before it has negative times. Latencies are histograms of microseconds with the buckets of
+:mod:`harness.analysis.histogram`. Secrets never enter a recording: URLs are without user info and query, and
+neither headers nor bodies are kept.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, TypeAlias
+
+FORMAT = 1
+FILE_NAME = "recording.jsonl"
+
+OK = "ok"
+UNFINISHED = "unfinished"
+"""Outcome of a request that had begun and had no answer when the run ended. It has no latency."""
+UNSERVED = "unserved"
+"""Outcome of an arrival that was due and never found a free user. It has no latency."""
+
+Scalar: TypeAlias = float | int | str | bool | None
+Sparse: TypeAlias = Mapping[int, int]
+"""Histogram: bucket index → count."""
+
+
+class RecordingError(Exception):
+    """The file is missing, is no recording, or is of a format that this version cannot read. Says the remedy."""
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A named stretch of the run, ``start_s`` ≤ t < ``end_s``; both are whole seconds, so that no slice straddles."""
+
+    name: str
+    start_s: int
+    end_s: int
+
+    @property
+    def duration_s(self) -> int:
+        return self.end_s - self.start_s
+
+
+@dataclass(frozen=True)
+class PlannedGate:
+    """A herd of ``users`` to be released together at ``t``."""
+
+    gate: str
+    t: float
+    users: int
+
+
+@dataclass(frozen=True)
+class CriterionSpec:
+    """A criterion as data: the name of its file in ``harness/criteria`` and its parameters."""
+
+    criterion: str
+    parameters: Mapping[str, Scalar] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Header:
+    scenario: str
+    started_utc: str
+    """ISO 8601 with seconds and ``Z``; for people and file names, never for arithmetic."""
+    shape: str
+    parameters: Mapping[str, Scalar]
+    """The shape's options as they were in this run."""
+    phases: tuple[Phase, ...]
+    level: tuple[tuple[float, float], ...]
+    """The planned load as a polyline of (t, level)."""
+    level_unit: str
+    """``users`` (closed model) or ``starts/s`` (open model)."""
+    gates: tuple[PlannedGate, ...]
+    criteria: tuple[CriterionSpec, ...]
+    target: str
+    """Address of the target, stripped of user info and query."""
+    nodes: int
+    """Load processes that should take part."""
+    environment: Mapping[str, str]
+    """Versions, machine and settings: runs are compared only where these agree."""
+    notes: tuple[str, ...] = ()
+    format: int = FORMAT
+
+
+@dataclass(frozen=True)
+class Slice:
+    """Requests of one node, name and outcome whose intended start lies in [t, t+1)."""
+
+    t: int
+    node: str
+    name: str
+    """Method and name as Locust shows them, e.g. ``POST /auth/login``."""
+    outcome: str
+    """``ok``, or a short cause: ``http 503``, ``timeout``, ``connection refused``, ``unfinished``, ``unserved`` …"""
+    count: int
+    bytes: int
+    """Length of the answers' bodies."""
+    latency: Sparse
+    """From the intended start to the end of the answer."""
+    service: Sparse | None = None
+    """From the actual send to the end of the answer; None where it equals ``latency``."""
+
+
+@dataclass(frozen=True)
+class ProbeSample:
+    """Figures of one probe at one instant. A probe that could not read says so in ``error`` and has no values."""
+
+    t: float
+    probe: str
+    source: str
+    """What was sampled: a process (``api1``), a URL, or, for the probe ``generator``, a node."""
+    values: Mapping[str, float]
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class GateMark:
+    """What one node did at one gate."""
+
+    t: float
+    """Planned release instant."""
+    node: str
+    gate: str
+    planned: int
+    """Users of this node that should have been released."""
+    sent_us: tuple[int, ...]
+    """For each request sent: microseconds after the release instant, on the master's clock."""
+    clock_uncertainty_s: float
+    """Half of the shortest round trip with which the node's clock offset was measured; 0 on the master's clock."""
+    mark: str = "gate"
+
+
+@dataclass(frozen=True)
+class HealthMark:
+    """A health check of the target, ``when`` = ``before`` or ``after`` the load."""
+
+    t: float
+    when: str
+    check: str
+    """What was asked, e.g. ``GET /readyz``."""
+    ok: bool
+    detail: str
+    mark: str = "health"
+
+
+@dataclass(frozen=True)
+class NodeMark:
+    """A load process ``joined``, was ``lost``, ``finished`` (sent its last report), or joined ``late``."""
+
+    t: float
+    node: str
+    event: str
+    detail: str = ""
+    mark: str = "node"
+
+
+@dataclass(frozen=True)
+class EventMark:
+    """Anything else worth a line on the time axis: a fault injected or undone, an alert, a stop by the user."""
+
+    t: float
+    what: str
+    detail: str = ""
+    mark: str = "event"
+
+
+Mark: TypeAlias = GateMark | HealthMark | NodeMark | EventMark
+_MARKS: dict[str, type[Any]] = {"gate": GateMark, "health": HealthMark, "node": NodeMark, "event": EventMark}
+
+
+@dataclass(frozen=True)
+class End:
+    t: float
+    reason: str
+    """``completed``, or what cut the run short."""
+    completed: bool
+    requests: int
+    """Requests that ended, of all nodes, as counted apart from the slices."""
+    unfinished: int
+
+
+Line: TypeAlias = Header | Slice | ProbeSample | Mark | End
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A recording in memory."""
+
+    header: Header
+    slices: tuple[Slice, ...] = ()
+    probes: tuple[ProbeSample, ...] = ()
+    marks: tuple[Mark, ...] = ()
+    end: End | None = None
+    damage: tuple[str, ...] = ()
+    """What could not be read, in words, e.g. a torn last line. Empty for a whole file."""
+
+    def phase(self, name: str) -> Phase | None:
+        return next((phase for phase in self.header.phases if phase.name == name), None)
+
+    @property
+    def gates(self) -> tuple[GateMark, ...]:
+        return tuple(mark for mark in self.marks if isinstance(mark, GateMark))
+
+    @property
+    def health(self) -> tuple[HealthMark, ...]:
+        return tuple(mark for mark in self.marks if isinstance(mark, HealthMark))
+
+    @property
+    def node_events(self) -> tuple[NodeMark, ...]:
+        return tuple(mark for mark in self.marks if isinstance(mark, NodeMark))
+
+
+def encode(line: Line) -> str:
+    """One line of the file, with its newline."""
+    kinds = {Header: "header", Slice: "slice", ProbeSample: "probe", End: "end"}
+    body = {"kind": kinds.get(type(line), "mark"), **asdict(line)}
+    return json.dumps(body, separators=(",", ":"), allow_nan=False) + "\n"
+
+
+def decode(text: str) -> Line:
+    """The inverse of :func:`encode`. Unknown keys are ignored, so that a newer minor version can be read.
+
+    Raises ValueError, KeyError or TypeError for anything that is not a line of a recording.
+    """
+    body = json.loads(text)
+    if not isinstance(body, dict):
+        raise ValueError("not an object")
+    kind = body.pop("kind", None)
+    match kind:
+        case "header":
+            return _header(body)
+        case "slice":
+            service = body.get("service")
+            return _make(Slice, body, latency=_sparse(body["latency"]), service=service and _sparse(service))
+        case "probe":
+            return _make(ProbeSample, body)
+        case "mark" if body.get("mark") == "gate":
+            return _make(GateMark, body, sent_us=tuple(body["sent_us"]))
+        case "mark":
+            return _make(_MARKS[body["mark"]], body)
+        case "end":
+            return _make(End, body)
+    raise ValueError(f"unknown kind of line {kind!r}")
+
+
+def read(path: Path) -> Recording:
+    """Reads a recording, or the directory that holds one.
+
+    A torn last line is dropped and said in ``damage``; so is any other line that cannot be read.
+    Raises RecordingError when there is no usable header.
+    """
+    if path.is_dir():
+        path = path / FILE_NAME
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise RecordingError(
+            f"{path}: cannot be read ({error.strerror}). Name a run directory or its {FILE_NAME}."
+        ) from None
+    return parse(raw.decode("utf-8", errors="replace").splitlines(keepends=True), str(path))
+
+
+def parse(lines: Iterable[str], source: str) -> Recording:
+    """Builds a Recording from the lines of a file; see :func:`read`."""
+    header: Header | None = None
+    end: End | None = None
+    slices: list[Slice] = []
+    probes: list[ProbeSample] = []
+    marks: list[Mark] = []
+    damage: list[str] = []
+    for number, text in enumerate(lines, start=1):
+        try:
+            if not text.endswith("\n"):
+                raise ValueError("cut off")
+            line = decode(text)
+        except (ValueError, KeyError, TypeError, AttributeError):
+            torn = "is cut off" if not text.endswith("\n") else "cannot be read"
+            damage.append(f"line {number} {torn} and was left out")
+            continue
+        match line:
+            case Header():
+                header = line
+            case Slice():
+                slices.append(line)
+            case ProbeSample():
+                probes.append(line)
+            case End():
+                end = line
+            case _:
+                marks.append(line)
+    if header is None:
+        raise RecordingError(f"{source}: no header line, so this is not a recording of Springback.")
+    if header.format != FORMAT:
+        raise RecordingError(
+            f"{source}: format {header.format}, but this version reads format {FORMAT}. "
+            "Use the version of Springback that made it."
+        )
+    return Recording(header, tuple(slices), tuple(probes), tuple(marks), end, tuple(damage))
+
+
+def _header(body: dict[str, Any]) -> Header:
+    return _make(
+        Header,
+        body,
+        phases=tuple(_make(Phase, phase) for phase in body["phases"]),
+        level=tuple((float(t), float(level)) for t, level in body["level"]),
+        gates=tuple(_make(PlannedGate, gate) for gate in body["gates"]),
+        criteria=tuple(_make(CriterionSpec, spec) for spec in body["criteria"]),
+        notes=tuple(body.get("notes", ())),
+    )
+
+
+def _sparse(body: Mapping[str, int]) -> dict[int, int]:
+    return {int(index): int(count) for index, count in body.items()}
+
+
+def _make(cls: type[Any], body: Mapping[str, Any], **converted: Any) -> Any:
+    known = cls.__dataclass_fields__.keys()
+    return cls(**{**{key: value for key, value in body.items() if key in known}, **converted})
