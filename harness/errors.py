@@ -1,0 +1,19 @@
+"""Errors that the user can do something about: each message names its remedy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+class ConfigurationError(Exception):
+    """What the user asked for cannot be done. Carries every fault found, so that one attempt shows them all.
+
+    ``str()`` is fit to be printed as is: one message a line, no traceback needed.
+    """
+
+    def __init__(self, messages: str | Iterable[str]) -> None:
+        self.messages: tuple[str, ...] = (messages,) if isinstance(messages, str) else tuple(messages)
+        super().__init__(self.messages)
+
+    def __str__(self) -> str:
+        return "\n".join(self.messages)

@@ -1,0 +1,107 @@
+"""Probes: what can be sampled on the target. One file a probe; the file's name is the probe's name.
+
+A probe is a frozen dataclass whose fields are its parameters and whose :meth:`~Probe.sample` yields readings.
+To add one, copy ``noop.py``: nothing is registered, the folder is the list. Files that begin with an
+underscore are no probes.
+"""
+
+from __future__ import annotations
+
+import importlib
+import math
+import pkgutil
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any, ClassVar, Protocol, TypeAlias, runtime_checkable
+
+from harness.errors import ConfigurationError
+from harness.probes._parameters import Parameter, parameter_faults
+
+ProbeData: TypeAlias = dict[str, Any]
+"""A probe as JSON: ``{"probe": name, "parameters": {...}}``."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Figures of one source at one instant, or the reason why there are none."""
+
+    source: str
+    """What was read: a process (``api1``) or a URL without user info and query."""
+    values: Mapping[str, float]
+    """Finite numbers; each name carries its unit where it has one."""
+    error: str | None = None
+
+    @classmethod
+    def of(cls, source: str, values: Mapping[str, float]) -> Reading:
+        """A good reading. Leaves out NaN and infinities, which a recording cannot hold."""
+        return cls(source, {name: float(value) for name, value in values.items() if math.isfinite(value)})
+
+    @classmethod
+    def failed(cls, source: str, error: str) -> Reading:
+        """Nothing could be read; ``error`` says why."""
+        return cls(source, {}, error)
+
+
+@runtime_checkable
+class Probe(Protocol):
+    """A frozen dataclass; its fields are its parameters: str, int, float, bool or tuples of these.
+
+    ``sample`` never raises for a target that is away or answers nonsense: it yields a failed reading instead.
+    It is called about once a second, always from the same process, never twice at the same time. What it must
+    remember between two samples lives in a field with ``init=False, compare=False``.
+    """
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    def sample(self) -> Iterable[Reading]: ...
+
+
+def available() -> tuple[str, ...]:
+    """The names of all probes, in alphabetical order."""
+    return tuple(sorted(m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_")))
+
+
+def load(name: str, /, **parameters: Parameter) -> Probe:
+    """The probe ``name`` with these parameters. A list is as good as a tuple.
+
+    Raises ConfigurationError for an unknown name, or for all unknown, missing and ill-typed parameters.
+    """
+    if name not in available():
+        raise ConfigurationError(f"There is no probe {name!r}. Choose one of: {', '.join(available())}")
+    probe_class = _probe_class(name)
+    faults = parameter_faults(f"Probe {name}", probe_class, parameters)
+    if faults:
+        raise ConfigurationError(faults)
+    plain = {key: tuple(value) if isinstance(value, list) else value for key, value in parameters.items()}
+    probe: Probe = probe_class(**plain)
+    return probe
+
+
+def name_of(probe: Probe) -> str:
+    """The public name of a probe: the name of its file."""
+    return type(probe).__module__.rpartition(".")[2]
+
+
+def as_data(probe: Probe) -> ProbeData:
+    """``probe`` as plain data that survives JSON, for sending it to another process."""
+    parameters = {field.name: getattr(probe, field.name) for field in fields(probe) if field.init}
+    return {"probe": name_of(probe), "parameters": parameters}
+
+
+def from_data(data: ProbeData) -> Probe:
+    """The inverse of :func:`as_data`. Raises ConfigurationError as :func:`load` does."""
+    return load(str(data.get("probe")), **data.get("parameters", {}))
+
+
+def _probe_class(name: str) -> Any:
+    module = importlib.import_module(f"{__name__}.{name}")
+    own = [value for value in vars(module).values() if getattr(value, "__module__", "") == module.__name__]
+    found = [
+        value for value in own if isinstance(value, type) and is_dataclass(value) and hasattr(value, "sample")
+    ]
+    if len(found) != 1:
+        raise ConfigurationError(
+            f"{module.__file__}: {len(found)} dataclasses with a sample method. "
+            "A probe's file has exactly one; copy noop.py to begin"
+        )
+    return found[0]

@@ -1,0 +1,150 @@
+"""Where load may go: to this machine, or to a host that the operator named. And how an address is shown."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import socket
+from collections.abc import Callable, Collection, Sequence
+from urllib.parse import SplitResult, urlsplit
+
+from harness.errors import ConfigurationError
+
+Resolve = Callable[[str], Sequence[str]]
+"""Host name → addresses that a connection would use. Raises OSError when the name is not known."""
+
+_HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?")
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_HOST_AND_PORT = re.compile(r"(\[[^\]]*\]|[^:]*)(:[0-9]*)?")
+_EXAMPLE = "http://127.0.0.1:8000"
+
+
+def system_addresses(host: str) -> Sequence[str]:
+    """Asks the system, as a connection does, so that ``127.1`` or ``0x7f000001`` mean the same to both.
+
+    Raises OSError when the name is not known. Looks names up, sends nothing to the host itself.
+    """
+    return sorted({str(entry[4][0]) for entry in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)})
+
+
+def require_allowed(host_url: str, allowed: Collection[str], resolve: Resolve = system_addresses) -> None:
+    """Returns when load may go to ``host_url``: it is this machine, or its host name is in ``allowed``.
+
+    A host is this machine when *every* address of its name is a loopback address. The check cannot hold a
+    name server to its answer: it guards against a mistake, not against the operator's own DNS.
+    ``resolve`` stands in for the system in tests.
+
+    Raises ConfigurationError, with the remedy ``--allow-host NAME``.
+    """
+    faults = url_faults(host_url) + [fault for name in allowed for fault in _name_faults(name)]
+    if faults:
+        raise ConfigurationError(faults)
+    host = urlsplit(host_url).hostname or ""
+    if host in {_bare(name) for name in allowed}:
+        return
+    consent = f"If that is your own system and you may load it, consent with --allow-host {host}"
+    try:
+        addresses = resolve(host)
+    except (OSError, UnicodeError) as error:
+        if host == "localhost":  # loopback by RFC 6761, also where no hosts file says so
+            return
+        reason = getattr(error, "strerror", None) or str(error)
+        raise ConfigurationError(
+            f"{strip_url(host_url)}: the host {host} could not be resolved ({reason}), so nothing shows that "
+            f"it is this machine. Check the name. {consent}"
+        ) from None
+    foreign = [address for address in addresses if not _is_loopback(address)]
+    if foreign or not addresses:
+        where = f"is {', '.join(foreign)}" if foreign else "has no address"
+        hint = " To load this machine, write 127.0.0.1." if "0.0.0.0" in foreign or "::" in foreign else ""
+        raise ConfigurationError(
+            f"{strip_url(host_url)}: {host} {where}, not a loopback address. "
+            f"Load goes only to this machine unless you say otherwise.{hint} {consent}"
+        )
+
+
+def url_faults(url: str) -> list[str]:
+    """What keeps ``url`` from being an http or https address with a host and a valid port; empty if nothing.
+
+    Strict on purpose: an address that two programs could read differently is refused, so that what is checked
+    here is what the load client connects to.
+    """
+    shown = strip_url(url)
+    if not url.strip():
+        return [f"The address is empty. Give one like {_EXAMPLE}"]
+    if not url.isascii() or any(character in url for character in "\\ \t\r\n") or not url.isprintable():
+        return [
+            f"{shown!r}: the address has a space, a backslash, a control character or a letter outside "
+            "ASCII. Write host names in their xn-- form and escape the rest with %"
+        ]
+    if "://" not in url:
+        return [f"{shown}: the address has no scheme. Did you mean http://{shown.lstrip('/')} ?"]
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        return [f"{shown}: not an address ({error}). Give one like {_EXAMPLE}"]
+    faults: list[str] = []
+    if parts.scheme not in ("http", "https"):
+        faults.append(f"{shown}: the scheme is {parts.scheme or 'missing'}. Use http:// or https://")
+    if not parts.hostname:
+        faults.append(f"{shown}: the host is missing. Give an address like {_EXAMPLE}")
+    elif not _is_host(parts):
+        faults.append(f"{shown}: {parts.hostname!r} is not a host name or address. Give one like {_EXAMPLE}")
+    if not _has_valid_port(parts):
+        faults.append(f"{shown}: the port is not a number from 1 to 65535. Give an address like {_EXAMPLE}")
+    return faults
+
+
+def strip_url(url: str) -> str:
+    """``url`` without user info, query and fragment: fit for a recording and for a message.
+
+    Works on anything, also on what is no URL: a secret in a malformed address is a secret all the same.
+    """
+    scheme = _SCHEME.match(url)
+    rest = url[scheme.end() :] if scheme else url
+    authority = re.split(r"[/?#\\]", rest, maxsplit=1)[0]
+    if "@" in authority:
+        rest = authority.rpartition("@")[2] + rest[len(authority) :]
+    elif "@" in rest and not _HOST_AND_PORT.fullmatch(authority):  # a password with / or ? or # in it
+        rest = rest.rpartition("@")[2]
+    return (scheme.group() if scheme else "") + re.split(r"[?#]", rest, maxsplit=1)[0]
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        parsed = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
+    mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
+    return (mapped or parsed).is_loopback
+
+
+def _is_host(parts: SplitResult) -> bool:
+    host = parts.hostname or ""
+    if "[" not in parts.netloc:
+        return _HOST.fullmatch(host) is not None and ".." not in host
+    try:
+        return isinstance(ipaddress.ip_address(host), ipaddress.IPv6Address)
+    except ValueError:
+        return False
+
+
+def _has_valid_port(parts: SplitResult) -> bool:
+    try:
+        return parts.port != 0
+    except ValueError:
+        return False
+
+
+def _bare(name: str) -> str:
+    return name.strip().strip("[]").lower()
+
+
+def _name_faults(name: str) -> list[str]:
+    bare = _bare(name)
+    if _HOST.fullmatch(bare) or (":" in bare and _is_host(urlsplit(f"http://[{bare}]"))):
+        return []
+    return [
+        f"--allow-host {strip_url(name)}: give exactly one host name, without scheme, port, path or "
+        "wildcard, e.g. --allow-host staging.example"
+    ]
