@@ -1,0 +1,69 @@
+"""Arrivals, the open model: starts come from the schedule, whatever the response times.
+
+Start number i of the whole cluster is due where the area under the level (in starts per second) reaches i + ½;
+node k of W takes every W-th, beginning with k. An arrival that finds no free user waits for one, and its latency
+still counts from when it was due; one that never finds one is counted as unserved, never lost silently.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import deque
+from collections.abc import Iterator
+
+import gevent
+
+from harness.load.clock import Clock
+from harness.load.pacing import Seat, Start
+from shapes._profile import Polyline
+
+
+def due_times(starts: Polyline, share: int, shares: int) -> Iterator[float]:
+    """Seconds after the origin at which node ``share`` of ``shares`` has to start somebody, in order."""
+    total = math.floor(starts.total + 0.5)
+    return (starts.time_of_area(number + 0.5) for number in range(share, total, shares))
+
+
+class Arrivals:
+    """Starts free users when they are due."""
+
+    def __init__(self, starts: Polyline, share: int, shares: int, origin_s: float, clock: Clock) -> None:
+        self._due = due_times(starts, share, shares)
+        self._origin_s = origin_s
+        self._clock = clock
+        self._free: deque[Seat] = deque()
+        self._waiting: deque[float] = deque()
+
+    def take(self, seat: Seat) -> None:
+        if self._waiting:
+            seat.release(Start(self._waiting.popleft()))
+        else:
+            self._free.append(seat)
+
+    def leave(self, seat: Seat) -> None:
+        if seat in self._free:
+            self._free.remove(seat)
+
+    @property
+    def armed(self) -> bool:
+        return True
+
+    def run(self) -> None:
+        for due_s in self._due:
+            intended_s = self._clock.to_local(self._origin_s + due_s)
+            left_s = intended_s - time.monotonic()
+            if left_s > 0:
+                gevent.sleep(left_s)
+            if self._free:
+                # First in, first out: every connection is used in turn and none idles until the server closes it.
+                self._free.popleft().release(Start(intended_s))
+            else:
+                self._waiting.append(intended_s)
+
+    def clear(self) -> None:
+        self._waiting.clear()
+
+    def unserved(self) -> list[float]:
+        """Intended instants, on this node's clock, of the arrivals that are still waiting for a user."""
+        return list(self._waiting)

@@ -1,0 +1,139 @@
+"""The gate: releases a herd of parked users at one instant (a rendezvous).
+
+The gate sends and the users read. While parked, each user hands over its connected socket with the request
+prepared on it; at the instant the gate writes them all in one tight loop, then wakes the users. Waking users that
+send for themselves takes two to four times as long, because each wake-up runs the user's whole path to its send.
+Users without a wire (stock HttpUser and the like) are woken in the same loop and do send for themselves.
+"""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections import deque
+from collections.abc import Callable
+
+import gevent
+
+from harness.load.clock import Clock
+from harness.load.pacing import Seat, Start
+from harness.recording import GateMark
+from shapes._profile import Herd
+
+CHECK_INTERVAL_S = 0.5
+"""How often connections that the other side has closed are looked for; their users connect again."""
+LAST_CHECK_S = 0.25
+"""No reconnection is started later than this before the instant."""
+SPIN_S = 0.002
+"""A timer of the event loop fires up to a millisecond late, so the last stretch is spent looking at the clock."""
+
+
+class Gate:
+    """Holds one node's part of the herds. Re-armable: users released at one herd may come back for the next."""
+
+    def __init__(
+        self,
+        herds: tuple[Herd, ...],
+        users: int,
+        origin_s: float,
+        clock: Clock,
+        report: Callable[[GateMark], None],
+    ) -> None:
+        self._herds = deque(herds)
+        self._users = users
+        self._origin_s = origin_s
+        self._clock = clock
+        self._report = report
+        self._seats: dict[Seat, None] = {}
+        self._released: Release | None = None
+
+    def take(self, seat: Seat) -> None:
+        self._seats[seat] = None
+
+    def leave(self, seat: Seat) -> None:
+        self._seats.pop(seat, None)
+
+    @property
+    def armed(self) -> bool:
+        """Whether a herd is still to come, so that it is worth keeping connections open."""
+        return bool(self._herds)
+
+    def run(self) -> None:
+        while self._herds:
+            herd = self._herds[0]
+            self._wait_for(self._origin_s + herd.t)
+            self.close_release()
+            self._released = Release(herd, self._users, self._clock.to_local(self._origin_s + herd.t))
+            self._herds.popleft()
+            self._open(self._released)
+            if self._released.complete:
+                self.close_release()
+
+    def close_release(self) -> None:
+        """Reports the latest release, with the sends known so far. Users who send for themselves need time for it."""
+        if self._released is not None:
+            self._report(self._released.mark(self._clock))
+            self._released = None
+
+    def _wait_for(self, instant_master_s: float) -> None:
+        """Sleeps until shortly before the instant, sending users with dead connections back for fresh ones."""
+        while True:
+            left_s = self._clock.to_local(instant_master_s) - time.monotonic()
+            if left_s <= LAST_CHECK_S:
+                break
+            gevent.sleep(min(CHECK_INTERVAL_S, left_s - LAST_CHECK_S))
+            if left_s > LAST_CHECK_S:
+                for seat in [seat for seat in self._seats if seat.wire and not seat.wire.usable()]:
+                    self.leave(seat)
+                    seat.woken.set()
+        # A collection of garbage in mid-release would cost tens of milliseconds; it is done before instead.
+        gc.collect()
+        gevent.sleep(max(0.0, self._clock.to_local(instant_master_s) - time.monotonic() - SPIN_S))
+
+    def _open(self, release: Release) -> None:
+        seats = list(self._seats)[: self._users]
+        collecting = gc.isenabled()
+        gc.disable()
+        try:
+            intended_s = release.instant_s
+            while time.monotonic() < intended_s:
+                pass
+            for seat in seats:
+                start = Start(intended_s, release)
+                if seat.wire is not None and seat.wire.transmit():
+                    start.sent_s = time.monotonic()
+                    release.user_sent(start.sent_s)
+                seat.start = start
+            for seat in seats:
+                self.leave(seat)
+                seat.woken.set()
+        finally:
+            if collecting:
+                gc.enable()
+
+
+class Release:
+    """One opening of the gate: when each of its users sent."""
+
+    def __init__(self, herd: Herd, planned: int, instant_s: float) -> None:
+        self.herd = herd
+        self.planned = planned
+        self.instant_s = instant_s
+        self._sent_us: list[int] = []
+
+    def user_sent(self, sent_s: float) -> None:
+        self._sent_us.append(round((sent_s - self.instant_s) * 1e6))
+
+    @property
+    def complete(self) -> bool:
+        return len(self._sent_us) >= self.planned
+
+    def mark(self, clock: Clock) -> GateMark:
+        return GateMark(
+            t=self.herd.t,
+            node="",
+            gate=self.herd.name,
+            planned=self.planned,
+            sent_us=tuple(self._sent_us),
+            clock_uncertainty_s=clock.uncertainty_s(),
+        )

@@ -1,0 +1,146 @@
+"""A node: what one load process does in one run.
+
+It collects parked users until the plan arrives, deals them out to the pacers, counts starts that never came to an
+answer, and drains itself after the last phase. It knows nothing of messages: whoever owns it hands it the plan and
+takes its reports.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import gevent
+from gevent import getcurrent
+from gevent.event import Event
+
+from harness.load.arrivals import Arrivals
+from harness.load.clock import Clock
+from harness.load.gate import Gate
+from harness.load.pacing import Pacer, Seat, Start
+from harness.load.plan import Plan
+from harness.record.recorder import Recorder
+from harness.recording import UNFINISHED, UNSERVED, GateMark
+
+DRAIN_CHECK_S = 0.05
+
+
+class Node:
+    """State of one load process in one run. ``index`` of ``nodes`` only serves to number the users."""
+
+    def __init__(self, run: str, clock: Clock, index: int = 0, nodes: int = 1) -> None:
+        self.run = run
+        self.clock = clock
+        self.recorder = Recorder()
+        self.plan: Plan | None = None
+        self.gate_marks: list[GateMark] = []
+        self.unfinished = 0
+        self._index = index
+        self._nodes = nodes
+        self._numbered = 0
+        self._planned = Event()
+        self._parked_early: dict[Any, None] = {}
+        self._pacer_of: dict[Any, Pacer] = {}
+        self._arrivals: Arrivals | None = None
+        self._gate: Gate | None = None
+        self._greenlets: list[gevent.Greenlet] = []
+
+    # What users call, each from its own greenlet
+
+    def number_user(self) -> int:
+        """The next user's number; nodes count interleaved, so that no two users of a run share one."""
+        self._numbered += 1
+        return self._index % self._nodes + (self._numbered - 1) * self._nodes
+
+    def park(self, seat: Seat) -> Start | None:
+        """Blocks the calling user until it is released; None means: get ready afresh and park again."""
+        user = getcurrent()
+        if self.plan is None:
+            self._parked_early[user] = None
+            try:
+                self._planned.wait()
+            finally:
+                self._parked_early.pop(user, None)
+            if seat.wire is not None and not seat.wire.usable():
+                return None
+        pacer = self._pacer_of.get(user) or self._assign(user)
+        pacer.take(seat)
+        try:
+            seat.woken.wait()
+        except BaseException:
+            pacer.leave(seat)
+            raise
+        return seat.start
+
+    def iteration_begins(self, start: Start) -> None:
+        self.recorder.starts[getcurrent()] = start
+
+    def iteration_ended(self) -> None:
+        self.recorder.starts.pop(getcurrent(), None)
+
+    @property
+    def stays_connected(self) -> bool:
+        """Whether the calling user may be started again, so that it should park with an open connection."""
+        pacer = self._pacer_of.get(getcurrent())
+        return pacer is None or pacer.armed
+
+    # What the owner calls
+
+    @property
+    def parked(self) -> int:
+        """Users that are ready and wait for the plan."""
+        return len(self._parked_early)
+
+    def begin(self, plan: Plan) -> None:
+        """Takes the plan and sets the pacers going. The users are dealt out in the order in which they parked."""
+        if self.plan is not None:
+            return
+        self.plan = plan
+        self.recorder.begin(self.clock.to_local(plan.origin_s))
+        if not plan.paced:
+            return
+        self._arrivals = Arrivals(plan.starts, plan.share, plan.shares, plan.origin_s, self.clock)
+        users = list(self._parked_early)
+        herd_users = max(0, len(users) - plan.own_background_users) if plan.herds else 0
+        self._gate = Gate(plan.herds, herd_users, plan.origin_s, self.clock, self.gate_marks.append)
+        for user in users[:herd_users]:
+            self._pacer_of[user] = self._gate
+        self._planned.set()
+        # The pacers begin in a later turn of the loop, when the users have taken their seats.
+        self._greenlets = [gevent.spawn(self._arrivals.run), gevent.spawn(self._gate.run)]
+
+    def elapsed_s(self) -> float | None:
+        """Seconds after the origin, None before the plan is here."""
+        if self.plan is None:
+            return None
+        return self.clock.to_master(time.monotonic()) - self.plan.origin_s
+
+    def drain(self, still_answering: bool = True) -> None:
+        """Stops the pacers, waits up to ``plan.drain_s`` for answers that are out, then settles the accounts."""
+        gevent.killall(self._greenlets)
+        if self.plan is not None and still_answering:
+            deadline_s = time.monotonic() + self.plan.drain_s
+            while (self._open_starts() or self._unserved()) and time.monotonic() < deadline_s:
+                gevent.sleep(DRAIN_CHECK_S)
+        if self._gate is not None:
+            self._gate.close_release()
+        for start in self._open_starts():
+            self.recorder.without_answer(start.intended_s, start.name, UNFINISHED)
+            self.unfinished += 1
+        self.recorder.starts.clear()
+        for intended_s in self._unserved():
+            self.recorder.without_answer(intended_s, "", UNSERVED)
+        if self._arrivals is not None:
+            self._arrivals.clear()
+
+    def _assign(self, user: Any) -> Pacer:
+        assert self._arrivals is not None  # begin() has run: the plan is here
+        pacer: Pacer = self._arrivals
+        self._pacer_of[user] = pacer
+        return pacer
+
+    def _unserved(self) -> list[float]:
+        return self._arrivals.unserved() if self._arrivals is not None else []
+
+    def _open_starts(self) -> list[Start]:
+        return [start for start in self.recorder.starts.values() if not start.answered]

@@ -1,0 +1,51 @@
+"""Paced: makes any Locust user park and start when its pacer says so.
+
+``class Shopper(Paced, HttpUser)`` is enough. The user blocks inside ``wait_time``, in Locust's WAITING state, so a
+parked user still stops at once. Its first task is an empty one, because Locust runs a task before the first wait.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from locust import User
+
+from harness.load.pacing import Seat, Start
+
+if TYPE_CHECKING:
+    from locust.env import Environment
+
+    from harness.load.node import Node
+
+
+class Paced(User):
+    """A user whose iterations begin when the run's pacer says so, not after a pause of its own."""
+
+    abstract = True
+
+    def __init__(self, environment: Environment) -> None:
+        super().__init__(environment)
+        self.tasks: list[Any] = [_park]
+        self.node: Node = environment.springback_node
+        self.number: int = self.node.number_user()
+        """0, 1, 2 …: different for every user of the run, over all nodes."""
+        self.start_given: Start | None = None
+
+    def wait_time(self) -> float:
+        """Blocks until the pacer starts this user again; there is no pause after that."""
+        self.node.iteration_ended()
+        start = None
+        while start is None:
+            start = self.node.park(self.seat())
+        self.node.iteration_begins(start)
+        self.start_given = start
+        return 0.0
+
+    def seat(self) -> Seat:
+        """Called whenever the user parks: the moment to get ready (connect, build the request)."""
+        return Seat()
+
+
+def _park(user: Paced) -> None:
+    """First task of every paced user: nothing, so that the wait which follows it parks the user."""
+    del user.tasks

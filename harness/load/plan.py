@@ -1,0 +1,56 @@
+"""The plan of a run as the master sends it, once, to every node; each node then acts on it by its own clock."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from shapes._profile import Herd, Polyline
+
+
+@dataclass(frozen=True)
+class Plan:
+    run: str
+    """Identifies the run, so that a late message of an earlier run is not taken for one of this run."""
+    origin_s: float
+    """Instant at which the first phase begins, on the master's monotonic clock."""
+    duration_s: int
+    starts: Polyline
+    """Starts per second of the whole cluster."""
+    herds: tuple[Herd, ...]
+    background_users: int
+    """Users of the whole cluster that serve ``starts``; the others wait at the gate."""
+    paced: bool
+    """False when the users are Locust's own and start whenever they like."""
+    drain_s: float
+    """How long to wait, after the last phase, for answers that are still out."""
+    share: int = 0
+    shares: int = 1
+    """This node is number ``share`` of ``shares``."""
+
+    def for_node(self, share: int, shares: int) -> Plan:
+        return replace(self, share=share, shares=shares)
+
+    @property
+    def own_background_users(self) -> int:
+        """This node's part of ``background_users``; the parts of all nodes add up exactly."""
+        return split(self.background_users, self.share, self.shares)
+
+    def to_message(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @staticmethod
+    def from_message(body: Mapping[str, Any]) -> Plan:
+        return Plan(
+            **{
+                **body,
+                "starts": Polyline(tuple((t, level) for t, level in body["starts"]["points"])),
+                "herds": tuple(Herd(**herd) for herd in body["herds"]),
+            }
+        )
+
+
+def split(total: int, share: int, shares: int) -> int:
+    """Part number ``share`` of ``total`` things dealt out one by one to ``shares``."""
+    return total // shares + (1 if share < total % shares else 0)

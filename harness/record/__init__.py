@@ -1,0 +1,1 @@
+"""Measuring load and the life cycle of a run. Lives inside a Locust process, except for the sampler."""

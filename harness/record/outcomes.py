@@ -1,0 +1,49 @@
+"""From an exception or an answer to a short cause that can be counted."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from typing import Any
+
+from harness.recording import OK
+
+_BY_TYPE: tuple[tuple[type[BaseException], str], ...] = (
+    (TimeoutError, "timeout"),
+    (ConnectionRefusedError, "connection refused"),
+    (ConnectionResetError, "connection reset"),
+    (BrokenPipeError, "connection reset"),
+    (ConnectionAbortedError, "connection reset"),
+    (ssl.SSLError, "tls"),
+    (socket.gaierror, "name not resolved"),
+)
+
+
+def outcome_of(exception: BaseException | None, response: Any) -> str:
+    """``ok``, ``http 503``, ``timeout``, ``connection refused`` …: few different values, whatever the target does.
+
+    ``exception`` and ``response`` are those of Locust's ``request`` event, of any client.
+    """
+    if exception is None:
+        return OK
+    status = getattr(response, "status_code", None)
+    if isinstance(status, int) and status >= 400:
+        return f"http {status}"
+    seen: set[int] = set()
+    pending: list[BaseException] = [exception]
+    while pending:
+        error = pending.pop()
+        if id(error) in seen:
+            continue
+        seen.add(id(error))
+        for kind, outcome in _BY_TYPE:
+            if isinstance(error, kind):
+                return outcome
+        if "timeout" in type(error).__name__.lower():
+            return "timeout"
+        # requests and urllib3 hide the cause in their arguments, others in the chain.
+        inner = [error.__cause__, error.__context__, getattr(error, "reason", None), *error.args]
+        pending += [cause for cause in inner if isinstance(cause, BaseException)]
+    if isinstance(status, int) and status > 0:
+        return "wrong answer"
+    return type(exception).__name__

@@ -1,0 +1,153 @@
+"""The recorder: counts every request into one-second slices, keyed by its intended start.
+
+This is the hot path: it runs once for each request of a load process, so it only counts. A slice is taken out as a
+delta, again and again, and merging deltas is adding.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from gevent import getcurrent
+
+from harness.analysis.histogram import bucket_index
+from harness.load.pacing import Start
+from harness.record.outcomes import outcome_of
+from harness.recording import OK, Slice
+
+MAX_SERIES = 500
+"""Different (name, outcome) pairs that are kept apart; a run that names each URL apart would fill the memory."""
+OTHER_NAME = "(other names)"
+
+
+class Cell:
+    """Counts of one second, name and outcome."""
+
+    __slots__ = ("bytes", "count", "latency", "service")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.bytes = 0
+        self.latency: dict[int, int] = {}
+        self.service: dict[int, int] | None = None
+
+
+class Recorder:
+    """Listens to Locust's ``request`` event on one node. Times are on this node's monotonic clock."""
+
+    def __init__(self) -> None:
+        self.starts: dict[Any, Start] = {}
+        """Greenlet → the start that its paced user is working on."""
+        self.requests = 0
+        self._cells: dict[int, dict[tuple[str, str, str], Cell]] = {}
+        self._series: set[tuple[str, str, str]] = set()
+        self._origin_s: float | None = None
+
+    def on_request(
+        self,
+        request_type: str,
+        name: str,
+        response_time: float | None,
+        response_length: int,
+        exception: BaseException | None = None,
+        response: Any = None,
+        sent_s: float | None = None,
+        done_s: float | None = None,
+        **_: Any,
+    ) -> None:
+        """One request has ended. The first request of a paced iteration was intended when the pacer said so, any
+        other when it was sent. Clients of ours give exact instants; for others they follow from the response time."""
+        if done_s is None:
+            done_s = time.monotonic()
+        if sent_s is None:
+            sent_s = done_s - (response_time or 0.0) / 1000
+        intended_s = sent_s
+        start = self.starts.get(getcurrent()) if self.starts else None
+        if start is not None and not start.answered:
+            start.answered = True
+            intended_s = start.intended_s
+            if start.gate is not None and start.sent_s is None:
+                start.gate.user_sent(sent_s)
+        outcome = OK if exception is None else outcome_of(exception, response)
+        cell = self._cell(intended_s, (request_type, name, outcome))
+        cell.count += 1
+        self.requests += 1
+        cell.bytes += response_length or 0
+        latency = bucket_index(int((done_s - intended_s) * 1e6))
+        counts = cell.latency
+        counts[latency] = counts.get(latency, 0) + 1
+        if cell.service is not None or sent_s != intended_s:
+            if cell.service is None:
+                cell.service = {**counts}
+                cell.service[latency] -= 1
+            service = bucket_index(int((done_s - sent_s) * 1e6))
+            cell.service[service] = cell.service.get(service, 0) + 1
+
+    def without_answer(self, intended_s: float, name: str, outcome: str) -> None:
+        """Counts a start that has no latency: ``unfinished`` or ``unserved``."""
+        self._cell(intended_s, ("", name or "(iteration)", outcome)).count += 1
+
+    def begin(self, origin_s: float) -> None:
+        """The instant of t = 0 is known. What was counted before belongs to the warm-up, whatever its second."""
+        early, self._cells = self._cells, {}
+        self._origin_s = origin_s
+        for second, cells in early.items():
+            # Keyed by whole seconds of the clock so far: moved to the second of the run that holds its middle.
+            t = int(min((second + 0.5 - origin_s) // 1, -1))
+            for key, cell in cells.items():
+                _merge(self._cells.setdefault(t, {}).setdefault(key, Cell()), cell)
+
+    def drain(self, node: str) -> list[Slice]:
+        """Takes out what was counted since the last call, as slices. Empty until the origin is known."""
+        if self._origin_s is None:
+            return []
+        cells, self._cells = self._cells, {}
+        return [
+            Slice(
+                t=t,
+                node=node,
+                name=f"{method} {name}".strip(),
+                outcome=outcome,
+                count=cell.count,
+                bytes=cell.bytes,
+                latency=cell.latency,
+                service=None if cell.service is None else _positive(cell.service),
+            )
+            for t, of_second in sorted(cells.items())
+            for (method, name, outcome), cell in of_second.items()
+        ]
+
+    def _cell(self, intended_s: float, key: tuple[str, str, str]) -> Cell:
+        origin_s = self._origin_s
+        second = int((intended_s if origin_s is None else intended_s - origin_s) // 1)
+        of_second = self._cells.get(second)
+        if of_second is None:
+            of_second = self._cells[second] = {}
+        cell = of_second.get(key)
+        if cell is None:
+            if key not in self._series:
+                if len(self._series) >= MAX_SERIES:
+                    key = (key[0], OTHER_NAME, key[2])
+                self._series.add(key)
+            cell = of_second.setdefault(key, Cell())
+        return cell
+
+
+def _merge(into: Cell, other: Cell) -> None:
+    into.count += other.count
+    into.bytes += other.bytes
+    if into.service is None and other.service is not None:
+        into.service = {**into.latency}
+    elif into.service is not None and other.service is None:
+        other.service = other.latency
+    for index, count in other.latency.items():
+        into.latency[index] = into.latency.get(index, 0) + count
+    if into.service is not None and other.service is not None:
+        for index, count in other.service.items():
+            into.service[index] = into.service.get(index, 0) + count
+
+
+def _positive(counts: Mapping[int, int]) -> dict[int, int]:
+    return {index: count for index, count in counts.items() if count}

@@ -1,0 +1,140 @@
+"""The mathematics of a load profile: phases, a level that is a polyline over time, and herds. No Locust here."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from dataclasses import dataclass, field
+from functools import cached_property
+
+
+@dataclass(frozen=True)
+class Phase:
+    """``start_s`` ≤ t < ``end_s``, whole seconds: measuring is in slices of one second, and none may straddle."""
+
+    name: str
+    start_s: int
+    end_s: int
+
+
+@dataclass(frozen=True)
+class Herd:
+    """``users`` who start together at ``t`` seconds."""
+
+    name: str
+    t: float
+    users: int
+
+
+@dataclass(frozen=True)
+class Polyline:
+    """A level over time through ``points`` (t, level), linear between them; two points with one t are a step.
+
+    Before the first point and from the last one on the level is 0.
+    """
+
+    points: tuple[tuple[float, float], ...]
+
+    def __post_init__(self) -> None:
+        times = [t for t, _ in self.points]
+        if times != sorted(times) or any(level < 0 or not math.isfinite(level) for _, level in self.points):
+            raise ValueError("points must be in order of time, with finite levels of 0 or more")
+
+    @cached_property
+    def _times(self) -> list[float]:
+        return [t for t, _ in self.points]
+
+    @cached_property
+    def _areas(self) -> list[float]:
+        """Area under the line from the first point to each point."""
+        areas = [0.0]
+        for (t0, y0), (t1, y1) in zip(self.points, self.points[1:], strict=False):
+            areas.append(areas[-1] + (t1 - t0) * (y0 + y1) / 2)
+        return areas
+
+    @property
+    def peak(self) -> float:
+        return max((level for _, level in self.points), default=0.0)
+
+    @property
+    def total(self) -> float:
+        """Area under the whole line: with a level in starts per second, the number of starts."""
+        return self._areas[-1]
+
+    def at(self, t: float) -> float:
+        """Level at ``t``; at a step the level after it."""
+        index = bisect_right(self._times, t) - 1
+        if index < 0 or index >= len(self.points) - 1:
+            return 0.0
+        (t0, y0), (t1, y1) = self.points[index], self.points[index + 1]
+        return y0 + (y1 - y0) * (t - t0) / (t1 - t0)
+
+    def area_to(self, t: float) -> float:
+        """Area from the first point to ``t``."""
+        index = bisect_right(self._times, t) - 1
+        if index < 0:
+            return 0.0
+        if index >= len(self.points) - 1:
+            return self.total
+        t0, y0 = self.points[index]
+        return self._areas[index] + (t - t0) * (y0 + self.at(t)) / 2
+
+    def time_of_area(self, area: float) -> float:
+        """The earliest t with ``area_to(t) == area``: when the start number ``area`` is due.
+
+        Raises ValueError outside 0 … ``total``.
+        """
+        if not 0 <= area <= self.total:
+            raise ValueError(f"area {area} is outside 0 … {self.total}")
+        index = min(max(_first_at_least(self._areas, area) - 1, 0), len(self.points) - 2)
+        (t0, y0), (t1, y1) = self.points[index], self.points[index + 1]
+        missing = area - self._areas[index]
+        slope = (y1 - y0) / (t1 - t0) if t1 > t0 else 0.0
+        # Root of slope/2·x² + y0·x = missing, in the form that stays exact when the slope is close to 0.
+        root = math.sqrt(max(y0 * y0 + 2 * slope * missing, 0.0))
+        return t0 + (2 * missing / (y0 + root) if y0 + root > 0 else 0.0)
+
+
+def _first_at_least(sorted_values: list[float], value: float) -> int:
+    low, high = 0, len(sorted_values) - 1
+    while low < high:
+        middle = (low + high) // 2
+        if sorted_values[middle] < value:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A whole run: what is asked for, phase by phase."""
+
+    phases: tuple[Phase, ...]
+    users: Polyline
+    """Closed model: users over time. What ``tick()`` follows when the users are Locust's own."""
+    starts: Polyline
+    """Open model: starts per second over time. What the arrivals pacer follows when the users are parked."""
+    herds: tuple[Herd, ...] = field(default=())
+    pool_users: int = 1
+    """Users to spawn and park before the first phase."""
+    background_users: int = 0
+    """Users of the pool that serve ``starts``; the rest wait for the herds."""
+
+    @property
+    def duration_s(self) -> int:
+        return self.phases[-1].end_s
+
+    def phase_at(self, t: float) -> Phase | None:
+        return next((phase for phase in self.phases if phase.start_s <= t < phase.end_s), None)
+
+
+def chain(*stretches: tuple[str, int]) -> tuple[Phase, ...]:
+    """Phases one after another from (name, duration in whole seconds); stretches of 0 s are left out."""
+    phases: list[Phase] = []
+    start_s = 0
+    for name, duration_s in stretches:
+        if duration_s:
+            phases.append(Phase(name, start_s, start_s + duration_s))
+        start_s += duration_s
+    return tuple(phases)
