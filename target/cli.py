@@ -1,0 +1,108 @@
+"""The command line of the reference target. Exit codes: 0, 1 (a server failed or none is there), 2 (usage)."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import time
+from pathlib import Path
+
+import click
+
+from target import fault_cli
+from target.errors import TargetError
+from target.stack import options as stack_options
+from target.stack import parent
+from target.stack import state as states
+from target.stack.guard import send
+
+STOP_WITHIN_S = 20.0
+
+state_option = click.option(
+    "--state",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=None,
+    metavar="FILE",
+    help="The stack's state file; by default one a user, in the temporary directory.",
+)
+
+
+class _Group(click.Group):
+    """Turns our errors into one line on stderr and their exit code."""
+
+    def invoke(self, context: click.Context) -> object:
+        try:
+            return super().invoke(context)
+        except TargetError as error:
+            click.echo(f"error: {error}", err=True)
+            sys.exit(error.exit_code)
+
+
+@click.group(cls=_Group)
+def main() -> None:
+    """The reference target: a real service on real servers, all on loopback."""
+
+
+@main.command()
+@click.option("--data", metavar="DIR", help="Keep all data and logs here [a temporary directory, removed].")
+@click.option("--port", default="0", help="Port of the service; 0 takes a free one.", show_default=True)
+@click.option("--processes", default="2", help="API processes behind the proxy.", show_default=True)
+@click.option("--pool-size", default="8", help="Primary connections a process.", show_default=True)
+@click.option("--hash-memory-kib", default="8192", help="Argon2 memory a login, KiB.", show_default=True)
+@click.option("--hash-time-cost", default="1", help="Argon2 passes.", show_default=True)
+@click.option("--users", default="2000", help="Users to create: user0, user1, …", show_default=True)
+@click.option("--fault-token", help="Token of the fault endpoints [generated].")
+@click.option(
+    "--with-parent",
+    is_flag=False,
+    flag_value=parent.OWN_PARENT,
+    metavar="[PID]",
+    help="Stop when the process that started this one (PID, if given, must be it) is gone.",
+)
+@state_option
+def up(
+    data: str | None, state: Path | None, fault_token: str | None, with_parent: str | None, **numbers: str
+) -> None:
+    """Start everything, print the addresses as one line of JSON, stay until SIGINT or SIGTERM."""
+    chosen = stack_options.parse(numbers, data, state or states.default_path(), fault_token, with_parent)
+    from target.stack import up as stack  # the servers' packages are slow to import: not for `status`
+
+    stack.run(chosen, lambda ready: print(json.dumps(ready.as_json()), flush=True))
+
+
+@main.command()
+@state_option
+def down(state: Path | None) -> None:
+    """Stop the stack of the state file; does nothing when there is none."""
+    path = state or states.default_path()
+    if not path.exists():
+        click.echo(f"nothing to stop: no state file {path}", err=True)
+        return
+    running = states.read(path)
+    send(running.supervisor.identity, signal.SIGTERM)
+    everyone = [running.supervisor, *running.processes]
+    deadline = time.monotonic() + STOP_WITHIN_S
+    while any(process.identity.alive() for process in everyone):
+        if time.monotonic() > deadline:
+            left = ", ".join(f"{one.name} (pid {one.pid})" for one in everyone if one.identity.alive())
+            raise TargetError(f"still running after {STOP_WITHIN_S:g} s: {left}", "end them by pid")
+        time.sleep(0.05)
+
+
+@main.command()
+@state_option
+def status(state: Path | None) -> None:
+    """Print the stack's JSON with the liveness of each process; exit code 0 when all are alive."""
+    running = states.read(state or states.default_path())
+    alive = {process.pid: process.identity.alive() for process in (*running.processes, running.supervisor)}
+    document = running.as_json()
+    for process in (*document["processes"], document["supervisor"]):
+        process["alive"] = alive[process["pid"]]
+    document["all_alive"] = all(alive.values())
+    click.echo(json.dumps(document))
+    if not document["all_alive"]:
+        sys.exit(TargetError.exit_code)
+
+
+main.add_command(fault_cli.fault)

@@ -1,0 +1,63 @@
+"""`python -m target fault NAME key=value…`, `fault status`, `fault off`: the same for every API process."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from target.errors import TargetError, all_problems
+from target.faults import folder
+from target.faults.summed import summed
+from target.loopback_http import ask
+from target.stack import state as states
+
+
+@click.command()
+@click.argument("name", metavar="NAME|off|status")
+@click.argument("parameters", nargs=-1, metavar="[KEY=VALUE]…")
+@click.option(
+    "--state", type=click.Path(path_type=Path, dir_okay=False), default=None, metavar="FILE", help="The state file."
+)
+def fault(name: str, parameters: tuple[str, ...], state: Path | None) -> None:
+    """Switch a known defect on or off in every API process, or show what it did; prints JSON."""
+    given = _given(name, parameters)
+    if name not in ("off", "status"):
+        folder.build(name, given)  # all mistakes are found before the first process is touched
+    running = states.read(state or states.default_path())
+    body = {"fault": name, "parameters": given}
+    method = {"off": "DELETE", "status": "GET"}.get(name, "PUT")
+    answers = [_apply(running, one, method, body if method == "PUT" else None) for one in running.apis]
+    click.echo(json.dumps({"processes": answers, "sum": _sum(answers)}))
+
+
+def _given(name: str, parameters: tuple[str, ...]) -> dict[str, str]:
+    pairs = dict(parameter.split("=", 1) for parameter in parameters if "=" in parameter)
+    problems = [f"{parameter!r} is not KEY=VALUE" for parameter in parameters if "=" not in parameter]
+    if name in ("off", "status") and parameters:
+        problems = [f"{name} takes no parameters"]
+    if problems:
+        raise all_problems("nothing was switched", problems, "see `python -m target fault --help`")
+    return pairs
+
+
+def _apply(running: states.StackState, one: states.Api, method: str, body: object) -> dict[str, Any]:
+    try:
+        reply = ask(method, one.url + running.faults.path, running.faults.token, body)
+    except OSError as error:
+        raise TargetError(
+            f"{one.name} (pid {one.pid}) does not answer ({error})", "see `python -m target status`"
+        ) from error
+    if reply.status != 200 or not isinstance(reply.document, dict):
+        raise TargetError(f"{one.name} answered {reply.status}: {reply.document}", "is the state file current?")
+    return reply.document
+
+
+def _sum(answers: list[dict[str, Any]]) -> dict[str, Any] | None:
+    active = [answer["active"] for answer in answers if answer["active"] is not None]
+    if not active or len({one["fault"] for one in active}) != 1:
+        return None
+    name = active[0]["fault"]
+    return {"fault": name, "status": summed(name, [one["status"] for one in active])}

@@ -1,0 +1,96 @@
+"""Finds the faults in this folder and builds one from text parameters, with every mistake named at once."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import inspect
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from target.errors import UsageProblem, all_problems
+from target.faults.contract import Fault
+
+MACHINERY = frozenset({"contract", "folder", "switchboard", "summed"})
+"""Modules of this folder that are not faults."""
+
+
+def names() -> list[str]:
+    """The public name of every fault, sorted."""
+    return sorted(
+        path.stem
+        for path in Path(__file__).parent.glob("*.py")
+        if not path.stem.startswith("_") and path.stem not in MACHINERY
+    )
+
+
+def parameters_of(name: str) -> dict[str, str]:
+    """Parameter → how to write it (`bytes_per_login=INT`, or `delay_ms=400` with its default)."""
+    described = {}
+    for field in _parameters(_class_of(name)):
+        default = str(field.type).upper() if field.default is dataclasses.MISSING else str(field.default)
+        described[field.name] = default
+    return described
+
+
+def build(name: str, given: Mapping[str, str]) -> Fault:
+    """The fault `name` with its parameters; raises one UsageProblem that lists what is valid."""
+    fault_class = _class_of(name)
+    fields = {field.name: field for field in _parameters(fault_class)}
+    problems = [f"{key} is not a parameter of {name}" for key in given if key not in fields]
+    values: dict[str, float] = {}
+    for key, field in fields.items():
+        if key not in given:
+            if field.default is dataclasses.MISSING:
+                problems.append(f"{key} is missing")
+            continue
+        try:
+            values[key] = _number(str(field.type), given[key])
+        except ValueError as error:
+            problems.append(f"{key}={given[key]} {error}")
+    if problems:
+        raise all_problems(f"fault {name}", problems, f"valid: {_usage(name)}")
+    fault = fault_class(**values)
+    if not isinstance(fault, Fault):
+        raise TypeError(f"{fault_class.__name__} has no status(): see contract.py")
+    return fault
+
+
+def class_of(name: str) -> type:
+    """The dataclass behind a fault's name; raises UsageProblem that lists the valid names."""
+    return _class_of(name)
+
+
+def _class_of(name: str) -> type[Any]:
+    if name not in names():
+        raise UsageProblem(f"there is no fault {name!r}", f"valid: {', '.join(names())}")
+    module = importlib.import_module(f"target.faults.{name}")
+    found = [
+        member
+        for _, member in inspect.getmembers(module, inspect.isclass)
+        if member.__module__ == module.__name__ and dataclasses.is_dataclass(member)
+    ]
+    if len(found) != 1:
+        raise TypeError(f"target/faults/{name}.py must define exactly one dataclass, it has {len(found)}")
+    return found[0]
+
+
+def _parameters(fault_class: type[Any]) -> list[dataclasses.Field[Any]]:
+    return [field for field in dataclasses.fields(fault_class) if field.init]
+
+
+def _usage(name: str) -> str:
+    described = [f"{key}={how}" for key, how in parameters_of(name).items()]
+    return " ".join(described) if described else "no parameters"
+
+
+def _number(type_name: str, text: str) -> float:
+    try:
+        number = int(text) if type_name == "int" else float(text)
+    except ValueError:
+        raise ValueError("is not a whole number" if type_name == "int" else "is not a number") from None
+    if not math.isfinite(number) or number < 0:
+        raise ValueError("must be finite and not negative")
+    return number

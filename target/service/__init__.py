@@ -1,0 +1,1 @@
+"""The application: one module a feature, each with a `routes(resources)` that `app.py` lists."""

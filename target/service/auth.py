@@ -1,0 +1,100 @@
+"""POST /auth/login and GET /auth/me: a real login, as a herd will meet it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from target.service.resources import Resources
+from target.service.unavailable import Unavailable
+
+LARGEST_BODY_BYTES = 16 * 1024
+LONGEST_FIELD = 1024
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """A well-formed login request."""
+
+    username: str
+    password: str
+
+
+class Malformed(ValueError):
+    """The request's body is not what this endpoint takes; the text says what is wrong."""
+
+
+def routes(resources: Resources) -> list[Route]:
+    """The two routes of this feature."""
+
+    async def login(request: Request) -> JSONResponse:
+        await resources.faults.before_login()
+        count = resources.metrics.logins.labels
+        try:
+            credentials = parse_credentials(await _body(request))
+            account = await resources.database.account(credentials.username)
+            # The connection is back in its pool here: hashing must not hold it.
+            stored_hash = None if account is None else account.password_hash
+            if not await resources.passwords.verify(stored_hash, credentials.password):
+                count("wrong").inc()
+                return JSONResponse({"error": "wrong username or password"}, status_code=401)
+            token = await resources.sessions.open_session(credentials.username)
+        except Malformed as error:
+            count("malformed").inc()
+            return JSONResponse({"error": str(error)}, status_code=400)
+        except Unavailable:
+            count("unavailable").inc()
+            raise
+        resources.faults.after_login()
+        count("ok").inc()
+        return JSONResponse(
+            {"token": token, "user": credentials.username, "expires_in_s": resources.sessions.ttl_s}
+        )
+
+    async def me(request: Request) -> JSONResponse:
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        session = await resources.sessions.find(token) if scheme.lower() == "bearer" else None
+        profile = None if session is None else await resources.database.profile(session.username)
+        if profile is None:
+            return JSONResponse(
+                {"error": "no valid session"}, status_code=401, headers={"WWW-Authenticate": "Bearer"}
+            )
+        return JSONResponse(dataclasses.asdict(profile))
+
+    return [Route("/auth/login", login, methods=["POST"]), Route("/auth/me", me)]
+
+
+def parse_credentials(body: bytes) -> Credentials:
+    """The credentials in a JSON body; raises Malformed."""
+    try:
+        document = json.loads(body)
+    except ValueError as error:
+        raise Malformed("the body is not JSON") from error
+    if not isinstance(document, dict):
+        raise Malformed("the body is not a JSON object")
+    values = []
+    for name in ("username", "password"):
+        value = document.get(name)
+        # PostgreSQL has no NUL in text, and a lone surrogate has no UTF-8: neither can be anybody's name.
+        if not isinstance(value, str) or not 0 < len(value) <= LONGEST_FIELD or not _storable(value):
+            raise Malformed(f"{name} must be a string of 1 to {LONGEST_FIELD} characters")
+        values.append(value)
+    return Credentials(*values)
+
+
+def _storable(text: str) -> bool:
+    return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+async def _body(request: Request) -> bytes:
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > LARGEST_BODY_BYTES:
+            raise Malformed(f"the body is larger than {LARGEST_BODY_BYTES} bytes")
+    return body

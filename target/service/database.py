@@ -1,0 +1,125 @@
+"""PostgreSQL: bounded pools to the primary and the replica, and the two queries the service makes."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+from target.service.settings import Settings
+from target.service.unavailable import Unavailable, within
+
+Pool = AsyncConnectionPool[psycopg.AsyncConnection[tuple[Any, ...]]]
+
+REPLICA_WAIT_S = 0.5
+"""A read waits this long for the replica before it goes to the primary."""
+
+REPLICA_REST_S = 2.0
+"""After a failed read the replica is left alone this long, so that not every read pays the wait."""
+
+
+@dataclass(frozen=True)
+class Account:
+    """What login needs of a user."""
+
+    user_id: int
+    password_hash: str
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What /auth/me shows of a user, and which server it was read from."""
+
+    user_id: int
+    username: str
+    display_name: str
+    created_at: str
+    read_from: str
+
+
+class Database:
+    """Both pools. Connections are autocommit: one round trip a query, nothing left open while hashing."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self.primary: Pool = _pool("primary", settings.primary_dsn, settings)
+        self.replica: Pool = _pool("replica", settings.replica_dsn, settings)
+        self._replica_rests_until = 0.0
+
+    async def open(self) -> None:
+        """Start connecting; returns at once, so that liveness never depends on PostgreSQL."""
+        await self.primary.open(wait=False)
+        await self.replica.open(wait=False)
+
+    async def close(self) -> None:
+        """Give every connection back to the servers."""
+        await self.primary.close(timeout=1.0)
+        await self.replica.close(timeout=1.0)
+
+    async def account(self, username: str) -> Account | None:
+        """The user's id and hash from the primary; raises Unavailable."""
+        row = await self._row(
+            self.primary,
+            "postgres_primary",
+            self._settings.pool_wait_s,
+            "SELECT id, password_hash FROM users WHERE username = %s",
+            username,
+        )
+        return None if row is None else Account(user_id=row[0], password_hash=row[1])
+
+    async def profile(self, username: str) -> Profile | None:
+        """The user's row from the replica; from the primary when the replica is away or has not got it yet."""
+        query = "SELECT id, username, display_name, created_at FROM users WHERE username = %s"
+        if time.monotonic() >= self._replica_rests_until:
+            try:
+                row = await self._row(self.replica, "postgres_replica", REPLICA_WAIT_S, query, username)
+            except Unavailable:
+                self._replica_rests_until = time.monotonic() + REPLICA_REST_S
+            else:
+                if row is not None:
+                    return _profile(row, "replica")
+        row = await self._row(
+            self.primary, "postgres_primary", self._settings.pool_wait_s, query, username
+        )
+        return None if row is None else _profile(row, "primary")
+
+    async def _row(
+        self, pool: Pool, dependency: str, wait_s: float, query: str, username: str
+    ) -> tuple[Any, ...] | None:
+        async def fetch() -> tuple[Any, ...] | None:
+            async with pool.connection(timeout=wait_s) as connection:
+                cursor = await connection.execute(query, (username,), prepare=True)
+                return await cursor.fetchone()
+
+        try:
+            return await within(wait_s + self._settings.query_timeout_s, fetch(), dependency)
+        except PoolTimeout as error:
+            raise Unavailable(dependency, f"no connection of the pool was free within {wait_s:g} s") from error
+        except psycopg.Error as error:
+            raise Unavailable(dependency, f"query failed ({type(error).__name__})") from error
+
+
+def _pool(name: str, dsn: str, settings: Settings) -> Pool:
+    return AsyncConnectionPool(
+        dsn,
+        name=name,
+        min_size=settings.pool_size,
+        max_size=settings.pool_size,
+        timeout=settings.pool_wait_s,
+        max_lifetime=24 * 3600.0,
+        kwargs={"autocommit": True, "application_name": settings.name},
+        open=False,
+    )
+
+
+def _profile(row: tuple[Any, ...], read_from: str) -> Profile:
+    return Profile(
+        user_id=row[0],
+        username=row[1],
+        display_name=row[2],
+        created_at=row[3].isoformat(),
+        read_from=read_from,
+    )

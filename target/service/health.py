@@ -1,0 +1,80 @@
+"""GET /healthz (alive, whatever the servers do) and GET /readyz (every dependency by name)."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import os
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import psycopg
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from target.service.resources import Resources
+
+CHECK_WITHIN_S = 1.0
+
+
+@dataclass(frozen=True)
+class Check:
+    """The state of one dependency."""
+
+    state: str
+    """`ok` or `down`."""
+    required: bool
+    """Whether login needs it; only those make /readyz answer 503."""
+    latency_ms: float
+    reason: str | None = None
+
+
+def routes(resources: Resources) -> list[Route]:
+    """The two routes of this feature."""
+    settings = resources.settings
+
+    async def healthz(_request: Request) -> JSONResponse:
+        return JSONResponse({"status": "alive", "name": settings.name, "pid": os.getpid()})
+
+    async def readyz(_request: Request) -> JSONResponse:
+        names = ("postgres_primary", "postgres_replica", "valkey")
+        checks = await asyncio.gather(
+            _check(True, lambda: _postgres_answers(settings.primary_dsn)),
+            _check(False, lambda: _postgres_answers(settings.replica_dsn)),
+            _check(True, resources.sessions.ping),
+        )
+        ready = all(check.state == "ok" for check in checks if check.required)
+        return JSONResponse(
+            {
+                "status": "ready" if ready else "not ready",
+                "name": settings.name,
+                "dependencies": {
+                    name: dataclasses.asdict(check) for name, check in zip(names, checks, strict=True)
+                },
+            },
+            status_code=200 if ready else 503,
+        )
+
+    return [Route("/healthz", healthz), Route("/readyz", readyz)]
+
+
+async def _check(required: bool, ask: Callable[[], Awaitable[None]]) -> Check:
+    started_s = time.perf_counter()
+    reason: str | None = None
+    try:
+        async with asyncio.timeout(CHECK_WITHIN_S):
+            await ask()
+    except TimeoutError:
+        reason = f"no answer within {CHECK_WITHIN_S:g} s"
+    except Exception as error:  # whatever a client library raises, the dependency is not usable
+        reason = type(error).__name__  # its text may hold an address with a password
+    latency_ms = round((time.perf_counter() - started_s) * 1000, 3)
+    return Check("ok" if reason is None else "down", required, latency_ms, reason)
+
+
+async def _postgres_answers(dsn: str) -> None:
+    # A connection of its own: a full pool is a busy service, not a missing database.
+    async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as connection:
+        await connection.execute("SELECT 1")

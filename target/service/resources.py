@@ -1,0 +1,48 @@
+"""What every feature of the service shares; built once for the process, closed once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from target.faults.switchboard import Switchboard
+from target.service.database import Database
+from target.service.metrics import Metrics
+from target.service.passwords import Passwords
+from target.service.sessions import Sessions
+from target.service.settings import Settings
+
+
+@dataclass(frozen=True)
+class Resources:
+    """Handed to each feature's `routes`."""
+
+    settings: Settings
+    database: Database
+    sessions: Sessions
+    passwords: Passwords
+    metrics: Metrics
+    faults: Switchboard
+
+    async def open(self) -> None:
+        """Start connecting to the servers."""
+        await self.database.open()
+
+    async def close(self) -> None:
+        """Let go of everything."""
+        self.faults.switch_off()
+        self.passwords.close()
+        await self.sessions.close()
+        await self.database.close()
+
+
+def build(settings: Settings) -> Resources:
+    """Create (not yet open) everything; must run inside the event loop."""
+    database = Database(settings)
+    return Resources(
+        settings=settings,
+        database=database,
+        sessions=Sessions(settings),
+        passwords=Passwords(settings.hash_threads, settings.hash_memory_kib, settings.hash_time_cost),
+        metrics=Metrics({"primary": database.primary, "replica": database.replica}),
+        faults=Switchboard(),
+    )

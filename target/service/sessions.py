@@ -1,0 +1,84 @@
+"""Sessions in Valkey with a time to live, and the signed tokens that name them."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from dataclasses import dataclass
+
+import jwt
+import redis.asyncio as valkey
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+from redis.retry import Retry
+
+from target.service.settings import Settings
+from target.service.unavailable import Unavailable
+
+CONNECTIONS = 16
+ANSWER_WITHIN_S = 2.0
+ALGORITHM = "HS256"
+
+
+@dataclass(frozen=True)
+class Session:
+    """Who a valid token belongs to."""
+
+    session_id: str
+    username: str
+
+
+class Sessions:
+    """Opens and looks up sessions; raises Unavailable when Valkey does not answer."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._key = settings.signing_key
+        self.ttl_s = settings.session_ttl_s
+        pool: valkey.BlockingConnectionPool = valkey.BlockingConnectionPool.from_url(
+            settings.valkey_url,
+            max_connections=CONNECTIONS,
+            timeout=settings.pool_wait_s,
+            socket_timeout=ANSWER_WITHIN_S,
+            socket_connect_timeout=ANSWER_WITHIN_S,
+            retry=Retry(NoBackoff(), 1),
+            decode_responses=True,
+        )
+        self._client = valkey.Redis.from_pool(pool)
+
+    async def open_session(self, username: str) -> str:
+        """Store a session and return its signed token."""
+        session_id = secrets.token_urlsafe(18)
+        try:
+            await self._client.set(_key(session_id), username, ex=self.ttl_s)
+        except (RedisError, OSError, TimeoutError) as error:
+            raise Unavailable("valkey", f"session not stored ({type(error).__name__})") from error
+        now_s = int(time.time())
+        claims = {"sub": username, "sid": session_id, "iat": now_s, "exp": now_s + self.ttl_s}
+        return jwt.encode(claims, self._key, algorithm=ALGORITHM)
+
+    async def find(self, token: str) -> Session | None:
+        """The session of a genuine, unexpired token whose session still exists; else None."""
+        try:
+            claims = jwt.decode(
+                token, self._key, algorithms=[ALGORITHM], options={"require": ["sub", "sid", "exp"]}
+            )
+        except jwt.InvalidTokenError:
+            return None
+        session_id, username = str(claims["sid"]), str(claims["sub"])
+        try:
+            owner = await self._client.get(_key(session_id))
+        except (RedisError, OSError, TimeoutError) as error:
+            raise Unavailable("valkey", f"session not read ({type(error).__name__})") from error
+        return Session(session_id, username) if owner == username else None
+
+    async def ping(self) -> None:
+        """Raises whatever the client raises when Valkey does not answer."""
+        await self._client.execute_command("PING")
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._client.aclose()
+
+
+def _key(session_id: str) -> str:
+    return f"session:{session_id}"

@@ -1,0 +1,86 @@
+"""Settings of one API process: `TARGET_*` in the environment → one frozen, fully checked object."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from target.errors import all_problems
+
+PREFIX = "TARGET_"
+SHORTEST_KEY = 32
+"""Bytes; HS256 wants a key at least as long as its digest."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What one API process needs to know. Every field is the variable `TARGET_<FIELD>`."""
+
+    primary_dsn: str
+    replica_dsn: str
+    valkey_url: str
+    signing_key: str
+    fault_token: str
+    name: str = "api"
+    listen_fd: int = -1
+    """Descriptor of an already bound socket; -1 binds `host`:`port`."""
+    host: str = "127.0.0.1"
+    port: int = 8000
+    pool_size: int = 8
+    """Connections to the primary; the replica gets as many."""
+    pool_wait_s: float = 5.0
+    """A login that waited this long for a connection is answered 503."""
+    query_timeout_s: float = 5.0
+    """Our own deadline: `statement_timeout` does not help while the server is frozen."""
+    hash_threads: int = 2
+    """Threads that verify passwords; the next login waits its turn."""
+    hash_memory_kib: int = 8192
+    hash_time_cost: int = 1
+    session_ttl_s: int = 3600
+
+
+_LEAST: Mapping[str, float] = {
+    "port": 1,
+    "pool_size": 1,
+    "pool_wait_s": 0.01,
+    "query_timeout_s": 0.01,
+    "hash_threads": 1,
+    "hash_memory_kib": 8,
+    "hash_time_cost": 1,
+    "session_ttl_s": 1,
+}
+
+
+def from_environment(environment: Mapping[str, str]) -> Settings:
+    """Read and check every setting; raise one `UsageProblem` that names them all."""
+    problems: list[str] = []
+    values: dict[str, str | int | float] = {}
+    for field in dataclasses.fields(Settings):
+        variable = PREFIX + field.name.upper()
+        text = environment.get(variable)
+        if text is None:
+            if field.default is dataclasses.MISSING:
+                problems.append(f"{variable} is not set")
+            continue
+        try:
+            values[field.name] = _converted(str(field.type), text)
+        except ValueError:
+            problems.append(f"{variable}={text!r} is not a number")
+            continue
+        least = _LEAST.get(field.name)
+        value = values[field.name]
+        if least is not None and not isinstance(value, str) and value < least:
+            problems.append(f"{variable}={text} is below {least:g}")
+    key = values.get("signing_key", "")
+    if key and len(str(key)) < SHORTEST_KEY:
+        problems.append(f"{PREFIX}SIGNING_KEY is shorter than {SHORTEST_KEY} characters")
+    if problems:
+        raise all_problems("the service cannot start", problems, "set these variables and start it again")
+    return Settings(**values)  # type: ignore[arg-type]  # each value was converted to its field's type above
+
+
+def _converted(type_name: str, text: str) -> str | int | float:
+    if type_name == "int":
+        return int(text)
+    return float(text) if type_name == "float" else text

@@ -1,0 +1,73 @@
+"""The API processes: separate interpreters with a port each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from target.loopback_http import ask
+from target.stack.launch import Launcher, Running, wait_for
+from target.stack.ports import LOOPBACK, Reserved
+
+# Without these, glibc raises its mmap threshold after the first argon2 buffer is freed and then keeps megabytes
+# of freed buffers in its arenas: resident memory would wander without any leak.
+STEADY_MEMORY = {
+    "MALLOC_MMAP_THRESHOLD_": "131072",
+    "MALLOC_TRIM_THRESHOLD_": "131072",
+    "MALLOC_ARENA_MAX": "2",
+}
+
+
+@dataclass(frozen=True)
+class Service:
+    """What all API processes of a stack share; becomes their environment."""
+
+    primary_dsn: str
+    replica_dsn: str
+    valkey_url: str
+    signing_key: str
+    fault_token: str
+    pool_size: int
+    hash_memory_kib: int
+    hash_time_cost: int
+
+
+def start(launcher: Launcher, python: str, directory: Path, name: str, port: Reserved, service: Service) -> Running:
+    """Start one process on a socket that is ours already; returns at once."""
+    environment = {f"TARGET_{field.upper()}": str(value) for field, value in vars(service).items()}
+    running = launcher.start(
+        "api",
+        name,
+        [python, "-m", "target.service"],
+        directory / f"{name}.log",
+        environment={
+            **STEADY_MEMORY,
+            **environment,
+            "TARGET_NAME": name,
+            "TARGET_LISTEN_FD": str(port.socket.fileno()),
+        },
+        pass_fds=(port.socket.fileno(),),
+    )
+    port.release()
+    return running
+
+
+def url(port: Reserved) -> str:
+    """The address past the proxy."""
+    return f"http://{LOOPBACK}:{port.port}"
+
+
+def wait_ready(server: Running, address: str) -> None:
+    """Until /readyz finds every dependency, the replica among them."""
+
+    def ready() -> bool | None:
+        try:
+            reply = ask("GET", f"{address}/readyz", limit_s=2.0)
+        except OSError:
+            return None
+        if reply.status != 200:
+            return None
+        states = [check["state"] for check in reply.document["dependencies"].values()]
+        return True if all(state == "ok" for state in states) else None
+
+    wait_for(server, "ready", ready)

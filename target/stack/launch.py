@@ -1,0 +1,173 @@
+"""Starts processes that cannot outlive us, waits for them, quotes their logs, and ends them."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TypeVar
+
+from target.errors import TargetError
+from target.stack import guard
+from target.stack.identity import Identity, identify
+from target.stack.stop import StopSignals
+
+PR_SET_PDEATHSIG = 1
+POLL_S = 0.02
+QUOTED_LINES = 4
+T = TypeVar("T")
+_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
+
+
+@dataclass(frozen=True)
+class Running:
+    """A server we started."""
+
+    role: str
+    name: str
+    process: subprocess.Popen[bytes]
+    identity: Identity
+    log: Path
+    stop_signal: int
+
+
+@dataclass(frozen=True)
+class RunAs:
+    """Another user for a server that refuses to run as root: a prefix command, or a real user."""
+
+    prefix: tuple[str, ...] = ()
+    user: str | None = None
+
+
+class Launcher:
+    """Owns every child. Create it, and start children, in the main thread only: PR_SET_PDEATHSIG is tied to it."""
+
+    def __init__(self, guard_log: Path, signals: StopSignals) -> None:
+        self._signals = signals
+        package_root = str(Path(__file__).resolve().parents[2])
+        self.environment = dict(os.environ)
+        self.environment["PYTHONPATH"] = os.pathsep.join(
+            part for part in (package_root, os.environ.get("PYTHONPATH", "")) if part
+        )
+        self.running: list[Running] = []
+        with guard_log.open("ab") as log:
+            self._guard = subprocess.Popen(
+                [sys.executable, "-m", "target.stack.guard"],
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                env=self.environment,
+                start_new_session=True,
+            )
+
+    def start(
+        self,
+        role: str,
+        name: str,
+        command: Sequence[str],
+        log: Path,
+        *,
+        environment: Mapping[str, str] | None = None,
+        pass_fds: Sequence[int] = (),
+        stop_signal: int = signal.SIGTERM,
+        run_as: RunAs | None = None,
+    ) -> Running:
+        """Start one server in a session of its own, so that a Ctrl-C at the terminal reaches only us."""
+        run_as = run_as or RunAs()
+        with log.open("ab") as sink, self._signals.held():
+            process = subprocess.Popen(
+                [*run_as.prefix, *command],
+                stdin=subprocess.DEVNULL,
+                stdout=sink,
+                stderr=sink,
+                env={**self.environment, **(environment or {})},
+                pass_fds=pass_fds,
+                start_new_session=True,
+                user=run_as.user,
+                cwd=log.parent,
+                preexec_fn=_dies_with(os.getpid()),  # noqa: PLW1509  # no thread of ours exists
+            )
+            identity = identify(process.pid) or Identity(process.pid, -1.0)
+            self._tell({"pid": identity.pid, "started": identity.started, "signal": int(stop_signal)})
+            running = Running(role, name, process, identity, log, stop_signal)
+            self.running.append(running)
+        return running
+
+    def run(self, name: str, command: Sequence[str], log: Path, run_as: RunAs | None = None) -> None:
+        """Run a command to its end; raises TargetError with the end of its log when it fails."""
+        running = self.start("tool", name, command, log, run_as=run_as)
+        code = running.process.wait()
+        self.running.remove(running)
+        if code != 0:
+            raise failed(name, log, f"ended with code {code}")
+
+    def remove_at_end(self, path: Path) -> None:
+        """Have the guard remove this file or directory when we are gone, however we go."""
+        self._tell({"remove": str(path)})
+
+    def reap(self) -> None:
+        """Collect what has died, so that it does not stay as a zombie."""
+        for server in self.running:
+            server.process.poll()
+
+    def stop_all(self, grace_s: float = 5.0) -> None:
+        """End every server and then the guard; returns when all of them are gone."""
+        asked = {server.identity: server.stop_signal for server in self.running}
+        guard.end_all(asked, grace_s)
+        for server in self.running:
+            server.process.wait()
+        with suppress(BrokenPipeError):
+            self._pipe.close()
+        self._guard.wait()
+
+    def _tell(self, order: Mapping[str, object]) -> None:
+        self._pipe.write(json.dumps(order).encode() + b"\n")
+        self._pipe.flush()
+
+    @property
+    def _pipe(self) -> IO[bytes]:
+        assert self._guard.stdin is not None  # it was opened with PIPE
+        return self._guard.stdin
+
+
+def wait_for(server: Running, what: str, ready: Callable[[], T | None], limit_s: float = 30.0) -> T:
+    """Poll until `ready` gives something; raises TargetError when the server dies or takes too long."""
+    deadline = time.monotonic() + limit_s
+    while True:
+        result = ready()
+        if result is not None:
+            return result
+        code = server.process.poll()
+        if code is not None:
+            raise failed(server.name, server.log, f"ended with code {code} before {what}")
+        if time.monotonic() > deadline:
+            raise failed(server.name, server.log, f"was not {what} within {limit_s:g} s")
+        time.sleep(POLL_S)
+
+
+def failed(name: str, log: Path, how: str) -> TargetError:
+    """The error for a server that did not start, with the last lines of its log."""
+    lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    said = " | ".join(lines[-QUOTED_LINES:]) or "nothing"
+    return TargetError(f"{name} {how}", f"the last it said: {said}")
+
+
+def _dies_with(parent_pid: int) -> Callable[[], None] | None:
+    if _LIBC is None:
+        return None  # macOS: the guard alone has to do
+    libc = _LIBC
+
+    def arm() -> None:
+        libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent_pid:
+            os._exit(1)  # the parent died before we asked
+
+    return arm

@@ -1,0 +1,88 @@
+"""The options of `up`, checked all at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from target.errors import all_problems
+
+MOST_PROCESSES = 64
+MOST_USERS = 1_000_000
+LONGEST_DIRECTORY = 80
+"""Characters: a Unix socket's path has room for about 107."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a stack is made of."""
+
+    data: Path | None
+    """A new or empty directory that is kept, or None for a temporary one that is removed."""
+    state: Path
+    port: int
+    processes: int
+    pool_size: int
+    hash_memory_kib: int
+    hash_time_cost: int
+    users: int
+    fault_token: str | None
+    """None generates one."""
+    parent_pid: int | None
+    """Stop when this process ends; None to live on one's own."""
+
+
+_RANGES: Mapping[str, tuple[int, int]] = {
+    "port": (0, 65535),
+    "processes": (1, MOST_PROCESSES),
+    "pool_size": (1, 500),
+    "hash_memory_kib": (8, 4 * 1024 * 1024),
+    "hash_time_cost": (1, 1000),
+    "users": (1, MOST_USERS),
+}
+
+
+def parse(
+    numbers: Mapping[str, str], data: str | None, state: Path, fault_token: str | None, parent: str | None
+) -> Options:
+    """Check the texts of the command line; raises one UsageProblem that names every mistake."""
+    problems: list[str] = []
+    parsed: dict[str, int] = {}
+    for name, (least, most) in _RANGES.items():
+        flag = "--" + name.replace("_", "-")
+        try:
+            parsed[name] = int(numbers[name])
+        except ValueError:
+            problems.append(f"{flag} {numbers[name]!r} is not a whole number")
+            continue
+        if not least <= parsed[name] <= most:
+            problems.append(f"{flag} {parsed[name]} is not between {least} and {most}")
+    directory = None if data is None else Path(data).absolute()
+    if directory is not None:
+        problems.extend(_directory_problems(directory))
+    if fault_token is not None and (len(fault_token) < 8 or not fault_token.isascii()):
+        problems.append("--fault-token must be at least 8 ASCII characters")
+    if parent is not None and not parent.isdecimal():
+        problems.append(f"--with-parent {parent!r} is not a process id")
+    if problems:
+        raise all_problems("nothing was started", problems, "see `python -m target up --help`")
+    return Options(
+        data=directory,
+        state=state,
+        fault_token=fault_token,
+        parent_pid=None if parent is None else int(parent),
+        **parsed,
+    )
+
+
+def _directory_problems(directory: Path) -> list[str]:
+    problems = []
+    if len(str(directory)) > LONGEST_DIRECTORY:
+        problems.append(f"--data is longer than {LONGEST_DIRECTORY} characters, too long for a Unix socket in it")
+    try:
+        if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
+            problems.append(f"--data {directory} is not a new or empty directory")
+    except OSError as error:
+        problems.append(f"--data {directory}: {error.strerror}")
+    return problems

@@ -1,0 +1,45 @@
+"""Notices that the process which started us is gone, even when it was killed."""
+
+from __future__ import annotations
+
+import os
+import select
+import time
+
+from target.errors import UsageProblem
+
+OWN_PARENT = "0"
+"""What `--with-parent` without a pid means: whoever our parent is."""
+
+
+class Watch:
+    """Waits for the end of one process, or just for time to pass."""
+
+    def __init__(self, pid: int | None) -> None:
+        self._pid = pid
+        self._descriptor: int | None = None
+        if pid is not None and hasattr(os, "pidfd_open"):
+            try:
+                self._descriptor = os.pidfd_open(pid)
+            except ProcessLookupError:
+                raise UsageProblem(f"the parent process {pid} is gone", "nothing was started") from None
+            except OSError:
+                self._descriptor = None  # an old kernel: ask for our parent instead
+
+    def parent_ended(self, within_s: float) -> bool:
+        """True as soon as it ended; False after `within_s` seconds."""
+        if self._descriptor is not None:
+            readable, _, _ = select.select([self._descriptor], [], [], within_s)
+            return bool(readable)
+        time.sleep(within_s)
+        return self._pid is not None and os.getppid() != self._pid
+
+
+def watch(pid: int | None) -> Watch:
+    """Watch `pid` (0: our parent); it must be our parent, so that a pid given too late is noticed."""
+    if pid is None:
+        return Watch(None)
+    own = os.getppid()
+    if pid not in (0, own):
+        raise UsageProblem(f"process {pid} is not our parent (any more)", "nothing was started")
+    return Watch(own)

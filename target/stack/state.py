@@ -1,0 +1,174 @@
+"""Where a stack is, as JSON: what `up` prints, the state file, and what `status` adds."""
+
+from __future__ import annotations
+
+import dataclasses
+import fcntl
+import json
+import os
+import stat
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from target.errors import TargetError, UsageProblem
+from target.stack.identity import Identity
+
+
+@dataclass(frozen=True)
+class Api:
+    """One API process, addressed past the proxy."""
+
+    name: str
+    url: str
+    pid: int
+
+
+@dataclass(frozen=True)
+class Process:
+    """One server process; for PostgreSQL the postmaster."""
+
+    role: str
+    name: str
+    pid: int
+    started: float
+    """Tells this process from a later one with the same pid."""
+
+    @property
+    def identity(self) -> Identity:
+        """For asking whether it lives."""
+        return Identity(self.pid, self.started)
+
+
+@dataclass(frozen=True)
+class Postgres:
+    """Addresses with passwords: the service's own role, and the superuser on the primary."""
+
+    primary: str
+    replica: str
+    admin: str
+
+
+@dataclass(frozen=True)
+class Haproxy:
+    """Its runtime socket (a path) and its Prometheus endpoint."""
+
+    stats_socket: str
+    metrics_url: str
+
+
+@dataclass(frozen=True)
+class Faults:
+    """The token for /_fault of each API process."""
+
+    token: str
+    path: str
+
+
+@dataclass(frozen=True)
+class Users:
+    """`count` users, numbered from `first`; they share one password."""
+
+    count: int
+    first: int
+    name_pattern: str
+    password: str
+
+
+@dataclass(frozen=True)
+class StackState:
+    """Everything a client of the stack needs. Holds passwords: keep it in files of mode 0600."""
+
+    url: str
+    apis: tuple[Api, ...]
+    processes: tuple[Process, ...]
+    postgres: Postgres
+    valkey: str
+    haproxy: Haproxy
+    faults: Faults
+    users: Users
+    data: str
+    supervisor: Process
+    """`up` itself: SIGTERM to it stops the stack."""
+
+    def as_json(self) -> dict[str, Any]:
+        """The document that `up` prints."""
+        return dataclasses.asdict(self)
+
+
+def from_json(document: dict[str, Any]) -> StackState:
+    """The inverse of `as_json`; raises KeyError or TypeError on another document."""
+    return StackState(
+        url=document["url"],
+        apis=tuple(Api(**api) for api in document["apis"]),
+        processes=tuple(Process(**process) for process in document["processes"]),
+        postgres=Postgres(**document["postgres"]),
+        valkey=document["valkey"],
+        haproxy=Haproxy(**document["haproxy"]),
+        faults=Faults(**document["faults"]),
+        users=Users(**document["users"]),
+        data=document["data"],
+        supervisor=Process(**document["supervisor"]),
+    )
+
+
+def default_path() -> Path:
+    """One file a user, in the temporary directory."""
+    return Path(tempfile.gettempdir()) / f"springback-target-{os.getuid()}.json"
+
+
+def claim(path: Path) -> int:
+    """Open and lock the state file for as long as we live; raises UsageProblem when a stack holds it already."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        descriptor = os.open(path, flags, 0o600)
+    except OSError as error:
+        raise UsageProblem(f"state file {path}: {error.strerror}", "choose another with --state FILE") from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise UsageProblem(
+            f"a stack is already up with state file {path}",
+            "stop it with `python -m target down`, or give this one its own --state FILE",
+        ) from None
+    owner = os.fstat(descriptor)
+    if owner.st_uid != os.getuid() or not stat.S_ISREG(owner.st_mode) or owner.st_size > 0 and not _ours(path):
+        os.close(descriptor)
+        raise UsageProblem(f"{path} is not a state file of ours", "choose another with --state FILE")
+    os.fchmod(descriptor, 0o600)
+    os.ftruncate(descriptor, 0)
+    return descriptor
+
+
+def write(descriptor: int, state: StackState) -> None:
+    """Publish the state in one write, so that a reader sees nothing or all of it."""
+    os.pwrite(descriptor, json.dumps(state.as_json(), indent=2).encode() + b"\n", 0)
+
+
+def read(path: Path) -> StackState:
+    """The state of a running stack; raises TargetError with what to do when there is none."""
+    try:
+        text = path.read_text()
+        if path.stat().st_uid != os.getuid():
+            raise TargetError(f"{path} belongs to another user", "give your own --state FILE")
+    except OSError as error:
+        raise TargetError(
+            f"no stack: state file {path}: {error.strerror}", "start one with `python -m target up`"
+        ) from error
+    if not text.strip():
+        raise TargetError("the stack is not up yet", "wait until `up` has printed its addresses")
+    try:
+        return from_json(json.loads(text))
+    except (ValueError, KeyError, TypeError) as error:
+        raise TargetError(f"{path} is not a state file of a stack", "give the right --state FILE") from error
+
+
+def _ours(path: Path) -> bool:
+    """A file left by a stack whose guard was killed too may be overwritten, anything else may not."""
+    try:
+        read(path)
+    except TargetError:
+        return False
+    return True

@@ -1,0 +1,143 @@
+"""From nothing to ready, then in the foreground until told to stop."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from target.stack import api, haproxy, parent, postgres, seed, valkey
+from target.stack import state as states
+from target.stack.identity import identify
+from target.stack.launch import Launcher
+from target.stack.options import Options
+from target.stack.ports import LOOPBACK, Reserved, reserve
+from target.stack.stop import Stop, StopSignals
+
+FAULT_PATH = "/_fault"
+
+
+def run(options: Options, announce: Callable[[states.StackState], None]) -> None:
+    """Bring the stack up, announce it, stay until a signal or the parent's end, take it down.
+
+    Raises TargetError when it cannot come up; then, too, nothing is left.
+    """
+    watch = parent.watch(options.parent_pid)
+    public = reserve(options.port)
+    descriptor = states.claim(options.state)
+    signals = StopSignals()
+    try:
+        directory = _directory(options)
+        launcher = Launcher(directory / "guard.log", signals)
+        try:
+            launcher.remove_at_end(options.state)
+            if options.data is None:
+                launcher.remove_at_end(directory)
+            state = _bring_up(options, launcher, directory, public)
+            states.write(descriptor, state)
+            announce(state)
+            while not watch.parent_ended(0.5):
+                launcher.reap()
+        finally:
+            signals.ignore()
+            launcher.stop_all()
+    except Stop:
+        pass
+    finally:
+        signals.ignore()
+        options.state.unlink(missing_ok=True)
+
+
+def _directory(options: Options) -> Path:
+    if options.data is None:
+        return Path(tempfile.mkdtemp(prefix="springback-target-"))
+    options.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return options.data
+
+
+def _bring_up(options: Options, launcher: Launcher, directory: Path, public: Reserved) -> states.StackState:
+    passwords = postgres.Passwords(*(secrets.token_urlsafe(18) for _ in range(3)))
+    valkey_password, signing_key = secrets.token_urlsafe(18), secrets.token_urlsafe(32)
+    fault_token = options.fault_token or secrets.token_urlsafe(24)
+    users = states.Users(options.users, seed.FIRST, seed.NAME_PATTERN, secrets.token_urlsafe(12))
+    primary_port, replica_port, valkey_port, metrics_port = (reserve() for _ in range(4))
+    api_ports = {f"api{number}": reserve() for number in range(1, options.processes + 1)}
+
+    valkey_url = f"redis://:{valkey_password}@{LOOPBACK}:{valkey_port.port}/0"
+    valkey_server = valkey.start(launcher, directory, valkey_port, valkey_password)
+
+    cluster = postgres.create(
+        launcher,
+        directory / "postgres",
+        (primary_port, replica_port),
+        passwords,
+        pooled_connections=options.processes * options.pool_size,
+        keep=options.data is not None,
+    )
+    addresses = states.Postgres(
+        primary=cluster.dsn(seed.ROLE, passwords.service, seed.DATABASE),
+        replica=cluster.dsn(seed.ROLE, passwords.service, seed.DATABASE, replica=True),
+        admin=cluster.dsn(postgres.SUPERUSER, passwords.superuser, seed.DATABASE),
+    )
+    primary = postgres.start(launcher, cluster, "primary")
+    maintenance = cluster.dsn(postgres.SUPERUSER, passwords.superuser, "postgres")
+    with postgres.connect_when_up(primary, maintenance) as admin:
+        primary_port.release()
+        seed.create_roles(admin, passwords.service, postgres.REPLICATOR, passwords.replicator, postgres.SLOT)
+        replica = postgres.start(launcher, cluster, "replica")
+        service = api.Service(
+            primary_dsn=addresses.primary,
+            replica_dsn=addresses.replica,
+            valkey_url=valkey_url,
+            signing_key=signing_key,
+            fault_token=fault_token,
+            pool_size=options.pool_size,
+            hash_memory_kib=options.hash_memory_kib,
+            hash_time_cost=options.hash_time_cost,
+        )
+        apis = {
+            name: api.start(launcher, sys.executable, directory, name, port, service)
+            for name, port in api_ports.items()
+        }
+        seed.fill(
+            addresses.primary,
+            seed.Seed(users.count, users.password, options.hash_memory_kib, options.hash_time_cost),
+        )
+        postgres.wait_streaming(replica, admin)
+        replica_port.release()
+    valkey.wait_ready(valkey_server, valkey_url)
+    valkey_port.release()
+    for name, running in apis.items():
+        api.wait_ready(running, api.url(api_ports[name]))
+    upstreams = [haproxy.Upstream(name, port.port) for name, port in api_ports.items()]
+    proxy = haproxy.start(launcher, directory, public, metrics_port, upstreams)
+    haproxy.wait_ready(proxy, directory, upstreams)
+
+    return states.StackState(
+        url=f"http://{LOOPBACK}:{public.port}",
+        apis=tuple(
+            states.Api(name, api.url(api_ports[name]), running.identity.pid) for name, running in apis.items()
+        ),
+        processes=tuple(
+            states.Process(server.role, server.name, server.identity.pid, server.identity.started)
+            for server in launcher.running
+        ),
+        postgres=addresses,
+        valkey=valkey_url,
+        haproxy=states.Haproxy(
+            str(haproxy.stats_socket(directory)), f"http://{LOOPBACK}:{metrics_port.port}/metrics"
+        ),
+        faults=states.Faults(fault_token, FAULT_PATH),
+        users=users,
+        data=str(directory),
+        supervisor=_ourselves(),
+    )
+
+
+def _ourselves() -> states.Process:
+    identity = identify(os.getpid())
+    assert identity is not None  # we are running this line
+    return states.Process("supervisor", "up", identity.pid, identity.started)
