@@ -55,10 +55,11 @@ def require_allowed(host_url: str, allowed: Collection[str], resolve: Resolve = 
         ) from None
     foreign = [address for address in addresses if not _is_loopback(address)]
     if foreign or not addresses:
-        where = f"is {', '.join(foreign)}" if foreign else "has no address"
+        where = f"{host} is {', '.join(foreign)}," if foreign else f"{host} has no address,"
+        where = f"{host} is" if foreign == [host] else where
         hint = " To load this machine, write 127.0.0.1." if "0.0.0.0" in foreign or "::" in foreign else ""
         raise ConfigurationError(
-            f"{strip_url(host_url)}: {host} {where}, not a loopback address. "
+            f"{strip_url(host_url)}: {where} not a loopback address. "
             f"Load goes only to this machine unless you say otherwise.{hint} {consent}"
         )
 

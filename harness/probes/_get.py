@@ -1,0 +1,254 @@
+"""One GET with one deadline for all of it: name, connection, TLS, answer. For probes and the health check.
+
+Not requests: its timeout starts again with each packet, so that an endpoint that drips holds a sample for
+ever, and it asks the environment for proxies and ``.netrc``. Plain sockets also wait cooperatively when
+gevent has patched them. Redirects are not followed: the answer of another place is no answer.
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+import ipaddress
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+from urllib.parse import SplitResult, unquote, urlsplit
+
+import certifi
+import httptools
+
+from harness.safety import strip_url
+
+_Address: TypeAlias = tuple[int, Any]
+"""Address family, and the address as a socket of that family takes it."""
+
+
+class NoAnswerError(Exception):
+    """No complete HTTP answer came. ``str()`` is the cause in words, without the URL."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    reason: str
+    location: str
+    """Where a redirect points to, without user info and query; else empty."""
+    body: bytes
+
+
+def get(url: str, timeout_s: float, limit_bytes: int, accept: str = "*/*") -> Answer:
+    """Asks ``url`` once, on a connection of its own; sends user info in the URL as basic authentication.
+
+    ``url`` must be without faults by :func:`harness.safety.url_faults`. ``limit_bytes`` bounds it all.
+    Raises NoAnswerError within about ``timeout_s``, whatever the other side does.
+    """
+    deadline = Deadline(timeout_s)
+    with connect(url, deadline) as connection:
+        try:
+            connection.sendall(_request(urlsplit(url), accept))
+            return _receive(connection, deadline, limit_bytes)
+        except TimeoutError:
+            raise NoAnswerError(f"timed out: connected, but no whole answer within {timeout_s:g} s") from None
+        except ssl.SSLError as error:
+            raise NoAnswerError(f"TLS failed: {_reason(error)}") from None
+        except ConnectionResetError:
+            raise NoAnswerError("connection reset by the other side") from None
+        except OSError as error:
+            raise NoAnswerError(f"connection failed: {_reason(error)}") from None
+
+
+def get_all(
+    urls: Sequence[str], timeout_s: float, limit_bytes: int, accept: str
+) -> list[Answer | NoAnswerError]:
+    """:func:`get` for each URL at the same time, so that one that hangs does not delay the others."""
+
+    def attempt(url: str) -> Answer | NoAnswerError:
+        try:
+            return get(url, timeout_s, limit_bytes, accept)
+        except NoAnswerError as error:
+            return error
+
+    if len(urls) == 1:
+        return [attempt(urls[0])]
+    with ThreadPoolExecutor(max_workers=len(urls)) as pool:
+        return list(pool.map(attempt, urls))
+
+
+def connect(url: str, deadline: Deadline) -> socket.socket:
+    """A connection to the host of ``url``, with TLS where it is https. Tries each address of the name.
+
+    Raises NoAnswerError, which tells name, refusal, time and TLS apart.
+    """
+    parts = urlsplit(url)
+    host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+    failure = NoAnswerError(f"name not resolved: {host} has no address")
+    addresses = _resolve(host, port, deadline)
+    for left, (family, address) in zip(range(len(addresses), 0, -1), addresses, strict=True):
+        connection = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            connection.settimeout(deadline.remaining_s() / left)
+            connection.connect(address)
+            connection.settimeout(deadline.remaining_s())
+            return (
+                _tls().wrap_socket(connection, server_hostname=host)
+                if parts.scheme == "https"
+                else connection
+            )
+        except TimeoutError:
+            failure = NoAnswerError(
+                f"timed out: not connected to port {port} within {deadline.timeout_s:g} s"
+            )
+        except ConnectionRefusedError:
+            failure = NoAnswerError(f"connection refused: nothing listens on port {port}")
+        except ssl.SSLCertVerificationError as error:
+            failure = NoAnswerError(f"TLS failed: the certificate is not valid ({error.verify_message})")
+        except ssl.SSLError as error:
+            failure = NoAnswerError(f"TLS failed: {_reason(error)}")
+        except OSError as error:
+            failure = NoAnswerError(f"connection failed: {_reason(error)}")
+        connection.close()
+    raise failure
+
+
+class Deadline:
+    """One budget of time for several steps."""
+
+    def __init__(self, timeout_s: float) -> None:
+        self.timeout_s = timeout_s
+        self._end_s = time.monotonic() + timeout_s
+
+    def remaining_s(self) -> float:
+        """Raises TimeoutError when nothing is left."""
+        remaining = self._end_s - time.monotonic()
+        if remaining <= 0:
+            raise TimeoutError
+        return remaining
+
+
+class _Collector:
+    """What the parser calls; holds the answer as it comes."""
+
+    def __init__(self) -> None:
+        self.parser = httptools.HttpResponseParser(self)
+        self.complete = False
+        self._clear()
+
+    def _clear(self) -> None:
+        self.reason = ""
+        self.location = ""
+        self.framed = False
+        self.headers_complete = False
+        self.body = bytearray()
+
+    def on_status(self, status: bytes) -> None:
+        self.reason += status.decode("latin-1")
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        lower = name.lower()
+        self.framed = self.framed or lower in (b"content-length", b"transfer-encoding")
+        if lower == b"location":
+            self.location = value.decode("latin-1")
+
+    def on_headers_complete(self) -> None:
+        self.headers_complete = True
+
+    def on_body(self, body: bytes) -> None:
+        self.body += body
+
+    def on_message_complete(self) -> None:
+        if self.parser.get_status_code() < 200:  # "continue" and "early hints" precede the answer
+            self._clear()
+        else:
+            self.complete = True
+
+
+def _receive(connection: socket.socket, deadline: Deadline, limit_bytes: int) -> Answer:
+    answer = _Collector()
+    received = 0
+    while not answer.complete:
+        connection.settimeout(deadline.remaining_s())
+        data = connection.recv(65536)
+        if not data:
+            break
+        received += len(data)
+        if received > limit_bytes:
+            raise NoAnswerError(f"the answer is longer than {limit_bytes} bytes")
+        try:
+            answer.parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            if not answer.complete:
+                raise NoAnswerError(f"the answer is not HTTP ({error})") from None
+    if received == 0:
+        raise NoAnswerError("the connection was closed without an answer")
+    if not answer.complete and (answer.framed or not answer.headers_complete):
+        raise NoAnswerError("the connection was closed in the middle of the answer")
+    status = answer.parser.get_status_code()
+    return Answer(status, answer.reason, strip_url(answer.location), bytes(answer.body))
+
+
+def _request(parts: SplitResult, accept: str) -> bytes:
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    lines = [
+        f"GET {target} HTTP/1.1",
+        f"Host: {parts.netloc.rpartition('@')[2]}",
+        "User-Agent: springback-probe",
+        f"Accept: {accept}",
+        "Accept-Encoding: identity",
+        "Connection: close",
+    ]
+    if parts.username is not None:
+        pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+        lines.append(f"Authorization: Basic {base64.b64encode(pair.encode()).decode()}")
+    return "\r\n".join([*lines, "", ""]).encode("ascii")
+
+
+def _resolve(host: str, port: int, deadline: Deadline) -> list[_Address]:
+    """Addresses of ``host``. Looks a name up in a thread, because the system's look-up knows no deadline."""
+    found: list[_Address] = []
+    failed: list[OSError] = []
+
+    def look_up() -> None:
+        try:
+            entries = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            found.extend((entry[0], entry[4]) for entry in entries)
+        except (OSError, UnicodeError) as error:
+            failed.append(error if isinstance(error, OSError) else OSError(str(error)))
+
+    if _is_literal(host):
+        look_up()
+    else:
+        thread = threading.Thread(target=look_up, daemon=True)
+        thread.start()
+        thread.join(deadline.timeout_s)
+        if thread.is_alive():
+            raise NoAnswerError(f"name not resolved: no answer for {host} within {deadline.timeout_s:g} s")
+    if failed:
+        raise NoAnswerError(f"name not resolved: {host} ({_reason(failed[0])})")
+    return found
+
+
+def _is_literal(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _reason(error: OSError) -> str:
+    if isinstance(error, ssl.SSLError) and error.reason:
+        return error.reason.lower().replace("_", " ")
+    return error.strerror or str(error) or type(error).__name__
+
+
+@functools.cache
+def _tls() -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.load_verify_locations(certifi.where())  # a slim container has no certificates of its own
+    return context

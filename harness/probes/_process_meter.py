@@ -1,0 +1,98 @@
+"""Reads the figures of one process, from one sample to the next."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import psutil
+
+from harness.probes import Reading
+
+
+class Meter:
+    """One process: not whoever has its pid later.
+
+    Raises psutil.NoSuchProcess when there is no such process to begin with.
+    """
+
+    def __init__(self, pid: int) -> None:
+        self._process = psutil.Process(pid)
+        self._cpu_s = 0.0
+        self._read_s: float | None = None
+        self._uss_read_s: float | None = None
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def name(self) -> str:
+        """Name of the program, or ``pid`` where it may not be known."""
+        try:
+            return self._process.name()
+        except psutil.Error:
+            return "pid"
+
+    def is_running(self) -> bool:
+        """False when it has ended: also as a zombie, and also when the pid is another process now."""
+        try:
+            return self._process.is_running() and self._process.status() != psutil.STATUS_ZOMBIE
+        except psutil.Error:
+            return False
+
+    def children(self) -> list[int]:
+        """Pids of all descendants. Walks the table of all processes: 0.5 ms and more."""
+        try:
+            return [child.pid for child in self._process.children(recursive=True)]
+        except psutil.Error:
+            return []
+
+    def read(self, source: str, uss_interval_s: float) -> Reading:
+        """About 50 µs, and 0.1 to 3 ms more when USS is due; never raises."""
+        if not self.is_running():
+            return Reading.failed(source, self._why_not())
+        values: dict[str, float] = {}
+        try:
+            with self._process.oneshot():
+                values |= self._cpu_ratio()
+                values["rss_bytes"] = self._process.memory_info().rss
+                values["threads"] = self._process.num_threads()
+                values |= _where_permitted("open_fds", self._process.num_fds)
+            values |= self._uss(uss_interval_s)
+        except psutil.NoSuchProcess:
+            return Reading.failed(source, self._why_not())
+        except psutil.AccessDenied:
+            reason = f"process {self.pid} may not be read: run the load as the same user"
+            return Reading.failed(source, reason)
+        return Reading.of(source, values)
+
+    def _cpu_ratio(self) -> dict[str, float]:
+        """Mean number of cores in use since the sample before. The system counts in ticks of 10 ms."""
+        times, now_s = self._process.cpu_times(), time.monotonic()
+        before_s, cpu_before_s = self._read_s, self._cpu_s
+        self._read_s, self._cpu_s = now_s, times.user + times.system
+        if before_s is None or now_s <= before_s:
+            return {}
+        return {"cpu_ratio": (self._cpu_s - cpu_before_s) / (now_s - before_s)}
+
+    def _uss(self, interval_s: float) -> dict[str, float]:
+        now_s = time.monotonic()
+        if interval_s <= 0 or (self._uss_read_s is not None and now_s - self._uss_read_s < interval_s):
+            return {}
+        self._uss_read_s = now_s
+        return _where_permitted("uss_bytes", lambda: self._process.memory_full_info().uss)
+
+    def _why_not(self) -> str:
+        if not psutil.pid_exists(self.pid):
+            return f"process {self.pid} is gone"
+        if self._process.is_running():
+            return f"process {self.pid} has ended and waits for its parent to notice"
+        return f"process {self.pid} is gone, and its pid is another process now"
+
+
+def _where_permitted(name: str, read: Callable[[], float]) -> dict[str, float]:
+    try:
+        return {name: read()}
+    except psutil.AccessDenied:
+        return {}

@@ -1,0 +1,91 @@
+"""Numbers of a JSON document: a status page, a pool's figures, ``/health`` with details."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from harness.errors import ConfigurationError
+from harness.probes import Reading
+from harness.probes._get import NoAnswerError, get
+from harness.safety import strip_url, url_faults
+
+LIMIT_BYTES = 1_000_000
+LIMIT_VALUES = 500
+"""Each value is a number in each line of the recording, once a second."""
+
+
+@dataclass(frozen=True)
+class HttpJson:
+    """Each number of the document at ``url`` under its path: ``{"pool": {"busy": 3}}`` → ``pool.busy``.
+
+    ``true`` is 1 and ``false`` is 0; list items go by their index; text and ``null`` are left out.
+    ``keys`` selects by path, with ``*`` for anything; empty: all. User info in the URL is sent as basic
+    authentication and never enters a reading.
+    """
+
+    url: str
+    keys: tuple[str, ...] = ()
+    timeout_s: float = 2.0
+
+    def __post_init__(self) -> None:
+        faults = [f"Probe http_json: {fault}" for fault in url_faults(self.url)]
+        if self.timeout_s <= 0:
+            faults.append(f"Probe http_json: timeout_s is {self.timeout_s:g}. Give more than 0 seconds")
+        if faults:
+            raise ConfigurationError(faults)
+
+    def sample(self) -> Iterator[Reading]:
+        source = strip_url(self.url)
+        try:
+            answer = get(self.url, self.timeout_s, LIMIT_BYTES, "application/json")
+        except NoAnswerError as error:
+            yield Reading.failed(source, str(error))
+            return
+        if answer.status != 200:
+            to = f" to {answer.location}, which is not followed" if answer.location else ""
+            yield Reading.failed(source, f"HTTP {answer.status} {answer.reason}".rstrip() + to)
+            return
+        try:
+            values = dict(_numbers(json.loads(answer.body), ""))
+        except (ValueError, RecursionError):
+            yield Reading.failed(source, f"the answer of {len(answer.body)} bytes is not JSON")
+            return
+        yield from self._select(source, values)
+
+    def _select(self, source: str, values: dict[str, float]) -> Iterator[Reading]:
+        there = ", ".join(list(values)[:10]) or "none"
+        missing = [key for key in self.keys if not any(fnmatchcase(path, key) for path in values)]
+        if self.keys:
+            values = {p: v for p, v in values.items() if any(fnmatchcase(p, key) for key in self.keys)}
+        if len(values) > LIMIT_VALUES:
+            yield Reading.failed(
+                source, f"{len(values)} numbers, at most {LIMIT_VALUES}: choose some with keys"
+            )
+            return
+        if values:
+            yield Reading.of(source, values)
+        if missing or not values:
+            what = f"no number at {', '.join(missing)}" if missing else "no number in the document"
+            yield Reading.failed(source, f"{what}; numbers there: {there}")
+
+
+def _numbers(node: object, path: str) -> Iterator[tuple[str, float]]:
+    match node:
+        case bool() | int() | float():
+            yield path or "value", _as_float(node)
+        case dict():
+            for key, child in node.items():
+                yield from _numbers(child, f"{path}.{key}" if path else str(key))
+        case list():
+            for index, child in enumerate(node):
+                yield from _numbers(child, f"{path}.{index}" if path else str(index))
+
+
+def _as_float(number: float) -> float:
+    try:
+        return float(number)
+    except OverflowError:  # an integer of more than 308 digits
+        return float("inf")

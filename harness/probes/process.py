@@ -1,0 +1,156 @@
+"""Memory and CPU of the target's processes, found by pid, by port, or from the target's status file."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+from harness.errors import ConfigurationError
+from harness.probes import Reading
+from harness.probes._process_meter import Meter
+from harness.probes._process_search import SearchError, in_status_file, listeners
+
+
+@dataclass
+class _Session:
+    """What is remembered from sample to sample."""
+
+    roots: dict[str, Meter] = field(default_factory=dict)
+    """Source → process that was asked for."""
+    children: dict[str, Meter] = field(default_factory=dict)
+    faults: list[Reading] = field(default_factory=list)
+    """What the last search did not find: said at each sample until it is found."""
+    searched_s: float | None = None
+
+
+@dataclass(frozen=True)
+class Process:
+    """Figures of processes and of their children, e.g. the workers of uvicorn.
+
+    Found by ``pids``, by the TCP ``ports`` on which they listen, or in ``status_file``, the state that
+    ``python -m target up --state FILE`` keeps, where ``roles`` selects. A process found by port or in the
+    file is found again after a restart. Sources are ``python-4711``, ``port-8000``, or the name in the file;
+    those of children end in ``/pid``. A process that is gone, or whose pid is another process now, is a
+    failed reading at each sample; a child that is gone is one failed reading.
+
+    Values: ``rss_bytes``; ``uss_bytes`` about every ``uss_interval_s`` (0: never), because it makes the
+    system walk the whole memory map; ``cpu_ratio``, 1.0 = one core, the mean since the sample before and
+    absent in the first; ``threads``; ``open_fds``. What the system does not permit is left out.
+    """
+
+    pids: tuple[int, ...] = ()
+    ports: tuple[int, ...] = ()
+    status_file: str = ""
+    roles: tuple[str, ...] = ("api",)
+    children: bool = True
+    refresh_interval_s: float = 2.0
+    """How often to look for new processes: a search costs milliseconds, a sample microseconds."""
+    uss_interval_s: float = 10.0
+    _session: _Session = field(default_factory=_Session, init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        faults = [f"Probe process: pid {pid} is not above 0" for pid in self.pids if pid <= 0]
+        faults += [f"Probe process: port {n} is not from 1 to 65535" for n in self.ports if not 0 < n < 65536]
+        if not (self.pids or self.ports or self.status_file):
+            faults.append("Probe process: nothing to sample. Give pids, ports or status_file")
+        if self.status_file and not self.roles:
+            faults.append("Probe process: roles is empty. Name at least one, e.g. api")
+        if faults:
+            raise ConfigurationError(faults)
+
+    def sample(self) -> Iterator[Reading]:
+        session, now_s = self._session, time.monotonic()
+        if session.searched_s is None or now_s - session.searched_s >= self.refresh_interval_s:
+            session.searched_s = now_s
+            self._search()
+        yield from session.faults
+        for source, meter in session.roots.items():
+            yield meter.read(source, self.uss_interval_s)
+        for source, meter in list(session.children.items()):
+            reading = meter.read(source, self.uss_interval_s)
+            if reading.error:
+                del session.children[source]
+            yield reading
+
+    def _search(self) -> None:
+        """Brings the session up to date. A process that is still there keeps its meter: its CPU time."""
+        session, before = self._session, self._session.roots
+        session.roots, session.faults = {}, []
+        self._find_pids(before)
+        self._find_ports(before)
+        self._find_in_file(before)
+        if self.children:
+            self._find_children()
+
+    def _find_pids(self, before: dict[str, Meter]) -> None:
+        known = {meter.pid: source for source, meter in before.items()}
+        for pid in self.pids:
+            if pid in known:
+                self._session.roots[known[pid]] = before[known[pid]]
+            elif meter := self._meter(f"pid-{pid}", pid):
+                self._session.roots[f"{meter.name}-{pid}"] = meter
+
+    def _find_ports(self, before: dict[str, Meter]) -> None:
+        kept = {port: _of_port(port, before) for port in self.ports}
+        lost = [port for port, meters in kept.items() if not all(m.is_running() for m in meters.values())]
+        lost += [port for port, meters in kept.items() if not meters]
+        found: dict[int, list[int]] = {}
+        if lost:
+            try:
+                found = listeners(lost)
+            except SearchError as error:
+                self._session.faults += [Reading.failed(f"port-{port}", str(error)) for port in lost]
+                return
+        running = {source: meter for source, meter in before.items() if meter.is_running()}
+        for port, meters in kept.items():
+            if port not in lost:
+                self._session.roots |= meters
+            elif not found[port]:
+                reason = f"no process of this user listens on port {port}"
+                self._session.faults.append(Reading.failed(f"port-{port}", reason))
+            for pid in found.get(port, []):
+                source = f"port-{port}" if len(found[port]) == 1 else f"port-{port}/{pid}"
+                self._keep_or_begin(source, pid, running)
+
+    def _find_in_file(self, before: dict[str, Meter]) -> None:
+        if not self.status_file:
+            return
+        path = Path(self.status_file)
+        try:
+            for name, pid in in_status_file(path, self.roles):
+                self._keep_or_begin(name, pid, before)
+        except SearchError as error:
+            self._session.faults.append(Reading.failed(path.name, str(error)))
+
+    def _find_children(self) -> None:
+        session = self._session
+        taken = {meter.pid for meter in session.roots.values()}
+        session.children = {source: m for source, m in session.children.items() if m.pid not in taken}
+        taken |= {meter.pid for meter in session.children.values()}
+        for root, meter in session.roots.items():
+            for pid in meter.children():
+                if pid not in taken and (child := self._meter(None, pid)) and child.is_running():
+                    session.children[f"{root}/{pid}"] = child
+
+    def _keep_or_begin(self, source: str, pid: int, before: dict[str, Meter]) -> None:
+        known = before.get(source)
+        meter = known if known and known.pid == pid else self._meter(source, pid)
+        if meter:
+            self._session.roots[source] = meter
+
+    def _meter(self, source: str | None, pid: int) -> Meter | None:
+        """A meter for ``pid``; else None, and a fault when there is a ``source``."""
+        try:
+            return Meter(pid)
+        except psutil.Error:
+            if source:
+                self._session.faults.append(Reading.failed(source, f"there is no process {pid}"))
+            return None
+
+
+def _of_port(port: int, meters: dict[str, Meter]) -> dict[str, Meter]:
+    return {s: meter for s, meter in meters.items() if s == f"port-{port}" or s.startswith(f"port-{port}/")}
