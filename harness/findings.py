@@ -13,7 +13,7 @@ from harness.recording import Recording, Scalar
 class Outcome(Enum):
     """PASS < INCONCLUSIVE < FAIL: a verdict is the worst of its findings."""
 
-    PASS = "PASS"  # noqa: S105
+    PASS = "PASS"
     INCONCLUSIVE = "INCONCLUSIVE"
     FAIL = "FAIL"
 
@@ -48,7 +48,9 @@ class Finding:
     """95 % interval of the figure; an open end is ±infinity, e.g. (60, inf) for "never recovered in 60 s"."""
     evidence: Mapping[str, Scalar] = field(default_factory=dict)
     voids: tuple[str, ...] = ()
-    """A guard that did not pass names the criteria that it voids; ``("*",)`` voids all others that are no guards."""
+    """A guard that did not pass names the criteria that it voids; ``("*",)`` voids all others that are no
+    guards.
+    """
     voided_by: str | None = None
     is_guard: bool = False
 

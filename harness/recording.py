@@ -1,33 +1,36 @@
 """The recording: the one artefact of a run, and everything that a verdict may be based on.
 
-A recording is a file of JSON lines, appended and flushed as the run goes, so that a run that was killed at any
-moment can be judged up to its last second. Each line is one of five kinds, told apart by the key ``kind``:
+A recording is a file of JSON lines, appended and flushed as the run goes, so that a run that was killed at
+any moment can be judged up to its last second. Each line is one of five kinds, told apart by the key
+``kind``:
 
 ``header``
-    First line: what was planned. Scenario, shape, phases, level curve, gates, criteria as data, target, environment.
+    First line: what was planned. Scenario, shape, phases, level curve, gates, criteria as data, target,
+    environment.
 ``slice``
     A *delta*: requests of one node, one name and one outcome whose **intended start** lies in one second.
     The same key may occur in many lines; adding them, in any order, gives the total.
 ``probe``
     One sample of one probe: a set of named figures of the target, or of a load process (probe ``generator``).
 ``mark``
-    Something that happened at an instant: a gate released, a health check answered, a node joined or was lost.
+    Something that happened at an instant: a gate released, a health check answered, a node joined or was
+    lost.
 ``end``
     Last line: why the run ended, and totals to check the slices against.
 
-All times are seconds after the **origin**, the instant at which the first phase begins, on the master's monotonic
-clock; the warm-up before it has negative times. Latencies are histograms of microseconds with the buckets of
-:mod:`harness.analysis.histogram`. Secrets never enter a recording: URLs are without user info and query, and
-neither headers nor bodies are kept.
+All times are seconds after the **origin**, the instant at which the first phase begins, on the master's
+monotonic clock; the warm-up before it has negative times. Latencies are histograms of microseconds with the
+buckets of :mod:`harness.analysis.histogram`. Secrets never enter a recording: URLs are without user info and
+query, and neither headers nor bodies are kept.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar, cast
 
 FORMAT = 1
 FILE_NAME = "recording.jsonl"
@@ -38,18 +41,21 @@ UNFINISHED = "unfinished"
 UNSERVED = "unserved"
 """Outcome of an arrival that was due and never found a free user. It has no latency."""
 
+_T = TypeVar("_T")
 Scalar: TypeAlias = float | int | str | bool | None
 Sparse: TypeAlias = Mapping[int, int]
 """Histogram: bucket index → count."""
 
 
 class RecordingError(Exception):
-    """The file is missing, is no recording, or is of a format that this version cannot read. Says the remedy."""
+    """The file is missing, is no recording, or of a format that this version cannot read. Says the remedy."""
 
 
 @dataclass(frozen=True)
 class Phase:
-    """A named stretch of the run, ``start_s`` ≤ t < ``end_s``; both are whole seconds, so that no slice straddles."""
+    """A named stretch of the run, ``start_s`` ≤ t < ``end_s``; both are whole seconds, so that no slice
+    straddles.
+    """
 
     name: str
     start_s: int
@@ -111,7 +117,9 @@ class Slice:
     name: str
     """Method and name as Locust shows them, e.g. ``POST /auth/login``."""
     outcome: str
-    """``ok``, or a short cause: ``http 503``, ``timeout``, ``connection refused``, ``unfinished``, ``unserved`` …"""
+    """``ok``, or a short cause: ``http 503``, ``timeout``, ``connection refused``, ``unfinished``,
+    ``unserved`` …
+    """
     count: int
     bytes: int
     """Length of the answers' bodies."""
@@ -123,7 +131,9 @@ class Slice:
 
 @dataclass(frozen=True)
 class ProbeSample:
-    """Figures of one probe at one instant. A probe that could not read says so in ``error`` and has no values."""
+    """Figures of one probe at one instant. A probe that could not read says so in ``error`` and has no
+    values.
+    """
 
     t: float
     probe: str
@@ -146,7 +156,9 @@ class GateMark:
     sent_us: tuple[int, ...]
     """For each request sent: microseconds after the release instant, on the master's clock."""
     clock_uncertainty_s: float
-    """Half of the shortest round trip with which the node's clock offset was measured; 0 on the master's clock."""
+    """Half of the shortest round trip with which the node's clock offset was measured; 0 on the master's
+    clock.
+    """
     mark: str = "gate"
 
 
@@ -176,7 +188,7 @@ class NodeMark:
 
 @dataclass(frozen=True)
 class EventMark:
-    """Anything else worth a line on the time axis: a fault injected or undone, an alert, a stop by the user."""
+    """Anything else worth a line on the time axis: a fault injected or undone, an alert, a stop."""
 
     t: float
     what: str
@@ -185,7 +197,7 @@ class EventMark:
 
 
 Mark: TypeAlias = GateMark | HealthMark | NodeMark | EventMark
-_MARKS: dict[str, type[Any]] = {"gate": GateMark, "health": HealthMark, "node": NodeMark, "event": EventMark}
+_MARKS: dict[str, type[Mark]] = {"gate": GateMark, "health": HealthMark, "node": NodeMark, "event": EventMark}
 
 
 @dataclass(frozen=True)
@@ -334,6 +346,6 @@ def _sparse(body: Mapping[str, int]) -> dict[int, int]:
     return {int(index): int(count) for index, count in body.items()}
 
 
-def _make(cls: type[Any], body: Mapping[str, Any], **converted: Any) -> Any:
-    known = cls.__dataclass_fields__.keys()
+def _make(cls: type[_T], body: Mapping[str, Any], **converted: Any) -> _T:
+    known = {entry.name for entry in fields(cast(Any, cls))}
     return cls(**{**{key: value for key, value in body.items() if key in known}, **converted})

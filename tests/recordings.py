@@ -1,9 +1,10 @@
 """Synthetic recordings of a login herd, for the tests of everything that reads a recording.
 
-``login_herd()`` is a healthy run as the real thing records it: 30 s of baseline, a spike phase of one second whose
-first instant releases 500 logins from two nodes, 60 s of recovery, and a canary stream of 10 requests a second all
-along. Its parameters make the same run go wrong in one known way, so a test can compare a figure with the truth.
-The named variants below it are the ones most tests want. Every recording is a function of its arguments and seed.
+``login_herd()`` is a healthy run as the real thing records it: 30 s of baseline, a spike phase of one second
+whose first instant releases 500 logins from two nodes, 60 s of recovery, and a canary stream of 10 requests a
+second all along. Its parameters make the same run go wrong in one known way, so a test can compare a figure
+with the truth. The named variants below it are the ones most tests want. Every recording is a function of its
+arguments and seed.
 """
 
 from __future__ import annotations
@@ -115,10 +116,11 @@ def login_herd(
 ) -> Recording:
     """A login herd.
 
-    Latency of a request is lognormal with median ``base_latency_s`` and shape ``jitter``, behind a FIFO queue that
-    the herd fills and that empties at ``drain_per_s``. ``slow_for_s`` adds ``slow_by_s`` to every request intended
-    less than that many seconds after the end of the spike; ``flaps`` do so in further stretches (from, to), counted
-    from the same instant. ``leak_bytes`` stay allocated, over all processes, when the herd is over.
+    Latency of a request is lognormal with median ``base_latency_s`` and shape ``jitter``, behind a FIFO queue
+    that the herd fills and that empties at ``drain_per_s``. ``slow_for_s`` adds ``slow_by_s`` to every
+    request intended less than that many seconds after the end of the spike; ``flaps`` do so in further
+    stretches (from, to), counted from the same instant. ``leak_bytes`` stay allocated, over all processes,
+    when the herd is over.
     """
     random = np.random.default_rng(seed)
     spike, end = baseline_s, baseline_s + 1 + recovery_s
@@ -274,7 +276,9 @@ def interrupted(at_s: float = 50, seed: int = 1) -> Recording:
 
 
 def write(recording: Recording, directory: Path) -> Path:
-    """Writes the recording as a run directory holds it, lines in the order of a live run, and returns the file."""
+    """Writes the recording as a run directory holds it, lines in the order of a live run, and returns the
+    file.
+    """
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / FILE_NAME
     timed = sorted([*recording.slices, *recording.probes, *recording.marks], key=lambda line: line.t)

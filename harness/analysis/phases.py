@@ -1,0 +1,90 @@
+"""What happened to the requests of one phase: slices merged, by intended start.
+
+A request belongs to the phase in which it *should have begun*, whatever the time of its answer. Everything
+that is not ``ok`` failed, also what was unfinished when the run ended and arrivals that found no free user.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from harness.analysis import histogram
+from harness.recording import OK, Phase, Recording, Slice, Sparse
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Requests of a stretch of time."""
+
+    intended: int
+    """Requests that should have begun, whatever became of them."""
+    ok: int
+    causes: Mapping[str, int]
+    """Failed requests by outcome, most frequent first."""
+    bytes: int
+    latency: Sparse
+    """Latency of the requests answered ok, from the intended start."""
+    service: Sparse
+    """Service time of the same requests, from the actual send."""
+
+    @property
+    def failed(self) -> int:
+        return self.intended - self.ok
+
+    @property
+    def error_ratio(self) -> float | None:
+        """Failed ÷ intended; None without requests."""
+        return self.failed / self.intended if self.intended else None
+
+
+def slices_of(recording: Recording, phase: Phase, name: str = "") -> tuple[Slice, ...]:
+    """Slices whose intended start lies in the phase; of one name, or of all when it is empty."""
+    return tuple(
+        piece
+        for piece in recording.slices
+        if phase.start_s <= piece.t < phase.end_s and (not name or piece.name == name)
+    )
+
+
+def tally(slices: tuple[Slice, ...]) -> Tally:
+    """Adds slices up."""
+    good = [piece for piece in slices if piece.outcome == OK]
+    causes: Counter[str] = Counter()
+    for piece in slices:
+        if piece.outcome != OK and piece.count:
+            causes[piece.outcome] += piece.count
+    return Tally(
+        intended=sum(piece.count for piece in slices),
+        ok=sum(piece.count for piece in good),
+        causes=dict(causes.most_common()),
+        bytes=sum(piece.bytes for piece in slices),
+        latency=histogram.merge(piece.latency for piece in good),
+        service=histogram.merge(piece.latency if piece.service is None else piece.service for piece in good),
+    )
+
+
+def of_phase(recording: Recording, phase: Phase, name: str = "") -> Tally:
+    """The requests of one phase."""
+    return tally(slices_of(recording, phase, name))
+
+
+def by_second(recording: Recording, phase: Phase, name: str = "") -> tuple[Tally, ...]:
+    """One tally for each second of the phase, also for those without requests: the blocks of a block
+    bootstrap.
+    """
+    grouped: dict[int, list[Slice]] = {t: [] for t in range(phase.start_s, phase.end_s)}
+    for piece in slices_of(recording, phase, name):
+        grouped[piece.t].append(piece)
+    return tuple(tally(tuple(pieces)) for pieces in grouped.values())
+
+
+def names(recording: Recording) -> tuple[str, ...]:
+    """Request names in the recording, sorted."""
+    return tuple(sorted({piece.name for piece in recording.slices}))
+
+
+def cause_counts(recording: Recording) -> Mapping[str, Mapping[str, int]]:
+    """For each phase, by name: failed requests by outcome, most frequent first."""
+    return {phase.name: of_phase(recording, phase).causes for phase in recording.header.phases}

@@ -1,0 +1,49 @@
+"""From an interval and an upper limit to an outcome, and numbers in words."""
+
+from __future__ import annotations
+
+import math
+
+from harness.findings import Outcome
+from harness.recording import Phase, Recording
+
+
+def against(limit: float, interval: tuple[float, float]) -> Outcome:
+    """PASS when the whole interval is within the limit, FAIL when the whole of it is outside, else
+    INCONCLUSIVE.
+    """
+    low, high = interval
+    if high <= limit:
+        return Outcome.PASS
+    return Outcome.FAIL if low > limit else Outcome.INCONCLUSIVE
+
+
+def no_phase(recording: Recording, name: str) -> str:
+    """The reason when a run has no phase of that name."""
+    there = ", ".join(phase.name for phase in recording.header.phases) or "none"
+    return f"the run has no phase {name!r}; its phases are {there}"
+
+
+def phases_from(recording: Recording, first: str) -> tuple[Phase, ...]:
+    """The phase of that name and all that begin later; empty when there is no such phase."""
+    opening = recording.phase(first)
+    if opening is None:
+        return ()
+    return tuple(phase for phase in recording.header.phases if phase.start_s >= opening.start_s)
+
+
+def seconds(value_s: float) -> str:
+    """``7.23 s``, ``85 ms``, ``> 60 s`` is up to the caller."""
+    if math.isinf(value_s):
+        return "unbounded"
+    if abs(value_s) < 1:
+        return f"{value_s * 1000:.3g} ms"
+    return f"{value_s:.1f} s" if value_s >= 100 else f"{value_s:.3g} s"
+
+
+def percent(ratio: float) -> str:
+    return f"{ratio * 100:.3g} %"
+
+
+def megabytes(value_bytes: float) -> str:
+    return f"{value_bytes / 1e6:,.1f} MB"

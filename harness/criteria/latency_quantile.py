@@ -1,0 +1,79 @@
+"""A latency quantile of a phase."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from harness.analysis import histogram, intervals, phases
+from harness.criteria._outcome import against, no_phase, percent, seconds
+from harness.criteria._parameter import name_parameter, parameter
+from harness.findings import Finding, Outcome
+from harness.recording import Recording
+
+
+@dataclass(frozen=True)
+class LatencyQuantile:
+    """A quantile of the latency of a phase, from the intended start, stays within a limit.
+
+    A request that failed is slower than any answer: a service that answers 503 at once must not look quick.
+    So when more than 1 − quantile of the requests failed, the quantile has no figure, and its interval is
+    open upwards.
+    """
+
+    limit_s: float = parameter(5.0, "largest latency in seconds that is accepted")
+    quantile: float = parameter(0.95, "quantile that is judged, 0.95 for p95", lowest=0.01, highest=0.9999)
+    phase: str = parameter("spike", "phase that is judged")
+    requests: str = parameter("", "only requests of this name; empty for all")
+    name: str = name_parameter()
+
+    def judge(self, recording: Recording) -> Finding:
+        p = f"p{self.quantile * 100:g}"
+        title = f"{p} latency in the {self.phase}" + (f", {self.requests}" if self.requests else "")
+        criterion = self.name or "latency_quantile"
+        phase = recording.phase(self.phase)
+        if phase is None:
+            return Finding(criterion, title, Outcome.INCONCLUSIVE, no_phase(recording, self.phase))
+        tally = phases.of_phase(recording, phase, self.requests)
+        if not tally.intended:
+            reason = f"no requests in the {self.phase}, so there is nothing to judge"
+            return Finding(criterion, title, Outcome.INCONCLUSIVE, reason, unit="s", limit=self.limit_s)
+        figure_us = histogram.quantile_us(tally.latency, self.quantile, tally.failed)
+        low_us, high_us = intervals.latency_quantile_us(
+            phases.by_second(recording, phase, self.requests), self.quantile
+        )
+        interval = (low_us / 1e6, high_us / 1e6)
+        outcome = against(self.limit_s, interval)
+        return Finding(
+            criterion=criterion,
+            title=title,
+            outcome=outcome,
+            reason=self._reason(outcome, p, tally, interval),
+            figure=None if figure_us is None or math.isinf(figure_us) else figure_us / 1e6,
+            unit="s",
+            limit=self.limit_s,
+            interval=interval,
+            evidence={
+                "requests": tally.intended,
+                "failed, counted as slower than any answer": tally.failed,
+                "samples needed": intervals.samples_needed(self.quantile),
+            },
+        )
+
+    def _reason(self, outcome: Outcome, p: str, tally: phases.Tally, interval: tuple[float, float]) -> str:
+        low, high = interval
+        limit = seconds(self.limit_s)
+        failed = f" ({percent(tally.failed / tally.intended)} of the requests failed)" if tally.failed else ""
+        if outcome is Outcome.PASS:
+            return f"{p} is at most {seconds(high)} with 95 % confidence, limit {limit}{failed}"
+        if outcome is Outcome.FAIL and math.isinf(low):
+            return f"too many requests failed for {p} to have a bound{failed}; limit {limit}"
+        if outcome is Outcome.FAIL:
+            return f"{p} is at least {seconds(low)} with 95 % confidence, limit {limit}{failed}"
+        needed = intervals.samples_needed(self.quantile)
+        if tally.intended < needed:
+            return f"{needed:,} samples needed for {p}, {tally.intended:,} seen"
+        return (
+            f"{p} lies between {seconds(low)} and {seconds(high)}, around the limit of {limit}{failed}; "
+            "more requests would narrow it"
+        )

@@ -1,0 +1,49 @@
+"""The run came to its planned end and its recording is whole."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from harness.criteria._parameter import name_parameter
+from harness.findings import Finding, Outcome
+from harness.recording import Recording
+
+
+@dataclass(frozen=True)
+class RunComplete:
+    """The run came to its planned end, and every line of its recording can be read.
+
+    Judged for every run. It voids nothing: what was proven up to the interruption stays proven.
+    """
+
+    name: str = name_parameter()
+
+    def judge(self, recording: Recording) -> Finding:
+        reasons = list(recording.damage)
+        end = recording.end
+        if end is None:
+            last = _last_s(recording)
+            reasons.insert(0, f"the recording has no end: the run was killed about {last:.0f} s in")
+        elif not end.completed:
+            reasons.insert(0, f"the run ended {end.t:.0f} s in, before its time: {end.reason}")
+        else:
+            counted = sum(piece.count for piece in recording.slices)
+            if recording.slices and counted < end.requests:
+                reasons.append(f"{end.requests:,} requests ended, but only {counted:,} were recorded")
+        if not recording.header.phases:
+            reasons.append("the header plans no phases")
+        outcome = Outcome.INCONCLUSIVE if reasons else Outcome.PASS
+        reason = "; ".join(reasons) or "the run came to its planned end and its recording is whole"
+        name = self.name or "run_complete"
+        evidence = _evidence(recording)
+        return Finding(name, "run complete", outcome, reason, evidence=evidence, is_guard=True)
+
+
+def _last_s(recording: Recording) -> float:
+    """The last instant that left a trace."""
+    return max([0.0, *(s.t + 1.0 for s in recording.slices), *(p.t for p in recording.probes)])
+
+
+def _evidence(recording: Recording) -> dict[str, float | str | None]:
+    end = recording.end
+    return {"ended_s": end.t, "reason": end.reason, "unfinished": end.unfinished} if end else {}

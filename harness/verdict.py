@@ -1,0 +1,118 @@
+"""From a recording to a verdict: every criterion judged, guards applied, the worst finding decides.
+
+No evidence, no pass: a run without criteria or without requests is INCONCLUSIVE, and so is a criterion that
+crashes.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+from harness import criteria as registry
+from harness.findings import Finding, Outcome, Verdict
+from harness.recording import CriterionSpec, Recording
+
+RUN_COMPLETE = "run_complete"
+"""The criterion that is judged for every run, whether it is listed or not."""
+
+
+def judge(recording: Recording, criteria: Sequence[CriterionSpec] | None = None) -> Verdict:
+    """Judges a recording by the given criteria, or by those of its header.
+
+    Findings come in the order in which they should be read: criteria before guards, the worst first. A
+    finding that a guard voids becomes INCONCLUSIVE, PASS and FAIL alike; a FAIL that no guard voids stands.
+    """
+    planned = recording.header.criteria
+    specs = list(planned if criteria is None else criteria)
+    listed = len(specs)
+    if RUN_COMPLETE not in {spec.criterion for spec in specs}:
+        specs.append(CriterionSpec(RUN_COMPLETE))
+    judged = [(spec.criterion, _judge_one(recording, spec)) for spec in specs]
+    findings = _in_reading_order(_void(judged))
+    notes = list(recording.damage) + list(recording.header.notes)
+    if criteria is not None and tuple(criteria) != tuple(planned):
+        notes.append(_overridden(planned, criteria))
+    outcome, reason = _worst(recording, findings, listed)
+    return Verdict(outcome, reason, tuple(findings), tuple(notes))
+
+
+def _judge_one(recording: Recording, spec: CriterionSpec) -> Finding:
+    """One finding. A criterion that cannot be loaded or that crashes proves nothing, in either direction."""
+    name = registry.name_of(spec)
+    try:
+        return registry.load(spec).judge(recording)
+    except registry.CriterionError as error:
+        return Finding(name, name, Outcome.INCONCLUSIVE, f"not judged: {error}")
+    except Exception as error:  # any defect of a criterion must end as a finding, not as a traceback
+        text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        reason = f"the criterion crashed ({text}), so it proves nothing"
+        return Finding(name, name, Outcome.INCONCLUSIVE, reason)
+
+
+def _void(judged: Sequence[tuple[str, Finding]]) -> list[Finding]:
+    """Applies the guards: what one of them voids becomes INCONCLUSIVE and says by which."""
+    guards = [finding for _, finding in judged if finding.voids and finding.outcome is not Outcome.PASS]
+    result = []
+    for criterion, finding in judged:
+        voider = next((g for g in guards if _voids(g, criterion, finding)), None)
+        if voider is not None:
+            had_been = f"had been {finding.outcome.value}: {finding.reason}"
+            finding = dataclasses.replace(
+                finding,
+                outcome=Outcome.INCONCLUSIVE,
+                reason=f"void, because of {voider.criterion}: {voider.reason} ({had_been})",
+                voided_by=voider.criterion,
+            )
+        result.append(finding)
+    return result
+
+
+def _voids(guard: Finding, criterion: str, finding: Finding) -> bool:
+    """``voids`` names kinds of criteria or single findings. A guard is never voided: it is what voids."""
+    if finding is guard or finding.is_guard:
+        return False
+    return "*" in guard.voids or criterion in guard.voids or finding.criterion in guard.voids
+
+
+def _in_reading_order(findings: Sequence[Finding]) -> list[Finding]:
+    return sorted(findings, key=lambda finding: (finding.is_guard, -finding.outcome.rank))
+
+
+def _worst(recording: Recording, findings: Sequence[Finding], listed: int) -> tuple[Outcome, str]:
+    """The outcome and its one sentence."""
+    outcome = max((finding.outcome for finding in findings), key=lambda outcome: outcome.rank)
+    if outcome is not Outcome.FAIL:
+        if not any(piece.count for piece in recording.slices):
+            return Outcome.INCONCLUSIVE, "No request was recorded, so nothing can be said about the target."
+        if not listed:
+            return Outcome.INCONCLUSIVE, "The run has no criteria, so there is nothing to pass."
+        if all(finding.is_guard for finding in findings):
+            return Outcome.INCONCLUSIVE, "The run has guards only and no criterion about the target."
+    if outcome is Outcome.PASS:
+        count = sum(not finding.is_guard for finding in findings)
+        return outcome, f"All {count} criteria hold, and no guard objects."
+    worst = [finding for finding in findings if finding.outcome is outcome]
+    # A guard explains why others are void, so for INCONCLUSIVE it is the better first sentence.
+    first = max(worst, key=lambda finding: outcome is Outcome.INCONCLUSIVE and finding.is_guard)
+    more = f" ({len(worst) - 1} more {outcome.value})" if len(worst) > 1 else ""
+    return outcome, f"{first.title}: {first.reason}{more}."
+
+
+def _overridden(planned: Sequence[CriterionSpec], used: Sequence[CriterionSpec]) -> str:
+    """Says which criteria are not those that the run was started with."""
+    before = {registry.name_of(spec): spec for spec in planned}
+    after = {registry.name_of(spec): spec for spec in used}
+    changes = [
+        f"{name} changed from {_words(before[name])} to {_words(after[name])}"
+        for name in before
+        if name in after and before[name] != after[name]
+    ]
+    changes += [f"{name} left out" for name in before if name not in after]
+    changes += [f"{name} added" for name in after if name not in before]
+    return "limits_overridden: judged by other criteria than the run was started with: " + "; ".join(changes)
+
+
+def _words(spec: CriterionSpec) -> str:
+    text = ", ".join(f"{key}={value}" for key, value in spec.parameters.items() if key != "name")
+    return text or "its defaults"
