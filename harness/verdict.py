@@ -61,7 +61,7 @@ def _void(judged: Sequence[tuple[str, Finding]]) -> list[Finding]:
             finding = dataclasses.replace(
                 finding,
                 outcome=Outcome.INCONCLUSIVE,
-                reason=f"void, because of {voider.criterion}: {voider.reason} ({had_been})",
+                reason=f"void because of {voider.criterion} ({had_been})",
                 voided_by=voider.criterion,
             )
         result.append(finding)

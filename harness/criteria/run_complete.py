@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from harness.analysis import generator
 from harness.criteria._parameter import name_parameter
 from harness.findings import Finding, Outcome
 from harness.recording import Recording
@@ -22,7 +23,7 @@ class RunComplete:
         reasons = list(recording.damage)
         end = recording.end
         if end is None:
-            last = _last_s(recording)
+            last = max(0.0, generator.last_trace_s(recording))
             reasons.insert(0, f"the recording has no end: the run was killed about {last:.0f} s in")
         elif not end.completed:
             reasons.insert(0, f"the run ended {end.t:.0f} s in, before its time: {end.reason}")
@@ -37,11 +38,6 @@ class RunComplete:
         name = self.name or "run_complete"
         evidence = _evidence(recording)
         return Finding(name, "run complete", outcome, reason, evidence=evidence, is_guard=True)
-
-
-def _last_s(recording: Recording) -> float:
-    """The last instant that left a trace."""
-    return max([0.0, *(s.t + 1.0 for s in recording.slices), *(p.t for p in recording.probes)])
 
 
 def _evidence(recording: Recording) -> dict[str, float | str | None]:
