@@ -49,7 +49,7 @@ def get(url: str, timeout_s: float, limit_bytes: int, accept: str = "*/*") -> An
     Raises NoAnswerError within about ``timeout_s``, whatever the other side does.
     """
     deadline = Deadline(timeout_s)
-    with connect(url, deadline) as connection:
+    with connect(*endpoint(url), deadline) as connection:
         try:
             connection.sendall(_request(urlsplit(url), accept))
             return _receive(connection, deadline, limit_bytes)
@@ -80,13 +80,18 @@ def get_all(
         return list(pool.map(attempt, urls))
 
 
-def connect(url: str, deadline: Deadline) -> socket.socket:
-    """A connection to the host of ``url``, with TLS where it is https. Tries each address of the name.
+def endpoint(url: str) -> tuple[str, int, bool]:
+    """Host, port, and whether it speaks TLS."""
+    parts = urlsplit(url)
+    tls = parts.scheme == "https"
+    return parts.hostname or "", parts.port or (443 if tls else 80), tls
+
+
+def connect(host: str, port: int, tls: bool, deadline: Deadline) -> socket.socket:
+    """A connection to the first address of ``host`` that takes it.
 
     Raises NoAnswerError, which tells name, refusal, time and TLS apart.
     """
-    parts = urlsplit(url)
-    host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
     failure = NoAnswerError(f"name not resolved: {host} has no address")
     addresses = _resolve(host, port, deadline)
     for left, (family, address) in zip(range(len(addresses), 0, -1), addresses, strict=True):
@@ -95,11 +100,7 @@ def connect(url: str, deadline: Deadline) -> socket.socket:
             connection.settimeout(deadline.remaining_s() / left)
             connection.connect(address)
             connection.settimeout(deadline.remaining_s())
-            return (
-                _tls().wrap_socket(connection, server_hostname=host)
-                if parts.scheme == "https"
-                else connection
-            )
+            return _tls().wrap_socket(connection, server_hostname=host) if tls else connection
         except TimeoutError:
             failure = NoAnswerError(
                 f"timed out: not connected to port {port} within {deadline.timeout_s:g} s"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -131,6 +132,7 @@ class Process:
         taken = {meter.pid for meter in session.roots.values()}
         session.children = {source: m for source, m in session.children.items() if m.pid not in taken}
         taken |= {meter.pid for meter in session.children.values()}
+        taken.add(os.getpid())  # the sampler is no part of the target
         for root, meter in session.roots.items():
             for pid in meter.children():
                 if pid not in taken and (child := self._meter(None, pid)) and child.is_running():
