@@ -1,4 +1,4 @@
-"""The command line of the reference target. Exit codes: 0, 1 (a server failed or none is there), 2 (usage)."""
+"""The command line. Exit codes: 0; 1 (a server failed, or there is no stack); 2 (usage, nothing started)."""
 
 from __future__ import annotations
 
@@ -37,6 +37,9 @@ class _Group(click.Group):
         except TargetError as error:
             click.echo(f"error: {error}", err=True)
             sys.exit(error.exit_code)
+        except OSError as error:
+            click.echo(f"error: {error}; is there space, and may this user write there?", err=True)
+            sys.exit(TargetError.exit_code)
 
 
 @click.group(cls=_Group)

@@ -22,12 +22,12 @@ class TargetError(Exception):
         self.remedy = remedy
 
 
-class UsageProblem(TargetError):
+class UsageError(TargetError):
     """Wrong input: nothing was started or changed."""
 
     exit_code = EXIT_USAGE
 
 
-def all_problems(what: str, problems: Sequence[str], remedy: str) -> UsageProblem:
+def all_problems(what: str, problems: Sequence[str], remedy: str) -> UsageError:
     """Every problem of the input in one line, so that nobody has to fix them one run at a time."""
-    return UsageProblem(f"{what}: " + "; ".join(problems), remedy)
+    return UsageError(f"{what}: " + "; ".join(problems), remedy)

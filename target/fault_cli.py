@@ -19,7 +19,11 @@ from target.stack import state as states
 @click.argument("name", metavar="NAME|off|status")
 @click.argument("parameters", nargs=-1, metavar="[KEY=VALUE]…")
 @click.option(
-    "--state", type=click.Path(path_type=Path, dir_okay=False), default=None, metavar="FILE", help="The state file."
+    "--state",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=None,
+    metavar="FILE",
+    help="The state file.",
 )
 def fault(name: str, parameters: tuple[str, ...], state: Path | None) -> None:
     """Switch a known defect on or off in every API process, or show what it did; prints JSON."""
@@ -51,7 +55,9 @@ def _apply(running: states.StackState, one: states.Api, method: str, body: objec
             f"{one.name} (pid {one.pid}) does not answer ({error})", "see `python -m target status`"
         ) from error
     if reply.status != 200 or not isinstance(reply.document, dict):
-        raise TargetError(f"{one.name} answered {reply.status}: {reply.document}", "is the state file current?")
+        raise TargetError(
+            f"{one.name} answered {reply.status}: {reply.document}", "is the state file current?"
+        )
     return reply.document
 
 

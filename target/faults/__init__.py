@@ -1,1 +1,1 @@
-"""Known, switchable defects: one file each, the file's name is the fault's name. Copy `noop.py` to add one."""
+"""Known, switchable defects: one file each, named like the fault. Copy `noop.py` to add one."""

@@ -1,4 +1,4 @@
-"""What a fault is: a dataclass whose fields are its parameters, one required method, hooks if it wants them."""
+"""What a fault is: a dataclass whose fields are its parameters, one required method, optional hooks."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from target.errors import UsageProblem, all_problems
+from target.errors import UsageError, all_problems
 from target.faults.contract import Fault
 
 MACHINERY = frozenset({"contract", "folder", "switchboard", "summed"})
@@ -29,15 +29,15 @@ def names() -> list[str]:
 def parameters_of(name: str) -> dict[str, str]:
     """Parameter → how to write it (`bytes_per_login=INT`, or `delay_ms=400` with its default)."""
     described = {}
-    for field in _parameters(_class_of(name)):
+    for field in _parameters(class_of(name)):
         default = str(field.type).upper() if field.default is dataclasses.MISSING else str(field.default)
         described[field.name] = default
     return described
 
 
 def build(name: str, given: Mapping[str, str]) -> Fault:
-    """The fault `name` with its parameters; raises one UsageProblem that lists what is valid."""
-    fault_class = _class_of(name)
+    """The fault `name` with its parameters; raises one UsageError that lists what is valid."""
+    fault_class = class_of(name)
     fields = {field.name: field for field in _parameters(fault_class)}
     problems = [f"{key} is not a parameter of {name}" for key in given if key not in fields]
     values: dict[str, float] = {}
@@ -58,14 +58,10 @@ def build(name: str, given: Mapping[str, str]) -> Fault:
     return fault
 
 
-def class_of(name: str) -> type:
-    """The dataclass behind a fault's name; raises UsageProblem that lists the valid names."""
-    return _class_of(name)
-
-
-def _class_of(name: str) -> type[Any]:
+def class_of(name: str) -> type[Any]:
+    """The dataclass behind a fault's name; raises UsageError that lists the valid names."""
     if name not in names():
-        raise UsageProblem(f"there is no fault {name!r}", f"valid: {', '.join(names())}")
+        raise UsageError(f"there is no fault {name!r}", f"valid: {', '.join(names())}")
     module = importlib.import_module(f"target.faults.{name}")
     found = [
         member

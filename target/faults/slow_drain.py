@@ -1,8 +1,9 @@
 """Stays degraded for a known time after a burst: a service that drains a backlog.
 
-With N = `burst_logins`, a burst lasts while N or more logins arrived in this process within the trailing second.
-It therefore ends one second after the arrival of the N-th newest login. From the instant the burst is seen until
-`seconds` after its end, every login waits `delay_ms` before anything else happens to it (no CPU, no connection).
+With N = `burst_logins`, a burst lasts while N or more logins arrived in this process within the trailing
+second; it ends one second after the arrival of the N-th newest login. From the instant the burst is seen
+until `seconds` after its end, every login waits `delay_ms` before anything else happens to it: this costs
+no CPU and holds no connection.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ class SlowDrain:
             await asyncio.sleep(self.delay_ms / 1000)
 
     def arrival(self, now: float) -> bool:
-        """Whether a login arriving at `now` has to wait. Pure but for the window: a test may give any clock."""
+        """Whether a login arriving at `now` has to wait. Takes the time, so a test may give any."""
         self._newest.append(now)
         full = len(self._newest) == self._newest.maxlen
         if full and now - self._newest[0] < WINDOW_S:

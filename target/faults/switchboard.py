@@ -36,7 +36,7 @@ class Switchboard:
         self._after: AfterLogin | None = None
 
     def switch_on(self, name: str, given: Mapping[str, str]) -> None:
-        """Start fault `name` afresh; raises UsageProblem and leaves everything as it was."""
+        """Start fault `name` afresh; raises UsageError and leaves everything as it was."""
         fault = folder.build(name, given)
         self._name, self._fault, self._since = name, fault, time.monotonic()
         self._before = fault if isinstance(fault, BeforeLogin) else None

@@ -29,7 +29,5 @@ def create(settings: Settings) -> ASGIApp:
         yield
         await shared.close()
 
-    app = Starlette(
-        routes=routes, lifespan=lifespan, exception_handlers={Unavailable: answer_unavailable}
-    )
+    app = Starlette(routes=routes, lifespan=lifespan, exception_handlers={Unavailable: answer_unavailable})
     return DurationMiddleware(app, shared.metrics, frozenset(route.path for route in routes))

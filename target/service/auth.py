@@ -25,7 +25,7 @@ class Credentials:
     password: str
 
 
-class Malformed(ValueError):
+class Malformed(ValueError):  # noqa: N818
     """The request's body is not what this endpoint takes; the text says what is wrong."""
 
 

@@ -71,7 +71,7 @@ class Database:
         return None if row is None else Account(user_id=row[0], password_hash=row[1])
 
     async def profile(self, username: str) -> Profile | None:
-        """The user's row from the replica; from the primary when the replica is away or has not got it yet."""
+        """The user's row from the replica; from the primary when the replica is away or lags."""
         query = "SELECT id, username, display_name, created_at FROM users WHERE username = %s"
         if time.monotonic() >= self._replica_rests_until:
             try:
@@ -81,9 +81,7 @@ class Database:
             else:
                 if row is not None:
                     return _profile(row, "replica")
-        row = await self._row(
-            self.primary, "postgres_primary", self._settings.pool_wait_s, query, username
-        )
+        row = await self._row(self.primary, "postgres_primary", self._settings.pool_wait_s, query, username)
         return None if row is None else _profile(row, "primary")
 
     async def _row(
@@ -97,7 +95,9 @@ class Database:
         try:
             return await within(wait_s + self._settings.query_timeout_s, fetch(), dependency)
         except PoolTimeout as error:
-            raise Unavailable(dependency, f"no connection of the pool was free within {wait_s:g} s") from error
+            raise Unavailable(
+                dependency, f"no connection of the pool was free within {wait_s:g} s"
+            ) from error
         except psycopg.Error as error:
             raise Unavailable(dependency, f"query failed ({type(error).__name__})") from error
 

@@ -1,4 +1,4 @@
-"""/_fault: switch a fault of this process on and off. Loopback only, with the token, never through the proxy."""
+"""/_fault: switch a fault of this process. On loopback only, with the token, never through the proxy."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from target.errors import UsageProblem
+from target.errors import UsageError
 from target.service.resources import Resources
 
 PATH = "/_fault"
@@ -34,11 +34,15 @@ def routes(resources: Resources) -> list[Route]:
                 _switch_on(resources, await request.body())
             elif request.method == "DELETE":
                 resources.faults.switch_off()
-        except (UsageProblem, ValueError) as error:
+        except (UsageError, ValueError) as error:
             return JSONResponse({"error": str(error)}, status_code=400)
         state = resources.faults.state()
         return JSONResponse(
-            {"name": resources.settings.name, "pid": os.getpid(), "active": None if state is None else state.as_json()}
+            {
+                "name": resources.settings.name,
+                "pid": os.getpid(),
+                "active": None if state is None else state.as_json(),
+            }
         )
 
     return [Route(PATH, fault, methods=["GET", "PUT", "DELETE"])]

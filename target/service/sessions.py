@@ -73,7 +73,7 @@ class Sessions:
 
     async def ping(self) -> None:
         """Raises whatever the client raises when Valkey does not answer."""
-        await self._client.execute_command("PING")
+        await self._client.ping()
 
     async def close(self) -> None:
         """Close every connection."""

@@ -53,7 +53,7 @@ _LEAST: Mapping[str, float] = {
 
 
 def from_environment(environment: Mapping[str, str]) -> Settings:
-    """Read and check every setting; raise one `UsageProblem` that names them all."""
+    """Read and check every setting; raise one `UsageError` that names them all."""
     problems: list[str] = []
     values: dict[str, str | int | float] = {}
     for field in dataclasses.fields(Settings):

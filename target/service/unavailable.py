@@ -13,7 +13,7 @@ RETRY_AFTER_S = 1
 T = TypeVar("T")
 
 
-class Unavailable(Exception):
+class Unavailable(Exception):  # noqa: N818  # reads as what it is: 503 Unavailable
     """A dependency did not answer, or its pool stayed full."""
 
     def __init__(self, dependency: str, reason: str) -> None:

@@ -9,8 +9,8 @@ from target.loopback_http import ask
 from target.stack.launch import Launcher, Running, wait_for
 from target.stack.ports import LOOPBACK, Reserved
 
-# Without these, glibc raises its mmap threshold after the first argon2 buffer is freed and then keeps megabytes
-# of freed buffers in its arenas: resident memory would wander without any leak.
+# Without these, glibc raises its mmap threshold after the first argon2 buffer is freed and then keeps
+# megabytes of freed buffers in its arenas: resident memory would wander without any leak.
 STEADY_MEMORY = {
     "MALLOC_MMAP_THRESHOLD_": "131072",
     "MALLOC_TRIM_THRESHOLD_": "131072",
@@ -32,7 +32,9 @@ class Service:
     hash_time_cost: int
 
 
-def start(launcher: Launcher, python: str, directory: Path, name: str, port: Reserved, service: Service) -> Running:
+def start(
+    launcher: Launcher, python: str, directory: Path, name: str, port: Reserved, service: Service
+) -> Running:
     """Start one process on a socket that is ours already; returns at once."""
     environment = {f"TARGET_{field.upper()}": str(value) for field, value in vars(service).items()}
     running = launcher.start(

@@ -1,13 +1,15 @@
 """The guard: a tiny process that outlives `up`, whatever kills `up`, and then clears up after it.
 
-`up` holds the write end of a pipe and tells the guard about every process it starts. When the pipe ends, `up` is
-gone: the guard stops what is still running (the very processes, by pid and start time, with their descendants)
-and removes the temporary directory and the state file. PR_SET_PDEATHSIG alone would not do: it is lost where
-PostgreSQL changes its user namespace, and it knows nothing of files.
+`up` holds the write end of a pipe and tells the guard about every process it starts. When the pipe ends, `up`
+is gone: the guard stops what is still running (the very processes, by pid and start time, with their
+descendants) and removes the temporary directory and the state file. PR_SET_PDEATHSIG alone would not do: a
+frozen PostgreSQL or one that changed its credentials does not hear it, backends are not
+our children, and it knows nothing of files.
 """
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
@@ -27,7 +29,7 @@ GRACE_S = 1.5
 
 
 def family(identities: Iterable[Identity]) -> list[Identity]:
-    """These processes and all their descendants: PostgreSQL's backends have groups and sessions of their own."""
+    """These processes and all their descendants: PostgreSQL's backends have sessions of their own."""
     found: dict[int, Identity] = {}
     for identity in identities:
         if not identity.alive():
@@ -82,7 +84,14 @@ def main() -> None:
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
         else:
-            path.unlink(missing_ok=True)
+            _remove_unlocked(path)
+
+
+def _remove_unlocked(path: Path) -> None:
+    """Remove a state file, unless somebody holds its lock: `up` itself, or already the next one."""
+    with suppress(OSError), path.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        path.unlink()
 
 
 if __name__ == "__main__":

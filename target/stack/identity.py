@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import psutil
 
 
 @dataclass(frozen=True)
 class Identity:
-    """A pid and its start time: seconds since boot on Linux, so that setting the clock changes nothing."""
+    """A pid and its start: on Linux clock ticks since boot, so that setting the clock changes nothing."""
 
     pid: int
     started: float
@@ -33,8 +34,8 @@ def identify(pid: int) -> Identity | None:
 
 def _started(process: psutil.Process) -> float:
     try:
-        with open(f"/proc/{process.pid}/stat", "rb") as stat:  # noqa: PTH123  # a hot, Linux-only read
-            return float(stat.read().rpartition(b")")[2].split()[19])  # field 22, in clock ticks
+        text = Path(f"/proc/{process.pid}/stat").read_bytes()
+        return float(text.rpartition(b")")[2].split()[19])  # field 22, in clock ticks
     except FileNotFoundError:
         return process.create_time()  # no /proc on macOS
     except ProcessLookupError as error:

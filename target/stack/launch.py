@@ -48,7 +48,7 @@ class RunAs:
 
 
 class Launcher:
-    """Owns every child. Create it, and start children, in the main thread only: PR_SET_PDEATHSIG is tied to it."""
+    """Owns every child. For the main thread only: PR_SET_PDEATHSIG fires when the starting thread ends."""
 
     def __init__(self, guard_log: Path, signals: StopSignals) -> None:
         self._signals = signals
@@ -93,7 +93,7 @@ class Launcher:
                 start_new_session=True,
                 user=run_as.user,
                 cwd=log.parent,
-                preexec_fn=_dies_with(os.getpid()),  # noqa: PLW1509  # no thread of ours exists
+                preexec_fn=_dies_with(os.getpid()),  # no thread of ours exists
             )
             identity = identify(process.pid) or Identity(process.pid, -1.0)
             self._tell({"pid": identity.pid, "started": identity.started, "signal": int(stop_signal)})

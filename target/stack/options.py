@@ -46,7 +46,7 @@ _RANGES: Mapping[str, tuple[int, int]] = {
 def parse(
     numbers: Mapping[str, str], data: str | None, state: Path, fault_token: str | None, parent: str | None
 ) -> Options:
-    """Check the texts of the command line; raises one UsageProblem that names every mistake."""
+    """Check the texts of the command line; raises one UsageError that names every mistake."""
     problems: list[str] = []
     parsed: dict[str, int] = {}
     for name, (least, most) in _RANGES.items():
@@ -79,7 +79,9 @@ def parse(
 def _directory_problems(directory: Path) -> list[str]:
     problems = []
     if len(str(directory)) > LONGEST_DIRECTORY:
-        problems.append(f"--data is longer than {LONGEST_DIRECTORY} characters, too long for a Unix socket in it")
+        problems.append(
+            f"--data is longer than {LONGEST_DIRECTORY} characters, too long for a Unix socket in it"
+        )
     try:
         if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
             problems.append(f"--data {directory} is not a new or empty directory")

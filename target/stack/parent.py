@@ -6,7 +6,7 @@ import os
 import select
 import time
 
-from target.errors import UsageProblem
+from target.errors import UsageError
 
 OWN_PARENT = "0"
 """What `--with-parent` without a pid means: whoever our parent is."""
@@ -22,7 +22,7 @@ class Watch:
             try:
                 self._descriptor = os.pidfd_open(pid)
             except ProcessLookupError:
-                raise UsageProblem(f"the parent process {pid} is gone", "nothing was started") from None
+                raise UsageError(f"the parent process {pid} is gone", "nothing was started") from None
             except OSError:
                 self._descriptor = None  # an old kernel: ask for our parent instead
 
@@ -41,5 +41,5 @@ def watch(pid: int | None) -> Watch:
         return Watch(None)
     own = os.getppid()
     if pid not in (0, own):
-        raise UsageProblem(f"process {pid} is not our parent (any more)", "nothing was started")
+        raise UsageError(f"process {pid} is not our parent (any more)", "nothing was started")
     return Watch(own)

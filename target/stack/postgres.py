@@ -11,8 +11,8 @@ from pathlib import Path
 import psycopg
 
 from target.errors import TargetError
-from target.stack import run_as
-from target.stack.launch import Launcher, Running, failed, wait_for
+from target.stack import unprivileged
+from target.stack.launch import Launcher, RunAs, Running, failed, wait_for
 from target.stack.ports import LOOPBACK, Reserved
 
 SUPERUSER = "postgres"
@@ -58,7 +58,7 @@ class Cluster:
     replica: Path
     primary_port: int
     replica_port: int
-    run_as: run_as.RunAs
+    run_as: RunAs
     stop_signal: int
 
     def dsn(self, user: str, password: str, database: str, *, replica: bool = False) -> str:
@@ -76,14 +76,14 @@ def create(
     keep: bool,
 ) -> Cluster:
     """initdb, then copy the stopped cluster: that copy is a complete base backup for the replica."""
-    identity = run_as.for_postgres()
+    identity = unprivileged.for_postgres()
     directory.mkdir()
     password_file = directory / "superuser-password"
     password_file.write_text(passwords.superuser + "\n")
     password_file.chmod(0o600)
     if identity.user is not None:
         directory.parent.chmod(0o711)  # the other user has to get through, and to see nothing
-    run_as.hand_over(directory, identity)
+    unprivileged.hand_over(directory, identity)
     primary, replica = directory / "primary", directory / "replica"
     launcher.run(
         "initdb",
@@ -94,7 +94,9 @@ def create(
         directory.parent / "initdb.log",
         identity,
     )
-    connections = max(100, pooled_connections + SPARE_CONNECTIONS)  # a replica may not have fewer than initdb's 100
+    connections = max(
+        100, pooled_connections + SPARE_CONNECTIONS
+    )  # a replica may not have fewer than initdb's 100
     _configure(primary, {**SETTINGS, "max_connections": str(connections)})
     shutil.copytree(primary, replica, copy_function=shutil.copyfile)
     replica.chmod(0o700)
@@ -105,7 +107,7 @@ def create(
         {"port": str(ports[1].port), "primary_conninfo": connection, "primary_slot_name": SLOT},
     )
     (replica / "standby.signal").touch()
-    run_as.hand_over(replica, identity)
+    unprivileged.hand_over(replica, identity)
     return Cluster(
         primary=primary,
         replica=replica,

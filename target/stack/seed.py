@@ -1,4 +1,4 @@
-"""Roles, the users table and its rows. `python -m target.stack.seed` does the same for a database of yours."""
+"""Roles, the users table and its rows. `python -m target.stack.seed` fills a database of yours."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import psycopg
 from argon2 import PasswordHasher
 from psycopg import sql
 
-from target.errors import TargetError, UsageProblem
+from target.errors import TargetError, UsageError
 
 ROLE = "springback"
 DATABASE = "springback"
@@ -63,8 +63,8 @@ def create_roles(
 def fill(dsn: str, seed: Seed) -> None:
     """Create the table and COPY the users into it, replacing those that are there.
 
-    All users share one password and therefore one argon2 hash: 2,000 hashes of their own would take longer than
-    starting every server. Verifying a login costs the same either way.
+    All users share one password and therefore one argon2 hash: 2,000 hashes of their own would take longer
+    than starting every server. Verifying a login costs the same either way.
     """
     hasher = PasswordHasher(time_cost=seed.hash_time_cost, memory_cost=seed.hash_memory_kib, parallelism=1)
     password_hash = hasher.hash(seed.password)
@@ -91,12 +91,12 @@ def main() -> int:
         ]
         fill(dsn, Seed(numbers[0], password, numbers[1], numbers[2]))
     except KeyError as error:
-        missing = UsageProblem(f"{error.args[0]} is not set", "set it and try again")
+        missing = UsageError(f"{error.args[0]} is not set", "set it and try again")
         print(missing, file=sys.stderr)
         return missing.exit_code
     except ValueError as error:
         print(f"not a whole number: {error}", file=sys.stderr)
-        return UsageProblem.exit_code
+        return UsageError.exit_code
     except psycopg.Error as error:
         print(f"seeding failed: {str(error).splitlines()[0]}", file=sys.stderr)
         return TargetError.exit_code

