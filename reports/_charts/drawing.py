@@ -1,0 +1,191 @@
+"""Charts drawn with Bokeh. Legends, titles and the words for missing data are HTML, outside the drawing.
+
+Whatever the recording brings into a drawing is plain text: Bokeh would take ``$$`` in a string for mathematics and
+ask a server on the Internet for a library to set it.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from bokeh.models import (
+    AdaptiveTicker,
+    BoxAnnotation,
+    BoxZoomTool,
+    ColumnDataSource,
+    FixedTicker,
+    HoverTool,
+    Label,
+    PlainText,
+    Range1d,
+    Span,
+)
+from bokeh.plotting import figure
+
+from reports import _quantity
+from reports._charts import palette, ticks
+from reports._charts.chart import Chart, Line, Values
+from reports._charts.timeline import Timeline
+
+FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Liberation Sans', Arial, sans-serif"
+FRAME_HEIGHT_PX = 170
+HEADROOM_PX = 36
+"""Above the frame: a row for the phases' names and a row for the marks."""
+FOOT_PX = 44
+LEFT_PX = 74
+SHORTENED = 40
+
+
+def draw(chart: Chart, timeline: Timeline, x_range: Range1d) -> Any:
+    """The Bokeh figure of a chart that has something to draw."""
+    plot = blank(chart.unit, x_range, y_axis_type="log" if chart.logarithmic else "linear")
+    low, high = _extent(chart)
+    _value_axis(plot, chart, low, high)
+    _phases(plot, timeline)
+    bottom = plot.y_range.start
+    middle = chart.times_s + chart.window_s / 2
+    edges = np.append(chart.times_s, chart.times_s[-1:] + chart.window_s)
+    stack = np.zeros(len(edges))
+    for line in chart.lines:
+        if line.area:
+            filled = np.nan_to_num(np.append(line.values, line.values[-1:]))
+            _area(plot, edges, stack, stack + filled, line)
+            stack = stack + filled
+        elif line.step:
+            _line(plot, edges, np.append(line.values, line.values[-1:]), line)
+        else:
+            _line(plot, middle, np.where(line.values < bottom, bottom, line.values), line)
+    for points in chart.points:
+        times, values = zip(*points.points, strict=True)
+        plot.scatter(times, values, marker="diamond", size=11, color=points.colour, level="glyph")
+    if chart.limit is not None:
+        plot.add_layout(Span(location=chart.limit[1], dimension="width", line_color=palette.VERMILLION,
+                             line_dash="dashed", line_width=1.2))
+    _marks(plot, timeline)
+    _hover(plot, chart, middle)
+    return plot
+
+
+def blank(unit: str, x_range: Range1d, y_axis_type: str = "linear") -> Any:
+    """A figure in our style, as wide as the page, with nothing in it. Dragging zooms in time."""
+    zoom = BoxZoomTool(dimensions="width")
+    plot = figure(
+        height=FRAME_HEIGHT_PX + HEADROOM_PX + FOOT_PX, y_axis_type=y_axis_type, sizing_mode="stretch_width", x_range=x_range, toolbar_location=None, tools=[zoom],
+        active_drag=zoom, active_scroll=None, background_fill_color=None, border_fill_color=None,
+        outline_line_color=None, min_border_left=LEFT_PX, min_border_right=14, min_border_top=HEADROOM_PX,
+        output_backend="canvas", lod_threshold=None,
+    )
+    for axis in (*plot.xaxis, *plot.yaxis):
+        axis.axis_line_color = palette.AXIS
+        axis.major_tick_line_color = palette.AXIS
+        axis.minor_tick_line_color = None
+        axis.major_label_text_color = palette.MUTED
+        axis.axis_label_text_color = palette.MUTED
+        axis.major_label_text_font_size = axis.axis_label_text_font_size = "11px"
+        axis.major_label_text_font = axis.axis_label_text_font = FONT
+        axis.axis_label_text_font_style = "normal"
+        axis.major_tick_in, axis.major_tick_out = 0, 4
+    plot.xgrid.grid_line_color = None
+    plot.ygrid.grid_line_color = palette.GRID
+    plot.yaxis.axis_line_color = None
+    plot.yaxis.major_tick_line_color = None
+    plot.yaxis.axis_label = PlainText(text=unit)
+    plot.xaxis.ticker = AdaptiveTicker(base=60, mantissas=[1, 2, 5, 10, 15, 30], min_interval=1,
+                                       desired_num_ticks=8, num_minor_ticks=0)
+    plot.xaxis.axis_label = "seconds after the start of the first phase"
+    plot.xaxis.axis_label_standoff = 2
+    return plot
+
+
+def _extent(chart: Chart) -> tuple[float, float]:
+    """Lowest and highest finite value above zero that has to be on the axis; areas count stacked."""
+    areas = [np.nan_to_num(line.values) for line in chart.lines if line.area]
+    shown = [line.values for line in chart.lines if not line.area] + ([np.sum(areas, axis=0)] if areas else [])
+    shown += [np.array([value for _, value in points.points]) for points in chart.points]
+    if chart.limit is not None:
+        shown.append(np.array([chart.limit[1]]))
+    values = np.concatenate(shown) if shown else np.empty(0)
+    values = values[np.isfinite(values) & (values > 0)]
+    return (float(values.min()), float(values.max())) if len(values) else (1.0, 1.0)
+
+
+def _value_axis(plot: Any, chart: Chart, low: float, high: float) -> None:
+    axis, text = plot.yaxis[0], chart.tick or _quantity.number
+    if chart.logarithmic:
+        rungs = ticks.logarithmic(low, high)
+        start, end = min(rungs[0], low) * 0.93, max(rungs[-1], high) * 1.07
+    else:
+        rungs = ticks.linear(high)
+        start, end = 0.0, max(rungs[-1], high) * 1.02
+    plot.y_range = Range1d(start, end)
+    axis.ticker = FixedTicker(ticks=rungs)
+    axis.major_label_overrides = {rung: PlainText(text=text(rung)) for rung in rungs}
+
+
+def _area(plot: Any, edges: Values, below: Values, above: Values, line: Line) -> None:
+    plot.varea_step(x=edges, y1=below, y2=above, step_mode="after", fill_color=line.colour, fill_alpha=0.45)
+    plot.step(x=edges, y=above, mode="after", line_color=line.colour, line_width=1.2)
+
+
+def _line(plot: Any, times: Values, values: Values, line: Line) -> None:
+    style = {"line_color": line.colour, "line_dash": line.dash, "line_width": line.width_px}
+    if line.step:
+        plot.step(x=times, y=values, mode="after", **style)
+        return
+    plot.line(x=times, y=values, line_join="round", **style)
+    alone = np.isfinite(values) & ~_has_neighbour(values)
+    if alone.any():  # a line through one point is invisible
+        plot.scatter(x=times[alone], y=values[alone], size=5, color=line.colour)
+
+
+def _has_neighbour(values: Values) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    finite = np.concatenate([[False], np.isfinite(values), [False]])
+    return finite[:-2] | finite[2:]
+
+
+def _phases(plot: Any, timeline: Timeline) -> None:
+    for index, phase in enumerate(timeline.phases):
+        is_spike = phase.name == "spike"
+        plot.add_layout(BoxAnnotation(
+            left=phase.start_s, right=phase.end_s, line_color=None, level="underlay",
+            fill_color=palette.SPIKE_BAND if is_spike else palette.BAND,
+            fill_alpha=0.22 if is_spike else (0.04, 0.11)[index % 2], editable=False,
+        ))
+        plot.add_layout(_label(phase.name, phase.start_s, 20, ["phase", phase.start_s, phase.end_s], palette.MUTED))
+
+
+def _marks(plot: Any, timeline: Timeline) -> None:
+    for instant in timeline.instants:
+        colour = palette.GREEN if instant.is_recovery else palette.INK
+        dash = "solid" if instant.is_recovery else "dashed"
+        plot.add_layout(Span(location=instant.t, dimension="height", line_color=colour, line_dash=dash,
+                             line_width=1.6 if instant.is_recovery else 1.0))
+        tags = ["mark", instant.t, instant.letter]
+        plot.add_layout(_label(f"{instant.letter} {instant.short}", instant.t, 5, tags, colour))
+
+
+def _label(text: str, t: float, above_px: float, tags: list[Any], colour: str) -> Label:
+    """A label over the frame. The page's script shortens, moves or hides it where it would touch another."""
+    short = text if len(text) <= SHORTENED else text[: SHORTENED - 1] + "…"
+    return Label(
+        x=t, y=FRAME_HEIGHT_PX + above_px, y_units="screen", text=PlainText(text=short), tags=tags,
+        text_color=colour, text_font_size="11px", text_font=FONT, text_baseline="bottom", x_offset=3,
+    )
+
+
+def _hover(plot: Any, chart: Chart, middle: Values) -> None:
+    """One tooltip for all series, at the window under the pointer."""
+    columns: dict[str, Values] = {"t": middle, "start": chart.times_s}
+    for index, line in enumerate(chart.lines):
+        columns[f"v{index}"] = line.values
+    tops = [np.nan_to_num(line.values) for line in chart.lines]
+    columns["top"] = np.clip(np.max(tops, axis=0), plot.y_range.start, plot.y_range.end)
+    carrier = plot.line("t", "top", source=ColumnDataSource(columns), line_alpha=0)
+    seconds = f"@start{{0.[0]}} – {_quantity.number(chart.window_s)} s"
+    rows = [("second" if math.isclose(chart.window_s, 1) else seconds, "@start{0.[0]}")]
+    rows += [(line.label.replace("@", "＠").replace("$", "＄"), f"@v{index}{{0,0.[00]}} {chart.unit}")
+             for index, line in enumerate(chart.lines)]
+    plot.add_tools(HoverTool(renderers=[carrier], mode="vline", tooltips=rows, attachment="horizontal",
+                             show_arrow=False))

@@ -1,0 +1,31 @@
+"""The instant of recovery, to be marked in every chart."""
+
+from __future__ import annotations
+
+import math
+
+from harness.analysis.recovery import State
+from harness.criteria import name_of
+from harness.findings import Finding, Verdict
+from harness.recording import CriterionSpec, Recording
+
+CRITERION = "recovery_time"
+
+
+def instant_s(recording: Recording, verdict: Verdict) -> float | None:
+    """End of the spike plus the recovery time that was found; None when not degraded or not recovered.
+
+    Taken from the finding, so that the charts mark the instant on which the verdict rests.
+    """
+    specs = {name_of(spec): spec for spec in recording.header.criteria if spec.criterion == CRITERION}
+    for finding in verdict.findings:
+        if finding.criterion == CRITERION or finding.criterion in specs:
+            spec = specs.get(finding.criterion, CriterionSpec(CRITERION))
+            spike = recording.phase(str(spec.parameters.get("spike", "spike")))
+            if spike is not None and _has_recovered(finding) and finding.figure is not None:
+                return spike.end_s + finding.figure
+    return None
+
+
+def _has_recovered(finding: Finding) -> bool:
+    return finding.evidence.get("state") == State.RECOVERED.value and math.isfinite(finding.figure or 0.0)

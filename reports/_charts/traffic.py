@@ -1,0 +1,102 @@
+"""Charts of the requests: planned and intended load, throughput, latency, errors by cause."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from harness.findings import Verdict
+from harness.recording import Recording
+from reports import _quantity
+from reports._charts import palette
+from reports._charts.chart import Chart, Line, Points, Values, nothing
+from reports._charts.windows import Windows
+
+NO_REQUESTS = "No request was recorded."
+LOGARITHMIC_FROM = 30.0
+"""A latency axis is logarithmic when the highest value is this many times the lowest."""
+
+
+def load(recording: Recording, windows: Windows) -> Chart:
+    """Starts per second by request name, with the plan where it is a number of starts."""
+    header = recording.header
+    title, unit = "Load: planned and intended", "starts/s"
+    gates = tuple((gate.t, float(gate.users)) for gate in header.gates if gate.users)
+    points = (Points("planned herd (users released at once)", gates, palette.INK),) if gates else ()
+    planned: tuple[Line, ...] = ()
+    if header.level_unit == unit and windows.requests and len(header.level) > 1:
+        planned = (Line("planned", _level(header.level, windows), palette.INK, "dashed", step=True),)
+    if not windows.requests:
+        return nothing("load", title, unit, NO_REQUESTS)
+    lines = tuple(
+        Line(name, values, palette.nth(index)[0], area=True)
+        for index, (name, values) in enumerate(windows.started_per_s.items())
+    )
+    explanation = "Requests by the second in which they should have begun, stacked by name."
+    if not points and not planned and header.level:
+        explanation += f" The plan is in {header.level_unit}, so it has no line here."
+    return Chart("load", title, unit, explanation, windows.times_s, (*lines, *planned), points, windows.window_s)
+
+
+def _level(level: tuple[tuple[float, float], ...], windows: Windows) -> Values:
+    """The planned level in the middle of each window."""
+    times, values = np.array(level, dtype=np.float64).T
+    middle = windows.times_s + windows.window_s / 2
+    planned: Values = np.interp(middle, times, values, left=0.0, right=0.0)
+    return planned
+
+
+def throughput(windows: Windows) -> Chart:
+    title, unit = "Throughput: answered and failed", "requests/s"
+    if not windows.requests:
+        return nothing("throughput", title, unit, NO_REQUESTS)
+    lines = (
+        Line("ok", windows.ok_per_s, palette.BLUE, area=True),
+        Line("failed", windows.failed_per_s, palette.VERMILLION, area=True),
+    )
+    explanation = "What became of the requests, stacked, by the second in which they should have begun."
+    return Chart("throughput", title, unit, explanation, windows.times_s, lines, window_s=windows.window_s)
+
+
+def latency(windows: Windows, verdict: Verdict) -> Chart:
+    title, unit = "Latency from the intended start", "ms"
+    values = np.concatenate([*windows.latency_ms.values(), np.empty(0)])
+    values = values[np.isfinite(values) & (values > 0)]
+    if not len(values):
+        why = "No request was answered ok, so there is no latency." if windows.requests else NO_REQUESTS
+        return nothing("latency", title, unit, why)
+    limit = _latency_limit(verdict)
+    top = max(float(values.max()), limit[1] if limit else 0.0)
+    styles = ((palette.BLUE, "solid", 1.6), (palette.VERMILLION, "solid", 2.2), (palette.PURPLE, "dashed", 1.4))
+    lines = tuple(
+        Line(f"p{q * 100:g}", each, colour, dash, width_px, summary="max")
+        for (q, each), (colour, dash, width_px) in zip(windows.latency_ms.items(), styles, strict=True)
+    )
+    return Chart(
+        "latency", title, unit,
+        "Percentiles of the requests answered ok, in each second. Failed requests are in the charts of errors.",
+        windows.times_s, lines, window_s=windows.window_s, limit=limit,
+        logarithmic=top > LOGARITHMIC_FROM * float(values.min()), tick=lambda ms: _quantity.quantity(ms, "ms"),
+    )
+
+
+def _latency_limit(verdict: Verdict) -> tuple[str, float] | None:
+    for finding in verdict.findings:
+        if finding.criterion.startswith("latency_quantile") and finding.limit and finding.unit in {"s", "ms"}:
+            limit_ms = finding.limit * (1e3 if finding.unit == "s" else 1.0)
+            return f"limit {_quantity.quantity(limit_ms, 'ms')} ({finding.title})", limit_ms
+    return None
+
+
+def errors(windows: Windows) -> Chart:
+    title, unit = "Errors by cause", "failed/s"
+    if not windows.requests:
+        return nothing("errors", title, unit, NO_REQUESTS)
+    if not windows.causes_per_s:
+        return nothing("errors", title, unit, f"None: all {_quantity.count(windows.requests)} requests were ok.")
+    order = (palette.VERMILLION, palette.PURPLE, palette.OCHRE, palette.BLUE, palette.GREEN, palette.GREY)
+    lines = tuple(
+        Line(cause, values, order[index % len(order)], area=True)
+        for index, (cause, values) in enumerate(windows.causes_per_s.items())
+    )
+    explanation = "Failed, unfinished and unserved requests, stacked, by the second in which they should have begun."
+    return Chart("errors", title, unit, explanation, windows.times_s, lines, window_s=windows.window_s)

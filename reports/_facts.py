@@ -1,0 +1,64 @@
+"""What the run was: scenario, shape, target, nodes, versions, and what a reader must know besides."""
+
+from __future__ import annotations
+
+from harness.findings import Verdict
+from harness.recording import Recording, Scalar
+from reports import _quantity
+
+
+def facts(recording: Recording) -> list[tuple[str, str]]:
+    """(name, value) in the order of reading; the values are raw text, to be escaped by the format."""
+    header, end = recording.header, recording.end
+    rows = [
+        ("scenario", header.scenario),
+        ("shape", header.shape),
+        *((f"shape: {key}", _scalar(value)) for key, value in header.parameters.items()),
+        ("phases", ", ".join(f"{p.name} {p.start_s} to {p.end_s} s" for p in header.phases) or _quantity.NOTHING),
+        ("target", header.target or _quantity.NOTHING),
+        ("load processes", str(header.nodes)),
+        ("started", started(recording)),
+        ("ended", _ending(recording)),
+    ]
+    if end is not None:
+        unfinished = _quantity.count(end.unfinished)
+        rows.append(("requests", f"{_quantity.count(end.requests)} ended, {unfinished} unfinished"))
+    rows += [
+        (f"health {mark.when} the load", f"{mark.check}: {'ok' if mark.ok else 'NOT ok'} {mark.detail}".rstrip())
+        for mark in recording.health
+    ]
+    rows += [(key, value) for key, value in header.environment.items()]
+    rows += [
+        (f"criterion {spec.criterion}", ", ".join(f"{k} = {_scalar(v)}" for k, v in spec.parameters.items()))
+        for spec in header.criteria
+        if spec.parameters
+    ]
+    rows += [("note", note) for note in header.notes]
+    return rows + [("damage", damage) for damage in recording.damage]
+
+
+def notes(recording: Recording, verdict: Verdict) -> list[str]:
+    """What stands under the verdict: its notes, and damage to the recording unless they say it already."""
+    said = " ".join(verdict.notes)
+    return [*verdict.notes, *(f"Recording: {damage}." for damage in recording.damage if damage not in said)]
+
+
+def started(recording: Recording) -> str:
+    """``2026-03-14 09:26:53 UTC``."""
+    text = recording.header.started_utc
+    return text.removesuffix("Z").replace("T", " ") + " UTC" if text.endswith("Z") else text
+
+
+def _ending(recording: Recording) -> str:
+    end = recording.end
+    if end is None:
+        return "not recorded: the run was cut off"
+    return f"{end.reason}, {_quantity.instant(end.t)} after the start of the first phase"
+
+
+def _scalar(value: Scalar) -> str:
+    if value is None:
+        return _quantity.NOTHING
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return value if isinstance(value, str) else _quantity.number(float(value), 9)

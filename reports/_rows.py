@@ -1,0 +1,73 @@
+"""The findings as rows of text, the same in every format that people read."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from harness.findings import Finding, Outcome, Verdict
+from reports import _quantity
+
+SYMBOLS = {Outcome.PASS: "✓", Outcome.FAIL: "✗", Outcome.INCONCLUSIVE: "?"}
+"""Said beside the colour, never instead of the word."""
+
+
+@dataclass(frozen=True)
+class FindingRow:
+    finding: Finding
+    figure: str
+    limit: str
+    interval: str
+
+    @property
+    def outcome(self) -> Outcome:
+        return self.finding.outcome
+
+    @property
+    def symbol(self) -> str:
+        return SYMBOLS[self.finding.outcome]
+
+    @property
+    def reason(self) -> str:
+        """Why, and which guard took the finding's value where the reason does not name it."""
+        voided_by = self.finding.voided_by
+        if not voided_by or voided_by in self.finding.reason:
+            return self.finding.reason
+        return f"{self.finding.reason} (void, because of {voided_by})"
+
+
+def row(finding: Finding) -> FindingRow:
+    figure, limit = finding.figure, finding.limit
+    if figure is not None and limit is not None and math.isfinite(figure):
+        figure_text, limit_text = _quantity.against(figure, limit, finding.unit)
+    else:
+        figure_text = _quantity.quantity(figure, finding.unit)
+        limit_text = _quantity.quantity(limit, finding.unit)
+    if finding.interval is not None and (figure is None or not math.isfinite(figure)):
+        figure_text = _quantity.interval(finding.interval, finding.unit)
+    if is_censored(finding):
+        figure_text = f"never recovered: {_quantity.interval(finding.interval, finding.unit)}"
+    return FindingRow(finding, figure_text, limit_text, _quantity.interval(finding.interval, finding.unit))
+
+
+def is_censored(finding: Finding) -> bool:
+    """Whether this is a recovery that did not come inside the observation."""
+    if finding.interval is None or not finding.criterion.startswith("recovery"):
+        return False
+    low, high = finding.interval
+    return math.isinf(high) and math.isfinite(low)
+
+
+def judged(verdict: Verdict) -> list[FindingRow]:
+    """The findings about the target, worst first."""
+    return _worst_first(finding for finding in verdict.findings if not finding.is_guard)
+
+
+def guards(verdict: Verdict) -> list[FindingRow]:
+    """The findings about the measurement itself, worst first."""
+    return _worst_first(finding for finding in verdict.findings if finding.is_guard)
+
+
+def _worst_first(findings: Iterable[Finding]) -> list[FindingRow]:
+    return sorted((row(finding) for finding in findings), key=lambda each: -each.outcome.rank)

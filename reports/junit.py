@@ -1,0 +1,78 @@
+"""``junit.xml``: the verdict for build servers, one test case a finding.
+
+FAIL is a failure and INCONCLUSIVE an **error**, never "skipped": a check that could not be made must not look green.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+
+from junitparser import Error, Failure, JUnitXml, Properties, Property, TestCase, TestSuite
+
+from harness.findings import Finding, Outcome, Verdict
+from harness.recording import Recording
+from reports import _rows
+
+FILE_NAME = "junit.xml"
+
+_NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def render(recording: Recording, verdict: Verdict) -> str:
+    header = recording.header
+    suite = TestSuite(_xml(f"springback {header.scenario}"))
+    suite.timestamp = _xml(header.started_utc.removesuffix("Z"))
+    for key, value in (("target", header.target), ("shape", header.shape), ("nodes", str(header.nodes))):
+        suite.add_property(key, _xml(value))
+    suite.add_property("verdict", verdict.outcome.value)
+    for finding in verdict.findings:
+        suite.add_testcase(_case(finding, header.scenario))
+    worst = max((finding.outcome.rank for finding in verdict.findings), default=-1)
+    if verdict.outcome.rank > worst:  # a verdict that no finding shows: nothing was judged, or the run ended early
+        whole = Finding("verdict", "verdict of the run", verdict.outcome, verdict.reason)
+        suite.add_testcase(_case(whole, header.scenario))
+    if recording.end is not None:
+        suite.time = round(max(0.0, recording.end.t), 3)
+    document = JUnitXml("springback")
+    document.add_testsuite(suite)
+    text: bytes = document.tostring()
+    return text.decode("utf-8")
+
+
+def _case(finding: Finding, scenario: str) -> TestCase:
+    case = TestCase(_xml(f"{finding.criterion}: {finding.title}"), _xml(f"springback.{scenario}"), 0.0)
+    properties = Properties()
+    for key, value in _figures(finding):
+        properties.add_property(Property(key, _xml(value)))
+    case.append(properties)
+    reason = _xml(_rows.row(finding).reason)
+    if finding.outcome is Outcome.FAIL:
+        case.result = [_with_text(Failure(reason, "FAIL"), reason)]
+    elif finding.outcome is Outcome.INCONCLUSIVE:
+        case.result = [_with_text(Error(reason, "INCONCLUSIVE"), reason)]
+    else:
+        case.system_out = reason
+    return case
+
+
+def _with_text(result: Failure | Error, text: str) -> Failure | Error:
+    result.text = text
+    return result
+
+
+def _figures(finding: Finding) -> list[tuple[str, str]]:
+    rows: list[tuple[str, str]] = [("outcome", finding.outcome.value), ("unit", finding.unit)]
+    low, high = finding.interval or (None, None)
+    numbers = (("figure", finding.figure), ("limit", finding.limit), ("low", low), ("high", high))
+    for key, value in (*numbers, *finding.evidence.items()):
+        if value is not None and not (isinstance(value, float) and math.isnan(value)):
+            rows.append((_xml(str(key)), str(value)))
+    if finding.voided_by:
+        rows.append(("voided_by", finding.voided_by))
+    return rows
+
+
+def _xml(text: str) -> str:
+    """The text without what XML 1.0 cannot carry: control characters and lone surrogates become U+FFFD."""
+    return _NOT_XML.sub("\ufffd", text)

@@ -1,0 +1,125 @@
+"""The verdict on the terminal: a table with rich on a TTY, plain aligned text anywhere else.
+
+This format writes no file, so it has no ``FILE_NAME``. Colour repeats what the words say.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TextIO
+
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from harness.findings import Outcome, Verdict
+from harness.recording import Recording
+from reports import _rows
+
+STYLES = {Outcome.PASS: "bold green", Outcome.FAIL: "bold red", Outcome.INCONCLUSIVE: "bold yellow"}
+NARROWEST = 40
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+def show(recording: Recording, verdict: Verdict, paths: Sequence[Path], stream: TextIO) -> None:
+    """Prints the verdict, and where the reports are, in the manner that suits the stream."""
+    if stream.isatty():
+        _show_rich(recording, verdict, paths, Console(file=stream, highlight=False))
+        return
+    width = shutil.get_terminal_size((100, 24)).columns
+    text = render(recording, verdict, paths, width)
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    stream.write(text.encode(encoding, errors="replace").decode(encoding))
+    stream.flush()
+
+
+def render(recording: Recording, verdict: Verdict, paths: Sequence[Path] = (), width: int = 100) -> str:
+    """The verdict as plain text, no line wider than ``width`` unless one word or path is."""
+    width = max(width, NARROWEST)
+    lines = ["", *_wrapped(_headline(recording, verdict), width), *_wrapped(_plain(verdict.reason), width, "  ")]
+    for heading, rows in _groups(verdict):
+        lines += ["", heading, *_aligned(rows, width)]
+    for note in (*verdict.notes, *(note for note in recording.damage if note not in verdict.notes)):
+        lines += ["", *_wrapped(f"Note: {_plain(note)}", width)]
+    if paths:
+        lines += ["", "Reports:", *(f"  {_plain(str(path))}" for path in paths)]
+    return "\n".join(lines) + "\n"
+
+
+def _headline(recording: Recording, verdict: Verdict) -> str:
+    return f"{verdict.outcome.value}  {_plain(recording.header.scenario)} against {_plain(recording.header.target)}"
+
+
+def _groups(verdict: Verdict) -> list[tuple[str, list[_rows.FindingRow]]]:
+    groups = [("Findings", _rows.judged(verdict)), ("Guards of the measurement", _rows.guards(verdict))]
+    return [(heading, rows) for heading, rows in groups if rows]
+
+
+def _aligned(rows: Sequence[_rows.FindingRow], width: int) -> list[str]:
+    """Columns where they fit, one figure a line where they do not; reasons always below, indented."""
+    heads = ("outcome", "finding", "figure", "limit", "95 % interval")
+    cells = [
+        (each.outcome.value, _plain(each.finding.title), each.figure, each.limit, each.interval) for each in rows
+    ]
+    widths = [max(len(cell) for cell in column) for column in zip(heads, *cells, strict=True)]
+    fits = sum(widths) + 2 * len(widths) <= width
+    lines = [_line(heads, widths)] if fits else []
+    for cell, each in zip(cells, rows, strict=True):
+        if fits:
+            lines.append(_line(cell, widths))
+        else:
+            lines += _wrapped(f"{cell[0]}  {cell[1]}", width, "  ", hanging="    ")
+            lines += _wrapped(f"{cell[2]} (limit {cell[3]}, 95 % interval {cell[4]})", width, "      ")
+        lines += _wrapped(_plain(each.reason), width, "      ")
+    return lines
+
+
+def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
+    left = [cell.ljust(size) for cell, size in zip(cells[:2], widths[:2], strict=True)]
+    right = [cell.rjust(size) for cell, size in zip(cells[2:], widths[2:], strict=True)]
+    return ("  " + "  ".join([*left, *right])).rstrip()
+
+
+def _wrapped(text: str, width: int, indent: str = "", hanging: str | None = None) -> list[str]:
+    following = indent if hanging is None else hanging
+    return textwrap.wrap(
+        text, width, initial_indent=indent, subsequent_indent=following, break_long_words=False
+    )
+
+
+def _show_rich(recording: Recording, verdict: Verdict, paths: Sequence[Path], console: Console) -> None:
+    style = STYLES[verdict.outcome]
+    headline = Text.assemble((f" {verdict.outcome.value} ", f"{style} reverse"), "  ", (
+        _headline(recording, verdict).removeprefix(verdict.outcome.value).strip(), "bold"
+    ))
+    console.print()
+    console.print(headline)
+    console.print(Text(_plain(verdict.reason)))
+    for heading, rows in _groups(verdict):
+        table = Table(box=SIMPLE, title=heading, title_justify="left", title_style="bold", expand=False)
+        for name in ("outcome", "finding"):
+            table.add_column(name, overflow="fold")
+        for name in ("figure", "limit", "95 % interval"):
+            table.add_column(name, justify="right", overflow="fold")
+        for each in rows:
+            title = Text(_plain(each.finding.title))
+            title.append(f"\n{_plain(each.reason)}", style="dim")
+            outcome = Text(f"{each.symbol} {each.outcome.value}", style=STYLES[each.outcome])
+            table.add_row(outcome, title, Text(each.figure), Text(each.limit), Text(each.interval))
+        console.print(table)
+    for note in (*verdict.notes, *(note for note in recording.damage if note not in verdict.notes)):
+        console.print(Text(f"Note: {_plain(note)}"))
+    if paths:
+        console.print(Text("Reports:", style="bold"))
+        for path in paths:
+            console.print(Text(f"  {_plain(str(path))}"), soft_wrap=True)
+
+
+def _plain(text: str) -> str:
+    """The text on one line and without anything that a terminal would obey: a name may hold escape sequences."""
+    return _CONTROL.sub("\ufffd", " ".join(text.split()))

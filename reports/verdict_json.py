@@ -1,0 +1,84 @@
+"""``verdict.json``: the verdict for programs.
+
+Strictly valid JSON. ``format`` is raised when a key changes its meaning or goes away; new keys do not raise it.
+A number that is not finite is never written as a number: a figure or limit becomes ``null``; an open end of an
+interval is ``null`` with its flag ``low_open`` or ``high_open`` set (``never recovered in 60 s`` is
+``{"low": 60.0, "low_open": false, "high": null, "high_open": true}``); in ``evidence`` it becomes the string
+``"inf"``, ``"-inf"`` or ``"nan"``.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import TypeAlias
+
+from harness.findings import Finding, Verdict
+from harness.recording import Recording, Scalar
+
+FILE_NAME = "verdict.json"
+FORMAT = 1
+
+Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
+
+
+def render(recording: Recording, verdict: Verdict) -> str:
+    header = recording.header
+    end = recording.end
+    body: dict[str, Json] = {
+        "format": FORMAT,
+        "outcome": verdict.outcome.value,
+        "exit_code": verdict.outcome.exit_code,
+        "reason": verdict.reason,
+        "scenario": header.scenario,
+        "shape": header.shape,
+        "target": header.target,
+        "started_utc": header.started_utc,
+        "completed": bool(end and end.completed),
+        "end_reason": end.reason if end else None,
+        "notes": list(verdict.notes),
+        "damage": list(recording.damage),
+        "findings": [_finding(finding) for finding in verdict.findings],
+    }
+    return json.dumps(body, indent=2, ensure_ascii=True, allow_nan=False) + "\n"
+
+
+def _finding(finding: Finding) -> Json:
+    return {
+        "criterion": finding.criterion,
+        "title": finding.title,
+        "outcome": finding.outcome.value,
+        "reason": finding.reason,
+        "figure": _finite(finding.figure),
+        "unit": finding.unit,
+        "limit": _finite(finding.limit),
+        "interval": _interval(finding.interval),
+        "evidence": {str(key): _scalar(value) for key, value in finding.evidence.items()},
+        "is_guard": finding.is_guard,
+        "voids": list(finding.voids),
+        "voided_by": finding.voided_by,
+    }
+
+
+def _finite(value: float | None) -> float | None:
+    return float(value) if value is not None and math.isfinite(value) else None
+
+
+def _interval(bounds: tuple[float, float] | None) -> Json:
+    if bounds is None:
+        return None
+    low, high = bounds
+    return {
+        "low": _finite(low),
+        "low_open": not math.isfinite(low),
+        "high": _finite(high),
+        "high_open": not math.isfinite(high),
+    }
+
+
+def _scalar(value: Scalar) -> Json:
+    if value is None or isinstance(value, str | bool):
+        return value
+    if not math.isfinite(value):
+        return str(float(value))
+    return int(value) if isinstance(value, int) else float(value)
