@@ -82,8 +82,8 @@ def url_faults(url: str) -> list[str]:
         return [f"{shown}: the address has no scheme. Did you mean http://{shown.lstrip('/')} ?"]
     try:
         parts = urlsplit(url)
-    except ValueError as error:
-        return [f"{shown}: not an address ({error}). Give one like {_EXAMPLE}"]
+    except ValueError:  # its text may quote user info
+        return [f"{shown}: not an address that can be read. Give one like {_EXAMPLE}"]
     faults: list[str] = []
     if parts.scheme not in ("http", "https"):
         faults.append(f"{shown}: the scheme is {parts.scheme or 'missing'}. Use http:// or https://")
@@ -124,8 +124,12 @@ def _is_host(parts: SplitResult) -> bool:
     host = parts.hostname or ""
     if "[" not in parts.netloc:
         return _HOST.fullmatch(host) is not None and ".." not in host
+    return _is_ipv6(host)
+
+
+def _is_ipv6(text: str) -> bool:
     try:
-        return isinstance(ipaddress.ip_address(host), ipaddress.IPv6Address)
+        return isinstance(ipaddress.ip_address(text), ipaddress.IPv6Address)
     except ValueError:
         return False
 
@@ -143,7 +147,7 @@ def _bare(name: str) -> str:
 
 def _name_faults(name: str) -> list[str]:
     bare = _bare(name)
-    if _HOST.fullmatch(bare) or (":" in bare and _is_host(urlsplit(f"http://[{bare}]"))):
+    if _HOST.fullmatch(bare) or _is_ipv6(bare):
         return []
     return [
         f"--allow-host {strip_url(name)}: give exactly one host name, without scheme, port, path or "

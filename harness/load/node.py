@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import time
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import gevent
 from gevent import getcurrent
 from gevent.event import Event
+from locust.env import Environment
 
+from harness.errors import ConfigurationError
 from harness.load.arrivals import Arrivals
 from harness.load.clock import Clock
 from harness.load.gate import Gate
@@ -23,6 +26,24 @@ from harness.record.recorder import Recorder
 from harness.recording import UNFINISHED, UNSERVED, GateMark
 
 DRAIN_CHECK_S = 0.05
+
+_nodes: WeakKeyDictionary[Environment, Node] = WeakKeyDictionary()
+
+
+def node_of(environment: Environment) -> Node:
+    """The node of the present run: Locust hands every user its environment, and nothing else.
+
+    Raises ConfigurationError when the scenario was not attached.
+    """
+    node = _nodes.get(environment)
+    if node is None:
+        raise ConfigurationError("paced users need harness.attach(...) at the end of the locustfile")
+    return node
+
+
+def set_node(environment: Environment, node: Node) -> None:
+    _nodes[environment] = node
+
 
 
 class Node:
@@ -111,9 +132,12 @@ class Node:
 
     def elapsed_s(self) -> float | None:
         """Seconds after the origin, None before the plan is here."""
-        if self.plan is None:
-            return None
-        return self.clock.to_master(time.monotonic()) - self.plan.origin_s
+        return None if self.plan is None else self.t_of(time.monotonic())
+
+    def t_of(self, local_s: float) -> float:
+        """Seconds after the origin of an instant on this node's clock. The plan must be here."""
+        assert self.plan is not None
+        return self.clock.to_master(local_s) - self.plan.origin_s
 
     def drain(self, still_answering: bool = True) -> None:
         """Stops the pacers, waits up to ``plan.drain_s`` for answers that are out, then settles the accounts."""

@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from locust import User
 
+from harness.load.node import node_of
 from harness.load.pacing import Seat, Start
 
 if TYPE_CHECKING:
     from locust.env import Environment
-
-    from harness.load.node import Node
 
 
 class Paced(User):
@@ -26,7 +25,7 @@ class Paced(User):
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
         self.tasks: list[Any] = [_park]
-        self.node: Node = environment.springback_node
+        self.node = node_of(environment)
         self.number: int = self.node.number_user()
         """0, 1, 2 …: different for every user of the run, over all nodes."""
         self.start_given: Start | None = None

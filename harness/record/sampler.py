@@ -49,8 +49,8 @@ class Sampler:
     """The parent's side: starts the sampling process and hands on its readings.
 
     ``on_reading`` is called from one thread, or from one greenlet when gevent has patched this process:
-    reading never blocks the hub. Should the sampling process die, ``on_reading`` gets an error for each source,
-    so that its silence shows.
+    reading never blocks the hub. Should the sampling process die, ``on_reading`` gets an error for each
+    source, so that its silence shows.
     """
 
     def __init__(

@@ -1,0 +1,111 @@
+"""attach(): the one call a scenario makes."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from locust import events
+from locust.env import Environment
+from locust.runners import LocalRunner, MasterRunner, WorkerRunner
+
+from harness import options as run_options
+from harness.errors import ConfigurationError
+from harness.findings import EXIT_USAGE
+from harness.probes import Probe
+from harness.record.follow import Follow
+from harness.record.lead import Lead
+from harness.recording import CriterionSpec
+from harness.scenario import STANDARD, Scenario
+
+_attached: Attachment | None = None
+
+
+def attach(
+    name: str,
+    *,
+    criteria: Iterable[CriterionSpec] = STANDARD,
+    probes: Iterable[Probe] = (),
+    health_path: str = "",
+    options: Mapping[str, tuple[str, str]] | None = None,
+) -> None:
+    """Makes a locustfile a scenario: its runs are recorded, judged and reported.
+
+    ``options`` are the users' own: name → (default, help). Each becomes a flag, an environment variable
+    ``SPRINGBACK_…``, a line of the config file and a field of the web form, and is read as
+    ``self.environment.parsed_options.name``. Calling it again for the same scenario changes nothing.
+    """
+    global _attached
+    if _attached is not None:
+        if _attached.scenario.name != name:
+            _give_up(ConfigurationError(f"two scenarios, {_attached.scenario.name} and {name}: load one file at a time"))
+        return
+    _attached = Attachment(Scenario(name, tuple(criteria), tuple(probes), health_path, dict(options or {})))
+    _attached.register()
+
+
+class Attachment:
+    """Listens to Locust's events for one scenario, and passes them on to the part that this process plays."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        self.scenario = scenario
+        self._part: Lead | Follow | None = None
+
+    def register(self) -> None:
+        # At import, not in ``init``: listeners of ``quitting`` run in reverse order, and ours has to come last.
+        events.init_command_line_parser.add_listener(self._declare)
+        events.init.add_listener(self._init)
+        events.test_start.add_listener(self._test_start)
+        events.test_stopping.add_listener(self._test_stopping)
+        events.test_stop.add_listener(self._test_stop)
+        events.quitting.add_listener(self._quitting)
+        events.report_to_master.add_listener(self._report)
+        events.worker_report.add_listener(self._worker_report)
+
+    def _declare(self, parser: Any, **_: Any) -> None:
+        try:
+            run_options.declare(parser, self.scenario)
+        except ConfigurationError as error:
+            _give_up(error)
+        # Anybody who reaches the web UI can start load, so it is for this machine unless the user says otherwise.
+        parser.set_defaults(web_host="127.0.0.1")
+
+    def _init(self, environment: Environment, runner: Any, **_: Any) -> None:
+        try:
+            if isinstance(runner, WorkerRunner):
+                self._part = Follow(environment, runner)
+            elif isinstance(runner, LocalRunner | MasterRunner):
+                self._part = Lead(environment, runner, self.scenario)
+        except ConfigurationError as error:
+            _give_up(error)
+
+    def _test_start(self, **_: Any) -> None:
+        if self._part is not None:
+            self._part.test_start()
+
+    def _test_stopping(self, **_: Any) -> None:
+        if self._part is not None:
+            self._part.test_stopping()
+
+    def _test_stop(self, **_: Any) -> None:
+        if self._part is not None:
+            self._part.test_stop()
+
+    def _quitting(self, **_: Any) -> None:
+        if self._part is not None:
+            self._part.quitting()
+
+    def _report(self, data: dict[str, Any], **_: Any) -> None:
+        if isinstance(self._part, Follow):
+            self._part.report(data)
+
+    def _worker_report(self, client_id: str, data: dict[str, Any], **_: Any) -> None:
+        if isinstance(self._part, Lead):
+            self._part.worker_report(client_id, data)
+
+
+def _give_up(error: ConfigurationError) -> None:
+    for message in error.messages:
+        print(f"springback: {message}", file=sys.stderr)
+    sys.exit(EXIT_USAGE)

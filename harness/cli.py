@@ -1,0 +1,68 @@
+"""The command line: ``springback run | check | report``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from harness.errors import ConfigurationError
+from harness.findings import EXIT_USAGE
+
+PASS_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": ["--help"]}
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="springback")
+def cli() -> None:
+    """When a spike hits, what breaks, and does the service come back, how fast, and at what cost?
+
+    Exit codes: 0 PASS, 2 usage or configuration, 3 FAIL, 4 INCONCLUSIVE, 5 stopped by a safety limit.
+    """
+
+
+@cli.command(context_settings=PASS_ON, short_help="Run a scenario and judge it.")
+@click.argument("locustfile", type=click.Path(exists=True, dir_okay=False))
+@click.option("--web", is_flag=True, help="Show Locust's web UI instead of starting at once.")
+@click.pass_context
+def run(context: click.Context, locustfile: str, web: bool) -> None:
+    """Run the scenario LOCUSTFILE and judge it.
+
+    Without --host the reference target is started on this machine, and stopped at the end. All other options are
+    Locust's, and those that the scenario adds to them: ``locust -f LOCUSTFILE --help`` lists them.
+    """
+    from harness.launch import launch
+
+    sys.exit(launch(locustfile, list(context.args), web))
+
+
+@cli.command(short_help="Judge an earlier run again.")
+@click.argument("run_directory", metavar="RUN", type=click.Path(path_type=Path))
+def check(run_directory: Path) -> None:
+    """Judge the recording of RUN (its directory, or its recording.jsonl) and print the verdict."""
+    from harness import judging
+
+    sys.exit(judging.check(run_directory))
+
+
+@cli.command(short_help="Judge an earlier run again and write its reports.")
+@click.argument("run_directory", metavar="RUN", type=click.Path(path_type=Path))
+def report(run_directory: Path) -> None:
+    """Judge the recording of RUN, write its reports beside it and print the verdict."""
+    from harness import judging
+
+    sys.exit(judging.report(run_directory))
+
+
+def main() -> None:
+    try:
+        cli()
+    except ConfigurationError as error:
+        for message in error.messages:
+            print(f"springback: {message}", file=sys.stderr)
+        sys.exit(EXIT_USAGE)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,43 @@
+"""Judging a recording from the command line: the verdict on the terminal, and the reports beside the recording."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import reports
+from harness.errors import ConfigurationError
+from harness.findings import Verdict
+from harness.recording import Recording, RecordingError, read
+from harness.verdict import judge
+from reports import terminal
+
+
+def check(run: Path) -> int:
+    """Prints the verdict of ``run`` and returns its exit code. Raises ConfigurationError when there is no recording."""
+    recording, verdict = _judged(run)
+    terminal.show(recording, verdict)
+    return verdict.outcome.exit_code
+
+
+def report(run: Path) -> int:
+    """As :func:`check`, and writes every report format into the directory of the recording."""
+    recording, verdict = _judged(run)
+    directory = run if run.is_dir() else run.parent
+    try:
+        written = reports.write_all(recording, verdict, directory)
+    except OSError as error:
+        terminal.show(recording, verdict)
+        raise ConfigurationError(
+            f"{directory}: the reports cannot be written ({error.strerror}); make room or make it writable, "
+            f"then: springback report {run}"
+        ) from None
+    terminal.show(recording, verdict, written)
+    return verdict.outcome.exit_code
+
+
+def _judged(run: Path) -> tuple[Recording, Verdict]:
+    try:
+        recording = read(run)
+    except RecordingError as error:
+        raise ConfigurationError(str(error)) from None
+    return recording, judge(recording)

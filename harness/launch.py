@@ -1,0 +1,109 @@
+"""``springback run``: Locust in a process of its own, with the reference target beside it when no host is named."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from harness.errors import ConfigurationError
+
+TARGET_READY_S = 60.0
+TARGET_STOP_S = 15.0
+PARENT = "SPRINGBACK_PARENT"
+"""Environment variable with our pid: Locust ends its run when this process is gone."""
+
+
+def launch(locustfile: str, arguments: Sequence[str], web: bool) -> int:
+    """Runs Locust on ``locustfile`` and returns its exit code. Raises ConfigurationError."""
+    arguments = list(arguments)
+    if not web and not _given(arguments, "--headless"):
+        arguments.append("--headless")
+    if not web and not _given(arguments, "--loglevel", "-L"):
+        arguments += ["--loglevel", "WARNING"]
+    if not web and not _given(arguments, "--only-summary"):
+        arguments.append("--only-summary")
+    if _given(arguments, "--processes") and not _given(arguments, "--master-bind-port", "--master-port"):
+        # Locust's own port may belong to another master on this machine, and its workers would come to us.
+        port = str(_free_port())
+        arguments += ["--master-bind-host", "127.0.0.1", "--master-bind-port", port, "--master-port", port]
+    command = [sys.executable, "-m", "locust", "-f", locustfile, *arguments]
+    if _given(arguments, "--host", "-H", "--worker", "--help", "-h", "--list", "-l") or os.environ.get("LOCUST_HOST"):
+        return _run(command)
+    with reference_target() as (url, state):
+        return _run([*command, "--host", url, "--target-state", str(state)])
+
+
+def _given(arguments: Sequence[str], *flags: str) -> bool:
+    return any(argument == flag or argument.startswith(f"{flag}=") for argument in arguments for flag in flags)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _run(command: Sequence[str]) -> int:
+    """Runs Locust, hands it SIGINT and SIGTERM, and waits until it is done.
+
+    It has a session of its own, so that a Ctrl-C reaches it once, from here, and not twice.
+    """
+    environment = {**os.environ, PARENT: str(os.getpid())}
+    process = subprocess.Popen(command, start_new_session=True, env=environment)
+
+    def pass_on(number: int, _: Any) -> None:
+        process.send_signal(number)
+
+    before = {number: signal.signal(number, pass_on) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        return process.wait()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def reference_target() -> Iterator[tuple[str, Path]]:
+    """Starts the reference target and yields its URL and state file; stops it at the end, whatever happens.
+
+    Raises ConfigurationError when it does not come up.
+    """
+    with tempfile.TemporaryDirectory(prefix="springback-") as directory:
+        state = Path(directory) / "state.json"
+        command = [sys.executable, "-m", "target", "up", "--with-parent", "--state", str(state)]
+        print("springback: starting the reference target …", file=sys.stderr, flush=True)
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
+        try:
+            yield _wait_ready(process), state
+        finally:
+            process.terminate()
+            try:
+                process.wait(TARGET_STOP_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _wait_ready(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    deadline_s = time.monotonic() + TARGET_READY_S
+    while time.monotonic() < deadline_s:
+        if select.select([process.stdout], [], [], 0.2)[0]:
+            line = process.stdout.readline()
+            if line:
+                return str(json.loads(line)["url"])
+            break
+    raise ConfigurationError(
+        "the reference target did not start; `python -m target up` shows why. To load your own service, name it with --host"
+    )

@@ -1,0 +1,242 @@
+"""Options of a run: declared to Locust's parser, so that each is a command-line flag, an environment variable, a line
+of the config file and a field of the web form; and read back, all errors at once, by one path for all four.
+
+Values stay text until they are read, because the web form hands over text whatever the parser's type says.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from harness import criteria as criteria_folder
+from harness import probes as probes_folder
+from harness.errors import ConfigurationError
+from harness.probes import Probe
+from harness.recording import CriterionSpec, Scalar
+from harness.safety import require_allowed
+from harness.scenario import GUARDS, Scenario
+from shapes._phased import PhasedShape
+
+
+@dataclass(frozen=True)
+class Option:
+    name: str
+    """As in Python; the flag has dashes in place of underscores."""
+    default: str
+    help: str
+
+    @property
+    def flag(self) -> str:
+        return "--" + self.name.replace("_", "-")
+
+    def add_to(self, parser: argparse.ArgumentParser) -> None:
+        text = f"{self.help} (default: {self.default or 'none'})".replace("%", "%%")
+        variable: dict[str, Any] = {"env_var": f"SPRINGBACK_{self.name.upper()}"}
+        parser.add_argument(self.flag, dest=self.name, default=self.default, metavar="<value>", help=text, **variable)
+
+
+GENERAL = (
+    Option("runs_dir", "runs", "directory in which each run gets a directory of its own"),
+    Option("allow_host", "", "host name outside this machine that load may go to; several with commas"),
+    Option("health_path", "", "path asked before and after the load, e.g. /healthz; empty: only the port"),
+    Option("health_timeout_s", "5", "how long a health check may take, in seconds"),
+    Option("back_within_s", "10", "how long the target may take to be healthy after the load, in seconds"),
+    Option("ready_timeout_s", "60", "how long all users may take to be parked, in seconds"),
+    Option("drain_timeout_s", "10", "how long to wait for answers that are out at the end, in seconds"),
+    Option("without", "", "criteria to leave out, several with commas; the report says so"),
+    Option("target_state", "", "state file of the reference target: its API processes are sampled"),
+    Option("probe_ports", "", "sample the processes that listen on these ports; default: the host's, on loopback"),
+    Option("probe_pids", "", "sample these processes, several with commas"),
+    Option("probe_prometheus", "", "sample these Prometheus endpoints, several URLs with commas"),
+    Option("probe_json", "", "sample the numbers of these JSON endpoints, several URLs with commas"),
+)
+
+
+def declare(parser: argparse.ArgumentParser, scenario: Scenario) -> None:
+    """Adds every option of the harness, of the scenario, of its shapes and of its criteria to Locust's parser."""
+    group: Any = parser.add_argument_group("Springback", "Options of the spike-testing and recovery harness")
+    known = {action.dest for action in parser._actions}
+    for option in (*GENERAL, *_of_scenario(scenario), *_of_shapes(), *_of_criteria(scenario)):
+        if option.name in known:
+            raise ConfigurationError(f"{option.flag} exists already; give the option another name in the scenario")
+        known.add(option.name)
+        option.add_to(group)
+
+
+def _of_scenario(scenario: Scenario) -> Iterator[Option]:
+    general = {option.name for option in GENERAL}
+    for name, (default, text) in scenario.options.items():
+        if name not in general:
+            yield Option(name, default, text)
+
+
+def _of_shapes() -> Iterator[Option]:
+    seen: set[str] = set()
+    for shape in _concrete(PhasedShape):
+        for name, text in shape.options.items():
+            if name not in seen:
+                seen.add(name)
+                yield Option(name, str(getattr(shape, name)), text)
+
+
+def _concrete(shape: type[PhasedShape]) -> Iterator[type[PhasedShape]]:
+    for child in shape.__subclasses__():
+        if not child.abstract:
+            yield child
+        yield from _concrete(child)
+
+
+def _of_criteria(scenario: Scenario) -> Iterator[Option]:
+    for spec in (*scenario.criteria, *GUARDS):
+        for parameter in criteria_folder.parameters(spec.criterion):
+            if "limit" in parameter.name:
+                value = spec.parameters.get(parameter.name, parameter.default)
+                name = f"{criteria_folder.name_of(spec)}_{parameter.name}"
+                yield Option(name, f"{value:g}" if isinstance(value, int | float) else str(value), parameter.help)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The options of one run, read and checked."""
+
+    runs_dir: Path
+    allow_host: tuple[str, ...]
+    health_path: str
+    health_timeout_s: float
+    back_within_s: float
+    ready_timeout_s: float
+    drain_timeout_s: float
+    criteria: tuple[CriterionSpec, ...]
+    left_out: tuple[str, ...]
+    probes: tuple[Probe, ...]
+    shape_parameters: dict[str, Scalar]
+
+
+def read(values: Any, scenario: Scenario, shape: PhasedShape, host: str) -> Settings:
+    """Reads all options from ``values`` (Locust's parsed options) and sets those of the shape on it.
+
+    Where nothing says which processes to sample and ``host`` is on this machine, those behind its port are.
+
+    Raises ConfigurationError with every fault that was found.
+    """
+    faults: list[str] = []
+
+    def text(name: str) -> str:
+        return str(getattr(values, name, "") or "").strip()
+
+    def names(name: str) -> tuple[str, ...]:
+        return tuple(part.strip() for part in text(name).split(",") if part.strip())
+
+    def seconds(name: str) -> float:
+        return number(Option(name, "", ""), text(name), float, faults)
+
+    shape_parameters: dict[str, Scalar] = {}
+    for name in shape.options:
+        own: Any = getattr(type(shape), name)
+        given = text(name)
+        option = Option(name, "", "")
+        value: Any = given if isinstance(own, str) else number(option, given, type(own), faults) if given else own
+        shape_parameters[name] = value
+    if not faults:
+        for name, value in shape_parameters.items():
+            setattr(shape, name, value)
+        faults += shape.problems()
+
+    left_out = names("without")
+    judged = {criteria_folder.name_of(spec) for spec in scenario.criteria}
+    faults += [
+        f"--without {name}: not a criterion of this scenario; it has {', '.join(sorted(judged))}"
+        for name in left_out
+        if name not in judged
+    ]
+    kept = [spec for spec in scenario.criteria if criteria_folder.name_of(spec) not in left_out]
+    specs = tuple(_with_limits(spec, text, faults) for spec in (*kept, *GUARDS))
+    try:
+        criteria_folder.load_all(specs)
+    except criteria_folder.CriterionError as error:
+        faults += error.errors
+    probes = tuple(_probes(scenario, host, text, names, faults))
+    settings = Settings(
+        runs_dir=Path(text("runs_dir") or "runs"),
+        allow_host=names("allow_host"),
+        health_path=text("health_path") or scenario.health_path,
+        health_timeout_s=seconds("health_timeout_s"),
+        back_within_s=seconds("back_within_s"),
+        ready_timeout_s=seconds("ready_timeout_s"),
+        drain_timeout_s=seconds("drain_timeout_s"),
+        criteria=specs,
+        left_out=left_out,
+        probes=probes,
+        shape_parameters=shape_parameters,
+    )
+    if settings.health_path and not settings.health_path.startswith("/"):
+        faults.append(f"--health-path {settings.health_path}: give a path that begins with /")
+    if faults:
+        raise ConfigurationError(faults)
+    return settings
+
+
+def number(option: Option, given: str, kind: type, faults: list[str]) -> Any:
+    """``given`` as a number of 0 or more; otherwise a fault is noted and 0 returned."""
+    what = "a whole number" if kind is int else "a number"
+    try:
+        value = kind(given)
+    except ValueError:
+        faults.append(f"{option.flag} {given!r}: give {what} of 0 or more")
+        return kind(0)
+    if not math.isfinite(value) or value < 0:
+        faults.append(f"{option.flag} {given}: give {what} of 0 or more")
+        return kind(0)
+    return value
+
+
+def _with_limits(spec: CriterionSpec, text: Any, faults: list[str]) -> CriterionSpec:
+    changed: dict[str, Scalar] = {}
+    for parameter in criteria_folder.parameters(spec.criterion):
+        name = f"{criteria_folder.name_of(spec)}_{parameter.name}"
+        if "limit" in parameter.name and text(name):
+            value = number(Option(name, "", ""), text(name), parameter.kind, faults)
+            if problem := parameter.problem(value):
+                faults.append(f"{Option(name, '', '').flag}: {problem}")
+            changed[parameter.name] = value
+    return replace(spec, parameters={**spec.parameters, **changed})
+
+
+def _probes(scenario: Scenario, host: str, text: Any, names: Any, faults: list[str]) -> Iterable[Probe]:
+    yield from scenario.probes
+    wanted: list[tuple[str, dict[str, Any]]] = []
+    for option, name, field in (
+        ("probe_ports", "process", "ports"),
+        ("probe_pids", "process", "pids"),
+    ):
+        numbers = tuple(number(Option(option, "", ""), part, int, faults) for part in names(option))
+        if numbers:
+            wanted.append((name, {field: numbers}))
+    if text("target_state"):
+        wanted.append(("process", {"status_file": text("target_state")}))
+    if names("probe_prometheus"):
+        wanted.append(("prometheus", {"urls": names("probe_prometheus")}))
+    wanted += [("http_json", {"url": url}) for url in names("probe_json")]
+    if not any(name == "process" for name, _ in wanted) and (port := _loopback_port(host)):
+        wanted.append(("process", {"ports": (port,)}))
+    for name, parameters in wanted:
+        try:
+            yield probes_folder.load(name, **parameters)
+        except ConfigurationError as error:
+            faults += error.messages
+
+
+def _loopback_port(host: str) -> int | None:
+    """The port of an address on this machine, None for any other."""
+    try:
+        require_allowed(host, ())
+    except ConfigurationError:
+        return None
+    parts = urlsplit(host)
+    return parts.port or (443 if parts.scheme == "https" else 80)

@@ -1,0 +1,119 @@
+"""The agent: what a load process does for a run besides making load. It owns the node, turns what the node counted
+into lines of the recording, and settles the account at the end. The local runner and every worker have one."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import gevent
+from locust.env import Environment
+from locust.user.task import LOCUST_STATE_RUNNING
+
+from harness.load.node import Node, set_node
+from harness.load.plan import Plan
+from harness.record.vitals import Vitals
+from harness.recording import UNFINISHED, ProbeSample, encode
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a node sends: lines of the recording, and, in its last report, its totals."""
+
+    run: str
+    lines: str
+    final: bool = False
+    requests: int = 0
+    unfinished: int = 0
+
+
+class Agent:
+    """``name`` is the node's name in the recording. ``deliver_final`` is called once, with the last report."""
+
+    def __init__(
+        self, environment: Environment, name: str, node: Node, deliver_final: Callable[[Report], None]
+    ) -> None:
+        self.node = node
+        self._environment = environment
+        self._name = name
+        self._deliver_final = deliver_final
+        self._vitals = Vitals()
+        self._settled = False
+        self._running_at_stop = 0
+        self._requests_at_stop = 0
+        self._watcher: gevent.Greenlet | None = None
+        set_node(environment, node)
+        environment.events.request.add_listener(node.recorder.on_request)
+        self._vitals.start()
+
+    def begin(self, plan: Plan) -> None:
+        """The plan has come: pacers go, and a paced node settles by itself after the last phase."""
+        if self.node.plan is None:
+            self.node.begin(plan)
+            if plan.paced:
+                self._watcher = gevent.spawn(self._settle_at_end)
+
+    def report(self) -> Report:
+        """What came since the last report. Empty until the origin is known, because lines carry times."""
+        return Report(self.node.run, self._lines())
+
+    def stopping(self) -> None:
+        """Locust is about to stop the users: remember how many are in mid-iteration, for users without a pacer."""
+        runner: Any = self._environment.runner
+        users = [greenlet.args[0] for greenlet in runner.user_greenlets if greenlet.args]
+        self._running_at_stop = sum(user._state == LOCUST_STATE_RUNNING for user in users)
+        self._requests_at_stop = self.node.recorder.requests
+
+    def settle(self, wait: bool) -> None:
+        """Ends the node's part in the run, once: drains it, counts what has no answer, delivers the last report."""
+        if self._settled:
+            return
+        self._settled = True
+        self.node.drain(wait)
+        if self.node.plan is not None and not self.node.plan.paced:
+            answered = self.node.recorder.requests - self._requests_at_stop
+            for _ in range(max(0, self._running_at_stop - answered)):
+                self.node.recorder.without_answer(time.monotonic(), "", UNFINISHED)
+                self.node.unfinished += 1
+        final = Report(self.node.run, self._lines(), True, self.node.recorder.requests, self.node.unfinished)
+        self.close()
+        self._deliver_final(final)
+
+    def close(self) -> None:
+        """Lets go of everything without a report."""
+        self._settled = True
+        self._vitals.stop()
+        if self._watcher is not None and self._watcher is not gevent.getcurrent():
+            self._watcher.kill(block=False)
+        listeners = self._environment.events.request
+        if self.node.recorder.on_request in listeners._handlers:
+            listeners.remove_listener(self.node.recorder.on_request)
+
+    def _settle_at_end(self) -> None:
+        plan = self.node.plan
+        assert plan is not None
+        while (elapsed_s := self.node.elapsed_s()) is not None and elapsed_s < plan.duration_s:
+            gevent.sleep(min(0.2, plan.duration_s - elapsed_s))
+        self.settle(wait=True)
+
+    def _lines(self) -> str:
+        if self.node.plan is None:
+            return ""
+        lines = [encode(piece) for piece in self.node.recorder.drain(self._name)]
+        marks, self.node.gate_marks[:] = list(self.node.gate_marks), []
+        lines += [encode(replace(mark, node=self._name)) for mark in marks]
+        for vital in self._vitals.take():
+            sample = ProbeSample(
+                t=round(self.node.t_of(vital.monotonic_s), 3),
+                probe="generator",
+                source=self._name,
+                values={
+                    "loop_lag_s": round(vital.loop_lag_s, 6),
+                    "cpu_ratio": round(vital.cpu_ratio, 4),
+                    "rss_bytes": vital.rss_bytes,
+                },
+            )
+            lines.append(encode(sample))
+        return "".join(lines)

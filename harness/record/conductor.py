@@ -1,0 +1,275 @@
+"""The conductor: one run, from the health check before it to the verdict after it, on the master or local runner.
+
+Order of a run: health check, header, sampler; users spawn and park; the plan goes out with an origin that lies
+ahead; the nodes act on it by themselves; they drain and deliver their last reports; health check, end line, reports.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+
+import gevent
+from gevent.lock import RLock
+from locust.env import Environment
+
+from harness.load.plan import Plan
+from harness.options import Settings
+from harness.record import health
+from harness.record.agent import Report
+from harness.record.fingerprint import fingerprint
+from harness.record.journal import Journal, make_run_directory
+from harness.record.progress import PhaseProgress
+from harness.record.sampler import RawReading, Sampler
+from harness.recording import (
+    End,
+    EventMark,
+    Header,
+    HealthMark,
+    Mark,
+    NodeMark,
+    Phase,
+    PlannedGate,
+    ProbeSample,
+)
+from harness.safety import strip_url
+from harness.scenario import Scenario
+from shapes._phased import PhasedShape
+
+LEAD_S = 1.5
+"""The plan goes out this long before the origin: a message can be held up, and none may be needed in time."""
+TICK_S = 0.2
+
+
+class Conductor:
+    """``nodes`` are the load processes that take part; ``send_plan`` hands the plan to all of them."""
+
+    def __init__(
+        self,
+        environment: Environment,
+        scenario: Scenario,
+        settings: Settings,
+        shape: PhasedShape,
+        nodes: int,
+        send_plan: Callable[[Plan], tuple[str, ...]],
+    ) -> None:
+        self.directory, started_utc = make_run_directory(settings.runs_dir, scenario.name)
+        self.run = self.directory.name
+        self.finished = False
+        self.stopping = False
+        """Set when the nodes were told to stop, so that an early last report is no loss."""
+        self.failure: str | None = None
+        """Why the run was broken off, if it was."""
+        self._environment = environment
+        self._settings = settings
+        self._shape = shape
+        self._profile = shape.profile()
+        self._send_plan = send_plan
+        self._nodes = nodes
+        self._host = environment.host or ""
+        self._origin_s: float | None = None
+        self._early: list[tuple[float, Mark | ProbeSample]] = []
+        self._parked: dict[str, int] = {}
+        self._taking_part: tuple[str, ...] = ()
+        self._final: dict[str, Report] = {}
+        self._lost: set[str] = set()
+        self._lock = RLock()
+        self._journal = Journal(self.directory, self._header(scenario, started_utc))
+        self._sampler = Sampler(settings.probes, 1.0, self._on_reading) if settings.probes else None
+        self._progress = PhaseProgress(self._profile.phases)
+        self._greenlet: gevent.Greenlet | None = None
+
+    # Life of a run, in order
+
+    def start(self) -> None:
+        """Checks the target; then the sampler and the conducting begin. A target that is down gets no load."""
+        if self._sampler is not None:
+            self._sampler.start()
+        result = health.check(self._health_url(), self._settings.health_timeout_s)
+        self.mark(HealthMark(0, "before", result.check, result.ok, result.detail))
+        if not result.ok:
+            self.failure = f"the target was not healthy before the start: {result.check}: {result.detail}"
+            return
+        if not self._shape.parked:
+            self._go()
+        self._greenlet = gevent.spawn(self._conduct)
+
+    def node_parked(self, node: str, parked: int) -> None:
+        """A node says how many of its users are parked."""
+        self._parked[node] = parked
+        if self._origin_s is not None and node not in self._taking_part:
+            self.node_event(node, "late", "joined after the plan had gone out and takes no part")
+
+    def deliver(self, node: str, report: Report) -> None:
+        """Takes a node's report into the recording."""
+        if report.run != self.run or self.finished:
+            return
+        self._journal.write_text(report.lines)
+        if report.final and node not in self._final:
+            if not self.stopping and (self.elapsed_s() or 0.0) < self._profile.duration_s:
+                self.node_lost(node, "left before the end")
+            self._final[node] = report
+            self.node_event(node, "finished", f"{report.requests} requests")
+
+    def node_lost(self, node: str, why: str) -> None:
+        if node not in self._lost and node not in self._final:
+            self._lost.add(node)
+            self.node_event(node, "lost", why)
+
+    def elapsed_s(self) -> float | None:
+        """Seconds after the origin; None before there is one."""
+        return None if self._origin_s is None else time.monotonic() - self._origin_s
+
+    @property
+    def all_settled(self) -> bool:
+        """Whether every node that took part has delivered its last report, or will never."""
+        return all(node in self._final or node in self._lost for node in self._taking_part)
+
+    def wait_settled(self, timeout_s: float) -> None:
+        deadline_s = time.monotonic() + timeout_s
+        while not self.all_settled and time.monotonic() < deadline_s:
+            gevent.sleep(0.05)
+
+    def finish(self, stopped_because: str) -> None:
+        """Closes the recording, once. ``stopped_because`` holds only when the run had not come to its end."""
+        with self._lock:
+            if self.finished:
+                return
+            if self._greenlet is not None:
+                self._greenlet.kill()
+            elapsed_s = self.elapsed_s()
+            completed = elapsed_s is not None and elapsed_s >= self._profile.duration_s and not self.failure
+            for node in self._taking_part:
+                if node not in self._final:
+                    self.node_lost(node, "no last report")
+            if completed:
+                within_s = self._settings.back_within_s
+                after = health.wait_until_healthy(self._health_url(), within_s, self._settings.health_timeout_s)
+                self.mark(HealthMark(0, "after", after.check, after.ok, after.detail))
+            if self._sampler is not None:
+                self._sampler.stop()
+            if self._origin_s is None:
+                self._set_origin(time.monotonic())
+            reason = "completed" if completed else self.failure or self._journal.failure or stopped_because
+            requests = sum(report.requests for report in self._final.values())
+            unfinished = sum(report.unfinished for report in self._final.values())
+            self._journal.write(End(self._t(time.monotonic()), reason, completed, requests, unfinished))
+            self._journal.close()
+            self._progress.close()
+            self.failure = self.failure or self._journal.failure
+            self.finished = True
+
+    # Inside
+
+    def _conduct(self) -> None:
+        if self._origin_s is None:
+            self._wait_parked()
+            if self.failure:
+                self._shape.ended = True
+                return
+            self._go()
+        while True:
+            t = self.elapsed_s() or 0.0
+            self._progress.show(t if t >= 0 else None, self._note())
+            if self._journal.failure:
+                self.failure = f"the recording cannot be written: {self._journal.failure}"
+                break
+            if t >= self._profile.duration_s and (self.all_settled or not self._shape.parked):
+                break
+            if self._taking_part and self._lost.issuperset(self._taking_part):
+                self.failure = "every load process was lost"
+                break
+            if t >= self._profile.duration_s + self._settings.drain_timeout_s + 5:
+                break
+            gevent.sleep(TICK_S)
+        self._shape.ended = True
+
+    def _wait_parked(self) -> None:
+        deadline_s = time.monotonic() + self._settings.ready_timeout_s
+        wanted = self._profile.pool_users
+        while sum(self._parked.values()) < wanted or len(self._parked) < self._nodes:
+            self._progress.show(None, f"{sum(self._parked.values())} of {wanted} users parked")
+            if time.monotonic() > deadline_s:
+                self.failure = (
+                    f"only {sum(self._parked.values())} of {wanted} users were parked within "
+                    f"{self._settings.ready_timeout_s:g} s; raise --ready-timeout-s or start fewer users"
+                )
+                return
+            gevent.sleep(0.05)
+
+    def _go(self) -> None:
+        """Fixes the origin and sends the plan."""
+        origin_s = time.monotonic() + (LEAD_S if self._shape.parked else 0.0)
+        self._set_origin(origin_s)
+        plan = Plan(
+            run=self.run,
+            origin_s=origin_s,
+            duration_s=self._profile.duration_s,
+            starts=self._profile.starts,
+            herds=self._profile.herds,
+            background_users=self._profile.background_users,
+            paced=self._shape.parked,
+            drain_s=self._settings.drain_timeout_s,
+        )
+        self._taking_part = self._send_plan(plan)
+        for node in self._taking_part:
+            self.node_event(node, "joined")
+
+    def _note(self) -> str:
+        lost = f", {len(self._lost)} lost" if self._lost else ""
+        return f"{len(self._taking_part)} load processes{lost}" if self._nodes > 1 else ""
+
+    def _health_url(self) -> str:
+        return self._host.rstrip("/") + self._settings.health_path
+
+    def node_event(self, node: str, event: str, detail: str = "") -> None:
+        self.mark(NodeMark(0, node, event, detail))
+
+    def event(self, what: str, detail: str = "") -> None:
+        self.mark(EventMark(0, what, detail))
+
+    def mark(self, mark: Mark) -> None:
+        """Records a mark at the present instant."""
+        self._record(time.monotonic(), mark)
+
+    def _on_reading(self, reading: RawReading) -> None:
+        values = {key: round(value, 6) for key, value in reading.values.items()}
+        self._record(reading.monotonic_s, ProbeSample(0, reading.probe, reading.source, values, reading.error))
+
+    def _record(self, instant_s: float, line: Mark | ProbeSample) -> None:
+        if self._origin_s is None:
+            self._early.append((instant_s, line))
+        else:
+            self._journal.write(replace(line, t=self._t(instant_s)))
+
+    def _set_origin(self, origin_s: float) -> None:
+        self._origin_s = origin_s
+        early, self._early = self._early, []
+        for instant_s, line in early:
+            self._record(instant_s, line)
+
+    def _t(self, instant_s: float) -> float:
+        assert self._origin_s is not None
+        return round(instant_s - self._origin_s, 3)
+
+    def _header(self, scenario: Scenario, started_utc: str) -> Header:
+        profile, parked = self._profile, self._shape.parked
+        notes = tuple(f"{name} was left out (--without)" for name in self._settings.left_out)
+        return Header(
+            scenario=scenario.name,
+            started_utc=started_utc,
+            shape=type(self._shape).__name__,
+            parameters=self._settings.shape_parameters,
+            phases=tuple(Phase(p.name, p.start_s, p.end_s) for p in profile.phases),
+            level=(profile.starts if parked else profile.users).points,
+            level_unit="starts/s" if parked else "users",
+            gates=tuple(PlannedGate(h.name, h.t, h.users) for h in profile.herds) if parked else (),
+            criteria=self._settings.criteria,
+            target=strip_url(self._host),
+            nodes=self._nodes,
+            environment=fingerprint(),
+            notes=notes,
+        )

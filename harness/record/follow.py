@@ -1,0 +1,116 @@
+"""Follow: a worker's part. It measures its clock against the master's, waits for the plan, acts on it, reports."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from dataclasses import asdict
+from typing import Any
+
+import gevent
+from locust.env import Environment
+from locust.runners import WorkerRunner
+
+from harness.load.clock import Clock
+from harness.load.node import Node
+from harness.load.plan import Plan
+from harness.record import messages
+from harness.record.agent import Agent, Report
+
+FIRST_PINGS = 20
+"""Taken quickly, while the worker is idle: the shortest round trip decides, and users that spawn hold others up."""
+PING_INTERVAL_S = 2.0
+READY_INTERVAL_S = 0.2
+CTRL_C_GRACE_S = 30.0
+
+
+class Follow:
+    """One for each worker process; it serves every run of the session."""
+
+    def __init__(self, environment: Environment, runner: WorkerRunner) -> None:
+        self._environment = environment
+        self._runner = runner
+        self._clock = Clock(exact=False)
+        self._agent: Agent | None = None
+        runner.register_message(messages.PONG, self._on_pong)
+        runner.register_message(messages.PLAN, self._on_plan)
+        runner.register_message(messages.STOP, self._on_stop, concurrent=True)
+        gevent.spawn(self._ping)
+        if getattr(environment.parsed_options, "processes", None):
+            _outlive_ctrl_c()
+            gevent.spawn(_end_with_parent, os.getppid())
+
+    def test_start(self) -> None:
+        if self._agent is not None:
+            self._agent.close()
+        options: Any = self._environment.parsed_options
+        run, nodes = getattr(options, messages.RUN, ""), getattr(options, messages.NODES, 1)
+        node = Node(run, self._clock, max(self._runner.worker_index, 0), nodes)
+        name = messages.worker_name(self._runner.worker_index)
+        self._agent = Agent(self._environment, name, node, self._deliver_final)
+        gevent.spawn(self._say_parked, self._agent)
+
+    def report(self, data: dict[str, Any]) -> None:
+        """Adds what came since the last report to Locust's own report to the master."""
+        if self._agent is not None:
+            data[messages.REPORT] = asdict(self._agent.report())
+
+    def test_stopping(self) -> None:
+        if self._agent is not None:
+            self._agent.stopping()
+
+    def test_stop(self) -> None:
+        if self._agent is not None:
+            self._agent.settle(wait=False)
+
+    quitting = test_stop
+
+    def _deliver_final(self, report: Report) -> None:
+        self._runner.send_message(messages.FINAL, asdict(report))
+
+    def _ping(self) -> None:
+        count = 0
+        while True:
+            self._runner.send_message(messages.PING, {"sent_s": time.monotonic()})
+            count += 1
+            gevent.sleep(0.05 if count < FIRST_PINGS else PING_INTERVAL_S)
+
+    def _on_pong(self, msg: Any, **_: Any) -> None:
+        self._clock.exchanged(msg.data["sent_s"], msg.data["master_s"], time.monotonic())
+
+    def _say_parked(self, agent: Agent) -> None:
+        while agent is self._agent and agent.node.plan is None:
+            self._runner.send_message(messages.PARKED, {"run": agent.node.run, "parked": agent.node.parked})
+            gevent.sleep(READY_INTERVAL_S)
+
+    def _on_plan(self, msg: Any, **_: Any) -> None:
+        plan = Plan.from_message(msg.data)
+        if self._agent is not None and self._agent.node.run == plan.run:
+            self._agent.begin(plan)
+
+    def _on_stop(self, **_: Any) -> None:
+        agent = self._agent
+        if agent is None:
+            return
+        if agent.node.plan is not None and not agent.node.plan.paced:
+            # Users without a pacer go on until Locust stops them; the last report has to come after that.
+            self._runner.stop()
+        agent.settle(wait=True)
+
+
+def _outlive_ctrl_c() -> None:
+    """Ctrl-C reaches forked workers as well as the master; they stay until the master has their last report."""
+
+    def first_time(*_: Any) -> None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        gevent.spawn_later(CTRL_C_GRACE_S, os.kill, os.getpid(), signal.SIGINT)
+
+    signal.signal(signal.SIGINT, first_time)
+
+
+def _end_with_parent(parent_pid: int) -> None:
+    """A forked worker whose master was killed has nobody to report to; Locust would notice after a minute."""
+    while os.getppid() == parent_pid:
+        gevent.sleep(1.0)
+    os._exit(1)

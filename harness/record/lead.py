@@ -1,0 +1,265 @@
+"""Lead: the part of the local runner or the master. It begins and ends runs, and hears the workers."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+from typing import Any
+
+import gevent
+from locust.env import Environment
+from locust.exception import StopTest
+from locust.runners import STATE_MISSING, LocalRunner, MasterRunner
+
+from harness import options
+from harness.errors import ConfigurationError
+from harness.launch import PARENT
+from harness.findings import EXIT_USAGE, Outcome
+from harness.load.clock import Clock
+from harness.load.node import Node
+from harness.load.paced import Paced
+from harness.load.plan import Plan
+from harness.options import Settings
+from harness.record import messages
+from harness.record.agent import Agent, Report
+from harness.record.conductor import Conductor
+from harness.safety import require_allowed
+from harness.scenario import Scenario
+from shapes._phased import PhasedShape
+
+logger = logging.getLogger(__name__)
+
+LOCAL = "local"
+WATCH_S = 0.5
+
+
+class Lead:
+    """One for each session; it serves every run of it."""
+
+    def __init__(self, environment: Environment, runner: LocalRunner | MasterRunner, scenario: Scenario) -> None:
+        self.conductor: Conductor | None = None
+        self.stop_reason = "stopped by the user"
+        self._environment = environment
+        self._runner = runner
+        self._scenario = scenario
+        self._agent: Agent | None = None
+        self._plans: dict[str, Plan] = {}
+        if isinstance(runner, MasterRunner):
+            runner.register_message(messages.PING, self._on_ping)
+            runner.register_message(messages.PARKED, self._on_parked)
+            runner.register_message(messages.FINAL, self._on_final)
+        if self._starts_by_itself:
+            self._settings()  # a fault is said now, before anything is started
+            self._heed_signals()
+
+    # What Locust's events call
+
+    def test_start(self) -> None:
+        """Begins a run. Raises StopTest when it cannot: then no load is made."""
+        try:
+            settings = self._settings()
+            nodes = len(self._workers()) if isinstance(self._runner, MasterRunner) else 1
+            conductor = Conductor(
+                self._environment, self._scenario, settings, self._shape(), nodes, self._send_plan
+            )
+        except ConfigurationError as error:
+            self._refuse(error)
+        self.conductor, self._plans = conductor, {}
+        parsed: Any = self._environment.parsed_options
+        setattr(parsed, messages.RUN, conductor.run)
+        setattr(parsed, messages.NODES, nodes)
+        if not self._environment.stop_timeout:
+            self._environment.stop_timeout = settings.drain_timeout_s
+        if isinstance(self._runner, LocalRunner):
+            node = Node(conductor.run, Clock(exact=True))
+            self._agent = Agent(self._environment, LOCAL, node, self._deliver_local)
+        shape = self._shape()
+        shape.clock = conductor.elapsed_s
+        conductor.start()
+        if conductor.failure:
+            self.test_stop()
+            raise StopTest(conductor.failure)
+        gevent.spawn(self._watch, conductor)
+
+    def worker_report(self, client_id: str, data: dict[str, Any]) -> None:
+        if self.conductor is not None and messages.REPORT in data:
+            self.conductor.deliver(self._name(client_id), Report(**data[messages.REPORT]))
+
+    def test_stopping(self) -> None:
+        """Locust is about to stop all users: the nodes deliver first, while answers can still come."""
+        conductor = self.conductor
+        if conductor is None or conductor.finished:
+            return
+        conductor.stopping = True
+        if self._agent is not None:
+            if self._shape().parked:
+                self._agent.settle(wait=True)
+            else:
+                self._agent.stopping()
+        elif not conductor.all_settled:
+            self._runner.send_message(messages.STOP)
+            timeout_s: Any = self._environment.stop_timeout
+            conductor.wait_settled(timeout_s + 5)
+
+    def test_stop(self) -> None:
+        """The users are gone: ends the run, writes the reports and sets Locust's exit code."""
+        conductor = self.conductor
+        if conductor is None or conductor.finished:
+            return
+        if self._agent is not None:
+            self._agent.settle(wait=False)
+        conductor.finish(self.stop_reason)
+        self._environment.process_exit_code = _write_reports(conductor)
+
+    def quitting(self) -> None:
+        """Locust ends. A run that is still going is stopped first."""
+        if self.conductor is not None and not self.conductor.finished:
+            self.test_stopping()
+            self.test_stop()
+
+    # Settings
+
+    @property
+    def _starts_by_itself(self) -> bool:
+        parsed: Any = self._environment.parsed_options
+        return bool(parsed.headless or parsed.autostart)
+
+    def _shape(self) -> PhasedShape:
+        shape = self._environment.shape_class
+        if not isinstance(shape, PhasedShape):
+            raise ConfigurationError(
+                "the locustfile has no shape of Springback: subclass one of the modules in shapes/, e.g. herd.Herd"
+            )
+        return shape
+
+    def _settings(self) -> Settings:
+        """Reads and checks everything. Raises ConfigurationError with all that is wrong."""
+        faults: list[str] = []
+        settings: Settings | None = None
+        try:
+            shape = self._shape()
+            paced = [issubclass(user, Paced) for user in self._environment.user_classes]
+            shape.parked = all(paced)
+            if any(paced) and not all(paced):
+                faults.append("some user classes are paced and some are not: make all of them Paced, or none")
+            settings = options.read(self._environment.parsed_options, self._scenario, shape, self._host)
+        except ConfigurationError as error:
+            faults += error.messages
+        if not self._host:
+            faults.append("the host is missing: name the service with --host, e.g. --host http://127.0.0.1:8000")
+        else:
+            try:
+                require_allowed(self._host, settings.allow_host if settings else ())
+            except ConfigurationError as error:
+                faults += error.messages
+        if faults or settings is None:
+            raise ConfigurationError(faults)
+        return settings
+
+    @property
+    def _host(self) -> str:
+        if not self._environment.host:
+            hosts = {user.host for user in self._environment.user_classes if user.host}
+            if len(hosts) == 1:
+                self._environment.host = hosts.pop()
+        return self._environment.host or ""
+
+    def _refuse(self, error: ConfigurationError) -> None:
+        if self._starts_by_itself:
+            self._environment.process_exit_code = EXIT_USAGE
+        for message in error.messages:
+            logger.error(message)
+        raise StopTest(str(error))
+
+    # Nodes
+
+    def _workers(self) -> list[str]:
+        assert isinstance(self._runner, MasterRunner)
+        clients = self._runner.clients
+        return [client.id for client in clients.ready + clients.running + clients.spawning]
+
+    def _name(self, client_id: str) -> str:
+        assert isinstance(self._runner, MasterRunner)
+        return messages.worker_name(self._runner.get_worker_index(client_id))
+
+    def _send_plan(self, plan: Plan) -> tuple[str, ...]:
+        if self._agent is not None:
+            self._agent.begin(plan.for_node(0, 1))
+            return (LOCAL,)
+        workers = sorted(self._workers(), key=self._name)
+        self._plans = {worker: plan.for_node(k, len(workers)) for k, worker in enumerate(workers)}
+        for worker, part in self._plans.items():
+            self._runner.send_message(messages.PLAN, part.to_message(), worker)
+        return tuple(self._name(worker) for worker in workers)
+
+    def _deliver_local(self, report: Report) -> None:
+        if self.conductor is not None:
+            self.conductor.deliver(LOCAL, report)
+
+    def _watch(self, conductor: Conductor) -> None:
+        """While the run goes: takes the local node's reports, and notices workers that are gone."""
+        while not conductor.finished:
+            if self._agent is not None:
+                conductor.node_parked(LOCAL, self._agent.node.parked)
+                if self._agent.node.plan is not None:
+                    conductor.deliver(LOCAL, self._agent.report())
+            else:
+                assert isinstance(self._runner, MasterRunner)
+                for worker in self._plans:
+                    client = self._runner.clients.get(worker)
+                    if client is None or client.state == STATE_MISSING:
+                        conductor.node_lost(self._name(worker), "no heartbeat")
+            gevent.sleep(WATCH_S)
+
+    def _on_ping(self, msg: Any, **_: Any) -> None:
+        answer = {"sent_s": msg.data["sent_s"], "master_s": time.monotonic()}
+        self._runner.send_message(messages.PONG, answer, msg.node_id)
+
+    def _on_parked(self, msg: Any, **_: Any) -> None:
+        conductor = self.conductor
+        if conductor is None or conductor.finished or msg.data["run"] != conductor.run:
+            return
+        conductor.node_parked(self._name(msg.node_id), msg.data["parked"])
+        if msg.node_id in self._plans:
+            self._runner.send_message(messages.PLAN, self._plans[msg.node_id].to_message(), msg.node_id)
+
+    def _on_final(self, msg: Any, **_: Any) -> None:
+        if self.conductor is not None:
+            self.conductor.deliver(self._name(msg.node_id), Report(**msg.data))
+
+    def _heed_signals(self) -> None:
+        """SIGTERM ends a headless run like Ctrl-C, with its report; a shell's ``&`` must not switch Ctrl-C off."""
+        signal.signal(signal.SIGINT, self._interrupted)
+        gevent.signal_handler(signal.SIGTERM, self._terminated)
+
+        if launcher := os.environ.pop(PARENT, ""):
+            gevent.spawn(self._end_with, int(launcher))
+
+    def _end_with(self, launcher_pid: int) -> None:
+        """Nobody waits for a run whose launcher was killed: it ends, with its report."""
+        while os.getppid() == launcher_pid:
+            gevent.sleep(1.0)
+        self.stop_reason = "stopped because its launcher was killed"
+        os.kill(os.getpid(), signal.SIGINT)
+
+    def _interrupted(self, *_: Any) -> None:
+        if self.stop_reason == "stopped by the user":
+            self.stop_reason = "stopped by SIGINT"
+        raise KeyboardInterrupt
+
+    def _terminated(self) -> None:
+        self.stop_reason = "stopped by SIGTERM"
+        os.kill(os.getpid(), signal.SIGINT)
+
+
+def _write_reports(conductor: Conductor) -> int:
+    """Judges the run and writes its reports, in a process of its own: nothing of it weighs on this one."""
+    command = [sys.executable, "-m", "harness.cli", "report", str(conductor.directory)]
+    result = subprocess.run(command, check=False, start_new_session=True)
+    if result.returncode in {outcome.exit_code for outcome in Outcome}:
+        return result.returncode
+    return Outcome.INCONCLUSIVE.exit_code

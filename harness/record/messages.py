@@ -1,0 +1,25 @@
+"""Names of the messages between master and workers. One name a direction: Locust refuses a second listener."""
+
+PING = "springback_ping"
+"""Worker → master: a reading of the worker's clock."""
+PONG = "springback_pong"
+"""Master → worker: that reading and one of the master's clock."""
+PARKED = "springback_parked"
+"""Worker → master, again and again until the plan is there: how many users are parked."""
+PLAN = "springback_plan"
+"""Master → worker."""
+STOP = "springback_stop"
+"""Master → worker: drain and deliver the last report now."""
+FINAL = "springback_final"
+"""Worker → master: the last report."""
+
+REPORT = "springback"
+"""Key of our part in Locust's own report from a worker, which comes every three seconds."""
+RUN = "springback_run"
+NODES = "springback_nodes"
+"""Attributes of Locust's parsed options, which the master sends to the workers at every start."""
+
+
+def worker_name(index: int) -> str:
+    """Name of a node in the recording, from Locust's index of the worker, which begins with 0."""
+    return f"worker-{index + 1}"

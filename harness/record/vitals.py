@@ -1,0 +1,66 @@
+"""Vitals of a load process: how late its event loop is, and how much CPU it takes.
+
+A load generator that is out of breath measures itself and not the target, so both are recorded every second.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import gevent
+import psutil
+
+BEAT_S = 0.02
+"""A stall is noticed when it is longer than this, and understated by this much at most."""
+
+
+@dataclass(frozen=True)
+class Vital:
+    """Of the second that ended at ``monotonic_s``."""
+
+    monotonic_s: float
+    loop_lag_s: float
+    """Largest delay with which a timer fired."""
+    cpu_ratio: float
+    """CPU time of this process ÷ elapsed time; 1.0 = one core."""
+    rss_bytes: int
+
+
+class Vitals:
+    """Collects vitals in a greenlet; ``take()`` hands over what came since the last call."""
+
+    def __init__(self) -> None:
+        self._taken: list[Vital] = []
+        self._greenlet: gevent.Greenlet | None = None
+
+    def start(self) -> None:
+        self._greenlet = gevent.spawn(self._run)
+
+    def stop(self) -> None:
+        if self._greenlet is not None:
+            self._greenlet.kill()
+
+    def take(self) -> list[Vital]:
+        taken, self._taken = self._taken, []
+        return taken
+
+    def _run(self) -> None:
+        process = psutil.Process()
+        since_s, lag_s = time.monotonic(), 0.0
+        cpu_s = _cpu_s(process)
+        while True:
+            due_s = time.monotonic() + BEAT_S
+            gevent.sleep(BEAT_S)
+            now_s = time.monotonic()
+            lag_s = max(lag_s, now_s - due_s)
+            if now_s - since_s >= 1.0:
+                used_s = _cpu_s(process)
+                ratio = (used_s - cpu_s) / (now_s - since_s)
+                self._taken.append(Vital(now_s, lag_s, ratio, process.memory_info().rss))
+                since_s, lag_s, cpu_s = now_s, 0.0, used_s
+
+
+def _cpu_s(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return float(times.user + times.system)

@@ -1,0 +1,32 @@
+"""What a scenario file says about itself when it calls :func:`harness.attach`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from harness.probes import Probe
+from harness.recording import CriterionSpec
+
+GUARDS = tuple(
+    CriterionSpec(name) for name in ("spike_delivered", "release_skew", "generator_health", "target_healthy")
+)
+"""Criteria about the evidence; a scenario gets them without asking."""
+
+STANDARD = tuple(
+    CriterionSpec(name) for name in ("error_ratio", "latency_quantile", "recovery_time")
+)
+"""Criteria about the target, with the defaults of their files, for a scenario that names none."""
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A scenario: its name, how it is judged, what is sampled, and the options of its users."""
+
+    name: str
+    criteria: tuple[CriterionSpec, ...] = STANDARD
+    probes: tuple[Probe, ...] = ()
+    health_path: str = ""
+    """Asked before and after the load; empty: only that the port answers."""
+    options: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """Option of the users → (default, help), e.g. ``{"username": ("user{number}", "name to log in with")}``."""
