@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -14,7 +15,7 @@ class SearchError(Exception):
 
 
 def listeners(ports: Collection[int]) -> dict[int, list[int]]:
-    """Port → pids that listen on it, without those whose parent does too (workers of one supervisor).
+    """Port → pids that listen on it; of a supervisor and workers that share a socket, the supervisor.
 
     Reads the table of all open sockets: 4 ms and more. Raises SearchError where that is not permitted.
     """
@@ -24,9 +25,28 @@ def listeners(ports: Collection[int]) -> dict[int, list[int]]:
     except psutil.AccessDenied:
         raise SearchError("the system hides who listens on a port: give pids instead") from None
     for connection in connections:
-        if connection.status == psutil.CONN_LISTEN and connection.laddr and connection.pid:
-            found.get(connection.laddr.port, set()).add(connection.pid)
-    return {port: sorted(pid for pid in pids if _parent(pid) not in pids) for port, pids in found.items()}
+        port = _port(connection)
+        if connection.pid and port in found:
+            found[port].add(_supervisor(connection.pid, port))
+    return {port: sorted(pids) for port, pids in found.items()}
+
+
+def _supervisor(pid: int, port: int) -> int:
+    """The topmost ancestor that holds the port too: the table names any one of those that share it."""
+    try:
+        process: psutil.Process | None = psutil.Process(pid)
+        while process and port in map(_port, process.net_connections("tcp")):
+            pid = process.pid
+            process = process.parent()
+    except psutil.Error:
+        pass  # ended, or of another user: as far up as we can see
+    return pid
+
+
+def _port(connection: Any) -> int:
+    """The port on which this socket listens; 0 when it does not."""
+    listens = connection.status == psutil.CONN_LISTEN and connection.laddr
+    return int(connection.laddr.port) if listens else 0
 
 
 def in_status_file(path: Path, roles: Iterable[str]) -> list[tuple[str, int]]:
@@ -47,10 +67,3 @@ def in_status_file(path: Path, roles: Iterable[str]) -> list[tuple[str, int]]:
         there = ", ".join(sorted({role for role, _, _ in known})) or "none"
         raise SearchError(f"no process with role {', '.join(sorted(wanted))}; roles there: {there}")
     return chosen
-
-
-def _parent(pid: int) -> int | None:
-    try:
-        return psutil.Process(pid).ppid()
-    except psutil.Error:
-        return None

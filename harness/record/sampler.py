@@ -1,8 +1,8 @@
 """Samples the target in a process of its own, so that a busy load generator does not delay it.
 
 Started as ``python -m harness.record.sampler``. The first line of its standard input is a JSON object with
-``interval_s`` and ``probes``; each line of its output is one reading. It ends when its input closes, that is
-also when its parent was killed, and on SIGTERM. This module must import neither locust nor gevent: they take
+``interval_s``, ``probes`` and ``parent_pid``; each line of its output is one reading. It ends when its
+input closes, that is also when its parent was killed, and on SIGTERM. This module must import neither locust nor gevent: they take
 seconds to load and replace the threads on which it relies.
 """
 
@@ -92,7 +92,11 @@ class Sampler:
             env=_environment(),
         )
         self._process = process
-        plan = {"interval_s": self._interval_s, "probes": [as_data(probe) for probe in self._probes]}
+        plan = {
+            "interval_s": self._interval_s,
+            "probes": [as_data(probe) for probe in self._probes],
+            "parent_pid": os.getpid(),
+        }
         assert process.stdin is not None
         with contextlib.suppress(
             OSError
@@ -206,6 +210,7 @@ def main() -> int:
         plan = json.loads(sys.stdin.buffer.readline())
         probes = [from_data(data) for data in plan["probes"]]
         interval_s = float(plan["interval_s"])
+        parent_pid = int(plan.get("parent_pid", os.getppid()))
     except (ValueError, KeyError, TypeError, AttributeError):
         print('Standard input: give one line like {"interval_s": 1.0, "probes": []}', file=sys.stderr)
         return 2
@@ -213,7 +218,7 @@ def main() -> int:
         print(error, file=sys.stderr)
         return 2
     threading.Thread(target=_wait_for_sigterm, args=(stop,), daemon=True).start()
-    threading.Thread(target=_wait_for_parent, args=(stop, os.getppid()), daemon=True).start()
+    threading.Thread(target=_wait_for_parent, args=(stop, parent_pid), daemon=True).start()
     writer = _Writer(output, on_broken=stop.set)
     sample_until(stop, probes, interval_s, writer.emit)
     writer.close(timeout_s=1.0)
@@ -227,7 +232,7 @@ def _wait_for_sigterm(stop: threading.Event) -> None:
 
 
 def _wait_for_parent(stop: threading.Event, parent_pid: int) -> None:
-    """Ends sampling at the end of input, or when the parent died while a copy of the pipe lives elsewhere."""
+    """Ends sampling at the end of input, or when the parent died while a forked copy holds the pipe."""
     while os.getppid() == parent_pid:
         ready, _, _ = select.select([0], [], [], 1.0)
         if ready and not os.read(0, 4096):

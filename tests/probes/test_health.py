@@ -1,0 +1,123 @@
+"""The health check tells apart why a target is not there."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+
+import pytest
+
+from harness.record.health import HealthResult, check, wait_until_healthy
+from tests.probes.loopback import Respond, answer, free_port, hanging, python, raw, said, serving
+
+
+def test_a_path_is_asked_with_get() -> None:
+    with serving(answer("ready")) as url:
+        result = check(f"{url}/readyz?token=secret", 5)
+    assert (result.check, result.ok) == ("GET /readyz", True)
+    assert result.detail.startswith("HTTP 200 OK in ") and "secret" not in result.detail
+
+
+def test_without_a_path_a_connection_is_enough() -> None:
+    with hanging() as url:
+        result = check(url, 1)
+    assert (result.check, result.ok) == (f"TCP {url[7:]}", True)
+
+
+@pytest.mark.parametrize(
+    ("respond", "detail"),
+    [
+        (answer("db: down", "503 Service Unavailable"), "HTTP 503 Service Unavailable"),
+        (answer("", "404 Not Found"), "HTTP 404 Not Found"),
+        (
+            answer("", "302 Found", "Location: https://u:p@login.example/?next=1\r\n"),
+            "HTTP 302 Found: redirects to https://login.example/, not followed",
+        ),
+        (raw(b"* OK IMAP4 ready\r\n"), "the answer is not HTTP"),
+        (raw(b""), "closed without an answer"),
+    ],
+)
+def test_an_answer_that_is_not_healthy_says_what_it_was(respond: Respond, detail: str) -> None:
+    with serving(respond) as url:
+        result = check(f"{url}/readyz", 5)
+    assert not result.ok
+    assert detail in result.detail
+
+
+def test_refusal_name_tls_and_address_are_told_apart() -> None:
+    assert check(f"http://127.0.0.1:{free_port()}/", 2).detail.startswith("connection refused")
+    assert check(f"http://127.0.0.1:{free_port()}", 2).detail.startswith("connection refused")
+    assert check("localhost:80", 2).detail.startswith("localhost:80: the address has no scheme")
+    with serving(raw(b"HTTP/1.1 400 Bad Request\r\n\r\n")) as url:
+        assert check(url.replace("http:", "https:") + "/", 2).detail.startswith("TLS failed")
+
+
+def test_a_name_that_is_not_known_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(*_: object, **__: object) -> None:
+        raise socket.gaierror(-2, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    result = check("http://nowhere.invalid/", 2)
+    assert result == HealthResult(
+        "GET /", False, "name not resolved: nowhere.invalid (Name or service not known)"
+    )
+
+
+def test_a_name_server_that_hangs_does_not_extend_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    over = threading.Event()
+
+    def never(*_: object, **__: object) -> list[object]:
+        over.wait(30)
+        return []
+
+    monkeypatch.setattr(socket, "getaddrinfo", never)
+    began_s = time.monotonic()
+    result = check("http://nowhere.invalid/", 0.2)
+    over.set()
+    assert "name not resolved: no answer" in result.detail
+    assert time.monotonic() - began_s < 1.5
+
+
+def test_a_target_that_hangs_is_timed_out() -> None:
+    with hanging() as url:
+        began_s = time.monotonic()
+        result = check(f"{url}/", 0.2)
+    assert result.detail.startswith("timed out")
+    assert time.monotonic() - began_s < 1.5
+
+
+def test_waiting_ends_when_the_target_is_healthy() -> None:
+    port = free_port()
+    late = (
+        "import http.server, time; time.sleep(0.6)\n"
+        f"http.server.HTTPServer(('127.0.0.1', {port}), http.server.SimpleHTTPRequestHandler).serve_forever()"
+    )
+    with python(late):
+        assert not check(f"http://127.0.0.1:{port}/", 1).ok
+        assert wait_until_healthy(f"http://127.0.0.1:{port}/", 15).ok
+
+
+def test_waiting_gives_up_with_the_last_answer() -> None:
+    began_s = time.monotonic()
+    result = wait_until_healthy(f"http://127.0.0.1:{free_port()}/", 0.5)
+    assert not result.ok and "refused" in result.detail
+    assert time.monotonic() - began_s < 2
+
+
+def test_under_gevent_other_greenlets_go_on_while_the_check_waits() -> None:
+    script = """
+from gevent import monkey; monkey.patch_all()
+import sys, gevent
+from harness.record.health import check
+ticks = 0
+def tick():
+    global ticks
+    while True:
+        gevent.sleep(0.01); ticks += 1
+gevent.spawn(tick)
+result = check(sys.argv[1], 0.5)
+print(ticks >= 10, result.detail)
+"""
+    with hanging() as url, python(script, f"{url}/") as process:
+        assert said(process).startswith("True timed out")

@@ -1,0 +1,230 @@
+"""The probe ``process`` against real processes of known behaviour."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from harness import probes
+from harness.probes import Reading
+from harness.probes._process_meter import Meter
+from tests.probes.loopback import free_port, python, said, tell, wait_for
+
+GROWS = """
+import sys
+print("ready", flush=True)
+held = []
+for line in sys.stdin:
+    held.append(b"x" * int(line))
+    print("grown", flush=True)
+"""
+BUSY = """
+import select, sys, time
+while True:
+    if select.select([sys.stdin], [], [], 0)[0]:
+        sys.stdin.readline()
+        print(time.process_time(), time.monotonic(), flush=True)
+"""
+IDLE = "import time; print('ready', flush=True); time.sleep(60)"
+LISTENS = """
+import socket, sys, time
+server = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+print("ready", flush=True)
+time.sleep(60)
+"""
+SUPERVISES = """
+import os, signal, socket, sys, time
+server = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+def worker():
+    pid = os.fork()
+    if pid == 0:
+        parent = os.getppid()
+        while os.getppid() == parent:
+            time.sleep(0.05)
+        os._exit(0)
+    return pid
+print(worker(), worker(), flush=True)
+for line in sys.stdin:
+    os.kill(int(line), signal.SIGKILL)
+    os.waitpid(int(line), 0)
+    print(worker(), flush=True)
+"""
+
+
+def process_probe(**parameters: object) -> probes.Probe:
+    return probes.load("process", **{"refresh_interval_s": 0.0, **parameters})  # type: ignore[arg-type]
+
+
+def by_source(probe: probes.Probe) -> dict[str, Reading]:
+    readings = list(probe.sample())
+    assert len({reading.source for reading in readings}) == len(readings)
+    return {reading.source: reading for reading in readings}
+
+
+def test_growth_of_memory_is_found_within_a_tenth() -> None:
+    with python(GROWS) as process:
+        said(process)
+        probe = process_probe(pids=(process.pid,), uss_interval_s=0.001)
+        (before,) = probe.sample()
+        tell(process, str(64 * 2**20))
+        said(process)
+        time.sleep(0.01)
+        (after,) = probe.sample()
+    for name in ("rss_bytes", "uss_bytes"):
+        growth_bytes = after.values[name] - before.values[name]
+        assert growth_bytes == pytest.approx(64 * 2**20, rel=0.1), name
+    assert after.values["threads"] == 1
+    assert after.values["open_fds"] >= 3
+
+
+def test_a_busy_loop_is_one_core_and_an_idle_process_none() -> None:
+    """One core, or as much of it as the process itself says that it got: this machine has other work too."""
+    with python(BUSY) as busy, python(IDLE) as idle:
+
+        def own_account() -> tuple[float, float]:
+            tell(busy, "")
+            cpu_s, now_s = said(busy).split()
+            return float(cpu_s), float(now_s)
+
+        said(idle)
+        own_account()
+        probe = process_probe(pids=(busy.pid, idle.pid), children=False)
+        assert all("cpu_ratio" not in reading.values for reading in probe.sample())
+        cpu_before_s, before_s = own_account()
+        time.sleep(1)
+        busy_now, idle_now = probe.sample()
+        cpu_s, now_s = own_account()
+    share = (cpu_s - cpu_before_s) / (now_s - before_s)
+    assert busy_now.values["cpu_ratio"] == pytest.approx(share, abs=0.1)
+    assert 0.2 < share <= 1.01
+    assert idle_now.values["cpu_ratio"] < 0.05
+
+
+def test_uss_is_read_rarely_or_never() -> None:
+    with python(IDLE) as process:
+        often = process_probe(pids=(process.pid,), uss_interval_s=60)
+        never = process_probe(pids=(process.pid,), uss_interval_s=0)
+        has_uss = ["uss_bytes" in reading.values for _ in range(3) for reading in often.sample()]
+        assert has_uss == [True, False, False]
+        assert not any("uss_bytes" in reading.values for reading in never.sample())
+
+
+def test_a_killed_process_is_said_at_each_sample() -> None:
+    with python(IDLE) as process:
+        said(process)
+        probe = process_probe(pids=(process.pid,))
+        (alive,) = probe.sample()
+        assert alive.source.endswith(f"-{process.pid}") and alive.error is None
+        process.kill()
+        wait_for(lambda: psutil.Process(process.pid).status() == psutil.STATUS_ZOMBIE)
+        (zombie,) = probe.sample()
+        process.wait()
+        gone = [list(probe.sample()) for _ in range(2)]
+    assert zombie == Reading(
+        alive.source, {}, f"process {process.pid} has ended and waits for its parent to notice"
+    )
+    assert gone == [[Reading(alive.source, {}, f"process {process.pid} is gone")]] * 2
+
+
+def test_a_pid_that_never_was_is_said() -> None:
+    with python("pass") as process:
+        process.wait()
+        pid = process.pid
+    (reading,) = process_probe(pids=(pid,)).sample()
+    assert reading == Reading(f"pid-{pid}", {}, f"there is no process {pid}")
+
+
+def test_a_pid_that_is_another_process_now_is_not_taken_for_the_first() -> None:
+    with python(IDLE) as process:
+        meter = Meter(process.pid)
+        assert meter.read("it", 0).error is None
+        inner = meter._process
+        inner._ident = (process.pid, inner.create_time() - 100)  # type: ignore[attr-defined]
+        assert (
+            meter.read("it", 0).error == f"process {process.pid} is gone, and its pid is another process now"
+        )
+
+
+def test_a_listener_is_found_by_port_and_again_after_a_restart() -> None:
+    port = free_port()
+    probe = process_probe(ports=(port,))
+    (nobody,) = probe.sample()
+    assert nobody.error == f"no process of this user listens on port {port}"
+    for _ in range(2):
+        with python(LISTENS, str(port)) as process:
+            said(process)
+            (reading,) = probe.sample()
+            assert reading.error is None and reading.source == f"port-{port}"
+        (reading,) = probe.sample()
+        assert reading.error
+
+
+def test_workers_come_and_go_with_their_supervisor() -> None:
+    port = free_port()
+    with python(SUPERVISES, str(port)) as process:
+        one, two = said(process).split()
+        probe = process_probe(ports=(port,))
+        root = f"port-{port}"
+        assert {source for source, r in by_source(probe).items() if not r.error} == {
+            root,
+            f"{root}/{one}",
+            f"{root}/{two}",
+        }
+        tell(process, one)
+        three = said(process)
+        after = by_source(probe)
+        assert after[f"{root}/{one}"].error == f"process {one} is gone"
+        assert after[f"{root}/{three}"].values["rss_bytes"] > 0
+        assert set(by_source(probe)) == {root, f"{root}/{two}", f"{root}/{three}"}
+        assert set(by_source(process_probe(ports=(port,), children=False))) == {root}
+
+
+def test_children_are_looked_for_only_now_and_then() -> None:
+    port = free_port()
+    with python(SUPERVISES, str(port)) as process:
+        one, two = said(process).split()
+        probe = process_probe(ports=(port,), refresh_interval_s=60)
+        before = set(by_source(probe))
+        tell(process, two)
+        said(process)
+        by_source(probe)
+        assert set(by_source(probe)) == before - {f"port-{port}/{two}"}
+        assert f"port-{port}/{one}" in before
+
+
+def write_status(path: Path, *entries: tuple[str, str, int]) -> None:
+    rows = [{"role": role, "name": name, "pid": pid} for role, name, pid in entries]
+    path.write_text(json.dumps({"processes": rows, "url": "http://127.0.0.1:1"}))
+
+
+def test_the_status_file_names_the_processes_and_their_successors(tmp_path: Path) -> None:
+    path = tmp_path / "state.json"
+    probe = process_probe(status_file=str(path))
+    (missing,) = probe.sample()
+    assert missing.source == "state.json" and "is the target up?" in (missing.error or "")
+    with python(IDLE) as first, python(IDLE) as second, python(IDLE) as database:
+        write_status(path, ("api", "api1", first.pid), ("db", "primary", database.pid))
+        assert {s: r.error for s, r in by_source(probe).items()} == {"api1": None}
+        first.kill()
+        first.wait()
+        assert by_source(probe)["api1"].error == f"process {first.pid} is gone"
+        write_status(path, ("api", "api1", second.pid), ("db", "primary", database.pid))
+        assert {s: r.error for s, r in by_source(probe).items()} == {"api1": None}
+        both = process_probe(status_file=str(path), roles=("api", "db"))
+        assert set(by_source(both)) == {"api1", "primary"}
+        (none,) = process_probe(status_file=str(path), roles=("cache",)).sample()
+        assert none.error == "no process with role cache; roles there: api, db"
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "{}", '{"processes": 1}', '{"processes": [{"role": "api"}]}']
+)
+def test_a_status_file_that_is_none_is_said(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "state.json"
+    path.write_text(text)
+    (reading,) = process_probe(status_file=str(path)).sample()
+    assert "python -m target up --state" in (reading.error or "")
