@@ -82,7 +82,7 @@ def _of_node(node: str, samples: Sequence[ProbeSample], start_s: float, end_s: f
 
 
 def _worst(samples: Sequence[ProbeSample], key: str) -> tuple[float | None, float | None]:
-    """Largest mean of ``WINDOW`` samples in a row (of all of them when there are fewer), and when it began."""
+    """Largest mean of ``WINDOW`` samples in a row (of all when there are fewer), and when it began."""
     if not samples:
         return None, None
     width = min(WINDOW, len(samples))

@@ -32,7 +32,7 @@ class GeneratorHealth:
         if not stretch:
             return self._finding([no_phase(recording, self.phase)], {})
         start_s = stretch[0].start_s
-        # What came after the recording broke off is not known, and run_complete says so: it is no silence of a node.
+        # What came after the recording broke off is not known; run_complete says so, and no node is to blame.
         end_s = min(stretch[-1].end_s, generator.last_trace_s(recording))
         if end_s <= start_s:
             return self._finding([f"the run ended before the {self.phase}"], {})
@@ -52,7 +52,8 @@ class GeneratorHealth:
             yield f"{node.node} sent no sample of its own health for {seconds(node.longest_gap_s)}"
         if node.loop_lag_s > self.loop_lag_limit_s:
             lag = f"{seconds(node.loop_lag_s)} late from {node.loop_lag_at_s:.0f} s on"
-            yield f"event loop of {node.node} was {lag}, limit {seconds(self.loop_lag_limit_s)}: more nodes would help"
+            limit = f"limit {seconds(self.loop_lag_limit_s)}: more nodes would help"
+            yield f"event loop of {node.node} was {lag}, {limit}"
         if node.cpu_ratio > self.cpu_limit_ratio:
             used = f"{percent(node.cpu_ratio)} of a core from {node.cpu_at_s:.0f} s on"
             yield f"{node.node} used {used}, limit {percent(self.cpu_limit_ratio)}: more nodes would help"
