@@ -73,7 +73,7 @@ def parse_credentials(body: bytes) -> Credentials:
     """The credentials in a JSON body; raises Malformed."""
     try:
         document = json.loads(body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:  # RecursionError: thousands of nested brackets
         raise Malformed("the body is not JSON") from error
     if not isinstance(document, dict):
         raise Malformed("the body is not a JSON object")

@@ -12,13 +12,19 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from target.service.settings import Settings
 from target.service.unavailable import Unavailable, within
 
-Pool = AsyncConnectionPool[psycopg.AsyncConnection[tuple[Any, ...]]]
-
-REPLICA_WAIT_S = 0.5
-"""A read waits this long for the replica before it goes to the primary."""
+Row = tuple[Any, ...]
+Pool = AsyncConnectionPool[psycopg.AsyncConnection[Row]]
 
 REPLICA_REST_S = 2.0
 """After a failed read the replica is left alone this long, so that not every read pays the wait."""
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long to wait for a connection of the pool, and then for the server's answer."""
+
+    wait_s: float
+    answer_s: float
 
 
 @dataclass(frozen=True)
@@ -44,7 +50,8 @@ class Database:
     """Both pools. Connections are autocommit: one round trip a query, nothing left open while hashing."""
 
     def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+        self._primary_patience = Patience(settings.pool_wait_s, settings.query_timeout_s)
+        self._replica_patience = Patience(0.5, 0.5)  # short: the primary has the answer too
         self.primary: Pool = _pool("primary", settings.primary_dsn, settings)
         self.replica: Pool = _pool("replica", settings.replica_dsn, settings)
         self._replica_rests_until = 0.0
@@ -61,13 +68,7 @@ class Database:
 
     async def account(self, username: str) -> Account | None:
         """The user's id and hash from the primary; raises Unavailable."""
-        row = await self._row(
-            self.primary,
-            "postgres_primary",
-            self._settings.pool_wait_s,
-            "SELECT id, password_hash FROM users WHERE username = %s",
-            username,
-        )
+        row = await self._from_primary("SELECT id, password_hash FROM users WHERE username = %s", username)
         return None if row is None else Account(user_id=row[0], password_hash=row[1])
 
     async def profile(self, username: str) -> Profile | None:
@@ -75,31 +76,33 @@ class Database:
         query = "SELECT id, username, display_name, created_at FROM users WHERE username = %s"
         if time.monotonic() >= self._replica_rests_until:
             try:
-                row = await self._row(self.replica, "postgres_replica", REPLICA_WAIT_S, query, username)
+                row = await _row(self._replica_patience, self.replica, query, username)
             except Unavailable:
                 self._replica_rests_until = time.monotonic() + REPLICA_REST_S
             else:
                 if row is not None:
                     return _profile(row, "replica")
-        row = await self._row(self.primary, "postgres_primary", self._settings.pool_wait_s, query, username)
+        row = await self._from_primary(query, username)
         return None if row is None else _profile(row, "primary")
 
-    async def _row(
-        self, pool: Pool, dependency: str, wait_s: float, query: str, username: str
-    ) -> tuple[Any, ...] | None:
-        async def fetch() -> tuple[Any, ...] | None:
-            async with pool.connection(timeout=wait_s) as connection:
-                cursor = await connection.execute(query, (username,), prepare=True)
-                return await cursor.fetchone()
+    async def _from_primary(self, query: str, username: str) -> Row | None:
+        return await _row(self._primary_patience, self.primary, query, username)
 
-        try:
-            return await within(wait_s + self._settings.query_timeout_s, fetch(), dependency)
-        except PoolTimeout as error:
-            raise Unavailable(
-                dependency, f"no connection of the pool was free within {wait_s:g} s"
-            ) from error
-        except psycopg.Error as error:
-            raise Unavailable(dependency, f"query failed ({type(error).__name__})") from error
+
+async def _row(patience: Patience, pool: Pool, query: str, username: str) -> Row | None:
+    async def fetch() -> Row | None:
+        async with pool.connection(timeout=patience.wait_s) as connection:
+            cursor = await connection.execute(query, (username,), prepare=True)
+            return await cursor.fetchone()
+
+    dependency = f"postgres_{pool.name}"
+    try:
+        return await within(patience.wait_s + patience.answer_s, fetch(), dependency)
+    except PoolTimeout as error:
+        reason = f"no connection of the pool was free within {patience.wait_s:g} s"
+        raise Unavailable(dependency, reason) from error
+    except psycopg.Error as error:
+        raise Unavailable(dependency, f"query failed ({type(error).__name__})") from error
 
 
 def _pool(name: str, dsn: str, settings: Settings) -> Pool:
@@ -115,7 +118,7 @@ def _pool(name: str, dsn: str, settings: Settings) -> Pool:
     )
 
 
-def _profile(row: tuple[Any, ...], read_from: str) -> Profile:
+def _profile(row: Row, read_from: str) -> Profile:
     return Profile(
         user_id=row[0],
         username=row[1],

@@ -34,7 +34,7 @@ def routes(resources: Resources) -> list[Route]:
                 _switch_on(resources, await request.body())
             elif request.method == "DELETE":
                 resources.faults.switch_off()
-        except (UsageError, ValueError) as error:
+        except (UsageError, ValueError, RecursionError) as error:
             return JSONResponse({"error": str(error)}, status_code=400)
         state = resources.faults.state()
         return JSONResponse(

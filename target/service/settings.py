@@ -31,7 +31,7 @@ class Settings:
     """Connections to the primary; the replica gets as many."""
     pool_wait_s: float = 5.0
     """A login that waited this long for a connection is answered 503."""
-    query_timeout_s: float = 5.0
+    query_timeout_s: float = 3.0
     """Our own deadline: `statement_timeout` does not help while the server is frozen."""
     hash_threads: int = 2
     """Threads that verify passwords; the next login waits its turn."""

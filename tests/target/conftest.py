@@ -1,0 +1,24 @@
+"""One stack for the whole folder; tests that break a stack start their own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.target import stacks
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[stacks.Stack]:
+    """The shared stack; whoever changes it puts it back."""
+    running = stacks.start(tmp_path_factory.mktemp("stack") / "state.json", "--with-parent", "--users", "300")
+    yield running
+    assert running.stop() == 0
+
+
+@pytest.fixture
+def healthy(stack: stacks.Stack) -> Iterator[stacks.Stack]:
+    """The shared stack, with every fault off afterwards."""
+    yield stack
+    assert stack.command("fault", "off").returncode == 0

@@ -1,0 +1,108 @@
+"""A stack of its own for a test, started the way a user starts it, and ways to look at it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from target.loopback_http import Reply, ask
+from target.stack.state import Process, StackState, from_json
+
+UP_WITHIN_S = 40.0
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A running `python -m target up`."""
+
+    up: subprocess.Popen[str]
+    state: StackState
+    state_file: Path
+
+    def login(self, number: int = 0, password: str | None = None, url: str | None = None) -> Reply:
+        """One login through the proxy, or at `url`."""
+        body = {"username": f"user{number}", "password": password or self.state.users.password}
+        return ask("POST", f"{url or self.state.url}/auth/login", body=body, limit_s=20.0)
+
+    def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """`python -m target …` for this stack."""
+        return target(*arguments, "--state", str(self.state_file))
+
+    def process(self, role: str) -> Process:
+        """The first server with this role."""
+        return next(process for process in self.state.processes if process.role == role)
+
+    def family(self) -> list[psutil.Process]:
+        """Every process of the stack: `up`, the guard, the servers, PostgreSQL's backends."""
+        supervisor = psutil.Process(self.state.supervisor.pid)
+        return [supervisor, *supervisor.children(recursive=True)]
+
+    def stop(self) -> int:
+        """SIGTERM, and the exit code."""
+        self.up.send_signal(signal.SIGTERM)
+        return self.up.wait(30)
+
+
+def start(state_file: Path, *options: str) -> Stack:
+    """Bring a stack up; its own errors end up in the assertion."""
+    up = launch([*options, "--state", str(state_file)])
+    assert up.stdout is not None
+    line = up.stdout.readline()
+    if not line:
+        assert up.stderr is not None
+        raise AssertionError(f"up ended with {up.wait(10)}: {up.stderr.read()}")
+    return Stack(up, from_json(json.loads(line)), state_file)
+
+
+def launch(options: Sequence[str], **popen: object) -> subprocess.Popen[str]:
+    """Start `up` and do not wait."""
+    return subprocess.Popen(  # type: ignore[call-overload, no-any-return]
+        [sys.executable, "-m", "target", "up", *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        **popen,
+    )
+
+
+def target(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """`python -m target …` to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "target", *arguments], capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def until(condition: Callable[[], object], what: str, limit_s: float = 15.0) -> None:
+    """Wait for a condition; an assertion error when it does not come true."""
+    deadline = time.monotonic() + limit_s
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {limit_s} s: {what}"
+        time.sleep(0.02)
+
+
+def all_gone(processes: Sequence[psutil.Process]) -> bool:
+    """Whether each of these very processes ended; a zombie has ended."""
+    return not any(_runs(process) for process in processes)
+
+
+def _runs(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def signal_tree(pid: int, number: int) -> None:
+    """Signal a server and its children: PostgreSQL's backends are in no common process group."""
+    server = psutil.Process(pid)
+    for process in (server, *server.children(recursive=True)):
+        os.kill(process.pid, number)

@@ -1,0 +1,199 @@
+"""Faults: what they do is known, who may switch them is limited."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import time
+
+import psutil
+import pytest
+
+from target.errors import UsageError
+from target.faults import folder
+from target.faults.contract import Reading
+from target.faults.slow_drain import SlowDrain
+from target.faults.summed import summed
+from target.loopback_http import ask
+from tests.target.stacks import Stack, target
+
+
+def state_of(stack: Stack) -> list[dict[str, object] | None]:
+    answer = json.loads(stack.command("fault", "status").stdout)
+    return [one["active"] for one in answer["processes"]]
+
+
+def test_a_fault_is_switched_in_every_process_and_off_again(healthy: Stack) -> None:
+    """On everywhere, counted and summed, off everywhere."""
+    on = healthy.command("fault", "noop")
+    assert on.returncode == 0, on.stderr
+    for api in healthy.state.apis:
+        assert healthy.login(url=api.url).status == 200
+        assert healthy.login(url=api.url, password="wrong").status == 401
+    answer = json.loads(healthy.command("fault", "status").stdout)
+    assert [one["active"]["status"] for one in answer["processes"]] == [{"arrived": 2, "logins": 1}] * 2
+    assert answer["sum"] == {"fault": "noop", "status": {"arrived": 4, "logins": 2}}
+    assert healthy.command("fault", "off").returncode == 0
+    assert state_of(healthy) == [None, None]
+
+
+def test_session_leak_grows_resident_memory_by_what_it_says(healthy: Stack) -> None:
+    """30 logins of 1 MB in one process: RSS grows by 30 MB within 10 %, and comes back when switched off."""
+    api = healthy.state.apis[0]
+    process = psutil.Process(api.pid)
+    for number in range(10):
+        healthy.login(number, url=api.url)  # warm: the first logins allocate what stays
+    assert healthy.command("fault", "session_leak", "bytes_per_login=1000000").returncode == 0
+    before = process.memory_info().rss
+    for number in range(30):
+        assert healthy.login(number, url=api.url).status == 200
+    grown = process.memory_info().rss - before
+    answer = json.loads(healthy.command("fault", "status").stdout)
+    assert answer["processes"][0]["active"]["status"] == {"logins": 30, "kept_bytes": 30_000_000}
+    assert grown == pytest.approx(30_000_000, rel=0.1)
+    assert healthy.command("fault", "off").returncode == 0
+    assert process.memory_info().rss - before < 3_000_000
+
+
+def test_a_healthy_process_does_not_grow(healthy: Stack) -> None:
+    """100 logins after warm-up leave less than 2 MB behind."""
+    api = healthy.state.apis[0]
+    for number in range(50):
+        healthy.login(number, url=api.url)
+    before = psutil.Process(api.pid).memory_info().rss
+    for number in range(100):
+        healthy.login(number, url=api.url)
+    assert psutil.Process(api.pid).memory_info().rss - before < 2_000_000
+
+
+def test_slow_drain_degrades_until_the_instant_it_reports(healthy: Stack) -> None:
+    """Five quick logins are a burst; from then on each waits 300 ms, until `degraded_until`."""
+    api = healthy.state.apis[0]
+    on = healthy.command("fault", "slow_drain", "seconds=1", "delay_ms=300", "burst_logins=5")
+    assert on.returncode == 0, on.stderr
+
+    def timed() -> tuple[float, float]:
+        started = time.monotonic()
+        assert healthy.login(url=api.url).status == 200
+        return started, time.monotonic() - started
+
+    first = [timed() for _ in range(5)]
+    assert max(duration for _, duration in first[:4]) < 0.25
+    assert first[4][1] >= 0.3
+    drain = [timed()]
+    while drain[-1][1] >= 0.3 and len(drain) < 60:
+        drain.append(timed())
+    status = json.loads(healthy.command("fault", "status").stdout)["processes"][0]["active"]["status"]
+    assert status["bursts"] == 1
+    assert status["delayed"] == len(drain)
+    assert status["degraded_until"] - 0.02 <= drain[-1][0] < status["degraded_until"] + 0.5
+    assert first[4][0] <= status["degraded_from"] <= first[4][0] + 0.1
+
+
+def test_slow_drain_ends_a_second_after_the_nth_newest_arrival() -> None:
+    """On a clock of our own: burst of 3 within a second, then single arrivals."""
+    drain = SlowDrain(seconds=2.0, burst_logins=3)
+    assert [drain.arrival(now) for now in (10.0, 10.4, 10.5)] == [False, False, True]
+    assert (drain.degraded_from, drain.degraded_until) == (10.5, 13.0)
+    # That burst was over at 11.0; 10.4, 10.5 and 11.2 are a second one, which prolongs the same degradation.
+    assert drain.arrival(11.2)
+    assert (drain.bursts, drain.degraded_from, drain.degraded_until) == (2, 10.5, 13.4)
+    assert drain.arrival(13.3)
+    assert not drain.arrival(13.5)
+    assert not drain.arrival(14.4)  # 13.3, 13.5 and 14.4 span more than a second
+    assert [drain.arrival(now) for now in (20.0, 20.1, 20.2)] == [False, False, True]
+    assert (drain.bursts, drain.degraded_from, drain.degraded_until) == (3, 20.2, 23.0)
+
+
+def test_slow_drain_is_summed_from_the_first_to_the_last() -> None:
+    """Counts add up; the degradation of a stack lasts as long as that of its last process."""
+    accounts: list[dict[str, Reading]] = [
+        {"degraded_from": 1.0, "degraded_until": 5.0, "bursts": 1, "delayed": 3},
+        {"degraded_from": None, "degraded_until": None, "bursts": 0, "delayed": 0},
+        {"degraded_from": 0.5, "degraded_until": 6.0, "bursts": 1, "delayed": 4},
+    ]
+    assert summed("slow_drain", accounts) == {
+        "degraded_from": 0.5,
+        "degraded_until": 6.0,
+        "bursts": 2,
+        "delayed": 7,
+    }
+
+
+@pytest.mark.parametrize("token", [None, "", "wrong", "ü"])
+def test_without_the_token_nothing_is_switched(healthy: Stack, token: str | None) -> None:
+    """401 for any method, and the fault stays off."""
+    headers = {} if token is None else {"Authorization": f"Bearer {token}".encode()}
+    for method in ("GET", "PUT", "DELETE"):
+        connection = http.client.HTTPConnection("127.0.0.1", int(healthy.state.apis[0].url.rsplit(":", 1)[1]))
+        connection.request(method, "/_fault", b'{"fault": "noop", "parameters": {}}', headers)
+        assert connection.getresponse().status == 401
+    assert state_of(healthy) == [None, None]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/_fault",
+        "//_fault",
+        "/./_fault",
+        "/%5ffault",
+        "/%255Ffault",
+        "/%2f_fault",
+        "/_FAULT",
+        "/auth/../_fault",
+    ],
+)
+def test_the_proxy_never_passes_the_fault_path_on(healthy: Stack, path: str) -> None:
+    """However it is written, with the right token: no answer of the endpoint comes back."""
+    connection = http.client.HTTPConnection("127.0.0.1", int(healthy.state.url.rsplit(":", 1)[1]))
+    connection.putrequest("PUT", path, skip_host=False)
+    body = b'{"fault": "noop", "parameters": {}}'
+    connection.putheader("Authorization", f"Bearer {healthy.state.faults.token}")
+    connection.putheader("Content-Length", str(len(body)))
+    connection.endheaders(body)
+    assert connection.getresponse().status in (403, 404)
+    assert state_of(healthy) == [None, None]
+
+
+def test_a_forwarded_request_is_refused_by_the_process_itself(healthy: Stack) -> None:
+    """A second lock behind the proxy's: a proxy on loopback does not make its clients local."""
+    connection = http.client.HTTPConnection("127.0.0.1", int(healthy.state.apis[0].url.rsplit(":", 1)[1]))
+    token = healthy.state.faults.token
+    connection.request(
+        "GET", "/_fault", headers={"Authorization": f"Bearer {token}", "X-Forwarded-For": "10.0.0.1"}
+    )
+    assert connection.getresponse().status == 403
+
+
+@pytest.mark.parametrize(
+    "body", [None, [], {"fault": "no"}, {"fault": "noop", "parameters": 1}, {"fault": "session_leak"}]
+)
+def test_the_endpoint_answers_a_wrong_order_with_400(healthy: Stack, body: object) -> None:
+    """And keeps the fault that is on."""
+    url, token = healthy.state.apis[0].url + "/_fault", healthy.state.faults.token
+    assert ask("PUT", url, token, {"fault": "noop"}).status == 200
+    assert ask("PUT", url, token, "not an order" if body is None else body).status == 400
+    assert ask("GET", url, token).document["active"]["fault"] == "noop"
+
+
+def test_an_unknown_fault_lists_the_known_ones() -> None:
+    """Before any stack is looked for: exit code 2, one line."""
+    wrong = target("fault", "session_leek", "--state", "/nonexistent")
+    assert wrong.returncode == 2
+    assert wrong.stderr == "error: there is no fault 'session_leek'; valid: noop, session_leak, slow_drain\n"
+
+
+def test_every_wrong_parameter_is_named_at_once() -> None:
+    """Unknown, missing, not a number, negative."""
+    with pytest.raises(UsageError) as caught:
+        folder.build("slow_drain", {"second": "3", "delay_ms": "-1", "burst_logins": "1.5"})
+    text = str(caught.value)
+    for part in (
+        "second is not",
+        "seconds is missing",
+        "delay_ms=-1",
+        "burst_logins=1.5",
+        "valid: seconds=FLOAT",
+    ):
+        assert part in text
