@@ -41,7 +41,7 @@ def test_everything_listens_on_loopback_only(stack: Stack) -> None:
         c for c in psutil.net_connections("inet") if c.pid in pids and c.status == psutil.CONN_LISTEN
     ]
     assert len(listening) >= 6
-    assert {connection.laddr[0] for connection in listening} == {"127.0.0.1"}
+    assert {getattr(connection.laddr, "ip", None) for connection in listening} == {"127.0.0.1"}
 
 
 def test_no_password_is_on_a_command_line(stack: Stack) -> None:
@@ -228,13 +228,15 @@ def test_a_parent_that_is_already_gone_stops_the_start(tmp_path: Path) -> None:
 
 
 def copied_interpreter(directory: Path) -> str:
-    """This Python without its tests and packages, where everybody may read it: ours may lie in root's home."""
+    """This Python without tests and packages, where everybody may read it: ours may lie in root's home."""
     executable = Path(sys.executable).resolve()
     library = Path(os.__file__).parent
     (directory / "bin").mkdir()
     copy = Path(shutil.copy2(executable, directory / "bin"))
     unneeded = shutil.ignore_patterns("test", "tests", "site-packages", "__pycache__", "idlelib", "config-*")
     shutil.copytree(library, directory / library.parent.name / library.name, ignore=unneeded)
+    for shared in library.parent.glob("libpython*.so*"):
+        shutil.copy2(shared, directory / library.parent.name)
     for path in (directory, directory / "bin"):
         path.chmod(0o755)
     return str(copy)
@@ -274,6 +276,7 @@ def test_a_normal_user_can_start_it(tmp_path_factory: pytest.TempPathFactory) ->
     interpreter = sys.executable
     if not usable(interpreter):
         interpreter = copied_interpreter(tmp_path_factory.mktemp("python"))
+        environment["LD_LIBRARY_PATH"] = str(Path(interpreter).parents[1] / "lib")
     if not usable(interpreter):
         pytest.skip(f"uid {UNPRIVILEGED} can use neither {sys.executable} nor a copy with these packages")
     os.chown(home, UNPRIVILEGED, UNPRIVILEGED)
