@@ -33,7 +33,7 @@ def phases_from(recording: Recording, first: str) -> tuple[Phase, ...]:
 
 
 def seconds(value_s: float) -> str:
-    """``7.23 s``, ``85 ms``, ``> 60 s`` is up to the caller."""
+    """A duration as people write it: ``7.23 s``, ``85 ms``."""
     if math.isinf(value_s):
         return "unbounded"
     if abs(value_s) < 1:
@@ -46,4 +46,4 @@ def percent(ratio: float) -> str:
 
 
 def megabytes(value_bytes: float) -> str:
-    return f"{value_bytes / 1e6:,.1f} MB"
+    return f"{round(value_bytes / 1e6, 1) + 0.0:,.1f} MB"  # + 0.0 makes −0.0 a plain zero

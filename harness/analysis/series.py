@@ -1,0 +1,143 @@
+"""The run over time, one value a second: what the charts of a report are drawn from.
+
+Requests are keyed by their **intended start**, so a stall shows where it began and not where its answers came
+in.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.analysis import histogram, phases
+from harness.recording import UNFINISHED, Recording, Slice
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+QUANTILES = (0.5, 0.95, 0.99)
+
+
+@dataclass(frozen=True, eq=False)
+class Requests:
+    """Requests per second; every array has the shape of ``Series.t``."""
+
+    intended: IntArray
+    ok: IntArray
+    errors: Mapping[str, IntArray]
+    """Failed requests by outcome, the most frequent outcome first; also ``unfinished`` and ``unserved``."""
+    unfinished: IntArray
+    bytes: IntArray
+    p50_s: FloatArray
+    """Latency in seconds of the requests answered ok; NaN in a second without any."""
+    p95_s: FloatArray
+    p99_s: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class ProbeSeries:
+    """One figure of one source, at the instants at which it was sampled."""
+
+    probe: str
+    source: str
+    key: str
+    t: FloatArray
+    value: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class Series:
+    """A whole run over time."""
+
+    t: IntArray
+    """Beginning of each second, after the origin; negative in the warm-up. Without gaps."""
+    planned_level: FloatArray
+    """Planned load in the middle of each second, in the unit of the header."""
+    requests: Requests
+    by_name: Mapping[str, Requests]
+    probes: tuple[ProbeSeries, ...]
+    """Sorted by probe, source and key."""
+
+    def probe(self, probe: str, key: str) -> tuple[ProbeSeries, ...]:
+        """The sources of one figure of a probe."""
+        return tuple(one for one in self.probes if (one.probe, one.key) == (probe, key))
+
+
+def of(recording: Recording) -> Series:
+    """The series of a recording, from its first to its last second or to the end of the last phase."""
+    t = _seconds(recording)
+    return Series(
+        t=t,
+        planned_level=np.array([level_at(recording.header.level, second + 0.5) for second in t]),
+        requests=_requests(recording.slices, t),
+        by_name={
+            name: _requests([piece for piece in recording.slices if piece.name == name], t)
+            for name in phases.names(recording)
+        },
+        probes=_probes(recording),
+    )
+
+
+def level_at(level: Sequence[tuple[float, float]], t: float) -> float:
+    """The planned level at an instant: on the polyline, at a step the later value, and 0 outside of it."""
+    if not level or not level[0][0] <= t <= level[-1][0]:
+        return 0.0
+    after = next((i for i, (at, _) in enumerate(level) if at > t), None)
+    if after is None:
+        return level[-1][1]
+    (t0, y0), (t1, y1) = level[after - 1], level[after]
+    return y0 + (y1 - y0) * (t - t0) / (t1 - t0)
+
+
+def _seconds(recording: Recording) -> IntArray:
+    known = [piece.t for piece in recording.slices]
+    known += [phase.start_s for phase in recording.header.phases]
+    known += [phase.end_s - 1 for phase in recording.header.phases]
+    if not known:
+        return np.zeros(0, dtype=np.int64)
+    return np.arange(min(known), max(known) + 1, dtype=np.int64)
+
+
+def _requests(slices: Sequence[Slice], t: IntArray) -> Requests:
+    grouped: list[list[Slice]] = [[] for _ in t]
+    for piece in slices:
+        grouped[piece.t - int(t[0])].append(piece)
+    tallies = [phases.tally(tuple(group)) for group in grouped]
+    overall = phases.tally(tuple(slices))
+    latencies = [histogram.quantiles_us(tally.latency, QUANTILES) for tally in tallies]
+    p50_s, p95_s, p99_s = (
+        np.array([math.nan if row[i] is None else (row[i] or 0) / 1e6 for row in latencies], dtype=np.float64)
+        for i in range(len(QUANTILES))
+    )
+
+    def column(figure: Callable[[phases.Tally], int]) -> IntArray:
+        return np.array([figure(tally) for tally in tallies], dtype=np.int64)
+
+    def of_cause(cause: str) -> IntArray:
+        return column(lambda tally: tally.causes.get(cause, 0))
+
+    return Requests(
+        intended=column(lambda tally: tally.intended),
+        ok=column(lambda tally: tally.ok),
+        errors={cause: of_cause(cause) for cause in overall.causes},
+        unfinished=of_cause(UNFINISHED),
+        bytes=column(lambda tally: tally.bytes),
+        p50_s=p50_s,
+        p95_s=p95_s,
+        p99_s=p99_s,
+    )
+
+
+def _probes(recording: Recording) -> tuple[ProbeSeries, ...]:
+    collected: dict[tuple[str, str, str], list[tuple[float, float]]] = {}
+    for sample in recording.probes:
+        for key, value in sample.values.items():
+            collected.setdefault((sample.probe, sample.source, key), []).append((sample.t, value))
+    made = []
+    for (probe, source, key), pairs in sorted(collected.items()):
+        columns = np.array(sorted(pairs), dtype=np.float64)
+        made.append(ProbeSeries(probe, source, key, columns[:, 0], columns[:, 1]))
+    return tuple(made)
