@@ -64,6 +64,7 @@ def render(recording: Recording, verdict: Verdict) -> str:
         sends_table=skew.table(sends) if sends else None,
         facts=_facts.facts(recording),
         definitions=reading.DEFINITIONS,
+        nothing=_quantity.NOTHING,
         gauge=gauge.gauge,
         instant=_quantity.instant,
         started=_facts.started(recording),
@@ -85,7 +86,8 @@ def _embedded(drawings: dict[str, Any]) -> tuple[Any, list[dict[str, Any]]]:
     if not drawings:
         return {}, []
     document = Document()
-    for plot in drawings.values():
+    for identity, plot in drawings.items():
+        plot.name = identity
         document.add_root(plot)
     roots = {plot.id: f"{identity}-drawing" for identity, plot in drawings.items()}
     return {"report": document.to_json(deferred=False)}, [{"docid": "report", "roots": roots, "root_ids": list(roots)}]

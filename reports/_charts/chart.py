@@ -23,6 +23,7 @@ class Line:
     colour: str
     dash: str = "solid"
     width_px: float = 1.8
+    alpha: float = 1.0
     area: bool = False
     step: bool = False
     """Constant over its window, e.g. a rate; otherwise a point in the middle of the window."""
@@ -50,7 +51,7 @@ class Chart:
     """Of the HTML element; made by us, never from the recording."""
     title: str
     unit: str
-    """Printed on the value axis."""
+    """Of the values; printed on the value axis and in the table."""
     explanation: str
     """One sentence under the title: what is counted and when."""
     times_s: Values
@@ -60,8 +61,12 @@ class Chart:
     logarithmic: bool = False
     limit: tuple[str, float] | None = None
     """A horizontal line: label and value."""
+    at_least: float = 0.0
+    """The value axis reaches at least this far."""
     missing: str = ""
     """Why there is nothing to draw; empty when there is."""
+    axis: str = ""
+    """Label of the value axis, where the ticks themselves carry the unit; the unit by default."""
     tick: Callable[[float], str] | None = None
     """Text of a tick of the value axis; plain numbers by default."""
 

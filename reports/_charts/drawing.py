@@ -30,20 +30,20 @@ from reports._charts.chart import Chart, Line, Values
 from reports._charts.timeline import Timeline
 
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Liberation Sans', Arial, sans-serif"
-FRAME_HEIGHT_PX = 170
-HEADROOM_PX = 36
-"""Above the frame: a row for the phases' names and a row for the marks."""
-FOOT_PX = 44
+DATA_HEIGHT_PX = 170
+HEADROOM_PX = 38
+"""Above the data, inside the frame: a row for the phases' names and a row for the marks."""
+FOOT_PX = 52
 LEFT_PX = 74
 SHORTENED = 40
 
 
 def draw(chart: Chart, timeline: Timeline, x_range: Range1d) -> Any:
     """The Bokeh figure of a chart that has something to draw."""
-    plot = blank(chart.unit, x_range, y_axis_type="log" if chart.logarithmic else "linear")
-    low, high = _extent(chart)
-    _value_axis(plot, chart, low, high)
-    _phases(plot, timeline)
+    plot = blank(chart.axis or chart.unit, x_range, y_axis_type="log" if chart.logarithmic else "linear")
+    low, high = _value_axis(plot, chart)
+    rows = [_above(low, high, above_px, chart.logarithmic) for above_px in (22, 5, 19)]
+    _phases(plot, timeline, rows[0])
     bottom = plot.y_range.start
     middle = chart.times_s + chart.window_s / 2
     edges = np.append(chart.times_s, chart.times_s[-1:] + chart.window_s)
@@ -53,9 +53,10 @@ def draw(chart: Chart, timeline: Timeline, x_range: Range1d) -> Any:
             filled = np.nan_to_num(np.append(line.values, line.values[-1:]))
             _area(plot, edges, stack, stack + filled, line)
             stack = stack + filled
-        elif line.step:
+    for line in reversed(chart.lines):  # the first of the legend is on top
+        if line.step:
             _line(plot, edges, np.append(line.values, line.values[-1:]), line)
-        else:
+        elif not line.area:
             _line(plot, middle, np.where(line.values < bottom, bottom, line.values), line)
     for points in chart.points:
         times, values = zip(*points.points, strict=True)
@@ -63,18 +64,18 @@ def draw(chart: Chart, timeline: Timeline, x_range: Range1d) -> Any:
     if chart.limit is not None:
         plot.add_layout(Span(location=chart.limit[1], dimension="width", line_color=palette.VERMILLION,
                              line_dash="dashed", line_width=1.2))
-    _marks(plot, timeline)
+    _marks(plot, timeline, rows[1], rows[2])
     _hover(plot, chart, middle)
     return plot
 
 
-def blank(unit: str, x_range: Range1d, y_axis_type: str = "linear") -> Any:
+def blank(axis_label: str, x_range: Range1d, y_axis_type: str = "linear") -> Any:
     """A figure in our style, as wide as the page, with nothing in it. Dragging zooms in time."""
     zoom = BoxZoomTool(dimensions="width")
     plot = figure(
-        height=FRAME_HEIGHT_PX + HEADROOM_PX + FOOT_PX, y_axis_type=y_axis_type, sizing_mode="stretch_width", x_range=x_range, toolbar_location=None, tools=[zoom],
+        height=DATA_HEIGHT_PX + HEADROOM_PX + FOOT_PX, y_axis_type=y_axis_type, sizing_mode="stretch_width", x_range=x_range, toolbar_location=None, tools=[zoom],
         active_drag=zoom, active_scroll=None, background_fill_color=None, border_fill_color=None,
-        outline_line_color=None, min_border_left=LEFT_PX, min_border_right=14, min_border_top=HEADROOM_PX,
+        outline_line_color=None, min_border_left=LEFT_PX, min_border_right=14, min_border_top=8,
         output_backend="canvas", lod_threshold=None,
     )
     for axis in (*plot.xaxis, *plot.yaxis):
@@ -91,7 +92,7 @@ def blank(unit: str, x_range: Range1d, y_axis_type: str = "linear") -> Any:
     plot.ygrid.grid_line_color = palette.GRID
     plot.yaxis.axis_line_color = None
     plot.yaxis.major_tick_line_color = None
-    plot.yaxis.axis_label = PlainText(text=unit)
+    plot.yaxis.axis_label = PlainText(text=axis_label)
     plot.xaxis.ticker = AdaptiveTicker(base=60, mantissas=[1, 2, 5, 10, 15, 30], min_interval=1,
                                        desired_num_ticks=8, num_minor_ticks=0)
     plot.xaxis.axis_label = "seconds after the start of the first phase"
@@ -104,14 +105,15 @@ def _extent(chart: Chart) -> tuple[float, float]:
     areas = [np.nan_to_num(line.values) for line in chart.lines if line.area]
     shown = [line.values for line in chart.lines if not line.area] + ([np.sum(areas, axis=0)] if areas else [])
     shown += [np.array([value for _, value in points.points]) for points in chart.points]
-    if chart.limit is not None:
-        shown.append(np.array([chart.limit[1]]))
-    values = np.concatenate(shown) if shown else np.empty(0)
+    shown.append(np.array([chart.limit[1] if chart.limit else 0.0, chart.at_least]))
+    values = np.concatenate(shown)
     values = values[np.isfinite(values) & (values > 0)]
     return (float(values.min()), float(values.max())) if len(values) else (1.0, 1.0)
 
 
-def _value_axis(plot: Any, chart: Chart, low: float, high: float) -> None:
+def _value_axis(plot: Any, chart: Chart) -> tuple[float, float]:
+    """Sets the range, with room for labels above the data, and returns where the data begin and end."""
+    low, high = _extent(chart)
     axis, text = plot.yaxis[0], chart.tick or _quantity.number
     if chart.logarithmic:
         rungs = ticks.logarithmic(low, high)
@@ -119,18 +121,27 @@ def _value_axis(plot: Any, chart: Chart, low: float, high: float) -> None:
     else:
         rungs = ticks.linear(high)
         start, end = 0.0, max(rungs[-1], high) * 1.02
-    plot.y_range = Range1d(start, end)
+    plot.y_range = Range1d(start, _above(start, end, HEADROOM_PX, chart.logarithmic))
     axis.ticker = FixedTicker(ticks=rungs)
     axis.major_label_overrides = {rung: PlainText(text=text(rung)) for rung in rungs}
+    return start, end
+
+
+def _above(start: float, end: float, above_px: float, logarithmic: bool) -> float:
+    """The value that lies so far above ``end`` on an axis whose data reach from ``start`` to ``end``."""
+    share = above_px / DATA_HEIGHT_PX
+    return end * (end / start) ** share if logarithmic else end + (end - start) * share
 
 
 def _area(plot: Any, edges: Values, below: Values, above: Values, line: Line) -> None:
-    plot.varea_step(x=edges, y1=below, y2=above, step_mode="after", fill_color=line.colour, fill_alpha=0.45)
-    plot.step(x=edges, y=above, mode="after", line_color=line.colour, line_width=1.2)
+    plot.varea_step(x=edges, y1=below, y2=above, step_mode="after", fill_color=line.colour, fill_alpha=0.5)
+    seen = np.flatnonzero(above[:-1] > below[:-1])  # no outline where this area adds nothing to those below it
+    plot.segment(x0=edges[seen], x1=edges[seen + 1], y0=above[seen], y1=above[seen], line_color=line.colour,
+                 line_width=1.5)
 
 
 def _line(plot: Any, times: Values, values: Values, line: Line) -> None:
-    style = {"line_color": line.colour, "line_dash": line.dash, "line_width": line.width_px}
+    style = {"line_color": line.colour, "line_alpha": line.alpha, "line_dash": line.dash, "line_width": line.width_px}
     if line.step:
         plot.step(x=times, y=values, mode="after", **style)
         return
@@ -145,7 +156,7 @@ def _has_neighbour(values: Values) -> np.ndarray[Any, np.dtype[np.bool_]]:
     return finite[:-2] | finite[2:]
 
 
-def _phases(plot: Any, timeline: Timeline) -> None:
+def _phases(plot: Any, timeline: Timeline, row: float) -> None:
     for index, phase in enumerate(timeline.phases):
         is_spike = phase.name == "spike"
         plot.add_layout(BoxAnnotation(
@@ -153,24 +164,27 @@ def _phases(plot: Any, timeline: Timeline) -> None:
             fill_color=palette.SPIKE_BAND if is_spike else palette.BAND,
             fill_alpha=0.22 if is_spike else (0.04, 0.11)[index % 2], editable=False,
         ))
-        plot.add_layout(_label(phase.name, phase.start_s, 20, ["phase", phase.start_s, phase.end_s], palette.MUTED))
+        plot.add_layout(_label(phase.name, phase.start_s, row, ["phase", phase.start_s, phase.end_s],
+                               palette.OCHRE if is_spike else palette.MUTED))
 
 
-def _marks(plot: Any, timeline: Timeline) -> None:
+def _marks(plot: Any, timeline: Timeline, row: float, top: float) -> None:
+    bottom = plot.y_range.start
     for instant in timeline.instants:
         colour = palette.GREEN if instant.is_recovery else palette.INK
-        dash = "solid" if instant.is_recovery else "dashed"
-        plot.add_layout(Span(location=instant.t, dimension="height", line_color=colour, line_dash=dash,
-                             line_width=1.6 if instant.is_recovery else 1.0))
+        plot.segment(
+            x0=[instant.t], x1=[instant.t], y0=[bottom], y1=[top], line_color=colour,
+            line_dash="solid" if instant.is_recovery else "dashed", line_width=1.6 if instant.is_recovery else 1.1,
+        )
         tags = ["mark", instant.t, instant.letter]
-        plot.add_layout(_label(f"{instant.letter} {instant.short}", instant.t, 5, tags, colour))
+        plot.add_layout(_label(f"{instant.letter} {instant.short}", instant.t, row, tags, colour))
 
 
-def _label(text: str, t: float, above_px: float, tags: list[Any], colour: str) -> Label:
-    """A label over the frame. The page's script shortens, moves or hides it where it would touch another."""
+def _label(text: str, t: float, row: float, tags: list[Any], colour: str) -> Label:
+    """A label above the data. The page's script shortens, moves or hides it where it would touch another."""
     short = text if len(text) <= SHORTENED else text[: SHORTENED - 1] + "…"
     return Label(
-        x=t, y=FRAME_HEIGHT_PX + above_px, y_units="screen", text=PlainText(text=short), tags=tags,
+        x=t, y=row, text=PlainText(text=short), tags=tags,
         text_color=colour, text_font_size="11px", text_font=FONT, text_baseline="bottom", x_offset=3,
     )
 

@@ -34,7 +34,7 @@ def cpu(recording: Recording) -> Chart:
     if not named:
         return nothing("cpu", title, unit, _why(recording, "CPU", of_generator=False))
     explanation = "Processor time of each process; 1 is one core, fully busy."
-    return Chart("cpu", title, unit, explanation, times, lines_of(by_value(named)), window_s=size)
+    return Chart("cpu", title, unit, explanation, times, lines_of(by_value(named)), window_s=size, at_least=1.0)
 
 
 def generator_lag(recording: Recording) -> Chart:
@@ -54,7 +54,7 @@ def generator_cpu(recording: Recording) -> Chart:
     if not named:
         return nothing("generator-cpu", title, unit, _why(recording, "CPU", of_generator=True))
     explanation = "Processor time of each load process; near 1 it is the bottleneck, not the target."
-    return Chart("generator-cpu", title, unit, explanation, times, lines_of(by_value(named)), window_s=size)
+    return Chart("generator-cpu", title, unit, explanation, times, lines_of(by_value(named)), window_s=size, at_least=1.0)
 
 
 def _samples(recording: Recording, of_generator: bool) -> list[ProbeSample]:

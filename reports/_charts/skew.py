@@ -68,7 +68,7 @@ def draw(sends: Sends) -> Any:
     plot = drawing.blank("sends", Range1d(low - (high - low) * 0.02, high + (high - low) * 0.02))
     plot.min_border_top = 8
     plot.height = 190
-    plot.xaxis.axis_label = "milliseconds after the planned instant, on the master's clock"
+    plot.xaxis.axis_label = "ms after the planned instant"
     plot.xaxis.ticker = BasicTicker(desired_num_ticks=8, num_minor_ticks=0)
     below = np.zeros(BINS)
     for index, values in enumerate(named.values()):

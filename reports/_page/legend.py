@@ -21,7 +21,7 @@ class Entry:
 def entries(chart: Chart) -> list[Entry]:
     """One entry for each thing that is drawn."""
     made = [
-        Entry(line.label, _area(line.colour) if line.area else _line(line.colour, line.dash, line.width_px))
+        Entry(line.label, _area(line.colour) if line.area else _line(line.colour, line.dash, line.width_px, line.alpha))
         for line in chart.lines
     ]
     made += [Entry(points.label, _diamond(points.colour)) for points in chart.points]
@@ -44,10 +44,11 @@ def _class(colour: str) -> str:
     return f"c{colour.removeprefix('#')}"
 
 
-def _line(colour: str, dash: str, width_px: float) -> Markup:
+def _line(colour: str, dash: str, width_px: float, alpha: float = 1.0) -> Markup:
     dashes = f' stroke-dasharray="{_DASHES[dash]}"' if _DASHES.get(dash) else ""
     return _swatch(
-        f'<path class="{_class(colour)}" d="M0 6H28" stroke="currentColor" stroke-width="{width_px}"{dashes}/>'
+        f'<path class="{_class(colour)}" d="M0 6H28" stroke="currentColor" stroke-width="{width_px}" '
+        f'opacity="{alpha}"{dashes}/>'
     )
 
 

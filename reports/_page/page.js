@@ -4,8 +4,9 @@
   const read = (id) => JSON.parse(document.getElementById(id).textContent);
   const dark = read("dark-colours");
   const scheme = window.matchMedia("(prefers-color-scheme: dark)");
-  const charts = []; // {view, labels} of each figure
+  const charts = []; // {view, labels, name} of each figure
   const painted = []; // {model, name, light}: every colour property that has a counterpart for the dark scheme
+  const PAPER_WIDTH = "720px"; // of A4 and Letter between their margins: text keeps its size
   let printing = false;
 
   function remember(model) {
@@ -43,33 +44,28 @@
     let free = left;
     phases.forEach(({label, full, start, end}, index) => {
       const from = Math.max(at(start), left), to = Math.min(at(end), right), wide = width(full, label);
-      const next = phases[index + 1];
-      const nextNeeds = next !== undefined && at(next.end) - at(next.start) > width(next.full, next.label) + GAP;
-      const roof = nextNeeds || next === undefined ? to : right;
-      let x = Math.max(from + 3, free);
-      if (next === undefined && to - from >= 1) x = Math.max(Math.min(x, right - wide), free);
-      const shown = to > from && x + wide <= Math.max(roof, x) && x + wide <= right + 2 && x <= to + 12;
+      const x = Math.max(from + 3, free), next = phases[index + 1];
+      const room = next === undefined ? right : Math.min(at(next.end), right) - width(next.full, next.label) - GAP;
+      const spills = x <= from + 14 && x + wide <= room; // a short phase may borrow from a long one after it
+      const shown = to > from && (x + wide <= to || spills);
       place(label, shown ? full : "", x - at(start));
       if (shown) free = x + wide + GAP;
     });
-    const marks = labels.filter(({kind, t}) => kind === "mark" && at(t) >= left - 1 && at(t) <= right + 1);
-    for (const {label, kind} of labels) if (kind === "mark") place(label, "", 3);
-    free = left - GAP;
-    marks.forEach((mark, index) => {
-      const {label, full, letter, t} = mark;
-      const next = marks[index + 1];
-      const nextNeeds = next === undefined ? right : at(next.t) - 3;
-      const x = Math.max(at(t) - 3, free);
-      const late = x > at(t) + 8;
-      if (late) return;
-      for (const text of [full, letter]) {
-        const wide = width(text, label);
-        if (x + wide <= nextNeeds || (text === letter && x + wide <= right + 12)) {
-          place(label, text, x - at(t));
-          free = x + wide + 3;
-          return;
-        }
+    const marks = labels.filter(({kind}) => kind === "mark");
+    for (const {label} of marks) place(label, "", 3);
+    const seen = marks.filter(({t}) => at(t) >= left - 1 && at(t) <= right + 1);
+    free = left;
+    seen.forEach(({label, full, letter, t}, index) => {
+      const next = seen[index + 1], line = at(t);
+      const roof = next === undefined ? right : at(next.t) - 1;
+      for (const [text, before] of [[full, false], [full, true], [letter, false], [letter, true]]) {
+        const wide = width(text, label), x = before ? line - wide - 4 : line + 4;
+        if (x < free || (!before && x + wide > roof)) continue;
+        place(label, text, x - line);
+        free = Math.max(line, x + wide) + 3;
+        return;
       }
+      free = Math.max(free, line + 3);
     });
   }
 
@@ -83,10 +79,15 @@
     if (printing) return;
     printing = true;
     paint();
-    for (const {view} of charts) {
-      const paper = view.el.getRootNode().host || view.el;
-      const holder = document.getElementById(paper.closest("[data-chart]").dataset.chart + "-paper");
-      holder.replaceChildren(view.export("png").canvas);
+    for (const chart of charts) {
+      const section = document.querySelector(`[data-chart="${chart.name}"]`);
+      const drawing = section.querySelector(".drawing");
+      drawing.style.width = PAPER_WIDTH;
+      chart.view.compute_layout();
+      arrange(chart);
+      for (const renderer of chart.view.renderer_views.values()) renderer.set_visuals?.(); // else after the printing
+      section.querySelector(".paper").replaceChildren(chart.view.export("png").canvas);
+      drawing.style.width = "";
     }
     for (const details of document.querySelectorAll("details.short")) {
       details.dataset.was = details.open;
@@ -98,6 +99,8 @@
     if (!printing) return;
     printing = false;
     paint();
+    charts.forEach(({view}) => view.compute_layout());
+    arrangeAll();
     for (const details of document.querySelectorAll("details.short")) details.open = details.dataset.was === "true";
   }
 
@@ -111,7 +114,7 @@
         if (kind === "phase") labels.push({label: model, kind, full: model.text.text, start: first, end: second});
         if (kind === "mark") labels.push({label: model, kind, full: model.text.text, t: first, letter: second});
       }
-      charts.push({view, labels});
+      charts.push({view, labels, name: view.model.name});
       if (window.matchMedia("(pointer: coarse)").matches) view.model.toolbar.active_drag = null;
     }
     paint();

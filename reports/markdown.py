@@ -1,0 +1,89 @@
+"""``report.md``: the verdict for a job summary or a merge request, tables only.
+
+GitHub refuses a job summary above 1 MiB, so texts and numbers of rows are bounded; see ``MOST_BYTES``.
+"""
+
+from __future__ import annotations
+
+import re
+
+from harness.findings import Outcome, Verdict
+from harness.recording import Recording
+from reports import _facts, _phase_table, _rows
+
+FILE_NAME = "report.md"
+MOST_BYTES = 900_000
+LONGEST_TEXT = 2_000
+MOST_ROWS = 400
+_SPECIAL = re.compile(r"([\\`*_\[\]|~<>$@#])")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_SIGNS = {Outcome.PASS: "✅", Outcome.FAIL: "❌", Outcome.INCONCLUSIVE: "⚠️"}
+
+
+def render(recording: Recording, verdict: Verdict) -> str:
+    header = recording.header
+    lines = [
+        f"## {_SIGNS[verdict.outcome]} {verdict.outcome.value}: {_text(header.scenario)}",
+        "",
+        _text(verdict.reason),
+        "",
+        f"{_text(header.target)}, started {_text(_facts.started(recording))}",
+        *(line for note in _facts.notes(recording, verdict)[:MOST_ROWS] for line in ("", f"> {_text(note)}")),
+    ]
+    for heading, rows in (("Findings", _rows.judged(verdict)), ("Guards of the measurement", _rows.guards(verdict))):
+        lines += _section(heading, ("outcome", "finding", "figure", "limit", "95 % interval", "reason"), [
+            (f"{_SIGNS[each.outcome]} {each.outcome.value}", each.finding.title, each.figure, each.limit,
+             each.interval, each.reason)
+            for each in rows
+        ])
+    lines += _section("Phases", _phase_table.HEADS, [
+        (each.phase if not each.name else "", each.name or "all", *each.cells)
+        for each in _phase_table.rows(recording)
+    ], right_from=2)
+    lines += ["", "Percentiles are of the n requests answered ok, from the intended start."]
+    lines += _section("Facts of the run", ("fact", "value"), _facts.facts(recording))
+    return _bounded(lines)
+
+
+def _section(
+    heading: str, heads: tuple[str, ...], rows: list[tuple[str, ...]], right_from: int | None = None
+) -> list[str]:
+    if not rows:
+        return []
+    right = len(heads) if right_from is None else right_from
+    rule = ["---" if index < right else "--:" for index in range(len(heads))]
+    lines = ["", f"### {heading}", "", _row(heads), _row(tuple(rule))]
+    lines += [_row(tuple(_text(cell) for cell in row)) for row in rows[:MOST_ROWS]]
+    if len(rows) > MOST_ROWS:
+        lines += ["", f"{len(rows) - MOST_ROWS} more rows are in report.html."]
+    return lines
+
+
+def _row(cells: tuple[str, ...]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _bounded(lines: list[str]) -> str:
+    """The lines that fit; what is left out is said."""
+    kept: list[str] = []
+    size = 0
+    for line in lines:
+        size += len(line.encode()) + 1
+        if size > MOST_BYTES:
+            kept += ["", "The rest is in report.html: it would not fit a job summary."]
+            break
+        kept.append(line)
+    return "\n".join(kept) + "\n"
+
+
+def _text(text: str) -> str:
+    """The text on one line, without anything that Markdown or HTML would act on."""
+    line = _CONTROL.sub("\ufffd", " ".join(text.split()))
+    if len(line) > LONGEST_TEXT:
+        line = line[: LONGEST_TEXT - 1] + "…"
+    return _SPECIAL.sub(_escaped, line.replace("&", "&amp;")).replace("://", ":&#47;&#47;")
+
+
+def _escaped(match: re.Match[str]) -> str:
+    character = match.group(1)
+    return {"<": "&lt;", ">": "&gt;", "@": "&#64;", "$": "&#36;"}.get(character, f"\\{character}")
