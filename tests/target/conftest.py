@@ -12,7 +12,9 @@ from tests.target import stacks
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[stacks.Stack]:
     """The shared stack; whoever changes it puts it back."""
-    running = stacks.start(tmp_path_factory.mktemp("stack") / "state.json", "--with-parent", "--users", "300")
+    impatient = {"TARGET_POOL_WAIT_S": "2", "TARGET_QUERY_TIMEOUT_S": "1"}  # frozen servers: do not wait long
+    state_file = tmp_path_factory.mktemp("stack") / "state.json"
+    running = stacks.start(state_file, "--with-parent", "--users", "300", **impatient)
     yield running
     assert running.stop() == 0
 

@@ -52,9 +52,9 @@ class Stack:
         return self.up.wait(30)
 
 
-def start(state_file: Path, *options: str) -> Stack:
-    """Bring a stack up; its own errors end up in the assertion."""
-    up = launch([*options, "--state", str(state_file)])
+def start(state_file: Path, *options: str, **settings: str) -> Stack:
+    """Bring a stack up, with `TARGET_*` settings; its own errors end up in the assertion."""
+    up = launch([*options, "--state", str(state_file)], env={**os.environ, **settings})
     assert up.stdout is not None
     line = up.stdout.readline()
     if not line:

@@ -188,8 +188,6 @@ def test_kill_9_of_up_leaves_nothing_even_with_frozen_servers(tmp_path: Path) ->
 
 def test_kill_9_of_up_and_guard_together_leaves_no_server(tmp_path: Path) -> None:
     """The second line of defence: the servers die with `up` by themselves."""
-    environment_directory = tmp_path / "temporary"
-    environment_directory.mkdir()
     running = start(tmp_path / "state.json", "--users", "10", "--data", str(tmp_path / "data"))
     family = running.family()
     guard = next(process for process in family if "target.stack.guard" in process.cmdline())
