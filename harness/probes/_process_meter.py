@@ -49,7 +49,7 @@ class Meter:
             return []
 
     def read(self, source: str, uss_interval_s: float) -> Reading:
-        """About 50 µs, and 0.1 to 3 ms more when USS is due; never raises."""
+        """About 0.1 ms, and 0.2 to 3 ms more when USS is due; never raises."""
         if not self.is_running():
             return Reading.failed(source, self._why_not())
         values: dict[str, float] = {}

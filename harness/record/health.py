@@ -45,9 +45,7 @@ def check(url: str, timeout_s: float = 5.0) -> HealthResult:
     if 200 <= answer.status < 300:
         return HealthResult(what, True, f"{status} in {_elapsed_ms(began_s)}")
     if 300 <= answer.status < 400:
-        return HealthResult(
-            what, False, f"{status}: redirects to {answer.location or 'nowhere'}, not followed"
-        )
+        return HealthResult(what, False, f"{status}: redirects to {answer.location or 'nowhere'}, not followed")
     return HealthResult(what, False, status)
 
 

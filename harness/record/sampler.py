@@ -1,9 +1,9 @@
 """Samples the target in a process of its own, so that a busy load generator does not delay it.
 
 Started as ``python -m harness.record.sampler``. The first line of its standard input is a JSON object with
-``interval_s``, ``probes`` and ``parent_pid``; each line of its output is one reading. It ends when its
-input closes, that is also when its parent was killed, and on SIGTERM. This module must import neither locust nor gevent: they take
-seconds to load and replace the threads on which it relies.
+``interval_s``, ``probes`` and ``parent_pid``; each line of its output is one reading. It ends when its input
+closes, that is also when its parent was killed, and on SIGTERM. This module must import neither locust nor
+gevent: they take seconds to load and replace the threads on which it relies.
 """
 
 from __future__ import annotations
@@ -53,9 +53,7 @@ class Sampler:
     source, so that its silence shows.
     """
 
-    def __init__(
-        self, probes: Sequence[Probe], interval_s: float, on_reading: Callable[[RawReading], None]
-    ) -> None:
+    def __init__(self, probes: Sequence[Probe], interval_s: float, on_reading: Callable[[RawReading], None]) -> None:
         if interval_s <= 0:
             raise ConfigurationError(f"The sampling interval is {interval_s:g} s. Give more than 0 seconds")
         self._probes = tuple(probes)
@@ -98,9 +96,7 @@ class Sampler:
             "parent_pid": os.getpid(),
         }
         assert process.stdin is not None
-        with contextlib.suppress(
-            OSError
-        ):  # died at birth: the reader finds the end of its output and says so
+        with contextlib.suppress(OSError):  # died at birth: the reader finds the end of its output and says so
             process.stdin.write(json.dumps(plan).encode() + b"\n")
             process.stdin.flush()
         self._reader = threading.Thread(target=self._read, args=(process, said), daemon=True)
@@ -131,9 +127,7 @@ class Sampler:
                     self._hand_on(reading)
             code = process.wait()
             if not self._stopping:
-                self._say_dead(
-                    f"the sampling process ended ({_cause(code, said)}): nothing is sampled any more"
-                )
+                self._say_dead(f"the sampling process ended ({_cause(code, said)}): nothing is sampled any more")
 
     def _say_dead(self, error: str) -> None:
         now_s = time.monotonic()
