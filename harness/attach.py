@@ -39,7 +39,9 @@ def attach(
     global _attached
     if _attached is not None:
         if _attached.scenario.name != name:
-            _give_up(ConfigurationError(f"two scenarios, {_attached.scenario.name} and {name}: load one file at a time"))
+            _give_up(
+                ConfigurationError(f"two scenarios, {_attached.scenario.name} and {name}: load one file at a time")
+            )
         return
     _attached = Attachment(Scenario(name, tuple(criteria), tuple(probes), health_path, dict(options or {})))
     _attached.register()

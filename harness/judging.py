@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import reports
@@ -15,7 +16,7 @@ from reports import terminal
 def check(run: Path) -> int:
     """Prints the verdict of ``run`` and returns its exit code. Raises ConfigurationError when there is no recording."""
     recording, verdict = _judged(run)
-    terminal.show(recording, verdict)
+    terminal.show(recording, verdict, (), sys.stdout)
     return verdict.outcome.exit_code
 
 
@@ -26,12 +27,12 @@ def report(run: Path) -> int:
     try:
         written = reports.write_all(recording, verdict, directory)
     except OSError as error:
-        terminal.show(recording, verdict)
+        terminal.show(recording, verdict, (), sys.stdout)
         raise ConfigurationError(
             f"{directory}: the reports cannot be written ({error.strerror}); make room or make it writable, "
             f"then: springback report {run}"
         ) from None
-    terminal.show(recording, verdict, written)
+    terminal.show(recording, verdict, written, sys.stdout)
     return verdict.outcome.exit_code
 
 

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -40,8 +40,13 @@ def launch(locustfile: str, arguments: Sequence[str], web: bool) -> int:
     command = [sys.executable, "-m", "locust", "-f", locustfile, *arguments]
     if _given(arguments, "--host", "-H", "--worker", "--help", "-h", "--list", "-l") or os.environ.get("LOCUST_HOST"):
         return _run(command)
-    with reference_target() as (url, state):
-        return _run([*command, "--host", url, "--target-state", str(state)])
+    with reference_target() as (target, state):
+        # Through the environment, because a command line is there for everybody to read.
+        login = {
+            "SPRINGBACK_USERNAME": target["users"]["name_pattern"],
+            "SPRINGBACK_PASSWORD": target["users"]["password"],
+        }
+        return _run([*command, "--host", target["url"], "--target-state", str(state)], login)
 
 
 def _given(arguments: Sequence[str], *flags: str) -> bool:
@@ -54,12 +59,12 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _run(command: Sequence[str]) -> int:
+def _run(command: Sequence[str], variables: Mapping[str, str] | None = None) -> int:
     """Runs Locust, hands it SIGINT and SIGTERM, and waits until it is done.
 
     It has a session of its own, so that a Ctrl-C reaches it once, from here, and not twice.
     """
-    environment = {**os.environ, PARENT: str(os.getpid())}
+    environment = {**os.environ, **(variables or {}), PARENT: str(os.getpid())}
     process = subprocess.Popen(command, start_new_session=True, env=environment)
 
     def pass_on(number: int, _: Any) -> None:
@@ -74,8 +79,8 @@ def _run(command: Sequence[str]) -> int:
 
 
 @contextmanager
-def reference_target() -> Iterator[tuple[str, Path]]:
-    """Starts the reference target and yields its URL and state file; stops it at the end, whatever happens.
+def reference_target() -> Iterator[tuple[dict[str, Any], Path]]:
+    """Starts the reference target, yields what it says of itself and its state file, and stops it, whatever happens.
 
     Raises ConfigurationError when it does not come up.
     """
@@ -95,15 +100,17 @@ def reference_target() -> Iterator[tuple[str, Path]]:
                 process.wait()
 
 
-def _wait_ready(process: subprocess.Popen[str]) -> str:
+def _wait_ready(process: subprocess.Popen[str]) -> dict[str, Any]:
     assert process.stdout is not None
     deadline_s = time.monotonic() + TARGET_READY_S
     while time.monotonic() < deadline_s:
         if select.select([process.stdout], [], [], 0.2)[0]:
             line = process.stdout.readline()
             if line:
-                return str(json.loads(line)["url"])
+                said: dict[str, Any] = json.loads(line)
+                return said
             break
     raise ConfigurationError(
-        "the reference target did not start; `python -m target up` shows why. To load your own service, name it with --host"
+        "the reference target did not start; `python -m target up` shows why. "
+        "To load your own service, name it with --host"
     )

@@ -37,8 +37,11 @@ class Option:
 
     def add_to(self, parser: argparse.ArgumentParser) -> None:
         text = f"{self.help} (default: {self.default or 'none'})".replace("%", "%%")
-        variable: dict[str, Any] = {"env_var": f"SPRINGBACK_{self.name.upper()}"}
-        parser.add_argument(self.flag, dest=self.name, default=self.default, metavar="<value>", help=text, **variable)
+        secret = any(word in self.name for word in ("password", "token", "secret"))
+        locust_only: dict[str, Any] = {"env_var": f"SPRINGBACK_{self.name.upper()}", "is_secret": secret}
+        parser.add_argument(
+            self.flag, dest=self.name, default=self.default, metavar="<value>", help=text, **locust_only
+        )
 
 
 GENERAL = (
@@ -60,13 +63,13 @@ GENERAL = (
 
 def declare(parser: argparse.ArgumentParser, scenario: Scenario) -> None:
     """Adds every option of the harness, of the scenario, of its shapes and of its criteria to Locust's parser."""
-    group: Any = parser.add_argument_group("Springback", "Options of the spike-testing and recovery harness")
+    # Straight to the parser: Locust leaves the options of an argument group out of its web form.
     known = {action.dest for action in parser._actions}
     for option in (*GENERAL, *_of_scenario(scenario), *_of_shapes(), *_of_criteria(scenario)):
         if option.name in known:
             raise ConfigurationError(f"{option.flag} exists already; give the option another name in the scenario")
         known.add(option.name)
-        option.add_to(group)
+        option.add_to(parser)
 
 
 def _of_scenario(scenario: Scenario) -> Iterator[Option]:
@@ -94,7 +97,11 @@ def _concrete(shape: type[PhasedShape]) -> Iterator[type[PhasedShape]]:
 
 def _of_criteria(scenario: Scenario) -> Iterator[Option]:
     for spec in (*scenario.criteria, *GUARDS):
-        for parameter in criteria_folder.parameters(spec.criterion):
+        try:
+            parameters = criteria_folder.parameters(spec.criterion)
+        except criteria_folder.CriterionError as error:
+            raise ConfigurationError(error.errors) from None
+        for parameter in parameters:
             if "limit" in parameter.name:
                 value = spec.parameters.get(parameter.name, parameter.default)
                 name = f"{criteria_folder.name_of(spec)}_{parameter.name}"
@@ -134,7 +141,8 @@ def read(values: Any, scenario: Scenario, shape: PhasedShape, host: str) -> Sett
         return tuple(part.strip() for part in text(name).split(",") if part.strip())
 
     def seconds(name: str) -> float:
-        return number(Option(name, "", ""), text(name), float, faults)
+        value: float = number(Option(name, "", ""), text(name), float, faults)
+        return value
 
     shape_parameters: dict[str, Scalar] = {}
     for name in shape.options:

@@ -13,9 +13,7 @@ GUARDS = tuple(
 )
 """Criteria about the evidence; a scenario gets them without asking."""
 
-STANDARD = tuple(
-    CriterionSpec(name) for name in ("error_ratio", "latency_quantile", "recovery_time")
-)
+STANDARD = tuple(CriterionSpec(name) for name in ("error_ratio", "latency_quantile", "recovery_time", "memory_growth"))
 """Criteria about the target, with the defaults of their files, for a scenario that names none."""
 
 

@@ -33,11 +33,11 @@ class Arrivals:
         self._origin_s = origin_s
         self._clock = clock
         self._free: deque[Seat] = deque()
-        self._waiting: deque[float] = deque()
+        self._waiting: deque[Start] = deque()
 
     def take(self, seat: Seat) -> None:
         if self._waiting:
-            seat.release(Start(self._waiting.popleft()))
+            seat.release(self._waiting.popleft())
         else:
             self._free.append(seat)
 
@@ -55,15 +55,16 @@ class Arrivals:
             left_s = intended_s - time.monotonic()
             if left_s > 0:
                 gevent.sleep(left_s)
+            start = Start(due_s, intended_s)
             if self._free:
                 # First in, first out: every connection is used in turn and none idles until the server closes it.
-                self._free.popleft().release(Start(intended_s))
+                self._free.popleft().release(start)
             else:
-                self._waiting.append(intended_s)
+                self._waiting.append(start)
 
     def clear(self) -> None:
         self._waiting.clear()
 
-    def unserved(self) -> list[float]:
-        """Intended instants, on this node's clock, of the arrivals that are still waiting for a user."""
+    def unserved(self) -> list[Start]:
+        """The arrivals that are still waiting for a user."""
         return list(self._waiting)

@@ -107,7 +107,7 @@ class Gate:
             while time.monotonic() < intended_s:
                 pass
             for seat in seats:
-                start = Start(intended_s, release)
+                start = Start(release.herd.t, intended_s, release)
                 if seat.wire is not None and seat.wire.transmit():
                     start.sent_s = time.monotonic()
                     release.user_sent(start.sent_s)

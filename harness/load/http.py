@@ -6,6 +6,7 @@ It fires Locust's ``request`` event like the stock clients, so Locust's statisti
 from __future__ import annotations
 
 import base64
+import functools
 import select
 import socket as socket_module
 import time
@@ -25,6 +26,15 @@ if TYPE_CHECKING:
 READ_BYTES = 65536
 
 
+@functools.cache
+def _tls_context(verify: bool) -> ssl.SSLContext:
+    """One for the process: loading the certificates of the authorities takes tens of milliseconds."""
+    context = ssl.create_default_context()
+    if not verify:
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
+
+
 class Connection:
     """One keep-alive connection to the target. Used by one user at a time."""
 
@@ -39,15 +49,15 @@ class Connection:
 
     def open(self, timeout_s: float) -> None:
         """Connects, with the TLS handshake where the scheme asks for it. Raises OSError."""
-        host, port = self._base.hostname or "", self._base.port or (443 if self._base.scheme == "https" else 80)
+        host, port = (
+            self._base.hostname or "",
+            self._base.port or (443 if self._base.scheme == "https" else 80),
+        )
         connected = socket.create_connection((host, port), timeout=timeout_s)
         connected.setsockopt(socket_module.IPPROTO_TCP, socket_module.TCP_NODELAY, 1)
         if self._base.scheme == "https":
-            context = ssl.create_default_context()
-            if not self._verify:
-                context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
             try:
-                connected = context.wrap_socket(connected, server_hostname=host)
+                connected = _tls_context(self._verify).wrap_socket(connected, server_hostname=host)
             except BaseException:
                 connected.close()
                 raise
@@ -75,12 +85,16 @@ class Connection:
         """Writes without giving other greenlets a turn. False when the kernel did not take it all."""
         if self._socket is None:
             return False
+        # Beneath gevent's socket, whose send would wait in the hub when the kernel's buffer is full.
+        raw: Any = self._socket if isinstance(self._socket, ssl.SSLSocket) else self._socket._sock  # type: ignore[attr-defined]
         try:
-            if isinstance(self._socket, ssl.SSLSocket):
-                return self._socket.send(payload) == len(payload)
-            return self._socket._sock.send(payload) == len(payload)
+            sent: int = raw.send(payload)
         except OSError:
+            sent = 0
+        if sent != len(payload):
+            self.close()  # a request cut in two would spoil the connection
             return False
+        return True
 
     def receive(self, method: str, deadline_s: float) -> Response:
         """Reads one answer. Raises TimeoutError at the deadline (monotonic clock), OSError or ProtocolError."""
@@ -209,7 +223,7 @@ class HerdHttpUser(Paced):
         """The request of the next iteration, e.g. ``self.client.prepare("GET", "/")``."""
         raise NotImplementedError
 
-    def check(self, response: Response) -> str | None:
+    def check(self, response: Response) -> str | None:  # noqa: ARG002
         """Why an answer with a good status is wrong all the same, or None."""
         return None
 

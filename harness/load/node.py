@@ -45,7 +45,6 @@ def set_node(environment: Environment, node: Node) -> None:
     _nodes[environment] = node
 
 
-
 class Node:
     """State of one load process in one run. ``index`` of ``nodes`` only serves to number the users."""
 
@@ -64,7 +63,7 @@ class Node:
         self._pacer_of: dict[Any, Pacer] = {}
         self._arrivals: Arrivals | None = None
         self._gate: Gate | None = None
-        self._greenlets: list[gevent.Greenlet] = []
+        self._greenlets: list[gevent.Greenlet[..., Any]] = []
 
     # What users call, each from its own greenlet
 
@@ -149,11 +148,11 @@ class Node:
         if self._gate is not None:
             self._gate.close_release()
         for start in self._open_starts():
-            self.recorder.without_answer(start.intended_s, start.name, UNFINISHED)
+            self.recorder.without_answer(int(start.t // 1), start.name, UNFINISHED)
             self.unfinished += 1
         self.recorder.starts.clear()
-        for intended_s in self._unserved():
-            self.recorder.without_answer(intended_s, "", UNSERVED)
+        for start in self._unserved():
+            self.recorder.without_answer(int(start.t // 1), "", UNSERVED)
         if self._arrivals is not None:
             self._arrivals.clear()
 
@@ -163,7 +162,7 @@ class Node:
         self._pacer_of[user] = pacer
         return pacer
 
-    def _unserved(self) -> list[float]:
+    def _unserved(self) -> list[Start]:
         return self._arrivals.unserved() if self._arrivals is not None else []
 
     def _open_starts(self) -> list[Start]:

@@ -22,15 +22,15 @@ class Wire(Protocol):
 class Start:
     """One iteration of a user: when it should have begun, and at which gate, if any."""
 
-    __slots__ = ("answered", "gate", "intended_s", "name", "sent_s")
+    __slots__ = ("answered", "gate", "intended_s", "name", "sent_s", "t")
 
-    def __init__(
-        self, intended_s: float, gate: Gatekeeper | None = None, sent_s: float | None = None
-    ) -> None:
+    def __init__(self, t: float, intended_s: float, gate: Gatekeeper | None = None) -> None:
+        self.t = t
+        """Seconds after the origin, exactly as planned: decides the slice, which a rounded clock must not."""
         self.intended_s = intended_s
-        """On this node's monotonic clock."""
+        """The same instant on this node's monotonic clock."""
         self.gate = gate
-        self.sent_s = sent_s
+        self.sent_s: float | None = None
         """Set when a gate has already sent the request."""
         self.answered = False
         """Whether a request of this iteration has ended."""

@@ -3,7 +3,6 @@ into lines of the recording, and settles the account at the end. The local runne
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -43,7 +42,7 @@ class Agent:
         self._settled = False
         self._running_at_stop = 0
         self._requests_at_stop = 0
-        self._watcher: gevent.Greenlet | None = None
+        self._watcher: gevent.Greenlet[..., Any] | None = None
         set_node(environment, node)
         environment.events.request.add_listener(node.recorder.on_request)
         self._vitals.start()
@@ -74,8 +73,9 @@ class Agent:
         self.node.drain(wait)
         if self.node.plan is not None and not self.node.plan.paced:
             answered = self.node.recorder.requests - self._requests_at_stop
+            now_t = int((self.node.elapsed_s() or 0.0) // 1)
             for _ in range(max(0, self._running_at_stop - answered)):
-                self.node.recorder.without_answer(time.monotonic(), "", UNFINISHED)
+                self.node.recorder.without_answer(now_t, "", UNFINISHED)
                 self.node.unfinished += 1
         final = Report(self.node.run, self._lines(), True, self.node.recorder.requests, self.node.unfinished)
         self.close()

@@ -6,11 +6,10 @@ ahead; the nodes act on it by themselves; they drain and deliver their last repo
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable
 from dataclasses import replace
-
+from typing import Any
 
 import gevent
 from gevent.lock import RLock
@@ -80,7 +79,7 @@ class Conductor:
         self._journal = Journal(self.directory, self._header(scenario, started_utc))
         self._sampler = Sampler(settings.probes, 1.0, self._on_reading) if settings.probes else None
         self._progress = PhaseProgress(self._profile.phases)
-        self._greenlet: gevent.Greenlet | None = None
+        self._greenlet: gevent.Greenlet[..., Any] | None = None
 
     # Life of a run, in order
 

@@ -17,8 +17,8 @@ from locust.runners import STATE_MISSING, LocalRunner, MasterRunner
 
 from harness import options
 from harness.errors import ConfigurationError
-from harness.launch import PARENT
 from harness.findings import EXIT_USAGE, Outcome
+from harness.launch import PARENT
 from harness.load.clock import Clock
 from harness.load.node import Node
 from harness.load.paced import Paced
@@ -37,6 +37,13 @@ LOCAL = "local"
 WATCH_S = 0.5
 
 
+class _ExpectedWarning(logging.Filter):
+    """Drops Locust's warning about a high spawn rate: parked users are meant to be there at once."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return "spawn rate is very high" not in str(record.msg)
+
+
 class Lead:
     """One for each session; it serves every run of it."""
 
@@ -52,6 +59,7 @@ class Lead:
             runner.register_message(messages.PING, self._on_ping)
             runner.register_message(messages.PARKED, self._on_parked)
             runner.register_message(messages.FINAL, self._on_final)
+        logging.getLogger("locust.runners").addFilter(_ExpectedWarning())
         if self._starts_by_itself:
             self._settings()  # a fault is said now, before anything is started
             self._heed_signals()
@@ -63,9 +71,7 @@ class Lead:
         try:
             settings = self._settings()
             nodes = len(self._workers()) if isinstance(self._runner, MasterRunner) else 1
-            conductor = Conductor(
-                self._environment, self._scenario, settings, self._shape(), nodes, self._send_plan
-            )
+            conductor = Conductor(self._environment, self._scenario, settings, self._shape(), nodes, self._send_plan)
         except ConfigurationError as error:
             self._refuse(error)
         self.conductor, self._plans = conductor, {}
@@ -237,6 +243,8 @@ class Lead:
         gevent.signal_handler(signal.SIGTERM, self._terminated)
 
         if launcher := os.environ.pop(PARENT, ""):
+            # Locust's closing tables would stand between the progress and the verdict.
+            logging.getLogger("locust.stats_logger").disabled = True
             gevent.spawn(self._end_with, int(launcher))
 
     def _end_with(self, launcher_pid: int) -> None:

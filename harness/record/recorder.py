@@ -64,14 +64,17 @@ class Recorder:
         if sent_s is None:
             sent_s = done_s - (response_time or 0.0) / 1000
         intended_s = sent_s
+        origin_s = self._origin_s
+        second = int((sent_s if origin_s is None else sent_s - origin_s) // 1)
         start = self.starts.get(getcurrent()) if self.starts else None
         if start is not None and not start.answered:
             start.answered = True
             intended_s = start.intended_s
+            second = int(start.t // 1)
             if start.gate is not None and start.sent_s is None:
                 start.gate.user_sent(sent_s)
         outcome = OK if exception is None else outcome_of(exception, response)
-        cell = self._cell(intended_s, (request_type, name, outcome))
+        cell = self._cell(second, (request_type, name, outcome))
         cell.count += 1
         self.requests += 1
         cell.bytes += response_length or 0
@@ -85,9 +88,9 @@ class Recorder:
             service = bucket_index(int((done_s - sent_s) * 1e6))
             cell.service[service] = cell.service.get(service, 0) + 1
 
-    def without_answer(self, intended_s: float, name: str, outcome: str) -> None:
-        """Counts a start that has no latency: ``unfinished`` or ``unserved``."""
-        self._cell(intended_s, ("", name or "(iteration)", outcome)).count += 1
+    def without_answer(self, t: int, name: str, outcome: str) -> None:
+        """Counts a start of second ``t`` that has no latency: ``unfinished`` or ``unserved``."""
+        self._cell(t, ("", name or "(iteration)", outcome)).count += 1
 
     def begin(self, origin_s: float) -> None:
         """The instant of t = 0 is known. What was counted before belongs to the warm-up, whatever its second."""
@@ -119,9 +122,7 @@ class Recorder:
             for (method, name, outcome), cell in of_second.items()
         ]
 
-    def _cell(self, intended_s: float, key: tuple[str, str, str]) -> Cell:
-        origin_s = self._origin_s
-        second = int((intended_s if origin_s is None else intended_s - origin_s) // 1)
+    def _cell(self, second: int, key: tuple[str, str, str]) -> Cell:
         of_second = self._cells.get(second)
         if of_second is None:
             of_second = self._cells[second] = {}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from typing import Any
 
 import gevent
 import psutil
@@ -32,7 +33,7 @@ class Vitals:
 
     def __init__(self) -> None:
         self._taken: list[Vital] = []
-        self._greenlet: gevent.Greenlet | None = None
+        self._greenlet: gevent.Greenlet[..., Any] | None = None
 
     def start(self) -> None:
         self._greenlet = gevent.spawn(self._run)

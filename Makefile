@@ -1,0 +1,56 @@
+# `make demo` runs the main job on the embedded stack, `make test` passes the tests.
+# Both make the virtual environment first; nothing is installed outside it.
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test lint bench clean install install-dev
+
+demo: install
+	@$(BIN)/springback run locustfiles/login_herd.py; code=$$?; \
+	echo "exit code $$code (0 PASS, 2 usage, 3 FAIL, 4 INCONCLUSIVE, 5 safety limit)"; exit $$code
+
+test: install-dev
+	$(BIN)/python -m pytest -m "not benchmark"
+
+lint: install-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: install-dev
+	$(BIN)/python -m benchmarks
+
+install: .venv/.installed
+install-dev: .venv/.installed-dev
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Springback needs Python 3.11 or newer: make PYTHON=/path/to/python3.11"; exit 2; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || command -v uv >/dev/null || \
+		{ echo "This Python cannot make a virtual environment: apt-get install python3-venv, or install uv"; exit 2; }
+	@if command -v uv >/dev/null; then uv venv --quiet --python $(PYTHON) .venv; else $(PYTHON) -m venv .venv; fi
+
+.venv/.installed: .venv/bin/python requirements.txt pyproject.toml
+	@echo "Installing into .venv …"
+	@$(call install-from,requirements.txt)
+	@touch $@
+
+.venv/.installed-dev: .venv/.installed requirements-dev.txt
+	@$(call install-from,requirements-dev.txt)
+	@touch $@
+
+# The lock has the hash of every package; the project itself is installed in place, built with what is installed.
+define install-from
+if command -v uv >/dev/null; then \
+	uv pip install --quiet --python $(BIN)/python --require-hashes -r $(1) && \
+	uv pip install --quiet --python $(BIN)/python --no-build-isolation --no-deps -e .; \
+else \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(1) && \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .; \
+fi
+endef
+
+clean:
+	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
