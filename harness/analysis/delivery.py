@@ -28,16 +28,16 @@ class Delivery:
 def deliveries(recording: Recording, phase: Phase) -> tuple[Delivery, ...]:
     """Every part of the spike that a plan exists for; empty for a closed model without gates.
 
-    A closed model plans users and lets the target set the pace, so it has no number of requests to compare
-    with.
+    Where there are gates, they are the spike: the arrivals beside them are the background stream. A closed
+    model plans users and lets the target set the pace, so it has no number of requests to compare with.
     """
-    gates = [
+    gates = tuple(
         Delivery(f"gate {found.gate.gate}", found.planned, found.sent, min(1.0, found.delivered_ratio))
         for found in skew.releases(recording)
-    ]
-    if recording.header.level_unit != STARTS_PER_S:
-        return tuple(gates)
-    return (*gates, _arrivals(recording, phase))
+    )
+    if gates or recording.header.level_unit != STARTS_PER_S:
+        return gates
+    return (_arrivals(recording, phase),)
 
 
 def planned_starts(level: tuple[tuple[float, float], ...], start_s: float, end_s: float) -> float:
@@ -61,12 +61,9 @@ def _arrivals(recording: Recording, phase: Phase) -> Delivery:
     beyond three times that. What was due and found no free user counts in full.
     """
     tally = phases.of_phase(recording, phase)
-    released = sum(
-        found.sent for found in skew.releases(recording) if phase.start_s <= found.gate.t < phase.end_s
-    )
-    due = tally.intended - released
+    due = tally.intended
     served = due - tally.causes.get(UNSERVED, 0)
     planned = planned_starts(recording.header.level, phase.start_s, phase.end_s)
     served_ratio = served / due if due > 0 else 0.0
     due_ratio = (due + 3 * math.sqrt(planned)) / planned if planned > 0 else 1.0
-    return Delivery("arrivals", planned, served, max(0.0, min(1.0, served_ratio, due_ratio)))
+    return Delivery("arrivals", planned, served, min(1.0, served_ratio, due_ratio))

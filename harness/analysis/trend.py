@@ -89,7 +89,7 @@ def hamed_rao(detrended: FloatArray) -> float:
 
 
 def thinned(x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """At most ``MOST_SAMPLES`` points: medians of blocks of equal length, an incomplete last block left out."""
+    """At most ``MOST_SAMPLES`` points: medians of equally long blocks, an incomplete last one left out."""
     block = -(-len(x) // MOST_SAMPLES)
     if block == 1:
         return x, y

@@ -1,0 +1,85 @@
+"""Histogram of microseconds: buckets, merging, quantiles."""
+
+from __future__ import annotations
+
+import math
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.analysis import histogram
+
+values = st.integers(min_value=0, max_value=histogram.HIGHEST_US)
+histograms = st.dictionaries(st.integers(0, 20_000), st.integers(1, 1000), max_size=30)
+
+
+def recorded(latencies_us: list[int]) -> dict[int, int]:
+    return histogram.merge({histogram.bucket_index(value): 1} for value in latencies_us)
+
+
+@given(values)
+def test_a_value_lies_in_its_bucket_and_the_bucket_is_narrow(value: int) -> None:
+    low, high = histogram.bucket_bounds_us(histogram.bucket_index(value))
+    assert low <= value <= high
+    assert high - low <= max(0, value / 1024)
+
+
+@given(values)
+def test_buckets_are_in_the_order_of_their_values_and_leave_no_gap(value: int) -> None:
+    index = histogram.bucket_index(value)
+    assert histogram.bucket_bounds_us(index)[1] + 1 == histogram.bucket_bounds_us(index + 1)[0]
+
+
+def test_values_out_of_range_saturate() -> None:
+    assert histogram.bucket_index(-5) == 0
+    assert histogram.bucket_index(10**12) == histogram.bucket_index(histogram.HIGHEST_US)
+
+
+@given(histograms, histograms)
+def test_merging_is_commutative(a: dict[int, int], b: dict[int, int]) -> None:
+    assert histogram.merge([a, b]) == histogram.merge([b, a])
+
+
+@given(histograms, histograms, histograms)
+def test_merging_is_associative_and_keeps_the_total(
+    a: dict[int, int], b: dict[int, int], c: dict[int, int]
+) -> None:
+    merged = histogram.merge([a, b, c])
+    assert merged == histogram.merge([histogram.merge([a, b]), c])
+    assert histogram.total(merged) == sum(histogram.total(one) for one in (a, b, c))
+
+
+@given(st.lists(values, min_size=1, max_size=200), st.floats(0.01, 0.9999))
+def test_a_quantile_is_the_order_statistic_rounded_up_within_its_bucket(us: list[int], q: float) -> None:
+    exact = sorted(us)[min(len(us), max(1, math.ceil(q * len(us) - 1e-9))) - 1]
+    found = histogram.quantile_us(recorded(us), q)
+    assert found is not None
+    assert exact <= found <= exact * (1 + 1 / 1024)
+
+
+@given(st.lists(values, min_size=1), st.integers(1, 50), st.floats(0.01, 0.99))
+def test_failed_requests_never_make_latency_look_better(us: list[int], slower: int, q: float) -> None:
+    without, with_failed = (
+        histogram.quantile_us(recorded(us), q),
+        histogram.quantile_us(recorded(us), q, slower),
+    )
+    assert without is not None
+    assert with_failed is not None
+    assert with_failed >= without
+
+
+def test_quantiles_of_nothing_are_none_and_of_failures_only_infinite() -> None:
+    assert histogram.quantiles_us({}, (0.5, 0.95)) == (None, None)
+    assert histogram.quantile_us({}, 0.5, slower=3) == math.inf
+
+
+def test_a_quantile_that_falls_on_a_whole_rank_takes_that_rank() -> None:
+    assert histogram.quantile_us(recorded(list(range(1, 21))), 0.95) == 19
+
+
+@given(st.lists(values, max_size=100), values)
+def test_counting_at_most_counts_whole_buckets(us: list[int], limit: int) -> None:
+    counted = histogram.count_at_most(recorded(us), limit)
+    assert (
+        sum(value < limit * (1 - 1 / 1024) for value in us) <= counted <= sum(value <= limit for value in us)
+    )
