@@ -96,9 +96,7 @@ def from_data(data: ProbeData) -> Probe:
 def _probe_class(name: str) -> Any:
     module = importlib.import_module(f"{__name__}.{name}")
     own = [value for value in vars(module).values() if getattr(value, "__module__", "") == module.__name__]
-    found = [
-        value for value in own if isinstance(value, type) and is_dataclass(value) and hasattr(value, "sample")
-    ]
+    found = [value for value in own if isinstance(value, type) and is_dataclass(value) and hasattr(value, "sample")]
     if len(found) != 1:
         raise ConfigurationError(
             f"{module.__file__}: {len(found)} dataclasses with a sample method. "

@@ -63,9 +63,7 @@ def get(url: str, timeout_s: float, limit_bytes: int, accept: str = "*/*") -> An
             raise NoAnswerError(f"connection failed: {_reason(error)}") from None
 
 
-def get_all(
-    urls: Sequence[str], timeout_s: float, limit_bytes: int, accept: str
-) -> list[Answer | NoAnswerError]:
+def get_all(urls: Sequence[str], timeout_s: float, limit_bytes: int, accept: str) -> list[Answer | NoAnswerError]:
     """:func:`get` for each URL at the same time, so that one that hangs does not delay the others."""
 
     def attempt(url: str) -> Answer | NoAnswerError:
@@ -102,9 +100,7 @@ def connect(host: str, port: int, tls: bool, deadline: Deadline) -> socket.socke
             connection.settimeout(deadline.remaining_s())
             return _tls().wrap_socket(connection, server_hostname=host) if tls else connection
         except TimeoutError:
-            failure = NoAnswerError(
-                f"timed out: not connected to port {port} within {deadline.timeout_s:g} s"
-            )
+            failure = NoAnswerError(f"timed out: not connected to port {port} within {deadline.timeout_s:g} s")
         except ConnectionRefusedError:
             failure = NoAnswerError(f"connection refused: nothing listens on port {port}")
         except ssl.SSLCertVerificationError as error:

@@ -19,9 +19,7 @@ def parameter_faults(subject: str, cls: type[Any], parameters: Mapping[str, Para
     known = {field.name: field for field in fields(cls) if field.init}
     valid = ", ".join(known) or "none"
     faults = [
-        f"{subject}: there is no parameter {name!r}. Valid ones: {valid}"
-        for name in parameters
-        if name not in known
+        f"{subject}: there is no parameter {name!r}. Valid ones: {valid}" for name in parameters if name not in known
     ]
     faults += [
         f"{subject}: the parameter {name!r} is missing. Give it as {_words(hints[name])}"

@@ -17,7 +17,7 @@ class SearchError(Exception):
 def listeners(ports: Collection[int]) -> dict[int, list[int]]:
     """Port → pids that listen on it; of a supervisor and workers that share a socket, the supervisor.
 
-    Reads the open files of all processes: 4 to 25 ms and more. Raises SearchError where that is not permitted.
+    Reads the open files of all processes: 4 to 25 ms. Raises SearchError where that is not permitted.
     """
     found: dict[int, set[int]] = {port: set() for port in ports}
     try:
@@ -32,7 +32,7 @@ def listeners(ports: Collection[int]) -> dict[int, list[int]]:
 
 
 def _supervisor(pid: int, port: int) -> int:
-    """The topmost ancestor that holds the port too: the table names any one of those that share it."""
+    """The topmost ancestor that holds the port too: the table names any one of those that share."""
     try:
         process: psutil.Process | None = psutil.Process(pid)
         while process and port in map(_port, process.net_connections("tcp")):

@@ -61,9 +61,7 @@ class HttpJson:
         if self.keys:
             values = {p: v for p, v in values.items() if any(fnmatchcase(p, key) for key in self.keys)}
         if len(values) > LIMIT_VALUES:
-            yield Reading.failed(
-                source, f"{len(values)} numbers, at most {LIMIT_VALUES}: choose some with keys"
-            )
+            yield Reading.failed(source, f"{len(values)} numbers, at most {LIMIT_VALUES}: choose some with keys")
             return
         if values:
             yield Reading.of(source, values)

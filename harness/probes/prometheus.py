@@ -59,18 +59,12 @@ class Prometheus:
         try:
             values = self._values(answer.body.decode())
         except Exception as error:  # the parser raises whatever its string handling happens to raise
-            return Reading.failed(
-                source, f"the answer is not Prometheus text ({type(error).__name__}: {error})"
-            )
+            return Reading.failed(source, f"the answer is not Prometheus text ({type(error).__name__}: {error})")
         if not values:
             wanted = ", ".join(self.metrics) or "anything"
-            return Reading.failed(
-                source, f"no metric named {wanted} in the answer of {len(answer.body)} bytes"
-            )
+            return Reading.failed(source, f"no metric named {wanted} in the answer of {len(answer.body)} bytes")
         if len(values) > LIMIT_VALUES:
-            return Reading.failed(
-                source, f"{len(values)} values, at most {LIMIT_VALUES}: choose some with metrics"
-            )
+            return Reading.failed(source, f"{len(values)} values, at most {LIMIT_VALUES}: choose some with metrics")
         return Reading.of(source, values)
 
     def _values(self, text: str) -> dict[str, float]:

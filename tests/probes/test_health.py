@@ -59,9 +59,7 @@ def test_a_name_that_is_not_known_is_said(monkeypatch: pytest.MonkeyPatch) -> No
 
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
     result = check("http://nowhere.invalid/", 2)
-    assert result == HealthResult(
-        "GET /", False, "name not resolved: nowhere.invalid (Name or service not known)"
-    )
+    assert result == HealthResult("GET /", False, "name not resolved: nowhere.invalid (Name or service not known)")
 
 
 def test_a_name_server_that_hangs_does_not_extend_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,9 +30,7 @@ DOCUMENT = '{"pool": {"busy": 3, "name": "main", "full": false}, "lag": [0.5, nu
 def test_numbers_go_by_their_path() -> None:
     with serving(answer(DOCUMENT)) as url:
         (reading,) = sample(f"{url}/status")
-    assert reading == Reading(
-        f"{url}/status", {"pool.busy": 3.0, "pool.full": 0.0, "lag.0": 0.5, "lag.2": 2.0}
-    )
+    assert reading == Reading(f"{url}/status", {"pool.busy": 3.0, "pool.full": 0.0, "lag.0": 0.5, "lag.2": 2.0})
 
 
 def test_keys_select_and_what_is_missing_is_said() -> None:

@@ -40,9 +40,9 @@ SUPERVISES = """
 import os, signal, socket, sys, time
 server = socket.create_server(("127.0.0.1", int(sys.argv[1])))
 def worker():
+    parent = os.getpid()
     pid = os.fork()
     if pid == 0:
-        parent = os.getppid()
         while os.getppid() == parent:
             time.sleep(0.05)
         os._exit(0)
@@ -124,9 +124,7 @@ def test_a_killed_process_is_said_at_each_sample() -> None:
         (zombie,) = probe.sample()
         process.wait()
         gone = [list(probe.sample()) for _ in range(2)]
-    assert zombie == Reading(
-        alive.source, {}, f"process {process.pid} has ended and waits for its parent to notice"
-    )
+    assert zombie == Reading(alive.source, {}, f"process {process.pid} has ended and waits for its parent to notice")
     assert gone == [[Reading(alive.source, {}, f"process {process.pid} is gone")]] * 2
 
 
@@ -144,9 +142,7 @@ def test_a_pid_that_is_another_process_now_is_not_taken_for_the_first() -> None:
         assert meter.read("it", 0).error is None
         inner = meter._process
         inner._ident = (process.pid, inner.create_time() - 100)  # type: ignore[attr-defined]
-        assert (
-            meter.read("it", 0).error == f"process {process.pid} is gone, and its pid is another process now"
-        )
+        assert meter.read("it", 0).error == f"process {process.pid} is gone, and its pid is another process now"
 
 
 def test_a_listener_is_found_by_port_and_again_after_a_restart() -> None:
@@ -220,9 +216,7 @@ def test_the_status_file_names_the_processes_and_their_successors(tmp_path: Path
         assert none.error == "no process with role cache; roles there: api, db"
 
 
-@pytest.mark.parametrize(
-    "text", ["", "{", "[]", "{}", '{"processes": 1}', '{"processes": [{"role": "api"}]}']
-)
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"processes": 1}', '{"processes": [{"role": "api"}]}'])
 def test_a_status_file_that_is_none_is_said(tmp_path: Path, text: str) -> None:
     path = tmp_path / "state.json"
     path.write_text(text)

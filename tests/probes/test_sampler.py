@@ -49,9 +49,7 @@ def test_readings_come_with_their_instant_and_end_with_stop() -> None:
 
 
 def test_the_sampling_process_has_neither_locust_nor_gevent() -> None:
-    script = (
-        "import sys, harness.record.sampler; print([m for m in ('locust', 'gevent') if m in sys.modules])"
-    )
+    script = "import sys, harness.record.sampler; print([m for m in ('locust', 'gevent') if m in sys.modules])"
     with python(script) as process:
         assert said(process) == "[]"
 
@@ -208,9 +206,7 @@ def test_an_interval_of_nothing_is_refused() -> None:
         Sampler([NOOP], 0, lambda _: None)
 
 
-def test_files_in_the_working_directory_do_not_get_in_the_way(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_files_in_the_working_directory_do_not_get_in_the_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "json.py").write_text("raise ImportError('not this one')")
     monkeypatch.chdir(tmp_path)
     got: list[RawReading] = []
