@@ -93,6 +93,5 @@ def values_at_us(histogram: Sparse, ranks: Sequence[int]) -> tuple[float, ...]:
     cumulative = list(accumulate(histogram[index] for index in indexes))
     positions = [bisect_left(cumulative, rank) for rank in ranks]
     return tuple(
-        float(bucket_bounds_us(indexes[position])[1]) if position < len(indexes) else math.inf
-        for position in positions
+        float(bucket_bounds_us(indexes[position])[1]) if position < len(indexes) else math.inf for position in positions
     )

@@ -71,9 +71,7 @@ def quantile_ranks(n: int, q: float, confidence: float = 0.95) -> tuple[int, int
     return lower, upper
 
 
-def quantile_interval_us(
-    latency: Sparse, q: float, slower: int = 0, confidence: float = 0.95
-) -> tuple[float, float]:
+def quantile_interval_us(latency: Sparse, q: float, slower: int = 0, confidence: float = 0.95) -> tuple[float, float]:
     """Interval of the ``q``-quantile in microseconds, from order statistics, free of any assumed
     distribution.
 
@@ -101,9 +99,7 @@ def error_ratio(seconds: Sequence[Tally], confidence: float = CONFIDENCE) -> tup
     return min(low, float(np.quantile(ratios, tail))), max(high, float(np.quantile(ratios, 1 - tail)))
 
 
-def latency_quantile_us(
-    seconds: Sequence[Tally], q: float, confidence: float = CONFIDENCE
-) -> tuple[float, float]:
+def latency_quantile_us(seconds: Sequence[Tally], q: float, confidence: float = CONFIDENCE) -> tuple[float, float]:
     """Interval in microseconds of a latency quantile, failed requests counting as slower than any answer.
 
     The wider of the order-statistic interval (:func:`quantile_interval_us`) and the block

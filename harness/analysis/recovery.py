@@ -157,12 +157,8 @@ def _judge(
     found, relapses = _recovered(seen, inside, far, normal, max(first_after, begun or 0), k)
     if begun is None and found is None:
         if normal.holds(seen.part(slice(first_after, None))):
-            reason = (
-                "no stretch after the spike has requests in enough windows to show that the target is normal"
-            )
-            return Recovery(
-                State.UNKNOWN, reason, observed_s, interval_s=(0, math.inf), slo=slo, windows=every
-            )
+            reason = "no stretch after the spike has requests in enough windows to show that the target is normal"
+            return Recovery(State.UNKNOWN, reason, observed_s, interval_s=(0, math.inf), slo=slo, windows=every)
         # No window alone is outside, and yet the whole is: many small failures add up.
         begun = first_after
     until = len(inside) if found is None else found
@@ -175,11 +171,7 @@ def _judge(
     else:
         interval_s = (max(0.0, recovery_s - w), recovery_s if begun is None else recovery_s + w)
     return Recovery(
-        state=State.NOT_DEGRADED
-        if begun is None
-        else State.NOT_RECOVERED
-        if found is None
-        else State.RECOVERED,
+        state=State.NOT_DEGRADED if begun is None else State.NOT_RECOVERED if found is None else State.RECOVERED,
         reason="",
         observed_s=observed_s,
         recovery_s=recovery_s,
@@ -222,9 +214,7 @@ def _recovered(
         run = next((i for i in range(position, len(inside) - k + 1) if _holds(inside, i, k)), None)
         if run is None:
             return None, relapses
-        relapse = next(
-            (i for i in range(run, len(far)) if far[i] and _share_above(far, i, k, OUTSIDE_SHARE)), None
-        )
+        relapse = next((i for i in range(run, len(far)) if far[i] and _share_above(far, i, k, OUTSIDE_SHARE)), None)
         if relapse is None:
             break
         relapses += 1

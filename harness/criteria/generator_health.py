@@ -58,9 +58,7 @@ class GeneratorHealth:
             used = f"{percent(node.cpu_ratio)} of a core from {node.cpu_at_s:.0f} s on"
             yield f"{node.node} used {used}, limit {percent(self.cpu_limit_ratio)}: more nodes would help"
 
-    def _finding(
-        self, reasons: list[str], evidence: dict[str, Scalar], lag_s: float | None = None
-    ) -> Finding:
+    def _finding(self, reasons: list[str], evidence: dict[str, Scalar], lag_s: float | None = None) -> Finding:
         return Finding(
             criterion=self.name or "generator_health",
             title="load generator healthy",

@@ -41,9 +41,7 @@ class MemoryGrowth:
         reason = f"{_told(measured)}, limit {megabytes(self.limit_bytes)}"
         if outcome is Outcome.INCONCLUSIVE:
             low, high = measured.interval_bytes
-            reason += (
-                f"; {megabytes(low)} to {megabytes(high)} are possible, a longer {self.recovery} would tell"
-            )
+            reason += f"; {megabytes(low)} to {megabytes(high)} are possible, a longer {self.recovery} would tell"
         return self._finding(outcome, reason, measured)
 
     def _finding(self, outcome: Outcome, reason: str, measured: Growth | None = None) -> Finding:

@@ -58,16 +58,12 @@ class RecoveryTime:
             case State.UNKNOWN:
                 return measured.reason
             case State.NOT_DEGRADED:
-                return (
-                    f"not degraded: no window of the spike or after it left the band of the {self.baseline}"
-                )
+                return f"not degraded: no window of the spike or after it left the band of the {self.baseline}"
             case State.NOT_RECOVERED:
                 return self._not_recovered(outcome, measured, limit)
             case State.RECOVERED:
                 again = f" after {measured.relapses} relapses" if measured.relapses else ""
-                told = (
-                    f"recovered {measured.recovery_s:g} s ± {self.window_s} s after the spike{again}, {limit}"
-                )
+                told = f"recovered {measured.recovery_s:g} s ± {self.window_s} s after the spike{again}, {limit}"
                 if outcome is Outcome.INCONCLUSIVE:
                     return f"{told}: too close to tell with windows of {self.window_s} s"
                 return told

@@ -32,9 +32,7 @@ class ReleaseSkew:
             return self._finding("not applicable: the shape plans no gate", outcome=Outcome.PASS)
         silent = [found.gate.gate for found in releases if found.skew_interval_s is None]
         if silent:
-            return self._finding(
-                f"gate {', '.join(silent)}: no node reported a send, so the skew is not known"
-            )
+            return self._finding(f"gate {', '.join(silent)}: no node reported a send, so the skew is not known")
         worst = max(releases, key=lambda found: found.skew_interval_s or (0.0, 0.0))
         assert worst.skew_interval_s is not None
         high = worst.skew_interval_s[1]

@@ -41,9 +41,7 @@ class SpikeDelivered:
         reason = f"{told}, below {percent(self.limit)}; give the load generator more users, nodes or time"
         return self._finding(reason, worst.ratio)
 
-    def _finding(
-        self, reason: str, figure: float | None = None, outcome: Outcome = Outcome.INCONCLUSIVE
-    ) -> Finding:
+    def _finding(self, reason: str, figure: float | None = None, outcome: Outcome = Outcome.INCONCLUSIVE) -> Finding:
         return Finding(
             criterion=self.name or "spike_delivered",
             title="spike delivered",

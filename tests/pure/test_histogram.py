@@ -41,9 +41,7 @@ def test_merging_is_commutative(a: dict[int, int], b: dict[int, int]) -> None:
 
 
 @given(histograms, histograms, histograms)
-def test_merging_is_associative_and_keeps_the_total(
-    a: dict[int, int], b: dict[int, int], c: dict[int, int]
-) -> None:
+def test_merging_is_associative_and_keeps_the_total(a: dict[int, int], b: dict[int, int], c: dict[int, int]) -> None:
     merged = histogram.merge([a, b, c])
     assert merged == histogram.merge([histogram.merge([a, b]), c])
     assert histogram.total(merged) == sum(histogram.total(one) for one in (a, b, c))
@@ -80,6 +78,4 @@ def test_a_quantile_that_falls_on_a_whole_rank_takes_that_rank() -> None:
 @given(st.lists(values, max_size=100), values)
 def test_counting_at_most_counts_whole_buckets(us: list[int], limit: int) -> None:
     counted = histogram.count_at_most(recorded(us), limit)
-    assert (
-        sum(value < limit * (1 - 1 / 1024) for value in us) <= counted <= sum(value <= limit for value in us)
-    )
+    assert sum(value < limit * (1 - 1 / 1024) for value in us) <= counted <= sum(value <= limit for value in us)

@@ -58,19 +58,14 @@ def test_failures_in_bursts_widen_the_interval_of_the_error_ratio() -> None:
     burst = [second([1000] * 100) for _ in range(58)] + [second([1000] * 70, failed=30) for _ in range(2)]
     narrow, wide = intervals.error_ratio(spread), intervals.error_ratio(burst)
     assert wide[1] - wide[0] > 2 * (narrow[1] - narrow[0])
-    assert narrow == pytest.approx(intervals.clopper_pearson(60, 6000)), (
-        "never narrower than for independent values"
-    )
+    assert narrow == pytest.approx(intervals.clopper_pearson(60, 6000)), "never narrower than for independent values"
 
 
 def test_a_slow_second_widens_the_interval_of_a_quantile() -> None:
     even = [second([1000] * 95 + [9000] * 5) for _ in range(40)]
     uneven = [second([1000] * 100) for _ in range(38)] + [second([9000] * 100) for _ in range(2)]
     assert intervals.latency_quantile_us(even, 0.9) == (1000, 1000)
-    assert (
-        intervals.latency_quantile_us(uneven, 0.9)[1]
-        == histogram.bucket_bounds_us(histogram.bucket_index(9000))[1]
-    )
+    assert intervals.latency_quantile_us(uneven, 0.9)[1] == histogram.bucket_bounds_us(histogram.bucket_index(9000))[1]
 
 
 def test_failed_requests_leave_the_upper_end_of_a_quantile_open() -> None:

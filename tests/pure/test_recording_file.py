@@ -30,15 +30,9 @@ numbers = st.floats(allow_nan=False, allow_infinity=False, width=32)
 counts = st.integers(0, 10**9)
 sparse = st.dictionaries(st.integers(0, 30_000), st.integers(1, 10**6), max_size=5)
 lines = st.one_of(
-    st.builds(
-        Slice, st.integers(-100, 10**5), words, words, words, counts, counts, sparse, st.none() | sparse
-    ),
-    st.builds(
-        ProbeSample, numbers, words, words, st.dictionaries(words, numbers, max_size=4), st.none() | words
-    ),
-    st.builds(
-        GateMark, numbers, words, words, counts, st.lists(counts, max_size=5).map(tuple), st.floats(0, 1)
-    ),
+    st.builds(Slice, st.integers(-100, 10**5), words, words, words, counts, counts, sparse, st.none() | sparse),
+    st.builds(ProbeSample, numbers, words, words, st.dictionaries(words, numbers, max_size=4), st.none() | words),
+    st.builds(GateMark, numbers, words, words, counts, st.lists(counts, max_size=5).map(tuple), st.floats(0, 1)),
     st.builds(HealthMark, numbers, words, words, st.booleans(), words),
     st.builds(NodeMark, numbers, words, words, words),
     st.builds(EventMark, numbers, words, words),

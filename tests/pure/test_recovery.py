@@ -1,0 +1,192 @@
+"""Recovery time by simulation: many seeded recordings with a known truth, wrong answers counted.
+
+The counts stated in docs/measurement.md come from the same function with more seeds: ``measured(range(1000),
+…)``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+
+from harness.analysis.recovery import Recovery, Settings, State, measure
+from harness.recording import UNFINISHED, CriterionSpec, Phase, Slice
+from harness.verdict import judge
+from tests.recordings import CANARY, login_herd
+
+SEEDS = range(40)
+
+
+def measured(seeds: Iterable[int] = SEEDS, **variation: Any) -> list[Recovery]:
+    return [measure(login_herd(seed=seed, **variation)) for seed in seeds]
+
+
+def states(runs: list[Recovery]) -> Counter[str]:
+    return Counter(run.state.value for run in runs)
+
+
+@pytest.mark.parametrize("poisson", [False, True])
+@pytest.mark.parametrize(("base_latency_s", "jitter"), [(0.02, 0.4), (0.02, 1.2), (0.3, 0.8), (1.0, 0.3)])
+def test_a_healthy_target_is_never_called_degraded(poisson: bool, base_latency_s: float, jitter: float) -> None:
+    runs = measured(herd_users=0, poisson=poisson, base_latency_s=base_latency_s, jitter=jitter)
+    assert states(runs) == {"not degraded": len(SEEDS)}
+    assert {run.recovery_s for run in runs} == {0.0}
+    assert {run.detect_s for run in runs} == {None}
+
+
+@pytest.mark.parametrize("poisson", [False, True])
+def test_a_healthy_target_recovers_when_the_queue_of_the_herd_is_empty(poisson: bool) -> None:
+    runs = measured(poisson=poisson)
+    assert states(runs) == {"recovered": len(SEEDS)}
+    assert all(abs(run.recovery_s - 1) <= 1 for run in runs if run.recovery_s is not None)
+
+
+@pytest.mark.parametrize("poisson", [False, True])
+@pytest.mark.parametrize("slow_s", [5, 10, 20])
+def test_a_target_that_stays_slow_is_measured_within_a_second(slow_s: int, poisson: bool) -> None:
+    runs = measured(slow_for_s=slow_s, poisson=poisson)
+    errors = [abs((run.recovery_s if run.recovery_s is not None else math.inf) - slow_s) for run in runs]
+    assert max(errors) <= 1
+    assert all(run.interval_s and run.interval_s[0] <= slow_s <= run.interval_s[1] for run in runs)
+
+
+@pytest.mark.parametrize("slow_s", [4.3, 4.5, 4.7])
+def test_recovery_in_the_middle_of_a_window_is_measured_within_a_second(slow_s: float) -> None:
+    errors = [abs((run.recovery_s or 0) - slow_s) for run in measured(slow_for_s=slow_s, poisson=True)]
+    assert max(errors) < 1.5
+    assert sum(errors) / len(errors) < 0.75
+
+
+def test_a_target_that_is_slow_for_everybody_is_seen_behind_a_long_tail() -> None:
+    """One request in ten takes a second even in the baseline, so no SLO from its p95 can see 0.4 s more."""
+    runs = []
+    for seed in SEEDS:
+        run = login_herd(seed=seed, slow_for_s=10)
+        tail = tuple(Slice(t, "worker-1", CANARY, "ok", 1, 0, {10_000: 1}) for t in range(91))
+        runs.append(measure(dataclasses.replace(run, slices=run.slices + tail)))
+    assert all(run.slo is not None and run.slo.overall_s > 0.5 for run in runs)
+    assert Counter(run.recovery_s for run in runs)[10.0] >= 0.95 * len(runs)
+
+
+def test_errors_degrade_like_slowness() -> None:
+    assert {run.recovery_s for run in measured(recovery_error_ratio=1, errors_for_s=10)} == {10.0}
+
+
+def test_half_of_the_requests_failing_is_measured_within_three_seconds() -> None:
+    errors = [abs((r.recovery_s or 0) - 10) for r in measured(recovery_error_ratio=0.5, errors_for_s=10)]
+    assert max(errors) <= 4
+    assert sum(error > 3 for error in errors) <= 0.05 * len(errors)
+
+
+def test_a_target_that_goes_on_failing_three_requests_in_ten_never_recovers() -> None:
+    assert states(measured(recovery_error_ratio=0.3)) == {"not recovered": len(SEEDS)}
+
+
+@pytest.mark.parametrize("slow_s", [math.inf, 55])
+def test_a_target_that_is_not_seen_to_recover_is_censored(slow_s: float) -> None:
+    """At 55 s it did recover, but ten seconds of holding cannot be seen in the five that are left."""
+    for run in measured(slow_for_s=slow_s):
+        assert run.state is State.NOT_RECOVERED
+        assert run.recovery_s is None
+        assert run.interval_s is not None
+        assert run.interval_s[0] == min(slow_s, 60)
+        assert run.interval_s[1] == math.inf
+
+
+def test_a_target_that_flaps_has_recovered_when_it_does_so_for_good() -> None:
+    for run in measured(slow_for_s=5, flaps=((20, 25), (40, 45))):
+        assert (run.recovery_s, run.relapses) == (45.0, 2)
+
+
+def test_one_bad_second_long_after_is_no_relapse() -> None:
+    for run in measured(slow_for_s=5, flaps=((30, 31),)):
+        assert (run.recovery_s, run.relapses) == (5.0, 0)
+
+
+def test_too_short_a_baseline_proves_nothing() -> None:
+    runs = measured(range(5), baseline_s=20)
+    assert states(runs) == {"unknown": 5}
+    assert runs[0].reason.startswith("baseline too short: 30 windows of 1 s needed, 20 seen")
+
+
+def test_a_sick_baseline_proves_nothing() -> None:
+    run = login_herd()
+    failing = tuple(
+        dataclasses.replace(piece, outcome="http 500") if piece.t < 30 and piece.t % 4 == 0 else piece
+        for piece in run.slices
+    )
+    assert measure(dataclasses.replace(run, slices=failing)).state is State.UNKNOWN
+
+
+def test_an_slo_that_the_baseline_misses_proves_nothing() -> None:
+    found = measure(login_herd(), Settings(slo_s=0.01))
+    assert found.state is State.UNKNOWN
+    assert "not healthy" in found.reason
+
+
+def test_seconds_without_requests_are_no_evidence_of_recovery() -> None:
+    run = login_herd(slow_for_s=5)
+    silent = tuple(piece for piece in run.slices if piece.t < 40)
+    found = measure(dataclasses.replace(run, slices=silent))
+    assert found.state is State.UNKNOWN or found.recovery_s is None
+    assert found.interval_s is not None
+    assert found.interval_s[1] == math.inf
+    assert found.interval_s[0] <= 9, "nor of degradation"
+
+
+def test_a_canary_of_one_request_a_second_needs_longer_windows() -> None:
+    thin = login_herd(canary_per_s=1, baseline_s=150, slow_for_s=20)
+    assert measure(thin).state is State.UNKNOWN
+    found = measure(thin, Settings(window_s=5, hold_s=25))
+    assert found.recovery_s is not None
+    assert abs(found.recovery_s - 20) <= 5
+
+
+def test_depth_and_area_count_what_was_not_served_well() -> None:
+    found = measure(login_herd(slow_for_s=10))
+    assert found.depth_ratio == 1.0
+    herd_late = 500 - 30  # about 30 of 500 logins are answered within the SLO of 0.14 s
+    assert found.area_lost_requests == pytest.approx(herd_late + 10 + 10 * 10, abs=15)
+    assert found.degraded_s == 11
+    assert (found.degraded_at_s, found.detect_s, found.recovered_at_s) == (30.0, 1.0, 41.0)
+
+
+def test_requests_that_were_young_when_the_run_ended_are_not_held_against_the_target() -> None:
+    run = login_herd(slow_for_s=5)
+    young = Slice(90, "worker-1", CANARY, UNFINISHED, 30, 0, {})
+    assert run.end is not None
+    end = dataclasses.replace(run.end, t=91)
+    found = measure(dataclasses.replace(run, slices=(*run.slices, young), end=end))
+    assert (found.state, found.recovery_s) == (State.RECOVERED, 5.0)
+
+
+def test_a_missing_phase_is_named() -> None:
+    run = login_herd()
+    header = dataclasses.replace(run.header, phases=(Phase("all", 0, 91),))
+    assert measure(dataclasses.replace(run, header=header)).reason == "the run has no phase baseline, spike, recovery"
+
+
+@pytest.mark.parametrize(
+    ("slow_s", "limit_s", "recovery_s", "expected"),
+    [
+        (10, 30, 60, "PASS"),
+        (45, 30, 60, "FAIL"),
+        (30, 30, 60, "INCONCLUSIVE"),
+        (math.inf, 30, 60, "FAIL"),
+        (math.inf, 30, 20, "INCONCLUSIVE"),
+        (math.inf, 30, 5, "INCONCLUSIVE"),
+        (55, 57, 60, "INCONCLUSIVE"),
+        (55, 50, 60, "FAIL"),
+    ],
+)
+def test_the_criterion_decides_on_the_interval(slow_s: float, limit_s: float, recovery_s: int, expected: str) -> None:
+    """Censored below the limit is never a pass, and never a fail either."""
+    run = login_herd(slow_for_s=slow_s, recovery_s=recovery_s)
+    verdict = judge(run, [CriterionSpec("recovery_time", {"limit_s": limit_s})])
+    found = next(finding for finding in verdict.findings if finding.criterion == "recovery_time")
+    assert found.outcome.value == expected, found.reason
