@@ -1,7 +1,7 @@
-"""Reports: one format a file. The file's name is the format's public name; this folder is the list of formats.
+"""Reports: one format a file. The file's name is the format's public name; this folder is the list.
 
-A format that writes a file offers ``FILE_NAME`` and ``render(recording, verdict) -> str``. Files that begin with an
-underscore hold what several formats share. To add a format, copy ``verdict_json.py``.
+A format that writes a file offers ``FILE_NAME`` and ``render(recording, verdict) -> str``. Files that begin
+with an underscore hold what several formats share. To add a format, copy ``verdict_json.py``.
 """
 
 from __future__ import annotations

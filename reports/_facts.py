@@ -14,7 +14,10 @@ def facts(recording: Recording) -> list[tuple[str, str]]:
         ("scenario", header.scenario),
         ("shape", header.shape),
         *((f"shape: {key}", _scalar(value)) for key, value in header.parameters.items()),
-        ("phases", ", ".join(f"{p.name} {p.start_s} to {p.end_s} s" for p in header.phases) or _quantity.NOTHING),
+        (
+            "phases",
+            ", ".join(f"{p.name} {p.start_s} to {p.end_s} s" for p in header.phases) or _quantity.NOTHING,
+        ),
         ("target", header.target or _quantity.NOTHING),
         ("load processes", str(header.nodes)),
         ("started", started(recording)),
@@ -24,7 +27,10 @@ def facts(recording: Recording) -> list[tuple[str, str]]:
         unfinished = _quantity.count(end.unfinished)
         rows.append(("requests", f"{_quantity.count(end.requests)} ended, {unfinished} unfinished"))
     rows += [
-        (f"health {mark.when} the load", f"{mark.check}: {'ok' if mark.ok else 'NOT ok'} {mark.detail}".rstrip())
+        (
+            f"health {mark.when} the load",
+            f"{mark.check}: {'ok' if mark.ok else 'NOT ok'} {mark.detail}".rstrip(),
+        )
         for mark in recording.health
     ]
     rows += [(key, value) for key, value in header.environment.items()]

@@ -12,7 +12,7 @@ NOTHING = "–"
 
 
 def number(value: float, digits: int = 3) -> str:
-    """A plain number with ``digits`` significant digits, thousands separated, never in scientific notation."""
+    """A plain number with ``digits`` significant digits, thousands separated, no exponent."""
     if not math.isfinite(value):
         return "∞" if value > 0 else "−∞" if value < 0 else NOTHING
     if value == 0:
@@ -62,7 +62,8 @@ _UNITS: dict[str, Callable[[float], tuple[float, str]]] = {
     "MB": _from_megabytes,
     "ratio": _fixed(100.0, "%"),
 }
-"""Unit of a figure → (factor, unit to print), chosen by the largest finite magnitude that is printed together."""
+"""Unit of a figure → (factor, unit to print), by the largest finite magnitude printed together.
+"""
 
 
 def _printed(values: tuple[float, ...], unit: str) -> tuple[float, str]:
@@ -92,11 +93,12 @@ def interval(bounds: tuple[float, float] | None, unit: str) -> str:
     factor, printed = _printed((low, high), unit)
     if number(low * factor) == number(high * factor):
         return quantity(high, unit)
-    return f"{number(low * factor)} – {number(high * factor)} {printed}".rstrip()
+    dash = "to" if low < 0 else "–"
+    return f"{number(low * factor)} {dash} {number(high * factor)} {printed}".rstrip()
 
 
 def against(figure: float, limit: float, unit: str) -> tuple[str, str]:
-    """Figure and limit with as many digits as tell them apart: ``4.9996 %`` beside ``5 %``, not ``5 %`` twice."""
+    """Figure and limit with as many digits as tell them apart: ``4.9996 %`` beside ``5 %``."""
     for digits in range(3, 8):
         texts = quantity(figure, unit, digits), quantity(limit, unit, digits)
         if texts[0] != texts[1] or figure == limit:

@@ -1,7 +1,7 @@
 """``report.html``: everything about a run in one file that needs no network.
 
-The page's content security policy lets nothing be loaded and no script run but our two, by their hashes, so that a
-hostile request name could do nothing even if it were not escaped. All of it is escaped all the same.
+The page's content security policy lets nothing be loaded and no script run but our two, by their hashes, so
+that a hostile request name could do nothing even if it were not escaped. All of it is escaped all the same.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ def render(recording: Recording, verdict: Verdict) -> str:
     herd = skew.widest(sends)
     drawings: dict[str, Any] = {}
     if not axis.is_empty:
-        shared = Range1d(axis.start_s, axis.end_s, bounds=(axis.start_s, axis.end_s), min_interval=2)
+        shared = Range1d(start=axis.start_s, end=axis.end_s, bounds=(axis.start_s, axis.end_s), min_interval=2)
         drawings = {c.identity: drawing.draw(c, axis, shared) for c in charts if not c.missing}
     if herd is not None:
         drawings["skew"] = skew.draw(herd)
     documents, items = _embedded(drawings)
     scripts = [*_bokeh_scripts(), Markup(_text("page.js"))]
-    return _template().render(
+    page: str = _template().render(
         recording=recording,
         header=recording.header,
         verdict=verdict,
@@ -79,6 +79,7 @@ def render(recording: Recording, verdict: Verdict) -> str:
             "dark-colours": _json(palette.DARK),
         },
     )
+    return page
 
 
 def _embedded(drawings: dict[str, Any]) -> tuple[Any, list[dict[str, Any]]]:
@@ -96,7 +97,11 @@ def _embedded(drawings: dict[str, Any]) -> tuple[Any, list[dict[str, Any]]]:
 @cache
 def _template() -> Any:
     environment = Environment(
-        loader=FileSystemLoader(_PAGE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FileSystemLoader(_PAGE),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     return environment.get_template("page.html.j2")
 

@@ -1,6 +1,7 @@
 """``junit.xml``: the verdict for build servers, one test case a finding.
 
-FAIL is a failure and INCONCLUSIVE an **error**, never "skipped": a check that could not be made must not look green.
+FAIL is a failure and INCONCLUSIVE an **error**, never "skipped": a check that could not be made must not
+look green.
 """
 
 from __future__ import annotations
@@ -36,16 +37,16 @@ def render(recording: Recording, verdict: Verdict) -> str:
         suite.time = round(max(0.0, recording.end.t), 3)
     document = JUnitXml("springback")
     document.add_testsuite(suite)
-    text: bytes = document.tostring()
+    text: bytes = document.tostring()  # type: ignore[no-untyped-call]
     return text.decode("utf-8")
 
 
 def _case(finding: Finding, scenario: str) -> TestCase:
     case = TestCase(_xml(f"{finding.criterion}: {finding.title}"), _xml(f"springback.{scenario}"), 0.0)
-    properties = Properties()
+    properties = Properties()  # type: ignore[no-untyped-call]
     for key, value in _figures(finding):
         properties.add_property(Property(key, _xml(value)))
-    case.append(properties)
+    case.append(properties)  # type: ignore[no-untyped-call]
     reason = _xml(_rows.row(finding).reason)
     if finding.outcome is Outcome.FAIL:
         case.result = [_with_text(Failure(reason, "FAIL"), reason)]

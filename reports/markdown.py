@@ -6,6 +6,7 @@ GitHub refuses a job summary above 1 MiB, so texts and numbers of rows are bound
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from harness.findings import Outcome, Verdict
 from harness.recording import Recording
@@ -30,23 +31,41 @@ def render(recording: Recording, verdict: Verdict) -> str:
         f"{_text(header.target)}, started {_text(_facts.started(recording))}",
         *(line for note in _facts.notes(recording, verdict)[:MOST_ROWS] for line in ("", f"> {_text(note)}")),
     ]
-    for heading, rows in (("Findings", _rows.judged(verdict)), ("Guards of the measurement", _rows.guards(verdict))):
-        lines += _section(heading, ("outcome", "finding", "figure", "limit", "95 % interval", "reason"), [
-            (f"{_SIGNS[each.outcome]} {each.outcome.value}", each.finding.title, each.figure, each.limit,
-             each.interval, each.reason)
-            for each in rows
-        ])
-    lines += _section("Phases", _phase_table.HEADS, [
-        (each.phase if not each.name else "", each.name or "all", *each.cells)
-        for each in _phase_table.rows(recording)
-    ], right_from=2)
+    for heading, rows in (
+        ("Findings", _rows.judged(verdict)),
+        ("Guards of the measurement", _rows.guards(verdict)),
+    ):
+        lines += _section(
+            heading,
+            ("outcome", "finding", "figure", "limit", "95 % interval", "reason"),
+            [
+                (
+                    f"{_SIGNS[each.outcome]} {each.outcome.value}",
+                    each.finding.title,
+                    each.figure,
+                    each.limit,
+                    each.interval,
+                    each.reason,
+                )
+                for each in rows
+            ],
+        )
+    lines += _section(
+        "Phases",
+        _phase_table.HEADS,
+        [
+            (each.phase if not each.name else "", each.name or "all", *each.cells)
+            for each in _phase_table.rows(recording)
+        ],
+        right_from=2,
+    )
     lines += ["", "Percentiles are of the n requests answered ok, from the intended start."]
     lines += _section("Facts of the run", ("fact", "value"), _facts.facts(recording))
     return _bounded(lines)
 
 
 def _section(
-    heading: str, heads: tuple[str, ...], rows: list[tuple[str, ...]], right_from: int | None = None
+    heading: str, heads: tuple[str, ...], rows: Sequence[tuple[str, ...]], right_from: int | None = None
 ) -> list[str]:
     if not rows:
         return []
@@ -81,7 +100,7 @@ def _text(text: str) -> str:
     line = _CONTROL.sub("\ufffd", " ".join(text.split()))
     if len(line) > LONGEST_TEXT:
         line = line[: LONGEST_TEXT - 1] + "…"
-    return _SPECIAL.sub(_escaped, line.replace("&", "&amp;")).replace("://", ":&#47;&#47;")
+    return _SPECIAL.sub(_escaped, line.replace("&", "&amp;"))
 
 
 def _escaped(match: re.Match[str]) -> str:

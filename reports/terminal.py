@@ -19,7 +19,7 @@ from rich.text import Text
 
 from harness.findings import Outcome, Verdict
 from harness.recording import Recording
-from reports import _rows
+from reports import _facts, _rows
 
 STYLES = {Outcome.PASS: "bold green", Outcome.FAIL: "bold red", Outcome.INCONCLUSIVE: "bold yellow"}
 NARROWEST = 40
@@ -41,10 +41,14 @@ def show(recording: Recording, verdict: Verdict, paths: Sequence[Path], stream: 
 def render(recording: Recording, verdict: Verdict, paths: Sequence[Path] = (), width: int = 100) -> str:
     """The verdict as plain text, no line wider than ``width`` unless one word or path is."""
     width = max(width, NARROWEST)
-    lines = ["", *_wrapped(_headline(recording, verdict), width), *_wrapped(_plain(verdict.reason), width, "  ")]
+    lines = [
+        "",
+        *_wrapped(_headline(recording, verdict), width),
+        *_wrapped(_plain(verdict.reason), width, "  "),
+    ]
     for heading, rows in _groups(verdict):
         lines += ["", heading, *_aligned(rows, width)]
-    for note in (*verdict.notes, *(note for note in recording.damage if note not in verdict.notes)):
+    for note in _facts.notes(recording, verdict):
         lines += ["", *_wrapped(f"Note: {_plain(note)}", width)]
     if paths:
         lines += ["", "Reports:", *(f"  {_plain(str(path))}" for path in paths)]
@@ -52,7 +56,8 @@ def render(recording: Recording, verdict: Verdict, paths: Sequence[Path] = (), w
 
 
 def _headline(recording: Recording, verdict: Verdict) -> str:
-    return f"{verdict.outcome.value}  {_plain(recording.header.scenario)} against {_plain(recording.header.target)}"
+    header = recording.header
+    return f"{verdict.outcome.value}  {_plain(header.scenario)} against {_plain(header.target)}"
 
 
 def _groups(verdict: Verdict) -> list[tuple[str, list[_rows.FindingRow]]]:
@@ -63,9 +68,7 @@ def _groups(verdict: Verdict) -> list[tuple[str, list[_rows.FindingRow]]]:
 def _aligned(rows: Sequence[_rows.FindingRow], width: int) -> list[str]:
     """Columns where they fit, one figure a line where they do not; reasons always below, indented."""
     heads = ("outcome", "finding", "figure", "limit", "95 % interval")
-    cells = [
-        (each.outcome.value, _plain(each.finding.title), each.figure, each.limit, each.interval) for each in rows
-    ]
+    cells = [(each.outcome.value, _plain(each.finding.title), each.figure, each.limit, each.interval) for each in rows]
     widths = [max(len(cell) for cell in column) for column in zip(heads, *cells, strict=True)]
     fits = sum(widths) + 2 * len(widths) <= width
     lines = [_line(heads, widths)] if fits else []
@@ -87,16 +90,16 @@ def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
 
 def _wrapped(text: str, width: int, indent: str = "", hanging: str | None = None) -> list[str]:
     following = indent if hanging is None else hanging
-    return textwrap.wrap(
-        text, width, initial_indent=indent, subsequent_indent=following, break_long_words=False
-    )
+    return textwrap.wrap(text, width, initial_indent=indent, subsequent_indent=following, break_long_words=False)
 
 
 def _show_rich(recording: Recording, verdict: Verdict, paths: Sequence[Path], console: Console) -> None:
     style = STYLES[verdict.outcome]
-    headline = Text.assemble((f" {verdict.outcome.value} ", f"{style} reverse"), "  ", (
-        _headline(recording, verdict).removeprefix(verdict.outcome.value).strip(), "bold"
-    ))
+    headline = Text.assemble(
+        (f" {verdict.outcome.value} ", f"{style} reverse"),
+        "  ",
+        (_headline(recording, verdict).removeprefix(verdict.outcome.value).strip(), "bold"),
+    )
     console.print()
     console.print(headline)
     console.print(Text(_plain(verdict.reason)))
@@ -112,7 +115,7 @@ def _show_rich(recording: Recording, verdict: Verdict, paths: Sequence[Path], co
             outcome = Text(f"{each.symbol} {each.outcome.value}", style=STYLES[each.outcome])
             table.add_row(outcome, title, Text(each.figure), Text(each.limit), Text(each.interval))
         console.print(table)
-    for note in (*verdict.notes, *(note for note in recording.damage if note not in verdict.notes)):
+    for note in _facts.notes(recording, verdict):
         console.print(Text(f"Note: {_plain(note)}"))
     if paths:
         console.print(Text("Reports:", style="bold"))
@@ -121,5 +124,5 @@ def _show_rich(recording: Recording, verdict: Verdict, paths: Sequence[Path], co
 
 
 def _plain(text: str) -> str:
-    """The text on one line and without anything that a terminal would obey: a name may hold escape sequences."""
+    """The text on one line and without what a terminal obeys: a name may hold escape sequences."""
     return _CONTROL.sub("\ufffd", " ".join(text.split()))

@@ -1,10 +1,10 @@
 """``verdict.json``: the verdict for programs.
 
-Strictly valid JSON. ``format`` is raised when a key changes its meaning or goes away; new keys do not raise it.
-A number that is not finite is never written as a number: a figure or limit becomes ``null``; an open end of an
-interval is ``null`` with its flag ``low_open`` or ``high_open`` set (``never recovered in 60 s`` is
-``{"low": 60.0, "low_open": false, "high": null, "high_open": true}``); in ``evidence`` it becomes the string
-``"inf"``, ``"-inf"`` or ``"nan"``.
+Strictly valid JSON. ``format`` is raised when a key changes its meaning or goes away; new keys do not raise
+it. A number that is not finite is never written as a number: a figure or limit becomes ``null``; an open
+end of an interval is ``null`` with its flag ``low_open`` or ``high_open`` set (``never recovered in 60 s``
+is ``{"low": 60.0, "low_open": false, "high": null, "high_open": true}``); in ``evidence`` it becomes the
+string ``"inf"``, ``"-inf"`` or ``"nan"``.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from harness.recording import Recording, Scalar
 FILE_NAME = "verdict.json"
 FORMAT = 1
 
-Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
 
 def render(recording: Recording, verdict: Verdict) -> str:

@@ -16,7 +16,7 @@ Values = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Line:
-    """One series of a chart: a line, or with ``area`` a filled step that is stacked on the areas before it."""
+    """One series of a chart: a line, or with ``area`` a filled step, stacked on the areas before it."""
 
     label: str
     values: Values

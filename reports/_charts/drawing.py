@@ -1,27 +1,25 @@
 """Charts drawn with Bokeh. Legends, titles and the words for missing data are HTML, outside the drawing.
 
-Whatever the recording brings into a drawing is plain text: Bokeh would take ``$$`` in a string for mathematics and
-ask a server on the Internet for a library to set it.
+Whatever the recording brings into a drawing is plain text: Bokeh would take ``$$`` in a string for
+mathematics and ask a server on the Internet for a library to set it.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from bokeh.models import (
     AdaptiveTicker,
-    BoxAnnotation,
     BoxZoomTool,
     ColumnDataSource,
     FixedTicker,
     HoverTool,
-    Label,
     PlainText,
     Range1d,
-    Span,
 )
+from bokeh.models.annotations import BoxAnnotation, Label, Span
 from bokeh.plotting import figure
 
 from reports import _quantity
@@ -62,21 +60,40 @@ def draw(chart: Chart, timeline: Timeline, x_range: Range1d) -> Any:
         times, values = zip(*points.points, strict=True)
         plot.scatter(times, values, marker="diamond", size=11, color=points.colour, level="glyph")
     if chart.limit is not None:
-        plot.add_layout(Span(location=chart.limit[1], dimension="width", line_color=palette.VERMILLION,
-                             line_dash="dashed", line_width=1.2))
+        plot.add_layout(
+            Span(
+                location=chart.limit[1],
+                dimension="width",
+                line_color=palette.VERMILLION,
+                line_dash="dashed",
+                line_width=1.2,
+            )
+        )
     _marks(plot, timeline, rows[1], rows[2])
     _hover(plot, chart, middle)
     return plot
 
 
-def blank(axis_label: str, x_range: Range1d, y_axis_type: str = "linear") -> Any:
+def blank(axis_label: str, x_range: Range1d, y_axis_type: Literal["linear", "log"] = "linear") -> Any:
     """A figure in our style, as wide as the page, with nothing in it. Dragging zooms in time."""
     zoom = BoxZoomTool(dimensions="width")
     plot = figure(
-        height=DATA_HEIGHT_PX + HEADROOM_PX + FOOT_PX, y_axis_type=y_axis_type, sizing_mode="stretch_width", x_range=x_range, toolbar_location=None, tools=[zoom],
-        active_drag=zoom, active_scroll=None, background_fill_color=None, border_fill_color=None,
-        outline_line_color=None, min_border_left=LEFT_PX, min_border_right=14, min_border_top=8,
-        output_backend="canvas", lod_threshold=None,
+        height=DATA_HEIGHT_PX + HEADROOM_PX + FOOT_PX,
+        y_axis_type=y_axis_type,
+        sizing_mode="stretch_width",
+        x_range=x_range,
+        toolbar_location=None,
+        tools=[zoom],
+        active_drag=zoom,
+        active_scroll=None,
+        background_fill_color=None,
+        border_fill_color=None,
+        outline_line_color=None,
+        min_border_left=LEFT_PX,
+        min_border_right=14,
+        min_border_top=8,
+        output_backend="canvas",
+        lod_threshold=None,
     )
     for axis in (*plot.xaxis, *plot.yaxis):
         axis.axis_line_color = palette.AXIS
@@ -93,8 +110,9 @@ def blank(axis_label: str, x_range: Range1d, y_axis_type: str = "linear") -> Any
     plot.yaxis.axis_line_color = None
     plot.yaxis.major_tick_line_color = None
     plot.yaxis.axis_label = PlainText(text=axis_label)
-    plot.xaxis.ticker = AdaptiveTicker(base=60, mantissas=[1, 2, 5, 10, 15, 30], min_interval=1,
-                                       desired_num_ticks=8, num_minor_ticks=0)
+    plot.xaxis.ticker = AdaptiveTicker(
+        base=60, mantissas=[1, 2, 5, 10, 15, 30], min_interval=1, desired_num_ticks=8, num_minor_ticks=0
+    )
     plot.xaxis.axis_label = "seconds after the start of the first phase"
     plot.xaxis.axis_label_standoff = 2
     return plot
@@ -121,7 +139,7 @@ def _value_axis(plot: Any, chart: Chart) -> tuple[float, float]:
     else:
         rungs = ticks.linear(high)
         start, end = 0.0, max(rungs[-1], high) * 1.02
-    plot.y_range = Range1d(start, _above(start, end, HEADROOM_PX, chart.logarithmic))
+    plot.y_range = Range1d(start=start, end=_above(start, end, HEADROOM_PX, chart.logarithmic))
     axis.ticker = FixedTicker(ticks=rungs)
     axis.major_label_overrides = {rung: PlainText(text=text(rung)) for rung in rungs}
     return start, end
@@ -135,13 +153,24 @@ def _above(start: float, end: float, above_px: float, logarithmic: bool) -> floa
 
 def _area(plot: Any, edges: Values, below: Values, above: Values, line: Line) -> None:
     plot.varea_step(x=edges, y1=below, y2=above, step_mode="after", fill_color=line.colour, fill_alpha=0.5)
-    seen = np.flatnonzero(above[:-1] > below[:-1])  # no outline where this area adds nothing to those below it
-    plot.segment(x0=edges[seen], x1=edges[seen + 1], y0=above[seen], y1=above[seen], line_color=line.colour,
-                 line_width=1.5)
+    seen = np.flatnonzero(above[:-1] > below[:-1])  # no outline where nothing is added
+    plot.segment(
+        x0=edges[seen],
+        x1=edges[seen + 1],
+        y0=above[seen],
+        y1=above[seen],
+        line_color=line.colour,
+        line_width=1.5,
+    )
 
 
 def _line(plot: Any, times: Values, values: Values, line: Line) -> None:
-    style = {"line_color": line.colour, "line_alpha": line.alpha, "line_dash": line.dash, "line_width": line.width_px}
+    style = {
+        "line_color": line.colour,
+        "line_alpha": line.alpha,
+        "line_dash": line.dash,
+        "line_width": line.width_px,
+    }
     if line.step:
         plot.step(x=times, y=values, mode="after", **style)
         return
@@ -153,19 +182,33 @@ def _line(plot: Any, times: Values, values: Values, line: Line) -> None:
 
 def _has_neighbour(values: Values) -> np.ndarray[Any, np.dtype[np.bool_]]:
     finite = np.concatenate([[False], np.isfinite(values), [False]])
-    return finite[:-2] | finite[2:]
+    neighbours: np.ndarray[Any, np.dtype[np.bool_]] = finite[:-2] | finite[2:]
+    return neighbours
 
 
 def _phases(plot: Any, timeline: Timeline, row: float) -> None:
     for index, phase in enumerate(timeline.phases):
         is_spike = phase.name == "spike"
-        plot.add_layout(BoxAnnotation(
-            left=phase.start_s, right=phase.end_s, line_color=None, level="underlay",
-            fill_color=palette.SPIKE_BAND if is_spike else palette.BAND,
-            fill_alpha=0.22 if is_spike else (0.04, 0.11)[index % 2], editable=False,
-        ))
-        plot.add_layout(_label(phase.name, phase.start_s, row, ["phase", phase.start_s, phase.end_s],
-                               palette.OCHRE if is_spike else palette.MUTED))
+        plot.add_layout(
+            BoxAnnotation(
+                left=phase.start_s,
+                right=phase.end_s,
+                line_color=None,
+                level="underlay",
+                fill_color=palette.SPIKE_BAND if is_spike else palette.BAND,
+                fill_alpha=0.22 if is_spike else (0.04, 0.11)[index % 2],
+                editable=False,
+            )
+        )
+        plot.add_layout(
+            _label(
+                phase.name,
+                phase.start_s,
+                row,
+                ["phase", phase.start_s, phase.end_s],
+                palette.OCHRE if is_spike else palette.MUTED,
+            )
+        )
 
 
 def _marks(plot: Any, timeline: Timeline, row: float, top: float) -> None:
@@ -173,8 +216,13 @@ def _marks(plot: Any, timeline: Timeline, row: float, top: float) -> None:
     for instant in timeline.instants:
         colour = palette.GREEN if instant.is_recovery else palette.INK
         plot.segment(
-            x0=[instant.t], x1=[instant.t], y0=[bottom], y1=[top], line_color=colour,
-            line_dash="solid" if instant.is_recovery else "dashed", line_width=1.6 if instant.is_recovery else 1.1,
+            x0=[instant.t],
+            x1=[instant.t],
+            y0=[bottom],
+            y1=[top],
+            line_color=colour,
+            line_dash="solid" if instant.is_recovery else "dashed",
+            line_width=1.6 if instant.is_recovery else 1.1,
         )
         tags = ["mark", instant.t, instant.letter]
         plot.add_layout(_label(f"{instant.letter} {instant.short}", instant.t, row, tags, colour))
@@ -184,8 +232,15 @@ def _label(text: str, t: float, row: float, tags: list[Any], colour: str) -> Lab
     """A label above the data. The page's script shortens, moves or hides it where it would touch another."""
     short = text if len(text) <= SHORTENED else text[: SHORTENED - 1] + "…"
     return Label(
-        x=t, y=row, text=PlainText(text=short), tags=tags,
-        text_color=colour, text_font_size="11px", text_font=FONT, text_baseline="bottom", x_offset=3,
+        x=t,
+        y=row,
+        text=PlainText(text=short),
+        tags=tags,
+        text_color=colour,
+        text_font_size="11px",
+        text_font=FONT,
+        text_baseline="bottom",
+        x_offset=3,
     )
 
 
@@ -199,7 +254,10 @@ def _hover(plot: Any, chart: Chart, middle: Values) -> None:
     carrier = plot.line("t", "top", source=ColumnDataSource(columns), line_alpha=0)
     seconds = f"@start{{0.[0]}} – {_quantity.number(chart.window_s)} s"
     rows = [("second" if math.isclose(chart.window_s, 1) else seconds, "@start{0.[0]}")]
-    rows += [(line.label.replace("@", "＠").replace("$", "＄"), f"@v{index}{{0,0.[00]}} {chart.unit}")
-             for index, line in enumerate(chart.lines)]
-    plot.add_tools(HoverTool(renderers=[carrier], mode="vline", tooltips=rows, attachment="horizontal",
-                             show_arrow=False))
+    rows += [
+        (line.label.replace("@", "＠").replace("$", "＄"), f"@v{index}{{0,0.[00]}} {chart.unit}")
+        for index, line in enumerate(chart.lines)
+    ]
+    plot.add_tools(
+        HoverTool(renderers=[carrier], mode="vline", tooltips=rows, attachment="horizontal", show_arrow=False)
+    )

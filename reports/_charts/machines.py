@@ -6,81 +6,92 @@ import math
 
 import numpy as np
 
-from harness.recording import ProbeSample, Recording
+from harness.analysis.generator import PROBE as GENERATOR
+from harness.analysis.series import Series
+from harness.recording import Recording
 from reports._charts import palette
 from reports._charts.chart import Chart, Line, Values, lines_of, nothing
-from reports._charts.windows import MOST_WINDOWS, by_value
+from reports._charts.windows import MOST_WINDOWS, highest_valued
 
-GENERATOR = "generator"
-RESIDENT, UNIQUE, CPU, LAG = "rss_bytes", "uss_bytes", "cpu_ratio", "loop_lag_s"
+RESIDENT, CPU, LAG = "rss_bytes", "cpu_ratio", "loop_lag_s"
 BRIDGED = 3
 """Windows without a sample over which the sum of the processes is carried on."""
 
 
-def memory(recording: Recording) -> Chart:
+def memory(recording: Recording, series: Series) -> Chart:
     title, unit = "Memory of the target", "MB"
-    times, size, named = _sampled(recording, RESIDENT, of_generator=False)
+    times, size, named = _sampled(series, RESIDENT, of_generator=False)
     if not named:
         return nothing("memory", title, unit, _why(recording, "memory", of_generator=False))
     named = {source: values / 1e6 for source, values in named.items()}
     total = () if len(named) == 1 else (Line("sum", _sum(named), palette.INK, width_px=2.4),)
     explanation = "Resident memory of each process, and of all of them together."
-    return Chart("memory", title, unit, explanation, times, (*lines_of(by_value(named)), *total), window_s=size)
+    return Chart("memory", title, unit, explanation, times, (*lines_of(highest_valued(named)), *total), window_s=size)
 
 
-def cpu(recording: Recording) -> Chart:
+def cpu(recording: Recording, series: Series) -> Chart:
     title, unit = "CPU of the target", "cores"
-    times, size, named = _sampled(recording, CPU, of_generator=False)
+    times, size, named = _sampled(series, CPU, of_generator=False)
     if not named:
         return nothing("cpu", title, unit, _why(recording, "CPU", of_generator=False))
     explanation = "Processor time of each process; 1 is one core, fully busy."
-    return Chart("cpu", title, unit, explanation, times, lines_of(by_value(named)), window_s=size, at_least=1.0)
+    return Chart("cpu", title, unit, explanation, times, lines_of(highest_valued(named)), window_s=size, at_least=1.0)
 
 
-def generator_lag(recording: Recording) -> Chart:
+def generator_lag(recording: Recording, series: Series) -> Chart:
     title, unit = "Load generator: event-loop lag", "ms"
-    times, size, named = _sampled(recording, LAG, of_generator=True)
+    times, size, named = _sampled(series, LAG, of_generator=True)
     if not named:
         return nothing("generator-lag", title, unit, _why(recording, "event-loop lag", of_generator=True))
     named = {source: values * 1e3 for source, values in named.items()}
     explanation = "How late each load process was to its own timers. A late generator measures itself."
-    return Chart("generator-lag", title, unit, explanation, times, lines_of(by_value(named), summary="max"),
-                 window_s=size)
+    return Chart(
+        "generator-lag",
+        title,
+        unit,
+        explanation,
+        times,
+        lines_of(highest_valued(named), summary="max"),
+        window_s=size,
+    )
 
 
-def generator_cpu(recording: Recording) -> Chart:
+def generator_cpu(recording: Recording, series: Series) -> Chart:
     title, unit = "Load generator: CPU", "cores"
-    times, size, named = _sampled(recording, CPU, of_generator=True)
+    times, size, named = _sampled(series, CPU, of_generator=True)
     if not named:
         return nothing("generator-cpu", title, unit, _why(recording, "CPU", of_generator=True))
     explanation = "Processor time of each load process; near 1 it is the bottleneck, not the target."
-    return Chart("generator-cpu", title, unit, explanation, times, lines_of(by_value(named)), window_s=size, at_least=1.0)
+    return Chart(
+        "generator-cpu",
+        title,
+        unit,
+        explanation,
+        times,
+        lines_of(highest_valued(named)),
+        window_s=size,
+        at_least=1.0,
+    )
 
 
-def _samples(recording: Recording, of_generator: bool) -> list[ProbeSample]:
-    return [sample for sample in recording.probes if (sample.probe == GENERATOR) is of_generator]
-
-
-def _sampled(recording: Recording, key: str, *, of_generator: bool) -> tuple[Values, float, dict[str, Values]]:
-    """Window starts, their length, and the mean of one figure in each window, by source; NaN without a sample."""
-    samples = [sample for sample in _samples(recording, of_generator) if math.isfinite(sample.values.get(key, math.nan))]
-    if not samples:
+def _sampled(series: Series, key: str, *, of_generator: bool) -> tuple[Values, float, dict[str, Values]]:
+    """Window starts, their length, and the mean of one figure a window, by source; NaN without a sample."""
+    found = [one for one in series.probes if one.key == key and (one.probe == GENERATOR) is of_generator]
+    if not found:
         return np.empty(0), 1.0, {}
-    start = math.floor(min(sample.t for sample in samples))
-    span = math.floor(max(sample.t for sample in samples)) + 1 - start
+    start = math.floor(min(float(one.t[0]) for one in found))
+    span = math.floor(max(float(one.t[-1]) for one in found)) + 1 - start
     size = max(1, math.ceil(span / MOST_WINDOWS))
     length = math.ceil(span / size)
-    probes = {sample.probe for sample in samples}
-    sums: dict[str, Values] = {}
-    counts: dict[str, Values] = {}
-    for sample in samples:
-        label = sample.source if len(probes) == 1 else f"{sample.source} ({sample.probe})"
-        index = int((sample.t - start) // size)
-        sums.setdefault(label, np.zeros(length))[index] += sample.values[key]
-        counts.setdefault(label, np.zeros(length))[index] += 1
-    times = start + size * np.arange(length, dtype=np.float64)
-    with np.errstate(invalid="ignore"):
-        return times, float(size), {label: sums[label] / counts[label] for label in sorted(sums)}
+    several = len({one.probe for one in found}) > 1
+    named: dict[str, Values] = {}
+    for one in found:
+        indexes = ((one.t - start) // size).astype(np.int64)
+        counts = np.bincount(indexes, minlength=length)
+        sums = np.bincount(indexes, weights=one.value, minlength=length)
+        label = f"{one.source} ({one.probe})" if several else one.source
+        named[label] = np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
+    return start + size * np.arange(length, dtype=np.float64), float(size), named
 
 
 def _sum(named: dict[str, Values]) -> Values:
@@ -102,7 +113,7 @@ def _bridged(values: Values) -> Values:
 
 
 def _why(recording: Recording, what: str, *, of_generator: bool) -> str:
-    samples = _samples(recording, of_generator)
+    samples = [sample for sample in recording.probes if (sample.probe == GENERATOR) is of_generator]
     errors = sorted({sample.error for sample in samples if sample.error})
     if errors:
         return f"No {what} was read: {errors[0]}"

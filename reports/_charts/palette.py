@@ -1,7 +1,7 @@
-"""Colours of the charts, by name, in the light scheme; ``DARK`` has each one's counterpart for the dark scheme.
+"""Colours of the charts, by name, in the light scheme; ``DARK`` has their counterparts for the dark scheme.
 
-Told apart with the common kinds of colour blindness (after Okabe and Ito, darkened on white and lightened on black so
-that thin lines keep a contrast of 3 : 1 or more). Lines also differ in their dashes, so colour is never alone.
+Told apart with the common kinds of colour blindness (after Okabe and Ito, darkened on white and lightened on
+black so that thin lines keep a contrast of 3 : 1 or more). From the seventh line on, dashes tell them apart.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""The charts of a report over time, in the order of the page: cause first, then effect, then our own doubts."""
+"""The charts of a report over time, in the order of the page: cause, effect, then our own doubts."""
 
 from __future__ import annotations
 
+from harness.analysis import series
 from harness.findings import Verdict
 from harness.recording import Recording
 from reports._charts import machines, traffic
@@ -10,14 +11,15 @@ from reports._charts.windows import windows
 
 
 def charts(recording: Recording, verdict: Verdict) -> tuple[Chart, ...]:
-    seen = windows(recording)
+    run = series.of(recording)
+    seen = windows(run)
     return (
         traffic.load(recording, seen),
         traffic.throughput(seen),
         traffic.latency(seen, verdict),
         traffic.errors(seen),
-        machines.memory(recording),
-        machines.cpu(recording),
-        machines.generator_lag(recording),
-        machines.generator_cpu(recording),
+        machines.memory(recording, run),
+        machines.cpu(recording, run),
+        machines.generator_lag(recording, run),
+        machines.generator_cpu(recording, run),
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from bokeh.models import BasicTicker, PlainText, Range1d
+from bokeh.models import BasicTicker, FixedTicker, PlainText, Range1d
 
 from harness.recording import GateMark, Recording
 from reports import _quantity
@@ -65,7 +65,7 @@ def draw(sends: Sends) -> Any:
     every = np.concatenate(list(named.values()))
     low, high = min(0.0, float(every.min())), max(float(every.max()), 1.0)
     edges = np.linspace(low, high, BINS + 1)
-    plot = drawing.blank("sends", Range1d(low - (high - low) * 0.02, high + (high - low) * 0.02))
+    plot = drawing.blank("sends", Range1d(start=low - (high - low) * 0.02, end=high + (high - low) * 0.02))
     plot.min_border_top = 8
     plot.height = 190
     plot.xaxis.axis_label = "ms after the planned instant"
@@ -73,12 +73,20 @@ def draw(sends: Sends) -> Any:
     below = np.zeros(BINS)
     for index, values in enumerate(named.values()):
         counts = np.histogram(values, edges)[0].astype(np.float64)
-        plot.quad(left=edges[:-1], right=edges[1:], bottom=below, top=below + counts, line_width=0.5,
-                  fill_color=palette.nth(index)[0], line_color=palette.nth(index)[0], fill_alpha=0.6)
+        plot.quad(
+            left=edges[:-1],
+            right=edges[1:],
+            bottom=below,
+            top=below + counts,
+            line_width=0.5,
+            fill_color=palette.nth(index)[0],
+            line_color=palette.nth(index)[0],
+            fill_alpha=0.6,
+        )
         below = below + counts
     rungs = ticks.linear(float(below.max()))
-    plot.y_range = Range1d(0, rungs[-1] * 1.02)
-    plot.yaxis[0].ticker = drawing.FixedTicker(ticks=rungs)
+    plot.y_range = Range1d(start=0, end=rungs[-1] * 1.02)
+    plot.yaxis[0].ticker = FixedTicker(ticks=rungs)
     plot.yaxis[0].major_label_overrides = {rung: PlainText(text=_quantity.number(rung)) for rung in rungs}
     return plot
 
@@ -91,8 +99,13 @@ def table(sends: tuple[Sends, ...]) -> Table:
 
 
 def _row(sends: Sends, mark: GateMark) -> tuple[str, ...]:
-    fixed = (sends.gate, _quantity.instant(sends.t), mark.node, _quantity.count(mark.planned),
-             _quantity.count(len(mark.sent_us)))
+    fixed = (
+        sends.gate,
+        _quantity.instant(sends.t),
+        mark.node,
+        _quantity.count(mark.planned),
+        _quantity.count(len(mark.sent_us)),
+    )
     doubt = "± " + _quantity.quantity(mark.clock_uncertainty_s, "s")
     if not mark.sent_us:
         return (*fixed, *[_quantity.NOTHING] * 4, doubt)

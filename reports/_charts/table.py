@@ -1,13 +1,12 @@
-"""The table below a chart: the same figures, for reading, copying and for those who cannot see the drawing."""
+"""The table below a chart: the same figures, to read, to copy, and for those who cannot see the drawing."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
 
-import numpy as np
-
 from reports import _quantity
+from reports._charts import windows
 from reports._charts.chart import Chart, Line, Values
 
 MOST_ROWS = 240
@@ -28,10 +27,10 @@ class Table:
 
 def table(chart: Chart) -> Table | None:
     """One row a window; in a long run one row for several, so that there are never more than 240."""
-    windows = len(chart.times_s)
-    if not windows or not chart.lines:
+    length = len(chart.times_s)
+    if not length or not chart.lines:
         return None
-    factor = math.ceil(windows / MOST_ROWS)
+    factor = math.ceil(length / MOST_ROWS)
     columns = [_condensed(line, factor) for line in chart.lines]
     starts = chart.times_s[::factor]
     rows = tuple(
@@ -52,15 +51,7 @@ def _caption(chart: Chart, factor: int) -> str:
 
 
 def _condensed(line: Line, factor: int) -> Values:
-    if factor == 1:
-        return line.values
-    padded = np.full(math.ceil(len(line.values) / factor) * factor, np.nan)
-    padded[: len(line.values)] = line.values
-    blocks = padded.reshape(-1, factor)
-    some = np.isfinite(blocks).any(axis=1)
-    condensed = np.full(len(blocks), np.nan)
-    condensed[some] = (np.nanmax if line.summary == "max" else np.nanmean)(blocks[some], axis=1)
-    return condensed
+    return windows.highest(line.values, factor) if line.summary == "max" else windows.mean(line.values, factor)
 
 
 def _cell(value: float) -> str:

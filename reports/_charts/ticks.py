@@ -16,7 +16,7 @@ def linear(high: float, about: int = 4) -> list[float]:
 
 
 def logarithmic(low: float, high: float) -> list[float]:
-    """1, 2 and 5 times powers of ten that enclose ``low`` … ``high``; powers of ten only above three decades."""
+    """1, 2 and 5 times powers of ten around ``low`` … ``high``; only powers of ten where that is many."""
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
     ladder = [factor * 10.0**power for power in range(first - 1, last + 1) for factor in (1, 2, 5)]
     below = max((rung for rung in ladder if rung <= low * 1.0001), default=ladder[0])
@@ -24,6 +24,10 @@ def logarithmic(low: float, high: float) -> list[float]:
     inside = [rung for rung in ladder if below <= rung <= above]
     if len(inside) <= 8:
         return inside
-    tens = [rung for rung in inside if math.isclose(math.log10(rung) % 1.0, 0.0, abs_tol=1e-9)
-            or math.isclose(math.log10(rung) % 1.0, 1.0, abs_tol=1e-9)]
+    tens = [
+        rung
+        for rung in inside
+        if math.isclose(math.log10(rung) % 1.0, 0.0, abs_tol=1e-9)
+        or math.isclose(math.log10(rung) % 1.0, 1.0, abs_tol=1e-9)
+    ]
     return tens if len(tens) >= 2 else inside

@@ -8,7 +8,7 @@ from harness.findings import Verdict
 from harness.recording import Recording
 from reports import _quantity
 from reports._charts import palette
-from reports._charts.chart import Chart, Line, Points, Values, nothing
+from reports._charts.chart import Chart, Line, Points, nothing
 from reports._charts.windows import Windows
 
 NO_REQUESTS = "No request was recorded."
@@ -24,7 +24,7 @@ def load(recording: Recording, windows: Windows) -> Chart:
     points = (Points("planned herd (users released at once)", gates, palette.INK),) if gates else ()
     planned: tuple[Line, ...] = ()
     if header.level_unit == unit and windows.requests and len(header.level) > 1:
-        planned = (Line("planned", _level(header.level, windows), palette.INK, "dashed", step=True),)
+        planned = (Line("planned", windows.planned_level, palette.INK, "dashed", step=True),)
     if not windows.requests:
         return nothing("load", title, unit, NO_REQUESTS)
     lines = tuple(
@@ -35,14 +35,6 @@ def load(recording: Recording, windows: Windows) -> Chart:
     if not points and not planned and header.level:
         explanation += f" The plan is in {header.level_unit}, so it has no line here."
     return Chart("load", title, unit, explanation, windows.times_s, (*lines, *planned), points, windows.window_s)
-
-
-def _level(level: tuple[tuple[float, float], ...], windows: Windows) -> Values:
-    """The planned level in the middle of each window."""
-    times, values = np.array(level, dtype=np.float64).T
-    middle = windows.times_s + windows.window_s / 2
-    planned: Values = np.interp(middle, times, values, left=0.0, right=0.0)
-    return planned
 
 
 def throughput(windows: Windows) -> Chart:
@@ -68,14 +60,21 @@ def latency(windows: Windows, verdict: Verdict) -> Chart:
     top = max(float(values.max()), limit[1] if limit else 0.0)
     styles = ((palette.BLUE, 1.6, 1.0), (palette.VERMILLION, 1.8, 1.0), (palette.PURPLE, 4.0, 0.45))
     lines = tuple(  # p99 is a broad band behind the others: with few requests it is the same as p95
-        Line(f"p{q * 100:g}", each, colour, width_px=width_px, alpha=alpha, summary="max")
-        for (q, each), (colour, width_px, alpha) in zip(windows.latency_ms.items(), styles, strict=True)
+        Line(label, each, colour, width_px=width_px, alpha=alpha, summary="max")
+        for (label, each), (colour, width_px, alpha) in zip(windows.latency_ms.items(), styles, strict=True)
     )
     return Chart(
-        "latency", title, unit,
-        "Percentiles of the requests answered ok, in each second. Failed requests have no latency and are not in it.",
-        windows.times_s, lines, window_s=windows.window_s, limit=limit,
-        logarithmic=top > LOGARITHMIC_FROM * float(values.min()), axis="latency", tick=lambda ms: _quantity.quantity(ms, "ms"),
+        "latency",
+        title,
+        unit,
+        "Percentiles of the requests answered ok, in each second. Failed requests are not in them.",
+        windows.times_s,
+        lines,
+        window_s=windows.window_s,
+        limit=limit,
+        logarithmic=top > LOGARITHMIC_FROM * float(values.min()),
+        axis="latency",
+        tick=lambda ms: _quantity.quantity(ms, "ms"),
     )
 
 
@@ -98,5 +97,5 @@ def errors(windows: Windows) -> Chart:
         Line(cause, values, order[index % len(order)], area=True)
         for index, (cause, values) in enumerate(windows.causes_per_s.items())
     )
-    explanation = "Failed, unfinished and unserved requests, stacked, by the second in which they should have begun."
+    explanation = "Failed, unfinished and unserved requests, stacked, by the second of their intended start."
     return Chart("errors", title, unit, explanation, windows.times_s, lines, window_s=windows.window_s)

@@ -1,29 +1,21 @@
-"""Requests put into windows along the time axis, by the second of their intended start."""
+"""The series of a run as charts need them: rates in windows, and no more named series than a legend can hold."""
 
 from __future__ import annotations
 
 import math
-from collections import Counter, defaultdict
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from harness.analysis import histogram
-from harness.recording import OK, Recording
+from harness.analysis.series import Series
 from reports._charts.chart import Values
 
 MOST_WINDOWS = 3600
 MOST_SERIES = 6
 """Named series in one chart; the rest is shown together."""
-QUANTILES = (0.5, 0.95, 0.99)
-
-
-@dataclass
-class _Window:
-    names: Counter[str] = field(default_factory=Counter)
-    causes: Counter[str] = field(default_factory=Counter)
-    ok: int = 0
-    latency: Counter[int] = field(default_factory=Counter)
 
 
 @dataclass(frozen=True)
@@ -32,73 +24,76 @@ class Windows:
 
     times_s: Values
     window_s: float
-    started_per_s: dict[str, Values]
+    planned_level: Values
+    """In the unit of the header."""
+    started_per_s: Mapping[str, Values]
     """By request name, most frequent first."""
     ok_per_s: Values
     failed_per_s: Values
-    causes_per_s: dict[str, Values]
+    causes_per_s: Mapping[str, Values]
     """Failed requests by outcome, most frequent first."""
-    latency_ms: dict[float, Values]
-    """By quantile, of the requests answered ok; NaN in a window without any."""
+    latency_ms: Mapping[str, Values]
+    """p50, p95 and p99 of the requests answered ok, NaN without any; the highest second of a longer window."""
     requests: int
 
 
-def windows(recording: Recording) -> Windows:
+def windows(series: Series) -> Windows:
     """One window a second; in runs of more than an hour as many seconds as keep it to 3,600 windows."""
-    begins = [piece.t for piece in recording.slices]
-    start, end = (min(begins), max(begins) + 1) if begins else (0, 0)
-    size = max(1, math.ceil((end - start) / MOST_WINDOWS))
-    made = [_Window() for _ in range(math.ceil((end - start) / size))]
-    names: Counter[str] = Counter()
-    causes: Counter[str] = Counter()
-    for piece in recording.slices:
-        window = made[(piece.t - start) // size]
-        names[piece.name] += piece.count
-        window.names[piece.name] += piece.count
-        if piece.outcome == OK:
-            window.ok += piece.count
-            window.latency.update(piece.latency)
-        else:
-            causes[piece.outcome] += piece.count
-            window.causes[piece.outcome] += piece.count
-    quantiles = [histogram.quantiles_us(window.latency, QUANTILES) for window in made]
+    size = max(1, math.ceil(len(series.t) / MOST_WINDOWS))
+    seen = series.requests
+    by_name = {name: requests.intended for name, requests in series.by_name.items()}
+    quantiles = {"p50": seen.p50_s, "p95": seen.p95_s, "p99": seen.p99_s}
     return Windows(
-        times_s=np.array([start + size * index for index in range(len(made))], dtype=np.float64),
+        times_s=series.t[::size].astype(np.float64),
         window_s=float(size),
-        started_per_s=_rates([window.names for window in made], names, size),
-        ok_per_s=np.array([window.ok / size for window in made]),
-        failed_per_s=np.array([sum(window.causes.values()) / size for window in made]),
-        causes_per_s=_rates([window.causes for window in made], causes, size),
-        latency_ms={
-            q: np.array([_milliseconds(values[index]) for values in quantiles]) for index, q in enumerate(QUANTILES)
-        },
-        requests=sum(names.values()),
+        planned_level=mean(series.planned_level, size),
+        started_per_s=most_frequent({name: mean(counts, size) for name, counts in by_name.items()}),
+        ok_per_s=mean(seen.ok, size),
+        failed_per_s=mean(seen.intended - seen.ok, size),
+        causes_per_s=most_frequent({cause: mean(counts, size) for cause, counts in seen.errors.items()}),
+        latency_ms={name: highest(values_s * 1e3, size) for name, values_s in quantiles.items()},
+        requests=int(seen.intended.sum()),
     )
 
 
-def _milliseconds(value_us: float | None) -> float:
-    return math.nan if value_us is None or not math.isfinite(value_us) else value_us / 1e3
+def mean(values: NDArray[Any], size: int) -> Values:
+    """Mean of each ``size`` values, of those that are there; NaN where none is."""
+    blocks = _blocks(values, size)
+    there = np.isfinite(blocks)
+    counts = there.sum(axis=1)
+    sums: Values = np.where(there, blocks, 0.0).sum(axis=1)
+    return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
 
 
-def _rates(counts: list[Counter[str]], totals: Counter[str], size: int) -> dict[str, Values]:
-    """Per second, for the most frequent keys; all others together under one more key."""
-    order = [key for key, total in totals.most_common() if total > 0]
-    shown = order if len(order) <= MOST_SERIES else order[: MOST_SERIES - 1]
-    rates: dict[str, Values] = {key: np.array([each[key] / size for each in counts]) for key in shown}
-    if len(shown) < len(order):
-        rest = np.array([sum(each.values()) / size for each in counts]) - sum(rates.values())
-        rates[f"{len(order) - len(shown)} others"] = np.maximum(rest, 0.0)
-    return rates
+def highest(values: NDArray[Any], size: int) -> Values:
+    """Highest of each ``size`` values; NaN where none is there."""
+    blocks = _blocks(values, size)
+    tops: Values = np.where(np.isfinite(blocks), blocks, -np.inf).max(axis=1, initial=-np.inf)
+    return np.where(np.isfinite(tops), tops, np.nan)
 
 
-def by_value(named: dict[str, Values]) -> dict[str, Values]:
-    """The same series, at most a handful: those with the highest values, and the sum of the others."""
-    if len(named) <= MOST_SERIES:
-        return named
-    tops: dict[str, float] = defaultdict(float)
-    for key, values in named.items():
-        finite = values[np.isfinite(values)]
-        tops[key] = float(finite.max()) if len(finite) else 0.0
-    shown = sorted(tops, key=lambda key: -tops[key])[: MOST_SERIES - 1]
-    rest = [np.nan_to_num(values) for key, values in named.items() if key not in shown]
-    return {**{key: named[key] for key in named if key in shown}, f"{len(rest)} others together": np.sum(rest, axis=0)}
+def _blocks(values: NDArray[Any], size: int) -> Values:
+    padded = np.full(math.ceil(len(values) / size) * size, np.nan)
+    padded[: len(values)] = values
+    return padded.reshape(-1, size)
+
+
+def most_frequent(named: Mapping[str, Values]) -> dict[str, Values]:
+    """At most a handful of series, those with the largest totals; the others added up in one more."""
+    order = sorted(named, key=lambda key: -float(np.nansum(named[key])))
+    return _handful(named, [key for key in order if np.nansum(named[key]) > 0], "others")
+
+
+def highest_valued(named: Mapping[str, Values]) -> dict[str, Values]:
+    """At most a handful of series, those with the highest values; the others added up in one more."""
+    order = sorted(named, key=lambda key: -float(np.nanmax(named[key])))
+    kept = order if len(order) <= MOST_SERIES else order[: MOST_SERIES - 1]
+    return _handful(named, sorted(kept) + [key for key in order if key not in kept], "others together")
+
+
+def _handful(named: Mapping[str, Values], order: list[str], rest: str) -> dict[str, Values]:
+    if len(order) <= MOST_SERIES:
+        return {key: named[key] for key in order}
+    shown = {key: named[key] for key in order[: MOST_SERIES - 1]}
+    others = order[MOST_SERIES - 1 :]
+    return {**shown, f"{len(others)} {rest}": np.nansum([named[key] for key in others], axis=0)}

@@ -1,1 +1,1 @@
-"""The page of ``report.html``: template, style, script, and the small pieces of markup that are made in Python."""
+"""The page of ``report.html``: template, style, script, and small pieces of markup made in Python."""

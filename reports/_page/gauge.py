@@ -1,4 +1,6 @@
-"""A small picture of a finding: where the figure and its interval lie beside the limit. The words say the same."""
+"""A small picture of a finding: where the figure and its interval lie beside the limit. The words say the
+same.
+"""
 
 from __future__ import annotations
 
@@ -32,6 +34,4 @@ def gauge(finding: Finding) -> Markup:
         parts.append(f'<line class="point" x1="{at(figure)}" x2="{at(figure)}" y1="3" y2="13"/>')
     parts.append(f'<line class="limit" x1="{at(finding.limit)}" x2="{at(finding.limit)}" y1="0" y2="16"/>')
     body = "".join(parts)
-    return Markup(
-        f'<svg class="gauge {finding.outcome.value}" viewBox="-2 0 124 16" aria-hidden="true">{body}</svg>'
-    )
+    return Markup(f'<svg class="gauge {finding.outcome.value}" viewBox="-2 0 124 16" aria-hidden="true">{body}</svg>')
