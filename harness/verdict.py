@@ -93,10 +93,18 @@ def _worst(recording: Recording, findings: Sequence[Finding], listed: int) -> tu
         count = sum(not finding.is_guard for finding in findings)
         return outcome, f"All {count} criteria hold, and no guard objects."
     worst = [finding for finding in findings if finding.outcome is outcome]
-    # A guard explains why others are void, so for INCONCLUSIVE it is the better first sentence.
-    first = max(worst, key=lambda finding: outcome is Outcome.INCONCLUSIVE and finding.is_guard)
+    first = worst[0] if outcome is Outcome.FAIL else max(worst, key=_explains)
     more = f" ({len(worst) - 1} more {outcome.value})" if len(worst) > 1 else ""
     return outcome, f"{first.title}: {first.reason}{more}."
+
+
+def _explains(finding: Finding) -> int:
+    """How much an INCONCLUSIVE finding explains the others: a broken run most, then what voids, then any
+    guard.
+    """
+    if finding.criterion == RUN_COMPLETE:
+        return 3
+    return 2 if finding.voids else int(finding.is_guard)
 
 
 def _overridden(planned: Sequence[CriterionSpec], used: Sequence[CriterionSpec]) -> str:

@@ -1,0 +1,294 @@
+"""Criteria: discovery, parameters and their errors, and each guard on its own."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+import pytest
+
+from harness import criteria
+from harness.criteria import CriterionError
+from harness.findings import Finding, Outcome
+from harness.recording import (
+    UNSERVED,
+    CriterionSpec,
+    GateMark,
+    HealthMark,
+    NodeMark,
+    ProbeSample,
+    Recording,
+    Scalar,
+    Slice,
+)
+from tests.recordings import CANARY, healthy, login_herd
+
+REQUIRED = {
+    "spike_delivered",
+    "release_skew",
+    "error_ratio",
+    "latency_quantile",
+    "recovery_time",
+    "memory_growth",
+    "generator_health",
+    "target_healthy",
+    "run_complete",
+}
+
+
+def judged(criterion: str, run: Recording, **parameters: Scalar) -> Finding:
+    return criteria.load(CriterionSpec(criterion, parameters)).judge(run)
+
+
+def marked(run: Recording, *marks: Any, without: type | None = None) -> Recording:
+    kept = tuple(mark for mark in run.marks if without is None or not isinstance(mark, without))
+    return dataclasses.replace(run, marks=(*kept, *marks))
+
+
+def test_all_criteria_are_found_by_their_file_names() -> None:
+    assert set(criteria.available()) >= REQUIRED
+    assert not any(name.startswith("_") for name in criteria.available())
+
+
+@pytest.mark.parametrize("name", sorted(REQUIRED))
+def test_each_criterion_explains_itself_and_its_parameters(name: str) -> None:
+    assert criteria.summary(name).endswith(".")
+    for parameter in criteria.parameters(name):
+        assert parameter.kind in (float, int, str)
+        assert parameter.help
+        assert not parameter.help.endswith(".")
+        assert parameter.problem(parameter.default) is None
+    assert judged(name, healthy()).outcome is Outcome.PASS
+    assert judged(name, healthy(), name="again").criterion == "again"
+
+
+def test_an_unknown_criterion_names_the_valid_ones() -> None:
+    with pytest.raises(CriterionError, match="no criterion 'luck'; there are error_ratio"):
+        criteria.load(CriterionSpec("luck"))
+    with pytest.raises(CriterionError):
+        criteria.load(CriterionSpec("_parameter"))
+
+
+def test_an_unknown_parameter_names_the_valid_ones() -> None:
+    with pytest.raises(CriterionError, match="error_ratio has no parameter 'limits'; it has limit, phase"):
+        criteria.load(CriterionSpec("error_ratio", {"limits": 0.1}))
+
+
+@pytest.mark.parametrize("bad", [-0.1, 1.5, math.nan, math.inf, "0.1", True, None])
+def test_a_bad_value_is_refused(bad: Scalar) -> None:
+    with pytest.raises(CriterionError, match="limit must be"):
+        criteria.load(CriterionSpec("error_ratio", {"limit": bad}))
+
+
+def test_whole_numbers_are_fine_where_fractions_are_expected_but_not_the_other_way_round() -> None:
+    loaded = criteria.load(CriterionSpec("latency_quantile", {"limit_s": 5}))
+    assert getattr(loaded, "limit_s", None) == 5.0
+    with pytest.raises(CriterionError, match="hold_s must be a whole number"):
+        criteria.load(CriterionSpec("recovery_time", {"hold_s": 2.5}))
+
+
+def test_all_errors_come_at_once() -> None:
+    with pytest.raises(CriterionError) as caught:
+        criteria.load_all(
+            [
+                CriterionSpec("error_ratio", {"limit": -1, "colour": "red"}),
+                CriterionSpec("luck"),
+                CriterionSpec("memory_growth"),
+                CriterionSpec("memory_growth", {"limit_bytes": 1e9}),
+            ]
+        )
+    assert len(caught.value.errors) == 4
+    assert "2 criteria are called 'memory_growth'" in str(caught.value)
+
+
+def test_a_criterion_can_be_used_twice_under_two_names() -> None:
+    specs = [CriterionSpec("latency_quantile"), CriterionSpec("latency_quantile", {"quantile": 0.5, "name": "p50"})]
+    assert [one.judge(healthy()).criterion for one in criteria.load_all(specs)] == ["latency_quantile", "p50"]
+
+
+@pytest.mark.parametrize("name", ["error_ratio", "latency_quantile", "spike_delivered", "generator_health"])
+def test_a_phase_that_is_not_there_is_inconclusive_and_names_those_that_are(name: str) -> None:
+    found = judged(name, healthy(), phase="rush")
+    assert found.outcome is Outcome.INCONCLUSIVE
+    assert "'rush'; its phases are baseline, spike, recovery" in found.reason
+
+
+@pytest.mark.parametrize(
+    ("failed", "requests", "expected"),
+    [(0, 510, "PASS"), (12, 510, "PASS"), (26, 510, "INCONCLUSIVE"), (50, 510, "FAIL"), (0, 20, "INCONCLUSIVE")],
+)
+def test_error_ratio_decides_on_the_interval(failed: int, requests: int, expected: str) -> None:
+    ok = Slice(30, "w", "x", "ok", requests - failed, 0, {1000: requests - failed})
+    bad = Slice(30, "w", "x", "timeout", failed, 0, {})
+    found = judged("error_ratio", dataclasses.replace(healthy(), slices=(ok, bad)))
+    assert found.outcome.value == expected
+
+
+@pytest.mark.parametrize("outcome", ["unfinished", "unserved", "http 500"])
+def test_whatever_is_not_ok_is_an_error(outcome: str) -> None:
+    ok = Slice(30, "w", "x", "ok", 400, 0, {1000: 400})
+    bad = Slice(30, "w", "x", outcome, 100, 0, {})
+    found = judged("error_ratio", dataclasses.replace(healthy(), slices=(ok, bad)))
+    assert (found.outcome, found.figure) == (Outcome.FAIL, 0.2)
+
+
+def test_too_few_samples_say_how_many_are_needed() -> None:
+    few = Slice(30, "w", "x", "ok", 31, 0, {1000: 31})
+    found = judged("latency_quantile", dataclasses.replace(healthy(), slices=(few,)))
+    assert found.outcome is Outcome.INCONCLUSIVE
+    assert found.reason == "59 samples needed for p95, 31 seen"
+    slow = Slice(30, "w", "x", "ok", 31, 0, {14_000: 31})
+    assert judged("latency_quantile", dataclasses.replace(healthy(), slices=(slow,)), limit_s=1).outcome is (
+        Outcome.FAIL
+    ), "a few samples that are all too slow prove it all the same"
+
+
+def test_quick_errors_do_not_make_latency_look_better() -> None:
+    found = judged("latency_quantile", login_herd(spike_error_ratio=0.2))
+    assert found.outcome is Outcome.FAIL
+    assert found.figure is None
+    assert "requests failed" in found.reason
+
+
+def test_requests_of_one_name_can_be_judged_alone() -> None:
+    assert judged("error_ratio", healthy(), requests="POST /auth/login").evidence["requests"] == 500
+    assert judged("error_ratio", healthy(), requests="nothing").outcome is Outcome.INCONCLUSIVE
+
+
+def test_skew_adds_the_uncertainty_of_the_clocks_between_nodes_only() -> None:
+    run = login_herd(nodes=1)
+    alone = marked(run, GateMark(30, "worker-1", "herd", 500, (0, 240_000), 0.02), without=GateMark)
+    assert judged("release_skew", alone).outcome is Outcome.PASS
+    two = marked(
+        run,
+        GateMark(30, "worker-1", "herd", 250, (0, 100), 0.01),
+        GateMark(30, "worker-2", "herd", 250, (240_000,), 0.02),
+        without=GateMark,
+    )
+    found = judged("release_skew", two)
+    assert found.outcome is Outcome.INCONCLUSIVE
+    assert found.figure == pytest.approx(0.24)
+    assert found.interval == pytest.approx((0.21, 0.27))
+    assert set(found.voids) == {"latency_quantile", "error_ratio", "recovery_time"}
+
+
+def test_skew_is_not_applicable_without_gates_and_unknown_without_reports() -> None:
+    run = healthy()
+    no_gate = marked(dataclasses.replace(run, header=dataclasses.replace(run.header, gates=())), without=GateMark)
+    assert judged("release_skew", no_gate).outcome is Outcome.PASS
+    assert "not applicable" in judged("release_skew", no_gate).reason
+    silent = judged("release_skew", marked(run, without=GateMark))
+    assert silent.outcome is Outcome.INCONCLUSIVE
+    assert silent.voids
+
+
+def test_a_node_whose_gate_report_is_missing_leaves_the_spike_undelivered() -> None:
+    run = healthy()
+    kept = tuple(m for m in run.marks if not (isinstance(m, GateMark) and m.node == "worker-2"))
+    found = judged("spike_delivered", dataclasses.replace(run, marks=kept))
+    assert found.outcome is Outcome.INCONCLUSIVE
+    assert (found.figure, found.voids) == (0.5, ("*",))
+
+
+def open_model(served: int, unserved: int) -> Recording:
+    run = healthy()
+    header = dataclasses.replace(run.header, gates=(), level_unit="starts/s", level=((0, 1000), (91, 1000)))
+    parts = (
+        Slice(30, "w", CANARY, "ok", served, 0, {1000: served}),
+        Slice(30, "w", CANARY, UNSERVED, unserved, 0, {}),
+    )
+    return dataclasses.replace(run, header=header, slices=parts)
+
+
+@pytest.mark.parametrize(
+    ("served", "unserved", "expected"),
+    [(1000, 0, "PASS"), (940, 0, "PASS"), (800, 0, "INCONCLUSIVE"), (900, 100, "INCONCLUSIVE"), (996, 4, "PASS")],
+)
+def test_arrivals_of_an_open_model_are_held_against_the_plan(served: int, unserved: int, expected: str) -> None:
+    """1,000 random arrivals scatter by 32, so 940 are still the plan; 100 that found no user are not."""
+    assert judged("spike_delivered", open_model(served, unserved)).outcome.value == expected
+
+
+def test_a_closed_model_needs_requests_and_nothing_more() -> None:
+    run = open_model(100, 0)
+    closed = dataclasses.replace(run, header=dataclasses.replace(run.header, level_unit="users"))
+    assert judged("spike_delivered", closed).outcome is Outcome.PASS
+    assert judged("spike_delivered", dataclasses.replace(closed, slices=())).voids == ("*",)
+
+
+def with_generator(run: Recording, **changes: dict[int, float]) -> Recording:
+    """Other values of worker-1 in the given seconds."""
+    probes = []
+    for sample in run.probes:
+        values = dict(sample.values)
+        if (sample.probe, sample.source) == ("generator", "worker-1"):
+            values |= {key: of[int(sample.t)] for key, of in changes.items() if int(sample.t) in of}
+        probes.append(dataclasses.replace(sample, values=values))
+    return dataclasses.replace(run, probes=tuple(probes))
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"cpu_ratio": {40: 1.0, 41: 1.0, 42: 1.0}}, "INCONCLUSIVE"),
+        ({"cpu_ratio": {40: 1.0, 41: 1.0}}, "PASS"),
+        ({"cpu_ratio": {10: 1.0, 11: 1.0, 12: 1.0}}, "PASS"),
+        ({"loop_lag_s": {50: 0.3, 51: 0.3, 52: 0.3}}, "INCONCLUSIVE"),
+        ({"loop_lag_s": {50: 0.3}}, "PASS"),
+        ({"loop_lag_s": {50: 1.0}}, "INCONCLUSIVE"),
+    ],
+)
+def test_generator_health_looks_at_three_seconds_from_the_spike_on(
+    changes: dict[str, dict[int, float]], expected: str
+) -> None:
+    found = judged("generator_health", with_generator(healthy(), **changes))
+    assert found.outcome.value == expected
+    assert ("worker-1" in found.reason) == (expected == "INCONCLUSIVE")
+
+
+def test_a_generator_that_falls_silent_is_named() -> None:
+    run = healthy()
+
+    def quiet(sample: ProbeSample) -> bool:
+        return (sample.probe, sample.source) == ("generator", "worker-2") and 40 <= sample.t < 46
+
+    found = judged("generator_health", dataclasses.replace(run, probes=tuple(p for p in run.probes if not quiet(p))))
+    assert found.outcome is Outcome.INCONCLUSIVE
+    assert "worker-2 sent no sample of its own health for 7 s" in found.reason
+    none = dataclasses.replace(run, probes=())
+    assert "worker-1 has no samples of its own health" in judged("generator_health", none).reason
+
+
+@pytest.mark.parametrize(
+    ("mark", "said"),
+    [
+        (NodeMark(35, "worker-2", "lost", "kill -9"), "worker-2 was lost at 35 s (kill -9)"),
+        (NodeMark(12, "worker-2", "late"), "worker-2 was late at 12 s"),
+        (NodeMark(12, "worker-3", "joined"), "worker-3 sent no final report"),
+    ],
+)
+def test_nodes_that_were_lost_late_or_silent_are_named(mark: NodeMark, said: str) -> None:
+    found = judged("generator_health", marked(healthy(), mark))
+    assert found.outcome is Outcome.INCONCLUSIVE
+    assert said in found.reason
+
+
+def test_a_node_that_never_came_is_missed() -> None:
+    run = healthy()
+    more = dataclasses.replace(run, header=dataclasses.replace(run.header, nodes=3))
+    assert "3 load processes were planned, 2 took part" in judged("generator_health", more).reason
+
+
+def test_the_last_answer_of_a_health_check_counts() -> None:
+    tried = marked(healthy(), HealthMark(-5, "before", "GET /readyz", False, "starting"))
+    assert judged("target_healthy", tried).outcome is Outcome.PASS
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_health_check_that_was_not_made_is_inconclusive(when: str) -> None:
+    run = healthy()
+    kept = tuple(m for m in run.marks if not (isinstance(m, HealthMark) and m.when == when))
+    found = judged("target_healthy", dataclasses.replace(run, marks=kept))
+    assert found.outcome is Outcome.INCONCLUSIVE
+    assert when in found.reason

@@ -1,0 +1,249 @@
+"""The verdict: truth tables of outcomes and guards, and the runs that no criterion may call a pass."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+
+import pytest
+
+from harness import criteria, verdict
+from harness.findings import Finding, Outcome, Verdict
+from harness.recording import CriterionSpec, Recording, Scalar
+from harness.verdict import judge
+from tests import recordings
+
+P, I, F = Outcome.PASS, Outcome.INCONCLUSIVE, Outcome.FAIL  # noqa: E741
+
+
+class Fixed:
+    """A criterion with a known answer."""
+
+    def __init__(self, finding: Finding | Exception) -> None:
+        self.finding = finding
+
+    def judge(self, recording: Recording) -> Finding:  # noqa: ARG002
+        if isinstance(self.finding, Exception):
+            raise self.finding
+        return self.finding
+
+
+def judged(monkeypatch: pytest.MonkeyPatch, findings: Mapping[str, Finding | Exception]) -> Verdict:
+    """The verdict of criteria with known answers, on a healthy and complete run."""
+    real = criteria.load
+
+    def load(spec: CriterionSpec) -> object:
+        return Fixed(findings[spec.criterion]) if spec.criterion in findings else real(spec)
+
+    monkeypatch.setattr(criteria, "load", load)
+    return judge(recordings.healthy(), [CriterionSpec(name) for name in findings])
+
+
+def finding(name: str, outcome: Outcome, voids: tuple[str, ...] = (), is_guard: bool = False) -> Finding:
+    return Finding(name, name, outcome, f"because {name}", voids=voids, is_guard=is_guard)
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "expected"),
+    [
+        ((P,), P),
+        ((P, P), P),
+        ((P, I), I),
+        ((P, F), F),
+        ((I, F), F),
+        ((I, I), I),
+        ((F, F), F),
+    ],
+)
+def test_the_worst_finding_decides(
+    monkeypatch: pytest.MonkeyPatch, outcomes: tuple[Outcome, ...], expected: Outcome
+) -> None:
+    found = judged(monkeypatch, {f"c{i}": finding(f"c{i}", outcome) for i, outcome in enumerate(outcomes)})
+    assert found.outcome is expected
+    ranks = [f.outcome.rank for f in found.findings if not f.is_guard]
+    assert ranks == sorted(ranks, reverse=True), "worst first"
+
+
+@pytest.mark.parametrize(
+    ("guard", "voids", "criterion", "judged_as", "verdict_is"),
+    [
+        (P, (), P, P, P),
+        (P, (), F, F, F),
+        (I, ("latency",), P, I, I),
+        (I, ("latency",), F, I, I),
+        (I, ("*",), P, I, I),
+        (I, ("*",), F, I, I),
+        (I, ("other",), F, F, F),
+        (I, (), F, F, F),
+        (I, (), P, P, I),
+        (F, (), P, P, F),
+    ],
+)
+def test_guards_void_what_they_name_and_nothing_else(
+    monkeypatch: pytest.MonkeyPatch,
+    guard: Outcome,
+    voids: tuple[str, ...],
+    criterion: Outcome,
+    judged_as: Outcome,
+    verdict_is: Outcome,
+) -> None:
+    found = judged(
+        monkeypatch,
+        {"guard": finding("guard", guard, voids, is_guard=True), "latency": finding("latency", criterion)},
+    )
+    latency = next(f for f in found.findings if f.criterion == "latency")
+    assert latency.outcome is judged_as
+    assert latency.voided_by == ("guard" if voids in (("*",), ("latency",)) else None)
+    assert found.outcome is verdict_is
+    assert [f.is_guard for f in found.findings] == [False, True, True], "guards come last"
+
+
+def test_a_fail_that_no_guard_voids_stands_beside_one_that_is_void(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = judged(
+        monkeypatch,
+        {
+            "guard": finding("guard", I, ("latency",), is_guard=True),
+            "latency": finding("latency", F),
+            "memory": finding("memory", F),
+        },
+    )
+    assert found.outcome is F
+    assert found.reason.startswith("memory: because memory")
+
+
+def test_guards_do_not_void_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = judged(
+        monkeypatch,
+        {"a": finding("a", I, ("*",), is_guard=True), "b": finding("b", F, is_guard=True), "c": finding("c", P)},
+    )
+    assert {f.criterion: f.voided_by for f in found.findings} == {
+        "a": None,
+        "b": None,
+        "c": "a",
+        "run_complete": None,
+    }
+    assert found.outcome is F
+
+
+def test_a_crash_is_inconclusive_and_tells_the_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = judged(monkeypatch, {"good": finding("good", P), "bad": ZeroDivisionError("division by zero")})
+    assert found.outcome is I
+    assert "ZeroDivisionError: division by zero" in found.reason
+
+
+def test_a_healthy_herd_passes() -> None:
+    found = judge(recordings.healthy())
+    assert found.outcome is P, found.reason
+    assert found.reason == "All 4 criteria hold, and no guard objects."
+    assert found.notes == ()
+
+
+@pytest.mark.parametrize(
+    ("run", "outcome", "sentence"),
+    [
+        (recordings.slow(10), P, "All 4 criteria hold"),
+        (recordings.slow(45), F, "recovered 45 s ± 1 s after the spike, limit 30 s"),
+        (recordings.never_recovering(), F, "not recovered in the 60 s that it was watched"),
+        (recordings.failing(0.4), F, "of 510 requests failed, most of them with http 503"),
+        (recordings.failing(1.0), F, "510 of 510 requests failed"),
+        (recordings.leaking(), F, "400.0 MB more than"),
+        (recordings.login_herd(drain_per_s=60), F, "p95 is at least"),
+        (recordings.lost_worker(), I, "worker-2 was lost at 34 s (no heartbeat for 3 s)"),
+        (recordings.skewed(), I, "left within 893 ms, limit 250 ms"),
+        (recordings.saturated(), I, "event loop of worker-1 was"),
+        (recordings.login_herd(delivered_ratio=0.9), I, "450 of 500 planned requests were sent, below 99 %"),
+        (recordings.login_herd(healthy_before=False), I, "unhealthy before the load: GET /readyz failed (503)"),
+        (recordings.login_herd(healthy_after=False), F, "did not come back: after the load GET /readyz failed"),
+        (recordings.interrupted(), I, "the recording has no end: the run was killed about 50 s in"),
+        (recordings.login_herd(baseline_s=10), I, "baseline too short"),
+    ],
+)
+def test_each_misfortune_has_its_verdict_and_its_reason(run: Recording, outcome: Outcome, sentence: str) -> None:
+    found = judge(run)
+    assert found.outcome is outcome, found.reason
+    assert sentence in found.reason
+
+
+def test_a_saturated_generator_voids_a_fail_as_well() -> None:
+    sick = recordings.login_herd(generator_cpu_ratio=0.99, spike_error_ratio=0.5, slow_for_s=50)
+    found = judge(sick)
+    assert found.outcome is I
+    void = {f.criterion for f in found.findings if f.voided_by == "generator_health"}
+    assert void == {"error_ratio", "latency_quantile", "recovery_time"}
+    assert "had been FAIL" in found.findings[0].reason + found.findings[1].reason
+
+
+def test_an_interrupted_run_that_had_already_failed_has_failed() -> None:
+    found = judge(recordings.login_herd(spike_error_ratio=0.5, cut_off_at_s=50))
+    assert found.outcome is F
+    assert found.notes == ("line 4711 is cut off and was left out",)
+
+
+def test_a_run_stopped_by_hand_is_never_a_pass() -> None:
+    run = recordings.healthy()
+    assert run.end is not None
+    stopped = dataclasses.replace(run, end=dataclasses.replace(run.end, completed=False, reason="SIGINT"))
+    found = judge(stopped)
+    assert found.outcome is I
+    assert "before its time: SIGINT" in found.reason
+
+
+def test_no_requests_are_never_a_pass() -> None:
+    empty = dataclasses.replace(recordings.healthy(), slices=())
+    found = judge(empty)
+    assert found.outcome is I
+    assert found.reason == "No request was recorded, so nothing can be said about the target."
+    assert all(f.outcome is not F for f in found.findings)
+
+
+def test_no_requests_and_a_dead_target_fail_on_the_health_check_only() -> None:
+    gone = dataclasses.replace(recordings.login_herd(healthy_after=False), slices=())
+    assert judge(gone).outcome is F
+
+
+@pytest.mark.parametrize("specs", [[], [CriterionSpec("run_complete")], [CriterionSpec("target_healthy")]])
+def test_no_criteria_about_the_target_are_never_a_pass(specs: list[CriterionSpec]) -> None:
+    assert judge(recordings.healthy(), specs).outcome is I
+
+
+def test_an_empty_recording_is_judged_without_a_crash() -> None:
+    bare = Recording(dataclasses.replace(recordings.healthy().header, phases=(), gates=(), level=()))
+    found = judge(bare)
+    assert found.outcome is I
+    assert not any("crashed" in f.reason for f in found.findings)
+
+
+def test_other_limits_than_the_runs_own_are_said() -> None:
+    changed: dict[str, Scalar] = {"limit_s": 0.5}
+    found = judge(recordings.healthy(), [CriterionSpec("latency_quantile", changed), CriterionSpec("error_ratio")])
+    note = found.notes[0]
+    assert note.startswith("limits_overridden")
+    assert "latency_quantile changed from its defaults to limit_s=0.5" in note
+    assert "memory_growth left out" in note
+    assert found.outcome is F
+    assert judge(recordings.healthy(), recordings.CRITERIA).notes == ()
+
+
+def test_an_unknown_criterion_is_inconclusive_and_names_the_valid_ones() -> None:
+    found = judge(recordings.healthy(), [CriterionSpec("error_ratio"), CriterionSpec("luck")])
+    assert found.outcome is I
+    assert "no criterion 'luck'" in found.reason
+    assert "error_ratio" in found.reason
+
+
+def test_run_complete_is_judged_once_when_it_is_listed() -> None:
+    found = judge(recordings.healthy(), [*recordings.CRITERIA, CriterionSpec("run_complete")])
+    assert [f.criterion for f in found.findings].count(verdict.RUN_COMPLETE) == 1
+    assert found.outcome is P
+
+
+def test_the_same_recording_always_gets_the_same_verdict() -> None:
+    run = recordings.login_herd(spike_error_ratio=0.05)
+    assert judge(run) == judge(run)
+
+
+def test_a_run_with_requests_missing_from_its_slices_is_not_complete() -> None:
+    run = recordings.healthy()
+    found = judge(dataclasses.replace(run, slices=run.slices[:-20]))
+    assert found.outcome is I
+    assert "were recorded" in found.reason
