@@ -64,9 +64,7 @@ def main() -> None:
     help="Stop when the process that started this one (PID, if given, must be it) is gone.",
 )
 @state_option
-def up(
-    data: str | None, state: Path | None, fault_token: str | None, with_parent: str | None, **numbers: str
-) -> None:
+def up(data: str | None, state: Path | None, fault_token: str | None, with_parent: str | None, **numbers: str) -> None:
     """Start everything, print the addresses as one line of JSON, stay until SIGINT or SIGTERM."""
     chosen = stack_options.parse(numbers, data, state or states.default_path(), fault_token, with_parent)
     from target.stack import up as stack  # the servers' packages are slow to import: not for `status`

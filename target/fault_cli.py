@@ -55,9 +55,7 @@ def _apply(running: states.StackState, one: states.Api, method: str, body: objec
             f"{one.name} (pid {one.pid}) does not answer ({error})", "see `python -m target status`"
         ) from error
     if reply.status != 200 or not isinstance(reply.document, dict):
-        raise TargetError(
-            f"{one.name} answered {reply.status}: {reply.document}", "is the state file current?"
-        )
+        raise TargetError(f"{one.name} answered {reply.status}: {reply.document}", "is the state file current?")
     return reply.document
 
 

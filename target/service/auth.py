@@ -52,18 +52,14 @@ def routes(resources: Resources) -> list[Route]:
             raise
         resources.faults.after_login()
         count("ok").inc()
-        return JSONResponse(
-            {"token": token, "user": credentials.username, "expires_in_s": resources.sessions.ttl_s}
-        )
+        return JSONResponse({"token": token, "user": credentials.username, "expires_in_s": resources.sessions.ttl_s})
 
     async def me(request: Request) -> JSONResponse:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         session = await resources.sessions.find(token) if scheme.lower() == "bearer" else None
         profile = None if session is None else await resources.database.profile(session.username)
         if profile is None:
-            return JSONResponse(
-                {"error": "no valid session"}, status_code=401, headers={"WWW-Authenticate": "Bearer"}
-            )
+            return JSONResponse({"error": "no valid session"}, status_code=401, headers={"WWW-Authenticate": "Bearer"})
         return JSONResponse(dataclasses.asdict(profile))
 
     return [Route("/auth/login", login, methods=["POST"]), Route("/auth/me", me)]

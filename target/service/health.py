@@ -50,9 +50,7 @@ def routes(resources: Resources) -> list[Route]:
             {
                 "status": "ready" if ready else "not ready",
                 "name": settings.name,
-                "dependencies": {
-                    name: dataclasses.asdict(check) for name, check in zip(names, checks, strict=True)
-                },
+                "dependencies": {name: dataclasses.asdict(check) for name, check in zip(names, checks, strict=True)},
             },
             status_code=200 if ready else 503,
         )

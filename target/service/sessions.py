@@ -59,9 +59,7 @@ class Sessions:
     async def find(self, token: str) -> Session | None:
         """The session of a genuine, unexpired token whose session still exists; else None."""
         try:
-            claims = jwt.decode(
-                token, self._key, algorithms=[ALGORITHM], options={"require": ["sub", "sid", "exp"]}
-            )
+            claims = jwt.decode(token, self._key, algorithms=[ALGORITHM], options={"require": ["sub", "sid", "exp"]})
         except jwt.InvalidTokenError:
             return None
         session_id, username = str(claims["sid"]), str(claims["sub"])

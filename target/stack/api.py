@@ -32,9 +32,7 @@ class Service:
     hash_time_cost: int
 
 
-def start(
-    launcher: Launcher, python: str, directory: Path, name: str, port: Reserved, service: Service
-) -> Running:
+def start(launcher: Launcher, python: str, directory: Path, name: str, port: Reserved, service: Service) -> Running:
     """Start one process on a socket that is ours already; returns at once."""
     environment = {f"TARGET_{field.upper()}": str(value) for field, value in vars(service).items()}
     running = launcher.start(

@@ -14,6 +14,9 @@ from target.stack.launch import Launcher, Running, wait_for
 from target.stack.ports import LOOPBACK, Reserved
 
 CLIENTS = 12_000
+SPARE = 200
+"""Descriptors for listeners, checks and the runtime socket."""
+
 PARKED_S = 180
 """A user may stay parked this long between two requests before its connection is closed."""
 
@@ -74,15 +77,18 @@ def start(
     launcher: Launcher, directory: Path, public: Reserved, metrics: Reserved, upstreams: Sequence[Upstream]
 ) -> Running:
     """Start the proxy on sockets that are ours already; returns at once."""
+    descriptors = _raised_limit()
+    clients = clients_within(descriptors)
+    busy = max(1, (descriptors - clients - SPARE) // len(upstreams))
     configuration = directory / "haproxy.cfg"
     configuration.write_text(
         CONFIGURATION.format(
-            clients=clients_within(_raised_limit()),
+            clients=clients,
             parked_s=PARKED_S,
             stats_socket=stats_socket(directory),
             public_fd=public.socket.fileno(),
             metrics_fd=metrics.socket.fileno(),
-            servers="\n".join(f"    server {up.name} {LOOPBACK}:{up.port} check" for up in upstreams),
+            servers="\n".join(f"    server {up.name} {LOOPBACK}:{up.port} check maxconn {busy}" for up in upstreams),
         )
     )
     running = launcher.start(
@@ -145,7 +151,8 @@ def clients_within(descriptors: int) -> int:
     """How many clients to admit with this many descriptors, at most CLIENTS.
 
     A parked client takes one descriptor, a client with a request under way or a WebSocket takes two. Four in
-    ten are left for the second kind: 20,000 descriptors hold 12,000 clients, of which 8,000 may be busy.
+    ten are left for the second kind: 20,000 descriptors hold 12,000 clients, of which 7,800 may be busy; the
+    others wait in the proxy.
     """
     return max(100, min(CLIENTS, descriptors * 6 // 10))
 

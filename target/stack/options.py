@@ -79,9 +79,7 @@ def parse(
 def _directory_problems(directory: Path) -> list[str]:
     problems = []
     if len(str(directory)) > LONGEST_DIRECTORY:
-        problems.append(
-            f"--data is longer than {LONGEST_DIRECTORY} characters, too long for a Unix socket in it"
-        )
+        problems.append(f"--data is longer than {LONGEST_DIRECTORY} characters, too long for a Unix socket in it")
     try:
         if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
             problems.append(f"--data {directory} is not a new or empty directory")

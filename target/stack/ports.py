@@ -37,8 +37,6 @@ def reserve(port: int = 0) -> Reserved:
         holder.close()
         if port and error.errno in (errno.EADDRINUSE, errno.EACCES):
             why = "is taken" if error.errno == errno.EADDRINUSE else "needs privileges"
-            raise UsageError(
-                f"port {port} {why}", "choose another, or leave --port out for a free one"
-            ) from error
+            raise UsageError(f"port {port} {why}", "choose another, or leave --port out for a free one") from error
         raise TargetError(f"no loopback port could be bound ({error.strerror})", "see `ss -ltn`") from error
     return Reserved(holder, holder.getsockname()[1])

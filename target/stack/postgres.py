@@ -33,6 +33,7 @@ SETTINGS = {
     "wal_receiver_status_interval": "1s",
     "shared_preload_libraries": "pg_stat_statements",
     "shared_buffers": "64MB",
+    "dynamic_shared_memory_type": "mmap",  # in the data directory: nothing in /dev/shm outlives a kill -9
     "fsync": "off",
     "synchronous_commit": "off",
     "jit": "off",
@@ -94,9 +95,7 @@ def create(
         directory.parent / "initdb.log",
         identity,
     )
-    connections = max(
-        100, pooled_connections + SPARE_CONNECTIONS
-    )  # a replica may not have fewer than initdb's 100
+    connections = max(100, pooled_connections + SPARE_CONNECTIONS)  # a replica may not have fewer than initdb's 100
     _configure(primary, {**SETTINGS, "max_connections": str(connections)})
     shutil.copytree(primary, replica, copy_function=shutil.copyfile)
     replica.chmod(0o700)

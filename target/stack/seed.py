@@ -54,9 +54,7 @@ def create_roles(
         )
     )
     admin.execute(
-        sql.SQL("CREATE DATABASE {} OWNER {} STRATEGY wal_log").format(
-            sql.Identifier(DATABASE), sql.Identifier(ROLE)
-        )
+        sql.SQL("CREATE DATABASE {} OWNER {} STRATEGY wal_log").format(sql.Identifier(DATABASE), sql.Identifier(ROLE))
     )
 
 

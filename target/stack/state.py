@@ -140,9 +140,7 @@ def _locked(path: Path, flags: int) -> int:
     try:
         descriptor = os.open(path, flags, 0o600)
     except OSError as error:
-        raise UsageError(
-            f"state file {path}: {error.strerror}", "choose another with --state FILE"
-        ) from error
+        raise UsageError(f"state file {path}: {error.strerror}", "choose another with --state FILE") from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -130,18 +130,14 @@ def _bring_up(options: Options, launcher: Launcher, directory: Path, public: Res
 
     return states.StackState(
         url=f"http://{LOOPBACK}:{public.port}",
-        apis=tuple(
-            states.Api(name, api.url(api_ports[name]), running.identity.pid) for name, running in apis.items()
-        ),
+        apis=tuple(states.Api(name, api.url(api_ports[name]), running.identity.pid) for name, running in apis.items()),
         processes=tuple(
             states.Process(server.role, server.name, server.identity.pid, server.identity.started)
             for server in launcher.running
         ),
         postgres=addresses,
         valkey=valkey_url,
-        haproxy=states.Haproxy(
-            str(haproxy.stats_socket(directory)), f"http://{LOOPBACK}:{metrics_port.port}/metrics"
-        ),
+        haproxy=states.Haproxy(str(haproxy.stats_socket(directory)), f"http://{LOOPBACK}:{metrics_port.port}/metrics"),
         faults=states.Faults(fault_token, FAULT_PATH),
         users=users,
         data=str(directory),
