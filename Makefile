@@ -20,7 +20,7 @@ lint: install-dev
 	$(BIN)/lint-imports
 
 bench: install-dev
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks --write
 
 install: .venv/.installed
 install-dev: .venv/.installed-dev

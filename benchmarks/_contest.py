@@ -1,0 +1,104 @@
+"""What contests share: processes on free ports, rounds in turn, medians with their range, and tables."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.recording import Recording, read
+
+HERE = Path(__file__).parent
+RUN_TIMEOUT_S = 120
+
+
+@dataclass(frozen=True)
+class Table:
+    """A result: ``rows`` under ``heads``; ``note`` says what was measured, where, and what to compare."""
+
+    title: str
+    heads: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    note: str
+
+    def markdown(self) -> str:
+        lines = [f"## {self.title}", "", self.note, "", "| " + " | ".join(self.heads) + " |"]
+        lines.append("|" + "|".join("---" if i == 0 else "---:" for i in range(len(self.heads))) + "|")
+        return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in self.rows), ""])
+
+
+def in_turn(rounds: int, contestants: Mapping[str, Callable[[], float]]) -> dict[str, list[float]]:
+    """Runs every contestant once a round, so that all of them meet the same weather."""
+    results: dict[str, list[float]] = {name: [] for name in contestants}
+    for number in range(rounds):
+        for name, contestant in contestants.items():
+            value = contestant()
+            results[name].append(value)
+            print(f"  round {number + 1} of {rounds}: {name}: {value:.4g}", file=sys.stderr, flush=True)
+    return results
+
+
+def spread(values: Sequence[float], unit: str = "", digits: int = 1) -> str:
+    """Median and range, e.g. ``3.1 (2.9–3.6) ms``."""
+    middle, low, high = statistics.median(values), min(values), max(values)
+    return f"{middle:.{digits}f} ({low:.{digits}f}–{high:.{digits}f}) {unit}".strip()
+
+
+@contextmanager
+def bare_target() -> Iterator[str]:
+    """A bare target in a process of its own; yields its URL."""
+    command = [sys.executable, "-m", "benchmarks._bare_target"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=HERE.parent)
+    try:
+        assert process.stdout is not None
+        yield f"http://127.0.0.1:{int(process.stdout.readline())}"
+    finally:
+        process.kill()
+        process.wait()
+
+
+def arrivals(url: str) -> list[float]:
+    """Instants at which requests arrived since the last call, in seconds, in order."""
+    with urllib.request.urlopen(f"{url}/arrivals", timeout=10) as answer:
+        return sorted(json.load(answer))
+
+
+def locust(file: str, url: str, *options: str, variables: Mapping[str, str] | None = None) -> Recording | None:
+    """Runs Locust headless on ``benchmarks/locustfiles/<file>``; the recording, where the file made one."""
+    with tempfile.TemporaryDirectory(prefix="springback-bench-") as directory:
+        port = str(free_port())
+        command = [
+            *(sys.executable, "-m", "locust", "-f", str(HERE / "locustfiles" / file)),
+            *("--headless", "--only-summary", "--loglevel", "ERROR", "--host", url),
+            *("--master-bind-host", "127.0.0.1", "--master-bind-port", port, "--master-port", port, *options),
+        ]
+        environment = {**os.environ, **(variables or {}), "SPRINGBACK_RUNS_DIR": directory}
+        done = subprocess.run(
+            command, env=environment, capture_output=True, text=True, timeout=RUN_TIMEOUT_S, check=False
+        )
+        runs = list(Path(directory).iterdir())
+        if done.returncode not in (0, 3, 4):
+            raise RuntimeError(f"{file} ended with {done.returncode}: {done.stderr[-2000:]}")
+        return read(runs[0]) if runs else None
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def percentile_span_ms(instants_s: Sequence[float], low: float = 0.05, high: float = 0.95) -> float:
+    """p95 − p5 of instants, in milliseconds."""
+    ordered = sorted(instants_s)
+    last = len(ordered) - 1
+    return (ordered[round(high * last)] - ordered[round(low * last)]) * 1000
