@@ -37,6 +37,7 @@ from harness.recording import (
 from harness.safety import strip_url
 from harness.scenario import Scenario
 from shapes._phased import PhasedShape
+from shapes._profile import Profile
 
 LEAD_S = 1.5
 """The plan goes out this long before the origin: a message can be held up, and none may be needed in time."""
@@ -121,6 +122,25 @@ class Conductor:
     def elapsed_s(self) -> float | None:
         """Seconds after the origin; None before there is one."""
         return None if self._origin_s is None else time.monotonic() - self._origin_s
+
+    # How the run stands, for those who watch it
+
+    @property
+    def profile(self) -> Profile:
+        return self._profile
+
+    @property
+    def parked_users(self) -> int:
+        """Users that were ready when the nodes last said so."""
+        return sum(self._parked.values())
+
+    @property
+    def nodes_wanted(self) -> int:
+        return self._nodes
+
+    @property
+    def nodes_lost(self) -> tuple[str, ...]:
+        return tuple(sorted(self._lost))
 
     @property
     def all_settled(self) -> bool:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 import gevent
 from locust.env import Environment
 from locust.exception import StopTest
-from locust.runners import STATE_MISSING, LocalRunner, MasterRunner
+from locust.runners import STATE_MISSING, STATE_STOPPED, LocalRunner, MasterRunner
 
 from harness import options
 from harness.errors import ConfigurationError
@@ -34,6 +36,7 @@ from shapes._phased import PhasedShape
 logger = logging.getLogger(__name__)
 
 LOCAL = "local"
+STOPPED_BY_USER = "stopped by the user"
 WATCH_S = 0.5
 
 
@@ -49,7 +52,13 @@ class Lead:
 
     def __init__(self, environment: Environment, runner: LocalRunner | MasterRunner, scenario: Scenario) -> None:
         self.conductor: Conductor | None = None
-        self.stop_reason = "stopped by the user"
+        self.runs: list[str] = []
+        """Names of the runs of this session, in their order."""
+        self.refusal: tuple[str, ...] = ()
+        """Why the last start was refused; empty when it was not."""
+        self.ending = False
+        """Users are being stopped, or the reports written: nothing can be started or stopped just now."""
+        self.stop_reason = STOPPED_BY_USER
         self._environment = environment
         self._runner = runner
         self._scenario = scenario
@@ -68,6 +77,7 @@ class Lead:
 
     def test_start(self) -> None:
         """Begins a run. Raises StopTest when it cannot: then no load is made."""
+        self.stop_reason, self.refusal = STOPPED_BY_USER, ()
         try:
             settings = self._settings()
             nodes = len(self._workers()) if isinstance(self._runner, MasterRunner) else 1
@@ -75,6 +85,7 @@ class Lead:
         except ConfigurationError as error:
             self._refuse(error)
         self.conductor, self._plans = conductor, {}
+        self.runs.append(conductor.run)
         parsed: Any = self._environment.parsed_options
         setattr(parsed, messages.RUN, conductor.run)
         setattr(parsed, messages.NODES, nodes)
@@ -88,6 +99,7 @@ class Lead:
         conductor.start()
         if conductor.failure:
             self.test_stop()
+            self._not_started()
             raise StopTest(conductor.failure)
         gevent.spawn(self._watch, conductor)
 
@@ -100,7 +112,7 @@ class Lead:
         conductor = self.conductor
         if conductor is None or conductor.finished:
             return
-        conductor.stopping = True
+        conductor.stopping = self.ending = True
         if self._agent is not None:
             if self._shape().parked:
                 self._agent.settle(wait=True)
@@ -116,10 +128,14 @@ class Lead:
         conductor = self.conductor
         if conductor is None or conductor.finished:
             return
-        if self._agent is not None:
-            self._agent.settle(wait=False)
-        conductor.finish(self.stop_reason)
-        self._environment.process_exit_code = _write_reports(conductor)
+        self.ending = True
+        try:
+            if self._agent is not None:
+                self._agent.settle(wait=False)
+            conductor.finish(self.stop_reason)
+            self._environment.process_exit_code = _write_reports(conductor)
+        finally:
+            self.ending = False
 
     def quitting(self) -> None:
         """Locust ends. A run that is still going is stopped first."""
@@ -144,22 +160,34 @@ class Lead:
 
     def _settings(self) -> Settings:
         """Reads and checks everything. Raises ConfigurationError with all that is wrong."""
+        return self._read(self._environment.parsed_options, self._host, self._shape)
+
+    def check(self, values: Any, host: str | None) -> None:
+        """Checks ``values`` and ``host`` (None: as it is) as at the start of a run, and changes nothing by it.
+
+        Raises ConfigurationError with all that is wrong.
+        """
+        self._read(values, self._host if host is None else host, lambda: copy.copy(self._shape()))
+
+    def _read(self, values: Any, host: str, shape_of: Callable[[], PhasedShape]) -> Settings:
         faults: list[str] = []
         settings: Settings | None = None
         try:
-            shape = self._shape()
+            shape = shape_of()
             paced = [issubclass(user, Paced) for user in self._environment.user_classes]
             shape.parked = all(paced)
             if any(paced) and not all(paced):
                 faults.append("some user classes are paced and some are not: make all of them Paced, or none")
-            settings = options.read(self._environment.parsed_options, self._scenario, shape, self._host)
+            settings = options.read(values, self._scenario, shape, host)
         except ConfigurationError as error:
             faults += error.messages
-        if not self._host:
+        if not host:
             faults.append("the host is missing: name the service with --host, e.g. --host http://127.0.0.1:8000")
         else:
             try:
-                require_allowed(self._host, settings.allow_host if settings else ())
+                # Not from the settings: there are none when something else is wrong.
+                allowed = str(getattr(values, "allow_host", "") or "").split(",")
+                require_allowed(host, [name.strip() for name in allowed if name.strip()])
             except ConfigurationError as error:
                 faults += error.messages
         if faults or settings is None:
@@ -179,7 +207,14 @@ class Lead:
             self._environment.process_exit_code = EXIT_USAGE
         for message in error.messages:
             logger.error(message)
+        self.refusal = error.messages
+        self._not_started()
         raise StopTest(str(error))
+
+    def _not_started(self) -> None:
+        """Locust's master would stay in the state of a start for ever, and its web UI offer no other start."""
+        if isinstance(self._runner, MasterRunner):
+            self._runner.update_state(STATE_STOPPED)
 
     # Nodes
 
@@ -255,7 +290,7 @@ class Lead:
         os.kill(os.getpid(), signal.SIGINT)
 
     def _interrupted(self, *_: Any) -> None:
-        if self.stop_reason == "stopped by the user":
+        if self.stop_reason == STOPPED_BY_USER:
             self.stop_reason = "stopped by SIGINT"
         raise KeyboardInterrupt
 
