@@ -52,6 +52,8 @@ GENERAL = (
     Option("back_within_s", "10", "how long the target may take to be healthy after the load, in seconds"),
     Option("ready_timeout_s", "60", "how long all users may take to be parked, in seconds"),
     Option("drain_timeout_s", "10", "how long to wait for answers that are out at the end, in seconds"),
+    Option("arrivals", "even", "how starts of the open model are spread: even, or random (Poisson)"),
+    Option("seed", "1", "of random arrivals: the same seed gives the same starts on any number of nodes"),
     Option("without", "", "criteria to leave out, several with commas; the report says so"),
     Option("target_state", "", "state file of the reference target: its API processes are sampled"),
     Option("probe_ports", "", "sample the processes that listen on these ports; default: the host's, on loopback"),
@@ -122,6 +124,8 @@ class Settings:
     criteria: tuple[CriterionSpec, ...]
     left_out: tuple[str, ...]
     probes: tuple[Probe, ...]
+    seed: int | None
+    """Of random arrivals; None for even ones."""
     shape_parameters: dict[str, Scalar]
 
 
@@ -170,6 +174,7 @@ def read(values: Any, scenario: Scenario, shape: PhasedShape, host: str) -> Sett
     except criteria_folder.CriterionError as error:
         faults += error.errors
     probes = tuple(_probes(scenario, host, text, names, faults))
+    arrivals = text("arrivals") or "even"
     settings = Settings(
         runs_dir=Path(text("runs_dir") or "runs"),
         allow_host=names("allow_host"),
@@ -181,8 +186,11 @@ def read(values: Any, scenario: Scenario, shape: PhasedShape, host: str) -> Sett
         criteria=specs,
         left_out=left_out,
         probes=probes,
+        seed=number(Option("seed", "", ""), text("seed") or "1", int, faults) if arrivals == "random" else None,
         shape_parameters=shape_parameters,
     )
+    if arrivals not in ("even", "random"):
+        faults.append(f"--arrivals {arrivals}: choose even or random")
     if settings.health_path and not settings.health_path.startswith("/"):
         faults.append(f"--health-path {settings.health_path}: give a path that begins with /")
     if faults:

@@ -1,13 +1,11 @@
 """Arrivals, the open model: starts come from the schedule, whatever the response times.
 
-Start number i of the whole cluster is due where the area under the level (in starts per second) reaches i + ½;
-node k of W takes every W-th, beginning with k. An arrival that finds no free user waits for one, and its latency
-still counts from when it was due; one that never finds one is counted as unserved, never lost silently.
+An arrival that finds no free user waits for one, and its latency still counts from when it was due; one that never
+finds one is counted as unserved, never lost silently.
 """
 
 from __future__ import annotations
 
-import math
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -16,20 +14,13 @@ import gevent
 
 from harness.load.clock import Clock
 from harness.load.pacing import Seat, Start
-from shapes._profile import Polyline
-
-
-def due_times(starts: Polyline, share: int, shares: int) -> Iterator[float]:
-    """Seconds after the origin at which node ``share`` of ``shares`` has to start somebody, in order."""
-    total = math.floor(starts.total + 0.5)
-    return (starts.time_of_area(number + 0.5) for number in range(share, total, shares))
 
 
 class Arrivals:
-    """Starts free users when they are due."""
+    """Starts free users when they are due. ``due`` is this node's part of the schedule, seconds after the origin."""
 
-    def __init__(self, starts: Polyline, share: int, shares: int, origin_s: float, clock: Clock) -> None:
-        self._due = due_times(starts, share, shares)
+    def __init__(self, due: Iterator[float], origin_s: float, clock: Clock) -> None:
+        self._due = due
         self._origin_s = origin_s
         self._clock = clock
         self._free: deque[Seat] = deque()
@@ -62,9 +53,9 @@ class Arrivals:
             else:
                 self._waiting.append(start)
 
-    def clear(self) -> None:
-        self._waiting.clear()
-
     def unserved(self) -> list[Start]:
         """The arrivals that are still waiting for a user."""
         return list(self._waiting)
+
+    def clear(self) -> None:
+        self._waiting.clear()

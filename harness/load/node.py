@@ -17,11 +17,13 @@ from gevent.event import Event
 from locust.env import Environment
 
 from harness.errors import ConfigurationError
+from harness.load.active import ActiveUsers
 from harness.load.arrivals import Arrivals
 from harness.load.clock import Clock
 from harness.load.gate import Gate
 from harness.load.pacing import Pacer, Seat, Start
 from harness.load.plan import Plan
+from harness.load.schedule import active_changes, due_times
 from harness.record.recorder import Recorder
 from harness.recording import UNFINISHED, UNSERVED, GateMark
 
@@ -61,7 +63,7 @@ class Node:
         self._planned = Event()
         self._parked_early: dict[Any, None] = {}
         self._pacer_of: dict[Any, Pacer] = {}
-        self._arrivals: Arrivals | None = None
+        self._pacer: Arrivals | ActiveUsers | None = None
         self._gate: Gate | None = None
         self._greenlets: list[gevent.Greenlet[..., Any]] = []
 
@@ -119,7 +121,7 @@ class Node:
         self.recorder.begin(self.clock.to_local(plan.origin_s))
         if not plan.paced:
             return
-        self._arrivals = Arrivals(plan.starts, plan.share, plan.shares, plan.origin_s, self.clock)
+        self._pacer = self._pacer_for(plan)
         users = list(self._parked_early)
         herd_users = max(0, len(users) - plan.own_background_users) if plan.herds else 0
         self._gate = Gate(plan.herds, herd_users, plan.origin_s, self.clock, self.gate_marks.append)
@@ -127,7 +129,7 @@ class Node:
             self._pacer_of[user] = self._gate
         self._planned.set()
         # The pacers begin in a later turn of the loop, when the users have taken their seats.
-        self._greenlets = [gevent.spawn(self._arrivals.run), gevent.spawn(self._gate.run)]
+        self._greenlets = [gevent.spawn(self._pacer.run), gevent.spawn(self._gate.run)]
 
     def elapsed_s(self) -> float | None:
         """Seconds after the origin, None before the plan is here."""
@@ -153,17 +155,22 @@ class Node:
         self.recorder.starts.clear()
         for start in self._unserved():
             self.recorder.without_answer(int(start.t // 1), "", UNSERVED)
-        if self._arrivals is not None:
-            self._arrivals.clear()
+        if isinstance(self._pacer, Arrivals):
+            self._pacer.clear()
+
+    def _pacer_for(self, plan: Plan) -> Arrivals | ActiveUsers:
+        if plan.pacing == "users":
+            return ActiveUsers(active_changes(plan.level, plan.share, plan.shares), plan.origin_s, self.clock)
+        due = due_times(plan.level, plan.share, plan.shares, plan.seed)
+        return Arrivals(due, plan.origin_s, self.clock)
 
     def _assign(self, user: Any) -> Pacer:
-        assert self._arrivals is not None  # begin() has run: the plan is here
-        pacer: Pacer = self._arrivals
-        self._pacer_of[user] = pacer
-        return pacer
+        assert self._pacer is not None  # begin() has run: the plan is here
+        self._pacer_of[user] = self._pacer
+        return self._pacer
 
     def _unserved(self) -> list[Start]:
-        return self._arrivals.unserved() if self._arrivals is not None else []
+        return self._pacer.unserved() if isinstance(self._pacer, Arrivals) else []
 
     def _open_starts(self) -> list[Start]:
         return [start for start in self.recorder.starts.values() if not start.answered]

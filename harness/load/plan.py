@@ -16,11 +16,15 @@ class Plan:
     origin_s: float
     """Instant at which the first phase begins, on the master's monotonic clock."""
     duration_s: int
-    starts: Polyline
-    """Starts per second of the whole cluster."""
+    pacing: str
+    """``arrivals``: the level is in starts per second (open model); ``users``: in active users (closed model)."""
+    level: Polyline
+    """Of the whole cluster."""
+    seed: int | None
+    """Of random arrivals; None for even ones."""
     herds: tuple[Herd, ...]
     background_users: int
-    """Users of the whole cluster that serve ``starts``; the others wait at the gate."""
+    """Users of the whole cluster that serve the level; the others wait at the gate."""
     paced: bool
     """False when the users are Locust's own and start whenever they like."""
     drain_s: float
@@ -45,7 +49,7 @@ class Plan:
         return Plan(
             **{
                 **body,
-                "starts": Polyline(tuple((t, level) for t, level in body["starts"]["points"])),
+                "level": Polyline(tuple((t, level) for t, level in body["level"]["points"])),
                 "herds": tuple(Herd(**herd) for herd in body["herds"]),
             }
         )

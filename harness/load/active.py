@@ -1,0 +1,63 @@
+"""Active users, the closed model: level(t) users go round and round, the others stay parked.
+
+No user is spawned or stopped, so the number follows the level at any sharpness. A user who is no longer wanted ends
+its iteration first; the number of *started* iterations therefore follows a fall at once, the number under way later.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import gevent
+from gevent import getcurrent
+
+from harness.load.clock import Clock
+from harness.load.pacing import Seat, Start
+
+
+class ActiveUsers:
+    """Lets so many users of this node be active as ``changes`` says: (seconds after the origin, number)."""
+
+    def __init__(self, changes: Iterator[tuple[float, int]], origin_s: float, clock: Clock) -> None:
+        self._changes = changes
+        self._origin_s = origin_s
+        self._clock = clock
+        self._wanted = 0
+        self._active: set[Any] = set()
+        """Greenlets of the users that are in an iteration."""
+        self._parked: dict[Seat, Any] = {}
+        """Seat → greenlet of its user, in the order in which they parked."""
+
+    def take(self, seat: Seat) -> None:
+        """The calling user parks: for the first time, or because its iteration has ended."""
+        user = getcurrent()
+        self._active.discard(user)
+        if len(self._active) < self._wanted:
+            now_s = time.monotonic()
+            self._let_go(seat, user, self._clock.to_master(now_s) - self._origin_s, now_s)
+        else:
+            self._parked[seat] = user
+
+    def leave(self, seat: Seat) -> None:
+        self._parked.pop(seat, None)
+
+    @property
+    def armed(self) -> bool:
+        return True
+
+    def run(self) -> None:
+        for t, wanted in self._changes:
+            intended_s = self._clock.to_local(self._origin_s + t)
+            left_s = intended_s - time.monotonic()
+            if left_s > 0:
+                gevent.sleep(left_s)
+            self._wanted = wanted
+            while self._parked and len(self._active) < self._wanted:
+                seat = next(iter(self._parked))
+                self._let_go(seat, self._parked.pop(seat), t, intended_s)
+
+    def _let_go(self, seat: Seat, user: Any, t: float, intended_s: float) -> None:
+        self._active.add(user)
+        seat.release(Start(t, intended_s))
