@@ -1,0 +1,82 @@
+"""Every format renders every run, and the files are written whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+import reports
+from harness.findings import Outcome, Verdict
+from harness.verdict import judge
+from reports import terminal
+from tests import recordings
+from tests.reports import runs
+
+
+def test_the_folder_is_the_list_of_formats() -> None:
+    files = {form.FILE_NAME for form in reports.formats().values()}
+    assert files == {"report.html", "report.md", "junit.xml", "verdict.json"}
+
+
+@pytest.mark.parametrize("variant", runs.VARIANTS)
+def test_every_format_renders_a_run_with_parts_missing(variant: str) -> None:
+    run = runs.VARIANTS[variant]()
+    verdict = judge(run)
+    for form in reports.formats().values():
+        assert verdict.outcome.value in form.render(run, verdict)
+    assert verdict.outcome.value in terminal.render(run, verdict)
+
+
+@pytest.mark.parametrize("outcome", list(Outcome))
+def test_a_verdict_without_findings_is_rendered(outcome: Outcome) -> None:
+    verdict = Verdict(outcome, "nothing was judged", ())
+    for form in reports.formats().values():
+        assert outcome.value in form.render(recordings.healthy(), verdict)
+
+
+def test_all_files_are_written_and_nothing_else_is_left(tmp_path: Path) -> None:
+    run = recordings.healthy()
+    directory = tmp_path / "deep" / "run"
+    written = reports.write_all(run, judge(run), directory)
+    assert sorted(written) == sorted(directory.iterdir())
+    assert all(path.stat().st_mode & 0o777 == 0o644 for path in written)
+
+
+def test_a_full_disk_leaves_the_old_file_and_no_torn_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = recordings.healthy()
+    verdict = judge(run)
+    (tmp_path / "report.html").write_text("old")
+
+    def full(_handle: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        reports.write_all(run, verdict, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
+    assert (tmp_path / "report.html").read_text() == "old"
+
+
+def test_a_directory_that_cannot_be_made_is_an_os_error(tmp_path: Path) -> None:
+    run = recordings.healthy()
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match=r"exists|[Dd]irectory"):
+        reports.write_all(run, judge(run), tmp_path / "file" / "run")
+
+
+def test_hostile_names_are_written_too(tmp_path: Path) -> None:
+    run = runs.hostile()
+    assert len(reports.write_all(run, runs.verdict(run), tmp_path)) == 4
+
+
+def test_a_report_of_an_ordinary_run_takes_moments() -> None:
+    run = recordings.healthy()
+    verdict = judge(run)
+    began_s = time.monotonic()
+    for form in reports.formats().values():
+        form.render(run, verdict)
+    assert time.monotonic() - began_s < 10  # 1 s on an idle machine

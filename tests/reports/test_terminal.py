@@ -1,0 +1,68 @@
+"""The verdict on the terminal, on a TTY and in a file, wide and narrow."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+
+from harness.verdict import judge
+from reports import terminal
+from tests import recordings
+from tests.reports import runs
+
+
+class Tty(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_the_verdict_the_reason_and_the_reports_are_there() -> None:
+    run = recordings.never_recovering()
+    text = terminal.render(run, judge(run), [Path("runs/x/report.html")])
+    lines = text.splitlines()
+    assert lines[1] == "FAIL  login-herd against http://127.0.0.1:8080"
+    assert "recovery after the spike: not recovered" in lines[2]
+    assert "never recovered: > 60 s" in text
+    assert lines[-1] == "  runs/x/report.html"
+
+
+@pytest.mark.parametrize("width", [1, 40, 60, 80, 100, 200])
+def test_no_line_is_wider_than_the_terminal(width: int) -> None:
+    run = recordings.lost_worker()
+    lines = terminal.render(run, judge(run), (), width).splitlines()
+    assert max(len(line) for line in lines) <= max(width, terminal.NARROWEST)
+
+
+def test_a_stream_that_is_no_tty_gets_no_escape_sequences() -> None:
+    run = recordings.failing()
+    stream = io.StringIO()
+    terminal.show(run, judge(run), [], stream)
+    assert "\x1b" not in stream.getvalue()
+
+
+def test_an_old_encoding_does_not_end_in_a_traceback() -> None:
+    run = recordings.failing()
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    terminal.show(run, judge(run), [], stream)
+
+
+@pytest.mark.parametrize("columns", ["40", "80", "160"])
+def test_a_tty_gets_words_beside_its_colours(columns: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    run = recordings.lost_worker()
+    stream = Tty()
+    terminal.show(run, judge(run), [Path("runs/x/report.html")], stream)
+    assert "INCONCLUSIVE" in stream.getvalue()
+    assert "runs/x/report.html" in stream.getvalue()
+
+
+def test_escape_sequences_in_names_do_not_reach_the_terminal() -> None:
+    run = runs.hostile()
+    for stream in (Tty(), io.StringIO()):
+        terminal.show(run, runs.verdict(run), [], stream)
+        assert "\x1b[31m" not in stream.getvalue().replace("\x1b[1;31m", "")
+        assert "\u202e" not in stream.getvalue()
