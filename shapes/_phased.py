@@ -43,7 +43,7 @@ class PhasedShape(LoadTestShape):
             value = getattr(self, name)
             if isinstance(value, int | float) and not (math.isfinite(value) and value >= 0):
                 found.append(f"--{name.replace('_', '-')} {value}: give a number of 0 or more")
-            elif name.endswith("_s") and value != int(value):
+            elif name.endswith("_s") and not name.endswith("_per_s") and value != int(value):
                 found.append(f"--{name.replace('_', '-')} {value}: give whole seconds")
         return found
 

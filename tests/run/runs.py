@@ -1,0 +1,231 @@
+"""Runs of real Locust processes for tests: start one, watch it, signal it, and look at what it left."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from harness.recording import FILE_NAME, Recording, read
+
+SCENARIOS = Path(__file__).parent / "scenarios"
+BIN = Path(sys.executable).parent
+TOKEN = "SPRINGBACK_TEST_RUN"
+"""In the environment of every process of a run, so that an orphan is found whoever has adopted it."""
+
+UNHURRIED = ("--generator-health-loop-lag-limit-s", "20", "--generator-health-cpu-limit-ratio", "20")
+"""Several runs share this machine: their load generators are not judged, unless that is what a test is about."""
+
+
+@dataclass
+class Finished:
+    """What a run left."""
+
+    code: int
+    out: str
+    err: str
+    runs_dir: Path
+    seconds: float
+    left_over: tuple[str, ...]
+    """Command lines of processes of this run that outlived it."""
+
+    @property
+    def directories(self) -> list[Path]:
+        return sorted(self.runs_dir.iterdir()) if self.runs_dir.is_dir() else []
+
+    @property
+    def directory(self) -> Path:
+        (only,) = self.directories
+        return only
+
+    @property
+    def recording(self) -> Recording:
+        return read(self.directory)
+
+    @property
+    def verdict(self) -> dict[str, Any]:
+        told: dict[str, Any] = json.loads((self.directory / "verdict.json").read_text())
+        return told
+
+    def finding(self, name: str) -> dict[str, Any]:
+        found: dict[str, Any] = next(f for f in self.verdict["findings"] if f["criterion"] == name)
+        return found
+
+    def count(self, outcome: str | None = None, t: int | None = None) -> int:
+        """Requests in the recording, all or those of one outcome or second."""
+        return sum(
+            piece.count
+            for piece in self.recording.slices
+            if outcome in (None, piece.outcome) and t in (None, piece.t)
+        )
+
+    def ended_well(self, code: int) -> None:
+        """What holds for every run, however it ended: the code, no traceback, and nobody left behind."""
+        told = f"exit code {self.code}\n--- stderr\n{self.err[-4000:]}\n--- stdout\n{self.out[-4000:]}"
+        assert "Traceback" not in self.err + self.out, told
+        assert self.code == code, told
+        assert not self.left_over, f"left behind: {self.left_over}\n{told}"
+
+
+@dataclass
+class Run:
+    """One command that is running."""
+
+    process: subprocess.Popen[bytes]
+    runs_dir: Path
+    out_file: Path
+    err_file: Path
+    token: str
+    began_s: float = field(default_factory=time.monotonic)
+
+    @property
+    def err(self) -> str:
+        return self.err_file.read_text(errors="replace")
+
+    def until(self, condition: Callable[[], object], what: str, within_s: float = 60) -> None:
+        """Waits for a condition; the run's own words are in the assertion when it does not come true."""
+        deadline_s = time.monotonic() + within_s
+        while not condition():
+            ended = f", and the run ended with {code}" if (code := self.process.poll()) is not None else ""
+            late = time.monotonic() > deadline_s
+            if (ended or late) and not condition():
+                raise AssertionError(f"not within {within_s} s: {what}{ended}\n{self.err[-4000:]}")
+            time.sleep(0.02)
+
+    def until_phase(self, name: str, within_s: float = 60) -> None:
+        self.until(lambda: f"springback: {name}" in self.err, f"phase {name}", within_s)
+
+    def until_parked(self, users: int) -> None:
+        self.until(lambda: f"{users} users parked" in self.err or "springback: warm-up" in self.err, "users park")
+
+    def send(self, number: int) -> None:
+        self.process.send_signal(number)
+
+    @property
+    def family(self) -> list[psutil.Process]:
+        """Every process of the run that is alive, itself included."""
+        return [process for process in psutil.process_iter() if _belongs(process, self.token)]
+
+    def workers(self) -> list[psutil.Process]:
+        """Forked Locust workers: children with the very command line of their master."""
+        master = psutil.Process(self.process.pid)
+        return [child for child in master.children() if child.cmdline() == master.cmdline()]
+
+    def wait(self, within_s: float = 90, gone_within_s: float = 0.0) -> Finished:
+        """Waits for the end. Whoever is alive ``gone_within_s`` later is left over, and is killed."""
+        try:
+            code = self.process.wait(within_s)
+        except subprocess.TimeoutExpired:
+            words = self.err[-4000:]
+            self.kill_all()
+            raise AssertionError(f"still running after {within_s} s\n{words}") from None
+        deadline_s = time.monotonic() + gone_within_s
+        while self.family and time.monotonic() < deadline_s:
+            time.sleep(0.05)
+        left_over = tuple(_told(process) for process in self.family)
+        self.kill_all()
+        return Finished(
+            code,
+            self.out_file.read_text(errors="replace"),
+            self.err,
+            self.runs_dir,
+            time.monotonic() - self.began_s,
+            left_over,
+        )
+
+    def kill_all(self) -> None:
+        for process in self.family:
+            try:
+                process.kill()
+            except psutil.NoSuchProcess:
+                pass
+        self.process.wait()
+
+
+def start(
+    directory: Path, command: Sequence[str], variables: Mapping[str, str] | None = None, **popen: Any
+) -> Run:
+    """Starts ``command`` with its output in files, in a session of its own, below ``directory``."""
+    directory.mkdir(parents=True, exist_ok=True)
+    token = uuid.uuid4().hex
+    kept = {
+        name: value for name, value in os.environ.items() if not name.startswith(("LOCUST_", "SPRINGBACK_", "PYTEST_"))
+    }
+    environment = {**kept, **(variables or {}), TOKEN: token}
+    out_file, err_file = directory / f"{token[:8]}.out", directory / f"{token[:8]}.err"
+    with out_file.open("wb") as out, err_file.open("wb") as err:
+        options: dict[str, Any] = {"stdout": out, "stderr": err, "stdin": subprocess.DEVNULL, **popen}
+        process = subprocess.Popen(command, env=environment, start_new_session=True, **options)
+    return Run(process, directory / "runs", out_file, err_file, token)
+
+
+def locust(
+    directory: Path,
+    scenario: str | Path,
+    *arguments: str,
+    host: str | None = None,
+    headless: bool = True,
+    variables: Mapping[str, str] | None = None,
+    **popen: Any,
+) -> Run:
+    """Starts ``locust -f scenario``, headless, with its runs below ``directory``."""
+    files = scenario if isinstance(scenario, str) and "/" in scenario else str(SCENARIOS / scenario)
+    command = [str(BIN / "locust"), "-f", files, *(["--headless"] if headless else [])]
+    if "shape_alone" not in files and "--runs-dir" not in arguments:
+        command += ["--runs-dir", str(directory / "runs"), *UNHURRIED]
+    if host is not None:
+        command += ["--host", host]
+    return start(directory, [*command, *arguments], variables, **popen)
+
+
+def springback(directory: Path, *arguments: str, variables: Mapping[str, str] | None = None, **popen: Any) -> Run:
+    return start(directory, [str(BIN / "springback"), *arguments], variables, **popen)
+
+
+def processes(count: int = 2) -> tuple[str, ...]:
+    """Options for forked workers on a port of their own."""
+    port = str(free_port())
+    return "--processes", str(count), "--master-bind-host", "127.0.0.1", "--master-bind-port", port, "--master-port", port
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def has_slice(run: Run, t: int) -> bool:
+    """Whether a slice of second ``t`` is in the recording already."""
+    for path in run.runs_dir.glob(f"*/{FILE_NAME}"):
+        if f'"kind":"slice","t":{t},' in path.read_text(errors="replace"):
+            return True
+    return False
+
+
+def _belongs(process: psutil.Process, token: str) -> bool:
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE and process.environ().get(TOKEN) == token
+    except (psutil.NoSuchProcess, psutil.AccessDenied, ProcessLookupError):
+        return False
+
+
+def _told(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline())
+    except psutil.NoSuchProcess:
+        return f"pid {process.pid}"
+
+
+SIGINT, SIGTERM, SIGKILL = signal.SIGINT, signal.SIGTERM, signal.SIGKILL

@@ -1,0 +1,36 @@
+"""The lean client and a herd. An environment variable picks what the users do, for the tests that need it odd."""
+
+import os
+
+import harness
+from harness.load.http import HerdHttpUser
+from harness.recording import CriterionSpec
+from shapes import herd
+
+ODD = os.environ.get("ODD_USERS", "")
+
+
+class Visitor(HerdHttpUser):
+    def prepare(self):
+        if ODD == "broken":
+            raise RuntimeError("these users cannot get ready")
+        return self.client.prepare("POST", "/visit", json={"number": self.number})
+
+    if ODD == "silent":
+
+        def send_prepared(self):
+            """Sends nothing."""
+
+        tasks = [send_prepared]
+
+
+class Herd(herd.Herd):
+    baseline_s, herd_users, spike_s, recovery_s, canary_users = 1, 20, 1, 2, 5
+
+
+# Wide enough that 25 requests without an error pass, and 25 errors fail.
+harness.attach(
+    "herd-http",
+    criteria=[CriterionSpec("error_ratio", {"limit": 0.3})],
+    options={"greeting": ("hello", "what the users say")},
+)

@@ -1,0 +1,21 @@
+"""Locust's own FastHttpUser, made to park: the gate wakes it, and it sends for itself."""
+
+from locust import FastHttpUser, task
+
+import harness
+from harness.load.paced import Paced
+from harness.recording import CriterionSpec
+from shapes import herd
+
+
+class Visitor(Paced, FastHttpUser):
+    @task
+    def visit(self):
+        self.client.post("/visit", json={"number": self.number})
+
+
+class Herd(herd.Herd):
+    baseline_s, herd_users, spike_s, recovery_s, canary_users = 1, 20, 1, 2, 5
+
+
+harness.attach("paced-fast", criteria=[CriterionSpec("error_ratio", {"limit": 0.3})])

@@ -1,0 +1,286 @@
+"""Runs that come to their planned end: in one process, with forked workers, with a master and workers."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests import service
+from tests.run import runs
+from tests.run.runs import Finished
+from tests.run.together import together
+
+HERD, CANARIES = 20, 40
+"""Of the scenarios with a herd: 4 s with 10 canary requests a second."""
+
+
+@dataclass
+class Outcome:
+    done: Finished
+    served: int
+    """Requests that reached the service."""
+    locust: int
+    """Requests that Locust's own statistics have."""
+    workers: tuple[Finished, ...] = ()
+
+
+def run(directory: Path, scenario: str, *arguments: str, **variables: str) -> Outcome:
+    with service.running() as target:
+        stats = directory / "stats"
+        attached = "shape_alone" not in scenario
+        options = ("--json-file", str(stats), *(("--health-path", "/healthz") if attached else ()))
+        done = runs.locust(directory, scenario, *options, *arguments, host=target.url, variables=variables).wait()
+        return Outcome(done, target.requests, _locusts_count(stats))
+
+
+def _locusts_count(stats: Path) -> int:
+    path = stats.with_suffix(".json")
+    return sum(entry["num_requests"] for entry in json.loads(path.read_text())) if path.exists() else -1
+
+
+def local(directory: Path) -> Outcome:
+    return run(directory, "herd_http.py")
+
+
+def forked(directory: Path) -> Outcome:
+    return run(directory, "herd_http.py", *runs.processes(2))
+
+
+def master_and_workers(directory: Path) -> Outcome:
+    port = str(runs.free_port())
+    with service.running() as target:
+        workers = [
+            runs.locust(directory / str(k), "herd_http.py", "--worker", "--master-port", port, host=target.url)
+            for k in range(2)
+        ]
+        master = runs.locust(
+            directory,
+            "herd_http.py",
+            *("--master", "--master-bind-host", "127.0.0.1", "--master-bind-port", port, "--expect-workers", "2"),
+            *("--health-path", "/healthz", "--json-file", str(directory / "stats")),
+            host=target.url,
+        )
+        done = master.wait()
+        return Outcome(
+            done,
+            target.requests,
+            _locusts_count(directory / "stats"),
+            tuple(worker.wait(15) for worker in workers),
+        )
+
+
+def assert_whole_herd(outcome: Outcome) -> None:
+    done = outcome.done
+    done.ended_well(code=0)
+    recording = done.recording
+    assert not recording.damage
+    assert recording.end is not None and recording.end.completed and recording.end.reason == "completed"
+    assert done.verdict["outcome"] == "PASS" and done.verdict["exit_code"] == 0
+    assert {piece.outcome for piece in recording.slices} == {"ok"}
+    assert done.count() == recording.end.requests == outcome.served == HERD + CANARIES
+    assert recording.end.unfinished == 0
+    # The herd belongs to the first second of the spike, wherever its answers came.
+    assert [done.count(t=t) for t in range(4)] == [10, 10 + HERD, 10, 10]
+    assert sum(len(gate.sent_us) for gate in recording.gates) == HERD
+    assert sum(gate.planned for gate in recording.gates) == HERD
+
+
+@together(local)
+def test_a_run_in_one_process_is_recorded_whole_and_its_exit_code_is_the_verdict(outcome: Outcome) -> None:
+    assert_whole_herd(outcome)
+    assert outcome.locust == outcome.served
+    assert {piece.node for piece in outcome.done.recording.slices} == {"local"}
+
+
+@together(local)
+def test_a_run_has_a_directory_named_by_its_start_with_every_report(outcome: Outcome) -> None:
+    directory = outcome.done.directory
+    assert re.fullmatch(r"\d{8}T\d{6}Z-herd-http", directory.name)
+    started = outcome.done.recording.header.started_utc
+    assert started.replace("-", "").replace(":", "") == directory.name.removesuffix("-herd-http")
+    names = {path.name for path in directory.iterdir()}
+    assert names == {"recording.jsonl", "report.html", "report.md", "junit.xml", "verdict.json"}
+
+
+@together(local)
+def test_phases_are_said_once_each_where_there_is_no_terminal(outcome: Outcome) -> None:
+    said = [line.split()[1] for line in outcome.done.err.splitlines() if line.startswith("springback: ")]
+    assert [name for name in said if name != "drain"] == ["warm-up", "baseline", "spike", "recovery"]
+
+
+@together(local)
+def test_the_target_was_asked_for_its_health_before_and_after_the_load(outcome: Outcome) -> None:
+    assert [(mark.when, mark.check, mark.ok) for mark in outcome.done.recording.health] == [
+        ("before", "GET /healthz", True),
+        ("after", "GET /healthz", True),
+    ]
+
+
+@together(local)
+def test_the_process_behind_the_hosts_port_is_sampled_without_being_asked_for(outcome: Outcome) -> None:
+    samples = [sample for sample in outcome.done.recording.probes if sample.probe == "process"]
+    assert samples and all(sample.error is None for sample in samples)
+    assert samples[0].values["rss_bytes"] > 5e6
+
+
+@together(forked)
+def test_forked_workers_share_the_herd_and_every_request_is_counted_once(outcome: Outcome) -> None:
+    assert_whole_herd(outcome)
+    recording = outcome.done.recording
+    assert {piece.node for piece in recording.slices} == {"worker-1", "worker-2"}
+    assert [len(gate.sent_us) for gate in recording.gates] == [10, 10]
+    assert all(0 < gate.clock_uncertainty_s < 0.25 for gate in recording.gates)
+
+
+@together(master_and_workers)
+def test_a_master_and_two_workers_share_the_herd_and_every_request_is_counted_once(outcome: Outcome) -> None:
+    assert_whole_herd(outcome)
+    recording = outcome.done.recording
+    assert {piece.node for piece in recording.slices} == {"worker-1", "worker-2"}
+    assert {(mark.node, mark.event) for mark in recording.node_events} == {
+        (node, event) for node in ("worker-1", "worker-2") for event in ("joined", "finished")
+    }
+
+
+@together(master_and_workers)
+def test_workers_end_with_their_master_and_without_a_verdict_of_their_own(outcome: Outcome) -> None:
+    for worker in outcome.workers:
+        worker.ended_well(code=0)
+        assert not worker.directories
+
+
+def of_scenario(directory: Path, scenario: str) -> Outcome:
+    return run(directory, scenario)
+
+
+@together(of_scenario, scenario=["paced_stock.py", "paced_fast.py"])
+def test_locusts_own_clients_park_when_they_are_paced_and_the_gate_wakes_them(outcome: Outcome) -> None:
+    assert_whole_herd(outcome)
+
+
+def paced_stock_forked(directory: Path) -> Outcome:
+    return run(directory, "paced_stock.py", *runs.processes(2))
+
+
+@together(paced_stock_forked)
+def test_users_that_the_gate_wakes_report_their_sends_from_every_worker(outcome: Outcome) -> None:
+    assert_whole_herd(outcome)
+
+
+def unpaced(directory: Path, scenario: str, shape: str) -> Outcome:
+    return run(directory, scenario, SHAPE=shape)
+
+
+@together(unpaced, scenario=["stock.py", "stock_fast.py"], shape=["herd", "flash_crowd"])
+def test_with_users_that_are_not_paced_the_number_of_users_follows_the_level(outcome: Outcome) -> None:
+    assert_closed_model(outcome)
+
+
+def assert_closed_model(outcome: Outcome) -> None:
+    done = outcome.done
+    done.ended_well(code=0)
+    recording = done.recording
+    assert recording.header.level_unit == "users"
+    assert not recording.header.gates and not recording.gates
+    assert recording.end is not None and recording.end.completed
+    assert done.count() == recording.end.requests + recording.end.unfinished
+    assert recording.end.requests == outcome.served
+    per_second = [done.count(t=t) for t in range(7)]
+    if recording.header.shape == "Herd":  # 2 users, then 12 in the seconds 2, 3 and 4, at 5 requests/s each
+        assert max(per_second[2:5]) > 3 * max(per_second[:2]) > 0, per_second
+        assert per_second[6] < max(per_second[2:5]) / 2, per_second
+
+
+def unpaced_forked(directory: Path) -> Outcome:
+    return run(directory, "stock.py", *runs.processes(2))
+
+
+@together(unpaced_forked)
+def test_users_that_are_not_paced_are_recorded_from_every_worker(outcome: Outcome) -> None:
+    assert_closed_model(outcome)
+    assert {piece.node for piece in outcome.done.recording.slices} == {"worker-1", "worker-2"}
+
+
+def alone(directory: Path, way: str) -> Outcome:
+    return run(directory, "shape_alone.py", *(runs.processes(2) if way == "forked" else ()))
+
+
+@together(alone, way=["local", "forked"])
+def test_a_shape_works_in_a_plain_locustfile_without_attach(outcome: Outcome, way: str) -> None:
+    outcome.done.ended_well(code=0)
+    assert not outcome.done.directories
+    # 2 users for 2 s and 2 s, 12 for 3 s, at most 5 requests/s each.
+    assert 60 <= outcome.served <= 230
+
+
+def swapped(directory: Path) -> Outcome:
+    return run(directory, f"{runs.SCENARIOS}/other_shape.py,{runs.SCENARIOS}/herd_http.py")
+
+
+@together(swapped)
+def test_the_shape_is_swapped_by_a_file_before_the_scenario(outcome: Outcome) -> None:
+    outcome.done.ended_well(code=0)
+    header = outcome.done.recording.header
+    assert header.shape == "AnotherCrowd" and header.level_unit == "starts/s"
+    # 2 starts/s for 2 s, 6 for 2 s.
+    assert outcome.served == outcome.done.count() == 16
+
+
+def options(directory: Path, way: str) -> Outcome:
+    match way:
+        case "flag":
+            return run(directory, "herd_http.py", "--herd-users", "7", "--canary-per-s", "3.5", "--greeting", "hi")
+        case "environment":
+            variables = {
+                "SPRINGBACK_HERD_USERS": "7",
+                "SPRINGBACK_CANARY_PER_S": "3.5",
+                "SPRINGBACK_GREETING": "hi",
+            }
+            return run(directory, "herd_http.py", **variables)
+        case "conf":
+            text, name = "herd-users = 7\ncanary-per-s = 3.5\ngreeting = hi\n", "springback.conf"
+        case _:
+            text = '[tool.locust]\nherd-users = 7\ncanary-per-s = 3.5\ngreeting = "hi"\n'
+            name = "springback.toml"
+    (directory / name).write_text(text)
+    return run(directory, "herd_http.py", "--config", str(directory / name))
+
+
+@together(options, way=["flag", "environment", "conf", "toml"])
+def test_an_option_is_taken_from_a_flag_an_environment_variable_or_a_config_file(outcome: Outcome) -> None:
+    outcome.done.ended_well(code=0)
+    parameters = outcome.done.recording.header.parameters
+    assert (parameters["herd_users"], parameters["canary_per_s"]) == (7, 3.5)
+    assert outcome.served == outcome.done.count() == 7 + 14
+
+
+def at_one_instant(directory: Path) -> list[Finished]:
+    with service.running() as target:
+        both = [runs.locust(directory, "herd_http.py", host=target.url) for _ in range(2)]
+        return [run.wait() for run in both]
+
+
+@together(at_one_instant)
+def test_two_runs_at_one_time_have_a_directory_each(outcome: list[Finished]) -> None:
+    for done in outcome:
+        done.ended_well(code=0)
+    assert len(outcome[0].directories) == 2
+
+
+def own_service(directory: Path) -> Outcome:
+    example = Path(__file__).parents[2] / "examples" / "own_service.py"
+    quick = ("--baseline-s", "1", "--spike-s", "1", "--recovery-s", "2", "--herd-users", "20")
+    return run(directory, str(example), *quick)
+
+
+@together(own_service)
+def test_the_example_for_ones_own_service_runs_and_is_short(outcome: Outcome) -> None:
+    # Too short for a verdict on latency and recovery, and it says so.
+    outcome.done.ended_well(code=4)
+    assert outcome.done.count("ok") == outcome.served == HERD + CANARIES
+    example = Path(__file__).parents[2] / "examples" / "own_service.py"
+    assert len(example.read_text().splitlines()) <= 20
+
+

@@ -1,0 +1,134 @@
+"""A tiny real HTTP service for tests that need a target but not the reference stack: ``with service.running() as it``.
+
+It runs in a process of its own on a free loopback port, answers every path, and counts what it was asked.
+``it.behave(latency_ms=500)`` changes how it answers from now on, and a query does so for one request:
+``/any?status=503&latency_ms=20``. ``status`` 0 hangs up without an answer, and 1 after half of one.
+``/healthz`` is always well and is not counted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import urllib.request
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from urllib.parse import parse_qsl, urlsplit
+
+HANG_UP, HALF = 0, 1
+REASONS = {200: "OK", 404: "Not Found", 500: "Internal Server Error", 503: "Service Unavailable"}
+
+
+@dataclass(frozen=True)
+class Service:
+    """The service as a test sees it."""
+
+    process: subprocess.Popen[str]
+    url: str
+
+    @property
+    def port(self) -> int:
+        return urlsplit(self.url).port or 0
+
+    def behave(self, *, latency_ms: float = 0, status: int = 200) -> None:
+        """From now on every request is answered so."""
+        self._ask(f"/_behave?latency_ms={latency_ms}&status={status}")
+
+    def counts(self) -> dict[str, int]:
+        """``POST /path`` → requests that arrived so far, whatever they were answered; and ``connections``."""
+        counts: dict[str, int] = json.loads(self._ask("/_counts"))
+        return counts
+
+    @property
+    def requests(self) -> int:
+        return sum(count for name, count in self.counts().items() if name != "connections")
+
+    def kill(self) -> None:
+        """As a crash of the target: SIGKILL, at once."""
+        self.process.kill()
+        self.process.wait()
+
+    def freeze(self) -> None:
+        self.process.send_signal(signal.SIGSTOP)
+
+    def _ask(self, path: str) -> bytes:
+        with urllib.request.urlopen(self.url + path, timeout=10) as answer:
+            body: bytes = answer.read()
+            return body
+
+
+@contextmanager
+def running(*, latency_ms: float = 0, status: int = 200) -> Iterator[Service]:
+    """The service, ready, and gone afterwards."""
+    command = [sys.executable, "-m", "tests.service", str(latency_ms), str(status)]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    try:
+        yield Service(process, process.stdout.readline().strip())
+    finally:
+        process.kill()
+        process.communicate()
+
+
+class Answering:
+    """The service itself."""
+
+    def __init__(self, latency_ms: float, status: int) -> None:
+        self.behaviour = {"latency_ms": str(latency_ms), "status": str(status)}
+        self.counts: Counter[str] = Counter()
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        counted = False
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+            while await self._one(reader, writer, counted):
+                counted = True
+        writer.close()
+
+    async def _one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, counted: bool) -> bool:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+        request, *lines = head.split("\r\n")
+        headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+        await reader.readexactly(int(headers.get("content-length", 0)))
+        method, target, _ = request.split(" ")
+        url = urlsplit(target)
+        own = dict(parse_qsl(url.query))
+        body = b'{"token": "abc", "well": true}'
+        if url.path == "/_behave":
+            self.behaviour, own = own, {"latency_ms": "0", "status": "200"}
+        elif url.path == "/_counts":
+            body, own = json.dumps(self.counts).encode(), {"latency_ms": "0", "status": "200"}
+        elif url.path == "/healthz":
+            own = {"latency_ms": "0", "status": "200"}
+        else:
+            self.counts[f"{method} {url.path}"] += 1
+            self.counts["connections"] += not counted
+        how = {**self.behaviour, **own}
+        await asyncio.sleep(float(how["latency_ms"]) / 1000)
+        status = int(how["status"])
+        if status == HANG_UP:
+            return False
+        length = len(body) * (2 if status == HALF else 1)
+        status = 200 if status == HALF else status
+        answer = f"HTTP/1.1 {status} {REASONS.get(status, 'Other')}\r\nContent-Length: {length}\r\n\r\n".encode() + body
+        writer.write(answer)
+        await writer.drain()
+        return length == len(body)
+
+
+async def main(latency_ms: float, status: int) -> None:
+    server = await asyncio.start_server(Answering(latency_ms, status).serve, "127.0.0.1", 0, backlog=4096)
+    print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", flush=True)
+    # The pipe closes with the test that holds it, however that ends.
+    await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    asyncio.run(main(float(sys.argv[1]), int(sys.argv[2])))
