@@ -41,14 +41,15 @@ install-dev: .venv/.installed-dev
 	@$(call install-from,requirements-dev.txt)
 	@touch $@
 
-# The lock has the hash of every package; the project itself is installed in place, built with what is installed.
+# The lock has the hash of every package; the project itself is installed in place, built with what is installed, and
+# as a plain path: with an import hook, a directory that happens to be called reports/ would hide our package.
 define install-from
 if command -v uv >/dev/null; then \
 	uv pip install --quiet --python $(BIN)/python --require-hashes -r $(1) && \
-	uv pip install --quiet --python $(BIN)/python --no-build-isolation --no-deps -e .; \
+	uv pip install --quiet --python $(BIN)/python --no-build-isolation --no-deps --config-settings editable_mode=compat -e .; \
 else \
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(1) && \
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .; \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --config-settings editable_mode=compat -e .; \
 fi
 endef
 

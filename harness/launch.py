@@ -37,7 +37,7 @@ def launch(locustfile: str, arguments: Sequence[str], web: bool) -> int:
         # Locust's own port may belong to another master on this machine, and its workers would come to us.
         port = str(_free_port())
         arguments += ["--master-bind-host", "127.0.0.1", "--master-bind-port", port, "--master-port", port]
-    command = [sys.executable, "-m", "locust", "-f", locustfile, *arguments]
+    command = [sys.executable, "-P", "-m", "locust", "-f", locustfile, *arguments]
     if _given(arguments, "--host", "-H", "--worker", "--help", "-h", "--list", "-l") or os.environ.get("LOCUST_HOST"):
         return _run(command)
     with reference_target() as (target, state):
@@ -86,7 +86,7 @@ def reference_target() -> Iterator[tuple[dict[str, Any], Path]]:
     """
     with tempfile.TemporaryDirectory(prefix="springback-") as directory:
         state = Path(directory) / "state.json"
-        command = [sys.executable, "-m", "target", "up", "--with-parent", "--state", str(state)]
+        command = [sys.executable, "-P", "-m", "target", "up", "--with-parent", "--state", str(state)]
         print("springback: starting the reference target …", file=sys.stderr, flush=True)
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
         try:

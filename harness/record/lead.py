@@ -301,7 +301,7 @@ class Lead:
 
 def _write_reports(conductor: Conductor) -> int:
     """Judges the run and writes its reports, in a process of its own: nothing of it weighs on this one."""
-    command = [sys.executable, "-m", "harness.cli", "report", str(conductor.directory)]
+    command = [sys.executable, "-P", "-m", "harness.cli", "report", str(conductor.directory)]
     result = subprocess.run(command, check=False, start_new_session=True)
     if result.returncode in {outcome.exit_code for outcome in Outcome}:
         return result.returncode
