@@ -95,7 +95,7 @@ def measure(recording: Recording, settings: Settings | None = None) -> Recovery:
         return Recovery(State.UNKNOWN, f"the run has no phase {missing}")
     slo = service_level(recording, baseline, settings.floor_s)
     if slo is None:
-        return Recovery(State.UNKNOWN, "the baseline has too few good requests to compare with")
+        return Recovery(State.UNKNOWN, "the baseline has no requests, or more than 5 % of them failed")
     if settings.slo_s:
         slo = ServiceLevel(settings.slo_s, {})
     normal = windows(recording, baseline.start_s, baseline.end_s, settings.window_s, slo)

@@ -45,6 +45,7 @@ def test_a_process_that_comes_is_named_and_no_growth() -> None:
     run = with_process(healthy(), "api3", 50, 91, 300 * MEGABYTE)
     found = measured(run)
     assert found.came == ("api3",)
+    assert found.processes == ("api1", "api2", "postgres")
     assert found.growth_bytes == pytest.approx(0, abs=MEGABYTE)
     assert finding(run).outcome is Outcome.PASS
     assert "1 that came later" in finding(run).reason

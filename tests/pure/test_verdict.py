@@ -201,9 +201,17 @@ def test_no_requests_and_a_dead_target_fail_on_the_health_check_only() -> None:
     assert judge(gone).outcome is F
 
 
-@pytest.mark.parametrize("specs", [[], [CriterionSpec("run_complete")], [CriterionSpec("target_healthy")]])
-def test_no_criteria_about_the_target_are_never_a_pass(specs: list[CriterionSpec]) -> None:
-    assert judge(recordings.healthy(), specs).outcome is I
+@pytest.mark.parametrize(
+    ("names", "reason"),
+    [
+        ([], "The run has no criteria, so there is nothing to pass."),
+        (["run_complete"], "The run has guards only and no criterion about the target."),
+        (["target_healthy"], "The run has guards only and no criterion about the target."),
+    ],
+)
+def test_no_criteria_about_the_target_are_never_a_pass(names: list[str], reason: str) -> None:
+    found = judge(recordings.healthy(), [CriterionSpec(name) for name in names])
+    assert (found.outcome, found.reason) == (I, reason)
 
 
 def test_an_empty_recording_is_judged_without_a_crash() -> None:
