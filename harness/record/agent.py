@@ -38,7 +38,7 @@ class Agent:
         self._environment = environment
         self._name = name
         self._deliver_final = deliver_final
-        self._vitals = Vitals()
+        self._vitals = Vitals(node.recorder)
         self._settled = False
         self._running_at_stop = 0
         self._requests_at_stop = 0
@@ -113,6 +113,8 @@ class Agent:
                     "loop_lag_s": round(vital.loop_lag_s, 6),
                     "cpu_ratio": round(vital.cpu_ratio, 4),
                     "rss_bytes": vital.rss_bytes,
+                    "answered_per_s": round(vital.answered_per_s, 2),
+                    "failed_per_s": round(vital.failed_per_s, 2),
                 },
             )
             lines.append(encode(sample))

@@ -41,6 +41,9 @@ class Recorder:
         self.starts: dict[Any, Start] = {}
         """Greenlet → the start that its paced user is working on."""
         self.requests = 0
+        """Requests that have ended, whatever their outcome."""
+        self.failures = 0
+        """Those of them that were not ok."""
         self._cells: dict[int, dict[tuple[str, str, str], Cell]] = {}
         self._series: set[tuple[str, str, str]] = set()
         self._origin_s: float | None = None
@@ -73,7 +76,10 @@ class Recorder:
             second = int(start.t // 1)
             if start.gate is not None and start.sent_s is None:
                 start.gate.user_sent(sent_s)
-        outcome = OK if exception is None else outcome_of(exception, response)
+        outcome = OK
+        if exception is not None:
+            outcome = outcome_of(exception, response)
+            self.failures += 1
         cell = self._cell(second, (request_type, name, outcome))
         cell.count += 1
         self.requests += 1

@@ -1,4 +1,4 @@
-"""Vitals of a load process: how late its event loop is, and how much CPU it takes.
+"""Vitals of a load process: how late its event loop is, how much CPU it takes, how many answers it gets.
 
 A load generator that is out of breath measures itself and not the target, so both are recorded every second.
 """
@@ -11,6 +11,8 @@ from typing import Any
 
 import gevent
 import psutil
+
+from harness.record.recorder import Recorder
 
 BEAT_S = 0.02
 """A stall is noticed when it is longer than this, and understated by this much at most."""
@@ -26,12 +28,16 @@ class Vital:
     cpu_ratio: float
     """CPU time of this process ÷ elapsed time; 1.0 = one core."""
     rss_bytes: int
+    answered_per_s: float
+    """Requests that ended well in this second, whenever they began."""
+    failed_per_s: float
 
 
 class Vitals:
     """Collects vitals in a greenlet; ``take()`` hands over what came since the last call."""
 
-    def __init__(self) -> None:
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
         self._taken: list[Vital] = []
         self._greenlet: gevent.Greenlet[..., Any] | None = None
 
@@ -50,6 +56,7 @@ class Vitals:
         process = psutil.Process()
         since_s, lag_s = time.monotonic(), 0.0
         cpu_s = _cpu_s(process)
+        requests, failures = self._recorder.requests, self._recorder.failures
         while True:
             due_s = time.monotonic() + BEAT_S
             gevent.sleep(BEAT_S)
@@ -57,9 +64,21 @@ class Vitals:
             lag_s = max(lag_s, now_s - due_s)
             if now_s - since_s >= 1.0:
                 used_s = _cpu_s(process)
-                ratio = (used_s - cpu_s) / (now_s - since_s)
-                self._taken.append(Vital(now_s, lag_s, ratio, process.memory_info().rss))
+                elapsed_s = now_s - since_s
+                failed = self._recorder.failures - failures
+                answered = self._recorder.requests - requests - failed
+                self._taken.append(
+                    Vital(
+                        monotonic_s=now_s,
+                        loop_lag_s=lag_s,
+                        cpu_ratio=(used_s - cpu_s) / elapsed_s,
+                        rss_bytes=process.memory_info().rss,
+                        answered_per_s=answered / elapsed_s,
+                        failed_per_s=failed / elapsed_s,
+                    )
+                )
                 since_s, lag_s, cpu_s = now_s, 0.0, used_s
+                requests, failures = requests + answered + failed, failures + failed
 
 
 def _cpu_s(process: psutil.Process) -> float:
