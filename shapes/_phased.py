@@ -9,21 +9,36 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
-from typing import ClassVar
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, ClassVar
 
 from locust import LoadTestShape
 
 from shapes._profile import Profile
 
+LONGEST_S = 7 * 24 * 3600
+MOST = 1_000_000
+"""Largest level, number of users, or whatever else is counted."""
+MOST_PHASES = 200
+MOST_POINTS = 20_000
+"""Points of a level: the plan travels to every node in one message."""
+
+Conflict = tuple[Iterable[str], bool, str]
+"""Options that are involved, whether they cannot go together, and why in words."""
+
 
 class PhasedShape(LoadTestShape):
-    """Base class of every shape here. A concrete one gives ``options`` and ``profile()``."""
+    """Base class of every shape here. A concrete one gives ``options``, ``build()`` and perhaps ``conflicts()``."""
 
     abstract = True
 
     options: ClassVar[dict[str, str]] = {}
-    """Attribute → help text. Each becomes a command-line flag, an environment variable and a field of the web form."""
+    """Attribute → help text. Each becomes a command-line flag, an environment variable and a field of the web form.
+    A name that ends in ``_s`` is whole seconds, one in ``_per_s`` a rate."""
+    limits: ClassVar[dict[str, tuple[float, float]]] = {}
+    """Option → lowest and highest value, where it is not 0 … MOST (seconds: 0 … LONGEST_S)."""
+    choices: ClassVar[dict[str, tuple[str, ...]]] = {}
+    """Option that is text → what it may be."""
 
     clock: Callable[[], float | None] | None = None
     """Set by the harness: seconds after the first phase began, None as long as it has not begun."""
@@ -32,20 +47,51 @@ class PhasedShape(LoadTestShape):
     ended: bool = False
     """Set by the harness: every node has delivered its last report."""
 
-    def profile(self) -> Profile:
-        """The profile of the present option values."""
+    _built: tuple[tuple[Any, ...], Profile] | None = None
+
+    def __init_subclass__(cls) -> None:
+        """``peak = 100`` in a scenario stays the float that the shape declared, so ``--peak 2.5`` is understood."""
+        super().__init_subclass__()
+        for name in cls.options.keys() & vars(cls).keys():
+            value = vars(cls)[name]
+            if type(value) is int and isinstance(getattr(super(cls, cls), name, None), float):
+                setattr(cls, name, float(value))
+
+    def build(self) -> Profile:
+        """The profile of the present option values, which have no ``problems()``."""
         raise NotImplementedError
+
+    def profile(self) -> Profile:
+        """As ``build()``, and built once as long as no option changes."""
+        values = tuple(getattr(self, name) for name in self.options)
+        if self._built is None or self._built[0] != values:
+            self._built = values, self.build()
+        return self._built[1]
+
+    def level(self, t: float) -> float:
+        """Level ``t`` seconds after the first phase began: starts/s for parked users in the open model, else users.
+
+        A herd is an instant and has no level; it is in ``profile().herds``.
+        """
+        return self.profile().level(self.parked).at(t)
+
+    def conflicts(self) -> Iterator[Conflict]:
+        """Values that are fine alone and impossible together. Those of options with a fault of their own are not
+        reported, but they are computed: divide by nothing that may be 0.
+        """
+        yield from ()
 
     def problems(self) -> list[str]:
         """Everything that makes the present option values impossible, in words; empty when they are fine."""
-        found = []
-        for name in self.options:
-            value = getattr(self, name)
-            if isinstance(value, int | float) and not (math.isfinite(value) and value >= 0):
-                found.append(f"--{name.replace('_', '-')} {value}: give a number of 0 or more")
-            elif name.endswith("_s") and not name.endswith("_per_s") and value != int(value):
-                found.append(f"--{name.replace('_', '-')} {value}: give whole seconds")
-        return found
+        self._built = None
+        faults = {name: fault for name in self.options if (fault := self._fault(name))}
+        if not all(self._is_of_its_kind(name) for name in faults):
+            return list(faults.values())  # conflicts compare numbers
+        found = [
+            *faults.values(),
+            *(why for names, impossible, why in self.conflicts() if impossible and not faults.keys() & set(names)),
+        ]
+        return found or self._too_large()
 
     def reset_time(self) -> None:
         """Locust calls this at the start of each run; the one instance serves all runs of a session."""
@@ -66,3 +112,51 @@ class PhasedShape(LoadTestShape):
             return None
         # The rate is the peak, so that a step is asked for in one go; Locust spawns on a grid of one second anyway.
         return round(profile.users.at(t)), max(1.0, profile.users.peak)
+
+    def _fault(self, name: str) -> str | None:
+        """What is wrong with one option, whatever the others are."""
+        value = getattr(self, name)
+        told = f"{flag(name)} {value}"
+        if not self._is_of_its_kind(name):
+            kind = _kind(type(self), name)
+            return f"{told}: give {'text' if kind is str else 'a whole number' if kind is int else 'a number'}"
+        if isinstance(value, str):
+            allowed = self.choices.get(name, (value,))
+            return None if value in allowed else f"{told}: give one of {', '.join(allowed)}"
+        is_time = name.endswith("_s") and not name.endswith("_per_s")
+        lowest, highest = self.limits.get(name, (0, LONGEST_S if is_time else MOST))
+        if not (math.isfinite(value) and lowest <= value <= highest):
+            return f"{told}: give a number from {lowest:,g} to {highest:,.0f}"
+        if is_time and value != int(value):
+            return f"{told}: give whole seconds"
+        return None
+
+    def _is_of_its_kind(self, name: str) -> bool:
+        value, kind = getattr(self, name), _kind(type(self), name)
+        return type(value) is kind or (kind is float and type(value) is int)
+
+    def _too_large(self) -> list[str]:
+        """What only shows when the profile is drawn."""
+        profile = self.profile()
+        points = max(len(profile.users.points), len(profile.starts.points))
+        peak = max(profile.users.peak, profile.starts.peak)
+        sizes = (
+            (profile.duration_s > LONGEST_S, f"{profile.duration_s:,} s in all: at most {LONGEST_S:,} s are possible"),
+            (peak > MOST, f"a peak of {peak:,.0f}: at most {MOST:,} are possible"),
+            (len(profile.phases) > MOST_PHASES, f"{len(profile.phases)} phases: at most {MOST_PHASES} are possible"),
+            (points > MOST_POINTS, f"a level of {points:,} points: at most {MOST_POINTS:,} are possible"),
+            (profile.pool_users > MOST, f"a pool of {profile.pool_users:,} users: at most {MOST:,} are possible"),
+            (peak == 0 and not profile.herds, "the level is 0 all the time: nothing would be started"),
+        )
+        return [why for impossible, why in sizes if impossible]
+
+
+def flag(name: str) -> str:
+    """The command-line flag of an option."""
+    return "--" + name.replace("_", "-")
+
+
+def _kind(shape: type[PhasedShape], name: str) -> type:
+    """The type that an option was declared with, by the class nearest to PhasedShape."""
+    declared = next(vars(cls)[name] for cls in reversed(shape.__mro__) if name in vars(cls))
+    return type(declared)

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
+
+ARRIVALS, USERS = PACINGS = ("arrivals", "users")
+"""What a level is for parked users: starts per second, whatever the answers (open model), or active users (closed)."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,11 @@ class Polyline:
         (t0, y0), (t1, y1) = self.points[index], self.points[index + 1]
         return y0 + (y1 - y0) * (t - t0) / (t1 - t0)
 
+    def highest(self, start_s: float, end_s: float) -> float:
+        """The highest level in ``start_s`` ≤ t ≤ ``end_s``, at a step both sides of it."""
+        inside = self.points[bisect_left(self._times, start_s) : bisect_right(self._times, end_s)]
+        return max((self.at(start_s), self.at(end_s), *(level for _, level in inside)))
+
     def area_to(self, t: float) -> float:
         """Area from the first point to ``t``."""
         index = bisect_right(self._times, t) - 1
@@ -114,16 +123,32 @@ class Profile:
     users: Polyline
     """Closed model: users over time. What ``tick()`` follows when the users are Locust's own."""
     starts: Polyline
-    """Open model: starts per second over time. What the arrivals pacer follows when the users are parked."""
+    """Open model: starts per second over time. What the arrivals pacer follows when the users are parked; 0
+    throughout when ``pacing`` is ``users``."""
     herds: tuple[Herd, ...] = field(default=())
     pool_users: int = 1
     """Users to spawn and park before the first phase."""
     background_users: int = 0
-    """Users of the pool that serve ``starts``; the rest wait for the herds."""
+    """Users of the pool that serve ``starts``, or are the active ones; the rest wait for the herds."""
+    pacing: str = ARRIVALS
+    """What paces parked users: ``arrivals`` follow ``starts``, ``users`` keeps as many active as ``users`` says."""
 
     @property
     def duration_s(self) -> int:
         return self.phases[-1].end_s
+
+    @property
+    def total_starts(self) -> int:
+        """Starts that are planned, arrivals and herds; 0 when only the number of users is."""
+        arrivals = math.floor(self.starts.total + 0.5)
+        return arrivals + sum(herd.users for herd in self.herds)
+
+    def level(self, parked: bool) -> Polyline:
+        """What is followed over time: by pacers when the users are parked, else by Locust's spawning."""
+        return self.starts if parked and self.pacing == ARRIVALS else self.users
+
+    def level_unit(self, parked: bool) -> str:
+        return "starts/s" if parked and self.pacing == ARRIVALS else "users"
 
     def phase_at(self, t: float) -> Phase | None:
         return next((phase for phase in self.phases if phase.start_s <= t < phase.end_s), None)
@@ -138,3 +163,8 @@ def chain(*stretches: tuple[str, int]) -> tuple[Phase, ...]:
             phases.append(Phase(name, start_s, start_s + duration_s))
         start_s += duration_s
     return tuple(phases)
+
+
+def sampled(level: Callable[[float], float], times: Iterable[float]) -> tuple[tuple[float, float], ...]:
+    """Points of a smooth curve. Between two of them, h seconds apart, a polyline is off by at most h²/8 · max |λ″|."""
+    return tuple((t, level(t)) for t in times)

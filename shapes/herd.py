@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import ClassVar
 
-from shapes._phased import PhasedShape
+from shapes._phased import Conflict, PhasedShape
 from shapes._profile import Herd as HerdAt
 from shapes._profile import Polyline, Profile, chain
 
@@ -12,7 +13,8 @@ from shapes._profile import Polyline, Profile, chain
 class Herd(PhasedShape):
     """Baseline, one herd, recovery. The background stream (the canary) runs all the time at a constant rate.
 
-    The spike phase begins at the herd's instant. With stock users the crowd is spawned for the spike phase.
+    The spike phase begins at the herd's instant. With stock users the crowd is spawned for the spike phase. Herds are
+    released beside arrivals, so there is no choice of pacing; the pool is ``canary_users`` and ``herd_users``.
     """
 
     abstract = True
@@ -25,6 +27,7 @@ class Herd(PhasedShape):
         "canary_per_s": "background starts per second in all phases, the samples of baseline and recovery",
         "canary_users": "users who serve the background stream; with stock users, users outside the spike",
     }
+    limits: ClassVar[dict[str, tuple[float, float]]] = {"herd_users": (1, 1_000_000), "spike_s": (1, 86_400)}
 
     baseline_s: int = 30
     herd_users: int = 500
@@ -33,7 +36,7 @@ class Herd(PhasedShape):
     canary_per_s: float = 10.0
     canary_users: int = 50
 
-    def profile(self) -> Profile:
+    def build(self) -> Profile:
         phases = chain(("baseline", self.baseline_s), ("spike", self.spike_s), ("recovery", self.recovery_s))
         onset, back, end = self.baseline_s, self.baseline_s + self.spike_s, phases[-1].end_s
         few, many = self.canary_users, self.canary_users + self.herd_users
@@ -46,13 +49,6 @@ class Herd(PhasedShape):
             background_users=self.canary_users,
         )
 
-    def problems(self) -> list[str]:
-        found = super().problems()
-        if not found:
-            if self.herd_users < 1:
-                found.append("--herd-users 0: a herd needs at least one user")
-            if self.spike_s < 1:
-                found.append("--spike-s 0: the spike phase needs at least one second")
-            if self.canary_per_s > 0 and self.canary_users < 1:
-                found.append(f"--canary-users 0: {self.canary_per_s:g} background starts/s need users to serve them")
-        return found
+    def conflicts(self) -> Iterator[Conflict]:
+        nobody = f"--canary-users 0: {self.canary_per_s:g} background starts/s need users to serve them"
+        yield ("canary_per_s", "canary_users"), self.canary_per_s > 0 and self.canary_users < 1, nobody

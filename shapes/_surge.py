@@ -1,0 +1,100 @@
+"""Surge: what nearly all shapes have in common, a baseline, a curve that is the spike, and a recovery."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import ClassVar
+
+from shapes._phased import MOST, Conflict, PhasedShape
+from shapes._profile import ARRIVALS, PACINGS, USERS, Phase, Polyline, Profile, chain
+
+Points = tuple[tuple[float, float], ...]
+POOL_S = 2
+"""The pool has this many seconds' worth of starts: users are enough as long as an iteration takes no longer."""
+FEWEST = 10
+
+
+class Surge(PhasedShape):
+    """A concrete one gives ``curve()``. Its phases are called as the criteria expect it: baseline, spike, recovery.
+
+    A level is in starts per second with users that can be parked and ``pacing`` arrivals (open model), and in users
+    with ``pacing`` users or with Locust's own users (closed model: a slow target slows the load down, too).
+    """
+
+    abstract = True
+
+    options: ClassVar[dict[str, str]] = {
+        "baseline_s": "length of the baseline before the spike, in whole seconds (30 or more to judge recovery)",
+        "recovery_s": "how long to watch after the spike, in whole seconds",
+        "base": "level before and after the spike: starts per second (closed model: users)",
+        "peak": "highest level: starts per second (closed model: users)",
+        "pacing": "what a level is for parked users: arrivals (starts per second, open model) or users (closed model)",
+        "pool_users": f"users to park; 0 chooses {POOL_S} seconds' worth of the peak (closed model: the peak)",
+    }
+    choices: ClassVar[dict[str, tuple[str, ...]]] = {"pacing": PACINGS}
+
+    baseline_s: int = 30
+    recovery_s: int = 60
+    base: float = 10.0
+    peak: float = 100.0
+    pacing: str = ARRIVALS
+    pool_users: int = 0
+
+    def curve(self) -> Points:
+        """The spike as (seconds after its onset, level), beginning at 0; two points with one time are a step."""
+        raise NotImplementedError
+
+    def rest(self) -> tuple[float, float]:
+        """Level of the baseline and level of the recovery."""
+        return self.base, self.base
+
+    def spike_phases(self, spike_s: int) -> tuple[tuple[str, int], ...]:
+        """Names and lengths in whole seconds of the phases that make up the spike."""
+        return (("spike", spike_s),)
+
+    def build(self) -> Profile:
+        curve, (before, after) = self.curve(), self.rest()
+        spike_s = math.ceil(curve[-1][0])
+        phases = chain(("baseline", self.baseline_s), *self.spike_phases(spike_s), ("recovery", self.recovery_s))
+        onset_s = self.baseline_s
+        level = Polyline(
+            (
+                (0, before),
+                (onset_s, before),
+                *((onset_s + t, height) for t, height in curve),
+                (onset_s + curve[-1][0], after),
+                (onset_s + spike_s + self.recovery_s, after),
+            )
+        )
+        return paced(phases, level, self.pacing, self.pool_users)
+
+    def conflicts(self) -> Iterator[Conflict]:
+        yield ("base", "peak"), self.peak < self.base, f"--peak {self.peak:g} is below --base {self.base:g}"
+        yield from self.pool_conflicts(self.peak, "peak")
+
+    def pool_conflicts(self, peak: float, *involved: str) -> Iterator[Conflict]:
+        """What the pool cannot be when the highest level is ``peak``, which the options ``involved`` decide."""
+        given, closed = self.pool_users, self.pacing == USERS
+        options = (*involved, "pool_users", "pacing")
+        few = f"--pool-users {given} are fewer than the {peak:,.0f} that are active at the peak"
+        yield options, closed and 0 < given < peak, few
+        many = f"a peak of {peak:,.0f} starts/s would park {peak * POOL_S:,.0f} users: choose fewer with --pool-users"
+        yield options, not closed and not given and peak * POOL_S > MOST, many
+
+
+def paced(phases: tuple[Phase, ...], level: Polyline, pacing: str, pool_users: int) -> Profile:
+    """The profile of one level, with its pool of users: as many as were asked for, or by rule where that is 0.
+
+    The rule: arrivals need (Little's law) as many users as there are starts in the time that one iteration takes,
+    and POOL_S seconds are allowed for it; a number of active users needs just that many.
+    """
+    if pacing == USERS:
+        pool_users = pool_users or max(1, math.ceil(level.peak))
+        starts = Polyline(((0, 0), (phases[-1].end_s, 0)))
+    else:
+        pool_users = pool_users or max(FEWEST, math.ceil(POOL_S * level.peak))
+        starts = level
+    return Profile(
+        phases, users=level, starts=starts, pool_users=pool_users, background_users=pool_users, pacing=pacing
+    )

@@ -1,0 +1,33 @@
+"""Ramp: from base to peak evenly, then held, and back at once. Shows the load at which a service gives in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+from shapes._phased import Conflict
+from shapes._surge import Points, Surge
+
+
+class Ramp(Surge):
+    """The spike phase is the ramp, and what is left of ``spike_s`` at the peak."""
+
+    abstract = True
+
+    options: ClassVar[dict[str, str]] = {
+        **Surge.options,
+        "spike_s": "length of the spike phase, the ramp and the time at the peak, in whole seconds",
+        "ramp_s": "from base to peak, in whole seconds; at most the length of the spike phase",
+    }
+    limits: ClassVar[dict[str, tuple[float, float]]] = {"spike_s": (1, 604_800)}
+
+    spike_s: int = 90
+    ramp_s: int = 60
+
+    def curve(self) -> Points:
+        return (0, self.base), (self.ramp_s, self.peak), (self.spike_s, self.peak)
+
+    def conflicts(self) -> Iterator[Conflict]:
+        yield from super().conflicts()
+        too_long = f"--ramp-s {self.ramp_s} is longer than --spike-s {self.spike_s}, the phase that it belongs to"
+        yield ("ramp_s", "spike_s"), self.ramp_s > self.spike_s, too_long
