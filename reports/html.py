@@ -87,9 +87,10 @@ def _embedded(drawings: dict[str, Any]) -> tuple[Any, list[dict[str, Any]]]:
     if not drawings:
         return {}, []
     document = Document()
-    for identity, plot in drawings.items():
-        plot.name = identity
-        document.add_root(plot)
+    with document.models.freeze():  # else Bokeh walks over all models once for each root
+        for identity, plot in drawings.items():
+            plot.name = identity
+            document.add_root(plot)
     roots = {plot.id: f"{identity}-drawing" for identity, plot in drawings.items()}
     return {"report": document.to_json(deferred=False)}, [{"docid": "report", "roots": roots, "root_ids": list(roots)}]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from harness.findings import Finding, Outcome, Verdict
 from harness.recording import EventMark, GateMark, Header, NodeMark, Phase, ProbeSample, Recording, Slice
 from harness.verdict import judge
+from reports import html
 from tests import recordings
 
 SCRIPT = "</script><script>window.hacked=1</script>"
@@ -54,6 +56,8 @@ def _silent_probe() -> Recording:
 
 
 VARIANTS: dict[str, Callable[[], Recording]] = {
+    "healthy": recordings.healthy,
+    "failing": recordings.failing,
     "empty": _empty,
     "no probes": lambda: dataclasses.replace(recordings.healthy(), probes=()),
     "silent probes": _silent_probe,
@@ -76,6 +80,20 @@ VARIANTS: dict[str, Callable[[], Recording]] = {
 }
 
 
+@functools.cache
+def judged(variant: str) -> tuple[Recording, Verdict]:
+    """A variant and its verdict, made once for all tests."""
+    run = VARIANTS[variant]()
+    return run, judge(run)
+
+
+@functools.cache
+def page(variant: str) -> str:
+    """The HTML report of a variant, made once for all tests."""
+    return html.render(*judged(variant))
+
+
+@functools.cache
 def hostile() -> Recording:
     """A run in which every string that could come from outside tries to get out of its place."""
     run = recordings.failing()

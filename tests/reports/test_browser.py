@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from harness.recording import Recording
 from reports import html
 from reports._charts import palette
-from tests import recordings
 from tests.reports import runs
 
 sync_api = pytest.importorskip("playwright.sync_api")
@@ -37,9 +35,9 @@ def browser() -> Iterator[Any]:
 class Visit:
     """A report in a page whose every request but the file itself is refused and noted."""
 
-    def __init__(self, browser: Any, directory: Path, run: Recording, **settings: Any) -> None:
+    def __init__(self, browser: Any, directory: Path, text: str, **settings: Any) -> None:
         path = directory / "report.html"
-        path.write_text(html.render(run, runs.verdict(run)), encoding="utf-8", errors="replace")
+        path.write_text(text, encoding="utf-8", errors="replace")
         settings.setdefault("viewport", {"width": 1200, "height": 900})
         self.context = browser.new_context(**settings)
         self.page = self.context.new_page()
@@ -91,7 +89,7 @@ INK = """([identity, colour]) => {
 
 
 def test_it_loads_without_a_request_and_without_a_complaint(browser: Any, tmp_path: Path) -> None:
-    visit = Visit(browser, tmp_path, recordings.failing())
+    visit = Visit(browser, tmp_path, runs.page("failing"))
     assert visit.requests == []
     assert visit.complaints == []
     for chart in ("load", "throughput", "latency", "errors", "memory", "cpu", "generator-lag", "skew"):
@@ -103,7 +101,7 @@ def test_it_loads_without_a_request_and_without_a_complaint(browser: Any, tmp_pa
 
 
 def test_the_charts_follow_the_colour_scheme_at_load_and_at_change(browser: Any, tmp_path: Path) -> None:
-    visit = Visit(browser, tmp_path, recordings.healthy(), color_scheme="dark")
+    visit = Visit(browser, tmp_path, runs.page("healthy"), color_scheme="dark")
     for scheme, shown in (("dark", True), ("light", False), ("dark", True)):
         visit.page.emulate_media(color_scheme=scheme)
         visit.page.wait_for_timeout(300)
@@ -116,14 +114,14 @@ def test_the_charts_follow_the_colour_scheme_at_load_and_at_change(browser: Any,
 
 
 def test_it_fits_a_phone(browser: Any, tmp_path: Path) -> None:
-    visit = Visit(browser, tmp_path, recordings.lost_worker(), viewport={"width": 390, "height": 800})
+    visit = Visit(browser, tmp_path, runs.page("lost node"), viewport={"width": 390, "height": 800})
     assert visit.page.evaluate("document.documentElement.scrollWidth") <= 390
     assert 250 < visit.ink("latency")["width"] <= 390
     visit.context.close()
 
 
 def test_on_paper_it_is_white_with_pictures_of_the_charts(browser: Any, tmp_path: Path) -> None:
-    visit = Visit(browser, tmp_path, recordings.failing(), color_scheme="dark")
+    visit = Visit(browser, tmp_path, runs.page("failing"), color_scheme="dark")
     visit.page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
     visit.page.emulate_media(media="print")
     pictures = visit.page.locator(".paper canvas").count()
@@ -140,14 +138,16 @@ def test_on_paper_it_is_white_with_pictures_of_the_charts(browser: Any, tmp_path
 
 
 def test_labels_of_phases_and_marks_do_not_touch(browser: Any, tmp_path: Path) -> None:
+    visit = Visit(browser, tmp_path, runs.page("lost node"))
     for width in (390, 700, 1200):
-        visit = Visit(browser, tmp_path, recordings.lost_worker(), viewport={"width": width, "height": 800})
+        visit.page.set_viewport_size({"width": width, "height": 800})
+        visit.page.wait_for_timeout(500)
         spans = visit.page.evaluate(LABELS)
         assert {"baseline", "recovery"} <= {text for _, _, _, text in spans}
         for row in {row for row, _, _, _ in spans}:
             ordered = sorted((left, right) for each, left, right, _ in spans if each == row)
-            assert all(later[0] >= earlier[1] - 0.5 for earlier, later in itertools.pairwise(ordered))
-        visit.context.close()
+            assert all(later[0] >= earlier[1] - 0.5 for earlier, later in pairwise(ordered))
+    visit.context.close()
 
 
 LABELS = """() => {
@@ -162,7 +162,7 @@ LABELS = """() => {
 
 
 def test_dragging_zooms_all_charts_and_the_button_undoes_it(browser: Any, tmp_path: Path) -> None:
-    visit = Visit(browser, tmp_path, recordings.healthy())
+    visit = Visit(browser, tmp_path, runs.page("healthy"))
     ranges = """[...Bokeh.index].filter((each) => each.frame && each.model.name !== "skew")
         .map((each) => each.model.x_range.start)"""
     before = visit.page.evaluate(ranges)
@@ -184,7 +184,8 @@ def test_dragging_zooms_all_charts_and_the_button_undoes_it(browser: Any, tmp_pa
 
 
 def test_hostile_names_do_nothing_not_even_under_the_pointer(browser: Any, tmp_path: Path) -> None:
-    visit = Visit(browser, tmp_path, runs.hostile())
+    run = runs.hostile()
+    visit = Visit(browser, tmp_path, html.render(run, runs.verdict(run)))
     for chart in ("errors", "memory", "generator-lag", "load"):
         box = visit.page.locator(f"#{chart}-drawing").bounding_box()
         visit.page.evaluate(f"window.scrollBy(0, {box['y'] - 200})")
@@ -201,7 +202,7 @@ def test_hostile_names_do_nothing_not_even_under_the_pointer(browser: Any, tmp_p
 
 @pytest.mark.parametrize("variant", ["empty", "never started", "zero requests", "many of everything", "open model"])
 def test_runs_with_parts_missing_load_without_a_complaint(browser: Any, tmp_path: Path, variant: str) -> None:
-    visit = Visit(browser, tmp_path, runs.VARIANTS[variant]())
+    visit = Visit(browser, tmp_path, runs.page(variant))
     assert visit.requests == []
     assert visit.complaints == []
     visit.context.close()

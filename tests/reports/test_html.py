@@ -10,12 +10,11 @@ import re
 
 import pytest
 
-from harness.recording import Recording
 from harness.verdict import judge
 from reports import html
 from tests import recordings
 from tests.reports import runs
-from tests.reports.page import Page, parse
+from tests.reports.page import parse
 
 CHARTS = ("load", "throughput", "latency", "errors", "memory", "cpu", "generator-lag", "generator-cpu", "skew")
 LARGEST_BYTES = 2_000_000
@@ -23,8 +22,7 @@ LARGEST_BYTES = 2_000_000
 
 @pytest.fixture(scope="module")
 def failing() -> str:
-    run = recordings.failing()
-    return html.render(run, judge(run))
+    return runs.page("failing")
 
 
 def test_the_verdict_stands_before_the_findings_and_these_before_the_charts(failing: str) -> None:
@@ -107,8 +105,7 @@ def test_a_run_that_did_not_recover_says_so_and_has_no_such_mark() -> None:
 
 @pytest.mark.parametrize("variant", runs.VARIANTS)
 def test_a_chart_without_data_says_why(variant: str) -> None:
-    run = runs.VARIANTS[variant]()
-    page = parse(html.render(run, judge(run)))
+    page = parse(runs.page(variant))
     for chart in CHARTS[:-1]:
         section = next(each for each in page.elements if each.attributes.get("data-chart") == chart)
         drawn = any(each.attributes.get("id") == f"{chart}-drawing" for each in page.elements)
@@ -119,15 +116,14 @@ def test_a_chart_without_data_says_why(variant: str) -> None:
 
 
 def test_the_reason_for_a_missing_series_is_that_of_the_probe() -> None:
-    run = runs.VARIANTS["silent probes"]()
-    assert "No memory was read: no such process" in html.render(run, judge(run))
+    assert "No memory was read: no such process" in runs.page("silent probes")
 
 
 def test_hostile_strings_stay_text() -> None:
     run = runs.hostile()
     text = html.render(run, runs.verdict(run))
     page = parse(text)
-    _no_more_scripts_than(page, recordings.failing())
+    assert len(page.all("script")) == len(parse(runs.page("failing")).all("script"))
     assert not page.all("img")
     assert not [each for each in page.elements for name in each.attributes if name.startswith("on")]
     assert runs.SCRIPT in page.all("main")[0].text
@@ -152,7 +148,3 @@ def _texts(value: object) -> list[str]:
         return []
     own = [value[key] for key in ("text", "axis_label", "title") if isinstance(value.get(key), str)]
     return own + [text for each in value.values() for text in _texts(each)]
-
-
-def _no_more_scripts_than(page: Page, ordinary: Recording) -> None:
-    assert len(page.all("script")) == len(parse(html.render(ordinary, judge(ordinary))).all("script"))

@@ -49,8 +49,7 @@ def test_a_verdict_that_no_finding_shows_is_a_case_of_its_own() -> None:
 
 @pytest.mark.parametrize("variant", runs.VARIANTS)
 def test_it_is_valid_for_every_run(variant: str) -> None:
-    run = runs.VARIANTS[variant]()
-    ElementTree.fromstring(junit.render(run, judge(run)))
+    ElementTree.fromstring(junit.render(*runs.judged(variant)))
 
 
 def test_control_characters_and_markup_in_names_stay_text() -> None:

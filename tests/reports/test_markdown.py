@@ -24,8 +24,7 @@ def test_the_verdict_and_its_reason_come_first() -> None:
 
 @pytest.mark.parametrize("variant", runs.VARIANTS)
 def test_every_row_of_a_table_has_as_many_cells_as_its_head(variant: str) -> None:
-    run = runs.VARIANTS[variant]()
-    _check_tables(markdown.render(run, judge(run)))
+    _check_tables(markdown.render(*runs.judged(variant)))
 
 
 def test_hostile_names_neither_split_cells_nor_make_markup() -> None:

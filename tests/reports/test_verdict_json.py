@@ -39,8 +39,7 @@ def test_never_recovered_is_an_open_interval() -> None:
 
 @pytest.mark.parametrize("variant", runs.VARIANTS)
 def test_it_is_strict_json_for_every_run(variant: str) -> None:
-    run = runs.VARIANTS[variant]()
-    _strict(verdict_json.render(run, judge(run)))
+    _strict(verdict_json.render(*runs.judged(variant)))
 
 
 def test_numbers_that_are_not_finite_have_a_documented_form() -> None:
