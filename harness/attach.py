@@ -9,15 +9,19 @@ from typing import Any
 from locust import events
 from locust.env import Environment
 from locust.runners import LocalRunner, MasterRunner, WorkerRunner
+from locust.web import WebUI
 
 from harness import options as run_options
+from harness import web
 from harness.errors import ConfigurationError
 from harness.findings import EXIT_USAGE
 from harness.probes import Probe
 from harness.record.follow import Follow
 from harness.record.lead import Lead
+from harness.record.orphans import MasterWatch
 from harness.recording import CriterionSpec
 from harness.scenario import STANDARD, Scenario
+from harness.web import form
 
 _attached: Attachment | None = None
 
@@ -53,6 +57,7 @@ class Attachment:
     def __init__(self, scenario: Scenario) -> None:
         self.scenario = scenario
         self._part: Lead | Follow | None = None
+        self._watch = MasterWatch()
 
     def register(self) -> None:
         # At import, not in ``init``: listeners of ``quitting`` run in reverse order, and ours has to come last.
@@ -72,13 +77,17 @@ class Attachment:
             _give_up(error)
         # Anybody who reaches the web UI can start load, so it is for this machine unless the user says otherwise.
         parser.set_defaults(web_host="127.0.0.1")
+        form.hide(parser)
 
-    def _init(self, environment: Environment, runner: Any, **_: Any) -> None:
+    def _init(self, environment: Environment, runner: Any, web_ui: WebUI | None = None, **_: Any) -> None:
+        self._watch.met()
         try:
             if isinstance(runner, WorkerRunner):
-                self._part = Follow(environment, runner)
+                self._part = Follow(environment, runner, self._watch.is_forked)
             elif isinstance(runner, LocalRunner | MasterRunner):
-                self._part = Lead(environment, runner, self.scenario)
+                self._part = lead = Lead(environment, runner, self.scenario)
+                if web_ui is not None:
+                    web.install(web_ui, lead)
         except ConfigurationError as error:
             _give_up(error)
 

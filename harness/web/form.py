@@ -1,0 +1,130 @@
+"""The form: what it may set, and the check before anything starts.
+
+It may set how hard a target is pressed and how the run is judged. Where load may go, which processes and addresses
+are sampled and where files are written is for whoever starts Locust to say: the page can be reached by more people
+than the command line.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Iterator, Mapping
+from types import SimpleNamespace
+from typing import Any
+
+import gevent
+from flask import Response, jsonify, request
+from locust.argument_parser import ui_extra_args_dict
+from locust.runners import STATE_INIT, MasterRunner
+from locust.web import WebUI
+
+from harness import options
+from harness.errors import ConfigurationError
+from harness.record.lead import Lead
+
+GENERAL = (
+    *("health_path", "health_timeout_s", "back_within_s", "ready_timeout_s", "drain_timeout_s"),
+    *("arrivals", "seed", "without"),
+)
+"""Of the options of every scenario, those that the form may set. All others it may not, new ones included."""
+OF_LOCUST = ("host", "user_count", "spawn_rate", "run_time", "profile")
+OF_PICKER = ("user_classes", "shape_class")
+STOPPED = "stopped in the web UI"
+START_PATIENCE_S = 30.0
+
+
+def hide(parser: argparse.ArgumentParser) -> None:
+    """Takes the options that the form may not set out of Locust's form."""
+    hidden = {option.name for option in options.GENERAL} - set(GENERAL)
+    for action in parser._actions:
+        if action.dest in hidden:
+            action.include_in_web_ui = False  # type: ignore[attr-defined]  # Locust's own
+
+
+def install(web_ui: WebUI, lead: Lead) -> None:
+    """Puts the checks in front of Locust's own views."""
+    assert web_ui.app is not None
+    views: dict[str, Any] = web_ui.app.view_functions
+    shown = set(ui_extra_args_dict())
+    start, stop, change_user = (views[f"locust.{name}"] for name in ("swarm", "stop", "update_user"))
+
+    def swarm() -> Response:
+        faults = list(_prepare(web_ui, lead, shown, request.form))
+        if faults:
+            host = web_ui.environment.host
+            return jsonify({"success": False, "message": _in_words(faults), "host": host})
+        answer: Response = start()
+        return answer
+
+    def end() -> Response:
+        if lead.ending:
+            return jsonify({"success": True, "message": "The run is ending already."})
+        if going(lead):
+            lead.stop_reason = STOPPED
+            _wait_started(web_ui)
+        answer: Response = stop()
+        return answer
+
+    def update_user() -> Any:
+        body = request.get_json(force=True, silent=True)
+        if not isinstance(body, dict) or "host" in body or going(lead):
+            return Response("Refused: a user class cannot be given a host here, nor be changed in a run.\n", 403)
+        return change_user()
+
+    for name, view in (("swarm", swarm), ("stop", end), ("update_user", update_user)):
+        views[f"locust.{name}"] = web_ui.auth_required_if_enabled(view)
+
+
+def _prepare(web_ui: WebUI, lead: Lead, shown: set[str], fields: Mapping[str, str]) -> Iterator[str]:
+    """All that keeps a run from being started with ``fields``; if nothing does, the shape is ready for it.
+
+    ``shown`` are the form's own fields, besides those that are always Locust's.
+    """
+    environment = web_ui.environment
+    runner: Any = environment.runner
+    if lead.ending:
+        yield "the last run is ending and being judged: start again in a moment"
+        return
+    if going(lead) or runner.shape_greenlet:
+        run = f" ({lead.conductor.run})" if going(lead) and lead.conductor else ""
+        yield f"a run is going{run}: wait for its end, or stop it first"
+        return
+    if isinstance(runner, MasterRunner) and not runner.worker_count:
+        yield "no worker has connected: start one with --worker, or start this with --processes 2"
+    picker = web_ui.userclass_picker_is_active
+    allowed = shown | set(OF_LOCUST) | set(OF_PICKER if picker else ())
+    for name in sorted(set(fields) - allowed):
+        yield f"{name} cannot be set in the web form, only on the command line (--{name.replace('_', '-')})"
+    if picker:
+        shapes = environment.available_shape_classes or {}
+        chosen = shapes.get(fields.get("shape_class", ""))
+        if chosen is None:
+            yield f"choose a shape: {', '.join(sorted(shapes)) or 'the locustfile has none'}"
+            return
+        environment.shape_class = chosen  # as Locust's own view does next
+    given = {name: value for name, value in fields.items() if name in allowed}
+    host = given.pop("host", None)
+    try:
+        lead.prepare(SimpleNamespace(**{**vars(environment.parsed_options), **given}), host)
+    except ConfigurationError as error:
+        yield from error.messages
+
+
+def going(lead: Lead) -> bool:
+    """Whether a run has begun and not ended."""
+    return lead.conductor is not None and not lead.conductor.finished
+
+
+def _wait_started(web_ui: WebUI) -> None:
+    """Locust's master does not stop a run that it is about to start: waits until it has, or has refused to."""
+    runner = web_ui.environment.runner
+    deadline_s = time.monotonic() + START_PATIENCE_S
+    while isinstance(runner, MasterRunner) and runner.state == STATE_INIT and time.monotonic() < deadline_s:
+        gevent.sleep(0.05)
+
+
+def _in_words(faults: list[str]) -> str:
+    if len(faults) == 1:
+        return f"Not started: {faults[0]}"
+    return "\n".join([f"Not started, {len(faults)} things to put right:", *(f"• {fault}" for fault in faults)])

@@ -1,0 +1,114 @@
+"""The pages: the list of runs, a run's files, and what the live tab asks for.
+
+``/springback/``                    all runs, for a browser without scripts as well
+``/springback/status``              how the session stands, as JSON; the live tab asks once a second
+``/springback/runs/<run>/<file>``   a file of a run
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, TypeVar
+
+from flask import Blueprint, Response, jsonify, send_file
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from locust.web import WebUI
+
+from harness.record.lead import Lead
+from harness.web import history
+from harness.web.status import Status, Watch
+
+View = TypeVar("View", bound=Callable[..., Response])
+
+HERE = Path(__file__).parent
+SHOWN = 100
+"""Runs in the list at the most."""
+TAB = {"title": "Springback", "key": "springback", "component": "springback-panel"}
+"""Locust renders ``component`` by its name; ``panel.js`` defines a custom element of that name."""
+
+ALONE = "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+PAGE_POLICY = f"default-src 'none'; style-src 'self'; {ALONE}"
+# A run's files hold text of the target. In a sandbox without an origin of its own, nothing in them could speak to
+# the UI even if it were run; the report's own policy, inside the file, lets only the report's scripts run.
+FILE_POLICY = (
+    "sandbox allow-scripts allow-downloads allow-modals allow-popups; default-src 'none'; "
+    f"script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; img-src data: blob:; font-src data:; {ALONE}"
+)
+
+
+def install(web_ui: WebUI, lead: Lead) -> None:
+    assert web_ui.app is not None
+    options: Any = web_ui.environment.parsed_options
+    base = f"{options.web_base_path or ''}/springback"
+    runs_dir = Path(str(options.runs_dir or "runs")).absolute()
+    watch = Watch(web_ui.environment, lead, runs_dir)
+    templates = Environment(loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined)
+    protected: Callable[[View], View] = web_ui.auth_required_if_enabled
+    blueprint = Blueprint("springback", __name__, url_prefix=base)
+
+    @blueprint.route("/")
+    @protected
+    def index() -> Response:
+        status = watch.status()
+        names = history.names(runs_dir)
+        runs = [run for name in names[:SHOWN] if (run := history.run(runs_dir, name)) is not None]
+        page = templates.get_template("runs.html.j2").render(
+            status=status,
+            runs=runs,
+            session=frozenset(lead.runs),
+            going=status.run if status.going else "",
+            more=max(0, len(names) - SHOWN),
+            runs_dir=str(runs_dir),
+            about_status=_about(status),
+        )
+        return Response(page, headers={"Content-Security-Policy": PAGE_POLICY, "Cache-Control": "no-store"})
+
+    @blueprint.route("/status")
+    @protected
+    def status() -> Response:
+        answer = jsonify(asdict(watch.status()))
+        answer.headers["Cache-Control"] = "no-store"
+        return answer
+
+    @blueprint.route("/runs/<run>/<file>")
+    @protected
+    def file_of_run(run: str, file: str) -> Response:
+        path = history.file_of(runs_dir, run, file)
+        if path is None:
+            return Response(f"There is no file {file!a} of a run {run!a}.\n", 404, mimetype="text/plain")
+        answer = send_file(path, mimetype=history.FILES[file], conditional=True)
+        answer.headers["Content-Security-Policy"] = FILE_POLICY
+        answer.headers["Cache-Control"] = "no-cache"
+        return answer
+
+    @blueprint.route("/<any('panel.js', 'runs.css'):name>")
+    @protected
+    def asset(name: str) -> Response:
+        return send_file(HERE / name, conditional=True, max_age=0)
+
+    web_ui.app.register_blueprint(blueprint)
+    web_ui.template_args["extended_tabs"] = [*web_ui.template_args.get("extended_tabs", ()), TAB]
+    _add_script(web_ui, f'<script src="{base}/panel.js"></script>')
+
+
+def _add_script(web_ui: WebUI, script: str) -> None:
+    """Puts our script into Locust's page, before its own: its template has no place for one."""
+    assert web_ui.app is not None
+    views: dict[str, Any] = web_ui.app.view_functions
+    original = views["locust.index"]
+
+    def index() -> Any:
+        page = original()
+        return page.replace("<head>", f"<head>{script}", 1) if isinstance(page, str) else page
+
+    views["locust.index"] = index
+
+
+def _about(status: Status) -> str:
+    """One line on the present run, for the page without scripts."""
+    if status.state == "running":
+        done = f"{status.elapsed_s:.0f} of {status.duration_s:.0f} s"
+        return f"{status.run} is running: {status.phase}, {done}"
+    return f"{status.run}: {status.words}" if status.run else status.words
