@@ -18,7 +18,6 @@ from harness.findings import EXIT_USAGE
 from harness.probes import Probe
 from harness.record.follow import Follow
 from harness.record.lead import Lead
-from harness.record.orphans import MasterWatch
 from harness.recording import CriterionSpec
 from harness.scenario import STANDARD, Scenario
 from harness.web import form
@@ -57,7 +56,6 @@ class Attachment:
     def __init__(self, scenario: Scenario) -> None:
         self.scenario = scenario
         self._part: Lead | Follow | None = None
-        self._watch = MasterWatch()
 
     def register(self) -> None:
         # At import, not in ``init``: listeners of ``quitting`` run in reverse order, and ours has to come last.
@@ -80,10 +78,9 @@ class Attachment:
         form.hide(parser)
 
     def _init(self, environment: Environment, runner: Any, web_ui: WebUI | None = None, **_: Any) -> None:
-        self._watch.met()
         try:
             if isinstance(runner, WorkerRunner):
-                self._part = Follow(environment, runner, self._watch.is_forked)
+                self._part = Follow(environment, runner)
             elif isinstance(runner, LocalRunner | MasterRunner):
                 self._part = lead = Lead(environment, runner, self.scenario)
                 if web_ui is not None:
