@@ -1,4 +1,4 @@
-"""The command line: ``springback run | check | report``."""
+"""The command line: ``springback run | plan | check | report``."""
 
 from __future__ import annotations
 
@@ -35,6 +35,19 @@ def run(context: click.Context, locustfile: str, web: bool) -> None:
     from harness.launch import launch
 
     sys.exit(launch(locustfile, list(context.args), web))
+
+
+@cli.command(context_settings=PASS_ON, short_help="Show what a run would do, without load.")
+@click.argument("locustfile", type=click.Path(exists=True, dir_okay=False))
+@click.pass_context
+def plan(context: click.Context, locustfile: str) -> None:
+    """Show the phases, the level over time and the totals of a run of LOCUSTFILE, with the options of ``run``.
+
+    Nothing is started, and no host is needed. Whatever would be refused at the start of a run is refused here.
+    """
+    from harness.plan import plan as show
+
+    show(locustfile, list(context.args))
 
 
 @cli.command(short_help="Judge an earlier run again.")

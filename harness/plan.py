@@ -1,0 +1,206 @@
+"""``springback plan``: what a run would do, without any load and without a target."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import textwrap
+import traceback
+from collections.abc import Sequence
+from typing import Any, TextIO
+
+# Locust first: it patches the process, and whatever is imported before it would keep what is not patched.
+from locust.argument_parser import get_locustfiles_locally, get_parser, parse_locustfile_option
+from locust.main import merge_locustfiles_content
+from rich.console import Console
+from rich.table import Table
+
+from harness import options
+from harness.errors import ConfigurationError
+from harness.findings import EXIT_USAGE
+from harness.level_chart import BLOCKS, chart, marks_for
+from harness.load.paced import Paced
+from harness.safety import require_allowed
+from shapes._phased import PhasedShape, flag
+from shapes._profile import USERS, Phase, Profile
+
+NARROWEST, WIDEST = 40, 120
+
+
+def plan(locustfile: str, arguments: Sequence[str], stream: TextIO | None = None) -> None:
+    """Prints the plan of a run of ``locustfile`` with ``arguments``, which are those of ``springback run``.
+
+    Raises ConfigurationError with everything for which a run would be refused; only the host may be missing.
+    """
+    name, shape = _loaded(locustfile, list(arguments))
+    stream = stream or sys.stdout
+    encoding = stream.encoding or "ascii"
+    width = min(max(NARROWEST, shutil.get_terminal_size().columns), WIDEST)
+    for line in _lines(name, shape, width, encoding):
+        stream.write(line.rstrip().encode(encoding, "replace").decode(encoding) + "\n")
+
+
+def summary(name: str, shape: PhasedShape) -> list[str]:
+    """The plan in two lines, to be said before a run."""
+    profile = shape.profile()
+    phases = ", ".join(f"{phase.name} {phase.end_s - phase.start_s} s" for phase in profile.phases)
+    if len(profile.phases) > 5:
+        phases = f"{len(profile.phases)} phases"
+    level = f"at most {_number(profile.level(shape.parked).peak)} {profile.level_unit(shape.parked)}"
+    amounts = [level, *_amounts(profile, shape.parked)]
+    return [f"{name}: {_kind_of(shape)}, {profile.duration_s:,} s: {phases}", ", ".join(amounts)]
+
+
+# Reading
+
+
+def _loaded(locustfile: str, arguments: list[str]) -> tuple[str, PhasedShape]:
+    """Name of the scenario, and its shape with the options of this run; read by Locust as it does for a run."""
+    arguments = ["-f", locustfile, *arguments]
+    try:
+        files = get_locustfiles_locally(parse_locustfile_option(arguments))
+        users, _, _, shape = merge_locustfiles_content(files)
+    except ConfigurationError:
+        raise
+    except Exception as error:
+        raise ConfigurationError(f"{locustfile} cannot be loaded: {_where(error, locustfile)}") from error
+    except SystemExit as told:
+        raise SystemExit(EXIT_USAGE if told.code else 0) from None
+    parsed, unknown = get_parser().parse_known_args(arguments)
+    faults = [
+        f"{argument.partition('=')[0]}: no such option; `locust -f {locustfile} --help` lists them"
+        for argument in unknown
+        if argument.startswith("-")
+    ]
+    chosen = parsed.user_classes or list(users)
+    if not faults:  # what follows an unknown option looks like the name of a user class
+        faults += [f"{user}: the locustfile has no such user class" for user in chosen if user not in users]
+    paced = [issubclass(users[user], Paced) for user in chosen if user in users]
+    if not users:
+        faults.append("the locustfile has no user class")
+    if any(paced) and not all(paced):
+        faults.append("some user classes are paced and some are not: make all of them Paced, or none")
+    if not isinstance(shape, PhasedShape):
+        faults.append(
+            "the locustfile has no shape of Springback: subclass one of the modules in shapes/, e.g. herd.Herd"
+        )
+        raise ConfigurationError(faults)
+    shape.parked = bool(paced) and all(paced)
+    name = _read_options(locustfile, parsed, shape, faults)
+    if faults:
+        raise ConfigurationError(faults)
+    return name, shape
+
+
+def _read_options(locustfile: str, parsed: Any, shape: PhasedShape, faults: list[str]) -> str:
+    """Sets the shape's options, notes all faults, and returns the scenario's name."""
+    from harness.attach import _attached
+
+    if _attached is None:  # a shape in anybody's locustfile: its class says everything
+        faults += shape.problems()
+        return locustfile
+    host = parsed.host or ""
+    try:
+        options.read(parsed, _attached.scenario, shape, host)
+    except ConfigurationError as error:
+        faults += error.messages
+    if host:
+        allowed = [name.strip() for name in (parsed.allow_host or "").split(",") if name.strip()]
+        try:
+            require_allowed(host, allowed)
+        except ConfigurationError as error:
+            faults += error.messages
+    return _attached.scenario.name
+
+
+def _where(error: Exception, locustfile: str) -> str:
+    """The error and its place in the user's own file, as far as there is one."""
+    if isinstance(error, SyntaxError):
+        return f"{error.msg} (line {error.lineno})"
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename.endswith(locustfile)]
+    place = f" (line {lines[-1]})" if lines else ""
+    return f"{type(error).__name__}: {error}{place}"
+
+
+# Writing
+
+
+def _lines(name: str, shape: PhasedShape, width: int, encoding: str) -> list[str]:
+    profile, parked = shape.profile(), shape.parked
+    level, unit = profile.level(parked), profile.level_unit(parked)
+    marks = marks_for(encoding)
+    parameters = (f"{flag(option)}{_TOGETHER}{_told(getattr(shape, option))}" for option in shape.options)
+    lines = [
+        *_paragraph(f"{name}: {_kind_of(shape)}, {profile.duration_s:,} s", width),
+        *_paragraph("  ".join(parameters), width, "  "),
+        "",
+        unit,
+        *chart(level, profile.phases, profile.herds if parked else (), width, marks),
+        "",
+    ]
+    table = Table(box=None, padding=(0, 3, 0, 0), show_edge=False)
+    table.add_column("phase", overflow="fold")
+    for column in ("from", "to", "level", *(["starts"] if unit != "users" else [])):
+        table.add_column(column, justify="right", overflow="fold")
+    for phase in profile.phases:
+        table.add_row(*_row(profile, phase, parked, "–" if marks is BLOCKS else "-"))
+    console = Console(width=width, color_system=None, highlight=False, legacy_windows=False)
+    with console.capture() as captured:
+        console.print(table)
+    lines += [*captured.get().splitlines(), ""]
+    for amount in _amounts(profile, parked):
+        lines += _paragraph(amount, width)
+    return lines
+
+
+def _row(profile: Profile, phase: Phase, parked: bool, to: str) -> list[str]:
+    level = profile.level(parked)
+    # Just before its end: a step there belongs to what follows.
+    inside = [level.at(phase.start_s), level.at(phase.end_s - 1e-9)]
+    inside += [height for t, height in level.points if phase.start_s < t < phase.end_s]
+    low, high = _number(min(inside)), _number(max(inside))
+    row = [phase.name, f"{phase.start_s:,} s", f"{phase.end_s:,} s", low if low == high else f"{low}{to}{high}"]
+    if profile.level_unit(parked) != "users":
+        # Start number i is due where the area under the level reaches i + ½.
+        first, last = (int(profile.starts.area_to(t) + 0.5) for t in (phase.start_s, phase.end_s))
+        herds = sum(herd.users for herd in profile.herds if phase.start_s <= herd.t < phase.end_s)
+        row.append(f"{last - first + herds:,}")
+    return row
+
+
+def _amounts(profile: Profile, parked: bool) -> list[str]:
+    """What it comes to: starts or users, herds, pool."""
+    if not parked:
+        return [
+            "Locust's own users, spawned once a second (closed model): the target's answers decide how many requests"
+        ]
+    pool = f"{profile.pool_users:,} users parked before the first phase"
+    if profile.pacing == USERS:
+        return ["closed model: the target's answers decide how many requests", pool]
+    amounts = [f"{profile.total_starts:,} starts in all"]
+    amounts += [f"{herd.name}: {herd.users:,} users at once at {herd.t:g} s" for herd in profile.herds]
+    if profile.herds:
+        pool += f", {profile.background_users:,} of them for the stream beside the herd"
+    return [*amounts, pool]
+
+
+def _kind_of(shape: PhasedShape) -> str:
+    """Name of the shape, and of the one in shapes/ that it is made from."""
+    made_from = next(cls.__module__ for cls in type(shape).__mro__ if cls.__module__.startswith("shapes."))
+    return f"{type(shape).__name__} ({made_from.removeprefix('shapes.')})"
+
+
+def _number(level: float) -> str:
+    return f"{level:,.0f}" if level >= 1e4 else f"{level:,.4g}"
+
+
+def _told(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value) or "''"
+
+
+_TOGETHER = "\N{NO-BREAK SPACE}"
+
+
+def _paragraph(text: str, width: int, indent: str = "") -> list[str]:
+    lines = textwrap.wrap(text, width, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False)
+    return [line.replace(_TOGETHER, " ") for line in lines]
