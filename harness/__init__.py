@@ -12,5 +12,7 @@ def __getattr__(name: str) -> Any:
     if name == "attach":
         from harness.attach import attach
 
+        # The import has put the module of that name here; a second call must find the function, too.
+        globals()["attach"] = attach
         return attach
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -18,6 +18,7 @@ from harness.findings import EXIT_USAGE
 from harness.probes import Probe
 from harness.record.follow import Follow
 from harness.record.lead import Lead
+from harness.record.orphans import MasterWatch
 from harness.recording import CriterionSpec
 from harness.scenario import STANDARD, Scenario
 from harness.web import form
@@ -56,6 +57,7 @@ class Attachment:
     def __init__(self, scenario: Scenario) -> None:
         self.scenario = scenario
         self._part: Lead | Follow | None = None
+        self._watch = MasterWatch()
 
     def register(self) -> None:
         # At import, not in ``init``: listeners of ``quitting`` run in reverse order, and ours has to come last.
@@ -78,9 +80,10 @@ class Attachment:
         form.hide(parser)
 
     def _init(self, environment: Environment, runner: Any, web_ui: WebUI | None = None, **_: Any) -> None:
+        self._watch.met()
         try:
             if isinstance(runner, WorkerRunner):
-                self._part = Follow(environment, runner)
+                self._part = Follow(environment, runner, self._watch.is_forked)
             elif isinstance(runner, LocalRunner | MasterRunner):
                 self._part = lead = Lead(environment, runner, self.scenario)
                 if web_ui is not None:

@@ -57,6 +57,8 @@ class Node:
         self.plan: Plan | None = None
         self.gate_marks: list[GateMark] = []
         self.unfinished = 0
+        self.hurried = False
+        """Set to end the wait for answers at once."""
         self._index = index
         self._nodes = nodes
         self._numbered = 0
@@ -144,8 +146,9 @@ class Node:
         """Stops the pacers, waits up to ``plan.drain_s`` for answers that are out, then settles the accounts."""
         gevent.killall(self._greenlets)
         if self.plan is not None and still_answering:
+            gevent.sleep(0)  # who was woken this very moment takes its start
             deadline_s = time.monotonic() + self.plan.drain_s
-            while (self._open_starts() or self._unserved()) and time.monotonic() < deadline_s:
+            while (self._open_starts() or self._unserved()) and not self.hurried and time.monotonic() < deadline_s:
                 gevent.sleep(DRAIN_CHECK_S)
         if self._gate is not None:
             self._gate.close_release()

@@ -40,6 +40,8 @@ class Agent:
         self._deliver_final = deliver_final
         self._vitals = Vitals(node.recorder)
         self._settled = False
+        self.delivered = False
+        """Whether the last report is on its way, so that nothing is lost with this process."""
         self._running_at_stop = 0
         self._requests_at_stop = 0
         self._watcher: gevent.Greenlet[..., Any] | None = None
@@ -80,6 +82,14 @@ class Agent:
         final = Report(self.node.run, self._lines(), True, self.node.recorder.requests, self.node.unfinished)
         self.close()
         self._deliver_final(final)
+        self.delivered = True
+
+    def hurry(self) -> None:
+        """Whoever has no answer yet will not get one."""
+        self.node.hurried = True
+        if self.node.plan is None or not self.node.plan.paced:
+            runner: Any = self._environment.runner
+            runner.user_greenlets.kill(block=False)
 
     def close(self) -> None:
         """Lets go of everything without a report."""

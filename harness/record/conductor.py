@@ -6,6 +6,7 @@ ahead; the nodes act on it by themselves; they drain and deliver their last repo
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -42,6 +43,7 @@ from shapes._profile import Profile
 LEAD_S = 1.5
 """The plan goes out this long before the origin: a message can be held up, and none may be needed in time."""
 TICK_S = 0.2
+HURRY_S = 3.0
 
 
 class Conductor:
@@ -74,11 +76,13 @@ class Conductor:
         self._nodes = nodes
         self._host = environment.host or ""
         self._origin_s: float | None = None
+        self._settle_until_s = math.inf
         self._early: list[tuple[float, Mark | ProbeSample]] = []
         self._parked: dict[str, int] = {}
         self._taking_part: tuple[str, ...] = ()
         self._final: dict[str, Report] = {}
         self._lost: set[str] = set()
+        self._late: set[str] = set()
         self._lock = RLock()
         self._journal = Journal(self.directory, self._header(scenario, started_utc))
         self._sampler = Sampler(settings.probes, 1.0, self._on_reading) if settings.probes else None
@@ -103,7 +107,8 @@ class Conductor:
     def node_parked(self, node: str, parked: int) -> None:
         """A node says how many of its users are parked."""
         self._parked[node] = parked
-        if self._origin_s is not None and node not in self._taking_part:
+        if self._origin_s is not None and node not in (*self._taking_part, *self._late):
+            self._late.add(node)
             self.node_event(node, "late", "joined after the plan had gone out and takes no part")
 
     def deliver(self, node: str, report: Report) -> None:
@@ -151,9 +156,13 @@ class Conductor:
         return all(node in self._final or node in self._lost for node in self._taking_part)
 
     def wait_settled(self, timeout_s: float) -> None:
-        deadline_s = time.monotonic() + timeout_s
-        while not self.all_settled and time.monotonic() < deadline_s:
+        self._settle_until_s = time.monotonic() + timeout_s
+        while not self.all_settled and time.monotonic() < self._settle_until_s:
             gevent.sleep(0.05)
+
+    def hurry(self) -> None:
+        """Somebody does not want to wait for answers any more: the last reports have a moment to come."""
+        self._settle_until_s = min(self._settle_until_s, time.monotonic() + HURRY_S)
 
     def finish(self, stopped_because: str) -> None:
         """Closes the recording, once. ``stopped_because`` holds only when the run had not come to its end."""

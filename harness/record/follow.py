@@ -28,18 +28,18 @@ CTRL_C_GRACE_S = 30.0
 class Follow:
     """One for each worker process; it serves every run of the session."""
 
-    def __init__(self, environment: Environment, runner: WorkerRunner) -> None:
+    def __init__(self, environment: Environment, runner: WorkerRunner, forked: bool) -> None:
         self._environment = environment
         self._runner = runner
         self._clock = Clock(exact=False)
         self._agent: Agent | None = None
+        self._stopping: Agent | None = None
         runner.register_message(messages.PONG, self._on_pong)
         runner.register_message(messages.PLAN, self._on_plan)
         runner.register_message(messages.STOP, self._on_stop, concurrent=True)
         gevent.spawn(self._ping)
-        if getattr(environment.parsed_options, "processes", None):
-            _outlive_ctrl_c()
-            gevent.spawn(_end_with_parent, os.getppid())
+        if forked:
+            signal.signal(signal.SIGINT, self._interrupted)
 
     def test_start(self) -> None:
         if self._agent is not None:
@@ -93,24 +93,18 @@ class Follow:
         agent = self._agent
         if agent is None:
             return
+        if agent is self._stopping:
+            agent.hurry()
+            return
+        self._stopping = agent
         if agent.node.plan is not None and not agent.node.plan.paced:
             # Users without a pacer go on until Locust stops them; the last report has to come after that.
             self._runner.stop()
         agent.settle(wait=True)
 
-
-def _outlive_ctrl_c() -> None:
-    """Ctrl-C reaches forked workers as well as the master; they stay until the master has their last report."""
-
-    def first_time(*_: Any) -> None:
+    def _interrupted(self, *arguments: Any) -> None:
+        """Ctrl-C reaches forked workers as well as the master; they stay until the master has their last report."""
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        if self._agent is None or self._agent.delivered:
+            signal.default_int_handler(*arguments)
         gevent.spawn_later(CTRL_C_GRACE_S, os.kill, os.getpid(), signal.SIGINT)
-
-    signal.signal(signal.SIGINT, first_time)
-
-
-def _end_with_parent(parent_pid: int) -> None:
-    """A forked worker whose master was killed has nobody to report to; Locust would notice after a minute."""
-    while os.getppid() == parent_pid:
-        gevent.sleep(1.0)
-    os._exit(1)

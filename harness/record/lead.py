@@ -69,7 +69,10 @@ class Lead:
             runner.register_message(messages.PARKED, self._on_parked)
             runner.register_message(messages.FINAL, self._on_final)
         logging.getLogger("locust.runners").addFilter(_ExpectedWarning())
+        # A start that is refused is said in words; gevent would add a traceback.
+        gevent.get_hub().NOT_ERROR += (StopTest,)
         if self._starts_by_itself:
+            environment.process_exit_code = Outcome.INCONCLUSIVE.exit_code  # until there is a verdict
             self._settings()  # a fault is said now, before anything is started
             self._heed_signals()
 
@@ -149,6 +152,11 @@ class Lead:
     def _starts_by_itself(self) -> bool:
         parsed: Any = self._environment.parsed_options
         return bool(parsed.headless or parsed.autostart)
+
+    @property
+    def _is_headless(self) -> bool:
+        parsed: Any = self._environment.parsed_options
+        return bool(parsed.headless)
 
     def _shape(self) -> PhasedShape:
         shape = self._environment.shape_class
@@ -278,8 +286,9 @@ class Lead:
 
     def _heed_signals(self) -> None:
         """SIGTERM ends a headless run like Ctrl-C, with its report; a shell's ``&`` must not switch Ctrl-C off."""
-        signal.signal(signal.SIGINT, self._interrupted)
-        gevent.signal_handler(signal.SIGTERM, self._terminated)
+        # By way of the event loop: a handler of Python's would raise in whatever greenlet runs, in mid-release even.
+        gevent.signal_handler(signal.SIGINT, self._stop, "stopped by SIGINT")
+        gevent.signal_handler(signal.SIGTERM, self._stop, "stopped by SIGTERM")
 
         if launcher := os.environ.pop(PARENT, ""):
             # Locust's closing tables would stand between the progress and the verdict.
@@ -290,17 +299,27 @@ class Lead:
         """Nobody waits for a run whose launcher was killed: it ends, with its report."""
         while os.getppid() == launcher_pid:
             gevent.sleep(1.0)
-        self.stop_reason = "stopped because its launcher was killed"
-        os.kill(os.getpid(), signal.SIGINT)
+        self._stop("stopped because its launcher was killed")
 
-    def _interrupted(self, *_: Any) -> None:
-        if self.stop_reason == STOPPED_BY_USER:
-            self.stop_reason = "stopped by SIGINT"
-        raise KeyboardInterrupt
-
-    def _terminated(self) -> None:
-        self.stop_reason = "stopped by SIGTERM"
-        os.kill(os.getpid(), signal.SIGINT)
+    def _stop(self, why: str) -> None:
+        """Ends a run that was started from the command line; asked again, it does not wait for answers any more."""
+        main, conductor = gevent.get_hub().parent, self.conductor
+        assert main is not None  # the hub's parent is the greenlet in which Locust's main waits
+        if conductor is None:
+            # Still waiting for workers, say: there is nothing to record, and Locust would end with a traceback.
+            self._runner.quit()
+            gevent.kill(main, SystemExit(Outcome.INCONCLUSIVE.exit_code))
+        elif self.stop_reason == STOPPED_BY_USER:
+            self.stop_reason = why
+            gevent.kill(main, KeyboardInterrupt)
+        elif not conductor.finished:
+            conductor.hurry()
+            if self._agent is not None:
+                self._agent.hurry()
+            else:
+                self._runner.send_message(messages.STOP)
+        elif not self.ending and not self._is_headless:
+            gevent.kill(main, KeyboardInterrupt)
 
 
 def _write_reports(conductor: Conductor) -> int:

@@ -9,7 +9,7 @@ PARKED = "springback_parked"
 PLAN = "springback_plan"
 """Master → worker."""
 STOP = "springback_stop"
-"""Master → worker: drain and deliver the last report now."""
+"""Master → worker: drain and deliver the last report now; the second time, do not wait for answers."""
 FINAL = "springback_final"
 """Worker → master: the last report."""
 

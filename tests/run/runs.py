@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -65,9 +66,7 @@ class Finished:
     def count(self, outcome: str | None = None, t: int | None = None) -> int:
         """Requests in the recording, all or those of one outcome or second."""
         return sum(
-            piece.count
-            for piece in self.recording.slices
-            if outcome in (None, piece.outcome) and t in (None, piece.t)
+            piece.count for piece in self.recording.slices if outcome in (None, piece.outcome) and t in (None, piece.t)
         )
 
     def ended_well(self, code: int) -> None:
@@ -146,16 +145,12 @@ class Run:
 
     def kill_all(self) -> None:
         for process in self.family:
-            try:
+            with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
-            except psutil.NoSuchProcess:
-                pass
         self.process.wait()
 
 
-def start(
-    directory: Path, command: Sequence[str], variables: Mapping[str, str] | None = None, **popen: Any
-) -> Run:
+def start(directory: Path, command: Sequence[str], variables: Mapping[str, str] | None = None, **popen: Any) -> Run:
     """Starts ``command`` with its output in files, in a session of its own, below ``directory``."""
     directory.mkdir(parents=True, exist_ok=True)
     token = uuid.uuid4().hex
@@ -196,7 +191,8 @@ def springback(directory: Path, *arguments: str, variables: Mapping[str, str] | 
 def processes(count: int = 2) -> tuple[str, ...]:
     """Options for forked workers on a port of their own."""
     port = str(free_port())
-    return "--processes", str(count), "--master-bind-host", "127.0.0.1", "--master-bind-port", port, "--master-port", port
+    ours = ("--master-bind-host", "127.0.0.1", "--master-bind-port", port, "--master-port", port)
+    return "--processes", str(count), *ours
 
 
 def free_port() -> int:

@@ -208,7 +208,7 @@ def alone(directory: Path, way: str) -> Outcome:
 
 
 @together(alone, way=["local", "forked"])
-def test_a_shape_works_in_a_plain_locustfile_without_attach(outcome: Outcome, way: str) -> None:
+def test_a_shape_works_in_a_plain_locustfile_without_attach(outcome: Outcome) -> None:
     outcome.done.ended_well(code=0)
     assert not outcome.done.directories
     # 2 users for 2 s and 2 s, 12 for 3 s, at most 5 requests/s each.
@@ -282,5 +282,3 @@ def test_the_example_for_ones_own_service_runs_and_is_short(outcome: Outcome) ->
     assert outcome.done.count("ok") == outcome.served == HERD + CANARIES
     example = Path(__file__).parents[2] / "examples" / "own_service.py"
     assert len(example.read_text().splitlines()) <= 20
-
-

@@ -23,7 +23,11 @@ class Case:
     arguments: tuple[tuple[str, Any], ...]
 
     def __str__(self) -> str:
-        return "-".join([str(value) for _, value in self.arguments]) or self.function.__name__
+        return "-".join([_told(value) for _, value in self.arguments]) or self.function.__name__
+
+
+def _told(value: object) -> str:
+    return " ".join(map(str, value[:3])) if isinstance(value, tuple) else str(value)
 
 
 def together(function: Callable[..., Any], **values: Sequence[Any]) -> pytest.MarkDecorator:

@@ -1,0 +1,389 @@
+"""What is asked for and cannot be done: said in one go, with a remedy, before any load."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from harness.recording import FILE_NAME, FORMAT
+from tests import recordings, service
+from tests.run import runs
+from tests.run.runs import Finished
+from tests.run.together import together
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass
+class Outcome:
+    done: Finished
+    requests: int
+    """That reached the service, whatever it was."""
+
+
+def refused(directory: Path, arguments: tuple[str, ...], **variables: str) -> Outcome:
+    with service.running() as target:
+        done = runs.locust(directory, "herd_http.py", *arguments, host=target.url, variables=variables).wait(40, 4)
+        return Outcome(done, target.counts().get("connections", 0))
+
+
+def assert_refused(outcome: Outcome, *messages: str) -> None:
+    outcome.done.ended_well(code=2)
+    assert outcome.requests == 0
+    assert not outcome.done.directories, "a run that was refused leaves no run directory"
+    for message in messages:
+        assert message in outcome.done.err
+
+
+@together(refused, arguments=[("--herd-usres", "5")])
+def test_an_unknown_flag_is_refused(outcome: Outcome) -> None:
+    assert_refused(outcome, "unrecognized arguments: --herd-usres")
+
+
+ALL_WRONG = (
+    *("--herd-users", "many", "--baseline-s", "-5", "--recovery-s", "2.5", "--error-ratio-limit", "150"),
+    *("--drain-timeout-s", "nan", "--without", "beauty", "--probe-pids", "x", "--health-path", "healthz"),
+)
+
+
+@together(refused, arguments=[ALL_WRONG])
+def test_every_fault_of_the_options_is_said_at_once(outcome: Outcome) -> None:
+    assert_refused(
+        outcome,
+        "springback: --herd-users 'many': give a whole number of 0 or more",
+        "springback: --baseline-s -5: give a whole number of 0 or more",
+        "springback: --recovery-s '2.5': give a whole number of 0 or more",
+        "springback: --error-ratio-limit: ",
+        "springback: --drain-timeout-s nan: give a number of 0 or more",
+        "springback: --without beauty: not a criterion of this scenario; it has error_ratio",
+        "springback: --probe-pids 'x': give a whole number of 0 or more",
+        "springback: --health-path healthz: give a path that begins with /",
+    )
+
+
+@together(refused, arguments=[("--herd-users", "many", *runs.processes(2))])
+def test_forked_workers_leave_at_once_with_a_master_that_refuses(outcome: Outcome) -> None:
+    assert_refused(outcome, "springback: --herd-users 'many'")
+    assert outcome.done.err.count("--herd-users 'many'") == 1
+    assert outcome.done.seconds < 25
+
+
+@together(refused, arguments=[("--herd-users", "0", "--spike-s", "0")])
+def test_a_shape_that_makes_no_spike_is_refused(outcome: Outcome) -> None:
+    assert_refused(outcome, "--herd-users 0: ", "--spike-s 0: ")
+
+
+@together(refused, arguments=[("--config", "/nonexistent/springback.conf")])
+def test_a_config_file_that_is_not_there_is_refused(outcome: Outcome) -> None:
+    assert_refused(outcome, "/nonexistent/springback.conf")
+
+
+def wrong_environment(directory: Path) -> Outcome:
+    return refused(directory, (), SPRINGBACK_HERD_USERS="many")
+
+
+@together(wrong_environment)
+def test_a_fault_in_an_environment_variable_is_said_like_one_in_a_flag(outcome: Outcome) -> None:
+    assert_refused(outcome, "springback: --herd-users 'many'")
+
+
+def a_file_for_runs_dir(directory: Path) -> Outcome:
+    (directory / "taken").write_text("")
+    return refused(directory, ("--runs-dir", str(directory / "taken")))
+
+
+@together(a_file_for_runs_dir)
+def test_a_runs_directory_that_is_a_file_is_refused(outcome: Outcome) -> None:
+    assert_refused(outcome, "--runs-dir", "taken")
+
+
+def two_scenarios(directory: Path) -> Outcome:
+    with service.running() as target:
+        files = f"{runs.SCENARIOS}/herd_http.py,{runs.SCENARIOS}/crowd_http.py"
+        return Outcome(runs.locust(directory, files, host=target.url).wait(40), target.requests)
+
+
+@together(two_scenarios)
+def test_two_scenarios_in_one_command_are_refused(outcome: Outcome) -> None:
+    assert_refused(outcome, "two scenarios, herd-http and crowd-http: load one file at a time")
+
+
+def without_host(directory: Path, way: str) -> Outcome:
+    forked = runs.processes(2) if way == "forked" else ()
+    return Outcome(runs.locust(directory, "herd_http.py", *forked).wait(40, 4), 0)
+
+
+@together(without_host, way=["local", "forked"])
+def test_a_missing_host_is_refused(outcome: Outcome) -> None:
+    assert_refused(outcome, "the host is missing: name the service with --host")
+
+
+def malformed_host(directory: Path) -> Outcome:
+    return Outcome(runs.locust(directory, "herd_http.py", host="127.0.0.1:9").wait(40), 0)
+
+
+@together(malformed_host)
+def test_a_host_without_a_scheme_is_refused_with_what_was_probably_meant(outcome: Outcome) -> None:
+    assert_refused(outcome, "Did you mean http://127.0.0.1:9 ?")
+
+
+def unreachable(directory: Path, way: str) -> Outcome:
+    forked = runs.processes(2) if way == "forked" else ()
+    host = f"http://127.0.0.1:{runs.free_port()}"
+    return Outcome(runs.locust(directory, "herd_http.py", "--health-path", "/healthz", *forked, host=host).wait(60), 0)
+
+
+@together(unreachable, way=["local", "forked"])
+def test_a_host_that_does_not_answer_is_inconclusive_and_the_check_that_failed_is_named(outcome: Outcome) -> None:
+    done = outcome.done
+    done.ended_well(code=4)
+    assert not done.recording.slices, "no load goes to a target that is down"
+    (check,) = done.recording.health
+    assert (check.when, check.check, check.ok) == ("before", "GET /healthz", False)
+    assert done.recording.end is not None and not done.recording.end.completed
+    assert done.verdict["outcome"] == "INCONCLUSIVE"
+    assert "GET /healthz" in done.finding("target_healthy")["reason"]
+    assert "GET /healthz" in done.recording.end.reason
+    assert "GET /healthz" in done.err + done.out
+
+
+def unwell(directory: Path) -> Outcome:
+    with service.running(status=503) as target:
+        run = runs.locust(directory, "herd_http.py", "--health-path", "/readyz", host=target.url)
+        done = run.wait(60)
+        return Outcome(done, target.counts().get("POST /visit", 0))
+
+
+@together(unwell)
+def test_a_target_that_says_it_is_unwell_gets_no_load(outcome: Outcome) -> None:
+    outcome.done.ended_well(code=4)
+    assert outcome.requests == 0
+    assert "GET /readyz failed (HTTP 503" in outcome.done.finding("target_healthy")["reason"]
+
+
+# A host outside this machine: tried on an address that belongs to an empty network namespace, where nothing can leave.
+
+FOREIGN = "192.0.2.1"
+
+
+def _can_have_a_namespace() -> bool:
+    if os.geteuid() != 0 or not shutil.which("unshare") or not shutil.which("ip"):
+        return False
+    return subprocess.run(["unshare", "--net", "ip", "link"], capture_output=True, check=False).returncode == 0
+
+
+def abroad(directory: Path, consent: tuple[str, ...]) -> Outcome:
+    """The service listens on a foreign address inside the namespace, and counts who comes."""
+    served = directory / "served"
+    script = f"""
+ip link set lo up && ip address add {FOREIGN}/32 dev lo || exit 77
+cd {ROOT}
+"$PYTHON" -c '
+import sys, time
+from http.server import *
+class Count(BaseHTTPRequestHandler):
+    def do_POST(self):
+        self.send_response(200); self.send_header("Content-Length", "0"); self.end_headers()
+class Server(ThreadingHTTPServer):
+    def verify_request(self, request, address):
+        open(sys.argv[1], "a").write("one\\n"); return True
+server = Server(("{FOREIGN}", 8000), Count)
+open(sys.argv[1], "a").close()
+server.serve_forever()' {served} &
+service=$!
+while [ ! -e {served} ]; do sleep 0.05; done
+"$@"
+code=$?
+kill $service
+exit $code
+"""
+    locust = [str(runs.BIN / "locust"), "-f", str(runs.SCENARIOS / "herd_http.py"), "--headless", *runs.UNHURRIED]
+    locust += ["--host", f"http://{FOREIGN}:8000", "--runs-dir", str(directory / "runs"), *consent]
+    command = ["unshare", "--net", "sh", "-c", script, "sh", *locust]
+    done = runs.start(directory, command, {"PYTHON": sys.executable}).wait(60)
+    return Outcome(done, len(served.read_text().splitlines()))
+
+
+needs_namespace = pytest.mark.skipif(not _can_have_a_namespace(), reason="needs root, unshare and ip")
+
+
+@needs_namespace
+@together(abroad, consent=[()])
+def test_a_host_outside_this_machine_is_refused_without_a_single_connection(outcome: Outcome) -> None:
+    assert_refused(outcome, f"{FOREIGN} is not a loopback address", f"--allow-host {FOREIGN}")
+
+
+@needs_namespace
+@together(abroad, consent=[("--allow-host", FOREIGN)])
+def test_a_host_outside_this_machine_gets_load_when_the_operator_says_so(outcome: Outcome) -> None:
+    outcome.done.ended_well(code=0)
+    assert outcome.requests >= 20
+
+
+# Ports
+
+
+@contextmanager
+def taken_port() -> Iterator[int]:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield listener.getsockname()[1]
+
+
+def port_taken(directory: Path, which: str) -> tuple[Outcome, int]:
+    with taken_port() as port, service.running() as target:
+        if which == "web":
+            arguments: tuple[str, ...] = ("--web-port", str(port))
+        else:
+            arguments = ("--master-bind-host", "127.0.0.1", "--master-bind-port", str(port), "--expect-workers", "1")
+            arguments = ("--master", *arguments)
+        run = runs.locust(directory, "herd_http.py", *arguments, host=target.url, headless=which != "web")
+        return Outcome(run.wait(40), target.requests), port
+
+
+@together(port_taken, which=["master", "web"])
+def test_a_port_that_is_taken_ends_the_command_and_is_named(outcome: tuple[Outcome, int]) -> None:
+    (done, requests), port = (outcome[0].done, outcome[0].requests), outcome[1]
+    done.ended_well(code=2 if "web" in done.err else 1)  # 1 is Locust's own, for the port of the master
+    assert requests == 0 and not done.directories
+    assert str(port) in done.err
+
+
+# A disk that is full
+
+
+def _can_mount(directory: Path) -> bool:
+    if os.geteuid() != 0 or not shutil.which("mount"):
+        return False
+    command = ["unshare", "--mount", "mount", "-t", "tmpfs", "none", str(directory)]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+needs_mount = pytest.mark.skipif(not _can_mount(ROOT / "tests"), reason="needs root and mount")
+
+
+@contextmanager
+def small_disk(path: Path, kilobytes: int) -> Iterator[Path]:
+    path.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k", "none", str(path)], check=True)
+    try:
+        yield path
+    finally:
+        subprocess.run(["umount", "--lazy", str(path)], check=True)
+
+
+def full_before(directory: Path) -> Outcome:
+    with service.running() as target, small_disk(directory / "disk", 16) as disk:
+        with contextlib.suppress(OSError), (disk / "filler").open("wb", buffering=0) as filler:
+            while filler.write(b"x" * 4096):
+                pass
+        run = runs.locust(directory, "herd_http.py", "--runs-dir", str(disk), *runs.UNHURRIED, host=target.url)
+        done = run.wait(60)
+        return Outcome(done, target.requests)
+
+
+@needs_mount
+@together(full_before)
+def test_a_disk_that_is_full_before_the_run_is_said_and_no_load_is_made(outcome: Outcome) -> None:
+    outcome.done.ended_well(code=2)
+    assert outcome.requests == 0
+    assert "No space left on device" in outcome.done.err
+
+
+def full_in_mid_run(directory: Path) -> tuple[Finished, bytes, float]:
+    with service.running() as target, small_disk(directory / "disk", 16) as disk:
+        long = ("--baseline-s", "60", "--canary-per-s", "50", "--runs-dir", str(disk), *runs.UNHURRIED)
+        run = runs.locust(directory, "herd_http.py", *long, host=target.url)
+        done = run.wait(90)
+        return done, next(disk.glob(f"*/{FILE_NAME}")).read_bytes(), done.seconds
+
+
+@needs_mount
+@together(full_in_mid_run)
+def test_a_disk_that_is_full_in_mid_run_ends_the_run_and_is_said(outcome: tuple[Finished, bytes, float]) -> None:
+    done, recording, took_s = outcome
+    done.ended_well(code=4)
+    assert took_s < 45, "it does not go on to the end of its 60 s of baseline"
+    assert recording.startswith(b'{"kind":"header"')
+    assert "No space left on device" in done.err + done.out
+
+
+# Judging what is no recording
+
+
+def judged(directory: Path, command: str, what: str) -> Finished:
+    run = directory / "run"
+    run.mkdir()
+    whole = recordings.write(recordings.login_herd(), run).read_text()
+    match what:
+        case "missing":
+            run = directory / "nowhere"
+        case "empty directory":
+            (run / FILE_NAME).unlink()
+        case "empty file":
+            (run / FILE_NAME).write_text("")
+        case "no recording":
+            (run / FILE_NAME).write_text("Dear diary\nit rained.\n")
+        case "binary":
+            (run / FILE_NAME).write_bytes(bytes(range(256)) * 40)
+        case "newer":
+            (run / FILE_NAME).write_text(whole.replace(f'"format":{FORMAT}', f'"format":{FORMAT + 1}', 1))
+        case "truncated":
+            lines = whole.splitlines(keepends=True)
+            (run / FILE_NAME).write_text("".join(lines[: len(lines) // 2]) + lines[len(lines) // 2][:20])
+    return runs.springback(directory, command, str(run)).wait(60)
+
+
+@together(
+    judged,
+    command=["check", "report"],
+    what=["missing", "empty directory", "empty file", "no recording", "binary", "newer"],
+)
+def test_what_is_no_recording_cannot_be_judged_and_the_remedy_is_named(outcome: Finished) -> None:
+    outcome.ended_well(code=2)
+    assert outcome.err.startswith("springback: ")
+    assert any(remedy in outcome.err for remedy in ("Name a run", "not a recording", "Use the version"))
+
+
+@together(judged, command=["check", "report"], what=["truncated"])
+def test_a_recording_cut_off_in_mid_line_is_judged_up_to_there_and_that_is_said(outcome: Finished) -> None:
+    outcome.ended_well(code=4)
+    assert "INCONCLUSIVE" in outcome.out
+    words = " ".join(outcome.out.split())
+    assert "is cut off and was left out" in words
+    assert "the recording has no end: the run was killed" in words
+
+
+def reports_cannot_be_written(directory: Path) -> Finished:
+    run = directory / "run"
+    run.mkdir()
+    recordings.write(recordings.login_herd(), run)
+    for name in ("report.html", "report.md", "junit.xml", "verdict.json"):
+        (run / name).mkdir()
+    return runs.springback(directory, "report", str(run)).wait(60)
+
+
+@together(reports_cannot_be_written)
+def test_reports_that_cannot_be_written_are_said_after_the_verdict(outcome: Finished) -> None:
+    outcome.ended_well(code=2)
+    assert "the reports cannot be written" in outcome.err
+    assert "login-herd" in outcome.out
+
+
+def nonsense(directory: Path, arguments: tuple[str, ...]) -> Finished:
+    return runs.springback(directory, *arguments).wait(60)
+
+
+@together(nonsense, arguments=[("run", "/nonexistent/scenario.py"), ("judge",), ("check",), ("run",)])
+def test_the_command_line_refuses_what_it_does_not_know(outcome: Finished) -> None:
+    outcome.ended_well(code=2)
+    assert "Usage: springback" in outcome.err
