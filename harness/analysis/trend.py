@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.stats import norm, rankdata
 
 FloatArray = NDArray[np.float64]
-MINIMUM_SAMPLES = 12
+MINIMUM_SAMPLES = 10
 MOST_SAMPLES = 600
 """Longer series are thinned to block medians, because the work grows with the square of the length."""
 
@@ -41,7 +41,7 @@ class Trend:
 
 
 def trend(x: FloatArray, y: FloatArray, confidence: float = 0.95) -> Trend | None:
-    """Trend of y over increasing x, both of shape (n,). None for fewer than 12 samples."""
+    """Trend of y over increasing x, both of shape (n,). None for fewer than 10 samples."""
     if len(x) < MINIMUM_SAMPLES:
         return None
     x, y = thinned(x, y)

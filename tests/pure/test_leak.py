@@ -69,7 +69,7 @@ def rate(tests: list[LeakTest]) -> float:
     return sum(test.suspected is True for test in tests) / len(tests)
 
 
-@pytest.mark.parametrize("n", [60, 300])
+@pytest.mark.parametrize("n", [45, 300])
 @pytest.mark.parametrize("kind", NO_LEAK)
 def test_false_positives_are_at_most_five_in_a_hundred(kind: str, n: int) -> None:
     assert rate(simulated(NO_LEAK[kind], n, 100)) <= 0.05
@@ -92,7 +92,7 @@ def test_too_few_samples_are_no_answer() -> None:
     t = np.arange(30, dtype=np.float64)
     found = assess(t, t * MB)
     assert found.suspected is None
-    assert found.reason.startswith("36 samples after the warm-up needed")
+    assert found.reason.startswith("30 samples after the warm-up needed")
 
 
 def test_memory_that_does_not_move_is_no_leak() -> None:
@@ -152,7 +152,7 @@ def table(runs: int) -> str:
         "|---|---|---|---|---|---|",
     ]
     for kind, maker in {**NO_LEAK, **LOOKS_LIKE_ONE, **LEAK}.items():
-        for n in (60, 300):
+        for n in (45, 60, 300):
             tests = simulated(maker, n, runs)
             up = [t for t in tests if t.trend is not None and t.trend.slope > 0 and t.rise_interval_bytes is not None]
             plain = sum(t.trend is not None and t.trend.p_plain < 0.05 for t in tests)

@@ -19,7 +19,7 @@ from harness.recording import UNFINISHED, CriterionSpec, Phase, Slice
 from harness.verdict import judge
 from tests.recordings import CANARY, login_herd
 
-SEEDS = range(40)
+SEEDS = range(30)
 
 
 def measured(seeds: Iterable[int] = SEEDS, **variation: Any) -> list[Recovery]:
