@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import ssl
 from typing import Any
 
 from harness.recording import OK
+
+_BY_NUMBER = {
+    errno.EMFILE: "no free descriptor",
+    errno.ENFILE: "no free descriptor",
+    errno.EADDRNOTAVAIL: "no free port",
+    errno.EHOSTUNREACH: "unreachable",
+    errno.ENETUNREACH: "unreachable",
+}
+"""The first three are the generator's own limits, not the target's fault."""
 
 _BY_TYPE: tuple[tuple[type[BaseException], str], ...] = (
     (TimeoutError, "timeout"),
@@ -14,6 +24,7 @@ _BY_TYPE: tuple[tuple[type[BaseException], str], ...] = (
     (ConnectionResetError, "connection reset"),
     (BrokenPipeError, "connection reset"),
     (ConnectionAbortedError, "connection reset"),
+    (ssl.SSLCertVerificationError, "tls certificate"),
     (ssl.SSLError, "tls"),
     (socket.gaierror, "name not resolved"),
 )
@@ -36,9 +47,14 @@ def outcome_of(exception: BaseException | None, response: Any) -> str:
         if id(error) in seen:
             continue
         seen.add(id(error))
+        said = getattr(error, "outcome", None)
+        if isinstance(said, str):
+            return said  # an error of our own clients
         for kind, outcome in _BY_TYPE:
             if isinstance(error, kind):
                 return outcome
+        if isinstance(error, OSError) and error.errno in _BY_NUMBER:
+            return _BY_NUMBER[error.errno]
         if "timeout" in type(error).__name__.lower():
             return "timeout"
         # requests and urllib3 hide the cause in their arguments, others in the chain.

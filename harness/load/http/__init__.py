@@ -1,0 +1,39 @@
+"""A lean HTTP/1.1 client for load: gevent's event loop, plain sockets and httptools. See docs/http-client.md."""
+
+from harness.load.http.client import Deadlines, HttpClient, Settings
+from harness.load.http.connection import Limits, Trust
+from harness.load.http.errors import (
+    AnswerTimeoutError,
+    ConnectTimeoutError,
+    FirstByteTimeoutError,
+    HttpError,
+    ProtocolError,
+    TooLargeError,
+    TooManyRedirectsError,
+    TruncatedError,
+)
+from harness.load.http.request import Request
+from harness.load.http.response import HeaderFields, Response
+from harness.load.http.users import HerdHttpUser, LeanHttpUser, PacedHttpUser
+
+__all__ = [
+    "AnswerTimeoutError",
+    "ConnectTimeoutError",
+    "Deadlines",
+    "FirstByteTimeoutError",
+    "HeaderFields",
+    "HerdHttpUser",
+    "HttpClient",
+    "HttpError",
+    "LeanHttpUser",
+    "Limits",
+    "PacedHttpUser",
+    "ProtocolError",
+    "Request",
+    "Response",
+    "Settings",
+    "TooLargeError",
+    "TooManyRedirectsError",
+    "TruncatedError",
+    "Trust",
+]

@@ -1,0 +1,327 @@
+"""The client of one user: requests as Locust users know them, each of which fires Locust's ``request`` event."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from locust import User
+
+from harness.load.http.caught import CaughtResponse
+from harness.load.http.connection import LIMITS, TRUST, Connection, Limits, Trust
+from harness.load.http.cookies import Cookies
+from harness.load.http.errors import HttpError, ProtocolError, StaleConnectionError, TooManyRedirectsError
+from harness.load.http.pool import Pool
+from harness.load.http.redirects import next_request
+from harness.load.http.request import Base, Body, Request, build, parse_base, target_of
+from harness.load.http.response import Response
+from harness.load.pacing import Start
+
+if TYPE_CHECKING:
+    from locust.env import Environment
+
+KNOWN_REQUESTS = 500
+"""So many different plain requests are kept ready-built."""
+
+
+@dataclass(frozen=True)
+class Deadlines:
+    """Seconds. A request that takes longer has failed; each limit has an outcome of its own."""
+
+    whole_s: float = 30.0
+    """From the call to the end of the answer, with redirects."""
+    connect_s: float = 10.0
+    """For a connection, with the TLS handshake."""
+    first_byte_s: float | None = None
+    """From sending to the first byte of the answer; None: only the whole counts."""
+
+    def __post_init__(self) -> None:
+        for seconds in (self.whole_s, self.connect_s, self.first_byte_s):
+            if seconds is not None and not 0 < seconds < math.inf:
+                raise ValueError(f"a time limit of {seconds} s: it must be above 0, and finite")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a client behaves; the same for all users of a class."""
+
+    deadlines: Deadlines = Deadlines()
+    trust: Trust = TRUST
+    limits: Limits = LIMITS
+    max_redirects: int = 10
+    concurrency: int = 10
+    """Most connections of one client at a time: greenlets that a task spawns may share the client."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+_ready_built: dict[tuple[str, tuple[tuple[str, str], ...]], dict[tuple[str, str, str | None], Request]] = {}
+"""Plain requests by host and default headers: ten thousand users need not keep the same bytes ten thousand times."""
+
+
+class HttpClient:
+    """Requests of one user to one origin, over connections that are kept alive.
+
+    Never raises for what the target does: a failed request is an outcome, and a Response with ``status_code`` 0 when
+    there was no answer. Raises ValueError at once for what could not be sent.
+    """
+
+    def __init__(
+        self,
+        environment: Environment,
+        host: str,
+        settings: Settings | None = None,
+        user: User | None = None,
+        pool: Pool | None = None,
+    ) -> None:
+        self._settings = settings = settings or Settings()
+        self._base: Base = parse_base(host)
+        self._request_event = environment.events.request
+        self._user = user
+        self._context = user.context if user is not None and type(user).context is not User.context else dict
+        self.headers: dict[str, str] = {**self._base.headers, **settings.headers}
+        """Sent with every request; may be changed, by a login for instance."""
+        self._built_for = dict(self.headers)
+        self._built = _ready_built.setdefault((host, tuple(self.headers.items())), {})
+        self._cookies: Cookies | None = None
+        self._owns_pool = pool is None
+        origin = self._base.origin
+        self._pool = pool or Pool(origin, settings.concurrency, settings.trust, settings.limits)
+
+    @property
+    def cookies(self) -> Cookies:
+        if self._cookies is None:
+            self._cookies = Cookies(self._base.origin.host, self._base.origin.scheme == "https")
+        return self._cookies
+
+    def close(self) -> None:
+        """Closes the user's idle connections. The client can be used again."""
+        if self._owns_pool:
+            self._pool.close()
+
+    # Building
+
+    def prepare(
+        self,
+        method: str,
+        path: str,
+        *,
+        name: str | None = None,
+        params: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        data: Body | None = None,
+        json: Any = None,
+        auth: tuple[str, str] | None = None,
+        cookies: Mapping[str, str] | None = None,
+    ) -> Request:
+        """Builds a request without sending it. It can be sent any number of times.
+
+        ``path`` begins with a slash, or is a URL of the client's own origin. Raises ValueError for what cannot be sent.
+        """
+        target = target_of(self._base.prefix + self._path(path), params)
+        label = name or target.partition("?")[0]
+        everywhere = self.headers
+        if headers:
+            given = {key.lower() for key in headers}
+            everywhere = {key: value for key, value in everywhere.items() if key.lower() not in given}
+        if auth is not None:
+            everywhere = {key: value for key, value in everywhere.items() if key.lower() != "authorization"}
+        merged = {**everywhere, **(headers or {})}
+        return build(
+            self._base.origin, method, target,
+            name=label, headers=merged, data=data, json=json, auth=auth, cookies=cookies,
+        )  # fmt: skip
+
+    def _path(self, path: str) -> str:
+        if path.startswith("/"):
+            return path
+        other = parse_base(path)
+        if other.origin != self._base.origin or other.headers:
+            raise ValueError(f"{path!r} is not on {self._base.origin.url}: use a stock class for other hosts")
+        rest = path.partition("://")[2].partition("/")[2]
+        if not ("/" + rest).startswith(self._base.prefix):
+            raise ValueError(f"{path!r} is outside {self._base.prefix}")
+        return ("/" + rest)[len(self._base.prefix) :]
+
+    def _plain(self, method: str, path: str, name: str | None) -> Request:
+        """A request without arguments is built once."""
+        if self.headers != self._built_for:
+            self._built_for, self._built = dict(self.headers), {}
+        request = self._built.get((method, path, name))
+        if request is None:
+            request = self.prepare(method, path, name=name)
+            if len(self._built) >= KNOWN_REQUESTS:
+                self._built.clear()
+            self._built[method, path, name] = request
+        return request
+
+    # Sending
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        name: str | None = None,
+        *,
+        timeout: float | Deadlines | None = None,
+        catch_response: bool = False,
+        allow_redirects: bool = True,
+        context: Mapping[str, Any] | None = None,
+        **arguments: Any,
+    ) -> Response:
+        """Sends a request and reads the answer; further arguments as for :meth:`prepare`.
+
+        ``timeout`` in seconds is for the whole, or Deadlines for each part.
+        """
+        request = self.prepare(method, path, name=name, **arguments) if arguments else self._plain(method, path, name)
+        return self.send(
+            request, timeout=timeout, catch_response=catch_response, allow_redirects=allow_redirects, context=context
+        )
+
+    def get(self, path: str, name: str | None = None, **arguments: Any) -> Response:
+        return self.request("GET", path, name, **arguments)
+
+    def head(self, path: str, name: str | None = None, **arguments: Any) -> Response:
+        return self.request("HEAD", path, name, **{"allow_redirects": False, **arguments})
+
+    def options(self, path: str, name: str | None = None, **arguments: Any) -> Response:
+        return self.request("OPTIONS", path, name, **arguments)
+
+    def delete(self, path: str, name: str | None = None, **arguments: Any) -> Response:
+        return self.request("DELETE", path, name, **arguments)
+
+    def post(self, path: str, data: Body | None = None, json: Any = None, **arguments: Any) -> Response:
+        return self.request("POST", path, data=data, json=json, **arguments)
+
+    def put(self, path: str, data: Body | None = None, **arguments: Any) -> Response:
+        return self.request("PUT", path, data=data, **arguments)
+
+    def patch(self, path: str, data: Body | None = None, **arguments: Any) -> Response:
+        return self.request("PATCH", path, data=data, **arguments)
+
+    def send(
+        self,
+        request: Request,
+        start: Start | None = None,
+        check: Callable[[Response], str | None] | None = None,
+        *,
+        timeout: float | Deadlines | None = None,
+        catch_response: bool = False,
+        allow_redirects: bool = True,
+        context: Mapping[str, Any] | None = None,
+    ) -> Response:
+        """Sends a prepared request (unless a gate has sent it already: ``start.sent_s``) and reads the answer.
+
+        ``check(response)`` may return the reason for which an answer with a good status is wrong all the same.
+        """
+        deadlines = self._settings.deadlines if timeout is None else _deadlines(timeout, self._settings.deadlines)
+        sent = start is not None and start.sent_s is not None
+        begun_s: float = start.sent_s if sent else time.monotonic()  # type: ignore[union-attr,assignment]
+        deadline_s = begun_s + deadlines.whole_s
+        error: BaseException | None = None
+        url = request.url
+        try:
+            response = self._exchange(request, sent, begun_s, deadline_s, deadlines)
+            status = response.status_code
+            if 300 <= status < 400 and allow_redirects:
+                response = self._follow(request, response, deadline_s, deadlines)
+                status = response.status_code
+            if status >= 400:
+                error = HttpError(f"status {status}")
+            elif check is not None:
+                error = _checked(check, response)
+        except (OSError, ProtocolError, TooManyRedirectsError) as problem:
+            # Without its traceback, whose frames would keep this one alive until the next garbage collection.
+            error = problem.with_traceback(None)
+            response = Response(0, b"", b"")
+        done_s = time.monotonic()
+        response.error = error
+        meta = {
+            "request_type": request.method,
+            "name": request.name,
+            "response_time": (done_s - begun_s) * 1000,
+            "response_length": len(response.body),
+            "response": response,
+            "context": {**self._context(), **context} if context else self._context(),
+            "exception": error,
+            "start_time": time.time() - (done_s - begun_s),
+            "url": url,
+            "sent_s": begun_s,
+            "done_s": done_s,
+        }
+        if catch_response:
+            return CaughtResponse(response, self._request_event.fire, meta)
+        self._request_event.fire(**meta)
+        return response
+
+    def _exchange(
+        self, request: Request, sent: bool, now_s: float, deadline_s: float, deadlines: Deadlines
+    ) -> Response:
+        """One request and its answer, over a connection of the pool."""
+        pool = self._pool
+        payload = None if sent else self.payload(request)
+        connect_by_s = min(deadline_s, now_s + deadlines.connect_s)
+        connection: Connection | None = pool.take(now_s, connect_by_s, sent)
+        kept = False
+        try:
+            try:
+                response = connection.exchange(request, payload, deadline_s, deadlines.first_byte_s)  # type: ignore[union-attr]
+            except StaleConnectionError:
+                # Nothing was sent, so nothing is sent twice. Once only: a fresh connection cannot be stale.
+                connection.close()  # type: ignore[union-attr]
+                connection = None
+                connection = pool.connect(connect_by_s)
+                response = connection.exchange(request, payload, deadline_s, deadlines.first_byte_s)
+            kept = connection.keep_alive  # type: ignore[union-attr]
+        finally:
+            # Also after a kill in mid-request: half an answer on the connection would spoil the next one.
+            if kept:
+                pool.give_back(connection, time.monotonic())  # type: ignore[arg-type]
+            else:
+                pool.discard(connection)
+        response.url = request.url
+        if response.sets_cookies:
+            self.cookies.take_in(response.headers.get_all("set-cookie"), request.target)
+        return response
+
+    def payload(self, request: Request) -> bytes:
+        """The bytes to send, with the cookies of the moment."""
+        if not self._cookies and not request.cookies:
+            return request.payload
+        jar = self._cookies.header(request.target) if self._cookies else ""
+        together = "; ".join(part for part in (request.cookies, jar) if part)
+        return request.with_cookies(together) if together else request.payload
+
+    def _follow(self, request: Request, response: Response, deadline_s: float, deadlines: Deadlines) -> Response:
+        for _ in range(self._settings.max_redirects):
+            following = next_request(request, response, self._base.origin)
+            if following is None:
+                return response
+            request = following
+            response = self._exchange(request, False, time.monotonic(), deadline_s, deadlines)
+        if next_request(request, response, self._base.origin) is None:
+            return response
+        raise TooManyRedirectsError(f"more than {self._settings.max_redirects} redirects")
+
+    # For users that park with an open connection
+
+    def ready(self) -> Connection:
+        """Connects, handshake included, unless an idle connection is alive. Raises OSError."""
+        return self._pool.ready(time.monotonic() + self._settings.deadlines.connect_s)
+
+
+def _deadlines(timeout: float | Deadlines, usual: Deadlines) -> Deadlines:
+    if isinstance(timeout, Deadlines):
+        return timeout
+    return Deadlines(timeout, min(timeout, usual.connect_s), usual.first_byte_s)
+
+
+def _checked(check: Callable[[Response], str | None], response: Response) -> HttpError | None:
+    """A check that cannot cope with the answer (no JSON, a missing field) has found it wrong."""
+    try:
+        reason = check(response)
+    except Exception as problem:
+        reason = f"{type(problem).__name__}: {problem}"
+    return HttpError(reason) if reason else None

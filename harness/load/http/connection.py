@@ -1,0 +1,336 @@
+"""One connection to the target: it connects, sends and receives, each within a deadline."""
+
+from __future__ import annotations
+
+import _socket
+import errno
+import ipaddress
+import os
+import ssl
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from gevent import Timeout
+from gevent import socket as gevent_socket
+
+from harness.load.http.answer import AnswerReader
+from harness.load.http.errors import (
+    AnswerTimeoutError,
+    ConnectTimeoutError,
+    FirstByteTimeoutError,
+    StaleConnectionError,
+)
+from harness.load.http.request import LAST_CHUNK, Origin, Request, framed
+from harness.load.http.response import Response
+from harness.load.http.tls import TlsLayer, context
+from harness.load.http.waiting import DeadlineError, WaitableSocket
+
+READ_BYTES = 65536
+IN_PROGRESS = (errno.EINPROGRESS, errno.EWOULDBLOCK)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a connection may take."""
+
+    max_head_bytes: int = 64 * 1024
+    max_body_bytes: int = 64 * 1024 * 1024
+
+
+LIMITS = Limits()
+
+
+@dataclass(frozen=True)
+class Trust:
+    """Which server certificates are good."""
+
+    verify: bool = True
+    ca_file: str | None = None
+
+
+TRUST = Trust()
+
+
+def addresses(origin: Origin, deadline_s: float) -> list[tuple[int, tuple[Any, ...]]]:
+    """Family and address of the origin's host, best first. Raises OSError (gaierror) when there are none."""
+    try:
+        # A name that is an address already need not wait for gevent's resolver, which is a pool of threads.
+        family = _socket.AF_INET6 if ipaddress.ip_address(origin.host).version == 6 else _socket.AF_INET
+        return [(family, (origin.host, origin.port))]
+    except ValueError:
+        pass
+    with Timeout(max(0.001, deadline_s - time.monotonic()), ConnectTimeoutError("host name not resolved in time")):
+        found = gevent_socket.getaddrinfo(origin.host, origin.port, type=_socket.SOCK_STREAM)
+    return [(int(family), tuple(address)) for family, _, _, _, address in found]
+
+
+class Connection:
+    """An open connection, used for one request at a time. Closed for good once it is closed."""
+
+    __slots__ = ("_ahead", "_reader", "_socket", "_tls", "_unsent", "fresh", "idle_since_s", "is_open")
+
+    def __init__(self, origin: Origin, trust: Trust, limits: Limits, deadline_s: float) -> None:
+        """Connects, with the TLS handshake where the scheme asks for it. Raises OSError."""
+        self.is_open = False
+        self._tls: TlsLayer | None = None
+        self._ahead: tuple[bytes, bytes] | None = None
+        """A request that was encrypted while its user is parked: plain, encrypted."""
+        self._unsent = b""
+        """Rest of a request that a gate has begun to send."""
+        self._reader = AnswerReader(limits.max_head_bytes, limits.max_body_bytes)
+        self._connect(origin, deadline_s)
+        self.is_open = self.fresh = True
+        try:
+            if origin.scheme == "https":
+                self._shake_hands(TlsLayer(context(trust.verify, trust.ca_file), origin.host), deadline_s)
+        except BaseException:
+            self.close()
+            raise
+        self.idle_since_s = time.monotonic()
+
+    def close(self) -> None:
+        if self.is_open:
+            self.is_open = False
+            self._socket.close()
+            self._reader.close()
+
+    def usable(self) -> bool:
+        """Open, and the peer has sent nothing that matters: an idle connection with news has been closed."""
+        if not self.is_open:
+            return False
+        try:
+            while received := self._socket.raw.recv(READ_BYTES):
+                # Session tickets of TLS 1.3 come when they like; anything else means that it is over.
+                if self._tls is None or self._tls.decrypt(received) or self._tls.closed:
+                    return False
+        except BlockingIOError:
+            return True
+        except OSError:
+            pass
+        return False
+
+    @property
+    def keep_alive(self) -> bool:
+        """Whether the latest answer leaves the connection fit for another request."""
+        return self._reader.keep_alive
+
+    def encrypt_ahead(self, payload: bytes) -> bytes:
+        """Bytes for :meth:`send_at_once`. TLS numbers what it encrypts, so they must be the next to go."""
+        if self._tls is None:
+            return payload
+        if self._ahead is None or self._ahead[0] != payload:
+            if self._ahead is not None:
+                self.close()  # what was encrypted before can neither be sent nor be taken back
+                return b""
+            self._ahead = payload, self._tls.encrypt(payload)
+        return self._ahead[1]
+
+    def send_at_once(self, wire_bytes: bytes) -> bool:
+        """Writes without giving other greenlets a turn. What the kernel did not take goes with :meth:`finish_sending`.
+
+        False when the connection is gone; nothing was sent then.
+        """
+        try:
+            sent = self._socket.raw.send(wire_bytes)
+        except OSError:
+            self.close()
+            return False
+        self._ahead = None
+        if sent != len(wire_bytes):
+            self._unsent = wire_bytes[sent:]
+        return True
+
+    def exchange(
+        self, request: Request, payload: bytes | None, deadline_s: float, first_byte_s: float | None
+    ) -> Response:
+        """Sends ``payload`` (None: a gate has sent it) and reads the answer.
+
+        Raises TimeoutError, another OSError or ProtocolError; StaleConnectionError when the connection was closed
+        before any byte was sent, which is the one case in which the request may be sent again.
+        """
+        reader = self._reader
+        reader.begin(request.method)
+        early = None
+        try:
+            if payload is None:
+                if self._unsent:
+                    rest, self._unsent = self._unsent, b""
+                    early = self._send_wire(rest, deadline_s)
+            else:
+                early = self._send(payload, request.chunks, deadline_s)
+            if early is not None:
+                reader.keep_alive = False  # the answer came before the request was complete
+                return early
+            return self._receive(deadline_s, first_byte_s)
+        except DeadlineError:
+            raise AnswerTimeoutError("no complete answer in time") from None
+
+    # Receiving
+
+    def _receive(self, deadline_s: float, first_byte_s: float | None) -> Response:
+        if first_byte_s is not None:
+            self._wait_first_byte(deadline_s, time.monotonic() + first_byte_s)
+        wait, recv, feed, tls = self._socket.wait_readable, self._socket.raw.recv, self._reader.feed, self._tls
+        response = None
+        while response is None:
+            wait(deadline_s)
+            try:
+                data = recv(READ_BYTES)
+            except BlockingIOError:
+                continue  # woken for nothing
+            if not data:
+                return self._end()
+            if tls is not None:
+                data = tls.decrypt(data)
+                if not data:
+                    if tls.closed:
+                        return self._end()
+                    continue
+            response = feed(data)
+            if response is None and tls is not None and tls.closed:
+                return self._end()
+        return response
+
+    def _wait_first_byte(self, deadline_s: float, first_byte_due_s: float) -> None:
+        if first_byte_due_s >= deadline_s:
+            return
+        try:
+            self._socket.wait_readable(first_byte_due_s)
+        except DeadlineError:
+            raise FirstByteTimeoutError("no byte of an answer in time") from None
+
+    def _end(self) -> Response:
+        if not self._reader.begun:
+            raise ConnectionResetError("the peer closed the connection without an answer")
+        return self._reader.end()
+
+    # Sending
+
+    def _send(self, payload: bytes, chunks: Iterable[bytes | str] | None, deadline_s: float) -> Response | None:
+        """The answer, where it came before all was sent."""
+        wire_bytes = payload if self._tls is None else self._encrypted(self._tls, payload)
+        try:
+            sent = self._socket.raw.send(wire_bytes)
+        except BlockingIOError:
+            sent = 0
+        except OSError as error:
+            if self.fresh:
+                raise
+            raise StaleConnectionError from error
+        if sent != len(wire_bytes):
+            early = self._send_wire(wire_bytes[sent:], deadline_s)
+            if early is not None:
+                return early
+        return None if chunks is None else self._send_chunks(chunks, deadline_s)
+
+    def _send_chunks(self, chunks: Iterable[bytes | str], deadline_s: float) -> Response | None:
+        for chunk in chunks:
+            if time.monotonic() > deadline_s:
+                raise DeadlineError
+            if (early := self._answer_so_far()) is not None:
+                return early
+            content = framed(chunk)
+            if self._tls is not None and content:
+                content = self._tls.encrypt(content)
+            if (early := self._send_wire(content, deadline_s)) is not None:
+                return early
+        return self._send_wire(LAST_CHUNK if self._tls is None else self._tls.encrypt(LAST_CHUNK), deadline_s)
+
+    def _encrypted(self, tls: TlsLayer, payload: bytes) -> bytes:
+        ahead, self._ahead = self._ahead, None
+        if ahead is None:
+            return tls.encrypt(payload)
+        if ahead[0] != payload:
+            raise StaleConnectionError  # encrypted for a request that was not sent: a new connection is needed
+        return ahead[1]
+
+    def _send_wire(self, wire_bytes: bytes, deadline_s: float) -> Response | None:
+        """Sends all of it, listening meanwhile: a peer that refuses a request says so, closes and reads no more."""
+        rest = memoryview(wire_bytes)
+        while rest:
+            try:
+                rest = rest[self._socket.raw.send(rest) :]
+            except BlockingIOError:
+                self._socket.wait_writable(deadline_s, or_readable=True)
+                if (early := self._answer_so_far()) is not None:
+                    return early
+            except (ConnectionResetError, BrokenPipeError):
+                early = self._answer_so_far()
+                if early is None:
+                    raise
+                return early
+        return None
+
+    def _answer_so_far(self) -> Response | None:
+        """Takes what has arrived without waiting; the answer when it is complete."""
+        while True:
+            try:
+                data = self._socket.raw.recv(READ_BYTES)
+            except BlockingIOError:
+                return None
+            if not data:
+                return self._end()
+            if self._tls is not None:
+                data = self._tls.decrypt(data)
+            if data and (response := self._reader.feed(data)) is not None:
+                return response
+
+    # Connecting
+
+    def _connect(self, origin: Origin, deadline_s: float) -> None:
+        problem: OSError = ConnectTimeoutError("no connection in time")
+        for family, address in addresses(origin, deadline_s):
+            self._socket = WaitableSocket(family)
+            try:
+                self._connect_to(address, deadline_s)
+                return
+            except OSError as error:
+                self._socket.close()
+                problem = error
+            except DeadlineError:
+                self._socket.close()
+                raise ConnectTimeoutError("no connection in time") from None
+            except BaseException:
+                self._socket.close()
+                raise
+        raise problem
+
+    def _connect_to(self, address: tuple[Any, ...], deadline_s: float) -> None:
+        raw = self._socket.raw
+        raw.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
+        code = raw.connect_ex(address)
+        if code in IN_PROGRESS:
+            self._socket.wait_writable(deadline_s)
+            code = raw.getsockopt(_socket.SOL_SOCKET, _socket.SO_ERROR)
+        if code:
+            raise OSError(code, os.strerror(code))
+
+    def _shake_hands(self, tls: TlsLayer, deadline_s: float) -> None:
+        received = b""
+        try:
+            while True:
+                try:
+                    wire_bytes, finished = tls.shake_hands(received)
+                except ssl.SSLError:
+                    self.send_at_once(tls.alert())
+                    raise
+                self._send_all(wire_bytes, deadline_s)
+                if finished:
+                    break
+                self._socket.wait_readable(deadline_s)
+                received = self._socket.raw.recv(READ_BYTES)
+                if not received:
+                    raise ssl.SSLError("the peer closed the connection in the middle of the TLS handshake")
+        except DeadlineError:
+            raise ConnectTimeoutError("no TLS handshake in time") from None
+        self._tls = tls
+
+    def _send_all(self, wire_bytes: bytes, deadline_s: float) -> None:
+        rest = memoryview(wire_bytes)
+        while rest:
+            try:
+                rest = rest[self._socket.raw.send(rest) :]
+            except BlockingIOError:
+                self._socket.wait_writable(deadline_s)

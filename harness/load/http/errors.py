@@ -1,0 +1,53 @@
+"""Why a request failed. ``outcome`` is what the recording counts it under (see harness/record/outcomes.py)."""
+
+from __future__ import annotations
+
+
+class HttpError(Exception):
+    """The answer's status is 400 or higher, or the user's own check of the answer failed."""
+
+
+class TooManyRedirectsError(HttpError):
+    """The target redirected more often than allowed; the response is the last redirect."""
+
+    outcome = "too many redirects"
+
+
+class ProtocolError(Exception):
+    """The peer sent something that is not HTTP/1.1, or not what its headers say."""
+
+    outcome = "malformed answer"
+
+
+class TruncatedError(ProtocolError):
+    """The peer closed after some of its answer, before all of it."""
+
+    outcome = "truncated answer"
+
+
+class TooLargeError(ProtocolError):
+    """The answer is larger than this client takes: the limit protects the load generator's memory."""
+
+    outcome = "answer too large"
+
+
+class ConnectTimeoutError(TimeoutError):
+    """No connection in time, including the TLS handshake and the wait for a free place in the pool."""
+
+    outcome = "connect timeout"
+
+
+class FirstByteTimeoutError(TimeoutError):
+    """The request was sent, and not one byte of an answer came in time."""
+
+    outcome = "first byte timeout"
+
+
+class AnswerTimeoutError(TimeoutError):
+    """No complete answer in time."""
+
+    outcome = "timeout"
+
+
+class StaleConnectionError(Exception):
+    """An idle connection turned out to be closed before any byte of the request was sent. Never leaves the client."""

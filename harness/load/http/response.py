@@ -1,0 +1,175 @@
+"""An answer, with the attributes Locust users know. What nobody asks for is not computed: a load generator looks at
+the headers of few answers, and decompresses fewer."""
+
+from __future__ import annotations
+
+import json as json_module
+import re
+import zlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from harness.load.http.errors import HttpError, ProtocolError, TooLargeError
+
+_CHARSET = re.compile(r"charset\s*=\s*\"?([^\s\";]+)", re.IGNORECASE)
+_GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
+BLANKS = " \t"
+MAX_DECODED_BYTES = 256 * 1024 * 1024
+
+
+class HeaderFields(Mapping[str, str]):
+    """Header fields by name, whatever its case. Values of a repeated field are joined with commas."""
+
+    __slots__ = ("_fields", "pairs")
+
+    def __init__(self, pairs: list[tuple[str, str]]) -> None:
+        self.pairs = pairs
+        """All of them in order: name as sent, value."""
+        self._fields: dict[str, str] = {}
+        for name, value in pairs:
+            key = name.lower()
+            self._fields[key] = f"{self._fields[key]}, {value}" if key in self._fields else value
+
+    def __getitem__(self, name: str) -> str:
+        return self._fields[name.lower()]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._fields)
+
+    def __len__(self) -> int:
+        return len(self._fields)
+
+    def get_all(self, name: str) -> list[str]:
+        return [value for key, value in self.pairs if key.lower() == name.lower()]
+
+
+def fields_of(head: bytes) -> HeaderFields:
+    """Fields of a head that the parser has found valid: everything before the blank line."""
+    pairs: list[tuple[str, str]] = []
+    for line in head.decode("latin-1").split("\r\n")[1:]:
+        if line[0:1] in (" ", "\t") and pairs:
+            # A folded line (obsolete, but still sent) goes on with the value before it.
+            name, value = pairs[-1]
+            pairs[-1] = (name, f"{value} {line.strip(BLANKS)}".strip(BLANKS))
+        elif line:
+            name, _, value = line.partition(":")
+            pairs.append((name, value.strip(BLANKS)))
+    return HeaderFields(pairs)
+
+
+class Response:
+    """An answer; or the lack of one, with ``status_code`` 0 and the reason in ``error``."""
+
+    __slots__ = ("__dict__", "_content", "_head", "_headers", "body", "error", "status_code", "url")
+
+    def __init__(self, status_code: int, head: bytes, body: bytes) -> None:
+        self.status_code = status_code
+        self.body = body
+        """As it came, compressed perhaps."""
+        self.error: BaseException | None = None
+        self.url = ""
+        """What was asked last, after redirects."""
+        self._head = head
+        self._headers: HeaderFields | None = None
+        self._content: bytes | None = None
+
+    def __repr__(self) -> str:
+        return f"<Response {self.status_code}>"
+
+    @property
+    def headers(self) -> HeaderFields:
+        if self._headers is None:
+            self._headers = fields_of(self._head)
+        return self._headers
+
+    @property
+    def sets_cookies(self) -> bool:
+        return b"\nset-cookie:" in self._head.lower()
+
+    @property
+    def reason(self) -> str:
+        return self._head.partition(b"\r\n")[0].decode("latin-1")[13:].strip()
+
+    @property
+    def ok(self) -> bool:
+        return 0 < self.status_code < 400
+
+    @property
+    def content(self) -> bytes:
+        """The body, decompressed where it was compressed. Raises ProtocolError when it cannot be."""
+        if self._content is None:
+            coding = self.headers.get("content-encoding", "").strip().lower()
+            self._content = decoded(self.body, coding) if self.body else b""
+        return self._content
+
+    @property
+    def encoding(self) -> str:
+        found = _CHARSET.search(self.headers.get("content-type", ""))
+        return found.group(1) if found else "utf-8"
+
+    @property
+    def text(self) -> str:
+        try:
+            return self.content.decode(self.encoding, errors="replace")
+        except LookupError:
+            return self.content.decode("utf-8", errors="replace")
+
+    def json(self, **arguments: Any) -> Any:
+        """Raises ValueError when the body is not JSON."""
+        return json_module.loads(self.content, **arguments)
+
+    def raise_for_status(self) -> None:
+        """Raises why the request failed, if it did."""
+        if self.error is not None:
+            raise self.error
+        if not self.ok:
+            raise HttpError(f"status {self.status_code}")
+
+    def __enter__(self) -> Response:
+        raise ValueError("a with-block around a request needs catch_response=True")
+
+    def __exit__(self, kind: Any, error: Any = None, trace: Any = None) -> Any:
+        return False
+
+    def success(self) -> None:
+        raise ValueError("success() needs catch_response=True and a with-block")
+
+    def failure(self, _: object) -> None:
+        raise ValueError("failure() needs catch_response=True and a with-block")
+
+
+def decoded(body: bytes, coding: str, limit: int = MAX_DECODED_BYTES) -> bytes:
+    """Undoes Content-Encoding. Raises ProtocolError for a broken or unknown coding, TooLargeError above the limit."""
+    if coding in ("", "identity"):
+        return body
+    if "," in coding:
+        outer = coding.rpartition(",")
+        return decoded(decoded(body, outer[2].strip(), limit), outer[0].strip(), limit)
+    if coding not in ("gzip", "x-gzip", "deflate"):
+        raise ProtocolError(f"content-encoding {coding} is not supported: ask for gzip or deflate")
+    try:
+        return _inflated(body, _GZIP_OR_ZLIB, limit)
+    except zlib.error as error:
+        if coding == "deflate":
+            # Some servers send deflate without the zlib wrapper that the standard asks for.
+            try:
+                return _inflated(body, -zlib.MAX_WBITS, limit)
+            except zlib.error:
+                pass
+        raise ProtocolError(f"broken {coding} body: {error}") from None
+
+
+def _inflated(body: bytes, window: int, limit: int) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    while body:
+        stream = zlib.decompressobj(window)
+        part = stream.decompress(body, limit - size + 1)
+        size += len(part)
+        if size > limit:
+            raise TooLargeError(f"more than {limit} bytes after decompression")
+        if not stream.eof:
+            raise zlib.error("it ends too early")
+        parts.append(part)
+        body = stream.unused_data  # a gzip body may have several members
+    return b"".join(parts)

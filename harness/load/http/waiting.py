@@ -1,0 +1,87 @@
+"""Waiting for a socket in the event loop, with a deadline.
+
+Beneath gevent's sockets, whose every wait starts and stops a timer: here a socket has one alarm, which is set once
+and looks, when it goes off, whether the deadline it was set for has moved on meanwhile. So a request in time costs
+no timer at all.
+"""
+
+from __future__ import annotations
+
+import _socket
+import math
+import time
+from typing import Any
+
+from gevent import get_hub, getcurrent
+
+READ, WRITE = 1, 2
+EARLY_S = 0.0005
+"""An alarm that goes off this much before the deadline counts as in time: the loop's clock is coarse."""
+
+
+class DeadlineError(Exception):
+    """Thrown into the waiting greenlet at its deadline; whoever waits knows what it was waiting for."""
+
+
+class WaitableSocket:
+    """A socket of one connection, at which at most one greenlet waits at a time."""
+
+    __slots__ = ("_alarm", "_alarm_s", "_deadline_s", "_hub", "_readable", "_waiting", "raw")
+
+    def __init__(self, family: int) -> None:
+        self.raw = _socket.socket(family, _socket.SOCK_STREAM)
+        self.raw.setblocking(False)
+        self._hub: Any = get_hub()
+        self._readable = self._hub.loop.io(self.raw.fileno(), READ)
+        self._waiting: Any = None
+        self._deadline_s = math.inf
+        self._alarm: Any = None
+        self._alarm_s = math.inf
+
+    def wait_readable(self, deadline_s: float) -> None:
+        """Returns when there is something to read. Raises DeadlineError at the deadline (monotonic clock)."""
+        self._wait(self._readable, deadline_s)
+
+    def wait_writable(self, deadline_s: float, or_readable: bool = False) -> None:
+        """Returns when the kernel takes bytes again, or also when the peer has something to say."""
+        watcher = self._hub.loop.io(self.raw.fileno(), WRITE | READ if or_readable else WRITE)
+        try:
+            self._wait(watcher, deadline_s)
+        finally:
+            watcher.close()
+
+    def close(self) -> None:
+        if self._alarm is not None:
+            self._alarm.close()
+            self._alarm = None
+        self._readable.close()
+        self.raw.close()
+
+    def _wait(self, watcher: Any, deadline_s: float) -> None:
+        self._deadline_s = deadline_s
+        if deadline_s < self._alarm_s:
+            self._set_alarm(deadline_s)
+        self._waiting = current = getcurrent()
+        watcher.start(current.switch)
+        try:
+            self._hub.switch()
+        finally:
+            self._waiting = None
+            watcher.stop()
+
+    def _set_alarm(self, due_s: float) -> None:
+        if self._alarm is not None:
+            self._alarm.close()
+        self._alarm_s = due_s
+        # It must not keep the loop alive when nothing else does.
+        self._alarm = self._hub.loop.timer(max(0.0, due_s - time.monotonic()), ref=False)
+        self._alarm.start(self._ring, update=True)
+
+    def _ring(self) -> None:
+        self._alarm_s = math.inf
+        if self._waiting is None:
+            return
+        if time.monotonic() < self._deadline_s - EARLY_S:
+            self._set_alarm(self._deadline_s)
+        else:
+            self._waiting.throw(DeadlineError())
