@@ -25,6 +25,7 @@ from reports import _facts, _phase_table, _quantity, _rows
 from reports._charts import drawing, palette, recovered, selection, skew, table
 from reports._charts.timeline import timeline
 from reports._page import gauge, legend, reading
+from reports._safe_text import safe
 
 FILE_NAME = "report.html"
 _PAGE = Path(__file__).parent / "_page"
@@ -101,10 +102,16 @@ def _template() -> Any:
         loader=FileSystemLoader(_PAGE),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=_safe,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     return environment.get_template("page.html.j2")
+
+
+def _safe(value: object) -> object:
+    """Every text that the template prints, before it is escaped; markup of our own passes as it is."""
+    return safe(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 @cache

@@ -7,25 +7,23 @@ look green.
 from __future__ import annotations
 
 import math
-import re
 
 from junitparser import Error, Failure, JUnitXml, Properties, Property, TestCase, TestSuite
 
 from harness.findings import Finding, Outcome, Verdict
 from harness.recording import Recording
 from reports import _rows
+from reports._safe_text import safe
 
 FILE_NAME = "junit.xml"
-
-_NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def render(recording: Recording, verdict: Verdict) -> str:
     header = recording.header
-    suite = TestSuite(_xml(f"springback {header.scenario}"))
-    suite.timestamp = _xml(header.started_utc.removesuffix("Z"))
+    suite = TestSuite(safe(f"springback {header.scenario}"))
+    suite.timestamp = safe(header.started_utc.removesuffix("Z"))
     for key, value in (("target", header.target), ("shape", header.shape), ("nodes", str(header.nodes))):
-        suite.add_property(key, _xml(value))
+        suite.add_property(key, safe(value))
     suite.add_property("verdict", verdict.outcome.value)
     for finding in verdict.findings:
         suite.add_testcase(_case(finding, header.scenario))
@@ -42,12 +40,12 @@ def render(recording: Recording, verdict: Verdict) -> str:
 
 
 def _case(finding: Finding, scenario: str) -> TestCase:
-    case = TestCase(_xml(f"{finding.criterion}: {finding.title}"), _xml(f"springback.{scenario}"), 0.0)
+    case = TestCase(safe(f"{finding.criterion}: {finding.title}"), safe(f"springback.{scenario}"), 0.0)
     properties = Properties()  # type: ignore[no-untyped-call]
     for key, value in _figures(finding):
-        properties.add_property(Property(key, _xml(value)))
+        properties.add_property(Property(key, safe(value)))
     case.append(properties)  # type: ignore[no-untyped-call]
-    reason = _xml(_rows.row(finding).reason)
+    reason = safe(_rows.row(finding).reason)
     if finding.outcome is Outcome.FAIL:
         case.result = [_with_text(Failure(reason, "FAIL"), reason)]
     elif finding.outcome is Outcome.INCONCLUSIVE:
@@ -68,12 +66,7 @@ def _figures(finding: Finding) -> list[tuple[str, str]]:
     numbers = (("figure", finding.figure), ("limit", finding.limit), ("low", low), ("high", high))
     for key, value in (*numbers, *finding.evidence.items()):
         if value is not None and not (isinstance(value, float) and math.isnan(value)):
-            rows.append((_xml(str(key)), str(value)))
+            rows.append((safe(str(key)), str(value)))
     if finding.voided_by:
         rows.append(("voided_by", finding.voided_by))
     return rows
-
-
-def _xml(text: str) -> str:
-    """The text without what XML 1.0 cannot carry: control characters and lone surrogates become U+FFFD."""
-    return _NOT_XML.sub("\ufffd", text)

@@ -11,13 +11,13 @@ from collections.abc import Sequence
 from harness.findings import Outcome, Verdict
 from harness.recording import Recording
 from reports import _facts, _phase_table, _rows
+from reports._safe_text import one_line
 
 FILE_NAME = "report.md"
 MOST_BYTES = 900_000
 LONGEST_TEXT = 2_000
 MOST_ROWS = 400
 _SPECIAL = re.compile(r"([\\`*_\[\]|~<>$@#])")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _SIGNS = {Outcome.PASS: "✅", Outcome.FAIL: "❌", Outcome.INCONCLUSIVE: "⚠️"}
 
 
@@ -97,7 +97,7 @@ def _bounded(lines: list[str]) -> str:
 
 def _text(text: str) -> str:
     """The text on one line, without anything that Markdown or HTML would act on."""
-    line = _CONTROL.sub("\ufffd", " ".join(text.split()))
+    line = one_line(text)
     if len(line) > LONGEST_TEXT:
         line = line[: LONGEST_TEXT - 1] + "…"
     return _SPECIAL.sub(_escaped, line.replace("&", "&amp;"))

@@ -5,7 +5,6 @@ This format writes no file, so it has no ``FILE_NAME``. Colour repeats what the 
 
 from __future__ import annotations
 
-import re
 import shutil
 import textwrap
 from collections.abc import Sequence
@@ -20,10 +19,10 @@ from rich.text import Text
 from harness.findings import Outcome, Verdict
 from harness.recording import Recording
 from reports import _facts, _rows
+from reports._safe_text import one_line
 
 STYLES = {Outcome.PASS: "bold green", Outcome.FAIL: "bold red", Outcome.INCONCLUSIVE: "bold yellow"}
 NARROWEST = 40
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 def show(recording: Recording, verdict: Verdict, paths: Sequence[Path], stream: TextIO) -> None:
@@ -44,20 +43,20 @@ def render(recording: Recording, verdict: Verdict, paths: Sequence[Path] = (), w
     lines = [
         "",
         *_wrapped(_headline(recording, verdict), width),
-        *_wrapped(_plain(verdict.reason), width, "  "),
+        *_wrapped(one_line(verdict.reason), width, "  "),
     ]
     for heading, rows in _groups(verdict):
         lines += ["", heading, *_aligned(rows, width)]
     for note in _facts.notes(recording, verdict):
-        lines += ["", *_wrapped(f"Note: {_plain(note)}", width)]
+        lines += ["", *_wrapped(f"Note: {one_line(note)}", width)]
     if paths:
-        lines += ["", "Reports:", *(f"  {_plain(str(path))}" for path in paths)]
+        lines += ["", "Reports:", *(f"  {one_line(str(path))}" for path in paths)]
     return "\n".join(lines) + "\n"
 
 
 def _headline(recording: Recording, verdict: Verdict) -> str:
     header = recording.header
-    return f"{verdict.outcome.value}  {_plain(header.scenario)} against {_plain(header.target)}"
+    return f"{verdict.outcome.value}  {one_line(header.scenario)} against {one_line(header.target)}"
 
 
 def _groups(verdict: Verdict) -> list[tuple[str, list[_rows.FindingRow]]]:
@@ -68,7 +67,11 @@ def _groups(verdict: Verdict) -> list[tuple[str, list[_rows.FindingRow]]]:
 def _aligned(rows: Sequence[_rows.FindingRow], width: int) -> list[str]:
     """Columns where they fit, one figure a line where they do not; reasons always below, indented."""
     heads = ("outcome", "finding", "figure", "limit", "95 % interval")
-    cells = [(each.outcome.value, _plain(each.finding.title), each.figure, each.limit, each.interval) for each in rows]
+    titles = [one_line(each.finding.title) for each in rows]
+    cells = [
+        (each.outcome.value, title, each.figure, each.limit, each.interval)
+        for each, title in zip(rows, titles, strict=True)
+    ]
     widths = [max(len(cell) for cell in column) for column in zip(heads, *cells, strict=True)]
     fits = sum(widths) + 2 * len(widths) <= width
     lines = [_line(heads, widths)] if fits else []
@@ -78,7 +81,7 @@ def _aligned(rows: Sequence[_rows.FindingRow], width: int) -> list[str]:
         else:
             lines += _wrapped(f"{cell[0]}  {cell[1]}", width, "  ", hanging="    ")
             lines += _wrapped(f"{cell[2]} (limit {cell[3]}, 95 % interval {cell[4]})", width, "      ")
-        lines += _wrapped(_plain(each.reason), width, "      ")
+        lines += _wrapped(one_line(each.reason), width, "      ")
     return lines
 
 
@@ -102,7 +105,7 @@ def _show_rich(recording: Recording, verdict: Verdict, paths: Sequence[Path], co
     )
     console.print()
     console.print(headline)
-    console.print(Text(_plain(verdict.reason)))
+    console.print(Text(one_line(verdict.reason)))
     for heading, rows in _groups(verdict):
         table = Table(box=SIMPLE, title=heading, title_justify="left", title_style="bold", expand=False)
         for name in ("outcome", "finding"):
@@ -110,19 +113,14 @@ def _show_rich(recording: Recording, verdict: Verdict, paths: Sequence[Path], co
         for name in ("figure", "limit", "95 % interval"):
             table.add_column(name, justify="right", overflow="fold")
         for each in rows:
-            title = Text(_plain(each.finding.title))
-            title.append(f"\n{_plain(each.reason)}", style="dim")
+            title = Text(one_line(each.finding.title))
+            title.append(f"\n{one_line(each.reason)}", style="dim")
             outcome = Text(f"{each.symbol} {each.outcome.value}", style=STYLES[each.outcome])
             table.add_row(outcome, title, Text(each.figure), Text(each.limit), Text(each.interval))
         console.print(table)
     for note in _facts.notes(recording, verdict):
-        console.print(Text(f"Note: {_plain(note)}"))
+        console.print(Text(f"Note: {one_line(note)}"))
     if paths:
         console.print(Text("Reports:", style="bold"))
         for path in paths:
-            console.print(Text(f"  {_plain(str(path))}"), soft_wrap=True)
-
-
-def _plain(text: str) -> str:
-    """The text on one line and without what a terminal obeys: a name may hold escape sequences."""
-    return _CONTROL.sub("\ufffd", " ".join(text.split()))
+            console.print(Text(f"  {one_line(str(path))}"), soft_wrap=True)

@@ -7,12 +7,10 @@ mathematics and ask a server on the Internet for a library to set it.
 from __future__ import annotations
 
 import math
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from bokeh.models import (
-    AdaptiveTicker,
-    BoxZoomTool,
     ColumnDataSource,
     FixedTicker,
     HoverTool,
@@ -20,19 +18,14 @@ from bokeh.models import (
     Range1d,
 )
 from bokeh.models.annotations import BoxAnnotation, Label, Span
-from bokeh.plotting import figure
 
 from reports import _quantity
 from reports._charts import palette, ticks
+from reports._charts.blank import DATA_HEIGHT_PX, FONT, HEADROOM_PX, blank
 from reports._charts.chart import Chart, Line, Values
 from reports._charts.timeline import Timeline
+from reports._safe_text import one_line
 
-FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Liberation Sans', Arial, sans-serif"
-DATA_HEIGHT_PX = 170
-HEADROOM_PX = 38
-"""Above the data, inside the frame: a row for the phases' names and a row for the marks."""
-FOOT_PX = 52
-LEFT_PX = 74
 SHORTENED = 40
 
 
@@ -71,50 +64,6 @@ def draw(chart: Chart, timeline: Timeline, x_range: Range1d) -> Any:
         )
     _marks(plot, timeline, rows[1], rows[2])
     _hover(plot, chart, middle)
-    return plot
-
-
-def blank(axis_label: str, x_range: Range1d, y_axis_type: Literal["linear", "log"] = "linear") -> Any:
-    """A figure in our style, as wide as the page, with nothing in it. Dragging zooms in time."""
-    zoom = BoxZoomTool(dimensions="width")
-    plot = figure(
-        height=DATA_HEIGHT_PX + HEADROOM_PX + FOOT_PX,
-        y_axis_type=y_axis_type,
-        sizing_mode="stretch_width",
-        x_range=x_range,
-        toolbar_location=None,
-        tools=[zoom],
-        active_drag=zoom,
-        active_scroll=None,
-        background_fill_color=None,
-        border_fill_color=None,
-        outline_line_color=None,
-        min_border_left=LEFT_PX,
-        min_border_right=14,
-        min_border_top=8,
-        output_backend="canvas",
-        lod_threshold=None,
-    )
-    for axis in (*plot.xaxis, *plot.yaxis):
-        axis.axis_line_color = palette.AXIS
-        axis.major_tick_line_color = palette.AXIS
-        axis.minor_tick_line_color = None
-        axis.major_label_text_color = palette.MUTED
-        axis.axis_label_text_color = palette.MUTED
-        axis.major_label_text_font_size = axis.axis_label_text_font_size = "11px"
-        axis.major_label_text_font = axis.axis_label_text_font = FONT
-        axis.axis_label_text_font_style = "normal"
-        axis.major_tick_in, axis.major_tick_out = 0, 4
-    plot.xgrid.grid_line_color = None
-    plot.ygrid.grid_line_color = palette.GRID
-    plot.yaxis.axis_line_color = None
-    plot.yaxis.major_tick_line_color = None
-    plot.yaxis.axis_label = PlainText(text=axis_label)
-    plot.xaxis.ticker = AdaptiveTicker(
-        base=60, mantissas=[1, 2, 5, 10, 15, 30], min_interval=1, desired_num_ticks=8, num_minor_ticks=0
-    )
-    plot.xaxis.axis_label = "seconds after the start of the first phase"
-    plot.xaxis.axis_label_standoff = 2
     return plot
 
 
@@ -230,6 +179,7 @@ def _marks(plot: Any, timeline: Timeline, row: float, top: float) -> None:
 
 def _label(text: str, t: float, row: float, tags: list[Any], colour: str) -> Label:
     """A label above the data. The page's script shortens, moves or hides it where it would touch another."""
+    text = one_line(text)
     short = text if len(text) <= SHORTENED else text[: SHORTENED - 1] + "…"
     return Label(
         x=t,
@@ -255,7 +205,7 @@ def _hover(plot: Any, chart: Chart, middle: Values) -> None:
     seconds = f"@start{{0.[0]}} – {_quantity.number(chart.window_s)} s"
     rows = [("second" if math.isclose(chart.window_s, 1) else seconds, "@start{0.[0]}")]
     rows += [
-        (line.label.replace("@", "＠").replace("$", "＄"), f"@v{index}{{0,0.[00]}} {chart.unit}")
+        (one_line(line.label).replace("@", "＠").replace("$", "＄"), f"@v{index}{{0,0.[00]}} {chart.unit}")
         for index, line in enumerate(chart.lines)
     ]
     plot.add_tools(

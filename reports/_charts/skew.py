@@ -10,7 +10,8 @@ from bokeh.models import BasicTicker, FixedTicker, PlainText, Range1d
 
 from harness.recording import GateMark, Recording
 from reports import _quantity
-from reports._charts import drawing, palette, ticks
+from reports._charts import palette, ticks
+from reports._charts.blank import blank
 from reports._charts.table import Table
 
 TITLE = "Release of the herd"
@@ -65,7 +66,7 @@ def draw(sends: Sends) -> Any:
     every = np.concatenate(list(named.values()))
     low, high = min(0.0, float(every.min())), max(float(every.max()), 1.0)
     edges = np.linspace(low, high, BINS + 1)
-    plot = drawing.blank("sends", Range1d(start=low - (high - low) * 0.02, end=high + (high - low) * 0.02))
+    plot = blank("sends", Range1d(start=low - (high - low) * 0.02, end=high + (high - low) * 0.02))
     plot.min_border_top = 8
     plot.height = 190
     plot.xaxis.axis_label = "ms after the planned instant"

@@ -18,6 +18,19 @@ _QUIET = frozenset({"joined", "finished"})
 
 
 @dataclass(frozen=True)
+class _Found:
+    """Something worth a line, before letters are given; of those with a lower rank there is always room."""
+
+    t: float
+    short: str
+    text: str
+    rank: int
+
+
+RECOVERY, GATE, NODE, EVENT = range(4)
+
+
+@dataclass(frozen=True)
 class Instant:
     """A vertical line: its letter, its short label in the charts, and what it stands for in the key."""
 
@@ -57,35 +70,43 @@ def timeline(recording: Recording, recovered_s: float | None) -> Timeline:
 def _instants(recording: Recording, recovered_s: float | None) -> tuple[tuple[Instant, ...], int]:
     found = [*_gates(recording), *_happenings(recording)]
     if recovered_s is not None:
-        found.append((recovered_s, "recovered", "recovered", True))
-    merged: list[tuple[float, str, list[str], bool]] = []
-    for t, short, text, is_recovery in sorted(found, key=lambda each: each[0]):
-        if merged and abs(t - merged[-1][0]) <= CLOSE_S and not (is_recovery or merged[-1][3]):
-            merged[-1][2].append(text)
+        found.append(_Found(recovered_s, "recovered", "recovered", RECOVERY))
+    groups: list[list[_Found]] = []
+    for each in sorted(found, key=lambda each: (each.t, each.rank)):
+        if groups and each.t - groups[-1][0].t <= CLOSE_S and RECOVERY not in {each.rank, groups[-1][0].rank}:
+            groups[-1].append(each)
         else:
-            merged.append((t, short, [text], is_recovery))
-    made = [
-        Instant(t, letter, short, "; ".join(dict.fromkeys(texts)), is_recovery)
-        for letter, (t, short, texts, is_recovery) in zip(string.ascii_uppercase, merged, strict=False)
-    ]
-    return tuple(made), max(0, len(merged) - MOST)
+            groups.append([each])
+    kept = sorted(groups, key=lambda group: min(each.rank for each in group))[:MOST]
+    kept.sort(key=lambda group: group[0].t)
+    made = tuple(_instant(letter, group) for letter, group in zip(string.ascii_uppercase, kept, strict=False))
+    return made, len(groups) - len(kept)
 
 
-def _gates(recording: Recording) -> Iterable[tuple[float, str, str, bool]]:
+def _instant(letter: str, group: list[_Found]) -> Instant:
+    """One line for what happened together, named after the most important of it."""
+    leader = min(group, key=lambda each: each.rank)
+    text = "; ".join(dict.fromkeys(each.text for each in group))
+    return Instant(group[0].t, letter, leader.short, text, leader.rank == RECOVERY)
+
+
+def _gates(recording: Recording) -> Iterable[_Found]:
     grouped: dict[tuple[str, float], list[GateMark]] = {}
     for mark in recording.gates:
         grouped.setdefault((mark.gate, mark.t), []).append(mark)
     for (gate, t), marks in grouped.items():
         sent, planned = sum(len(mark.sent_us) for mark in marks), sum(mark.planned for mark in marks)
         text = f"gate {gate} released: {_quantity.count(sent)} of {_quantity.count(planned)} sent"
-        yield t, "gate", text, False
+        yield _Found(t, "gate", text, GATE)
 
 
-def _happenings(recording: Recording) -> Iterable[tuple[float, str, str, bool]]:
+def _happenings(recording: Recording) -> Iterable[_Found]:
     for mark in recording.marks:
         match mark:
             case NodeMark(event=event) if event not in _QUIET:
                 text = f"load process {mark.node} {event}"
-                yield mark.t, f"node {event}", f"{text}: {mark.detail}" if mark.detail else text, False
+                text = f"{text}: {mark.detail}" if mark.detail else text
+                yield _Found(mark.t, f"node {event}", text, NODE)
             case EventMark():
-                yield mark.t, mark.what, f"{mark.what}: {mark.detail}" if mark.detail else mark.what, False
+                text = f"{mark.what}: {mark.detail}" if mark.detail else mark.what
+                yield _Found(mark.t, mark.what, text, EVENT)

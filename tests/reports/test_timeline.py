@@ -1,0 +1,41 @@
+"""The marks on the time axis: what happened together shares a line, and the important ones always have one."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from harness.recording import EventMark
+from reports._charts.timeline import MOST, timeline
+from tests import recordings
+
+
+def test_gate_and_event_of_one_instant_share_a_line() -> None:
+    marks = timeline(recordings.healthy(), None).instants
+    assert [(mark.letter, mark.t, mark.short) for mark in marks] == [("A", 30, "gate")]
+    assert marks[0].text == "gate herd released: 500 of 500 sent; herd released"
+
+
+def test_the_recovery_has_a_line_of_its_own() -> None:
+    marks = timeline(recordings.healthy(), 30.0).instants
+    assert [(mark.short, mark.is_recovery) for mark in marks] == [("recovered", True), ("gate", False)]
+
+
+def test_a_lost_node_is_named() -> None:
+    texts = [mark.text for mark in timeline(recordings.lost_worker(), None).instants]
+    assert "load process worker-2 lost: no heartbeat for 3 s" in texts
+
+
+def test_many_events_leave_room_for_gate_and_recovery() -> None:
+    run = recordings.healthy()
+    events = tuple(EventMark(t / 2, f"event {t}") for t in range(100))
+    axis = timeline(dataclasses.replace(run, marks=(*events, *run.marks)), 80.0)
+    assert len(axis.instants) == MOST
+    assert {"gate", "recovered"} <= {mark.short for mark in axis.instants}
+    assert axis.left_out > 70
+    assert [mark.t for mark in axis.instants] == sorted(mark.t for mark in axis.instants)
+
+
+def test_the_axis_reaches_over_all_that_was_recorded() -> None:
+    axis = timeline(recordings.healthy(), None)
+    assert axis.start_s <= -2
+    assert axis.end_s >= 91
