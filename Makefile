@@ -4,7 +4,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint bench clean install install-dev
+.PHONY: demo test lint truth bench clean install install-dev
 
 demo: install
 	@$(BIN)/springback run locustfiles/login_herd.py; code=$$?; \
@@ -18,6 +18,9 @@ lint: install-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+truth: install-dev
+	$(BIN)/python -m tests.ground_truth
 
 bench: install-dev
 	$(BIN)/python -m benchmarks --write

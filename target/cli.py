@@ -52,7 +52,7 @@ def main() -> None:
 @click.option("--port", default="0", help="Port of the service; 0 takes a free one.", show_default=True)
 @click.option("--processes", default="2", help="API processes behind the proxy.", show_default=True)
 @click.option("--pool-size", default="8", help="Primary connections a process.", show_default=True)
-@click.option("--hash-memory-kib", default="8192", help="Argon2 memory a login, KiB.", show_default=True)
+@click.option("--hash-memory-kib", default="4096", help="Argon2 memory a login, KiB.", show_default=True)
 @click.option("--hash-time-cost", default="1", help="Argon2 passes.", show_default=True)
 @click.option("--users", default="2000", help="Users to create: user0, user1, …", show_default=True)
 @click.option("--fault-token", help="Token of the fault endpoints [generated].")

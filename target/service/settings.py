@@ -35,7 +35,7 @@ class Settings:
     """Our own deadline: `statement_timeout` does not help while the server is frozen."""
     hash_threads: int = 2
     """Threads that verify passwords; the next login waits its turn."""
-    hash_memory_kib: int = 8192
+    hash_memory_kib: int = 4096
     hash_time_cost: int = 1
     session_ttl_s: int = 3600
 

@@ -83,7 +83,7 @@ def main() -> int:
             int(os.environ.get(name, default))
             for name, default in (
                 ("TARGET_USERS", "2000"),
-                ("TARGET_HASH_MEMORY_KIB", "8192"),
+                ("TARGET_HASH_MEMORY_KIB", "4096"),
                 ("TARGET_HASH_TIME_COST", "1"),
             )
         ]
