@@ -155,15 +155,11 @@ def login_herd(
             requests.append(Request(t, node, name, "http 503" if bad else OK, float(latency_s)))
 
     offsets = [np.sort(random.uniform(0, skew_s, len(range(k, sent, nodes)))) for k in range(nodes)]
-    marks: list[Mark] = [
-        HealthMark(-1, "before", "GET /readyz", healthy_before, "" if healthy_before else "503")
-    ]
+    marks: list[Mark] = [HealthMark(-1, "before", "GET /readyz", healthy_before, "" if healthy_before else "503")]
     marks += [NodeMark(-3, node, "joined") for node in names]
     for k, node in enumerate(names):
         micros = tuple(int(offset * 1e6) for offset in offsets[k])
-        marks.append(
-            GateMark(spike, node, "herd", len(range(k, herd_users, nodes)), micros, 0.0004 if k else 0.0002)
-        )
+        marks.append(GateMark(spike, node, "herd", len(range(k, herd_users, nodes)), micros, 0.0004 if k else 0.0002))
     marks.append(EventMark(spike, "herd released"))
     for node in names:
         if lost_node and node == names[-1]:
@@ -171,9 +167,7 @@ def login_herd(
             requests = [r for r in requests if r.node != node or r.intended_s < spike + 4]
         else:
             marks.append(NodeMark(end + 1, node, "finished"))
-    marks.append(
-        HealthMark(end + 2, "after", "GET /readyz", healthy_after, "" if healthy_after else "timeout")
-    )
+    marks.append(HealthMark(end + 2, "after", "GET /readyz", healthy_after, "" if healthy_after else "timeout"))
 
     probes = []
     for second in range(-2, end):
