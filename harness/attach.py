@@ -12,7 +12,6 @@ from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 from locust.web import WebUI
 
 from harness import options as run_options
-from harness import web
 from harness.errors import ConfigurationError
 from harness.findings import EXIT_USAGE
 from harness.probes import Probe
@@ -22,6 +21,7 @@ from harness.record.orphans import MasterWatch
 from harness.recording import CriterionSpec
 from harness.scenario import STANDARD, Scenario
 from harness.web import form
+from harness.web.install import install
 
 _attached: Attachment | None = None
 
@@ -87,7 +87,7 @@ class Attachment:
             elif isinstance(runner, LocalRunner | MasterRunner):
                 self._part = lead = Lead(environment, runner, self.scenario)
                 if web_ui is not None:
-                    web.install(web_ui, lead)
+                    install(web_ui, lead)
         except ConfigurationError as error:
             _give_up(error)
 

@@ -1,0 +1,90 @@
+"""A session of Locust's web UI for tests: a real process, on a free port, driven over HTTP."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from tests import service
+from tests.run import runs
+
+SHORT = ("--baseline-s", "2", "--herd-users", "20", "--spike-s", "1", "--recovery-s", "2", "--canary-users", "5")
+LONG_RECOVERY = {"recovery_s": "300"}
+
+
+@dataclass
+class Session:
+    run: runs.Run
+    url: str
+    """Of the UI, without a slash at its end."""
+    target: service.Service
+
+    def get(self, path: str, **options: Any) -> requests.Response:
+        return requests.get(self.url + path, timeout=10, **options)
+
+    def post(self, path: str, data: dict[str, str] | None = None, **options: Any) -> requests.Response:
+        return requests.post(self.url + path, data=data, timeout=60, **options)
+
+    def status(self) -> dict[str, Any]:
+        told: dict[str, Any] = self.get("/springback/status").json()
+        return told
+
+    def start(self, **fields: str) -> dict[str, Any]:
+        """What the form does; the fields that are not named stay as they were."""
+        answer: dict[str, Any] = self.post("/swarm", fields).json()
+        return answer
+
+    def run_once(self, **fields: str) -> dict[str, Any]:
+        """A whole run, and how it stands after its end."""
+        before = self.status()["runs"]
+        answer = self.start(**fields)
+        assert answer["success"], answer["message"]
+        return self.wait("ended", before)
+
+    def wait(self, state: str, after_runs: int = -1) -> dict[str, Any]:
+        """Waits for a state, of a run that came after so many others."""
+        seen: dict[str, Any] = {}
+
+        def is_there() -> bool:
+            seen.update(self.status())
+            return seen["state"] == state and seen["runs"] > after_runs
+
+        self.run.until(is_there, f"state {state}")
+        return seen
+
+    def wait_phase(self, phase: str) -> None:
+        self.run.until(lambda: self.status()["phase"] == phase, f"phase {phase}")
+
+    def wait_idle(self) -> None:
+        self.run.until(lambda: self.status()["state"] in ("idle", "ended", "refused"), "nothing going")
+
+
+@contextmanager
+def session(directory: Path, *arguments: str, scenario: str = "herd_http.py", base_path: str = "") -> Iterator[Session]:
+    with service.running() as target:
+        port = runs.free_port()
+        options = ("--web-port", str(port), "--health-path", "/healthz", *arguments)
+        options += ("--web-base-path", base_path) if base_path else ()
+        run = runs.locust(directory, scenario, *options, host=target.url, headless=False)
+        try:
+            opened = Session(run, f"http://127.0.0.1:{port}{base_path}", target)
+            run.until(lambda: _answers(opened), "the web UI answers")
+            yield opened
+        finally:
+            run.send(runs.SIGTERM)
+            with contextlib.suppress(Exception):
+                run.process.wait(20)
+            run.kill_all()
+
+
+def _answers(opened: Session) -> bool:
+    try:
+        return opened.get("/springback/status").ok
+    except requests.ConnectionError:
+        return False

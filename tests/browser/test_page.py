@@ -1,0 +1,168 @@
+"""Locust's page in headless Chromium: the form, the live tab, the list of runs and the report behind it."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.browser.session import LONG_RECOVERY, SHORT, Session, session
+
+sync_api = pytest.importorskip("playwright.sync_api")
+CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking"]
+PATIENCE_MS = 30_000
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(not CHROMIUM.exists(), reason="needs Chromium: apt-get install chromium"),
+]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with sync_api.sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
+        yield running
+        running.close()
+
+
+@pytest.fixture(scope="module")
+def ui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
+    with session(tmp_path_factory.mktemp("ui"), *SHORT) as opened:
+        yield opened
+
+
+@pytest.fixture
+def page(browser: Any, ui: Session) -> Iterator[Any]:
+    ui.wait_idle()
+    context = browser.new_context(color_scheme="light")
+    context.set_default_timeout(PATIENCE_MS)
+    opened = context.new_page()
+    opened.complaints = []
+    opened.on("pageerror", lambda error: opened.complaints.append(str(error)))
+    opened.on("request", lambda request: _same_site(request.url, ui.url, opened.complaints))
+    opened.goto(ui.url)
+    opened.wait_for_selector("text=/^(START|NEW)$/i")
+    yield opened
+    assert not opened.complaints
+    context.close()
+
+
+def _same_site(url: str, own: str, complaints: list[str]) -> None:
+    if not url.startswith((own, "data:", "blob:")):
+        complaints.append(f"asked for {url}")
+
+
+def _open_form(page: Any) -> None:
+    """The form of the first run, or the one behind the button of all later runs, with every field to be seen."""
+    if page.get_by_role("button", name="New").count():
+        page.get_by_role("button", name="New").click()
+    page.get_by_text("Custom parameters").click()
+    page.wait_for_selector("input[name=baselineS]", state="visible")
+
+
+def _start(page: Any, **fields: str) -> None:
+    _open_form(page)
+    for name, value in fields.items():
+        page.fill(f"input[name={name}]", value)
+    page.click("button[type=submit]")
+
+
+def test_the_form_has_every_option_with_its_value_and_none_that_is_the_operators(page: Any) -> None:
+    """Options of shape, users and criteria are fields; where load may go and where files are written is not."""
+    _open_form(page)
+    values = {field.get_attribute("name"): field.input_value() for field in page.query_selector_all("input[name]")}
+    assert values["herdUsers"] == "20"
+    assert values["greeting"] == "hello"
+    assert values["errorRatioLimit"] == "0.3"
+    assert not {"allowHost", "runsDir", "targetState", "probePids", "probePorts", "probeJson"} & set(values)
+
+
+def test_bad_values_are_refused_all_at_once_and_the_form_keeps_them(page: Any, ui: Session) -> None:
+    """Nothing starts, every fault is listed on a line of its own, and the fields hold what was typed."""
+    runs = ui.status()["runs"]
+    _start(page, baselineS="soon", herdUsers="-5", host="")
+    alert = page.wait_for_selector(".MuiAlert-standardError .MuiAlert-message")
+    lines = alert.inner_text().splitlines()
+    assert lines[0] == "Not started, 3 things to put right:"
+    assert [any(word in line for line in lines[1:]) for word in ("--baseline-s", "--herd-users", "host")] == [True] * 3
+    assert page.input_value("input[name=baselineS]") == "soon"
+    assert page.input_value("input[name=herdUsers]") == "-5"
+    assert ui.status()["runs"] == runs
+
+
+def test_a_run_is_followed_to_its_verdict_and_its_report(page: Any, ui: Session) -> None:
+    """The tab shows parked users, each phase, its figures, and then the verdict with links that open."""
+    _start(page, baselineS="3", host=ui.target.url)
+    panel = page.locator("springback-panel")
+    for phase in ("baseline", "spike", "recovery"):
+        panel.get_by_role("heading", name=f"Running: {phase}").wait_for()
+    assert int(panel.locator(".phases tbody tr").first.locator("td").first.inner_text()) > 0
+    panel.locator(".verdict").wait_for()
+    assert panel.locator(".verdict .word").inner_text() in ("PASS", "INCONCLUSIVE", "FAIL")
+    assert panel.locator(".findings tr").count() >= 5
+    page.get_by_role("button", name="New").wait_for()
+    with page.context.expect_page() as opening:
+        panel.get_by_text("Open the report").click()
+    report = opening.value
+    report.wait_for_selector("html[data-charts]")
+    assert panel.locator(".verdict .word").inner_text() in report.locator(".verdict .word").inner_text()
+    assert "/springback/runs/" in report.url
+
+
+def test_two_runs_have_a_directory_each_and_the_list_shows_both(page: Any, ui: Session, browser: Any) -> None:
+    """The earlier run stays as it was; the list, newest first, needs no script."""
+    first = ui.run_once(baseline_s="1")
+    before = {path: path.read_bytes() for path in (ui.run.runs_dir / first["run"]).iterdir()}
+    _start(page, baselineS="1", host=ui.target.url)
+    second = ui.wait("ended", first["runs"])
+    assert second["run"] > first["run"]
+    assert {path: path.read_bytes() for path in (ui.run.runs_dir / first["run"]).iterdir()} == before
+    context = browser.new_context(java_script_enabled=False)
+    plain = context.new_page()
+    plain.goto(f"{ui.url}/springback/")
+    links = [link.get_attribute("href") for link in plain.query_selector_all("tbody th a")]
+    assert links[:2] == [f"runs/{second['run']}/report.html", f"runs/{first['run']}/report.html"]
+    assert plain.locator(".badge").first.inner_text() in ("PASS", "INCONCLUSIVE", "FAIL")
+    plain.locator("tbody th a").first.click()
+    assert plain.locator(".verdict .word").count() == 1
+    context.close()
+
+
+def test_stop_ends_the_run_with_a_report_that_says_so(page: Any, ui: Session) -> None:
+    """The button ends it early: recording closed, verdict INCONCLUSIVE, and the next run can start."""
+    _start(page, recoveryS="300", host=ui.target.url)
+    panel = page.locator("springback-panel")
+    panel.get_by_role("heading", name="Running: recovery").wait_for()
+    page.get_by_role("button", name="Stop").click()
+    panel.locator(".verdict.INCONCLUSIVE").wait_for()
+    assert "stopped in the web UI" in panel.inner_text()
+    page.get_by_role("button", name="New").wait_for()
+    assert ui.run_once(recovery_s="2")["verdict"] is not None
+
+
+def test_a_page_that_is_opened_in_mid_run_shows_it(page: Any, ui: Session) -> None:
+    """Another browser, or a reload, finds the run and not the form."""
+    assert ui.start(**LONG_RECOVERY)["success"]
+    page.goto(ui.url)
+    page.get_by_role("button", name="Stop").wait_for()
+    page.locator("springback-panel").get_by_role("heading", name=re.compile("Running|Warm-up")).wait_for()
+    ui.post("/stop")
+    page.locator("springback-panel .verdict").wait_for()
+    ui.run_once(recovery_s="2")
+
+
+def test_the_panel_follows_the_theme(page: Any, ui: Session) -> None:
+    """Locust's switch between light and dark reaches the tab."""
+    if ui.status()["runs"] == 0:
+        ui.run_once()
+        page.reload()
+    panel = page.wait_for_selector("springback-panel:not([dark])")
+    page.locator("header button").last.click()
+    page.wait_for_selector("springback-panel[dark]")
+    assert panel.evaluate("panel => getComputedStyle(panel).color") == "rgb(232, 234, 237)"

@@ -1,0 +1,185 @@
+"""What the web UI answers, without a browser: what it refuses, and runs one after the other in every way."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.browser.session import LONG_RECOVERY, SHORT, Session, session
+from tests.run import runs
+
+
+@pytest.fixture(scope="module")
+def ui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
+    with session(tmp_path_factory.mktemp("web"), *SHORT) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def ended(ui: Session) -> str:
+    """Name of a run that has ended."""
+    return str(ui.run_once()["run"])
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "http://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://127.0.0.1:1"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Host": "evil.example"},
+        {"Host": "127.0.0.1.evil.example"},
+        {"Host": "evil.example:8089", "Origin": "http://evil.example:8089"},
+    ],
+    ids=str,
+)
+def test_a_foreign_page_can_start_and_stop_nothing(ui: Session, headers: dict[str, str]) -> None:
+    """403 with a reason, for every way to say that the request is another site's."""
+    before = ui.status()["runs"]
+    for path in ("/swarm", "/stop", "/stats/reset", "/user"):
+        answer = ui.post(path, {"host": ui.target.url}, headers=headers)
+        assert answer.status_code == 403
+        assert answer.text.startswith("Refused: ")
+    assert ui.status()["runs"] == before
+
+
+def test_a_rebound_name_reads_nothing(ui: Session) -> None:
+    """The page, the status and the reports are for the names that the UI goes by."""
+    for path in ("/", "/springback/", "/springback/status", "/stats/requests"):
+        assert ui.get(path, headers={"Host": "evil.example"}).status_code == 403
+        assert ui.get(path, headers={"Host": f"localhost:{ui.url.rpartition(':')[2]}"}).ok
+
+
+def test_no_answer_gives_leave_to_other_origins(ui: Session) -> None:
+    """Locust's own permissive CORS headers are gone, and nobody may frame the page."""
+    for path in ("/", "/stats/requests", "/springback/status"):
+        headers = ui.get(path, headers={"Origin": ui.url}).headers
+        assert not [name for name in headers if name.lower().startswith("access-control")]
+        assert headers["X-Frame-Options"] == "DENY"
+
+
+@pytest.mark.parametrize(
+    "field", ["allow_host", "runs_dir", "target_state", "probe_pids", "probe_json", "html_file", "headless", "surprise"]
+)
+def test_the_form_cannot_set_what_is_the_operators(ui: Session, field: str) -> None:
+    """Not even by a request that was made by hand."""
+    ui.wait_idle()
+    answer = ui.start(**{field: "x"})
+    assert not answer["success"]
+    assert f"{field} cannot be set in the web form" in answer["message"]
+
+
+def test_load_goes_nowhere_without_consent_from_the_command_line(ui: Session) -> None:
+    """A host outside this machine is refused, and asking for consent in the same request does not help."""
+    ui.wait_idle()
+    answer = ui.start(host="http://198.51.100.1", allow_host="198.51.100.1")
+    assert not answer["success"]
+    assert "--allow-host 198.51.100.1" in answer["message"]
+    body = {"user_class_name": "Visitor", "host": "http://198.51.100.1"}
+    assert ui.post("/user", json=body).status_code == 403
+
+
+def test_a_second_start_is_refused_while_a_run_goes(ui: Session) -> None:
+    """And the run that goes is not disturbed by it."""
+    ui.wait_idle()
+    assert ui.start()["success"]
+    answer = ui.start()
+    assert not answer["success"]
+    assert "a run is going" in answer["message"]
+    assert ui.wait("ended")["verdict"]["outcome"] == "PASS"
+
+
+def test_files_of_a_run_have_their_types_and_nothing_else_is_shown(ui: Session, ended: str) -> None:
+    """Known names of run directories only, whatever way to a file outside is tried."""
+    (ui.run.runs_dir / "secret.txt").write_text("secret")
+    (ui.run.runs_dir / ended / "secret.txt").write_text("secret")
+    linked = ui.run.runs_dir / "20200101T000000Z-linked"
+    linked.mkdir()
+    (linked / "report.md").symlink_to(ui.run.runs_dir / "secret.txt")
+    types = {"report.html": "text/html", "report.md": "text/markdown", "junit.xml": "application/xml"}
+    for file, kind in {**types, "recording.jsonl": "application/jsonl", "verdict.json": "application/json"}.items():
+        answer = ui.get(f"/springback/runs/{ended}/{file}")
+        assert answer.headers["Content-Type"].startswith(kind)
+        assert "sandbox" in answer.headers["Content-Security-Policy"]
+    for path in (
+        f"{ended}/secret.txt",
+        f"{ended}/../secret.txt",
+        f"{ended}/..%2Fsecret.txt",
+        "..%2F..%2Fetc/passwd",
+        "20200101T000000Z-linked/report.md",
+        "20200101T000000Z-none/report.md",
+    ):
+        assert ui.get(f"/springback/runs/{path}").status_code == 404
+
+
+def test_a_target_that_is_down_gives_a_verdict_in_the_tab(ui: Session) -> None:
+    """No load is made, the reason is there, and the next run is not hindered."""
+    ui.wait_idle()
+    told = ui.run_once(host=f"http://127.0.0.1:{runs.free_port()}")
+    assert told["verdict"]["outcome"] == "INCONCLUSIVE"
+    assert "not healthy before the start" in str(told["verdict"])
+    assert ui.run_once(host=ui.target.url)["verdict"]["outcome"] == "PASS"
+
+
+@pytest.mark.parametrize("arguments", [(), ("--processes", "2")], ids=["local", "processes"])
+def test_a_taken_port_is_one_line_and_exit_code_2(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    """Before anything starts, with the option that helps, and no worker is left behind."""
+    forked = runs.processes(2) if arguments else ()
+    with socket.create_server(("127.0.0.1", 0)) as holder:
+        port = str(holder.getsockname()[1])
+        run = runs.locust(tmp_path, "herd_http.py", "--web-port", port, *forked, headless=False)
+        left = run.wait(gone_within_s=5)
+    left.ended_well(2)
+    (line,) = [line for line in left.err.splitlines() if line.startswith("springback: ")]
+    assert port in line
+    assert "--web-port" in line
+    assert not left.directories
+
+
+def test_stock_users_run_twice_in_one_session(tmp_path: Path) -> None:
+    """Their shape follows the clock, and the second run must not begin at the end of the first."""
+    with session(tmp_path, "--baseline-s", "1", "--spike-s", "1", "--recovery-s", "1", scenario="stock.py") as ui:
+        first, second = ui.run_once(), ui.run_once()
+        for told in (first, second):
+            assert all(phase["requests"] > 0 for phase in told["phases"])
+
+
+def test_stop_and_start_again_over_two_processes(tmp_path: Path) -> None:
+    """A refused start, a stopped run and a whole one after each other, with workers."""
+    with session(tmp_path, *SHORT, *runs.processes(2)) as ui:
+        ui.run.until(lambda: ui.get("/worker-count").json()["worker_count"] == 2, "two workers")
+        down = ui.run_once(host=f"http://127.0.0.1:{runs.free_port()}")
+        assert down["verdict"]["outcome"] == "INCONCLUSIVE"
+        assert ui.start(host=ui.target.url, **LONG_RECOVERY)["success"]
+        ui.wait_phase("recovery")
+        ui.post("/stop")
+        told = ui.wait("ended", down["runs"])
+        assert told["verdict"]["outcome"] == "INCONCLUSIVE"
+        assert "stopped in the web UI" in str(told["verdict"])
+        assert told["files"]
+        ui.run.until(lambda: ui.get("/stats/requests").json()["state"] == "stopped", "Locust's page may start again")
+        whole = ui.run_once(recovery_s="2")
+        assert whole["verdict"]["outcome"] == "PASS"
+        assert whole["nodes"] == 2
+
+
+def test_everything_is_found_below_a_base_path(tmp_path: Path) -> None:
+    """``--web-base-path`` moves our pages along with Locust's."""
+    with session(tmp_path, base_path="/load") as ui:
+        page = ui.get("/").text
+        assert '<script src="/load/springback/panel.js">' in page
+        assert ui.get("/springback/panel.js").ok
+        assert "No run yet" in ui.get("/springback/").text
+        assert not ui.start(herd_users="no")["success"]
+
+
+def test_the_ui_listens_on_this_machine_only_by_default(ui: Session) -> None:
+    """Nobody else can reach it unless ``--web-host`` says so."""
+    port = int(ui.url.rpartition(":")[2])
+    listening = [c for c in psutil.Process(ui.run.process.pid).net_connections() if c.status == psutil.CONN_LISTEN]
+    assert [c.laddr.ip for c in listening if c.laddr.port == port] == ["127.0.0.1"]
