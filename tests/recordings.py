@@ -84,6 +84,19 @@ def slices(requests: Sequence[Request], body_bytes: int = 180) -> tuple[Slice, .
     return tuple(made)
 
 
+def _answered(requests: Sequence[Request], node: str, begin_s: float) -> dict[str, float]:
+    """What a node counts in the second from ``begin_s`` on, by when the answers came."""
+    ended = [
+        request
+        for request in requests
+        if request.node == node
+        and request.latency_s is not None
+        and begin_s <= request.intended_s + request.latency_s < begin_s + 1
+    ]
+    ok = sum(request.outcome == OK for request in ended)
+    return {"answered_per_s": float(ok), "failed_per_s": float(len(ended) - ok)}
+
+
 def login_herd(
     *,
     seed: int = 1,
@@ -185,6 +198,7 @@ def login_herd(
                 continue
             lag = loop_lag_s * (1 + 0.2 * random.random())
             values = {"loop_lag_s": lag, "cpu_ratio": generator_cpu_ratio, "rss_bytes": 80e6}
+            values |= _answered(requests, node, second - 0.5)
             probes.append(ProbeSample(second + 0.5, "generator", node, values))
 
     done = sum(request.outcome != UNFINISHED for request in requests)

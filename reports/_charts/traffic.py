@@ -1,4 +1,4 @@
-"""Charts of the requests: planned and intended load, throughput, latency, errors by cause."""
+"""Charts of the requests: planned and intended load, latency, errors by cause."""
 
 from __future__ import annotations
 
@@ -35,18 +35,6 @@ def load(recording: Recording, windows: Windows) -> Chart:
     if not points and not planned and header.level:
         explanation += f" The plan is in {header.level_unit}, so it has no line here."
     return Chart("load", title, unit, explanation, windows.times_s, (*lines, *planned), points, windows.window_s)
-
-
-def throughput(windows: Windows) -> Chart:
-    title, unit = "Throughput: answered and failed", "requests/s"
-    if not windows.requests:
-        return nothing("throughput", title, unit, NO_REQUESTS)
-    lines = (
-        Line("ok", windows.ok_per_s, palette.BLUE, area=True),
-        Line("failed", windows.failed_per_s, palette.VERMILLION, area=True),
-    )
-    explanation = "What became of the requests, stacked, by the second in which they should have begun."
-    return Chart("throughput", title, unit, explanation, windows.times_s, lines, window_s=windows.window_s)
 
 
 def latency(windows: Windows, verdict: Verdict) -> Chart:

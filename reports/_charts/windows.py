@@ -28,8 +28,6 @@ class Windows:
     """In the unit of the header."""
     started_per_s: Mapping[str, Values]
     """By request name, most frequent first."""
-    ok_per_s: Values
-    failed_per_s: Values
     causes_per_s: Mapping[str, Values]
     """Failed requests by outcome, most frequent first."""
     latency_ms: Mapping[str, Values]
@@ -48,8 +46,6 @@ def windows(series: Series) -> Windows:
         window_s=float(size),
         planned_level=mean(series.planned_level, size),
         started_per_s=most_frequent({name: mean(counts, size) for name, counts in by_name.items()}),
-        ok_per_s=mean(seen.ok, size),
-        failed_per_s=mean(seen.intended - seen.ok, size),
         causes_per_s=most_frequent({cause: mean(counts, size) for cause, counts in seen.errors.items()}),
         latency_ms={name: highest(values_s * 1e3, size) for name, values_s in quantiles.items()},
         requests=int(seen.intended.sum()),
