@@ -1,7 +1,6 @@
 """A lean HTTP/1.1 client for load: gevent's event loop, plain sockets and httptools. See docs/http-client.md."""
 
-from harness.load.http.client import Deadlines, HttpClient, Settings
-from harness.load.http.connection import Limits, Trust
+from harness.load.http.client import HttpClient
 from harness.load.http.errors import (
     AnswerTimeoutError,
     ConnectTimeoutError,
@@ -14,6 +13,7 @@ from harness.load.http.errors import (
 )
 from harness.load.http.request import Request
 from harness.load.http.response import HeaderFields, Response
+from harness.load.http.settings import Deadlines, Limits, Settings, Trust
 from harness.load.http.users import HerdHttpUser, LeanHttpUser, PacedHttpUser
 
 __all__ = [

@@ -2,66 +2,29 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from locust import User
 
+from harness.load.http.builder import Builder
 from harness.load.http.caught import CaughtResponse
-from harness.load.http.connection import LIMITS, TRUST, Connection, Limits, Trust
+from harness.load.http.connection import Connection
 from harness.load.http.cookies import Cookies
 from harness.load.http.errors import HttpError, ProtocolError, StaleConnectionError, TooManyRedirectsError
 from harness.load.http.pool import Pool
 from harness.load.http.redirects import next_request
-from harness.load.http.request import Base, Body, Request, build, parse_base, target_of
+from harness.load.http.request import Body, Request
 from harness.load.http.response import Response
+from harness.load.http.settings import Deadlines, Settings, deadlines_of
 from harness.load.pacing import Start
 
 if TYPE_CHECKING:
     from locust.env import Environment
 
-KNOWN_REQUESTS = 500
-"""So many different plain requests are kept ready-built."""
 
-
-@dataclass(frozen=True)
-class Deadlines:
-    """Seconds. A request that takes longer has failed; each limit has an outcome of its own."""
-
-    whole_s: float = 30.0
-    """From the call to the end of the answer, with redirects."""
-    connect_s: float = 10.0
-    """For a connection, with the TLS handshake."""
-    first_byte_s: float | None = None
-    """From sending to the first byte of the answer; None: only the whole counts."""
-
-    def __post_init__(self) -> None:
-        for seconds in (self.whole_s, self.connect_s, self.first_byte_s):
-            if seconds is not None and not 0 < seconds < math.inf:
-                raise ValueError(f"a time limit of {seconds} s: it must be above 0, and finite")
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How a client behaves; the same for all users of a class."""
-
-    deadlines: Deadlines = Deadlines()
-    trust: Trust = TRUST
-    limits: Limits = LIMITS
-    max_redirects: int = 10
-    concurrency: int = 10
-    """Most connections of one client at a time: greenlets that a task spawns may share the client."""
-    headers: Mapping[str, str] = field(default_factory=dict)
-
-
-_ready_built: dict[tuple[str, tuple[tuple[str, str], ...]], dict[tuple[str, str, str | None], Request]] = {}
-"""Plain requests by host and default headers: ten thousand users need not keep the same bytes ten thousand times."""
-
-
-class HttpClient:
+class HttpClient(Builder):
     """Requests of one user to one origin, over connections that are kept alive.
 
     Never raises for what the target does: a failed request is an outcome, and a Response with ``status_code`` 0 when
@@ -77,14 +40,9 @@ class HttpClient:
         pool: Pool | None = None,
     ) -> None:
         self._settings = settings = settings or Settings()
-        self._base: Base = parse_base(host)
+        super().__init__(host, settings.headers)
         self._request_event = environment.events.request
-        self._user = user
         self._context = user.context if user is not None and type(user).context is not User.context else dict
-        self.headers: dict[str, str] = {**self._base.headers, **settings.headers}
-        """Sent with every request; may be changed, by a login for instance."""
-        self._built_for = dict(self.headers)
-        self._built = _ready_built.setdefault((host, tuple(self.headers.items())), {})
         self._cookies: Cookies | None = None
         self._owns_pool = pool is None
         origin = self._base.origin
@@ -100,62 +58,6 @@ class HttpClient:
         """Closes the user's idle connections. The client can be used again."""
         if self._owns_pool:
             self._pool.close()
-
-    # Building
-
-    def prepare(
-        self,
-        method: str,
-        path: str,
-        *,
-        name: str | None = None,
-        params: Mapping[str, Any] | None = None,
-        headers: Mapping[str, str] | None = None,
-        data: Body | None = None,
-        json: Any = None,
-        auth: tuple[str, str] | None = None,
-        cookies: Mapping[str, str] | None = None,
-    ) -> Request:
-        """Builds a request without sending it. It can be sent any number of times.
-
-        ``path`` begins with a slash, or is a URL of the client's own origin. Raises ValueError for what cannot be sent.
-        """
-        target = target_of(self._base.prefix + self._path(path), params)
-        label = name or target.partition("?")[0]
-        everywhere = self.headers
-        if headers:
-            given = {key.lower() for key in headers}
-            everywhere = {key: value for key, value in everywhere.items() if key.lower() not in given}
-        if auth is not None:
-            everywhere = {key: value for key, value in everywhere.items() if key.lower() != "authorization"}
-        merged = {**everywhere, **(headers or {})}
-        return build(
-            self._base.origin, method, target,
-            name=label, headers=merged, data=data, json=json, auth=auth, cookies=cookies,
-        )  # fmt: skip
-
-    def _path(self, path: str) -> str:
-        if path.startswith("/"):
-            return path
-        other = parse_base(path)
-        if other.origin != self._base.origin or other.headers:
-            raise ValueError(f"{path!r} is not on {self._base.origin.url}: use a stock class for other hosts")
-        rest = path.partition("://")[2].partition("/")[2]
-        if not ("/" + rest).startswith(self._base.prefix):
-            raise ValueError(f"{path!r} is outside {self._base.prefix}")
-        return ("/" + rest)[len(self._base.prefix) :]
-
-    def _plain(self, method: str, path: str, name: str | None) -> Request:
-        """A request without arguments is built once."""
-        if self.headers != self._built_for:
-            self._built_for, self._built = dict(self.headers), {}
-        request = self._built.get((method, path, name))
-        if request is None:
-            request = self.prepare(method, path, name=name)
-            if len(self._built) >= KNOWN_REQUESTS:
-                self._built.clear()
-            self._built[method, path, name] = request
-        return request
 
     # Sending
 
@@ -175,7 +77,7 @@ class HttpClient:
 
         ``timeout`` in seconds is for the whole, or Deadlines for each part.
         """
-        request = self.prepare(method, path, name=name, **arguments) if arguments else self._plain(method, path, name)
+        request = self.prepare(method, path, name=name, **arguments) if arguments else self.plain(method, path, name)
         return self.send(
             request, timeout=timeout, catch_response=catch_response, allow_redirects=allow_redirects, context=context
         )
@@ -216,7 +118,7 @@ class HttpClient:
 
         ``check(response)`` may return the reason for which an answer with a good status is wrong all the same.
         """
-        deadlines = self._settings.deadlines if timeout is None else _deadlines(timeout, self._settings.deadlines)
+        deadlines = self._settings.deadlines if timeout is None else deadlines_of(timeout, self._settings.deadlines)
         sent = start is not None and start.sent_s is not None
         begun_s: float = start.sent_s if sent else time.monotonic()  # type: ignore[union-attr,assignment]
         deadline_s = begun_s + deadlines.whole_s
@@ -310,12 +212,6 @@ class HttpClient:
     def ready(self) -> Connection:
         """Connects, handshake included, unless an idle connection is alive. Raises OSError."""
         return self._pool.ready(time.monotonic() + self._settings.deadlines.connect_s)
-
-
-def _deadlines(timeout: float | Deadlines, usual: Deadlines) -> Deadlines:
-    if isinstance(timeout, Deadlines):
-        return timeout
-    return Deadlines(timeout, min(timeout, usual.connect_s), usual.first_byte_s)
 
 
 def _checked(check: Callable[[Response], str | None], response: Response) -> HttpError | None:

@@ -2,68 +2,17 @@
 
 from __future__ import annotations
 
-import _socket
-import errno
-import ipaddress
-import os
-import ssl
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
-
-from gevent import Timeout
-from gevent import socket as gevent_socket
 
 from harness.load.http.answer import AnswerReader
-from harness.load.http.errors import (
-    AnswerTimeoutError,
-    ConnectTimeoutError,
-    FirstByteTimeoutError,
-    StaleConnectionError,
-)
+from harness.load.http.connecting import READ_BYTES, connected, shake_hands
+from harness.load.http.errors import AnswerTimeoutError, FirstByteTimeoutError, StaleConnectionError
 from harness.load.http.request import LAST_CHUNK, Origin, Request, framed
 from harness.load.http.response import Response
+from harness.load.http.settings import Limits, Trust
 from harness.load.http.tls import TlsLayer, context
-from harness.load.http.waiting import DeadlineError, WaitableSocket
-
-READ_BYTES = 65536
-IN_PROGRESS = (errno.EINPROGRESS, errno.EWOULDBLOCK)
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What a connection may take."""
-
-    max_head_bytes: int = 64 * 1024
-    max_body_bytes: int = 64 * 1024 * 1024
-
-
-LIMITS = Limits()
-
-
-@dataclass(frozen=True)
-class Trust:
-    """Which server certificates are good."""
-
-    verify: bool = True
-    ca_file: str | None = None
-
-
-TRUST = Trust()
-
-
-def addresses(origin: Origin, deadline_s: float) -> list[tuple[int, tuple[Any, ...]]]:
-    """Family and address of the origin's host, best first. Raises OSError (gaierror) when there are none."""
-    try:
-        # A name that is an address already need not wait for gevent's resolver, which is a pool of threads.
-        family = _socket.AF_INET6 if ipaddress.ip_address(origin.host).version == 6 else _socket.AF_INET
-        return [(family, (origin.host, origin.port))]
-    except ValueError:
-        pass
-    with Timeout(max(0.001, deadline_s - time.monotonic()), ConnectTimeoutError("host name not resolved in time")):
-        found = gevent_socket.getaddrinfo(origin.host, origin.port, type=_socket.SOCK_STREAM)
-    return [(int(family), tuple(address)) for family, _, _, _, address in found]
+from harness.load.http.waiting import DeadlineError
 
 
 class Connection:
@@ -80,11 +29,13 @@ class Connection:
         self._unsent = b""
         """Rest of a request that a gate has begun to send."""
         self._reader = AnswerReader(limits.max_head_bytes, limits.max_body_bytes)
-        self._connect(origin, deadline_s)
+        self._socket = connected(origin, deadline_s)
         self.is_open = self.fresh = True
         try:
             if origin.scheme == "https":
-                self._shake_hands(TlsLayer(context(trust.verify, trust.ca_file), origin.host), deadline_s)
+                tls = TlsLayer(context(trust.verify, trust.ca_file), origin.host)
+                shake_hands(self._socket, tls, deadline_s)
+                self._tls = tls
         except BaseException:
             self.close()
             raise
@@ -276,61 +227,3 @@ class Connection:
                 data = self._tls.decrypt(data)
             if data and (response := self._reader.feed(data)) is not None:
                 return response
-
-    # Connecting
-
-    def _connect(self, origin: Origin, deadline_s: float) -> None:
-        problem: OSError = ConnectTimeoutError("no connection in time")
-        for family, address in addresses(origin, deadline_s):
-            self._socket = WaitableSocket(family)
-            try:
-                self._connect_to(address, deadline_s)
-                return
-            except OSError as error:
-                self._socket.close()
-                problem = error
-            except DeadlineError:
-                self._socket.close()
-                raise ConnectTimeoutError("no connection in time") from None
-            except BaseException:
-                self._socket.close()
-                raise
-        raise problem
-
-    def _connect_to(self, address: tuple[Any, ...], deadline_s: float) -> None:
-        raw = self._socket.raw
-        raw.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
-        code = raw.connect_ex(address)
-        if code in IN_PROGRESS:
-            self._socket.wait_writable(deadline_s)
-            code = raw.getsockopt(_socket.SOL_SOCKET, _socket.SO_ERROR)
-        if code:
-            raise OSError(code, os.strerror(code))
-
-    def _shake_hands(self, tls: TlsLayer, deadline_s: float) -> None:
-        received = b""
-        try:
-            while True:
-                try:
-                    wire_bytes, finished = tls.shake_hands(received)
-                except ssl.SSLError:
-                    self.send_at_once(tls.alert())
-                    raise
-                self._send_all(wire_bytes, deadline_s)
-                if finished:
-                    break
-                self._socket.wait_readable(deadline_s)
-                received = self._socket.raw.recv(READ_BYTES)
-                if not received:
-                    raise ssl.SSLError("the peer closed the connection in the middle of the TLS handshake")
-        except DeadlineError:
-            raise ConnectTimeoutError("no TLS handshake in time") from None
-        self._tls = tls
-
-    def _send_all(self, wire_bytes: bytes, deadline_s: float) -> None:
-        rest = memoryview(wire_bytes)
-        while rest:
-            try:
-                rest = rest[self._socket.raw.send(rest) :]
-            except BlockingIOError:
-                self._socket.wait_writable(deadline_s)

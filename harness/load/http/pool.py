@@ -6,9 +6,10 @@ import time
 
 from gevent.lock import Semaphore
 
-from harness.load.http.connection import Connection, Limits, Trust
+from harness.load.http.connection import Connection
 from harness.load.http.errors import ConnectTimeoutError
 from harness.load.http.request import Origin
+from harness.load.http.settings import Limits, Trust
 
 TRUSTED_S = 0.005
 """A connection that was used less than this long ago is used again without asking the kernel whether it is closed."""

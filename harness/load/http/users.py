@@ -10,11 +10,12 @@ from weakref import WeakKeyDictionary
 from locust import User, task
 from locust.user.users import RestMixin
 
-from harness.load.http.client import Deadlines, HttpClient, Settings
-from harness.load.http.connection import Connection, Limits, Trust
+from harness.load.http.client import HttpClient
+from harness.load.http.connection import Connection
 from harness.load.http.pool import Pool
 from harness.load.http.request import Request, parse_base
 from harness.load.http.response import Response
+from harness.load.http.settings import Deadlines, Limits, Settings, Trust
 from harness.load.paced import Paced
 from harness.load.pacing import Seat
 
