@@ -83,6 +83,9 @@ class Agent:
         self.close()
         self._deliver_final(final)
         self.delivered = True
+        if self.node.plan is not None and self.node.plan.paced:
+            # The account is closed: whoever is still in mid-request is not waited for a second time.
+            self._environment.stop_timeout = 0.0
 
     def hurry(self) -> None:
         """Whoever has no answer yet will not get one."""

@@ -61,8 +61,8 @@ class Conductor:
         self.directory, started_utc = make_run_directory(settings.runs_dir, scenario.name)
         self.run = self.directory.name
         self.finished = False
-        self.stopping = False
-        """Set when the nodes were told to stop, so that an early last report is no loss."""
+        self._stopped_at_s: float | None = None
+        """Seconds after the origin at which the nodes were told to stop, so that an early last report is no loss."""
         self.failure: str | None = None
         """Why the run was broken off, if it was."""
         self._environment = environment
@@ -117,7 +117,7 @@ class Conductor:
             return
         self._journal.write_text(report.lines)
         if report.final and node not in self._final:
-            if not self.stopping and (self.elapsed_s() or 0.0) < self._profile.duration_s:
+            if self._stopped_at_s is None and (self.elapsed_s() or 0.0) < self._profile.duration_s:
                 self.node_lost(node, "left before the end")
             self._final[node] = report
             self.node_event(node, "finished", f"{report.requests} requests")
@@ -160,6 +160,13 @@ class Conductor:
         while not self.all_settled and time.monotonic() < self._settle_until_s:
             gevent.sleep(0.05)
 
+    def stop_begins(self) -> float:
+        """The nodes are about to be stopped: after how many seconds? What they take for it completes no run."""
+        if self._stopped_at_s is None:
+            elapsed_s = self.elapsed_s()
+            self._stopped_at_s = -math.inf if elapsed_s is None else elapsed_s
+        return self._stopped_at_s
+
     def hurry(self) -> None:
         """Somebody does not want to wait for answers any more: the last reports have a moment to come."""
         self._settle_until_s = min(self._settle_until_s, time.monotonic() + HURRY_S)
@@ -171,8 +178,7 @@ class Conductor:
                 return
             if self._greenlet is not None:
                 self._greenlet.kill()
-            elapsed_s = self.elapsed_s()
-            completed = elapsed_s is not None and elapsed_s >= self._profile.duration_s and not self.failure
+            completed = self.stop_begins() >= self._profile.duration_s and not self.failure
             for node in self._taking_part:
                 if node not in self._final:
                     self.node_lost(node, "no last report")

@@ -39,7 +39,7 @@ class Follow:
         runner.register_message(messages.STOP, self._on_stop, concurrent=True)
         gevent.spawn(self._ping)
         if forked:
-            signal.signal(signal.SIGINT, self._interrupted)
+            gevent.signal_handler(signal.SIGINT, self._interrupted)
 
     def test_start(self) -> None:
         if self._agent is not None:
@@ -102,9 +102,11 @@ class Follow:
             self._runner.stop()
         agent.settle(wait=True)
 
-    def _interrupted(self, *arguments: Any) -> None:
+    def _interrupted(self) -> None:
         """Ctrl-C reaches forked workers as well as the master; they stay until the master has their last report."""
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        main = gevent.get_hub().parent
+        assert main is not None  # the hub's parent is the greenlet in which Locust's main waits
         if self._agent is None or self._agent.delivered:
-            signal.default_int_handler(*arguments)
-        gevent.spawn_later(CTRL_C_GRACE_S, os.kill, os.getpid(), signal.SIGINT)
+            gevent.kill(main, KeyboardInterrupt)
+        else:
+            gevent.spawn_later(CTRL_C_GRACE_S, gevent.kill, main, KeyboardInterrupt)

@@ -92,8 +92,7 @@ class Lead:
         parsed: Any = self._environment.parsed_options
         setattr(parsed, messages.RUN, conductor.run)
         setattr(parsed, messages.NODES, nodes)
-        if not self._environment.stop_timeout:
-            self._environment.stop_timeout = settings.drain_timeout_s
+        self._environment.stop_timeout = parsed.stop_timeout or settings.drain_timeout_s
         if isinstance(self._runner, LocalRunner):
             node = Node(conductor.run, Clock(exact=True))
             self._agent = Agent(self._environment, LOCAL, node, self._deliver_local)
@@ -115,7 +114,8 @@ class Lead:
         conductor = self.conductor
         if conductor is None or conductor.finished:
             return
-        conductor.stopping = self.ending = True
+        self.ending = True
+        conductor.stop_begins()
         if self._agent is not None:
             if self._shape().parked:
                 self._agent.settle(wait=True)

@@ -121,6 +121,11 @@ class Run:
         master = psutil.Process(self.process.pid)
         return [child for child in master.children() if child.cmdline() == master.cmdline()]
 
+    def until_gone(self, processes: Sequence[psutil.Process], within_s: float) -> None:
+        psutil.wait_procs(processes, within_s)
+        alive = [process for process in processes if _belongs(process, self.token)]
+        assert not alive, f"still there after {within_s} s: {alive}"
+
     def wait(self, within_s: float = 90, gone_within_s: float = 0.0) -> Finished:
         """Waits for the end. Whoever is alive ``gone_within_s`` later is left over, and is killed."""
         try:

@@ -1,0 +1,226 @@
+"""Runs that are stopped, in every phase and in every way: the recording is closed, the report written, nobody left."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests import service
+from tests.run import runs
+from tests.run.runs import SIGINT, SIGKILL, SIGTERM, Finished, Run
+from tests.run.together import together
+
+LONG = ("--baseline-s", "4", "--spike-s", "4", "--recovery-s", "4")
+"""Long enough to be hit in the middle."""
+NAMES = {SIGINT: "stopped by SIGINT", SIGTERM: "stopped by SIGTERM"}
+
+
+@dataclass
+class Outcome:
+    done: Finished
+    after_s: float
+    """Between the signal and the end."""
+    served: int = 0
+
+
+def stopped(directory: Path, phase: str, number: signal.Signals, way: str) -> Outcome:
+    forked = runs.processes(2) if way == "forked" else ()
+    with service.running() as target:
+        run = runs.locust(directory, "herd_http.py", *LONG, *forked, host=target.url)
+        reach(run, phase, target)
+        began_s = time.monotonic()
+        if number == SIGINT and way == "forked":
+            os.killpg(run.process.pid, number)  # as a terminal does
+        else:
+            run.send(number)
+        done = run.wait(40, gone_within_s=2)
+        return Outcome(done, time.monotonic() - began_s, target.requests)
+
+
+def reach(run: Run, phase: str, target: service.Service) -> None:
+    """Waits until the run is in this phase."""
+    match phase:
+        case "warm-up":
+            run.until_phase("warm-up")
+        case "drain":
+            run.until_phase("recovery")
+            target.behave(latency_ms=60_000)
+            run.until_phase("drain")
+        case _:
+            run.until_phase(phase)
+            second = {"baseline": 0, "spike": 4, "recovery": 8}[phase]
+            run.until(lambda: runs.has_slice(run, second), f"second {second} recorded")
+
+
+def assert_closed(outcome: Outcome, reason: str) -> None:
+    done = outcome.done
+    done.ended_well(code=4)
+    recording = done.recording
+    assert not recording.damage
+    assert recording.end is not None and not recording.end.completed
+    assert recording.end.reason == reason
+    assert done.count() == recording.end.requests + recording.end.unfinished + done.count("unserved")
+    assert recording.end.requests == outcome.served - done.count("unfinished")
+    assert done.verdict["outcome"] == "INCONCLUSIVE"
+    assert {path.name for path in done.directory.iterdir()} >= {"report.html", "report.md", "junit.xml"}
+    assert reason in done.finding("run_complete")["reason"]
+
+
+PHASES = ["warm-up", "baseline", "spike", "recovery"]
+
+
+@together(stopped, phase=PHASES, number=[SIGINT, SIGTERM], way=["local", "forked"])
+def test_a_run_that_is_stopped_is_closed_and_reported(outcome: Outcome) -> None:
+    said = outcome.done.recording.end
+    assert said is not None and said.reason in NAMES.values()
+    assert_closed(outcome, said.reason)
+    assert outcome.after_s < 20
+
+
+@together(stopped, phase=["drain"], number=[SIGINT, SIGTERM], way=["local", "forked"])
+def test_a_run_that_is_stopped_while_it_waits_for_the_last_answers_counts_them_as_unfinished(outcome: Outcome) -> None:
+    done = outcome.done
+    assert done.recording.end is not None
+    # All phases are over, so it is complete, and the spike was answered; what had no answer is counted.
+    done.ended_well(code=0)
+    assert done.recording.end.completed
+    assert done.recording.end.unfinished == 5
+    assert done.count("unfinished") == done.recording.end.unfinished
+    assert done.count() == outcome.served + done.count("unserved")
+
+
+def stopped_twice(directory: Path, way: str) -> Outcome:
+    """The service does not answer any more, so that the first Ctrl-C waits for it, and the second for nobody."""
+    forked = runs.processes(2) if way == "forked" else ()
+    with service.running() as target:
+        patient = ("--drain-timeout-s", "60", *LONG)
+        run = runs.locust(directory, "herd_http.py", *patient, *forked, host=target.url)
+        run.until_phase("baseline")
+        target.behave(latency_ms=120_000)
+        before = target.requests
+        run.until(lambda: target.requests >= before + 20, "the herd waits for its answers")
+        group = os.killpg if way == "forked" else os.kill
+        group(run.process.pid, SIGINT)
+        said = time.monotonic()
+        run.until(lambda: time.monotonic() > said + 1, "a person presses again")
+        assert run.process.poll() is None, "the first one waits for answers"
+        began_s = time.monotonic()
+        group(run.process.pid, SIGINT)
+        done = run.wait(40, gone_within_s=2)
+        return Outcome(done, time.monotonic() - began_s, target.requests)
+
+
+@together(stopped_twice, way=["local", "forked"])
+def test_a_second_ctrl_c_waits_for_no_answer_and_still_closes_the_recording(outcome: Outcome) -> None:
+    # Never a PASS; whether requests that were given up make it a FAIL is for the criterion to say.
+    outcome.done.ended_well(code=outcome.done.verdict["exit_code"])
+    assert outcome.done.code in (3, 4)
+    assert outcome.after_s < 15
+    end = outcome.done.recording.end
+    assert end is not None and not end.completed and end.reason == "stopped by SIGINT"
+    assert end.unfinished == outcome.done.count("unfinished") >= 20
+    assert not any(mark.event == "lost" for mark in outcome.done.recording.node_events)
+
+
+def stopped_without_workers(directory: Path, number: signal.Signals) -> Outcome:
+    port = str(runs.free_port())
+    with service.running() as target:
+        bind = ("--master", "--master-bind-host", "127.0.0.1", "--master-bind-port", port, "--expect-workers", "2")
+        master = runs.locust(directory, "herd_http.py", *bind, host=target.url)
+        worker = runs.locust(directory / "w", "herd_http.py", "--worker", "--master-port", port, host=target.url)
+        master.until(lambda: "1 workers connected" in master.err, "the first worker is there")
+        began_s = time.monotonic()
+        master.send(number)
+        done = master.wait(30)
+        worker.wait(15).ended_well(code=0)
+        return Outcome(done, time.monotonic() - began_s)
+
+
+@together(stopped_without_workers, number=[SIGINT, SIGTERM])
+def test_a_master_that_still_waits_for_workers_is_no_pass_and_takes_those_it_has_along(outcome: Outcome) -> None:
+    outcome.done.ended_well(code=4)
+    assert not outcome.done.directories
+
+
+def launched(directory: Path, number: signal.Signals) -> Outcome:
+    """By ``springback run``, which hands the signal on; killed, it cannot."""
+    with service.running() as target:
+        options = ("--host", target.url, "--runs-dir", str(directory / "runs"), *LONG, *runs.UNHURRIED)
+        run = runs.springback(directory, "run", str(runs.SCENARIOS / "herd_http.py"), *options)
+        reach(run, "spike", target)
+        began_s = time.monotonic()
+        run.send(number)
+        done = run.wait(40, gone_within_s=15 if number == SIGKILL else 1)
+        return Outcome(done, time.monotonic() - began_s, target.requests)
+
+
+@together(launched, number=[SIGINT, SIGTERM])
+def test_the_launcher_hands_a_signal_on_and_returns_the_verdict(outcome: Outcome) -> None:
+    end = outcome.done.recording.end
+    assert end is not None
+    assert_closed(outcome, end.reason)
+
+
+@together(launched, number=[SIGKILL])
+def test_a_run_whose_launcher_was_killed_ends_by_itself_with_its_report(outcome: Outcome) -> None:
+    outcome.done.ended_well(code=-SIGKILL)
+    end = outcome.done.recording.end
+    assert end is not None and end.reason == "stopped because its launcher was killed"
+    assert outcome.done.verdict["outcome"] == "INCONCLUSIVE"
+
+
+def master_killed(directory: Path) -> tuple[Finished, Finished, float]:
+    """A master with forked workers, killed in the spike; then its recording judged."""
+    with service.running() as target:
+        run = runs.locust(directory, "herd_http.py", *LONG, *runs.processes(2), host=target.url)
+        reach(run, "spike", target)
+        workers = run.workers()
+        assert len(workers) == 2
+        began_s = time.monotonic()
+        run.process.kill()
+        run.process.wait()
+        run.until_gone(workers, 10)
+        gone_s = time.monotonic() - began_s
+        done = run.wait(5, gone_within_s=3)
+        return done, runs.springback(directory / "check", "check", str(done.directory)).wait(40), gone_s
+
+
+@together(master_killed)
+def test_forked_workers_and_the_sampler_go_away_with_a_master_that_was_killed(
+    outcome: tuple[Finished, Finished, float],
+) -> None:
+    done, _, gone_s = outcome
+    done.ended_well(code=-SIGKILL)
+    assert gone_s < 5
+
+
+@together(master_killed)
+def test_the_recording_of_a_master_that_was_killed_is_judged_up_to_there(
+    outcome: tuple[Finished, Finished, float],
+) -> None:
+    done, judged, _ = outcome
+    assert done.recording.end is None
+    assert done.count() > 20
+    judged.ended_well(code=4)
+    assert "the recording has no end: the run was killed" in " ".join(judged.out.split())
+
+
+def standard_error_closed(directory: Path) -> Finished:
+    """As ``springback run … 2>&1 | head -1`` does."""
+    reading, writing = os.pipe()
+    with service.running() as target:
+        run = runs.locust(directory, "herd_http.py", host=target.url, stderr=writing, stdout=writing)
+        os.close(writing)
+        os.read(reading, 1)
+        os.close(reading)
+        return run.wait(60)
+
+
+@together(standard_error_closed)
+def test_a_reader_that_goes_away_does_not_stop_the_run_from_ending(outcome: Finished) -> None:
+    assert outcome.code in (0, 4)
+    assert not outcome.left_over
+    assert outcome.recording.end is not None and outcome.recording.end.completed
