@@ -14,9 +14,6 @@ import requests
 from tests import service
 from tests.run import runs
 
-SHORT = ("--baseline-s", "2", "--herd-users", "20", "--spike-s", "1", "--recovery-s", "2", "--canary-users", "5")
-LONG_RECOVERY = {"recovery_s": "300"}
-
 
 @dataclass
 class Session:
@@ -41,9 +38,9 @@ class Session:
         return answer
 
     def run_once(self, **fields: str) -> dict[str, Any]:
-        """A whole run, and how it stands after its end."""
+        """A whole run, a short one unless told otherwise, and how it stands after its end."""
         before = self.status()["runs"]
-        answer = self.start(**fields)
+        answer = self.start(**{"recovery_s": "2", **fields})
         assert answer["success"], answer["message"]
         return self.wait("ended", before)
 

@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
-from tests.browser.session import LONG_RECOVERY, SHORT, Session, session
+from tests.browser.session import Session, session
 from tests.run import runs
+from tests.run.together import together
 
 
 @pytest.fixture(scope="module")
 def ui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
-    with session(tmp_path_factory.mktemp("web"), *SHORT) as opened:
+    with session(tmp_path_factory.mktemp("web")) as opened:
         yield opened
 
 
 @pytest.fixture(scope="module")
 def ended(ui: Session) -> str:
     """Name of a run that has ended."""
-    return str(ui.run_once()["run"])
+    ui.wait_idle()
+    return str(ui.status()["run"] or ui.run_once()["run"])
 
 
 @pytest.mark.parametrize(
@@ -118,64 +122,92 @@ def test_files_of_a_run_have_their_types_and_nothing_else_is_shown(ui: Session, 
 
 
 def test_a_target_that_is_down_gives_a_verdict_in_the_tab(ui: Session) -> None:
-    """No load is made, the reason is there, and the next run is not hindered."""
+    """No load is made, and the reason is there."""
     ui.wait_idle()
     told = ui.run_once(host=f"http://127.0.0.1:{runs.free_port()}")
     assert told["verdict"]["outcome"] == "INCONCLUSIVE"
     assert "not healthy before the start" in str(told["verdict"])
-    assert ui.run_once(host=ui.target.url)["verdict"]["outcome"] == "PASS"
+    assert ui.target.url != told["target"]
 
 
-@pytest.mark.parametrize("arguments", [(), ("--processes", "2")], ids=["local", "processes"])
-def test_a_taken_port_is_one_line_and_exit_code_2(tmp_path: Path, arguments: tuple[str, ...]) -> None:
-    """Before anything starts, with the option that helps, and no worker is left behind."""
-    forked = runs.processes(2) if arguments else ()
+def start_on_a_taken_port(directory: Path, way: str) -> tuple[int, runs.Finished]:
+    forked = runs.processes(2) if way == "processes" else ()
     with socket.create_server(("127.0.0.1", 0)) as holder:
-        port = str(holder.getsockname()[1])
-        run = runs.locust(tmp_path, "herd_http.py", "--web-port", port, *forked, headless=False)
-        left = run.wait(gone_within_s=5)
+        port: int = holder.getsockname()[1]
+        run = runs.locust(directory, "herd_http.py", "--web-port", str(port), *forked, headless=False)
+        return port, run.wait(gone_within_s=5)
+
+
+@together(start_on_a_taken_port, way=["local", "processes"])
+def test_a_taken_port_is_one_line_and_exit_code_2(outcome: tuple[int, runs.Finished]) -> None:
+    """Before anything starts, with the option that helps, and no worker is left behind."""
+    port, left = outcome
     left.ended_well(2)
     (line,) = [line for line in left.err.splitlines() if line.startswith("springback: ")]
-    assert port in line
+    assert str(port) in line
     assert "--web-port" in line
     assert not left.directories
 
 
-def test_stock_users_run_twice_in_one_session(tmp_path: Path) -> None:
+def stock_users_twice(directory: Path) -> list[dict[str, Any]]:
+    with session(directory, "--baseline-s", "1", "--spike-s", "1", "--recovery-s", "1", scenario="stock.py") as ui:
+        return [ui.run_once(), ui.run_once()]
+
+
+@together(stock_users_twice)
+def test_stock_users_run_twice_in_one_session(outcome: list[dict[str, Any]]) -> None:
     """Their shape follows the clock, and the second run must not begin at the end of the first."""
-    with session(tmp_path, "--baseline-s", "1", "--spike-s", "1", "--recovery-s", "1", scenario="stock.py") as ui:
-        first, second = ui.run_once(), ui.run_once()
-        for told in (first, second):
-            assert all(phase["requests"] > 0 for phase in told["phases"])
+    for told in outcome:
+        assert all(phase["requests"] > 0 for phase in told["phases"])
 
 
-def test_stop_and_start_again_over_two_processes(tmp_path: Path) -> None:
-    """A refused start, a stopped run and a whole one after each other, with workers."""
-    with session(tmp_path, *SHORT, *runs.processes(2)) as ui:
+@dataclass
+class OverTwoProcesses:
+    down: dict[str, Any]
+    stopped: dict[str, Any]
+    whole: dict[str, Any]
+
+
+def three_runs_over_two_processes(directory: Path) -> OverTwoProcesses:
+    with session(directory, *runs.processes(2)) as ui:
         ui.run.until(lambda: ui.get("/worker-count").json()["worker_count"] == 2, "two workers")
         down = ui.run_once(host=f"http://127.0.0.1:{runs.free_port()}")
-        assert down["verdict"]["outcome"] == "INCONCLUSIVE"
-        assert ui.start(host=ui.target.url, **LONG_RECOVERY)["success"]
+        assert ui.start(host=ui.target.url, recovery_s="300")["success"]
         ui.wait_phase("recovery")
         ui.post("/stop")
-        told = ui.wait("ended", down["runs"])
-        assert told["verdict"]["outcome"] == "INCONCLUSIVE"
-        assert "stopped in the web UI" in str(told["verdict"])
-        assert told["files"]
+        stopped = ui.wait("ended", down["runs"])
         ui.run.until(lambda: ui.get("/stats/requests").json()["state"] == "stopped", "Locust's page may start again")
-        whole = ui.run_once(recovery_s="2")
-        assert whole["verdict"]["outcome"] == "PASS"
-        assert whole["nodes"] == 2
+        return OverTwoProcesses(down, stopped, ui.run_once(recovery_s="2"))
 
 
-def test_everything_is_found_below_a_base_path(tmp_path: Path) -> None:
+@together(three_runs_over_two_processes)
+def test_a_failed_a_stopped_and_a_whole_run_over_two_processes(outcome: OverTwoProcesses) -> None:
+    """One after the other in one session, each with its verdict and its reports."""
+    assert outcome.down["verdict"]["outcome"] == "INCONCLUSIVE"
+    assert outcome.stopped["verdict"]["outcome"] == "INCONCLUSIVE"
+    assert "stopped in the web UI" in str(outcome.stopped["verdict"])
+    assert "report.html" in outcome.stopped["files"]
+    assert outcome.whole["verdict"]["outcome"] == "PASS"
+    assert outcome.whole["nodes"] == 2
+
+
+def below_a_base_path(directory: Path) -> dict[str, Any]:
+    with session(directory, base_path="/load") as ui:
+        return {
+            "page": ui.get("/").text,
+            "script": ui.get("/springback/panel.js").status_code,
+            "list": ui.get("/springback/").text,
+            "refused": ui.start(herd_users="no")["success"],
+        }
+
+
+@together(below_a_base_path)
+def test_everything_is_found_below_a_base_path(outcome: dict[str, Any]) -> None:
     """``--web-base-path`` moves our pages along with Locust's."""
-    with session(tmp_path, base_path="/load") as ui:
-        page = ui.get("/").text
-        assert '<script src="/load/springback/panel.js">' in page
-        assert ui.get("/springback/panel.js").ok
-        assert "No run yet" in ui.get("/springback/").text
-        assert not ui.start(herd_users="no")["success"]
+    assert '<script src="/load/springback/panel.js">' in outcome["page"]
+    assert outcome["script"] == 200
+    assert "No run yet" in outcome["list"]
+    assert outcome["refused"] is False
 
 
 def test_the_ui_listens_on_this_machine_only_by_default(ui: Session) -> None:
