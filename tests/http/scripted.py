@@ -1,0 +1,130 @@
+"""A server that sends given bytes at given times, in a process of its own: it knows nothing of HTTP or gevent.
+
+A script is a list of connections, the last of which is repeated; a connection is a list of steps.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import ssl
+import struct
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+READ, CLOSE, RESET, STOP_READING = "read", "close", "reset", "stop reading"
+
+
+class Scripted:
+    def __init__(self, port: int, process: subprocess.Popen[str]) -> None:
+        self.port = port
+        self.url = f"http://127.0.0.1:{port}"
+        self._process = process
+
+    def seen(self) -> list[bytes]:
+        """What each connection sent, in the order in which they were accepted. Ends the server."""
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._process.stdin.write("over\n")
+        self._process.stdin.flush()
+        return [part.encode("latin-1") for part in json.loads(self._process.stdout.readline())]
+
+
+@contextmanager
+def scripted(
+    *connections: list[bytes | float | str], tls: tuple[str, str] | None = None, ipv6: bool = False
+) -> Iterator[Scripted]:
+    """Steps: bytes to send, seconds to sleep, READ a request's head and body, CLOSE, RESET.
+
+    A connection whose steps are over is held open until the client closes it.
+    """
+    encoded = [
+        [step.decode("latin-1") + "!" if isinstance(step, bytes) else step for step in one] for one in connections
+    ]
+    arguments = json.dumps({"connections": encoded, "tls": tls, "ipv6": ipv6})
+    process = subprocess.Popen(
+        [sys.executable, __file__, arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stdout is not None
+        yield Scripted(int(process.stdout.readline()), process)
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def _serve(arguments: dict[str, Any]) -> None:
+    host, family = ("::1", socket.AF_INET6) if arguments["ipv6"] else ("127.0.0.1", socket.AF_INET)
+    listener = socket.create_server((host, 0), family=family, backlog=1024)
+    context = None
+    if arguments["tls"]:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*arguments["tls"])
+    print(listener.getsockname()[1], flush=True)
+    seen: list[list[bytes]] = []
+
+    def accept() -> None:
+        while True:
+            peer, _ = listener.accept()
+            steps = arguments["connections"][min(len(seen), len(arguments["connections"]) - 1)]
+            seen.append([])
+            threading.Thread(target=_play, args=(peer, steps, seen[-1], context), daemon=True).start()
+
+    threading.Thread(target=accept, daemon=True).start()
+    sys.stdin.readline()
+    time.sleep(0.05)
+    print(json.dumps([b"".join(parts).decode("latin-1") for parts in seen]), flush=True)
+
+
+def _play(peer: socket.socket, steps: list[Any], seen: list[bytes], context: ssl.SSLContext | None) -> None:
+    try:
+        if context is not None:
+            peer = context.wrap_socket(peer, server_side=True)
+        for step in steps:
+            if isinstance(step, float | int):
+                time.sleep(step)
+            elif step == READ:
+                _read_request(peer, seen)
+            elif step == CLOSE:
+                peer.close()
+                return
+            elif step == RESET:
+                peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                peer.close()
+                return
+            elif step == STOP_READING:
+                time.sleep(3600)
+            else:
+                peer.sendall(step[:-1].encode("latin-1"))
+        while data := peer.recv(65536):
+            seen.append(data)
+    except OSError:
+        pass
+
+
+def _read_request(peer: socket.socket, seen: list[bytes]) -> None:
+    data = b""
+    while b"\r\n\r\n" not in data:
+        part = peer.recv(65536)
+        if not part:
+            raise OSError
+        seen.append(part)
+        data += part
+    head, _, body = data.partition(b"\r\n\r\n")
+    lower = head.lower()
+    while (b"content-length:" in lower and len(body) < int(lower.partition(b"content-length:")[2].split()[0])) or (
+        b"chunked" in lower and not body.endswith(b"0\r\n\r\n")
+    ):
+        part = peer.recv(65536)
+        if not part:
+            raise OSError
+        seen.append(part)
+        body += part
+
+
+if __name__ == "__main__":
+    _serve(json.loads(sys.argv[1]))
