@@ -46,11 +46,11 @@ def scripted(
         [step.decode("latin-1") + "!" if isinstance(step, bytes) else step for step in one] for one in connections
     ]
     arguments = json.dumps({"connections": encoded, "tls": tls, "ipv6": ipv6})
-    process = subprocess.Popen(
-        [sys.executable, __file__, arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
+    process = subprocess.Popen([sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
-        assert process.stdout is not None
+        assert process.stdin is not None and process.stdout is not None
+        process.stdin.write(arguments + "\n")
+        process.stdin.flush()
         yield Scripted(int(process.stdout.readline()), process)
     finally:
         process.kill()
@@ -127,4 +127,4 @@ def _read_request(peer: socket.socket, seen: list[bytes]) -> None:
 
 
 if __name__ == "__main__":
-    _serve(json.loads(sys.argv[1]))
+    _serve(json.loads(sys.stdin.readline()))
