@@ -1,0 +1,274 @@
+"""Events, with-blocks, redirects, cookies and compressed bodies."""
+
+from __future__ import annotations
+
+import gzip
+import re
+import time
+import zlib
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from locust.contrib.fasthttp import FastHttpSession
+from locust.env import Environment
+from locust.exception import InterruptTaskSet
+
+from harness.load.http import HttpClient, ProtocolError, Response, TooLargeError
+from harness.load.http.cookies import Cookies
+from harness.load.http.response import decoded
+from tests.http.conftest import Make
+from tests.http.scripted import READ, scripted
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+BAD = b"HTTP/1.1 500 Oops\r\nContent-Length: 2\r\n\r\nno"
+
+
+def redirect(location: str, status: int = 302) -> bytes:
+    return f"HTTP/1.1 {status} Moved\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n".encode()
+
+
+def targets(seen: bytes) -> list[str]:
+    return re.findall(r"((?:GET|HEAD|POST) \S+) HTTP/1.1", seen.decode("latin-1"))
+
+
+def test_the_event_is_that_of_the_stock_clients(make: Make) -> None:
+    """The same arguments with the same meaning, and the exact instants."""
+    with scripted([READ, 0.1, OK]) as server:
+        made = make(server.url)
+        before_s, before_epoch_s = time.monotonic(), time.time()
+        response = made.get("/a?b=1", name="A", context={"c": 1})
+        (event,) = made.events
+        assert 100 <= event["response_time"] < 1000 and event["response_length"] == 2 and event["exception"] is None
+        assert (event["request_type"], event["name"], event["context"]) == ("GET", "A", {"c": 1})
+        assert event["url"] == response.url == f"{server.url}/a?b=1" and event["response"] is response
+        assert before_s <= event["sent_s"] < event["done_s"] <= time.monotonic()
+        assert abs(event["start_time"] - before_epoch_s) < 0.1
+        assert event["response_time"] == pytest.approx((event["done_s"] - event["sent_s"]) * 1000)
+
+
+def test_with_blocks(make: Make) -> None:
+    """The user decides; without a decision the status does. One event for each request, whatever happens."""
+    with scripted([READ, OK, READ, BAD, READ, BAD, READ, OK, READ, OK, READ, OK]) as server:
+        made = make(server.url)
+        with made.get("/", catch_response=True) as response:
+            response.failure("wrong text")
+        with made.get("/", catch_response=True) as response:
+            response.success()
+        with made.get("/", catch_response=True) as response:
+            assert made.events[2:] == []
+        with pytest.raises(KeyError), made.get("/", catch_response=True) as response:
+            raise KeyError("in the block")
+        with pytest.raises(InterruptTaskSet), made.get("/", catch_response=True) as response:
+            raise InterruptTaskSet
+        with made.get("/", catch_response=True) as response:
+            response.request_meta["name"] = "renamed"
+            response.js = response.text
+        assert made.outcomes == ["wrong answer", "ok", "http 500", "wrong answer", "ok", "ok"]
+        assert made.events[-1]["name"] == "renamed" and made.events[-1]["response"] is response
+
+
+def test_with_blocks_that_are_not_asked_for(make: Make) -> None:
+    """As in Locust, they need catch_response."""
+    with scripted([READ, OK, READ, OK]) as server:
+        made = make(server.url)
+        response = made.get("/")
+        for wrong in (response.success, lambda: response.failure("x"), response.__enter__):
+            with pytest.raises(ValueError, match="catch_response"):
+                wrong()
+        with pytest.raises(ValueError, match="with-block"):
+            made.get("/", catch_response=True).success()  # type: ignore[no-untyped-call, unused-ignore]
+
+
+def test_a_failed_request_in_a_with_block(make: Make) -> None:
+    """There is a response to look at, whose status is 0."""
+    made = make("http://127.0.0.1:1")
+    with made.get("/", catch_response=True) as response:
+        assert response.status_code == 0 and response.content == b"" and not response.headers
+        with pytest.raises(ConnectionRefusedError):
+            response.raise_for_status()
+    assert made.outcomes == ["connection refused"]
+
+
+def test_a_check_that_cannot_cope_has_found_a_wrong_answer(make: Make) -> None:
+    """A check that asks for JSON where there is none must not lose the request."""
+    with scripted([READ, OK, READ, OK]) as server:
+        made = make(server.url)
+        request = made.prepare("GET", "/")
+        made.send(request, check=lambda response: str(response.json()["token"]))
+        made.send(request, check=lambda _: None)
+        assert made.outcomes == ["wrong answer", "ok"]
+
+
+def test_redirects_within_the_origin(make: Make) -> None:
+    """Followed within the one request: one event, its name, the time of all hops."""
+    with scripted([READ, redirect("/b?x=1"), READ, 0.1, redirect("c"), READ, OK]) as server:
+        made = make(server.url)
+        response = made.post("/a", json={"x": 1})
+        assert response.url == f"{server.url}/c" and len(made.events) == 1 and made.events[0]["name"] == "/a"
+        assert made.events[0]["response_time"] > 100
+        seen = server.seen()[0]
+        assert targets(seen) == ["POST /a", "GET /b?x=1", "GET /c"] and seen.count(b"Content-") == 2
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"), [(301, "GET"), (302, "GET"), (303, "GET"), (307, "POST"), (308, "POST")]
+)
+def test_methods_after_a_redirect(make: Make, status: int, expected: str) -> None:
+    """307 and 308 repeat the request with its body, the others become GET."""
+    with scripted([READ, redirect("/b", status), READ, OK]) as server:
+        assert make(server.url).post("/a", data="body").ok
+        seen = server.seen()[0]
+        assert targets(seen) == ["POST /a", f"{expected} /b"] and seen.count(b"body") == (
+            2 if expected == "POST" else 1
+        )
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "http://127.0.0.2:{port}/",
+        "http://127.0.0.1:1/",
+        "https://127.0.0.1:{port}/",
+        "//example.com/",
+        "ftp://127.0.0.1/",
+    ],
+)
+def test_load_never_follows_to_another_origin(make: Make, location: str) -> None:
+    """The redirect itself is the answer then."""
+    with scripted([READ, b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", READ, OK]) as server:
+        port = server.port
+    with scripted([READ, redirect(location.format(port=port)), READ, OK]) as server:
+        made = make(server.url)
+        assert made.get("/").status_code == 302 and made.outcomes == ["ok"]
+        assert targets(server.seen()[0]) == ["GET /"]
+
+
+def test_redirects_are_bounded(make: Make) -> None:
+    """A circle ends, as a failure; no following when it is not wanted, nor for HEAD."""
+    with scripted([READ, redirect("/")] * 50) as server:
+        made = make(server.url, max_redirects=3)
+        made.get("/")
+        assert made.get("/", allow_redirects=False).status_code == 302 and made.head("/").status_code == 302
+        assert made.outcomes == ["too many redirects", "ok", "ok"]
+        assert len(targets(server.seen()[0])) == 6
+    with scripted([READ, redirect("http://[broken/"), READ, OK]) as server:
+        made = make(server.url)
+        assert made.get("/").status_code == 0 and made.outcomes == ["malformed answer"]
+
+
+def test_cookies_are_kept_for_the_user(make: Make) -> None:
+    """Set by an answer (a redirect too), sent by every later request (a prepared one too), until they expire."""
+    cookies = b"set-cookie: s=1; Path=/; HttpOnly\r\nSet-Cookie: t=2; Path=/in\r\n"
+    login = b"HTTP/1.1 302 Found\r\nLocation: /in\r\n" + cookies + b"Content-Length: 0\r\n\r\n"
+    logout = b"HTTP/1.1 200 OK\r\nSet-Cookie: s=; Max-Age=0; Path=/\r\nContent-Length: 0\r\n\r\n"
+    with scripted([READ, login, READ, OK, READ, OK, READ, logout, READ, OK]) as server:
+        made = make(server.url)
+        prepared = made.prepare("GET", "/x")
+        made.post("/login", data={"a": "b"})
+        made.send(prepared)
+        made.get("/out", cookies={"u": "3"})
+        made.send(prepared)
+        lines = server.seen()[0].decode().split("\r\n")
+        assert [line for line in lines if line.startswith("Cookie")] == [
+            "Cookie: t=2; s=1",
+            "Cookie: s=1",
+            "Cookie: u=3; s=1",
+        ]
+
+
+def test_what_the_jar_takes() -> None:
+    """Domain, path, expiry and Secure, as the standard has them."""
+    jar = Cookies("www.example.com", secure=False)
+    jar.take_in(
+        [
+            "a=1", "b=2; Domain=example.com", "c=3; Domain=other.com", "d=4; Domain=ample.com", "e=5; Path=/deep",
+            "f=6; Expires=Wed, 09 Jun 2021 10:18:14 GMT", "g=7; Expires=nonsense", "h=8; Max-Age=60", "i=9; Max-Age=-1",
+            "j=10; Secure", "=11", "novalue", "k=12; Path=relative", "bad=\x01", "l=a=b",
+        ],
+        "/dir/page?x=/y/z",
+    )  # fmt: skip
+    assert jar.header("/dir/") == "a=1; b=2; g=7; h=8; k=12; l=a=b"
+    assert jar.header("/deep/er").startswith("e=5") and jar.header("/deeper") == "" and jar.header("/dirt") == ""
+    assert "j=10" in _secure_jar().header("/")
+    for number in range(1000):
+        jar.set(f"n{number}", "x")
+    assert len(jar) == 200 and jar.get("n999") == "x"
+    with pytest.raises(ValueError):
+        jar.set("a", "b; c")
+    jar.clear()
+    assert not jar
+
+
+def _secure_jar() -> Cookies:
+    jar = Cookies("x", secure=True)
+    jar.take_in(["j=10; Secure"], "/")
+    return jar
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text(max_size=60), st.text(max_size=20))
+def test_no_cookie_of_a_target_breaks_a_request(field: str, path: str) -> None:
+    """Whatever an answer sets, the next request has the lines it should have."""
+    made = HttpClient(Environment(), "http://127.0.0.1:1")
+    made.cookies.take_in([field], "/")
+    payload = made.payload(made.prepare("GET", "/" + "".join(filter(str.isalnum, path))))
+    assert payload.count(b"\r\n") <= 6 and payload.endswith(b"\r\n\r\n") and payload.count(b"\r\n\r\n") == 1
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.binary(max_size=2000))
+def test_compressed_bodies(body: bytes) -> None:
+    """gzip, also in several members; deflate with and without its wrapper; one on top of the other."""
+    raw = zlib.compressobj(wbits=-15)
+    packed = gzip.compress(body)
+    assert decoded(packed, "gzip") == decoded(packed, "x-gzip") == decoded(body, "identity") == body
+    assert decoded(packed + gzip.compress(b"more"), "gzip") == body + b"more"
+    assert decoded(zlib.compress(body), "deflate") == decoded(raw.compress(body) + raw.flush(), "deflate") == body
+    assert decoded(gzip.compress(zlib.compress(body)), "deflate, gzip") == body
+
+
+def test_compressed_bodies_that_are_not(make: Make) -> None:
+    """Broken, cut, unknown or exploding: a ProtocolError for who asks, and no memory filled."""
+    for body, coding in (
+        (b"nonsense", "gzip"),
+        (gzip.compress(b"x" * 99)[:-4], "gzip"),
+        (b"x", "br"),
+        (b"?", "deflate"),
+    ):
+        with pytest.raises(ProtocolError):
+            decoded(body, coding)
+    with pytest.raises(TooLargeError):
+        decoded(gzip.compress(b"\0" * 10_000_000), "gzip", 1_000_000)
+    packed = gzip.compress(b'{"a": "\xc3\xa9"}')
+    head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(packed)
+    with scripted([READ, head + packed]) as server:
+        made = make(server.url)
+        response = made.get("/", headers={"Accept-Encoding": "gzip"})
+        assert response.json() == {"a": "é"} and response.body == packed
+        assert made.events[0]["response_length"] == len(packed)
+
+
+def test_texts_and_headers() -> None:
+    """Character sets by the header; header names in any case; repeated fields joined, or all of them."""
+    head = b"HTTP/1.1 404 Not Here\r\nContent-Type: text/plain; charset=latin-1\r\nA: 1\r\na:\t 2 \r\n"
+    response = Response(404, head, b"\xe9")
+    assert response.text == "é" and response.reason == "Not Here" and response.encoding == "latin-1"
+    assert response.headers["A"] == "1, 2" and response.headers.get_all("a") == ["1", "2"]
+    assert "content-TYPE" in response.headers and set(response.headers) == {"content-type", "a"}
+    assert Response(200, b"HTTP/1.1 200\r\nContent-Type: x; charset=nonsense", b"\xff").text == "\ufffd"
+
+
+def test_locust_s_own_users_events_have_the_same_arguments(make: Make) -> None:
+    """Whatever a listener of FastHttpUser's events may rely on is there."""
+    theirs: list[dict[str, Any]] = []
+    with scripted([READ, OK], [READ, OK]) as server:
+        environment = Environment()
+        environment.events.request.add_listener(lambda **event: theirs.append(event))
+        FastHttpSession(server.url, environment.events.request, None).get("/a")
+        made = make(server.url)
+        made.get("/a")
+    assert set(theirs[0]) <= set(made.events[0])
+    same = ("request_type", "name", "response_length", "exception", "context", "url")
+    assert [theirs[0][key] for key in same] == [made.events[0][key] for key in same]

@@ -1,0 +1,119 @@
+"""TLS: verification, names, tickets, and requests encrypted while their user is parked."""
+
+from __future__ import annotations
+
+import time
+
+import gevent
+import pytest
+
+from harness.load.http import Deadlines, Trust
+from harness.load.http.users import PreparedSend
+from harness.load.pacing import Start
+from tests.http.conftest import Certificates, Make
+from tests.http.scripted import CLOSE, READ, scripted
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+
+def good(certificates: Certificates) -> tuple[str, str]:
+    return certificates.certificate, certificates.key
+
+
+def test_verified_against_our_own_authority(make: Make, certificates: Certificates) -> None:
+    """By name, by IPv4 and by IPv6 address; the connection is kept, tickets after the handshake notwithstanding."""
+    for ipv6, hosts in ((False, ("localhost", "127.0.0.1")), (True, ("[::1]",))):
+        for host in hosts:
+            with scripted([READ, OK] * 3, tls=good(certificates), ipv6=ipv6) as server:
+                made = make(f"https://{host}:{server.port}", trust=Trust(ca_file=certificates.ca))
+                for _ in range(3):
+                    assert made.get("/").text == "ok"
+                    gevent.sleep(0.02)  # longer than the pool trusts a connection unasked
+                assert made.outcomes == ["ok"] * 3
+                assert len([one for one in server.seen() if one]) == 1
+
+
+def test_bad_certificates_are_refused_by_default(make: Make, certificates: Certificates) -> None:
+    """An unknown authority, or a certificate for another host: nothing is sent."""
+    with scripted([READ, OK], tls=good(certificates)) as server:
+        made = make(f"https://localhost:{server.port}")
+        made.get("/secret")
+        assert made.outcomes == ["tls certificate"] and not any(server.seen())
+    with scripted([READ, OK], tls=(certificates.other_host, certificates.other_host)) as server:
+        made = make(f"https://localhost:{server.port}", trust=Trust(ca_file=certificates.ca))
+        made.get("/secret")
+        assert made.outcomes == ["tls certificate"] and not any(server.seen())
+
+
+def test_verification_can_be_switched_off(make: Make, certificates: Certificates) -> None:
+    """For a target with a certificate of its own making."""
+    with scripted([READ, OK], tls=good(certificates)) as server:
+        assert make(f"https://localhost:{server.port}", trust=Trust(verify=False)).get("/").text == "ok"
+
+
+def test_a_peer_without_tls(make: Make) -> None:
+    """And one that never shakes hands."""
+    with scripted([b"HTTP/1.1 400 Plain\r\n\r\n"]) as server:
+        made = make(f"https://localhost:{server.port}")
+        made.get("/")
+    with scripted([5.0]) as server:
+        silent = make(f"https://localhost:{server.port}", deadlines=Deadlines(connect_s=0.3))
+        silent.get("/")
+    with scripted([CLOSE]) as server:
+        closing = make(f"https://localhost:{server.port}")
+        closing.get("/")
+    assert (made.outcomes, silent.outcomes) == (["tls"], ["connect timeout"])
+    assert closing.outcomes[0] in ("tls", "connection reset")
+
+
+def test_large_bodies_both_ways(make: Make, certificates: Certificates) -> None:
+    """Many records, in chunks too."""
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 3000000\r\n\r\n" + b"y" * 3_000_000
+    with scripted([READ, answer, READ, OK], tls=good(certificates)) as server:
+        made = make(f"https://localhost:{server.port}", trust=Trust(ca_file=certificates.ca))
+        assert made.post("/", data=b"x" * 3_000_000).body == b"y" * 3_000_000
+        assert made.post("/", data=(b"x" * 100_000 for _ in range(10))).text == "ok"
+
+
+def test_the_end_of_the_session_ends_an_answer_without_length(make: Make, certificates: Certificates) -> None:
+    """Closing is what frames it; what was framed and is cut stays truncated."""
+    with scripted([READ, b"HTTP/1.1 200 OK\r\n\r\nall of it", CLOSE], tls=good(certificates)) as server:
+        made = make(f"https://localhost:{server.port}", trust=Trust(ca_file=certificates.ca))
+        assert made.get("/").text == "all of it"
+    with scripted([READ, b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nall", CLOSE], tls=good(certificates)) as server:
+        made = make(f"https://localhost:{server.port}", trust=Trust(ca_file=certificates.ca))
+        made.get("/")
+        assert made.outcomes == ["truncated answer"]
+
+
+@pytest.mark.parametrize("encrypted", [False, True])
+def test_a_gate_sends_what_was_prepared(make: Make, certificates: Certificates, encrypted: bool) -> None:
+    """The gate writes, the user reads: with TLS the bytes were encrypted while the user was parked."""
+    with scripted([READ, OK] * 4, tls=good(certificates) if encrypted else None) as server:
+        scheme = "https" if encrypted else "http"
+        made = make(f"{scheme}://localhost:{server.port}", trust=Trust(ca_file=certificates.ca), concurrency=1)
+        for _ in range(2):
+            request = made.prepare("GET", "/gate")
+            wire = PreparedSend(made.ready(), made.payload(request))
+            gevent.sleep(0.05)
+            assert wire.usable()
+            start = Start(0.0, 0.0)
+            assert wire.transmit()
+            gevent.sleep(0.05)  # the answer is there before the user wakes
+            start.sent_s = time.monotonic()
+            assert made.send(request, start).text == "ok"
+            assert made.send(request).text == "ok"  # and one that the user sends for itself
+        assert server.seen()[0].count(b"GET /gate") == 4 and made.outcomes == ["ok"] * 4
+
+
+def test_prepared_but_not_sent_by_the_gate(make: Make, certificates: Certificates) -> None:
+    """The user sends the same request with the bytes that are encrypted; any other needs a new connection."""
+    with scripted([READ, OK] * 4, tls=good(certificates)) as server:
+        made = make(f"https://localhost:{server.port}", trust=Trust(ca_file=certificates.ca), concurrency=1)
+        request, other = made.prepare("GET", "/a"), made.prepare("GET", "/b")
+        PreparedSend(made.ready(), made.payload(request))
+        assert made.send(request).text == "ok"
+        PreparedSend(made.ready(), made.payload(request))
+        assert made.send(other).text == "ok" and made.send(request).text == "ok"
+        seen = [one for one in server.seen() if one]
+        assert [one.count(b"GET /") for one in seen] == [1, 2]
