@@ -44,6 +44,7 @@ def plan(context: click.Context, locustfile: str) -> None:
     """Show the phases, the level over time and the totals of a run of LOCUSTFILE, with the options of ``run``.
 
     Nothing is started, and no host is needed. Whatever would be refused at the start of a run is refused here.
+    With -h it lists all options of a run: Locust's, and those that the scenario adds to them.
     """
     from harness.plan import plan as show
 

@@ -56,7 +56,8 @@ def summary(name: str, shape: PhasedShape) -> list[str]:
 
 def _loaded(locustfile: str, arguments: list[str]) -> tuple[str, PhasedShape]:
     """Name of the scenario, and its shape with the options of this run; read by Locust as it does for a run."""
-    arguments = ["-f", locustfile, *arguments]
+    help_wanted = "-h" in arguments
+    arguments = ["-f", locustfile, *(argument for argument in arguments if argument != "-h")]
     try:
         files = get_locustfiles_locally(parse_locustfile_option(arguments))
         users, _, _, shape = merge_locustfiles_content(files)
@@ -66,9 +67,13 @@ def _loaded(locustfile: str, arguments: list[str]) -> tuple[str, PhasedShape]:
         raise ConfigurationError(f"{locustfile} cannot be loaded: {_where(error, locustfile)}") from error
     except SystemExit as told:
         raise SystemExit(EXIT_USAGE if told.code else 0) from None
+    if help_wanted:
+        # Locust's own --help comes before the file is loaded, and knows nothing of its options.
+        get_parser().print_help()
+        raise SystemExit(0)
     parsed, unknown = get_parser().parse_known_args(arguments)
     faults = [
-        f"{argument.partition('=')[0]}: no such option; `locust -f {locustfile} --help` lists them"
+        f"{argument.partition('=')[0]}: no such option; `springback plan {locustfile} -h` lists them"
         for argument in unknown
         if argument.startswith("-")
     ]
@@ -129,7 +134,9 @@ def _lines(name: str, shape: PhasedShape, width: int, encoding: str) -> list[str
     profile, parked = shape.profile(), shape.parked
     level, unit = profile.level(parked), profile.level_unit(parked)
     marks = marks_for(encoding)
-    parameters = (f"{flag(option)}{_TOGETHER}{_told(getattr(shape, option))}" for option in shape.options)
+    parameters = [f"{flag(option)} {_told(getattr(shape, option))}" for option in shape.options]
+    # A flag stays with its value where a line has room for both.
+    parameters = [text.replace(" ", _TOGETHER) if len(text) < width - 2 else text for text in parameters]
     lines = [
         *_paragraph(f"{name}: {_kind_of(shape)}, {profile.duration_s:,} s", width),
         *_paragraph("  ".join(parameters), width, "  "),
@@ -138,8 +145,8 @@ def _lines(name: str, shape: PhasedShape, width: int, encoding: str) -> list[str
         *chart(level, profile.phases, profile.herds if parked else (), width, marks),
         "",
     ]
-    table = Table(box=None, padding=(0, 3, 0, 0), show_edge=False)
-    table.add_column("phase", overflow="fold")
+    table = Table(box=None, padding=(0, 2, 0, 0), show_edge=False)
+    table.add_column("phase", no_wrap=True)
     for column in ("from", "to", "level", *(["starts"] if unit != "users" else [])):
         table.add_column(column, justify="right", overflow="fold")
     for phase in profile.phases:
@@ -195,7 +202,7 @@ def _number(level: float) -> str:
 
 
 def _told(value: object) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value) or "''"
+    return f"{value:.12g}" if isinstance(value, float) else str(value) or "''"
 
 
 _TOGETHER = "\N{NO-BREAK SPACE}"

@@ -18,7 +18,7 @@ from shapes._surge import Points, Surge
 
 SEGMENTS = 100
 """Straight pieces. Off by at most (2·z0/SEGMENTS)²/8 of the height: 0.05 % for N = 1,000, 0.11 % for a million;
-the number of starts, by the trapezoidal rule, at most 0.003 % of N."""
+the number of starts, by the trapezoidal rule, at most 0.004 % of N."""
 
 _NORMAL = NormalDist()
 

@@ -1,0 +1,91 @@
+"""Every shape works in anybody's locustfile, with stock users and without the harness: real Locust, real requests."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests import service
+from tests.run import runs
+from tests.shapes import every
+
+LOCUSTFILE = """
+import os
+import gevent
+from locust import HttpUser, constant, events, task
+from shapes import {name}
+
+class Visitor(HttpUser):
+    wait_time = constant(0.2)
+
+    @task
+    def visit(self):
+        self.client.get("/visit")
+
+class Load({name}.{cls}):
+    {values}
+
+@events.test_start.add_listener
+def watch(environment, **_):
+    def count():
+        while True:
+            print("users", environment.runner.user_count, flush=True)
+            gevent.sleep(0.1)
+    if type(environment.runner).__name__ != "WorkerRunner":
+        gevent.spawn(count)
+"""
+
+SHORT = {
+    "baseline_s": 1, "recovery_s": 1, "base": 1.0, "peak": 6.0, "spike_s": 3, "ramp_s": 1, "hold_s": 2, "steps": 2,
+    "period_s": 2, "pulses": 2, "duty_ratio": 0.5, "teeth": 2, "soak_s": 3, "gap_s": 2, "ramp_up_s": 1,
+    "plateau_s": 2, "ramp_down_s": 1, "mean": 4.0, "days": 1, "bursts": 1, "burst_s": 1, "burst": 5.0,
+    "herd_users": 5, "canary_users": 1, "canary_per_s": 1.0,
+}  # fmt: skip
+
+SLOPES = ("diurnal", "sawtooth", "stress_peak")
+DISTRIBUTED: dict[str, dict[str, object]] = {
+    "pulse_train": {"base": 0.0, "period_s": 4},
+    "double_spike": {"spike_kind": "herd"},
+}
+
+
+def started(directory: Path, name: str, site: service.Service, *arguments: str, **other: object) -> runs.Run:
+    shape = every.shape(name)
+    values = {option: value for option, value in {**SHORT, **other}.items() if option in shape.options}
+    if name == "trace":
+        values |= {"trace_file": every.trace_file([(0, 1), (1, 6), (3, 6), (3, 1), (4, 1)])}
+    for option, value in values.items():
+        setattr(shape, option, value)
+    assert shape.problems() == []
+    assert shape.profile().duration_s <= 10
+    text = "; ".join(f"{option} = {value!r}" for option, value in values.items())
+    file = directory / f"{name}_alone.py"
+    file.write_text(LOCUSTFILE.format(name=name, cls=type(shape).__name__, values=text))
+    command = [sys.executable, "-m", "locust", "-f", str(file), "--headless", "--only-summary", "--host", site.url]
+    return runs.start(directory, [*command, *arguments])
+
+
+def check(finished: runs.Finished, name: str) -> None:
+    """Ended by itself without an error. Locust asks a shape once a second, so the tip of a slope may be missed."""
+    finished.ended_well(0)
+    users = [int(line.removeprefix("users ")) for line in finished.out.splitlines() if line.startswith("users ")]
+    highest = max(users)
+    assert 1 < highest <= 12 if name in SLOPES else highest == 6, (name, users)
+
+
+@pytest.mark.spike_testing
+def test_every_shape_alone_drives_stock_users(tmp_path: Path) -> None:
+    """It ends by itself, without an error, and the users reach its peak; all at once, because they mostly wait.
+
+    Some in two processes: one whose level is 0 in between, and one with two spikes.
+    """
+    with service.running() as site:
+        going = [(name, started(tmp_path, name, site)) for name in every.NAMES]
+        (tmp_path / "two").mkdir()
+        for name, other in DISTRIBUTED.items():
+            going.append((name, started(tmp_path / "two", name, site, *runs.processes(2), **other)))
+        for name, run in going:
+            check(run.wait(60, gone_within_s=5), name)
+        assert site.requests > 100
