@@ -202,10 +202,18 @@ class Conductor:
     # Inside
 
     def _conduct(self) -> None:
+        try:
+            self._see_through()
+        except Exception as error:
+            self.failure = f"the run could not be conducted: {type(error).__name__}: {error}"
+            raise
+        finally:
+            self._shape.ended = True  # whatever happens here, the load comes to an end
+
+    def _see_through(self) -> None:
         if self._origin_s is None:
             self._wait_parked()
             if self.failure:
-                self._shape.ended = True
                 return
             self._go()
         while True:
@@ -222,7 +230,6 @@ class Conductor:
             if t >= self._profile.duration_s + self._settings.drain_timeout_s + 5:
                 break
             gevent.sleep(TICK_S)
-        self._shape.ended = True
 
     def _wait_parked(self) -> None:
         deadline_s = time.monotonic() + self._settings.ready_timeout_s

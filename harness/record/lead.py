@@ -63,6 +63,7 @@ class Lead:
         self._runner = runner
         self._scenario = scenario
         self._agent: Agent | None = None
+        self._closing: gevent.Greenlet[[], None] | None = None
         self._plans: dict[str, Plan] = {}
         if isinstance(runner, MasterRunner):
             runner.register_message(messages.PING, self._on_ping)
@@ -129,8 +130,13 @@ class Lead:
     def test_stop(self) -> None:
         """The users are gone: ends the run, writes the reports and sets Locust's exit code."""
         conductor = self.conductor
-        if conductor is None or conductor.finished:
-            return
+        if conductor is not None and not conductor.finished and (self._closing is None or self._closing.ready()):
+            # Not in the caller: when the last worker is lost that is a greenlet which Locust kills as soon as it quits.
+            self._closing = gevent.spawn(lambda: self._close(conductor))
+        if self._closing is not None:
+            self._closing.get()
+
+    def _close(self, conductor: Conductor) -> None:
         self.ending = True
         try:
             if self._agent is not None:
@@ -142,7 +148,7 @@ class Lead:
 
     def quitting(self) -> None:
         """Locust ends. A run that is still going is stopped first."""
-        if self.conductor is not None and not self.conductor.finished:
+        if self.conductor is not None:
             self.test_stopping()
             self.test_stop()
 

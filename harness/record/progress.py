@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Sequence
 
@@ -35,15 +36,17 @@ class PhaseProgress:
         """``t`` is seconds after the origin, None in the warm-up; ``note`` a few words on what is going on."""
         phase = None if t is None else next((p for p in self._phases if p.start_s <= t < p.end_s), None)
         name = "warm-up" if t is None else phase.name if phase else "drain"
-        if self._bar is not None and self._task is not None:
-            done_s = min(max(t or 0.0, 0.0), self._end_s)
-            self._bar.update(self._task, description=name, completed=done_s, note=note, refresh=True)
-        elif name != self._said:
-            span = f" ({phase.start_s}–{phase.end_s} s of {self._end_s} s)" if phase else ""
-            print(f"springback: {name}{span} {note}".rstrip(), file=sys.stderr, flush=True)
+        with contextlib.suppress(OSError):  # nobody reads it any more (``2>&1 | head``): the run goes on
+            if self._bar is not None and self._task is not None:
+                done_s = min(max(t or 0.0, 0.0), self._end_s)
+                self._bar.update(self._task, description=name, completed=done_s, note=note, refresh=True)
+            elif name != self._said:
+                span = f" ({phase.start_s}–{phase.end_s} s of {self._end_s} s)" if phase else ""
+                print(f"springback: {name}{span} {note}".rstrip(), file=sys.stderr, flush=True)
         self._said = name
 
     def close(self) -> None:
         if self._bar is not None:
-            self._bar.stop()
+            with contextlib.suppress(OSError):
+                self._bar.stop()
             self._bar = None

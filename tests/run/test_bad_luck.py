@@ -166,7 +166,7 @@ def test_every_planned_arrival_was_served_or_is_counted_as_unserved_or_unfinishe
     planned = 4 + 12 + 20 + 12 + 4
     served, unserved, unfinished = (outcome.count(kind) for kind in ("ok", "unserved", "unfinished"))
     assert served + unserved + unfinished == planned
-    assert unserved > served > 0
+    assert unserved > 10 and served > 10
     assert [outcome.count(t=t) for t in range(5)] == [4, 12, 20, 12, 4]
 
 

@@ -2,8 +2,11 @@
 
 import os
 
+from locust import task
+
 import harness
 from harness.load.http import HerdHttpUser
+from harness.load.paced import Paced
 from harness.recording import CriterionSpec
 from shapes import herd
 
@@ -16,12 +19,13 @@ class Visitor(HerdHttpUser):
             raise RuntimeError("these users cannot get ready")
         return self.client.prepare("POST", "/visit", json={"number": self.number})
 
-    if ODD == "silent":
 
-        def send_prepared(self):
-            """Sends nothing."""
+if ODD == "silent":
 
-        tasks = [send_prepared]
+    class Visitor(Paced):
+        @task
+        def nothing(self):
+            """Comes, and sends nothing."""
 
 
 class Herd(herd.Herd):
