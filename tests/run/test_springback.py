@@ -1,0 +1,133 @@
+"""The command ``springback``: a run on the reference target, and judging where there is no Locust."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psutil
+
+from target.stack.state import StackState, from_json
+from tests import recordings
+from tests.run import runs
+from tests.run.runs import SIGKILL, Finished, Run
+from tests.run.together import together
+
+LOGIN_HERD = str(Path(__file__).parents[2] / "locustfiles" / "login_herd.py")
+QUICK = ("--baseline-s", "2", "--spike-s", "1", "--recovery-s", "3", "--herd-users", "30", "--canary-users", "10")
+
+
+@dataclass
+class Outcome:
+    done: Finished
+    port: int
+    stack_left: tuple[str, ...]
+    """Processes of the reference target that outlived the command."""
+
+
+def on_the_reference_target(directory: Path, way: str) -> Outcome:
+    arguments = ("run", LOGIN_HERD, "--runs-dir", str(directory / "runs"), *QUICK, *runs.UNHURRIED)
+    run = runs.springback(directory, *arguments)
+    stack = reference_target(run)
+    family = stack_processes(stack)
+    assert len(family) >= len(stack.processes)
+    if way == "killed":
+        run.until_phase("spike", 120)
+        run.send(SIGKILL)
+    done = run.wait(150, gone_within_s=20 if way == "killed" else 0)
+    _, alive = psutil.wait_procs(family, 5)
+    left = tuple(f"{process.pid} {process.name()}" for process in alive if process.status() != psutil.STATUS_ZOMBIE)
+    return Outcome(done, urlsplit(stack.url).port or 0, left)
+
+
+def reference_target(run: Run) -> StackState:
+    """What the target says of itself in the file that Locust is told of."""
+    found: list[StackState] = []
+
+    def look() -> bool:
+        for process in run.family:
+            try:
+                command = process.cmdline()
+            except psutil.NoSuchProcess:
+                continue
+            if "--target-state" in command:
+                path = Path(command[command.index("--target-state") + 1])
+                found.append(from_json(json.loads(path.read_text())))
+                return True
+        return False
+
+    run.until(look, "the reference target is up and Locust started", 90)
+    return found[0]
+
+
+def stack_processes(stack: StackState) -> list[psutil.Process]:
+    supervisor = psutil.Process(stack.supervisor.pid)
+    return [supervisor, *supervisor.children(recursive=True)]
+
+
+@together(on_the_reference_target, way=["whole"])
+def test_without_a_host_the_reference_target_comes_and_goes_with_the_run(outcome: Outcome) -> None:
+    done = outcome.done
+    # Too short for a verdict on recovery and memory.
+    done.ended_well(code=4)
+    assert done.recording.end is not None and done.recording.end.completed
+    assert done.recording.header.target == f"http://127.0.0.1:{outcome.port}"
+    assert done.count("ok") == done.count() == 30 + 10 * 6
+    assert not outcome.stack_left
+    sources = {sample.source for sample in done.recording.probes if sample.probe == "process" and not sample.error}
+    assert len(sources) >= 2, "its API processes are sampled by name"
+
+
+@together(on_the_reference_target, way=["whole"])
+def test_the_terminal_has_the_verdict_and_says_where_the_report_is(outcome: Outcome) -> None:
+    done = outcome.done
+    assert "INCONCLUSIVE  login-herd" in done.out
+    assert str(done.directory / "report.html") in done.out
+    assert not re.search(r"# reqs|INFO/locust", done.err + done.out), "Locust's own tables stay out of it"
+
+
+@together(on_the_reference_target, way=["whole"])
+def test_no_password_is_on_the_command_line_or_in_the_recording(outcome: Outcome) -> None:
+    text = (outcome.done.directory / "recording.jsonl").read_text()
+    assert "password" not in text.lower()
+
+
+@together(on_the_reference_target, way=["killed"])
+def test_a_command_that_was_killed_leaves_neither_target_nor_load_behind(outcome: Outcome) -> None:
+    assert outcome.done.code == -SIGKILL
+    assert not outcome.done.left_over
+    assert not outcome.stack_left
+    assert outcome.done.recording.end is not None
+    assert outcome.done.verdict["outcome"] in ("FAIL", "INCONCLUSIVE")
+
+
+def judged_without_locust(directory: Path, command: str) -> Finished:
+    """Locust and gevent cannot be imported in this process, as on a machine that only reads reports."""
+    (directory / "sitecustomize.py").write_text(
+        "import sys\nfor name in ('locust', 'gevent', 'locust_cloud'):\n    sys.modules[name] = None\n"
+    )
+    run = directory / "run"
+    run.mkdir()
+    recordings.write(recordings.login_herd(), run)
+    return runs.springback(directory, command, str(run), variables={"PYTHONPATH": str(directory)}).wait(60)
+
+
+@together(judged_without_locust, command=["check", "report"])
+def test_an_earlier_run_is_judged_where_locust_is_not_installed(outcome: Finished) -> None:
+    outcome.ended_well(code=0)
+    assert "PASS  login-herd" in outcome.out
+
+
+@together(judged_without_locust, command=["report"])
+def test_report_writes_every_format_beside_the_recording(outcome: Finished) -> None:
+    directory = outcome.runs_dir.parent / "run"
+    names = {path.name for path in directory.iterdir()}
+    assert names == {"recording.jsonl", "report.html", "report.md", "junit.xml", "verdict.json"}
+
+
+@together(judged_without_locust, command=["check"])
+def test_check_writes_nothing(outcome: Finished) -> None:
+    assert {path.name for path in (outcome.runs_dir.parent / "run").iterdir()} == {"recording.jsonl"}
