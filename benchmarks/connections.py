@@ -1,0 +1,60 @@
+"""Memory of parked users: each holds an open keep-alive connection in one process."""
+
+from __future__ import annotations
+
+import resource
+import statistics
+import subprocess
+import sys
+from collections.abc import Callable
+
+from benchmarks._contest import HERE, RUN_TIMEOUT_S, Table, in_turn, spread
+from benchmarks._server import Server, server
+
+USERS = 10_000
+STOCK_USERS = {"FastHttpUser": 2_000, "HttpUser": 1_000}
+"""Fewer: what is compared is the memory of one, and ten thousand of these would take long."""
+SPARE = 500
+ROUNDS = 3
+
+
+def run(rounds: int) -> list[Table]:
+    users = min(USERS, _descriptors() - SPARE)
+    with server(core=0, connections=users + SPARE) as target:
+        counts = {"HerdHttpUser": users, "LeanHttpUser": users, **STOCK_USERS}
+        contestants = {f"{name}, {count:,}": _parked(target, name, count) for name, count in counts.items()}
+        results = in_turn(min(rounds, ROUNDS), contestants)
+        kind = target.kind
+    least = statistics.median(results[next(iter(results))])
+    rows = tuple(
+        (name, spread(values, "kB", 1), f"{statistics.median(values) / least:.2f}") for name, values in results.items()
+    )
+    note = (
+        f"Resident memory per user, in one process, once all are parked with an open connection to {kind}; the first "
+        f"50 users, who load what all need, are not counted. HerdHttpUser has its request prepared, too. Median "
+        f"(range) of {min(rounds, ROUNDS)} rounds taken in turn."
+    )
+    return [Table("Parked users", ("users", "memory per user", "ratio"), rows, note)]
+
+
+def _descriptors() -> int:
+    """The limit of this process, raised as far as the system allows; children inherit it."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(hard, 2 * USERS), max(hard, 2 * USERS)))
+    except (ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+
+
+def _parked(target: Server, name: str, users: int) -> Callable[[], float]:
+    def once() -> float:
+        command = [sys.executable, "-m", "benchmarks._parked", target.url, name, str(users)]
+        done = subprocess.run(
+            command, cwd=HERE.parent, capture_output=True, text=True, timeout=RUN_TIMEOUT_S, check=False
+        )
+        if done.returncode != 0:
+            raise RuntimeError(f"{name}: {done.stderr[-2000:]}")
+        return float(done.stdout.splitlines()[-1]) / 1000
+
+    return once

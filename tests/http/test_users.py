@@ -1,0 +1,207 @@
+"""Users and their connections: bounded, shared only when asked, and gone when the user is."""
+
+from __future__ import annotations
+
+import os
+import socket
+from typing import Any, ClassVar
+
+import gevent
+import pytest
+from gevent.pool import Group
+from locust import task
+from locust.env import Environment
+
+from harness.load.clock import Clock
+from harness.load.http import Deadlines, HerdHttpUser, LeanHttpUser, PacedHttpUser
+from harness.load.node import Node, set_node
+from harness.record.outcomes import outcome_of
+from tests.http.conftest import Make
+from tests.http.scripted import READ, scripted
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+SLOW = [READ, 0.2, OK] * 5
+
+
+def sockets() -> int:
+    """Sockets of this process, by its descriptors."""
+    found = 0
+    for name in os.listdir("/proc/self/fd"):  # noqa: PTH208
+        try:
+            found += os.readlink(f"/proc/self/fd/{name}").startswith("socket:")  # noqa: PTH115
+        except OSError:
+            continue
+    return found
+
+
+def run_users(kind: type[LeanHttpUser], count: int, for_s: float, environment: Environment | None = None) -> list[Any]:
+    """Runs users as Locust's runner does, kills them, and gives the events."""
+    environment = environment or Environment()
+    events: list[Any] = []
+    environment.events.request.add_listener(lambda **event: events.append(event))
+    group = Group()
+    users = [kind(environment) for _ in range(count)]
+    for user in users:
+        user.start(group)
+    gevent.sleep(for_s)
+    for user in users:
+        user.stop(force=True)
+    gevent.sleep(0.05)
+    return events
+
+
+def test_no_socket_is_left_when_users_are_gone() -> None:
+    """Killed while they work, while they wait for an answer, with an on_stop of their own that calls nobody."""
+    before = sockets()
+    with scripted(SLOW, [READ, OK] * 1000) as server:
+
+        class Reader(LeanHttpUser):
+            host = server.url
+
+            @task
+            def read(self) -> None:
+                self.client.get("/")
+
+            def on_stop(self) -> None:
+                pass
+
+        events = run_users(Reader, 20, 0.3)
+        assert len(events) > 100
+        assert sockets() == before
+
+
+def test_connections_of_one_user_are_bounded(make: Make) -> None:
+    """Greenlets of a task share the client: so many connections and no more, the others wait their turn."""
+    with scripted(SLOW) as server:
+        made = make(server.url, concurrency=2)
+        gevent.joinall([gevent.spawn(made.get, "/") for _ in range(6)])
+        assert made.outcomes == ["ok"] * 6 and len(server.seen()) == 2
+
+
+def test_waiting_for_a_connection_has_a_deadline(make: Make) -> None:
+    """It counts as time to connect."""
+    with scripted(SLOW) as server:
+        made = make(server.url, concurrency=1, deadlines=Deadlines(connect_s=0.05))
+        gevent.joinall([gevent.spawn(made.get, "/") for _ in range(3)])
+        assert sorted(made.outcomes) == ["connect timeout", "connect timeout", "ok"]
+
+
+@pytest.mark.parametrize("shared", [0, 3])
+def test_connections_are_shared_only_when_asked(shared: int) -> None:
+    """Each user has its own, unless the class says how many there are for all; these are closed with the run."""
+    before = sockets()
+    with scripted([READ, 0.02, OK] * 1000) as server:
+
+        class Reader(LeanHttpUser):
+            host = server.url
+            shared_connections = shared
+
+            @task
+            def read(self) -> None:
+                self.client.get("/")
+
+        environment = Environment()
+        events = run_users(Reader, 8, 0.3, environment)
+        assert {outcome_of(event["exception"], event["response"]) for event in events} == {"ok"}
+        environment.events.test_stop.fire(environment=environment)
+        assert sockets() == before
+        # A place that a killed user leaves goes to one that waits, which may connect, but is killed before it sends.
+        assert len([one for one in server.seen() if one]) == (shared or 8)
+
+
+def test_cookies_are_never_shared() -> None:
+    """Not even by users that share connections."""
+    with scripted([READ, b"HTTP/1.1 200 OK\r\nSet-Cookie: a=1\r\nContent-Length: 0\r\n\r\n"] * 9) as server:
+
+        class Reader(LeanHttpUser):
+            host = server.url
+            shared_connections = 1
+
+        one, other = (Reader(Environment()) for _ in range(2))
+        one.client.get("/")
+        assert one.client.cookies.get("a") == "1" and not other.client.cookies
+
+
+def test_a_user_without_a_host() -> None:
+    """Says what to give."""
+    with pytest.raises(ValueError, match="give a URL"):
+        LeanHttpUser(Environment())
+
+
+def test_settings_of_a_class() -> None:
+    """Time limits and default headers are read from the class."""
+    with scripted([READ, 0.5, OK]) as server:
+
+        class Reader(LeanHttpUser):
+            host = server.url
+            timeout_s = 0.1
+            default_headers: ClassVar[dict[str, str]] = {"X-A": "b"}
+
+        user = Reader(Environment())
+        assert isinstance(user.client.get("/").error, TimeoutError)
+        assert b"\r\nX-A: b\r\n" in server.seen()[0]
+
+
+def test_locust_s_rest_helper() -> None:
+    """``rest()`` of the stock classes works on the lean client."""
+    with scripted([READ, b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n" + b'{"a": 11}', READ, OK]) as server:
+
+        class Reader(LeanHttpUser):
+            host = server.url
+
+        environment = Environment()
+        events: list[Any] = []
+        environment.events.request.add_listener(lambda **event: events.append(event))
+        user = Reader(environment)
+        with user.rest("POST", "/", json={}) as response:
+            assert response.js == {"a": 11}
+        with user.rest("GET", "/") as response:
+            pass
+        assert [outcome_of(event["exception"], event["response"]) for event in events] == ["ok", "wrong answer"]
+
+
+def attached() -> Environment:
+    environment = Environment()
+    set_node(environment, Node("run", Clock(exact=True)))
+    return environment
+
+
+def test_a_paced_user_connects_while_it_is_parked() -> None:
+    """Before any request is due; and no connection is left when it is stopped there."""
+    before = sockets()
+    with scripted([READ, OK]) as server:
+
+        class Parked(PacedHttpUser):
+            host = server.url
+
+            @task
+            def read(self) -> None:
+                self.client.get("/")
+
+        assert run_users(Parked, 3, 0.2, attached()) == []
+        assert len(server.seen()) == 3 and sockets() == before
+
+
+def test_a_herd_parks_when_the_target_is_down() -> None:
+    """A refused connection is not an outcome before the request is due."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+
+        class Parked(HerdHttpUser):
+            host = f"http://127.0.0.1:{taken.getsockname()[1]}"
+
+            def prepare(self) -> Any:
+                return self.client.prepare("GET", "/")
+
+        assert run_users(Parked, 2, 0.1, attached()) == []
+
+
+def test_a_herd_cannot_share_connections() -> None:
+    """Its requests are prepared on connections of their own."""
+
+    class Shared(HerdHttpUser):
+        host = "http://127.0.0.1:1"
+        shared_connections = 2
+
+    with pytest.raises(ValueError, match="share"):
+        Shared(attached())
