@@ -63,7 +63,7 @@ def test_a_worker_on_another_host_with_another_clock_releases_on_time(hosts: Hos
     """The offset is measured over the network: both hosts release together, though one clock is 5,000 s ahead."""
     port, master_port = str(runs.free_port()), str(runs.free_port())
     ahead = ("unshare", "--fork", "--time", "--monotonic", str(AHEAD_S))
-    if subprocess.run([*ahead, "true"], capture_output=True, check=False).returncode:
+    if _code([*ahead, "true"]):
         pytest.skip("time namespaces are refused here")
     locust = (str(runs.BIN / "locust"), "-f", str(SCENARIO))
     url = f"http://{ADDRESSES[0]}:{port}"
@@ -102,6 +102,10 @@ def _released_together(recording: Recording) -> None:
 
 def _on(host: str, *command: str) -> list[str]:
     return ["ip", "netns", "exec", host, *command]
+
+
+def _code(command: list[str]) -> int:
+    return subprocess.run(command, capture_output=True, check=False).returncode
 
 
 def _ip(*words: str) -> str:
