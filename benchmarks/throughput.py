@@ -17,9 +17,9 @@ from benchmarks._server import Server, on_core, server
 
 USERS = 32
 SERVER_CORE, GENERATOR_CORE = 0, 1
-SETTLE_S = 2.0
+SETTLE_S = 1.5
 """After the first request, before counting: spawning and warming up."""
-COUNT_S = 3.0
+COUNT_S = 2.5
 START_S = 60.0
 BASELINE = "FastHttpUser"
 

@@ -51,6 +51,13 @@ def test_verification_can_be_switched_off(make: Make, certificates: Certificates
         assert make(f"https://localhost:{server.port}", trust=Trust(verify=False)).get("/").text == "ok"
 
 
+def test_authorities_that_cannot_be_read(make: Make) -> None:
+    """A mistake of the user, said at once; not an outcome of the target, again and again."""
+    for path in ("/nowhere.pem", "/dev/null"):
+        with pytest.raises(ValueError, match="ca_file"):
+            make("https://localhost:1", trust=Trust(ca_file=path))
+
+
 def test_a_peer_without_tls(make: Make) -> None:
     """And one that never shakes hands."""
     with scripted([b"HTTP/1.1 400 Plain\r\n\r\n"]) as server:

@@ -18,6 +18,7 @@ from harness.load.http.redirects import next_request
 from harness.load.http.request import Body, Request
 from harness.load.http.response import Response
 from harness.load.http.settings import Deadlines, Settings, deadlines_of
+from harness.load.http.tls import tls_context
 from harness.load.pacing import Start
 
 if TYPE_CHECKING:
@@ -46,6 +47,8 @@ class HttpClient(Builder):
         self._cookies: Cookies | None = None
         self._owns_pool = pool is None
         origin = self._base.origin
+        if origin.scheme == "https":
+            tls_context(settings.trust.verify, settings.trust.ca_file)  # a mistake in it is one of use, not an outcome
         self._pool = pool or Pool(origin, settings.concurrency, settings.trust, settings.limits)
 
     @property

@@ -11,7 +11,7 @@ from harness.load.http.errors import AnswerTimeoutError, FirstByteTimeoutError, 
 from harness.load.http.request import LAST_CHUNK, Origin, Request, framed
 from harness.load.http.response import Response
 from harness.load.http.settings import Limits, Trust
-from harness.load.http.tls import TlsLayer, context
+from harness.load.http.tls import TlsLayer, tls_context
 from harness.load.http.waiting import DeadlineError
 
 
@@ -33,7 +33,7 @@ class Connection:
         self.is_open = self.fresh = True
         try:
             if origin.scheme == "https":
-                tls = TlsLayer(context(trust.verify, trust.ca_file), origin.host)
+                tls = TlsLayer(tls_context(trust.verify, trust.ca_file), origin.host)
                 shake_hands(self._socket, tls, deadline_s)
                 self._tls = tls
         except BaseException:

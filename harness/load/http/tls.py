@@ -12,12 +12,15 @@ RECORD_BYTES = 16384 + 256
 
 
 @functools.cache
-def context(verify: bool, ca_file: str | None) -> ssl.SSLContext:
+def tls_context(verify: bool, ca_file: str | None) -> ssl.SSLContext:
     """One for the process: loading the certificates of the authorities takes tens of milliseconds.
 
-    Raises OSError when ``ca_file`` cannot be read.
+    Raises ValueError when ``ca_file`` has no certificates to offer.
     """
-    made = ssl.create_default_context(cafile=ca_file)
+    try:
+        made = ssl.create_default_context(cafile=ca_file)
+    except OSError as error:
+        raise ValueError(f"ca_file {ca_file!r}: {error}") from None
     if not verify:
         made.check_hostname, made.verify_mode = False, ssl.CERT_NONE
     made.set_alpn_protocols(["http/1.1"])
