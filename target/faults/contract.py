@@ -1,20 +1,36 @@
-"""What a fault is: a dataclass whose fields are its parameters, one required method, optional hooks."""
+"""What a fault is: a dataclass whose fields are its parameters, one required method, optional hooks.
+
+The hooks of a feature stand together. A feature asks `isinstance(faults.active, Hook)` where the hook matters.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 Reading = int | float | None
 """One figure of a fault's own account; numbers carry their unit in the name."""
 
+Record = Mapping[str, int | float | str | None]
+"""One event that a fault caused."""
+
 
 @runtime_checkable
 class Fault(Protocol):
-    """Required. A fault may also have `combine: ClassVar[Mapping[str, Combine]]` (see `summed.py`)."""
+    """Required. A fault may also have `combine: ClassVar[Mapping[str, Combine]]` (see `summed.py`), and
+    `where: ClassVar[str] = "autoscaler"` when it belongs to the controller instead of the API processes."""
 
     def status(self) -> Mapping[str, Reading]:
         """What this fault did in this process since it was switched on: the ground truth of a test."""
+        ...
+
+
+@runtime_checkable
+class HasRecords(Protocol):
+    """Optional: the single events behind the counts, the newest MOST_RECORDS of them (see `share.py`)."""
+
+    def records(self) -> Sequence[Record]:
+        """Oldest first."""
         ...
 
 
@@ -33,4 +49,119 @@ class AfterLogin(Protocol):
 
     def after_login(self) -> None:
         """Must not raise."""
+        ...
+
+
+# feed
+
+
+@runtime_checkable
+class BeforeAccept(Protocol):
+    """Optional: runs when a WebSocket handshake arrives."""
+
+    async def before_accept(self) -> None:
+        """May wait; must not raise."""
+        ...
+
+
+@runtime_checkable
+class DropsConnections(Protocol):
+    """Optional: the feed closes all its connections when such a fault is switched on."""
+
+    def dropped(self, connections: int) -> None:
+        """So many were open, and were closed."""
+        ...
+
+
+@runtime_checkable
+class LosesMessages(Protocol):
+    """Optional: asked for each broadcast and each of its receivers."""
+
+    def loses_message(self, connection: int, client: str, seq: int) -> bool:
+        """Whether this one does not get it."""
+        ...
+
+
+# items
+
+
+@runtime_checkable
+class LosesInvalidation(Protocol):
+    """Optional: asked after each write, before the cache is told."""
+
+    def loses_invalidation(self, key: str, version: int) -> bool:
+        """Whether the cache is not told."""
+        ...
+
+
+@runtime_checkable
+class ReadsStale(Protocol):
+    """Optional: asked for each read of an item."""
+
+    def stale_by_ms(self) -> float | None:
+        """How old the answer is to be; None for a normal read."""
+        ...
+
+    def served(self, key: str, version: int | None, newest: int | None, age_ms: float) -> None:
+        """What that read was answered: `version` was replaced `age_ms` ago, 0 when it is the newest."""
+        ...
+
+
+@runtime_checkable
+class IgnoresOthers(Protocol):
+    """Optional: with such a fault every miss loads from the database by itself."""
+
+    def loaded_alone(self) -> None:
+        """A miss that did not look whether somebody else was loading."""
+        ...
+
+
+# db
+
+
+@runtime_checkable
+class KeepsConnection(Protocol):
+    """Optional: asked when /db/work is about to give a connection back."""
+
+    def keeps_connection(self) -> bool:
+        """Whether it stays out of the pool until the fault is off."""
+        ...
+
+
+@runtime_checkable
+class LeavesTransaction(Protocol):
+    """Optional: asked when /db/work has got its connection."""
+
+    def leaves_transaction(self) -> bool:
+        """Whether a transaction is begun on it and left open, out of the pool, until the fault is off."""
+        ...
+
+
+@runtime_checkable
+class SlowsQuery(Protocol):
+    """Optional: asked for each query of /db/work."""
+
+    def added_ms(self) -> float:
+        """How much longer the query runs."""
+        ...
+
+
+# quote
+
+
+@runtime_checkable
+class BypassesBreaker(Protocol):
+    """Optional: with such a fault /quote calls the upstream whatever the breaker says."""
+
+    def bypassed(self, failed: bool) -> None:
+        """A call past the breaker, and how it went."""
+        ...
+
+
+@runtime_checkable
+class HoldsOpen(Protocol):
+    """Optional: asked before each call of /quote."""
+
+    def holds_open(self, is_open: bool) -> bool:
+        """Whether the call fails fast, although the breaker might let it through."""
         ...

@@ -13,7 +13,7 @@ from typing import Any
 from target.errors import UsageError, all_problems
 from target.faults.contract import Fault
 
-MACHINERY = frozenset({"contract", "folder", "switchboard", "summed"})
+MACHINERY = frozenset({"contract", "folder", "switchboard", "summed", "share"})
 """Modules of this folder that are not faults."""
 
 
@@ -52,10 +52,18 @@ def build(name: str, given: Mapping[str, str]) -> Fault:
             problems.append(f"{key}={given[key]} {error}")
     if problems:
         raise all_problems(f"fault {name}", problems, f"valid: {_usage(name)}")
-    fault = fault_class(**values)
+    try:
+        fault = fault_class(**values)
+    except ValueError as error:
+        raise UsageError(f"fault {name}: {error}", f"valid: {_usage(name)}") from error
     if not isinstance(fault, Fault):
         raise TypeError(f"{fault_class.__name__} has no status(): see contract.py")
     return fault
+
+
+def belongs_to_autoscaler(name: str) -> bool:
+    """Whether the controller has this fault, and not the API processes."""
+    return getattr(class_of(name), "where", "api") == "autoscaler"
 
 
 def class_of(name: str) -> type[Any]:

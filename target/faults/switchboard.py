@@ -1,14 +1,14 @@
-"""The one fault that may be active in a process, and the hooks the service calls."""
+"""The one fault that may be active in a process, and who wants to know when it changes."""
 
 from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from target.faults import folder
-from target.faults.contract import AfterLogin, BeforeLogin, Fault, Reading
+from target.faults.contract import AfterLogin, BeforeLogin, Fault, HasRecords, Reading, Record
 
 
 @dataclass(frozen=True)
@@ -19,6 +19,7 @@ class ActiveFault:
     parameters: Mapping[str, float]
     since: float
     status: Mapping[str, Reading]
+    records: Sequence[Record]
 
     def as_json(self) -> dict[str, object]:
         """For the endpoint."""
@@ -34,6 +35,16 @@ class Switchboard:
         self._since = 0.0
         self._before: BeforeLogin | None = None
         self._after: AfterLogin | None = None
+        self._listeners: list[Callable[[], None]] = []
+
+    @property
+    def active(self) -> Fault | None:
+        """The fault itself: a feature looks which of its hooks it has."""
+        return self._fault
+
+    def on_change(self, listener: Callable[[], None]) -> None:
+        """Call `listener` after each switch, on, over or off."""
+        self._listeners.append(listener)
 
     def switch_on(self, name: str, given: Mapping[str, str]) -> None:
         """Start fault `name` afresh; raises UsageError and leaves everything as it was."""
@@ -41,10 +52,16 @@ class Switchboard:
         self._name, self._fault, self._since = name, fault, time.monotonic()
         self._before = fault if isinstance(fault, BeforeLogin) else None
         self._after = fault if isinstance(fault, AfterLogin) else None
+        self._tell()
 
     def switch_off(self) -> None:
         """Back to healthy; whatever the fault kept is released."""
         self._name, self._fault, self._before, self._after = "", None, None, None
+        self._tell()
+
+    def _tell(self) -> None:
+        for listener in self._listeners:
+            listener()
 
     def state(self) -> ActiveFault | None:
         """None while healthy."""
@@ -55,7 +72,8 @@ class Switchboard:
             for field in dataclasses.fields(self._fault)  # type: ignore[arg-type]  # folder.build: a dataclass
             if field.init
         }
-        return ActiveFault(self._name, parameters, self._since, dict(self._fault.status()))
+        records = list(self._fault.records()) if isinstance(self._fault, HasRecords) else []
+        return ActiveFault(self._name, parameters, self._since, dict(self._fault.status()), records)
 
     async def before_login(self) -> None:
         """Called at each login's arrival."""

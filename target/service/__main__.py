@@ -19,6 +19,9 @@ BACKLOG = 4096
 KEEP_ALIVE_S = 600
 """Longer than any proxy's idle time in front of us, so that no request meets a connection being closed."""
 
+LARGEST_MESSAGE_BYTES = 64 * 1024
+"""Of a WebSocket message."""
+
 STOP_WITHIN_S = 2
 
 
@@ -50,6 +53,9 @@ async def _serve(settings: Settings) -> None:
         server_header=False,
         backlog=BACKLOG,
         timeout_keep_alive=KEEP_ALIVE_S,
+        ws_max_size=LARGEST_MESSAGE_BYTES,
+        ws_ping_interval=None,  # a parked client reads nothing, and so answers no ping
+        ws_per_message_deflate=False,
         timeout_graceful_shutdown=STOP_WITHIN_S,
     )
     sockets = [socket.socket(fileno=settings.listen_fd)] if settings.listen_fd >= 0 else None

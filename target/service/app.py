@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
-from starlette.routing import Route
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
-from target.service import auth, fault_endpoint, health, resources
+from target.service import auth, fault_endpoint, feed, health, resources
 from target.service.metrics import DurationMiddleware
 from target.service.resources import Resources
 from target.service.settings import Settings
 from target.service.unavailable import Unavailable, answer_unavailable
 
-FEATURES: tuple[Callable[[Resources], list[Route]], ...] = (health.routes, auth.routes, fault_endpoint.routes)
+FEATURES: tuple[Callable[[Resources], Sequence[BaseRoute]], ...] = (
+    health.routes,
+    auth.routes,
+    feed.routes,
+    fault_endpoint.routes,
+)
 
 
 def create(settings: Settings) -> ASGIApp:
@@ -30,4 +35,4 @@ def create(settings: Settings) -> ASGIApp:
         await shared.close()
 
     app = Starlette(routes=routes, lifespan=lifespan, exception_handlers={Unavailable: answer_unavailable})
-    return DurationMiddleware(app, shared.metrics, frozenset(route.path for route in routes))
+    return DurationMiddleware(app, shared.metrics)

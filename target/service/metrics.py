@@ -76,10 +76,9 @@ class Metrics:
 class DurationMiddleware:
     """Times every HTTP request; unknown paths share one label, so that nobody can flood the registry."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, known_paths: frozenset[str]) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app = app
         self._metrics = metrics
-        self._known_paths = known_paths
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI entry."""
@@ -98,5 +97,6 @@ class DurationMiddleware:
         try:
             await self._app(scope, receive, watched)
         finally:
-            route = scope["path"] if scope["path"] in self._known_paths else "other"
+            found = scope.get("route")  # Starlette's router notes it: /items/{key}, not the key
+            route = found.path if isinstance(found, Route) else "other"
             self._metrics.durations.labels(route, str(status)).observe(time.perf_counter() - started_s)

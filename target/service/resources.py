@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from target.faults.switchboard import Switchboard
 from target.service.database import Database
+from target.service.hub import Hub
 from target.service.metrics import Metrics
 from target.service.passwords import Passwords
 from target.service.sessions import Sessions
@@ -22,15 +23,18 @@ class Resources:
     passwords: Passwords
     metrics: Metrics
     faults: Switchboard
+    hub: Hub
 
     async def open(self) -> None:
         """Start connecting to the servers."""
         await self.database.open()
+        await self.hub.open()
 
     async def close(self) -> None:
         """Let go of everything."""
         self.faults.switch_off()
         self.passwords.close()
+        await self.hub.close()
         await self.sessions.close()
         await self.database.close()
 
@@ -38,11 +42,14 @@ class Resources:
 def build(settings: Settings) -> Resources:
     """Create (not yet open) everything; must run inside the event loop."""
     database = Database(settings)
+    metrics = Metrics({"primary": database.primary, "replica": database.replica})
+    faults = Switchboard()
     return Resources(
         settings=settings,
         database=database,
         sessions=Sessions(settings),
         passwords=Passwords(settings.hash_threads, settings.hash_memory_kib, settings.hash_time_cost),
-        metrics=Metrics({"primary": database.primary, "replica": database.replica}),
-        faults=Switchboard(),
+        metrics=metrics,
+        faults=faults,
+        hub=Hub(settings, metrics.registry, faults),
     )

@@ -7,11 +7,8 @@ import time
 from dataclasses import dataclass
 
 import jwt
-import redis.asyncio as valkey
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
-from redis.retry import Retry
 
+from target.service import valkey_client
 from target.service.settings import Settings
 from target.service.unavailable import Unavailable
 
@@ -34,23 +31,16 @@ class Sessions:
     def __init__(self, settings: Settings) -> None:
         self._key = settings.signing_key
         self.ttl_s = settings.session_ttl_s
-        pool: valkey.BlockingConnectionPool = valkey.BlockingConnectionPool.from_url(
-            settings.valkey_url,
-            max_connections=CONNECTIONS,
-            timeout=settings.pool_wait_s,
-            socket_timeout=ANSWER_WITHIN_S,
-            socket_connect_timeout=ANSWER_WITHIN_S,
-            retry=Retry(NoBackoff(), 1),
-            decode_responses=True,
+        self._client = valkey_client.connect(
+            settings.valkey_url, CONNECTIONS, wait_s=settings.pool_wait_s, answer_s=ANSWER_WITHIN_S
         )
-        self._client = valkey.Redis.from_pool(pool)
 
     async def open_session(self, username: str) -> str:
         """Store a session and return its signed token."""
         session_id = secrets.token_urlsafe(18)
         try:
             await self._client.set(_key(session_id), username, ex=self.ttl_s)
-        except (RedisError, OSError, TimeoutError) as error:
+        except valkey_client.AWAY as error:
             raise Unavailable("valkey", f"session not stored ({type(error).__name__})") from error
         now_s = int(time.time())
         claims = {"sub": username, "sid": session_id, "iat": now_s, "exp": now_s + self.ttl_s}
@@ -65,7 +55,7 @@ class Sessions:
         session_id, username = str(claims["sid"]), str(claims["sub"])
         try:
             owner = await self._client.get(_key(session_id))
-        except (RedisError, OSError, TimeoutError) as error:
+        except valkey_client.AWAY as error:
             raise Unavailable("valkey", f"session not read ({type(error).__name__})") from error
         return Session(session_id, username) if owner == username else None
 

@@ -38,6 +38,8 @@ class Settings:
     hash_memory_kib: int = 4096
     hash_time_cost: int = 1
     session_ttl_s: int = 3600
+    feed_queue: int = 256
+    """Messages that may wait for a slow WebSocket client before it is dropped."""
 
 
 _LEAST: Mapping[str, float] = {
@@ -49,6 +51,7 @@ _LEAST: Mapping[str, float] = {
     "hash_memory_kib": 8,
     "hash_time_cost": 1,
     "session_ttl_s": 1,
+    "feed_queue": 1,
 }
 
 

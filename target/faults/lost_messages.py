@@ -1,0 +1,43 @@
+"""Each connection misses a known share of the broadcasts: of its first n messages floor(n × share) are lost."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from target.faults.contract import Reading, Record
+from target.faults.share import MOST_RECORDS, Share
+
+
+@dataclass
+class LostMessages:
+    """Counted by connection: all receivers of a process lose alike, whenever they came."""
+
+    share: float
+    due: int = field(default=0, init=False)
+    lost: int = field(default=0, init=False)
+    _shares: dict[int, Share] = field(default_factory=dict, init=False, repr=False)
+    _records: deque[Record] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Refuses a share that is none."""
+        Share(self.share)
+        self._records = deque(maxlen=MOST_RECORDS)
+
+    def loses_message(self, connection: int, client: str, seq: int) -> bool:
+        """Asked for each broadcast and each receiver."""
+        self.due += 1
+        loses = self._shares.setdefault(connection, Share(self.share)).take()
+        if loses:
+            self.lost += 1
+            self._records.append({"client": client, "seq": seq})
+        return loses
+
+    def status(self) -> Mapping[str, Reading]:
+        """Messages due to a connection, and those of them that it did not get."""
+        return {"due": self.due, "lost": self.lost}
+
+    def records(self) -> Sequence[Record]:
+        """Which client missed which sequence number."""
+        return list(self._records)

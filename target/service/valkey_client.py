@@ -1,0 +1,25 @@
+"""Clients of Valkey: bounded pools, one retry, deadlines."""
+
+from __future__ import annotations
+
+import redis.asyncio as valkey
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+from redis.retry import Retry
+
+AWAY = (RedisError, OSError, TimeoutError)
+"""Whatever the client raises when the server does not answer."""
+
+
+def connect(url: str, connections: int, wait_s: float, answer_s: float | None) -> valkey.Redis:
+    """A client with at most `connections`; `answer_s` None waits for ever, as a subscriber has to."""
+    pool: valkey.BlockingConnectionPool = valkey.BlockingConnectionPool.from_url(
+        url,
+        max_connections=connections,
+        timeout=wait_s,
+        socket_timeout=answer_s,
+        socket_connect_timeout=2.0 if answer_s is None else answer_s,
+        retry=Retry(NoBackoff(), 1),
+        decode_responses=True,
+    )
+    return valkey.Redis.from_pool(pool)
