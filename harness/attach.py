@@ -51,6 +51,11 @@ def attach(
     _attached.register()
 
 
+def attached_scenario() -> Scenario | None:
+    """The scenario that the locustfile of this process has attached, if it has."""
+    return _attached.scenario if _attached is not None else None
+
+
 class Attachment:
     """Listens to Locust's events for one scenario, and passes them on to the part that this process plays."""
 

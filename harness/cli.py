@@ -30,7 +30,7 @@ def run(context: click.Context, locustfile: str, web: bool) -> None:
     """Run the scenario LOCUSTFILE and judge it.
 
     Without --host the reference target is started on this machine, and stopped at the end. All other options are
-    Locust's, and those that the scenario adds to them: ``locust -f LOCUSTFILE --help`` lists them.
+    Locust's, and those that the scenario adds to them: ``springback plan LOCUSTFILE -h`` lists them all.
     """
     from harness.launch import launch
 

@@ -37,6 +37,10 @@ def launch(locustfile: str, arguments: Sequence[str], web: bool) -> int:
         # Locust's own port may belong to another master on this machine, and its workers would come to us.
         port = str(_free_port())
         arguments += ["--master-bind-host", "127.0.0.1", "--master-bind-port", port, "--master-port", port]
+    # A fault in the options is said before anything is started, and all of them at once.
+    checked = [sys.executable, "-P", "-m", "harness.cli", "plan", locustfile, *arguments]
+    if code := subprocess.run(checked, stdout=subprocess.DEVNULL, check=False).returncode:
+        return code
     command = [sys.executable, "-P", "-m", "locust", "-f", locustfile, *arguments]
     if _given(arguments, "--host", "-H", "--worker", "--help", "-h", "--list", "-l") or os.environ.get("LOCUST_HOST"):
         return _run(command)

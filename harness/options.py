@@ -153,12 +153,13 @@ def read(values: Any, scenario: Scenario, shape: PhasedShape, host: str) -> Sett
         own: Any = getattr(type(shape), name)
         given = text(name)
         option = Option(name, "", "")
+        known = len(faults)
         value: Any = given if isinstance(own, str) else number(option, given, type(own), faults) if given else own
-        shape_parameters[name] = value
-    if not faults:
-        for name, value in shape_parameters.items():
-            setattr(shape, name, value)
-        faults += shape.problems()
+        # In place of one that cannot be read stands the shape's own, so that the others are still checked.
+        shape_parameters[name] = value if len(faults) == known else own
+    for name, value in shape_parameters.items():
+        setattr(shape, name, value)
+    faults += shape.problems()
 
     left_out = names("without")
     judged = {criteria_folder.name_of(spec) for spec in scenario.criteria}

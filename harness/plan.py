@@ -99,14 +99,15 @@ def _loaded(locustfile: str, arguments: list[str]) -> tuple[str, PhasedShape]:
 
 def _read_options(locustfile: str, parsed: Any, shape: PhasedShape, faults: list[str]) -> str:
     """Sets the shape's options, notes all faults, and returns the scenario's name."""
-    from harness.attach import _attached
+    from harness.attach import attached_scenario
 
-    if _attached is None:  # a shape in anybody's locustfile: its class says everything
+    scenario = attached_scenario()
+    if scenario is None:  # a shape in anybody's locustfile: its class says everything
         faults += shape.problems()
         return locustfile
     host = parsed.host or ""
     try:
-        options.read(parsed, _attached.scenario, shape, host)
+        options.read(parsed, scenario, shape, host)
     except ConfigurationError as error:
         faults += error.messages
     if host:
@@ -115,7 +116,7 @@ def _read_options(locustfile: str, parsed: Any, shape: PhasedShape, faults: list
             require_allowed(host, allowed)
         except ConfigurationError as error:
             faults += error.messages
-    return _attached.scenario.name
+    return scenario.name
 
 
 def _where(error: Exception, locustfile: str) -> str:

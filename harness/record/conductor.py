@@ -69,9 +69,6 @@ class Conductor:
         self._settings = settings
         self._shape = shape
         self._profile = shape.profile()
-        # Users of Locust's own cannot be paced: they follow the closed model whatever the shape would like.
-        self._pacing = getattr(self._profile, "pacing", "arrivals") if shape.parked else "users"
-        self._level = self._profile.starts if self._pacing == "arrivals" else self._profile.users
         self._send_plan = send_plan
         self._nodes = nodes
         self._host = environment.host or ""
@@ -252,8 +249,8 @@ class Conductor:
             run=self.run,
             origin_s=origin_s,
             duration_s=self._profile.duration_s,
-            pacing=self._pacing,
-            level=self._level,
+            pacing=self._profile.pacing,
+            level=self._profile.level(self._shape.parked),
             seed=self._settings.seed,
             herds=self._profile.herds,
             background_users=self._profile.background_users,
@@ -310,8 +307,8 @@ class Conductor:
             shape=type(self._shape).__name__,
             parameters=self._settings.shape_parameters,
             phases=tuple(Phase(p.name, p.start_s, p.end_s) for p in profile.phases),
-            level=self._level.points,
-            level_unit="starts/s" if self._pacing == "arrivals" else "users",
+            level=profile.level(parked).points,
+            level_unit=profile.level_unit(parked),
             gates=tuple(PlannedGate(h.name, h.t, h.users) for h in profile.herds) if parked else (),
             criteria=self._settings.criteria,
             target=strip_url(self._host),

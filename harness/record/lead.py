@@ -17,7 +17,7 @@ from locust.env import Environment
 from locust.exception import StopTest
 from locust.runners import STATE_MISSING, STATE_STOPPED, LocalRunner, MasterRunner
 
-from harness import options
+from harness import options, plan
 from harness.errors import ConfigurationError
 from harness.findings import EXIT_USAGE, Outcome
 from harness.launch import PARENT
@@ -99,6 +99,8 @@ class Lead:
             self._agent = Agent(self._environment, LOCAL, node, self._deliver_local)
         shape = self._shape()
         shape.clock = conductor.elapsed_s
+        for line in plan.summary(self._scenario.name, shape):
+            print(f"springback: {line}", file=sys.stderr)
         conductor.start()
         if conductor.failure:
             self.test_stop()
@@ -245,12 +247,12 @@ class Lead:
         assert isinstance(self._runner, MasterRunner)
         return messages.worker_name(self._runner.get_worker_index(client_id))
 
-    def _send_plan(self, plan: Plan) -> tuple[str, ...]:
+    def _send_plan(self, whole: Plan) -> tuple[str, ...]:
         if self._agent is not None:
-            self._agent.begin(plan.for_node(0, 1))
+            self._agent.begin(whole.for_node(0, 1))
             return (LOCAL,)
         workers = sorted(self._workers(), key=self._name)
-        self._plans = {worker: plan.for_node(k, len(workers)) for k, worker in enumerate(workers)}
+        self._plans = {worker: whole.for_node(k, len(workers)) for k, worker in enumerate(workers)}
         for worker, part in self._plans.items():
             self._runner.send_message(messages.PLAN, part.to_message(), worker)
         return tuple(self._name(worker) for worker in workers)
