@@ -15,7 +15,6 @@ import gevent
 from harness.load.clock import Clock
 from harness.load.pacing import Seat, Start
 
-
 SHORTEST_SLEEP_S = 0.001
 """Starts closer together than this share a wake-up of the pacer, which halves its CPU at 2,000 starts a second."""
 
@@ -29,6 +28,8 @@ class Arrivals:
         self._clock = clock
         self._free: deque[Seat] = deque()
         self._waiting: deque[Start] = deque()
+        self._next: float | None = None
+        """The next one due, taken from the schedule and not yet started."""
 
     def take(self, seat: Seat) -> None:
         if self._waiting:
@@ -45,17 +46,30 @@ class Arrivals:
         return True
 
     def run(self) -> None:
-        for due_s in self._due:
-            intended_s = self._clock.to_local(self._origin_s + due_s)
-            left_s = intended_s - time.monotonic()
+        while (due_s := self._next_due()) is not None:
+            left_s = self._clock.to_local(self._origin_s + due_s) - time.monotonic()
             if left_s > 0:
                 gevent.sleep(max(left_s, SHORTEST_SLEEP_S))
-            start = Start(due_s, intended_s)
-            if self._free:
-                # First in, first out: every connection is used in turn and none idles until the server closes it.
-                self._free.popleft().release(start)
-            else:
-                self._waiting.append(start)
+            self._start(due_s)
+
+    def catch_up(self, t: float) -> None:
+        """Starts at once what was due before ``t``: a pacer that is stopped must not swallow what it is late with."""
+        while (due_s := self._next_due()) is not None and due_s < t:
+            self._start(due_s)
+
+    def _next_due(self) -> float | None:
+        if self._next is None:
+            self._next = next(self._due, None)
+        return self._next
+
+    def _start(self, due_s: float) -> None:
+        self._next = None
+        start = Start(due_s, self._clock.to_local(self._origin_s + due_s))
+        if self._free:
+            # First in, first out: every connection is used in turn and none idles until the server closes it.
+            self._free.popleft().release(start)
+        else:
+            self._waiting.append(start)
 
     def unserved(self) -> list[Start]:
         """The arrivals that are still waiting for a user."""

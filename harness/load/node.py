@@ -26,6 +26,7 @@ from harness.load.plan import Plan
 from harness.load.schedule import active_changes, due_times
 from harness.record.recorder import Recorder
 from harness.recording import UNFINISHED, UNSERVED, GateMark
+from shapes._profile import USERS
 
 DRAIN_CHECK_S = 0.05
 
@@ -145,6 +146,8 @@ class Node:
     def drain(self, still_answering: bool = True) -> None:
         """Stops the pacers, waits up to ``plan.drain_s`` for answers that are out, then settles the accounts."""
         gevent.killall(self._greenlets)
+        if isinstance(self._pacer, Arrivals):
+            self._pacer.catch_up(self.elapsed_s() or 0.0)
         if self.plan is not None and still_answering:
             gevent.sleep(0)  # who was woken this very moment takes its start
             deadline_s = time.monotonic() + self.plan.drain_s
@@ -162,7 +165,7 @@ class Node:
             self._pacer.clear()
 
     def _pacer_for(self, plan: Plan) -> Arrivals | ActiveUsers:
-        if plan.pacing == "users":
+        if plan.pacing == USERS:
             return ActiveUsers(active_changes(plan.level, plan.share, plan.shares), plan.origin_s, self.clock)
         due = due_times(plan.level, plan.share, plan.shares, plan.seed)
         return Arrivals(due, plan.origin_s, self.clock)

@@ -18,8 +18,9 @@ def due_times(starts: Polyline, share: int = 0, shares: int = 1, seed: int | Non
     """When node ``share`` of ``shares`` has to start somebody, in order; ``starts`` is in starts per second.
 
     Without a seed the starts are even: number i of the whole cluster is due where the area under the level reaches
-    i + ½. With a seed they are a non-homogeneous Poisson process, made by thinning (Lewis & Shedler 1979): candidates
-    at the peak rate, each kept with probability level ÷ peak. Node k takes every W-th, beginning with number k.
+    i + ½, if that is before the end. With a seed they are a non-homogeneous Poisson process, made by thinning (Lewis &
+    Shedler 1979): candidates at the peak rate, each kept with probability level ÷ peak. Node k takes every W-th,
+    beginning with number k.
     """
     if seed is None:
         return _even(starts, share, shares)
@@ -28,14 +29,17 @@ def due_times(starts: Polyline, share: int = 0, shares: int = 1, seed: int | Non
 
 def _even(starts: Polyline, share: int, shares: int) -> Iterator[float]:
     """One pass over the polyline; each segment is a quadratic in t, solved in the form that is exact when flat."""
-    number, area = share, 0.0
+    number, area, end = share, 0.0, starts.points[-1][0]
     for (t0, y0), (t1, y1) in pairwise(starts.points):
         if t1 <= t0:
             continue
         slope = (y1 - y0) / (t1 - t0)
         segment = (t1 - t0) * (y0 + y1) / 2
         while (missing := number + 0.5 - area) <= segment:
-            yield t0 + 2 * missing / (y0 + math.sqrt(max(y0 * y0 + 2 * slope * missing, 0.0)))
+            due = t0 + 2 * missing / (y0 + math.sqrt(max(y0 * y0 + 2 * slope * missing, 0.0)))
+            if due >= end:
+                return  # at the very end nobody is left to start it
+            yield due
             number += shares
         area += segment
 

@@ -1,0 +1,263 @@
+"""Pacers and the node, with real greenlets and wires that only take notes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import gevent
+import pytest
+
+from harness.load.arrivals import Arrivals
+from harness.load.clock import Clock
+from harness.load.gate import Gate, Release
+from harness.load.node import Node
+from harness.load.pacing import Seat, Start
+from harness.load.plan import Plan
+from harness.recording import UNFINISHED, UNSERVED, GateMark
+from shapes._profile import Herd, Polyline
+
+EXACT = Clock(exact=True)
+
+
+class NotedWire:
+    """Stands in for a connection: takes notes of when it was written to."""
+
+    def __init__(self, dead: bool = False) -> None:
+        self.dead = dead
+        self.sent_s: list[float] = []
+
+    def transmit(self) -> bool:
+        if not self.dead:
+            self.sent_s.append(time.monotonic())
+        return not self.dead
+
+    def usable(self) -> bool:
+        return not self.dead
+
+
+class GateUsers:
+    """Users that come back to the gate after every herd, with a wire of their own each."""
+
+    def __init__(self, gate: Gate, count: int) -> None:
+        self.wires = [NotedWire() for _ in range(count)]
+        self.starts: list[Start] = []
+        self._gate = gate
+        self.greenlets = [gevent.spawn(self._user, wire) for wire in self.wires]
+
+    def _user(self, wire: NotedWire) -> None:
+        while True:
+            seat = Seat(wire)
+            self._gate.take(seat)
+            seat.woken.wait()
+            if seat.start is not None:
+                self.starts.append(seat.start)
+            wire.dead = False
+
+
+@pytest.fixture
+def marks() -> list[GateMark]:
+    return []
+
+
+@pytest.fixture
+def ended() -> Iterator[list[gevent.Greenlet[..., None]]]:
+    """Greenlets that are killed at the end of the test."""
+    greenlets: list[gevent.Greenlet[..., None]] = []
+    yield greenlets
+    gevent.killall(greenlets)
+
+
+def test_the_gate_is_armed_again_and_releases_a_second_herd(
+    marks: list[GateMark], ended: list[gevent.Greenlet[..., None]]
+) -> None:
+    origin_s = time.monotonic() + 0.4
+    herds = (Herd("first", 0.0, 30), Herd("second", 0.5, 30))
+    gate = Gate(herds, 30, origin_s, EXACT, marks.append)
+    users = GateUsers(gate, 30)
+    ended += users.greenlets
+    assert gate.armed
+    gevent.spawn(gate.run).get(timeout=5)
+    gevent.sleep(0)
+    assert [(mark.gate, mark.t, mark.planned, len(mark.sent_us)) for mark in marks] == [
+        ("first", 0.0, 30, 30),
+        ("second", 0.5, 30, 30),
+    ]
+    assert all(len(wire.sent_s) == 2 for wire in users.wires)
+    assert all(wire.sent_s[0] >= origin_s and wire.sent_s[1] >= origin_s + 0.5 for wire in users.wires)
+    assert min(min(mark.sent_us) for mark in marks) >= 0, "never before the instant"
+    assert sorted(start.t for start in users.starts) == [0.0] * 30 + [0.5] * 30
+    assert not gate.armed
+
+
+def test_a_user_with_a_dead_connection_is_sent_back_for_a_fresh_one_before_the_instant(
+    marks: list[GateMark], ended: list[gevent.Greenlet[..., None]]
+) -> None:
+    gate = Gate((Herd("herd", 0.0, 5),), 5, time.monotonic() + 1.5, EXACT, marks.append)
+    users = GateUsers(gate, 5)
+    ended += users.greenlets
+    gevent.sleep(0)
+    users.wires[2].dead = True
+    gevent.spawn(gate.run).get(timeout=5)
+    assert len(marks[0].sent_us) == 5
+    assert len(users.wires[2].sent_s) == 1
+
+
+def test_a_user_whose_connection_dies_at_the_last_moment_is_woken_and_not_counted_as_sent(
+    marks: list[GateMark], ended: list[gevent.Greenlet[..., None]]
+) -> None:
+    gate = Gate((Herd("herd", 0.0, 3),), 3, time.monotonic() + 0.2, EXACT, marks.append)
+    users = GateUsers(gate, 3)
+    ended += users.greenlets
+    gevent.sleep(0)
+    users.wires[0].dead = True
+    gevent.spawn(gate.run).get(timeout=5)
+    gevent.sleep(0)
+    assert len(users.starts) == 3
+    assert sum(start.sent_s is None for start in users.starts) == 1
+    assert not marks, "it may still send for itself"
+    gate.close_release()
+    assert len(marks[0].sent_us) == 2 and marks[0].planned == 3
+
+
+def test_users_that_stay_away_are_missing_from_the_gates_mark(
+    marks: list[GateMark], ended: list[gevent.Greenlet[..., None]]
+) -> None:
+    gate = Gate((Herd("herd", 0.0, 10),), 10, time.monotonic() + 0.2, EXACT, marks.append)
+    ended += GateUsers(gate, 4).greenlets
+    gevent.spawn(gate.run).get(timeout=5)
+    gate.close_release()
+    assert (marks[0].planned, len(marks[0].sent_us)) == (10, 4)
+
+
+def arrivals(due: list[float], origin_s: float) -> Arrivals:
+    return Arrivals(iter(due), origin_s, EXACT)
+
+
+def test_an_arrival_that_finds_nobody_waits_and_goes_to_the_next_who_comes() -> None:
+    origin_s = time.monotonic()
+    pacer = arrivals([0.0, 0.01, 0.02], origin_s)
+    gevent.spawn(pacer.run).get(timeout=5)
+    assert [start.t for start in pacer.unserved()] == [0.0, 0.01, 0.02]
+    seat = Seat()
+    pacer.take(seat)
+    assert seat.start is not None and seat.start.t == 0.0 and seat.start.intended_s == origin_s
+    assert [start.t for start in pacer.unserved()] == [0.01, 0.02]
+
+
+def test_users_are_taken_in_turn() -> None:
+    pacer = arrivals([0.0, 0.01, 0.02], time.monotonic())
+    seats = [Seat() for _ in range(4)]
+    for seat in seats:
+        pacer.take(seat)
+    pacer.leave(seats[1])
+    gevent.spawn(pacer.run).get(timeout=5)
+    assert [seat.start.t if seat.start else None for seat in seats] == [0.0, None, 0.01, 0.02]
+
+
+def test_a_pacer_that_is_stopped_while_it_lags_loses_none_that_was_due() -> None:
+    """Asleep with one start in hand, or never given a turn: what was due before the stop is waiting, not gone."""
+    pacer = arrivals([0.0, 0.3, 0.6, 0.9], time.monotonic())
+    running = gevent.spawn(pacer.run)
+    gevent.sleep(0.05)
+    running.kill()
+    pacer.catch_up(0.7)
+    assert [start.t for start in pacer.unserved()] == [0.0, 0.3, 0.6]
+
+
+def plan(**changes: object) -> Plan:
+    values: dict[str, object] = {
+        "run": "r",
+        "origin_s": time.monotonic(),
+        "duration_s": 1,
+        "pacing": "arrivals",
+        "level": Polyline(((0, 20), (1, 20))),
+        "seed": None,
+        "herds": (),
+        "background_users": 2,
+        "paced": True,
+        "drain_s": 0.2,
+    }
+    return Plan(**{**values, **changes})  # type: ignore[arg-type]
+
+
+def user(node: Node, takes_s: float) -> None:
+    """Parks, works, and comes back; each iteration is answered by one request."""
+    while True:
+        node.iteration_ended()
+        start = None
+        while start is None:
+            start = node.park(Seat())
+        node.iteration_begins(start)
+        sent_s = time.monotonic()
+        gevent.sleep(takes_s)
+        node.recorder.on_request("GET", "/", takes_s * 1000, 0, sent_s=sent_s, done_s=sent_s + takes_s)
+
+
+def counted(node: Node) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for piece in node.recorder.drain("n"):
+        counts[piece.outcome] = counts.get(piece.outcome, 0) + piece.count
+    return counts
+
+
+@pytest.mark.parametrize("takes_s", [0.001, 0.15, 5.0])
+def test_what_was_due_adds_up_whatever_the_target_does(takes_s: float, ended: list[gevent.Greenlet[..., None]]) -> None:
+    """Fast enough, too slow for the pool, and never answering: 20 starts were due, and 20 are somewhere."""
+    node = Node("r", EXACT)
+    ended += [gevent.spawn(user, node, takes_s) for _ in range(2)]
+    gevent.sleep(0)
+    assert node.parked == 2
+    node.begin(plan())
+    gevent.sleep(1.05)
+    node.drain()
+    counts = counted(node)
+    assert sum(counts.values()) == 20
+    assert counts.get(UNFINISHED, 0) == node.unfinished
+    if takes_s < 0.01:
+        assert counts == {"ok": 20}
+    if takes_s > 1:
+        assert counts == {UNFINISHED: 2, UNSERVED: 18}
+
+
+def test_a_node_that_is_drained_at_once_counts_who_was_just_woken(ended: list[gevent.Greenlet[..., None]]) -> None:
+    """The herd is out, and the stop comes before the users have had a turn."""
+    node = Node("r", EXACT)
+    ended += [gevent.spawn(user, node, 5.0) for _ in range(10)]
+    gevent.sleep(0)
+    level = Polyline(((0, 0), (1, 0)))
+    origin_s = time.monotonic()
+    node.begin(plan(origin_s=origin_s, level=level, herds=(Herd("herd", 0.1, 10),), background_users=0))
+    gate = node._gate
+    assert gate is not None
+    opened = gate._open
+    stopping: list[gevent.Greenlet[..., None]] = []
+
+    def open_and_stop(release: Release) -> None:
+        stopping.append(gevent.spawn(node.drain))  # has its turn before those who are about to be woken
+        opened(release)
+
+    gate._open = open_and_stop  # type: ignore[method-assign]
+    gevent.sleep(0.3)
+    gevent.joinall(stopping, timeout=5, raise_error=True)
+    assert len(stopping) == 1
+    assert counted(node) == {UNFINISHED: 10}
+
+
+def test_a_hurried_drain_waits_for_no_answer(ended: list[gevent.Greenlet[..., None]]) -> None:
+    node = Node("r", EXACT)
+    ended += [gevent.spawn(user, node, 30.0) for _ in range(2)]
+    gevent.sleep(0)
+    node.begin(plan(drain_s=30.0))
+    gevent.sleep(0.3)
+    gevent.spawn_later(0.1, setattr, node, "hurried", True)
+    began_s = time.monotonic()
+    node.drain()
+    assert time.monotonic() - began_s < 2
+    assert counted(node)[UNFINISHED] == 2
+
+
+def test_users_of_all_nodes_have_numbers_of_their_own() -> None:
+    nodes = [Node("r", EXACT, index, 3) for index in range(3)]
+    numbers = [node.number_user() for node in nodes for _ in range(4)]
+    assert sorted(numbers) == list(range(12))

@@ -1,0 +1,188 @@
+"""The recorder: each request counted once, in the second in which it should have begun."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+import requests
+import urllib3
+from gevent import getcurrent
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.analysis.histogram import bucket_index
+from harness.load.pacing import Start
+from harness.record.outcomes import outcome_of
+from harness.record.recorder import MAX_SERIES, OTHER_NAME, Recorder
+from harness.recording import OK, UNFINISHED, Slice
+
+ORIGIN_S = 1000.25
+
+
+class Answered:
+    def __init__(self, status_code: int) -> None:
+        self.status_code = status_code
+
+
+def ended(recorder: Recorder, sent_s: float, took_s: float, name: str = "/", **more: Any) -> None:
+    """One request of one of our own clients, which know the instants."""
+    event = {"request_type": "GET", "name": name, "response_time": took_s * 1000, "response_length": 7}
+    recorder.on_request(**{**event, "sent_s": sent_s, "done_s": sent_s + took_s, **more})
+
+
+def begun() -> Recorder:
+    recorder = Recorder()
+    recorder.begin(ORIGIN_S)
+    return recorder
+
+
+def total(slices: Sequence[Slice]) -> int:
+    return sum(piece.count for piece in slices)
+
+
+REQUESTS = st.lists(
+    st.tuples(st.floats(-5, 20), st.floats(0, 3), st.sampled_from(["/a", "/b"]), st.booleans()), max_size=60
+)
+
+
+@given(requests_made=REQUESTS, origin_after=st.integers(0, 60), drains=st.sets(st.integers(0, 60)))
+def test_every_request_is_counted_once_whenever_slices_are_taken_and_the_origin_is_known(
+    requests_made: list[tuple[float, float, str, bool]], origin_after: int, drains: set[int]
+) -> None:
+    recorder, slices = Recorder(), []
+    for number, (t, took_s, name, fails) in enumerate(requests_made):
+        if number == origin_after:
+            recorder.begin(ORIGIN_S)
+        if number in drains:
+            slices += recorder.drain("n")
+        ended(recorder, ORIGIN_S + t, took_s, name, exception=OSError() if fails else None)
+    if origin_after >= len(requests_made):
+        assert not slices, "nothing can be placed before the origin is known"
+        recorder.begin(ORIGIN_S)
+    slices += recorder.drain("n")
+    assert total(slices) == len(requests_made) == recorder.requests
+    assert sum(sum(piece.latency.values()) for piece in slices) == len(requests_made)
+    assert sum(sum((piece.service or piece.latency).values()) for piece in slices) == len(requests_made)
+    assert total([piece for piece in slices if piece.outcome == OK]) == sum(not fails for *_, fails in requests_made)
+    assert sum(piece.bytes for piece in slices) == 7 * len(requests_made)
+    assert not recorder.drain("n")
+
+
+def test_what_was_counted_before_the_origin_is_warm_up() -> None:
+    """Also a request sent in the very second in which the run then began."""
+    recorder = Recorder()
+    for ago_s in (0.01, 0.3, 1.4):
+        ended(recorder, ORIGIN_S - ago_s, 0.001)
+    recorder.begin(ORIGIN_S)
+    assert all(piece.t < 0 for piece in recorder.drain("n"))
+
+
+@pytest.mark.parametrize(("t", "second"), [(0.0, 0), (0.999, 0), (1.0, 1), (-0.001, -1), (59.5, 59)])
+def test_a_request_belongs_to_the_second_in_which_it_was_sent(t: float, second: int) -> None:
+    recorder = Recorder()
+    recorder.begin(0.0)
+    ended(recorder, t, 5.0)
+    (piece,) = recorder.drain("n")
+    assert piece.t == second
+
+
+def test_the_first_request_of_a_paced_iteration_belongs_to_the_second_in_which_it_was_due() -> None:
+    """A stall of two seconds shows where it began; the second request of the iteration was sent later."""
+    recorder = begun()
+    recorder.starts[getcurrent()] = Start(3.0, ORIGIN_S + 3.0)
+    ended(recorder, ORIGIN_S + 5.0, 0.5)
+    ended(recorder, ORIGIN_S + 6.0, 0.5)
+    first, second = recorder.drain("n")
+    assert (first.t, second.t) == (3, 6)
+    assert first.latency == {bucket_index(2_500_000): 1} and first.service == {bucket_index(500_000): 1}
+    assert second.latency == {bucket_index(500_000): 1} and second.service is None
+
+
+def test_a_start_on_a_second_boundary_is_not_moved_by_the_rounding_of_clocks() -> None:
+    """3 s after an origin like 0.1 + 0.2 is not 3 s exactly; the plan's own figure decides."""
+    origin_s = 0.1 + 0.2
+    recorder = Recorder()
+    recorder.begin(origin_s)
+    recorder.starts[getcurrent()] = Start(3.0, origin_s + 3.0 - 1e-9)
+    ended(recorder, origin_s + 3.0, 0.1)
+    (piece,) = recorder.drain("n")
+    assert piece.t == 3
+
+
+def test_with_a_client_that_only_tells_the_response_time_the_send_follows_from_it() -> None:
+    recorder = begun()
+    recorder.on_request("GET", "/", 250.0, 3, done_s=ORIGIN_S + 2.1)
+    (piece,) = recorder.drain("n")
+    assert piece.t == 1
+    assert piece.latency == {bucket_index(250_000): 1}
+
+
+def test_a_user_who_sends_for_itself_tells_the_gate_when() -> None:
+    sent: list[float] = []
+
+    class Gate:
+        def user_sent(self, sent_s: float) -> None:
+            sent.append(sent_s)
+
+    recorder = begun()
+    recorder.starts[getcurrent()] = Start(3.0, ORIGIN_S + 3.0, Gate())
+    ended(recorder, ORIGIN_S + 3.01, 0.5)
+    ended(recorder, ORIGIN_S + 4.0, 0.5)
+    assert sent == [ORIGIN_S + 3.01]
+
+
+def test_names_without_end_are_counted_together_and_none_is_lost() -> None:
+    recorder = begun()
+    for number in range(3 * MAX_SERIES):
+        ended(recorder, ORIGIN_S + number % 2, 0.001, f"/item/{number}")
+    slices = recorder.drain("n")
+    assert total(slices) == 3 * MAX_SERIES
+    names = {piece.name for piece in slices}
+    assert len(names) <= MAX_SERIES + 1
+    assert f"GET {OTHER_NAME}" in names
+
+
+def test_a_start_without_an_answer_has_a_place_and_no_latency() -> None:
+    recorder = begun()
+    recorder.without_answer(4, "GET /", UNFINISHED)
+    (piece,) = recorder.drain("n")
+    assert (piece.t, piece.name, piece.outcome, piece.count, dict(piece.latency)) == (4, "GET /", UNFINISHED, 1, {})
+    assert recorder.requests == 0
+
+
+def caused(error: BaseException, cause: BaseException) -> BaseException:
+    error.__cause__ = cause
+    return error
+
+
+@pytest.mark.parametrize(
+    ("exception", "response", "outcome"),
+    [
+        (None, Answered(200), OK),
+        (None, None, OK),
+        (requests.HTTPError("503"), Answered(503), "http 503"),
+        (ValueError("wrong body"), Answered(200), "wrong answer"),
+        (TimeoutError(), None, "timeout"),
+        (requests.ReadTimeout(), Answered(0), "timeout"),
+        (requests.ConnectionError(urllib3.exceptions.MaxRetryError(None, "/", ConnectionRefusedError())), None,
+         "connection refused"),
+        (ConnectionResetError(), None, "connection reset"),
+        (BrokenPipeError(), None, "connection reset"),
+        (caused(RuntimeError("lost"), ConnectionResetError()), None, "connection reset"),
+        (ssl.SSLError(), None, "tls"),
+        (socket.gaierror(), None, "name not resolved"),
+        (KeyError("x"), None, "KeyError"),
+    ],
+)  # fmt: skip
+def test_a_failure_has_a_short_cause(exception: BaseException | None, response: Any, outcome: str) -> None:
+    assert outcome_of(exception, response) == outcome
+
+
+def test_causes_that_point_at_each_other_come_to_an_end() -> None:
+    one, other = RuntimeError(), RuntimeError()
+    one.__cause__, other.__cause__ = other, one
+    assert outcome_of(one, None) == "RuntimeError"

@@ -1,0 +1,106 @@
+"""When starts are due, and how they are dealt out: nothing is lost between nodes, and nothing twice."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.load.plan import Plan, split
+from harness.load.schedule import active_changes, due_times
+from shapes._profile import Herd, Polyline
+
+
+@st.composite
+def polylines(draw: st.DrawFn, highest: float = 40.0) -> Polyline:
+    """Up to six points in up to 12 s, steps among them."""
+    gaps = draw(st.lists(st.sampled_from([0.0, 0.5, 1.0, 2.0]), min_size=1, max_size=5))
+    levels = st.one_of(st.just(0.0), st.floats(0.01, highest))
+    points, t = [(0.0, draw(levels))], 0.0
+    for gap in gaps:
+        t += gap
+        points.append((t, draw(levels)))
+    return Polyline(tuple(points))
+
+
+@given(line=polylines(), share=st.floats(0, 1))
+def test_time_of_area_is_the_inverse_of_area_to(line: Polyline, share: float) -> None:
+    area = share * line.total
+    t = line.time_of_area(area)
+    assert line.points[0][0] <= t <= line.points[-1][0]
+    assert math.isclose(line.area_to(t), area, rel_tol=1e-9, abs_tol=1e-9)
+
+
+@given(line=polylines(), shares=st.lists(st.floats(0, 1), min_size=2, max_size=8))
+def test_area_and_its_inverse_never_fall(line: Polyline, shares: list[float]) -> None:
+    times = [line.time_of_area(share * line.total) for share in sorted(shares)]
+    assert all(earlier <= later + 1e-9 for earlier, later in pairwise(times))
+    areas = [line.area_to(share * 14 - 1) for share in sorted(shares)]
+    assert all(less <= more + 1e-9 for less, more in pairwise(areas))
+    assert line.area_to(-1) == 0 and math.isclose(line.area_to(100), line.total)
+
+
+@given(line=polylines(), nodes=st.integers(1, 100))
+def test_the_starts_of_all_nodes_together_are_those_of_one(line: Polyline, nodes: int) -> None:
+    alone = list(due_times(line))
+    dealt = sorted(t for share in range(nodes) for t in due_times(line, share, nodes))
+    assert dealt == alone
+    assert abs(len(alone) - line.total) <= 0.5 + 1e-6
+    assert all(line.points[0][0] <= t < line.points[-1][0] for t in alone), "none at the very end, when all is over"
+
+
+@given(line=polylines(), nodes=st.integers(1, 20), seed=st.integers(0, 2**32))
+def test_random_starts_are_the_same_however_many_nodes_share_them(line: Polyline, nodes: int, seed: int) -> None:
+    alone = list(due_times(line, seed=seed))
+    assert sorted(t for share in range(nodes) for t in due_times(line, share, nodes, seed)) == alone
+    assert alone == sorted(alone)
+
+
+def test_a_level_of_whole_starts_gives_exactly_as_many_in_every_second() -> None:
+    line = Polyline(((0, 10), (2, 10), (2, 50), (3, 50), (3, 10), (5, 10)))
+    starts = list(due_times(line))
+    assert [sum(int(t) == second for t in starts) for second in range(5)] == [10, 10, 50, 10, 10]
+
+
+@given(total=st.integers(0, 10_000), nodes=st.integers(1, 100))
+def test_split_deals_out_everything_and_evenly(total: int, nodes: int) -> None:
+    parts = [split(total, share, nodes) for share in range(nodes)]
+    assert sum(parts) == total
+    assert max(parts) - min(parts) <= 1
+    assert parts == sorted(parts, reverse=True)
+
+
+@given(line=polylines(), nodes=st.integers(1, 10))
+def test_active_users_of_all_nodes_follow_the_level(line: Polyline, nodes: int) -> None:
+    """At every change, the nodes' numbers add up to the rounded level, and differ by one at most."""
+    of_all = [(t, share, count) for share in range(nodes) for t, count in active_changes(line, share, nodes)]
+    changes = sorted(of_all, key=lambda change: change[0])
+    now = [0] * nodes
+    for (t, share, count), following in pairwise([*changes, (math.inf, 0, 0)]):
+        now[share] = count
+        if following[0] > t:
+            assert max(now) - min(now) <= 1
+            middle = min((t + following[0]) / 2, t + 1e-3)
+            if middle < line.points[-1][0]:
+                assert abs(sum(now) - line.at(middle)) <= 0.5 + 0.1
+
+
+def test_a_plan_survives_the_way_to_a_worker() -> None:
+    plan = Plan(
+        run="r",
+        origin_s=12.5,
+        duration_s=9,
+        pacing="arrivals",
+        level=Polyline(((0, 1.5), (9, 3))),
+        seed=7,
+        herds=(Herd("herd", 3.0, 20), Herd("second", 6.0, 20)),
+        background_users=5,
+        paced=True,
+        drain_s=10.0,
+    ).for_node(1, 3)
+    message = plan.to_message()
+    message["level"]["points"] = [list(point) for point in message["level"]["points"]]  # as msgpack hands tuples over
+    assert Plan.from_message(message) == plan
+    assert plan.own_background_users == 2
