@@ -23,10 +23,8 @@ def contests() -> list[str]:
 
 
 def machine() -> str:
-    model = next(
-        (line.partition(":")[2].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line),
-        platform.processor(),
-    )
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    model = next((line.partition(":")[2].strip() for line in lines if "model name" in line), platform.processor())
     return (
         f"{os.cpu_count()} cores of {model}, {platform.system()} {platform.release()}, Python "
         f"{platform.python_version()}, Locust {version('locust')}, {datetime.now(UTC):%Y-%m-%d}. Generator and target "
@@ -42,7 +40,8 @@ def main(names: tuple[str, ...], rounds: int, write: bool) -> None:
     """Run the contests NAMES, or all of them, and print their tables."""
     unknown = set(names) - set(contests())
     if unknown:
-        print(f"benchmarks: no contest {', '.join(sorted(unknown))}; there are {', '.join(contests())}", file=sys.stderr)
+        there = f"there are {', '.join(contests())}"
+        print(f"benchmarks: no contest {', '.join(sorted(unknown))}; {there}", file=sys.stderr)
         sys.exit(2)
     parts = ["# Benchmarks", "", f"Made by `make bench` on {machine()}", ""]
     for name in names or contests():

@@ -221,7 +221,8 @@ def _with_limits(spec: CriterionSpec, text: Any, faults: list[str]) -> Criterion
             value = number(Option(name, "", ""), text(name), parameter.kind, faults)
             if problem := parameter.problem(value):
                 faults.append(f"{Option(name, '', '').flag}: {problem}")
-            changed[parameter.name] = value
+            else:
+                changed[parameter.name] = value
     return replace(spec, parameters={**spec.parameters, **changed})
 
 

@@ -2,8 +2,9 @@
 
 import os
 
-import harness
 from locust import FastHttpUser, task
+
+import harness
 from shapes import flash_crowd
 
 

@@ -2,9 +2,10 @@
 
 import os
 
+from locust import FastHttpUser, HttpUser, task
+
 import harness
 from harness.load.http import LeanHttpUser
-from locust import FastHttpUser, HttpUser, task
 from shapes import flash_crowd
 
 BASES = {"LeanHttpUser": LeanHttpUser, "FastHttpUser": FastHttpUser, "HttpUser": HttpUser}
