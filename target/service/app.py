@@ -9,7 +9,7 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
-from target.service import auth, fault_endpoint, feed, health, resources
+from target.service import auth, fault_endpoint, feed, health, items, resources
 from target.service.metrics import DurationMiddleware
 from target.service.resources import Resources
 from target.service.settings import Settings
@@ -19,6 +19,7 @@ FEATURES: tuple[Callable[[Resources], Sequence[BaseRoute]], ...] = (
     health.routes,
     auth.routes,
     feed.routes,
+    items.routes,
     fault_endpoint.routes,
 )
 

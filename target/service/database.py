@@ -1,10 +1,11 @@
-"""PostgreSQL: bounded pools to the primary and the replica, and the two queries the service makes."""
+"""PostgreSQL: bounded pools to the primary and the replica, and the queries of a login."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
@@ -14,6 +15,7 @@ from target.service.unavailable import Unavailable, within
 
 Row = tuple[Any, ...]
 Pool = AsyncConnectionPool[psycopg.AsyncConnection[Row]]
+Values = Sequence[object] | Mapping[str, object]
 
 REPLICA_REST_S = 2.0
 """After a failed read the replica is left alone this long, so that not every read pays the wait."""
@@ -68,7 +70,7 @@ class Database:
 
     async def account(self, username: str) -> Account | None:
         """The user's id and hash from the primary; raises Unavailable."""
-        row = await self._from_primary("SELECT id, password_hash FROM users WHERE username = %s", username)
+        row = await self.from_primary("SELECT id, password_hash FROM users WHERE username = %s", username)
         return None if row is None else Account(user_id=row[0], password_hash=row[1])
 
     async def profile(self, username: str) -> Profile | None:
@@ -76,23 +78,32 @@ class Database:
         query = "SELECT id, username, display_name, created_at FROM users WHERE username = %s"
         if time.monotonic() >= self._replica_rests_until:
             try:
-                row = await _row(self._replica_patience, self.replica, query, username)
+                row = await self.from_replica(query, username)
             except Unavailable:
                 self._replica_rests_until = time.monotonic() + REPLICA_REST_S
             else:
                 if row is not None:
                     return _profile(row, "replica")
-        row = await self._from_primary(query, username)
+        row = await self.from_primary(query, username)
         return None if row is None else _profile(row, "primary")
 
-    async def _from_primary(self, query: str, username: str) -> Row | None:
-        return await _row(self._primary_patience, self.primary, query, username)
+    async def from_primary(self, query: LiteralString, *values: object) -> Row | None:
+        """The query's first row; raises Unavailable."""
+        return await _row(self._primary_patience, self.primary, query, values)
+
+    async def from_primary_named(self, query: LiteralString, values: Mapping[str, object]) -> Row | None:
+        """The same for a query with named values."""
+        return await _row(self._primary_patience, self.primary, query, values)
+
+    async def from_replica(self, query: LiteralString, *values: object) -> Row | None:
+        """The same from the replica, which is given less time."""
+        return await _row(self._replica_patience, self.replica, query, values)
 
 
-async def _row(patience: Patience, pool: Pool, query: str, username: str) -> Row | None:
+async def _row(patience: Patience, pool: Pool, query: LiteralString, values: Values) -> Row | None:
     async def fetch() -> Row | None:
         async with pool.connection(timeout=patience.wait_s) as connection:
-            cursor = await connection.execute(query, (username,), prepare=True)
+            cursor = await connection.execute(query, values, prepare=True)
             return await cursor.fetchone()
 
     dependency = f"postgres_{pool.name}"

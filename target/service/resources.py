@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from target.faults.switchboard import Switchboard
 from target.service.database import Database
 from target.service.hub import Hub
+from target.service.item_cache import ItemCache
+from target.service.item_store import ItemStore
 from target.service.metrics import Metrics
 from target.service.passwords import Passwords
 from target.service.sessions import Sessions
@@ -24,17 +26,21 @@ class Resources:
     metrics: Metrics
     faults: Switchboard
     hub: Hub
+    item_store: ItemStore
+    item_cache: ItemCache
 
     async def open(self) -> None:
         """Start connecting to the servers."""
         await self.database.open()
         await self.hub.open()
+        self.item_cache.open()
 
     async def close(self) -> None:
         """Let go of everything."""
         self.faults.switch_off()
         self.passwords.close()
         await self.hub.close()
+        await self.item_cache.close()
         await self.sessions.close()
         await self.database.close()
 
@@ -52,4 +58,6 @@ def build(settings: Settings) -> Resources:
         metrics=metrics,
         faults=faults,
         hub=Hub(settings, metrics.registry, faults),
+        item_store=ItemStore(database, settings.items_load_ms),
+        item_cache=ItemCache(settings),
     )

@@ -38,6 +38,10 @@ class Settings:
     hash_memory_kib: int = 4096
     hash_time_cost: int = 1
     session_ttl_s: int = 3600
+    items_ttl_s: float = 30.0
+    """How long an item stays in the cache."""
+    items_load_ms: float = 10.0
+    """What a load after a miss costs on the server, so that a stampede has a size."""
     feed_queue: int = 256
     """Messages that may wait for a slow WebSocket client before it is dropped."""
 
@@ -51,6 +55,8 @@ _LEAST: Mapping[str, float] = {
     "hash_memory_kib": 8,
     "hash_time_cost": 1,
     "session_ttl_s": 1,
+    "items_ttl_s": 0.01,
+    "items_load_ms": 0,
     "feed_queue": 1,
 }
 

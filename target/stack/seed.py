@@ -1,4 +1,4 @@
-"""Roles, the users table and its rows. `python -m target.stack.seed` fills a database of yours."""
+"""Roles, the tables, and the users. `python -m target.stack.seed` fills a database of yours."""
 
 from __future__ import annotations
 
@@ -25,6 +25,19 @@ CREATE TABLE IF NOT EXISTS users (
     display_name text NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now()
 )
+"""
+
+# Every version of every item, in the order of writing: the newest is the item, the others are its history.
+ITEMS = """
+CREATE TABLE IF NOT EXISTS item_versions (
+    seq bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    key text NOT NULL,
+    version bigint NOT NULL,
+    value text NOT NULL,
+    written_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    UNIQUE (key, version)
+);
+CREATE INDEX IF NOT EXISTS item_versions_newest ON item_versions (key, seq DESC)
 """
 
 
@@ -59,7 +72,7 @@ def create_roles(
 
 
 def fill(dsn: str, seed: Seed) -> None:
-    """Create the table and COPY the users into it, replacing those that are there.
+    """Create the tables, empty them, and COPY the users.
 
     All users share one password and therefore one argon2 hash: 2,000 hashes of their own would take longer
     than starting every server. Verifying a login costs the same either way.
@@ -67,6 +80,8 @@ def fill(dsn: str, seed: Seed) -> None:
     hasher = PasswordHasher(time_cost=seed.hash_time_cost, memory_cost=seed.hash_memory_kib, parallelism=1)
     password_hash = hasher.hash(seed.password)
     with psycopg.connect(dsn) as connection, connection.cursor() as cursor:
+        cursor.execute(ITEMS)
+        cursor.execute("TRUNCATE item_versions RESTART IDENTITY")
         cursor.execute(TABLE)
         cursor.execute("TRUNCATE users RESTART IDENTITY")
         with cursor.copy("COPY users (username, password_hash, display_name) FROM STDIN") as rows:

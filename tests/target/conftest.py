@@ -12,7 +12,11 @@ from tests.target import stacks
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[stacks.Stack]:
     """The shared stack; whoever changes it puts it back."""
-    impatient = {"TARGET_POOL_WAIT_S": "2", "TARGET_QUERY_TIMEOUT_S": "1"}  # frozen servers: do not wait long
+    impatient = {
+        "TARGET_POOL_WAIT_S": "2",  # frozen servers: do not wait long
+        "TARGET_QUERY_TIMEOUT_S": "1",
+        "TARGET_ITEMS_TTL_S": "3",
+    }
     state_file = tmp_path_factory.mktemp("stack") / "state.json"
     running = stacks.start(state_file, "--with-parent", "--users", "300", **impatient)
     yield running

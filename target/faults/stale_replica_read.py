@@ -1,0 +1,60 @@
+"""A known share of the reads is answered with the state of `delay_ms` ago, as by a replica that far behind.
+
+A real replica's lag is never exactly known. So the answer comes from the primary's history: the version that
+was the newest at that time, found together with the newest one in one snapshot. It neither comes from the
+cache nor gets into it, so that each stale answer is one of those counted here, and no other read is stale.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from target.faults.contract import Reading, Record
+from target.faults.share import MOST_RECORDS, Share
+
+
+@dataclass
+class StaleReplicaRead:
+    """An item that did not exist `delay_ms` ago is answered 404, which counts as stale."""
+
+    combine: ClassVar[Mapping[str, Callable[[Iterable[float]], float]]] = {"oldest_ms": max}
+
+    delay_ms: float
+    share: float = 1.0
+    behind: int = field(default=0, init=False)
+    stale: int = field(default=0, init=False)
+    oldest_ms: float = field(default=0.0, init=False)
+    _share: Share = field(init=False, repr=False)
+    _records: deque[Record] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Refuses a share that is none."""
+        self._share = Share(self.share)
+        self._records = deque(maxlen=MOST_RECORDS)
+
+    def stale_by_ms(self) -> float | None:
+        """Asked for each read."""
+        return self.delay_ms if self._share.take() else None
+
+    def served(self, key: str, version: int | None, newest: int | None, age_ms: float) -> None:
+        """Told for each read that was answered from the past."""
+        self.behind += 1
+        if version == newest:
+            return
+        self.stale += 1
+        self.oldest_ms = max(self.oldest_ms, age_ms)
+        self._records.append(
+            {"key": key, "version": version, "newest": newest, "age_ms": age_ms, "at": time.monotonic()}
+        )
+
+    def status(self) -> Mapping[str, Reading]:
+        """Reads, those answered from the past, those of them that were stale, and the greatest age."""
+        return {"reads": self._share.seen, "behind": self.behind, "stale": self.stale, "oldest_ms": self.oldest_ms}
+
+    def records(self) -> Sequence[Record]:
+        """The stale ones: what was answered (None: 404), what was the newest, and since when."""
+        return list(self._records)
