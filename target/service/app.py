@@ -9,7 +9,7 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
-from target.service import auth, fault_endpoint, feed, health, items, resources
+from target.service import auth, fault_endpoint, feed, health, items, resources, work
 from target.service.metrics import DurationMiddleware
 from target.service.resources import Resources
 from target.service.settings import Settings
@@ -20,6 +20,7 @@ FEATURES: tuple[Callable[[Resources], Sequence[BaseRoute]], ...] = (
     auth.routes,
     feed.routes,
     items.routes,
+    work.routes,
     fault_endpoint.routes,
 )
 

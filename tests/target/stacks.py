@@ -11,13 +11,23 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 
+from target.faults.summed import summed
 from target.loopback_http import Reply, ask
 from target.stack.state import Process, StackState, from_json
 
 UP_WITHIN_S = 40.0
+
+
+@dataclass(frozen=True)
+class Account:
+    """A fault's own account."""
+
+    status: dict[str, Any]
+    records: list[dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -36,6 +46,21 @@ class Stack:
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """`python -m target …` for this stack."""
         return target(*arguments, "--state", str(self.state_file))
+
+    def switch(self, fault: str | None, **parameters: float) -> None:
+        """A fault on in every API process, or off, without the second that the command takes to start."""
+        for api in self.state.apis:
+            url, body = api.url + self.state.faults.path, {"fault": fault, "parameters": parameters}
+            order = ("DELETE", None) if fault is None else ("PUT", body)
+            reply = ask(order[0], url, self.state.faults.token, order[1])
+            assert reply.status == 200, reply
+
+    def account(self) -> Account:
+        """What the active fault did, over all API processes."""
+        urls = [api.url + self.state.faults.path for api in self.state.apis]
+        active = [ask("GET", url, self.state.faults.token).document["active"] for url in urls]
+        status = summed(active[0]["fault"], [one["status"] for one in active])
+        return Account(status, [record for one in active for record in one["records"]])
 
     def process(self, role: str) -> Process:
         """The first server with this role."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import time
@@ -28,12 +27,6 @@ def everywhere(healthy: Stack) -> Iterator[list[Client]]:
     yield clients
     for client in clients:
         client.close()
-
-
-def sum_of(stack: Stack) -> dict[str, Any]:
-    status = json.loads(stack.command("fault", "status").stdout)["sum"]["status"]
-    assert isinstance(status, dict)
-    return status
 
 
 def connections(stack: Stack) -> float:
@@ -152,49 +145,48 @@ def test_without_valkey_echoes_go_on_and_broadcasts_come_back(stack: Stack) -> N
 
 def test_slow_accept_delays_each_handshake_by_what_it_says(healthy: Stack) -> None:
     """300 ms each; counted."""
-    assert healthy.command("fault", "slow_accept", "delay_ms=300").returncode == 0
+    healthy.switch("slow_accept", delay_ms=300)
     for _ in range(2):
         started = time.monotonic()
         Client(healthy, "late").close()
         assert 0.3 <= time.monotonic() - started < 0.6
-    assert sum_of(healthy) == {"delayed": 2}
+    assert healthy.account().status == {"delayed": 2}
 
 
 def test_drop_all_closes_everybody_once_and_again_when_put_again(healthy: Stack, everywhere: list[Client]) -> None:
     """1012 for all six; those who come back stay, until the next PUT."""
-    assert healthy.command("fault", "drop_all").returncode == 0
+    healthy.switch("drop_all")
     assert [client.close_code() for client in everywhere] == [1012] * 6
-    status = sum_of(healthy)
+    status = healthy.account().status
     assert status["closed"] == 6
     assert 0 <= time.monotonic() - status["at"] < 10
     back = Client(healthy, "back")
     back.send(seq=1)
     assert back.next()["type"] == "echo"
-    assert healthy.command("fault", "drop_all").returncode == 0
+    healthy.switch("drop_all")
     assert back.close_code() == 1012
-    assert sum_of(healthy)["closed"] == 1
+    assert healthy.account().status["closed"] == 1
 
 
 def test_lost_messages_are_exactly_those_it_lists(healthy: Stack, everywhere: list[Client]) -> None:
     """A quarter of 20 broadcasts: each of six clients misses 5, the very ones in the records."""
-    assert healthy.command("fault", "lost_messages", "share=0.25").returncode == 0
+    healthy.switch("lost_messages", share=0.25)
     publisher = Client(healthy, "publisher", channel="main")
     numbers = []
     for number in range(20):
         publisher.send(seq=number, publish=number)
         numbers.append(publisher.until("published")["seq"])
     # In each process the last broadcast is delivered before it can be counted.
-    until(lambda: sum_of(healthy)["due"] == 20 * 7, "all delivered")
+    until(lambda: healthy.account().status["due"] == 20 * 7, "all delivered")
     missed = {}
     for client in everywhere:
         client.send(seq=99)
         missed[client.hello["client"]] = sorted(set(numbers) - set(client.numbers_until(99)))
-    answer = json.loads(healthy.command("fault", "status").stdout)
-    assert answer["sum"]["status"] == {"due": 140, "lost": 35}
+    account = healthy.account()
+    assert account.status == {"due": 140, "lost": 35}
     recorded: dict[str, list[int]] = {}
-    for process in answer["processes"]:
-        for record in process["active"]["records"]:
-            recorded.setdefault(record["client"], []).append(record["seq"])
+    for record in account.records:
+        recorded.setdefault(record["client"], []).append(record["seq"])
     del recorded["publisher"]
     assert recorded == missed
     assert {len(lost) for lost in missed.values()} == {5}

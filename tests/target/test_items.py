@@ -61,12 +61,6 @@ def stats(stack: Stack) -> dict[str, Any]:
     return total
 
 
-def fault(stack: Stack) -> dict[str, Any]:
-    answer = json.loads(stack.command("fault", "status").stdout)
-    records = [record for one in answer["processes"] for record in one["active"]["records"]]
-    return {**answer["sum"]["status"], "records": records}
-
-
 def test_a_write_is_read_and_then_cached_and_then_replaced(stack: Stack) -> None:
     """404, then a miss, a hit, and after the next write a miss again, whoever is asked."""
     one, two = (api.url for api in stack.state.apis)
@@ -181,7 +175,7 @@ def test_lost_invalidation_loses_a_known_share(healthy: Stack) -> None:
     """Every fourth of 12 writes: the value cached before it goes on being read, which the records foretell."""
     url = healthy.state.apis[0].url
     put(healthy, "k6", url)
-    assert healthy.command("fault", "lost_invalidation", "share=0.25").returncode == 0
+    healthy.switch("lost_invalidation", share=0.25)
     stale = []
     for _ in range(12):
         before = get(healthy, "k6", url).version
@@ -190,10 +184,10 @@ def test_lost_invalidation_loses_a_known_share(healthy: Stack) -> None:
         if got.version != version:
             assert got == Got(before, "hit", "cache")
             stale.append({"key": "k6", "version": version})
-    account = fault(healthy)
-    assert (account["writes"], account["lost"]) == (12, 3)
-    assert [{"key": one["key"], "version": one["version"]} for one in account["records"]] == stale
-    assert healthy.command("fault", "off").returncode == 0
+    account = healthy.account()
+    assert (account.status["writes"], account.status["lost"]) == (12, 3)
+    assert [{"key": one["key"], "version": one["version"]} for one in account.records] == stale
+    healthy.switch(None)
     ask("DELETE", f"{url}/items/k6/cache")
 
 
@@ -201,7 +195,7 @@ def test_stale_replica_read_is_behind_by_what_it_says(healthy: Stack) -> None:
     """300 ms: the old version until then, the new one after; the account equals what was seen, to the read."""
     old = put(healthy, "k7")
     time.sleep(0.35)  # now the old one is old enough to be seen
-    assert healthy.command("fault", "stale_replica_read", "delay_ms=300").returncode == 0
+    healthy.switch("stale_replica_read", delay_ms=300)
     url = healthy.state.apis[0].url
     wrote = time.monotonic()
     new = put(healthy, "k7", url)
@@ -216,33 +210,37 @@ def test_stale_replica_read_is_behind_by_what_it_says(healthy: Stack) -> None:
             assert got.version == old
         if started > written + 0.3:
             assert got.version == new
-    account = fault(healthy)
+    account = healthy.account()
     stale = [got for _, got, _ in reads if got.version == old]
-    assert (account["reads"], account["behind"], account["stale"]) == (len(reads), len(reads), len(stale))
+    assert (account.status["reads"], account.status["behind"], account.status["stale"]) == (
+        len(reads),
+        len(reads),
+        len(stale),
+    )
     assert len(stale) > 3
-    assert 200 < account["oldest_ms"] <= 300
-    assert [record["age_ms"] for record in account["records"]] == sorted(one["age_ms"] for one in account["records"])
-    assert {(one["version"], one["newest"]) for one in account["records"]} == {(old, new)}
+    assert 200 < account.status["oldest_ms"] <= 300
+    assert [record["age_ms"] for record in account.records] == sorted(one["age_ms"] for one in account.records)
+    assert {(one["version"], one["newest"]) for one in account.records} == {(old, new)}
 
 
 def test_stale_replica_read_can_be_a_share_and_leaves_no_trace_in_the_cache(healthy: Stack) -> None:
     """Every second of 10 reads is one second behind: 404, as there was no item then; the others are right."""
     url = healthy.state.apis[0].url
-    assert healthy.command("fault", "stale_replica_read", "delay_ms=60000", "share=0.5").returncode == 0
+    healthy.switch("stale_replica_read", delay_ms=60000, share=0.5)
     version = put(healthy, "k8", url)
     assert [get(healthy, "k8", url).version for _ in range(10)] == [version, None] * 5
-    account = fault(healthy)
-    assert (account["reads"], account["behind"], account["stale"]) == (10, 5, 5)
+    account = healthy.account()
+    assert (account.status["reads"], account.status["behind"], account.status["stale"]) == (10, 5, 5)
 
 
 def test_no_single_flight_loads_for_every_miss(healthy: Stack) -> None:
     """A herd after an invalidation: as many loads as misses, and as the fault counts."""
     put(healthy, "k9")
-    assert healthy.command("fault", "no_single_flight").returncode == 0
+    healthy.switch("no_single_flight")
     before = stats(healthy).get("loads of k9", 0)
     misses = [got for got in herd(healthy, "k9") if got.cache == "miss"]
     assert len(misses) > 3
-    assert stats(healthy)["loads of k9"] - before == len(misses) == fault(healthy)["loads"]
+    assert stats(healthy)["loads of k9"] - before == len(misses) == healthy.account().status["loads"]
 
 
 def test_an_item_expires(stack: Stack) -> None:
