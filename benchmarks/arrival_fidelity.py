@@ -53,7 +53,7 @@ def _lateness(url: str, rounds: int) -> Table:
 
 
 def _latency_p99_ms(recording: Recording) -> float:
-    """p99 from the intended start, to the end of its bucket. It holds the lag: the send is late by no more than that."""
+    """p99 from the intended start, to the end of its bucket: no start was later than its latency."""
     counts: Counter[int] = Counter()
     for piece in recording.slices:
         counts.update(piece.latency)

@@ -31,12 +31,12 @@ class Case:
     recovery_s: int
 
 
-HEALTHY = Case("healthy", "noop", {}, 20)
-LEAK = Case("session_leak", "session_leak", {"bytes_per_login": LEAK_BYTES_PER_LOGIN}, 20)
+HEALTHY = Case("healthy", "noop", {}, 15)
+LEAK = Case("session_leak", "session_leak", {"bytes_per_login": LEAK_BYTES_PER_LOGIN}, 15)
 
 
 def slow_drain(seconds: int) -> Case:
-    return Case(f"slow_drain {seconds} s", "slow_drain", {"seconds": seconds}, seconds + 20)
+    return Case(f"slow_drain {seconds} s", "slow_drain", {"seconds": seconds}, seconds + 15)
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,8 @@ def run(case: Case) -> Result:
     with reference_target() as (target, state), tempfile.TemporaryDirectory(prefix="springback-truth-") as directory:
         arguments = [f"{name}={value:g}" for name, value in case.parameters.items()]
         _command("target", "fault", case.fault, *arguments, "--state", str(state))
-        login = {"SPRINGBACK_USERNAME": target["users"]["name_pattern"], "SPRINGBACK_PASSWORD": target["users"]["password"]}
+        users = target["users"]
+        login = {"SPRINGBACK_USERNAME": users["name_pattern"], "SPRINGBACK_PASSWORD": users["password"]}
         _command(
             *("locust", "-f", str(ROOT / "locustfiles" / "login_herd.py"), "--headless", "--loglevel", "ERROR"),
             *("--only-summary", "--host", target["url"], "--target-state", str(state)),

@@ -57,11 +57,7 @@ def test_the_proxy_has_the_rules_of_the_embedded_stack(compose: dict[str, Any], 
 
     def rules(text: str) -> set[str]:
         lines = {line.strip() for line in text.splitlines()}
-        return {
-            line
-            for line in lines
-            if re.match(r"(acl|http-|timeout|option|balance|default-server|retr)", line)
-        }
+        return {line for line in lines if re.match(r"(acl|http-|timeout|option|balance|default-server|retr)", line)}
 
     content = compose["configs"]["haproxy"]["content"]
     embedded = haproxy.CONFIGURATION.format(
@@ -70,9 +66,7 @@ def test_the_proxy_has_the_rules_of_the_embedded_stack(compose: dict[str, Any], 
     assert rules(content) == rules(embedded)
     configuration = tmp_path / "haproxy.cfg"
     configuration.write_text(re.sub(r"\bapi([12]):8000", r"127.0.0.1:800\1", content))
-    checked = subprocess.run(
-        [haproxy.binary(), "-c", "-f", str(configuration)], capture_output=True, check=False
-    )
+    checked = subprocess.run([haproxy.binary(), "-c", "-f", str(configuration)], capture_output=True, check=False)
     assert checked.returncode == 0, checked.stderr
 
 

@@ -160,9 +160,7 @@ def test_a_forwarded_request_is_refused_by_the_process_itself(healthy: Stack) ->
     """A second lock behind the proxy's: a proxy on loopback does not make its clients local."""
     connection = http.client.HTTPConnection("127.0.0.1", int(healthy.state.apis[0].url.rsplit(":", 1)[1]))
     token = healthy.state.faults.token
-    connection.request(
-        "GET", "/_fault", headers={"Authorization": f"Bearer {token}", "X-Forwarded-For": "10.0.0.1"}
-    )
+    connection.request("GET", "/_fault", headers={"Authorization": f"Bearer {token}", "X-Forwarded-For": "10.0.0.1"})
     assert connection.getresponse().status == 403
 
 

@@ -145,7 +145,7 @@ def test_a_frozen_valkey_is_named_and_liveness_stays(stack: Stack) -> None:
     finally:
         os.kill(stack.process("valkey").pid, signal.SIGCONT)
     states = {name: check["state"] for name, check in ready.document["dependencies"].items()}
-    assert states == {"postgres_primary": "ok", "postgres_replica": "ok", "valkey": "down"}
+    assert states == {"postgres_primary": "ok", "postgres_replica": "ok", "valkey": "down", "upstream": "ok"}
     assert (ready.status, login.status, alive.status) == (503, 503, 200)
     assert login.document["dependency"] == "valkey"
     until(lambda: ask("GET", f"{api}/readyz").status == 200, "ready again")

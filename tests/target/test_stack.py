@@ -28,7 +28,7 @@ def test_status_tells_where_everything_is_and_who_lives(stack: Stack) -> None:
     assert (done.returncode, document["all_alive"]) == (0, True)
     assert document["url"] == stack.state.url
     roles = sorted(process["role"] for process in document["processes"])
-    assert roles == ["api", "api", "haproxy", "postgres-primary", "postgres-replica", "valkey"]
+    assert roles == ["api", "api", "haproxy", "postgres-primary", "postgres-replica", "upstream", "valkey"]
     names = {process["role"]: psutil.Process(process["pid"]).name() for process in document["processes"]}
     assert names["postgres-primary"] == names["postgres-replica"] == "postgres"
     assert stat.S_IMODE(stack.state_file.stat().st_mode) == 0o600
@@ -37,19 +37,15 @@ def test_status_tells_where_everything_is_and_who_lives(stack: Stack) -> None:
 def test_everything_listens_on_loopback_only(stack: Stack) -> None:
     """No process of the stack has a listening socket that another machine could reach."""
     pids = {process.pid for process in stack.family()}
-    listening = [
-        c for c in psutil.net_connections("inet") if c.pid in pids and c.status == psutil.CONN_LISTEN
-    ]
+    listening = [c for c in psutil.net_connections("inet") if c.pid in pids and c.status == psutil.CONN_LISTEN]
     assert len(listening) >= 6
     assert {getattr(connection.laddr, "ip", None) for connection in listening} == {"127.0.0.1"}
 
 
 def test_no_password_is_on_a_command_line(stack: Stack) -> None:
     """Everybody on a machine can read command lines."""
-    secrets = [stack.state.users.password, stack.state.faults.token]
-    secrets += [
-        address.split(":")[2].split("@")[0] for address in (stack.state.postgres.admin, stack.state.valkey)
-    ]
+    secrets = [stack.state.users.password, stack.state.faults.token, stack.state.upstream.token]
+    secrets += [address.split(":")[2].split("@")[0] for address in (stack.state.postgres.admin, stack.state.valkey)]
     lines = " ".join(" ".join(process.cmdline()) for process in stack.family())
     assert not any(secret in lines for secret in secrets)
 
