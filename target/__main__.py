@@ -1,4 +1,4 @@
-"""`python -m target up | down | status | fault`."""
+"""`python -m target up | down | status | fault | upstream`."""
 
 from target.cli import main
 

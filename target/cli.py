@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from target import fault_cli
+from target import fault_cli, upstream_cli
 from target.errors import TargetError
 from target.stack import options as stack_options
 from target.stack import parent
@@ -107,3 +107,4 @@ def status(state: Path | None) -> None:
 
 
 main.add_command(fault_cli.fault)
+main.add_command(upstream_cli.upstream)

@@ -27,7 +27,7 @@ from target.stack import state as states
 )
 def fault(name: str, parameters: tuple[str, ...], state: Path | None) -> None:
     """Switch a known defect on or off in every API process, or show what it did; prints JSON."""
-    given = _given(name, parameters)
+    given = key_values(parameters, none_for=name if name in ("off", "status") else None)
     if name not in ("off", "status"):
         folder.build(name, given)  # all mistakes are found before the first process is touched
     running = states.read(state or states.default_path())
@@ -37,13 +37,14 @@ def fault(name: str, parameters: tuple[str, ...], state: Path | None) -> None:
     click.echo(json.dumps({"processes": answers, "sum": _sum(answers)}))
 
 
-def _given(name: str, parameters: tuple[str, ...]) -> dict[str, str]:
+def key_values(parameters: tuple[str, ...], none_for: str | None) -> dict[str, str]:
+    """KEY=VALUE arguments; `none_for` is the word that takes none. Raises UsageError with every mistake."""
     pairs = dict(parameter.split("=", 1) for parameter in parameters if "=" in parameter)
     problems = [f"{parameter!r} is not KEY=VALUE" for parameter in parameters if "=" not in parameter]
-    if name in ("off", "status") and parameters:
-        problems = [f"{name} takes no parameters"]
+    if none_for is not None and parameters:
+        problems = [f"{none_for} takes no parameters"]
     if problems:
-        raise all_problems("nothing was switched", problems, "see `python -m target fault --help`")
+        raise all_problems("nothing was switched", problems, "see --help")
     return pairs
 
 

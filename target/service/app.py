@@ -9,7 +9,7 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
-from target.service import auth, fault_endpoint, feed, health, items, resources, work
+from target.service import auth, fault_endpoint, feed, health, items, quote, resources, work
 from target.service.metrics import DurationMiddleware
 from target.service.resources import Resources
 from target.service.settings import Settings
@@ -21,6 +21,7 @@ FEATURES: tuple[Callable[[Resources], Sequence[BaseRoute]], ...] = (
     feed.routes,
     items.routes,
     work.routes,
+    quote.routes,
     fault_endpoint.routes,
 )
 

@@ -15,6 +15,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from target.service.resources import Resources
+from target.service.upstream_client import get_json
 
 CHECK_WITHIN_S = 1.0
 
@@ -39,18 +40,20 @@ def routes(resources: Resources) -> list[Route]:
         return JSONResponse({"status": "alive", "name": settings.name, "pid": os.getpid()})
 
     async def readyz(_request: Request) -> JSONResponse:
-        names = ("postgres_primary", "postgres_replica", "valkey")
-        checks = await asyncio.gather(
-            _check(True, lambda: _postgres_answers(settings.primary_dsn)),
-            _check(False, lambda: _postgres_answers(settings.replica_dsn)),
-            _check(True, resources.sessions.ping),
-        )
+        asked = {
+            "postgres_primary": _check(True, lambda: _postgres_answers(settings.primary_dsn)),
+            "postgres_replica": _check(False, lambda: _postgres_answers(settings.replica_dsn)),
+            "valkey": _check(True, resources.sessions.ping),
+        }
+        if settings.upstream_url:
+            asked["upstream"] = _check(False, lambda: _upstream_answers(settings.upstream_url))
+        checks = await asyncio.gather(*asked.values())
         ready = all(check.state == "ok" for check in checks if check.required)
         return JSONResponse(
             {
                 "status": "ready" if ready else "not ready",
                 "name": settings.name,
-                "dependencies": {name: dataclasses.asdict(check) for name, check in zip(names, checks, strict=True)},
+                "dependencies": {name: dataclasses.asdict(check) for name, check in zip(asked, checks, strict=True)},
             },
             status_code=200 if ready else 503,
         )
@@ -70,6 +73,10 @@ async def _check(required: bool, ask: Callable[[], Awaitable[None]]) -> Check:
         reason = type(error).__name__  # its text may hold an address with a password
     latency_ms = round((time.perf_counter() - started_s) * 1000, 3)
     return Check("ok" if reason is None else "down", required, latency_ms, reason)
+
+
+async def _upstream_answers(url: str) -> None:
+    await get_json(f"{url}/healthz", CHECK_WITHIN_S)
 
 
 async def _postgres_answers(dsn: str) -> None:

@@ -38,6 +38,13 @@ class Settings:
     hash_memory_kib: int = 4096
     hash_time_cost: int = 1
     session_ttl_s: int = 3600
+    upstream_url: str = ""
+    """Empty: there is none, and /quote is answered 503."""
+    upstream_timeout_s: float = 0.5
+    breaker_threshold: int = 5
+    """Failures in a row that open the breaker."""
+    breaker_rest_s: float = 2.0
+    """How long it stays open before it lets one call through."""
     items_ttl_s: float = 30.0
     """How long an item stays in the cache."""
     items_load_ms: float = 10.0
@@ -55,6 +62,9 @@ _LEAST: Mapping[str, float] = {
     "hash_memory_kib": 8,
     "hash_time_cost": 1,
     "session_ttl_s": 1,
+    "upstream_timeout_s": 0.001,
+    "breaker_threshold": 1,
+    "breaker_rest_s": 0.01,
     "items_ttl_s": 0.01,
     "items_load_ms": 0,
     "feed_queue": 1,

@@ -27,6 +27,7 @@ class Service:
     valkey_url: str
     signing_key: str
     fault_token: str
+    upstream_url: str
     pool_size: int
     hash_memory_kib: int
     hash_time_cost: int

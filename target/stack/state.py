@@ -67,6 +67,15 @@ class Faults:
 
 
 @dataclass(frozen=True)
+class Upstream:
+    """The service's dependency: its address, and the token and path of its switch."""
+
+    url: str
+    token: str
+    path: str
+
+
+@dataclass(frozen=True)
 class Users:
     """`count` users, numbered from `first`; they share one password."""
 
@@ -87,6 +96,7 @@ class StackState:
     valkey: str
     haproxy: Haproxy
     faults: Faults
+    upstream: Upstream
     users: Users
     data: str
     supervisor: Process
@@ -107,6 +117,7 @@ def from_json(document: dict[str, Any]) -> StackState:
         valkey=document["valkey"],
         haproxy=Haproxy(**document["haproxy"]),
         faults=Faults(**document["faults"]),
+        upstream=Upstream(**document["upstream"]),
         users=Users(**document["users"]),
         data=document["data"],
         supervisor=Process(**document["supervisor"]),

@@ -13,7 +13,7 @@ from pathlib import Path
 import psycopg
 
 from target.errors import TargetError
-from target.stack import api, haproxy, parent, postgres, seed, valkey
+from target.stack import api, haproxy, parent, postgres, seed, upstream, valkey
 from target.stack import state as states
 from target.stack.identity import identify
 from target.stack.launch import Launcher
@@ -22,6 +22,7 @@ from target.stack.ports import LOOPBACK, Reserved, reserve
 from target.stack.stop import Stop, StopSignals
 
 FAULT_PATH = "/_fault"
+FAILURE_PATH = "/_failure"
 
 
 def run(options: Options, announce: Callable[[states.StackState], None]) -> None:
@@ -75,10 +76,13 @@ def _bring_up(options: Options, launcher: Launcher, directory: Path, public: Res
     valkey_password, signing_key = secrets.token_urlsafe(18), secrets.token_urlsafe(32)
     fault_token = options.fault_token or secrets.token_urlsafe(24)
     users = states.Users(options.users, seed.FIRST, seed.NAME_PATTERN, secrets.token_urlsafe(12))
-    primary_port, replica_port, valkey_port, metrics_port = (reserve() for _ in range(4))
+    primary_port, replica_port, valkey_port, metrics_port, upstream_port = (reserve() for _ in range(5))
     api_ports = {f"api{number}": reserve() for number in range(1, options.processes + 1)}
 
     valkey_url = f"redis://:{valkey_password}@{LOOPBACK}:{valkey_port.port}/0"
+    upstream_token = secrets.token_urlsafe(18)
+    upstream_url = f"http://{LOOPBACK}:{upstream_port.port}"
+    upstream.start(launcher, sys.executable, directory, upstream_port, upstream_token)
     valkey_server = valkey.start(launcher, directory, valkey_port, valkey_password)
 
     cluster = postgres.create(
@@ -106,6 +110,7 @@ def _bring_up(options: Options, launcher: Launcher, directory: Path, public: Res
             valkey_url=valkey_url,
             signing_key=signing_key,
             fault_token=fault_token,
+            upstream_url=upstream_url,
             pool_size=options.pool_size,
             hash_memory_kib=options.hash_memory_kib,
             hash_time_cost=options.hash_time_cost,
@@ -139,6 +144,7 @@ def _bring_up(options: Options, launcher: Launcher, directory: Path, public: Res
         valkey=valkey_url,
         haproxy=states.Haproxy(str(haproxy.stats_socket(directory)), f"http://{LOOPBACK}:{metrics_port.port}/metrics"),
         faults=states.Faults(fault_token, FAULT_PATH),
+        upstream=states.Upstream(upstream_url, upstream_token, FAILURE_PATH),
         users=users,
         data=str(directory),
         supervisor=_ourselves(),

@@ -16,6 +16,8 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[stacks.Stack]:
         "TARGET_POOL_WAIT_S": "2",  # frozen servers: do not wait long
         "TARGET_QUERY_TIMEOUT_S": "1",
         "TARGET_ITEMS_TTL_S": "3",
+        "TARGET_BREAKER_REST_S": "0.5",
+        "TARGET_UPSTREAM_TIMEOUT_S": "0.3",
     }
     state_file = tmp_path_factory.mktemp("stack") / "state.json"
     running = stacks.start(state_file, "--with-parent", "--users", "300", **impatient)
@@ -28,3 +30,4 @@ def healthy(stack: stacks.Stack) -> Iterator[stacks.Stack]:
     """The shared stack, with every fault off afterwards."""
     yield stack
     stack.switch(None)
+    stack.fail(None)

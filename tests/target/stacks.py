@@ -62,6 +62,14 @@ class Stack:
         status = summed(active[0]["fault"], [one["status"] for one in active])
         return Account(status, [record for one in active for record in one["records"]])
 
+    def fail(self, failure: str | None, **parameters: float) -> dict[str, Any]:
+        """A failure of the upstream on, or off; its counters."""
+        upstream, body = self.state.upstream, {"failure": failure, "parameters": parameters}
+        order = ("DELETE", None) if failure is None else ("PUT", body)
+        reply = ask(order[0], upstream.url + upstream.path, upstream.token, order[1])
+        assert reply.status == 200, reply
+        return dict(reply.document["calls"])
+
     def process(self, role: str) -> Process:
         """The first server with this role."""
         return next(process for process in self.state.processes if process.role == role)

@@ -27,8 +27,8 @@ def compose() -> dict[str, Any]:
 
 
 def test_the_same_servers_as_the_embedded_stack(compose: dict[str, Any]) -> None:
-    """Primary, replica, Valkey, two API processes, HAProxy, and a job that seeds."""
-    assert set(compose["services"]) == {"primary", "replica", "valkey", "seed", "api1", "api2", "haproxy"}
+    """Primary, replica, Valkey, the upstream, two API processes, HAProxy, and a job that seeds."""
+    assert set(compose["services"]) == {"primary", "replica", "valkey", "seed", "upstream", "api1", "api2", "haproxy"}
 
 
 def test_every_published_port_is_bound_to_loopback(compose: dict[str, Any]) -> None:
