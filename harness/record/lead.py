@@ -29,6 +29,7 @@ from harness.options import Settings
 from harness.record import messages
 from harness.record.agent import Agent, Report
 from harness.record.conductor import Conductor
+from harness.record.progress import say
 from harness.safety import require_allowed
 from harness.scenario import Scenario
 from shapes._phased import PhasedShape
@@ -100,7 +101,7 @@ class Lead:
         shape = self._shape()
         shape.clock = conductor.elapsed_s
         for line in plan.summary(self._scenario.name, shape):
-            print(f"springback: {line}", file=sys.stderr)
+            say(line)
         conductor.start()
         if conductor.failure:
             self.test_stop()

@@ -12,6 +12,12 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from shapes._profile import Phase
 
 
+def say(text: str) -> None:
+    """One line on standard error. When nobody reads that any more (``2>&1 | head``), the run goes on all the same."""
+    with contextlib.suppress(OSError):
+        print(f"springback: {text}", file=sys.stderr, flush=True)
+
+
 class PhaseProgress:
     """Call ``show`` about once a second. Writes to standard error, so that standard output stays a report."""
 
@@ -36,13 +42,13 @@ class PhaseProgress:
         """``t`` is seconds after the origin, None in the warm-up; ``note`` a few words on what is going on."""
         phase = None if t is None else next((p for p in self._phases if p.start_s <= t < p.end_s), None)
         name = "warm-up" if t is None else phase.name if phase else "drain"
-        with contextlib.suppress(OSError):  # nobody reads it any more (``2>&1 | head``): the run goes on
+        with contextlib.suppress(OSError):
             if self._bar is not None and self._task is not None:
                 done_s = min(max(t or 0.0, 0.0), self._end_s)
                 self._bar.update(self._task, description=name, completed=done_s, note=note, refresh=True)
             elif name != self._said:
                 span = f" ({phase.start_s}–{phase.end_s} s of {self._end_s} s)" if phase else ""
-                print(f"springback: {name}{span} {note}".rstrip(), file=sys.stderr, flush=True)
+                say(f"{name}{span} {note}".rstrip())
         self._said = name
 
     def close(self) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from tests.run.together import Case
 
-AT_ONCE = 4
+AT_ONCE = 5
 
 
 @pytest.fixture(scope="module")

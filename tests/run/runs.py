@@ -100,7 +100,7 @@ class Run:
             late = time.monotonic() > deadline_s
             if (ended or late) and not condition():
                 raise AssertionError(f"not within {within_s} s: {what}{ended}\n{self.err[-4000:]}")
-            time.sleep(0.02)
+            time.sleep(0.05)
 
     def until_phase(self, name: str, within_s: float = 60) -> None:
         self.until(lambda: f"springback: {name}" in self.err, f"phase {name}", within_s)

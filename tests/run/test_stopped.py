@@ -15,7 +15,6 @@ from tests.run.together import together
 
 LONG = ("--baseline-s", "4", "--spike-s", "4", "--recovery-s", "4")
 """Long enough to be hit in the middle."""
-NAMES = {SIGINT: "stopped by SIGINT", SIGTERM: "stopped by SIGTERM"}
 
 
 @dataclass
@@ -72,15 +71,25 @@ def assert_closed(outcome: Outcome, reason: str) -> None:
 PHASES = ["warm-up", "baseline", "spike", "recovery"]
 
 
-@together(stopped, phase=PHASES, number=[SIGINT, SIGTERM], way=["local", "forked"])
-def test_a_run_that_is_stopped_is_closed_and_reported(outcome: Outcome) -> None:
-    said = outcome.done.recording.end
-    assert said is not None and said.reason in NAMES.values()
-    assert_closed(outcome, said.reason)
+@together(stopped, phase=PHASES, number=[SIGINT], way=["local", "forked"])
+def test_a_run_that_gets_ctrl_c_is_closed_and_reported(outcome: Outcome) -> None:
+    assert_closed(outcome, "stopped by SIGINT")
     assert outcome.after_s < 20
 
 
-@together(stopped, phase=["drain"], number=[SIGINT, SIGTERM], way=["local", "forked"])
+# Where workers get no signal of their own, and once where there are none.
+@together(stopped, phase=PHASES, number=[SIGTERM], way=["forked"])
+def test_a_master_that_is_terminated_is_closed_and_reported(outcome: Outcome) -> None:
+    assert_closed(outcome, "stopped by SIGTERM")
+    assert outcome.after_s < 20
+
+
+@together(stopped, phase=["spike"], number=[SIGTERM], way=["local"])
+def test_a_run_that_is_terminated_is_closed_and_reported(outcome: Outcome) -> None:
+    assert_closed(outcome, "stopped by SIGTERM")
+
+
+@together(stopped, phase=["drain"], number=[SIGINT], way=["local", "forked"])
 def test_a_run_that_is_stopped_while_it_waits_for_the_last_answers_counts_them_as_unfinished(outcome: Outcome) -> None:
     done = outcome.done
     assert done.recording.end is not None

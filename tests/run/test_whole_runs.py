@@ -107,7 +107,8 @@ def test_a_run_has_a_directory_named_by_its_start_with_every_report(outcome: Out
 @together(local)
 def test_phases_are_said_once_each_where_there_is_no_terminal(outcome: Outcome) -> None:
     said = [line.split()[1] for line in outcome.done.err.splitlines() if line.startswith("springback: ")]
-    assert [name for name in said if name != "drain"] == ["warm-up", "baseline", "spike", "recovery"]
+    phases = ["warm-up", "baseline", "spike", "recovery"]
+    assert [name for name in said if name in phases] == phases
 
 
 @together(local)
@@ -130,7 +131,8 @@ def test_forked_workers_share_the_herd_and_every_request_is_counted_once(outcome
     assert_whole_herd(outcome)
     recording = outcome.done.recording
     assert {piece.node for piece in recording.slices} == {"worker-1", "worker-2"}
-    assert [len(gate.sent_us) for gate in recording.gates] == [10, 10]
+    # Locust gives the odd one of 25 users to whichever worker it likes.
+    assert sorted(len(gate.sent_us) for gate in recording.gates) in ([10, 10], [9, 11])
     assert all(0 < gate.clock_uncertainty_s < 0.25 for gate in recording.gates)
 
 
@@ -169,11 +171,11 @@ def test_users_that_the_gate_wakes_report_their_sends_from_every_worker(outcome:
     assert_whole_herd(outcome)
 
 
-def unpaced(directory: Path, scenario: str, shape: str) -> Outcome:
-    return run(directory, scenario, SHAPE=shape)
+def unpaced(directory: Path, scenario: str) -> Outcome:
+    return run(directory, scenario, SHAPE="flash_crowd" if scenario == "stock_fast.py" else "herd")
 
 
-@together(unpaced, scenario=["stock.py", "stock_fast.py"], shape=["herd", "flash_crowd"])
+@together(unpaced, scenario=["stock.py", "stock_fast.py"])
 def test_with_users_that_are_not_paced_the_number_of_users_follows_the_level(outcome: Outcome) -> None:
     assert_closed_model(outcome)
 
@@ -229,31 +231,19 @@ def test_the_shape_is_swapped_by_a_file_before_the_scenario(outcome: Outcome) ->
 
 
 def options(directory: Path, way: str) -> Outcome:
-    match way:
-        case "flag":
-            return run(directory, "herd_http.py", "--herd-users", "7", "--canary-per-s", "3.5", "--greeting", "hi")
-        case "environment":
-            variables = {
-                "SPRINGBACK_HERD_USERS": "7",
-                "SPRINGBACK_CANARY_PER_S": "3.5",
-                "SPRINGBACK_GREETING": "hi",
-            }
-            return run(directory, "herd_http.py", **variables)
-        case "conf":
-            text, name = "herd-users = 7\ncanary-per-s = 3.5\ngreeting = hi\n", "springback.conf"
-        case _:
-            text = '[tool.locust]\nherd-users = 7\ncanary-per-s = 3.5\ngreeting = "hi"\n'
-            name = "springback.toml"
-    (directory / name).write_text(text)
-    return run(directory, "herd_http.py", "--config", str(directory / name))
+    """One option by flag, one by environment variable, one in a config file: 7 users, 3.5 starts/s for 5 s."""
+    file = directory / f"springback.{way}"
+    file.write_text("recovery-s = 3\n" if way == "conf" else "[tool.locust]\nrecovery-s = 3\n")
+    arguments = ("--herd-users", "7", "--config", str(file))
+    return run(directory, "herd_http.py", *arguments, SPRINGBACK_CANARY_PER_S="3.5")
 
 
-@together(options, way=["flag", "environment", "conf", "toml"])
+@together(options, way=["conf", "toml"])
 def test_an_option_is_taken_from_a_flag_an_environment_variable_or_a_config_file(outcome: Outcome) -> None:
     outcome.done.ended_well(code=0)
     parameters = outcome.done.recording.header.parameters
-    assert (parameters["herd_users"], parameters["canary_per_s"]) == (7, 3.5)
-    assert outcome.served == outcome.done.count() == 7 + 14
+    assert (parameters["herd_users"], parameters["canary_per_s"], parameters["recovery_s"]) == (7, 3.5, 3)
+    assert outcome.served == outcome.done.count() == 7 + 17
 
 
 def at_one_instant(directory: Path) -> list[Finished]:
