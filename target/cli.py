@@ -63,10 +63,26 @@ def main() -> None:
     metavar="[PID]",
     help="Stop when the process that started this one (PID, if given, must be it) is gone.",
 )
+@click.option(
+    "--autoscale",
+    is_flag=False,
+    flag_value="",
+    metavar="[KEY=VALUE,…]",
+    help="Start and stop API processes with the load: metric=cpu|in_flight, target, max, sync_s, tolerance, "
+    "stabilisation_s, drain_s; --processes is the minimum.",
+)
 @state_option
-def up(data: str | None, state: Path | None, fault_token: str | None, with_parent: str | None, **numbers: str) -> None:
+def up(
+    data: str | None,
+    state: Path | None,
+    fault_token: str | None,
+    with_parent: str | None,
+    autoscale: str | None,
+    **numbers: str,
+) -> None:
     """Start everything, print the addresses as one line of JSON, stay until SIGINT or SIGTERM."""
-    chosen = stack_options.parse(numbers, data, state or states.default_path(), fault_token, with_parent)
+    path = state or states.default_path()
+    chosen = stack_options.parse(numbers, data, path, fault_token, with_parent, autoscale)
     from target.stack import up as stack  # the servers' packages are slow to import: not for `status`
 
     stack.run(chosen, lambda ready: print(json.dumps(ready.as_json()), flush=True))

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from target.errors import TargetError, all_problems
+from target.errors import TargetError, UsageError, all_problems
 from target.faults import folder
 from target.faults.summed import summed
 from target.loopback_http import ask
@@ -26,15 +26,24 @@ from target.stack import state as states
     help="The state file.",
 )
 def fault(name: str, parameters: tuple[str, ...], state: Path | None) -> None:
-    """Switch a known defect on or off in every API process, or show what it did; prints JSON."""
+    """Switch a known defect on or off in every API process (or the autoscaler), or show what it did."""
     given = key_values(parameters, none_for=name if name in ("off", "status") else None)
     if name not in ("off", "status"):
         folder.build(name, given)  # all mistakes are found before the first process is touched
     running = states.read(state or states.default_path())
     body = {"fault": name, "parameters": given}
     method = {"off": "DELETE", "status": "GET"}.get(name, "PUT")
-    answers = [_apply(running, one, method, body if method == "PUT" else None) for one in running.apis]
-    click.echo(json.dumps({"processes": answers, "sum": _sum(answers)}))
+    order = body if method == "PUT" else None
+    for_autoscaler = method == "PUT" and folder.belongs_to_autoscaler(name)
+    if for_autoscaler and running.autoscaler is None:
+        raise UsageError(f"{name} is a fault of the autoscaler", "start the stack with `up --autoscale`")
+    document: dict[str, Any] = {"processes": []}
+    if not for_autoscaler:
+        document["processes"] = [_apply(running, one.name, one.url, method, order) for one in running.apis]
+    if running.autoscaler is not None and (for_autoscaler or method != "PUT"):
+        document["autoscaler"] = _apply(running, "autoscaler", running.autoscaler.url, method, order)
+    document["sum"] = _sum(document["processes"]) or _sum([document.get("autoscaler", {"active": None})])
+    click.echo(json.dumps(document))
 
 
 def key_values(parameters: tuple[str, ...], none_for: str | None) -> dict[str, str]:
@@ -48,15 +57,13 @@ def key_values(parameters: tuple[str, ...], none_for: str | None) -> dict[str, s
     return pairs
 
 
-def _apply(running: states.StackState, one: states.Api, method: str, body: object) -> dict[str, Any]:
+def _apply(running: states.StackState, name: str, url: str, method: str, body: object) -> dict[str, Any]:
     try:
-        reply = ask(method, one.url + running.faults.path, running.faults.token, body)
+        reply = ask(method, url + running.faults.path, running.faults.token, body)
     except OSError as error:
-        raise TargetError(
-            f"{one.name} (pid {one.pid}) does not answer ({error})", "see `python -m target status`"
-        ) from error
+        raise TargetError(f"{name} does not answer ({error})", "see `python -m target status`") from error
     if reply.status != 200 or not isinstance(reply.document, dict):
-        raise TargetError(f"{one.name} answered {reply.status}: {reply.document}", "is the state file current?")
+        raise TargetError(f"{name} answered {reply.status}: {reply.document}", "is the state file current?")
     return reply.document
 
 

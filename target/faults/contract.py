@@ -165,3 +165,24 @@ class HoldsOpen(Protocol):
     def holds_open(self, is_open: bool) -> bool:
         """Whether the call fails fast, although the breaker might let it through."""
         ...
+
+
+# autoscaler
+
+
+@runtime_checkable
+class DelaysStart(Protocol):
+    """Optional: asked for each replica that is started."""
+
+    def start_delay_s(self) -> float:
+        """How long after its start it may be ready at the earliest."""
+        ...
+
+
+@runtime_checkable
+class OverridesDesired(Protocol):
+    """Optional: asked at each sync."""
+
+    def overrides(self, now: float, current: int, desired: int, least: int, most: int) -> int:
+        """How many replicas there shall be instead of `desired`."""
+        ...

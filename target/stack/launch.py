@@ -113,6 +113,10 @@ class Launcher:
         """Have the guard remove this file or directory when we are gone, however we go."""
         self._tell({"remove": str(path)})
 
+    def forget(self, running: Running) -> None:
+        """It has ended by itself or by our doing: nothing is left to stop."""
+        self.running.remove(running)
+
     def reap(self) -> None:
         """Collect what has died, so that it does not stay as a zombie."""
         for server in self.running:

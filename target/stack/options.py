@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from target.autoscaler import policy as policies
+from target.autoscaler.policy import Policy
 from target.errors import all_problems
 
 MOST_PROCESSES = 64
@@ -31,6 +33,13 @@ class Options:
     """None generates one."""
     parent_pid: int | None
     """Stop when this process ends; None to live on one's own."""
+    autoscale: Policy | None
+    """None: always the same processes."""
+
+    @property
+    def most_processes(self) -> int:
+        """At any time."""
+        return self.processes if self.autoscale is None else self.autoscale.max
 
 
 _RANGES: Mapping[str, tuple[int, int]] = {
@@ -44,7 +53,12 @@ _RANGES: Mapping[str, tuple[int, int]] = {
 
 
 def parse(
-    numbers: Mapping[str, str], data: str | None, state: Path, fault_token: str | None, parent: str | None
+    numbers: Mapping[str, str],
+    data: str | None,
+    state: Path,
+    fault_token: str | None,
+    parent: str | None,
+    autoscale: str | None,
 ) -> Options:
     """Check the texts of the command line; raises one UsageError that names every mistake."""
     problems: list[str] = []
@@ -65,6 +79,10 @@ def parse(
         problems.append("--fault-token must be at least 8 ASCII characters")
     if parent is not None and not parent.isdecimal():
         problems.append(f"--with-parent {parent!r} is not a process id")
+    policy: Policy | None = None
+    if autoscale is not None:
+        policy, wrong = policies.parse(autoscale, max(1, parsed.get("processes", 1)))
+        problems.extend(wrong)
     if problems:
         raise all_problems("nothing was started", problems, "see `python -m target up --help`")
     return Options(
@@ -72,6 +90,7 @@ def parse(
         state=state,
         fault_token=fault_token,
         parent_pid=None if parent is None else int(parent),
+        autoscale=policy,
         **parsed,
     )
 

@@ -76,6 +76,13 @@ class Upstream:
 
 
 @dataclass(frozen=True)
+class Autoscaler:
+    """The controller's address: GET /autoscaler, and a fault endpoint with the token and path of `faults`."""
+
+    url: str
+
+
+@dataclass(frozen=True)
 class Users:
     """`count` users, numbered from `first`; they share one password."""
 
@@ -97,6 +104,7 @@ class StackState:
     haproxy: Haproxy
     faults: Faults
     upstream: Upstream
+    autoscaler: Autoscaler | None
     users: Users
     data: str
     supervisor: Process
@@ -118,6 +126,7 @@ def from_json(document: dict[str, Any]) -> StackState:
         haproxy=Haproxy(**document["haproxy"]),
         faults=Faults(**document["faults"]),
         upstream=Upstream(**document["upstream"]),
+        autoscaler=None if document["autoscaler"] is None else Autoscaler(**document["autoscaler"]),
         users=Users(**document["users"]),
         data=document["data"],
         supervisor=Process(**document["supervisor"]),
@@ -164,8 +173,9 @@ def _locked(path: Path, flags: int) -> int:
 
 
 def write(descriptor: int, state: StackState) -> None:
-    """Publish the state in one write, so that a reader sees nothing or all of it."""
-    os.pwrite(descriptor, json.dumps(state.as_json(), indent=2).encode() + b"\n", 0)
+    """Publish the state in one write, so that a reader sees the one before or all of this one."""
+    before = os.fstat(descriptor).st_size  # a shorter state is filled up with spaces, which JSON may end with
+    os.pwrite(descriptor, (json.dumps(state.as_json(), indent=2).encode() + b"\n").ljust(before), 0)
 
 
 def read(path: Path) -> StackState:

@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import secrets
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
 
+from target.autoscaler.controller import Base, Controller
+from target.autoscaler.endpoint import Endpoint
+from target.autoscaler.policy import Policy
 from target.errors import TargetError
 from target.stack import api, haproxy, parent, postgres, seed, upstream, valkey
 from target.stack import state as states
+from target.stack.haproxy_runtime import Runtime
 from target.stack.identity import identify
-from target.stack.launch import Launcher
+from target.stack.launch import Launcher, Running
 from target.stack.options import Options
 from target.stack.ports import LOOPBACK, Reserved, reserve
 from target.stack.stop import Stop, StopSignals
 
 FAULT_PATH = "/_fault"
 FAILURE_PATH = "/_failure"
+TICK_S = 0.05
 
 
 def run(options: Options, announce: Callable[[states.StackState], None]) -> None:
@@ -44,11 +51,14 @@ def run(options: Options, announce: Callable[[states.StackState], None]) -> None
             launcher.remove_at_end(options.state)
             if options.data is None:
                 launcher.remove_at_end(directory)
-            state = _bring_up(options, launcher, directory, public)
-            states.write(descriptor, state)
-            announce(state)
-            while not watch.parent_ended(0.5):
+            stack = _bring_up(options, launcher, directory, public)
+            scaling = None if options.autoscale is None else _autoscale(options.autoscale, stack, launcher, descriptor)
+            states.write(descriptor, stack.state)
+            announce(stack.state)
+            while not watch.parent_ended(0.5 if scaling is None else 0.0):
                 launcher.reap()
+                if scaling is not None:
+                    scaling.once()
         finally:
             signals.ignore()
             launcher.stop_all()
@@ -64,6 +74,57 @@ def run(options: Options, announce: Callable[[states.StackState], None]) -> None
         options.state.unlink(missing_ok=True)
 
 
+@dataclass
+class _Stack:
+    """What is up, and what is needed to add to it."""
+
+    state: states.StackState
+    service: api.Service
+    apis: Mapping[str, Running]
+
+
+@dataclass(frozen=True)
+class _Scaling:
+    controller: Controller
+    endpoint: Endpoint
+
+    def once(self) -> None:
+        self.controller.step()
+        self.endpoint.serve(within_s=TICK_S)
+
+
+def _autoscale(policy: Policy, stack: _Stack, launcher: Launcher, descriptor: int) -> _Scaling:
+    """The controller and its address; from now on the state file follows its replicas."""
+
+    def changed() -> None:
+        stack.state = dataclasses.replace(stack.state, apis=tuple(controller.apis()), processes=_processes(launcher))
+        states.write(descriptor, stack.state)
+
+    urls = {one.name: one.url for one in stack.state.apis}
+    controller = Controller(
+        policy,
+        launcher,
+        sys.executable,
+        Path(stack.state.data),
+        stack.service,
+        Runtime(Path(stack.state.haproxy.stats_socket), haproxy.busy_each(policy.max)),
+        [Base(name, urls[name], running) for name, running in stack.apis.items()],
+        stack.state.faults.token,
+        FAULT_PATH,
+        changed,
+    )
+    endpoint = Endpoint(reserve(), controller, stack.state.faults.token, FAULT_PATH)
+    stack.state = dataclasses.replace(stack.state, autoscaler=states.Autoscaler(endpoint.url))
+    return _Scaling(controller, endpoint)
+
+
+def _processes(launcher: Launcher) -> tuple[states.Process, ...]:
+    return tuple(
+        states.Process(server.role, server.name, server.identity.pid, server.identity.started)
+        for server in launcher.running
+    )
+
+
 def _directory(options: Options) -> Path:
     if options.data is None:
         return Path(tempfile.mkdtemp(prefix="springback-target-"))
@@ -71,7 +132,7 @@ def _directory(options: Options) -> Path:
     return options.data
 
 
-def _bring_up(options: Options, launcher: Launcher, directory: Path, public: Reserved) -> states.StackState:
+def _bring_up(options: Options, launcher: Launcher, directory: Path, public: Reserved) -> _Stack:
     passwords = postgres.Passwords(*(secrets.token_urlsafe(18) for _ in range(3)))
     valkey_password, signing_key = secrets.token_urlsafe(18), secrets.token_urlsafe(32)
     fault_token = options.fault_token or secrets.token_urlsafe(24)
@@ -90,7 +151,7 @@ def _bring_up(options: Options, launcher: Launcher, directory: Path, public: Res
         directory / "postgres",
         (primary_port, replica_port),
         passwords,
-        pooled_connections=options.processes * options.pool_size,
+        pooled_connections=options.most_processes * options.pool_size,
         keep=options.data is not None,
     )
     addresses = states.Postgres(
@@ -130,25 +191,25 @@ def _bring_up(options: Options, launcher: Launcher, directory: Path, public: Res
     for name, running in apis.items():
         api.wait_ready(running, api.url(api_ports[name]))
     upstreams = [haproxy.Upstream(name, port.port) for name, port in api_ports.items()]
-    proxy = haproxy.start(launcher, directory, public, metrics_port, upstreams)
+    busy = haproxy.busy_each(options.most_processes)
+    proxy = haproxy.start(launcher, directory, public, metrics_port, upstreams, busy)
     haproxy.wait_ready(proxy, directory, upstreams)
 
-    return states.StackState(
+    state = states.StackState(
         url=f"http://{LOOPBACK}:{public.port}",
         apis=tuple(states.Api(name, api.url(api_ports[name]), running.identity.pid) for name, running in apis.items()),
-        processes=tuple(
-            states.Process(server.role, server.name, server.identity.pid, server.identity.started)
-            for server in launcher.running
-        ),
+        processes=_processes(launcher),
         postgres=addresses,
         valkey=valkey_url,
         haproxy=states.Haproxy(str(haproxy.stats_socket(directory)), f"http://{LOOPBACK}:{metrics_port.port}/metrics"),
         faults=states.Faults(fault_token, FAULT_PATH),
         upstream=states.Upstream(upstream_url, upstream_token, FAILURE_PATH),
+        autoscaler=None,
         users=users,
         data=str(directory),
         supervisor=_ourselves(),
     )
+    return _Stack(state, service, apis)
 
 
 def _ourselves() -> states.Process:
