@@ -37,6 +37,11 @@ def launch(locustfile: str, arguments: Sequence[str], web: bool) -> int:
         # Locust's own port may belong to another master on this machine, and its workers would come to us.
         port = str(_free_port())
         arguments += ["--master-bind-host", "127.0.0.1", "--master-bind-port", port, "--master-port", port]
+    elif _given(arguments, "--processes", "--master"):
+        _require_free(
+            _value(arguments, "--master-bind-host", default="*"),
+            _value(arguments, "--master-bind-port", default="5557"),
+        )
     # A fault in the options is said before anything is started, and all of them at once.
     checked = [sys.executable, "-P", "-m", "harness.cli", "plan", locustfile, *arguments]
     if code := subprocess.run(checked, stdout=subprocess.DEVNULL, check=False).returncode:
@@ -55,6 +60,31 @@ def launch(locustfile: str, arguments: Sequence[str], web: bool) -> int:
 
 def _given(arguments: Sequence[str], *flags: str) -> bool:
     return any(argument == flag or argument.startswith(f"{flag}=") for argument in arguments for flag in flags)
+
+
+def _value(arguments: Sequence[str], flag: str, default: str) -> str:
+    for place, argument in enumerate(arguments):
+        if argument == flag and place + 1 < len(arguments):
+            return arguments[place + 1]
+        if argument.startswith(f"{flag}="):
+            return argument.partition("=")[2]
+    return default
+
+
+def _require_free(host: str, port: str) -> None:
+    """Locust would end with a traceback. Raises ConfigurationError; a port that is no number is Locust's to refuse."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("" if host == "*" else host, int(port)))
+            probe.listen(1)
+        except (ValueError, OverflowError):
+            return
+        except OSError as error:
+            raise ConfigurationError(
+                f"the master cannot listen on {host}, port {port} ({error.strerror}): "
+                "choose another with --master-bind-port, and give it to the workers with --master-port"
+            ) from None
 
 
 def _free_port() -> int:

@@ -16,6 +16,7 @@ from harness.load.node import Node
 from harness.load.plan import Plan
 from harness.record import messages
 from harness.record.agent import Agent, Report
+from harness.record.orphans import when_launcher_is_gone
 
 FIRST_PINGS = 20
 """Taken quickly, while the worker is idle: the shortest round trip decides, and users that spawn hold others up."""
@@ -39,6 +40,8 @@ class Follow:
         gevent.spawn(self._ping)
         if forked:
             gevent.signal_handler(signal.SIGINT, self._interrupted)
+        else:
+            when_launcher_is_gone(self._leave)
 
     def test_start(self) -> None:
         if self._agent is not None:
@@ -103,9 +106,13 @@ class Follow:
 
     def _interrupted(self) -> None:
         """Ctrl-C reaches forked workers as well as the master; they stay until the master has their last report."""
+        if self._agent is None or self._agent.delivered:
+            self._leave()
+        else:
+            gevent.spawn_later(CTRL_C_GRACE_S, self._leave)
+
+    def _leave(self) -> None:
+        """Ends this process as Ctrl-C does, with its last report."""
         main = gevent.get_hub().parent
         assert main is not None  # the hub's parent is the greenlet in which Locust's main waits
-        if self._agent is None or self._agent.delivered:
-            gevent.kill(main, KeyboardInterrupt)
-        else:
-            gevent.spawn_later(CTRL_C_GRACE_S, gevent.kill, main, KeyboardInterrupt)
+        gevent.kill(main, KeyboardInterrupt)

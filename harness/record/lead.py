@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import logging
-import os
 import signal
 import subprocess
 import sys
@@ -20,7 +19,6 @@ from locust.runners import STATE_MISSING, STATE_STOPPED, LocalRunner, MasterRunn
 from harness import options, plan
 from harness.errors import ConfigurationError
 from harness.findings import EXIT_USAGE, Outcome
-from harness.launch import PARENT
 from harness.load.clock import Clock
 from harness.load.node import Node
 from harness.load.paced import Paced
@@ -29,6 +27,7 @@ from harness.options import Settings
 from harness.record import messages
 from harness.record.agent import Agent, Report
 from harness.record.conductor import Conductor
+from harness.record.orphans import when_launcher_is_gone
 from harness.record.progress import say
 from harness.safety import require_allowed
 from harness.scenario import Scenario
@@ -77,6 +76,9 @@ class Lead:
             environment.process_exit_code = Outcome.INCONCLUSIVE.exit_code  # until there is a verdict
             self._settings()  # a fault is said now, before anything is started
             self._heed_signals()
+        if when_launcher_is_gone(self._launcher_is_gone) and self._is_headless:
+            # Locust's closing tables would stand between the progress and the verdict.
+            logging.getLogger("locust.stats_logger").disabled = True
 
     # What Locust's events call
 
@@ -299,15 +301,10 @@ class Lead:
         gevent.signal_handler(signal.SIGINT, self._stop, "stopped by SIGINT")
         gevent.signal_handler(signal.SIGTERM, self._stop, "stopped by SIGTERM")
 
-        if launcher := os.environ.pop(PARENT, ""):
-            # Locust's closing tables would stand between the progress and the verdict.
-            logging.getLogger("locust.stats_logger").disabled = True
-            gevent.spawn(self._end_with, int(launcher))
-
-    def _end_with(self, launcher_pid: int) -> None:
-        """Nobody waits for a run whose launcher was killed: it ends, with its report."""
-        while os.getppid() == launcher_pid:
-            gevent.sleep(1.0)
+    def _launcher_is_gone(self) -> None:
+        """Nobody waits for a run whose launcher was killed: it ends, with its report; and so does the web UI."""
+        if not self.ending:
+            self.stop_reason = STOPPED_BY_USER
         self._stop("stopped because its launcher was killed")
 
     def _stop(self, why: str) -> None:

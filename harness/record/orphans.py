@@ -1,4 +1,5 @@
-"""No orphans: a forked worker ends when its master is gone, also when that happens before the two have met.
+"""No orphans: nobody goes on whose launcher was killed, and no forked worker whose master is gone, also when that
+happens before the two have met.
 
 A master that refuses its options leaves at once, while its workers may still be trying to reach it; Locust would let
 them try for five minutes.
@@ -7,14 +8,31 @@ them try for five minutes.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 
 import gevent
 from gevent.monkey import get_original
+
+from harness.launch import PARENT
 
 WATCH_S = 0.5
 
 _sleep = get_original("time", "sleep")
 _start_thread = get_original("_thread", "start_new_thread")
+
+
+def when_launcher_is_gone(act: Callable[[], None]) -> bool:
+    """Calls ``act`` when ``springback run`` was killed. Returns whether there is one at all."""
+    launcher = os.environ.pop(PARENT, "")
+
+    def watch(launcher_pid: int) -> None:
+        while os.getppid() == launcher_pid:
+            gevent.sleep(WATCH_S)
+        act()
+
+    if launcher:
+        gevent.spawn(watch, int(launcher))
+    return bool(launcher)
 
 
 class MasterWatch:

@@ -181,6 +181,34 @@ def test_a_run_whose_launcher_was_killed_ends_by_itself_with_its_report(outcome:
     assert outcome.done.verdict["outcome"] == "INCONCLUSIVE"
 
 
+def idle_launcher_killed(directory: Path, way: str) -> Finished:
+    """A web UI that nobody has used, or a worker without work."""
+    port = str(runs.free_port())
+    scenario = str(runs.SCENARIOS / "herd_http.py")
+    with service.running() as target:
+        if way == "web":
+            arguments = ("--web", "--web-port", port, "--host", target.url)
+            run = runs.springback(directory, "run", scenario, *arguments)
+            run.until(lambda: "Starting web interface" in run.err, "the web UI is up")
+            run.send(SIGKILL)
+            return run.wait(gone_within_s=10)
+        bind = ("--master", "--master-bind-host", "127.0.0.1", "--master-bind-port", port, "--expect-workers", "9")
+        master = runs.locust(directory / "m", "herd_http.py", *bind, host=target.url)
+        join = ("--worker", "--master-port", port, "--host", target.url)
+        worker = runs.springback(directory, "run", scenario, *join)
+        master.until(lambda: "1 workers connected" in master.err, "the worker is there")
+        worker.send(SIGKILL)
+        done = worker.wait(gone_within_s=10)
+        master.send(SIGINT)
+        master.wait(20)
+        return done
+
+
+@together(idle_launcher_killed, way=["web", "worker"])
+def test_neither_a_web_ui_nor_a_worker_outlives_its_launcher(outcome: Finished) -> None:
+    outcome.ended_well(code=-SIGKILL)
+
+
 def master_killed(directory: Path) -> tuple[Finished, Finished, float]:
     """A master with forked workers, killed in the spike; then its recording judged."""
     with service.running() as target:

@@ -42,7 +42,7 @@ def assert_refused(outcome: Outcome, *messages: str) -> None:
     assert outcome.requests == 0
     assert not outcome.done.directories, "a run that was refused leaves no run directory"
     for message in messages:
-        assert message in outcome.done.err
+        assert message in outcome.done.err, outcome.done.err
 
 
 @together(refused, arguments=[("--herd-usres", "5")])
@@ -241,21 +241,30 @@ def taken_port() -> Iterator[int]:
 
 def port_taken(directory: Path, which: str) -> tuple[Outcome, int]:
     with taken_port() as port, service.running() as target:
-        if which == "web":
-            arguments: tuple[str, ...] = ("--web-port", str(port))
-        else:
-            arguments = ("--master-bind-host", "127.0.0.1", "--master-bind-port", str(port), "--expect-workers", "1")
-            arguments = ("--master", *arguments)
-        run = runs.locust(directory, "herd_http.py", *arguments, host=target.url, headless=which != "web")
-        return Outcome(run.wait(40), target.requests), port
+        master = ("--master", "--master-bind-host", "127.0.0.1", "--master-bind-port", str(port))
+        match which:
+            case "web":
+                run = runs.locust(directory, "herd_http.py", "--web-port", str(port), host=target.url, headless=False)
+            case "master":
+                run = runs.locust(directory, "herd_http.py", *master, host=target.url)
+            case _:
+                run = runs.springback(
+                    directory, "run", str(runs.SCENARIOS / "herd_http.py"), *master, "--host", target.url
+                )
+        return Outcome(run.wait(40, 4), target.requests), port
 
 
-@together(port_taken, which=["master", "web"])
-def test_a_port_that_is_taken_ends_the_command_and_is_named(outcome: tuple[Outcome, int]) -> None:
-    (done, requests), port = (outcome[0].done, outcome[0].requests), outcome[1]
-    done.ended_well(code=2 if "web" in done.err else 1)  # 1 is Locust's own, for the port of the master
-    assert requests == 0 and not done.directories
-    assert str(port) in done.err
+@together(port_taken, which=["web", "master of springback run"])
+def test_a_port_that_is_taken_is_refused_and_named(outcome: tuple[Outcome, int]) -> None:
+    assert_refused(outcome[0], f"port {outcome[1]}")
+
+
+@together(port_taken, which=["master"])
+def test_plain_locust_on_a_port_that_is_taken_ends_in_its_own_way(outcome: tuple[Outcome, int]) -> None:
+    """It binds before anything of ours has a say: a traceback, and its exit code 1; but no verdict and nobody left."""
+    done = outcome[0].done
+    assert done.code == 1 and not done.left_over and not done.directories
+    assert str(outcome[1]) in done.err and outcome[0].requests == 0
 
 
 # A disk that is full
