@@ -126,7 +126,10 @@ class Hub:
             await asyncio.sleep(REST_S)
 
     def _deliver(self, channel: str, text: str) -> None:
-        seq = self._last[channel] = json.loads(text)["seq"]
+        try:
+            seq = self._last[channel] = int(json.loads(text)["seq"])
+        except (ValueError, KeyError, TypeError):
+            return  # somebody else's message on our channel
         fault = self._faults.active
         loses = fault if isinstance(fault, LosesMessages) else None
         delivered = 0
