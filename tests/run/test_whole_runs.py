@@ -272,3 +272,8 @@ def test_the_example_for_ones_own_service_runs_and_is_short(outcome: Outcome) ->
     assert outcome.done.count("ok") == outcome.served == HERD + CANARIES
     example = Path(__file__).parents[2] / "examples" / "own_service.py"
     assert len(example.read_text().splitlines()) <= 20
+
+
+def test_the_document_shows_the_example_as_it_is() -> None:
+    root = Path(__file__).parents[2]
+    assert (root / "examples" / "own_service.py").read_text() in (root / "docs" / "adding-things.md").read_text()
