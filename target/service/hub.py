@@ -57,6 +57,7 @@ class Hub:
         self._last: dict[str, int] = {}
         self._numbers = itertools.count(1)
         self._task: asyncio.Task[None] | None = None
+        self._closing = False
         self.subscribed = asyncio.Event()
         self.open_now = Gauge("target_feed_connections", "WebSocket connections now.", registry=registry)
         self.accepted = Counter("target_feed_accepted", "Handshakes completed.", registry=registry)
@@ -77,11 +78,8 @@ class Hub:
 
     async def close(self) -> None:
         """End the subscription; the server ends the connections."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait({self._task})
-        await self._subscriber.aclose()
-        await self._publisher.aclose()
+        self._closing = True
+        await valkey_client.finish(self._task, self._subscriber, self._publisher)
 
     def join(self, client: str, channel: str) -> tuple[Connection, int | None]:
         """A new connection, and the last number it will not get (None: this process has seen none yet)."""
@@ -112,7 +110,7 @@ class Hub:
         return int(seq)
 
     async def _listen(self) -> None:
-        while True:
+        while not self._closing:
             with suppress(*valkey_client.AWAY):
                 async with self._subscriber.pubsub() as subscription:
                     await subscription.psubscribe("feed:*")

@@ -72,6 +72,7 @@ class ItemCache:
         self._flights: dict[tuple[str, str], asyncio.Task[tuple[Item | None, bool]]] = {}
         self._rests_until = 0.0
         self._pending: set[str] = set()
+        self._closing = False
         self._task: asyncio.Task[None] | None = None
 
     def open(self) -> None:
@@ -80,10 +81,8 @@ class ItemCache:
 
     async def close(self) -> None:
         """Close every connection."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait({self._task})
-        await self._client.aclose()
+        self._closing = True
+        await valkey_client.finish(self._task, self._client)
 
     @property
     def pending(self) -> int:
@@ -154,7 +153,7 @@ class ItemCache:
         return True
 
     async def _make_up(self) -> None:
-        while True:
+        while not self._closing:
             await asyncio.sleep(RETRY_S)
             for key in list(self._pending):
                 if not await self.invalidate(key):

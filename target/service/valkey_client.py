@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
+
 import redis.asyncio as valkey
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
+CLOSED_WITHIN_S = 0.5
 AWAY = (RedisError, OSError, TimeoutError)
 """Whatever the client raises when the server does not answer."""
+
+
+async def finish(task: asyncio.Task[None] | None, *clients: valkey.Redis) -> None:
+    """Cancel a background task and close its clients. Bounded: a client may swallow the one cancellation, and
+    closing a connection to a server that is just dying may wait."""
+    if task is not None:
+        task.cancel()
+        await asyncio.wait({task}, timeout=CLOSED_WITHIN_S)
+    for client in clients:
+        with suppress(*AWAY):
+            await asyncio.wait_for(client.aclose(), CLOSED_WITHIN_S)
 
 
 def connect(url: str, connections: int, wait_s: float, answer_s: float | None) -> valkey.Redis:

@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 import signal
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -116,21 +117,24 @@ def test_readers_never_go_back_while_a_writer_goes_on(stack: Stack) -> None:
     """One writer, six readers over both processes and an expiring cache: nobody reads what was replaced before."""
     done: list[tuple[float, int]] = [(time.monotonic(), put(stack, "k3"))]
     reads: list[tuple[float, int | None]] = []
+    over = threading.Event()
 
     def read(number: int) -> None:
         url = stack.state.apis[number % 2].url
-        while len(done) <= 60:
+        while not over.is_set():
             started = time.monotonic()
             reads.append((started, get(stack, "k3", url).version))
 
     with ThreadPoolExecutor(6) as threads:
         readers = [threads.submit(read, number) for number in range(6)]
-        for number in range(60):
-            version = put(stack, "k3", stack.state.apis[number % 2].url)
+        deadline = time.monotonic() + 20
+        while (len(done) <= 60 or len(reads) < 120) and time.monotonic() < deadline:
+            version = put(stack, "k3", stack.state.apis[len(done) % 2].url)
             done.append((time.monotonic(), version))
+        over.set()
         for reader in readers:
             reader.result()
-    assert len(reads) > 60
+    assert len(reads) >= 120
     for started, version in reads:
         newest = max(written for at, written in done if at <= started)
         assert version is not None and version >= newest
