@@ -3,15 +3,24 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+LIVE := tests/browser/. tests/distributed/. tests/run/.
 
-.PHONY: demo test lint truth bench clean install install-dev
+.PHONY: demo test test-parts test-runs lint truth bench clean install install-dev
 
 demo: install
 	@$(BIN)/springback run locustfiles/login_herd.py; code=$$?; \
 	echo "exit code $$code (0 PASS, 2 usage, 3 FAIL, 4 INCONCLUSIVE, 5 safety limit)"; exit $$code
 
+# Two halves side by side, then, with the machine to itself, what measures the size of faults.
 test: install-dev
-	$(BIN)/python -m pytest -m "not benchmark"
+	$(MAKE) --no-print-directory -j2 --output-sync=target test-parts test-runs
+	$(BIN)/python -m pytest tests/ground_truth
+
+test-parts: install-dev
+	$(BIN)/python -m pytest $(filter-out $(LIVE) tests/ground_truth/. tests/__pycache__/.,$(wildcard tests/*/.))
+
+test-runs: install-dev
+	$(BIN)/python -m pytest $(LIVE)
 
 lint: install-dev
 	$(BIN)/ruff check .

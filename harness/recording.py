@@ -40,6 +40,8 @@ UNFINISHED = "unfinished"
 """Outcome of a request that had begun and had no answer when the run ended. It has no latency."""
 UNSERVED = "unserved"
 """Outcome of an arrival that was due and never found a free user. It has no latency."""
+UNSENT = "no request"
+"""Outcome of an iteration that began and ended without a request. It has no latency."""
 
 _T = TypeVar("_T")
 Scalar: TypeAlias = float | int | str | bool | None

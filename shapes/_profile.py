@@ -101,7 +101,7 @@ class Polyline:
         slope = (y1 - y0) / (t1 - t0) if t1 > t0 else 0.0
         # Root of slope/2·x² + y0·x = missing, in the form that stays exact when the slope is close to 0.
         root = math.sqrt(max(y0 * y0 + 2 * slope * missing, 0.0))
-        return t0 + (2 * missing / (y0 + root) if y0 + root > 0 else 0.0)
+        return min(t1, t0 + (2 * missing / (y0 + root) if y0 + root > 0 else 0.0))
 
 
 def _first_at_least(sorted_values: list[float], value: float) -> int:

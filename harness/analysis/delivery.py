@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from harness.analysis import phases, skew
-from harness.recording import UNSERVED, Phase, Recording
+from harness.recording import UNSENT, UNSERVED, Phase, Recording
 
 STARTS_PER_S = "starts/s"
 """Level unit of the open model, in which the level is a rate of starts and not a number of users."""
@@ -58,11 +58,11 @@ def _arrivals(recording: Recording, phase: Phase) -> Delivery:
     """Arrivals of an open model: what was due and found a user, and whether as much was due as planned.
 
     Random arrivals scatter around their plan (Poisson: by √planned), so falling short of it counts only
-    beyond three times that. What was due and found no free user counts in full.
+    beyond three times that. What was due and found no free user, or a user that sent nothing, counts in full.
     """
     tally = phases.of_phase(recording, phase)
     due = tally.intended
-    served = due - tally.causes.get(UNSERVED, 0)
+    served = due - tally.causes.get(UNSERVED, 0) - tally.causes.get(UNSENT, 0)
     planned = planned_starts(recording.header.level, phase.start_s, phase.end_s)
     served_ratio = served / due if due > 0 else 0.0
     due_ratio = (due + 3 * math.sqrt(planned)) / planned if planned > 0 else 1.0

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness.analysis import histogram
-from harness.recording import OK, Phase, Recording, Slice, Sparse
+from harness.recording import OK, UNFINISHED, Phase, Recording, Slice, Sparse
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,15 @@ def slices_of(recording: Recording, phase: Phase, name: str = "") -> tuple[Slice
         for piece in recording.slices
         if phase.start_s <= piece.t < phase.end_s and (not name or piece.name == name)
     )
+
+
+def settled(recording: Recording) -> Recording:
+    """The recording without what its operator cut off: a request that had no answer when a run was stopped early
+    proves nothing about the target. In a run that came to its end, an unfinished request was waited for and counts.
+    """
+    if recording.end is not None and recording.end.completed:
+        return recording
+    return replace(recording, slices=tuple(piece for piece in recording.slices if piece.outcome != UNFINISHED))
 
 
 def tally(slices: tuple[Slice, ...]) -> Tally:

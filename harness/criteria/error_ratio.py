@@ -25,6 +25,7 @@ class ErrorRatio:
     name: str = name_parameter()
 
     def judge(self, recording: Recording) -> Finding:
+        recording = phases.settled(recording)
         title = f"error ratio in the {self.phase}" + (f", {self.requests}" if self.requests else "")
         criterion = self.name or "error_ratio"
         phase = recording.phase(self.phase)

@@ -28,6 +28,7 @@ class LatencyQuantile:
     name: str = name_parameter()
 
     def judge(self, recording: Recording) -> Finding:
+        recording = phases.settled(recording)
         p = f"p{self.quantile * 100:g}"
         title = f"{p} latency in the {self.phase}" + (f", {self.requests}" if self.requests else "")
         criterion = self.name or "latency_quantile"

@@ -25,7 +25,7 @@ from harness.load.pacing import Pacer, Seat, Start
 from harness.load.plan import Plan
 from harness.load.schedule import active_changes, due_times
 from harness.record.recorder import Recorder
-from harness.recording import UNFINISHED, UNSERVED, GateMark
+from harness.recording import UNFINISHED, UNSENT, UNSERVED, GateMark
 from shapes._profile import USERS
 
 DRAIN_CHECK_S = 0.05
@@ -101,7 +101,9 @@ class Node:
         self.recorder.starts[getcurrent()] = start
 
     def iteration_ended(self) -> None:
-        self.recorder.starts.pop(getcurrent(), None)
+        start = self.recorder.starts.pop(getcurrent(), None)
+        if start is not None and not start.answered:
+            self.recorder.without_answer(int(start.t // 1), start.name, UNSENT)
 
     @property
     def stays_connected(self) -> bool:

@@ -102,9 +102,13 @@ class Lead:
             self._agent = Agent(self._environment, LOCAL, node, self._deliver_local)
         shape = self._shape()
         shape.clock = conductor.elapsed_s
-        for line in plan.summary(self._scenario.name, shape):
-            say(line)
-        conductor.start()
+        try:
+            for line in plan.summary(self._scenario.name, shape):
+                say(line)
+            conductor.start()
+        except Exception as error:
+            # Locust swallows what its listeners raise, and would spawn users whom nobody conducts.
+            conductor.failure = f"the run could not begin: {type(error).__name__}: {error}"
         if conductor.failure:
             self.test_stop()
             self._not_started()
