@@ -247,7 +247,9 @@ class Recording:
 def encode(line: Line) -> str:
     """One line of the file, with its newline."""
     kinds = {Header: "header", Slice: "slice", ProbeSample: "probe", End: "end"}
-    body = {"kind": kinds.get(type(line), "mark"), **asdict(line)}
+    # Only a header has dataclasses inside; for the rest a deep copy would cost more than the text.
+    fields_of_line = asdict(line) if isinstance(line, Header) else vars(line)
+    body = {"kind": kinds.get(type(line), "mark"), **fields_of_line}
     return json.dumps(body, separators=(",", ":"), allow_nan=False) + "\n"
 
 

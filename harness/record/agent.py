@@ -3,6 +3,7 @@ into lines of the recording, and settles the account at the end. The local runne
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -47,6 +48,9 @@ class Agent:
         self._watcher: gevent.Greenlet[..., Any] | None = None
         set_node(environment, node)
         environment.events.request.add_listener(node.recorder.on_request)
+        # What is there now stays for the whole run: no collection has to look at it again while load is made.
+        gc.collect()
+        gc.freeze()
         self._vitals.start()
 
     def begin(self, plan: Plan) -> None:
