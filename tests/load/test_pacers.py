@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Iterator
 
@@ -161,7 +162,7 @@ def test_a_pacer_that_is_stopped_while_it_lags_loses_none_that_was_due() -> None
     running = gevent.spawn(pacer.run)
     gevent.sleep(0.05)
     running.kill()
-    pacer.catch_up(0.7)
+    pacer.stop(0.7)
     assert [start.t for start in pacer.unserved()] == [0.0, 0.3, 0.6]
 
 
@@ -218,6 +219,40 @@ def test_what_was_due_adds_up_whatever_the_target_does(takes_s: float, ended: li
         assert counts == {"ok": 20}
     if takes_s > 1:
         assert counts == {UNFINISHED: 2, UNSERVED: 18}
+
+
+def late_rush(chance: random.Random) -> tuple[dict[str, int], int]:
+    """500 starts due in the last 100 ms of a second, for a few users that are slow; what became of them."""
+    node = Node("r", EXACT)
+    users = [gevent.spawn(user, node, chance.choice([0.001, 0.02, 0.2, 9.0])) for _ in range(chance.randint(1, 4))]
+    gevent.sleep(0)
+    level = Polyline(((0, 0), (0.9, 0), (0.9, 5000), (1, 5000)))
+    origin_s = time.monotonic() - 0.9
+    node.begin(plan(origin_s=origin_s, level=level, background_users=len(users), drain_s=0.03))
+    gevent.sleep(chance.uniform(0.0, 0.099))
+    if chance.random() < 0.3:
+        time.sleep(chance.uniform(0.0, 0.03))  # the whole loop stalls, the pacer with it
+    end_s = origin_s + 1 + chance.uniform(0, 0.004)
+    if chance.random() < 0.5:
+        gevent.sleep(max(0.0, end_s - time.monotonic()))
+    else:
+        time.sleep(max(0.0, end_s - time.monotonic()))  # the pacer has not had a turn since some of them were due
+    node.drain(still_answering=chance.random() < 0.7)
+    counts = counted(node)
+    gevent.killall(users)
+    return counts, node.unfinished
+
+
+def test_none_of_500_starts_in_the_last_100_ms_gets_lost_in_the_drain() -> None:
+    """A hundred rounds, ten at a time, so that they also disturb each other."""
+    for batch in range(10):
+        rounds = [gevent.spawn(late_rush, random.Random(100 * batch + number)) for number in range(10)]
+        gevent.joinall(rounds, timeout=30, raise_error=True)
+        for done in rounds:
+            counts, unfinished = done.value
+            assert set(counts) <= {"ok", UNSERVED, UNFINISHED}
+            assert sum(counts.values()) == 500, counts
+            assert counts.get(UNFINISHED, 0) == unfinished
 
 
 def test_a_node_that_is_drained_at_once_counts_who_was_just_woken(ended: list[gevent.Greenlet[..., None]]) -> None:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import math
 from itertools import pairwise
 
+import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from harness.load.plan import Plan, split
 from harness.load.schedule import active_changes, due_times
@@ -56,6 +59,64 @@ def test_random_starts_are_the_same_however_many_nodes_share_them(line: Polyline
     alone = list(due_times(line, seed=seed))
     assert sorted(t for share in range(nodes) for t in due_times(line, share, nodes, seed)) == alone
     assert alone == sorted(alone)
+
+
+STEP = Polyline(((0, 20), (10, 20), (10, 200), (20, 200), (20, 20), (30, 20)))
+"""A spike of ten times the load: 200 + 2,000 + 200 starts are to be expected."""
+SEEDS = range(100)
+
+
+def per_second(seed: int) -> np.ndarray:
+    return np.bincount([int(t) for t in due_times(STEP, seed=seed)], minlength=30)
+
+
+@pytest.fixture(scope="module")
+def poisson() -> np.ndarray:
+    """Starts in each second, a row a seed."""
+    return np.array([per_second(seed) for seed in SEEDS])
+
+
+def test_random_starts_are_as_many_as_the_area_says(poisson: np.ndarray) -> None:
+    """The standard deviation of a Poisson count is the root of its mean; 4.5 of them is 1 in 150,000."""
+    assert STEP.total == 2400
+    assert poisson.shape == (len(SEEDS), 30)
+    assert np.all(np.abs(poisson.sum(axis=1) - STEP.total) <= 4.5 * math.sqrt(STEP.total))
+    # All seeds together are a Poisson count, too, and so are those of each step.
+    for seconds, mean in ((slice(0, 10), 200), (slice(10, 20), 2000), (slice(20, 30), 200)):
+        expected = mean * len(SEEDS)
+        assert abs(int(poisson[:, seconds].sum()) - expected) <= 4.5 * math.sqrt(expected)
+
+
+def test_random_starts_of_each_second_spread_as_a_poisson_process_does(poisson: np.ndarray) -> None:
+    """Neither too regular nor too clustered: the sum of (n − λ)²/λ is χ² with one degree of freedom a cell."""
+    means = np.array([STEP.area_to(t + 1) - STEP.area_to(t) for t in range(30)])
+    cells = (poisson - means) ** 2 / means
+    for squares in (cells, cells[:, 10:20], cells[:, :10]):
+        assert 1e-5 < stats.chi2.sf(squares.sum(), squares.size) < 1 - 1e-5
+    # Seconds next to each other know nothing of one another.
+    ahead = ((poisson - means) / np.sqrt(means))[:, :-1].ravel()
+    after = ((poisson - means) / np.sqrt(means))[:, 1:].ravel()
+    assert abs(np.corrcoef(ahead, after)[0, 1]) < 4.5 / math.sqrt(ahead.size)
+
+
+def test_gaps_between_random_starts_are_exponential() -> None:
+    level = Polyline(((0, 100), (50, 100)))
+    gaps = np.diff(list(due_times(level, seed=1)))
+    assert stats.kstest(gaps, stats.expon(scale=0.01).cdf).pvalue > 1e-4
+
+
+def test_another_seed_gives_other_starts_and_the_same_one_the_same() -> None:
+    all_starts = [tuple(due_times(STEP, seed=seed)) for seed in range(20)]
+    for one, other in pairwise(all_starts):
+        assert not set(one) & set(other)
+    assert tuple(due_times(STEP, seed=7)) == all_starts[7]
+
+
+@pytest.mark.parametrize("nodes", [1, 2, 3, 7, 16])
+def test_a_seed_gives_the_same_starts_over_any_number_of_nodes(nodes: int) -> None:
+    shares = [list(due_times(STEP, share, nodes, seed=42)) for share in range(nodes)]
+    assert sorted(t for own in shares for t in own) == list(due_times(STEP, seed=42))
+    assert max(map(len, shares)) - min(map(len, shares)) <= 1
 
 
 def test_a_level_of_whole_starts_gives_exactly_as_many_in_every_second() -> None:
