@@ -18,7 +18,7 @@ PASS_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_optio
 def cli() -> None:
     """When a spike hits, what breaks, and does the service come back, how fast, and at what cost?
 
-    Exit codes: 0 PASS, 2 usage or configuration, 3 FAIL, 4 INCONCLUSIVE, 5 stopped by a safety limit.
+    Exit codes: 0 PASS, 2 usage or configuration, 3 FAIL, 4 INCONCLUSIVE. (1 is Locust's own.)
     """
 
 
@@ -49,6 +49,16 @@ def plan(context: click.Context, locustfile: str) -> None:
     from harness.plan import plan as show
 
     show(locustfile, list(context.args))
+
+
+@cli.command(context_settings=PASS_ON, hidden=True)
+@click.argument("locustfile", type=click.Path(exists=True, dir_okay=False))
+@click.pass_context
+def host(context: click.Context, locustfile: str) -> None:
+    """Print the host that a run of LOCUSTFILE would load; nothing where none is named. Refuses what ``run`` would."""
+    from harness.plan import host_of
+
+    print(host_of(locustfile, list(context.args)))
 
 
 @cli.command(short_help="Judge an earlier run again.")

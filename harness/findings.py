@@ -27,7 +27,6 @@ class Outcome(Enum):
 
 
 EXIT_USAGE = 2
-EXIT_SAFETY = 5
 
 
 @dataclass(frozen=True)

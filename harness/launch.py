@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import ConfigurationError
+from harness.findings import Outcome
 
 TARGET_READY_S = 60.0
 TARGET_STOP_S = 15.0
@@ -43,11 +44,13 @@ def launch(locustfile: str, arguments: Sequence[str], web: bool) -> int:
             _value(arguments, "--master-bind-port", default="5557"),
         )
     # A fault in the options is said before anything is started, and all of them at once.
-    checked = [sys.executable, "-P", "-m", "harness.cli", "plan", locustfile, *arguments]
-    if code := subprocess.run(checked, stdout=subprocess.DEVNULL, check=False).returncode:
-        return code
+    checking = [sys.executable, "-P", "-m", "harness.cli", "host", locustfile, *arguments]
+    checked = subprocess.run(checking, stdout=subprocess.PIPE, text=True, check=False)
+    if checked.returncode:
+        return checked.returncode
     command = [sys.executable, "-P", "-m", "locust", "-f", locustfile, *arguments]
-    if _given(arguments, "--host", "-H", "--worker", "--help", "-h", "--list", "-l") or os.environ.get("LOCUST_HOST"):
+    # The host may also come from a config file, the environment or the users' class: Locust's parser knows.
+    if checked.stdout.strip() or _given(arguments, "--worker", "--help", "-h", "--list", "-l"):
         return _run(command)
     with reference_target() as (target, state):
         # Through the environment, because a command line is there for everybody to read.
@@ -106,7 +109,11 @@ def _run(command: Sequence[str], variables: Mapping[str, str] | None = None) -> 
 
     before = {number: signal.signal(number, pass_on) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        return process.wait()
+        code = process.wait()
+        if code < 0:
+            print(f"springback: Locust was ended by {signal.Signals(-code).name}; nothing is proven", file=sys.stderr)
+            return Outcome.INCONCLUSIVE.exit_code
+        return code
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -75,19 +75,17 @@ def declare(parser: argparse.ArgumentParser, scenario: Scenario) -> None:
 
 
 def _of_scenario(scenario: Scenario) -> Iterator[Option]:
-    general = {option.name for option in GENERAL}
     for name, (default, text) in scenario.options.items():
-        if name not in general:
-            yield Option(name, default, text)
+        yield Option(name, default, text)
 
 
 def _of_shapes() -> Iterator[Option]:
-    seen: set[str] = set()
-    for shape in _concrete(PhasedShape):
-        for name, text in shape.options.items():
-            if name not in seen:
-                seen.add(name)
-                yield Option(name, str(getattr(shape, name)), text)
+    shapes = list(_concrete(PhasedShape))
+    texts = {name: text for shape in shapes for name, text in shape.options.items()}
+    for name, text in texts.items():
+        defaults = {str(getattr(shape, name)) for shape in shapes if name in shape.options}
+        # Where shapes differ there is no default to show: empty means the chosen shape's own.
+        yield Option(name, defaults.pop() if len(defaults) == 1 else "", text)
 
 
 def _concrete(shape: type[PhasedShape]) -> Iterator[type[PhasedShape]]:
@@ -115,7 +113,6 @@ class Settings:
     """The options of one run, read and checked."""
 
     runs_dir: Path
-    allow_host: tuple[str, ...]
     health_path: str
     health_timeout_s: float
     back_within_s: float
@@ -178,7 +175,6 @@ def read(values: Any, scenario: Scenario, shape: PhasedShape, host: str) -> Sett
     arrivals = text("arrivals") or "even"
     settings = Settings(
         runs_dir=Path(text("runs_dir") or "runs"),
-        allow_host=names("allow_host"),
         health_path=text("health_path") or scenario.health_path,
         health_timeout_s=seconds("health_timeout_s"),
         back_within_s=seconds("back_within_s"),

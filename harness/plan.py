@@ -32,12 +32,17 @@ def plan(locustfile: str, arguments: Sequence[str], stream: TextIO | None = None
 
     Raises ConfigurationError with everything for which a run would be refused; only the host may be missing.
     """
-    name, shape = _loaded(locustfile, list(arguments))
+    name, shape, _ = _loaded(locustfile, list(arguments))
     stream = stream or sys.stdout
     encoding = stream.encoding or "ascii"
     width = min(max(NARROWEST, shutil.get_terminal_size().columns), WIDEST)
     for line in _lines(name, shape, width, encoding):
         stream.write(line.rstrip().encode(encoding, "replace").decode(encoding) + "\n")
+
+
+def host_of(locustfile: str, arguments: Sequence[str]) -> str:
+    """The host that a run would load, from wherever it is named; empty where it is not. Raises as :func:`plan`."""
+    return _loaded(locustfile, list(arguments))[2]
 
 
 def summary(name: str, shape: PhasedShape) -> list[str]:
@@ -54,8 +59,8 @@ def summary(name: str, shape: PhasedShape) -> list[str]:
 # Reading
 
 
-def _loaded(locustfile: str, arguments: list[str]) -> tuple[str, PhasedShape]:
-    """Name of the scenario, and its shape with the options of this run; read by Locust as it does for a run."""
+def _loaded(locustfile: str, arguments: list[str]) -> tuple[str, PhasedShape, str]:
+    """Name of the scenario, its shape with the options of this run, and the host; read by Locust as for a run."""
     help_wanted = "-h" in arguments
     arguments = ["-f", locustfile, *(argument for argument in arguments if argument != "-h")]
     try:
@@ -94,7 +99,8 @@ def _loaded(locustfile: str, arguments: list[str]) -> tuple[str, PhasedShape]:
     name = _read_options(locustfile, parsed, shape, faults)
     if faults:
         raise ConfigurationError(faults)
-    return name, shape
+    hosts = {users[user].host for user in chosen if users[user].host}
+    return name, shape, parsed.host or (hosts.pop() or "" if len(hosts) == 1 else "")
 
 
 def _read_options(locustfile: str, parsed: Any, shape: PhasedShape, faults: list[str]) -> str:

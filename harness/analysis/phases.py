@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from harness.analysis import histogram
-from harness.recording import OK, UNFINISHED, Phase, Recording, Slice, Sparse
+from harness.recording import OK, UNFINISHED, UNSENT, Phase, Recording, Slice, Sparse
 
 
 @dataclass(frozen=True)
@@ -49,12 +49,13 @@ def slices_of(recording: Recording, phase: Phase, name: str = "") -> tuple[Slice
 
 
 def settled(recording: Recording) -> Recording:
-    """The recording without what its operator cut off: a request that had no answer when a run was stopped early
-    proves nothing about the target. In a run that came to its end, an unfinished request was waited for and counts.
+    """The recording without what proves nothing about the target: iterations that sent no request, and requests that
+    had no answer when the operator stopped the run early. In a run that came to its end, an unfinished request was
+    waited for and counts.
     """
-    if recording.end is not None and recording.end.completed:
-        return recording
-    return replace(recording, slices=tuple(piece for piece in recording.slices if piece.outcome != UNFINISHED))
+    ended = recording.end is not None and recording.end.completed
+    nothing = {UNSENT} if ended else {UNSENT, UNFINISHED}
+    return replace(recording, slices=tuple(piece for piece in recording.slices if piece.outcome not in nothing))
 
 
 def tally(slices: tuple[Slice, ...]) -> Tally:

@@ -58,6 +58,17 @@ class ActiveUsers:
                 seat = next(iter(self._parked))
                 self._let_go(seat, self._parked.pop(seat), t, intended_s)
 
+    def stop(self, t: float) -> None:  # noqa: ARG002
+        """No iteration begins any more; those under way come to their end."""
+        self._wanted = 0
+
+    def unserved(self) -> list[Start]:
+        """None: in the closed model nobody waits for a user."""
+        return []
+
+    def clear(self) -> None:
+        """Nothing is waiting."""
+
     def _let_go(self, seat: Seat, user: Any, t: float, intended_s: float) -> None:
         self._active.add(user)
         seat.release(Start(t, intended_s))

@@ -52,8 +52,8 @@ class Arrivals:
                 gevent.sleep(max(left_s, SHORTEST_SLEEP_S))
             self._start(due_s)
 
-    def catch_up(self, t: float) -> None:
-        """Starts at once what was due before ``t``: a pacer that is stopped must not swallow what it is late with."""
+    def stop(self, t: float) -> None:
+        """Nothing after ``t`` is started; what was due before is, at once: a late pacer must not swallow it."""
         while (due_s := self._next_due()) is not None and due_s < t:
             self._start(due_s)
 

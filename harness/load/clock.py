@@ -10,8 +10,9 @@ from __future__ import annotations
 import math
 import time
 
-DRIFT_RATIO = 20e-6
-"""Two crystals drift apart by no more than this; an old measurement loses its certainty at this rate."""
+DRIFT_RATIO = 500e-6
+"""Assumed bound of the drift between two clocks: NTP may slew the monotonic clock of Linux by 500 ppm. An old
+measurement loses its certainty at this rate, so a new one soon takes its place."""
 
 
 class Clock:

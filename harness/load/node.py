@@ -49,7 +49,7 @@ def set_node(environment: Environment, node: Node) -> None:
 
 
 class Node:
-    """State of one load process in one run. ``index`` of ``nodes`` only serves to number the users."""
+    """State of one load process in one run. It is number ``index`` of ``nodes``, which serves to number the users."""
 
     def __init__(self, run: str, clock: Clock, index: int = 0, nodes: int = 1) -> None:
         self.run = run
@@ -75,7 +75,7 @@ class Node:
     def number_user(self) -> int:
         """The next user's number; nodes count interleaved, so that no two users of a run share one."""
         self._numbered += 1
-        return self._index % self._nodes + (self._numbered - 1) * self._nodes
+        return self._index + (self._numbered - 1) * self._nodes
 
     def park(self, seat: Seat) -> Start | None:
         """Blocks the calling user until it is released; None means: get ready afresh and park again."""
@@ -148,22 +148,23 @@ class Node:
     def drain(self, still_answering: bool = True) -> None:
         """Stops the pacers, waits up to ``plan.drain_s`` for answers that are out, then settles the accounts."""
         gevent.killall(self._greenlets)
-        if isinstance(self._pacer, Arrivals):
-            self._pacer.catch_up(self.elapsed_s() or 0.0)
+        if self._pacer is not None:
+            self._pacer.stop(self.elapsed_s() or 0.0)
         if self.plan is not None and still_answering:
             gevent.sleep(0)  # who was woken this very moment takes its start
             deadline_s = time.monotonic() + self.plan.drain_s
-            while (self._open_starts() or self._unserved()) and not self.hurried and time.monotonic() < deadline_s:
+            starts = self.recorder.starts  # of iterations that are not over, also when their first request is
+            while (starts or self._unserved()) and not self.hurried and time.monotonic() < deadline_s:
                 gevent.sleep(DRAIN_CHECK_S)
         if self._gate is not None:
             self._gate.close_release()
-        for start in self._open_starts():
+        for start in self.recorder.starts.values():
             self.recorder.without_answer(int(start.t // 1), start.name, UNFINISHED)
             self.unfinished += 1
         self.recorder.starts.clear()
         for start in self._unserved():
             self.recorder.without_answer(int(start.t // 1), "", UNSERVED)
-        if isinstance(self._pacer, Arrivals):
+        if self._pacer is not None:
             self._pacer.clear()
 
     def _pacer_for(self, plan: Plan) -> Arrivals | ActiveUsers:
@@ -178,7 +179,4 @@ class Node:
         return self._pacer
 
     def _unserved(self) -> list[Start]:
-        return self._pacer.unserved() if isinstance(self._pacer, Arrivals) else []
-
-    def _open_starts(self) -> list[Start]:
-        return [start for start in self.recorder.starts.values() if not start.answered]
+        return self._pacer.unserved() if self._pacer is not None else []

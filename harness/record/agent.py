@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import gevent
+from gevent.event import Event
 from locust.env import Environment
 from locust.user.task import LOCUST_STATE_RUNNING
 
@@ -16,6 +17,9 @@ from harness.load.node import Node, set_node
 from harness.load.plan import Plan
 from harness.record.vitals import Vitals
 from harness.recording import UNFINISHED, ProbeSample, encode
+
+SETTLE_S = 2.0
+"""For the last report to be made, once the answers are waited for."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,7 @@ class Agent:
         self._deliver_final = deliver_final
         self._vitals = Vitals(node.recorder)
         self._settled = False
+        self._closed = Event()
         self.delivered = False
         """Whether the last report is on its way, so that nothing is lost with this process."""
         self._running_at_stop = 0
@@ -49,6 +54,7 @@ class Agent:
         set_node(environment, node)
         environment.events.request.add_listener(node.recorder.on_request)
         # What is there now stays for the whole run: no collection has to look at it again while load is made.
+        gc.unfreeze()
         gc.collect()
         gc.freeze()
         self._vitals.start()
@@ -74,6 +80,9 @@ class Agent:
     def settle(self, wait: bool) -> None:
         """Ends the node's part in the run, once: drains it, counts what has no answer, delivers the last report."""
         if self._settled:
+            # By another greenlet, which may still be waiting for answers: what it delivers must not be lost.
+            drain_s = self.node.plan.drain_s if self.node.plan is not None else 0.0
+            self._closed.wait(drain_s + SETTLE_S)
             return
         self._settled = True
         self.node.drain(wait)
@@ -87,6 +96,7 @@ class Agent:
         self.close()
         self._deliver_final(final)
         self.delivered = True
+        self._closed.set()
         if self.node.plan is not None and self.node.plan.paced:
             # The account is closed: whoever is still in mid-request is not waited for a second time.
             self._environment.stop_timeout = 0.0
@@ -100,6 +110,8 @@ class Agent:
 
     def close(self) -> None:
         """Lets go of everything without a report."""
+        if not self._settled:
+            self._closed.set()  # closed without a report: nobody has to wait for one
         self._settled = True
         self._vitals.stop()
         if self._watcher is not None and self._watcher is not gevent.getcurrent():

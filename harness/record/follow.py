@@ -47,8 +47,10 @@ class Follow:
         if self._agent is not None:
             self._agent.close()
         options: Any = self._environment.parsed_options
-        run, nodes = getattr(options, messages.RUN, ""), getattr(options, messages.NODES, 1)
-        node = Node(run, self._clock, max(self._runner.worker_index, 0), nodes)
+        run, nodes = getattr(options, messages.RUN, ""), list(getattr(options, messages.NODES, ()))
+        if self._runner.client_id not in nodes:
+            nodes.append(self._runner.client_id)  # it came late, and takes no part
+        node = Node(run, self._clock, nodes.index(self._runner.client_id), len(nodes))
         name = messages.worker_name(self._runner.worker_index)
         self._agent = Agent(self._environment, name, node, self._deliver_final)
         gevent.spawn(self._say_parked, self._agent)

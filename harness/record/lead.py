@@ -87,8 +87,9 @@ class Lead:
         self.stop_reason, self.refusal = STOPPED_BY_USER, ()
         try:
             settings = self._settings()
-            nodes = len(self._workers()) if isinstance(self._runner, MasterRunner) else 1
-            conductor = Conductor(self._environment, self._scenario, settings, self._shape(), nodes, self._send_plan)
+            nodes = self._workers() if isinstance(self._runner, MasterRunner) else [LOCAL]
+            shape = self._shape()
+            conductor = Conductor(self._environment, self._scenario, settings, shape, len(nodes), self._send_plan)
         except ConfigurationError as error:
             self._refuse(error)
         self.conductor, self._plans = conductor, {}
@@ -100,7 +101,6 @@ class Lead:
         if isinstance(self._runner, LocalRunner):
             node = Node(conductor.run, Clock(exact=True))
             self._agent = Agent(self._environment, LOCAL, node, self._deliver_local)
-        shape = self._shape()
         shape.clock = conductor.elapsed_s
         try:
             for line in plan.summary(self._scenario.name, shape):

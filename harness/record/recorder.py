@@ -69,7 +69,7 @@ class Recorder:
         intended_s = sent_s
         origin_s = self._origin_s
         second = int((sent_s if origin_s is None else sent_s - origin_s) // 1)
-        start = self.starts.get(getcurrent()) if self.starts else None
+        start = self._start() if self.starts else None
         if start is not None and not start.answered:
             start.answered = True
             intended_s = start.intended_s
@@ -93,6 +93,17 @@ class Recorder:
                 cell.service[latency] -= 1
             service = bucket_index(int((done_s - sent_s) * 1e6))
             cell.service[service] = cell.service.get(service, 0) + 1
+
+    def _start(self) -> Start | None:
+        """The start of the calling greenlet, or of the user that spawned it: a task may send several at a time."""
+        greenlet: Any = getcurrent()
+        while greenlet is not None:
+            start = self.starts.get(greenlet)
+            if start is not None:
+                return start
+            spawner = getattr(greenlet, "spawning_greenlet", None)
+            greenlet = spawner() if spawner is not None else None
+        return None
 
     def without_answer(self, t: int, name: str, outcome: str) -> None:
         """Counts a start of second ``t`` that has no latency: ``unfinished`` or ``unserved``."""
