@@ -81,8 +81,8 @@ def _curves(url: str, rounds: int) -> Table:
     results = in_turn(rounds, contestants)
     rows = tuple((name, spread([100 * value for value in values], "%", 2)) for name, values in results.items())
     note = (
-        "Largest difference, in any second, between the requests that arrived at the target and the starts that were due, "
-        f"as a share of the peak; median (range) of {rounds} rounds."
+        "Largest difference, in any second, between the requests that arrived at the target and the starts due, as a "
+        f"share of the peak; median (range) of {rounds} rounds."
     )
     return Table("Delivered curve against the plan", ("shape", "largest deviation"), rows, note)
 
