@@ -8,7 +8,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -85,26 +86,67 @@ class Stack:
         return self.up.wait(30)
 
 
-def start(state_file: Path, *options: str, **settings: str) -> Stack:
-    """Bring a stack up, with `TARGET_*` settings; its own errors end up in the assertion."""
-    up = launch([*options, "--state", str(state_file)], env={**os.environ, **settings})
-    assert up.stdout is not None
-    line = up.stdout.readline()
-    if not line:
-        assert up.stderr is not None
-        raise AssertionError(f"up ended with {up.wait(10)}: {up.stderr.read()}")
-    return Stack(up, from_json(json.loads(line)), state_file)
+@contextmanager
+def started(state_file: Path, *options: str, **settings: str) -> Iterator[Stack]:
+    """Brings a stack up, with `TARGET_*` settings; its own errors end up in the assertion. See :func:`launched`."""
+    with launched([*options, "--state", str(state_file)], env={**os.environ, **settings}) as up:
+        assert up.stdout is not None
+        line = up.stdout.readline()
+        if not line:
+            assert up.stderr is not None
+            raise AssertionError(f"up ended with {up.wait(10)}: {up.stderr.read()}")
+        stack = Stack(up, from_json(json.loads(line)), state_file)
+        with ended_afterwards(up):
+            yield stack
 
 
-def launch(options: Sequence[str], **popen: object) -> subprocess.Popen[str]:
-    """Start `up` and do not wait."""
-    return subprocess.Popen(  # type: ignore[call-overload, no-any-return]
-        [sys.executable, "-m", "target", "up", *options],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        **popen,
-    )
+@contextmanager
+def launched(options: Sequence[str], python: str = sys.executable, **popen: Any) -> Iterator[subprocess.Popen[str]]:
+    """Starts `up` and does not wait; whatever of it still runs afterwards, because a test failed, is killed."""
+    with (
+        subprocess.Popen(
+            [python, "-m", "target", "up", *options],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            **popen,
+        ) as up,
+        ended_afterwards(up),
+    ):
+        yield up
+
+
+@contextmanager
+def ended_afterwards(parent: subprocess.Popen[str]) -> Iterator[None]:
+    """Afterwards the process has ended, and so have those that were its descendants before or are so then.
+
+    It is asked first, so that it takes its files along; frozen ones are woken for that.
+    """
+    family = _descendants(parent)
+    try:
+        yield
+    finally:
+        family = {*family, *_descendants(parent)}
+        for process in family:
+            with suppress(psutil.NoSuchProcess):
+                process.resume()
+        if parent.poll() is None:
+            parent.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                parent.wait(15)
+        for process in family:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        if parent.poll() is None:
+            parent.kill()
+            parent.wait()
+
+
+def _descendants(parent: subprocess.Popen[str]) -> set[psutil.Process]:
+    try:
+        return set(psutil.Process(parent.pid).children(recursive=True))
+    except psutil.NoSuchProcess:
+        return set()
 
 
 def target(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -61,13 +61,14 @@ def test_the_breaker_opens_fails_fast_probes_and_closes(closed: Stack) -> None:
     seen = breaker(closed)
     received = calls(closed)["received"]
     closed.fail("errors")
-    assert [quote(closed).status for _ in range(5)] == [502] * 5
-    opened = time.monotonic()
+    assert [quote(closed).status for _ in range(4)] == [502] * 4
+    opening = time.monotonic()
+    assert quote(closed).status == 502
     refused = quote(closed)
     assert (refused.status, refused.document["error"], refused.document["breaker"]) == (503, "breaker open", "open")
     assert calls(closed)["received"] == received + 5
     until(lambda: calls(closed)["received"] > received + 5 or quote(closed).status != 503, "a probe")
-    assert REST_S <= time.monotonic() - opened < REST_S + 0.5
+    assert REST_S <= time.monotonic() - opening < REST_S + 2
     assert quote(closed).status == 503
     closed.fail(None)
     until(lambda: quote(closed).status == 200, "closed again")
@@ -92,7 +93,7 @@ def test_a_hang_is_a_timeout_and_one_probe_at_a_time_meets_it(closed: Stack) -> 
     with ThreadPoolExecutor(10) as threads:
         started = time.monotonic()
         assert [reply.status for reply in threads.map(lambda _: quote(closed), range(5))] == [504] * 5
-        assert TIMEOUT_S <= time.monotonic() - started < TIMEOUT_S + 0.5
+        assert TIMEOUT_S <= time.monotonic() - started < TIMEOUT_S + 2
         before = calls(closed)["received"]
         time.sleep(REST_S + 0.05)
         statuses = sorted(reply.status for reply in threads.map(lambda _: quote(closed), range(10)))

@@ -10,13 +10,15 @@ import socket
 import stat
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 
 from target.stack.ports import reserve
-from tests.target.stacks import Stack, all_gone, launch, start, target, until
+from tests.target.stacks import Stack, all_gone, ended_afterwards, launched, started, target, until
 
 UNPRIVILEGED = 65534
 
@@ -103,8 +105,8 @@ def test_a_server_that_does_not_start_is_quoted_and_nothing_is_left(tmp_path: Pa
     broken.chmod(0o755)
     state = tmp_path / "state.json"
     environment = {**os.environ, "RAY_SERVE_HAPROXY_BINARY_PATH": str(broken), "TMPDIR": str(tmp_path)}
-    up = launch(["--state", str(state), "--users", "10"], env=environment)
-    out, err = up.communicate(timeout=60)
+    with launched(["--state", str(state), "--users", "10"], env=environment) as up:
+        out, err = up.communicate(timeout=60)
     assert (up.returncode, out) == (1, "")
     assert "haproxy ended with code 3" in err
     assert "I am broken" in err
@@ -132,66 +134,67 @@ def test_a_file_that_is_no_state_file_is_left_alone(tmp_path: Path) -> None:
 def test_down_stops_one_of_two_stacks_side_by_side(stack: Stack, tmp_path: Path) -> None:
     """The second one in a given directory, which stays; the first one goes on."""
     data = tmp_path / "data"
-    second = start(tmp_path / "state.json", "--data", str(data), "--users", "20", "--processes", "1")
-    family = second.family()
-    assert second.login(19).status == 200
-    assert stack.login(password=second.state.users.password).status == 401
-    assert second.command("down").returncode == 0
-    assert second.up.wait(20) == 0
-    assert all_gone(family)
-    assert (data / "postgres" / "primary" / "PG_VERSION").exists()
-    assert not second.state_file.exists()
+    with started(tmp_path / "state.json", "--data", str(data), "--users", "20", "--processes", "1") as second:
+        family = second.family()
+        assert second.login(19).status == 200
+        assert stack.login(password=second.state.users.password).status == 401
+        assert second.command("down").returncode == 0
+        assert second.up.wait(20) == 0
+        assert all_gone(family)
+        assert (data / "postgres" / "primary" / "PG_VERSION").exists()
+        assert not second.state_file.exists()
     assert stack.login().status == 200
 
 
 def test_sigint_stops_everything(tmp_path: Path) -> None:
     """Exit code 0, every process gone, temporary data and state file removed."""
-    running = start(tmp_path / "state.json", "--users", "10", "--processes", "1")
-    family = running.family()
-    assert len(family) > 10
-    running.up.send_signal(signal.SIGINT)
-    assert running.up.wait(20) == 0
-    assert all_gone(family)
-    assert not Path(running.state.data).exists()
-    assert not running.state_file.exists()
+    with started(tmp_path / "state.json", "--users", "10", "--processes", "1") as running:
+        family = running.family()
+        assert len(family) > 10
+        running.up.send_signal(signal.SIGINT)
+        assert running.up.wait(20) == 0
+        assert all_gone(family)
+        assert not Path(running.state.data).exists()
+        assert not running.state_file.exists()
 
 
 def test_a_stop_during_the_start_leaves_nothing(tmp_path: Path) -> None:
     """SIGTERM as soon as PostgreSQL is being set up."""
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
-    up = launch(["--state", str(tmp_path / "state.json")], env=environment)
-    supervisor = psutil.Process(up.pid)
-    until(lambda: len(supervisor.children(recursive=True)) >= 3, "three processes")
-    family = supervisor.children(recursive=True)
-    up.send_signal(signal.SIGTERM)
-    assert up.wait(20) == 0
-    assert all_gone(family)
+    with launched(["--state", str(tmp_path / "state.json"), "--processes", "1"], env=environment) as up:
+        supervisor = psutil.Process(up.pid)
+        until(lambda: len(supervisor.children(recursive=True)) >= 3, "three processes")
+        family = supervisor.children(recursive=True)
+        up.send_signal(signal.SIGTERM)
+        assert up.wait(20) == 0
+        assert all_gone(family)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_kill_9_of_up_leaves_nothing_even_with_frozen_servers(tmp_path: Path) -> None:
     """PostgreSQL's primary and one API process are frozen, then `up` is killed: all end, all files go."""
-    running = start(tmp_path / "state.json", "--users", "10")
-    family = running.family()
-    os.kill(running.process("postgres-primary").pid, signal.SIGSTOP)
-    os.kill(running.process("api").pid, signal.SIGSTOP)
-    running.up.kill()
-    running.up.wait()
-    until(lambda: all_gone(family), "every process gone")
-    until(lambda: not Path(running.state.data).exists(), "temporary data removed")
-    assert not running.state_file.exists()
+    with started(tmp_path / "state.json", "--users", "10", "--processes", "1") as running:
+        family = running.family()
+        os.kill(running.process("postgres-primary").pid, signal.SIGSTOP)
+        os.kill(running.process("api").pid, signal.SIGSTOP)
+        running.up.kill()
+        running.up.wait()
+        until(lambda: all_gone(family), "every process gone")
+        until(lambda: not Path(running.state.data).exists(), "temporary data removed")
+        assert not running.state_file.exists()
 
 
 def test_kill_9_of_up_and_guard_together_leaves_no_server(tmp_path: Path) -> None:
     """The second line of defence: the servers die with `up` by themselves."""
-    running = start(tmp_path / "state.json", "--users", "10", "--data", str(tmp_path / "data"))
-    family = running.family()
-    guard = next(process for process in family if "target.stack.guard" in process.cmdline())
-    guard.suspend()
-    running.up.kill()
-    guard.kill()
-    running.up.wait()
-    until(lambda: all_gone(family), "every process gone")
+    options = ("--users", "10", "--processes", "1", "--data", str(tmp_path / "data"))
+    with started(tmp_path / "state.json", *options) as running:
+        family = running.family()
+        guard = next(process for process in family if "target.stack.guard" in process.cmdline())
+        guard.suspend()
+        running.up.kill()
+        guard.kill()
+        running.up.wait()
+        until(lambda: all_gone(family), "every process gone")
 
 
 def test_a_killed_parent_takes_the_stack_along(tmp_path: Path) -> None:
@@ -203,15 +206,17 @@ def test_a_killed_parent_takes_the_stack_along(tmp_path: Path) -> None:
         f" '--processes', '1', '--state', {str(state)!r}])\n"
         "time.sleep(600)\n"
     )
-    parent = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
-    assert parent.stdout is not None
-    document = json.loads(parent.stdout.readline())
-    family = psutil.Process(parent.pid).children(recursive=True)
-    assert document["supervisor"]["pid"] in {process.pid for process in family}
-    parent.kill()
-    parent.wait()
-    until(lambda: all_gone(family), "every process gone")
-    assert not state.exists()
+    command = [sys.executable, "-c", program]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent, ended_afterwards(parent):
+        assert parent.stdout is not None
+        document = json.loads(parent.stdout.readline())
+        with ended_afterwards(parent):
+            family = psutil.Process(parent.pid).children(recursive=True)
+            assert document["supervisor"]["pid"] in {process.pid for process in family}
+            parent.kill()
+            parent.wait()
+            until(lambda: all_gone(family), "every process gone")
+            assert not state.exists()
 
 
 def test_a_parent_that_is_already_gone_stops_the_start(tmp_path: Path) -> None:
@@ -236,7 +241,16 @@ def copied_interpreter(directory: Path) -> str:
     return str(copy)
 
 
-def test_a_normal_user_can_start_it(tmp_path_factory: pytest.TempPathFactory) -> None:
+@pytest.fixture
+def public() -> Iterator[Path]:
+    """A directory whose parents everybody may enter, unlike pytest's own."""
+    directory = Path(tempfile.mkdtemp(prefix="springback-test-", dir="/tmp"))
+    directory.chmod(0o755)
+    yield directory
+    shutil.rmtree(directory, ignore_errors=True)
+
+
+def test_a_normal_user_can_start_it(public: Path) -> None:
     """As uid 65534 when we are root, with an interpreter which that user can execute."""
     if os.geteuid() != 0:
         pytest.skip("the other tests run as a normal user already")
@@ -264,33 +278,31 @@ def test_a_normal_user_can_start_it(tmp_path_factory: pytest.TempPathFactory) ->
             return False
         return done.returncode == 0 and done.stdout == "42\n"
 
-    home = tmp_path_factory.mktemp("nobody")
-    for directory in (home, home.parent, home.parent.parent):
-        directory.chmod(0o755)
+    home, copies = public / "home", public / "python"
+    home.mkdir()
+    copies.mkdir()
     interpreter = sys.executable
     if not usable(interpreter):
-        interpreter = copied_interpreter(tmp_path_factory.mktemp("python"))
+        interpreter = copied_interpreter(copies)
         environment["LD_LIBRARY_PATH"] = str(Path(interpreter).parents[1] / "lib")
     if not usable(interpreter):
         pytest.skip(f"uid {UNPRIVILEGED} can use neither {sys.executable} nor a copy with these packages")
     os.chown(home, UNPRIVILEGED, UNPRIVILEGED)
-    up = subprocess.Popen(
-        [interpreter, "-m", "target", "up", "--users", "10", "--state", str(home / "state.json")],
+    with launched(
+        ["--users", "10", "--processes", "1", "--state", str(home / "state.json")],
+        interpreter,
         user=UNPRIVILEGED,
         group=UNPRIVILEGED,
         extra_groups=[],
         env={**environment, "TMPDIR": str(home)},
         cwd="/",
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert up.stdout is not None and up.stderr is not None
-    line = up.stdout.readline()
-    assert line, up.stderr.read()
-    family = [psutil.Process(up.pid), *psutil.Process(up.pid).children(recursive=True)]
-    assert {process.uids().real for process in family} == {UNPRIVILEGED}
-    up.send_signal(signal.SIGTERM)
-    assert up.wait(20) == 0
-    assert all_gone(family)
-    assert list(home.iterdir()) == []
+    ) as up:
+        assert up.stdout is not None and up.stderr is not None
+        line = up.stdout.readline()
+        assert line, up.stderr.read()
+        family = [psutil.Process(up.pid), *psutil.Process(up.pid).children(recursive=True)]
+        assert {process.uids().real for process in family} == {UNPRIVILEGED}
+        up.send_signal(signal.SIGTERM)
+        assert up.wait(20) == 0
+        assert all_gone(family)
+        assert list(home.iterdir()) == []
