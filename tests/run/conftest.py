@@ -8,14 +8,22 @@ from typing import Any
 
 import pytest
 
+from tests.run import runs
 from tests.run.together import Case
 
 AT_ONCE = 5
 
 
+@pytest.fixture(scope="module", autouse=True)
+def nobody_left() -> Iterator[None]:
+    """Ends what failed tests have left running."""
+    yield
+    runs.kill_going()
+
+
 @pytest.fixture(scope="module")
 def _futures(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, nobody_left: None
 ) -> Iterator[dict[Case, Future[Any]]]:
     futures: dict[Case, Future[Any]] = {}
     with ThreadPoolExecutor(AT_ONCE) as pool:

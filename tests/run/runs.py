@@ -25,8 +25,16 @@ BIN = Path(sys.executable).parent
 TOKEN = "SPRINGBACK_TEST_RUN"
 """In the environment of every process of a run, so that an orphan is found whoever has adopted it."""
 
-UNHURRIED = ("--generator-health-loop-lag-limit-s", "20", "--generator-health-cpu-limit-ratio", "20")
-"""Several runs share this machine: their load generators are not judged, unless that is what a test is about."""
+UNHURRIED = (
+    *("--generator-health-loop-lag-limit-s", "20", "--generator-health-cpu-limit-ratio", "20"),
+    *("--release-skew-limit-s", "5"),
+)
+"""Several runs share this machine: their load generators, and how close together they release a herd, are not judged,
+unless that is what a test is about."""
+
+PHASES = ("warm-up", "baseline", "spike", "recovery", "drain")
+_going: list[Run] = []
+"""Runs that nobody has waited for."""
 
 
 @dataclass
@@ -77,7 +85,7 @@ class Finished:
         assert not self.left_over, f"left behind: {self.left_over}\n{told}"
 
 
-@dataclass
+@dataclass(eq=False)
 class Run:
     """One command that is running."""
 
@@ -102,11 +110,25 @@ class Run:
                 raise AssertionError(f"not within {within_s} s: {what}{ended}\n{self.err[-4000:]}")
             time.sleep(0.05)
 
+    @property
+    def phase(self) -> str:
+        """The one that it said last, empty before any."""
+        said = [line.split()[1] for line in self.err.splitlines() if line.startswith("springback: ")]
+        return next((word for word in reversed(said) if word in PHASES), "")
+
     def until_phase(self, name: str, within_s: float = 60) -> None:
         self.until(lambda: f"springback: {name}" in self.err, f"phase {name}", within_s)
 
     def until_parked(self, users: int) -> None:
         self.until(lambda: f"{users} users parked" in self.err or "springback: warm-up" in self.err, "users park")
+
+    def send_in(self, phase: str, number: int, group: bool = False) -> None:
+        """Signals the run, or its whole group as a terminal does, in this phase and in no other."""
+        assert self.phase == phase, f"the signal would come in {self.phase or 'no phase'}, not in {phase}\n{self.err}"
+        if group:
+            os.killpg(self.process.pid, number)
+        else:
+            self.send(number)
 
     def send(self, number: int) -> None:
         self.process.send_signal(number)
@@ -153,6 +175,14 @@ class Run:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
         self.process.wait()
+        if self in _going:
+            _going.remove(self)
+
+
+def kill_going() -> None:
+    """A test that failed has not waited for its runs: they must not disturb those that come later."""
+    for run in list(_going):
+        run.kill_all()
 
 
 def start(directory: Path, command: Sequence[str], variables: Mapping[str, str] | None = None, **popen: Any) -> Run:
@@ -167,7 +197,9 @@ def start(directory: Path, command: Sequence[str], variables: Mapping[str, str] 
     with out_file.open("wb") as out, err_file.open("wb") as err:
         options: dict[str, Any] = {"stdout": out, "stderr": err, "stdin": subprocess.DEVNULL, **popen}
         process = subprocess.Popen(command, env=environment, start_new_session=True, **options)
-    return Run(process, directory / "runs", out_file, err_file, token)
+    run = Run(process, directory / "runs", out_file, err_file, token)
+    _going.append(run)
+    return run
 
 
 def locust(
