@@ -23,7 +23,7 @@ def nobody_left() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def _futures(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, nobody_left: None
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[dict[Case, Future[Any]]]:
     futures: dict[Case, Future[Any]] = {}
     with ThreadPoolExecutor(AT_ONCE) as pool:

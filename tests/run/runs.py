@@ -181,8 +181,8 @@ class Run:
 
 def kill_going() -> None:
     """A test that failed has not waited for its runs: they must not disturb those that come later."""
-    for run in list(_going):
-        run.kill_all()
+    while _going:
+        _going[0].kill_all()
 
 
 def start(directory: Path, command: Sequence[str], variables: Mapping[str, str] | None = None, **popen: Any) -> Run:

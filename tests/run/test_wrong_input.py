@@ -12,9 +12,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
+from harness import cli
 from harness.recording import FILE_NAME, FORMAT
 from tests import recordings, service
 from tests.run import runs
@@ -71,7 +73,11 @@ def test_every_fault_of_the_options_is_said_at_once(outcome: Outcome) -> None:
     )
 
 
-@together(refused, arguments=[("--herd-users", "many", *runs.processes(2))])
+def refused_forked(directory: Path) -> Outcome:
+    return refused(directory, ("--herd-users", "many", *runs.processes(2)))
+
+
+@together(refused_forked)
 def test_forked_workers_leave_at_once_with_a_master_that_refuses(outcome: Outcome) -> None:
     assert_refused(outcome, "springback: --herd-users 'many'")
     assert outcome.done.err.count("--herd-users 'many'") == 1
@@ -105,6 +111,11 @@ def a_file_for_runs_dir(directory: Path) -> Outcome:
 @together(a_file_for_runs_dir)
 def test_a_runs_directory_that_is_a_file_is_refused(outcome: Outcome) -> None:
     assert_refused(outcome, "--runs-dir", "taken")
+
+
+@together(refused, arguments=[("--runs-dir", "/proc/springback")])
+def test_a_runs_directory_that_cannot_be_made_is_refused(outcome: Outcome) -> None:
+    assert_refused(outcome, "--runs-dir", "/proc/springback")
 
 
 def two_scenarios(directory: Path) -> Outcome:
@@ -326,10 +337,33 @@ def test_a_disk_that_is_full_in_mid_run_ends_the_run_and_is_said(outcome: tuple[
     assert "No space left on device" in done.err + done.out
 
 
-# Judging what is no recording
+# Judging what is no recording: in this process, but for one of each kind
 
 
-def judged(directory: Path, command: str, what: str) -> Finished:
+@dataclass
+class Said:
+    """What a command did."""
+
+    code: int
+    out: str
+    err: str
+
+    def ended_well(self, code: int) -> None:
+        assert "Traceback" not in self.out + self.err, self.err
+        assert self.code == code, f"{self.out}\n{self.err}"
+
+
+def in_process(capsys: pytest.CaptureFixture[str], *arguments: str) -> Said:
+    """As the command ``springback`` does it."""
+    with mock.patch("sys.argv", ["springback", *arguments]), pytest.raises(SystemExit) as ending:
+        cli.main()
+    captured = capsys.readouterr()
+    code = ending.value.code
+    return Said(code if isinstance(code, int) else int(code is not None), captured.out, captured.err)
+
+
+def spoilt(directory: Path, what: str) -> str:
+    """A recording with something wrong, to be judged."""
     run = directory / "run"
     run.mkdir()
     whole = recordings.write(recordings.login_herd(), run).read_text()
@@ -349,22 +383,21 @@ def judged(directory: Path, command: str, what: str) -> Finished:
         case "truncated":
             lines = whole.splitlines(keepends=True)
             (run / FILE_NAME).write_text("".join(lines[: len(lines) // 2]) + lines[len(lines) // 2][:20])
-    return runs.springback(directory, command, str(run)).wait(60)
+    return str(run)
 
 
-@together(
-    judged,
-    command=["check", "report"],
-    what=["missing", "empty directory", "empty file", "no recording", "binary", "newer"],
-)
-def test_what_is_no_recording_cannot_be_judged_and_the_remedy_is_named(outcome: Finished) -> None:
-    outcome.ended_well(code=2)
-    assert outcome.err.startswith("springback: ")
-    assert any(remedy in outcome.err for remedy in ("Name a run", "not a recording", "Use the version"))
+@pytest.mark.parametrize("command", ["check", "report"])
+@pytest.mark.parametrize("what", ["missing", "empty directory", "empty file", "no recording", "binary", "newer"])
+def test_what_is_no_recording_cannot_be_judged_and_the_remedy_is_named(
+    command: str, what: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = in_process(capsys, command, spoilt(tmp_path, what))
+    said.ended_well(code=2)
+    assert said.err.startswith("springback: ")
+    assert any(remedy in said.err for remedy in ("Name a run", "not a recording", "Use the version"))
 
 
-@together(judged, command=["check", "report"], what=["truncated"])
-def test_a_recording_cut_off_in_mid_line_is_judged_up_to_there_and_that_is_said(outcome: Finished) -> None:
+def assert_judged_up_to_the_cut(outcome: Said | Finished) -> None:
     outcome.ended_well(code=4)
     assert "INCONCLUSIVE" in outcome.out
     words = " ".join(outcome.out.split())
@@ -372,27 +405,47 @@ def test_a_recording_cut_off_in_mid_line_is_judged_up_to_there_and_that_is_said(
     assert "the recording has no end: the run was killed" in words
 
 
-def reports_cannot_be_written(directory: Path) -> Finished:
-    run = directory / "run"
-    run.mkdir()
-    recordings.write(recordings.login_herd(), run)
+def test_a_recording_cut_off_in_mid_line_is_judged_up_to_there_and_that_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert_judged_up_to_the_cut(in_process(capsys, "check", spoilt(tmp_path, "truncated")))
+
+
+def judged(directory: Path) -> Finished:
+    return runs.springback(directory, "report", spoilt(directory, "truncated")).wait(60)
+
+
+@together(judged)
+def test_the_real_command_judges_a_recording_that_was_cut_off_in_mid_line(outcome: Finished) -> None:
+    assert_judged_up_to_the_cut(outcome)
+
+
+def test_reports_that_cannot_be_written_are_said_after_the_verdict(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recordings.write(recordings.login_herd(), tmp_path)
     for name in ("report.html", "report.md", "junit.xml", "verdict.json"):
-        (run / name).mkdir()
-    return runs.springback(directory, "report", str(run)).wait(60)
+        (tmp_path / name).mkdir()
+    said = in_process(capsys, "report", str(tmp_path))
+    said.ended_well(code=2)
+    assert "the reports cannot be written" in said.err
+    assert "login-herd" in said.out
 
 
-@together(reports_cannot_be_written)
-def test_reports_that_cannot_be_written_are_said_after_the_verdict(outcome: Finished) -> None:
-    outcome.ended_well(code=2)
-    assert "the reports cannot be written" in outcome.err
-    assert "login-herd" in outcome.out
+@pytest.mark.parametrize("arguments", [("run", "/nonexistent/scenario.py"), ("check",), ("run",)], ids=" ".join)
+def test_the_command_line_refuses_what_it_does_not_know(
+    arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = in_process(capsys, *arguments)
+    said.ended_well(code=2)
+    assert "Usage: " in said.err
 
 
-def nonsense(directory: Path, arguments: tuple[str, ...]) -> Finished:
-    return runs.springback(directory, *arguments).wait(60)
+def nonsense(directory: Path) -> Finished:
+    return runs.springback(directory, "judge").wait(60)
 
 
-@together(nonsense, arguments=[("run", "/nonexistent/scenario.py"), ("judge",), ("check",), ("run",)])
-def test_the_command_line_refuses_what_it_does_not_know(outcome: Finished) -> None:
+@together(nonsense)
+def test_the_real_command_refuses_a_command_that_it_does_not_have(outcome: Finished) -> None:
     outcome.ended_well(code=2)
     assert "Usage: springback" in outcome.err
