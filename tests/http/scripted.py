@@ -18,6 +18,8 @@ from contextlib import contextmanager
 from typing import Any
 
 READ, CLOSE, RESET, STOP_READING = "read", "close", "reset", "stop reading"
+UNCHANGED_FOR_S = 0.1
+"""So long nothing more may have come, before the server tells what it has seen."""
 
 
 class Scripted:
@@ -76,7 +78,12 @@ def _serve(arguments: dict[str, Any]) -> None:
 
     threading.Thread(target=accept, daemon=True).start()
     sys.stdin.readline()
-    time.sleep(0.05)
+    total, unchanged_since = -1, 0.0
+    while total < 0 or time.monotonic() < unchanged_since + UNCHANGED_FOR_S:
+        now = len(seen) + sum(len(part) for parts in seen for part in parts)
+        if now != total:
+            total, unchanged_since = now, time.monotonic()
+        time.sleep(0.005)
     print(json.dumps([b"".join(parts).decode("latin-1") for parts in seen]), flush=True)
 
 

@@ -66,7 +66,7 @@ def test_deadlines_strike_on_time(make: Make, deadlines: Deadlines | float, outc
         assert made.get("/", timeout=60).ok
         begun_s = time.monotonic()
         made.get("/", timeout=deadlines)
-        assert within_s - 0.01 <= time.monotonic() - begun_s < within_s + 0.3
+        assert within_s - 0.01 <= time.monotonic() - begun_s < within_s + 2
         assert made.outcomes == ["ok", outcome]
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
+import time
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import gevent
@@ -34,8 +36,14 @@ def sockets() -> int:
     return found
 
 
-def run_users(kind: type[LeanHttpUser], count: int, for_s: float, environment: Environment | None = None) -> list[Any]:
-    """Runs users as Locust's runner does, kills them, and gives the events."""
+def run_users(
+    kind: type[LeanHttpUser],
+    count: int,
+    enough: Callable[[list[Any]], bool],
+    environment: Environment | None = None,
+    limit_s: float = 20,
+) -> list[Any]:
+    """Runs users as Locust's runner does, kills them when their events are enough, and gives the events."""
     environment = environment or Environment()
     events: list[Any] = []
     environment.events.request.add_listener(lambda **event: events.append(event))
@@ -43,11 +51,20 @@ def run_users(kind: type[LeanHttpUser], count: int, for_s: float, environment: E
     users = [kind(environment) for _ in range(count)]
     for user in users:
         user.start(group)
-    gevent.sleep(for_s)
+    deadline = time.monotonic() + limit_s
+    while not enough(events) and time.monotonic() < deadline:
+        gevent.sleep(0.01)
     for user in users:
         user.stop(force=True)
-    gevent.sleep(0.05)
+    group.join(timeout=limit_s)
+    assert len(group) == 0
     return events
+
+
+def after(seconds: float) -> Callable[[list[Any]], bool]:
+    """Enough is when this time has passed."""
+    end = time.monotonic() + seconds
+    return lambda _: time.monotonic() >= end
 
 
 def test_no_socket_is_left_when_users_are_gone() -> None:
@@ -65,7 +82,7 @@ def test_no_socket_is_left_when_users_are_gone() -> None:
             def on_stop(self) -> None:
                 pass
 
-        events = run_users(Reader, 20, 0.3)
+        events = run_users(Reader, 20, lambda events: len(events) > 100)
         assert len(events) > 100
         assert sockets() == before
 
@@ -101,7 +118,8 @@ def test_connections_are_shared_only_when_asked(shared: int) -> None:
                 self.client.get("/")
 
         environment = Environment()
-        events = run_users(Reader, 8, 0.3, environment)
+        wanted = before + (shared or 8)
+        events = run_users(Reader, 8, lambda events: len(events) > 100 and sockets() >= wanted, environment)
         assert {outcome_of(event["exception"], event["response"]) for event in events} == {"ok"}
         environment.events.test_stop.fire(environment=environment)
         assert sockets() == before
@@ -178,7 +196,8 @@ def test_a_paced_user_connects_while_it_is_parked() -> None:
             def read(self) -> None:
                 self.client.get("/")
 
-        assert run_users(Parked, 3, 0.2, attached()) == []
+        parked = after(0.2)
+        assert run_users(Parked, 3, lambda events: parked(events) and sockets() >= before + 3, attached()) == []
         assert len(server.seen()) == 3 and sockets() == before
 
 
@@ -193,7 +212,7 @@ def test_a_herd_parks_when_the_target_is_down() -> None:
             def prepare(self) -> Any:
                 return self.client.prepare("GET", "/")
 
-        assert run_users(Parked, 2, 0.1, attached()) == []
+        assert run_users(Parked, 2, after(0.1), attached()) == []
 
 
 def test_a_herd_cannot_share_connections() -> None:
