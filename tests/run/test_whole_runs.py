@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import re
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,7 +44,8 @@ def _locusts_count(stats: Path) -> int:
 
 
 def local(directory: Path) -> Outcome:
-    return run(directory, "herd_http.py")
+    """Alone in its process, it is judged by the real limit of the release skew."""
+    return run(directory, "herd_http.py", "--release-skew-limit-s", "0.25")
 
 
 def forked(directory: Path) -> Outcome:
@@ -151,6 +155,97 @@ def test_workers_end_with_their_master_and_without_a_verdict_of_their_own(outcom
     for worker in outcome.workers:
         worker.ended_well(code=0)
         assert not worker.directories
+
+
+def two_herds(directory: Path) -> Outcome:
+    return run(directory, "double_herd.py", *runs.processes(2))
+
+
+@together(two_herds)
+def test_the_gate_is_armed_again_on_every_worker(outcome: Outcome) -> None:
+    done = outcome.done
+    done.ended_well(code=0)
+    gates = {(gate.node, gate.gate): gate for gate in done.recording.gates}
+    nodes = ("worker-1", "worker-2")
+    assert set(gates) == {(node, name) for node in nodes for name in ("herd", "herd-2")}
+    assert len(done.recording.gates) == 4, "once each"
+    for name, t in (("herd", 1), ("herd-2", 4)):
+        assert [gates[node, name].t for node in nodes] == [t, t]
+        assert sum(len(gates[node, name].sent_us) for node in nodes) == HERD
+        assert all(min(gates[node, name].sent_us) >= 0 for node in nodes)
+    for node in nodes:
+        assert gates[node, "herd"].planned == gates[node, "herd-2"].planned > 0
+    # 10/s for 6 s, and 20 at once in the seconds 1 and 4.
+    assert [done.count("ok", t) for t in range(6)] == [10, 30, 10, 10, 30, 10]
+    assert done.count() == outcome.served == 100
+
+
+def closed_model(directory: Path) -> Outcome:
+    with service.running(latency_ms=100) as target:
+        arguments = ("--pacing", "users", *runs.processes(2))
+        done = runs.locust(directory, "crowd_http.py", *arguments, host=target.url).wait()
+        return Outcome(done, target.requests, -1)
+
+
+@together(closed_model)
+def test_in_the_closed_model_parked_users_are_active_as_the_level_says(outcome: Outcome) -> None:
+    """4 users, up to 20 in a second, 20 for a second, and back: each makes 10 requests a second at the most."""
+    done = outcome.done
+    done.ended_well(code=0)
+    recording = done.recording
+    assert recording.header.level_unit == "users" and not recording.gates
+    assert recording.end is not None and recording.end.completed and recording.end.unfinished == 0
+    assert done.count("ok") == done.count() == recording.end.requests == outcome.served
+    assert {piece.node for piece in recording.slices} == {"worker-1", "worker-2"}
+    # One user more than 10 a second: an iteration that begins in a second may end in the next.
+    for t, users in enumerate((4, 20, 20, 20, 4)):
+        assert done.count(t=t) <= 11 * users
+    # A loaded machine makes fewer rounds, but not half as many.
+    assert done.count(t=0) > 5 * 4 and done.count(t=4) > 5 * 4
+    assert done.count(t=2) > 5 * 20
+    assert max(piece.t for piece in recording.slices) == 4, "none begins after the end"
+
+
+@dataclass
+class OnATerminal:
+    done: Finished
+    shown: str
+    """Everything that was written to the terminal."""
+
+
+def on_a_terminal(directory: Path) -> OnATerminal:
+    ours, theirs = os.openpty()
+    shown = bytearray()
+
+    def collect() -> None:
+        with contextlib.suppress(OSError):  # that is how the end of a terminal looks
+            while piece := os.read(ours, 65536):
+                shown.extend(piece)
+
+    reader = threading.Thread(target=collect)
+    with service.running() as target:
+        variables = {"TERM": "xterm", "COLUMNS": "100"}
+        run = runs.locust(directory, "herd_http.py", host=target.url, variables=variables, stderr=theirs)
+        os.close(theirs)
+        reader.start()
+        done = run.wait()
+    reader.join(10)
+    os.close(ours)
+    return OnATerminal(done, shown.decode(errors="replace"))
+
+
+@together(on_a_terminal)
+def test_on_a_terminal_a_bar_goes_through_the_phases(outcome: OnATerminal) -> None:
+    outcome.done.ended_well(code=0)
+    assert "Traceback" not in outcome.shown
+    frames = re.findall(r"(warm-up|baseline|spike|recovery|drain) .*?(\d+) of (\d+) s", outcome.shown)
+    assert {total for *_, total in frames} == {"4"}
+    phases = [name for name, *_ in frames]
+    assert list(dict.fromkeys(phases))[:4] == ["warm-up", "baseline", "spike", "recovery"]
+    seconds = [int(second) for _, second, _ in frames]
+    assert seconds == sorted(seconds) and seconds[0] == 0 and seconds[-1] >= 3
+    assert not re.search(r"springback: (baseline|spike|recovery)", outcome.shown), "the bar, and not a line a phase"
+    assert "PASS  herd-http" in outcome.done.out, "the verdict is on standard output, unspoilt by the bar"
 
 
 def of_scenario(directory: Path, scenario: str) -> Outcome:
