@@ -27,7 +27,7 @@ def throughput(series: Series) -> Chart:
     for label, key, colour in (("ok", ANSWERED, palette.BLUE), ("failed", FAILED, palette.VERMILLION)):
         times, size, named = _sampled(series, key, of_generator=True)
         if named:
-            lines.append(Line(label, np.nansum(list(named.values()), axis=0), colour, area=True))
+            lines.append(Line(label, np.nan_to_num(_sum(named)), colour, area=True))
     if not lines:
         return nothing("throughput", title, unit, "No load process reported its answers.")
     explanation = "Requests by the second in which they ended, over all load processes, stacked."
@@ -112,7 +112,7 @@ def _sampled(series: Series, key: str, *, of_generator: bool) -> tuple[Values, f
 
 
 def _sum(named: dict[str, Values]) -> Values:
-    """The sum, with short gaps of one process bridged: a late sample is no drop in memory."""
+    """The sum, with short gaps of one process bridged: a late sample is no drop in memory or in a rate."""
     bridged = [_bridged(values) for values in named.values()]
     total = np.nansum(bridged, axis=0)
     return np.where(np.isfinite(bridged).any(axis=0), total, np.nan)
