@@ -8,13 +8,17 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 from tests import service
 from tests.run import runs
 from tests.run.runs import SIGINT, SIGKILL, SIGTERM, Finished, Run
 from tests.run.together import together
 
-LONG = ("--baseline-s", "4", "--spike-s", "4", "--recovery-s", "4")
-"""Long enough to be hit in the middle."""
+LONG = ("--baseline-s", "4", "--spike-s", "8", "--recovery-s", "8")
+"""A spike long enough to be hit in the middle."""
+LENGTHS = {"warm-up": (2, 2, 2), "baseline": (8, 2, 2), "spike": (2, 8, 2), "recovery": (2, 2, 8), "drain": (2, 2, 4)}
+"""Seconds of baseline, spike and recovery where that phase is to be hit."""
 
 
 @dataclass
@@ -23,23 +27,28 @@ class Outcome:
     after_s: float
     """Between the signal and the end."""
     served: int = 0
+    number: signal.Signals = SIGINT
+    """The signal that was sent."""
+
+
+def lengths(phase: str) -> tuple[str, ...]:
+    baseline_s, spike_s, recovery_s = map(str, LENGTHS[phase])
+    return "--baseline-s", baseline_s, "--spike-s", spike_s, "--recovery-s", recovery_s
 
 
 def stopped(directory: Path, phase: str, number: signal.Signals, way: str) -> Outcome:
     forked = runs.processes(2) if way == "forked" else ()
     with service.running() as target:
-        run = runs.locust(directory, "herd_http.py", *LONG, *forked, host=target.url)
-        reach(run, phase, target)
+        run = runs.locust(directory, "herd_http.py", *lengths(phase), *forked, host=target.url)
+        reach(run, phase, target, LENGTHS[phase])
         began_s = time.monotonic()
-        if number == SIGINT and way == "forked":
-            os.killpg(run.process.pid, number)  # as a terminal does
-        else:
-            run.send(number)
+        # A Ctrl-C in a terminal goes to the whole group.
+        run.send_in(phase, number, group=number == SIGINT and way == "forked")
         done = run.wait(40, gone_within_s=2)
-        return Outcome(done, time.monotonic() - began_s, target.requests)
+        return Outcome(done, time.monotonic() - began_s, target.requests, number)
 
 
-def reach(run: Run, phase: str, target: service.Service) -> None:
+def reach(run: Run, phase: str, target: service.Service, lengths_s: tuple[int, int, int] = (4, 8, 8)) -> None:
     """Waits until the run is in this phase."""
     match phase:
         case "warm-up":
@@ -50,7 +59,8 @@ def reach(run: Run, phase: str, target: service.Service) -> None:
             run.until_phase("drain")
         case _:
             run.until_phase(phase)
-            second = {"baseline": 0, "spike": 4, "recovery": 8}[phase]
+            baseline_s, spike_s, _ = lengths_s
+            second = {"baseline": 0, "spike": baseline_s, "recovery": baseline_s + spike_s}[phase]
             run.until(lambda: runs.has_slice(run, second), f"second {second} recorded")
 
 
@@ -101,37 +111,50 @@ def test_a_run_that_is_stopped_while_it_waits_for_the_last_answers_counts_them_a
     assert done.count() == outcome.served + done.count("unserved")
 
 
-def stopped_twice(directory: Path, way: str) -> Outcome:
+def stopped_twice(directory: Path, way: str, canary_per_s: int = 0) -> Outcome:
     """The service does not answer any more, so that the first Ctrl-C waits for it, and the second for nobody."""
     forked = runs.processes(2) if way == "forked" else ()
     with service.running() as target:
-        patient = ("--drain-timeout-s", "60", *LONG)
+        patient = ("--drain-timeout-s", "60", "--canary-per-s", str(canary_per_s), *LONG)
         run = runs.locust(directory, "herd_http.py", *patient, *forked, host=target.url)
         run.until_phase("baseline")
         target.behave(latency_ms=120_000)
         before = target.requests
         run.until(lambda: target.requests >= before + 20, "the herd waits for its answers")
-        group = os.killpg if way == "forked" else os.kill
-        group(run.process.pid, SIGINT)
+        run.until_phase("spike")
+        hit_s = time.monotonic() + (1.5 if canary_per_s else 0)  # until canaries of the spike wait for a free user
+        run.until(lambda: time.monotonic() > hit_s, "canaries are due")
+        run.send_in("spike", SIGINT, group=way == "forked")
         said = time.monotonic()
         run.until(lambda: time.monotonic() > said + 1, "a person presses again")
         assert run.process.poll() is None, "the first one waits for answers"
         began_s = time.monotonic()
-        group(run.process.pid, SIGINT)
+        (os.killpg if way == "forked" else os.kill)(run.process.pid, SIGINT)
         done = run.wait(40, gone_within_s=2)
         return Outcome(done, time.monotonic() - began_s, target.requests)
 
 
 @together(stopped_twice, way=["local", "forked"])
 def test_a_second_ctrl_c_waits_for_no_answer_and_still_closes_the_recording(outcome: Outcome) -> None:
-    # Never a PASS; whether requests that were given up make it a FAIL is for the criterion to say.
-    outcome.done.ended_well(code=outcome.done.verdict["exit_code"])
-    assert outcome.done.code in (3, 4)
+    # What the operator's stop cut off is not the service's failure, and proves nothing.
+    outcome.done.ended_well(code=4)
+    assert outcome.done.verdict["outcome"] == "INCONCLUSIVE"
     assert outcome.after_s < 15
     end = outcome.done.recording.end
     assert end is not None and not end.completed and end.reason == "stopped by SIGINT"
-    assert end.unfinished == outcome.done.count("unfinished") >= 20
+    assert end.unfinished == outcome.done.count("unfinished") == 20
     assert not any(mark.event == "lost" for mark in outcome.done.recording.node_events)
+
+
+def stopped_twice_with_canaries(directory: Path) -> Outcome:
+    return stopped_twice(directory, "local", canary_per_s=10)
+
+
+@pytest.mark.xfail(strict=True, reason="arrivals that the stop left without a user count as failures of the service")
+@together(stopped_twice_with_canaries)
+def test_arrivals_that_still_wait_for_a_user_at_the_stop_are_no_failures(outcome: Outcome) -> None:
+    assert outcome.done.count("unserved") > 5
+    outcome.done.ended_well(code=4)
 
 
 def stopped_without_workers(directory: Path, number: signal.Signals) -> Outcome:
@@ -161,16 +184,14 @@ def launched(directory: Path, number: signal.Signals) -> Outcome:
         run = runs.springback(directory, "run", str(runs.SCENARIOS / "herd_http.py"), *options)
         reach(run, "spike", target)
         began_s = time.monotonic()
-        run.send(number)
+        run.send_in("spike", number)
         done = run.wait(40, gone_within_s=15 if number == SIGKILL else 1)
-        return Outcome(done, time.monotonic() - began_s, target.requests)
+        return Outcome(done, time.monotonic() - began_s, target.requests, number)
 
 
 @together(launched, number=[SIGINT, SIGTERM])
 def test_the_launcher_hands_a_signal_on_and_returns_the_verdict(outcome: Outcome) -> None:
-    end = outcome.done.recording.end
-    assert end is not None
-    assert_closed(outcome, end.reason)
+    assert_closed(outcome, f"stopped by {outcome.number.name}")
 
 
 @together(launched, number=[SIGKILL])
@@ -217,7 +238,7 @@ def master_killed(directory: Path) -> tuple[Finished, Finished, float]:
         workers = run.workers()
         assert len(workers) == 2
         began_s = time.monotonic()
-        run.process.kill()
+        run.send_in("spike", SIGKILL)
         run.process.wait()
         run.until_gone(workers, 10)
         gone_s = time.monotonic() - began_s
