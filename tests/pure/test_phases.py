@@ -1,0 +1,62 @@
+"""What of a recording says something about the target, and what of it was delivered."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from harness.analysis import phases
+from harness.analysis.delivery import deliveries
+from harness.criteria import load
+from harness.findings import Outcome
+from harness.recording import OK, UNFINISHED, UNSENT, UNSERVED, CriterionSpec, End, Recording, Slice
+from tests.recordings import CANARY, healthy
+
+COMPLETED = End(92, "completed", True, 3, 1)
+STOPPED = End(50, "interrupted", False, 3, 1)
+
+
+def recorded(end: End | None, **counts: int) -> Recording:
+    """1,000 arrivals a second are planned; so many of each outcome are due in the second of the spike."""
+    run = healthy()
+    header = dataclasses.replace(run.header, gates=(), level_unit="starts/s", level=((0, 1000), (91, 1000)))
+    outcomes = {"ok": OK, "unfinished": UNFINISHED, "unsent": UNSENT, "unserved": UNSERVED, "refused": "http 503"}
+    parts = tuple(
+        Slice(30, "w", CANARY, outcomes[name], count, 0, {1000: count} if name == "ok" else {})
+        for name, count in counts.items()
+    )
+    return dataclasses.replace(run, header=header, slices=parts, end=end)
+
+
+@pytest.mark.parametrize(
+    ("end", "kept"),
+    [
+        (COMPLETED, {OK: 5, UNFINISHED: 4, UNSERVED: 2, "http 503": 1}),
+        (STOPPED, {OK: 5, UNSERVED: 2, "http 503": 1}),
+        (None, {OK: 5, UNSERVED: 2, "http 503": 1}),
+    ],
+    ids=["completed", "stopped", "killed"],
+)
+def test_unfinished_requests_say_nothing_only_when_the_run_was_stopped_early(end: End | None, kept: object) -> None:
+    """Otherwise they were waited for. An iteration without a request says nothing in either case."""
+    run = phases.settled(recorded(end, ok=5, unfinished=4, unserved=2, unsent=3, refused=1))
+    assert {piece.outcome: piece.count for piece in run.slices} == kept
+
+
+@pytest.mark.parametrize(("end", "expected"), [(COMPLETED, Outcome.FAIL), (STOPPED, Outcome.PASS)])
+def test_the_error_ratio_is_of_what_is_settled(end: End, expected: Outcome) -> None:
+    found = load(CriterionSpec("error_ratio", {})).judge(recorded(end, ok=900, unfinished=100))
+    assert found.outcome is expected
+
+
+def test_an_iteration_without_a_request_is_not_delivered() -> None:
+    """Nor is an arrival that found no user; a request that failed, or has no answer, is."""
+    run = recorded(COMPLETED, ok=500, unsent=200, unserved=100, unfinished=150, refused=50)
+    (found,) = deliveries(run, run.header.phases[1])
+    assert (found.planned, found.delivered, found.ratio) == (1000, 700, 0.7)
+
+
+def test_a_spike_of_iterations_without_requests_voids_everything() -> None:
+    found = load(CriterionSpec("spike_delivered", {})).judge(recorded(COMPLETED, ok=900, unsent=100))
+    assert (found.outcome, found.figure, found.voids) == (Outcome.INCONCLUSIVE, 0.9, ("*",))
