@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +48,29 @@ class Visit:
         self.page.route("**/*", lambda route: self._refuse(route, path.as_uri()))
         self.page.goto(path.as_uri())
         self.page.wait_for_selector("html[data-charts]", timeout=30_000)
-        self.page.wait_for_timeout(150)
+        self.until(DRAWN)
+
+    def until(self, condition: str, argument: Any = None) -> None:
+        """Waits until a function in the page returns something true; fails when it does not in time."""
+        self.page.wait_for_function(condition, arg=argument, timeout=15_000)
+
+    def point_at(self, chart: str) -> tuple[str, list[str]]:
+        """Moves the pointer over a chart until its tooltip is there: its text and the tags in it.
+
+        That of another chart has to be gone first.
+        """
+        self.page.mouse.move(1, 1)
+        self.until(f"() => ({TOOLTIP})() === null")
+        drawing = self.page.locator(f"#{chart}-drawing")
+        self.page.evaluate(f"window.scrollBy(0, {drawing.bounding_box()['y'] - 200})")
+        deadline = time.monotonic() + 15
+        while (shown := self.page.evaluate(TOOLTIP)) is None:
+            assert time.monotonic() < deadline, f"no tooltip on {chart}"
+            box = drawing.bounding_box()
+            for share in (2.6, 2.5):
+                self.page.mouse.move(box["x"] + box["width"] / share, box["y"] + 120 + 10 * (share < 2.6))
+                self.page.wait_for_timeout(20)
+        return shown[0], shown[1]
 
     def _listen(self, message: Any) -> None:
         if message.type in {"error", "warning"}:
@@ -67,6 +89,7 @@ class Visit:
         return found
 
 
+DRAWN = "() => !window.Bokeh || Bokeh.documents.every((each) => each.is_idle)"
 INK = """([identity, colour]) => {
   const found = [], visit = (node) => {
     if (node instanceof HTMLCanvasElement) found.push(node);
@@ -104,13 +127,17 @@ def test_the_charts_follow_the_colour_scheme_at_load_and_at_change(browser: Any,
     visit = Visit(browser, tmp_path, runs.page("healthy"), color_scheme="dark")
     for scheme, shown in (("dark", True), ("light", False), ("dark", True)):
         visit.page.emulate_media(color_scheme=scheme)
-        visit.page.wait_for_timeout(300)
         for light in (palette.BLUE, palette.MUTED):  # a line, and the letters on the axes
             dark = palette.DARK[light]
             there, gone = (dark, light) if shown else (light, dark)
-            assert visit.ink("latency", there)["coloured"] > 20
-            assert visit.ink("latency", gone)["coloured"] == 0
+            visit.until(COLOURED, ["latency-drawing", there, gone])
     visit.context.close()
+
+
+COLOURED = f"""([identity, there, gone]) => {{
+  const ink = {INK};
+  return ink([identity, there]).coloured > 20 && ink([identity, gone]).coloured === 0;
+}}"""
 
 
 def test_it_fits_a_phone(browser: Any, tmp_path: Path) -> None:
@@ -141,12 +168,10 @@ def test_labels_of_phases_and_marks_do_not_touch(browser: Any, tmp_path: Path) -
     visit = Visit(browser, tmp_path, runs.page("lost node"))
     for width in (390, 700, 1200):
         visit.page.set_viewport_size({"width": width, "height": 800})
-        visit.page.wait_for_timeout(500)
+        visit.until(FITTED, "load")
+        visit.until(APART)
         spans = visit.page.evaluate(LABELS)
         assert {"baseline", "recovery"} <= {text for _, _, _, text in spans}
-        for row in {row for row, _, _, _ in spans}:
-            ordered = sorted((left, right) for each, left, right, _ in spans if each == row)
-            assert all(later[0] >= earlier[1] - 0.5 for earlier, later in pairwise(ordered))
     visit.context.close()
 
 
@@ -159,12 +184,24 @@ LABELS = """() => {
     return [label.tags[0], left, left + context.measureText(label.text.text).width, label.text.text];
   });
 }"""
+APART = f"""() => {{
+  const spans = ({LABELS})().sort((one, other) => one[0] - other[0] || one[1] - other[1]);
+  return spans.every((span, at) => at === 0 || spans[at - 1][0] !== span[0] || span[1] >= spans[at - 1][2] - 0.5);
+}}"""
+FITTED = """(name) => {
+  const view = [...Bokeh.index].find((each) => each.model.name === name);
+  const room = document.getElementById(`${name}-drawing`).clientWidth;
+  return Math.abs(view.bbox.width - room) < 8 && Bokeh.documents.every((each) => each.is_idle);
+}"""
+
+
+RANGES = """() => [...Bokeh.index].filter((each) => each.frame && each.model.name !== "skew")
+    .map((each) => each.model.x_range.start)"""
 
 
 def test_dragging_zooms_all_charts_and_the_button_undoes_it(browser: Any, tmp_path: Path) -> None:
     visit = Visit(browser, tmp_path, runs.page("healthy"))
-    ranges = """[...Bokeh.index].filter((each) => each.frame && each.model.name !== "skew")
-        .map((each) => each.model.x_range.start)"""
+    ranges = f"({RANGES})()"
     before = visit.page.evaluate(ranges)
     box = visit.page.locator("#latency-drawing").bounding_box()
     visit.page.evaluate(f"window.scrollTo(0, {box['y'] - 200})")
@@ -173,13 +210,9 @@ def test_dragging_zooms_all_charts_and_the_button_undoes_it(browser: Any, tmp_pa
     visit.page.mouse.down()
     visit.page.mouse.move(box["x"] + 700, box["y"] + 110, steps=5)
     visit.page.mouse.up()
-    visit.page.wait_for_timeout(200)
-    during = visit.page.evaluate(ranges)
-    assert len(set(during)) == 1
-    assert during[0] > 10
+    visit.until(f"() => {{ const all = ({RANGES})(); return all[0] > 10 && new Set(all).size === 1; }}")
     visit.page.click("#reset-zoom")
-    visit.page.wait_for_timeout(200)
-    assert visit.page.evaluate(ranges) == before
+    visit.until(f"(before) => ({RANGES})().every((start, at) => start === before[at])", before)
     visit.context.close()
 
 
@@ -187,17 +220,27 @@ def test_hostile_names_do_nothing_not_even_under_the_pointer(browser: Any, tmp_p
     run = runs.hostile()
     visit = Visit(browser, tmp_path, html.render(run, runs.verdict(run)))
     for chart in ("errors", "memory", "generator-lag", "load"):
-        box = visit.page.locator(f"#{chart}-drawing").bounding_box()
-        visit.page.evaluate(f"window.scrollBy(0, {box['y'] - 200})")
-        box = visit.page.locator(f"#{chart}-drawing").bounding_box()
-        visit.page.mouse.move(box["x"] + box["width"] / 2.6, box["y"] + 120)
-        visit.page.wait_for_timeout(120)
-        visit.page.mouse.move(box["x"] + box["width"] / 2.5, box["y"] + 130)
-        visit.page.wait_for_timeout(120)
+        text, elements = visit.point_at(chart)
+        assert "window.hacked" in text, chart
+        assert set(elements) <= {"STYLE", "DIV", "SPAN"}, chart
     assert visit.page.evaluate("window.hacked") is None
     assert visit.requests == []
     assert visit.complaints == []
     visit.context.close()
+
+
+TOOLTIP = """() => {
+  let shown = null;
+  const visit = (node) => {
+    if (node instanceof Element && node.matches(".bk-tooltip-content") && node.getBoundingClientRect().width) {
+      shown = [node.textContent, [...node.querySelectorAll("*")].map((each) => each.tagName)];
+    }
+    if (node.shadowRoot) node.shadowRoot.childNodes.forEach(visit);
+    node.childNodes.forEach(visit);
+  };
+  visit(document.body);
+  return shown;
+}"""
 
 
 @pytest.mark.parametrize("variant", ["empty", "never started", "zero requests", "many of everything", "open model"])
