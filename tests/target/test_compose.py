@@ -61,8 +61,13 @@ def test_the_proxy_has_the_rules_of_the_embedded_stack(compose: dict[str, Any], 
 
     content = compose["configs"]["haproxy"]["content"]
     embedded = haproxy.CONFIGURATION.format(
-        clients=1, checks=haproxy.CHECKS, parked_s=haproxy.PARKED_S,
-        stats_socket="s", public_fd=3, metrics_fd=4, servers="",
+        clients=1,
+        checks=haproxy.CHECKS,
+        parked_s=haproxy.PARKED_S,
+        stats_socket="s",
+        public_fd=3,
+        metrics_fd=4,
+        servers="",
     )
     assert rules(content) == rules(embedded)
     configuration = tmp_path / "haproxy.cfg"
