@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from harness.analysis import histogram
-from harness.recording import OK, UNFINISHED, UNSENT, Phase, Recording, Slice, Sparse
+from harness.recording import OK, UNFINISHED, UNSENT, UNSERVED, Phase, Recording, Slice, Sparse
 
 
 @dataclass(frozen=True)
@@ -50,11 +50,11 @@ def slices_of(recording: Recording, phase: Phase, name: str = "") -> tuple[Slice
 
 def settled(recording: Recording) -> Recording:
     """The recording without what proves nothing about the target: iterations that sent no request, and requests that
-    had no answer when the operator stopped the run early. In a run that came to its end, an unfinished request was
-    waited for and counts.
+    had no answer, or no user yet, when the operator stopped the run early. In a run that came to its end these were
+    waited for and count.
     """
     ended = recording.end is not None and recording.end.completed
-    nothing = {UNSENT} if ended else {UNSENT, UNFINISHED}
+    nothing = {UNSENT} if ended else {UNSENT, UNFINISHED, UNSERVED}
     return replace(recording, slices=tuple(piece for piece in recording.slices if piece.outcome not in nothing))
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from typing import Any
+from weakref import WeakSet
 
 import gevent
 from gevent import getcurrent
@@ -27,6 +28,8 @@ class ActiveUsers:
         self._wanted = 0
         self._active: set[Any] = set()
         """Greenlets of the users that are in an iteration."""
+        self._known: WeakSet[Any] = WeakSet()
+        """Users whose end is watched for."""
         self._parked: dict[Seat, Any] = {}
         """Seat → greenlet of its user, in the order in which they parked."""
 
@@ -54,9 +57,18 @@ class ActiveUsers:
             if left_s > 0:
                 gevent.sleep(left_s)
             self._wanted = wanted
-            while self._parked and len(self._active) < self._wanted:
-                seat = next(iter(self._parked))
-                self._let_go(seat, self._parked.pop(seat), t, intended_s)
+            self._fill(t, intended_s)
+
+    def _gone(self, user: Any) -> None:
+        """A user was stopped in mid-iteration: its place goes to another."""
+        self._active.discard(user)
+        now_s = time.monotonic()
+        self._fill(self._clock.to_master(now_s) - self._origin_s, now_s)
+
+    def _fill(self, t: float, intended_s: float) -> None:
+        while self._parked and len(self._active) < self._wanted:
+            seat = next(iter(self._parked))
+            self._let_go(seat, self._parked.pop(seat), t, intended_s)
 
     def stop(self, t: float) -> None:  # noqa: ARG002
         """No iteration begins any more; those under way come to their end."""
@@ -71,4 +83,7 @@ class ActiveUsers:
 
     def _let_go(self, seat: Seat, user: Any, t: float, intended_s: float) -> None:
         self._active.add(user)
+        if user not in self._known:
+            self._known.add(user)
+            user.link(self._gone)
         seat.release(Start(t, intended_s))

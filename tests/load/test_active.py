@@ -130,10 +130,7 @@ def test_a_falling_level_cuts_no_iteration_short(crowd: Crowd) -> None:
     assert set(crowd.between(1.4 + SOON_S, 1.9)) <= {0, 1}
 
 
-LOST_PLACE = pytest.mark.xfail(strict=True, reason="ActiveUsers is not told of a user that dies in mid-iteration")
-
-
-@pytest.mark.parametrize("when", ["parked", pytest.param("in mid-iteration", marks=LOST_PLACE)])
+@pytest.mark.parametrize("when", ["parked", "in mid-iteration"])
 def test_the_place_of_a_user_that_is_killed_is_taken_by_another(crowd: Crowd, when: str) -> None:
     crowd.takes_s = 0.1
     crowd.begin((0, 3), (3, 3))

@@ -8,8 +8,6 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
-
 from tests import service
 from tests.run import runs
 from tests.run.runs import SIGINT, SIGKILL, SIGTERM, Finished, Run
@@ -150,7 +148,6 @@ def stopped_twice_with_canaries(directory: Path) -> Outcome:
     return stopped_twice(directory, "local", canary_per_s=10)
 
 
-@pytest.mark.xfail(strict=True, reason="arrivals that the stop left without a user count as failures of the service")
 @together(stopped_twice_with_canaries)
 def test_arrivals_that_still_wait_for_a_user_at_the_stop_are_no_failures(outcome: Outcome) -> None:
     assert outcome.done.count("unserved") > 5
