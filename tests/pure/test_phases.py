@@ -39,7 +39,7 @@ def recorded(end: End | None, **counts: int) -> Recording:
     ids=["completed", "stopped", "killed"],
 )
 def test_unfinished_requests_say_nothing_only_when_the_run_was_stopped_early(end: End | None, kept: object) -> None:
-    """Nor do arrivals without a user; otherwise they were waited for. An iteration without a request says nothing in either case."""
+    """Nor do arrivals without a user. An iteration without a request says nothing in either case."""
     run = phases.settled(recorded(end, ok=5, unfinished=4, unserved=2, unsent=3, refused=1))
     assert {piece.outcome: piece.count for piece in run.slices} == kept
 
