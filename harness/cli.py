@@ -22,7 +22,9 @@ def cli() -> None:
     """
 
 
-@cli.command(context_settings=PASS_ON, short_help="Run a scenario and judge it.")
+@cli.command(
+    context_settings={**PASS_ON, "help_option_names": ["-h", "--help"]}, short_help="Run a scenario and judge it."
+)
 @click.argument("locustfile", type=click.Path(exists=True, dir_okay=False))
 @click.option("--web", is_flag=True, help="Show Locust's web UI instead of starting at once.")
 @click.pass_context

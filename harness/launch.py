@@ -58,6 +58,8 @@ def launch(locustfile: str, arguments: Sequence[str], web: bool) -> int:
             "SPRINGBACK_USERNAME": target["users"]["name_pattern"],
             "SPRINGBACK_PASSWORD": target["users"]["password"],
         }
+        if not _given(arguments, "--health-path"):
+            command += ["--health-path", "/readyz"]
         return _run([*command, "--host", target["url"], "--target-state", str(state)], login)
 
 
@@ -128,7 +130,7 @@ def reference_target() -> Iterator[tuple[dict[str, Any], Path]]:
     with tempfile.TemporaryDirectory(prefix="springback-") as directory:
         state = Path(directory) / "state.json"
         command = [sys.executable, "-P", "-m", "target", "up", "--with-parent", "--state", str(state)]
-        print("springback: starting the reference target …", file=sys.stderr, flush=True)
+        print("springback: no host is named: starting the reference target …", file=sys.stderr, flush=True)
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
         try:
             yield _wait_ready(process), state

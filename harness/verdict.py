@@ -84,7 +84,9 @@ def _worst(recording: Recording, findings: Sequence[Finding], listed: int) -> tu
     outcome = max((finding.outcome for finding in findings), key=lambda outcome: outcome.rank)
     if outcome is not Outcome.FAIL:
         if not any(piece.count for piece in recording.slices):
-            return Outcome.INCONCLUSIVE, "No request was recorded, so nothing can be said about the target."
+            end = recording.end
+            why = f": {end.reason}" if end is not None and not end.completed else ""
+            return Outcome.INCONCLUSIVE, f"No request was recorded, so nothing can be said about the target{why}."
         if not listed:
             return Outcome.INCONCLUSIVE, "The run has no criteria, so there is nothing to pass."
         if all(finding.is_guard for finding in findings):

@@ -25,7 +25,6 @@ class LoginHerd(herd.Herd):
 
 harness.attach(
     "login-herd",
-    health_path="/readyz",
     options={
         "login_path": ("/auth/login", "path that takes the login as JSON"),
         "username": ("user{number}", "name to log in with; {number} is different for every user"),
