@@ -19,7 +19,7 @@ from harness.record.follow import Follow
 from harness.record.lead import Lead
 from harness.record.orphans import MasterWatch
 from harness.recording import CriterionSpec
-from harness.scenario import STANDARD, Scenario
+from harness.scenario import STANDARD, ProbesOf, Scenario
 from harness.web import form
 from harness.web.install import install
 
@@ -30,15 +30,18 @@ def attach(
     name: str,
     *,
     criteria: Iterable[CriterionSpec] = STANDARD,
-    probes: Iterable[Probe] = (),
+    probes: Iterable[Probe] | ProbesOf = (),
     health_path: str = "",
     options: Mapping[str, tuple[str, str]] | None = None,
+    reference: Mapping[str, str] | None = None,
 ) -> None:
     """Makes a locustfile a scenario: its runs are recorded, judged and reported.
 
     ``options`` are the users' own: name → (default, help). Each becomes a flag, an environment variable
     ``SPRINGBACK_…``, a line of the config file and a field of the web form, and is read as
-    ``self.environment.parsed_options.name``. Calling it again for the same scenario changes nothing.
+    ``self.environment.parsed_options.name``. Where ``probes`` depend on options, it is a function of these.
+    ``reference`` says how the reference target is to be started for this scenario, see
+    :class:`harness.scenario.Scenario`. Calling it again for the same scenario changes nothing.
     """
     global _attached
     if _attached is not None:
@@ -47,7 +50,10 @@ def attach(
                 ConfigurationError(f"two scenarios, {_attached.scenario.name} and {name}: load one file at a time")
             )
         return
-    _attached = Attachment(Scenario(name, tuple(criteria), tuple(probes), health_path, dict(options or {})))
+    sampled = probes if callable(probes) else tuple(probes)
+    _attached = Attachment(
+        Scenario(name, tuple(criteria), sampled, health_path, dict(options or {}), dict(reference or {}))
+    )
     _attached.register()
 
 

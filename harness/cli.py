@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -57,10 +58,13 @@ def plan(context: click.Context, locustfile: str) -> None:
 @click.argument("locustfile", type=click.Path(exists=True, dir_okay=False))
 @click.pass_context
 def host(context: click.Context, locustfile: str) -> None:
-    """Print the host that a run of LOCUSTFILE would load; nothing where none is named. Refuses what ``run`` would."""
-    from harness.plan import host_of
+    """Print, as JSON, the host that a run of LOCUSTFILE would load and how its reference target has to be.
 
-    print(host_of(locustfile, list(context.args)))
+    The host is "" where none is named. Refuses what ``run`` would.
+    """
+    from harness.plan import target_of
+
+    print(json.dumps(target_of(locustfile, list(context.args))))
 
 
 @cli.command(short_help="Judge an earlier run again.")

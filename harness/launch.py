@@ -4,23 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-import select
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.errors import ConfigurationError
 from harness.findings import Outcome
+from harness.reference import options_for, reference_target
 
-TARGET_READY_S = 60.0
-TARGET_STOP_S = 15.0
 PARENT = "SPRINGBACK_PARENT"
 """Environment variable with our pid: Locust ends its run when this process is gone."""
 
@@ -50,17 +44,13 @@ def launch(locustfile: str, arguments: Sequence[str], web: bool) -> int:
         return checked.returncode
     command = [sys.executable, "-P", "-m", "locust", "-f", locustfile, *arguments]
     # The host may also come from a config file, the environment or the users' class: Locust's parser knows.
-    if checked.stdout.strip() or _given(arguments, "--worker", "--help", "-h", "--list", "-l"):
+    found = json.loads(checked.stdout or "{}")
+    if found.get("host") or _given(arguments, "--worker", "--help", "-h", "--list", "-l"):
         return _run(command)
-    with reference_target() as (target, state):
-        # Through the environment, because a command line is there for everybody to read.
-        login = {
-            "SPRINGBACK_USERNAME": target["users"]["name_pattern"],
-            "SPRINGBACK_PASSWORD": target["users"]["password"],
-        }
+    with reference_target(found.get("reference")) as (target, state):
         if not _given(arguments, "--health-path"):
             command += ["--health-path", "/readyz"]
-        return _run([*command, "--host", target["url"], "--target-state", str(state)], login)
+        return _run([*command, "--host", target["url"]], options_for(target, state))
 
 
 def _given(arguments: Sequence[str], *flags: str) -> bool:
@@ -119,41 +109,3 @@ def _run(command: Sequence[str], variables: Mapping[str, str] | None = None) -> 
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-@contextmanager
-def reference_target() -> Iterator[tuple[dict[str, Any], Path]]:
-    """Starts the reference target, yields what it says of itself and its state file, and stops it, whatever happens.
-
-    Raises ConfigurationError when it does not come up.
-    """
-    with tempfile.TemporaryDirectory(prefix="springback-") as directory:
-        state = Path(directory) / "state.json"
-        command = [sys.executable, "-P", "-m", "target", "up", "--with-parent", "--state", str(state)]
-        print("springback: no host is named: starting the reference target …", file=sys.stderr, flush=True)
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
-        try:
-            yield _wait_ready(process), state
-        finally:
-            process.terminate()
-            try:
-                process.wait(TARGET_STOP_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-
-
-def _wait_ready(process: subprocess.Popen[str]) -> dict[str, Any]:
-    assert process.stdout is not None
-    deadline_s = time.monotonic() + TARGET_READY_S
-    while time.monotonic() < deadline_s:
-        if select.select([process.stdout], [], [], 0.2)[0]:
-            line = process.stdout.readline()
-            if line:
-                said: dict[str, Any] = json.loads(line)
-                return said
-            break
-    raise ConfigurationError(
-        "the reference target did not start; `python -m target up` shows why. "
-        "To load your own service, name it with --host"
-    )

@@ -171,7 +171,7 @@ def read(values: Any, scenario: Scenario, shape: PhasedShape, host: str) -> Sett
         criteria_folder.load_all(specs)
     except criteria_folder.CriterionError as error:
         faults += error.errors
-    probes = tuple(_probes(scenario, host, text, names, faults))
+    probes = tuple(_probes(scenario, values, host, text, names, faults))
     arrivals = text("arrivals") or "even"
     settings = Settings(
         runs_dir=Path(text("runs_dir") or "runs"),
@@ -222,8 +222,11 @@ def _with_limits(spec: CriterionSpec, text: Any, faults: list[str]) -> Criterion
     return replace(spec, parameters={**spec.parameters, **changed})
 
 
-def _probes(scenario: Scenario, host: str, text: Any, names: Any, faults: list[str]) -> Iterable[Probe]:
-    yield from scenario.probes
+def _probes(scenario: Scenario, values: Any, host: str, text: Any, names: Any, faults: list[str]) -> Iterable[Probe]:
+    try:
+        yield from scenario.probes(values) if callable(scenario.probes) else scenario.probes
+    except ConfigurationError as error:
+        faults += error.messages
     wanted: list[tuple[str, dict[str, Any]]] = []
     for option, name, field in (
         ("probe_ports", "process", "ports"),

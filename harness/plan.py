@@ -40,9 +40,15 @@ def plan(locustfile: str, arguments: Sequence[str], stream: TextIO | None = None
         stream.write(line.rstrip().encode(encoding, "replace").decode(encoding) + "\n")
 
 
-def host_of(locustfile: str, arguments: Sequence[str]) -> str:
-    """The host that a run would load, from wherever it is named; empty where it is not. Raises as :func:`plan`."""
-    return _loaded(locustfile, list(arguments))[2]
+def target_of(locustfile: str, arguments: Sequence[str]) -> dict[str, Any]:
+    """``host``: what a run would load, from wherever it is named; empty where it is not. ``reference``: how the
+    reference target has to be started in its place. Raises as :func:`plan`.
+    """
+    from harness.attach import attached_scenario
+
+    host = _loaded(locustfile, list(arguments))[2]
+    scenario = attached_scenario()
+    return {"host": host, "reference": dict(scenario.reference) if scenario is not None else {}}
 
 
 def summary(name: str, shape: PhasedShape) -> list[str]:

@@ -1,7 +1,7 @@
 """The recording: the one artefact of a run, and everything that a verdict may be based on.
 
 A recording is a file of JSON lines, appended and flushed as the run goes, so that a run that was killed at
-any moment can be judged up to its last second. Each line is one of five kinds, told apart by the key
+any moment can be judged up to its last second. Each line is one of six kinds, told apart by the key
 ``kind``:
 
 ``header``
@@ -12,9 +12,11 @@ any moment can be judged up to its last second. Each line is one of five kinds, 
     The same key may occur in many lines; adding them, in any order, gives the total.
 ``probe``
     One sample of one probe: a set of named figures of the target, or of a load process (probe ``generator``).
+``operations``
+    Single reads and writes of versioned items, as their clients saw them: for what cannot be judged from sums.
 ``mark``
-    Something that happened at an instant: a gate released, a health check answered, a node joined or was
-    lost.
+    Something that happened at an instant: a gate released, a fault injected, a health check answered, a node
+    joined or was lost.
 ``end``
     Last line: why the run ended, and totals to check the slices against.
 
@@ -129,6 +131,8 @@ class Slice:
     """From the intended start to the end of the answer."""
     service: Sparse | None = None
     """From the actual send to the end of the answer; None where it equals ``latency``."""
+    starts: int | None = None
+    """How many of them were the first of an iteration that a pacer started; None: each of them."""
 
 
 @dataclass(frozen=True)
@@ -143,6 +147,41 @@ class ProbeSample:
     """What was sampled: a process (``api1``), a URL, or, for the probe ``generator``, a node."""
     values: Mapping[str, float]
     error: str | None = None
+
+
+READ, WRITE = "read", "write"
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One read or write of a versioned item. Every write of a key carries a version of its own, and higher than
+    those before it by the same session.
+    """
+
+    key: str
+    session: str
+    """Who did it: operations of one session follow each other."""
+    kind: str
+    """``read`` or ``write``."""
+    version: int | None
+    """Written, or returned by a read; None when the read found nothing, or had no good answer."""
+    invoke_s: float
+    return_s: float | None
+    """None: there was no good answer. Such a write may have taken effect at any time after ``invoke_s``, or never."""
+    via: str = ""
+    """The way it took, as the scenario calls it: ``service``, ``replica``, ``valkey`` …"""
+    source: str = ""
+    """Who answered, where the answer says so: ``cache``, ``primary`` …"""
+
+
+@dataclass(frozen=True)
+class Operations:
+    """Operations of one node that ended since its last report."""
+
+    node: str
+    clock_uncertainty_s: float
+    """Bound of the error of their instants against those of other nodes; 0 on the master's clock."""
+    operations: tuple[Operation, ...]
 
 
 @dataclass(frozen=True)
@@ -188,9 +227,38 @@ class NodeMark:
     mark: str = "node"
 
 
+INJECTED, UNDONE, FAILED = "injected", "undone", "failed"
+
+
+@dataclass(frozen=True)
+class FaultMark:
+    """A disturbance of ours: ``injected``, ``undone``, or ``failed`` (it could not be injected or undone)."""
+
+    t: float
+    fault: str
+    """Name of its file in ``harness/faults``."""
+    event: str
+    detail: str = ""
+    mark: str = "fault"
+
+
+RAISED, CLEARED = "raised", "cleared"
+
+
+@dataclass(frozen=True)
+class AlertMark:
+    """An alert was ``raised`` or ``cleared`` while the run went. Alerts inform; criteria judge."""
+
+    t: float
+    alert: str
+    event: str
+    detail: str = ""
+    mark: str = "alert"
+
+
 @dataclass(frozen=True)
 class EventMark:
-    """Anything else worth a line on the time axis: a fault injected or undone, an alert, a stop."""
+    """Anything else worth a line on the time axis."""
 
     t: float
     what: str
@@ -198,8 +266,15 @@ class EventMark:
     mark: str = "event"
 
 
-Mark: TypeAlias = GateMark | HealthMark | NodeMark | EventMark
-_MARKS: dict[str, type[Mark]] = {"gate": GateMark, "health": HealthMark, "node": NodeMark, "event": EventMark}
+Mark: TypeAlias = GateMark | HealthMark | NodeMark | FaultMark | AlertMark | EventMark
+_MARKS: dict[str, type[Mark]] = {
+    "gate": GateMark,
+    "health": HealthMark,
+    "node": NodeMark,
+    "fault": FaultMark,
+    "alert": AlertMark,
+    "event": EventMark,
+}
 
 
 @dataclass(frozen=True)
@@ -213,7 +288,7 @@ class End:
     unfinished: int
 
 
-Line: TypeAlias = Header | Slice | ProbeSample | Mark | End
+Line: TypeAlias = Header | Slice | ProbeSample | Operations | Mark | End
 
 
 @dataclass(frozen=True)
@@ -225,6 +300,7 @@ class Recording:
     probes: tuple[ProbeSample, ...] = ()
     marks: tuple[Mark, ...] = ()
     end: End | None = None
+    operations: tuple[Operations, ...] = ()
     damage: tuple[str, ...] = ()
     """What could not be read, in words, e.g. a torn last line. Empty for a whole file."""
 
@@ -234,6 +310,14 @@ class Recording:
     @property
     def gates(self) -> tuple[GateMark, ...]:
         return tuple(mark for mark in self.marks if isinstance(mark, GateMark))
+
+    @property
+    def faults(self) -> tuple[FaultMark, ...]:
+        return tuple(mark for mark in self.marks if isinstance(mark, FaultMark))
+
+    @property
+    def alerts(self) -> tuple[AlertMark, ...]:
+        return tuple(mark for mark in self.marks if isinstance(mark, AlertMark))
 
     @property
     def health(self) -> tuple[HealthMark, ...]:
@@ -246,9 +330,13 @@ class Recording:
 
 def encode(line: Line) -> str:
     """One line of the file, with its newline."""
-    kinds = {Header: "header", Slice: "slice", ProbeSample: "probe", End: "end"}
+    kinds = {Header: "header", Slice: "slice", ProbeSample: "probe", Operations: "operations", End: "end"}
     # Only a header has dataclasses inside; for the rest a deep copy would cost more than the text.
     fields_of_line = asdict(line) if isinstance(line, Header) else vars(line)
+    if isinstance(line, Operations):
+        # As rows in the order of the fields: there may be a hundred thousand of them.
+        rows = [tuple(vars(operation).values()) for operation in line.operations]
+        fields_of_line = {**fields_of_line, "operations": rows}
     body = {"kind": kinds.get(type(line), "mark"), **fields_of_line}
     return json.dumps(body, separators=(",", ":"), allow_nan=False) + "\n"
 
@@ -270,6 +358,8 @@ def decode(text: str) -> Line:
             return _make(Slice, body, latency=_sparse(body["latency"]), service=service and _sparse(service))
         case "probe":
             return _make(ProbeSample, body)
+        case "operations":
+            return _make(Operations, body, operations=tuple(Operation(*row) for row in body["operations"]))
         case "mark" if body.get("mark") == "gate":
             return _make(GateMark, body, sent_us=tuple(body["sent_us"]))
         case "mark":
@@ -302,6 +392,7 @@ def parse(lines: Iterable[str], source: str) -> Recording:
     end: End | None = None
     slices: list[Slice] = []
     probes: list[ProbeSample] = []
+    operations: list[Operations] = []
     marks: list[Mark] = []
     damage: list[str] = []
     for number, text in enumerate(lines, start=1):
@@ -320,6 +411,8 @@ def parse(lines: Iterable[str], source: str) -> Recording:
                 slices.append(line)
             case ProbeSample():
                 probes.append(line)
+            case Operations():
+                operations.append(line)
             case End():
                 end = line
             case _:
@@ -331,7 +424,7 @@ def parse(lines: Iterable[str], source: str) -> Recording:
             f"{source}: format {header.format}, but this version reads format {FORMAT}. "
             "Use the version of Springback that made it."
         )
-    return Recording(header, tuple(slices), tuple(probes), tuple(marks), end, tuple(damage))
+    return Recording(header, tuple(slices), tuple(probes), tuple(marks), end, tuple(operations), tuple(damage))
 
 
 def _header(body: dict[str, Any]) -> Header:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any, TypeAlias
 
 from harness.probes import Probe
 from harness.recording import CriterionSpec
@@ -17,14 +18,21 @@ STANDARD = tuple(CriterionSpec(name) for name in ("error_ratio", "latency_quanti
 """Criteria about the target, with the defaults of their files, for a scenario that names none."""
 
 
+ProbesOf: TypeAlias = Callable[[Any], Iterable[Probe]]
+"""From the options of a run (attributes, as in ``parsed_options``) to what is sampled."""
+
+
 @dataclass(frozen=True)
 class Scenario:
     """A scenario: its name, how it is judged, what is sampled, and the options of its users."""
 
     name: str
     criteria: tuple[CriterionSpec, ...] = STANDARD
-    probes: tuple[Probe, ...] = ()
+    probes: tuple[Probe, ...] | ProbesOf = ()
     health_path: str = ""
     """Asked before and after the load; empty: only that the port answers."""
     options: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     """Option of the users → (default, help), e.g. ``{"username": ("user{number}", "name to log in with")}``."""
+    reference: Mapping[str, str] = field(default_factory=dict)
+    """What the reference target has to be like when it is started for this scenario: options of ``python -m target
+    up`` without their dashes (``{"autoscale": "max=3"}``) and settings of its service (``TARGET_…``)."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from harness.analysis import phases, skew
-from harness.recording import UNSENT, UNSERVED, Phase, Recording
+from harness.recording import UNSENT, UNSERVED, Phase, Recording, Slice
 
 STARTS_PER_S = "starts/s"
 """Level unit of the open model, in which the level is a rate of starts and not a number of users."""
@@ -60,10 +60,15 @@ def _arrivals(recording: Recording, phase: Phase) -> Delivery:
     Random arrivals scatter around their plan (Poisson: by √planned), so falling short of it counts only
     beyond three times that. What was due and found no free user, or a user that sent nothing, counts in full.
     """
-    tally = phases.of_phase(recording, phase)
-    due = tally.intended
-    served = due - tally.causes.get(UNSERVED, 0) - tally.causes.get(UNSENT, 0)
+    started = phases.slices_of(recording, phase)
+    due = sum(map(_starts, started))
+    served = due - sum(_starts(piece) for piece in started if piece.outcome in (UNSERVED, UNSENT))
     planned = planned_starts(recording.header.level, phase.start_s, phase.end_s)
     served_ratio = served / due if due > 0 else 0.0
     due_ratio = (due + 3 * math.sqrt(planned)) / planned if planned > 0 else 1.0
     return Delivery("arrivals", planned, served, min(1.0, served_ratio, due_ratio))
+
+
+def _starts(piece: Slice) -> int:
+    """Iterations that the pacer started: an iteration may have any number of requests after its first."""
+    return piece.count if piece.starts is None else piece.starts

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 
 from harness.analysis import histogram
 from harness.recording import OK, UNFINISHED, UNSENT, UNSERVED, Phase, Recording, Slice, Sparse
@@ -46,6 +47,14 @@ def slices_of(recording: Recording, phase: Phase, name: str = "") -> tuple[Slice
         for piece in recording.slices
         if phase.start_s <= piece.t < phase.end_s and (not name or piece.name == name)
     )
+
+
+def only(recording: Recording, pattern: str) -> Recording:
+    """The recording with the slices alone whose name matches; ``*`` stands for anything. Empty: with all of them."""
+    if not pattern:
+        return recording
+    literal = pattern.replace("[", "[[]")
+    return replace(recording, slices=tuple(piece for piece in recording.slices if fnmatchcase(piece.name, literal)))
 
 
 def settled(recording: Recording) -> Recording:

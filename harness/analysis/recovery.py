@@ -20,7 +20,7 @@ from enum import Enum
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.analysis import generator
+from harness.analysis import generator, phases
 from harness.analysis.band import Band, band
 from harness.analysis.quality import MINIMUM_REQUESTS, ServiceLevel, Windows, service_level, windows
 from harness.recording import Phase, Recording
@@ -53,6 +53,8 @@ class Settings:
     floor_s: float = 0.1
     """How much slower than the baseline is no harm."""
     baseline_windows: int = 30
+    requests: str = ""
+    """Only requests of this name, ``*`` for anything; empty for all."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,6 +90,7 @@ class Recovery:
 def measure(recording: Recording, settings: Settings | None = None) -> Recovery:
     """Degradation and recovery of a run; ``UNKNOWN`` with the reason when the recording does not tell."""
     settings = settings or Settings()
+    recording = phases.only(recording, settings.requests)
     asked = (settings.baseline, settings.spike, settings.recovery)
     baseline, spike, after = (recording.phase(name) for name in asked)
     if baseline is None or spike is None or after is None:

@@ -21,21 +21,21 @@ class ErrorRatio:
 
     limit: float = parameter(0.05, "largest share of failed requests that is accepted", highest=1)
     phase: str = parameter("spike", "phase that is judged")
-    requests: str = parameter("", "only requests of this name; empty for all")
+    requests: str = parameter("", "only requests of this name, * for anything; empty for all")
     name: str = name_parameter()
 
     def judge(self, recording: Recording) -> Finding:
-        recording = phases.settled(recording)
+        recording = phases.only(phases.settled(recording), self.requests)
         title = f"error ratio in the {self.phase}" + (f", {self.requests}" if self.requests else "")
         criterion = self.name or "error_ratio"
         phase = recording.phase(self.phase)
         if phase is None:
             return Finding(criterion, title, Outcome.INCONCLUSIVE, no_phase(recording, self.phase))
-        tally = phases.of_phase(recording, phase, self.requests)
+        tally = phases.of_phase(recording, phase)
         if tally.error_ratio is None:
             reason = f"no requests in the {self.phase}, so there is nothing to judge"
             return Finding(criterion, title, Outcome.INCONCLUSIVE, reason, unit="ratio", limit=self.limit)
-        interval = intervals.error_ratio(phases.by_second(recording, phase, self.requests))
+        interval = intervals.error_ratio(phases.by_second(recording, phase))
         outcome = against(self.limit, interval)
         return Finding(
             criterion=criterion,

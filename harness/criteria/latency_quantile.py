@@ -24,25 +24,23 @@ class LatencyQuantile:
     limit_s: float = parameter(5.0, "largest latency in seconds that is accepted")
     quantile: float = parameter(0.95, "quantile that is judged, 0.95 for p95", lowest=0.01, highest=0.9999)
     phase: str = parameter("spike", "phase that is judged")
-    requests: str = parameter("", "only requests of this name; empty for all")
+    requests: str = parameter("", "only requests of this name, * for anything; empty for all")
     name: str = name_parameter()
 
     def judge(self, recording: Recording) -> Finding:
-        recording = phases.settled(recording)
+        recording = phases.only(phases.settled(recording), self.requests)
         p = f"p{self.quantile * 100:g}"
         title = f"{p} latency in the {self.phase}" + (f", {self.requests}" if self.requests else "")
         criterion = self.name or "latency_quantile"
         phase = recording.phase(self.phase)
         if phase is None:
             return Finding(criterion, title, Outcome.INCONCLUSIVE, no_phase(recording, self.phase))
-        tally = phases.of_phase(recording, phase, self.requests)
+        tally = phases.of_phase(recording, phase)
         if not tally.intended:
             reason = f"no requests in the {self.phase}, so there is nothing to judge"
             return Finding(criterion, title, Outcome.INCONCLUSIVE, reason, unit="s", limit=self.limit_s)
         figure_us = histogram.quantile_us(tally.latency, self.quantile, tally.failed)
-        low_us, high_us = intervals.latency_quantile_us(
-            phases.by_second(recording, phase, self.requests), self.quantile
-        )
+        low_us, high_us = intervals.latency_quantile_us(phases.by_second(recording, phase), self.quantile)
         interval = (low_us / 1e6, high_us / 1e6)
         outcome = against(self.limit_s, interval)
         return Finding(

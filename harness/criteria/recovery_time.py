@@ -30,6 +30,7 @@ class RecoveryTime:
     recovery: str = parameter("recovery", "phase in which the target is watched")
     baseline: str = parameter("baseline", "phase that shows what is normal")
     baseline_windows: int = parameter(30, "windows that the baseline must have", lowest=5)
+    requests: str = parameter("", "only requests of this name, * for anything; empty for all")
     name: str = name_parameter()
 
     def judge(self, recording: Recording) -> Finding:

@@ -25,7 +25,7 @@ from harness.load.pacing import Pacer, Seat, Start
 from harness.load.plan import Plan
 from harness.load.schedule import active_changes, due_times
 from harness.record.recorder import Recorder
-from harness.recording import UNFINISHED, UNSENT, UNSERVED, GateMark
+from harness.recording import UNFINISHED, UNSENT, UNSERVED, GateMark, Operation
 from shapes._profile import USERS
 
 DRAIN_CHECK_S = 0.05
@@ -57,6 +57,7 @@ class Node:
         self.recorder = Recorder()
         self.plan: Plan | None = None
         self.gate_marks: list[GateMark] = []
+        self.operations: list[Operation] = []
         self.unfinished = 0
         self.hurried = False
         """Set to end the wait for answers at once."""
@@ -159,7 +160,7 @@ class Node:
         if self._gate is not None:
             self._gate.close_release()
         for start in self.recorder.starts.values():
-            self.recorder.without_answer(int(start.t // 1), start.name, UNFINISHED)
+            self.recorder.without_answer(int(start.t // 1), start.name, UNFINISHED, begins=not start.answered)
             self.unfinished += 1
         self.recorder.starts.clear()
         for start in self._unserved():

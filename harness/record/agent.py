@@ -16,7 +16,7 @@ from locust.user.task import LOCUST_STATE_RUNNING
 from harness.load.node import Node, set_node
 from harness.load.plan import Plan
 from harness.record.vitals import Vitals
-from harness.recording import UNFINISHED, ProbeSample, encode
+from harness.recording import UNFINISHED, Operations, ProbeSample, encode
 
 SETTLE_S = 2.0
 """For the last report to be made, once the answers are waited for."""
@@ -133,6 +133,9 @@ class Agent:
         lines = [encode(piece) for piece in self.node.recorder.drain(self._name)]
         marks, self.node.gate_marks[:] = list(self.node.gate_marks), []
         lines += [encode(replace(mark, node=self._name)) for mark in marks]
+        operations, self.node.operations[:] = tuple(self.node.operations), []
+        if operations:
+            lines.append(encode(Operations(self._name, round(self.node.clock.uncertainty_s(), 6), operations)))
         for vital in self._vitals.take():
             sample = ProbeSample(
                 t=round(self.node.t_of(vital.monotonic_s), 3),

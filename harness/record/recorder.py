@@ -25,10 +25,11 @@ OTHER_NAME = "(other names)"
 class Cell:
     """Counts of one second, name and outcome."""
 
-    __slots__ = ("bytes", "count", "latency", "service")
+    __slots__ = ("bytes", "count", "latency", "service", "starts")
 
     def __init__(self) -> None:
         self.count = 0
+        self.starts = 0
         self.bytes = 0
         self.latency: dict[int, int] = {}
         self.service: dict[int, int] | None = None
@@ -58,19 +59,23 @@ class Recorder:
         response: Any = None,
         sent_s: float | None = None,
         done_s: float | None = None,
+        intended_s: float | None = None,
         **_: Any,
     ) -> None:
         """One request has ended. The first request of a paced iteration was intended when the pacer said so, any
-        other when it was sent. Clients of ours give exact instants; for others they follow from the response time."""
+        other when it was sent, unless its client says when. Clients of ours give exact instants; for others they follow
+        from the response time."""
         if done_s is None:
             done_s = time.monotonic()
         if sent_s is None:
             sent_s = done_s - (response_time or 0.0) / 1000
-        intended_s = sent_s
+        start = self._start() if self.starts and intended_s is None else None
+        if intended_s is None:
+            intended_s = sent_s
         origin_s = self._origin_s
-        second = int((sent_s if origin_s is None else sent_s - origin_s) // 1)
-        start = self._start() if self.starts else None
-        if start is not None and not start.answered:
+        second = int((intended_s if origin_s is None else intended_s - origin_s) // 1)
+        begins = start is not None and not start.answered
+        if start is not None and begins:
             start.answered = True
             intended_s = start.intended_s
             second = int(start.t // 1)
@@ -82,6 +87,7 @@ class Recorder:
             self.failures += 1
         cell = self._cell(second, (request_type, name, outcome))
         cell.count += 1
+        cell.starts += begins
         self.requests += 1
         cell.bytes += response_length or 0
         latency = bucket_index(int((done_s - intended_s) * 1e6))
@@ -105,9 +111,14 @@ class Recorder:
             greenlet = spawner() if spawner is not None else None
         return None
 
-    def without_answer(self, t: int, name: str, outcome: str) -> None:
-        """Counts a start of second ``t`` that has no latency: ``unfinished`` or ``unserved``."""
-        self._cell(t, ("", name or "(iteration)", outcome)).count += 1
+    def without_answer(self, t: int, name: str, outcome: str, begins: bool = True) -> None:
+        """Counts what should have begun in second ``t`` and has no latency: ``unfinished``, ``unserved`` …
+
+        ``begins``: it is the first of an iteration, which no request before it has been counted for.
+        """
+        cell = self._cell(t, ("", name or "(iteration)", outcome))
+        cell.count += 1
+        cell.starts += begins
 
     def begin(self, origin_s: float) -> None:
         """The instant of t = 0 is known. What was counted before belongs to the warm-up, whatever its second."""
@@ -133,6 +144,7 @@ class Recorder:
                 count=cell.count,
                 bytes=cell.bytes,
                 latency=cell.latency,
+                starts=cell.starts,
                 service=None if cell.service is None else _positive(cell.service),
             )
             for t, of_second in sorted(cells.items())
@@ -155,6 +167,7 @@ class Recorder:
 
 def _merge(into: Cell, other: Cell) -> None:
     into.count += other.count
+    into.starts += other.starts
     into.bytes += other.bytes
     if into.service is None and other.service is not None:
         into.service = {**into.latency}

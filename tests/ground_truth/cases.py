@@ -24,8 +24,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.findings import Finding, Outcome, Verdict
-from harness.launch import reference_target
 from harness.recording import OK, Recording, read
+from harness.reference import reference_target
 from harness.verdict import judge
 
 ROOT = Path(__file__).parent.parent.parent

@@ -1,0 +1,92 @@
+"""The reference target as the harness sees it: a process of its own, started for a run and stopped after it."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from harness.errors import ConfigurationError
+
+READY_S = 60.0
+STOP_S = 15.0
+SETTING = "TARGET_"
+
+
+@contextmanager
+def reference_target(wanted: Mapping[str, str] | None = None) -> Iterator[tuple[dict[str, Any], Path]]:
+    """Starts the reference target, yields what it says of itself and its state file, and stops it, whatever happens.
+
+    ``wanted``: options of ``python -m target up`` without their dashes, and settings of its service (``TARGET_…``).
+
+    Raises ConfigurationError when it does not come up.
+    """
+    wanted = wanted or {}
+    with tempfile.TemporaryDirectory(prefix="springback-") as directory:
+        state = Path(directory) / "state.json"
+        command = [sys.executable, "-P", "-m", "target", "up", "--with-parent", "--state", str(state)]
+        command += [f"--{name}={value}" for name, value in wanted.items() if not name.startswith(SETTING)]
+        settings = {name: value for name, value in wanted.items() if name.startswith(SETTING)}
+        print("springback: no host is named: starting the reference target …", file=sys.stderr, flush=True)
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, text=True, start_new_session=True, env={**os.environ, **settings}
+        )
+        try:
+            yield _wait_ready(process), state
+        finally:
+            process.terminate()
+            try:
+                process.wait(STOP_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def options_for(target: Mapping[str, Any], state: Path) -> dict[str, str]:
+    """What a scenario may want to know of the reference target, as environment variables of its options.
+
+    They hold passwords, which a command line would show to everybody. A scenario without such an option ignores it.
+    """
+    autoscaler = target["autoscaler"]
+    values = {
+        "target_state": str(state),
+        "username": target["users"]["name_pattern"],
+        "password": target["users"]["password"],
+        "postgres": target["postgres"]["primary"],
+        "postgres_admin": target["postgres"]["admin"],
+        "valkey": target["valkey"],
+        "api_urls": ",".join(api["url"] for api in target["apis"]),
+        "haproxy_metrics": target["haproxy"]["metrics_url"],
+        "haproxy_socket": target["haproxy"]["stats_socket"],
+        "upstream": target["upstream"]["url"],
+        "upstream_switch": target["upstream"]["url"] + target["upstream"]["path"],
+        "upstream_token": target["upstream"]["token"],
+        "fault_path": target["faults"]["path"],
+        "fault_token": target["faults"]["token"],
+        "autoscaler": autoscaler["url"] if autoscaler else "",
+    }
+    return {f"SPRINGBACK_{name.upper()}": value for name, value in values.items()}
+
+
+def _wait_ready(process: subprocess.Popen[str]) -> dict[str, Any]:
+    assert process.stdout is not None
+    deadline_s = time.monotonic() + READY_S
+    while time.monotonic() < deadline_s:
+        if select.select([process.stdout], [], [], 0.2)[0]:
+            line = process.stdout.readline()
+            if line:
+                said: dict[str, Any] = json.loads(line)
+                return said
+            break
+    raise ConfigurationError(
+        "the reference target did not start; `python -m target up` shows why. "
+        "To load your own service, name it with --host"
+    )
