@@ -44,9 +44,10 @@ def target_of(locustfile: str, arguments: Sequence[str]) -> dict[str, Any]:
     """``host``: what a run would load, from wherever it is named; empty where it is not. ``reference``: how the
     reference target has to be started in its place. Raises as :func:`plan`.
     """
+    host = _loaded(locustfile, list(arguments))[2]
+    # Not before: the package's own attach is the function, and importing the module would hide it.
     from harness.attach import attached_scenario
 
-    host = _loaded(locustfile, list(arguments))[2]
     scenario = attached_scenario()
     return {"host": host, "reference": dict(scenario.reference) if scenario is not None else {}}
 
