@@ -50,7 +50,7 @@ def launch(locustfile: str, arguments: Sequence[str], web: bool) -> int:
     with reference_target(found.get("reference")) as (target, state):
         if not _given(arguments, "--health-path"):
             command += ["--health-path", "/readyz"]
-        return _run([*command, "--host", target["url"]], options_for(target, state))
+        return _run([*command, "--host", target["url"], "--target-state", str(state)], options_for(target))
 
 
 def _given(arguments: Sequence[str], *flags: str) -> bool:

@@ -50,14 +50,13 @@ def reference_target(wanted: Mapping[str, str] | None = None) -> Iterator[tuple[
                 process.wait()
 
 
-def options_for(target: Mapping[str, Any], state: Path) -> dict[str, str]:
+def options_for(target: Mapping[str, Any]) -> dict[str, str]:
     """What a scenario may want to know of the reference target, as environment variables of its options.
 
     They hold passwords, which a command line would show to everybody. A scenario without such an option ignores it.
     """
     autoscaler = target["autoscaler"]
     values = {
-        "target_state": str(state),
         "username": target["users"]["name_pattern"],
         "password": target["users"]["password"],
         "postgres": target["postgres"]["primary"],
