@@ -1,7 +1,8 @@
 """A target that does next to nothing, so that what is measured is the generator: one epoll loop, one fixed answer.
 
-It notes when each request arrives. ``GET /arrivals`` gives the instants (monotonic clock, seconds) and forgets them.
-Run as ``python -m benchmarks._bare_target``; prints its port.
+It notes when each connection is accepted and when each request arrives. ``GET /arrivals`` gives the instants of the
+requests (monotonic clock, seconds), ``GET /connections`` those of the connections; each forgets what it gave.
+Run as ``python -m benchmarks._bare_target``, with a file of certificate and key for TLS; prints its port.
 """
 
 from __future__ import annotations
@@ -9,55 +10,87 @@ from __future__ import annotations
 import json
 import select
 import socket
+import ssl
+import sys
 import time
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 13\r\n\r\n" + b'{"token":"x"}'
 
 
-def serve() -> None:
+class Peer:
+    def __init__(self, accepted: socket.socket, context: ssl.SSLContext | None) -> None:
+        self.accepted_s = time.monotonic()
+        accepted.setblocking(False)
+        accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.socket = accepted
+        if context is not None:
+            # It shakes hands by itself, in the first recv().
+            self.socket = context.wrap_socket(accepted, server_side=True, do_handshake_on_connect=False)
+
+
+class Target:
+    """What has arrived so far."""
+
+    def __init__(self) -> None:
+        self.connections: list[float] = []
+        self.requests: list[float] = []
+
+    def receive(self, peer: Peer, now_s: float) -> None:
+        """Raises OSError when the peer has gone; BlockingIOError or ssl.SSLWantReadError when there is nothing."""
+        data = peer.socket.recv(65536)
+        if not data:
+            raise ConnectionResetError
+        # A request may come in pieces (head, then body): the piece with the request line counts.
+        if data.startswith((b"GET /arrivals", b"GET /connections")):
+            self.connections.remove(peer.accepted_s)  # who asks is no part of the load
+            instants = self.requests if b"/arrivals" in data else self.connections
+            body = json.dumps(instants).encode()
+            instants.clear()
+            peer.socket.setblocking(True)
+            peer.socket.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+            peer.socket.setblocking(False)
+        elif data.startswith((b"GET ", b"POST ")):
+            self.requests.append(now_s)
+            if not data.startswith(b"POST ") or not data.endswith(b"\r\n\r\n"):
+                peer.socket.send(ANSWER)
+        else:
+            peer.socket.send(ANSWER)
+
+
+def serve(certificate_file: str | None) -> None:
+    context = None
+    if certificate_file is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate_file)
     listener = socket.create_server(("127.0.0.1", 0), backlog=16384)
     listener.setblocking(False)
     print(listener.getsockname()[1], flush=True)
     poller = select.epoll()
     poller.register(listener.fileno(), select.EPOLLIN)
-    peers: dict[int, socket.socket] = {}
-    arrivals: list[float] = []
+    peers: dict[int, Peer] = {}
+    target = Target()
     while True:
         for descriptor, _ in poller.poll():
             if descriptor == listener.fileno():
                 while True:
                     try:
-                        peer, _ = listener.accept()
+                        accepted, _ = listener.accept()
                     except BlockingIOError:
                         break
-                    peer.setblocking(False)
-                    peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                    peers[peer.fileno()] = peer
-                    poller.register(peer.fileno(), select.EPOLLIN)
+                    peer = Peer(accepted, context)
+                    peers[peer.socket.fileno()] = peer
+                    poller.register(peer.socket.fileno(), select.EPOLLIN)
+                    target.connections.append(peer.accepted_s)
                 continue
             peer = peers[descriptor]
-            now_s = time.monotonic()
             try:
-                data = peer.recv(65536)
-                if not data:
-                    raise ConnectionResetError
-                # A request may come in pieces (head, then body): the piece with the request line counts.
-                if data.startswith(b"GET /arrivals"):
-                    body = json.dumps(arrivals).encode()
-                    arrivals.clear()
-                    peer.setblocking(True)
-                    peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
-                    peer.setblocking(False)
-                elif data.startswith((b"GET ", b"POST ")):
-                    arrivals.append(now_s)
-                    if not data.startswith(b"POST ") or not data.endswith(b"\r\n\r\n"):
-                        peer.send(ANSWER)
-                else:
-                    peer.send(ANSWER)
+                target.receive(peer, time.monotonic())
+            except (BlockingIOError, ssl.SSLWantReadError):
+                continue
             except OSError:
                 poller.unregister(descriptor)
-                peers.pop(descriptor).close()
+                peers.pop(descriptor).socket.close()
 
 
 if __name__ == "__main__":
-    serve()
+    serve(sys.argv[1] if len(sys.argv) > 1 else None)

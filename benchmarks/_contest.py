@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import ssl
 import statistics
 import subprocess
 import sys
@@ -54,21 +55,45 @@ def spread(values: Sequence[float], unit: str = "", digits: int = 1) -> str:
 
 
 @contextmanager
-def bare_target() -> Iterator[str]:
-    """A bare target in a process of its own; yields its URL."""
-    command = [sys.executable, "-m", "benchmarks._bare_target"]
+def bare_target(certificate_file: str | None = None) -> Iterator[str]:
+    """A bare target in a process of its own, with TLS when it is given a certificate; yields its URL."""
+    command = [sys.executable, "-m", "benchmarks._bare_target", *([certificate_file] if certificate_file else [])]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=HERE.parent)
     try:
         assert process.stdout is not None
-        yield f"http://127.0.0.1:{int(process.stdout.readline())}"
+        yield f"http{'s' if certificate_file else ''}://127.0.0.1:{int(process.stdout.readline())}"
     finally:
         process.kill()
         process.wait()
 
 
+@contextmanager
+def certificate() -> Iterator[str]:
+    """A file with a certificate of our own making and its key (P-256, as most of the web has)."""
+    with tempfile.TemporaryDirectory(prefix="springback-bench-") as directory:
+        file = f"{directory}/own.pem"
+        new_key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
+        options = ("-subj", "/CN=localhost", "-days", "2", "-keyout", file, "-out", f"{directory}/certificate.pem")
+        subprocess.run(["openssl", "req", "-x509", *new_key, *options], check=True, capture_output=True)
+        with Path(file).open("a") as both:
+            both.write(Path(f"{directory}/certificate.pem").read_text())
+        yield file
+
+
 def arrivals(url: str) -> list[float]:
     """Instants at which requests arrived since the last call, in seconds, in order."""
-    with urllib.request.urlopen(f"{url}/arrivals", timeout=10) as answer:
+    return _instants(f"{url}/arrivals")
+
+
+def connections(url: str) -> list[float]:
+    """The same of connections accepted, but for those of the callers of these two."""
+    return _instants(f"{url}/connections")
+
+
+def _instants(url: str) -> list[float]:
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with urllib.request.urlopen(url, timeout=10, context=context) as answer:
         return sorted(json.load(answer))
 
 

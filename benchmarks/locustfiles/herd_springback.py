@@ -1,4 +1,6 @@
-"""A herd through the gate: warm connections, prepared requests."""
+"""A herd through the gate: prepared requests; warm connections, or cold ones with ``COLD=1`` in the environment."""
+
+import os
 
 import harness
 from harness.load.http import HerdHttpUser
@@ -6,6 +8,9 @@ from shapes import herd
 
 
 class Login(HerdHttpUser):
+    connect_early = "COLD" not in os.environ
+    verify_tls = False  # the certificate is of the benchmark's own making; the peers do not verify either
+
     def prepare(self):
         return self.client.prepare("POST", "/auth/login", json={"username": f"user{self.number}", "password": "x"})
 

@@ -3,6 +3,7 @@
 The gate sends and the users read. While parked, each user hands over its connected socket with the request
 prepared on it; at the instant the gate writes them all in one tight loop, then wakes the users. Waking users that
 send for themselves takes two to four times as long, because each wake-up runs the user's whole path to its send.
+Where connections are to be opened at the instant, the gate begins them all and then sends on those that are there.
 Users without a wire (stock HttpUser and the like) are woken in the same loop and do send for themselves.
 """
 
@@ -112,6 +113,9 @@ class Gate:
                     start.sent_s = time.monotonic()
                     release.user_sent(start.sent_s)
                 seat.start = start
+            for seat in seats:
+                if seat.wire is not None:
+                    seat.wire.follow_up()
             for seat in seats:
                 self.leave(seat)
                 seat.woken.set()

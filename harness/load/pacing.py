@@ -11,7 +11,11 @@ class Wire(Protocol):
     """A connection with a request prepared for it, so that a gate can send without waking the user."""
 
     def transmit(self) -> bool:
-        """Writes the prepared request without blocking. False when the connection is gone."""
+        """Writes the prepared request, or begins to connect, without blocking. False when the connection is gone."""
+        ...
+
+    def follow_up(self) -> None:
+        """Called when the whole herd has been let go: a connection that was begun may be there by now."""
         ...
 
     def usable(self) -> bool:

@@ -166,9 +166,9 @@ class HttpClient(Builder):
     ) -> Response:
         """One request and its answer, over a connection of the pool."""
         pool = self._pool
-        payload = None if sent else self.payload(request)
         connect_by_s = min(deadline_s, now_s + deadlines.connect_s)
         connection: Connection | None = pool.take(now_s, connect_by_s, sent)
+        payload = None if sent and connection.awaits_answer else self.payload(request)  # type: ignore[union-attr]
         kept = False
         try:
             try:
@@ -210,11 +210,15 @@ class HttpClient(Builder):
             return response
         raise TooManyRedirectsError(f"more than {self._settings.max_redirects} redirects")
 
-    # For users that park with an open connection
+    # For users that park: with an open connection, or with one that is opened when they start
 
     def ready(self) -> Connection:
         """Connects, handshake included, unless an idle connection is alive. Raises OSError."""
         return self._pool.ready(time.monotonic() + self._settings.deadlines.connect_s)
+
+    def prepare_connection(self) -> Connection:
+        """One that is not open yet, for a gate to open; any other is closed. Raises OSError."""
+        return self._pool.prepare(time.monotonic() + self._settings.deadlines.connect_s)
 
 
 def _checked(check: Callable[[Response], str | None], response: Response) -> HttpError | None:

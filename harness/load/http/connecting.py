@@ -23,42 +23,74 @@ IN_PROGRESS = (errno.EINPROGRESS, errno.EWOULDBLOCK)
 READ_BYTES = 65536
 
 
-def connected(origin: Origin, deadline_s: float) -> WaitableSocket:
-    """A connected socket, to the first of the host's addresses that takes it. Raises OSError."""
-    problem: OSError = ConnectTimeoutError("no connection in time")
-    for family, address in addresses(origin, deadline_s):
-        opened = WaitableSocket(family)
+class Dialling:
+    """A socket on its way to the first of the host's addresses that takes it.
+
+    In steps, so that a gate can do for its users what does not wait: begin, and send if there is a connection by then.
+    """
+
+    __slots__ = ("_address", "_code", "_left", "socket")
+
+    def __init__(self, origin: Origin, deadline_s: float) -> None:
+        """Looks up the host's name. Raises OSError."""
+        self._left = addresses(origin, deadline_s)
+        self._code: int | None = None
+        """What connect() said of the present address; None before."""
+        self._open_next()
+
+    def begin(self) -> None:
+        self._code = self.socket.raw.connect_ex(self._address)
+
+    def send(self, first: bytes) -> int:
+        """How many of these bytes are sent: none while the peer has not taken the connection, or when it refuses."""
+        if self._code not in IN_PROGRESS:
+            return 0
         try:
-            _connect(opened, address, deadline_s)
-            return opened
-        except OSError as error:
-            opened.close()
-            problem = error
-        except DeadlineError:
-            opened.close()
-            raise ConnectTimeoutError("no connection in time") from None
-        except BaseException:
-            opened.close()
-            raise
-    raise problem
+            sent = self.socket.raw.send(first)
+        except BlockingIOError:
+            return 0
+        except OSError as problem:
+            self._code = problem.errno or errno.EIO  # the kernel tells it only once
+            return 0
+        self._code = 0
+        return sent
 
-
-def _connect(opened: WaitableSocket, address: tuple[Any, ...], deadline_s: float) -> None:
-    raw = opened.raw
-    raw.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
-    code = raw.connect_ex(address)
-    if code in IN_PROGRESS:
-        opened.wait_writable(deadline_s)
-        code = raw.getsockopt(_socket.SOL_SOCKET, _socket.SO_ERROR)
-    if code:
-        raise OSError(code, os.strerror(code))
-
-
-def shake_hands(opened: WaitableSocket, tls: TlsLayer, deadline_s: float) -> None:
-    """Raises OSError (ssl.SSLError)."""
-    received = b""
-    try:
+    def finish(self, deadline_s: float) -> WaitableSocket:
+        """The connected socket. Raises OSError; the latest socket is the owner's to close."""
         while True:
+            try:
+                self._finish(deadline_s)
+                return self.socket
+            except DeadlineError:
+                raise ConnectTimeoutError("no connection in time") from None
+            except OSError:
+                if not self._left:
+                    raise
+            self.socket.close()
+            self._open_next()
+
+    def _open_next(self) -> None:
+        family, self._address = self._left.pop(0)
+        self.socket = WaitableSocket(family)
+        self.socket.raw.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
+        self._code = None
+
+    def _finish(self, deadline_s: float) -> None:
+        if self._code is None:
+            self.begin()
+        if self._code in IN_PROGRESS:
+            self.socket.wait_writable(deadline_s)
+            self._code = self.socket.raw.getsockopt(_socket.SOL_SOCKET, _socket.SO_ERROR)
+        if self._code:
+            raise OSError(self._code, os.strerror(self._code))
+
+
+def shake_hands(opened: WaitableSocket, tls: TlsLayer, greeting: bytes, deadline_s: float) -> None:
+    """Raises OSError (ssl.SSLError)."""
+    try:
+        _send_all(opened, greeting, deadline_s)
+        while True:
+            received = _receive(opened, deadline_s)
             try:
                 wire_bytes, finished = tls.shake_hands(received)
             except ssl.SSLError:
@@ -67,7 +99,6 @@ def shake_hands(opened: WaitableSocket, tls: TlsLayer, deadline_s: float) -> Non
             _send_all(opened, wire_bytes, deadline_s)
             if finished:
                 return
-            received = _receive(opened, deadline_s)
     except DeadlineError:
         raise ConnectTimeoutError("no TLS handshake in time") from None
 

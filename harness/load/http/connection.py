@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable
 
 from harness.load.http.answer import AnswerReader
-from harness.load.http.connecting import READ_BYTES, connected, shake_hands
+from harness.load.http.connecting import READ_BYTES, Dialling, shake_hands
 from harness.load.http.errors import AnswerTimeoutError, FirstByteTimeoutError, StaleConnectionError
 from harness.load.http.request import LAST_CHUNK, Origin, Request, framed
 from harness.load.http.response import Response
@@ -16,35 +16,74 @@ from harness.load.http.waiting import DeadlineError
 
 
 class Connection:
-    """An open connection, used for one request at a time. Closed for good once it is closed."""
+    """A connection, used for one request at a time. Closed for good once it is closed."""
 
-    __slots__ = ("_ahead", "_reader", "_socket", "_tls", "_unsent", "fresh", "idle_since_s", "is_open")
+    __slots__ = (
+        *("_ahead", "_dialling", "_greeting", "_reader", "_socket", "_tls", "_unsent"),
+        *("awaits_answer", "fresh", "idle_since_s", "is_open"),
+    )
 
     def __init__(self, origin: Origin, trust: Trust, limits: Limits, deadline_s: float) -> None:
-        """Connects, with the TLS handshake where the scheme asks for it. Raises OSError."""
+        """Ready to connect: the host's name is looked up, the first words of TLS are made. Raises OSError."""
         self.is_open = False
-        self._tls: TlsLayer | None = None
+        self.fresh = True
+        self.awaits_answer = False
+        """Whether a gate has sent the request, or begun to."""
         self._ahead: tuple[bytes, bytes] | None = None
         """A request that was encrypted while its user is parked: plain, encrypted."""
         self._unsent = b""
         """Rest of a request that a gate has begun to send."""
+        self._tls: TlsLayer | None = None
+        self._greeting = b""
+        if origin.scheme == "https":
+            self._tls = TlsLayer(tls_context(trust.verify, trust.ca_file), origin.host)
+            self._greeting, _ = self._tls.shake_hands(b"")
+        dialling = Dialling(origin, deadline_s)
+        self._dialling: Dialling | None = dialling
+        """None once it has led to a connection."""
+        self._socket = dialling.socket
         self._reader = AnswerReader(limits.max_head_bytes, limits.max_body_bytes)
-        self._socket = connected(origin, deadline_s)
-        self.is_open = self.fresh = True
+        self.idle_since_s = time.monotonic()
+
+    def begin_connecting(self) -> None:
+        """Without giving other greenlets a turn."""
+        if self._dialling is not None:
+            self._dialling.begin()
+
+    def go_on_connecting(self, payload: bytes) -> None:
+        """Sends what comes first, if the peer has taken the connection by now; gives no other greenlet a turn."""
+        if self._dialling is None:
+            return
+        if self._tls is not None:
+            self._greeting = self._greeting[self._dialling.send(self._greeting) :]
+        elif sent := self._dialling.send(payload):
+            self.awaits_answer = True
+            self._unsent = payload[sent:]
+
+    def connect(self, deadline_s: float) -> None:
+        """Goes on from what a gate has done, to the end of the TLS handshake. Raises OSError; it is closed then."""
+        if self._dialling is None:
+            return
         try:
-            if origin.scheme == "https":
-                tls = TlsLayer(tls_context(trust.verify, trust.ca_file), origin.host)
-                shake_hands(self._socket, tls, deadline_s)
-                self._tls = tls
+            self._socket = self._dialling.finish(deadline_s)
+            if self._tls is not None:
+                shake_hands(self._socket, self._tls, self._greeting, deadline_s)
         except BaseException:
             self.close()
             raise
+        self._dialling, self._greeting = None, b""
+        self.is_open = True
         self.idle_since_s = time.monotonic()
 
+    @property
+    def is_prepared(self) -> bool:
+        """Not connected, and nothing sent on it yet."""
+        return self._dialling is not None and not self.awaits_answer
+
     def close(self) -> None:
-        if self.is_open:
-            self.is_open = False
-            self._socket.close()
+        if self.is_open or self._dialling is not None:
+            (self._socket if self._dialling is None else self._dialling.socket).close()
+            self.is_open, self._dialling = False, None
             self._reader.close()
 
     def usable(self) -> bool:
@@ -89,6 +128,7 @@ class Connection:
             self.close()
             return False
         self._ahead = None
+        self.awaits_answer = True
         if sent != len(wire_bytes):
             self._unsent = wire_bytes[sent:]
         return True
@@ -103,6 +143,7 @@ class Connection:
         """
         reader = self._reader
         reader.begin(request.method)
+        self.awaits_answer = False
         early = None
         try:
             if payload is None:

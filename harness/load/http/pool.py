@@ -32,7 +32,8 @@ class Pool:
     def take(self, now_s: float, deadline_s: float, sent: bool = False) -> Connection:
         """A connection that looks alive, a new one if need be. Raises OSError.
 
-        ``sent``: a gate has sent the request on the idle connection; there may be an answer on it already.
+        ``sent``: a gate has begun to connect the idle connection, or sent the request on it; then there may be an
+        answer on it already.
         """
         places = self._places
         if not places.acquire(blocking=False) and not places.acquire(timeout=max(0.0, deadline_s - time.monotonic())):
@@ -40,7 +41,10 @@ class Pool:
         try:
             while self._idle:
                 connection = self._idle.pop()
-                if sent or (connection.is_open and now_s - connection.idle_since_s < TRUSTED_S) or connection.usable():
+                if sent or connection.is_prepared:
+                    connection.connect(deadline_s)
+                    return connection
+                if (connection.is_open and now_s - connection.idle_since_s < TRUSTED_S) or connection.usable():
                     return connection
                 connection.close()
             return self.connect(deadline_s)
@@ -50,6 +54,18 @@ class Pool:
 
     def connect(self, deadline_s: float) -> Connection:
         """A new connection for somebody who holds a place. Raises OSError."""
+        connection = self._new(deadline_s)
+        connection.connect(deadline_s)
+        return connection
+
+    def prepare(self, deadline_s: float) -> Connection:
+        """A connection for a gate to open, idle here, the one that is taken next; others are closed. Raises OSError."""
+        self.close()
+        connection = self._new(deadline_s)
+        self._idle.append(connection)
+        return connection
+
+    def _new(self, deadline_s: float) -> Connection:
         return Connection(self._origin, self._trust, self._limits, deadline_s)
 
     def give_back(self, connection: Connection, now_s: float) -> None:

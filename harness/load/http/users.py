@@ -81,6 +81,13 @@ class PacedHttpUser(Paced, LeanHttpUser):
     """A LeanHttpUser whose iterations begin when the pacer says so. Parked, it connects (TLS handshake included)."""
 
     abstract = True
+    connect_early: bool = True
+    """False: every start is cold. No connection is open while the user is parked; it is opened when the user starts."""
+
+    def __init__(self, environment: Environment) -> None:
+        if self.shared_connections and not self.connect_early:
+            raise ValueError("users that connect when they start cannot share connections: others would keep them open")
+        super().__init__(environment)
 
     def seat(self) -> Seat:
         self.get_connected()
@@ -88,7 +95,7 @@ class PacedHttpUser(Paced, LeanHttpUser):
 
     def get_connected(self) -> Connection | None:
         """An open connection while the user may still be started, else none at all."""
-        if not self.node.stays_connected:
+        if not (self.connect_early and self.node.stays_connected):
             self.client.close()
             return None
         try:
@@ -124,11 +131,21 @@ class HerdHttpUser(PacedHttpUser):
 
     def seat(self) -> Seat:
         request = self._request = self.prepare()
+        if not self.connect_early and self.node.stays_connected:
+            return self._cold_seat(request)
         connection = self.get_connected()
         # A body that is made while it is sent cannot be sent in one go: such a user is woken and sends for itself.
         if connection is None or request.chunks is not None:
             return Seat()
         return Seat(PreparedSend(connection, self.client.payload(request)))
+
+    def _cold_seat(self, request: Request) -> Seat:
+        try:
+            connection = self.client.prepare_connection()
+        except OSError:
+            return Seat()  # as in get_connected()
+        # With TLS the gate sends the greeting, and nobody can send the request before it is answered.
+        return Seat(PreparedConnect(connection, b"" if request.chunks is not None else self.client.payload(request)))
 
     @task
     def send_prepared(self) -> None:
@@ -149,8 +166,31 @@ class PreparedSend:
     def transmit(self) -> bool:
         return self._connection.is_open and self._connection.send_at_once(self._wire_bytes)
 
+    def follow_up(self) -> None:
+        """All is sent."""
+
     def usable(self) -> bool:
         return self._connection.usable()
+
+
+class PreparedConnect:
+    """A connection for the gate to open, and to send what comes first; its user goes on from where that has led."""
+
+    __slots__ = ("_connection", "_payload")
+
+    def __init__(self, connection: Connection, payload: bytes) -> None:
+        self._connection = connection
+        self._payload = payload
+
+    def transmit(self) -> bool:
+        self._connection.begin_connecting()
+        return True
+
+    def follow_up(self) -> None:
+        self._connection.go_on_connecting(self._payload)
+
+    def usable(self) -> bool:
+        return True
 
 
 @functools.lru_cache(maxsize=100)
