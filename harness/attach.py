@@ -19,7 +19,7 @@ from harness.record.follow import Follow
 from harness.record.lead import Lead
 from harness.record.orphans import MasterWatch
 from harness.recording import CriterionSpec
-from harness.scenario import STANDARD, ProbesOf, Scenario
+from harness.scenario import STANDARD, ChecksOf, ProbesOf, Scenario
 from harness.web import form
 from harness.web.install import install
 
@@ -34,6 +34,7 @@ def attach(
     health_path: str = "",
     options: Mapping[str, tuple[str, str]] | None = None,
     reference: Mapping[str, str] | None = None,
+    checks: ChecksOf | None = None,
 ) -> None:
     """Makes a locustfile a scenario: its runs are recorded, judged and reported.
 
@@ -41,7 +42,9 @@ def attach(
     ``SPRINGBACK_…``, a line of the config file and a field of the web form, and is read as
     ``self.environment.parsed_options.name``. Where ``probes`` depend on options, it is a function of these.
     ``reference`` says how the reference target is to be started for this scenario, see
-    :class:`harness.scenario.Scenario`. Calling it again for the same scenario changes nothing.
+    :class:`harness.scenario.Scenario`. ``checks`` looks, before any load, for what makes a run with these options
+    impossible (a number that is none, a password that the database refuses), one line each. Calling it again for the
+    same scenario changes nothing.
     """
     global _attached
     if _attached is not None:
@@ -52,7 +55,7 @@ def attach(
         return
     sampled = probes if callable(probes) else tuple(probes)
     _attached = Attachment(
-        Scenario(name, tuple(criteria), sampled, health_path, dict(options or {}), dict(reference or {}))
+        Scenario(name, tuple(criteria), sampled, health_path, dict(options or {}), dict(reference or {}), checks)
     )
     _attached.register()
 

@@ -149,29 +149,36 @@ class ProbeSample:
     error: str | None = None
 
 
-READ, WRITE = "read", "write"
+READ, WRITE, INVALIDATE = "read", "write", "invalidate"
 
 
 @dataclass(frozen=True)
 class Operation:
-    """One read or write of a versioned item. Every write of a key carries a version of its own, and higher than
-    those before it by the same session.
+    """One read, write or invalidation of a versioned item.
+
+    Every write of a key carries a version that no other write of this key has. Versions are names: what was written
+    last is the item, whatever its number, so a version is *older* than another when its write had returned before
+    the other one's was invoked, and writes that overlap have no order. A key has no version before its first write.
     """
 
     key: str
     session: str
     """Who did it: operations of one session follow each other."""
     kind: str
-    """``read`` or ``write``."""
+    """``read``, ``write``, or ``invalidate``: the cache was told to forget the item."""
     version: int | None
-    """Written, or returned by a read; None when the read found nothing, or had no good answer."""
+    """Written, or returned by a read; None when the read found nothing or had no good answer, and of an
+    invalidation."""
     invoke_s: float
+    """On one clock for all operations of a node; between nodes it is uncertain by ``clock_uncertainty_s`` of both."""
     return_s: float | None
     """None: there was no good answer. Such a write may have taken effect at any time after ``invoke_s``, or never."""
     via: str = ""
     """The way it took, as the scenario calls it: ``service``, ``replica``, ``valkey`` …"""
     source: str = ""
     """Who answered, where the answer says so: ``cache``, ``primary`` …"""
+    cache: str = ""
+    """What the cache did, where the answer says so: ``hit``, ``miss``, ``bypass`` …"""
 
 
 @dataclass(frozen=True)

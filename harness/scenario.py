@@ -22,6 +22,10 @@ ProbesOf: TypeAlias = Callable[[Any], Iterable[Probe]]
 """From the options of a run (attributes, as in ``parsed_options``) to what is sampled."""
 
 
+ChecksOf: TypeAlias = Callable[[Any], Iterable[str]]
+"""From the options of a run to what makes it impossible, in words that name the remedy."""
+
+
 @dataclass(frozen=True)
 class Scenario:
     """A scenario: its name, how it is judged, what is sampled, and the options of its users."""
@@ -36,3 +40,6 @@ class Scenario:
     reference: Mapping[str, str] = field(default_factory=dict)
     """What the reference target has to be like when it is started for this scenario: options of ``python -m target
     up`` without their dashes (``{"autoscale": "max=3"}``) and settings of its service (``TARGET_…``)."""
+    checks: ChecksOf | None = None
+    """Asked in the master just before load is made, when the target is up: whether the password of a database is right,
+    whether an option is a number. What it says refuses the run."""

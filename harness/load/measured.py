@@ -64,12 +64,15 @@ class Measured(User):
         return_s: float | None,
         via: str = "",
         source: str = "",
+        cache: str = "",
     ) -> None:
-        """Keeps one read or write for the judgement of its consistency; see :class:`harness.recording.Operation`."""
+        """Keeps one read, write or invalidation for the judgement of its consistency; see
+        :class:`harness.recording.Operation`.
+        """
         node = node_of(self.environment)
         if node.plan is not None:
-            begun, ended = round(node.t_of(invoke_s), 6), None if return_s is None else round(node.t_of(return_s), 6)
-            node.operations.append(Operation(key, session, kind, version, begun, ended, via, source))
+            begun, ended = node.operation_t(invoke_s), None if return_s is None else node.operation_t(return_s)
+            node.operations.append(Operation(key, session, kind, version, begun, ended, via, source, cache))
 
     def _fire(
         self,

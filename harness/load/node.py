@@ -58,6 +58,7 @@ class Node:
         self.plan: Plan | None = None
         self.gate_marks: list[GateMark] = []
         self.operations: list[Operation] = []
+        self._local_origin_s = 0.0
         self.unfinished = 0
         self.hurried = False
         """Set to end the wait for answers at once."""
@@ -124,7 +125,8 @@ class Node:
         if self.plan is not None:
             return
         self.plan = plan
-        self.recorder.begin(self.clock.to_local(plan.origin_s))
+        self._local_origin_s = self.clock.to_local(plan.origin_s)
+        self.recorder.begin(self._local_origin_s)
         if not plan.paced:
             return
         self._pacer = self._pacer_for(plan)
@@ -145,6 +147,19 @@ class Node:
         """Seconds after the origin of an instant on this node's clock. The plan must be here."""
         assert self.plan is not None
         return self.clock.to_master(local_s) - self.plan.origin_s
+
+    def operation_t(self, local_s: float) -> float:
+        """As :meth:`t_of`, but with the offset of the run's beginning: a better one, found in mid-run, would shift what
+        comes after it against what came before, and the order of a node's own operations has to be exact.
+        """
+        return round(local_s - self._local_origin_s, 7)
+
+    def operation_uncertainty_s(self) -> float:
+        """Bound of the error of :meth:`operation_t` against the master's clock, by the best offset known now."""
+        if self.plan is None:
+            return 0.0
+        shift_s = self.clock.to_local(self.plan.origin_s) - self._local_origin_s
+        return self.clock.uncertainty_s() + abs(shift_s)
 
     def drain(self, still_answering: bool = True) -> None:
         """Stops the pacers, waits up to ``plan.drain_s`` for answers that are out, then settles the accounts."""

@@ -135,7 +135,7 @@ class Agent:
         lines += [encode(replace(mark, node=self._name)) for mark in marks]
         operations, self.node.operations[:] = tuple(self.node.operations), []
         if operations:
-            lines.append(encode(Operations(self._name, round(self.node.clock.uncertainty_s(), 6), operations)))
+            lines.append(encode(Operations(self._name, round(self.node.operation_uncertainty_s(), 6), operations)))
         for vital in self._vitals.take():
             sample = ProbeSample(
                 t=round(self.node.t_of(vital.monotonic_s), 3),

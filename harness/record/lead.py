@@ -74,7 +74,7 @@ class Lead:
         gevent.get_hub().NOT_ERROR += (StopTest,)
         if self._starts_by_itself:
             environment.process_exit_code = Outcome.INCONCLUSIVE.exit_code  # until there is a verdict
-            self._settings()  # a fault is said now, before anything is started
+            self._checked_settings()  # a fault is said now, before anything is started
             self._heed_signals()
         if when_launcher_is_gone(self._launcher_is_gone) and self._is_headless:
             # Locust's closing tables would stand between the progress and the verdict.
@@ -86,7 +86,7 @@ class Lead:
         """Begins a run. Raises StopTest when it cannot: then no load is made."""
         self.stop_reason, self.refusal = STOPPED_BY_USER, ()
         try:
-            settings = self._settings()
+            settings = self._checked_settings()
             nodes = self._workers() if isinstance(self._runner, MasterRunner) else [LOCAL]
             shape = self._shape()
             conductor = Conductor(self._environment, self._scenario, settings, shape, len(nodes), self._send_plan)
@@ -184,6 +184,15 @@ class Lead:
     def _settings(self) -> Settings:
         """Reads and checks everything. Raises ConfigurationError with all that is wrong."""
         return self._read(self._environment.parsed_options, self._host, self._shape)
+
+    def _checked_settings(self) -> Settings:
+        """As ``_settings``; then the scenario's own checks, which may ask servers."""
+        settings = self._settings()
+        checks = self._scenario.checks
+        faults = tuple(checks(self._environment.parsed_options)) if checks is not None else ()
+        if faults:
+            raise ConfigurationError(faults)
+        return settings
 
     def prepare(self, values: Any, host: str | None) -> None:
         """Checks ``values`` and ``host`` (None: as it is) as at the start of a run, and makes the shape ready for it:
