@@ -16,7 +16,7 @@ class Login(HerdHttpUser):
 
 
 class LoginHerd(herd.Herd):
-    baseline_s, herd_users, spike_s, recovery_s = 2, 500, 1, 1
+    baseline_s, herd_users, spike_s, recovery_s = 1, 500, 1, 1
     canary_per_s, canary_users = 0.0, 0
 
 
