@@ -9,13 +9,14 @@ from __future__ import annotations
 import argparse
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from harness import criteria as criteria_folder
 from harness import probes as probes_folder
+from harness.analysis.alerts import Limits
 from harness.errors import ConfigurationError
 from harness.probes import Probe
 from harness.recording import CriterionSpec, Scalar
@@ -55,6 +56,12 @@ GENERAL = (
     Option("arrivals", "even", "how starts of the open model are spread: even, or random (Poisson)"),
     Option("seed", "1", "of random arrivals: the same seed gives the same starts on any number of nodes"),
     Option("without", "", "criteria to leave out, several with commas; the report says so"),
+    Option("alert_p95_s", "2", "alert when p95 of the last 10 s is above so many seconds; 0: never"),
+    Option("alert_error_ratio", "0.05", "alert when more of the last 10 s' requests failed; 0: never"),
+    Option("alert_memory_growth_bytes", "200000000", "alert when the target has grown by so many bytes; 0: never"),
+    Option("alert_pool_use_ratio", "0.9", "alert when more of a connection pool is in use; 0: never"),
+    Option("alert_pool_names", "in_use/size", "how the sampled figures of a pool are called, e.g. active/max"),
+    Option("alert_replicas_name", "ready", "sampled figure whose changes are scaling events"),
     Option("target_state", "", "state file of the reference target: its API processes are sampled"),
     Option("probe_ports", "", "sample the processes that listen on these ports; default: the host's, on loopback"),
     Option("probe_pids", "", "sample these processes, several with commas"),
@@ -124,6 +131,7 @@ class Settings:
     seed: int | None
     """Of random arrivals; None for even ones."""
     shape_parameters: dict[str, Scalar]
+    alerts: Limits
 
 
 def read(values: Any, scenario: Scenario, shape: PhasedShape, host: str) -> Settings:
@@ -185,6 +193,7 @@ def read(values: Any, scenario: Scenario, shape: PhasedShape, host: str) -> Sett
         probes=probes,
         seed=number(Option("seed", "", ""), text("seed") or "1", int, faults) if arrivals == "random" else None,
         shape_parameters=shape_parameters,
+        alerts=_alerts(text, faults),
     )
     if arrivals not in ("even", "random"):
         faults.append(f"--arrivals {arrivals}: choose even or random")
@@ -193,6 +202,20 @@ def read(values: Any, scenario: Scenario, shape: PhasedShape, host: str) -> Sett
     if faults:
         raise ConfigurationError(faults)
     return settings
+
+
+def _alerts(text: Any, faults: list[str]) -> Limits:
+    given: dict[str, Any] = {}
+    for entry in fields(Limits):
+        value = text(f"alert_{entry.name}")
+        if isinstance(entry.default, str):
+            given[entry.name] = value
+        elif value:
+            given[entry.name] = number(Option(f"alert_{entry.name}", "", ""), value, float, faults)
+    names = given.get("pool_names", "")
+    if names and not all(names.partition("/")):
+        faults.append(f"--alert-pool-names {names}: give two names, e.g. in_use/size")
+    return Limits(**given)
 
 
 def number(option: Option, given: str, kind: type, faults: list[str]) -> Any:

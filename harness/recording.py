@@ -109,6 +109,8 @@ class Header:
     environment: Mapping[str, str]
     """Versions, machine and settings: runs are compared only where these agree."""
     notes: tuple[str, ...] = ()
+    alerts: Mapping[str, Scalar] = field(default_factory=dict)
+    """Limits of the alerts, see :mod:`harness.analysis.alerts`."""
     format: int = FORMAT
 
 

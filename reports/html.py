@@ -21,7 +21,7 @@ from markupsafe import Markup
 
 from harness.findings import Verdict
 from harness.recording import Recording
-from reports import _facts, _phase_table, _quantity, _rows
+from reports import _alerts, _facts, _phase_table, _quantity, _rows
 from reports._charts import drawing, palette, recovered, selection, skew, table
 from reports._charts.timeline import timeline
 from reports._page import gauge, legend, reading
@@ -60,6 +60,9 @@ def render(recording: Recording, verdict: Verdict) -> str:
         phases=_phase_table.rows(recording),
         heads=_phase_table.HEADS,
         left_out=_phase_table.left_out(recording),
+        alerts=_alerts.rows(recording),
+        alert_heads=_alerts.HEADS,
+        alert_explanation=_alerts.EXPLANATION,
         herd=herd,
         herd_legend=legend.of_names(list(herd.by_node_ms())) if herd else [],
         sends_table=skew.table(sends) if sends else None,

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from harness.findings import Outcome, Verdict
 from harness.recording import Recording
-from reports import _facts, _phase_table, _rows
+from reports import _alerts, _facts, _phase_table, _rows
 from reports._safe_text import one_line
 
 FILE_NAME = "report.md"
@@ -60,6 +60,8 @@ def render(recording: Recording, verdict: Verdict) -> str:
         right_from=2,
     )
     lines += ["", "Percentiles are of the n requests answered ok, from the intended start."]
+    if alerts := _alerts.rows(recording):
+        lines += [*_section("Alerts", _alerts.HEADS, alerts), "", _alerts.EXPLANATION]
     lines += _section("Facts of the run", ("fact", "value"), _facts.facts(recording))
     return _bounded(lines)
 

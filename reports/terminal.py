@@ -18,7 +18,7 @@ from rich.text import Text
 
 from harness.findings import Outcome, Verdict
 from harness.recording import Recording
-from reports import _facts, _rows
+from reports import _alerts, _facts, _rows
 from reports._safe_text import one_line
 
 STYLES = {Outcome.PASS: "bold green", Outcome.FAIL: "bold red", Outcome.INCONCLUSIVE: "bold yellow"}
@@ -47,6 +47,8 @@ def render(recording: Recording, verdict: Verdict, paths: Sequence[Path] = (), w
     ]
     for heading, rows in _groups(verdict):
         lines += ["", heading, *_aligned(rows, width)]
+    for alert in _alerts.lines(recording):
+        lines += ["", *_wrapped(one_line(alert), width)]
     for note in _facts.notes(recording, verdict):
         lines += ["", *_wrapped(f"Note: {one_line(note)}", width)]
     if paths:
@@ -118,6 +120,8 @@ def _show_rich(recording: Recording, verdict: Verdict, paths: Sequence[Path], co
             outcome = Text(f"{each.symbol} {each.outcome.value}", style=STYLES[each.outcome])
             table.add_row(outcome, title, Text(each.figure), Text(each.limit), Text(each.interval))
         console.print(table)
+    for alert in _alerts.lines(recording):
+        console.print(Text(one_line(alert), style="yellow"))
     for note in _facts.notes(recording, verdict):
         console.print(Text(f"Note: {one_line(note)}"))
     if paths:

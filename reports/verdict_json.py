@@ -13,6 +13,7 @@ import json
 import math
 from typing import TypeAlias
 
+from harness.analysis.alerts import Episode, episodes
 from harness.findings import Finding, Verdict
 from harness.recording import Recording, Scalar
 
@@ -39,6 +40,7 @@ def render(recording: Recording, verdict: Verdict) -> str:
         "notes": list(verdict.notes),
         "damage": list(recording.damage),
         "findings": [_finding(finding) for finding in verdict.findings],
+        "alerts": [_alert(episode) for episode in episodes(recording)],
     }
     return json.dumps(body, indent=2, ensure_ascii=True, allow_nan=False) + "\n"
 
@@ -57,6 +59,18 @@ def _finding(finding: Finding) -> Json:
         "is_guard": finding.is_guard,
         "voids": list(finding.voids),
         "voided_by": finding.voided_by,
+    }
+
+
+def _alert(episode: Episode) -> Json:
+    return {
+        "alert": episode.alert,
+        "start_s": episode.start_s,
+        "end_s": episode.end_s,
+        "worst": _finite(episode.worst.figure),
+        "unit": episode.worst.unit,
+        "limit": episode.worst.limit,
+        "detail": episode.worst.detail,
     }
 
 

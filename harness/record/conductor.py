@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import gevent
@@ -20,6 +20,7 @@ from harness.load.plan import Plan
 from harness.options import Settings
 from harness.record import health
 from harness.record.agent import Report
+from harness.record.alarms import SETTLES_S, Alarms
 from harness.record.fingerprint import fingerprint
 from harness.record.journal import Journal, make_run_directory
 from harness.record.progress import PhaseProgress
@@ -84,6 +85,9 @@ class Conductor:
         self._journal = Journal(self.directory, self._header(scenario, started_utc))
         self._sampler = Sampler(settings.probes, 1.0, self._on_reading) if settings.probes else None
         self._progress = PhaseProgress(self._profile.phases)
+        baseline = next((phase for phase in self._profile.phases if phase.name == "baseline"), None)
+        watched = None if baseline is None else Phase(baseline.name, baseline.start_s, baseline.end_s)
+        self._alarms = Alarms(settings.alerts, watched, self.mark)
         self._greenlet: gevent.Greenlet[..., Any] | None = None
 
     # Life of a run, in order
@@ -113,6 +117,7 @@ class Conductor:
         if report.run != self.run or self.finished:
             return
         self._journal.write_text(report.lines)
+        self._alarms.take_lines(report.lines)
         if report.final and node not in self._final:
             if self._stopped_at_s is None and (self.elapsed_s() or 0.0) < self._profile.duration_s:
                 self.node_lost(node, "left before the end")
@@ -142,6 +147,11 @@ class Conductor:
     @property
     def nodes_wanted(self) -> int:
         return self._nodes
+
+    @property
+    def alerts(self) -> tuple[str, ...]:
+        """The alerts that hold just now."""
+        return self._alarms.raised
 
     @property
     def nodes_lost(self) -> tuple[str, ...]:
@@ -216,6 +226,7 @@ class Conductor:
         while True:
             t = self.elapsed_s() or 0.0
             self._progress.show(t if t >= 0 else None, self._note())
+            self._alarms.look(min(t, self._profile.duration_s + SETTLES_S))
             if self._journal.failure:
                 self.failure = f"the recording cannot be written: {self._journal.failure}"
                 break
@@ -285,8 +296,11 @@ class Conductor:
     def _record(self, instant_s: float, line: Mark | ProbeSample) -> None:
         if self._origin_s is None:
             self._early.append((instant_s, line))
-        else:
-            self._journal.write(replace(line, t=self._t(instant_s)))
+            return
+        placed = replace(line, t=self._t(instant_s))
+        self._journal.write(placed)
+        if isinstance(placed, ProbeSample):
+            self._alarms.take(placed)
 
     def _set_origin(self, origin_s: float) -> None:
         self._origin_s = origin_s
@@ -315,4 +329,5 @@ class Conductor:
             nodes=self._nodes,
             environment=fingerprint(),
             notes=notes,
+            alerts=asdict(self._settings.alerts),
         )

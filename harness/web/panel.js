@@ -132,6 +132,10 @@
       parts.push(make("div", { class: "box refused" }, make("p", { class: "word" }, "The start was refused"),
         make("ul", {}, ...status.faults.map((fault) => make("li", {}, fault)))));
     } else if (status.state === "ended") parts.push(...verdict(status));
+    if (status.alerts.length && status.state !== "ended") {
+      parts.push(make("div", { class: "box refused", role: "status" }, make("p", { class: "word" }, status.alerts.length === 1 ? "Alert" : "Alerts"),
+        make("ul", {}, ...status.alerts.map((alert) => make("li", {}, alert)))));
+    }
     if (status.phases.length && status.state !== "ended") parts.push(course(status), facts(status), ...phases(status));
     parts.push(make("p", { class: "links" }, link("./", "All runs and their reports")));
     return parts.filter(Boolean);

@@ -49,6 +49,8 @@ class Status:
     nodes: int = 0
     nodes_lost: tuple[str, ...] = ()
     phases: tuple[PhaseFigures, ...] = ()
+    alerts: tuple[str, ...] = ()
+    """Those that hold just now. They inform; criteria judge."""
     faults: tuple[str, ...] = ()
     """Why the last start was refused."""
     verdict: history.Judgement | None = None
@@ -115,11 +117,17 @@ class Watch:
             "users_connected": runner.user_count,
             "nodes": conductor.nodes_wanted,
             "nodes_lost": conductor.nodes_lost,
+            "alerts": conductor.alerts,
             "phases": self._look_at(conductor),
         }
 
     def _ended(self, conductor: Conductor) -> Status:
-        known = {**self._known(conductor), "elapsed_s": conductor.profile.duration_s, "users_connected": 0}
+        known = {
+            **self._known(conductor),
+            "elapsed_s": conductor.profile.duration_s,
+            "users_connected": 0,
+            "alerts": (),
+        }
         if self._lead.ending:
             return self._status("judging", **known)
         run = history.run(self._runs_dir, conductor.run)

@@ -10,6 +10,7 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.recording import RAISED
 from tests import service
 from tests.run import runs
 from tests.run.runs import Finished
@@ -49,7 +50,7 @@ def local(directory: Path) -> Outcome:
 
 
 def forked(directory: Path) -> Outcome:
-    return run(directory, "herd_http.py", *runs.processes(2))
+    return run(directory, "herd_http.py", *runs.processes(2), "--alert-p95-s", "0.000001")
 
 
 def master_and_workers(directory: Path) -> Outcome:
@@ -138,6 +139,18 @@ def test_forked_workers_share_the_herd_and_every_request_is_counted_once(outcome
     # Locust gives the odd one of 25 users to whichever worker it likes.
     assert sorted(len(gate.sent_us) for gate in recording.gates) in ([10, 10], [9, 11])
     assert all(0 < gate.clock_uncertainty_s < 0.25 for gate in recording.gates)
+
+
+@together(forked)
+def test_an_alert_is_raised_live_on_the_master_and_found_again_in_the_report(outcome: Outcome) -> None:
+    done = outcome.done
+    (alert,) = [mark for mark in done.recording.alerts if mark.alert == "p95 latency" and mark.event == RAISED]
+    assert 0 < alert.t < done.recording.header.phases[-1].end_s + 3
+    assert f"springback: alert p95 latency: {alert.detail}" in done.err
+    (again,) = json.loads((done.directory / "verdict.json").read_text())["alerts"]
+    assert again["alert"] == "p95 latency"
+    assert again["start_s"] <= alert.t
+    assert "p95 latency" in (done.directory / "report.md").read_text().partition("### Alerts")[2]
 
 
 @together(master_and_workers)

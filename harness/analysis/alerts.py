@@ -1,0 +1,222 @@
+"""Alerts: rules that are looked at once a second, while the run goes and again from its recording.
+
+They inform and judge nothing. A rule looks at the ten seconds up to now by intended start; while the run goes that is
+only what has been answered so far, so that the recording may show an alert earlier than it was raised live.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections import defaultdict, deque
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from harness.analysis import histogram, phases
+from harness.recording import Phase, ProbeSample, Recording, Slice
+
+WINDOW_S = 10
+FEWEST = 20
+"""Requests in the window: fewer are no reason to wake anybody."""
+STALE_S = 3.0
+"""A sample older than this says nothing about now."""
+QUANTILE = 0.95
+RECENT = 10
+"""Samples of a source that are kept: at one a second more than a rule looks back."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When to raise an alert; 0 or an empty text switches a rule off."""
+
+    p95_s: float = 2.0
+    error_ratio: float = 0.05
+    memory_growth_bytes: float = 200e6
+    pool_use_ratio: float = 0.9
+    pool_names: str = "in_use/size"
+    """How figures for connections in use and for the pool's size are called; the rest of both names is the same."""
+    replicas_name: str = "ready"
+    """The figure whose every change is a scaling event."""
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What one rule sees at one second."""
+
+    alert: str
+    is_over: bool
+    figure: float
+    limit: float | None
+    """None for an event, which has no limit."""
+    unit: str
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Episode:
+    """From the second in which an alert was raised to the one in which it was no longer so."""
+
+    alert: str
+    start_s: float
+    end_s: float | None
+    """None: it still held at the end."""
+    worst: Condition
+
+    @property
+    def lasted_s(self) -> float:
+        """How long it held; infinite when it still did at the end."""
+        return math.inf if self.end_s is None else self.end_s - self.start_s
+
+
+def in_words(condition: Condition) -> str:
+    """``6.2 % (http 503), limit 5 %``."""
+    match condition.unit:
+        case "ratio":
+            scale, unit = 100.0, " %"
+        case "bytes":
+            scale, unit = 1e-6, " MB"
+        case unit:
+            scale, unit = 1.0, f" {unit}"
+    if condition.limit is None:
+        return condition.detail
+    figure = "unbounded" if math.isinf(condition.figure) else f"{condition.figure * scale:.3g}{unit}"
+    detail = f" ({condition.detail})" if condition.detail else ""
+    return f"{figure}{detail}, limit {condition.limit * scale:.3g}{unit}"
+
+
+@dataclass
+class Seen:
+    """What is known so far: slices by second, and the samples of each source in order."""
+
+    baseline: Phase | None
+    limits: Limits
+    _slices: dict[int, list[Slice]] = field(default_factory=lambda: defaultdict(list))
+    _samples: dict[tuple[str, str], deque[ProbeSample]] = field(
+        default_factory=lambda: defaultdict(lambda: deque(maxlen=RECENT))
+    )
+    _memory_before: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+
+    def add(self, line: object) -> None:
+        """Takes in a slice, or a probe's sample (those of one source in order); anything else is left alone."""
+        if isinstance(line, Slice):
+            self._slices[line.t].append(line)
+        elif isinstance(line, ProbeSample) and line.probe != "generator" and not line.error:
+            self._samples[line.probe, line.source].append(line)
+            in_baseline = self.baseline is not None and self.baseline.start_s <= line.t < self.baseline.end_s
+            if line.probe == "process" and in_baseline and "rss_bytes" in line.values:
+                self._memory_before[line.source].append(line.values["rss_bytes"])
+
+    def look(self, t: int) -> list[Condition]:
+        """What every rule sees when second ``t`` is over; a rule that can say nothing is left out. Seconds in order:
+        what is too old for any rule is forgotten.
+        """
+        for second in [second for second in self._slices if second <= t - WINDOW_S]:
+            del self._slices[second]
+        found = [*self._requests(t), *self._memory(t), *self._pools(t), *self._replicas(t)]
+        return [each for each in found if each.limit is None or each.limit > 0]
+
+    def _requests(self, t: int) -> Iterator[Condition]:
+        window = tuple(piece for second in range(t - WINDOW_S + 1, t + 1) for piece in self._slices.get(second, ()))
+        tally = phases.tally(window)
+        if tally.intended < FEWEST:
+            return
+        p95_us = histogram.quantile_us(tally.latency, QUANTILE, tally.failed)
+        if p95_us is not None:
+            p95_s, limit = p95_us / 1e6, self.limits.p95_s
+            yield Condition("p95 latency", p95_s > limit, p95_s, limit, "s")
+        ratio, limit = tally.failed / tally.intended, self.limits.error_ratio
+        yield Condition("error ratio", ratio > limit, ratio, limit, "ratio", ", ".join(list(tally.causes)[:2]))
+
+    def _memory(self, t: int) -> Iterator[Condition]:
+        """Growth over the median of the baseline, summed over the processes that were there in it."""
+        if self.baseline is None or t < self.baseline.end_s:
+            return
+        growths = []
+        for source, before in self._memory_before.items():
+            now = _latest(self._samples["process", source], "rss_bytes", t)
+            if now is not None:
+                growths.append(now - statistics.median(before))
+        if growths:
+            growth, limit = sum(growths), self.limits.memory_growth_bytes
+            yield Condition("memory growth", growth > limit, growth, limit, "bytes")
+
+    def _pools(self, t: int) -> Iterator[Condition]:
+        """The fullest pool; each source with its own."""
+        busy_name, _, size_name = self.limits.pool_names.partition("/")
+        if not busy_name or not size_name:
+            return
+        uses: list[tuple[float, str]] = []
+        for (_, source), samples in self._samples.items():
+            for key in samples[-1].values:
+                size = _latest(samples, key.replace(busy_name, size_name), t) if busy_name in key else None
+                busy = _latest(samples, key, t)
+                if size and busy is not None:
+                    uses.append((busy / size, f"{source} {key}"))
+        if uses:
+            (use, where), limit = max(uses), self.limits.pool_use_ratio
+            yield Condition("pool use", use > limit, use, limit, "ratio", where)
+
+    def _replicas(self, t: int) -> Iterator[Condition]:
+        name = self.limits.replicas_name
+        for (_, source), samples in self._samples.items():
+            if not name or name not in samples[-1].values:
+                continue
+            before, now = _latest(samples, name, t - 1), _latest(samples, name, t)
+            if before is not None and now is not None:
+                told = f"{before:g} → {now:g} {name}"
+                yield Condition(f"scaling, {source}", before != now, now, None, "", told)
+
+
+def _latest(samples: deque[ProbeSample], name: str, t: int) -> float | None:
+    """The newest value at the end of second ``t``; None when it is stale or missing."""
+    for sample in reversed(samples):
+        if sample.t < t + 1:
+            return sample.values.get(name) if sample.t >= t + 1 - STALE_S else None
+    return None
+
+
+class Book:
+    """Keeps the conditions of every second as episodes."""
+
+    def __init__(self) -> None:
+        self.open: dict[str, Episode] = {}
+        self.closed: list[Episode] = []
+
+    def note(self, t: int, conditions: Iterable[Condition]) -> tuple[list[Episode], list[Episode]]:
+        """Takes in what was seen when second ``t`` was over. Returns the episodes that begin and those that end."""
+        over = {each.alert: each for each in conditions if each.is_over}
+        begun, ended = [], []
+        for alert, condition in over.items():
+            known = self.open.get(alert)
+            if known is None:
+                begun.append(Episode(alert, t + 1, None, condition))
+                self.open[alert] = begun[-1]
+            elif condition.figure > known.worst.figure:
+                self.open[alert] = Episode(alert, known.start_s, None, condition)
+        for alert in [alert for alert in self.open if alert not in over]:
+            known = self.open.pop(alert)
+            ended.append(Episode(alert, known.start_s, t + 1, known.worst))
+        self.closed += ended
+        return begun, ended
+
+
+def episodes(recording: Recording) -> tuple[Episode, ...]:
+    """Every alert of the run by the limits of its header, in the order in which they were raised."""
+    seen = Seen(recording.phase("baseline"), limits_of(recording.header.alerts))
+    for piece in recording.slices:
+        seen.add(piece)
+    samples = deque(sorted(recording.probes, key=lambda sample: sample.t))
+    book = Book()
+    planned_s = max([phase.end_s for phase in recording.header.phases], default=0)
+    ended_s = planned_s if recording.end is None else min(planned_s, math.ceil(recording.end.t))
+    for t in range(ended_s):
+        while samples and samples[0].t < t + 1:
+            seen.add(samples.popleft())
+        book.note(t, seen.look(t))
+    return tuple(sorted((*book.closed, *book.open.values()), key=lambda episode: episode.start_s))
+
+
+def limits_of(data: Mapping[str, object]) -> Limits:
+    """From the header's data; what it does not name is as it is by default, and what is unknown is left out."""
+    known = {name: value for name, value in data.items() if name in Limits.__dataclass_fields__}
+    return Limits(**known)  # type: ignore[arg-type]  # a header has the types that it was written with

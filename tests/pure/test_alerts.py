@@ -1,0 +1,106 @@
+"""Alerts: raised in the second in which a rule is broken, cleared in the one in which it holds again."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from harness.analysis.alerts import Book, Limits, Seen, episodes, in_words
+from harness.analysis.histogram import bucket_index
+from harness.recording import OK, Phase, ProbeSample, Slice
+from tests import recordings
+
+BASELINE = Phase("baseline", 0, 20)
+
+
+def piece(t: int, count: int, latency_s: float = 0.1, outcome: str = OK) -> Slice:
+    return Slice(t, "local", "GET /", outcome, count, 0, {bucket_index(int(latency_s * 1e6)): count})
+
+
+def sample(t: float, probe: str, source: str = "api1", **values: float) -> ProbeSample:
+    return ProbeSample(t, probe, source, values)
+
+
+def told(
+    lines: list[Slice | ProbeSample], limits: Limits | None = None, until_s: int = 60
+) -> list[tuple[str, int, float]]:
+    """(alert, raised at, lasted) as somebody sees it who looks once a second and hears of each line when it is due."""
+    seen, book = Seen(BASELINE, limits or Limits()), Book()
+    for t in range(until_s):
+        for line in lines:
+            if t <= line.t < t + 1:
+                seen.add(line)
+        book.note(t, seen.look(t))
+    return [(each.alert, int(each.start_s), each.lasted_s) for each in (*book.closed, *book.open.values())]
+
+
+def test_slow_answers_raise_an_alert_for_as_long_as_the_last_ten_seconds_hold_too_many_of_them() -> None:
+    lines = [piece(t, 10, 3.0 if 30 <= t < 33 else 0.1) for t in range(60)]
+    # From the first slow second (10 of 100 are more than 5 %) until the last one has left the window.
+    assert told(lines) == [("p95 latency", 31, 12.0)]
+
+
+def test_errors_raise_an_alert_and_a_request_that_failed_is_slower_than_any() -> None:
+    lines = [piece(t, 10, outcome="http 503" if t == 30 else OK) for t in range(60)]
+    assert told(lines) == [("p95 latency", 31, 10.0), ("error ratio", 31, 10.0)]
+
+
+def test_few_requests_raise_none() -> None:
+    assert told([piece(t, 1, 3.0, "http 503") for t in range(60)]) == []
+
+
+@pytest.mark.parametrize("growth, raised", [(199e6, False), (201e6, True)])
+def test_memory_counts_from_the_median_of_the_baseline_summed_over_its_processes(growth: float, raised: bool) -> None:
+    lines = [
+        sample(t, "process", source, rss_bytes=100e6 + (growth / 2 if t >= 40 else 0))
+        for t in range(60)
+        for source in ("api1", "api2")
+    ]
+    late = [sample(t, "process", "api3", rss_bytes=900e6) for t in range(30, 60)]
+    assert told([*lines, *late]) == ([("memory growth", 41, float("inf"))] if raised else [])
+
+
+def test_a_pool_that_is_nearly_full_raises_an_alert_whatever_its_figures_are_called() -> None:
+    lines = [sample(t, "prometheus", **{"x_active{a=1}": 19 if t == 30 else 1, "x_max{a=1}": 20}) for t in range(60)]
+    assert told(lines) == []
+    assert told(lines, Limits(pool_names="active/max")) == [("pool use", 31, 1.0)]
+
+
+def test_each_change_of_the_number_of_replicas_is_an_event() -> None:
+    lines = [sample(t, "http_json", "auto", ready=1 if t < 30 else 2 if t < 40 else 1) for t in range(60)]
+    assert told(lines) == [("scaling, auto", 31, 1.0), ("scaling, auto", 41, 1.0)]
+
+
+def test_a_probe_that_has_fallen_silent_says_nothing_about_now() -> None:
+    lines = [sample(t, "prometheus", in_use=20, size=20) for t in range(30)]
+    assert told(lines) == [("pool use", 1, 32.0)]
+
+
+def test_a_limit_of_0_switches_a_rule_off() -> None:
+    lines = [piece(t, 10, 3.0, "http 503") for t in range(60)]
+    assert told(lines, Limits(p95_s=0, error_ratio=0)) == []
+
+
+def test_a_recording_shows_what_was_told_live_where_every_answer_came_at_once() -> None:
+    slices = tuple(piece(t, 10, 3.0 if 30 <= t < 33 else 0.1) for t in range(60))
+    samples = tuple(sample(t, "process", rss_bytes=100e6 + (300e6 if t >= 50 else 0)) for t in range(60))
+    run = recordings.healthy()
+    header = dataclasses.replace(run.header, phases=(BASELINE, Phase("spike", 20, 60)))
+    recording = dataclasses.replace(run, header=header, slices=slices, probes=samples)
+    seen = [(each.alert, int(each.start_s), each.lasted_s) for each in episodes(recording)]
+    assert seen == sorted(told([*slices, *samples]), key=lambda each: each[1])
+    assert len(seen) == 2
+
+
+def test_the_limits_of_the_header_count() -> None:
+    run = recordings.failing()
+    assert "error ratio" in {each.alert for each in episodes(run)}
+    lenient = dataclasses.replace(run, header=dataclasses.replace(run.header, alerts={"error_ratio": 1.0}))
+    assert "error ratio" not in {each.alert for each in episodes(lenient)}
+
+
+def test_an_alert_says_its_figure_with_unit_cause_and_limit() -> None:
+    (worst,) = [each.worst for each in episodes(recordings.failing()) if each.alert == "error ratio"]
+    assert in_words(worst).endswith("limit 5 %")
+    assert "%" in in_words(worst).partition(",")[0]
