@@ -49,9 +49,10 @@ def _table(layer: str, results: dict[str, list[float]], seen: dict[str, list[Ske
             rows.append((name.partition(", ")[2], *(spread(part, "ms") for part in parts), share))
     rows.append((BARE, "", "", spread(cost, "ms"), ""))
     handshake = " and shakes hands on" if layer == "TLS" else ""
+    unverified = " Nobody verifies the certificate." if layer == "TLS" else ""
     note = (
         f"{USERS} users, each of whom opens a connection at the instant and then sends one request, against a bare "
-        f"server with one core's worth of Python; median (range) of {rounds} rounds taken in turn. p5–p95 is of the "
+        f"server, one process in Python; median (range) of {rounds} rounds taken in turn.{unverified} p5–p95 is of the "
         "instants at which the server reads the requests and accepts the connections; the whole is from its first "
         "connection to its last request. The cost of connecting, apart: a loop on bare sockets, without Locust, "
         f"gevent or users, that opens{handshake} as many connections at once, from its first connect() until the last "
