@@ -7,11 +7,14 @@ PARTS := tests/pure tests/reports tests/probes tests/target
 LOAD := tests/http tests/load tests/shapes
 RUNS := tests/browser tests/distributed tests/run
 
-.PHONY: demo test test-parts test-load test-runs test-live lint truth bench clean install install-dev
+.PHONY: demo suite test test-parts test-load test-runs test-live lint truth bench clean install install-dev
 
 demo: install
 	@$(BIN)/springback run locustfiles/login_herd.py; code=$$?; \
 	echo "exit code $$code (0 PASS, 2 usage, 3 FAIL, 4 INCONCLUSIVE)"; exit $$code
+
+suite: install
+	@$(BIN)/springback suite
 
 # Two halves side by side, then, with the machine to itself, what measures the size of faults. Collecting $(LOAD)
 # imports Locust, which patches the process: what runs unpatched in the product is tested in a process without it.

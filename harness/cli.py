@@ -1,4 +1,4 @@
-"""The command line: ``springback run | plan | check | report``."""
+"""The command line: ``springback run | suite | plan | check | report``."""
 
 from __future__ import annotations
 
@@ -65,6 +65,22 @@ def host(context: click.Context, locustfile: str) -> None:
     from harness.plan import target_of
 
     print(json.dumps(target_of(locustfile, list(context.args))))
+
+
+@cli.command(context_settings={**PASS_ON, "help_option_names": ["-h", "--help"]}, short_help="Run several scenarios.")
+@click.argument("files", nargs=-1, metavar="[FILE | FOLDER]…", type=click.UNPROCESSED)
+@click.option("--runs-dir", default="runs", show_default=True, type=click.Path(path_type=Path), help="Where runs go.")
+def suite(files: tuple[str, ...], runs_dir: Path) -> None:
+    """Run the scenarios in FILES and folders one after another (all of locustfiles/ when none is named).
+
+    Further options are those of ``springback run``, and every scenario gets them; options of a single scenario are
+    given as environment variables (SPRINGBACK_…). One page leads to all reports; there is one JUnit file, and the exit
+    code is that of the worst verdict.
+    """
+    from harness.suite import suite as run_all
+
+    first_option = next((place for place, word in enumerate(files) if word.startswith("-")), len(files))
+    sys.exit(run_all([Path(word) for word in files[:first_option]], files[first_option:], runs_dir))
 
 
 @cli.command(short_help="Judge an earlier run again.")

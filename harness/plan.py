@@ -42,14 +42,20 @@ def plan(locustfile: str, arguments: Sequence[str], stream: TextIO | None = None
 
 def target_of(locustfile: str, arguments: Sequence[str]) -> dict[str, Any]:
     """``host``: what a run would load, from wherever it is named; empty where it is not. ``reference``: how the
-    reference target has to be started in its place. Raises as :func:`plan`.
+    reference target has to be started in its place. ``scenario`` and ``duration_s``: its name and how long its phases
+    take. Raises as :func:`plan`.
     """
-    host = _loaded(locustfile, list(arguments))[2]
+    name, shape, host = _loaded(locustfile, list(arguments))
     # Not before: the package's own attach is the function, and importing the module would hide it.
     from harness.attach import attached_scenario
 
     scenario = attached_scenario()
-    return {"host": host, "reference": dict(scenario.reference) if scenario is not None else {}}
+    return {
+        "scenario": name,
+        "duration_s": shape.profile().duration_s,
+        "host": host,
+        "reference": dict(scenario.reference) if scenario is not None else {},
+    }
 
 
 def summary(name: str, shape: PhasedShape) -> list[str]:
