@@ -13,13 +13,14 @@ from locust.web import WebUI
 
 from harness import options as run_options
 from harness.errors import ConfigurationError
+from harness.faults import PlannedFault
 from harness.findings import EXIT_USAGE
 from harness.probes import Probe
 from harness.record.follow import Follow
 from harness.record.lead import Lead
 from harness.record.orphans import MasterWatch
 from harness.recording import CriterionSpec
-from harness.scenario import STANDARD, ChecksOf, ProbesOf, Scenario
+from harness.scenario import STANDARD, ChecksOf, FaultsOf, ProbesOf, Scenario
 from harness.web import form
 from harness.web.install import install
 
@@ -31,6 +32,7 @@ def attach(
     *,
     criteria: Iterable[CriterionSpec] = STANDARD,
     probes: Iterable[Probe] | ProbesOf = (),
+    faults: Iterable[PlannedFault] | FaultsOf = (),
     health_path: str = "",
     options: Mapping[str, tuple[str, str]] | None = None,
     reference: Mapping[str, str] | None = None,
@@ -40,7 +42,8 @@ def attach(
 
     ``options`` are the users' own: name → (default, help). Each becomes a flag, an environment variable
     ``SPRINGBACK_…``, a line of the config file and a field of the web form, and is read as
-    ``self.environment.parsed_options.name``. Where ``probes`` depend on options, it is a function of these.
+    ``self.environment.parsed_options.name``. Where ``probes`` or ``faults`` depend on options, they
+    are functions of these, which are also called before the target is up, without its addresses.
     ``reference`` says how the reference target is to be started for this scenario, see
     :class:`harness.scenario.Scenario`. ``checks`` looks, before any load, for what makes a run with these options
     impossible (a number that is none, a password that the database refuses), one line each. Calling it again for the
@@ -54,8 +57,11 @@ def attach(
             )
         return
     sampled = probes if callable(probes) else tuple(probes)
+    disturbed = faults if callable(faults) else tuple(faults)
     _attached = Attachment(
-        Scenario(name, tuple(criteria), sampled, health_path, dict(options or {}), dict(reference or {}), checks)
+        Scenario(
+            name, tuple(criteria), sampled, disturbed, health_path, dict(options or {}), dict(reference or {}), checks
+        )
     )
     _attached.register()
 

@@ -15,9 +15,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from harness import criteria as criteria_folder
+from harness import disturbances
 from harness import probes as probes_folder
 from harness.analysis.alerts import Limits
 from harness.errors import ConfigurationError
+from harness.faults._timeline import TimedFault
 from harness.probes import Probe
 from harness.recording import CriterionSpec, Scalar
 from harness.safety import require_allowed
@@ -67,6 +69,9 @@ GENERAL = (
     Option("probe_pids", "", "sample these processes, several with commas"),
     Option("probe_prometheus", "", "sample these Prometheus endpoints, several URLs with commas"),
     Option("probe_json", "", "sample the numbers of these JSON endpoints, several URLs with commas"),
+    Option(
+        "fault", "", "disturbances, several with semicolons: name key=value … at=spike+5 for=10; see docs/faults.md"
+    ),
 )
 
 
@@ -128,6 +133,7 @@ class Settings:
     criteria: tuple[CriterionSpec, ...]
     left_out: tuple[str, ...]
     probes: tuple[Probe, ...]
+    faults: tuple[TimedFault, ...]
     seed: int | None
     """Of random arrivals; None for even ones."""
     shape_parameters: dict[str, Scalar]
@@ -164,7 +170,8 @@ def read(values: Any, scenario: Scenario, shape: PhasedShape, host: str) -> Sett
         shape_parameters[name] = value if len(faults) == known else own
     for name, value in shape_parameters.items():
         setattr(shape, name, value)
-    faults += shape.problems()
+    shape_faults = shape.problems()
+    faults += shape_faults
 
     left_out = names("without")
     judged = {criteria_folder.name_of(spec) for spec in scenario.criteria}
@@ -180,6 +187,8 @@ def read(values: Any, scenario: Scenario, shape: PhasedShape, host: str) -> Sett
     except criteria_folder.CriterionError as error:
         faults += error.errors
     probes = tuple(_probes(scenario, values, host, text, names, faults))
+    timed, wrong = disturbances.read(scenario, values, None if shape_faults else shape.profile())
+    faults += wrong
     arrivals = text("arrivals") or "even"
     settings = Settings(
         runs_dir=Path(text("runs_dir") or "runs"),
@@ -191,6 +200,7 @@ def read(values: Any, scenario: Scenario, shape: PhasedShape, host: str) -> Sett
         criteria=specs,
         left_out=left_out,
         probes=probes,
+        faults=timed,
         seed=number(Option("seed", "", ""), text("seed") or "1", int, faults) if arrivals == "random" else None,
         shape_parameters=shape_parameters,
         alerts=_alerts(text, faults),

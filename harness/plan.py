@@ -15,7 +15,7 @@ from locust.main import merge_locustfiles_content
 from rich.console import Console
 from rich.table import Table
 
-from harness import options
+from harness import disturbances, options
 from harness.errors import ConfigurationError
 from harness.findings import EXIT_USAGE
 from harness.level_chart import BLOCKS, chart, marks_for
@@ -32,11 +32,12 @@ def plan(locustfile: str, arguments: Sequence[str], stream: TextIO | None = None
 
     Raises ConfigurationError with everything for which a run would be refused; only the host may be missing.
     """
-    name, shape, _ = _loaded(locustfile, list(arguments))
+    name, shape, _, disturbed = _loaded(locustfile, list(arguments))
     stream = stream or sys.stdout
     encoding = stream.encoding or "ascii"
     width = min(max(NARROWEST, shutil.get_terminal_size().columns), WIDEST)
-    for line in _lines(name, shape, width, encoding):
+    disturbed = [line for text in disturbed for line in _paragraph(text, width)]
+    for line in (*_lines(name, shape, width, encoding), *disturbed):
         stream.write(line.rstrip().encode(encoding, "replace").decode(encoding) + "\n")
 
 
@@ -72,8 +73,10 @@ def summary(name: str, shape: PhasedShape) -> list[str]:
 # Reading
 
 
-def _loaded(locustfile: str, arguments: list[str]) -> tuple[str, PhasedShape, str]:
-    """Name of the scenario, its shape with the options of this run, and the host; read by Locust as for a run."""
+def _loaded(locustfile: str, arguments: list[str]) -> tuple[str, PhasedShape, str, list[str]]:
+    """Name of the scenario, its shape with the options of this run, the host, and the planned faults in words; read by
+    Locust as for a run.
+    """
     help_wanted = "-h" in arguments
     arguments = ["-f", locustfile, *(argument for argument in arguments if argument != "-h")]
     try:
@@ -109,24 +112,25 @@ def _loaded(locustfile: str, arguments: list[str]) -> tuple[str, PhasedShape, st
         )
         raise ConfigurationError(faults)
     shape.parked = bool(paced) and all(paced)
-    name = _read_options(locustfile, parsed, shape, faults)
+    name, disturbed = _read_options(locustfile, parsed, shape, faults)
     if faults:
         raise ConfigurationError(faults)
     hosts = {users[user].host for user in chosen if users[user].host}
-    return name, shape, parsed.host or (hosts.pop() or "" if len(hosts) == 1 else "")
+    return name, shape, parsed.host or (hosts.pop() or "" if len(hosts) == 1 else ""), disturbed
 
 
-def _read_options(locustfile: str, parsed: Any, shape: PhasedShape, faults: list[str]) -> str:
-    """Sets the shape's options, notes all faults, and returns the scenario's name."""
+def _read_options(locustfile: str, parsed: Any, shape: PhasedShape, faults: list[str]) -> tuple[str, list[str]]:
+    """Sets the shape's options, notes all that is wrong, and returns the scenario's name and its planned faults."""
     from harness.attach import attached_scenario
 
     scenario = attached_scenario()
     if scenario is None:  # a shape in anybody's locustfile: its class says everything
         faults += shape.problems()
-        return locustfile
+        return locustfile, []
     host = parsed.host or ""
+    planned: list[str] = []
     try:
-        options.read(parsed, scenario, shape, host)
+        planned = disturbances.lines(scenario, options.read(parsed, scenario, shape, host).faults)
     except ConfigurationError as error:
         faults += error.messages
     if host:
@@ -135,7 +139,7 @@ def _read_options(locustfile: str, parsed: Any, shape: PhasedShape, faults: list
             require_allowed(host, allowed)
         except ConfigurationError as error:
             faults += error.messages
-    return scenario.name
+    return scenario.name, planned
 
 
 def _where(error: Exception, locustfile: str) -> str:

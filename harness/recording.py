@@ -80,6 +80,19 @@ class PlannedGate:
 
 
 @dataclass(frozen=True)
+class FaultPlan:
+    """Fault ``number`` (from 1) is to be injected at ``start_s`` and undone at ``end_s``."""
+
+    number: int
+    fault: str
+    """Name of its file in ``harness/faults``."""
+    start_s: float
+    end_s: float
+    told: str
+    """Name and parameters, without secrets."""
+
+
+@dataclass(frozen=True)
 class CriterionSpec:
     """A criterion as data: the name of its file in ``harness/criteria`` and its parameters."""
 
@@ -111,6 +124,7 @@ class Header:
     notes: tuple[str, ...] = ()
     alerts: Mapping[str, Scalar] = field(default_factory=dict)
     """Limits of the alerts, see :mod:`harness.analysis.alerts`."""
+    faults: tuple[FaultPlan, ...] = ()
     format: int = FORMAT
 
 
@@ -248,6 +262,8 @@ class FaultMark:
     """Name of its file in ``harness/faults``."""
     event: str
     detail: str = ""
+    number: int = 0
+    """Which one of the planned faults; 0 where none was planned."""
     mark: str = "fault"
 
 
@@ -444,6 +460,7 @@ def _header(body: dict[str, Any]) -> Header:
         level=tuple((float(t), float(level)) for t, level in body["level"]),
         gates=tuple(_make(PlannedGate, gate) for gate in body["gates"]),
         criteria=tuple(_make(CriterionSpec, spec) for spec in body["criteria"]),
+        faults=tuple(_make(FaultPlan, plan) for plan in body.get("faults", ())),
         notes=tuple(body.get("notes", ())),
     )
 

@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from harness.faults import PlannedFault
 from harness.probes import Probe
 from harness.recording import CriterionSpec
 
 GUARDS = tuple(
-    CriterionSpec(name) for name in ("spike_delivered", "release_skew", "generator_health", "target_healthy")
+    CriterionSpec(name)
+    for name in ("spike_delivered", "release_skew", "generator_health", "target_healthy", "faults_injected")
 )
 """Criteria about the evidence; a scenario gets them without asking."""
 
@@ -20,6 +22,8 @@ STANDARD = tuple(CriterionSpec(name) for name in ("error_ratio", "latency_quanti
 
 ProbesOf: TypeAlias = Callable[[Any], Iterable[Probe]]
 """From the options of a run (attributes, as in ``parsed_options``) to what is sampled."""
+FaultsOf: TypeAlias = Callable[[Any], Iterable[PlannedFault]]
+"""From the options of a run to what is disturbed, and when."""
 
 
 ChecksOf: TypeAlias = Callable[[Any], Iterable[str]]
@@ -33,6 +37,7 @@ class Scenario:
     name: str
     criteria: tuple[CriterionSpec, ...] = STANDARD
     probes: tuple[Probe, ...] | ProbesOf = ()
+    faults: tuple[PlannedFault, ...] | FaultsOf = ()
     health_path: str = ""
     """Asked before and after the load; empty: only that the port answers."""
     options: Mapping[str, tuple[str, str]] = field(default_factory=dict)

@@ -7,15 +7,15 @@ underscore are no probes.
 
 from __future__ import annotations
 
-import importlib
 import math
-import pkgutil
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, TypeAlias, runtime_checkable
 
-from harness.errors import ConfigurationError
-from harness.probes._parameters import Parameter, parameter_faults
+from harness.parameters import Parameter
+from harness.plugins import Folder, name_of, parameters_of
+
+__all__ = ["Probe", "ProbeData", "Reading", "as_data", "available", "from_data", "load", "name_of"]
 
 ProbeData: TypeAlias = dict[str, Any]
 """A probe as JSON: ``{"probe": name, "parameters": {...}}``."""
@@ -56,9 +56,8 @@ class Probe(Protocol):
     def sample(self) -> Iterable[Reading]: ...
 
 
-def available() -> tuple[str, ...]:
-    """The names of all probes, in alphabetical order."""
-    return tuple(sorted(m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_")))
+_FOLDER = Folder(__name__, "probe", "sample")
+available = _FOLDER.available
 
 
 def load(name: str, /, **parameters: Parameter) -> Probe:
@@ -66,40 +65,15 @@ def load(name: str, /, **parameters: Parameter) -> Probe:
 
     Raises ConfigurationError for an unknown name, or for all unknown, missing and ill-typed parameters.
     """
-    if name not in available():
-        raise ConfigurationError(f"There is no probe {name!r}. Choose one of: {', '.join(available())}")
-    probe_class = _probe_class(name)
-    faults = parameter_faults(f"Probe {name}", probe_class, parameters)
-    if faults:
-        raise ConfigurationError(faults)
-    plain = {key: tuple(value) if isinstance(value, list) else value for key, value in parameters.items()}
-    probe: Probe = probe_class(**plain)
+    probe: Probe = _FOLDER.load(name, parameters)
     return probe
-
-
-def name_of(probe: Probe) -> str:
-    """The public name of a probe: the name of its file."""
-    return type(probe).__module__.rpartition(".")[2]
 
 
 def as_data(probe: Probe) -> ProbeData:
     """``probe`` as plain data that survives JSON, for sending it to another process."""
-    parameters = {field.name: getattr(probe, field.name) for field in fields(probe) if field.init}
-    return {"probe": name_of(probe), "parameters": parameters}
+    return {"probe": name_of(probe), "parameters": parameters_of(probe)}
 
 
 def from_data(data: ProbeData) -> Probe:
     """The inverse of :func:`as_data`. Raises ConfigurationError as :func:`load` does."""
     return load(str(data.get("probe")), **data.get("parameters", {}))
-
-
-def _probe_class(name: str) -> Any:
-    module = importlib.import_module(f"{__name__}.{name}")
-    own = [value for value in vars(module).values() if getattr(value, "__module__", "") == module.__name__]
-    found = [value for value in own if isinstance(value, type) and is_dataclass(value) and hasattr(value, "sample")]
-    if len(found) != 1:
-        raise ConfigurationError(
-            f"{module.__file__}: {len(found)} dataclasses with a sample method. "
-            "A probe's file has exactly one; copy noop.py to begin"
-        )
-    return found[0]

@@ -1,4 +1,4 @@
-"""One GET with one deadline for all of it: name, connection, TLS, answer. For probes and the health check.
+"""One request with one deadline for all of it: name, connection, TLS, answer. For probes, health check and faults.
 
 Not requests: its timeout starts again with each packet, so that an endpoint that drips holds a sample for
 ever, and it asks the environment for proxies and ``.netrc``. Plain sockets also wait cooperatively when
@@ -48,10 +48,24 @@ def get(url: str, timeout_s: float, limit_bytes: int, accept: str = "*/*") -> An
     ``url`` must be without faults by :func:`harness.safety.url_faults`. ``limit_bytes`` bounds it all.
     Raises NoAnswerError within about ``timeout_s``, whatever the other side does.
     """
+    return ask(url, timeout_s, limit_bytes, accept=accept)
+
+
+def ask(
+    url: str,
+    timeout_s: float,
+    limit_bytes: int,
+    *,
+    method: str = "GET",
+    accept: str = "*/*",
+    json_body: str = "",
+    bearer_token: str = "",
+) -> Answer:
+    """As :func:`get`, with any method, and with a body where one is given."""
     deadline = Deadline(timeout_s)
     with connect(*endpoint(url), deadline) as connection:
         try:
-            connection.sendall(_request(urlsplit(url), accept))
+            connection.sendall(_request(urlsplit(url), method, accept, json_body.encode(), bearer_token))
             return _receive(connection, deadline, limit_bytes)
         except TimeoutError:
             raise NoAnswerError(f"timed out: connected, but no whole answer within {timeout_s:g} s") from None
@@ -189,20 +203,26 @@ def _receive(connection: socket.socket, deadline: Deadline, limit_bytes: int) ->
     return Answer(status, answer.reason, strip_url(answer.location), bytes(answer.body))
 
 
-def _request(parts: SplitResult, accept: str) -> bytes:
+def _request(parts: SplitResult, method: str, accept: str, body: bytes, bearer_token: str) -> bytes:
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     lines = [
-        f"GET {target} HTTP/1.1",
+        f"{method} {target} HTTP/1.1",
         f"Host: {parts.netloc.rpartition('@')[2]}",
         "User-Agent: springback-probe",
         f"Accept: {accept}",
         "Accept-Encoding: identity",
         "Connection: close",
     ]
-    if parts.username is not None:
+    if bearer_token:
+        lines.append(f"Authorization: Bearer {bearer_token}")
+    elif parts.username is not None:
         pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
         lines.append(f"Authorization: Basic {base64.b64encode(pair.encode()).decode()}")
-    return "\r\n".join([*lines, "", ""]).encode("ascii")
+    if body:
+        lines.append("Content-Type: application/json")
+    if body or method not in ("GET", "DELETE"):
+        lines.append(f"Content-Length: {len(body)}")
+    return "\r\n".join([*lines, "", ""]).encode("ascii") + body
 
 
 def _resolve(host: str, port: int, deadline: Deadline) -> list[_Address]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict, replace
 from typing import Any
 
 import gevent
@@ -21,22 +20,13 @@ from harness.options import Settings
 from harness.record import health
 from harness.record.agent import Report
 from harness.record.alarms import SETTLES_S, Alarms
-from harness.record.fingerprint import fingerprint
+from harness.record.chronicle import Chronicle
+from harness.record.faulting import Faulting
+from harness.record.heading import header
 from harness.record.journal import Journal, make_run_directory
 from harness.record.progress import PhaseProgress
-from harness.record.sampler import RawReading, Sampler
-from harness.recording import (
-    End,
-    EventMark,
-    Header,
-    HealthMark,
-    Mark,
-    NodeMark,
-    Phase,
-    PlannedGate,
-    ProbeSample,
-)
-from harness.safety import strip_url
+from harness.record.sampler import Sampler
+from harness.recording import EventMark, HealthMark, Mark, NodeMark
 from harness.scenario import Scenario
 from shapes._phased import PhasedShape
 from shapes._profile import Profile
@@ -73,27 +63,30 @@ class Conductor:
         self._send_plan = send_plan
         self._nodes = nodes
         self._host = environment.host or ""
-        self._origin_s: float | None = None
         self._settle_until_s = math.inf
-        self._early: list[tuple[float, Mark | ProbeSample]] = []
         self._parked: dict[str, int] = {}
         self._taking_part: tuple[str, ...] = ()
         self._final: dict[str, Report] = {}
         self._lost: set[str] = set()
         self._late: set[str] = set()
         self._lock = RLock()
-        self._journal = Journal(self.directory, self._header(scenario, started_utc))
-        self._sampler = Sampler(settings.probes, 1.0, self._on_reading) if settings.probes else None
+        planned = header(scenario.name, started_utc, settings, shape, self._host, nodes)
+        self._journal = Journal(self.directory, planned)
+        baseline = next((phase for phase in planned.phases if phase.name == "baseline"), None)
+        self._alarms = Alarms(settings.alerts, baseline, self.mark)
+        self._chronicle = Chronicle(self._journal, self._alarms.take)
+        self._sampler = Sampler(settings.probes, 1.0, self._chronicle.reading) if settings.probes else None
+        self._faulting = Faulting(settings.faults, self._chronicle.record)
         self._progress = PhaseProgress(self._profile.phases)
-        baseline = next((phase for phase in self._profile.phases if phase.name == "baseline"), None)
-        watched = None if baseline is None else Phase(baseline.name, baseline.start_s, baseline.end_s)
-        self._alarms = Alarms(settings.alerts, watched, self.mark)
         self._greenlet: gevent.Greenlet[..., Any] | None = None
 
     # Life of a run, in order
 
     def start(self) -> None:
         """Checks the target; then the sampler and the conducting begin. A target that is down gets no load."""
+        self.failure = self._faulting.prepare()  # first: the target may be reached through a proxy of a fault
+        if self.failure:
+            return
         if self._sampler is not None:
             self._sampler.start()
         result = health.check(self._health_url(), self._settings.health_timeout_s)
@@ -108,7 +101,7 @@ class Conductor:
     def node_parked(self, node: str, parked: int) -> None:
         """A node says how many of its users are parked."""
         self._parked[node] = parked
-        if self._origin_s is not None and node not in (*self._taking_part, *self._late):
+        if self._chronicle.has_origin and node not in (*self._taking_part, *self._late):
             self._late.add(node)
             self.node_event(node, "late", "joined after the plan had gone out and takes no part")
 
@@ -131,7 +124,7 @@ class Conductor:
 
     def elapsed_s(self) -> float | None:
         """Seconds after the origin; None before there is one."""
-        return None if self._origin_s is None else time.monotonic() - self._origin_s
+        return self._chronicle.elapsed_s()
 
     # How the run stands, for those who watch it
 
@@ -172,6 +165,7 @@ class Conductor:
         if self._stopped_at_s is None:
             elapsed_s = self.elapsed_s()
             self._stopped_at_s = -math.inf if elapsed_s is None else elapsed_s
+            self._faulting.end_soon()
         return self._stopped_at_s
 
     def hurry(self) -> None:
@@ -189,19 +183,17 @@ class Conductor:
             for node in self._taking_part:
                 if node not in self._final:
                     self.node_lost(node, "no last report")
+            self._faulting.stop()
             if completed:
                 within_s = self._settings.back_within_s
                 after = health.wait_until_healthy(self._health_url(), within_s, self._settings.health_timeout_s)
                 self.mark(HealthMark(0, "after", after.check, after.ok, after.detail))
             if self._sampler is not None:
                 self._sampler.stop()
-            if self._origin_s is None:
-                self._set_origin(time.monotonic())
             reason = "completed" if completed else self.failure or self._journal.failure or stopped_because
             requests = sum(report.requests for report in self._final.values())
             unfinished = sum(report.unfinished for report in self._final.values())
-            self._journal.write(End(self._t(time.monotonic()), reason, completed, requests, unfinished))
-            self._journal.close()
+            self._chronicle.close(reason, completed, requests, unfinished)
             self._progress.close()
             self.failure = self.failure or self._journal.failure
             self.finished = True
@@ -218,7 +210,7 @@ class Conductor:
             self._shape.ended = True  # whatever happens here, the load comes to an end
 
     def _see_through(self) -> None:
-        if self._origin_s is None:
+        if not self._chronicle.has_origin:
             self._wait_parked()
             if self.failure:
                 return
@@ -255,7 +247,8 @@ class Conductor:
     def _go(self) -> None:
         """Fixes the origin and sends the plan."""
         origin_s = time.monotonic() + (LEAD_S if self._shape.parked else 0.0)
-        self._set_origin(origin_s)
+        self._chronicle.set_origin(origin_s)
+        self._faulting.begin(origin_s)
         plan = Plan(
             run=self.run,
             origin_s=origin_s,
@@ -287,47 +280,4 @@ class Conductor:
 
     def mark(self, mark: Mark) -> None:
         """Records a mark at the present instant."""
-        self._record(time.monotonic(), mark)
-
-    def _on_reading(self, reading: RawReading) -> None:
-        values = {key: round(value, 6) for key, value in reading.values.items()}
-        self._record(reading.monotonic_s, ProbeSample(0, reading.probe, reading.source, values, reading.error))
-
-    def _record(self, instant_s: float, line: Mark | ProbeSample) -> None:
-        if self._origin_s is None:
-            self._early.append((instant_s, line))
-            return
-        placed = replace(line, t=self._t(instant_s))
-        self._journal.write(placed)
-        if isinstance(placed, ProbeSample):
-            self._alarms.take(placed)
-
-    def _set_origin(self, origin_s: float) -> None:
-        self._origin_s = origin_s
-        early, self._early = self._early, []
-        for instant_s, line in early:
-            self._record(instant_s, line)
-
-    def _t(self, instant_s: float) -> float:
-        assert self._origin_s is not None
-        return round(instant_s - self._origin_s, 3)
-
-    def _header(self, scenario: Scenario, started_utc: str) -> Header:
-        profile, parked = self._profile, self._shape.parked
-        notes = tuple(f"{name} was left out (--without)" for name in self._settings.left_out)
-        return Header(
-            scenario=scenario.name,
-            started_utc=started_utc,
-            shape=type(self._shape).__name__,
-            parameters=self._settings.shape_parameters,
-            phases=tuple(Phase(p.name, p.start_s, p.end_s) for p in profile.phases),
-            level=profile.level(parked).points,
-            level_unit=profile.level_unit(parked),
-            gates=tuple(PlannedGate(h.name, h.t, h.users) for h in profile.herds) if parked else (),
-            criteria=self._settings.criteria,
-            target=strip_url(self._host),
-            nodes=self._nodes,
-            environment=fingerprint(),
-            notes=notes,
-            alerts=asdict(self._settings.alerts),
-        )
+        self._chronicle.mark(mark)

@@ -8,27 +8,19 @@ gevent: they take seconds to load and replace the threads on which it relies.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import logging
 import os
-import queue
-import select
-import signal
-import subprocess
 import sys
-import tempfile
-import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import IO
 
-import harness
 from harness.errors import ConfigurationError
 from harness.probes import Probe, Reading, as_data, from_data, name_of
 from harness.probes._schedule import sample_until
+from harness.record.side_life import Life, Writer
+from harness.record.side_process import SideProcess
 
 logger = logging.getLogger(__name__)
 
@@ -61,13 +53,12 @@ class Sampler:
         self._on_reading = on_reading
         self._sources: dict[tuple[str, str], None] = {}
         self._stopping = False
-        self._process: subprocess.Popen[bytes] | None = None
-        self._reader: threading.Thread | None = None
+        self._process: SideProcess | None = None
 
     @property
     def alive(self) -> bool:
         """True while the sampling process runs."""
-        return self._process is not None and self._process.poll() is None
+        return self._process is not None and self._process.alive
 
     @property
     def pid(self) -> int | None:
@@ -80,57 +71,25 @@ class Sampler:
         """
         if self._process is not None:
             raise RuntimeError("a Sampler is started once: make a new one for each run")
-        said = tempfile.TemporaryFile()  # noqa: SIM115  closed by the reader
-        process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "harness.record.sampler"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=said,
-            start_new_session=True,
-            env=_environment(),
-        )
-        self._process = process
-        plan = {
-            "interval_s": self._interval_s,
-            "probes": [as_data(probe) for probe in self._probes],
-            "parent_pid": os.getpid(),
-        }
-        assert process.stdin is not None
-        with contextlib.suppress(OSError):  # died at birth: the reader finds the end of its output and says so
-            process.stdin.write(json.dumps(plan).encode() + b"\n")
-            process.stdin.flush()
-        self._reader = threading.Thread(target=self._read, args=(process, said), daemon=True)
-        self._reader.start()
+        plan = {"interval_s": self._interval_s, "probes": [as_data(probe) for probe in self._probes]}
+        self._process = SideProcess("harness.record.sampler", plan, self._on_line, self._on_end)
 
     def stop(self, timeout_s: float = 3.0) -> None:
         """Ends sampling. Readings already taken are handed on first; returns within about ``timeout_s``."""
         self._stopping = True
-        process, reader = self._process, self._reader
-        if process is None or reader is None:
+        if self._process is not None:
+            self._process.stop(timeout_s)
+
+    def _on_line(self, line: bytes) -> None:
+        reading = _decode(line)
+        if reading:
+            self._sources[reading.probe, reading.source] = None
+            self._hand_on(reading)
+
+    def _on_end(self, cause: str) -> None:
+        if self._stopping:
             return
-        assert process.stdin is not None
-        with contextlib.suppress(OSError):
-            process.stdin.close()
-        reader.join(timeout_s)
-        if process.poll() is None:
-            process.kill()
-        process.wait()
-        reader.join(timeout_s)
-
-    def _read(self, process: subprocess.Popen[bytes], said: IO[bytes]) -> None:
-        assert process.stdout is not None
-        with said, process.stdout:
-            for line in process.stdout:
-                reading = _decode(line)
-                if reading:
-                    self._sources[reading.probe, reading.source] = None
-                    self._hand_on(reading)
-            code = process.wait()
-            if not self._stopping:
-                self._say_dead(f"the sampling process ended ({_cause(code, said)}): nothing is sampled any more")
-
-    def _say_dead(self, error: str) -> None:
-        now_s = time.monotonic()
+        now_s, error = time.monotonic(), f"the sampling process ended ({cause}): nothing is sampled any more"
         known = {probe for probe, _ in self._sources}
         names = dict.fromkeys(name_of(probe) for probe in self._probes)
         for probe, source in [*self._sources, *((name, name) for name in names if name not in known)]:
@@ -143,14 +102,6 @@ class Sampler:
             logger.error("A reading of probe %s was lost: %s: %s", reading.probe, type(error).__name__, error)
 
 
-def _environment() -> dict[str, str]:
-    """This environment, with this very package first; ``-P`` keeps the working directory out of it."""
-    assert harness.__file__ is not None
-    root = str(Path(harness.__file__).parents[1])
-    path = os.environ.get("PYTHONPATH")
-    return {**os.environ, "PYTHONPATH": os.pathsep.join([root, path] if path else [root])}
-
-
 def _decode(line: bytes) -> RawReading | None:
     try:
         return RawReading(**json.loads(line))
@@ -158,80 +109,29 @@ def _decode(line: bytes) -> RawReading | None:
         return None  # the torn last line of a process that was killed
 
 
-def _cause(code: int, said: IO[bytes]) -> str:
-    said.seek(0)
-    words = said.read().decode(errors="replace").strip().splitlines()
-    how = f"signal {-code}" if code < 0 else f"exit code {code}"
-    return f"{how}: {words[-1]}" if words else how
-
-
-class _Writer:
-    """Writes readings from a thread of its own: a parent that is slow to read does not delay a sample."""
-
-    def __init__(self, descriptor: int, on_broken: Callable[[], None]) -> None:
-        self._descriptor = descriptor
-        self._on_broken = on_broken
-        self._lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-
-    def emit(self, now_s: float, probe: str, reading: Reading) -> None:
-        raw = RawReading(now_s, probe, reading.source, dict(reading.values), reading.error)
-        self._lines.put(json.dumps(asdict(raw), separators=(",", ":")).encode() + b"\n")
-
-    def close(self, timeout_s: float) -> None:
-        self._lines.put(None)
-        self._thread.join(timeout_s)
-
-    def _run(self) -> None:
-        while (line := self._lines.get()) is not None:
-            try:
-                while line:
-                    line = line[os.write(self._descriptor, line) :]
-            except OSError:
-                self._on_broken()
-                return
-
-
 def main() -> int:
     """The sampling process. Returns its exit code: 0, or 2 when the first line is no plan."""
-    stop = threading.Event()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; the parent decides
-    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])  # for the one thread that waits for it
-    output = os.dup(1)
-    os.dup2(2, 1)  # whatever a probe prints must not get between the readings
+    life = Life()
     try:
-        plan = json.loads(sys.stdin.buffer.readline())
+        plan = json.loads(life.line())
         probes = [from_data(data) for data in plan["probes"]]
         interval_s = float(plan["interval_s"])
-        parent_pid = int(plan.get("parent_pid", os.getppid()))
+        life.born_of(int(plan.get("parent_pid", os.getppid())))
     except (ValueError, KeyError, TypeError, AttributeError):
         print('Standard input: give one line like {"interval_s": 1.0, "probes": []}', file=sys.stderr)
         return 2
     except ConfigurationError as error:
         print(error, file=sys.stderr)
         return 2
-    threading.Thread(target=_wait_for_sigterm, args=(stop,), daemon=True).start()
-    threading.Thread(target=_wait_for_parent, args=(stop, parent_pid), daemon=True).start()
-    writer = _Writer(output, on_broken=stop.set)
-    sample_until(stop, probes, interval_s, writer.emit)
+    writer = Writer(life.output, on_broken=life.over.set)
+
+    def emit(now_s: float, probe: str, reading: Reading) -> None:
+        raw = RawReading(now_s, probe, reading.source, dict(reading.values), reading.error)
+        writer.put(json.dumps(asdict(raw), separators=(",", ":")).encode())
+
+    sample_until(life.over, probes, interval_s, emit)
     writer.close(timeout_s=1.0)
     return 0
-
-
-def _wait_for_sigterm(stop: threading.Event) -> None:
-    # Not a handler: it would run inside the main thread's wait for this very event, and could hang there.
-    signal.sigwait([signal.SIGTERM])
-    stop.set()
-
-
-def _wait_for_parent(stop: threading.Event, parent_pid: int) -> None:
-    """Ends sampling at the end of input, or when the parent died while a forked copy holds the pipe."""
-    while os.getppid() == parent_pid:
-        ready, _, _ = select.select([0], [], [], 1.0)
-        if ready and not os.read(0, 4096):
-            break
-    stop.set()
 
 
 if __name__ == "__main__":

@@ -34,6 +34,26 @@ def parameter_faults(subject: str, cls: type[Any], parameters: Mapping[str, Para
     return faults
 
 
+def from_text(cls: type[Any], texts: Mapping[str, str]) -> dict[str, Parameter]:
+    """Parameters of ``cls`` written as text. What cannot be read stays text, for :func:`parameter_faults` to refuse."""
+    hints = get_type_hints(cls)
+    return {name: _read(hints.get(name, str), text) for name, text in texts.items()}
+
+
+def _read(hint: Any, text: str) -> Parameter:
+    if get_origin(hint) is tuple:
+        return tuple(_read(get_args(hint)[0], part.strip()) for part in text.split(",") if part.strip())
+    if hint is bool:
+        return {"true": True, "yes": True, "false": False, "no": False}.get(text.lower(), text)
+    if hint in (int, float):
+        try:
+            number: Parameter = hint(text)
+        except ValueError:
+            return text
+        return number
+    return text
+
+
 def _fits(hint: Any, value: object) -> bool:
     origin = get_origin(hint)
     if origin in (Union, types.UnionType):

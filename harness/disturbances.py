@@ -1,0 +1,60 @@
+"""The faults of one run: those of its scenario and of ``--fault``, checked, with their instants."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from harness.errors import ConfigurationError
+from harness.faults import Addressed, PlannedFault, name_of
+from harness.faults._timeline import TimedFault, timed
+from harness.faults._written import parse
+from harness.safety import require_allowed
+from harness.scenario import Scenario
+from shapes._profile import Profile
+
+
+def read(scenario: Scenario, values: Any, profile: Profile | None) -> tuple[tuple[TimedFault, ...], list[str]]:
+    """The faults in the order of their instants, and everything that is wrong with them.
+
+    ``values`` are Locust's parsed options; ``profile`` is None where the shape's options are wrong: then there are no
+    phases to check against.
+    """
+    planned: list[PlannedFault] = []
+    faults: list[str] = []
+    try:
+        planned += scenario.faults(values) if callable(scenario.faults) else scenario.faults
+    except ConfigurationError as error:
+        faults += error.messages
+    written, wrong = parse(str(getattr(values, "fault", "") or ""))
+    planned += written
+    faults += wrong
+    allowed = [name.strip() for name in str(getattr(values, "allow_host", "") or "").split(",") if name.strip()]
+    for entry in planned:
+        faults += _foreign(entry, allowed)
+    if profile is None:
+        return (), faults
+    starts_s: dict[str, float] = {}
+    for phase in profile.phases:
+        starts_s.setdefault(phase.name, float(phase.start_s))
+    placed, misplaced = timed(planned, starts_s, float(profile.duration_s))
+    return tuple(placed), [*faults, *misplaced]
+
+
+def lines(scenario: Scenario, faults: tuple[TimedFault, ...]) -> list[str]:
+    """What is planned, one line each, for ``springback plan``."""
+    told = [f"fault from {fault.start_s:g} to {fault.end_s:g} s: {fault.told}" for fault in faults]
+    if not told and callable(scenario.faults):
+        told = ["faults: the scenario says which ones as soon as it knows the target's addresses"]
+    return told
+
+
+def _foreign(entry: PlannedFault, allowed: list[str]) -> list[str]:
+    if not isinstance(entry.fault, Addressed):
+        return []
+    faults: list[str] = []
+    for url in entry.fault.addresses():
+        try:
+            require_allowed(url, allowed)
+        except ConfigurationError as error:
+            faults += [f"Fault {name_of(entry.fault)}: {message}" for message in error.messages]
+    return faults

@@ -1,0 +1,133 @@
+"""Faults: disturbances that a run injects on its timeline, and always undoes. One file a fault.
+
+A fault is a frozen dataclass whose fields are its parameters, with :meth:`~Fault.inject` and :meth:`~Fault.undo`.
+To add one, copy ``noop.py``: nothing is registered, the folder is the list. Files that begin with an underscore are
+no faults. A field with ``repr=False`` is secret: it is shown nowhere and never enters a recording.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, Protocol, Self, TypeAlias, runtime_checkable
+
+from harness.parameters import Parameter
+from harness.plugins import Folder, name_of, parameters_of
+from harness.safety import strip_url
+
+__all__ = [
+    "Addressed",
+    "Fault",
+    "FaultData",
+    "FaultError",
+    "Pinned",
+    "PlannedFault",
+    "Prepared",
+    "as_data",
+    "available",
+    "described",
+    "from_data",
+    "load",
+    "name_of",
+]
+
+FaultData: TypeAlias = dict[str, Any]
+"""A fault as JSON: ``{"fault": name, "parameters": {...}}``."""
+
+
+class FaultError(Exception):
+    """It could not be injected, undone or prepared. ``str()`` says why, without secrets."""
+
+
+@runtime_checkable
+class Fault(Protocol):
+    """A frozen dataclass; its fields are its parameters: str, int, float, bool or tuples of these.
+
+    Both methods return what they did, in words for the report, and raise :class:`FaultError` when they could not.
+    Each is called from a thread of its own, never two of one fault at the same time. ``undo`` may be called at any
+    time, more than once, and in another process than ``inject``, where only the parameters are known: it then undoes
+    what there is to undo, and says so. Both must come back by themselves, within seconds.
+    """
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    def inject(self) -> str: ...
+
+    def undo(self) -> str: ...
+
+
+@runtime_checkable
+class Prepared(Protocol):
+    """A fault that does something before the load, when the target need not be up yet: a check, or a proxy to start.
+
+    When ``prepare`` raises FaultError the run is not started. What it started ends with its process.
+    """
+
+    def prepare(self) -> str: ...
+
+
+@runtime_checkable
+class Pinned(Protocol):
+    """A fault that finds what it disturbs (the process on a port): ``pin`` is called just before ``inject``, and
+    what it returns is injected and undone: the same fault with what was found among its parameters, so that the
+    very same can be undone by another process later. Raises FaultError when nothing is found.
+    """
+
+    def pin(self) -> Self: ...
+
+
+@runtime_checkable
+class Addressed(Protocol):
+    """A fault that sends something over the network: ``addresses`` are the http or https URLs to which it does, to be
+    checked like the load's own. (For plain TCP: ``http://host:port``.)
+    """
+
+    def addresses(self) -> Iterable[str]: ...
+
+
+@dataclass(frozen=True)
+class PlannedFault:
+    """``fault`` is injected ``at``: when a phase begins (``"spike"``), some seconds after that (``"spike+5"``), or so
+    many seconds after the origin (``40``); and undone ``for_s`` seconds later, 0: at the end of the run.
+    """
+
+    fault: Fault
+    at: str | float
+    for_s: float = 0.0
+
+
+_FOLDER = Folder(__name__, "fault", "inject")
+available = _FOLDER.available
+class_of = _FOLDER.class_of
+
+
+def load(name: str, /, **parameters: Parameter) -> Fault:
+    """The fault ``name`` with these parameters. A list is as good as a tuple.
+
+    Raises ConfigurationError for an unknown name, or for all unknown, missing and ill-typed parameters.
+    """
+    fault: Fault = _FOLDER.load(name, parameters)
+    return fault
+
+
+def as_data(fault: Fault) -> FaultData:
+    """``fault`` as plain data that survives JSON, with its secrets: for a pipe, and for nothing that is kept."""
+    return {"fault": name_of(fault), "parameters": parameters_of(fault)}
+
+
+def from_data(data: FaultData) -> Fault:
+    """The inverse of :func:`as_data`. Raises ConfigurationError as :func:`load` does."""
+    return load(str(data.get("fault")), **data.get("parameters", {}))
+
+
+def described(fault: Fault) -> str:
+    """Its parameters as they are written for ``--fault``, those that differ from their defaults, without secrets."""
+    words = []
+    for field in fields(fault):
+        value = getattr(fault, field.name)
+        if not field.init or not field.repr or value == field.default:
+            continue
+        if isinstance(value, tuple):
+            value = ",".join(map(str, value))
+        words.append(f"{field.name}={strip_url(value) if isinstance(value, str) and '://' in value else value}")
+    return " ".join(words)

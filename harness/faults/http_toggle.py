@@ -1,0 +1,88 @@
+"""Switches a fault of the target over HTTP: one request to inject it, one to undo it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from harness.errors import ConfigurationError
+from harness.faults import FaultError
+from harness.probes._get import NoAnswerError, ask
+from harness.safety import strip_url, url_faults
+
+LIMIT_BYTES = 1_000_000
+GONE = (404, 410)
+"""What a DELETE may be answered when there is nothing to delete any more."""
+_METHOD = re.compile(r"[A-Z]+")
+
+
+@dataclass(frozen=True)
+class HttpToggle:
+    """``method url`` with ``body`` (JSON) injects, ``undo_method undo_url`` with ``undo_body`` undoes.
+
+    Any status from 200 to 299 is success; redirects are not followed. ``token`` is sent as bearer token; better, name
+    in ``token_env`` the environment variable that holds it. Neither tokens nor bodies enter a recording: ``label``
+    says there what is switched.
+    """
+
+    url: str
+    body: str = field(default="", repr=False)
+    token: str = field(default="", repr=False)
+    token_env: str = ""
+    method: str = "PUT"
+    undo_method: str = "DELETE"
+    undo_url: str = ""
+    """Empty: ``url``."""
+    undo_body: str = field(default="", repr=False)
+    label: str = ""
+    timeout_s: float = 5.0
+
+    def __post_init__(self) -> None:
+        faults = [f"Fault http_toggle: {fault}" for url in self.addresses() for fault in url_faults(url)]
+        for name, method in (("method", self.method), ("undo_method", self.undo_method)):
+            if not _METHOD.fullmatch(method):
+                faults.append(f"Fault http_toggle: {name} is {method!r}. Give one like PUT, in capitals")
+        for name, body in (("body", self.body), ("undo_body", self.undo_body)):
+            if body and not _is_json(body):
+                faults.append(f'Fault http_toggle: {name} is not JSON. Give it like body=\'{{"failure":"errors"}}\'')
+        if not (self.token.isascii() and self.token.isprintable()):
+            faults.append("Fault http_toggle: token has a character that no header may have")
+        if not 0 < self.timeout_s <= 10:
+            faults.append(f"Fault http_toggle: timeout_s is {self.timeout_s:g}. Give more than 0, at most 10 seconds")
+        if faults:
+            raise ConfigurationError(faults)
+
+    def addresses(self) -> Iterable[str]:
+        return dict.fromkeys((self.url, self.undo_url or self.url))
+
+    def inject(self) -> str:
+        return self._send(self.method, self.url, self.body)
+
+    def undo(self) -> str:
+        return self._send(self.undo_method, self.undo_url or self.url, self.undo_body)
+
+    def _send(self, method: str, url: str, body: str) -> str:
+        what = f"{method} {strip_url(url)}" + (f" ({self.label})" if self.label else "")
+        token = self.token or (os.environ.get(self.token_env, "") if self.token_env else "")
+        if self.token_env and not token:
+            raise FaultError(f"{what}: the environment variable {self.token_env} is empty")
+        try:
+            answer = ask(
+                url, self.timeout_s, LIMIT_BYTES, method=method, accept="*/*", json_body=body, bearer_token=token
+            )
+        except NoAnswerError as error:
+            raise FaultError(f"{what}: {error}") from None
+        if not 200 <= answer.status < 300 and not (method == "DELETE" and answer.status in GONE):
+            raise FaultError(f"{what}: HTTP {answer.status} {answer.reason}".rstrip())
+        return f"{what}: HTTP {answer.status}"
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True

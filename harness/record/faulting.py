@@ -1,0 +1,45 @@
+"""The faults of a run as its conductor sees them: prepared before the load, each event a mark and a line, undone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from harness.faults import name_of
+from harness.faults._timeline import TimedFault
+from harness.record.injector import PREPARED, FaultEvent, Injector
+from harness.record.progress import say
+from harness.recording import FaultMark
+
+
+class Faulting:
+    """Does nothing at all in a run without faults."""
+
+    def __init__(self, faults: Sequence[TimedFault], record: Callable[[float, FaultMark], None]) -> None:
+        self._faults = tuple(faults)
+        self._record = record
+        self._injector = Injector(faults, self._on_event) if faults else None
+
+    def prepare(self) -> str | None:
+        """Why the run cannot begin, None when it can."""
+        failures = self._injector.start() if self._injector is not None else []
+        return f"a fault is {'; '.join(failures)}" if failures else None
+
+    def begin(self, origin_s: float) -> None:
+        if self._injector is not None:
+            self._injector.begin(origin_s)
+
+    def end_soon(self) -> None:
+        """Everything is undone from now on: a target that is stopped cannot give its last answers."""
+        if self._injector is not None:
+            self._injector.end_soon()
+
+    def stop(self) -> None:
+        """Comes back when everything is undone."""
+        if self._injector is not None:
+            self._injector.stop()
+
+    def _on_event(self, event: FaultEvent) -> None:
+        name = name_of(self._faults[event.number - 1].fault)
+        say(f"fault {name} {event.event}: {event.detail}".rstrip(": "))
+        if event.event != PREPARED:
+            self._record(event.monotonic_s, FaultMark(0, name, event.event, event.detail, event.number))

@@ -1,0 +1,43 @@
+"""The first line of a recording: what was planned."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict
+
+from harness.faults import name_of
+from harness.faults._timeline import TimedFault
+from harness.options import Settings
+from harness.record.fingerprint import fingerprint
+from harness.recording import FaultPlan, Header, Phase, PlannedGate
+from harness.safety import strip_url
+from shapes._phased import PhasedShape
+
+
+def header(scenario: str, started_utc: str, settings: Settings, shape: PhasedShape, host: str, nodes: int) -> Header:
+    profile, parked = shape.profile(), shape.parked
+    notes = tuple(f"{name} was left out (--without)" for name in settings.left_out)
+    return Header(
+        scenario=scenario,
+        started_utc=started_utc,
+        shape=type(shape).__name__,
+        parameters=settings.shape_parameters,
+        phases=tuple(Phase(p.name, p.start_s, p.end_s) for p in profile.phases),
+        level=profile.level(parked).points,
+        level_unit=profile.level_unit(parked),
+        gates=tuple(PlannedGate(h.name, h.t, h.users) for h in profile.herds) if parked else (),
+        criteria=settings.criteria,
+        target=strip_url(host),
+        nodes=nodes,
+        environment=fingerprint(),
+        notes=notes,
+        alerts=asdict(settings.alerts),
+        faults=fault_plans(settings.faults),
+    )
+
+
+def fault_plans(faults: Iterable[TimedFault]) -> tuple[FaultPlan, ...]:
+    return tuple(
+        FaultPlan(number, name_of(timed.fault), timed.start_s, timed.end_s, timed.told)
+        for number, timed in enumerate(faults, start=1)
+    )
