@@ -37,6 +37,9 @@ def outcome_of(exception: BaseException | None, response: Any) -> str:
     """
     if exception is None:
         return OK
+    named = getattr(exception, "outcome", None)
+    if isinstance(named, str):
+        return named  # an error of our own clients, or the user's own word for an answer, whatever its status
     status = getattr(response, "status_code", None)
     if isinstance(status, int) and status >= 400:
         return f"http {status}"
@@ -49,7 +52,7 @@ def outcome_of(exception: BaseException | None, response: Any) -> str:
         seen.add(id(error))
         said = getattr(error, "outcome", None)
         if isinstance(said, str):
-            return said  # an error of our own clients
+            return said
         for kind, outcome in _BY_TYPE:
             if isinstance(error, kind):
                 return outcome

@@ -52,6 +52,7 @@ class Breaker:
         state = Gauge("target_breaker_state", "0 closed, 1 open, 2 half-open.", registry=registry)
         state.set_function(lambda: NUMBERS[self.state])
         self._opens = Counter("target_breaker_opens", "Times it opened.", registry=registry)
+        self._closes = Counter("target_breaker_closes", "Times it closed.", registry=registry)
         self._probes = Counter("target_breaker_probes", "Calls let through half-open.", registry=registry)
         self._fast_fails = Counter("target_breaker_fast_fails", "Calls not made.", registry=registry)
 
@@ -99,6 +100,8 @@ class Breaker:
         self.closes += state == "closed"
         if state == "open":
             self._opens.inc()
+        if state == "closed":
+            self._closes.inc()
 
 
 async def _past(fault: BypassesBreaker, work: Callable[[], Awaitable[T]]) -> T:

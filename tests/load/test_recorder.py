@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.analysis.histogram import bucket_index
+from harness.load.measured import WrongAnswerError
 from harness.load.pacing import Start
 from harness.record.outcomes import outcome_of
 from harness.record.recorder import MAX_SERIES, OTHER_NAME, Recorder
@@ -165,6 +166,7 @@ def caused(error: BaseException, cause: BaseException) -> BaseException:
         (None, Answered(200), OK),
         (None, None, OK),
         (requests.HTTPError("503"), Answered(503), "http 503"),
+        (WrongAnswerError("breaker open"), Answered(503), "breaker open"),
         (ValueError("wrong body"), Answered(200), "wrong answer"),
         (TimeoutError(), None, "timeout"),
         (requests.ReadTimeout(), Answered(0), "timeout"),

@@ -83,6 +83,7 @@ def test_the_breaker_opens_fails_fast_probes_and_closes(closed: Stack) -> None:
     ]
     assert [now[key] - seen[key] for key in ("opens", "closes", "probes")] == [2, 1, 2]
     assert metric(closed.state.apis[0].url, "target_breaker_opens_total") == now["opens"]
+    assert metric(closed.state.apis[0].url, "target_breaker_closes_total") == now["closes"]
     assert metric(closed.state.apis[0].url, "target_breaker_fast_fails_total") == now["fast_fails"]
     assert metric(closed.state.apis[0].url, "target_breaker_state") == 0
 

@@ -1,0 +1,313 @@
+"""Circuit breaker: what is measured lies where it really was; what cannot be known is said."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from harness import criteria
+from harness.analysis.breaker import Measured, Settings, measure
+from harness.findings import Finding, Outcome
+from harness.recording import FAILED, INJECTED, CriterionSpec, FaultMark, Recording, Scalar
+from tests.breakers import DEPENDENCY, NEVER_CLOSES, NEVER_OPENS, Truth, simulate, without
+
+FAIL, INCONCLUSIVE, PASS = Outcome.FAIL, Outcome.INCONCLUSIVE, Outcome.PASS
+BREAKER = ("breaker_opens", "breaker_leak_through", "fast_fail_latency", "breaker_closes", "breaker_flaps")
+
+
+def measured(recording: Recording, **settings: str) -> Measured:
+    return measure(recording, Settings(**settings))
+
+
+def judged(criterion: str, recording: Recording, **parameters: Scalar) -> Finding:
+    return criteria.load(CriterionSpec(criterion, parameters)).judge(recording)
+
+
+def outcomes(recording: Recording) -> dict[str, Outcome]:
+    return {name: judged(name, recording).outcome for name in BREAKER}
+
+
+@st.composite
+def runs(draw: st.DrawFn, **fixed: Any) -> Truth:
+    """Breakers of all kinds, with a failure that begins and ends anywhere within a second."""
+    begin = 10 + draw(st.floats(0, 0.99))
+    chosen: dict[str, Any] = {
+        "seed": draw(st.integers(0, 10_000)),
+        "instances": draw(st.integers(1, 3)),
+        "per_s": draw(st.integers(15, 60)),
+        "random_arrivals": draw(st.booleans()),
+        "failing_s": (begin, begin + draw(st.floats(8, 12))),
+        "phases": (10, 13, 12),
+        "failure_takes_s": draw(st.sampled_from([0.003, 0.05, 0.5])),
+        "threshold": draw(st.integers(1, 10)),
+        "rest_s": draw(st.floats(0.3, 3)),
+        "read_delay_s": draw(st.floats(0, 0.9)),
+        **fixed,
+    }
+    return simulate(**chosen)
+
+
+@settings(max_examples=40)
+@given(runs())
+def test_the_openings_and_closings_lie_within_their_intervals(truth: Truth) -> None:
+    """Of each instance, and of the last of them."""
+    found = measured(truth.recording)
+    assert found.opened.after_s <= truth.opened_s <= found.opened.by_s
+    assert found.closed.after_s <= truth.closed_s <= found.closed.by_s
+    assert found.opened.by_s - found.opened.after_s <= 3
+    for instance, breaker in zip(found.instances, truth.breakers, strict=True):
+        assert instance.source == breaker.source
+        assert instance.opened.after_s <= breaker.opened_s <= instance.opened.by_s
+        assert instance.closed is not None
+        assert instance.closed.after_s <= breaker.closed_s <= instance.closed.by_s
+
+
+@settings(max_examples=40)
+@given(runs(instances=1))
+def test_clients_alone_know_the_opening_and_the_closing_to_the_second(truth: Truth) -> None:
+    """One breaker, whose state nobody reads."""
+    found = measured(without(truth.recording, "target_breaker"))
+    assert not found.instances
+    assert found.opened.after_s <= truth.opened_s <= found.opened.by_s
+    assert found.closed.after_s <= truth.closed_s <= found.closed.by_s
+    assert found.opened.by_s - found.opened.after_s <= 2
+
+
+@settings(max_examples=40)
+@given(runs())
+def test_the_leak_through_is_bounded_by_what_really_happened(truth: Truth) -> None:
+    """Calls ÷ requests between the very instants at which the counter was read."""
+    found = measured(truth.recording).leak
+    assume(found is not None)
+    assert found is not None
+    samples = [sample for sample in truth.recording.probes if DEPENDENCY in sample.values]
+    instants = dict(zip((sample.t for sample in samples), truth.reads_s, strict=True))
+    first, last = instants[found.begin_s], instants[found.end_s]
+    assert found.calls == sum(first < t <= last for t in truth.received_s)
+    requests = sum(first < t <= last for t in truth.intended_s)
+    assert found.fewest <= requests <= found.most
+    low, high = found.interval
+    assert low <= found.calls / requests <= high
+
+
+@settings(max_examples=40)
+@given(runs())
+def test_probes_and_half_open_periods_are_counted_exactly(truth: Truth) -> None:
+    """One probe in each, however short it was between two samples."""
+    for instance, breaker in zip(measured(truth.recording).instances, truth.breakers, strict=True):
+        assert instance.probes == len(breaker.probes) == instance.half_opens
+        assert instance.openings == 1
+
+
+@settings(max_examples=40)
+@given(runs(failure_share=0.7, threshold=3, rest_s=0.5))
+def test_flaps_are_counted_however_short_they_are(truth: Truth) -> None:
+    """A dependency that fails for some calls only: a probe succeeds, the breaker closes, and opens again."""
+    for instance, breaker in zip(measured(truth.recording).instances, truth.breakers, strict=True):
+        before = ["closed", *(to for _, to in breaker.transitions)]
+        real = sum(was == "closed" and to == "open" for was, (_, to) in zip(before, breaker.transitions, strict=False))
+        assert instance.openings == real
+
+
+@settings(max_examples=40)
+@given(runs(defect=NEVER_OPENS))
+def test_a_breaker_that_never_opens_is_never_called_open(truth: Truth) -> None:
+    """With or without its own word, and although its errors come as fast as fast failures."""
+    for recording in (truth.recording, without(truth.recording, "target_breaker")):
+        assert judged("breaker_opens", recording).outcome is FAIL
+        assert judged("breaker_leak_through", recording).outcome is FAIL
+
+
+@settings(max_examples=40)
+@given(runs(defect=NEVER_CLOSES))
+def test_a_breaker_that_never_closes_is_never_called_closed(truth: Truth) -> None:
+    for recording in (truth.recording, without(truth.recording, "target_breaker")):
+        finding = judged("breaker_closes", recording, limit_s=5)
+        assert finding.outcome is FAIL
+        assert finding.interval is not None
+        assert finding.interval[1] == math.inf
+
+
+@pytest.mark.parametrize("takes_s", [0.004, 0.5], ids=["errors", "hang"])
+@pytest.mark.parametrize("instances", [1, 2])
+def test_a_good_breaker_passes_everything(takes_s: float, instances: int) -> None:
+    truth = simulate(failure_takes_s=takes_s, instances=instances)
+    assert outcomes(truth.recording) == dict.fromkeys(BREAKER, PASS)
+
+
+def test_each_defect_fails_its_own_criteria_alone() -> None:
+    """What cannot be judged any more is INCONCLUSIVE, and not a FAIL."""
+    assert outcomes(simulate(defect=NEVER_OPENS).recording) == {
+        "breaker_opens": FAIL,
+        "breaker_leak_through": FAIL,
+        "fast_fail_latency": INCONCLUSIVE,
+        "breaker_closes": INCONCLUSIVE,
+        "breaker_flaps": INCONCLUSIVE,
+    }
+    assert outcomes(simulate(defect=NEVER_CLOSES).recording) == {**dict.fromkeys(BREAKER, PASS), "breaker_closes": FAIL}
+
+
+def test_a_limit_below_is_a_fail() -> None:
+    """Each limit is really looked at."""
+    assert judged("breaker_opens", simulate(threshold=50).recording, limit_s=2).outcome is FAIL
+    recording = simulate(failure_takes_s=0.5, failure_share=0.9, threshold=3, rest_s=0.3, instances=1).recording
+    assert judged("breaker_leak_through", recording, limit=0.001).outcome is FAIL
+    assert judged("fast_fail_latency", recording, limit_s=0.001).outcome is FAIL
+    assert judged("breaker_flaps", recording).outcome is FAIL
+    late = simulate(rest_s=10, failing_s=(30, 36)).recording
+    assert judged("breaker_closes", late, limit_s=2).outcome is FAIL
+
+
+def test_without_the_dependencys_counter_clients_are_only_consistent_with_a_breaker() -> None:
+    """And the remedy is named; the breakers' own word is taken where it is given, and said to be no more than that."""
+    recording = without(simulate().recording, "upstream")
+    alone = without(recording, "target_breaker")
+    finding = judged("breaker_opens", alone)
+    assert finding.outcome is INCONCLUSIVE
+    assert "consistent with a breaker" in finding.reason
+    assert "not observable" in finding.reason
+    assert "--upstream" in finding.reason
+    leak = judged("breaker_leak_through", alone)
+    assert (leak.outcome, leak.reason[:14]) == (INCONCLUSIVE, "not observable")
+    own = judged("breaker_opens", recording)
+    assert own.outcome is PASS
+    assert "by its own word" in own.reason
+
+
+def test_a_counter_that_does_not_move_in_the_baseline_proves_nothing() -> None:
+    """It would be flat whatever the breaker does."""
+    recording = without(simulate().recording, "target_breaker")
+    still = tuple(replace(sample, values=dict.fromkeys(sample.values, 7.0)) for sample in recording.probes)
+    finding = judged("breaker_leak_through", replace(recording, probes=still))
+    assert finding.outcome is INCONCLUSIVE
+    assert "do not call what it counts" in finding.reason
+
+
+def test_a_breaker_that_says_it_is_open_and_is_not_fails() -> None:
+    """Its word against the dependency's: the calls arrive."""
+    lying = simulate(defect=NEVER_OPENS).recording
+    honest = simulate().recording
+    told = [sample for sample in honest.probes if DEPENDENCY not in sample.values]
+    counted = [sample for sample in lying.probes if DEPENDENCY in sample.values]
+    finding = judged("breaker_opens", replace(lying, probes=(*told, *counted)))
+    assert finding.outcome is FAIL
+    assert "reached the dependency" in finding.reason
+
+
+def test_fast_failures_are_told_by_their_speed_where_no_signature_is_known() -> None:
+    """Found all the same; but that they are fast is then no finding."""
+    recording = simulate(failure_takes_s=0.5).recording
+    unnamed = tuple(
+        replace(piece, outcome="http 503") if piece.outcome == "breaker open" else piece for piece in recording.slices
+    )
+    found = without(replace(recording, slices=unnamed), "target_breaker")
+    assert judged("breaker_opens", found).outcome is PASS
+    finding = judged("fast_fail_latency", found)
+    assert finding.outcome is INCONCLUSIVE
+    assert "--breaker-signature" in finding.reason
+
+
+def test_fast_errors_of_the_dependency_itself_are_no_breaker() -> None:
+    """They come within 5 ms, like those of a breaker, and each of them reached the dependency."""
+    recording = without(simulate(defect=NEVER_OPENS, failure_takes_s=0.003).recording, "target_breaker")
+    finding = judged("breaker_opens", recording)
+    assert finding.outcome is FAIL
+    assert "reached the dependency" in finding.reason
+
+
+def marked(recording: Recording, *marks: FaultMark) -> Recording:
+    return replace(recording, marks=marks)
+
+
+def test_what_did_not_happen_is_said() -> None:
+    """No fault, a fault that failed, a failure that was not undone, a dependency that never worked."""
+    recording = simulate().recording
+    for name in BREAKER:
+        assert "--upstream-switch" in judged(name, marked(recording)).reason
+        failed = judged(name, marked(recording, FaultMark(30, "http_toggle", FAILED, "connection refused")))
+        assert (failed.outcome, "connection refused" in failed.reason) == (INCONCLUSIVE, True)
+        down = replace(recording, slices=tuple(replace(piece, outcome="http 503") for piece in recording.slices))
+        never = judged(name, down)
+        assert (never.outcome, "nothing to break" in never.reason) == (INCONCLUSIVE, True)
+        assert "http 503" in never.reason
+    left = marked(recording, FaultMark(30.005, "http_toggle", INJECTED))
+    assert judged("breaker_closes", left).outcome is INCONCLUSIVE
+    assert "not undone" in judged("breaker_closes", left).reason
+
+
+def test_an_instance_that_went_silent_while_it_was_open_allows_no_pass() -> None:
+    """Its closing was not seen; that of the others was."""
+    recording = simulate().recording
+    gone = "127.0.0.1:8002"
+    kept = tuple(sample for sample in recording.probes if sample.source != gone or sample.t < 40)
+    finding = judged("breaker_closes", replace(recording, probes=kept))
+    assert finding.outcome is INCONCLUSIVE
+    assert f"{gone} could not be read" in finding.reason
+    assert judged("breaker_opens", replace(recording, probes=kept)).outcome is PASS
+    assert judged("breaker_flaps", replace(recording, probes=kept)).outcome is INCONCLUSIVE
+
+
+def test_silent_probes_leave_what_clients_see() -> None:
+    """No state, no counter: an opening that is only consistent, a closing that clients see."""
+    recording = replace(simulate().recording, probes=())
+    assert outcomes(recording) == {
+        "breaker_opens": INCONCLUSIVE,
+        "breaker_leak_through": INCONCLUSIVE,
+        "fast_fail_latency": PASS,
+        "breaker_closes": PASS,
+        "breaker_flaps": INCONCLUSIVE,
+    }
+
+
+def test_a_run_that_was_cut_off_while_it_failed() -> None:
+    """Judged up to there: it opened; that it closes was not seen, because it was not healed."""
+    truth = simulate()
+    cut = replace(
+        truth.recording,
+        slices=tuple(piece for piece in truth.recording.slices if piece.t < 40),
+        probes=tuple(sample for sample in truth.recording.probes if sample.t < 40),
+        marks=truth.recording.marks[:1],
+        end=None,
+    )
+    found = outcomes(cut)
+    assert (found["breaker_opens"], found["breaker_closes"]) == (PASS, INCONCLUSIVE)
+
+
+def test_closing_too_late_to_be_seen_is_censored() -> None:
+    """Watched for less than the limit: INCONCLUSIVE with what would settle it."""
+    truth = simulate(defect=NEVER_CLOSES, phases=(30, 15, 6))
+    finding = judged("breaker_closes", truth.recording, limit_s=10)
+    assert finding.outcome is INCONCLUSIVE
+    assert "a recovery phase of 13 s would settle it" in finding.reason
+
+
+def test_presets_follow_the_rate_of_the_run() -> None:
+    """resilience4j needs 100 calls: at 10 a second and instance, 10 s; Envoy needs 5."""
+    recording = simulate().recording
+    slow, quick = (judged("breaker_opens", recording, preset=name).limit for name in ("resilience4j", "envoy"))
+    assert slow == pytest.approx(10, abs=0.1)
+    assert quick == pytest.approx(0.5, abs=0.1)
+    assert judged("breaker_closes", recording, preset="resilience4j").limit == pytest.approx(61)
+    unknown = judged("breaker_opens", recording, preset="hope")
+    assert (unknown.outcome, unknown.reason) == (
+        INCONCLUSIVE,
+        "there is no preset 'hope'; there are resilience4j, envoy",
+    )
+
+
+def test_an_open_breaker_before_the_failure_is_no_opening() -> None:
+    recording = simulate().recording
+    open_before = tuple(
+        replace(sample, values={**sample.values, "target_breaker_state": 1.0})
+        if "target_breaker_state" in sample.values and sample.t < 30
+        else sample
+        for sample in recording.probes
+    )
+    finding = judged("breaker_opens", replace(recording, probes=open_before))
+    assert finding.outcome is INCONCLUSIVE
+    assert "begin with a closed breaker" in finding.reason
