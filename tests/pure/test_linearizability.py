@@ -1,0 +1,127 @@
+"""Linearizability: the zones agree with trying every order, on every small history."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from functools import cache
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.analysis import coherence, history, linearizability
+from harness.recording import WRITE, Operation
+from tests.histories import linearizable, read, recording, write
+
+
+def by_every_order(operations: tuple[Operation, ...]) -> bool:
+    """Whether some order of the operations respects time and gives every read the version written last. A write
+    without an answer may be left out.
+    """
+    ended = [operation.return_s for operation in operations]
+
+    @cache
+    def possible(left: frozenset[int], present: int | None) -> bool:
+        if all(operations[index].kind == WRITE and ended[index] is None for index in left):
+            return True
+        for index in left:
+            operation = operations[index]
+            if any((end := ended[other]) is not None and end < operation.invoke_s for other in left - {index}):
+                continue  # another one was over before this one began
+            if operation.kind == WRITE:
+                if possible(left - {index}, operation.version):
+                    return True
+            elif operation.version == present and possible(left - {index}, present):
+                return True
+        return False
+
+    return possible(frozenset(range(len(operations))), None)
+
+
+def by_zones(operations: tuple[Operation, ...], cap: int = 1000) -> bool:
+    return not linearizability.check(history.of(recording(*operations)), cap).violations
+
+
+@st.composite
+def small_histories(draw: st.DrawFn) -> tuple[Operation, ...]:
+    """Up to four writes and four reads on a coarse grid of time, so that instants often coincide."""
+    instants = st.integers(0, 12)
+    lasts = st.integers(0, 8)
+    made = []
+    versions = draw(st.integers(0, 4))
+    for version in range(1, versions + 1):
+        begin = draw(instants)
+        made.append(write(version, begin, None if draw(st.integers(0, 4)) == 0 else begin + draw(lasts)))
+    for _ in range(draw(st.integers(1, 4))):
+        begin = draw(instants)
+        made.append(read(draw(st.sampled_from([None, *range(1, versions + 1)])), begin, begin + draw(lasts)))
+    return tuple(made)
+
+
+@given(small_histories())
+def test_the_zones_agree_with_trying_every_order(operations: tuple[Operation, ...]) -> None:
+    """Gibbons and Korach's conditions hold exactly when there is an order, also where instants coincide."""
+    assert by_zones(operations) == by_every_order(operations)
+
+
+@given(st.integers(0, 10_000), st.integers(1, 3), st.integers(1, 9), st.sampled_from([0.0, 0.3]))
+def test_a_register_is_never_accused(seed: int, keys: int, sessions: int, lost_answers: float) -> None:
+    """False alarms of everything that is judged from a history, on histories of a real register: none."""
+    operations = linearizable(60, keys=keys, sessions=sessions, seed=seed, lost_answers=lost_answers)
+    seen = history.of(recording(*operations))
+    assert not linearizability.check(seen).violations
+    assert not coherence.stale_reads(seen)
+    assert not coherence.backward_reads(seen)
+    assert not coherence.own_writes_missed(seen)
+    assert not coherence.invalidations(seen).lost
+
+
+@given(st.integers(0, 10_000), st.floats(0.0001, 0.02), st.data())
+def test_clocks_that_are_wrong_within_their_bound_accuse_nobody(seed: int, error_s: float, data: st.DataObject) -> None:
+    """Each of three nodes' clocks is off by any amount up to its bound: still no false alarm."""
+    nodes: dict[str, tuple[float, list[Operation]]] = {f"worker-{n}": (error_s, []) for n in range(3)}
+    offsets = {node: data.draw(st.floats(-error_s, error_s)) for node in nodes}
+    for operation in linearizable(60, keys=2, sessions=9, seed=seed, lost_answers=0.1):
+        node = f"worker-{int(operation.session[1:]) % 3}"
+        off_s = offsets[node]
+        end_s = None if operation.return_s is None else operation.return_s + off_s
+        nodes[node][1].append(replace(operation, invoke_s=operation.invoke_s + off_s, return_s=end_s))
+    seen = history.of(recording(nodes=nodes))
+    assert not linearizability.check(seen).violations
+    assert not coherence.stale_reads(seen)
+    assert not coherence.backward_reads(seen)
+    assert not coherence.own_writes_missed(seen)
+    assert not coherence.invalidations(seen).lost
+
+
+@given(small_histories())
+def test_an_accused_history_is_not_linearizable(operations: tuple[Operation, ...]) -> None:
+    """A stale read, one that goes back and one that misses its own write each prove that there is no order, as long
+    as sessions do one thing after the other.
+    """
+    alone = tuple(replace(operation, session=str(number)) for number, operation in enumerate(operations))
+    seen = history.of(recording(*alone))
+    if coherence.stale_reads(seen) or coherence.invalidations(seen).lost:
+        assert not by_every_order(alone)
+
+
+def test_beyond_the_cap_reads_are_left_out_and_said() -> None:
+    """The violation among them is not found; every write is still there."""
+    operations = (write(1, 0, 1), write(2, 2, 3), *(read(2, 4 + n, 5 + n) for n in range(10)), read(1, 20, 21))
+    assert not by_zones(operations)
+    checked = linearizability.check(history.of(recording(*operations)), cap=10)
+    assert (checked.violations, checked.operations, checked.left_out) == ((), 12, 1)
+
+
+def test_a_hundred_thousand_operations_take_less_than_five_seconds() -> None:
+    """Everything together, on 20 keys and on a single one."""
+    for keys in (20, 1):
+        seen_from = recording(*linearizable(100_000, keys=keys))
+        began_s = time.process_time()
+        seen = history.of(seen_from)
+        assert not linearizability.check(seen).violations
+        assert not coherence.stale_reads(seen)
+        assert not coherence.backward_reads(seen)
+        assert not coherence.own_writes_missed(seen)
+        assert not coherence.invalidations(seen).lost
+        assert time.process_time() - began_s < 5
