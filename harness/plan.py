@@ -46,7 +46,7 @@ def target_of(locustfile: str, arguments: Sequence[str]) -> dict[str, Any]:
     reference target has to be started in its place. ``scenario`` and ``duration_s``: its name and how long its phases
     take. Raises as :func:`plan`.
     """
-    name, shape, host = _loaded(locustfile, list(arguments))
+    name, shape, host, _ = _loaded(locustfile, list(arguments))
     # Not before: the package's own attach is the function, and importing the module would hide it.
     from harness.attach import attached_scenario
 
