@@ -96,6 +96,9 @@ class Node:
             seat.woken.wait()
         except BaseException:
             pacer.leave(seat)
+            if seat.start is not None:  # it was woken, and stopped before it had its turn
+                self.recorder.without_answer(int(seat.start.t // 1), "", UNFINISHED)
+                self.unfinished += 1
             raise
         return seat.start
 
@@ -166,8 +169,8 @@ class Node:
         gevent.killall(self._greenlets)
         if self._pacer is not None:
             self._pacer.stop(self.elapsed_s() or 0.0)
+        gevent.sleep(0)  # who was woken this very moment takes its start
         if self.plan is not None and still_answering:
-            gevent.sleep(0)  # who was woken this very moment takes its start
             deadline_s = time.monotonic() + self.plan.drain_s
             starts = self.recorder.starts  # of iterations that are not over, also when their first request is
             while (starts or self._unserved()) and not self.hurried and time.monotonic() < deadline_s:
