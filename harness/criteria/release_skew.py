@@ -10,7 +10,7 @@ from harness.criteria._parameter import name_parameter, parameter
 from harness.findings import Finding, Outcome
 from harness.recording import Recording, Scalar
 
-VOIDS = ("latency_quantile", "error_ratio", "recovery_time")
+VOIDS = ("latency_quantile", "error_ratio", "recovery_time", "reconnect_time")
 
 
 @dataclass(frozen=True)

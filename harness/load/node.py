@@ -8,6 +8,7 @@ takes its reports.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -62,8 +63,12 @@ class Node:
         self.unfinished = 0
         self.hurried = False
         """Set to end the wait for answers at once."""
-        self._index = index
-        self._nodes = nodes
+        self.ending = False
+        """Whether the node drains: iterations that would go on have to come to an end now."""
+        self.when_ending: list[Callable[[], None]] = []
+        """Called from the event loop when the node begins to drain."""
+        self.index = index
+        self.nodes = nodes
         self._numbered = 0
         self._planned = Event()
         self._parked_early: dict[Any, None] = {}
@@ -77,7 +82,7 @@ class Node:
     def number_user(self) -> int:
         """The next user's number; nodes count interleaved, so that no two users of a run share one."""
         self._numbered += 1
-        return self._index + (self._numbered - 1) * self._nodes
+        return self.index + (self._numbered - 1) * self.nodes
 
     def park(self, seat: Seat) -> Start | None:
         """Blocks the calling user until it is released; None means: get ready afresh and park again."""
@@ -151,6 +156,12 @@ class Node:
         assert self.plan is not None
         return self.clock.to_master(local_s) - self.plan.origin_s
 
+    def instant_s(self, t: float) -> float:
+        """On this node's clock, ``t`` seconds after the origin, by the offset of the run's beginning: exactly that many
+        seconds after the instant from which the recorder counts. The plan must be here.
+        """
+        return self._local_origin_s + t
+
     def operation_t(self, local_s: float) -> float:
         """As :meth:`t_of`, but with the offset of the run's beginning: a better one, found in mid-run, would shift what
         comes after it against what came before, and the order of a node's own operations has to be exact.
@@ -167,6 +178,9 @@ class Node:
     def drain(self, still_answering: bool = True) -> None:
         """Stops the pacers, waits up to ``plan.drain_s`` for answers that are out, then settles the accounts."""
         gevent.killall(self._greenlets)
+        if not self.ending:
+            self.ending = True
+            gevent.get_hub().loop.run_callback(self._tell_ending)
         if self._pacer is not None:
             self._pacer.stop(self.elapsed_s() or 0.0)
         gevent.sleep(0)  # who was woken this very moment takes its start
@@ -185,6 +199,10 @@ class Node:
             self.recorder.without_answer(int(start.t // 1), "", UNSERVED)
         if self._pacer is not None:
             self._pacer.clear()
+
+    def _tell_ending(self) -> None:
+        for tell in self.when_ending:
+            tell()
 
     def _pacer_for(self, plan: Plan) -> Arrivals | ActiveUsers:
         if plan.pacing == USERS:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from shapes._profile import Herd, Polyline
+from shapes._profile import Herd, Phase, Polyline
 
 
 @dataclass(frozen=True)
@@ -29,12 +29,17 @@ class Plan:
     """False when the users are Locust's own and start whenever they like."""
     drain_s: float
     """How long to wait, after the last phase, for answers that are still out."""
+    phases: tuple[Phase, ...] = ()
     share: int = 0
     shares: int = 1
     """This node is number ``share`` of ``shares``."""
 
     def for_node(self, share: int, shares: int) -> Plan:
         return replace(self, share=share, shares=shares)
+
+    def phase_start_s(self, name: str) -> int | None:
+        """Seconds after the origin at which the phase begins; None when the run has no such phase."""
+        return next((phase.start_s for phase in self.phases if phase.name == name), None)
 
     @property
     def own_background_users(self) -> int:
@@ -51,6 +56,7 @@ class Plan:
                 **body,
                 "level": Polyline(tuple((t, level) for t, level in body["level"]["points"])),
                 "herds": tuple(Herd(**herd) for herd in body["herds"]),
+                "phases": tuple(Phase(**phase) for phase in body["phases"]),
             }
         )
 

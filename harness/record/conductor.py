@@ -260,6 +260,7 @@ class Conductor:
             background_users=self._profile.background_users,
             paced=self._shape.parked,
             drain_s=self._settings.drain_timeout_s,
+            phases=self._profile.phases,
         )
         self._taking_part = self._send_plan(plan)
         for node in self._taking_part:

@@ -50,6 +50,11 @@ class WaitableSocket:
         finally:
             watcher.close()
 
+    def interrupt(self) -> None:
+        """Ends the wait of whoever waits now, as if its deadline had come. To be called from the event loop."""
+        if self._waiting is not None:
+            self._waiting.throw(DeadlineError())
+
     def close(self) -> None:
         if self._alarm is not None:
             self._alarm.close()

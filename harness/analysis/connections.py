@@ -1,0 +1,56 @@
+"""Connections that are held open, as the clients' side counts them: two instants of each, opened and ended.
+
+Names are those of :class:`harness.load.websocket.WebSocketUser`: ``connection NAME opened`` and ``connection NAME
+ended``, the latter with the outcome ``ok`` when the client wanted it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping
+
+from harness.analysis import phases
+from harness.recording import OK, Phase, Recording
+
+
+def opened(recording: Recording, name: str = "*", before_s: float = math.inf) -> int:
+    """Connections that were opened before that second. ``name`` may have ``*`` for anything."""
+    return sum(
+        piece.count
+        for piece in phases.only(recording, f"connection {name} opened").slices
+        if piece.t < before_s and piece.outcome == OK
+    )
+
+
+def ended(recording: Recording, name: str = "*", before_s: float = math.inf) -> int:
+    """Connections that ended before that second, whoever ended them."""
+    found = phases.only(recording, f"connection {name} ended").slices
+    return sum(piece.count for piece in found if piece.t < before_s)
+
+
+def open_at(recording: Recording, t: int, name: str = "*") -> int:
+    """Connections that are open when second ``t`` begins."""
+    return opened(recording, name, t) - ended(recording, name, t)
+
+
+def ended_in(recording: Recording, phase: Phase, name: str = "*") -> Mapping[str, int]:
+    """Connections that ended in the phase, by outcome, most frequent first."""
+    return _by_outcome(phases.only(recording, f"connection {name} ended"), phase.start_s, phase.end_s)
+
+
+def lost(recording: Recording, planned: Phase | None, name: str = "*") -> Mapping[str, int]:
+    """Connections that ended without the client's wish and outside the phase of a planned drop, by outcome."""
+    found: Counter[str] = Counter()
+    for piece in phases.only(recording, f"connection {name} ended").slices:
+        if piece.outcome != OK and (planned is None or not planned.start_s <= piece.t < planned.end_s):
+            found[piece.outcome] += piece.count
+    return dict(found.most_common())
+
+
+def _by_outcome(recording: Recording, start_s: int, end_s: int) -> Mapping[str, int]:
+    found: Counter[str] = Counter()
+    for piece in recording.slices:
+        if start_s <= piece.t < end_s:
+            found[piece.outcome] += piece.count
+    return dict(found.most_common())

@@ -1,0 +1,274 @@
+"""WebSocketUser: connects, stays connected, comes back when the connection is lost, and says goodbye at the end.
+
+A user is one greenlet, which also reads: a second one for reading would cost as much memory as all the rest.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import random
+import time
+from typing import TYPE_CHECKING, Any
+
+from gevent.event import Event
+
+from harness.load.http.request import Base, parse_base
+from harness.load.http.settings import Trust
+from harness.load.measured import Measured
+from harness.load.paced import Paced
+from harness.load.pacing import Seat
+from harness.load.websocket.connection import (
+    Connection,
+    ConnectionEndedError,
+    ConnectionFailedError,
+)
+from harness.load.websocket.transport import Dial
+from harness.recording import OK, UNFINISHED
+
+if TYPE_CHECKING:
+    from locust.env import Environment
+
+RESOLVED_WITHIN_S = 5.0
+LONGEST_WAIT_S = 3600.0
+
+
+class WebSocketUser(Paced, Measured):
+    """Recorded, with ``name`` in the place of the path:
+
+    - ``WS /feed connect``: from the intended start to the end of the handshake;
+    - ``WS /feed reconnect``: from the instant at which the connection was lost until there is one again, however many
+      attempts that took; ``unfinished`` when there was none until the end of the run;
+    - ``attempt /feed reconnect``: each attempt of these that failed;
+    - ``connection /feed opened`` and ``connection /feed ended``: instants, so without a latency. The outcome of an end
+      is ``ok`` when we wanted it, else ``closed CODE``, ``cut off``, ``connection reset``, ``protocol error`` …
+
+    A subclass gives ``path`` and ``on_message``, and a task that opens, stays and leaves.
+    """
+
+    abstract = True
+    name: str = "/feed"
+    connection_name: str = ""
+    """In the place of ``name`` for what is recorded of the connection itself; empty: ``name``."""
+    connect_timeout_s: float = 10.0
+    """For TCP, TLS and WebSocket handshake together, from the intended start."""
+    close_timeout_s: float = 2.0
+    """How long the answer to our goodbye is waited for."""
+    first_pause_s: float = 0.5
+    longest_pause_s: float = 10.0
+    """Attempt n to come back is made after a random pause of up to ``first_pause_s`` · 2ⁿ, at most the longest ("full
+    jitter"), so that everybody who was dropped at one instant is not back at one instant."""
+    longest_message_bytes: int = 1 << 20
+    verify_tls: bool = True
+    ca_file: str | None = None
+
+    def __init__(self, environment: Environment) -> None:
+        super().__init__(environment)
+        self.connection: Connection | None = None
+        self._dial: Dial | None = None
+        self._lost_s = 0.0
+        self._cut_s = math.inf
+        self._ending = Event()
+        self.node.when_ending.append(self._run_ends)
+
+    # What a subclass gives
+
+    def path(self) -> str:
+        """Path and query of the next connection."""
+        return self.name
+
+    def on_open(self) -> None:
+        """The handshake is over."""
+
+    def on_message(self, message: str | bytes) -> bool | None:
+        """A whole message has come. True ends :meth:`listen`.
+
+        What it raises of the kind that a wrong message causes (ValueError, LookupError, TypeError, AttributeError) is
+        counted as ``message (unreadable)``, with the outcome ``malformed message``.
+        """
+
+    def on_end(self, ended_s: float) -> None:
+        """The connection is over, at ``ended_s``, whoever ended it."""
+
+    # What a task calls
+
+    @property
+    def over(self) -> bool:
+        """Whether the run comes to its end, so that connections have to."""
+        return self.node.ending
+
+    @property
+    def in_herd(self) -> bool:
+        """Whether a gate has released this user, together with many others."""
+        return self.start_given is not None and self.start_given.gate is not None
+
+    def phase_start_s(self, phase: str) -> float:
+        """The instant at which a phase begins, on this process's clock; infinity when the run has no such phase."""
+        plan = self.node.plan
+        t = plan.phase_start_s(phase) if plan is not None else None
+        return math.inf if t is None else self.node.instant_s(t)
+
+    def run_end_s(self) -> float:
+        """The instant at which the last phase ends."""
+        plan = self.node.plan
+        return math.inf if plan is None else self.node.instant_s(plan.duration_s)
+
+    def open(self) -> bool:
+        """Connects; False when it could not."""
+        start = self.start_given
+        intended_s = start.intended_s if start is not None else time.monotonic()
+        if start is not None:
+            start.name = f"WS {self.name} connect"
+        with self.measure("WS", f"{self.name} connect") as request:
+            if start is not None and start.sent_s is not None:
+                request.sent_s = start.sent_s  # a gate has done it
+            self._connect(intended_s + self.connect_timeout_s)
+        self._lost_s = request.done_s
+        if request.error is None:
+            self._opened(request.done_s)
+        return request.error is None
+
+    def stay(self, until_s: float) -> bool:
+        """Takes messages until then, and comes back whenever the connection is lost. False once the run is over."""
+        while not self.over:
+            now_s = time.monotonic()
+            if self.connection is None:
+                self._come_back(self._lost_s)
+            elif now_s >= self._cut_s:
+                self._ended(OK, self._cut_s)
+                self._cut_s = math.inf
+            elif now_s >= until_s:
+                return True
+            else:
+                self.listen(min(until_s, self._cut_s))
+        return False
+
+    def listen(self, until_s: float) -> None:
+        """Takes messages until then, until the connection is lost, or the run is over."""
+        while self.connection is not None and not self.over:
+            try:
+                while self.connection is not None and (message := self.connection.receive()) is not None:
+                    if self._take(message):
+                        return
+                now_s = time.monotonic()
+                if now_s >= until_s or self.connection is None:
+                    return
+                self.connection.wait(min(until_s, now_s + LONGEST_WAIT_S))
+            except ConnectionEndedError as ended:
+                self._ended(ended.outcome)
+
+    def send(self, data: str | bytes) -> bool:
+        """Sends one message; False when there is no connection for it."""
+        if self.connection is None:
+            return False
+        try:
+            self.connection.send(data)
+        except ConnectionEndedError as ended:
+            self._ended(ended.outcome)
+            return False
+        return True
+
+    def cut_at(self, instant_s: float) -> None:
+        """:meth:`stay` cuts the connection then, without a word, as a failing network does; and comes back."""
+        self._cut_s = instant_s
+
+    def leave(self) -> None:
+        """Says goodbye (1000)."""
+        connection = self._ended(OK, abort=False)
+        if connection is not None:
+            connection.close(self.close_timeout_s)
+
+    # Inside
+
+    def seat(self) -> Seat:
+        self._discard()
+        try:
+            self._dial = self._new_dial()
+        except OSError:
+            return Seat()  # the connection will fail the same way, and be counted, when it is due
+        return Seat(self._dial)
+
+    def start(self, group: Any) -> Any:
+        """Whatever ends the user, its socket is closed."""
+        greenlet = super().start(group)
+        greenlet.link(lambda _: self._discard())
+        return greenlet
+
+    def _connect(self, deadline_s: float) -> None:
+        """Raises ConnectionFailedError, or OSError when there are no descriptors or no address."""
+        dial, self._dial = self._dial or self._new_dial(), None
+        base, trust = _base(self.host or ""), _trust(self.verify_tls, self.ca_file)
+        self.connection = Connection(dial, base, self.path(), trust, self.longest_message_bytes, deadline_s)
+
+    def _new_dial(self) -> Dial:
+        return Dial(_base(self.host or "").origin, time.monotonic() + RESOLVED_WITHIN_S)
+
+    def _come_back(self, lost_s: float) -> None:
+        """Tries again and again, until there is a connection or the run is over."""
+        pause_s = self.first_pause_s
+        while not self._ending.wait(random.uniform(0, pause_s)):
+            pause_s = min(2 * pause_s, self.longest_pause_s)
+            sent_s = time.monotonic()
+            try:
+                self._connect(sent_s + self.connect_timeout_s)
+            except (ConnectionFailedError, OSError) as error:
+                self._fire("attempt", f"{self.name} reconnect", sent_s, time.monotonic(), sent_s, error, 0)
+                continue
+            now_s = time.monotonic()
+            self.observe("WS", f"{self.name} reconnect", sent_s, now_s, intended_s=lost_s)
+            self._opened(now_s)
+            return
+        self.missing(f"WS {self.name} reconnect", UNFINISHED, lost_s)
+
+    def _opened(self, opened_s: float) -> None:
+        if self.start_given is not None:
+            self.start_given.name = f"connection {self.name}"
+        if opened_s >= self._cut_s:
+            self._cut_s = math.inf
+        self.observe("connection", f"{self.connection_name or self.name} opened", opened_s, opened_s)
+        self.on_open()
+
+    def _ended(self, outcome: str, ended_s: float | None = None, abort: bool = True) -> Connection | None:
+        """The connection, which is this user's no more; its socket is closed unless ``abort`` is False."""
+        connection, self.connection = self.connection, None
+        if connection is not None:
+            self._lost_s = time.monotonic() if ended_s is None else ended_s
+            if abort:
+                connection.abort()
+            self.observe(
+                "connection", f"{self.connection_name or self.name} ended", self._lost_s, self._lost_s, outcome
+            )
+            self.on_end(self._lost_s)
+        return connection
+
+    def _take(self, message: str | bytes) -> bool:
+        try:
+            return bool(self.on_message(message))
+        except (ValueError, LookupError, TypeError, AttributeError):
+            now_s = time.monotonic()
+            self.observe("message", "(unreadable)", now_s, now_s, "malformed message")
+            return False
+
+    def _run_ends(self) -> None:
+        self._ending.set()
+        if self.connection is not None:
+            self.connection.interrupt()
+
+    def _discard(self) -> None:
+        """Closes what an iteration that was cut short has left."""
+        if self._dial is not None:
+            self._dial.close()
+            self._dial = None
+        if self.connection is not None:
+            self.connection.abort()
+            self.connection = None
+
+
+@functools.lru_cache(maxsize=100)
+def _trust(verify: bool, ca_file: str | None) -> Trust:
+    return Trust(verify, ca_file)
+
+
+@functools.lru_cache(maxsize=100)
+def _base(host: str) -> Base:
+    return parse_base(host)
