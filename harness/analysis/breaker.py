@@ -193,7 +193,8 @@ def _failure(recording: Recording, fault: str) -> tuple[FaultMark | None, FaultM
         failed = next((mark.detail for mark in marks if mark.event == FAILED), None)
         why = "give --upstream-switch and --upstream-token, or a fault of your own" if failed is None else failed
         return None, None, f"{what} was never injected, so no breaker had a reason to open: {why}"
-    after = [mark for mark in marks if mark.fault == injected.fault and mark.t >= injected.t]
+    same = (injected.fault, injected.number)
+    after = [mark for mark in marks if (mark.fault, mark.number) == same and mark.t >= injected.t]
     return injected, next((mark for mark in after if mark.event == UNDONE), None), ""
 
 
