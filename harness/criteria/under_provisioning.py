@@ -1,0 +1,37 @@
+"""Replicas that were missing, on average."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+from harness.criteria._parameter import name_parameter, parameter
+from harness.criteria._provisioned import judged
+from harness.findings import Finding
+from harness.recording import Recording
+
+
+@dataclass(frozen=True)
+class UnderProvisioning:
+    """Few of the replicas that the demand needs are missing.
+
+    θU: from the end of the baseline to the end of the run, the missing share of those needed, averaged over time.
+    Needs a probe that counts ready replicas; definitions in :mod:`harness.analysis.steps`.
+    """
+
+    limit: float = parameter(0.15, "largest missing share of the replicas needed, averaged over time")
+    capacity_per_s: float = parameter(0.0, "starts per second that one replica takes; 0: as the run's option says")
+    baseline: str = parameter("baseline", "phase before the load rises")
+    name: str = name_parameter()
+
+    def judge(self, recording: Recording) -> Finding:
+        found = judged(
+            recording,
+            self.baseline,
+            self.capacity_per_s,
+            self.limit,
+            figure=lambda point: point.under_ratio,
+            time_share=lambda point: point.under_time_ratio,
+            words="of the replicas needed were missing",
+        )
+        return dataclasses.replace(found, criterion=self.name or "under_provisioning", title="replicas missing")
