@@ -65,7 +65,7 @@ class Rise:
 
 @dataclass(frozen=True)
 class Elasticity:
-    """All step functions cover the judged stretch: from the end of the baseline to the end of the run."""
+    """All step functions go from the beginning of the baseline to the end of the run."""
 
     source: str
     capacity: Capacity
@@ -95,16 +95,15 @@ def measure(recording: Recording, baseline: str, capacity_per_s: float = 0.0) ->
         return seen
     source, ready, wanted = seen
     end_s = min(float(recording.header.phases[-1].end_s), generator.last_trace_s(recording))
-    start_s = float(before.end_s)
-    if end_s <= start_s:
+    start_s = float(before.start_s)
+    if end_s <= before.end_s:
         return f"the run ended before the load rose, in the {baseline}"
     supply = steps.sampled(ready, start_s, end_s)
     if supply.longest_gap_s > LARGEST_GAP_S:
         return (
             f"the ready replicas of {source} were not known for {supply.longest_gap_s:.0f} s of the run: " + _remedy()
         )
-    whole = steps.sampled(ready, float(before.start_s), end_s)
-    capacity = _capacity(recording, before, whole, capacity_per_s)
+    capacity = _capacity(recording, before, supply, capacity_per_s)
     if isinstance(capacity, str):
         return capacity
     level = recording.header.level
@@ -116,7 +115,7 @@ def measure(recording: Recording, baseline: str, capacity_per_s: float = 0.0) ->
         least,
         supply,
         steps.sampled(wanted, start_s, end_s) if wanted else None,
-        round(supply.middle.at(start_s)),
+        round(supply.middle.at(before.end_s)),
     )
 
 

@@ -15,8 +15,8 @@ from harness.recording import Recording
 class OverProvisioning:
     """Few replicas are ready beyond those that the demand needs.
 
-    θO: from the end of the baseline to the end of the run, the surplus over those needed, averaged over time; 1 is
-    twice as many as needed all the time. Needs a probe that counts ready replicas; definitions in
+    θO: from the beginning of the baseline to the end of the run, the surplus over those needed, averaged over time; 1
+    is twice as many as needed all the time. Needs a probe that counts ready replicas; definitions in
     :mod:`harness.analysis.steps`.
     """
 

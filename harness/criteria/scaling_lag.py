@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from harness.analysis import elasticity
 from harness.analysis.elasticity import Elasticity, Rise
-from harness.criteria._elastic import about
+from harness.criteria._elastic import about, bracket
 from harness.criteria._outcome import against, seconds
 from harness.criteria._parameter import name_parameter, parameter
 from harness.findings import Finding, Outcome
@@ -48,17 +48,18 @@ class ScalingLag:
         limit = f"limit {seconds(self.limit_s)}"
         rise = f"the demand for {slowest.replicas} replicas at {slowest.t:g} s"
         waited_s, latest_s = slowest.interval_s
+        bracketed = ""
+        if measured.least_demand != measured.demand:
+            bracketed = f"; {bracket(measured)}, and --capacity-per-replica would settle it"
         if math.isinf(latest_s):
             told = f"{rise} was not met in the {seconds(waited_s)} that it lasted, {limit}"
             unwanted = measured.wanted is not None and slowest.wanted_after_s is None
             told += "; the autoscaler never wanted so many" if unwanted else ""
-            if outcome is Outcome.INCONCLUSIVE:
-                told += f"; a step of more than {seconds(self.limit_s)} would settle it"
-            return told
+            longer = f"; a step of more than {seconds(self.limit_s)} would settle it"
+            return told if outcome is Outcome.FAIL else told + (bracketed or longer)
         told = f"{rise} was met after {seconds(waited_s)} to {seconds(latest_s)}, {limit}"
         if outcome is Outcome.INCONCLUSIVE:
-            bracket = measured.least_demand != measured.demand
-            told += "; --capacity-per-replica would settle it" if bracket else ": too close to tell between two samples"
+            told += bracketed or ": too close to tell between two samples"
         return told
 
     def _finding(

@@ -15,7 +15,7 @@ from harness.recording import Recording
 class UnderProvisioning:
     """Few of the replicas that the demand needs are missing.
 
-    θU: from the end of the baseline to the end of the run, the missing share of those needed, averaged over time.
+    θU: from the beginning of the baseline to the end of the run, the missing share of those needed, averaged over time.
     Needs a probe that counts ready replicas; definitions in :mod:`harness.analysis.steps`.
     """
 

@@ -60,10 +60,13 @@ def ask(
     accept: str = "*/*",
     json_body: str = "",
     bearer_token: str = "",
+    ca_file: str = "",
 ) -> Answer:
-    """As :func:`get`, with any method, and with a body where one is given."""
+    """As :func:`get`, with any method, and with a body where one is given. ``ca_file``: certificates of the authorities
+    to trust, PEM; empty: the usual ones.
+    """
     deadline = Deadline(timeout_s)
-    with connect(*endpoint(url), deadline) as connection:
+    with connect(*endpoint(url), deadline, ca_file) as connection:
         try:
             connection.sendall(_request(urlsplit(url), method, accept, json_body.encode(), bearer_token))
             return _receive(connection, deadline, limit_bytes)
@@ -99,7 +102,7 @@ def endpoint(url: str) -> tuple[str, int, bool]:
     return parts.hostname or "", parts.port or (443 if tls else 80), tls
 
 
-def connect(host: str, port: int, tls: bool, deadline: Deadline) -> socket.socket:
+def connect(host: str, port: int, tls: bool, deadline: Deadline, ca_file: str = "") -> socket.socket:
     """A connection to the first address of ``host`` that takes it.
 
     Raises NoAnswerError, which tells name, refusal, time and TLS apart.
@@ -112,7 +115,7 @@ def connect(host: str, port: int, tls: bool, deadline: Deadline) -> socket.socke
             connection.settimeout(deadline.remaining_s() / left)
             connection.connect(address)
             connection.settimeout(deadline.remaining_s())
-            return _tls().wrap_socket(connection, server_hostname=host) if tls else connection
+            return _tls(ca_file).wrap_socket(connection, server_hostname=host) if tls else connection
         except TimeoutError:
             failure = NoAnswerError(f"timed out: not connected to port {port} within {deadline.timeout_s:g} s")
         except ConnectionRefusedError:
@@ -264,8 +267,13 @@ def _reason(error: OSError) -> str:
     return error.strerror or str(error) or type(error).__name__
 
 
+def _tls(ca_file: str) -> ssl.SSLContext:
+    # Read anew each time, because such a file is replaced when its authority is; ours are not.
+    return ssl.create_default_context(cafile=ca_file) if ca_file else _usual_tls()
+
+
 @functools.cache
-def _tls() -> ssl.SSLContext:
+def _usual_tls() -> ssl.SSLContext:
     context = ssl.create_default_context()
     context.load_verify_locations(certifi.where())  # a slim container has no certificates of its own
     return context

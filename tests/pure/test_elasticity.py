@@ -1,0 +1,235 @@
+"""Criteria of scaling on synthetic runs: a staircase of 6, 16 and 26 starts/s, replicas as a probe would see them."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+
+import pytest
+
+from harness import criteria
+from harness.analysis import elasticity
+from harness.analysis.elasticity import Elasticity
+from harness.findings import Finding, Outcome
+from harness.recording import (
+    OK,
+    CriterionSpec,
+    End,
+    Header,
+    Phase,
+    ProbeSample,
+    Recording,
+    Scalar,
+)
+from tests.recordings import Request, slices
+
+LEVELS = (("baseline", 12, 6), ("step-1", 16, 16), ("spike", 16, 26), ("recovery", 30, 6))
+GOOD = ((-2.0, 1), (14.5, 2), (31.5, 3), (52.5, 1))
+"""2.5 s and 3.5 s late, and back 8.5 s after the load."""
+PASS, INCONCLUSIVE, FAIL = Outcome.PASS, Outcome.INCONCLUSIVE, Outcome.FAIL
+LAG, IN = CriterionSpec("scaling_lag", {"limit_s": 8.0}), CriterionSpec("scale_in", {"limit_s": 20.0})
+UNDER, OVER = CriterionSpec("under_provisioning"), CriterionSpec("over_provisioning")
+STABLE, ERRORS = CriterionSpec("scaling_stability"), CriterionSpec("scaling_errors")
+ALL = (LAG, UNDER, OVER, STABLE, IN)
+
+
+def at(points: Sequence[tuple[float, int]], t: float) -> int:
+    return [value for begin_s, value in points if begin_s <= t][-1]
+
+
+def run(
+    ready: Sequence[tuple[float, int]] | None = GOOD,
+    *,
+    wanted: Sequence[tuple[float, int]] | None = None,
+    capacity: float = 10.0,
+    physical: float = 20.0,
+    silent: tuple[float, float] = (math.inf, math.inf),
+    probe: str = "haproxy",
+    failed_at: Sequence[int] = (),
+    extra: Sequence[ProbeSample] = (),
+) -> Recording:
+    """A run. Above ``physical`` starts/s for one ready replica every answer takes a second longer."""
+    phases: list[Phase] = []
+    level: list[tuple[float, float]] = []
+    start_s = 0
+    for name, seconds, rate in LEVELS:
+        phases.append(Phase(name, start_s, start_s + seconds))
+        level += [(start_s, rate), (start_s + seconds, rate)]
+        start_s += seconds
+    requests = []
+    for phase, (_, _, rate) in zip(phases, LEVELS, strict=True):
+        for number in range(phase.duration_s * rate):
+            t = phase.start_s + (number + 0.5) / rate
+            slow = ready is not None and rate / at(ready, t) > physical
+            bad = int(t) in failed_at and number % 2 == 0
+            requests.append(Request(t, "node", "GET /work", "http 502" if bad else OK, 1.4 if slow else 0.4))
+    samples = list(extra)
+    key = "servers_up" if probe == "haproxy" else "ready"
+    times = [second + 0.25 for second in range(-2, start_s) if not silent[0] <= second < silent[1]]
+    for t in times:
+        if ready is not None and probe == "haproxy":
+            samples.append(ProbeSample(t, probe, "api", {key: at(ready, t)}))
+        if ready is not None and (wanted or probe != "haproxy"):
+            values = {"ready": float(at(ready, t)), "desired": float(at(wanted or ready, t))}
+            name = "http_json" if probe == "haproxy" else probe
+            samples.append(ProbeSample(t, name, "http://127.0.0.1:1/autoscaler", values))
+    header = Header(
+        scenario="autoscaling",
+        started_utc="2026-03-14T09:26:53Z",
+        shape="staircase",
+        parameters={"capacity_per_replica": capacity},
+        phases=tuple(phases),
+        level=tuple(level),
+        level_unit="starts/s",
+        gates=(),
+        criteria=(),
+        target="http://127.0.0.1:8080",
+        nodes=1,
+        environment={},
+    )
+    end = End(start_s + 1, "completed", True, len(requests), 0)
+    return Recording(header, slices(requests), tuple(samples), (), end)
+
+
+def judged(spec: CriterionSpec, recording: Recording, **more: Scalar) -> Finding:
+    return criteria.load(CriterionSpec(spec.criterion, {**spec.parameters, **more})).judge(recording)
+
+
+def test_a_healthy_run_passes_with_the_figures_that_are_true() -> None:
+    lag, under, over, stable, back = (judged(spec, run()) for spec in ALL)
+    assert [one.outcome for one in (lag, under, over, stable, back)] == [PASS] * 5
+    assert (lag.figure, lag.interval) == (pytest.approx(3.75), (pytest.approx(3.25), pytest.approx(4.35)))
+    truth = (2.5 / 2 + 3.5 / 3) / 74, 8.5 * 2 / 74
+    for finding, value in ((under, truth[0]), (over, truth[1])):
+        assert finding.interval is not None and finding.interval[0] < value < finding.interval[1]
+        assert finding.interval[1] - finding.interval[0] < 0.05
+    assert stable.figure == 0
+    assert stable.evidence["changes of the number ready"] == 3
+    assert back.interval == (pytest.approx(8.25), pytest.approx(9.35))
+    assert under.evidence["ready replicas"] == "as haproxy api has them"
+
+
+def test_never_scaled_is_censored_and_fails() -> None:
+    """32 s waited for a second replica, limit 8 s; so long a wait within the limit would prove nothing."""
+    never = run(((-2.0, 1),), wanted=((-2.0, 1),))
+    lag, under, over, stable, back = (judged(spec, never) for spec in ALL)
+    assert (lag.outcome, lag.figure, lag.interval) == (FAIL, None, (32, math.inf))
+    assert "never wanted so many" in lag.reason
+    assert (
+        under.outcome is FAIL
+        and under.interval is not None
+        and under.figure == pytest.approx((16 / 2 + 16 * 2 / 3) / 74)
+    )
+    assert over.outcome is PASS and over.figure == 0
+    assert stable.outcome is PASS
+    assert back.outcome is INCONCLUSIVE and "none could be given back" in back.reason
+    short = judged(LAG, never, limit_s=40.0)
+    assert short.outcome is INCONCLUSIVE and "more than 40 s would settle it" in short.reason
+
+
+def test_the_parts_of_a_late_start_are_told_apart() -> None:
+    """Wanted 1.5 s after the demand rose, ready 10 s later."""
+    late = run(((-2.0, 1), (23.5, 2), (39.5, 3), (52.5, 1)), wanted=((-2.0, 1), (13.5, 2), (29.5, 3), (52.0, 1)))
+    lag = judged(LAG, late)
+    assert lag.outcome is FAIL and lag.figure == pytest.approx(11.75)
+    assert lag.evidence["for 2 replicas, from 12 s on: wanted to ready (s)"] == pytest.approx(10)
+
+
+def test_flapping_is_counted_in_what_is_wanted_and_in_what_is_ready() -> None:
+    flips = [(5.0 * i, 3 if i % 2 else 1) for i in range(15)]
+    for flapping in (run(GOOD, wanted=[(-2.0, 1), *flips]), run([(-2.0, 1), *flips])):
+        stable = judged(STABLE, flapping)
+        assert stable.outcome is FAIL and stable.figure == 13 - 1
+    # 5, 10 … 70: at 0 nothing changes.
+    assert judged(STABLE, run(GOOD, wanted=[(-2.0, 1), *flips])).evidence["changes of the number wanted"] == 14
+
+
+def test_scale_in_that_could_not_be_seen_is_inconclusive_and_one_that_was_not_fails() -> None:
+    stays = run(GOOD[:-1])
+    assert judged(IN, stays).outcome is FAIL
+    kubernetes = judged(IN, stays, limit_s=360.0)
+    assert kubernetes.outcome is INCONCLUSIVE and "a recovery of more than 360 s" in kubernetes.reason
+    assert judged(OVER, stays).outcome is FAIL
+    again = run((*GOOD, (60.0, 3), (70.0, 1)))
+    assert judged(IN, again).interval == (pytest.approx(26.25 - 0.5, abs=0.6), pytest.approx(26.35, abs=0.6))
+
+
+def test_a_replica_that_dies_and_comes_back_is_no_flapping_of_its_controller() -> None:
+    died = run((*GOOD[:-1], (36.5, 2), (39.5, 3), GOOD[-1]), wanted=((-2.0, 1), (13.5, 2), (29.5, 3), (52.0, 1)))
+    stable = judged(STABLE, died)
+    assert stable.outcome is PASS and stable.figure == 0 and stable.evidence["changes of the number ready"] == 5
+
+
+@pytest.mark.parametrize(("ready", "kept", "broken"), [(GOOD, 26 / 3, None), (((-2.0, 1),), 16.0, 26.0)])
+def test_capacity_is_bracketed_by_the_run(
+    ready: Sequence[tuple[float, int]], kept: float, broken: float | None
+) -> None:
+    """Three replicas never had more than 26/s. One alone kept its SLO at 16/s, and broke it at 26/s."""
+    found = elasticity.measure(run(ready, capacity=0.0), "baseline")
+    assert isinstance(found, Elasticity)
+    assert found.capacity.kept_per_s == pytest.approx(kept)
+    assert (found.capacity.broken_per_s, found.capacity.given) == (broken, False)
+
+
+def test_a_capacity_that_is_only_bracketed_decides_nothing_within_its_bracket() -> None:
+    """From 16 to 26 starts/s a replica: 26 starts/s may need one or two; but what both need is known."""
+    never = run(((-2.0, 1),), capacity=0.0)
+    lag = judged(LAG, never)
+    assert lag.outcome is INCONCLUSIVE and "--capacity-per-replica" in lag.reason
+    under = judged(UNDER, never, limit=0.1)
+    assert under.interval == (0, pytest.approx(16 / 2 / 74)) and under.outcome is INCONCLUSIVE
+    assert judged(UNDER, never, limit=0.15).outcome is PASS
+    assert judged(LAG, never, capacity_per_s=10.0).outcome is FAIL
+
+
+def gone(error: str, probe: str = "http_json", source: str = "http://127.0.0.1:1/autoscaler") -> ProbeSample:
+    return ProbeSample(1.0, probe, source, {}, error)
+
+
+@pytest.mark.parametrize(
+    ("recording", "words"),
+    [
+        (run(None), "--autoscaler"),
+        (run(None, extra=[gone("connection refused")]), "connection refused"),
+        (run(None, extra=[gone("no such file", "haproxy", "api")]), "--haproxy-socket"),
+        (run(silent=(20, 30)), "not known for 1"),
+        (run(extra=[ProbeSample(1.0, "haproxy", "web", {"servers_up": 1.0})]), "--haproxy-backend"),
+        (dataclasses.replace(run(), header=dataclasses.replace(run().header, level_unit="users")), "--pacing arrivals"),
+        (dataclasses.replace(run(), header=dataclasses.replace(run().header, phases=())), "no phase 'baseline'"),
+        (dataclasses.replace(run(), end=None, slices=(), probes=run().probes[:5]), "before the load rose"),
+    ],
+)
+def test_without_evidence_every_one_of_them_is_inconclusive(recording: Recording, words: str) -> None:
+    for spec in ALL:
+        finding = judged(spec, recording)
+        assert finding.outcome is INCONCLUSIVE
+        assert words in finding.reason
+
+
+def test_a_health_page_that_has_a_figure_called_ready_is_no_autoscaler() -> None:
+    page = ProbeSample(1.0, "http_json", "http://127.0.0.1:1/health", {"ready": 1.0})
+    assert "no ready replicas" in judged(LAG, run(None, extra=[page])).reason
+
+
+def test_kubernetes_or_an_autoscaler_alone_will_do() -> None:
+    for probe in ("kubernetes", "http_json"):
+        lag = judged(LAG, run(probe=probe))
+        assert lag.outcome is PASS
+        assert str(lag.evidence["ready replicas"]).startswith(f"as {probe}")
+
+
+def test_no_rise_and_no_fall_of_the_demand() -> None:
+    flat = run(capacity=100.0)
+    assert judged(LAG, flat).outcome is INCONCLUSIVE
+    assert judged(IN, flat).outcome is INCONCLUSIVE
+
+
+def test_errors_count_from_the_baseline_to_the_end_and_near_the_changes() -> None:
+    """In the second of a drain three of six requests fail, and later three more."""
+    bad = judged(ERRORS, run(failed_at=(*range(48, 53), 60)), limit=0.001)
+    assert bad.outcome is FAIL
+    # The replicas changed at 52.5 s, seen at 52.75 s: the requests of 50, 51 and 52 s are near.
+    assert bad.evidence["failed"] == 18 and bad.evidence["failed within 2 s of a change of the ready replicas"] == 9
+    assert judged(ERRORS, run(failed_at=(3,))).figure == 0
+    assert judged(ERRORS, run(None), baseline="rest").outcome is INCONCLUSIVE
