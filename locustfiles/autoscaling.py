@@ -2,8 +2,8 @@
 
 One replica of the reference target is meant to have 4 requests of 400 ms under way, which are 10 starts/s.
 Point it at your own service, and say where its replicas can be counted:
-    springback run locustfiles/autoscaling.py --host http://127.0.0.1:8000 --work-path / --capacity-per-replica 50 \
-        --kubernetes https://127.0.0.1:6443 --kubernetes-autoscaler web --kubernetes-token-file token
+    springback run locustfiles/autoscaling.py --host http://127.0.0.1:8000 --work-path / --base 30 --peak 130 \
+        --capacity-per-replica 50 --kubernetes https://127.0.0.1:6443 --kubernetes-deployment web …
 """
 
 from locust import task
@@ -38,6 +38,16 @@ def replicas(options):
     if options.autoscaler:
         keys = "now", "ready", "desired", "current"
         yield load("http_json", url=f"{options.autoscaler}/autoscaler?after=inf", keys=keys)
+    if options.kubernetes:
+        yield load(
+            "kubernetes",
+            url=options.kubernetes,
+            namespace=options.kubernetes_namespace,
+            deployment=options.kubernetes_deployment,
+            autoscaler=options.kubernetes_autoscaler,
+            token_file=options.kubernetes_token_file,
+            ca_file=options.kubernetes_ca_file,
+        )
 
 
 harness.attach(
@@ -57,6 +67,12 @@ harness.attach(
         "haproxy_metrics": ("", "its statistics page instead: Prometheus exporter, or CSV with ;csv"),
         "haproxy_backend": ("api", "backend of the replicas"),
         "autoscaler": ("", "address of an autoscaler that answers /autoscaler with numbers ready, desired, current"),
+        "kubernetes": ("", "address of the API server; in a pod https://kubernetes.default.svc"),
+        "kubernetes_namespace": ("", "namespace of the deployment; empty: the pod's own, else default"),
+        "kubernetes_deployment": ("", "deployment whose replicas are counted"),
+        "kubernetes_autoscaler": ("", "its HorizontalPodAutoscaler; empty: what the deployment itself asks for"),
+        "kubernetes_token_file": ("", "file with the bearer token; empty: the pod's own"),
+        "kubernetes_ca_file": ("", "certificate of the API server's authority; empty: the pod's own"),
     },
     reference={
         "processes": "1",
