@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from harness.analysis.generator import PROBE as GENERATOR
-from harness.analysis.series import Series
+from harness.analysis.series import ProbeSeries, Series
 from harness.recording import Recording
 from reports._charts import palette
 from reports._charts.chart import Chart, Line, Values, lines_of, nothing
@@ -93,7 +93,11 @@ def generator_cpu(recording: Recording, series: Series) -> Chart:
 
 def _sampled(series: Series, key: str, *, of_generator: bool) -> tuple[Values, float, dict[str, Values]]:
     """Window starts, their length, and the mean of one figure a window, by source; NaN without a sample."""
-    found = [one for one in series.probes if one.key == key and (one.probe == GENERATOR) is of_generator]
+    return by_window([one for one in series.probes if one.key == key and (one.probe == GENERATOR) is of_generator])
+
+
+def by_window(found: list[ProbeSeries]) -> tuple[Values, float, dict[str, Values]]:
+    """Window starts, their length, and the mean a window of each of these, by source; NaN without a sample."""
     if not found:
         return np.empty(0), 1.0, {}
     start = math.floor(min(float(one.t[0]) for one in found))

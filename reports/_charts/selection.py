@@ -5,7 +5,7 @@ from __future__ import annotations
 from harness.analysis import series
 from harness.findings import Verdict
 from harness.recording import Recording
-from reports._charts import machines, traffic
+from reports._charts import machines, sampled, traffic
 from reports._charts.chart import Chart
 from reports._charts.windows import windows
 
@@ -20,6 +20,7 @@ def charts(recording: Recording, verdict: Verdict) -> tuple[Chart, ...]:
         traffic.errors(seen),
         machines.memory(recording, run),
         machines.cpu(recording, run),
+        *sampled.charts(run),
         machines.generator_lag(recording, run),
         machines.generator_cpu(recording, run),
     )
