@@ -1,0 +1,92 @@
+"""Fail open: reads are answered although the cache is away."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from harness.analysis import intervals
+from harness.analysis.coherence import BYPASS
+from harness.criteria._outcome import against, percent, seconds
+from harness.criteria._parameter import name_parameter, parameter
+from harness.findings import Finding, Outcome
+from harness.recording import INJECTED, READ, UNDONE, Operation, Recording
+
+
+@dataclass(frozen=True)
+class FailOpen:
+    """Reads without a good answer ÷ reads, while a planned fault keeps the cache away, stay within a limit.
+
+    That the cache was away has to show: at least one answer in that time says ``X-Cache: bypass``, or none was good.
+    The interval is Clopper–Pearson's.
+    """
+
+    limit: float = parameter(0.05, "largest share of reads without a good answer that is accepted", highest=1)
+    fault: str = parameter("stop_process", "the planned fault that takes the cache away, * for anything")
+    via: str = parameter("*", "the way of the reads that are judged, * for anything")
+    name: str = name_parameter()
+
+    def judge(self, recording: Recording) -> Finding:
+        criterion, title = self.name or "fail_open", "reads while the cache is away"
+        outages = tuple(self._outages(recording))
+        if not outages:
+            reason = f"no fault {self.fault} was injected, so the cache was never away; plan one in the scenario"
+            return Finding(criterion, title, Outcome.INCONCLUSIVE, reason, unit="ratio", limit=self.limit)
+        reads = [
+            operation
+            for batch in recording.operations
+            for operation in batch.operations
+            if operation.kind == READ and fnmatchcase(operation.via, self.via) and _within(operation, outages)
+        ]
+        failed = sum(read.return_s is None for read in reads)
+        caches = Counter(read.cache for read in reads if read.return_s is not None)
+        reason = ""
+        if not reads:
+            reason = f"nothing was read while {self.fault} lasted; a longer one, or more readers, would show it"
+        elif not caches[BYPASS] and failed < len(reads):
+            reason = f"no answer went past the cache while {self.fault} lasted, so it does not show that it was away"
+        if reason:
+            return Finding(criterion, title, Outcome.INCONCLUSIVE, reason, unit="ratio", limit=self.limit)
+        interval = intervals.clopper_pearson(failed, len(reads))
+        outcome = against(self.limit, interval)
+        lasted = " and ".join(f"from {seconds(begin_s)} to {seconds(end_s)}" for begin_s, end_s in outages)
+        reason = (
+            f"{failed:,} of {len(reads):,} reads had no good answer {lasted}, {caches[BYPASS]:,} went past the cache"
+        )
+        reason += (
+            f"; {percent(interval[0])} to {percent(interval[1])} with 95 % confidence, limit {percent(self.limit)}"
+        )
+        if outcome is Outcome.INCONCLUSIVE:
+            reason += "; more reads in that time would settle it"
+        return Finding(
+            criterion,
+            title,
+            outcome,
+            reason,
+            figure=failed / len(reads),
+            unit="ratio",
+            limit=self.limit,
+            interval=interval,
+            evidence={"reads": len(reads), "failed": failed, **{k or "not said": n for k, n in caches.items()}},
+        )
+
+    def _outages(self, recording: Recording) -> Iterator[tuple[float, float]]:
+        """From each injection to the end of what was injected, or of the run."""
+        begin_s: float | None = None
+        for mark in sorted(recording.faults, key=lambda mark: mark.t):
+            if not fnmatchcase(mark.fault, self.fault):
+                continue
+            if mark.event == INJECTED and begin_s is None:
+                begin_s = mark.t
+            elif mark.event == UNDONE and begin_s is not None:
+                yield begin_s, mark.t
+                begin_s = None
+        if begin_s is not None:
+            yield begin_s, recording.end.t if recording.end is not None else math.inf
+
+
+def _within(operation: Operation, outages: tuple[tuple[float, float], ...]) -> bool:
+    return any(begin_s <= operation.invoke_s < end_s for begin_s, end_s in outages)

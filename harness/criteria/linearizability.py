@@ -1,0 +1,67 @@
+"""Linearizability: every item behaves as if there were only one copy of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from harness.analysis import history
+from harness.analysis.linearizability import OPERATIONS_CAP, check
+from harness.criteria._coherence import examples, extent, nothing_read, read_in_words
+from harness.criteria._outcome import against, seconds
+from harness.criteria._parameter import name_parameter, parameter
+from harness.findings import Finding, Outcome
+from harness.recording import Recording
+
+
+@dataclass(frozen=True)
+class Linearizability:
+    """Items whose operations fit no order, each taking effect at one instant between its beginning and its end, stay
+    within a limit; see :mod:`harness.analysis.linearizability`.
+
+    A read of a version that nobody wrote fits no order either. Where the recording is not whole (a run cut short, a
+    load process lost, requests without an end), its write may be missing from it, and that is INCONCLUSIVE.
+    """
+
+    limit: float = parameter(0.0, "most items that may be not linearizable")
+    via: str = parameter("*", "the way of the reads that are judged, * for anything")
+    reads_cap: int = parameter(OPERATIONS_CAP, "reads of one item that are checked", lowest=1)
+    name: str = name_parameter()
+
+    def judge(self, recording: Recording) -> Finding:
+        criterion, title = self.name or "linearizability", "linearizability of each item"
+        seen = history.of(recording, self.via)
+        reason = nothing_read(recording, seen, self.via)
+        if reason is not None:
+            return Finding(criterion, title, Outcome.INCONCLUSIVE, reason, unit="items", limit=self.limit)
+        checked = check(seen, self.reads_cap)
+        unwritten = [read for item in seen.items for read in item.unwritten]
+        broken = {violation.key for violation in checked.violations}
+        whole = recording.end is not None and recording.end.completed and not recording.end.unfinished
+        whole = whole and not any(event.event == "lost" for event in recording.node_events)
+        doubtful = {read.operation.key for read in unwritten} - broken
+        figure, highest = float(len(broken)), float(len(broken | doubtful))
+        if whole:
+            figure = highest
+        told = [f"{v.key} at {seconds(v.at_s)}: {v.reason}" for v in checked.violations]
+        told += [f"{read_in_words(read)}, which nobody wrote" for read in unwritten]
+        reason = f"{figure:g} of {checked.items:,} items are not linearizable"
+        if figure < highest:
+            reason += f", and {highest - figure:g} more if no write is missing from the recording, which is not whole"
+        scope = f"checked {checked.operations:,} of {checked.operations + checked.left_out:,} operations"
+        return Finding(
+            criterion,
+            title,
+            against(self.limit, (figure, highest)),
+            f"{reason}; {scope}, limit {self.limit:g}",
+            figure=figure,
+            unit="items",
+            limit=self.limit,
+            interval=(figure, highest),
+            evidence={
+                "not linearizable": len(broken),
+                "operations checked": checked.operations,
+                "operations beyond the cap": checked.left_out,
+                **extent(seen),
+                **examples(told),
+            },
+        )

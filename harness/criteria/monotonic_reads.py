@@ -1,0 +1,24 @@
+"""Monotonic reads: no session sees an item go back in time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from harness.analysis import coherence
+from harness.criteria import _sessions
+from harness.criteria._parameter import name_parameter, parameter
+from harness.findings import Finding
+from harness.recording import Recording
+
+
+@dataclass(frozen=True)
+class MonotonicReads:
+    """Reads that returned an older version than an earlier read of the same session ÷ reads stay within a limit."""
+
+    limit: float = parameter(0.0, "largest share of reads that may go back", highest=1)
+    via: str = parameter("*", "the way of the reads that are judged, * for anything")
+    name: str = name_parameter()
+
+    def judge(self, recording: Recording) -> Finding:
+        words = self.name or "monotonic_reads", "monotonic reads", "that the session had read before"
+        return _sessions.judge(recording, self.via, self.limit, words, coherence.backward_reads)

@@ -1,0 +1,24 @@
+"""Read your writes: a session sees what it has written, or something newer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from harness.analysis import coherence
+from harness.criteria import _sessions
+from harness.criteria._parameter import name_parameter, parameter
+from harness.findings import Finding
+from harness.recording import Recording
+
+
+@dataclass(frozen=True)
+class ReadYourWrites:
+    """Reads that returned an older version than the same session had written ÷ reads stay within a limit."""
+
+    limit: float = parameter(0.0, "largest share of reads that may miss their session's own write", highest=1)
+    via: str = parameter("*", "the way of the reads that are judged, * for anything")
+    name: str = name_parameter()
+
+    def judge(self, recording: Recording) -> Finding:
+        words = self.name or "read_your_writes", "read your writes", "that the session had written before"
+        return _sessions.judge(recording, self.via, self.limit, words, coherence.own_writes_missed)

@@ -1,0 +1,62 @@
+"""Stale reads: answers that had been replaced before they were asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from harness.analysis import coherence, history
+from harness.criteria._coherence import examples, extent, nothing_read, read_in_words
+from harness.criteria._outcome import against, percent, seconds
+from harness.criteria._parameter import name_parameter, parameter
+from harness.findings import Finding, Outcome
+from harness.recording import Recording
+
+
+@dataclass(frozen=True)
+class StaleReads:
+    """Stale reads ÷ reads stay within a limit.
+
+    Stale: the version returned is older than a write that had returned before the read began; its age is the time
+    between these two instants, see :func:`harness.analysis.coherence.stale_reads`. Each one is certain, so the figure
+    has no interval; between two nodes, what is younger than the error of their clocks cannot be seen.
+    """
+
+    limit: float = parameter(0.0, "largest share of stale reads that is accepted", highest=1)
+    age_limit_s: float = parameter(0.0, "reads that are no older than this, in seconds, are not counted as stale")
+    via: str = parameter("*", "the way of the reads that are judged, * for anything")
+    name: str = name_parameter()
+
+    def judge(self, recording: Recording) -> Finding:
+        criterion = self.name or "stale_reads"
+        older = f" by more than {seconds(self.age_limit_s)}" if self.age_limit_s else ""
+        title = f"stale reads{older}, by way of {self.via}" if self.via != "*" else f"stale reads{older}"
+        seen = history.of(recording, self.via)
+        reason = nothing_read(recording, seen, self.via)
+        if reason is not None:
+            return Finding(criterion, title, Outcome.INCONCLUSIVE, reason, unit="ratio", limit=self.limit)
+        stale = coherence.stale_reads(seen, self.age_limit_s)
+        if not seen.writes:
+            reason = "nothing was written, so no read could be stale; let some users write"
+            return Finding(criterion, title, Outcome.INCONCLUSIVE, reason, unit="ratio", limit=self.limit)
+        figure = len(stale) / seen.reads
+        ages_s = sorted(found.age_s for found in stale)
+        told = [f"{read_in_words(found.read)}, replaced {seconds(found.age_s)} before" for found in stale]
+        reason = f"{len(stale):,} of {seen.reads:,} reads were stale"
+        if stale:
+            reason += f", the oldest by {seconds(ages_s[-1])}, {percent(figure)}"
+        return Finding(
+            criterion,
+            title,
+            against(self.limit, (figure, figure)),
+            f"{reason}; limit {percent(self.limit)}",
+            figure=figure,
+            unit="ratio",
+            limit=self.limit,
+            interval=(figure, figure),
+            evidence={
+                "stale": len(stale),
+                **({"median age (s)": ages_s[len(ages_s) // 2], "greatest age (s)": ages_s[-1]} if stale else {}),
+                **extent(seen),
+                **examples(told),
+            },
+        )
