@@ -1,0 +1,189 @@
+"""Users who work on Valkey or Redis itself, and whether it can be worked on at all.
+
+Two kinds of keys: plain ones of the run's own, whose value is their version, and those of a service that keeps its
+items as JSON, ``[version, value]`` or ``{"version": …}``, which are only looked at.
+"""
+
+from __future__ import annotations
+
+import json
+import ssl
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import redis
+from redis.backoff import NoBackoff
+from redis.exceptions import (
+    AuthenticationError,
+    InvalidResponse,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisError,
+    ResponseError,
+)
+from redis.retry import Retry
+
+from harness.errors import ConfigurationError
+from harness.load.measured import Measured, WrongAnswerError
+from harness.recording import READ, WRITE
+from harness.safety import require_allowed, strip_url
+
+TIMEOUT_S = 2.0
+KEPT_S = 3600
+"""Our own keys are gone this long after their last write, however the run ends."""
+
+_CAUSES: tuple[tuple[type[RedisError], str], ...] = (
+    (OutOfMemoryError, "out of memory"),
+    (ReadOnlyError, "read only"),
+    (AuthenticationError, "authentication"),
+    (InvalidResponse, "malformed answer"),
+)
+
+
+class ValkeyUser(Measured):
+    """A session on Valkey, at ``valkey_url``, over one connection that is opened again after it broke."""
+
+    abstract = True
+    number: int
+
+    def connect_valkey(self, url: str) -> None:
+        self._valkey = connect(url)
+
+    def read_key(self, key: str) -> int | None:
+        """The version of a key of ours; None where there is none, or no good answer."""
+
+        def version_of(text: str | None) -> int | None:
+            if text is not None and not text.isdecimal():
+                raise WrongAnswerError("no version")
+            return None if text is None else int(text)
+
+        return self._read("GET key", key, key, "valkey", version_of)
+
+    def write_key(self, key: str, version: int) -> None:
+        with self.measure("VALKEY", "SET key") as request:
+            self._ask(lambda: self._valkey.set(key, version, ex=KEPT_S))
+        returned_s = request.done_s if request.error is None else None
+        self.operation(WRITE, key, str(self.number), version, request.sent_s, returned_s, "valkey")
+
+    def look_into_cache(self, key: str, kept_as: str) -> int | None:
+        """The version that the cache has of a service's item. That it has none says nothing about the item, and is kept
+        as no operation.
+        """
+        return self._read("GET item", key, kept_as.format(key=key), "cache", _cached_version)
+
+    def _read(
+        self, name: str, key: str, kept_as: str, via: str, version_of: Callable[[str | None], int | None]
+    ) -> int | None:
+        version: int | None = None
+        with self.measure("VALKEY", name) as request:
+            version = version_of(self._ask(lambda: self._valkey.get(kept_as)))
+        looks = via == "cache"
+        if request.error is not None:
+            self.operation(READ, key, str(self.number), None, request.sent_s, None, via)
+        elif version is not None or not looks:
+            said = ("cache", "hit") if looks else ("", "")
+            self.operation(READ, key, str(self.number), version, request.sent_s, request.done_s, via, *said)
+        return version
+
+    def _ask(self, command: Callable[[], Any]) -> Any:
+        try:
+            return command()
+        except RedisError as error:
+            for kind, outcome in _CAUSES:
+                if isinstance(error, kind):
+                    raise WrongAnswerError(outcome) from None
+            raise  # its cause is among its arguments or in its chain
+
+    def on_stop(self) -> None:
+        valkey = getattr(self, "_valkey", None)
+        if valkey is not None:
+            valkey.close()
+
+
+def connect(url: str, timeout_s: float = TIMEOUT_S) -> redis.Redis:
+    """A client that does not retry: whoever measures wants the first answer. Raises ValueError for a bad address."""
+    return redis.Redis.from_url(
+        url,
+        max_connections=1,
+        socket_timeout=timeout_s,
+        socket_connect_timeout=timeout_s,
+        retry=Retry(NoBackoff(), 0),
+        decode_responses=True,
+        client_name="springback",
+    )
+
+
+def problems(url: str, allow_host: str = "", flag: str = "--valkey") -> Iterator[str]:
+    """What keeps users from reading and writing at ``url``, with the remedy; asks the server. Never a password.
+    ``allow_host`` as the option has it: names with commas.
+    """
+    shown = f"{flag} {strip_url(url)}"
+    parts = urlsplit(url)
+    if parts.scheme not in ("redis", "rediss") or not parts.hostname:
+        yield f"{shown}: give an address like redis://:PASSWORD@127.0.0.1:6379/0"
+        return
+    allowed = [name.strip() for name in allow_host.split(",") if name.strip()]
+    try:
+        host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+        require_allowed(f"http://{host}:{parts.port or 6379}", allowed)
+        client = connect(url)
+    except ConfigurationError as error:
+        yield from (f"{flag}: {message}" for message in error.messages)
+        return
+    except ValueError as error:
+        yield f"{shown}: {error}; give an address like redis://:PASSWORD@127.0.0.1:6379/0"
+        return
+    probe = f"springback:check:{time.time_ns()}"
+    try:
+        client.set(probe, 1, px=1000)
+        client.delete(probe)
+    except (RedisError, OSError) as error:
+        yield f"{shown}: {_remedy(error, parts.scheme == 'rediss')}"
+    finally:
+        client.close()
+
+
+def _remedy(error: Exception, encrypted: bool) -> str:
+    chain = list(_chain(error))
+    said = str(error)
+    if any(isinstance(link, AuthenticationError) for link in chain) or "NOAUTH" in said or "WRONGPASS" in said:
+        return "the password is missing or wrong; write it into the address, redis://:PASSWORD@HOST:PORT"
+    if isinstance(error, OutOfMemoryError):
+        return "it takes no writes because its memory is full; raise maxmemory, or choose an eviction policy"
+    if isinstance(error, ReadOnlyError):
+        return "it is a read-only replica; name its primary"
+    if any(isinstance(link, ssl.SSLCertVerificationError) for link in chain):
+        return "its certificate is not trusted; add ?ssl_ca_certs=FILE with the authority's certificate"
+    if any(isinstance(link, ssl.SSLError) for link in chain):
+        return "it does not speak TLS there; write redis:// in place of rediss://"
+    if any(isinstance(link, InvalidResponse) for link in chain):
+        return "what answers there is neither Valkey nor Redis; correct the port"
+    if isinstance(error, ResponseError):
+        return f"it refused a write ({said}); use a user and a database that may read and write"
+    if any(isinstance(link, ConnectionRefusedError) for link in chain):
+        return "nothing listens there; start it, or correct the address"
+    if any(isinstance(link, TimeoutError | redis.TimeoutError) for link in chain):
+        return f"no answer within {TIMEOUT_S:g} s; is it Valkey, and is it running?"
+    other = "if it wants TLS, write rediss://" if not encrypted else "is it Valkey, and does it speak TLS?"
+    return f"it closed the connection without an answer; {other}"
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _cached_version(text: str | None) -> int | None:
+    if text is None:
+        return None
+    try:
+        document = json.loads(text)
+        version = document["version"] if isinstance(document, dict) else document[0]
+    except (ValueError, KeyError, IndexError, TypeError):
+        version = None
+    if not isinstance(version, int) or isinstance(version, bool):
+        raise WrongAnswerError("no version")
+    return version

@@ -1,0 +1,108 @@
+"""Cache coherence: items are written, removed and read, while one of them is hot and expires, and the cache goes away.
+
+Point it at your own service (its answers: harness/load/items.py), and at its Valkey or Redis:
+    springback run locustfiles/cache_coherence.py --host http://127.0.0.1:8000 --valkey redis://:PASSWORD@127.0.0.1:6379
+"""
+
+import random
+
+from locust import task
+
+import harness
+from harness.load import valkey
+from harness.load.items import ItemUser
+from harness.load.valkey import ValkeyUser
+from harness.options import Option, number
+from harness.recording import CriterionSpec
+from shapes import step
+
+HOT = 0
+HOT_SHARE = 0.8
+
+
+class Visitor(ItemUser, ValkeyUser):
+    """The first users own an item each: only they write it, so its versions follow each other. The others read."""
+
+    def on_start(self):
+        options = self.environment.parsed_options
+        self.items_path, self.items, self.kept_as = options.items_path, int(options.keys), options.cached_as
+        self.version = 0
+        self.turn = self.write_mine if self.number < self.items else self.read_any
+        if options.valkey and self.number % 5 == 4:
+            self.connect_valkey(options.valkey)
+            self.turn = self.work_on_valkey
+        elif self.number % 10 == 8 and self.number >= self.items:
+            self.turn = self.read_replica
+
+    @task
+    def take_turn(self):
+        self.turn()
+
+    def write_mine(self):
+        """In the cache before, written, and read back at once: an invalidation that gets lost shows here."""
+        mine = self.key(self.number)
+        if self.version and self.number == HOT:
+            self.read_any()
+            return
+        away = not self.forget_item(mine) or self.read_item(mine, via="service, own").cache == "bypass"
+        if not away:
+            self.version += 1
+            self.write_item(mine, self.version)
+            self.read_item(mine, via="service, own")
+
+    def read_any(self):
+        hot = random.random() < HOT_SHARE
+        self.read_item(self.key(HOT if hot else random.randrange(self.items)))
+
+    def read_replica(self):
+        self.read_item(self.key(random.randrange(self.items)), via="replica", query="?read=replica")
+
+    def work_on_valkey(self):
+        """Plain keys of our own, and what the cache has of the service's items."""
+        self.version += 1
+        self.write_key(f"springback:{self.key(self.number)}", self.version)
+        self.read_key(f"springback:{self.key(random.randrange(4, self.number + 1, 5))}")
+        self.look_into_cache(self.key(random.randrange(self.items)), self.kept_as)
+
+    def key(self, number):
+        return f"{self.node.run}-{number}"
+
+
+class ManyReaders(step.Step):
+    baseline_s, base, hold_s, peak, recovery_s = 15, 30, 20, 100, 30
+
+
+def checks(options):
+    faults = []
+    for name, kind in (("keys", int), ("outage_s", float)):
+        number(Option(name, "", ""), getattr(options, name), kind, faults)
+    if options.valkey:
+        faults += valkey.problems(options.valkey, options.allow_host)
+    return faults
+
+
+harness.attach(
+    "cache-coherence",
+    criteria=[
+        CriterionSpec("error_ratio", {"requests": "* /items*"}),
+        CriterionSpec("latency_quantile", {"requests": "GET /items*"}),
+        CriterionSpec("stale_reads", {"via": "service*"}),
+        CriterionSpec("stale_reads", {"via": "replica", "age_limit_s": 5.0, "name": "replica_lag"}),
+        CriterionSpec("monotonic_reads", {"via": "service*"}),
+        CriterionSpec("read_your_writes", {"via": "service*"}),
+        CriterionSpec("lost_invalidations"),
+        CriterionSpec("linearizability", {"via": "service*"}),
+        CriterionSpec("linearizability", {"via": "valkey", "name": "valkey_linearizability"}),
+        CriterionSpec("stampede", {"via": "service*"}),
+        CriterionSpec("hit_ratio", {"via": "service"}),
+    ],
+    options={
+        "items_path": ("/items", "path of the items; they are read, written and removed below it"),
+        "keys": ("20", "items, each with a user who writes it"),
+        "valkey": ("", "Valkey or Redis to work on directly, redis://:PASSWORD@HOST:PORT; empty: only the service"),
+        "cached_as": ("item:{key}", "key under which the service caches an item as JSON"),
+        "outage_s": ("8", "how long the cache is kept away after the crowd, in seconds; 0: not at all"),
+    },
+    reference={"TARGET_ITEMS_TTL_S": "3", "TARGET_ITEMS_LOAD_MS": "100"},
+    checks=checks,
+)

@@ -1,0 +1,268 @@
+"""What is found in histories whose faults are known: stale reads and their ages, sessions, invalidations, stampedes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from harness import criteria
+from harness.analysis import coherence, history, stampede
+from harness.findings import Finding, Outcome
+from harness.recording import (
+    FAILED,
+    INJECTED,
+    UNDONE,
+    CriterionSpec,
+    FaultMark,
+    NodeMark,
+    Operation,
+    Recording,
+    Scalar,
+)
+from tests.histories import invalidate, linearizable, read, recording, write
+
+ONE_THEN_TWO = (write(1, 0, 1), write(2, 2, 3))
+
+
+def judged(run: Recording, criterion: str, **parameters: Scalar) -> Finding:
+    return criteria.load(CriterionSpec(criterion, parameters)).judge(run)
+
+
+def hit(version: int | None, begin_s: float, end_s: float, **more: str) -> Operation:
+    return read(version, begin_s, end_s, cache="hit", source="cache", **more)
+
+
+def miss(version: int | None, begin_s: float, end_s: float, source: str = "primary", **more: str) -> Operation:
+    return read(version, begin_s, end_s, cache="miss", source=source, **more)
+
+
+# Stale reads
+
+
+def test_the_age_counts_from_the_return_of_the_first_write_that_replaced_it() -> None:
+    """Not from the latest one: since then the answer was out of date."""
+    seen = history.of(recording(*ONE_THEN_TWO, write(3, 4, 5), read(1, 9, 10)))
+    assert [found.age_s for found in coherence.stale_reads(seen)] == [6]
+
+
+@pytest.mark.parametrize(
+    ("operations", "stale"),
+    [
+        ((*ONE_THEN_TWO, read(1, 2.5, 9)), 0),  # began before the write had returned
+        ((*ONE_THEN_TWO, read(1, 3.1, 9)), 1),
+        ((*ONE_THEN_TWO, read(None, 3.1, 9)), 1),  # nothing found, although it was written
+        ((write(1, 0, 1), write(2, 0.5, 3), read(1, 4, 5)), 0),  # they overlap: either may have been the last
+        ((write(9, 0, 1), write(2, 2, 3), read(2, 4, 5)), 0),  # numbers are names
+        ((write(9, 0, 1), write(2, 2, 3), read(9, 4, 5)), 1),
+        ((write(1, 0, 1), write(2, 2, None), read(1, 9, 10)), 0),  # it may never have happened
+        ((write(1, 0, None), write(2, 2, 3), read(1, 9, 10)), 0),  # it may have happened last
+    ],
+)
+def test_only_what_is_certain_is_stale(operations: tuple[Operation, ...], stale: int) -> None:
+    assert len(coherence.stale_reads(history.of(recording(*operations)))) == stale
+
+
+def test_between_two_nodes_only_what_clocks_can_tell_is_stale() -> None:
+    """0.2 s of error on either side: what began 0.3 s after the write may have begun before its end."""
+    writes = 0.1, [write(1, 0, 1), write(2, 2, 3)]
+    for begin_s, stale in ((3.3, 0), (3.5, 1)):
+        reads = 0.3, [read(1, begin_s, 9)]
+        seen = history.of(recording(nodes={"worker-1": writes, "worker-2": reads}))
+        assert len(coherence.stale_reads(seen)) == stale
+    same = history.of(recording(nodes={"worker-1": (0.1, [*writes[1], read(1, 3.01, 9)]), "worker-2": (0.3, [])}))
+    assert len(coherence.stale_reads(same)) == 1, "on one node the order is exact"
+
+
+def test_stale_reads_decides_on_share_and_age() -> None:
+    run = recording(*ONE_THEN_TWO, read(1, 4, 5), read(2, 4, 5), read(1, 3.1, 5, via="replica"))
+    assert judged(run, "stale_reads").figure == pytest.approx(2 / 3)
+    found = judged(run, "stale_reads", via="service")
+    assert (found.outcome, found.figure) == (Outcome.FAIL, 0.5)
+    assert found.evidence["example 1"] == "k at 4 s: version 1, replaced 1 s before"
+    assert judged(run, "stale_reads", limit=0.5, via="service").outcome is Outcome.PASS
+    assert judged(run, "stale_reads", age_limit_s=0.5, via="replica").outcome is Outcome.PASS
+
+
+# Sessions
+
+
+def test_a_session_that_goes_back_is_found_by_both_guarantees() -> None:
+    """Reading back past its own read, and past its own write; another session may still be behind."""
+    run = recording(*ONE_THEN_TWO, read(2, 4, 5), read(1, 6, 7), read(1, 6, 7, session="other"))
+    assert judged(run, "monotonic_reads").figure == pytest.approx(1 / 3)
+    assert judged(run, "read_your_writes").figure == 0
+    run = recording(*ONE_THEN_TWO, read(1, 6, 7, session="w"), read(1, 6, 7))
+    assert judged(run, "read_your_writes").figure == 0.5
+    assert judged(run, "monotonic_reads").figure == 0
+
+
+def test_what_overlaps_in_a_session_is_not_before() -> None:
+    """A session may have two requests under way: the one that ended later taught the other nothing."""
+    run = recording(*ONE_THEN_TWO, read(2, 4, 6), read(1, 5, 7))
+    assert judged(run, "monotonic_reads").outcome is Outcome.PASS
+
+
+# Lost invalidations
+
+
+def test_a_write_that_the_cache_never_heard_of_is_counted_once() -> None:
+    """However many readers saw it; the write that was heard of is not."""
+    run = recording(
+        *(write(1, 0, 1), hit(1, 1.1, 1.2), write(2, 2, 3), *(hit(1, 4 + n, 5 + n) for n in range(5))),
+        *(hit(2, 15, 16), write(3, 20, 21), miss(3, 22, 23), hit(3, 24, 25)),
+    )
+    found = coherence.invalidations(history.of(run))
+    assert [lost.operation.version for lost in found.lost] == [2]
+    assert (found.writes, found.observable) == (3, 2)
+    assert judged(run, "lost_invalidations").figure == 1
+    assert judged(run, "lost_invalidations", grace_limit_s=6.0).outcome is Outcome.PASS, "it came within six seconds"
+
+
+def test_all_writes_behind_an_old_answer_were_lost() -> None:
+    run = recording(write(1, 0, 1), hit(1, 1.1, 1.2), write(2, 2, 3), write(3, 4, 5), hit(1, 6, 7))
+    assert judged(run, "lost_invalidations").figure == 2
+
+
+def test_a_stale_answer_from_elsewhere_loses_no_invalidation() -> None:
+    """A replica that lags is stale, but the cache was told."""
+    behind = replace(read(1, 4, 5, source="replica", cache="bypass"))
+    run = recording(*ONE_THEN_TWO, behind, hit(2, 1.5, 1.6), hit(2, 6, 7))
+    assert judged(run, "stale_reads", limit=1.0).figure == pytest.approx(1 / 3)
+    assert coherence.invalidations(history.of(run)).lost == ()
+
+
+def test_writes_that_could_not_have_shown_it_prove_nothing() -> None:
+    """Never read before, removed in between, or not read afterwards."""
+    removed = (write(1, 0, 1), hit(1, 1.1, 1.2), invalidate(1.3, 1.4), write(2, 2, 3), hit(2, 4, 5))
+    for operations in (removed, (*ONE_THEN_TWO, hit(2, 4, 5)), (write(1, 0, 1), hit(1, 1.5, 1.6), write(2, 2, 3))):
+        found = judged(recording(*operations), "lost_invalidations")
+        assert found.outcome is Outcome.INCONCLUSIVE
+        assert "could have shown it" in found.reason
+
+
+# Linearizability, as a finding
+
+
+def test_an_item_without_an_order_is_named_with_the_reason() -> None:
+    run = recording(*ONE_THEN_TWO, read(2, 4, 5), read(1, 6, 7), write(7, 0, 1, key="fine"), read(7, 2, 3, key="fine"))
+    found = judged(run, "linearizability")
+    assert (found.outcome, found.figure) == (Outcome.FAIL, 1)
+    assert "version 1 was read again after version 2 was there" in str(found.evidence["example 1"])
+    assert "1 of 2 items" in found.reason
+    assert "checked 6 of 6 operations" in found.reason
+
+
+def test_a_version_that_nobody_wrote_fails_only_in_a_whole_recording() -> None:
+    """The write may have been that of a load process that was lost with its last words."""
+    run = recording(write(1, 0, 1), read(5, 2, 3), read(1, 2, 3))
+    assert judged(run, "linearizability").outcome is Outcome.FAIL
+    lost = replace(run, marks=(NodeMark(9, "worker-2", "lost"),))
+    for torn in (lost, replace(run, end=None)):
+        assert judged(torn, "linearizability").outcome is Outcome.INCONCLUSIVE
+
+
+# Stampede and hit ratio
+
+
+def expiry(at_s: float, loads: int, joined: int) -> tuple[Operation, ...]:
+    """So many who load, and so many who wait for one of them."""
+    loading = [miss(1, at_s + n / 100, at_s + 0.1 + n / 100) for n in range(loads)]
+    return *loading, *(miss(1, at_s + 0.05, at_s + 0.12, source="cache") for _ in range(joined))
+
+
+def test_loads_that_began_before_the_first_was_answered_are_of_one_expiry() -> None:
+    run = recording(write(1, 0, 1), *expiry(2, 1, 4), hit(1, 3, 3.1), *expiry(5, 7, 0), *expiry(8, 1, 0))
+    use = stampede.cache_use(history.of(run))
+    assert [(e.at_s, e.loads, e.waiting) for e in use.expiries] == [(2, 1, 5), (5, 7, 7), (8, 1, 1)]
+    assert (use.hits, use.misses, use.loads) == (1, 13, 9)
+    found = judged(run, "stampede")
+    assert (found.outcome, found.figure) == (Outcome.FAIL, 7)
+    assert found.evidence["loads in the whole run"] == 9
+
+
+def test_without_more_readers_than_the_limit_there_is_no_pass() -> None:
+    """One load with one reader proves nothing about many."""
+    assert judged(recording(write(1, 0, 1), *expiry(2, 1, 1)), "stampede").outcome is Outcome.INCONCLUSIVE
+    assert judged(recording(write(1, 0, 1), *expiry(2, 1, 2)), "stampede").outcome is Outcome.PASS
+
+
+def test_an_item_that_changes_meanwhile_may_be_loaded_again() -> None:
+    """Each removal makes another load necessary: such an expiry is no evidence."""
+    for change in (write(2, 2.02, 2.03), invalidate(2.02, 2.03)):
+        use = stampede.cache_use(history.of(recording(write(1, 0, 1), *expiry(2, 3, 0), change)))
+        assert (use.expiries, use.loads) == ((), 3)
+
+
+def test_the_hit_ratio_leaves_out_what_went_past_the_cache() -> None:
+    run = recording(
+        *(write(1, 0, 1), *(hit(1, 2, 3) for _ in range(90)), *(miss(1, 2, 3) for _ in range(10))),
+        *(read(1, 2, 3, cache="bypass", source="primary") for _ in range(500)),
+    )
+    found = judged(run, "hit_ratio")
+    assert (found.outcome, found.figure) == (Outcome.PASS, 0.9)
+    assert judged(run, "hit_ratio", lower_limit=0.85).outcome is Outcome.INCONCLUSIVE
+    assert judged(run, "hit_ratio", lower_limit=0.98).outcome is Outcome.FAIL
+
+
+# Fail open
+
+
+def outage(begin_s: float, end_s: float | None) -> tuple[FaultMark, ...]:
+    begun = FaultMark(begin_s, "stop_process", INJECTED)
+    return (begun,) if end_s is None else (begun, FaultMark(end_s, "stop_process", UNDONE))
+
+
+def past(begin_s: float) -> Operation:
+    return read(1, begin_s, begin_s + 0.01, cache="bypass", source="primary")
+
+
+def test_reads_are_counted_while_the_cache_is_away_and_no_longer() -> None:
+    reads = [past(30 + n / 100) for n in range(500)]
+    failing = [read(None, 25, None), *(read(None, 36 + n / 100, None) for n in range(50))]
+    run = recording(write(1, 0, 1), *reads, *failing, faults=outage(30, 35))
+    found = judged(run, "fail_open")
+    assert (found.outcome, found.figure, found.evidence["bypass"]) == (Outcome.PASS, 0, 500)
+    open_end = judged(replace(run, marks=outage(30, None)), "fail_open")
+    assert open_end.figure == pytest.approx(50 / 550)
+
+
+def test_all_reads_failing_is_a_failure_and_all_hitting_proves_nothing() -> None:
+    failing = recording(*(read(None, 30 + n / 100, None) for n in range(100)), faults=outage(30, 35))
+    assert judged(failing, "fail_open").outcome is Outcome.FAIL
+    hits = recording(write(1, 0, 1), *(hit(1, 30 + n / 100, 30.1) for n in range(100)), faults=outage(30, 35))
+    assert judged(hits, "fail_open").outcome is Outcome.INCONCLUSIVE
+
+
+@pytest.mark.parametrize("marks", [(), (FaultMark(30, "stop_process", FAILED),), outage(50, 55)])
+def test_without_an_outage_that_was_read_in_there_is_nothing_to_judge(marks: tuple[FaultMark, ...]) -> None:
+    run = recording(write(1, 0, 1), past(30), faults=marks)
+    assert judged(run, "fail_open").outcome is Outcome.INCONCLUSIVE
+
+
+# What all of them have in common
+
+ALL = ("stale_reads", "monotonic_reads", "read_your_writes", "lost_invalidations", "linearizability", "stampede")
+
+
+@pytest.mark.parametrize("criterion", [*ALL, "hit_ratio", "fail_open"])
+def test_no_evidence_no_pass(criterion: str) -> None:
+    """No operations, only another way, only failed reads, a version written twice: INCONCLUSIVE, with the reason."""
+    away = recording(*linearizable(100))
+    only_failed = recording(write(1, 0, 1), read(None, 2, None))
+    twice = recording(write(1, 0, 1), write(1, 2, 3), read(1, 4, 5))
+    for run, via in ((recording(), "*"), (away, "nowhere"), (only_failed, "*"), (twice, "*")):
+        found = judged(run, criterion, via=via)
+        assert found.outcome is Outcome.INCONCLUSIVE
+        assert found.reason
+
+
+@pytest.mark.parametrize("criterion", ["stale_reads", "monotonic_reads", "read_your_writes", "linearizability"])
+def test_a_register_passes(criterion: str) -> None:
+    assert judged(recording(*linearizable(3000)), criterion).outcome is Outcome.PASS
+
+
+@pytest.mark.parametrize("criterion", ["stale_reads", "monotonic_reads", "read_your_writes"])
+def test_where_nothing_is_written_nothing_is_proven(criterion: str) -> None:
+    run = recording(*(read(None, n, n + 1) for n in range(10)))
+    assert judged(run, criterion).outcome is Outcome.INCONCLUSIVE
