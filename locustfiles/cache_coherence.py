@@ -28,10 +28,11 @@ class Visitor(ItemUser, ValkeyUser):
         self.items_path, self.items, self.kept_as = options.items_path, int(options.keys), options.cached_as
         self.version = 0
         self.turn = self.write_mine if self.number < self.items else self.read_any
-        if options.valkey and self.number % 5 == 4:
+        self.place = self.number - self.items
+        if self.place >= 0 and self.place % 5 == 0 and options.valkey:
             self.connect_valkey(options.valkey)
             self.turn = self.work_on_valkey
-        elif self.number % 10 == 8 and self.number >= self.items:
+        elif self.place >= 0 and self.place % 10 == 1:
             self.turn = self.read_replica
 
     @task
@@ -60,8 +61,8 @@ class Visitor(ItemUser, ValkeyUser):
     def work_on_valkey(self):
         """Plain keys of our own, and what the cache has of the service's items."""
         self.version += 1
-        self.write_key(f"springback:{self.key(self.number)}", self.version)
-        self.read_key(f"springback:{self.key(random.randrange(4, self.number + 1, 5))}")
+        self.write_key(f"springback:{self.key(self.place)}", self.version)
+        self.read_key(f"springback:{self.key(random.randrange(0, self.place + 1, 5))}")
         self.look_into_cache(self.key(random.randrange(self.items)), self.kept_as)
 
     def key(self, number):
@@ -70,6 +71,7 @@ class Visitor(ItemUser, ValkeyUser):
 
 class ManyReaders(step.Step):
     baseline_s, base, hold_s, peak, recovery_s = 15, 30, 20, 100, 30
+    pool_users = 100
 
 
 def checks(options):
@@ -90,7 +92,7 @@ harness.attach(
         CriterionSpec("stale_reads", {"via": "replica", "age_limit_s": 5.0, "name": "replica_lag"}),
         CriterionSpec("monotonic_reads", {"via": "service*"}),
         CriterionSpec("read_your_writes", {"via": "service*"}),
-        CriterionSpec("lost_invalidations"),
+        CriterionSpec("lost_invalidations", {"via": "service*"}),
         CriterionSpec("linearizability", {"via": "service*"}),
         CriterionSpec("linearizability", {"via": "valkey", "name": "valkey_linearizability"}),
         CriterionSpec("stampede", {"via": "service*"}),

@@ -57,9 +57,9 @@ def _is_load(read: Placed) -> bool:
 
 def _expiries(item: Item, uncertain_s: float) -> Iterator[Expiry]:
     """An expiry during which the item was written or removed is left out: what was loaded before may have had to be
-    loaded again.
+    loaded again. So are reads that found nothing: what is not there need not be kept in a cache.
     """
-    misses = [read for read in item.reads if read.operation.cache == MISS]
+    misses = [r for r in item.reads if r.operation.cache == MISS and r.operation.version is not None]
     begins = [read.invoke_s for read in misses]
     changes = sorted((c.invoke_s, c.return_s) for c in (*item.writes.values(), *item.invalidations))
     change_begins = [begin_s for begin_s, _ in changes]

@@ -31,6 +31,8 @@ from harness.recording import READ, WRITE
 from harness.safety import require_allowed, strip_url
 
 TIMEOUT_S = 2.0
+LOOK = "service, cache"
+"""The way of a look into the cache of a service."""
 KEPT_S = 3600
 """Our own keys are gone this long after their last write, however the run ends."""
 
@@ -71,7 +73,7 @@ class ValkeyUser(Measured):
         """The version that the cache has of a service's item. That it has none says nothing about the item, and is kept
         as no operation.
         """
-        return self._read("GET item", key, kept_as.format(key=key), "cache", _cached_version)
+        return self._read("GET item", key, kept_as.format(key=key), LOOK, _cached_version)
 
     def _read(
         self, name: str, key: str, kept_as: str, via: str, version_of: Callable[[str | None], int | None]
@@ -79,7 +81,7 @@ class ValkeyUser(Measured):
         version: int | None = None
         with self.measure("VALKEY", name) as request:
             version = version_of(self._ask(lambda: self._valkey.get(kept_as)))
-        looks = via == "cache"
+        looks = via == LOOK
         if request.error is not None:
             self.operation(READ, key, str(self.number), None, request.sent_s, None, via)
         elif version is not None or not looks:

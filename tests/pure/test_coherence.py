@@ -194,6 +194,13 @@ def test_an_item_that_changes_meanwhile_may_be_loaded_again() -> None:
         assert (use.expiries, use.loads) == ((), 3)
 
 
+def test_what_is_not_there_is_not_kept() -> None:
+    """A service that does not cache "no such item" loads it again each time: no stampede."""
+    nothing = [miss(None, 2 + n / 20, 2.2 + n / 20) for n in range(8)]
+    use = stampede.cache_use(history.of(recording(*nothing, write(1, 9, 10))))
+    assert (use.expiries, use.loads) == ((), 8)
+
+
 def test_the_hit_ratio_leaves_out_what_went_past_the_cache() -> None:
     run = recording(
         *(write(1, 0, 1), *(hit(1, 2, 3) for _ in range(90)), *(miss(1, 2, 3) for _ in range(10))),
