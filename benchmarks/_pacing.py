@@ -16,7 +16,7 @@ from harness.load.schedule import due_times
 from shapes._profile import Polyline
 
 RATE = 2000
-DURATION_S = 5
+DURATION_S = 2
 
 
 class Back(Seat):
