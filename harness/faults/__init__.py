@@ -7,6 +7,7 @@ no faults. A field with ``repr=False`` is secret: it is shown nowhere and never 
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Protocol, Self, TypeAlias, runtime_checkable
@@ -129,5 +130,6 @@ def described(fault: Fault) -> str:
             continue
         if isinstance(value, tuple):
             value = ",".join(map(str, value))
-        words.append(f"{field.name}={strip_url(value) if isinstance(value, str) and '://' in value else value}")
+        text = strip_url(value) if isinstance(value, str) and "://" in value else str(value)
+        words.append(f"{field.name}={shlex.quote(text)}")
     return " ".join(words)

@@ -30,21 +30,20 @@ def timed(
     placed: list[TimedFault] = []
     faults: list[str] = []
     for entry in planned:
-        told = f"Fault {name_of(entry.fault)}"
         start_s, fault = _instant_s(entry.at, phase_starts_s)
+        end_s = start_s + entry.for_s if entry.for_s else duration_s
+        wrong = [fault] if fault else []
         if not math.isfinite(entry.for_s) or entry.for_s < 0:
-            faults.append(f"{told}: for={entry.for_s:g}: give seconds above 0, or 0 for the rest of the run")
-        if fault:
-            faults.append(f"{told}: {fault}")
-        elif not 0 <= start_s < duration_s:
-            faults.append(f"{told}: at={entry.at} is {start_s:g} s, and the run goes from 0 to {duration_s:g} s")
-        elif start_s + entry.for_s > duration_s:
-            faults.append(
-                f"{told}: at={entry.at} for={entry.for_s:g} ends at {start_s + entry.for_s:g} s, after the run, which "
-                f"ends at {duration_s:g} s: shorten it, or leave for away for the rest of the run"
+            wrong.append(f"for={entry.for_s:g}: give seconds above 0, or 0 for the rest of the run")
+        elif not fault and not 0 <= start_s < duration_s:
+            wrong.append(f"at={entry.at} is {start_s:g} s, and the run goes from 0 to {duration_s:g} s")
+        elif not fault and end_s > duration_s:
+            wrong.append(
+                f"at={entry.at} for={entry.for_s:g} ends at {end_s:g} s, after the run, which ends at "
+                f"{duration_s:g} s: shorten it, or leave for away for the rest of the run"
             )
-        else:
-            end_s = start_s + entry.for_s if entry.for_s > 0 else duration_s
+        faults += [f"Fault {name_of(entry.fault)}: {text}" for text in wrong]
+        if not wrong:
             placed.append(TimedFault(entry.fault, start_s, end_s))
     return sorted(placed, key=lambda each: each.start_s), faults
 

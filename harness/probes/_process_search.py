@@ -50,7 +50,7 @@ def _port(connection: Any) -> int:
 
 
 def in_status_file(path: Path, roles: Iterable[str]) -> list[tuple[str, int]]:
-    """Name and pid of each process in the file that has one of these roles. Raises SearchError."""
+    """Name and pid of each process in the file that has one of these roles; of all without any. Raises SearchError."""
     try:
         entries = json.loads(path.read_bytes())["processes"]
         known = [(str(entry["role"]), str(entry["name"]), int(entry["pid"])) for entry in entries]
@@ -62,7 +62,7 @@ def in_status_file(path: Path, roles: Iterable[str]) -> list[tuple[str, int]]:
             "name the file given to python -m target up --state"
         ) from None
     wanted = set(roles)
-    chosen = [(name, pid) for role, name, pid in known if role in wanted]
+    chosen = [(name, pid) for role, name, pid in known if not wanted or role in wanted]
     if not chosen:
         there = ", ".join(sorted({role for role, _, _ in known})) or "none"
         raise SearchError(f"no process with role {', '.join(sorted(wanted))}; roles there: {there}")

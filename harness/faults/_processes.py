@@ -1,0 +1,151 @@
+"""Processes as faults need them: found as the probes find them, known again by pid and birth, and never our own."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import psutil
+
+from harness.errors import ConfigurationError
+from harness.faults import FaultError
+from harness.plugins import name_of
+from harness.probes._process_search import SearchError, in_status_file, listeners
+
+
+@dataclass(frozen=True)
+class ProcessFault:
+    """The parameters of a fault that strikes processes, and how these are found.
+
+    By ``pid``; by the TCP ``port`` on which they listen; or in ``status_file``, the state that ``python -m target up
+    --state FILE`` keeps, by ``role`` or ``name`` there. ``children``: also all of their descendants, such as the
+    backends of PostgreSQL.
+    """
+
+    pid: int = 0
+    port: int = 0
+    status_file: str = ""
+    role: str = ""
+    name: str = ""
+    children: bool = False
+    processes: tuple[str, ...] = ()
+    """What was found: ``pid@birth``, so that a pid that is another process by then is left alone. Usually empty."""
+
+    def __post_init__(self) -> None:
+        told = f"Fault {name_of(self)}"
+        faults = []
+        if sum(map(bool, (self.pid, self.port, self.status_file, self.processes))) == 0:
+            faults.append(f"{told}: no process is named. Give pid, port or status_file")
+        if sum(map(bool, (self.pid, self.port, self.status_file))) > 1:
+            faults.append(f"{told}: give one of pid, port and status_file")
+        if self.pid < 0:
+            faults.append(f"{told}: pid {self.pid} is not above 0")
+        if not 0 <= self.port < 65536:
+            faults.append(f"{told}: port {self.port} is not from 1 to 65535")
+        if self.status_file and not (self.role or self.name):
+            faults.append(f"{told}: status_file holds many processes. Choose by role or name, e.g. name=api1")
+        if (self.role or self.name) and not self.status_file:
+            faults.append(f"{told}: role and name are those in a status_file. Give that, too")
+        if any(not _is_identity(text) for text in self.processes):
+            faults.append(f"{told}: processes are written pid@birth. Leave them away")
+        if faults:
+            raise ConfigurationError(faults)
+
+    def pin(self) -> Self:
+        """The same fault with the processes found by now. Raises FaultError when there are none, or ours."""
+        pids = self._pids()
+        try:
+            found = [psutil.Process(pid) for pid in pids]
+            everyone = [*found, *(descendants(found) if self.children else [])]
+            for process in everyone:
+                refuse_own(process)
+            return dataclasses.replace(self, processes=tuple(identity(process) for process in everyone))
+        except psutil.NoSuchProcess as error:
+            raise FaultError(f"there is no process {error.pid}") from None
+
+    def pinned(self) -> Iterator[psutil.Process]:
+        """Those of the pinned processes that are still there, and still the same."""
+        for text in self.processes or self.pin().processes:
+            pid, birth = text.split("@")
+            try:
+                process = psutil.Process(int(pid))
+                if _birth(process) == birth and process.status() != psutil.STATUS_ZOMBIE:
+                    yield process
+            except psutil.Error:
+                continue
+
+    def _pids(self) -> list[int]:
+        try:
+            if self.port:
+                pids = listeners([self.port])[self.port]
+                if not pids:
+                    raise FaultError(f"no process of this user listens on port {self.port}")
+                return pids
+            if self.status_file:
+                known = in_status_file(Path(self.status_file), (self.role,) if self.role else ())
+                pids = [pid for name, pid in known if self.name in ("", name)]
+                if not pids:
+                    there = ", ".join(name for name, _ in known)
+                    raise FaultError(f"no process is called {self.name}; there are {there}")
+                return pids
+        except SearchError as error:
+            raise FaultError(str(error)) from None
+        return [self.pid]
+
+
+def descendants(roots: list[psutil.Process]) -> list[psutil.Process]:
+    found: dict[int, psutil.Process] = {}
+    for root in roots:
+        try:
+            found |= {child.pid: child for child in root.children(recursive=True)}
+        except psutil.Error:
+            continue
+    return list(found.values())
+
+
+def identity(process: psutil.Process) -> str:
+    return f"{process.pid}@{_birth(process)}"
+
+
+def told(processes: list[psutil.Process]) -> str:
+    """At most the first few, in words."""
+    names = [f"{_name(process)} {process.pid}" for process in processes[:5]]
+    return ", ".join([*names, *([f"{len(processes) - 5} more"] if len(processes) > 5 else [])])
+
+
+def refuse_own(process: psutil.Process) -> None:
+    """Raises FaultError when ``process`` is this one or one of its parents: nobody would be left to undo anything."""
+    this = psutil.Process()
+    if process.pid in {this.pid, *(parent.pid for parent in this.parents())}:
+        raise FaultError(f"process {process.pid} is our own, or one that we run in: name another")
+
+
+def _birth(process: psutil.Process) -> str:
+    """Something that no later process with the same pid has. On Linux in ticks since the machine was started: setting
+    the clock, which the time of creation follows, does not change them.
+    """
+    try:
+        stat = Path(f"/proc/{process.pid}/stat").read_text(errors="replace")
+    except FileNotFoundError:
+        if os.path.exists("/proc/self/stat"):  # noqa: PTH110  the process has just ended
+            raise psutil.NoSuchProcess(process.pid) from None
+        return f"{process.create_time():.2f}"
+    except ProcessLookupError:
+        raise psutil.NoSuchProcess(process.pid) from None
+    return stat.rpartition(")")[2].split()[19]
+
+
+def _is_identity(text: str) -> bool:
+    pid, at, birth = text.partition("@")
+    return pid.isdecimal() and int(pid) > 0 and bool(at) and bool(birth)
+
+
+def _name(process: psutil.Process) -> str:
+    try:
+        return process.name()
+    except psutil.Error:
+        return "pid"

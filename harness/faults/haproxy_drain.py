@@ -1,0 +1,102 @@
+"""Takes a server of HAProxy out of its backend over the runtime socket, and puts it back."""
+
+from __future__ import annotations
+
+import socket as sockets
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from harness.errors import ConfigurationError
+from harness.faults import FaultError
+from harness.safety import url_faults
+
+TIMEOUT_S = 3.0
+STATES = {"drain": "DRAIN", "maint": "MAINT"}
+"""What can be set, and how `show stat` begins the status of such a server."""
+
+
+@dataclass(frozen=True)
+class HaproxyDrain:
+    """``state`` drain: no new connection, those that are there go on; maint: none at all. Undone: ``ready``.
+
+    ``socket`` is the path of the runtime socket or its host:port, ``server`` is written backend/name.
+    """
+
+    socket: str
+    server: str
+    state: str = "drain"
+
+    def __post_init__(self) -> None:
+        faults = [f"Fault haproxy_drain: socket: {fault}" for url in self.addresses() for fault in url_faults(url)]
+        backend, slash, name = self.server.partition("/")
+        if not (slash and backend and name) or not self.server.isprintable() or set(self.server) & set(" ;\\"):
+            faults.append(f"Fault haproxy_drain: server is {self.server!r}. Give backend/name, e.g. api/api1")
+        if self.state not in STATES:
+            faults.append(f"Fault haproxy_drain: state is {self.state!r}. Give one of {', '.join(STATES)}")
+        if not self.socket:
+            faults.append("Fault haproxy_drain: socket is empty. Give the path of the runtime socket, or host:port")
+        if faults:
+            raise ConfigurationError(faults)
+
+    def addresses(self) -> Iterable[str]:
+        return () if "/" in self.socket or not self.socket else (f"http://{self.socket}",)
+
+    def pin(self) -> HaproxyDrain:
+        """Only looks whether there is such a server."""
+        self._status()
+        return self
+
+    def inject(self) -> str:
+        self._set(self.state)
+        status = self._status()
+        if not status.startswith(STATES[self.state]):
+            raise FaultError(f"{self.server} was set to {self.state}, and HAProxy says {status}")
+        return f"{self.server} is in {self.state}"
+
+    def undo(self) -> str:
+        self._set("ready")
+        status = self._status()
+        if status.startswith(tuple(STATES.values())):
+            raise FaultError(f"{self.server} was set to ready, and HAProxy says {status}")
+        return f"{self.server} is ready again, {status}"
+
+    def _set(self, state: str) -> None:
+        answer = self._ask(f"set server {self.server} state {state}")
+        if answer:
+            raise FaultError(f"{self.server}: HAProxy says: {answer}")
+
+    def _status(self) -> str:
+        rows = [line.split(",") for line in self._ask("show stat").splitlines() if not line.startswith("#")]
+        servers = {f"{row[0]}/{row[1]}": row[17] for row in rows if len(row) > 17}
+        if self.server not in servers:
+            there = ", ".join(name for name in servers if not name.endswith(("/FRONTEND", "/BACKEND"))) or "none"
+            raise FaultError(f"HAProxy has no server {self.server}; it has {there}")
+        return servers[self.server]
+
+    def _ask(self, command: str) -> str:
+        try:
+            with self._connect() as connection:
+                connection.settimeout(TIMEOUT_S)
+                connection.sendall(command.encode() + b"\n")
+                answer = b""
+                while data := connection.recv(65536):
+                    answer += data
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise FaultError(
+                f"HAProxy's socket {self.socket} does not answer ({reason}): is it the right one?"
+            ) from None
+        return answer.decode(errors="replace").strip()
+
+    def _connect(self) -> sockets.socket:
+        host, _, port = self.socket.rpartition(":")
+        if "/" not in self.socket:
+            return sockets.create_connection((host.strip("[]"), int(port)), TIMEOUT_S)
+        connection = sockets.socket(sockets.AF_UNIX, sockets.SOCK_STREAM)
+        connection.settimeout(TIMEOUT_S)
+        try:
+            connection.connect(self.socket)
+        except OSError:
+            connection.close()
+            raise
+        return connection

@@ -1,0 +1,102 @@
+"""A small proxy in front of a TCP address, through which the load goes: a slow, narrow, dead or broken network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from harness.errors import ConfigurationError
+from harness.faults import FaultError
+from harness.faults._proxy import Conditions, Proxy
+from harness.safety import url_faults
+
+_standing: dict[int, tuple[str, Proxy]] = {}
+"""Port → where its proxy leads, and the proxy: several faults of one run may use the same."""
+
+
+@dataclass
+class _Session:
+    proxy: Proxy | None = None
+
+
+@dataclass(frozen=True)
+class TcpProxy:
+    """Listens on 127.0.0.1, port ``listen`` (0: a free one, which is said at the start), for the whole run, and passes
+    everything on to ``to`` (host:port) as it is, except between injection and undoing:
+
+    ``latency_ms`` delays what comes back from ``to``, so that a round trip takes this much longer; ``jitter_ms`` adds
+    up to that much more, at random; order is kept. ``bandwidth_bytes_per_s`` bounds what all connections together
+    carry in each direction. ``blackhole``: nothing passes any more, connections stay open and new ones are taken, and
+    what was under way arrives afterwards. ``reset``: all connections are reset, new ones as soon as they are there.
+
+    Faults with the same ``listen`` share the proxy, and add up.
+    """
+
+    to: str
+    listen: int = 0
+    latency_ms: float = 0.0
+    jitter_ms: float = 0.0
+    bandwidth_bytes_per_s: float = 0.0
+    blackhole: bool = False
+    reset: bool = False
+    _session: _Session = field(default_factory=_Session, init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        faults = [f"Fault tcp_proxy: to: {fault}" for url in self.addresses() for fault in url_faults(url)]
+        if not faults and (urlsplit(f"http://{self.to}").port is None or set(self.to) & set("/?#@")):
+            faults.append(f"Fault tcp_proxy: to is {self.to!r}. Give host:port, e.g. 127.0.0.1:8000")
+        if not 0 <= self.listen < 65536:
+            faults.append(f"Fault tcp_proxy: listen {self.listen} is not from 0 to 65535")
+        for name in ("latency_ms", "jitter_ms", "bandwidth_bytes_per_s"):
+            value = getattr(self, name)
+            if not 0 <= value < float("inf"):
+                faults.append(f"Fault tcp_proxy: {name} is {value:g}. Give 0 or more")
+        if not (self.latency_ms or self.jitter_ms or self.bandwidth_bytes_per_s or self.blackhole or self.reset):
+            faults.append(
+                "Fault tcp_proxy: nothing would be disturbed. Give latency_ms, jitter_ms, bandwidth_bytes_per_s, "
+                "blackhole=true or reset=true"
+            )
+        if faults:
+            raise ConfigurationError(faults)
+
+    def addresses(self) -> Iterable[str]:
+        return (f"http://{self.to}",)
+
+    def prepare(self) -> str:
+        """Starts the proxy, or finds the one that another fault has started."""
+        to, proxy = _standing.get(self.listen, ("", None)) if self.listen else ("", None)
+        if proxy is None:
+            parts = urlsplit(f"http://{self.to}")
+            proxy = Proxy(parts.hostname or "", parts.port or 0)
+            try:
+                port = proxy.start(self.listen)
+            except OSError as error:
+                reason = error.strerror or str(error)
+                raise FaultError(f"port {self.listen} cannot be listened on ({reason}): choose another") from None
+            _standing[port] = (self.to, proxy)
+        elif to != self.to:
+            raise FaultError(f"port {self.listen} leads to {to} already: choose another for {self.to}")
+        self._session.proxy = proxy
+        return f"listening on 127.0.0.1:{proxy.port} for {self.to}"
+
+    def inject(self) -> str:
+        proxy = self._session.proxy
+        if proxy is None:
+            raise FaultError("the proxy was not started")
+        conditions = Conditions(
+            latency_s=self.latency_ms / 1000,
+            jitter_s=self.jitter_ms / 1000,
+            bandwidth_bytes_per_s=self.bandwidth_bytes_per_s,
+            blackhole=self.blackhole,
+            reset=self.reset,
+        )
+        connections = proxy.disturb(id(self), conditions)
+        return f"{conditions.told} on 127.0.0.1:{proxy.port}, which has {connections} connections"
+
+    def undo(self) -> str:
+        proxy = self._session.proxy
+        if proxy is None:
+            return "nothing to undo: the proxy is not there"
+        proxy.disturb(id(self), None)
+        return f"127.0.0.1:{proxy.port} passes everything on again"

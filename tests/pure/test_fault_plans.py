@@ -1,0 +1,172 @@
+"""Faults as they are written and planned: every slip is said, and nothing secret is told."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness import faults
+from harness.errors import ConfigurationError
+from harness.faults import PlannedFault
+from harness.faults._timeline import timed
+from harness.faults._written import parse
+from harness.faults.http_toggle import HttpToggle
+from harness.faults.noop import Noop
+from harness.faults.stop_process import StopProcess
+from harness.faults.tcp_proxy import TcpProxy
+
+PHASES = {"baseline": 0.0, "spike": 30.0, "step-1": 35.0, "recovery": 40.0}
+
+
+def test_every_file_is_a_fault_by_its_name() -> None:
+    assert faults.available() == ("haproxy_drain", "http_toggle", "kill_process", "noop", "stop_process", "tcp_proxy")
+
+
+@pytest.mark.parametrize(
+    ("at", "for_s", "start_s", "end_s"),
+    [
+        ("spike", 0, 30, 60),
+        ("spike+2.5", 10, 32.5, 42.5),
+        ("step-1+1", 1, 36, 37),
+        ("12", 3, 12, 15),
+        (12, 48, 12, 60),
+    ],
+)
+def test_an_instant_is_a_phase_or_seconds(at: str | float, for_s: float, start_s: float, end_s: float) -> None:
+    (placed,), wrong = timed([PlannedFault(Noop(), at, for_s)], PHASES, 60)
+    assert not wrong
+    assert (placed.start_s, placed.end_s) == (start_s, end_s)
+
+
+@pytest.mark.parametrize(
+    ("at", "for_s", "words"),
+    [
+        ("spyke", 0, "no such phase. Give one of baseline, spike, step-1, recovery"),
+        ("spyke+1", 0, "no phase 'spyke'"),
+        ("spike+x", 0, "no instant"),
+        ("spike+nan", 0, "no instant"),
+        ("spike+30", 0, "is 60 s, and the run goes from 0 to 60 s"),
+        (-1, 0, "is -1 s"),
+        (math.nan, 0, "is nan s"),
+        ("spike", 31, "ends at 61 s, after the run, which ends at 60 s"),
+        ("spike", -1, "give seconds above 0, or 0"),
+        ("spike", math.inf, "give seconds above 0, or 0"),
+    ],
+)
+def test_an_instant_outside_the_run_names_the_remedy(at: str | float, for_s: float, words: str) -> None:
+    placed, wrong = timed([PlannedFault(Noop(), at, for_s), PlannedFault(Noop(), "spike")], PHASES, 60)
+    assert len(placed) == 1, "the other one stays"
+    assert any(words in line for line in wrong), wrong
+
+
+@given(st.lists(st.tuples(st.floats(0, 59), st.floats(0.001, 1)), max_size=8))
+def test_faults_are_in_the_order_of_their_instants_and_none_is_lost(spans: list[tuple[float, float]]) -> None:
+    placed, wrong = timed([PlannedFault(Noop(), at, for_s) for at, for_s in spans], PHASES, 60)
+    assert not wrong
+    assert [fault.start_s for fault in placed] == sorted(at for at, _ in spans)
+    assert all(0 <= fault.start_s < fault.end_s <= 60 for fault in placed)
+
+
+def test_several_faults_in_one_text() -> None:
+    planned, wrong = parse(
+        "stop_process port=8000 children=yes at=spike+5 for=10; "
+        "tcp_proxy listen=9000 to=127.0.0.1:8000 latency_ms=200 at=40 for=10;"
+        'http_toggle url=http://127.0.0.1:8000/x body=\'{"a": "b; c"}\' at=spike'
+    )
+    assert not wrong
+    assert planned == [
+        PlannedFault(StopProcess(port=8000, children=True), "spike+5", 10),
+        PlannedFault(TcpProxy(to="127.0.0.1:8000", listen=9000, latency_ms=200), "40", 10),
+        PlannedFault(HttpToggle(url="http://127.0.0.1:8000/x", body='{"a": "b; c"}'), "spike", 0),
+    ]
+
+
+def test_nothing_written_is_no_fault() -> None:
+    assert parse("") == ([], [])
+    assert parse(" ; ;") == ([], [])
+
+
+def test_all_slips_are_said_at_once() -> None:
+    planned, wrong = parse(
+        "nop at=1; noop; stop_process port=http at=1; noop at=1 for=ever; noop words; =x at=1; "
+        "tcp_proxy to=127.0.0.1:1 at=1; kill_process at=1; noop at=1"
+    )
+    assert len(planned) == 1
+    for words in (
+        "no fault 'nop'",
+        "noop has no at=",
+        "port is str 'http'. Give a whole number",
+        "for=ever",
+        "'words': write a name, and then key=value",
+        "'=x': write a name",
+        "nothing would be disturbed",
+        "no process is named",
+    ):
+        assert any(words in line for line in wrong), (words, wrong)
+    assert all(line.startswith("--fault") for line in wrong)
+
+
+def test_a_quotation_without_its_end_is_said() -> None:
+    (line,) = parse("noop words='x at=1")[1]
+    assert "close every quotation" in line
+
+
+PORTS = st.integers(1, 65535)
+FAULTS = st.one_of(
+    st.builds(Noop, words=st.text(st.characters(codec="ascii", categories=("L", "N", "P", "Zs")), max_size=20)),
+    st.builds(StopProcess, port=PORTS, children=st.booleans()),
+    st.builds(TcpProxy, to=st.just("127.0.0.1:80"), listen=PORTS, latency_ms=st.floats(1, 1e6), reset=st.booleans()),
+)
+
+
+@given(FAULTS)
+def test_what_is_told_of_a_fault_can_be_written(fault: faults.Fault) -> None:
+    (planned,), wrong = parse(f"{faults.name_of(fault)} {faults.described(fault)} at=spike")
+    assert not wrong
+    assert planned.fault == fault
+
+
+@given(FAULTS)
+def test_a_fault_survives_its_data(fault: faults.Fault) -> None:
+    assert faults.from_data(faults.as_data(fault)) == fault
+    assert isinstance(fault, faults.Fault)
+
+
+def test_secrets_are_told_nowhere() -> None:
+    fault = HttpToggle(
+        url="http://name:hush1@127.0.0.1/x?key=hush2", token="hush3", body='{"p": "hush4"}', undo_body='"hush5"'
+    )
+    assert "hush" not in faults.described(fault).replace("name:hush1", "hush")
+    assert "hush" not in faults.described(fault)
+    assert "hush3" not in repr(fault) and "hush4" not in repr(fault)
+    (placed,), _ = timed([PlannedFault(fault, "spike")], PHASES, 60)
+    assert "hush" not in placed.told
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "words"),
+    [
+        ("http_toggle", {"url": "127.0.0.1:80/x"}, "Did you mean http://"),
+        ("http_toggle", {"url": "http://a/", "body": "{"}, "body is not JSON"),
+        ("http_toggle", {"url": "http://a/", "method": "put it"}, "in capitals"),
+        ("http_toggle", {"url": "http://a/", "token": "a\r\nb: c"}, "no header may have"),
+        ("http_toggle", {"url": "http://a/", "timeout_s": 60.0}, "at most 10 seconds"),
+        ("stop_process", {"port": 1, "pid": 1}, "give one of"),
+        ("stop_process", {"status_file": "x"}, "Choose by role or name"),
+        ("stop_process", {"pid": 3, "name": "api1"}, "Give that, too"),
+        ("kill_process", {"port": 70000}, "from 1 to 65535"),
+        ("tcp_proxy", {"to": "127.0.0.1", "reset": True}, "Give host:port"),
+        ("tcp_proxy", {"to": "127.0.0.1:1/x", "reset": True}, "Give host:port"),
+        ("tcp_proxy", {"to": "127.0.0.1:1", "latency_ms": -1.0}, "Give 0 or more"),
+        ("haproxy_drain", {"socket": "/x", "server": "api1"}, "Give backend/name"),
+        ("haproxy_drain", {"socket": "/x", "server": "api/a; help"}, "Give backend/name"),
+        ("haproxy_drain", {"socket": "/x", "server": "a/b", "state": "ready"}, "one of drain, maint"),
+        ("haproxy_drain", {"socket": "", "server": "a/b"}, "socket is empty"),
+    ],
+)
+def test_senseless_parameters_name_the_remedy(name: str, parameters: dict[str, object], words: str) -> None:
+    with pytest.raises(ConfigurationError, match=words):
+        faults.load(name, **parameters)  # type: ignore[arg-type]
