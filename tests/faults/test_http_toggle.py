@@ -61,5 +61,5 @@ def test_nothing_to_delete_is_undone() -> None:
 def test_a_target_that_is_away_or_hangs_is_a_failure_in_time() -> None:
     with pytest.raises(FaultError, match="refused"):
         HttpToggle(url=f"http://127.0.0.1:{free_port()}/x").inject()
-    with hanging() as url, pytest.raises(FaultError, match="within 0.3 s"):
+    with hanging() as url, pytest.raises(FaultError, match="no whole answer"):
         HttpToggle(url=f"{url}/x", timeout_s=0.3).undo()

@@ -10,7 +10,7 @@ import statistics
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 
@@ -29,10 +29,8 @@ def target(handle: Callable[[socket.socket], None]) -> Iterator[str]:
 
     class Handler(socketserver.BaseRequestHandler):
         def handle(self) -> None:
-            try:
+            with suppress(OSError):
                 handle(self.request)
-            except OSError:
-                pass
 
     class Server(socketserver.ThreadingTCPServer):
         daemon_threads = True
@@ -244,19 +242,18 @@ def test_a_link_that_is_wide_again_holds_nothing_back() -> None:
 
 
 def test_a_black_hole_keeps_what_was_sent_and_lets_it_through_afterwards() -> None:
-    with target(echo) as to, proxied(to, 0, 2, blackhole=True) as (injector, port):
-        with connected(port) as before:
-            injector.until(INJECTED)
-            before.sendall(b"old")
-            with connected(port) as new:
-                new.sendall(b"new")
-                for connection in (before, new):
-                    connection.settimeout(0.3)
-                    with pytest.raises(TimeoutError):
-                        connection.recv(1)
-                    connection.settimeout(5)
-                injector.until(UNDONE)
-                assert (before.recv(3), new.recv(3)) == (b"old", b"new")
+    with target(echo) as to, proxied(to, 0, 2, blackhole=True) as (injector, port), connected(port) as before:
+        injector.until(INJECTED)
+        before.sendall(b"old")
+        with connected(port) as new:
+            new.sendall(b"new")
+            for connection in (before, new):
+                connection.settimeout(0.3)
+                with pytest.raises(TimeoutError):
+                    connection.recv(1)
+                connection.settimeout(5)
+            injector.until(UNDONE)
+            assert (before.recv(3), new.recv(3)) == (b"old", b"new")
 
 
 def test_reset_ends_what_is_there_and_what_comes() -> None:
