@@ -56,7 +56,7 @@ class Haproxy:
         except NoAnswerError as error:
             yield Reading.failed(source, str(error))
             return
-        backends = sorted({row.backend for row in rows})
+        backends = sorted({row.backend for row in rows if row.state})
         chosen = [name for name in backends if not self.backend or name == self.backend]
         if not chosen:
             there = f"; there are {', '.join(backends)}" if backends else ""
@@ -112,6 +112,8 @@ class Haproxy:
 
 @dataclass(frozen=True)
 class _Server:
+    """A server, or, with no state, the queue of the backend: of requests that may go to any of its servers."""
+
     backend: str
     state: str
     sessions: float
@@ -121,24 +123,30 @@ class _Server:
 def _of_csv(text: str) -> Iterator[_Server]:
     for row in csv.DictReader(text.removeprefix("# ").splitlines()):
         name = row.get("svname")
-        if name in (None, "FRONTEND", "BACKEND") or row.get("type") not in (None, "", "2"):
+        if name in (None, "FRONTEND") or row.get("type") not in (None, "", "1", "2"):
             continue
         try:
             sessions, queue = float(row.get("scur") or 0), float(row.get("qcur") or 0)
         except ValueError:
             raise NoAnswerError(f"the statistics of {name} cannot be read") from None
-        yield _Server(str(row.get("pxname")), _state(str(row.get("status"))), sessions, queue)
+        if name == "BACKEND":
+            yield _Server(str(row.get("pxname")), "", 0.0, queue)
+        else:
+            yield _Server(str(row.get("pxname")), _state(str(row.get("status"))), sessions, queue)
 
 
 def _of_prometheus(text: str) -> Iterator[_Server]:
     states: dict[tuple[str, str], str] = {}
     numbers: dict[tuple[str, str, str], float] = {}
+    queues: dict[str, float] = {}
     try:
         for family in text_string_to_metric_families(text):
             for sample in family.samples:
                 server = sample.labels.get("proxy", ""), sample.labels.get("server", "")
                 if sample.name == "haproxy_server_status" and sample.value == 1:
                     states[server] = _state(sample.labels.get("state", ""))
+                elif sample.name == "haproxy_backend_current_queue":
+                    queues[server[0]] = sample.value
                 elif sample.name in _METRICS:
                     numbers[*server, _METRICS[sample.name]] = sample.value
     except Exception as error:  # the parser raises whatever its string handling happens to raise
@@ -147,6 +155,8 @@ def _of_prometheus(text: str) -> Iterator[_Server]:
         raise NoAnswerError("no figures of HAProxy's servers: give its exporter, or its statistics page with ;csv")
     for server, state in states.items():
         yield _Server(server[0], state, numbers.get((*server, "sessions"), 0), numbers.get((*server, "queue"), 0))
+    for backend, queue in queues.items():
+        yield _Server(backend, "", 0.0, queue)
 
 
 def _state(word: str) -> str:

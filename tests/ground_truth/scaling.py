@@ -14,6 +14,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -76,6 +77,7 @@ class Found:
     def true_ready(self) -> Steps:
         """Ready replicas by the controller's log, in the judged stretch."""
         moves = [(t, 1) for t in self.times("ready")] + [(t, -1) for t in self.times("draining")]
+        moves += [(t, -1) for t in self.times("died")]
         start_s, end_s = self.measured.demand.start_s, self.measured.demand.end_s
         points, count = [(-math.inf, 1.0)], 1.0
         for t, step in sorted(moves):
@@ -91,7 +93,7 @@ class Found:
         wrong += [f"{name} is {outcomes[name].value}" for name in case.fails if outcomes[name] is not Outcome.FAIL]
         unmoved = (CRITERIA | {"scaling_errors"}) - case.fails - case.may_fail
         wrong += [f"{name}: {self.finding(name).reason}" for name in unmoved if outcomes[name] is Outcome.FAIL]
-        if not case.fails and self.verdict.outcome is not Outcome.PASS:
+        if not case.fails | case.may_fail and self.verdict.outcome is not Outcome.PASS:
             wrong.append(f"{self.verdict.outcome.value}: {self.verdict.reason}")
         for rise in elasticity.rises(self.measured, self.measured.demand):
             ready_s = true.first(rise.replicas, rise.t)
@@ -170,16 +172,21 @@ FLAPPING = Case(
     may_fail=CRITERIA - {"scaling_stability"},
     check=_flips,
 )
+KILLED = Case("killed", "", {}, may_fail=frozenset({"scaling_errors", "scale_in"}))
 CASES = HEALTHY, SLOW_START, NEVER, FLAPPING
 
 
-def run(case: Case, *arguments: str) -> Found:
-    """Starts the stack that the scenario wants, with the fault on, and runs the scenario against it."""
+def run(case: Case, *arguments: str, meanwhile: Callable[[str], None] | None = None) -> Found:
+    """Starts the stack that the scenario wants, with the fault on, and runs the scenario against it; ``meanwhile`` is
+    called in a thread, with the autoscaler's address.
+    """
     wanted = json.loads(_command("harness.cli", "host", str(SCENARIO)))["reference"]
     with reference_target(wanted) as (target, state), tempfile.TemporaryDirectory(prefix="springback-truth-") as runs:
         if case.fault:
             given = [f"{name}={value:g}" for name, value in case.parameters.items()]
             _command("target", "fault", case.fault, *given, "--state", str(state))
+        if meanwhile is not None:
+            threading.Thread(target=meanwhile, args=(target["autoscaler"]["url"],), daemon=True).start()
         _command(
             *("locust", "-f", str(SCENARIO), "--headless", "--loglevel", "ERROR", "--only-summary"),
             *("--host", target["url"], "--target-state", str(state), "--health-path", "/readyz"),

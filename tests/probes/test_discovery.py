@@ -11,7 +11,7 @@ from harness.errors import ConfigurationError
 
 
 def test_every_file_is_a_probe_by_its_name() -> None:
-    assert probes.available() == ("http_json", "noop", "process", "prometheus")
+    assert set(probes.available()) >= {"haproxy", "http_json", "kubernetes", "noop", "process", "prometheus"}
 
 
 def test_noop_answers_its_value() -> None:
