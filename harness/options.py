@@ -256,11 +256,15 @@ def _with_limits(spec: CriterionSpec, text: Any, faults: list[str]) -> Criterion
 
 
 def _probes(scenario: Scenario, values: Any, host: str, text: Any, names: Any, faults: list[str]) -> Iterable[Probe]:
+    wanted: list[tuple[str, dict[str, Any]]] = []
     try:
-        yield from scenario.probes(values) if callable(scenario.probes) else scenario.probes
+        for probe in scenario.probes(values) if callable(scenario.probes) else scenario.probes:
+            if isinstance(probe, dict):
+                wanted.append((probe["probe"], probe["parameters"]))
+            else:
+                yield probe
     except ConfigurationError as error:
         faults += error.messages
-    wanted: list[tuple[str, dict[str, Any]]] = []
     for option, name, field in (
         ("probe_ports", "process", "ports"),
         ("probe_pids", "process", "pids"),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from harness.faults import PlannedFault
-from harness.probes import Probe
+from harness.probes import Probe, ProbeData
 from harness.recording import CriterionSpec
 
 GUARDS = tuple(
@@ -20,7 +20,7 @@ STANDARD = tuple(CriterionSpec(name) for name in ("error_ratio", "latency_quanti
 """Criteria about the target, with the defaults of their files, for a scenario that names none."""
 
 
-ProbesOf: TypeAlias = Callable[[Any], Iterable[Probe]]
+ProbesOf: TypeAlias = Callable[[Any], Iterable[Probe | ProbeData]]
 """From the options of a run (attributes, as in ``parsed_options``) to what is sampled."""
 FaultsOf: TypeAlias = Callable[[Any], Iterable[PlannedFault]]
 """From the options of a run to what is disturbed, and when."""

@@ -1,16 +1,14 @@
 """Autoscaling: the load climbs stair by stair and falls again; replicas have to follow, up and down.
 
 One replica of the reference target is meant to have 4 requests of 400 ms under way, which are 10 starts/s.
-Point it at your own service, and say where its replicas can be counted:
-    springback run locustfiles/autoscaling.py --host http://127.0.0.1:8000 --work-path / --base 30 --peak 130 \
-        --capacity-per-replica 50 --kubernetes https://127.0.0.1:6443 --kubernetes-deployment web …
+How to point it at your own service: docs/autoscaling.md
 """
 
 from locust import task
 
 import harness
 from harness.load.http import PacedHttpUser
-from harness.probes import load
+from harness.probes import planned
 from harness.recording import CriterionSpec
 from shapes import staircase
 
@@ -32,14 +30,14 @@ class Stairs(staircase.Staircase):
 
 def replicas(options):
     if options.haproxy_socket:
-        yield load("haproxy", socket_path=options.haproxy_socket, backend=options.haproxy_backend)
+        yield planned("haproxy", socket_path=options.haproxy_socket, backend=options.haproxy_backend)
     elif options.haproxy_metrics:
-        yield load("haproxy", url=options.haproxy_metrics, backend=options.haproxy_backend)
+        yield planned("haproxy", url=options.haproxy_metrics, backend=options.haproxy_backend)
     if options.autoscaler:
         keys = "now", "ready", "desired", "current"
-        yield load("http_json", url=f"{options.autoscaler}/autoscaler?after=inf", keys=keys)
+        yield planned("http_json", url=f"{options.autoscaler}/autoscaler?after=inf", keys=keys)
     if options.kubernetes:
-        yield load(
+        yield planned(
             "kubernetes",
             url=options.kubernetes,
             namespace=options.kubernetes_namespace,

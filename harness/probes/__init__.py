@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Protocol, TypeAlias, runtime_checkable
 from harness.parameters import Parameter
 from harness.plugins import Folder, name_of, parameters_of
 
-__all__ = ["Probe", "ProbeData", "Reading", "as_data", "available", "from_data", "load", "name_of"]
+__all__ = ["Probe", "ProbeData", "Reading", "as_data", "available", "from_data", "load", "name_of", "planned"]
 
 ProbeData: TypeAlias = dict[str, Any]
 """A probe as JSON: ``{"probe": name, "parameters": {...}}``."""
@@ -67,6 +67,13 @@ def load(name: str, /, **parameters: Parameter) -> Probe:
     """
     probe: Probe = _FOLDER.load(name, parameters)
     return probe
+
+
+def planned(name: str, /, **parameters: Parameter) -> ProbeData:
+    """A probe that is yet to be loaded, for a scenario: what is wrong with one must not hide what is wrong with the
+    next.
+    """
+    return {"probe": name, "parameters": parameters}
 
 
 def as_data(probe: Probe) -> ProbeData:
