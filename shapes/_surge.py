@@ -36,6 +36,8 @@ class Surge(PhasedShape):
 
     baseline_s: int = 30
     recovery_s: int = 60
+    idle_s: int = 0
+    """For those who make it an option: time without any load at the very end."""
     base: float = 10.0
     peak: float = 100.0
     pacing: str = ARRIVALS
@@ -56,7 +58,12 @@ class Surge(PhasedShape):
     def build(self) -> Profile:
         curve, (before, after) = self.curve(), self.rest()
         spike_s = math.ceil(curve[-1][0])
-        phases = chain(("baseline", self.baseline_s), *self.spike_phases(spike_s), ("recovery", self.recovery_s))
+        phases = chain(
+            ("baseline", self.baseline_s),
+            *self.spike_phases(spike_s),
+            ("recovery", self.recovery_s),
+            ("idle", self.idle_s),
+        )
         onset_s = self.baseline_s
         level = Polyline(
             (
@@ -65,6 +72,7 @@ class Surge(PhasedShape):
                 *((onset_s + t, height) for t, height in curve),
                 (onset_s + curve[-1][0], after),
                 (onset_s + spike_s + self.recovery_s, after),
+                *(((phases[-1].end_s - self.idle_s, 0), (phases[-1].end_s, 0)) if self.idle_s else ()),
             )
         )
         return paced(phases, level, self.pacing, self.pool_users)

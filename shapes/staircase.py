@@ -10,6 +10,8 @@ from shapes._surge import Points, Surge
 class Staircase(Surge):
     """Δ = (peak − base) ÷ K. Each step is a phase: step-1, step-2 …; the highest is ``spike``, so it is judged.
 
+    With ``idle_s`` a phase ``idle`` without any load ends the run.
+
     To judge another step as well, give its name to a criterion, e.g. ``phase="step-2"``.
     """
 
@@ -19,6 +21,7 @@ class Staircase(Surge):
         **Surge.options,
         "steps": "number of steps above the base, K",
         "hold_s": "length of each step, H, in whole seconds",
+        "idle_s": "how long to watch without any load at the end, in whole seconds: what is not given back shows",
     }
     limits: ClassVar[dict[str, tuple[float, float]]] = {"steps": (1, 100), "hold_s": (1, 86_400)}
 

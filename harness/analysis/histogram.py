@@ -63,6 +63,14 @@ def total(histogram: Sparse) -> int:
     return sum(histogram.values())
 
 
+def mean_us(histogram: Sparse) -> float | None:
+    """Mean of the middles of the buckets, in microseconds: within 1/2048 of the values' mean. None without values."""
+    n = total(histogram)
+    if n == 0:
+        return None
+    return sum(count * sum(bucket_bounds_us(index)) / 2 for index, count in histogram.items()) / n
+
+
 def count_at_most(histogram: Sparse, value_us: float) -> int:
     """How many values lie in buckets that end at or below ``value_us``."""
     return sum(count for index, count in histogram.items() if bucket_bounds_us(index)[1] <= value_us)

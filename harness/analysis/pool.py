@@ -1,0 +1,161 @@
+"""A connection pool under load, level by level: how busy it is, how long one waits, and from where on it is full.
+
+Little's law (J. D. C. Little, 1961), L = λW, holds for any stable system: requests under way = throughput × latency,
+connections busy = throughput × time for which one is held. So a pool of n connections that are held for S seconds each
+can serve n ÷ S requests a second, whatever its users do. The knee is where the two bounds of a closed system cross,
+N* = throughput limit × latency without any waiting (Lazowska et al., *Quantitative System Performance*, 1984, ch. 5).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+from harness.analysis import histogram, phases
+from harness.recording import Phase, ProbeSample, Recording
+
+PROBE = "pool"
+IN_USE, SIZE, WAITING = "in_use", "size", "waiting"
+NOT_SAMPLED = "the pool was not sampled: name the metrics pages of the service's processes with --api-urls"
+WAIT, HELD = "pool wait", "pool query"
+"""Observations: how long a request waited for a connection, and for how long it held it."""
+
+
+@dataclass(frozen=True)
+class Instant:
+    """The whole pool at one instant: the sum over all processes, each of which was read."""
+
+    t: float
+    in_use: float
+    size: float
+    waiting: float | None
+    """None where the service does not export it."""
+
+    @property
+    def use_ratio(self) -> float:
+        return self.in_use / self.size if self.size else 0.0
+
+
+@dataclass(frozen=True)
+class Level:
+    """One phase of steady load. Means are over the seconds and samples of the phase without its first ones."""
+
+    phase: str
+    throughput_per_s: float
+    """Requests that began in a second, failed ones too."""
+    good_per_s: float
+    """Those of them that were answered ok."""
+    latency_s: float
+    concurrency: float
+    """Requests under way, by Little's law: throughput × latency."""
+    wait_s: float | None
+    """For a connection; None where nothing tells of it."""
+    held_s: float | None
+    """For which a connection was held."""
+    use_ratio: float | None
+    """In use ÷ size, as sampled."""
+    size: float | None
+    waiting: float | None
+
+    @property
+    def busy(self) -> float | None:
+        """Connections in use, by Little's law; None where nothing tells for how long one is held."""
+        return None if self.held_s is None else self.throughput_per_s * self.held_s
+
+    @property
+    def capacity_per_s(self) -> float | None:
+        """Requests a second that the pool can serve at most: size ÷ time held."""
+        return self.size / self.held_s if self.size and self.held_s else None
+
+
+def instants(recording: Recording, phase: Phase) -> tuple[Instant, ...]:
+    """The pool over a phase, in order. An instant at which a process could not be read is left out: what it held then
+    is not known.
+    """
+    taken: dict[float, list[ProbeSample]] = defaultdict(list)
+    for sample in recording.probes:
+        if sample.probe == PROBE and phase.start_s <= sample.t < phase.end_s and sample.error is None:
+            taken[sample.t].append(sample)
+    sources = sources_of(recording)
+    return tuple(
+        _sum(t, samples) for t, samples in sorted(taken.items()) if {sample.source for sample in samples} == sources
+    )
+
+
+def sources_of(recording: Recording) -> set[str]:
+    """Processes whose pool was ever read."""
+    return {sample.source for sample in recording.probes if sample.probe == PROBE and sample.error is None}
+
+
+def _sum(t: float, samples: list[ProbeSample]) -> Instant:
+    waits = [sample.values[WAITING] for sample in samples if WAITING in sample.values]
+    return Instant(
+        t=t,
+        in_use=sum(sample.values.get(IN_USE, 0.0) for sample in samples),
+        size=sum(sample.values.get(SIZE, 0.0) for sample in samples),
+        waiting=sum(waits) if len(waits) == len(samples) else None,
+    )
+
+
+def levels(recording: Recording, requests: str, settle_s: int, baseline: str, spike: str) -> tuple[Level, ...]:
+    """Every phase from ``baseline`` to ``spike`` that had such requests after its first ``settle_s`` seconds."""
+    first, last = recording.phase(baseline), recording.phase(spike)
+    if first is None or last is None:
+        return ()
+    climbing = [phase for phase in recording.header.phases if first.start_s <= phase.start_s <= last.start_s]
+    found = [_level(recording, Phase(p.name, p.start_s + settle_s, p.end_s), requests) for p in climbing]
+    return tuple(level for level in found if level is not None)
+
+
+def _level(recording: Recording, phase: Phase, requests: str) -> Level | None:
+    if phase.duration_s < 1:
+        return None
+    pieces = phases.slices_of(phases.only(recording, requests), phase)
+    latency_us = histogram.mean_us(histogram.merge(piece.latency for piece in pieces))
+    if latency_us is None:
+        return None
+    throughput_per_s = sum(piece.count for piece in pieces) / phase.duration_s
+    seen = instants(recording, phase)
+    waits = [instant.waiting for instant in seen if instant.waiting is not None]
+    return Level(
+        phase=phase.name,
+        throughput_per_s=throughput_per_s,
+        good_per_s=phases.tally(pieces).ok / phase.duration_s,
+        latency_s=latency_us / 1e6,
+        concurrency=throughput_per_s * latency_us / 1e6,
+        wait_s=_mean_s(recording, phase, WAIT),
+        held_s=_mean_s(recording, phase, HELD),
+        use_ratio=sum(instant.use_ratio for instant in seen) / len(seen) if seen else None,
+        size=seen[-1].size if seen else None,
+        waiting=sum(waits) / len(waits) if waits else None,
+    )
+
+
+def _mean_s(recording: Recording, phase: Phase, name: str) -> float | None:
+    mean_us = histogram.mean_us(phases.of_phase(recording, phase, name).latency)
+    return None if mean_us is None else mean_us / 1e6
+
+
+def saturated(climb: tuple[Level, ...], use_limit: float) -> tuple[Level, ...]:
+    """The levels at which more than that share of the pool was in use and one waited longer than at any level below:
+    full alone is well used, full with a growing queue is saturated.
+    """
+    full = []
+    longest_s = climb[0].wait_s if climb else None
+    for level in climb[1:]:
+        if level.wait_s is None or longest_s is None or level.use_ratio is None:
+            continue
+        if level.use_ratio > use_limit and level.wait_s > longest_s:
+            full.append(level)
+        longest_s = max(longest_s, level.wait_s)
+    return tuple(full)
+
+
+def knee(climb: tuple[Level, ...]) -> float | None:
+    """Requests under way from which on some of them must wait: the highest capacity × the latency without waiting of
+    the lowest level. None where the pool's size or the time held is not known.
+    """
+    capacities = [level.capacity_per_s for level in climb if level.capacity_per_s is not None]
+    if not capacities:
+        return None
+    return max(capacities) * (climb[0].latency_s - (climb[0].wait_s or 0.0))

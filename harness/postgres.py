@@ -1,0 +1,208 @@
+"""PostgreSQL as both sides of the harness see it: which DSN can be used, how it is shown, why a server refused, and a
+session whose every step has a deadline of its own.
+
+The sampling process uses this, so it imports neither gevent nor Locust. In a Locust process it waits cooperatively,
+because ``select`` is patched there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import select
+import time
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import psycopg2
+from psycopg2 import extensions
+
+from harness.errors import ConfigurationError
+from harness.safety import require_allowed
+
+EXAMPLE = "postgresql://user:password@127.0.0.1:5432/database"
+DEFAULT_PORT = "5432"
+APPLICATION = "springback"
+MISTAKEN = ("authentication failed", "unknown database", "not postgresql", "tls")
+"""Causes that no waiting cures: the DSN is wrong."""
+
+_BY_STATE = (
+    ("57014", "query canceled"),
+    ("53300", "too many connections"),
+    ("28", "authentication failed"),
+    ("3D000", "unknown database"),
+    ("40P01", "deadlock"),
+    ("40001", "serialization failure"),
+    ("55P03", "lock not available"),
+    ("57P03", "server starting"),
+    ("57P", "server closed"),
+    ("08", "server closed"),
+)
+"""Beginning of the SQLSTATE (PostgreSQL, appendix A) → cause; the first that fits."""
+
+_BY_WORDS = (
+    ("too many clients", "too many connections"),
+    ("remaining connection slots", "too many connections"),
+    ("too many connections", "too many connections"),
+    ("no encryption", "tls"),  # "no pg_hba.conf entry for host …, no encryption"
+    ("does not support ssl", "tls"),
+    ("certificate", "tls"),
+    ("ssl error", "tls"),
+    ("authentication failed", "authentication failed"),
+    ("no password supplied", "authentication failed"),
+    ("no pg_hba.conf entry", "authentication failed"),
+    ("role ", "authentication failed"),
+    ("database ", "unknown database"),
+    ("negotiation", "not postgresql"),
+    ("expected authentication request", "not postgresql"),
+    ("connection refused", "connection refused"),
+    ("timeout expired", "timeout"),
+    ("timed out", "timeout"),
+    ("translate host name", "name not resolved"),
+    ("reset by peer", "connection reset"),
+    ("closed the connection", "server closed"),
+    ("terminating connection", "server closed"),
+    ("connection already closed", "server closed"),
+    ("eof detected", "server closed"),
+)
+"""While connecting there is no SQLSTATE to be had from libpq, only these words."""
+
+
+class PostgresError(Exception):
+    """A query or a connection that failed; ``outcome`` is the short cause that a recording counts it under. Its text is
+    the cause alone: what libpq says may quote the DSN.
+    """
+
+    def __init__(self, outcome: str) -> None:
+        super().__init__(outcome)
+        self.outcome = outcome
+
+
+def cause_of(error: psycopg2.Error) -> str:
+    """Why, in a word or two: few different values, and never a part of the DSN."""
+    state = error.pgcode or ""
+    for beginning, cause in _BY_STATE:
+        if state.startswith(beginning):
+            return cause
+    if state:
+        return f"sql {state}"
+    said = str(error).lower()
+    if "starting up" in said or "shutting down" in said or "not yet accepting" in said:
+        return "server starting" if "shutting" not in said else "server closed"
+    return next((cause for words, cause in _BY_WORDS if words in said), "connection failed")
+
+
+def dsn_faults(dsn: str) -> list[str]:
+    """What keeps ``dsn`` from being used, each with its remedy; empty if nothing."""
+    try:
+        parts = _parts(dsn)
+    except psycopg2.Error:  # its text may quote the password
+        return [f"the PostgreSQL address cannot be read. Give one like {EXAMPLE}"]
+    faults = []
+    if not parts.get("host") and not parts.get("hostaddr"):
+        faults.append(f"the PostgreSQL address names no host. Give one like {EXAMPLE}")
+    if "service" in parts:
+        faults.append(f"the PostgreSQL address names a service file's entry. Write it out, like {EXAMPLE}")
+    ports = [port for port in parts.get("port", "").split(",") if port]
+    if any(not port.isdigit() or not 0 < int(port) < 65536 for port in ports):
+        faults.append(f"the port of the PostgreSQL address is no number from 1 to 65535. Give one like {EXAMPLE}")
+    return faults
+
+
+def address(dsn: str) -> str:
+    """``127.0.0.1:5432/database``: fit for a recording and for a message."""
+    parts = _parts(dsn)
+    host = parts.get("host") or parts.get("hostaddr", "")
+    return f"{host}:{parts.get('port', DEFAULT_PORT)}/{parts.get('dbname') or parts.get('user', '')}"
+
+
+def hosts(dsn: str) -> tuple[str, ...]:
+    """Every host that a connection may go to; a socket's directory is none."""
+    parts = _parts(dsn)
+    named = [name for key in ("host", "hostaddr") for name in parts.get(key, "").split(",")]
+    return tuple(name for name in named if name and not name.startswith(("/", "@")))
+
+
+def require_usable(dsn: str, option: str, allowed: Collection[str] = (), limit_s: float = 3.0) -> None:
+    """Returns when load may go to ``dsn`` and nothing shows that it is mistaken. A server that is away may come back:
+    that is an outcome of the run, and no mistake. An empty ``dsn`` is not asked for.
+
+    Raises ConfigurationError.
+    """
+    if not dsn:
+        return
+    faults = [f"{option}: {fault}" for fault in dsn_faults(dsn)]
+    for host in hosts(dsn) if not faults else ():
+        try:
+            require_allowed(f"http://{f'[{host}]' if ':' in host else host}", allowed)
+        except ConfigurationError as error:
+            faults += [f"{option}: {message.replace('http://', '')}" for message in error.messages]
+    if not faults:
+        try:
+            Session(dsn, limit_s).close()
+        except PostgresError as error:
+            if error.outcome in MISTAKEN:
+                faults.append(f"{option}: {address(dsn)}: {error.outcome}. {_REMEDIES[error.outcome]}")
+    if faults:
+        raise ConfigurationError(faults)
+
+
+_REMEDIES = {
+    "authentication failed": "Check user, password and what pg_hba.conf allows",
+    "unknown database": "Check the name after the last slash",
+    "not postgresql": "Another kind of server answers there: check host and port",
+    "tls": "Client and server disagree about TLS: check sslmode in the address",
+}
+
+
+class Session:
+    """One connection, autocommit. Connecting and each query have to end within ``limit_s``, also when the server is
+    frozen, where neither its ``statement_timeout`` nor the ``connect_timeout`` of libpq would help.
+
+    Everything raises PostgresError; the session is closed then.
+    """
+
+    def __init__(self, dsn: str, limit_s: float, application: str = APPLICATION) -> None:
+        self._limit_s = limit_s
+        self._connection: Any = None
+        try:
+            self._connection = psycopg2.connect(dsn, async_=True, fallback_application_name=application)
+            self._wait()
+        except psycopg2.Error as error:
+            self.close()
+            raise PostgresError(cause_of(error)) from None
+
+    @property
+    def server_version(self) -> int:
+        return int(self._connection.server_version)
+
+    def rows(self, statement: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        try:
+            with self._connection.cursor() as cursor:
+                cursor.execute(statement, parameters)
+                self._wait()
+                found: list[tuple[Any, ...]] = cursor.fetchall()
+                return found
+        except psycopg2.Error as error:
+            self.close()
+            raise PostgresError(cause_of(error)) from None
+
+    def close(self) -> None:
+        if self._connection is not None:
+            with contextlib.suppress(psycopg2.Error):
+                self._connection.close()
+
+    def _wait(self) -> None:
+        deadline_s = time.monotonic() + self._limit_s
+        while (state := self._connection.poll()) != extensions.POLL_OK:
+            ready = select.poll()  # afresh: libpq may go on to another of the host's addresses
+            ready.register(
+                self._connection.fileno(), select.POLLIN if state == extensions.POLL_READ else select.POLLOUT
+            )
+            left_s = deadline_s - time.monotonic()
+            if left_s <= 0 or not ready.poll(left_s * 1000):
+                self.close()
+                raise PostgresError("timeout")
+
+
+def _parts(dsn: str) -> dict[str, str]:
+    return {key: str(value) for key, value in extensions.parse_dsn(dsn).items()}
