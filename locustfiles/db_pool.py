@@ -24,24 +24,31 @@ from shapes import staircase
 class Worker(PostgresUser, PacedHttpUser):
     @task
     def operate(self):
+        options = self.environment.parsed_options
+        asked_s, every = float(options.query_ms) / 1000, int(float(options.direct_every))
         self.turn = getattr(self, "turn", self.number) + 1
-        every = int(self.environment.parsed_options.direct_every)
-        asked_s = float(self.environment.parsed_options.query_ms) / 1000
-        if self.dsn and every and self.turn % every == 0:
+        if self.postgres and every and self.turn % every == 0:
             self.query("pg_sleep", "SELECT pg_sleep(%s)", (asked_s,))
         else:
-            self.through_the_pool(asked_s)
+            self.through_the_pool(options.work_path, asked_s)
 
-    def through_the_pool(self, asked_s):
-        path = self.environment.parsed_options.work_path
+    def through_the_pool(self, path, asked_s):
         sent_s = time.monotonic()
-        with self.client.get(path.format(ms=asked_s * 1000), name=path, catch_response=True) as answer:
-            if not answer.ok:
-                return
-            told = answer.json()
-        self.observe("pool", "wait", sent_s, sent_s + told["wait_ms"] / 1000)
-        self.observe("pool", "query", sent_s, sent_s + told["query_ms"] / 1000)
-        self.observe("pool", "query beyond asked", sent_s, sent_s + told["query_ms"] / 1000 - asked_s)
+        answer = self.client.get(path.replace("{ms}", f"{asked_s * 1000:g}"), name=path)
+        if answer.ok and (told := times_in(answer)):
+            wait_s, query_s = told
+            self.observe("pool", "wait", sent_s, sent_s + wait_s)
+            self.observe("pool", "query", sent_s, sent_s + query_s)
+            self.observe("pool", "query beyond asked", sent_s, sent_s + query_s - asked_s)
+
+
+def times_in(answer):
+    """How long the request waited for a connection and held it, in seconds; None where the service does not tell."""
+    try:
+        told = answer.json()
+        return told["wait_ms"] / 1000, told["query_ms"] / 1000
+    except (ValueError, KeyError, TypeError):
+        return None
 
 
 class DatabasePool(staircase.Staircase):
@@ -51,7 +58,7 @@ class DatabasePool(staircase.Staircase):
 
 def probes(options):
     """What is sampled, as far as its address is known."""
-    require_usable(options.postgres, "--postgres", options.allow_host.split(","))
+    require_usable(options.postgres, "--postgres", options.allow_host)
     if options.api_urls:
         pages = tuple(url.rstrip("/") + options.pool_page for url in options.api_urls.split(","))
         yield Pool(pages, options.pool_size_metric, options.pool_in_use_metric, options.pool_waiting_metric)

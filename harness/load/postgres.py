@@ -120,31 +120,32 @@ class PostgresUser(Paced, Measured):
     """
 
     abstract = True
-    dsn: str = ""
-    shared_connections: int = 16
+    # With names of their own: the class may be an HTTP user as well.
+    postgres_dsn: str = ""
+    postgres_connections: int = 16
     """For all users of the class together, in each load process."""
-    turn_timeout_s: float = 10.0
+    postgres_turn_timeout_s: float = 10.0
     """For one of them to be free."""
-    connect_timeout_s: float = 5.0
-    query_timeout_s: float = 10.0
+    postgres_connect_timeout_s: float = 5.0
+    postgres_query_timeout_s: float = 10.0
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
         options: Any = environment.parsed_options
-        self.dsn = self.dsn or getattr(options, "postgres", "")
-        self.connections = self._connections() if self.dsn else None
+        self.postgres_dsn = self.postgres_dsn or getattr(options, "postgres", "")
+        self.postgres = self._connections() if self.postgres_dsn else None
 
     def query(self, name: str, statement: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]] | None:
         """One request ``SQL name``, from the wait for a connection on; None when it failed. Beside it, ``direct wait``
         and ``direct query`` tell how long it waited for a connection, and what it took once it had one.
         """
-        if self.connections is None:
-            raise ValueError("a query without an address: give the option postgres, or the class a dsn")
+        if self.postgres is None:
+            raise ValueError("a query without an address: give the option postgres, or the class a postgres_dsn")
         asked_s, got_s = time.monotonic(), None
         rows: list[tuple[Any, ...]] | None = None
-        with self.measure("SQL", name) as request, self.connections.borrowed() as connection:
+        with self.measure("SQL", name) as request, self.postgres.borrowed() as connection:
             got_s = time.monotonic()
-            rows = self.connections.rows(connection, statement, parameters)
+            rows = self.postgres.rows(connection, statement, parameters)
         if got_s is not None:
             self.observe("direct", "wait", asked_s, got_s)
             if rows is not None:
@@ -155,8 +156,10 @@ class PostgresUser(Paced, Measured):
         shared = _shared.setdefault(self.environment, {})
         kind = type(self)
         if kind not in shared:
-            patience = Patience(self.turn_timeout_s, self.connect_timeout_s, self.query_timeout_s)
-            connections = shared[kind] = Connections(self.dsn, self.shared_connections, patience)
+            patience = Patience(
+                self.postgres_turn_timeout_s, self.postgres_connect_timeout_s, self.postgres_query_timeout_s
+            )
+            connections = shared[kind] = Connections(self.postgres_dsn, self.postgres_connections, patience)
 
             def close(**_: Any) -> None:
                 shared.pop(kind, None)
