@@ -9,7 +9,11 @@ the fit is one non-negative least squares (Lawson & Hanson 1974) of relative err
 
 The intervals are a parametric bootstrap. Its errors are drawn with the scatter of the levels around the fitted curve,
 whose own uncertainty is drawn, too (s²·ν/χ²_ν with ν = levels − 3), because a few levels know their scatter badly; what
-the law cannot describe is in that scatter and widens the intervals.
+the law cannot describe is in that scatter and widens the intervals. The bounds of 0 are left out of the resampling and
+cut the finished intervals instead: a bootstrap of a fit that leans on a bound is too narrow.
+
+A bounded pool is not of that shape: its throughput is min(N/R, C), straight and then flat. The law would bend that into
+a peak that is not there; so where such a ceiling fits better, with a parameter less, it is told instead.
 """
 
 from __future__ import annotations
@@ -21,6 +25,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import nnls
+from scipy.stats import t as student
 
 PARAMETERS = 3
 FEWEST_LEVELS = 6
@@ -55,6 +60,22 @@ class Law:
 
 
 @dataclass(frozen=True)
+class Ceiling:
+    """X(N) = min(γN, C)."""
+
+    gamma: float
+    limit_per_s: float
+    """C."""
+    interval_per_s: Interval
+    """Of C, by Student's t over the levels that reach it."""
+
+    @property
+    def knee(self) -> float:
+        """The concurrency from which on throughput stays as it is."""
+        return self.limit_per_s / self.gamma
+
+
+@dataclass(frozen=True)
 class Fit:
     """The law that fits best, with 95 % intervals."""
 
@@ -68,6 +89,8 @@ class Fit:
     """The highest concurrency that was measured; beyond it the law is a guess."""
     best_per_s: Interval
     """Of the highest throughput within the concurrency measured."""
+    ceiling: Ceiling | None
+    """Where it fits better than the law."""
 
     @property
     def peak_in_range(self) -> bool:
@@ -87,50 +110,74 @@ def fit(concurrency: Sequence[float], throughput_per_s: Sequence[float]) -> Fit 
     if len({round(n, 6) for n, _ in pairs}) < FEWEST_LEVELS:
         return None
     n, x = (np.array(column, dtype=np.float64) for column in zip(*pairs, strict=True))
-    law = _law(n, x)
-    if law is None:
+    terms = np.column_stack([np.ones_like(n), n - 1, n * (n - 1)]) / (n / x)[:, None]
+    (a, b, c), _ = nnls(terms, np.ones_like(n))
+    if a <= 0:
         return None
+    law = Law(1 / a, b / a, c / a)
     fitted = np.array([law.throughput(each) for each in n])
-    freedom = len(n) - PARAMETERS
-    scatter = math.sqrt(float(np.sum((x / fitted - 1) ** 2)) / freedom)
+    drawn = _resampled(n, terms)
     highest = float(n.max())
-    drawn = _resampled(n, fitted, scatter, freedom)
-    kappa = _interval([each.kappa for each in drawn])
+    kappa = _interval([max(0.0, each.kappa) for each in drawn], law.kappa)
     kappa = (0.0 if kappa[0] <= NO_COHERENCY else kappa[0], kappa[1])
     peaks = [each.peak if each.peak is not None else math.inf for each in drawn]
     return Fit(
         law=law,
-        gamma=_interval([each.gamma for each in drawn]),
-        sigma=_interval([each.sigma for each in drawn]),
+        gamma=_interval([each.gamma for each in drawn], law.gamma),
+        sigma=_interval([max(0.0, each.sigma) for each in drawn], law.sigma),
         kappa=kappa,
-        peak=_interval(peaks) if kappa[0] > 0 and law.peak is not None else None,
+        peak=_interval(peaks, law.peak) if kappa[0] > 0 and law.peak is not None else None,
         highest=highest,
-        best_per_s=_interval([_best(each, highest) for each in drawn]),
+        best_per_s=_interval([_best(each, highest) for each in drawn], _best(law, highest)),
+        ceiling=_ceiling(n, x, _squares(x, fitted)),
     )
 
 
-def _law(n: FloatArray, x: FloatArray) -> Law | None:
-    y = n / x
-    terms = np.column_stack([np.ones_like(n), n - 1, n * (n - 1)])
-    (a, b, c), _ = nnls(terms / y[:, None], np.ones_like(n))
-    return Law(1 / a, b / a, c / a) if a > 0 else None
+def _squares(x: FloatArray, fitted: FloatArray) -> float:
+    """Sum of squared relative errors."""
+    return float(np.sum((x / fitted - 1) ** 2))
 
 
-def _resampled(n: FloatArray, fitted: FloatArray, scatter: float, freedom: int) -> list[Law]:
+def _ceiling(n: FloatArray, x: FloatArray, of_law: float) -> Ceiling | None:
+    """The ceiling that fits best, when it fits better than the law; at least two levels have to reach it."""
+    order = np.argsort(n)
+    n, x = n[order], x[order]
+    best: Ceiling | None = None
+    for below in range(1, len(n) - 1):
+        gamma, limit = float(np.mean(x[:below] / n[:below])), float(np.mean(x[below:]))
+        fitted = np.minimum(gamma * n, limit)
+        squares = _squares(x, fitted)
+        if squares < of_law:
+            flat = x[below:]
+            margin = float(
+                student.ppf((1 + CONFIDENCE) / 2, len(flat) - 1) * np.std(flat, ddof=1) / math.sqrt(len(flat))
+            )
+            of_law, best = squares, Ceiling(gamma, limit, (limit - margin, limit + margin))
+    return best
+
+
+def _resampled(n: FloatArray, terms: FloatArray) -> list[Law]:
+    """Laws that might as well have been found. Relative errors of N/X and of X are the same where they are small."""
+    solve = np.linalg.pinv(terms)
+    free = solve @ np.ones_like(n)
+    fitted = terms @ free  # N/X of the free fit, each in units of the measured one
+    freedom = len(n) - PARAMETERS
+    scatter = math.sqrt(float(np.sum((fitted - 1) ** 2)) / freedom)
     random = np.random.default_rng(SEED)
     scales = scatter * np.sqrt(freedom / random.chisquare(freedom, RESAMPLES))
     errors = scales[:, None] * random.standard_normal((RESAMPLES, len(n)))
-    # An error that would leave no throughput at all is cut off.
-    drawn = [_law(n, fitted * (1 + row)) for row in np.maximum(errors, -0.95)]
-    return [law for law in drawn if law is not None]
+    drawn = (fitted + errors) @ solve.T
+    return [Law(1 / a, b / a, c / a) for a, b, c in drawn.tolist() if a > 0]
 
 
 def _best(law: Law, highest: float) -> float:
-    return law.throughput(min(highest, law.peak if law.peak is not None else highest))
+    found = law.throughput(min(highest, law.peak if law.peak is not None else highest))
+    return found if found > 0 else math.inf  # a resampled law without bounds may have no limit
 
 
-def _interval(values: Sequence[float]) -> Interval:
+def _interval(values: Sequence[float], figure: float) -> Interval:
+    """From tail to tail, and the figure itself at least."""
     tail = (1 - CONFIDENCE) / 2
-    ordered = sorted(values)
+    ordered = sorted([*values, figure])
     last = len(ordered) - 1
-    return ordered[math.floor(tail * last)], ordered[math.ceil((1 - tail) * last)]
+    return min(ordered[math.floor(tail * last)], figure), max(ordered[math.ceil((1 - tail) * last)], figure)

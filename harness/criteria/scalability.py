@@ -17,7 +17,7 @@ class Scalability:
     passes as soon as there is a fit.
 
     Concurrency is requests under way by Little's law, throughput counts answers that were ok. The figure is the highest
-    throughput of the law within the concurrency that was measured.
+    throughput within the concurrency that was measured: of the law, or of a plain ceiling where that fits better.
     """
 
     requests: str = parameter("", "only requests of this name, * for anything; empty for all")
@@ -27,7 +27,7 @@ class Scalability:
     name: str = name_parameter()
 
     def judge(self, recording: Recording) -> Finding:
-        name, title, unit = self.name or "scalability", "highest throughput of the scalability law (informs)", "/s"
+        name, title, unit = self.name or "scalability", "highest throughput by the scalability law (informs)", "/s"
         climb = pool.levels(recording, self.requests, self.settle_s, self.baseline, self.spike)
         found = fit([level.concurrency for level in climb], [level.good_per_s for level in climb])
         if found is None:
@@ -44,14 +44,17 @@ class Scalability:
             title=title,
             outcome=Outcome.PASS,
             reason=_peak(found),
-            figure=found.best(),
+            figure=found.ceiling.limit_per_s if found.ceiling else found.best(),
             unit=unit,
-            interval=found.best_per_s,
+            interval=found.ceiling.interval_per_s if found.ceiling else found.best_per_s,
             evidence=evidence,
         )
 
 
 def _peak(found: Fit) -> str:
+    if found.ceiling is not None:
+        flat = f"throughput stays at {found.ceiling.limit_per_s:.0f}/s from {found.ceiling.knee:.0f} at once on"
+        return f"no peak in range, up to {found.highest:.0f} at once: {flat}, a ceiling that fits better than the law"
     if found.peak is None or found.law.peak is None:
         return f"no peak in range, up to {found.highest:.0f} at once: throughput only levels off"
     where = f"{found.law.peak:.0f} at once ({found.peak[0]:.0f} to {found.peak[1]:.0f})"

@@ -11,7 +11,8 @@ from harness.errors import ConfigurationError
 
 
 def test_every_file_is_a_probe_by_its_name() -> None:
-    assert set(probes.available()) >= {"haproxy", "http_json", "kubernetes", "noop", "process", "prometheus"}
+    assert {"http_json", "noop", "pool", "postgres", "process", "prometheus"} <= set(probes.available())
+    assert not any(name.startswith("_") for name in probes.available())
 
 
 def test_noop_answers_its_value() -> None:
@@ -25,6 +26,8 @@ def test_noop_answers_its_value() -> None:
         probes.load("process", pids=[1], status_file="state.json", roles=("api", "db")),
         probes.load("http_json", url="http://127.0.0.1:1/x", keys=["a.*"]),
         probes.load("prometheus", urls=("http://127.0.0.1:1/metrics",), timeout_s=1),
+        probes.load("pool", urls=("http://127.0.0.1:1/metrics",), size="8", in_use='busy{pool="a"}'),
+        probes.load("postgres", dsn="postgresql://me:secret@127.0.0.1/db", application_name="api*"),
     ],
 )
 def test_a_probe_survives_json(probe: probes.Probe) -> None:
@@ -34,7 +37,7 @@ def test_a_probe_survives_json(probe: probes.Probe) -> None:
 
 
 def test_unknown_probe_lists_the_valid_ones() -> None:
-    with pytest.raises(ConfigurationError, match="noop, process, prometheus"):
+    with pytest.raises(ConfigurationError, match="noop, pool, postgres, process, prometheus"):
         probes.load("processes")
 
 
@@ -59,6 +62,11 @@ def test_all_wrong_parameters_are_said_at_once() -> None:
         ("http_json", {"url": "localhost:80"}, "Did you mean http://localhost:80"),
         ("http_json", {"url": "http://127.0.0.1", "timeout_s": 0}, "more than 0 seconds"),
         ("prometheus", {"urls": ()}, "at least one"),
+        ("pool", {"urls": (), "size": "8", "in_use": "busy"}, "at least one"),
+        ("pool", {"urls": ("http://a",), "size": "many{", "in_use": "busy"}, "size is 'many{'. Give a metric"),
+        ("pool", {"urls": ("http://a",), "size": "8", "in_use": "8"}, "in_use is '8'. Give a metric"),
+        ("postgres", {"dsn": "postgresql://me:secret@/db"}, "names no host"),
+        ("postgres", {"dsn": "not = a ' dsn"}, "cannot be read"),
         ("prometheus", {"urls": ("ftp://a", "http://b:x")}, "Use http://"),
     ],
 )
