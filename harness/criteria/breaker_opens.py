@@ -57,7 +57,8 @@ class BreakerOpens(BreakerCriterion):
         calls = measured.leak
         if around(interval) is not None:
             whole = "the last of its instances was open" if len(measured.instances) > 1 else "it was open"
-            word = f"by its own word ({measured.unobserved})" if calls is None else "and its dependency was spared"
+            unread = measured.unobserved or "its dependency's counter was not read twice while it was open"
+            word = f"by its own word ({unread})" if calls is None else "and its dependency was spared"
             told = f"{whole} {between(interval)} after its dependency began to fail, {word}, {limit}"
             close = "; too close to tell with samples of a second" if outcome is Outcome.INCONCLUSIVE else ""
             return told + close
@@ -104,6 +105,8 @@ def _missing(measured: Measured) -> str:
             "fast failures that are consistent with a breaker, but whether they spared the dependency is not observable"
         )
         return f"{told}: {measured.unobserved}"
-    if measured.has_opened and not measured.unobserved and measured.leak is None:
-        return "it was open for less than two samples of the dependency's counter: a longer failure would settle it"
+    if measured.has_opened and measured.leak is None and not measured.instances:
+        return (
+            "its dependency's counter was not read twice while requests failed fast: a longer failure would settle it"
+        )
     return ""

@@ -179,6 +179,18 @@ def test_without_the_dependencys_counter_clients_are_only_consistent_with_a_brea
     assert "by its own word" in own.reason
 
 
+def test_a_dependency_that_died_can_still_be_broken_off() -> None:
+    """Its counter is silent from then on, so the breakers' own word is what there is."""
+    recording = simulate().recording
+    alive = tuple(sample for sample in recording.probes if DEPENDENCY not in sample.values or sample.t < 30)
+    finding = judged("breaker_opens", replace(recording, probes=alive))
+    assert finding.outcome is PASS
+    assert "by its own word" in finding.reason
+    assert judged("breaker_leak_through", replace(recording, probes=alive)).outcome is INCONCLUSIVE
+    alone = judged("breaker_opens", without(replace(recording, probes=alive), "target_breaker"))
+    assert alone.outcome is INCONCLUSIVE
+
+
 def test_a_counter_that_does_not_move_in_the_baseline_proves_nothing() -> None:
     """It would be flat whatever the breaker does."""
     recording = without(simulate().recording, "target_breaker")
