@@ -102,6 +102,11 @@ class Measured:
         return math.isfinite(self.opened.by_s)
 
     @property
+    def is_seen_open(self) -> bool:
+        """Whether any instance was seen open, where ``has_opened`` asks for all of them."""
+        return self.has_opened or any(math.isfinite(instance.opened.by_s) for instance in self.instances)
+
+    @property
     def failed_fast(self) -> int:
         return sum(second.failed_fast for second in self.seconds)
 

@@ -73,7 +73,8 @@ class Instance:
     source: str
     opened: Moment
     closed: Moment | None
-    """After the failure; None when it never opened, so that there was nothing to close."""
+    """After the failure; None when it never opened, so that there was nothing to close. Of one that went silent before
+    it was seen to open nobody knows: then the end is infinite."""
     was_open: bool
     """It was open before the failure."""
     opens: float | None
@@ -142,18 +143,19 @@ def instances(recording: Recording, names: Names, injected_s: float, until_s: fl
         before = [sample for sample, _ in told if sample.ended_s <= injected_s]
         is_open = [_open(sample) or reopened for sample, reopened in during]
         opened = _opened([sample for sample, _ in during], is_open, injected_s, until_s)
-        seen = math.isfinite(opened.by_s)
+        silent = last_s - states[-1].begun_s > GAP_S
+        may_close = math.isfinite(opened.by_s) or silent
         made.append(
             Instance(
                 source=source,
                 opened=opened,
-                closed=_closed([sample for sample, _ in during], is_open, until_s) if seen else None,
+                closed=_closed([sample for sample, _ in during], is_open, until_s) if may_close else None,
                 was_open=bool(before) and _open(before[-1]),
                 opens=_since(opens, injected_s),
                 closes=_since(counters[names.closes].get(source, ()), injected_s),
                 probes=_since(counters[names.probes].get(source, ()), injected_s),
                 ends_closed=not _open(states[-1]),
-                silent_from_s=states[-1].begun_s if last_s - states[-1].begun_s > GAP_S else None,
+                silent_from_s=states[-1].begun_s if silent else None,
                 openings_seen=sum(now and not was for was, now in zip([False, *is_open], is_open, strict=False)),
             )
         )

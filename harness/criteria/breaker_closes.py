@@ -86,6 +86,6 @@ class BreakerCloses(BreakerCriterion):
 def _missing(measured: Measured) -> str:
     if measured.healed_s is None:
         return "the failure was not undone while the run was recorded, so the breaker had no reason to close"
-    if not measured.has_opened:
+    if not measured.is_seen_open:
         return "it was never seen open, so there was nothing to close"
     return ""

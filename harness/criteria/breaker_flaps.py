@@ -27,7 +27,7 @@ class BreakerFlaps(BreakerCriterion):
     def judge(self, recording: Recording) -> Finding:
         measured = self.measured(recording)
         missing = measured.problem
-        if not missing and not measured.has_opened:
+        if not missing and not measured.is_seen_open:
             missing = "it was never seen open, so nothing could flap"
         if missing:
             return self._finding(Outcome.INCONCLUSIVE, missing)

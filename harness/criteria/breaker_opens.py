@@ -62,7 +62,7 @@ class BreakerOpens(BreakerCriterion):
             told = f"{whole} {between(interval)} after its dependency began to fail, {word}, {limit}"
             close = "; too close to tell with samples of a second" if outcome is Outcome.INCONCLUSIVE else ""
             return told + close
-        told = f"never open in the {seconds(lasted_s)} that its dependency failed, {limit}"
+        told = f"never seen open in the {seconds(lasted_s)} that its dependency failed, {limit}"
         if measured.has_opened and calls is not None:
             told += (
                 f": answers failed fast or the breaker said it was open, but {calls.calls:g} calls reached the "
@@ -71,7 +71,9 @@ class BreakerOpens(BreakerCriterion):
         shut = [one.source for one in measured.instances if one.opened.by_s == float("inf")]
         if shut and len(shut) < len(measured.instances):
             told += f": {', '.join(shut)} stayed closed, or went silent"
-        longer = "; a failure longer than the limit would settle it" if outcome is Outcome.INCONCLUSIVE else ""
+        silent = any(instance.silent_from_s is not None for instance in measured.instances)
+        too_short = outcome is Outcome.INCONCLUSIVE and not silent
+        longer = "; a failure longer than the limit would settle it" if too_short else ""
         return told + longer
 
     def _finding(
