@@ -9,6 +9,7 @@ import random
 from locust import task
 
 import harness
+from harness.faults import PlannedFault, load
 from harness.load import valkey
 from harness.load.items import ItemUser
 from harness.load.valkey import ValkeyUser
@@ -74,6 +75,13 @@ class ManyReaders(step.Step):
     pool_users = 100
 
 
+def outage(options):
+    """The reference target's Valkey is frozen for a while after the crowd. With your own, plan it with --fault."""
+    if options.target_state and float(options.outage_s):
+        frozen = load("stop_process", status_file=options.target_state, role="valkey")
+        yield PlannedFault(frozen, at="recovery+5", for_s=float(options.outage_s))
+
+
 def checks(options):
     faults = []
     for name, kind in (("keys", int), ("outage_s", float)):
@@ -97,6 +105,7 @@ harness.attach(
         CriterionSpec("linearizability", {"via": "valkey", "name": "valkey_linearizability"}),
         CriterionSpec("stampede", {"via": "service*"}),
         CriterionSpec("hit_ratio", {"via": "service"}),
+        CriterionSpec("fail_open", {"via": "service"}),
     ],
     options={
         "items_path": ("/items", "path of the items; they are read, written and removed below it"),
@@ -106,5 +115,6 @@ harness.attach(
         "outage_s": ("8", "how long the cache is kept away after the crowd, in seconds; 0: not at all"),
     },
     reference={"TARGET_ITEMS_TTL_S": "3", "TARGET_ITEMS_LOAD_MS": "100"},
+    faults=outage,
     checks=checks,
 )

@@ -33,7 +33,7 @@ class FailOpen:
         criterion, title = self.name or "fail_open", "reads while the cache is away"
         outages = tuple(self._outages(recording))
         if not outages:
-            reason = f"no fault {self.fault} was injected, so the cache was never away; plan one in the scenario"
+            reason = f"no fault {self.fault} was injected, so the cache was never away; plan one with --fault"
             return Finding(criterion, title, Outcome.INCONCLUSIVE, reason, unit="ratio", limit=self.limit)
         reads = [
             operation
