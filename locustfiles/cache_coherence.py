@@ -9,6 +9,7 @@ import random
 from locust import task
 
 import harness
+from harness.errors import ConfigurationError
 from harness.faults import PlannedFault, load
 from harness.load import valkey
 from harness.load.items import ItemUser
@@ -77,15 +78,19 @@ class ManyReaders(step.Step):
 
 def outage(options):
     """The reference target's Valkey is frozen for a while after the crowd. With your own, plan it with --fault."""
-    if options.target_state and float(options.outage_s):
+    faults = []
+    for_s = number(Option("outage_s", "", ""), options.outage_s, float, faults)
+    if faults:
+        raise ConfigurationError(faults)
+    if options.target_state and for_s:
         frozen = load("stop_process", status_file=options.target_state, role="valkey")
-        yield PlannedFault(frozen, at="recovery+5", for_s=float(options.outage_s))
+        yield PlannedFault(frozen, at="recovery+5", for_s=for_s)
 
 
 def checks(options):
     faults = []
-    for name, kind in (("keys", int), ("outage_s", float)):
-        number(Option(name, "", ""), getattr(options, name), kind, faults)
+    if number(Option("keys", "", ""), options.keys, int, faults) == 0 and not faults:
+        faults.append("--keys 0: give at least 1 item to read and write")
     if options.valkey:
         faults += valkey.problems(options.valkey, options.allow_host)
     return faults

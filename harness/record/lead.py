@@ -186,11 +186,16 @@ class Lead:
         return self._read(self._environment.parsed_options, self._host, self._shape)
 
     def _checked_settings(self) -> Settings:
-        """As ``_settings``; then the scenario's own checks, which may ask servers."""
-        settings = self._settings()
-        checks = self._scenario.checks
-        faults = tuple(checks(self._environment.parsed_options)) if checks is not None else ()
-        if faults:
+        """As ``_settings``, with the scenario's own checks, which may ask servers."""
+        faults: list[str] = []
+        settings: Settings | None = None
+        try:
+            settings = self._settings()
+        except ConfigurationError as error:
+            faults += error.messages
+        if self._scenario.checks is not None:
+            faults += self._scenario.checks(self._environment.parsed_options)
+        if faults or settings is None:
             raise ConfigurationError(faults)
         return settings
 
