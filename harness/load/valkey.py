@@ -167,7 +167,9 @@ def _remedy(error: Exception, encrypted: bool) -> str:
     if any(isinstance(link, ConnectionRefusedError) for link in chain):
         return "nothing listens there; start it, or correct the address"
     if any(isinstance(link, TimeoutError | redis.TimeoutError) for link in chain):
-        return f"no answer within {TIMEOUT_S:g} s; is it Valkey, and is it running?"
+        # A server without TLS takes our greeting for the beginning of a command, and waits for the rest.
+        plain = "; if it speaks no TLS, write redis:// in place of rediss://" if encrypted else ""
+        return f"no answer within {TIMEOUT_S:g} s; is it Valkey, and is it running?{plain}"
     other = "if it wants TLS, write rediss://" if not encrypted else "is it Valkey, and does it speak TLS?"
     return f"it closed the connection without an answer; {other}"
 

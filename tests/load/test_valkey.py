@@ -112,9 +112,11 @@ def test_nobody_listens() -> None:
 
 
 def test_a_server_of_another_kind_is_recognised() -> None:
-    """An HTTP service answers, too."""
-    with service.running() as other:
+    """An HTTP service that refuses what it does not understand, and one that waits for more of it."""
+    with scripted([b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n", CLOSE]) as other:
         assert "neither Valkey nor Redis" in told(f"redis://127.0.0.1:{other.port}")
+    with service.running() as patient:
+        assert "is it Valkey, and is it running?" in told(f"redis://127.0.0.1:{patient.port}")
 
 
 def test_tls_where_none_is_spoken(server: Server) -> None:
