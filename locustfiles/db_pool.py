@@ -78,7 +78,7 @@ harness.attach(
         CriterionSpec(
             "latency_quantile", {"requests": "pool query beyond asked", "name": "query_time", "limit_s": 0.1}
         ),
-        CriterionSpec("recovery_time", {**THROUGH_THE_POOL, "baseline_windows": 15, "limit_s": 10}),
+        CriterionSpec("recovery_time", {**THROUGH_THE_POOL, "baseline_windows": 10, "limit_s": 10}),
         CriterionSpec("pool_stable"),
         CriterionSpec("leaked_connections"),
         CriterionSpec("long_transactions"),

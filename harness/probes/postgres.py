@@ -24,7 +24,8 @@ SELECT count(*) FILTER (WHERE state = 'active') AS active,
        current_setting('max_connections')::int AS max_connections,
        count(*) FILTER (WHERE state IS NULL) AS hidden
 FROM pg_stat_activity
-WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() AND application_name LIKE %s
+WHERE datid IS NOT NULL AND coalesce(backend_type, 'client backend') = 'client backend'
+  AND pid <> pg_backend_pid() AND (application_name LIKE %s OR state IS NULL)
 """
 KEYS = (
     *("active", "idle", "idle_in_transaction", "waiting"),

@@ -1,0 +1,183 @@
+"""Users of PostgreSQL: others run while one waits, connections are bounded and replaced, each failure has a cause."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+
+import gevent
+import psutil
+import psycopg2
+import pytest
+from psycopg2 import extensions
+
+from harness.load.postgres import Connections, Patience
+from harness.postgres import PostgresError
+from tests.probes import loopback
+from tests.target import stacks
+
+PATIENCE = Patience(turn_s=5, connect_s=2, query_s=1)
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[stacks.Stack]:
+    with stacks.started(
+        tmp_path_factory.mktemp("postgres") / "state.json", "--with-parent", "--users", "10"
+    ) as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def callback_only_here() -> Iterator[None]:
+    """The callback is of the whole process: other tests of it shall not find it."""
+    before = extensions.get_wait_callback()
+    yield
+    extensions.set_wait_callback(before)
+
+
+@contextmanager
+def connections(dsn: str, size: int = 2, patience: Patience = PATIENCE) -> Iterator[Connections]:
+    made = Connections(dsn, size, patience)
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+def ask(pool: Connections, statement: str = "SELECT 1", *parameters: object) -> object:
+    """The first value, or the cause."""
+    try:
+        with pool.borrowed() as connection:
+            return pool.rows(connection, statement, parameters)[0][0]
+    except PostgresError as error:
+        return error.outcome
+
+
+def test_others_run_while_a_query_waits(stack: stacks.Stack) -> None:
+    """And no more connections are used than there may be."""
+    beats = 0
+
+    def beat() -> None:
+        nonlocal beats
+        while True:
+            gevent.sleep(0.01)
+            beats += 1
+
+    heart = gevent.spawn(beat)
+    with connections(stack.state.postgres.primary, 3) as pool:
+        statement = "SELECT pg_backend_pid() FROM pg_sleep(0.2)"
+        began_s = time.monotonic()
+        asked = [gevent.spawn(ask, pool, statement) for _ in range(6)]
+        pids = [each.get(timeout=10) for each in asked]
+        took_s = time.monotonic() - began_s
+    heart.kill()
+    assert len(set(pids)) == 3
+    assert 0.4 <= took_s < 1.2
+    assert beats > 15
+
+
+def test_a_query_that_takes_too_long_is_a_timeout_and_its_connection_is_replaced(stack: stacks.Stack) -> None:
+    with connections(stack.state.postgres.primary, 1) as pool:
+        first = ask(pool, "SELECT pg_backend_pid()")
+        assert ask(pool, "SELECT pg_sleep(%s)", 3) == "timeout"
+        second = ask(pool, "SELECT pg_backend_pid()")
+        assert isinstance(second, int) and second != first
+
+
+def test_a_user_that_is_stopped_in_mid_query_leaves_no_half_answer(stack: stacks.Stack) -> None:
+    with connections(stack.state.postgres.primary, 1) as pool:
+        user = gevent.spawn(ask, pool, "SELECT 'half' FROM pg_sleep(0.5)")
+        gevent.sleep(0.1)
+        user.kill()
+        assert ask(pool, "SELECT 'whole'") == "whole"
+
+
+def test_an_open_transaction_does_not_go_back_to_the_others(stack: stacks.Stack) -> None:
+    with connections(stack.state.postgres.primary, 1) as pool:
+        with pool.borrowed() as connection:
+            pool.rows(connection, "BEGIN", ())
+        with pool.borrowed() as connection:
+            assert connection.info.transaction_status == extensions.TRANSACTION_STATUS_IDLE
+
+
+def test_a_wrong_statement_is_told_by_its_state_and_keeps_the_connection(stack: stacks.Stack) -> None:
+    with connections(stack.state.postgres.primary, 1) as pool:
+        first = ask(pool, "SELECT pg_backend_pid()")
+        assert ask(pool, "SELECT nothing FROM nowhere") == "sql 42P01"
+        assert ask(pool, "SELECT pg_backend_pid()") == first
+
+
+def test_a_statement_timeout_is_told_apart_from_our_own(stack: stacks.Stack) -> None:
+    with connections(stack.state.postgres.primary + "?options=-c%20statement_timeout%3D100", 1) as pool:
+        assert ask(pool, "SELECT pg_sleep(0.5)") == "query canceled"
+
+
+def test_more_connections_than_the_server_has(stack: stacks.Stack) -> None:
+    with connections(stack.state.postgres.primary, 120, Patience(10, 10, 5)) as pool:
+        asked = [gevent.spawn(ask, pool, "SELECT 1 FROM pg_sleep(2)") for _ in range(120)]
+        outcomes = {each.get(timeout=30) for each in asked}
+    assert outcomes == {1, "too many connections"}
+
+
+def test_nobody_free_in_time(stack: stacks.Stack) -> None:
+    with connections(stack.state.postgres.primary, 1, Patience(0.1, 2, 2)) as pool:
+        holder = gevent.spawn(ask, pool, "SELECT 1 FROM pg_sleep(0.6)")
+        gevent.sleep(0.2)
+        assert ask(pool) == "no free connection"
+        assert holder.get(timeout=5) == 1
+
+
+def test_a_connection_that_the_server_closed_while_idle_is_replaced_unseen(stack: stacks.Stack) -> None:
+    with connections(stack.state.postgres.primary, 1) as pool:
+        pid = ask(pool, "SELECT pg_backend_pid()")
+        with closing(psycopg2.connect(stack.state.postgres.admin)) as admin:
+            admin.cursor().execute("SELECT pg_terminate_backend(%s, 2000)", (pid,))
+        assert ask(pool, "SELECT 'again'") == "again"
+
+
+def test_a_backend_that_is_killed_in_mid_query(stack: stacks.Stack) -> None:
+    with connections(stack.state.postgres.primary, 2) as pool:
+        user = gevent.spawn(ask, pool, "SELECT pg_sleep(0.9)")
+        gevent.sleep(0.2)
+        query = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep(0.9)%%'"
+        with closing(psycopg2.connect(stack.state.postgres.admin)) as admin:
+            admin.cursor().execute(query)
+        assert user.get(timeout=5) == "server closed"
+
+
+def test_a_frozen_server_is_a_timeout_and_comes_back(stack: stacks.Stack) -> None:
+    postmaster = psutil.Process(stack.process("postgres-primary").pid)
+    with connections(stack.state.postgres.primary, 1, Patience(2, 0.4, 0.4)) as pool:
+        assert ask(pool) == 1
+        family = [postmaster, *postmaster.children(recursive=True)]
+        for process in family:
+            process.send_signal(signal.SIGSTOP)
+        try:
+            assert [ask(pool), ask(pool)] == ["timeout", "timeout"]  # on the open connection, and connecting
+        finally:
+            for process in family:
+                process.send_signal(signal.SIGCONT)
+        assert ask(pool) == 1
+
+
+def test_a_name_is_looked_up_without_holding_up_the_others(stack: stacks.Stack) -> None:
+    with connections(stack.state.postgres.primary.replace("127.0.0.1", "localhost"), 1) as pool:
+        assert ask(pool) == 1
+    with connections(f"postgresql://me:x@nowhere.invalid:{loopback.free_port()}/db", 1) as pool:
+        assert ask(pool) == "name not resolved"
+
+
+def test_the_server_is_killed(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The last one: its own stack."""
+    directory = tmp_path_factory.mktemp("killed")
+    with stacks.started(directory / "state.json", "--with-parent", "--users", "10") as stack:
+        postmaster = psutil.Process(stack.process("postgres-primary").pid)
+        with connections(stack.state.postgres.primary, 1) as pool:
+            user = gevent.spawn(ask, pool, "SELECT pg_sleep(0.9)")
+            gevent.sleep(0.2)
+            for process in [postmaster, *postmaster.children(recursive=True)]:
+                process.kill()
+            assert user.get(timeout=5) in ("server closed", "connection reset")
+            assert ask(pool) == "connection refused"
