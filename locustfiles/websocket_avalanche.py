@@ -11,6 +11,9 @@ import time
 from locust import task
 
 import harness
+from harness.faults import PlannedFault
+from harness.faults.http_toggle import HttpToggle
+from harness.load.descriptors import shortage
 from harness.load.websocket import Deliveries, WebSocketUser, channel_of
 from harness.probes.prometheus import Prometheus
 from harness.recording import CriterionSpec
@@ -101,6 +104,34 @@ def probes(options):
     return [Prometheus(urls, (GAUGE,))] if urls else []
 
 
+def faults(options):
+    switches = [url + options.fault_path for url in options.api_urls.split(",") if url]
+    drop = {"token": options.fault_token, "body": '{"fault": "drop_all", "parameters": {}}', "label": "drop_all"}
+    if cut_by(options) == "server":
+        for url in switches:
+            yield PlannedFault(HttpToggle(url, **drop), at=f"drop+{JUST_AFTER_S}", for_s=1)
+
+
+def checks(options):
+    for name, least in (("say_every_s", 0.01), ("quiet_s", 0), ("channel_users", 1)):
+        flag, given = f"--{name.replace('_', '-')}", getattr(options, name)
+        try:
+            wrong = not least <= float(given) < 1e6 or (name == "channel_users" and not given.isdigit())
+        except ValueError:
+            wrong = True
+        if wrong:
+            yield f"{flag} {given}: give a {'whole ' if name == 'channel_users' else ''}number of {least} or more"
+    if not options.feed_path.startswith("/"):
+        yield f"--feed-path {options.feed_path}: give a path that begins with /"
+    if options.cut not in ("", "client", "server"):
+        yield f"--cut {options.cut}: give client or server"
+    if options.cut == "server" and not (options.api_urls and options.fault_path):
+        yield "--cut server: name the target's fault switch with --api-urls and --fault-path, or let the client cut"
+    users = int(options.herd_users) + int(options.canary_users)
+    if missing := shortage(users, abs(options.processes or options.expect_workers or 1)):
+        yield missing
+
+
 harness.attach(
     "websocket-avalanche",
     criteria=[
@@ -113,6 +144,8 @@ harness.attach(
         CriterionSpec("memory_growth"),
     ],
     probes=probes,
+    faults=faults,
+    checks=checks,
     options={
         "feed_path": ("/feed?client={number}&channel={channel}", "path of the WebSocket; {channel} is shared by few"),
         "say_every_s": ("5", "seconds from one message of a user to its next; each fourth is published to its channel"),

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from gevent.event import Event
 
+from harness.load.descriptors import raise_limit
 from harness.load.http.request import Base, parse_base
 from harness.load.http.settings import Trust
 from harness.load.measured import Measured
@@ -64,6 +65,7 @@ class WebSocketUser(Paced, Measured):
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
+        _raise_limit()
         self.connection: Connection | None = None
         self._dial: Dial | None = None
         self._lost_s = 0.0
@@ -262,6 +264,9 @@ class WebSocketUser(Paced, Measured):
         if self.connection is not None:
             self.connection.abort()
             self.connection = None
+
+
+_raise_limit = functools.cache(raise_limit)
 
 
 @functools.lru_cache(maxsize=100)
