@@ -55,9 +55,12 @@ def spread(values: Sequence[float], unit: str = "", digits: int = 1) -> str:
 
 
 @contextmanager
-def bare_target(certificate_file: str | None = None) -> Iterator[str]:
-    """A bare target in a process of its own, with TLS when it is given a certificate; yields its URL."""
-    command = [sys.executable, "-m", "benchmarks._bare_target", *([certificate_file] if certificate_file else [])]
+def bare_target(certificate_file: str | None = None, kind: str = "_bare_target") -> Iterator[str]:
+    """A bare target in a process of its own, with TLS when it is given a certificate; yields its URL.
+
+    ``kind``: its file in this folder.
+    """
+    command = [sys.executable, "-m", f"benchmarks.{kind}", *([certificate_file] if certificate_file else [])]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=HERE.parent)
     try:
         assert process.stdout is not None

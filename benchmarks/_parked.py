@@ -6,6 +6,7 @@ Run as ``python -m benchmarks._parked URL CLASS USERS``.
 from __future__ import annotations
 
 import gc
+import json
 import resource
 import sys
 import time
@@ -19,12 +20,30 @@ from locust.env import Environment
 from harness.load.clock import Clock
 from harness.load.http import HerdHttpUser, LeanHttpUser
 from harness.load.node import Node, set_node
+from harness.load.websocket import Deliveries, WebSocketUser, channel_of
 
 BASES = {"LeanHttpUser": LeanHttpUser, "FastHttpUser": FastHttpUser, "HttpUser": HttpUser}
 READY_S = 60.0
 
 
 def parked_class(name: str) -> type[Any]:
+    if name == "WebSocketUser":
+
+        class Held(WebSocketUser):
+            """Open, with an account of its messages, from the moment on at which it would park."""
+
+            def wait_time(self) -> float:
+                if self.open():
+                    self.stay(time.monotonic() + 3600)
+                raise RuntimeError("no connection")
+
+            def on_open(self) -> None:
+                self.deliveries = Deliveries(self, channel_of(self, f"channel-{self.number // 50}"))
+
+            def on_message(self, message: Any) -> None:
+                self.deliveries.begins_after(json.loads(message)["seq"])
+
+        return Held
     if name == "HerdHttpUser":
 
         class Herd(HerdHttpUser):

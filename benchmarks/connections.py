@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 
-from benchmarks._contest import HERE, RUN_TIMEOUT_S, Table, in_turn, spread
+from benchmarks._contest import HERE, RUN_TIMEOUT_S, Table, bare_target, in_turn, spread
 from benchmarks._server import Server, server
 
 USERS = 10_000
@@ -34,7 +34,19 @@ def run(rounds: int) -> list[Table]:
         f"50 users, who load what all need, are not counted. HerdHttpUser has its request prepared, too. Median "
         f"(range) of {min(rounds, ROUNDS)} rounds taken in turn."
     )
-    return [Table("Parked users", ("users", "memory per user", "ratio"), rows, note)]
+    return [Table("Parked users", ("users", "memory per user", "ratio"), rows, note), _websockets(users, rounds)]
+
+
+def _websockets(users: int, rounds: int) -> Table:
+    with bare_target(kind="_websocket_target") as url:
+        name = f"WebSocketUser, {users:,}"
+        results = in_turn(min(rounds, ROUNDS), {name: _parked(Server(url, "bare"), "WebSocketUser", users)})
+    note = (
+        "The same of users that hold an open WebSocket connection (websocket-client), with an account of its messages "
+        "each, to a bare server."
+    )
+    rows = tuple((name, spread(values, "kB", 1)) for name, values in results.items())
+    return Table("Open WebSocket connections", ("users", "memory per user"), rows, note)
 
 
 def _descriptors() -> int:

@@ -21,7 +21,7 @@ def raise_limit() -> int | None:
 
 
 def shortage(connections: int, processes: int = 1) -> str | None:
-    """Why so many connections, dealt out to so many load processes of this machine, cannot be open; None if they can."""
+    """Why so many connections cannot be open in so many load processes of this machine; None if they can."""
     limit = raise_limit()
     each = -(-connections // max(1, processes)) + SPARE
     if limit is None or each <= limit:

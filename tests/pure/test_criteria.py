@@ -64,7 +64,7 @@ def test_each_criterion_explains_itself_and_its_parameters(name: str) -> None:
 
 
 def test_an_unknown_criterion_names_the_valid_ones() -> None:
-    with pytest.raises(CriterionError, match="no criterion 'luck'; there are .*, error_ratio, "):
+    with pytest.raises(CriterionError, match=r"no criterion 'luck'; there are .*, error_ratio, "):
         criteria.load(CriterionSpec("luck"))
     with pytest.raises(CriterionError):
         criteria.load(CriterionSpec("_parameter"))
