@@ -56,7 +56,7 @@ CASES = (
     # Whom it drops outside of the phase drop is back before the end of steady, so both sides still agree.
     Case("drop_all, unplanned", "drop_all", {}, "connections_kept", in_phase="steady"),
     Case("lost_messages 10 %", "lost_messages", {"share": 0.1}, "message_delivery"),
-    Case("lost_messages 0.5 %", "lost_messages", {"share": 0.005}, "message_delivery"),
+    Case("lost_messages 4 %", "lost_messages", {"share": 0.04}, "message_delivery"),
 )
 
 

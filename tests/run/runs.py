@@ -32,7 +32,7 @@ UNHURRIED = (
 """Several runs share this machine: their load generators, and how close together they release a herd, are not judged,
 unless that is what a test is about."""
 
-PHASES = ("warm-up", "baseline", "spike", "recovery", "drain")
+PHASES = ("warm-up", "baseline", "spike", "steady", "drop", "recovery", "drain")
 _going: list[Run] = []
 """Runs that nobody has waited for."""
 

@@ -1,0 +1,253 @@
+"""WebSocket users against servers that do as a script says: what goes wrong, and how it is called."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import math
+import socket
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import gevent
+import pytest
+from locust import task
+from locust.env import Environment
+from websocket import _handshake as library_handshake
+
+from harness.load.clock import Clock
+from harness.load.node import Node, set_node
+from harness.load.plan import Plan
+from harness.load.websocket import WebSocketUser
+from harness.record.outcomes import outcome_of
+from shapes._profile import ARRIVALS, Phase, Polyline
+from tests.http.conftest import Certificates
+from tests.http.conftest import certificates as certificates  # the fixture
+from tests.http.scripted import CLOSE, READ, RESET, scripted
+
+KEY = base64.b64encode(bytes(16)).decode()
+ACCEPT = base64.b64encode(hashlib.sha1(f"{KEY}258EAFA5-E914-47DA-95CA-C5AB0DC85B11".encode()).digest())
+SWITCH = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "
+OPEN = SWITCH + ACCEPT + b"\r\n\r\n"
+Step = bytes | float | str
+
+
+def frame(data: bytes, opcode: int = 1, fin: bool = True, reserved: int = 0) -> bytes:
+    return bytes((fin << 7 | reserved << 4 | opcode, len(data))) + data
+
+
+class Listener(WebSocketUser):
+    abstract = True
+    first_pause_s = 0.05
+    connect_timeout_s = 0.5
+    close_timeout_s = 0.5
+
+    def __init__(self, environment: Environment) -> None:
+        super().__init__(environment)
+        self.heard: list[str | bytes] = []
+        self.seen: list[tuple[str, str, float]] = []
+        environment.events.request.add_listener(self.keep)
+
+    def on_message(self, message: str | bytes) -> None:
+        self.heard.append(message)
+
+    def keep(self, request_type: str, name: str, exception: Any, response: Any, **more: Any) -> None:
+        intended_s = more["sent_s"] if more["intended_s"] is None else more["intended_s"]
+        self.seen.append((f"{request_type} {name}", outcome_of(exception, response), more["done_s"] - intended_s))
+
+    def outcomes(self, name: str) -> list[str]:
+        return [outcome for seen, outcome, _ in self.seen if seen == name]
+
+    @task
+    def nothing(self) -> None:
+        """Locust wants one."""
+
+
+@pytest.fixture(autouse=True)
+def known_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(library_handshake, "_create_sec_websocket_key", lambda: KEY)
+
+
+@pytest.fixture
+def users() -> Iterator[Any]:
+    made: list[Listener] = []
+
+    def one(host: str, **attributes: Any) -> Listener:
+        environment = Environment()
+        node = Node("run", Clock(exact=True))
+        set_node(environment, node)
+        line = Polyline(((0, 0), (60, 0)))
+        phases = (Phase("drop", 5, 60),)
+        plan = Plan("run", time.monotonic(), 60, ARRIVALS, line, None, (), 0, paced=False, drain_s=1, phases=phases)
+        node.begin(plan)
+        kind = type("One", (Listener,), {"host": host, "abstract": True, **attributes})
+        made.append(kind(environment))
+        return made[-1]
+
+    yield one
+    for user in made:
+        user._discard()
+
+
+HANDSHAKES: dict[str, tuple[list[Step], str]] = {
+    "answers 200": ([READ, b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"], "http 200"),
+    "answers 404": ([READ, b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"], "http 404"),
+    "answers 426": ([READ, b"HTTP/1.1 426 Upgrade Required\r\nUpgrade: h2c\r\n\r\n", CLOSE], "http 426"),
+    "redirects": ([READ, b"HTTP/1.1 302 Found\r\nLocation: ws://192.0.2.1/\r\nContent-Length: 0\r\n\r\n"], "http 302"),
+    "hangs up": ([READ, CLOSE], "cut off"),
+    "resets": ([READ, RESET], "connection reset"),
+    "never answers": ([READ], "timeout"),
+    "half an answer": ([READ, SWITCH], "timeout"),
+    "a wrong key": ([READ, SWITCH + b"bm9uc2Vuc2U=\r\n\r\n"], "protocol error"),
+    "no HTTP": ([READ, b"\x15\x03\x03\x00\x02\x02\x46\r\n\r\n", CLOSE], "protocol error"),
+}
+
+
+@pytest.mark.parametrize("case", HANDSHAKES)
+def test_a_handshake_that_fails_is_counted_by_its_cause(users: Any, case: str) -> None:
+    steps, outcome = HANDSHAKES[case]
+    with scripted(steps) as server:
+        user = users(server.url)
+        began_s = time.monotonic()
+        assert not user.open()
+        assert time.monotonic() - began_s < 2
+        assert user.outcomes("WS /feed connect") == [outcome]
+        assert user.connection is None and not user.outcomes("connection /feed opened")
+
+
+def test_nothing_listens(users: Any) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        user = users(f"http://127.0.0.1:{free.getsockname()[1]}")
+        assert not user.open()
+    assert user.outcomes("WS /feed connect") == ["connection refused"]
+
+
+def test_tls_where_there_is_none_and_none_where_there_is(users: Any, certificates: Certificates) -> None:
+    """And the good case: encrypted, with a certificate that is verified."""
+    pair = (certificates.certificate, certificates.key)
+    with scripted([b"HTTP/1.1 400 Plain\r\n\r\n"]) as server:
+        user = users(server.url.replace("http", "https"))
+        assert not user.open() and user.outcomes("WS /feed connect") == ["tls"]
+    with scripted([READ], tls=pair) as server:
+        user = users(server.url)
+        assert not user.open()
+        assert user.outcomes("WS /feed connect")[0] in ("cut off", "connection reset", "protocol error")
+    with scripted([READ, OPEN + frame(b"hello")], tls=pair) as server:
+        user = users(f"https://localhost:{server.port}", ca_file=certificates.ca)
+        assert user.open()
+        user.listen(time.monotonic() + 0.2)
+        assert user.heard == ["hello"]
+
+
+ENDS: dict[str, tuple[list[Step], str]] = {
+    "a reserved bit": ([frame(b"x", reserved=4)], "protocol error"),
+    "an unknown opcode": ([frame(b"x", opcode=5)], "protocol error"),
+    "text that is no UTF-8": ([frame(b"\xff\xfe")], "protocol error"),
+    "half a frame, then the end": ([b"\x81\x7eab", CLOSE], "cut off"),
+    "no close frame": ([CLOSE], "cut off"),
+    "a reset": ([0.1, RESET], "connection reset"),
+    "try again later": ([frame((1013).to_bytes(2), opcode=8)], "closed 1013"),
+    "no reason": ([frame(b"", opcode=8)], "closed 1005"),
+    "a length of petabytes": ([b"\x81\x7f\x00\x0f\x00\x00\x00\x00\x00\x00abc"], "message too large"),
+}
+
+
+@pytest.mark.parametrize("case", ENDS)
+def test_a_connection_that_ends_without_our_asking_says_why(users: Any, case: str) -> None:
+    steps, outcome = ENDS[case]
+    with scripted([READ, OPEN + frame(b"first"), *steps]) as server:
+        user = users(server.url)
+        assert user.open()
+        user.listen(time.monotonic() + 2)
+        assert user.heard == ["first"]
+        assert user.outcomes("connection /feed ended") == [outcome]
+        assert user.connection is None
+
+
+def test_messages_come_whole_however_they_are_cut(users: Any) -> None:
+    """Byte by byte, several in one piece, and one in fragments with a ping between them; the ping is answered."""
+    whole = OPEN + frame(b"one") + frame("zwölf".encode())
+    parts = frame(b"in ", fin=False) + frame(b"you?", opcode=9) + frame(b"parts", opcode=0) + frame(b"\x00\x01", 2)
+    steps: list[Step] = [READ, *(bytes([byte]) for byte in whole), parts]
+    with scripted(steps) as server:
+        user = users(server.url)
+        assert user.open()
+        user.listen(time.monotonic() + 0.4)
+        assert user.heard == ["one", "zwölf", "in parts", b"\x00\x01"]
+        (seen,) = server.seen()
+        pong = seen.partition(b"\r\n\r\n")[2]
+        assert pong[0] == 0x8A and bytes(byte ^ pong[2 + i % 4] for i, byte in enumerate(pong[6:])) == b"you?"
+
+
+def test_it_comes_back_and_the_time_counts_from_the_loss(users: Any) -> None:
+    """Refused once, then there again: the failed attempt is counted under a name of its own."""
+    refused: list[Step] = [READ, b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n", CLOSE]
+    with scripted([READ, OPEN, frame((1012).to_bytes(2), opcode=8)], refused, [READ, OPEN]) as server:
+        user = users(server.url)
+        assert user.open()
+        began_s = time.monotonic()
+        assert user.stay(began_s + 1.0)
+        assert user.outcomes("WS /feed connect") == user.outcomes("WS /feed reconnect") == ["ok"]
+        assert user.outcomes("attempt /feed reconnect") == ["http 503"]
+        assert user.outcomes("connection /feed opened") == ["ok", "ok"]
+        took_s = next(took_s for name, _, took_s in user.seen if name == "WS /feed reconnect")
+        failed_s = next(took_s for name, _, took_s in user.seen if name == "attempt /feed reconnect")
+        assert failed_s < took_s <= time.monotonic() - began_s
+
+
+def test_a_cut_is_ours_and_the_time_counts_from_its_instant(users: Any) -> None:
+    with scripted([READ, OPEN], [READ, OPEN]) as server:
+        user = users(server.url)
+        assert user.open()
+        cut_s = time.monotonic() + 0.1
+        user.cut_at(cut_s)
+        assert user.stay(cut_s + 0.5)
+        assert user.outcomes("connection /feed ended") == ["ok"]
+        assert user.outcomes("WS /feed reconnect") == ["ok"]
+
+
+def test_the_end_of_the_run_wakes_everybody(users: Any) -> None:
+    """Who waits for a message says goodbye; who waits to come back is counted as not back."""
+    with scripted([READ, OPEN]) as server:
+        user = users(server.url)
+        assert user.open()
+        staying = gevent.spawn(lambda: (user.stay(math.inf), user.leave()))
+        gevent.sleep(0.1)
+        user.node.drain(still_answering=False)
+        staying.join(3)
+        assert staying.ready() and user.outcomes("connection /feed ended") == ["ok"]
+        (seen,) = server.seen()
+        goodbye = seen.partition(b"\r\n\r\n")[2]
+        assert goodbye[0] == 0x88, "a close frame"
+        assert bytes(byte ^ goodbye[2 + i % 4] for i, byte in enumerate(goodbye[6:8])) == (1000).to_bytes(2)
+    away = users("http://127.0.0.1:1", first_pause_s=0.05, longest_pause_s=30.0)
+    assert not away.open()
+    coming = gevent.spawn(away.stay, math.inf)
+    gevent.sleep(0.3)
+    away.node.drain(still_answering=False)
+    coming.join(2)
+    assert coming.ready() and coming.value is False
+    counted = {(piece.name, piece.outcome): piece.count for piece in away.node.recorder.drain("node")}
+    assert counted["WS /feed reconnect", "unfinished"] == 1
+
+
+def test_a_message_that_the_scenario_cannot_read_is_counted(users: Any) -> None:
+    def puzzled(_: Listener, message: str) -> None:
+        raise KeyError(message)
+
+    with scripted([READ, OPEN + frame(b"{}")]) as server:
+        user = users(server.url, on_message=puzzled)
+        assert user.open()
+        user.listen(time.monotonic() + 0.2)
+        assert user.outcomes("message (unreadable)") == ["malformed message"]
+
+
+def test_cookies_of_one_user_are_not_sent_by_another(users: Any) -> None:
+    """The library keeps one jar for all: a load balancer with sticky cookies would send everybody to one place."""
+    sticky = OPEN.replace(b"\r\n\r\n", b"\r\nSet-Cookie: at=a1; Domain=localhost\r\n\r\n")
+    with scripted([READ, sticky], [READ, OPEN]) as server:
+        for _ in range(2):
+            assert users(f"http://localhost:{server.port}").open()
+        assert not any(b"cookie" in seen.lower() for seen in server.seen())

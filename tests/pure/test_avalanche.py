@@ -1,0 +1,161 @@
+"""Criteria of connections and messages, on recordings whose every count is known."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import pytest
+
+from harness import criteria
+from harness.analysis.histogram import bucket_index
+from harness.findings import Finding, Outcome
+from harness.recording import (
+    OK,
+    UNFINISHED,
+    CriterionSpec,
+    End,
+    Phase,
+    ProbeSample,
+    Recording,
+    Scalar,
+    Slice,
+)
+from tests.recordings import healthy
+
+PHASES = (Phase("baseline", 0, 5), Phase("spike", 5, 10), Phase("steady", 10, 20), Phase("drop", 20, 30))
+PHASES = (*PHASES, Phase("recovery", 30, 60))
+GAUGE = "connections"
+
+
+def counted(t: int, name: str, count: int, outcome: str = OK, took_s: float | None = 0.0) -> Slice:
+    latency = {} if took_s is None else {bucket_index(round(took_s * 1e6)): count}
+    return Slice(t, "local", name, outcome, count, 0, latency)
+
+
+def opened(t: int, count: int, name: str = "/feed") -> Slice:
+    return counted(t, f"connection {name} opened", count)
+
+
+def ended(t: int, count: int, outcome: str = OK, name: str = "/feed") -> Slice:
+    return counted(t, f"connection {name} ended", count, outcome)
+
+
+def back(took_s: float, count: int, t: int = 20) -> Slice:
+    return counted(t, "WS /feed reconnect", count, took_s=took_s)
+
+
+def run(*slices: Slice, end_s: float = 61, gauge: dict[float, tuple[float, ...]] | None = None) -> Recording:
+    whole = healthy()
+    header = dataclasses.replace(whole.header, phases=PHASES)
+    samples = tuple(
+        ProbeSample(t, "prometheus", f"api{k}", {GAUGE: value})
+        for t, values in (gauge or {}).items()
+        for k, value in enumerate(values)
+    )
+    end = End(end_s, "completed" if end_s >= 60 else "stopped", end_s >= 60, 1, 0)
+    return dataclasses.replace(whole, header=header, slices=slices, probes=samples, marks=(), end=end)
+
+
+def judged(criterion: str, recording: Recording, **parameters: Scalar) -> Finding:
+    return criteria.load(CriterionSpec(criterion, parameters)).judge(recording)
+
+
+DROPPED = (opened(5, 100), ended(20, 100, "closed 1012"))
+
+
+@pytest.mark.parametrize(("slow", "outcome"), [(1, Outcome.PASS), (2, Outcome.FAIL)])
+def test_the_time_is_that_of_the_last_of_99_percent(slow: int, outcome: Outcome) -> None:
+    """Of 100, one may take as long as it likes; the second one is the 99th percentile."""
+    found = judged("reconnect_time", run(*DROPPED, back(2.0, 100 - slow), back(35.0, slow)))
+    assert found.outcome is outcome
+    assert found.figure == pytest.approx(2.0 if slow == 1 else 35.0, rel=2e-3)
+    assert found.interval is not None and found.interval[0] <= found.figure <= found.interval[1]
+
+
+def test_who_is_not_back_took_longer_than_was_watched() -> None:
+    """40 s here. Whether or not the node came to say that they are away."""
+    for more in ((), (counted(20, "WS /feed reconnect", 5, UNFINISHED, None),)):
+        recording = run(*DROPPED, back(1.0, 95), *more)
+        assert judged("reconnect_time", recording).outcome is Outcome.FAIL
+        assert judged("reconnect_time", recording).interval == (39, math.inf)
+        short = judged("reconnect_time", recording, limit_s=50.0)
+        assert short.outcome is Outcome.INCONCLUSIVE and "longer would settle it" in short.reason
+    stopped = judged("reconnect_time", run(*DROPPED, back(1.0, 95), end_s=33))
+    assert stopped.outcome is Outcome.INCONCLUSIVE and stopped.figure is None
+
+
+def test_a_drop_that_was_none_proves_nothing() -> None:
+    """Nobody dropped, half of them, nobody ever there, or no such phase."""
+    half = run(opened(5, 100), ended(20, 50, "closed 1012"), back(1.0, 50))
+    for recording in (run(opened(5, 100)), half, run()):
+        found = judged("reconnect_time", recording)
+        assert found.outcome is Outcome.INCONCLUSIVE and "no reconnect storm" in found.reason
+    assert judged("reconnect_time", healthy()).outcome is Outcome.INCONCLUSIVE
+
+
+def test_failed_attempts_are_evidence() -> None:
+    failed = counted(21, "attempt /feed reconnect", 7, "http 503", 0.1)
+    found = judged("reconnect_time", run(*DROPPED, back(1.0, 100), failed))
+    assert found.outcome is Outcome.PASS
+    assert found.evidence["failed attempts, http 503"] == 7
+
+
+def test_only_what_nobody_asked_for_counts_as_lost() -> None:
+    """Not our own goodbyes, not the planned drop, and not the others' connections."""
+    quiet = run(*DROPPED, opened(21, 100), ended(60, 100), ended(12, 50, "cut off", "canary"))
+    kept = judged("connections_kept", quiet, connections="/feed")
+    assert (kept.outcome, kept.figure) == (Outcome.PASS, 0)
+    assert judged("connections_kept", quiet).outcome is Outcome.FAIL, "with everybody's"
+    assert judged("connections_kept", quiet, connections="/feed", drop="").figure == 0.5
+
+
+@pytest.mark.parametrize(("lost", "outcome"), [(2, Outcome.PASS), (3, Outcome.FAIL)])
+def test_connections_lost_before_and_after_the_drop(lost: int, outcome: Outcome) -> None:
+    recording = run(*DROPPED, opened(21, 100), ended(12, 1, "cut off"), ended(40, lost - 1, "closed 1013"))
+    found = judged("connections_kept", recording)
+    assert (found.outcome, found.figure) == (outcome, lost / 200)
+    assert judged("connections_kept", run()).outcome is Outcome.INCONCLUSIVE
+
+
+def test_messages_lost_and_doubled_are_counted_exactly() -> None:
+    """What is doubled was due once; what was refused was not lost."""
+    cast = "message broadcast"
+    recording = run(
+        counted(6, cast, 90),
+        counted(7, cast, 8, "lost", None),
+        counted(7, cast, 1, "doubled"),
+        counted(8, cast, 2, "late"),
+        counted(8, "message echo", 99),
+        counted(8, "message published", 1, "refused"),
+        counted(8, "WS /feed connect", 1000, "timeout", None),
+    )
+    found = judged("message_delivery", recording)
+    assert (found.outcome, found.figure) == (Outcome.FAIL, 9 / 200)
+    assert (found.evidence["due"], found.evidence["lost"], found.evidence["doubled"]) == (200, 8, 1)
+    assert judged("message_delivery", recording, messages=cast).figure == 9 / 100
+    assert judged("message_delivery", recording, messages="message echo").outcome is Outcome.PASS
+    assert judged("message_delivery", recording, limit=0.05).outcome is Outcome.PASS
+    assert judged("message_delivery", run()).outcome is Outcome.INCONCLUSIVE
+
+
+HELD = (opened(5, 200), ended(20, 200, "closed 1012"), opened(21, 200), ended(60, 200))
+TIMES = [17.2, 18.2, 19.2, 57.2, 58.2, 59.2]
+
+
+@pytest.mark.parametrize(
+    ("theirs", "outcome"), [((100.0, 100.0), Outcome.PASS), ((99, 99), Outcome.PASS), ((100, 97), Outcome.FAIL)]
+)
+def test_both_sides_count_alike(theirs: tuple[float, ...], outcome: Outcome) -> None:
+    found = judged("connections_agree", run(*HELD, gauge=dict.fromkeys(TIMES, theirs)), metric=GAUGE)
+    assert found.outcome is outcome
+    assert found.figure == abs(sum(theirs) - 200) / 200
+
+
+def test_a_count_that_is_missing_agrees_with_nothing() -> None:
+    """No gauge, one process silent at the end, nobody connected, a run that was stopped."""
+    whole = dict.fromkeys(TIMES, (100.0, 100.0))
+    silent = {t: values if t < 50 else values[:1] for t, values in whole.items()}
+    for recording in (run(*HELD), run(*HELD, gauge=silent), run(gauge=whole), run(*HELD, gauge=whole, end_s=40)):
+        found = judged("connections_agree", recording, metric=GAUGE)
+        assert found.outcome is Outcome.INCONCLUSIVE and "--api-urls" in found.reason
