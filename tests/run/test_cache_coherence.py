@@ -1,0 +1,81 @@
+"""Cache coherence on the reference target: over two workers, with wrong options, and with a Valkey that dies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from harness.reference import options_for, reference_target
+from tests.run import runs
+from tests.run.runs import Run
+
+SCENARIO = str(Path(__file__).parents[2] / "locustfiles" / "cache_coherence.py")
+SHORT = ("--baseline-s", "3", "--hold-s", "3", "--recovery-s", "2", "--pool-users", "60", "--outage-s", "0")
+
+
+@pytest.fixture(scope="module")
+def target() -> Iterator[tuple[dict[str, Any], Path]]:
+    with reference_target({"TARGET_ITEMS_TTL_S": "2", "TARGET_ITEMS_LOAD_MS": "100"}) as up:
+        yield up
+
+
+def begun(target: tuple[dict[str, Any], Path], directory: Path, *arguments: str, **variables: str) -> Run:
+    address, state = target
+    every = {**options_for(address), **variables}
+    given = ("--target-state", str(state), *SHORT, *arguments)
+    return runs.locust(directory, SCENARIO, *given, host=address["url"], variables=every)
+
+
+def test_two_workers_keep_one_history(target: tuple[dict[str, Any], Path], tmp_path: Path) -> None:
+    """Operations of both are judged together, and nothing of a healthy service is called wrong."""
+    done = begun(target, tmp_path, *runs.processes(2)).wait(60, 4)
+    done.ended_well(done.code)
+    failed = [finding for finding in done.verdict["findings"] if finding["outcome"] == "FAIL"]
+    assert not failed
+    assert {batch.node for batch in done.recording.operations} == {"worker 1", "worker 2"}
+    stale = done.finding("stale_reads")
+    assert stale["outcome"] == "PASS"
+    assert 0 < stale["evidence"]["order known between nodes from (ms)"] < 100
+    shared = {}
+    for batch in done.recording.operations:
+        for operation in batch.operations:
+            shared.setdefault(operation.key, set()).add(batch.node)
+    assert any(len(nodes) == 2 for nodes in shared.values())
+
+
+def test_what_is_wrong_is_said_at_once_and_before_any_load(target: tuple[dict[str, Any], Path], tmp_path: Path) -> None:
+    """A wrong password, no item and a time that is none; without a run, and without the password."""
+    address = target[0]["valkey"]
+    wrong = address.replace(address.split("@")[0], "redis://:open-sesame")
+    done = begun(target, tmp_path, "--keys", "0", "--outage-s", "soon", SPRINGBACK_VALKEY=wrong).wait(40, 4)
+    done.ended_well(code=2)
+    assert not done.directories
+    for message in ("the password is missing or wrong", "--keys 0: give at least 1 item", "--outage-s 'soon': give"):
+        assert message in done.err, done.err
+    assert "open-sesame" not in done.err + done.out
+
+
+def test_a_valkey_that_dies_is_an_outcome_and_no_end(tmp_path: Path) -> None:
+    """The service reads on without it, and is not accused; who works on Valkey itself is told by its own requests."""
+    with reference_target({"TARGET_ITEMS_TTL_S": "2"}) as up:
+        run = begun(up, tmp_path)
+        run.until_phase("spike")
+        (pid,) = [process["pid"] for process in up[0]["processes"] if process["role"] == "valkey"]
+        psutil.Process(pid).kill()
+        done = run.wait(60, 4)
+    done.ended_well(done.code)
+    assert done.code in (0, 3, 4)
+    assert done.recording.end is not None and done.recording.end.completed
+    outcomes = {(piece.name, piece.outcome) for piece in done.recording.slices}
+    assert ("VALKEY SET key", "connection refused") in outcomes
+    late = [
+        operation for batch in done.recording.operations for operation in batch.operations if operation.invoke_s > 5
+    ]
+    assert any(operation.cache == "bypass" and operation.return_s is not None for operation in late)
+    for name in ("stale_reads", "monotonic_reads", "read_your_writes", "linearizability"):
+        assert done.finding(name)["outcome"] == "PASS"
+    assert done.finding("fail_open")["outcome"] == "INCONCLUSIVE"
