@@ -28,7 +28,8 @@ class Linearizability:
     name: str = name_parameter()
 
     def judge(self, recording: Recording) -> Finding:
-        criterion, title = self.name or "linearizability", "linearizability of each item"
+        criterion = self.name or "linearizability"
+        title = "linearizability of each item" + (f", by way of {self.via}" if self.via != "*" else "")
         seen = history.of(recording, self.via)
         reason = nothing_read(recording, seen, self.via)
         if reason is not None:
