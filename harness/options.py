@@ -40,7 +40,8 @@ class Option:
 
     def add_to(self, parser: argparse.ArgumentParser) -> None:
         text = f"{self.help} (default: {self.default or 'none'})".replace("%", "%%")
-        secret = any(word in self.name for word in ("password", "token", "secret"))
+        # The last two are addresses that hold a password.
+        secret = any(word in self.name for word in ("password", "token", "secret", "postgres", "valkey"))
         locust_only: dict[str, Any] = {"env_var": f"SPRINGBACK_{self.name.upper()}", "is_secret": secret}
         parser.add_argument(
             self.flag, dest=self.name, default=self.default, metavar="<value>", help=text, **locust_only
@@ -159,6 +160,9 @@ def read(values: Any, scenario: Scenario, shape: PhasedShape, host: str) -> Sett
         value: float = number(Option(name, "", ""), text(name), float, faults)
         return value
 
+    for name, (default, _) in scenario.options.items():
+        if _is_number(default):  # then whoever reads it may rely on a number
+            number(Option(name, "", ""), text(name), float, faults)
     shape_parameters: dict[str, Scalar] = {}
     for name in shape.options:
         own: Any = getattr(type(shape), name)
@@ -226,6 +230,14 @@ def _alerts(text: Any, faults: list[str]) -> Limits:
     if names and not all(names.partition("/")):
         faults.append(f"--alert-pool-names {names}: give two names, e.g. in_use/size")
     return Limits(**given)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def number(option: Option, given: str, kind: type, faults: list[str]) -> Any:

@@ -22,6 +22,7 @@ class ErrorRatio:
     limit: float = parameter(0.05, "largest share of failed requests that is accepted", highest=1)
     phase: str = parameter("spike", "phase that is judged")
     requests: str = parameter("", "only requests of this name, * for anything; empty for all")
+    remedy: str = parameter("", "what to say when there are none of them")
     name: str = name_parameter()
 
     def judge(self, recording: Recording) -> Finding:
@@ -33,7 +34,9 @@ class ErrorRatio:
             return Finding(criterion, title, Outcome.INCONCLUSIVE, no_phase(recording, self.phase))
         tally = phases.of_phase(recording, phase)
         if tally.error_ratio is None:
-            reason = f"no requests in the {self.phase}, so there is nothing to judge"
+            reason = f"no requests in the {self.phase}, so there is nothing to judge" + (
+                f": {self.remedy}" if self.remedy else ""
+            )
             return Finding(criterion, title, Outcome.INCONCLUSIVE, reason, unit="ratio", limit=self.limit)
         interval = intervals.error_ratio(phases.by_second(recording, phase))
         outcome = against(self.limit, interval)

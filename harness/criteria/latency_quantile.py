@@ -25,6 +25,7 @@ class LatencyQuantile:
     quantile: float = parameter(0.95, "quantile that is judged, 0.95 for p95", lowest=0.01, highest=0.9999)
     phase: str = parameter("spike", "phase that is judged")
     requests: str = parameter("", "only requests of this name, * for anything; empty for all")
+    remedy: str = parameter("", "what to say when there are none of them")
     name: str = name_parameter()
 
     def judge(self, recording: Recording) -> Finding:
@@ -37,7 +38,9 @@ class LatencyQuantile:
             return Finding(criterion, title, Outcome.INCONCLUSIVE, no_phase(recording, self.phase))
         tally = phases.of_phase(recording, phase)
         if not tally.intended:
-            reason = f"no requests in the {self.phase}, so there is nothing to judge"
+            reason = f"no requests in the {self.phase}, so there is nothing to judge" + (
+                f": {self.remedy}" if self.remedy else ""
+            )
             return Finding(criterion, title, Outcome.INCONCLUSIVE, reason, unit="s", limit=self.limit_s)
         figure_us = histogram.quantile_us(tally.latency, self.quantile, tally.failed)
         low_us, high_us = intervals.latency_quantile_us(phases.by_second(recording, phase), self.quantile)

@@ -1,0 +1,187 @@
+"""The connection pool's figures and criteria on recordings whose truth is known."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness import criteria
+from harness.analysis import histogram, pool
+from harness.analysis.histogram import bucket_index
+from harness.findings import Finding, Outcome
+from harness.recording import CriterionSpec, Phase, ProbeSample, Recording, Scalar, Slice
+from tests.recordings import healthy
+
+HELD_S, SIZE = 0.05, 16
+LEVELS = (4, 40, 80, 120, 160, 200)
+PHASES = (
+    Phase("baseline", 0, 20),
+    *(Phase(f"step-{k}", 15 + 5 * k, 20 + 5 * k) for k in range(1, 5)),
+    Phase("spike", 40, 45),
+    Phase("recovery", 45, 65),
+    Phase("idle", 65, 71),
+)
+CAPACITY_PER_S = SIZE / HELD_S
+
+
+def closed_pool(
+    *, leaked: int = 0, waiting_after: float = 0, idle_in_transaction: int = 0, oldest_s: float = 0
+) -> Recording:
+    """A closed system of users on a pool, exactly as operational analysis has it: X = min(N / S, size / S)."""
+    slices, probes = [], []
+    for phase in PHASES:
+        users = LEVELS[0] if phase.name in ("baseline", "recovery") else 0
+        if phase.name.startswith("step") or phase.name == "spike":
+            users = LEVELS[5 if phase.name == "spike" else int(phase.name[-1])]
+        per_s = round(min(users / HELD_S, CAPACITY_PER_S))
+        latency_s = users / per_s if per_s else 0.0
+        for t in range(phase.start_s, phase.end_s):
+            for name, took_s in (("GET /db/work", latency_s), (pool.WAIT, latency_s - HELD_S), (pool.HELD, HELD_S)):
+                if per_s:
+                    slices.append(Slice(t, "local", name, "ok", per_s, 0, {bucket_index(round(took_s * 1e6)): per_s}))
+            out = leaked if t >= 30 else 0
+            busy = min(SIZE, users + out)
+            queue = max(0, users - SIZE) if phase.name != "recovery" else waiting_after
+            for source, share in (("a:1", 0.75), ("a:2", 0.25)):
+                values = {"size": SIZE / 2, "in_use": busy * share if not out or users else float(out * share)}
+                probes.append(ProbeSample(t + 0.1, pool.PROBE, source, {**values, "waiting": queue / 2}))
+            sessions = {"idle_in_transaction": float(idle_in_transaction), "oldest_idle_in_transaction_s": oldest_s}
+            probes.append(ProbeSample(t + 0.1, "postgres", "a:5432/db", sessions))
+    whole = healthy()
+    header = dataclasses.replace(whole.header, phases=PHASES)
+    return dataclasses.replace(whole, header=header, slices=tuple(slices), probes=tuple(probes))
+
+
+def judged(criterion: str, run: Recording, **parameters: Scalar) -> Finding:
+    return criteria.load(CriterionSpec(criterion, parameters)).judge(run)
+
+
+def without(run: Recording, unwanted: Callable[[ProbeSample], bool]) -> Recording:
+    return dataclasses.replace(run, probes=tuple(sample for sample in run.probes if not unwanted(sample)))
+
+
+@given(st.lists(st.integers(0, 10**9), min_size=1, max_size=200))
+def test_a_mean_is_as_exact_as_its_buckets(values_us: list[int]) -> None:
+    counts: dict[int, int] = {}
+    for value in values_us:
+        counts[bucket_index(value)] = counts.get(bucket_index(value), 0) + 1
+    mean_us = histogram.mean_us(counts)
+    assert mean_us == pytest.approx(math.fsum(values_us) / len(values_us), rel=1 / 2048, abs=0.5)
+
+
+def test_littles_law_agrees_with_what_was_sampled() -> None:
+    climb = pool.levels(closed_pool(), "GET *", 1, "baseline", "spike")
+    assert [level.phase for level in climb] == ["baseline", "step-1", "step-2", "step-3", "step-4", "spike"]
+    for level, users in zip(climb, LEVELS, strict=True):
+        assert level.concurrency == pytest.approx(users, rel=0.01)
+        assert level.capacity_per_s == pytest.approx(CAPACITY_PER_S, rel=0.01)
+        assert level.use_ratio is not None and level.busy == pytest.approx(level.use_ratio * SIZE, rel=0.01)
+
+
+def test_the_knee_and_the_first_saturated_level_are_found() -> None:
+    found = judged("pool_saturation", closed_pool(), requests="GET *")
+    assert found.outcome is Outcome.PASS
+    assert found.figure == pytest.approx(SIZE, rel=0.01)
+    assert "saturated from step-1 on (40 at once)" in found.reason
+
+
+def test_a_full_pool_without_a_growing_queue_is_not_saturated() -> None:
+    climb = pool.levels(closed_pool(), "GET *", 1, "baseline", "spike")
+    flat = tuple(dataclasses.replace(level, wait_s=0.01) for level in climb)
+    assert pool.saturated(flat, 0.9) == ()
+    assert next(level.phase for level in pool.saturated(climb, 0.9)) == "step-1"
+
+
+def test_the_ceiling_of_the_pool_is_the_highest_throughput() -> None:
+    found = judged("scalability", closed_pool(), requests="GET *")
+    assert found.outcome is Outcome.PASS
+    assert found.figure == pytest.approx(CAPACITY_PER_S, rel=0.01)
+    assert "no peak in range" in found.reason
+
+
+def test_too_few_levels_are_no_fit() -> None:
+    assert judged("scalability", healthy()).outcome is Outcome.INCONCLUSIVE
+
+
+@pytest.mark.parametrize("leaked", [1, 3, 7])
+def test_what_is_out_in_every_sample_after_the_load_is_leaked_exactly(leaked: int) -> None:
+    found = judged("leaked_connections", closed_pool(leaked=leaked))
+    assert (found.outcome, found.figure) == (Outcome.FAIL, leaked)
+
+
+def test_a_connection_that_is_out_for_a_moment_is_not_leaked() -> None:
+    """A health check, say."""
+    run = closed_pool()
+    probes = [
+        dataclasses.replace(sample, values={**sample.values, "in_use": 1.0})
+        if sample.probe == pool.PROBE and sample.t == 69.1
+        else sample
+        for sample in run.probes
+    ]
+    found = judged("leaked_connections", dataclasses.replace(run, probes=tuple(probes)))
+    assert (found.outcome, found.figure) == (Outcome.PASS, 0)
+
+
+def test_a_process_that_went_away_may_hide_a_leak() -> None:
+    run = without(closed_pool(), lambda sample: sample.source == "a:2" and sample.t > 50)
+    found = judged("leaked_connections", run)
+    assert found.outcome is Outcome.INCONCLUSIVE and "a:2" in found.reason
+    run = without(closed_pool(leaked=4), lambda sample: sample.source == "a:2" and sample.t > 50)
+    assert judged("leaked_connections", run).outcome is Outcome.FAIL
+
+
+def test_without_the_pool_sessions_idle_in_a_transaction_are_leaked() -> None:
+    run = without(closed_pool(idle_in_transaction=3), lambda sample: sample.probe == pool.PROBE)
+    found = judged("leaked_connections", run)
+    assert (found.outcome, found.figure) == (Outcome.FAIL, 3)
+    run = without(closed_pool(), lambda sample: sample.probe == pool.PROBE)
+    found = judged("leaked_connections", run)
+    assert found.outcome is Outcome.INCONCLUSIVE and "--api-urls" in found.reason
+
+
+@pytest.mark.parametrize("name", ["pool_stable", "leaked_connections", "pool_saturation", "long_transactions"])
+def test_what_was_not_sampled_names_the_option(name: str) -> None:
+    found = judged(name, dataclasses.replace(closed_pool(), probes=()))
+    assert found.outcome is Outcome.INCONCLUSIVE
+    assert "--postgres-admin" in found.reason if name == "long_transactions" else "--api-urls" in found.reason
+
+
+def test_a_pool_that_is_as_before_is_stable() -> None:
+    found = judged("pool_stable", closed_pool())
+    assert (found.outcome, found.figure) == (Outcome.PASS, 0)
+
+
+def test_a_pool_of_which_more_is_in_use_than_before_is_not() -> None:
+    found = judged("pool_stable", closed_pool(leaked=4))
+    assert found.outcome is Outcome.FAIL
+    assert found.figure == pytest.approx(4 / SIZE)
+
+
+def test_a_queue_that_stays_is_a_failure_and_one_that_comes_and_goes_is_open() -> None:
+    assert judged("pool_stable", closed_pool(waiting_after=2)).outcome is Outcome.FAIL
+    run = closed_pool()
+    probes = [
+        dataclasses.replace(sample, values={**sample.values, "waiting": 1.0})
+        if sample.probe == pool.PROBE and sample.t in (60.1, 62.1)
+        else sample
+        for sample in run.probes
+    ]
+    found = judged("pool_stable", dataclasses.replace(run, probes=tuple(probes)))
+    assert found.outcome is Outcome.INCONCLUSIVE and "2 of the last 10 samples" in found.reason
+
+
+@pytest.mark.parametrize(("oldest_s", "expected"), [(0, "PASS"), (3.5, "PASS"), (4.5, "INCONCLUSIVE"), (5.5, "FAIL")])
+def test_an_age_may_have_grown_between_two_samples(oldest_s: float, expected: str) -> None:
+    found = judged("long_transactions", closed_pool(oldest_s=oldest_s))
+    assert (found.outcome.value, found.figure) == (expected, oldest_s)
+
+
+def test_a_probe_that_was_silent_for_long_proves_no_short_transactions() -> None:
+    run = without(closed_pool(), lambda sample: 20 <= sample.t < 30)
+    found = judged("long_transactions", run)
+    assert found.outcome is Outcome.INCONCLUSIVE and "not sampled" in found.reason
