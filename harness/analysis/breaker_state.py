@@ -130,12 +130,13 @@ def increase(values: Sequence[float]) -> float:
 
 
 def instances(recording: Recording, names: Names, injected_s: float, until_s: float) -> tuple[Instance, ...]:
-    """The breakers that could be read while the dependency failed, from ``injected_s`` to ``until_s``."""
+    """The breakers that could be read when the dependency failed, from ``injected_s`` to ``until_s``."""
     counters = {key: series(recording, key) for key in (names.opens, names.closes, names.probes)}
     last_s = max((sample.t for sample in recording.probes), default=0.0)
     made = []
     for source, states in sorted(series(recording, names.state).items()):
-        if not any(injected_s <= sample.begun_s <= until_s for sample in states):
+        # Also one that was read shortly before, and died when the failure began.
+        if not any(injected_s - GAP_S <= sample.begun_s <= until_s for sample in states):
             continue
         opens = counters[names.opens].get(source, ())
         told = _with_openings(states, opens)
