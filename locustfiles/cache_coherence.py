@@ -27,7 +27,8 @@ class Visitor(ItemUser, ValkeyUser):
 
     def on_start(self):
         options = self.environment.parsed_options
-        self.items_path, self.items, self.kept_as = options.items_path, int(options.keys), options.cached_as
+        self.items_path, self.forget_path = options.items_path, options.forget_path
+        self.items, self.kept_as = int(options.keys), options.cached_as
         self.version = 0
         self.turn = self.write_mine if self.number < self.items else self.read_any
         self.place = self.number - self.items
@@ -107,13 +108,14 @@ harness.attach(
         CriterionSpec("read_your_writes", {"via": "service*"}),
         CriterionSpec("lost_invalidations", {"via": "service*"}),
         CriterionSpec("linearizability", {"via": "service*"}),
-        CriterionSpec("linearizability", {"via": "valkey", "name": "valkey_linearizability"}),
+        CriterionSpec("linearizability", {"via": "valkey", "needs": "--valkey", "name": "valkey_linearizability"}),
         CriterionSpec("stampede", {"via": "service*"}),
         CriterionSpec("hit_ratio", {"via": "service"}),
         CriterionSpec("fail_open", {"via": "service"}),
     ],
     options={
         "items_path": ("/items", "path of the items; they are read, written and removed below it"),
+        "forget_path": ("/cache", "what follows an item's path to remove it from the cache; empty: nothing can"),
         "keys": ("20", "items, each with a user who writes it"),
         "valkey": ("", "Valkey or Redis to work on directly, redis://:PASSWORD@HOST:PORT; empty: only the service"),
         "cached_as": ("item:{key}", "key under which the service caches an item as JSON"),

@@ -9,8 +9,8 @@ from harness.recording import Recording, Scalar
 EXAMPLES = 3
 
 
-def nothing_read(recording: Recording, history: History, via: str) -> str | None:
-    """Why there is nothing to judge, or None."""
+def nothing_read(recording: Recording, history: History, via: str, needs: str = "") -> str | None:
+    """Why there is nothing to judge, or None. ``needs``: the option without which nothing is read this way."""
     if history.set_aside:
         keys = ", ".join(history.set_aside[:EXAMPLES])
         return f"a version was written twice to {keys}: each write of a key needs a version of its own"
@@ -19,7 +19,8 @@ def nothing_read(recording: Recording, history: History, via: str) -> str | None
     if not any(batch.operations for batch in recording.operations):
         return "the run has no operations: users keep them with self.operation(...)"
     ways = sorted({operation.via for batch in recording.operations for operation in batch.operations})
-    return f"no answered read came by way of {via}; the ways in this run are {', '.join(ways)}"
+    remedy = f", which needs {needs}" if needs else ""
+    return f"no answered read came by way of {via}{remedy}; the ways in this run are {', '.join(ways)}"
 
 
 def extent(history: History) -> dict[str, Scalar]:

@@ -24,6 +24,7 @@ class Linearizability:
 
     limit: float = parameter(0.0, "most items that may be not linearizable")
     via: str = parameter("*", "the way of the reads that are judged, * for anything")
+    needs: str = parameter("", "option without which nothing is read this way, for the reason")
     reads_cap: int = parameter(OPERATIONS_CAP, "reads of one item that are checked", lowest=1)
     name: str = name_parameter()
 
@@ -31,7 +32,7 @@ class Linearizability:
         criterion = self.name or "linearizability"
         title = "linearizability of each item" + (f", by way of {self.via}" if self.via != "*" else "")
         seen = history.of(recording, self.via)
-        reason = nothing_read(recording, seen, self.via)
+        reason = nothing_read(recording, seen, self.via, self.needs)
         if reason is not None:
             return Finding(criterion, title, Outcome.INCONCLUSIVE, reason, unit="items", limit=self.limit)
         checked = check(seen, self.reads_cap)

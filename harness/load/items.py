@@ -1,9 +1,9 @@
 """Users of versioned items behind a cache: every read, write and removal is a request, and kept as an operation.
 
 The service answers ``GET PATH/KEY`` with 200 and JSON that has a ``version``, or 404; takes ``PUT PATH/KEY`` with
-``{"version", "value"}``; and forgets a cached item at ``DELETE PATH/KEY/cache``. Where it says so, ``X-Cache``
-(``hit``, ``miss``, ``bypass``) and ``X-Read-From`` (``cache``, ``primary``, ``replica``) tell what its cache did,
-and ``"invalidated": false`` that its cache could not be told.
+``{"version", "value"}``; and forgets a cached item at ``DELETE PATH/KEY/cache``, where it can. Where it says so,
+``X-Cache`` (``hit``, ``miss``, ``bypass``) and ``X-Read-From`` (``cache``, ``primary``, ``replica``) tell what its
+cache did, and ``"invalidated": false`` that its cache could not be told.
 """
 
 from __future__ import annotations
@@ -36,6 +36,8 @@ class ItemUser(Measured, PacedHttpUser):
 
     abstract = True
     items_path = "/items"
+    forget_path = "/cache"
+    """After an item's path; empty for a service without such a thing: then nothing is asked."""
 
     @property
     def session(self) -> str:
@@ -70,9 +72,13 @@ class ItemUser(Measured, PacedHttpUser):
         return relied_on
 
     def forget_item(self, key: str, via: str = "service") -> bool:
-        """Whether the cache has forgotten the item."""
+        """Whether the cache was not away: it has forgotten the item, or cannot be told to."""
+        if not self.forget_path:
+            return True
         begun_s = time.monotonic()
-        response = self.client.delete(f"{self.items_path}/{key}/cache", name=f"{self.items_path}/[key]/cache")
+        response = self.client.delete(
+            f"{self.items_path}/{key}{self.forget_path}", name=f"{self.items_path}/[key]{self.forget_path}"
+        )
         done_s = time.monotonic()
         forgotten = response.ok and _document(response).get("invalidated") is not False
         self.operation(INVALIDATE, key, self.session, None, begun_s, done_s if forgotten else None, via)

@@ -162,6 +162,12 @@ def test_a_version_that_nobody_wrote_fails_only_in_a_whole_recording() -> None:
         assert judged(torn, "linearizability").outcome is Outcome.INCONCLUSIVE
 
 
+def test_a_way_that_needs_an_option_names_it() -> None:
+    found = judged(recording(*ONE_THEN_TWO, read(2, 4, 5)), "linearizability", via="valkey", needs="--valkey")
+    assert found.outcome is Outcome.INCONCLUSIVE
+    assert "needs --valkey" in found.reason
+
+
 # Stampede and hit ratio
 
 
