@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
+from urllib.parse import urlsplit
 
 from harness.errors import ConfigurationError
-from harness.faults import Addressed, PlannedFault, name_of
+from harness.faults import Addressed, Fronting, PlannedFault, name_of
 from harness.faults._timeline import TimedFault, timed
 from harness.faults._written import parse
 from harness.safety import require_allowed
@@ -38,6 +40,16 @@ def read(scenario: Scenario, values: Any, profile: Profile | None) -> tuple[tupl
         starts_s.setdefault(phase.name, float(phase.start_s))
     placed, misplaced = timed(planned, starts_s, float(profile.duration_s))
     return tuple(placed), [*faults, *misplaced]
+
+
+def behind(host: str, faults: Iterable[TimedFault]) -> str:
+    """The address to which ``host`` leads, which may be that of a fault in front of the target."""
+    for timed_fault in faults:
+        if isinstance(timed_fault.fault, Fronting):
+            port, to = timed_fault.fault.fronts()
+            if port and urlsplit(host).port == port and urlsplit(host).hostname in ("127.0.0.1", "localhost"):
+                return f"{urlsplit(host).scheme}://{to}"
+    return host
 
 
 def lines(scenario: Scenario, faults: tuple[TimedFault, ...]) -> list[str]:

@@ -190,9 +190,9 @@ def read(values: Any, scenario: Scenario, shape: PhasedShape, host: str) -> Sett
         criteria_folder.load_all(specs)
     except criteria_folder.CriterionError as error:
         faults += error.errors
-    probes = tuple(_probes(scenario, values, host, text, names, faults))
     timed, wrong = disturbances.read(scenario, values, None if shape_faults else shape.profile())
     faults += wrong
+    probes = tuple(_probes(scenario, values, disturbances.behind(host, timed), text, names, faults))
     arrivals = text("arrivals") or "even"
     settings = Settings(
         runs_dir=Path(text("runs_dir") or "runs"),

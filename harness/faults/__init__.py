@@ -21,6 +21,7 @@ __all__ = [
     "Fault",
     "FaultData",
     "FaultError",
+    "Fronting",
     "Pinned",
     "PlannedFault",
     "Prepared",
@@ -84,6 +85,15 @@ class Addressed(Protocol):
     """
 
     def addresses(self) -> Iterable[str]: ...
+
+
+@runtime_checkable
+class Fronting(Protocol):
+    """A fault that stands in front of the target: ``fronts`` is the port on which it listens on this machine, and
+    host:port to which that leads. What is sampled on that port is then the target, and not the fault.
+    """
+
+    def fronts(self) -> tuple[int, str]: ...
 
 
 @dataclass(frozen=True)

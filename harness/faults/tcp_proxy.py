@@ -63,6 +63,9 @@ class TcpProxy:
     def addresses(self) -> Iterable[str]:
         return (f"http://{self.to}",)
 
+    def fronts(self) -> tuple[int, str]:
+        return self.listen, self.to
+
     def prepare(self) -> str:
         """Starts the proxy, or finds the one that another fault has started."""
         to, proxy = _standing.get(self.listen, ("", None)) if self.listen else ("", None)

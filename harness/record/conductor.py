@@ -147,6 +147,11 @@ class Conductor:
         return self._alarms.raised
 
     @property
+    def disturbances(self) -> tuple[str, ...]:
+        """The faults that are injected just now."""
+        return self._faulting.present
+
+    @property
     def nodes_lost(self) -> tuple[str, ...]:
         return tuple(sorted(self._lost))
 

@@ -8,7 +8,7 @@ from harness.faults import name_of
 from harness.faults._timeline import TimedFault
 from harness.record.injector import PREPARED, FaultEvent, Injector
 from harness.record.progress import say
-from harness.recording import FaultMark
+from harness.recording import INJECTED, UNDONE, FaultMark
 
 
 class Faulting:
@@ -18,6 +18,12 @@ class Faulting:
         self._faults = tuple(faults)
         self._record = record
         self._injector = Injector(faults, self._on_event) if faults else None
+        self._present: dict[int, str] = {}
+
+    @property
+    def present(self) -> tuple[str, ...]:
+        """The faults that are injected just now, in words."""
+        return tuple(self._present.values())
 
     def prepare(self) -> str | None:
         """Why the run cannot begin, None when it can."""
@@ -41,5 +47,9 @@ class Faulting:
     def _on_event(self, event: FaultEvent) -> None:
         name = name_of(self._faults[event.number - 1].fault)
         say(f"fault {name} {event.event}: {event.detail}".rstrip(": "))
+        if event.event == INJECTED:
+            self._present[event.number] = f"{name}: {event.detail}"
+        elif event.event == UNDONE:
+            self._present.pop(event.number, None)
         if event.event != PREPARED:
             self._record(event.monotonic_s, FaultMark(0, name, event.event, event.detail, event.number))

@@ -136,6 +136,10 @@
       parts.push(make("div", { class: "box refused", role: "status" }, make("p", { class: "word" }, status.alerts.length === 1 ? "Alert" : "Alerts"),
         make("ul", {}, ...status.alerts.map((alert) => make("li", {}, alert)))));
     }
+    if (status.disturbances.length && status.state !== "ended") {
+      parts.push(make("div", { class: "box", role: "status" }, make("p", { class: "word" }, "Injected just now"),
+        make("ul", {}, ...status.disturbances.map((fault) => make("li", {}, fault)))));
+    }
     if (status.phases.length && status.state !== "ended") parts.push(course(status), facts(status), ...phases(status));
     parts.push(make("p", { class: "links" }, link("./", "All runs and their reports")));
     return parts.filter(Boolean);

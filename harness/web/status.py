@@ -51,6 +51,8 @@ class Status:
     phases: tuple[PhaseFigures, ...] = ()
     alerts: tuple[str, ...] = ()
     """Those that hold just now. They inform; criteria judge."""
+    disturbances: tuple[str, ...] = ()
+    """Faults of ours that are injected just now."""
     faults: tuple[str, ...] = ()
     """Why the last start was refused."""
     verdict: history.Judgement | None = None
@@ -118,6 +120,7 @@ class Watch:
             "nodes": conductor.nodes_wanted,
             "nodes_lost": conductor.nodes_lost,
             "alerts": conductor.alerts,
+            "disturbances": conductor.disturbances,
             "phases": self._look_at(conductor),
         }
 

@@ -7,7 +7,7 @@ import string
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from harness.recording import RAISED, AlertMark, EventMark, GateMark, NodeMark, Phase, Recording
+from harness.recording import RAISED, AlertMark, EventMark, FaultMark, GateMark, NodeMark, Phase, Recording
 from reports import _quantity
 
 CLOSE_S = 0.05
@@ -27,7 +27,7 @@ class _Found:
     rank: int
 
 
-RECOVERY, GATE, NODE, EVENT = range(4)
+RECOVERY, GATE, FAULT, NODE, EVENT = range(5)
 
 
 @dataclass(frozen=True)
@@ -103,6 +103,10 @@ def _gates(recording: Recording) -> Iterable[_Found]:
 def _happenings(recording: Recording) -> Iterable[_Found]:
     for mark in recording.marks:
         match mark:
+            case FaultMark():
+                text = f"fault {mark.fault} {mark.event}"
+                text = f"{text}: {mark.detail}" if mark.detail else text
+                yield _Found(mark.t, f"{mark.fault} {mark.event}", text, FAULT)
             case NodeMark(event=event) if event not in _QUIET:
                 text = f"load process {mark.node} {event}"
                 text = f"{text}: {mark.detail}" if mark.detail else text

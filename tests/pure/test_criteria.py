@@ -33,6 +33,7 @@ REQUIRED = {
     "memory_growth",
     "generator_health",
     "target_healthy",
+    "faults_injected",
     "run_complete",
 }
 

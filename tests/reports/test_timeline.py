@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from harness.recording import EventMark
+from harness.recording import FAILED, INJECTED, UNDONE, EventMark, FaultMark
 from reports._charts.timeline import MOST, timeline
 from tests import recordings
 
@@ -33,6 +33,22 @@ def test_many_events_leave_room_for_gate_and_recovery() -> None:
     assert {"gate", "recovered"} <= {mark.short for mark in axis.instants}
     assert axis.left_out > 70
     assert [mark.t for mark in axis.instants] == sorted(mark.t for mark in axis.instants)
+
+
+def test_a_fault_is_named_when_it_is_injected_and_when_it_is_undone() -> None:
+    run = recordings.healthy()
+    faults = (
+        FaultMark(35.0, "stop_process", INJECTED, "stopped python 4711", 1),
+        FaultMark(40.0, "stop_process", UNDONE, "continued python 4711", 1),
+        FaultMark(50.0, "tcp_proxy", FAILED, "not injected: the proxy was not started", 2),
+    )
+    events = tuple(EventMark(t / 2, f"event {t}") for t in range(100))
+    marks = timeline(dataclasses.replace(run, marks=(*events, *run.marks, *faults)), None).instants
+    found = {mark.t: (mark.short, mark.text) for mark in marks}
+    assert found[35.0][0] == "stop_process injected"
+    assert "fault stop_process injected: stopped python 4711" in found[35.0][1]
+    assert found[40.0][0] == "stop_process undone"
+    assert found[50.0][0] == "tcp_proxy failed"
 
 
 def test_the_axis_reaches_over_all_that_was_recorded() -> None:
