@@ -14,18 +14,18 @@ from harness.recording import FAILED, INJECTED, UNDONE, FaultMark, FaultPlan, Re
 from harness.verdict import judge
 from tests.recordings import healthy
 
+HEALTHY = healthy()
 PLAN = FaultPlan(1, "stop_process", 30.0, 40.0, "stop_process port=8000")
 AS_PLANNED = (FaultMark(30.01, "stop_process", INJECTED, "", 1), FaultMark(40.02, "stop_process", UNDONE, "", 1))
 
 
 def run(plans: tuple[FaultPlan, ...], marks: tuple[FaultMark, ...]) -> Recording:
-    healthy_run = healthy()
-    header = dataclasses.replace(healthy_run.header, faults=plans)
-    return dataclasses.replace(healthy_run, header=header, marks=(*healthy_run.marks, *marks))
+    header = dataclasses.replace(HEALTHY.header, faults=plans)
+    return dataclasses.replace(HEALTHY, header=header, marks=(*HEALTHY.marks, *marks))
 
 
 def test_no_planned_fault_is_nothing_to_guard() -> None:
-    assert FaultsInjected().judge(healthy()).outcome is Outcome.PASS
+    assert FaultsInjected().judge(HEALTHY).outcome is Outcome.PASS
 
 
 def test_faults_as_planned_pass() -> None:
@@ -57,7 +57,7 @@ def test_a_fault_that_was_not_there_turns_a_pass_into_inconclusive() -> None:
     recording = run((PLAN,), ())
     spec = dataclasses.replace(recording.header.criteria[0], criterion="faults_injected")
     header = dataclasses.replace(recording.header, criteria=(*recording.header.criteria, spec))
-    assert judge(healthy()).outcome is Outcome.PASS
+    assert judge(HEALTHY).outcome is Outcome.PASS
     verdict = judge(dataclasses.replace(recording, header=header))
     assert verdict.outcome is Outcome.INCONCLUSIVE
     voided = {finding.voided_by for finding in verdict.findings if not finding.is_guard}
