@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 class ConfigurationError(Exception):
@@ -17,3 +20,17 @@ class ConfigurationError(Exception):
 
     def __str__(self) -> str:
         return "\n".join(self.messages)
+
+
+def all_of(attempts: Iterable[Callable[[], T]]) -> list[T]:
+    """What each attempt gives. Raises one ConfigurationError with the messages of all that raised one."""
+    made: list[T] = []
+    messages: list[str] = []
+    for attempt in attempts:
+        try:
+            made.append(attempt())
+        except ConfigurationError as error:
+            messages += error.messages
+    if messages:
+        raise ConfigurationError(messages)
+    return made

@@ -12,6 +12,7 @@ import time
 from locust import task
 
 import harness
+from harness.errors import all_of
 from harness.load.http import PacedHttpUser
 from harness.load.postgres import PostgresUser
 from harness.postgres import require_usable
@@ -57,13 +58,16 @@ class DatabasePool(staircase.Staircase):
 
 
 def probes(options):
-    """What is sampled, as far as its address is known."""
-    require_usable(options.postgres, "--postgres", options.allow_host)
-    if options.api_urls:
-        pages = tuple(url.rstrip("/") + options.pool_page for url in options.api_urls.split(","))
-        yield Pool(pages, options.pool_size_metric, options.pool_in_use_metric, options.pool_waiting_metric)
-    if options.postgres_admin:
-        yield Postgres(options.postgres_admin, options.postgres_application)
+    """What is sampled, as far as its address is known; and whether load may go to PostgreSQL at all."""
+
+    def pool():
+        pages = tuple(url.strip().rstrip("/") + options.pool_page for url in options.api_urls.split(","))
+        return Pool(pages, options.pool_size_metric, options.pool_in_use_metric, options.pool_waiting_metric)
+
+    wanted = [lambda: require_usable(options.postgres, "--postgres", options.allow_host)]
+    wanted += [pool] if options.api_urls else []
+    wanted += [lambda: Postgres(options.postgres_admin, options.postgres_application)] if options.postgres_admin else []
+    return [probe for probe in all_of(wanted) if probe is not None]
 
 
 THROUGH_THE_POOL = {"requests": "GET *"}
