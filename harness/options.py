@@ -1,30 +1,21 @@
 """Options of a run: declared to Locust's parser, so that each is a command-line flag, an environment variable, a line
-of the config file and a field of the web form; and read back, all errors at once, by one path for all four.
-
-Values stay text until they are read, because the web form hands over text whatever the parser's type says.
+of the config file and a field of the web form. :mod:`harness.settings` reads them back.
 """
 
 from __future__ import annotations
 
 import argparse
-import math
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, fields, replace
-from pathlib import Path
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any
-from urllib.parse import urlsplit
 
 from harness import criteria as criteria_folder
-from harness import disturbances
-from harness import probes as probes_folder
-from harness.analysis.alerts import Limits
 from harness.errors import ConfigurationError
-from harness.faults._timeline import TimedFault
-from harness.probes import Probe
-from harness.recording import CriterionSpec, Scalar
-from harness.safety import require_allowed
 from harness.scenario import GUARDS, Scenario
-from shapes._phased import PhasedShape
+from shapes._phased import PhasedShape, flag
+
+PREFIX = "SPRINGBACK_"
 
 
 @dataclass(frozen=True)
@@ -34,19 +25,23 @@ class Option:
     default: str
     help: str
 
-    @property
-    def flag(self) -> str:
-        return "--" + self.name.replace("_", "-")
-
     def add_to(self, parser: argparse.ArgumentParser) -> None:
         text = f"{self.help} (default: {self.default or 'none'})".replace("%", "%%")
         # The last two are addresses that hold a password.
         secret = any(word in self.name for word in ("password", "token", "secret", "postgres", "valkey"))
-        locust_only: dict[str, Any] = {"env_var": f"SPRINGBACK_{self.name.upper()}", "is_secret": secret}
+        locust_only: dict[str, Any] = {"env_var": PREFIX + self.name.upper(), "is_secret": secret}
         parser.add_argument(
-            self.flag, dest=self.name, default=self.default, metavar="<value>", help=text, **locust_only
+            flag(self.name), dest=self.name, default=self.default, metavar="<value>", help=text, **locust_only
         )
 
+    def lines(self) -> list[str]:
+        """Two lines of help."""
+        default = f" [{self.default}]" if self.default else ""
+        return [f"  {flag(self.name)} VALUE{default}", f"      {self.help}"]
+
+
+CLOSE = 0.93
+"""How alike two names must be for one to be a slip of the other: a letter or two."""
 
 GENERAL = (
     Option("runs_dir", "runs", "directory in which each run gets a directory of its own"),
@@ -80,11 +75,39 @@ def declare(parser: argparse.ArgumentParser, scenario: Scenario) -> None:
     """Adds every option of the harness, of the scenario, of its shapes and of its criteria to Locust's parser."""
     # Straight to the parser: Locust leaves the options of an argument group out of its web form.
     known = {action.dest for action in parser._actions}
-    for option in (*GENERAL, *_of_scenario(scenario), *_of_shapes(), *_of_criteria(scenario)):
+    for option in (option for _, options in sections(scenario) for option in options):
         if option.name in known:
-            raise ConfigurationError(f"{option.flag} exists already; give the option another name in the scenario")
+            raise ConfigurationError(
+                f"{flag(option.name)} exists already; give the option another name in the scenario"
+            )
         known.add(option.name)
         option.add_to(parser)
+
+
+def sections(scenario: Scenario) -> list[tuple[str, list[Option]]]:
+    """All options of a run that are not Locust's own, by what they belong to, those asked for most first."""
+    return [
+        (f"of the scenario {scenario.name}", list(_of_scenario(scenario))),
+        ("of the shape", list(_of_shapes())),
+        ("of the criteria", list(_of_criteria(scenario))),
+        ("of every run", list(GENERAL)),
+    ]
+
+
+def listing(scenario: Scenario) -> str:
+    """The options for people, with their defaults."""
+    lines = []
+    for title, options in sections(scenario):
+        lines += [f"Options {title}:", *(line for option in options for line in option.lines()), ""]
+    return "\n".join(lines)
+
+
+def misspelt(environment: Mapping[str, str], scenario: Scenario) -> list[str]:
+    """Variables that no option reads, but that look so much like one that somebody may have meant it."""
+    known = [PREFIX + option.name.upper() for _, options in sections(scenario) for option in options]
+    given = [name for name in environment if name.startswith(PREFIX) and name not in known]
+    close = {name: get_close_matches(name, known, 1, CLOSE) for name in given}
+    return [f"{name} is read by no option; did you mean {found[0]}?" for name, found in close.items() if found]
 
 
 def _of_scenario(scenario: Scenario) -> Iterator[Option]:
@@ -119,190 +142,3 @@ def _of_criteria(scenario: Scenario) -> Iterator[Option]:
                 value = spec.parameters.get(parameter.name, parameter.default)
                 name = f"{criteria_folder.name_of(spec)}_{parameter.name}"
                 yield Option(name, f"{value:g}" if isinstance(value, int | float) else str(value), parameter.help)
-
-
-@dataclass(frozen=True)
-class Settings:
-    """The options of one run, read and checked."""
-
-    runs_dir: Path
-    health_path: str
-    health_timeout_s: float
-    back_within_s: float
-    ready_timeout_s: float
-    drain_timeout_s: float
-    criteria: tuple[CriterionSpec, ...]
-    left_out: tuple[str, ...]
-    probes: tuple[Probe, ...]
-    faults: tuple[TimedFault, ...]
-    seed: int | None
-    """Of random arrivals; None for even ones."""
-    shape_parameters: dict[str, Scalar]
-    alerts: Limits
-
-
-def read(values: Any, scenario: Scenario, shape: PhasedShape, host: str) -> Settings:
-    """Reads all options from ``values`` (Locust's parsed options) and sets those of the shape on it.
-
-    Where nothing says which processes to sample and ``host`` is on this machine, those behind its port are.
-
-    Raises ConfigurationError with every fault that was found.
-    """
-    faults: list[str] = []
-
-    def text(name: str) -> str:
-        return str(getattr(values, name, "") or "").strip()
-
-    def names(name: str) -> tuple[str, ...]:
-        return tuple(part.strip() for part in text(name).split(",") if part.strip())
-
-    def seconds(name: str) -> float:
-        value: float = number(Option(name, "", ""), text(name), float, faults)
-        return value
-
-    for name, (default, _) in scenario.options.items():
-        if _is_number(default):  # then whoever reads it may rely on a number
-            number(Option(name, "", ""), text(name), float, faults)
-    shape_parameters: dict[str, Scalar] = {}
-    for name in shape.options:
-        own: Any = getattr(type(shape), name)
-        given = text(name)
-        option = Option(name, "", "")
-        known = len(faults)
-        value: Any = given if isinstance(own, str) else number(option, given, type(own), faults) if given else own
-        # In place of one that cannot be read stands the shape's own, so that the others are still checked.
-        shape_parameters[name] = value if len(faults) == known else own
-    for name, value in shape_parameters.items():
-        setattr(shape, name, value)
-    shape_faults = shape.problems()
-    faults += shape_faults
-
-    left_out = names("without")
-    judged = {criteria_folder.name_of(spec) for spec in scenario.criteria}
-    faults += [
-        f"--without {name}: not a criterion of this scenario; it has {', '.join(sorted(judged))}"
-        for name in left_out
-        if name not in judged
-    ]
-    kept = [spec for spec in scenario.criteria if criteria_folder.name_of(spec) not in left_out]
-    specs = tuple(_with_limits(spec, text, faults) for spec in (*kept, *GUARDS))
-    try:
-        criteria_folder.load_all(specs)
-    except criteria_folder.CriterionError as error:
-        faults += error.errors
-    timed, wrong = disturbances.read(scenario, values, None if shape_faults else shape.profile())
-    faults += wrong
-    probes = tuple(_probes(scenario, values, disturbances.behind(host, timed), text, names, faults))
-    arrivals = text("arrivals") or "even"
-    settings = Settings(
-        runs_dir=Path(text("runs_dir") or "runs"),
-        health_path=text("health_path") or scenario.health_path,
-        health_timeout_s=seconds("health_timeout_s"),
-        back_within_s=seconds("back_within_s"),
-        ready_timeout_s=seconds("ready_timeout_s"),
-        drain_timeout_s=seconds("drain_timeout_s"),
-        criteria=specs,
-        left_out=left_out,
-        probes=probes,
-        faults=timed,
-        seed=number(Option("seed", "", ""), text("seed") or "1", int, faults) if arrivals == "random" else None,
-        shape_parameters=shape_parameters,
-        alerts=_alerts(text, faults),
-    )
-    if arrivals not in ("even", "random"):
-        faults.append(f"--arrivals {arrivals}: choose even or random")
-    if settings.health_path and not settings.health_path.startswith("/"):
-        faults.append(f"--health-path {settings.health_path}: give a path that begins with /")
-    if faults:
-        raise ConfigurationError(faults)
-    return settings
-
-
-def _alerts(text: Any, faults: list[str]) -> Limits:
-    given: dict[str, Any] = {}
-    for entry in fields(Limits):
-        value = text(f"alert_{entry.name}")
-        if isinstance(entry.default, str):
-            given[entry.name] = value
-        elif value:
-            given[entry.name] = number(Option(f"alert_{entry.name}", "", ""), value, float, faults)
-    names = given.get("pool_names", "")
-    if names and not all(names.partition("/")):
-        faults.append(f"--alert-pool-names {names}: give two names, e.g. in_use/size")
-    return Limits(**given)
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
-def number(option: Option, given: str, kind: type, faults: list[str]) -> Any:
-    """``given`` as a number of 0 or more; otherwise a fault is noted and 0 returned."""
-    what = "a whole number" if kind is int else "a number"
-    try:
-        value = kind(given)
-    except ValueError:
-        faults.append(f"{option.flag} {given!r}: give {what} of 0 or more")
-        return kind(0)
-    if not math.isfinite(value) or value < 0:
-        faults.append(f"{option.flag} {given}: give {what} of 0 or more")
-        return kind(0)
-    return value
-
-
-def _with_limits(spec: CriterionSpec, text: Any, faults: list[str]) -> CriterionSpec:
-    changed: dict[str, Scalar] = {}
-    for parameter in criteria_folder.parameters(spec.criterion):
-        name = f"{criteria_folder.name_of(spec)}_{parameter.name}"
-        if "limit" in parameter.name and text(name):
-            value = number(Option(name, "", ""), text(name), parameter.kind, faults)
-            if problem := parameter.problem(value):
-                faults.append(f"{Option(name, '', '').flag}: {problem}")
-            else:
-                changed[parameter.name] = value
-    return replace(spec, parameters={**spec.parameters, **changed})
-
-
-def _probes(scenario: Scenario, values: Any, host: str, text: Any, names: Any, faults: list[str]) -> Iterable[Probe]:
-    wanted: list[tuple[str, dict[str, Any]]] = []
-    try:
-        for probe in scenario.probes(values) if callable(scenario.probes) else scenario.probes:
-            if isinstance(probe, dict):
-                wanted.append((probe["probe"], probe["parameters"]))
-            else:
-                yield probe
-    except ConfigurationError as error:
-        faults += error.messages
-    for option, name, field in (
-        ("probe_ports", "process", "ports"),
-        ("probe_pids", "process", "pids"),
-    ):
-        numbers = tuple(number(Option(option, "", ""), part, int, faults) for part in names(option))
-        if numbers:
-            wanted.append((name, {field: numbers}))
-    if text("target_state"):
-        wanted.append(("process", {"status_file": text("target_state")}))
-    if names("probe_prometheus"):
-        wanted.append(("prometheus", {"urls": names("probe_prometheus")}))
-    wanted += [("http_json", {"url": url}) for url in names("probe_json")]
-    if not any(name == "process" for name, _ in wanted) and (port := _loopback_port(host)):
-        wanted.append(("process", {"ports": (port,)}))
-    for name, parameters in wanted:
-        try:
-            yield probes_folder.load(name, **parameters)
-        except ConfigurationError as error:
-            faults += error.messages
-
-
-def _loopback_port(host: str) -> int | None:
-    """The port of an address on this machine, None for any other."""
-    try:
-        require_allowed(host, ())
-    except ConfigurationError:
-        return None
-    parts = urlsplit(host)
-    return parts.port or (443 if parts.scheme == "https" else 80)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import textwrap
 import traceback
 from collections.abc import Sequence
+from difflib import get_close_matches
 from typing import Any, TextIO
 
 # Locust first: it patches the process, and whatever is imported before it would keep what is not patched.
@@ -15,7 +17,7 @@ from locust.main import merge_locustfiles_content
 from rich.console import Console
 from rich.table import Table
 
-from harness import disturbances, options
+from harness import disturbances, options, settings
 from harness.errors import ConfigurationError
 from harness.findings import EXIT_USAGE
 from harness.level_chart import BLOCKS, chart, marks_for
@@ -89,12 +91,13 @@ def _loaded(locustfile: str, arguments: list[str]) -> tuple[str, PhasedShape, st
     except SystemExit as told:
         raise SystemExit(EXIT_USAGE if told.code else 0) from None
     if help_wanted:
-        # Locust's own --help comes before the file is loaded, and knows nothing of its options.
-        get_parser().print_help()
+        _print_help()
         raise SystemExit(0)
-    parsed, unknown = get_parser().parse_known_args(arguments)
+    parser = get_parser()
+    parsed, unknown = parser.parse_known_args(arguments)
+    known = [text for action in parser._actions for text in action.option_strings]
     faults = [
-        f"{argument.partition('=')[0]}: no such option; `springback plan {locustfile} -h` lists them"
+        _no_such_option(argument.partition("=")[0], known, locustfile)
         for argument in unknown
         if argument.startswith("-")
     ]
@@ -119,6 +122,27 @@ def _loaded(locustfile: str, arguments: list[str]) -> tuple[str, PhasedShape, st
     return name, shape, parsed.host or (hosts.pop() or "" if len(hosts) == 1 else ""), disturbed
 
 
+def _print_help() -> None:
+    """Our options by what they belong to; Locust's own --help is printed before the file is loaded, without them."""
+    from harness.attach import attached_scenario
+
+    scenario = attached_scenario()
+    if scenario is None:
+        get_parser().print_help()
+        return
+    print(options.listing(scenario))
+    print(
+        "Each is also an environment variable (SPRINGBACK_…), a line of a Locust config file, a field of the web form."
+    )
+    print("Locust's own options (--host, --processes, --master, --worker, …): locust --help")
+
+
+def _no_such_option(given: str, known: Sequence[str], locustfile: str) -> str:
+    close = get_close_matches(given, known, 1)
+    remedy = f"did you mean {close[0]}?" if close else f"`springback plan {locustfile} -h` lists them"
+    return f"{given}: no such option; {remedy}"
+
+
 def _read_options(locustfile: str, parsed: Any, shape: PhasedShape, faults: list[str]) -> tuple[str, list[str]]:
     """Sets the shape's options, notes all that is wrong, and returns the scenario's name and its planned faults."""
     from harness.attach import attached_scenario
@@ -129,8 +153,10 @@ def _read_options(locustfile: str, parsed: Any, shape: PhasedShape, faults: list
         return locustfile, []
     host = parsed.host or ""
     planned: list[str] = []
+    for warning in options.misspelt(os.environ, scenario):
+        print(f"springback: {warning}", file=sys.stderr)
     try:
-        planned = disturbances.lines(scenario, options.read(parsed, scenario, shape, host).faults)
+        planned = disturbances.lines(scenario, settings.read(parsed, scenario, shape, host).faults)
     except ConfigurationError as error:
         faults += error.messages
     if host:

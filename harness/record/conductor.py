@@ -16,7 +16,6 @@ from gevent.lock import RLock
 from locust.env import Environment
 
 from harness.load.plan import Plan
-from harness.options import Settings
 from harness.record import health
 from harness.record.agent import Report
 from harness.record.alarms import SETTLES_S, Alarms
@@ -28,6 +27,7 @@ from harness.record.progress import PhaseProgress
 from harness.record.sampler import Sampler
 from harness.recording import EventMark, HealthMark, Mark, NodeMark
 from harness.scenario import Scenario
+from harness.settings import Settings
 from shapes._phased import PhasedShape
 from shapes._profile import Profile
 

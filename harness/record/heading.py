@@ -7,10 +7,10 @@ from dataclasses import asdict
 
 from harness.faults import name_of
 from harness.faults._timeline import TimedFault
-from harness.options import Settings
 from harness.record.fingerprint import fingerprint
 from harness.recording import FaultPlan, Header, Phase, PlannedGate
 from harness.safety import strip_url
+from harness.settings import Settings
 from shapes._phased import PhasedShape
 
 

@@ -16,14 +16,14 @@ from locust.env import Environment
 from locust.exception import StopTest
 from locust.runners import STATE_MISSING, STATE_STOPPED, LocalRunner, MasterRunner
 
-from harness import options, plan
+from harness import plan
+from harness import settings as run_settings
 from harness.errors import ConfigurationError
 from harness.findings import EXIT_USAGE, Outcome
 from harness.load.clock import Clock
 from harness.load.node import Node
 from harness.load.paced import Paced
 from harness.load.plan import Plan
-from harness.options import Settings
 from harness.record import messages
 from harness.record.agent import Agent, Report
 from harness.record.conductor import Conductor
@@ -31,6 +31,7 @@ from harness.record.orphans import when_launcher_is_gone
 from harness.record.progress import say
 from harness.safety import require_allowed
 from harness.scenario import Scenario
+from harness.settings import Settings
 from shapes._phased import PhasedShape
 
 logger = logging.getLogger(__name__)
@@ -219,7 +220,7 @@ class Lead:
             shape.parked = all(paced)
             if any(paced) and not all(paced):
                 faults.append("some user classes are paced and some are not: make all of them Paced, or none")
-            settings = options.read(values, self._scenario, shape, host)
+            settings = run_settings.read(values, self._scenario, shape, host)
         except ConfigurationError as error:
             faults += error.messages
         if not host:

@@ -101,3 +101,13 @@ def test_a_new_shape_is_one_file(tmp_path: Path) -> None:
     listed = plan(tmp_path, "-h", file="mine.py")
     listed.ended_well(0)
     assert "--stay-s" in listed.out and "sojourn at the peak" in " ".join(listed.out.split())
+
+
+def test_a_slip_in_an_option_or_a_variable_is_told_with_what_was_meant(tmp_path: Path) -> None:
+    done = plan(tmp_path, "--bsee", "3", variables={"SPRINGBACK_PEEK": "9", "SPRINGBACK_ELSEWHERE": "1"})
+    done.ended_well(2)
+    assert "--bsee: no such option; did you mean --base?" in done.err
+    done = plan(tmp_path, variables={"SPRINGBACK_RECOVERYS": "9", "SPRINGBACK_ELSEWHERE": "1"})
+    done.ended_well(0)
+    assert "SPRINGBACK_RECOVERYS is read by no option; did you mean SPRINGBACK_RECOVERY_S?" in done.err
+    assert "ELSEWHERE" not in done.err
