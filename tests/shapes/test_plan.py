@@ -104,9 +104,9 @@ def test_a_new_shape_is_one_file(tmp_path: Path) -> None:
 
 
 def test_a_slip_in_an_option_or_a_variable_is_told_with_what_was_meant(tmp_path: Path) -> None:
-    done = plan(tmp_path, "--bsee", "3", variables={"SPRINGBACK_PEEK": "9", "SPRINGBACK_ELSEWHERE": "1"})
+    done = plan(tmp_path, "--recovry-s", "3")
     done.ended_well(2)
-    assert "--bsee: no such option; did you mean --base?" in done.err
+    assert "--recovry-s: no such option; did you mean --recovery-s?" in done.err
     done = plan(tmp_path, variables={"SPRINGBACK_RECOVERYS": "9", "SPRINGBACK_ELSEWHERE": "1"})
     done.ended_well(0)
     assert "SPRINGBACK_RECOVERYS is read by no option; did you mean SPRINGBACK_RECOVERY_S?" in done.err
