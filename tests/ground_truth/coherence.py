@@ -153,7 +153,7 @@ def _stampede(found: Found) -> Sequence[str]:
 
 
 CACHED_LONG = (("TARGET_ITEMS_TTL_S", "60"),)
-HEALTHY = Case("healthy", "noop", {}, _healthy)
+HEALTHY = Case("healthy", "noop", {}, _healthy, arguments=("--recovery-s", "12", "--outage-s", "6"))
 LOST = Case(
     *("lost_invalidation 0.25", "lost_invalidation", {"share": 0.25}, _lost),
     fails=frozenset({"lost_invalidations", "stale_reads", "read_your_writes", "linearizability"}),
