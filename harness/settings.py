@@ -53,13 +53,12 @@ def read(values: Any, scenario: Scenario, shape: PhasedShape, host: str) -> Sett
 
     Raises ConfigurationError with every fault that was found.
     """
-    given = _Given(values)
-    for name, (default, _) in scenario.options.items():
-        if _is_number(default):  # then whoever reads it may rely on a number
-            given.number(name)
+    given = _Given(values, number_faults(values, scenario))
     shape_parameters = _shape_parameters(given, shape)
     problems = shape.problems()
     given.faults += problems
+    if given.faults:  # what the scenario makes of its options could not rely on them
+        scenario = replace(scenario, probes=(), faults=())
     criteria = _criteria(given, scenario)
     timed, wrong = disturbances.read(scenario, values, None if problems else shape.profile())
     given.faults += wrong
@@ -84,6 +83,15 @@ def read(values: Any, scenario: Scenario, shape: PhasedShape, host: str) -> Sett
     if given.faults:
         raise ConfigurationError(given.faults)
     return settings
+
+
+def number_faults(values: Any, scenario: Scenario) -> list[str]:
+    """What is wrong with the scenario's own options whose default is a number: who reads them may rely on one."""
+    given = _Given(values)
+    for name, (default, _) in scenario.options.items():
+        if _is_number(default):
+            given.number(name)
+    return given.faults
 
 
 @dataclass

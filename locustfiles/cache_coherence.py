@@ -9,12 +9,10 @@ import random
 from locust import task
 
 import harness
-from harness.errors import ConfigurationError
 from harness.faults import PlannedFault, load
 from harness.load import valkey
 from harness.load.items import ItemUser
 from harness.load.valkey import ValkeyUser
-from harness.options import Option, number
 from harness.recording import CriterionSpec
 from shapes import step
 
@@ -79,19 +77,14 @@ class ManyReaders(step.Step):
 
 def outage(options):
     """The reference target's Valkey is frozen for a while after the crowd. With your own, plan it with --fault."""
-    faults = []
-    for_s = number(Option("outage_s", "", ""), options.outage_s, float, faults)
-    if faults:
-        raise ConfigurationError(faults)
+    for_s = float(options.outage_s)
     if options.target_state and for_s:
         frozen = load("stop_process", status_file=options.target_state, role="valkey")
         yield PlannedFault(frozen, at="recovery+5", for_s=for_s)
 
 
 def checks(options):
-    faults = []
-    if number(Option("keys", "", ""), options.keys, int, faults) == 0 and not faults:
-        faults.append("--keys 0: give at least 1 item to read and write")
+    faults = [] if float(options.keys) >= 1 else ["--keys 0: give at least 1 item to read and write"]
     if options.valkey:
         faults += valkey.problems(options.valkey, options.allow_host)
     return faults

@@ -194,8 +194,9 @@ class Lead:
             settings = self._settings()
         except ConfigurationError as error:
             faults += error.messages
-        if self._scenario.checks is not None:
-            faults += self._scenario.checks(self._environment.parsed_options)
+        values = self._environment.parsed_options
+        if self._scenario.checks is not None and not run_settings.number_faults(values, self._scenario):
+            faults += self._scenario.checks(values)
         if faults or settings is None:
             raise ConfigurationError(faults)
         return settings
