@@ -1,7 +1,7 @@
 """A WebSocket server that does next to nothing, so that what is measured is the generator: one epoll loop.
 
-It takes every handshake, says hello as the feed of the reference target does, and answers a message with one of the
-same text, and a close frame with a close frame. Run as ``python -m benchmarks._websocket_target``; prints its port.
+It takes every handshake, says hello as the feed of the reference target does, answers every JSON object as that answers
+an echo, and a close frame with a close frame. Run as ``python -m benchmarks._websocket_target``; prints its port.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ import socket
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 SWITCH = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "
 HELLO = b'{"type": "hello", "seq": 0}'
-CLOSE = 8
+TEXT, CLOSE = 1, 8
 
 
-def frame(text: bytes, opcode: int = 1) -> bytes:
+def frame(text: bytes, opcode: int = TEXT) -> bytes:
     """Unmasked, of less than 126 bytes."""
     return bytes((0x80 | opcode, len(text))) + text
 
@@ -33,7 +33,8 @@ def answer(data: bytes) -> bytes:
     while len(data) >= 6:
         opcode, length = data[0] & 0xF, data[1] & 0x7F
         mask, masked, data = data[2:6], data[6 : 6 + length], data[6 + length :]
-        answers += frame(bytes(byte ^ mask[i % 4] for i, byte in enumerate(masked)), opcode)
+        plain = bytes(byte ^ mask[i % 4] for i, byte in enumerate(masked))
+        answers += frame(b'{"type": "echo", ' + plain[1:] if opcode == TEXT else plain, opcode)
         if opcode == CLOSE:
             break
     return answers
