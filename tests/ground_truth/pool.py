@@ -46,6 +46,8 @@ class Case:
     expected: tuple[Expected, ...] = ()
     may_fail: tuple[str, ...] = ()
     """Other criteria that the same fault moves."""
+    options: Mapping[str, str] = field(default_factory=dict)
+    """Of the scenario, beside those of all cases."""
 
 
 HEALTHY = Case("healthy")
@@ -72,6 +74,8 @@ SLOW_QUERY = Case(
             TOLERANCE_MS / 1000,
         ),
     ),
+    # A pool that is five times as slow: fewer users, or everybody waits too long, and longer, or too few are answered.
+    options={"--peak": "60", "--hold-s": "5"},
 )
 CASES = (HEALTHY, POOL_LEAK, IDLE, SLOW_QUERY)
 
@@ -94,7 +98,7 @@ def run(case: Case, options: Mapping[str, str] = SHORT) -> Result:
         _command(
             *("locust", "-f", str(ROOT / "locustfiles" / "db_pool.py"), "--headless", "--loglevel", "ERROR"),
             *("--only-summary", "--host", target["url"], "--target-state", str(state), "--runs-dir", directory),
-            *(word for option in options.items() for word in option),
+            *(word for option in {**options, **case.options}.items() for word in option),
             variables=options_for(target),
             accept={outcome.exit_code for outcome in Outcome},
         )
