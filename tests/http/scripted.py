@@ -26,6 +26,8 @@ class Scripted:
     def __init__(self, port: int, process: subprocess.Popen[str]) -> None:
         self.port = port
         self.url = f"http://127.0.0.1:{port}"
+        self.handshakes: list[str] = []
+        """Version of each TLS handshake that came to its end; known once :meth:`seen` was called."""
         self._process = process
 
     def seen(self) -> list[bytes]:
@@ -33,7 +35,9 @@ class Scripted:
         assert self._process.stdin is not None and self._process.stdout is not None
         self._process.stdin.write("over\n")
         self._process.stdin.flush()
-        return [part.encode("latin-1") for part in json.loads(self._process.stdout.readline())]
+        told = json.loads(self._process.stdout.readline())
+        self.handshakes = told["handshakes"]
+        return [part.encode("latin-1") for part in told["seen"]]
 
 
 @contextmanager
@@ -68,29 +72,39 @@ def _serve(arguments: dict[str, Any]) -> None:
         context.load_cert_chain(*arguments["tls"])
     print(listener.getsockname()[1], flush=True)
     seen: list[list[bytes]] = []
+    handshakes: list[str | None] = []
 
     def accept() -> None:
         while True:
             peer, _ = listener.accept()
             steps = arguments["connections"][min(len(seen), len(arguments["connections"]) - 1)]
             seen.append([])
-            threading.Thread(target=_play, args=(peer, steps, seen[-1], context), daemon=True).start()
+            given = (peer, steps, seen[-1], context, handshakes)
+            threading.Thread(target=_play, args=given, daemon=True).start()
 
     threading.Thread(target=accept, daemon=True).start()
     sys.stdin.readline()
     total, unchanged_since = -1, 0.0
     while total < 0 or time.monotonic() < unchanged_since + UNCHANGED_FOR_S:
-        now = len(seen) + sum(len(part) for parts in seen for part in parts)
+        now = len(seen) + len(handshakes) + sum(len(part) for parts in seen for part in parts)
         if now != total:
             total, unchanged_since = now, time.monotonic()
         time.sleep(0.005)
-    print(json.dumps([b"".join(parts).decode("latin-1") for parts in seen]), flush=True)
+    told = {"seen": [b"".join(parts).decode("latin-1") for parts in seen], "handshakes": handshakes}
+    print(json.dumps(told), flush=True)
 
 
-def _play(peer: socket.socket, steps: list[Any], seen: list[bytes], context: ssl.SSLContext | None) -> None:
+def _play(
+    peer: socket.socket,
+    steps: list[Any],
+    seen: list[bytes],
+    context: ssl.SSLContext | None,
+    handshakes: list[str | None],
+) -> None:
     try:
         if context is not None:
-            peer = context.wrap_socket(peer, server_side=True)
+            peer = encrypted = context.wrap_socket(peer, server_side=True)
+            handshakes.append(encrypted.version())
         for step in steps:
             if isinstance(step, float | int):
                 time.sleep(step)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import re
 import time
+import tracemalloc
 import zlib
 from typing import Any
 
@@ -15,7 +16,7 @@ from locust.contrib.fasthttp import FastHttpSession
 from locust.env import Environment
 from locust.exception import InterruptTaskSet
 
-from harness.load.http import HttpClient, ProtocolError, Response, TooLargeError
+from harness.load.http import CodingError, HttpClient, Limits, ProtocolError, Response, TooLargeError
 from harness.load.http.cookies import Cookies
 from harness.load.http.response import decoded
 from tests.http.conftest import Make
@@ -23,6 +24,9 @@ from tests.http.scripted import READ, scripted
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 BAD = b"HTTP/1.1 500 Oops\r\nContent-Length: 2\r\n\r\nno"
+
+
+NOWHERE = HttpClient(Environment(), "http://127.0.0.1:1")
 
 
 def redirect(location: str, status: int = 302) -> bytes:
@@ -211,7 +215,8 @@ def _secure_jar() -> Cookies:
 @given(st.text(max_size=60), st.text(max_size=20))
 def test_no_cookie_of_a_target_breaks_a_request(field: str, path: str) -> None:
     """Whatever an answer sets, the next request has the lines it should have."""
-    made = HttpClient(Environment(), "http://127.0.0.1:1")
+    made = NOWHERE
+    made.cookies.clear()
     made.cookies.take_in([field], "/")
     payload = made.payload(made.prepare("GET", "/" + "".join(filter(str.isalnum, path))))
     assert payload.count(b"\r\n") <= 6 and payload.endswith(b"\r\n\r\n") and payload.count(b"\r\n\r\n") == 1
@@ -222,32 +227,92 @@ def test_no_cookie_of_a_target_breaks_a_request(field: str, path: str) -> None:
 def test_compressed_bodies(body: bytes) -> None:
     """gzip, also in several members; deflate with and without its wrapper; one on top of the other."""
     raw = zlib.compressobj(wbits=-15)
-    packed = gzip.compress(body)
-    assert decoded(packed, "gzip") == decoded(packed, "x-gzip") == decoded(body, "identity") == body
-    assert decoded(packed + gzip.compress(b"more"), "gzip") == body + b"more"
-    assert decoded(zlib.compress(body), "deflate") == decoded(raw.compress(body) + raw.flush(), "deflate") == body
-    assert decoded(gzip.compress(zlib.compress(body)), "deflate, gzip") == body
+    bare, packed = raw.compress(body) + raw.flush(), gzip.compress(body)
+    for sent, codings in (
+        (packed, "gzip"), (packed, "X-GZIP"), (body, "identity"), (zlib.compress(body), "deflate"), (bare, "deflate"),
+        (gzip.compress(zlib.compress(body)), "deflate, gzip"), (packed, "identity ,, gzip"),
+    ):  # fmt: skip
+        assert decoded(sent, codings, 2000) == body
+    assert decoded(packed + gzip.compress(b"") + gzip.compress(b"more"), "gzip", 2004) == body + b"more"
 
 
-def test_compressed_bodies_that_are_not(make: Make) -> None:
-    """Broken, cut, unknown or exploding: a ProtocolError for who asks, and no memory filled."""
-    for body, coding in (
-        (b"nonsense", "gzip"),
-        (gzip.compress(b"x" * 99)[:-4], "gzip"),
-        (b"x", "br"),
-        (b"?", "deflate"),
-    ):
-        with pytest.raises(ProtocolError):
-            decoded(body, coding)
-    with pytest.raises(TooLargeError):
-        decoded(gzip.compress(b"\0" * 10_000_000), "gzip", 1_000_000)
+def encoded(body: bytes, coding: str) -> bytes:
+    return b"HTTP/1.1 200 OK\r\nContent-Encoding: %b\r\nContent-Length: %d\r\n\r\n%b" % (
+        coding.encode(),
+        len(body),
+        body,
+    )
+
+
+def test_a_compressed_answer(make: Make) -> None:
+    """Is undone when it is read; ``body`` and the event's length are as it came."""
     packed = gzip.compress(b'{"a": "\xc3\xa9"}')
-    head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(packed)
-    with scripted([READ, head + packed]) as server:
+    with scripted([READ, encoded(packed, "gzip")]) as server:
         made = make(server.url)
         response = made.get("/", headers={"Accept-Encoding": "gzip"})
         assert response.json() == {"a": "é"} and response.body == packed
         assert made.events[0]["response_length"] == len(packed)
+
+
+def test_no_coding_is_offered_unasked(make: Make) -> None:
+    """So none comes that could not be undone; what the user offers goes as it is."""
+    made = make("http://127.0.0.1:1")
+    for method in ("GET", "HEAD", "POST", "OPTIONS"):
+        assert b"accept-encoding" not in made.prepare(method, "/", data=b"x").payload.lower()
+    assert b"\r\nAccept-Encoding: br\r\n" in made.prepare("GET", "/", headers={"Accept-Encoding": "br"}).payload
+
+
+def test_an_unknown_coding_fails_who_reads_it_and_nobody_else(make: Make) -> None:
+    """The answer stands, with its bytes as they came; in a with-block the request fails under a cause of its own."""
+    with scripted([READ, encoded(b"\x0b\x02\x80ok\x03", "br")] * 2 + [READ, OK]) as server:
+        made = make(server.url)
+        response = made.get("/")
+        assert response.ok and response.body == b"\x0b\x02\x80ok\x03"
+        for read in (lambda: response.content, lambda: response.text, response.json):
+            with pytest.raises(CodingError, match="'br' cannot be undone"):
+                read()
+        with pytest.raises(CodingError), made.get("/", catch_response=True) as response:
+            response.json()
+        assert made.get("/").text == "ok"
+        assert made.outcomes == ["ok", "unknown content encoding", "ok"] and len(server.seen()) == 1
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate"])
+def test_broken_compression(coding: str) -> None:
+    """Nonsense, and what is cut off anywhere."""
+    packed = gzip.compress(b"x" * 99) if coding == "gzip" else zlib.compress(b"x" * 99)
+    for body in (b"nonsense", b"?", *(packed[:length] for length in range(1, len(packed)))):
+        with pytest.raises(ProtocolError, match="broken"):
+            decoded(body, coding, 1000)
+
+
+def test_a_body_that_explodes(make: Make) -> None:
+    """``max_body_bytes`` hold after decompression too, however many codings are on top of each other."""
+    bomb = gzip.compress(b"\0" * 20_000_000)
+    with scripted([READ, encoded(bomb, "gzip"), READ, encoded(gzip.compress(bomb), "gzip, gzip")]) as server:
+        made = make(server.url, limits=Limits(max_body_bytes=100_000))
+        for _ in range(2):
+            with pytest.raises(TooLargeError), made.get("/", catch_response=True) as response:
+                tracemalloc.start()
+                try:
+                    response.text  # noqa: B018
+                finally:
+                    _, peak_bytes = tracemalloc.get_traced_memory()
+                    tracemalloc.stop()
+            assert peak_bytes < 2_000_000
+        assert made.outcomes == ["answer too large"] * 2
+    assert decoded(gzip.compress(b"x" * 1000), "gzip", 1000) == b"x" * 1000
+    with pytest.raises(TooLargeError):
+        decoded(gzip.compress(b"x" * 1000), "gzip", 999)
+    with pytest.raises(CodingError, match="at most 5"):
+        decoded(b"", ", ".join(["gzip"] * 6), 1000)
+
+
+def test_many_empty_members_take_no_time() -> None:
+    """Fifty thousand of them in a megabyte would block every user of the process for seconds."""
+    begun_s = time.process_time()
+    assert decoded(gzip.compress(b"") * 50_000 + gzip.compress(b"end"), "gzip", 1000) == b"end"
+    assert time.process_time() - begun_s < 1
 
 
 def test_texts_and_headers() -> None:

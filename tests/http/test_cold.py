@@ -24,6 +24,7 @@ from harness.load.plan import Plan
 from shapes._profile import Herd, Polyline
 from tests.http.conftest import Certificates
 from tests.http.scripted import READ, scripted
+from tests.http.sockets import unanswered
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 USERS = 8
@@ -162,22 +163,6 @@ def test_a_refused_connection_is_an_outcome() -> None:
             assert [len(mark.sent_us) for mark in node.gate_marks] == [USERS, USERS]
 
 
-@contextmanager
-def unanswered() -> Iterator[socket.socket]:
-    """A listener whose queue is full: the kernel leaves whoever connects without an answer, and they ask again."""
-    with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
-        filling = [socket.socket() for _ in range(4)]
-        for one in filling:
-            one.setblocking(False)
-            one.connect_ex(listener.getsockname())
-        time.sleep(0.05)
-        try:
-            yield listener
-        finally:
-            for one in filling:
-                one.close()
-
-
 def test_a_connection_that_is_not_there_when_the_gate_would_send() -> None:
     """Its user waits for it and sends."""
     with unanswered() as listener:
@@ -230,6 +215,23 @@ def test_the_next_address_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
             begin(node, herds=(0.1,))
             wait_until(lambda: node.recorder.requests == USERS)
             assert outcomes(node) == {"ok": USERS}
+        assert len(server.seen()) == USERS
+
+
+def test_a_gate_and_an_address_that_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The gate begins with the first; its users go on to the next."""
+    with scripted([READ, OK]) as server, unanswered() as silent:
+        both = [(socket.AF_INET, silent.getsockname()), (socket.AF_INET, ("127.0.0.1", server.port))]
+        monkeypatch.setattr(connecting, "addresses", lambda *_: list(both))
+
+        class Cold(ColdHerd):
+            host = server.url
+
+        with parked(Cold, USERS) as (node, _):
+            begin(node, herds=(0.1,))
+            wait_until(lambda: node.recorder.requests == USERS)
+            assert outcomes(node) == {"ok": USERS}
+            assert connected_to(server.port) == 0
         assert len(server.seen()) == USERS
 
 

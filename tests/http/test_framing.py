@@ -192,6 +192,26 @@ def test_one_reader_reads_one_answer_after_the_other() -> None:
 
 
 @pytest.mark.parametrize(
+    ("version", "says", "goes_on"),
+    [
+        ("1.1", "", True),
+        ("1.1", "close", False),
+        ("1.1", "upgrade, Close", False),
+        ("1.0", "", False),
+        ("1.0", "te, Keep-Alive", True),
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_what_an_answer_says_of_its_connection(version: str, says: str, goes_on: bool, method: str) -> None:
+    """A list of words, in any case; and the same for HEAD, whose answers the parser does not follow."""
+    field = f"Connection: {says}\r\n" if says else ""
+    made = reader(method)
+    body = "" if method == "HEAD" else "ok"
+    assert made.feed(f"HTTP/{version} 200 OK\r\n{field}Content-Length: 2\r\n\r\n{body}".encode()) is not None
+    assert made.keep_alive == goes_on
+
+
+@pytest.mark.parametrize(
     ("sent", "error"),
     [
         (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello", ProtocolError),

@@ -140,6 +140,32 @@ def test_surplus_bytes_are_not_the_next_answer(make: Make) -> None:
         assert texts == ["ok", "ok", "ok"] and len(server.seen()) == 3
 
 
+@pytest.mark.parametrize(
+    "last",
+    [
+        b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok",
+        b"HTTP/1.1 200 OK\r\nConnection: te, Close\r\nContent-Length: 2\r\n\r\nok",
+        b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok",
+    ],
+)
+def test_a_connection_that_is_to_be_closed_is_not_used_again(make: Make, last: bytes) -> None:
+    """Also when the peer, who said so, keeps it open."""
+    with scripted([READ, last, READ, OK], [READ, OK, READ, OK]) as server:
+        made = make(server.url)
+        assert [made.get("/").text for _ in range(3)] == ["ok"] * 3
+        assert [seen.count(b"GET") for seen in server.seen()] == [1, 2]
+
+
+def test_redirects_share_the_deadline_of_their_request(make: Make) -> None:
+    """It is not begun anew with every hop."""
+    moved = b"HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 0\r\n\r\n"
+    with scripted([READ, 0.25, moved] * 20) as server:
+        made = make(server.url)
+        begun_s = time.monotonic()
+        made.get("/", timeout=0.6)
+        assert 0.59 <= time.monotonic() - begun_s < 1.5 and made.outcomes == ["timeout"]
+
+
 def test_an_answer_before_the_request_is_complete(make: Make) -> None:
     """A server that refuses a large body, and closes without reading it, has answered."""
     refusal = b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"

@@ -244,10 +244,10 @@ def test_uvicorn(make: Make, uvicorn: str) -> None:
 def test_uvicorn_closes_idle_connections(make: Make, uvicorn: str) -> None:
     """After a second here: the next request goes over a new connection, and none fails."""
     made = make(uvicorn)
-    for _ in range(3):
-        made.get("/")
-        gevent.sleep(1.2)
-    assert made.outcomes == ["ok"] * 3
+    made.get("/")
+    gevent.sleep(1.2)
+    made.get("/")
+    assert made.outcomes == ["ok"] * 2
 
 
 def test_haproxy(make: Make, haproxy: tuple[str, str], certificates: Certificates) -> None:

@@ -22,6 +22,9 @@ def client(host: str = "http://127.0.0.1:1/base") -> HttpClient:
     return HttpClient(Environment(), host)
 
 
+NOWHERE = client()
+
+
 def parts(request: Request) -> tuple[str, list[tuple[str, str]], bytes]:
     head, _, body = request.payload.partition(b"\r\n\r\n")
     line, *fields = head.decode("latin-1").split("\r\n")
@@ -37,6 +40,7 @@ def test_arguments_become_bytes() -> None:
     assert ("Content-Type", "application/json") in fields and body == b'{"a":[1,"\\u00e9"]}'
     _, fields, body = parts(client().prepare("POST", "/", data={"a": 1, "b": ["x y", "&"]}))
     assert ("Content-Type", "application/x-www-form-urlencoded") in fields and body == b"a=1&b=x+y&b=%26"
+    assert parts(client().prepare("POST", "/", data=[("b", "x"), ("a", 1), ("b", "y")]))[2] == b"b=x&a=1&b=y"
     _, fields, body = parts(client().prepare("PUT", "/", data="é"))
     assert ("Content-Length", "2") in fields and body == "é".encode()
     assert ("Content-Length", "0") in parts(client().prepare("POST", "/"))[1]
@@ -119,7 +123,7 @@ def test_wrong_use_is_refused_at_once(arguments: dict[str, Any]) -> None:
 def test_no_text_can_break_out_of_its_place(path: str, key: str, value: str, query: str) -> None:
     """Whatever the texts: the request is refused, or has exactly the lines it should have."""
     try:
-        request = client().prepare("GET", "/" + path, headers={"X-" + key: value}, params={"q": query})
+        request = NOWHERE.prepare("GET", "/" + path, headers={"X-" + key: value}, params={"q": query})
     except ValueError:
         return
     line, fields, body = parts(request)
@@ -169,3 +173,14 @@ def test_a_body_in_chunks(make: Make) -> None:
         assert b"Transfer-Encoding: chunked" in head and b"Content-Length" not in head
         expected = b"3\r\nabc\r\n2\r\n\xc3\xa9\r\n493e0\r\n" + b"x" * 300_000 + b"\r\n0\r\n\r\n"
         assert body.startswith(expected) and body[len(expected) :].startswith(b"GET / HTTP/1.1")
+
+
+def test_a_piece_that_cannot_be_sent(make: Make) -> None:
+    """A mistake of the user's; the half request spoils nothing."""
+    with scripted([READ, OK]) as server:
+        made = make(server.url)
+        pieces: Any = iter([b"abc", 5])
+        with pytest.raises(ValueError, match="piece of data"):
+            made.post("/", data=pieces)
+    with scripted([READ, OK]) as server:
+        assert make(server.url).get("/").text == "ok"

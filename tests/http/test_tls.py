@@ -93,6 +93,26 @@ def test_the_end_of_the_session_ends_an_answer_without_length(make: Make, certif
         assert made.outcomes == ["truncated answer"]
 
 
+def test_session_tickets_are_no_first_byte(make: Make, certificates: Certificates) -> None:
+    """A server of TLS 1.3 sends two of them after the handshake, and then nothing: no byte of an answer has come."""
+    with scripted([READ], tls=good(certificates)) as server:
+        deadlines = Deadlines(whole_s=4, first_byte_s=0.3)
+        made = make(f"https://localhost:{server.port}", trust=Trust(ca_file=certificates.ca), deadlines=deadlines)
+        begun_s = time.monotonic()
+        made.get("/")
+        assert made.outcomes == ["first byte timeout"] and time.monotonic() - begun_s < 3
+        server.seen()
+        assert server.handshakes == ["TLSv1.3"]
+
+
+def test_the_first_byte_is_enough_for_its_time_limit(make: Make, certificates: Certificates) -> None:
+    """From then on only the whole counts, however slowly the rest comes."""
+    with scripted([READ, OK[:1], 0.6, OK[1:]] * 2, tls=good(certificates)) as server:
+        deadlines = Deadlines(whole_s=5, first_byte_s=0.4)
+        made = make(f"https://localhost:{server.port}", trust=Trust(ca_file=certificates.ca), deadlines=deadlines)
+        assert made.get("/").text == "ok" and made.outcomes == ["ok"]
+
+
 @pytest.mark.parametrize("encrypted", [False, True])
 def test_a_gate_sends_what_was_prepared(make: Make, certificates: Certificates, encrypted: bool) -> None:
     """The gate writes, the user reads: with TLS the bytes were encrypted while the user was parked."""

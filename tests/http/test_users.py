@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import time
 from collections.abc import Callable
@@ -16,24 +15,14 @@ from locust.env import Environment
 
 from harness.load.clock import Clock
 from harness.load.http import Deadlines, HerdHttpUser, LeanHttpUser, PacedHttpUser
-from harness.load.node import Node, set_node
+from harness.load.node import Node, node_of, set_node
 from harness.record.outcomes import outcome_of
-from tests.http.conftest import Make
+from tests.http.conftest import Certificates, Make
 from tests.http.scripted import READ, scripted
+from tests.http.sockets import open_sockets
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 SLOW = [READ, 0.2, OK] * 5
-
-
-def sockets() -> int:
-    """Sockets of this process, by its descriptors."""
-    found = 0
-    for name in os.listdir("/proc/self/fd"):  # noqa: PTH208
-        try:
-            found += os.readlink(f"/proc/self/fd/{name}").startswith("socket:")  # noqa: PTH115
-        except OSError:
-            continue
-    return found
 
 
 def run_users(
@@ -69,7 +58,7 @@ def after(seconds: float) -> Callable[[list[Any]], bool]:
 
 def test_no_socket_is_left_when_users_are_gone() -> None:
     """Killed while they work, while they wait for an answer, with an on_stop of their own that calls nobody."""
-    before = sockets()
+    before = open_sockets()
     with scripted(SLOW, [READ, OK] * 1000) as server:
 
         class Reader(LeanHttpUser):
@@ -84,7 +73,7 @@ def test_no_socket_is_left_when_users_are_gone() -> None:
 
         events = run_users(Reader, 20, lambda events: len(events) > 100)
         assert len(events) > 100
-        assert sockets() == before
+        assert open_sockets() == before
 
 
 def test_connections_of_one_user_are_bounded(make: Make) -> None:
@@ -106,7 +95,7 @@ def test_waiting_for_a_connection_has_a_deadline(make: Make) -> None:
 @pytest.mark.parametrize("shared", [0, 3])
 def test_connections_are_shared_only_when_asked(shared: int) -> None:
     """Each user has its own, unless the class says how many there are for all; these are closed with the run."""
-    before = sockets()
+    before = open_sockets()
     with scripted([READ, 0.02, OK] * 1000) as server:
 
         class Reader(LeanHttpUser):
@@ -119,10 +108,10 @@ def test_connections_are_shared_only_when_asked(shared: int) -> None:
 
         environment = Environment()
         wanted = before + (shared or 8)
-        events = run_users(Reader, 8, lambda events: len(events) > 100 and sockets() >= wanted, environment)
+        events = run_users(Reader, 8, lambda events: len(events) > 100 and open_sockets() >= wanted, environment)
         assert {outcome_of(event["exception"], event["response"]) for event in events} == {"ok"}
         environment.events.test_stop.fire(environment=environment)
-        assert sockets() == before
+        assert open_sockets() == before
         # A place that a killed user leaves goes to one that waits, which may connect, but is killed before it sends.
         assert len([one for one in server.seen() if one]) == (shared or 8)
 
@@ -186,7 +175,7 @@ def attached() -> Environment:
 
 def test_a_paced_user_connects_while_it_is_parked() -> None:
     """Before any request is due; and no connection is left when it is stopped there."""
-    before = sockets()
+    before = open_sockets()
     with scripted([READ, OK]) as server:
 
         class Parked(PacedHttpUser):
@@ -197,8 +186,28 @@ def test_a_paced_user_connects_while_it_is_parked() -> None:
                 self.client.get("/")
 
         parked = after(0.2)
-        assert run_users(Parked, 3, lambda events: parked(events) and sockets() >= before + 3, attached()) == []
-        assert len(server.seen()) == 3 and sockets() == before
+        assert run_users(Parked, 3, lambda events: parked(events) and open_sockets() >= before + 3, attached()) == []
+        assert len(server.seen()) == 3 and open_sockets() == before
+
+
+def test_a_parked_user_has_shaken_hands(certificates: Certificates) -> None:
+    """No request pays for it: with TLS the session is there before any is due."""
+    with scripted([READ, OK], tls=(certificates.certificate, certificates.key)) as server:
+
+        class Parked(PacedHttpUser):
+            host = f"https://localhost:{server.port}"
+            ca_file = certificates.ca
+
+            @task
+            def read(self) -> None:
+                self.client.get("/")
+
+        environment = attached()
+        node = node_of(environment)
+        seated = after(0.2)
+        assert run_users(Parked, 3, lambda events: seated(events) and node.parked == 3, environment) == []
+        server.seen()
+        assert server.handshakes == ["TLSv1.3"] * 3
 
 
 def test_a_herd_parks_when_the_target_is_down() -> None:

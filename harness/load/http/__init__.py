@@ -3,6 +3,7 @@
 from harness.load.http.client import HttpClient
 from harness.load.http.errors import (
     AnswerTimeoutError,
+    CodingError,
     ConnectTimeoutError,
     FirstByteTimeoutError,
     HttpError,
@@ -18,6 +19,7 @@ from harness.load.http.users import HerdHttpUser, LeanHttpUser, PacedHttpUser
 
 __all__ = [
     "AnswerTimeoutError",
+    "CodingError",
     "ConnectTimeoutError",
     "Deadlines",
     "FirstByteTimeoutError",

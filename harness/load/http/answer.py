@@ -149,8 +149,8 @@ class AnswerReader:
         assert self._parser is not None
         self._parse(data[: end + 4])
         fields = fields_of(self._head)
-        connection = fields.get("connection", "").lower()
-        persistent = connection != "close" if self._head.startswith(b"HTTP/1.1") else connection == "keep-alive"
+        says = {word.strip() for word in fields.get("connection", "").lower().split(",")}
+        persistent = "close" not in says if self._head.startswith(b"HTTP/1.1") else "keep-alive" in says
         self.keep_alive = persistent and len(data) == end + 4
         self._parser = None
         return Response(self._status, self._head, b"")
@@ -166,7 +166,7 @@ class AnswerReader:
         self._body.clear()
         if len(body) > self._max_body:
             raise self._body_too_large()
-        return Response(self._status, self._head, body)
+        return Response(self._status, self._head, body, self._max_body)
 
     def close(self) -> None:
         """The parser and the reader hold each other."""

@@ -38,7 +38,7 @@ class CaughtResponse(Response):
     __slots__ = ("_entered", "_fire", "_manual", "request_meta")
 
     def __init__(self, response: Response, fire: Callable[..., Any], meta: dict[str, Any]) -> None:
-        super().__init__(response.status_code, response._head, response.body)
+        super().__init__(response.status_code, response._head, response.body, response._max_bytes)
         self.error = response.error
         self.url = response.url
         self.request_meta = meta

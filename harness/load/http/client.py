@@ -13,6 +13,7 @@ from harness.load.http.caught import CaughtResponse
 from harness.load.http.connection import Connection
 from harness.load.http.cookies import Cookies
 from harness.load.http.errors import HttpError, ProtocolError, StaleConnectionError, TooManyRedirectsError
+from harness.load.http.opening import Opening
 from harness.load.http.pool import Pool
 from harness.load.http.redirects import next_request
 from harness.load.http.request import Body, Request
@@ -122,13 +123,13 @@ class HttpClient(Builder):
         ``check(response)`` may return the reason for which an answer with a good status is wrong all the same.
         """
         deadlines = self._settings.deadlines if timeout is None else deadlines_of(timeout, self._settings.deadlines)
-        sent = start is not None and start.sent_s is not None
-        begun_s: float = start.sent_s if sent else time.monotonic()  # type: ignore[union-attr,assignment]
+        sent_s = None if start is None else start.sent_s
+        begun_s = time.monotonic() if sent_s is None else sent_s
         deadline_s = begun_s + deadlines.whole_s
         error: BaseException | None = None
         url = request.url
         try:
-            response = self._exchange(request, sent, begun_s, deadline_s, deadlines)
+            response = self._exchange(request, sent_s is not None, begun_s, deadline_s, deadlines)
             status = response.status_code
             if 300 <= status < 400 and allow_redirects:
                 response = self._follow(request, response, deadline_s, deadlines)
@@ -167,23 +168,21 @@ class HttpClient(Builder):
         """One request and its answer, over a connection of the pool."""
         pool = self._pool
         connect_by_s = min(deadline_s, now_s + deadlines.connect_s)
-        connection: Connection | None = pool.take(now_s, connect_by_s, sent)
-        payload = None if sent and connection.awaits_answer else self.payload(request)  # type: ignore[union-attr]
+        connection = pool.take(now_s, connect_by_s, sent)
         kept = False
         try:
+            payload = None if sent and connection.awaits_answer else self.payload(request)
             try:
-                response = connection.exchange(request, payload, deadline_s, deadlines.first_byte_s)  # type: ignore[union-attr]
+                response = connection.exchange(request, payload, deadline_s, deadlines.first_byte_s)
             except StaleConnectionError:
                 # Nothing was sent, so nothing is sent twice. Once only: a fresh connection cannot be stale.
-                connection.close()  # type: ignore[union-attr]
-                connection = None
-                connection = pool.connect(connect_by_s)
+                connection = pool.replace(connection, connect_by_s)
                 response = connection.exchange(request, payload, deadline_s, deadlines.first_byte_s)
-            kept = connection.keep_alive  # type: ignore[union-attr]
+            kept = connection.keep_alive
         finally:
             # Also after a kill in mid-request: half an answer on the connection would spoil the next one.
             if kept:
-                pool.give_back(connection, time.monotonic())  # type: ignore[arg-type]
+                pool.give_back(connection, time.monotonic())
             else:
                 pool.discard(connection)
         response.url = request.url
@@ -216,7 +215,7 @@ class HttpClient(Builder):
         """Connects, handshake included, unless an idle connection is alive. Raises OSError."""
         return self._pool.ready(time.monotonic() + self._settings.deadlines.connect_s)
 
-    def prepare_connection(self) -> Connection:
+    def prepare_connection(self) -> Opening:
         """One that is not open yet, for a gate to open; any other is closed. Raises OSError."""
         return self._pool.prepare(time.monotonic() + self._settings.deadlines.connect_s)
 

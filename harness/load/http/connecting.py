@@ -6,6 +6,7 @@ import _socket
 import contextlib
 import errno
 import ipaddress
+import math
 import os
 import ssl
 import time
@@ -17,26 +18,25 @@ from gevent import socket as gevent_socket
 from harness.load.http.errors import ConnectTimeoutError
 from harness.load.http.request import Origin
 from harness.load.http.tls import TlsLayer
-from harness.load.http.waiting import DeadlineError, WaitableSocket
+from harness.load.http.waiting import EARLY_S, DeadlineError, WaitableSocket
 
-IN_PROGRESS = (errno.EINPROGRESS, errno.EWOULDBLOCK)
+IN_PROGRESS = (errno.EINPROGRESS, errno.EALREADY, errno.EWOULDBLOCK)
 READ_BYTES = 65536
+NEXT_ADDRESS_AFTER_S = 0.25
+"""The Connection Attempt Delay that RFC 8305 recommends."""
 
 
-class Dialling:
-    """A socket on its way to the first of the host's addresses that takes it.
+class Attempt:
+    """A socket on its way to one address."""
 
-    In steps, so that a gate can do for its users what does not wait: begin, and send if there is a connection by then.
-    """
+    __slots__ = ("_address", "_code", "socket")
 
-    __slots__ = ("_address", "_code", "_left", "socket")
-
-    def __init__(self, origin: Origin, deadline_s: float) -> None:
-        """Looks up the host's name. Raises OSError."""
-        self._left = addresses(origin, deadline_s)
+    def __init__(self, family: int, address: tuple[Any, ...]) -> None:
+        self._address = address
         self._code: int | None = None
-        """What connect() said of the present address; None before."""
-        self._open_next()
+        """What the kernel said of it last; None before it was asked."""
+        self.socket = WaitableSocket(family)
+        self.socket.raw.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
 
     def begin(self) -> None:
         self._code = self.socket.raw.connect_ex(self._address)
@@ -55,34 +55,96 @@ class Dialling:
         self._code = 0
         return sent
 
+    def connected(self) -> bool:
+        """Whether it is there by now; begins where that was not done. Raises OSError when the peer refuses."""
+        if self._code is None or self._code in IN_PROGRESS:
+            self.begin()  # asked again, the kernel says what has become of it
+        if self._code in IN_PROGRESS:
+            return False
+        if self._code not in (0, errno.EISCONN):
+            raise OSError(self._code, os.strerror(self._code or 0))
+        return True
+
+
+class Dialling:
+    """A socket on its way to the first of the host's addresses that takes it.
+
+    In steps, so that a gate can do for its users what does not wait: begin, and send if there is a connection by then.
+    """
+
+    __slots__ = ("_attempt", "_left")
+
+    def __init__(self, origin: Origin, deadline_s: float) -> None:
+        """Looks up the host's name. Raises OSError."""
+        self._left = addresses(origin, deadline_s)
+        self._attempt = self._next()
+
+    @property
+    def socket(self) -> WaitableSocket:
+        """The one in hand, its owner's to close whatever becomes of the connection."""
+        return self._attempt.socket
+
+    def begin(self) -> None:
+        self._attempt.begin()
+
+    def send(self, first: bytes) -> int:
+        """How many of these bytes are sent: none unless the first address has taken the connection."""
+        return self._attempt.send(first)
+
     def finish(self, deadline_s: float) -> WaitableSocket:
-        """The connected socket. Raises OSError; the latest socket is the owner's to close."""
+        """The connected socket, which is ``socket`` from now on. Raises OSError.
+
+        An address that refuses makes room for the next one at once. One that says nothing is not given up, but after
+        ``NEXT_ADDRESS_AFTER_S``, or its share of a short time limit, the next is tried beside it, and the first that
+        answers is taken: RFC 8305, section 5.
+        """
+        pending = [self._attempt]
+        try:
+            self._attempt = self._first_connected(pending, deadline_s)
+        finally:
+            for attempt in pending:
+                if attempt is not self._attempt:
+                    attempt.socket.close()
+        return self._attempt.socket
+
+    def _next(self) -> Attempt:
         while True:
             try:
-                self._finish(deadline_s)
-                return self.socket
-            except DeadlineError:
-                raise ConnectTimeoutError("no connection in time") from None
-            except OSError:
+                return Attempt(*self._left.pop(0))
+            except OSError:  # a family of addresses that this machine does not speak
                 if not self._left:
                     raise
-            self.socket.close()
-            self._open_next()
 
-    def _open_next(self) -> None:
-        family, self._address = self._left.pop(0)
-        self.socket = WaitableSocket(family)
-        self.socket.raw.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
-        self._code = None
+    def _first_connected(self, pending: list[Attempt], deadline_s: float) -> Attempt:
+        next_due_s = self._next_due_s(deadline_s)
+        while True:
+            refusal: OSError | None = None
+            for attempt in tuple(pending):
+                try:
+                    if attempt.connected():
+                        return attempt
+                except OSError as problem:
+                    refusal = problem
+                    pending.remove(attempt)
+                    attempt.socket.close()
+            if self._left and (refusal is not None or time.monotonic() >= next_due_s):
+                pending.append(self._next())
+                next_due_s = self._next_due_s(deadline_s)
+                continue
+            if refusal is not None and not pending:
+                raise refusal
+            first, *others = (attempt.socket for attempt in pending)
+            try:
+                first.wait_writable(min(deadline_s, next_due_s), others=others)
+            except DeadlineError:
+                if time.monotonic() >= deadline_s - EARLY_S:
+                    raise ConnectTimeoutError("no connection in time") from None
 
-    def _finish(self, deadline_s: float) -> None:
-        if self._code is None:
-            self.begin()
-        if self._code in IN_PROGRESS:
-            self.socket.wait_writable(deadline_s)
-            self._code = self.socket.raw.getsockopt(_socket.SOL_SOCKET, _socket.SO_ERROR)
-        if self._code:
-            raise OSError(self._code, os.strerror(self._code))
+    def _next_due_s(self, deadline_s: float) -> float:
+        if not self._left:
+            return math.inf
+        now_s = time.monotonic()
+        return now_s + min(NEXT_ADDRESS_AFTER_S, (deadline_s - now_s) / (1 + len(self._left)))
 
 
 def shake_hands(opened: WaitableSocket, tls: TlsLayer, greeting: bytes, deadline_s: float) -> None:

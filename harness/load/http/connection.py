@@ -1,4 +1,4 @@
-"""One connection to the target: it connects, sends and receives, each within a deadline."""
+"""One connection to the target: it sends and receives, each within a deadline."""
 
 from __future__ import annotations
 
@@ -6,84 +6,44 @@ import time
 from collections.abc import Iterable
 
 from harness.load.http.answer import AnswerReader
-from harness.load.http.connecting import READ_BYTES, Dialling, shake_hands
+from harness.load.http.connecting import READ_BYTES
 from harness.load.http.errors import AnswerTimeoutError, FirstByteTimeoutError, StaleConnectionError
-from harness.load.http.request import LAST_CHUNK, Origin, Request, framed
+from harness.load.http.opening import Opening
+from harness.load.http.request import LAST_CHUNK, Request, framed
 from harness.load.http.response import Response
-from harness.load.http.settings import Limits, Trust
-from harness.load.http.tls import TlsLayer, tls_context
+from harness.load.http.settings import Limits
+from harness.load.http.tls import TlsLayer
 from harness.load.http.waiting import DeadlineError
 
 
 class Connection:
-    """A connection, used for one request at a time. Closed for good once it is closed."""
+    """An open connection, used for one request at a time. Closed for good once it is closed."""
 
     __slots__ = (
-        *("_ahead", "_dialling", "_greeting", "_reader", "_socket", "_tls", "_unsent"),
+        *("_ahead", "_reader", "_socket", "_tls", "_unsent"),
         *("awaits_answer", "fresh", "idle_since_s", "is_open"),
     )
 
-    def __init__(self, origin: Origin, trust: Trust, limits: Limits, deadline_s: float) -> None:
-        """Ready to connect: the host's name is looked up, the first words of TLS are made. Raises OSError."""
-        self.is_open = False
-        self.fresh = True
-        self.awaits_answer = False
-        """Whether a gate has sent the request, or begun to."""
+    def __init__(self, opening: Opening, limits: Limits, deadline_s: float) -> None:
+        """Finishes ``opening``, with whatever of a request was sent on it. Raises OSError; it is closed then."""
+        self._socket = opening.finish(deadline_s)
+        self._tls = opening.tls
+        self._reader = AnswerReader(limits.max_head_bytes, limits.max_body_bytes)
         self._ahead: tuple[bytes, bytes] | None = None
         """A request that was encrypted while its user is parked: plain, encrypted."""
-        self._unsent = b""
+        self._unsent = opening.unsent or b""
         """Rest of a request that a gate has begun to send."""
-        self._tls: TlsLayer | None = None
-        self._greeting = b""
-        if origin.scheme == "https":
-            self._tls = TlsLayer(tls_context(trust.verify, trust.ca_file), origin.host)
-            self._greeting, _ = self._tls.shake_hands(b"")
-        dialling = Dialling(origin, deadline_s)
-        self._dialling: Dialling | None = dialling
-        """None once it has led to a connection."""
-        self._socket = dialling.socket
-        self._reader = AnswerReader(limits.max_head_bytes, limits.max_body_bytes)
-        self.idle_since_s = time.monotonic()
-
-    def begin_connecting(self) -> None:
-        """Without giving other greenlets a turn."""
-        if self._dialling is not None:
-            self._dialling.begin()
-
-    def go_on_connecting(self, payload: bytes) -> None:
-        """Sends what comes first, if the peer has taken the connection by now; gives no other greenlet a turn."""
-        if self._dialling is None:
-            return
-        if self._tls is not None:
-            self._greeting = self._greeting[self._dialling.send(self._greeting) :]
-        elif sent := self._dialling.send(payload):
-            self.awaits_answer = True
-            self._unsent = payload[sent:]
-
-    def connect(self, deadline_s: float) -> None:
-        """Goes on from what a gate has done, to the end of the TLS handshake. Raises OSError; it is closed then."""
-        if self._dialling is None:
-            return
-        try:
-            self._socket = self._dialling.finish(deadline_s)
-            if self._tls is not None:
-                shake_hands(self._socket, self._tls, self._greeting, deadline_s)
-        except BaseException:
-            self.close()
-            raise
-        self._dialling, self._greeting = None, b""
+        self.awaits_answer = opening.unsent is not None
+        """Whether a gate has sent the request, or begun to."""
+        self.fresh = True
+        """Whether no request has been sent on it."""
         self.is_open = True
         self.idle_since_s = time.monotonic()
 
-    @property
-    def is_prepared(self) -> bool:
-        """Not connected, and nothing sent on it yet."""
-        return self._dialling is not None and not self.awaits_answer
-
     def close(self) -> None:
-        if self.is_open or self._dialling is not None:
-            (self._socket if self._dialling is None else self._dialling.socket).close()
-            self.is_open, self._dialling = False, None
+        if self.is_open:
+            self._socket.close()
+            self.is_open = False
             self._reader.close()
 
     def usable(self) -> bool:
@@ -162,36 +122,35 @@ class Connection:
     # Receiving
 
     def _receive(self, deadline_s: float, first_byte_s: float | None) -> Response:
-        if first_byte_s is not None:
-            self._wait_first_byte(deadline_s, time.monotonic() + first_byte_s)
         wait, recv, feed, tls = self._socket.wait_readable, self._socket.raw.recv, self._reader.feed, self._tls
-        response = None
-        while response is None:
-            wait(deadline_s)
-            try:
-                data = recv(READ_BYTES)
-            except BlockingIOError:
-                continue  # woken for nothing
-            if not data:
-                return self._end()
-            if tls is not None:
-                data = tls.decrypt(data)
-                if not data:
-                    if tls.closed:
-                        return self._end()
-                    continue
-            response = feed(data)
-            if response is None and tls is not None and tls.closed:
-                return self._end()
-        return response
-
-    def _wait_first_byte(self, deadline_s: float, first_byte_due_s: float) -> None:
-        if first_byte_due_s >= deadline_s:
-            return
+        until_s = deadline_s
+        if first_byte_s is not None and not self._reader.begun:
+            until_s = min(deadline_s, time.monotonic() + first_byte_s)
         try:
-            self._socket.wait_readable(first_byte_due_s)
+            response = None
+            while response is None:
+                wait(until_s)
+                try:
+                    data = recv(READ_BYTES)
+                except BlockingIOError:
+                    continue  # woken for nothing
+                if not data:
+                    return self._end()
+                if tls is not None:
+                    data = tls.decrypt(data)
+                    if not data:
+                        if tls.closed:
+                            return self._end()
+                        continue  # a session ticket, or part of a record: no byte of an answer
+                until_s = deadline_s
+                response = feed(data)
+                if response is None and tls is not None and tls.closed:
+                    return self._end()
         except DeadlineError:
-            raise FirstByteTimeoutError("no byte of an answer in time") from None
+            if until_s < deadline_s:
+                raise FirstByteTimeoutError("no byte of an answer in time") from None
+            raise
+        return response
 
     def _end(self) -> Response:
         if not self._reader.begun:

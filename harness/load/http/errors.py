@@ -31,6 +31,12 @@ class TooLargeError(ProtocolError):
     outcome = "answer too large"
 
 
+class CodingError(ProtocolError):
+    """The answer is encoded in a way that this client cannot undo, and that it did not ask for by itself."""
+
+    outcome = "unknown content encoding"
+
+
 class ConnectTimeoutError(TimeoutError):
     """No connection in time, including the TLS handshake and the wait for a free place in the pool."""
 

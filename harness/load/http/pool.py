@@ -8,6 +8,7 @@ from gevent.lock import Semaphore
 
 from harness.load.http.connection import Connection
 from harness.load.http.errors import ConnectTimeoutError
+from harness.load.http.opening import Opening
 from harness.load.http.request import Origin
 from harness.load.http.settings import Limits, Trust
 
@@ -18,7 +19,7 @@ TRUSTED_S = 0.005
 class Pool:
     """At most ``size`` connections to one origin. Who finds none free waits for one."""
 
-    __slots__ = ("_idle", "_limits", "_origin", "_places", "_trust")
+    __slots__ = ("_idle", "_limits", "_opening", "_origin", "_places", "_trust")
 
     def __init__(self, origin: Origin, size: int, trust: Trust, limits: Limits) -> None:
         if size < 1:
@@ -27,46 +28,45 @@ class Pool:
         self._trust = trust
         self._limits = limits
         self._idle: list[Connection] = []
+        self._opening: Opening | None = None
+        """One that a gate may have begun to open; it is taken next."""
         self._places = Semaphore(size)
 
     def take(self, now_s: float, deadline_s: float, sent: bool = False) -> Connection:
         """A connection that looks alive, a new one if need be. Raises OSError.
 
-        ``sent``: a gate has begun to connect the idle connection, or sent the request on it; then there may be an
-        answer on it already.
+        ``sent``: a gate has sent the request on the idle connection, so that there may be an answer on it already.
         """
         places = self._places
         if not places.acquire(blocking=False) and not places.acquire(timeout=max(0.0, deadline_s - time.monotonic())):
             raise ConnectTimeoutError("no free connection in time")
         try:
+            if self._opening is not None:
+                opening, self._opening = self._opening, None
+                return Connection(opening, self._limits, deadline_s)
             while self._idle:
                 connection = self._idle.pop()
-                if sent or connection.is_prepared:
-                    connection.connect(deadline_s)
-                    return connection
-                if (connection.is_open and now_s - connection.idle_since_s < TRUSTED_S) or connection.usable():
+                if sent or (connection.is_open and now_s - connection.idle_since_s < TRUSTED_S) or connection.usable():
                     return connection
                 connection.close()
-            return self.connect(deadline_s)
+            return self._connect(deadline_s)
         except BaseException:
             places.release()
             raise
 
-    def connect(self, deadline_s: float) -> Connection:
-        """A new connection for somebody who holds a place. Raises OSError."""
-        connection = self._new(deadline_s)
-        connection.connect(deadline_s)
-        return connection
+    def replace(self, connection: Connection, deadline_s: float) -> Connection:
+        """A new connection in the place of one that turned out to be closed. Raises OSError."""
+        connection.close()
+        return self._connect(deadline_s)
 
-    def prepare(self, deadline_s: float) -> Connection:
-        """A connection for a gate to open, idle here, the one that is taken next; others are closed. Raises OSError."""
+    def prepare(self, deadline_s: float) -> Opening:
+        """A connection for a gate to open, which is taken next; all others are closed. Raises OSError."""
         self.close()
-        connection = self._new(deadline_s)
-        self._idle.append(connection)
-        return connection
+        self._opening = opening = Opening(self._origin, self._trust, deadline_s)
+        return opening
 
-    def _new(self, deadline_s: float) -> Connection:
-        return Connection(self._origin, self._trust, self._limits, deadline_s)
+    def _connect(self, deadline_s: float) -> Connection:
+        return Connection(Opening(self._origin, self._trust, deadline_s), self._limits, deadline_s)
 
     def give_back(self, connection: Connection, now_s: float) -> None:
         connection.idle_since_s = now_s
@@ -74,10 +74,9 @@ class Pool:
         self._idle.append(connection)
         self._places.release()
 
-    def discard(self, connection: Connection | None) -> None:
+    def discard(self, connection: Connection) -> None:
         """Closes a connection that cannot be used again and frees its place."""
-        if connection is not None:
-            connection.close()
+        connection.close()
         self._places.release()
 
     def ready(self, deadline_s: float) -> Connection:
@@ -93,3 +92,6 @@ class Pool:
         """Closes what is idle. Connections in use are closed by those who use them."""
         while self._idle:
             self._idle.pop().close()
+        if self._opening is not None:
+            self._opening.close()
+            self._opening = None

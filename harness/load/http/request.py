@@ -19,7 +19,7 @@ _KEEP = "!\"$%&'()*+,/:;<=>?@[\\]^`{|}~"
 METHODS_WITH_BODY = frozenset(("POST", "PUT", "PATCH"))
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
-Body = bytes | str | Mapping[str, Any] | Iterable[bytes | str]
+Body = bytes | str | Mapping[str, Any] | list[tuple[str, Any]] | Iterable[bytes | str]
 
 
 @dataclass(frozen=True)
@@ -163,19 +163,25 @@ def _body(data: Body | None, json: Any) -> tuple[bytes, Iterable[bytes | str] | 
         return json_module.dumps(json, separators=(",", ":")).encode(), None, "application/json"
     if data is None:
         return b"", None, ""
-    if isinstance(data, Mapping):
+    if isinstance(data, Mapping) or (isinstance(data, list) and data and isinstance(data[0], tuple)):
         return urlencode(data, doseq=True).encode(), None, "application/x-www-form-urlencoded"
     if isinstance(data, str):
         return data.encode(), None, ""
     if isinstance(data, bytes | bytearray | memoryview):
         return bytes(data), None, ""
     if isinstance(data, Iterable):
-        return b"", data, ""
-    raise ValueError(f"data of type {type(data).__name__}: give bytes, text, a mapping or an iterable of bytes")
+        chunks: Iterable[Any] = data
+        return b"", chunks, ""
+    raise ValueError(f"data of type {type(data).__name__}: give bytes, text, a form or an iterable of bytes")
 
 
 def framed(chunk: bytes | str) -> bytes:
-    """One chunk of a body, as it goes over the wire; nothing for an empty one, which would end the body."""
+    """One chunk of a body, as it goes over the wire; nothing for an empty one, which would end the body.
+
+    Raises ValueError for anything but bytes and text.
+    """
+    if not isinstance(chunk, bytes | bytearray | memoryview | str):
+        raise ValueError(f"a piece of data of type {type(chunk).__name__}: give bytes or text")
     content = chunk.encode() if isinstance(chunk, str) else bytes(chunk)
     return b"%x\r\n%b\r\n" % (len(content), content) if content else b""
 

@@ -9,12 +9,15 @@ import zlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from harness.load.http.errors import HttpError, ProtocolError, TooLargeError
+from harness.load.http.errors import CodingError, HttpError, ProtocolError, TooLargeError
+from harness.load.http.settings import LIMITS
 
 _CHARSET = re.compile(r"charset\s*=\s*\"?([^\s\";]+)", re.IGNORECASE)
 _GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
 BLANKS = " \t"
-MAX_DECODED_BYTES = 256 * 1024 * 1024
+MAX_CODINGS = 5
+"""So many on top of each other are undone; honest servers use one."""
+PIECE_BYTES = 16 * 1024
 
 
 class HeaderFields(Mapping[str, str]):
@@ -60,9 +63,9 @@ def fields_of(head: bytes) -> HeaderFields:
 class Response:
     """An answer; or the lack of one, with ``status_code`` 0 and the reason in ``error``."""
 
-    __slots__ = ("__dict__", "_content", "_head", "_headers", "body", "error", "status_code", "url")
+    __slots__ = ("__dict__", "_content", "_head", "_headers", "_max_bytes", "body", "error", "status_code", "url")
 
-    def __init__(self, status_code: int, head: bytes, body: bytes) -> None:
+    def __init__(self, status_code: int, head: bytes, body: bytes, max_bytes: int = LIMITS.max_body_bytes) -> None:
         self.status_code = status_code
         self.body = body
         """As it came, compressed perhaps."""
@@ -72,6 +75,8 @@ class Response:
         self._head = head
         self._headers: HeaderFields | None = None
         self._content: bytes | None = None
+        self._max_bytes = max_bytes
+        """Of the body, after decompression too."""
 
     def __repr__(self) -> str:
         return f"<Response {self.status_code}>"
@@ -96,10 +101,14 @@ class Response:
 
     @property
     def content(self) -> bytes:
-        """The body, decompressed where it was compressed. Raises ProtocolError when it cannot be."""
+        """The body, decompressed where it was compressed; so are ``text`` and ``json()``.
+
+        Raises CodingError for a coding other than gzip and deflate (``body`` has the bytes as they came), ProtocolError
+        for one that is broken, TooLargeError when ``max_body_bytes`` do not hold what comes out.
+        """
         if self._content is None:
-            coding = self.headers.get("content-encoding", "").strip().lower()
-            self._content = decoded(self.body, coding) if self.body else b""
+            codings = self.headers.get("content-encoding", "")
+            self._content = decoded(self.body, codings, self._max_bytes) if codings and self.body else self.body
         return self._content
 
     @property
@@ -138,38 +147,47 @@ class Response:
         raise ValueError("failure() needs catch_response=True and a with-block")
 
 
-def decoded(body: bytes, coding: str, limit: int = MAX_DECODED_BYTES) -> bytes:
-    """Undoes Content-Encoding. Raises ProtocolError for a broken or unknown coding, TooLargeError above the limit."""
-    if coding in ("", "identity"):
-        return body
-    if "," in coding:
-        outer = coding.rpartition(",")
-        return decoded(decoded(body, outer[2].strip(), limit), outer[0].strip(), limit)
+def decoded(body: bytes, codings: str, max_bytes: int) -> bytes:
+    """Undoes Content-Encoding, the last coding first. Raises CodingError, ProtocolError, TooLargeError."""
+    names = [name for part in codings.lower().split(",") if (name := part.strip(BLANKS)) not in ("", "identity")]
+    if len(names) > MAX_CODINGS:
+        raise CodingError(f"{len(names)} content-encodings on top of each other: at most {MAX_CODINGS} are undone")
+    for name in reversed(names):
+        body = _undone(body, name, max_bytes)
+    return body
+
+
+def _undone(body: bytes, coding: str, max_bytes: int) -> bytes:
     if coding not in ("gzip", "x-gzip", "deflate"):
-        raise ProtocolError(f"content-encoding {coding} is not supported: ask for gzip or deflate")
+        raise CodingError(f"content-encoding {coding!r} cannot be undone: ask for gzip or deflate")
     try:
-        return _inflated(body, _GZIP_OR_ZLIB, limit)
+        return _inflated(body, _GZIP_OR_ZLIB, max_bytes)
     except zlib.error as error:
         if coding == "deflate":
             # Some servers send deflate without the zlib wrapper that the standard asks for.
             try:
-                return _inflated(body, -zlib.MAX_WBITS, limit)
+                return _inflated(body, -zlib.MAX_WBITS, max_bytes)
             except zlib.error:
                 pass
         raise ProtocolError(f"broken {coding} body: {error}") from None
 
 
-def _inflated(body: bytes, window: int, limit: int) -> bytes:
+def _inflated(body: bytes, window: int, max_bytes: int) -> bytes:
+    """In pieces, because zlib copies what is left whenever a member of the body ends; gzip may have many."""
+    stream = zlib.decompressobj(window)
     parts: list[bytes] = []
     size = 0
-    while body:
-        stream = zlib.decompressobj(window)
-        part = stream.decompress(body, limit - size + 1)
-        size += len(part)
-        if size > limit:
-            raise TooLargeError(f"more than {limit} bytes after decompression")
-        if not stream.eof:
-            raise zlib.error("it ends too early")
-        parts.append(part)
-        body = stream.unused_data  # a gzip body may have several members
+    for at in range(0, len(body), PIECE_BYTES):
+        piece = body[at : at + PIECE_BYTES]
+        while piece:
+            if stream.eof:
+                stream = zlib.decompressobj(window)
+            part = stream.decompress(piece, max_bytes - size + 1)
+            size += len(part)
+            if size > max_bytes:
+                raise TooLargeError(f"more than {max_bytes} bytes after decompression")
+            parts.append(part)
+            piece = stream.unused_data
+    if not stream.eof:
+        raise zlib.error("it ends too early")
     return b"".join(parts)

@@ -12,6 +12,7 @@ from locust.user.users import RestMixin
 
 from harness.load.http.client import HttpClient
 from harness.load.http.connection import Connection
+from harness.load.http.opening import Opening
 from harness.load.http.pool import Pool
 from harness.load.http.request import Request, parse_base
 from harness.load.http.response import Response
@@ -141,11 +142,11 @@ class HerdHttpUser(PacedHttpUser):
 
     def _cold_seat(self, request: Request) -> Seat:
         try:
-            connection = self.client.prepare_connection()
+            opening = self.client.prepare_connection()
         except OSError:
             return Seat()  # as in get_connected()
         # With TLS the gate sends the greeting, and nobody can send the request before it is answered.
-        return Seat(PreparedConnect(connection, b"" if request.chunks is not None else self.client.payload(request)))
+        return Seat(PreparedConnect(opening, b"" if request.chunks is not None else self.client.payload(request)))
 
     @task
     def send_prepared(self) -> None:
@@ -176,20 +177,21 @@ class PreparedSend:
 class PreparedConnect:
     """A connection for the gate to open, and to send what comes first; its user goes on from where that has led."""
 
-    __slots__ = ("_connection", "_payload")
+    __slots__ = ("_opening", "_payload")
 
-    def __init__(self, connection: Connection, payload: bytes) -> None:
-        self._connection = connection
+    def __init__(self, opening: Opening, payload: bytes) -> None:
+        self._opening = opening
         self._payload = payload
 
     def transmit(self) -> bool:
-        self._connection.begin_connecting()
+        self._opening.begin()
         return True
 
     def follow_up(self) -> None:
-        self._connection.go_on_connecting(self._payload)
+        self._opening.go_on(self._payload)
 
     def usable(self) -> bool:
+        """Nothing can happen to it before it is begun."""
         return True
 
 

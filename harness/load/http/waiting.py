@@ -10,6 +10,7 @@ from __future__ import annotations
 import _socket
 import math
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from gevent import get_hub, getcurrent
@@ -42,13 +43,22 @@ class WaitableSocket:
         """Returns when there is something to read. Raises DeadlineError at the deadline (monotonic clock)."""
         self._wait(self._readable, deadline_s)
 
-    def wait_writable(self, deadline_s: float, or_readable: bool = False) -> None:
-        """Returns when the kernel takes bytes again, or also when the peer has something to say."""
-        watcher = self._hub.loop.io(self.raw.fileno(), WRITE | READ if or_readable else WRITE)
+    def wait_writable(
+        self, deadline_s: float, or_readable: bool = False, others: Sequence[WaitableSocket] = ()
+    ) -> None:
+        """Returns when the kernel takes bytes again; or also when the peer has something to say, or when one of
+        ``others`` is writable.
+        """
+        loop = self._hub.loop
+        watcher = loop.io(self.raw.fileno(), WRITE | READ if or_readable else WRITE)
+        beside = [loop.io(other.raw.fileno(), WRITE) for other in others]
         try:
+            for one in beside:
+                one.start(getcurrent().switch)
             self._wait(watcher, deadline_s)
         finally:
-            watcher.close()
+            for one in (watcher, *beside):
+                one.close()
 
     def interrupt(self) -> None:
         """Ends the wait of whoever waits now, as if its deadline had come. To be called from the event loop."""

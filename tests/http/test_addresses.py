@@ -1,0 +1,143 @@
+"""Hosts with several addresses, of which some refuse, say nothing, or are not spoken here."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import gevent
+import pytest
+
+from harness.load.http import Deadlines, Trust, connecting
+from tests.http.conftest import Certificates, Make
+from tests.http.scripted import READ, scripted
+from tests.http.sockets import open_sockets, unanswered
+from tests.probes.loopback import free_port
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+Resolve = Callable[..., None]
+
+
+@pytest.fixture
+def resolve(monkeypatch: pytest.MonkeyPatch) -> Resolve:
+    """``resolve(port, "::1", …)`` makes these the addresses of every host, in this order."""
+
+    def to(*found: tuple[str, int]) -> None:
+        answer = [
+            (socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM, 6, "", (host, port))
+            for host, port in found
+        ]
+        monkeypatch.setattr(connecting.gevent_socket, "getaddrinfo", lambda *_, **__: answer)
+
+    return to
+
+
+@contextmanager
+def took(least_s: float, most_s: float) -> Iterator[None]:
+    begun_s = time.monotonic()
+    yield
+    assert least_s <= time.monotonic() - begun_s < most_s
+
+
+def port_of(listener: socket.socket) -> int:
+    return int(listener.getsockname()[1])
+
+
+def test_an_address_that_refuses_makes_room_at_once(make: Make, resolve: Resolve) -> None:
+    """As ::1 does where only 127.0.0.1 is listened on."""
+    with scripted([READ, OK]) as server:
+        resolve(("::1", server.port), ("127.0.0.1", server.port))
+        made = make("http://two.example")
+        with took(0, connecting.NEXT_ADDRESS_AFTER_S):
+            assert made.get("/").text == "ok"
+        assert len(server.seen()) == 1
+
+
+def test_an_address_that_says_nothing_gets_company(make: Make, resolve: Resolve) -> None:
+    """After a quarter of a second, not after the whole time limit; and no socket of it is left."""
+    with unanswered() as silent, scripted([READ, OK]) as server:
+        resolve(("127.0.0.1", port_of(silent)), ("127.0.0.1", server.port))
+        made = make("http://two.example", deadlines=Deadlines(whole_s=10, connect_s=8))
+        before = open_sockets()
+        with took(connecting.NEXT_ADDRESS_AFTER_S, 2):
+            assert made.get("/").text == "ok"
+        assert open_sockets() == before + 1
+
+
+def test_over_tls(make: Make, resolve: Resolve, certificates: Certificates) -> None:
+    """The handshake goes to the address that answered."""
+    tls = (certificates.certificate, certificates.key)
+    with unanswered() as silent, scripted([READ, OK], tls=tls) as server:
+        resolve(("127.0.0.1", port_of(silent)), ("127.0.0.1", server.port))
+        assert make("https://localhost", trust=Trust(ca_file=certificates.ca)).get("/").text == "ok"
+
+
+def test_a_short_time_limit_is_shared(make: Make, resolve: Resolve) -> None:
+    """Each address has its turn within ``connect_timeout_s``."""
+    with unanswered() as silent, scripted([READ, OK]) as server:
+        resolve(*[("127.0.0.1", port_of(silent))] * 2, ("127.0.0.1", server.port))
+        made = make("http://three.example", deadlines=Deadlines(connect_s=0.3))
+        with took(0.19, 1):
+            assert made.get("/").text == "ok"
+
+
+def test_the_first_address_is_not_given_up(make: Make, resolve: Resolve) -> None:
+    """It answers late, the others never: the kernel asks it again after a second."""
+
+    def answer(listener: socket.socket) -> None:
+        gevent.sleep(0.5)
+        while True:
+            peer, _ = listener.accept()  # first those that filled the queue, who have nothing to say
+            gevent.spawn(lambda peer: peer.recv(1000) and peer.sendall(OK), peer)
+
+    with unanswered() as late, unanswered() as silent:
+        resolve(("127.0.0.1", port_of(late)), ("127.0.0.1", port_of(silent)), ("127.0.0.1", free_port()))
+        answering = gevent.spawn(answer, late)
+        made = make("http://three.example")
+        try:
+            with took(0.9, 5):
+                assert made.get("/").text == "ok"
+        finally:
+            answering.kill()
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_nobody_answers(make: Make, resolve: Resolve, killed: bool) -> None:
+    """An outcome at the time limit; nothing is left of it, nor when the user is killed meanwhile."""
+    with unanswered() as one, unanswered() as other:
+        resolve(("127.0.0.1", port_of(one)), ("127.0.0.1", port_of(other)))
+        made = make("http://two.example", deadlines=Deadlines(connect_s=0.8))
+        before = open_sockets()
+        if killed:
+            request = gevent.spawn(made.get, "/")
+            gevent.sleep(0.4)
+            assert open_sockets() == before + 2
+            request.kill()
+        else:
+            with took(0.79, 2):
+                made.get("/")
+        assert made.outcomes == ([] if killed else ["connect timeout"])
+        assert open_sockets() == before
+
+
+def test_all_refuse(make: Make, resolve: Resolve) -> None:
+    """One outcome for the one request."""
+    resolve(("::1", free_port()), ("127.0.0.1", free_port()))
+    made = make("http://two.example")
+    before = open_sockets()
+    made.get("/")
+    assert made.outcomes == ["connection refused"] and open_sockets() == before
+
+
+def test_a_family_that_is_not_spoken_here(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As IPv6 where it is switched off: the next address is taken."""
+    with scripted([READ, OK]) as server:
+        spoken: tuple[int, tuple[Any, ...]] = (socket.AF_INET, ("127.0.0.1", server.port))
+        monkeypatch.setattr(connecting, "addresses", lambda *_: [(12345, ("::1", server.port)), spoken])
+        assert make(server.url).get("/").text == "ok"
+        monkeypatch.setattr(connecting, "addresses", lambda *_: [(12345, ("::1", server.port))])
+        made = make(server.url)
+        assert made.get("/").status_code == 0 and len(made.outcomes) == 1
