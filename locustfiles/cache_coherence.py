@@ -26,7 +26,7 @@ class Visitor(ItemUser, ValkeyUser):
     def on_start(self):
         options = self.environment.parsed_options
         self.items_path, self.forget_path = options.items_path, options.forget_path
-        self.items, self.kept_as = int(options.keys), options.cached_as
+        self.items, self.kept_as = int(float(options.keys)), options.cached_as
         self.version = 0
         self.turn = self.write_mine if self.number < self.items else self.read_any
         self.place = self.number - self.items

@@ -48,15 +48,18 @@ def test_two_workers_keep_one_history(target: tuple[dict[str, Any], Path], tmp_p
 
 
 def test_what_is_wrong_is_said_at_once_and_before_any_load(target: tuple[dict[str, Any], Path], tmp_path: Path) -> None:
-    """A wrong password, no item and a time that is none; without a run, and without the password."""
+    """A wrong password and no item; then a time that is none. Without a run, and without the password."""
     address = target[0]["valkey"]
     wrong = address.replace(address.split("@")[0], "redis://:open-sesame")
-    done = begun(target, tmp_path, "--keys", "0", "--outage-s", "soon", SPRINGBACK_VALKEY=wrong).wait(40, 4)
+    done = begun(target, tmp_path, "--keys", "0", SPRINGBACK_VALKEY=wrong).wait(40, 4)
     done.ended_well(code=2)
     assert not done.directories
-    for message in ("the password is missing or wrong", "--keys 0: give at least 1 item", "--outage-s 'soon': give"):
+    for message in ("the password is missing or wrong", "--keys 0: give at least 1 item"):
         assert message in done.err, done.err
     assert "open-sesame" not in done.err + done.out
+    done = begun(target, tmp_path / "soon", "--outage-s", "soon").wait(40, 4)
+    done.ended_well(code=2)
+    assert "--outage-s 'soon': give" in done.err
 
 
 def test_a_valkey_that_dies_is_an_outcome_and_no_end(tmp_path: Path) -> None:
