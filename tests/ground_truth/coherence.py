@@ -176,7 +176,7 @@ CASES = (HEALTHY, LOST, STALE, STAMPEDE)
 
 def run(case: Case, arguments: Sequence[str] = SHORT) -> Sequence[str]:
     """Runs the scenario with the fault on from the spike, and returns what was wrong; empty when all is right."""
-    wanted = {"TARGET_ITEMS_TTL_S": "3", "TARGET_ITEMS_LOAD_MS": "50", **dict(case.settings)}
+    wanted = {"TARGET_ITEMS_TTL_S": "3", "TARGET_ITEMS_LOAD_MS": "100", **dict(case.settings)}
     with reference_target(wanted) as (target, state), tempfile.TemporaryDirectory(prefix="springback-truth-") as place:
         command = [sys.executable, "-m", "locust", "-f", str(SCENARIO), "--headless", "--loglevel", "ERROR"]
         command += ["--only-summary", "--host", target["url"], "--target-state", str(state), "--runs-dir", f"{place}/r"]
