@@ -309,10 +309,10 @@ def test_a_body_that_explodes(make: Make) -> None:
 
 
 def test_many_empty_members_take_no_time() -> None:
-    """Fifty thousand of them in a megabyte would block every user of the process for seconds."""
+    """Copying the rest of four megabytes for each of them would block every user of the process for half a minute."""
     begun_s = time.process_time()
-    assert decoded(gzip.compress(b"") * 50_000 + gzip.compress(b"end"), "gzip", 1000) == b"end"
-    assert time.process_time() - begun_s < 1
+    assert decoded(gzip.compress(b"") * 200_000 + gzip.compress(b"end"), "gzip", 1000) == b"end"
+    assert time.process_time() - begun_s < 5
 
 
 def test_texts_and_headers() -> None:
