@@ -59,7 +59,7 @@ GENERAL = (
     Option("alert_memory_growth_bytes", "200000000", "alert when the target has grown by so many bytes; 0: never"),
     Option("alert_pool_use_ratio", "0.9", "alert when more of a connection pool is in use; 0: never"),
     Option("alert_pool_names", "in_use/size", "how the sampled figures of a pool are called, e.g. active/max"),
-    Option("alert_replicas_name", "ready", "sampled figure whose changes are scaling events"),
+    Option("alert_replicas_name", "ready,servers_up", "sampled figure whose changes are scaling events"),
     Option("target_state", "", "state file of the reference target: its API processes are sampled"),
     Option("probe_ports", "", "sample the processes that listen on these ports; default: the host's, on loopback"),
     Option("probe_pids", "", "sample these processes, several with commas"),

@@ -35,8 +35,8 @@ class Limits:
     pool_use_ratio: float = 0.9
     pool_names: str = "in_use/size"
     """How figures for connections in use and for the pool's size are called; the rest of both names is the same."""
-    replicas_name: str = "ready"
-    """The figure whose every change is a scaling event."""
+    replicas_name: str = "ready,servers_up"
+    """The figure whose every change is a scaling event; of several, the first that is sampled."""
 
 
 @dataclass(frozen=True)
@@ -157,7 +157,8 @@ class Seen:
             yield Condition("pool use", use > limit, use, limit, "ratio", where)
 
     def _replicas(self, t: int) -> Iterator[Condition]:
-        name = self.limits.replicas_name
+        sampled = {key for samples in self._samples.values() for key in samples[-1].values}
+        name = next((name for name in self.limits.replicas_name.split(",") if name in sampled), "")
         for (_, source), samples in self._samples.items():
             if not name or name not in samples[-1].values:
                 continue
