@@ -16,7 +16,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.recording import Recording, read
+from harness.recording import Recording
+from harness.recording_file import read
 
 HERE = Path(__file__).parent
 RUN_TIMEOUT_S = 120

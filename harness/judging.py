@@ -8,7 +8,8 @@ from pathlib import Path
 import reports
 from harness.errors import ConfigurationError
 from harness.findings import Verdict
-from harness.recording import Recording, RecordingError, read
+from harness.recording import Recording
+from harness.recording_file import RecordingError, read
 from harness.verdict import judge
 from reports import terminal
 

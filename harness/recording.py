@@ -28,14 +28,11 @@ query, and neither headers nor bodies are kept.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, fields
-from pathlib import Path
-from typing import Any, TypeAlias, TypeVar, cast
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
 
 FORMAT = 1
-FILE_NAME = "recording.jsonl"
 
 OK = "ok"
 UNFINISHED = "unfinished"
@@ -45,14 +42,9 @@ UNSERVED = "unserved"
 UNSENT = "no request"
 """Outcome of an iteration that began and ended without a request. It has no latency."""
 
-_T = TypeVar("_T")
 Scalar: TypeAlias = float | int | str | bool | None
 Sparse: TypeAlias = Mapping[int, int]
 """Histogram: bucket index → count."""
-
-
-class RecordingError(Exception):
-    """The file is missing, is no recording, or of a format that this version cannot read. Says the remedy."""
 
 
 @dataclass(frozen=True)
@@ -292,14 +284,6 @@ class EventMark:
 
 
 Mark: TypeAlias = GateMark | HealthMark | NodeMark | FaultMark | AlertMark | EventMark
-_MARKS: dict[str, type[Mark]] = {
-    "gate": GateMark,
-    "health": HealthMark,
-    "node": NodeMark,
-    "fault": FaultMark,
-    "alert": AlertMark,
-    "event": EventMark,
-}
 
 
 @dataclass(frozen=True)
@@ -351,124 +335,3 @@ class Recording:
     @property
     def node_events(self) -> tuple[NodeMark, ...]:
         return tuple(mark for mark in self.marks if isinstance(mark, NodeMark))
-
-
-def encode(line: Line) -> str:
-    """One line of the file, with its newline."""
-    kinds = {Header: "header", Slice: "slice", ProbeSample: "probe", Operations: "operations", End: "end"}
-    # Only a header has dataclasses inside; for the rest a deep copy would cost more than the text.
-    fields_of_line = asdict(line) if isinstance(line, Header) else vars(line)
-    if isinstance(line, Operations):
-        # As rows in the order of the fields: there may be a hundred thousand of them.
-        rows = [tuple(vars(operation).values()) for operation in line.operations]
-        fields_of_line = {**fields_of_line, "operations": rows}
-    body = {"kind": kinds.get(type(line), "mark"), **fields_of_line}
-    return json.dumps(body, separators=(",", ":"), allow_nan=False) + "\n"
-
-
-def decode(text: str) -> Line:
-    """The inverse of :func:`encode`. Unknown keys are ignored, so that a newer minor version can be read.
-
-    Raises ValueError, KeyError or TypeError for anything that is not a line of a recording.
-    """
-    body = json.loads(text)
-    if not isinstance(body, dict):
-        raise ValueError("not an object")
-    kind = body.pop("kind", None)
-    match kind:
-        case "header":
-            return _header(body)
-        case "slice":
-            service = body.get("service")
-            return _make(Slice, body, latency=_sparse(body["latency"]), service=service and _sparse(service))
-        case "probe":
-            return _make(ProbeSample, body)
-        case "operations":
-            return _make(Operations, body, operations=tuple(Operation(*row) for row in body["operations"]))
-        case "mark" if body.get("mark") == "gate":
-            return _make(GateMark, body, sent_us=tuple(body["sent_us"]))
-        case "mark":
-            return _make(_MARKS[body["mark"]], body)
-        case "end":
-            return _make(End, body)
-    raise ValueError(f"unknown kind of line {kind!r}")
-
-
-def read(path: Path) -> Recording:
-    """Reads a recording, or the directory that holds one.
-
-    A torn last line is dropped and said in ``damage``; so is any other line that cannot be read.
-    Raises RecordingError when there is no usable header.
-    """
-    if path.is_dir():
-        path = path / FILE_NAME
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise RecordingError(
-            f"{path}: cannot be read ({error.strerror}). Name a run directory or its {FILE_NAME}."
-        ) from None
-    return parse(raw.decode("utf-8", errors="replace").splitlines(keepends=True), str(path))
-
-
-def parse(lines: Iterable[str], source: str) -> Recording:
-    """Builds a Recording from the lines of a file; see :func:`read`."""
-    header: Header | None = None
-    end: End | None = None
-    slices: list[Slice] = []
-    probes: list[ProbeSample] = []
-    operations: list[Operations] = []
-    marks: list[Mark] = []
-    damage: list[str] = []
-    for number, text in enumerate(lines, start=1):
-        try:
-            if not text.endswith("\n"):
-                raise ValueError("cut off")
-            line = decode(text)
-        except (ValueError, KeyError, TypeError, AttributeError):
-            torn = "is cut off" if not text.endswith("\n") else "cannot be read"
-            damage.append(f"line {number} {torn} and was left out")
-            continue
-        match line:
-            case Header():
-                header = line
-            case Slice():
-                slices.append(line)
-            case ProbeSample():
-                probes.append(line)
-            case Operations():
-                operations.append(line)
-            case End():
-                end = line
-            case _:
-                marks.append(line)
-    if header is None:
-        raise RecordingError(f"{source}: no header line, so this is not a recording of Springback.")
-    if header.format != FORMAT:
-        raise RecordingError(
-            f"{source}: format {header.format}, but this version reads format {FORMAT}. "
-            "Use the version of Springback that made it."
-        )
-    return Recording(header, tuple(slices), tuple(probes), tuple(marks), end, tuple(operations), tuple(damage))
-
-
-def _header(body: dict[str, Any]) -> Header:
-    return _make(
-        Header,
-        body,
-        phases=tuple(_make(Phase, phase) for phase in body["phases"]),
-        level=tuple((float(t), float(level)) for t, level in body["level"]),
-        gates=tuple(_make(PlannedGate, gate) for gate in body["gates"]),
-        criteria=tuple(_make(CriterionSpec, spec) for spec in body["criteria"]),
-        faults=tuple(_make(FaultPlan, plan) for plan in body.get("faults", ())),
-        notes=tuple(body.get("notes", ())),
-    )
-
-
-def _sparse(body: Mapping[str, int]) -> dict[int, int]:
-    return {int(index): int(count) for index, count in body.items()}
-
-
-def _make(cls: type[_T], body: Mapping[str, Any], **converted: Any) -> _T:
-    known = {entry.name for entry in fields(cast(Any, cls))}
-    return cls(**{**{key: value for key, value in body.items() if key in known}, **converted})

@@ -19,7 +19,6 @@ import numpy as np
 
 from harness.analysis.histogram import bucket_index
 from harness.recording import (
-    FILE_NAME,
     OK,
     UNFINISHED,
     CriterionSpec,
@@ -35,8 +34,8 @@ from harness.recording import (
     ProbeSample,
     Recording,
     Slice,
-    encode,
 )
+from harness.recording_file import FILE_NAME, encode
 
 LOGIN = "POST /auth/login"
 CANARY = "GET /auth/me"

@@ -16,7 +16,8 @@ from locust.user.task import LOCUST_STATE_RUNNING
 from harness.load.node import Node, set_node
 from harness.load.plan import Plan
 from harness.record.vitals import Vitals
-from harness.recording import UNFINISHED, Operations, ProbeSample, encode
+from harness.recording import UNFINISHED, Operations, ProbeSample
+from harness.recording_file import encode
 
 SETTLE_S = 2.0
 """For the last report to be made, once the answers are waited for."""

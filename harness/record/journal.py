@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import IO
 
 from harness.errors import ConfigurationError
-from harness.recording import FILE_NAME, Header, Line, encode
+from harness.recording import Header, Line
+from harness.recording_file import FILE_NAME, encode
 
 
 def make_run_directory(runs: Path, scenario: str) -> tuple[Path, str]:

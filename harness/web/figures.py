@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.analysis.histogram import quantile_us
-from harness.recording import OK, Slice, decode
+from harness.recording import OK, Slice
+from harness.recording_file import decode
 from shapes._profile import Phase
 
 STEP_BYTES = 64 * 1024

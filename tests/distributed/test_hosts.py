@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from harness.analysis import skew
-from harness.recording import Recording, read
+from harness.recording import Recording
+from harness.recording_file import read
 from tests.run import runs
 
 pytestmark = pytest.mark.spike_testing

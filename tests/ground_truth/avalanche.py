@@ -23,7 +23,8 @@ from pathlib import Path
 from harness import criteria
 from harness.analysis import connections
 from harness.findings import Finding, Outcome, Verdict
-from harness.recording import CriterionSpec, Recording, read
+from harness.recording import CriterionSpec, Recording
+from harness.recording_file import read
 from harness.reference import options_for, reference_target
 from harness.verdict import judge
 from tests.ground_truth.cases import ROOT, Result

@@ -32,7 +32,8 @@ import click
 from harness.analysis.breaker import Measured, Settings, measure
 from harness.analysis.breaker_clients import BREAKER_OPEN
 from harness.findings import Outcome, Verdict
-from harness.recording import Recording, read
+from harness.recording import Recording
+from harness.recording_file import read
 from harness.reference import options_for, reference_target
 from harness.verdict import judge
 from target.loopback_http import ask

@@ -24,7 +24,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.findings import Finding, Outcome, Verdict
-from harness.recording import OK, Recording, read
+from harness.recording import OK, Recording
+from harness.recording_file import read
 from harness.reference import reference_target
 from harness.verdict import judge
 

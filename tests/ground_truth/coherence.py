@@ -36,7 +36,8 @@ import click
 from harness.analysis import coherence, history
 from harness.analysis.history import Placed
 from harness.findings import Finding, Outcome, Verdict
-from harness.recording import Recording, read
+from harness.recording import Recording
+from harness.recording_file import read
 from harness.reference import options_for, reference_target
 from harness.verdict import judge
 from target.faults.summed import summed

@@ -16,7 +16,7 @@ from pathlib import Path
 import click
 
 from harness.findings import Finding, Outcome, Verdict
-from harness.recording import read
+from harness.recording_file import read
 from harness.reference import options_for, reference_target
 from harness.verdict import judge
 from tests.ground_truth.cases import ROOT, _command

@@ -27,7 +27,8 @@ from harness.analysis import elasticity
 from harness.analysis.elasticity import Elasticity
 from harness.analysis.steps import Steps, provisioning
 from harness.findings import Finding, Outcome, Verdict
-from harness.recording import Recording, read
+from harness.recording import Recording
+from harness.recording_file import read
 from harness.reference import options_for, reference_target
 from harness.verdict import judge
 

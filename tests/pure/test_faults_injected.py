@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from harness.criteria.faults_injected import FaultsInjected
 from harness.findings import Outcome
-from harness.recording import FAILED, INJECTED, UNDONE, FaultMark, FaultPlan, Recording, encode, parse
+from harness.recording import FAILED, INJECTED, UNDONE, FaultMark, FaultPlan, Recording
+from harness.recording_file import encode, parse
 from harness.verdict import judge
 from tests.recordings import healthy
 

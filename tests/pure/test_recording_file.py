@@ -8,21 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.recording import (
-    FORMAT,
-    EventMark,
-    GateMark,
-    HealthMark,
-    Line,
-    NodeMark,
-    ProbeSample,
-    RecordingError,
-    Slice,
-    decode,
-    encode,
-    parse,
-    read,
-)
+from harness.recording import FORMAT, EventMark, GateMark, HealthMark, Line, NodeMark, ProbeSample, Slice
+from harness.recording_file import RecordingError, decode, encode, parse, read
 from tests import recordings
 
 words = st.text(max_size=20)

@@ -18,7 +18,8 @@ from typing import Any
 
 import psutil
 
-from harness.recording import FILE_NAME, Recording, read
+from harness.recording import Recording
+from harness.recording_file import FILE_NAME, read
 
 SCENARIOS = Path(__file__).parent / "scenarios"
 BIN = Path(sys.executable).parent

@@ -17,7 +17,8 @@ from unittest import mock
 import pytest
 
 from harness import cli
-from harness.recording import FILE_NAME, FORMAT
+from harness.recording import FORMAT
+from harness.recording_file import FILE_NAME
 from tests import recordings, service
 from tests.run import runs
 from tests.run.runs import Finished
