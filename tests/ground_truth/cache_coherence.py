@@ -1,0 +1,140 @@
+"""Ground truth of cache coherence: what a fault of the reference target says it did is what a real run has to find.
+
+The fault is switched on when the spike begins; by then every item has been written. Equal, not near:
+
+- ``lost_invalidation``: the writes that the run calls lost are those in the fault's records, key by key and version by
+  version. The scenario makes every one observable: an item is removed, read (so that it is cached afresh), written,
+  and read back by the same session, which alone writes it.
+- ``stale_replica_read``: every stale read that the run finds is one of the fault's records, with the same key and
+  version, made while the read was under way, and its age by the fault's clock lies where the client's instants put it
+  (the fault counts from the commit, which lies somewhere within the write, to its own snapshot, somewhere within the
+  read). The reverse has one exception: the fault also counts a read that began when the write that replaced its
+  answer was committed and not yet answered. For its client that write was still under way, so the old answer was a
+  right one. Each record without a stale read has to be such a case.
+- ``no_single_flight``: the one item expires once while the fault is on, and the figure is the fault's ``loads``.
+
+Nothing that a fault cannot move may fail. How busy the machine is does not matter here: orders of operations do not
+depend on it, so the generator's limits are wide.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+
+from harness.analysis import coherence, history
+from harness.analysis.history import Placed
+from tests.ground_truth.frame import FAIL, INCONCLUSIVE, Case, Compared, Run, flags
+
+OPTIONS = (
+    *flags(baseline_s=5, hold_s=5, recovery_s=2, outage_s=0),
+    *flags(generator_health_loop_lag_limit_s=2, generator_health_cpu_limit_ratio=2),
+)
+CACHED_LONG = {"TARGET_ITEMS_TTL_S": "60"}
+
+
+def _lost(found: Run) -> Compared:
+    figure, lost = found.finding("lost_invalidations").figure, found.account["lost"]
+    told = [] if figure == lost else [f"{figure} lost invalidations found, {lost} by the fault's account"]
+    true = {(record["key"], record["version"]) for record in found.records}
+    writes = coherence.invalidations(history.of(found.recording, "service*")).lost
+    mine = {(write.operation.key, write.operation.version) for write in writes}
+    told += [f"{only} only in one account" for only in sorted(true ^ mine)]
+    return Compared(told, figure, lost, "writes")
+
+
+def _stale(found: Run) -> Compared:
+    seen = history.of(found.recording)
+    stale = {id(entry.read.operation): entry for entry in coherence.stale_reads(seen)}
+    answers: dict[tuple[str, int | None], list[tuple[Placed, history.Order]]] = {}
+    for item in seen.items:
+        order = history.Order(item, seen)
+        for answer in item.reads:
+            if answer.operation.source == "replica":
+                answers.setdefault((item.key, answer.operation.version), []).append((answer, order))
+    told = [] if len(found.records) == found.account["stale"] else ["the fault has dropped some of its records"]
+    origin_s = _origin_s(found, {key: [answer for answer, _ in reads] for key, reads in answers.items()})
+    matched: Counter[str] = Counter()
+    for record in found.records:
+        t = record["at"] - origin_s
+        near = answers.get((record["key"], record["version"]), [])
+        fitting = [(answer, order) for answer, order in near if answer.invoke_s <= t <= answer.return_s]
+        if not fitting:
+            told.append(f"no read for the fault's {record}")
+            continue
+        # Of several that were under way, the one that is stale goes first: the other has a record of its own.
+        answer, order = max(fitting, key=lambda pair: id(pair[0].operation) in stale)
+        entry = stale.pop(id(answer.operation), None)
+        near.remove((answer, order))
+        replacing = min(order.replaced(answer.operation.version), key=lambda pair: pair[1], default=("", math.inf))[1]
+        if entry is None:
+            if replacing < answer.invoke_s:
+                told.append(f"{answer.operation} was not called stale, but the fault says {record}")
+            matched["under way"] += 1
+            continue
+        matched[answer.operation.via] += 1
+        writes = [w for item in seen.items if item.key == record["key"] for w in item.writes.values()]
+        first = min(w.invoke_s for w in writes if w.return_s == replacing)
+        if not entry.age_s <= record["age_ms"] / 1000 <= answer.return_s - first:
+            told.append(f"aged {entry.age_s} s by the client, {record['age_ms']} ms by the fault: {answer.operation}")
+    # A real replica may lag as well: that is none of the fault's doing.
+    ours = [entry.read.operation for entry in stale.values() if entry.read.operation.via != "replica"]
+    told += [f"{operation} is in no record of the fault" for operation in ours]
+    counted = found.finding("stale_reads").evidence.get("stale")
+    mine = sum(count for via, count in matched.items() if via.startswith("service"))
+    if counted != mine:
+        told.append(f"{counted} stale reads in the finding, {mine} in the fault's records")
+    return Compared(told, float(counted or 0), mine, "reads")
+
+
+def _origin_s(found: Run, answers: Mapping[tuple[str, int | None], Sequence[Placed]]) -> float:
+    """The run's origin on the monotonic clock: where every record that can be of one read only puts it."""
+    records = Counter((record["key"], record["version"]) for record in found.records)
+    low, high = -math.inf, math.inf
+    for record in found.records:
+        key = record["key"], record["version"]
+        if records[key] == len(answers.get(key, ())) == 1:
+            (answer,) = answers[key]
+            low, high = max(low, record["at"] - answer.return_s), min(high, record["at"] - answer.invoke_s)
+    assert -math.inf < low <= high < math.inf, f"no instant fits every record: {low} to {high}"
+    return (low + high) / 2
+
+
+def _stampede(found: Run) -> Compared:
+    figure, loads = found.finding("stampede").figure, found.account["loads"]
+    told = [] if figure == loads else [f"a stampede of {figure} found, {loads} loads by the fault's account"]
+    return Compared(told, figure, loads, "loads")
+
+
+def _case(name: str, parameters: Mapping[str, float], check: Callable[[Run], Compared], fails: Sequence[str]) -> Case:
+    """Without an outage of the cache, and with few seconds, some of the other criteria cannot be settled."""
+    return Case(
+        *(name, "cache_coherence", name.split()[0], parameters, dict.fromkeys(fails, FAIL)),
+        rest=INCONCLUSIVE,
+        check=check,
+        begins="spike",
+        options=OPTIONS,
+        reference=CACHED_LONG,
+    )
+
+
+LOST = _case(
+    *("lost_invalidation 0.25", {"share": 0.25}, _lost),
+    fails=("lost_invalidations", "stale_reads", "read_your_writes", "linearizability"),
+)
+STALE = dataclasses.replace(
+    _case(
+        *("stale_replica_read 0.2", {"delay_ms": 500, "share": 0.2}, _stale), fails=("stale_reads", "linearizability")
+    ),
+    follow=frozenset({"read_your_writes", "monotonic_reads"}),
+)
+STAMPEDE = dataclasses.replace(
+    _case("no_single_flight", {}, _stampede, fails=("stampede",)),
+    options=(*OPTIONS, *flags(keys=1)),
+    reference={"TARGET_ITEMS_TTL_S": "6"},
+)
+HEALTHY = Case("healthy", "cache_coherence", options=(*OPTIONS, *flags(recovery_s=12, outage_s=6)))
+CASES = (HEALTHY, LOST, STALE, STAMPEDE)
+SHORT = (LOST, STALE)

@@ -1,0 +1,84 @@
+"""Ground truth of the WebSocket avalanche: each fault of the feed, and what a run has to find.
+
+The target drops everybody by its own fault ``drop_all`` as the scenario plans it. As one fault at a time is on, the
+clients cut their connections themselves in all other cases. The truth is the fault's account, not what was asked for.
+"""
+
+from __future__ import annotations
+
+from harness import criteria
+from harness.analysis import connections
+from harness.recording import CriterionSpec
+from tests.ground_truth.frame import FAIL, Case, Compared, Run, flags
+
+PHASES = flags(baseline_s=5, spike_s=7, steady_s=8, drop_s=5, recovery_s=6)
+OPTIONS = (*PHASES, "--cut", "client")
+HANDSHAKE_ABOVE_S = 0.8
+"""So much may a herd of 200 handshakes take beside the delay that the fault gave them, on two busy cores."""
+
+
+def _late(found: Run) -> Compared:
+    figure, truth = found.finding("handshake_p99").figure, found.case.parameters["delay_ms"] / 1000
+    near = figure is not None and truth <= figure <= truth + HANDSHAKE_ABOVE_S
+    return Compared([] if near else [f"{figure} s found, {truth} s true"], figure, truth, "s")
+
+
+def _dropped(found: Run) -> Compared:
+    """The target counts whom it dropped, those who only look in among them."""
+    recording, closed = found.recording, found.account["closed"]
+    lost = sum(connections.lost(recording, recording.phase("drop")).values())
+    held = sum(connections.lost(recording, recording.phase("drop"), "/feed").values())
+    truth = (closed - (lost - held)) / connections.opened(recording, "/feed")
+    figure = found.finding("connections_kept").figure
+    wrong = [] if lost == closed else [f"{lost} connections lost, {closed:g} closed by the fault"]
+    if figure != truth:
+        wrong.append(f"share {figure} found, {truth} true")
+    return Compared(wrong, figure, truth, "of the connections")
+
+
+def _undelivered(found: Run) -> Compared:
+    """Broadcast by broadcast; the criterion's own finding has the echoes as well, of which none is lost."""
+    account = found.account
+    broadcasts = criteria.load(CriterionSpec("message_delivery", {"messages": "message broadcast"}))
+    seen = broadcasts.judge(found.recording)
+    wrong = [
+        f"{seen.evidence[name]} broadcasts {name}, {true:g} by the fault's account"
+        for name, true in {"due": account["due"], "lost": account["lost"], "doubled": 0}.items()
+        if seen.evidence[name] != true
+    ]
+    judged = found.finding("message_delivery").evidence["lost"]
+    if not judged == account["lost"] > 0:
+        wrong.append(f"{judged} lost in the finding, {account['lost']:g} by the fault's account")
+    return Compared(wrong, seen.figure, account["lost"] / account["due"], "of the broadcasts")
+
+
+def _lost_messages(share: float) -> Case:
+    name = f"lost_messages {share:.0%}"
+    expected = {"message_delivery": FAIL}
+    return Case(
+        *(name, "websocket_avalanche", "lost_messages", {"share": share}, expected),
+        check=_undelivered,
+        options=OPTIONS,
+    )
+
+
+# Whom it drops outside of the phase drop is back before the end of steady, so both sides still agree.
+UNPLANNED = Case(
+    *("drop_all, unplanned", "websocket_avalanche", "drop_all", {}, {"connections_kept": FAIL}),
+    check=_dropped,
+    begins="steady",
+    options=OPTIONS,
+)
+CASES = (
+    Case("healthy", "websocket_avalanche", options=OPTIONS),
+    Case("drop_all, planned", "websocket_avalanche", options=PHASES),
+    Case(
+        *("slow_accept 1.5 s", "websocket_avalanche", "slow_accept", {"delay_ms": 1500}, {"handshake_p99": FAIL}),
+        check=_late,
+        options=(*OPTIONS, *flags(handshake_p99_limit_s=1)),
+    ),
+    UNPLANNED,
+    _lost_messages(0.1),
+    _lost_messages(0.04),
+)
+SHORT = (UNPLANNED, _lost_messages(0.1))
