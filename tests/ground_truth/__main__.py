@@ -82,7 +82,8 @@ def _row(case: Case) -> Row:
     try:
         result = run(case)
     except Exception as error:  # a run that broke off is a wrong one, and the others are still to come
-        result = Result(case.name, (f"no run to judge: {type(error).__name__}: {error}",))
+        text = " ".join(f"{type(error).__name__}: {error}".split())[:600]
+        result = Result(case.name, (f"no run to judge: {text}",))
     values = {field.name: getattr(result, field.name) for field in dataclasses.fields(result)}
     return Row(**values, day=f"{datetime.now(UTC):%Y-%m-%d}", cores=os.cpu_count() or 0)
 

@@ -196,7 +196,7 @@ def _run(case: Case) -> Run:
                 process.kill()
                 process.wait()
         if process.returncode not in {outcome.exit_code for outcome in Outcome}:
-            raise RuntimeError(f"the run ended with {process.returncode}: {told.read_text()[-3000:]}")
+            raise RuntimeError(f"the run ended with {process.returncode}: {told.read_text()[-500:]}")
         answer = case.ask(target) if case.ask else None
         accounts = [ask("GET", url, token).document["active"] for url, token in _switches(case, state)]
         seen = meanwhile.result() if meanwhile else None
@@ -231,5 +231,5 @@ def _until(phase: str, told: Path, process: subprocess.Popen[bytes]) -> None:
     deadline_s = time.monotonic() + LIMIT_S
     while f"springback: {phase} (" not in told.read_text(errors="replace"):
         if process.poll() is not None or time.monotonic() > deadline_s:
-            raise RuntimeError(f"the run never came to {phase}: {told.read_text()[-3000:]}")
+            raise RuntimeError(f"the run never came to {phase}: {told.read_text()[-500:]}")
         time.sleep(0.05)
