@@ -10,7 +10,7 @@ from harness.errors import ConfigurationError
 from harness.faults import Addressed, Fronting, PlannedFault, name_of
 from harness.faults._timeline import TimedFault, timed
 from harness.faults._written import parse
-from harness.safety import require_allowed
+from harness.safety import consented, require_allowed
 from harness.scenario import Scenario
 from shapes._profile import Profile
 
@@ -30,7 +30,7 @@ def read(scenario: Scenario, values: Any, profile: Profile | None) -> tuple[tupl
     written, wrong = parse(str(getattr(values, "fault", "") or ""))
     planned += written
     faults += wrong
-    allowed = [name.strip() for name in str(getattr(values, "allow_host", "") or "").split(",") if name.strip()]
+    allowed = consented(getattr(values, "allow_host", ""))
     for entry in planned:
         faults += _foreign(entry, allowed)
     if profile is None:
@@ -60,7 +60,7 @@ def lines(scenario: Scenario, faults: tuple[TimedFault, ...]) -> list[str]:
     return told
 
 
-def _foreign(entry: PlannedFault, allowed: list[str]) -> list[str]:
+def _foreign(entry: PlannedFault, allowed: tuple[str, ...]) -> list[str]:
     if not isinstance(entry.fault, Addressed):
         return []
     faults: list[str] = []

@@ -21,8 +21,8 @@ from harness import disturbances, options, settings
 from harness.errors import ConfigurationError
 from harness.findings import EXIT_USAGE
 from harness.level_chart import BLOCKS, chart, marks_for
-from harness.load.paced import Paced
-from harness.safety import require_allowed
+from harness.load.paced import all_paced
+from harness.safety import consented, require_allowed
 from shapes._phased import PhasedShape, flag
 from shapes._profile import USERS, Phase, Profile
 
@@ -104,17 +104,15 @@ def _loaded(locustfile: str, arguments: list[str]) -> tuple[str, PhasedShape, st
     chosen = parsed.user_classes or list(users)
     if not faults:  # what follows an unknown option looks like the name of a user class
         faults += [f"{user}: the locustfile has no such user class" for user in chosen if user not in users]
-    paced = [issubclass(users[user], Paced) for user in chosen if user in users]
     if not users:
         faults.append("the locustfile has no user class")
-    if any(paced) and not all(paced):
-        faults.append("some user classes are paced and some are not: make all of them Paced, or none")
+    parked = all_paced((users[user] for user in chosen if user in users), faults)
     if not isinstance(shape, PhasedShape):
         faults.append(
             "the locustfile has no shape of Springback: subclass one of the modules in shapes/, e.g. herd.Herd"
         )
         raise ConfigurationError(faults)
-    shape.parked = bool(paced) and all(paced)
+    shape.parked = parked
     name, disturbed = _read_options(locustfile, parsed, shape, faults)
     if faults:
         raise ConfigurationError(faults)
@@ -160,9 +158,8 @@ def _read_options(locustfile: str, parsed: Any, shape: PhasedShape, faults: list
     except ConfigurationError as error:
         faults += error.messages
     if host:
-        allowed = [name.strip() for name in (parsed.allow_host or "").split(",") if name.strip()]
         try:
-            require_allowed(host, allowed)
+            require_allowed(host, consented(parsed.allow_host))
         except ConfigurationError as error:
             faults += error.messages
     return scenario.name, planned

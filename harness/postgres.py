@@ -17,7 +17,7 @@ import psycopg2
 from psycopg2 import extensions
 
 from harness.errors import ConfigurationError
-from harness.safety import require_allowed
+from harness.safety import consented, require_allowed
 
 EXAMPLE = "postgresql://user:password@127.0.0.1:5432/database"
 DEFAULT_PORT = "5432"
@@ -130,7 +130,7 @@ def require_usable(dsn: str, option: str, allow_host: str = "", limit_s: float =
     """
     if not dsn:
         return
-    allowed = [name.strip() for name in allow_host.split(",") if name.strip()]
+    allowed = consented(allow_host)
     faults = [f"{option}: {fault}" for fault in dsn_faults(dsn)]
     for host in hosts(dsn) if not faults else ():
         try:

@@ -27,6 +27,11 @@ def system_addresses(host: str) -> Sequence[str]:
     return sorted({str(entry[4][0]) for entry in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)})
 
 
+def consented(text: str | None) -> tuple[str, ...]:
+    """The names in an ``--allow-host``, several with commas."""
+    return tuple(name.strip() for name in (text or "").split(",") if name.strip())
+
+
 def require_allowed(host_url: str, allowed: Collection[str], resolve: Resolve = system_addresses) -> None:
     """Returns when load may go to ``host_url``: it is this machine, or its host name is in ``allowed``.
 

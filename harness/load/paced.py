@@ -6,6 +6,7 @@ parked user still stops at once. Its first task is an empty one, because Locust 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from locust import User
@@ -48,3 +49,11 @@ class Paced(User):
 def _park(user: Paced) -> None:
     """First task of every paced user: nothing, so that the wait which follows it parks the user."""
     del user.tasks
+
+
+def all_paced(users: Iterable[type[User]], faults: list[str]) -> bool:
+    """Whether the users park. Some of them and not the others is a fault, noted in ``faults``."""
+    paced = [issubclass(user, Paced) for user in users]
+    if any(paced) and not all(paced):
+        faults.append("some user classes are paced and some are not: make all of them Paced, or none")
+    return bool(paced) and all(paced)

@@ -28,7 +28,7 @@ from redis.retry import Retry
 from harness.errors import ConfigurationError
 from harness.load.measured import Measured, WrongAnswerError
 from harness.recording import READ, WRITE
-from harness.safety import require_allowed, strip_url
+from harness.safety import consented, require_allowed, strip_url
 
 TIMEOUT_S = 2.0
 LOOK = "service, cache"
@@ -126,7 +126,7 @@ def problems(url: str, allow_host: str = "", flag: str = "--valkey") -> Iterator
     if parts.scheme not in ("redis", "rediss") or not parts.hostname:
         yield f"{shown}: give an address like redis://:PASSWORD@127.0.0.1:6379/0"
         return
-    allowed = [name.strip() for name in allow_host.split(",") if name.strip()]
+    allowed = consented(allow_host)
     try:
         host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
         require_allowed(f"http://{host}:{parts.port or 6379}", allowed)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import copy
 import logging
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from typing import Any
 
 import gevent
@@ -17,22 +15,18 @@ from locust.exception import StopTest
 from locust.runners import STATE_MISSING, STATE_STOPPED, LocalRunner, MasterRunner
 
 from harness import plan
-from harness import settings as run_settings
 from harness.errors import ConfigurationError
 from harness.findings import EXIT_USAGE, Outcome
 from harness.load.clock import Clock
 from harness.load.node import Node
-from harness.load.paced import Paced
 from harness.load.plan import Plan
 from harness.record import messages
 from harness.record.agent import Agent, Report
 from harness.record.conductor import Conductor
 from harness.record.orphans import when_launcher_is_gone
 from harness.record.progress import say
-from harness.safety import require_allowed
+from harness.record.wanted import Wanted
 from harness.scenario import Scenario
-from harness.settings import Settings
-from shapes._phased import PhasedShape
 
 logger = logging.getLogger(__name__)
 
@@ -63,6 +57,7 @@ class Lead:
         self._environment = environment
         self._runner = runner
         self._scenario = scenario
+        self._wanted = Wanted(environment, scenario)
         self._agent: Agent | None = None
         self._closing: gevent.Greenlet[[], None] | None = None
         self._plans: dict[str, Plan] = {}
@@ -73,11 +68,11 @@ class Lead:
         logging.getLogger("locust.runners").addFilter(_ExpectedWarning())
         # A start that is refused is said in words; gevent would add a traceback.
         gevent.get_hub().NOT_ERROR += (StopTest,)
-        if self._starts_by_itself:
+        if self._wanted.starts_by_itself:
             environment.process_exit_code = Outcome.INCONCLUSIVE.exit_code  # until there is a verdict
-            self._checked_settings()  # a fault is said now, before anything is started
+            self._wanted.settings()  # a fault is said now, before anything is started
             self._heed_signals()
-        if when_launcher_is_gone(self._launcher_is_gone) and self._is_headless:
+        if when_launcher_is_gone(self._launcher_is_gone) and self._wanted.is_headless:
             # Locust's closing tables would stand between the progress and the verdict.
             logging.getLogger("locust.stats_logger").disabled = True
 
@@ -87,9 +82,9 @@ class Lead:
         """Begins a run. Raises StopTest when it cannot: then no load is made."""
         self.stop_reason, self.refusal = STOPPED_BY_USER, ()
         try:
-            settings = self._checked_settings()
+            settings = self._wanted.settings()
             nodes = self._workers() if isinstance(self._runner, MasterRunner) else [LOCAL]
-            shape = self._shape()
+            shape = self._wanted.shape()
             conductor = Conductor(self._environment, self._scenario, settings, shape, len(nodes), self._send_plan)
         except ConfigurationError as error:
             self._refuse(error)
@@ -128,7 +123,7 @@ class Lead:
         self.ending = True
         conductor.stop_begins()
         if self._agent is not None:
-            if self._shape().parked:
+            if self._wanted.shape().parked:
                 self._agent.settle(wait=True)
             else:
                 self._agent.stopping()
@@ -162,91 +157,12 @@ class Lead:
             self.test_stopping()
             self.test_stop()
 
-    # Settings
-
-    @property
-    def _starts_by_itself(self) -> bool:
-        parsed: Any = self._environment.parsed_options
-        return bool(parsed.headless or parsed.autostart)
-
-    @property
-    def _is_headless(self) -> bool:
-        parsed: Any = self._environment.parsed_options
-        return bool(parsed.headless)
-
-    def _shape(self) -> PhasedShape:
-        shape = self._environment.shape_class
-        if not isinstance(shape, PhasedShape):
-            raise ConfigurationError(
-                "the locustfile has no shape of Springback: subclass one of the modules in shapes/, e.g. herd.Herd"
-            )
-        return shape
-
-    def _settings(self) -> Settings:
-        """Reads and checks everything. Raises ConfigurationError with all that is wrong."""
-        return self._read(self._environment.parsed_options, self._host, self._shape)
-
-    def _checked_settings(self) -> Settings:
-        """As ``_settings``, with the scenario's own checks, which may ask servers."""
-        faults: list[str] = []
-        settings: Settings | None = None
-        try:
-            settings = self._settings()
-        except ConfigurationError as error:
-            faults += error.messages
-        values = self._environment.parsed_options
-        if self._scenario.checks is not None and not run_settings.number_faults(values, self._scenario):
-            faults += self._scenario.checks(values)
-        if faults or settings is None:
-            raise ConfigurationError(faults)
-        return settings
-
     def prepare(self, values: Any, host: str | None) -> None:
-        """Checks ``values`` and ``host`` (None: as it is) as at the start of a run, and makes the shape ready for it:
-        Locust asks it for its first users before the run has begun.
-
-        Raises ConfigurationError with all that is wrong; then nothing is changed.
-        """
-        host = self._host if host is None else host
-        self._read(values, host, lambda: copy.copy(self._shape()))
-        self._read(values, host, self._shape)
-        self._shape().clock = None
-
-    def _read(self, values: Any, host: str, shape_of: Callable[[], PhasedShape]) -> Settings:
-        faults: list[str] = []
-        settings: Settings | None = None
-        try:
-            shape = shape_of()
-            paced = [issubclass(user, Paced) for user in self._environment.user_classes]
-            shape.parked = all(paced)
-            if any(paced) and not all(paced):
-                faults.append("some user classes are paced and some are not: make all of them Paced, or none")
-            settings = run_settings.read(values, self._scenario, shape, host)
-        except ConfigurationError as error:
-            faults += error.messages
-        if not host:
-            faults.append("the host is missing: name the service with --host, e.g. --host http://127.0.0.1:8000")
-        else:
-            try:
-                # Not from the settings: there are none when something else is wrong.
-                allowed = str(getattr(values, "allow_host", "") or "").split(",")
-                require_allowed(host, [name.strip() for name in allowed if name.strip()])
-            except ConfigurationError as error:
-                faults += error.messages
-        if faults or settings is None:
-            raise ConfigurationError(faults)
-        return settings
-
-    @property
-    def _host(self) -> str:
-        if not self._environment.host:
-            hosts = {user.host for user in self._environment.user_classes if user.host}
-            if len(hosts) == 1:
-                self._environment.host = hosts.pop()
-        return self._environment.host or ""
+        """See :meth:`Wanted.prepare`."""
+        self._wanted.prepare(values, host)
 
     def _refuse(self, error: ConfigurationError) -> None:
-        if self._starts_by_itself:
+        if self._wanted.starts_by_itself:
             self._environment.process_exit_code = EXIT_USAGE
         for message in error.messages:
             logger.error(message)
@@ -344,7 +260,7 @@ class Lead:
                 self._agent.hurry()
             else:
                 self._runner.send_message(messages.STOP)
-        elif not self.ending and not self._is_headless:
+        elif not self.ending and not self._wanted.is_headless:
             gevent.kill(main, KeyboardInterrupt)
 
 

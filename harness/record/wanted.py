@@ -1,0 +1,102 @@
+"""What the options of a session ask for: its shape, host and settings, read afresh for each run and checked whole."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+from locust.env import Environment
+
+from harness import settings as run_settings
+from harness.errors import ConfigurationError
+from harness.load.paced import all_paced
+from harness.safety import consented, require_allowed
+from harness.scenario import Scenario
+from harness.settings import Settings
+from shapes._phased import PhasedShape
+
+
+class Wanted:
+    """Of the local runner or the master."""
+
+    def __init__(self, environment: Environment, scenario: Scenario) -> None:
+        self._environment = environment
+        self._scenario = scenario
+
+    @property
+    def starts_by_itself(self) -> bool:
+        parsed: Any = self._environment.parsed_options
+        return bool(parsed.headless or parsed.autostart)
+
+    @property
+    def is_headless(self) -> bool:
+        parsed: Any = self._environment.parsed_options
+        return bool(parsed.headless)
+
+    @property
+    def host(self) -> str:
+        if not self._environment.host:
+            hosts = {user.host for user in self._environment.user_classes if user.host}
+            if len(hosts) == 1:
+                self._environment.host = hosts.pop()
+        return self._environment.host or ""
+
+    def shape(self) -> PhasedShape:
+        """Raises ConfigurationError when it is none of ours."""
+        shape = self._environment.shape_class
+        if not isinstance(shape, PhasedShape):
+            raise ConfigurationError(
+                "the locustfile has no shape of Springback: subclass one of the modules in shapes/, e.g. herd.Herd"
+            )
+        return shape
+
+    def settings(self) -> Settings:
+        """Reads and checks everything, the scenario's own checks included, which may ask servers.
+
+        Raises ConfigurationError with all that is wrong.
+        """
+        values = self._environment.parsed_options
+        faults: list[str] = []
+        settings: Settings | None = None
+        try:
+            settings = self._read(values, self.host, self.shape)
+        except ConfigurationError as error:
+            faults += error.messages
+        if self._scenario.checks is not None and not run_settings.number_faults(values, self._scenario):
+            faults += self._scenario.checks(values)
+        if faults or settings is None:
+            raise ConfigurationError(faults)
+        return settings
+
+    def prepare(self, values: Any, host: str | None) -> None:
+        """Checks ``values`` and ``host`` (None: as it is) as at the start of a run, and makes the shape ready for it:
+        Locust asks it for its first users before the run has begun.
+
+        Raises ConfigurationError with all that is wrong; then nothing is changed.
+        """
+        host = self.host if host is None else host
+        self._read(values, host, lambda: copy.copy(self.shape()))
+        self._read(values, host, self.shape)
+        self.shape().clock = None
+
+    def _read(self, values: Any, host: str, shape_of: Callable[[], PhasedShape]) -> Settings:
+        faults: list[str] = []
+        settings: Settings | None = None
+        try:
+            shape = shape_of()
+            shape.parked = all_paced(self._environment.user_classes, faults)
+            settings = run_settings.read(values, self._scenario, shape, host)
+        except ConfigurationError as error:
+            faults += error.messages
+        if not host:
+            faults.append("the host is missing: name the service with --host, e.g. --host http://127.0.0.1:8000")
+        else:
+            try:
+                # Not from the settings: there are none when something else is wrong.
+                require_allowed(host, consented(getattr(values, "allow_host", "")))
+            except ConfigurationError as error:
+                faults += error.messages
+        if faults or settings is None:
+            raise ConfigurationError(faults)
+        return settings
