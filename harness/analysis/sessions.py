@@ -36,12 +36,12 @@ def idling(recording: Recording, start_s: float, end_s: float) -> Idling | None:
     )
 
 
-def left_idle(recording: Recording, phase: Phase) -> float | None:
-    """Sessions idle in a transaction in every sample of the phase; None without a sample."""
+def left_idle(recording: Recording, phase: Phase, fewest: int = 1) -> float | None:
+    """Sessions idle in a transaction in every sample of the phase; None with fewer than ``fewest`` samples."""
     counts = [
         sample.values[IDLE_IN_TRANSACTION] for sample in _good(recording) if phase.start_s <= sample.t < phase.end_s
     ]
-    return min(counts) if counts else None
+    return min(counts) if len(counts) >= max(1, fewest) else None
 
 
 def _good(recording: Recording) -> list[ProbeSample]:

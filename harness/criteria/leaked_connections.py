@@ -12,7 +12,7 @@ from harness.findings import Finding, Outcome
 from harness.recording import Phase, Recording, Scalar
 
 FEWEST = 3
-"""Samples of each process. What is out in all of them was not on its way back."""
+"""Samples of each source. What is out in all of them was not on its way back; in fewer it may have been."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class LeakedConnections:
             reason = f"{no_phase(recording, self.phase)}: --idle-s 6 watches after the load is gone"
             return self._finding(Outcome.INCONCLUSIVE, reason)
         phase = Phase(phase.name, phase.start_s + self.settle_s, phase.end_s)
-        idle = sessions.left_idle(recording, phase)
+        idle = sessions.left_idle(recording, phase, FEWEST)
         evidence: dict[str, Scalar] = {} if idle is None else {"sessions idle in transaction": idle}
         if not pool.sources_of(recording):
             return self._by_sessions(idle, evidence)
@@ -44,7 +44,7 @@ class LeakedConnections:
             if sample.probe == pool.PROBE and sample.error is None and phase.start_s <= sample.t < phase.end_s:
                 out[sample.source].append(sample.values[pool.IN_USE])
         silent = sorted(source for source in pool.sources_of(recording) if len(out[source]) < FEWEST)
-        leaked = sum(min(values) for values in out.values() if values)
+        leaked = sum(min(values) for values in out.values() if len(values) >= FEWEST)
         evidence |= {f"out at {source}": min(values) for source, values in sorted(out.items()) if values}
         told = f"{leaked:g} connections are still out {self.settle_s} s after the load, limit {self.limit}"
         if leaked > self.limit:

@@ -135,6 +135,26 @@ def test_a_process_that_went_away_may_hide_a_leak() -> None:
     assert judged("leaked_connections", run).outcome is Outcome.FAIL
 
 
+@pytest.mark.parametrize(("seen", "outcome"), [(1, Outcome.INCONCLUSIVE), (2, Outcome.INCONCLUSIVE), (3, Outcome.FAIL)])
+def test_what_is_out_in_one_or_two_samples_proves_no_leak(seen: int, outcome: Outcome) -> None:
+    """Of one process; of both; and of the sessions, where the pool was not sampled."""
+    run = closed_pool(leaked=4, idle_in_transaction=4)
+    for gone in ({"a:2"}, {"a:1", "a:2"}):
+        brief = without(run, lambda sample, gone=gone: sample.source in gone and sample.t > 67 + seen)
+        # Those that are read in all samples have nothing out.
+        held = tuple(
+            dataclasses.replace(sample, values={**sample.values, "in_use": 0.0})
+            if sample.source in {"a:1", "a:2"} - gone
+            else sample
+            for sample in brief.probes
+        )
+        found = judged("leaked_connections", dataclasses.replace(brief, probes=held))
+        assert found.outcome is outcome
+        assert outcome is Outcome.FAIL or "fewer than 3 samples" in found.reason
+    sessions = without(run, lambda sample: sample.probe == pool.PROBE or sample.t > 67 + seen)
+    assert judged("leaked_connections", sessions).outcome is outcome
+
+
 def test_without_the_pool_sessions_idle_in_a_transaction_are_leaked() -> None:
     run = without(closed_pool(idle_in_transaction=3), lambda sample: sample.probe == pool.PROBE)
     found = judged("leaked_connections", run)
