@@ -198,4 +198,4 @@ CASES = (
     ),
     KILLED,
 )
-SHORT = (_short(HEALTHY), _short(NEVER), KILLED)
+SHORT = (_short(NEVER), KILLED)

@@ -77,7 +77,9 @@ def _account(target: Mapping[str, Any]) -> Account:
 
 
 def _by_the_account(run: Run) -> Compared:
-    """The figure is the leak-through where the breaker never opens, else when the last instance was open."""
+    """The figure is the leak-through where the breaker never opens, else how long after the failure the last instance
+    was open: the middle of the interval found, which the truth has to lie in and which is a sample wide.
+    """
     account: Account = run.answer
     wrong = [] if account.healed else ["the upstream still fails"]
     sent = sum(piece.count for piece in run.recording.slices if piece.outcome != BREAKER_OPEN)
@@ -150,4 +152,4 @@ def _case(failure: str, fault: str) -> Case:
 
 
 CASES = tuple(_case(failure, fault) for fault in EXPECTED for failure in ("errors", "slowness", "hang"))
-SHORT = (_case("hang", "noop"), _case("errors", "breaker_never_opens"), _case("slowness", "breaker_never_closes"))
+SHORT = (_case("hang", "noop"), _case("errors", "breaker_never_opens"))

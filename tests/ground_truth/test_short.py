@@ -19,7 +19,7 @@ AT_ONCE = 3
 @pytest.mark.timeout(300)
 def test_runs_that_mostly_wait_find_what_is_true() -> None:
     """Judged are counts, orders and instants by the target's own clock, so these runs may be under way together."""
-    waiting = (*circuit_breaker.SHORT, *autoscaling.SHORT, *cache_coherence.SHORT)
+    waiting = (*circuit_breaker.SHORT, *autoscaling.SHORT, *websocket_avalanche.SHORT, *cache_coherence.SHORT)
     with ThreadPoolExecutor(AT_ONCE) as pool:
         results = list(pool.map(run, waiting))
     assert not [str(result) for result in results if not result.right]
@@ -27,7 +27,7 @@ def test_runs_that_mostly_wait_find_what_is_true() -> None:
 
 @pytest.mark.parametrize(
     "case",
-    (*login_herd.SHORT, *websocket_avalanche.SHORT, *db_pool.SHORT),
+    (*login_herd.SHORT, *db_pool.SHORT),
     ids=lambda case: f"{case.scenario}-{case.name}",
 )
 def test_a_run_finds_what_is_true(case: Case) -> None:

@@ -81,4 +81,4 @@ CASES = (
     _lost_messages(0.1),
     _lost_messages(0.04),
 )
-SHORT = (UNPLANNED, _lost_messages(0.1))
+SHORT = (_lost_messages(0.1),)
