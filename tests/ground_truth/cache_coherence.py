@@ -26,6 +26,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from harness.analysis import coherence, history
 from harness.analysis.history import Placed
+from harness.recording import WRITE, Operation
 from tests.ground_truth.frame import FAIL, INCONCLUSIVE, Case, Compared, Run, flags
 
 OPTIONS = (
@@ -48,36 +49,34 @@ def _lost(found: Run) -> Compared:
 def _stale(found: Run) -> Compared:
     seen = history.of(found.recording)
     stale = {id(entry.read.operation): entry for entry in coherence.stale_reads(seen)}
-    answers: dict[tuple[str, int | None], list[tuple[Placed, history.Order]]] = {}
+    answers: dict[tuple[str, int | None], list[Placed]] = {}
     for item in seen.items:
-        order = history.Order(item, seen)
         for answer in item.reads:
             if answer.operation.source == "replica":
-                answers.setdefault((item.key, answer.operation.version), []).append((answer, order))
+                answers.setdefault((item.key, answer.operation.version), []).append(answer)
     told = [] if len(found.records) == found.account["stale"] else ["the fault has dropped some of its records"]
-    origin_s = _origin_s(found, {key: [answer for answer, _ in reads] for key, reads in answers.items()})
+    origin_s = _origin_s(found, answers)
     matched: Counter[str] = Counter()
     for record in found.records:
         t = record["at"] - origin_s
         near = answers.get((record["key"], record["version"]), [])
-        fitting = [(answer, order) for answer, order in near if answer.invoke_s <= t <= answer.return_s]
+        fitting = [answer for answer in near if answer.invoke_s <= t <= answer.return_s]
         if not fitting:
             told.append(f"no read for the fault's {record}")
             continue
         # Of several that were under way, the one that is stale goes first: the other has a record of its own.
-        answer, order = max(fitting, key=lambda pair: id(pair[0].operation) in stale)
+        answer = max(fitting, key=lambda answer: id(answer.operation) in stale)
         entry = stale.pop(id(answer.operation), None)
-        near.remove((answer, order))
-        replacing = min(order.replaced(answer.operation.version), key=lambda pair: pair[1], default=("", math.inf))[1]
+        near.remove(answer)
+        # From the operations themselves, and not from the analysis that is on trial here.
+        replacing = _replaced(found, record["key"], record["version"])
         if entry is None:
-            if replacing < answer.invoke_s:
+            if replacing.return_s is not None and replacing.return_s < answer.invoke_s:
                 told.append(f"{answer.operation} was not called stale, but the fault says {record}")
             matched["under way"] += 1
             continue
         matched[answer.operation.via] += 1
-        writes = [w for item in seen.items if item.key == record["key"] for w in item.writes.values()]
-        first = min(w.invoke_s for w in writes if w.return_s == replacing)
-        if not entry.age_s <= record["age_ms"] / 1000 <= answer.return_s - first:
+        if not entry.age_s <= record["age_ms"] / 1000 <= answer.return_s - replacing.invoke_s:
             told.append(f"aged {entry.age_s} s by the client, {record['age_ms']} ms by the fault: {answer.operation}")
     # A real replica may lag as well: that is none of the fault's doing.
     ours = [entry.read.operation for entry in stale.values() if entry.read.operation.via != "replica"]
@@ -87,6 +86,21 @@ def _stale(found: Run) -> Compared:
     if counted != mine:
         told.append(f"{counted} stale reads in the finding, {mine} in the fault's records")
     return Compared(told, float(counted or 0), mine, "reads")
+
+
+def _replaced(found: Run, key: str, version: int | None) -> Operation:
+    """The write after the one of this version: every key has one writer, whose writes follow each other."""
+    written = sorted(
+        (
+            operation
+            for batch in found.recording.operations
+            for operation in batch.operations
+            if operation.kind == WRITE and operation.key == key
+        ),
+        key=lambda operation: operation.invoke_s,
+    )
+    versions = [None, *(operation.version for operation in written)]
+    return written[versions.index(version)]
 
 
 def _origin_s(found: Run, answers: Mapping[tuple[str, int | None], Sequence[Placed]]) -> float:
