@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from gevent.event import Event
 from locust import events
 from locust.env import Environment
 from locust.runners import LocalRunner, MasterRunner, WorkerRunner
@@ -23,6 +24,8 @@ from harness.recording import CriterionSpec
 from harness.scenario import STANDARD, ChecksOf, FaultsOf, ProbesOf, Scenario
 from harness.web import form
 from harness.web.install import install
+
+INITIALISED_S = 10.0
 
 _attached: Attachment | None = None
 
@@ -78,6 +81,7 @@ class Attachment:
         self.scenario = scenario
         self._part: Lead | Follow | None = None
         self._watch = MasterWatch()
+        self._initialised = Event()
 
     def register(self) -> None:
         # At import, not in ``init``: listeners of ``quitting`` run in reverse order, and ours has to come last.
@@ -110,8 +114,11 @@ class Attachment:
                     install(web_ui, lead)
         except ConfigurationError as error:
             _give_up(error)
+        self._initialised.set()
 
     def _test_start(self, **_: Any) -> None:
+        # A worker that joins a run which is under way may be told to start before Locust has come to ``init``.
+        self._initialised.wait(INITIALISED_S)
         if self._part is not None:
             self._part.test_start()
 

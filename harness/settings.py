@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -57,12 +58,12 @@ def read(values: Any, scenario: Scenario, shape: PhasedShape, host: str) -> Sett
     shape_parameters = _shape_parameters(given, shape)
     problems = shape.problems()
     given.faults += problems
-    if given.faults:  # what the scenario makes of its options could not rely on them
-        scenario = replace(scenario, probes=(), faults=())
+    # What the scenario makes of its options may rely on them, and is checked with all the rest.
+    values = usable(values, scenario, shape)
     criteria = _criteria(given, scenario)
     timed, wrong = disturbances.read(scenario, values, None if problems else shape.profile())
     given.faults += wrong
-    probes = tuple(_probes(given, scenario, disturbances.behind(host, timed)))
+    probes = tuple(_probes(given, values, scenario, disturbances.behind(host, timed)))
     settings = Settings(
         runs_dir=Path(given.text("runs_dir") or "runs"),
         health_path=given.text("health_path") or scenario.health_path,
@@ -83,6 +84,19 @@ def read(values: Any, scenario: Scenario, shape: PhasedShape, host: str) -> Sett
     if given.faults:
         raise ConfigurationError(given.faults)
     return settings
+
+
+def usable(values: Any, scenario: Scenario, shape: PhasedShape) -> Any:
+    """``values`` with every number that cannot be read as it is by default, and the options of ``shape`` as they were
+    read, an empty one as the shape's own.
+    """
+    numbers = {
+        name: default
+        for name, (default, _) in scenario.options.items()
+        if _is_number(default) and number_faults(values, replace(scenario, options={name: (default, "")}))
+    }
+    shaped = {name: str(getattr(shape, name)) for name in shape.options}
+    return SimpleNamespace(**{**vars(values), **numbers, **shaped})
 
 
 def number_faults(values: Any, scenario: Scenario) -> list[str]:
@@ -200,10 +214,10 @@ def _alerts(given: _Given) -> Limits:
     return Limits(**limits)
 
 
-def _probes(given: _Given, scenario: Scenario, host: str) -> Iterable[Probe]:
+def _probes(given: _Given, usable_values: Any, scenario: Scenario, host: str) -> Iterable[Probe]:
     wanted: list[tuple[str, dict[str, Any]]] = []
     try:
-        for probe in scenario.probes(given.values) if callable(scenario.probes) else scenario.probes:
+        for probe in scenario.probes(usable_values) if callable(scenario.probes) else scenario.probes:
             if isinstance(probe, dict):
                 wanted.append((probe["probe"], probe["parameters"]))
             else:

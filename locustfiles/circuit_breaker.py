@@ -50,9 +50,7 @@ def failure(options):
         parameters = dict(pair.partition("=")[::2] for pair in pairs) or FAILURES.get(name, {})
         body = json.dumps({"failure": name, "parameters": parameters})
         switch = HttpToggle(options.upstream_switch, body, options.upstream_token, label=f"upstream: {options.failure}")
-        # Whether the shape's option is a number is for the shape to say.
-        lasts_s = float(options.hold_s) if options.hold_s.isdecimal() else 0
-        yield PlannedFault(switch, at="spike", for_s=lasts_s)
+        yield PlannedFault(switch, at="spike", for_s=float(options.hold_s))
 
 
 def counters(options):

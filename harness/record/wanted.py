@@ -63,8 +63,8 @@ class Wanted:
             settings = self._read(values, self.host, self.shape)
         except ConfigurationError as error:
             faults += error.messages
-        if self._scenario.checks is not None and not run_settings.number_faults(values, self._scenario):
-            faults += self._scenario.checks(values)
+        if self._scenario.checks is not None and isinstance(self._environment.shape_class, PhasedShape):
+            faults += self._scenario.checks(run_settings.usable(values, self._scenario, self.shape()))
         if faults or settings is None:
             raise ConfigurationError(faults)
         return settings
