@@ -18,14 +18,17 @@ from harness.recording import INJECTED, READ, UNDONE, Operation, Recording
 
 @dataclass(frozen=True)
 class FailOpen:
-    """Reads without a good answer ÷ reads, while a planned fault keeps the cache away, stay within a limit.
+    """Reads without a good answer in time ÷ reads, while a planned fault keeps the cache away, stay within a limit.
 
-    That the cache was away has to show: at least one answer in that time says ``X-Cache: bypass``, or none was good.
-    The interval is Clopper–Pearson's.
+    A read has failed when its good answer took longer than ``answer_within_s``, or never came. One that was in time,
+    but came only after the cache was back, is left out: it does not tell what would have become of it. That the cache
+    was away has to show: at least one answer says ``X-Cache: bypass``, or none was good. The interval is
+    Clopper–Pearson's.
     """
 
     limit: float = parameter(0.05, "largest share of reads without a good answer that is accepted", highest=1)
     fault: str = parameter("stop_process", "the planned fault that takes the cache away, * for anything")
+    answer_within_s: float = parameter(2.0, "a good answer that takes longer, in seconds, counts as none")
     via: str = parameter("*", "the way of the reads that are judged, * for anything")
     name: str = name_parameter()
 
@@ -39,14 +42,17 @@ class FailOpen:
             operation
             for batch in recording.operations
             for operation in batch.operations
-            if operation.kind == READ and fnmatchcase(operation.via, self.via) and _within(operation, outages)
+            if operation.kind == READ and fnmatchcase(operation.via, self.via) and self._is_judged(operation, outages)
         ]
-        failed = sum(read.return_s is None for read in reads)
-        caches = Counter(read.cache for read in reads if read.return_s is not None)
+        good = [read for read in reads if self._in_time(read)]
+        failed = len(reads) - len(good)
+        late = sum(read.return_s is not None for read in reads) - len(good)
+        went_past = any(read.cache == BYPASS for read in reads if read.return_s is not None)
+        caches = Counter(read.cache for read in good)
         reason = ""
         if not reads:
             reason = f"nothing was read while {self.fault} lasted; a longer one, or more readers, would show it"
-        elif not caches[BYPASS] and failed < len(reads):
+        elif not went_past and good:
             reason = f"no answer went past the cache while {self.fault} lasted, so it does not show that it was away"
         if reason:
             return Finding(criterion, title, Outcome.INCONCLUSIVE, reason, unit="ratio", limit=self.limit)
@@ -54,7 +60,8 @@ class FailOpen:
         outcome = against(self.limit, interval)
         lasted = " and ".join(f"from {seconds(begin_s)} to {seconds(end_s)}" for begin_s, end_s in outages)
         reason = (
-            f"{failed:,} of {len(reads):,} reads had no good answer {lasted}, {caches[BYPASS]:,} went past the cache"
+            f"{failed:,} of {len(reads):,} reads had no good answer within {seconds(self.answer_within_s)} {lasted}, "
+            f"{caches[BYPASS]:,} went past the cache"
         )
         reason += (
             f"; {percent(interval[0])} to {percent(interval[1])} with 95 % confidence, limit {percent(self.limit)}"
@@ -70,7 +77,12 @@ class FailOpen:
             unit="ratio",
             limit=self.limit,
             interval=interval,
-            evidence={"reads": len(reads), "failed": failed, **{k or "not said": n for k, n in caches.items()}},
+            evidence={
+                "reads": len(reads),
+                "failed": failed,
+                "answered too late": late,
+                **{k or "not said": n for k, n in caches.items()},
+            },
         )
 
     def _outages(self, recording: Recording) -> Iterator[tuple[float, float]]:
@@ -87,6 +99,13 @@ class FailOpen:
         if begin_s is not None:
             yield begin_s, recording.end.t if recording.end is not None else math.inf
 
+    def _in_time(self, read: Operation) -> bool:
+        return read.return_s is not None and read.return_s - read.invoke_s <= self.answer_within_s
 
-def _within(operation: Operation, outages: tuple[tuple[float, float], ...]) -> bool:
-    return any(begin_s <= operation.invoke_s < end_s for begin_s, end_s in outages)
+    def _is_judged(self, read: Operation, outages: tuple[tuple[float, float], ...]) -> bool:
+        """Whether it began in an outage and, if its answer was in time, was also answered in it."""
+        return any(
+            begin_s <= read.invoke_s < end_s
+            and (read.return_s is None or read.return_s <= end_s or not self._in_time(read))
+            for begin_s, end_s in outages
+        )

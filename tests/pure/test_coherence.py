@@ -247,6 +247,27 @@ def test_all_reads_failing_is_a_failure_and_all_hitting_proves_nothing() -> None
     assert judged(hits, "fail_open").outcome is Outcome.INCONCLUSIVE
 
 
+@pytest.mark.parametrize("cache", ["bypass", "hit"])
+def test_a_service_that_hangs_until_the_cache_is_back_does_not_fail_open(cache: str) -> None:
+    """Good answers all, but none while the cache was away. Those that just began to wait do not save it."""
+    hanging = [read(1, 12 + n / 100, 20.1, cache=cache) for n in range(99)]
+    run = recording(write(1, 0, 1), *hanging, read(1, 19.5, 20.1, cache="hit"), faults=outage(12, 20))
+    found = judged(run, "fail_open")
+    assert (found.outcome, found.figure, found.evidence["answered too late"]) == (Outcome.FAIL, 1, 99)
+    assert judged(run, "fail_open", limit=1.0).outcome is Outcome.PASS
+
+
+def test_a_read_that_ends_in_time_after_the_outage_is_left_out() -> None:
+    """It began shortly before the end: neither a failure, nor an answer without the cache."""
+    reads = [past(12 + n / 100) for n in range(99)]
+    run = recording(write(1, 0, 1), *reads, read(1, 19.995, 20.005, cache="hit"), faults=outage(12, 20))
+    found = judged(run, "fail_open")
+    assert (found.outcome, found.evidence["reads"], found.evidence["failed"]) == (Outcome.PASS, 99, 0)
+    slow = recording(write(1, 0, 1), *reads, read(1, 13, 14.5, cache="bypass"), faults=outage(12, 20))
+    assert judged(slow, "fail_open").evidence["failed"] == 0
+    assert judged(slow, "fail_open", answer_within_s=1.0).evidence["failed"] == 1
+
+
 @pytest.mark.parametrize("marks", [(), (FaultMark(30, "stop_process", FAILED),), outage(50, 55)])
 def test_without_an_outage_that_was_read_in_there_is_nothing_to_judge(marks: tuple[FaultMark, ...]) -> None:
     run = recording(write(1, 0, 1), past(30), faults=marks)
