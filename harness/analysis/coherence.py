@@ -40,6 +40,17 @@ def stale_reads(history: History, age_limit_s: float = 0.0) -> tuple[StaleRead, 
     return tuple(found)
 
 
+def reads_after_a_write(history: History, age_limit_s: float = 0.0) -> int:
+    """Reads that could have been stale by more than ``age_limit_s``: a write of their item had returned before."""
+    count = 0
+    for item in history.items:
+        order = Order(item, history)
+        for read in item.reads:
+            since_s = order.written_since(read)
+            count += since_s is not None and read.invoke_s - since_s > age_limit_s
+    return count
+
+
 @dataclass(frozen=True)
 class WentBack:
     """A read that returned an older version than its session knew of."""
@@ -49,7 +60,16 @@ class WentBack:
     """The write whose version the session had read or written before."""
 
 
-def backward_reads(history: History) -> tuple[WentBack, ...]:
+@dataclass(frozen=True)
+class SessionReads:
+    """Reads held against what their sessions knew."""
+
+    compared: int
+    """Reads whose session knew of a version of the item before they began: the others could not go back."""
+    back: tuple[WentBack, ...]
+
+
+def backward_reads(history: History) -> SessionReads:
     """Reads that returned an older version than an earlier read of the same session (monotonic reads; Terry et al.,
     PDIS 1994).
     """
@@ -59,10 +79,10 @@ def backward_reads(history: History) -> tuple[WentBack, ...]:
             if read.operation.version is not None:
                 yield read.operation.session, read.return_s, item.writes[read.operation.version]
 
-    return tuple(_went_back(history, learnt))
+    return _went_back(history, learnt)
 
 
-def own_writes_missed(history: History) -> tuple[WentBack, ...]:
+def own_writes_missed(history: History) -> SessionReads:
     """Reads that returned an older version than the same session had written before (read your writes; ibid.)."""
 
     def learnt(item: Item) -> Iterator[tuple[str, float, Placed]]:
@@ -70,14 +90,16 @@ def own_writes_missed(history: History) -> tuple[WentBack, ...]:
             if write.return_s < math.inf:
                 yield write.operation.session, write.return_s, write
 
-    return tuple(_went_back(history, learnt))
+    return _went_back(history, learnt)
 
 
 Learnt = Callable[[Item], Iterator[tuple[str, float, Placed]]]
 """From an item to what sessions learnt: session, when, and the write whose version it was."""
 
 
-def _went_back(history: History, learnt_of: Learnt) -> Iterator[WentBack]:
+def _went_back(history: History, learnt_of: Learnt) -> SessionReads:
+    compared = 0
+    back: list[WentBack] = []
     for item in history.items:
         reads_of: dict[str, list[Placed]] = defaultdict(list)
         for read in item.reads:
@@ -95,6 +117,7 @@ def _went_back(history: History, learnt_of: Learnt) -> Iterator[WentBack]:
                     if write.node not in newest or newest[write.node].invoke_s < write.invoke_s:
                         newest[write.node] = write
                     learnt += 1
+                compared += bool(newest)
                 version = read.operation.version
                 written = item.writes[version] if version is not None else None
                 for write in newest.values():
@@ -102,8 +125,9 @@ def _went_back(history: History, learnt_of: Learnt) -> Iterator[WentBack]:
                     if written is not None:
                         ended_s = written.return_s + history.apart_s(written.node, write.node)
                     if ended_s < write.invoke_s:
-                        yield WentBack(read, write)
+                        back.append(WentBack(read, write))
                         break
+    return SessionReads(compared, tuple(back))
 
 
 @dataclass(frozen=True)

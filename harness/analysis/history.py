@@ -144,9 +144,17 @@ class Order:
 
     def stale_since(self, read: Placed) -> float | None:
         """When the version that a read returned had been replaced, if that was certainly before it began."""
+        return self._replaced_since(read.operation.version, read)
+
+    def written_since(self, read: Placed) -> float | None:
+        """When the first write of the item had returned, if that was certainly before the read began: only then could
+        it be stale."""
+        return self._replaced_since(None, read)
+
+    def _replaced_since(self, version: int | None, read: Placed) -> float | None:
         times = [
             returned_s
-            for node, returned_s in self.replaced(read.operation.version)
+            for node, returned_s in self.replaced(version)
             if returned_s + self._apart_s(node, read.node) < read.invoke_s
         ]
         return min(times, default=None)

@@ -46,6 +46,9 @@ class Checked:
     """That were checked."""
     left_out: int
     """Reads beyond the cap."""
+    compared: int
+    """Of the reads checked those that began after the item was certainly there, its write answered or its version read:
+    only they could have shown that there is no order by finding nothing."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,7 @@ class _Zone:
 
 def check(history: History, cap: int = OPERATIONS_CAP) -> Checked:
     """Checks every item of the history; see the top of this file."""
-    violations, operations, left_out = [], 0, 0
+    violations, operations, left_out, compared = [], 0, 0, 0
     for item in history.items:
         reads = item.reads
         if len(reads) > cap:
@@ -70,10 +73,17 @@ def check(history: History, cap: int = OPERATIONS_CAP) -> Checked:
         operations += len(reads) + len(item.writes)
         nodes = {placed.node for placed in (*reads, *item.writes.values())}
         wider_s = history.uncertainty_s if len(nodes) > 1 else dict.fromkeys(nodes, 0.0)
+        compared += _compared(item, reads, wider_s)
         found = min(_violations(item, reads, wider_s), key=lambda violation: violation.at_s, default=None)
         if found is not None:
             violations.append(found)
-    return Checked(tuple(violations), len(history.items), operations, left_out)
+    return Checked(tuple(violations), len(history.items), operations, left_out, compared)
+
+
+def _compared(item: Item, reads: Iterable[Placed], wider_s: Mapping[str, float]) -> int:
+    shown = (*item.writes.values(), *(read for read in reads if read.operation.version is not None))
+    there_s = min((placed.return_s + wider_s[placed.node] for placed in shown), default=math.inf)
+    return sum(there_s < read.invoke_s - wider_s[read.node] for read in reads)
 
 
 def _violations(item: Item, reads: Iterable[Placed], wider_s: Mapping[str, float]) -> Iterator[Violation]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from harness.analysis import history
-from harness.analysis.coherence import WentBack
+from harness.analysis.coherence import SessionReads
 from harness.analysis.history import History
 from harness.criteria._coherence import examples, extent, nothing_read, read_in_words
 from harness.criteria._outcome import against, percent
@@ -17,30 +17,36 @@ def judge(
     recording: Recording,
     via: str,
     limit: float,
-    words: tuple[str, str, str],
-    find: Callable[[History], Sequence[WentBack]],
+    words: tuple[str, str, str, str],
+    find: Callable[[History], SessionReads],
 ) -> Finding:
     """``words``: the finding's name, its title, and what a session knew of when it was answered with something older
-    ("that they had read before").
+    ("that they had read before"), and what sessions have to do for that to be seen.
     """
-    name, title, known = words
+    name, title, known, remedy = words
     seen = history.of(recording, via)
     reason = nothing_read(recording, seen, via)
-    if reason is None and not seen.writes:
-        reason = "nothing was written, so no read could go back; let some users write"
+    found = find(seen)
+    if reason is None and not found.compared:
+        reason = f"none of {seen.reads:,} reads could have gone back: {remedy}"
     if reason is not None:
         return Finding(name, title, Outcome.INCONCLUSIVE, reason, unit="ratio", limit=limit)
-    found = find(seen)
-    figure = len(found) / seen.reads
-    told = [f"{read_in_words(back.read)}, after version {back.known.operation.version}" for back in found]
+    figure = len(found.back) / found.compared
+    told = [f"{read_in_words(back.read)}, after version {back.known.operation.version}" for back in found.back]
     return Finding(
         name,
         title,
         against(limit, (figure, figure)),
-        f"{len(found):,} of {seen.reads:,} reads returned an older version than one {known}; limit {percent(limit)}",
+        f"{len(found.back):,} of {found.compared:,} reads that could have gone back did, "
+        f"to an older version than one {known}; limit {percent(limit)}",
         figure=figure,
         unit="ratio",
         limit=limit,
         interval=(figure, figure),
-        evidence={"went back": len(found), **extent(seen), **examples(told)},
+        evidence={
+            "went back": len(found.back),
+            "reads that could have gone back": found.compared,
+            **extent(seen),
+            **examples(told),
+        },
     )

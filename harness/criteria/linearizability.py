@@ -44,6 +44,12 @@ class Linearizability:
         figure, highest = float(len(broken)), float(len(broken | doubtful))
         if whole:
             figure = highest
+        if not checked.compared and not highest:
+            reason = (
+                f"none of {seen.reads:,} reads could have shown that an item has no order: items have to be read after "
+                "a write of them had a good answer"
+            )
+            return Finding(criterion, title, Outcome.INCONCLUSIVE, reason, unit="items", limit=self.limit)
         told = [f"{v.key} at {seconds(v.at_s)}: {v.reason}" for v in checked.violations]
         told += [f"{read_in_words(read)}, which nobody wrote" for read in unwritten]
         reason = f"{figure:g} of {checked.items:,} items are not linearizable"
@@ -62,6 +68,7 @@ class Linearizability:
             evidence={
                 "not linearizable": len(broken),
                 "operations checked": checked.operations,
+                "reads of an item that was certainly there": checked.compared,
                 "operations beyond the cap": checked.left_out,
                 **extent(seen),
                 **examples(told),

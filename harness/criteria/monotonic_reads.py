@@ -13,12 +13,15 @@ from harness.recording import Recording
 
 @dataclass(frozen=True)
 class MonotonicReads:
-    """Reads that returned an older version than an earlier read of the same session ÷ reads stay within a limit."""
+    """Reads that returned an older version than an earlier read of the same session ÷ reads whose session had read a
+    version of the item before, stay within a limit.
+    """
 
     limit: float = parameter(0.0, "largest share of reads that may go back", highest=1)
     via: str = parameter("*", "the way of the reads that are judged, * for anything")
     name: str = name_parameter()
 
     def judge(self, recording: Recording) -> Finding:
-        words = self.name or "monotonic_reads", "monotonic reads", "that the session had read before"
+        remedy = "a session has to read an item again after it was answered with a version of it"
+        words = self.name or "monotonic_reads", "monotonic reads", "that the session had read before", remedy
         return _sessions.judge(recording, self.via, self.limit, words, coherence.backward_reads)

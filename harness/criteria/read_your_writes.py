@@ -13,12 +13,15 @@ from harness.recording import Recording
 
 @dataclass(frozen=True)
 class ReadYourWrites:
-    """Reads that returned an older version than the same session had written ÷ reads stay within a limit."""
+    """Reads that returned an older version than the same session had written ÷ reads whose session had written the
+    item before, stay within a limit.
+    """
 
     limit: float = parameter(0.0, "largest share of reads that may miss their session's own write", highest=1)
     via: str = parameter("*", "the way of the reads that are judged, * for anything")
     name: str = name_parameter()
 
     def judge(self, recording: Recording) -> Finding:
-        words = self.name or "read_your_writes", "read your writes", "that the session had written before"
+        remedy = "a session has to read an item after its own write of it had a good answer"
+        words = self.name or "read_your_writes", "read your writes", "that the session had written before", remedy
         return _sessions.judge(recording, self.via, self.limit, words, coherence.own_writes_missed)

@@ -14,7 +14,7 @@ from harness.recording import Recording
 
 @dataclass(frozen=True)
 class StaleReads:
-    """Stale reads ÷ reads stay within a limit.
+    """Stale reads ÷ reads that could have been stale stay within a limit.
 
     Stale: the version returned is older than a write that had returned before the read began; its age is the time
     between these two instants, see :func:`harness.analysis.coherence.stale_reads`. Each one is certain, so the figure
@@ -32,16 +32,19 @@ class StaleReads:
         title = f"stale reads{older}, by way of {self.via}" if self.via != "*" else f"stale reads{older}"
         seen = history.of(recording, self.via)
         reason = nothing_read(recording, seen, self.via)
+        compared = coherence.reads_after_a_write(seen, self.age_limit_s)
+        if reason is None and not compared:
+            reason = (
+                f"none of {seen.reads:,} reads could have been stale: items have to be read after a write of them had "
+                f"a good answer{older.replace(' by', ',')}"
+            )
         if reason is not None:
             return Finding(criterion, title, Outcome.INCONCLUSIVE, reason, unit="ratio", limit=self.limit)
         stale = coherence.stale_reads(seen, self.age_limit_s)
-        if not seen.writes:
-            reason = "nothing was written, so no read could be stale; let some users write"
-            return Finding(criterion, title, Outcome.INCONCLUSIVE, reason, unit="ratio", limit=self.limit)
-        figure = len(stale) / seen.reads
+        figure = len(stale) / compared
         ages_s = sorted(found.age_s for found in stale)
         told = [f"{read_in_words(found.read)}, replaced {seconds(found.age_s)} before" for found in stale]
-        reason = f"{len(stale):,} of {seen.reads:,} reads were stale"
+        reason = f"{len(stale):,} of {compared:,} reads that could have been were stale"
         if stale:
             reason += f", the oldest by {seconds(ages_s[-1])}, {percent(figure)}"
         return Finding(
@@ -56,6 +59,7 @@ class StaleReads:
             evidence={
                 "stale": len(stale),
                 **({"median age (s)": ages_s[len(ages_s) // 2], "greatest age (s)": ages_s[-1]} if stale else {}),
+                "reads that could have been stale": compared,
                 **extent(seen),
                 **examples(told),
             },

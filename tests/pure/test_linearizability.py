@@ -71,8 +71,8 @@ def test_a_register_is_never_accused(seed: int, keys: int, sessions: int, lost_a
     seen = history.of(recording(*operations))
     assert not linearizability.check(seen).violations
     assert not coherence.stale_reads(seen)
-    assert not coherence.backward_reads(seen)
-    assert not coherence.own_writes_missed(seen)
+    assert not coherence.backward_reads(seen).back
+    assert not coherence.own_writes_missed(seen).back
     assert not coherence.invalidations(seen).lost
 
 
@@ -89,8 +89,8 @@ def test_clocks_that_are_wrong_within_their_bound_accuse_nobody(seed: int, error
     seen = history.of(recording(nodes=nodes))
     assert not linearizability.check(seen).violations
     assert not coherence.stale_reads(seen)
-    assert not coherence.backward_reads(seen)
-    assert not coherence.own_writes_missed(seen)
+    assert not coherence.backward_reads(seen).back
+    assert not coherence.own_writes_missed(seen).back
     assert not coherence.invalidations(seen).lost
 
 
@@ -121,7 +121,7 @@ def test_a_hundred_thousand_operations_take_less_than_five_seconds() -> None:
         seen = history.of(seen_from)
         assert not linearizability.check(seen).violations
         assert not coherence.stale_reads(seen)
-        assert not coherence.backward_reads(seen)
-        assert not coherence.own_writes_missed(seen)
+        assert not coherence.backward_reads(seen).back
+        assert not coherence.own_writes_missed(seen).back
         assert not coherence.invalidations(seen).lost
         assert time.process_time() - began_s < 5
