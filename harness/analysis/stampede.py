@@ -1,6 +1,7 @@
 """What the origin has to bear when an item leaves the cache: loads for each expiry, and how many reads hit at all.
 
 Seen from the readers: an answer that says ``X-Cache: miss`` and did not come from the cache was loaded from the origin.
+One that does not say where it came from (``X-Read-From``) counts too, but may only have waited for another's load.
 All loads that began before the first of them was answered found the item gone together, so they belong to one expiry.
 One load would have been enough: the stampede factor of an expiry is its number of loads ÷ 1.
 """
@@ -24,6 +25,9 @@ class Expiry:
     at_s: float
     """When the first read that missed it began."""
     loads: int
+    """Those included that may only have waited."""
+    certain_loads: int
+    """Those that said where they came from."""
     waiting: int
     """Reads that missed it, loads included: so many would have loaded, if nobody had waited for another."""
 
@@ -37,7 +41,7 @@ class CacheUse:
     other: int
     """Past the cache, or without a word about it."""
     loads: int
-    """Misses that were loaded from the origin."""
+    """Misses that were loaded from the origin, or do not say so."""
     expiries: tuple[Expiry, ...]
 
 
@@ -78,6 +82,7 @@ def _expiries(item: Item, uncertain_s: float) -> Iterator[Expiry]:
             before = bisect_left(change_begins, end_s + uncertain_s)
             if not before or latest_end[before - 1] < begin_s - uncertain_s:
                 waiting = bisect_left(begins, first_end_s) - bisect_left(begins, begin_s)
-                yield Expiry(item.key, begin_s, len(group), waiting)
+                certain = sum(bool(read.operation.source) for read in group)
+                yield Expiry(item.key, begin_s, len(group), certain, waiting)
         if load is not None:
             group, first_end_s = [load], load.return_s

@@ -196,6 +196,17 @@ def test_without_more_readers_than_the_limit_there_is_no_pass() -> None:
     assert judged(recording(write(1, 0, 1), *expiry(2, 1, 2)), "stampede").outcome is Outcome.PASS
 
 
+def test_misses_that_do_not_say_where_they_came_from_accuse_nobody() -> None:
+    """They may all have waited for one load; what did say so is certain, and within the limit there is no doubt."""
+    silent = [miss(1, 2 + n / 100, 2.5, source="") for n in range(20)]
+    found = judged(recording(write(1, 0, 1), *silent), "stampede")
+    assert (found.outcome, found.figure, found.interval) == (Outcome.INCONCLUSIVE, 20, (0, 20))
+    assert "0 at one are certain" in found.reason
+    assert "X-Read-From" in found.reason
+    assert judged(recording(write(1, 0, 1), *silent, *expiry(5, 3, 0)), "stampede").outcome is Outcome.FAIL
+    assert judged(recording(write(1, 0, 1), *silent[:2], *expiry(2, 0, 1)), "stampede").outcome is Outcome.PASS
+
+
 def test_an_item_that_changes_meanwhile_may_be_loaded_again() -> None:
     """Each removal makes another load necessary: such an expiry is no evidence."""
     for change in (write(2, 2.02, 2.03), invalidate(2.02, 2.03)):
