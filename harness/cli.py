@@ -33,7 +33,7 @@ def run(context: click.Context, locustfile: str, web: bool) -> None:
     """Run the scenario LOCUSTFILE and judge it.
 
     Without --host the reference target is started on this machine, and stopped at the end. All other options are
-    Locust's, and those that the scenario adds to them: ``springback plan LOCUSTFILE -h`` lists them all.
+    Locust's (``locust --help``) and ours: ``springback plan LOCUSTFILE -h`` lists these.
     """
     from harness.launch import launch
 
@@ -47,7 +47,7 @@ def plan(context: click.Context, locustfile: str) -> None:
     """Show the phases, the level over time and the totals of a run of LOCUSTFILE, with the options of ``run``.
 
     Nothing is started, and no host is needed. Whatever would be refused at the start of a run is refused here.
-    With -h it lists all options of a run: Locust's, and those that the scenario adds to them.
+    With -h it lists the options of a run that are not Locust's own.
     """
     from harness.plan import plan as show
 

@@ -44,7 +44,7 @@ def launch(locustfile: str, arguments: Sequence[str], web: bool) -> int:
         return checked.returncode
     command = [sys.executable, "-P", "-m", "locust", "-f", locustfile, *arguments]
     # The host may also come from a config file, the environment or the users' class: Locust's parser knows.
-    found = json.loads(checked.stdout or "{}")
+    found = json.loads((checked.stdout.splitlines() or ["{}"])[-1])
     if found.get("host") or _given(arguments, "--worker", "--help", "-h", "--list", "-l"):
         return _run(command)
     with reference_target(found.get("reference")) as (target, state):

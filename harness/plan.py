@@ -54,7 +54,7 @@ def target_of(locustfile: str, arguments: Sequence[str]) -> dict[str, Any]:
 
     scenario = attached_scenario()
     return {
-        "scenario": name,
+        "scenario": name if scenario is not None else "",
         "duration_s": shape.profile().duration_s,
         "host": host,
         "reference": dict(scenario.reference) if scenario is not None else {},

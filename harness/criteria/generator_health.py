@@ -6,12 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from harness.analysis import generator
-from harness.criteria._outcome import no_phase, percent, phases_from, seconds
+from harness.criteria._outcome import MADE_BY_CLIENTS, no_phase, percent, phases_from, seconds
 from harness.criteria._parameter import name_parameter, parameter
 from harness.findings import Finding, Outcome
 from harness.recording import Recording, Scalar
-
-VOIDS = ("latency_quantile", "error_ratio", "recovery_time", "reconnect_time")
 
 
 @dataclass(frozen=True)
@@ -68,7 +66,7 @@ class GeneratorHealth:
             unit="s",
             limit=self.loop_lag_limit_s,
             evidence=evidence,
-            voids=VOIDS if reasons else (),
+            voids=MADE_BY_CLIENTS if reasons else (),
             is_guard=True,
         )
 

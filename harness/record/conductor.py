@@ -25,7 +25,7 @@ from harness.record.heading import header
 from harness.record.journal import Journal, make_run_directory
 from harness.record.progress import PhaseProgress
 from harness.record.sampler import Sampler
-from harness.recording import EventMark, HealthMark, Mark, NodeMark
+from harness.recording import HealthMark, Mark, NodeMark
 from harness.scenario import Scenario
 from harness.settings import Settings
 from shapes._phased import PhasedShape
@@ -280,9 +280,6 @@ class Conductor:
 
     def node_event(self, node: str, event: str, detail: str = "") -> None:
         self.mark(NodeMark(0, node, event, detail))
-
-    def event(self, what: str, detail: str = "") -> None:
-        self.mark(EventMark(0, what, detail))
 
     def mark(self, mark: Mark) -> None:
         """Records a mark at the present instant."""
