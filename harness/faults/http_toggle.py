@@ -15,7 +15,7 @@ from harness.safety import strip_url, url_faults
 
 LIMIT_BYTES = 1_000_000
 GONE = (404, 410)
-"""What a DELETE may be answered when there is nothing to delete any more."""
+"""What an undoing DELETE may be answered when there is nothing to delete any more."""
 _METHOD = re.compile(r"[A-Z]+")
 
 
@@ -23,9 +23,10 @@ _METHOD = re.compile(r"[A-Z]+")
 class HttpToggle:
     """``method url`` with ``body`` (JSON) injects, ``undo_method undo_url`` with ``undo_body`` undoes.
 
-    Any status from 200 to 299 is success; redirects are not followed. ``token`` is sent as bearer token; better, name
-    in ``token_env`` the environment variable that holds it. Neither tokens nor bodies enter a recording: ``label``
-    says there what is switched.
+    Any status from 200 to 299 is success; redirects are not followed. An undoing DELETE of the very URL that was
+    injected may also find nothing there any more; at any other URL that would be a slip in it.
+    ``token`` is sent as bearer token; better, name in ``token_env`` the environment variable that holds it.
+    Neither tokens nor bodies enter a recording: ``label`` says there what is switched.
     """
 
     url: str
@@ -62,9 +63,12 @@ class HttpToggle:
         return self._send(self.method, self.url, self.body)
 
     def undo(self) -> str:
-        return self._send(self.undo_method, self.undo_url or self.url, self.undo_body)
+        url = self.undo_url or self.url
+        may_be_gone = self.undo_method == "DELETE" and url == self.url
+        return self._send(self.undo_method, url, self.undo_body, GONE if may_be_gone else ())
 
-    def _send(self, method: str, url: str, body: str) -> str:
+    def _send(self, method: str, url: str, body: str, also: tuple[int, ...] = ()) -> str:
+        """``also``: statuses that are success beside 2xx."""
         what = f"{method} {strip_url(url)}" + (f" ({self.label})" if self.label else "")
         token = self.token or (os.environ.get(self.token_env, "") if self.token_env else "")
         if self.token_env and not token:
@@ -75,7 +79,7 @@ class HttpToggle:
             )
         except NoAnswerError as error:
             raise FaultError(f"{what}: {error}") from None
-        if not 200 <= answer.status < 300 and not (method == "DELETE" and answer.status in GONE):
+        if not 200 <= answer.status < 300 and answer.status not in also:
             raise FaultError(f"{what}: HTTP {answer.status} {answer.reason}".rstrip())
         return f"{what}: HTTP {answer.status}"
 

@@ -58,6 +58,17 @@ def test_nothing_to_delete_is_undone() -> None:
             HttpToggle(url=f"{url}/x").inject()
 
 
+def test_nothing_there_is_a_failure_where_it_may_be_a_slip_in_the_url() -> None:
+    with serving(answer("", status="410 Gone")) as url:
+        with pytest.raises(FaultError, match="410"):
+            HttpToggle(url=f"{url}/x", undo_url=f"{url}/y").undo()
+        with pytest.raises(FaultError, match="410"):
+            HttpToggle(url=f"{url}/x", method="DELETE").inject()
+        with pytest.raises(FaultError, match="410"):
+            HttpToggle(url=f"{url}/x", undo_method="PUT").undo()
+        assert "410" in HttpToggle(url=f"{url}/x", undo_url=f"{url}/x").undo()
+
+
 def test_a_target_that_is_away_or_hangs_is_a_failure_in_time() -> None:
     with pytest.raises(FaultError, match="refused"):
         HttpToggle(url=f"http://127.0.0.1:{free_port()}/x").inject()
