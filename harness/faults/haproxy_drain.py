@@ -42,8 +42,13 @@ class HaproxyDrain:
         return () if "/" in self.socket or not self.socket else (f"http://{self.socket}",)
 
     def pin(self) -> HaproxyDrain:
-        """Only looks whether there is such a server."""
-        self._status()
+        """Looks whether there is such a server, and whether it is in: its undoing would put in what was out before."""
+        status = self._status()
+        if status.startswith(tuple(STATES.values())):
+            raise FaultError(
+                f"{self.server} is out already, {status}: choose another, or first put it in with "
+                f"`set server {self.server} state ready`"
+            )
         return self
 
     def inject(self) -> str:

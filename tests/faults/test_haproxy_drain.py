@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import subprocess
+import threading
+import time
 import urllib.request
 from collections import Counter
 from collections.abc import Iterator
@@ -11,11 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from harness.faults import FaultError
+from harness.faults import FaultError, as_data
 from harness.faults.haproxy_drain import HaproxyDrain
-from harness.recording import INJECTED, UNDONE
+from harness.record.injector import BEGUN, FaultEvent, _Act, _Entry
+from harness.recording import FAILED, INJECTED, UNDONE
 from target.stack.haproxy import binary
-from tests.faults.victims import injecting, server
+from tests.faults.victims import Watched, injecting, server
 from tests.probes.loopback import free_port, wait_for
 
 CONFIGURATION = """
@@ -92,6 +95,36 @@ def test_on_the_timeline_and_over_tcp(proxy: Proxy) -> None:
         assert len(proxy.served_by()) == 1
         injector.stop()
         assert injector.said(UNDONE)
+    assert len(proxy.served_by()) == 2
+
+
+@pytest.mark.parametrize("state", ["drain", "maint"])
+def test_a_server_that_was_out_before_is_refused_and_stays_out(proxy: Proxy, state: str) -> None:
+    fault, operator = HaproxyDrain(socket=proxy.socket, server="api/a"), HaproxyDrain(proxy.socket, "api/a", state)
+    injector = Watched((fault, 0, 300))
+    assert not injector.start()
+    operator.inject()  # after the check before the load
+    try:
+        with pytest.raises(FaultError, match=f"out already, {state.upper()}.*set server api/a state ready"):
+            fault.pin()
+        injector.begin(time.monotonic())
+        assert "not injected: api/a is out already" in injector.until(FAILED).detail
+        injector.stop()
+        assert not injector.said(INJECTED) and not injector.said(UNDONE)
+        assert len(proxy.served_by()) == 1
+    finally:
+        injector.stop()
+        operator.undo()
+
+
+def test_what_was_set_is_undone_also_when_its_injection_failed(proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
+    fault = HaproxyDrain(socket=proxy.socket, server="api/a")
+    asked = HaproxyDrain._status
+    answers = iter([asked, lambda _: "UP", asked])  # before, just after it was set, after the undoing
+    monkeypatch.setattr(HaproxyDrain, "_status", lambda self: next(answers)(self))
+    events: list[FaultEvent] = []
+    _Act(_Entry(1, as_data(fault), 0, 300), events.append).run(time.monotonic(), threading.Event())
+    assert [event.event for event in events] == [BEGUN, FAILED, UNDONE]
     assert len(proxy.served_by()) == 2
 
 
