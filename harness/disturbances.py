@@ -10,7 +10,7 @@ from harness.errors import ConfigurationError
 from harness.faults import Addressed, Fronting, PlannedFault, name_of
 from harness.faults._timeline import TimedFault, timed
 from harness.faults._written import parse
-from harness.safety import consented, require_allowed
+from harness.safety import consented, require_allowed, url_faults
 from harness.scenario import Scenario
 from shapes._profile import Profile
 
@@ -43,7 +43,12 @@ def read(scenario: Scenario, values: Any, profile: Profile | None) -> tuple[tupl
 
 
 def behind(host: str, faults: Iterable[TimedFault]) -> str:
-    """The address to which ``host`` leads, which may be that of a fault in front of the target."""
+    """The address to which ``host`` leads, which may be that of a fault in front of the target.
+
+    A ``host`` that is no address leads nowhere else; it is refused where hosts are checked.
+    """
+    if url_faults(host):
+        return host
     for timed_fault in faults:
         if isinstance(timed_fault.fault, Fronting):
             port, to = timed_fault.fault.fronts()

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness import faults
+from harness.disturbances import behind
 from harness.errors import ConfigurationError
 from harness.faults import PlannedFault
 from harness.faults._timeline import timed
@@ -82,6 +83,22 @@ def test_several_faults_in_one_text() -> None:
         PlannedFault(TcpProxy(to="127.0.0.1:8000", listen=9000, latency_ms=200), "40", 10),
         PlannedFault(HttpToggle(url="http://127.0.0.1:8000/x", body='{"a": "b; c"}'), "spike", 0),
     ]
+
+
+@pytest.mark.parametrize(
+    ("host", "leads_to"),
+    [
+        ("http://127.0.0.1:9000", "http://127.0.0.1:8000"),
+        ("http://127.0.0.1:9001", "http://127.0.0.1:9001"),
+        ("http://127.0.0.1:99999", "http://127.0.0.1:99999"),
+        ("http://[::1", "http://[::1"),
+        ("", ""),
+    ],
+)
+def test_what_is_behind_a_host_or_the_host_itself_when_it_is_no_address(host: str, leads_to: str) -> None:
+    fronting = PlannedFault(TcpProxy(to="127.0.0.1:8000", listen=9000, latency_ms=5), "spike")
+    placed, _ = timed([fronting], PHASES, 60)
+    assert behind(host, placed) == leads_to
 
 
 def test_nothing_written_is_no_fault() -> None:
