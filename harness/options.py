@@ -27,8 +27,10 @@ class Option:
 
     def add_to(self, parser: argparse.ArgumentParser) -> None:
         text = f"{self.help} (default: {self.default or 'none'})".replace("%", "%%")
-        # The last two are addresses that hold a password.
-        secret = any(word in self.name for word in ("password", "token", "secret", "postgres", "valkey"))
+        # Postgres and Valkey: addresses that hold a password. A fault may have a token among its parameters.
+        secret = self.name == "fault" or any(
+            word in self.name for word in ("password", "token", "secret", "postgres", "valkey")
+        )
         locust_only: dict[str, Any] = {"env_var": PREFIX + self.name.upper(), "is_secret": secret}
         parser.add_argument(
             flag(self.name), dest=self.name, default=self.default, metavar="<value>", help=text, **locust_only

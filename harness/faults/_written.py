@@ -46,10 +46,14 @@ def _entries(text: str) -> Iterator[list[str]]:
 
 def _planned(words: list[str]) -> PlannedFault:
     name, *pairs = words
-    loose = [pair for pair in pairs if "=" not in pair]
-    if "=" in name or loose:
-        wrong = loose[0] if loose else name
-        raise ConfigurationError(f"--fault: {wrong!r}: write a name, and then key=value, e.g. {EXAMPLE}")
+    if "=" in name:
+        raise ConfigurationError(f"--fault: a fault has no name: write a name, and then key=value, e.g. {EXAMPLE}")
+    for place, pair in enumerate(pairs, start=2):
+        if "=" not in pair:  # not shown: it may be half of a token
+            raise ConfigurationError(
+                f"--fault: {name}: word {place} is no key=value: close the gap, or quote the value that has it, "
+                f"e.g. {EXAMPLE}"
+            )
     given = dict(pair.split("=", 1) for pair in pairs)
     faults: list[str] = []
     if "at" not in given:
