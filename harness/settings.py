@@ -146,14 +146,21 @@ def _is_number(text: str) -> bool:
 
 
 def _shape_parameters(given: _Given, shape: PhasedShape) -> dict[str, Scalar]:
-    """Sets the options of the shape on it, and returns them."""
+    """Sets the options of the shape on it, and returns them.
+
+    What was resolved (an empty one is the shape's own) stands in the options from now on, as text like all of them,
+    so that users who read them read the same.
+    """
     parameters: dict[str, Scalar] = {}
     for name in shape.options:
         own: Any = getattr(type(shape), name)
         text, known = given.text(name), len(given.faults)
         value: Any = text if isinstance(own, str) else given.number(name, type(own)) if text else own
         # In place of one that cannot be read stands the shape's own, so that the others are still checked.
-        parameters[name] = value if len(given.faults) == known else own
+        is_read = len(given.faults) == known
+        parameters[name] = value if is_read else own
+        if is_read:
+            setattr(given.values, name, str(value))
     for name, value in parameters.items():
         setattr(shape, name, value)
     return parameters
