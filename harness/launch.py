@@ -8,7 +8,8 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from harness.errors import ConfigurationError
@@ -17,6 +18,9 @@ from harness.reference import options_for, reference_target
 
 PARENT = "SPRINGBACK_PARENT"
 """Environment variable with our pid: Locust ends its run when this process is gone."""
+
+
+ENDING = (signal.SIGINT, signal.SIGTERM)
 
 
 def launch(locustfile: str, arguments: Sequence[str], web: bool) -> int:
@@ -47,10 +51,43 @@ def launch(locustfile: str, arguments: Sequence[str], web: bool) -> int:
     found = json.loads((checked.stdout.splitlines() or ["{}"])[-1])
     if found.get("host") or _given(arguments, "--worker", "--help", "-h", "--list", "-l"):
         return _run(command)
-    with reference_target(found.get("reference")) as (target, state):
-        if not _given(arguments, "--health-path"):
-            command += ["--health-path", "/readyz"]
-        return _run([*command, "--host", target["url"], "--target-state", str(state)], options_for(target))
+    try:
+        with _unwinding(), reference_target(found.get("reference")) as (target, state):
+            if not _given(arguments, "--health-path"):
+                command += ["--health-path", "/readyz"]
+            code = _run([*command, "--host", target["url"], "--target-state", str(state)], options_for(target))
+            _heed_no_more()  # the target is stopped next, whatever comes
+            return code
+    except _EndedError as error:
+        print(f"springback: ended by {error}; nothing is proven", file=sys.stderr)
+        return Outcome.INCONCLUSIVE.exit_code
+
+
+class _EndedError(Exception):
+    """The first SIGINT or SIGTERM, by its name."""
+
+
+@contextmanager
+def _unwinding() -> Iterator[None]:
+    """The first SIGINT or SIGTERM raises _EndedError, so that what was started is stopped and tidied; further ones do
+    not disturb that.
+    """
+
+    def end(number: int, _: Any) -> None:
+        _heed_no_more()
+        raise _EndedError(signal.Signals(number).name)
+
+    before = {number: signal.signal(number, end) for number in ENDING}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _heed_no_more() -> None:
+    for number in ENDING:
+        signal.signal(number, lambda *_: None)
 
 
 def _given(arguments: Sequence[str], *flags: str) -> bool:
@@ -99,7 +136,7 @@ def _run(command: Sequence[str], variables: Mapping[str, str] | None = None) -> 
     def pass_on(number: int, _: Any) -> None:
         process.send_signal(number)
 
-    before = {number: signal.signal(number, pass_on) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, pass_on) for number in ENDING}
     try:
         code = process.wait()
         if code < 0:

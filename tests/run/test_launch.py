@@ -1,0 +1,68 @@
+"""A signal while the reference target starts or stops: it is stopped, its directory is gone, and nothing is proven."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PROGRAM = """
+import subprocess, sys
+from types import SimpleNamespace
+from harness import launch
+
+PRETENDED = '''
+import json, signal, sys, time
+def stop(*_):
+    if sys.argv[1] == "stopping":
+        print("stopping", file=sys.stderr, flush=True)
+        time.sleep(0.5)
+    sys.exit()
+signal.signal(signal.SIGTERM, stop)
+if sys.argv[1] == "stopping":
+    print(json.dumps({"url": "http://127.0.0.1:1"}), flush=True)
+else:
+    print("starting", file=sys.stderr, flush=True)
+time.sleep(30)
+'''
+real = subprocess.Popen
+def pretended(command, **rest):
+    return real([sys.executable, "-c", PRETENDED, sys.argv[1]], **rest)
+subprocess.Popen = pretended
+launch.subprocess = SimpleNamespace(
+    run=lambda *_, **__: SimpleNamespace(returncode=0, stdout="{}"), PIPE=subprocess.PIPE
+)
+launch._run, launch.options_for = lambda *_: 3, lambda _: {}
+sys.exit(launch.launch("x.py", [], False))
+"""
+"""A target that only says when it starts or stops, and a run that fails at once."""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(("when", "code"), [("starting", 4), ("stopping", 3)])
+def test_a_signal_leaves_nothing_behind(tmp_path: Path, when: str, code: int, number: signal.Signals) -> None:
+    """When the target stops, the run is over, and its code stands."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, when],
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    try:
+        while process.stderr.readline() != f"{when}\n":
+            assert process.poll() is None, "it has ended before"
+        assert list(tmp_path.glob("springback-*"))
+        process.send_signal(number)
+        said = process.communicate(timeout=20)[1]
+    finally:
+        process.kill()
+        process.wait()
+    assert process.returncode == code, said
+    assert not list(tmp_path.iterdir())
+    assert "Traceback" not in said
+    assert (f"ended by {number.name}" in said) == (when == "starting")
