@@ -83,8 +83,16 @@ def instants(recording: Recording, phase: Phase) -> tuple[Instant, ...]:
 
 
 def sources_of(recording: Recording) -> set[str]:
-    """Processes whose pool was ever read."""
-    return {sample.source for sample in recording.probes if sample.probe == PROBE and sample.error is None}
+    """All processes of the service, also those that could never be read: what they hold is part of the pool."""
+    return {sample.source for sample in recording.probes if sample.probe == PROBE}
+
+
+def unread(recording: Recording, start_s: float, end_s: float) -> str:
+    """Processes that were not read once between two instants, with the reason where there is one; empty: none."""
+    inside = [sample for sample in recording.probes if sample.probe == PROBE and start_s <= sample.t < end_s]
+    silent = sources_of(recording) - {sample.source for sample in inside if sample.error is None}
+    errors = {sample.source: f" ({sample.error})" for sample in inside if sample.error is not None}
+    return ", ".join(f"{source}{errors.get(source, '')}" for source in sorted(silent))
 
 
 def _sum(t: float, samples: list[ProbeSample]) -> Instant:

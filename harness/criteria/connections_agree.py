@@ -12,7 +12,7 @@ from harness.criteria._parameter import name_parameter, parameter
 from harness.findings import Finding, Outcome
 from harness.recording import Phase, Recording, Scalar
 
-REMEDY = "give the addresses of all its processes with --api-urls and the gauge's name with --connections-metric"
+REMEDY = "give the addresses of all its processes with --api-urls"
 
 
 @dataclass(frozen=True)
@@ -37,34 +37,41 @@ class ConnectionsAgree:
         if not any(self.metric in sample.values for sample in recording.probes):
             reason = f"the target's own count ({self.metric}) was never read: {REMEDY}"
             return self._finding(Outcome.INCONCLUSIVE, reason)
-        worst, evidence, missing = 0.0, dict[str, Scalar](), []
+        worst, evidence, missing, silent = 0.0, dict[str, Scalar](), list[str](), set[str]()
         for phase in compared:
             end_s = min(phase.end_s, recording.end.t if recording.end is not None else phase.end_s)
             ours = connections.open_at(recording, phase.end_s - self.window_s // 2)
-            theirs = self._target(recording, phase)
-            if theirs is None or not ours or end_s < phase.end_s:
+            theirs, unread = self._target(recording, phase)
+            silent |= unread
+            if unread or not ours or end_s < phase.end_s:
                 missing.append(phase.name)
                 continue
             worst = max(worst, abs(theirs - ours) / ours)
             evidence |= {f"clients, end of {phase.name}": ours, f"target, end of {phase.name}": theirs}
         if missing or not compared:
             at = ", ".join(missing) or self.phases
-            reason = f"at the end of {at} there is no count of all processes, or nobody was connected; {REMEDY}"
+            who = f" ({', '.join(sorted(silent))} could not be read)" if silent else ""
+            reason = f"at the end of {at} there is no count of all processes{who}, or nobody was connected; {REMEDY}"
             return self._finding(Outcome.INCONCLUSIVE, reason, None, evidence)
         told = ", ".join(f"{key} {value:g}" for key, value in evidence.items() if isinstance(value, int | float))
         outcome = against(self.limit, (worst, worst))
         return self._finding(outcome, f"{told}; limit {percent(self.limit)}", worst, evidence)
 
-    def _target(self, recording: Recording, phase: Phase) -> float | None:
-        """Median of the gauge in the window, summed over all sources; None when one of them is silent there."""
-        sources = {sample.source for sample in recording.probes if self.metric in sample.values}
+    def _target(self, recording: Recording, phase: Phase) -> tuple[float, set[str]]:
+        """Median of the gauge in the window, summed over all sources, and those that are silent there."""
         values: dict[str, list[float]] = defaultdict(list)
         for sample in recording.probes:
             if self.metric in sample.values and phase.end_s - self.window_s <= sample.t < phase.end_s:
                 values[sample.source].append(sample.values[self.metric])
-        if set(values) != sources:
-            return None
-        return sum(statistics.median(found) for found in values.values())
+        return sum(statistics.median(found) for found in values.values()), self._sources(recording) - set(values)
+
+    def _sources(self, recording: Recording) -> set[str]:
+        """All that have the gauge, and what the same probe could never read: that may have it, too."""
+        counting = [sample for sample in recording.probes if self.metric in sample.values]
+        probes = {sample.probe for sample in counting}
+        asked = {sample.source for sample in recording.probes if sample.probe in probes}
+        read = {sample.source for sample in recording.probes if sample.probe in probes and sample.error is None}
+        return {sample.source for sample in counting} | (asked - read)
 
     def _finding(
         self, outcome: Outcome, reason: str, figure: float | None = None, evidence: dict[str, Scalar] | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from dataclasses import dataclass
 
@@ -37,8 +38,9 @@ class LeakedConnections:
         phase = Phase(phase.name, phase.start_s + self.settle_s, phase.end_s)
         idle = sessions.left_idle(recording, phase, FEWEST)
         evidence: dict[str, Scalar] = {} if idle is None else {"sessions idle in transaction": idle}
-        if not pool.sources_of(recording):
-            return self._by_sessions(idle, evidence)
+        never = pool.unread(recording, -math.inf, math.inf)
+        if not any(sample.probe == pool.PROBE and sample.error is None for sample in recording.probes):
+            return self._by_sessions(idle, evidence, f"{never} could not be read" if never else pool.NOT_SAMPLED)
         out: dict[str, list[float]] = defaultdict(list)
         for sample in recording.probes:
             if sample.probe == pool.PROBE and sample.error is None and phase.start_s <= sample.t < phase.end_s:
@@ -50,15 +52,17 @@ class LeakedConnections:
         if leaked > self.limit:
             return self._finding(Outcome.FAIL, told, leaked, evidence)
         if silent:
-            reason = f"fewer than {FEWEST} samples of {', '.join(silent)} in the {self.phase}: --idle-s 6 gives enough"
+            unread = pool.unread(recording, phase.start_s, phase.end_s)
+            reason = f"fewer than {FEWEST} samples of {', '.join(silent)} in the {self.phase}: "
+            reason += f"never read was {unread}" if unread else "--idle-s 6 gives enough"
             return self._finding(Outcome.INCONCLUSIVE, f"{told}; but {reason}", leaked, evidence)
         return self._finding(Outcome.PASS, told, leaked, evidence)
 
-    def _by_sessions(self, idle: float | None, evidence: dict[str, Scalar]) -> Finding:
+    def _by_sessions(self, idle: float | None, evidence: dict[str, Scalar], why: str) -> Finding:
         if idle is not None and idle > self.limit:
             reason = f"{idle:g} sessions are idle in a transaction after the load, limit {self.limit}"
             return self._finding(Outcome.FAIL, reason, idle, evidence)
-        return self._finding(Outcome.INCONCLUSIVE, pool.NOT_SAMPLED, None, evidence)
+        return self._finding(Outcome.INCONCLUSIVE, why, None, evidence)
 
     def _finding(
         self, outcome: Outcome, reason: str, figure: float | None = None, evidence: dict[str, Scalar] | None = None

@@ -34,6 +34,10 @@ class PoolSaturation:
         climb = pool.levels(recording, self.requests, self.settle_s, self.baseline, self.spike)
         if len(climb) < 2:
             return self._finding(Outcome.INCONCLUSIVE, "fewer than two levels with requests: a staircase has them")
+        lowest, highest = recording.phase(climb[0].phase), recording.phase(climb[-1].phase)
+        if lowest and highest and (unread := pool.unread(recording, lowest.start_s, highest.end_s)):
+            reason = f"{unread} was never read from {lowest.name} to {highest.name}: what it holds is not known"
+            return self._finding(Outcome.INCONCLUSIVE, reason)
         knee = pool.knee(climb)
         if knee is None:
             reason = f"nothing tells for how long a connection is held: the users have to observe {pool.HELD!r}"

@@ -43,7 +43,11 @@ class PoolStable:
         before, after = pool.instants(recording, baseline), pool.instants(recording, tail)
         if min(len(before), len(after)) < FEWEST:
             seen = f"{len(before)} samples of the whole pool before and {len(after)} after"
-            return self._unknown(f"{seen}, {FEWEST} needed: a process went away, or the phases are too short")
+            why = "a process went away, or the phases are too short"
+            for part in (tail, baseline):
+                if unread := pool.unread(recording, part.start_s, part.end_s):
+                    why = f"{unread} was never read in the {part.name}"
+            return self._unknown(f"{seen}, {FEWEST} needed: {why}")
         was, is_now = ([instant.use_ratio for instant in instants] for instants in (before, after))
         excess, interval = _difference(was, is_now)
         used = f"{percent(statistics.fmean(is_now))} of the pool in use after, {percent(statistics.fmean(was))} before"

@@ -159,3 +159,18 @@ def test_a_count_that_is_missing_agrees_with_nothing() -> None:
     for recording in (run(*HELD), run(*HELD, gauge=silent), run(gauge=whole), run(*HELD, gauge=whole, end_s=40)):
         found = judged("connections_agree", recording, metric=GAUGE)
         assert found.outcome is Outcome.INCONCLUSIVE and "--api-urls" in found.reason
+
+
+def test_a_process_that_was_never_read_may_have_connections() -> None:
+    """A wrong port, say: half of the connections are then those of a process that nobody asked."""
+    half = run(*HELD, gauge=dict.fromkeys(TIMES, (100.0,)))
+    refused = tuple(ProbeSample(t, "prometheus", "api1", {}, "connection refused") for t in TIMES)
+    found = judged("connections_agree", dataclasses.replace(half, probes=(*half.probes, *refused)), metric=GAUGE)
+    assert found.outcome is Outcome.INCONCLUSIVE and "api1 could not be read" in found.reason
+
+
+def test_another_page_without_the_gauge_does_not_count() -> None:
+    whole = run(*HELD, gauge=dict.fromkeys(TIMES, (100.0, 100.0)))
+    other = tuple(ProbeSample(t, "prometheus", "upstream", {"calls": 1.0}) for t in TIMES)
+    found = judged("connections_agree", dataclasses.replace(whole, probes=(*whole.probes, *other)), metric=GAUGE)
+    assert found.outcome is Outcome.PASS

@@ -155,6 +155,22 @@ def test_what_is_out_in_one_or_two_samples_proves_no_leak(seen: int, outcome: Ou
     assert judged("leaked_connections", sessions).outcome is outcome
 
 
+@pytest.mark.parametrize("name", ["leaked_connections", "pool_stable", "pool_saturation"])
+@pytest.mark.parametrize("refused", [{"a:2"}, {"a:1", "a:2"}])
+def test_a_process_that_was_never_read_is_part_of_the_pool(name: str, refused: set[str]) -> None:
+    """What it holds is not known, so nothing is proven by the other one."""
+    run = closed_pool()
+    probes = tuple(
+        ProbeSample(sample.t, sample.probe, sample.source, {}, "connection refused")
+        if sample.source in refused
+        else sample
+        for sample in run.probes
+    )
+    found = judged(name, dataclasses.replace(run, probes=probes))
+    assert found.outcome is Outcome.INCONCLUSIVE
+    assert all(f"{source} (connection refused)" in found.reason for source in refused)
+
+
 def test_without_the_pool_sessions_idle_in_a_transaction_are_leaked() -> None:
     run = without(closed_pool(idle_in_transaction=3), lambda sample: sample.probe == pool.PROBE)
     found = judged("leaked_connections", run)
