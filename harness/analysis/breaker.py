@@ -82,6 +82,8 @@ class Measured:
     instances: tuple[Instance, ...] = ()
     opened: Moment = UNSEEN
     """Of the last instance; its end is infinite when that was not seen."""
+    open_before_s: int | None = None
+    """From when on requests failed fast, if before the failure; None where breakers tell of themselves."""
     closed: Moment = UNSEEN
     leak: Leak | None = None
     """While open; while the dependency failed, where the breaker was not seen to open."""
@@ -159,6 +161,7 @@ def measure(recording: Recording, settings: Settings) -> Measured:
         signature=fast.signature,
         instances=instances,
         opened=opened,
+        open_before_s=None if instances else breaker_clients.open_before(seconds, injected.t, until_s),
         closed=_closed(instances, seconds, healed_s),
         leak=None if unobserved else leak(counter, seconds, begin_s, until_s),
         unobserved=unobserved,

@@ -106,8 +106,21 @@ def _long_enough(run: Sequence[Second]) -> list[tuple[int, int]]:
 def opened(seconds: Sequence[Second], injected_s: float, until_s: float) -> Moment:
     """Within a second of the beginning of the first run of fast failures. It may have been the second before it: that
     one is not open if the breaker opened in its later half."""
-    begin = next((first for first, last in open_runs(seconds) if last + 1 > injected_s and first < until_s), None)
-    return Moment(until_s, math.inf) if begin is None else Moment(max(injected_s, begin - 1), begin + 1)
+    begin = _begin(seconds, injected_s, until_s)
+    return (
+        Moment(until_s, math.inf) if begin is None else Moment(max(injected_s, begin - 1), max(injected_s, begin + 1))
+    )
+
+
+def open_before(seconds: Sequence[Second], injected_s: float, until_s: float) -> int | None:
+    """Second in which that run began, where it is before the second of the injection: then it was no opening."""
+    begin = _begin(seconds, injected_s, until_s)
+    return begin if begin is not None and begin < math.floor(injected_s) else None
+
+
+def _begin(seconds: Sequence[Second], injected_s: float, until_s: float) -> int | None:
+    """First second of the first run of fast failures in the failure; it may have begun before."""
+    return next((first for first, last in open_runs(seconds) if last + 1 > injected_s and first < until_s), None)
 
 
 def closed(seconds: Sequence[Second], healed_s: float) -> Moment:

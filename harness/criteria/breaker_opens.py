@@ -102,6 +102,9 @@ def _missing(measured: Measured) -> str:
     open_before = [instance.source for instance in measured.instances if instance.was_open]
     if open_before:
         return f"{', '.join(open_before)} was open before its dependency failed: begin with a closed breaker"
+    if measured.open_before_s is not None:
+        told = f"open before the failure: requests failed fast from {measured.open_before_s} s on"
+        return f"{told}, the dependency from {measured.injected_s:.1f} s on: begin with a closed breaker"
     if measured.has_opened and measured.unobserved and not measured.instances:
         told = (
             "fast failures that are consistent with a breaker, but whether they spared the dependency is not observable"

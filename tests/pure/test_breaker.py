@@ -333,3 +333,14 @@ def test_an_open_breaker_before_the_failure_is_no_opening() -> None:
     finding = judged("breaker_opens", replace(recording, probes=open_before))
     assert finding.outcome is INCONCLUSIVE
     assert "begin with a closed breaker" in finding.reason
+
+
+@pytest.mark.parametrize(("begin_s", "outcome"), [(25, INCONCLUSIVE), (28.5, INCONCLUSIVE), (30, PASS)])
+def test_fast_failures_that_began_before_the_failure_are_no_opening(begin_s: float, outcome: Outcome) -> None:
+    """To clients alone the breaker is open from a little after ``begin_s`` on; the mark says 30 s."""
+    run = simulate(failing_s=(begin_s, 45), failure_takes_s=0.5, instances=1).recording
+    injected, undone = run.faults
+    late = replace(run, marks=(replace(injected, t=30.0), undone))
+    finding = judged("breaker_opens", without(late, "target_breaker"))
+    assert finding.outcome is outcome
+    assert ("open before the failure" in finding.reason) is (outcome is INCONCLUSIVE)
