@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -12,6 +13,16 @@ from harness.errors import ConfigurationError
 from harness.findings import EXIT_USAGE
 
 PASS_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": ["--help"]}
+
+
+class _Locustfile(click.Path):
+    """A file, or -h in its place, which these commands otherwise leave to the locustfile."""
+
+    def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> Any:
+        if value == "-h" and context is not None:
+            click.echo(context.get_help())
+            context.exit()
+        return super().convert(value, parameter, context)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -41,7 +52,7 @@ def run(context: click.Context, locustfile: str, web: bool) -> None:
 
 
 @cli.command(context_settings=PASS_ON, short_help="Show what a run would do, without load.")
-@click.argument("locustfile", type=click.Path(exists=True, dir_okay=False))
+@click.argument("locustfile", type=_Locustfile(exists=True, dir_okay=False))
 @click.pass_context
 def plan(context: click.Context, locustfile: str) -> None:
     """Show the phases, the level over time and the totals of a run of LOCUSTFILE, with the options of ``run``.

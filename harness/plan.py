@@ -67,7 +67,8 @@ def summary(name: str, shape: PhasedShape) -> list[str]:
     phases = ", ".join(f"{phase.name} {phase.end_s - phase.start_s} s" for phase in profile.phases)
     if len(profile.phases) > 5:
         phases = f"{len(profile.phases)} phases"
-    level = f"at most {_number(profile.level(shape.parked).peak)} {profile.level_unit(shape.parked)}"
+    beside = " beside the herd" if shape.parked and profile.herds else ""
+    level = f"at most {_number(profile.level(shape.parked).peak)} {profile.level_unit(shape.parked)}{beside}"
     amounts = [level, *_amounts(profile, shape.parked)]
     return [f"{name}: {_kind_of(shape)}, {profile.duration_s:,} s: {phases}", ", ".join(amounts)]
 
