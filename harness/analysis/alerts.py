@@ -79,7 +79,8 @@ def in_words(condition: Condition) -> str:
             scale, unit = 1.0, f" {unit}"
     if condition.limit is None:
         return condition.detail
-    figure = "unbounded" if math.isinf(condition.figure) else f"{condition.figure * scale:.3g}{unit}"
+    # A quantile beyond every answer: more requests failed than it leaves out.
+    figure = "unbounded, too many failed" if math.isinf(condition.figure) else f"{condition.figure * scale:.3g}{unit}"
     detail = f" ({condition.detail})" if condition.detail else ""
     return f"{figure}{detail}, limit {condition.limit * scale:.3g}{unit}"
 
