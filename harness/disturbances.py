@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urlsplit
 
+from harness.clients.address import consented, require_allowed, url_faults
 from harness.errors import ConfigurationError
 from harness.faults import Addressed, Fronting, PlannedFault, name_of
 from harness.faults._timeline import TimedFault, timed
 from harness.faults._written import parse
-from harness.safety import consented, require_allowed, url_faults
 from harness.scenario import Scenario
 from shapes._profile import Profile
 

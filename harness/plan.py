@@ -18,11 +18,11 @@ from rich.console import Console
 from rich.table import Table
 
 from harness import disturbances, options, settings
+from harness.clients.address import consented, require_allowed
 from harness.errors import ConfigurationError
 from harness.findings import EXIT_USAGE
 from harness.level_chart import BLOCKS, chart, marks_for
 from harness.load.paced import all_paced
-from harness.safety import consented, require_allowed
 from shapes._phased import PhasedShape, flag
 from shapes._profile import USERS, Phase, Profile
 

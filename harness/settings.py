@@ -18,11 +18,11 @@ from harness import criteria as criteria_folder
 from harness import disturbances
 from harness import probes as probes_folder
 from harness.analysis.alerts import Limits
+from harness.clients.address import require_allowed
 from harness.errors import ConfigurationError
 from harness.faults._timeline import TimedFault
 from harness.probes import Probe
 from harness.recording import CriterionSpec, Scalar
-from harness.safety import require_allowed
 from harness.scenario import GUARDS, Scenario
 from shapes._phased import PhasedShape, flag
 

@@ -12,10 +12,10 @@ import time
 from locust import task
 
 import harness
+from harness.clients.postgres import require_usable
 from harness.errors import all_of
 from harness.load.http import PacedHttpUser
 from harness.load.postgres import PostgresUser
-from harness.postgres import require_usable
 from harness.probes.pool import Pool
 from harness.probes.postgres import Postgres
 from harness.recording import CriterionSpec

@@ -12,9 +12,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Protocol, Self, TypeAlias, runtime_checkable
 
+from harness.clients.address import strip_url
 from harness.parameters import Parameter
 from harness.plugins import Folder, name_of, parameters_of
-from harness.safety import strip_url
 
 __all__ = [
     "Addressed",

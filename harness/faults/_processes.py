@@ -11,10 +11,10 @@ from typing import Self
 
 import psutil
 
+from harness.clients.process_search import SearchError, in_status_file, listeners
 from harness.errors import ConfigurationError
 from harness.faults import FaultError
 from harness.plugins import name_of
-from harness.probes._process_search import SearchError, in_status_file, listeners
 
 
 @dataclass(frozen=True)

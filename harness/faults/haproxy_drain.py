@@ -6,9 +6,9 @@ import socket as sockets
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from harness.clients.address import url_faults
 from harness.errors import ConfigurationError
 from harness.faults import FaultError
-from harness.safety import url_faults
 
 TIMEOUT_S = 3.0
 STATES = {"drain": "DRAIN", "maint": "MAINT"}

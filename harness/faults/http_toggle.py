@@ -8,10 +8,10 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from harness.clients.address import strip_url, url_faults
+from harness.clients.http_get import NoAnswerError, ask
 from harness.errors import ConfigurationError
 from harness.faults import FaultError
-from harness.probes._get import NoAnswerError, ask
-from harness.safety import strip_url, url_faults
 
 LIMIT_BYTES = 1_000_000
 GONE = (404, 410)

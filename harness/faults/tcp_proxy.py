@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from harness.clients.address import url_faults
 from harness.errors import ConfigurationError
 from harness.faults import FaultError
 from harness.faults._proxy import Conditions, Proxy
-from harness.safety import url_faults
 
 _standing: dict[int, tuple[str, Proxy]] = {}
 """Port → where its proxy leads, and the proxy: several faults of one run may use the same."""

@@ -19,9 +19,9 @@ from gevent.queue import Empty, LifoQueue
 from locust import User
 from psycopg2 import extensions
 
+from harness.clients.postgres import APPLICATION, PostgresError, cause_of
 from harness.load.measured import Measured
 from harness.load.paced import Paced
-from harness.postgres import APPLICATION, PostgresError, cause_of
 
 if TYPE_CHECKING:
     from locust.env import Environment

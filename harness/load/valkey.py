@@ -25,10 +25,10 @@ from redis.exceptions import (
 )
 from redis.retry import Retry
 
+from harness.clients.address import consented, require_allowed, strip_url
 from harness.errors import ConfigurationError
 from harness.load.measured import Measured, WrongAnswerError
 from harness.recording import READ, WRITE
-from harness.safety import consented, require_allowed, strip_url
 
 TIMEOUT_S = 2.0
 LOOK = "service, cache"

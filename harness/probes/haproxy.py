@@ -11,10 +11,10 @@ from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from harness.clients.address import strip_url, url_faults
+from harness.clients.http_get import Deadline, NoAnswerError, get
 from harness.errors import ConfigurationError
 from harness.probes import Reading
-from harness.probes._get import Deadline, NoAnswerError, get
-from harness.safety import strip_url, url_faults
 
 LIMIT_BYTES = 4_000_000
 STATES = ("up", "drain", "down", "maint")

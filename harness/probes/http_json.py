@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
+from harness.clients.address import strip_url, url_faults
+from harness.clients.http_get import NoAnswerError, get
 from harness.errors import ConfigurationError
 from harness.probes import Reading
-from harness.probes._get import NoAnswerError, get
-from harness.safety import strip_url, url_faults
 
 LIMIT_BYTES = 1_000_000
 LIMIT_VALUES = 500

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+from harness.clients.address import url_faults
+from harness.clients.http_get import NoAnswerError, ask
 from harness.errors import ConfigurationError
 from harness.probes import Reading
-from harness.probes._get import NoAnswerError, ask
-from harness.safety import url_faults
 
 LIMIT_BYTES = 2_000_000
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})

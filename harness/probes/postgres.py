@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from harness.clients.postgres import PostgresError, Session, address, dsn_faults
 from harness.errors import ConfigurationError
-from harness.postgres import PostgresError, Session, address, dsn_faults
 from harness.probes import Reading
 
 # Ages count from the beginning of the transaction, and of the statement that waits for a lock.

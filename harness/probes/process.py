@@ -10,10 +10,10 @@ from pathlib import Path
 
 import psutil
 
+from harness.clients.process_search import SearchError, in_status_file, listeners
 from harness.errors import ConfigurationError
 from harness.probes import Reading
 from harness.probes._process_meter import Meter
-from harness.probes._process_search import SearchError, in_status_file, listeners
 
 
 @dataclass

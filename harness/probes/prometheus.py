@@ -9,10 +9,10 @@ from urllib.parse import urlsplit
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from harness.clients.address import url_faults
+from harness.clients.http_get import Answer, NoAnswerError, get_all
 from harness.errors import ConfigurationError
 from harness.probes import Reading
-from harness.probes._get import Answer, NoAnswerError, get_all
-from harness.safety import url_faults
 
 LIMIT_BYTES = 4_000_000
 LIMIT_VALUES = 500

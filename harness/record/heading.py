@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import asdict
 
+from harness.clients.address import strip_url
 from harness.faults import name_of
 from harness.faults._timeline import TimedFault
 from harness.record.fingerprint import fingerprint
 from harness.recording import FaultPlan, Header, Phase, PlannedGate
-from harness.safety import strip_url
 from harness.settings import Settings
 from shapes._phased import PhasedShape
 

@@ -6,8 +6,8 @@ import time
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from harness.probes._get import Deadline, NoAnswerError, connect, endpoint, get
-from harness.safety import url_faults
+from harness.clients.address import url_faults
+from harness.clients.http_get import Deadline, NoAnswerError, connect, endpoint, get
 
 LIMIT_BYTES = 1_000_000
 

@@ -13,8 +13,8 @@ import psycopg2
 import pytest
 from psycopg2 import extensions
 
+from harness.clients.postgres import PostgresError
 from harness.load.postgres import Connections, Patience
-from harness.postgres import PostgresError
 from tests.probes import loopback
 from tests.target import stacks
 

@@ -14,8 +14,8 @@ import psutil
 import psycopg2
 import pytest
 
+from harness.clients.postgres import PostgresError, Session, require_usable
 from harness.errors import ConfigurationError
-from harness.postgres import PostgresError, Session, require_usable
 from harness.probes import Reading
 from harness.probes.pool import Pool
 from harness.probes.postgres import KEYS, Postgres

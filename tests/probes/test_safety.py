@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import pytest
 
+from harness.clients.address import require_allowed, strip_url
 from harness.errors import ConfigurationError
-from harness.safety import require_allowed, strip_url
 
 NAMES = {
     "localhost": ["127.0.0.1", "::1"],

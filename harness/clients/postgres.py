@@ -16,8 +16,8 @@ from typing import Any
 import psycopg2
 from psycopg2 import extensions
 
+from harness.clients.address import consented, require_allowed
 from harness.errors import ConfigurationError
-from harness.safety import consented, require_allowed
 
 EXAMPLE = "postgresql://user:password@127.0.0.1:5432/database"
 DEFAULT_PORT = "5432"
