@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from harness.record.journal import Journal
-from harness.record.sampler import RawReading
 from harness.recording import End, Mark, ProbeSample
+from harness.sidecar.sampler import RawReading
 
 
 class Chronicle:

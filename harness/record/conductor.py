@@ -24,10 +24,10 @@ from harness.record.faulting import Faulting
 from harness.record.heading import header
 from harness.record.journal import Journal, make_run_directory
 from harness.record.progress import PhaseProgress
-from harness.record.sampler import Sampler
 from harness.recording import HealthMark, Mark, NodeMark
 from harness.scenario import Scenario
 from harness.settings import Settings
+from harness.sidecar.sampler import Sampler
 from shapes._phased import PhasedShape
 from shapes._profile import Profile
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 
 from harness.faults import name_of
 from harness.faults._timeline import TimedFault
-from harness.record.injector import PREPARED, FaultEvent, Injector
 from harness.record.progress import say
 from harness.recording import INJECTED, UNDONE, FaultMark
+from harness.sidecar.injector import PREPARED, FaultEvent, Injector
 
 
 class Faulting:

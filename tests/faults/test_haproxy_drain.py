@@ -15,8 +15,8 @@ import pytest
 
 from harness.faults import FaultError, as_data
 from harness.faults.haproxy_drain import HaproxyDrain
-from harness.record.injector import BEGUN, FaultEvent, _Act, _Entry
 from harness.recording import FAILED, INJECTED, UNDONE
+from harness.sidecar.injector import BEGUN, FaultEvent, _Act, _Entry
 from target.stack.haproxy import binary
 from tests.faults.victims import Watched, injecting, server
 from tests.probes.loopback import free_port, wait_for

@@ -36,7 +36,7 @@ def test_each_fault_is_injected_and_undone_in_its_time() -> None:
 
 
 def test_the_injecting_process_has_neither_locust_nor_gevent() -> None:
-    script = "import sys, harness.record.injector; print([m for m in ('locust', 'gevent') if m in sys.modules])"
+    script = "import sys, harness.sidecar.injector; print([m for m in ('locust', 'gevent') if m in sys.modules])"
     with python(script) as process:
         assert said(process) == "[]"
 
@@ -171,7 +171,7 @@ def test_neither_token_nor_body_is_in_an_event() -> None:
 
 @pytest.mark.parametrize("line", ["{", "[]", '{"rescue": false}', '{"rescue": false, "faults": [{"number": 1}]}'])
 def test_a_plan_that_is_none_is_refused_without_a_traceback(line: str) -> None:
-    command = [sys.executable, "-m", "harness.record.injector"]
+    command = [sys.executable, "-m", "harness.sidecar.injector"]
     result = subprocess.run(command, input=line + "\n", capture_output=True, text=True, timeout=20, check=False)
     assert result.returncode == 2
     assert "give one line like" in result.stderr and "Traceback" not in result.stderr
@@ -179,7 +179,7 @@ def test_a_plan_that_is_none_is_refused_without_a_traceback(line: str) -> None:
 
 def test_a_fault_that_there_is_none_of_is_refused() -> None:
     entry = {"number": 1, "fault": {"fault": "x", "parameters": {}}, "start_s": 0, "end_s": 1}
-    command = [sys.executable, "-m", "harness.record.injector"]
+    command = [sys.executable, "-m", "harness.sidecar.injector"]
     plan = json.dumps({"rescue": False, "faults": [entry]})
     result = subprocess.run(command, input=plan + "\n", capture_output=True, text=True, timeout=20, check=False)
     assert result.returncode == 2

@@ -93,7 +93,7 @@ def test_the_injecting_process_killed_is_noticed_and_the_fault_undone(tmp_path: 
         fault = f"stop_process port={victim.port} at=baseline"
         run = runs.locust(tmp_path, str(scenario(tmp_path)), "--fault", fault, host=target.url)
         run.until(lambda: "fault stop_process injected" in run.err, "the fault is injected")
-        (injector,) = [process for process in run.family if "harness.record.injector" in process.cmdline()]
+        (injector,) = [process for process in run.family if "harness.sidecar.injector" in process.cmdline()]
         injector.kill()
         wait_for(lambda: victim.answers)
         done = run.wait(gone_within_s=2)

@@ -17,7 +17,7 @@ import psutil
 
 from harness.faults import Fault
 from harness.faults._timeline import TimedFault
-from harness.record.injector import FaultEvent, Injector
+from harness.sidecar.injector import FaultEvent, Injector
 from tests.probes.loopback import python, said, wait_for
 
 SERVER = """

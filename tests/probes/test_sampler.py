@@ -16,7 +16,7 @@ import pytest
 
 from harness import probes
 from harness.errors import ConfigurationError
-from harness.record.sampler import RawReading, Sampler
+from harness.sidecar.sampler import RawReading, Sampler
 from tests.probes.loopback import hanging, python, said, tell, wait_for
 
 NOOP = probes.load("noop", value=1)
@@ -49,7 +49,7 @@ def test_readings_come_with_their_instant_and_end_with_stop() -> None:
 
 
 def test_the_sampling_process_has_neither_locust_nor_gevent() -> None:
-    script = "import sys, harness.record.sampler; print([m for m in ('locust', 'gevent') if m in sys.modules])"
+    script = "import sys, harness.sidecar.sampler; print([m for m in ('locust', 'gevent') if m in sys.modules])"
     with python(script) as process:
         assert said(process) == "[]"
 
@@ -97,7 +97,7 @@ if sys.argv[1] == "gevent":
     from gevent import monkey; monkey.patch_all()
 import time
 from harness import probes
-from harness.record.sampler import Sampler
+from harness.sidecar.sampler import Sampler
 got = []
 sampler = Sampler([probes.load("noop")], 0.05, got.append)
 sampler.start()
@@ -139,7 +139,7 @@ def test_readings_flow_while_greenlets_run_and_hold_up_none() -> None:
 from gevent import monkey; monkey.patch_all()
 import gevent, time
 from harness import probes
-from harness.record.sampler import Sampler
+from harness.sidecar.sampler import Sampler
 got = []; lags = []
 sampler = Sampler([probes.load("noop")], 0.05, got.append)
 sampler.start()
@@ -157,7 +157,7 @@ print(flowed >= 10, sorted(lags)[len(lags) // 2] < 0.03, len(lags) > 30, sampler
 PARENT = """
 import os, sys, time
 from harness import probes
-from harness.record.sampler import Sampler
+from harness.sidecar.sampler import Sampler
 sampler = Sampler([probes.load("noop")], 0.05, lambda reading: None)
 sampler.start()
 copy = 0
@@ -242,7 +242,7 @@ def test_files_in_the_working_directory_do_not_get_in_the_way(tmp_path: Path, mo
 
 def run_by_hand(first_line: str) -> subprocess.Popen[str]:
     process = subprocess.Popen(
-        [sys.executable, "-m", "harness.record.sampler"],
+        [sys.executable, "-m", "harness.sidecar.sampler"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -16,7 +16,7 @@ from typing import IO
 
 class SideProcess:
     """Runs ``python -m module``. It gets ``first`` and ``parent_pid`` in its first line of input; see
-    :mod:`harness.record.side_life` for its own part.
+    :mod:`harness.sidecar.child` for its own part.
 
     ``on_line`` gets each line of its output and ``on_end``, once, in words how it ended: both from one thread, or
     from one greenlet when gevent has patched this process, so that reading never blocks the hub. ``on_end`` may

@@ -1,6 +1,6 @@
 """Samples the target in a process of its own, so that a busy load generator does not delay it.
 
-Started as ``python -m harness.record.sampler``. The first line of its standard input is a JSON object with
+Started as ``python -m harness.sidecar.sampler``. The first line of its standard input is a JSON object with
 ``interval_s``, ``probes`` and ``parent_pid``; each line of its output is one reading. It ends when its input
 closes, that is also when its parent was killed, and on SIGTERM. This module must import neither locust nor
 gevent: they take seconds to load and replace the threads on which it relies.
@@ -18,9 +18,9 @@ from dataclasses import asdict, dataclass
 
 from harness.errors import ConfigurationError
 from harness.probes import Probe, Reading, as_data, from_data, name_of
-from harness.probes._schedule import sample_until
-from harness.record.side_life import Life, Writer
-from harness.record.side_process import SideProcess
+from harness.sidecar.child import Life, Writer
+from harness.sidecar.parent import SideProcess
+from harness.sidecar.sampling_loop import sample_until
 
 logger = logging.getLogger(__name__)
 
@@ -72,7 +72,7 @@ class Sampler:
         if self._process is not None:
             raise RuntimeError("a Sampler is started once: make a new one for each run")
         plan = {"interval_s": self._interval_s, "probes": [as_data(probe) for probe in self._probes]}
-        self._process = SideProcess("harness.record.sampler", plan, self._on_line, self._on_end)
+        self._process = SideProcess("harness.sidecar.sampler", plan, self._on_line, self._on_end)
 
     def stop(self, timeout_s: float = 3.0) -> None:
         """Ends sampling. Readings already taken are handed on first; returns within about ``timeout_s``."""

@@ -1,6 +1,6 @@
 """Injects the faults of a run, each at its time, in a process of its own, and undoes them whatever happens.
 
-Started as ``python -m harness.record.injector``. The first line of its standard input is the plan, the second one the
+Started as ``python -m harness.sidecar.injector``. The first line of its standard input is the plan, the second one the
 origin; each line of its output is an event. When its input closes (also because its parent was killed) or on SIGTERM
 it undoes what is injected, and ends. Should it be killed itself, the parent's side starts another one that only
 undoes. This module must import neither locust nor gevent.
@@ -20,11 +20,11 @@ from typing import Any
 from harness.errors import ConfigurationError
 from harness.faults import Fault, FaultData, FaultError, Pinned, Prepared, as_data, from_data
 from harness.faults._timeline import TimedFault
-from harness.record.side_life import Life, Writer
-from harness.record.side_process import SideProcess
 from harness.recording import FAILED, INJECTED, UNDONE
+from harness.sidecar.child import Life, Writer
+from harness.sidecar.parent import SideProcess
 
-MODULE = "harness.record.injector"
+MODULE = "harness.sidecar.injector"
 PREPARE_S = 20.0
 UNDO_TRIES, UNDO_PAUSE_S = 3, 1.0
 """The target may be in a bad way just when a fault ends."""
