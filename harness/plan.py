@@ -22,7 +22,7 @@ from harness.clients.address import consented, require_allowed
 from harness.errors import ConfigurationError
 from harness.findings import EXIT_USAGE
 from harness.level_chart import BLOCKS, chart, marks_for
-from harness.load.paced import all_paced
+from harness.load.users.paced import all_paced
 from shapes._phased import PhasedShape, flag
 from shapes._profile import USERS, Phase, Profile
 

@@ -1,6 +1,6 @@
 """Cache coherence: items are written, removed and read, while one of them is hot and expires, and the cache goes away.
 
-Point it at your own service (its answers: harness/load/items.py), and at its Valkey or Redis:
+Point it at your own service (its answers: harness/load/users/items.py), and at its Valkey or Redis:
     springback run locustfiles/cache_coherence.py --host http://127.0.0.1:8000 --valkey redis://:PASSWORD@127.0.0.1:6379
 """
 
@@ -10,9 +10,9 @@ from locust import task
 
 import harness
 from harness.faults import PlannedFault, load
-from harness.load import valkey
-from harness.load.items import ItemUser
-from harness.load.valkey import ValkeyUser
+from harness.load.users import valkey
+from harness.load.users.items import ItemUser
+from harness.load.users.valkey import ValkeyUser
 from harness.recording import CriterionSpec
 from shapes import step
 

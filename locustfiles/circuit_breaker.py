@@ -15,7 +15,7 @@ from harness.analysis.breaker_clients import BREAKER_OPEN
 from harness.faults import PlannedFault
 from harness.faults.http_toggle import HttpToggle
 from harness.load.http import PacedHttpUser
-from harness.load.measured import WrongAnswerError
+from harness.load.users.measured import WrongAnswerError
 from harness.probes.prometheus import Prometheus
 from harness.recording import CriterionSpec
 from shapes import step

@@ -15,7 +15,7 @@ import harness
 from harness.clients.postgres import require_usable
 from harness.errors import all_of
 from harness.load.http import PacedHttpUser
-from harness.load.postgres import PostgresUser
+from harness.load.users.postgres import PostgresUser
 from harness.probes.pool import Pool
 from harness.probes.postgres import Postgres
 from harness.recording import CriterionSpec

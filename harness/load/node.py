@@ -23,9 +23,9 @@ from harness.load.arrivals import Arrivals
 from harness.load.clock import Clock
 from harness.load.gate import Gate
 from harness.load.pacing import Pacer, Seat, Start
-from harness.load.plan import Plan
+from harness.load.recorder import Recorder
+from harness.load.run_plan import Plan
 from harness.load.schedule import active_changes, due_times
-from harness.record.recorder import Recorder
 from harness.recording import UNFINISHED, UNSENT, UNSERVED, GateMark, Operation
 from shapes._profile import USERS
 

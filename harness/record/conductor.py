@@ -15,9 +15,9 @@ import gevent
 from gevent.lock import RLock
 from locust.env import Environment
 
-from harness.load.plan import Plan
+from harness.load.node_reporter import Report
+from harness.load.run_plan import Plan
 from harness.record import health
-from harness.record.agent import Report
 from harness.record.alarms import SETTLES_S, Alarms
 from harness.record.chronicle import Chronicle
 from harness.record.faulting import Faulting

@@ -13,9 +13,9 @@ from locust.runners import WorkerRunner
 
 from harness.load.clock import Clock
 from harness.load.node import Node
-from harness.load.plan import Plan
+from harness.load.node_reporter import Agent, Report
+from harness.load.run_plan import Plan
 from harness.record import messages
-from harness.record.agent import Agent, Report
 from harness.record.orphans import when_launcher_is_gone
 
 FIRST_PINGS = 20

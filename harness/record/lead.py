@@ -19,9 +19,9 @@ from harness.errors import ConfigurationError
 from harness.findings import EXIT_USAGE, Outcome
 from harness.load.clock import Clock
 from harness.load.node import Node
-from harness.load.plan import Plan
+from harness.load.node_reporter import Agent, Report
+from harness.load.run_plan import Plan
 from harness.record import messages
-from harness.record.agent import Agent, Report
 from harness.record.conductor import Conductor
 from harness.record.orphans import when_launcher_is_gone
 from harness.record.progress import say

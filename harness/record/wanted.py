@@ -11,7 +11,7 @@ from locust.env import Environment
 from harness import settings as run_settings
 from harness.clients.address import consented, require_allowed
 from harness.errors import ConfigurationError
-from harness.load.paced import all_paced
+from harness.load.users.paced import all_paced
 from harness.scenario import Scenario
 from harness.settings import Settings
 from shapes._phased import PhasedShape

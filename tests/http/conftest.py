@@ -13,7 +13,7 @@ import pytest
 from locust.env import Environment
 
 from harness.load.http import HttpClient, Settings
-from harness.record.outcomes import outcome_of
+from harness.load.outcomes import outcome_of
 
 
 class Watched(HttpClient):

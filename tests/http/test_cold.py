@@ -20,7 +20,7 @@ from locust.env import Environment
 from harness.load.clock import Clock
 from harness.load.http import HerdHttpUser, PacedHttpUser, connecting
 from harness.load.node import Node, set_node
-from harness.load.plan import Plan
+from harness.load.run_plan import Plan
 from shapes._profile import Herd, Polyline
 from tests.http.conftest import Certificates
 from tests.http.scripted import READ, scripted

@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from harness.load.http import ProtocolError, Response, TooLargeError, TruncatedError
-from harness.load.http.answer import AnswerReader
+from harness.load.http.response_parser import AnswerReader
 
 LIMIT = 1 << 20
 

@@ -16,7 +16,7 @@ from locust.env import Environment
 from harness.load.clock import Clock
 from harness.load.http import Deadlines, HerdHttpUser, LeanHttpUser, PacedHttpUser
 from harness.load.node import Node, node_of, set_node
-from harness.record.outcomes import outcome_of
+from harness.load.outcomes import outcome_of
 from tests.http.conftest import Certificates, Make
 from tests.http.scripted import READ, scripted
 from tests.http.sockets import open_sockets

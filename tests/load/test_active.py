@@ -14,7 +14,7 @@ import pytest
 from harness.load.clock import Clock
 from harness.load.node import Node
 from harness.load.pacing import Seat
-from harness.load.plan import Plan
+from harness.load.run_plan import Plan
 from shapes._profile import USERS, Polyline
 
 SOON_S = 0.15

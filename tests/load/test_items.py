@@ -8,9 +8,9 @@ import pytest
 from locust.env import Environment
 
 from harness.load.clock import Clock
-from harness.load.items import ItemUser
 from harness.load.node import Node, set_node
-from harness.load.plan import Plan
+from harness.load.run_plan import Plan
+from harness.load.users.items import ItemUser
 from harness.recording import INVALIDATE, OK, READ, WRITE
 from shapes._profile import Polyline
 from tests.http.scripted import CLOSE, scripted

@@ -15,7 +15,7 @@ from harness.load.clock import Clock
 from harness.load.gate import Gate, Release
 from harness.load.node import Node
 from harness.load.pacing import Seat, Start
-from harness.load.plan import Plan
+from harness.load.run_plan import Plan
 from harness.load.schedule import due_times
 from harness.recording import UNFINISHED, UNSERVED, GateMark
 from shapes._profile import Herd, Polyline

@@ -14,7 +14,7 @@ import pytest
 from psycopg2 import extensions
 
 from harness.clients.postgres import PostgresError
-from harness.load.postgres import Connections, Patience
+from harness.load.users.postgres import Connections, Patience
 from tests.probes import loopback
 from tests.target import stacks
 

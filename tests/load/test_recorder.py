@@ -15,10 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.analysis.histogram import bucket_index
-from harness.load.measured import WrongAnswerError
+from harness.load.outcomes import outcome_of
 from harness.load.pacing import Start
-from harness.record.outcomes import outcome_of
-from harness.record.recorder import MAX_SERIES, OTHER_NAME, Recorder
+from harness.load.recorder import MAX_SERIES, OTHER_NAME, Recorder
+from harness.load.users.measured import WrongAnswerError
 from harness.recording import OK, UNFINISHED, Slice
 
 ORIGIN_S = 1000.25

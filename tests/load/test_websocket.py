@@ -18,9 +18,9 @@ from websocket import _handshake as library_handshake
 
 from harness.load.clock import Clock
 from harness.load.node import Node, set_node
-from harness.load.plan import Plan
+from harness.load.outcomes import outcome_of
+from harness.load.run_plan import Plan
 from harness.load.websocket import WebSocketUser
-from harness.record.outcomes import outcome_of
 from shapes._profile import ARRIVALS, Phase, Polyline
 from tests.http.conftest import Certificates
 from tests.http.conftest import certificates as certificates  # the fixture

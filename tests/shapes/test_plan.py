@@ -88,7 +88,7 @@ def test_a_new_shape_is_one_file(tmp_path: Path) -> None:
     mine = step.replace("class Step", "class Stairs").replace("hold_s", "stay_s").replace("time at", "sojourn at")
     (tmp_path / "stairs.py").write_text(mine)
     (tmp_path / "mine.py").write_text(
-        "import harness\nimport stairs\nfrom locust import HttpUser\nfrom harness.load.paced import Paced\n"
+        "import harness\nimport stairs\nfrom locust import HttpUser\nfrom harness.load.users.paced import Paced\n"
         "class Mine(stairs.Stairs):\n    peak = 20\n"
         "class Visitor(Paced, HttpUser):\n    host = 'http://127.0.0.1:1'\n"
         "harness.attach('mine')\n"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from locust import User
 
 from harness.load.http.builder import Builder
-from harness.load.http.caught import CaughtResponse
+from harness.load.http.catch_response import CaughtResponse
 from harness.load.http.connection import Connection
 from harness.load.http.cookies import Cookies
 from harness.load.http.errors import HttpError, ProtocolError, StaleConnectionError, TooManyRedirectsError

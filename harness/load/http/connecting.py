@@ -18,7 +18,7 @@ from gevent import socket as gevent_socket
 from harness.load.http.errors import ConnectTimeoutError
 from harness.load.http.request import Origin
 from harness.load.http.tls import TlsLayer
-from harness.load.http.waiting import EARLY_S, DeadlineError, WaitableSocket
+from harness.load.http.waitable_socket import EARLY_S, DeadlineError, WaitableSocket
 
 IN_PROGRESS = (errno.EINPROGRESS, errno.EALREADY, errno.EWOULDBLOCK)
 READ_BYTES = 65536

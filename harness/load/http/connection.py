@@ -5,15 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 
-from harness.load.http.answer import AnswerReader
 from harness.load.http.connecting import READ_BYTES
 from harness.load.http.errors import AnswerTimeoutError, FirstByteTimeoutError, StaleConnectionError
 from harness.load.http.opening import Opening
 from harness.load.http.request import LAST_CHUNK, Request, framed
 from harness.load.http.response import Response
+from harness.load.http.response_parser import AnswerReader
 from harness.load.http.settings import Limits
 from harness.load.http.tls import TlsLayer
-from harness.load.http.waiting import DeadlineError
+from harness.load.http.waitable_socket import DeadlineError
 
 
 class Connection:

@@ -1,4 +1,4 @@
-"""Why a request failed. ``outcome`` is what the recording counts it under (see harness/record/outcomes.py)."""
+"""Why a request failed. ``outcome`` is what the recording counts it under (see harness/load/outcomes.py)."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from harness.load.http.connecting import Dialling, shake_hands
 from harness.load.http.request import Origin
 from harness.load.http.settings import Trust
 from harness.load.http.tls import TlsLayer, tls_context
-from harness.load.http.waiting import WaitableSocket
+from harness.load.http.waitable_socket import WaitableSocket
 
 
 class Opening:

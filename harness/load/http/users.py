@@ -17,8 +17,8 @@ from harness.load.http.pool import Pool
 from harness.load.http.request import Request, parse_base
 from harness.load.http.response import Response
 from harness.load.http.settings import Deadlines, Limits, Settings, Trust
-from harness.load.paced import Paced
 from harness.load.pacing import Seat
+from harness.load.users.paced import Paced
 
 if TYPE_CHECKING:
     from locust.env import Environment

@@ -12,9 +12,9 @@ from websocket import _handshake as library_handshake
 
 from harness.load.http.request import Base
 from harness.load.http.settings import Trust
-from harness.load.http.waiting import DeadlineError, WaitableSocket
+from harness.load.http.waitable_socket import DeadlineError, WaitableSocket
+from harness.load.outcomes import outcome_of
 from harness.load.websocket.transport import Dial, Transport
-from harness.record.outcomes import outcome_of
 
 CLOSED_NORMALLY = 1000
 NO_CODE = 1005

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from weakref import WeakKeyDictionary
 
-from harness.load.measured import Measured
 from harness.load.node import Node, node_of
+from harness.load.users.measured import Measured
 from harness.recording import OK
 
 KIND = "message"

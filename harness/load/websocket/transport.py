@@ -13,7 +13,7 @@ from harness.load.http.connecting import READ_BYTES, Dialling, shake_hands
 from harness.load.http.request import Origin
 from harness.load.http.settings import Trust
 from harness.load.http.tls import TlsLayer, tls_context
-from harness.load.http.waiting import DeadlineError, WaitableSocket
+from harness.load.http.waitable_socket import DeadlineError, WaitableSocket
 
 SEND_WITHIN_S = 10.0
 """A peer that takes nothing for so long is as good as gone."""

@@ -16,9 +16,9 @@ from gevent.event import Event
 from harness.load.descriptors import raise_limit
 from harness.load.http.request import Base, parse_base
 from harness.load.http.settings import Trust
-from harness.load.measured import Measured
-from harness.load.paced import Paced
 from harness.load.pacing import Seat
+from harness.load.users.measured import Measured
+from harness.load.users.paced import Paced
 from harness.load.websocket.connection import (
     Connection,
     ConnectionEndedError,

@@ -6,7 +6,7 @@ from locust import task
 
 import harness
 from harness.load.http import HerdHttpUser
-from harness.load.paced import Paced
+from harness.load.users.paced import Paced
 from harness.recording import CriterionSpec
 from shapes import herd
 

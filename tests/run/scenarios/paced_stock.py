@@ -3,7 +3,7 @@
 from locust import HttpUser, task
 
 import harness
-from harness.load.paced import Paced
+from harness.load.users.paced import Paced
 from harness.recording import CriterionSpec
 from shapes import herd
 

@@ -12,7 +12,7 @@ from typing import Any
 import gevent
 import psutil
 
-from harness.record.recorder import Recorder
+from harness.load.recorder import Recorder
 
 BEAT_S = 0.02
 """A stall is noticed when it is longer than this, and understated by this much at most."""

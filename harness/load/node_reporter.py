@@ -13,9 +13,9 @@ from gevent.event import Event
 from locust.env import Environment
 from locust.user.task import LOCUST_STATE_RUNNING
 
+from harness.load.generator_monitor import Vitals
 from harness.load.node import Node, set_node
-from harness.load.plan import Plan
-from harness.record.vitals import Vitals
+from harness.load.run_plan import Plan
 from harness.recording import UNFINISHED, Operations, ProbeSample
 from harness.recording_file import encode
 

@@ -13,8 +13,8 @@ from typing import Any
 from gevent import getcurrent
 
 from harness.analysis.histogram import bucket_index
+from harness.load.outcomes import outcome_of
 from harness.load.pacing import Start
-from harness.record.outcomes import outcome_of
 from harness.recording import OK, Slice
 
 MAX_SERIES = 500

@@ -20,8 +20,8 @@ from locust import User
 from psycopg2 import extensions
 
 from harness.clients.postgres import APPLICATION, PostgresError, cause_of
-from harness.load.measured import Measured
-from harness.load.paced import Paced
+from harness.load.users.measured import Measured
+from harness.load.users.paced import Paced
 
 if TYPE_CHECKING:
     from locust.env import Environment

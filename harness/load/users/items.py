@@ -15,7 +15,7 @@ from typing import Any
 
 from harness.load.http import PacedHttpUser
 from harness.load.http.response import Response
-from harness.load.measured import Measured
+from harness.load.users.measured import Measured
 from harness.recording import INVALIDATE, READ, WRITE
 
 VALUE = "x" * 100

@@ -27,7 +27,7 @@ from redis.retry import Retry
 
 from harness.clients.address import consented, require_allowed, strip_url
 from harness.errors import ConfigurationError
-from harness.load.measured import Measured, WrongAnswerError
+from harness.load.users.measured import Measured, WrongAnswerError
 from harness.recording import READ, WRITE
 
 TIMEOUT_S = 2.0
