@@ -17,10 +17,10 @@ from harness.errors import ConfigurationError
 from harness.faults import PlannedFault
 from harness.findings import EXIT_USAGE
 from harness.probes import Probe
-from harness.record.follow import Follow
-from harness.record.lead import Lead
-from harness.record.orphans import MasterWatch
 from harness.recording import CriterionSpec
+from harness.run.master import Lead
+from harness.run.parent_watch import MasterWatch
+from harness.run.worker import Follow
 from harness.scenario import STANDARD, ChecksOf, FaultsOf, ProbesOf, Scenario
 from harness.web import form
 from harness.web.install import install

@@ -22,7 +22,7 @@ from types import FrameType
 
 from harness.errors import ConfigurationError
 from harness.findings import EXIT_USAGE, Outcome
-from harness.record.progress import say
+from harness.run.progress import say
 from harness.web import history
 from reports import suite_page
 from reports.suite_page import Part

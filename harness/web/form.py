@@ -21,7 +21,7 @@ from locust.web import WebUI
 
 from harness import options
 from harness.errors import ConfigurationError
-from harness.record.lead import Lead
+from harness.run.master import Lead
 
 GENERAL = (
     *("health_path", "health_timeout_s", "back_within_s", "ready_timeout_s", "drain_timeout_s"),

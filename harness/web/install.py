@@ -6,7 +6,7 @@ from typing import Any
 
 from locust.web import WebUI
 
-from harness.record.lead import Lead
+from harness.run.master import Lead
 from harness.web import form, guard, pages, port, state
 
 

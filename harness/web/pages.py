@@ -16,7 +16,7 @@ from flask import Blueprint, Response, jsonify, send_file
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from locust.web import WebUI
 
-from harness.record.lead import Lead
+from harness.run.master import Lead
 from harness.web import history
 from harness.web.status import Status, Watch
 

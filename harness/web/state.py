@@ -22,7 +22,7 @@ from locust.runners import (
 )
 from locust.web import WebUI
 
-from harness.record.lead import Lead
+from harness.run.master import Lead
 from harness.web.form import going
 
 IN_JSON = re.compile(r'"state": ?"([a-z]+)"')

@@ -9,8 +9,8 @@ from typing import Any
 from locust.env import Environment
 
 from harness.clients.address import strip_url
-from harness.record.conductor import Conductor
-from harness.record.lead import Lead
+from harness.run.master import Lead
+from harness.run.run import Conductor
 from harness.web import history
 from harness.web.figures import Figures, PhaseFigures
 

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from harness.record.health import HealthResult, check, wait_until_healthy
+from harness.run.health_check import HealthResult, check, wait_until_healthy
 from tests.probes.loopback import Respond, answer, free_port, hanging, python, raw, said, serving
 
 
@@ -107,7 +107,7 @@ def test_under_gevent_other_greenlets_go_on_while_the_check_waits() -> None:
     script = """
 from gevent import monkey; monkey.patch_all()
 import sys, gevent
-from harness.record.health import check
+from harness.run.health_check import check
 ticks = 0
 def tick():
     global ticks

@@ -12,7 +12,7 @@ import pytest
 from harness import settings
 from harness.errors import ConfigurationError
 from harness.options import Option, declare
-from harness.record.wanted import Wanted
+from harness.run.request import Wanted
 from harness.scenario import Scenario
 from shapes.herd import Herd
 

@@ -21,11 +21,11 @@ from harness.load.clock import Clock
 from harness.load.node import Node
 from harness.load.node_reporter import Agent, Report
 from harness.load.run_plan import Plan
-from harness.record import messages
-from harness.record.conductor import Conductor
-from harness.record.orphans import when_launcher_is_gone
-from harness.record.progress import say
-from harness.record.wanted import Wanted
+from harness.run import messages
+from harness.run.parent_watch import when_launcher_is_gone
+from harness.run.progress import say
+from harness.run.request import Wanted
+from harness.run.run import Conductor
 from harness.scenario import Scenario
 
 logger = logging.getLogger(__name__)

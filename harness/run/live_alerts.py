@@ -6,9 +6,9 @@ import contextlib
 from collections.abc import Callable
 
 from harness.analysis.alerts import Book, Limits, Seen, in_words
-from harness.record.progress import say
 from harness.recording import CLEARED, RAISED, AlertMark, Mark, Phase, ProbeSample
 from harness.recording_file import decode
+from harness.run.progress import say
 
 SETTLES_S = 1.0
 """A second is looked at when it has been over for this long: reports come about once a second."""

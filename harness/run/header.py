@@ -8,8 +8,8 @@ from dataclasses import asdict
 from harness.clients.address import strip_url
 from harness.faults import name_of
 from harness.faults._timeline import TimedFault
-from harness.record.fingerprint import fingerprint
 from harness.recording import FaultPlan, Header, Phase, PlannedGate
+from harness.run.fingerprint import fingerprint
 from harness.settings import Settings
 from shapes._phased import PhasedShape
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 
 from harness.faults import name_of
 from harness.faults._timeline import TimedFault
-from harness.record.progress import say
 from harness.recording import INJECTED, UNDONE, FaultMark
+from harness.run.progress import say
 from harness.sidecar.injector import PREPARED, FaultEvent, Injector
 
 

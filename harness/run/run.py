@@ -17,14 +17,14 @@ from locust.env import Environment
 
 from harness.load.node_reporter import Report
 from harness.load.run_plan import Plan
-from harness.record import health
-from harness.record.alarms import SETTLES_S, Alarms
-from harness.record.chronicle import Chronicle
-from harness.record.faulting import Faulting
-from harness.record.heading import header
-from harness.record.journal import Journal, make_run_directory
-from harness.record.progress import PhaseProgress
 from harness.recording import HealthMark, Mark, NodeMark
+from harness.run import health_check
+from harness.run.fault_control import Faulting
+from harness.run.header import header
+from harness.run.journal import Journal, make_run_directory
+from harness.run.live_alerts import SETTLES_S, Alarms
+from harness.run.progress import PhaseProgress
+from harness.run.recording_writer import Chronicle
 from harness.scenario import Scenario
 from harness.settings import Settings
 from harness.sidecar.sampler import Sampler
@@ -89,7 +89,7 @@ class Conductor:
             return
         if self._sampler is not None:
             self._sampler.start()
-        result = health.check(self._health_url(), self._settings.health_timeout_s)
+        result = health_check.check(self._health_url(), self._settings.health_timeout_s)
         self.mark(HealthMark(0, "before", result.check, result.ok, result.detail))
         if not result.ok:
             self.failure = f"the target was not healthy before the start: {result.check}: {result.detail}"
@@ -191,7 +191,7 @@ class Conductor:
             self._faulting.stop()
             if completed:
                 within_s = self._settings.back_within_s
-                after = health.wait_until_healthy(self._health_url(), within_s, self._settings.health_timeout_s)
+                after = health_check.wait_until_healthy(self._health_url(), within_s, self._settings.health_timeout_s)
                 self.mark(HealthMark(0, "after", after.check, after.ok, after.detail))
             if self._sampler is not None:
                 self._sampler.stop()

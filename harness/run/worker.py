@@ -15,8 +15,8 @@ from harness.load.clock import Clock
 from harness.load.node import Node
 from harness.load.node_reporter import Agent, Report
 from harness.load.run_plan import Plan
-from harness.record import messages
-from harness.record.orphans import when_launcher_is_gone
+from harness.run import messages
+from harness.run.parent_watch import when_launcher_is_gone
 
 FIRST_PINGS = 20
 """Taken quickly, while the worker is idle: the shortest round trip decides, and users that spawn hold others up."""

@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from harness.record.journal import Journal
 from harness.recording import End, Mark, ProbeSample
+from harness.run.journal import Journal
 from harness.sidecar.sampler import RawReading
 
 
