@@ -1,1 +1,1 @@
-"""Users to subclass in a locustfile; HTTP and WebSocket users are in :mod:`harness.load.http` and :mod:`harness.load.websocket`."""
+"""Users to subclass in a locustfile. Those of HTTP and WebSocket have rooms of their own beside this one."""
