@@ -12,7 +12,8 @@ from locust.env import Environment
 from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 from locust.web import WebUI
 
-from harness import options as run_options
+from harness.config import options as run_options
+from harness.config.scenario import STANDARD, ChecksOf, FaultsOf, ProbesOf, Scenario
 from harness.errors import ConfigurationError
 from harness.faults import PlannedFault
 from harness.findings import EXIT_USAGE
@@ -21,7 +22,6 @@ from harness.recording import CriterionSpec
 from harness.run.master import Lead
 from harness.run.parent_watch import MasterWatch
 from harness.run.worker import Follow
-from harness.scenario import STANDARD, ChecksOf, FaultsOf, ProbesOf, Scenario
 from harness.web import form
 from harness.web.install import install
 
@@ -48,7 +48,7 @@ def attach(
     ``self.environment.parsed_options.name``. Where ``probes`` or ``faults`` depend on options, they
     are functions of these, which are also called before the target is up, without its addresses.
     ``reference`` says how the reference target is to be started for this scenario, see
-    :class:`harness.scenario.Scenario`. ``checks`` looks, before any load, for what makes a run with these options
+    :class:`harness.config.scenario.Scenario`. ``checks`` looks, before any load, for what makes a run with these options
     impossible (a number that is none, a password that the database refuses), one line each. Calling it again for the
     same scenario changes nothing.
     """

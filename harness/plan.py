@@ -17,8 +17,8 @@ from locust.main import merge_locustfiles_content
 from rich.console import Console
 from rich.table import Table
 
-from harness import disturbances, options, settings
 from harness.clients.address import consented, require_allowed
+from harness.config import fault_schedule, options, settings
 from harness.errors import ConfigurationError
 from harness.findings import EXIT_USAGE
 from harness.level_chart import BLOCKS, chart, marks_for
@@ -155,7 +155,7 @@ def _read_options(locustfile: str, parsed: Any, shape: PhasedShape, faults: list
     for warning in options.misspelt(os.environ, scenario):
         print(f"springback: {warning}", file=sys.stderr)
     try:
-        planned = disturbances.lines(scenario, settings.read(parsed, scenario, shape, host).faults)
+        planned = fault_schedule.lines(scenario, settings.read(parsed, scenario, shape, host).faults)
     except ConfigurationError as error:
         faults += error.messages
     if host:

@@ -15,6 +15,7 @@ from locust.exception import StopTest
 from locust.runners import STATE_MISSING, STATE_STOPPED, LocalRunner, MasterRunner
 
 from harness import plan
+from harness.config.scenario import Scenario
 from harness.errors import ConfigurationError
 from harness.findings import EXIT_USAGE, Outcome
 from harness.load.clock import Clock
@@ -26,7 +27,6 @@ from harness.run.parent_watch import when_launcher_is_gone
 from harness.run.progress import say
 from harness.run.request import Wanted
 from harness.run.run import Conductor
-from harness.scenario import Scenario
 
 logger = logging.getLogger(__name__)
 

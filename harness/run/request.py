@@ -8,12 +8,12 @@ from typing import Any
 
 from locust.env import Environment
 
-from harness import settings as run_settings
 from harness.clients.address import consented, require_allowed
+from harness.config import settings as run_settings
+from harness.config.scenario import Scenario
+from harness.config.settings import Settings
 from harness.errors import ConfigurationError
 from harness.load.users.paced import all_paced
-from harness.scenario import Scenario
-from harness.settings import Settings
 from shapes._phased import PhasedShape
 
 

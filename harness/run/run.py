@@ -15,6 +15,8 @@ import gevent
 from gevent.lock import RLock
 from locust.env import Environment
 
+from harness.config.scenario import Scenario
+from harness.config.settings import Settings
 from harness.load.node_reporter import Report
 from harness.load.run_plan import Plan
 from harness.recording import HealthMark, Mark, NodeMark
@@ -25,8 +27,6 @@ from harness.run.journal import Journal, make_run_directory
 from harness.run.live_alerts import SETTLES_S, Alarms
 from harness.run.progress import PhaseProgress
 from harness.run.recording_writer import Chronicle
-from harness.scenario import Scenario
-from harness.settings import Settings
 from harness.sidecar.sampler import Sampler
 from shapes._phased import PhasedShape
 from shapes._profile import Profile

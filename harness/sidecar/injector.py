@@ -17,9 +17,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from harness.config._fault_timeline import TimedFault
 from harness.errors import ConfigurationError
 from harness.faults import Fault, FaultData, FaultError, Pinned, Prepared, as_data, from_data
-from harness.faults._timeline import TimedFault
 from harness.recording import FAILED, INJECTED, UNDONE
 from harness.sidecar.child import Life, Writer
 from harness.sidecar.parent import SideProcess

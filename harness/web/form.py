@@ -19,7 +19,7 @@ from locust.argument_parser import ui_extra_args_dict
 from locust.runners import STATE_INIT, MasterRunner
 from locust.web import WebUI
 
-from harness import options
+from harness.config import options
 from harness.errors import ConfigurationError
 from harness.run.master import Lead
 

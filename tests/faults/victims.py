@@ -15,8 +15,8 @@ from typing import Any
 
 import psutil
 
+from harness.config._fault_timeline import TimedFault
 from harness.faults import Fault
-from harness.faults._timeline import TimedFault
 from harness.sidecar.injector import FaultEvent, Injector
 from tests.probes.loopback import python, said, wait_for
 

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness import faults
-from harness.disturbances import behind
+from harness.config._fault_text import parse
+from harness.config._fault_timeline import timed
+from harness.config.fault_schedule import behind
 from harness.errors import ConfigurationError
 from harness.faults import PlannedFault
-from harness.faults._timeline import timed
-from harness.faults._written import parse
 from harness.faults.http_toggle import HttpToggle
 from harness.faults.noop import Noop
 from harness.faults.stop_process import StopProcess

@@ -9,11 +9,11 @@ from unittest.mock import Mock
 
 import pytest
 
-from harness import settings
+from harness.config import settings
+from harness.config.options import Option, declare
+from harness.config.scenario import Scenario
 from harness.errors import ConfigurationError
-from harness.options import Option, declare
 from harness.run.request import Wanted
-from harness.scenario import Scenario
 from shapes.herd import Herd
 
 

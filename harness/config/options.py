@@ -1,5 +1,5 @@
 """Options of a run: declared to Locust's parser, so that each is a command-line flag, an environment variable, a line
-of the config file and a field of the web form. :mod:`harness.settings` reads them back.
+of the config file and a field of the web form. :mod:`harness.config.settings` reads them back.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from difflib import get_close_matches
 from typing import Any
 
 from harness import criteria as criteria_folder
+from harness.config.scenario import GUARDS, Scenario
 from harness.errors import ConfigurationError
-from harness.scenario import GUARDS, Scenario
 from shapes._phased import PhasedShape, flag
 
 PREFIX = "SPRINGBACK_"

@@ -15,15 +15,15 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from harness import criteria as criteria_folder
-from harness import disturbances
 from harness import probes as probes_folder
 from harness.analysis.alerts import Limits
 from harness.clients.address import require_allowed
+from harness.config import fault_schedule
+from harness.config._fault_timeline import TimedFault
+from harness.config.scenario import GUARDS, Scenario
 from harness.errors import ConfigurationError
-from harness.faults._timeline import TimedFault
 from harness.probes import Probe
 from harness.recording import CriterionSpec, Scalar
-from harness.scenario import GUARDS, Scenario
 from shapes._phased import PhasedShape, flag
 
 
@@ -61,9 +61,9 @@ def read(values: Any, scenario: Scenario, shape: PhasedShape, host: str) -> Sett
     # What the scenario makes of its options may rely on them, and is checked with all the rest.
     values = usable(values, scenario, shape)
     criteria = _criteria(given, scenario)
-    timed, wrong = disturbances.read(scenario, values, None if problems else shape.profile())
+    timed, wrong = fault_schedule.read(scenario, values, None if problems else shape.profile())
     given.faults += wrong
-    probes = tuple(_probes(given, values, scenario, disturbances.behind(host, timed)))
+    probes = tuple(_probes(given, values, scenario, fault_schedule.behind(host, timed)))
     settings = Settings(
         runs_dir=Path(given.text("runs_dir") or "runs"),
         health_path=given.text("health_path") or scenario.health_path,

@@ -7,11 +7,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from harness.clients.address import consented, require_allowed, url_faults
+from harness.config._fault_text import parse
+from harness.config._fault_timeline import TimedFault, timed
+from harness.config.scenario import Scenario
 from harness.errors import ConfigurationError
 from harness.faults import Addressed, Fronting, PlannedFault, name_of
-from harness.faults._timeline import TimedFault, timed
-from harness.faults._written import parse
-from harness.scenario import Scenario
 from shapes._profile import Profile
 
 

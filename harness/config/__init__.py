@@ -1,0 +1,1 @@
+"""What was asked for: the scenario, its options, and both read and checked as the settings of one run."""
