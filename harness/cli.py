@@ -46,7 +46,7 @@ def run(context: click.Context, locustfile: str, web: bool) -> None:
     Without --host the reference target is started on this machine, and stopped at the end. All other options are
     Locust's (``locust --help``) and ours: ``springback plan LOCUSTFILE -h`` lists these.
     """
-    from harness.launch import launch
+    from harness.commands.run import launch
 
     sys.exit(launch(locustfile, list(context.args), web))
 
@@ -60,7 +60,7 @@ def plan(context: click.Context, locustfile: str) -> None:
     Nothing is started, and no host is needed. Whatever would be refused at the start of a run is refused here.
     With -h it lists the options of a run that are not Locust's own.
     """
-    from harness.plan import plan as show
+    from harness.commands.plan import plan as show
 
     show(locustfile, list(context.args))
 
@@ -73,7 +73,7 @@ def host(context: click.Context, locustfile: str) -> None:
 
     The host is "" where none is named. Refuses what ``run`` would.
     """
-    from harness.plan import target_of
+    from harness.commands.plan import target_of
 
     print(json.dumps(target_of(locustfile, list(context.args))))
 
@@ -88,7 +88,7 @@ def suite(files: tuple[str, ...], runs_dir: Path) -> None:
     given as environment variables (SPRINGBACK_…). One page leads to all reports; there is one JUnit file, and the exit
     code is that of the worst verdict.
     """
-    from harness.suite import suite as run_all
+    from harness.commands.suite import suite as run_all
 
     first_option = next((place for place, word in enumerate(files) if word.startswith("-")), len(files))
     sys.exit(run_all([Path(word) for word in files[:first_option]], files[first_option:], runs_dir))
@@ -98,18 +98,18 @@ def suite(files: tuple[str, ...], runs_dir: Path) -> None:
 @click.argument("run_directory", metavar="RUN", type=click.Path(path_type=Path))
 def check(run_directory: Path) -> None:
     """Judge the recording of RUN (its directory, or its recording.jsonl) and print the verdict."""
-    from harness import judging
+    from harness.commands import check
 
-    sys.exit(judging.check(run_directory))
+    sys.exit(check.check(run_directory))
 
 
 @cli.command(short_help="Judge an earlier run again and write its reports.")
 @click.argument("run_directory", metavar="RUN", type=click.Path(path_type=Path))
 def report(run_directory: Path) -> None:
     """Judge the recording of RUN, write its reports beside it and print the verdict."""
-    from harness import judging
+    from harness.commands import check
 
-    sys.exit(judging.report(run_directory))
+    sys.exit(check.report(run_directory))
 
 
 def main() -> None:

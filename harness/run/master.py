@@ -14,7 +14,7 @@ from locust.env import Environment
 from locust.exception import StopTest
 from locust.runners import STATE_MISSING, STATE_STOPPED, LocalRunner, MasterRunner
 
-from harness import plan
+from harness.commands import plan
 from harness.config.scenario import Scenario
 from harness.errors import ConfigurationError
 from harness.findings import EXIT_USAGE, Outcome

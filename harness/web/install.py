@@ -7,7 +7,7 @@ from typing import Any
 from locust.web import WebUI
 
 from harness.run.master import Lead
-from harness.web import form, guard, pages, port, state
+from harness.web import form, guard, locust_state, pages, port
 
 
 def install(web_ui: WebUI, lead: Lead) -> None:
@@ -16,5 +16,5 @@ def install(web_ui: WebUI, lead: Lead) -> None:
     port.require_free(web_ui.host, web_ui.port)
     guard.install(web_ui, options.web_host_display_name or "")
     form.install(web_ui, lead)
-    state.install(web_ui, lead)
+    locust_state.install(web_ui, lead)
     pages.install(web_ui, lead)

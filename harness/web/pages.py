@@ -16,8 +16,8 @@ from flask import Blueprint, Response, jsonify, send_file
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from locust.web import WebUI
 
+from harness import runs
 from harness.run.master import Lead
-from harness.web import history
 from harness.web.status import Status, Watch
 
 View = TypeVar("View", bound=Callable[..., Response])
@@ -52,8 +52,8 @@ def install(web_ui: WebUI, lead: Lead) -> None:
     @protected
     def index() -> Response:
         status = watch.status()
-        names = history.names(runs_dir)
-        runs = [run for name in names[:SHOWN] if (run := history.run(runs_dir, name)) is not None]
+        names = runs.names(runs_dir)
+        runs = [run for name in names[:SHOWN] if (run := runs.run(runs_dir, name)) is not None]
         page = templates.get_template("runs.html.j2").render(
             status=status,
             runs=runs,
@@ -75,10 +75,10 @@ def install(web_ui: WebUI, lead: Lead) -> None:
     @blueprint.route("/runs/<run>/<file>")
     @protected
     def file_of_run(run: str, file: str) -> Response:
-        path = history.file_of(runs_dir, run, file)
+        path = runs.file_of(runs_dir, run, file)
         if path is None:
             return Response(f"There is no file {file!a} of a run {run!a}.\n", 404, mimetype="text/plain")
-        answer = send_file(path, mimetype=history.FILES[file], conditional=True)
+        answer = send_file(path, mimetype=runs.FILES[file], conditional=True)
         answer.headers["Content-Security-Policy"] = FILE_POLICY
         answer.headers["Cache-Control"] = "no-cache"
         return answer

@@ -8,10 +8,10 @@ from typing import Any
 
 from locust.env import Environment
 
+from harness import runs
 from harness.clients.address import strip_url
 from harness.run.master import Lead
 from harness.run.run import Conductor
-from harness.web import history
 from harness.web.figures import Figures, PhaseFigures
 
 QUIET_BEFORE_S = 0.6
@@ -55,7 +55,7 @@ class Status:
     """Faults of ours that are injected just now."""
     faults: tuple[str, ...] = ()
     """Why the last start was refused."""
-    verdict: history.Judgement | None = None
+    verdict: runs.Judgement | None = None
     files: tuple[str, ...] = ()
     runs: int = 0
     """Runs of this session."""
@@ -133,7 +133,7 @@ class Watch:
         }
         if self._lead.ending:
             return self._status("judging", **known)
-        run = history.run(self._runs_dir, conductor.run)
+        run = runs.run(self._runs_dir, conductor.run)
         files = run.files if run else ()
         return self._status("ended", **known, verdict=run.judgement if run else None, files=files)
 

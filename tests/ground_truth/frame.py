@@ -23,10 +23,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from harness.commands.reference_target import options_for, reference_target
 from harness.findings import Finding, Outcome, Verdict
 from harness.recording import Recording
 from harness.recording_file import read
-from harness.reference import options_for, reference_target
 from harness.verdict import judge
 from target.faults import folder
 from target.faults.summed import summed

@@ -9,7 +9,7 @@ from typing import Any
 import psutil
 import pytest
 
-from harness.reference import options_for, reference_target
+from harness.commands.reference_target import options_for, reference_target
 from tests.run import runs
 from tests.run.runs import Run
 

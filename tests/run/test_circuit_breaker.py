@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from harness.commands.reference_target import options_for
 from harness.recording import FAILED, INJECTED, UNDONE
-from harness.reference import options_for
 from target.loopback_http import ask
 from tests import service
 from tests.run import runs

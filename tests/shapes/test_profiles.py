@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.level_chart import ASCII, BLOCKS, chart
+from harness.commands.plan import _lines, summary
 from harness.load.schedule import due_times
-from harness.plan import _lines, summary
+from harness.run.level_chart import ASCII, BLOCKS, chart
 from shapes._profile import ARRIVALS, USERS, Polyline
 from tests.shapes import every
 

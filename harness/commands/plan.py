@@ -21,8 +21,8 @@ from harness.clients.address import consented, require_allowed
 from harness.config import fault_schedule, options, settings
 from harness.errors import ConfigurationError
 from harness.findings import EXIT_USAGE
-from harness.level_chart import BLOCKS, chart, marks_for
 from harness.load.users.paced import all_paced
+from harness.run.level_chart import BLOCKS, chart, marks_for
 from shapes._phased import PhasedShape, flag
 from shapes._profile import USERS, Phase, Profile
 

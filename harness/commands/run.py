@@ -12,9 +12,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from harness.commands.reference_target import options_for, reference_target
 from harness.errors import ConfigurationError
 from harness.findings import Outcome
-from harness.reference import options_for, reference_target
 
 PARENT = "SPRINGBACK_PARENT"
 """Environment variable with our pid: Locust ends its run when this process is gone."""

@@ -20,10 +20,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 
+from harness import runs
 from harness.errors import ConfigurationError
 from harness.findings import EXIT_USAGE, Outcome
 from harness.run.progress import say
-from harness.web import history
 from reports import suite_page
 from reports.suite_page import Part
 
@@ -143,7 +143,7 @@ def _run(scenario: Scenario, arguments: Sequence[str], directory: Path, told: _S
     """One scenario in a process of its own. Its progress goes on to the terminal, its report into a file."""
     began_s = time.monotonic()
     command = [sys.executable, "-P", "-m", "harness.cli", "run", str(scenario.file), *arguments]
-    before = set(history.names(directory))
+    before = set(runs.names(directory))
     with (directory / f"{scenario.name}.txt").open("w", encoding="utf-8") as output:
         process = subprocess.Popen(
             command, stdout=output, stderr=subprocess.PIPE, text=True, start_new_session=True, env={**os.environ}
@@ -163,8 +163,8 @@ def _run(scenario: Scenario, arguments: Sequence[str], directory: Path, told: _S
                 process.wait()
         told.process = None
     lasted_s = time.monotonic() - began_s
-    for name in sorted(set(history.names(directory)) - before):
-        run = history.run(directory, name)
+    for name in sorted(set(runs.names(directory)) - before):
+        run = runs.run(directory, name)
         if run is not None and run.judgement is not None:
             outcome = Outcome(run.judgement.outcome)
             return Part(scenario.name, outcome, run.judgement.reason, lasted_s, name, _counts(run.judgement))
@@ -195,7 +195,7 @@ class _Words:
             say(f"{name}: {self._last}")
 
 
-def _counts(judgement: history.Judgement) -> tuple[int, int, int]:
+def _counts(judgement: runs.Judgement) -> tuple[int, int, int]:
     """Findings about the target: PASS, INCONCLUSIVE, FAIL."""
     outcomes = [finding.outcome for finding in judgement.findings if not finding.is_guard]
     found = tuple(outcomes.count(outcome.value) for outcome in Outcome)
