@@ -48,9 +48,9 @@ def attach(
     ``self.environment.parsed_options.name``. Where ``probes`` or ``faults`` depend on options, they
     are functions of these, which are also called before the target is up, without its addresses.
     ``reference`` says how the reference target is to be started for this scenario, see
-    :class:`harness.config.scenario.Scenario`. ``checks`` looks, before any load, for what makes a run with these options
-    impossible (a number that is none, a password that the database refuses), one line each. Calling it again for the
-    same scenario changes nothing.
+    :class:`harness.config.scenario.Scenario`. ``checks`` looks, before any load, for what makes a run with these
+    options impossible (a number that is none, a password that the database refuses), one line each. Calling it again
+    for the same scenario changes nothing.
     """
     global _attached
     if _attached is not None:

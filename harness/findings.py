@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Protocol
 
-from harness.recording import Recording, Scalar
+from harness.recording import Scalar
 
 
 class Outcome(Enum):
@@ -28,6 +27,9 @@ class Outcome(Enum):
 
 EXIT_USAGE = 2
 
+CLIENTS, TARGET, RUN = ALL = ("clients", "target", "run")
+"""From what a figure is measured: by the clients, from probes of the target, from what the run says of itself."""
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -46,18 +48,14 @@ class Finding:
     interval: tuple[float, float] | None = None
     """95 % interval of the figure; an open end is ±infinity, e.g. (60, inf) for "never recovered in 60 s"."""
     evidence: Mapping[str, Scalar] = field(default_factory=dict)
+    kind: str = ""
+    """The criterion's file, whatever the finding is called."""
+    censored: bool = False
+    """What was waited for had not come when the watching ended: the figure is larger than the interval's lower end."""
     voids: tuple[str, ...] = ()
-    """A guard that did not pass names the criteria that it voids; ``("*",)`` voids all others that are no
-    guards.
-    """
+    """Of a guard that did not pass: the kinds of evidence that it voids, with all that is measured from them."""
     voided_by: str | None = None
     is_guard: bool = False
-
-
-class Criterion(Protocol):
-    """A criterion is a frozen dataclass: its fields are its parameters, and ``judge`` is a pure function."""
-
-    def judge(self, recording: Recording) -> Finding: ...
 
 
 @dataclass(frozen=True)

@@ -1,56 +1,161 @@
-"""A folder of plug-ins: one frozen dataclass a file, whose fields are its parameters. The folder is the list."""
+"""Plug-ins and their parameters: one way to declare a parameter, one checker, one loader.
+
+Criteria, probes and faults are dataclasses whose fields are their parameters; shapes, and the options of a scenario,
+are classes whose attributes are. Everywhere a parameter is written ``limit: float = parameter(0.05, "what it is")``, or
+plainly ``keys: int = 20``. A folder is the list of its plug-ins: the file's name is the public name, and files that
+begin with an underscore are none. Standard library only, because shapes and load processes import it.
+"""
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
+import math
 import pkgutil
-from dataclasses import dataclass, fields, is_dataclass
-from pathlib import Path
-from types import ModuleType
-from typing import Any
+import types
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import MISSING, dataclass, field, is_dataclass
+from typing import Any, ClassVar, TypeAlias, Union, get_args, get_origin, get_type_hints
 
 from harness.errors import ConfigurationError
-from harness.parameters import Parameter, parameter_faults
+
+Value: TypeAlias = "str | int | float | bool | tuple[Value, ...] | list[Value] | None"
+
+UNITS = {"per_s": "per second", "s": "seconds", "ms": "milliseconds", "bytes": "bytes", "ratio": "a ratio"}
+"""By the last word of a name."""
+BOOLEANS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+NO_LIMIT = (-math.inf, math.inf)
 
 
 @dataclass(frozen=True)
-class Folder:
-    """The plug-ins of one package. Files that begin with an underscore are none."""
+class Parameter:
+    """What is declared of one parameter."""
 
-    package: str
-    kind: str
-    """What one is called, in lower case: ``probe``, ``fault``."""
-    method: str
-    """The method by which its class is told from others in its file."""
+    name: str
+    kind: Any
+    """``str``, ``int``, ``float``, ``bool``, a tuple of one of these, or a union of them."""
+    default: Any = MISSING
+    help: str = ""
+    """One line, without a full stop."""
+    lowest: float = -math.inf
+    highest: float = math.inf
+    choices: tuple[str, ...] = ()
+    secret: bool = False
+    """It is shown nowhere, and never enters a recording."""
+    web: bool | None = None
 
-    def available(self) -> tuple[str, ...]:
-        """The names of all of them, in alphabetical order."""
-        path = Path(importlib.import_module(self.package).__file__ or "").parent
-        return tuple(sorted(m.name for m in pkgutil.iter_modules([str(path)]) if not m.name.startswith("_")))
+    @property
+    def unit(self) -> str:
+        """In words, from the last part of the name; empty where it has none."""
+        return next((unit for ending, unit in UNITS.items() if self.name.endswith(f"_{ending}")), "")
 
-    def class_of(self, name: str) -> type[Any]:
-        """Raises ConfigurationError for an unknown name, or a file without exactly one class."""
-        if name not in self.available():
-            raise ConfigurationError(f"There is no {self.kind} {name!r}. Choose one of: {', '.join(self.available())}")
-        module = importlib.import_module(f"{self.package}.{name}")
-        found = [value for value in _own_classes(module) if is_dataclass(value) and hasattr(value, self.method)]
-        if len(found) != 1:
-            raise ConfigurationError(
-                f"{module.__file__}: {len(found)} dataclasses with a method {self.method}. "
-                f"The file of a {self.kind} has exactly one; copy noop.py to begin"
-            )
-        return found[0]
-
-    def load(self, name: str, parameters: dict[str, Parameter]) -> Any:
-        """The plug-in ``name`` with these parameters. A list is as good as a tuple.
-
-        Raises ConfigurationError for an unknown name, or for all unknown, missing and ill-typed parameters.
+    @property
+    def in_web_form(self) -> bool:
+        """Whether the web form may set it. Text may be an address, a file or a command, so it may not, unless declared
+        with ``web=True``: more people reach the page than the command line.
         """
-        plugin = self.class_of(name)
-        faults = parameter_faults(f"{self.kind.capitalize()} {name}", plugin, parameters)
-        if faults:
-            raise ConfigurationError(faults)
-        return plugin(**{key: tuple(value) if isinstance(value, list) else value for key, value in parameters.items()})
+        if self.web is not None:
+            return self.web
+        return bool(self.choices) or self.kind in (int, float, bool)
+
+    @property
+    def flag(self) -> str:
+        return flag(self.name)
+
+    def problem(self, value: object) -> str | None:
+        """What to give instead of ``value``, None when it can be used."""
+        if not _fits(self.kind, value):
+            return f"give {self._wanted()}"
+        if self.choices and value not in self.choices:
+            return f"give {self._wanted()}"
+        numbers = [part for part in (value if isinstance(value, tuple | list) else (value,)) if _is_number(part)]
+        if not all(math.isfinite(number) and self.lowest <= number <= self.highest for number in numbers):
+            return f"give {self._wanted()}"
+        return None
+
+    def read(self, text: str) -> Value:
+        """From the text of a command line, an environment variable or a form. What cannot be read stays text, for
+        :meth:`problem` to refuse.
+        """
+        return _read(self.kind, text)
+
+    def shown(self, value: object) -> str:
+        """A value for a message; a secret is not repeated, since it may be half of a token."""
+        if self.secret:
+            return "(secret)"
+        return repr(value) if isinstance(value, str) and not value.isprintable() else f"{value}" or "''"
+
+    def usable(self, value: Any) -> Any:
+        """A value that has no problem, as its declaration has it: a whole number where a fraction is expected is one,
+        and a list is as good as a tuple.
+        """
+        if isinstance(value, list):
+            return tuple(value)
+        return float(value) if self.kind is float and isinstance(value, int) else value
+
+    def _wanted(self) -> str:
+        if self.choices:
+            return f"one of {', '.join(choice or 'nothing' for choice in self.choices)}"
+        words = _words(self.kind)
+        if "number" not in words or (self.lowest, self.highest) == NO_LIMIT:
+            return words
+        if math.isinf(self.highest):
+            return f"{words} of {_figure(self.lowest)} or more"
+        return f"{words} from {_figure(self.lowest)} to {_figure(self.highest)}"
+
+
+def parameter(
+    default: Any = MISSING,
+    help: str = "",  # noqa: A002  the field's word, as in argparse
+    *,
+    lowest: float = 0,
+    highest: float = math.inf,
+    choices: Iterable[str] = (),
+    secret: bool = False,
+    web: bool | None = None,
+) -> Any:
+    """Declares a parameter of a criterion, a probe, a fault, a shape or a scenario.
+
+    Without a ``default`` it has to be given. Numbers lie between ``lowest`` and ``highest``, both inclusive; text may
+    be one of ``choices``. ``web``: whether the web form may set it, see :attr:`Parameter.in_web_form`. The unit is the
+    ending of the name (``_s``, ``_per_s``, ``_ms``, ``_bytes``, ``_ratio``).
+    """
+    declared = {"help": help, "lowest": lowest, "highest": highest, "choices": tuple(choices), "web": web}
+    return field(default=default, repr=not secret, metadata={**declared, "secret": secret})
+
+
+def flag(name: str) -> str:
+    """The command-line flag of an option."""
+    return "--" + name.replace("_", "-")
+
+
+def parameters_of(cls: type[Any]) -> tuple[Parameter, ...]:
+    """The parameters that a class declares, in their order.
+
+    Of a dataclass its fields, but those with ``init=False``; of any other class the attributes that have a type or are
+    declared with :func:`parameter`, its parents' first.
+    """
+    hints = get_type_hints(cls)
+    if is_dataclass(cls):
+        entries = sorted(
+            dataclasses.fields(cls), key=lambda entry: bool(entry.kw_only)
+        )  # what all have in common comes last
+        return tuple(_declared(entry.name, hints[entry.name], entry) for entry in entries if entry.init)
+    found: dict[str, Parameter] = {}
+    for parent in reversed(cls.__mro__):
+        own = vars(parent)
+        for name in (*own.get("__annotations__", ()), *(name for name, each in own.items() if _is_field(each))):
+            if not name.startswith("_") and get_origin(hints.get(name)) is not ClassVar:
+                default = own.get(name, MISSING)
+                found[name] = _declared(
+                    name, hints.get(name), default if _is_field(default) else field(default=default)
+                )
+    return tuple(found.values())
+
+
+def values_of(plugin: Any) -> dict[str, Any]:
+    """The parameters of a plug-in as plain data that survives JSON, for sending it to another process."""
+    return {entry.name: getattr(plugin, entry.name) for entry in dataclasses.fields(plugin) if entry.init}
 
 
 def name_of(plugin: object) -> str:
@@ -58,11 +163,152 @@ def name_of(plugin: object) -> str:
     return type(plugin).__module__.rpartition(".")[2]
 
 
-def parameters_of(plugin: Any) -> dict[str, Any]:
-    """Its parameters as plain data that survives JSON, for sending it to another process."""
-    return {field.name: getattr(plugin, field.name) for field in fields(plugin) if field.init}
+def check(subject: str, declared: Iterable[Parameter], given: Mapping[str, Any]) -> list[str]:
+    """Every reason why the parameters cannot be used as they are ``given``, each with its remedy.
+
+    ``subject`` begins each line, e.g. ``Probe process``.
+    """
+    known = {each.name: each for each in declared}
+    valid = ", ".join(known) or "none"
+    problems = [
+        f"{subject}: there is no parameter {name!r}. Valid ones: {valid}" for name in given if name not in known
+    ]
+    for name, each in known.items():
+        if name not in given:
+            if each.default is MISSING:
+                problems.append(f"{subject}: the parameter {name} is missing: give {each._wanted()}")
+        elif problem := each.problem(given[name]):
+            problems.append(f"{subject}: {name} {each.shown(given[name])}: {problem}")
+    return problems
 
 
-def _own_classes(module: ModuleType) -> list[type[Any]]:
-    own = [value for value in vars(module).values() if getattr(value, "__module__", "") == module.__name__]
-    return [value for value in own if isinstance(value, type)]
+@dataclass(frozen=True)
+class Folder:
+    """The plug-ins of one package and of its rooms. Files that begin with an underscore are none."""
+
+    package: str
+    kind: str
+    """What one is called, in lower case: ``probe``, ``fault``."""
+    method: str
+    """The method by which its class is told from others in its file."""
+
+    def modules(self) -> dict[str, str]:
+        """Name of each → its module, in alphabetical order. Raises ConfigurationError for two of one name."""
+        found: dict[str, str] = {}
+        for name, module in sorted(_modules_in(self.package)):
+            if name in found:
+                raise ConfigurationError(
+                    f"two files are the {self.kind} {name}: {found[name]} and {module}; rename one"
+                )
+            found[name] = module
+        return found
+
+    def available(self) -> tuple[str, ...]:
+        """The names of all of them, in alphabetical order."""
+        return tuple(self.modules())
+
+    def class_of(self, name: str) -> type[Any]:
+        """Raises ConfigurationError for an unknown name, or a file without exactly one class."""
+        modules = self.modules()
+        if name not in modules:
+            raise ConfigurationError(f"There is no {self.kind} {name!r}. Choose one of: {', '.join(modules)}")
+        module = importlib.import_module(modules[name])
+        own = [each for each in vars(module).values() if isinstance(each, type) and each.__module__ == module.__name__]
+        found = [each for each in own if is_dataclass(each) and hasattr(each, self.method)]
+        if len(found) != 1:
+            raise ConfigurationError(
+                f"{module.__file__}: {len(found)} dataclasses with a method {self.method}. "
+                f"The file of a {self.kind} has exactly one"
+            )
+        return found[0]
+
+    def parameters(self, name: str) -> tuple[Parameter, ...]:
+        """Raises ConfigurationError as :meth:`class_of` does."""
+        return parameters_of(self.class_of(name))
+
+    def summary(self, name: str) -> str:
+        """First line of its docstring. Raises ConfigurationError as :meth:`class_of` does."""
+        return (self.class_of(name).__doc__ or "").strip().partition("\n")[0]
+
+    def load(self, name: str, given: Mapping[str, Any]) -> Any:
+        """The plug-in ``name`` with these parameters. A list is as good as a tuple.
+
+        Raises ConfigurationError for an unknown name, or for all unknown, missing and ill-typed parameters.
+        """
+        plugin = self.class_of(name)
+        declared = {each.name: each for each in parameters_of(plugin)}
+        if problems := check(f"{self.kind.capitalize()} {name}", declared.values(), given):
+            raise ConfigurationError(problems)
+        return plugin(**{key: declared[key].usable(value) for key, value in given.items()})
+
+    def from_text(self, name: str, texts: Mapping[str, str]) -> dict[str, Value]:
+        """Parameters of ``name`` that are written as text. What cannot be read stays text, for :meth:`load` to refuse.
+
+        Raises ConfigurationError as :meth:`class_of` does.
+        """
+        declared = {each.name: each for each in self.parameters(name)}
+        return {key: declared[key].read(text) if key in declared else text for key, text in texts.items()}
+
+
+def _modules_in(package: str) -> Iterator[tuple[str, str]]:
+    for found in pkgutil.iter_modules(importlib.import_module(package).__path__):
+        if found.name.startswith("_"):
+            continue
+        module = f"{package}.{found.name}"
+        if found.ispkg:
+            yield from _modules_in(module)
+        else:
+            yield found.name, module
+
+
+def _is_field(value: object) -> bool:
+    return isinstance(value, dataclasses.Field)
+
+
+def _declared(name: str, hint: Any, entry: Any) -> Parameter:
+    default = entry.default_factory() if entry.default_factory is not MISSING else entry.default
+    known = {key: value for key, value in entry.metadata.items() if key in Parameter.__dataclass_fields__}
+    return Parameter(name, hint or type(default), default, **known)
+
+
+def _read(hint: Any, text: str) -> Value:
+    if get_origin(hint) is tuple:
+        return tuple(_read(get_args(hint)[0], part.strip()) for part in text.split(",") if part.strip())
+    if hint is bool:
+        return BOOLEANS.get(text.strip().lower(), text)
+    if hint in (int, float):
+        convert: Callable[[str], int | float] = hint
+        try:
+            return convert(text)
+        except ValueError:
+            return text
+    return text
+
+
+def _fits(hint: Any, value: object) -> bool:
+    origin = get_origin(hint)
+    if origin in (Union, types.UnionType):
+        return any(_fits(option, value) for option in get_args(hint))
+    if origin is tuple:
+        return isinstance(value, tuple | list) and all(_fits(get_args(hint)[0], item) for item in value)
+    if hint is float:
+        return _is_number(value)
+    if hint is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, hint) if isinstance(hint, type) else True
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _words(hint: Any) -> str:
+    if get_origin(hint) is tuple:
+        return f"a list of {_words(get_args(hint)[0]).removeprefix('a ').replace('number', 'numbers')}"
+    if get_origin(hint) in (Union, types.UnionType):
+        return " or ".join(_words(option) for option in get_args(hint))
+    return {str: "text", int: "a whole number", float: "a number", bool: "true or false"}.get(hint, str(hint))
+
+
+def _figure(bound: float) -> str:
+    return f"{bound:,.0f}" if bound == int(bound) else f"{bound:g}"

@@ -9,7 +9,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
-from harness import criteria as registry
+from harness import criteria as criteria_folder
+from harness.errors import ConfigurationError
 from harness.findings import Finding, Outcome, Verdict
 from harness.recording import CriterionSpec, Recording
 
@@ -28,8 +29,7 @@ def judge(recording: Recording, criteria: Sequence[CriterionSpec] | None = None)
     listed = len(specs)
     if RUN_COMPLETE not in {spec.criterion for spec in specs}:
         specs.append(CriterionSpec(RUN_COMPLETE))
-    judged = [(spec.criterion, _judge_one(recording, spec)) for spec in specs]
-    findings = _in_reading_order(_void(judged))
+    findings = _in_reading_order(_void([_judge_one(recording, spec) for spec in specs]))
     notes = list(recording.damage) + list(recording.header.notes)
     if criteria is not None and tuple(criteria) != tuple(planned):
         notes.append(_overridden(planned, criteria))
@@ -39,24 +39,30 @@ def judge(recording: Recording, criteria: Sequence[CriterionSpec] | None = None)
 
 def _judge_one(recording: Recording, spec: CriterionSpec) -> Finding:
     """One finding. A criterion that cannot be loaded or that crashes proves nothing, in either direction."""
-    name = registry.name_of(spec)
     try:
-        return registry.load(spec).judge(recording)
-    except registry.CriterionError as error:
-        return Finding(name, name, Outcome.INCONCLUSIVE, f"not judged: {error}")
+        found = criteria_folder.load(spec).judge(recording)
+    except ConfigurationError as error:
+        found = _not_judged(spec, f"not judged: {'; '.join(error.messages)}")
     except Exception as error:  # any defect of a criterion must end as a finding, not as a traceback
         text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-        reason = f"the criterion crashed ({text}), so it proves nothing"
-        return Finding(name, name, Outcome.INCONCLUSIVE, reason)
+        found = _not_judged(spec, f"the criterion crashed ({text}), so it proves nothing")
+    return dataclasses.replace(found, kind=spec.criterion, is_guard=criteria_folder.is_guard(spec.criterion))
 
 
-def _void(judged: Sequence[tuple[str, Finding]]) -> list[Finding]:
+def _not_judged(spec: CriterionSpec, reason: str) -> Finding:
+    """What a guard would have guarded is guarded by nobody, and void."""
+    name = criteria_folder.name_of(spec)
+    return Finding(name, name, Outcome.INCONCLUSIVE, reason, voids=criteria_folder.guarded_by(spec.criterion))
+
+
+def _void(findings: Sequence[Finding]) -> list[Finding]:
     """Applies the guards: what one of them voids becomes INCONCLUSIVE and says by which."""
-    guards = [finding for _, finding in judged if finding.voids and finding.outcome is not Outcome.PASS]
+    guards = [finding for finding in findings if finding.voids and finding.outcome is not Outcome.PASS]
     result = []
-    for criterion, finding in judged:
-        voider = next((g for g in guards if _voids(g, criterion, finding)), None)
-        if voider is not None:
+    for finding in findings:
+        evidence = criteria_folder.evidence_of(finding.kind)
+        voider = next((guard for guard in guards if evidence in guard.voids), None)
+        if voider is not None and not finding.is_guard:  # a guard is never voided: it is what voids
             had_been = f"had been {finding.outcome.value}: {finding.reason}"
             finding = dataclasses.replace(
                 finding,
@@ -66,13 +72,6 @@ def _void(judged: Sequence[tuple[str, Finding]]) -> list[Finding]:
             )
         result.append(finding)
     return result
-
-
-def _voids(guard: Finding, criterion: str, finding: Finding) -> bool:
-    """``voids`` names kinds of criteria or single findings. A guard is never voided: it is what voids."""
-    if finding is guard or finding.is_guard:
-        return False
-    return "*" in guard.voids or criterion in guard.voids or finding.criterion in guard.voids
 
 
 def _in_reading_order(findings: Sequence[Finding]) -> list[Finding]:
@@ -111,8 +110,8 @@ def _explains(finding: Finding) -> int:
 
 def _overridden(planned: Sequence[CriterionSpec], used: Sequence[CriterionSpec]) -> str:
     """Says which criteria are not those that the run was started with."""
-    before = {registry.name_of(spec): spec for spec in planned}
-    after = {registry.name_of(spec): spec for spec in used}
+    before = {criteria_folder.name_of(spec): spec for spec in planned}
+    after = {criteria_folder.name_of(spec): spec for spec in used}
     changes = [
         f"{name} changed from {_words(before[name])} to {_words(after[name])}"
         for name in before

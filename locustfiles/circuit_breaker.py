@@ -11,7 +11,7 @@ import json
 from locust import task
 
 import harness
-from harness.analysis.breaker_clients import BREAKER_OPEN
+from harness.criteria.breaker._clients import BREAKER_OPEN
 from harness.faults import PlannedFault
 from harness.faults.http_toggle import HttpToggle
 from harness.load.http import PacedHttpUser

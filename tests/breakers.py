@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from harness.analysis.breaker_clients import BREAKER_OPEN
+from harness.criteria.breaker._clients import BREAKER_OPEN
 from harness.recording import (
     INJECTED,
     OK,

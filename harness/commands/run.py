@@ -15,10 +15,7 @@ from typing import Any
 from harness.commands.reference_target import options_for, reference_target
 from harness.errors import ConfigurationError
 from harness.findings import Outcome
-
-PARENT = "SPRINGBACK_PARENT"
-"""Environment variable with our pid: Locust ends its run when this process is gone."""
-
+from harness.run.messages import PARENT
 
 ENDING = (signal.SIGINT, signal.SIGTERM)
 

@@ -1,18 +1,24 @@
-"""The faults of one run: those of its scenario and of ``--fault``, checked, with their instants."""
+"""When each fault of a run is injected and undone: those of its scenario and of ``--fault``, read, checked, and put on
+the time axis.
+
+On the command line a fault is written ``name key=value … at=spike+5 for=10``, several with semicolons.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+import shlex
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
 from harness.clients.address import consented, require_allowed, url_faults
-from harness.config._fault_text import parse
-from harness.config._fault_timeline import TimedFault, timed
 from harness.config.scenario import Scenario
 from harness.errors import ConfigurationError
-from harness.faults import Addressed, Fronting, PlannedFault, name_of
+from harness.faults import Addressed, Fronting, PlannedFault, TimedFault, from_text, load, name_of
 from shapes._profile import Profile
+
+EXAMPLE = '--fault "stop_process port=8000 at=spike+5 for=10"'
 
 
 def read(scenario: Scenario, values: Any, profile: Profile | None) -> tuple[tuple[TimedFault, ...], list[str]]:
@@ -75,3 +81,121 @@ def _foreign(entry: PlannedFault, allowed: tuple[str, ...]) -> list[str]:
         except ConfigurationError as error:
             faults += [f"Fault {name_of(entry.fault)}: {message}" for message in error.messages]
     return faults
+
+
+# As it is written
+
+
+def parse(text: str) -> tuple[list[PlannedFault], list[str]]:
+    """The planned faults, and what is wrong with the others: one line each, with its remedy."""
+    planned: list[PlannedFault] = []
+    faults: list[str] = []
+    try:
+        entries = list(_entries(text))
+    except ValueError as error:
+        return [], [f"--fault: {str(error).lower()}: close every quotation, e.g. {EXAMPLE}"]
+    for words in entries:
+        try:
+            planned.append(_planned(words))
+        except ConfigurationError as error:
+            faults += [message if "--fault" in message else f"--fault: {message}" for message in error.messages]
+    return planned, faults
+
+
+def _entries(text: str) -> Iterator[list[str]]:
+    """The words of each fault. Raises ValueError for a quotation without its end."""
+    lexer = shlex.shlex(text, posix=True, punctuation_chars=";")
+    lexer.whitespace_split, lexer.commenters = True, ""
+    words: list[str] = []
+    for word in lexer:
+        if set(word) == {";"}:
+            if words:
+                yield words
+            words = []
+        else:
+            words.append(word)
+    if words:
+        yield words
+
+
+def _planned(words: list[str]) -> PlannedFault:
+    name, *pairs = words
+    if "=" in name:
+        raise ConfigurationError(f"--fault: a fault has no name: write a name, and then key=value, e.g. {EXAMPLE}")
+    for place, pair in enumerate(pairs, start=2):
+        if "=" not in pair:  # not shown: it may be half of a token
+            raise ConfigurationError(
+                f"--fault: {name}: word {place} is no key=value: close the gap, or quote the value that has it, "
+                f"e.g. {EXAMPLE}"
+            )
+    given = dict(pair.split("=", 1) for pair in pairs)
+    faults: list[str] = []
+    if "at" not in given:
+        faults.append(f"--fault: {name} has no at=: say when, e.g. {EXAMPLE}")
+    at, for_text = given.pop("at", "0"), given.pop("for", "0")
+    try:
+        for_s = float(for_text)
+    except ValueError:
+        for_s = 0.0
+        faults.append(f"--fault: {name} for={for_text}: give seconds, e.g. for=10")
+    try:
+        fault = load(name, **from_text(name, given))
+    except ConfigurationError as error:
+        raise ConfigurationError([*faults, *error.messages]) from None
+    if faults:
+        raise ConfigurationError(faults)
+    return PlannedFault(fault, at, for_s)
+
+
+# On the time axis
+
+
+def timed(
+    planned: Iterable[PlannedFault], phase_starts_s: Mapping[str, float], duration_s: float
+) -> tuple[list[TimedFault], list[str]]:
+    """Each fault with its instants, and what is wrong with the others: one line each, with its remedy."""
+    placed: list[TimedFault] = []
+    faults: list[str] = []
+    for entry in planned:
+        start_s, fault = _instant_s(entry.at, phase_starts_s)
+        end_s = start_s + entry.for_s if entry.for_s else duration_s
+        wrong = [fault] if fault else []
+        if not math.isfinite(entry.for_s) or entry.for_s < 0:
+            wrong.append(f"for={entry.for_s:g}: give seconds above 0, or 0 for the rest of the run")
+        elif not fault and not 0 <= start_s < duration_s:
+            wrong.append(f"at={entry.at} is {start_s:g} s, and the run goes from 0 to {duration_s:g} s")
+        elif not fault and end_s > duration_s:
+            wrong.append(
+                f"at={entry.at} for={entry.for_s:g} ends at {end_s:g} s, after the run, which ends at "
+                f"{duration_s:g} s: shorten it, or leave for away for the rest of the run"
+            )
+        faults += [f"Fault {name_of(entry.fault)}: {text}" for text in wrong]
+        if not wrong:
+            placed.append(TimedFault(entry.fault, start_s, end_s))
+    return sorted(placed, key=lambda each: each.start_s), faults
+
+
+def _instant_s(at: str | float, phase_starts_s: Mapping[str, float]) -> tuple[float, str]:
+    """The instant, and why there is none."""
+    if not isinstance(at, str):
+        return float(at), ""
+    if at in phase_starts_s:
+        return phase_starts_s[at], ""
+    phase, plus, later = at.rpartition("+")
+    seconds = _number(later)
+    if seconds is None or not math.isfinite(seconds):
+        wrong = f"at={at} is no instant" if plus and phase in phase_starts_s else f"at={at}: the run has no such phase"
+    elif not plus:
+        return seconds, ""
+    elif phase in phase_starts_s:
+        return phase_starts_s[phase] + seconds, ""
+    else:
+        wrong = f"at={at}: the run has no phase {phase!r}"
+    return 0.0, f"{wrong}. Give one of {', '.join(phase_starts_s)}, with +SECONDS or without, or seconds from 0"
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None

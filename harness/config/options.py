@@ -13,7 +13,8 @@ from typing import Any
 from harness import criteria as criteria_folder
 from harness.config.scenario import GUARDS, Scenario
 from harness.errors import ConfigurationError
-from shapes._phased import PhasedShape, flag
+from harness.plugins import flag
+from shapes._phased import PhasedShape
 
 PREFIX = "SPRINGBACK_"
 
@@ -135,11 +136,7 @@ def _concrete(shape: type[PhasedShape]) -> Iterator[type[PhasedShape]]:
 
 def _of_criteria(scenario: Scenario) -> Iterator[Option]:
     for spec in (*scenario.criteria, *GUARDS):
-        try:
-            parameters = criteria_folder.parameters(spec.criterion)
-        except criteria_folder.CriterionError as error:
-            raise ConfigurationError(error.errors) from None
-        for parameter in parameters:
+        for parameter in criteria_folder.parameters(spec.criterion):
             if "limit" in parameter.name:
                 value = spec.parameters.get(parameter.name, parameter.default)
                 name = f"{criteria_folder.name_of(spec)}_{parameter.name}"

@@ -19,12 +19,13 @@ from harness import probes as probes_folder
 from harness.analysis.alerts import Limits
 from harness.clients.address import require_allowed
 from harness.config import fault_schedule
-from harness.config._fault_timeline import TimedFault
 from harness.config.scenario import GUARDS, Scenario
 from harness.errors import ConfigurationError
+from harness.faults import TimedFault
+from harness.plugins import flag
 from harness.probes import Probe
 from harness.recording import CriterionSpec, Scalar
-from shapes._phased import PhasedShape, flag
+from shapes._phased import PhasedShape
 
 
 @dataclass(frozen=True)
@@ -179,8 +180,8 @@ def _criteria(given: _Given, scenario: Scenario) -> tuple[CriterionSpec, ...]:
     specs = tuple(_with_limits(given, spec) for spec in (*kept, *GUARDS))
     try:
         criteria_folder.load_all(specs)
-    except criteria_folder.CriterionError as error:
-        given.faults += error.errors
+    except ConfigurationError as error:
+        given.faults += error.messages
     return specs
 
 

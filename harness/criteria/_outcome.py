@@ -7,19 +7,6 @@ import math
 from harness.findings import Outcome
 from harness.recording import Phase, Recording
 
-MADE_BY_CLIENTS = (
-    "connections_kept",
-    "error_ratio",
-    "fail_open",
-    "fast_fail_latency",
-    "latency_quantile",
-    "message_delivery",
-    "reconnect_time",
-    "recovery_time",
-    "scaling_errors",
-)
-"""Criteria whose figures a late load generator would make good or bad by itself: its guards void them."""
-
 
 def against(limit: float, interval: tuple[float, float]) -> Outcome:
     """PASS when the whole interval is within the limit, FAIL when the whole of it is outside, else

@@ -13,8 +13,7 @@ from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Protocol, Self, TypeAlias, runtime_checkable
 
 from harness.clients.address import strip_url
-from harness.parameters import Parameter
-from harness.plugins import Folder, name_of, parameters_of
+from harness.plugins import Folder, Value, name_of, values_of
 
 __all__ = [
     "Addressed",
@@ -25,10 +24,12 @@ __all__ = [
     "Pinned",
     "PlannedFault",
     "Prepared",
+    "TimedFault",
     "as_data",
     "available",
     "described",
     "from_data",
+    "from_text",
     "load",
     "name_of",
 ]
@@ -107,12 +108,26 @@ class PlannedFault:
     for_s: float = 0.0
 
 
+@dataclass(frozen=True)
+class TimedFault:
+    """Seconds after the origin."""
+
+    fault: Fault
+    start_s: float
+    end_s: float
+
+    @property
+    def told(self) -> str:
+        """Name and parameters, without secrets."""
+        return f"{name_of(self.fault)} {described(self.fault)}".rstrip()
+
+
 _FOLDER = Folder(__name__, "fault", "inject")
 available = _FOLDER.available
-class_of = _FOLDER.class_of
+from_text = _FOLDER.from_text
 
 
-def load(name: str, /, **parameters: Parameter) -> Fault:
+def load(name: str, /, **parameters: Value) -> Fault:
     """The fault ``name`` with these parameters. A list is as good as a tuple.
 
     Raises ConfigurationError for an unknown name, or for all unknown, missing and ill-typed parameters.
@@ -123,7 +138,7 @@ def load(name: str, /, **parameters: Parameter) -> Fault:
 
 def as_data(fault: Fault) -> FaultData:
     """``fault`` as plain data that survives JSON, with its secrets: for a pipe, and for nothing that is kept."""
-    return {"fault": name_of(fault), "parameters": parameters_of(fault)}
+    return {"fault": name_of(fault), "parameters": values_of(fault)}
 
 
 def from_data(data: FaultData) -> Fault:

@@ -12,8 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, TypeAlias, runtime_checkable
 
-from harness.parameters import Parameter
-from harness.plugins import Folder, name_of, parameters_of
+from harness.plugins import Folder, Value, name_of, values_of
 
 __all__ = ["Probe", "ProbeData", "Reading", "as_data", "available", "from_data", "load", "name_of", "planned"]
 
@@ -60,7 +59,7 @@ _FOLDER = Folder(__name__, "probe", "sample")
 available = _FOLDER.available
 
 
-def load(name: str, /, **parameters: Parameter) -> Probe:
+def load(name: str, /, **parameters: Value) -> Probe:
     """The probe ``name`` with these parameters. A list is as good as a tuple.
 
     Raises ConfigurationError for an unknown name, or for all unknown, missing and ill-typed parameters.
@@ -69,7 +68,7 @@ def load(name: str, /, **parameters: Parameter) -> Probe:
     return probe
 
 
-def planned(name: str, /, **parameters: Parameter) -> ProbeData:
+def planned(name: str, /, **parameters: Value) -> ProbeData:
     """A probe that is yet to be loaded, for a scenario: what is wrong with one must not hide what is wrong with the
     next.
     """
@@ -78,7 +77,7 @@ def planned(name: str, /, **parameters: Parameter) -> ProbeData:
 
 def as_data(probe: Probe) -> ProbeData:
     """``probe`` as plain data that survives JSON, for sending it to another process."""
-    return {"probe": name_of(probe), "parameters": parameters_of(probe)}
+    return {"probe": name_of(probe), "parameters": values_of(probe)}
 
 
 def from_data(data: ProbeData) -> Probe:

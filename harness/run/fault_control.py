@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from harness.config._fault_timeline import TimedFault
-from harness.faults import name_of
+from harness.faults import TimedFault, name_of
 from harness.recording import INJECTED, UNDONE, FaultMark
 from harness.run.progress import say
 from harness.sidecar.injector import PREPARED, FaultEvent, Injector

@@ -6,9 +6,8 @@ from collections.abc import Iterable
 from dataclasses import asdict
 
 from harness.clients.address import strip_url
-from harness.config._fault_timeline import TimedFault
 from harness.config.settings import Settings
-from harness.faults import name_of
+from harness.faults import TimedFault, name_of
 from harness.recording import FaultPlan, Header, Phase, PlannedGate
 from harness.run.fingerprint import fingerprint
 from shapes._phased import PhasedShape

@@ -14,7 +14,6 @@ from locust.env import Environment
 from locust.exception import StopTest
 from locust.runners import STATE_MISSING, STATE_STOPPED, LocalRunner, MasterRunner
 
-from harness.commands import plan
 from harness.config.scenario import Scenario
 from harness.errors import ConfigurationError
 from harness.findings import EXIT_USAGE, Outcome
@@ -22,7 +21,7 @@ from harness.load.clock import Clock
 from harness.load.node import Node
 from harness.load.node_reporter import Agent, Report
 from harness.load.run_plan import Plan
-from harness.run import messages
+from harness.run import messages, plan_text
 from harness.run.parent_watch import when_launcher_is_gone
 from harness.run.progress import say
 from harness.run.request import Wanted
@@ -99,7 +98,7 @@ class Lead:
             self._agent = Agent(self._environment, LOCAL, node, self._deliver_local)
         shape.clock = conductor.elapsed_s
         try:
-            for line in plan.summary(self._scenario.name, shape):
+            for line in plan_text.summary(self._scenario.name, shape):
                 say(line)
             conductor.start()
         except Exception as error:

@@ -1,4 +1,10 @@
-"""Names of the messages between master and workers. One name a direction: Locust refuses a second listener."""
+"""Names of what passes between processes: messages of master and workers, and who has started whom.
+
+One name a direction: Locust refuses a second listener.
+"""
+
+PARENT = "SPRINGBACK_PARENT"
+"""Environment variable with the pid of ``springback run``: Locust ends its run when that process is gone."""
 
 PING = "springback_ping"
 """Worker → master: a reading of the worker's clock."""

@@ -13,7 +13,7 @@ from collections.abc import Callable
 import gevent
 from gevent.monkey import get_original
 
-from harness.commands.run import PARENT
+from harness.run.messages import PARENT
 
 WATCH_S = 0.5
 

@@ -17,9 +17,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from harness.config._fault_timeline import TimedFault
 from harness.errors import ConfigurationError
-from harness.faults import Fault, FaultData, FaultError, Pinned, Prepared, as_data, from_data
+from harness.faults import Fault, FaultData, FaultError, Pinned, Prepared, TimedFault, as_data, from_data
 from harness.recording import FAILED, INJECTED, UNDONE
 from harness.sidecar.child import Life, Writer
 from harness.sidecar.parent import SideProcess

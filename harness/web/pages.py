@@ -53,10 +53,10 @@ def install(web_ui: WebUI, lead: Lead) -> None:
     def index() -> Response:
         status = watch.status()
         names = runs.names(runs_dir)
-        runs = [run for name in names[:SHOWN] if (run := runs.run(runs_dir, name)) is not None]
+        listed = [run for name in names[:SHOWN] if (run := runs.run(runs_dir, name)) is not None]
         page = templates.get_template("runs.html.j2").render(
             status=status,
-            runs=runs,
+            runs=listed,
             session=frozenset(lead.runs),
             going=status.run if status.going else "",
             more=max(0, len(names) - SHOWN),

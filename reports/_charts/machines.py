@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from harness.analysis.generator import PROBE as GENERATOR
-from harness.analysis.series import ProbeSeries, Series
+from harness.analysis.time_series import ProbeSeries, Series
 from harness.recording import Recording
 from reports._charts import palette
 from reports._charts.chart import Chart, Line, Values, lines_of, nothing

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from harness.analysis.recovery import State
 from harness.criteria import name_of
+from harness.criteria.recovery._episode import State
 from harness.findings import Finding, Verdict
 from harness.recording import CriterionSpec, Recording
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from harness.analysis.generator import PROBE as GENERATOR
-from harness.analysis.series import ProbeSeries, Series
+from harness.analysis.time_series import ProbeSeries, Series
 from reports._charts import machines
 from reports._charts.chart import Chart, Values, lines_of
 from reports._charts.windows import highest_valued

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.analysis import series
+from harness.analysis import time_series
 from harness.findings import Verdict
 from harness.recording import Recording
 from reports._charts import machines, sampled, traffic
@@ -11,7 +11,7 @@ from reports._charts.windows import windows
 
 
 def charts(recording: Recording, verdict: Verdict) -> tuple[Chart, ...]:
-    run = series.of(recording)
+    run = time_series.of(recording)
     seen = windows(run)
     return (
         traffic.load(recording, seen),

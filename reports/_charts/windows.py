@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.analysis.series import Series
+from harness.analysis.time_series import Series
 from reports._charts.chart import Values
 
 MOST_WINDOWS = 3600

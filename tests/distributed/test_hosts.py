@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.analysis import skew
+from harness.criteria.guards import _skew as skew
 from harness.recording import Recording
 from harness.recording_file import read
 from tests.run import runs

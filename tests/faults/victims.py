@@ -15,8 +15,7 @@ from typing import Any
 
 import psutil
 
-from harness.config._fault_timeline import TimedFault
-from harness.faults import Fault
+from harness.faults import Fault, TimedFault
 from harness.sidecar.injector import FaultEvent, Injector
 from tests.probes.loopback import python, said, wait_for
 

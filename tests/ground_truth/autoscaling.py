@@ -15,9 +15,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.analysis import elasticity
-from harness.analysis.elasticity import Elasticity
-from harness.analysis.steps import Steps, provisioning
+from harness.criteria.scaling import _elasticity as elasticity
+from harness.criteria.scaling._elasticity import Elasticity
+from harness.criteria.scaling._step_function import Steps, provisioning
 from target.loopback_http import ask
 from tests.ground_truth.frame import FAIL, INCONCLUSIVE, PASS, Case, Compared, Run, shortened
 

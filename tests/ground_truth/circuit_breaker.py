@@ -21,8 +21,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from harness.analysis.breaker import Measured, Settings, measure
-from harness.analysis.breaker_clients import BREAKER_OPEN
+from harness.criteria.breaker._clients import BREAKER_OPEN
+from harness.criteria.breaker._measure import Measured, Settings, measure
 from target.loopback_http import ask
 from tests.ground_truth.frame import FAIL, INCONCLUSIVE, Case, Compared, Run, flags
 

@@ -7,8 +7,8 @@ clients cut their connections themselves in all other cases. The truth is the fa
 from __future__ import annotations
 
 from harness import criteria
-from harness.analysis import connections
 from harness.analysis.histogram import bucket_bounds_us
+from harness.criteria.websocket import _connections as connections
 from harness.recording import OK, CriterionSpec
 from tests.ground_truth.frame import FAIL, Case, Compared, Run, flags
 

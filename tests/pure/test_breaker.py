@@ -11,7 +11,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from harness import criteria
-from harness.analysis.breaker import Measured, Settings, measure
+from harness.criteria.breaker._measure import Measured, Settings, measure
 from harness.findings import Finding, Outcome
 from harness.recording import FAILED, INJECTED, CriterionSpec, FaultMark, Recording, Scalar
 from tests.breakers import DEPENDENCY, NEVER_CLOSES, NEVER_OPENS, Truth, simulate, without

@@ -7,7 +7,9 @@ from dataclasses import replace
 import pytest
 
 from harness import criteria
-from harness.analysis import coherence, history, stampede
+from harness.criteria.cache import _staleness as staleness
+from harness.criteria.cache import _stampede as stampede
+from harness.criteria.cache._operations import history_of
 from harness.findings import Finding, Outcome
 from harness.recording import (
     FAILED,
@@ -42,8 +44,8 @@ def miss(version: int | None, begin_s: float, end_s: float, source: str = "prima
 
 def test_the_age_counts_from_the_return_of_the_first_write_that_replaced_it() -> None:
     """Not from the latest one: since then the answer was out of date."""
-    seen = history.of(recording(*ONE_THEN_TWO, write(3, 4, 5), read(1, 9, 10)))
-    assert [found.age_s for found in coherence.stale_reads(seen)] == [6]
+    seen = history_of(recording(*ONE_THEN_TWO, write(3, 4, 5), read(1, 9, 10)))
+    assert [found.age_s for found in staleness.stale_reads(seen)] == [6]
 
 
 @pytest.mark.parametrize(
@@ -60,7 +62,7 @@ def test_the_age_counts_from_the_return_of_the_first_write_that_replaced_it() ->
     ],
 )
 def test_only_what_is_certain_is_stale(operations: tuple[Operation, ...], stale: int) -> None:
-    assert len(coherence.stale_reads(history.of(recording(*operations)))) == stale
+    assert len(staleness.stale_reads(history_of(recording(*operations)))) == stale
 
 
 def test_between_two_nodes_only_what_clocks_can_tell_is_stale() -> None:
@@ -68,10 +70,10 @@ def test_between_two_nodes_only_what_clocks_can_tell_is_stale() -> None:
     writes = 0.1, [write(1, 0, 1), write(2, 2, 3)]
     for begin_s, stale in ((3.3, 0), (3.5, 1)):
         reads = 0.3, [read(1, begin_s, 9)]
-        seen = history.of(recording(nodes={"worker-1": writes, "worker-2": reads}))
-        assert len(coherence.stale_reads(seen)) == stale
-    same = history.of(recording(nodes={"worker-1": (0.1, [*writes[1], read(1, 3.01, 9)]), "worker-2": (0.3, [])}))
-    assert len(coherence.stale_reads(same)) == 1, "on one node the order is exact"
+        seen = history_of(recording(nodes={"worker-1": writes, "worker-2": reads}))
+        assert len(staleness.stale_reads(seen)) == stale
+    same = history_of(recording(nodes={"worker-1": (0.1, [*writes[1], read(1, 3.01, 9)]), "worker-2": (0.3, [])}))
+    assert len(staleness.stale_reads(same)) == 1, "on one node the order is exact"
 
 
 def test_stale_reads_decides_on_share_and_age() -> None:
@@ -115,7 +117,7 @@ def test_a_write_that_the_cache_never_heard_of_is_counted_once() -> None:
         *(write(1, 0, 1), hit(1, 1.1, 1.2), write(2, 2, 3), *(hit(1, 4 + n, 5 + n) for n in range(5))),
         *(hit(2, 15, 16), write(3, 20, 21), miss(3, 22, 23), hit(3, 24, 25)),
     )
-    found = coherence.invalidations(history.of(run))
+    found = staleness.invalidations(history_of(run))
     assert [lost.operation.version for lost in found.lost] == [2]
     assert (found.writes, found.observable) == (3, 2)
     assert judged(run, "lost_invalidations").figure == 1
@@ -132,14 +134,14 @@ def test_a_stale_answer_from_elsewhere_loses_no_invalidation() -> None:
     behind = replace(read(1, 4, 5, source="replica", cache="bypass"))
     run = recording(*ONE_THEN_TWO, behind, hit(2, 1.5, 1.6), hit(2, 6, 7))
     assert judged(run, "stale_reads", limit=1.0).figure == pytest.approx(1 / 3)
-    assert coherence.invalidations(history.of(run)).lost == ()
+    assert staleness.invalidations(history_of(run)).lost == ()
 
 
 def test_writes_that_could_not_have_shown_it_prove_nothing() -> None:
     """Never read before, removed in between, or not read afterwards."""
     removed = (write(1, 0, 1), hit(1, 1.1, 1.2), invalidate(1.3, 1.4), write(2, 2, 3), hit(2, 4, 5))
-    for operations in (removed, (*ONE_THEN_TWO, hit(2, 4, 5)), (write(1, 0, 1), hit(1, 1.5, 1.6), write(2, 2, 3))):
-        found = judged(recording(*operations), "lost_invalidations")
+    for lines in (removed, (*ONE_THEN_TWO, hit(2, 4, 5)), (write(1, 0, 1), hit(1, 1.5, 1.6), write(2, 2, 3))):
+        found = judged(recording(*lines), "lost_invalidations")
         assert found.outcome is Outcome.INCONCLUSIVE
         assert "could have shown it" in found.reason
 
@@ -182,7 +184,7 @@ def expiry(at_s: float, loads: int, joined: int) -> tuple[Operation, ...]:
 
 def test_loads_that_began_before_the_first_was_answered_are_of_one_expiry() -> None:
     run = recording(write(1, 0, 1), *expiry(2, 1, 4), hit(1, 3, 3.1), *expiry(5, 7, 0), *expiry(8, 1, 0))
-    use = stampede.cache_use(history.of(run))
+    use = stampede.cache_use(history_of(run))
     assert [(e.at_s, e.loads, e.waiting) for e in use.expiries] == [(2, 1, 5), (5, 7, 7), (8, 1, 1)]
     assert (use.hits, use.misses, use.loads) == (1, 13, 9)
     found = judged(run, "stampede")
@@ -210,14 +212,14 @@ def test_misses_that_do_not_say_where_they_came_from_accuse_nobody() -> None:
 def test_an_item_that_changes_meanwhile_may_be_loaded_again() -> None:
     """Each removal makes another load necessary: such an expiry is no evidence."""
     for change in (write(2, 2.02, 2.03), invalidate(2.02, 2.03)):
-        use = stampede.cache_use(history.of(recording(write(1, 0, 1), *expiry(2, 3, 0), change)))
+        use = stampede.cache_use(history_of(recording(write(1, 0, 1), *expiry(2, 3, 0), change)))
         assert (use.expiries, use.loads) == ((), 3)
 
 
 def test_what_is_not_there_is_not_kept() -> None:
     """A service that does not cache "no such item" loads it again each time: no stampede."""
     nothing = [miss(None, 2 + n / 20, 2.2 + n / 20) for n in range(8)]
-    use = stampede.cache_use(history.of(recording(*nothing, write(1, 9, 10))))
+    use = stampede.cache_use(history_of(recording(*nothing, write(1, 9, 10))))
     assert (use.expiries, use.loads) == ((), 8)
 
 

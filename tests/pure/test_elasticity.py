@@ -9,8 +9,8 @@ from collections.abc import Sequence
 import pytest
 
 from harness import criteria
-from harness.analysis import elasticity
-from harness.analysis.elasticity import Elasticity
+from harness.criteria.scaling import _elasticity as elasticity
+from harness.criteria.scaling._elasticity import Elasticity
 from harness.findings import Finding, Outcome
 from harness.recording import (
     OK,

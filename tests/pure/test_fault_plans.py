@@ -9,9 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness import faults
-from harness.config._fault_text import parse
-from harness.config._fault_timeline import timed
-from harness.config.fault_schedule import behind
+from harness.config.fault_schedule import behind, parse, timed
 from harness.errors import ConfigurationError
 from harness.faults import PlannedFault
 from harness.faults.http_toggle import HttpToggle
@@ -115,7 +113,7 @@ def test_all_slips_are_said_at_once() -> None:
     for words in (
         "no fault 'nop'",
         "noop has no at=",
-        "port is str 'http'. Give a whole number",
+        "port http: give a whole number",
         "for=ever",
         "noop: word 2 is no key=value",
         "a fault has no name: write a name, and then key=value",

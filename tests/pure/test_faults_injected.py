@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.criteria.faults_injected import FaultsInjected
-from harness.findings import Outcome
+from harness.criteria.guards.faults_injected import FaultsInjected
+from harness.findings import ALL, Outcome
 from harness.recording import FAILED, INJECTED, UNDONE, FaultMark, FaultPlan, Recording
 from harness.recording_file import encode, parse
 from harness.verdict import judge
@@ -51,7 +51,7 @@ def test_anything_else_is_inconclusive_and_voids_all(marks: tuple[FaultMark, ...
     finding = FaultsInjected().judge(run((PLAN,), marks))
     assert finding.outcome is Outcome.INCONCLUSIVE
     assert words in finding.reason
-    assert finding.voids == ("*",) and finding.is_guard
+    assert finding.voids == ALL
 
 
 def test_a_fault_that_was_not_there_turns_a_pass_into_inconclusive() -> None:

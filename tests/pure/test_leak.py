@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from scipy.stats import kendalltau, theilslopes
 
-from harness.analysis.leak import LeakTest, assess
-from harness.analysis.trend import FloatArray, hamed_rao, thinned, trend
+from harness.criteria.recovery._leak import LeakTest, assess
+from harness.criteria.recovery._trend import FloatArray, hamed_rao, thinned, trend
 
 MB = 1e6
 Maker = Callable[[np.random.Generator, FloatArray], FloatArray]

@@ -9,7 +9,9 @@ from functools import cache
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.analysis import coherence, history, linearizability
+from harness.criteria.cache import _linearizability as linearizability
+from harness.criteria.cache import _staleness as staleness
+from harness.criteria.cache._operations import history_of
 from harness.recording import WRITE, Operation
 from tests.histories import linearizable, read, recording, write
 
@@ -39,7 +41,7 @@ def by_every_order(operations: tuple[Operation, ...]) -> bool:
 
 
 def by_zones(operations: tuple[Operation, ...], cap: int = 1000) -> bool:
-    return not linearizability.check(history.of(recording(*operations)), cap).violations
+    return not linearizability.check(history_of(recording(*operations)), cap).violations
 
 
 @st.composite
@@ -68,12 +70,12 @@ def test_the_zones_agree_with_trying_every_order(operations: tuple[Operation, ..
 def test_a_register_is_never_accused(seed: int, keys: int, sessions: int, lost_answers: float) -> None:
     """False alarms of everything that is judged from a history, on histories of a real register: none."""
     operations = linearizable(60, keys=keys, sessions=sessions, seed=seed, lost_answers=lost_answers)
-    seen = history.of(recording(*operations))
+    seen = history_of(recording(*operations))
     assert not linearizability.check(seen).violations
-    assert not coherence.stale_reads(seen)
-    assert not coherence.backward_reads(seen).back
-    assert not coherence.own_writes_missed(seen).back
-    assert not coherence.invalidations(seen).lost
+    assert not staleness.stale_reads(seen)
+    assert not staleness.backward_reads(seen).back
+    assert not staleness.own_writes_missed(seen).back
+    assert not staleness.invalidations(seen).lost
 
 
 @given(st.integers(0, 10_000), st.floats(0.0001, 0.02), st.data())
@@ -86,12 +88,12 @@ def test_clocks_that_are_wrong_within_their_bound_accuse_nobody(seed: int, error
         off_s = offsets[node]
         end_s = None if operation.return_s is None else operation.return_s + off_s
         nodes[node][1].append(replace(operation, invoke_s=operation.invoke_s + off_s, return_s=end_s))
-    seen = history.of(recording(nodes=nodes))
+    seen = history_of(recording(nodes=nodes))
     assert not linearizability.check(seen).violations
-    assert not coherence.stale_reads(seen)
-    assert not coherence.backward_reads(seen).back
-    assert not coherence.own_writes_missed(seen).back
-    assert not coherence.invalidations(seen).lost
+    assert not staleness.stale_reads(seen)
+    assert not staleness.backward_reads(seen).back
+    assert not staleness.own_writes_missed(seen).back
+    assert not staleness.invalidations(seen).lost
 
 
 @given(small_histories())
@@ -100,8 +102,8 @@ def test_an_accused_history_is_not_linearizable(operations: tuple[Operation, ...
     as sessions do one thing after the other.
     """
     alone = tuple(replace(operation, session=str(number)) for number, operation in enumerate(operations))
-    seen = history.of(recording(*alone))
-    if coherence.stale_reads(seen) or coherence.invalidations(seen).lost:
+    seen = history_of(recording(*alone))
+    if staleness.stale_reads(seen) or staleness.invalidations(seen).lost:
         assert not by_every_order(alone)
 
 
@@ -109,7 +111,7 @@ def test_beyond_the_cap_reads_are_left_out_and_said() -> None:
     """The violation among them is not found; every write is still there."""
     operations = (write(1, 0, 1), write(2, 2, 3), *(read(2, 4 + n, 5 + n) for n in range(10)), read(1, 20, 21))
     assert not by_zones(operations)
-    checked = linearizability.check(history.of(recording(*operations)), cap=10)
+    checked = linearizability.check(history_of(recording(*operations)), cap=10)
     assert (checked.violations, checked.operations, checked.left_out) == ((), 12, 1)
 
 
@@ -118,10 +120,10 @@ def test_a_hundred_thousand_operations_take_less_than_five_seconds() -> None:
     for keys in (20, 1):
         seen_from = recording(*linearizable(100_000, keys=keys))
         began_s = time.process_time()
-        seen = history.of(seen_from)
+        seen = history_of(seen_from)
         assert not linearizability.check(seen).violations
-        assert not coherence.stale_reads(seen)
-        assert not coherence.backward_reads(seen).back
-        assert not coherence.own_writes_missed(seen).back
-        assert not coherence.invalidations(seen).lost
+        assert not staleness.stale_reads(seen)
+        assert not staleness.backward_reads(seen).back
+        assert not staleness.own_writes_missed(seen).back
+        assert not staleness.invalidations(seen).lost
         assert time.process_time() - began_s < 5

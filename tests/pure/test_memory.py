@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from harness.analysis.memory import Growth, growth
+from harness.criteria.recovery._memory import Growth, growth
 from harness.findings import Finding, Outcome
 from harness.recording import CriterionSpec, ProbeSample, Recording
 from harness.verdict import judge

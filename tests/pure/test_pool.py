@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness import criteria
-from harness.analysis import histogram, pool
+from harness.analysis import histogram
 from harness.analysis.histogram import bucket_index
+from harness.criteria.pool import _levels as levels
 from harness.findings import Finding, Outcome
 from harness.recording import CriterionSpec, Phase, ProbeSample, Recording, Scalar, Slice
 from tests.recordings import healthy
@@ -41,7 +42,7 @@ def closed_pool(
         per_s = round(min(users / HELD_S, CAPACITY_PER_S))
         latency_s = users / per_s if per_s else 0.0
         for t in range(phase.start_s, phase.end_s):
-            for name, took_s in (("GET /db/work", latency_s), (pool.WAIT, latency_s - HELD_S), (pool.HELD, HELD_S)):
+            for name, took_s in (("GET /db/work", latency_s), (levels.WAIT, latency_s - HELD_S), (levels.HELD, HELD_S)):
                 if per_s:
                     slices.append(Slice(t, "local", name, "ok", per_s, 0, {bucket_index(round(took_s * 1e6)): per_s}))
             out = leaked if t >= 30 else 0
@@ -49,7 +50,7 @@ def closed_pool(
             queue = max(0, users - SIZE) if phase.name != "recovery" else waiting_after
             for source, share in (("a:1", 0.75), ("a:2", 0.25)):
                 values = {"size": SIZE / 2, "in_use": busy * share if not out or users else float(out * share)}
-                probes.append(ProbeSample(t + 0.1, pool.PROBE, source, {**values, "waiting": queue / 2}))
+                probes.append(ProbeSample(t + 0.1, levels.PROBE, source, {**values, "waiting": queue / 2}))
             sessions = {"idle_in_transaction": float(idle_in_transaction), "oldest_idle_in_transaction_s": oldest_s}
             probes.append(ProbeSample(t + 0.1, "postgres", "a:5432/db", sessions))
     whole = healthy()
@@ -75,7 +76,7 @@ def test_a_mean_is_as_exact_as_its_buckets(values_us: list[int]) -> None:
 
 
 def test_littles_law_agrees_with_what_was_sampled() -> None:
-    climb = pool.levels(closed_pool(), "GET *", 1, "baseline", "spike")
+    climb = levels.levels(closed_pool(), "GET *", 1, "baseline", "spike")
     assert [level.phase for level in climb] == ["baseline", "step-1", "step-2", "step-3", "step-4", "spike"]
     for level, users in zip(climb, LEVELS, strict=True):
         assert level.concurrency == pytest.approx(users, rel=0.01)
@@ -91,10 +92,10 @@ def test_the_knee_and_the_first_saturated_level_are_found() -> None:
 
 
 def test_a_full_pool_without_a_growing_queue_is_not_saturated() -> None:
-    climb = pool.levels(closed_pool(), "GET *", 1, "baseline", "spike")
+    climb = levels.levels(closed_pool(), "GET *", 1, "baseline", "spike")
     flat = tuple(dataclasses.replace(level, wait_s=0.01) for level in climb)
-    assert pool.saturated(flat, 0.9) == ()
-    assert next(level.phase for level in pool.saturated(climb, 0.9)) == "step-1"
+    assert levels.saturated(flat, 0.9) == ()
+    assert next(level.phase for level in levels.saturated(climb, 0.9)) == "step-1"
 
 
 def test_the_ceiling_of_the_pool_is_the_highest_throughput() -> None:
@@ -119,7 +120,7 @@ def test_a_connection_that_is_out_for_a_moment_is_not_leaked() -> None:
     run = closed_pool()
     probes = [
         dataclasses.replace(sample, values={**sample.values, "in_use": 1.0})
-        if sample.probe == pool.PROBE and sample.t == 69.1
+        if sample.probe == levels.PROBE and sample.t == 69.1
         else sample
         for sample in run.probes
     ]
@@ -151,7 +152,7 @@ def test_what_is_out_in_one_or_two_samples_proves_no_leak(seen: int, outcome: Ou
         found = judged("leaked_connections", dataclasses.replace(brief, probes=held))
         assert found.outcome is outcome
         assert outcome is Outcome.FAIL or "fewer than 3 samples" in found.reason
-    sessions = without(run, lambda sample: sample.probe == pool.PROBE or sample.t > 67 + seen)
+    sessions = without(run, lambda sample: sample.probe == levels.PROBE or sample.t > 67 + seen)
     assert judged("leaked_connections", sessions).outcome is outcome
 
 
@@ -172,10 +173,10 @@ def test_a_process_that_was_never_read_is_part_of_the_pool(name: str, refused: s
 
 
 def test_without_the_pool_sessions_idle_in_a_transaction_are_leaked() -> None:
-    run = without(closed_pool(idle_in_transaction=3), lambda sample: sample.probe == pool.PROBE)
+    run = without(closed_pool(idle_in_transaction=3), lambda sample: sample.probe == levels.PROBE)
     found = judged("leaked_connections", run)
     assert (found.outcome, found.figure) == (Outcome.FAIL, 3)
-    run = without(closed_pool(), lambda sample: sample.probe == pool.PROBE)
+    run = without(closed_pool(), lambda sample: sample.probe == levels.PROBE)
     found = judged("leaked_connections", run)
     assert found.outcome is Outcome.INCONCLUSIVE and "--api-urls" in found.reason
 
@@ -203,7 +204,7 @@ def test_a_queue_that_stays_is_a_failure_and_one_that_comes_and_goes_is_open() -
     run = closed_pool()
     probes = [
         dataclasses.replace(sample, values={**sample.values, "waiting": 1.0})
-        if sample.probe == pool.PROBE and sample.t in (60.1, 62.1)
+        if sample.probe == levels.PROBE and sample.t in (60.1, 62.1)
         else sample
         for sample in run.probes
     ]

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from harness.analysis.recovery import Recovery, Settings, State, measure
+from harness.criteria.recovery._episode import Recovery, Settings, State, measure
 from harness.recording import UNFINISHED, CriterionSpec, Phase, Slice
 from harness.verdict import judge
 from tests.recordings import CANARY, login_herd

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.analysis import scalability
-from harness.analysis.scalability import Fit, Law, fit
+from harness.criteria.pool import _usl as usl
+from harness.criteria.pool._usl import Fit, Law, fit
 
 LEVELS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0)
 FITS = 300
@@ -26,7 +26,7 @@ def measured(law: Law, noise_ratio: float, seed: int) -> Fit:
 @given(st.floats(0.1, 1e4), st.floats(0, 0.5), st.floats(1e-6, 0.01))
 def test_without_noise_the_parameters_are_found_exactly(gamma: float, sigma: float, kappa: float) -> None:
     law = Law(gamma, sigma, kappa)
-    with mock.patch.object(scalability, "RESAMPLES", 5):
+    with mock.patch.object(usl, "RESAMPLES", 5):
         found = fit(LEVELS, [law.throughput(n) for n in LEVELS])
     assert found is not None
     assert found.law.gamma == pytest.approx(gamma, rel=1e-6)
@@ -60,7 +60,7 @@ def test_a_peak_beyond_what_was_measured_is_said_to_be_beyond() -> None:
 
 
 def test_a_bounded_pool_is_a_ceiling_and_no_peak() -> None:
-    with mock.patch.object(scalability, "RESAMPLES", 5):
+    with mock.patch.object(usl, "RESAMPLES", 5):
         for seed in range(100):
             random = np.random.default_rng(seed)
             found = fit(LEVELS, [min(20 * n, 320) * (1 + 0.01 * random.standard_normal()) for n in LEVELS])
@@ -70,7 +70,7 @@ def test_a_bounded_pool_is_a_ceiling_and_no_peak() -> None:
 
 
 def test_a_law_with_a_peak_is_no_ceiling() -> None:
-    with mock.patch.object(scalability, "RESAMPLES", 5):
+    with mock.patch.object(usl, "RESAMPLES", 5):
         assert not any(measured(Law(20, 0.05, 0.0005), 0.01, seed).ceiling for seed in range(100))
 
 

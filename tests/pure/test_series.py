@@ -7,13 +7,13 @@ import dataclasses
 import numpy as np
 import pytest
 
-from harness.analysis import phases, series
+from harness.analysis import phases, time_series
 from harness.recording import Recording, Slice
 from tests.recordings import CANARY, LOGIN, failing, healthy, login_herd
 
 
 def test_series_have_a_value_for_each_second_of_the_run() -> None:
-    found = series.of(healthy())
+    found = time_series.of(healthy())
     assert list(found.t) == list(range(91))
     for values in (found.planned_level, found.requests.intended, found.requests.p95_s):
         assert len(values) == 91
@@ -21,7 +21,7 @@ def test_series_have_a_value_for_each_second_of_the_run() -> None:
 
 def test_requests_stand_where_they_should_have_begun() -> None:
     """500 logins of which the last is answered 2 s later all stand at the instant of the herd."""
-    found = series.of(healthy())
+    found = time_series.of(healthy())
     assert found.requests.intended[30] == 510
     assert set(found.requests.intended[:30]) | set(found.requests.intended[31:]) == {10}
     assert 1.8 < found.requests.p95_s[30] < 2.0
@@ -29,7 +29,7 @@ def test_requests_stand_where_they_should_have_begun() -> None:
 
 @pytest.mark.parametrize("run", [healthy(), failing(), login_herd(poisson=True, canary_per_s=2)])
 def test_seconds_and_names_add_up_to_the_phases(run: Recording) -> None:
-    found = series.of(run)
+    found = time_series.of(run)
     for phase in run.header.phases:
         chosen = (found.t >= phase.start_s) & (found.t < phase.end_s)
         tally = phases.of_phase(run, phase)
@@ -50,7 +50,7 @@ def test_cause_counts_name_the_failures_of_each_phase() -> None:
 def test_a_second_without_answers_has_no_latency() -> None:
     run = healthy()
     gap = dataclasses.replace(run, slices=tuple(piece for piece in run.slices if piece.t != 50))
-    found = series.of(gap)
+    found = time_series.of(gap)
     assert found.requests.intended[50] == 0
     assert np.isnan(found.requests.p50_s[50])
 
@@ -58,12 +58,12 @@ def test_a_second_without_answers_has_no_latency() -> None:
 def test_requests_before_the_first_phase_have_negative_times() -> None:
     run = healthy()
     early = Slice(-3, "worker-1", CANARY, "ok", 1, 0, {5: 1})
-    found = series.of(dataclasses.replace(run, slices=(*run.slices, early)))
+    found = time_series.of(dataclasses.replace(run, slices=(*run.slices, early)))
     assert (found.t[0], found.requests.intended[0], len(found.t)) == (-3, 1, 94)
 
 
 def test_probes_are_found_by_name_and_source() -> None:
-    found = series.of(healthy())
+    found = time_series.of(healthy())
     memory = found.probe("process", "rss_bytes")
     assert [one.source for one in memory] == ["api1", "api2", "postgres"]
     assert all(np.all(np.diff(one.t) > 0) for one in memory)
@@ -72,11 +72,11 @@ def test_probes_are_found_by_name_and_source() -> None:
 
 @pytest.mark.parametrize(("t", "expected"), [(-1, 0), (0, 0), (5, 50), (10, 200), (15, 200), (20, 200), (21, 0)])
 def test_the_level_is_a_polyline_with_steps(t: float, expected: float) -> None:
-    assert series.level_at(((0, 0), (10, 100), (10, 200), (20, 200)), t) == expected
+    assert time_series.level_at(((0, 0), (10, 100), (10, 200), (20, 200)), t) == expected
 
 
 def test_an_empty_recording_has_empty_series() -> None:
     bare = Recording(dataclasses.replace(healthy().header, phases=(), level=()))
-    found = series.of(bare)
+    found = time_series.of(bare)
     assert len(found.t) == 0
     assert len(found.requests.intended) == 0

@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.analysis.steps import READING_S, Provisioning, Steps, demand, instability, provisioning, sampled
+from harness.criteria.scaling._step_function import (
+    READING_S,
+    Provisioning,
+    Steps,
+    demand,
+    instability,
+    provisioning,
+    sampled,
+)
 
 STAIRS = ((0.0, 6.0), (10.0, 6.0), (10.0, 16.0), (20.0, 16.0), (20.0, 26.0), (30.0, 26.0), (30.0, 6.0), (40.0, 6.0))
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import pytest
 
 from harness import criteria, verdict
-from harness.findings import Finding, Outcome, Verdict
+from harness.findings import ALL, CLIENTS, RUN, TARGET, Finding, Outcome, Verdict
 from harness.recording import CriterionSpec, Recording, Scalar
 from harness.verdict import judge
 from tests import recordings
@@ -35,7 +35,10 @@ def judged(monkeypatch: pytest.MonkeyPatch, findings: Mapping[str, Finding | Exc
     def load(spec: CriterionSpec) -> object:
         return Fixed(findings[spec.criterion]) if spec.criterion in findings else real(spec)
 
+    guards = {name for name, each in findings.items() if isinstance(each, Finding) and each.is_guard}
     monkeypatch.setattr(criteria, "load", load)
+    monkeypatch.setattr(criteria, "is_guard", lambda name: name in guards or name == verdict.RUN_COMPLETE)
+    monkeypatch.setattr(criteria, "evidence_of", lambda name: TARGET if name == "memory" else CLIENTS)
     return judge(recordings.healthy(), [CriterionSpec(name) for name in findings])
 
 
@@ -69,11 +72,11 @@ def test_the_worst_finding_decides(
     [
         (P, (), P, P, P),
         (P, (), F, F, F),
-        (I, ("latency",), P, I, I),
-        (I, ("latency",), F, I, I),
-        (I, ("*",), P, I, I),
-        (I, ("*",), F, I, I),
-        (I, ("other",), F, F, F),
+        (I, (CLIENTS,), P, I, I),
+        (I, (CLIENTS,), F, I, I),
+        (I, ALL, P, I, I),
+        (I, ALL, F, I, I),
+        (I, (TARGET, RUN), F, F, F),
         (I, (), F, F, F),
         (I, (), P, P, I),
         (F, (), P, P, F),
@@ -93,7 +96,7 @@ def test_guards_void_what_they_name_and_nothing_else(
     )
     latency = next(f for f in found.findings if f.criterion == "latency")
     assert latency.outcome is judged_as
-    assert latency.voided_by == ("guard" if voids in (("*",), ("latency",)) else None)
+    assert latency.voided_by == ("guard" if voids in (ALL, (CLIENTS,)) else None)
     assert found.outcome is verdict_is
     assert [f.is_guard for f in found.findings] == [False, True, True], "guards come last"
 
@@ -102,7 +105,7 @@ def test_a_fail_that_no_guard_voids_stands_beside_one_that_is_void(monkeypatch: 
     found = judged(
         monkeypatch,
         {
-            "guard": finding("guard", I, ("latency",), is_guard=True),
+            "guard": finding("guard", I, (CLIENTS,), is_guard=True),
             "latency": finding("latency", F),
             "memory": finding("memory", F),
         },
@@ -114,7 +117,7 @@ def test_a_fail_that_no_guard_voids_stands_beside_one_that_is_void(monkeypatch: 
 def test_guards_do_not_void_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
     found = judged(
         monkeypatch,
-        {"a": finding("a", I, ("*",), is_guard=True), "b": finding("b", F, is_guard=True), "c": finding("c", P)},
+        {"a": finding("a", I, ALL, is_guard=True), "b": finding("b", F, is_guard=True), "c": finding("c", P)},
     )
     assert {f.criterion: f.voided_by for f in found.findings} == {
         "a": None,

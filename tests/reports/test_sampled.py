@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from harness.analysis import series
+from harness.analysis import time_series
 from harness.recording import ProbeSample
 from reports import html
 from reports._charts import sampled
@@ -24,7 +24,7 @@ def charts(**figures: list[float]) -> dict[str, Chart]:
         for t in range(length)
     )
     run = dataclasses.replace(recordings.healthy(), probes=samples)
-    return {chart.title: chart for chart in sampled.charts(series.of(run))}
+    return {chart.title: chart for chart in sampled.charts(time_series.of(run))}
 
 
 def test_a_figure_that_changed_has_a_chart_and_one_that_did_not_has_none() -> None:

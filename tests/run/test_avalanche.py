@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from harness.analysis import connections
+from harness.criteria.websocket import _connections as connections
 from tests import service
 from tests.run import runs
 from tests.run.runs import SIGINT, Finished

@@ -1,0 +1,83 @@
+"""What every criterion has: its name, from what it is measured, and how it makes its finding."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from harness.findings import ALL, CLIENTS, RUN, Finding, Outcome
+from harness.plugins import name_of, parameter, parameters_of
+from harness.recording import Recording, Scalar
+
+
+@dataclass(frozen=True, kw_only=True)
+class Criterion:
+    """A concrete one is a frozen dataclass in a file of its own: its fields are its parameters, ``judge`` is a pure
+    function. Decide on an interval, not on a point, and say with INCONCLUSIVE what would settle it.
+    """
+
+    title: ClassVar[str] = ""
+    """One line for people; where it depends on parameters, give it to :meth:`finding`."""
+    unit: ClassVar[str] = ""
+    guarded: ClassVar[tuple[str, ...]] = ()
+    """Of a guard: the kinds of evidence that nobody can rely upon unless it passes."""
+    evidence: ClassVar[str] = CLIENTS
+    """From what the figure is measured: CLIENTS (a late load generator would make it good or bad by itself), TARGET (a
+    probe of the target), RUN (the run itself). A guard voids what is measured from the evidence that it protects.
+    """
+
+    name: str = parameter("", "name of this finding, needed when the criterion is used twice")
+
+    def judge(self, recording: Recording) -> Finding:
+        raise NotImplementedError
+
+    @property
+    def limit_value(self) -> float | None:
+        """The limit that is shown: the first parameter that has the word in its name."""
+        found = next((each.name for each in parameters_of(type(self)) if "limit" in each.name), None)
+        value: Any = None if found is None else getattr(self, found)
+        return None if value is None else float(value)
+
+    def finding(
+        self,
+        outcome: Outcome,
+        reason: str,
+        figure: float | None = None,
+        interval: tuple[float, float] | None = None,
+        evidence: Mapping[str, Scalar] | None = None,
+        *,
+        title: str = "",
+        limit: float | None = None,
+        censored: bool = False,
+    ) -> Finding:
+        """A finding of this criterion. ``title`` and ``limit`` only where they are not those of the class.
+
+        ``censored``: what was waited for had not come when the watching ended, so the interval is open upwards.
+        """
+        return Finding(
+            criterion=self.name or name_of(self),
+            title=title or self.title,
+            outcome=outcome,
+            reason=reason,
+            figure=figure,
+            unit=self.unit,
+            limit=self.limit_value if limit is None else limit,
+            interval=interval,
+            evidence=evidence or {},
+            kind=name_of(self),
+            censored=censored,
+            voids=() if outcome is Outcome.PASS else self.guarded,
+        )
+
+    def inconclusive(self, reason: str, evidence: Mapping[str, Scalar] | None = None, *, title: str = "") -> Finding:
+        """There is nothing to judge; ``reason`` says what would change that."""
+        return self.finding(Outcome.INCONCLUSIVE, reason, evidence=evidence, title=title)
+
+
+@dataclass(frozen=True)
+class Guard(Criterion):
+    """A criterion about the evidence. One that does not pass, or that crashes, voids what it guards."""
+
+    evidence: ClassVar[str] = RUN
+    guarded: ClassVar[tuple[str, ...]] = ALL

@@ -1,0 +1,1 @@
+"""Does a circuit breaker open, spare its dependency, and close?"""

@@ -1,0 +1,76 @@
+"""How fast requests fail while the circuit breaker is open."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from harness.analysis import histogram, intervals
+from harness.analysis.phases import Tally
+from harness.criteria._outcome import against, seconds
+from harness.criteria.breaker._clients import Second
+from harness.criteria.breaker._criterion import BreakerCriterion, witnesses
+from harness.findings import Finding, Outcome
+from harness.plugins import parameter
+from harness.recording import Recording
+
+
+@dataclass(frozen=True)
+class FastFailLatency(BreakerCriterion):
+    """A quantile of the latency of the requests that an open breaker failed stays within a limit.
+
+    They are told by their signature. Where they are told by their speed, they are fast by definition, and nothing
+    is proven.
+    """
+
+    limit_s: float = parameter(0.1, "largest latency in seconds of a fast failure")
+    quantile: float = parameter(0.95, "quantile that is judged, 0.95 for p95", lowest=0.01, highest=0.9999)
+
+    def judge(self, recording: Recording) -> Finding:
+        measured = self.measured(recording)
+        p = f"p{self.quantile * 100:g}"
+        title = f"{p} latency of fast failures"
+        name = self.name or "fast_fail_latency"
+        missing = measured.problem
+        if not missing and not measured.failed_fast:
+            missing = "no request failed fast, so there is nothing to judge"
+        elif not missing and not measured.signature:
+            missing = "fast failures were told by their speed, so they are fast by definition: give --breaker-signature"
+        if missing:
+            return Finding(name, title, Outcome.INCONCLUSIVE, missing, unit="s", limit=self.limit_s)
+        tallies = [_tally(second) for second in measured.seconds if second.fast]
+        merged = histogram.merge(tally.latency for tally in tallies)
+        figure_us = histogram.quantile_us(merged, self.quantile)
+        low_us, high_us = intervals.latency_quantile_us(tallies, self.quantile)
+        interval = (low_us / 1e6, high_us / 1e6)
+        outcome = against(self.limit_s, interval)
+        return Finding(
+            criterion=name,
+            title=title,
+            outcome=outcome,
+            reason=self._reason(outcome, p, measured.failed_fast, interval),
+            figure=None if figure_us is None else figure_us / 1e6,
+            unit="s",
+            limit=self.limit_s,
+            interval=interval,
+            evidence={**witnesses(measured), "samples needed": intervals.samples_needed(self.quantile)},
+        )
+
+    def _reason(self, outcome: Outcome, p: str, count: int, interval: tuple[float, float]) -> str:
+        low, high = interval
+        limit = f"limit {seconds(self.limit_s)}"
+        match outcome:
+            case Outcome.PASS:
+                return f"{p} of {count:,} fast failures is at most {seconds(high)} with 95 % confidence, {limit}"
+            case Outcome.FAIL:
+                return f"{p} of {count:,} fast failures is at least {seconds(low)} with 95 % confidence, {limit}"
+        needed = intervals.samples_needed(self.quantile)
+        if count < needed:
+            return f"{needed:,} fast failures needed for {p}, {count:,} seen: send more, or let it fail for longer"
+        return (
+            f"{p} of {count:,} fast failures lies between {seconds(low)} and {seconds(high)}, {limit}; more would tell"
+        )
+
+
+def _tally(second: Second) -> Tally:
+    """The fast failures of a second as if they were what was asked for, which here they are."""
+    return Tally(second.failed_fast, second.failed_fast, {}, 0, second.fast, second.fast)

@@ -1,0 +1,111 @@
+"""Fail open: reads are answered although the cache is away."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from harness.analysis import intervals
+from harness.criteria._criterion import Criterion
+from harness.criteria._outcome import against, percent, seconds
+from harness.criteria.cache._staleness import BYPASS
+from harness.findings import Finding, Outcome
+from harness.plugins import parameter
+from harness.recording import INJECTED, READ, UNDONE, Operation, Recording
+
+
+@dataclass(frozen=True)
+class FailOpen(Criterion):
+    """Reads without a good answer in time ÷ reads, while a planned fault keeps the cache away, stay within a limit.
+
+    A read has failed when its good answer took longer than ``answer_within_s``, or never came. One that was in time,
+    but came only after the cache was back, is left out: it does not tell what would have become of it. That the cache
+    was away has to show: at least one answer says ``X-Cache: bypass``, or none was good. The interval is
+    Clopper–Pearson's.
+    """
+
+    limit: float = parameter(0.05, "largest share of reads without a good answer that is accepted", highest=1)
+    fault: str = parameter("stop_process", "the planned fault that takes the cache away, * for anything")
+    answer_within_s: float = parameter(2.0, "a good answer that takes longer, in seconds, counts as none")
+    via: str = parameter("*", "the way of the reads that are judged, * for anything")
+
+    def judge(self, recording: Recording) -> Finding:
+        criterion, title = self.name or "fail_open", "reads while the cache is away"
+        outages = tuple(self._outages(recording))
+        if not outages:
+            reason = f"no fault {self.fault} was injected, so the cache was never away; plan one with --fault"
+            return Finding(criterion, title, Outcome.INCONCLUSIVE, reason, unit="ratio", limit=self.limit)
+        reads = [
+            operation
+            for batch in recording.operations
+            for operation in batch.operations
+            if operation.kind == READ and fnmatchcase(operation.via, self.via) and self._is_judged(operation, outages)
+        ]
+        good = [read for read in reads if self._in_time(read)]
+        failed = len(reads) - len(good)
+        late = sum(read.return_s is not None for read in reads) - len(good)
+        went_past = any(read.cache == BYPASS for read in reads if read.return_s is not None)
+        caches = Counter(read.cache for read in good)
+        reason = ""
+        if not reads:
+            reason = f"nothing was read while {self.fault} lasted; a longer one, or more readers, would show it"
+        elif not went_past and good:
+            reason = f"no answer went past the cache while {self.fault} lasted, so it does not show that it was away"
+        if reason:
+            return Finding(criterion, title, Outcome.INCONCLUSIVE, reason, unit="ratio", limit=self.limit)
+        interval = intervals.clopper_pearson(failed, len(reads))
+        outcome = against(self.limit, interval)
+        lasted = " and ".join(f"from {seconds(begin_s)} to {seconds(end_s)}" for begin_s, end_s in outages)
+        reason = (
+            f"{failed:,} of {len(reads):,} reads had no good answer within {seconds(self.answer_within_s)} {lasted}, "
+            f"{caches[BYPASS]:,} went past the cache"
+        )
+        reason += (
+            f"; {percent(interval[0])} to {percent(interval[1])} with 95 % confidence, limit {percent(self.limit)}"
+        )
+        if outcome is Outcome.INCONCLUSIVE:
+            reason += "; more reads in that time would settle it"
+        return Finding(
+            criterion,
+            title,
+            outcome,
+            reason,
+            figure=failed / len(reads),
+            unit="ratio",
+            limit=self.limit,
+            interval=interval,
+            evidence={
+                "reads": len(reads),
+                "failed": failed,
+                "answered too late": late,
+                **{k or "not said": n for k, n in caches.items()},
+            },
+        )
+
+    def _outages(self, recording: Recording) -> Iterator[tuple[float, float]]:
+        """From each injection to the end of what was injected, or of the run."""
+        begin_s: float | None = None
+        for mark in sorted(recording.faults, key=lambda mark: mark.t):
+            if not fnmatchcase(mark.fault, self.fault):
+                continue
+            if mark.event == INJECTED and begin_s is None:
+                begin_s = mark.t
+            elif mark.event == UNDONE and begin_s is not None:
+                yield begin_s, mark.t
+                begin_s = None
+        if begin_s is not None:
+            yield begin_s, recording.end.t if recording.end is not None else math.inf
+
+    def _in_time(self, read: Operation) -> bool:
+        return read.return_s is not None and read.return_s - read.invoke_s <= self.answer_within_s
+
+    def _is_judged(self, read: Operation, outages: tuple[tuple[float, float], ...]) -> bool:
+        """Whether it began in an outage and, if its answer was in time, was also answered in it."""
+        return any(
+            begin_s <= read.invoke_s < end_s
+            and (read.return_s is None or read.return_s <= end_s or not self._in_time(read))
+            for begin_s, end_s in outages
+        )

@@ -1,0 +1,1 @@
+"""Guards: whether the evidence can be relied upon. Every criterion in this folder is a guard of every run."""

@@ -1,0 +1,97 @@
+"""The connection pool after the load is as it was before."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from dataclasses import dataclass
+
+from scipy.stats import t as student
+
+from harness.analysis.intervals import CONFIDENCE
+from harness.criteria._criterion import Criterion
+from harness.criteria._outcome import against, no_phase, percent
+from harness.criteria.pool import _levels as levels
+from harness.findings import Finding, Outcome
+from harness.plugins import parameter
+from harness.recording import Phase, Recording, Scalar
+
+FEWEST = 4
+"""Samples before and after: fewer say nothing about how samples scatter."""
+
+
+@dataclass(frozen=True)
+class PoolStable(Criterion):
+    """Nobody waits for a connection any more, and no more of the pool is in use than in the baseline.
+
+    Compares the last ``tail_s`` seconds of the recovery. The interval of the difference is Welch's, since use scatters
+    with the requests that happen to be under way. A queue in some of these samples only is neither gone nor there.
+    """
+
+    limit: float = parameter(0.15, "largest share of the pool that may be in use beyond the baseline's", highest=1)
+    tail_s: int = parameter(10, "seconds at the end of the recovery that are compared", lowest=4)
+    baseline: str = parameter("baseline", "phase that shows what is normal")
+    recovery: str = parameter("recovery", "phase whose end is compared")
+
+    def judge(self, recording: Recording) -> Finding:
+        baseline, recovery = recording.phase(self.baseline), recording.phase(self.recovery)
+        if baseline is None or recovery is None:
+            return self._unknown(no_phase(recording, self.recovery if baseline else self.baseline))
+        if not levels.sources_of(recording):
+            return self._unknown(levels.NOT_SAMPLED)
+        tail = Phase(recovery.name, max(recovery.start_s, recovery.end_s - self.tail_s), recovery.end_s)
+        before, after = levels.instants(recording, baseline), levels.instants(recording, tail)
+        if min(len(before), len(after)) < FEWEST:
+            seen = f"{len(before)} samples of the whole pool before and {len(after)} after"
+            why = "a process went away, or the phases are too short"
+            for part in (tail, baseline):
+                if unread := levels.unread(recording, part.start_s, part.end_s):
+                    why = f"{unread} was never read in the {part.name}"
+            return self._unknown(f"{seen}, {FEWEST} needed: {why}")
+        was, is_now = ([instant.use_ratio for instant in instants] for instants in (before, after))
+        excess, interval = _difference(was, is_now)
+        used = f"{percent(statistics.fmean(is_now))} of the pool in use after, {percent(statistics.fmean(was))} before"
+        evidence: dict[str, Scalar] = {"samples before": len(before), "samples after": len(after)}
+        outcome = against(self.limit, interval)
+        reason = f"{used}, limit {percent(self.limit)} more"
+        if outcome is Outcome.INCONCLUSIVE:
+            reason += f"; {percent(interval[0])} to {percent(interval[1])} more are possible, longer phases would tell"
+        queues = [instant.waiting for instant in after if instant.waiting is not None]
+        waiting = sum(queue > 0 for queue in queues)
+        if queues:
+            evidence["waiting at the end, mean"] = statistics.fmean(queues)
+        if waiting:
+            lasting = waiting * 2 > len(queues)
+            queue_outcome = Outcome.FAIL if lasting else Outcome.INCONCLUSIVE
+            reason += f"; somebody waited for a connection in {waiting} of the last {len(queues)} samples"
+            reason += "" if lasting else ": a longer recovery would tell whether the queue goes away"
+            outcome = max(outcome, queue_outcome, key=lambda each: each.rank)
+        return self._finding(outcome, reason, excess, interval, evidence)
+
+    def _unknown(self, reason: str) -> Finding:
+        return self._finding(Outcome.INCONCLUSIVE, reason, None, None, {})
+
+    def _finding(
+        self,
+        outcome: Outcome,
+        reason: str,
+        figure: float | None,
+        interval: tuple[float, float] | None,
+        evidence: dict[str, Scalar],
+    ) -> Finding:
+        title = "pool use beyond the baseline's"
+        return Finding(
+            self.name or "pool_stable", title, outcome, reason, figure, "ratio", self.limit, interval, evidence
+        )
+
+
+def _difference(before: list[float], after: list[float]) -> tuple[float, tuple[float, float]]:
+    """Mean of ``after`` − mean of ``before``, with Welch's interval (B. L. Welch, 1947)."""
+    excess = statistics.fmean(after) - statistics.fmean(before)
+    parts = [statistics.variance(values) / len(values) for values in (before, after)]
+    spread = sum(parts)
+    if spread == 0:
+        return excess, (excess, excess)
+    freedom = spread**2 / sum(part**2 / (len(values) - 1) for part, values in zip(parts, (before, after), strict=True))
+    margin = float(student.ppf((1 + CONFIDENCE) / 2, freedom)) * math.sqrt(spread)
+    return excess, (excess - margin, excess + margin)

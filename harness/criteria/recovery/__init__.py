@@ -1,0 +1,1 @@
+"""Did the target come back, and what did it keep?"""

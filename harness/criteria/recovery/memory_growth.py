@@ -1,0 +1,76 @@
+"""Memory that the target has not given back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from harness.criteria._criterion import Criterion
+from harness.criteria._outcome import against, megabytes, no_phase
+from harness.criteria.recovery._memory import Growth, growth
+from harness.findings import TARGET, Finding, Outcome
+from harness.plugins import parameter
+from harness.recording import Recording, Scalar
+
+
+@dataclass(frozen=True)
+class MemoryGrowth(Criterion):
+    """The target's processes hold little more memory at the end of the recovery than in the baseline.
+
+    Needs the probe ``process``; when it is silent the finding is INCONCLUSIVE. A process that went away, or
+    could not be read for a while, may have taken its growth with it, so it allows no PASS; a FAIL of the
+    others stands.
+    """
+
+    title = "memory growth of the target"
+    unit = "bytes"
+    evidence = TARGET
+
+    limit_bytes: float = parameter(200e6, "largest growth in bytes, over all processes of the target")
+    baseline: str = parameter("baseline", "phase with which the end is compared")
+    recovery: str = parameter("recovery", "phase whose last tenth is compared")
+
+    def judge(self, recording: Recording) -> Finding:
+        baseline, recovery = recording.phase(self.baseline), recording.phase(self.recovery)
+        if baseline is None or recovery is None:
+            missing = self.recovery if baseline else self.baseline
+            return self.inconclusive(no_phase(recording, missing))
+        measured = growth(recording, baseline, recovery)
+        if measured.growth_bytes is None or measured.interval_bytes is None:
+            return self._about(measured, Outcome.INCONCLUSIVE, measured.reason)
+        outcome = against(self.limit_bytes, measured.interval_bytes)
+        hidden = (*measured.went, *measured.interrupted)
+        if hidden and outcome is Outcome.PASS:
+            reason = f"{', '.join(hidden)} went away or could not be read, and may have hidden growth"
+            return self._about(measured, Outcome.INCONCLUSIVE, f"{_told(measured)}; but {reason}")
+        reason = f"{_told(measured)}, limit {megabytes(self.limit_bytes)}"
+        if outcome is Outcome.INCONCLUSIVE:
+            low, high = measured.interval_bytes
+            reason += f"; {megabytes(low)} to {megabytes(high)} are possible, a longer {self.recovery} would tell"
+        return self._about(measured, outcome, reason)
+
+    def _about(self, measured: Growth, outcome: Outcome, reason: str) -> Finding:
+        return self.finding(outcome, reason, measured.growth_bytes, measured.interval_bytes, _evidence(measured))
+
+
+def _told(measured: Growth) -> str:
+    assert measured.growth_bytes is not None
+    assert measured.baseline_bytes is not None
+    count = len(measured.processes)
+    over = f"{count} processes" if count > 1 else measured.processes[0]
+    told = f"{megabytes(measured.growth_bytes)} more than the {megabytes(measured.baseline_bytes)} before"
+    came = f", without {len(measured.came)} that came later" if measured.came else ""
+    return f"{told}, over {over}{came}"
+
+
+def _evidence(measured: Growth) -> dict[str, Scalar]:
+    evidence: dict[str, Scalar] = {}
+    if measured.baseline_bytes is not None:
+        evidence |= {"baseline (bytes)": measured.baseline_bytes, "end (bytes)": measured.end_bytes}
+    for label in ("processes", "came", "went", "interrupted"):
+        found: tuple[str, ...] = getattr(measured, label)
+        if found:
+            evidence[label] = ", ".join(found)
+    if measured.leak is not None:
+        answer = {True: "yes", False: "no", None: "not known"}[measured.leak.suspected]
+        evidence["leak suspected, from the trend in the recovery"] = f"{answer}: {measured.leak.reason}"
+    return evidence

@@ -1,0 +1,98 @@
+"""Time from the end of the spike until the target is as good as before."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+
+from harness.criteria._criterion import Criterion
+from harness.criteria._outcome import against, percent, seconds
+from harness.criteria.recovery._episode import Recovery, Settings, State, measure
+from harness.findings import CLIENTS, Finding, Outcome
+from harness.plugins import parameter
+from harness.recording import Recording
+
+
+@dataclass(frozen=True)
+class RecoveryTime(Criterion):
+    """The target is back within the band of its baseline soon enough after the spike.
+
+    Never having recovered while it was watched is "longer than that", never 0 and never a pass. What counts
+    as recovered is defined in :mod:`harness.criteria.recovery._episode`.
+    """
+
+    unit = "s"
+    evidence = CLIENTS
+
+    limit_s: float = parameter(30.0, "largest time in seconds from the end of the spike to recovery")
+    hold_s: int = parameter(10, "seconds for which a recovery must hold", lowest=1)
+    window_s: int = parameter(1, "length in seconds of the windows that are compared", lowest=1)
+    slo_s: float = parameter(0.0, "latency in seconds of a good answer; 0 takes it from the baseline")
+    floor_s: float = parameter(0.1, "how many seconds slower than the baseline is no harm")
+    spike: str = parameter("spike", "phase after whose end the time counts")
+    recovery: str = parameter("recovery", "phase in which the target is watched")
+    baseline: str = parameter("baseline", "phase that shows what is normal")
+    baseline_windows: int = parameter(30, "windows that the baseline must have", lowest=5)
+    requests: str = parameter("", "only requests of this name, * for anything; empty for all")
+
+    def judge(self, recording: Recording) -> Finding:
+        measured = measure(recording, self._settings())
+        outcome = Outcome.INCONCLUSIVE
+        if measured.state is not State.UNKNOWN and measured.interval_s is not None:
+            outcome = against(self.limit_s, measured.interval_s)
+        return self.finding(
+            outcome,
+            self._reason(outcome, measured),
+            measured.recovery_s,
+            measured.interval_s,
+            _evidence(measured),
+            title=f"recovery after the {self.spike}",
+            censored=measured.state is State.NOT_RECOVERED,
+        )
+
+    def _settings(self) -> Settings:
+        return Settings(**{entry.name: getattr(self, entry.name) for entry in dataclasses.fields(Settings)})
+
+    def _reason(self, outcome: Outcome, measured: Recovery) -> str:
+        limit = f"limit {seconds(self.limit_s)}"
+        match measured.state:
+            case State.UNKNOWN:
+                return measured.reason
+            case State.NOT_DEGRADED:
+                return f"not degraded: no window of the spike or after it left the band of the {self.baseline}"
+            case State.NOT_RECOVERED:
+                return self._not_recovered(outcome, measured, limit)
+            case State.RECOVERED:
+                again = f" after {measured.relapses} relapses" if measured.relapses else ""
+                told = f"recovered {measured.recovery_s:g} s ± {self.window_s} s after the spike{again}, {limit}"
+                if outcome is Outcome.INCONCLUSIVE:
+                    return f"{told}: too close to tell with windows of {self.window_s} s"
+                return told
+        raise AssertionError(measured.state)
+
+    def _not_recovered(self, outcome: Outcome, measured: Recovery, limit: str) -> str:
+        told = f"not recovered in the {measured.observed_s:g} s that it was watched, {limit}"
+        if outcome is Outcome.FAIL:
+            return told
+        longer = math.ceil(self.limit_s + self.hold_s + 2 * self.window_s)
+        return f"{told}; a {self.recovery} phase of {longer} s would settle it"
+
+
+def _evidence(measured: Recovery) -> dict[str, float | str | None]:
+    evidence: dict[str, float | str | None] = {"state": measured.state.value}
+    if measured.slo is not None:
+        evidence["SLO (s)"] = measured.slo.overall_s
+    if measured.state is State.UNKNOWN:
+        return evidence
+    evidence["watched (s)"] = measured.observed_s
+    if measured.degraded_at_s is not None:
+        evidence |= {
+            "detected after (s)": measured.detect_s,
+            "degraded (s)": measured.degraded_s,
+            "relapses": measured.relapses,
+        }
+    if measured.depth_ratio is not None:
+        evidence["depth"] = percent(measured.depth_ratio)
+        evidence["requests lost"] = measured.area_lost_requests
+    return evidence

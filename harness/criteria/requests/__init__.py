@@ -1,0 +1,1 @@
+"""Were requests answered well, and soon?"""

@@ -1,0 +1,69 @@
+"""Error ratio of a phase: the criterion to copy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from harness.analysis import intervals, phases
+from harness.criteria._criterion import Criterion
+from harness.criteria._outcome import against, no_phase, percent
+from harness.findings import CLIENTS, Finding, Outcome
+from harness.plugins import parameter
+from harness.recording import Recording
+
+
+@dataclass(frozen=True)
+class ErrorRatio(Criterion):
+    """Failed requests ÷ intended requests of a phase stay within a limit.
+
+    Unfinished and unserved requests count as failed. The interval is the wider of Clopper–Pearson and a
+    bootstrap over one-second blocks, see :func:`harness.analysis.intervals.error_ratio`.
+    """
+
+    unit = "ratio"
+    evidence = CLIENTS
+
+    limit: float = parameter(0.05, "largest share of failed requests that is accepted", highest=1)
+    phase: str = parameter("spike", "phase that is judged")
+    requests: str = parameter("", "only requests of this name, * for anything; empty for all")
+    remedy: str = parameter("", "what to say when there are none of them")
+
+    def judge(self, recording: Recording) -> Finding:
+        recording = phases.only(phases.settled(recording), self.requests)
+        title = f"error ratio in the {self.phase}" + (f", {self.requests}" if self.requests else "")
+        phase = recording.phase(self.phase)
+        if phase is None:
+            return self.inconclusive(no_phase(recording, self.phase), title=title)
+        tally = phases.of_phase(recording, phase)
+        if tally.error_ratio is None:
+            reason = f"no requests in the {self.phase}, so there is nothing to judge" + (
+                f": {self.remedy}" if self.remedy else ""
+            )
+            return self.inconclusive(reason, title=title)
+        interval = intervals.error_ratio(phases.by_second(recording, phase))
+        outcome = against(self.limit, interval)
+        return self.finding(
+            outcome,
+            self._reason(outcome, tally, interval),
+            tally.error_ratio,
+            interval,
+            {"requests": tally.intended, "failed": tally.failed, **tally.causes},
+            title=title,
+        )
+
+    def _reason(self, outcome: Outcome, tally: phases.Tally, interval: tuple[float, float]) -> str:
+        low, high = interval
+        seen = f"{tally.failed:,} of {tally.intended:,} requests failed"
+        if tally.causes:
+            cause, count = next(iter(tally.causes.items()))
+            seen += f", most of them with {cause} ({count:,})"
+        limit = percent(self.limit)
+        match outcome:
+            case Outcome.PASS:
+                return f"{seen}; at most {percent(high)} with 95 % confidence, limit {limit}"
+            case Outcome.FAIL:
+                return f"{seen}; at least {percent(low)} with 95 % confidence, limit {limit}"
+        return (
+            f"{seen}, which leaves {percent(low)} to {percent(high)} possible around the limit of {limit}; "
+            "more requests or a longer phase would settle it"
+        )

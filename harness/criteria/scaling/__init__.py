@@ -1,0 +1,1 @@
+"""Do replicas follow the load?"""

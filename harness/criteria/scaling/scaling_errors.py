@@ -1,0 +1,54 @@
+"""Failed requests while replicas come and go."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+from harness.analysis import phases
+from harness.criteria._criterion import Criterion
+from harness.criteria._outcome import no_phase
+from harness.criteria.requests.error_ratio import ErrorRatio
+from harness.criteria.scaling import _elasticity as elasticity
+from harness.findings import Finding, Outcome
+from harness.plugins import parameter
+from harness.recording import OK, Phase, Recording, Scalar
+
+NEAR_S = 2
+STRETCH = "scaling"
+
+
+@dataclass(frozen=True)
+class ScalingErrors(Criterion):
+    """Failed ÷ intended requests from the end of the baseline to the end of the run stay within a limit.
+
+    That is the criterion ``error_ratio`` over all phases in which replicas come and go. The evidence says how many of
+    the failed requests were due near a change of the ready replicas.
+    """
+
+    limit: float = parameter(0.05, "largest share of failed requests that is accepted", highest=1)
+    baseline: str = parameter("baseline", "phase before the load rises")
+    requests: str = parameter("", "only requests of this name, * for anything; empty for all")
+
+    def judge(self, recording: Recording) -> Finding:
+        criterion, title = self.name or "scaling_errors", "error ratio while scaling"
+        before = recording.phase(self.baseline)
+        if before is None:
+            return Finding(criterion, title, Outcome.INCONCLUSIVE, no_phase(recording, self.baseline))
+        stretch = Phase(STRETCH, before.end_s, recording.header.phases[-1].end_s)
+        header = dataclasses.replace(recording.header, phases=(stretch,))
+        found = ErrorRatio(self.limit, STRETCH, self.requests).judge(dataclasses.replace(recording, header=header))
+        evidence = {**found.evidence, **self._near(recording)}
+        return dataclasses.replace(found, criterion=criterion, title=title, evidence=evidence)
+
+    def _near(self, recording: Recording) -> dict[str, Scalar]:
+        measured = elasticity.measure(recording, self.baseline)
+        if isinstance(measured, str):
+            return {}
+        changes = [t for t, _, _ in measured.ready.middle.changes()]
+        failed = sum(
+            piece.count
+            for piece in phases.only(phases.settled(recording), self.requests).slices
+            if piece.outcome != OK and any(abs(piece.t + 0.5 - t) <= NEAR_S + 0.5 for t in changes)
+        )
+        return {f"failed within {NEAR_S} s of a change of the ready replicas": failed}

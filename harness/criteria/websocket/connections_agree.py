@@ -1,0 +1,89 @@
+"""Whether the target holds as many connections as its clients do."""
+
+from __future__ import annotations
+
+import statistics
+from collections import defaultdict
+from dataclasses import dataclass
+
+from harness.criteria._criterion import Criterion
+from harness.criteria._outcome import against, percent
+from harness.criteria.websocket import _connections as connections
+from harness.findings import Finding, Outcome
+from harness.plugins import parameter
+from harness.recording import Phase, Recording, Scalar
+
+REMEDY = "give the addresses of all its processes with --api-urls"
+
+
+@dataclass(frozen=True)
+class ConnectionsAgree(Criterion):
+    """Connections open by the target's own gauge and by the clients' count differ by no more than a limit.
+
+    Compared in the last ``window_s`` seconds before the drop and before the end of the run, when nobody comes or
+    goes: the median of the gauge, summed over the target's processes, with the clients' count at the middle of the
+    window. A target that holds more than its clients leaks connections; one that holds fewer has clients that
+    believe to be connected and are not.
+    """
+
+    limit: float = parameter(0.01, "largest difference, as a share of the clients' count", highest=1)
+    metric: str = parameter("target_feed_connections", "name of the gauge, as its probe gives it")
+    phases: str = parameter("steady,recovery", "phases at whose end the counts are compared")
+    window_s: int = parameter(3, "length in seconds of the comparison", lowest=2)
+
+    def judge(self, recording: Recording) -> Finding:
+        named = [name.strip() for name in self.phases.split(",")]
+        compared = [phase for name in named if (phase := recording.phase(name)) is not None]
+        if not any(self.metric in sample.values for sample in recording.probes):
+            reason = f"the target's own count ({self.metric}) was never read: {REMEDY}"
+            return self._finding(Outcome.INCONCLUSIVE, reason)
+        worst, evidence, missing, silent = 0.0, dict[str, Scalar](), list[str](), set[str]()
+        for phase in compared:
+            end_s = min(phase.end_s, recording.end.t if recording.end is not None else phase.end_s)
+            ours = connections.open_at(recording, phase.end_s - self.window_s // 2)
+            theirs, unread = self._target(recording, phase)
+            silent |= unread
+            if unread or not ours or end_s < phase.end_s:
+                missing.append(phase.name)
+                continue
+            worst = max(worst, abs(theirs - ours) / ours)
+            evidence |= {f"clients, end of {phase.name}": ours, f"target, end of {phase.name}": theirs}
+        if missing or not compared:
+            at = ", ".join(missing) or self.phases
+            who = f" ({', '.join(sorted(silent))} could not be read)" if silent else ""
+            reason = f"at the end of {at} there is no count of all processes{who}, or nobody was connected; {REMEDY}"
+            return self._finding(Outcome.INCONCLUSIVE, reason, None, evidence)
+        told = ", ".join(f"{key} {value:g}" for key, value in evidence.items() if isinstance(value, int | float))
+        outcome = against(self.limit, (worst, worst))
+        return self._finding(outcome, f"{told}; limit {percent(self.limit)}", worst, evidence)
+
+    def _target(self, recording: Recording, phase: Phase) -> tuple[float, set[str]]:
+        """Median of the gauge in the window, summed over all sources, and those that are silent there."""
+        values: dict[str, list[float]] = defaultdict(list)
+        for sample in recording.probes:
+            if self.metric in sample.values and phase.end_s - self.window_s <= sample.t < phase.end_s:
+                values[sample.source].append(sample.values[self.metric])
+        return sum(statistics.median(found) for found in values.values()), self._sources(recording) - set(values)
+
+    def _sources(self, recording: Recording) -> set[str]:
+        """All that have the gauge, and what the same probe could never read: that may have it, too."""
+        counting = [sample for sample in recording.probes if self.metric in sample.values]
+        probes = {sample.probe for sample in counting}
+        asked = {sample.source for sample in recording.probes if sample.probe in probes}
+        read = {sample.source for sample in recording.probes if sample.probe in probes and sample.error is None}
+        return {sample.source for sample in counting} | (asked - read)
+
+    def _finding(
+        self, outcome: Outcome, reason: str, figure: float | None = None, evidence: dict[str, Scalar] | None = None
+    ) -> Finding:
+        return Finding(
+            criterion=self.name or "connections_agree",
+            title="clients and target agree on the connections",
+            outcome=outcome,
+            reason=reason,
+            figure=figure,
+            unit="ratio",
+            limit=self.limit,
+            interval=None if figure is None else (figure, figure),
+            evidence=evidence or {},
+        )

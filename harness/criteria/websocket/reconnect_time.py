@@ -1,0 +1,111 @@
+"""Time until those who were dropped are back."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from harness.analysis import histogram, phases
+from harness.criteria._criterion import Criterion
+from harness.criteria._outcome import against, no_phase, percent, seconds
+from harness.criteria.websocket import _connections as connections
+from harness.findings import Finding, Outcome
+from harness.plugins import parameter
+from harness.recording import OK, Phase, Recording, Scalar
+
+
+@dataclass(frozen=True)
+class ReconnectTime(Criterion):
+    """A share of the connections that were dropped in a phase is open again soon enough.
+
+    Each connection's time counts from the instant at which it was lost. One that did not come back while it was
+    watched took longer than that: the time is then a lower bound, never 0 and never a pass. All connections are
+    counted, so the interval is no wider than the histogram's bucket. It takes that the drop was one: of those who were
+    connected, ``dropped`` have to have lost their connection.
+    """
+
+    limit_s: float = parameter(30.0, "largest time in seconds until the share is back")
+    share: float = parameter(0.99, "share of the dropped connections that has to be back", lowest=0.01, highest=1)
+    dropped: float = parameter(0.99, "smallest share of the open connections that the drop must have ended", highest=1)
+    drop: str = parameter("drop", "phase that begins with the drop")
+    connections: str = parameter("/feed", "name of the connections")
+
+    def judge(self, recording: Recording) -> Finding:
+        phase = recording.phase(self.drop)
+        if phase is None:
+            return self._finding(Outcome.INCONCLUSIVE, no_phase(recording, self.drop))
+        before = connections.open_at(recording, phase.start_s, self.connections)
+        lost = sum(connections.ended_in(recording, phase, self.connections).values())
+        times = self._times(recording, phase)
+        back = histogram.total(times)
+        away = max(0, lost - back)
+        evidence: dict[str, Scalar] = {
+            "open before the drop": before,
+            "dropped": lost,
+            "back": back,
+            **self._attempts(recording, phase),
+        }
+        if not lost or lost < self.dropped * before:
+            told = f"only {lost:,} of {before:,} connections were dropped" if before else "nobody was connected"
+            reason = f"{told} in the phase {self.drop}, so there was no reconnect storm to be judged"
+            return self._finding(Outcome.INCONCLUSIVE, reason, evidence=evidence)
+        for label, share in (("half back after (s)", 0.5), ("all back after (s)", 1.0)):
+            value_us = histogram.quantile_us(times, share, away)
+            evidence[label] = None if value_us is None or math.isinf(value_us) else value_us / 1e6
+        rank = max(1, math.ceil(self.share * (back + away) - 1e-9))
+        if rank > back:
+            return self._not_back(recording, phase, back, away, evidence)
+        high_s = histogram.values_at_us(times, (rank,))[0] / 1e6
+        low_s = histogram.bucket_bounds_us(histogram.bucket_index(int(high_s * 1e6)))[0] / 1e6
+        outcome = against(self.limit_s, (low_s, high_s))
+        reason = f"{percent(self.share)} of {lost:,} dropped connections were back after {seconds(high_s)}"
+        return self._finding(outcome, f"{reason}, limit {seconds(self.limit_s)}", high_s, (low_s, high_s), evidence)
+
+    def _times(self, recording: Recording, phase: Phase) -> dict[int, int]:
+        slices = phases.slices_of(phases.only(recording, f"WS {self.connections} reconnect"), phase)
+        return histogram.merge(piece.latency for piece in slices if piece.outcome == OK)
+
+    def _attempts(self, recording: Recording, phase: Phase) -> dict[str, Scalar]:
+        """Attempts that failed, by cause, from the drop to the end of the run."""
+        found = phases.only(recording, f"attempt {self.connections} reconnect").slices
+        tally = phases.tally(tuple(piece for piece in found if piece.t >= phase.start_s))
+        return {f"failed attempts, {cause}": count for cause, count in tally.causes.items()}
+
+    def _not_back(
+        self, recording: Recording, phase: Phase, back: int, away: int, evidence: dict[str, Scalar]
+    ) -> Finding:
+        """Censored. Watched until the last second that is known, from the last second in which anybody was lost."""
+        last_s = max((piece.t + 1 for piece in recording.slices), default=phase.start_s)
+        run_end_s = recording.header.phases[-1].end_s
+        end_s = min(run_end_s, recording.end.t if recording.end is not None else last_s)
+        ends = phases.slices_of(phases.only(recording, f"connection {self.connections} ended"), phase)
+        watched_s = max(0.0, end_s - 1 - max(piece.t for piece in ends))
+        outcome = Outcome.FAIL if watched_s >= self.limit_s else Outcome.INCONCLUSIVE
+        reason = (
+            f"{away:,} of {back + away:,} dropped connections were not back in the {watched_s:g} s that were watched, "
+            f"limit {seconds(self.limit_s)}"
+        )
+        if outcome is Outcome.INCONCLUSIVE:
+            longer = math.ceil(self.limit_s - watched_s) + 1
+            reason += f"; a recovery phase that is {longer} s longer would settle it"
+        return self._finding(outcome, reason, None, (watched_s, math.inf), evidence)
+
+    def _finding(
+        self,
+        outcome: Outcome,
+        reason: str,
+        figure: float | None = None,
+        interval: tuple[float, float] | None = None,
+        evidence: dict[str, Scalar] | None = None,
+    ) -> Finding:
+        return Finding(
+            criterion=self.name or "reconnect_time",
+            title=f"{percent(self.share)} back after the {self.drop}",
+            outcome=outcome,
+            reason=reason,
+            figure=figure,
+            unit="s",
+            limit=self.limit_s,
+            interval=interval,
+            evidence=evidence or {},
+        )
