@@ -19,9 +19,9 @@ from harness.faults import PlannedFault
 from harness.findings import EXIT_USAGE
 from harness.probes import Probe
 from harness.recording import CriterionSpec
-from harness.run.master import Lead
+from harness.run.master import Master
 from harness.run.parent_watch import MasterWatch
-from harness.run.worker import Follow
+from harness.run.worker import Worker
 from harness.web import form
 from harness.web.install import install
 
@@ -79,7 +79,7 @@ class Attachment:
 
     def __init__(self, scenario: Scenario) -> None:
         self.scenario = scenario
-        self._part: Lead | Follow | None = None
+        self._part: Master | Worker | None = None
         self._watch = MasterWatch()
         self._initialised = Event()
 
@@ -107,11 +107,11 @@ class Attachment:
         self._watch.met()
         try:
             if isinstance(runner, WorkerRunner):
-                self._part = Follow(environment, runner, self._watch.is_forked)
+                self._part = Worker(environment, runner, self._watch.is_forked)
             elif isinstance(runner, LocalRunner | MasterRunner):
-                self._part = lead = Lead(environment, runner, self.scenario)
+                self._part = master = Master(environment, runner, self.scenario)
                 if web_ui is not None:
-                    install(web_ui, lead)
+                    install(web_ui, master)
         except ConfigurationError as error:
             _give_up(error)
         self._initialised.set()
@@ -135,11 +135,11 @@ class Attachment:
             self._part.quitting()
 
     def _report(self, data: dict[str, Any], **_: Any) -> None:
-        if isinstance(self._part, Follow):
+        if isinstance(self._part, Worker):
             self._part.report(data)
 
     def _worker_report(self, client_id: str, data: dict[str, Any], **_: Any) -> None:
-        if isinstance(self._part, Lead):
+        if isinstance(self._part, Master):
             self._part.worker_report(client_id, data)
 
 

@@ -32,7 +32,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-FORMAT = 1
+FORMAT = 2
 
 OK = "ok"
 UNFINISHED = "unfinished"
@@ -80,7 +80,7 @@ class FaultPlan:
     """Name of its file in ``harness/faults``."""
     start_s: float
     end_s: float
-    told: str
+    description: str
     """Name and parameters, without secrets."""
 
 

@@ -30,8 +30,10 @@ from harness.recording import (
     Recording,
     Slice,
 )
+from harness.recording_format_1 import upgraded
 
 FILE_NAME = "recording.jsonl"
+READABLE = range(1, FORMAT + 1)
 
 _T = TypeVar("_T")
 _MARKS: dict[str, type[Mark]] = {
@@ -72,7 +74,7 @@ def decode(text: str) -> Line:
     kind = body.pop("kind", None)
     match kind:
         case "header":
-            return _header(body)
+            return _header(upgraded(body) if body.get("format") == 1 else body)
         case "slice":
             service = body.get("service")
             return _make(Slice, body, latency=_sparse(body["latency"]), service=service and _sparse(service))
@@ -139,9 +141,9 @@ def parse(lines: Iterable[str], source: str) -> Recording:
                 marks.append(line)
     if header is None:
         raise RecordingError(f"{source}: no header line, so this is not a recording of Springback.")
-    if header.format != FORMAT:
+    if header.format not in READABLE:
         raise RecordingError(
-            f"{source}: format {header.format}, but this version reads format {FORMAT}. "
+            f"{source}: format {header.format}, but this version reads format {FORMAT} and older ones. "
             "Use the version of Springback that made it."
         )
     return Recording(header, tuple(slices), tuple(probes), tuple(marks), end, tuple(operations), tuple(damage))

@@ -38,7 +38,7 @@ class Judgement:
 
 
 @dataclass(frozen=True)
-class Run:
+class StoredRun:
     name: str
     started: str
     """For people: ``2026-11-21 22:30:05 UTC``."""
@@ -56,7 +56,7 @@ def names(runs_dir: Path) -> list[str]:
         return []
 
 
-def run(runs_dir: Path, name: str) -> Run | None:
+def run(runs_dir: Path, name: str) -> StoredRun | None:
     """The run of this name, None when there is none."""
     found = NAME.fullmatch(name)
     directory = runs_dir / name
@@ -65,7 +65,7 @@ def run(runs_dir: Path, name: str) -> Run | None:
     year, month, day, hour, minute, second, scenario = found.groups()
     files = tuple(file for file in FILES if file_of(runs_dir, name, file) is not None)
     started = f"{year}-{month}-{day} {hour}:{minute}:{second} UTC"
-    return Run(name, started, scenario, files, judgement(directory / "verdict.json"))
+    return StoredRun(name, started, scenario, files, judgement(directory / "verdict.json"))
 
 
 def file_of(runs_dir: Path, name: str, file: str) -> Path | None:

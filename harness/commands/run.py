@@ -53,7 +53,7 @@ def launch(locustfile: str, arguments: Sequence[str], web: bool) -> int:
             if not _given(arguments, "--health-path"):
                 command += ["--health-path", "/readyz"]
             code = _run([*command, "--host", target["url"], "--target-state", str(state)], options_for(target))
-            _heed_no_more()  # the target is stopped next, whatever comes
+            _ignore_signals()  # the target is stopped next, whatever comes
             return code
     except _EndedError as error:
         print(f"springback: ended by {error}; nothing is proven", file=sys.stderr)
@@ -71,7 +71,7 @@ def _unwinding() -> Iterator[None]:
     """
 
     def end(number: int, _: Any) -> None:
-        _heed_no_more()
+        _ignore_signals()
         raise _EndedError(signal.Signals(number).name)
 
     before = {number: signal.signal(number, end) for number in ENDING}
@@ -82,7 +82,7 @@ def _unwinding() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _heed_no_more() -> None:
+def _ignore_signals() -> None:
     for number in ENDING:
         signal.signal(number, lambda *_: None)
 

@@ -131,9 +131,9 @@ class _Signals:
         self.stopped = False
         self.process: subprocess.Popen[str] | None = None
         for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._heed)
+            signal.signal(number, self._on_signal)
 
-    def _heed(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
         self.stopped = True
         if self.process is not None:
             self.process.send_signal(number)

@@ -15,13 +15,13 @@ from urllib.parse import urlsplit
 from harness.clients.address import consented, require_allowed, url_faults
 from harness.config.scenario import Scenario
 from harness.errors import ConfigurationError
-from harness.faults import Addressed, Fronting, PlannedFault, TimedFault, from_text, load, name_of
+from harness.faults import Addressed, Fronting, PlannedFault, ScheduledFault, from_text, load, name_of
 from shapes._profile import Profile
 
 EXAMPLE = '--fault "stop_process port=8000 at=spike+5 for=10"'
 
 
-def read(scenario: Scenario, values: Any, profile: Profile | None) -> tuple[tuple[TimedFault, ...], list[str]]:
+def read(scenario: Scenario, values: Any, profile: Profile | None) -> tuple[tuple[ScheduledFault, ...], list[str]]:
     """The faults in the order of their instants, and everything that is wrong with them.
 
     ``values`` are Locust's parsed options; ``profile`` is None where the shape's options are wrong: then there are no
@@ -48,7 +48,7 @@ def read(scenario: Scenario, values: Any, profile: Profile | None) -> tuple[tupl
     return tuple(placed), [*faults, *misplaced]
 
 
-def behind(host: str, faults: Iterable[TimedFault]) -> str:
+def behind(host: str, faults: Iterable[ScheduledFault]) -> str:
     """The address to which ``host`` leads, which may be that of a fault in front of the target.
 
     A ``host`` that is no address leads nowhere else; it is refused where hosts are checked.
@@ -63,9 +63,9 @@ def behind(host: str, faults: Iterable[TimedFault]) -> str:
     return host
 
 
-def lines(scenario: Scenario, faults: tuple[TimedFault, ...]) -> list[str]:
+def lines(scenario: Scenario, faults: tuple[ScheduledFault, ...]) -> list[str]:
     """What is planned, one line each, for ``springback plan``."""
-    told = [f"fault from {fault.start_s:g} to {fault.end_s:g} s: {fault.told}" for fault in faults]
+    told = [f"fault from {fault.start_s:g} to {fault.end_s:g} s: {fault.description}" for fault in faults]
     if not told and callable(scenario.faults):
         told = ["faults: the scenario says which ones as soon as it knows the target's addresses"]
     return told
@@ -152,9 +152,9 @@ def _planned(words: list[str]) -> PlannedFault:
 
 def timed(
     planned: Iterable[PlannedFault], phase_starts_s: Mapping[str, float], duration_s: float
-) -> tuple[list[TimedFault], list[str]]:
+) -> tuple[list[ScheduledFault], list[str]]:
     """Each fault with its instants, and what is wrong with the others: one line each, with its remedy."""
-    placed: list[TimedFault] = []
+    placed: list[ScheduledFault] = []
     faults: list[str] = []
     for entry in planned:
         start_s, fault = _instant_s(entry.at, phase_starts_s)
@@ -171,7 +171,7 @@ def timed(
             )
         faults += [f"Fault {name_of(entry.fault)}: {text}" for text in wrong]
         if not wrong:
-            placed.append(TimedFault(entry.fault, start_s, end_s))
+            placed.append(ScheduledFault(entry.fault, start_s, end_s))
     return sorted(placed, key=lambda each: each.start_s), faults
 
 

@@ -21,7 +21,7 @@ from harness.clients.address import require_allowed
 from harness.config import fault_schedule
 from harness.config.scenario import GUARDS, Scenario
 from harness.errors import ConfigurationError
-from harness.faults import TimedFault
+from harness.faults import ScheduledFault
 from harness.plugins import flag
 from harness.probes import Probe
 from harness.recording import CriterionSpec, Scalar
@@ -41,7 +41,7 @@ class Settings:
     criteria: tuple[CriterionSpec, ...]
     left_out: tuple[str, ...]
     probes: tuple[Probe, ...]
-    faults: tuple[TimedFault, ...]
+    faults: tuple[ScheduledFault, ...]
     seed: int | None
     """Of random arrivals; None for even ones."""
     shape_parameters: dict[str, Scalar]

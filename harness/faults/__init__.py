@@ -24,7 +24,7 @@ __all__ = [
     "Pinned",
     "PlannedFault",
     "Prepared",
-    "TimedFault",
+    "ScheduledFault",
     "as_data",
     "available",
     "described",
@@ -109,7 +109,7 @@ class PlannedFault:
 
 
 @dataclass(frozen=True)
-class TimedFault:
+class ScheduledFault:
     """Seconds after the origin."""
 
     fault: Fault
@@ -117,7 +117,7 @@ class TimedFault:
     end_s: float
 
     @property
-    def told(self) -> str:
+    def description(self) -> str:
         """Name and parameters, without secrets."""
         return f"{name_of(self.fault)} {described(self.fault)}".rstrip()
 

@@ -1,4 +1,4 @@
-"""Vitals of a load process: how late its event loop is, how much CPU it takes, how many answers it gets.
+"""GeneratorMonitor of a load process: how late its event loop is, how much CPU it takes, how many answers it gets.
 
 A load generator that is out of breath measures itself and not the target, so both are recorded every second.
 """
@@ -19,7 +19,7 @@ BEAT_S = 0.02
 
 
 @dataclass(frozen=True)
-class Vital:
+class GeneratorSample:
     """Of the second that ended at ``monotonic_s``."""
 
     monotonic_s: float
@@ -33,12 +33,12 @@ class Vital:
     failed_per_s: float
 
 
-class Vitals:
+class GeneratorMonitor:
     """Collects vitals in a greenlet; ``take()`` hands over what came since the last call."""
 
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
-        self._taken: list[Vital] = []
+        self._taken: list[GeneratorSample] = []
         self._greenlet: gevent.Greenlet[..., Any] | None = None
 
     def start(self) -> None:
@@ -48,7 +48,7 @@ class Vitals:
         if self._greenlet is not None:
             self._greenlet.kill()
 
-    def take(self) -> list[Vital]:
+    def take(self) -> list[GeneratorSample]:
         taken, self._taken = self._taken, []
         return taken
 
@@ -68,7 +68,7 @@ class Vitals:
                 failed = self._recorder.failures - failures
                 answered = self._recorder.requests - requests - failed
                 self._taken.append(
-                    Vital(
+                    GeneratorSample(
                         monotonic_s=now_s,
                         loop_lag_s=lag_s,
                         cpu_ratio=(used_s - cpu_s) / elapsed_s,

@@ -61,7 +61,7 @@ class Node:
         self.operations: list[Operation] = []
         self._local_origin_s = 0.0
         self.unfinished = 0
-        self.hurried = False
+        self.no_more_waiting = False
         """Set to end the wait for answers at once."""
         self.ending = False
         """Whether the node drains: iterations that would go on have to come to an end now."""
@@ -187,7 +187,7 @@ class Node:
         if self.plan is not None and still_answering:
             deadline_s = time.monotonic() + self.plan.drain_s
             starts = self.recorder.starts  # of iterations that are not over, also when their first request is
-            while (starts or self._unserved()) and not self.hurried and time.monotonic() < deadline_s:
+            while (starts or self._unserved()) and not self.no_more_waiting and time.monotonic() < deadline_s:
                 gevent.sleep(DRAIN_CHECK_S)
         if self._gate is not None:
             self._gate.close_release()

@@ -13,7 +13,7 @@ from gevent.event import Event
 from locust.env import Environment
 from locust.user.task import LOCUST_STATE_RUNNING
 
-from harness.load.generator_monitor import Vitals
+from harness.load.generator_monitor import GeneratorMonitor
 from harness.load.node import Node, set_node
 from harness.load.run_plan import Plan
 from harness.recording import UNFINISHED, Operations, ProbeSample
@@ -34,7 +34,7 @@ class Report:
     unfinished: int = 0
 
 
-class Agent:
+class NodeReporter:
     """``name`` is the node's name in the recording. ``deliver_final`` is called once, with the last report."""
 
     def __init__(
@@ -44,7 +44,7 @@ class Agent:
         self._environment = environment
         self._name = name
         self._deliver_final = deliver_final
-        self._vitals = Vitals(node.recorder)
+        self._monitor = GeneratorMonitor(node.recorder)
         self._settled = False
         self._closed = Event()
         self.delivered = False
@@ -58,7 +58,7 @@ class Agent:
         gc.unfreeze()
         gc.collect()
         gc.freeze()
-        self._vitals.start()
+        self._monitor.start()
 
     def begin(self, plan: Plan) -> None:
         """The plan has come: pacers go, and a paced node settles by itself after the last phase."""
@@ -102,9 +102,9 @@ class Agent:
             # The account is closed: whoever is still in mid-request is not waited for a second time.
             self._environment.stop_timeout = 0.0
 
-    def hurry(self) -> None:
+    def stop_waiting(self) -> None:
         """Whoever has no answer yet will not get one."""
-        self.node.hurried = True
+        self.node.no_more_waiting = True
         if self.node.plan is None or not self.node.plan.paced:
             runner: Any = self._environment.runner
             runner.user_greenlets.kill(block=False)
@@ -114,7 +114,7 @@ class Agent:
         if not self._settled:
             self._closed.set()  # closed without a report: nobody has to wait for one
         self._settled = True
-        self._vitals.stop()
+        self._monitor.stop()
         if self._watcher is not None and self._watcher is not gevent.getcurrent():
             self._watcher.kill(block=False)
         listeners = self._environment.events.request
@@ -137,7 +137,7 @@ class Agent:
         operations, self.node.operations[:] = tuple(self.node.operations), []
         if operations:
             lines.append(encode(Operations(self._name, round(self.node.operation_uncertainty_s(), 6), operations)))
-        for vital in self._vitals.take():
+        for vital in self._monitor.take():
             sample = ProbeSample(
                 t=round(self.node.t_of(vital.monotonic_s), 3),
                 probe="generator",

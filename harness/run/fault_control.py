@@ -1,19 +1,19 @@
-"""The faults of a run as its conductor sees them: prepared before the load, each event a mark and a line, undone."""
+"""The faults of a run as its run sees them: prepared before the load, each event a mark and a line, undone."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from harness.faults import TimedFault, name_of
+from harness.faults import ScheduledFault, name_of
 from harness.recording import INJECTED, UNDONE, FaultMark
 from harness.run.progress import say
 from harness.sidecar.injector import PREPARED, FaultEvent, Injector
 
 
-class Faulting:
+class FaultControl:
     """Does nothing at all in a run without faults."""
 
-    def __init__(self, faults: Sequence[TimedFault], record: Callable[[float, FaultMark], None]) -> None:
+    def __init__(self, faults: Sequence[ScheduledFault], record: Callable[[float, FaultMark], None]) -> None:
         self._faults = tuple(faults)
         self._record = record
         self._injector = Injector(faults, self._on_event) if faults else None
@@ -33,10 +33,10 @@ class Faulting:
         if self._injector is not None:
             self._injector.begin(origin_s)
 
-    def end_soon(self) -> None:
+    def begin_undoing(self) -> None:
         """Everything is undone from now on: a target that is stopped cannot give its last answers."""
         if self._injector is not None:
-            self._injector.end_soon()
+            self._injector.begin_undoing()
 
     def stop(self) -> None:
         """Comes back when everything is undone."""

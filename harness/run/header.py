@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import os
+import platform
+import sys
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
+from importlib.metadata import version
 
 from harness.clients.address import strip_url
 from harness.config.settings import Settings
-from harness.faults import TimedFault, name_of
+from harness.faults import ScheduledFault, name_of
 from harness.recording import FaultPlan, Header, Phase, PlannedGate
-from harness.run.fingerprint import fingerprint
 from shapes._phased import PhasedShape
 
 
@@ -35,8 +38,23 @@ def header(scenario: str, started_utc: str, settings: Settings, shape: PhasedSha
     )
 
 
-def fault_plans(faults: Iterable[TimedFault]) -> tuple[FaultPlan, ...]:
+def fault_plans(faults: Iterable[ScheduledFault]) -> tuple[FaultPlan, ...]:
     return tuple(
-        FaultPlan(number, name_of(timed.fault), timed.start_s, timed.end_s, timed.told)
+        FaultPlan(number, name_of(timed.fault), timed.start_s, timed.end_s, timed.description)
         for number, timed in enumerate(faults, start=1)
     )
+
+
+def fingerprint() -> Mapping[str, str]:
+    """The environment: runs are compared only where these agree.
+
+    Versions, machine and size, as text. Nothing secret, no path, no host name."""
+    return {
+        "springback": version("springback"),
+        "locust": version("locust"),
+        "gevent": version("gevent"),
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.release()} {platform.machine()}",
+        "cpus": str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()),
+        "gil": str(getattr(sys, "_is_gil_enabled", lambda: True)()).lower(),
+    }

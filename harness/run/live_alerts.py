@@ -14,7 +14,7 @@ SETTLES_S = 1.0
 """A second is looked at when it has been over for this long: reports come about once a second."""
 
 
-class Alarms:
+class LiveAlerts:
     """Raises and clears alerts: a mark in the recording and a line on the terminal for each."""
 
     def __init__(self, limits: Limits, baseline: Phase | None, mark: Callable[[Mark], None]) -> None:

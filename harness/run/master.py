@@ -1,4 +1,4 @@
-"""Lead: the part of the local runner or the master. It begins and ends runs, and hears the workers."""
+"""Master: the part of the local runner or the master. It begins and ends runs, and hears the workers."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from harness.errors import ConfigurationError
 from harness.findings import EXIT_USAGE, Outcome
 from harness.load.clock import Clock
 from harness.load.node import Node
-from harness.load.node_reporter import Agent, Report
+from harness.load.node_reporter import NodeReporter, Report
 from harness.load.run_plan import Plan
 from harness.run import messages, plan_text
 from harness.run.parent_watch import when_launcher_is_gone
 from harness.run.progress import say
-from harness.run.request import Wanted
-from harness.run.run import Conductor
+from harness.run.request import RunRequest
+from harness.run.run import Run
 
 logger = logging.getLogger(__name__)
 
@@ -41,11 +41,11 @@ class _ExpectedWarning(logging.Filter):
         return "spawn rate is very high" not in str(record.msg)
 
 
-class Lead:
+class Master:
     """One for each session; it serves every run of it."""
 
     def __init__(self, environment: Environment, runner: LocalRunner | MasterRunner, scenario: Scenario) -> None:
-        self.conductor: Conductor | None = None
+        self.current_run: Run | None = None
         self.runs: list[str] = []
         """Names of the runs of this session, in their order."""
         self.refusal: tuple[str, ...] = ()
@@ -56,8 +56,8 @@ class Lead:
         self._environment = environment
         self._runner = runner
         self._scenario = scenario
-        self._wanted = Wanted(environment, scenario)
-        self._agent: Agent | None = None
+        self._request = RunRequest(environment, scenario)
+        self._reporter: NodeReporter | None = None
         self._closing: gevent.Greenlet[[], None] | None = None
         self._plans: dict[str, Plan] = {}
         if isinstance(runner, MasterRunner):
@@ -67,11 +67,11 @@ class Lead:
         logging.getLogger("locust.runners").addFilter(_ExpectedWarning())
         # A start that is refused is said in words; gevent would add a traceback.
         gevent.get_hub().NOT_ERROR += (StopTest,)
-        if self._wanted.starts_by_itself:
+        if self._request.starts_by_itself:
             environment.process_exit_code = Outcome.INCONCLUSIVE.exit_code  # until there is a verdict
-            self._wanted.settings()  # a fault is said now, before anything is started
-            self._heed_signals()
-        if when_launcher_is_gone(self._launcher_is_gone) and self._wanted.is_headless:
+            self._request.settings()  # a fault is said now, before anything is started
+            self._handle_signals()
+        if when_launcher_is_gone(self._launcher_is_gone) and self._request.is_headless:
             # Locust's closing tables would stand between the progress and the verdict.
             logging.getLogger("locust.stats_logger").disabled = True
 
@@ -81,87 +81,87 @@ class Lead:
         """Begins a run. Raises StopTest when it cannot: then no load is made."""
         self.stop_reason, self.refusal = STOPPED_BY_USER, ()
         try:
-            settings = self._wanted.settings()
+            settings = self._request.settings()
             nodes = self._workers() if isinstance(self._runner, MasterRunner) else [LOCAL]
-            shape = self._wanted.shape()
-            conductor = Conductor(self._environment, self._scenario, settings, shape, len(nodes), self._send_plan)
+            shape = self._request.shape()
+            run = Run(self._environment, self._scenario, settings, shape, len(nodes), self._send_plan)
         except ConfigurationError as error:
             self._refuse(error)
-        self.conductor, self._plans = conductor, {}
-        self.runs.append(conductor.run)
+        self.current_run, self._plans = run, {}
+        self.runs.append(run.name)
         parsed: Any = self._environment.parsed_options
-        setattr(parsed, messages.RUN, conductor.run)
+        setattr(parsed, messages.RUN, run.name)
         setattr(parsed, messages.NODES, nodes)
         self._environment.stop_timeout = parsed.stop_timeout or settings.drain_timeout_s
         if isinstance(self._runner, LocalRunner):
-            node = Node(conductor.run, Clock(exact=True))
-            self._agent = Agent(self._environment, LOCAL, node, self._deliver_local)
-        shape.clock = conductor.elapsed_s
+            node = Node(run.name, Clock(exact=True))
+            self._reporter = NodeReporter(self._environment, LOCAL, node, self._deliver_local)
+        shape.clock = run.elapsed_s
         try:
             for line in plan_text.summary(self._scenario.name, shape):
                 say(line)
-            conductor.start()
+            run.start()
         except Exception as error:
             # Locust swallows what its listeners raise, and would spawn users whom nobody conducts.
-            conductor.failure = f"the run could not begin: {type(error).__name__}: {error}"
-        if conductor.failure:
+            run.failure = f"the run could not begin: {type(error).__name__}: {error}"
+        if run.failure:
             self.test_stop()
             self._not_started()
-            raise StopTest(conductor.failure)
-        gevent.spawn(self._watch, conductor)
+            raise StopTest(run.failure)
+        gevent.spawn(self._watch, run)
 
     def worker_report(self, client_id: str, data: dict[str, Any]) -> None:
-        if self.conductor is not None and messages.REPORT in data:
-            self.conductor.deliver(self._name(client_id), Report(**data[messages.REPORT]))
+        if self.current_run is not None and messages.REPORT in data:
+            self.current_run.deliver(self._name(client_id), Report(**data[messages.REPORT]))
 
     def test_stopping(self) -> None:
         """Locust is about to stop all users: the nodes deliver first, while answers can still come."""
-        conductor = self.conductor
-        if conductor is None or conductor.finished:
+        run = self.current_run
+        if run is None or run.finished:
             return
         self.ending = True
-        conductor.stop_begins()
-        if self._agent is not None:
-            if self._wanted.shape().parked:
-                self._agent.settle(wait=True)
+        run.stop_begins()
+        if self._reporter is not None:
+            if self._request.shape().parked:
+                self._reporter.settle(wait=True)
             else:
-                self._agent.stopping()
-        elif not conductor.all_settled:
+                self._reporter.stopping()
+        elif not run.all_settled:
             self._runner.send_message(messages.STOP)
             timeout_s: Any = self._environment.stop_timeout
-            conductor.wait_settled(timeout_s + 5)
+            run.wait_settled(timeout_s + 5)
 
     def test_stop(self) -> None:
         """The users are gone: ends the run, writes the reports and sets Locust's exit code."""
-        conductor = self.conductor
-        if conductor is not None and not conductor.finished and (self._closing is None or self._closing.ready()):
+        run = self.current_run
+        if run is not None and not run.finished and (self._closing is None or self._closing.ready()):
             # Not in the caller: when the last worker is lost that is a greenlet which Locust kills as soon as it quits.
-            self._closing = gevent.spawn(lambda: self._close(conductor))
+            self._closing = gevent.spawn(lambda: self._close(run))
         if self._closing is not None:
             self._closing.get()
 
-    def _close(self, conductor: Conductor) -> None:
+    def _close(self, run: Run) -> None:
         self.ending = True
         try:
-            if self._agent is not None:
-                self._agent.settle(wait=False)
-            conductor.finish(self.stop_reason)
-            self._environment.process_exit_code = _write_reports(conductor)
+            if self._reporter is not None:
+                self._reporter.settle(wait=False)
+            run.finish(self.stop_reason)
+            self._environment.process_exit_code = _write_reports(run)
         finally:
             self.ending = False
 
     def quitting(self) -> None:
         """Locust ends. A run that is still going is stopped first."""
-        if self.conductor is not None:
+        if self.current_run is not None:
             self.test_stopping()
             self.test_stop()
 
     def prepare(self, values: Any, host: str | None) -> None:
-        """See :meth:`Wanted.prepare`."""
-        self._wanted.prepare(values, host)
+        """See :meth:`RunRequest.prepare`."""
+        self._request.prepare(values, host)
 
     def _refuse(self, error: ConfigurationError) -> None:
-        if self._wanted.starts_by_itself:
+        if self._request.starts_by_itself:
             self._environment.process_exit_code = EXIT_USAGE
         for message in error.messages:
             logger.error(message)
@@ -186,8 +186,8 @@ class Lead:
         return messages.worker_name(self._runner.get_worker_index(client_id))
 
     def _send_plan(self, whole: Plan) -> tuple[str, ...]:
-        if self._agent is not None:
-            self._agent.begin(whole.for_node(0, 1))
+        if self._reporter is not None:
+            self._reporter.begin(whole.for_node(0, 1))
             return (LOCAL,)
         workers = sorted(self._workers(), key=self._name)
         self._plans = {worker: whole.for_node(k, len(workers)) for k, worker in enumerate(workers)}
@@ -196,22 +196,22 @@ class Lead:
         return tuple(self._name(worker) for worker in workers)
 
     def _deliver_local(self, report: Report) -> None:
-        if self.conductor is not None:
-            self.conductor.deliver(LOCAL, report)
+        if self.current_run is not None:
+            self.current_run.deliver(LOCAL, report)
 
-    def _watch(self, conductor: Conductor) -> None:
+    def _watch(self, run: Run) -> None:
         """While the run goes: takes the local node's reports, and notices workers that are gone."""
-        while not conductor.finished:
-            if self._agent is not None:
-                conductor.node_parked(LOCAL, self._agent.node.parked)
-                if self._agent.node.plan is not None:
-                    conductor.deliver(LOCAL, self._agent.report())
+        while not run.finished:
+            if self._reporter is not None:
+                run.node_parked(LOCAL, self._reporter.node.parked)
+                if self._reporter.node.plan is not None:
+                    run.deliver(LOCAL, self._reporter.report())
             else:
                 assert isinstance(self._runner, MasterRunner)
                 for worker in self._plans:
                     client = self._runner.clients.get(worker)
                     if client is None or client.state == STATE_MISSING:
-                        conductor.node_lost(self._name(worker), "no heartbeat")
+                        run.node_lost(self._name(worker), "no heartbeat")
             gevent.sleep(WATCH_S)
 
     def _on_ping(self, msg: Any, **_: Any) -> None:
@@ -219,18 +219,18 @@ class Lead:
         self._runner.send_message(messages.PONG, answer, msg.node_id)
 
     def _on_parked(self, msg: Any, **_: Any) -> None:
-        conductor = self.conductor
-        if conductor is None or conductor.finished or msg.data["run"] != conductor.run:
+        run = self.current_run
+        if run is None or run.finished or msg.data["run"] != run.name:
             return
-        conductor.node_parked(self._name(msg.node_id), msg.data["parked"])
+        run.node_parked(self._name(msg.node_id), msg.data["parked"])
         if msg.node_id in self._plans:
             self._runner.send_message(messages.PLAN, self._plans[msg.node_id].to_message(), msg.node_id)
 
     def _on_final(self, msg: Any, **_: Any) -> None:
-        if self.conductor is not None:
-            self.conductor.deliver(self._name(msg.node_id), Report(**msg.data))
+        if self.current_run is not None:
+            self.current_run.deliver(self._name(msg.node_id), Report(**msg.data))
 
-    def _heed_signals(self) -> None:
+    def _handle_signals(self) -> None:
         """SIGTERM ends a headless run like Ctrl-C, with its report; a shell's ``&`` must not switch Ctrl-C off."""
         # By way of the event loop: a handler of Python's would raise in whatever greenlet runs, in mid-release even.
         gevent.signal_handler(signal.SIGINT, self._stop, "stopped by SIGINT")
@@ -244,28 +244,28 @@ class Lead:
 
     def _stop(self, why: str) -> None:
         """Ends a run that was started from the command line; asked again, it does not wait for answers any more."""
-        main, conductor = gevent.get_hub().parent, self.conductor
+        main, run = gevent.get_hub().parent, self.current_run
         assert main is not None  # the hub's parent is the greenlet in which Locust's main waits
-        if conductor is None:
+        if run is None:
             # Still waiting for workers, say: there is nothing to record, and Locust would end with a traceback.
             self._runner.quit()
             gevent.kill(main, SystemExit(Outcome.INCONCLUSIVE.exit_code))
         elif self.stop_reason == STOPPED_BY_USER:
             self.stop_reason = why
             gevent.kill(main, KeyboardInterrupt)
-        elif not conductor.finished:
-            conductor.hurry()
-            if self._agent is not None:
-                self._agent.hurry()
+        elif not run.finished:
+            run.stop_waiting()
+            if self._reporter is not None:
+                self._reporter.stop_waiting()
             else:
                 self._runner.send_message(messages.STOP)
-        elif not self.ending and not self._wanted.is_headless:
+        elif not self.ending and not self._request.is_headless:
             gevent.kill(main, KeyboardInterrupt)
 
 
-def _write_reports(conductor: Conductor) -> int:
+def _write_reports(run: Run) -> int:
     """Judges the run and writes its reports, in a process of its own: nothing of it weighs on this one."""
-    command = [sys.executable, "-P", "-m", "harness.cli", "report", str(conductor.directory)]
+    command = [sys.executable, "-P", "-m", "harness.cli", "report", str(run.directory)]
     result = subprocess.run(command, check=False, start_new_session=True)
     if result.returncode in {outcome.exit_code for outcome in Outcome}:
         return result.returncode

@@ -1,26 +1,59 @@
-"""The chronicle: puts what happens on the run's time axis and into its journal, also what came before the origin."""
+"""Writes the recording of a run, line by line as it goes."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO
 
-from harness.recording import End, Mark, ProbeSample
-from harness.run.journal import Journal
+from harness.errors import ConfigurationError
+from harness.recording import End, Header, Line, Mark, ProbeSample
+from harness.recording_file import FILE_NAME, encode
 from harness.sidecar.sampler import RawReading
 
 
-class Chronicle:
-    """Instants are of the monotonic clock; lines get their ``t`` here, seconds after the origin. ``on_sample`` sees
+def make_run_directory(runs: Path, scenario: str) -> tuple[Path, str]:
+    """Makes ``runs/<utc>-<scenario>`` and returns it with the start's ISO 8601 text.
+
+    Raises ConfigurationError when it cannot be made.
+    """
+    while True:
+        now = datetime.now(UTC)
+        path = runs / f"{now:%Y%m%dT%H%M%SZ}-{scenario}"
+        try:
+            path.mkdir(parents=True)
+        except FileExistsError:
+            if not path.is_dir():
+                raise ConfigurationError(f"--runs-dir {runs}: is no directory; name another") from None
+            time.sleep(0.1)  # two runs in one second: the next second is free
+            continue
+        except OSError as error:
+            raise ConfigurationError(
+                f"--runs-dir {runs}: cannot be written ({error.strerror}); name a directory that can"
+            ) from None
+        return path, f"{now:%Y-%m-%dT%H:%M:%SZ}"
+
+
+class RecordingWriter:
+    """Puts what happens on the run's time axis and into its recording, also what came before the origin.
+
+    Instants are of the monotonic clock; lines get their ``t`` here, seconds after the origin. ``on_sample`` sees
     each sample as it is written.
     """
 
-    def __init__(self, journal: Journal, on_sample: Callable[[ProbeSample], None]) -> None:
-        self._journal = journal
+    def __init__(self, directory: Path, header: Header, on_sample: Callable[[ProbeSample], None]) -> None:
+        self._file = _File(directory, header)
         self._on_sample = on_sample
         self._origin_s: float | None = None
         self._early: list[tuple[float, Mark | ProbeSample]] = []
+
+    @property
+    def failure(self) -> str | None:
+        """Why the recording cannot be written any more; None when it can."""
+        return self._file.failure
 
     @property
     def has_origin(self) -> bool:
@@ -37,6 +70,10 @@ class Chronicle:
         for instant_s, line in early:
             self.record(instant_s, line)
 
+    def write_text(self, text: str) -> None:
+        """Appends whole lines that are encoded already, as they come from the nodes."""
+        self._file.write_text(text)
+
     def mark(self, mark: Mark, instant_s: float | None = None) -> None:
         """Records a mark at an instant, or at the present one."""
         self.record(time.monotonic() if instant_s is None else instant_s, mark)
@@ -50,7 +87,7 @@ class Chronicle:
             self._early.append((instant_s, line))
             return
         placed = replace(line, t=self._t(instant_s))
-        self._journal.write(placed)
+        self._file.write(placed)
         if isinstance(placed, ProbeSample):
             self._on_sample(placed)
 
@@ -58,9 +95,50 @@ class Chronicle:
         """Writes the last line."""
         if self._origin_s is None:
             self.set_origin(time.monotonic())
-        self._journal.write(End(self._t(time.monotonic()), reason, completed, requests, unfinished))
-        self._journal.close()
+        self._file.write(End(self._t(time.monotonic()), reason, completed, requests, unfinished))
+        self._file.close()
 
     def _t(self, instant_s: float) -> float:
         assert self._origin_s is not None
         return round(instant_s - self._origin_s, 3)
+
+
+class _File:
+    """Appends lines and flushes them, so that a kill loses a second at most.
+
+    A disk that is full or away is remembered in ``failure``; the load goes on without it.
+    """
+
+    def __init__(self, directory: Path, header: Header) -> None:
+        self.path = directory / FILE_NAME
+        self.failure: str | None = None
+        self._file: IO[str] | None = None
+        try:
+            self._file = self.path.open("w", encoding="utf-8")
+        except OSError as error:
+            raise ConfigurationError(f"{self.path}: cannot be written ({error.strerror})") from None
+        self.write_text(encode(header))
+        if self.failure:
+            raise ConfigurationError(f"{self.path}: cannot be written ({self.failure}); free some space")
+
+    def write(self, *lines: Line) -> None:
+        self.write_text("".join(encode(line) for line in lines))
+
+    def write_text(self, text: str) -> None:
+        """Appends whole lines that are encoded already, as they come from other nodes."""
+        if self._file is None or self.failure or not text:
+            return
+        try:
+            self._file.write(text)
+            self._file.flush()
+        except OSError as error:
+            self.failure = error.strerror or str(error)
+
+    def close(self) -> None:
+        if self._file is None:
+            return
+        try:
+            self._file.close()
+        except OSError as error:
+            self.failure = self.failure or error.strerror or str(error)
+        self._file = None

@@ -17,7 +17,7 @@ from harness.load.users.paced import all_paced
 from shapes._phased import PhasedShape
 
 
-class Wanted:
+class RunRequest:
     """Of the local runner or the master."""
 
     def __init__(self, environment: Environment, scenario: Scenario) -> None:

@@ -1,4 +1,4 @@
-"""The conductor: one run, from the health check before it to the verdict after it, on the master or local runner.
+"""The run: one run, from the health check before it to the verdict after it, on the master or local runner.
 
 Order of a run: health check, header, sampler; users spawn and park; the plan goes out with an origin that lies
 ahead; the nodes act on it by themselves; they drain and deliver their last reports; health check, end line, reports.
@@ -21,23 +21,22 @@ from harness.load.node_reporter import Report
 from harness.load.run_plan import Plan
 from harness.recording import HealthMark, Mark, NodeMark
 from harness.run import health_check
-from harness.run.fault_control import Faulting
+from harness.run.fault_control import FaultControl
 from harness.run.header import header
-from harness.run.journal import Journal, make_run_directory
-from harness.run.live_alerts import SETTLES_S, Alarms
+from harness.run.live_alerts import SETTLES_S, LiveAlerts
 from harness.run.progress import PhaseProgress
-from harness.run.recording_writer import Chronicle
+from harness.run.recording_writer import RecordingWriter, make_run_directory
 from harness.sidecar.sampler import Sampler
 from shapes._phased import PhasedShape
 from shapes._profile import Profile
 
-LEAD_S = 1.5
+PLAN_AHEAD_S = 1.5
 """The plan goes out this long before the origin: a message can be held up, and none may be needed in time."""
 TICK_S = 0.2
-HURRY_S = 3.0
+LAST_REPORTS_S = 3.0
 
 
-class Conductor:
+class Run:
     """``nodes`` are the load processes that take part; ``send_plan`` hands the plan to all of them."""
 
     def __init__(
@@ -50,7 +49,7 @@ class Conductor:
         send_plan: Callable[[Plan], tuple[str, ...]],
     ) -> None:
         self.directory, started_utc = make_run_directory(settings.runs_dir, scenario.name)
-        self.run = self.directory.name
+        self.name = self.directory.name
         self.finished = False
         self._stopped_at_s: float | None = None
         """Seconds after the origin at which the nodes were told to stop, so that an early last report is no loss."""
@@ -71,20 +70,19 @@ class Conductor:
         self._late: set[str] = set()
         self._lock = RLock()
         planned = header(scenario.name, started_utc, settings, shape, self._host, nodes)
-        self._journal = Journal(self.directory, planned)
         baseline = next((phase for phase in planned.phases if phase.name == "baseline"), None)
-        self._alarms = Alarms(settings.alerts, baseline, self.mark)
-        self._chronicle = Chronicle(self._journal, self._alarms.take)
-        self._sampler = Sampler(settings.probes, 1.0, self._chronicle.reading) if settings.probes else None
-        self._faulting = Faulting(settings.faults, self._chronicle.record)
+        self._live_alerts = LiveAlerts(settings.alerts, baseline, self.mark)
+        self._writer = RecordingWriter(self.directory, planned, self._live_alerts.take)
+        self._sampler = Sampler(settings.probes, 1.0, self._writer.reading) if settings.probes else None
+        self._fault_control = FaultControl(settings.faults, self._writer.record)
         self._progress = PhaseProgress(self._profile.phases)
         self._greenlet: gevent.Greenlet[..., Any] | None = None
 
-    # Life of a run, in order
+    # ParentLink of a run, in order
 
     def start(self) -> None:
         """Checks the target; then the sampler and the conducting begin. A target that is down gets no load."""
-        self.failure = self._faulting.prepare()  # first: the target may be reached through a proxy of a fault
+        self.failure = self._fault_control.prepare()  # first: the target may be reached through a proxy of a fault
         if self.failure:
             return
         if self._sampler is not None:
@@ -95,22 +93,22 @@ class Conductor:
             self.failure = f"the target was not healthy before the start: {result.check}: {result.detail}"
             return
         if not self._shape.parked:
-            self._go()
+            self._send_plan_out()
         self._greenlet = gevent.spawn(self._conduct)
 
     def node_parked(self, node: str, parked: int) -> None:
         """A node says how many of its users are parked."""
         self._parked[node] = parked
-        if self._chronicle.has_origin and node not in (*self._taking_part, *self._late):
+        if self._writer.has_origin and node not in (*self._taking_part, *self._late):
             self._late.add(node)
             self.node_event(node, "late", "joined after the plan had gone out and takes no part")
 
     def deliver(self, node: str, report: Report) -> None:
         """Takes a node's report into the recording."""
-        if report.run != self.run or self.finished:
+        if report.run != self.name or self.finished:
             return
-        self._journal.write_text(report.lines)
-        self._alarms.take_lines(report.lines)
+        self._writer.write_text(report.lines)
+        self._live_alerts.take_lines(report.lines)
         if report.final and node not in self._final:
             if self._stopped_at_s is None and (self.elapsed_s() or 0.0) < self._profile.duration_s:
                 self.node_lost(node, "left before the end")
@@ -124,7 +122,7 @@ class Conductor:
 
     def elapsed_s(self) -> float | None:
         """Seconds after the origin; None before there is one."""
-        return self._chronicle.elapsed_s()
+        return self._writer.elapsed_s()
 
     # How the run stands, for those who watch it
 
@@ -144,12 +142,12 @@ class Conductor:
     @property
     def alerts(self) -> tuple[str, ...]:
         """The alerts that hold just now."""
-        return self._alarms.raised
+        return self._live_alerts.raised
 
     @property
     def disturbances(self) -> tuple[str, ...]:
         """The faults that are injected just now."""
-        return self._faulting.present
+        return self._fault_control.present
 
     @property
     def nodes_lost(self) -> tuple[str, ...]:
@@ -170,12 +168,12 @@ class Conductor:
         if self._stopped_at_s is None:
             elapsed_s = self.elapsed_s()
             self._stopped_at_s = -math.inf if elapsed_s is None else elapsed_s
-            self._faulting.end_soon()
+            self._fault_control.begin_undoing()
         return self._stopped_at_s
 
-    def hurry(self) -> None:
+    def stop_waiting(self) -> None:
         """Somebody does not want to wait for answers any more: the last reports have a moment to come."""
-        self._settle_until_s = min(self._settle_until_s, time.monotonic() + HURRY_S)
+        self._settle_until_s = min(self._settle_until_s, time.monotonic() + LAST_REPORTS_S)
 
     def finish(self, stopped_because: str) -> None:
         """Closes the recording, once. ``stopped_because`` holds only when the run had not come to its end."""
@@ -188,44 +186,44 @@ class Conductor:
             for node in self._taking_part:
                 if node not in self._final:
                     self.node_lost(node, "no last report")
-            self._faulting.stop()
+            self._fault_control.stop()
             if completed:
                 within_s = self._settings.back_within_s
                 after = health_check.wait_until_healthy(self._health_url(), within_s, self._settings.health_timeout_s)
                 self.mark(HealthMark(0, "after", after.check, after.ok, after.detail))
             if self._sampler is not None:
                 self._sampler.stop()
-            reason = "completed" if completed else self.failure or self._journal.failure or stopped_because
+            reason = "completed" if completed else self.failure or self._writer.failure or stopped_because
             requests = sum(report.requests for report in self._final.values())
             unfinished = sum(report.unfinished for report in self._final.values())
-            self._chronicle.close(reason, completed, requests, unfinished)
+            self._writer.close(reason, completed, requests, unfinished)
             self._progress.close()
-            self.failure = self.failure or self._journal.failure
+            self.failure = self.failure or self._writer.failure
             self.finished = True
 
     # Inside
 
     def _conduct(self) -> None:
         try:
-            self._see_through()
+            self._watch_phases()
         except Exception as error:
             self.failure = f"the run could not be conducted: {type(error).__name__}: {error}"
             raise
         finally:
             self._shape.ended = True  # whatever happens here, the load comes to an end
 
-    def _see_through(self) -> None:
-        if not self._chronicle.has_origin:
+    def _watch_phases(self) -> None:
+        if not self._writer.has_origin:
             self._wait_parked()
             if self.failure:
                 return
-            self._go()
+            self._send_plan_out()
         while True:
             t = self.elapsed_s() or 0.0
             self._progress.show(t if t >= 0 else None, self._note())
-            self._alarms.look(min(t, self._profile.duration_s + SETTLES_S))
-            if self._journal.failure:
-                self.failure = f"the recording cannot be written: {self._journal.failure}"
+            self._live_alerts.look(min(t, self._profile.duration_s + SETTLES_S))
+            if self._writer.failure:
+                self.failure = f"the recording cannot be written: {self._writer.failure}"
                 break
             if t >= self._profile.duration_s and (self.all_settled or not self._shape.parked):
                 break
@@ -249,13 +247,13 @@ class Conductor:
                 return
             gevent.sleep(0.05)
 
-    def _go(self) -> None:
+    def _send_plan_out(self) -> None:
         """Fixes the origin and sends the plan."""
-        origin_s = time.monotonic() + (LEAD_S if self._shape.parked else 0.0)
-        self._chronicle.set_origin(origin_s)
-        self._faulting.begin(origin_s)
+        origin_s = time.monotonic() + (PLAN_AHEAD_S if self._shape.parked else 0.0)
+        self._writer.set_origin(origin_s)
+        self._fault_control.begin(origin_s)
         plan = Plan(
-            run=self.run,
+            run=self.name,
             origin_s=origin_s,
             duration_s=self._profile.duration_s,
             pacing=self._profile.pacing,
@@ -283,4 +281,4 @@ class Conductor:
 
     def mark(self, mark: Mark) -> None:
         """Records a mark at the present instant."""
-        self._chronicle.mark(mark)
+        self._writer.mark(mark)

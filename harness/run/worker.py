@@ -1,4 +1,4 @@
-"""Follow: a worker's part. It measures its clock against the master's, waits for the plan, acts on it, reports."""
+"""Worker: a worker's part. It measures its clock against the master's, waits for the plan, acts on it, reports."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from locust.runners import WorkerRunner
 
 from harness.load.clock import Clock
 from harness.load.node import Node
-from harness.load.node_reporter import Agent, Report
+from harness.load.node_reporter import NodeReporter, Report
 from harness.load.run_plan import Plan
 from harness.run import messages
 from harness.run.parent_watch import when_launcher_is_gone
@@ -25,15 +25,15 @@ READY_INTERVAL_S = 0.2
 CTRL_C_GRACE_S = 30.0
 
 
-class Follow:
+class Worker:
     """One for each worker process; it serves every run of the session."""
 
     def __init__(self, environment: Environment, runner: WorkerRunner, forked: bool) -> None:
         self._environment = environment
         self._runner = runner
         self._clock = Clock(exact=False)
-        self._agent: Agent | None = None
-        self._stopping: Agent | None = None
+        self._reporter: NodeReporter | None = None
+        self._stopping: NodeReporter | None = None
         runner.register_message(messages.PONG, self._on_pong)
         runner.register_message(messages.PLAN, self._on_plan)
         runner.register_message(messages.STOP, self._on_stop, concurrent=True)
@@ -44,29 +44,29 @@ class Follow:
             when_launcher_is_gone(self._leave)
 
     def test_start(self) -> None:
-        if self._agent is not None:
-            self._agent.close()
+        if self._reporter is not None:
+            self._reporter.close()
         options: Any = self._environment.parsed_options
         run, nodes = getattr(options, messages.RUN, ""), list(getattr(options, messages.NODES, ()))
         if self._runner.client_id not in nodes:
             nodes.append(self._runner.client_id)  # it came late, and takes no part
         node = Node(run, self._clock, nodes.index(self._runner.client_id), len(nodes))
         name = messages.worker_name(self._runner.worker_index)
-        self._agent = Agent(self._environment, name, node, self._deliver_final)
-        gevent.spawn(self._say_parked, self._agent)
+        self._reporter = NodeReporter(self._environment, name, node, self._deliver_final)
+        gevent.spawn(self._say_parked, self._reporter)
 
     def report(self, data: dict[str, Any]) -> None:
         """Adds what came since the last report to Locust's own report to the master."""
-        if self._agent is not None:
-            data[messages.REPORT] = asdict(self._agent.report())
+        if self._reporter is not None:
+            data[messages.REPORT] = asdict(self._reporter.report())
 
     def test_stopping(self) -> None:
-        if self._agent is not None:
-            self._agent.stopping()
+        if self._reporter is not None:
+            self._reporter.stopping()
 
     def test_stop(self) -> None:
-        if self._agent is not None:
-            self._agent.settle(wait=False)
+        if self._reporter is not None:
+            self._reporter.settle(wait=False)
 
     quitting = test_stop
 
@@ -83,22 +83,22 @@ class Follow:
     def _on_pong(self, msg: Any, **_: Any) -> None:
         self._clock.exchanged(msg.data["sent_s"], msg.data["master_s"], time.monotonic())
 
-    def _say_parked(self, agent: Agent) -> None:
-        while agent is self._agent and agent.node.plan is None:
+    def _say_parked(self, agent: NodeReporter) -> None:
+        while agent is self._reporter and agent.node.plan is None:
             self._runner.send_message(messages.PARKED, {"run": agent.node.run, "parked": agent.node.parked})
             gevent.sleep(READY_INTERVAL_S)
 
     def _on_plan(self, msg: Any, **_: Any) -> None:
         plan = Plan.from_message(msg.data)
-        if self._agent is not None and self._agent.node.run == plan.run:
-            self._agent.begin(plan)
+        if self._reporter is not None and self._reporter.node.run == plan.run:
+            self._reporter.begin(plan)
 
     def _on_stop(self, **_: Any) -> None:
-        agent = self._agent
+        agent = self._reporter
         if agent is None:
             return
         if agent is self._stopping:
-            agent.hurry()
+            agent.stop_waiting()
             return
         self._stopping = agent
         if agent.node.plan is not None and not agent.node.plan.paced:
@@ -108,7 +108,7 @@ class Follow:
 
     def _interrupted(self) -> None:
         """Ctrl-C reaches forked workers as well as the master; they stay until the master has their last report."""
-        if self._agent is None or self._agent.delivered:
+        if self._reporter is None or self._reporter.delivered:
             self._leave()
         else:
             gevent.spawn_later(CTRL_C_GRACE_S, self._leave)

@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable
 
 
-class Life:
+class ParentLink:
     """Make one first of all, in the main thread. ``over`` is set when it is time to end."""
 
     def __init__(self) -> None:
@@ -32,7 +32,7 @@ class Life:
         """The next line of the input; empty when it is time to end."""
         return self._lines.get()
 
-    def born_of(self, parent_pid: int) -> None:
+    def set_parent(self, parent_pid: int) -> None:
         """Who started us says so itself: it may have died before we could ask who it is."""
         self._parent_pid = parent_pid
 

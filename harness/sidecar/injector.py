@@ -18,10 +18,10 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from harness.errors import ConfigurationError
-from harness.faults import Fault, FaultData, FaultError, Pinned, Prepared, TimedFault, as_data, from_data
+from harness.faults import Fault, FaultData, FaultError, Pinned, Prepared, ScheduledFault, as_data, from_data
 from harness.recording import FAILED, INJECTED, UNDONE
-from harness.sidecar.child import Life, Writer
-from harness.sidecar.parent import SideProcess
+from harness.sidecar.child import ParentLink, Writer
+from harness.sidecar.parent import Sidecar
 
 MODULE = "harness.sidecar.injector"
 PREPARE_S = 20.0
@@ -52,14 +52,14 @@ class Injector:
     greenlet; each fault that was injected is undone or failed when :meth:`stop` is back.
     """
 
-    def __init__(self, faults: Sequence[TimedFault], on_event: Callable[[FaultEvent], None]) -> None:
+    def __init__(self, faults: Sequence[ScheduledFault], on_event: Callable[[FaultEvent], None]) -> None:
         self._entries = {
             number: _Entry(number, as_data(timed.fault), timed.start_s, timed.end_s)
             for number, timed in enumerate(faults, start=1)
         }
         self._prepared = any(isinstance(timed.fault, Prepared) for timed in faults)
         self._on_event = on_event
-        self._process: SideProcess | None = None
+        self._process: Sidecar | None = None
         self._lock = threading.Lock()
         self._ready, self._done = threading.Event(), threading.Event()
         self._failures: list[str] = []
@@ -82,7 +82,7 @@ class Injector:
         if self._process is not None:
             self._process.send({"origin_s": origin_s})
 
-    def end_soon(self) -> None:
+    def begin_undoing(self) -> None:
         """Lets everything be undone now, and does not wait for it."""
         with self._lock:
             self._stopping = True
@@ -90,8 +90,8 @@ class Injector:
                 self._process.close_input()
 
     def stop(self, timeout_s: float = STOP_S) -> None:
-        """As :meth:`end_soon`, and waits until everything is undone."""
-        self.end_soon()
+        """As :meth:`begin_undoing`, and waits until everything is undone."""
+        self.begin_undoing()
         if self._process is None or self._done.wait(timeout_s):
             return
         self._rescues = RESCUES
@@ -102,7 +102,7 @@ class Injector:
         plan: dict[str, object] = {"rescue": rescue, "faults": [asdict(entry) for entry in self._entries.values()]}
         with self._lock:
             self._said_bye = False
-            self._process = SideProcess(MODULE, plan, self._on_line, self._on_end)
+            self._process = Sidecar(MODULE, plan, self._on_line, self._on_end)
             if self._stopping:
                 self._process.close_input()
 
@@ -225,7 +225,7 @@ class _Act:
 
 def main() -> int:
     """The injecting process. Returns its exit code: 0, or 2 when the first line is no plan."""
-    life = Life()
+    life = ParentLink()
     writer = Writer(life.output, on_broken=life.over.set)
 
     def emit(event: FaultEvent) -> None:
@@ -233,7 +233,7 @@ def main() -> int:
 
     try:
         plan = json.loads(life.line())
-        life.born_of(int(plan.get("parent_pid", os.getppid())))
+        life.set_parent(int(plan.get("parent_pid", os.getppid())))
         acts = [_Act(_Entry(**entry), emit) for entry in plan["faults"]]
         rescue = bool(plan["rescue"])
     except (ValueError, KeyError, TypeError, AttributeError):

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO
 
 
-class SideProcess:
+class Sidecar:
     """Runs ``python -m module``. It gets ``first`` and ``parent_pid`` in its first line of input; see
     :mod:`harness.sidecar.child` for its own part.
 

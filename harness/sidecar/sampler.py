@@ -18,8 +18,8 @@ from dataclasses import asdict, dataclass
 
 from harness.errors import ConfigurationError
 from harness.probes import Probe, Reading, as_data, from_data, name_of
-from harness.sidecar.child import Life, Writer
-from harness.sidecar.parent import SideProcess
+from harness.sidecar.child import ParentLink, Writer
+from harness.sidecar.parent import Sidecar
 from harness.sidecar.sampling_loop import sample_until
 
 logger = logging.getLogger(__name__)
@@ -53,7 +53,7 @@ class Sampler:
         self._on_reading = on_reading
         self._sources: dict[tuple[str, str], None] = {}
         self._stopping = False
-        self._process: SideProcess | None = None
+        self._process: Sidecar | None = None
 
     @property
     def alive(self) -> bool:
@@ -72,7 +72,7 @@ class Sampler:
         if self._process is not None:
             raise RuntimeError("a Sampler is started once: make a new one for each run")
         plan = {"interval_s": self._interval_s, "probes": [as_data(probe) for probe in self._probes]}
-        self._process = SideProcess("harness.sidecar.sampler", plan, self._on_line, self._on_end)
+        self._process = Sidecar("harness.sidecar.sampler", plan, self._on_line, self._on_end)
 
     def stop(self, timeout_s: float = 3.0) -> None:
         """Ends sampling. Readings already taken are handed on first; returns within about ``timeout_s``."""
@@ -111,12 +111,12 @@ def _decode(line: bytes) -> RawReading | None:
 
 def main() -> int:
     """The sampling process. Returns its exit code: 0, or 2 when the first line is no plan."""
-    life = Life()
+    life = ParentLink()
     try:
         plan = json.loads(life.line())
         probes = [from_data(data) for data in plan["probes"]]
         interval_s = float(plan["interval_s"])
-        life.born_of(int(plan.get("parent_pid", os.getppid())))
+        life.set_parent(int(plan.get("parent_pid", os.getppid())))
     except (ValueError, KeyError, TypeError, AttributeError):
         print('Standard input: give one line like {"interval_s": 1.0, "probes": []}', file=sys.stderr)
         return 2

@@ -21,7 +21,7 @@ from locust.web import WebUI
 
 from harness.config import options
 from harness.errors import ConfigurationError
-from harness.run.master import Lead
+from harness.run.master import Master
 
 GENERAL = (
     *("health_path", "health_timeout_s", "back_within_s", "ready_timeout_s", "drain_timeout_s"),
@@ -42,7 +42,7 @@ def hide(parser: argparse.ArgumentParser) -> None:
             action.include_in_web_ui = False  # type: ignore[attr-defined]  # Locust's own
 
 
-def install(web_ui: WebUI, lead: Lead) -> None:
+def install(web_ui: WebUI, master: Master) -> None:
     """Puts the checks in front of Locust's own views."""
     assert web_ui.app is not None
     views: dict[str, Any] = web_ui.app.view_functions
@@ -50,7 +50,7 @@ def install(web_ui: WebUI, lead: Lead) -> None:
     start, stop, change_user = (views[f"locust.{name}"] for name in ("swarm", "stop", "update_user"))
 
     def swarm() -> Response:
-        faults = list(_prepare(web_ui, lead, shown, request.form))
+        faults = list(_prepare(web_ui, master, shown, request.form))
         if faults:
             host = web_ui.environment.host
             return jsonify({"success": False, "message": _in_words(faults), "host": host})
@@ -58,17 +58,17 @@ def install(web_ui: WebUI, lead: Lead) -> None:
         return answer
 
     def end() -> Response:
-        if lead.ending:
+        if master.ending:
             return jsonify({"success": True, "message": "The run is ending already."})
-        if going(lead):
-            lead.stop_reason = STOPPED
+        if going(master):
+            master.stop_reason = STOPPED
             _wait_started(web_ui)
         answer: Response = stop()
         return answer
 
     def update_user() -> Any:
         body = request.get_json(force=True, silent=True)
-        if not isinstance(body, dict) or "host" in body or going(lead):
+        if not isinstance(body, dict) or "host" in body or going(master):
             return Response("Refused: a user class cannot be given a host here, nor be changed in a run.\n", 403)
         return change_user()
 
@@ -76,18 +76,18 @@ def install(web_ui: WebUI, lead: Lead) -> None:
         views[f"locust.{name}"] = web_ui.auth_required_if_enabled(view)
 
 
-def _prepare(web_ui: WebUI, lead: Lead, shown: set[str], fields: Mapping[str, str]) -> Iterator[str]:
+def _prepare(web_ui: WebUI, master: Master, shown: set[str], fields: Mapping[str, str]) -> Iterator[str]:
     """All that keeps a run from being started with ``fields``; if nothing does, the shape is ready for it.
 
     ``shown`` are the form's own fields, besides those that are always Locust's.
     """
     environment = web_ui.environment
     runner: Any = environment.runner
-    if lead.ending:
+    if master.ending:
         yield "the last run is ending and being judged: start again in a moment"
         return
-    if going(lead) or runner.shape_greenlet:
-        run = f" ({lead.conductor.run})" if going(lead) and lead.conductor else ""
+    if going(master) or runner.shape_greenlet:
+        run = f" ({master.current_run.name})" if going(master) and master.current_run else ""
         yield f"a run is going{run}: wait for its end, or stop it first"
         return
     if isinstance(runner, MasterRunner) and not runner.worker_count:
@@ -106,14 +106,14 @@ def _prepare(web_ui: WebUI, lead: Lead, shown: set[str], fields: Mapping[str, st
     given = {name: value for name, value in fields.items() if name in allowed}
     host = given.pop("host", None)
     try:
-        lead.prepare(SimpleNamespace(**{**vars(environment.parsed_options), **given}), host)
+        master.prepare(SimpleNamespace(**{**vars(environment.parsed_options), **given}), host)
     except ConfigurationError as error:
         yield from error.messages
 
 
-def going(lead: Lead) -> bool:
+def going(master: Master) -> bool:
     """Whether a run has begun and not ended."""
-    return lead.conductor is not None and not lead.conductor.finished
+    return master.current_run is not None and not master.current_run.finished
 
 
 def _wait_started(web_ui: WebUI) -> None:

@@ -22,7 +22,7 @@ from locust.runners import (
 )
 from locust.web import WebUI
 
-from harness.run.master import Lead
+from harness.run.master import Master
 from harness.web.form import going
 
 IN_JSON = re.compile(r'"state": ?"([a-z]+)"')
@@ -40,14 +40,14 @@ def told(state: str, is_going: bool) -> str:
     return state
 
 
-def install(web_ui: WebUI, lead: Lead) -> None:
+def install(web_ui: WebUI, master: Master) -> None:
     assert web_ui.app is not None
     views: dict[str, Any] = web_ui.app.view_functions
     page, stats = views["locust.index"], views["locust.request_stats"]
     runner: Any = web_ui.environment.runner
 
     def changed(text: str) -> str:
-        is_going = lead.ending or going(lead) or bool(runner.shape_greenlet)
+        is_going = master.ending or going(master) or bool(runner.shape_greenlet)
         return IN_JSON.sub(lambda found: f'"state": "{told(found[1], is_going)}"', text, count=1)
 
     def index() -> Any:

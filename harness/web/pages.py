@@ -17,7 +17,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from locust.web import WebUI
 
 from harness import runs
-from harness.run.master import Lead
+from harness.run.master import Master
 from harness.web.status import Status, Watch
 
 View = TypeVar("View", bound=Callable[..., Response])
@@ -38,12 +38,12 @@ FILE_POLICY = (
 )
 
 
-def install(web_ui: WebUI, lead: Lead) -> None:
+def install(web_ui: WebUI, master: Master) -> None:
     assert web_ui.app is not None
     options: Any = web_ui.environment.parsed_options
     base = f"{options.web_base_path or ''}/springback"
     runs_dir = Path(str(options.runs_dir or "runs")).absolute()
-    watch = Watch(web_ui.environment, lead, runs_dir)
+    watch = Watch(web_ui.environment, master, runs_dir)
     templates = Environment(loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined)
     protected: Callable[[View], View] = web_ui.auth_required_if_enabled
     blueprint = Blueprint("springback", __name__, url_prefix=base)
@@ -57,7 +57,7 @@ def install(web_ui: WebUI, lead: Lead) -> None:
         page = templates.get_template("runs.html.j2").render(
             status=status,
             runs=listed,
-            session=frozenset(lead.runs),
+            session=frozenset(master.runs),
             going=status.run if status.going else "",
             more=max(0, len(names) - SHOWN),
             runs_dir=str(runs_dir),

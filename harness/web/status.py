@@ -10,8 +10,8 @@ from locust.env import Environment
 
 from harness import runs
 from harness.clients.address import strip_url
-from harness.run.master import Lead
-from harness.run.run import Conductor
+from harness.run.master import Master
+from harness.run.run import Run
 from harness.web.figures import Figures, PhaseFigures
 
 QUIET_BEFORE_S = 0.6
@@ -68,32 +68,32 @@ class Status:
 
 
 class Watch:
-    """Looks at the lead's run. Costs nothing as long as nobody asks."""
+    """Looks at the session's run. Costs nothing as long as nobody asks."""
 
-    def __init__(self, environment: Environment, lead: Lead, runs_dir: Path) -> None:
+    def __init__(self, environment: Environment, master: Master, runs_dir: Path) -> None:
         self._environment = environment
-        self._lead = lead
+        self._master = master
         self._runs_dir = runs_dir
         self._figures: Figures | None = None
         self._figures_of = ""
         self._last = Status("idle", WORDS["idle"])
 
     def status(self) -> Status:
-        conductor = self._lead.conductor
-        if (quiet_s := _quiet_s(conductor)) is not None:
+        run = self._master.current_run
+        if (quiet_s := _quiet_s(run)) is not None:
             return replace(self._last, ask_again_s=quiet_s)
-        self._last = self._look(conductor)
+        self._last = self._look(run)
         return self._last
 
-    def _look(self, conductor: Conductor | None) -> Status:
-        if self._lead.refusal:
-            return self._status("refused", faults=self._lead.refusal)
-        if conductor is None:
+    def _look(self, run: Run | None) -> Status:
+        if self._master.refusal:
+            return self._status("refused", faults=self._master.refusal)
+        if run is None:
             return self._status("idle")
-        if conductor.finished:
-            return self._ended(conductor)
-        profile, elapsed_s = conductor.profile, conductor.elapsed_s()
-        known = self._known(conductor)
+        if run.finished:
+            return self._ended(run)
+        profile, elapsed_s = run.profile, run.elapsed_s()
+        known = self._known(run)
         if elapsed_s is None or elapsed_s < 0:
             return self._status("warm-up", **known)
         phase = next((p for p in profile.phases if p.start_s <= elapsed_s < p.end_s), None)
@@ -108,50 +108,50 @@ class Watch:
             elapsed_s=round(elapsed_s, 1),
         )
 
-    def _known(self, conductor: Conductor) -> dict[str, Any]:
+    def _known(self, run: Run) -> dict[str, Any]:
         runner: Any = self._environment.runner
         return {
-            "run": conductor.run,
+            "run": run.name,
             "target": strip_url(self._environment.host or ""),
-            "duration_s": conductor.profile.duration_s,
-            "users_wanted": conductor.profile.pool_users,
-            "users_parked": conductor.parked_users if conductor.elapsed_s() is None else 0,
+            "duration_s": run.profile.duration_s,
+            "users_wanted": run.profile.pool_users,
+            "users_parked": run.parked_users if run.elapsed_s() is None else 0,
             "users_connected": runner.user_count,
-            "nodes": conductor.nodes_wanted,
-            "nodes_lost": conductor.nodes_lost,
-            "alerts": conductor.alerts,
-            "disturbances": conductor.disturbances,
-            "phases": self._look_at(conductor),
+            "nodes": run.nodes_wanted,
+            "nodes_lost": run.nodes_lost,
+            "alerts": run.alerts,
+            "disturbances": run.disturbances,
+            "phases": self._look_at(run),
         }
 
-    def _ended(self, conductor: Conductor) -> Status:
+    def _ended(self, run: Run) -> Status:
         known = {
-            **self._known(conductor),
-            "elapsed_s": conductor.profile.duration_s,
+            **self._known(run),
+            "elapsed_s": run.profile.duration_s,
             "users_connected": 0,
             "alerts": (),
         }
-        if self._lead.ending:
+        if self._master.ending:
             return self._status("judging", **known)
-        run = runs.run(self._runs_dir, conductor.run)
-        files = run.files if run else ()
-        return self._status("ended", **known, verdict=run.judgement if run else None, files=files)
+        stored = runs.run(self._runs_dir, run.name)
+        files = stored.files if stored else ()
+        return self._status("ended", **known, verdict=stored.judgement if stored else None, files=files)
 
     def _status(self, state: str, **known: Any) -> Status:
-        return Status(state, WORDS[state], **known, runs=len(self._lead.runs))
+        return Status(state, WORDS[state], **known, runs=len(self._master.runs))
 
-    def _look_at(self, conductor: Conductor) -> tuple[PhaseFigures, ...]:
-        if self._figures is None or self._figures_of != conductor.run:
-            recording = conductor.directory / "recording.jsonl"
-            self._figures, self._figures_of = Figures(recording, conductor.profile.phases), conductor.run
+    def _look_at(self, run: Run) -> tuple[PhaseFigures, ...]:
+        if self._figures is None or self._figures_of != run.name:
+            recording = run.directory / "recording.jsonl"
+            self._figures, self._figures_of = Figures(recording, run.profile.phases), run.name
         return self._figures.look()
 
 
-def _quiet_s(conductor: Conductor | None) -> float | None:
+def _quiet_s(run: Run | None) -> float | None:
     """Seconds until it is time to look again, None when it is time."""
-    if conductor is None or conductor.finished or (elapsed_s := conductor.elapsed_s()) is None:
+    if run is None or run.finished or (elapsed_s := run.elapsed_s()) is None:
         return None
-    for herd in conductor.profile.herds:
+    for herd in run.profile.herds:
         if herd.t - QUIET_BEFORE_S <= elapsed_s < herd.t + QUIET_AFTER_S:
             return round(herd.t + QUIET_AFTER_S - elapsed_s + 0.05, 2)
     return None

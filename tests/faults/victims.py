@@ -15,7 +15,7 @@ from typing import Any
 
 import psutil
 
-from harness.faults import Fault, TimedFault
+from harness.faults import Fault, ScheduledFault
 from harness.sidecar.injector import FaultEvent, Injector
 from tests.probes.loopback import python, said, wait_for
 
@@ -103,7 +103,7 @@ class Watched(Injector):
 
     def __init__(self, *faults: tuple[Fault, float, float]) -> None:
         self.events: list[FaultEvent] = []
-        super().__init__([TimedFault(*each) for each in faults], self.events.append)
+        super().__init__([ScheduledFault(*each) for each in faults], self.events.append)
 
     def said(self, event: str, number: int = 1) -> list[FaultEvent]:
         return [each for each in self.events if each.event == event and each.number == number]

@@ -99,7 +99,7 @@ class Crowd:
 def crowd() -> Iterator[Crowd]:
     made = Crowd()
     yield made
-    made.node.hurried = True
+    made.node.no_more_waiting = True
     made.node.drain(still_answering=False)
     gevent.killall(made.users)
 

@@ -312,7 +312,7 @@ def test_a_hurried_drain_waits_for_no_answer(ended: list[gevent.Greenlet[..., No
     gevent.sleep(0)
     node.begin(plan(drain_s=30.0))
     gevent.sleep(0.3)
-    gevent.spawn_later(0.1, setattr, node, "hurried", True)
+    gevent.spawn_later(0.1, setattr, node, "no_more_waiting", True)
     began_s = time.monotonic()
     node.drain()
     assert time.monotonic() - began_s < 2

@@ -129,7 +129,7 @@ def test_never_scaled_is_censored_and_fails() -> None:
 
 
 def test_the_parts_of_a_late_start_are_told_apart() -> None:
-    """Wanted 1.5 s after the demand rose, ready 10 s later."""
+    """RunRequest 1.5 s after the demand rose, ready 10 s later."""
     late = run(((-2.0, 1), (23.5, 2), (39.5, 3), (52.5, 1)), wanted=((-2.0, 1), (13.5, 2), (29.5, 3), (52.0, 1)))
     lag = judged(LAG, late)
     assert lag.outcome is FAIL and lag.figure == pytest.approx(11.75)

@@ -165,7 +165,7 @@ def test_secrets_are_told_nowhere() -> None:
     assert "hush" not in faults.described(fault)
     assert "hush3" not in repr(fault) and "hush4" not in repr(fault)
     (placed,), _ = timed([PlannedFault(fault, "spike")], PHASES, 60)
-    assert "hush" not in placed.told
+    assert "hush" not in placed.description
 
 
 @pytest.mark.parametrize(

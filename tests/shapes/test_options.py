@@ -13,7 +13,7 @@ from harness.config import settings
 from harness.config.options import Option, declare
 from harness.config.scenario import Scenario
 from harness.errors import ConfigurationError
-from harness.run.request import Wanted
+from harness.run.request import RunRequest
 from shapes.herd import Herd
 
 
@@ -48,7 +48,7 @@ def test_a_cleared_option_is_the_shapes_own_for_everybody(given: str, read: str)
     assert options.herd_users == read == str(shape.herd_users)
 
 
-def wanted(given: str, checked: list[int]) -> Wanted:
+def wanted(given: str, checked: list[int]) -> RunRequest:
     def checks(options: Any) -> list[str]:
         checked.append(int(options.herd_users))
         return []
@@ -57,7 +57,7 @@ def wanted(given: str, checked: list[int]) -> Wanted:
     environment: Any = SimpleNamespace(
         parsed_options=values(one, herd_users=given), shape_class=Small(), host="http://127.0.0.1:8000", user_classes=[]
     )
-    return Wanted(environment, one)
+    return RunRequest(environment, one)
 
 
 def test_the_scenarios_checks_see_the_shapes_own() -> None:
