@@ -8,14 +8,13 @@ from typing import Any
 import pytest
 
 from shapes import flash_crowd
-from shapes._phased import _kind
 from tests.shapes import every
 
 numbers = [
     (name, option)
     for name in every.NAMES
-    for option in every.shape_class(name).options
-    if _kind(every.shape_class(name), option) is not str
+    for option in every.shape_class(name).parameters
+    if every.shape_class(name).parameters[option].kind is not str
 ]
 
 
@@ -38,7 +37,7 @@ def test_no_number_option_takes_nonsense(name: str, option: str, value: Any) -> 
 def test_seconds_are_whole(name: str) -> None:
     """Measuring is in slices of one second, and no phase may straddle one."""
     shape = every.shape(name)
-    for option in shape.options:
+    for option in shape.parameters:
         if option.endswith("_s") and not option.endswith("_per_s"):
             (problem,) = every.shape(name, **{option: 1.5}).problems()
             assert "whole" in problem
@@ -48,7 +47,7 @@ def test_seconds_are_whole(name: str) -> None:
 def test_everything_wrong_is_told_at_once(name: str) -> None:
     """All number options negative: as many lines."""
     shape = every.shape(name)
-    wrong = {option: -1 for option in shape.options if _kind(type(shape), option) is not str}
+    wrong = {option: -1 for option in shape.parameters if shape.parameters[option].kind is not str}
     assert len(every.shape(name, **wrong).problems()) == len(wrong)
 
 
