@@ -19,8 +19,8 @@ from harness.recording import CriterionSpec
 __all__ = [
     "available",
     "evidence_of",
-    "guarded_by",
     "guard_specs",
+    "guarded_by",
     "is_guard",
     "load",
     "load_all",

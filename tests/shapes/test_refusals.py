@@ -55,7 +55,7 @@ def test_a_conflict_is_told_beside_a_fault_of_another_option() -> None:
     """One attempt shows both; what depends on a faulty value is left out."""
     found = every.shape("flash_crowd", peak=5.0, baseline_s=-3, pacing="fast").problems()
     assert found == [
-        "--baseline-s -3: give a number from 0 to 604,800",
+        "--baseline-s -3: give a whole number from 0 to 604,800",
         "--pacing fast: give one of arrivals, users",
         "--peak 5 is below --base 10",
     ]
@@ -73,8 +73,8 @@ def test_a_conflict_is_told_beside_a_fault_of_another_option() -> None:
         ("flash_crowd", {"peak": 6e5}, "would park 1,200,000 users"),
         ("flash_crowd", {"base": 0.0, "peak": 0.0}, "the level is 0 all the time"),
         ("flash_crowd", {"baseline_s": 604_800}, "604,890 s in all"),
-        ("herd", {"herd_users": 0}, "--herd-users 0: give a number from 1"),
-        ("herd", {"spike_s": 0}, "--spike-s 0: give a number from 1"),
+        ("herd", {"herd_users": 0}, "--herd-users 0: give a whole number from 1"),
+        ("herd", {"spike_s": 0}, "--spike-s 0: give a whole number from 1"),
         ("herd", {"canary_users": 0}, "--canary-users 0"),
         ("step", {"hold_s": 0}, "--hold-s 0"),
         ("step", {"peak": 9.0}, "--peak 9 is below --base 10"),
