@@ -139,8 +139,8 @@ def flag(name: str) -> str:
 def parameters_of(cls: type[Any]) -> tuple[Parameter, ...]:
     """The parameters that a class declares, in their order.
 
-    Of a dataclass its fields, but those with ``init=False``; of any other class the attributes that have a type or are
-    declared with :func:`parameter`, its parents' first.
+    Of a dataclass its fields, but those with ``init=False``; of any other class its attributes that are no methods, its
+    parents' first.
     """
     hints = get_type_hints(cls)
     if is_dataclass(cls):
@@ -151,7 +151,8 @@ def parameters_of(cls: type[Any]) -> tuple[Parameter, ...]:
     found: dict[str, Parameter] = {}
     for parent in reversed(cls.__mro__):
         own = vars(parent)
-        for name in (*own.get("__annotations__", ()), *(name for name, each in own.items() if isinstance(each, Field))):
+        plain = (name for name, each in own.items() if isinstance(each, str | int | float | tuple | Field))
+        for name in (*own.get("__annotations__", ()), *plain):
             if not name.startswith("_") and get_origin(hints.get(name)) is not ClassVar:
                 default = own.get(name, MISSING)
                 entry = default if isinstance(default, Field) else field(default=default)

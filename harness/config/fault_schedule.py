@@ -30,7 +30,7 @@ def read(scenario: Scenario, values: Any, profile: Profile | None) -> tuple[tupl
     planned: list[PlannedFault] = []
     problems: list[str] = []
     try:
-        planned += scenario.faults(values) if callable(scenario.faults) else scenario.faults
+        planned += scenario.planned_faults(values)
     except ConfigurationError as error:
         problems += error.messages
     written, wrong = parse(str(getattr(values, "fault", "") or ""))

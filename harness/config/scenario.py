@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, TypeAlias
 
@@ -61,7 +63,7 @@ class Scenario:
 
     def specs(self, options: Any) -> tuple[CriterionSpec, ...]:
         """The criteria of a run with these options. Raises ConfigurationError for what is no criterion."""
-        listed: Any = self.criteria(options) if callable(self.criteria) else self.criteria
+        listed: Any = self._asked("criteria", options)
         if isinstance(listed, str) or not isinstance(listed, Iterable):
             raise ConfigurationError(f"criteria= of {self.name} is {listed!r}: give a list, e.g. ['error_ratio']")
         specs = [CriterionSpec(each) if isinstance(each, str) else each for each in listed]
@@ -72,6 +74,35 @@ class Scenario:
                 for each in wrong
             )
         return tuple(specs)
+
+    def planned_probes(self, options: Any) -> tuple[Probe | ProbeData, ...]:
+        """Raises ConfigurationError for what is wrong with the options, or with the scenario's own code."""
+        return tuple(self._asked("probes", options))
+
+    def planned_faults(self, options: Any) -> tuple[PlannedFault, ...]:
+        """Raises as :meth:`planned_probes`."""
+        return tuple(self._asked("faults", options))
+
+    def problems(self, options: Any) -> tuple[str, ...]:
+        """What its own checks say. Raises as :meth:`planned_probes`."""
+        return tuple(self._asked("checks", options)) if self.checks is not None else ()
+
+    def _asked(self, what: str, options: Any) -> Any:
+        """What the scenario names, or what its function of the options answers. Whatever that raises is said in words:
+        it is the user's code.
+        """
+        given = getattr(self, what)
+        if not callable(given):
+            return given
+        try:
+            answer = given(options)
+            return list(answer) if isinstance(answer, Iterator) else answer
+        except ConfigurationError:
+            raise
+        except Exception as error:
+            lines = traceback.extract_tb(error.__traceback__)
+            place = f"{Path(lines[-1].filename).name}, line {lines[-1].lineno}"
+            raise ConfigurationError(f"{what}= of {self.name}: {type(error).__name__}: {error} ({place})") from error
 
     def default_specs(self, of_shape: Iterable[Parameter]) -> tuple[CriterionSpec, ...]:
         """The criteria when nothing is given: their limits become options."""

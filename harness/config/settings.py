@@ -76,8 +76,11 @@ def read(values: Any, scenario: Scenario, shape: PhasedShape, host: str, ask: bo
     general["health_path"] = general["health_path"] or scenario.health_path
     if general["health_path"] and not general["health_path"].startswith("/"):
         given.problems.append(f"--health-path {general['health_path']}: give a path that begins with /")
-    if ask and scenario.checks is not None:
-        given.problems += scenario.checks(usable)
+    if ask:
+        try:
+            given.problems += scenario.problems(usable)
+        except ConfigurationError as error:
+            given.problems += error.messages
     if given.problems:
         raise ConfigurationError(given.problems)
     vars(values).update({**general, **of_scenario, **of_shape})
@@ -151,7 +154,7 @@ def _with_limits(given: _Given, spec: CriterionSpec) -> CriterionSpec:
 def _probes(given: _Given, scenario: Scenario, usable: Any, host: str) -> Iterable[Probe]:
     wanted: list[tuple[str, dict[str, Any]]] = []
     try:
-        for probe in scenario.probes(usable) if callable(scenario.probes) else scenario.probes:
+        for probe in scenario.planned_probes(usable):
             if isinstance(probe, dict):
                 wanted.append((probe["probe"], probe["parameters"]))
             else:
