@@ -1,0 +1,164 @@
+"""Every code block of README.md, CONTRIBUTING.md, CHANGELOG.md and docs/*.md works as it is written.
+
+A block says in its info string what it is, see tests/docs/blocks.py; one that does not is a failure, not a gap.
+"""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.docs import sh
+from tests.docs.blocks import Block, all_blocks, undeclared
+from tests.docs.conftest import Tree, at_port, free_port
+
+PLUGINS = ("python probe", "python fault", "python criterion", "python guard", "python report", "python target-fault")
+EXPECTED = {
+    "docs/target.md": ['"token":', '"all_alive": true'],
+    "docs/shapes.md": ["2,000 users at once at 60 s", "--herd-users"],
+    "docs/tutorial.md": ["INCONCLUSIVE  sale against", "exit code 4", "baseline too short"],
+}
+"""What the commands of a page have to print."""
+
+FOR_A_SHAPE = """
+from harness.load.http import LeanHttpUser
+from locust import task
+from shapes import {module}
+import harness
+
+class Visitor(LeanHttpUser):
+    @task
+    def visit(self): ...
+
+class Load({module}.{name}): ...
+
+harness.attach("for-a-shape")
+"""
+
+
+def each(*kinds: str) -> pytest.MarkDecorator:
+    blocks = all_blocks(*kinds)
+    return pytest.mark.parametrize("block", blocks, ids=[block.place for block in blocks])
+
+
+def test_every_block_says_what_it_is() -> None:
+    """Nothing is skipped in silence."""
+    assert not list(undeclared())
+
+
+@each("python scenario")
+def test_a_scenario_can_be_planned(block: Block, tree: Tree) -> None:
+    compile(block.text, block.place, "exec")
+    directory = tree.directory_of(block.page)
+    name = block.file or f"block_{block.line}.py"
+    (directory / name).write_text(block.text)
+    told = tree.ask("springback", ["plan", name], directory)
+    assert told["code"] == 0, told["output"]
+
+
+@each("python service")
+def test_a_service_answers(block: Block, tmp_path: Path) -> None:
+    """Whatever it answers, it does so on the port that the page says."""
+    port = free_port()
+    file = tmp_path / block.file
+    file.write_text(at_port(block.text, port))
+    process = subprocess.Popen([sys.executable, str(file)])
+    try:
+        assert _status(f"http://127.0.0.1:{port}/") < 500
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _status(url: str) -> int:
+    until_s = time.monotonic() + 10
+    while True:
+        try:
+            with urllib.request.urlopen(url, timeout=5) as answer:
+                return int(answer.status)
+        except urllib.error.HTTPError as error:
+            return error.code
+        except OSError:
+            if time.monotonic() > until_s:
+                raise
+            time.sleep(0.05)
+
+
+@each("python shape")
+def test_a_shape_carries_a_scenario(block: Block, tree: Tree) -> None:
+    names: dict[str, object] = {}
+    exec(compile(block.text.replace("from __future__ import annotations", ""), block.place, "exec"), names)
+    module = block.file.removesuffix(".py")
+    (shape,) = (name for name, found in names.items() if isinstance(found, type) and found.__module__ == "builtins")
+    scenario = tree.root / f"of_{module}.py"
+    scenario.write_text(FOR_A_SHAPE.format(module=module, name=shape))
+    told = tree.ask("springback", ["plan", str(scenario)])
+    assert told["code"] == 0, told["output"]
+
+
+@each(*PLUGINS)
+def test_a_plugin_is_found_and_does_its_work(block: Block, tree: Tree) -> None:
+    kind, name = block.kind.removeprefix("python "), block.file.removesuffix(".py")
+    script = tree.root / "tests" / "docs" / "plugins_at_work.py"
+    done = subprocess.run(
+        [sys.executable, "-P", str(script), kind, name],
+        cwd=tree.root,
+        env=tree.environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@each("sh plan")
+def test_every_command_could_be_run(block: Block, tree: Tree) -> None:
+    assert not list(sh.problems(block.text, tree, tree.directory_of(block.page)))
+
+
+@each("yaml workflow")
+def test_a_workflow_can_be_read_and_its_commands_could_be_run(block: Block, tree: Tree) -> None:
+    workflow = yaml.safe_load(block.text)
+    steps = [step for job in workflow["jobs"].values() for step in job["steps"]]
+    commands = [step["run"] for step in steps if "run" in step]
+    assert commands
+    directory = tree.directory_of(block.page)
+    assert not [problem for text in commands for problem in sh.problems(text, tree, directory)]
+
+
+PAGES_THAT_RUN = sorted({block.page for block in all_blocks("sh run")})
+
+
+@pytest.mark.parametrize("page", PAGES_THAT_RUN)
+def test_the_commands_of_a_page_run_as_written(page: str, tree: Tree) -> None:
+    """One after the other in one shell; what they left in the background is ended."""
+    directory = tree.directory_of(page)
+    port = free_port()
+    for file in directory.glob("*.py"):
+        file.write_text(at_port(file.read_text(), port))
+    blocks = [at_port(block.text, port) for block in all_blocks("sh run") if block.page == page]
+    with subprocess.Popen(
+        ["bash", "-ec", "\n".join(blocks)],
+        cwd=directory,
+        env=tree.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    ) as shell:
+        try:
+            printed, _ = shell.communicate(timeout=120)
+        finally:
+            sh.end_group(shell.pid, signal.SIGKILL)
+    assert shell.returncode == 0, printed
+    for words in EXPECTED.get(page, []):
+        assert words in printed
