@@ -6,8 +6,7 @@ import math
 import statistics
 from dataclasses import dataclass
 
-from scipy.stats import t as student
-
+from harness.analysis.distributions import student_quantile
 from harness.analysis.intervals import CONFIDENCE
 from harness.criteria._criterion import Criterion
 from harness.criteria._outcome import against, no_phase, percent
@@ -93,5 +92,5 @@ def _difference(before: list[float], after: list[float]) -> tuple[float, tuple[f
     if spread == 0:
         return excess, (excess, excess)
     freedom = spread**2 / sum(part**2 / (len(values) - 1) for part, values in zip(parts, (before, after), strict=True))
-    margin = float(student.ppf((1 + CONFIDENCE) / 2, freedom)) * math.sqrt(spread)
+    margin = student_quantile((1 + CONFIDENCE) / 2, freedom) * math.sqrt(spread)
     return excess, (excess - margin, excess + margin)
