@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 
 from harness import criteria
-from harness.criteria.cache import _staleness as staleness
+from harness.criteria.cache import _coherence as coherence
 from harness.criteria.cache import _stampede as stampede
+from harness.criteria.cache._invalidations import invalidations
 from harness.criteria.cache._operations import history_of
 from harness.findings import Finding, Outcome
 from harness.recording import (
@@ -45,7 +46,7 @@ def miss(version: int | None, begin_s: float, end_s: float, source: str = "prima
 def test_the_age_counts_from_the_return_of_the_first_write_that_replaced_it() -> None:
     """Not from the latest one: since then the answer was out of date."""
     seen = history_of(recording(*ONE_THEN_TWO, write(3, 4, 5), read(1, 9, 10)))
-    assert [found.age_s for found in staleness.stale_reads(seen)] == [6]
+    assert [found.age_s for found in coherence.stale_reads(seen)] == [6]
 
 
 @pytest.mark.parametrize(
@@ -62,7 +63,7 @@ def test_the_age_counts_from_the_return_of_the_first_write_that_replaced_it() ->
     ],
 )
 def test_only_what_is_certain_is_stale(operations: tuple[Operation, ...], stale: int) -> None:
-    assert len(staleness.stale_reads(history_of(recording(*operations)))) == stale
+    assert len(coherence.stale_reads(history_of(recording(*operations)))) == stale
 
 
 def test_between_two_nodes_only_what_clocks_can_tell_is_stale() -> None:
@@ -71,9 +72,9 @@ def test_between_two_nodes_only_what_clocks_can_tell_is_stale() -> None:
     for begin_s, stale in ((3.3, 0), (3.5, 1)):
         reads = 0.3, [read(1, begin_s, 9)]
         seen = history_of(recording(nodes={"worker-1": writes, "worker-2": reads}))
-        assert len(staleness.stale_reads(seen)) == stale
+        assert len(coherence.stale_reads(seen)) == stale
     same = history_of(recording(nodes={"worker-1": (0.1, [*writes[1], read(1, 3.01, 9)]), "worker-2": (0.3, [])}))
-    assert len(staleness.stale_reads(same)) == 1, "on one node the order is exact"
+    assert len(coherence.stale_reads(same)) == 1, "on one node the order is exact"
 
 
 def test_stale_reads_decides_on_share_and_age() -> None:
@@ -117,7 +118,7 @@ def test_a_write_that_the_cache_never_heard_of_is_counted_once() -> None:
         *(write(1, 0, 1), hit(1, 1.1, 1.2), write(2, 2, 3), *(hit(1, 4 + n, 5 + n) for n in range(5))),
         *(hit(2, 15, 16), write(3, 20, 21), miss(3, 22, 23), hit(3, 24, 25)),
     )
-    found = staleness.invalidations(history_of(run))
+    found = invalidations(history_of(run))
     assert [lost.operation.version for lost in found.lost] == [2]
     assert (found.writes, found.observable) == (3, 2)
     assert judged(run, "lost_invalidations").figure == 1
@@ -134,7 +135,7 @@ def test_a_stale_answer_from_elsewhere_loses_no_invalidation() -> None:
     behind = replace(read(1, 4, 5, source="replica", cache="bypass"))
     run = recording(*ONE_THEN_TWO, behind, hit(2, 1.5, 1.6), hit(2, 6, 7))
     assert judged(run, "stale_reads", limit=1.0).figure == pytest.approx(1 / 3)
-    assert staleness.invalidations(history_of(run)).lost == ()
+    assert invalidations(history_of(run)).lost == ()
 
 
 def test_writes_that_could_not_have_shown_it_prove_nothing() -> None:
