@@ -162,10 +162,12 @@ def test_an_item_without_an_order_is_named_with_the_reason() -> None:
 def test_a_version_that_nobody_wrote_fails_only_in_a_whole_recording() -> None:
     """The write may have been that of a load process that was lost with its last words."""
     run = recording(write(1, 0, 1), read(5, 2, 3), read(1, 2, 3))
-    assert judged(run, "linearizability").outcome is Outcome.FAIL
+    found = judged(run, "linearizability")
+    assert (found.outcome, found.figure, found.interval) == (Outcome.FAIL, 1, (1, 1))
     lost = replace(run, marks=(NodeMark(9, "worker-2", "lost"),))
     for torn in (lost, replace(run, end=None)):
-        assert judged(torn, "linearizability").outcome is Outcome.INCONCLUSIVE
+        found = judged(torn, "linearizability")
+        assert (found.outcome, found.figure, found.interval) == (Outcome.INCONCLUSIVE, 0, (0, 1))
 
 
 def test_a_way_that_needs_an_option_names_it() -> None:
@@ -195,8 +197,9 @@ def test_loads_that_began_before_the_first_was_answered_are_of_one_expiry() -> N
 
 def test_without_more_readers_than_the_limit_there_is_no_pass() -> None:
     """One load with one reader proves nothing about many."""
-    assert judged(recording(write(1, 0, 1), *expiry(2, 1, 1)), "stampede").outcome is Outcome.INCONCLUSIVE
-    assert judged(recording(write(1, 0, 1), *expiry(2, 1, 2)), "stampede").outcome is Outcome.PASS
+    for joined, outcome in ((1, Outcome.INCONCLUSIVE), (2, Outcome.PASS)):
+        found = judged(recording(write(1, 0, 1), *expiry(2, 1, joined)), "stampede")
+        assert (found.outcome, found.figure, found.interval) == (outcome, 1, (1, 1))
 
 
 def test_misses_that_do_not_say_where_they_came_from_accuse_nobody() -> None:
@@ -231,6 +234,8 @@ def test_the_hit_ratio_leaves_out_what_went_past_the_cache() -> None:
     )
     found = judged(run, "hit_ratio")
     assert (found.outcome, found.figure) == (Outcome.PASS, 0.9)
+    assert found.limit == 0.5
+    assert found.interval == (pytest.approx(0.824, abs=1e-3), pytest.approx(0.951, abs=1e-3)), "Clopper and Pearson's"
     assert judged(run, "hit_ratio", lower_limit=0.85).outcome is Outcome.INCONCLUSIVE
     assert judged(run, "hit_ratio", lower_limit=0.98).outcome is Outcome.FAIL
 
@@ -259,7 +264,8 @@ def test_reads_are_counted_while_the_cache_is_away_and_no_longer() -> None:
 
 def test_all_reads_failing_is_a_failure_and_all_hitting_proves_nothing() -> None:
     failing = recording(*(read(None, 30 + n / 100, None) for n in range(100)), faults=outage(30, 35))
-    assert judged(failing, "fail_open").outcome is Outcome.FAIL
+    found = judged(failing, "fail_open")
+    assert (found.outcome, found.figure) == (Outcome.FAIL, 1)
     hits = recording(write(1, 0, 1), *(hit(1, 30 + n / 100, 30.1) for n in range(100)), faults=outage(30, 35))
     assert judged(hits, "fail_open").outcome is Outcome.INCONCLUSIVE
 
@@ -291,6 +297,12 @@ def test_without_an_outage_that_was_read_in_there_is_nothing_to_judge(marks: tup
     assert judged(run, "fail_open").outcome is Outcome.INCONCLUSIVE
 
 
+def test_without_a_fault_the_scenario_says_how_to_plan_one() -> None:
+    run = recording(write(1, 0, 1), past(30))
+    assert judged(run, "fail_open", remedy="plan one").reason.endswith("never away: plan one")
+    assert judged(run, "fail_open").reason.endswith("so the cache was never away")
+
+
 # What all of them have in common
 
 ALL = ("stale_reads", "monotonic_reads", "read_your_writes", "lost_invalidations", "linearizability", "stampede")
@@ -310,7 +322,8 @@ def test_no_evidence_no_pass(criterion: str) -> None:
 
 @pytest.mark.parametrize("criterion", ["stale_reads", "monotonic_reads", "read_your_writes", "linearizability"])
 def test_a_register_passes(criterion: str) -> None:
-    assert judged(recording(*linearizable(3000)), criterion).outcome is Outcome.PASS
+    found = judged(recording(*linearizable(3000)), criterion)
+    assert (found.outcome, found.figure, found.interval) == (Outcome.PASS, 0, (0, 0))
 
 
 @pytest.mark.parametrize("criterion", ["stale_reads", "monotonic_reads", "read_your_writes"])
