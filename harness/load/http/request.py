@@ -124,7 +124,7 @@ def build(
     if method == "CONNECT":
         raise ValueError("CONNECT: proxies are out of scope, use a stock class")
     body, chunks, content_type = _body(data, json)
-    fields = {"Host": origin.authority, "User-NodeReporter": "springback", "Accept": "*/*"}
+    fields = {"Host": origin.authority, "User-Agent": "springback", "Accept": "*/*"}
     if content_type:
         fields["Content-Type"] = content_type
     if auth is not None:
