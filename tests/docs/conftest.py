@@ -43,6 +43,10 @@ class Tree:
                 shutil.copy(ROOT / name, root / name)
         for block in all_blocks(*FOLDERS):
             (root / FOLDERS[block.kind] / block.file).write_text(block.text)
+        self.port = free_port()
+        """For whatever a page starts as "your service"."""
+        shop = root / "examples" / "shop.py"
+        shop.write_text(at_port(shop.read_text(), self.port))
         self._planner: subprocess.Popen[str] | None = None
 
     @property
@@ -59,6 +63,7 @@ class Tree:
                 (directory / name).symlink_to(self.root / name)
             for block in all_blocks("python scenario", "python service"):
                 if block.page == page and block.file:
+                    (directory / block.file).parent.mkdir(exist_ok=True)
                     (directory / block.file).write_text(block.text)
         return directory
 

@@ -31,7 +31,7 @@ def criterion(name: str) -> None:
 
 
 def guard(name: str) -> None:
-    assert criteria.is_guard(name) and CriterionSpec(name) in criteria.guards()
+    assert criteria.is_guard(name) and CriterionSpec(name) in criteria.guard_specs()
     _judged(name)
 
 

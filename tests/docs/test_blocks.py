@@ -5,6 +5,7 @@ A block says in its info string what it is, see tests/docs/blocks.py; one that d
 
 from __future__ import annotations
 
+import ast
 import signal
 import subprocess
 import sys
@@ -17,7 +18,7 @@ import pytest
 import yaml
 
 from tests.docs import sh
-from tests.docs.blocks import Block, all_blocks, undeclared
+from tests.docs.blocks import ROOT, Block, all_blocks, undeclared
 from tests.docs.conftest import Tree, at_port, free_port
 
 PLUGINS = ("python probe", "python fault", "python criterion", "python guard", "python report", "python target-fault")
@@ -58,9 +59,7 @@ def test_every_block_says_what_it_is() -> None:
 def test_a_scenario_can_be_planned(block: Block, tree: Tree) -> None:
     compile(block.text, block.place, "exec")
     directory = tree.directory_of(block.page)
-    name = block.file or f"block_{block.line}.py"
-    (directory / name).write_text(block.text)
-    told = tree.ask("springback", ["plan", name], directory)
+    told = tree.ask("springback", ["plan", block.file], directory)
     assert told["code"] == 0, told["output"]
 
 
@@ -94,12 +93,11 @@ def _status(url: str) -> int:
 
 @each("python shape")
 def test_a_shape_carries_a_scenario(block: Block, tree: Tree) -> None:
-    names: dict[str, object] = {}
-    exec(compile(block.text.replace("from __future__ import annotations", ""), block.place, "exec"), names)
+    # Not executed here: it imports Locust, which patches the process.
+    (shape,) = (each for each in ast.parse(block.text).body if isinstance(each, ast.ClassDef))
     module = block.file.removesuffix(".py")
-    (shape,) = (name for name, found in names.items() if isinstance(found, type) and found.__module__ == "builtins")
     scenario = tree.root / f"of_{module}.py"
-    scenario.write_text(FOR_A_SHAPE.format(module=module, name=shape))
+    scenario.write_text(FOR_A_SHAPE.format(module=module, name=shape.name))
     told = tree.ask("springback", ["plan", str(scenario)])
     assert told["code"] == 0, told["output"]
 
@@ -142,10 +140,9 @@ PAGES_THAT_RUN = sorted({block.page for block in all_blocks("sh run")})
 def test_the_commands_of_a_page_run_as_written(page: str, tree: Tree) -> None:
     """One after the other in one shell; what they left in the background is ended."""
     directory = tree.directory_of(page)
-    port = free_port()
     for file in directory.glob("*.py"):
-        file.write_text(at_port(file.read_text(), port))
-    blocks = [at_port(block.text, port) for block in all_blocks("sh run") if block.page == page]
+        file.write_text(at_port(file.read_text(), tree.port))
+    blocks = [at_port(block.text, tree.port) for block in all_blocks("sh run") if block.page == page]
     with subprocess.Popen(
         ["bash", "-ec", "\n".join(blocks)],
         cwd=directory,
@@ -162,3 +159,18 @@ def test_the_commands_of_a_page_run_as_written(page: str, tree: Tree) -> None:
     assert shell.returncode == 0, printed
     for words in EXPECTED.get(page, []):
         assert words in printed
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "locustfiles").glob("*.py")), ids=lambda file: file.stem)
+def test_the_commands_of_a_scenarios_docstring_could_be_run(file: Path, tree: Tree) -> None:
+    """The lines that are indented, as far as they begin with `springback`."""
+    docstring = ast.get_docstring(ast.parse(file.read_text())) or ""
+    joined = docstring.replace("\\\n", " ")
+    commands = [line.strip() for line in joined.splitlines() if line.strip().startswith("springback ")]
+    assert commands or "docs/scenarios.md" in docstring
+    assert not [problem for text in commands for problem in sh.problems(text, tree, tree.directory_of("locustfiles"))]
+
+
+def test_the_shop_of_the_tutorial_is_the_one_of_the_examples() -> None:
+    (shop,) = (block for block in all_blocks("python service") if block.file == "shop.py")
+    assert shop.text == (ROOT / "examples" / "shop.py").read_text()
