@@ -3,7 +3,7 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-PARTS := tests/pure tests/reports tests/probes tests/faults tests/target
+PARTS := tests/pure tests/reports tests/probes tests/faults tests/target tests/docs
 LOAD := tests/config tests/http tests/load tests/shapes
 RUNS := tests/browser tests/distributed tests/run
 

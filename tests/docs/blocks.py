@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from markdown_it import MarkdownIt
@@ -78,8 +79,7 @@ def links(path: Path) -> list[str]:
 
 def anchors(path: Path) -> set[str]:
     """Of its headings, as GitHub makes them."""
-    tokens = _tokens(path)
-    titles = (after.content for token, after in zip(tokens, tokens[1:], strict=False) if token.type == "heading_open")
+    titles = (after.content for token, after in pairwise(_tokens(path)) if token.type == "heading_open")
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 
 

@@ -56,7 +56,7 @@ def target_fault(name: str) -> None:
 
     assert name in folder.names()
     found = Folder("target.faults", "fault", "status").class_of(name)
-    required = {each: 1 for each in folder.parameters_of(name)}
+    required = dict.fromkeys(folder.parameters_of(name), 1)
     assert found(**required).status()
 
 

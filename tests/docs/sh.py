@@ -71,7 +71,7 @@ def _python(command: Command, tree: Tree, directory: Path) -> Iterator[str]:
         yield from (f"{module} {flag}: no such option" for flag in given if f'"{flag}"' not in known)
 
 
-def _make(command: Command, tree: Tree, directory: Path) -> Iterator[str]:
+def _make(command: Command, *_: object) -> Iterator[str]:
     targets = [word for word in command.words[1:] if "=" not in word and not word.startswith("-")]
     directories = [word for word in command.words[1:] if word.startswith("-C")]
     lines = (ROOT / "Makefile").read_text().splitlines()
@@ -80,11 +80,11 @@ def _make(command: Command, tree: Tree, directory: Path) -> Iterator[str]:
             yield f"make {target}: no such target"
 
 
-def _copy(command: Command, tree: Tree, directory: Path) -> Iterator[str]:
+def _copy(command: Command, _: Tree, directory: Path) -> Iterator[str]:
     yield from _files([word for word in command.words[1:-1] if not word.startswith("-")], directory)
 
 
-def _read(command: Command, tree: Tree, directory: Path) -> Iterator[str]:
+def _read(command: Command, _: Tree, directory: Path) -> Iterator[str]:
     named = [word for word in command.words[1:] if not word.startswith("-")]
     yield from _files([word for word in named if not word.startswith((*MADE_BY_A_RUN, ".venv/", "$"))], directory)
 
