@@ -1,11 +1,14 @@
-"""Uses plug-ins that lie in the tree it is started in: ``python plugins_at_work.py KIND NAME``.
+"""Uses plug-ins that lie in the tree it is started in: ``python plugins_at_work.py KIND:NAME …``.
 
-In a process of its own, since the tests themselves have imported another tree.
+In a process of its own, since the tests themselves have imported another tree. Prints one line of JSON: for each of them
+"", or what went wrong.
 """
 
 from __future__ import annotations
 
+import json
 import sys
+import traceback
 from collections.abc import Callable
 
 from harness import criteria, faults, probes
@@ -40,7 +43,6 @@ def _judged(name: str) -> None:
     verdict = judge(recordings.login_herd(), [CriterionSpec(name)])
     (found,) = (finding for finding in verdict.findings if finding.kind == name)
     assert "crashed" not in found.reason and "not judged" not in found.reason, found.reason
-    print(found.outcome.value, found.reason)
 
 
 def report(name: str) -> None:
@@ -69,5 +71,14 @@ USES: dict[str, Callable[[str], None]] = {
     "target-fault": target_fault,
 }
 
+
+def problem(kind: str, name: str) -> str:
+    try:
+        USES[kind](name)
+    except Exception:  # whatever it is, it is the test's to tell
+        return traceback.format_exc()
+    return ""
+
+
 if __name__ == "__main__":
-    USES[sys.argv[1]](sys.argv[2])
+    print(json.dumps({plugin: problem(*plugin.split(":")) for plugin in sys.argv[1:]}))

@@ -6,6 +6,7 @@ A block says in its info string what it is, see tests/docs/blocks.py; one that d
 from __future__ import annotations
 
 import ast
+import json
 import signal
 import subprocess
 import sys
@@ -29,6 +30,16 @@ EXPECTED = {
 """What the commands of a page have to print."""
 GONE = {"docs/target.md": "stack.json"}
 """What the commands of a page have to take away again."""
+
+COPIES = {
+    "probe": ("harness/probes", "harness/probes/noop.py"),
+    "fault": ("harness/faults", "harness/faults/noop.py"),
+    "criterion": ("harness/criteria/requests", "harness/criteria/requests/error_ratio.py"),
+    "guard": ("harness/criteria/guards", "harness/criteria/guards/spike_delivered.py"),
+    "report": ("reports", "reports/verdict_json.py"),
+    "target-fault": ("target/faults", "target/faults/noop.py"),
+}
+"""Kind → where a copy goes, and what is copied."""
 
 FOR_A_SHAPE = """
 from harness.load.http import LeanHttpUser
@@ -103,20 +114,33 @@ def test_a_shape_carries_a_scenario(block: Block, tree: Tree) -> None:
     assert told["code"] == 0, told["output"]
 
 
-@each(*PLUGINS)
-def test_a_plugin_is_found_and_does_its_work(block: Block, tree: Tree) -> None:
-    kind, name = block.kind.removeprefix("python "), block.file.removesuffix(".py")
+@pytest.fixture(scope="module")
+def problems_of(tree: Tree) -> dict[str, str]:
+    """KIND:NAME → what goes wrong with it in the tree: of the blocks, and of bare copies of the files to copy."""
+    for kind, (folder, original) in COPIES.items():
+        (tree.root / folder / f"copied_{kind.replace('-', '_')}.py").write_text((ROOT / original).read_text())
+    blocks = [f"{block.kind.removeprefix('python ')}:{Path(block.file).stem}" for block in all_blocks(*PLUGINS)]
+    copies = [f"{kind}:copied_{kind.replace('-', '_')}" for kind in COPIES]
     script = tree.root / "tests" / "docs" / "plugins_at_work.py"
-    done = subprocess.run(
-        [sys.executable, "-P", str(script), kind, name],
-        cwd=tree.root,
-        env=tree.environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    command = [sys.executable, "-P", str(script), *blocks, *copies]
+    try:
+        printed = subprocess.check_output(command, cwd=tree.root, env=tree.environment, text=True, timeout=60)
+    finally:
+        for kind, (folder, _) in COPIES.items():
+            (tree.root / folder / f"copied_{kind.replace('-', '_')}.py").unlink()
+    problems: dict[str, str] = json.loads(printed)
+    return problems
+
+
+@each(*PLUGINS)
+def test_a_plugin_is_found_and_does_its_work(block: Block, problems_of: dict[str, str]) -> None:
+    assert problems_of[f"{block.kind.removeprefix('python ')}:{Path(block.file).stem}"] == ""
+
+
+@pytest.mark.parametrize("kind", sorted(COPIES))
+def test_a_bare_copy_works_under_its_new_name(kind: str, problems_of: dict[str, str]) -> None:
+    """As docs/adding-things.md says: nothing in it has to be changed for it to be found."""
+    assert problems_of[f"{kind}:copied_{kind.replace('-', '_')}"] == ""
 
 
 @each("sh plan")
