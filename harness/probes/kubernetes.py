@@ -11,8 +11,8 @@ from urllib.parse import quote, urlsplit
 
 from harness.clients.address import url_faults
 from harness.clients.http_get import NoAnswerError, ask
-from harness.errors import ConfigurationError
-from harness.probes import Reading
+from harness.plugins import parameter
+from harness.probes import Probe, Reading
 
 LIMIT_BYTES = 2_000_000
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
@@ -21,7 +21,7 @@ IN_POD = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
 
 @dataclass(frozen=True)
-class Kubernetes:
+class Kubernetes(Probe):
     """``ready``, ``current`` and ``updated`` replicas of the Deployment ``deployment``; ``desired`` of the autoscaler
     ``autoscaler`` (autoscaling/v2) with its ``min`` and ``max``, or without one that of the Deployment itself.
 
@@ -31,25 +31,20 @@ class Kubernetes:
     https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/
     """
 
-    url: str = "https://kubernetes.default.svc"
-    deployment: str = ""
-    autoscaler: str = ""
-    namespace: str = ""
-    """Empty: the pod's own, else ``default``."""
-    token_file: str = ""
-    ca_file: str = ""
-    timeout_s: float = 2.0
+    url: str = parameter("https://kubernetes.default.svc", "address of the API server")
+    deployment: str = parameter("", "name of the Deployment that is scaled")
+    autoscaler: str = parameter("", "name of its HorizontalPodAutoscaler; empty: without one")
+    namespace: str = parameter("", "namespace of both; empty: the pod's own, else default")
+    token_file: str = parameter("", "file with the bearer token; empty: the pod's, if there is one")
+    ca_file: str = parameter("", "certificates of the authorities, PEM; empty: the pod's, else the system's")
+    timeout_s: float = parameter(2.0, "longest time for one sample", lowest=0.001)
 
-    def __post_init__(self) -> None:
-        faults = [f"Probe kubernetes: {fault}" for fault in url_faults(self.url)]
+    def conflicts(self) -> Iterator[str]:
+        yield from url_faults(self.url)
         if not self.deployment:
-            faults.append("Probe kubernetes: deployment is empty. Give the name of the Deployment that is scaled")
+            yield "deployment is empty. Give the name of the Deployment that is scaled"
         if self.token_file and self.url.startswith("http://") and urlsplit(self.url).hostname not in LOOPBACK:
-            faults.append("Probe kubernetes: over http:// anybody on the way could read the token. Use https://")
-        if self.timeout_s <= 0:
-            faults.append(f"Probe kubernetes: timeout_s is {self.timeout_s:g}. Give more than 0 seconds")
-        if faults:
-            raise ConfigurationError(faults)
+            yield "over http:// anybody on the way could read the token. Use https://"
 
     def sample(self) -> Iterator[Reading]:
         source = f"{self.namespace or 'the pod'}/{self.deployment}"

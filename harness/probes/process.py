@@ -11,8 +11,8 @@ from pathlib import Path
 import psutil
 
 from harness.clients.process_search import SearchError, in_status_file, listeners
-from harness.errors import ConfigurationError
-from harness.probes import Reading
+from harness.plugins import parameter
+from harness.probes import Probe, Reading
 from harness.probes._process_meter import Meter
 
 
@@ -29,7 +29,7 @@ class _Session:
 
 
 @dataclass(frozen=True)
-class Process:
+class Process(Probe):
     """Figures of processes and of their children, e.g. the workers of uvicorn.
 
     Found by ``pids``, by the TCP ``ports`` on which they listen, or in ``status_file``, the state that
@@ -43,25 +43,21 @@ class Process:
     absent in the first; ``threads``; ``open_fds``. What the system does not permit is left out.
     """
 
-    pids: tuple[int, ...] = ()
-    ports: tuple[int, ...] = ()
-    status_file: str = ""
-    roles: tuple[str, ...] = ("api",)
-    children: bool = True
-    refresh_interval_s: float = 2.0
-    """How often to look for new processes: a search costs milliseconds, a sample microseconds."""
-    uss_interval_s: float = 10.0
+    pids: tuple[int, ...] = parameter((), "pids of processes", lowest=1)
+    ports: tuple[int, ...] = parameter((), "TCP ports on which they listen", lowest=1, highest=65535)
+    status_file: str = parameter("", "state file of the target with its processes")
+    roles: tuple[str, ...] = parameter(("api",), "roles in the status_file")
+    children: bool = parameter(True, "whether their descendants are sampled, too")
+    refresh_interval_s: float = parameter(2.0, "time between two searches for new processes")
+    """A search costs milliseconds, a sample microseconds."""
+    uss_interval_s: float = parameter(10.0, "time between two readings of uss_bytes; 0: never read")
     _session: _Session = field(default_factory=_Session, init=False, repr=False, compare=False)
 
-    def __post_init__(self) -> None:
-        faults = [f"Probe process: pid {pid} is not above 0" for pid in self.pids if pid <= 0]
-        faults += [f"Probe process: port {n} is not from 1 to 65535" for n in self.ports if not 0 < n < 65536]
+    def conflicts(self) -> Iterator[str]:
         if not (self.pids or self.ports or self.status_file):
-            faults.append("Probe process: nothing to sample. Give pids, ports or status_file")
+            yield "nothing to sample. Give pids, ports or status_file"
         if self.status_file and not self.roles:
-            faults.append("Probe process: roles is empty. Name at least one, e.g. api")
-        if faults:
-            raise ConfigurationError(faults)
+            yield "roles is empty. Name at least one, e.g. api"
 
     def sample(self) -> Iterator[Reading]:
         session, now_s = self._session, time.monotonic()
