@@ -45,7 +45,7 @@ class Answer:
 def get(url: str, timeout_s: float, limit_bytes: int, accept: str = "*/*") -> Answer:
     """Asks ``url`` once, on a connection of its own; sends user info in the URL as basic authentication.
 
-    ``url`` must be without faults by :func:`harness.clients.address.url_faults`. ``limit_bytes`` bounds it all.
+    ``url`` must have no problems by :func:`harness.clients.address.url_problems`. ``limit_bytes`` bounds it all.
     Raises NoAnswerError within about ``timeout_s``, whatever the other side does.
     """
     return ask(url, timeout_s, limit_bytes, accept=accept)

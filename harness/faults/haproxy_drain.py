@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from harness.clients.address import url_faults
+from harness.clients.address import url_problems
 from harness.clients.haproxy import HaproxyError, parse_statistics, run_command
 from harness.faults import Fault, FaultError
 from harness.plugins import parameter
@@ -30,7 +30,7 @@ class HaproxyDrain(Fault):
         if not self.socket:
             yield "socket is empty. Give the path of the runtime socket, or host:port"
         for url in self.addresses():
-            yield from (f"socket: {problem}" for problem in url_faults(url))
+            yield from (f"socket: {problem}" for problem in url_problems(url))
         backend, slash, name = self.server.partition("/")
         if not (slash and backend and name) or not self.server.isprintable() or set(self.server) & set(" ;\\"):
             yield f"server is {self.server!r}. Give backend/name, e.g. api/api1"

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from harness.clients.address import strip_url, url_faults
+from harness.clients.address import strip_url, url_problems
 from harness.clients.http_get import NoAnswerError, ask
 from harness.faults import Fault, FaultError
 from harness.plugins import parameter
@@ -42,7 +42,7 @@ class HttpToggle(Fault):
 
     def conflicts(self) -> Iterator[str]:
         for url in self.addresses():
-            yield from url_faults(url)
+            yield from url_problems(url)
         for name, method in (("method", self.method), ("undo_method", self.undo_method)):
             if not _METHOD.fullmatch(method):
                 yield f"{name} is {method!r}. Give one like PUT, in capitals"

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from harness.clients.address import url_faults
+from harness.clients.address import url_problems
 from harness.faults import Fault, FaultError
 from harness.faults._proxy import Conditions, Proxy
 from harness.plugins import parameter
@@ -43,7 +43,7 @@ class TcpProxy(Fault):
     _session: _Session = field(default_factory=_Session, init=False, repr=False, compare=False)
 
     def conflicts(self) -> Iterator[str]:
-        problems = [f"to: {problem}" for url in self.addresses() for problem in url_faults(url)]
+        problems = [f"to: {problem}" for url in self.addresses() for problem in url_problems(url)]
         yield from problems
         if not problems and (urlsplit(f"http://{self.to}").port is None or set(self.to) & set("/?#@")):
             yield f"to is {self.to!r}. Give host:port, e.g. 127.0.0.1:8000"

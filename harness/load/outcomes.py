@@ -16,7 +16,7 @@ _BY_NUMBER = {
     errno.EHOSTUNREACH: "unreachable",
     errno.ENETUNREACH: "unreachable",
 }
-"""The first three are the generator's own limits, not the target's fault."""
+"""The first three are the generator's own limits, not the target's."""
 
 _BY_TYPE: tuple[tuple[type[BaseException], str], ...] = (
     (TimeoutError, "timeout"),

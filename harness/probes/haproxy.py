@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from harness.clients.address import strip_url, url_faults
+from harness.clients.address import strip_url, url_problems
 from harness.clients.haproxy import (
     BACKEND,
     CSV_HEADER,
@@ -46,7 +46,7 @@ class Haproxy(Probe):
 
     def conflicts(self) -> Iterator[str]:
         if self.url:
-            yield from url_faults(self.url)
+            yield from url_problems(self.url)
         if bool(self.socket_path) == bool(self.url):
             yield "give either socket_path, the runtime socket, or url, a statistics page"
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from harness.clients.address import strip_url, url_faults
+from harness.clients.address import strip_url, url_problems
 from harness.clients.http_get import NoAnswerError, get
 from harness.plugins import parameter
 from harness.probes import Probe, Reading
@@ -31,7 +31,7 @@ class HttpJson(Probe):
     timeout_s: float = parameter(2.0, "longest time for one sample", lowest=0.001)
 
     def conflicts(self) -> Iterable[str]:
-        return url_faults(self.url)
+        return url_problems(self.url)
 
     def sample(self) -> Iterator[Reading]:
         source = strip_url(self.url)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from harness.clients.address import url_faults
+from harness.clients.address import url_problems
 from harness.clients.http_get import NoAnswerError, ask
 from harness.plugins import parameter
 from harness.probes import Probe, Reading
@@ -40,7 +40,7 @@ class Kubernetes(Probe):
     timeout_s: float = parameter(2.0, "longest time for one sample", lowest=0.001)
 
     def conflicts(self) -> Iterator[str]:
-        yield from url_faults(self.url)
+        yield from url_problems(self.url)
         if not self.deployment:
             yield "deployment is empty. Give the name of the Deployment that is scaled"
         if self.token_file and self.url.startswith("http://") and urlsplit(self.url).hostname not in LOOPBACK:

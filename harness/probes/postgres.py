@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from harness.clients.postgres import PostgresError, Session, address, dsn_faults
+from harness.clients.postgres import PostgresError, Session, address, dsn_problems
 from harness.plugins import parameter
 from harness.probes import Probe, Reading
 
@@ -50,7 +50,7 @@ class Postgres(Probe):
     """At most one: kept from sample to sample, so that sampling costs the server one session and no logins."""
 
     def conflicts(self) -> Iterable[str]:
-        return dsn_faults(self.dsn)
+        return dsn_problems(self.dsn)
 
     def sample(self) -> Iterator[Reading]:
         source = address(self.dsn)

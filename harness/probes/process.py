@@ -23,7 +23,7 @@ class _Session:
     roots: dict[str, Meter] = field(default_factory=dict)
     """Source → process that was asked for."""
     children: dict[str, Meter] = field(default_factory=dict)
-    faults: list[Reading] = field(default_factory=list)
+    failures: list[Reading] = field(default_factory=list)
     """What the last search did not find: said at each sample until it is found."""
     searched_s: float | None = None
 
@@ -64,7 +64,7 @@ class Process(Probe):
         if session.searched_s is None or now_s - session.searched_s >= self.refresh_interval_s:
             session.searched_s = now_s
             self._search()
-        yield from session.faults
+        yield from session.failures
         for source, meter in session.roots.items():
             yield meter.read(source, self.uss_interval_s)
         for source, meter in list(session.children.items()):
@@ -76,7 +76,7 @@ class Process(Probe):
     def _search(self) -> None:
         """Brings the session up to date. A process that is still there keeps its meter: its CPU time."""
         session, before = self._session, self._session.roots
-        session.roots, session.faults = {}, []
+        session.roots, session.failures = {}, []
         self._find_pids(before)
         self._find_ports(before)
         self._find_in_file(before)
@@ -100,7 +100,7 @@ class Process(Probe):
             try:
                 found = listeners(lost)
             except SearchError as error:
-                self._session.faults += [Reading.failed(f"port-{port}", str(error)) for port in lost]
+                self._session.failures += [Reading.failed(f"port-{port}", str(error)) for port in lost]
                 return
         running = {source: meter for source, meter in before.items() if meter.is_running()}
         for port, meters in kept.items():
@@ -108,7 +108,7 @@ class Process(Probe):
                 self._session.roots |= meters
             elif not found[port]:
                 reason = f"no process of this user listens on port {port}"
-                self._session.faults.append(Reading.failed(f"port-{port}", reason))
+                self._session.failures.append(Reading.failed(f"port-{port}", reason))
             for pid in found.get(port, []):
                 source = f"port-{port}" if len(found[port]) == 1 else f"port-{port}/{pid}"
                 self._keep_or_begin(source, pid, running)
@@ -121,7 +121,7 @@ class Process(Probe):
             for name, pid in in_status_file(path, self.roles):
                 self._keep_or_begin(name, pid, before)
         except SearchError as error:
-            self._session.faults.append(Reading.failed(path.name, str(error)))
+            self._session.failures.append(Reading.failed(path.name, str(error)))
 
     def _find_children(self) -> None:
         session = self._session
@@ -141,12 +141,12 @@ class Process(Probe):
             self._session.roots[source] = meter
 
     def _meter(self, source: str | None, pid: int) -> Meter | None:
-        """A meter for ``pid``; else None, and a fault when there is a ``source``."""
+        """A meter for ``pid``; else None, and a failed reading when there is a ``source``."""
         try:
             return Meter(pid)
         except psutil.Error:
             if source:
-                self._session.faults.append(Reading.failed(source, f"there is no process {pid}"))
+                self._session.failures.append(Reading.failed(source, f"there is no process {pid}"))
             return None
 
 

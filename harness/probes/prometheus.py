@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from harness.clients.address import url_faults
+from harness.clients.address import url_problems
 from harness.clients.http_get import Answer, NoAnswerError, get_all
 from harness.plugins import parameter
 from harness.probes import Probe, Reading
@@ -79,7 +79,7 @@ def page_problems(urls: Sequence[str]) -> list[str]:
     """What keeps these from being addresses of metrics pages."""
     if not urls:
         return ["urls is empty. Give at least one address of a metrics page"]
-    return [problem for url in urls for problem in url_faults(url)]
+    return [problem for url in urls for problem in url_problems(url)]
 
 
 def _key(name: str, labels: dict[str, str]) -> str:

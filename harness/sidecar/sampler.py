@@ -98,7 +98,7 @@ class Sampler:
     def _hand_on(self, reading: RawReading) -> None:
         try:
             self._on_reading(reading)
-        except Exception as error:  # the receiver's fault must not end sampling
+        except Exception as error:  # the receiver's defect must not end sampling
             logger.error("A reading of probe %s was lost: %s: %s", reading.probe, type(error).__name__, error)
 
 

@@ -18,7 +18,7 @@ from locust.exception import (
 
 from harness.load.http.response import Response
 
-_NO_FAULT_OF_THE_ANSWER = (
+_NOT_A_FAILURE = (
     GreenletExit,
     InterruptTaskSet,
     RescheduleTask,
@@ -58,7 +58,7 @@ class CaughtResponse(Response):
             self.request_meta["exception"] = None
         elif isinstance(self._manual, Exception):
             self.request_meta["exception"] = self._manual
-        elif error is not None and not isinstance(error, _NO_FAULT_OF_THE_ANSWER):
+        elif error is not None and not isinstance(error, _NOT_A_FAILURE):
             self.request_meta["exception"] = error
             passed_on = not isinstance(error, ResponseError)
         self._fire(**self.request_meta)
