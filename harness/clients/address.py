@@ -27,7 +27,7 @@ def system_addresses(host: str) -> Sequence[str]:
     return sorted({str(entry[4][0]) for entry in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)})
 
 
-def consented(names: str | Iterable[str] | None) -> tuple[str, ...]:
+def allowed_hosts(names: str | Iterable[str] | None) -> tuple[str, ...]:
     """The names in an ``--allow-host``: one after another, or as text, several with commas."""
     listed = names.split(",") if isinstance(names, str) else names or ()
     return tuple(name.strip() for name in listed if name.strip())

@@ -16,7 +16,7 @@ from typing import Any
 import psycopg2
 from psycopg2 import extensions
 
-from harness.clients.address import consented, require_allowed
+from harness.clients.address import allowed_hosts, require_allowed
 from harness.errors import ConfigurationError
 
 EXAMPLE = "postgresql://user:password@127.0.0.1:5432/database"
@@ -85,10 +85,10 @@ def cause_of(error: psycopg2.Error) -> str:
             return cause
     if state:
         return f"sql {state}"
-    said = str(error).lower()
-    if "starting up" in said or "shutting down" in said or "not yet accepting" in said:
-        return "server starting" if "shutting" not in said else "server closed"
-    return next((cause for words, cause in _BY_WORDS if words in said), "connection failed")
+    message = str(error).lower()
+    if "starting up" in message or "shutting down" in message or "not yet accepting" in message:
+        return "server starting" if "shutting" not in message else "server closed"
+    return next((cause for words, cause in _BY_WORDS if words in message), "connection failed")
 
 
 def dsn_problems(dsn: str) -> list[str]:
@@ -130,7 +130,7 @@ def require_usable(dsn: str, option: str, allow_host: str = "", limit_s: float =
     """
     if not dsn:
         return
-    allowed = consented(allow_host)
+    allowed = allowed_hosts(allow_host)
     problems = [f"{option}: {problem}" for problem in dsn_problems(dsn)]
     for host in hosts(dsn) if not problems else ():
         try:

@@ -102,7 +102,7 @@ def identity(process: psutil.Process) -> str:
     return f"{process.pid}@{_birth(process)}"
 
 
-def told(processes: list[psutil.Process]) -> str:
+def describe(processes: list[psutil.Process]) -> str:
     """At most the first few, in words."""
     names = [f"{_name(process)} {process.pid}" for process in processes[:5]]
     return ", ".join([*names, *([f"{len(processes) - 5} more"] if len(processes) > 5 else [])])

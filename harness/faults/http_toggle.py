@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from harness.clients.address import strip_url, url_problems
-from harness.clients.http_get import NoAnswerError, ask
+from harness.clients.http_get import NoAnswerError, request
 from harness.faults import Fault, FaultError
 from harness.plugins import parameter
 
@@ -70,7 +70,7 @@ class HttpToggle(Fault):
         if self.token_env and not token:
             raise FaultError(f"{what}: the environment variable {self.token_env} is empty")
         try:
-            answer = ask(
+            answer = request(
                 url, self.timeout_s, LIMIT_BYTES, method=method, accept="*/*", json_body=body, bearer_token=token
             )
         except NoAnswerError as error:

@@ -11,7 +11,7 @@ from harness.faults import Fault, FaultError
 from harness.faults._proxy import Conditions, Proxy
 from harness.plugins import parameter
 
-_standing: dict[int, tuple[str, Proxy]] = {}
+_running: dict[int, tuple[str, Proxy]] = {}
 """Port → where its proxy leads, and the proxy: several faults of one run may use the same."""
 
 
@@ -61,7 +61,7 @@ class TcpProxy(Fault):
 
     def prepare(self) -> str:
         """Starts the proxy, or finds the one that another fault has started."""
-        to, proxy = _standing.get(self.listen, ("", None)) if self.listen else ("", None)
+        to, proxy = _running.get(self.listen, ("", None)) if self.listen else ("", None)
         if proxy is None:
             parts = urlsplit(f"http://{self.to}")
             proxy = Proxy(parts.hostname or "", parts.port or 0)
@@ -70,7 +70,7 @@ class TcpProxy(Fault):
             except OSError as error:
                 reason = error.strerror or str(error)
                 raise FaultError(f"port {self.listen} cannot be listened on ({reason}): choose another") from None
-            _standing[port] = (self.to, proxy)
+            _running[port] = (self.to, proxy)
         elif to != self.to:
             raise FaultError(f"port {self.listen} leads to {to} already: choose another for {self.to}")
         self._session.proxy = proxy
@@ -88,7 +88,7 @@ class TcpProxy(Fault):
             reset=self.reset,
         )
         connections = proxy.disturb(id(self), conditions)
-        return f"{conditions.told} on 127.0.0.1:{proxy.port}, which has {connections} connections"
+        return f"{conditions.description} on 127.0.0.1:{proxy.port}, which has {connections} connections"
 
     def undo(self) -> str:
         proxy = self._session.proxy

@@ -37,9 +37,9 @@ def outcome_of(exception: BaseException | None, response: Any) -> str:
     """
     if exception is None:
         return OK
-    named = getattr(exception, "outcome", None)
-    if isinstance(named, str):
-        return named  # an error of our own clients, or the user's own word for an answer, whatever its status
+    own_outcome = getattr(exception, "outcome", None)
+    if isinstance(own_outcome, str):
+        return own_outcome  # an error of our own clients, or the user's own word for an answer, whatever its status
     status = getattr(response, "status_code", None)
     if isinstance(status, int) and status >= 400:
         return f"http {status}"
@@ -50,9 +50,9 @@ def outcome_of(exception: BaseException | None, response: Any) -> str:
         if id(error) in seen:
             continue
         seen.add(id(error))
-        said = getattr(error, "outcome", None)
-        if isinstance(said, str):
-            return said
+        own_outcome = getattr(error, "outcome", None)
+        if isinstance(own_outcome, str):
+            return own_outcome
         for kind, outcome in _BY_TYPE:
             if isinstance(error, kind):
                 return outcome

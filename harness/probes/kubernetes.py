@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from harness.clients.address import url_problems
-from harness.clients.http_get import NoAnswerError, ask
+from harness.clients.http_get import NoAnswerError, request
 from harness.plugins import parameter
 from harness.probes import Probe, Reading
 
@@ -51,16 +51,16 @@ class Kubernetes(Probe):
         try:
             namespace = self.namespace or _contents(IN_POD / "namespace", optional=True) or "default"
             source = f"{namespace}/{self.deployment}"
-            values = _of_deployment(self._asked("apps/v1", namespace, "deployments", self.deployment))
+            values = _of_deployment(self._get_object("apps/v1", namespace, "deployments", self.deployment))
             if self.autoscaler:
                 kind = "horizontalpodautoscalers"
-                values |= _of_autoscaler(self._asked("autoscaling/v2", namespace, kind, self.autoscaler))
+                values |= _of_autoscaler(self._get_object("autoscaling/v2", namespace, kind, self.autoscaler))
         except NoAnswerError as error:
             yield Reading.failed(source, str(error))
             return
         yield Reading.of(source, values)
 
-    def _asked(self, group: str, namespace: str, kind: str, name: str) -> Mapping[str, Any]:
+    def _get_object(self, group: str, namespace: str, kind: str, name: str) -> Mapping[str, Any]:
         """The document of one object. Raises NoAnswerError."""
         token = _token(Path(self.token_file) if self.token_file else IN_POD / "token", optional=not self.token_file)
         ca_file = self.ca_file
@@ -70,9 +70,11 @@ class Kubernetes(Probe):
             ca_file = str(IN_POD / "ca.crt")
         path = f"/apis/{group}/namespaces/{quote(namespace, safe='')}/{kind}/{quote(name, safe='')}"
         url = self.url.rstrip("/") + path
-        answer = ask(url, self.timeout_s, LIMIT_BYTES, accept="application/json", bearer_token=token, ca_file=ca_file)
+        answer = request(
+            url, self.timeout_s, LIMIT_BYTES, accept="application/json", bearer_token=token, ca_file=ca_file
+        )
         if answer.status != 200:
-            raise NoAnswerError(_refused(answer.status, answer.reason, f"{kind[:-1]} {namespace}/{name}"))
+            raise NoAnswerError(_status_reason(answer.status, answer.reason, f"{kind[:-1]} {namespace}/{name}"))
         try:
             document = json.loads(answer.body)
         except (ValueError, RecursionError):
@@ -100,7 +102,7 @@ def _token(path: Path, optional: bool) -> str:
     return text
 
 
-def _refused(status: int, reason: str, what: str) -> str:
+def _status_reason(status: int, reason: str, what: str) -> str:
     hints = {
         401: "the token is missing, wrong or expired: name its file with token_file",
         403: f"the account may not get the {what}: give it a Role with the verb get",

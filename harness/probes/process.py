@@ -13,16 +13,16 @@ import psutil
 from harness.clients.process_search import SearchError, in_status_file, listeners
 from harness.plugins import parameter
 from harness.probes import Probe, Reading
-from harness.probes._process_meter import Meter
+from harness.probes._process_meter import ProcessMeter
 
 
 @dataclass
 class _Session:
     """What is remembered from sample to sample."""
 
-    roots: dict[str, Meter] = field(default_factory=dict)
+    roots: dict[str, ProcessMeter] = field(default_factory=dict)
     """Source → process that was asked for."""
-    children: dict[str, Meter] = field(default_factory=dict)
+    children: dict[str, ProcessMeter] = field(default_factory=dict)
     failures: list[Reading] = field(default_factory=list)
     """What the last search did not find: said at each sample until it is found."""
     searched_s: float | None = None
@@ -83,7 +83,7 @@ class Process(Probe):
         if self.children:
             self._find_children()
 
-    def _find_pids(self, before: dict[str, Meter]) -> None:
+    def _find_pids(self, before: dict[str, ProcessMeter]) -> None:
         known = {meter.pid: source for source, meter in before.items()}
         for pid in self.pids:
             if pid in known:
@@ -91,7 +91,7 @@ class Process(Probe):
             elif meter := self._meter(f"pid-{pid}", pid):
                 self._session.roots[f"{meter.name}-{pid}"] = meter
 
-    def _find_ports(self, before: dict[str, Meter]) -> None:
+    def _find_ports(self, before: dict[str, ProcessMeter]) -> None:
         kept = {port: _of_port(port, before) for port in self.ports}
         lost = [port for port, meters in kept.items() if not all(m.is_running() for m in meters.values())]
         lost += [port for port, meters in kept.items() if not meters]
@@ -111,15 +111,15 @@ class Process(Probe):
                 self._session.failures.append(Reading.failed(f"port-{port}", reason))
             for pid in found.get(port, []):
                 source = f"port-{port}" if len(found[port]) == 1 else f"port-{port}/{pid}"
-                self._keep_or_begin(source, pid, running)
+                self._keep_or_add(source, pid, running)
 
-    def _find_in_file(self, before: dict[str, Meter]) -> None:
+    def _find_in_file(self, before: dict[str, ProcessMeter]) -> None:
         if not self.status_file:
             return
         path = Path(self.status_file)
         try:
             for name, pid in in_status_file(path, self.roles):
-                self._keep_or_begin(name, pid, before)
+                self._keep_or_add(name, pid, before)
         except SearchError as error:
             self._session.failures.append(Reading.failed(path.name, str(error)))
 
@@ -134,21 +134,21 @@ class Process(Probe):
                 if pid not in taken and (child := self._meter(None, pid)) and child.is_running():
                     session.children[f"{root}/{pid}"] = child
 
-    def _keep_or_begin(self, source: str, pid: int, before: dict[str, Meter]) -> None:
+    def _keep_or_add(self, source: str, pid: int, before: dict[str, ProcessMeter]) -> None:
         known = before.get(source)
         meter = known if known and known.pid == pid else self._meter(source, pid)
         if meter:
             self._session.roots[source] = meter
 
-    def _meter(self, source: str | None, pid: int) -> Meter | None:
+    def _meter(self, source: str | None, pid: int) -> ProcessMeter | None:
         """A meter for ``pid``; else None, and a failed reading when there is a ``source``."""
         try:
-            return Meter(pid)
+            return ProcessMeter(pid)
         except psutil.Error:
             if source:
                 self._session.failures.append(Reading.failed(source, f"there is no process {pid}"))
             return None
 
 
-def _of_port(port: int, meters: dict[str, Meter]) -> dict[str, Meter]:
+def _of_port(port: int, meters: dict[str, ProcessMeter]) -> dict[str, ProcessMeter]:
     return {s: meter for s, meter in meters.items() if s == f"port-{port}" or s.startswith(f"port-{port}/")}

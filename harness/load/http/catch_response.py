@@ -28,7 +28,7 @@ _NOT_A_FAILURE = (
 )
 
 
-class CaughtResponse(Response):
+class ResponseContextManager(Response):
     """Fires the event at the end of the with-block.
 
     As in Locust's own classes; except that an exception in the block, which they let pass without counting the
@@ -48,7 +48,7 @@ class CaughtResponse(Response):
         self._entered = False
         self._manual: bool | Exception = False
 
-    def __enter__(self) -> CaughtResponse:
+    def __enter__(self) -> ResponseContextManager:
         self._entered = True
         return self
 
