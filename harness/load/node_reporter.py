@@ -1,4 +1,4 @@
-"""The agent: what a load process does for a run besides making load. It owns the node, turns what the node counted
+"""NodeReporter: what a load process does for a run besides making load. It owns the node, turns what the node counted
 into lines of the recording, and settles the account at the end. The local runner and every worker have one."""
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ class NodeReporter:
 
     def stop_waiting(self) -> None:
         """Whoever has no answer yet will not get one."""
-        self.node.no_more_waiting = True
+        self.node.stop_draining = True
         if self.node.plan is None or not self.node.plan.paced:
             runner: Any = self._environment.runner
             runner.user_greenlets.kill(block=False)
@@ -137,17 +137,17 @@ class NodeReporter:
         operations, self.node.operations[:] = tuple(self.node.operations), []
         if operations:
             lines.append(encode(Operations(self._name, round(self.node.operation_uncertainty_s(), 6), operations)))
-        for vital in self._monitor.take():
+        for measured in self._monitor.take():
             sample = ProbeSample(
-                t=round(self.node.t_of(vital.monotonic_s), 3),
+                t=round(self.node.t_of(measured.monotonic_s), 3),
                 probe="generator",
                 source=self._name,
                 values={
-                    "loop_lag_s": round(vital.loop_lag_s, 6),
-                    "cpu_ratio": round(vital.cpu_ratio, 4),
-                    "rss_bytes": vital.rss_bytes,
-                    "answered_per_s": round(vital.answered_per_s, 2),
-                    "failed_per_s": round(vital.failed_per_s, 2),
+                    "loop_lag_s": round(measured.loop_lag_s, 6),
+                    "cpu_ratio": round(measured.cpu_ratio, 4),
+                    "rss_bytes": measured.rss_bytes,
+                    "answered_per_s": round(measured.answered_per_s, 2),
+                    "failed_per_s": round(measured.failed_per_s, 2),
                 },
             )
             lines.append(encode(sample))
