@@ -84,9 +84,9 @@ def test_a_target_that_fails_every_request_fails_and_the_cause_is_said(outcome: 
 def still_starting(directory: Path) -> Outcome:
     """The service answers 503 when the run begins, and is healthy after it was asked twice."""
     with service.running(status=503) as target:
-        arguments = ("--health-path", "/healthz", "--wait-for-target", "30")
+        arguments = ("--health-path", "/ready", "--wait-for-target", "30")
         run = runs.locust(directory, "herd_http.py", *arguments, host=target.url)
-        run.until(lambda: target.counts().get("connections", 0) > 1, "the service is asked again")
+        run.until(lambda: target.counts().get("GET /ready", 0) > 1, "the service is asked again")
         assert "warm-up" not in run.err, "no user comes before it is healthy"
         target.behave(status=200)
         return Outcome(run.wait(), target.requests)
@@ -96,7 +96,7 @@ def still_starting(directory: Path) -> Outcome:
 def test_a_service_that_is_still_starting_is_waited_for(outcome: Outcome) -> None:
     outcome.done.ended_well(code=0)
     (before,) = (mark for mark in outcome.done.recording.health if mark.when == "before")
-    assert before.ok and outcome.done.count("ok") == outcome.served
+    assert before.ok and outcome.done.count("ok") == HERD + CANARIES
 
 
 def herd_that_cannot_connect(directory: Path) -> Outcome:
