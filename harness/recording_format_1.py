@@ -17,7 +17,8 @@ UNSAID: Mapping[str, Mapping[str, Scalar]] = {}
 def upgraded(header: Mapping[str, Any]) -> dict[str, Any]:
     """The body of a header of format 1 as format 2 has it."""
     criteria = [
-        {**spec, "parameters": {**UNSAID.get(spec["criterion"], {}), **spec["parameters"]}} for spec in header["criteria"]
+        {**spec, "parameters": {**UNSAID.get(spec["criterion"], {}), **spec["parameters"]}}
+        for spec in header["criteria"]
     ]
     faults = [{"description": plan.get("told", ""), **plan} for plan in header.get("faults", ())]
     return {**header, "criteria": criteria, "faults": faults}

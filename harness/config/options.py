@@ -68,9 +68,7 @@ GENERAL = (
     Option("probe_pids", "", "sample these processes, several with commas"),
     Option("probe_prometheus", "", "sample these Prometheus endpoints, several URLs with commas"),
     Option("probe_json", "", "sample the numbers of these JSON endpoints, several URLs with commas"),
-    Option(
-        "fault", "", "disturbances, several with semicolons: name key=value … at=spike+5 for=10; see docs/faults.md"
-    ),
+    Option("fault", "", "faults, several with semicolons: name key=value … at=spike+5 for=10; see docs/faults.md"),
 )
 
 

@@ -1,4 +1,4 @@
-"""Faults: disturbances that a run injects on its timeline, and always undoes. One file a fault.
+"""Faults: what a run injects on its timeline, and always undoes. One file a fault.
 
 A fault is a frozen dataclass whose fields are its parameters, with :meth:`~Fault.inject` and :meth:`~Fault.undo`.
 To add one, copy ``noop.py``: nothing is registered, the folder is the list. Files that begin with an underscore are
