@@ -15,8 +15,13 @@ print(sorted({"gevent", "locust", "psutil", "requests"} & set(sys.modules)))
 """
 LIGHT = """
 import sys
-import harness.analysis.histogram
+import harness.attach, harness.live.state
 print(sorted({"numpy", "scipy"} & set(sys.modules)))
+"""
+LIVE = """
+import sys
+import harness.live.state
+print(sorted({"gevent", "locust", "numpy", "scipy"} & set(sys.modules)))
 """
 
 
@@ -25,6 +30,11 @@ def test_importing_the_judging_side_loads_neither_gevent_nor_locust() -> None:
     assert ran.stdout.strip() == "[]"
 
 
-def test_the_buckets_cost_a_load_process_neither_numpy_nor_scipy() -> None:
+def test_neither_a_load_process_nor_the_master_loads_numpy_or_scipy() -> None:
     ran = subprocess.run([sys.executable, "-c", LIGHT], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "[]"
+
+
+def test_the_live_state_loads_neither_gevent_nor_locust_nor_numpy() -> None:
+    ran = subprocess.run([sys.executable, "-c", LIVE], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "[]"
