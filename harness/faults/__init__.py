@@ -1,4 +1,4 @@
-"""Faults: disturbances that a run injects on its timeline, and always undoes. One file a fault.
+"""Faults: what a run injects on its timeline, and always undoes. One file a fault.
 
 A fault is a frozen dataclass with :meth:`~Fault.inject` and :meth:`~Fault.undo`, whose fields are its parameters, each
 declared with :func:`harness.plugins.parameter`; one with ``secret=True`` is shown nowhere and never enters a recording.

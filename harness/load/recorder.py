@@ -15,11 +15,10 @@ from gevent import getcurrent
 from harness.analysis.histogram import bucket_index
 from harness.load.outcomes import outcome_of
 from harness.load.pacing import Start
-from harness.recording import OK, Slice
+from harness.recording import OK, OTHER_NAMES, Slice
 
 MAX_SERIES = 500
 """Different (name, outcome) pairs that are kept apart; a run that names each URL apart would fill the memory."""
-OTHER_NAME = "(other names)"
 
 
 class Cell:
@@ -159,7 +158,7 @@ class Recorder:
         if cell is None:
             if key not in self._series:
                 if len(self._series) >= MAX_SERIES:
-                    key = (key[0], OTHER_NAME, key[2])
+                    key = (key[0], OTHER_NAMES, key[2])
                 self._series.add(key)
             cell = of_second.setdefault(key, Cell())
         return cell
