@@ -1,7 +1,7 @@
 """Uses plug-ins that lie in the tree it is started in: ``python plugins_at_work.py KIND:NAME …``.
 
-In a process of its own, since the tests themselves have imported another tree. Prints one line of JSON: for each of them
-"", or what went wrong.
+In a process of its own, since the tests themselves have imported another tree. Prints one line of JSON: for each of
+them "", or what went wrong.
 """
 
 from __future__ import annotations
