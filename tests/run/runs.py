@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -96,6 +97,8 @@ class Run:
     err_file: Path
     token: str
     began_s: float = field(default_factory=time.monotonic)
+    starter: int = field(default_factory=threading.get_ident)
+    """The thread that started it: several make runs at one time."""
 
     @property
     def err(self) -> str:
@@ -181,9 +184,9 @@ class Run:
 
 
 def kill_going() -> None:
-    """A test that failed has not waited for its runs: they must not disturb those that come later."""
-    while _going:
-        _going[0].kill_all()
+    """Ends the runs of this thread that nobody has waited for: what failed must not disturb what comes later."""
+    for run in [run for run in _going if run.starter == threading.get_ident()]:
+        run.kill_all()
 
 
 def start(directory: Path, command: Sequence[str], variables: Mapping[str, str] | None = None, **popen: Any) -> Run:
