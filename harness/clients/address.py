@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import socket
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from urllib.parse import SplitResult, urlsplit
 
 from harness.errors import ConfigurationError
@@ -27,9 +27,10 @@ def system_addresses(host: str) -> Sequence[str]:
     return sorted({str(entry[4][0]) for entry in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)})
 
 
-def consented(text: str | None) -> tuple[str, ...]:
-    """The names in an ``--allow-host``, several with commas."""
-    return tuple(name.strip() for name in (text or "").split(",") if name.strip())
+def consented(names: str | Iterable[str] | None) -> tuple[str, ...]:
+    """The names in an ``--allow-host``: one after another, or as text, several with commas."""
+    listed = names.split(",") if isinstance(names, str) else names or ()
+    return tuple(name.strip() for name in listed if name.strip())
 
 
 def require_allowed(host_url: str, allowed: Collection[str], resolve: Resolve = system_addresses) -> None:

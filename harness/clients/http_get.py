@@ -211,7 +211,7 @@ def _request(parts: SplitResult, method: str, accept: str, body: bytes, bearer_t
     lines = [
         f"{method} {target} HTTP/1.1",
         f"Host: {parts.netloc.rpartition('@')[2]}",
-        "User-NodeReporter: springback-probe",
+        "User-Agent: springback-probe",
         f"Accept: {accept}",
         "Accept-Encoding: identity",
         "Connection: close",

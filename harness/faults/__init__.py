@@ -124,6 +124,8 @@ class ScheduledFault:
 
 _FOLDER = Folder(__name__, "fault", "inject")
 available = _FOLDER.available
+parameters = _FOLDER.parameters
+summary = _FOLDER.summary
 from_text = _FOLDER.from_text
 
 

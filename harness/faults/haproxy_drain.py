@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import socket as sockets
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from harness.clients.address import url_faults
+from harness.clients.haproxy import HaproxyError, parse_statistics, run_command
 from harness.errors import ConfigurationError
 from harness.faults import FaultError
 
@@ -66,42 +66,22 @@ class HaproxyDrain:
         return f"{self.server} is ready again, {status}"
 
     def _set(self, state: str) -> None:
-        answer = self._ask(f"set server {self.server} state {state}")
+        answer = self._run(f"set server {self.server} state {state}")
         if answer:
             raise FaultError(f"{self.server}: HAProxy says: {answer}")
 
     def _status(self) -> str:
-        rows = [line.split(",") for line in self._ask("show stat").splitlines() if not line.startswith("#")]
-        servers = {f"{row[0]}/{row[1]}": row[17] for row in rows if len(row) > 17}
+        try:
+            rows = [row for row in parse_statistics(self._run("show stat")) if not row.is_backend]
+        except HaproxyError as error:
+            raise FaultError(f"HAProxy's socket {self.socket}: {error}") from None
+        servers = {f"{row.backend}/{row.name}": row.status for row in rows}
         if self.server not in servers:
-            there = ", ".join(name for name in servers if not name.endswith(("/FRONTEND", "/BACKEND"))) or "none"
-            raise FaultError(f"HAProxy has no server {self.server}; it has {there}")
+            raise FaultError(f"HAProxy has no server {self.server}; it has {', '.join(servers) or 'none'}")
         return servers[self.server]
 
-    def _ask(self, command: str) -> str:
+    def _run(self, command: str) -> str:
         try:
-            with self._connect() as connection:
-                connection.settimeout(TIMEOUT_S)
-                connection.sendall(command.encode() + b"\n")
-                answer = b""
-                while data := connection.recv(65536):
-                    answer += data
-        except OSError as error:
-            reason = error.strerror or str(error)
-            raise FaultError(
-                f"HAProxy's socket {self.socket} does not answer ({reason}): is it the right one?"
-            ) from None
-        return answer.decode(errors="replace").strip()
-
-    def _connect(self) -> sockets.socket:
-        host, _, port = self.socket.rpartition(":")
-        if "/" not in self.socket:
-            return sockets.create_connection((host.strip("[]"), int(port)), TIMEOUT_S)
-        connection = sockets.socket(sockets.AF_UNIX, sockets.SOCK_STREAM)
-        connection.settimeout(TIMEOUT_S)
-        try:
-            connection.connect(self.socket)
-        except OSError:
-            connection.close()
-            raise
-        return connection
+            return run_command(self.socket, command, TIMEOUT_S).strip()
+        except HaproxyError as error:
+            raise FaultError(f"HAProxy's socket does not answer ({error}): is it the right one?") from None

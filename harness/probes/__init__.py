@@ -57,6 +57,8 @@ class Probe(Protocol):
 
 _FOLDER = Folder(__name__, "probe", "sample")
 available = _FOLDER.available
+parameters = _FOLDER.parameters
+summary = _FOLDER.summary
 
 
 def load(name: str, /, **parameters: Value) -> Probe:

@@ -50,10 +50,13 @@ def check(url: str, timeout_s: float = 5.0) -> HealthResult:
 
 
 def wait_until_healthy(url: str, within_s: float, timeout_s: float = 5.0) -> HealthResult:
-    """Asks every 0.2 s until the target is healthy; the last answer when it was not within ``within_s``."""
+    """Asks every 0.2 s until the target is healthy; the last answer when it was not within ``within_s``.
+
+    0: asks once, and waits up to ``timeout_s`` for the answer.
+    """
     end_s = time.monotonic() + within_s
     while True:
-        left_s = end_s - time.monotonic()
+        left_s = end_s - time.monotonic() if within_s else timeout_s
         result = check(url, max(0.1, min(timeout_s, left_s)))
         if result.ok or time.monotonic() + 0.2 >= end_s:
             return result

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import gevent
@@ -16,7 +17,7 @@ from gevent.lock import RLock
 from locust.env import Environment
 
 from harness.config.scenario import Scenario
-from harness.config.settings import Settings
+from harness.config.settings import RunSettings
 from harness.load.node_reporter import Report
 from harness.load.run_plan import Plan
 from harness.recording import HealthMark, Mark, NodeMark
@@ -43,12 +44,12 @@ class Run:
         self,
         environment: Environment,
         scenario: Scenario,
-        settings: Settings,
+        settings: RunSettings,
         shape: PhasedShape,
         nodes: int,
         send_plan: Callable[[Plan], tuple[str, ...]],
     ) -> None:
-        self.directory, started_utc = make_run_directory(settings.runs_dir, scenario.name)
+        self.directory, started_utc = make_run_directory(Path(settings.runs_dir), scenario.name)
         self.name = self.directory.name
         self.finished = False
         self._stopped_at_s: float | None = None
@@ -87,7 +88,9 @@ class Run:
             return
         if self._sampler is not None:
             self._sampler.start()
-        result = health_check.check(self._health_url(), self._settings.health_timeout_s)
+        result = health_check.wait_until_healthy(
+            self._health_url(), self._settings.wait_for_target, self._settings.health_timeout_s
+        )
         self.mark(HealthMark(0, "before", result.check, result.ok, result.detail))
         if not result.ok:
             self.failure = f"the target was not healthy before the start: {result.check}: {result.detail}"
@@ -258,7 +261,7 @@ class Run:
             duration_s=self._profile.duration_s,
             pacing=self._profile.pacing,
             level=self._profile.level(self._shape.parked),
-            seed=self._settings.seed,
+            seed=self._settings.arrival_seed,
             herds=self._profile.herds,
             background_users=self._profile.background_users,
             paced=self._shape.parked,

@@ -39,11 +39,6 @@ class Runtime:
             if row[0] == BACKEND and row[1] != "BACKEND"
         }
 
-    def queued(self) -> int:
-        """Requests that wait in the proxy for any server."""
-        rows = [line.split(",") for line in runtime_command(self._socket, "show stat").splitlines()]
-        return sum(int(row[2] or 0) for row in rows if row[0] == BACKEND and row[1] == "BACKEND")
-
     def add(self, name: str, port: int) -> None:
         """A new server that takes requests at once."""
         self._order(f"add server {BACKEND}/{name} {LOOPBACK}:{port} check {CHECKS} maxconn {self._busy}", "registered")

@@ -35,7 +35,7 @@ def test_arguments_become_bytes() -> None:
     """Method, path, query, headers and each kind of body."""
     line, fields, body = parts(client().prepare("GET", "/a b/é?x=1#part", params={"q": ["1", "ü&"], "r": 2}))
     assert line == "GET /base/a%20b/%C3%A9?x=1&q=1&q=%C3%BC%26&r=2 HTTP/1.1"
-    assert fields == [("Host", "127.0.0.1:1"), ("User-NodeReporter", "springback"), ("Accept", "*/*")] and body == b""
+    assert fields == [("Host", "127.0.0.1:1"), ("User-Agent", "springback"), ("Accept", "*/*")] and body == b""
     _, fields, body = parts(client().prepare("POST", "/", json={"a": [1, "é"]}))
     assert ("Content-Type", "application/json") in fields and body == b'{"a":[1,"\\u00e9"]}'
     _, fields, body = parts(client().prepare("POST", "/", data={"a": 1, "b": ["x y", "&"]}))

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness import faults
-from harness.config.fault_schedule import behind, parse, timed
+from harness.config.fault_schedule import behind, parse, scheduled
 from harness.errors import ConfigurationError
 from harness.faults import PlannedFault
 from harness.faults.http_toggle import HttpToggle
@@ -35,7 +35,7 @@ def test_every_file_is_a_fault_by_its_name() -> None:
     ],
 )
 def test_an_instant_is_a_phase_or_seconds(at: str | float, for_s: float, start_s: float, end_s: float) -> None:
-    (placed,), wrong = timed([PlannedFault(Noop(), at, for_s)], PHASES, 60)
+    (placed,), wrong = scheduled([PlannedFault(Noop(), at, for_s)], PHASES, 60)
     assert not wrong
     assert (placed.start_s, placed.end_s) == (start_s, end_s)
 
@@ -56,14 +56,14 @@ def test_an_instant_is_a_phase_or_seconds(at: str | float, for_s: float, start_s
     ],
 )
 def test_an_instant_outside_the_run_names_the_remedy(at: str | float, for_s: float, words: str) -> None:
-    placed, wrong = timed([PlannedFault(Noop(), at, for_s), PlannedFault(Noop(), "spike")], PHASES, 60)
+    placed, wrong = scheduled([PlannedFault(Noop(), at, for_s), PlannedFault(Noop(), "spike")], PHASES, 60)
     assert len(placed) == 1, "the other one stays"
     assert any(words in line for line in wrong), wrong
 
 
 @given(st.lists(st.tuples(st.floats(0, 59), st.floats(0.001, 1)), max_size=8))
 def test_faults_are_in_the_order_of_their_instants_and_none_is_lost(spans: list[tuple[float, float]]) -> None:
-    placed, wrong = timed([PlannedFault(Noop(), at, for_s) for at, for_s in spans], PHASES, 60)
+    placed, wrong = scheduled([PlannedFault(Noop(), at, for_s) for at, for_s in spans], PHASES, 60)
     assert not wrong
     assert [fault.start_s for fault in placed] == sorted(at for at, _ in spans)
     assert all(0 <= fault.start_s < fault.end_s <= 60 for fault in placed)
@@ -95,7 +95,7 @@ def test_several_faults_in_one_text() -> None:
 )
 def test_what_is_behind_a_host_or_the_host_itself_when_it_is_no_address(host: str, leads_to: str) -> None:
     fronting = PlannedFault(TcpProxy(to="127.0.0.1:8000", listen=9000, latency_ms=5), "spike")
-    placed, _ = timed([fronting], PHASES, 60)
+    placed, _ = scheduled([fronting], PHASES, 60)
     assert behind(host, placed) == leads_to
 
 
@@ -164,7 +164,7 @@ def test_secrets_are_told_nowhere() -> None:
     assert "hush" not in faults.described(fault).replace("name:hush1", "hush")
     assert "hush" not in faults.described(fault)
     assert "hush3" not in repr(fault) and "hush4" not in repr(fault)
-    (placed,), _ = timed([PlannedFault(fault, "spike")], PHASES, 60)
+    (placed,), _ = scheduled([PlannedFault(fault, "spike")], PHASES, 60)
     assert "hush" not in placed.description
 
 

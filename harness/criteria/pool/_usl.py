@@ -13,7 +13,7 @@ the law cannot describe is in that scatter and widens the intervals. The bounds 
 cut the finished intervals instead: a bootstrap of a fit that leans on a bound is too narrow.
 
 A bounded pool is not of that shape: its throughput is min(N/R, C), straight and then flat. The law would bend that into
-a peak that is not there; so where such a ceiling fits better, with a parameter less, it is told instead.
+a peak that is not there; so where such a ceiling fits better, with a parameter less, it is what is found.
 """
 
 from __future__ import annotations

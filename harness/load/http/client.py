@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from locust import User
 
-from harness.load.http.builder import Builder
 from harness.load.http.catch_response import CaughtResponse
+from harness.load.http.connecting import Opening
 from harness.load.http.connection import Connection
 from harness.load.http.cookies import Cookies
 from harness.load.http.errors import HttpError, ProtocolError, StaleConnectionError, TooManyRedirectsError
-from harness.load.http.opening import Opening
 from harness.load.http.pool import Pool
 from harness.load.http.redirects import next_request
-from harness.load.http.request import Body, Request
+from harness.load.http.request import Body, Builder, Request
 from harness.load.http.response import Response
 from harness.load.http.settings import Deadlines, Settings, deadlines_of
 from harness.load.http.tls import tls_context

@@ -5,9 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 
-from harness.load.http.connecting import READ_BYTES
+from harness.load.http.connecting import READ_BYTES, Opening
 from harness.load.http.errors import AnswerTimeoutError, FirstByteTimeoutError, StaleConnectionError
-from harness.load.http.opening import Opening
 from harness.load.http.request import LAST_CHUNK, Request, framed
 from harness.load.http.response import Response
 from harness.load.http.response_parser import AnswerReader

@@ -6,9 +6,9 @@ import time
 
 from gevent.lock import Semaphore
 
+from harness.load.http.connecting import Opening
 from harness.load.http.connection import Connection
 from harness.load.http.errors import ConnectTimeoutError
-from harness.load.http.opening import Opening
 from harness.load.http.request import Origin
 from harness.load.http.settings import Limits, Trust
 

@@ -11,8 +11,8 @@ from locust import User, task
 from locust.user.users import RestMixin
 
 from harness.load.http.client import HttpClient
+from harness.load.http.connecting import Opening
 from harness.load.http.connection import Connection
-from harness.load.http.opening import Opening
 from harness.load.http.pool import Pool
 from harness.load.http.request import Request, parse_base
 from harness.load.http.response import Response

@@ -51,9 +51,9 @@ def _park(user: Paced) -> None:
     del user.tasks
 
 
-def all_paced(users: Iterable[type[User]], faults: list[str]) -> bool:
-    """Whether the users park. Some of them and not the others is a fault, noted in ``faults``."""
+def all_paced(users: Iterable[type[User]], problems: list[str]) -> bool:
+    """Whether the users park. Some of them and not the others is a problem, noted in ``problems``."""
     paced = [issubclass(user, Paced) for user in users]
     if any(paced) and not all(paced):
-        faults.append("some user classes are paced and some are not: make all of them Paced, or none")
+        problems.append("some user classes are paced and some are not: make all of them Paced, or none")
     return bool(paced) and all(paced)
