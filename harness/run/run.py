@@ -51,6 +51,7 @@ class Run:
     ) -> None:
         self.directory, started_utc = make_run_directory(Path(settings.runs_dir), scenario.name)
         self.name = self.directory.name
+        self.report_formats = settings.report_formats
         self.finished = False
         self._stopped_at_s: float | None = None
         """Seconds after the origin at which the nodes were told to stop, so that an early last report is no loss."""

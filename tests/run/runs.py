@@ -34,6 +34,10 @@ UNHURRIED = (
 """Several runs share this machine: their load generators, and how close together they release a herd, are not judged,
 unless that is what a test is about."""
 
+VERDICT_ONLY = ("--report-formats", "verdict_json")
+"""Drawing report.html takes as much of the machine as the rest of a short run, and most tests do not look at it."""
+ALL_REPORTS = ("--report-formats", "")
+
 PHASES = ("warm-up", "baseline", "spike", "steady", "drop", "recovery", "drain")
 _going: list[Run] = []
 """Runs that nobody has waited for."""
@@ -215,11 +219,13 @@ def locust(
     variables: Mapping[str, str] | None = None,
     **popen: Any,
 ) -> Run:
-    """Starts ``locust -f scenario``, headless, with its runs below ``directory``."""
+    """Starts ``locust -f scenario``, headless, with its runs below ``directory`` and no report but verdict.json."""
     files = scenario if isinstance(scenario, str) and "/" in scenario else str(SCENARIOS / scenario)
     command = [str(BIN / "locust"), "-f", files, *(["--headless"] if headless else [])]
     if "shape_alone" not in files and "--runs-dir" not in arguments:
         command += ["--runs-dir", str(directory / "runs"), *UNHURRIED]
+    if "shape_alone" not in files:
+        command += VERDICT_ONLY
     if host is not None:
         command += ["--host", host]
     return start(directory, [*command, *arguments], variables, **popen)
