@@ -265,7 +265,8 @@ class Master:
 
 def _write_reports(run: Run) -> int:
     """Judges the run and writes its reports, in a process of its own: nothing of it weighs on this one."""
-    command = [sys.executable, "-P", "-m", "harness.cli", "report", str(run.directory)]
+    formats = ",".join(run.report_formats)
+    command = [sys.executable, "-P", "-m", "harness.cli", "report", str(run.directory), "--report-formats", formats]
     result = subprocess.run(command, check=False, start_new_session=True)
     if result.returncode in {outcome.exit_code for outcome in Outcome}:
         return result.returncode

@@ -63,6 +63,7 @@ class Run:
         self.directory, started_utc = make_run_directory(Path(settings.runs_dir), scenario.name)
         self.name = self.directory.name
         self.profile = shape.profile()
+        self.report_formats = settings.report_formats
         self.finished = False
         self.failure: str | None = None
         """Why the run was broken off, if it was."""

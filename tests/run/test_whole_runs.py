@@ -46,11 +46,11 @@ def _locusts_count(stats: Path) -> int:
 
 def local(directory: Path) -> Outcome:
     """Alone in its process, it is judged by the real limit of the release skew."""
-    return run(directory, "herd_http.py", "--release-skew-limit-s", "0.25")
+    return run(directory, "herd_http.py", "--release-skew-limit-s", "0.25", *runs.ALL_REPORTS)
 
 
 def forked(directory: Path) -> Outcome:
-    return run(directory, "herd_http.py", *runs.processes(2), "--alert-p95-s", "0.000001")
+    return run(directory, "herd_http.py", *runs.processes(2), "--alert-p95-s", "0.000001", *runs.ALL_REPORTS)
 
 
 def master_and_workers(directory: Path) -> Outcome:
