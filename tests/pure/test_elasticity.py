@@ -158,7 +158,7 @@ def test_scale_in_that_could_not_be_seen_is_inconclusive_and_one_that_was_not_fa
 def test_a_load_below_what_one_replica_takes_says_that_the_peak_is_too_low() -> None:
     """A longer recovery, the remedy of a load that never falls, would not help."""
     for spec in (LAG, IN):
-        found = judged(spec, run(capacity=50.0))
+        found = judged(spec, run(), capacity_per_s=50.0)
         assert found.outcome is INCONCLUSIVE and "never rose" in found.reason and "a higher peak" in found.reason
 
 
