@@ -10,6 +10,7 @@ from typing import Any
 
 from harness.recording import Scalar
 
+_OF_A_BREAKER = ("breaker_opens", "breaker_leak_through", "fast_fail_latency", "breaker_closes", "breaker_flaps")
 _BREAKER: Mapping[str, Scalar] = {
     "dependency": "upstream_calls_received_total",
     "state": "target_breaker_state",
@@ -18,6 +19,8 @@ _BREAKER: Mapping[str, Scalar] = {
     "probes": "target_breaker_probes_total",
     "fault_remedy": "give --upstream-switch and --upstream-token, or a fault of your own",
     "dependency_remedy": "give --upstream, where the dependency counts its calls",
+    "state_remedy": "give --api-urls",
+    "signature_remedy": "give --breaker-signature",
 }
 _REPLICAS: Mapping[str, Scalar] = {
     "ready": "ready",
@@ -27,11 +30,7 @@ _REPLICAS: Mapping[str, Scalar] = {
 _ELASTICITY = {**_REPLICAS, "capacity_remedy": "give --capacity-per-replica in starts per second"}
 _OF_ELASTICITY = ("scaling_lag", "under_provisioning", "over_provisioning", "scaling_stability", "scale_in")
 UNSAID: Mapping[str, Mapping[str, Scalar]] = {
-    "breaker_closes": _BREAKER,
-    "breaker_flaps": {**_BREAKER, "remedy": "give --api-urls"},
-    "breaker_leak_through": _BREAKER,
-    "breaker_opens": _BREAKER,
-    "fast_fail_latency": {**_BREAKER, "remedy": "give --breaker-signature"},
+    **dict.fromkeys(_OF_A_BREAKER, _BREAKER),
     "scaling_errors": _REPLICAS,
     **dict.fromkeys(_OF_ELASTICITY, _ELASTICITY),
 }
