@@ -114,11 +114,12 @@ def check(run_directory: Path) -> None:
 
 @cli.command(short_help="Judge an earlier run again and write its reports.")
 @click.argument("run_directory", metavar="RUN", type=click.Path(path_type=Path))
-def report(run_directory: Path) -> None:
+@click.option("--report-formats", default="", help="Formats to write beside verdict.json, with commas [all].")
+def report(run_directory: Path, report_formats: str) -> None:
     """Judge the recording of RUN, write its reports beside it and print the verdict."""
     from harness.commands import check
 
-    sys.exit(check.report(run_directory))
+    sys.exit(check.report(run_directory, [name.strip() for name in report_formats.split(",") if name.strip()]))
 
 
 def main() -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from harness.recording import Scalar
 
 _OF_A_BREAKER = ("breaker_opens", "breaker_leak_through", "fast_fail_latency", "breaker_closes", "breaker_flaps")
+_POOL = "name the metrics pages of the service's processes with --api-urls"
 _BREAKER: Mapping[str, Scalar] = {
     "dependency": "upstream_calls_received_total",
     "state": "target_breaker_state",
@@ -31,8 +32,18 @@ _ELASTICITY = {**_REPLICAS, "capacity_remedy": "give --capacity-per-replica in s
 _OF_ELASTICITY = ("scaling_lag", "under_provisioning", "over_provisioning", "scaling_stability", "scale_in")
 UNSAID: Mapping[str, Mapping[str, Scalar]] = {
     **dict.fromkeys(_OF_A_BREAKER, _BREAKER),
-    "scaling_errors": _REPLICAS,
+    "connections_agree": {
+        "metric": "target_feed_connections",
+        "remedy": "give the addresses of all its processes with --api-urls",
+    },
+    "fail_open": {"remedy": "plan one with --fault"},
+    "leaked_connections": {"remedy": _POOL},
+    "long_transactions": {"remedy": "name a role that may see them with --postgres-admin"},
+    "pool_saturation": {"remedy": _POOL},
+    "pool_stable": {"remedy": _POOL},
+    "reconnect_time": {"connections": "/feed"},
     **dict.fromkeys(_OF_ELASTICITY, _ELASTICITY),
+    "scaling_errors": _REPLICAS,
 }
 """Criterion → parameters that were the defaults of its file, and that a scenario gives now."""
 

@@ -1,7 +1,8 @@
 """Reports: one format a file. The file's name is the format's public name; this folder is the list.
 
 A format that writes a file offers ``FILE_NAME`` and ``render(recording, verdict) -> str``. Files that begin
-with an underscore hold what several formats share. To add a format, copy ``verdict_json.py``.
+with an underscore hold what several formats share, and those in ``OTHERS`` are no formats. To add a format, copy
+``verdict_json.py``.
 """
 
 from __future__ import annotations
@@ -10,11 +11,17 @@ import importlib
 import os
 import pkgutil
 import tempfile
+from collections.abc import Collection
 from pathlib import Path
 from typing import Protocol, cast
 
 from harness.findings import Verdict
 from harness.recording import Recording
+
+OTHERS = frozenset({"suite_page", "terminal"})
+"""They write no file of a run."""
+ALWAYS = "verdict_json"
+"""It is written whichever formats are wanted: who lists runs reads the verdict there."""
 
 
 class Format(Protocol):
@@ -25,24 +32,34 @@ class Format(Protocol):
     def render(self, recording: Recording, verdict: Verdict) -> str: ...
 
 
-def formats() -> dict[str, Format]:
-    """The formats in this folder that write a file, by name, in alphabetical order."""
-    found: dict[str, Format] = {}
-    for module in pkgutil.iter_modules(__path__):
-        if not module.name.startswith("_"):
-            loaded = importlib.import_module(f"{__name__}.{module.name}")
-            if hasattr(loaded, "FILE_NAME"):
-                found[module.name] = cast(Format, loaded)
-    return found
+def available() -> tuple[str, ...]:
+    """The names of all formats, in alphabetical order. None is loaded for that."""
+    names = (module.name for module in pkgutil.iter_modules(__path__))
+    return tuple(name for name in names if not name.startswith("_") and name not in OTHERS)
 
 
-def write_all(recording: Recording, verdict: Verdict, directory: Path) -> list[Path]:
-    """Writes every format into ``directory`` and returns the files, in the order of :func:`formats`.
+def problem(wanted: Collection[str]) -> str | None:
+    """What is wrong with the names of formats that somebody wants, None when nothing is."""
+    unknown = [name for name in wanted if name not in available()]
+    return f"no format {', '.join(unknown)}; there are {', '.join(available())}" if unknown else None
+
+
+def formats(wanted: Collection[str] = ()) -> dict[str, Format]:
+    """The wanted formats by name, or all when none is named, and ``ALWAYS``; in alphabetical order.
+
+    Only these are loaded: drawing charts takes its time.
+    """
+    chosen = (name for name in available() if not wanted or name in wanted or name == ALWAYS)
+    return {name: cast(Format, importlib.import_module(f"{__name__}.{name}")) for name in chosen}
+
+
+def write(recording: Recording, verdict: Verdict, directory: Path, wanted: Collection[str] = ()) -> list[Path]:
+    """Writes the :func:`formats` into ``directory`` and returns the files, in their order.
 
     A file is complete or not there: it is written beside its place and renamed. Everything is rendered before
     anything is written. Raises OSError when the directory is not writable or the disk is full.
     """
-    texts = {form.FILE_NAME: form.render(recording, verdict) for form in formats().values()}
+    texts = {form.FILE_NAME: form.render(recording, verdict) for form in formats(wanted).values()}
     directory.mkdir(parents=True, exist_ok=True)
     return [_write(directory / name, text) for name, text in texts.items()]
 

@@ -13,6 +13,9 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.run import pool
+from tests.run.pool import outcome, run_pool  # noqa: F401  # fixtures are found by their names
+
 # A busy machine must not make a test fail that counts nothing but truth; what fails in CI fails the same way again.
 settings.register_profile(
     "springback",
@@ -38,6 +41,10 @@ MAY_BE_SKIPPED = {
 _folders: set[str] = set()
 _skipped: dict[str, str] = {}
 _complaints: list[str] = []
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items[:] = pool.in_order(items)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -74,6 +81,9 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 @pytest.hookimpl(wrapper=True)
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterator[None]:
     yield
+    if slowest := pool.slowest(terminalreporter.config):
+        terminalreporter.section(f"slowest {len(slowest)} runs of the pool")
+        terminalreporter.write("".join(f"{line}\n" for line in slowest))
     if os.environ.get("SPRINGBACK_NO_SKIPS") == "1":
         for test, reason in _skipped.items():
             for pattern, why in MAY_BE_SKIPPED.items():

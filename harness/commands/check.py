@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Collection
 from pathlib import Path
 
 import reports
@@ -21,12 +22,14 @@ def check(run: Path) -> int:
     return verdict.outcome.exit_code
 
 
-def report(run: Path) -> int:
-    """As :func:`check`, and writes every report format into the directory of the recording."""
+def report(run: Path, formats: Collection[str] = ()) -> int:
+    """As :func:`check`, and writes these report formats, or all, into the directory of the recording."""
+    if problem := reports.problem(formats):
+        raise ConfigurationError(f"--report-formats: {problem}")
     recording, verdict = _judged(run)
     directory = run if run.is_dir() else run.parent
     try:
-        written = reports.write_all(recording, verdict, directory)
+        written = reports.write(recording, verdict, directory, formats)
     except OSError as error:
         terminal.show(recording, verdict, (), sys.stdout)
         raise ConfigurationError(

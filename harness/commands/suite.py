@@ -35,6 +35,8 @@ PATIENCE_S = 180
 LAST_WORDS_S = 60
 """For a run that was told to end to write its reports."""
 CHECKED_AT_ONCE = 2
+EVERY_REPORT = ("--report-formats", "")
+"""Whatever is wanted of single runs: the suite's page leads to all reports, and its JUnit file is made of theirs."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ def suite(files: Sequence[Path], arguments: Sequence[str], runs_dir: Path) -> in
             continue
         left_s = sum(each.duration_s + AROUND_S for each in scenarios[number:])
         say(f"{number + 1} of {len(scenarios)}: {scenario.name}, about {_minutes(left_s)} left in all")
-        part = _run(scenario, [*arguments, "--runs-dir", str(directory)], directory, told)
+        part = _run(scenario, [*arguments, *EVERY_REPORT, "--runs-dir", str(directory)], directory, told)
         say(f"{part.outcome.value}: {scenario.name}, {part.lasted_s:.0f} s: {part.reason}")
         parts.append(part)
         suite_page.write(parts, directory)  # what is known so far survives whatever happens to the rest

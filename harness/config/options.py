@@ -45,6 +45,9 @@ class GeneralOptions:
     )
     seed: int = parameter(1, "of random arrivals: the same seed gives the same starts on any number of nodes")
     without: tuple[str, ...] = parameter((), "criteria to leave out, several with commas; the report says so", web=True)
+    report_formats: tuple[str, ...] = parameter(
+        (), "report formats to write beside verdict.json, e.g. html,junit; empty: all there are"
+    )
     target_state: str = parameter("", "state file of the reference target: its API processes are sampled")
     probe_ports: tuple[int, ...] = parameter(
         (), "sample the processes that listen on these ports; default: the host's, on loopback", highest=65535

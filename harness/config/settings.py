@@ -13,6 +13,7 @@ from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
 
+import reports
 from harness import criteria as criteria_folder
 from harness import probes as probes_folder
 from harness.analysis.alerts import Limits
@@ -76,6 +77,8 @@ def read(values: Any, scenario: Scenario, shape: PhasedShape, host: str, ask: bo
     general["health_path"] = general["health_path"] or scenario.health_path
     if general["health_path"] and not general["health_path"].startswith("/"):
         given.problems.append(f"--health-path {general['health_path']}: give a path that begins with /")
+    if problem := reports.problem(general["report_formats"]):
+        given.problems.append(f"--report-formats: {problem}")
     if ask:
         try:
             given.problems += scenario.problems(usable)

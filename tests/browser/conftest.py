@@ -1,3 +1,3 @@
-"""Sessions that only have to be looked at afterwards run beside the others; see tests/run/together.py."""
+"""Runs that a failing test leaves behind are ended; see tests/run/conftest.py."""
 
-from tests.run.conftest import _futures, nobody_left, outcome  # noqa: F401  # fixtures are found by their names
+from tests.run.conftest import nobody_left  # noqa: F401  # a fixture is found by its name

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.browser.session import Session, session
+from tests.run.runs import ALL_REPORTS
 
 sync_api = pytest.importorskip("playwright.sync_api")
 CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
@@ -33,7 +34,7 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def ui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
-    with session(tmp_path_factory.mktemp("ui")) as opened:
+    with session(tmp_path_factory.mktemp("ui"), *ALL_REPORTS) as opened:
         yield opened
 
 

@@ -18,7 +18,7 @@ from tests.run.together import together
 
 @pytest.fixture(scope="module")
 def ui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
-    with session(tmp_path_factory.mktemp("web")) as opened:
+    with session(tmp_path_factory.mktemp("web"), *runs.ALL_REPORTS) as opened:
         yield opened
 
 
@@ -169,7 +169,7 @@ class OverTwoProcesses:
 
 
 def three_runs_over_two_processes(directory: Path) -> OverTwoProcesses:
-    with session(directory, *runs.processes(2)) as ui:
+    with session(directory, *runs.processes(2), *runs.ALL_REPORTS) as ui:
         ui.run.until(lambda: ui.get("/worker-count").json()["worker_count"] == 2, "two workers")
         down = ui.run_once(host=f"http://127.0.0.1:{runs.free_port()}")
         assert ui.start(host=ui.target.url, recovery_s="300")["success"]

@@ -74,8 +74,9 @@ def test_a_worker_on_another_host_with_another_clock_releases_on_time(hosts: Hos
     try:
         running[0].until(lambda: _asked(hosts.second, url) is not None, "target is up")
         options = ("--headless", "--host", url, "--allow-host", ADDRESSES[0], "--runs-dir", str(tmp_path / "runs"))
-        master = ("--master", "--expect-workers", "2", "--master-bind-port", master_port, *runs.UNHURRIED)
-        master = runs.start(tmp_path, _on(hosts.first, *locust, *options, *master))
+        bind = ("--master", "--expect-workers", "2", "--master-bind-port", master_port)
+        master_command = _on(hosts.first, *locust, *options, *bind, *runs.UNHURRIED, *runs.VERDICT_ONLY)
+        master = runs.start(tmp_path, master_command)
         follow = ("--worker", "--master-host", ADDRESSES[0], "--master-port", master_port)
         running += [master, runs.start(tmp_path, _on(hosts.first, *locust, *follow))]
         running.append(runs.start(tmp_path, _on(hosts.second, *ahead, *locust, *follow)))

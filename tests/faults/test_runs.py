@@ -50,7 +50,8 @@ def test_a_fault_is_in_the_recording_the_terminal_and_the_report(tmp_path: Path)
             f"tcp_proxy listen={port} to=127.0.0.1:{target.port} latency_ms=200 at=spike+0.5 for=2.5; "
             f"http_toggle url={other.url} token=hush at=recovery+1"
         )
-        run = runs.locust(tmp_path, str(scenario(tmp_path)), "--fault", fault, host=f"http://127.0.0.1:{port}")
+        given = ("--fault", fault, *runs.ALL_REPORTS)
+        run = runs.locust(tmp_path, str(scenario(tmp_path)), *given, host=f"http://127.0.0.1:{port}")
         done = run.wait()
         assert [mark[0] for mark in other.marks] == ["PUT", "DELETE"]
     planned = {(1, INJECTED): 2.5, (1, UNDONE): 5.0, (2, INJECTED): 5.0, (2, UNDONE): 7.0}

@@ -180,7 +180,8 @@ def _run(case: Case) -> Run:
                 [
                     *(sys.executable, "-m", "locust", "-f", file, "--headless", "--loglevel", "ERROR"),
                     *("--only-summary", "--host", target["url"], "--target-state", str(state)),
-                    *("--health-path", "/readyz", "--runs-dir", str(runs), *case.options),
+                    *("--health-path", "/readyz", "--runs-dir", str(runs), "--report-formats", "verdict_json"),
+                    *case.options,
                 ],
                 cwd=ROOT,
                 stdout=out,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -20,6 +22,18 @@ from tests.reports import runs
 def test_the_folder_is_the_list_of_formats() -> None:
     files = {form.FILE_NAME for form in reports.formats().values()}
     assert files == {"report.html", "report.md", "junit.xml", "verdict.json"}
+
+
+def test_wanted_formats_are_written_and_always_the_verdict(tmp_path: Path) -> None:
+    """Nothing is drawn that nobody wants; a name that is none is said with those that there are."""
+    run = recordings.healthy()
+    written = reports.write(run, judge(run), tmp_path, ["markdown", "junit"])
+    assert {path.name for path in written} == {"report.md", "junit.xml", "verdict.json"}
+    program = "import reports, sys; reports.formats(['junit']); print({'bokeh', 'numpy', 'jinja2'} & set(sys.modules))"
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert loaded.stdout.strip() == "set()"
+    assert reports.problem(["html", "junit"]) is None
+    assert reports.problem(["pdf"]) == "no format pdf; there are html, junit, markdown, verdict_json"
 
 
 @pytest.mark.parametrize("variant", runs.VARIANTS)
@@ -41,7 +55,7 @@ def test_a_verdict_without_findings_is_rendered(outcome: Outcome) -> None:
 def test_all_files_are_written_and_nothing_else_is_left(tmp_path: Path) -> None:
     run = recordings.healthy()
     directory = tmp_path / "deep" / "run"
-    written = reports.write_all(run, judge(run), directory)
+    written = reports.write(run, judge(run), directory)
     assert sorted(written) == sorted(directory.iterdir())
     assert all(path.stat().st_mode & 0o777 == 0o644 for path in written)
 
@@ -56,7 +70,7 @@ def test_a_full_disk_leaves_the_old_file_and_no_torn_one(tmp_path: Path, monkeyp
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space left"):
-        reports.write_all(run, verdict, tmp_path)
+        reports.write(run, verdict, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
     assert (tmp_path / "report.html").read_text() == "old"
 
@@ -65,12 +79,12 @@ def test_a_directory_that_cannot_be_made_is_an_os_error(tmp_path: Path) -> None:
     run = recordings.healthy()
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError, match=r"exists|[Dd]irectory"):
-        reports.write_all(run, judge(run), tmp_path / "file" / "run")
+        reports.write(run, judge(run), tmp_path / "file" / "run")
 
 
 def test_hostile_names_are_written_too(tmp_path: Path) -> None:
     run = runs.hostile()
-    assert len(reports.write_all(run, runs.verdict(run), tmp_path)) == 4
+    assert len(reports.write(run, runs.verdict(run), tmp_path)) == 4
 
 
 def test_a_report_of_an_ordinary_run_takes_moments() -> None:

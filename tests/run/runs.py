@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -32,6 +33,10 @@ UNHURRIED = (
 )
 """Several runs share this machine: their load generators, and how close together they release a herd, are not judged,
 unless that is what a test is about."""
+
+VERDICT_ONLY = ("--report-formats", "verdict_json")
+"""Drawing report.html takes as much of the machine as the rest of a short run, and most tests do not look at it."""
+ALL_REPORTS = ("--report-formats", "")
 
 PHASES = ("warm-up", "baseline", "spike", "steady", "drop", "recovery", "drain")
 _going: list[Run] = []
@@ -96,6 +101,8 @@ class Run:
     err_file: Path
     token: str
     began_s: float = field(default_factory=time.monotonic)
+    starter: int = field(default_factory=threading.get_ident)
+    """The thread that started it: several make runs at one time."""
 
     @property
     def err(self) -> str:
@@ -181,9 +188,9 @@ class Run:
 
 
 def kill_going() -> None:
-    """A test that failed has not waited for its runs: they must not disturb those that come later."""
-    while _going:
-        _going[0].kill_all()
+    """Ends the runs of this thread that nobody has waited for: what failed must not disturb what comes later."""
+    for run in [run for run in _going if run.starter == threading.get_ident()]:
+        run.kill_all()
 
 
 def start(directory: Path, command: Sequence[str], variables: Mapping[str, str] | None = None, **popen: Any) -> Run:
@@ -212,11 +219,13 @@ def locust(
     variables: Mapping[str, str] | None = None,
     **popen: Any,
 ) -> Run:
-    """Starts ``locust -f scenario``, headless, with its runs below ``directory``."""
+    """Starts ``locust -f scenario``, headless, with its runs below ``directory`` and no report but verdict.json."""
     files = scenario if isinstance(scenario, str) and "/" in scenario else str(SCENARIOS / scenario)
     command = [str(BIN / "locust"), "-f", files, *(["--headless"] if headless else [])]
     if "shape_alone" not in files and "--runs-dir" not in arguments:
         command += ["--runs-dir", str(directory / "runs"), *UNHURRIED]
+    if "shape_alone" not in files:
+        command += VERDICT_ONLY
     if host is not None:
         command += ["--host", host]
     return start(directory, [*command, *arguments], variables, **popen)

@@ -47,7 +47,7 @@ def on_the_reference_target(directory: Path, way: str) -> Outcome:
     else:
         run.until_phase("baseline", 120)
         commands |= command_lines([*run.family, *family])
-    done = run.wait(150, gone_within_s=20 if way == "killed" else 0)
+    done = run.wait(150, gone_within_s=20 if way == "killed" else 2)
     _, alive = psutil.wait_procs(family, 5)
     left = tuple(f"{process.pid} {process.name()}" for process in alive if process.status() != psutil.STATUS_ZOMBIE)
     return Outcome(done, urlsplit(stack.url).port or 0, left, stack.users.password, tuple(sorted(commands)))

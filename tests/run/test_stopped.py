@@ -27,6 +27,14 @@ class Outcome:
     served: int = 0
     number: signal.Signals = SIGINT
     """The signal that was sent."""
+    reports: frozenset[str] = frozenset()
+    """Files that have to be there."""
+
+
+REPORTS = {
+    runs.ALL_REPORTS: frozenset({"report.html", "report.md", "junit.xml", "verdict.json"}),
+    runs.VERDICT_ONLY: frozenset({"verdict.json"}),
+}
 
 
 def lengths(phase: str) -> tuple[str, ...]:
@@ -37,13 +45,14 @@ def lengths(phase: str) -> tuple[str, ...]:
 def stopped(directory: Path, phase: str, number: signal.Signals, way: str) -> Outcome:
     forked = runs.processes(2) if way == "forked" else ()
     with service.running() as target:
-        run = runs.locust(directory, "herd_http.py", *lengths(phase), *forked, host=target.url)
+        formats = runs.ALL_REPORTS if phase == "spike" else runs.VERDICT_ONLY
+        run = runs.locust(directory, "herd_http.py", *lengths(phase), *forked, *formats, host=target.url)
         reach(run, phase, target, LENGTHS[phase])
         began_s = time.monotonic()
         # A Ctrl-C in a terminal goes to the whole group.
         run.send_in(phase, number, group=number == SIGINT and way == "forked")
         done = run.wait(40, gone_within_s=2)
-        return Outcome(done, time.monotonic() - began_s, target.requests, number)
+        return Outcome(done, time.monotonic() - began_s, target.requests, number, REPORTS[formats])
 
 
 def reach(run: Run, phase: str, target: service.Service, lengths_s: tuple[int, int, int] = (4, 8, 8)) -> None:
@@ -72,7 +81,7 @@ def assert_closed(outcome: Outcome, reason: str) -> None:
     assert done.count() == recording.end.requests + recording.end.unfinished + done.count("unserved")
     assert recording.end.requests == outcome.served - done.count("unfinished")
     assert done.verdict["outcome"] == "INCONCLUSIVE"
-    assert {path.name for path in done.directory.iterdir()} >= {"report.html", "report.md", "junit.xml"}
+    assert {path.name for path in done.directory.iterdir()} == {"recording.jsonl", *outcome.reports}
     assert reason in done.finding("run_complete")["reason"]
 
 
@@ -183,7 +192,7 @@ def launched(directory: Path, number: signal.Signals) -> Outcome:
         began_s = time.monotonic()
         run.send_in("spike", number)
         done = run.wait(40, gone_within_s=15 if number == SIGKILL else 1)
-        return Outcome(done, time.monotonic() - began_s, target.requests, number)
+        return Outcome(done, time.monotonic() - began_s, target.requests, number, REPORTS[runs.ALL_REPORTS])
 
 
 @together(launched, number=[SIGINT, SIGTERM])

@@ -46,11 +46,11 @@ def _locusts_count(stats: Path) -> int:
 
 def local(directory: Path) -> Outcome:
     """Alone in its process, it is judged by the real limit of the release skew."""
-    return run(directory, "herd_http.py", "--release-skew-limit-s", "0.25")
+    return run(directory, "herd_http.py", "--release-skew-limit-s", "0.25", *runs.ALL_REPORTS)
 
 
 def forked(directory: Path) -> Outcome:
-    return run(directory, "herd_http.py", *runs.processes(2), "--alert-p95-s", "0.000001")
+    return run(directory, "herd_http.py", *runs.processes(2), "--alert-p95-s", "0.000001", *runs.ALL_REPORTS)
 
 
 def master_and_workers(directory: Path) -> Outcome:
@@ -365,6 +365,18 @@ def test_two_runs_at_one_time_have_a_directory_each(outcome: list[Finished]) -> 
     for done in outcome:
         done.ended_well(code=0)
     assert len(outcome[0].directories) == 2
+
+
+def what_is_loaded(directory: Path) -> dict[str, list[str]]:
+    """Process, named by its part in the run → which of the heavy libraries it had loaded at its end."""
+    run(directory, "what_is_loaded.py", *runs.processes(2), LOADED_DIRECTORY=str(directory)).done.ended_well(code=4)
+    return {path.stem: json.loads(path.read_text()) for path in directory.glob("*Runner-*.json")}
+
+
+@together(what_is_loaded)
+def test_a_load_process_carries_neither_numpy_nor_scipy(outcome: dict[str, list[str]]) -> None:
+    assert sorted(name.partition("-")[0] for name in outcome) == ["MasterRunner", "WorkerRunner", "WorkerRunner"]
+    assert set(map(tuple, outcome.values())) == {()}
 
 
 def own_service(directory: Path) -> Outcome:
