@@ -183,17 +183,45 @@ def check(subject: str, declared: Iterable[Parameter], given: Mapping[str, Any])
     ``subject`` begins each line, e.g. ``Probe process``.
     """
     known = {each.name: each for each in declared}
+    problems = _name_problems(subject, known, given)
+    for name, each in known.items():
+        if name in given and (problem := each.problem(given[name])):
+            problems.append(f"{subject}: {name} {each.shown(given[name])}: {problem}")
+    return problems
+
+
+def _name_problems(subject: str, known: Mapping[str, Parameter], given: Mapping[str, Any]) -> list[str]:
     valid = ", ".join(known) or "none"
     problems = [
         f"{subject}: there is no parameter {name!r}. Valid ones: {valid}" for name in given if name not in known
     ]
     for name, each in known.items():
-        if name not in given:
-            if each.default is MISSING:
-                problems.append(f"{subject}: the parameter {name} is missing: give {each._wanted()}")
-        elif problem := each.problem(given[name]):
-            problems.append(f"{subject}: {name} {each.shown(given[name])}: {problem}")
+        if name not in given and each.default is MISSING:
+            problems.append(f"{subject}: the parameter {name} is missing: give {each._wanted()}")
     return problems
+
+
+class PlugIn:
+    """Base of probes and faults, which are frozen dataclasses: one code checks their parameters, whether a
+    :class:`Folder` has loaded them or a scenario makes them itself.
+    """
+
+    kind: ClassVar[str] = "Plug-in"
+    """What it is called at the beginning of a message."""
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    def __post_init__(self) -> None:
+        """Raises ConfigurationError with everything that is wrong about the parameters."""
+        declared, subject = parameters_of(type(self)), f"{self.kind} {name_of(self)}"
+        problems = check(subject, declared, values_of(self))
+        if all(each.fits(getattr(self, each.name)) for each in declared):
+            problems += [f"{subject}: {conflict}" for conflict in self.conflicts()]
+        if problems:
+            raise ConfigurationError(problems)
+
+    def conflicts(self) -> Iterable[str]:
+        """What is wrong that the declarations cannot say, each with its remedy. All values are of their types."""
+        return ()
 
 
 @dataclass(frozen=True)
@@ -251,7 +279,10 @@ class Folder:
         """
         plugin = self.class_of(name)
         declared = {each.name: each for each in parameters_of(plugin)}
-        if problems := check(f"{self.kind.capitalize()} {name}", declared.values(), given):
+        subject = f"{self.kind.capitalize()} {name}"
+        problems = check(subject, declared.values(), given)
+        # A PlugIn tells these itself, together with its conflicts; but without the right names it cannot be made.
+        if problems and (not issubclass(plugin, PlugIn) or _name_problems(subject, declared, given)):
             raise ConfigurationError(problems)
         return plugin(**{key: declared[key].usable(value) for key, value in given.items()})
 
@@ -331,4 +362,5 @@ def _text(value: object) -> str:
 
 
 def _figure(bound: float) -> str:
-    return f"{bound:,.0f}" if bound == int(bound) else f"{bound:g}"
+    """Grouped only where it is long: a port is written 65535."""
+    return f"{bound:{',' if bound >= 100_000 else ''}.0f}" if bound == int(bound) else f"{bound:g}"

@@ -42,6 +42,9 @@ UNSERVED = "unserved"
 UNSENT = "no request"
 """Outcome of an iteration that began and ended without a request. It has no latency."""
 
+OTHER_NAMES = "(other names)"
+"""Name under which requests are counted when there are too many names to keep apart."""
+
 Scalar: TypeAlias = float | int | str | bool | None
 Sparse: TypeAlias = Mapping[int, int]
 """Histogram: bucket index → count."""
@@ -118,6 +121,9 @@ class Header:
     """Limits of the alerts, see :mod:`harness.analysis.alerts`."""
     faults: tuple[FaultPlan, ...] = ()
     format: int = FORMAT
+
+    def phase(self, name: str) -> Phase | None:
+        return next((phase for phase in self.phases if phase.name == name), None)
 
 
 @dataclass(frozen=True)
@@ -231,6 +237,9 @@ class HealthMark:
     mark: str = "health"
 
 
+JOINED, LATE, LOST, FINISHED = "joined", "late", "lost", "finished"
+
+
 @dataclass(frozen=True)
 class NodeMark:
     """A load process ``joined``, was ``lost``, ``finished`` (sent its last report), or joined ``late``."""
@@ -247,7 +256,7 @@ INJECTED, UNDONE, FAILED = "injected", "undone", "failed"
 
 @dataclass(frozen=True)
 class FaultMark:
-    """A disturbance of ours: ``injected``, ``undone``, or ``failed`` (it could not be injected or undone)."""
+    """A fault of ours: ``injected``, ``undone``, or ``failed`` (it could not be injected or undone)."""
 
     t: float
     fault: str
@@ -304,7 +313,7 @@ class Recording:
     """What could not be read, in words, e.g. a torn last line. Empty for a whole file."""
 
     def phase(self, name: str) -> Phase | None:
-        return next((phase for phase in self.header.phases if phase.name == name), None)
+        return self.header.phase(name)
 
     @property
     def gates(self) -> tuple[GateMark, ...]:

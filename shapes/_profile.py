@@ -124,6 +124,9 @@ class Profile:
     def level_unit(self, parked: bool) -> str:
         return "starts/s" if parked and self.pacing == ARRIVALS else "users"
 
+    def phase_at(self, t: float) -> Phase | None:
+        return next((phase for phase in self.phases if phase.start_s <= t < phase.end_s), None)
+
 
 def chain(*stretches: tuple[str, int]) -> tuple[Phase, ...]:
     """Phases one after another from (name, duration in whole seconds); stretches of 0 s are left out."""

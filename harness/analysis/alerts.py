@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections import defaultdict, deque
+from bisect import insort
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from harness.analysis import histogram, phases
+from harness.analysis import histogram
+from harness.analysis.phases import RunningTally
 from harness.plugins import parameter
 from harness.recording import Phase, ProbeSample, Recording, Slice
 
@@ -24,6 +26,8 @@ STALE_S = 3.0
 QUANTILE = 0.95
 RECENT = 10
 """Samples of a source that are kept: at one a second more than a rule looks back."""
+MOST_SOURCES = 1000
+"""Sources whose samples are kept: a server that forks a process for each connection has a new one all the time."""
 
 
 @dataclass(frozen=True)
@@ -88,38 +92,55 @@ def in_words(condition: Condition) -> str:
 
 @dataclass
 class Seen:
-    """What is known so far: slices by second, and the samples of each source in order."""
+    """What is known so far: requests by second, added up over nodes and names, and the last samples of each source."""
 
     baseline: Phase | None
     limits: Limits
-    _slices: dict[int, list[Slice]] = field(default_factory=lambda: defaultdict(list))
-    _samples: dict[tuple[str, str], deque[ProbeSample]] = field(
-        default_factory=lambda: defaultdict(lambda: deque(maxlen=RECENT))
-    )
-    _memory_before: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    _seconds: dict[int, RunningTally] = field(default_factory=dict)
+    _oldest_s: int = 1 - WINDOW_S
+    """The first second that a rule will still look at."""
+    _samples: dict[tuple[str, str], deque[ProbeSample]] = field(default_factory=dict)
+    """Of each source at least one."""
+    _memory_before: dict[str, list[float]] = field(default_factory=dict)
+    """Of each process, those of the baseline in ascending order."""
 
     def add(self, line: object) -> None:
         """Takes in a slice, or a probe's sample (those of one source in order); anything else is left alone."""
         if isinstance(line, Slice):
-            self._slices[line.t].append(line)
+            if line.t >= self._oldest_s:
+                self._seconds.setdefault(line.t, RunningTally()).add(line)
         elif isinstance(line, ProbeSample) and line.probe != "generator" and not line.error:
-            self._samples[line.probe, line.source].append(line)
-            in_baseline = self.baseline is not None and self.baseline.start_s <= line.t < self.baseline.end_s
-            if line.probe == "process" and in_baseline and "rss_bytes" in line.values:
-                self._memory_before[line.source].append(line.values["rss_bytes"])
+            self._add_sample(line)
 
     def look(self, t: int) -> list[Condition]:
         """What every rule sees when second ``t`` is over; a rule that can say nothing is left out. Seconds in order:
         what is too old for any rule is forgotten.
         """
-        for second in [second for second in self._slices if second <= t - WINDOW_S]:
-            del self._slices[second]
         found = [*self._requests(t), *self._memory(t), *self._pools(t), *self._replicas(t)]
+        self._oldest_s = t + 2 - WINDOW_S
+        for second in [second for second in self._seconds if second < self._oldest_s]:
+            del self._seconds[second]
         return [each for each in found if each.limit is None or each.limit > 0]
 
+    def _add_sample(self, sample: ProbeSample) -> None:
+        key = (sample.probe, sample.source)
+        if key not in self._samples:
+            if len(self._samples) >= MOST_SOURCES:
+                oldest = min(self._samples, key=lambda each: self._samples[each][-1].t)
+                del self._samples[oldest]
+                if oldest[0] == "process":
+                    self._memory_before.pop(oldest[1], None)
+            self._samples[key] = deque(maxlen=RECENT)
+        self._samples[key].append(sample)
+        in_baseline = self.baseline is not None and self.baseline.start_s <= sample.t < self.baseline.end_s
+        if sample.probe == "process" and in_baseline and "rss_bytes" in sample.values:
+            insort(self._memory_before.setdefault(sample.source, []), sample.values["rss_bytes"])
+
     def _requests(self, t: int) -> Iterator[Condition]:
-        window = tuple(piece for second in range(t - WINDOW_S + 1, t + 1) for piece in self._slices.get(second, ()))
-        tally = phases.tally(window)
+        tally = RunningTally()
+        for second in range(t - WINDOW_S + 1, t + 1):
+            if second in self._seconds:
+                tally.merge(self._seconds[second])
         if tally.intended < FEWEST:
             return
         p95_us = histogram.quantile_us(tally.latency, QUANTILE, tally.failed)
@@ -127,7 +148,7 @@ class Seen:
             p95_s, limit = p95_us / 1e6, self.limits.p95_s
             yield Condition("p95 latency", p95_s > limit, p95_s, limit, "s")
         ratio, limit = tally.failed / tally.intended, self.limits.error_ratio
-        yield Condition("error ratio", ratio > limit, ratio, limit, "ratio", ", ".join(list(tally.causes)[:2]))
+        yield Condition("error ratio", ratio > limit, ratio, limit, "ratio", ", ".join(_most_frequent(tally.causes)))
 
     def _memory(self, t: int) -> Iterator[Condition]:
         """Growth over the median of the baseline, summed over the processes that were there in it."""
@@ -170,6 +191,10 @@ class Seen:
                 yield Condition(f"scaling, {source}", before != now, now, None, "", told)
 
 
+def _most_frequent(causes: Mapping[str, int]) -> list[str]:
+    return sorted(causes, key=lambda cause: causes[cause], reverse=True)[:2]
+
+
 def _latest(samples: deque[ProbeSample], name: str, t: int) -> float | None:
     """The newest value at the end of second ``t``; None when it is stale or missing."""
     for sample in reversed(samples):
@@ -179,11 +204,10 @@ def _latest(samples: deque[ProbeSample], name: str, t: int) -> float | None:
 
 
 class Book:
-    """Keeps the conditions of every second as episodes."""
+    """Makes episodes of the conditions of every second, and keeps those that go on."""
 
     def __init__(self) -> None:
         self.open: dict[str, Episode] = {}
-        self.closed: list[Episode] = []
 
     def note(self, t: int, conditions: Iterable[Condition]) -> tuple[list[Episode], list[Episode]]:
         """Takes in what was seen when second ``t`` was over. Returns the episodes that begin and those that end."""
@@ -199,7 +223,6 @@ class Book:
         for alert in [alert for alert in self.open if alert not in over]:
             known = self.open.pop(alert)
             ended.append(Episode(alert, known.start_s, t + 1, known.worst))
-        self.closed += ended
         return begun, ended
 
 
@@ -210,13 +233,14 @@ def episodes(recording: Recording) -> tuple[Episode, ...]:
         seen.add(piece)
     samples = deque(sorted(recording.probes, key=lambda sample: sample.t))
     book = Book()
+    closed: list[Episode] = []
     planned_s = max([phase.end_s for phase in recording.header.phases], default=0)
     ended_s = planned_s if recording.end is None else min(planned_s, math.ceil(recording.end.t))
     for t in range(ended_s):
         while samples and samples[0].t < t + 1:
             seen.add(samples.popleft())
-        book.note(t, seen.look(t))
-    return tuple(sorted((*book.closed, *book.open.values()), key=lambda episode: episode.start_s))
+        closed += book.note(t, seen.look(t))[1]
+    return tuple(sorted((*closed, *book.open.values()), key=lambda episode: episode.start_s))
 
 
 def limits_of(data: Mapping[str, object]) -> Limits:

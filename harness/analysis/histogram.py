@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import accumulate
 
@@ -52,10 +51,18 @@ def bucket_bounds_us(index: int) -> tuple[int, int]:
 
 def merge(histograms: Iterable[Sparse]) -> dict[int, int]:
     """The sum of histograms; the order does not matter."""
-    merged: Counter[int] = Counter()
+    merged: dict[int, int] = {}
     for histogram in histograms:
-        merged.update(histogram)
-    return dict(merged)
+        add(merged, histogram)
+    return merged
+
+
+def add(merged: dict[int, int], histogram: Sparse) -> None:
+    """Adds ``histogram`` to ``merged``."""
+    # Not Counter.update: it takes twice as long, and a master adds up what all its nodes report.
+    known = merged.get
+    for index, count in histogram.items():
+        merged[index] = known(index, 0) + count
 
 
 def total(histogram: Sparse) -> int:

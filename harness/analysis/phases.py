@@ -40,6 +40,35 @@ class Tally:
         return self.failed / self.intended if self.intended else None
 
 
+class RunningTally:
+    """Requests added up as they come, in any order: a tally that still grows."""
+
+    __slots__ = ("causes", "failed", "intended", "latency")
+
+    def __init__(self) -> None:
+        self.intended = 0
+        self.failed = 0
+        self.causes: dict[str, int] = {}
+        """Failed requests by outcome."""
+        self.latency: dict[int, int] = {}
+        """Of the requests answered ok, from the intended start."""
+
+    def add(self, piece: Slice) -> None:
+        self.intended += piece.count
+        if piece.outcome == OK:
+            histogram.add(self.latency, piece.latency)
+        elif piece.count:
+            self.failed += piece.count
+            self.causes[piece.outcome] = self.causes.get(piece.outcome, 0) + piece.count
+
+    def merge(self, other: RunningTally) -> None:
+        self.intended += other.intended
+        self.failed += other.failed
+        histogram.add(self.latency, other.latency)
+        for cause, count in other.causes.items():
+            self.causes[cause] = self.causes.get(cause, 0) + count
+
+
 def slices_of(recording: Recording, phase: Phase, name: str = "") -> tuple[Slice, ...]:
     """Slices whose intended start lies in the phase; of one name, or of all when it is empty."""
     return tuple(

@@ -14,7 +14,7 @@ from typing import Any, TextIO
 from locust.argument_parser import get_locustfiles_locally, get_parser, parse_locustfile_option
 from locust.main import merge_locustfiles_content
 
-from harness.clients.address import consented, require_allowed
+from harness.clients.address import allowed_hosts, require_allowed
 from harness.config import fault_schedule, options, settings
 from harness.config.scenario import attached_scenario
 from harness.errors import ConfigurationError
@@ -135,7 +135,7 @@ def _read_options(locustfile: str, parsed: Any, shape: PhasedShape, problems: li
         problems += error.messages
     if host:
         try:
-            require_allowed(host, consented(parsed.allow_host))
+            require_allowed(host, allowed_hosts(parsed.allow_host))
         except ConfigurationError as error:
             problems += error.messages
     return scenario.name, planned

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from harness.clients.address import consented, require_allowed, url_faults
+from harness.clients.address import allowed_hosts, require_allowed, url_problems
 from harness.config.scenario import Scenario
 from harness.errors import ConfigurationError
 from harness.faults import Addressed, Fronting, PlannedFault, ScheduledFault, from_text, load, name_of
@@ -36,7 +36,7 @@ def read(scenario: Scenario, values: Any, profile: Profile | None) -> tuple[tupl
     written, wrong = parse(str(getattr(values, "fault", "") or ""))
     planned += written
     problems += wrong
-    allowed = consented(getattr(values, "allow_host", ""))
+    allowed = allowed_hosts(getattr(values, "allow_host", ""))
     for entry in planned:
         problems += _foreign(entry, allowed)
     if profile is None:
@@ -53,7 +53,7 @@ def behind(host: str, faults: Iterable[ScheduledFault]) -> str:
 
     A ``host`` that is no address leads nowhere else; it is refused where hosts are checked.
     """
-    if url_faults(host):
+    if url_problems(host):
         return host
     for scheduled in faults:
         if isinstance(scheduled.fault, Fronting):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from harness.clients.address import url_faults
+from harness.clients.address import url_problems
 from harness.clients.haproxy import HaproxyError, parse_statistics, run_command
-from harness.errors import ConfigurationError
-from harness.faults import FaultError
+from harness.faults import Fault, FaultError
+from harness.plugins import parameter
 
 TIMEOUT_S = 3.0
 STATES = {"drain": "DRAIN", "maint": "MAINT"}
@@ -16,27 +16,24 @@ STATES = {"drain": "DRAIN", "maint": "MAINT"}
 
 
 @dataclass(frozen=True)
-class HaproxyDrain:
+class HaproxyDrain(Fault):
     """``state`` drain: no new connection, those that are there go on; maint: none at all. Undone: ``ready``.
 
     ``socket`` is the path of the runtime socket or its host:port, ``server`` is written backend/name.
     """
 
-    socket: str
-    server: str
-    state: str = "drain"
+    socket: str = parameter(help="runtime socket: its path, or host:port")
+    server: str = parameter(help="server to take out, as backend/name")
+    state: str = parameter("drain", "drain: no new connection; maint: none at all", choices=STATES)
 
-    def __post_init__(self) -> None:
-        faults = [f"Fault haproxy_drain: socket: {fault}" for url in self.addresses() for fault in url_faults(url)]
+    def conflicts(self) -> Iterator[str]:
+        if not self.socket:
+            yield "socket is empty. Give the path of the runtime socket, or host:port"
+        for url in self.addresses():
+            yield from (f"socket: {problem}" for problem in url_problems(url))
         backend, slash, name = self.server.partition("/")
         if not (slash and backend and name) or not self.server.isprintable() or set(self.server) & set(" ;\\"):
-            faults.append(f"Fault haproxy_drain: server is {self.server!r}. Give backend/name, e.g. api/api1")
-        if self.state not in STATES:
-            faults.append(f"Fault haproxy_drain: state is {self.state!r}. Give one of {', '.join(STATES)}")
-        if not self.socket:
-            faults.append("Fault haproxy_drain: socket is empty. Give the path of the runtime socket, or host:port")
-        if faults:
-            raise ConfigurationError(faults)
+            yield f"server is {self.server!r}. Give backend/name, e.g. api/api1"
 
     def addresses(self) -> Iterable[str]:
         return () if "/" in self.socket or not self.socket else (f"http://{self.socket}",)

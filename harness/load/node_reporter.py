@@ -1,10 +1,10 @@
-"""The agent: what a load process does for a run besides making load. It owns the node, turns what the node counted
+"""NodeReporter: what a load process does for a run besides making load. It owns the node, turns what the node counted
 into lines of the recording, and settles the account at the end. The local runner and every worker have one."""
 
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,10 +13,10 @@ from gevent.event import Event
 from locust.env import Environment
 from locust.user.task import LOCUST_STATE_RUNNING
 
-from harness.load.generator_monitor import GeneratorMonitor
+from harness.load.generator_monitor import GeneratorMonitor, GeneratorSample
 from harness.load.node import Node, set_node
 from harness.load.run_plan import Plan
-from harness.recording import UNFINISHED, Operations, ProbeSample
+from harness.recording import UNFINISHED, Line, Operations, ProbeSample, Slice
 from harness.recording_file import encode
 
 SETTLE_S = 2.0
@@ -28,10 +28,26 @@ class Report:
     """What a node sends: lines of the recording, and, in its last report, its totals."""
 
     run: str
-    lines: str
+    lines: str = ""
+    """As they go into the recording's file."""
+    slices: tuple[Slice, ...] = ()
+    """Those that are among the lines: a master with hundreds of nodes would be busy reading them back."""
+    samples: tuple[ProbeSample, ...] = ()
+    """Those that are among the lines."""
     final: bool = False
     requests: int = 0
     unfinished: int = 0
+
+    def to_message(self) -> dict[str, Any]:
+        """Slices and samples as rows, in the order of their fields."""
+        rows = {name: [tuple(vars(line).values()) for line in vars(self)[name]] for name in ("slices", "samples")}
+        return {**vars(self), **rows}
+
+    @staticmethod
+    def from_message(body: Mapping[str, Any]) -> Report:
+        slices = tuple(Slice(*row) for row in body["slices"])
+        samples = tuple(ProbeSample(*row) for row in body["samples"])
+        return Report(**{**body, "slices": slices, "samples": samples})
 
 
 class NodeReporter:
@@ -69,7 +85,17 @@ class NodeReporter:
 
     def report(self) -> Report:
         """What came since the last report. Empty until the origin is known, because lines carry times."""
-        return Report(self.node.run, self._lines())
+        if self.node.plan is None:
+            return Report(self.node.run)
+        slices = tuple(self.node.recorder.drain(self._name))
+        marks, self.node.gate_marks[:] = list(self.node.gate_marks), []
+        operations, self.node.operations[:] = tuple(self.node.operations), []
+        samples = tuple(self._sample(measured) for measured in self._monitor.take())
+        lines: list[Line] = [*slices, *(replace(mark, node=self._name) for mark in marks)]
+        if operations:
+            lines.append(Operations(self._name, round(self.node.operation_uncertainty_s(), 6), operations))
+        text = "".join(encode(line) for line in [*lines, *samples])
+        return Report(self.node.run, text, slices, samples)
 
     def stopping(self) -> None:
         """Locust is about to stop the users: remember how many are in mid-iteration, for users without a pacer."""
@@ -93,7 +119,8 @@ class NodeReporter:
             for _ in range(max(0, self._running_at_stop - answered)):
                 self.node.recorder.without_answer(now_t, "", UNFINISHED)
                 self.node.unfinished += 1
-        final = Report(self.node.run, self._lines(), True, self.node.recorder.requests, self.node.unfinished)
+        requests, unfinished = self.node.recorder.requests, self.node.unfinished
+        final = replace(self.report(), final=True, requests=requests, unfinished=unfinished)
         self.close()
         self._deliver_final(final)
         self.delivered = True
@@ -104,7 +131,7 @@ class NodeReporter:
 
     def stop_waiting(self) -> None:
         """Whoever has no answer yet will not get one."""
-        self.node.no_more_waiting = True
+        self.node.stop_draining = True
         if self.node.plan is None or not self.node.plan.paced:
             runner: Any = self._environment.runner
             runner.user_greenlets.kill(block=False)
@@ -128,27 +155,16 @@ class NodeReporter:
             gevent.sleep(min(0.2, plan.duration_s - elapsed_s))
         self.settle(wait=True)
 
-    def _lines(self) -> str:
-        if self.node.plan is None:
-            return ""
-        lines = [encode(piece) for piece in self.node.recorder.drain(self._name)]
-        marks, self.node.gate_marks[:] = list(self.node.gate_marks), []
-        lines += [encode(replace(mark, node=self._name)) for mark in marks]
-        operations, self.node.operations[:] = tuple(self.node.operations), []
-        if operations:
-            lines.append(encode(Operations(self._name, round(self.node.operation_uncertainty_s(), 6), operations)))
-        for vital in self._monitor.take():
-            sample = ProbeSample(
-                t=round(self.node.t_of(vital.monotonic_s), 3),
-                probe="generator",
-                source=self._name,
-                values={
-                    "loop_lag_s": round(vital.loop_lag_s, 6),
-                    "cpu_ratio": round(vital.cpu_ratio, 4),
-                    "rss_bytes": vital.rss_bytes,
-                    "answered_per_s": round(vital.answered_per_s, 2),
-                    "failed_per_s": round(vital.failed_per_s, 2),
-                },
-            )
-            lines.append(encode(sample))
-        return "".join(lines)
+    def _sample(self, measured: GeneratorSample) -> ProbeSample:
+        return ProbeSample(
+            t=round(self.node.t_of(measured.monotonic_s), 3),
+            probe="generator",
+            source=self._name,
+            values={
+                "loop_lag_s": round(measured.loop_lag_s, 6),
+                "cpu_ratio": round(measured.cpu_ratio, 4),
+                "rss_bytes": measured.rss_bytes,
+                "answered_per_s": round(measured.answered_per_s, 2),
+                "failed_per_s": round(measured.failed_per_s, 2),
+            },
+        )

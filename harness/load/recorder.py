@@ -15,11 +15,10 @@ from gevent import getcurrent
 from harness.analysis.histogram import bucket_index
 from harness.load.outcomes import outcome_of
 from harness.load.pacing import Start
-from harness.recording import OK, Slice
+from harness.recording import OK, OTHER_NAMES, Slice
 
 MAX_SERIES = 500
 """Different (name, outcome) pairs that are kept apart; a run that names each URL apart would fill the memory."""
-OTHER_NAME = "(other names)"
 
 
 class Cell:
@@ -69,7 +68,7 @@ class Recorder:
             done_s = time.monotonic()
         if sent_s is None:
             sent_s = done_s - (response_time or 0.0) / 1000
-        start = self._start() if self.starts and intended_s is None else None
+        start = self._current_start() if self.starts and intended_s is None else None
         if intended_s is None:
             intended_s = sent_s
         origin_s = self._origin_s
@@ -79,8 +78,8 @@ class Recorder:
             start.answered = True
             intended_s = start.intended_s
             second = int(start.t // 1)
-            if start.gate is not None and start.sent_s is None:
-                start.gate.user_sent(sent_s)
+            if start.release is not None and start.sent_s is None:
+                start.release.user_sent(sent_s)
         outcome = OK
         if exception is not None:
             outcome = outcome_of(exception, response)
@@ -100,7 +99,7 @@ class Recorder:
             service = bucket_index(int((done_s - sent_s) * 1e6))
             cell.service[service] = cell.service.get(service, 0) + 1
 
-    def _start(self) -> Start | None:
+    def _current_start(self) -> Start | None:
         """The start of the calling greenlet, or of the user that spawned it: a task may send several at a time."""
         greenlet: Any = getcurrent()
         while greenlet is not None:
@@ -159,7 +158,7 @@ class Recorder:
         if cell is None:
             if key not in self._series:
                 if len(self._series) >= MAX_SERIES:
-                    key = (key[0], OTHER_NAME, key[2])
+                    key = (key[0], OTHER_NAMES, key[2])
                 self._series.add(key)
             cell = of_second.setdefault(key, Cell())
         return cell

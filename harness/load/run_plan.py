@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from shapes._profile import Herd, Phase, Polyline
+from shapes._profile import Herd, Phase, Polyline, Profile
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,23 @@ class Plan:
     share: int = 0
     shares: int = 1
     """This node is number ``share`` of ``shares``."""
+
+    @staticmethod
+    def of(profile: Profile, *, run: str, origin_s: float, paced: bool, seed: int | None, drain_s: float) -> Plan:
+        """The plan of the whole cluster."""
+        return Plan(
+            run=run,
+            origin_s=origin_s,
+            duration_s=profile.duration_s,
+            pacing=profile.pacing,
+            level=profile.level(paced),
+            seed=seed,
+            herds=profile.herds,
+            background_users=profile.background_users,
+            paced=paced,
+            drain_s=drain_s,
+            phases=profile.phases,
+        )
 
     def for_node(self, share: int, shares: int) -> Plan:
         return replace(self, share=share, shares=shares)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from harness.clients.address import strip_url, url_faults
+from harness.clients.address import strip_url, url_problems
 from harness.clients.haproxy import (
     BACKEND,
     CSV_HEADER,
@@ -19,8 +19,8 @@ from harness.clients.haproxy import (
     run_command,
 )
 from harness.clients.http_get import NoAnswerError, get
-from harness.errors import ConfigurationError
-from harness.probes import Reading
+from harness.plugins import parameter
+from harness.probes import Probe, Reading
 
 STATES = ("up", "drain", "down", "maint")
 _STATES = {"UP": "up", "NO CHECK": "up", "DRAIN": "drain", "NOLB": "drain", "MAINT": "maint", "DOWN": "down"}
@@ -31,7 +31,7 @@ _METRICS = {"haproxy_server_current_sessions": "sessions", "haproxy_server_curre
 
 
 @dataclass(frozen=True)
-class Haproxy:
+class Haproxy(Probe):
     """For each backend ``servers_up``, ``_drain``, ``_down`` and ``_maint``, ``sessions`` (requests under way in them)
     and ``queue`` (requests that wait for one).
 
@@ -39,19 +39,16 @@ class Haproxy:
     exporter; one of the two. ``backend`` picks one backend; empty: all that have servers. The source is its name.
     """
 
-    socket_path: str = ""
-    url: str = ""
-    backend: str = ""
-    timeout_s: float = 2.0
+    socket_path: str = parameter("", "path of the runtime socket")
+    url: str = parameter("", "address of a statistics page as CSV, or of the Prometheus exporter")
+    backend: str = parameter("", "name of the one backend; empty: all that have servers")
+    timeout_s: float = parameter(2.0, "longest time for one sample", lowest=0.001)
 
-    def __post_init__(self) -> None:
-        faults = [f"Probe haproxy: {fault}" for fault in (url_faults(self.url) if self.url else ())]
+    def conflicts(self) -> Iterator[str]:
+        if self.url:
+            yield from url_problems(self.url)
         if bool(self.socket_path) == bool(self.url):
-            faults.append("Probe haproxy: give either socket_path, the runtime socket, or url, a statistics page")
-        if self.timeout_s <= 0:
-            faults.append(f"Probe haproxy: timeout_s is {self.timeout_s:g}. Give more than 0 seconds")
-        if faults:
-            raise ConfigurationError(faults)
+            yield "give either socket_path, the runtime socket, or url, a statistics page"
 
     def sample(self) -> Iterator[Reading]:
         source = self.backend or self.socket_path or strip_url(self.url)

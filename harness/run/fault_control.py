@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from harness.faults import ScheduledFault, name_of
-from harness.recording import INJECTED, UNDONE, FaultMark
+from harness.recording import FaultMark
 from harness.run.progress import say
 from harness.sidecar.injector import PREPARED, FaultEvent, Injector
 
@@ -13,16 +13,10 @@ from harness.sidecar.injector import PREPARED, FaultEvent, Injector
 class FaultControl:
     """Does nothing at all in a run without faults."""
 
-    def __init__(self, faults: Sequence[ScheduledFault], record: Callable[[float, FaultMark], None]) -> None:
+    def __init__(self, faults: Sequence[ScheduledFault], mark: Callable[[FaultMark, float], None]) -> None:
         self._faults = tuple(faults)
-        self._record = record
+        self._mark = mark
         self._injector = Injector(faults, self._on_event) if faults else None
-        self._present: dict[int, str] = {}
-
-    @property
-    def present(self) -> tuple[str, ...]:
-        """The faults that are injected just now, in words."""
-        return tuple(self._present.values())
 
     def prepare(self) -> str | None:
         """Why the run cannot begin, None when it can."""
@@ -46,9 +40,5 @@ class FaultControl:
     def _on_event(self, event: FaultEvent) -> None:
         name = name_of(self._faults[event.number - 1].fault)
         say(f"fault {name} {event.event}: {event.detail}".rstrip(": "))
-        if event.event == INJECTED:
-            self._present[event.number] = f"{name}: {event.detail}"
-        elif event.event == UNDONE:
-            self._present.pop(event.number, None)
         if event.event != PREPARED:
-            self._record(event.monotonic_s, FaultMark(0, name, event.event, event.detail, event.number))
+            self._mark(FaultMark(0, name, event.event, event.detail, event.number), event.monotonic_s)

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from harness.clients.address import url_faults
+from harness.clients.address import url_problems
 from harness.clients.http_get import Deadline, NoAnswerError, connect, endpoint, get
 
 LIMIT_BYTES = 1_000_000
@@ -27,7 +27,7 @@ def check(url: str, timeout_s: float = 5.0) -> HealthResult:
     Healthy is a status from 200 to 299. A redirect is not: what it points to was not asked. Never raises for
     a target that is away, and returns within about ``timeout_s``. Waits cooperatively under gevent.
     """
-    faults = url_faults(url)
+    faults = url_problems(url)
     if faults:
         return HealthResult("address", False, "; ".join(faults))
     parts = urlsplit(url)

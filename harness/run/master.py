@@ -112,7 +112,7 @@ class Master:
 
     def worker_report(self, client_id: str, data: dict[str, Any]) -> None:
         if self.current_run is not None and messages.REPORT in data:
-            self.current_run.deliver(self._name(client_id), Report(**data[messages.REPORT]))
+            self.current_run.take_report(self._name(client_id), Report.from_message(data[messages.REPORT]))
 
     def test_stopping(self) -> None:
         """Locust is about to stop all users: the nodes deliver first, while answers can still come."""
@@ -120,16 +120,16 @@ class Master:
         if run is None or run.finished:
             return
         self.ending = True
-        run.stop_begins()
+        run.begin_stopping()
         if self._reporter is not None:
             if self._request.shape().parked:
                 self._reporter.settle(wait=True)
             else:
                 self._reporter.stopping()
-        elif not run.all_settled:
+        elif not run.live.nodes.all_settled:
             self._runner.send_message(messages.STOP)
             timeout_s: Any = self._environment.stop_timeout
-            run.wait_settled(timeout_s + 5)
+            run.wait_for_last_reports(timeout_s + 5)
 
     def test_stop(self) -> None:
         """The users are gone: ends the run, writes the reports and sets Locust's exit code."""
@@ -197,21 +197,21 @@ class Master:
 
     def _deliver_local(self, report: Report) -> None:
         if self.current_run is not None:
-            self.current_run.deliver(LOCAL, report)
+            self.current_run.take_report(LOCAL, report)
 
     def _watch(self, run: Run) -> None:
         """While the run goes: takes the local node's reports, and notices workers that are gone."""
         while not run.finished:
             if self._reporter is not None:
-                run.node_parked(LOCAL, self._reporter.node.parked)
+                run.note_parked(LOCAL, self._reporter.node.parked)
                 if self._reporter.node.plan is not None:
-                    run.deliver(LOCAL, self._reporter.report())
+                    run.take_report(LOCAL, self._reporter.report())
             else:
                 assert isinstance(self._runner, MasterRunner)
                 for worker in self._plans:
                     client = self._runner.clients.get(worker)
                     if client is None or client.state == STATE_MISSING:
-                        run.node_lost(self._name(worker), "no heartbeat")
+                        run.note_lost(self._name(worker), "no heartbeat")
             gevent.sleep(WATCH_S)
 
     def _on_ping(self, msg: Any, **_: Any) -> None:
@@ -222,13 +222,13 @@ class Master:
         run = self.current_run
         if run is None or run.finished or msg.data["run"] != run.name:
             return
-        run.node_parked(self._name(msg.node_id), msg.data["parked"])
+        run.note_parked(self._name(msg.node_id), msg.data["parked"])
         if msg.node_id in self._plans:
             self._runner.send_message(messages.PLAN, self._plans[msg.node_id].to_message(), msg.node_id)
 
     def _on_final(self, msg: Any, **_: Any) -> None:
         if self.current_run is not None:
-            self.current_run.deliver(self._name(msg.node_id), Report(**msg.data))
+            self.current_run.take_report(self._name(msg.node_id), Report.from_message(msg.data))
 
     def _handle_signals(self) -> None:
         """SIGTERM ends a headless run like Ctrl-C, with its report; a shell's ``&`` must not switch Ctrl-C off."""

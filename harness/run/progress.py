@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Sequence
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
-from shapes._profile import Phase
+from harness.live.state import LiveState
+from shapes._profile import Profile
 
 
 def say(text: str) -> None:
@@ -21,9 +21,9 @@ def say(text: str) -> None:
 class PhaseProgress:
     """Call ``show`` about once a second. Writes to standard error, so that standard output stays a report."""
 
-    def __init__(self, phases: Sequence[Phase]) -> None:
-        self._phases = phases
-        self._end_s = phases[-1].end_s
+    def __init__(self, profile: Profile, live: LiveState) -> None:
+        self._profile = profile
+        self._nodes = live.nodes
         self._said = ""
         self._bar: Progress | None = None
         self._task: TaskID | None = None
@@ -35,21 +35,29 @@ class PhaseProgress:
                 TextColumn("{task.fields[note]}"),
             )
             self._bar = Progress(*columns, console=Console(stderr=True), auto_refresh=False)
-            self._task = self._bar.add_task("warm-up", total=self._end_s, note="")
+            self._task = self._bar.add_task("warm-up", total=profile.duration_s, note="")
             self._bar.start()
 
-    def show(self, t: float | None, note: str) -> None:
-        """``t`` is seconds after the origin, None in the warm-up; ``note`` a few words on what is going on."""
-        phase = None if t is None else next((p for p in self._phases if p.start_s <= t < p.end_s), None)
-        name = "warm-up" if t is None else phase.name if phase else "drain"
+    def show(self, t: float | None) -> None:
+        """``t`` is seconds after the origin, None or negative in the warm-up."""
+        in_warm_up = t is None or t < 0
+        phase = None if t is None else self._profile.phase_at(t)
+        name = "warm-up" if in_warm_up else phase.name if phase else "drain"
+        end_s, note = self._profile.duration_s, self._note()
         with contextlib.suppress(OSError):
             if self._bar is not None and self._task is not None:
-                done_s = min(max(t or 0.0, 0.0), self._end_s)
+                done_s = min(max(t or 0.0, 0.0), end_s)
                 self._bar.update(self._task, description=name, completed=done_s, note=note, refresh=True)
             elif name != self._said:
-                span = f" ({phase.start_s}–{phase.end_s} s of {self._end_s} s)" if phase else ""
+                span = f" ({phase.start_s}–{phase.end_s} s of {end_s} s)" if phase else ""
                 say(f"{name}{span} {note}".rstrip())
         self._said = name
+
+    def _note(self) -> str:
+        if not self._nodes.joined:
+            return f"{self._nodes.parked_users} of {self._profile.pool_users} users parked"
+        lost = f", {len(self._nodes.lost)} lost" if self._nodes.lost else ""
+        return f"{len(self._nodes.joined)} load processes{lost}" if self._nodes.wanted > 1 else ""
 
     def close(self) -> None:
         if self._bar is not None:

@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import IO
 
 from harness.errors import ConfigurationError
-from harness.recording import End, Header, Line, Mark, ProbeSample
+from harness.recording import End, Header, Mark, ProbeSample
 from harness.recording_file import FILE_NAME, encode
-from harness.sidecar.sampler import RawReading
 
 
 def make_run_directory(runs: Path, scenario: str) -> tuple[Path, str]:
@@ -48,7 +47,7 @@ class RecordingWriter:
         self._file = _File(directory, header)
         self._on_sample = on_sample
         self._origin_s: float | None = None
-        self._early: list[tuple[float, Mark | ProbeSample]] = []
+        self._early: list[tuple[Mark | ProbeSample, float]] = []
 
     @property
     def failure(self) -> str | None:
@@ -67,27 +66,22 @@ class RecordingWriter:
         """Once; what came before is written now."""
         self._origin_s = origin_s
         early, self._early = self._early, []
-        for instant_s, line in early:
-            self.record(instant_s, line)
+        for line, instant_s in early:
+            self.write(line, instant_s)
 
-    def write_text(self, text: str) -> None:
-        """Appends whole lines that are encoded already, as they come from the nodes."""
-        self._file.write_text(text)
+    def append(self, text: str) -> None:
+        """Whole lines that are encoded already, as they come from the nodes."""
+        self._file.append(text)
 
-    def mark(self, mark: Mark, instant_s: float | None = None) -> None:
-        """Records a mark at an instant, or at the present one."""
-        self.record(time.monotonic() if instant_s is None else instant_s, mark)
-
-    def reading(self, reading: RawReading) -> None:
-        values = {key: round(value, 6) for key, value in reading.values.items()}
-        self.record(reading.monotonic_s, ProbeSample(0, reading.probe, reading.source, values, reading.error))
-
-    def record(self, instant_s: float, line: Mark | ProbeSample) -> None:
+    def write(self, line: Mark | ProbeSample, instant_s: float | None = None) -> None:
+        """Writes ``line`` with the ``t`` of an instant, or of the present one."""
+        if instant_s is None:
+            instant_s = time.monotonic()
         if self._origin_s is None:
-            self._early.append((instant_s, line))
+            self._early.append((line, instant_s))
             return
         placed = replace(line, t=self._t(instant_s))
-        self._file.write(placed)
+        self._file.append(encode(placed))
         if isinstance(placed, ProbeSample):
             self._on_sample(placed)
 
@@ -95,7 +89,7 @@ class RecordingWriter:
         """Writes the last line."""
         if self._origin_s is None:
             self.set_origin(time.monotonic())
-        self._file.write(End(self._t(time.monotonic()), reason, completed, requests, unfinished))
+        self._file.append(encode(End(self._t(time.monotonic()), reason, completed, requests, unfinished)))
         self._file.close()
 
     def _t(self, instant_s: float) -> float:
@@ -117,15 +111,11 @@ class _File:
             self._file = self.path.open("w", encoding="utf-8")
         except OSError as error:
             raise ConfigurationError(f"{self.path}: cannot be written ({error.strerror})") from None
-        self.write_text(encode(header))
+        self.append(encode(header))
         if self.failure:
             raise ConfigurationError(f"{self.path}: cannot be written ({self.failure}); free some space")
 
-    def write(self, *lines: Line) -> None:
-        self.write_text("".join(encode(line) for line in lines))
-
-    def write_text(self, text: str) -> None:
-        """Appends whole lines that are encoded already, as they come from other nodes."""
+    def append(self, text: str) -> None:
         if self._file is None or self.failure or not text:
             return
         try:

@@ -8,7 +8,7 @@ from typing import Any
 
 from locust.env import Environment
 
-from harness.clients.address import consented, require_allowed
+from harness.clients.address import allowed_hosts, require_allowed
 from harness.config.scenario import Scenario
 from harness.config.settings import RunSettings, read
 from harness.errors import ConfigurationError
@@ -82,7 +82,7 @@ class RunRequest:
         else:
             try:
                 # Not from the settings: there are none when something else is wrong.
-                require_allowed(host, consented(getattr(values, "allow_host", "")))
+                require_allowed(host, allowed_hosts(getattr(values, "allow_host", "")))
             except ConfigurationError as error:
                 problems += error.messages
         if problems or settings is None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import time
-from dataclasses import asdict
 from typing import Any
 
 import gevent
@@ -58,7 +57,7 @@ class Worker:
     def report(self, data: dict[str, Any]) -> None:
         """Adds what came since the last report to Locust's own report to the master."""
         if self._reporter is not None:
-            data[messages.REPORT] = asdict(self._reporter.report())
+            data[messages.REPORT] = self._reporter.report().to_message()
 
     def test_stopping(self) -> None:
         if self._reporter is not None:
@@ -71,7 +70,7 @@ class Worker:
     quitting = test_stop
 
     def _deliver_final(self, report: Report) -> None:
-        self._runner.send_message(messages.FINAL, asdict(report))
+        self._runner.send_message(messages.FINAL, report.to_message())
 
     def _ping(self) -> None:
         count = 0

@@ -130,15 +130,15 @@
     const parts = [make("h2", {}, title), about ? make("p", { class: "muted" }, about) : null];
     if (status.state === "refused") {
       parts.push(make("div", { class: "box refused" }, make("p", { class: "word" }, "The start was refused"),
-        make("ul", {}, ...status.faults.map((fault) => make("li", {}, fault)))));
+        make("ul", {}, ...status.problems.map((problem) => make("li", {}, problem)))));
     } else if (status.state === "ended") parts.push(...verdict(status));
     if (status.alerts.length && status.state !== "ended") {
       parts.push(make("div", { class: "box refused", role: "status" }, make("p", { class: "word" }, status.alerts.length === 1 ? "Alert" : "Alerts"),
         make("ul", {}, ...status.alerts.map((alert) => make("li", {}, alert)))));
     }
-    if (status.disturbances.length && status.state !== "ended") {
+    if (status.faults.length && status.state !== "ended") {
       parts.push(make("div", { class: "box", role: "status" }, make("p", { class: "word" }, "Injected just now"),
-        make("ul", {}, ...status.disturbances.map((fault) => make("li", {}, fault)))));
+        make("ul", {}, ...status.faults.map((fault) => make("li", {}, fault)))));
     }
     if (status.phases.length && status.state !== "ended") parts.push(course(status), facts(status), ...phases(status));
     parts.push(make("p", { class: "links" }, link("./", "All runs and their reports")));
@@ -198,7 +198,7 @@
   customElements.define("springback-panel", Panel);
 
   addEventListener("DOMContentLoaded", () => {
-    // Several faults come as several lines; Locust would run them together.
+    // Several problems come as several lines; Locust would run them together.
     document.head.append(make("style", {}, ".MuiAlert-message { white-space: pre-line; overflow-wrap: anywhere; } @media (max-width: 60rem) { #springback-runs { position: static !important; display: inline-block; margin: 1rem; } } #springback-runs[hidden] { display: none; }"));
     const way = link("./", "Springback: runs and reports");
     way.id = "springback-runs";

@@ -10,9 +10,9 @@ from locust.env import Environment
 
 from harness import runs
 from harness.clients.address import strip_url
+from harness.live.phase_tally import PhaseFigures
 from harness.run.master import Master
 from harness.run.run import Run
-from harness.web.figures import Figures, PhaseFigures
 
 QUIET_BEFORE_S = 0.6
 QUIET_AFTER_S = 0.4
@@ -51,9 +51,9 @@ class Status:
     phases: tuple[PhaseFigures, ...] = ()
     alerts: tuple[str, ...] = ()
     """Those that hold just now. They inform; criteria judge."""
-    disturbances: tuple[str, ...] = ()
-    """Faults of ours that are injected just now."""
     faults: tuple[str, ...] = ()
+    """Those that are injected just now."""
+    problems: tuple[str, ...] = ()
     """Why the last start was refused."""
     verdict: runs.Judgement | None = None
     files: tuple[str, ...] = ()
@@ -74,8 +74,6 @@ class Watch:
         self._environment = environment
         self._master = master
         self._runs_dir = runs_dir
-        self._figures: Figures | None = None
-        self._figures_of = ""
         self._last = Status("idle", WORDS["idle"])
 
     def status(self) -> Status:
@@ -87,7 +85,7 @@ class Watch:
 
     def _look(self, run: Run | None) -> Status:
         if self._master.refusal:
-            return self._status("refused", faults=self._master.refusal)
+            return self._status("refused", problems=self._master.refusal)
         if run is None:
             return self._status("idle")
         if run.finished:
@@ -96,7 +94,7 @@ class Watch:
         known = self._known(run)
         if elapsed_s is None or elapsed_s < 0:
             return self._status("warm-up", **known)
-        phase = next((p for p in profile.phases if p.start_s <= elapsed_s < p.end_s), None)
+        phase = profile.phase_at(elapsed_s)
         if phase is None:
             return self._status("drain", **known, elapsed_s=profile.duration_s)
         return self._status(
@@ -110,18 +108,19 @@ class Watch:
 
     def _known(self, run: Run) -> dict[str, Any]:
         runner: Any = self._environment.runner
+        live = run.live.snapshot()
         return {
             "run": run.name,
             "target": strip_url(self._environment.host or ""),
             "duration_s": run.profile.duration_s,
             "users_wanted": run.profile.pool_users,
-            "users_parked": run.parked_users if run.elapsed_s() is None else 0,
+            "users_parked": live.parked_users if run.elapsed_s() is None else 0,
             "users_connected": runner.user_count,
-            "nodes": run.nodes_wanted,
-            "nodes_lost": run.nodes_lost,
-            "alerts": run.alerts,
-            "disturbances": run.disturbances,
-            "phases": self._look_at(run),
+            "nodes": live.nodes_wanted,
+            "nodes_lost": live.nodes_lost,
+            "alerts": live.alerts,
+            "faults": live.faults,
+            "phases": live.phases,
         }
 
     def _ended(self, run: Run) -> Status:
@@ -139,12 +138,6 @@ class Watch:
 
     def _status(self, state: str, **known: Any) -> Status:
         return Status(state, WORDS[state], **known, runs=len(self._master.runs))
-
-    def _look_at(self, run: Run) -> tuple[PhaseFigures, ...]:
-        if self._figures is None or self._figures_of != run.name:
-            recording = run.directory / "recording.jsonl"
-            self._figures, self._figures_of = Figures(recording, run.profile.phases), run.name
-        return self._figures.look()
 
 
 def _quiet_s(run: Run | None) -> float | None:

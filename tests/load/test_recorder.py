@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from harness.analysis.histogram import bucket_index
 from harness.load.outcomes import outcome_of
 from harness.load.pacing import Start
-from harness.load.recorder import MAX_SERIES, OTHER_NAME, Recorder
+from harness.load.recorder import MAX_SERIES, Recorder
 from harness.load.users.measured import WrongAnswerError
-from harness.recording import OK, UNFINISHED, Slice
+from harness.recording import OK, OTHER_NAMES, UNFINISHED, Slice
 
 ORIGIN_S = 1000.25
 
@@ -144,7 +144,7 @@ def test_names_without_end_are_counted_together_and_none_is_lost() -> None:
     assert total(slices) == 3 * MAX_SERIES
     names = {piece.name for piece in slices}
     assert len(names) <= MAX_SERIES + 1
-    assert f"GET {OTHER_NAME}" in names
+    assert f"GET {OTHER_NAMES}" in names
 
 
 def test_a_start_without_an_answer_has_a_place_and_no_latency() -> None:

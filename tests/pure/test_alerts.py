@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from harness.analysis.alerts import Book, Limits, Seen, episodes, in_words
+from harness.analysis.alerts import Book, Episode, Limits, Seen, episodes, in_words
 from harness.analysis.histogram import bucket_index
 from harness.recording import OK, Phase, ProbeSample, Slice
 from tests import recordings
@@ -27,12 +27,14 @@ def told(
 ) -> list[tuple[str, int, float]]:
     """(alert, raised at, lasted) as somebody sees it who looks once a second and hears of each line when it is due."""
     seen, book = Seen(BASELINE, limits or Limits()), Book()
+    closed: list[Episode] = []
     for t in range(until_s):
         for line in lines:
             if t <= line.t < t + 1:
                 seen.add(line)
-        book.note(t, seen.look(t))
-    return [(each.alert, int(each.start_s), each.lasted_s) for each in (*book.closed, *book.open.values())]
+        _, ended = book.note(t, seen.look(t))
+        closed += ended
+    return [(each.alert, int(each.start_s), each.lasted_s) for each in (*closed, *book.open.values())]
 
 
 def test_slow_answers_raise_an_alert_for_as_long_as_the_last_ten_seconds_hold_too_many_of_them() -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from types import ModuleType
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness import faults
+from harness import faults, probes
 from harness.config.fault_schedule import behind, parse, scheduled
 from harness.errors import ConfigurationError
 from harness.faults import PlannedFault
@@ -175,14 +176,14 @@ def test_secrets_are_told_nowhere() -> None:
         ("http_toggle", {"url": "http://a/", "body": "{"}, "body is not JSON"),
         ("http_toggle", {"url": "http://a/", "method": "put it"}, "in capitals"),
         ("http_toggle", {"url": "http://a/", "token": "a\r\nb: c"}, "no header may have"),
-        ("http_toggle", {"url": "http://a/", "timeout_s": 60.0}, "at most 10 seconds"),
+        ("http_toggle", {"url": "http://a/", "timeout_s": 60.0}, "timeout_s 60.0: give a number from 0.001 to 10"),
         ("stop_process", {"port": 1, "pid": 1}, "give one of"),
         ("stop_process", {"status_file": "x"}, "Choose by role or name"),
         ("stop_process", {"pid": 3, "name": "api1"}, "Give that, too"),
-        ("kill_process", {"port": 70000}, "from 1 to 65535"),
+        ("kill_process", {"port": 70000}, "port 70000: give a whole number from 0 to 65535"),
         ("tcp_proxy", {"to": "127.0.0.1", "reset": True}, "Give host:port"),
         ("tcp_proxy", {"to": "127.0.0.1:1/x", "reset": True}, "Give host:port"),
-        ("tcp_proxy", {"to": "127.0.0.1:1", "latency_ms": -1.0}, "Give 0 or more"),
+        ("tcp_proxy", {"to": "127.0.0.1:1", "latency_ms": -1.0}, "latency_ms -1.0: give a number of 0 or more"),
         ("haproxy_drain", {"socket": "/x", "server": "api1"}, "Give backend/name"),
         ("haproxy_drain", {"socket": "/x", "server": "api/a; help"}, "Give backend/name"),
         ("haproxy_drain", {"socket": "/x", "server": "a/b", "state": "ready"}, "one of drain, maint"),
@@ -192,3 +193,23 @@ def test_secrets_are_told_nowhere() -> None:
 def test_senseless_parameters_name_the_remedy(name: str, parameters: dict[str, object], words: str) -> None:
     with pytest.raises(ConfigurationError, match=words):
         faults.load(name, **parameters)  # type: ignore[arg-type]
+
+
+def test_a_fault_that_a_scenario_makes_itself_is_checked_like_one_from_the_folder() -> None:
+    """Values out of bounds, conflicts and wrong types, all at once, and no secret among them."""
+    with pytest.raises(ConfigurationError) as made:
+        HttpToggle(url="127.0.0.1:80/x", method="put it", timeout_s=60.0)
+    with pytest.raises(ConfigurationError) as loaded:
+        faults.load("http_toggle", url="127.0.0.1:80/x", method="put it", timeout_s=60.0)
+    assert made.value.messages == loaded.value.messages
+    assert len(made.value.messages) == 3
+    with pytest.raises(ConfigurationError) as mistyped:
+        HttpToggle("http://a/", token=("hush",))  # type: ignore[arg-type]
+    assert mistyped.value.messages == ("Fault http_toggle: token (secret): give text",)
+
+
+@pytest.mark.parametrize("folder", [faults, probes])
+def test_every_parameter_says_what_it_is(folder: ModuleType) -> None:
+    for name in folder.available():
+        for each in folder.parameters(name):
+            assert each.help and not each.help.endswith("."), f"{name}: {each.name}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import lzma
 import pkgutil
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ KEPT = Path(__file__).parents[1] / "kept"
 VERDICTS: dict[str, Any] = json.loads((KEPT / "verdicts.json").read_text(encoding="utf-8"))
 
 
+@cache
 def kept(name: str) -> Recording:
     text = lzma.decompress((KEPT / f"{name}.jsonl.xz").read_bytes()).decode()
     return parse(text.splitlines(keepends=True), name)
@@ -38,11 +40,8 @@ def test_an_old_recording_is_judged_as_before(name: str) -> None:
     mine = {each.criterion: as_kept(each) for each in found.findings}
     assert mine.keys() == VERDICTS[name]["findings"].keys()
     for criterion, (outcome, figure, interval) in VERDICTS[name]["findings"].items():
-        assert mine[criterion] == [
-            outcome,
-            pytest.approx(figure, rel=1e-9),
-            None if interval is None else pytest.approx(interval, rel=1e-9),
-        ], criterion
+        told = [pytest.approx(each, rel=1e-9) if each is not None else None for each in (figure, interval)]
+        assert mine[criterion] == [outcome, *told], criterion
 
 
 def test_every_room_of_criteria_is_in_one_of_them() -> None:

@@ -21,6 +21,11 @@ from harness import criteria
 assert all(criteria.parameters(name) for name in criteria.available())
 print(sorted({"numpy", "scipy"} & set(sys.modules)))
 """
+LIVE = """
+import sys
+import harness.live.state
+print(sorted({"gevent", "locust", "numpy", "scipy"} & set(sys.modules)))
+"""
 JUDGED = """
 import sys
 from harness.verdict import judge
@@ -32,8 +37,8 @@ print(sorted({"numpy", "scipy.special", "scipy.stats"} & set(sys.modules)))
 
 @pytest.mark.parametrize(
     ("program", "loaded"),
-    [(PROGRAM, []), (PARAMETERS, []), (JUDGED, ["numpy", "scipy.special"])],
-    ids=["every file", "the parameters of every criterion", "a verdict"],
+    [(PROGRAM, []), (PARAMETERS, []), (LIVE, []), (JUDGED, ["numpy", "scipy.special"])],
+    ids=["every file", "the parameters of every criterion", "the live state", "a verdict"],
 )
 def test_what_is_loaded(program: str, loaded: list[str]) -> None:
     """Load processes read the parameters of the criteria: that may not cost them numpy or scipy."""

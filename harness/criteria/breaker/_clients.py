@@ -12,11 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.analysis import histogram, phases
+from harness.criteria.breaker import BREAKER_OPEN
 from harness.criteria.breaker._state import Moment
 from harness.recording import OK, Recording, Slice, Sparse
 
-BREAKER_OPEN = "breaker open"
-"""Outcome of an answer that carries the signature of an open breaker."""
 RUN = 20
 """So many fast failures in a row of seconds are an open breaker, fewer are chance."""
 MAJORITY = 0.5
@@ -25,7 +24,7 @@ FAST_US, FAST_SHARE = 5_000, 0.2
 
 
 @dataclass(frozen=True)
-class Fast:
+class FastFailures:
     """Tells which answers failed fast."""
 
     signature: bool
@@ -33,11 +32,11 @@ class Fast:
     below_us: float
 
     @classmethod
-    def of(cls, recording: Recording, baseline: phases.Tally) -> Fast:
+    def of(cls, recording: Recording, baseline: phases.Tally) -> FastFailures:
         signature = any(piece.outcome == BREAKER_OPEN and piece.count for piece in recording.slices)
         return cls(signature, max(FAST_US, FAST_SHARE * (histogram.quantile_us(baseline.latency, 0.05) or 0.0)))
 
-    def latencies(self, piece: Slice) -> Sparse:
+    def latencies_of(self, piece: Slice) -> Sparse:
         """Latency of the requests of a slice that failed fast. A refused connection is no answer."""
         if piece.outcome == BREAKER_OPEN:
             return piece.latency
@@ -69,7 +68,7 @@ class Second:
         return 0 < self.failed_fast >= MAJORITY * self.requests
 
 
-def seconds(slices: Sequence[Slice], fast: Fast) -> tuple[Second, ...]:
+def by_second(slices: Sequence[Slice], fast: FastFailures) -> tuple[Second, ...]:
     """All seconds that have requests, in order."""
     grouped: dict[int, list[Slice]] = {}
     for piece in slices:
@@ -79,14 +78,14 @@ def seconds(slices: Sequence[Slice], fast: Fast) -> tuple[Second, ...]:
             t,
             requests=sum(piece.count for piece in pieces),
             ok=sum(piece.count for piece in pieces if piece.outcome == OK),
-            fast=histogram.merge(fast.latencies(piece) for piece in pieces),
+            fast=histogram.merge(fast.latencies_of(piece) for piece in pieces),
         )
         for t, pieces in sorted(grouped.items())
         if any(piece.count for piece in pieces)
     )
 
 
-def open_runs(seconds: Sequence[Second]) -> list[tuple[int, int]]:
+def find_open_runs(seconds: Sequence[Second]) -> list[tuple[int, int]]:
     """First and last second of each run of open seconds with at least RUN fast failures."""
     runs: list[tuple[int, int]] = []
     run: list[Second] = []
@@ -103,27 +102,27 @@ def _long_enough(run: Sequence[Second]) -> list[tuple[int, int]]:
     return [(run[0].t, run[-1].t)] if sum(second.failed_fast for second in run) >= RUN else []
 
 
-def opened(seconds: Sequence[Second], injected_s: float, until_s: float) -> Moment:
+def find_opening(seconds: Sequence[Second], injected_s: float, until_s: float) -> Moment:
     """Within a second of the beginning of the first run of fast failures. It may have been the second before it: that
     one is not open if the breaker opened in its later half."""
-    begin = _begin(seconds, injected_s, until_s)
+    begin = _first_open_s(seconds, injected_s, until_s)
     return (
         Moment(until_s, math.inf) if begin is None else Moment(max(injected_s, begin - 1), max(injected_s, begin + 1))
     )
 
 
-def open_before(seconds: Sequence[Second], injected_s: float, until_s: float) -> int | None:
+def find_earlier_opening(seconds: Sequence[Second], injected_s: float, until_s: float) -> int | None:
     """Second in which that run began, where it is before the second of the injection: then it was no opening."""
-    begin = _begin(seconds, injected_s, until_s)
+    begin = _first_open_s(seconds, injected_s, until_s)
     return begin if begin is not None and begin < math.floor(injected_s) else None
 
 
-def _begin(seconds: Sequence[Second], injected_s: float, until_s: float) -> int | None:
+def _first_open_s(seconds: Sequence[Second], injected_s: float, until_s: float) -> int | None:
     """First second of the first run of fast failures in the failure; it may have begun before."""
-    return next((first for first, last in open_runs(seconds) if last + 1 > injected_s and first < until_s), None)
+    return next((first for first, last in find_open_runs(seconds) if last + 1 > injected_s and first < until_s), None)
 
 
-def closed(seconds: Sequence[Second], healed_s: float) -> Moment:
+def find_closing(seconds: Sequence[Second], healed_s: float) -> Moment:
     """Between the last fast failure and the first second that has good answers and no fast failure any more."""
     after = [second for second in seconds if second.t + 1 > healed_s]
     last = max((second.t for second in after if second.fast), default=math.floor(healed_s))
@@ -131,8 +130,8 @@ def closed(seconds: Sequence[Second], healed_s: float) -> Moment:
     return Moment(max(healed_s, last), math.inf if good is None else good + 1)
 
 
-def slowest_failure_s(slices: Sequence[Slice], fast: Fast, from_s: float, until_s: float) -> float:
+def slowest_failure_s(slices: Sequence[Slice], fast: FastFailures, from_s: float, until_s: float) -> float:
     """The longest latency of a request that failed and not fast: a breaker learns of a failure when it ends."""
     failed = [piece for piece in slices if piece.outcome != OK and from_s - 1 < piece.t <= until_s]
-    slow = [index for piece in failed for index in piece.latency if index not in fast.latencies(piece)]
+    slow = [index for piece in failed for index in piece.latency if index not in fast.latencies_of(piece)]
     return histogram.bucket_bounds_us(max(slow))[1] / 1e6 if slow else 0.0

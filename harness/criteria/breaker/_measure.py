@@ -22,25 +22,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.analysis import phases
+from harness.criteria._outcome import with_remedy
 from harness.criteria.breaker import _clients as clients
 from harness.criteria.breaker import _state as state
-from harness.criteria.breaker._clients import MAJORITY, Fast, Second
+from harness.criteria.breaker._clients import MAJORITY, FastFailures, Second
+from harness.criteria.breaker._criterion import BreakerCriterion
 from harness.criteria.breaker._state import UNSEEN, Instance, Moment, Samples
-from harness.recording import FAILED, INJECTED, UNDONE, FaultMark, Recording
-
-
-@dataclass(frozen=True)
-class Settings:
-    """Where the witnesses are found in a recording."""
-
-    requests: str = ""
-    fault: str = ""
-    baseline: str = "baseline"
-    dependency: str = "upstream_calls_received_total"
-    state: str = "target_breaker_state"
-    opens: str = "target_breaker_opens_total"
-    closes: str = "target_breaker_closes_total"
-    probes: str = "target_breaker_probes_total"
+from harness.recording import FAILED, INJECTED, UNDONE, FaultMark, Recording, Scalar
 
 
 @dataclass(frozen=True)
@@ -70,7 +58,7 @@ class Leak:
 class Measured:
     """All that one run shows about the breaker. Instants are seconds after the origin."""
 
-    problem: str = ""
+    missing: str = ""
     """Why nothing can be measured; then nothing else is set."""
     injected_s: float = 0.0
     healed_s: float | None = None
@@ -128,32 +116,45 @@ class Measured:
         seen = [second.requests for second in self.seconds if self.until_s - 1 < second.t < last_s]
         return sum(seen) / len(seen) / max(1, len(self.instances)) if seen else 0.0
 
+    def describe_witnesses(self) -> dict[str, Scalar]:
+        """Evidence that every finding about a breaker shows."""
+        evidence: dict[str, Scalar] = {
+            "dependency failed from (s)": round(self.injected_s, 3),
+            "until (s)": None if self.healed_s is None else round(self.healed_s, 3),
+            "requests that failed fast": self.failed_fast,
+            "told by": "signature" if self.signature else "speed",
+        }
+        for instance in self.instances:
+            if instance.silent_from_s is not None:
+                evidence[f"{instance.source} silent from (s)"] = instance.silent_from_s
+        return evidence
 
-def measure(recording: Recording, settings: Settings) -> Measured:
+
+def measure(recording: Recording, criterion: BreakerCriterion) -> Measured:
     """Measures the first failure of the dependency in the run; see the module for what is measured and how."""
     recording = phases.settled(recording)
-    slices = phases.only(recording, settings.requests).slices
-    injected, undone, problem = _failure(recording, settings.fault)
-    baseline = recording.phase(settings.baseline)
+    slices = phases.only(recording, criterion.requests).slices
+    injected, undone, missing = _find_failure(recording, criterion)
+    baseline = recording.phase(criterion.baseline)
     if injected is None or baseline is None:
-        return Measured(problem or f"the run has no phase {settings.baseline!r} to compare with")
+        return Measured(missing or f"the run has no phase {criterion.baseline!r} to compare with")
     before = phases.tally(tuple(piece for piece in slices if baseline.start_s <= piece.t < baseline.end_s))
     if before.ok <= MAJORITY * before.intended:
         cause = next(iter(before.causes), "nothing was sent")
-        told = f"{before.ok:,} of {before.intended:,} requests were answered well in the {baseline.name} ({cause})"
-        return Measured(f"{told}: without a dependency that works there is nothing to break")
-    fast = Fast.of(recording, before)
-    seconds = clients.seconds(slices, fast)
+        seen = f"{before.ok:,} of {before.intended:,} requests were answered well in the {baseline.name} ({cause})"
+        return Measured(f"{seen}: without a dependency that works there is nothing to break")
+    fast = FastFailures.of(recording, before)
+    seconds = clients.by_second(slices, fast)
     end_s = max(second.t + 1.0 for second in seconds)
     healed_s = undone.t if undone is not None else None
     until_s = end_s if healed_s is None else healed_s
-    instances = state.instances(recording, settings, injected.t, until_s)
+    instances = state.read_instances(recording, criterion, injected.t, until_s)
     if instances:
         opened = Moment.last(instance.opened for instance in instances)
     else:
-        opened = clients.opened(seconds, injected.t, until_s)
-    counter = state.counter(recording, settings.dependency)
-    unobserved = _unobserved(counter, settings.dependency, (baseline.start_s, baseline.end_s), before.intended)
+        opened = clients.find_opening(seconds, injected.t, until_s)
+    counter = state.longest_series(recording, criterion.dependency)
+    unobserved = _why_unobserved(counter, criterion, (baseline.start_s, baseline.end_s), before.intended)
     begin_s = opened.by_s if math.isfinite(opened.by_s) else injected.t
     return Measured(
         injected_s=injected.t,
@@ -163,16 +164,16 @@ def measure(recording: Recording, settings: Settings) -> Measured:
         signature=fast.signature,
         instances=instances,
         opened=opened,
-        open_before_s=None if instances else clients.open_before(seconds, injected.t, until_s),
-        closed=_closed(instances, seconds, healed_s),
-        leak=None if unobserved else leak(counter, seconds, begin_s, until_s),
+        open_before_s=None if instances else clients.find_earlier_opening(seconds, injected.t, until_s),
+        closed=_find_closing(instances, seconds, healed_s),
+        leak=None if unobserved else measure_leak(counter, seconds, begin_s, until_s),
         unobserved=unobserved,
         before_per_s=before.intended / baseline.duration_s,
         slowest_failure_s=clients.slowest_failure_s(slices, fast, injected.t, until_s),
     )
 
 
-def leak(counter: Samples, seconds: Sequence[Second], begin_s: float, end_s: float) -> Leak | None:
+def measure_leak(counter: Samples, seconds: Sequence[Second], begin_s: float, end_s: float) -> Leak | None:
     """Calls between the first sample begun at or after ``begin_s`` and the last one that ended by ``end_s``; None with
     fewer than two such samples.
     """
@@ -194,30 +195,33 @@ def leak(counter: Samples, seconds: Sequence[Second], begin_s: float, end_s: flo
     )
 
 
-def _failure(recording: Recording, fault: str) -> tuple[FaultMark | None, FaultMark | None, str]:
+def _find_failure(recording: Recording, criterion: BreakerCriterion) -> tuple[FaultMark | None, FaultMark | None, str]:
     """When the dependency began to fail and when it was healed; or why that is not known."""
+    fault = criterion.fault
     marks = [mark for mark in recording.faults if not fault or mark.fault == fault]
     injected = next((mark for mark in marks if mark.event == INJECTED), None)
     if injected is None:
         what = f"the fault {fault}" if fault else "a fault of the dependency"
-        failed = next((mark.detail for mark in marks if mark.event == FAILED), None)
-        why = "give --upstream-switch and --upstream-token, or a fault of your own" if failed is None else failed
-        return None, None, f"{what} was never injected, so no breaker had a reason to open: {why}"
+        failed = next((mark.detail for mark in marks if mark.event == FAILED), criterion.fault_remedy)
+        return None, None, with_remedy(f"{what} was never injected, so no breaker had a reason to open", failed)
     same = (injected.fault, injected.number)
     after = [mark for mark in marks if (mark.fault, mark.number) == same and mark.t >= injected.t]
     return injected, next((mark for mark in after if mark.event == UNDONE), None), ""
 
 
-def _closed(instances: Sequence[Instance], seconds: Sequence[Second], healed_s: float | None) -> Moment:
+def _find_closing(instances: Sequence[Instance], seconds: Sequence[Second], healed_s: float | None) -> Moment:
     if healed_s is None:
         return UNSEEN
-    told = [instance.closed for instance in instances if instance.closed is not None]
-    return Moment.last(told) if told else clients.closed(seconds, healed_s)
+    closings = [instance.closed for instance in instances if instance.closed is not None]
+    return Moment.last(closings) if closings else clients.find_closing(seconds, healed_s)
 
 
-def _unobserved(counter: Samples, name: str, baseline: tuple[int, int], requests: int) -> str:
+def _why_unobserved(counter: Samples, criterion: BreakerCriterion, baseline: tuple[int, int], requests: int) -> str:
+    """Why the dependency's side is not known; empty when it is."""
+    name = criterion.dependency
     if not counter:
-        return f"no probe read {name}: give --upstream, where the dependency counts its calls"
+        unread = f"no probe read {name}" if name else "nothing counts the calls that the dependency receives"
+        return with_remedy(unread, criterion.dependency_remedy)
     begin_s, end_s = baseline
     inside = [sample.value for sample in counter if begin_s <= sample.begun_s < end_s]
     if len(inside) < 2:

@@ -10,8 +10,10 @@ import itertools
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import TypeAlias
 
+from harness.criteria._outcome import seconds
+from harness.criteria.breaker._criterion import BreakerCriterion
 from harness.recording import Recording
 
 READ_S = 2.0
@@ -41,6 +43,16 @@ class Moment:
 UNSEEN = Moment(math.inf, math.inf)
 
 
+def middle_of(interval: tuple[float, float]) -> float | None:
+    """The figure of an interval; None when it is open."""
+    return (interval[0] + interval[1]) / 2 if math.isfinite(interval[1]) else None
+
+
+def in_words(interval: tuple[float, float]) -> str:
+    low, high = interval
+    return f"between {seconds(low)} and {seconds(high)}" if math.isfinite(high) else f"not within {seconds(low)}"
+
+
 @dataclass(frozen=True)
 class Sample:
     """One figure, read at some instant between ``begun_s`` and ``ended_s``."""
@@ -51,19 +63,6 @@ class Sample:
 
 
 Samples: TypeAlias = tuple[Sample, ...]
-
-
-class Names(Protocol):
-    """Keys of the figures in the probe samples."""
-
-    @property
-    def state(self) -> str: ...
-    @property
-    def opens(self) -> str: ...
-    @property
-    def closes(self) -> str: ...
-    @property
-    def probes(self) -> str: ...
 
 
 @dataclass(frozen=True)
@@ -100,7 +99,7 @@ class Instance:
         return self.opens - self.openings + self.closes
 
 
-def series(recording: Recording, key: str) -> dict[str, Samples]:
+def series_by_source(recording: Recording, key: str) -> dict[str, Samples]:
     """The samples of one figure by source, in order of time. A restarted process goes on under its source."""
     found: dict[str, list[tuple[float, float | None]]] = {}
     for sample in recording.probes:
@@ -118,9 +117,9 @@ def series(recording: Recording, key: str) -> dict[str, Samples]:
     return made
 
 
-def counter(recording: Recording, key: str) -> Samples:
+def longest_series(recording: Recording, key: str) -> Samples:
     """The samples of a counter that one source has; where several have it, of the one with most samples."""
-    return max(series(recording, key).values(), key=len, default=())
+    return max(series_by_source(recording, key).values(), key=len, default=())
 
 
 def increase(values: Sequence[float]) -> float:
@@ -129,33 +128,35 @@ def increase(values: Sequence[float]) -> float:
     return sum((after - before if after >= before else after for before, after in steps), 0.0)
 
 
-def instances(recording: Recording, names: Names, injected_s: float, until_s: float) -> tuple[Instance, ...]:
+def read_instances(
+    recording: Recording, names: BreakerCriterion, injected_s: float, until_s: float
+) -> tuple[Instance, ...]:
     """The breakers that could be read when the dependency failed, from ``injected_s`` to ``until_s``."""
-    counters = {key: series(recording, key) for key in (names.opens, names.closes, names.probes)}
+    counters = {key: series_by_source(recording, key) for key in (names.opens, names.closes, names.probes)}
     last_s = max((sample.t for sample in recording.probes), default=0.0)
     made = []
-    for source, states in sorted(series(recording, names.state).items()):
+    for source, states in sorted(series_by_source(recording, names.state).items()):
         # Also one that was read shortly before, and died when the failure began.
         if not any(injected_s - GAP_S <= sample.begun_s <= until_s for sample in states):
             continue
         opens = counters[names.opens].get(source, ())
-        told = _with_openings(states, opens)
-        during = [pair for pair in told if pair[0].ended_s > injected_s]
-        before = [sample for sample, _ in told if sample.ended_s <= injected_s]
-        is_open = [_open(sample) or reopened for sample, reopened in during]
-        opened = _opened([sample for sample, _ in during], is_open, injected_s, until_s)
+        read = _with_openings(states, opens)
+        during = [pair for pair in read if pair[0].ended_s > injected_s]
+        before = [sample for sample, _ in read if sample.ended_s <= injected_s]
+        is_open = [_is_open(sample) or reopened for sample, reopened in during]
+        opened = _find_opening([sample for sample, _ in during], is_open, injected_s, until_s)
         silent = last_s - states[-1].begun_s > GAP_S
         may_close = math.isfinite(opened.by_s) or silent
         made.append(
             Instance(
                 source=source,
                 opened=opened,
-                closed=_closed([sample for sample, _ in during], is_open, until_s) if may_close else None,
-                was_open=bool(before) and _open(before[-1]),
-                opens=_since(opens, injected_s),
-                closes=_since(counters[names.closes].get(source, ()), injected_s),
-                probes=_since(counters[names.probes].get(source, ()), injected_s),
-                ends_closed=not _open(states[-1]),
+                closed=_find_closing([sample for sample, _ in during], is_open, until_s) if may_close else None,
+                was_open=bool(before) and _is_open(before[-1]),
+                opens=_increase_since(opens, injected_s),
+                closes=_increase_since(counters[names.closes].get(source, ()), injected_s),
+                probes=_increase_since(counters[names.probes].get(source, ()), injected_s),
+                ends_closed=not _is_open(states[-1]),
                 silent_from_s=states[-1].begun_s if silent else None,
                 openings_seen=sum(now and not was for was, now in zip([False, *is_open], is_open, strict=False)),
             )
@@ -163,7 +164,7 @@ def instances(recording: Recording, names: Names, injected_s: float, until_s: fl
     return tuple(made)
 
 
-def _open(sample: Sample) -> bool:
+def _is_open(sample: Sample) -> bool:
     """Open or half-open: not every call is let through."""
     return sample.value != 0
 
@@ -171,16 +172,16 @@ def _open(sample: Sample) -> bool:
 def _with_openings(states: Samples, opens: Samples) -> list[tuple[Sample, bool]]:
     """Each sample of the state, and whether the counter shows an opening since the one before it."""
     by_instant = {sample.begun_s: sample.value for sample in opens}
-    told: list[tuple[Sample, bool]] = []
+    marked: list[tuple[Sample, bool]] = []
     before: float | None = None
     for sample in states:
         now = by_instant.get(sample.begun_s)
-        told.append((sample, before is not None and now is not None and now > before))
+        marked.append((sample, before is not None and now is not None and now > before))
         before = now if now is not None else before
-    return told
+    return marked
 
 
-def _opened(samples: Sequence[Sample], is_open: Sequence[bool], injected_s: float, until_s: float) -> Moment:
+def _find_opening(samples: Sequence[Sample], is_open: Sequence[bool], injected_s: float, until_s: float) -> Moment:
     """Between the last sample that was closed and the first that was not, both after the failure began."""
     known_s = injected_s
     for sample, opened in zip(samples, is_open, strict=True):
@@ -192,13 +193,13 @@ def _opened(samples: Sequence[Sample], is_open: Sequence[bool], injected_s: floa
     return Moment(min(known_s, until_s), math.inf)
 
 
-def _closed(samples: Sequence[Sample], is_open: Sequence[bool], healed_s: float) -> Moment:
+def _find_closing(samples: Sequence[Sample], is_open: Sequence[bool], healed_s: float) -> Moment:
     """Between the last sample that was not closed and the first after it that was."""
     known_s, by_s = healed_s, math.inf
     after = [pair for pair in zip(samples, is_open, strict=True) if pair[0].ended_s > healed_s]
     previous_s = healed_s
     for sample, opened in after:
-        if _open(sample):
+        if _is_open(sample):
             known_s, by_s = max(known_s, sample.begun_s), math.inf
         elif opened:  # closed now, and it had opened since the sample before
             known_s, by_s = max(known_s, previous_s), sample.ended_s
@@ -208,7 +209,7 @@ def _closed(samples: Sequence[Sample], is_open: Sequence[bool], healed_s: float)
     return Moment(known_s, by_s)
 
 
-def _since(samples: Samples, from_s: float) -> float | None:
+def _increase_since(samples: Samples, from_s: float) -> float | None:
     """How much a counter rose from its last sample that ended before ``from_s`` on; None without samples."""
     before = [sample for sample in samples if sample.ended_s <= from_s][-1:]
     values = [sample.value for sample in (*before, *(one for one in samples if one.ended_s > from_s))]

@@ -6,19 +6,13 @@ import math
 from dataclasses import dataclass
 
 from harness.criteria._outcome import against, seconds
-from harness.criteria.breaker._criterion import (
-    BreakerCriterion,
-    around,
-    between,
-    limit_to_close_s,
-    preset_parameter,
-    unknown_preset,
-    witnesses,
-)
-from harness.criteria.breaker._measure import Measured
+from harness.criteria.breaker._criterion import BreakerCriterion
+from harness.criteria.breaker._measure import Measured, measure
+from harness.criteria.breaker._presets import limit_to_close_s, preset_parameter, reject_unknown
+from harness.criteria.breaker._state import in_words, middle_of
 from harness.findings import Finding, Outcome
 from harness.plugins import parameter
-from harness.recording import Recording, Scalar
+from harness.recording import Recording
 
 
 @dataclass(frozen=True)
@@ -29,61 +23,53 @@ class BreakerCloses(BreakerCriterion):
     the evidence states their rate. Never having closed is "longer than that", never a pass.
     """
 
+    title = "circuit breaker closes"
+    unit = "s"
+
     limit_s: float = parameter(10.0, "largest time in seconds from the end of the failure to the closing")
     preset: str = preset_parameter()
 
     def judge(self, recording: Recording) -> Finding:
-        measured = self.measured(recording)
-        missing = measured.problem or unknown_preset(self.preset) or _missing(measured)
+        measured = measure(recording, self)
+        missing = measured.missing or reject_unknown(self.preset) or _missing(measured)
         if missing or measured.healed_s is None:
-            return self._finding(Outcome.INCONCLUSIVE, missing)
+            return self.inconclusive(missing)
         limit_s = limit_to_close_s(self.preset, measured) if self.preset else self.limit_s
         interval = measured.closed.since(measured.healed_s)
         outcome = against(limit_s, interval)
-        evidence = witnesses(measured)
+        evidence = measured.describe_witnesses()
         evidence["requests per second and instance until then"] = round(measured.probe_traffic_per_s, 2)
         for instance in measured.instances:
             if instance.closed is not None:
-                evidence[f"{instance.source} closed"] = between(instance.closed.since(measured.healed_s))
-        return self._finding(outcome, self._reason(measured, interval, limit_s, outcome), limit_s, interval, evidence)
+                evidence[f"{instance.source} closed"] = in_words(instance.closed.since(measured.healed_s))
+        return self.finding(
+            outcome,
+            self._reason(measured, interval, limit_s, outcome),
+            middle_of(interval),
+            interval,
+            evidence,
+            limit=limit_s,
+            censored=math.isinf(interval[1]),
+        )
 
     def _reason(self, measured: Measured, interval: tuple[float, float], limit_s: float, outcome: Outcome) -> str:
         limit = f"limit {seconds(limit_s)}"
         if math.isinf(interval[1]):
-            told = f"not seen to close in the {seconds(interval[0])} after its dependency was healed, {limit}"
+            unseen = f"not seen to close in the {seconds(interval[0])} after its dependency was healed, {limit}"
             silent = [one.source for one in measured.instances if one.silent_from_s is not None]
             if outcome is Outcome.FAIL:
-                return told
+                return unseen
             if silent:
-                return f"{told}; {', '.join(silent)} could not be read any more"
-            return f"{told}; a recovery phase of {math.ceil(limit_s + 3)} s would settle it"
+                return f"{unseen}; {', '.join(silent)} could not be read any more"
+            return f"{unseen}; a recovery phase of {math.ceil(limit_s + 3)} s would settle it"
         whole = "the last of its instances was closed" if len(measured.instances) > 1 else "it was closed"
         traffic = f"at {measured.probe_traffic_per_s:.3g} requests a second and instance"
-        told = f"{whole} {between(interval)} after its dependency was healed, {traffic}, {limit}"
-        return f"{told}; too close to tell with samples of a second" if outcome is Outcome.INCONCLUSIVE else told
-
-    def _finding(
-        self,
-        outcome: Outcome,
-        reason: str,
-        limit_s: float | None = None,
-        interval: tuple[float, float] | None = None,
-        evidence: dict[str, Scalar] | None = None,
-    ) -> Finding:
-        return Finding(
-            criterion=self.name or "breaker_closes",
-            title="circuit breaker closes",
-            outcome=outcome,
-            reason=reason,
-            figure=None if interval is None else around(interval),
-            unit="s",
-            limit=self.limit_s if limit_s is None else limit_s,
-            interval=interval,
-            evidence=evidence or {},
-        )
+        reason = f"{whole} {in_words(interval)} after its dependency was healed, {traffic}, {limit}"
+        return f"{reason}; too close to tell with samples of a second" if outcome is Outcome.INCONCLUSIVE else reason
 
 
 def _missing(measured: Measured) -> str:
+    """Why there is no closing to judge; empty when there is."""
     if measured.healed_s is None:
         return "the failure was not undone while the run was recorded, so the breaker had no reason to close"
     if not measured.is_seen_open:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from harness.criteria._outcome import against
-from harness.criteria.breaker._clients import open_runs
-from harness.criteria.breaker._criterion import BreakerCriterion, witnesses
-from harness.criteria.breaker._measure import Measured
+from harness.criteria._outcome import against, with_remedy
+from harness.criteria.breaker._clients import find_open_runs
+from harness.criteria.breaker._criterion import BreakerCriterion
+from harness.criteria.breaker._measure import Measured, measure
 from harness.findings import Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
@@ -22,51 +22,35 @@ class BreakerFlaps(BreakerCriterion):
     flaps that lasted a second or more, so they can exceed the limit but not prove that it was kept.
     """
 
+    title = "circuit breaker flaps"
+    unit = "times"
+
     limit: float = parameter(0, "largest number of times that it may open again after it was closed")
+    remedy: str = parameter("", "what to say when openings and closings were not counted")
 
     def judge(self, recording: Recording) -> Finding:
-        measured = self.measured(recording)
-        missing = measured.problem
-        if not missing and not measured.is_seen_open:
-            missing = "it was never seen open, so nothing could flap"
-        if missing:
-            return self._finding(Outcome.INCONCLUSIVE, missing)
-        low, high = _flaps(measured)
+        measured = measure(recording, self)
+        if measured.missing:
+            return self.inconclusive(measured.missing)
+        if not measured.is_seen_open:
+            return self.inconclusive("it was never seen open, so nothing could flap")
+        low, high = _count_flaps(measured)
         outcome = against(self.limit, (low, high))
-        told = f"opened again {low:g} times after it was closed, limit {self.limit:g}"
-        if math.isinf(high):
-            told = f"seen to open again {low:g} times after it was closed, limit {self.limit:g}"
+        seen = "seen to open again" if math.isinf(high) else "opened again"
+        reason = f"{seen} {low:g} times after it was closed, limit {self.limit:g}"
         if outcome is Outcome.INCONCLUSIVE:
-            told += "; only counters of openings and closings, read to the end, would show short ones: give --api-urls"
-        evidence = witnesses(measured)
+            counters = "only counters of openings and closings, read to the end, would show short ones"
+            reason += f"; {with_remedy(counters, self.remedy)}"
+        evidence = measured.describe_witnesses()
         for instance in measured.instances:
             evidence[f"{instance.source} openings, half-open included"] = instance.opens
-        return self._finding(outcome, told, (low, high), evidence)
-
-    def _finding(
-        self,
-        outcome: Outcome,
-        reason: str,
-        interval: tuple[float, float] | None = None,
-        evidence: dict[str, str | float | None] | None = None,
-    ) -> Finding:
-        return Finding(
-            criterion=self.name or "breaker_flaps",
-            title="circuit breaker flaps",
-            outcome=outcome,
-            reason=reason,
-            figure=None if interval is None else interval[0],
-            unit="times",
-            limit=self.limit,
-            interval=interval,
-            evidence=evidence or {},
-        )
+        return self.finding(outcome, reason, low, (low, high), evidence)
 
 
-def _flaps(measured: Measured) -> tuple[float, float]:
+def _count_flaps(measured: Measured) -> tuple[float, float]:
     """Fewest and most that there can have been."""
     if not measured.instances:
-        return max(0.0, len(open_runs(measured.seconds)) - 1.0), math.inf
+        return max(0.0, len(find_open_runs(measured.seconds)) - 1.0), math.inf
     low, high = 0.0, 0.0
     for instance in measured.instances:
         counted = instance.openings

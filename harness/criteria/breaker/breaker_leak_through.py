@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass
 
 from harness.criteria._outcome import against, percent
-from harness.criteria.breaker._criterion import BreakerCriterion, witnesses
-from harness.criteria.breaker._measure import Leak, Measured
+from harness.criteria.breaker._criterion import BreakerCriterion
+from harness.criteria.breaker._measure import Leak, Measured, measure
 from harness.findings import Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording, Scalar
@@ -24,44 +24,34 @@ class BreakerLeakThrough(BreakerCriterion):
     is one. Where the breaker never opened, the whole failure counts.
     """
 
+    title = "calls that get through an open breaker"
+    unit = "ratio"
+
     limit: float = parameter(0.1, "largest share of the requests that may reach the dependency", highest=1)
 
     def judge(self, recording: Recording) -> Finding:
-        measured = self.measured(recording)
-        calls = measured.leak
-        missing = measured.problem or _missing(measured)
-        if missing or calls is None:
-            return self._finding(Outcome.INCONCLUSIVE, missing)
-        outcome = against(self.limit, calls.interval)
-        return self._finding(outcome, self._reason(measured, calls, outcome), calls, _evidence(measured, calls))
+        measured = measure(recording, self)
+        leak = measured.leak
+        missing = measured.missing or _missing(measured)
+        if missing or leak is None:
+            return self.inconclusive(missing)
+        outcome = against(self.limit, leak.interval)
+        reason = self._reason(measured, leak, outcome)
+        return self.finding(outcome, reason, leak.ratio, leak.interval, _evidence(measured, leak))
 
-    def _reason(self, measured: Measured, calls: Leak, outcome: Outcome) -> str:
+    def _reason(self, measured: Measured, leak: Leak, outcome: Outcome) -> str:
         when = "while it was open" if measured.has_opened else "in the whole failure, as the breaker never opened"
-        told = f"{calls.calls:g} calls reached the dependency for {calls.requests:.0f} requests {when}"
-        low, high = calls.interval
+        seen = f"{leak.calls:g} calls reached the dependency for {leak.requests:.0f} requests {when}"
+        low, high = leak.interval
         limit = f"limit {percent(self.limit)}"
         if outcome is Outcome.INCONCLUSIVE:
             wide = f"between {percent(low)} and {percent(high)}" if math.isfinite(high) else "too few to tell"
-            return f"{told}: {wide}, {limit}; a longer failure or more requests would settle it"
-        return f"{told} ({percent(calls.ratio)}), {limit}"
-
-    def _finding(
-        self, outcome: Outcome, reason: str, calls: Leak | None = None, evidence: dict[str, Scalar] | None = None
-    ) -> Finding:
-        return Finding(
-            criterion=self.name or "breaker_leak_through",
-            title="calls that get through an open breaker",
-            outcome=outcome,
-            reason=reason,
-            figure=None if calls is None else calls.ratio,
-            unit="ratio",
-            limit=self.limit,
-            interval=None if calls is None else calls.interval,
-            evidence=evidence or {},
-        )
+            return f"{seen}: {wide}, {limit}; a longer failure or more requests would settle it"
+        return f"{seen} ({percent(leak.ratio)}), {limit}"
 
 
 def _missing(measured: Measured) -> str:
+    """Why there is no share to judge; empty when there is."""
     if measured.unobserved:
         return f"not observable: {measured.unobserved}"
     if measured.leak is None:
@@ -71,9 +61,9 @@ def _missing(measured: Measured) -> str:
     return ""
 
 
-def _evidence(measured: Measured, calls: Leak) -> dict[str, Scalar]:
-    evidence = witnesses(measured)
-    evidence |= {"counted from (s)": calls.begin_s, "counted until (s)": calls.end_s, "calls": calls.calls}
+def _evidence(measured: Measured, leak: Leak) -> dict[str, Scalar]:
+    evidence = measured.describe_witnesses()
+    evidence |= {"counted from (s)": leak.begin_s, "counted until (s)": leak.end_s, "calls": leak.calls}
     probes = [instance.probes for instance in measured.instances if instance.probes is not None]
     periods = [instance.half_opens for instance in measured.instances if instance.half_opens is not None]
     if probes:

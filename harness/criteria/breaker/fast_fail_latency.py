@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from harness.analysis import histogram, intervals
 from harness.analysis.phases import Tally
-from harness.criteria._outcome import against, seconds
+from harness.criteria._outcome import against, seconds, with_remedy
 from harness.criteria.breaker._clients import Second
-from harness.criteria.breaker._criterion import BreakerCriterion, witnesses
+from harness.criteria.breaker._criterion import BreakerCriterion
+from harness.criteria.breaker._measure import Measured, measure
 from harness.findings import Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
@@ -22,38 +23,41 @@ class FastFailLatency(BreakerCriterion):
     is proven.
     """
 
+    unit = "s"
+
     limit_s: float = parameter(0.1, "largest latency in seconds of a fast failure")
     quantile: float = parameter(0.95, "quantile that is judged, 0.95 for p95", lowest=0.01, highest=0.9999)
+    remedy: str = parameter("", "what to say when no answer had the signature of an open breaker")
 
     def judge(self, recording: Recording) -> Finding:
-        measured = self.measured(recording)
         p = f"p{self.quantile * 100:g}"
         title = f"{p} latency of fast failures"
-        name = self.name or "fast_fail_latency"
-        missing = measured.problem
-        if not missing and not measured.failed_fast:
-            missing = "no request failed fast, so there is nothing to judge"
-        elif not missing and not measured.signature:
-            missing = "fast failures were told by their speed, so they are fast by definition: give --breaker-signature"
-        if missing:
-            return Finding(name, title, Outcome.INCONCLUSIVE, missing, unit="s", limit=self.limit_s)
+        measured = measure(recording, self)
+        if missing := measured.missing or self._missing(measured):
+            return self.inconclusive(missing, title=title)
         tallies = [_tally(second) for second in measured.seconds if second.fast]
         merged = histogram.merge(tally.latency for tally in tallies)
         figure_us = histogram.quantile_us(merged, self.quantile)
         low_us, high_us = intervals.latency_quantile_us(tallies, self.quantile)
         interval = (low_us / 1e6, high_us / 1e6)
         outcome = against(self.limit_s, interval)
-        return Finding(
-            criterion=name,
+        return self.finding(
+            outcome,
+            self._reason(outcome, p, measured.failed_fast, interval),
+            None if figure_us is None else figure_us / 1e6,
+            interval,
+            {**measured.describe_witnesses(), "samples needed": intervals.samples_needed(self.quantile)},
             title=title,
-            outcome=outcome,
-            reason=self._reason(outcome, p, measured.failed_fast, interval),
-            figure=None if figure_us is None else figure_us / 1e6,
-            unit="s",
-            limit=self.limit_s,
-            interval=interval,
-            evidence={**witnesses(measured), "samples needed": intervals.samples_needed(self.quantile)},
         )
+
+    def _missing(self, measured: Measured) -> str:
+        """Why there is no latency to judge; empty when there is."""
+        if not measured.failed_fast:
+            return "no request failed fast, so there is nothing to judge"
+        if not measured.signature:
+            by_speed = "fast failures were told by their speed, so they are fast by definition"
+            return with_remedy(by_speed, self.remedy)
+        return ""
 
     def _reason(self, outcome: Outcome, p: str, count: int, interval: tuple[float, float]) -> str:
         low, high = interval

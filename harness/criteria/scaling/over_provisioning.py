@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 
-from harness.criteria._criterion import Criterion
-from harness.criteria.scaling._provisioning import judged
-from harness.findings import Finding
+from harness.criteria.scaling._provisioning import ProvisioningCriterion
+from harness.criteria.scaling._step_function import Provisioning
 from harness.plugins import parameter
-from harness.recording import Recording
 
 
 @dataclass(frozen=True)
-class OverProvisioning(Criterion):
+class OverProvisioning(ProvisioningCriterion):
     """Few replicas are ready beyond those that the demand needs.
 
     θO: from the beginning of the baseline to the end of the run, the surplus over those needed, averaged over time; 1
@@ -21,18 +18,13 @@ class OverProvisioning(Criterion):
     :mod:`harness.criteria.scaling._step_function`.
     """
 
-    limit: float = parameter(0.5, "largest surplus of ready replicas over those needed, averaged over time")
-    capacity_per_s: float = parameter(0.0, "starts per second that one replica takes; 0: as the run's option says")
-    baseline: str = parameter("baseline", "phase before the load rises")
+    title = "replicas idle"
+    counted = "more replicas than needed were ready"
 
-    def judge(self, recording: Recording) -> Finding:
-        found = judged(
-            recording,
-            self.baseline,
-            self.capacity_per_s,
-            self.limit,
-            figure=lambda point: point.over_ratio,
-            time_share=lambda point: point.over_time_ratio,
-            words="more replicas than needed were ready",
-        )
-        return dataclasses.replace(found, criterion=self.name or "over_provisioning", title="replicas idle")
+    limit: float = parameter(0.5, "largest surplus of ready replicas over those needed, averaged over time")
+
+    def figure_of(self, found: Provisioning) -> float:
+        return found.over_ratio
+
+    def time_share_of(self, found: Provisioning) -> float:
+        return found.over_time_ratio

@@ -6,11 +6,11 @@ import dataclasses
 from dataclasses import dataclass
 
 from harness.analysis import phases
-from harness.criteria._criterion import Criterion
 from harness.criteria._outcome import no_phase
 from harness.criteria.requests.error_ratio import ErrorRatio
-from harness.criteria.scaling import _elasticity as elasticity
-from harness.findings import Finding, Outcome
+from harness.criteria.scaling._criterion import ReplicasCriterion
+from harness.criteria.scaling._replicas import measure_supply
+from harness.findings import Finding
 from harness.plugins import parameter
 from harness.recording import OK, Phase, Recording, Scalar
 
@@ -19,33 +19,34 @@ STRETCH = "scaling"
 
 
 @dataclass(frozen=True)
-class ScalingErrors(Criterion):
+class ScalingErrors(ReplicasCriterion):
     """Failed ÷ intended requests from the end of the baseline to the end of the run stay within a limit.
 
     That is the criterion ``error_ratio`` over all phases in which replicas come and go. The evidence says how many of
     the failed requests were due near a change of the ready replicas.
     """
 
+    title = "error ratio while scaling"
+    unit = "ratio"
+
     limit: float = parameter(0.05, "largest share of failed requests that is accepted", highest=1)
-    baseline: str = parameter("baseline", "phase before the load rises")
     requests: str = parameter("", "only requests of this name, * for anything; empty for all")
 
     def judge(self, recording: Recording) -> Finding:
-        criterion, title = self.name or "scaling_errors", "error ratio while scaling"
         before = recording.phase(self.baseline)
         if before is None:
-            return Finding(criterion, title, Outcome.INCONCLUSIVE, no_phase(recording, self.baseline))
+            return self.inconclusive(no_phase(recording, self.baseline))
         stretch = Phase(STRETCH, before.end_s, recording.header.phases[-1].end_s)
         header = dataclasses.replace(recording.header, phases=(stretch,))
         found = ErrorRatio(self.limit, STRETCH, self.requests).judge(dataclasses.replace(recording, header=header))
-        evidence = {**found.evidence, **self._near(recording)}
-        return dataclasses.replace(found, criterion=criterion, title=title, evidence=evidence)
+        evidence = {**found.evidence, **self._count_near_changes(recording)}
+        return self.finding(found.outcome, found.reason, found.figure, found.interval, evidence)
 
-    def _near(self, recording: Recording) -> dict[str, Scalar]:
-        measured = elasticity.measure(recording, self.baseline)
-        if isinstance(measured, str):
+    def _count_near_changes(self, recording: Recording) -> dict[str, Scalar]:
+        supply = measure_supply(recording, self)
+        if isinstance(supply, str):
             return {}
-        changes = [t for t, _, _ in measured.ready.middle.changes()]
+        changes = [t for t, _, _ in supply.ready.middle.changes()]
         failed = sum(
             piece.count
             for piece in phases.only(phases.settled(recording), self.requests).slices

@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from harness.criteria._criterion import Criterion
 from harness.criteria._outcome import against, seconds
 from harness.criteria.scaling import _elasticity as elasticity
-from harness.criteria.scaling._elastic import about, bracket
+from harness.criteria.scaling._criterion import ElasticityCriterion
 from harness.criteria.scaling._elasticity import Elasticity, Rise
 from harness.findings import Finding, Outcome
 from harness.plugins import parameter
@@ -16,33 +15,38 @@ from harness.recording import Recording, Scalar
 
 
 @dataclass(frozen=True)
-class ScalingLag(Criterion):
+class ScalingLag(ElasticityCriterion):
     """Whenever the demand rises, enough replicas are ready soon.
 
     The slowest rise is judged. Never ready is "longer than it was waited for", never 0 and never a pass. Needs a
     probe that counts ready replicas; definitions in :mod:`harness.criteria.scaling._elasticity`.
     """
 
+    title = "demand risen to replicas ready"
+    unit = "s"
+
     limit_s: float = parameter(30.0, "largest time in seconds from a rise of the demand to enough ready replicas")
-    capacity_per_s: float = parameter(0.0, "starts per second that one replica takes; 0: as the run's option says")
-    baseline: str = parameter("baseline", "phase before the load rises")
 
     def judge(self, recording: Recording) -> Finding:
-        measured = elasticity.measure(recording, self.baseline, self.capacity_per_s)
+        measured = elasticity.measure(recording, self)
         if isinstance(measured, str):
-            return self._finding(Outcome.INCONCLUSIVE, measured)
-        rises = elasticity.rises(measured, measured.demand)
+            return self.inconclusive(measured)
+        rises = elasticity.find_rises(measured, measured.demand)
         if not rises:
-            reason = "the demand never rose, so there was nothing to scale for: a higher --peak would show it"
-            return self._finding(Outcome.INCONCLUSIVE, reason, evidence=about(measured))
+            reason = "the demand never rose, so there was nothing to scale for: a higher peak would show it"
+            return self.inconclusive(reason, measured.describe())
         slowest = max(rises, key=lambda rise: rise.interval_s)
-        ends = [_slowest_s(rises), _slowest_s(elasticity.rises(measured, measured.least_demand))]
+        ends = [_slowest_s(rises), _slowest_s(elasticity.find_rises(measured, measured.least_demand))]
         low_s, high_s = min(low for low, _ in ends), max(high for _, high in ends)
         outcome = against(self.limit_s, (low_s, high_s))
-        evidence = {**about(measured), **_each(rises)}
-        figure_s = None if math.isinf(slowest.interval_s[1]) else slowest.lag_s
-        reason = self._reason(outcome, slowest, measured)
-        return self._finding(outcome, reason, figure_s, (low_s, high_s), evidence)
+        return self.finding(
+            outcome,
+            self._reason(outcome, slowest, measured),
+            None if math.isinf(slowest.interval_s[1]) else slowest.lag_s,
+            (low_s, high_s),
+            {**measured.describe(), **_describe_each(rises)},
+            censored=math.isinf(high_s),
+        )
 
     def _reason(self, outcome: Outcome, slowest: Rise, measured: Elasticity) -> str:
         limit = f"limit {seconds(self.limit_s)}"
@@ -50,37 +54,17 @@ class ScalingLag(Criterion):
         waited_s, latest_s = slowest.interval_s
         bracketed = ""
         if measured.least_demand != measured.demand:
-            bracketed = f"; {bracket(measured)}, and --capacity-per-replica would settle it"
+            bracketed = f"; {elasticity.ask_for_capacity(measured, self)}"
         if math.isinf(latest_s):
-            told = f"{rise} was not met in the {seconds(waited_s)} that it lasted, {limit}"
+            reason = f"{rise} was not met in the {seconds(waited_s)} that it lasted, {limit}"
             unwanted = measured.wanted is not None and slowest.wanted_after_s is None
-            told += "; the autoscaler never wanted so many" if unwanted else ""
+            reason += "; the autoscaler never wanted so many" if unwanted else ""
             longer = f"; a step of more than {seconds(self.limit_s)} would settle it"
-            return told if outcome is Outcome.FAIL else told + (bracketed or longer)
-        told = f"{rise} was met after {seconds(waited_s)} to {seconds(latest_s)}, {limit}"
+            return reason if outcome is Outcome.FAIL else reason + (bracketed or longer)
+        reason = f"{rise} was met after {seconds(waited_s)} to {seconds(latest_s)}, {limit}"
         if outcome is Outcome.INCONCLUSIVE:
-            told += bracketed or ": too close to tell between two samples"
-        return told
-
-    def _finding(
-        self,
-        outcome: Outcome,
-        reason: str,
-        figure_s: float | None = None,
-        interval_s: tuple[float, float] | None = None,
-        evidence: dict[str, Scalar] | None = None,
-    ) -> Finding:
-        return Finding(
-            criterion=self.name or "scaling_lag",
-            title="demand risen to replicas ready",
-            outcome=outcome,
-            reason=reason,
-            figure=figure_s,
-            unit="s",
-            limit=self.limit_s,
-            interval=interval_s,
-            evidence=evidence or {},
-        )
+            reason += bracketed or ": too close to tell between two samples"
+        return reason
 
 
 def _slowest_s(rises: tuple[Rise, ...]) -> tuple[float, float]:
@@ -89,12 +73,12 @@ def _slowest_s(rises: tuple[Rise, ...]) -> tuple[float, float]:
     return max((low for low, _ in ends), default=0.0), max((high for _, high in ends), default=0.0)
 
 
-def _each(rises: tuple[Rise, ...]) -> dict[str, Scalar]:
+def _describe_each(rises: tuple[Rise, ...]) -> dict[str, Scalar]:
     """Every rise, and which part of it the autoscaler took to decide."""
-    told: dict[str, Scalar] = {}
+    evidence: dict[str, Scalar] = {}
     for rise in rises:
         label = f"for {rise.replicas} replicas, from {rise.t:g} s on"
-        told[f"{label} (s)"] = rise.lag_s
+        evidence[f"{label} (s)"] = rise.lag_s
         if rise.lag_s is not None and rise.wanted_after_s is not None:
-            told[f"{label}: wanted to ready (s)"] = max(0.0, rise.lag_s - rise.wanted_after_s)
-    return told
+            evidence[f"{label}: wanted to ready (s)"] = max(0.0, rise.lag_s - rise.wanted_after_s)
+    return evidence

@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from harness.criteria._criterion import Criterion
 from harness.criteria._outcome import against
 from harness.criteria.scaling import _elasticity as elasticity
-from harness.criteria.scaling._elastic import about
+from harness.criteria.scaling._criterion import ElasticityCriterion
 from harness.findings import Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
@@ -18,21 +17,22 @@ SHORTEST_LIFE_S = 3.0
 
 
 @dataclass(frozen=True)
-class ScalingStability(Criterion):
+class ScalingStability(ElasticityCriterion):
     """The number of replicas turns round no more often than the demand does, but for a few times.
 
     A turn is a step up after a step down, or down after up. Counted in the number that the autoscaler wants where a
     probe knows it, else in the ready ones. The jitter of Herbst et al. (ICAC 2013) is in the evidence.
     """
 
+    title = "turns beyond those of the demand"
+    unit = "turns"
+
     limit: float = parameter(2.0, "largest number of turns beyond those of the demand")
-    capacity_per_s: float = parameter(0.0, "starts per second that one replica takes; 0: as the run's option says")
-    baseline: str = parameter("baseline", "phase before the load rises")
 
     def judge(self, recording: Recording) -> Finding:
-        measured = elasticity.measure(recording, self.baseline, self.capacity_per_s)
+        measured = elasticity.measure(recording, self)
         if isinstance(measured, str):
-            return self._finding(Outcome.INCONCLUSIVE, measured)
+            return self.inconclusive(measured)
         counted = measured.wanted or measured.ready
         supply, needed = counted.middle, measured.demand
         beyond = max(0, supply.reversals() - needed.reversals())
@@ -42,13 +42,13 @@ class ScalingStability(Criterion):
         interval = float(least), float(most) if seen_all else math.inf
         outcome = against(self.limit, interval)
         whose = "wanted" if measured.wanted else "ready"
-        told = (
+        reason = (
             f"the replicas {whose} changed {len(supply.changes())} times and turned {supply.reversals()} times, "
             f"the demand {len(needed.changes())} and {needed.reversals()}; limit {self.limit:g} turns more"
         )
         if outcome is Outcome.INCONCLUSIVE:
-            gap = f"; for {counted.longest_gap_s:.1f} s there was no sample: sample more often"
-            told += "; --capacity-per-replica would settle it" if seen_all else gap
+            gap = f"for {counted.longest_gap_s:.1f} s there was no sample: sample more often"
+            reason += f"; {elasticity.ask_for_capacity(measured, self) if seen_all else gap}"
         minutes = (supply.end_s - supply.start_s) / 60
         evidence = {
             f"changes of the number {whose}": len(supply.changes()),
@@ -57,26 +57,6 @@ class ScalingStability(Criterion):
             "jitter (changes beyond the demand's, per minute)": round(
                 (len(supply.changes()) - len(needed.changes())) / minutes, 3
             ),
-            **about(measured),
+            **measured.describe(),
         }
-        return self._finding(outcome, told, float(beyond), interval, evidence)
-
-    def _finding(
-        self,
-        outcome: Outcome,
-        reason: str,
-        figure: float | None = None,
-        interval: tuple[float, float] | None = None,
-        evidence: dict[str, float | int | str | bool | None] | None = None,
-    ) -> Finding:
-        return Finding(
-            criterion=self.name or "scaling_stability",
-            title="turns beyond those of the demand",
-            outcome=outcome,
-            reason=reason,
-            figure=figure,
-            unit="turns",
-            limit=self.limit,
-            interval=interval,
-            evidence=evidence or {},
-        )
+        return self.finding(outcome, reason, float(beyond), interval, evidence)

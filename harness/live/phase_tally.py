@@ -1,0 +1,53 @@
+"""The requests of one phase as they come in: in all, and by name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from harness.analysis.histogram import quantile_us
+from harness.analysis.phases import RunningTally
+from harness.recording import OTHER_NAMES, Phase, Slice
+
+MOST_NAMES = 500
+"""Names that are kept apart in a phase. Each node keeps that many, but they need not be the same."""
+
+
+@dataclass(frozen=True)
+class PhaseFigures:
+    """Requests of a phase that were answered or given up so far, by their intended start."""
+
+    phase: str
+    start_s: int
+    end_s: int
+    requests: int
+    failed: int
+    p95_ms: float | None
+    """From the intended start to the end of the answer; of those that succeeded."""
+
+
+class PhaseTally:
+    def __init__(self, phase: Phase) -> None:
+        self.phase = phase
+        self.total = RunningTally()
+        self.by_name: dict[str, RunningTally] = {}
+
+    def add(self, piece: Slice) -> None:
+        """``piece`` lies in the phase."""
+        self.total.add(piece)
+        name = piece.name
+        if name not in self.by_name:
+            if len(self.by_name) >= MOST_NAMES:
+                name = OTHER_NAMES
+            self.by_name.setdefault(name, RunningTally())
+        self.by_name[name].add(piece)
+
+    def figures(self) -> PhaseFigures:
+        p95_us = quantile_us(self.total.latency, 0.95)
+        return PhaseFigures(
+            phase=self.phase.name,
+            start_s=self.phase.start_s,
+            end_s=self.phase.end_s,
+            requests=self.total.intended,
+            failed=self.total.failed,
+            p95_ms=None if p95_us is None else round(p95_us / 1000, 1),
+        )

@@ -1,0 +1,103 @@
+"""The live state: how a run stands, merged over its load processes while it goes.
+
+It is fed once, where something arrives (``Run.take_report``, ``Run.mark``, the sampler's readings), and everybody who
+shows the run reads it: alerts, the progress on the terminal, the web UI. It knows no clock: its readers say how late
+it is. What it keeps does not grow with the number of requests, nor with the length of the run: the last seconds, the
+last samples of each source, and of each phase one histogram a name.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from harness.analysis.alerts import MOST_SOURCES, Book, Episode, Seen, in_words, limits_of
+from harness.live.nodes import Nodes
+from harness.live.phase_tally import PhaseFigures, PhaseTally
+from harness.recording import INJECTED, UNDONE, FaultMark, Header, Mark, NodeMark, ProbeSample, Slice
+
+SETTLES_S = 1.0
+"""A second is looked at when it has been over for this long: reports come about once a second."""
+
+
+@dataclass(frozen=True)
+class Second:
+    """What the rules of the alerts made of one second of the run."""
+
+    t: int
+    raised: tuple[Episode, ...]
+    cleared: tuple[Episode, ...]
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The run as it stands; small, and nothing in it changes any more. Whoever draws a line keeps one a second."""
+
+    phases: tuple[PhaseFigures, ...]
+    alerts: tuple[str, ...]
+    """Those that hold, in words."""
+    faults: tuple[str, ...]
+    """Those that are injected, in words."""
+    nodes_wanted: int
+    nodes_lost: tuple[str, ...]
+    parked_users: int
+    """Ready when the nodes last said so."""
+
+
+class LiveState:
+    """Of one run, on the master or the local runner."""
+
+    def __init__(self, header: Header) -> None:
+        self.nodes = Nodes(header.nodes)
+        self.phases = tuple(PhaseTally(phase) for phase in header.phases)
+        self.samples: dict[tuple[str, str], ProbeSample] = {}
+        """Of each probe and source the latest; those of the probe ``generator`` are the health of the nodes."""
+        self._phase_starts_s = [phase.start_s for phase in header.phases]
+        self._faults: dict[int, str] = {}
+        self._seen = Seen(header.phase("baseline"), limits_of(header.alerts))
+        self._book = Book()
+        self._next_t = 0
+
+    def add(self, line: Slice | ProbeSample | Mark) -> None:
+        """Takes in a line of the recording. Slices may come in any order; the samples of one source come in theirs."""
+        if isinstance(line, Slice):
+            self._seen.add(line)
+            number = bisect_right(self._phase_starts_s, line.t) - 1
+            if number >= 0 and line.t < self.phases[number].phase.end_s:
+                self.phases[number].add(line)
+        elif isinstance(line, ProbeSample):
+            self._seen.add(line)
+            self._keep_latest(line)
+        elif isinstance(line, NodeMark):
+            self.nodes.add(line)
+        elif isinstance(line, FaultMark):
+            if line.event == INJECTED:
+                self._faults[line.number] = f"{line.fault}: {line.detail}"
+            elif line.event == UNDONE:
+                self._faults.pop(line.number, None)
+
+    def close_seconds(self, elapsed_s: float) -> Iterator[Second]:
+        """Looks at every second that is over by now, and has been for ``SETTLES_S``; at each once, in order."""
+        while self._next_t + 1 + SETTLES_S <= elapsed_s:
+            t = self._next_t
+            self._next_t += 1
+            raised, cleared = self._book.note(t, self._seen.look(t))
+            yield Second(t, tuple(raised), tuple(cleared))
+
+    def snapshot(self) -> Snapshot:
+        """A few milliseconds' work with thousands of requests a second, so for about once a second."""
+        return Snapshot(
+            phases=tuple(phase.figures() for phase in self.phases),
+            alerts=tuple(f"{episode.alert}: {in_words(episode.worst)}" for episode in self._book.open.values()),
+            faults=tuple(self._faults.values()),
+            nodes_wanted=self.nodes.wanted,
+            nodes_lost=tuple(sorted(self.nodes.lost)),
+            parked_users=self.nodes.parked_users,
+        )
+
+    def _keep_latest(self, sample: ProbeSample) -> None:
+        key = (sample.probe, sample.source)
+        if key not in self.samples and len(self.samples) >= MOST_SOURCES:
+            del self.samples[min(self.samples, key=lambda each: self.samples[each].t)]
+        self.samples[key] = sample

@@ -1,0 +1,58 @@
+"""A node's report: what a master merges is what it writes into the recording."""
+
+from __future__ import annotations
+
+import time
+
+import gevent
+from locust.env import Environment
+from locust.rpc.protocol import Message
+
+from harness.load.clock import Clock
+from harness.load.node import Node
+from harness.load.node_reporter import NodeReporter, Report
+from harness.load.run_plan import Plan
+from harness.recording import ProbeSample, Slice
+from harness.recording_file import decode
+from shapes._profile import ARRIVALS, Polyline
+
+SAMPLED_S = 1.2
+"""A load process samples itself every second."""
+
+
+def reported() -> tuple[Report, Report]:
+    """A report after some requests, and the last one."""
+    environment, finals = Environment(), []
+    node = Node("run", Clock(exact=True))
+    reporter = NodeReporter(environment, "worker-1", node, finals.append)
+    plan = Plan("run", time.monotonic(), 60, ARRIVALS, Polyline(()), None, (), 0, paced=False, drain_s=0.0)
+    try:
+        assert reporter.report() == Report("run"), "no line has a time before the plan is there"
+        reporter.begin(plan)
+        for name, error in (("/a", None), ("/a", None), ("/b", ConnectionResetError())):
+            environment.events.request.fire(
+                request_type="GET", name=name, response_time=12.5, response_length=40, exception=error
+            )
+        gevent.sleep(SAMPLED_S)
+        first = reporter.report()
+        node.recorder.without_answer(3, "", "unfinished")
+        reporter.settle(wait=False)
+        return first, finals[0]
+    finally:
+        reporter.close()
+
+
+def test_slices_and_samples_of_a_report_are_those_of_its_text_also_after_their_journey() -> None:
+    first, last = reported()
+    assert {(piece.name, piece.outcome, piece.count) for piece in first.slices} == {
+        ("GET /a", "ok", 2),
+        ("GET /b", "connection reset", 1),
+    }
+    assert [sample.probe for sample in first.samples] == ["generator"]
+    assert (last.final, last.requests, [piece.outcome for piece in last.slices]) == (True, 3, ["unfinished"])
+    for report in (first, last):
+        lines = [decode(line) for line in report.lines.splitlines()]
+        assert [line for line in lines if isinstance(line, Slice)] == list(report.slices)
+        assert [line for line in lines if isinstance(line, ProbeSample)] == list(report.samples)
+        came = Message.unserialize(Message("stats", report.to_message(), "worker").serialize())
+        assert Report.from_message(came.data) == report
