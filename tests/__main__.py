@@ -39,7 +39,7 @@ PARTS = (
     Part("runs", ("run", "browser", "distributed"), 5),
     Part("target", ("target",), 0),
     Part("faults", ("faults", "probes"), 0),
-    Part("load", ("http", "load"), 0),
+    Part("load", ("config", "http", "load"), 0),
     Part("shapes", ("shapes",), 5),
     Part("reports", ("reports",), 5),
     Part("pure", ("pure",), 10),
