@@ -166,6 +166,13 @@ def test_scale_in_that_could_not_be_seen_is_inconclusive_and_one_that_was_not_fa
     assert judged(IN, again).interval == (pytest.approx(26.25 - 0.5, abs=0.6), pytest.approx(26.35, abs=0.6))
 
 
+def test_a_load_below_what_one_replica_takes_says_that_the_peak_is_too_low() -> None:
+    """A longer recovery, the remedy of a load that never falls, would not help."""
+    for spec in (LAG, IN):
+        found = judged(spec, run(), capacity_per_s=50.0)
+        assert found.outcome is INCONCLUSIVE and "never rose" in found.reason and "a higher peak" in found.reason
+
+
 def test_a_replica_that_dies_and_comes_back_is_no_flapping_of_its_controller() -> None:
     died = run((*GOOD[:-1], (36.5, 2), (39.5, 3), GOOD[-1]), wanted=((-2.0, 1), (13.5, 2), (29.5, 3), (52.0, 1)))
     stable = judged(STABLE, died)
