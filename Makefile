@@ -3,11 +3,9 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-PARTS := tests/pure tests/reports tests/probes tests/faults tests/target tests/docs
-LOAD := tests/config tests/http tests/load tests/shapes
-RUNS := tests/browser tests/distributed tests/run
+PART ?=
 
-.PHONY: demo suite test test-parts test-load test-runs test-live lint truth bench clean install install-dev
+.PHONY: demo suite test lint truth bench clean install install-dev
 
 demo: install
 	@$(BIN)/springback run locustfiles/login_herd.py; code=$$?; \
@@ -16,24 +14,9 @@ demo: install
 suite: install
 	@$(BIN)/springback suite
 
-# Two halves side by side, then, with the machine to itself, what measures the size of faults. Collecting $(LOAD)
-# imports Locust, which patches the process: what runs unpatched in the product is tested in a process without it.
+# In parts that go side by side; `make test PART="pure reports"` makes only these. See docs/testing.md.
 test: install-dev
-	$(MAKE) --no-print-directory -j2 --output-sync=target test-parts test-live
-	$(BIN)/python -m pytest tests/ground_truth
-
-test-parts: install-dev
-	$(BIN)/python -m pytest $(PARTS)
-
-test-load: install-dev
-	$(BIN)/python -m pytest $(LOAD)
-
-test-runs: install-dev
-	$(BIN)/python -m pytest $(RUNS)
-
-test-live:
-	@$(MAKE) --no-print-directory test-load
-	@$(MAKE) --no-print-directory test-runs
+	@$(BIN)/python -m tests $(PART)
 
 lint: install-dev
 	$(BIN)/ruff check .

@@ -26,7 +26,7 @@ settings.register_profile(
 settings.load_profile("springback")
 
 PLAIN = frozenset({"pure", "reports", "probes", "target", "faults", "docs"})
-"""Folders whose tests are run in a process that Locust has not patched, as `make test-parts` does."""
+"""Folders whose tests are run in a process that Locust has not patched, as `make test` does."""
 
 MAY_BE_SKIPPED = {
     r"^the other tests run as a normal user already$": "nobody but root can become somebody else",

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections import defaultdict
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -82,17 +82,17 @@ def slices(requests: Sequence[Request], body_bytes: int = 180) -> tuple[Slice, .
     return tuple(made)
 
 
-def _answered(requests: Sequence[Request], node: str, begin_s: float) -> dict[str, float]:
-    """What a node counts in the second from ``begin_s`` on, by when the answers came."""
-    ended = [
-        request
+def _answered(requests: Sequence[Request]) -> Callable[[str, int], dict[str, float]]:
+    """What a node counts in the second around a whole one, by when the answers came."""
+    counts: Counter[tuple[str, int, bool]] = Counter(
+        (request.node, math.floor(request.intended_s + request.latency_s + 0.5), request.outcome == OK)
         for request in requests
-        if request.node == node
-        and request.latency_s is not None
-        and begin_s <= request.intended_s + request.latency_s < begin_s + 1
-    ]
-    ok = sum(request.outcome == OK for request in ended)
-    return {"answered_per_s": float(ok), "failed_per_s": float(len(ended) - ok)}
+        if request.latency_s is not None
+    )
+    return lambda node, second: {
+        "answered_per_s": float(counts[node, second, True]),
+        "failed_per_s": float(counts[node, second, False]),
+    }
 
 
 def login_herd(
@@ -180,6 +180,7 @@ def login_herd(
     marks.append(HealthMark(end + 2, "after", "GET /readyz", healthy_after, "" if healthy_after else "timeout"))
 
     probes = []
+    answered = _answered(requests)
     for second in range(-2, end):
         t = second + 0.1
         grown = 0.0 if t < spike else min(1.0, (t - spike) / 3)
@@ -195,7 +196,7 @@ def login_herd(
                 continue
             lag = loop_lag_s * (1 + 0.2 * random.random())
             values = {"loop_lag_s": lag, "cpu_ratio": generator_cpu_ratio, "rss_bytes": 80e6}
-            values |= _answered(requests, node, second - 0.5)
+            values |= answered(node, second)
             probes.append(ProbeSample(second + 0.5, "generator", node, values))
 
     done = sum(request.outcome != UNFINISHED for request in requests)

@@ -1,0 +1,137 @@
+"""All tests, in parts that go side by side, each in a process of its own: ``python -m tests [PART …]``.
+
+A part's output comes when it has ended; at the end stands what each part took, and the slowest tests of all. What the
+parts prove, and why they are cut so, is in docs/testing.md.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from xml.etree import ElementTree
+
+HERE = Path(__file__).parent
+AT_ONCE = 4
+"""Most parts mostly wait: so many keep two cores busy."""
+SLOWEST = 10
+
+
+@dataclass(frozen=True)
+class Part:
+    """Folders that are tested in one process."""
+
+    name: str
+    folders: tuple[str, ...]
+    niceness: int
+    """What measures goes before what only has to come to its end, and that before what only calculates."""
+
+
+PARTS = (
+    Part("truth", ("ground_truth",), 0),
+    Part("runs", ("run", "browser", "distributed"), 5),
+    Part("target", ("target",), 0),
+    Part("faults", ("faults", "probes"), 0),
+    Part("load", ("config", "http", "load"), 0),
+    Part("shapes", ("shapes",), 5),
+    Part("docs", ("docs",), 5),
+    Part("reports", ("reports",), 5),
+    Part("pure", ("pure",), 10),
+)
+"""In the order in which they are begun: the longest first. Locust patches the process that imports it, so what runs
+unpatched in the product is never with `runs`, `load` and `shapes`; tests/conftest.py sees to that."""
+
+
+@dataclass(frozen=True)
+class Test:
+    name: str
+    seconds: float
+    passed: bool
+
+
+@dataclass(frozen=True)
+class Result:
+    part: Part
+    code: int
+    seconds: float
+    cpu_s: float
+    """Of all its processes that were waited for."""
+    tests: tuple[Test, ...]
+
+    @property
+    def line(self) -> str:
+        failed = sum(not test.passed for test in self.tests)
+        words = f"{len(self.tests) - failed} passed" + (f", {failed} failed" if failed else "")
+        if self.code and not failed:
+            words += f", exit code {self.code}"
+        return f"  {self.part.name:<8}  {self.seconds:4.0f} s  {self.cpu_s:5.0f} s of CPU  {words}"
+
+
+class Going:
+    """A part that is under way."""
+
+    def __init__(self, part: Part, place: Path) -> None:
+        self.part = part
+        self._began_s = time.monotonic()
+        self._output, self._report = place / f"{part.name}.txt", place / f"{part.name}.xml"
+        command = [sys.executable, "-m", "pytest", *(str(HERE / folder) for folder in part.folders)]
+        command += ["-o", "junit_duration_report=call", f"--junit-xml={self._report}"]
+        with self._output.open("wb") as output:
+            self.process = subprocess.Popen(
+                command, cwd=HERE.parent, stdout=output, stderr=output, preexec_fn=lambda: os.nice(part.niceness)
+            )
+
+    def ended(self, code: int, cpu_s: float) -> Result:
+        """Prints its output."""
+        self.process.returncode = code
+        seconds = time.monotonic() - self._began_s
+        print(f"===== {self.part.name}\n{self._output.read_text(errors='replace')}", flush=True)
+        tests: list[Test] = []
+        with contextlib.suppress(OSError, ElementTree.ParseError):
+            for case in ElementTree.parse(self._report).iter("testcase"):
+                passed = case.find("failure") is None and case.find("error") is None
+                tests.append(Test(f"{case.get('classname')}::{case.get('name')}", float(case.get("time", 0)), passed))
+        return Result(self.part, code, seconds, cpu_s, tuple(tests))
+
+
+def main(names: Sequence[str]) -> int:
+    known = {part.name: part for part in PARTS}
+    if unknown := set(names) - known.keys():
+        print(f"no part {', '.join(sorted(unknown))}; there are {', '.join(known)}", file=sys.stderr)
+        return 2
+    if forgotten := {path.parent.name for path in HERE.glob("*/test_*.py")} - {f for p in PARTS for f in p.folders}:
+        print(f"tests/__main__.py: no part has {', '.join(sorted(forgotten))}", file=sys.stderr)
+        return 2
+    began_s = time.monotonic()
+    results: list[Result] = []
+    waiting = deque([known[name] for name in known if not names or name in names])
+    going: dict[int, Going] = {}
+    with tempfile.TemporaryDirectory(prefix="springback-tests-") as place:
+        while waiting or going:
+            while waiting and len(going) < AT_ONCE:
+                one = Going(waiting.popleft(), Path(place))
+                going[one.process.pid] = one
+            pid, status, usage = os.wait3(0)
+            results.append(going.pop(pid).ended(os.waitstatus_to_exitcode(status), usage.ru_utime + usage.ru_stime))
+    tests = [test for result in results for test in result.tests]
+    print(f"===== the slowest {SLOWEST}, without what a test waits for in its set-up")
+    for test in sorted(tests, key=lambda test: -test.seconds)[:SLOWEST]:
+        print(f"  {test.seconds:5.1f} s  {test.name}")
+    print("===== parts")
+    print("\n".join(result.line for result in results))
+    seconds = round(time.monotonic() - began_s)
+    failed = [test.name for test in tests if not test.passed]
+    print("\n".join(f"FAILED {name}" for name in failed))
+    print(f"{len(tests)} tests in {seconds // 60} min {seconds % 60} s")
+    return int(any(result.code for result in results))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
