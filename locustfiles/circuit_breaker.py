@@ -4,7 +4,8 @@ Point it at your own service, whose upstream has a switch (PUT makes it fail, DE
     springback run locustfiles/circuit_breaker.py --host http://127.0.0.1:8000 --quote-path /price \\
         --breaker-signature "503 circuit open" --upstream-switch http://127.0.0.1:9000/fail --upstream-token secret \\
         --upstream http://127.0.0.1:9000 --without breaker_flaps
-which needs the metrics of docs/scenarios.md; or let it fail in another way, at the same time: --fault "… at=spike for=15" (docs/faults.md).
+which needs the metrics of docs/scenarios.md; or let it fail in another way, at the same time:
+--fault "… at=spike for=15" (docs/faults.md).
 """
 
 import json
