@@ -6,6 +6,7 @@ classes behind in the process, and a whole new one for each question would cost 
 
 from __future__ import annotations
 
+import importlib
 import io
 import json
 import os
@@ -58,8 +59,6 @@ def flags(words: list[str]) -> None:
 
 def click_flags(words: list[str]) -> None:
     """Every flag of the commands in MODULE:GROUP."""
-    import importlib
-
     import click
 
     def of(command: Any) -> list[str]:
@@ -111,7 +110,21 @@ def _answered(question: dict[str, Any], output: int) -> int:
     return code
 
 
+def import_what_scenarios_import() -> None:
+    """Once, here, and not in every fork."""
+    import harness.load.http
+    import harness.load.websocket  # noqa: F401
+    from harness import attach, criteria, faults, probes  # noqa: F401  attach the function: its module would hide it
+
+    for folder in (criteria, faults, probes):
+        for name in folder.available():
+            folder.parameters(name)
+    for file in Path(__file__).parents[2].glob("shapes/[a-z]*.py"):
+        importlib.import_module(f"shapes.{file.stem}")
+
+
 if __name__ == "__main__":
+    import_what_scenarios_import()
     for line in sys.stdin:
         reply = json.dumps(answer(json.loads(line)))
         print(reply, flush=True)

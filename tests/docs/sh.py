@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -15,8 +16,9 @@ from tests.docs.conftest import Tree
 SHELL = {"cd", "export", "kill", "wait", "sleep", "until", "do", "done", "echo", "curl", "git", "rm", "mkdir", "docker"}
 SHELL |= {"apt-get", "sudo", "ls"}
 """Of the machine, not ours: their flags change with nobody here."""
-CLICK = {"target": "target.cli:main", "benchmarks": "benchmarks.__main__:main"}
-CLICK |= {"tests.ground_truth": "tests.ground_truth.__main__:main"}
+COMMAND_LINES = {"target": "target", "benchmarks": "benchmarks/__main__.py"}
+COMMAND_LINES |= {"tests.ground_truth": "tests/ground_truth/__main__.py"}
+"""Where the flags of a module stand, as text."""
 MADE_BY_A_RUN = ("runs/",)
 """What a command may name though the tree does not have it."""
 
@@ -54,7 +56,7 @@ def _variables(command: Command, tree: Tree, locustfile: str) -> Iterator[str]:
             yield f"{name}: there is no option {flag}"
 
 
-def _python(command: Command, tree: Tree, directory: Path) -> Iterator[str]:
+def _python(command: Command, _: Tree, directory: Path) -> Iterator[str]:
     words = command.words[1:]
     if words[:1] != ["-m"]:
         yield from _files(words[:1], directory)
@@ -66,9 +68,16 @@ def _python(command: Command, tree: Tree, directory: Path) -> Iterator[str]:
     if not any(place.exists() for place in places):
         yield f"{module}: there is no such module"
     given = [word.partition("=")[0] for word in words[2:] if word.startswith("--")]
-    if given and module in CLICK:
-        known = tree.ask("click_flags", [CLICK[module]])["output"]
-        yield from (f"{module} {flag}: no such option" for flag in given if f'"{flag}"' not in known)
+    if given and module in COMMAND_LINES:
+        known = flags_of(module)
+        yield from (f"{module} {flag}: no such option" for flag in given if flag not in known)
+
+
+def flags_of(module: str) -> set[str]:
+    """Those that its files declare."""
+    place = ROOT / COMMAND_LINES[module]
+    files = place.rglob("*.py") if place.is_dir() else (place,)
+    return {flag for file in files for flag in re.findall(r'"(--[a-z-]+)"', file.read_text())}
 
 
 def _make(command: Command, *_: object) -> Iterator[str]:

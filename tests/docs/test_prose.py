@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.docs import sh
 from tests.docs.blocks import PAGES, ROOT, anchors, inline_code, links
 from tests.docs.conftest import Tree
 
@@ -25,7 +26,6 @@ NOT_OURS = {
     "--require-hashes": "pip",
     "--cov": "an example of no program",
 }
-CLICK = ("harness.cli:cli", "target.cli:main", "benchmarks.__main__:main", "tests.ground_truth.__main__:main")
 
 
 @pytest.fixture(scope="module")
@@ -33,9 +33,10 @@ def known_flags(tree: Tree) -> set[str]:
     """Of every scenario, of Locust and of all commands."""
     found = [file for folder in ("locustfiles", "examples") for file in sorted((tree.root / folder).glob("*.py"))]
     files = [str(file) for file in found if "harness.attach" in file.read_text()]
-    answers = [tree.ask("flags", [file]) for file in files] + [tree.ask("click_flags", [group]) for group in CLICK]
+    answers = [tree.ask("flags", [file]) for file in files] + [tree.ask("click_flags", ["harness.cli:cli"])]
     assert all(answer["code"] == 0 for answer in answers), answers
-    return {flag for answer in answers for flag in json.loads(answer["output"].splitlines()[-1])}
+    found = {flag for answer in answers for flag in json.loads(answer["output"].splitlines()[-1])}
+    return found.union(*(sh.flags_of(module) for module in sh.COMMAND_LINES))
 
 
 @pytest.mark.parametrize("name", NAMES)
