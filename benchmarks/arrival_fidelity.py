@@ -127,7 +127,7 @@ def _alone(work: str) -> Callable[[], float]:
 
 
 def _curves(url: str, rounds: int) -> Table:
-    kinds = {"one process": (), "two workers": ("--processes", "2")}
+    kinds = {"one process": (), "two load processes": ("--processes", "2")}
     found: dict[str, dict[str, float]] = {}
     """Shape → kind → the largest deviation of all rounds, in percent."""
 

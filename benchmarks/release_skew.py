@@ -23,7 +23,7 @@ def run(rounds: int) -> list[Table]:
 
         contestants = {
             "Springback, one process": lambda: springback(url).requests_ms,
-            "Springback, two workers": lambda: springback(url, "--processes", "2").requests_ms,
+            "Springback, two load processes": lambda: springback(url, "--processes", "2").requests_ms,
             "stock FastHttpUser, cold": stock("fast"),
             "stock HttpUser, cold": stock("http"),
             **{f"{name}, cold": lambda name=name: peer(url, name).requests_ms for name in peers()},

@@ -10,6 +10,7 @@ from typing import Any
 
 from harness.recording import Scalar
 
+_OF_A_BREAKER = ("breaker_opens", "breaker_leak_through", "fast_fail_latency", "breaker_closes", "breaker_flaps")
 _POOL = "name the metrics pages of the service's processes with --api-urls"
 _BREAKER: Mapping[str, Scalar] = {
     "dependency": "upstream_calls_received_total",
@@ -19,6 +20,8 @@ _BREAKER: Mapping[str, Scalar] = {
     "probes": "target_breaker_probes_total",
     "fault_remedy": "give --upstream-switch and --upstream-token, or a fault of your own",
     "dependency_remedy": "give --upstream, where the dependency counts its calls",
+    "state_remedy": "give --api-urls",
+    "signature_remedy": "give --breaker-signature",
 }
 _REPLICAS: Mapping[str, Scalar] = {
     "ready": "ready",
@@ -28,12 +31,7 @@ _REPLICAS: Mapping[str, Scalar] = {
 _ELASTICITY = {**_REPLICAS, "capacity_remedy": "give --capacity-per-replica in starts per second"}
 _OF_ELASTICITY = ("scaling_lag", "under_provisioning", "over_provisioning", "scaling_stability", "scale_in")
 UNSAID: Mapping[str, Mapping[str, Scalar]] = {
-    "breaker_closes": _BREAKER,
-    "breaker_flaps": {**_BREAKER, "remedy": "give --api-urls"},
-    "breaker_leak_through": _BREAKER,
-    "breaker_opens": _BREAKER,
-    "fast_fail_latency": {**_BREAKER, "remedy": "give --breaker-signature"},
-    "scaling_errors": _REPLICAS,
+    **dict.fromkeys(_OF_A_BREAKER, _BREAKER),
     "connections_agree": {
         "metric": "target_feed_connections",
         "remedy": "give the addresses of all its processes with --api-urls",
@@ -45,6 +43,7 @@ UNSAID: Mapping[str, Mapping[str, Scalar]] = {
     "pool_stable": {"remedy": _POOL},
     "reconnect_time": {"connections": "/feed"},
     **dict.fromkeys(_OF_ELASTICITY, _ELASTICITY),
+    "scaling_errors": _REPLICAS,
 }
 """Criterion → parameters that were the defaults of its file, and that a scenario gives now."""
 

@@ -11,78 +11,74 @@ import json
 from locust import task
 
 import harness
-from harness.criteria.breaker._clients import BREAKER_OPEN
-from harness.faults import PlannedFault
-from harness.faults.http_toggle import HttpToggle
+from harness.criteria.breaker import BREAKER_OPEN
+from harness.faults import PlannedFault, http_toggle
 from harness.load.http import PacedHttpUser
 from harness.load.users.measured import WrongAnswerError
+from harness.plugins import parameter
 from harness.probes.prometheus import Prometheus
 from harness.recording import CriterionSpec
 from shapes import step
-
-FAILURES = {"errors": {"share": "1"}, "slowness": {"ms": "2000"}, "hang": {}}
 
 
 class Customer(PacedHttpUser):
     @task
     def quote(self):
         options = self.environment.parsed_options
+        status, _, text = options.breaker_signature.partition(" ")
         with self.client.get(options.quote_path, catch_response=True) as answer:
-            if is_refused(answer, options.breaker_signature):
+            seen = "\n".join([*map(": ".join, answer.headers.pairs), answer.text])
+            if str(answer.status_code) == status and text.lower() in seen.lower():
                 answer.failure(WrongAnswerError(BREAKER_OPEN))
 
 
-def is_refused(answer, signature):
-    """Whether an answer has the status of the signature, and its text in a header or in the body."""
-    status, _, text = signature.partition(" ")
-    told = "\n".join([*(f"{name}: {value}" for name, value in answer.headers.pairs), answer.text])
-    return str(answer.status_code) == status and text.lower() in told.lower()
-
-
 class UpstreamFailure(step.Step):
-    baseline_s, hold_s, recovery_s = 30, 15, 30
-    base = peak = 40  # the spike is the failure, not the load
+    baseline_s, hold_s, recovery_s, base, peak = 30, 15, 30, 40, 40  # the spike is the failure, not the load
+
+
+class Options:
+    quote_path: str = parameter("/quote", "path that is answered with the help of the upstream", web=True)
+    breaker_signature: str = parameter("503 X-Breaker", "status of a fast failure and text in its answer", web=True)
+    failure: str = parameter("errors", "how it fails: errors, slowness, hang, or e.g. errors share=0.5", web=True)
+    upstream_switch: str = parameter("", "URL that makes the upstream fail (PUT) and heals it (DELETE)")
+    upstream_token: str = parameter("", "bearer token of that URL", secret=True)
+    upstream: str = parameter("", "address of the upstream, whose /metrics count the calls it receives")
+    api_urls: tuple[str, ...] = parameter((), "addresses of the service's processes, whose /metrics tell the state")
 
 
 def failure(options):
     if options.upstream_switch:
         name, *pairs = options.failure.split() or ["errors"]
-        parameters = dict(pair.partition("=")[::2] for pair in pairs) or FAILURES.get(name, {})
-        body = json.dumps({"failure": name, "parameters": parameters})
-        switch = HttpToggle(options.upstream_switch, body, options.upstream_token, label=f"upstream: {options.failure}")
-        yield PlannedFault(switch, at="spike", for_s=float(options.hold_s))
+        usual = {"errors": {"share": "1"}, "slowness": {"ms": "2000"}}.get(name, {})
+        body = json.dumps({"failure": name, "parameters": dict(pair.partition("=")[::2] for pair in pairs) or usual})
+        switch = {"url": options.upstream_switch, "token": options.upstream_token, "body": body}
+        fault = http_toggle.HttpToggle(**switch, label=f"upstream: {options.failure}")
+        yield PlannedFault(fault, at="spike", for_s=options.hold_s)
 
 
 def counters(options):
-    apis = [url.strip().rstrip("/") + "/metrics" for url in options.api_urls.split(",") if url.strip()]
-    if apis:
-        yield Prometheus(tuple(apis), ("target_breaker_*",))
+    if options.api_urls:
+        yield Prometheus(tuple(f"{url.rstrip('/')}/metrics" for url in options.api_urls), ("target_breaker_*",))
     if options.upstream:
-        yield Prometheus((options.upstream.rstrip("/") + "/metrics",), ("upstream_calls_*",))
+        yield Prometheus((f"{options.upstream.rstrip('/')}/metrics",), ("upstream_calls_*",))
 
 
-harness.attach(
-    "circuit-breaker",
-    criteria=[
-        CriterionSpec("breaker_opens"),
-        CriterionSpec("breaker_leak_through"),
-        CriterionSpec("fast_fail_latency"),
-        CriterionSpec("breaker_closes"),
-        CriterionSpec("breaker_flaps"),
-        CriterionSpec("error_ratio", {"phase": "baseline", "name": "error_ratio_baseline"}),
-        # Until it closes again, a breaker fails what it is asked: a quarter of the recovery is what it may take.
-        CriterionSpec("error_ratio", {"phase": "recovery", "limit": 0.25, "name": "error_ratio_recovery"}),
-        CriterionSpec("recovery_time"),
-    ],
-    probes=counters,
-    faults=failure,
-    options={
-        "quote_path": ("/quote", "path that is answered with the help of the upstream"),
-        "breaker_signature": ("503 X-Breaker", "status of a fast failure, and text of its headers or body"),
-        "failure": ("errors", "how the upstream fails: errors, slowness or hang, e.g. 'errors share=0.5'"),
-        "upstream_switch": ("", "URL that makes the upstream fail (PUT) and heals it (DELETE)"),
-        "upstream_token": ("", "bearer token of that URL"),
-        "upstream": ("", "address of the upstream, whose /metrics count the calls it receives"),
-        "api_urls": ("", "addresses of the service's processes, whose /metrics tell the breaker's state"),
-    },
-)
+WITNESSES = {
+    "dependency": "upstream_calls_received_total",
+    "state": "target_breaker_state",
+    **{name: f"target_breaker_{name}_total" for name in ("opens", "closes", "probes")},
+    "fault_remedy": "give --upstream-switch and --upstream-token, or a --fault of your own",
+    "dependency_remedy": "give --upstream, where the dependency counts its calls",
+    "state_remedy": "give --api-urls",
+    "signature_remedy": "give --breaker-signature",
+}
+BREAKER = "breaker_opens", "breaker_leak_through", "fast_fail_latency", "breaker_closes", "breaker_flaps"
+CRITERIA = [
+    *(CriterionSpec(name, WITNESSES) for name in BREAKER),
+    CriterionSpec("error_ratio", {"phase": "baseline", "name": "error_ratio_baseline"}),
+    # Until it closes again, a breaker fails what it is asked: a quarter of the recovery is what it may take.
+    CriterionSpec("error_ratio", {"phase": "recovery", "limit": 0.25, "name": "error_ratio_recovery"}),
+    "recovery_time",
+]
+
+harness.attach("circuit-breaker", criteria=CRITERIA, probes=counters, faults=failure, options=Options)

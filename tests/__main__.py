@@ -41,6 +41,7 @@ PARTS = (
     Part("faults", ("faults", "probes"), 0),
     Part("load", ("config", "http", "load"), 0),
     Part("shapes", ("shapes",), 5),
+    Part("docs", ("docs",), 5),
     Part("reports", ("reports",), 5),
     Part("pure", ("pure",), 10),
 )

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from harness.criteria.breaker._clients import BREAKER_OPEN
+from harness.criteria.breaker import BREAKER_OPEN
 from harness.recording import (
     INJECTED,
     OK,
@@ -30,6 +30,10 @@ from tests.recordings import Request, slices
 
 QUOTE = "GET /quote"
 DEPENDENCY = "upstream_calls_received_total"
+STATE = "target_breaker_state"
+OPENS, CLOSES, PROBES = (f"target_breaker_{what}_total" for what in ("opens", "closes", "probes"))
+WITNESSES = {"dependency": DEPENDENCY, "state": STATE, "opens": OPENS, "closes": CLOSES, "probes": PROBES}
+"""How a scenario tells the criteria what is called what."""
 NEVER_OPENS, NEVER_CLOSES = "never opens", "never closes"
 FAST_S, GOOD_S = 0.002, 0.02
 
@@ -161,10 +165,10 @@ def simulate(
         for breaker in breakers:
             read = begun + random.uniform(0, read_delay_s)
             values = {
-                "target_breaker_state": float(["closed", "open", "half_open"].index(breaker.state_at(read))),
-                "target_breaker_opens_total": float(breaker.count("open", read)),
-                "target_breaker_closes_total": float(breaker.count("closed", read)),
-                "target_breaker_probes_total": float(sum(t <= read for t in breaker.probes)),
+                STATE: float(["closed", "open", "half_open"].index(breaker.state_at(read))),
+                OPENS: float(breaker.count("open", read)),
+                CLOSES: float(breaker.count("closed", read)),
+                PROBES: float(sum(t <= read for t in breaker.probes)),
             }
             samples.append(ProbeSample(float(begun), "prometheus", breaker.source, values))
         read = begun + random.uniform(0, read_delay_s)

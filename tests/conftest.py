@@ -25,7 +25,7 @@ settings.register_profile(
 )
 settings.load_profile("springback")
 
-PLAIN = frozenset({"pure", "reports", "probes", "target", "faults"})
+PLAIN = frozenset({"pure", "reports", "probes", "target", "faults", "docs"})
 """Folders whose tests are run in a process that Locust has not patched, as `make test` does."""
 
 MAY_BE_SKIPPED = {

@@ -15,7 +15,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from harness import criteria
 from harness.criteria.scaling import _elasticity as elasticity
+from harness.criteria.scaling._criterion import ElasticityCriterion
 from harness.criteria.scaling._elasticity import Elasticity
 from harness.criteria.scaling._step_function import Steps, provisioning
 from target.loopback_http import ask
@@ -60,12 +62,14 @@ def _by_the_log(further: Callable[[Logged], Sequence[str]]) -> Callable[[Run], C
     """The check of a case; ``further``: what else has to agree with the log or the fault's account, in words."""
 
     def check(run: Run) -> Compared:
-        measured = elasticity.measure(run.recording, "baseline")
+        lag = criteria.load(next(spec for spec in run.recording.header.criteria if spec.criterion == "scaling_lag"))
+        assert isinstance(lag, ElasticityCriterion)
+        measured = elasticity.measure(run.recording, lag)
         if isinstance(measured, str):
             return Compared([measured])
         logged = Logged(run, measured)
         true, wrong, lags = logged.true_ready(), [], []
-        for rise in elasticity.rises(measured, measured.demand):
+        for rise in elasticity.find_rises(measured, measured.demand):
             ready_s = true.first(rise.replicas, rise.t)
             lag_s = math.inf if ready_s is None else ready_s - rise.t
             low_s, high_s = rise.interval_s
@@ -99,7 +103,7 @@ def _given_back(found: Logged) -> Sequence[str]:
 def _late(found: Logged) -> Sequence[str]:
     """From wanted to ready took the seconds of the fault, and what the log says, within one sample at each end."""
     wrong, started, delayed = [], found.times("started"), found.run.account["delayed"]
-    rises = elasticity.rises(found.measured, found.measured.demand)
+    rises = elasticity.find_rises(found.measured, found.measured.demand)
     for rise, started_s, ready_s in zip(rises, started, found.times("ready"), strict=False):
         assert rise.lag_s is not None and rise.wanted_after_s is not None
         seen_s, true_s = rise.lag_s - rise.wanted_after_s, ready_s - started_s

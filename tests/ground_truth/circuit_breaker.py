@@ -21,8 +21,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from harness.criteria.breaker._clients import BREAKER_OPEN
-from harness.criteria.breaker._measure import Measured, Settings, measure
+from harness import criteria
+from harness.criteria.breaker import BREAKER_OPEN
+from harness.criteria.breaker._criterion import BreakerCriterion
+from harness.criteria.breaker._measure import Measured, measure
 from target.loopback_http import ask
 from tests.ground_truth.frame import FAIL, INCONCLUSIVE, Case, Compared, Run, flags
 
@@ -85,7 +87,9 @@ def _by_the_account(run: Run) -> Compared:
     sent = sum(piece.count for piece in run.recording.slices if piece.outcome != BREAKER_OPEN)
     if account.received != sent:
         wrong.append(f"{account.received} calls at the upstream, {sent} requests that did not fail fast")
-    found = measure(run.recording, Settings())
+    opens = criteria.load(next(spec for spec in run.recording.header.criteria if spec.criterion == "breaker_opens"))
+    assert isinstance(opens, BreakerCriterion)
+    found = measure(run.recording, opens)
     if run.case.fault == "breaker_never_opens":
         if found.leak is None or not found.leak.interval[0] <= 1 <= found.leak.interval[1]:
             wrong.append(f"every request was a call, and the leak-through is {found.leak}")

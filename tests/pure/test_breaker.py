@@ -11,21 +11,23 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from harness import criteria
-from harness.criteria.breaker._measure import Measured, Settings, measure
+from harness.criteria.breaker import BREAKER_OPEN
+from harness.criteria.breaker._criterion import BreakerCriterion
+from harness.criteria.breaker._measure import Measured, measure
 from harness.findings import Finding, Outcome
 from harness.recording import FAILED, INJECTED, CriterionSpec, FaultMark, Recording, Scalar
-from tests.breakers import DEPENDENCY, NEVER_CLOSES, NEVER_OPENS, Truth, simulate, without
+from tests.breakers import DEPENDENCY, FAST_S, NEVER_CLOSES, NEVER_OPENS, STATE, WITNESSES, Truth, simulate, without
 
 FAIL, INCONCLUSIVE, PASS = Outcome.FAIL, Outcome.INCONCLUSIVE, Outcome.PASS
 BREAKER = ("breaker_opens", "breaker_leak_through", "fast_fail_latency", "breaker_closes", "breaker_flaps")
 
 
-def measured(recording: Recording, **settings: str) -> Measured:
-    return measure(recording, Settings(**settings))
+def measured(recording: Recording) -> Measured:
+    return measure(recording, BreakerCriterion(**WITNESSES))
 
 
 def judged(criterion: str, recording: Recording, **parameters: Scalar) -> Finding:
-    return criteria.load(CriterionSpec(criterion, parameters)).judge(recording)
+    return criteria.load(CriterionSpec(criterion, {**WITNESSES, **parameters})).judge(recording)
 
 
 def outcomes(recording: Recording) -> dict[str, Outcome]:
@@ -140,6 +142,63 @@ def test_a_good_breaker_passes_everything(takes_s: float, instances: int) -> Non
     assert outcomes(truth.recording) == dict.fromkeys(BREAKER, PASS)
 
 
+@pytest.mark.parametrize("instances", [1, 2])
+def test_the_figures_are_those_of_the_breakers(instances: int) -> None:
+    """Each lies in its interval, and so does the truth; what is counted is counted exactly."""
+    truth = simulate(instances=instances)
+    opens, leak, fast, closes, flaps = (judged(name, truth.recording) for name in BREAKER)
+    for found, real_s in ((opens, truth.opened_s - 30.005), (closes, truth.closed_s - 45.007)):
+        assert found.interval is not None and found.figure == pytest.approx(sum(found.interval) / 2)
+        assert found.interval[0] <= real_s <= found.interval[1] <= found.interval[0] + 2.5
+        assert (found.unit, found.censored) == ("s", False)
+    begin_s, end_s = leak.evidence["counted from (s)"], leak.evidence["counted until (s)"]
+    assert isinstance(begin_s, float) and isinstance(end_s, float)
+    requests = 20 * (end_s - begin_s)
+    assert leak.figure == pytest.approx(float(leak.evidence["calls"] or 0) / requests, rel=0.05) and leak.figure > 0
+    assert leak.evidence["probes per half-open"] == 1
+    # Two milliseconds, to the width of a bucket.
+    assert fast.figure == pytest.approx(FAST_S, rel=0.05)
+    assert fast.interval is not None and fast.interval[0] <= FAST_S <= fast.interval[1]
+    assert (flaps.figure, flaps.interval, flaps.unit) == (0, (0, 0), "times")
+    seen = sum(piece.count for piece in truth.recording.slices if piece.outcome == BREAKER_OPEN)
+    assert {found.evidence["requests that failed fast"] for found in (opens, leak, fast, closes, flaps)} == {seen}
+
+
+def test_what_never_came_is_censored_and_has_no_figure() -> None:
+    """Open upwards from how long it was waited for; a limit beyond that is not exceeded, and not kept."""
+    never = simulate(defect=NEVER_OPENS).recording
+    for limit_s, outcome in ((5, FAIL), (20, INCONCLUSIVE)):
+        opens = judged("breaker_opens", never, limit_s=limit_s)
+        assert (opens.outcome, opens.figure, opens.censored) == (outcome, None, True)
+        assert opens.interval == (pytest.approx(15.002), math.inf)
+    assert "a failure longer than the limit would settle it" in opens.reason
+    leak = judged("breaker_leak_through", never)
+    assert leak.figure == pytest.approx(1, abs=0.05) and not leak.censored
+    stays = judged("breaker_closes", simulate(defect=NEVER_CLOSES).recording)
+    assert (stays.outcome, stays.figure, stays.censored) == (FAIL, None, True)
+    assert stays.interval is not None and 28.9 < stays.interval[0] < 31 and stays.interval[1] == math.inf
+    # What was not counted was not waited for.
+    unread = judged("breaker_flaps", without(simulate().recording, "target_breaker"), state_remedy="give --api-urls")
+    assert (unread.outcome, unread.interval, unread.censored) == (INCONCLUSIVE, (0, math.inf), False)
+    assert unread.reason.endswith("would show short ones: give --api-urls")
+
+
+def test_a_criterion_that_is_told_no_names_passes_on_no_witness_but_the_clients() -> None:
+    """Whatever was probed: it knows no target's metrics by itself."""
+    recording = simulate(instances=1).recording
+    found = {name: criteria.load(CriterionSpec(name)).judge(recording) for name in BREAKER}
+    assert {name: each.outcome for name, each in found.items()} == {
+        "breaker_opens": INCONCLUSIVE,
+        "breaker_leak_through": INCONCLUSIVE,
+        "fast_fail_latency": PASS,
+        "breaker_closes": PASS,
+        "breaker_flaps": INCONCLUSIVE,
+    }
+    nothing = "not observable: nothing counts the calls that the dependency receives"
+    assert found["breaker_leak_through"].reason == nothing
+    assert found["breaker_opens"].reason.endswith(nothing)
+
+
 def test_each_defect_fails_its_own_criteria_alone() -> None:
     """What cannot be judged any more is INCONCLUSIVE, and not a FAIL."""
     assert outcomes(simulate(defect=NEVER_OPENS).recording) == {
@@ -167,13 +226,14 @@ def test_without_the_dependencys_counter_clients_are_only_consistent_with_a_brea
     """And the remedy is named; the breakers' own word is taken where it is given, and said to be no more than that."""
     recording = without(simulate().recording, "upstream")
     alone = without(recording, "target_breaker")
-    finding = judged("breaker_opens", alone)
+    finding = judged("breaker_opens", alone, dependency_remedy="name it with --upstream")
     assert finding.outcome is INCONCLUSIVE
-    assert "consistent with a breaker" in finding.reason
-    assert "not observable" in finding.reason
-    assert "--upstream" in finding.reason
+    unread = f"not observable: no probe read {DEPENDENCY}"
+    assert finding.reason.endswith(
+        f"consistent with a breaker, but whether they spared the dependency is {unread}: name it with --upstream"
+    )
     leak = judged("breaker_leak_through", alone)
-    assert (leak.outcome, leak.reason[:14]) == (INCONCLUSIVE, "not observable")
+    assert (leak.outcome, leak.reason) == (INCONCLUSIVE, unread)
     own = judged("breaker_opens", recording)
     assert own.outcome is PASS
     assert "by its own word" in own.reason
@@ -215,13 +275,13 @@ def test_fast_failures_are_told_by_their_speed_where_no_signature_is_known() -> 
     """Found all the same; but that they are fast is then no finding."""
     recording = simulate(failure_takes_s=0.5).recording
     unnamed = tuple(
-        replace(piece, outcome="http 503") if piece.outcome == "breaker open" else piece for piece in recording.slices
+        replace(piece, outcome="http 503") if piece.outcome == BREAKER_OPEN else piece for piece in recording.slices
     )
     found = without(replace(recording, slices=unnamed), "target_breaker")
     assert judged("breaker_opens", found).outcome is PASS
-    finding = judged("fast_fail_latency", found)
+    finding = judged("fast_fail_latency", found, signature_remedy="give --breaker-signature")
     assert finding.outcome is INCONCLUSIVE
-    assert "--breaker-signature" in finding.reason
+    assert finding.reason.endswith("told by their speed, so they are fast by definition: give --breaker-signature")
 
 
 def test_fast_errors_of_the_dependency_itself_are_no_breaker() -> None:
@@ -240,7 +300,13 @@ def test_what_did_not_happen_is_said() -> None:
     """No fault, a fault that failed, a failure that was not undone, a dependency that never worked."""
     recording = simulate().recording
     for name in BREAKER:
-        assert "--upstream-switch" in judged(name, marked(recording)).reason
+        spared = judged(name, marked(recording), fault_remedy="give --upstream-switch")
+        assert (spared.outcome, spared.reason) == (
+            INCONCLUSIVE,
+            "a fault of the dependency was never injected, so no breaker had a reason to open: give --upstream-switch",
+        )
+        named = judged(name, recording, fault="kill")
+        assert (named.outcome, "the fault kill was never injected" in named.reason) == (INCONCLUSIVE, True)
         failed = judged(name, marked(recording, FaultMark(30, "http_toggle", FAILED, "connection refused")))
         assert (failed.outcome, "connection refused" in failed.reason) == (INCONCLUSIVE, True)
         down = replace(recording, slices=tuple(replace(piece, outcome="http 503") for piece in recording.slices))
@@ -325,9 +391,7 @@ def test_presets_follow_the_rate_of_the_run() -> None:
 def test_an_open_breaker_before_the_failure_is_no_opening() -> None:
     recording = simulate().recording
     open_before = tuple(
-        replace(sample, values={**sample.values, "target_breaker_state": 1.0})
-        if "target_breaker_state" in sample.values and sample.t < 30
-        else sample
+        replace(sample, values={**sample.values, STATE: 1.0}) if STATE in sample.values and sample.t < 30 else sample
         for sample in recording.probes
     )
     finding = judged("breaker_opens", replace(recording, probes=open_before))

@@ -10,6 +10,7 @@ import pytest
 
 from harness import criteria
 from harness.criteria.scaling import _elasticity as elasticity
+from harness.criteria.scaling._criterion import ElasticityCriterion
 from harness.criteria.scaling._elasticity import Elasticity
 from harness.findings import Finding, Outcome
 from harness.recording import (
@@ -32,6 +33,8 @@ LAG, IN = CriterionSpec("scaling_lag", {"limit_s": 8.0}), CriterionSpec("scale_i
 UNDER, OVER = CriterionSpec("under_provisioning"), CriterionSpec("over_provisioning")
 STABLE, ERRORS = CriterionSpec("scaling_stability"), CriterionSpec("scaling_errors")
 ALL = (LAG, UNDER, OVER, STABLE, IN)
+PAGE = {"ready": "ready", "wanted": "desired"}
+"""What the scenario says of its autoscaler's page; a replica takes 10 starts/s."""
 
 
 def at(points: Sequence[tuple[float, int]], t: float) -> int:
@@ -42,7 +45,6 @@ def run(
     ready: Sequence[tuple[float, int]] | None = GOOD,
     *,
     wanted: Sequence[tuple[float, int]] | None = None,
-    capacity: float = 10.0,
     physical: float = 20.0,
     silent: tuple[float, float] = (math.inf, math.inf),
     probe: str = "haproxy",
@@ -78,7 +80,7 @@ def run(
         scenario="autoscaling",
         started_utc="2026-03-14T09:26:53Z",
         shape="staircase",
-        parameters={"capacity_per_replica": capacity},
+        parameters={},
         phases=tuple(phases),
         level=tuple(level),
         level_unit="starts/s",
@@ -93,20 +95,27 @@ def run(
 
 
 def judged(spec: CriterionSpec, recording: Recording, **more: Scalar) -> Finding:
-    return criteria.load(CriterionSpec(spec.criterion, {**spec.parameters, **more})).judge(recording)
+    capacity = {} if spec is ERRORS else {"capacity_per_s": 10.0}
+    return criteria.load(CriterionSpec(spec.criterion, {**PAGE, **capacity, **spec.parameters, **more})).judge(
+        recording
+    )
 
 
 def test_a_healthy_run_passes_with_the_figures_that_are_true() -> None:
     lag, under, over, stable, back = (judged(spec, run()) for spec in ALL)
     assert [one.outcome for one in (lag, under, over, stable, back)] == [PASS] * 5
     assert (lag.figure, lag.interval) == (pytest.approx(3.75), (pytest.approx(3.25), pytest.approx(4.35)))
+    assert [one.unit for one in (lag, under, over, stable, back)] == ["s", "ratio", "ratio", "turns", "s"]
+    assert not any(one.censored for one in (lag, under, over, stable, back))
     truth = (2.5 / 2 + 3.5 / 3) / 74, 8.5 * 2 / 74
     for finding, value in ((under, truth[0]), (over, truth[1])):
+        assert finding.figure == pytest.approx(value, abs=0.02)
         assert finding.interval is not None and finding.interval[0] < value < finding.interval[1]
+        assert finding.interval[0] <= finding.figure <= finding.interval[1]
         assert finding.interval[1] - finding.interval[0] < 0.05
     assert stable.figure == 0
     assert stable.evidence["changes of the number ready"] == 3
-    assert back.interval == (pytest.approx(8.25), pytest.approx(9.35))
+    assert (back.figure, back.interval) == (pytest.approx(8.75), (pytest.approx(8.25), pytest.approx(9.35)))
     assert under.evidence["ready replicas"] == "as haproxy api has them"
 
 
@@ -114,7 +123,7 @@ def test_never_scaled_is_censored_and_fails() -> None:
     """32 s waited for a second replica, limit 8 s; so long a wait within the limit would prove nothing."""
     never = run(((-2.0, 1),), wanted=((-2.0, 1),))
     lag, under, over, stable, back = (judged(spec, never) for spec in ALL)
-    assert (lag.outcome, lag.figure, lag.interval) == (FAIL, None, (32, math.inf))
+    assert (lag.outcome, lag.figure, lag.interval, lag.censored) == (FAIL, None, (32, math.inf), True)
     assert "never wanted so many" in lag.reason
     assert (
         under.outcome is FAIL
@@ -124,8 +133,9 @@ def test_never_scaled_is_censored_and_fails() -> None:
     assert over.outcome is PASS and over.figure == 0
     assert stable.outcome is PASS
     assert back.outcome is INCONCLUSIVE and "none could be given back" in back.reason
+    assert (back.figure, back.interval, back.censored) == (None, None, False)
     short = judged(LAG, never, limit_s=40.0)
-    assert short.outcome is INCONCLUSIVE and "more than 40 s would settle it" in short.reason
+    assert (short.outcome, short.censored) == (INCONCLUSIVE, True) and "more than 40 s would settle it" in short.reason
 
 
 def test_the_parts_of_a_late_start_are_told_apart() -> None:
@@ -147,12 +157,20 @@ def test_flapping_is_counted_in_what_is_wanted_and_in_what_is_ready() -> None:
 
 def test_scale_in_that_could_not_be_seen_is_inconclusive_and_one_that_was_not_fails() -> None:
     stays = run(GOOD[:-1])
-    assert judged(IN, stays).outcome is FAIL
+    kept = judged(IN, stays)
+    assert (kept.outcome, kept.figure, kept.interval, kept.censored) == (FAIL, None, (30, math.inf), True)
     kubernetes = judged(IN, stays, limit_s=360.0)
     assert kubernetes.outcome is INCONCLUSIVE and "a recovery of more than 360 s" in kubernetes.reason
     assert judged(OVER, stays).outcome is FAIL
     again = run((*GOOD, (60.0, 3), (70.0, 1)))
     assert judged(IN, again).interval == (pytest.approx(26.25 - 0.5, abs=0.6), pytest.approx(26.35, abs=0.6))
+
+
+def test_a_load_below_what_one_replica_takes_says_that_the_peak_is_too_low() -> None:
+    """A longer recovery, the remedy of a load that never falls, would not help."""
+    for spec in (LAG, IN):
+        found = judged(spec, run(), capacity_per_s=50.0)
+        assert found.outcome is INCONCLUSIVE and "never rose" in found.reason and "a higher peak" in found.reason
 
 
 def test_a_replica_that_dies_and_comes_back_is_no_flapping_of_its_controller() -> None:
@@ -166,7 +184,7 @@ def test_capacity_is_bracketed_by_the_run(
     ready: Sequence[tuple[float, int]], kept: float, broken: float | None
 ) -> None:
     """Three replicas never had more than 26/s. One alone kept its SLO at 16/s, and broke it at 26/s."""
-    found = elasticity.measure(run(ready, capacity=0.0), "baseline")
+    found = elasticity.measure(run(ready), ElasticityCriterion())
     assert isinstance(found, Elasticity)
     assert found.capacity.kept_per_s == pytest.approx(kept)
     assert (found.capacity.broken_per_s, found.capacity.given) == (broken, False)
@@ -174,13 +192,26 @@ def test_capacity_is_bracketed_by_the_run(
 
 def test_a_capacity_that_is_only_bracketed_decides_nothing_within_its_bracket() -> None:
     """From 16 to 26 starts/s a replica: 26 starts/s may need one or two; but what both need is known."""
-    never = run(((-2.0, 1),), capacity=0.0)
-    lag = judged(LAG, never)
-    assert lag.outcome is INCONCLUSIVE and "--capacity-per-replica" in lag.reason
-    under = judged(UNDER, never, limit=0.1)
+    never = run(((-2.0, 1),))
+    unknown = {"capacity_per_s": 0.0, "capacity_remedy": "give --capacity-per-replica"}
+    asked = "one replica takes 16 to 26 starts/s, and to know that exactly would settle it: give --capacity-per-replica"
+    lag = judged(LAG, never, **unknown)
+    assert (lag.outcome, lag.interval, lag.censored) == (INCONCLUSIVE, (0, math.inf), True)
+    assert lag.reason.endswith(asked)
+    under = judged(UNDER, never, limit=0.1, **unknown)
     assert under.interval == (0, pytest.approx(16 / 2 / 74)) and under.outcome is INCONCLUSIVE
-    assert judged(UNDER, never, limit=0.15).outcome is PASS
-    assert judged(LAG, never, capacity_per_s=10.0).outcome is FAIL
+    assert under.reason.endswith(asked)
+    assert judged(UNDER, never, limit=0.15, **unknown).outcome is PASS
+    assert judged(LAG, never).outcome is FAIL
+
+
+def test_a_run_that_shows_no_capacity_asks_for_it() -> None:
+    """Every request of the baseline failed, so there is no SLO that a replica could have kept."""
+    broken = run(failed_at=range(12))
+    finding = judged(LAG, broken, capacity_per_s=0.0, capacity_remedy="give --capacity-per-replica")
+    assert finding.outcome is INCONCLUSIVE
+    assert finding.reason == "nothing shows what one replica takes within its SLO: give --capacity-per-replica"
+    assert judged(LAG, broken).outcome is PASS
 
 
 def gone(error: str, probe: str = "http_json", source: str = "http://127.0.0.1:1/autoscaler") -> ProbeSample:
@@ -190,26 +221,43 @@ def gone(error: str, probe: str = "http_json", source: str = "http://127.0.0.1:1
 @pytest.mark.parametrize(
     ("recording", "words"),
     [
-        (run(None), "--autoscaler"),
+        (run(None), "no ready replicas were sampled: name them with --autoscaler"),
         (run(None, extra=[gone("connection refused")]), "connection refused"),
-        (run(None, extra=[gone("no such file", "haproxy", "api")]), "--haproxy-socket"),
-        (run(silent=(20, 30)), "not known for 1"),
-        (run(extra=[ProbeSample(1.0, "haproxy", "web", {"servers_up": 1.0})]), "--haproxy-backend"),
-        (dataclasses.replace(run(), header=dataclasses.replace(run().header, level_unit="users")), "--pacing arrivals"),
+        (run(None, extra=[gone("no such file", "haproxy", "api")]), "(api: no such file): name them with --autoscaler"),
+        (run(silent=(20, 30)), "not known for 11 s of the run: name them with --autoscaler"),
+        (run(extra=[ProbeSample(1.0, "haproxy", "web", {"servers_up": 1.0})]), "let the probe haproxy count one"),
+        (dataclasses.replace(run(), header=dataclasses.replace(run().header, level_unit="users")), "the open model"),
         (dataclasses.replace(run(), header=dataclasses.replace(run().header, phases=())), "no phase 'baseline'"),
         (dataclasses.replace(run(), end=None, slices=(), probes=run().probes[:5]), "before the load rose"),
     ],
 )
 def test_without_evidence_every_one_of_them_is_inconclusive(recording: Recording, words: str) -> None:
     for spec in ALL:
-        finding = judged(spec, recording)
-        assert finding.outcome is INCONCLUSIVE
+        finding = judged(spec, recording, remedy="name them with --autoscaler")
+        assert (finding.outcome, finding.figure, finding.censored) == (INCONCLUSIVE, None, False)
         assert words in finding.reason
 
 
 def test_a_health_page_that_has_a_figure_called_ready_is_no_autoscaler() -> None:
     page = ProbeSample(1.0, "http_json", "http://127.0.0.1:1/health", {"ready": 1.0})
     assert "no ready replicas" in judged(LAG, run(None, extra=[page])).reason
+
+
+def test_what_an_autoscaler_calls_its_numbers_is_for_the_scenario_to_say() -> None:
+    """Otherwise its page is no witness, whatever it shows."""
+    page = run(probe="http_json")
+    unnamed = judged(LAG, page, ready="", wanted="")
+    assert (unnamed.outcome, unnamed.reason) == (INCONCLUSIVE, "no ready replicas were sampled")
+    renamed = dataclasses.replace(
+        page,
+        probes=tuple(
+            dataclasses.replace(one, values={f"pods.{name}": value for name, value in one.values.items()})
+            for one in page.probes
+        ),
+    )
+    assert judged(LAG, renamed).outcome is INCONCLUSIVE
+    found = judged(LAG, renamed, ready="pods.ready", wanted="pods.desired")
+    assert (found.outcome, found.figure) == (PASS, pytest.approx(3.75))
 
 
 def test_kubernetes_or_an_autoscaler_alone_will_do() -> None:
@@ -220,15 +268,19 @@ def test_kubernetes_or_an_autoscaler_alone_will_do() -> None:
 
 
 def test_no_rise_and_no_fall_of_the_demand() -> None:
-    flat = run(capacity=100.0)
-    assert judged(LAG, flat).outcome is INCONCLUSIVE
-    assert judged(IN, flat).outcome is INCONCLUSIVE
+    flat = [judged(spec, run(), capacity_per_s=100.0) for spec in (LAG, IN)]
+    assert [one.outcome for one in flat] == [INCONCLUSIVE] * 2
+    assert ["never rose" in flat[0].reason, "never fell" in flat[1].reason] == [True, True]
 
 
 def test_errors_count_from_the_baseline_to_the_end_and_near_the_changes() -> None:
     """In the second of a drain three of six requests fail, and later three more."""
     bad = judged(ERRORS, run(failed_at=(*range(48, 53), 60)), limit=0.001)
     assert bad.outcome is FAIL
+    assert (bad.kind, bad.unit, bad.limit) == ("scaling_errors", "ratio", 0.001)
+    after_the_baseline = 16 * 16 + 16 * 26 + 30 * 6
+    assert bad.figure == pytest.approx(18 / after_the_baseline)
+    assert bad.interval is not None and bad.interval[0] < bad.figure < bad.interval[1]
     # The replicas changed at 52.5 s, seen at 52.75 s: the requests of 50, 51 and 52 s are near.
     assert bad.evidence["failed"] == 18 and bad.evidence["failed within 2 s of a change of the ready replicas"] == 9
     assert judged(ERRORS, run(failed_at=(3,))).figure == 0

@@ -11,7 +11,9 @@ from harness.plugins import parameter
 
 @dataclass(frozen=True, kw_only=True)
 class BreakerCriterion(Criterion):
-    """Which witness says what: :mod:`harness.criteria.breaker._measure`. One without a name is not heard."""
+    """Which witness says what: :mod:`harness.criteria.breaker._measure`. One without a name is not heard; what a
+    scenario has to say about one that is missing is its remedy.
+    """
 
     evidence = CLIENTS
     """Also where a breaker tells its state: what it does, and when, it does in answer to requests."""
@@ -26,3 +28,5 @@ class BreakerCriterion(Criterion):
     probes: str = parameter("", "probed counter of the calls that it let through half-open")
     fault_remedy: str = parameter("", "what to say when the dependency was never made to fail")
     dependency_remedy: str = parameter("", "what to say when nothing counted the calls of the dependency")
+    state_remedy: str = parameter("", "what to say when openings and closings were not counted")
+    signature_remedy: str = parameter("", "what to say when no answer had the signature of an open breaker")

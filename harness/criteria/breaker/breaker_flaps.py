@@ -26,7 +26,6 @@ class BreakerFlaps(BreakerCriterion):
     unit = "times"
 
     limit: float = parameter(0, "largest number of times that it may open again after it was closed")
-    remedy: str = parameter("", "what to say when openings and closings were not counted")
 
     def judge(self, recording: Recording) -> Finding:
         measured = measure(recording, self)
@@ -40,7 +39,7 @@ class BreakerFlaps(BreakerCriterion):
         reason = f"{seen} {low:g} times after it was closed, limit {self.limit:g}"
         if outcome is Outcome.INCONCLUSIVE:
             counters = "only counters of openings and closings, read to the end, would show short ones"
-            reason += f"; {with_remedy(counters, self.remedy)}"
+            reason += f"; {with_remedy(counters, self.state_remedy)}"
         evidence = measured.describe_witnesses()
         for instance in measured.instances:
             evidence[f"{instance.source} openings, half-open included"] = instance.opens

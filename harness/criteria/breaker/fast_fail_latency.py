@@ -27,7 +27,6 @@ class FastFailLatency(BreakerCriterion):
 
     limit_s: float = parameter(0.1, "largest latency in seconds of a fast failure")
     quantile: float = parameter(0.95, "quantile that is judged, 0.95 for p95", lowest=0.01, highest=0.9999)
-    remedy: str = parameter("", "what to say when no answer had the signature of an open breaker")
 
     def judge(self, recording: Recording) -> Finding:
         p = f"p{self.quantile * 100:g}"
@@ -56,7 +55,7 @@ class FastFailLatency(BreakerCriterion):
             return "no request failed fast, so there is nothing to judge"
         if not measured.signature:
             by_speed = "fast failures were told by their speed, so they are fast by definition"
-            return with_remedy(by_speed, self.remedy)
+            return with_remedy(by_speed, self.signature_remedy)
         return ""
 
     def _reason(self, outcome: Outcome, p: str, count: int, interval: tuple[float, float]) -> str:

@@ -31,7 +31,11 @@ class ScaleIn(ElasticityCriterion):
         measured = elasticity.measure(recording, self)
         if isinstance(measured, str):
             return self.inconclusive(measured)
-        falls = [t for t, before, after in measured.demand.changes() if after < before]
+        changes = list(measured.demand.changes())
+        if not changes:
+            reason = "the demand never rose, so there was nothing to give back: a higher peak would show it"
+            return self.inconclusive(reason, measured.describe())
+        falls = [t for t, before, after in changes if after < before]
         if not falls:
             reason = "the demand never fell, so there was nothing to give back: a longer recovery would show it"
             return self.inconclusive(reason, measured.describe())

@@ -1,0 +1,117 @@
+"""What is wrong with the commands of a shell block, without running them."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from tests.docs.blocks import ROOT
+from tests.docs.commands import Command, commands
+from tests.docs.conftest import Tree
+
+SHELL = {"cd", "export", "kill", "wait", "sleep", "until", "do", "done", "echo", "curl", "git", "rm", "mkdir", "docker"}
+SHELL |= {"apt-get", "sudo", "ls"}
+"""Of the machine, not ours: their flags change with nobody here."""
+CLICK = {"target": "target.cli:main", "benchmarks": "benchmarks.__main__:main"}
+CLICK |= {"tests.ground_truth": "tests.ground_truth.__main__:main"}
+MADE_BY_A_RUN = ("runs/",)
+"""What a command may name though the tree does not have it."""
+
+
+def problems(text: str, tree: Tree, directory: Path) -> Iterator[str]:
+    """One line for each command that could not be run as it is written."""
+    for command in commands(text):
+        check = CHECKS.get(command.name)
+        if check is not None:
+            yield from check(command, tree, directory)
+        elif command.name not in SHELL and not command.name.startswith(("./", "$")):
+            yield f"{command.name}: a command that this test does not know"
+
+
+def _springback(command: Command, tree: Tree, directory: Path) -> Iterator[str]:
+    words = command.words[1:]
+    if words[:1] == ["plugins"] or words[:1] in (["--version"], ["-h"], ["--help"]):
+        return
+    told = tree.ask("springback", words, directory, command.variables)
+    if told["code"]:
+        yield f"{' '.join(command.words)}: {told['output']}"
+    yield from _variables(command, tree, words[1])
+
+
+def _locust(command: Command, tree: Tree, directory: Path) -> Iterator[str]:
+    told = tree.ask("locust", command.words[1:], directory, command.variables)
+    if told["code"]:
+        yield f"{' '.join(command.words)}: {told['output']}"
+
+
+def _variables(command: Command, tree: Tree, locustfile: str) -> Iterator[str]:
+    for name in command.variables:
+        flag = "--" + name.removeprefix("SPRINGBACK_").lower().replace("_", "-")
+        if name.startswith("SPRINGBACK_") and flag not in tree.ask("flags", [locustfile])["output"]:
+            yield f"{name}: there is no option {flag}"
+
+
+def _python(command: Command, tree: Tree, directory: Path) -> Iterator[str]:
+    words = command.words[1:]
+    if words[:1] != ["-m"]:
+        yield from _files(words[:1], directory)
+        return
+    module = words[1]
+    if module in ("http.server", "venv", "pip", "pytest"):
+        return
+    places = (ROOT / Path(*module.split(".")), ROOT / Path(*module.split(".")).with_suffix(".py"))
+    if not any(place.exists() for place in places):
+        yield f"{module}: there is no such module"
+    given = [word.partition("=")[0] for word in words[2:] if word.startswith("--")]
+    if given and module in CLICK:
+        known = tree.ask("click_flags", [CLICK[module]])["output"]
+        yield from (f"{module} {flag}: no such option" for flag in given if f'"{flag}"' not in known)
+
+
+def _make(command: Command, *_: object) -> Iterator[str]:
+    targets = [word for word in command.words[1:] if "=" not in word and not word.startswith("-")]
+    directories = [word for word in command.words[1:] if word.startswith("-C")]
+    lines = (ROOT / "Makefile").read_text().splitlines()
+    for target in targets[len(directories) :]:
+        if not any(line.startswith(f"{target}:") for line in lines):
+            yield f"make {target}: no such target"
+
+
+def _copy(command: Command, _: Tree, directory: Path) -> Iterator[str]:
+    yield from _files([word for word in command.words[1:-1] if not word.startswith("-")], directory)
+
+
+def _read(command: Command, _: Tree, directory: Path) -> Iterator[str]:
+    named = [word for word in command.words[1:] if not word.startswith("-")]
+    yield from _files([word for word in named if not word.startswith((*MADE_BY_A_RUN, ".venv/", "$"))], directory)
+
+
+def _files(names: list[str], directory: Path) -> Iterator[str]:
+    yield from (f"{name}: there is no such file" for name in names if not (directory / name).exists())
+
+
+def _in_venv(command: Command, tree: Tree, directory: Path) -> Iterator[str]:
+    """``springback/.venv/bin/springback`` and the like."""
+    yield from CHECKS[Path(command.name).name](command, tree, directory)
+
+
+CHECKS: dict[str, Callable[[Command, Tree, Path], Iterator[str]]] = {
+    "springback": _springback,
+    "locust": _locust,
+    "python": _python,
+    "python3": _python,
+    "make": _make,
+    "cp": _copy,
+    "cat": _read,
+    ".": _read,
+    "springback/.venv/bin/springback": _in_venv,
+    ".venv/bin/python": _python,
+}
+
+
+def end_group(pid: int, number: signal.Signals) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, number)

@@ -1,0 +1,202 @@
+"""Every code block of README.md, CONTRIBUTING.md, CHANGELOG.md and docs/*.md works as it is written.
+
+A block says in its info string what it is, see tests/docs/blocks.py; one that does not is a failure, not a gap.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.docs import sh
+from tests.docs.blocks import ROOT, Block, all_blocks, undeclared
+from tests.docs.conftest import Tree, at_port, free_port
+
+PLUGINS = ("python probe", "python fault", "python criterion", "python guard", "python report", "python target-fault")
+EXPECTED = {
+    "docs/target.md": ['"token":'],
+    "docs/tutorial.md": ["INCONCLUSIVE  sale against", "exit code 4", "baseline too short"],
+}
+"""What the commands of a page have to print."""
+GONE = {"docs/target.md": "stack.json"}
+"""What the commands of a page have to take away again."""
+
+COPIES = {
+    "probe": ("harness/probes", "harness/probes/noop.py"),
+    "fault": ("harness/faults", "harness/faults/noop.py"),
+    "criterion": ("harness/criteria/requests", "harness/criteria/requests/error_ratio.py"),
+    "guard": ("harness/criteria/guards", "harness/criteria/guards/spike_delivered.py"),
+    "report": ("reports", "reports/verdict_json.py"),
+    "target-fault": ("target/faults", "target/faults/noop.py"),
+}
+"""Kind → where a copy goes, and what is copied."""
+
+FOR_A_SHAPE = """
+from harness.load.http import LeanHttpUser
+from locust import task
+from shapes import {module}
+import harness
+
+class Visitor(LeanHttpUser):
+    @task
+    def visit(self): ...
+
+class Load({module}.{name}): ...
+
+harness.attach("for-a-shape")
+"""
+
+
+def each(*kinds: str) -> pytest.MarkDecorator:
+    blocks = all_blocks(*kinds)
+    return pytest.mark.parametrize("block", blocks, ids=[block.place for block in blocks])
+
+
+def test_every_block_says_what_it_is() -> None:
+    """Nothing is skipped in silence."""
+    assert not list(undeclared())
+
+
+@each("python scenario")
+def test_a_scenario_can_be_planned(block: Block, tree: Tree) -> None:
+    compile(block.text, block.place, "exec")
+    directory = tree.directory_of(block.page)
+    told = tree.ask("springback", ["plan", block.file], directory)
+    assert told["code"] == 0, told["output"]
+
+
+@each("python service")
+def test_a_service_answers(block: Block, tmp_path: Path) -> None:
+    """Whatever it answers, it does so on the port that the page says."""
+    port = free_port()
+    file = tmp_path / block.file
+    file.write_text(at_port(block.text, port))
+    process = subprocess.Popen([sys.executable, str(file)])
+    try:
+        assert _status(f"http://127.0.0.1:{port}/") < 500
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _status(url: str) -> int:
+    until_s = time.monotonic() + 10
+    while True:
+        try:
+            with urllib.request.urlopen(url, timeout=5) as answer:
+                return int(answer.status)
+        except urllib.error.HTTPError as error:
+            return error.code
+        except OSError:
+            if time.monotonic() > until_s:
+                raise
+            time.sleep(0.05)
+
+
+@each("python shape")
+def test_a_shape_carries_a_scenario(block: Block, tree: Tree) -> None:
+    # Not executed here: it imports Locust, which patches the process.
+    (shape,) = (each for each in ast.parse(block.text).body if isinstance(each, ast.ClassDef))
+    module = block.file.removesuffix(".py")
+    scenario = tree.root / f"of_{module}.py"
+    scenario.write_text(FOR_A_SHAPE.format(module=module, name=shape.name))
+    told = tree.ask("springback", ["plan", str(scenario)])
+    assert told["code"] == 0, told["output"]
+
+
+@pytest.fixture(scope="module")
+def problems_of(tree: Tree) -> dict[str, str]:
+    """KIND:NAME → what goes wrong with it in the tree: of the blocks, and of bare copies of the files to copy."""
+    for kind, (folder, original) in COPIES.items():
+        (tree.root / folder / f"copied_{kind.replace('-', '_')}.py").write_text((ROOT / original).read_text())
+    blocks = [f"{block.kind.removeprefix('python ')}:{Path(block.file).stem}" for block in all_blocks(*PLUGINS)]
+    copies = [f"{kind}:copied_{kind.replace('-', '_')}" for kind in COPIES]
+    script = tree.root / "tests" / "docs" / "plugins_at_work.py"
+    command = [sys.executable, "-P", str(script), *blocks, *copies]
+    try:
+        printed = subprocess.check_output(command, cwd=tree.root, env=tree.environment, text=True, timeout=60)
+    finally:
+        for kind, (folder, _) in COPIES.items():
+            (tree.root / folder / f"copied_{kind.replace('-', '_')}.py").unlink()
+    problems: dict[str, str] = json.loads(printed)
+    return problems
+
+
+@each(*PLUGINS)
+def test_a_plugin_is_found_and_does_its_work(block: Block, problems_of: dict[str, str]) -> None:
+    assert problems_of[f"{block.kind.removeprefix('python ')}:{Path(block.file).stem}"] == ""
+
+
+@pytest.mark.parametrize("kind", sorted(COPIES))
+def test_a_bare_copy_works_under_its_new_name(kind: str, problems_of: dict[str, str]) -> None:
+    """As docs/adding-things.md says: nothing in it has to be changed for it to be found."""
+    assert problems_of[f"{kind}:copied_{kind.replace('-', '_')}"] == ""
+
+
+@each("sh plan")
+def test_every_command_could_be_run(block: Block, tree: Tree) -> None:
+    assert not list(sh.problems(block.text, tree, tree.directory_of(block.page)))
+
+
+@each("yaml workflow")
+def test_a_workflow_can_be_read_and_its_commands_could_be_run(block: Block, tree: Tree) -> None:
+    workflow = yaml.safe_load(block.text)
+    steps = [step for job in workflow["jobs"].values() for step in job["steps"]]
+    commands = [step["run"] for step in steps if "run" in step]
+    assert commands
+    directory = tree.directory_of(block.page)
+    assert not [problem for text in commands for problem in sh.problems(text, tree, directory)]
+
+
+PAGES_THAT_RUN = sorted({block.page for block in all_blocks("sh run")})
+
+
+@pytest.mark.parametrize("page", PAGES_THAT_RUN)
+def test_the_commands_of_a_page_run_as_written(page: str, tree: Tree) -> None:
+    """One after the other in one shell; what they left in the background is ended."""
+    directory = tree.directory_of(page)
+    for file in directory.glob("*.py"):
+        file.write_text(at_port(file.read_text(), tree.port))
+    blocks = [at_port(block.text, tree.port) for block in all_blocks("sh run") if block.page == page]
+    with subprocess.Popen(
+        ["bash", "-ec", "\n".join(blocks)],
+        cwd=directory,
+        env=tree.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    ) as shell:
+        try:
+            printed, _ = shell.communicate(timeout=120)
+        finally:
+            sh.end_group(shell.pid, signal.SIGKILL)
+    assert shell.returncode == 0, printed
+    for words in EXPECTED.get(page, []):
+        assert words in printed
+    assert page not in GONE or not (directory / GONE[page]).exists()
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "locustfiles").glob("*.py")), ids=lambda file: file.stem)
+def test_the_commands_of_a_scenarios_docstring_could_be_run(file: Path, tree: Tree) -> None:
+    """The lines that are indented, as far as they begin with `springback`."""
+    docstring = ast.get_docstring(ast.parse(file.read_text())) or ""
+    joined = docstring.replace("\\\n", " ")
+    commands = [line.strip() for line in joined.splitlines() if line.strip().startswith("springback ")]
+    assert commands or "docs/scenarios.md" in docstring
+    assert not [problem for text in commands for problem in sh.problems(text, tree, tree.directory_of("locustfiles"))]
+
+
+def test_the_shop_of_the_tutorial_is_the_one_of_the_examples() -> None:
+    (shop,) = (block for block in all_blocks("python service") if block.file == "shop.py")
+    assert shop.text == (ROOT / "examples" / "shop.py").read_text()

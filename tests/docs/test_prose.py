@@ -1,0 +1,101 @@
+"""What the pages name in their prose is there: files, links, flags, and the reasons of the table of remedies."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.docs.blocks import PAGES, ROOT, anchors, inline_code, links
+from tests.docs.conftest import Tree
+
+NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
+FLAG = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]*")
+ROOMS = ("harness", "shapes", "reports", "target", "locustfiles", "examples", "tests", "benchmarks", "docs")
+PLACE = re.compile(rf"(?:{'|'.join(ROOMS)})/[\w./-]*")
+IN_GENERAL = "SCENARIO"
+"""Stands for any name."""
+NOT_OURS = {
+    "--build": "docker compose",
+    "--wait": "docker compose",
+    "--require-hashes": "pip",
+    "--cov": "an example of no program",
+}
+CLICK = ("harness.cli:cli", "target.cli:main", "benchmarks.__main__:main", "tests.ground_truth.__main__:main")
+
+
+@pytest.fixture(scope="module")
+def known_flags(tree: Tree) -> set[str]:
+    """Of every scenario, of Locust and of all commands."""
+    found = [file for folder in ("locustfiles", "examples") for file in sorted((tree.root / folder).glob("*.py"))]
+    files = [str(file) for file in found if "harness.attach" in file.read_text()]
+    answers = [tree.ask("flags", [file]) for file in files] + [tree.ask("click_flags", [group]) for group in CLICK]
+    assert all(answer["code"] == 0 for answer in answers), answers
+    return {flag for answer in answers for flag in json.loads(answer["output"].splitlines()[-1])}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_flag_exists(name: str, known_flags: set[str]) -> None:
+    """A flag that was renamed is wrong in prose, too. Options of the examples on the page are its own."""
+    text = (ROOT / name).read_text()
+    own = {f"--{option.replace('_', '-')}" for option in re.findall(r"^    (\w+): \w+ = ", text, re.MULTILINE)}
+    named = {flag for code in inline_code(ROOT / name) for flag in FLAG.findall(code)}
+    assert named - known_flags - own - set(NOT_OURS) == set()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_link_leads_somewhere(name: str) -> None:
+    broken = []
+    for link in links(ROOT / name):
+        place, _, anchor = link.partition("#")
+        if "://" in place:
+            continue
+        path = (ROOT / name).parent / place if place else ROOT / name
+        if not path.exists() or (anchor and anchor not in anchors(path)):
+            broken.append(link)
+    assert not broken
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "CHANGELOG.md"])
+def test_every_file_that_is_named_exists(name: str) -> None:
+    """Relative to the root, as far as a name begins with one of our folders. A changelog also names what was."""
+    named = {place.group() for code in inline_code(ROOT / name) if (place := PLACE.fullmatch(code))}
+    assert [place for place in sorted(named) if not _is_there(place)] == []
+
+
+def _is_there(place: str) -> bool:
+    return any(ROOT.glob(place.rstrip("/").replace(IN_GENERAL, "*")))
+
+
+def test_the_index_has_every_page() -> None:
+    text = (ROOT / "docs" / "README.md").read_text()
+    assert [page.name for page in (ROOT / "docs").glob("*.md") if f"]({page.name})" not in text] == ["README.md"]
+
+
+def test_every_reason_of_the_table_of_remedies_is_one_that_is_given() -> None:
+    """Quoted are fragments between the figures, so each has to lie in one string of the judging side, as it is."""
+    said = "\n".join(text for file in _judging() for text in _strings(file))
+    page = (ROOT / "docs" / "after-the-verdict.md").read_text()
+    rows = page.partition("reason → what to change")[2].splitlines()
+    quoted = [part for row in rows if row.startswith("| ") for part in re.findall(r"`([^`]+)`", row.split(" | ")[0])]
+    assert len(quoted) > 100
+    assert [part for part in quoted if part not in said] == []
+
+
+def _judging() -> Iterator[Path]:
+    yield ROOT / "harness" / "verdict.py"
+    yield from sorted((ROOT / "harness" / "criteria").rglob("*.py"))
+
+
+def _strings(file: Path) -> Iterator[str]:
+    """String literals, f-strings with … in place of what is filled in, one a line."""
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.JoinedStr):
+            parts = (str(part.value) if isinstance(part, ast.Constant) else "…" for part in node.values)
+            yield "".join(parts)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
