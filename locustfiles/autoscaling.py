@@ -1,7 +1,7 @@
 """Autoscaling: the load climbs stair by stair and falls again; replicas have to follow, up and down.
 
 One replica of the reference target is meant to have 4 requests of 400 ms under way, which are 10 starts/s.
-How to point it at your own service: docs/autoscaling.md
+How to point it at your own service: docs/autoscaling.md and docs/scenarios.md
 """
 
 from locust import task

@@ -1,7 +1,9 @@
 """Cache coherence: items are written, removed and read, while one of them is hot and expires, and the cache goes away.
 
-Point it at your own service (its answers: harness/load/users/items.py), and at its Valkey or Redis:
-    springback run locustfiles/cache_coherence.py --host http://127.0.0.1:8000 --valkey redis://:PASSWORD@127.0.0.1:6379
+Point it at your own service (its answers: harness/load/users/items.py) and at its Valkey or Redis, which a fault
+freezes for a while; what to leave out where your service has no such thing: docs/scenarios.md
+    springback run locustfiles/cache_coherence.py --host http://127.0.0.1:8000 \\
+        --valkey redis://:secret@127.0.0.1:6379 --fault "stop_process port=6379 at=recovery+5 for=8"
 """
 
 import random

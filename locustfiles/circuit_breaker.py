@@ -1,9 +1,11 @@
 """Circuit breaker: the service's upstream fails for a while. Does the service stop calling it, and come back?
 
-Point it at your own service, whose upstream has a switch (PUT makes it fail, DELETE heals it):
-    springback run locustfiles/circuit_breaker.py --host http://127.0.0.1:8000 --quote-path /price \
-        --breaker-signature "503 circuit open" --upstream-switch http://127.0.0.1:9000/fail --upstream-token …
-or let it fail in another way, at the same time: --fault "… at=spike for=15" (docs/faults.md).
+Point it at your own service, whose upstream has a switch (PUT makes it fail, DELETE heals it) and counts its calls:
+    springback run locustfiles/circuit_breaker.py --host http://127.0.0.1:8000 --quote-path /price \\
+        --breaker-signature "503 circuit open" --upstream-switch http://127.0.0.1:9000/fail --upstream-token secret \\
+        --upstream http://127.0.0.1:9000 --without breaker_flaps
+which needs the metrics of docs/scenarios.md; or let it fail in another way, at the same time:
+--fault "… at=spike for=15" (docs/faults.md).
 """
 
 import json

@@ -4,7 +4,9 @@ every n-th directly on PostgreSQL with connections of its own.
 Point it at your own service, whose answer tells {"wait_ms": …, "query_ms": …}, and whose pool is on its metrics pages:
     springback run locustfiles/db_pool.py --host http://127.0.0.1:8000 --work-path "/report?ms={ms}" --query-ms 20 \\
         --api-urls http://127.0.0.1:8000 --pool-size-metric hikaricp_connections_max \\
-        --pool-in-use-metric hikaricp_connections_active --pool-waiting-metric hikaricp_connections_pending
+        --pool-in-use-metric hikaricp_connections_active --pool-waiting-metric hikaricp_connections_pending \\
+        --direct-every 0 --without direct_error_ratio,long_transactions
+and with PostgreSQL itself: docs/scenarios.md
 """
 
 import time

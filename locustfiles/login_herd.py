@@ -1,7 +1,8 @@
 """Login thundering herd: everybody logs in at the same instant.
 
 Point it at your own service:
-    springback run locustfiles/login_herd.py --host http://127.0.0.1:8000 --login-path /login --username me --password …
+    springback run locustfiles/login_herd.py --host http://127.0.0.1:8000 --login-path /login \\
+        --username me --password secret
 """
 
 import harness

@@ -1,7 +1,9 @@
 """WebSocket avalanche: everybody connects at the same instant, talks, is dropped, and comes back.
 
 Point it at your own service; what is said, and what answers it, stands in `say` and `on_message`:
-    springback run locustfiles/websocket_avalanche.py --host http://127.0.0.1:8000 --feed-path '/ws?user={number}'
+    springback run locustfiles/websocket_avalanche.py --host http://127.0.0.1:8000 \\
+        --feed-path '/ws?user={number}&room={channel}' --cut client --without connections_agree
+and where the target counts its connections, or drops them itself: docs/scenarios.md
 Ten thousand connections fit in one process: --herd-users 10000 --say-every-s 60
 """
 

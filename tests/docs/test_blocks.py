@@ -168,19 +168,22 @@ def test_the_commands_of_a_page_run_as_written(page: str, tree: Tree) -> None:
     for file in directory.glob("*.py"):
         file.write_text(at_port(file.read_text(), tree.port))
     blocks = [at_port(block.text, tree.port) for block in all_blocks("sh run") if block.page == page]
-    with subprocess.Popen(
-        ["bash", "-ec", "\n".join(blocks)],
-        cwd=directory,
-        env=tree.environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    ) as shell:
+    with (directory / "printed.txt").open("w+") as output:
+        # Not a pipe: what is left in the background would keep it open.
+        shell = subprocess.Popen(
+            ["bash", "-ec", "\n".join(blocks)],
+            cwd=directory,
+            env=tree.environment,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
         try:
-            printed, _ = shell.communicate(timeout=120)
+            shell.wait(timeout=120)
         finally:
             sh.end_group(shell.pid, signal.SIGKILL)
+        output.seek(0)
+        printed = output.read()
     assert shell.returncode == 0, printed
     for words in EXPECTED.get(page, []):
         assert words in printed
