@@ -37,6 +37,7 @@ class Part:
 PARTS = (
     Part("truth", ("ground_truth",), 0),
     Part("runs", ("run", "browser", "distributed"), 5),
+    Part("docs", ("docs",), 5),
     Part("target", ("target",), 0),
     Part("faults", ("faults", "probes"), 0),
     Part("load", ("config", "http", "load"), 0),

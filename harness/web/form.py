@@ -35,11 +35,12 @@ def install(web_ui: WebUI, master: Master) -> None:
     start, stop, change_user = (views[f"locust.{name}"] for name in ("swarm", "stop", "update_user"))
 
     def swarm() -> Response:
-        problems = list(_prepare(web_ui, master, shown, request.form))
+        fields = _by_their_names(request.form, shown)
+        problems = list(_prepare(web_ui, master, shown, fields))
         if problems:
             host = web_ui.environment.host
             return jsonify({"success": False, "message": _in_words(problems), "host": host})
-        _as_text(web_ui, shown, request.form)
+        _set_as_text(web_ui, shown, fields)
         answer: Response = start()
         return answer
 
@@ -102,14 +103,18 @@ def going(master: Master) -> bool:
     return master.current_run is not None and not master.current_run.finished
 
 
-def _as_text(web_ui: WebUI, shown: set[str], fields: Mapping[str, str]) -> None:
-    """After a run its options are what they were declared as; Locust would convert what the form says to these types by
-    itself, and fail at an empty field.
+def _by_their_names(fields: Mapping[str, str], shown: set[str]) -> dict[str, str]:
+    """Locust's page writes names in its own way and back again, and loses a figure's place: ``alert_p9_5s``."""
+    names = {name.replace("_", ""): name for name in shown}
+    return {names.get(field.replace("_", ""), field): value for field, value in fields.items()}
+
+
+def _set_as_text(web_ui: WebUI, shown: set[str], fields: Mapping[str, str]) -> None:
+    """Before Locust's own view does: it would convert the text to the types that the options had in the last run, and
+    fail at an empty field.
     """
     options = vars(web_ui.environment.parsed_options)
-    for name in shown & set(fields):
-        if isinstance(options[name], int | float) and not isinstance(options[name], bool):
-            options[name] = fields[name]
+    options.update({name: fields[name] for name in shown & set(fields) if not isinstance(options[name], bool)})
 
 
 def _wait_started(web_ui: WebUI) -> None:

@@ -101,6 +101,7 @@ def test_the_form_has_every_option_with_its_value_and_none_that_is_the_operators
     assert values["herdUsers"] == "20"
     assert values["greeting"] == "hello"
     assert values["errorRatioLimit"] == "0.3"
+    assert values["alertP95S"] == "2"
     assert not {"allowHost", "runsDir", "targetState", "probePids", "probePorts", "probeJson"} & set(values)
 
 

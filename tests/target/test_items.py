@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from target.loopback_http import ask
@@ -23,6 +24,7 @@ from tests.target import stacks
 from tests.target.stacks import Stack, until
 
 VERSIONS = itertools.count(1)
+WAITING_FOR_A_LOCK = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
 
 
 @dataclass(frozen=True)
@@ -244,7 +246,13 @@ def test_no_single_flight_loads_for_every_miss(healthy: Stack) -> None:
     put(healthy, "k9")
     healthy.switch("no_single_flight")
     before = stats(healthy).get("loads of k9", 0)
-    misses = [got for got in herd(healthy, "k9") if got.cache == "miss"]
+    with psycopg.connect(healthy.state.postgres.admin, autocommit=True) as watching, ThreadPoolExecutor(1) as beside:
+        # The loads wait in the database until several are there: then none of them can have filled the cache.
+        with psycopg.connect(healthy.state.postgres.admin) as holding:
+            holding.execute("LOCK TABLE item_versions IN ACCESS EXCLUSIVE MODE")
+            reads = beside.submit(herd, healthy, "k9")
+            until(lambda: watching.execute(WAITING_FOR_A_LOCK).fetchone() > (3,), "four loads wait")
+        misses = [got for got in reads.result() if got.cache == "miss"]
     assert len(misses) > 3
     assert stats(healthy)["loads of k9"] - before == len(misses) == healthy.account().status["loads"]
 
