@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 RESOLVED_WITHIN_S = 5.0
 LONGEST_WAIT_S = 3600.0
+JUST_AFTER_S = 0.01
 
 
 class WebSocketUser(Paced, Measured):
@@ -173,6 +174,10 @@ class WebSocketUser(Paced, Measured):
     def cut_at(self, instant_s: float) -> None:
         """:meth:`stay` cuts the connection then, without a word, as a failing network does; and comes back."""
         self._cut_s = instant_s
+
+    def cut_in(self, phase: str) -> None:
+        """:meth:`cut_at`, so soon after the phase has begun that it certainly lies in its first second."""
+        self.cut_at(self.phase_start_s(phase) + JUST_AFTER_S)
 
     def leave(self) -> None:
         """Says goodbye (1000)."""
