@@ -4,7 +4,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PARTS := tests/pure tests/reports tests/probes tests/faults tests/target
-LOAD := tests/http tests/load tests/shapes
+LOAD := tests/config tests/http tests/load tests/shapes
 RUNS := tests/browser tests/distributed tests/run
 
 .PHONY: demo suite test test-parts test-load test-runs test-live lint truth bench clean install install-dev

@@ -11,7 +11,7 @@ import time
 
 from harness.load.arrivals import SHORTEST_SLEEP_S, Arrivals
 from harness.load.clock import Clock
-from harness.load.pacing import Seat, Start
+from harness.load.pacing import Slot, Start
 from harness.load.schedule import due_times
 from shapes._profile import Polyline
 
@@ -19,8 +19,8 @@ RATE = 2000
 DURATION_S = 2
 
 
-class Back(Seat):
-    """The seat of a user who takes no time."""
+class InstantSlot(Slot):
+    """The slot of a user who takes no time."""
 
     def __init__(self, pacer: Arrivals) -> None:
         super().__init__()
@@ -28,14 +28,14 @@ class Back(Seat):
 
     def release(self, start: Start) -> None:
         super().release(start)
-        self._pacer.take(self)
+        self._pacer.park(self)
 
 
 def pace() -> None:
     due = due_times(Polyline(((0, RATE), (DURATION_S, RATE))))
     pacer = Arrivals(due, time.monotonic(), Clock(exact=True))
     for _ in range(200):
-        pacer.take(Back(pacer))
+        pacer.park(InstantSlot(pacer))
     pacer.run()
 
 

@@ -34,14 +34,14 @@ def parked_class(name: str) -> type[Any]:
 
             def wait_time(self) -> float:
                 if self.open():
-                    self.stay(time.monotonic() + 3600)
+                    self.stay_connected(time.monotonic() + 3600)
                 raise RuntimeError("no connection")
 
             def on_open(self) -> None:
                 self.deliveries = Deliveries(self, channel_of(self, f"channel-{self.number // 50}"))
 
             def on_message(self, message: Any) -> None:
-                self.deliveries.begins_after(json.loads(message)["seq"])
+                self.deliveries.start_after(json.loads(message)["seq"])
 
         return Held
     if name == "HerdHttpUser":

@@ -51,8 +51,8 @@ class Paced:
     @property
     def cpu_percent(self) -> float:
         """CPU of the load process, the median of its seconds."""
-        vitals = [p for p in self.recording.probes if p.probe == "generator" and 1 < p.t < self.duration_s]
-        return 100 * statistics.median(vital.values["cpu_ratio"] for vital in vitals)
+        samples = [p for p in self.recording.probes if p.probe == "generator" and 1 < p.t < self.duration_s]
+        return 100 * statistics.median(sample.values["cpu_ratio"] for sample in samples)
 
     @property
     def latency_p99_ms(self) -> float:

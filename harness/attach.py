@@ -13,65 +13,77 @@ from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 from locust.web import WebUI
 
 from harness.config import options as run_options
-from harness.config.scenario import STANDARD, ChecksOf, FaultsOf, ProbesOf, Scenario
+from harness.config.scenario import (
+    STANDARD,
+    ChecksOf,
+    Criteria,
+    CriteriaOf,
+    FaultsOf,
+    ProbesOf,
+    Scenario,
+    attached_scenario,
+    set_attached,
+)
 from harness.errors import ConfigurationError
 from harness.faults import PlannedFault
 from harness.findings import EXIT_USAGE
-from harness.probes import Probe
-from harness.recording import CriterionSpec
+from harness.plugins import parameters_of
+from harness.probes import Probe, ProbeData
 from harness.run.master import Master
 from harness.run.parent_watch import MasterWatch
 from harness.run.worker import Worker
-from harness.web import form
 from harness.web.install import install
 
 INITIALISED_S = 10.0
-
-_attached: Attachment | None = None
 
 
 def attach(
     name: str,
     *,
-    criteria: Iterable[CriterionSpec] = STANDARD,
-    probes: Iterable[Probe] | ProbesOf = (),
+    criteria: Criteria | CriteriaOf = STANDARD,
+    probes: Iterable[Probe | ProbeData] | ProbesOf = (),
     faults: Iterable[PlannedFault] | FaultsOf = (),
     health_path: str = "",
-    options: Mapping[str, tuple[str, str]] | None = None,
+    options: type | None = None,
     reference: Mapping[str, str] | None = None,
     checks: ChecksOf | None = None,
 ) -> None:
     """Makes a locustfile a scenario: its runs are recorded, judged and reported.
 
-    ``options`` are the users' own: name → (default, help). Each becomes a flag, an environment variable
-    ``SPRINGBACK_…``, a line of the config file and a field of the web form, and is read as
-    ``self.environment.parsed_options.name``. Where ``probes`` or ``faults`` depend on options, they
-    are functions of these, which are also called before the target is up, without its addresses.
-    ``reference`` says how the reference target is to be started for this scenario, see
-    :class:`harness.config.scenario.Scenario`. ``checks`` looks, before any load, for what makes a run with these
-    options impossible (a number that is none, a password that the database refuses), one line each. Calling it again
-    for the same scenario changes nothing.
+    ``criteria`` are names (``"error_ratio"``) or :class:`harness.recording.CriterionSpec`; a guard need not be named.
+
+    ``options`` is a class whose attributes are the users' own options: ``keys: int = 20``, or, with more to say,
+    ``login_path: str = parameter("/login", "path of the login", web=True)``, see
+    :func:`harness.plugins.parameter`. Each becomes a flag, an environment variable ``SPRINGBACK_…``, a line of the
+    config file and, where it may, a field of the web form, and is read, with its type, as
+    ``self.environment.parsed_options.keys``.
+
+    Where ``criteria``, ``probes`` or ``faults`` depend on options, they are functions of these, which are also called
+    before the target is up, without its addresses. ``reference`` says how the reference target is to be started for
+    this scenario, see :class:`harness.config.scenario.Scenario`. ``checks`` looks, before any load, for what makes a
+    run with these options impossible (a password that the database refuses), one line each. Calling it again for the
+    same scenario changes nothing.
     """
-    global _attached
-    if _attached is not None:
-        if _attached.scenario.name != name:
-            _give_up(
-                ConfigurationError(f"two scenarios, {_attached.scenario.name} and {name}: load one file at a time")
-            )
+    known = attached_scenario()
+    if known is not None:
+        if known.name != name:
+            _give_up(ConfigurationError(f"two scenarios, {known.name} and {name}: load one file at a time"))
         return
-    sampled = probes if callable(probes) else tuple(probes)
-    disturbed = faults if callable(faults) else tuple(faults)
-    _attached = Attachment(
-        Scenario(
-            name, tuple(criteria), sampled, disturbed, health_path, dict(options or {}), dict(reference or {}), checks
-        )
+    if options is not None and not isinstance(options, type):
+        example = "class Options: keys: int = 20"
+        _give_up(ConfigurationError(f"{name}: options= is no class; give one whose attributes are options, {example}"))
+    scenario = Scenario(
+        name,
+        criteria if callable(criteria) or isinstance(criteria, str) else tuple(criteria),  # type: ignore[arg-type]
+        probes if callable(probes) else tuple(probes),
+        faults if callable(faults) else tuple(faults),
+        health_path,
+        parameters_of(options) if options is not None else (),
+        dict(reference or {}),
+        checks,
     )
-    _attached.register()
-
-
-def attached_scenario() -> Scenario | None:
-    """The scenario that the locustfile of this process has attached, if it has."""
-    return _attached.scenario if _attached is not None else None
+    set_attached(scenario)
+    Attachment(scenario).register()
 
 
 class Attachment:
@@ -101,7 +113,6 @@ class Attachment:
             _give_up(error)
         # Anybody who reaches the web UI can start load, so it is for this machine unless the user says otherwise.
         parser.set_defaults(web_host="127.0.0.1")
-        form.hide(parser)
 
     def _init(self, environment: Environment, runner: Any, web_ui: WebUI | None = None, **_: Any) -> None:
         self._watch.met()

@@ -1,4 +1,4 @@
-"""The command line: ``springback run | suite | plan | check | report``."""
+"""The command line: ``springback run | suite | plan | plugins | check | report``."""
 
 from __future__ import annotations
 
@@ -92,6 +92,15 @@ def suite(files: tuple[str, ...], runs_dir: Path) -> None:
 
     first_option = next((place for place, word in enumerate(files) if word.startswith("-")), len(files))
     sys.exit(run_all([Path(word) for word in files[:first_option]], files[first_option:], runs_dir))
+
+
+@cli.command(short_help="List criteria, probes, faults, shapes or report formats.")
+@click.argument("kind", type=click.Choice(["criteria", "probes", "faults", "shapes", "reports"]))
+def plugins(kind: str) -> None:
+    """List what there is of one KIND, with its parameters and their defaults. One of your own is one more file."""
+    from harness.commands.plugins import listing
+
+    click.echo(listing(kind))
 
 
 @cli.command(short_help="Judge an earlier run again.")

@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 
 class ConfigurationError(Exception):
-    """What the user asked for cannot be done. Carries every fault found, so that one attempt shows them all.
+    """What the user asked for cannot be done. Carries every problem found, so that one attempt shows them all.
 
     ``str()`` is fit to be printed as is: one message a line, no traceback needed.
     """

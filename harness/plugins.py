@@ -14,7 +14,7 @@ import math
 import pkgutil
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import MISSING, dataclass, field, is_dataclass
+from dataclasses import MISSING, Field, dataclass, field, is_dataclass
 from typing import Any, ClassVar, TypeAlias, Union, get_args, get_origin, get_type_hints
 
 from harness.errors import ConfigurationError
@@ -62,11 +62,13 @@ class Parameter:
     def flag(self) -> str:
         return flag(self.name)
 
+    def fits(self, value: object) -> bool:
+        """Whether it is of the declared kind, whatever its bounds."""
+        return _fits(self.kind, value)
+
     def problem(self, value: object) -> str | None:
         """What to give instead of ``value``, None when it can be used."""
-        if not _fits(self.kind, value):
-            return f"give {self._wanted()}"
-        if self.choices and value not in self.choices:
+        if not self.fits(value) or (self.choices and value not in self.choices):
             return f"give {self._wanted()}"
         numbers = [part for part in (value if isinstance(value, tuple | list) else (value,)) if _is_number(part)]
         if not all(math.isfinite(number) and self.lowest <= number <= self.highest for number in numbers):
@@ -78,6 +80,11 @@ class Parameter:
         :meth:`problem` to refuse.
         """
         return _read(self.kind, text)
+
+    @property
+    def text(self) -> str:
+        """The default, as it would be written."""
+        return _text(self.default)
 
     def shown(self, value: object) -> str:
         """A value for a message; a secret is not repeated, since it may be half of a token."""
@@ -132,8 +139,8 @@ def flag(name: str) -> str:
 def parameters_of(cls: type[Any]) -> tuple[Parameter, ...]:
     """The parameters that a class declares, in their order.
 
-    Of a dataclass its fields, but those with ``init=False``; of any other class the attributes that have a type or are
-    declared with :func:`parameter`, its parents' first.
+    Of a dataclass its fields, but those with ``init=False``; of any other class its attributes that are no methods, its
+    parents' first.
     """
     hints = get_type_hints(cls)
     if is_dataclass(cls):
@@ -144,13 +151,20 @@ def parameters_of(cls: type[Any]) -> tuple[Parameter, ...]:
     found: dict[str, Parameter] = {}
     for parent in reversed(cls.__mro__):
         own = vars(parent)
-        for name in (*own.get("__annotations__", ()), *(name for name, each in own.items() if _is_field(each))):
+        plain = (name for name, each in own.items() if isinstance(each, str | int | float | tuple | Field))
+        for name in (*own.get("__annotations__", ()), *plain):
             if not name.startswith("_") and get_origin(hints.get(name)) is not ClassVar:
                 default = own.get(name, MISSING)
-                found[name] = _declared(
-                    name, hints.get(name), default if _is_field(default) else field(default=default)
-                )
+                entry = default if isinstance(default, Field) else field(default=default)
+                found[name] = _declared(name, hints.get(name), entry)
     return tuple(found.values())
+
+
+def declared_in(cls: type[Any]) -> tuple[Parameter, ...]:
+    """Only those of its own attributes that are declared with :func:`parameter`."""
+    own = {name: each for name, each in vars(cls).items() if isinstance(each, Field)}
+    hints = get_type_hints(cls) if own else {}
+    return tuple(_declared(name, hints.get(name), each) for name, each in own.items())
 
 
 def values_of(plugin: Any) -> dict[str, Any]:
@@ -169,17 +183,45 @@ def check(subject: str, declared: Iterable[Parameter], given: Mapping[str, Any])
     ``subject`` begins each line, e.g. ``Probe process``.
     """
     known = {each.name: each for each in declared}
+    problems = _name_problems(subject, known, given)
+    for name, each in known.items():
+        if name in given and (problem := each.problem(given[name])):
+            problems.append(f"{subject}: {name} {each.shown(given[name])}: {problem}")
+    return problems
+
+
+def _name_problems(subject: str, known: Mapping[str, Parameter], given: Mapping[str, Any]) -> list[str]:
     valid = ", ".join(known) or "none"
     problems = [
         f"{subject}: there is no parameter {name!r}. Valid ones: {valid}" for name in given if name not in known
     ]
     for name, each in known.items():
-        if name not in given:
-            if each.default is MISSING:
-                problems.append(f"{subject}: the parameter {name} is missing: give {each._wanted()}")
-        elif problem := each.problem(given[name]):
-            problems.append(f"{subject}: {name} {each.shown(given[name])}: {problem}")
+        if name not in given and each.default is MISSING:
+            problems.append(f"{subject}: the parameter {name} is missing: give {each._wanted()}")
     return problems
+
+
+class PlugIn:
+    """Base of probes and faults, which are frozen dataclasses: one code checks their parameters, whether a
+    :class:`Folder` has loaded them or a scenario makes them itself.
+    """
+
+    kind: ClassVar[str] = "Plug-in"
+    """What it is called at the beginning of a message."""
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    def __post_init__(self) -> None:
+        """Raises ConfigurationError with everything that is wrong about the parameters."""
+        declared, subject = parameters_of(type(self)), f"{self.kind} {name_of(self)}"
+        problems = check(subject, declared, values_of(self))
+        if all(each.fits(getattr(self, each.name)) for each in declared):
+            problems += [f"{subject}: {conflict}" for conflict in self.conflicts()]
+        if problems:
+            raise ConfigurationError(problems)
+
+    def conflicts(self) -> Iterable[str]:
+        """What is wrong that the declarations cannot say, each with its remedy. All values are of their types."""
+        return ()
 
 
 @dataclass(frozen=True)
@@ -237,7 +279,10 @@ class Folder:
         """
         plugin = self.class_of(name)
         declared = {each.name: each for each in parameters_of(plugin)}
-        if problems := check(f"{self.kind.capitalize()} {name}", declared.values(), given):
+        subject = f"{self.kind.capitalize()} {name}"
+        problems = check(subject, declared.values(), given)
+        # A PlugIn tells these itself, together with its conflicts; but without the right names it cannot be made.
+        if problems and (not issubclass(plugin, PlugIn) or _name_problems(subject, declared, given)):
             raise ConfigurationError(problems)
         return plugin(**{key: declared[key].usable(value) for key, value in given.items()})
 
@@ -259,10 +304,6 @@ def _modules_in(package: str) -> Iterator[tuple[str, str]]:
             yield from _modules_in(module)
         else:
             yield found.name, module
-
-
-def _is_field(value: object) -> bool:
-    return isinstance(value, dataclasses.Field)
 
 
 def _declared(name: str, hint: Any, entry: Any) -> Parameter:
@@ -310,5 +351,16 @@ def _words(hint: Any) -> str:
     return {str: "text", int: "a whole number", float: "a number", bool: "true or false"}.get(hint, str(hint))
 
 
+def _text(value: object) -> str:
+    if isinstance(value, tuple | list):
+        return ",".join(map(_text, value))
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.12g}"
+    return "" if value is None or value is MISSING else str(value)
+
+
 def _figure(bound: float) -> str:
-    return f"{bound:,.0f}" if bound == int(bound) else f"{bound:g}"
+    """Grouped only where it is long: a port is written 65535."""
+    return f"{bound:{',' if bound >= 100_000 else ''}.0f}" if bound == int(bound) else f"{bound:g}"

@@ -282,17 +282,7 @@ class AlertMark:
     mark: str = "alert"
 
 
-@dataclass(frozen=True)
-class EventMark:
-    """Anything else worth a line on the time axis."""
-
-    t: float
-    what: str
-    detail: str = ""
-    mark: str = "event"
-
-
-Mark: TypeAlias = GateMark | HealthMark | NodeMark | FaultMark | AlertMark | EventMark
+Mark: TypeAlias = GateMark | HealthMark | NodeMark | FaultMark | AlertMark
 
 
 @dataclass(frozen=True)

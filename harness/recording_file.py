@@ -13,7 +13,6 @@ from harness.recording import (
     AlertMark,
     CriterionSpec,
     End,
-    EventMark,
     FaultMark,
     FaultPlan,
     GateMark,
@@ -42,12 +41,17 @@ _MARKS: dict[str, type[Mark]] = {
     "node": NodeMark,
     "fault": FaultMark,
     "alert": AlertMark,
-    "event": EventMark,
 }
 
 
 class RecordingError(Exception):
     """The file is missing, is no recording, or of a format that this version cannot read. Says the remedy."""
+
+
+class UnknownMarkError(ValueError):
+    """A mark of a kind that is not known (any more): older versions had some of kind ``event``. It tells nothing that
+    anything is judged by, so the recording is whole without it.
+    """
 
 
 def encode(line: Line) -> str:
@@ -66,7 +70,8 @@ def encode(line: Line) -> str:
 def decode(text: str) -> Line:
     """The inverse of :func:`encode`. Unknown keys are ignored, so that a newer minor version can be read.
 
-    Raises ValueError, KeyError or TypeError for anything that is not a line of a recording.
+    Raises ValueError, KeyError or TypeError for anything that is not a line of a recording; UnknownMarkError for a mark
+    of a kind that this version does not have.
     """
     body = json.loads(text)
     if not isinstance(body, dict):
@@ -85,6 +90,8 @@ def decode(text: str) -> Line:
         case "mark" if body.get("mark") == "gate":
             return _make(GateMark, body, sent_us=tuple(body["sent_us"]))
         case "mark":
+            if body["mark"] not in _MARKS:
+                raise UnknownMarkError(f"unknown kind of mark {body['mark']!r}")
             return _make(_MARKS[body["mark"]], body)
         case "end":
             return _make(End, body)
@@ -122,6 +129,8 @@ def parse(lines: Iterable[str], source: str) -> Recording:
             if not text.endswith("\n"):
                 raise ValueError("cut off")
             line = decode(text)
+        except UnknownMarkError:
+            continue
         except (ValueError, KeyError, TypeError, AttributeError):
             torn = "is cut off" if not text.endswith("\n") else "cannot be read"
             damage.append(f"line {number} {torn} and was left out")

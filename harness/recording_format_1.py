@@ -10,7 +10,19 @@ from typing import Any
 
 from harness.recording import Scalar
 
-UNSAID: Mapping[str, Mapping[str, Scalar]] = {}
+_POOL = "name the metrics pages of the service's processes with --api-urls"
+UNSAID: Mapping[str, Mapping[str, Scalar]] = {
+    "connections_agree": {
+        "metric": "target_feed_connections",
+        "remedy": "give the addresses of all its processes with --api-urls",
+    },
+    "fail_open": {"remedy": "plan one with --fault"},
+    "leaked_connections": {"remedy": _POOL},
+    "long_transactions": {"remedy": "name a role that may see them with --postgres-admin"},
+    "pool_saturation": {"remedy": _POOL},
+    "pool_stable": {"remedy": _POOL},
+    "reconnect_time": {"connections": "/feed"},
+}
 """Criterion → parameters that were the defaults of its file, and that a scenario gives now."""
 
 

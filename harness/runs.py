@@ -10,14 +10,20 @@ from pathlib import Path
 from typing import Any
 
 NAME = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z-([A-Za-z0-9][A-Za-z0-9._-]*)")
-FILES = {
-    "report.html": "text/html; charset=utf-8",
-    "report.md": "text/markdown; charset=utf-8",
-    "junit.xml": "application/xml",
-    "verdict.json": "application/json",
-    "recording.jsonl": "application/jsonl; charset=utf-8",
+FILE = re.compile(r"[a-z0-9][a-z0-9_-]*\.(html|md|xml|json|jsonl|csv|txt|svg)")
+"""Files of a run that are shown, whichever report formats there are. Nothing else of a run directory is."""
+TYPES = {
+    "html": "text/html; charset=utf-8",
+    "md": "text/markdown; charset=utf-8",
+    "xml": "application/xml",
+    "json": "application/json",
+    "jsonl": "application/jsonl; charset=utf-8",
+    "csv": "text/csv; charset=utf-8",
+    "txt": "text/plain; charset=utf-8",
+    "svg": "image/svg+xml",
 }
-"""File of a run → its type. Nothing else of a run directory is shown."""
+FIRST = ("report.html", "report.md", "junit.xml", "verdict.json")
+"""What people look at comes first, what is left in alphabetical order."""
 
 
 @dataclass(frozen=True)
@@ -63,17 +69,23 @@ def run(runs_dir: Path, name: str) -> StoredRun | None:
     if found is None or not directory.is_dir():
         return None
     year, month, day, hour, minute, second, scenario = found.groups()
-    files = tuple(file for file in FILES if file_of(runs_dir, name, file) is not None)
+    listed = sorted(path.name for path in directory.iterdir())
+    files = tuple(file for file in (*FIRST, *listed) if file_of(runs_dir, name, file) is not None)
     started = f"{year}-{month}-{day} {hour}:{minute}:{second} UTC"
-    return StoredRun(name, started, scenario, files, judgement(directory / "verdict.json"))
+    return StoredRun(name, started, scenario, tuple(dict.fromkeys(files)), judgement(directory / "verdict.json"))
 
 
 def file_of(runs_dir: Path, name: str, file: str) -> Path | None:
-    """Path of a run's file; None when it is not one of ``FILES``, is not there, or lies elsewhere by a link."""
-    if file not in FILES or not NAME.fullmatch(name):
+    """Path of a run's file; None when it is none that is shown, is not there, or lies elsewhere by a link."""
+    if not FILE.fullmatch(file) or not NAME.fullmatch(name):
         return None
     path = runs_dir / name / file
     return path if path.is_file() and path.resolve() == runs_dir.resolve() / name / file else None
+
+
+def type_of(file: str) -> str:
+    """The media type of a file that is shown."""
+    return TYPES[file.rpartition(".")[2]]
 
 
 def judgement(verdict: Path) -> Judgement | None:

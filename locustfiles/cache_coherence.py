@@ -64,7 +64,7 @@ class Visitor(ItemUser, ValkeyUser):
         self.version += 1
         self.write_key(f"springback:{self.key(self.place)}", self.version)
         self.read_key(f"springback:{self.key(random.randrange(0, self.place + 1, 5))}")
-        self.look_into_cache(self.key(random.randrange(self.items)), self.kept_as)
+        self.peek_cache(self.key(random.randrange(self.items)), self.kept_as)
 
     def key(self, number):
         return f"{self.node.run}-{number}"

@@ -6,6 +6,7 @@ Point it at your own service:
 
 import harness
 from harness.load.http import HerdHttpUser
+from harness.plugins import parameter
 from shapes import herd
 
 
@@ -23,11 +24,10 @@ class LoginHerd(herd.Herd):
     baseline_s, herd_users, recovery_s = 30, 500, 45
 
 
-harness.attach(
-    "login-herd",
-    options={
-        "login_path": ("/auth/login", "path that takes the login as JSON"),
-        "username": ("user{number}", "name to log in with; {number} is different for every user"),
-        "password": ("springback", "password of all these users"),
-    },
-)
+class Options:
+    login_path: str = parameter("/auth/login", "path that takes the login as JSON", web=True)
+    username: str = parameter("user{number}", "name to log in with; {number} is different for every user", web=True)
+    password: str = parameter("springback", "password of all these users", secret=True, web=True)
+
+
+harness.attach("login-herd", options=Options)

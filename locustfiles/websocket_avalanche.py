@@ -40,13 +40,13 @@ class Visitor(WebSocketUser):
         else:
             self.open()
             if cut_by(options) == "client":
-                self.cut_at(self.phase_start_s("drop") + JUST_AFTER_S)
+                self.abort_at(self.phase_start_s("drop") + JUST_AFTER_S)
             turn_s = time.monotonic() + every_s * (self.number * 0.618 % 1)
-            while self.stay(turn_s):
+            while self.stay_connected(turn_s):
                 if not self.hushed():
                     self.say("echo" if (self.said + self.number) % PUBLISH_EVERY else "published")
                 turn_s += every_s
-        self.leave()
+        self.disconnect()
 
     def path(self):
         node, options = self.node, self.environment.parsed_options
@@ -67,7 +67,7 @@ class Visitor(WebSocketUser):
         now_s, answer = time.monotonic(), json.loads(message)
         match answer.get("type"):
             case "hello":
-                self.deliveries.begins_after(answer["seq"] or 0)
+                self.deliveries.start_after(answer["seq"] or 0)
             case "echo":
                 self.deliveries.answered("echo", answer["seq"], now_s)
                 return not self.in_herd

@@ -53,10 +53,7 @@ def row(finding: Finding) -> FindingRow:
 
 def is_censored(finding: Finding) -> bool:
     """Whether this is a recovery that did not come inside the observation."""
-    if finding.interval is None or not finding.criterion.startswith("recovery"):
-        return False
-    low, high = finding.interval
-    return math.isinf(high) and math.isfinite(low)
+    return finding.censored and finding.kind == "recovery_time"
 
 
 def judged(verdict: Verdict) -> list[FindingRow]:

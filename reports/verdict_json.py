@@ -48,6 +48,7 @@ def render(recording: Recording, verdict: Verdict) -> str:
 def _finding(finding: Finding) -> Json:
     return {
         "criterion": finding.criterion,
+        "kind": finding.kind,
         "title": finding.title,
         "outcome": finding.outcome.value,
         "reason": finding.reason,
@@ -55,6 +56,7 @@ def _finding(finding: Finding) -> Json:
         "unit": finding.unit,
         "limit": _finite(finding.limit),
         "interval": _interval(finding.interval),
+        "censored": finding.censored,
         "evidence": {str(key): _scalar(value) for key, value in finding.evidence.items()},
         "is_guard": finding.is_guard,
         "voids": list(finding.voids),

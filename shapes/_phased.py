@@ -10,10 +10,12 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import Field, replace
 from typing import Any, ClassVar
 
 from locust import LoadTestShape
 
+from harness.plugins import Parameter, declared_in
 from shapes._profile import Profile
 
 LONGEST_S = 7 * 24 * 3600
@@ -28,17 +30,19 @@ Conflict = tuple[Iterable[str], bool, str]
 
 
 class PhasedShape(LoadTestShape):
-    """Base class of every shape here. A concrete one gives ``options``, ``build()`` and perhaps ``conflicts()``."""
+    """Base class of every shape. A concrete one declares parameters and gives ``build()``, perhaps ``conflicts()``.
+
+    ``hold_s: int = parameter(60, "time at the peak", lowest=1)`` makes an option of the attribute ``hold_s``: a
+    command-line flag, an environment variable, a line of the config file and a field of the web form. A plain
+    ``hold_s = 30`` in a subclass is another default. Without a ``highest`` it is MOST, or LONGEST_S for seconds.
+    """
 
     abstract = True
 
-    options: ClassVar[dict[str, str]] = {}
-    """Attribute → help text. Each becomes a command-line flag, an environment variable and a field of the web form.
-    A name that ends in ``_s`` is whole seconds, one in ``_per_s`` a rate."""
-    limits: ClassVar[dict[str, tuple[float, float]]] = {}
-    """Option → lowest and highest value, where it is not 0 … MOST (seconds: 0 … LONGEST_S)."""
-    choices: ClassVar[dict[str, tuple[str, ...]]] = {}
-    """Option that is text → what it may be."""
+    parameters: ClassVar[dict[str, Parameter]] = {}
+    """By name, those of the parents first; collected from the declarations."""
+    undeclared: ClassVar[tuple[str, ...]] = ()
+    """Parameters of a parent that are no options of this shape."""
 
     clock: Callable[[], float | None] | None = None
     """Set by the harness: seconds after the first phase began, None as long as it has not begun."""
@@ -50,12 +54,16 @@ class PhasedShape(LoadTestShape):
     _built: tuple[tuple[Any, ...], Profile] | None = None
 
     def __init_subclass__(cls) -> None:
-        """``peak = 100`` in a scenario stays the float that the shape declared, so ``--peak 2.5`` is understood."""
+        """Collects what is declared, and leaves the default in its place. ``peak = 100`` in a scenario stays the float
+        that the shape declared, so ``--peak 2.5`` is understood.
+        """
         super().__init_subclass__()
-        for name in cls.options.keys() & vars(cls).keys():
-            value = vars(cls)[name]
-            if type(value) is int and isinstance(getattr(super(cls, cls), name, None), float):
-                setattr(cls, name, float(value))
+        inherited = {name: each for name, each in cls.parameters.items() if name not in cls.undeclared}
+        cls.parameters = {**inherited, **{each.name: _bounded(each) for each in declared_in(cls)}}
+        for name, each in cls.parameters.items():
+            if name in vars(cls):
+                value = vars(cls)[name]
+                setattr(cls, name, each.usable(each.default if isinstance(value, Field) else value))
 
     def build(self) -> Profile:
         """The profile of the present option values, which have no ``problems()``."""
@@ -63,7 +71,7 @@ class PhasedShape(LoadTestShape):
 
     def profile(self) -> Profile:
         """As ``build()``, and built once as long as no option changes."""
-        values = tuple(getattr(self, name) for name in self.options)
+        values = tuple(getattr(self, name) for name in self.parameters)
         if self._built is None or self._built[0] != values:
             self._built = values, self.build()
         return self._built[1]
@@ -76,7 +84,7 @@ class PhasedShape(LoadTestShape):
         return self.profile().level(self.parked).at(t)
 
     def conflicts(self) -> Iterator[Conflict]:
-        """Values that are fine alone and impossible together. Those of options with a fault of their own are not
+        """Values that are fine alone and impossible together. Those of options that are wrong by themselves are not
         reported, but they are computed: divide by nothing that may be 0.
         """
         yield from ()
@@ -84,12 +92,16 @@ class PhasedShape(LoadTestShape):
     def problems(self) -> list[str]:
         """Everything that makes the present option values impossible, in words; empty when they are fine."""
         self._built = None
-        faults = {name: fault for name in self.options if (fault := self._fault(name))}
-        if not all(self._is_of_its_kind(name) for name in faults):
-            return list(faults.values())  # conflicts compare numbers
+        wrong: dict[str, str] = {}
+        for name, each in self.parameters.items():
+            value = getattr(self, name)
+            if problem := each.problem(value):
+                wrong[name] = f"{each.flag} {each.shown(value)}: {problem}"
+        if not all(each.fits(getattr(self, name)) for name, each in self.parameters.items()):
+            return list(wrong.values())  # conflicts compare numbers
         found = [
-            *faults.values(),
-            *(why for names, impossible, why in self.conflicts() if impossible and not faults.keys() & set(names)),
+            *wrong.values(),
+            *(why for names, impossible, why in self.conflicts() if impossible and not wrong.keys() & set(names)),
         ]
         return found or self._too_large()
 
@@ -113,28 +125,6 @@ class PhasedShape(LoadTestShape):
         # The rate is the peak, so that a step is asked for in one go; Locust spawns on a grid of one second anyway.
         return round(profile.users.at(t)), max(1.0, profile.users.peak)
 
-    def _fault(self, name: str) -> str | None:
-        """What is wrong with one option, whatever the others are."""
-        value = getattr(self, name)
-        told = f"{flag(name)} {value}"
-        if not self._is_of_its_kind(name):
-            kind = _kind(type(self), name)
-            return f"{told}: give {'text' if kind is str else 'a whole number' if kind is int else 'a number'}"
-        if isinstance(value, str):
-            allowed = self.choices.get(name, (value,))
-            return None if value in allowed else f"{told}: give one of {', '.join(allowed)}"
-        is_time = name.endswith("_s") and not name.endswith("_per_s")
-        lowest, highest = self.limits.get(name, (0, LONGEST_S if is_time else MOST))
-        if not (math.isfinite(value) and lowest <= value <= highest):
-            return f"{told}: give a number from {lowest:,g} to {highest:,.0f}"
-        if is_time and value != int(value):
-            return f"{told}: give whole seconds"
-        return None
-
-    def _is_of_its_kind(self, name: str) -> bool:
-        value, kind = getattr(self, name), _kind(type(self), name)
-        return type(value) is kind or (kind is float and type(value) is int)
-
     def _too_large(self) -> list[str]:
         """What only shows when the profile is drawn."""
         profile = self.profile()
@@ -151,12 +141,9 @@ class PhasedShape(LoadTestShape):
         return [why for impossible, why in sizes if impossible]
 
 
-def flag(name: str) -> str:
-    """The command-line flag of an option."""
-    return "--" + name.replace("_", "-")
-
-
-def _kind(shape: type[PhasedShape], name: str) -> type:
-    """The type that an option was declared with, by the class nearest to PhasedShape."""
-    declared = next(vars(cls)[name] for cls in reversed(shape.__mro__) if name in vars(cls))
-    return type(declared)
+def _bounded(declared: Parameter) -> Parameter:
+    """With a highest value, where it has none of its own."""
+    if not math.isinf(declared.highest):
+        return declared
+    is_time = declared.name.endswith("_s") and not declared.name.endswith("_per_s")
+    return replace(declared, highest=LONGEST_S if is_time else MOST)

@@ -88,32 +88,6 @@ class Polyline:
         t0, y0 = self.points[index]
         return self._areas[index] + (t - t0) * (y0 + self.at(t)) / 2
 
-    def time_of_area(self, area: float) -> float:
-        """The earliest t with ``area_to(t) == area``: when the start number ``area`` is due.
-
-        Raises ValueError outside 0 … ``total``.
-        """
-        if not 0 <= area <= self.total:
-            raise ValueError(f"area {area} is outside 0 … {self.total}")
-        index = min(max(_first_at_least(self._areas, area) - 1, 0), len(self.points) - 2)
-        (t0, y0), (t1, y1) = self.points[index], self.points[index + 1]
-        missing = area - self._areas[index]
-        slope = (y1 - y0) / (t1 - t0) if t1 > t0 else 0.0
-        # Root of slope/2·x² + y0·x = missing, in the form that stays exact when the slope is close to 0.
-        root = math.sqrt(max(y0 * y0 + 2 * slope * missing, 0.0))
-        return min(t1, t0 + (2 * missing / (y0 + root) if y0 + root > 0 else 0.0))
-
-
-def _first_at_least(sorted_values: list[float], value: float) -> int:
-    low, high = 0, len(sorted_values) - 1
-    while low < high:
-        middle = (low + high) // 2
-        if sorted_values[middle] < value:
-            low = middle + 1
-        else:
-            high = middle
-    return low
-
 
 @dataclass(frozen=True)
 class Profile:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import ClassVar
 
+from harness.plugins import parameter
 from shapes._phased import MOST, Conflict, PhasedShape
 from shapes._profile import ARRIVALS, PACINGS, USERS, Phase, Polyline, Profile, chain
 
@@ -24,24 +24,20 @@ class Surge(PhasedShape):
 
     abstract = True
 
-    options: ClassVar[dict[str, str]] = {
-        "baseline_s": "length of the baseline before the spike, in whole seconds (30 or more to judge recovery)",
-        "recovery_s": "how long to watch after the spike, in whole seconds",
-        "base": "level before and after the spike: starts per second (closed model: users)",
-        "peak": "highest level: starts per second (closed model: users)",
-        "pacing": "what a level is for parked users: arrivals (starts per second, open model) or users (closed model)",
-        "pool_users": f"users to park; 0 chooses {POOL_S} seconds' worth of the peak (closed model: the peak)",
-    }
-    choices: ClassVar[dict[str, tuple[str, ...]]] = {"pacing": PACINGS}
-
-    baseline_s: int = 30
-    recovery_s: int = 60
+    baseline_s: int = parameter(30, "length of the baseline before the spike (30 or more to judge recovery)")
+    recovery_s: int = parameter(60, "how long to watch after the spike")
     idle_s: int = 0
     """For those who make it an option: time without any load at the very end."""
-    base: float = 10.0
-    peak: float = 100.0
-    pacing: str = ARRIVALS
-    pool_users: int = 0
+    base: float = parameter(10.0, "level before and after the spike: starts per second (closed model: users)")
+    peak: float = parameter(100.0, "highest level: starts per second (closed model: users)")
+    pacing: str = parameter(
+        ARRIVALS,
+        "what a level is for parked users: arrivals (starts per second, open model) or users (closed model)",
+        choices=PACINGS,
+    )
+    pool_users: int = parameter(
+        0, f"users to park; 0 chooses {POOL_S} seconds' worth of the peak (closed model: the peak)"
+    )
 
     def curve(self) -> Points:
         """The spike as (seconds after its onset, level), beginning at 0; two points with one time are a step."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
+from harness.plugins import parameter
 from shapes._profile import Herd as HerdAt
 from shapes._profile import Polyline, Profile, chain
 from shapes.herd import Herd
@@ -18,15 +17,8 @@ class Avalanche(Herd):
 
     abstract = True
 
-    options: ClassVar[dict[str, str]] = {
-        **Herd.options,
-        "steady_s": "time between the spike phase and the drop, in whole seconds",
-        "drop_s": "length of the phase that begins with the drop, in whole seconds",
-    }
-    limits: ClassVar[dict[str, tuple[float, float]]] = {**Herd.limits, "drop_s": (1, 86_400)}
-
-    steady_s: int = 8
-    drop_s: int = 10
+    steady_s: int = parameter(8, "time between the spike phase and the drop")
+    drop_s: int = parameter(10, "length of the phase that begins with the drop", lowest=1, highest=86_400)
 
     def build(self) -> Profile:
         phases = chain(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import ClassVar
 
+from harness.plugins import parameter
 from shapes._phased import MOST_POINTS, Conflict
 from shapes._surge import Points, Surge
 
@@ -22,34 +22,20 @@ class Diurnal(Surge):
     """
 
     abstract = True
+    undeclared = ("base", "peak")
 
-    options: ClassVar[dict[str, str]] = {
-        **{name: text for name, text in Surge.options.items() if name not in ("base", "peak")},
-        "mean": "mean level without bursts, λ0: starts per second (closed model: users)",
-        "amplitude_ratio": "how far the level goes up and down, as a part of the mean, A, from 0 to 1",
-        "period_s": "length of a day, P, in whole seconds",
-        "days": "number of days",
-        "start_ratio": "where in the curve the first day begins: 0 rising, 0.25 top, 0.5 falling, 0.75 bottom, φ/2π",
-        "bursts": "number of bursts, spread evenly over all days",
-        "burst_s": "length of each burst, in whole seconds",
-        "burst": "level that a burst adds: starts per second (closed model: users)",
-    }
-    limits: ClassVar[dict[str, tuple[float, float]]] = {
-        "amplitude_ratio": (0, 1),
-        "start_ratio": (0, 1),
-        "period_s": (1, 604_800),
-        "days": (1, 200),
-        "bursts": (0, 1_000),
-    }
-
-    mean: float = 30.0
-    amplitude_ratio: float = 0.8
-    period_s: int = 120
-    days: int = 2
-    start_ratio: float = 0.75
-    bursts: int = 2
-    burst_s: int = 5
-    burst: float = 50.0
+    mean: float = parameter(30.0, "mean level without bursts, λ0: starts per second (closed model: users)")
+    amplitude_ratio: float = parameter(
+        0.8, "how far the level goes up and down, as a part of the mean, A, from 0 to 1", highest=1
+    )
+    period_s: int = parameter(120, "length of a day, P", lowest=1, highest=604_800)
+    days: int = parameter(2, "number of days", lowest=1, highest=200)
+    start_ratio: float = parameter(
+        0.75, "where in the curve the first day begins: 0 rising, 0.25 top, 0.5 falling, 0.75 bottom, φ/2π", highest=1
+    )
+    bursts: int = parameter(2, "number of bursts, spread evenly over all days", highest=1_000)
+    burst_s: int = parameter(5, "length of each burst")
+    burst: float = parameter(50.0, "level that a burst adds: starts per second (closed model: users)")
 
     def smooth(self, t: float) -> float:
         """λ(t) without bursts, t seconds after the first day began. Not below 0 by rounding."""

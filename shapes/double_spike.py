@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import ClassVar
 
+from harness.plugins import parameter
 from shapes._phased import Conflict
 from shapes._profile import ARRIVALS, Herd, Polyline, Profile, chain
 from shapes._surge import Points, Surge, paced
@@ -21,20 +21,12 @@ class DoubleSpike(Surge):
 
     abstract = True
 
-    options: ClassVar[dict[str, str]] = {
-        **Surge.options,
-        "spike_kind": "what a spike is: plateau (the peak, held) or herd (users who start at one instant)",
-        "spike_s": "length of each spike, in whole seconds",
-        "gap_s": "from the end of the first spike to the second, in whole seconds",
-        "herd_users": "users of each herd, where the spikes are herds",
-    }
-    choices: ClassVar[dict[str, tuple[str, ...]]] = {**Surge.choices, "spike_kind": KINDS}
-    limits: ClassVar[dict[str, tuple[float, float]]] = {"spike_s": (1, 86_400), "gap_s": (1, 86_400)}
-
-    spike_kind: str = PLATEAU
-    spike_s: int = 10
-    gap_s: int = 60
-    herd_users: int = 500
+    spike_kind: str = parameter(
+        PLATEAU, "what a spike is: plateau (the peak, held) or herd (users who start at one instant)", choices=KINDS
+    )
+    spike_s: int = parameter(10, "length of each spike", lowest=1, highest=86_400)
+    gap_s: int = parameter(60, "from the end of the first spike to the second", lowest=1, highest=86_400)
+    herd_users: int = parameter(500, "users of each herd, where the spikes are herds")
 
     def build(self) -> Profile:
         onsets_s = (self.baseline_s, self.baseline_s + self.spike_s + self.gap_s)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import ClassVar
 
+from harness.plugins import parameter
 from shapes._phased import Conflict
 from shapes._surge import Points, Surge
 
@@ -14,16 +14,9 @@ class FlashCrowd(Surge):
 
     abstract = True
 
-    options: ClassVar[dict[str, str]] = {
-        **Surge.options,
-        "ramp_up_s": "from base to peak, in whole seconds; 0 is a step",
-        "plateau_s": "time at the peak, in whole seconds",
-        "ramp_down_s": "from peak to base, in whole seconds; 0 is a step",
-    }
-
-    ramp_up_s: int = 5
-    plateau_s: int = 20
-    ramp_down_s: int = 5
+    ramp_up_s: int = parameter(5, "from base to peak; 0 is a step")
+    plateau_s: int = parameter(20, "time at the peak")
+    ramp_down_s: int = parameter(5, "from peak to base; 0 is a step")
 
     def curve(self) -> Points:
         full_s = self.ramp_up_s + self.plateau_s

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import ClassVar
 
+from harness.plugins import parameter
 from shapes._phased import Conflict, PhasedShape
 from shapes._profile import Herd as HerdAt
 from shapes._profile import Polyline, Profile, chain
@@ -19,22 +19,16 @@ class Herd(PhasedShape):
 
     abstract = True
 
-    options: ClassVar[dict[str, str]] = {
-        "baseline_s": "length of the baseline before the herd, in whole seconds (30 or more to judge recovery)",
-        "herd_users": "users who start at the same instant",
-        "spike_s": "length of the spike phase, which begins with the herd, in whole seconds",
-        "recovery_s": "how long to watch after the spike, in whole seconds",
-        "canary_per_s": "background starts per second in all phases, the samples of baseline and recovery",
-        "canary_users": "users who serve the background stream; with stock users, users outside the spike",
-    }
-    limits: ClassVar[dict[str, tuple[float, float]]] = {"herd_users": (1, 1_000_000), "spike_s": (1, 86_400)}
-
-    baseline_s: int = 30
-    herd_users: int = 500
-    spike_s: int = 1
-    recovery_s: int = 45
-    canary_per_s: float = 10.0
-    canary_users: int = 50
+    baseline_s: int = parameter(30, "length of the baseline before the herd (30 or more to judge recovery)")
+    herd_users: int = parameter(500, "users who start at the same instant", lowest=1)
+    spike_s: int = parameter(1, "length of the spike phase, which begins with the herd", lowest=1, highest=86_400)
+    recovery_s: int = parameter(45, "how long to watch after the spike")
+    canary_per_s: float = parameter(
+        10.0, "background starts per second in all phases, the samples of baseline and recovery"
+    )
+    canary_users: int = parameter(
+        50, "users who serve the background stream; with stock users, users outside the spike"
+    )
 
     def build(self) -> Profile:
         phases = chain(("baseline", self.baseline_s), ("spike", self.spike_s), ("recovery", self.recovery_s))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import ClassVar
 
+from harness.plugins import parameter
 from shapes._phased import Conflict
 from shapes._surge import Points, Surge
 
@@ -16,21 +16,11 @@ class PulseTrain(Surge):
 
     abstract = True
 
-    options: ClassVar[dict[str, str]] = {
-        **Surge.options,
-        "pulses": "number of pulses",
-        "period_s": "from the beginning of a pulse to the beginning of the next, in whole seconds",
-        "duty_ratio": "part of the period that is at the peak, above 0 and at most 1",
-    }
-    limits: ClassVar[dict[str, tuple[float, float]]] = {
-        "pulses": (1, 1_000),
-        "period_s": (1, 86_400),
-        "duty_ratio": (0, 1),
-    }
-
-    pulses: int = 5
-    period_s: int = 10
-    duty_ratio: float = 0.3
+    pulses: int = parameter(5, "number of pulses", lowest=1, highest=1_000)
+    period_s: int = parameter(
+        10, "from the beginning of a pulse to the beginning of the next", lowest=1, highest=86_400
+    )
+    duty_ratio: float = parameter(0.3, "part of the period that is at the peak, above 0 and at most 1", highest=1)
 
     def curve(self) -> Points:
         points: list[tuple[float, float]] = []

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import ClassVar
 
+from harness.plugins import parameter
 from shapes._phased import Conflict
 from shapes._surge import Points, Surge
 
@@ -14,15 +14,10 @@ class Ramp(Surge):
 
     abstract = True
 
-    options: ClassVar[dict[str, str]] = {
-        **Surge.options,
-        "spike_s": "length of the spike phase, the ramp and the time at the peak, in whole seconds",
-        "ramp_s": "from base to peak, in whole seconds; at most the length of the spike phase",
-    }
-    limits: ClassVar[dict[str, tuple[float, float]]] = {"spike_s": (1, 604_800)}
-
-    spike_s: int = 90
-    ramp_s: int = 60
+    spike_s: int = parameter(
+        90, "length of the spike phase, the ramp and the time at the peak", lowest=1, highest=604_800
+    )
+    ramp_s: int = parameter(60, "from base to peak; at most the length of the spike phase")
 
     def curve(self) -> Points:
         return (0, self.base), (self.ramp_s, self.peak), (self.spike_s, self.peak)

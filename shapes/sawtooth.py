@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
+from harness.plugins import parameter
 from shapes._surge import Points, Surge
 
 
@@ -12,15 +11,8 @@ class Sawtooth(Surge):
 
     abstract = True
 
-    options: ClassVar[dict[str, str]] = {
-        **Surge.options,
-        "teeth": "number of teeth",
-        "period_s": "length of each tooth, in whole seconds",
-    }
-    limits: ClassVar[dict[str, tuple[float, float]]] = {"teeth": (1, 1_000), "period_s": (1, 86_400)}
-
-    teeth: int = 4
-    period_s: int = 15
+    teeth: int = parameter(4, "number of teeth", lowest=1, highest=1_000)
+    period_s: int = parameter(15, "length of each tooth", lowest=1, highest=86_400)
 
     def curve(self) -> Points:
         points: list[tuple[float, float]] = []

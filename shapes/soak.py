@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import ClassVar
 
+from harness.plugins import parameter
 from shapes._phased import Conflict
 from shapes._surge import Points, Surge
 
@@ -16,19 +16,12 @@ class Soak(Surge):
 
     abstract = True
 
-    options: ClassVar[dict[str, str]] = {
-        **Surge.options,
-        "soak_s": "length of the load with its ramp, in whole seconds",
-        "ramp_s": "from base to peak, in whole seconds; at most the length of the load",
-    }
-    limits: ClassVar[dict[str, tuple[float, float]]] = {"soak_s": (1, 604_800)}
-
     base: float = 5.0
     peak: float = 30.0
     baseline_s: int = 60
     recovery_s: int = 120
-    soak_s: int = 3600
-    ramp_s: int = 60
+    soak_s: int = parameter(3600, "length of the load with its ramp", lowest=1, highest=604_800)
+    ramp_s: int = parameter(60, "from base to peak; at most the length of the load")
 
     def curve(self) -> Points:
         return (0, self.base), (self.ramp_s, self.peak), (self.soak_s, self.peak)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
+from harness.plugins import parameter
 from shapes._surge import Points, Surge
 
 
@@ -17,16 +16,9 @@ class Staircase(Surge):
 
     abstract = True
 
-    options: ClassVar[dict[str, str]] = {
-        **Surge.options,
-        "steps": "number of steps above the base, K",
-        "hold_s": "length of each step, H, in whole seconds",
-        "idle_s": "how long to watch without any load at the end, in whole seconds: what is not given back shows",
-    }
-    limits: ClassVar[dict[str, tuple[float, float]]] = {"steps": (1, 100), "hold_s": (1, 86_400)}
-
-    steps: int = 5
-    hold_s: int = 30
+    steps: int = parameter(5, "number of steps above the base, K", lowest=1, highest=100)
+    hold_s: int = parameter(30, "length of each step, H", lowest=1, highest=86_400)
+    idle_s: int = parameter(0, "how long to watch without any load at the end: what is not given back shows")
 
     def curve(self) -> Points:
         points: list[tuple[float, float]] = []

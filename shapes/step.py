@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
+from harness.plugins import parameter
 from shapes._surge import Points, Surge
 
 
@@ -12,13 +11,7 @@ class Step(Surge):
 
     abstract = True
 
-    options: ClassVar[dict[str, str]] = {
-        **Surge.options,
-        "hold_s": "time at the peak, in whole seconds",
-    }
-    limits: ClassVar[dict[str, tuple[float, float]]] = {"hold_s": (1, 86_400)}
-
-    hold_s: int = 60
+    hold_s: int = parameter(60, "time at the peak", lowest=1, highest=86_400)
 
     def curve(self) -> Points:
         return (0, self.peak), (self.hold_s, self.peak)

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import math
 from statistics import NormalDist
-from typing import ClassVar
 
+from harness.plugins import parameter
 from shapes._profile import sampled
 from shapes._surge import Points, Surge
 
@@ -28,13 +28,7 @@ class StressPeak(Surge):
 
     abstract = True
 
-    options: ClassVar[dict[str, str]] = {
-        **Surge.options,
-        "spike_s": "length of the hill, D, in whole seconds",
-    }
-    limits: ClassVar[dict[str, tuple[float, float]]] = {"spike_s": (1, 86_400)}
-
-    spike_s: int = 60
+    spike_s: int = parameter(60, "length of the hill, D", lowest=1, highest=86_400)
 
     @property
     def hill_starts(self) -> float:

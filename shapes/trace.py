@@ -6,8 +6,8 @@ import csv
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import ClassVar
 
+from harness.plugins import parameter
 from shapes._phased import LONGEST_S, MOST, MOST_POINTS, Conflict
 from shapes._surge import Points, Surge
 
@@ -23,17 +23,13 @@ class Trace(Surge):
     """
 
     abstract = True
+    undeclared = ("base", "peak")
 
-    options: ClassVar[dict[str, str]] = {
-        **{name: text for name, text in Surge.options.items() if name not in ("base", "peak")},
-        "trace_file": "CSV file with time,level in each line: seconds, starts per second (closed model: users)",
-        "trace_scale": "factor for the levels, e.g. 0.1 for a tenth of the load",
-        "trace_speed": "factor for the speed, e.g. 60 replays an hour in a minute",
-    }
-
-    trace_file: str = ""
-    trace_scale: float = 1.0
-    trace_speed: float = 1.0
+    trace_file: str = parameter(
+        "", "CSV file with time,level in each line: seconds, starts per second (closed model: users)"
+    )
+    trace_scale: float = parameter(1.0, "factor for the levels, e.g. 0.1 for a tenth of the load")
+    trace_speed: float = parameter(1.0, "factor for the speed, e.g. 60 replays an hour in a minute")
 
     _read: tuple[str, Points, list[str]] | None = None
 

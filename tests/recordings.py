@@ -23,7 +23,6 @@ from harness.recording import (
     UNFINISHED,
     CriterionSpec,
     End,
-    EventMark,
     GateMark,
     Header,
     HealthMark,
@@ -172,7 +171,6 @@ def login_herd(
     for k, node in enumerate(names):
         micros = tuple(int(offset * 1e6) for offset in offsets[k])
         marks.append(GateMark(spike, node, "herd", len(range(k, herd_users, nodes)), micros, 0.0004 if k else 0.0002))
-    marks.append(EventMark(spike, "herd released"))
     for node in names:
         if lost_node and node == names[-1]:
             marks.append(NodeMark(spike + 4, node, "lost", "no heartbeat for 3 s"))

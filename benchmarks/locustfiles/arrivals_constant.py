@@ -41,7 +41,7 @@ class Reader(HerdHttpUser):
         return self.client.prepare("GET", "/")
 
     def context(self):
-        return {"intended_s": self.start_given.intended_s}
+        return {"intended_s": self.current_start.intended_s}
 
 
 class Constant(flash_crowd.FlashCrowd):

@@ -29,7 +29,7 @@ def profiles():
             name = "".join(word.capitalize() for word in module.name.split("_"))
             shape = getattr(importlib.import_module(f"shapes.{module.name}"), name)()
             for option, value in {**BRIEF, **OWN.get(module.name, {})}.items():
-                if option in shape.options:
+                if option in shape.parameters:
                     setattr(shape, option, value)
             assert not shape.problems(), shape.problems()
             yield module.name, shape.profile()

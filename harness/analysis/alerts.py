@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 from harness.analysis import histogram
 from harness.analysis.phases import RunningTally
+from harness.plugins import parameter
 from harness.recording import Phase, ProbeSample, Recording, Slice
 
 WINDOW_S = 10
@@ -33,13 +34,13 @@ MOST_SOURCES = 1000
 class Limits:
     """When to raise an alert; 0 or an empty text switches a rule off."""
 
-    p95_s: float = 2.0
-    error_ratio: float = 0.05
-    memory_growth_bytes: float = 200e6
-    pool_use_ratio: float = 0.9
-    pool_names: str = "in_use/size"
+    p95_s: float = parameter(2.0, "alert when p95 of the last 10 s is above so many seconds; 0: never")
+    error_ratio: float = parameter(0.05, "alert when more of the last 10 s' requests failed; 0: never", highest=1)
+    memory_growth_bytes: float = parameter(200e6, "alert when the target has grown by so many bytes; 0: never")
+    pool_use_ratio: float = parameter(0.9, "alert when more of a connection pool is in use; 0: never", highest=1)
+    pool_names: str = parameter("in_use/size", "how sampled figures of a pool are called, e.g. active/max", web=True)
     """How figures for connections in use and for the pool's size are called; the rest of both names is the same."""
-    replicas_name: str = "ready,servers_up"
+    replicas_name: str = parameter("ready,servers_up", "sampled figure whose changes are scaling events", web=True)
     """The figure whose every change is a scaling event; of several, the first that is sampled."""
 
 

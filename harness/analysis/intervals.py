@@ -10,14 +10,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-
-import numpy as np
-from numpy.typing import NDArray
-from scipy.stats import beta, binom
+from typing import TYPE_CHECKING
 
 from harness.analysis import histogram
+from harness.analysis.distributions import beta_quantile, binomial_at_most, binomial_quantile
+from harness.analysis.lazy import LazyModule
 from harness.analysis.phases import Tally
 from harness.recording import Sparse
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+else:
+    np = LazyModule("numpy")
 
 CONFIDENCE = 0.95
 RESAMPLES = 1000
@@ -34,8 +39,8 @@ def clopper_pearson(hits: int, n: int, confidence: float = CONFIDENCE) -> tuple[
     if n == 0:
         return 0.0, 1.0
     tail = (1 - confidence) / 2
-    low = 0.0 if hits == 0 else float(beta.ppf(tail, hits, n - hits + 1))
-    high = 1.0 if hits == n else float(beta.ppf(1 - tail, hits + 1, n - hits))
+    low = 0.0 if hits == 0 else beta_quantile(tail, hits, n - hits + 1)
+    high = 1.0 if hits == n else beta_quantile(1 - tail, hits + 1, n - hits)
     return low, high
 
 
@@ -59,11 +64,11 @@ def quantile_ranks(n: int, q: float, confidence: float = 0.95) -> tuple[int, int
     if n <= 0:
         return 0, 1
     alpha = 1 - confidence
-    lower = int(binom.ppf(alpha / 2, n, q))
-    while lower > 0 and binom.cdf(lower - 1, n, q) > alpha / 2:
+    lower = int(binomial_quantile(alpha / 2, n, q))
+    while lower > 0 and binomial_at_most(lower - 1, n, q) > alpha / 2:
         lower -= 1
-    if binom.cdf(n - 1, n, q) >= 1 - alpha / 2:
-        upper = int(binom.ppf(1 - alpha / 2, n, q)) + 1
+    if binomial_at_most(n - 1, n, q) >= 1 - alpha / 2:
+        upper = int(binomial_quantile(1 - alpha / 2, n, q)) + 1
     elif n >= samples_needed(q, confidence):
         upper = n
     else:

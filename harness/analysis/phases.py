@@ -131,8 +131,3 @@ def by_second(recording: Recording, phase: Phase, name: str = "") -> tuple[Tally
 def names(recording: Recording) -> tuple[str, ...]:
     """Request names in the recording, sorted."""
     return tuple(sorted({piece.name for piece in recording.slices}))
-
-
-def cause_counts(recording: Recording) -> Mapping[str, Mapping[str, int]]:
-    """For each phase, by name: failed requests by outcome, most frequent first."""
-    return {phase.name: of_phase(recording, phase).causes for phase in recording.header.phases}

@@ -10,12 +10,17 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from harness.analysis import generator, histogram, phases
+from harness.analysis.lazy import LazyModule
 from harness.recording import OK, UNFINISHED, Phase, Recording, Slice
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+else:
+    np = LazyModule("numpy")
 
 MINIMUM_REQUESTS = 3
 """A window with fewer requests is no evidence: even when all of them are slow, that can be chance."""

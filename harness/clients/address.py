@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import socket
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from urllib.parse import SplitResult, urlsplit
 
 from harness.errors import ConfigurationError
@@ -27,9 +27,10 @@ def system_addresses(host: str) -> Sequence[str]:
     return sorted({str(entry[4][0]) for entry in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)})
 
 
-def consented(text: str | None) -> tuple[str, ...]:
-    """The names in an ``--allow-host``, several with commas."""
-    return tuple(name.strip() for name in (text or "").split(",") if name.strip())
+def allowed_hosts(names: str | Iterable[str] | None) -> tuple[str, ...]:
+    """The names in an ``--allow-host``: one after another, or as text, several with commas."""
+    listed = names.split(",") if isinstance(names, str) else names or ()
+    return tuple(name.strip() for name in listed if name.strip())
 
 
 def require_allowed(host_url: str, allowed: Collection[str], resolve: Resolve = system_addresses) -> None:
@@ -41,9 +42,9 @@ def require_allowed(host_url: str, allowed: Collection[str], resolve: Resolve = 
 
     Raises ConfigurationError, with the remedy ``--allow-host NAME``.
     """
-    faults = url_faults(host_url) + [fault for name in allowed for fault in _name_faults(name)]
-    if faults:
-        raise ConfigurationError(faults)
+    problems = url_problems(host_url) + [problem for name in allowed for problem in _host_name_problems(name)]
+    if problems:
+        raise ConfigurationError(problems)
     host = urlsplit(host_url).hostname or ""
     if host in {_bare(name) for name in allowed}:
         return
@@ -69,7 +70,7 @@ def require_allowed(host_url: str, allowed: Collection[str], resolve: Resolve = 
         )
 
 
-def url_faults(url: str) -> list[str]:
+def url_problems(url: str) -> list[str]:
     """What keeps ``url`` from being an http or https address with a host and a valid port; empty if nothing.
 
     Strict on purpose: an address that two programs could read differently is refused, so that what is checked
@@ -89,16 +90,16 @@ def url_faults(url: str) -> list[str]:
         parts = urlsplit(url)
     except ValueError:  # its text may quote user info
         return [f"{shown}: not an address that can be read. Give one like {_EXAMPLE}"]
-    faults: list[str] = []
+    problems: list[str] = []
     if parts.scheme not in ("http", "https"):
-        faults.append(f"{shown}: the scheme is {parts.scheme or 'missing'}. Use http:// or https://")
+        problems.append(f"{shown}: the scheme is {parts.scheme or 'missing'}. Use http:// or https://")
     if not parts.hostname:
-        faults.append(f"{shown}: the host is missing. Give an address like {_EXAMPLE}")
+        problems.append(f"{shown}: the host is missing. Give an address like {_EXAMPLE}")
     elif not _is_host(parts):
-        faults.append(f"{shown}: {parts.hostname!r} is not a host name or address. Give one like {_EXAMPLE}")
+        problems.append(f"{shown}: {parts.hostname!r} is not a host name or address. Give one like {_EXAMPLE}")
     if not _has_valid_port(parts):
-        faults.append(f"{shown}: the port is not a number from 1 to 65535. Give an address like {_EXAMPLE}")
-    return faults
+        problems.append(f"{shown}: the port is not a number from 1 to 65535. Give an address like {_EXAMPLE}")
+    return problems
 
 
 def strip_url(url: str) -> str:
@@ -150,7 +151,7 @@ def _bare(name: str) -> str:
     return name.strip().strip("[]").lower()
 
 
-def _name_faults(name: str) -> list[str]:
+def _host_name_problems(name: str) -> list[str]:
     bare = _bare(name)
     if _HOST.fullmatch(bare) or _is_ipv6(bare):
         return []

@@ -45,13 +45,13 @@ class Answer:
 def get(url: str, timeout_s: float, limit_bytes: int, accept: str = "*/*") -> Answer:
     """Asks ``url`` once, on a connection of its own; sends user info in the URL as basic authentication.
 
-    ``url`` must be without faults by :func:`harness.clients.address.url_faults`. ``limit_bytes`` bounds it all.
+    ``url`` must have no problems by :func:`harness.clients.address.url_problems`. ``limit_bytes`` bounds it all.
     Raises NoAnswerError within about ``timeout_s``, whatever the other side does.
     """
-    return ask(url, timeout_s, limit_bytes, accept=accept)
+    return request(url, timeout_s, limit_bytes, accept=accept)
 
 
-def ask(
+def request(
     url: str,
     timeout_s: float,
     limit_bytes: int,
@@ -145,7 +145,7 @@ class Deadline:
         return remaining
 
 
-class _Collector:
+class _ResponseParser:
     """What the parser calls; holds the answer as it comes."""
 
     def __init__(self) -> None:
@@ -183,7 +183,7 @@ class _Collector:
 
 
 def _receive(connection: socket.socket, deadline: Deadline, limit_bytes: int) -> Answer:
-    answer = _Collector()
+    answer = _ResponseParser()
     received = 0
     while not answer.complete:
         connection.settimeout(deadline.remaining_s())
@@ -211,7 +211,7 @@ def _request(parts: SplitResult, method: str, accept: str, body: bytes, bearer_t
     lines = [
         f"{method} {target} HTTP/1.1",
         f"Host: {parts.netloc.rpartition('@')[2]}",
-        "User-NodeReporter: springback-probe",
+        "User-Agent: springback-probe",
         f"Accept: {accept}",
         "Accept-Encoding: identity",
         "Connection: close",

@@ -16,7 +16,7 @@ from typing import Any
 import psycopg2
 from psycopg2 import extensions
 
-from harness.clients.address import consented, require_allowed
+from harness.clients.address import allowed_hosts, require_allowed
 from harness.errors import ConfigurationError
 
 EXAMPLE = "postgresql://user:password@127.0.0.1:5432/database"
@@ -85,27 +85,27 @@ def cause_of(error: psycopg2.Error) -> str:
             return cause
     if state:
         return f"sql {state}"
-    said = str(error).lower()
-    if "starting up" in said or "shutting down" in said or "not yet accepting" in said:
-        return "server starting" if "shutting" not in said else "server closed"
-    return next((cause for words, cause in _BY_WORDS if words in said), "connection failed")
+    message = str(error).lower()
+    if "starting up" in message or "shutting down" in message or "not yet accepting" in message:
+        return "server starting" if "shutting" not in message else "server closed"
+    return next((cause for words, cause in _BY_WORDS if words in message), "connection failed")
 
 
-def dsn_faults(dsn: str) -> list[str]:
+def dsn_problems(dsn: str) -> list[str]:
     """What keeps ``dsn`` from being used, each with its remedy; empty if nothing."""
     try:
         parts = _parts(dsn)
     except psycopg2.Error:  # its text may quote the password
         return [f"the PostgreSQL address cannot be read. Give one like {EXAMPLE}"]
-    faults = []
+    problems = []
     if not parts.get("host") and not parts.get("hostaddr"):
-        faults.append(f"the PostgreSQL address names no host. Give one like {EXAMPLE}")
+        problems.append(f"the PostgreSQL address names no host. Give one like {EXAMPLE}")
     if "service" in parts:
-        faults.append(f"the PostgreSQL address names a service file's entry. Write it out, like {EXAMPLE}")
+        problems.append(f"the PostgreSQL address names a service file's entry. Write it out, like {EXAMPLE}")
     ports = [port for port in parts.get("port", "").split(",") if port]
     if any(not port.isdigit() or not 0 < int(port) < 65536 for port in ports):
-        faults.append(f"the port of the PostgreSQL address is no number from 1 to 65535. Give one like {EXAMPLE}")
-    return faults
+        problems.append(f"the port of the PostgreSQL address is no number from 1 to 65535. Give one like {EXAMPLE}")
+    return problems
 
 
 def address(dsn: str) -> str:
@@ -130,21 +130,21 @@ def require_usable(dsn: str, option: str, allow_host: str = "", limit_s: float =
     """
     if not dsn:
         return
-    allowed = consented(allow_host)
-    faults = [f"{option}: {fault}" for fault in dsn_faults(dsn)]
-    for host in hosts(dsn) if not faults else ():
+    allowed = allowed_hosts(allow_host)
+    problems = [f"{option}: {problem}" for problem in dsn_problems(dsn)]
+    for host in hosts(dsn) if not problems else ():
         try:
             require_allowed(f"http://{f'[{host}]' if ':' in host else host}", allowed)
         except ConfigurationError as error:
-            faults += [f"{option}: {message.replace('http://', '')}" for message in error.messages]
-    if not faults:
+            problems += [f"{option}: {message.replace('http://', '')}" for message in error.messages]
+    if not problems:
         try:
             Session(dsn, limit_s).close()
         except PostgresError as error:
             if error.outcome in MISTAKEN:
-                faults.append(f"{option}: {address(dsn)}: {error.outcome}. {_REMEDIES[error.outcome]}")
-    if faults:
-        raise ConfigurationError(faults)
+                problems.append(f"{option}: {address(dsn)}: {error.outcome}. {_REMEDIES[error.outcome]}")
+    if problems:
+        raise ConfigurationError(problems)
 
 
 _REMEDIES = {

@@ -14,8 +14,9 @@ from typing import Any, TextIO
 from locust.argument_parser import get_locustfiles_locally, get_parser, parse_locustfile_option
 from locust.main import merge_locustfiles_content
 
-from harness.clients.address import consented, require_allowed
+from harness.clients.address import allowed_hosts, require_allowed
 from harness.config import fault_schedule, options, settings
+from harness.config.scenario import attached_scenario
 from harness.errors import ConfigurationError
 from harness.findings import EXIT_USAGE
 from harness.load.users.paced import all_paced
@@ -30,12 +31,12 @@ def plan(locustfile: str, arguments: Sequence[str], stream: TextIO | None = None
 
     Raises ConfigurationError with everything for which a run would be refused; only the host may be missing.
     """
-    name, shape, _, disturbed = _loaded(locustfile, list(arguments))
+    name, shape, _, planned_faults = _loaded(locustfile, list(arguments))
     stream = stream or sys.stdout
     encoding = stream.encoding or "ascii"
     width = min(max(NARROWEST, shutil.get_terminal_size().columns), WIDEST)
-    disturbed = [line for text in disturbed for line in plan_text.paragraph(text, width)]
-    for line in (*plan_text.lines(name, shape, width, encoding), *disturbed):
+    planned_faults = [line for text in planned_faults for line in plan_text.paragraph(text, width)]
+    for line in (*plan_text.lines(name, shape, width, encoding), *planned_faults):
         stream.write(line.rstrip().encode(encoding, "replace").decode(encoding) + "\n")
 
 
@@ -45,9 +46,6 @@ def target_of(locustfile: str, arguments: Sequence[str]) -> dict[str, Any]:
     take. Raises as :func:`plan`.
     """
     name, shape, host, _ = _loaded(locustfile, list(arguments))
-    # Not before: the package's own attach is the function, and importing the module would hide it.
-    from harness.attach import attached_scenario
-
     scenario = attached_scenario()
     return {
         "scenario": name if scenario is not None else "",
@@ -78,34 +76,32 @@ def _loaded(locustfile: str, arguments: list[str]) -> tuple[str, PhasedShape, st
     parser = get_parser()
     parsed, unknown = parser.parse_known_args(arguments)
     known = [text for action in parser._actions for text in action.option_strings]
-    faults = [
+    problems = [
         _no_such_option(argument.partition("=")[0], known, locustfile)
         for argument in unknown
         if argument.startswith("-")
     ]
     chosen = parsed.user_classes or list(users)
-    if not faults:  # what follows an unknown option looks like the name of a user class
-        faults += [f"{user}: the locustfile has no such user class" for user in chosen if user not in users]
+    if not problems:  # what follows an unknown option looks like the name of a user class
+        problems += [f"{user}: the locustfile has no such user class" for user in chosen if user not in users]
     if not users:
-        faults.append("the locustfile has no user class")
-    parked = all_paced((users[user] for user in chosen if user in users), faults)
+        problems.append("the locustfile has no user class")
+    parked = all_paced((users[user] for user in chosen if user in users), problems)
     if not isinstance(shape, PhasedShape):
-        faults.append(
+        problems.append(
             "the locustfile has no shape of Springback: subclass one of the modules in shapes/, e.g. herd.Herd"
         )
-        raise ConfigurationError(faults)
+        raise ConfigurationError(problems)
     shape.parked = parked
-    name, disturbed = _read_options(locustfile, parsed, shape, faults)
-    if faults:
-        raise ConfigurationError(faults)
+    name, planned_faults = _read_options(locustfile, parsed, shape, problems)
+    if problems:
+        raise ConfigurationError(problems)
     hosts = {users[user].host for user in chosen if users[user].host}
-    return name, shape, parsed.host or (hosts.pop() or "" if len(hosts) == 1 else ""), disturbed
+    return name, shape, parsed.host or (hosts.pop() or "" if len(hosts) == 1 else ""), planned_faults
 
 
 def _print_help() -> None:
     """Our options by what they belong to; Locust's own --help is printed before the file is loaded, without them."""
-    from harness.attach import attached_scenario
-
     scenario = attached_scenario()
     if scenario is None:
         get_parser().print_help()
@@ -123,27 +119,25 @@ def _no_such_option(given: str, known: Sequence[str], locustfile: str) -> str:
     return f"{given}: no such option; {remedy}"
 
 
-def _read_options(locustfile: str, parsed: Any, shape: PhasedShape, faults: list[str]) -> tuple[str, list[str]]:
+def _read_options(locustfile: str, parsed: Any, shape: PhasedShape, problems: list[str]) -> tuple[str, list[str]]:
     """Sets the shape's options, notes all that is wrong, and returns the scenario's name and its planned faults."""
-    from harness.attach import attached_scenario
-
     scenario = attached_scenario()
     if scenario is None:  # a shape in anybody's locustfile: its class says everything
-        faults += shape.problems()
+        problems += shape.problems()
         return locustfile, []
     host = parsed.host or ""
     planned: list[str] = []
     for warning in options.misspelt(os.environ, scenario):
         print(f"springback: {warning}", file=sys.stderr)
     try:
-        planned = fault_schedule.lines(scenario, settings.read(parsed, scenario, shape, host).faults)
+        planned = fault_schedule.lines(scenario, settings.read(parsed, scenario, shape, host, ask=True).faults)
     except ConfigurationError as error:
-        faults += error.messages
+        problems += error.messages
     if host:
         try:
-            require_allowed(host, consented(parsed.allow_host))
+            require_allowed(host, allowed_hosts(parsed.allow_host))
         except ConfigurationError as error:
-            faults += error.messages
+            problems += error.messages
     return scenario.name, planned
 
 

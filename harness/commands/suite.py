@@ -76,18 +76,18 @@ def suite(files: Sequence[Path], arguments: Sequence[str], runs_dir: Path) -> in
 def _found(files: Sequence[Path]) -> list[Path]:
     """The scenario files; those of a folder in alphabetical order."""
     found: list[Path] = []
-    faults: list[str] = []
+    problems: list[str] = []
     for path in files or (FOLDER,):
         if path.is_dir():
             found += sorted(file for file in path.glob("*.py") if not file.name.startswith("_"))
         elif path.is_file():
             found.append(path)
         else:
-            faults.append(f"{path}: there is no such file or folder; name scenario files, or a folder of them")
-    if not found and not faults:
-        faults.append(f"{', '.join(map(str, files)) or FOLDER}: no scenario in it; name scenario files")
-    if faults:
-        raise ConfigurationError(faults)
+            problems.append(f"{path}: there is no such file or folder; name scenario files, or a folder of them")
+    if not found and not problems:
+        problems.append(f"{', '.join(map(str, files)) or FOLDER}: no scenario in it; name scenario files")
+    if problems:
+        raise ConfigurationError(problems)
     return found
 
 
@@ -100,18 +100,18 @@ def _checked(files: Sequence[Path], arguments: Sequence[str]) -> list[Scenario]:
 
     with ThreadPoolExecutor(CHECKED_AT_ONCE) as pool:
         looks = list(pool.map(look, files))
-    faults = []
+    problems = []
     for file, found in zip(files, looks, strict=True):
         if found.returncode:
             words = [line.removeprefix("springback: ") for line in found.stderr.strip().splitlines()]
-            faults += [f"{file.name}: {line}" for line in words or [f"ended with {found.returncode}"]]
+            problems += [f"{file.name}: {line}" for line in words or [f"ended with {found.returncode}"]]
     # The last line: a locustfile may print while it is loaded.
     said = [json.loads(found.stdout.splitlines()[-1]) for found in looks if not found.returncode]
-    if not faults:
+    if not problems:
         unattached = [file.name for file, one in zip(files, said, strict=True) if not one["scenario"]]
-        faults = [f"{name}: no scenario; call harness.attach(...) at its end" for name in unattached]
-    if faults:
-        raise ConfigurationError(faults)
+        problems = [f"{name}: no scenario; call harness.attach(...) at its end" for name in unattached]
+    if problems:
+        raise ConfigurationError(problems)
     return [Scenario(file, one["scenario"], one["duration_s"]) for file, one in zip(files, said, strict=True)]
 
 

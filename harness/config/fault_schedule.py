@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from harness.clients.address import consented, require_allowed, url_faults
+from harness.clients.address import allowed_hosts, require_allowed, url_problems
 from harness.config.scenario import Scenario
 from harness.errors import ConfigurationError
 from harness.faults import Addressed, Fronting, PlannedFault, ScheduledFault, from_text, load, name_of
@@ -28,24 +28,24 @@ def read(scenario: Scenario, values: Any, profile: Profile | None) -> tuple[tupl
     phases to check against.
     """
     planned: list[PlannedFault] = []
-    faults: list[str] = []
+    problems: list[str] = []
     try:
-        planned += scenario.faults(values) if callable(scenario.faults) else scenario.faults
+        planned += scenario.planned_faults(values)
     except ConfigurationError as error:
-        faults += error.messages
+        problems += error.messages
     written, wrong = parse(str(getattr(values, "fault", "") or ""))
     planned += written
-    faults += wrong
-    allowed = consented(getattr(values, "allow_host", ""))
+    problems += wrong
+    allowed = allowed_hosts(getattr(values, "allow_host", ""))
     for entry in planned:
-        faults += _foreign(entry, allowed)
+        problems += _foreign(entry, allowed)
     if profile is None:
-        return (), faults
+        return (), problems
     starts_s: dict[str, float] = {}
     for phase in profile.phases:
         starts_s.setdefault(phase.name, float(phase.start_s))
-    placed, misplaced = timed(planned, starts_s, float(profile.duration_s))
-    return tuple(placed), [*faults, *misplaced]
+    placed, misplaced = scheduled(planned, starts_s, float(profile.duration_s))
+    return tuple(placed), [*problems, *misplaced]
 
 
 def behind(host: str, faults: Iterable[ScheduledFault]) -> str:
@@ -53,11 +53,11 @@ def behind(host: str, faults: Iterable[ScheduledFault]) -> str:
 
     A ``host`` that is no address leads nowhere else; it is refused where hosts are checked.
     """
-    if url_faults(host):
+    if url_problems(host):
         return host
-    for timed_fault in faults:
-        if isinstance(timed_fault.fault, Fronting):
-            port, to = timed_fault.fault.fronts()
+    for scheduled in faults:
+        if isinstance(scheduled.fault, Fronting):
+            port, to = scheduled.fault.fronts()
             if port and urlsplit(host).port == port and urlsplit(host).hostname in ("127.0.0.1", "localhost"):
                 return f"{urlsplit(host).scheme}://{to}"
     return host
@@ -65,22 +65,22 @@ def behind(host: str, faults: Iterable[ScheduledFault]) -> str:
 
 def lines(scenario: Scenario, faults: tuple[ScheduledFault, ...]) -> list[str]:
     """What is planned, one line each, for ``springback plan``."""
-    told = [f"fault from {fault.start_s:g} to {fault.end_s:g} s: {fault.description}" for fault in faults]
-    if not told and callable(scenario.faults):
-        told = ["faults: the scenario says which ones as soon as it knows the target's addresses"]
-    return told
+    described = [f"fault from {fault.start_s:g} to {fault.end_s:g} s: {fault.description}" for fault in faults]
+    if not described and callable(scenario.faults):
+        described = ["faults: the scenario says which ones as soon as it knows the target's addresses"]
+    return described
 
 
 def _foreign(entry: PlannedFault, allowed: tuple[str, ...]) -> list[str]:
     if not isinstance(entry.fault, Addressed):
         return []
-    faults: list[str] = []
+    problems: list[str] = []
     for url in entry.fault.addresses():
         try:
             require_allowed(url, allowed)
         except ConfigurationError as error:
-            faults += [f"Fault {name_of(entry.fault)}: {message}" for message in error.messages]
-    return faults
+            problems += [f"Fault {name_of(entry.fault)}: {message}" for message in error.messages]
+    return problems
 
 
 # As it is written
@@ -89,7 +89,7 @@ def _foreign(entry: PlannedFault, allowed: tuple[str, ...]) -> list[str]:
 def parse(text: str) -> tuple[list[PlannedFault], list[str]]:
     """The planned faults, and what is wrong with the others: one line each, with its remedy."""
     planned: list[PlannedFault] = []
-    faults: list[str] = []
+    problems: list[str] = []
     try:
         entries = list(_entries(text))
     except ValueError as error:
@@ -98,8 +98,8 @@ def parse(text: str) -> tuple[list[PlannedFault], list[str]]:
         try:
             planned.append(_planned(words))
         except ConfigurationError as error:
-            faults += [message if "--fault" in message else f"--fault: {message}" for message in error.messages]
-    return planned, faults
+            problems += [message if "--fault" in message else f"--fault: {message}" for message in error.messages]
+    return planned, problems
 
 
 def _entries(text: str) -> Iterator[list[str]]:
@@ -129,33 +129,33 @@ def _planned(words: list[str]) -> PlannedFault:
                 f"e.g. {EXAMPLE}"
             )
     given = dict(pair.split("=", 1) for pair in pairs)
-    faults: list[str] = []
+    problems: list[str] = []
     if "at" not in given:
-        faults.append(f"--fault: {name} has no at=: say when, e.g. {EXAMPLE}")
+        problems.append(f"--fault: {name} has no at=: say when, e.g. {EXAMPLE}")
     at, for_text = given.pop("at", "0"), given.pop("for", "0")
     try:
         for_s = float(for_text)
     except ValueError:
         for_s = 0.0
-        faults.append(f"--fault: {name} for={for_text}: give seconds, e.g. for=10")
+        problems.append(f"--fault: {name} for={for_text}: give seconds, e.g. for=10")
     try:
         fault = load(name, **from_text(name, given))
     except ConfigurationError as error:
-        raise ConfigurationError([*faults, *error.messages]) from None
-    if faults:
-        raise ConfigurationError(faults)
+        raise ConfigurationError([*problems, *error.messages]) from None
+    if problems:
+        raise ConfigurationError(problems)
     return PlannedFault(fault, at, for_s)
 
 
 # On the time axis
 
 
-def timed(
+def scheduled(
     planned: Iterable[PlannedFault], phase_starts_s: Mapping[str, float], duration_s: float
 ) -> tuple[list[ScheduledFault], list[str]]:
     """Each fault with its instants, and what is wrong with the others: one line each, with its remedy."""
     placed: list[ScheduledFault] = []
-    faults: list[str] = []
+    problems: list[str] = []
     for entry in planned:
         start_s, fault = _instant_s(entry.at, phase_starts_s)
         end_s = start_s + entry.for_s if entry.for_s else duration_s
@@ -169,10 +169,10 @@ def timed(
                 f"at={entry.at} for={entry.for_s:g} ends at {end_s:g} s, after the run, which ends at "
                 f"{duration_s:g} s: shorten it, or leave for away for the rest of the run"
             )
-        faults += [f"Fault {name_of(entry.fault)}: {text}" for text in wrong]
+        problems += [f"Fault {name_of(entry.fault)}: {text}" for text in wrong]
         if not wrong:
             placed.append(ScheduledFault(entry.fault, start_s, end_s))
-    return sorted(placed, key=lambda each: each.start_s), faults
+    return sorted(placed, key=lambda each: each.start_s), problems
 
 
 def _instant_s(at: str | float, phase_starts_s: Mapping[str, float]) -> tuple[float, str]:

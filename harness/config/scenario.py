@@ -2,32 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, TypeAlias
 
+from harness.errors import ConfigurationError
 from harness.faults import PlannedFault
+from harness.plugins import Parameter
 from harness.probes import Probe, ProbeData
 from harness.recording import CriterionSpec
 
-GUARDS = tuple(
-    CriterionSpec(name)
-    for name in ("spike_delivered", "release_skew", "generator_health", "target_healthy", "faults_injected")
-)
-"""Criteria about the evidence; a scenario gets them without asking."""
-
-STANDARD = tuple(CriterionSpec(name) for name in ("error_ratio", "latency_quantile", "recovery_time", "memory_growth"))
+STANDARD = ("error_ratio", "latency_quantile", "recovery_time", "memory_growth")
 """Criteria about the target, with the defaults of their files, for a scenario that names none."""
 
-
+Criteria: TypeAlias = Iterable[str | CriterionSpec]
+"""Each by its name, with the defaults of its file, or with parameters."""
+CriteriaOf: TypeAlias = Callable[[Any], Criteria]
+"""From the options of a run (attributes, as in ``parsed_options``) to how it is judged."""
 ProbesOf: TypeAlias = Callable[[Any], Iterable[Probe | ProbeData]]
-"""From the options of a run (attributes, as in ``parsed_options``) to what is sampled."""
+"""From the options of a run to what is sampled."""
 FaultsOf: TypeAlias = Callable[[Any], Iterable[PlannedFault]]
 """From the options of a run to what is disturbed, and when."""
-
-
 ChecksOf: TypeAlias = Callable[[Any], Iterable[str]]
 """From the options of a run to what makes it impossible, in words that name the remedy."""
+
+
+_attached: list[Scenario] = []
+
+
+def attached_scenario() -> Scenario | None:
+    """The scenario that the locustfile of this process has attached, if it has."""
+    return _attached[0] if _attached else None
+
+
+def set_attached(scenario: Scenario) -> None:
+    _attached[:] = [scenario]
 
 
 @dataclass(frozen=True)
@@ -35,16 +47,63 @@ class Scenario:
     """A scenario: its name, how it is judged, what is sampled, and the options of its users."""
 
     name: str
-    criteria: tuple[CriterionSpec, ...] = STANDARD
-    probes: tuple[Probe, ...] | ProbesOf = ()
+    criteria: tuple[str | CriterionSpec, ...] | CriteriaOf = STANDARD
+    probes: tuple[Probe | ProbeData, ...] | ProbesOf = ()
     faults: tuple[PlannedFault, ...] | FaultsOf = ()
     health_path: str = ""
     """Asked before and after the load; empty: only that the port answers."""
-    options: Mapping[str, tuple[str, str]] = field(default_factory=dict)
-    """Option of the users → (default, help), e.g. ``{"username": ("user{number}", "name to log in with")}``."""
+    options: tuple[Parameter, ...] = ()
+    """Of the users."""
     reference: Mapping[str, str] = field(default_factory=dict)
     """What the reference target has to be like when it is started for this scenario: options of ``python -m target
     up`` without their dashes (``{"autoscale": "max=3"}``) and settings of its service (``TARGET_…``)."""
     checks: ChecksOf | None = None
     """Asked in the master just before load is made, when the target is up: whether the password of a database is right,
-    whether an option is a number. What it says refuses the run."""
+    whether a server can be reached. What it says refuses the run."""
+
+    def specs(self, options: Any) -> tuple[CriterionSpec, ...]:
+        """The criteria of a run with these options. Raises ConfigurationError for what is no criterion."""
+        listed: Any = self._asked("criteria", options)
+        if isinstance(listed, str) or not isinstance(listed, Iterable):
+            raise ConfigurationError(f"criteria= of {self.name} is {listed!r}: give a list, e.g. ['error_ratio']")
+        specs = [CriterionSpec(each) if isinstance(each, str) else each for each in listed]
+        wrong = [each for each in specs if not isinstance(each, CriterionSpec)]
+        if wrong:
+            raise ConfigurationError(
+                f"criteria= of {self.name} has {each!r}: give the name of a criterion, or a CriterionSpec"
+                for each in wrong
+            )
+        return tuple(specs)
+
+    def planned_probes(self, options: Any) -> tuple[Probe | ProbeData, ...]:
+        """Raises ConfigurationError for what is wrong with the options, or with the scenario's own code."""
+        return tuple(self._asked("probes", options))
+
+    def planned_faults(self, options: Any) -> tuple[PlannedFault, ...]:
+        """Raises as :meth:`planned_probes`."""
+        return tuple(self._asked("faults", options))
+
+    def problems(self, options: Any) -> tuple[str, ...]:
+        """What its own checks say. Raises as :meth:`planned_probes`."""
+        return tuple(self._asked("checks", options)) if self.checks is not None else ()
+
+    def _asked(self, what: str, options: Any) -> Any:
+        """What the scenario names, or what its function of the options answers. Whatever that raises is said in words:
+        it is the user's code.
+        """
+        given = getattr(self, what)
+        if not callable(given):
+            return given
+        try:
+            answer = given(options)
+            return list(answer) if isinstance(answer, Iterator) else answer
+        except ConfigurationError:
+            raise
+        except Exception as error:
+            lines = traceback.extract_tb(error.__traceback__)
+            place = f"{Path(lines[-1].filename).name}, line {lines[-1].lineno}"
+            raise ConfigurationError(f"{what}= of {self.name}: {type(error).__name__}: {error} ({place})") from error
+
+    def default_specs(self, of_shape: Iterable[Parameter]) -> tuple[CriterionSpec, ...]:
+        """The criteria when nothing is given: their limits become options."""
+        return self.specs(SimpleNamespace(**{each.name: each.default for each in (*of_shape, *self.options)}))

@@ -1,15 +1,14 @@
-"""The settings of one run: its options read back and checked, all errors at once, by one path for the command line,
+"""The settings of one run: its options read back and checked, all problems at once, by one path for the command line,
 the environment, the config file and the web form.
 
-Values stay text until they are read here, because the web form hands over text whatever the parser's type says.
+Values are text until they are read here, because the web form hands over text whatever the parser's type says. From
+then on they are what they were declared as, for whoever reads the options.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable
-from dataclasses import dataclass, field, fields, replace
-from pathlib import Path
+from collections.abc import Iterable, Mapping
+from dataclasses import MISSING, dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,94 +18,80 @@ from harness import probes as probes_folder
 from harness.analysis.alerts import Limits
 from harness.clients.address import require_allowed
 from harness.config import fault_schedule
-from harness.config.scenario import GUARDS, Scenario
+from harness.config.options import ALERTS, GENERAL, GeneralOptions, limit_option
+from harness.config.scenario import Scenario
 from harness.errors import ConfigurationError
 from harness.faults import ScheduledFault
-from harness.plugins import flag
+from harness.plugins import Parameter
 from harness.probes import Probe
 from harness.recording import CriterionSpec, Scalar
 from shapes._phased import PhasedShape
 
 
-@dataclass(frozen=True)
-class Settings:
-    """The options of one run, read and checked."""
+@dataclass(frozen=True, kw_only=True)
+class RunSettings(GeneralOptions):
+    """The options of one run, read and checked, and what follows from them."""
 
-    runs_dir: Path
-    health_path: str
-    health_timeout_s: float
-    back_within_s: float
-    ready_timeout_s: float
-    drain_timeout_s: float
     criteria: tuple[CriterionSpec, ...]
-    left_out: tuple[str, ...]
     probes: tuple[Probe, ...]
     faults: tuple[ScheduledFault, ...]
-    seed: int | None
-    """Of random arrivals; None for even ones."""
-    shape_parameters: dict[str, Scalar]
+    shape_parameters: Mapping[str, Scalar]
     alerts: Limits
 
+    @property
+    def arrival_seed(self) -> int | None:
+        """Of random arrivals; None for even ones."""
+        return self.seed if self.arrivals == "random" else None
 
-def read(values: Any, scenario: Scenario, shape: PhasedShape, host: str) -> Settings:
-    """Reads all options from ``values`` (Locust's parsed options) and sets those of the shape on it.
 
-    Where nothing says which processes to sample and ``host`` is on this machine, those behind its port are.
+def read(values: Any, scenario: Scenario, shape: PhasedShape, host: str, ask: bool = False) -> RunSettings:
+    """Reads all options from ``values`` (Locust's parsed options), sets those of the shape on it, and leaves in
+    ``values`` what was read: a number as a number, an empty one as its default.
 
-    Raises ConfigurationError with every fault that was found.
+    Where nothing says which processes to sample and ``host`` is on this machine, those behind its port are. ``ask``:
+    also what the scenario checks by itself, which may ask servers.
+
+    Raises ConfigurationError with every problem that was found; then ``values`` are as they were.
     """
-    given = _Given(values, number_faults(values, scenario))
-    shape_parameters = _shape_parameters(given, shape)
-    problems = shape.problems()
-    given.faults += problems
-    # What the scenario makes of its options may rely on them, and is checked with all the rest.
-    values = usable(values, scenario, shape)
-    criteria = _criteria(given, scenario)
-    timed, wrong = fault_schedule.read(scenario, values, None if problems else shape.profile())
-    given.faults += wrong
-    probes = tuple(_probes(given, values, scenario, fault_schedule.behind(host, timed)))
-    settings = Settings(
-        runs_dir=Path(given.text("runs_dir") or "runs"),
-        health_path=given.text("health_path") or scenario.health_path,
-        health_timeout_s=given.number("health_timeout_s"),
-        back_within_s=given.number("back_within_s"),
-        ready_timeout_s=given.number("ready_timeout_s"),
-        drain_timeout_s=given.number("drain_timeout_s"),
-        criteria=criteria,
-        left_out=given.names("without"),
-        probes=probes,
-        faults=timed,
-        seed=_seed(given),
-        shape_parameters=shape_parameters,
-        alerts=_alerts(given),
-    )
-    if settings.health_path and not settings.health_path.startswith("/"):
-        given.faults.append(f"--health-path {settings.health_path}: give a path that begins with /")
-    if given.faults:
-        raise ConfigurationError(given.faults)
-    return settings
-
-
-def usable(values: Any, scenario: Scenario, shape: PhasedShape) -> Any:
-    """``values`` with every number that cannot be read as it is by default, and the options of ``shape`` as they were
-    read, an empty one as the shape's own.
-    """
-    numbers = {
-        name: default
-        for name, (default, _) in scenario.options.items()
-        if _is_number(default) and number_faults(values, replace(scenario, options={name: (default, "")}))
-    }
-    shaped = {name: str(getattr(shape, name)) for name in shape.options}
-    return SimpleNamespace(**{**vars(values), **numbers, **shaped})
-
-
-def number_faults(values: Any, scenario: Scenario) -> list[str]:
-    """What is wrong with the scenario's own options whose default is a number: who reads them may rely on one."""
     given = _Given(values)
-    for name, (default, _) in scenario.options.items():
-        if _is_number(default):
-            given.number(name)
-    return given.faults
+    general = given.read_all(GENERAL)
+    of_scenario = given.read_all(scenario.options)
+    of_shape = given.read_all(
+        replace(each, default=getattr(type(shape), name)) for name, each in shape.parameters.items()
+    )
+    for name, value in of_shape.items():
+        setattr(shape, name, value)
+    shape_problems = shape.problems()
+    given.problems += shape_problems
+    # What the scenario makes of its options may rely on them: what cannot be read is as it is by default.
+    usable = SimpleNamespace(**{**vars(values), **general, **of_scenario, **of_shape})
+    criteria = _criteria(given, scenario, usable)
+    faults, problems = fault_schedule.read(scenario, usable, None if shape_problems else shape.profile())
+    given.problems += problems
+    probes = tuple(_probes(given, scenario, usable, fault_schedule.behind(host, faults)))
+    alerts = given.read_all(ALERTS)
+    pool_names = alerts["alert_pool_names"]
+    if pool_names and not all(pool_names.partition("/")):
+        given.problems.append(f"--alert-pool-names {pool_names}: give two names, e.g. in_use/size")
+    general["health_path"] = general["health_path"] or scenario.health_path
+    if general["health_path"] and not general["health_path"].startswith("/"):
+        given.problems.append(f"--health-path {general['health_path']}: give a path that begins with /")
+    if ask:
+        try:
+            given.problems += scenario.problems(usable)
+        except ConfigurationError as error:
+            given.problems += error.messages
+    if given.problems:
+        raise ConfigurationError(given.problems)
+    vars(values).update({**general, **of_scenario, **of_shape})
+    return RunSettings(
+        **general,
+        criteria=criteria,
+        probes=probes,
+        faults=faults,
+        shape_parameters=of_shape,
+        alerts=Limits(**{name.removeprefix("alert_"): value for name, value in alerts.items()}),
+    )
 
 
 @dataclass
@@ -114,140 +99,84 @@ class _Given:
     """What was given for each option, and everything that is wrong with it."""
 
     values: Any
-    faults: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
 
-    def text(self, name: str) -> str:
-        return str(getattr(self.values, name, "") or "").strip()
+    def read_all(self, declared: Iterable[Parameter]) -> dict[str, Any]:
+        """What was given, by name; in place of what is empty or cannot be used, the default."""
+        return {each.name: self.read(each) for each in declared}
 
-    def names(self, name: str) -> tuple[str, ...]:
-        """Several with commas."""
-        return tuple(part.strip() for part in self.text(name).split(",") if part.strip())
-
-    def number(self, name: str, kind: type = float, given: str | None = None) -> Any:
-        """A number of 0 or more, from ``given`` or the option's value; otherwise a fault is noted and 0 returned."""
-        given = self.text(name) if given is None else given
-        what = "a whole number" if kind is int else "a number"
-        try:
-            value = kind(given)
-        except ValueError:
-            self.faults.append(f"{flag(name)} {given!r}: give {what} of 0 or more")
-            return kind(0)
-        if not math.isfinite(value) or value < 0:
-            self.faults.append(f"{flag(name)} {given}: give {what} of 0 or more")
-            return kind(0)
-        return value
+    def read(self, declared: Parameter) -> Any:
+        given = getattr(self.values, declared.name, None)
+        value = declared.read(given.strip()) if isinstance(given, str) else given
+        if given is None or (value == "" and declared.kind is not str):
+            if declared.default is MISSING:
+                self.problems.append(f"{declared.flag} is missing: {declared.problem(None)}")
+            return declared.default
+        if problem := declared.problem(value):
+            self.problems.append(f"{declared.flag} {declared.shown(given)}: {problem}")
+            return declared.default
+        return declared.usable(value)
 
 
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _shape_parameters(given: _Given, shape: PhasedShape) -> dict[str, Scalar]:
-    """Sets the options of the shape on it, and returns them.
-
-    What was resolved (an empty one is the shape's own) stands in the options from now on, as text like all of them,
-    so that users who read them read the same.
-    """
-    parameters: dict[str, Scalar] = {}
-    for name in shape.options:
-        own: Any = getattr(type(shape), name)
-        text, known = given.text(name), len(given.faults)
-        value: Any = text if isinstance(own, str) else given.number(name, type(own)) if text else own
-        # In place of one that cannot be read stands the shape's own, so that the others are still checked.
-        is_read = len(given.faults) == known
-        parameters[name] = value if is_read else own
-        if is_read:
-            setattr(given.values, name, str(value))
-    for name, value in parameters.items():
-        setattr(shape, name, value)
-    return parameters
-
-
-def _criteria(given: _Given, scenario: Scenario) -> tuple[CriterionSpec, ...]:
+def _criteria(given: _Given, scenario: Scenario, usable: Any) -> tuple[CriterionSpec, ...]:
     """Those of the scenario that are not left out, and the guards, with their limits as they were given."""
-    judged = {criteria_folder.name_of(spec) for spec in scenario.criteria}
-    left_out = given.names("without")
-    given.faults += [
+    try:
+        specs = scenario.specs(usable)
+    except ConfigurationError as error:
+        given.problems += error.messages
+        return ()
+    judged = {criteria_folder.name_of(spec) for spec in specs}
+    given.problems += [
         f"--without {name}: not a criterion of this scenario; it has {', '.join(sorted(judged))}"
-        for name in left_out
+        for name in usable.without
         if name not in judged
     ]
-    kept = [spec for spec in scenario.criteria if criteria_folder.name_of(spec) not in left_out]
-    specs = tuple(_with_limits(given, spec) for spec in (*kept, *GUARDS))
+    kept = [spec for spec in specs if criteria_folder.name_of(spec) not in usable.without]
     try:
-        criteria_folder.load_all(specs)
+        criteria_folder.load_all((*kept, *criteria_folder.guard_specs()))
     except ConfigurationError as error:
-        given.faults += error.messages
-    return specs
+        given.problems += error.messages
+        return ()
+    return tuple(_with_limits(given, spec) for spec in (*kept, *criteria_folder.guard_specs()))
 
 
 def _with_limits(given: _Given, spec: CriterionSpec) -> CriterionSpec:
     changed: dict[str, Scalar] = {}
-    for parameter in criteria_folder.parameters(spec.criterion):
-        name = f"{criteria_folder.name_of(spec)}_{parameter.name}"
-        if "limit" in parameter.name and given.text(name):
-            value = given.number(name, parameter.kind)
-            if problem := parameter.problem(value):
-                given.faults.append(f"{flag(name)}: {problem}")
-            else:
-                changed[parameter.name] = value
+    for each in criteria_folder.parameters(spec.criterion):
+        if "limit" in each.name:
+            own = spec.parameters.get(each.name, each.default)
+            value = given.read(replace(each, name=limit_option(spec, each), default=own))
+            if value != each.default or each.name in spec.parameters:
+                changed[each.name] = value
     return replace(spec, parameters={**spec.parameters, **changed})
 
 
-def _seed(given: _Given) -> int | None:
-    arrivals = given.text("arrivals") or "even"
-    if arrivals == "random":
-        seed: int = given.number("seed", int, given.text("seed") or "1")
-        return seed
-    if arrivals != "even":
-        given.faults.append(f"--arrivals {arrivals}: choose even or random")
-    return None
-
-
-def _alerts(given: _Given) -> Limits:
-    limits: dict[str, Any] = {}
-    for entry in fields(Limits):
-        name = f"alert_{entry.name}"
-        if isinstance(entry.default, str):
-            limits[entry.name] = given.text(name)
-        elif given.text(name):
-            limits[entry.name] = given.number(name)
-    names = limits.get("pool_names", "")
-    if names and not all(names.partition("/")):
-        given.faults.append(f"--alert-pool-names {names}: give two names, e.g. in_use/size")
-    return Limits(**limits)
-
-
-def _probes(given: _Given, usable_values: Any, scenario: Scenario, host: str) -> Iterable[Probe]:
+def _probes(given: _Given, scenario: Scenario, usable: Any, host: str) -> Iterable[Probe]:
     wanted: list[tuple[str, dict[str, Any]]] = []
     try:
-        for probe in scenario.probes(usable_values) if callable(scenario.probes) else scenario.probes:
+        for probe in scenario.planned_probes(usable):
             if isinstance(probe, dict):
                 wanted.append((probe["probe"], probe["parameters"]))
             else:
                 yield probe
     except ConfigurationError as error:
-        given.faults += error.messages
-    for option, parameter in (("probe_ports", "ports"), ("probe_pids", "pids")):
-        numbers = tuple(given.number(option, int, part) for part in given.names(option))
-        if numbers:
-            wanted.append(("process", {parameter: numbers}))
-    if given.text("target_state"):
-        wanted.append(("process", {"status_file": given.text("target_state")}))
-    if given.names("probe_prometheus"):
-        wanted.append(("prometheus", {"urls": given.names("probe_prometheus")}))
-    wanted += [("http_json", {"url": url}) for url in given.names("probe_json")]
+        given.problems += error.messages
+    if usable.probe_ports:
+        wanted.append(("process", {"ports": usable.probe_ports}))
+    if usable.probe_pids:
+        wanted.append(("process", {"pids": usable.probe_pids}))
+    if usable.target_state:
+        wanted.append(("process", {"status_file": usable.target_state}))
+    if usable.probe_prometheus:
+        wanted.append(("prometheus", {"urls": usable.probe_prometheus}))
+    wanted += [("http_json", {"url": url}) for url in usable.probe_json]
     if not any(name == "process" for name, _ in wanted) and (port := _loopback_port(host)):
         wanted.append(("process", {"ports": (port,)}))
     for name, parameters in wanted:
         try:
             yield probes_folder.load(name, **parameters)
         except ConfigurationError as error:
-            given.faults += error.messages
+            given.problems += error.messages
 
 
 def _loopback_port(host: str) -> int | None:

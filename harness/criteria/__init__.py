@@ -19,8 +19,8 @@ from harness.recording import CriterionSpec
 __all__ = [
     "available",
     "evidence_of",
+    "guard_specs",
     "guarded_by",
-    "guards",
     "is_guard",
     "load",
     "load_all",
@@ -40,7 +40,7 @@ def name_of(spec: CriterionSpec) -> str:
     return str(spec.parameters.get("name") or spec.criterion)
 
 
-def guards() -> tuple[CriterionSpec, ...]:
+def guard_specs() -> tuple[CriterionSpec, ...]:
     """Every guard, as it is by default."""
     return tuple(CriterionSpec(name) for name in available() if is_guard(name))
 

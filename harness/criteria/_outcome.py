@@ -24,6 +24,11 @@ def no_phase(recording: Recording, name: str) -> str:
     return f"the run has no phase {name!r}; its phases are {there}"
 
 
+def with_remedy(reason: str, remedy: str) -> str:
+    """A reason, and what the scenario says would change it, if it says so."""
+    return f"{reason}: {remedy}" if remedy else reason
+
+
 def phases_from(recording: Recording, first: str) -> tuple[Phase, ...]:
     """The phase of that name and all that begin later; empty when there is no such phase."""
     opening = recording.phase(first)

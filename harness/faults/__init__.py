@@ -1,8 +1,9 @@
 """Faults: what a run injects on its timeline, and always undoes. One file a fault.
 
-A fault is a frozen dataclass whose fields are its parameters, with :meth:`~Fault.inject` and :meth:`~Fault.undo`.
-To add one, copy ``noop.py``: nothing is registered, the folder is the list. Files that begin with an underscore are
-no faults. A field with ``repr=False`` is secret: it is shown nowhere and never enters a recording.
+A fault is a frozen dataclass with :meth:`~Fault.inject` and :meth:`~Fault.undo`, whose fields are its parameters, each
+declared with :func:`harness.plugins.parameter`; one with ``secret=True`` is shown nowhere and never enters a recording.
+To add one, copy ``noop.py``: nothing is registered, the folder is the list. Files that begin with an underscore are no
+faults.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Protocol, Self, TypeAlias, runtime_checkable
 
 from harness.clients.address import strip_url
-from harness.plugins import Folder, Value, name_of, values_of
+from harness.plugins import Folder, PlugIn, Value, name_of, values_of
 
 __all__ = [
     "Addressed",
@@ -32,6 +33,7 @@ __all__ = [
     "from_text",
     "load",
     "name_of",
+    "parameters",
 ]
 
 FaultData: TypeAlias = dict[str, Any]
@@ -42,9 +44,8 @@ class FaultError(Exception):
     """It could not be injected, undone or prepared. ``str()`` says why, without secrets."""
 
 
-@runtime_checkable
-class Fault(Protocol):
-    """A frozen dataclass; its fields are its parameters: str, int, float, bool or tuples of these.
+class Fault(PlugIn):
+    """A concrete one is a frozen dataclass; its fields are its parameters: str, int, float, bool or tuples of these.
 
     Both methods return what they did, in words for the report, and raise :class:`FaultError` when they could not.
     Each is called from a thread of its own, never two of one fault at the same time. ``undo`` may be called at any
@@ -52,11 +53,13 @@ class Fault(Protocol):
     what there is to undo, and says so. Both must come back by themselves, within seconds.
     """
 
-    __dataclass_fields__: ClassVar[dict[str, Any]]
+    kind: ClassVar[str] = "Fault"
 
-    def inject(self) -> str: ...
+    def inject(self) -> str:
+        raise NotImplementedError
 
-    def undo(self) -> str: ...
+    def undo(self) -> str:
+        raise NotImplementedError
 
 
 @runtime_checkable
@@ -124,6 +127,9 @@ class ScheduledFault:
 
 _FOLDER = Folder(__name__, "fault", "inject")
 available = _FOLDER.available
+parameters = _FOLDER.parameters
+parameters = _FOLDER.parameters
+summary = _FOLDER.summary
 from_text = _FOLDER.from_text
 
 

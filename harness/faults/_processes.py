@@ -12,13 +12,12 @@ from typing import Self
 import psutil
 
 from harness.clients.process_search import SearchError, in_status_file, listeners
-from harness.errors import ConfigurationError
-from harness.faults import FaultError
-from harness.plugins import name_of
+from harness.faults import Fault, FaultError
+from harness.plugins import parameter
 
 
 @dataclass(frozen=True)
-class ProcessFault:
+class ProcessFault(Fault):
     """The parameters of a fault that strikes processes, and how these are found.
 
     By ``pid``; by the TCP ``port`` on which they listen; or in ``status_file``, the state that ``python -m target up
@@ -26,34 +25,26 @@ class ProcessFault:
     backends of PostgreSQL.
     """
 
-    pid: int = 0
-    port: int = 0
-    status_file: str = ""
-    role: str = ""
-    name: str = ""
-    children: bool = False
-    processes: tuple[str, ...] = ()
-    """What was found: ``pid@birth``, so that a pid that is another process by then is left alone. Usually empty."""
+    pid: int = parameter(0, "pid of the process")
+    port: int = parameter(0, "TCP port on which it listens", highest=65535)
+    status_file: str = parameter("", "state file of the target, with its processes")
+    role: str = parameter("", "role in the status_file")
+    name: str = parameter("", "name in the status_file")
+    children: bool = parameter(False, "whether all of its descendants are struck, too")
+    processes: tuple[str, ...] = parameter((), "what was found, as pid@birth; leave it empty")
+    """So that a pid that is another process by then is left alone."""
 
-    def __post_init__(self) -> None:
-        told = f"Fault {name_of(self)}"
-        faults = []
+    def conflicts(self) -> Iterator[str]:
         if sum(map(bool, (self.pid, self.port, self.status_file, self.processes))) == 0:
-            faults.append(f"{told}: no process is named. Give pid, port or status_file")
+            yield "no process is named. Give pid, port or status_file"
         if sum(map(bool, (self.pid, self.port, self.status_file))) > 1:
-            faults.append(f"{told}: give one of pid, port and status_file")
-        if self.pid < 0:
-            faults.append(f"{told}: pid {self.pid} is not above 0")
-        if not 0 <= self.port < 65536:
-            faults.append(f"{told}: port {self.port} is not from 1 to 65535")
+            yield "give one of pid, port and status_file"
         if self.status_file and not (self.role or self.name):
-            faults.append(f"{told}: status_file holds many processes. Choose by role or name, e.g. name=api1")
+            yield "status_file holds many processes. Choose by role or name, e.g. name=api1"
         if (self.role or self.name) and not self.status_file:
-            faults.append(f"{told}: role and name are those in a status_file. Give that, too")
+            yield "role and name are those in a status_file. Give that, too"
         if any(not _is_identity(text) for text in self.processes):
-            faults.append(f"{told}: processes are written pid@birth. Leave them away")
-        if faults:
-            raise ConfigurationError(faults)
+            yield "processes are written pid@birth. Leave them away"
 
     def pin(self) -> Self:
         """The same fault with the processes found by now. Raises FaultError when there are none, or ours."""
@@ -111,7 +102,7 @@ def identity(process: psutil.Process) -> str:
     return f"{process.pid}@{_birth(process)}"
 
 
-def told(processes: list[psutil.Process]) -> str:
+def describe(processes: list[psutil.Process]) -> str:
     """At most the first few, in words."""
     names = [f"{_name(process)} {process.pid}" for process in processes[:5]]
     return ", ".join([*names, *([f"{len(processes) - 5} more"] if len(processes) > 5 else [])])

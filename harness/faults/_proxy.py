@@ -25,7 +25,7 @@ SLICE_S = 0.02
 """A narrow link carries pieces that take about so long, so that connections take turns."""
 BACKLOG = 4096
 ANSWER_S = 5.0
-_LINGER_NOT = struct.pack("ii", 1, 0)
+_LINGER_OFF = struct.pack("ii", 1, 0)
 _T = TypeVar("_T")
 
 
@@ -38,7 +38,7 @@ class Conditions:
     blackhole: bool = False
     reset: bool = False
 
-    def and_also(self, other: Conditions) -> Conditions:
+    def combined_with(self, other: Conditions) -> Conditions:
         bandwidths = [each for each in (self.bandwidth_bytes_per_s, other.bandwidth_bytes_per_s) if each]
         return Conditions(
             self.latency_s + other.latency_s,
@@ -49,7 +49,7 @@ class Conditions:
         )
 
     @property
-    def told(self) -> str:
+    def description(self) -> str:
         words = {
             f"{self.latency_s * 1000:g} ms later": self.latency_s,
             f"up to {self.jitter_s * 1000:g} ms of jitter": self.jitter_s,
@@ -74,7 +74,7 @@ class Proxy:
         """Set, and replaced, whenever the conditions change: whoever waits because of the old ones looks again."""
         self._clients: dict[StreamWriter, StreamWriter | None] = {}
         """Connection of a client → the one to the target, once it is there."""
-        self._there, self._back = _Link(), _Link()
+        self._to_target, self._to_client = _Link(), _Link()
 
     def start(self, port: int) -> int:
         """Listens on ``port`` (0: any) and returns it."""
@@ -102,12 +102,12 @@ class Proxy:
             self._disturbed[who] = conditions
         self._conditions = Conditions()
         for each in self._disturbed.values():
-            self._conditions = self._conditions.and_also(each)
+            self._conditions = self._conditions.combined_with(each)
         count = len(self._clients)
         if self._conditions.reset:
             for writer in (*self._clients, *self._clients.values()):
                 _reset(writer)
-        self._there, self._back = _Link(), _Link()
+        self._to_target, self._to_client = _Link(), _Link()
         self._changed.set()
         self._changed = asyncio.Event()
         return count
@@ -118,7 +118,7 @@ class Proxy:
             return
         self._clients[to_client] = None
         try:
-            await self._until_it_passes()
+            await self._wait_while_blackholed()
             from_target, to_target = await asyncio.open_connection(*self._to)
         except OSError:
             _reset(to_client)  # the nearest to a refusal that is left to somebody who has accepted
@@ -147,7 +147,7 @@ class Proxy:
     async def _fill(self, pipe: _Pipe, reader: StreamReader, is_answer: bool) -> None:
         while True:
             data = await reader.read(CHUNK_BYTES)
-            await self._until_it_passes()
+            await self._wait_while_blackholed()
             delay_s = self._delay_s() if is_answer else 0.0
             await pipe.put(self._loop.time() + delay_s if delay_s else 0.0, data)
             if not data:
@@ -157,7 +157,7 @@ class Proxy:
         while True:
             due_s, data = await pipe.get()
             await self._pause_until(due_s)
-            await self._until_it_passes()
+            await self._wait_while_blackholed()
             if not data:
                 if writer.can_write_eof():
                     writer.write_eof()
@@ -169,9 +169,9 @@ class Proxy:
             while data:
                 rate = self._conditions.bandwidth_bytes_per_s
                 size = max(1, int(rate * SLICE_S)) if rate else len(data)
-                link = self._back if is_answer else self._there
+                link = self._to_client if is_answer else self._to_target
                 await self._pause_until(link.booked(self._loop.time(), len(data[:size]), rate))
-                await self._until_it_passes()
+                await self._wait_while_blackholed()
                 writer.write(data[:size])
                 await writer.drain()
                 data = data[size:]
@@ -180,7 +180,7 @@ class Proxy:
         conditions = self._conditions
         return conditions.latency_s + (random.uniform(0, conditions.jitter_s) if conditions.jitter_s else 0.0)
 
-    async def _until_it_passes(self) -> None:
+    async def _wait_while_blackholed(self) -> None:
         while self._conditions.blackhole:
             await self._changed.wait()
 
@@ -240,5 +240,5 @@ def _reset(writer: StreamWriter | None) -> None:
     if writer is None:
         return
     with contextlib.suppress(OSError, AttributeError):
-        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NOT)
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_OFF)
     writer.transport.abort()

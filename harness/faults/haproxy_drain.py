@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import socket as sockets
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from harness.clients.address import url_faults
-from harness.errors import ConfigurationError
-from harness.faults import FaultError
+from harness.clients.address import url_problems
+from harness.clients.haproxy import HaproxyError, parse_statistics, run_command
+from harness.faults import Fault, FaultError
+from harness.plugins import parameter
 
 TIMEOUT_S = 3.0
 STATES = {"drain": "DRAIN", "maint": "MAINT"}
@@ -16,27 +16,24 @@ STATES = {"drain": "DRAIN", "maint": "MAINT"}
 
 
 @dataclass(frozen=True)
-class HaproxyDrain:
+class HaproxyDrain(Fault):
     """``state`` drain: no new connection, those that are there go on; maint: none at all. Undone: ``ready``.
 
     ``socket`` is the path of the runtime socket or its host:port, ``server`` is written backend/name.
     """
 
-    socket: str
-    server: str
-    state: str = "drain"
+    socket: str = parameter(help="runtime socket: its path, or host:port")
+    server: str = parameter(help="server to take out, as backend/name")
+    state: str = parameter("drain", "drain: no new connection; maint: none at all", choices=STATES)
 
-    def __post_init__(self) -> None:
-        faults = [f"Fault haproxy_drain: socket: {fault}" for url in self.addresses() for fault in url_faults(url)]
+    def conflicts(self) -> Iterator[str]:
+        if not self.socket:
+            yield "socket is empty. Give the path of the runtime socket, or host:port"
+        for url in self.addresses():
+            yield from (f"socket: {problem}" for problem in url_problems(url))
         backend, slash, name = self.server.partition("/")
         if not (slash and backend and name) or not self.server.isprintable() or set(self.server) & set(" ;\\"):
-            faults.append(f"Fault haproxy_drain: server is {self.server!r}. Give backend/name, e.g. api/api1")
-        if self.state not in STATES:
-            faults.append(f"Fault haproxy_drain: state is {self.state!r}. Give one of {', '.join(STATES)}")
-        if not self.socket:
-            faults.append("Fault haproxy_drain: socket is empty. Give the path of the runtime socket, or host:port")
-        if faults:
-            raise ConfigurationError(faults)
+            yield f"server is {self.server!r}. Give backend/name, e.g. api/api1"
 
     def addresses(self) -> Iterable[str]:
         return () if "/" in self.socket or not self.socket else (f"http://{self.socket}",)
@@ -66,42 +63,22 @@ class HaproxyDrain:
         return f"{self.server} is ready again, {status}"
 
     def _set(self, state: str) -> None:
-        answer = self._ask(f"set server {self.server} state {state}")
+        answer = self._run(f"set server {self.server} state {state}")
         if answer:
             raise FaultError(f"{self.server}: HAProxy says: {answer}")
 
     def _status(self) -> str:
-        rows = [line.split(",") for line in self._ask("show stat").splitlines() if not line.startswith("#")]
-        servers = {f"{row[0]}/{row[1]}": row[17] for row in rows if len(row) > 17}
+        try:
+            rows = [row for row in parse_statistics(self._run("show stat")) if not row.is_backend]
+        except HaproxyError as error:
+            raise FaultError(f"HAProxy's socket {self.socket}: {error}") from None
+        servers = {f"{row.backend}/{row.name}": row.status for row in rows}
         if self.server not in servers:
-            there = ", ".join(name for name in servers if not name.endswith(("/FRONTEND", "/BACKEND"))) or "none"
-            raise FaultError(f"HAProxy has no server {self.server}; it has {there}")
+            raise FaultError(f"HAProxy has no server {self.server}; it has {', '.join(servers) or 'none'}")
         return servers[self.server]
 
-    def _ask(self, command: str) -> str:
+    def _run(self, command: str) -> str:
         try:
-            with self._connect() as connection:
-                connection.settimeout(TIMEOUT_S)
-                connection.sendall(command.encode() + b"\n")
-                answer = b""
-                while data := connection.recv(65536):
-                    answer += data
-        except OSError as error:
-            reason = error.strerror or str(error)
-            raise FaultError(
-                f"HAProxy's socket {self.socket} does not answer ({reason}): is it the right one?"
-            ) from None
-        return answer.decode(errors="replace").strip()
-
-    def _connect(self) -> sockets.socket:
-        host, _, port = self.socket.rpartition(":")
-        if "/" not in self.socket:
-            return sockets.create_connection((host.strip("[]"), int(port)), TIMEOUT_S)
-        connection = sockets.socket(sockets.AF_UNIX, sockets.SOCK_STREAM)
-        connection.settimeout(TIMEOUT_S)
-        try:
-            connection.connect(self.socket)
-        except OSError:
-            connection.close()
-            raise
-        return connection
+            return run_command(self.socket, command, TIMEOUT_S).strip()
+        except HaproxyError as error:
+            raise FaultError(f"HAProxy's socket does not answer ({error}): is it the right one?") from None

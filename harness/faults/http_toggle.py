@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
-from harness.clients.address import strip_url, url_faults
-from harness.clients.http_get import NoAnswerError, ask
-from harness.errors import ConfigurationError
-from harness.faults import FaultError
+from harness.clients.address import strip_url, url_problems
+from harness.clients.http_get import NoAnswerError, request
+from harness.faults import Fault, FaultError
+from harness.plugins import parameter
 
 LIMIT_BYTES = 1_000_000
 GONE = (404, 410)
@@ -20,7 +20,7 @@ _METHOD = re.compile(r"[A-Z]+")
 
 
 @dataclass(frozen=True)
-class HttpToggle:
+class HttpToggle(Fault):
     """``method url`` with ``body`` (JSON) injects, ``undo_method undo_url`` with ``undo_body`` undoes.
 
     Any status from 200 to 299 is success; redirects are not followed. An undoing DELETE of the very URL that was
@@ -29,32 +29,28 @@ class HttpToggle:
     Neither tokens nor bodies enter a recording: ``label`` says there what is switched.
     """
 
-    url: str
-    body: str = field(default="", repr=False)
-    token: str = field(default="", repr=False)
-    token_env: str = ""
-    method: str = "PUT"
-    undo_method: str = "DELETE"
-    undo_url: str = ""
-    """Empty: ``url``."""
-    undo_body: str = field(default="", repr=False)
-    label: str = ""
-    timeout_s: float = 5.0
+    url: str = parameter(help="address that injects")
+    body: str = parameter("", "JSON that is sent to inject", secret=True)
+    token: str = parameter("", "bearer token", secret=True)
+    token_env: str = parameter("", "environment variable that holds the bearer token")
+    method: str = parameter("PUT", "method that injects, in capitals")
+    undo_method: str = parameter("DELETE", "method that undoes, in capitals")
+    undo_url: str = parameter("", "address that undoes; empty: that of url")
+    undo_body: str = parameter("", "JSON that is sent to undo", secret=True)
+    label: str = parameter("", "what is switched, in words for the report")
+    timeout_s: float = parameter(5.0, "longest time for one request", lowest=0.001, highest=10)
 
-    def __post_init__(self) -> None:
-        faults = [f"Fault http_toggle: {fault}" for url in self.addresses() for fault in url_faults(url)]
+    def conflicts(self) -> Iterator[str]:
+        for url in self.addresses():
+            yield from url_problems(url)
         for name, method in (("method", self.method), ("undo_method", self.undo_method)):
             if not _METHOD.fullmatch(method):
-                faults.append(f"Fault http_toggle: {name} is {method!r}. Give one like PUT, in capitals")
+                yield f"{name} is {method!r}. Give one like PUT, in capitals"
         for name, body in (("body", self.body), ("undo_body", self.undo_body)):
             if body and not _is_json(body):
-                faults.append(f'Fault http_toggle: {name} is not JSON. Give it like body=\'{{"failure":"errors"}}\'')
+                yield f'{name} is not JSON. Give it like body=\'{{"failure":"errors"}}\''
         if not (self.token.isascii() and self.token.isprintable()):
-            faults.append("Fault http_toggle: token has a character that no header may have")
-        if not 0 < self.timeout_s <= 10:
-            faults.append(f"Fault http_toggle: timeout_s is {self.timeout_s:g}. Give more than 0, at most 10 seconds")
-        if faults:
-            raise ConfigurationError(faults)
+            yield "token has a character that no header may have"
 
     def addresses(self) -> Iterable[str]:
         return dict.fromkeys((self.url, self.undo_url or self.url))
@@ -74,7 +70,7 @@ class HttpToggle:
         if self.token_env and not token:
             raise FaultError(f"{what}: the environment variable {self.token_env} is empty")
         try:
-            answer = ask(
+            answer = request(
                 url, self.timeout_s, LIMIT_BYTES, method=method, accept="*/*", json_body=body, bearer_token=token
             )
         except NoAnswerError as error:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import psutil
 
 from harness.faults import FaultError
-from harness.faults._processes import ProcessFault, refuse_own, told
+from harness.faults._processes import ProcessFault, describe, refuse_own
 
 GONE_WITHIN_S = 3.0
 
@@ -29,19 +29,19 @@ class KillProcess(ProcessFault):
                 raise FaultError(f"process {process.pid} may not be killed: run the load as the same user") from None
             except psutil.NoSuchProcess:
                 continue
-        words = told(victims)
+        description = describe(victims)
         end_s = time.monotonic() + GONE_WITHIN_S
-        while alive := [process for process in victims if _lives(process)]:
+        while alive := [process for process in victims if _is_alive(process)]:
             if time.monotonic() > end_s:
-                raise FaultError(f"killed, but still there after {GONE_WITHIN_S:g} s: {told(alive)}")
+                raise FaultError(f"killed, but still there after {GONE_WITHIN_S:g} s: {describe(alive)}")
             time.sleep(0.002)
-        return f"killed {words}"
+        return f"killed {description}"
 
     def undo(self) -> str:
         return "nothing to undo: whoever is killed stays so, unless a supervisor starts it again"
 
 
-def _lives(process: psutil.Process) -> bool:
+def _is_alive(process: psutil.Process) -> bool:
     """False also for a zombie: it waits for its parent, and does nothing any more."""
     try:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import psutil
 
 from harness.faults import FaultError
-from harness.faults._processes import ProcessFault, descendants, refuse_own, told
+from harness.faults._processes import ProcessFault, descendants, describe, refuse_own
 
 STOPPED_WITHIN_S = 2.0
 
@@ -38,11 +38,11 @@ class StopProcess(ProcessFault):
         end_s = time.monotonic() + STOPPED_WITHIN_S
         while running := [process for process in stopped.values() if _is(process, False)]:
             if time.monotonic() > end_s:
-                raise FaultError(f"not stopped within {STOPPED_WITHIN_S:g} s: {told(running)}")
+                raise FaultError(f"not stopped within {STOPPED_WITHIN_S:g} s: {describe(running)}")
             time.sleep(0.002)
         if not stopped:
             raise FaultError("the process is gone")
-        return f"stopped {told(list(stopped.values()))}"
+        return f"stopped {describe(list(stopped.values()))}"
 
     def undo(self) -> str:
         roots = list(self.pinned())
@@ -55,7 +55,7 @@ class StopProcess(ProcessFault):
                 raise FaultError(f"process {process.pid} may not be woken: run the load as the same user") from None
             except psutil.NoSuchProcess:
                 continue
-        return f"continued {told(frozen)}" if frozen else "nothing to undo: nothing is stopped"
+        return f"continued {describe(frozen)}" if frozen else "nothing to undo: nothing is stopped"
 
 
 def _is(process: psutil.Process, stopped: bool) -> bool:

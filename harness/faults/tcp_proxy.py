@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from harness.clients.address import url_faults
-from harness.errors import ConfigurationError
-from harness.faults import FaultError
+from harness.clients.address import url_problems
+from harness.faults import Fault, FaultError
 from harness.faults._proxy import Conditions, Proxy
+from harness.plugins import parameter
 
-_standing: dict[int, tuple[str, Proxy]] = {}
+_running: dict[int, tuple[str, Proxy]] = {}
 """Port → where its proxy leads, and the proxy: several faults of one run may use the same."""
 
 
@@ -21,7 +21,7 @@ class _Session:
 
 
 @dataclass(frozen=True)
-class TcpProxy:
+class TcpProxy(Fault):
     """Listens on 127.0.0.1, port ``listen`` (0: a free one, which is said at the start), for the whole run, and passes
     everything on to ``to`` (host:port) as it is, except between injection and undoing:
 
@@ -33,32 +33,25 @@ class TcpProxy:
     Faults with the same ``listen`` share the proxy, and add up.
     """
 
-    to: str
-    listen: int = 0
-    latency_ms: float = 0.0
-    jitter_ms: float = 0.0
-    bandwidth_bytes_per_s: float = 0.0
-    blackhole: bool = False
-    reset: bool = False
+    to: str = parameter(help="host:port to which it leads")
+    listen: int = parameter(0, "port on 127.0.0.1; 0: a free one", highest=65535)
+    latency_ms: float = parameter(0.0, "delay of what comes back")
+    jitter_ms: float = parameter(0.0, "up to so much more delay, at random")
+    bandwidth_bytes_per_s: float = parameter(0.0, "bound of all connections in each direction; 0: none")
+    blackhole: bool = parameter(False, "whether nothing passes any more")
+    reset: bool = parameter(False, "whether connections are reset")
     _session: _Session = field(default_factory=_Session, init=False, repr=False, compare=False)
 
-    def __post_init__(self) -> None:
-        faults = [f"Fault tcp_proxy: to: {fault}" for url in self.addresses() for fault in url_faults(url)]
-        if not faults and (urlsplit(f"http://{self.to}").port is None or set(self.to) & set("/?#@")):
-            faults.append(f"Fault tcp_proxy: to is {self.to!r}. Give host:port, e.g. 127.0.0.1:8000")
-        if not 0 <= self.listen < 65536:
-            faults.append(f"Fault tcp_proxy: listen {self.listen} is not from 0 to 65535")
-        for name in ("latency_ms", "jitter_ms", "bandwidth_bytes_per_s"):
-            value = getattr(self, name)
-            if not 0 <= value < float("inf"):
-                faults.append(f"Fault tcp_proxy: {name} is {value:g}. Give 0 or more")
+    def conflicts(self) -> Iterator[str]:
+        problems = [f"to: {problem}" for url in self.addresses() for problem in url_problems(url)]
+        yield from problems
+        if not problems and (urlsplit(f"http://{self.to}").port is None or set(self.to) & set("/?#@")):
+            yield f"to is {self.to!r}. Give host:port, e.g. 127.0.0.1:8000"
         if not (self.latency_ms or self.jitter_ms or self.bandwidth_bytes_per_s or self.blackhole or self.reset):
-            faults.append(
-                "Fault tcp_proxy: nothing would be disturbed. Give latency_ms, jitter_ms, bandwidth_bytes_per_s, "
-                "blackhole=true or reset=true"
+            yield (
+                "nothing would be disturbed. Give latency_ms, jitter_ms, bandwidth_bytes_per_s, blackhole=true or "
+                "reset=true"
             )
-        if faults:
-            raise ConfigurationError(faults)
 
     def addresses(self) -> Iterable[str]:
         return (f"http://{self.to}",)
@@ -68,7 +61,7 @@ class TcpProxy:
 
     def prepare(self) -> str:
         """Starts the proxy, or finds the one that another fault has started."""
-        to, proxy = _standing.get(self.listen, ("", None)) if self.listen else ("", None)
+        to, proxy = _running.get(self.listen, ("", None)) if self.listen else ("", None)
         if proxy is None:
             parts = urlsplit(f"http://{self.to}")
             proxy = Proxy(parts.hostname or "", parts.port or 0)
@@ -77,7 +70,7 @@ class TcpProxy:
             except OSError as error:
                 reason = error.strerror or str(error)
                 raise FaultError(f"port {self.listen} cannot be listened on ({reason}): choose another") from None
-            _standing[port] = (self.to, proxy)
+            _running[port] = (self.to, proxy)
         elif to != self.to:
             raise FaultError(f"port {self.listen} leads to {to} already: choose another for {self.to}")
         self._session.proxy = proxy
@@ -95,7 +88,7 @@ class TcpProxy:
             reset=self.reset,
         )
         connections = proxy.disturb(id(self), conditions)
-        return f"{conditions.told} on 127.0.0.1:{proxy.port}, which has {connections} connections"
+        return f"{conditions.description} on 127.0.0.1:{proxy.port}, which has {connections} connections"
 
     def undo(self) -> str:
         proxy = self._session.proxy

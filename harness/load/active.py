@@ -15,7 +15,7 @@ import gevent
 from gevent import getcurrent
 
 from harness.load.clock import Clock
-from harness.load.pacing import Seat, Start
+from harness.load.pacing import Slot, Start
 
 
 class ActiveUsers:
@@ -25,54 +25,54 @@ class ActiveUsers:
         self._changes = changes
         self._origin_s = origin_s
         self._clock = clock
-        self._wanted = 0
+        self._target = 0
         self._active: set[Any] = set()
         """Greenlets of the users that are in an iteration."""
-        self._known: WeakSet[Any] = WeakSet()
-        """Users whose end is watched for."""
-        self._parked: dict[Seat, Any] = {}
-        """Seat → greenlet of its user, in the order in which they parked."""
+        self._watched: WeakSet[Any] = WeakSet()
+        """Users whose end has a listener."""
+        self._parked: dict[Slot, Any] = {}
+        """Slot → greenlet of its user, in the order in which they parked."""
 
-    def take(self, seat: Seat) -> None:
+    def park(self, slot: Slot) -> None:
         """The calling user parks: for the first time, or because its iteration has ended."""
         user = getcurrent()
         self._active.discard(user)
-        if len(self._active) < self._wanted:
+        if len(self._active) < self._target:
             now_s = time.monotonic()
-            self._let_go(seat, user, self._clock.to_master(now_s) - self._origin_s, now_s)
+            self._start(slot, user, self._clock.to_master(now_s) - self._origin_s, now_s)
         else:
-            self._parked[seat] = user
+            self._parked[slot] = user
 
-    def leave(self, seat: Seat) -> None:
-        self._parked.pop(seat, None)
+    def remove(self, slot: Slot) -> None:
+        self._parked.pop(slot, None)
 
     @property
-    def armed(self) -> bool:
+    def has_starts_left(self) -> bool:
         return True
 
     def run(self) -> None:
-        for t, wanted in self._changes:
+        for t, target in self._changes:
             intended_s = self._clock.to_local(self._origin_s + t)
             left_s = intended_s - time.monotonic()
             if left_s > 0:
                 gevent.sleep(left_s)
-            self._wanted = wanted
+            self._target = target
             self._fill(t, intended_s)
 
-    def _gone(self, user: Any) -> None:
+    def _on_user_stopped(self, user: Any) -> None:
         """A user was stopped in mid-iteration: its place goes to another."""
         self._active.discard(user)
         now_s = time.monotonic()
         self._fill(self._clock.to_master(now_s) - self._origin_s, now_s)
 
     def _fill(self, t: float, intended_s: float) -> None:
-        while self._parked and len(self._active) < self._wanted:
-            seat = next(iter(self._parked))
-            self._let_go(seat, self._parked.pop(seat), t, intended_s)
+        while self._parked and len(self._active) < self._target:
+            slot = next(iter(self._parked))
+            self._start(slot, self._parked.pop(slot), t, intended_s)
 
     def stop(self, t: float) -> None:  # noqa: ARG002
         """No iteration begins any more; those under way come to their end."""
-        self._wanted = 0
+        self._target = 0
 
     def unserved(self) -> list[Start]:
         """None: in the closed model nobody waits for a user."""
@@ -81,9 +81,9 @@ class ActiveUsers:
     def clear(self) -> None:
         """Nothing is waiting."""
 
-    def _let_go(self, seat: Seat, user: Any, t: float, intended_s: float) -> None:
+    def _start(self, slot: Slot, user: Any, t: float, intended_s: float) -> None:
         self._active.add(user)
-        if user not in self._known:
-            self._known.add(user)
-            user.link(self._gone)
-        seat.release(Start(t, intended_s))
+        if user not in self._watched:
+            self._watched.add(user)
+            user.link(self._on_user_stopped)
+        slot.release(Start(t, intended_s))

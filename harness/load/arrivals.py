@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import gevent
 
 from harness.load.clock import Clock
-from harness.load.pacing import Seat, Start
+from harness.load.pacing import Slot, Start
 
 SHORTEST_SLEEP_S = 0.001
 """Starts closer together than this share a wake-up of the pacer, which halves its CPU at 2,000 starts a second."""
@@ -26,27 +26,27 @@ class Arrivals:
         self._due = due
         self._origin_s = origin_s
         self._clock = clock
-        self._free: deque[Seat] = deque()
-        self._waiting: deque[Start] = deque()
-        self._next: float | None = None
+        self._parked: deque[Slot] = deque()
+        self._overdue: deque[Start] = deque()
+        self._next_due_s: float | None = None
         """The next one due, taken from the schedule and not yet started."""
 
-    def take(self, seat: Seat) -> None:
-        if self._waiting:
-            seat.release(self._waiting.popleft())
+    def park(self, slot: Slot) -> None:
+        if self._overdue:
+            slot.release(self._overdue.popleft())
         else:
-            self._free.append(seat)
+            self._parked.append(slot)
 
-    def leave(self, seat: Seat) -> None:
-        if seat in self._free:
-            self._free.remove(seat)
+    def remove(self, slot: Slot) -> None:
+        if slot in self._parked:
+            self._parked.remove(slot)
 
     @property
-    def armed(self) -> bool:
+    def has_starts_left(self) -> bool:
         return True
 
     def run(self) -> None:
-        while (due_s := self._next_due()) is not None:
+        while (due_s := self._peek_due()) is not None:
             left_s = self._clock.to_local(self._origin_s + due_s) - time.monotonic()
             if left_s > 0:
                 gevent.sleep(max(left_s, SHORTEST_SLEEP_S))
@@ -54,26 +54,26 @@ class Arrivals:
 
     def stop(self, t: float) -> None:
         """Nothing after ``t`` is started; what was due before is, at once: a late pacer must not swallow it."""
-        while (due_s := self._next_due()) is not None and due_s < t:
+        while (due_s := self._peek_due()) is not None and due_s < t:
             self._start(due_s)
 
-    def _next_due(self) -> float | None:
-        if self._next is None:
-            self._next = next(self._due, None)
-        return self._next
+    def _peek_due(self) -> float | None:
+        if self._next_due_s is None:
+            self._next_due_s = next(self._due, None)
+        return self._next_due_s
 
     def _start(self, due_s: float) -> None:
-        self._next = None
+        self._next_due_s = None
         start = Start(due_s, self._clock.to_local(self._origin_s + due_s))
-        if self._free:
+        if self._parked:
             # First in, first out: every connection is used in turn and none idles until the server closes it.
-            self._free.popleft().release(start)
+            self._parked.popleft().release(start)
         else:
-            self._waiting.append(start)
+            self._overdue.append(start)
 
     def unserved(self) -> list[Start]:
         """The arrivals that are still waiting for a user."""
-        return list(self._waiting)
+        return list(self._overdue)
 
     def clear(self) -> None:
-        self._waiting.clear()
+        self._overdue.clear()

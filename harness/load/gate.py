@@ -4,7 +4,7 @@ The gate sends and the users read. While parked, each user hands over its connec
 prepared on it; at the instant the gate writes them all in one tight loop, then wakes the users. Waking users that
 send for themselves takes two to four times as long, because each wake-up runs the user's whole path to its send.
 Where connections are to be opened at the instant, the gate begins them all and then sends on those that are there.
-Users without a wire (stock HttpUser and the like) are woken in the same loop and do send for themselves.
+Users without such a connection (stock HttpUser and the like) are woken in the same loop and do send for themselves.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import gevent
 from gevent.monkey import get_original
 
 from harness.load.clock import Clock
-from harness.load.pacing import Seat, Start
+from harness.load.pacing import Slot, Start
 from harness.recording import GateMark
 from shapes._profile import Herd
 
@@ -27,7 +27,7 @@ CHECK_INTERVAL_S = 0.5
 """How often connections that the other side has closed are looked for; their users connect again."""
 LAST_CHECK_S = 0.25
 """No reconnection is started later than this before the instant."""
-LOOP_WAKES_S = 0.003
+TIMER_SLACK_S = 0.003
 """A timer of the event loop can fire a millisecond or two late, so the last stretch is slept outside of it …"""
 SPIN_S = 0.0002
 """… and only the very last one is spent looking at the clock: who has just slept is not the next to be preempted."""
@@ -51,17 +51,17 @@ class Gate:
         self._origin_s = origin_s
         self._clock = clock
         self._report = report
-        self._seats: dict[Seat, None] = {}
-        self._released: Release | None = None
+        self._slots: dict[Slot, None] = {}
+        self._latest: Release | None = None
 
-    def take(self, seat: Seat) -> None:
-        self._seats[seat] = None
+    def park(self, slot: Slot) -> None:
+        self._slots[slot] = None
 
-    def leave(self, seat: Seat) -> None:
-        self._seats.pop(seat, None)
+    def remove(self, slot: Slot) -> None:
+        self._slots.pop(slot, None)
 
     @property
-    def armed(self) -> bool:
+    def has_starts_left(self) -> bool:
         """Whether a herd is still to come, so that it is worth keeping connections open."""
         return bool(self._herds)
 
@@ -69,18 +69,18 @@ class Gate:
         while self._herds:
             herd = self._herds[0]
             self._wait_for(self._origin_s + herd.t)
-            self.close_release()
-            self._released = Release(herd, self._users, self._clock.to_local(self._origin_s + herd.t))
+            self.report_release()
+            self._latest = Release(herd, self._users, self._clock.to_local(self._origin_s + herd.t))
             self._herds.popleft()
-            self._open(self._released)
-            if self._released.complete:
-                self.close_release()
+            self._release_users(self._latest)
+            if self._latest.complete:
+                self.report_release()
 
-    def close_release(self) -> None:
+    def report_release(self) -> None:
         """Reports the latest release, with the sends known so far. Users who send for themselves need time for it."""
-        if self._released is not None:
-            self._report(self._released.mark(self._clock))
-            self._released = None
+        if self._latest is not None:
+            self._report(self._latest.mark(self._clock))
+            self._latest = None
 
     def _wait_for(self, instant_master_s: float) -> None:
         """Sleeps until shortly before the instant, sending users with dead connections back for fresh ones."""
@@ -90,43 +90,43 @@ class Gate:
                 break
             gevent.sleep(min(CHECK_INTERVAL_S, left_s - LAST_CHECK_S))
             if left_s > LAST_CHECK_S:
-                for seat in [seat for seat in self._seats if seat.wire and not seat.wire.usable()]:
-                    self.leave(seat)
-                    seat.woken.set()
+                for slot in [slot for slot in self._slots if slot.connection and not slot.connection.is_alive()]:
+                    self.remove(slot)
+                    slot.woken.set()
         # A collection of garbage in mid-release would cost tens of milliseconds; it is done before instead.
         gc.collect()
-        gevent.sleep(max(0.0, self._clock.to_local(instant_master_s) - time.monotonic() - LOOP_WAKES_S))
+        gevent.sleep(max(0.0, self._clock.to_local(instant_master_s) - time.monotonic() - TIMER_SLACK_S))
 
-    def _open(self, release: Release) -> None:
-        seats = list(self._seats)[: self._users]
+    def _release_users(self, release: Release) -> None:
+        slots = list(self._slots)[: self._users]
         collecting = gc.isenabled()
         gc.disable()
-        ordinary = _ask_not_to_be_preempted()
+        usual_scheduling = _use_realtime_scheduling()
         try:
             intended_s = release.instant_s
             _sleep_outside_loop(max(0.0, intended_s - time.monotonic() - SPIN_S))
             while time.monotonic() < intended_s:
                 pass
-            for seat in seats:
+            for slot in slots:
                 start = Start(release.herd.t, intended_s, release)
-                if seat.wire is not None and seat.wire.transmit():
+                if slot.connection is not None and slot.connection.start_request():
                     start.sent_s = time.monotonic()
                     release.user_sent(start.sent_s)
-                seat.start = start
-            for seat in seats:
-                if seat.wire is not None:
-                    seat.wire.follow_up()
-            for seat in seats:
-                self.leave(seat)
-                seat.woken.set()
+                slot.start = start
+            for slot in slots:
+                if slot.connection is not None:
+                    slot.connection.continue_request()
+            for slot in slots:
+                self.remove(slot)
+                slot.woken.set()
         finally:
-            if ordinary is not None:
-                os.sched_setscheduler(0, *ordinary)
+            if usual_scheduling is not None:
+                os.sched_setscheduler(0, *usual_scheduling)
             if collecting:
                 gc.enable()
 
 
-def _ask_not_to_be_preempted() -> tuple[int, os.sched_param] | None:
+def _use_realtime_scheduling() -> tuple[int, os.sched_param] | None:
     """Puts this process in the real-time class for the few milliseconds of a release, where that is permitted.
 
     With the target on the same machine, its processes wake with the first requests and would take the core away

@@ -1,4 +1,4 @@
-"""GeneratorMonitor of a load process: how late its event loop is, how much CPU it takes, how many answers it gets.
+"""The vital signs of a load process: how late its event loop is, how much CPU it takes, how many answers it gets.
 
 A load generator that is out of breath measures itself and not the target, so both are recorded every second.
 """
@@ -14,7 +14,7 @@ import psutil
 
 from harness.load.recorder import Recorder
 
-BEAT_S = 0.02
+CHECK_INTERVAL_S = 0.02
 """A stall is noticed when it is longer than this, and understated by this much at most."""
 
 
@@ -34,11 +34,11 @@ class GeneratorSample:
 
 
 class GeneratorMonitor:
-    """Collects vitals in a greenlet; ``take()`` hands over what came since the last call."""
+    """Measures in a greenlet; ``take()`` hands over what came since the last call."""
 
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
-        self._taken: list[GeneratorSample] = []
+        self._samples: list[GeneratorSample] = []
         self._greenlet: gevent.Greenlet[..., Any] | None = None
 
     def start(self) -> None:
@@ -49,8 +49,8 @@ class GeneratorMonitor:
             self._greenlet.kill()
 
     def take(self) -> list[GeneratorSample]:
-        taken, self._taken = self._taken, []
-        return taken
+        samples, self._samples = self._samples, []
+        return samples
 
     def _run(self) -> None:
         process = psutil.Process()
@@ -58,8 +58,8 @@ class GeneratorMonitor:
         cpu_s = _cpu_s(process)
         requests, failures = self._recorder.requests, self._recorder.failures
         while True:
-            due_s = time.monotonic() + BEAT_S
-            gevent.sleep(BEAT_S)
+            due_s = time.monotonic() + CHECK_INTERVAL_S
+            gevent.sleep(CHECK_INTERVAL_S)
             now_s = time.monotonic()
             lag_s = max(lag_s, now_s - due_s)
             if now_s - since_s >= 1.0:
@@ -67,7 +67,7 @@ class GeneratorMonitor:
                 elapsed_s = now_s - since_s
                 failed = self._recorder.failures - failures
                 answered = self._recorder.requests - requests - failed
-                self._taken.append(
+                self._samples.append(
                     GeneratorSample(
                         monotonic_s=now_s,
                         loop_lag_s=lag_s,

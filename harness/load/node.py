@@ -22,7 +22,7 @@ from harness.load.active import ActiveUsers
 from harness.load.arrivals import Arrivals
 from harness.load.clock import Clock
 from harness.load.gate import Gate
-from harness.load.pacing import Pacer, Seat, Start
+from harness.load.pacing import Pacer, Slot, Start
 from harness.load.recorder import Recorder
 from harness.load.run_plan import Plan
 from harness.load.schedule import active_changes, due_times
@@ -61,17 +61,17 @@ class Node:
         self.operations: list[Operation] = []
         self._local_origin_s = 0.0
         self.unfinished = 0
-        self.no_more_waiting = False
+        self.stop_draining = False
         """Set to end the wait for answers at once."""
         self.ending = False
         """Whether the node drains: iterations that would go on have to come to an end now."""
-        self.when_ending: list[Callable[[], None]] = []
+        self.on_ending: list[Callable[[], None]] = []
         """Called from the event loop when the node begins to drain."""
         self.index = index
         self.nodes = nodes
         self._numbered = 0
         self._planned = Event()
-        self._parked_early: dict[Any, None] = {}
+        self._parked_before_plan: dict[Any, None] = {}
         self._pacer_of: dict[Any, Pacer] = {}
         self._pacer: Arrivals | ActiveUsers | None = None
         self._gate: Gate | None = None
@@ -84,30 +84,30 @@ class Node:
         self._numbered += 1
         return self.index + (self._numbered - 1) * self.nodes
 
-    def park(self, seat: Seat) -> Start | None:
+    def park(self, slot: Slot) -> Start | None:
         """Blocks the calling user until it is released; None means: get ready afresh and park again."""
         user = getcurrent()
         if self.plan is None:
-            self._parked_early[user] = None
+            self._parked_before_plan[user] = None
             try:
                 self._planned.wait()
             finally:
-                self._parked_early.pop(user, None)
-            if seat.wire is not None and not seat.wire.usable():
+                self._parked_before_plan.pop(user, None)
+            if slot.connection is not None and not slot.connection.is_alive():
                 return None
         pacer = self._pacer_of.get(user) or self._assign(user)
-        pacer.take(seat)
+        pacer.park(slot)
         try:
-            seat.woken.wait()
+            slot.woken.wait()
         except BaseException:
-            pacer.leave(seat)
-            if seat.start is not None:  # it was woken, and stopped before it had its turn
-                self.recorder.without_answer(int(seat.start.t // 1), "", UNFINISHED)
+            pacer.remove(slot)
+            if slot.start is not None:  # it was woken, and stopped before it had its turn
+                self.recorder.without_answer(int(slot.start.t // 1), "", UNFINISHED)
                 self.unfinished += 1
             raise
-        return seat.start
+        return slot.start
 
-    def iteration_begins(self, start: Start) -> None:
+    def iteration_started(self, start: Start) -> None:
         self.recorder.starts[getcurrent()] = start
 
     def iteration_ended(self) -> None:
@@ -119,14 +119,14 @@ class Node:
     def stays_connected(self) -> bool:
         """Whether the calling user may be started again, so that it should park with an open connection."""
         pacer = self._pacer_of.get(getcurrent())
-        return pacer is None or pacer.armed
+        return pacer is None or pacer.has_starts_left
 
     # What the owner calls
 
     @property
     def parked(self) -> int:
         """Users that are ready and wait for the plan."""
-        return len(self._parked_early)
+        return len(self._parked_before_plan)
 
     def begin(self, plan: Plan) -> None:
         """Takes the plan and sets the pacers going. The users are dealt out in the order in which they parked."""
@@ -138,13 +138,13 @@ class Node:
         if not plan.paced:
             return
         self._pacer = self._pacer_for(plan)
-        users = list(self._parked_early)
+        users = list(self._parked_before_plan)
         herd_users = max(0, len(users) - plan.own_background_users) if plan.herds else 0
         self._gate = Gate(plan.herds, herd_users, plan.origin_s, self.clock, self.gate_marks.append)
         for user in users[:herd_users]:
             self._pacer_of[user] = self._gate
         self._planned.set()
-        # The pacers begin in a later turn of the loop, when the users have taken their seats.
+        # The pacers begin in a later turn of the loop, when the users have taken their slots.
         self._greenlets = [gevent.spawn(self._pacer.run), gevent.spawn(self._gate.run)]
 
     def elapsed_s(self) -> float | None:
@@ -180,17 +180,17 @@ class Node:
         gevent.killall(self._greenlets)
         if not self.ending:
             self.ending = True
-            gevent.get_hub().loop.run_callback(self._tell_ending)
+            gevent.get_hub().loop.run_callback(self._notify_ending)
         if self._pacer is not None:
             self._pacer.stop(self.elapsed_s() or 0.0)
         gevent.sleep(0)  # who was woken this very moment takes its start
         if self.plan is not None and still_answering:
             deadline_s = time.monotonic() + self.plan.drain_s
             starts = self.recorder.starts  # of iterations that are not over, also when their first request is
-            while (starts or self._unserved()) and not self.no_more_waiting and time.monotonic() < deadline_s:
+            while (starts or self._unserved()) and not self.stop_draining and time.monotonic() < deadline_s:
                 gevent.sleep(DRAIN_CHECK_S)
         if self._gate is not None:
-            self._gate.close_release()
+            self._gate.report_release()
         for start in self.recorder.starts.values():
             self.recorder.without_answer(int(start.t // 1), start.name, UNFINISHED, begins=not start.answered)
             self.unfinished += 1
@@ -200,9 +200,9 @@ class Node:
         if self._pacer is not None:
             self._pacer.clear()
 
-    def _tell_ending(self) -> None:
-        for tell in self.when_ending:
-            tell()
+    def _notify_ending(self) -> None:
+        for listener in self.on_ending:
+            listener()
 
     def _pacer_for(self, plan: Plan) -> Arrivals | ActiveUsers:
         if plan.pacing == USERS:

@@ -1,4 +1,4 @@
-"""The agent: what a load process does for a run besides making load. It owns the node, turns what the node counted
+"""NodeReporter: what a load process does for a run besides making load. It owns the node, turns what the node counted
 into lines of the recording, and settles the account at the end. The local runner and every worker have one."""
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ class NodeReporter:
 
     def stop_waiting(self) -> None:
         """Whoever has no answer yet will not get one."""
-        self.node.no_more_waiting = True
+        self.node.stop_draining = True
         if self.node.plan is None or not self.node.plan.paced:
             runner: Any = self._environment.runner
             runner.user_greenlets.kill(block=False)

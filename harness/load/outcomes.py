@@ -16,7 +16,7 @@ _BY_NUMBER = {
     errno.EHOSTUNREACH: "unreachable",
     errno.ENETUNREACH: "unreachable",
 }
-"""The first three are the generator's own limits, not the target's fault."""
+"""The first three are the generator's own limits, not the target's."""
 
 _BY_TYPE: tuple[tuple[type[BaseException], str], ...] = (
     (TimeoutError, "timeout"),
@@ -37,9 +37,9 @@ def outcome_of(exception: BaseException | None, response: Any) -> str:
     """
     if exception is None:
         return OK
-    named = getattr(exception, "outcome", None)
-    if isinstance(named, str):
-        return named  # an error of our own clients, or the user's own word for an answer, whatever its status
+    own_outcome = getattr(exception, "outcome", None)
+    if isinstance(own_outcome, str):
+        return own_outcome  # an error of our own clients, or the user's own word for an answer, whatever its status
     status = getattr(response, "status_code", None)
     if isinstance(status, int) and status >= 400:
         return f"http {status}"
@@ -50,9 +50,9 @@ def outcome_of(exception: BaseException | None, response: Any) -> str:
         if id(error) in seen:
             continue
         seen.add(id(error))
-        said = getattr(error, "outcome", None)
-        if isinstance(said, str):
-            return said
+        own_outcome = getattr(error, "outcome", None)
+        if isinstance(own_outcome, str):
+            return own_outcome
         for kind, outcome in _BY_TYPE:
             if isinstance(error, kind):
                 return outcome

@@ -1,4 +1,4 @@
-"""What all pacers share: the seat of a parked user, and the start it is given."""
+"""What all pacers share: the slot of a parked user, and the start it is given."""
 
 from __future__ import annotations
 
@@ -7,33 +7,41 @@ from typing import Protocol
 from gevent.event import Event
 
 
-class Wire(Protocol):
-    """A connection with a request prepared for it, so that a gate can send without waking the user."""
+class GateConnection(Protocol):
+    """A connection with a request prepared for it, warm (open) or cold, so that a gate can send without waking the
+    user.
+    """
 
-    def transmit(self) -> bool:
+    def start_request(self) -> bool:
         """Writes the prepared request, or begins to connect, without blocking. False when the connection is gone."""
         ...
 
-    def follow_up(self) -> None:
-        """Called when the whole herd has been let go: a connection that was begun may be there by now."""
+    def continue_request(self) -> None:
+        """Called when the whole herd has been released: a connection that was begun may be there by now."""
         ...
 
-    def usable(self) -> bool:
+    def is_alive(self) -> bool:
         """Whether the other side still holds the connection open."""
         ...
 
 
+class ReleaseListener(Protocol):
+    """The release of a herd; it is notified when a user that sends for itself has sent."""
+
+    def user_sent(self, sent_s: float) -> None: ...
+
+
 class Start:
-    """One iteration of a user: when it should have begun, and at which gate, if any."""
+    """One iteration of a user: when it should have begun, and with which herd, if any."""
 
-    __slots__ = ("answered", "gate", "intended_s", "name", "sent_s", "t")
+    __slots__ = ("answered", "intended_s", "name", "release", "sent_s", "t")
 
-    def __init__(self, t: float, intended_s: float, gate: Gatekeeper | None = None) -> None:
+    def __init__(self, t: float, intended_s: float, release: ReleaseListener | None = None) -> None:
         self.t = t
         """Seconds after the origin, exactly as planned: decides the slice, which a rounded clock must not."""
         self.intended_s = intended_s
         """The same instant on this node's monotonic clock."""
-        self.gate = gate
+        self.release = release
         self.sent_s: float | None = None
         """Set when a gate has already sent the request."""
         self.answered = False
@@ -42,20 +50,14 @@ class Start:
         """Name of the first request, as far as it is known before it ends."""
 
 
-class Gatekeeper(Protocol):
-    """The gate that released a start; told when a user who sends for itself has sent."""
-
-    def user_sent(self, sent_s: float) -> None: ...
-
-
-class Seat:
+class Slot:
     """A parked user's place in a pacer. The pacer fills in ``start`` and wakes the user."""
 
-    __slots__ = ("start", "wire", "woken")
+    __slots__ = ("connection", "start", "woken")
 
-    def __init__(self, wire: Wire | None = None) -> None:
+    def __init__(self, connection: GateConnection | None = None) -> None:
         self.woken = Event()
-        self.wire = wire
+        self.connection = connection
         self.start: Start | None = None
         """None after waking means: come back with a fresh connection."""
 
@@ -67,16 +69,16 @@ class Seat:
 class Pacer(Protocol):
     """Decides when a parked user may start."""
 
-    def take(self, seat: Seat) -> None:
+    def park(self, slot: Slot) -> None:
         """Takes in a parked user. May release it at once."""
         ...
 
-    def leave(self, seat: Seat) -> None:
+    def remove(self, slot: Slot) -> None:
         """The user was stopped while it was parked."""
         ...
 
     @property
-    def armed(self) -> bool:
+    def has_starts_left(self) -> bool:
         """Whether somebody is still to be started, so that a parked user should keep its connection."""
         ...
 

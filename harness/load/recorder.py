@@ -68,7 +68,7 @@ class Recorder:
             done_s = time.monotonic()
         if sent_s is None:
             sent_s = done_s - (response_time or 0.0) / 1000
-        start = self._start() if self.starts and intended_s is None else None
+        start = self._current_start() if self.starts and intended_s is None else None
         if intended_s is None:
             intended_s = sent_s
         origin_s = self._origin_s
@@ -78,8 +78,8 @@ class Recorder:
             start.answered = True
             intended_s = start.intended_s
             second = int(start.t // 1)
-            if start.gate is not None and start.sent_s is None:
-                start.gate.user_sent(sent_s)
+            if start.release is not None and start.sent_s is None:
+                start.release.user_sent(sent_s)
         outcome = OK
         if exception is not None:
             outcome = outcome_of(exception, response)
@@ -99,7 +99,7 @@ class Recorder:
             service = bucket_index(int((done_s - sent_s) * 1e6))
             cell.service[service] = cell.service.get(service, 0) + 1
 
-    def _start(self) -> Start | None:
+    def _current_start(self) -> Start | None:
         """The start of the calling greenlet, or of the user that spawned it: a task may send several at a time."""
         greenlet: Any = getcurrent()
         while greenlet is not None:

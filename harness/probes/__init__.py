@@ -1,8 +1,8 @@
 """Probes: what can be sampled on the target. One file a probe; the file's name is the probe's name.
 
-A probe is a frozen dataclass whose fields are its parameters and whose :meth:`~Probe.sample` yields readings.
-To add one, copy ``noop.py``: nothing is registered, the folder is the list. Files that begin with an
-underscore are no probes.
+A probe is a frozen dataclass whose :meth:`~Probe.sample` yields readings, and whose fields are its parameters, each
+declared with :func:`harness.plugins.parameter`. To add one, copy ``noop.py``: nothing is registered, the folder is the
+list. Files that begin with an underscore are no probes.
 """
 
 from __future__ import annotations
@@ -10,11 +10,22 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol, TypeAlias, runtime_checkable
+from typing import Any, ClassVar, TypeAlias
 
-from harness.plugins import Folder, Value, name_of, values_of
+from harness.plugins import Folder, PlugIn, Value, name_of, values_of
 
-__all__ = ["Probe", "ProbeData", "Reading", "as_data", "available", "from_data", "load", "name_of", "planned"]
+__all__ = [
+    "Probe",
+    "ProbeData",
+    "Reading",
+    "as_data",
+    "available",
+    "from_data",
+    "load",
+    "name_of",
+    "parameters",
+    "planned",
+]
 
 ProbeData: TypeAlias = dict[str, Any]
 """A probe as JSON: ``{"probe": name, "parameters": {...}}``."""
@@ -41,22 +52,25 @@ class Reading:
         return cls(source, {}, error)
 
 
-@runtime_checkable
-class Probe(Protocol):
-    """A frozen dataclass; its fields are its parameters: str, int, float, bool or tuples of these.
+class Probe(PlugIn):
+    """A concrete one is a frozen dataclass; its fields are its parameters: str, int, float, bool or tuples of these.
 
     ``sample`` never raises for a target that is away or answers nonsense: it yields a failed reading instead.
     It is called about once a second, always from the same process, never twice at the same time. What it must
     remember between two samples lives in a field with ``init=False, compare=False``.
     """
 
-    __dataclass_fields__: ClassVar[dict[str, Any]]
+    kind: ClassVar[str] = "Probe"
 
-    def sample(self) -> Iterable[Reading]: ...
+    def sample(self) -> Iterable[Reading]:
+        raise NotImplementedError
 
 
 _FOLDER = Folder(__name__, "probe", "sample")
 available = _FOLDER.available
+parameters = _FOLDER.parameters
+parameters = _FOLDER.parameters
+summary = _FOLDER.summary
 
 
 def load(name: str, /, **parameters: Value) -> Probe:

@@ -10,7 +10,7 @@ import psutil
 from harness.probes import Reading
 
 
-class Meter:
+class ProcessMeter:
     """One process: not whoever has its pid later.
 
     Raises psutil.NoSuchProcess when there is no such process to begin with.

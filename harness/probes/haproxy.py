@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-import csv
-import socket
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from harness.clients.address import strip_url, url_faults
-from harness.clients.http_get import Deadline, NoAnswerError, get
-from harness.errors import ConfigurationError
-from harness.probes import Reading
+from harness.clients.address import strip_url, url_problems
+from harness.clients.haproxy import (
+    BACKEND,
+    CSV_HEADER,
+    LIMIT_BYTES,
+    HaproxyError,
+    ServerStatus,
+    parse_statistics,
+    run_command,
+)
+from harness.clients.http_get import NoAnswerError, get
+from harness.plugins import parameter
+from harness.probes import Probe, Reading
 
-LIMIT_BYTES = 4_000_000
 STATES = ("up", "drain", "down", "maint")
 _STATES = {"UP": "up", "NO CHECK": "up", "DRAIN": "drain", "NOLB": "drain", "MAINT": "maint", "DOWN": "down"}
 """By the beginning of HAProxy's word. ``no check``: nobody asks it, and it gets requests. ``NOLB`` is alive and asked
@@ -26,28 +31,24 @@ _METRICS = {"haproxy_server_current_sessions": "sessions", "haproxy_server_curre
 
 
 @dataclass(frozen=True)
-class Haproxy:
+class Haproxy(Probe):
     """For each backend ``servers_up``, ``_drain``, ``_down`` and ``_maint``, ``sessions`` (requests under way in them)
     and ``queue`` (requests that wait for one).
 
     ``socket_path`` is the runtime socket, ``url`` a statistics page as CSV (``http://…/stats;csv``) or the Prometheus
     exporter; one of the two. ``backend`` picks one backend; empty: all that have servers. The source is its name.
-    https://docs.haproxy.org/2.8/management.html#9.1 (format of the CSV)
     """
 
-    socket_path: str = ""
-    url: str = ""
-    backend: str = ""
-    timeout_s: float = 2.0
+    socket_path: str = parameter("", "path of the runtime socket")
+    url: str = parameter("", "address of a statistics page as CSV, or of the Prometheus exporter")
+    backend: str = parameter("", "name of the one backend; empty: all that have servers")
+    timeout_s: float = parameter(2.0, "longest time for one sample", lowest=0.001)
 
-    def __post_init__(self) -> None:
-        faults = [f"Probe haproxy: {fault}" for fault in (url_faults(self.url) if self.url else ())]
+    def conflicts(self) -> Iterator[str]:
+        if self.url:
+            yield from url_problems(self.url)
         if bool(self.socket_path) == bool(self.url):
-            faults.append("Probe haproxy: give either socket_path, the runtime socket, or url, a statistics page")
-        if self.timeout_s <= 0:
-            faults.append(f"Probe haproxy: timeout_s is {self.timeout_s:g}. Give more than 0 seconds")
-        if faults:
-            raise ConfigurationError(faults)
+            yield "give either socket_path, the runtime socket, or url, a statistics page"
 
     def sample(self) -> Iterator[Reading]:
         source = self.backend or self.socket_path or strip_url(self.url)
@@ -56,7 +57,7 @@ class Haproxy:
         except NoAnswerError as error:
             yield Reading.failed(source, str(error))
             return
-        backends = sorted({row.backend for row in rows if row.state})
+        backends = sorted({row.backend for row in rows if not row.is_backend})
         chosen = [name for name in backends if not self.backend or name == self.backend]
         if not chosen:
             there = f"; there are {', '.join(backends)}" if backends else ""
@@ -64,45 +65,18 @@ class Haproxy:
         for name in chosen:
             yield Reading.of(name, _figures([row for row in rows if row.backend == name]))
 
-    def _rows(self) -> Iterable[_Server]:
-        text = self._asked() if self.socket_path else self._fetched()
-        if text.startswith("# pxname,"):
-            return _of_csv(text)
+    def _rows(self) -> Iterable[ServerStatus]:
+        try:
+            text = run_command(self.socket_path, "show stat", self.timeout_s) if self.socket_path else self._page()
+            if text.startswith(CSV_HEADER):
+                return list(parse_statistics(text))
+        except HaproxyError as error:
+            raise NoAnswerError(str(error)) from None
         if not self.socket_path:
             return _of_prometheus(text)
         raise NoAnswerError(f"{self.socket_path} answers, but not as HAProxy's runtime socket does: {text[:40]!r}")
 
-    def _asked(self) -> str:
-        deadline = Deadline(self.timeout_s)
-        answer = bytearray()
-        try:
-            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-                connection.settimeout(deadline.remaining_s())
-                connection.connect(self.socket_path)
-                connection.sendall(b"show stat\n")
-                while chunk := connection.recv(65536):
-                    answer += chunk
-                    if len(answer) > LIMIT_BYTES:
-                        raise NoAnswerError(f"the answer is longer than {LIMIT_BYTES} bytes")
-                    connection.settimeout(deadline.remaining_s())
-        except TimeoutError:
-            raise NoAnswerError(
-                f"timed out: no whole answer of {self.socket_path} within {self.timeout_s:g} s"
-            ) from None
-        except OSError as error:
-            raise NoAnswerError(self._why(error)) from None
-        return answer.decode(errors="replace")
-
-    def _why(self, error: OSError) -> str:
-        path = Path(self.socket_path)
-        try:
-            if path.exists() and not path.is_socket():
-                return f"{path} is no socket; name the one of `stats socket` in haproxy.cfg"
-        except OSError:
-            pass
-        return f"{path}: {error.strerror or error}"
-
-    def _fetched(self) -> str:
+    def _page(self) -> str:
         answer = get(self.url, self.timeout_s, LIMIT_BYTES, "text/csv, text/plain;version=0.0.4")
         if answer.status != 200:
             to = f" to {answer.location}, which is not followed" if answer.location else ""
@@ -110,32 +84,7 @@ class Haproxy:
         return answer.body.decode(errors="replace")
 
 
-@dataclass(frozen=True)
-class _Server:
-    """A server, or, with no state, the queue of the backend: of requests that may go to any of its servers."""
-
-    backend: str
-    state: str
-    sessions: float
-    queue: float
-
-
-def _of_csv(text: str) -> Iterator[_Server]:
-    for row in csv.DictReader(text.removeprefix("# ").splitlines()):
-        name = row.get("svname")
-        if name in (None, "FRONTEND") or row.get("type") not in (None, "", "1", "2"):
-            continue
-        try:
-            sessions, queue = float(row.get("scur") or 0), float(row.get("qcur") or 0)
-        except ValueError:
-            raise NoAnswerError(f"the statistics of {name} cannot be read") from None
-        if name == "BACKEND":
-            yield _Server(str(row.get("pxname")), "", 0.0, queue)
-        else:
-            yield _Server(str(row.get("pxname")), _state(str(row.get("status"))), sessions, queue)
-
-
-def _of_prometheus(text: str) -> Iterator[_Server]:
+def _of_prometheus(text: str) -> Iterator[ServerStatus]:
     states: dict[tuple[str, str], str] = {}
     numbers: dict[tuple[str, str, str], float] = {}
     queues: dict[str, float] = {}
@@ -144,7 +93,7 @@ def _of_prometheus(text: str) -> Iterator[_Server]:
             for sample in family.samples:
                 server = sample.labels.get("proxy", ""), sample.labels.get("server", "")
                 if sample.name == "haproxy_server_status" and sample.value == 1:
-                    states[server] = _state(sample.labels.get("state", ""))
+                    states[server] = sample.labels.get("state", "")
                 elif sample.name == "haproxy_backend_current_queue":
                     queues[server[0]] = sample.value
                 elif sample.name in _METRICS:
@@ -154,9 +103,10 @@ def _of_prometheus(text: str) -> Iterator[_Server]:
     if not states:
         raise NoAnswerError("no figures of HAProxy's servers: give its exporter, or its statistics page with ;csv")
     for server, state in states.items():
-        yield _Server(server[0], state, numbers.get((*server, "sessions"), 0), numbers.get((*server, "queue"), 0))
+        sessions, queue = (numbers.get((*server, name), 0.0) for name in ("sessions", "queue"))
+        yield ServerStatus(*server, state, sessions, queue)
     for backend, queue in queues.items():
-        yield _Server(backend, "", 0.0, queue)
+        yield ServerStatus(backend, BACKEND, "", 0.0, queue)
 
 
 def _state(word: str) -> str:
@@ -164,10 +114,11 @@ def _state(word: str) -> str:
     return next((state for beginning, state in _STATES.items() if plain.startswith(beginning)), "down")
 
 
-def _figures(servers: list[_Server]) -> dict[str, float]:
-    counted = Counter(server.state for server in servers)
+def _figures(rows: list[ServerStatus]) -> dict[str, float]:
+    servers = [row for row in rows if not row.is_backend]
+    counted = Counter(_state(server.status) for server in servers)
     return {
         **{f"servers_{state}": float(counted[state]) for state in STATES},
         "sessions": sum(server.sessions for server in servers),
-        "queue": sum(server.queue for server in servers),
+        "queue": sum(row.queue for row in rows),
     }

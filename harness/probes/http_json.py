@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from harness.clients.address import strip_url, url_faults
+from harness.clients.address import strip_url, url_problems
 from harness.clients.http_get import NoAnswerError, get
-from harness.errors import ConfigurationError
-from harness.probes import Reading
+from harness.plugins import parameter
+from harness.probes import Probe, Reading
 
 LIMIT_BYTES = 1_000_000
 LIMIT_VALUES = 500
@@ -18,7 +18,7 @@ LIMIT_VALUES = 500
 
 
 @dataclass(frozen=True)
-class HttpJson:
+class HttpJson(Probe):
     """Each number of the document at ``url`` under its path: ``{"pool": {"busy": 3}}`` → ``pool.busy``.
 
     ``true`` is 1 and ``false`` is 0; list items go by their index; text and ``null`` are left out.
@@ -26,16 +26,12 @@ class HttpJson:
     authentication and never enters a reading.
     """
 
-    url: str
-    keys: tuple[str, ...] = ()
-    timeout_s: float = 2.0
+    url: str = parameter(help="address of the document")
+    keys: tuple[str, ...] = parameter((), "paths of the numbers, with * for anything; empty: all")
+    timeout_s: float = parameter(2.0, "longest time for one sample", lowest=0.001)
 
-    def __post_init__(self) -> None:
-        faults = [f"Probe http_json: {fault}" for fault in url_faults(self.url)]
-        if self.timeout_s <= 0:
-            faults.append(f"Probe http_json: timeout_s is {self.timeout_s:g}. Give more than 0 seconds")
-        if faults:
-            raise ConfigurationError(faults)
+    def conflicts(self) -> Iterable[str]:
+        return url_problems(self.url)
 
     def sample(self) -> Iterator[Reading]:
         source = strip_url(self.url)

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from harness.clients.address import url_faults
-from harness.clients.http_get import NoAnswerError, ask
-from harness.errors import ConfigurationError
-from harness.probes import Reading
+from harness.clients.address import url_problems
+from harness.clients.http_get import NoAnswerError, request
+from harness.plugins import parameter
+from harness.probes import Probe, Reading
 
 LIMIT_BYTES = 2_000_000
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
@@ -21,7 +21,7 @@ IN_POD = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
 
 @dataclass(frozen=True)
-class Kubernetes:
+class Kubernetes(Probe):
     """``ready``, ``current`` and ``updated`` replicas of the Deployment ``deployment``; ``desired`` of the autoscaler
     ``autoscaler`` (autoscaling/v2) with its ``min`` and ``max``, or without one that of the Deployment itself.
 
@@ -31,41 +31,36 @@ class Kubernetes:
     https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/
     """
 
-    url: str = "https://kubernetes.default.svc"
-    deployment: str = ""
-    autoscaler: str = ""
-    namespace: str = ""
-    """Empty: the pod's own, else ``default``."""
-    token_file: str = ""
-    ca_file: str = ""
-    timeout_s: float = 2.0
+    url: str = parameter("https://kubernetes.default.svc", "address of the API server")
+    deployment: str = parameter("", "name of the Deployment that is scaled")
+    autoscaler: str = parameter("", "name of its HorizontalPodAutoscaler; empty: without one")
+    namespace: str = parameter("", "namespace of both; empty: the pod's own, else default")
+    token_file: str = parameter("", "file with the bearer token; empty: the pod's, if there is one")
+    ca_file: str = parameter("", "certificates of the authorities, PEM; empty: the pod's, else the system's")
+    timeout_s: float = parameter(2.0, "longest time for one sample", lowest=0.001)
 
-    def __post_init__(self) -> None:
-        faults = [f"Probe kubernetes: {fault}" for fault in url_faults(self.url)]
+    def conflicts(self) -> Iterator[str]:
+        yield from url_problems(self.url)
         if not self.deployment:
-            faults.append("Probe kubernetes: deployment is empty. Give the name of the Deployment that is scaled")
+            yield "deployment is empty. Give the name of the Deployment that is scaled"
         if self.token_file and self.url.startswith("http://") and urlsplit(self.url).hostname not in LOOPBACK:
-            faults.append("Probe kubernetes: over http:// anybody on the way could read the token. Use https://")
-        if self.timeout_s <= 0:
-            faults.append(f"Probe kubernetes: timeout_s is {self.timeout_s:g}. Give more than 0 seconds")
-        if faults:
-            raise ConfigurationError(faults)
+            yield "over http:// anybody on the way could read the token. Use https://"
 
     def sample(self) -> Iterator[Reading]:
         source = f"{self.namespace or 'the pod'}/{self.deployment}"
         try:
             namespace = self.namespace or _contents(IN_POD / "namespace", optional=True) or "default"
             source = f"{namespace}/{self.deployment}"
-            values = _of_deployment(self._asked("apps/v1", namespace, "deployments", self.deployment))
+            values = _of_deployment(self._get_object("apps/v1", namespace, "deployments", self.deployment))
             if self.autoscaler:
                 kind = "horizontalpodautoscalers"
-                values |= _of_autoscaler(self._asked("autoscaling/v2", namespace, kind, self.autoscaler))
+                values |= _of_autoscaler(self._get_object("autoscaling/v2", namespace, kind, self.autoscaler))
         except NoAnswerError as error:
             yield Reading.failed(source, str(error))
             return
         yield Reading.of(source, values)
 
-    def _asked(self, group: str, namespace: str, kind: str, name: str) -> Mapping[str, Any]:
+    def _get_object(self, group: str, namespace: str, kind: str, name: str) -> Mapping[str, Any]:
         """The document of one object. Raises NoAnswerError."""
         token = _token(Path(self.token_file) if self.token_file else IN_POD / "token", optional=not self.token_file)
         ca_file = self.ca_file
@@ -75,9 +70,11 @@ class Kubernetes:
             ca_file = str(IN_POD / "ca.crt")
         path = f"/apis/{group}/namespaces/{quote(namespace, safe='')}/{kind}/{quote(name, safe='')}"
         url = self.url.rstrip("/") + path
-        answer = ask(url, self.timeout_s, LIMIT_BYTES, accept="application/json", bearer_token=token, ca_file=ca_file)
+        answer = request(
+            url, self.timeout_s, LIMIT_BYTES, accept="application/json", bearer_token=token, ca_file=ca_file
+        )
         if answer.status != 200:
-            raise NoAnswerError(_refused(answer.status, answer.reason, f"{kind[:-1]} {namespace}/{name}"))
+            raise NoAnswerError(_status_reason(answer.status, answer.reason, f"{kind[:-1]} {namespace}/{name}"))
         try:
             document = json.loads(answer.body)
         except (ValueError, RecursionError):
@@ -105,7 +102,7 @@ def _token(path: Path, optional: bool) -> str:
     return text
 
 
-def _refused(status: int, reason: str, what: str) -> str:
+def _status_reason(status: int, reason: str, what: str) -> str:
     hints = {
         401: "the token is missing, wrong or expired: name its file with token_file",
         403: f"the account may not get the {what}: give it a Role with the verb get",

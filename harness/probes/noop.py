@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from harness.probes import Reading
+from harness.plugins import parameter
+from harness.probes import Probe, Reading
 
 
 @dataclass(frozen=True)
-class Noop:
+class Noop(Probe):
     """One reading of one source, always the same."""
 
-    value: float = 0.0
-    source: str = "noop"
+    value: float = parameter(0.0, "what every sample reads", lowest=-math.inf)
+    source: str = parameter("noop", "what is said to be sampled")
 
     def sample(self) -> Iterator[Reading]:
         yield Reading.of(self.source, {"value": self.value})

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from harness.errors import ConfigurationError
-from harness.probes import Reading
-from harness.probes.prometheus import Prometheus
+from harness.plugins import parameter
+from harness.probes import Probe, Reading
+from harness.probes.prometheus import Prometheus, page_problems
 
 _METRIC = re.compile(r"([A-Za-z_:][A-Za-z0-9_:]*)(?:\{(.*)\})?")
 _LABEL = re.compile(r'\s*[A-Za-z_][A-Za-z0-9_]*="(?:[^"\\]|\\.)*"\s*')
 
 
 @dataclass(frozen=True)
-class Pool:
+class Pool(Probe):
     """``size``, ``in_use`` and ``waiting`` of the pool of each process, from its Prometheus page.
 
     Each is a metric, where need be with labels that it must have (``hikaricp_connections_active{pool="main"}``); what
@@ -23,31 +23,24 @@ class Pool:
     empty. The source is host and port.
     """
 
-    urls: tuple[str, ...]
-    size: str
-    in_use: str
-    waiting: str = ""
-    timeout_s: float = 2.0
-    _page: list[Prometheus] = field(default_factory=list, init=False, compare=False, repr=False)
+    urls: tuple[str, ...] = parameter(help="addresses of the metrics pages, one a process")
+    size: str = parameter(help="metric with the largest number of connections, or that number itself")
+    in_use: str = parameter(help="metric with the number of connections in use")
+    waiting: str = parameter("", "metric with the number of those who wait for one; empty: not measured")
+    timeout_s: float = parameter(2.0, "longest time for one sample", lowest=0.001)
 
-    def __post_init__(self) -> None:
-        metrics = {"size": self.size, "in_use": self.in_use, "waiting": self.waiting}
+    def conflicts(self) -> Iterator[str]:
         others = {"size": _is_number(self.size), "waiting": not self.waiting}
-        faults = [
-            f'Probe pool: {name} is {text!r}. Give a metric, like connections_active{{pool="main"}}'
-            for name, text in metrics.items()
-            if not _is_metric(text) and not others.get(name)
-        ]
-        names = {text.partition("{")[0].strip() for text in metrics.values() if text and not _is_number(text)}
-        try:
-            self._page.append(Prometheus(self.urls, tuple(sorted(names)), self.timeout_s))
-        except ConfigurationError as error:
-            faults += [message.replace("Probe prometheus", "Probe pool") for message in error.messages]
-        if faults:
-            raise ConfigurationError(faults)
+        for name in ("size", "in_use", "waiting"):
+            text = getattr(self, name)
+            if not _is_metric(text) and not others.get(name):
+                yield f'{name} is {text!r}. Give a metric, like connections_active{{pool="main"}}'
+        yield from page_problems(self.urls)
 
     def sample(self) -> Iterator[Reading]:
-        for reading in self._page[0].sample():
+        texts = [text for text in (self.size, self.in_use, self.waiting) if text and not _is_number(text)]
+        names = {text.partition("{")[0].strip() for text in texts}
+        for reading in Prometheus(self.urls, tuple(sorted(names)), self.timeout_s).sample():
             yield reading if reading.error is not None else self._named(reading)
 
     def _named(self, reading: Reading) -> Reading:

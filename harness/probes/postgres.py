@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from harness.clients.postgres import PostgresError, Session, address, dsn_faults
-from harness.errors import ConfigurationError
-from harness.probes import Reading
+from harness.clients.postgres import PostgresError, Session, address, dsn_problems
+from harness.plugins import parameter
+from harness.probes import Probe, Reading
 
 # Ages count from the beginning of the transaction, and of the statement that waits for a lock.
 STATEMENT = """
@@ -35,7 +35,7 @@ KEYS = (
 
 
 @dataclass(frozen=True)
-class Postgres:
+class Postgres(Probe):
     """Client sessions of the whole server by ``pg_stat_activity``, without the probe's own.
 
     ``application_name`` selects sessions, with ``*`` for anything; empty: all. ``numbackends`` and
@@ -43,18 +43,14 @@ class Postgres:
     be a superuser or a member of ``pg_monitor``: what other roles do is hidden from anybody else.
     """
 
-    dsn: str
-    application_name: str = ""
-    timeout_s: float = 2.0
+    dsn: str = parameter(help="address of the server, with user and password", secret=True)
+    application_name: str = parameter("", "application_name of the sessions, with * for anything; empty: all")
+    timeout_s: float = parameter(2.0, "longest time for one sample", lowest=0.001)
     _session: list[Session] = field(default_factory=list, init=False, compare=False, repr=False)
     """At most one: kept from sample to sample, so that sampling costs the server one session and no logins."""
 
-    def __post_init__(self) -> None:
-        faults = [f"Probe postgres: {fault}" for fault in dsn_faults(self.dsn)]
-        if self.timeout_s <= 0:
-            faults.append(f"Probe postgres: timeout_s is {self.timeout_s:g}. Give more than 0 seconds")
-        if faults:
-            raise ConfigurationError(faults)
+    def conflicts(self) -> Iterable[str]:
+        return dsn_problems(self.dsn)
 
     def sample(self) -> Iterator[Reading]:
         source = address(self.dsn)

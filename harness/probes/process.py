@@ -11,25 +11,25 @@ from pathlib import Path
 import psutil
 
 from harness.clients.process_search import SearchError, in_status_file, listeners
-from harness.errors import ConfigurationError
-from harness.probes import Reading
-from harness.probes._process_meter import Meter
+from harness.plugins import parameter
+from harness.probes import Probe, Reading
+from harness.probes._process_meter import ProcessMeter
 
 
 @dataclass
 class _Session:
     """What is remembered from sample to sample."""
 
-    roots: dict[str, Meter] = field(default_factory=dict)
+    roots: dict[str, ProcessMeter] = field(default_factory=dict)
     """Source → process that was asked for."""
-    children: dict[str, Meter] = field(default_factory=dict)
-    faults: list[Reading] = field(default_factory=list)
+    children: dict[str, ProcessMeter] = field(default_factory=dict)
+    failures: list[Reading] = field(default_factory=list)
     """What the last search did not find: said at each sample until it is found."""
     searched_s: float | None = None
 
 
 @dataclass(frozen=True)
-class Process:
+class Process(Probe):
     """Figures of processes and of their children, e.g. the workers of uvicorn.
 
     Found by ``pids``, by the TCP ``ports`` on which they listen, or in ``status_file``, the state that
@@ -43,32 +43,28 @@ class Process:
     absent in the first; ``threads``; ``open_fds``. What the system does not permit is left out.
     """
 
-    pids: tuple[int, ...] = ()
-    ports: tuple[int, ...] = ()
-    status_file: str = ""
-    roles: tuple[str, ...] = ("api",)
-    children: bool = True
-    refresh_interval_s: float = 2.0
-    """How often to look for new processes: a search costs milliseconds, a sample microseconds."""
-    uss_interval_s: float = 10.0
+    pids: tuple[int, ...] = parameter((), "pids of processes", lowest=1)
+    ports: tuple[int, ...] = parameter((), "TCP ports on which they listen", lowest=1, highest=65535)
+    status_file: str = parameter("", "state file of the target with its processes")
+    roles: tuple[str, ...] = parameter(("api",), "roles in the status_file")
+    children: bool = parameter(True, "whether their descendants are sampled, too")
+    refresh_interval_s: float = parameter(2.0, "time between two searches for new processes")
+    """A search costs milliseconds, a sample microseconds."""
+    uss_interval_s: float = parameter(10.0, "time between two readings of uss_bytes; 0: never read")
     _session: _Session = field(default_factory=_Session, init=False, repr=False, compare=False)
 
-    def __post_init__(self) -> None:
-        faults = [f"Probe process: pid {pid} is not above 0" for pid in self.pids if pid <= 0]
-        faults += [f"Probe process: port {n} is not from 1 to 65535" for n in self.ports if not 0 < n < 65536]
+    def conflicts(self) -> Iterator[str]:
         if not (self.pids or self.ports or self.status_file):
-            faults.append("Probe process: nothing to sample. Give pids, ports or status_file")
+            yield "nothing to sample. Give pids, ports or status_file"
         if self.status_file and not self.roles:
-            faults.append("Probe process: roles is empty. Name at least one, e.g. api")
-        if faults:
-            raise ConfigurationError(faults)
+            yield "roles is empty. Name at least one, e.g. api"
 
     def sample(self) -> Iterator[Reading]:
         session, now_s = self._session, time.monotonic()
         if session.searched_s is None or now_s - session.searched_s >= self.refresh_interval_s:
             session.searched_s = now_s
             self._search()
-        yield from session.faults
+        yield from session.failures
         for source, meter in session.roots.items():
             yield meter.read(source, self.uss_interval_s)
         for source, meter in list(session.children.items()):
@@ -80,14 +76,14 @@ class Process:
     def _search(self) -> None:
         """Brings the session up to date. A process that is still there keeps its meter: its CPU time."""
         session, before = self._session, self._session.roots
-        session.roots, session.faults = {}, []
+        session.roots, session.failures = {}, []
         self._find_pids(before)
         self._find_ports(before)
         self._find_in_file(before)
         if self.children:
             self._find_children()
 
-    def _find_pids(self, before: dict[str, Meter]) -> None:
+    def _find_pids(self, before: dict[str, ProcessMeter]) -> None:
         known = {meter.pid: source for source, meter in before.items()}
         for pid in self.pids:
             if pid in known:
@@ -95,7 +91,7 @@ class Process:
             elif meter := self._meter(f"pid-{pid}", pid):
                 self._session.roots[f"{meter.name}-{pid}"] = meter
 
-    def _find_ports(self, before: dict[str, Meter]) -> None:
+    def _find_ports(self, before: dict[str, ProcessMeter]) -> None:
         kept = {port: _of_port(port, before) for port in self.ports}
         lost = [port for port, meters in kept.items() if not all(m.is_running() for m in meters.values())]
         lost += [port for port, meters in kept.items() if not meters]
@@ -104,7 +100,7 @@ class Process:
             try:
                 found = listeners(lost)
             except SearchError as error:
-                self._session.faults += [Reading.failed(f"port-{port}", str(error)) for port in lost]
+                self._session.failures += [Reading.failed(f"port-{port}", str(error)) for port in lost]
                 return
         running = {source: meter for source, meter in before.items() if meter.is_running()}
         for port, meters in kept.items():
@@ -112,20 +108,20 @@ class Process:
                 self._session.roots |= meters
             elif not found[port]:
                 reason = f"no process of this user listens on port {port}"
-                self._session.faults.append(Reading.failed(f"port-{port}", reason))
+                self._session.failures.append(Reading.failed(f"port-{port}", reason))
             for pid in found.get(port, []):
                 source = f"port-{port}" if len(found[port]) == 1 else f"port-{port}/{pid}"
-                self._keep_or_begin(source, pid, running)
+                self._keep_or_add(source, pid, running)
 
-    def _find_in_file(self, before: dict[str, Meter]) -> None:
+    def _find_in_file(self, before: dict[str, ProcessMeter]) -> None:
         if not self.status_file:
             return
         path = Path(self.status_file)
         try:
             for name, pid in in_status_file(path, self.roles):
-                self._keep_or_begin(name, pid, before)
+                self._keep_or_add(name, pid, before)
         except SearchError as error:
-            self._session.faults.append(Reading.failed(path.name, str(error)))
+            self._session.failures.append(Reading.failed(path.name, str(error)))
 
     def _find_children(self) -> None:
         session = self._session
@@ -138,21 +134,21 @@ class Process:
                 if pid not in taken and (child := self._meter(None, pid)) and child.is_running():
                     session.children[f"{root}/{pid}"] = child
 
-    def _keep_or_begin(self, source: str, pid: int, before: dict[str, Meter]) -> None:
+    def _keep_or_add(self, source: str, pid: int, before: dict[str, ProcessMeter]) -> None:
         known = before.get(source)
         meter = known if known and known.pid == pid else self._meter(source, pid)
         if meter:
             self._session.roots[source] = meter
 
-    def _meter(self, source: str | None, pid: int) -> Meter | None:
-        """A meter for ``pid``; else None, and a fault when there is a ``source``."""
+    def _meter(self, source: str | None, pid: int) -> ProcessMeter | None:
+        """A meter for ``pid``; else None, and a failed reading when there is a ``source``."""
         try:
-            return Meter(pid)
+            return ProcessMeter(pid)
         except psutil.Error:
             if source:
-                self._session.faults.append(Reading.failed(source, f"there is no process {pid}"))
+                self._session.failures.append(Reading.failed(source, f"there is no process {pid}"))
             return None
 
 
-def _of_port(port: int, meters: dict[str, Meter]) -> dict[str, Meter]:
+def _of_port(port: int, meters: dict[str, ProcessMeter]) -> dict[str, ProcessMeter]:
     return {s: meter for s, meter in meters.items() if s == f"port-{port}" or s.startswith(f"port-{port}/")}

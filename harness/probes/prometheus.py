@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from urllib.parse import urlsplit
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from harness.clients.address import url_faults
+from harness.clients.address import url_problems
 from harness.clients.http_get import Answer, NoAnswerError, get_all
-from harness.errors import ConfigurationError
-from harness.probes import Reading
+from harness.plugins import parameter
+from harness.probes import Probe, Reading
 
 LIMIT_BYTES = 4_000_000
 LIMIT_VALUES = 500
@@ -22,7 +22,7 @@ BULKY = ("_bucket", "_created")
 
 
 @dataclass(frozen=True)
-class Prometheus:
+class Prometheus(Probe):
     """Samples of each of ``urls`` whose name matches one of ``metrics``, with ``*`` for anything; empty: all.
 
     A value's key is the metric's name with its labels in alphabetical order: ``pool_in_use{db="main"}``.
@@ -30,18 +30,12 @@ class Prometheus:
     User info in a URL is sent as basic authentication and never enters a reading.
     """
 
-    urls: tuple[str, ...]
-    metrics: tuple[str, ...] = ()
-    timeout_s: float = 2.0
+    urls: tuple[str, ...] = parameter(help="addresses of the metrics pages, one an instance")
+    metrics: tuple[str, ...] = parameter((), "names of metrics, with * for anything; empty: all")
+    timeout_s: float = parameter(2.0, "longest time for one sample", lowest=0.001)
 
-    def __post_init__(self) -> None:
-        faults = [f"Probe prometheus: {fault}" for url in self.urls for fault in url_faults(url)]
-        if not self.urls:
-            faults.append("Probe prometheus: urls is empty. Give at least one address of a metrics page")
-        if self.timeout_s <= 0:
-            faults.append(f"Probe prometheus: timeout_s is {self.timeout_s:g}. Give more than 0 seconds")
-        if faults:
-            raise ConfigurationError(faults)
+    def conflicts(self) -> Iterable[str]:
+        return page_problems(self.urls)
 
     def sample(self) -> Iterator[Reading]:
         answers = get_all(self.urls, self.timeout_s, LIMIT_BYTES, "text/plain;version=0.0.4")
@@ -79,6 +73,13 @@ class Prometheus:
         bulky = next((ending for ending in BULKY if name.endswith(ending)), "")
         patterns = self.metrics or ("*",)
         return any(fnmatchcase(name, pattern) and pattern.endswith(bulky) for pattern in patterns)
+
+
+def page_problems(urls: Sequence[str]) -> list[str]:
+    """What keeps these from being addresses of metrics pages."""
+    if not urls:
+        return ["urls is empty. Give at least one address of a metrics page"]
+    return [problem for url in urls for problem in url_problems(url)]
 
 
 def _key(name: str, labels: dict[str, str]) -> str:

@@ -10,15 +10,15 @@ from dataclasses import asdict
 from importlib.metadata import version
 
 from harness.clients.address import strip_url
-from harness.config.settings import Settings
+from harness.config.settings import RunSettings
 from harness.faults import ScheduledFault, name_of
 from harness.recording import FaultPlan, Header, Phase, PlannedGate
 from shapes._phased import PhasedShape
 
 
-def header(scenario: str, started_utc: str, settings: Settings, shape: PhasedShape, host: str, nodes: int) -> Header:
+def header(scenario: str, started_utc: str, settings: RunSettings, shape: PhasedShape, host: str, nodes: int) -> Header:
     profile, parked = shape.profile(), shape.parked
-    notes = tuple(f"{name} was left out (--without)" for name in settings.left_out)
+    notes = tuple(f"{name} was left out (--without)" for name in settings.without)
     return Header(
         scenario=scenario,
         started_utc=started_utc,

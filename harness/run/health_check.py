@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from harness.clients.address import url_faults
+from harness.clients.address import url_problems
 from harness.clients.http_get import Deadline, NoAnswerError, connect, endpoint, get
 
 LIMIT_BYTES = 1_000_000
@@ -27,7 +27,7 @@ def check(url: str, timeout_s: float = 5.0) -> HealthResult:
     Healthy is a status from 200 to 299. A redirect is not: what it points to was not asked. Never raises for
     a target that is away, and returns within about ``timeout_s``. Waits cooperatively under gevent.
     """
-    faults = url_faults(url)
+    faults = url_problems(url)
     if faults:
         return HealthResult("address", False, "; ".join(faults))
     parts = urlsplit(url)
@@ -50,10 +50,13 @@ def check(url: str, timeout_s: float = 5.0) -> HealthResult:
 
 
 def wait_until_healthy(url: str, within_s: float, timeout_s: float = 5.0) -> HealthResult:
-    """Asks every 0.2 s until the target is healthy; the last answer when it was not within ``within_s``."""
+    """Asks every 0.2 s until the target is healthy; the last answer when it was not within ``within_s``.
+
+    0: asks once, and waits up to ``timeout_s`` for the answer.
+    """
     end_s = time.monotonic() + within_s
     while True:
-        left_s = end_s - time.monotonic()
+        left_s = end_s - time.monotonic() if within_s else timeout_s
         result = check(url, max(0.1, min(timeout_s, left_s)))
         if result.ok or time.monotonic() + 0.2 >= end_s:
             return result

@@ -8,10 +8,9 @@ from typing import Any
 
 from locust.env import Environment
 
-from harness.clients.address import consented, require_allowed
-from harness.config import settings as run_settings
+from harness.clients.address import allowed_hosts, require_allowed
 from harness.config.scenario import Scenario
-from harness.config.settings import Settings
+from harness.config.settings import RunSettings, read
 from harness.errors import ConfigurationError
 from harness.load.users.paced import all_paced
 from shapes._phased import PhasedShape
@@ -51,23 +50,12 @@ class RunRequest:
             )
         return shape
 
-    def settings(self) -> Settings:
+    def settings(self) -> RunSettings:
         """Reads and checks everything, the scenario's own checks included, which may ask servers.
 
         Raises ConfigurationError with all that is wrong.
         """
-        values = self._environment.parsed_options
-        faults: list[str] = []
-        settings: Settings | None = None
-        try:
-            settings = self._read(values, self.host, self.shape)
-        except ConfigurationError as error:
-            faults += error.messages
-        if self._scenario.checks is not None and isinstance(self._environment.shape_class, PhasedShape):
-            faults += self._scenario.checks(run_settings.usable(values, self._scenario, self.shape()))
-        if faults or settings is None:
-            raise ConfigurationError(faults)
-        return settings
+        return self._read(self._environment.parsed_options, self.host, self.shape, ask=True)
 
     def prepare(self, values: Any, host: str | None) -> None:
         """Checks ``values`` and ``host`` (None: as it is) as at the start of a run, and makes the shape ready for it:
@@ -80,23 +68,23 @@ class RunRequest:
         self._read(values, host, self.shape)
         self.shape().clock = None
 
-    def _read(self, values: Any, host: str, shape_of: Callable[[], PhasedShape]) -> Settings:
-        faults: list[str] = []
-        settings: Settings | None = None
+    def _read(self, values: Any, host: str, shape_of: Callable[[], PhasedShape], ask: bool = False) -> RunSettings:
+        problems: list[str] = []
+        settings: RunSettings | None = None
         try:
             shape = shape_of()
-            shape.parked = all_paced(self._environment.user_classes, faults)
-            settings = run_settings.read(values, self._scenario, shape, host)
+            shape.parked = all_paced(self._environment.user_classes, problems)
+            settings = read(values, self._scenario, shape, host, ask)
         except ConfigurationError as error:
-            faults += error.messages
+            problems += error.messages
         if not host:
-            faults.append("the host is missing: name the service with --host, e.g. --host http://127.0.0.1:8000")
+            problems.append("the host is missing: name the service with --host, e.g. --host http://127.0.0.1:8000")
         else:
             try:
                 # Not from the settings: there are none when something else is wrong.
-                require_allowed(host, consented(getattr(values, "allow_host", "")))
+                require_allowed(host, allowed_hosts(getattr(values, "allow_host", "")))
             except ConfigurationError as error:
-                faults += error.messages
-        if faults or settings is None:
-            raise ConfigurationError(faults)
+                problems += error.messages
+        if problems or settings is None:
+            raise ConfigurationError(problems)
         return settings

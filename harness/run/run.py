@@ -12,13 +12,14 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import gevent
 from locust.env import Environment
 
 from harness.config.scenario import Scenario
-from harness.config.settings import Settings
+from harness.config.settings import RunSettings
 from harness.live.state import SETTLES_S, LiveState
 from harness.load.node_reporter import Report
 from harness.load.run_plan import Plan
@@ -54,12 +55,12 @@ class Run:
         self,
         environment: Environment,
         scenario: Scenario,
-        settings: Settings,
+        settings: RunSettings,
         shape: PhasedShape,
         nodes: int,
         send_plan: Callable[[Plan], tuple[str, ...]],
     ) -> None:
-        self.directory, started_utc = make_run_directory(settings.runs_dir, scenario.name)
+        self.directory, started_utc = make_run_directory(Path(settings.runs_dir), scenario.name)
         self.name = self.directory.name
         self.profile = shape.profile()
         self.finished = False
@@ -198,7 +199,8 @@ class Run:
 
     def _check_health_before(self) -> None:
         """A target that is down gets no load."""
-        result = health_check.check(self._health_url, self._settings.health_timeout_s)
+        settings = self._settings
+        result = health_check.wait_until_healthy(self._health_url, settings.wait_for_target, settings.health_timeout_s)
         self.mark(HealthMark(0, "before", result.check, result.ok, result.detail))
         if not result.ok:
             raise _BrokenOffError(f"the target was not healthy before the start: {result.check}: {result.detail}")
@@ -226,7 +228,7 @@ class Run:
             run=self.name,
             origin_s=origin_s,
             paced=self._shape.parked,
-            seed=self._settings.seed,
+            seed=self._settings.arrival_seed,
             drain_s=self._settings.drain_timeout_s,
         )
         for node in self._send_to_nodes(plan):

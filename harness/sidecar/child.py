@@ -1,4 +1,4 @@
-"""The life of a process beside the load: what it is told, what it says, and when it has to end.
+"""A process beside the load, from its own side: what it reads, what it writes, and when it has to end.
 
 It ends when its input closes, that is also when its parent was killed, and on SIGTERM. Nothing here may import locust
 or gevent: they take seconds to load and replace the threads on which it relies.
@@ -15,10 +15,10 @@ from collections.abc import Callable
 
 
 class ParentLink:
-    """Make one first of all, in the main thread. ``over`` is set when it is time to end."""
+    """Make one first of all, in the main thread. ``stopping`` is set when it is time to end."""
 
     def __init__(self) -> None:
-        self.over = threading.Event()
+        self.stopping = threading.Event()
         self._lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         self._parent_pid = os.getppid()
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; the parent decides
@@ -57,11 +57,11 @@ class ParentLink:
         self._end()
 
     def _end(self) -> None:
-        self.over.set()
+        self.stopping.set()
         self._lines.put(b"")
 
 
-class Writer:
+class LineWriter:
     """Writes lines from a thread of its own: a parent that is slow to read delays nothing."""
 
     def __init__(self, descriptor: int, on_broken: Callable[[], None]) -> None:

@@ -20,7 +20,7 @@ from typing import Any
 from harness.errors import ConfigurationError
 from harness.faults import Fault, FaultData, FaultError, Pinned, Prepared, ScheduledFault, as_data, from_data
 from harness.recording import FAILED, INJECTED, UNDONE
-from harness.sidecar.child import ParentLink, Writer
+from harness.sidecar.child import LineWriter, ParentLink
 from harness.sidecar.parent import Sidecar
 
 MODULE = "harness.sidecar.injector"
@@ -30,9 +30,9 @@ UNDO_TRIES, UNDO_PAUSE_S = 3, 1.0
 UNDO_S = 35.0
 """All faults are undone at once; one may take three tries of ten seconds."""
 STOP_S = UNDO_S + 5.0
-RESCUES = 3
+MAX_RESCUES = 3
 
-READY, PREPARED, BEGUN, BYE = "ready", "prepared", "begun", "bye"
+READY, PREPARED, BEGUN, FINISHED = "ready", "prepared", "begun", "finished"
 """Events beside those that become marks. BEGUN comes before the injection, with the data of what will be injected."""
 
 
@@ -54,7 +54,7 @@ class Injector:
 
     def __init__(self, faults: Sequence[ScheduledFault], on_event: Callable[[FaultEvent], None]) -> None:
         self._entries = {
-            number: _Entry(number, as_data(timed.fault), timed.start_s, timed.end_s)
+            number: _PlanEntry(number, as_data(timed.fault), timed.start_s, timed.end_s)
             for number, timed in enumerate(faults, start=1)
         }
         self._prepared = any(isinstance(timed.fault, Prepared) for timed in faults)
@@ -63,7 +63,7 @@ class Injector:
         self._lock = threading.Lock()
         self._ready, self._done = threading.Event(), threading.Event()
         self._failures: list[str] = []
-        self._said_bye = self._stopping = False
+        self._finished = self._stopping = False
         self._rescues = 0
 
     @property
@@ -94,14 +94,14 @@ class Injector:
         self.begin_undoing()
         if self._process is None or self._done.wait(timeout_s):
             return
-        self._rescues = RESCUES
+        self._rescues = MAX_RESCUES
         self._process.stop(0.5)
         self._done.wait(timeout_s)
 
     def _start(self, rescue: bool) -> None:
         plan: dict[str, object] = {"rescue": rescue, "faults": [asdict(entry) for entry in self._entries.values()]}
         with self._lock:
-            self._said_bye = False
+            self._finished = False
             self._process = Sidecar(MODULE, plan, self._on_line, self._on_end)
             if self._stopping:
                 self._process.close_input()
@@ -113,8 +113,8 @@ class Injector:
             return  # the torn last line of a process that was killed
         if event.event == READY:
             self._ready.set()
-        elif event.event == BYE:
-            self._said_bye = True
+        elif event.event == FINISHED:
+            self._finished = True
         elif event.event == BEGUN:
             self._entries[event.number].begun, self._entries[event.number].fault = True, event.data
         else:
@@ -128,29 +128,29 @@ class Injector:
         if not self._ready.is_set():
             self._failures.append(f"the injecting process could not begin ({cause})")
             self._ready.set()
-        elif not self._said_bye:
-            self._after_death(cause)
+        elif not self._finished:
+            self._on_crash(cause)
             return
         self._done.set()
 
-    def _after_death(self, cause: str) -> None:
-        told = f"the injecting process ended ({cause})"
+    def _on_crash(self, cause: str) -> None:
+        reason = f"the injecting process ended ({cause})"
         for entry in self._entries.values():
             if not entry.begun and not entry.closed:
                 entry.closed = True
-                self._on_event(FaultEvent(time.monotonic(), FAILED, entry.number, f"not injected: {told}"))
+                self._on_event(FaultEvent(time.monotonic(), FAILED, entry.number, f"not injected: {reason}"))
         open_entries = [entry for entry in self._entries.values() if not entry.closed]
-        if self._rescues < RESCUES and (open_entries or self._prepared):
+        if self._rescues < MAX_RESCUES and (open_entries or self._prepared):
             self._rescues += 1
             self._start(rescue=True)
             return
         for entry in open_entries:
-            self._on_event(FaultEvent(time.monotonic(), FAILED, entry.number, f"not undone: {told}"))
+            self._on_event(FaultEvent(time.monotonic(), FAILED, entry.number, f"not undone: {reason}"))
         self._done.set()
 
 
 @dataclass
-class _Entry:
+class _PlanEntry:
     """One line of the plan, and what is known of it."""
 
     number: int
@@ -162,10 +162,10 @@ class _Entry:
     """It will neither be injected nor undone any more."""
 
 
-class _Act:
-    """The other side's: one fault, from its injection to its end."""
+class _FaultTask:
+    """In the injecting process: one fault, from its injection to its end."""
 
-    def __init__(self, entry: _Entry, emit: Callable[[FaultEvent], None]) -> None:
+    def __init__(self, entry: _PlanEntry, emit: Callable[[FaultEvent], None]) -> None:
         self.entry = entry
         self._fault: Fault = from_data(entry.fault)
         self._emit = emit
@@ -225,16 +225,16 @@ class _Act:
 
 def main() -> int:
     """The injecting process. Returns its exit code: 0, or 2 when the first line is no plan."""
-    life = ParentLink()
-    writer = Writer(life.output, on_broken=life.over.set)
+    parent = ParentLink()
+    writer = LineWriter(parent.output, on_broken=parent.stopping.set)
 
     def emit(event: FaultEvent) -> None:
         writer.put(json.dumps(asdict(event), separators=(",", ":")).encode())
 
     try:
-        plan = json.loads(life.line())
-        life.set_parent(int(plan.get("parent_pid", os.getppid())))
-        acts = [_Act(_Entry(**entry), emit) for entry in plan["faults"]]
+        plan = json.loads(parent.line())
+        parent.set_parent(int(plan.get("parent_pid", os.getppid())))
+        tasks = [_FaultTask(_PlanEntry(**entry), emit) for entry in plan["faults"]]
         rescue = bool(plan["rescue"])
     except (ValueError, KeyError, TypeError, AttributeError):
         print('Standard input: give one line like {"rescue": false, "faults": []}', file=sys.stderr)
@@ -242,33 +242,37 @@ def main() -> int:
     except ConfigurationError as error:
         print(error, file=sys.stderr)
         return 2
-    for act in acts:
-        act.prepare()
+    for task in tasks:
+        task.prepare()
         if not rescue:
-            act.check()
+            task.check()
     emit(FaultEvent(time.monotonic(), READY))
     if rescue:
-        threads = [threading.Thread(target=act.undo) for act in acts if not act.entry.closed]
+        threads = [threading.Thread(target=task.undo) for task in tasks if not task.entry.closed]
     else:
-        origin_s = _origin_s(life.line())
-        threads = [threading.Thread(target=act.run, args=(origin_s, life.over)) for act in acts if origin_s is not None]
+        origin_s = _origin_s(parent.line())
+        threads = [
+            threading.Thread(target=task.run, args=(origin_s, parent.stopping))
+            for task in tasks
+            if origin_s is not None
+        ]
     for thread in threads:
         thread.daemon = True
         thread.start()
-    life.over.wait()
+    parent.stopping.wait()
     end_s = time.monotonic() + UNDO_S
     for thread in threads:
         thread.join(max(0.0, end_s - time.monotonic()))
     if not any(thread.is_alive() for thread in threads):
-        emit(FaultEvent(time.monotonic(), BYE))
+        emit(FaultEvent(time.monotonic(), FINISHED))
     writer.close(timeout_s=1.0)
     return 0
 
 
 def _origin_s(line: bytes) -> float | None:
     try:
-        told: Any = json.loads(line)
-        return float(told["origin_s"])
+        message: Any = json.loads(line)
+        return float(message["origin_s"])
     except (ValueError, KeyError, TypeError):
         return None  # it is time to end before anything has begun
 

@@ -28,12 +28,12 @@ class Sidecar:
     ) -> None:
         self._on_line = on_line
         self._on_end = on_end
-        self._said = tempfile.TemporaryFile()  # noqa: SIM115  closed by the reader
+        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  closed by the reader
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", module],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=self._said,
+            stderr=self._stderr,
             start_new_session=True,
             env=_environment(),
         )
@@ -73,10 +73,10 @@ class Sidecar:
 
     def _read(self) -> None:
         assert self._process.stdout is not None
-        with self._said, self._process.stdout:
+        with self._stderr, self._process.stdout:
             for line in self._process.stdout:
                 self._on_line(line)
-            cause = _cause(self._process.wait(), self._said)
+            cause = _cause(self._process.wait(), self._stderr)
         self._on_end(cause)
 
 
@@ -87,8 +87,8 @@ def _environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": os.pathsep.join([root, path] if path else [root])}
 
 
-def _cause(code: int, said: IO[bytes]) -> str:
-    said.seek(0)
-    words = said.read().decode(errors="replace").strip().splitlines()
+def _cause(code: int, stderr: IO[bytes]) -> str:
+    stderr.seek(0)
+    words = stderr.read().decode(errors="replace").strip().splitlines()
     how = f"signal {-code}" if code < 0 else f"exit code {code}"
     return f"{how}: {words[-1]}" if words else how

@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass
 
 from harness.errors import ConfigurationError
 from harness.probes import Probe, Reading, as_data, from_data, name_of
-from harness.sidecar.child import ParentLink, Writer
+from harness.sidecar.child import LineWriter, ParentLink
 from harness.sidecar.parent import Sidecar
 from harness.sidecar.sampling_loop import sample_until
 
@@ -84,7 +84,7 @@ class Sampler:
         reading = _decode(line)
         if reading:
             self._sources[reading.probe, reading.source] = None
-            self._hand_on(reading)
+            self._forward(reading)
 
     def _on_end(self, cause: str) -> None:
         if self._stopping:
@@ -93,12 +93,12 @@ class Sampler:
         known = {probe for probe, _ in self._sources}
         names = dict.fromkeys(name_of(probe) for probe in self._probes)
         for probe, source in [*self._sources, *((name, name) for name in names if name not in known)]:
-            self._hand_on(RawReading(now_s, probe, source, {}, error))
+            self._forward(RawReading(now_s, probe, source, {}, error))
 
-    def _hand_on(self, reading: RawReading) -> None:
+    def _forward(self, reading: RawReading) -> None:
         try:
             self._on_reading(reading)
-        except Exception as error:  # the receiver's fault must not end sampling
+        except Exception as error:  # the receiver's defect must not end sampling
             logger.error("A reading of probe %s was lost: %s: %s", reading.probe, type(error).__name__, error)
 
 
@@ -111,25 +111,25 @@ def _decode(line: bytes) -> RawReading | None:
 
 def main() -> int:
     """The sampling process. Returns its exit code: 0, or 2 when the first line is no plan."""
-    life = ParentLink()
+    parent = ParentLink()
     try:
-        plan = json.loads(life.line())
+        plan = json.loads(parent.line())
         probes = [from_data(data) for data in plan["probes"]]
         interval_s = float(plan["interval_s"])
-        life.set_parent(int(plan.get("parent_pid", os.getppid())))
+        parent.set_parent(int(plan.get("parent_pid", os.getppid())))
     except (ValueError, KeyError, TypeError, AttributeError):
         print('Standard input: give one line like {"interval_s": 1.0, "probes": []}', file=sys.stderr)
         return 2
     except ConfigurationError as error:
         print(error, file=sys.stderr)
         return 2
-    writer = Writer(life.output, on_broken=life.over.set)
+    writer = LineWriter(parent.output, on_broken=parent.stopping.set)
 
     def emit(now_s: float, probe: str, reading: Reading) -> None:
         raw = RawReading(now_s, probe, reading.source, dict(reading.values), reading.error)
         writer.put(json.dumps(asdict(raw), separators=(",", ":")).encode())
 
-    sample_until(life.over, probes, interval_s, emit)
+    sample_until(parent.stopping, probes, interval_s, emit)
     writer.close(timeout_s=1.0)
     return 0
 

@@ -44,9 +44,9 @@ class _Worker:
             try:
                 for reading in self._probe.sample():
                     self._emit(began_s, self.name, reading)
-            except Exception as error:  # a fault of the probe must show in the recording, and sampling go on
-                fault = f"fault in the probe: {type(error).__name__}: {error}"
-                self._emit(began_s, self.name, Reading.failed(self.name, fault))
+            except Exception as error:  # a defect of the probe must show in the recording, and sampling go on
+                defect = f"defect in the probe: {type(error).__name__}: {error}"
+                self._emit(began_s, self.name, Reading.failed(self.name, defect))
             self._busy_since_s = None
 
 

@@ -7,7 +7,6 @@ than the command line.
 
 from __future__ import annotations
 
-import argparse
 import time
 from collections.abc import Iterator, Mapping
 from types import SimpleNamespace
@@ -19,27 +18,13 @@ from locust.argument_parser import ui_extra_args_dict
 from locust.runners import STATE_INIT, MasterRunner
 from locust.web import WebUI
 
-from harness.config import options
 from harness.errors import ConfigurationError
 from harness.run.master import Master
 
-GENERAL = (
-    *("health_path", "health_timeout_s", "back_within_s", "ready_timeout_s", "drain_timeout_s"),
-    *("arrivals", "seed", "without"),
-)
-"""Of the options of every scenario, those that the form may set. All others it may not, new ones included."""
 OF_LOCUST = ("host", "user_count", "spawn_rate", "run_time", "profile")
 OF_PICKER = ("user_classes", "shape_class")
 STOPPED = "stopped in the web UI"
 START_PATIENCE_S = 30.0
-
-
-def hide(parser: argparse.ArgumentParser) -> None:
-    """Takes the options that the form may not set out of Locust's form."""
-    hidden = {option.name for option in options.GENERAL} - set(GENERAL)
-    for action in parser._actions:
-        if action.dest in hidden:
-            action.include_in_web_ui = False  # type: ignore[attr-defined]  # Locust's own
 
 
 def install(web_ui: WebUI, master: Master) -> None:
@@ -50,10 +35,11 @@ def install(web_ui: WebUI, master: Master) -> None:
     start, stop, change_user = (views[f"locust.{name}"] for name in ("swarm", "stop", "update_user"))
 
     def swarm() -> Response:
-        faults = list(_prepare(web_ui, master, shown, request.form))
-        if faults:
+        problems = list(_prepare(web_ui, master, shown, request.form))
+        if problems:
             host = web_ui.environment.host
-            return jsonify({"success": False, "message": _in_words(faults), "host": host})
+            return jsonify({"success": False, "message": _in_words(problems), "host": host})
+        _as_text(web_ui, shown, request.form)
         answer: Response = start()
         return answer
 
@@ -116,6 +102,16 @@ def going(master: Master) -> bool:
     return master.current_run is not None and not master.current_run.finished
 
 
+def _as_text(web_ui: WebUI, shown: set[str], fields: Mapping[str, str]) -> None:
+    """After a run its options are what they were declared as; Locust would convert what the form says to these types by
+    itself, and fail at an empty field.
+    """
+    options = vars(web_ui.environment.parsed_options)
+    for name in shown & set(fields):
+        if isinstance(options[name], int | float) and not isinstance(options[name], bool):
+            options[name] = fields[name]
+
+
 def _wait_started(web_ui: WebUI) -> None:
     """Locust's master does not stop a run that it is about to start: waits until it has, or has refused to."""
     runner = web_ui.environment.runner
@@ -124,7 +120,7 @@ def _wait_started(web_ui: WebUI) -> None:
         gevent.sleep(0.05)
 
 
-def _in_words(faults: list[str]) -> str:
-    if len(faults) == 1:
-        return f"Not started: {faults[0]}"
-    return "\n".join([f"Not started, {len(faults)} things to put right:", *(f"• {fault}" for fault in faults)])
+def _in_words(problems: list[str]) -> str:
+    if len(problems) == 1:
+        return f"Not started: {problems[0]}"
+    return "\n".join([f"Not started, {len(problems)} things to put right:", *(f"• {problem}" for problem in problems)])

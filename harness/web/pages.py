@@ -78,7 +78,7 @@ def install(web_ui: WebUI, master: Master) -> None:
         path = runs.file_of(runs_dir, run, file)
         if path is None:
             return Response(f"There is no file {file!a} of a run {run!a}.\n", 404, mimetype="text/plain")
-        answer = send_file(path, mimetype=runs.FILES[file], conditional=True)
+        answer = send_file(path, mimetype=runs.type_of(file), conditional=True)
         answer.headers["Content-Security-Policy"] = FILE_POLICY
         answer.headers["Cache-Control"] = "no-cache"
         return answer

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 
 from harness.criteria import name_of
-from harness.criteria.recovery._episode import State
 from harness.findings import Finding, Verdict
 from harness.recording import CriterionSpec, Recording
 
 CRITERION = "recovery_time"
+RECOVERED = "recovered"
+"""The state that its evidence gives; a target that was not degraded has an instant of recovery nowhere."""
 
 
 def instant_s(recording: Recording, verdict: Verdict) -> float | None:
@@ -19,7 +20,7 @@ def instant_s(recording: Recording, verdict: Verdict) -> float | None:
     """
     specs = {name_of(spec): spec for spec in recording.header.criteria if spec.criterion == CRITERION}
     for finding in verdict.findings:
-        if finding.criterion == CRITERION or finding.criterion in specs:
+        if finding.kind == CRITERION:
             spec = specs.get(finding.criterion, CriterionSpec(CRITERION))
             spike = recording.phase(str(spec.parameters.get("spike", "spike")))
             if spike is not None and _has_recovered(finding) and finding.figure is not None:
@@ -28,4 +29,4 @@ def instant_s(recording: Recording, verdict: Verdict) -> float | None:
 
 
 def _has_recovered(finding: Finding) -> bool:
-    return finding.evidence.get("state") == State.RECOVERED.value and math.isfinite(finding.figure or 0.0)
+    return finding.evidence.get("state") == RECOVERED and math.isfinite(finding.figure or 0.0)

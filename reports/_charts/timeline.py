@@ -7,7 +7,7 @@ import string
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from harness.recording import RAISED, AlertMark, EventMark, FaultMark, GateMark, NodeMark, Phase, Recording
+from harness.recording import RAISED, AlertMark, FaultMark, GateMark, NodeMark, Phase, Recording
 from reports import _quantity
 
 CLOSE_S = 0.05
@@ -113,6 +113,3 @@ def _happenings(recording: Recording) -> Iterable[_Found]:
                 yield _Found(mark.t, f"node {event}", text, NODE)
             case AlertMark(event=event) if event == RAISED:
                 yield _Found(mark.t, "alert", f"alert {mark.alert}: {mark.detail}", EVENT)
-            case EventMark():
-                text = f"{mark.what}: {mark.detail}" if mark.detail else mark.what
-                yield _Found(mark.t, mark.what, text, EVENT)

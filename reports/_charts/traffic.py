@@ -68,7 +68,7 @@ def latency(windows: Windows, verdict: Verdict) -> Chart:
 
 def _latency_limit(verdict: Verdict) -> tuple[str, float] | None:
     for finding in verdict.findings:
-        if finding.criterion.startswith("latency_quantile") and finding.limit and finding.unit in {"s", "ms"}:
+        if finding.kind == "latency_quantile" and finding.limit and finding.unit in {"s", "ms"}:
             limit_ms = finding.limit * (1e3 if finding.unit == "s" else 1.0)
             return f"limit {_quantity.quantity(limit_ms, 'ms')} ({finding.title})", limit_ms
     return None

@@ -13,17 +13,17 @@ from pathlib import Path
 from target.autoscaler.hpa import Stabiliser, recommended
 from target.autoscaler.meter import CpuMeter, InFlightMeter
 from target.autoscaler.policy import Policy
-from target.autoscaler.replica import Hands, Replica
+from target.autoscaler.replica import Replica, ReplicaContext
 from target.faults.contract import DelaysStart, OverridesDesired
 from target.faults.switchboard import Switchboard
 from target.loopback_http import ask
 from target.stack import api, state
-from target.stack.haproxy_runtime import Runtime
+from target.stack.haproxy_runtime import HaproxyRuntime
 from target.stack.launch import Launcher, Running
 
-LOOK_EVERY_S = 0.1
-ANSWER_WITHIN_S = 1.0
-MOST_LINES = 10_000
+POLL_INTERVAL_S = 0.1
+TIMEOUT_S = 1.0
+MAX_LINES = 10_000
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Event:
 
 
 @dataclass(frozen=True)
-class Base:
+class BaseReplica:
     """A process of the stack's start; never stopped by us."""
 
     name: str
@@ -71,8 +71,8 @@ class Controller:
         python: str,
         directory: Path,
         service: api.Service,
-        proxy: Runtime,
-        base: Sequence[Base],
+        proxy: HaproxyRuntime,
+        base: Sequence[BaseReplica],
         token: str,
         fault_path: str,
         changed: Callable[[], None],
@@ -80,28 +80,28 @@ class Controller:
         self.policy, self.faults = policy, Switchboard()
         self._proxy, self._base, self._changed = proxy, base, changed
         self._token, self._fault_path = token, fault_path
-        self._hands = Hands(launcher, python, directory, service, proxy, self._log, self._give_fault)
+        self._context = ReplicaContext(launcher, python, directory, service, proxy, self._log, self._copy_fault)
         self._replicas: list[Replica] = []
         self._number = len(base)
         started = time.monotonic()
         self._stabiliser = Stabiliser(policy, started, len(base))
         self._cpu, self._in_flight = CpuMeter(), InFlightMeter()
-        self._next_sync, self._next_look = started, started
-        self.decisions: deque[Decision] = deque(maxlen=MOST_LINES)
-        self.events: deque[Event] = deque(maxlen=MOST_LINES)
+        self._next_sync, self._next_poll = started, started
+        self.decisions: deque[Decision] = deque(maxlen=MAX_LINES)
+        self.events: deque[Event] = deque(maxlen=MAX_LINES)
         self.problem = ""
 
     def step(self) -> None:
         """Do what is due now."""
         now = time.monotonic()
-        if now < self._next_look:
+        if now < self._next_poll:
             return
-        self._next_look = now + LOOK_EVERY_S
+        self._next_poll = now + POLL_INTERVAL_S
         try:
             for replica in self._replicas:
                 replica.advance(now)
             self._replicas = [replica for replica in self._replicas if replica.state != "gone"]
-            self._in_flight.note(sum(server.sessions for server in self._proxy.servers().values()))
+            self._in_flight.record(sum(server.sessions for server in self._proxy.servers().values()))
             if now >= self._next_sync:
                 self._next_sync = max(now, self._next_sync + self.policy.sync_s)
                 self._sync(now)
@@ -112,7 +112,7 @@ class Controller:
 
     def apis(self) -> list[state.Api]:
         """The processes that answer, those of the start first."""
-        mine = [state.Api(one.name, one.url, one.pid) for one in self._replicas if one.answers]
+        mine = [state.Api(one.name, one.url, one.pid) for one in self._replicas if one.is_serving]
         return [*(state.Api(one.name, one.url, one.running.identity.pid) for one in self._base), *mine]
 
     def as_json(self, after: float) -> dict[str, object]:
@@ -165,7 +165,7 @@ class Controller:
             fault = self.faults.active
             delay_s = fault.start_delay_s() if isinstance(fault, DelaysStart) else 0.0
             self._number += 1
-            self._replicas.append(Replica(self._hands, f"api{self._number}", now, delay_s))
+            self._replicas.append(Replica(self._context, f"api{self._number}", now, delay_s))
         # The newest first, and those that are not ready yet before those that are.
         leaving = sorted(
             (one for one in self._replicas if one.state in ("starting", "ready")),
@@ -174,15 +174,15 @@ class Controller:
         for replica in leaving[: max(0, current - desired)]:
             replica.drain(now, self.policy.drain_s)
 
-    def _give_fault(self, url: str) -> None:
+    def _copy_fault(self, url: str) -> None:
         """A process that comes later gets the fault that the others have; its account starts at nothing."""
         for one in self._base:
             with suppress(OSError):  # that one may be dead: ask the next
-                reply = ask("GET", one.url + self._fault_path, self._token, limit_s=ANSWER_WITHIN_S)
+                reply = ask("GET", one.url + self._fault_path, self._token, limit_s=TIMEOUT_S)
                 active = reply.document["active"] if reply.status == 200 else None
                 if active is not None:
                     body = {"fault": active["fault"], "parameters": active["parameters"]}
-                    ask("PUT", url + self._fault_path, self._token, body, limit_s=ANSWER_WITHIN_S)
+                    ask("PUT", url + self._fault_path, self._token, body, limit_s=TIMEOUT_S)
                 return
 
     def _log(self, event: str, replica: Replica) -> None:

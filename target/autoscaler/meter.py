@@ -36,7 +36,7 @@ class InFlightMeter:
         self._sum = 0.0
         self._samples = 0
 
-    def note(self, in_flight: int) -> None:
+    def record(self, in_flight: int) -> None:
         """One look."""
         self._sum += in_flight
         self._samples += 1

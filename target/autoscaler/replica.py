@@ -10,7 +10,7 @@ from pathlib import Path
 from target.loopback_http import ask
 from target.stack import api
 from target.stack.guard import send
-from target.stack.haproxy_runtime import Runtime
+from target.stack.haproxy_runtime import HaproxyRuntime
 from target.stack.launch import Launcher, Running
 from target.stack.ports import reserve
 
@@ -19,16 +19,16 @@ STOP_WITHIN_S = 5.0
 
 
 @dataclass(frozen=True)
-class Hands:
+class ReplicaContext:
     """What a replica's life needs."""
 
     launcher: Launcher
     python: str
     directory: Path
     service: api.Service
-    proxy: Runtime
+    proxy: HaproxyRuntime
     log: Callable[[str, Replica], None]
-    """Told of each step of its life."""
+    """Called at each step of its life."""
     prepare: Callable[[str], None]
     """Called with its address when it answers, before it gets a request."""
 
@@ -36,21 +36,23 @@ class Hands:
 class Replica:
     """`advance` moves it as far as it can go now, and never waits for long. All times are CLOCK_MONOTONIC."""
 
-    def __init__(self, hands: Hands, name: str, now: float, delay_s: float) -> None:
-        self._hands = hands
+    def __init__(self, context: ReplicaContext, name: str, now: float, delay_s: float) -> None:
+        self._context = context
         self.name = name
         self._not_before = now + delay_s
         port = reserve()
         self.port = port.port
         self.url = api.url(port)
-        self.running: Running = api.start(hands.launcher, hands.python, hands.directory, name, port, hands.service)
+        self.running: Running = api.start(
+            context.launcher, context.python, context.directory, name, port, context.service
+        )
         self.state = "starting"
         self.since = now
-        self.answers = False
+        self.is_serving = False
         self._known_to_proxy = False
         self._deadline = 0.0
         self.cut_sessions = 0
-        hands.log("started", self)
+        context.log("started", self)
 
     @property
     def pid(self) -> int:
@@ -59,22 +61,22 @@ class Replica:
 
     def drain(self, now: float, within_s: float) -> None:
         """Out of the proxy's rotation; ends when its sessions have, or after `within_s`."""
-        self._become("draining", now)
+        self._set_state("draining", now)
         self._deadline = now + within_s
         if self._known_to_proxy:
-            self._hands.proxy.drain(self.name)
+            self._context.proxy.drain(self.name)
 
     def advance(self, now: float) -> None:
         """One look."""
         if self.state in ("starting", "ready", "draining") and self.running.process.poll() is not None:
-            self._hands.log("died", self)
-            self._leave(now)
+            self._context.log("died", self)
+            self._begin_stopping(now)
         elif self.state == "starting" and now >= self._not_before and self._is_ready():
-            self.answers = True
-            self._hands.prepare(self.url)
-            self._hands.proxy.add(self.name, self.port)
+            self.is_serving = True
+            self._context.prepare(self.url)
+            self._context.proxy.add(self.name, self.port)
             self._known_to_proxy = True
-            self._become("ready", now)
+            self._set_state("ready", now)
         elif self.state == "draining":
             self._drained(now)
         elif self.state == "stopping":
@@ -87,19 +89,19 @@ class Replica:
             return False
 
     def _drained(self, now: float) -> None:
-        server = self._hands.proxy.servers().get(self.name) if self._known_to_proxy else None
+        server = self._context.proxy.servers().get(self.name) if self._known_to_proxy else None
         if server is not None and server.sessions > 0:
             if now < self._deadline:
                 return
             self.cut_sessions = server.sessions
-            self._hands.proxy.cut(self.name)
-        self._leave(now)
+            self._context.proxy.shutdown_sessions(self.name)
+        self._begin_stopping(now)
 
-    def _leave(self, now: float) -> None:
+    def _begin_stopping(self, now: float) -> None:
         if self._known_to_proxy:
-            self._hands.proxy.rest(self.name)
-        self.answers = False
-        self._become("stopping", now)
+            self._context.proxy.disable(self.name)
+        self.is_serving = False
+        self._set_state("stopping", now)
         self._deadline = now + STOP_WITHIN_S
         send(self.running.identity, signal.SIGTERM)
 
@@ -109,11 +111,11 @@ class Replica:
                 send(self.running.identity, signal.SIGKILL)
             return
         # Its connections end with it; before that the proxy would not let go of the server.
-        if self._known_to_proxy and not self._hands.proxy.delete(self.name):
+        if self._known_to_proxy and not self._context.proxy.delete(self.name):
             return
-        self._hands.launcher.forget(self.running)
-        self._become("gone", now)
+        self._context.launcher.forget(self.running)
+        self._set_state("gone", now)
 
-    def _become(self, state: str, now: float) -> None:
+    def _set_state(self, state: str, now: float) -> None:
         self.state, self.since = state, now
-        self._hands.log(state, self)
+        self._context.log(state, self)

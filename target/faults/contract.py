@@ -27,7 +27,7 @@ class Fault(Protocol):
 
 @runtime_checkable
 class HasRecords(Protocol):
-    """Optional: the single events behind the counts, the newest MOST_RECORDS of them (see `share.py`)."""
+    """Optional: the single events behind the counts, the newest MAX_RECORDS of them (see `share.py`)."""
 
     def records(self) -> Sequence[Record]:
         """Oldest first."""

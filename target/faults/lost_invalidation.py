@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from target.faults.contract import Reading, Record
-from target.faults.share import MOST_RECORDS, Share
+from target.faults.share import MAX_RECORDS, Share
 
 
 @dataclass
@@ -23,7 +23,7 @@ class LostInvalidation:
     def __post_init__(self) -> None:
         """Refuses a share that is none."""
         self._share = Share(self.share)
-        self._records = deque(maxlen=MOST_RECORDS)
+        self._records = deque(maxlen=MAX_RECORDS)
 
     def loses_invalidation(self, key: str, version: int) -> bool:
         """Asked after each write."""

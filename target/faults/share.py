@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-MOST_RECORDS = 10_000
+MAX_RECORDS = 10_000
 """A fault keeps the newest so many of its records; its counts go on."""
 
 

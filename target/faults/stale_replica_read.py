@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from target.faults.contract import Reading, Record
-from target.faults.share import MOST_RECORDS, Share
+from target.faults.share import MAX_RECORDS, Share
 
 
 @dataclass
@@ -34,7 +34,7 @@ class StaleReplicaRead:
     def __post_init__(self) -> None:
         """Refuses a share that is none."""
         self._share = Share(self.share)
-        self._records = deque(maxlen=MOST_RECORDS)
+        self._records = deque(maxlen=MAX_RECORDS)
 
     def stale_by_ms(self) -> float | None:
         """Asked for each read."""

@@ -52,14 +52,14 @@ class Switchboard:
         self._name, self._fault, self._since = name, fault, time.monotonic()
         self._before = fault if isinstance(fault, BeforeLogin) else None
         self._after = fault if isinstance(fault, AfterLogin) else None
-        self._tell()
+        self._notify()
 
     def switch_off(self) -> None:
         """Back to healthy; whatever the fault kept is released."""
         self._name, self._fault, self._before, self._after = "", None, None, None
-        self._tell()
+        self._notify()
 
-    def _tell(self) -> None:
+    def _notify(self) -> None:
         for listener in self._listeners:
             listener()
 

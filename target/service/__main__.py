@@ -11,7 +11,7 @@ import uvicorn
 
 from target.errors import TargetError
 from target.service import app
-from target.service.settings import Settings, from_environment
+from target.service.settings import ServiceSettings, from_environment
 
 BACKLOG = 4096
 """A herd arrives at once; the kernel cuts this to net.core.somaxconn."""
@@ -42,7 +42,7 @@ def main() -> int:
     return 0
 
 
-async def _serve(settings: Settings) -> None:
+async def _serve(settings: ServiceSettings) -> None:
     config = uvicorn.Config(
         app.create(settings),
         host=settings.host,

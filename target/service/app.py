@@ -12,7 +12,7 @@ from starlette.types import ASGIApp
 from target.service import auth, fault_endpoint, feed, health, items, quote, resources, work
 from target.service.metrics import DurationMiddleware
 from target.service.resources import Resources
-from target.service.settings import Settings
+from target.service.settings import ServiceSettings
 from target.service.unavailable import Unavailable, answer_unavailable
 
 FEATURES: tuple[Callable[[Resources], Sequence[BaseRoute]], ...] = (
@@ -26,7 +26,7 @@ FEATURES: tuple[Callable[[Resources], Sequence[BaseRoute]], ...] = (
 )
 
 
-def create(settings: Settings) -> ASGIApp:
+def create(settings: ServiceSettings) -> ASGIApp:
     """The whole service; connects when the server starts its lifespan. Call inside the event loop."""
     shared = resources.build(settings)
     routes = [*shared.metrics.routes(), *(route for feature in FEATURES for route in feature(shared))]

@@ -25,7 +25,7 @@ class Credentials:
     password: str
 
 
-class Malformed(ValueError):  # noqa: N818
+class MalformedRequest(ValueError):  # noqa: N818
     """The request's body is not what this endpoint takes; the text says what is wrong."""
 
 
@@ -44,7 +44,7 @@ def routes(resources: Resources) -> list[Route]:
                 count("wrong").inc()
                 return JSONResponse({"error": "wrong username or password"}, status_code=401)
             token = await resources.sessions.open_session(credentials.username)
-        except Malformed as error:
+        except MalformedRequest as error:
             count("malformed").inc()
             return JSONResponse({"error": str(error)}, status_code=400)
         except Unavailable:
@@ -66,19 +66,19 @@ def routes(resources: Resources) -> list[Route]:
 
 
 def parse_credentials(body: bytes) -> Credentials:
-    """The credentials in a JSON body; raises Malformed."""
+    """The credentials in a JSON body; raises MalformedRequest."""
     try:
         document = json.loads(body)
     except (ValueError, RecursionError) as error:  # RecursionError: thousands of nested brackets
-        raise Malformed("the body is not JSON") from error
+        raise MalformedRequest("the body is not JSON") from error
     if not isinstance(document, dict):
-        raise Malformed("the body is not a JSON object")
+        raise MalformedRequest("the body is not a JSON object")
     values = []
     for name in ("username", "password"):
         value = document.get(name)
         # PostgreSQL has no NUL in text, and a lone surrogate has no UTF-8: neither can be anybody's name.
         if not isinstance(value, str) or not 0 < len(value) <= LONGEST_FIELD or not _storable(value):
-            raise Malformed(f"{name} must be a string of 1 to {LONGEST_FIELD} characters")
+            raise MalformedRequest(f"{name} must be a string of 1 to {LONGEST_FIELD} characters")
         values.append(value)
     return Credentials(*values)
 
@@ -92,5 +92,5 @@ async def _body(request: Request) -> bytes:
     async for chunk in request.stream():
         body += chunk
         if len(body) > LARGEST_BODY_BYTES:
-            raise Malformed(f"the body is larger than {LARGEST_BODY_BYTES} bytes")
+            raise MalformedRequest(f"the body is larger than {LARGEST_BODY_BYTES} bytes")
     return body

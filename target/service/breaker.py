@@ -19,13 +19,13 @@ from target.faults.contract import BypassesBreaker, HoldsOpen
 from target.faults.switchboard import Switchboard
 
 NAME = "upstream"
-MOST_TRANSITIONS = 1000
+MAX_TRANSITIONS = 1000
 STATES = {CLOSED: "closed", OPENED: "open", HALF_OPENED: "half_open"}
-NUMBERS = {"closed": 0, "open": 1, "half_open": 2}
+STATE_NUMBERS = {"closed": 0, "open": 1, "half_open": 2}
 T = TypeVar("T")
 
 
-class FastFail(Exception):  # noqa: N818
+class BreakerOpen(Exception):  # noqa: N818
     """The breaker is open: the call was not made."""
 
 
@@ -48,19 +48,19 @@ class Breaker:
         self.state = "closed"
         self.failures_in_a_row = 0
         self.opens = self.closes = self.probes = self.fast_fails = 0
-        self.transitions: deque[Transition] = deque(maxlen=MOST_TRANSITIONS)
+        self.transitions: deque[Transition] = deque(maxlen=MAX_TRANSITIONS)
         state = Gauge("target_breaker_state", "0 closed, 1 open, 2 half-open.", registry=registry)
-        state.set_function(lambda: NUMBERS[self.state])
+        state.set_function(lambda: STATE_NUMBERS[self.state])
         self._opens = Counter("target_breaker_opens", "Times it opened.", registry=registry)
         self._closes = Counter("target_breaker_closes", "Times it closed.", registry=registry)
         self._probes = Counter("target_breaker_probes", "Calls let through half-open.", registry=registry)
         self._fast_fails = Counter("target_breaker_fast_fails", "Calls not made.", registry=registry)
 
     async def call(self, work: Callable[[], Awaitable[T]]) -> T:
-        """Do the work, unless open; raises FastFail, or what `work` raises, which counts as a failure."""
+        """Do the work, unless open; raises BreakerOpen, or what `work` raises, which counts as a failure."""
         fault = self._faults.active
         if isinstance(fault, BypassesBreaker):
-            return await _past(fault, work)
+            return await _bypass_breaker(fault, work)
         breaker = await self._factory.get_breaker(NAME)
         context = breaker.context
         if isinstance(fault, HoldsOpen) and fault.holds_open(context.state != CLOSED):
@@ -75,21 +75,21 @@ class Breaker:
                     self._probing = True
                     self.probes += 1
                     self._probes.inc()
-                    self._note(context)
+                    self._record(context)
                 return await work()
         except OpenedState:
             raise self._fast_fail() from None
         finally:
             if probe:
                 self._probing = False
-            self._note(context)
+            self._record(context)
 
-    def _fast_fail(self) -> FastFail:
+    def _fast_fail(self) -> BreakerOpen:
         self.fast_fails += 1
         self._fast_fails.inc()
-        return FastFail()
+        return BreakerOpen()
 
-    def _note(self, context: Context) -> None:
+    def _record(self, context: Context) -> None:
         self.failures_in_a_row = context.failure_count or 0
         state = STATES[context.state]
         if state == self.state:
@@ -104,7 +104,7 @@ class Breaker:
             self._closes.inc()
 
 
-async def _past(fault: BypassesBreaker, work: Callable[[], Awaitable[T]]) -> T:
+async def _bypass_breaker(fault: BypassesBreaker, work: Callable[[], Awaitable[T]]) -> T:
     try:
         result = await work()
     except Exception:

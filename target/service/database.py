@@ -10,19 +10,19 @@ from typing import Any, LiteralString
 import psycopg
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
-from target.service.settings import Settings
+from target.service.settings import ServiceSettings
 from target.service.unavailable import Unavailable, within
 
 Row = tuple[Any, ...]
 Pool = AsyncConnectionPool[psycopg.AsyncConnection[Row]]
 Values = Sequence[object] | Mapping[str, object]
 
-REPLICA_REST_S = 2.0
+REPLICA_RETRY_AFTER_S = 2.0
 """After a failed read the replica is left alone this long, so that not every read pays the wait."""
 
 
 @dataclass(frozen=True)
-class Patience:
+class QueryTimeouts:
     """How long to wait for a connection of the pool, and then for the server's answer."""
 
     wait_s: float
@@ -51,12 +51,12 @@ class Profile:
 class Database:
     """Both pools. Connections are autocommit: one round trip a query, nothing left open while hashing."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._primary_patience = Patience(settings.pool_wait_s, settings.query_timeout_s)
-        self._replica_patience = Patience(0.5, 0.5)  # short: the primary has the answer too
+    def __init__(self, settings: ServiceSettings) -> None:
+        self._primary_timeouts = QueryTimeouts(settings.pool_wait_s, settings.query_timeout_s)
+        self._replica_timeouts = QueryTimeouts(0.5, 0.5)  # short: the primary has the answer too
         self.primary: Pool = _pool("primary", settings.primary_dsn, settings)
         self.replica: Pool = _pool("replica", settings.replica_dsn, settings)
-        self._replica_rests_until = 0.0
+        self._replica_retry_at_s = 0.0
 
     async def open(self) -> None:
         """Start connecting; returns at once, so that liveness never depends on PostgreSQL."""
@@ -76,11 +76,11 @@ class Database:
     async def profile(self, username: str) -> Profile | None:
         """The user's row from the replica; from the primary when the replica is away or lags."""
         query = "SELECT id, username, display_name, created_at FROM users WHERE username = %s"
-        if time.monotonic() >= self._replica_rests_until:
+        if time.monotonic() >= self._replica_retry_at_s:
             try:
                 row = await self.from_replica(query, username)
             except Unavailable:
-                self._replica_rests_until = time.monotonic() + REPLICA_REST_S
+                self._replica_retry_at_s = time.monotonic() + REPLICA_RETRY_AFTER_S
             else:
                 if row is not None:
                     return _profile(row, "replica")
@@ -89,34 +89,34 @@ class Database:
 
     async def from_primary(self, query: LiteralString, *values: object) -> Row | None:
         """The query's first row; raises Unavailable."""
-        return await _row(self._primary_patience, self.primary, query, values)
+        return await _row(self._primary_timeouts, self.primary, query, values)
 
     async def from_primary_named(self, query: LiteralString, values: Mapping[str, object]) -> Row | None:
         """The same for a query with named values."""
-        return await _row(self._primary_patience, self.primary, query, values)
+        return await _row(self._primary_timeouts, self.primary, query, values)
 
     async def from_replica(self, query: LiteralString, *values: object) -> Row | None:
         """The same from the replica, which is given less time."""
-        return await _row(self._replica_patience, self.replica, query, values)
+        return await _row(self._replica_timeouts, self.replica, query, values)
 
 
-async def _row(patience: Patience, pool: Pool, query: LiteralString, values: Values) -> Row | None:
+async def _row(timeouts: QueryTimeouts, pool: Pool, query: LiteralString, values: Values) -> Row | None:
     async def fetch() -> Row | None:
-        async with pool.connection(timeout=patience.wait_s) as connection:
+        async with pool.connection(timeout=timeouts.wait_s) as connection:
             cursor = await connection.execute(query, values, prepare=True)
             return await cursor.fetchone()
 
     dependency = f"postgres_{pool.name}"
     try:
-        return await within(patience.wait_s + patience.answer_s, fetch(), dependency)
+        return await within(timeouts.wait_s + timeouts.answer_s, fetch(), dependency)
     except PoolTimeout as error:
-        reason = f"no connection of the pool was free within {patience.wait_s:g} s"
+        reason = f"no connection of the pool was free within {timeouts.wait_s:g} s"
         raise Unavailable(dependency, reason) from error
     except psycopg.Error as error:
         raise Unavailable(dependency, f"query failed ({type(error).__name__})") from error
 
 
-def _pool(name: str, dsn: str, settings: Settings) -> Pool:
+def _pool(name: str, dsn: str, settings: ServiceSettings) -> Pool:
     return AsyncConnectionPool(
         dsn,
         name=name,

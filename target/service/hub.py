@@ -13,12 +13,12 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 from target.faults.contract import DropsConnections, LosesMessages
 from target.faults.switchboard import Switchboard
 from target.service import valkey_client
-from target.service.settings import Settings
+from target.service.settings import ServiceSettings
 from target.service.unavailable import Unavailable
 
 CONNECTIONS = 8
 SUBSCRIBED_WITHIN_S = 1.0
-REST_S = 0.1
+RESUBSCRIBE_AFTER_S = 0.1
 SERVICE_RESTART, TRY_AGAIN_LATER = 1012, 1013
 """Close codes of RFC 6455's registry."""
 
@@ -33,9 +33,9 @@ return seq
 class Connection:
     """One client: a bounded queue of texts to send; `ended` holds the close code once we want it gone."""
 
-    def __init__(self, number: int, client: str, channel: str, room: int) -> None:
+    def __init__(self, number: int, client: str, channel: str, queue_size: int) -> None:
         self.number, self.client, self.channel = number, client, channel
-        self.queue: asyncio.Queue[str] = asyncio.Queue(room)
+        self.queue: asyncio.Queue[str] = asyncio.Queue(queue_size)
         self.ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
     def end(self, code: int) -> None:
@@ -47,8 +47,8 @@ class Connection:
 class Hub:
     """Who is connected to which channel of this process."""
 
-    def __init__(self, settings: Settings, registry: CollectorRegistry, faults: Switchboard) -> None:
-        self._room = settings.feed_queue
+    def __init__(self, settings: ServiceSettings, registry: CollectorRegistry, faults: Switchboard) -> None:
+        self._queue_size = settings.feed_queue
         self._faults = faults
         self._publisher = valkey_client.connect(settings.valkey_url, CONNECTIONS, settings.pool_wait_s, 2.0)
         self._subscriber = valkey_client.connect(settings.valkey_url, 1, settings.pool_wait_s, None)
@@ -83,7 +83,7 @@ class Hub:
 
     def join(self, client: str, channel: str) -> tuple[Connection, int | None]:
         """A new connection, and the last number it will not get (None: this process has seen none yet)."""
-        connection = Connection(next(self._numbers), client, channel, self._room)
+        connection = Connection(next(self._numbers), client, channel, self._queue_size)
         self._channels.setdefault(channel, {})[connection.number] = connection
         self.open_now.inc()
         self.accepted.inc()
@@ -104,14 +104,14 @@ class Hub:
             seq = await self._publish(
                 keys=[f"feed:seq:{channel}", f"feed:{channel}"], args=['{"seq": ', f", {text[1:]}"]
             )
-        except valkey_client.AWAY as error:
+        except valkey_client.UNAVAILABLE_ERRORS as error:
             raise Unavailable("valkey", f"not published ({type(error).__name__})") from error
         self.messages.labels("published").inc()
         return int(seq)
 
     async def _listen(self) -> None:
         while not self._closing:
-            with suppress(*valkey_client.AWAY):
+            with suppress(*valkey_client.UNAVAILABLE_ERRORS):
                 async with self._subscriber.pubsub() as subscription:
                     await subscription.psubscribe("feed:*")
                     async for message in subscription.listen():
@@ -121,7 +121,7 @@ class Hub:
                             self._deliver(message["channel"].removeprefix("feed:"), message["data"])
             self.subscribed.clear()
             self.resubscribed.inc()
-            await asyncio.sleep(REST_S)
+            await asyncio.sleep(RESUBSCRIBE_AFTER_S)
 
     def _deliver(self, channel: str, text: str) -> None:
         try:

@@ -17,17 +17,17 @@ from typing import Any
 
 from target.service import valkey_client
 from target.service.item_store import Item
-from target.service.settings import Settings
+from target.service.settings import ServiceSettings
 
 CONNECTIONS = 16
 ANSWER_WITHIN_S = 0.25
 """Short: the database has the answer too."""
 
-REST_S = 1.0
+RETRY_AFTER_S = 1.0
 """After a failure reads leave the cache alone this long, so that not every read pays the wait."""
 
 POLL_S = 0.005
-RETRY_S = 0.05
+PENDING_RETRY_S = 0.05
 
 # What is there; else the generation, and whether the caller is the one to load.
 CLAIM = """
@@ -55,14 +55,14 @@ return redis.call('DEL', KEYS[1])
 Load = Callable[[str], Awaitable[Item | None]]
 
 
-class CacheAway(Exception):  # noqa: N818
+class CacheUnavailable(Exception):  # noqa: N818
     """Valkey did not answer: read the database."""
 
 
 class ItemCache:
     """Cache-aside with single flight in this process and across processes."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: ServiceSettings) -> None:
         self._client = valkey_client.connect(settings.valkey_url, CONNECTIONS, ANSWER_WITHIN_S, ANSWER_WITHIN_S)
         self._claim, self._fill, self._invalidate = map(self._client.register_script, (CLAIM, FILL, INVALIDATE))
         self._ttl_ms = max(1, round(settings.items_ttl_s * 1000))
@@ -70,14 +70,14 @@ class ItemCache:
         self._claim_s = slowest_s
         self._generation_ms = round(max(60.0, 4 * slowest_s) * 1000)
         self._flights: dict[tuple[str, str], asyncio.Task[tuple[Item | None, bool]]] = {}
-        self._rests_until = 0.0
+        self._retry_at_s = 0.0
         self._pending: set[str] = set()
         self._closing = False
         self._task: asyncio.Task[None] | None = None
 
     def open(self) -> None:
-        """Start making up for invalidations that Valkey did not take."""
-        self._task = asyncio.create_task(self._make_up())
+        """Start retrying invalidations that Valkey did not take."""
+        self._task = asyncio.create_task(self._retry_invalidations())
 
     async def close(self) -> None:
         """Close every connection."""
@@ -86,17 +86,17 @@ class ItemCache:
 
     @property
     def pending(self) -> int:
-        """Invalidations still to be made up for."""
+        """Invalidations still to be retried."""
         return len(self._pending)
 
-    async def look(self, key: str) -> tuple[Item | None, str]:
-        """The cached item, and the generation for a miss; raises CacheAway."""
-        if key in self._pending or time.monotonic() < self._rests_until:
-            raise CacheAway
+    async def get(self, key: str) -> tuple[Item | None, str]:
+        """The cached item, and the generation for a miss; raises CacheUnavailable."""
+        if key in self._pending or time.monotonic() < self._retry_at_s:
+            raise CacheUnavailable
         try:
             found: list[Any] = await self._client.mget(_item(key), _generation(key))
-        except valkey_client.AWAY as error:
-            raise self._away() from error
+        except valkey_client.UNAVAILABLE_ERRORS as error:
+            raise self._mark_unavailable() from error
         return _decoded(found[0]), found[1] or ""
 
     async def load(self, key: str, generation: str, load: Load) -> tuple[Item | None, bool]:
@@ -115,8 +115,8 @@ class ItemCache:
         while time.monotonic() < deadline:
             try:
                 text, generation, mine = await self._claim(keys=_names(key), args=[token, round(self._claim_s * 1000)])
-            except valkey_client.AWAY:
-                self._away()
+            except valkey_client.UNAVAILABLE_ERRORS:
+                self._mark_unavailable()
                 break
             if text:
                 return _decoded(text), False
@@ -138,30 +138,30 @@ class ItemCache:
 
     async def _store(self, key: str, token: str, generation: str, item: Item | None) -> None:
         text = "" if item is None else json.dumps([item.version, item.value])
-        with suppress(*valkey_client.AWAY):
+        with suppress(*valkey_client.UNAVAILABLE_ERRORS):
             await self._fill(keys=_names(key), args=[token, generation, text, self._ttl_ms])
 
     async def invalidate(self, key: str) -> bool:
         """Forget the item; False when Valkey did not take it: then it is tried again until it does."""
         try:
             await self._invalidate(keys=_names(key)[:2], args=[self._generation_ms])
-        except valkey_client.AWAY:
-            self._away()
+        except valkey_client.UNAVAILABLE_ERRORS:
+            self._mark_unavailable()
             self._pending.add(key)
             return False
         self._pending.discard(key)
         return True
 
-    async def _make_up(self) -> None:
+    async def _retry_invalidations(self) -> None:
         while not self._closing:
-            await asyncio.sleep(RETRY_S)
+            await asyncio.sleep(PENDING_RETRY_S)
             for key in list(self._pending):
                 if not await self.invalidate(key):
                     break
 
-    def _away(self) -> CacheAway:
-        self._rests_until = time.monotonic() + REST_S
-        return CacheAway()
+    def _mark_unavailable(self) -> CacheUnavailable:
+        self._retry_at_s = time.monotonic() + RETRY_AFTER_S
+        return CacheUnavailable()
 
 
 def _item(key: str) -> str:

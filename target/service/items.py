@@ -12,18 +12,18 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from target.faults.contract import IgnoresOthers, LosesInvalidation, ReadsStale
-from target.service.item_cache import CacheAway
+from target.service.item_cache import CacheUnavailable
 from target.service.item_store import Item
 from target.service.resources import Resources
 
 LONGEST_KEY = 200
 LONGEST_VALUE = 16 * 1024
-MOST_KEYS = 10_000
+MAX_KEYS = 10_000
 """Keys whose loads are counted one by one; those beyond share the name `other`."""
 
 
 @dataclass(frozen=True)
-class Read:
+class ReadResult:
     """A read's answer and where it came from."""
 
     item: Item | None
@@ -33,7 +33,7 @@ class Read:
     """`cache`, `primary`, or `replica`."""
 
 
-class Reads:
+class ItemReader:
     """Reads, and everything counted about them."""
 
     def __init__(self, resources: Resources, registry: CollectorRegistry) -> None:
@@ -46,7 +46,7 @@ class Reads:
         for cache in ("hit", "miss", "bypass"):
             self.reads.labels(cache)
 
-    async def read(self, key: str, replica: bool) -> Read:
+    async def read(self, key: str, replica: bool) -> ReadResult:
         """Raises Unavailable."""
         fault = self._faults.active
         behind_ms = fault.stale_by_ms() if isinstance(fault, ReadsStale) else None
@@ -54,34 +54,34 @@ class Reads:
             past = await self._store.as_of(key, behind_ms)
             if past is None:  # never written: nothing to be behind of
                 fault.served(key, None, None, 0.0)
-                return Read(None, "bypass", "replica")
+                return ReadResult(None, "bypass", "replica")
             fault.served(key, None if past.item is None else past.item.version, past.newest_version, past.age_ms)
-            return Read(past.item, "bypass", "replica")
+            return ReadResult(past.item, "bypass", "replica")
         if replica:
-            return Read(await self._store.from_replica(key), "bypass", "replica")
+            return ReadResult(await self._store.from_replica(key), "bypass", "replica")
         try:
-            item, generation = await self._cache.look(key)
-        except CacheAway:
+            item, generation = await self._cache.get(key)
+        except CacheUnavailable:
             self.cache_errors.inc()
-            return Read(await self.load(key), "bypass", "primary")
+            return ReadResult(await self.load(key), "bypass", "primary")
         if item is not None:
-            return Read(item, "hit", "cache")
+            return ReadResult(item, "hit", "cache")
         if isinstance(fault, IgnoresOthers):
             fault.loaded_alone()
-            return Read(await self._cache.load_alone(key, generation, self.load), "miss", "primary")
+            return ReadResult(await self._cache.load_alone(key, generation, self.load), "miss", "primary")
         item, loaded = await self._cache.load(key, generation, self.load)
-        return Read(item, "miss", "primary" if loaded else "cache")
+        return ReadResult(item, "miss", "primary" if loaded else "cache")
 
     async def load(self, key: str) -> Item | None:
         """From the primary, counted."""
         self.origin_loads.inc()
-        self.loads[key if key in self.loads or len(self.loads) < MOST_KEYS else "other"] += 1
+        self.loads[key if key in self.loads or len(self.loads) < MAX_KEYS else "other"] += 1
         return await self._store.load(key)
 
 
 def routes(resources: Resources) -> list[Route]:
     """The routes of this feature."""
-    reads = Reads(resources, resources.metrics.registry)
+    reads = ItemReader(resources, resources.metrics.registry)
     store, cache = resources.item_store, resources.item_cache
 
     async def read(request: Request) -> JSONResponse:

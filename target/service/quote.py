@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from target.service.breaker import Breaker, FastFail
+from target.service.breaker import Breaker, BreakerOpen
 from target.service.resources import Resources
 from target.service.unavailable import Unavailable
 from target.service.upstream_client import UpstreamFailed, get_json
@@ -33,7 +33,7 @@ def routes(resources: Resources) -> list[Route]:
             document = await breaker.call(
                 lambda: get_json(settings.upstream_url + "/quote", settings.upstream_timeout_s)
             )
-        except FastFail:
+        except BreakerOpen:
             quotes.labels("fast_fail").inc()
             return _answer(503, {"error": "breaker open"}, {"Retry-After": str(math.ceil(settings.breaker_rest_s))})
         except UpstreamFailed as error:

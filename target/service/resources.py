@@ -12,14 +12,14 @@ from target.service.item_store import ItemStore
 from target.service.metrics import Metrics
 from target.service.passwords import Passwords
 from target.service.sessions import Sessions
-from target.service.settings import Settings
+from target.service.settings import ServiceSettings
 
 
 @dataclass(frozen=True)
 class Resources:
     """Handed to each feature's `routes`."""
 
-    settings: Settings
+    settings: ServiceSettings
     database: Database
     sessions: Sessions
     passwords: Passwords
@@ -45,7 +45,7 @@ class Resources:
         await self.database.close()
 
 
-def build(settings: Settings) -> Resources:
+def build(settings: ServiceSettings) -> Resources:
     """Create (not yet open) everything; must run inside the event loop."""
     database = Database(settings)
     metrics = Metrics({"primary": database.primary, "replica": database.replica})

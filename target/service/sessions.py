@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import jwt
 
 from target.service import valkey_client
-from target.service.settings import Settings
+from target.service.settings import ServiceSettings
 from target.service.unavailable import Unavailable
 
 CONNECTIONS = 16
@@ -28,7 +28,7 @@ class Session:
 class Sessions:
     """Opens and looks up sessions; raises Unavailable when Valkey does not answer."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: ServiceSettings) -> None:
         self._key = settings.signing_key
         self.ttl_s = settings.session_ttl_s
         self._client = valkey_client.connect(
@@ -40,7 +40,7 @@ class Sessions:
         session_id = secrets.token_urlsafe(18)
         try:
             await self._client.set(_key(session_id), username, ex=self.ttl_s)
-        except valkey_client.AWAY as error:
+        except valkey_client.UNAVAILABLE_ERRORS as error:
             raise Unavailable("valkey", f"session not stored ({type(error).__name__})") from error
         now_s = int(time.time())
         claims = {"sub": username, "sid": session_id, "iat": now_s, "exp": now_s + self.ttl_s}
@@ -55,7 +55,7 @@ class Sessions:
         session_id, username = str(claims["sid"]), str(claims["sub"])
         try:
             owner = await self._client.get(_key(session_id))
-        except valkey_client.AWAY as error:
+        except valkey_client.UNAVAILABLE_ERRORS as error:
             raise Unavailable("valkey", f"session not read ({type(error).__name__})") from error
         return Session(session_id, username) if owner == username else None
 

@@ -1,4 +1,4 @@
-"""Settings of one API process: `TARGET_*` in the environment → one frozen, fully checked object."""
+"""ServiceSettings of one API process: `TARGET_*` in the environment → one frozen, fully checked object."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SHORTEST_KEY = 32
 
 
 @dataclass(frozen=True)
-class Settings:
+class ServiceSettings:
     """What one API process needs to know. Every field is the variable `TARGET_<FIELD>`."""
 
     primary_dsn: str
@@ -53,7 +53,7 @@ class Settings:
     """Messages that may wait for a slow WebSocket client before it is dropped."""
 
 
-_LEAST: Mapping[str, float] = {
+_MINIMUM: Mapping[str, float] = {
     "port": 1,
     "pool_size": 1,
     "pool_wait_s": 0.01,
@@ -71,11 +71,11 @@ _LEAST: Mapping[str, float] = {
 }
 
 
-def from_environment(environment: Mapping[str, str]) -> Settings:
+def from_environment(environment: Mapping[str, str]) -> ServiceSettings:
     """Read and check every setting; raise one `UsageError` that names them all."""
     problems: list[str] = []
     values: dict[str, str | int | float] = {}
-    for field in dataclasses.fields(Settings):
+    for field in dataclasses.fields(ServiceSettings):
         variable = PREFIX + field.name.upper()
         text = environment.get(variable)
         if text is None:
@@ -87,7 +87,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         except ValueError:
             problems.append(f"{variable}={text!r} is not a number")
             continue
-        least = _LEAST.get(field.name)
+        least = _MINIMUM.get(field.name)
         value = values[field.name]
         if least is not None and not isinstance(value, str) and value < least:
             problems.append(f"{variable}={text} is below {least:g}")
@@ -96,7 +96,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         problems.append(f"{PREFIX}SIGNING_KEY is shorter than {SHORTEST_KEY} characters")
     if problems:
         raise all_problems("the service cannot start", problems, "set these variables and start it again")
-    return Settings(**values)  # type: ignore[arg-type]  # each value was converted to its field's type above
+    return ServiceSettings(**values)  # type: ignore[arg-type]  # each value was converted to its field's type above
 
 
 def _converted(type_name: str, text: str) -> str | int | float:

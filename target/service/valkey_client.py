@@ -11,7 +11,7 @@ from redis.exceptions import RedisError
 from redis.retry import Retry
 
 CLOSED_WITHIN_S = 0.5
-AWAY = (RedisError, OSError, TimeoutError)
+UNAVAILABLE_ERRORS = (RedisError, OSError, TimeoutError)
 """Whatever the client raises when the server does not answer."""
 
 
@@ -22,7 +22,7 @@ async def finish(task: asyncio.Task[None] | None, *clients: valkey.Redis) -> Non
         task.cancel()
         await asyncio.wait({task}, timeout=CLOSED_WITHIN_S)
     for client in clients:
-        with suppress(*AWAY):
+        with suppress(*UNAVAILABLE_ERRORS):
             await asyncio.wait_for(client.aclose(), CLOSED_WITHIN_S)
 
 

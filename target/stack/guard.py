@@ -50,10 +50,10 @@ def send(identity: Identity, number: int) -> None:
             os.kill(identity.pid, number)
 
 
-def end_all(asked: dict[Identity, int], grace_s: float) -> None:
+def terminate_all(stop_signals: dict[Identity, int], grace_s: float) -> None:
     """Ask each process with its own signal, wait, then kill what is left of all of their families."""
-    everyone = family(asked)
-    for identity, number in asked.items():
+    everyone = family(stop_signals)
+    for identity, number in stop_signals.items():
         send(identity, number)
         send(identity, signal.SIGCONT)  # a frozen process hears nothing else
     deadline = time.monotonic() + grace_s
@@ -67,20 +67,20 @@ def end_all(asked: dict[Identity, int], grace_s: float) -> None:
 
 
 def main() -> None:
-    """Read orders from stdin until it ends; then clear up."""
+    """Read messages from stdin until it ends; then clear up."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # it has to be the last one here
     watched: dict[Identity, int] = {}
-    rubbish: list[Path] = []
+    paths_to_remove: list[Path] = []
     for line in sys.stdin:
         with suppress(ValueError, KeyError):  # `up` may have been killed in the middle of a line
-            order = json.loads(line)
-            if "remove" in order:
-                rubbish.append(Path(order["remove"]))
+            message = json.loads(line)
+            if "remove" in message:
+                paths_to_remove.append(Path(message["remove"]))
             else:
-                watched[Identity(order["pid"], order["started"])] = order["signal"]
-    end_all(watched, GRACE_S)
-    for path in rubbish:
+                watched[Identity(message["pid"], message["started"])] = message["signal"]
+    terminate_all(watched, GRACE_S)
+    for path in paths_to_remove:
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
         else:

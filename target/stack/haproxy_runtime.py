@@ -10,7 +10,7 @@ from target.stack.ports import LOOPBACK
 
 
 @dataclass(frozen=True)
-class Server:
+class ServerStatus:
     """One row of `show stat`."""
 
     name: str
@@ -19,54 +19,51 @@ class Server:
     """Requests under way, and WebSockets."""
 
 
-class Refused(OSError):  # noqa: N818
+class CommandRefused(OSError):  # noqa: N818
     """The proxy refused a command."""
 
 
-class Runtime:
+class HaproxyRuntime:
     """The servers of the API's backend."""
 
-    def __init__(self, socket: Path, busy: int) -> None:
+    def __init__(self, socket: Path, max_sessions: int) -> None:
         self._socket = socket
-        self._busy = busy
+        self._max_sessions = max_sessions
 
-    def servers(self) -> dict[str, Server]:
+    def servers(self) -> dict[str, ServerStatus]:
         """Every server by name."""
         rows = [line.split(",") for line in runtime_command(self._socket, "show stat").splitlines()]
         return {
-            row[1]: Server(row[1], row[17].startswith("UP"), int(row[4] or 0))
+            row[1]: ServerStatus(row[1], row[17].startswith("UP"), int(row[4] or 0))
             for row in rows
             if row[0] == BACKEND and row[1] != "BACKEND"
         }
 
-    def queued(self) -> int:
-        """Requests that wait in the proxy for any server."""
-        rows = [line.split(",") for line in runtime_command(self._socket, "show stat").splitlines()]
-        return sum(int(row[2] or 0) for row in rows if row[0] == BACKEND and row[1] == "BACKEND")
-
     def add(self, name: str, port: int) -> None:
         """A new server that takes requests at once."""
-        self._order(f"add server {BACKEND}/{name} {LOOPBACK}:{port} check {CHECKS} maxconn {self._busy}", "registered")
-        self._order(f"enable health {BACKEND}/{name}")
-        self._order(f"set server {BACKEND}/{name} state ready")
+        self._run(
+            f"add server {BACKEND}/{name} {LOOPBACK}:{port} check {CHECKS} maxconn {self._max_sessions}", "registered"
+        )
+        self._run(f"enable health {BACKEND}/{name}")
+        self._run(f"set server {BACKEND}/{name} state ready")
 
     def drain(self, name: str) -> None:
         """No new request; those under way go on."""
-        self._order(f"set server {BACKEND}/{name} state drain")
+        self._run(f"set server {BACKEND}/{name} state drain")
 
-    def cut(self, name: str) -> None:
+    def shutdown_sessions(self, name: str) -> None:
         """End the sessions that are left."""
-        self._order(f"shutdown sessions server {BACKEND}/{name}")
+        self._run(f"shutdown sessions server {BACKEND}/{name}")
 
-    def rest(self, name: str) -> None:
+    def disable(self, name: str) -> None:
         """Out of service: nothing at all goes there."""
-        self._order(f"set server {BACKEND}/{name} state maint")
+        self._run(f"set server {BACKEND}/{name} state maint")
 
     def delete(self, name: str) -> bool:
-        """Forget a server that rests; False while it still has a connection."""
+        """Forget a server that is disabled; False while it still has a connection."""
         return "deleted" in runtime_command(self._socket, f"del server {BACKEND}/{name}").lower()
 
-    def _order(self, command: str, expected: str = "") -> None:
+    def _run(self, command: str, expected: str = "") -> None:
         answer = runtime_command(self._socket, command).strip()
         if expected not in answer.lower() or (not expected and answer):
-            raise Refused(f"{command.split(' ', 1)[0]}: {answer}")
+            raise CommandRefused(f"{command.split(' ', 1)[0]}: {answer}")

@@ -96,7 +96,7 @@ class Launcher:
                 preexec_fn=_dies_with(os.getpid()),  # no thread of ours exists
             )
             identity = identify(process.pid) or Identity(process.pid, -1.0)
-            self._tell({"pid": identity.pid, "started": identity.started, "signal": int(stop_signal)})
+            self._send_to_guard({"pid": identity.pid, "started": identity.started, "signal": int(stop_signal)})
             running = Running(role, name, process, identity, log, stop_signal)
             self.running.append(running)
         return running
@@ -111,7 +111,7 @@ class Launcher:
 
     def remove_at_end(self, path: Path) -> None:
         """Have the guard remove this file or directory when we are gone, however we go."""
-        self._tell({"remove": str(path)})
+        self._send_to_guard({"remove": str(path)})
 
     def forget(self, running: Running) -> None:
         """It has ended by itself or by our doing: nothing is left to stop."""
@@ -124,15 +124,15 @@ class Launcher:
 
     def stop_all(self, grace_s: float = 5.0) -> None:
         """End every server and then the guard; returns when all of them are gone."""
-        asked = {server.identity: server.stop_signal for server in self.running}
-        guard.end_all(asked, grace_s)
+        stop_signals = {server.identity: server.stop_signal for server in self.running}
+        guard.terminate_all(stop_signals, grace_s)
         for server in self.running:
             server.process.wait()
         with suppress(BrokenPipeError):
             self._pipe.close()
         self._guard.wait()
 
-    def _tell(self, order: Mapping[str, object]) -> None:
+    def _send_to_guard(self, order: Mapping[str, object]) -> None:
         self._pipe.write(json.dumps(order).encode() + b"\n")
         self._pipe.flush()
 
@@ -160,8 +160,8 @@ def wait_for(server: Running, what: str, ready: Callable[[], T | None], limit_s:
 def failed(name: str, log: Path, how: str) -> TargetError:
     """The error for a server that did not start, with the last lines of its log."""
     lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
-    said = " | ".join(lines[-QUOTED_LINES:]) or "nothing"
-    return TargetError(f"{name} {how}", f"the last it said: {said}")
+    log_tail = " | ".join(lines[-QUOTED_LINES:]) or "nothing"
+    return TargetError(f"{name} {how}", f"the last it said: {log_tail}")
 
 
 def _dies_with(parent_pid: int) -> Callable[[], None] | None:
@@ -172,6 +172,6 @@ def _dies_with(parent_pid: int) -> Callable[[], None] | None:
     def arm() -> None:
         libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent_pid:
-            os._exit(1)  # the parent died before we asked
+            os._exit(1)  # the parent died before we stop_signals
 
     return arm

@@ -10,8 +10,8 @@ from target.autoscaler import policy as policies
 from target.autoscaler.policy import Policy
 from target.errors import all_problems
 
-MOST_PROCESSES = 64
-MOST_USERS = 1_000_000
+MAX_PROCESSES = 64
+MAX_USERS = 1_000_000
 LONGEST_DIRECTORY = 80
 """Characters: a Unix socket's path has room for about 107."""
 
@@ -44,11 +44,11 @@ class Options:
 
 _RANGES: Mapping[str, tuple[int, int]] = {
     "port": (0, 65535),
-    "processes": (1, MOST_PROCESSES),
+    "processes": (1, MAX_PROCESSES),
     "pool_size": (1, 500),
     "hash_memory_kib": (8, 4 * 1024 * 1024),
     "hash_time_cost": (1, 1000),
-    "users": (1, MOST_USERS),
+    "users": (1, MAX_USERS),
 }
 
 

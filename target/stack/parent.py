@@ -12,7 +12,7 @@ OWN_PARENT = "0"
 """What `--with-parent` without a pid means: whoever our parent is."""
 
 
-class Watch:
+class ParentWatch:
     """Waits for the end of one process, or just for time to pass."""
 
     def __init__(self, pid: int | None) -> None:
@@ -35,11 +35,11 @@ class Watch:
         return self._pid is not None and os.getppid() != self._pid
 
 
-def watch(pid: int | None) -> Watch:
+def watch(pid: int | None) -> ParentWatch:
     """Watch `pid` (0: our parent); it must be our parent, so that a pid given too late is noticed."""
     if pid is None:
-        return Watch(None)
+        return ParentWatch(None)
     own = os.getppid()
     if pid not in (0, own):
         raise UsageError(f"process {pid} is not our parent (any more)", "nothing was started")
-    return Watch(own)
+    return ParentWatch(own)

@@ -14,13 +14,13 @@ from pathlib import Path
 
 import psycopg
 
-from target.autoscaler.controller import Base, Controller
+from target.autoscaler.controller import BaseReplica, Controller
 from target.autoscaler.endpoint import Endpoint
 from target.autoscaler.policy import Policy
 from target.errors import TargetError
 from target.stack import api, haproxy, parent, postgres, seed, upstream, valkey
 from target.stack import state as states
-from target.stack.haproxy_runtime import Runtime
+from target.stack.haproxy_runtime import HaproxyRuntime
 from target.stack.identity import identify
 from target.stack.launch import Launcher, Running
 from target.stack.options import Options
@@ -67,8 +67,8 @@ def run(options: Options, announce: Callable[[states.StackState], None]) -> None
     except Stop:
         pass
     except psycopg.Error as error:
-        said = str(error).strip().splitlines() or [type(error).__name__]
-        raise TargetError(f"PostgreSQL was not set up ({said[0]})", "see its log with --data DIR") from error
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        raise TargetError(f"PostgreSQL was not set up ({lines[0]})", "see its log with --data DIR") from error
     finally:
         signals.ignore()
         options.state.unlink(missing_ok=True)
@@ -107,8 +107,8 @@ def _autoscale(policy: Policy, stack: _Stack, launcher: Launcher, descriptor: in
         sys.executable,
         Path(stack.state.data),
         stack.service,
-        Runtime(Path(stack.state.haproxy.stats_socket), haproxy.busy_each(policy.max)),
-        [Base(name, urls[name], running) for name, running in stack.apis.items()],
+        HaproxyRuntime(Path(stack.state.haproxy.stats_socket), haproxy.max_sessions_per_server(policy.max)),
+        [BaseReplica(name, urls[name], running) for name, running in stack.apis.items()],
         stack.state.faults.token,
         FAULT_PATH,
         changed,
@@ -190,10 +190,10 @@ def _bring_up(options: Options, launcher: Launcher, directory: Path, public: Res
     valkey_port.release()
     for name, running in apis.items():
         api.wait_ready(running, api.url(api_ports[name]))
-    upstreams = [haproxy.Upstream(name, port.port) for name, port in api_ports.items()]
-    busy = haproxy.busy_each(options.most_processes)
-    proxy = haproxy.start(launcher, directory, public, metrics_port, upstreams, busy)
-    haproxy.wait_ready(proxy, directory, upstreams)
+    servers = [haproxy.BackendServer(name, port.port) for name, port in api_ports.items()]
+    max_sessions = haproxy.max_sessions_per_server(options.most_processes)
+    proxy = haproxy.start(launcher, directory, public, metrics_port, servers, max_sessions)
+    haproxy.wait_ready(proxy, directory, servers)
 
     state = states.StackState(
         url=f"http://{LOOPBACK}:{public.port}",

@@ -16,7 +16,7 @@ import pytest
 from harness.faults import FaultError, as_data
 from harness.faults.haproxy_drain import HaproxyDrain
 from harness.recording import FAILED, INJECTED, UNDONE
-from harness.sidecar.injector import BEGUN, FaultEvent, _Act, _Entry
+from harness.sidecar.injector import BEGUN, FaultEvent, _FaultTask, _PlanEntry
 from target.stack.haproxy import binary
 from tests.faults.victims import Watched, injecting, server
 from tests.probes.loopback import free_port, wait_for
@@ -123,7 +123,7 @@ def test_what_was_set_is_undone_also_when_its_injection_failed(proxy: Proxy, mon
     answers = iter([asked, lambda _: "UP", asked])  # before, just after it was set, after the undoing
     monkeypatch.setattr(HaproxyDrain, "_status", lambda self: next(answers)(self))
     events: list[FaultEvent] = []
-    _Act(_Entry(1, as_data(fault), 0, 300), events.append).run(time.monotonic(), threading.Event())
+    _FaultTask(_PlanEntry(1, as_data(fault), 0, 300), events.append).run(time.monotonic(), threading.Event())
     assert [event.event for event in events] == [BEGUN, FAILED, UNDONE]
     assert len(proxy.served_by()) == 2
 

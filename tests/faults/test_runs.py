@@ -133,7 +133,7 @@ def test_a_scenario_plans_its_own_faults(tmp_path: Path) -> None:
     text = text.replace("import harness\n", "import harness\nfrom harness.faults import PlannedFault, load\n", 1)
     faults = "[PlannedFault(load('noop', words=options.word), 'spike', 1)] if options.word else []"
     text = text.replace("harness.attach('short',", f"harness.attach('short', faults=lambda options: {faults},")
-    file.write_text(text.replace("])\n", "], options={'word': ('', 'what is said')})\n"))
+    file.write_text(text.replace("])\n", "], options=type('Options', (), {'word': ''}))\n"))
     done = runs.springback(tmp_path, "plan", str(file)).wait()
     done.ended_well(0)
     assert "the scenario says which ones" in " ".join(done.out.split())

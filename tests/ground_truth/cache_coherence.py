@@ -24,7 +24,8 @@ import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
-from harness.criteria.cache import _staleness as staleness
+from harness.criteria.cache import _coherence as coherence
+from harness.criteria.cache._invalidations import invalidations
 from harness.criteria.cache._operations import Placed, history_of
 from harness.recording import WRITE, Operation
 from tests.ground_truth.frame import FAIL, INCONCLUSIVE, Case, Compared, Run, flags
@@ -40,7 +41,7 @@ def _lost(found: Run) -> Compared:
     figure, lost = found.finding("lost_invalidations").figure, found.account["lost"]
     told = [] if figure == lost else [f"{figure} lost invalidations found, {lost} by the fault's account"]
     true = {(record["key"], record["version"]) for record in found.records}
-    writes = staleness.invalidations(history_of(found.recording, "service*")).lost
+    writes = invalidations(history_of(found.recording, "service*")).lost
     mine = {(write.operation.key, write.operation.version) for write in writes}
     told += [f"{only} only in one account" for only in sorted(true ^ mine)]
     return Compared(told, figure, lost, "writes")
@@ -48,7 +49,7 @@ def _lost(found: Run) -> Compared:
 
 def _stale(found: Run) -> Compared:
     seen = history_of(found.recording)
-    stale = {id(entry.read.operation): entry for entry in staleness.stale_reads(seen)}
+    stale = {id(entry.read.operation): entry for entry in coherence.stale_reads(seen)}
     answers: dict[tuple[str, int | None], list[Placed]] = {}
     for item in seen.items:
         for answer in item.reads:

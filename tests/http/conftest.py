@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 from locust.env import Environment
 
-from harness.load.http import HttpClient, Settings
+from harness.load.http import ClientSettings, HttpClient
 from harness.load.outcomes import outcome_of
 
 
 class Watched(HttpClient):
     """Keeps what it fires."""
 
-    def __init__(self, environment: Environment, host: str, settings: Settings | None = None) -> None:
+    def __init__(self, environment: Environment, host: str, settings: ClientSettings | None = None) -> None:
         super().__init__(environment, host, settings)
         self.events: list[dict[str, Any]] = []
         environment.events.request.add_listener(lambda **event: self.events.append(event))
@@ -37,7 +37,7 @@ def make() -> Iterator[Make]:
     made: list[Watched] = []
 
     def one(host: str, **settings: Any) -> Watched:
-        made.append(Watched(Environment(), host, Settings(**settings)))
+        made.append(Watched(Environment(), host, ClientSettings(**settings)))
         return made[-1]
 
     yield one

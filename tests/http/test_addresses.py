@@ -11,7 +11,7 @@ from typing import Any
 import gevent
 import pytest
 
-from harness.load.http import Deadlines, Trust, connecting
+from harness.load.http import Timeouts, TlsSettings, connecting
 from tests.http.conftest import Certificates, Make
 from tests.http.scripted import READ, scripted
 from tests.http.sockets import open_sockets, unanswered
@@ -60,7 +60,7 @@ def test_an_address_that_says_nothing_gets_company(make: Make, resolve: Resolve)
     """After a quarter of a second, not after the whole time limit; and no socket of it is left."""
     with unanswered() as silent, scripted([READ, OK]) as server:
         resolve(("127.0.0.1", port_of(silent)), ("127.0.0.1", server.port))
-        made = make("http://two.example", deadlines=Deadlines(whole_s=10, connect_s=8))
+        made = make("http://two.example", timeouts=Timeouts(total_s=10, connect_s=8))
         before = open_sockets()
         with took(connecting.NEXT_ADDRESS_AFTER_S, 2):
             assert made.get("/").text == "ok"
@@ -72,14 +72,14 @@ def test_over_tls(make: Make, resolve: Resolve, certificates: Certificates) -> N
     tls = (certificates.certificate, certificates.key)
     with unanswered() as silent, scripted([READ, OK], tls=tls) as server:
         resolve(("127.0.0.1", port_of(silent)), ("127.0.0.1", server.port))
-        assert make("https://localhost", trust=Trust(ca_file=certificates.ca)).get("/").text == "ok"
+        assert make("https://localhost", tls=TlsSettings(ca_file=certificates.ca)).get("/").text == "ok"
 
 
 def test_a_short_time_limit_is_shared(make: Make, resolve: Resolve) -> None:
     """Each address has its turn within ``connect_timeout_s``."""
     with unanswered() as silent, scripted([READ, OK]) as server:
         resolve(*[("127.0.0.1", port_of(silent))] * 2, ("127.0.0.1", server.port))
-        made = make("http://three.example", deadlines=Deadlines(connect_s=0.3))
+        made = make("http://three.example", timeouts=Timeouts(connect_s=0.3))
         with took(0.19, 1):
             assert made.get("/").text == "ok"
 
@@ -109,7 +109,7 @@ def test_nobody_answers(make: Make, resolve: Resolve, killed: bool) -> None:
     """An outcome at the time limit; nothing is left of it, nor when the user is killed meanwhile."""
     with unanswered() as one, unanswered() as other:
         resolve(("127.0.0.1", port_of(one)), ("127.0.0.1", port_of(other)))
-        made = make("http://two.example", deadlines=Deadlines(connect_s=0.8))
+        made = make("http://two.example", timeouts=Timeouts(connect_s=0.8))
         before = open_sockets()
         if killed:
             request = gevent.spawn(made.get, "/")
@@ -136,8 +136,8 @@ def test_a_family_that_is_not_spoken_here(make: Make, monkeypatch: pytest.Monkey
     """As IPv6 where it is switched off: the next address is taken."""
     with scripted([READ, OK]) as server:
         spoken: tuple[int, tuple[Any, ...]] = (socket.AF_INET, ("127.0.0.1", server.port))
-        monkeypatch.setattr(connecting, "addresses", lambda *_: [(12345, ("::1", server.port)), spoken])
+        monkeypatch.setattr(connecting, "resolve", lambda *_: [(12345, ("::1", server.port)), spoken])
         assert make(server.url).get("/").text == "ok"
-        monkeypatch.setattr(connecting, "addresses", lambda *_: [(12345, ("::1", server.port))])
+        monkeypatch.setattr(connecting, "resolve", lambda *_: [(12345, ("::1", server.port))])
         made = make(server.url)
         assert made.get("/").status_code == 0 and len(made.outcomes) == 1

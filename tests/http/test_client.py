@@ -16,9 +16,9 @@ from locust.contrib.fasthttp import FastHttpSession
 from locust.env import Environment
 from locust.exception import InterruptTaskSet
 
-from harness.load.http import CodingError, HttpClient, Limits, ProtocolError, Response, TooLargeError
+from harness.load.http import ContentEncodingError, HttpClient, ProtocolError, Response, ResponseLimits, TooLargeError
 from harness.load.http.cookies import Cookies
-from harness.load.http.response import decoded
+from harness.load.http.response import decode_content
 from tests.http.conftest import Make
 from tests.http.scripted import READ, scripted
 
@@ -185,7 +185,7 @@ def test_cookies_are_kept_for_the_user(make: Make) -> None:
 def test_what_the_jar_takes() -> None:
     """Domain, path, expiry and Secure, as the standard has them."""
     jar = Cookies("www.example.com", secure=False)
-    jar.take_in(
+    jar.store(
         [
             "a=1", "b=2; Domain=example.com", "c=3; Domain=other.com", "d=4; Domain=ample.com", "e=5; Path=/deep",
             "f=6; Expires=Wed, 09 Jun 2021 10:18:14 GMT", "g=7; Expires=nonsense", "h=8; Max-Age=60", "i=9; Max-Age=-1",
@@ -207,7 +207,7 @@ def test_what_the_jar_takes() -> None:
 
 def _secure_jar() -> Cookies:
     jar = Cookies("x", secure=True)
-    jar.take_in(["j=10; Secure"], "/")
+    jar.store(["j=10; Secure"], "/")
     return jar
 
 
@@ -217,7 +217,7 @@ def test_no_cookie_of_a_target_breaks_a_request(field: str, path: str) -> None:
     """Whatever an answer sets, the next request has the lines it should have."""
     made = NOWHERE
     made.cookies.clear()
-    made.cookies.take_in([field], "/")
+    made.cookies.store([field], "/")
     payload = made.payload(made.prepare("GET", "/" + "".join(filter(str.isalnum, path))))
     assert payload.count(b"\r\n") <= 6 and payload.endswith(b"\r\n\r\n") and payload.count(b"\r\n\r\n") == 1
 
@@ -232,8 +232,8 @@ def test_compressed_bodies(body: bytes) -> None:
         (packed, "gzip"), (packed, "X-GZIP"), (body, "identity"), (zlib.compress(body), "deflate"), (bare, "deflate"),
         (gzip.compress(zlib.compress(body)), "deflate, gzip"), (packed, "identity ,, gzip"),
     ):  # fmt: skip
-        assert decoded(sent, codings, 2000) == body
-    assert decoded(packed + gzip.compress(b"") + gzip.compress(b"more"), "gzip", 2004) == body + b"more"
+        assert decode_content(sent, codings, 2000) == body
+    assert decode_content(packed + gzip.compress(b"") + gzip.compress(b"more"), "gzip", 2004) == body + b"more"
 
 
 def encoded(body: bytes, coding: str) -> bytes:
@@ -269,9 +269,9 @@ def test_an_unknown_coding_fails_who_reads_it_and_nobody_else(make: Make) -> Non
         response = made.get("/")
         assert response.ok and response.body == b"\x0b\x02\x80ok\x03"
         for read in (lambda: response.content, lambda: response.text, response.json):
-            with pytest.raises(CodingError, match="'br' cannot be undone"):
+            with pytest.raises(ContentEncodingError, match="'br' cannot be undone"):
                 read()
-        with pytest.raises(CodingError), made.get("/", catch_response=True) as response:
+        with pytest.raises(ContentEncodingError), made.get("/", catch_response=True) as response:
             response.json()
         assert made.get("/").text == "ok"
         assert made.outcomes == ["ok", "unknown content encoding", "ok"] and len(server.seen()) == 1
@@ -283,14 +283,14 @@ def test_broken_compression(coding: str) -> None:
     packed = gzip.compress(b"x" * 99) if coding == "gzip" else zlib.compress(b"x" * 99)
     for body in (b"nonsense", b"?", *(packed[:length] for length in range(1, len(packed)))):
         with pytest.raises(ProtocolError, match="broken"):
-            decoded(body, coding, 1000)
+            decode_content(body, coding, 1000)
 
 
 def test_a_body_that_explodes(make: Make) -> None:
     """``max_body_bytes`` hold after decompression too, however many codings are on top of each other."""
     bomb = gzip.compress(b"\0" * 20_000_000)
     with scripted([READ, encoded(bomb, "gzip"), READ, encoded(gzip.compress(bomb), "gzip, gzip")]) as server:
-        made = make(server.url, limits=Limits(max_body_bytes=100_000))
+        made = make(server.url, limits=ResponseLimits(max_body_bytes=100_000))
         for _ in range(2):
             with pytest.raises(TooLargeError), made.get("/", catch_response=True) as response:
                 tracemalloc.start()
@@ -301,17 +301,17 @@ def test_a_body_that_explodes(make: Make) -> None:
                     tracemalloc.stop()
             assert peak_bytes < 2_000_000
         assert made.outcomes == ["answer too large"] * 2
-    assert decoded(gzip.compress(b"x" * 1000), "gzip", 1000) == b"x" * 1000
+    assert decode_content(gzip.compress(b"x" * 1000), "gzip", 1000) == b"x" * 1000
     with pytest.raises(TooLargeError):
-        decoded(gzip.compress(b"x" * 1000), "gzip", 999)
-    with pytest.raises(CodingError, match="at most 5"):
-        decoded(b"", ", ".join(["gzip"] * 6), 1000)
+        decode_content(gzip.compress(b"x" * 1000), "gzip", 999)
+    with pytest.raises(ContentEncodingError, match="at most 5"):
+        decode_content(b"", ", ".join(["gzip"] * 6), 1000)
 
 
 def test_many_empty_members_take_no_time() -> None:
     """Copying the rest of four megabytes for each of them would block every user of the process for half a minute."""
     begun_s = time.process_time()
-    assert decoded(gzip.compress(b"") * 200_000 + gzip.compress(b"end"), "gzip", 1000) == b"end"
+    assert decode_content(gzip.compress(b"") * 200_000 + gzip.compress(b"end"), "gzip", 1000) == b"end"
     assert time.process_time() - begun_s < 5
 
 

@@ -172,7 +172,7 @@ def test_a_connection_that_is_not_there_when_the_gate_would_send() -> None:
 
         with parked(Late, 1) as (node, users):
             begin(node, herds=(0.1,))
-            wait_until(lambda: users[0].start_given is not None)
+            wait_until(lambda: users[0].current_start is not None)
             assert connected_to(listener.getsockname()[1]) >= 1 and node.recorder.requests == 0
             listener.settimeout(10)
             request = b""
@@ -206,7 +206,7 @@ def test_the_next_address_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     with scripted([READ, OK]) as server, socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         both = [(socket.AF_INET, taken.getsockname()), (socket.AF_INET, ("127.0.0.1", server.port))]
-        monkeypatch.setattr(connecting, "addresses", lambda *_: list(both))
+        monkeypatch.setattr(connecting, "resolve", lambda *_: list(both))
 
         class Cold(ColdHerd):
             host = server.url
@@ -222,7 +222,7 @@ def test_a_gate_and_an_address_that_says_nothing(monkeypatch: pytest.MonkeyPatch
     """The gate begins with the first; its users go on to the next."""
     with scripted([READ, OK]) as server, unanswered() as silent:
         both = [(socket.AF_INET, silent.getsockname()), (socket.AF_INET, ("127.0.0.1", server.port))]
-        monkeypatch.setattr(connecting, "addresses", lambda *_: list(both))
+        monkeypatch.setattr(connecting, "resolve", lambda *_: list(both))
 
         class Cold(ColdHerd):
             host = server.url

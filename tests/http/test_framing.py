@@ -11,13 +11,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from harness.load.http import ProtocolError, Response, TooLargeError, TruncatedError
-from harness.load.http.response_parser import AnswerReader
+from harness.load.http.response_parser import ResponseParser
 
 LIMIT = 1 << 20
 
 
-def reader(method: str = "GET", head: int = 65536, body: int = LIMIT) -> AnswerReader:
-    made = AnswerReader(head, body)
+def reader(method: str = "GET", head: int = 65536, body: int = LIMIT) -> ResponseParser:
+    made = ResponseParser(head, body)
     made.begin(method)
     return made
 
@@ -176,7 +176,7 @@ def test_surplus_bytes_end_the_connection_but_not_the_answer() -> None:
 
 def test_one_reader_reads_one_answer_after_the_other() -> None:
     """Of every kind, also after an answer to HEAD, which the parser cannot follow."""
-    made = AnswerReader(65536, LIMIT)
+    made = ResponseParser(65536, LIMIT)
     whole = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
     chunked = b"HTTP/1.1 404 No\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nno\r\n0\r\nT: 1\r\n\r\n"
     head = b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n"

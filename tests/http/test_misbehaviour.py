@@ -8,7 +8,7 @@ import time
 import gevent
 import pytest
 
-from harness.load.http import Deadlines, Limits
+from harness.load.http import ResponseLimits, Timeouts
 from tests.http.conftest import Make
 from tests.http.scripted import CLOSE, READ, RESET, STOP_READING, scripted
 from tests.probes.loopback import free_port
@@ -39,8 +39,8 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 def test_an_outcome_and_a_fresh_start(make: Make, steps: list[bytes | float | str], outcome: str) -> None:
     """The request is counted under its cause, and the next one goes over a new connection and succeeds."""
     with scripted(steps, [READ, OK, READ, OK]) as server:
-        deadlines = Deadlines(whole_s=0.8, connect_s=0.5, first_byte_s=0.3)
-        made = make(server.url, deadlines=deadlines, limits=Limits(max_body_bytes=100_000))
+        timeouts = Timeouts(total_s=0.8, connect_s=0.5, first_byte_s=0.3)
+        made = make(server.url, timeouts=timeouts, limits=ResponseLimits(max_body_bytes=100_000))
         response = made.get("/")
         assert made.outcomes == [outcome]
         assert response.status_code == (503 if outcome == "http 503" else 0) and not response.ok
@@ -52,20 +52,20 @@ def test_an_outcome_and_a_fresh_start(make: Make, steps: list[bytes | float | st
 
 
 @pytest.mark.parametrize(
-    ("deadlines", "outcome", "within_s"),
+    ("timeouts", "outcome", "within_s"),
     [
-        (Deadlines(whole_s=0.25), "timeout", 0.25),
-        (Deadlines(whole_s=9, first_byte_s=0.25), "first byte timeout", 0.25),
+        (Timeouts(total_s=0.25), "timeout", 0.25),
+        (Timeouts(total_s=9, first_byte_s=0.25), "first byte timeout", 0.25),
         (0.25, "timeout", 0.25),
     ],
 )
-def test_deadlines_strike_on_time(make: Make, deadlines: Deadlines | float, outcome: str, within_s: float) -> None:
+def test_deadlines_strike_on_time(make: Make, timeouts: Timeouts | float, outcome: str, within_s: float) -> None:
     """Not before, and not much after; also when an earlier request on the connection had a later deadline."""
     with scripted([READ, OK, READ]) as server:
         made = make(server.url)
         assert made.get("/", timeout=60).ok
         begun_s = time.monotonic()
-        made.get("/", timeout=deadlines)
+        made.get("/", timeout=timeouts)
         assert within_s - 0.01 <= time.monotonic() - begun_s < within_s + 2
         assert made.outcomes == ["ok", outcome]
 
@@ -90,7 +90,7 @@ def test_no_connection_in_time(make: Make) -> None:
             one.setblocking(False)
             one.connect_ex(("127.0.0.1", port))
             waiting.append(one)
-        made = make(f"http://127.0.0.1:{port}", deadlines=Deadlines(whole_s=5, connect_s=0.2))
+        made = make(f"http://127.0.0.1:{port}", timeouts=Timeouts(total_s=5, connect_s=0.2))
         made.get("/")
         for one in waiting:
             one.close()

@@ -15,7 +15,7 @@ import gevent
 import pytest
 import requests
 
-from harness.load.http import Deadlines, Trust
+from harness.load.http import Timeouts, TlsSettings
 from tests.http.conftest import Certificates, Make
 from tests.probes.loopback import free_port
 
@@ -217,7 +217,7 @@ def test_nginx_closes_after_some_requests(make: Make, nginx: tuple[str, str, str
 
 def test_nginx_over_tls_and_ipv6(make: Make, nginx: tuple[str, str, str], certificates: Certificates) -> None:
     """Verified; tickets after the handshake do not look like an end."""
-    made = make(nginx[1], trust=Trust(ca_file=certificates.ca))
+    made = make(nginx[1], tls=TlsSettings(ca_file=certificates.ca))
     for _ in range(8):
         assert made.get("/file.txt").text.startswith("a file")
         gevent.sleep(0.01)
@@ -253,10 +253,10 @@ def test_uvicorn_closes_idle_connections(make: Make, uvicorn: str) -> None:
 def test_haproxy(make: Make, haproxy: tuple[str, str], certificates: Certificates) -> None:
     """Passed on as it is; its own errors, some of which close the connection, are outcomes."""
     same_as_requests(make, haproxy[0], [("GET", path) for path in ("/", "/pieces", "/empty", "/large", "/go")])
-    made = make(haproxy[0], deadlines=Deadlines(whole_s=5))
+    made = make(haproxy[0], timeouts=Timeouts(total_s=5))
     for path in ("/nobody", "/slow", "/"):
         made.get(path)
     assert made.outcomes == ["http 503", "http 504", "ok"]
-    over_tls = make(haproxy[1], trust=Trust(ca_file=certificates.ca))
+    over_tls = make(haproxy[1], tls=TlsSettings(ca_file=certificates.ca))
     assert [over_tls.get("/").text for _ in range(3)] == ["hello"] * 3
     assert over_tls.post("/echo", data=iter([b"x" * 50_000] * 5)).ok

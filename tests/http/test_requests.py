@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from locust.env import Environment
 
-from harness.load.http import Deadlines, HttpClient, Request
+from harness.load.http import HttpClient, Request, Timeouts
 from tests.http.conftest import Make
 from tests.http.scripted import READ, scripted
 
@@ -35,7 +35,7 @@ def test_arguments_become_bytes() -> None:
     """Method, path, query, headers and each kind of body."""
     line, fields, body = parts(client().prepare("GET", "/a b/é?x=1#part", params={"q": ["1", "ü&"], "r": 2}))
     assert line == "GET /base/a%20b/%C3%A9?x=1&q=1&q=%C3%BC%26&r=2 HTTP/1.1"
-    assert fields == [("Host", "127.0.0.1:1"), ("User-NodeReporter", "springback"), ("Accept", "*/*")] and body == b""
+    assert fields == [("Host", "127.0.0.1:1"), ("User-Agent", "springback"), ("Accept", "*/*")] and body == b""
     _, fields, body = parts(client().prepare("POST", "/", json={"a": [1, "é"]}))
     assert ("Content-Type", "application/json") in fields and body == b'{"a":[1,"\\u00e9"]}'
     _, fields, body = parts(client().prepare("POST", "/", data={"a": 1, "b": ["x y", "&"]}))
@@ -64,14 +64,14 @@ def test_logins() -> None:
         "Basic " + base64.b64encode(b"you:x").decode()
     ]
     made.headers["Authorization"] = "Bearer t"
-    assert dict(parts(made.plain("GET", "/", None))[1])["Authorization"] == "Bearer t"
+    assert dict(parts(made.cached("GET", "/", None))[1])["Authorization"] == "Bearer t"
     made.headers["Authorization"] = "Bearer u"
-    assert dict(parts(made.plain("GET", "/", None))[1])["Authorization"] == "Bearer u"
+    assert dict(parts(made.cached("GET", "/", None))[1])["Authorization"] == "Bearer u"
 
 
 def test_plain_requests_are_built_once_for_all_users() -> None:
     """The bytes of ten thousand users that ask for the same are the same object."""
-    assert client().plain("GET", "/", None) is client().plain("GET", "/", None)
+    assert client().cached("GET", "/", None) is client().cached("GET", "/", None)
 
 
 def test_urls_of_the_own_origin_only() -> None:
@@ -135,7 +135,7 @@ def test_no_text_can_break_out_of_its_place(path: str, key: str, value: str, que
 def test_time_limits_that_are_none(seconds: float) -> None:
     """A limit that would never or always strike is a mistake."""
     with pytest.raises(ValueError):
-        Deadlines(whole_s=seconds)
+        Timeouts(total_s=seconds)
     with pytest.raises(ValueError):
         client().get("/", timeout=seconds)
 

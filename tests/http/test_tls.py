@@ -7,8 +7,8 @@ import time
 import gevent
 import pytest
 
-from harness.load.http import Deadlines, Trust
-from harness.load.http.users import PreparedSend
+from harness.load.http import Timeouts, TlsSettings
+from harness.load.http.users import WarmConnection
 from harness.load.pacing import Start
 from tests.http.conftest import Certificates, Make
 from tests.http.scripted import CLOSE, READ, scripted
@@ -25,7 +25,7 @@ def test_verified_against_our_own_authority(make: Make, certificates: Certificat
     for ipv6, hosts in ((False, ("localhost", "127.0.0.1")), (True, ("[::1]",))):
         for host in hosts:
             with scripted([READ, OK] * 3, tls=good(certificates), ipv6=ipv6) as server:
-                made = make(f"https://{host}:{server.port}", trust=Trust(ca_file=certificates.ca))
+                made = make(f"https://{host}:{server.port}", tls=TlsSettings(ca_file=certificates.ca))
                 for _ in range(3):
                     assert made.get("/").text == "ok"
                     gevent.sleep(0.02)  # longer than the pool trusts a connection unasked
@@ -40,7 +40,7 @@ def test_bad_certificates_are_refused_by_default(make: Make, certificates: Certi
         made.get("/secret")
         assert made.outcomes == ["tls certificate"] and not any(server.seen())
     with scripted([READ, OK], tls=(certificates.other_host, certificates.other_host)) as server:
-        made = make(f"https://localhost:{server.port}", trust=Trust(ca_file=certificates.ca))
+        made = make(f"https://localhost:{server.port}", tls=TlsSettings(ca_file=certificates.ca))
         made.get("/secret")
         assert made.outcomes == ["tls certificate"] and not any(server.seen())
 
@@ -48,14 +48,14 @@ def test_bad_certificates_are_refused_by_default(make: Make, certificates: Certi
 def test_verification_can_be_switched_off(make: Make, certificates: Certificates) -> None:
     """For a target with a certificate of its own making."""
     with scripted([READ, OK], tls=good(certificates)) as server:
-        assert make(f"https://localhost:{server.port}", trust=Trust(verify=False)).get("/").text == "ok"
+        assert make(f"https://localhost:{server.port}", tls=TlsSettings(verify=False)).get("/").text == "ok"
 
 
 def test_authorities_that_cannot_be_read(make: Make) -> None:
     """A mistake of the user, said at once; not an outcome of the target, again and again."""
     for path in ("/nowhere.pem", "/dev/null"):
         with pytest.raises(ValueError, match="ca_file"):
-            make("https://localhost:1", trust=Trust(ca_file=path))
+            make("https://localhost:1", tls=TlsSettings(ca_file=path))
 
 
 def test_a_peer_without_tls(make: Make) -> None:
@@ -64,7 +64,7 @@ def test_a_peer_without_tls(make: Make) -> None:
         made = make(f"https://localhost:{server.port}")
         made.get("/")
     with scripted([5.0]) as server:
-        silent = make(f"https://localhost:{server.port}", deadlines=Deadlines(connect_s=0.3))
+        silent = make(f"https://localhost:{server.port}", timeouts=Timeouts(connect_s=0.3))
         silent.get("/")
     with scripted([CLOSE]) as server:
         closing = make(f"https://localhost:{server.port}")
@@ -77,7 +77,7 @@ def test_large_bodies_both_ways(make: Make, certificates: Certificates) -> None:
     """Many records, in chunks too."""
     answer = b"HTTP/1.1 200 OK\r\nContent-Length: 3000000\r\n\r\n" + b"y" * 3_000_000
     with scripted([READ, answer, READ, OK], tls=good(certificates)) as server:
-        made = make(f"https://localhost:{server.port}", trust=Trust(ca_file=certificates.ca))
+        made = make(f"https://localhost:{server.port}", tls=TlsSettings(ca_file=certificates.ca))
         assert made.post("/", data=b"x" * 3_000_000).body == b"y" * 3_000_000
         assert made.post("/", data=(b"x" * 100_000 for _ in range(10))).text == "ok"
 
@@ -85,10 +85,10 @@ def test_large_bodies_both_ways(make: Make, certificates: Certificates) -> None:
 def test_the_end_of_the_session_ends_an_answer_without_length(make: Make, certificates: Certificates) -> None:
     """Closing is what frames it; what was framed and is cut stays truncated."""
     with scripted([READ, b"HTTP/1.1 200 OK\r\n\r\nall of it", CLOSE], tls=good(certificates)) as server:
-        made = make(f"https://localhost:{server.port}", trust=Trust(ca_file=certificates.ca))
+        made = make(f"https://localhost:{server.port}", tls=TlsSettings(ca_file=certificates.ca))
         assert made.get("/").text == "all of it"
     with scripted([READ, b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nall", CLOSE], tls=good(certificates)) as server:
-        made = make(f"https://localhost:{server.port}", trust=Trust(ca_file=certificates.ca))
+        made = make(f"https://localhost:{server.port}", tls=TlsSettings(ca_file=certificates.ca))
         made.get("/")
         assert made.outcomes == ["truncated answer"]
 
@@ -96,8 +96,8 @@ def test_the_end_of_the_session_ends_an_answer_without_length(make: Make, certif
 def test_session_tickets_are_no_first_byte(make: Make, certificates: Certificates) -> None:
     """A server of TLS 1.3 sends two of them after the handshake, and then nothing: no byte of an answer has come."""
     with scripted([READ], tls=good(certificates)) as server:
-        deadlines = Deadlines(whole_s=4, first_byte_s=0.3)
-        made = make(f"https://localhost:{server.port}", trust=Trust(ca_file=certificates.ca), deadlines=deadlines)
+        timeouts = Timeouts(total_s=4, first_byte_s=0.3)
+        made = make(f"https://localhost:{server.port}", tls=TlsSettings(ca_file=certificates.ca), timeouts=timeouts)
         begun_s = time.monotonic()
         made.get("/")
         assert made.outcomes == ["first byte timeout"] and time.monotonic() - begun_s < 3
@@ -108,8 +108,8 @@ def test_session_tickets_are_no_first_byte(make: Make, certificates: Certificate
 def test_the_first_byte_is_enough_for_its_time_limit(make: Make, certificates: Certificates) -> None:
     """From then on only the whole counts, however slowly the rest comes."""
     with scripted([READ, OK[:1], 0.6, OK[1:]] * 2, tls=good(certificates)) as server:
-        deadlines = Deadlines(whole_s=5, first_byte_s=0.4)
-        made = make(f"https://localhost:{server.port}", trust=Trust(ca_file=certificates.ca), deadlines=deadlines)
+        timeouts = Timeouts(total_s=5, first_byte_s=0.4)
+        made = make(f"https://localhost:{server.port}", tls=TlsSettings(ca_file=certificates.ca), timeouts=timeouts)
         assert made.get("/").text == "ok" and made.outcomes == ["ok"]
 
 
@@ -118,14 +118,14 @@ def test_a_gate_sends_what_was_prepared(make: Make, certificates: Certificates, 
     """The gate writes, the user reads: with TLS the bytes were encrypted while the user was parked."""
     with scripted([READ, OK] * 4, tls=good(certificates) if encrypted else None) as server:
         scheme = "https" if encrypted else "http"
-        made = make(f"{scheme}://localhost:{server.port}", trust=Trust(ca_file=certificates.ca), concurrency=1)
+        made = make(f"{scheme}://localhost:{server.port}", tls=TlsSettings(ca_file=certificates.ca), concurrency=1)
         for _ in range(2):
             request = made.prepare("GET", "/gate")
-            wire = PreparedSend(made.ready(), made.payload(request))
+            wire = WarmConnection(made.warm_up(), made.payload(request))
             gevent.sleep(0.05)
-            assert wire.usable()
+            assert wire.is_alive()
             start = Start(0.0, 0.0)
-            assert wire.transmit()
+            assert wire.start_request()
             gevent.sleep(0.05)  # the answer is there before the user wakes
             start.sent_s = time.monotonic()
             assert made.send(request, start).text == "ok"
@@ -136,11 +136,11 @@ def test_a_gate_sends_what_was_prepared(make: Make, certificates: Certificates, 
 def test_prepared_but_not_sent_by_the_gate(make: Make, certificates: Certificates) -> None:
     """The user sends the same request with the bytes that are encrypted; any other needs a new connection."""
     with scripted([READ, OK] * 4, tls=good(certificates)) as server:
-        made = make(f"https://localhost:{server.port}", trust=Trust(ca_file=certificates.ca), concurrency=1)
+        made = make(f"https://localhost:{server.port}", tls=TlsSettings(ca_file=certificates.ca), concurrency=1)
         request, other = made.prepare("GET", "/a"), made.prepare("GET", "/b")
-        PreparedSend(made.ready(), made.payload(request))
+        WarmConnection(made.warm_up(), made.payload(request))
         assert made.send(request).text == "ok"
-        PreparedSend(made.ready(), made.payload(request))
+        WarmConnection(made.warm_up(), made.payload(request))
         assert made.send(other).text == "ok" and made.send(request).text == "ok"
         seen = [one for one in server.seen() if one]
         assert [one.count(b"GET /") for one in seen] == [1, 2]

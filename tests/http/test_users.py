@@ -14,7 +14,7 @@ from locust import task
 from locust.env import Environment
 
 from harness.load.clock import Clock
-from harness.load.http import Deadlines, HerdHttpUser, LeanHttpUser, PacedHttpUser
+from harness.load.http import HerdHttpUser, LeanHttpUser, PacedHttpUser, Timeouts
 from harness.load.node import Node, node_of, set_node
 from harness.load.outcomes import outcome_of
 from tests.http.conftest import Certificates, Make
@@ -87,7 +87,7 @@ def test_connections_of_one_user_are_bounded(make: Make) -> None:
 def test_waiting_for_a_connection_has_a_deadline(make: Make) -> None:
     """It counts as time to connect."""
     with scripted(SLOW) as server:
-        made = make(server.url, concurrency=1, deadlines=Deadlines(connect_s=0.05))
+        made = make(server.url, concurrency=1, timeouts=Timeouts(connect_s=0.05))
         gevent.joinall([gevent.spawn(made.get, "/") for _ in range(3)])
         assert sorted(made.outcomes) == ["connect timeout", "connect timeout", "ok"]
 
@@ -204,8 +204,8 @@ def test_a_parked_user_has_shaken_hands(certificates: Certificates) -> None:
 
         environment = attached()
         node = node_of(environment)
-        seated = after(0.2)
-        assert run_users(Parked, 3, lambda events: seated(events) and node.parked == 3, environment) == []
+        settled = after(0.2)
+        assert run_users(Parked, 3, lambda events: settled(events) and node.parked == 3, environment) == []
         server.seen()
         assert server.handshakes == ["TLSv1.3"] * 3
 

@@ -13,7 +13,7 @@ import pytest
 
 from harness.load.clock import Clock
 from harness.load.node import Node
-from harness.load.pacing import Seat
+from harness.load.pacing import Slot
 from harness.load.run_plan import Plan
 from shapes._profile import USERS, Polyline
 
@@ -75,8 +75,8 @@ class Crowd:
                 self.node.iteration_ended()
                 start = None
                 while start is None:
-                    start = self.node.park(Seat())
-                self.node.iteration_begins(start)
+                    start = self.node.park(Slot())
+                self.node.iteration_started(start)
                 mine = Iteration(self.now_s, len(self.going) + 1)
                 self.going[me] = mine
                 self.iterations.append(mine)
@@ -99,7 +99,7 @@ class Crowd:
 def crowd() -> Iterator[Crowd]:
     made = Crowd()
     yield made
-    made.node.no_more_waiting = True
+    made.node.stop_draining = True
     made.node.drain(still_answering=False)
     gevent.killall(made.users)
 

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.load.websocket.deliveries import DOUBLED, LATE, LOST, REFUSED, Channel, Deliveries, Numbers
+from harness.load.websocket.deliveries import DOUBLED, LATE, LOST, REFUSED, Channel, Deliveries, SequenceNumbers
 
 
 class Notes:
@@ -31,7 +31,7 @@ def account(after: int = 0) -> tuple[Any, Channel, Deliveries]:
     user: Any = Notes()
     channel = Channel()
     deliveries = Deliveries(user, channel)
-    deliveries.begins_after(after)
+    deliveries.start_after(after)
     return user, channel, deliveries
 
 
@@ -95,7 +95,7 @@ def test_answers() -> None:
 
 
 def test_numbers_keep_no_memory_as_long_as_nothing_is_missing() -> None:
-    numbers = Numbers(0)
+    numbers = SequenceNumbers(0)
     for number in range(1, 1000):
         assert numbers.take(number) == "ok"
     assert numbers._gaps is None and numbers.take(5) == DOUBLED

@@ -14,7 +14,7 @@ from harness.load.arrivals import Arrivals
 from harness.load.clock import Clock
 from harness.load.gate import Gate, Release
 from harness.load.node import Node
-from harness.load.pacing import Seat, Start
+from harness.load.pacing import Slot, Start
 from harness.load.run_plan import Plan
 from harness.load.schedule import due_times
 from harness.recording import UNFINISHED, UNSERVED, GateMark
@@ -32,15 +32,15 @@ class NotedWire:
         self.dead = dead
         self.sent_s: list[float] = []
 
-    def transmit(self) -> bool:
+    def start_request(self) -> bool:
         if not self.dead:
             self.sent_s.append(time.monotonic())
         return not self.dead
 
-    def follow_up(self) -> None:
+    def continue_request(self) -> None:
         pass
 
-    def usable(self) -> bool:
+    def is_alive(self) -> bool:
         return not self.dead
 
 
@@ -55,11 +55,11 @@ class GateUsers:
 
     def _user(self, wire: NotedWire) -> None:
         while True:
-            seat = Seat(wire)
-            self._gate.take(seat)
-            seat.woken.wait()
-            if seat.start is not None:
-                self.starts.append(seat.start)
+            slot = Slot(wire)
+            self._gate.park(slot)
+            slot.woken.wait()
+            if slot.start is not None:
+                self.starts.append(slot.start)
             wire.dead = False
 
 
@@ -84,7 +84,7 @@ def test_the_gate_is_armed_again_and_releases_a_second_herd(
     gate = Gate(herds, 30, origin_s, EXACT, marks.append)
     users = GateUsers(gate, 30)
     ended += users.greenlets
-    assert gate.armed
+    assert gate.has_starts_left
     gevent.spawn(gate.run).get(timeout=5)
     gevent.sleep(0)
     assert [(mark.gate, mark.t, mark.planned, len(mark.sent_us)) for mark in marks] == [
@@ -95,7 +95,7 @@ def test_the_gate_is_armed_again_and_releases_a_second_herd(
     assert all(wire.sent_s[0] >= origin_s and wire.sent_s[1] >= origin_s + 0.5 for wire in users.wires)
     assert min(min(mark.sent_us) for mark in marks) >= 0, "never before the instant"
     assert sorted(start.t for start in users.starts) == [0.0] * 30 + [0.5] * 30
-    assert not gate.armed
+    assert not gate.has_starts_left
 
 
 def test_a_user_with_a_dead_connection_is_sent_back_for_a_fresh_one_before_the_instant(
@@ -124,7 +124,7 @@ def test_a_user_whose_connection_dies_at_the_last_moment_is_woken_and_not_counte
     assert len(users.starts) == 3
     assert sum(start.sent_s is None for start in users.starts) == 1
     assert not marks, "it may still send for itself"
-    gate.close_release()
+    gate.report_release()
     assert len(marks[0].sent_us) == 2 and marks[0].planned == 3
 
 
@@ -134,7 +134,7 @@ def test_users_that_stay_away_are_missing_from_the_gates_mark(
     gate = Gate((Herd("herd", 0.0, 10),), 10, time.monotonic() + 0.2, EXACT, marks.append)
     ended += GateUsers(gate, 4).greenlets
     gevent.spawn(gate.run).get(timeout=5)
-    gate.close_release()
+    gate.report_release()
     assert (marks[0].planned, len(marks[0].sent_us)) == (10, 4)
 
 
@@ -147,20 +147,20 @@ def test_an_arrival_that_finds_nobody_waits_and_goes_to_the_next_who_comes() -> 
     pacer = arrivals([0.0, 0.01, 0.02], origin_s)
     gevent.spawn(pacer.run).get(timeout=5)
     assert [start.t for start in pacer.unserved()] == [0.0, 0.01, 0.02]
-    seat = Seat()
-    pacer.take(seat)
-    assert seat.start is not None and seat.start.t == 0.0 and seat.start.intended_s == origin_s
+    slot = Slot()
+    pacer.park(slot)
+    assert slot.start is not None and slot.start.t == 0.0 and slot.start.intended_s == origin_s
     assert [start.t for start in pacer.unserved()] == [0.01, 0.02]
 
 
 def test_users_are_taken_in_turn() -> None:
     pacer = arrivals([0.0, 0.01, 0.02], time.monotonic())
-    seats = [Seat() for _ in range(4)]
-    for seat in seats:
-        pacer.take(seat)
-    pacer.leave(seats[1])
+    slots = [Slot() for _ in range(4)]
+    for slot in slots:
+        pacer.park(slot)
+    pacer.remove(slots[1])
     gevent.spawn(pacer.run).get(timeout=5)
-    assert [seat.start.t if seat.start else None for seat in seats] == [0.0, None, 0.01, 0.02]
+    assert [slot.start.t if slot.start else None for slot in slots] == [0.0, None, 0.01, 0.02]
 
 
 def test_a_pacer_that_is_stopped_while_it_lags_loses_none_that_was_due() -> None:
@@ -195,8 +195,8 @@ def user(node: Node, takes_s: float) -> None:
         node.iteration_ended()
         start = None
         while start is None:
-            start = node.park(Seat())
-        node.iteration_begins(start)
+            start = node.park(Slot())
+        node.iteration_started(start)
         sent_s = time.monotonic()
         gevent.sleep(takes_s)
         node.recorder.on_request("GET", "/", takes_s * 1000, 0, sent_s=sent_s, done_s=sent_s + takes_s)
@@ -278,14 +278,14 @@ def test_a_node_that_is_drained_at_once_counts_who_was_just_woken(ended: list[ge
     node.begin(plan(origin_s=origin_s, level=level, herds=(Herd("herd", 0.1, 10),), background_users=0))
     gate = node._gate
     assert gate is not None
-    opened = gate._open
+    release_users = gate._release_users
     stopping: list[gevent.Greenlet[..., None]] = []
 
-    def open_and_stop(release: Release) -> None:
+    def release_and_stop(release: Release) -> None:
         stopping.append(gevent.spawn(node.drain))  # has its turn before those who are about to be woken
-        opened(release)
+        release_users(release)
 
-    gate._open = open_and_stop  # type: ignore[method-assign]
+    gate._release_users = release_and_stop  # type: ignore[method-assign]
     gevent.sleep(0.3)
     gevent.joinall(stopping, timeout=5, raise_error=True)
     assert len(stopping) == 1
@@ -312,7 +312,7 @@ def test_a_hurried_drain_waits_for_no_answer(ended: list[gevent.Greenlet[..., No
     gevent.sleep(0)
     node.begin(plan(drain_s=30.0))
     gevent.sleep(0.3)
-    gevent.spawn_later(0.1, setattr, node, "no_more_waiting", True)
+    gevent.spawn_later(0.1, setattr, node, "stop_draining", True)
     began_s = time.monotonic()
     node.drain()
     assert time.monotonic() - began_s < 2

@@ -14,11 +14,11 @@ import pytest
 from psycopg2 import extensions
 
 from harness.clients.postgres import PostgresError
-from harness.load.users.postgres import Connections, Patience
+from harness.load.users.postgres import PoolTimeouts, PostgresPool
 from tests.probes import loopback
 from tests.target import stacks
 
-PATIENCE = Patience(turn_s=5, connect_s=2, query_s=1)
+TIMEOUTS = PoolTimeouts(acquire_s=5, connect_s=2, query_s=1)
 
 
 @pytest.fixture(scope="module")
@@ -38,18 +38,18 @@ def callback_only_here() -> Iterator[None]:
 
 
 @contextmanager
-def connections(dsn: str, size: int = 2, patience: Patience = PATIENCE) -> Iterator[Connections]:
-    made = Connections(dsn, size, patience)
+def connections(dsn: str, size: int = 2, timeouts: PoolTimeouts = TIMEOUTS) -> Iterator[PostgresPool]:
+    made = PostgresPool(dsn, size, timeouts)
     try:
         yield made
     finally:
         made.close()
 
 
-def ask(pool: Connections, statement: str = "SELECT 1", *parameters: object) -> object:
+def ask(pool: PostgresPool, statement: str = "SELECT 1", *parameters: object) -> object:
     """The first value, or the cause."""
     try:
-        with pool.borrowed() as connection:
+        with pool.acquire() as connection:
             return pool.rows(connection, statement, parameters)[0][0]
     except PostgresError as error:
         return error.outcome
@@ -96,9 +96,9 @@ def test_a_user_that_is_stopped_in_mid_query_leaves_no_half_answer(stack: stacks
 
 def test_an_open_transaction_does_not_go_back_to_the_others(stack: stacks.Stack) -> None:
     with connections(stack.state.postgres.primary, 1) as pool:
-        with pool.borrowed() as connection:
+        with pool.acquire() as connection:
             pool.rows(connection, "BEGIN", ())
-        with pool.borrowed() as connection:
+        with pool.acquire() as connection:
             assert connection.info.transaction_status == extensions.TRANSACTION_STATUS_IDLE
 
 
@@ -115,14 +115,14 @@ def test_a_statement_timeout_is_told_apart_from_our_own(stack: stacks.Stack) -> 
 
 
 def test_more_connections_than_the_server_has(stack: stacks.Stack) -> None:
-    with connections(stack.state.postgres.primary, 120, Patience(10, 10, 5)) as pool:
+    with connections(stack.state.postgres.primary, 120, PoolTimeouts(10, 10, 5)) as pool:
         asked = [gevent.spawn(ask, pool, "SELECT 1 FROM pg_sleep(2)") for _ in range(120)]
         outcomes = {each.get(timeout=30) for each in asked}
     assert outcomes == {1, "too many connections"}
 
 
 def test_nobody_free_in_time(stack: stacks.Stack) -> None:
-    with connections(stack.state.postgres.primary, 1, Patience(0.1, 2, 2)) as pool:
+    with connections(stack.state.postgres.primary, 1, PoolTimeouts(0.1, 2, 2)) as pool:
         holder = gevent.spawn(ask, pool, "SELECT 1 FROM pg_sleep(0.6)")
         gevent.sleep(0.2)
         assert ask(pool) == "no free connection"
@@ -149,7 +149,7 @@ def test_a_backend_that_is_killed_in_mid_query(stack: stacks.Stack) -> None:
 
 def test_a_frozen_server_is_a_timeout_and_comes_back(stack: stacks.Stack) -> None:
     postmaster = psutil.Process(stack.process("postgres-primary").pid)
-    with connections(stack.state.postgres.primary, 1, Patience(2, 0.4, 0.4)) as pool:
+    with connections(stack.state.postgres.primary, 1, PoolTimeouts(2, 0.4, 0.4)) as pool:
         assert ask(pool) == 1
         family = [postmaster, *postmaster.children(recursive=True)]
         for process in family:

@@ -28,18 +28,14 @@ def polylines(draw: st.DrawFn, highest: float = 40.0) -> Polyline:
     return Polyline(tuple(points))
 
 
-@given(line=polylines(), share=st.floats(0, 1))
-def test_time_of_area_is_the_inverse_of_area_to(line: Polyline, share: float) -> None:
-    area = share * line.total
-    t = line.time_of_area(area)
-    assert line.points[0][0] <= t <= line.points[-1][0]
-    assert math.isclose(line.area_to(t), area, rel_tol=1e-9, abs_tol=1e-9)
+@given(line=polylines())
+def test_each_start_is_due_where_the_area_reaches_its_number_and_a_half(line: Polyline) -> None:
+    for number, due in enumerate(due_times(line)):
+        assert math.isclose(line.area_to(due), number + 0.5, rel_tol=1e-9, abs_tol=1e-9)
 
 
 @given(line=polylines(), shares=st.lists(st.floats(0, 1), min_size=2, max_size=8))
-def test_area_and_its_inverse_never_fall(line: Polyline, shares: list[float]) -> None:
-    times = [line.time_of_area(share * line.total) for share in sorted(shares)]
-    assert all(earlier <= later + 1e-9 for earlier, later in pairwise(times))
+def test_the_area_never_falls(line: Polyline, shares: list[float]) -> None:
     areas = [line.area_to(share * 14 - 1) for share in sorted(shares)]
     assert all(less <= more + 1e-9 for less, more in pairwise(areas))
     assert line.area_to(-1) == 0 and math.isclose(line.area_to(100), line.total)

@@ -72,7 +72,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield one
 
 
-def told(url: str) -> str:
+def problem_at(url: str) -> str:
     """The one problem with ``url``, in words: none of them the password, and all of them for people."""
     (only,) = valkey.problems(url)
     assert SECRET not in only
@@ -93,7 +93,7 @@ def test_a_server_that_takes_reads_and_writes_is_no_problem(server: Server) -> N
 def test_a_password_that_is_wrong_or_missing_is_said(server: Server) -> None:
     for given in ("wrong", ""):
         url = f"redis://:{given}@127.0.0.1:{server.port}" if given else f"redis://127.0.0.1:{server.port}"
-        assert "the password is missing or wrong" in told(url)
+        assert "the password is missing or wrong" in problem_at(url)
 
 
 @pytest.mark.parametrize("url", ["", "redis://", "127.0.0.1:6379", "http://127.0.0.1:6379", "redis://127.0.0.1:x"])
@@ -108,47 +108,47 @@ def test_load_goes_to_this_machine_only_unless_it_is_allowed() -> None:
 
 
 def test_nobody_listens() -> None:
-    assert "nothing listens there" in told(f"redis://127.0.0.1:{free_port()}")
+    assert "nothing listens there" in problem_at(f"redis://127.0.0.1:{free_port()}")
 
 
 def test_a_server_of_another_kind_is_recognised() -> None:
     """An HTTP service that refuses what it does not understand, and one that waits for more of it."""
     with scripted([b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n", CLOSE]) as other:
-        assert "neither Valkey nor Redis" in told(f"redis://127.0.0.1:{other.port}")
+        assert "neither Valkey nor Redis" in problem_at(f"redis://127.0.0.1:{other.port}")
     with service.running() as patient:
-        assert "is it Valkey, and is it running?" in told(f"redis://127.0.0.1:{patient.port}")
+        assert "is it Valkey, and is it running?" in problem_at(f"redis://127.0.0.1:{patient.port}")
 
 
 def test_tls_where_none_is_spoken(server: Server) -> None:
-    assert "write redis://" in told(f"rediss://:{SECRET}@127.0.0.1:{server.port}")
+    assert "write redis://" in problem_at(f"rediss://:{SECRET}@127.0.0.1:{server.port}")
 
 
 def test_no_tls_where_it_is_needed(certificates: Certificates) -> None:
     """The server takes our first bytes for a broken handshake, says so in TLS's own way, and hangs up."""
     with _tls_server(certificates) as port:
-        assert "write rediss://" in told(f"redis://127.0.0.1:{port}")
-        assert "certificate is not trusted" in told(f"rediss://localhost:{port}")
+        assert "write rediss://" in problem_at(f"redis://127.0.0.1:{port}")
+        assert "certificate is not trusted" in problem_at(f"rediss://localhost:{port}")
 
 
 def test_a_full_memory_and_a_replica_take_no_writes(server: Server, tmp_path: Path) -> None:
     with serving(tmp_path, "--maxmemory", "1", "--maxmemory-policy", "noeviction") as full:
-        assert "its memory is full" in told(full.url)
+        assert "its memory is full" in problem_at(full.url)
     primary = ("--replicaof", f"127.0.0.1 {server.port}", "--masterauth", SECRET)
     with serving(tmp_path, *primary) as replica:
-        assert "read-only replica" in told(replica.url)
+        assert "read-only replica" in problem_at(replica.url)
 
 
 def test_connections_that_end_early_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
     """Closed, reset, closed for sending only, and never a word."""
     with scripted([CLOSE]) as closing:
-        assert "closed the connection" in told(f"redis://127.0.0.1:{closing.port}")
+        assert "closed the connection" in problem_at(f"redis://127.0.0.1:{closing.port}")
     with scripted([RESET]) as resetting:
-        assert "closed the connection" in told(f"redis://127.0.0.1:{resetting.port}")
+        assert "closed the connection" in problem_at(f"redis://127.0.0.1:{resetting.port}")
     with _half_closing() as port:
-        assert "closed the connection" in told(f"redis://127.0.0.1:{port}")
+        assert "closed the connection" in problem_at(f"redis://127.0.0.1:{port}")
     monkeypatch.setattr(valkey, "TIMEOUT_S", 0.2)
     with scripted([3600.0]) as silent:
-        assert "no answer within 0.2 s" in told(f"redis://127.0.0.1:{silent.port}")
+        assert "no answer within 0.2 s" in problem_at(f"redis://127.0.0.1:{silent.port}")
 
 
 # While the run goes
@@ -194,7 +194,7 @@ def test_keys_of_ours_and_of_a_service(node: tuple[Session, Node], server: Serve
     assert session.read_key("own") is None
     session.write_key("own", 3)
     assert session.read_key("own") == 3
-    looks = [session.look_into_cache(key, "item:{key}") for key in ("listed", "named", "absent", "odd")]
+    looks = [session.peek_cache(key, "item:{key}") for key in ("listed", "named", "absent", "odd")]
     assert looks == [5, 6, None, None]
     assert kept(watched) == [
         *((READ, None, True), (WRITE, 3, True), (READ, 3, True)),
@@ -204,7 +204,7 @@ def test_keys_of_ours_and_of_a_service(node: tuple[Session, Node], server: Serve
         *(("VALKEY GET item", "no version", 1), ("VALKEY GET item", OK, 3)),
         *(("VALKEY GET key", OK, 2), ("VALKEY SET key", OK, 1)),
     ]
-    assert 0 < raw.ttl("own") <= valkey.KEPT_S
+    assert 0 < raw.ttl("own") <= valkey.KEY_TTL_S
 
 
 def test_a_server_that_dies_in_mid_run_is_an_outcome_and_so_is_its_return(

@@ -87,7 +87,7 @@ def users() -> Iterator[Any]:
 
     yield one
     for user in made:
-        user._discard()
+        user._close_sockets()
 
 
 HANDSHAKES: dict[str, tuple[list[Step], str]] = {
@@ -188,7 +188,7 @@ def test_it_comes_back_and_the_time_counts_from_the_loss(users: Any) -> None:
         user = users(server.url)
         assert user.open()
         began_s = time.monotonic()
-        assert user.stay(began_s + 1.0)
+        assert user.stay_connected(began_s + 1.0)
         assert user.outcomes("WS /feed connect") == user.outcomes("WS /feed reconnect") == ["ok"]
         assert user.outcomes("attempt /feed reconnect") == ["http 503"]
         assert user.outcomes("connection /feed opened") == ["ok", "ok"]
@@ -202,8 +202,8 @@ def test_a_cut_is_ours_and_the_time_counts_from_its_instant(users: Any) -> None:
         user = users(server.url)
         assert user.open()
         cut_s = time.monotonic() + 0.1
-        user.cut_at(cut_s)
-        assert user.stay(cut_s + 0.5)
+        user.abort_at(cut_s)
+        assert user.stay_connected(cut_s + 0.5)
         assert user.outcomes("connection /feed ended") == ["ok"]
         assert user.outcomes("WS /feed reconnect") == ["ok"]
 
@@ -213,7 +213,7 @@ def test_the_end_of_the_run_wakes_everybody(users: Any) -> None:
     with scripted([READ, OPEN]) as server:
         user = users(server.url)
         assert user.open()
-        staying = gevent.spawn(lambda: (user.stay(math.inf), user.leave()))
+        staying = gevent.spawn(lambda: (user.stay_connected(math.inf), user.disconnect()))
         gevent.sleep(0.1)
         user.node.drain(still_answering=False)
         staying.join(3)
@@ -224,7 +224,7 @@ def test_the_end_of_the_run_wakes_everybody(users: Any) -> None:
         assert bytes(byte ^ goodbye[2 + i % 4] for i, byte in enumerate(goodbye[6:8])) == (1000).to_bytes(2)
     away = users("http://127.0.0.1:1", first_pause_s=0.05, longest_pause_s=30.0)
     assert not away.open()
-    coming = gevent.spawn(away.stay, math.inf)
+    coming = gevent.spawn(away.stay_connected, math.inf)
     gevent.sleep(0.3)
     away.node.drain(still_answering=False)
     coming.join(2)

@@ -118,7 +118,7 @@ def test_sessions_and_queue_are_counted(proxy: Proxy) -> None:
     try:
         for client in clients:
             client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-        wait_for(lambda: by_socket(proxy).values["sessions"] == 2)
+        wait_for(lambda: by_socket(proxy).values["sessions"] == 2 and by_socket(proxy).values["queue"] == 3)
         for way in ways(proxy):
             (reading,) = sample(**way, backend="api")
             assert reading.values["sessions"] == 2

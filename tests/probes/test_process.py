@@ -11,7 +11,7 @@ import pytest
 
 from harness import probes
 from harness.probes import Reading
-from harness.probes._process_meter import Meter
+from harness.probes._process_meter import ProcessMeter
 from tests.probes.loopback import free_port, python, said, tell, wait_for
 
 GROWS = """
@@ -138,7 +138,7 @@ def test_a_pid_that_never_was_is_said() -> None:
 
 def test_a_pid_that_is_another_process_now_is_not_taken_for_the_first() -> None:
     with python(IDLE) as process:
-        meter = Meter(process.pid)
+        meter = ProcessMeter(process.pid)
         assert meter.read("it", 0).error is None
         inner = meter._process
         inner._ident = (process.pid, inner.create_time() - 100)  # type: ignore[attr-defined]

@@ -11,6 +11,7 @@ from harness import criteria
 from harness.analysis.histogram import bucket_index
 from harness.findings import Finding, Outcome
 from harness.recording import (
+    FORMAT,
     OK,
     UNFINISHED,
     CriterionSpec,
@@ -21,6 +22,7 @@ from harness.recording import (
     Scalar,
     Slice,
 )
+from harness.recording_file import encode, parse
 from tests.recordings import healthy
 
 PHASES = (Phase("baseline", 0, 5), Phase("spike", 5, 10), Phase("steady", 10, 20), Phase("drop", 20, 30))
@@ -71,16 +73,30 @@ def test_the_time_is_that_of_the_last_of_99_percent(slow: int, outcome: Outcome)
     assert found.outcome is outcome
     assert found.figure == pytest.approx(2.0 if slow == 1 else 35.0, rel=2e-3)
     assert found.interval is not None and found.interval[0] <= found.figure <= found.interval[1]
+    assert not found.censored
+
+
+def test_only_connections_of_the_name_have_to_be_back() -> None:
+    """The others' are dropped as well, and take longer; with everybody's they count."""
+    others = (opened(5, 50, "chat"), ended(20, 50, "closed 1012", "chat"))
+    late = counted(20, "WS chat reconnect", 50, took_s=20.0)
+    recording = run(*DROPPED, back(2.0, 100), *others, late)
+    found = judged("reconnect_time", recording, connections="/feed")
+    assert (found.figure, found.evidence["dropped"]) == (pytest.approx(2.0, rel=2e-3), 100)
+    found = judged("reconnect_time", recording)
+    assert (found.figure, found.evidence["dropped"]) == (pytest.approx(20.0, rel=2e-3), 150)
 
 
 def test_who_is_not_back_took_longer_than_was_watched() -> None:
     """40 s here. Whether or not the node came to say that they are away."""
     for more in ((), (counted(20, "WS /feed reconnect", 5, UNFINISHED, None),)):
         recording = run(*DROPPED, back(1.0, 95), *more)
-        assert judged("reconnect_time", recording).outcome is Outcome.FAIL
-        assert judged("reconnect_time", recording).interval == (39, math.inf)
+        found = judged("reconnect_time", recording)
+        assert (found.outcome, found.interval, found.censored) == (Outcome.FAIL, (39, math.inf), True)
+        assert (found.figure, found.evidence["half back after (s)"]) == (None, pytest.approx(1.0, rel=2e-3))
         short = judged("reconnect_time", recording, limit_s=50.0)
-        assert short.outcome is Outcome.INCONCLUSIVE and "longer would settle it" in short.reason
+        assert short.outcome is Outcome.INCONCLUSIVE and short.censored
+        assert "12 s longer would settle it" in short.reason
     stopped = judged("reconnect_time", run(*DROPPED, back(1.0, 95), end_s=33))
     assert stopped.outcome is Outcome.INCONCLUSIVE and stopped.figure is None
 
@@ -157,8 +173,27 @@ def test_a_count_that_is_missing_agrees_with_nothing() -> None:
     whole = dict.fromkeys(TIMES, (100.0, 100.0))
     silent = {t: values if t < 50 else values[:1] for t, values in whole.items()}
     for recording in (run(*HELD), run(*HELD, gauge=silent), run(gauge=whole), run(*HELD, gauge=whole, end_s=40)):
-        found = judged("connections_agree", recording, metric=GAUGE)
-        assert found.outcome is Outcome.INCONCLUSIVE and "--api-urls" in found.reason
+        found = judged("connections_agree", recording, metric=GAUGE, remedy="name all of its pages")
+        assert (found.outcome, found.figure) == (Outcome.INCONCLUSIVE, None)
+        assert found.reason.endswith(": name all of its pages")
+
+
+def test_without_a_gauge_nothing_is_compared() -> None:
+    """None is known by default: each target calls its own as it likes."""
+    found = judged("connections_agree", run(*HELD, gauge=dict.fromkeys(TIMES, (100.0, 100.0))))
+    assert (found.outcome, found.figure) == (Outcome.INCONCLUSIVE, None)
+    assert "a gauge has to be named" in found.reason
+
+
+def test_a_recording_of_the_first_format_knows_what_its_criteria_left_unsaid() -> None:
+    """Which gauge, and which connections; what it says itself counts."""
+    specs = (CriterionSpec("connections_agree"), CriterionSpec("reconnect_time", {"connections": "chat"}))
+    header = dataclasses.replace(run().header, criteria=specs)
+    first = encode(header).replace(f'"format":{FORMAT}', '"format":1')
+    agree, reconnect = parse([first], "file").header.criteria
+    assert agree.parameters["metric"] == "target_feed_connections"
+    assert reconnect.parameters == {"connections": "chat"}
+    assert parse([encode(header)], "file").header.criteria == specs
 
 
 def test_a_process_that_was_never_read_may_have_connections() -> None:

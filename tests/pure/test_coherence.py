@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 
 from harness import criteria
-from harness.criteria.cache import _staleness as staleness
+from harness.criteria.cache import _coherence as coherence
 from harness.criteria.cache import _stampede as stampede
+from harness.criteria.cache._invalidations import invalidations
 from harness.criteria.cache._operations import history_of
 from harness.findings import Finding, Outcome
 from harness.recording import (
@@ -45,7 +46,7 @@ def miss(version: int | None, begin_s: float, end_s: float, source: str = "prima
 def test_the_age_counts_from_the_return_of_the_first_write_that_replaced_it() -> None:
     """Not from the latest one: since then the answer was out of date."""
     seen = history_of(recording(*ONE_THEN_TWO, write(3, 4, 5), read(1, 9, 10)))
-    assert [found.age_s for found in staleness.stale_reads(seen)] == [6]
+    assert [found.age_s for found in coherence.stale_reads(seen)] == [6]
 
 
 @pytest.mark.parametrize(
@@ -62,7 +63,7 @@ def test_the_age_counts_from_the_return_of_the_first_write_that_replaced_it() ->
     ],
 )
 def test_only_what_is_certain_is_stale(operations: tuple[Operation, ...], stale: int) -> None:
-    assert len(staleness.stale_reads(history_of(recording(*operations)))) == stale
+    assert len(coherence.stale_reads(history_of(recording(*operations)))) == stale
 
 
 def test_between_two_nodes_only_what_clocks_can_tell_is_stale() -> None:
@@ -71,9 +72,9 @@ def test_between_two_nodes_only_what_clocks_can_tell_is_stale() -> None:
     for begin_s, stale in ((3.3, 0), (3.5, 1)):
         reads = 0.3, [read(1, begin_s, 9)]
         seen = history_of(recording(nodes={"worker-1": writes, "worker-2": reads}))
-        assert len(staleness.stale_reads(seen)) == stale
+        assert len(coherence.stale_reads(seen)) == stale
     same = history_of(recording(nodes={"worker-1": (0.1, [*writes[1], read(1, 3.01, 9)]), "worker-2": (0.3, [])}))
-    assert len(staleness.stale_reads(same)) == 1, "on one node the order is exact"
+    assert len(coherence.stale_reads(same)) == 1, "on one node the order is exact"
 
 
 def test_stale_reads_decides_on_share_and_age() -> None:
@@ -117,7 +118,7 @@ def test_a_write_that_the_cache_never_heard_of_is_counted_once() -> None:
         *(write(1, 0, 1), hit(1, 1.1, 1.2), write(2, 2, 3), *(hit(1, 4 + n, 5 + n) for n in range(5))),
         *(hit(2, 15, 16), write(3, 20, 21), miss(3, 22, 23), hit(3, 24, 25)),
     )
-    found = staleness.invalidations(history_of(run))
+    found = invalidations(history_of(run))
     assert [lost.operation.version for lost in found.lost] == [2]
     assert (found.writes, found.observable) == (3, 2)
     assert judged(run, "lost_invalidations").figure == 1
@@ -134,7 +135,7 @@ def test_a_stale_answer_from_elsewhere_loses_no_invalidation() -> None:
     behind = replace(read(1, 4, 5, source="replica", cache="bypass"))
     run = recording(*ONE_THEN_TWO, behind, hit(2, 1.5, 1.6), hit(2, 6, 7))
     assert judged(run, "stale_reads", limit=1.0).figure == pytest.approx(1 / 3)
-    assert staleness.invalidations(history_of(run)).lost == ()
+    assert invalidations(history_of(run)).lost == ()
 
 
 def test_writes_that_could_not_have_shown_it_prove_nothing() -> None:
@@ -161,10 +162,12 @@ def test_an_item_without_an_order_is_named_with_the_reason() -> None:
 def test_a_version_that_nobody_wrote_fails_only_in_a_whole_recording() -> None:
     """The write may have been that of a load process that was lost with its last words."""
     run = recording(write(1, 0, 1), read(5, 2, 3), read(1, 2, 3))
-    assert judged(run, "linearizability").outcome is Outcome.FAIL
+    found = judged(run, "linearizability")
+    assert (found.outcome, found.figure, found.interval) == (Outcome.FAIL, 1, (1, 1))
     lost = replace(run, marks=(NodeMark(9, "worker-2", "lost"),))
     for torn in (lost, replace(run, end=None)):
-        assert judged(torn, "linearizability").outcome is Outcome.INCONCLUSIVE
+        found = judged(torn, "linearizability")
+        assert (found.outcome, found.figure, found.interval) == (Outcome.INCONCLUSIVE, 0, (0, 1))
 
 
 def test_a_way_that_needs_an_option_names_it() -> None:
@@ -194,8 +197,9 @@ def test_loads_that_began_before_the_first_was_answered_are_of_one_expiry() -> N
 
 def test_without_more_readers_than_the_limit_there_is_no_pass() -> None:
     """One load with one reader proves nothing about many."""
-    assert judged(recording(write(1, 0, 1), *expiry(2, 1, 1)), "stampede").outcome is Outcome.INCONCLUSIVE
-    assert judged(recording(write(1, 0, 1), *expiry(2, 1, 2)), "stampede").outcome is Outcome.PASS
+    for joined, outcome in ((1, Outcome.INCONCLUSIVE), (2, Outcome.PASS)):
+        found = judged(recording(write(1, 0, 1), *expiry(2, 1, joined)), "stampede")
+        assert (found.outcome, found.figure, found.interval) == (outcome, 1, (1, 1))
 
 
 def test_misses_that_do_not_say_where_they_came_from_accuse_nobody() -> None:
@@ -230,6 +234,8 @@ def test_the_hit_ratio_leaves_out_what_went_past_the_cache() -> None:
     )
     found = judged(run, "hit_ratio")
     assert (found.outcome, found.figure) == (Outcome.PASS, 0.9)
+    assert found.limit == 0.5
+    assert found.interval == (pytest.approx(0.824, abs=1e-3), pytest.approx(0.951, abs=1e-3)), "Clopper and Pearson's"
     assert judged(run, "hit_ratio", lower_limit=0.85).outcome is Outcome.INCONCLUSIVE
     assert judged(run, "hit_ratio", lower_limit=0.98).outcome is Outcome.FAIL
 
@@ -258,7 +264,8 @@ def test_reads_are_counted_while_the_cache_is_away_and_no_longer() -> None:
 
 def test_all_reads_failing_is_a_failure_and_all_hitting_proves_nothing() -> None:
     failing = recording(*(read(None, 30 + n / 100, None) for n in range(100)), faults=outage(30, 35))
-    assert judged(failing, "fail_open").outcome is Outcome.FAIL
+    found = judged(failing, "fail_open")
+    assert (found.outcome, found.figure) == (Outcome.FAIL, 1)
     hits = recording(write(1, 0, 1), *(hit(1, 30 + n / 100, 30.1) for n in range(100)), faults=outage(30, 35))
     assert judged(hits, "fail_open").outcome is Outcome.INCONCLUSIVE
 
@@ -290,6 +297,12 @@ def test_without_an_outage_that_was_read_in_there_is_nothing_to_judge(marks: tup
     assert judged(run, "fail_open").outcome is Outcome.INCONCLUSIVE
 
 
+def test_without_a_fault_the_scenario_says_how_to_plan_one() -> None:
+    run = recording(write(1, 0, 1), past(30))
+    assert judged(run, "fail_open", remedy="plan one").reason.endswith("never away: plan one")
+    assert judged(run, "fail_open").reason.endswith("so the cache was never away")
+
+
 # What all of them have in common
 
 ALL = ("stale_reads", "monotonic_reads", "read_your_writes", "lost_invalidations", "linearizability", "stampede")
@@ -309,7 +322,8 @@ def test_no_evidence_no_pass(criterion: str) -> None:
 
 @pytest.mark.parametrize("criterion", ["stale_reads", "monotonic_reads", "read_your_writes", "linearizability"])
 def test_a_register_passes(criterion: str) -> None:
-    assert judged(recording(*linearizable(3000)), criterion).outcome is Outcome.PASS
+    found = judged(recording(*linearizable(3000)), criterion)
+    assert (found.outcome, found.figure, found.interval) == (Outcome.PASS, 0, (0, 0))
 
 
 @pytest.mark.parametrize("criterion", ["stale_reads", "monotonic_reads", "read_your_writes"])

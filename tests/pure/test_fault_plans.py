@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from types import ModuleType
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness import faults
-from harness.config.fault_schedule import behind, parse, timed
+from harness import faults, probes
+from harness.config.fault_schedule import behind, parse, scheduled
 from harness.errors import ConfigurationError
 from harness.faults import PlannedFault
 from harness.faults.http_toggle import HttpToggle
@@ -35,7 +36,7 @@ def test_every_file_is_a_fault_by_its_name() -> None:
     ],
 )
 def test_an_instant_is_a_phase_or_seconds(at: str | float, for_s: float, start_s: float, end_s: float) -> None:
-    (placed,), wrong = timed([PlannedFault(Noop(), at, for_s)], PHASES, 60)
+    (placed,), wrong = scheduled([PlannedFault(Noop(), at, for_s)], PHASES, 60)
     assert not wrong
     assert (placed.start_s, placed.end_s) == (start_s, end_s)
 
@@ -56,14 +57,14 @@ def test_an_instant_is_a_phase_or_seconds(at: str | float, for_s: float, start_s
     ],
 )
 def test_an_instant_outside_the_run_names_the_remedy(at: str | float, for_s: float, words: str) -> None:
-    placed, wrong = timed([PlannedFault(Noop(), at, for_s), PlannedFault(Noop(), "spike")], PHASES, 60)
+    placed, wrong = scheduled([PlannedFault(Noop(), at, for_s), PlannedFault(Noop(), "spike")], PHASES, 60)
     assert len(placed) == 1, "the other one stays"
     assert any(words in line for line in wrong), wrong
 
 
 @given(st.lists(st.tuples(st.floats(0, 59), st.floats(0.001, 1)), max_size=8))
 def test_faults_are_in_the_order_of_their_instants_and_none_is_lost(spans: list[tuple[float, float]]) -> None:
-    placed, wrong = timed([PlannedFault(Noop(), at, for_s) for at, for_s in spans], PHASES, 60)
+    placed, wrong = scheduled([PlannedFault(Noop(), at, for_s) for at, for_s in spans], PHASES, 60)
     assert not wrong
     assert [fault.start_s for fault in placed] == sorted(at for at, _ in spans)
     assert all(0 <= fault.start_s < fault.end_s <= 60 for fault in placed)
@@ -95,7 +96,7 @@ def test_several_faults_in_one_text() -> None:
 )
 def test_what_is_behind_a_host_or_the_host_itself_when_it_is_no_address(host: str, leads_to: str) -> None:
     fronting = PlannedFault(TcpProxy(to="127.0.0.1:8000", listen=9000, latency_ms=5), "spike")
-    placed, _ = timed([fronting], PHASES, 60)
+    placed, _ = scheduled([fronting], PHASES, 60)
     assert behind(host, placed) == leads_to
 
 
@@ -164,7 +165,7 @@ def test_secrets_are_told_nowhere() -> None:
     assert "hush" not in faults.described(fault).replace("name:hush1", "hush")
     assert "hush" not in faults.described(fault)
     assert "hush3" not in repr(fault) and "hush4" not in repr(fault)
-    (placed,), _ = timed([PlannedFault(fault, "spike")], PHASES, 60)
+    (placed,), _ = scheduled([PlannedFault(fault, "spike")], PHASES, 60)
     assert "hush" not in placed.description
 
 
@@ -175,14 +176,14 @@ def test_secrets_are_told_nowhere() -> None:
         ("http_toggle", {"url": "http://a/", "body": "{"}, "body is not JSON"),
         ("http_toggle", {"url": "http://a/", "method": "put it"}, "in capitals"),
         ("http_toggle", {"url": "http://a/", "token": "a\r\nb: c"}, "no header may have"),
-        ("http_toggle", {"url": "http://a/", "timeout_s": 60.0}, "at most 10 seconds"),
+        ("http_toggle", {"url": "http://a/", "timeout_s": 60.0}, "timeout_s 60.0: give a number from 0.001 to 10"),
         ("stop_process", {"port": 1, "pid": 1}, "give one of"),
         ("stop_process", {"status_file": "x"}, "Choose by role or name"),
         ("stop_process", {"pid": 3, "name": "api1"}, "Give that, too"),
-        ("kill_process", {"port": 70000}, "from 1 to 65535"),
+        ("kill_process", {"port": 70000}, "port 70000: give a whole number from 0 to 65535"),
         ("tcp_proxy", {"to": "127.0.0.1", "reset": True}, "Give host:port"),
         ("tcp_proxy", {"to": "127.0.0.1:1/x", "reset": True}, "Give host:port"),
-        ("tcp_proxy", {"to": "127.0.0.1:1", "latency_ms": -1.0}, "Give 0 or more"),
+        ("tcp_proxy", {"to": "127.0.0.1:1", "latency_ms": -1.0}, "latency_ms -1.0: give a number of 0 or more"),
         ("haproxy_drain", {"socket": "/x", "server": "api1"}, "Give backend/name"),
         ("haproxy_drain", {"socket": "/x", "server": "api/a; help"}, "Give backend/name"),
         ("haproxy_drain", {"socket": "/x", "server": "a/b", "state": "ready"}, "one of drain, maint"),
@@ -192,3 +193,23 @@ def test_secrets_are_told_nowhere() -> None:
 def test_senseless_parameters_name_the_remedy(name: str, parameters: dict[str, object], words: str) -> None:
     with pytest.raises(ConfigurationError, match=words):
         faults.load(name, **parameters)  # type: ignore[arg-type]
+
+
+def test_a_fault_that_a_scenario_makes_itself_is_checked_like_one_from_the_folder() -> None:
+    """Values out of bounds, conflicts and wrong types, all at once, and no secret among them."""
+    with pytest.raises(ConfigurationError) as made:
+        HttpToggle(url="127.0.0.1:80/x", method="put it", timeout_s=60.0)
+    with pytest.raises(ConfigurationError) as loaded:
+        faults.load("http_toggle", url="127.0.0.1:80/x", method="put it", timeout_s=60.0)
+    assert made.value.messages == loaded.value.messages
+    assert len(made.value.messages) == 3
+    with pytest.raises(ConfigurationError) as mistyped:
+        HttpToggle("http://a/", token=("hush",))  # type: ignore[arg-type]
+    assert mistyped.value.messages == ("Fault http_toggle: token (secret): give text",)
+
+
+@pytest.mark.parametrize("folder", [faults, probes])
+def test_every_parameter_says_what_it_is(folder: ModuleType) -> None:
+    for name in folder.available():
+        for each in folder.parameters(name):
+            assert each.help and not each.help.endswith("."), f"{name}: {each.name}"

@@ -9,8 +9,9 @@ from functools import cache
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.criteria.cache import _coherence as coherence
 from harness.criteria.cache import _linearizability as linearizability
-from harness.criteria.cache import _staleness as staleness
+from harness.criteria.cache._invalidations import invalidations
 from harness.criteria.cache._operations import history_of
 from harness.recording import WRITE, Operation
 from tests.histories import linearizable, read, recording, write
@@ -72,10 +73,10 @@ def test_a_register_is_never_accused(seed: int, keys: int, sessions: int, lost_a
     operations = linearizable(60, keys=keys, sessions=sessions, seed=seed, lost_answers=lost_answers)
     seen = history_of(recording(*operations))
     assert not linearizability.check(seen).violations
-    assert not staleness.stale_reads(seen)
-    assert not staleness.backward_reads(seen).back
-    assert not staleness.own_writes_missed(seen).back
-    assert not staleness.invalidations(seen).lost
+    assert not coherence.stale_reads(seen)
+    assert not coherence.backward_reads(seen).back
+    assert not coherence.own_writes_missed(seen).back
+    assert not invalidations(seen).lost
 
 
 @given(st.integers(0, 10_000), st.floats(0.0001, 0.02), st.data())
@@ -90,10 +91,10 @@ def test_clocks_that_are_wrong_within_their_bound_accuse_nobody(seed: int, error
         nodes[node][1].append(replace(operation, invoke_s=operation.invoke_s + off_s, return_s=end_s))
     seen = history_of(recording(nodes=nodes))
     assert not linearizability.check(seen).violations
-    assert not staleness.stale_reads(seen)
-    assert not staleness.backward_reads(seen).back
-    assert not staleness.own_writes_missed(seen).back
-    assert not staleness.invalidations(seen).lost
+    assert not coherence.stale_reads(seen)
+    assert not coherence.backward_reads(seen).back
+    assert not coherence.own_writes_missed(seen).back
+    assert not invalidations(seen).lost
 
 
 @given(small_histories())
@@ -103,7 +104,7 @@ def test_an_accused_history_is_not_linearizable(operations: tuple[Operation, ...
     """
     alone = tuple(replace(operation, session=str(number)) for number, operation in enumerate(operations))
     seen = history_of(recording(*alone))
-    if staleness.stale_reads(seen) or staleness.invalidations(seen).lost:
+    if coherence.stale_reads(seen) or invalidations(seen).lost:
         assert not by_every_order(alone)
 
 
@@ -122,8 +123,8 @@ def test_a_hundred_thousand_operations_take_less_than_five_seconds() -> None:
         began_s = time.process_time()
         seen = history_of(seen_from)
         assert not linearizability.check(seen).violations
-        assert not staleness.stale_reads(seen)
-        assert not staleness.backward_reads(seen).back
-        assert not staleness.own_writes_missed(seen).back
-        assert not staleness.invalidations(seen).lost
+        assert not coherence.stale_reads(seen)
+        assert not coherence.backward_reads(seen).back
+        assert not coherence.own_writes_missed(seen).back
+        assert not invalidations(seen).lost
         assert time.process_time() - began_s < 5

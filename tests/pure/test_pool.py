@@ -14,7 +14,7 @@ from harness import criteria
 from harness.analysis import histogram
 from harness.analysis.histogram import bucket_index
 from harness.criteria.pool import _levels as levels
-from harness.findings import Finding, Outcome
+from harness.findings import CLIENTS, TARGET, Finding, Outcome
 from harness.recording import CriterionSpec, Phase, ProbeSample, Recording, Scalar, Slice
 from tests.recordings import healthy
 
@@ -133,7 +133,8 @@ def test_a_process_that_went_away_may_hide_a_leak() -> None:
     found = judged("leaked_connections", run)
     assert found.outcome is Outcome.INCONCLUSIVE and "a:2" in found.reason
     run = without(closed_pool(leaked=4), lambda sample: sample.source == "a:2" and sample.t > 50)
-    assert judged("leaked_connections", run).outcome is Outcome.FAIL
+    found = judged("leaked_connections", run)
+    assert (found.outcome, found.figure, found.interval) == (Outcome.FAIL, 3, (3, 3)), "what the other one holds"
 
 
 @pytest.mark.parametrize(("seen", "outcome"), [(1, Outcome.INCONCLUSIVE), (2, Outcome.INCONCLUSIVE), (3, Outcome.FAIL)])
@@ -177,15 +178,34 @@ def test_without_the_pool_sessions_idle_in_a_transaction_are_leaked() -> None:
     found = judged("leaked_connections", run)
     assert (found.outcome, found.figure) == (Outcome.FAIL, 3)
     run = without(closed_pool(), lambda sample: sample.probe == levels.PROBE)
-    found = judged("leaked_connections", run)
-    assert found.outcome is Outcome.INCONCLUSIVE and "--api-urls" in found.reason
+    found = judged("leaked_connections", run, remedy="name its pages")
+    assert (found.outcome, found.figure) == (Outcome.INCONCLUSIVE, None)
+    assert found.reason == "the pool was not sampled: name its pages"
+    assert found.evidence == {"sessions idle in transaction": 0}
 
 
 @pytest.mark.parametrize("name", ["pool_stable", "leaked_connections", "pool_saturation", "long_transactions"])
-def test_what_was_not_sampled_names_the_option(name: str) -> None:
-    found = judged(name, dataclasses.replace(closed_pool(), probes=()))
-    assert found.outcome is Outcome.INCONCLUSIVE
-    assert "--postgres-admin" in found.reason if name == "long_transactions" else "--api-urls" in found.reason
+def test_what_was_not_sampled_has_the_remedy_of_the_scenario(name: str) -> None:
+    """Which option names it, only the scenario knows."""
+    unsampled = dataclasses.replace(closed_pool(), probes=())
+    for remedy, ending in (("give --it", "not sampled: give --it"), ("", "not sampled")):
+        found = judged(name, unsampled, remedy=remedy)
+        assert found.outcome is Outcome.INCONCLUSIVE and found.reason.endswith(ending)
+
+
+def test_without_a_phase_without_load_its_length_is_named() -> None:
+    """Two seconds to settle, three samples, and one for the edges."""
+    run = closed_pool()
+    header = dataclasses.replace(run.header, phases=PHASES[:-1])
+    found = judged("leaked_connections", dataclasses.replace(run, header=header))
+    assert found.outcome is Outcome.INCONCLUSIVE and "a phase of 6 s without load" in found.reason
+
+
+def test_what_is_measured_from_the_pool_alone_is_evidence_of_the_target() -> None:
+    """A late load generator makes neither a leak nor a queue in the pool; throughput and latency it does."""
+    of = {name: criteria.evidence_of(name) for name in ("pool_stable", "leaked_connections", "long_transactions")}
+    assert set(of.values()) == {TARGET}
+    assert criteria.evidence_of("pool_saturation") == criteria.evidence_of("scalability") == CLIENTS
 
 
 def test_a_pool_that_is_as_before_is_stable() -> None:
@@ -200,7 +220,8 @@ def test_a_pool_of_which_more_is_in_use_than_before_is_not() -> None:
 
 
 def test_a_queue_that_stays_is_a_failure_and_one_that_comes_and_goes_is_open() -> None:
-    assert judged("pool_stable", closed_pool(waiting_after=2)).outcome is Outcome.FAIL
+    found = judged("pool_stable", closed_pool(waiting_after=2))
+    assert (found.outcome, found.figure, found.evidence["waiting at the end, mean"]) == (Outcome.FAIL, 0, 2)
     run = closed_pool()
     probes = [
         dataclasses.replace(sample, values={**sample.values, "waiting": 1.0})
@@ -216,6 +237,7 @@ def test_a_queue_that_stays_is_a_failure_and_one_that_comes_and_goes_is_open() -
 def test_an_age_may_have_grown_between_two_samples(oldest_s: float, expected: str) -> None:
     found = judged("long_transactions", closed_pool(oldest_s=oldest_s))
     assert (found.outcome.value, found.figure) == (expected, oldest_s)
+    assert found.interval == (oldest_s, pytest.approx(oldest_s + 1))
 
 
 def test_a_probe_that_was_silent_for_long_proves_no_short_transactions() -> None:

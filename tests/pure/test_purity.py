@@ -1,21 +1,24 @@
-"""The judging side can be used anywhere: it loads neither gevent nor Locust."""
+"""The judging side can be used anywhere: it loads neither gevent nor Locust, and numpy only when it judges."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 
+import pytest
+
 PROGRAM = """
 import importlib, pkgutil, sys
 import harness.analysis, harness.criteria, harness.findings, harness.recording, harness.verdict
 for package in (harness.analysis, harness.criteria):
-    for found in pkgutil.iter_modules(package.__path__):
-        importlib.import_module(f"{package.__name__}.{found.name}")
-print(sorted({"gevent", "locust", "psutil", "requests"} & set(sys.modules)))
+    for found in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
+        importlib.import_module(found.name)
+print(sorted({"gevent", "locust", "psutil", "requests", "numpy", "scipy"} & set(sys.modules)))
 """
-LIGHT = """
+PARAMETERS = """
 import sys
-import harness.attach, harness.live.state
+from harness import criteria
+assert all(criteria.parameters(name) for name in criteria.available())
 print(sorted({"numpy", "scipy"} & set(sys.modules)))
 """
 LIVE = """
@@ -23,18 +26,26 @@ import sys
 import harness.live.state
 print(sorted({"gevent", "locust", "numpy", "scipy"} & set(sys.modules)))
 """
+ATTACHED = """
+import sys
+import harness.attach
+print(sorted({"numpy", "scipy"} & set(sys.modules)))
+"""
+JUDGED = """
+import sys
+from harness.verdict import judge
+from tests import recordings
+judge(recordings.login_herd())
+print(sorted({"numpy", "scipy.special", "scipy.stats"} & set(sys.modules)))
+"""
 
 
-def test_importing_the_judging_side_loads_neither_gevent_nor_locust() -> None:
-    ran = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True)
-    assert ran.stdout.strip() == "[]"
-
-
-def test_neither_a_load_process_nor_the_master_loads_numpy_or_scipy() -> None:
-    ran = subprocess.run([sys.executable, "-c", LIGHT], capture_output=True, text=True, check=True)
-    assert ran.stdout.strip() == "[]"
-
-
-def test_the_live_state_loads_neither_gevent_nor_locust_nor_numpy() -> None:
-    ran = subprocess.run([sys.executable, "-c", LIVE], capture_output=True, text=True, check=True)
-    assert ran.stdout.strip() == "[]"
+@pytest.mark.parametrize(
+    ("program", "loaded"),
+    [(PROGRAM, []), (PARAMETERS, []), (LIVE, []), (ATTACHED, []), (JUDGED, ["numpy", "scipy.special"])],
+    ids=["every file", "the parameters of every criterion", "the live state", "a scenario's part", "a verdict"],
+)
+def test_what_is_loaded(program: str, loaded: list[str]) -> None:
+    """Load processes and the master read the parameters of the criteria: it may not cost them numpy or scipy."""
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == str(loaded)

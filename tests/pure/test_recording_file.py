@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.recording import FORMAT, EventMark, GateMark, HealthMark, Line, NodeMark, ProbeSample, Slice
+from harness.recording import FORMAT, AlertMark, GateMark, HealthMark, Line, NodeMark, ProbeSample, Slice
 from harness.recording_file import RecordingError, decode, encode, parse, read
 from tests import recordings
 
@@ -22,7 +22,7 @@ lines = st.one_of(
     st.builds(GateMark, numbers, words, words, counts, st.lists(counts, max_size=5).map(tuple), st.floats(0, 1)),
     st.builds(HealthMark, numbers, words, words, st.booleans(), words),
     st.builds(NodeMark, numbers, words, words, words),
-    st.builds(EventMark, numbers, words, words),
+    st.builds(AlertMark, numbers, words, words, words),
 )
 
 
@@ -72,13 +72,20 @@ def test_slices_may_come_in_any_order_and_more_than_once(tmp_path: Path) -> None
 
 def test_unknown_keys_are_ignored_and_unknown_kinds_are_damage() -> None:
     header = encode(recordings.healthy().header)
-    event = encode(EventMark(1, "x")).replace("}", ',"new":1}')
-    found = parse([header, event, '{"kind":"weather"}\n', "[1]\n"], "file")
-    assert found.marks == (EventMark(1, "x"),)
+    mark = encode(NodeMark(1, "local", "joined")).replace("}", ',"new":1}')
+    found = parse([header, mark, '{"kind":"weather"}\n', "[1]\n"], "file")
+    assert found.marks == (NodeMark(1, "local", "joined"),)
     assert found.damage == (
         "line 3 cannot be read and was left out",
         "line 4 cannot be read and was left out",
     )
+
+
+def test_a_mark_of_a_kind_that_is_not_known_any_more_is_no_damage() -> None:
+    """Recordings of before may have marks of the kind ``event``."""
+    event = '{"kind":"mark","t":1,"what":"herd released","detail":"","mark":"event"}\n'
+    found = parse([encode(recordings.healthy().header), event], "file")
+    assert not found.marks and not found.damage
 
 
 def test_what_is_no_recording_says_so(tmp_path: Path) -> None:

@@ -42,9 +42,10 @@ def test_seconds_and_names_add_up_to_the_phases(run: Recording) -> None:
     assert set(found.by_name) == {CANARY, LOGIN}
 
 
-def test_cause_counts_name_the_failures_of_each_phase() -> None:
-    counts = phases.cause_counts(failing(1.0))
-    assert counts == {"baseline": {}, "spike": {"http 503": 510}, "recovery": {}}
+def test_a_tally_names_the_failures_of_its_phase() -> None:
+    run = failing(1.0)
+    causes = {phase.name: phases.of_phase(run, phase).causes for phase in run.header.phases}
+    assert causes == {"baseline": {}, "spike": {"http 503": 510}, "recovery": {}}
 
 
 def test_a_second_without_answers_has_no_latency() -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from harness.findings import Finding, Outcome, Verdict
-from harness.recording import EventMark, GateMark, Header, NodeMark, Phase, ProbeSample, Recording, Slice
+from harness.recording import RAISED, AlertMark, GateMark, Header, NodeMark, Phase, ProbeSample, Recording, Slice
 from harness.verdict import judge
 from reports import html
 from tests import recordings
@@ -40,7 +40,7 @@ def _many_of_everything() -> Recording:
     run = recordings.healthy()
     pieces = tuple(Slice(t % 91, f"node{t % 9}", f"GET /{t}", f"cause {t % 40}", 1, 0, {}) for t in range(900))
     probes = tuple(ProbeSample(t + 0.2, "process", f"p{t % 30}", {"rss_bytes": 1e9}) for t in range(90))
-    marks = tuple(EventMark(t, f"event {t}") for t in range(80))
+    marks = tuple(AlertMark(t, f"alert {t}", RAISED) for t in range(80))
     return dataclasses.replace(run, slices=pieces, probes=probes, marks=marks)
 
 
@@ -113,8 +113,8 @@ def hostile() -> Recording:
     gate = GateMark(30, f"w{IMAGE}{SCRIPT}", f"g{SCRIPT}", 3, (1, 2, 3), 0.001)
     marks = (
         gate,
-        EventMark(10, MATHS, SCRIPT),
-        EventMark(20, f"{IMAGE}{CONTROL}", CONTROL),
+        AlertMark(10, MATHS, RAISED, SCRIPT),
+        AlertMark(20, f"{IMAGE}{CONTROL}", RAISED, CONTROL),
         NodeMark(40, SCRIPT, MATHS, IMAGE),
     )
     header = dataclasses.replace(

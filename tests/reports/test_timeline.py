@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 
-from harness.recording import FAILED, INJECTED, UNDONE, EventMark, FaultMark
+from harness.recording import FAILED, INJECTED, RAISED, UNDONE, AlertMark, FaultMark
 from reports._charts.timeline import MOST, timeline
 from tests import recordings
 
 
-def test_gate_and_event_of_one_instant_share_a_line() -> None:
-    marks = timeline(recordings.healthy(), None).instants
+def test_gate_and_alert_of_one_instant_share_a_line() -> None:
+    run = recordings.healthy()
+    alert = AlertMark(30, "error_ratio", RAISED, "5 % of the requests fail")
+    marks = timeline(dataclasses.replace(run, marks=(*run.marks, alert)), None).instants
     assert [(mark.letter, mark.t, mark.short) for mark in marks] == [("A", 30, "gate")]
-    assert marks[0].text == "gate herd released: 500 of 500 sent; herd released"
+    assert marks[0].text == "gate herd released: 500 of 500 sent; alert error_ratio: 5 % of the requests fail"
 
 
 def test_the_recovery_has_a_line_of_its_own() -> None:
@@ -25,10 +27,10 @@ def test_a_lost_node_is_named() -> None:
     assert "load process worker-2 lost: no heartbeat for 3 s" in texts
 
 
-def test_many_events_leave_room_for_gate_and_recovery() -> None:
+def test_many_alerts_leave_room_for_gate_and_recovery() -> None:
     run = recordings.healthy()
-    events = tuple(EventMark(t / 2, f"event {t}") for t in range(100))
-    axis = timeline(dataclasses.replace(run, marks=(*events, *run.marks)), 80.0)
+    alerts = tuple(AlertMark(t / 2, f"alert {t}", RAISED) for t in range(100))
+    axis = timeline(dataclasses.replace(run, marks=(*alerts, *run.marks)), 80.0)
     assert len(axis.instants) == MOST
     assert {"gate", "recovered"} <= {mark.short for mark in axis.instants}
     assert axis.left_out > 70
@@ -42,8 +44,8 @@ def test_a_fault_is_named_when_it_is_injected_and_when_it_is_undone() -> None:
         FaultMark(40.0, "stop_process", UNDONE, "continued python 4711", 1),
         FaultMark(50.0, "tcp_proxy", FAILED, "not injected: the proxy was not started", 2),
     )
-    events = tuple(EventMark(t / 2, f"event {t}") for t in range(100))
-    marks = timeline(dataclasses.replace(run, marks=(*events, *run.marks, *faults)), None).instants
+    alerts = tuple(AlertMark(t / 2, f"alert {t}", RAISED) for t in range(100))
+    marks = timeline(dataclasses.replace(run, marks=(*alerts, *run.marks, *faults)), None).instants
     found = {mark.t: (mark.short, mark.text) for mark in marks}
     assert found[35.0][0] == "stop_process injected"
     assert "fault stop_process injected: stopped python 4711" in found[35.0][1]

@@ -81,6 +81,24 @@ def test_a_target_that_fails_every_request_fails_and_the_cause_is_said(outcome: 
     assert {piece.outcome for piece in done.recording.slices} == {cause}
 
 
+def still_starting(directory: Path) -> Outcome:
+    """The service answers 503 when the run begins, and is healthy after it was asked twice."""
+    with service.running(status=503) as target:
+        arguments = ("--health-path", "/ready", "--wait-for-target", "30")
+        run = runs.locust(directory, "herd_http.py", *arguments, host=target.url)
+        run.until(lambda: target.counts().get("GET /ready", 0) > 1, "the service is asked again")
+        assert "warm-up" not in run.err, "no user comes before it is healthy"
+        target.behave(status=200)
+        return Outcome(run.wait(), target.requests)
+
+
+@together(still_starting)
+def test_a_service_that_is_still_starting_is_waited_for(outcome: Outcome) -> None:
+    outcome.done.ended_well(code=0)
+    (before,) = (mark for mark in outcome.done.recording.health if mark.when == "before")
+    assert before.ok and outcome.done.count("ok") == HERD + CANARIES
+
+
 def herd_that_cannot_connect(directory: Path) -> Outcome:
     """The target listens when it is asked for its health, and is gone before anybody is parked."""
     with service.running() as target:

@@ -13,7 +13,7 @@ import pytest
 PROGRAM = """
 import subprocess, sys
 from types import SimpleNamespace
-from harness import launch
+from harness.commands import run as launch
 
 PRETENDED = '''
 import json, signal, sys, time

@@ -367,6 +367,18 @@ def test_two_runs_at_one_time_have_a_directory_each(outcome: list[Finished]) -> 
     assert len(outcome[0].directories) == 2
 
 
+def what_is_loaded(directory: Path) -> dict[str, list[str]]:
+    """Process, named by its part in the run → which of the heavy libraries it had loaded at its end."""
+    run(directory, "what_is_loaded.py", *runs.processes(2), LOADED_DIRECTORY=str(directory)).done.ended_well(code=4)
+    return {path.stem: json.loads(path.read_text()) for path in directory.glob("*Runner-*.json")}
+
+
+@together(what_is_loaded)
+def test_a_load_process_carries_neither_numpy_nor_scipy(outcome: dict[str, list[str]]) -> None:
+    assert sorted(name.partition("-")[0] for name in outcome) == ["MasterRunner", "WorkerRunner", "WorkerRunner"]
+    assert set(map(tuple, outcome.values())) == {()}
+
+
 def own_service(directory: Path) -> Outcome:
     example = Path(__file__).parents[2] / "examples" / "own_service.py"
     quick = ("--baseline-s", "1", "--spike-s", "1", "--recovery-s", "2", "--herd-users", "20")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import importlib
-import math
 import pkgutil
 import shutil
 import tempfile
@@ -15,7 +14,7 @@ from hypothesis import assume
 from hypothesis import strategies as st
 
 import shapes
-from shapes._phased import PhasedShape, _kind
+from shapes._phased import PhasedShape
 
 NAMES = sorted(module.name for module in pkgutil.iter_modules(shapes.__path__) if not module.name.startswith("_"))
 _TRACES = Path(tempfile.mkdtemp(prefix="springback-traces-"))
@@ -39,10 +38,10 @@ def shape_class(name: str) -> type[PhasedShape]:
 def shape(name: str, **values: Any) -> PhasedShape:
     """A shape with its defaults and ``values``; a trace gets a file where none is named."""
     made = shape_class(name)()
-    if "trace_file" in made.options:
+    if "trace_file" in made.parameters:
         made.trace_file = trace_file([(0, 2), (4, 10), (4, 3), (9.5, 3)])  # type: ignore[attr-defined]
     for option, value in values.items():
-        assert option in made.options, option
+        assert option in made.parameters, option
         setattr(made, option, value)
     return made
 
@@ -57,13 +56,13 @@ def trace_file(rows: list[tuple[float, float]]) -> str:
 def valid(draw: st.DrawFn, name: str) -> PhasedShape:
     """A shape with random parameters that can be run."""
     made = shape_class(name)()
-    for option in made.options:
+    for option in made.parameters:
         setattr(made, option, draw(_value(type(made), option)))
     drawn: Any = made
-    if "peak" in made.options:
+    if "peak" in made.parameters:
         drawn.base, drawn.peak = sorted((drawn.base, drawn.peak))
     for part, whole in (("ramp_s", "spike_s"), ("ramp_s", "soak_s")):
-        if part in made.options and whole in made.options:
+        if part in made.parameters and whole in made.parameters:
             setattr(made, part, min(getattr(made, part), getattr(made, whole)))
     made.parked = draw(st.booleans())
     assume(not made.problems())
@@ -71,8 +70,9 @@ def valid(draw: st.DrawFn, name: str) -> PhasedShape:
 
 
 def _value(cls: type[PhasedShape], option: str) -> st.SearchStrategy[Any]:
-    if option in cls.choices:
-        return st.sampled_from(cls.choices[option])
+    declared = cls.parameters[option]
+    if declared.choices:
+        return st.sampled_from(declared.choices)
     if option == "trace_file":
         level = st.floats(0, 60)
         rows = st.lists(st.tuples(st.integers(0, 60), level), min_size=2, max_size=20)
@@ -81,9 +81,8 @@ def _value(cls: type[PhasedShape], option: str) -> st.SearchStrategy[Any]:
         return st.sampled_from([0, 0, 1, 700])
     if option in ("trace_scale", "trace_speed"):
         return st.floats(0.1, 2)
-    kind = _kind(cls, option)
-    lowest, highest = cls.limits.get(option, (0, math.inf))
+    lowest, highest = declared.lowest, declared.highest
     highest = min(highest, UPPER.get(option, 30 if option.endswith("_s") and not option.endswith("_per_s") else 60))
-    if kind is int:
+    if declared.kind is int:
         return st.integers(int(lowest), int(highest))
     return st.floats(lowest, highest)

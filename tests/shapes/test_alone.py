@@ -54,7 +54,7 @@ DISTRIBUTED: dict[str, dict[str, object]] = {
 
 def started(directory: Path, name: str, site: service.Service, *arguments: str, **other: object) -> runs.Run:
     shape = every.shape(name)
-    values = {option: value for option, value in {**SHORT, **other}.items() if option in shape.options}
+    values = {option: value for option, value in {**SHORT, **other}.items() if option in shape.parameters}
     if name == "trace":
         values |= {"trace_file": every.trace_file([(0, 1), (1, 6), (4, 6), (4, 1), (5, 1)])}
     for option, value in values.items():

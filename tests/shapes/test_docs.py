@@ -50,5 +50,5 @@ def test_the_table_has_every_shape_and_every_parameter_of_its_own(name: str) -> 
     """And no parameter that is none."""
     (row,) = (line for line in TEXT.splitlines() if line.startswith(f"| `{name}` |"))
     told = re.findall(r"`(\w+)`", row.split("|")[3])
-    frame = Surge.options if issubclass(every.shape_class(name), Surge) else {"baseline_s": "", "recovery_s": ""}
-    assert told == [option for option in every.shape_class(name).options if option not in frame]
+    frame = Surge.parameters if issubclass(every.shape_class(name), Surge) else {"baseline_s": "", "recovery_s": ""}
+    assert told == [option for option in every.shape_class(name).parameters if option not in frame]

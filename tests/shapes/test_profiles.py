@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.commands.plan import _lines, summary
 from harness.load.schedule import due_times
 from harness.run.level_chart import ASCII, BLOCKS, chart
+from harness.run.plan_text import lines as plan_lines
+from harness.run.plan_text import summary
 from shapes._profile import ARRIVALS, USERS, Polyline
 from tests.shapes import every
 
@@ -69,7 +70,7 @@ def test_the_pool_fits_what_it_is_for(name: str, data: st.DataObject) -> None:
     crowd = max((herd.users for herd in profile.herds), default=0)
     assert profile.pool_users == profile.background_users + crowd
     assert profile.pool_users >= 1
-    assert all(herd.t == profile.phase_at(herd.t).start_s for herd in profile.herds)  # type: ignore[union-attr]
+    assert {herd.t for herd in profile.herds} <= {phase.start_s for phase in profile.phases}
     if profile.pacing == USERS:
         assert profile.background_users >= profile.users.peak
         assert profile.total_starts == 0 and not profile.herds
@@ -107,11 +108,11 @@ def test_tick_is_constant_for_parked_users_and_follows_the_level_for_others(name
 def test_every_plan_can_be_printed(name: str, data: st.DataObject, width: int, encoding: str) -> None:
     """Within the width of the terminal, with every phase, and in two lines."""
     shape = data.draw(every.valid(name))
-    lines = _lines("some-scenario", shape, width, encoding)
+    lines = plan_lines("some-scenario", shape, width, encoding)
     assert all(len(line) <= width for line in lines), max(lines, key=len)
     text = "\n".join(lines)
     assert all(phase.name in text for phase in shape.profile().phases)
-    assert all(f"--{option.replace('_', '-')}" in text for option in shape.options)
+    assert all(f"--{option.replace('_', '-')}" in text for option in shape.parameters)
     assert len(summary("some-scenario", shape)) == 2
     if encoding == "ascii":
         assert text.isascii()

@@ -8,14 +8,13 @@ from typing import Any
 import pytest
 
 from shapes import flash_crowd
-from shapes._phased import _kind
 from tests.shapes import every
 
 numbers = [
     (name, option)
     for name in every.NAMES
-    for option in every.shape_class(name).options
-    if _kind(every.shape_class(name), option) is not str
+    for option in every.shape_class(name).parameters
+    if every.shape_class(name).parameters[option].kind is not str
 ]
 
 
@@ -38,7 +37,7 @@ def test_no_number_option_takes_nonsense(name: str, option: str, value: Any) -> 
 def test_seconds_are_whole(name: str) -> None:
     """Measuring is in slices of one second, and no phase may straddle one."""
     shape = every.shape(name)
-    for option in shape.options:
+    for option in shape.parameters:
         if option.endswith("_s") and not option.endswith("_per_s"):
             (problem,) = every.shape(name, **{option: 1.5}).problems()
             assert "whole" in problem
@@ -48,7 +47,7 @@ def test_seconds_are_whole(name: str) -> None:
 def test_everything_wrong_is_told_at_once(name: str) -> None:
     """All number options negative: as many lines."""
     shape = every.shape(name)
-    wrong = {option: -1 for option in shape.options if _kind(type(shape), option) is not str}
+    wrong = {option: -1 for option in shape.parameters if shape.parameters[option].kind is not str}
     assert len(every.shape(name, **wrong).problems()) == len(wrong)
 
 
@@ -56,7 +55,7 @@ def test_a_conflict_is_told_beside_a_fault_of_another_option() -> None:
     """One attempt shows both; what depends on a faulty value is left out."""
     found = every.shape("flash_crowd", peak=5.0, baseline_s=-3, pacing="fast").problems()
     assert found == [
-        "--baseline-s -3: give a number from 0 to 604,800",
+        "--baseline-s -3: give a whole number from 0 to 604,800",
         "--pacing fast: give one of arrivals, users",
         "--peak 5 is below --base 10",
     ]
@@ -74,8 +73,8 @@ def test_a_conflict_is_told_beside_a_fault_of_another_option() -> None:
         ("flash_crowd", {"peak": 6e5}, "would park 1,200,000 users"),
         ("flash_crowd", {"base": 0.0, "peak": 0.0}, "the level is 0 all the time"),
         ("flash_crowd", {"baseline_s": 604_800}, "604,890 s in all"),
-        ("herd", {"herd_users": 0}, "--herd-users 0: give a number from 1"),
-        ("herd", {"spike_s": 0}, "--spike-s 0: give a number from 1"),
+        ("herd", {"herd_users": 0}, "--herd-users 0: give a whole number from 1"),
+        ("herd", {"spike_s": 0}, "--spike-s 0: give a whole number from 1"),
         ("herd", {"canary_users": 0}, "--canary-users 0"),
         ("step", {"hold_s": 0}, "--hold-s 0"),
         ("step", {"peak": 9.0}, "--peak 9 is below --base 10"),

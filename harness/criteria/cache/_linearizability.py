@@ -113,8 +113,10 @@ def _conflicts(key: str, zones: list[_Zone]) -> Iterator[Violation]:
     for zone in forward:
         before = lasting[-1] if lasting else None
         if before is not None and zone.first_end_s < before.last_begin_s:
-            told = f"version {_told(before.version)} was read again after version {_told(zone.version)} was there"
-            yield Violation(key, min(zone.last_begin_s, before.last_begin_s), (before.version, zone.version), told)
+            reason = (
+                f"version {_describe(before.version)} was read again after version {_describe(zone.version)} was there"
+            )
+            yield Violation(key, min(zone.last_begin_s, before.last_begin_s), (before.version, zone.version), reason)
         longer = before is None or zone.last_begin_s > before.last_begin_s
         lasting.append(zone if longer or before is None else before)
     begins = [zone.first_end_s for zone in forward]
@@ -124,9 +126,11 @@ def _conflicts(key: str, zones: list[_Zone]) -> Iterator[Violation]:
         index = bisect_left(begins, zone.last_begin_s) - 1
         if index >= 0 and zone.first_end_s < lasting[index].last_begin_s:
             around = lasting[index].version
-            told = f"version {zone.version} came and went while version {_told(around)} was there before and after"
-            yield Violation(key, lasting[index].last_begin_s, (around, zone.version), told)
+            reason = (
+                f"version {zone.version} came and went while version {_describe(around)} was there before and after"
+            )
+            yield Violation(key, lasting[index].last_begin_s, (around, zone.version), reason)
 
 
-def _told(version: int | None) -> str:
+def _describe(version: int | None) -> str:
     return "none" if version is None else str(version)

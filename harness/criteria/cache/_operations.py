@@ -1,4 +1,5 @@
-"""Histories of versioned items: the operations of a recording, key by key, and which version is older than which.
+"""Histories of versioned items: the operations of a recording, key by key, and which version is older than which; where
+there is nothing to judge, and operations in words.
 
 A version has no place in an order of numbers. It is *older* than another when its write had returned before the other
 one's was invoked; writes that overlap, or never got an answer, have no order. Instants of one node are on one clock;
@@ -16,7 +17,13 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
-from harness.recording import READ, WRITE, Operation, Recording
+from harness.criteria._outcome import seconds
+from harness.recording import READ, WRITE, Operation, Recording, Scalar
+
+HIT, MISS, BYPASS = "hit", "miss", "bypass"
+CACHE = "cache"
+"""``Operation.cache`` and ``Operation.source`` of answers that say what the cache did and who answered."""
+EXAMPLES = 3
 
 
 class Placed(NamedTuple):
@@ -166,3 +173,40 @@ def _minima_from_the_end(values: Iterable[float]) -> list[float]:
     for value in reversed(list(values)):
         minima.append(min(value, minima[-1]) if minima else value)
     return minima[::-1]
+
+
+def nothing_read(recording: Recording, history: History, via: str, needs: str = "") -> str | None:
+    """Why there is nothing to judge, or None. ``needs``: what is needed for anything to be read this way."""
+    if history.set_aside:
+        keys = ", ".join(history.set_aside[:EXAMPLES])
+        return f"a version was written twice to {keys}: each write of a key needs a version of its own"
+    if history.reads:
+        return None
+    if not any(batch.operations for batch in recording.operations):
+        return "the run has no operations: users keep them with self.operation(...)"
+    ways = sorted({operation.via for batch in recording.operations for operation in batch.operations})
+    remedy = f", which needs {needs}" if needs else ""
+    return f"no answered read came by way of {via}{remedy}; the ways in this run are {', '.join(ways)}"
+
+
+def extent(history: History) -> dict[str, Scalar]:
+    """How much was looked at, and what the clocks allow to be seen."""
+    evidence: dict[str, Scalar] = {"reads": history.reads, "writes": history.writes, "items": len(history.items)}
+    unwritten = sum(len(item.unwritten) for item in history.items)
+    if unwritten:
+        evidence["reads of a version whose write is not in the recording"] = unwritten
+    if history.resolution_s:
+        evidence["order known between nodes from (ms)"] = round(history.resolution_s * 1000, 3)
+    return evidence
+
+
+def examples(descriptions: list[str]) -> dict[str, Scalar]:
+    """The first few of what was found."""
+    return {f"example {number}": text for number, text in enumerate(descriptions[:EXAMPLES], start=1)}
+
+
+def describe_read(read: Placed) -> str:
+    operation = read.operation
+    version = "nothing" if operation.version is None else f"version {operation.version}"
+    by = f" from {operation.source}" if operation.source else ""
+    return f"{operation.key} at {seconds(read.invoke_s)}: {version}{by}"

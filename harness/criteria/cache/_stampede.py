@@ -13,8 +13,10 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from harness.criteria.cache._operations import History, Item, Placed
-from harness.criteria.cache._staleness import CACHE, HIT, MISS
+from harness.criteria.cache._operations import CACHE, HIT, MISS, History, Item, Placed
+
+UNTOLD = "no answer says what the cache did: let the service send X-Cache: hit or miss"
+"""The reason when there is nothing to count."""
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ from fnmatch import fnmatchcase
 
 from harness.analysis import intervals
 from harness.criteria._criterion import Criterion
-from harness.criteria._outcome import against, percent, seconds
-from harness.criteria.cache._staleness import BYPASS
-from harness.findings import Finding, Outcome
+from harness.criteria._outcome import against, percent, seconds, with_remedy
+from harness.criteria.cache._operations import BYPASS
+from harness.findings import CLIENTS, Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import INJECTED, READ, UNDONE, Operation, Recording
 
@@ -27,65 +27,64 @@ class FailOpen(Criterion):
     Clopper–Pearson's.
     """
 
+    title = "reads while the cache is away"
+    unit = "ratio"
+    evidence = CLIENTS
+
     limit: float = parameter(0.05, "largest share of reads without a good answer that is accepted", highest=1)
     fault: str = parameter("stop_process", "the planned fault that takes the cache away, * for anything")
     answer_within_s: float = parameter(2.0, "a good answer that takes longer, in seconds, counts as none")
     via: str = parameter("*", "the way of the reads that are judged, * for anything")
+    remedy: str = parameter("", "what to say when there was no such fault")
 
     def judge(self, recording: Recording) -> Finding:
-        criterion, title = self.name or "fail_open", "reads while the cache is away"
-        outages = tuple(self._outages(recording))
+        outages = tuple(self._find_outages(recording))
         if not outages:
-            reason = f"no fault {self.fault} was injected, so the cache was never away; plan one with --fault"
-            return Finding(criterion, title, Outcome.INCONCLUSIVE, reason, unit="ratio", limit=self.limit)
+            reason = f"no fault {self.fault} was injected, so the cache was never away"
+            return self.inconclusive(with_remedy(reason, self.remedy))
         reads = [
             operation
             for batch in recording.operations
             for operation in batch.operations
             if operation.kind == READ and fnmatchcase(operation.via, self.via) and self._is_judged(operation, outages)
         ]
-        good = [read for read in reads if self._in_time(read)]
+        if not reads:
+            return self.inconclusive(
+                f"nothing was read while {self.fault} lasted; a longer one, or more readers, would show it"
+            )
+        good = [read for read in reads if self._is_in_time(read)]
+        went_past = any(read.cache == BYPASS for read in reads if read.return_s is not None)
+        if not went_past and good:
+            return self.inconclusive(
+                f"no answer went past the cache while {self.fault} lasted, so it does not show that it was away"
+            )
         failed = len(reads) - len(good)
         late = sum(read.return_s is not None for read in reads) - len(good)
-        went_past = any(read.cache == BYPASS for read in reads if read.return_s is not None)
         caches = Counter(read.cache for read in good)
-        reason = ""
-        if not reads:
-            reason = f"nothing was read while {self.fault} lasted; a longer one, or more readers, would show it"
-        elif not went_past and good:
-            reason = f"no answer went past the cache while {self.fault} lasted, so it does not show that it was away"
-        if reason:
-            return Finding(criterion, title, Outcome.INCONCLUSIVE, reason, unit="ratio", limit=self.limit)
-        interval = intervals.clopper_pearson(failed, len(reads))
+        low, high = interval = intervals.clopper_pearson(failed, len(reads))
         outcome = against(self.limit, interval)
         lasted = " and ".join(f"from {seconds(begin_s)} to {seconds(end_s)}" for begin_s, end_s in outages)
         reason = (
             f"{failed:,} of {len(reads):,} reads had no good answer within {seconds(self.answer_within_s)} {lasted}, "
-            f"{caches[BYPASS]:,} went past the cache"
-        )
-        reason += (
-            f"; {percent(interval[0])} to {percent(interval[1])} with 95 % confidence, limit {percent(self.limit)}"
+            f"{caches[BYPASS]:,} went past the cache; "
+            f"{percent(low)} to {percent(high)} with 95 % confidence, limit {percent(self.limit)}"
         )
         if outcome is Outcome.INCONCLUSIVE:
             reason += "; more reads in that time would settle it"
-        return Finding(
-            criterion,
-            title,
+        return self.finding(
             outcome,
             reason,
-            figure=failed / len(reads),
-            unit="ratio",
-            limit=self.limit,
-            interval=interval,
-            evidence={
+            failed / len(reads),
+            interval,
+            {
                 "reads": len(reads),
                 "failed": failed,
                 "answered too late": late,
-                **{k or "not said": n for k, n in caches.items()},
+                **{cache or "not said": count for cache, count in caches.items()},
             },
         )
 
-    def _outages(self, recording: Recording) -> Iterator[tuple[float, float]]:
+    def _find_outages(self, recording: Recording) -> Iterator[tuple[float, float]]:
         """From each injection to the end of what was injected, or of the run."""
         begin_s: float | None = None
         for mark in sorted(recording.faults, key=lambda mark: mark.t):
@@ -99,13 +98,13 @@ class FailOpen(Criterion):
         if begin_s is not None:
             yield begin_s, recording.end.t if recording.end is not None else math.inf
 
-    def _in_time(self, read: Operation) -> bool:
+    def _is_in_time(self, read: Operation) -> bool:
         return read.return_s is not None and read.return_s - read.invoke_s <= self.answer_within_s
 
     def _is_judged(self, read: Operation, outages: tuple[tuple[float, float], ...]) -> bool:
         """Whether it began in an outage and, if its answer was in time, was also answered in it."""
         return any(
             begin_s <= read.invoke_s < end_s
-            and (read.return_s is None or read.return_s <= end_s or not self._in_time(read))
+            and (read.return_s is None or read.return_s <= end_s or not self._is_in_time(read))
             for begin_s, end_s in outages
         )

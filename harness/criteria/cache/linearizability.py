@@ -6,10 +6,9 @@ from dataclasses import dataclass
 
 from harness.criteria._criterion import Criterion
 from harness.criteria._outcome import against, seconds
-from harness.criteria.cache._coherence import examples, extent, nothing_read, read_in_words
 from harness.criteria.cache._linearizability import OPERATIONS_CAP, check
-from harness.criteria.cache._operations import history_of
-from harness.findings import Finding, Outcome
+from harness.criteria.cache._operations import describe_read, examples, extent, history_of, nothing_read
+from harness.findings import CLIENTS, Finding
 from harness.plugins import parameter
 from harness.recording import Recording
 
@@ -23,54 +22,57 @@ class Linearizability(Criterion):
     load process lost, requests without an end), its write may be missing from it, and that is INCONCLUSIVE.
     """
 
+    unit = "items"
+    evidence = CLIENTS
+
     limit: float = parameter(0.0, "most items that may be not linearizable")
     via: str = parameter("*", "the way of the reads that are judged, * for anything")
-    needs: str = parameter("", "option without which nothing is read this way, for the reason")
+    needs: str = parameter("", "what is needed for anything to be read this way, for the reason")
     reads_cap: int = parameter(OPERATIONS_CAP, "reads of one item that are checked", lowest=1)
 
     def judge(self, recording: Recording) -> Finding:
-        criterion = self.name or "linearizability"
         title = "linearizability of each item" + (f", by way of {self.via}" if self.via != "*" else "")
         seen = history_of(recording, self.via)
-        reason = nothing_read(recording, seen, self.via, self.needs)
-        if reason is not None:
-            return Finding(criterion, title, Outcome.INCONCLUSIVE, reason, unit="items", limit=self.limit)
+        if reason := nothing_read(recording, seen, self.via, self.needs):
+            return self.inconclusive(reason, title=title)
         checked = check(seen, self.reads_cap)
         unwritten = [read for item in seen.items for read in item.unwritten]
         broken = {violation.key for violation in checked.violations}
-        whole = recording.end is not None and recording.end.completed and not recording.end.unfinished
-        whole = whole and not any(event.event == "lost" for event in recording.node_events)
         doubtful = {read.operation.key for read in unwritten} - broken
-        figure, highest = float(len(broken)), float(len(broken | doubtful))
-        if whole:
-            figure = highest
+        highest = float(len(broken | doubtful))
+        figure = highest if _is_whole(recording) else float(len(broken))
         if not checked.compared and not highest:
             reason = (
                 f"none of {seen.reads:,} reads could have shown that an item has no order: items have to be read after "
                 "a write of them had a good answer"
             )
-            return Finding(criterion, title, Outcome.INCONCLUSIVE, reason, unit="items", limit=self.limit)
-        told = [f"{v.key} at {seconds(v.at_s)}: {v.reason}" for v in checked.violations]
-        told += [f"{read_in_words(read)}, which nobody wrote" for read in unwritten]
+            return self.inconclusive(reason, title=title)
+        found = [
+            f"{violation.key} at {seconds(violation.at_s)}: {violation.reason}" for violation in checked.violations
+        ]
+        found += [f"{describe_read(read)}, which nobody wrote" for read in unwritten]
         reason = f"{figure:g} of {checked.items:,} items are not linearizable"
         if figure < highest:
             reason += f", and {highest - figure:g} more if no write is missing from the recording, which is not whole"
         scope = f"checked {checked.operations:,} of {checked.operations + checked.left_out:,} operations"
-        return Finding(
-            criterion,
-            title,
+        return self.finding(
             against(self.limit, (figure, highest)),
             f"{reason}; {scope}, limit {self.limit:g}",
-            figure=figure,
-            unit="items",
-            limit=self.limit,
-            interval=(figure, highest),
-            evidence={
+            figure,
+            (figure, highest),
+            {
                 "not linearizable": len(broken),
                 "operations checked": checked.operations,
                 "reads of an item that was certainly there": checked.compared,
                 "operations beyond the cap": checked.left_out,
                 **extent(seen),
-                **examples(told),
+                **examples(found),
             },
+            title=title,
         )
+
+
+def _is_whole(recording: Recording) -> bool:
+    """Whether every write of the run is in it."""
+    whole = recording.end is not None and recording.end.completed and not recording.end.unfinished
+    return whole and not any(event.event == "lost" for event in recording.node_events)

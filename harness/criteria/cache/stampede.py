@@ -6,10 +6,9 @@ from dataclasses import dataclass
 
 from harness.criteria._criterion import Criterion
 from harness.criteria._outcome import against, seconds
-from harness.criteria.cache._coherence import nothing_read
-from harness.criteria.cache._operations import history_of
-from harness.criteria.cache._stampede import cache_use
-from harness.findings import Finding, Outcome
+from harness.criteria.cache._operations import history_of, nothing_read
+from harness.criteria.cache._stampede import UNTOLD, cache_use
+from harness.findings import CLIENTS, Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
 
@@ -19,25 +18,29 @@ class Stampede(Criterion):
     """Loads from the origin at one expiry ÷ 1, the largest of all expiries, stay within a limit.
 
     Needs answers that say what the cache did (``X-Cache``) and, to tell a reader who waited for another's load from
-    one who loaded, where they came from (``X-Read-From``): loads of readers who were not told are no reason to FAIL.
-    See :mod:`harness.criteria.cache._stampede`. There is no PASS
-    unless some expiry had more readers waiting than the limit: with fewer, nobody can tell.
+    one who loaded, where they came from (``X-Read-From``): loads of readers who do not know are no reason to FAIL. See
+    :mod:`harness.criteria.cache._stampede`. There is no PASS unless some expiry had more readers waiting than the
+    limit: with fewer, nobody can tell.
     """
+
+    title = "loads from the origin at one expiry"
+    unit = "loads"
+    evidence = CLIENTS
 
     limit: float = parameter(2.0, "most loads at one expiry", lowest=1)
     via: str = parameter("*", "the way of the reads that are judged, * for anything")
 
     def judge(self, recording: Recording) -> Finding:
-        criterion, title = self.name or "stampede", "loads from the origin at one expiry"
         seen = history_of(recording, self.via)
-        reason = nothing_read(recording, seen, self.via)
+        if reason := nothing_read(recording, seen, self.via):
+            return self.inconclusive(reason)
         use = cache_use(seen)
-        if reason is None and not use.hits + use.misses:
-            reason = "no answer says what the cache did: let the service send X-Cache: hit or miss"
-        elif reason is None and not use.expiries:
-            reason = "no item expired while it was read; a longer run, or a shorter time to live, would show one"
-        if reason is not None:
-            return Finding(criterion, title, Outcome.INCONCLUSIVE, reason, unit="loads", limit=self.limit)
+        if not use.hits + use.misses:
+            return self.inconclusive(UNTOLD)
+        if not use.expiries:
+            return self.inconclusive(
+                "no item expired while it was read; a longer run, or a shorter time to live, would show one"
+            )
         worst = max(use.expiries, key=lambda expiry: expiry.loads)
         waiting = max(expiry.waiting for expiry in use.expiries)
         figure = float(worst.loads)
@@ -51,16 +54,12 @@ class Stampede(Criterion):
         if outcome is Outcome.PASS and waiting <= self.limit:
             outcome = Outcome.INCONCLUSIVE
             reason += "; only more readers of one item at the same time could show a stampede"
-        return Finding(
-            criterion,
-            title,
+        return self.finding(
             outcome,
             reason,
-            figure=figure,
-            unit="loads",
-            limit=self.limit,
-            interval=interval,
-            evidence={
+            figure,
+            interval,
+            {
                 "worst expiry": f"{worst.key} at {seconds(worst.at_s)}",
                 "expiries": len(use.expiries),
                 "loads there that said where they came from": worst.certain_loads,

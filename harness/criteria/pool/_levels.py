@@ -16,7 +16,7 @@ from harness.recording import Phase, ProbeSample, Recording
 
 PROBE = "pool"
 IN_USE, SIZE, WAITING = "in_use", "size", "waiting"
-NOT_SAMPLED = "the pool was not sampled: name the metrics pages of the service's processes with --api-urls"
+NOT_SAMPLED = "the pool was not sampled"
 WAIT, HELD = "pool wait", "pool query"
 """Observations: how long a request waited for a connection, and for how long it held it."""
 
@@ -78,7 +78,7 @@ def instants(recording: Recording, phase: Phase) -> tuple[Instant, ...]:
             taken[sample.t].append(sample)
     sources = sources_of(recording)
     return tuple(
-        _sum(t, samples) for t, samples in sorted(taken.items()) if {sample.source for sample in samples} == sources
+        _add_up(t, samples) for t, samples in sorted(taken.items()) if {sample.source for sample in samples} == sources
     )
 
 
@@ -95,7 +95,7 @@ def unread(recording: Recording, start_s: float, end_s: float) -> str:
     return ", ".join(f"{source}{errors.get(source, '')}" for source in sorted(silent))
 
 
-def _sum(t: float, samples: list[ProbeSample]) -> Instant:
+def _add_up(t: float, samples: list[ProbeSample]) -> Instant:
     waits = [sample.values[WAITING] for sample in samples if WAITING in sample.values]
     return Instant(
         t=t,
@@ -111,11 +111,11 @@ def levels(recording: Recording, requests: str, settle_s: int, baseline: str, sp
     if first is None or last is None:
         return ()
     climbing = [phase for phase in recording.header.phases if first.start_s <= phase.start_s <= last.start_s]
-    found = [_level(recording, Phase(p.name, p.start_s + settle_s, p.end_s), requests) for p in climbing]
+    found = [_measure(recording, Phase(p.name, p.start_s + settle_s, p.end_s), requests) for p in climbing]
     return tuple(level for level in found if level is not None)
 
 
-def _level(recording: Recording, phase: Phase, requests: str) -> Level | None:
+def _measure(recording: Recording, phase: Phase, requests: str) -> Level | None:
     if phase.duration_s < 1:
         return None
     pieces = phases.slices_of(phases.only(recording, requests), phase)

@@ -9,7 +9,7 @@ from harness.recording import Phase, ProbeSample, Recording
 
 PROBE = "postgres"
 IDLE_IN_TRANSACTION, OLDEST_IDLE_S = "idle_in_transaction", "oldest_idle_in_transaction_s"
-NOT_SAMPLED = "PostgreSQL's sessions were not sampled: name a role that may see them with --postgres-admin"
+NOT_SAMPLED = "PostgreSQL's sessions were not sampled"
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ the law cannot describe is in that scatter and widens the intervals. The bounds 
 cut the finished intervals instead: a bootstrap of a fit that leans on a bound is too narrow.
 
 A bounded pool is not of that shape: its throughput is min(N/R, C), straight and then flat. The law would bend that into
-a peak that is not there; so where such a ceiling fits better, with a parameter less, it is told instead.
+a peak that is not there; so where such a ceiling fits better, with a parameter less, it is what is found.
 """
 
 from __future__ import annotations
@@ -21,11 +21,18 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
-from scipy.optimize import nnls
-from scipy.stats import t as student
+from harness.analysis.distributions import student_quantile
+from harness.analysis.lazy import LazyModule
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from scipy import optimize
+else:
+    np = LazyModule("numpy")
+    optimize = LazyModule("scipy.optimize")
 
 PARAMETERS = 3
 FEWEST_LEVELS = 6
@@ -35,7 +42,7 @@ SEED = 20260314
 NO_COHERENCY = 1e-12
 """Smaller is 0: what remains of it is rounding."""
 
-FloatArray = NDArray[np.float64]
+FloatArray: TypeAlias = "NDArray[np.float64]"
 Interval = tuple[float, float]
 
 
@@ -111,7 +118,7 @@ def fit(concurrency: Sequence[float], throughput_per_s: Sequence[float]) -> Fit 
         return None
     n, x = (np.array(column, dtype=np.float64) for column in zip(*pairs, strict=True))
     terms = np.column_stack([np.ones_like(n), n - 1, n * (n - 1)]) / (n / x)[:, None]
-    (a, b, c), _ = nnls(terms, np.ones_like(n))
+    (a, b, c), _ = optimize.nnls(terms, np.ones_like(n))
     if a <= 0:
         return None
     law = Law(1 / a, b / a, c / a)
@@ -150,7 +157,7 @@ def _ceiling(n: FloatArray, x: FloatArray, of_law: float) -> Ceiling | None:
         if squares < of_law:
             flat = x[below:]
             margin = float(
-                student.ppf((1 + CONFIDENCE) / 2, len(flat) - 1) * np.std(flat, ddof=1) / math.sqrt(len(flat))
+                student_quantile((1 + CONFIDENCE) / 2, len(flat) - 1) * np.std(flat, ddof=1) / math.sqrt(len(flat))
             )
             of_law, best = squares, Ceiling(gamma, limit, (limit - margin, limit + margin))
     return best

@@ -6,13 +6,12 @@ import math
 import statistics
 from dataclasses import dataclass
 
-from scipy.stats import t as student
-
+from harness.analysis.distributions import student_quantile
 from harness.analysis.intervals import CONFIDENCE
 from harness.criteria._criterion import Criterion
-from harness.criteria._outcome import against, no_phase, percent
+from harness.criteria._outcome import against, no_phase, percent, with_remedy
 from harness.criteria.pool import _levels as levels
-from harness.findings import Finding, Outcome
+from harness.findings import TARGET, Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Phase, Recording, Scalar
 
@@ -28,17 +27,22 @@ class PoolStable(Criterion):
     with the requests that happen to be under way. A queue in some of these samples only is neither gone nor there.
     """
 
+    title = "pool use beyond the baseline's"
+    unit = "ratio"
+    evidence = TARGET
+
     limit: float = parameter(0.15, "largest share of the pool that may be in use beyond the baseline's", highest=1)
     tail_s: int = parameter(10, "seconds at the end of the recovery that are compared", lowest=4)
     baseline: str = parameter("baseline", "phase that shows what is normal")
     recovery: str = parameter("recovery", "phase whose end is compared")
+    remedy: str = parameter("", "what to say when the pool was not sampled")
 
     def judge(self, recording: Recording) -> Finding:
         baseline, recovery = recording.phase(self.baseline), recording.phase(self.recovery)
         if baseline is None or recovery is None:
-            return self._unknown(no_phase(recording, self.recovery if baseline else self.baseline))
+            return self.inconclusive(no_phase(recording, self.recovery if baseline else self.baseline))
         if not levels.sources_of(recording):
-            return self._unknown(levels.NOT_SAMPLED)
+            return self.inconclusive(with_remedy(levels.NOT_SAMPLED, self.remedy))
         tail = Phase(recovery.name, max(recovery.start_s, recovery.end_s - self.tail_s), recovery.end_s)
         before, after = levels.instants(recording, baseline), levels.instants(recording, tail)
         if min(len(before), len(after)) < FEWEST:
@@ -47,7 +51,7 @@ class PoolStable(Criterion):
             for part in (tail, baseline):
                 if unread := levels.unread(recording, part.start_s, part.end_s):
                     why = f"{unread} was never read in the {part.name}"
-            return self._unknown(f"{seen}, {FEWEST} needed: {why}")
+            return self.inconclusive(f"{seen}, {FEWEST} needed: {why}")
         was, is_now = ([instant.use_ratio for instant in instants] for instants in (before, after))
         excess, interval = _difference(was, is_now)
         used = f"{percent(statistics.fmean(is_now))} of the pool in use after, {percent(statistics.fmean(was))} before"
@@ -66,23 +70,7 @@ class PoolStable(Criterion):
             reason += f"; somebody waited for a connection in {waiting} of the last {len(queues)} samples"
             reason += "" if lasting else ": a longer recovery would tell whether the queue goes away"
             outcome = max(outcome, queue_outcome, key=lambda each: each.rank)
-        return self._finding(outcome, reason, excess, interval, evidence)
-
-    def _unknown(self, reason: str) -> Finding:
-        return self._finding(Outcome.INCONCLUSIVE, reason, None, None, {})
-
-    def _finding(
-        self,
-        outcome: Outcome,
-        reason: str,
-        figure: float | None,
-        interval: tuple[float, float] | None,
-        evidence: dict[str, Scalar],
-    ) -> Finding:
-        title = "pool use beyond the baseline's"
-        return Finding(
-            self.name or "pool_stable", title, outcome, reason, figure, "ratio", self.limit, interval, evidence
-        )
+        return self.finding(outcome, reason, excess, interval, evidence)
 
 
 def _difference(before: list[float], after: list[float]) -> tuple[float, tuple[float, float]]:
@@ -93,5 +81,5 @@ def _difference(before: list[float], after: list[float]) -> tuple[float, tuple[f
     if spread == 0:
         return excess, (excess, excess)
     freedom = spread**2 / sum(part**2 / (len(values) - 1) for part, values in zip(parts, (before, after), strict=True))
-    margin = float(student.ppf((1 + CONFIDENCE) / 2, freedom)) * math.sqrt(spread)
+    margin = student_quantile((1 + CONFIDENCE) / 2, freedom) * math.sqrt(spread)
     return excess, (excess - margin, excess + margin)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from harness.criteria._criterion import Criterion
 from harness.criteria.pool import _levels as levels
 from harness.criteria.pool._usl import FEWEST_LEVELS, Fit, Interval, fit
-from harness.findings import Finding, Outcome
+from harness.findings import CLIENTS, Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording, Scalar
 
@@ -21,37 +21,35 @@ class Scalability(Criterion):
     throughput within the concurrency that was measured: of the law, or of a plain ceiling where that fits better.
     """
 
+    title = "highest throughput by the scalability law (informs)"
+    unit = "/s"
+    evidence = CLIENTS
+
     requests: str = parameter("", "only requests of this name, * for anything; empty for all")
     settle_s: int = parameter(1, "seconds at the beginning of each level that are left out")
     baseline: str = parameter("baseline", "lowest level")
     spike: str = parameter("spike", "highest level")
 
     def judge(self, recording: Recording) -> Finding:
-        name, title, unit = self.name or "scalability", "highest throughput by the scalability law (informs)", "/s"
         climb = levels.levels(recording, self.requests, self.settle_s, self.baseline, self.spike)
         found = fit([level.concurrency for level in climb], [level.good_per_s for level in climb])
         if found is None:
-            reason = f"{len(climb)} levels with answers: {FEWEST_LEVELS} are needed for a fit, a staircase has them"
-            return Finding(name, title, Outcome.INCONCLUSIVE, reason, unit=unit)
+            return self.inconclusive(
+                f"{len(climb)} levels with answers: {FEWEST_LEVELS} are needed for a fit, a staircase has them"
+            )
         evidence: dict[str, Scalar] = {
-            "γ, throughput of one (/s)": _told(found.law.gamma, found.gamma),
-            "σ, contention": _told(found.law.sigma, found.sigma),
-            "κ, coherency": _told(found.law.kappa, found.kappa),
+            "γ, throughput of one (/s)": _with_interval(found.law.gamma, found.gamma),
+            "σ, contention": _with_interval(found.law.sigma, found.sigma),
+            "κ, coherency": _with_interval(found.law.kappa, found.kappa),
             **{level.phase: f"{level.concurrency:.1f} at once, {level.good_per_s:.1f}/s" for level in climb},
         }
-        return Finding(
-            criterion=name,
-            title=title,
-            outcome=Outcome.PASS,
-            reason=_peak(found),
-            figure=found.ceiling.limit_per_s if found.ceiling else found.best(),
-            unit=unit,
-            interval=found.ceiling.interval_per_s if found.ceiling else found.best_per_s,
-            evidence=evidence,
-        )
+        figure, interval = found.best(), found.best_per_s
+        if found.ceiling:
+            figure, interval = found.ceiling.limit_per_s, found.ceiling.interval_per_s
+        return self.finding(Outcome.PASS, _describe_peak(found), figure, interval, evidence)
 
 
-def _peak(found: Fit) -> str:
+def _describe_peak(found: Fit) -> str:
     if found.ceiling is not None:
         flat = f"throughput stays at {found.ceiling.limit_per_s:.0f}/s from {found.ceiling.knee:.0f} at once on"
         return f"no peak in range, up to {found.highest:.0f} at once: {flat}, a ceiling that fits better than the law"
@@ -63,5 +61,5 @@ def _peak(found: Fit) -> str:
     return f"throughput would peak at {where}, which is not surely within the {found.highest:.0f} that were measured"
 
 
-def _told(figure: float, interval: Interval) -> str:
+def _with_interval(figure: float, interval: Interval) -> str:
     return f"{figure:.3g} ({interval[0]:.3g} to {interval[1]:.3g})"

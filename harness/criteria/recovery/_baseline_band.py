@@ -14,12 +14,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-from scipy.stats import beta, binom, norm
-
+from harness.analysis.distributions import beta_quantile, binomial_quantile, normal_quantile
+from harness.analysis.lazy import LazyModule
 from harness.analysis.quality import Windows
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+else:
+    np = LazyModule("numpy")
 
 QUANTILE = 0.95
 CHANCE = 0.01
@@ -68,10 +73,10 @@ class Band:
         """
         kept = self.inside(windows)
         intended, bad = np.cumsum(windows.intended[kept]), np.cumsum(windows.bad[kept])
-        return bool(np.all(bad <= binom.ppf(1 - EXIT_CHANCE, intended, self._share(LONG_SHARE_FLOOR))))
+        return bool(np.all(bad <= binomial_quantile(1 - EXIT_CHANCE, intended, self._share(LONG_SHARE_FLOOR))))
 
     def _beyond(self, windows: Windows, floors: int, chance: float) -> NDArray[np.bool_]:
-        by_chance = binom.ppf(1 - chance, windows.intended, self._share(floors * SHARE_FLOOR))
+        by_chance = binomial_quantile(1 - chance, windows.intended, self._share(floors * SHARE_FLOOR))
         by_windows = np.floor(windows.intended * (self.window_ratio + floors * SHARE_FLOOR))
         too_many = windows.bad > np.maximum(by_chance, by_windows)
         with np.errstate(invalid="ignore"):
@@ -80,7 +85,7 @@ class Band:
 
     def _median_limit_s(self, chance: float) -> float:
         mean, deviation = self.log_median
-        return max(self.median_s, math.exp(mean + float(norm.ppf(1 - chance)) * deviation))
+        return max(self.median_s, math.exp(mean + normal_quantile(1 - chance) * deviation))
 
     def _share(self, floor: float) -> float:
         return min(1.0, self.bad_ratio_upper + floor)
@@ -90,7 +95,7 @@ def band(baseline: Windows, floor_s: float) -> Band:
     """The band of a baseline, of which there must be at least one window with evidence."""
     used = baseline.evident
     intended, bad = int(baseline.intended.sum()), int(baseline.bad.sum())
-    upper = 1.0 if bad == intended else float(beta.ppf(0.99, bad + 1, intended - bad))
+    upper = 1.0 if bad == intended else beta_quantile(0.99, bad + 1, intended - bad)
     # "lower": where a window of the baseline has an infinite median, it must not become the limit.
     medians_s = baseline.median_s[used]
     logs = np.log(np.maximum(medians_s[np.isfinite(medians_s)], 1e-6))

@@ -16,14 +16,19 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from enum import Enum
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from harness.analysis import generator, phases
+from harness.analysis.lazy import LazyModule
 from harness.analysis.quality import MINIMUM_REQUESTS, ServiceLevel, Windows, service_level, windows
 from harness.criteria.recovery._baseline_band import Band, band
 from harness.recording import Phase, Recording
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+else:
+    np = LazyModule("numpy")
 
 OUTSIDE_SHARE = 0.1
 LARGEST_BASELINE_ERROR_RATIO = 0.1

@@ -15,10 +15,15 @@ docs/measurement.md states how often each of these is mistaken for a leak.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import numpy as np
-
+from harness.analysis.lazy import LazyModule
 from harness.criteria.recovery._trend import MINIMUM_SAMPLES, FloatArray, Trend, trend
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    np = LazyModule("numpy")
 
 P_LIMIT = 0.01
 RISE_SHARE = 0.05

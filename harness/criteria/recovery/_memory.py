@@ -11,12 +11,17 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import numpy as np
-
+from harness.analysis.lazy import LazyModule
 from harness.criteria.recovery._leak import LeakTest, assess
 from harness.criteria.recovery._trend import FloatArray
 from harness.recording import Phase, Recording
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    np = LazyModule("numpy")
 
 PROBE = "process"
 VALUE = "rss_bytes"

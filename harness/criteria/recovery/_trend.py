@@ -10,12 +10,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
-from scipy.stats import norm, rankdata
+from harness.analysis.distributions import normal_above, normal_quantile, ranks
+from harness.analysis.lazy import LazyModule
 
-FloatArray = NDArray[np.float64]
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+else:
+    np = LazyModule("numpy")
+
+FloatArray: TypeAlias = "NDArray[np.float64]"
 MINIMUM_SAMPLES = 10
 MOST_SAMPLES = 600
 """Longer series are thinned to block medians, because the work grows with the square of the length."""
@@ -53,7 +59,7 @@ def trend(x: FloatArray, y: FloatArray, confidence: float = 0.95) -> Trend | Non
     s = float(np.sign(rises).sum())
     variance = _variance(y)
     correction = hamed_rao(y - slope * x)
-    quantile = float(norm.ppf((1 + confidence) / 2))
+    quantile = normal_quantile((1 + confidence) / 2)
     spread = quantile * math.sqrt(variance * correction)
     low = max(0, round((len(slopes) - spread) / 2))
     high = min(len(slopes) - 1, round((len(slopes) + spread) / 2))
@@ -76,14 +82,14 @@ def hamed_rao(detrended: FloatArray) -> float:
     series is no better evidence.
     """
     n = len(detrended)
-    ranks = rankdata(detrended)
-    centred = ranks - ranks.mean()
+    ranked = ranks(detrended)
+    centred = ranked - ranked.mean()
     power = float(centred @ centred)
     if power == 0:
         return 1.0
     lags = np.arange(1, n - 2)
     rho = np.array([centred[:-lag] @ centred[lag:] for lag in lags]) / power
-    rho[np.abs(rho) < norm.ppf(0.975) / math.sqrt(n)] = 0
+    rho[np.abs(rho) < normal_quantile(0.975) / math.sqrt(n)] = 0
     weights = (n - lags) * (n - lags - 1.0) * (n - lags - 2.0)
     return max(1.0, 1 + 2 / (n * (n - 1.0) * (n - 2.0)) * float(weights @ rho))
 
@@ -109,4 +115,4 @@ def _p(s: float, variance: float) -> float:
     """Two-sided p of S, with continuity correction; 1 where every value is the same."""
     if variance <= 0:
         return 1.0
-    return float(2 * norm.sf(max(0.0, abs(s) - 1) / math.sqrt(variance)))
+    return 2 * normal_above(max(0.0, abs(s) - 1) / math.sqrt(variance))

@@ -7,13 +7,11 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 from harness.criteria._criterion import Criterion
-from harness.criteria._outcome import against, percent
+from harness.criteria._outcome import against, percent, with_remedy
 from harness.criteria.websocket import _connections as connections
-from harness.findings import Finding, Outcome
+from harness.findings import CLIENTS, Finding
 from harness.plugins import parameter
-from harness.recording import Phase, Recording, Scalar
-
-REMEDY = "give the addresses of all its processes with --api-urls"
+from harness.recording import Phase, Recording
 
 
 @dataclass(frozen=True)
@@ -26,22 +24,29 @@ class ConnectionsAgree(Criterion):
     believe to be connected and are not.
     """
 
+    title = "clients and target agree on the connections"
+    unit = "ratio"
+    evidence = CLIENTS
+
     limit: float = parameter(0.01, "largest difference, as a share of the clients' count", highest=1)
-    metric: str = parameter("target_feed_connections", "name of the gauge, as its probe gives it")
+    metric: str = parameter("", "name of the target's own gauge, as a probe gives it; without it nothing is judged")
     phases: str = parameter("steady,recovery", "phases at whose end the counts are compared")
     window_s: int = parameter(3, "length in seconds of the comparison", lowest=2)
+    remedy: str = parameter("", "what to say when the gauge was not read from all processes")
 
     def judge(self, recording: Recording) -> Finding:
+        if not self.metric:
+            return self.inconclusive("a gauge has to be named: the metric in which the target counts its connections")
+        if not any(self.metric in sample.values for sample in recording.probes):
+            reason = f"the target's own count ({self.metric}) was never read"
+            return self.inconclusive(with_remedy(reason, self.remedy))
         named = [name.strip() for name in self.phases.split(",")]
         compared = [phase for name in named if (phase := recording.phase(name)) is not None]
-        if not any(self.metric in sample.values for sample in recording.probes):
-            reason = f"the target's own count ({self.metric}) was never read: {REMEDY}"
-            return self._finding(Outcome.INCONCLUSIVE, reason)
-        worst, evidence, missing, silent = 0.0, dict[str, Scalar](), list[str](), set[str]()
+        worst, evidence, missing, silent = 0.0, dict[str, float](), list[str](), set[str]()
         for phase in compared:
             end_s = min(phase.end_s, recording.end.t if recording.end is not None else phase.end_s)
             ours = connections.open_at(recording, phase.end_s - self.window_s // 2)
-            theirs, unread = self._target(recording, phase)
+            theirs, unread = self._read_gauge(recording, phase)
             silent |= unread
             if unread or not ours or end_s < phase.end_s:
                 missing.append(phase.name)
@@ -51,39 +56,26 @@ class ConnectionsAgree(Criterion):
         if missing or not compared:
             at = ", ".join(missing) or self.phases
             who = f" ({', '.join(sorted(silent))} could not be read)" if silent else ""
-            reason = f"at the end of {at} there is no count of all processes{who}, or nobody was connected; {REMEDY}"
-            return self._finding(Outcome.INCONCLUSIVE, reason, None, evidence)
-        told = ", ".join(f"{key} {value:g}" for key, value in evidence.items() if isinstance(value, int | float))
-        outcome = against(self.limit, (worst, worst))
-        return self._finding(outcome, f"{told}; limit {percent(self.limit)}", worst, evidence)
+            reason = f"at the end of {at} there is no count of all processes{who}, or nobody was connected"
+            return self.inconclusive(with_remedy(reason, self.remedy), evidence)
+        counts = ", ".join(f"{side} {count:g}" for side, count in evidence.items())
+        reason = f"{counts}; limit {percent(self.limit)}"
+        return self.finding(against(self.limit, (worst, worst)), reason, worst, (worst, worst), evidence)
 
-    def _target(self, recording: Recording, phase: Phase) -> tuple[float, set[str]]:
+    def _read_gauge(self, recording: Recording, phase: Phase) -> tuple[float, set[str]]:
         """Median of the gauge in the window, summed over all sources, and those that are silent there."""
         values: dict[str, list[float]] = defaultdict(list)
         for sample in recording.probes:
             if self.metric in sample.values and phase.end_s - self.window_s <= sample.t < phase.end_s:
                 values[sample.source].append(sample.values[self.metric])
-        return sum(statistics.median(found) for found in values.values()), self._sources(recording) - set(values)
+        return sum(statistics.median(found) for found in values.values()), self._sources_of_gauge(recording) - set(
+            values
+        )
 
-    def _sources(self, recording: Recording) -> set[str]:
+    def _sources_of_gauge(self, recording: Recording) -> set[str]:
         """All that have the gauge, and what the same probe could never read: that may have it, too."""
         counting = [sample for sample in recording.probes if self.metric in sample.values]
         probes = {sample.probe for sample in counting}
         asked = {sample.source for sample in recording.probes if sample.probe in probes}
         read = {sample.source for sample in recording.probes if sample.probe in probes and sample.error is None}
         return {sample.source for sample in counting} | (asked - read)
-
-    def _finding(
-        self, outcome: Outcome, reason: str, figure: float | None = None, evidence: dict[str, Scalar] | None = None
-    ) -> Finding:
-        return Finding(
-            criterion=self.name or "connections_agree",
-            title="clients and target agree on the connections",
-            outcome=outcome,
-            reason=reason,
-            figure=figure,
-            unit="ratio",
-            limit=self.limit,
-            interval=None if figure is None else (figure, figure),
-            evidence=evidence or {},
-        )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from harness.criteria._criterion import Criterion
 from harness.criteria._outcome import against, percent
 from harness.criteria.websocket import _connections as connections
-from harness.findings import Finding, Outcome
+from harness.findings import CLIENTS, Finding
 from harness.plugins import parameter
 from harness.recording import Recording
 
@@ -20,6 +20,10 @@ class ConnectionsKept(Criterion):
     inferred from others, so the figure has no uncertainty.
     """
 
+    title = "connections kept"
+    unit = "ratio"
+    evidence = CLIENTS
+
     limit: float = parameter(0.01, "largest share of connections that may end without our asking", highest=1)
     connections: str = parameter("*", "only connections of this name, * for anything")
     drop: str = parameter("drop", "phase in which connections are dropped as planned; empty for none")
@@ -27,7 +31,7 @@ class ConnectionsKept(Criterion):
     def judge(self, recording: Recording) -> Finding:
         opened = connections.opened(recording, self.connections)
         if not opened:
-            return self._finding(Outcome.INCONCLUSIVE, "no connection was ever open, so none could be kept")
+            return self.inconclusive("no connection was ever open, so none could be kept")
         causes = connections.lost(recording, recording.phase(self.drop), self.connections)
         lost = sum(causes.values())
         ratio = lost / opened
@@ -37,22 +41,10 @@ class ConnectionsKept(Criterion):
             reason += f", most of them with {cause} ({count:,})"
         if recording.phase(self.drop) is not None:
             reason += f", those of the phase {self.drop} aside"
-        outcome = against(self.limit, (ratio, ratio))
-        return self._finding(
-            outcome, f"{reason}; limit {percent(self.limit)}", ratio, {"opened": opened, "lost": lost, **causes}
-        )
-
-    def _finding(
-        self, outcome: Outcome, reason: str, ratio: float | None = None, evidence: dict[str, int] | None = None
-    ) -> Finding:
-        return Finding(
-            criterion=self.name or "connections_kept",
-            title="connections kept",
-            outcome=outcome,
-            reason=reason,
-            figure=ratio,
-            unit="ratio",
-            limit=self.limit,
-            interval=None if ratio is None else (ratio, ratio),
-            evidence=evidence or {},
+        return self.finding(
+            against(self.limit, (ratio, ratio)),
+            f"{reason}; limit {percent(self.limit)}",
+            ratio,
+            (ratio, ratio),
+            {"opened": opened, "lost": lost, **causes},
         )

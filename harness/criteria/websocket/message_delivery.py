@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from harness.analysis import phases
 from harness.criteria._criterion import Criterion
 from harness.criteria._outcome import against, percent
-from harness.findings import Finding, Outcome
+from harness.findings import CLIENTS, Finding
 from harness.plugins import parameter
 from harness.recording import Recording
 
@@ -24,49 +24,37 @@ class MessageDelivery(Criterion):
     counted by their numbers, none is inferred from others, so the figure has no uncertainty.
     """
 
+    title = "messages delivered once"
+    unit = "ratio"
+    evidence = CLIENTS
+
     limit: float = parameter(0.0, "largest share of messages that may be lost or come twice", highest=1)
     messages: str = parameter("message *", "names of the messages that are counted, * for anything")
 
     def judge(self, recording: Recording) -> Finding:
         due: Counter[str] = Counter()
         outcomes: Counter[str] = Counter()
-        evidence: dict[str, int] = {}
+        wrong: Counter[str] = Counter()
         for piece in phases.only(recording, self.messages).slices:
             outcomes[piece.outcome] += piece.count
             if piece.outcome != DOUBLED:
                 due[piece.name] += piece.count
             if piece.outcome in (LOST, DOUBLED):
-                key = f"{piece.name}, {piece.outcome}"
-                evidence[key] = evidence.get(key, 0) + piece.count
+                wrong[f"{piece.name}, {piece.outcome}"] += piece.count
         total, lost, doubled = due.total(), outcomes[LOST], outcomes[DOUBLED]
         if not total:
-            return self._finding(Outcome.INCONCLUSIVE, f"no {self.messages} was due, so none could be lost")
+            return self.inconclusive(f"no {self.messages} was due, so none could be lost")
         ratio = (lost + doubled) / total
         evidence = {
             "due": total,
             "lost": lost,
             "doubled": doubled,
             **{f"{name}, due": count for name, count in sorted(due.items())},
-            **dict(sorted(evidence.items())),
+            **dict(sorted(wrong.items())),
         }
         if outcomes["late"]:
             evidence["came after a later one"] = outcomes["late"]
         if outcomes["refused"]:
             evidence["refused by the target, and so not lost"] = outcomes["refused"]
         reason = f"{lost:,} lost and {doubled:,} doubled of {total:,} messages due; limit {percent(self.limit)}"
-        return self._finding(against(self.limit, (ratio, ratio)), reason, ratio, evidence)
-
-    def _finding(
-        self, outcome: Outcome, reason: str, ratio: float | None = None, evidence: dict[str, int] | None = None
-    ) -> Finding:
-        return Finding(
-            criterion=self.name or "message_delivery",
-            title="messages delivered once",
-            outcome=outcome,
-            reason=reason,
-            figure=ratio,
-            unit="ratio",
-            limit=self.limit,
-            interval=None if ratio is None else (ratio, ratio),
-            evidence=evidence or {},
-        )
+        return self.finding(against(self.limit, (ratio, ratio)), reason, ratio, (ratio, ratio), evidence)

@@ -9,7 +9,7 @@ from harness.analysis import histogram, phases
 from harness.criteria._criterion import Criterion
 from harness.criteria._outcome import against, no_phase, percent, seconds
 from harness.criteria.websocket import _connections as connections
-from harness.findings import Finding, Outcome
+from harness.findings import CLIENTS, Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import OK, Phase, Recording, Scalar
 
@@ -24,54 +24,68 @@ class ReconnectTime(Criterion):
     connected, ``dropped`` have to have lost their connection.
     """
 
+    unit = "s"
+    evidence = CLIENTS
+
     limit_s: float = parameter(30.0, "largest time in seconds until the share is back")
     share: float = parameter(0.99, "share of the dropped connections that has to be back", lowest=0.01, highest=1)
     dropped: float = parameter(0.99, "smallest share of the open connections that the drop must have ended", highest=1)
     drop: str = parameter("drop", "phase that begins with the drop")
-    connections: str = parameter("/feed", "name of the connections")
+    connections: str = parameter("*", "only connections of this name, * for anything")
 
     def judge(self, recording: Recording) -> Finding:
         phase = recording.phase(self.drop)
         if phase is None:
-            return self._finding(Outcome.INCONCLUSIVE, no_phase(recording, self.drop))
+            return self.inconclusive(no_phase(recording, self.drop), title=self._title)
         before = connections.open_at(recording, phase.start_s, self.connections)
         lost = sum(connections.ended_in(recording, phase, self.connections).values())
-        times = self._times(recording, phase)
+        times = self._reconnect_times(recording, phase)
         back = histogram.total(times)
         away = max(0, lost - back)
         evidence: dict[str, Scalar] = {
             "open before the drop": before,
             "dropped": lost,
             "back": back,
-            **self._attempts(recording, phase),
+            **self._count_failed_attempts(recording, phase),
         }
         if not lost or lost < self.dropped * before:
-            told = f"only {lost:,} of {before:,} connections were dropped" if before else "nobody was connected"
-            reason = f"{told} in the phase {self.drop}, so there was no reconnect storm to be judged"
-            return self._finding(Outcome.INCONCLUSIVE, reason, evidence=evidence)
+            dropped = f"only {lost:,} of {before:,} connections were dropped" if before else "nobody was connected"
+            reason = f"{dropped} in the phase {self.drop}, so there was no reconnect storm to be judged"
+            return self.inconclusive(reason, evidence, title=self._title)
         for label, share in (("half back after (s)", 0.5), ("all back after (s)", 1.0)):
             value_us = histogram.quantile_us(times, share, away)
             evidence[label] = None if value_us is None or math.isinf(value_us) else value_us / 1e6
         rank = max(1, math.ceil(self.share * (back + away) - 1e-9))
         if rank > back:
-            return self._not_back(recording, phase, back, away, evidence)
+            return self._judge_those_away(recording, phase, back, away, evidence)
         high_s = histogram.values_at_us(times, (rank,))[0] / 1e6
         low_s = histogram.bucket_bounds_us(histogram.bucket_index(int(high_s * 1e6)))[0] / 1e6
-        outcome = against(self.limit_s, (low_s, high_s))
         reason = f"{percent(self.share)} of {lost:,} dropped connections were back after {seconds(high_s)}"
-        return self._finding(outcome, f"{reason}, limit {seconds(self.limit_s)}", high_s, (low_s, high_s), evidence)
+        return self.finding(
+            against(self.limit_s, (low_s, high_s)),
+            f"{reason}, limit {seconds(self.limit_s)}",
+            high_s,
+            (low_s, high_s),
+            evidence,
+            title=self._title,
+        )
 
-    def _times(self, recording: Recording, phase: Phase) -> dict[int, int]:
+    @property
+    def _title(self) -> str:
+        return f"{percent(self.share)} back after the {self.drop}"
+
+    def _reconnect_times(self, recording: Recording, phase: Phase) -> dict[int, int]:
+        """Histogram of the times from the loss until it was back, of those that were lost in the phase."""
         slices = phases.slices_of(phases.only(recording, f"WS {self.connections} reconnect"), phase)
         return histogram.merge(piece.latency for piece in slices if piece.outcome == OK)
 
-    def _attempts(self, recording: Recording, phase: Phase) -> dict[str, Scalar]:
-        """Attempts that failed, by cause, from the drop to the end of the run."""
+    def _count_failed_attempts(self, recording: Recording, phase: Phase) -> dict[str, Scalar]:
+        """By cause, from the drop to the end of the run."""
         found = phases.only(recording, f"attempt {self.connections} reconnect").slices
         tally = phases.tally(tuple(piece for piece in found if piece.t >= phase.start_s))
         return {f"failed attempts, {cause}": count for cause, count in tally.causes.items()}
 
-    def _not_back(
+    def _judge_those_away(
         self, recording: Recording, phase: Phase, back: int, away: int, evidence: dict[str, Scalar]
     ) -> Finding:
         """Censored. Watched until the last second that is known, from the last second in which anybody was lost."""
@@ -88,24 +102,4 @@ class ReconnectTime(Criterion):
         if outcome is Outcome.INCONCLUSIVE:
             longer = math.ceil(self.limit_s - watched_s) + 1
             reason += f"; a recovery phase that is {longer} s longer would settle it"
-        return self._finding(outcome, reason, None, (watched_s, math.inf), evidence)
-
-    def _finding(
-        self,
-        outcome: Outcome,
-        reason: str,
-        figure: float | None = None,
-        interval: tuple[float, float] | None = None,
-        evidence: dict[str, Scalar] | None = None,
-    ) -> Finding:
-        return Finding(
-            criterion=self.name or "reconnect_time",
-            title=f"{percent(self.share)} back after the {self.drop}",
-            outcome=outcome,
-            reason=reason,
-            figure=figure,
-            unit="s",
-            limit=self.limit_s,
-            interval=interval,
-            evidence=evidence or {},
-        )
+        return self.finding(outcome, reason, None, (watched_s, math.inf), evidence, title=self._title, censored=True)

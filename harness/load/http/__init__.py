@@ -2,40 +2,40 @@
 
 from harness.load.http.client import HttpClient
 from harness.load.http.errors import (
-    AnswerTimeoutError,
-    CodingError,
     ConnectTimeoutError,
+    ContentEncodingError,
     FirstByteTimeoutError,
     HttpError,
     ProtocolError,
+    ResponseTimeoutError,
     TooLargeError,
     TooManyRedirectsError,
     TruncatedError,
 )
 from harness.load.http.request import Request
 from harness.load.http.response import HeaderFields, Response
-from harness.load.http.settings import Deadlines, Limits, Settings, Trust
+from harness.load.http.settings import ClientSettings, ResponseLimits, Timeouts, TlsSettings
 from harness.load.http.users import HerdHttpUser, LeanHttpUser, PacedHttpUser
 
 __all__ = [
-    "AnswerTimeoutError",
-    "CodingError",
+    "ClientSettings",
     "ConnectTimeoutError",
-    "Deadlines",
+    "ContentEncodingError",
     "FirstByteTimeoutError",
     "HeaderFields",
     "HerdHttpUser",
     "HttpClient",
     "HttpError",
     "LeanHttpUser",
-    "Limits",
     "PacedHttpUser",
     "ProtocolError",
     "Request",
     "Response",
-    "Settings",
+    "ResponseLimits",
+    "ResponseTimeoutError",
+    "Timeouts",
+    "TlsSettings",
     "TooLargeError",
     "TooManyRedirectsError",
     "TruncatedError",
-    "Trust",
 ]

@@ -18,7 +18,7 @@ from locust.exception import (
 
 from harness.load.http.response import Response
 
-_NO_FAULT_OF_THE_ANSWER = (
+_NOT_A_FAILURE = (
     GreenletExit,
     InterruptTaskSet,
     RescheduleTask,
@@ -28,7 +28,7 @@ _NO_FAULT_OF_THE_ANSWER = (
 )
 
 
-class CaughtResponse(Response):
+class ResponseContextManager(Response):
     """Fires the event at the end of the with-block.
 
     As in Locust's own classes; except that an exception in the block, which they let pass without counting the
@@ -48,7 +48,7 @@ class CaughtResponse(Response):
         self._entered = False
         self._manual: bool | Exception = False
 
-    def __enter__(self) -> CaughtResponse:
+    def __enter__(self) -> ResponseContextManager:
         self._entered = True
         return self
 
@@ -58,7 +58,7 @@ class CaughtResponse(Response):
             self.request_meta["exception"] = None
         elif isinstance(self._manual, Exception):
             self.request_meta["exception"] = self._manual
-        elif error is not None and not isinstance(error, _NO_FAULT_OF_THE_ANSWER):
+        elif error is not None and not isinstance(error, _NOT_A_FAILURE):
             self.request_meta["exception"] = error
             passed_on = not isinstance(error, ResponseError)
         self._fire(**self.request_meta)

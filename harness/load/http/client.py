@@ -8,17 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 from locust import User
 
-from harness.load.http.builder import Builder
-from harness.load.http.catch_response import CaughtResponse
+from harness.load.http.catch_response import ResponseContextManager
+from harness.load.http.connecting import PendingConnection
 from harness.load.http.connection import Connection
 from harness.load.http.cookies import Cookies
 from harness.load.http.errors import HttpError, ProtocolError, StaleConnectionError, TooManyRedirectsError
-from harness.load.http.opening import Opening
-from harness.load.http.pool import Pool
+from harness.load.http.pool import ConnectionPool
 from harness.load.http.redirects import next_request
-from harness.load.http.request import Body, Request
+from harness.load.http.request import Body, Request, RequestBuilder
 from harness.load.http.response import Response
-from harness.load.http.settings import Deadlines, Settings, deadlines_of
+from harness.load.http.settings import ClientSettings, Timeouts, timeouts_of
 from harness.load.http.tls import tls_context
 from harness.load.pacing import Start
 
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from locust.env import Environment
 
 
-class HttpClient(Builder):
+class HttpClient(RequestBuilder):
     """Requests of one user to one origin, over connections that are kept alive.
 
     Never raises for what the target does: a failed request is an outcome, and a Response with ``status_code`` 0 when
@@ -37,11 +36,11 @@ class HttpClient(Builder):
         self,
         environment: Environment,
         host: str,
-        settings: Settings | None = None,
+        settings: ClientSettings | None = None,
         user: User | None = None,
-        pool: Pool | None = None,
+        pool: ConnectionPool | None = None,
     ) -> None:
-        self._settings = settings = settings or Settings()
+        self._settings = settings = settings or ClientSettings()
         super().__init__(host, settings.headers)
         self._request_event = environment.events.request
         self._context = user.context if user is not None and type(user).context is not User.context else dict
@@ -49,8 +48,8 @@ class HttpClient(Builder):
         self._owns_pool = pool is None
         origin = self._base.origin
         if origin.scheme == "https":
-            tls_context(settings.trust.verify, settings.trust.ca_file)  # a mistake in it is one of use, not an outcome
-        self._pool = pool or Pool(origin, settings.concurrency, settings.trust, settings.limits)
+            tls_context(settings.tls.verify, settings.tls.ca_file)  # a mistake in it is one of use, not an outcome
+        self._pool = pool or ConnectionPool(origin, settings.concurrency, settings.tls, settings.limits)
 
     @property
     def cookies(self) -> Cookies:
@@ -71,7 +70,7 @@ class HttpClient(Builder):
         path: str,
         name: str | None = None,
         *,
-        timeout: float | Deadlines | None = None,
+        timeout: float | Timeouts | None = None,
         catch_response: bool = False,
         allow_redirects: bool = True,
         context: Mapping[str, Any] | None = None,
@@ -79,9 +78,9 @@ class HttpClient(Builder):
     ) -> Response:
         """Sends a request and reads the answer; further arguments as for :meth:`prepare`.
 
-        ``timeout`` in seconds is for the whole, or Deadlines for each part.
+        ``timeout`` in seconds is for the whole, or Timeouts for each part.
         """
-        request = self.prepare(method, path, name=name, **arguments) if arguments else self.plain(method, path, name)
+        request = self.prepare(method, path, name=name, **arguments) if arguments else self.cached(method, path, name)
         return self.send(
             request, timeout=timeout, catch_response=catch_response, allow_redirects=allow_redirects, context=context
         )
@@ -113,7 +112,7 @@ class HttpClient(Builder):
         start: Start | None = None,
         check: Callable[[Response], str | None] | None = None,
         *,
-        timeout: float | Deadlines | None = None,
+        timeout: float | Timeouts | None = None,
         catch_response: bool = False,
         allow_redirects: bool = True,
         context: Mapping[str, Any] | None = None,
@@ -122,17 +121,17 @@ class HttpClient(Builder):
 
         ``check(response)`` may return the reason for which an answer with a good status is wrong all the same.
         """
-        deadlines = self._settings.deadlines if timeout is None else deadlines_of(timeout, self._settings.deadlines)
+        timeouts = self._settings.timeouts if timeout is None else timeouts_of(timeout, self._settings.timeouts)
         sent_s = None if start is None else start.sent_s
         begun_s = time.monotonic() if sent_s is None else sent_s
-        deadline_s = begun_s + deadlines.whole_s
+        deadline_s = begun_s + timeouts.total_s
         error: BaseException | None = None
         url = request.url
         try:
-            response = self._exchange(request, sent_s is not None, begun_s, deadline_s, deadlines)
+            response = self._exchange(request, sent_s is not None, begun_s, deadline_s, timeouts)
             status = response.status_code
             if 300 <= status < 400 and allow_redirects:
-                response = self._follow(request, response, deadline_s, deadlines)
+                response = self._follow(request, response, deadline_s, timeouts)
                 status = response.status_code
             if status >= 400:
                 error = HttpError(f"status {status}")
@@ -158,36 +157,34 @@ class HttpClient(Builder):
             "done_s": done_s,
         }
         if catch_response:
-            return CaughtResponse(response, self._request_event.fire, meta)
+            return ResponseContextManager(response, self._request_event.fire, meta)
         self._request_event.fire(**meta)
         return response
 
-    def _exchange(
-        self, request: Request, sent: bool, now_s: float, deadline_s: float, deadlines: Deadlines
-    ) -> Response:
+    def _exchange(self, request: Request, sent: bool, now_s: float, deadline_s: float, timeouts: Timeouts) -> Response:
         """One request and its answer, over a connection of the pool."""
         pool = self._pool
-        connect_by_s = min(deadline_s, now_s + deadlines.connect_s)
-        connection = pool.take(now_s, connect_by_s, sent)
+        connect_by_s = min(deadline_s, now_s + timeouts.connect_s)
+        connection = pool.acquire(now_s, connect_by_s, sent)
         kept = False
         try:
-            payload = None if sent and connection.awaits_answer else self.payload(request)
+            payload = None if sent and connection.awaits_response else self.payload(request)
             try:
-                response = connection.exchange(request, payload, deadline_s, deadlines.first_byte_s)
+                response = connection.exchange(request, payload, deadline_s, timeouts.first_byte_s)
             except StaleConnectionError:
                 # Nothing was sent, so nothing is sent twice. Once only: a fresh connection cannot be stale.
                 connection = pool.replace(connection, connect_by_s)
-                response = connection.exchange(request, payload, deadline_s, deadlines.first_byte_s)
+                response = connection.exchange(request, payload, deadline_s, timeouts.first_byte_s)
             kept = connection.keep_alive
         finally:
             # Also after a kill in mid-request: half an answer on the connection would spoil the next one.
             if kept:
-                pool.give_back(connection, time.monotonic())
+                pool.release(connection, time.monotonic())
             else:
                 pool.discard(connection)
         response.url = request.url
         if response.sets_cookies:
-            self.cookies.take_in(response.headers.get_all("set-cookie"), request.target)
+            self.cookies.store(response.headers.get_all("set-cookie"), request.target)
         return response
 
     def payload(self, request: Request) -> bytes:
@@ -198,26 +195,26 @@ class HttpClient(Builder):
         together = "; ".join(part for part in (request.cookies, jar) if part)
         return request.with_cookies(together) if together else request.payload
 
-    def _follow(self, request: Request, response: Response, deadline_s: float, deadlines: Deadlines) -> Response:
+    def _follow(self, request: Request, response: Response, deadline_s: float, timeouts: Timeouts) -> Response:
         for _ in range(self._settings.max_redirects):
             following = next_request(request, response, self._base.origin)
             if following is None:
                 return response
             request = following
-            response = self._exchange(request, False, time.monotonic(), deadline_s, deadlines)
+            response = self._exchange(request, False, time.monotonic(), deadline_s, timeouts)
         if next_request(request, response, self._base.origin) is None:
             return response
         raise TooManyRedirectsError(f"more than {self._settings.max_redirects} redirects")
 
     # For users that park: with an open connection, or with one that is opened when they start
 
-    def ready(self) -> Connection:
+    def warm_up(self) -> Connection:
         """Connects, handshake included, unless an idle connection is alive. Raises OSError."""
-        return self._pool.ready(time.monotonic() + self._settings.deadlines.connect_s)
+        return self._pool.warm_up(time.monotonic() + self._settings.timeouts.connect_s)
 
-    def prepare_connection(self) -> Opening:
+    def pending_connection(self) -> PendingConnection:
         """One that is not open yet, for a gate to open; any other is closed. Raises OSError."""
-        return self._pool.prepare(time.monotonic() + self._settings.deadlines.connect_s)
+        return self._pool.pending_connection(time.monotonic() + self._settings.timeouts.connect_s)
 
 
 def _checked(check: Callable[[Response], str | None], response: Response) -> HttpError | None:

@@ -1,4 +1,6 @@
-"""Opening a socket to the target, with the TLS handshake: both within one deadline."""
+"""A connection on its way: from the host's name over a TCP socket to the end of the TLS handshake, in steps that a gate
+can do, and within one deadline.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +19,9 @@ from gevent import socket as gevent_socket
 
 from harness.load.http.errors import ConnectTimeoutError
 from harness.load.http.request import Origin
-from harness.load.http.tls import TlsLayer
-from harness.load.http.waitable_socket import EARLY_S, DeadlineError, WaitableSocket
+from harness.load.http.settings import TlsSettings
+from harness.load.http.tls import TlsLayer, tls_context
+from harness.load.http.waitable_socket import DEADLINE_TOLERANCE_S, DeadlineError, WaitableSocket
 
 IN_PROGRESS = (errno.EINPROGRESS, errno.EALREADY, errno.EWOULDBLOCK)
 READ_BYTES = 65536
@@ -26,7 +29,7 @@ NEXT_ADDRESS_AFTER_S = 0.25
 """The Connection Attempt Delay that RFC 8305 recommends."""
 
 
-class Attempt:
+class ConnectAttempt:
     """A socket on its way to one address."""
 
     __slots__ = ("_address", "_code", "socket")
@@ -66,17 +69,17 @@ class Attempt:
         return True
 
 
-class Dialling:
+class PendingSocket:
     """A socket on its way to the first of the host's addresses that takes it.
 
     In steps, so that a gate can do for its users what does not wait: begin, and send if there is a connection by then.
     """
 
-    __slots__ = ("_attempt", "_left")
+    __slots__ = ("_addresses_left", "_attempt")
 
     def __init__(self, origin: Origin, deadline_s: float) -> None:
         """Looks up the host's name. Raises OSError."""
-        self._left = addresses(origin, deadline_s)
+        self._addresses_left = resolve(origin, deadline_s)
         self._attempt = self._next()
 
     @property
@@ -107,15 +110,15 @@ class Dialling:
                     attempt.socket.close()
         return self._attempt.socket
 
-    def _next(self) -> Attempt:
+    def _next(self) -> ConnectAttempt:
         while True:
             try:
-                return Attempt(*self._left.pop(0))
+                return ConnectAttempt(*self._addresses_left.pop(0))
             except OSError:  # a family of addresses that this machine does not speak
-                if not self._left:
+                if not self._addresses_left:
                     raise
 
-    def _first_connected(self, pending: list[Attempt], deadline_s: float) -> Attempt:
+    def _first_connected(self, pending: list[ConnectAttempt], deadline_s: float) -> ConnectAttempt:
         next_due_s = self._next_due_s(deadline_s)
         while True:
             refusal: OSError | None = None
@@ -127,7 +130,7 @@ class Dialling:
                     refusal = problem
                     pending.remove(attempt)
                     attempt.socket.close()
-            if self._left and (refusal is not None or time.monotonic() >= next_due_s):
+            if self._addresses_left and (refusal is not None or time.monotonic() >= next_due_s):
                 pending.append(self._next())
                 next_due_s = self._next_due_s(deadline_s)
                 continue
@@ -137,26 +140,74 @@ class Dialling:
             try:
                 first.wait_writable(min(deadline_s, next_due_s), others=others)
             except DeadlineError:
-                if time.monotonic() >= deadline_s - EARLY_S:
+                if time.monotonic() >= deadline_s - DEADLINE_TOLERANCE_S:
                     raise ConnectTimeoutError("no connection in time") from None
 
     def _next_due_s(self, deadline_s: float) -> float:
-        if not self._left:
+        if not self._addresses_left:
             return math.inf
         now_s = time.monotonic()
-        return now_s + min(NEXT_ADDRESS_AFTER_S, (deadline_s - now_s) / (1 + len(self._left)))
+        return now_s + min(NEXT_ADDRESS_AFTER_S, (deadline_s - now_s) / (1 + len(self._addresses_left)))
 
 
-def shake_hands(opened: WaitableSocket, tls: TlsLayer, greeting: bytes, deadline_s: float) -> None:
+class PendingConnection:
+    """Begin, send early and finish, in this order; a gate may do the first two, which wait for nothing."""
+
+    __slots__ = ("_client_hello", "_closed", "_pending_socket", "tls", "unsent")
+
+    def __init__(self, origin: Origin, tls_settings: TlsSettings, deadline_s: float) -> None:
+        """The host's name is looked up, the ClientHello of TLS is made. Raises OSError."""
+        self.tls: TlsLayer | None = None
+        self._client_hello = b""
+        if origin.scheme == "https":
+            self.tls = TlsLayer(tls_context(tls_settings.verify, tls_settings.ca_file), origin.host)
+            self._client_hello, _ = self.tls.handshake(b"")
+        self.unsent: bytes | None = None
+        """Rest of the request that :meth:`send_early` has begun to send; None when it has not."""
+        self._pending_socket = PendingSocket(origin, deadline_s)
+        self._closed = False
+
+    def begin(self) -> None:
+        """Without giving other greenlets a turn. Nothing happens to one that was given up."""
+        if not self._closed:
+            self._pending_socket.begin()
+
+    def send_early(self, payload: bytes) -> None:
+        """Sends what comes first, if the peer has taken the connection by now; gives no other greenlet a turn."""
+        if self._closed:
+            return
+        if self.tls is not None:
+            self._client_hello = self._client_hello[self._pending_socket.send(self._client_hello) :]
+        elif sent := self._pending_socket.send(payload):
+            self.unsent = payload[sent:]
+
+    def finish(self, deadline_s: float) -> WaitableSocket:
+        """Goes on from where it is, to the end of the TLS handshake. Raises OSError; it is closed then."""
+        try:
+            opened = self._pending_socket.finish(deadline_s)
+            if self.tls is not None:
+                tls_handshake(opened, self.tls, self._client_hello, deadline_s)
+        except BaseException:
+            self.close()
+            raise
+        return opened
+
+    def close(self) -> None:
+        """Gives it up."""
+        self._closed = True
+        self._pending_socket.socket.close()
+
+
+def tls_handshake(opened: WaitableSocket, tls: TlsLayer, client_hello: bytes, deadline_s: float) -> None:
     """Raises OSError (ssl.SSLError)."""
     try:
-        _send_all(opened, greeting, deadline_s)
+        _send_all(opened, client_hello, deadline_s)
         while True:
             received = _receive(opened, deadline_s)
             try:
-                wire_bytes, finished = tls.shake_hands(received)
+                wire_bytes, finished = tls.handshake(received)
             except ssl.SSLError:
-                _send_last_words(opened, tls)
+                _send_alert(opened, tls)
                 raise
             _send_all(opened, wire_bytes, deadline_s)
             if finished:
@@ -186,13 +237,13 @@ def _send_all(opened: WaitableSocket, wire_bytes: bytes, deadline_s: float) -> N
             opened.wait_writable(deadline_s)
 
 
-def _send_last_words(opened: WaitableSocket, tls: TlsLayer) -> None:
+def _send_alert(opened: WaitableSocket, tls: TlsLayer) -> None:
     """The alert that says what was wrong, for the peer's log."""
     with contextlib.suppress(OSError):
         opened.raw.send(tls.alert())
 
 
-def addresses(origin: Origin, deadline_s: float) -> list[tuple[int, tuple[Any, ...]]]:
+def resolve(origin: Origin, deadline_s: float) -> list[tuple[int, tuple[Any, ...]]]:
     """Family and address of the origin's host, best first. Raises OSError (gaierror) when there are none."""
     try:
         # A name that is an address already need not wait for gevent's resolver, which is a pool of threads.

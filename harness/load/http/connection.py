@@ -5,13 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 
-from harness.load.http.connecting import READ_BYTES
-from harness.load.http.errors import AnswerTimeoutError, FirstByteTimeoutError, StaleConnectionError
-from harness.load.http.opening import Opening
-from harness.load.http.request import LAST_CHUNK, Request, framed
+from harness.load.http.connecting import READ_BYTES, PendingConnection
+from harness.load.http.errors import FirstByteTimeoutError, ResponseTimeoutError, StaleConnectionError
+from harness.load.http.request import LAST_CHUNK, Request, encode_chunk
 from harness.load.http.response import Response
-from harness.load.http.response_parser import AnswerReader
-from harness.load.http.settings import Limits
+from harness.load.http.response_parser import ResponseParser
+from harness.load.http.settings import ResponseLimits
 from harness.load.http.tls import TlsLayer
 from harness.load.http.waitable_socket import DeadlineError
 
@@ -21,21 +20,21 @@ class Connection:
 
     __slots__ = (
         *("_ahead", "_reader", "_socket", "_tls", "_unsent"),
-        *("awaits_answer", "fresh", "idle_since_s", "is_open"),
+        *("awaits_response", "is_new", "idle_since_s", "is_open"),
     )
 
-    def __init__(self, opening: Opening, limits: Limits, deadline_s: float) -> None:
-        """Finishes ``opening``, with whatever of a request was sent on it. Raises OSError; it is closed then."""
-        self._socket = opening.finish(deadline_s)
-        self._tls = opening.tls
-        self._reader = AnswerReader(limits.max_head_bytes, limits.max_body_bytes)
+    def __init__(self, pending: PendingConnection, limits: ResponseLimits, deadline_s: float) -> None:
+        """Finishes ``pending``, with whatever of a request was sent on it. Raises OSError; it is closed then."""
+        self._socket = pending.finish(deadline_s)
+        self._tls = pending.tls
+        self._reader = ResponseParser(limits.max_head_bytes, limits.max_body_bytes)
         self._ahead: tuple[bytes, bytes] | None = None
         """A request that was encrypted while its user is parked: plain, encrypted."""
-        self._unsent = opening.unsent or b""
+        self._unsent = pending.unsent or b""
         """Rest of a request that a gate has begun to send."""
-        self.awaits_answer = opening.unsent is not None
+        self.awaits_response = pending.unsent is not None
         """Whether a gate has sent the request, or begun to."""
-        self.fresh = True
+        self.is_new = True
         """Whether no request has been sent on it."""
         self.is_open = True
         self.idle_since_s = time.monotonic()
@@ -46,7 +45,7 @@ class Connection:
             self.is_open = False
             self._reader.close()
 
-    def usable(self) -> bool:
+    def is_alive(self) -> bool:
         """Open, and the peer has sent nothing that matters: an idle connection with news has been closed."""
         if not self.is_open:
             return False
@@ -67,7 +66,7 @@ class Connection:
         return self._reader.keep_alive
 
     def encrypt_ahead(self, payload: bytes) -> bytes:
-        """Bytes for :meth:`send_at_once`. TLS numbers what it encrypts, so they must be the next to go."""
+        """Bytes for :meth:`send_nowait`. TLS numbers what it encrypts, so they must be the next to go."""
         if self._tls is None:
             return payload
         if self._ahead is None or self._ahead[0] != payload:
@@ -77,7 +76,7 @@ class Connection:
             self._ahead = payload, self._tls.encrypt(payload)
         return self._ahead[1]
 
-    def send_at_once(self, wire_bytes: bytes) -> bool:
+    def send_nowait(self, wire_bytes: bytes) -> bool:
         """Writes without giving other greenlets a turn. What the kernel did not take goes with :meth:`finish_sending`.
 
         False when the connection is gone; nothing was sent then.
@@ -88,7 +87,7 @@ class Connection:
             self.close()
             return False
         self._ahead = None
-        self.awaits_answer = True
+        self.awaits_response = True
         if sent != len(wire_bytes):
             self._unsent = wire_bytes[sent:]
         return True
@@ -103,7 +102,7 @@ class Connection:
         """
         reader = self._reader
         reader.begin(request.method)
-        self.awaits_answer = False
+        self.awaits_response = False
         early = None
         try:
             if payload is None:
@@ -117,7 +116,7 @@ class Connection:
                 return early
             return self._receive(deadline_s, first_byte_s)
         except DeadlineError:
-            raise AnswerTimeoutError("no complete answer in time") from None
+            raise ResponseTimeoutError("no complete answer in time") from None
 
     # Receiving
 
@@ -167,7 +166,7 @@ class Connection:
         except BlockingIOError:
             sent = 0
         except OSError as error:
-            if self.fresh:
+            if self.is_new:
                 raise
             raise StaleConnectionError from error
         if sent != len(wire_bytes):
@@ -180,9 +179,9 @@ class Connection:
         for chunk in chunks:
             if time.monotonic() > deadline_s:
                 raise DeadlineError
-            if (early := self._answer_so_far()) is not None:
+            if (early := self._response_so_far()) is not None:
                 return early
-            content = framed(chunk)
+            content = encode_chunk(chunk)
             if self._tls is not None and content:
                 content = self._tls.encrypt(content)
             if (early := self._send_wire(content, deadline_s)) is not None:
@@ -205,16 +204,16 @@ class Connection:
                 rest = rest[self._socket.raw.send(rest) :]
             except BlockingIOError:
                 self._socket.wait_writable(deadline_s, or_readable=True)
-                if (early := self._answer_so_far()) is not None:
+                if (early := self._response_so_far()) is not None:
                     return early
             except (ConnectionResetError, BrokenPipeError):
-                early = self._answer_so_far()
+                early = self._response_so_far()
                 if early is None:
                     raise
                 return early
         return None
 
-    def _answer_so_far(self) -> Response | None:
+    def _response_so_far(self) -> Response | None:
         """Takes what has arrived without waiting; the answer when it is complete."""
         while True:
             try:

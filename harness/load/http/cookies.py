@@ -60,12 +60,12 @@ class Cookies:
         fitting.sort(key=lambda one: -len(one.path))
         return "; ".join(f"{one.name}={one.value}" for one in fitting)
 
-    def take_in(self, fields: Iterable[str], target: str) -> None:
+    def store(self, fields: Iterable[str], target: str) -> None:
         """Stores the cookies of an answer. What is malformed or meant for another host is ignored, as browsers do."""
         for field in fields:
-            self._take_in(field, target.partition("?")[0])
+            self._store_field(field, target.partition("?")[0])
 
-    def _take_in(self, field: str, path: str) -> None:
+    def _store_field(self, field: str, path: str) -> None:
         pair, *attributes = field.split(";")
         name, equals, value = (part.strip(" \t") for part in pair.partition("="))
         if not equals or not name or len(pair) > MAX_COOKIE_BYTES or not _SENDABLE.match(name + value):

@@ -31,7 +31,7 @@ class TooLargeError(ProtocolError):
     outcome = "answer too large"
 
 
-class CodingError(ProtocolError):
+class ContentEncodingError(ProtocolError):
     """The answer is encoded in a way that this client cannot undo, and that it did not ask for by itself."""
 
     outcome = "unknown content encoding"
@@ -49,7 +49,7 @@ class FirstByteTimeoutError(TimeoutError):
     outcome = "first byte timeout"
 
 
-class AnswerTimeoutError(TimeoutError):
+class ResponseTimeoutError(TimeoutError):
     """No complete answer in time."""
 
     outcome = "timeout"

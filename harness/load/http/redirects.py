@@ -6,7 +6,7 @@ from dataclasses import replace
 from urllib.parse import urljoin, urlsplit
 
 from harness.load.http.errors import ProtocolError
-from harness.load.http.request import DEFAULT_PORTS, Origin, Request, target_of
+from harness.load.http.request import DEFAULT_PORTS, Origin, Request, request_target
 from harness.load.http.response import Response
 
 REDIRECTS = frozenset((301, 302, 303, 307, 308))
@@ -24,7 +24,7 @@ def next_request(request: Request, response: Response, origin: Origin) -> Reques
     try:
         parts = urlsplit(urljoin(request.url, location.strip(), allow_fragments=False))
         port = parts.port or DEFAULT_PORTS.get(parts.scheme)
-        target = target_of((parts.path or "/") + (f"?{parts.query}" if parts.query else ""))
+        target = request_target((parts.path or "/") + (f"?{parts.query}" if parts.query else ""))
     except ValueError as error:
         raise ProtocolError(f"redirect to an unusable address: {error}") from None
     if (parts.scheme, parts.hostname, port) != (origin.scheme, origin.host, origin.port):

@@ -1,4 +1,4 @@
-"""Building the bytes of a request, once: a prepared request can be sent any number of times."""
+"""Requests to one base URL, as bytes that are built once: a prepared request can be sent any number of times."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Origin:
 
 
 @dataclass(frozen=True)
-class Base:
+class BaseUrl:
     """What a user's ``host`` says."""
 
     origin: Origin
@@ -49,7 +49,7 @@ class Base:
     """Authorization, where the URL has a user name."""
 
 
-def parse_base(host: str) -> Base:
+def parse_base_url(host: str) -> BaseUrl:
     """Raises ValueError for anything but an http or https URL with a host."""
     parts = urlsplit(host)
     if parts.scheme not in DEFAULT_PORTS or not parts.hostname or _CONTROL.search(host) or " " in host:
@@ -58,15 +58,15 @@ def parse_base(host: str) -> Base:
     origin = Origin(parts.scheme, parts.hostname, parts.port or DEFAULT_PORTS[parts.scheme], authority)
     headers = {}
     if parts.username:
-        headers["Authorization"] = basic(unquote(parts.username), unquote(parts.password or ""))
-    return Base(origin, target_of(parts.path).rstrip("/") if parts.path else "", headers)
+        headers["Authorization"] = basic_auth(unquote(parts.username), unquote(parts.password or ""))
+    return BaseUrl(origin, request_target(parts.path).rstrip("/") if parts.path else "", headers)
 
 
-def basic(user: str, password: str) -> str:
+def basic_auth(user: str, password: str) -> str:
     return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
 
 
-def target_of(path: str, params: Mapping[str, Any] | None = None) -> str:
+def request_target(path: str, params: Mapping[str, Any] | None = None) -> str:
     """The request target of a path, without its fragment. Raises ValueError for control characters."""
     if _CONTROL.search(path):
         raise ValueError(f"path {path!r}: a control character cannot be sent")
@@ -103,7 +103,7 @@ class Request:
         return b"%b\r\nCookie: %b%b" % (self.payload[:cut], cookies.encode("latin-1"), self.payload[cut:])
 
 
-def build(
+def build_request(
     origin: Origin,
     method: str,
     target: str,
@@ -115,7 +115,7 @@ def build(
     auth: tuple[str, str] | None = None,
     cookies: Mapping[str, str] | None = None,
 ) -> Request:
-    """Builds a request for ``target``, which comes from :func:`target_of`.
+    """Builds a request for ``target``, which comes from :func:`request_target`.
 
     Raises ValueError for anything that would break the framing, such as a line break in a header.
     """
@@ -124,11 +124,11 @@ def build(
     if method == "CONNECT":
         raise ValueError("CONNECT: proxies are out of scope, use a stock class")
     body, chunks, content_type = _body(data, json)
-    fields = {"Host": origin.authority, "User-NodeReporter": "springback", "Accept": "*/*"}
+    fields = {"Host": origin.authority, "User-Agent": "springback", "Accept": "*/*"}
     if content_type:
         fields["Content-Type"] = content_type
     if auth is not None:
-        fields["Authorization"] = basic(*auth)
+        fields["Authorization"] = basic_auth(*auth)
     own = {key.lower() for key in headers}
     fields = {key: value for key, value in fields.items() if key.lower() not in own} | dict(headers)
     own_cookies = [f"{key}={value}" for key, value in (cookies or {}).items()]
@@ -175,7 +175,7 @@ def _body(data: Body | None, json: Any) -> tuple[bytes, Iterable[bytes | str] | 
     raise ValueError(f"data of type {type(data).__name__}: give bytes, text, a form or an iterable of bytes")
 
 
-def framed(chunk: bytes | str) -> bytes:
+def encode_chunk(chunk: bytes | str) -> bytes:
     """One chunk of a body, as it goes over the wire; nothing for an empty one, which would end the body.
 
     Raises ValueError for anything but bytes and text.
@@ -187,3 +187,75 @@ def framed(chunk: bytes | str) -> bytes:
 
 
 LAST_CHUNK = b"0\r\n\r\n"
+
+
+MAX_CACHED_REQUESTS = 500
+"""So many different plain requests are kept ready-built."""
+
+_request_cache: dict[tuple[str, tuple[tuple[str, str], ...]], dict[tuple[str, str, str | None], Request]] = {}
+"""Plain requests by host and default headers: ten thousand users need not keep the same bytes ten thousand times."""
+
+
+class RequestBuilder:
+    """Builds requests to ``host`` and paths beneath it. Raises ValueError at once for what could not be sent."""
+
+    def __init__(self, host: str, headers: Mapping[str, str]) -> None:
+        self._base: BaseUrl = parse_base_url(host)
+        self.headers: dict[str, str] = {**self._base.headers, **headers}
+        """Sent with every request; may be changed, by a login for instance."""
+        self._cache_headers = dict(self.headers)
+        self._cache = _request_cache.setdefault((host, tuple(self.headers.items())), {})
+
+    def prepare(
+        self,
+        method: str,
+        path: str,
+        *,
+        name: str | None = None,
+        params: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        data: Body | None = None,
+        json: Any = None,
+        auth: tuple[str, str] | None = None,
+        cookies: Mapping[str, str] | None = None,
+    ) -> Request:
+        """Builds a request without sending it. It can be sent any number of times.
+
+        ``path`` begins with a slash, or is a URL of the client's own origin. Raises ValueError for what cannot be sent.
+        """
+        target = request_target(self._base.prefix + self._path(path), params)
+        label = name or target.partition("?")[0]
+        everywhere = self.headers
+        if headers:
+            given = {key.lower() for key in headers}
+            everywhere = {key: value for key, value in everywhere.items() if key.lower() not in given}
+        if auth is not None:
+            everywhere = {key: value for key, value in everywhere.items() if key.lower() != "authorization"}
+        merged = {**everywhere, **(headers or {})}
+        return build_request(
+            self._base.origin, method, target,
+            name=label, headers=merged, data=data, json=json, auth=auth, cookies=cookies,
+        )  # fmt: skip
+
+    def _path(self, path: str) -> str:
+        if path.startswith("/"):
+            return path
+        other = parse_base_url(path)
+        if other.origin != self._base.origin or other.headers:
+            raise ValueError(f"{path!r} is not on {self._base.origin.url}: use a stock class for other hosts")
+        rest = path.partition("://")[2].partition("/")[2]
+        if not ("/" + rest).startswith(self._base.prefix):
+            raise ValueError(f"{path!r} is outside {self._base.prefix}")
+        return ("/" + rest)[len(self._base.prefix) :]
+
+    def cached(self, method: str, path: str, name: str | None) -> Request:
+        """A request without arguments is built once."""
+        if self.headers != self._cache_headers:
+            self._cache_headers, self._cache = dict(self.headers), {}
+        request = self._cache.get((method, path, name))
+        if request is None:
+            request = self.prepare(method, path, name=name)
+            if len(self._cache) >= MAX_CACHED_REQUESTS:
+                self._cache.clear()
+            self._cache[method, path, name] = request
+        return request

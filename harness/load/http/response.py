@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from harness.load.http.errors import CodingError, HttpError, ProtocolError, TooLargeError
+from harness.load.http.errors import ContentEncodingError, HttpError, ProtocolError, TooLargeError
 from harness.load.http.settings import LIMITS
 
 _CHARSET = re.compile(r"charset\s*=\s*\"?([^\s\";]+)", re.IGNORECASE)
@@ -46,7 +46,7 @@ class HeaderFields(Mapping[str, str]):
         return [value for key, value in self.pairs if key.lower() == name.lower()]
 
 
-def fields_of(head: bytes) -> HeaderFields:
+def parse_header_fields(head: bytes) -> HeaderFields:
     """Fields of a head that the parser has found valid: everything before the blank line."""
     pairs: list[tuple[str, str]] = []
     for line in head.decode("latin-1").split("\r\n")[1:]:
@@ -84,7 +84,7 @@ class Response:
     @property
     def headers(self) -> HeaderFields:
         if self._headers is None:
-            self._headers = fields_of(self._head)
+            self._headers = parse_header_fields(self._head)
         return self._headers
 
     @property
@@ -103,12 +103,12 @@ class Response:
     def content(self) -> bytes:
         """The body, decompressed where it was compressed; so are ``text`` and ``json()``.
 
-        Raises CodingError for a coding other than gzip and deflate (``body`` has the bytes as they came), ProtocolError
-        for one that is broken, TooLargeError when ``max_body_bytes`` do not hold what comes out.
+        Raises ContentEncodingError for a coding other than gzip and deflate (``body`` has the bytes as they came),
+        ProtocolError for one that is broken, TooLargeError when ``max_body_bytes`` do not hold what comes out.
         """
         if self._content is None:
             codings = self.headers.get("content-encoding", "")
-            self._content = decoded(self.body, codings, self._max_bytes) if codings and self.body else self.body
+            self._content = decode_content(self.body, codings, self._max_bytes) if codings and self.body else self.body
         return self._content
 
     @property
@@ -147,32 +147,34 @@ class Response:
         raise ValueError("failure() needs catch_response=True and a with-block")
 
 
-def decoded(body: bytes, codings: str, max_bytes: int) -> bytes:
-    """Undoes Content-Encoding, the last coding first. Raises CodingError, ProtocolError, TooLargeError."""
+def decode_content(body: bytes, codings: str, max_bytes: int) -> bytes:
+    """Undoes Content-Encoding, the last coding first. Raises ContentEncodingError, ProtocolError, TooLargeError."""
     names = [name for part in codings.lower().split(",") if (name := part.strip(BLANKS)) not in ("", "identity")]
     if len(names) > MAX_CODINGS:
-        raise CodingError(f"{len(names)} content-encodings on top of each other: at most {MAX_CODINGS} are undone")
+        raise ContentEncodingError(
+            f"{len(names)} content-encodings on top of each other: at most {MAX_CODINGS} are undone"
+        )
     for name in reversed(names):
-        body = _undone(body, name, max_bytes)
+        body = _decode_one(body, name, max_bytes)
     return body
 
 
-def _undone(body: bytes, coding: str, max_bytes: int) -> bytes:
+def _decode_one(body: bytes, coding: str, max_bytes: int) -> bytes:
     if coding not in ("gzip", "x-gzip", "deflate"):
-        raise CodingError(f"content-encoding {coding!r} cannot be undone: ask for gzip or deflate")
+        raise ContentEncodingError(f"content-encoding {coding!r} cannot be undone: ask for gzip or deflate")
     try:
-        return _inflated(body, _GZIP_OR_ZLIB, max_bytes)
+        return _inflate(body, _GZIP_OR_ZLIB, max_bytes)
     except zlib.error as error:
         if coding == "deflate":
             # Some servers send deflate without the zlib wrapper that the standard asks for.
             try:
-                return _inflated(body, -zlib.MAX_WBITS, max_bytes)
+                return _inflate(body, -zlib.MAX_WBITS, max_bytes)
             except zlib.error:
                 pass
         raise ProtocolError(f"broken {coding} body: {error}") from None
 
 
-def _inflated(body: bytes, window: int, max_bytes: int) -> bytes:
+def _inflate(body: bytes, window: int, max_bytes: int) -> bytes:
     """In pieces, because zlib copies what is left whenever a member of the body ends; gzip may have many."""
     stream = zlib.decompressobj(window)
     parts: list[bytes] = []

@@ -9,12 +9,12 @@ from __future__ import annotations
 import httptools
 
 from harness.load.http.errors import ProtocolError, TooLargeError, TruncatedError
-from harness.load.http.response import Response, fields_of
+from harness.load.http.response import Response, parse_header_fields
 
 BLANK_LINE = b"\r\n\r\n"
 
 
-class AnswerReader:
+class ResponseParser:
     """Reads the answers of one connection, one after the other."""
 
     __slots__ = (
@@ -148,7 +148,7 @@ class AnswerReader:
         """An answer to HEAD: it may give the length of a body that does not come, so the parser would wait for it."""
         assert self._parser is not None
         self._parse(data[: end + 4])
-        fields = fields_of(self._head)
+        fields = parse_header_fields(self._head)
         says = {word.strip() for word in fields.get("connection", "").lower().split(",")}
         persistent = "close" not in says if self._head.startswith(b"HTTP/1.1") else "keep-alive" in says
         self.keep_alive = persistent and len(data) == end + 4
@@ -156,7 +156,7 @@ class AnswerReader:
         return Response(self._status, self._head, b"")
 
     def _is_framed(self) -> bool:
-        fields = fields_of(self._head)
+        fields = parse_header_fields(self._head)
         if coding := fields.get("transfer-encoding"):
             return coding.rpartition(",")[2].strip().lower() == "chunked"
         return "content-length" in fields

@@ -8,32 +8,32 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
-class Limits:
+class ResponseLimits:
     """What a connection may take."""
 
     max_head_bytes: int = 64 * 1024
     max_body_bytes: int = 64 * 1024 * 1024
 
 
-LIMITS = Limits()
+LIMITS = ResponseLimits()
 
 
 @dataclass(frozen=True)
-class Trust:
+class TlsSettings:
     """Which server certificates are good."""
 
     verify: bool = True
     ca_file: str | None = None
 
 
-TRUST = Trust()
+TLS_SETTINGS = TlsSettings()
 
 
 @dataclass(frozen=True)
-class Deadlines:
+class Timeouts:
     """Seconds. A request that takes longer has failed; each limit has an outcome of its own."""
 
-    whole_s: float = 30.0
+    total_s: float = 30.0
     """From the call to the end of the answer, with redirects."""
     connect_s: float = 10.0
     """For a connection, with the TLS handshake."""
@@ -41,25 +41,25 @@ class Deadlines:
     """From sending to the first byte of the answer; None: only the whole counts."""
 
     def __post_init__(self) -> None:
-        for seconds in (self.whole_s, self.connect_s, self.first_byte_s):
+        for seconds in (self.total_s, self.connect_s, self.first_byte_s):
             if seconds is not None and not 0 < seconds < math.inf:
                 raise ValueError(f"a time limit of {seconds} s: it must be above 0, and finite")
 
 
 @dataclass(frozen=True)
-class Settings:
+class ClientSettings:
     """How a client behaves; the same for all users of a class."""
 
-    deadlines: Deadlines = Deadlines()
-    trust: Trust = TRUST
-    limits: Limits = LIMITS
+    timeouts: Timeouts = Timeouts()
+    tls: TlsSettings = TLS_SETTINGS
+    limits: ResponseLimits = LIMITS
     max_redirects: int = 10
     concurrency: int = 10
     """Most connections of one client at a time: greenlets that a task spawns may share the client."""
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-def deadlines_of(timeout: float | Deadlines, usual: Deadlines) -> Deadlines:
-    if isinstance(timeout, Deadlines):
+def timeouts_of(timeout: float | Timeouts, default: Timeouts) -> Timeouts:
+    if isinstance(timeout, Timeouts):
         return timeout
-    return Deadlines(timeout, min(timeout, usual.connect_s), usual.first_byte_s)
+    return Timeouts(timeout, min(timeout, default.connect_s), default.first_byte_s)

@@ -41,7 +41,7 @@ class TlsLayer:
         self.closed = False
         """Whether the peer has closed the session; its socket may still be open."""
 
-    def shake_hands(self, received: bytes) -> tuple[bytes, bool]:
+    def handshake(self, received: bytes) -> tuple[bytes, bool]:
         """Goes on with the handshake; the bytes to be sent, and whether it is finished. Raises ssl.SSLError."""
         self._in.write(received)
         try:

@@ -11,19 +11,19 @@ from locust import User, task
 from locust.user.users import RestMixin
 
 from harness.load.http.client import HttpClient
+from harness.load.http.connecting import PendingConnection
 from harness.load.http.connection import Connection
-from harness.load.http.opening import Opening
-from harness.load.http.pool import Pool
-from harness.load.http.request import Request, parse_base
+from harness.load.http.pool import ConnectionPool
+from harness.load.http.request import Request, parse_base_url
 from harness.load.http.response import Response
-from harness.load.http.settings import Deadlines, Limits, Settings, Trust
-from harness.load.pacing import Seat
+from harness.load.http.settings import ClientSettings, ResponseLimits, Timeouts, TlsSettings
+from harness.load.pacing import Slot
 from harness.load.users.paced import Paced
 
 if TYPE_CHECKING:
     from locust.env import Environment
 
-_shared: WeakKeyDictionary[Environment, dict[type[User], Pool]] = WeakKeyDictionary()
+_shared: WeakKeyDictionary[Environment, dict[type[User], ConnectionPool]] = WeakKeyDictionary()
 
 
 class LeanHttpUser(User, RestMixin[Any]):
@@ -65,14 +65,14 @@ class LeanHttpUser(User, RestMixin[Any]):
         greenlet.link(lambda _: self.client.close())
         return greenlet
 
-    def _shared_pool(self, settings: Settings) -> Pool | None:
+    def _shared_pool(self, settings: ClientSettings) -> ConnectionPool | None:
         if not self.shared_connections:
             return None
         pools = _shared.setdefault(self.environment, {})
         pool = pools.get(type(self))
         if pool is None:
-            origin = parse_base(self.host or "").origin
-            pool = pools[type(self)] = Pool(origin, self.shared_connections, settings.trust, settings.limits)
+            origin = parse_base_url(self.host or "").origin
+            pool = pools[type(self)] = ConnectionPool(origin, self.shared_connections, settings.tls, settings.limits)
             # All users of the class use it, so it lives as long as the run.
             self.environment.events.test_stop.add_listener(lambda **_: pool.close())
         return pool
@@ -90,17 +90,17 @@ class PacedHttpUser(Paced, LeanHttpUser):
             raise ValueError("users that connect when they start cannot share connections: others would keep them open")
         super().__init__(environment)
 
-    def seat(self) -> Seat:
-        self.get_connected()
-        return Seat()
+    def prepare_slot(self) -> Slot:
+        self.warm_connection()
+        return Slot()
 
-    def get_connected(self) -> Connection | None:
+    def warm_connection(self) -> Connection | None:
         """An open connection while the user may still be started, else none at all."""
         if not (self.connect_early and self.node.stays_connected):
             self.client.close()
             return None
         try:
-            return self.client.ready()
+            return self.client.warm_up()
         except OSError:
             # Not an outcome yet: the request itself will try again, and be counted, when it is due.
             return None
@@ -130,32 +130,32 @@ class HerdHttpUser(PacedHttpUser):
         """Why an answer with a good status is wrong all the same, or None."""
         return None
 
-    def seat(self) -> Seat:
+    def prepare_slot(self) -> Slot:
         request = self._request = self.prepare()
         if not self.connect_early and self.node.stays_connected:
-            return self._cold_seat(request)
-        connection = self.get_connected()
+            return self._cold_slot(request)
+        connection = self.warm_connection()
         # A body that is made while it is sent cannot be sent in one go: such a user is woken and sends for itself.
         if connection is None or request.chunks is not None:
-            return Seat()
-        return Seat(PreparedSend(connection, self.client.payload(request)))
+            return Slot()
+        return Slot(WarmConnection(connection, self.client.payload(request)))
 
-    def _cold_seat(self, request: Request) -> Seat:
+    def _cold_slot(self, request: Request) -> Slot:
         try:
-            opening = self.client.prepare_connection()
+            pending = self.client.pending_connection()
         except OSError:
-            return Seat()  # as in get_connected()
-        # With TLS the gate sends the greeting, and nobody can send the request before it is answered.
-        return Seat(PreparedConnect(opening, b"" if request.chunks is not None else self.client.payload(request)))
+            return Slot()  # as in warm_connection()
+        # With TLS the gate sends the ClientHello, and nobody can send the request before it is answered.
+        return Slot(ColdConnection(pending, b"" if request.chunks is not None else self.client.payload(request)))
 
     @task
     def send_prepared(self) -> None:
-        assert self._request is not None and self.start_given is not None
-        self.start_given.name = f"{self._request.method} {self._request.name}"
-        self.client.send(self._request, self.start_given, self.check)
+        assert self._request is not None and self.current_start is not None
+        self.current_start.name = f"{self._request.method} {self._request.name}"
+        self.client.send(self._request, self.current_start, self.check)
 
 
-class PreparedSend:
+class WarmConnection:
     """A request on an open connection, for the gate to send; with TLS it is encrypted by now."""
 
     __slots__ = ("_connection", "_wire_bytes")
@@ -164,44 +164,44 @@ class PreparedSend:
         self._connection = connection
         self._wire_bytes = connection.encrypt_ahead(payload)
 
-    def transmit(self) -> bool:
-        return self._connection.is_open and self._connection.send_at_once(self._wire_bytes)
+    def start_request(self) -> bool:
+        return self._connection.is_open and self._connection.send_nowait(self._wire_bytes)
 
-    def follow_up(self) -> None:
+    def continue_request(self) -> None:
         """All is sent."""
 
-    def usable(self) -> bool:
-        return self._connection.usable()
+    def is_alive(self) -> bool:
+        return self._connection.is_alive()
 
 
-class PreparedConnect:
+class ColdConnection:
     """A connection for the gate to open, and to send what comes first; its user goes on from where that has led."""
 
-    __slots__ = ("_opening", "_payload")
+    __slots__ = ("_payload", "_pending")
 
-    def __init__(self, opening: Opening, payload: bytes) -> None:
-        self._opening = opening
+    def __init__(self, pending: PendingConnection, payload: bytes) -> None:
+        self._pending = pending
         self._payload = payload
 
-    def transmit(self) -> bool:
-        self._opening.begin()
+    def start_request(self) -> bool:
+        self._pending.begin()
         return True
 
-    def follow_up(self) -> None:
-        self._opening.go_on(self._payload)
+    def continue_request(self) -> None:
+        self._pending.send_early(self._payload)
 
-    def usable(self) -> bool:
+    def is_alive(self) -> bool:
         """Nothing can happen to it before it is begun."""
         return True
 
 
 @functools.lru_cache(maxsize=100)
 def _settings(
-    deadlines: tuple[float, float, float | None],
-    trust: tuple[bool, str | None],
+    timeouts: tuple[float, float, float | None],
+    tls: tuple[bool, str | None],
     limits: tuple[int, int],
     most: tuple[int, int],
     headers: tuple[tuple[str, str], ...],
-) -> Settings:
+) -> ClientSettings:
     """Users of a class share one: they would be a kilobyte each."""
-    return Settings(Deadlines(*deadlines), Trust(*trust), Limits(*limits), *most, dict(headers))
+    return ClientSettings(Timeouts(*timeouts), TlsSettings(*tls), ResponseLimits(*limits), *most, dict(headers))

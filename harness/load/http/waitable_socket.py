@@ -16,7 +16,7 @@ from typing import Any
 from gevent import get_hub, getcurrent
 
 READ, WRITE = 1, 2
-EARLY_S = 0.0005
+DEADLINE_TOLERANCE_S = 0.0005
 """An alarm that goes off this much before the deadline counts as in time: the loop's clock is coarse."""
 
 
@@ -90,13 +90,13 @@ class WaitableSocket:
         self._alarm_s = due_s
         # It must not keep the loop alive when nothing else does.
         self._alarm = self._hub.loop.timer(max(0.0, due_s - time.monotonic()), ref=False)
-        self._alarm.start(self._ring, update=True)
+        self._alarm.start(self._on_alarm, update=True)
 
-    def _ring(self) -> None:
+    def _on_alarm(self) -> None:
         self._alarm_s = math.inf
         if self._waiting is None:
             return
-        if time.monotonic() < self._deadline_s - EARLY_S:
+        if time.monotonic() < self._deadline_s - DEADLINE_TOLERANCE_S:
             self._set_alarm(self._deadline_s)
         else:
             self._waiting.throw(DeadlineError())

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from locust import User
 
 from harness.load.node import node_of
-from harness.load.pacing import Seat, Start
+from harness.load.pacing import Slot, Start
 
 if TYPE_CHECKING:
     from locust.env import Environment
@@ -29,21 +29,21 @@ class Paced(User):
         self.node = node_of(environment)
         self.number: int = self.node.number_user()
         """0, 1, 2 …: different for every user of the run, over all nodes."""
-        self.start_given: Start | None = None
+        self.current_start: Start | None = None
 
     def wait_time(self) -> float:
         """Blocks until the pacer starts this user again; there is no pause after that."""
         self.node.iteration_ended()
         start = None
         while start is None:
-            start = self.node.park(self.seat())
-        self.node.iteration_begins(start)
-        self.start_given = start
+            start = self.node.park(self.prepare_slot())
+        self.node.iteration_started(start)
+        self.current_start = start
         return 0.0
 
-    def seat(self) -> Seat:
+    def prepare_slot(self) -> Slot:
         """Called whenever the user parks: the moment to get ready (connect, build the request)."""
-        return Seat()
+        return Slot()
 
 
 def _park(user: Paced) -> None:
@@ -51,9 +51,9 @@ def _park(user: Paced) -> None:
     del user.tasks
 
 
-def all_paced(users: Iterable[type[User]], faults: list[str]) -> bool:
-    """Whether the users park. Some of them and not the others is a fault, noted in ``faults``."""
+def all_paced(users: Iterable[type[User]], problems: list[str]) -> bool:
+    """Whether the users park. Some of them and not the others is a problem, noted in ``problems``."""
     paced = [issubclass(user, Paced) for user in users]
     if any(paced) and not all(paced):
-        faults.append("some user classes are paced and some are not: make all of them Paced, or none")
+        problems.append("some user classes are paced and some are not: make all of them Paced, or none")
     return bool(paced) and all(paced)

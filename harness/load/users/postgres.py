@@ -26,7 +26,7 @@ from harness.load.users.paced import Paced
 if TYPE_CHECKING:
     from locust.env import Environment
 
-_shared: WeakKeyDictionary[Environment, dict[type[User], Connections]] = WeakKeyDictionary()
+_shared: WeakKeyDictionary[Environment, dict[type[User], PostgresPool]] = WeakKeyDictionary()
 
 
 def wait_cooperatively(connection: Any) -> None:
@@ -48,37 +48,37 @@ def install_wait_callback() -> None:
 
 
 @dataclass(frozen=True)
-class Patience:
+class PoolTimeouts:
     """How long each step may take, in seconds. The server's ``statement_timeout`` does not help while it is frozen."""
 
-    turn_s: float
+    acquire_s: float
     connect_s: float
     query_s: float
 
 
-class Connections:
+class PostgresPool:
     """At most ``size`` connections to one server, opened when they are needed. Who finds none free waits for one."""
 
-    def __init__(self, dsn: str, size: int, patience: Patience) -> None:
+    def __init__(self, dsn: str, size: int, timeouts: PoolTimeouts) -> None:
         if size < 1:
             raise ValueError(f"{size} connections: at least one is needed")
         install_wait_callback()
         self._dsn = dsn
-        self._patience = patience
+        self._timeouts = timeouts
         self._closed = False
         # Last in, first out: what is used often stays open, and no more is opened than is needed.
-        self._places: LifoQueue[Any] = LifoQueue()
+        self._slots: LifoQueue[Any] = LifoQueue()
         for _ in range(size):
-            self._places.put(None)
+            self._slots.put(None)
 
     @contextlib.contextmanager
-    def borrowed(self) -> Iterator[Any]:
+    def acquire(self) -> Iterator[Any]:
         """An open connection in autocommit mode. It goes back unless it is broken or in a transaction then.
 
         Raises PostgresError when none was free or could be opened in time.
         """
         try:
-            connection = self._places.get(timeout=self._patience.turn_s)
+            connection = self._slots.get(timeout=self._timeouts.acquire_s)
         except Empty:
             raise PostgresError("no free connection") from None
         try:
@@ -91,24 +91,28 @@ class Connections:
             if connection is not None and (self._closed or not _is_idle(connection)):
                 _close(connection)
                 connection = None
-            self._places.put(connection)
+            self._slots.put(connection)
 
     def rows(self, connection: Any, statement: str, parameters: Sequence[object]) -> list[tuple[Any, ...]]:
         """All rows of one query. Raises PostgresError."""
-        with _causes(), gevent.Timeout(self._patience.query_s, PostgresError("timeout")), connection.cursor() as cursor:
+        with (
+            _translated_errors(),
+            gevent.Timeout(self._timeouts.query_s, PostgresError("timeout")),
+            connection.cursor() as cursor,
+        ):
             cursor.execute(statement, parameters or None)
             return list(cursor.fetchall()) if cursor.description else []
 
     def close(self) -> None:
         """Closes what is idle; what is in use is closed when it comes back."""
         self._closed = True
-        for _ in range(self._places.qsize()):
-            _close(self._places.get_nowait())
-            self._places.put(None)
+        for _ in range(self._slots.qsize()):
+            _close(self._slots.get_nowait())
+            self._slots.put(None)
 
     def _open(self) -> Any:
-        with _causes(), gevent.Timeout(self._patience.connect_s, PostgresError("timeout")):
-            where: dict[str, Any] = _looked_up(extensions.parse_dsn(self._dsn))
+        with _translated_errors(), gevent.Timeout(self._timeouts.connect_s, PostgresError("timeout")):
+            where: dict[str, Any] = _resolve_host(extensions.parse_dsn(self._dsn))
             connection = psycopg2.connect(self._dsn, fallback_application_name=APPLICATION, **where)
             connection.autocommit = True
             return connection
@@ -143,7 +147,7 @@ class PostgresUser(Paced, Measured):
             raise ValueError("a query without an address: give the option postgres, or the class a postgres_dsn")
         asked_s, got_s = time.monotonic(), None
         rows: list[tuple[Any, ...]] | None = None
-        with self.measure("SQL", name) as request, self.postgres.borrowed() as connection:
+        with self.measure("SQL", name) as request, self.postgres.acquire() as connection:
             got_s = time.monotonic()
             rows = self.postgres.rows(connection, statement, parameters)
         if got_s is not None:
@@ -152,14 +156,14 @@ class PostgresUser(Paced, Measured):
                 self.observe("direct", "query", got_s, request.done_s)
         return rows
 
-    def _connections(self) -> Connections:
+    def _connections(self) -> PostgresPool:
         shared = _shared.setdefault(self.environment, {})
         kind = type(self)
         if kind not in shared:
-            patience = Patience(
+            timeouts = PoolTimeouts(
                 self.postgres_turn_timeout_s, self.postgres_connect_timeout_s, self.postgres_query_timeout_s
             )
-            connections = shared[kind] = Connections(self.postgres_dsn, self.postgres_connections, patience)
+            connections = shared[kind] = PostgresPool(self.postgres_dsn, self.postgres_connections, timeouts)
 
             def close(**_: Any) -> None:
                 shared.pop(kind, None)
@@ -171,7 +175,7 @@ class PostgresUser(Paced, Measured):
 
 
 @contextlib.contextmanager
-def _causes() -> Iterator[None]:
+def _translated_errors() -> Iterator[None]:
     try:
         yield
     except psycopg2.Error as error:
@@ -198,7 +202,7 @@ def _close(connection: Any) -> None:
             connection.close()
 
 
-def _looked_up(parts: dict[str, str]) -> dict[str, str]:
+def _resolve_host(parts: dict[str, str]) -> dict[str, str]:
     """Addresses of the host: libpq would look its name up by itself, and hold up the whole process meanwhile."""
     host = parts.get("host", "")
     if not host or "," in host or host.startswith(("/", "@")) or "hostaddr" in parts:

@@ -25,15 +25,15 @@ from redis.exceptions import (
 )
 from redis.retry import Retry
 
-from harness.clients.address import consented, require_allowed, strip_url
+from harness.clients.address import allowed_hosts, require_allowed, strip_url
 from harness.errors import ConfigurationError
 from harness.load.users.measured import Measured, WrongAnswerError
 from harness.recording import READ, WRITE
 
 TIMEOUT_S = 2.0
-LOOK = "service, cache"
-"""The way of a look into the cache of a service."""
-KEPT_S = 3600
+CACHE_PEEK = "service, cache"
+"""The ``via`` of a look into the cache of a service."""
+KEY_TTL_S = 3600
 """Our own keys are gone this long after their last write, however the run ends."""
 
 _CAUSES: tuple[tuple[type[RedisError], str], ...] = (
@@ -65,31 +65,31 @@ class ValkeyUser(Measured):
 
     def write_key(self, key: str, version: int) -> None:
         with self.measure("VALKEY", "SET key") as request:
-            self._ask(lambda: self._valkey.set(key, version, ex=KEPT_S))
+            self._execute(lambda: self._valkey.set(key, version, ex=KEY_TTL_S))
         returned_s = request.done_s if request.error is None else None
         self.operation(WRITE, key, str(self.number), version, request.sent_s, returned_s, "valkey")
 
-    def look_into_cache(self, key: str, kept_as: str) -> int | None:
+    def peek_cache(self, key: str, kept_as: str) -> int | None:
         """The version that the cache has of a service's item. That it has none says nothing about the item, and is kept
         as no operation.
         """
-        return self._read("GET item", key, kept_as.format(key=key), LOOK, _cached_version)
+        return self._read("GET item", key, kept_as.format(key=key), CACHE_PEEK, _cached_version)
 
     def _read(
         self, name: str, key: str, kept_as: str, via: str, version_of: Callable[[str | None], int | None]
     ) -> int | None:
         version: int | None = None
         with self.measure("VALKEY", name) as request:
-            version = version_of(self._ask(lambda: self._valkey.get(kept_as)))
-        looks = via == LOOK
+            version = version_of(self._execute(lambda: self._valkey.get(kept_as)))
+        peeks = via == CACHE_PEEK
         if request.error is not None:
             self.operation(READ, key, str(self.number), None, request.sent_s, None, via)
-        elif version is not None or not looks:
-            said = ("cache", "hit") if looks else ("", "")
-            self.operation(READ, key, str(self.number), version, request.sent_s, request.done_s, via, *said)
+        elif version is not None or not peeks:
+            source_and_cache = ("cache", "hit") if peeks else ("", "")
+            self.operation(READ, key, str(self.number), version, request.sent_s, request.done_s, via, *source_and_cache)
         return version
 
-    def _ask(self, command: Callable[[], Any]) -> Any:
+    def _execute(self, command: Callable[[], Any]) -> Any:
         try:
             return command()
         except RedisError as error:
@@ -126,7 +126,7 @@ def problems(url: str, allow_host: str = "", flag: str = "--valkey") -> Iterator
     if parts.scheme not in ("redis", "rediss") or not parts.hostname:
         yield f"{shown}: give an address like redis://:PASSWORD@127.0.0.1:6379/0"
         return
-    allowed = consented(allow_host)
+    allowed = allowed_hosts(allow_host)
     try:
         host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
         require_allowed(f"http://{host}:{parts.port or 6379}", allowed)
@@ -149,8 +149,8 @@ def problems(url: str, allow_host: str = "", flag: str = "--valkey") -> Iterator
 
 def _remedy(error: Exception, encrypted: bool) -> str:
     chain = list(_chain(error))
-    said = str(error)
-    if any(isinstance(link, AuthenticationError) for link in chain) or "NOAUTH" in said or "WRONGPASS" in said:
+    message = str(error)
+    if any(isinstance(link, AuthenticationError) for link in chain) or "NOAUTH" in message or "WRONGPASS" in message:
         return "the password is missing or wrong; write it into the address, redis://:PASSWORD@HOST:PORT"
     if isinstance(error, OutOfMemoryError):
         return "it takes no writes because its memory is full; raise maxmemory, or choose an eviction policy"
@@ -163,7 +163,7 @@ def _remedy(error: Exception, encrypted: bool) -> str:
     if any(isinstance(link, InvalidResponse) for link in chain):
         return "what answers there is neither Valkey nor Redis; correct the port"
     if isinstance(error, ResponseError):
-        return f"it refused a write ({said}); use a user and a database that may read and write"
+        return f"it refused a write ({message}); use a user and a database that may read and write"
     if any(isinstance(link, ConnectionRefusedError) for link in chain):
         return "nothing listens there; start it, or correct the address"
     if any(isinstance(link, TimeoutError | redis.TimeoutError) for link in chain):

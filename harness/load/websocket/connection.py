@@ -10,11 +10,11 @@ import websocket
 from websocket import ABNF, WebSocketBadStatusException, WebSocketConnectionClosedException, WebSocketException
 from websocket import _handshake as library_handshake
 
-from harness.load.http.request import Base
-from harness.load.http.settings import Trust
+from harness.load.http.request import BaseUrl
+from harness.load.http.settings import TlsSettings
 from harness.load.http.waitable_socket import DeadlineError, WaitableSocket
 from harness.load.outcomes import outcome_of
-from harness.load.websocket.transport import Dial, Transport
+from harness.load.websocket.transport import PendingWebSocket, Transport
 
 CLOSED_NORMALLY = 1000
 NO_CODE = 1005
@@ -46,24 +46,32 @@ class Connection:
 
     __slots__ = ("_library", "_longest_bytes", "_socket", "_transport")
 
-    def __init__(self, dial: Dial, base: Base, path: str, trust: Trust, longest_bytes: int, deadline_s: float) -> None:
+    def __init__(
+        self,
+        pending: PendingWebSocket,
+        base: BaseUrl,
+        path: str,
+        tls_settings: TlsSettings,
+        longest_bytes: int,
+        deadline_s: float,
+    ) -> None:
         """TCP, TLS and WebSocket handshake. Raises ConnectionFailedError, with the socket closed."""
         self._longest_bytes = longest_bytes
-        self._socket: WaitableSocket = dial.dialling.socket
+        self._socket: WaitableSocket = pending.tcp.socket
         # Its locks are for threads: a connection belongs to one greenlet.
         self._library: Any = websocket.WebSocket(enable_multithread=False, skip_utf8_validation=True)
         secure = base.origin.scheme == "https"
         try:
-            self._socket = dial.dialling.finish(deadline_s)
-            self._transport = Transport(self._socket, base.origin.host, trust if secure else None, deadline_s)
-            self._shake_hands(f"{'wss' if secure else 'ws'}://{base.origin.authority}{base.prefix}{path}", base)
+            self._socket = pending.tcp.finish(deadline_s)
+            self._transport = Transport(self._socket, base.origin.host, tls_settings if secure else None, deadline_s)
+            self._handshake(f"{'wss' if secure else 'ws'}://{base.origin.authority}{base.prefix}{path}", base)
         except BaseException as error:
-            self._socket = dial.dialling.socket  # the latest, whatever became of it
+            self._socket = pending.tcp.socket  # the latest, whatever became of it
             self.abort()
             if isinstance(error, Exception):
                 raise ConnectionFailedError(_cause(error), str(error)[:200]) from None
             raise
-        self._transport.patient = False
+        self._transport.blocking = False
 
     def receive(self) -> str | bytes | None:
         """The next message that is there, text or binary; None when no whole one is. Pings are answered.
@@ -132,7 +140,7 @@ class Connection:
         self._library.sock = None
         self._socket.close()
 
-    def _shake_hands(self, url: str, base: Base) -> None:
+    def _handshake(self, url: str, base: BaseUrl) -> None:
         headers = [f"{name}: {value}" for name, value in base.headers.items()]
         try:
             self._library.connect(url, socket=self._transport, header=headers, redirect_limit=0)

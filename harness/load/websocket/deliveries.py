@@ -21,7 +21,7 @@ BROADCAST = "broadcast"
 _channels: WeakKeyDictionary[Node, dict[str, Channel]] = WeakKeyDictionary()
 
 
-class Numbers:
+class SequenceNumbers:
     """The numbers that one connection got, beginning after ``last``."""
 
     __slots__ = ("_gaps", "last")
@@ -73,12 +73,12 @@ class Deliveries:
     def __init__(self, user: Measured, channel: Channel) -> None:
         self._user = user
         self._channel = channel
-        self._numbers: Numbers | None = None
+        self._numbers: SequenceNumbers | None = None
         self._unanswered: dict[int, tuple[str, float]] = {}
 
-    def begins_after(self, number: int) -> None:
+    def start_after(self, number: int) -> None:
         """The feed said which number is the last that this connection does not get."""
-        self._numbers = Numbers(number)
+        self._numbers = SequenceNumbers(number)
 
     def sent(self, kind: str, mine: int, sent_s: float) -> None:
         """Message number ``mine`` of this user is on its way, and its answer is due."""

@@ -1,7 +1,7 @@
 """What websocket-client takes for a socket.
 
 It reads in large pieces, because websocket-client asks for a handshake's answer byte by byte, and it keeps every wait
-within a deadline. Once it is no longer ``patient``, reading never waits: it raises BlockingIOError, websocket-client
+within a deadline. Once it is no longer ``blocking``, reading never waits: it raises BlockingIOError, websocket-client
 keeps the part of the frame that has come, and goes on with it at the next call.
 """
 
@@ -9,72 +9,72 @@ from __future__ import annotations
 
 import time
 
-from harness.load.http.connecting import READ_BYTES, Dialling, shake_hands
+from harness.load.http.connecting import READ_BYTES, PendingSocket, tls_handshake
 from harness.load.http.request import Origin
-from harness.load.http.settings import Trust
+from harness.load.http.settings import TlsSettings
 from harness.load.http.tls import TlsLayer, tls_context
 from harness.load.http.waitable_socket import DeadlineError, WaitableSocket
 
-SEND_WITHIN_S = 10.0
+SEND_TIMEOUT_S = 10.0
 """A peer that takes nothing for so long is as good as gone."""
 
 
-class Dial:
-    """A TCP connection about to be opened, in the form of a wire: a gate opens all of them in one loop."""
+class PendingWebSocket:
+    """A TCP connection about to be opened, in the form that a gate takes: it opens all of them in one loop."""
 
-    __slots__ = ("dialling",)
+    __slots__ = ("tcp",)
 
     def __init__(self, origin: Origin, deadline_s: float) -> None:
         """Looks up the host's name. Raises OSError."""
-        self.dialling = Dialling(origin, deadline_s)
+        self.tcp = PendingSocket(origin, deadline_s)
 
-    def transmit(self) -> bool:
-        self.dialling.begin()
+    def start_request(self) -> bool:
+        self.tcp.begin()
         return True
 
-    def follow_up(self) -> None:
+    def continue_request(self) -> None:
         """The rest of the handshake is the user's."""
 
-    def usable(self) -> bool:
+    def is_alive(self) -> bool:
         """Nothing can happen to it before it is begun."""
         return True
 
     def close(self) -> None:
-        self.dialling.socket.close()
+        self.tcp.socket.close()
 
 
 class Transport:
-    """An open connection, encrypted where ``trust`` is given."""
+    """An open connection, encrypted where ``tls_settings`` are given."""
 
-    __slots__ = ("_arrived", "_at", "_socket", "_tls", "deadline_s", "patient")
+    __slots__ = ("_buffer", "_offset", "_socket", "_tls", "blocking", "deadline_s")
 
-    def __init__(self, opened: WaitableSocket, host: str, trust: Trust | None, deadline_s: float) -> None:
+    def __init__(self, opened: WaitableSocket, host: str, tls_settings: TlsSettings | None, deadline_s: float) -> None:
         """With the TLS handshake, if any. Raises OSError (ssl.SSLError)."""
         self._socket = opened
-        self._arrived, self._at = b"", 0
-        self.patient = True
+        self._buffer, self._offset = b"", 0
+        self.blocking = True
         self.deadline_s = deadline_s
-        """Of waits as long as it is patient."""
+        """Of waits as long as it is blocking."""
         self._tls: TlsLayer | None = None
-        if trust is not None:
-            tls = TlsLayer(tls_context(trust.verify, trust.ca_file), host)
-            shake_hands(opened, tls, tls.shake_hands(b"")[0], deadline_s)
+        if tls_settings is not None:
+            tls = TlsLayer(tls_context(tls_settings.verify, tls_settings.ca_file), host)
+            tls_handshake(opened, tls, tls.handshake(b"")[0], deadline_s)
             self._tls = tls
 
     def recv(self, size: int) -> bytes:
         """At least one byte; none at all when the peer has ended its side. Raises BlockingIOError, OSError."""
-        if self._at == len(self._arrived):
-            self._arrived, self._at = self._read(), 0
-        piece = self._arrived[self._at : self._at + size]
-        self._at += len(piece)
-        if self._at == len(self._arrived):
-            self._arrived, self._at = b"", 0
+        if self._offset == len(self._buffer):
+            self._buffer, self._offset = self._read(), 0
+        piece = self._buffer[self._offset : self._offset + size]
+        self._offset += len(piece)
+        if self._offset == len(self._buffer):
+            self._buffer, self._offset = b"", 0
         return piece
 
     def send(self, data: bytes) -> int:
         """Sends all of it. Raises TimeoutError when the peer takes nothing, another OSError when it is gone."""
         rest = memoryview(data if self._tls is None else self._tls.encrypt(data))
-        deadline_s = self.deadline_s if self.patient else time.monotonic() + SEND_WITHIN_S
+        deadline_s = self.deadline_s if self.blocking else time.monotonic() + SEND_TIMEOUT_S
         while rest:
             try:
                 rest = rest[self._socket.raw.send(rest) :]
@@ -104,7 +104,7 @@ class Transport:
             try:
                 data = self._socket.raw.recv(READ_BYTES)
             except BlockingIOError:
-                if not self.patient:
+                if not self.blocking:
                     raise
                 try:
                     self._socket.wait_readable(self.deadline_s)

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 from gevent.event import Event
 
 from harness.load.descriptors import raise_limit
-from harness.load.http.request import Base, parse_base
-from harness.load.http.settings import Trust
-from harness.load.pacing import Seat
+from harness.load.http.request import BaseUrl, parse_base_url
+from harness.load.http.settings import TlsSettings
+from harness.load.pacing import Slot
 from harness.load.users.measured import Measured
 from harness.load.users.paced import Paced
 from harness.load.websocket.connection import (
@@ -24,7 +24,7 @@ from harness.load.websocket.connection import (
     ConnectionEndedError,
     ConnectionFailedError,
 )
-from harness.load.websocket.transport import Dial
+from harness.load.websocket.transport import PendingWebSocket
 from harness.recording import OK, UNFINISHED
 
 if TYPE_CHECKING:
@@ -65,13 +65,13 @@ class WebSocketUser(Paced, Measured):
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
-        _raise_limit()
+        _raise_descriptor_limit()
         self.connection: Connection | None = None
-        self._dial: Dial | None = None
+        self._pending: PendingWebSocket | None = None
         self._lost_s = 0.0
-        self._cut_s = math.inf
+        self._abort_s = math.inf
         self._ending = Event()
-        self.node.when_ending.append(self._run_ends)
+        self.node.on_ending.append(self._on_run_ending)
 
     # What a subclass gives
 
@@ -95,14 +95,14 @@ class WebSocketUser(Paced, Measured):
     # What a task calls
 
     @property
-    def over(self) -> bool:
+    def ending(self) -> bool:
         """Whether the run comes to its end, so that connections have to."""
         return self.node.ending
 
     @property
     def in_herd(self) -> bool:
         """Whether a gate has released this user, together with many others."""
-        return self.start_given is not None and self.start_given.gate is not None
+        return self.current_start is not None and self.current_start.release is not None
 
     def phase_start_s(self, phase: str) -> float:
         """The instant at which a phase begins, on this process's clock; infinity when the run has no such phase."""
@@ -117,7 +117,7 @@ class WebSocketUser(Paced, Measured):
 
     def open(self) -> bool:
         """Connects; False when it could not."""
-        start = self.start_given
+        start = self.current_start
         intended_s = start.intended_s if start is not None else time.monotonic()
         if start is not None:
             start.name = f"WS {self.name} connect"
@@ -130,34 +130,34 @@ class WebSocketUser(Paced, Measured):
             self._opened(request.done_s)
         return request.error is None
 
-    def stay(self, until_s: float) -> bool:
+    def stay_connected(self, until_s: float) -> bool:
         """Takes messages until then, and comes back whenever the connection is lost. False once the run is over."""
-        while not self.over:
+        while not self.ending:
             now_s = time.monotonic()
             if self.connection is None:
-                self._come_back(self._lost_s)
-            elif now_s >= self._cut_s:
-                self._ended(OK, self._cut_s)
-                self._cut_s = math.inf
+                self._reconnect(self._lost_s)
+            elif now_s >= self._abort_s:
+                self._connection_ended(OK, self._abort_s)
+                self._abort_s = math.inf
             elif now_s >= until_s:
                 return True
             else:
-                self.listen(min(until_s, self._cut_s))
+                self.listen(min(until_s, self._abort_s))
         return False
 
     def listen(self, until_s: float) -> None:
         """Takes messages until then, until the connection is lost, or the run is over."""
-        while self.connection is not None and not self.over:
+        while self.connection is not None and not self.ending:
             try:
                 while self.connection is not None and (message := self.connection.receive()) is not None:
-                    if self._take(message):
+                    if self._handle_message(message):
                         return
                 now_s = time.monotonic()
                 if now_s >= until_s or self.connection is None:
                     return
                 self.connection.wait(min(until_s, now_s + LONGEST_WAIT_S))
             except ConnectionEndedError as ended:
-                self._ended(ended.outcome)
+                self._connection_ended(ended.outcome)
 
     def send(self, data: str | bytes) -> bool:
         """Sends one message; False when there is no connection for it."""
@@ -166,46 +166,48 @@ class WebSocketUser(Paced, Measured):
         try:
             self.connection.send(data)
         except ConnectionEndedError as ended:
-            self._ended(ended.outcome)
+            self._connection_ended(ended.outcome)
             return False
         return True
 
-    def cut_at(self, instant_s: float) -> None:
-        """:meth:`stay` cuts the connection then, without a word, as a failing network does; and comes back."""
-        self._cut_s = instant_s
+    def abort_at(self, instant_s: float) -> None:
+        """:meth:`stay_connected` cuts the connection then, without a close frame, as a failing network does, and comes
+        back.
+        """
+        self._abort_s = instant_s
 
-    def leave(self) -> None:
+    def disconnect(self) -> None:
         """Says goodbye (1000)."""
-        connection = self._ended(OK, abort=False)
+        connection = self._connection_ended(OK, abort=False)
         if connection is not None:
             connection.close(self.close_timeout_s)
 
     # Inside
 
-    def seat(self) -> Seat:
-        self._discard()
+    def prepare_slot(self) -> Slot:
+        self._close_sockets()
         try:
-            self._dial = self._new_dial()
+            self._pending = self._new_pending()
         except OSError:
-            return Seat()  # the connection will fail the same way, and be counted, when it is due
-        return Seat(self._dial)
+            return Slot()  # the connection will fail the same way, and be counted, when it is due
+        return Slot(self._pending)
 
     def start(self, group: Any) -> Any:
         """Whatever ends the user, its socket is closed."""
         greenlet = super().start(group)
-        greenlet.link(lambda _: self._discard())
+        greenlet.link(lambda _: self._close_sockets())
         return greenlet
 
     def _connect(self, deadline_s: float) -> None:
         """Raises ConnectionFailedError, or OSError when there are no descriptors or no address."""
-        dial, self._dial = self._dial or self._new_dial(), None
-        base, trust = _base(self.host or ""), _trust(self.verify_tls, self.ca_file)
-        self.connection = Connection(dial, base, self.path(), trust, self.longest_message_bytes, deadline_s)
+        pending, self._pending = self._pending or self._new_pending(), None
+        base, tls_settings = _base(self.host or ""), _tls_settings(self.verify_tls, self.ca_file)
+        self.connection = Connection(pending, base, self.path(), tls_settings, self.longest_message_bytes, deadline_s)
 
-    def _new_dial(self) -> Dial:
-        return Dial(_base(self.host or "").origin, time.monotonic() + RESOLVED_WITHIN_S)
+    def _new_pending(self) -> PendingWebSocket:
+        return PendingWebSocket(_base(self.host or "").origin, time.monotonic() + RESOLVED_WITHIN_S)
 
-    def _come_back(self, lost_s: float) -> None:
+    def _reconnect(self, lost_s: float) -> None:
         """Tries again and again, until there is a connection or the run is over."""
         pause_s = self.first_pause_s
         while not self._ending.wait(random.uniform(0, pause_s)):
@@ -223,14 +225,14 @@ class WebSocketUser(Paced, Measured):
         self.missing(f"WS {self.name} reconnect", UNFINISHED, lost_s)
 
     def _opened(self, opened_s: float) -> None:
-        if self.start_given is not None:
-            self.start_given.name = f"connection {self.name}"
-        if opened_s >= self._cut_s:
-            self._cut_s = math.inf
+        if self.current_start is not None:
+            self.current_start.name = f"connection {self.name}"
+        if opened_s >= self._abort_s:
+            self._abort_s = math.inf
         self.observe("connection", f"{self.connection_name or self.name} opened", opened_s, opened_s)
         self.on_open()
 
-    def _ended(self, outcome: str, ended_s: float | None = None, abort: bool = True) -> Connection | None:
+    def _connection_ended(self, outcome: str, ended_s: float | None = None, abort: bool = True) -> Connection | None:
         """The connection, which is this user's no more; its socket is closed unless ``abort`` is False."""
         connection, self.connection = self.connection, None
         if connection is not None:
@@ -243,7 +245,7 @@ class WebSocketUser(Paced, Measured):
             self.on_end(self._lost_s)
         return connection
 
-    def _take(self, message: str | bytes) -> bool:
+    def _handle_message(self, message: str | bytes) -> bool:
         try:
             return bool(self.on_message(message))
         except (ValueError, LookupError, TypeError, AttributeError):
@@ -251,29 +253,29 @@ class WebSocketUser(Paced, Measured):
             self.observe("message", "(unreadable)", now_s, now_s, "malformed message")
             return False
 
-    def _run_ends(self) -> None:
+    def _on_run_ending(self) -> None:
         self._ending.set()
         if self.connection is not None:
             self.connection.interrupt()
 
-    def _discard(self) -> None:
+    def _close_sockets(self) -> None:
         """Closes what an iteration that was cut short has left."""
-        if self._dial is not None:
-            self._dial.close()
-            self._dial = None
+        if self._pending is not None:
+            self._pending.close()
+            self._pending = None
         if self.connection is not None:
             self.connection.abort()
             self.connection = None
 
 
-_raise_limit = functools.cache(raise_limit)
+_raise_descriptor_limit = functools.cache(raise_limit)
 
 
 @functools.lru_cache(maxsize=100)
-def _trust(verify: bool, ca_file: str | None) -> Trust:
-    return Trust(verify, ca_file)
+def _tls_settings(verify: bool, ca_file: str | None) -> TlsSettings:
+    return TlsSettings(verify, ca_file)
 
 
 @functools.lru_cache(maxsize=100)
-def _base(host: str) -> Base:
-    return parse_base(host)
+def _base(host: str) -> BaseUrl:
+    return parse_base_url(host)

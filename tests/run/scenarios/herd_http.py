@@ -7,6 +7,7 @@ from locust import task
 import harness
 from harness.load.http import HerdHttpUser
 from harness.load.users.paced import Paced
+from harness.plugins import parameter
 from harness.recording import CriterionSpec
 from shapes import herd
 
@@ -32,9 +33,13 @@ class Herd(herd.Herd):
     baseline_s, herd_users, spike_s, recovery_s, canary_users = 1, 20, 1, 2, 5
 
 
+class Options:
+    greeting: str = parameter("hello", "what the users say", web=True)
+
+
 # Wide enough that 25 requests without an error pass, and 25 errors fail.
 harness.attach(
     "herd-http",
     criteria=[CriterionSpec("error_ratio", {"limit": 0.3})],
-    options={"greeting": ("hello", "what the users say")},
+    options=Options,
 )

@@ -1,0 +1,160 @@
+"""Options: how they are declared to Locust, which are secret, and how those of a shape are read."""
+
+from __future__ import annotations
+
+import argparse
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from harness.config import settings
+from harness.config.options import declare
+from harness.config.scenario import Scenario
+from harness.errors import ConfigurationError
+from harness.plugins import parameter, parameters_of
+from harness.run.request import RunRequest
+from shapes.herd import Herd
+
+HOST = "http://127.0.0.1:8000"
+
+
+class Small(Herd):
+    herd_users = 7
+
+
+class Options:
+    keys: int = 20
+    rate_per_s: float = parameter(1.5, "of what is asked")
+    page: str = parameter("/", "where to look", web=True)
+    token: str = parameter("", "what nobody sees", secret=True)
+    mode: str = parameter("fast", "how", choices=("fast", "slow"))
+    urls: tuple[str, ...] = ()
+
+
+class Parser(argparse.ArgumentParser):
+    """Keeps what only Locust's own parser understands."""
+
+    def __init__(self) -> None:
+        self.of_locust: dict[str, dict[str, Any]] = {}
+        super().__init__()
+
+    def add_argument(self, *flags: Any, **named: Any) -> argparse.Action:
+        mine = {name: named.pop(name) for name in ("env_var", "is_secret", "include_in_web_ui") if name in named}
+        self.of_locust[named.get("dest", "help")] = mine
+        return super().add_argument(*flags, **named)
+
+
+def values(scenario: Scenario, **given: str) -> Any:
+    parser = Parser()
+    declare(parser, scenario)
+    parsed = parser.parse_args([])
+    for name, value in given.items():
+        setattr(parsed, name, value)
+    return parsed
+
+
+def scenario(checks: Any = None) -> Scenario:
+    return Scenario("one", criteria=(), probes=(), options=parameters_of(Options), checks=checks)
+
+
+@pytest.mark.parametrize(("given", "read"), [("", 7), (" 12 ", 12), ("12", 12), (12, 12)])
+def test_a_cleared_option_is_the_shapes_own_for_everybody(given: str, read: int) -> None:
+    options = values(scenario(), herd_users=given)
+    shape = Small()
+    settings.read(options, scenario(), shape, HOST)
+    assert options.herd_users == read == shape.herd_users
+
+
+def test_whoever_reads_the_options_gets_what_was_declared() -> None:
+    options = values(scenario(), keys=" 3 ", urls="http://a , http://b", rate_per_s="2", mode="slow", without="")
+    settings.read(options, scenario(), Small(), HOST)
+    assert (options.keys, options.urls, options.mode) == (3, ("http://a", "http://b"), "slow")
+    assert (type(options.rate_per_s), options.rate_per_s) == (float, 2.0)
+    assert (options.page, options.token, options.without) == ("/", "", ())
+
+
+def test_every_problem_is_said_at_once_and_nothing_is_changed() -> None:
+    wrong = {"keys": "many", "rate_per_s": "-1", "mode": "odd", "herd_users": "0", "alert_p95_s": "x", "seed": "1.5"}
+    options = values(scenario(), **wrong)
+    with pytest.raises(ConfigurationError) as caught:
+        settings.read(options, scenario(), Small(), HOST)
+    assert sorted(caught.value.messages) == [
+        "--alert-p95-s x: give a number of 0 or more",
+        "--herd-users 0: give a whole number from 1 to 1,000,000",
+        "--keys many: give a whole number",
+        "--mode odd: give one of fast, slow",
+        "--rate-per-s -1: give a number of 0 or more",
+        "--seed 1.5: give a whole number of 0 or more",
+    ]
+    assert {name: getattr(options, name) for name in wrong} == wrong
+
+
+def test_a_secret_that_cannot_be_used_is_not_repeated() -> None:
+    class Secret:
+        pin: int = parameter(0, "what nobody sees", secret=True)
+
+    one = Scenario("one", criteria=(), options=parameters_of(Secret))
+    with pytest.raises(ConfigurationError) as caught:
+        settings.read(values(one, pin="hush"), one, Small(), HOST)
+    assert caught.value.messages == ("--pin (secret): give a whole number of 0 or more",)
+
+
+def request(given: str, checked: list[int]) -> RunRequest:
+    def checks(options: Any) -> list[str]:
+        checked.append(options.herd_users)
+        return []
+
+    one = scenario(checks)
+    environment: Any = SimpleNamespace(
+        parsed_options=values(one, herd_users=given), shape_class=Small(), host=HOST, user_classes=[]
+    )
+    return RunRequest(environment, one)
+
+
+def test_the_scenarios_checks_see_the_shapes_own() -> None:
+    checked: list[int] = []
+    request("", checked).settings()
+    assert checked == [7]
+
+
+@pytest.mark.parametrize("given", ["many", "2.5", "nan", "-1"])
+def test_the_scenarios_checks_see_the_shapes_own_in_place_of_what_is_no_number(given: str) -> None:
+    checked: list[int] = []
+    with pytest.raises(ConfigurationError, match="--herd-users"):
+        request(given, checked).settings()
+    assert checked == [7]
+
+
+@pytest.mark.parametrize(
+    ("name", "secret", "in_web_form"),
+    [
+        ("fault", True, False),
+        ("token", True, False),
+        ("page", False, True),
+        ("urls", False, False),
+        ("keys", False, True),
+        ("mode", False, True),
+        ("runs_dir", False, False),
+        ("allow_host", False, False),
+        ("probe_pids", False, False),
+        ("herd_users", False, True),
+        ("release_skew_limit_s", False, True),
+        ("alert_p95_s", False, True),
+    ],
+)
+def test_what_may_be_an_address_a_file_or_a_command_is_not_for_the_web_form(
+    name: str, secret: bool, in_web_form: bool
+) -> None:
+    parser = Parser()
+    declare(parser, scenario())
+    assert parser.of_locust[name]["is_secret"] is secret
+    assert parser.of_locust[name]["include_in_web_ui"] is in_web_form
+
+
+def test_an_option_that_exists_already_is_refused() -> None:
+    class Taken:
+        runs_dir: str = ""
+
+    with pytest.raises(ConfigurationError, match="--runs-dir exists already"):
+        declare(Parser(), Scenario("one", criteria=(), options=parameters_of(Taken)))
