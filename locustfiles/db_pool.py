@@ -1,5 +1,4 @@
-"""Database connection pool: up to 200 operations at once on a few connections, most of them through the service's pool,
-every n-th directly on PostgreSQL with connections of its own.
+"""Database connection pool: up to 200 operations at once on a few connections, every n-th of them past the pool.
 
 Point it at your own service, whose answer tells {"wait_ms": …, "query_ms": …}, and whose pool is on its metrics pages:
     springback run locustfiles/db_pool.py --host http://127.0.0.1:8000 --work-path "/report?ms={ms}" --query-ms 20 \\
@@ -9,49 +8,27 @@ Point it at your own service, whose answer tells {"wait_ms": …, "query_ms": �
 and with PostgreSQL itself: docs/scenarios.md
 """
 
-import time
-
 from locust import task
 
 import harness
-from harness.clients.postgres import require_usable
-from harness.errors import all_of
-from harness.load.http import PacedHttpUser
-from harness.load.users.postgres import PostgresUser
-from harness.probes.pool import Pool
-from harness.probes.postgres import Postgres
+from harness.load.users import postgres
+from harness.load.users.pooled import PooledHttpUser, PooledOptions
+from harness.load.users.postgres import PostgresOptions, PostgresUser
+from harness.plugins import parameter
+from harness.probes import planned
 from harness.recording import CriterionSpec
 from shapes import staircase
 
 
-class Worker(PostgresUser, PacedHttpUser):
+class Worker(PostgresUser, PooledHttpUser):
     @task
     def operate(self):
         options = self.environment.parsed_options
-        asked_s, every = float(options.query_ms) / 1000, int(float(options.direct_every))
         self.turn = getattr(self, "turn", self.number) + 1
-        if self.postgres and every and self.turn % every == 0:
-            self.query("pg_sleep", "SELECT pg_sleep(%s)", (asked_s,))
+        if self.postgres and options.direct_every and self.turn % options.direct_every == 0:
+            self.query("pg_sleep", "SELECT pg_sleep(%s)", (options.query_ms / 1000,))
         else:
-            self.through_the_pool(options.work_path, asked_s)
-
-    def through_the_pool(self, path, asked_s):
-        sent_s = time.monotonic()
-        answer = self.client.get(path.replace("{ms}", f"{asked_s * 1000:g}"), name=path)
-        if answer.ok and (told := times_in(answer)):
-            wait_s, query_s = told
-            self.observe("pool", "wait", sent_s, sent_s + wait_s)
-            self.observe("pool", "query", sent_s, sent_s + query_s)
-            self.observe("pool", "query beyond asked", sent_s, sent_s + query_s - asked_s)
-
-
-def times_in(answer):
-    """How long the request waited for a connection and held it, in seconds; None where the service does not tell."""
-    try:
-        told = answer.json()
-        return told["wait_ms"] / 1000, told["query_ms"] / 1000
-    except (ValueError, KeyError, TypeError):
-        return None
+            self.work_on_pool()
 
 
 class DatabasePool(staircase.Staircase):
@@ -59,55 +36,47 @@ class DatabasePool(staircase.Staircase):
     baseline_s, base, peak, steps, hold_s, recovery_s, idle_s = 20, 5, 200, 7, 5, 23, 6
 
 
+class Options(PooledOptions, PostgresOptions):
+    direct_every: int = parameter(4, "every n-th operation goes directly to PostgreSQL; 0: none, 1: all")
+    postgres_admin: str = parameter("", "its address with a role that sees all sessions, for the probe", secret=True)
+    postgres_application: str = parameter("*", "sessions that the probe counts, by application_name, * for anything")
+    api_urls: tuple[str, ...] = parameter((), "addresses of the service's processes past the load balancer")
+    pool_page: str = parameter("/metrics", "path of their Prometheus page")
+    pool_size_metric: str = parameter('target_pool_size{pool="primary"}', "size of the pool: a metric, or a number")
+    pool_in_use_metric: str = parameter('target_pool_in_use{pool="primary"}', "metric of connections in use")
+    pool_waiting_metric: str = parameter('target_pool_waiting{pool="primary"}', "metric of those who wait, or empty")
+
+
 def probes(options):
-    """What is sampled, as far as its address is known; and whether load may go to PostgreSQL at all."""
-
-    def pool():
-        pages = tuple(url.strip().rstrip("/") + options.pool_page for url in options.api_urls.split(","))
-        return Pool(pages, options.pool_size_metric, options.pool_in_use_metric, options.pool_waiting_metric)
-
-    wanted = [lambda: require_usable(options.postgres, "--postgres", options.allow_host)]
-    wanted += [pool] if options.api_urls else []
-    wanted += [lambda: Postgres(options.postgres_admin, options.postgres_application)] if options.postgres_admin else []
-    return [probe for probe in all_of(wanted) if probe is not None]
+    if options.api_urls:
+        pages = [url.rstrip("/") + options.pool_page for url in options.api_urls]
+        size, in_use, waiting = options.pool_size_metric, options.pool_in_use_metric, options.pool_waiting_metric
+        yield planned("pool", urls=pages, size=size, in_use=in_use, waiting=waiting)
+    if options.postgres_admin:
+        yield planned("postgres", dsn=options.postgres_admin, application_name=options.postgres_application)
 
 
-THROUGH_THE_POOL = {"requests": "GET *"}
-DIRECTLY = {"requests": "SQL *", "remedy": "name the server with --postgres"}
+ALL, DIRECT = {"requests": "GET *"}, {"requests": "SQL *", "remedy": "name the server with --postgres"}
 UNTOLD = {"remedy": "the service's answer has to tell wait_ms and query_ms"}
-
+WAIT, QUERY = UNTOLD | {"requests": "pool wait"}, UNTOLD | {"requests": "pool query beyond asked"}
+UNSAMPLED = {"remedy": "name the metrics pages of the service's processes with --api-urls"}
 harness.attach(
     "db-pool",
     criteria=[
-        CriterionSpec("error_ratio", THROUGH_THE_POOL),
-        CriterionSpec("error_ratio", {**DIRECTLY, "name": "direct_error_ratio"}),
-        CriterionSpec("latency_quantile", THROUGH_THE_POOL),
-        CriterionSpec(
-            "latency_quantile", {"requests": "pool wait", "name": "pool_wait_quantile", "limit_s": 2, **UNTOLD}
-        ),
-        CriterionSpec(
-            "latency_quantile", {"requests": "pool query beyond asked", "name": "query_time", "limit_s": 0.1, **UNTOLD}
-        ),
-        CriterionSpec("recovery_time", {**THROUGH_THE_POOL, "baseline_windows": 10, "limit_s": 10}),
-        CriterionSpec("pool_stable"),
-        CriterionSpec("leaked_connections"),
-        CriterionSpec("long_transactions"),
-        CriterionSpec("memory_growth"),
-        CriterionSpec("pool_saturation", THROUGH_THE_POOL),
-        CriterionSpec("scalability", THROUGH_THE_POOL),
+        CriterionSpec("error_ratio", ALL),
+        CriterionSpec("error_ratio", DIRECT | {"name": "direct_error_ratio"}),
+        CriterionSpec("latency_quantile", ALL),
+        CriterionSpec("latency_quantile", WAIT | {"name": "pool_wait_quantile", "limit_s": 2}),
+        CriterionSpec("latency_quantile", QUERY | {"name": "query_time", "limit_s": 0.1}),
+        CriterionSpec("recovery_time", ALL | {"baseline_windows": 10, "limit_s": 10}),
+        CriterionSpec("pool_stable", UNSAMPLED),
+        CriterionSpec("leaked_connections", UNSAMPLED),
+        CriterionSpec("long_transactions", {"remedy": "name a role that may see them with --postgres-admin"}),
+        "memory_growth",
+        CriterionSpec("pool_saturation", ALL | UNSAMPLED),
+        CriterionSpec("scalability", ALL),
     ],
     probes=probes,
-    options={
-        "query_ms": ("50", "length of each query in milliseconds"),
-        "work_path": ("/db/work?ms={ms}", "path that runs a query of {ms} ms and tells wait_ms and query_ms"),
-        "direct_every": ("4", "every n-th operation goes directly to PostgreSQL; 0: none, 1: all"),
-        "postgres": ("", "PostgreSQL address for direct operations: postgresql://user:password@host:port/database"),
-        "postgres_admin": ("", "the same with a role that sees all sessions (pg_monitor), for the probe"),
-        "postgres_application": ("*", "sessions that the probe counts, by application_name, * for anything"),
-        "api_urls": ("", "addresses of the service's processes past the load balancer, with commas"),
-        "pool_page": ("/metrics", "path of their Prometheus page"),
-        "pool_size_metric": ('target_pool_size{pool="primary"}', "size of the pool: a metric, or a number"),
-        "pool_in_use_metric": ('target_pool_in_use{pool="primary"}', "metric of connections in use"),
-        "pool_waiting_metric": ('target_pool_waiting{pool="primary"}', "metric of requests that wait, or empty"),
-    },
+    checks=lambda options: postgres.problems(options.postgres, options.allow_host),
+    options=Options,
 )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import select
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import psycopg2
@@ -122,9 +122,10 @@ def hosts(dsn: str) -> tuple[str, ...]:
     return tuple(name for name in named if name and not name.startswith(("/", "@")))
 
 
-def require_usable(dsn: str, option: str, allow_host: str = "", limit_s: float = 3.0) -> None:
+def require_usable(dsn: str, option: str, allow_host: str | Iterable[str] = (), limit_s: float = 3.0) -> None:
     """Returns when load may go to ``dsn`` and nothing shows that it is mistaken. A server that is away may come back:
-    that is an outcome of the run, and no mistake. An empty ``dsn`` is not asked for. ``allow_host``: the option's text.
+    that is an outcome of the run, and no mistake. An empty ``dsn`` is not asked for. ``allow_host``: other hosts that
+    load may go to.
 
     Raises ConfigurationError.
     """

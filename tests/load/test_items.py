@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from types import SimpleNamespace
 
 import pytest
 from locust.env import Environment
@@ -27,7 +28,8 @@ def answer(status: int, body: bytes, headers: str = "") -> list[bytes | float | 
 
 
 def session_at(url: str) -> tuple[Reader, Node]:
-    environment = Environment(user_classes=[])
+    options = SimpleNamespace(items_path="/items", forget_path="/cache", keys=3)
+    environment = Environment(user_classes=[], parsed_options=options)
     node = Node("run", Clock(exact=True))
     set_node(environment, node)
     environment.events.request.add_listener(node.recorder.on_request)
@@ -78,10 +80,44 @@ def test_a_cache_that_could_not_be_told_promises_nothing() -> None:
         assert not session.forget_item("k")
         assert session.forget_item("k")
         assert not session.write_item("k", 2)
-        session.forget_path = ""
+        session.options.forget_path = ""
         assert session.forget_item("k")
     kept = [(operation.kind, operation.version, operation.return_s is not None) for operation in node.operations]
     assert kept == [
         *((WRITE, 1, False), (WRITE, 2, True), (INVALIDATE, None, False), (INVALIDATE, None, True)),
         (WRITE, 2, False),
     ]
+
+
+def kept(node: Node) -> list[tuple[str, int | None, bool, str]]:
+    return [(each.kind, each.version, each.return_s is not None, each.via) for each in node.operations]
+
+
+def test_an_item_is_renewed_in_the_order_that_makes_a_lost_invalidation_show() -> None:
+    """Removed, cached afresh, written, read back; all by one session."""
+    forgotten, well = answer(200, b'{"invalidated": true}'), answer(200, b"{}")
+    with scripted(forgotten, answer(200, b'{"version": 1}'), well, answer(200, b'{"version": 2}')) as service:
+        session, node = session_at(service.url)
+        assert session.renew_item("k", 2)
+    assert kept(node) == [
+        (INVALIDATE, None, True, "service"),
+        (READ, 1, True, "service, own"),
+        (WRITE, 2, True, "service"),
+        (READ, 2, True, "service, own"),
+    ]
+
+
+def test_while_the_cache_is_away_nothing_is_written() -> None:
+    """The service says so when it is to forget, or when it reads past it."""
+    past = answer(200, b'{"version": 1}', "X-Cache: bypass\r\n")
+    with scripted(answer(200, b'{"invalidated": false}'), answer(200, b"{}"), past) as service:
+        session, node = session_at(service.url)
+        assert not session.renew_item("k", 2)
+        assert not session.renew_item("k", 2)
+    assert [kind for kind, *_ in kept(node)] == [INVALIDATE, INVALIDATE, READ]
+
+
+def test_keys_are_those_of_this_run() -> None:
+    session, _ = session_at("http://127.0.0.1:1")
+    assert session.key(2) == "run-2"
+    assert {session.any_key() for _ in range(200)} == {"run-0", "run-1", "run-2"}

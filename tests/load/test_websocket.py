@@ -208,6 +208,15 @@ def test_a_cut_is_ours_and_the_time_counts_from_its_instant(users: Any) -> None:
         assert user.outcomes("WS /feed reconnect") == ["ok"]
 
 
+def test_a_cut_in_a_phase_lies_in_its_first_second(users: Any) -> None:
+    """The phase begins 5 s after the beginning. A run without such a phase cuts nobody."""
+    user = users("http://127.0.0.1:1")
+    user.abort_in("drop")
+    assert 5 < user._cut_s - user.node.instant_s(0) < 5.1
+    user.abort_in("nowhere")
+    assert user._cut_s == math.inf
+
+
 def test_the_end_of_the_run_wakes_everybody(users: Any) -> None:
     """Who waits for a message says goodbye; who waits to come back is counted as not back."""
     with scripted([READ, OPEN]) as server:

@@ -41,6 +41,6 @@ print(sorted({"numpy", "scipy.special", "scipy.stats"} & set(sys.modules)))
     ids=["every file", "the parameters of every criterion", "the live state", "a verdict"],
 )
 def test_what_is_loaded(program: str, loaded: list[str]) -> None:
-    """Load processes read the parameters of the criteria: that may not cost them numpy or scipy."""
+    """Load processes and the master read the parameters of the criteria: it may not cost them numpy or scipy."""
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == str(loaded)

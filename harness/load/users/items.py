@@ -9,16 +9,31 @@ cache did, and ``"invalidated": false`` that its cache could not be told.
 from __future__ import annotations
 
 import json
+import random
 import time
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness.load.http import PacedHttpUser
 from harness.load.http.response import Response
 from harness.load.users.measured import Measured
+from harness.plugins import parameter
 from harness.recording import INVALIDATE, READ, WRITE
 
+if TYPE_CHECKING:
+    from locust.env import Environment
+
 VALUE = "x" * 100
+
+
+class ItemOptions:
+    """Options of a scenario with such users."""
+
+    items_path: str = parameter("/items", "path of the items; they are read, written and removed below it", web=True)
+    forget_path: str = parameter(
+        "/cache", "what follows an item's path to remove it from the cache; empty: nothing can", web=True
+    )
+    keys: int = parameter(20, "items, each with a user who writes it", lowest=1)
 
 
 @dataclass(frozen=True)
@@ -32,20 +47,28 @@ class Found:
 
 
 class ItemUser(Measured, PacedHttpUser):
-    """A session that reads and writes items over HTTP."""
+    """A session that reads and writes items over HTTP, with :class:`ItemOptions`."""
 
     abstract = True
-    items_path = "/items"
-    forget_path = "/cache"
-    """After an item's path; empty for a service without such a thing: then nothing is asked."""
+
+    def __init__(self, environment: Environment) -> None:
+        super().__init__(environment)
+        self.options: Any = environment.parsed_options
 
     @property
     def session(self) -> str:
         return str(self.number)
 
+    def key(self, number: int) -> str:
+        """An item of this run."""
+        return f"{self.node.run}-{number}"
+
+    def any_key(self) -> str:
+        return self.key(random.randrange(self.options.keys))
+
     def read_item(self, key: str, via: str = "service", query: str = "") -> Found:
         """An item that is not there (404) is an answer, too."""
-        path, name = f"{self.items_path}/{key}{query}", f"{self.items_path}/[key]{query}"
+        path, name = self._path(key) + query, self._path("[key]") + query
         begun_s = time.monotonic()
         with self.client.get(path, name=name, catch_response=True) as response:
             done_s = time.monotonic()
@@ -63,26 +86,37 @@ class ItemUser(Measured, PacedHttpUser):
         the same, but nobody was promised anything: as without an answer.
         """
         begun_s = time.monotonic()
-        response = self.client.put(
-            f"{self.items_path}/{key}", json={"version": version, "value": VALUE}, name=f"{self.items_path}/[key]"
-        )
+        document = {"version": version, "value": VALUE}
+        response = self.client.put(self._path(key), json=document, name=self._path("[key]"))
         done_s = time.monotonic()
         relied_on = response.ok and _document(response).get("invalidated") is not False
         self.operation(WRITE, key, self.session, version, begun_s, done_s if relied_on else None, via)
         return relied_on
 
+    def renew_item(self, key: str, version: int, via: str = "service, own") -> bool:
+        """The item is cached afresh, written, and read back at once: an invalidation that gets lost shows here. Whether
+        it was written: while the cache is away there is nothing to lose, so it is not.
+        """
+        if not self.forget_item(key) or self.read_item(key, via).cache == "bypass":
+            return False
+        self.write_item(key, version)
+        self.read_item(key, via)
+        return True
+
     def forget_item(self, key: str, via: str = "service") -> bool:
         """Whether the cache was not away: it has forgotten the item, or cannot be told to."""
-        if not self.forget_path:
+        if not self.options.forget_path:
             return True
         begun_s = time.monotonic()
-        response = self.client.delete(
-            f"{self.items_path}/{key}{self.forget_path}", name=f"{self.items_path}/[key]{self.forget_path}"
-        )
+        path, name = (self._path(item) + self.options.forget_path for item in (key, "[key]"))
+        response = self.client.delete(path, name=name)
         done_s = time.monotonic()
         forgotten = response.ok and _document(response).get("invalidated") is not False
         self.operation(INVALIDATE, key, self.session, None, begun_s, done_s if forgotten else None, via)
         return forgotten
+
+    def _path(self, key: str) -> str:
+        return f"{self.options.items_path}/{key}"
 
 
 def _found(response: Response) -> Found:

@@ -7,7 +7,7 @@ import ipaddress
 import select
 import socket
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -19,9 +19,11 @@ from gevent.queue import Empty, LifoQueue
 from locust import User
 from psycopg2 import extensions
 
-from harness.clients.postgres import APPLICATION, PostgresError, cause_of
+from harness.clients.postgres import APPLICATION, PostgresError, cause_of, require_usable
+from harness.errors import ConfigurationError
 from harness.load.users.measured import Measured
 from harness.load.users.paced import Paced
+from harness.plugins import parameter
 
 if TYPE_CHECKING:
     from locust.env import Environment
@@ -118,9 +120,17 @@ class PostgresPool:
             return connection
 
 
+class PostgresOptions:
+    """Options of a scenario with such users."""
+
+    postgres: str = parameter(
+        "", "PostgreSQL address for direct operations: postgresql://user:password@host:port/database", secret=True
+    )
+
+
 class PostgresUser(Paced, Measured):
     """A user whose tasks call ``self.query(…)``. All users of the class in one load process share its connections, as
-    the threads of a service do. The server is the one of the option ``postgres``, unless the class says otherwise.
+    the threads of a service do. The server is that of :class:`PostgresOptions`, unless the class says otherwise.
     """
 
     abstract = True
@@ -218,3 +228,14 @@ def _resolve_host(parts: dict[str, str]) -> dict[str, str]:
         raise PostgresError("name not resolved") from None
     addresses = [str(entry[4][0]) for entry in found]
     return {"host": ",".join([host] * len(addresses)), "hostaddr": ",".join(addresses)}
+
+
+def problems(dsn: str, allow_host: str | Iterable[str] = (), flag: str = "--postgres") -> tuple[str, ...]:
+    """What keeps users from querying ``dsn``, with the remedy; asks the server. Never a password. An empty ``dsn`` is
+    not asked for, and a server that is away may come back. ``allow_host``: other hosts that load may go to.
+    """
+    try:
+        require_usable(dsn, flag, allow_host)
+    except ConfigurationError as error:
+        return error.messages
+    return ()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import ssl
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -28,6 +28,7 @@ from redis.retry import Retry
 from harness.clients.address import allowed_hosts, require_allowed, strip_url
 from harness.errors import ConfigurationError
 from harness.load.users.measured import Measured, WrongAnswerError
+from harness.plugins import parameter
 from harness.recording import READ, WRITE
 
 TIMEOUT_S = 2.0
@@ -44,8 +45,17 @@ _CAUSES: tuple[tuple[type[RedisError], str], ...] = (
 )
 
 
+class ValkeyOptions:
+    """Options of a scenario with such users."""
+
+    valkey: str = parameter(
+        "", "Valkey or Redis to work on directly, redis://:PASSWORD@HOST:PORT; empty: only the service", secret=True
+    )
+    cached_as: str = parameter("item:{key}", "key under which the service caches an item as JSON", web=True)
+
+
 class ValkeyUser(Measured):
-    """A session on Valkey, at ``valkey_url``, over one connection that is opened again after it broke."""
+    """A session on Valkey, with :class:`ValkeyOptions`, over one connection that is opened again after it broke."""
 
     abstract = True
     number: int
@@ -117,9 +127,9 @@ def connect(url: str, timeout_s: float = TIMEOUT_S) -> redis.Redis:
     )
 
 
-def problems(url: str, allow_host: str = "", flag: str = "--valkey") -> Iterator[str]:
+def problems(url: str, allow_host: str | Iterable[str] = (), flag: str = "--valkey") -> Iterator[str]:
     """What keeps users from reading and writing at ``url``, with the remedy; asks the server. Never a password.
-    ``allow_host`` as the option has it: names with commas.
+    ``allow_host``: other hosts that load may go to.
     """
     shown = f"{flag} {strip_url(url)}"
     parts = urlsplit(url)

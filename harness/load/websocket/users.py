@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 RESOLVED_WITHIN_S = 5.0
 LONGEST_WAIT_S = 3600.0
+JUST_AFTER_S = 0.01
 
 
 class WebSocketUser(Paced, Measured):
@@ -175,6 +176,10 @@ class WebSocketUser(Paced, Measured):
         back.
         """
         self._abort_s = instant_s
+
+    def abort_in(self, phase: str) -> None:
+        """:meth:`abort_at`, so soon after the phase has begun that it certainly lies in its first second."""
+        self.abort_at(self.phase_start_s(phase) + JUST_AFTER_S)
 
     def disconnect(self) -> None:
         """Says goodbye (1000)."""

@@ -1,0 +1,51 @@
+"""Users of a service that works on a connection pool, and tells in its answers how long each request waited for a
+connection and held it: ``{"wait_ms": …, "query_ms": …}``.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from harness.load.http import PacedHttpUser
+from harness.load.http.response import Response
+from harness.load.users.measured import Measured
+from harness.plugins import parameter
+
+
+class PooledOptions:
+    """Options of a scenario with such users."""
+
+    query_ms: float = parameter(50.0, "length of each query in milliseconds")
+    work_path: str = parameter(
+        "/db/work?ms={ms}", "path that runs a query of {ms} ms and tells wait_ms and query_ms", web=True
+    )
+
+
+class PooledHttpUser(PacedHttpUser, Measured):
+    """A user with :class:`PooledOptions`."""
+
+    abstract = True
+
+    def work_on_pool(self) -> None:
+        """One query through the service. Beside the request there is recorded what its answer tells: ``pool wait``,
+        ``pool query`` (for how long it held a connection) and ``pool query beyond asked``.
+        """
+        options: Any = self.environment.parsed_options
+        sent_s = time.monotonic()
+        answer = self.client.get(options.work_path.replace("{ms}", f"{options.query_ms:g}"), name=options.work_path)
+        times_s = _times_s(answer) if answer.ok else None
+        if times_s is not None:
+            wait_s, query_s = times_s
+            self.observe("pool", "wait", sent_s, sent_s + wait_s)
+            self.observe("pool", "query", sent_s, sent_s + query_s)
+            self.observe("pool", "query beyond asked", sent_s, sent_s + query_s - options.query_ms / 1000)
+
+
+def _times_s(answer: Response) -> tuple[float, float] | None:
+    """Waiting and holding; None where the service does not tell."""
+    try:
+        document = answer.json()
+        return document["wait_ms"] / 1000, document["query_ms"] / 1000
+    except (ValueError, KeyError, TypeError):
+        return None

@@ -1,0 +1,126 @@
+"""A user of a feed with channels: whatever it says is answered, and what it publishes reaches its whole channel.
+
+Each message is a JSON object. The service begins with ``{"type": "hello", "seq"}``, the number that the channel has
+reached (null: not known). Said is ``{"seq": n, …}``, which comes back as ``{"type": "echo", "seq": n}``, or ``{"seq":
+n, "publish": …}``, which is answered ``{"type": "published", "client_seq": n, "seq": number in the channel}`` and comes
+to everybody in the channel as ``{"type": "message", "seq", "publish"}``. Any other answer is a refusal, of the message
+``client_seq`` where it names one. A user of another protocol has a ``say`` and an ``on_message`` of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from harness.load.descriptors import shortage
+from harness.load.websocket.deliveries import Deliveries, channel_of
+from harness.load.websocket.users import WebSocketUser
+from harness.plugins import parameter
+
+if TYPE_CHECKING:
+    from locust.env import Environment
+
+ECHO, PUBLISHED = "echo", "published"
+PUBLISH_EVERY = 4
+"""Of so many messages one is published, the others are for the echo."""
+GOLDEN_RATIO = 0.618
+"""Multiples of it are spread evenly over 0 to 1, however many there are."""
+
+
+class FeedOptions:
+    """Options of a scenario with such users."""
+
+    feed_path: str = parameter(
+        "/feed?client={number}&channel={channel}", "path of the WebSocket; {channel} is shared by few", web=True
+    )
+    say_every_s: float = parameter(
+        5.0, "from one message of a user to its next; each fourth is published to its channel", lowest=0.01, highest=1e6
+    )
+    channel_users: int = parameter(
+        50, "users of a channel, so what is published is delivered as often", lowest=1, highest=1_000_000
+    )
+    quiet_s: float = parameter(
+        3.0, "before the drop and the end nothing is said for so long; what has not come then is lost", highest=1e6
+    )
+
+
+class FeedUser(WebSocketUser):
+    """A user with :class:`FeedOptions`. Recorded beside the connection: ``message echo``, ``message published`` and
+    ``message broadcast``, see :class:`harness.load.websocket.Deliveries`.
+    """
+
+    abstract = True
+
+    def __init__(self, environment: Environment) -> None:
+        super().__init__(environment)
+        self.options: Any = environment.parsed_options
+        self.said = 0
+
+    def path(self) -> str:
+        """Neighbours in one load process share a channel, so that its numbers are known there."""
+        place = self.number // self.node.nodes // self.options.channel_users if self.in_herd else "canary"
+        self.channel = f"{self.node.run}-{self.node.index}-{place}"
+        path: str = self.options.feed_path.format(number=self.number, channel=self.channel)
+        return path
+
+    def look_in(self, connection_name: str) -> None:
+        """Opens a connection, which is recorded by that name, says one thing, hears its echo, and leaves."""
+        self.connection_name = connection_name
+        if self.open():
+            self.say(ECHO)
+            self.listen(time.monotonic() + self.options.say_every_s)
+        self.disconnect()
+
+    def stay_and_talk(self, quiet_before: str) -> None:
+        """Opens a connection, talks until the run is over, and leaves. Nothing is said shortly before the phase
+        ``quiet_before`` and the end: whatever was said is delivered by then, or lost.
+        """
+        self.open()
+        edges_s = self.phase_start_s(quiet_before), self.run_end_s()
+        turn_s = time.monotonic() + self.options.say_every_s * (self.number * GOLDEN_RATIO % 1)
+        while self.stay_connected(turn_s):
+            now_s = time.monotonic()
+            if not any(0 <= edge_s - now_s < self.options.quiet_s for edge_s in edges_s):
+                self.say(ECHO if (self.said + self.number) % PUBLISH_EVERY else PUBLISHED)
+            turn_s += self.options.say_every_s
+        self.disconnect()
+
+    def say(self, kind: str) -> None:
+        """``kind``: the answer that is wanted, ``echo`` or ``published``."""
+        self.said += 1
+        document = {"seq": self.said, "sent_s": time.monotonic()}
+        self.deliveries.sent(kind, self.said, document["sent_s"])
+        self.send(json.dumps({"seq": self.said, "publish": document} if kind == PUBLISHED else document))
+
+    def on_open(self) -> None:
+        self.deliveries = Deliveries(self, channel_of(self, self.channel))
+
+    def on_message(self, message: str | bytes) -> bool:
+        """True when an echo has come to a user who only looks in."""
+        now_s, answer = time.monotonic(), json.loads(message)
+        match answer.get("type"):
+            case "hello":
+                self.deliveries.start_after(answer["seq"] or 0)
+            case "echo":
+                self.deliveries.answered(ECHO, answer["seq"], now_s)
+                return not self.in_herd
+            case "published":
+                self.deliveries.published(answer["seq"], answer["client_seq"], now_s)
+            case "message":
+                self.deliveries.delivered(answer["seq"], answer["publish"]["sent_s"], now_s)
+            case _:
+                self.deliveries.refused(answer.get("client_seq"), now_s)
+        return False
+
+    def on_end(self, ended_s: float) -> None:
+        self.deliveries.settle(ended_s - self.options.quiet_s)
+
+
+def problems(options: Any, connections: int) -> Iterator[str]:
+    """What keeps so many users from connecting, with the remedy."""
+    if not options.feed_path.startswith("/"):
+        yield f"--feed-path {options.feed_path}: give a path that begins with /"
+    if missing := shortage(connections, abs(options.processes or options.expect_workers or 1)):
+        yield missing

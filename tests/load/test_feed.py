@@ -1,0 +1,180 @@
+"""Users of a feed with channels, against a server that says what a script says."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import gevent
+import pytest
+from locust import task
+from locust.env import Environment
+from websocket import _handshake as library_handshake
+
+from harness.load.clock import Clock
+from harness.load.node import Node, set_node
+from harness.load.pacing import Start
+from harness.load.run_plan import Plan
+from harness.load.websocket import FeedUser, feed
+from shapes._profile import ARRIVALS, Phase, Polyline
+from tests.http.scripted import READ, scripted
+from tests.load.test_websocket import KEY, OPEN, frame
+
+OPTIONS = {
+    "feed_path": "/feed?client={number}&channel={channel}",
+    "channel_users": 5,
+    "say_every_s": 0.1,
+    "quiet_s": 0.0,
+}
+
+
+class Talker(FeedUser):
+    abstract = True
+    close_timeout_s = 0.2
+
+    @task
+    def nothing(self) -> None:
+        """Locust wants one."""
+
+
+@pytest.fixture(autouse=True)
+def known_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(library_handshake, "_create_sec_websocket_key", lambda: KEY)
+
+
+@pytest.fixture
+def users() -> Iterator[Callable[..., FeedUser]]:
+    made: list[FeedUser] = []
+
+    def one(host: str, *, herd: bool, **options: Any) -> FeedUser:
+        """One of the herd, or of the others, in a run of a minute whose phase ``drop`` begins after half of it."""
+        environment = Environment(parsed_options=SimpleNamespace(**{**OPTIONS, **options}))
+        node = Node("run", Clock(exact=True))
+        set_node(environment, node)
+        environment.events.request.add_listener(node.recorder.on_request)
+        phases = (Phase("baseline", 0, 30), Phase("drop", 30, 60))
+        line = Polyline(((0, 0), (60, 0)))
+        origin_s = time.monotonic()
+        node.begin(Plan("run", origin_s, 60, ARRIVALS, line, None, (), 0, paced=False, drain_s=1, phases=phases))
+        user: FeedUser = type("One", (Talker,), {"host": host, "abstract": True})(environment)
+        gate: Any = object() if herd else None
+        user.start_given = Start(0, origin_s, gate)
+        made.append(user)
+        return user
+
+    yield one
+    for user in made:
+        user._discard()
+
+
+def said(*documents: dict[str, Any]) -> bytes:
+    return b"".join(frame(json.dumps(document).encode()) for document in documents)
+
+
+def counted(user: FeedUser) -> Counter[tuple[str, str]]:
+    found: Counter[tuple[str, str]] = Counter()
+    for piece in user.node.recorder.drain("n"):
+        found[piece.name, piece.outcome] += piece.count
+    return found
+
+
+def heard_by(seen: bytes) -> list[dict[str, Any]]:
+    """What the server was told, without masks, up to the close frame."""
+    rest, documents = seen.partition(b"\r\n\r\n")[2], []
+    while rest and rest[0] == 0x81:
+        length = rest[1] & 0x7F
+        documents.append(json.loads(bytes(byte ^ rest[2 + i % 4] for i, byte in enumerate(rest[6 : 6 + length]))))
+        rest = rest[6 + length :]
+    return documents
+
+
+HELLO = said({"type": "hello", "seq": None})
+
+
+def test_who_looks_in_leaves_with_the_first_echo(users: Callable[..., FeedUser]) -> None:
+    """Recorded as a connection of another name; in a channel of the others' own."""
+    with scripted([READ, OPEN + HELLO, 0.2, said({"type": "echo", "seq": 1})]) as server:
+        user = users(server.url, herd=False, say_every_s=30)
+        began_s = time.monotonic()
+        user.look_in(connection_name="canary")
+        assert time.monotonic() - began_s < 5, "not until the next would be said"
+        found = counted(user)
+        assert found["message echo", "ok"] == found["connection canary opened", "ok"] == 1
+        assert found["connection canary ended", "ok"] == 1 and user.connection is None
+        (seen,) = server.seen()
+    assert seen.startswith(b"GET /feed?client=0&channel=run-0-canary ")
+    assert [document["seq"] for document in heard_by(seen)] == [1]
+
+
+def test_an_echo_that_does_not_come_is_lost(users: Callable[..., FeedUser]) -> None:
+    with scripted([READ, OPEN + HELLO]) as server:
+        user = users(server.url, herd=False)
+        user.look_in(connection_name="canary")
+        assert counted(user)["message echo", "lost"] == 1
+
+
+def talked(user: FeedUser, for_s: float) -> None:
+    """Until its run is over."""
+    talking = gevent.spawn(user.stay_and_talk, quiet_before="drop")
+    gevent.sleep(for_s)
+    user.node.drain(still_answering=False)
+    talking.join(3)
+    assert talking.ready() and user.connection is None
+
+
+def test_the_herd_talks_until_the_run_is_over(users: Callable[..., FeedUser]) -> None:
+    """One of four messages is published, and comes back to those of the channel, the one who said it among them."""
+    published = {"type": "published", "seq": 8, "client_seq": 1}
+    delivery = {"type": "message", "seq": 8, "publish": {"sent_s": time.monotonic()}}
+    answers = said({"type": "hello", "seq": 7}, published, delivery, *({"type": "echo", "seq": n} for n in (2, 3)))
+    with scripted([READ, OPEN, 1.0, answers]) as server:
+        user = users(server.url, herd=True)
+        talked(user, for_s=1.3)
+        (seen,) = server.seen()
+    assert seen.startswith(b"GET /feed?client=0&channel=run-0-0 ")
+    documents = heard_by(seen)
+    assert [document["seq"] for document in documents] == list(range(1, len(documents) + 1))
+    assert [document["seq"] for document in documents if "publish" in document][:2] == [1, 5]
+    found = counted(user)
+    assert found["message broadcast", "ok"] == found["message published", "ok"] == 1
+    assert found["message echo", "ok"] == 2
+    answered_or_lost = sum(count for (name, _), count in found.items() if name in ("message echo", "message published"))
+    assert answered_or_lost == len(documents) > 4
+
+
+def test_nothing_is_said_shortly_before_the_drop(users: Callable[..., FeedUser]) -> None:
+    """It is half a minute away."""
+    for quiet_s, silent in ((20.0, False), (40.0, True)):
+        with scripted([READ, OPEN + HELLO]) as server:
+            talked(users(server.url, herd=True, quiet_s=quiet_s), for_s=0.3)
+            (seen,) = server.seen()
+        assert (heard_by(seen) == []) is silent
+
+
+def test_what_was_under_way_at_the_end_is_not_lost(users: Callable[..., FeedUser]) -> None:
+    with scripted([READ, OPEN + HELLO]) as server:
+        user = users(server.url, herd=True, quiet_s=20.0)
+        talked(user, for_s=0.3)
+        assert not any(name.startswith("message") for name, _ in counted(user))
+
+
+def test_an_answer_of_another_kind_refuses_the_message_that_it_names(users: Callable[..., FeedUser]) -> None:
+    refusal = said({"type": "error", "error": "unavailable", "client_seq": 1}, {"type": "error", "error": "what?"})
+    with scripted([READ, OPEN + HELLO, 0.3, refusal]) as server:
+        user = users(server.url, herd=True, say_every_s=0.1)
+        talked(user, for_s=0.6)
+        found = counted(user)
+    assert found["message published", "refused"] == found["message error", "refused"] == 1
+
+
+def test_what_keeps_users_from_connecting_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted: list[tuple[int, int]] = []
+    monkeypatch.setattr(feed, "shortage", lambda users, processes: wanted.append((users, processes)) or "too many")
+    options = SimpleNamespace(feed_path="feed", processes=-2, expect_workers=1)
+    first, second = feed.problems(options, connections=900)
+    assert first == "--feed-path feed: give a path that begins with /"
+    assert (second, wanted) == ("too many", [(900, 2)])
