@@ -85,7 +85,7 @@ def file_of(runs_dir: Path, name: str, file: str) -> Path | None:
 @cache
 def shown_files() -> tuple[str, ...]:
     """Of a run, whichever report formats there are; the page for people first. Nothing else of its directory is."""
-    return tuple(sorted(reports.file_names(), key=lambda file: not file.endswith(".html"))) + (FILE_NAME,)
+    return (*sorted(reports.file_names(), key=lambda file: not file.endswith(".html")), FILE_NAME)
 
 
 def type_of(file: str) -> str:
