@@ -32,8 +32,8 @@ def wrong(directory: Path) -> Finished:
 def test_what_can_be_known_is_refused_before_any_load(outcome: Finished) -> None:
     outcome.ended_well(code=2)
     assert not outcome.directories
-    assert "--query-ms 'many': give a number of 0 or more" in outcome.err
-    assert "--direct-every -1: give a number of 0 or more" in outcome.err
+    assert "--query-ms many: give a number of 0 or more" in outcome.err
+    assert "--direct-every -1: give a whole number of 0 or more" in outcome.err
     assert "--postgres: 192.0.2.7" in outcome.err and "not a loopback address" in outcome.err
     assert "Probe postgres: the PostgreSQL address names no host" in outcome.err
     assert "Probe pool: 127.0.0.1:80/metrics: the address has no scheme" in outcome.err

@@ -62,8 +62,8 @@ class GeneratorHealth(Guard):
 
     def _about(self, reasons: list[str], evidence: dict[str, Scalar], lag_s: float | None = None) -> Finding:
         outcome = Outcome.INCONCLUSIVE if reasons else Outcome.PASS
-        told = "; ".join(reasons) or "no load process was saturated, lost or late"
-        return self.finding(outcome, told, lag_s, evidence=evidence)
+        text = "; ".join(reasons) or "no load process was saturated, lost or late"
+        return self.finding(outcome, text, lag_s, evidence=evidence)
 
 
 def _attendance(recording: Recording) -> Iterator[str]:

@@ -38,10 +38,10 @@ class ReleaseSkew(Guard):
         worst = max(releases, key=lambda found: found.skew_interval_s or (0.0, 0.0))
         assert worst.skew_interval_s is not None
         high = worst.skew_interval_s[1]
-        told = f"{worst.sent:,} requests of gate {worst.gate.gate} left within {seconds(high)}"
+        text = f"{worst.sent:,} requests of gate {worst.gate.gate} left within {seconds(high)}"
         if high <= self.limit_s:
-            return self._about(f"{told}, clock uncertainty included", worst, Outcome.PASS)
-        reason = f"{told}, limit {seconds(self.limit_s)}; fewer users a node or more nodes would tighten it"
+            return self._about(f"{text}, clock uncertainty included", worst, Outcome.PASS)
+        reason = f"{text}, limit {seconds(self.limit_s)}; fewer users a node or more nodes would tighten it"
         return self._about(reason, worst)
 
     def _about(
