@@ -43,5 +43,5 @@ class SpikeDelivered(Guard):
         text = f"{worst.what}: {worst.delivered:,} of {worst.planned:,.0f} planned requests were sent"
         if worst.ratio >= self.limit:
             return self.finding(Outcome.PASS, text, worst.ratio)
-        reason = f"{text}, below {percent(self.limit)}; give the load generator more users, nodes or time"
+        reason = f"{text}, below {percent(self.limit)}; give the load generator more users, load processes or time"
         return self.finding(Outcome.INCONCLUSIVE, reason, worst.ratio)
