@@ -59,7 +59,8 @@ class RunPool:
 
 def case_of(item: pytest.Item) -> Case | None:
     """The run that a test looks at, if it looks at one."""
-    case = item.callspec.params.get("outcome") if isinstance(item, pytest.Function) and hasattr(item, "callspec") else 0
+    callspec = getattr(item, "callspec", None)
+    case = callspec.params.get("outcome") if callspec is not None else None
     return case if isinstance(case, Case) else None
 
 

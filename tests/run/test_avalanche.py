@@ -42,7 +42,7 @@ def on_the_reference_target(directory: Path) -> Finished:
     return runs.springback(directory, *command, "--processes", "2").wait(150)
 
 
-@together(on_the_reference_target)
+@together(on_the_reference_target, takes_s=45)
 def test_two_processes_count_every_connection_and_message(outcome: Finished) -> None:
     """The target drops everybody, as planned; 30 handshakes are too few for a p99, and nothing else is wrong."""
     outcome.ended_well(code=4)
