@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
+import reports
+from harness.recording_file import FILE_NAME
+
 NAME = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z-([A-Za-z0-9][A-Za-z0-9._-]*)")
-FILE = re.compile(r"[a-z0-9][a-z0-9_-]*\.(html|md|xml|json|jsonl|csv|txt|svg)")
-"""Files of a run that are shown, whichever report formats there are. Nothing else of a run directory is."""
 TYPES = {
     "html": "text/html; charset=utf-8",
     "md": "text/markdown; charset=utf-8",
@@ -22,8 +23,7 @@ TYPES = {
     "txt": "text/plain; charset=utf-8",
     "svg": "image/svg+xml",
 }
-FIRST = ("report.html", "report.md", "junit.xml", "verdict.json")
-"""What people look at comes first, what is left in alphabetical order."""
+"""By the ending of a file."""
 
 
 @dataclass(frozen=True)
@@ -69,23 +69,28 @@ def run(runs_dir: Path, name: str) -> StoredRun | None:
     if found is None or not directory.is_dir():
         return None
     year, month, day, hour, minute, second, scenario = found.groups()
-    listed = sorted(path.name for path in directory.iterdir())
-    files = tuple(file for file in (*FIRST, *listed) if file_of(runs_dir, name, file) is not None)
+    files = tuple(file for file in shown_files() if file_of(runs_dir, name, file) is not None)
     started = f"{year}-{month}-{day} {hour}:{minute}:{second} UTC"
-    return StoredRun(name, started, scenario, tuple(dict.fromkeys(files)), judgement(directory / "verdict.json"))
+    return StoredRun(name, started, scenario, files, judgement(directory / "verdict.json"))
 
 
 def file_of(runs_dir: Path, name: str, file: str) -> Path | None:
     """Path of a run's file; None when it is none that is shown, is not there, or lies elsewhere by a link."""
-    if not FILE.fullmatch(file) or not NAME.fullmatch(name):
+    if file not in shown_files() or not NAME.fullmatch(name):
         return None
     path = runs_dir / name / file
     return path if path.is_file() and path.resolve() == runs_dir.resolve() / name / file else None
 
 
+@cache
+def shown_files() -> tuple[str, ...]:
+    """Of a run, whichever report formats there are; the page for people first. Nothing else of its directory is."""
+    return (*sorted(reports.file_names(), key=lambda file: not file.endswith(".html")), FILE_NAME)
+
+
 def type_of(file: str) -> str:
     """The media type of a file that is shown."""
-    return TYPES[file.rpartition(".")[2]]
+    return TYPES.get(file.rpartition(".")[2], "text/plain; charset=utf-8")
 
 
 def judgement(verdict: Path) -> Judgement | None:

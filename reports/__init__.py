@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 import os
 import pkgutil
+import re
 import tempfile
 from collections.abc import Collection
 from pathlib import Path
@@ -20,6 +21,7 @@ from harness.recording import Recording
 
 OTHERS = frozenset({"suite_page", "terminal"})
 """They write no file of a run."""
+_NAMED = re.compile(r'^FILE_NAME\b.*= "([^"/]+)"$', re.MULTILINE)
 ALWAYS = "verdict_json"
 """It is written whichever formats are wanted: who lists runs reads the verdict there."""
 
@@ -36,6 +38,13 @@ def available() -> tuple[str, ...]:
     """The names of all formats, in alphabetical order. None is loaded for that."""
     names = (module.name for module in pkgutil.iter_modules(__path__))
     return tuple(name for name in names if not name.startswith("_") and name not in OTHERS)
+
+
+def file_names() -> tuple[str, ...]:
+    """The files that the formats write, as their sources say: a web server that lists them loads none."""
+    sources = (Path(__path__[0]) / f"{name}.py" for name in available())
+    named = (_NAMED.search(source.read_text(encoding="utf-8")) for source in sources)
+    return tuple(found[1] for found in named if found is not None)
 
 
 def problem(wanted: Collection[str]) -> str | None:

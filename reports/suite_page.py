@@ -120,8 +120,8 @@ def _worst(parts: Sequence[Part]) -> Outcome:
 
 def _reason(parts: Sequence[Part]) -> str:
     counts = [(sum(part.outcome is outcome for part in parts), outcome.value) for outcome in Outcome]
-    told = ", ".join(f"{count} {word}" for count, word in counts if count)
-    return f"{len(parts)} scenario{'' if len(parts) == 1 else 's'}: {told}" if parts else "no scenario was run"
+    words = ", ".join(f"{count} {word}" for count, word in counts if count)
+    return f"{len(parts)} scenario{'' if len(parts) == 1 else 's'}: {words}" if parts else "no scenario was run"
 
 
 def _duration(seconds: float) -> str:

@@ -11,7 +11,7 @@ from shapes._profile import Polyline, Profile, chain
 
 
 class Herd(PhasedShape):
-    """Baseline, one herd, recovery. The background stream (the canary) runs all the time at a constant rate.
+    """Baseline, one herd, recovery. The canary stream runs all the time at a constant rate.
 
     The spike phase begins at the herd's instant. With stock users the crowd is spawned for the spike phase. Herds are
     released beside arrivals, so there is no choice of pacing; the pool is ``canary_users`` and ``herd_users``.
@@ -24,11 +24,9 @@ class Herd(PhasedShape):
     spike_s: int = parameter(1, "length of the spike phase, which begins with the herd", lowest=1, highest=86_400)
     recovery_s: int = parameter(45, "how long to watch after the spike")
     canary_per_s: float = parameter(
-        10.0, "background starts per second in all phases, the samples of baseline and recovery"
+        10.0, "canary starts per second in all phases: the samples of baseline and recovery"
     )
-    canary_users: int = parameter(
-        50, "users who serve the background stream; with stock users, users outside the spike"
-    )
+    canary_users: int = parameter(50, "users who serve the canary stream; with stock users, users outside the spike")
 
     def build(self) -> Profile:
         phases = chain(("baseline", self.baseline_s), ("spike", self.spike_s), ("recovery", self.recovery_s))
@@ -44,5 +42,5 @@ class Herd(PhasedShape):
         )
 
     def conflicts(self) -> Iterator[Conflict]:
-        nobody = f"--canary-users 0: {self.canary_per_s:g} background starts/s need users to serve them"
+        nobody = f"--canary-users 0: {self.canary_per_s:g} canary starts/s need users to serve them"
         yield ("canary_per_s", "canary_users"), self.canary_per_s > 0 and self.canary_users < 1, nobody

@@ -11,8 +11,8 @@ from harness.plugins import parameter
 from shapes._phased import LONGEST_S, MOST, MOST_POINTS, Conflict
 from shapes._surge import Points, Surge
 
-MOST_FAULTS = 10
-"""Faults of a file that are told; of the rest the number."""
+MOST_PROBLEMS = 10
+"""Problems of a file that are said; of the rest the number."""
 
 
 class Trace(Surge):
@@ -47,12 +47,12 @@ class Trace(Surge):
         return super().problems()
 
     def conflicts(self) -> Iterator[Conflict]:
-        points, faults = self._file()
-        for fault in faults:
-            yield ("trace_file",), True, fault
+        points, problems = self._file()
+        for problem in problems:
+            yield ("trace_file",), True, problem
         yield ("trace_scale",), not self.trace_scale > 0, "--trace-scale 0: nothing would be started"
         yield ("trace_speed",), not self.trace_speed > 0, "--trace-speed 0: the trace would never end"
-        if faults or not self.trace_speed > 0:
+        if problems or not self.trace_speed > 0:
             return
         length_s = (points[-1][0] - points[0][0]) / self.trace_speed
         long = f"{self.trace_file} takes {length_s:,.0f} s: at most {LONGEST_S:,} s are possible, raise --trace-speed"
@@ -66,56 +66,56 @@ class Trace(Surge):
             yield from self.pool_conflicts(highest, "trace_scale")
 
     def _file(self) -> tuple[Points, list[str]]:
-        """Rows and faults of the file, read once until the next check."""
+        """Rows and problems of the file, read once until the next check."""
         if self._read is None or self._read[0] != self.trace_file:
-            points, faults = _rows(self.trace_file)
-            if len(faults) > MOST_FAULTS:
-                faults[MOST_FAULTS:] = [f"{self.trace_file}: {len(faults) - MOST_FAULTS} more faults"]
-            self._read = self.trace_file, points, faults
+            points, problems = _rows(self.trace_file)
+            if len(problems) > MOST_PROBLEMS:
+                problems[MOST_PROBLEMS:] = [f"{self.trace_file}: {len(problems) - MOST_PROBLEMS} more problems"]
+            self._read = self.trace_file, points, problems
         return self._read[1], self._read[2]
 
 
 def _rows(name: str) -> tuple[Points, list[str]]:
-    """All rows of the file and all its faults. Its text is never repeated: it may be the wrong file."""
+    """All rows of the file and all its problems. Its text is never repeated: it may be the wrong file."""
     if not name:
         return (), ["--trace-file is missing: name a CSV file of time,level"]
     path = Path(name)
     if not path.is_file():
         return (), [f"--trace-file {name}: {'not a file' if path.exists() else 'no such file'}"]
     points: list[tuple[float, float]] = []
-    faults: list[str] = []
+    problems: list[str] = []
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             rows = csv.reader(file)
             for row in rows:
                 if not any(cell.strip() for cell in row) or row[0].lstrip().startswith("#"):
                     continue
-                if len(points) + len(faults) >= MOST_POINTS:
+                if len(points) + len(problems) >= MOST_POINTS:
                     return (), [f"{name}, line {rows.line_num}: more than {MOST_POINTS:,} rows; thin the trace out"]
                 values = [_number(cell) for cell in row]
-                if not points and not faults and len(row) == 2 and values == [None, None]:
+                if not points and not problems and len(row) == 2 and values == [None, None]:
                     if any(cell.strip().lower() not in _HEADINGS for cell in row):
-                        faults.append(f"{name}, line {rows.line_num}: neither two numbers nor the heading time,level")
+                        problems.append(f"{name}, line {rows.line_num}: neither two numbers nor the heading time,level")
                     continue
-                fault = _fault(values, points)
-                if fault:
-                    faults.append(f"{name}, line {rows.line_num}: {fault}")
+                problem = _problem(values, points)
+                if problem:
+                    problems.append(f"{name}, line {rows.line_num}: {problem}")
                 else:
                     points.append((values[0] or 0.0, values[1] or 0.0))
     except (OSError, UnicodeError, csv.Error) as error:
         reason = getattr(error, "strerror", None) or "not a CSV file"
         return (), [f"--trace-file {name}: cannot be read: {reason}"]
-    if not faults and len(points) < 2:
-        faults.append(f"{name}: {len(points)} rows of time,level; a trace needs two or more")
-    elif not faults and points[0][0] == points[-1][0]:
-        faults.append(f"{name}: all rows are of one time")
-    return tuple(points), faults
+    if not problems and len(points) < 2:
+        problems.append(f"{name}: {len(points)} rows of time,level; a trace needs two or more")
+    elif not problems and points[0][0] == points[-1][0]:
+        problems.append(f"{name}: all rows are of one time")
+    return tuple(points), problems
 
 
 _HEADINGS = {"t", "t_s", "time", "time_s", "seconds", "timestamp", "level", "users", "rate", "starts", "starts/s"}
 
 
-def _fault(values: list[float | None], before: list[tuple[float, float]]) -> str:
+def _problem(values: list[float | None], before: list[tuple[float, float]]) -> str:
     """What is wrong with a row; empty when nothing is."""
     if len(values) != 2:
         return f"{len(values)} fields instead of time,level"

@@ -187,8 +187,8 @@ class Seen:
                 continue
             before, now = _latest(samples, name, t - 1), _latest(samples, name, t)
             if before is not None and now is not None:
-                told = f"{before:g} → {now:g} {name}"
-                yield Condition(f"scaling, {source}", before != now, now, None, "", told)
+                text = f"{before:g} → {now:g} {name}"
+                yield Condition(f"scaling, {source}", before != now, now, None, "", text)
 
 
 def _most_frequent(causes: Mapping[str, int]) -> list[str]:

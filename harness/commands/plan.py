@@ -68,8 +68,8 @@ def _loaded(locustfile: str, arguments: list[str]) -> tuple[str, PhasedShape, st
         raise
     except Exception as error:
         raise ConfigurationError(f"{locustfile} cannot be loaded: {_where(error, locustfile)}") from error
-    except SystemExit as told:
-        raise SystemExit(EXIT_USAGE if told.code else 0) from None
+    except SystemExit as words:
+        raise SystemExit(EXIT_USAGE if words.code else 0) from None
     if help_wanted:
         _print_help()
         raise SystemExit(0)

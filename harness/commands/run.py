@@ -38,7 +38,7 @@ def launch(locustfile: str, arguments: Sequence[str], web: bool) -> int:
             _value(arguments, "--master-bind-host", default="*"),
             _value(arguments, "--master-bind-port", default="5557"),
         )
-    # A fault in the options is said before anything is started, and all of them at once.
+    # A problem with the options is said before anything is started, and all of them at once.
     checking = [sys.executable, "-P", "-m", "harness.cli", "host", locustfile, *arguments]
     checked = subprocess.run(checking, stdout=subprocess.PIPE, text=True, check=False)
     if checked.returncode:

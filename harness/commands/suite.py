@@ -56,16 +56,16 @@ def suite(files: Sequence[Path], arguments: Sequence[str], runs_dir: Path) -> in
     """
     scenarios = _checked(_found(files), arguments)
     directory = _make_directory(runs_dir)
-    told = _Signals()
+    description = _Signals()
     parts: list[Part] = []
     began_s = time.monotonic()
     for number, scenario in enumerate(scenarios):
-        if told.stopped:
+        if description.stopped:
             parts.append(Part(scenario.name, Outcome.INCONCLUSIVE, "not run: the suite was stopped before", 0.0))
             continue
         left_s = sum(each.duration_s + AROUND_S for each in scenarios[number:])
         say(f"{number + 1} of {len(scenarios)}: {scenario.name}, about {_minutes(left_s)} left in all")
-        part = _run(scenario, [*arguments, *EVERY_REPORT, "--runs-dir", str(directory)], directory, told)
+        part = _run(scenario, [*arguments, *EVERY_REPORT, "--runs-dir", str(directory)], directory, description)
         say(f"{part.outcome.value}: {scenario.name}, {part.lasted_s:.0f} s: {part.reason}")
         parts.append(part)
         suite_page.write(parts, directory)  # what is known so far survives whatever happens to the rest
@@ -141,7 +141,7 @@ class _Signals:
             self.process.send_signal(number)
 
 
-def _run(scenario: Scenario, arguments: Sequence[str], directory: Path, told: _Signals) -> Part:
+def _run(scenario: Scenario, arguments: Sequence[str], directory: Path, description: _Signals) -> Part:
     """One scenario in a process of its own. Its progress goes on to the terminal, its report into a file."""
     began_s = time.monotonic()
     command = [sys.executable, "-P", "-m", "harness.cli", "run", str(scenario.file), *arguments]
@@ -150,7 +150,7 @@ def _run(scenario: Scenario, arguments: Sequence[str], directory: Path, told: _S
         process = subprocess.Popen(
             command, stdout=output, stderr=subprocess.PIPE, text=True, start_new_session=True, env={**os.environ}
         )
-        told.process = process
+        description.process = process
         words = _Words(process, scenario.name)
         late = ""
         try:
@@ -163,7 +163,7 @@ def _run(scenario: Scenario, arguments: Sequence[str], directory: Path, told: _S
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-        told.process = None
+        description.process = None
     lasted_s = time.monotonic() - began_s
     for name in sorted(set(runs.names(directory)) - before):
         run = runs.run(directory, name)

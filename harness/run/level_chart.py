@@ -78,6 +78,6 @@ def _ruler(phases: Sequence[Phase], columns: int, step_s: float, marks: Marks) -
         # Several phases may share a column: the first one is named.
         if end > start:
             names += set_cell_size(f"{marks.side}{phase.name}", end - start)
-            told = f"{phase.start_s} s"
-            seconds += set_cell_size(told if cell_len(told) < end - start or end == columns else "", end - start)
+            text = f"{phase.start_s} s"
+            seconds += set_cell_size(text if cell_len(text) < end - start or end == columns else "", end - start)
     return [names, seconds]

@@ -29,7 +29,7 @@ IN_JSON = re.compile(r'"state": ?"([a-z]+)"')
 """Keys come in alphabetical order, so the first is the runner's; in a text the quotes would be escaped."""
 
 
-def told(state: str, is_going: bool) -> str:
+def words(state: str, is_going: bool) -> str:
     """What to say instead of ``state``."""
     if state in (STATE_CLEANUP, STATE_STOPPING):
         return STATE_RUNNING
@@ -48,7 +48,7 @@ def install(web_ui: WebUI, master: Master) -> None:
 
     def changed(text: str) -> str:
         is_going = master.ending or going(master) or bool(runner.shape_greenlet)
-        return IN_JSON.sub(lambda found: f'"state": "{told(found[1], is_going)}"', text, count=1)
+        return IN_JSON.sub(lambda found: f'"state": "{words(found[1], is_going)}"', text, count=1)
 
     def index() -> Any:
         answer = page()

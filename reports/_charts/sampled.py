@@ -42,12 +42,12 @@ def _chart(identity: str, probe: str, key: str, found: list[ProbeSeries], more: 
     if is_counter:
         unit, found = "per second", [_rate(one) for one in found]
     times_s, size_s, named = machines.by_window(found)
-    told = "how fast the counter rose" if is_counter else "as it was sampled"
+    text = "how fast the counter rose" if is_counter else "as it was sampled"
     return Chart(
         identity,
         key,
         unit or "number",
-        f"Probe {probe}, {told}.{more}",
+        f"Probe {probe}, {text}.{more}",
         times_s,
         lines_of(highest_valued(named)),
         window_s=size_s,

@@ -180,7 +180,7 @@ def three_runs_over_two_processes(directory: Path) -> OverTwoProcesses:
         return OverTwoProcesses(down, stopped, ui.run_once(recovery_s="2"))
 
 
-@together(three_runs_over_two_processes)
+@together(three_runs_over_two_processes, takes_s=30)
 def test_a_failed_a_stopped_and_a_whole_run_over_two_processes(outcome: OverTwoProcesses) -> None:
     """One after the other in one session, each with its verdict and its reports."""
     assert outcome.down["verdict"]["outcome"] == "INCONCLUSIVE"

@@ -15,7 +15,8 @@ from tests.docs.blocks import PAGES, ROOT, anchors, inline_code, links
 from tests.docs.conftest import Tree
 
 NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
-FLAG = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]*")
+FLAG = re.compile(r"(?<![\w-])--[a-z][a-z0-9]*(?:-[a-z0-9]+)*(?!-?[…\w])")
+"""Not the beginning of several, as in ``--alert-…``."""
 ROOMS = ("harness", "shapes", "reports", "target", "locustfiles", "examples", "tests", "benchmarks", "docs")
 PLACE = re.compile(rf"(?:{'|'.join(ROOMS)})/[\w./-]*")
 IN_GENERAL = "SCENARIO"

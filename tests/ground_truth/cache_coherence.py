@@ -39,12 +39,12 @@ CACHED_LONG = {"TARGET_ITEMS_TTL_S": "60"}
 
 def _lost(found: Run) -> Compared:
     figure, lost = found.finding("lost_invalidations").figure, found.account["lost"]
-    told = [] if figure == lost else [f"{figure} lost invalidations found, {lost} by the fault's account"]
+    wrong = [] if figure == lost else [f"{figure} lost invalidations found, {lost} by the fault's account"]
     true = {(record["key"], record["version"]) for record in found.records}
     writes = invalidations(history_of(found.recording, "service*")).lost
     mine = {(write.operation.key, write.operation.version) for write in writes}
-    told += [f"{only} only in one account" for only in sorted(true ^ mine)]
-    return Compared(told, figure, lost, "writes")
+    wrong += [f"{only} only in one account" for only in sorted(true ^ mine)]
+    return Compared(wrong, figure, lost, "writes")
 
 
 def _stale(found: Run) -> Compared:
@@ -55,7 +55,7 @@ def _stale(found: Run) -> Compared:
         for answer in item.reads:
             if answer.operation.source == "replica":
                 answers.setdefault((item.key, answer.operation.version), []).append(answer)
-    told = [] if len(found.records) == found.account["stale"] else ["the fault has dropped some of its records"]
+    wrong = [] if len(found.records) == found.account["stale"] else ["the fault has dropped some of its records"]
     origin_s = _origin_s(found, answers)
     matched: Counter[str] = Counter()
     for record in found.records:
@@ -63,7 +63,7 @@ def _stale(found: Run) -> Compared:
         near = answers.get((record["key"], record["version"]), [])
         fitting = [answer for answer in near if answer.invoke_s <= t <= answer.return_s]
         if not fitting:
-            told.append(f"no read for the fault's {record}")
+            wrong.append(f"no read for the fault's {record}")
             continue
         # Of several that were under way, the one that is stale goes first: the other has a record of its own.
         answer = max(fitting, key=lambda answer: id(answer.operation) in stale)
@@ -73,20 +73,20 @@ def _stale(found: Run) -> Compared:
         replacing = _replaced(found, record["key"], record["version"])
         if entry is None:
             if replacing.return_s is not None and replacing.return_s < answer.invoke_s:
-                told.append(f"{answer.operation} was not called stale, but the fault says {record}")
+                wrong.append(f"{answer.operation} was not called stale, but the fault says {record}")
             matched["under way"] += 1
             continue
         matched[answer.operation.via] += 1
         if not entry.age_s <= record["age_ms"] / 1000 <= answer.return_s - replacing.invoke_s:
-            told.append(f"aged {entry.age_s} s by the client, {record['age_ms']} ms by the fault: {answer.operation}")
+            wrong.append(f"aged {entry.age_s} s by the client, {record['age_ms']} ms by the fault: {answer.operation}")
     # A real replica may lag as well: that is none of the fault's doing.
     ours = [entry.read.operation for entry in stale.values() if entry.read.operation.via != "replica"]
-    told += [f"{operation} is in no record of the fault" for operation in ours]
+    wrong += [f"{operation} is in no record of the fault" for operation in ours]
     counted = found.finding("stale_reads").evidence.get("stale")
     mine = sum(count for via, count in matched.items() if via.startswith("service"))
     if counted != mine:
-        told.append(f"{counted} stale reads in the finding, {mine} in the fault's records")
-    return Compared(told, float(counted or 0), mine, "reads")
+        wrong.append(f"{counted} stale reads in the finding, {mine} in the fault's records")
+    return Compared(wrong, float(counted or 0), mine, "reads")
 
 
 def _replaced(found: Run, key: str, version: int | None) -> Operation:
@@ -119,8 +119,8 @@ def _origin_s(found: Run, answers: Mapping[tuple[str, int | None], Sequence[Plac
 
 def _stampede(found: Run) -> Compared:
     figure, loads = found.finding("stampede").figure, found.account["loads"]
-    told = [] if figure == loads else [f"a stampede of {figure} found, {loads} loads by the fault's account"]
-    return Compared(told, figure, loads, "loads")
+    wrong = [] if figure == loads else [f"a stampede of {figure} found, {loads} loads by the fault's account"]
+    return Compared(wrong, figure, loads, "loads")
 
 
 def _case(name: str, parameters: Mapping[str, float], check: Callable[[Run], Compared], fails: Sequence[str]) -> Case:

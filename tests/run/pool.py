@@ -17,8 +17,8 @@ import pytest
 from tests.run import runs
 from tests.run.together import Case
 
-AT_ONCE = 8
-"""More make no session shorter on two cores, and the runs themselves late."""
+AT_ONCE = 5
+"""More make the runs themselves late, beside the other parts that go at the same time."""
 PATIENCE_S = 900
 """How long a test may wait for its run; how long the run itself may take, its function says."""
 SLOWEST = 10
@@ -59,7 +59,8 @@ class RunPool:
 
 def case_of(item: pytest.Item) -> Case | None:
     """The run that a test looks at, if it looks at one."""
-    case = item.callspec.params.get("outcome") if isinstance(item, pytest.Function) and hasattr(item, "callspec") else 0
+    callspec = getattr(item, "callspec", None)
+    case = callspec.params.get("outcome") if callspec is not None else None
     return case if isinstance(case, Case) else None
 
 

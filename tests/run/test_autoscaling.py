@@ -64,5 +64,5 @@ def wrong(directory: Path) -> Finished:
 @together(wrong)
 def test_wrong_options_are_named_at_once(outcome: Finished) -> None:
     outcome.ended_well(code=2)
-    for words in ("no scheme", "deployment is empty", "nonsense", "--capacity-per-replica 'many'"):
+    for words in ("no scheme", "deployment is empty", "nonsense", "--capacity-per-replica many: give a number"):
         assert words in outcome.err

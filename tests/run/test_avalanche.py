@@ -42,7 +42,7 @@ def on_the_reference_target(directory: Path) -> Finished:
     return runs.springback(directory, *command, "--processes", "2").wait(150)
 
 
-@together(on_the_reference_target)
+@together(on_the_reference_target, takes_s=45)
 def test_two_processes_count_every_connection_and_message(outcome: Finished) -> None:
     """The target drops everybody, as planned; 30 handshakes are too few for a p99, and nothing else is wrong."""
     outcome.ended_well(code=4)
@@ -126,6 +126,11 @@ def wrong_options(directory: Path) -> Finished:
 @together(wrong_options)
 def test_all_that_is_wrong_is_said_at_once(outcome: Finished) -> None:
     outcome.ended_well(code=2)
-    for told in ("--cut scissors", "--say-every-s 'often'", "--channel-users 0.5", "--feed-path feed"):
-        assert told in outcome.err, outcome.err
+    for text in (
+        "--cut scissors: give one of nothing, client, server",
+        "--say-every-s often: give a number from 0.01",
+        "--channel-users 0.5: give a whole number from 1",
+        "--feed-path feed: give a path that begins with /",
+    ):
+        assert text in outcome.err, outcome.err
     assert "file descriptors" in outcome.err and "--processes" in outcome.err

@@ -54,12 +54,12 @@ def test_what_is_wrong_is_said_at_once_and_before_any_load(target: tuple[dict[st
     done = begun(target, tmp_path, "--keys", "0", SPRINGBACK_VALKEY=wrong).wait(40, 4)
     done.ended_well(code=2)
     assert not done.directories
-    for message in ("the password is missing or wrong", "--keys 0: give at least 1 item"):
+    for message in ("the password is missing or wrong", "--keys 0: give a whole number of 1 or more"):
         assert message in done.err, done.err
     assert "open-sesame" not in done.err + done.out
     done = begun(target, tmp_path / "soon", "--outage-s", "soon").wait(40, 4)
     done.ended_well(code=2)
-    assert "--outage-s 'soon': give" in done.err
+    assert "--outage-s soon: give a number of 0 or more" in done.err
 
 
 def test_a_valkey_that_dies_is_an_outcome_and_no_end(tmp_path: Path) -> None:

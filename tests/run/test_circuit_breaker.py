@@ -76,7 +76,7 @@ def whole(directory: Path, way: str) -> Outcome:
         return ended(run, stack)
 
 
-@together(whole, way=["local", "forked"])
+@together(whole, takes_s=45, way=["local", "forked"])
 def test_a_run_over_any_number_of_load_processes_finds_the_breaker(outcome: Outcome) -> None:
     done = outcome.done
     done.ended_well(code=done.verdict["exit_code"])
@@ -94,7 +94,7 @@ def interrupted(directory: Path) -> Outcome:
         return ended(run, stack)
 
 
-@together(interrupted)
+@together(interrupted, takes_s=30)
 def test_a_ctrl_c_while_the_upstream_fails_heals_it(outcome: Outcome) -> None:
     outcome.done.ended_well(code=outcome.done.verdict["exit_code"])
     assert outcome.active is None
@@ -110,7 +110,7 @@ def upstream_killed(directory: Path) -> Outcome:
         return ended(run, stack)
 
 
-@together(upstream_killed)
+@together(upstream_killed, takes_s=40)
 def test_an_upstream_that_dies_is_a_failure_like_any_other(outcome: Outcome) -> None:
     """Its counter died with it, so the breakers' own word counts for the opening, and nothing for the leak-through."""
     outcome.done.ended_well(code=outcome.done.verdict["exit_code"])
@@ -131,7 +131,7 @@ def api_killed(directory: Path) -> Outcome:
         return ended(run, stack, urlsplit(api.url).netloc)
 
 
-@together(api_killed)
+@together(api_killed, takes_s=40)
 def test_an_api_process_that_dies_takes_its_breakers_closing_along(outcome: Outcome) -> None:
     """Nobody saw it close, so there is no pass, and the process is named."""
     outcome.done.ended_well(code=outcome.done.verdict["exit_code"])
@@ -146,7 +146,7 @@ def unprobed(directory: Path) -> Outcome:
         return ended(run, stack)
 
 
-@together(unprobed)
+@together(unprobed, takes_s=40)
 def test_clients_alone_are_consistent_with_a_breaker(outcome: Outcome) -> None:
     """And the option that would tell more is named."""
     outcome.done.ended_well(code=4)
@@ -164,7 +164,7 @@ def refused(directory: Path) -> Outcome:
         return ended(run, stack)
 
 
-@together(refused)
+@together(refused, takes_s=40)
 def test_a_failure_that_could_not_be_injected_is_no_pass(outcome: Outcome) -> None:
     outcome.done.ended_well(code=4)
     assert FAILED in [mark.event for mark in outcome.done.recording.faults]

@@ -32,8 +32,8 @@ def wrong(directory: Path) -> Finished:
 def test_what_can_be_known_is_refused_before_any_load(outcome: Finished) -> None:
     outcome.ended_well(code=2)
     assert not outcome.directories
-    assert "--query-ms 'many': give a number of 0 or more" in outcome.err
-    assert "--direct-every -1: give a number of 0 or more" in outcome.err
+    assert "--query-ms many: give a number of 0 or more" in outcome.err
+    assert "--direct-every -1: give a whole number of 0 or more" in outcome.err
     assert "--postgres: 192.0.2.7" in outcome.err and "not a loopback address" in outcome.err
     assert "Probe postgres: the PostgreSQL address names no host" in outcome.err
     assert "Probe pool: 127.0.0.1:80/metrics: the address has no scheme" in outcome.err
@@ -45,7 +45,7 @@ def sparse(directory: Path) -> Finished:
         return runs.locust(directory, SCENARIO, *BRIEF, host=target.url).wait(60, 4)
 
 
-@together(sparse)
+@together(sparse, takes_s=25)
 def test_what_was_not_given_is_named_by_what_needs_it(outcome: Finished) -> None:
     """A service of somebody's own, that tells nothing of a pool."""
     outcome.ended_well(code=4)
@@ -81,7 +81,7 @@ def crashed(directory: Path) -> Finished:
         return run.wait(90, 4)
 
 
-@together(crashed)
+@together(crashed, takes_s=40)
 def test_a_server_that_is_killed_is_an_outcome_in_the_recording(outcome: Finished) -> None:
     assert outcome.code in (3, 4), outcome.err[-2000:]
     assert "Traceback" not in outcome.err + outcome.out

@@ -86,7 +86,7 @@ def stack_processes(stack: StackState) -> list[psutil.Process]:
     return [supervisor, *supervisor.children(recursive=True)]
 
 
-@together(on_the_reference_target, way=["whole"])
+@together(on_the_reference_target, takes_s=35, way=["whole"])
 def test_without_a_host_the_reference_target_comes_and_goes_with_the_run(outcome: Outcome) -> None:
     done = outcome.done
     # Too short for a verdict on recovery and memory.
@@ -99,7 +99,7 @@ def test_without_a_host_the_reference_target_comes_and_goes_with_the_run(outcome
     assert len(sources) >= 2, "its API processes are sampled by name"
 
 
-@together(on_the_reference_target, way=["whole"])
+@together(on_the_reference_target, takes_s=35, way=["whole"])
 def test_the_terminal_has_the_verdict_and_says_where_the_report_is(outcome: Outcome) -> None:
     done = outcome.done
     assert "INCONCLUSIVE  login-herd" in done.out
@@ -107,7 +107,7 @@ def test_the_terminal_has_the_verdict_and_says_where_the_report_is(outcome: Outc
     assert not re.search(r"# reqs|INFO/locust", done.err + done.out), "Locust's own tables stay out of it"
 
 
-@together(on_the_reference_target, way=["whole"])
+@together(on_the_reference_target, takes_s=35, way=["whole"])
 def test_the_password_is_on_no_command_line_in_no_file_of_the_run_and_in_no_output(outcome: Outcome) -> None:
     done, secret = outcome.done, outcome.password
     assert len(secret) >= 8, "long enough to be found nowhere by chance"
@@ -120,7 +120,7 @@ def test_the_password_is_on_no_command_line_in_no_file_of_the_run_and_in_no_outp
     assert secret not in done.out + done.err
 
 
-@together(on_the_reference_target, way=["killed"])
+@together(on_the_reference_target, takes_s=35, way=["killed"])
 def test_a_command_that_was_killed_leaves_neither_target_nor_load_behind(outcome: Outcome) -> None:
     assert outcome.done.code == -SIGKILL
     assert not outcome.done.left_over

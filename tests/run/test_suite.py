@@ -81,7 +81,7 @@ def refused(directory: Path) -> Finished:
     return runs.springback(directory, "suite", *arguments).wait(60)
 
 
-@together(with_one_away)
+@together(with_one_away, takes_s=50)
 def test_a_service_that_is_away_isolates_its_scenario_and_the_worst_verdict_is_the_exit_code(outcome: Outcome) -> None:
     outcome.done.ended_well(code=3)
     assert {name: word for name, (word, _) in outcome.told.items()} == {
@@ -92,7 +92,7 @@ def test_a_service_that_is_away_isolates_its_scenario_and_the_worst_verdict_is_t
     assert "not healthy before the start" in outcome.told["a_away"][1]
 
 
-@together(with_one_away)
+@together(with_one_away, takes_s=50)
 def test_one_page_leads_to_every_report_and_one_junit_file_has_every_finding(outcome: Outcome) -> None:
     page = (outcome.directory / "index.html").read_text()
     for run in outcome.directory.glob("*Z-*"):
@@ -104,7 +104,7 @@ def test_one_page_leads_to_every_report_and_one_junit_file_has_every_finding(out
     assert suites[2].failures > 0
 
 
-@together(with_one_away)
+@together(with_one_away, takes_s=50)
 def test_progress_says_which_scenario_goes_and_how_long_it_will_take(outcome: Outcome) -> None:
     assert "springback: 1 of 3: a_away, about 48 s left in all" in outcome.done.err
     assert "springback: b_well: spike" in outcome.done.err

@@ -29,7 +29,7 @@ class Delivery:
 def deliveries(recording: Recording, phase: Phase) -> tuple[Delivery, ...]:
     """Every part of the spike that a plan exists for; empty for a closed model without gates.
 
-    Where there are gates, they are the spike: the arrivals beside them are the background stream. A closed
+    Where there are gates, they are the spike: the arrivals beside them are the canary stream. A closed
     model plans users and lets the target set the pace, so it has no number of requests to compare with.
     """
     gates = tuple(

@@ -40,19 +40,19 @@ class FaultsInjected(Guard):
 
     def _faults(self, plan: FaultPlan, marks: Iterable[FaultMark]) -> Iterable[str]:
         """What was not as planned, in words."""
-        told = f"{plan.fault}, planned from {plan.start_s:g} to {plan.end_s:g} s,"
+        text = f"{plan.fault}, planned from {plan.start_s:g} to {plan.end_s:g} s,"
         mine = [mark for mark in marks if mark.number == plan.number]
         failed = [mark.detail for mark in mine if mark.event == FAILED]
         if failed:
-            yield f"{told} failed: {'; '.join(dict.fromkeys(failed))}"
+            yield f"{text} failed: {'; '.join(dict.fromkeys(failed))}"
             return
         for event, planned_s in ((INJECTED, plan.start_s), (UNDONE, plan.end_s)):
             t = _t_of(event, mine)
             if t is None:
-                yield f"{told} was not {event}"
+                yield f"{text} was not {event}"
                 return
             if abs(t - planned_s) > self.late_limit_s:
-                yield f"{told} was {event} at {t:.1f} s"
+                yield f"{text} was {event} at {t:.1f} s"
 
 
 def _t_of(event: str, marks: Iterable[FaultMark]) -> float | None:

@@ -54,16 +54,16 @@ class GeneratorHealth(Guard):
             yield f"{node.node} sent no sample of its own health for {seconds(node.longest_gap_s)}"
         if node.loop_lag_s > self.loop_lag_limit_s:
             lag = f"{seconds(node.loop_lag_s)} late from {node.loop_lag_at_s:.0f} s on"
-            limit = f"limit {seconds(self.loop_lag_limit_s)}: more nodes would help"
+            limit = f"limit {seconds(self.loop_lag_limit_s)}: more load processes would help"
             yield f"event loop of {node.node} was {lag}, {limit}"
         if node.cpu_ratio > self.cpu_limit_ratio:
             used = f"{percent(node.cpu_ratio)} of a core from {node.cpu_at_s:.0f} s on"
-            yield f"{node.node} used {used}, limit {percent(self.cpu_limit_ratio)}: more nodes would help"
+            yield f"{node.node} used {used}, limit {percent(self.cpu_limit_ratio)}: more load processes would help"
 
     def _about(self, reasons: list[str], evidence: dict[str, Scalar], lag_s: float | None = None) -> Finding:
         outcome = Outcome.INCONCLUSIVE if reasons else Outcome.PASS
-        told = "; ".join(reasons) or "no load process was saturated, lost or late"
-        return self.finding(outcome, told, lag_s, evidence=evidence)
+        text = "; ".join(reasons) or "no load process was saturated, lost or late"
+        return self.finding(outcome, text, lag_s, evidence=evidence)
 
 
 def _attendance(recording: Recording) -> Iterator[str]:

@@ -34,14 +34,14 @@ class ReleaseSkew(Guard):
             return self._about("not applicable: the shape plans no gate", outcome=Outcome.PASS)
         silent = [found.gate.gate for found in releases if found.skew_interval_s is None]
         if silent:
-            return self._about(f"gate {', '.join(silent)}: no node reported a send, so the skew is not known")
+            return self._about(f"gate {', '.join(silent)}: no load process reported a send, so the skew is not known")
         worst = max(releases, key=lambda found: found.skew_interval_s or (0.0, 0.0))
         assert worst.skew_interval_s is not None
         high = worst.skew_interval_s[1]
-        told = f"{worst.sent:,} requests of gate {worst.gate.gate} left within {seconds(high)}"
+        text = f"{worst.sent:,} requests of gate {worst.gate.gate} left within {seconds(high)}"
         if high <= self.limit_s:
-            return self._about(f"{told}, clock uncertainty included", worst, Outcome.PASS)
-        reason = f"{told}, limit {seconds(self.limit_s)}; fewer users a node or more nodes would tighten it"
+            return self._about(f"{text}, clock uncertainty included", worst, Outcome.PASS)
+        reason = f"{text}, limit {seconds(self.limit_s)}; more load processes would tighten it"
         return self._about(reason, worst)
 
     def _about(

@@ -40,8 +40,8 @@ class SpikeDelivered(Guard):
             reason = f"{intended:,} requests in the {self.phase}; the closed model plans users, not requests"
             return self.finding(Outcome.PASS, reason)
         worst = min(parts, key=lambda part: part.ratio)
-        told = f"{worst.what}: {worst.delivered:,} of {worst.planned:,.0f} planned requests were sent"
+        text = f"{worst.what}: {worst.delivered:,} of {worst.planned:,.0f} planned requests were sent"
         if worst.ratio >= self.limit:
-            return self.finding(Outcome.PASS, told, worst.ratio)
-        reason = f"{told}, below {percent(self.limit)}; give the load generator more users, nodes or time"
+            return self.finding(Outcome.PASS, text, worst.ratio)
+        reason = f"{text}, below {percent(self.limit)}; give the load generator more users, load processes or time"
         return self.finding(Outcome.INCONCLUSIVE, reason, worst.ratio)

@@ -57,9 +57,9 @@ def _told(measured: Growth) -> str:
     assert measured.baseline_bytes is not None
     count = len(measured.processes)
     over = f"{count} processes" if count > 1 else measured.processes[0]
-    told = f"{megabytes(measured.growth_bytes)} more than the {megabytes(measured.baseline_bytes)} before"
+    text = f"{megabytes(measured.growth_bytes)} more than the {megabytes(measured.baseline_bytes)} before"
     came = f", without {len(measured.came)} that came later" if measured.came else ""
-    return f"{told}, over {over}{came}"
+    return f"{text}, over {over}{came}"
 
 
 def _evidence(measured: Growth) -> dict[str, Scalar]:

@@ -65,18 +65,18 @@ class RecoveryTime(Criterion):
                 return self._not_recovered(outcome, measured, limit)
             case State.RECOVERED:
                 again = f" after {measured.relapses} relapses" if measured.relapses else ""
-                told = f"recovered {measured.recovery_s:g} s ± {self.window_s} s after the spike{again}, {limit}"
+                text = f"recovered {measured.recovery_s:g} s ± {self.window_s} s after the spike{again}, {limit}"
                 if outcome is Outcome.INCONCLUSIVE:
-                    return f"{told}: too close to tell with windows of {self.window_s} s"
-                return told
+                    return f"{text}: too close to tell with windows of {self.window_s} s"
+                return text
         raise AssertionError(measured.state)
 
     def _not_recovered(self, outcome: Outcome, measured: Recovery, limit: str) -> str:
-        told = f"not recovered in the {measured.observed_s:g} s that it was watched, {limit}"
+        text = f"not recovered in the {measured.observed_s:g} s that it was watched, {limit}"
         if outcome is Outcome.FAIL:
-            return told
+            return text
         longer = math.ceil(self.limit_s + self.hold_s + 2 * self.window_s)
-        return f"{told}; a {self.recovery} phase of {longer} s would settle it"
+        return f"{text}; a {self.recovery} phase of {longer} s would settle it"
 
 
 def _evidence(measured: Recovery) -> dict[str, float | str | None]:

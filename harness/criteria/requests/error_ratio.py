@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from harness.analysis import intervals, phases
 from harness.criteria._criterion import Criterion
-from harness.criteria._outcome import against, no_phase, percent
+from harness.criteria._outcome import against, no_phase, percent, with_remedy
 from harness.findings import CLIENTS, Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
@@ -36,10 +36,8 @@ class ErrorRatio(Criterion):
             return self.inconclusive(no_phase(recording, self.phase), title=title)
         tally = phases.of_phase(recording, phase)
         if tally.error_ratio is None:
-            reason = f"no requests in the {self.phase}, so there is nothing to judge" + (
-                f": {self.remedy}" if self.remedy else ""
-            )
-            return self.inconclusive(reason, title=title)
+            reason = f"no requests in the {self.phase}, so there is nothing to judge"
+            return self.inconclusive(with_remedy(reason, self.remedy), title=title)
         interval = intervals.error_ratio(phases.by_second(recording, phase))
         outcome = against(self.limit, interval)
         return self.finding(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from harness.analysis import histogram, intervals, phases
 from harness.criteria._criterion import Criterion
-from harness.criteria._outcome import against, no_phase, percent, seconds
+from harness.criteria._outcome import against, no_phase, percent, seconds, with_remedy
 from harness.findings import CLIENTS, Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
@@ -40,10 +40,8 @@ class LatencyQuantile(Criterion):
             return self.inconclusive(no_phase(recording, self.phase), title=title)
         tally = phases.of_phase(recording, phase)
         if not tally.intended:
-            reason = f"no requests in the {self.phase}, so there is nothing to judge" + (
-                f": {self.remedy}" if self.remedy else ""
-            )
-            return self.inconclusive(reason, title=title)
+            reason = f"no requests in the {self.phase}, so there is nothing to judge"
+            return self.inconclusive(with_remedy(reason, self.remedy), title=title)
         figure_us = histogram.quantile_us(tally.latency, self.quantile, tally.failed)
         low_us, high_us = intervals.latency_quantile_us(phases.by_second(recording, phase), self.quantile)
         interval = (low_us / 1e6, high_us / 1e6)
