@@ -62,13 +62,13 @@ def users() -> Iterator[Callable[..., FeedUser]]:
         node.begin(Plan("run", origin_s, 60, ARRIVALS, line, None, (), 0, paced=False, drain_s=1, phases=phases))
         user: FeedUser = type("One", (Talker,), {"host": host, "abstract": True})(environment)
         gate: Any = object() if herd else None
-        user.start_given = Start(0, origin_s, gate)
+        user.current_start = Start(0, origin_s, gate)
         made.append(user)
         return user
 
     yield one
     for user in made:
-        user._discard()
+        user._close_sockets()
 
 
 def said(*documents: dict[str, Any]) -> bytes:

@@ -212,9 +212,9 @@ def test_a_cut_in_a_phase_lies_in_its_first_second(users: Any) -> None:
     """The phase begins 5 s after the beginning. A run without such a phase cuts nobody."""
     user = users("http://127.0.0.1:1")
     user.abort_in("drop")
-    assert 5 < user._cut_s - user.node.instant_s(0) < 5.1
+    assert 5 < user._abort_s - user.node.instant_s(0) < 5.1
     user.abort_in("nowhere")
-    assert user._cut_s == math.inf
+    assert user._abort_s == math.inf
 
 
 def test_the_end_of_the_run_wakes_everybody(users: Any) -> None:

@@ -47,7 +47,7 @@ def test_a_trace_is_replayed_at_a_scale_and_a_speed(tmp_path: Path) -> None:
         ("hello,world\n0,1\n1,1\n", ["line 1: neither two numbers nor the heading time,level"]),
         (b"\xff\xfe\x00\x01", ["cannot be read: not a CSV file"]),
         (b"0,1\n1,\x00\n", ["the level is not a number"]),
-        ("0,1\n" + "0,x\n" * 30, [f"line {n}: the level is not a number" for n in range(2, 12)] + ["20 more faults"]),
+        ("0,1\n" + "0,x\n" * 30, [f"line {n}: the level is not a number" for n in range(2, 12)] + ["20 more problems"]),
         ("0,1\n" * 20_001, ["line 20001: more than 20,000 rows; thin the trace out"]),
     ],
 )  # fmt: skip
