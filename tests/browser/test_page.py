@@ -138,10 +138,29 @@ def test_a_run_is_followed_to_its_verdict_and_its_report(page: Any, ui: Session)
     assert "/springback/runs/" in report.url
 
 
+def test_what_holds_just_now_is_in_the_tab_and_not_after_the_end(browser: Any, tmp_path: Path) -> None:
+    """Alerts and faults, each as it is told on the terminal, while the run goes."""
+    options = ("--fault", "noop at=1 for=60", "--alert-p95-s", "0.000001")
+    with session(tmp_path, *options) as ui:
+        context = browser.new_context()
+        page = context.new_page()
+        page.set_default_timeout(PATIENCE_MS)
+        _start_without_page(ui, baseline_s="60", host=ui.target.url)
+        page.goto(ui.url)
+        panel = page.locator("springback-panel")
+        panel.locator(".box", has_text="Injected just now").get_by_text("noop: nothing was disturbed").wait_for()
+        panel.locator(".box", has_text="Alert").get_by_text("p95 latency: ").wait_for()
+        assert ui.status()["faults"] == ["noop: nothing was disturbed"]
+        ui.post("/stop")
+        panel.locator(".verdict").wait_for()
+        assert panel.get_by_text("Injected just now").count() == panel.locator(".box", has_text="Alert").count() == 0
+        context.close()
+
+
 def test_why_a_start_was_refused_is_in_the_tab(page: Any, ui: Session) -> None:
     """Each problem a line, as text whatever is in it."""
     problems = ["no such file: <b>x</b>", "--seed y: give a number"]
-    told = ui.status()
+    told = ui.status() if ui.status()["run"] else ui.run_once(**PLANNED)  # Locust shows tabs only after a run
     assert told["problems"] == []
     told |= {"state": "refused", "words": "not started", "problems": problems}
     page.route("**/springback/status", lambda route: route.fulfill(json=told))
