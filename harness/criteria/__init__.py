@@ -42,12 +42,16 @@ def name_of(spec: CriterionSpec) -> str:
 
 def guard_specs() -> tuple[CriterionSpec, ...]:
     """Every guard, as it is by default."""
-    return tuple(CriterionSpec(name) for name in available() if is_guard(name))
+    return tuple(CriterionSpec(name) for name, module in _FOLDER.modules().items() if _lies_with_guards(module))
 
 
 def is_guard(criterion: str) -> bool:
     """Whether its file lies in the folder of the guards."""
-    return _FOLDER.modules().get(criterion, "").startswith(f"{__name__}.guards.")
+    return _lies_with_guards(_FOLDER.modules().get(criterion, ""))
+
+
+def _lies_with_guards(module: str) -> bool:
+    return module.startswith(f"{__name__}.guards.")
 
 
 def evidence_of(criterion: str) -> str:
