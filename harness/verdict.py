@@ -17,6 +17,9 @@ from harness.recording import CriterionSpec, Recording
 RUN_COMPLETE = "run_complete"
 """The criterion that is judged for every run, whether it is listed or not."""
 
+DEMO = "The built-in demo was tested, because no host was named"
+"""Begins the reason of such a verdict, and with it every report: it says nothing about a service of anybody's own."""
+
 
 def judge(recording: Recording, criteria: Sequence[CriterionSpec] | None = None) -> Verdict:
     """Judges a recording by the given criteria, or by those of its header.
@@ -34,6 +37,8 @@ def judge(recording: Recording, criteria: Sequence[CriterionSpec] | None = None)
     if criteria is not None and tuple(criteria) != tuple(planned):
         notes.append(_overridden(planned, criteria))
     outcome, reason = _worst(recording, findings, listed)
+    if recording.header.reference_target:
+        reason = f"{DEMO}: {reason}"
     return Verdict(outcome, reason, tuple(findings), tuple(notes))
 
 

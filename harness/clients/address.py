@@ -16,6 +16,8 @@ Resolve = Callable[[str], Sequence[str]]
 _HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _HOST_AND_PORT = re.compile(r"(\[[^\]]*\]|[^:]*)(:[0-9]*)?")
+_PLACEHOLDER = re.compile(r"\$[({]?\w|\{\{|\{\w+\}|%\w+%|<[^>]*>")
+"""``$HOST``, ``${HOST}``, ``$(HOST)``, ``{{ host }}``, ``{host}``, ``%HOST%``, ``<host>``."""
 _EXAMPLE = "http://127.0.0.1:8000"
 
 
@@ -79,6 +81,8 @@ def url_problems(url: str) -> list[str]:
     shown = strip_url(url)
     if not url.strip():
         return [f"The address is empty. Give one like {_EXAMPLE}"]
+    if _PLACEHOLDER.search(re.split(r"[/?#]", _SCHEME.sub("", shown), maxsplit=1)[0]):
+        return [f"{shown}: a placeholder stands where the host should: nobody has put a value in its place"]
     if not url.isascii() or any(character in url for character in "\\ \t\r\n") or not url.isprintable():
         return [
             f"{shown!r}: the address has a space, a backslash, a control character or a letter outside "
@@ -142,7 +146,7 @@ def _is_ipv6(text: str) -> bool:
 
 def _has_valid_port(parts: SplitResult) -> bool:
     try:
-        return parts.port != 0
+        return parts.port != 0 and not parts.netloc.endswith(":")  # nothing after the colon: an empty variable, say
     except ValueError:
         return False
 

@@ -8,6 +8,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 from difflib import get_close_matches
+from types import SimpleNamespace
 from typing import Any, TextIO
 
 # Locust first: it patches the process, and whatever is imported before it would keep what is not patched.
@@ -15,12 +16,13 @@ from locust.argument_parser import get_locustfiles_locally, get_parser, parse_lo
 from locust.main import merge_locustfiles_content
 
 from harness.clients.address import allowed_hosts, require_allowed
-from harness.config import fault_schedule, options, settings
+from harness.config import fault_schedule, options
 from harness.config.scenario import attached_scenario
 from harness.errors import ConfigurationError
 from harness.findings import EXIT_USAGE
 from harness.load.users.paced import all_paced
 from harness.run import plan_text
+from harness.run.request import NO_SHAPE, RunRequest, target_host
 from shapes._phased import PhasedShape
 
 NARROWEST, WIDEST = 40, 120
@@ -41,7 +43,7 @@ def plan(locustfile: str, arguments: Sequence[str], stream: TextIO | None = None
 
 
 def target_of(locustfile: str, arguments: Sequence[str]) -> dict[str, Any]:
-    """``host``: what a run would load, from wherever it is named; empty where it is not. ``reference``: how the
+    """``host``: what a run would load, from wherever it is named; empty where nobody names one. ``reference``: how the
     reference target has to be started in its place. ``scenario`` and ``duration_s``: its name and how long its phases
     take. Raises as :func:`plan`.
     """
@@ -86,18 +88,15 @@ def _loaded(locustfile: str, arguments: list[str]) -> tuple[str, PhasedShape, st
         problems += [f"{user}: the locustfile has no such user class" for user in chosen if user not in users]
     if not users:
         problems.append("the locustfile has no user class")
-    parked = all_paced((users[user] for user in chosen if user in users), problems)
-    if not isinstance(shape, PhasedShape):
-        problems.append(
-            "the locustfile has no shape of Springback: subclass one of the modules in shapes/, e.g. herd.Herd"
-        )
-        raise ConfigurationError(problems)
-    shape.parked = parked
-    name, planned_faults = _read_options(locustfile, parsed, shape, problems)
+    classes = [users[user] for user in chosen if user in users]
+    environment = SimpleNamespace(
+        parsed_options=parsed, host=parsed.host, user_classes=classes, shape_class=shape, worker=bool(parsed.worker)
+    )
+    name, planned_faults = _read_options(locustfile, environment, problems)
     if problems:
         raise ConfigurationError(problems)
-    hosts = {users[user].host for user in chosen if users[user].host}
-    return name, shape, parsed.host or (hosts.pop() or "" if len(hosts) == 1 else ""), planned_faults
+    assert isinstance(shape, PhasedShape)
+    return name, shape, environment.host or "", planned_faults
 
 
 def _print_help() -> None:
@@ -119,26 +118,34 @@ def _no_such_option(given: str, known: Sequence[str], locustfile: str) -> str:
     return f"{given}: no such option; {remedy}"
 
 
-def _read_options(locustfile: str, parsed: Any, shape: PhasedShape, problems: list[str]) -> tuple[str, list[str]]:
-    """Sets the shape's options, notes all that is wrong, and returns the scenario's name and its planned faults."""
+def _read_options(locustfile: str, environment: Any, problems: list[str]) -> tuple[str, list[str]]:
+    """Sets the shape's options, notes all for which a run would be refused, and returns the scenario's name and its
+    planned faults.
+    """
     scenario = attached_scenario()
-    if scenario is None:  # a shape in anybody's locustfile: its class says everything
-        problems += shape.problems()
-        return locustfile, []
-    host = parsed.host or ""
-    planned: list[str] = []
-    for warning in options.misspelt(os.environ, scenario):
-        print(f"springback: {warning}", file=sys.stderr)
     try:
-        planned = fault_schedule.lines(scenario, settings.read(parsed, scenario, shape, host, ask=True).faults)
+        if scenario is None:  # a shape in anybody's locustfile: its class says everything
+            _check_unattached(environment, problems)
+            return locustfile, []
+        for warning in options.misspelt(os.environ, scenario):
+            print(f"springback: {warning}", file=sys.stderr)
+        ask = not environment.worker  # its master has asked
+        settings = RunRequest(environment, scenario).settings(host_needed=False, ask=ask)
+        return scenario.name, fault_schedule.lines(scenario, settings.faults)
     except ConfigurationError as error:
         problems += error.messages
-    if host:
-        try:
-            require_allowed(host, allowed_hosts(parsed.allow_host))
-        except ConfigurationError as error:
-            problems += error.messages
-    return scenario.name, planned
+        return "", []
+
+
+def _check_unattached(environment: Any, problems: list[str]) -> None:
+    shape = environment.shape_class
+    if not isinstance(shape, PhasedShape):
+        raise ConfigurationError(NO_SHAPE)
+    shape.parked = all_paced(environment.user_classes, problems)
+    environment.host = target_host(environment.host, environment.user_classes, problems)
+    problems += shape.problems()
+    if environment.host:
+        require_allowed(environment.host, allowed_hosts(getattr(environment.parsed_options, "allow_host", "")))
 
 
 def _where(error: Exception, locustfile: str) -> str:

@@ -13,6 +13,7 @@ from harness.clients.address import strip_url
 from harness.config.settings import RunSettings
 from harness.faults import ScheduledFault, name_of
 from harness.recording import FaultPlan, Header, Phase, PlannedGate
+from harness.run.messages import REFERENCE_TARGET
 from shapes._phased import PhasedShape
 
 
@@ -35,6 +36,7 @@ def header(scenario: str, started_utc: str, settings: RunSettings, shape: Phased
         notes=notes,
         alerts=asdict(settings.alerts),
         faults=fault_plans(settings.faults),
+        reference_target=os.environ.get(REFERENCE_TARGET) == host,
     )
 
 
