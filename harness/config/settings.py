@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, dataclass, field, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
@@ -80,12 +82,14 @@ def read(values: Any, scenario: Scenario, shape: PhasedShape, host: str, ask: bo
     if problem := reports.problem(general["report_formats"]):
         given.problems.append(f"--report-formats: {problem}")
     if ask:
+        given.problems += _runs_dir_problems(Path(general["runs_dir"]))
         try:
             given.problems += scenario.problems(usable)
         except ConfigurationError as error:
             given.problems += error.messages
     if given.problems:
-        raise ConfigurationError(given.problems)
+        # Once each: what a shape's class has wrong is wrong as the default of its option, too.
+        raise ConfigurationError(dict.fromkeys(given.problems))
     vars(values).update({**general, **of_scenario, **of_shape})
     return RunSettings(
         **general,
@@ -95,6 +99,18 @@ def read(values: Any, scenario: Scenario, shape: PhasedShape, host: str, ask: bo
         shape_parameters=of_shape,
         alerts=Limits(**{name.removeprefix("alert_"): value for name, value in alerts.items()}),
     )
+
+
+def _runs_dir_problems(path: Path) -> list[str]:
+    """Whether a run could have its directory there: tried in the part of the path that exists, leaving nothing."""
+    there = next(parent for parent in (path, *path.absolute().parents) if parent.exists())
+    if not there.is_dir():
+        return [f"--runs-dir {path}: {'' if there == path else f'{there} '}is no directory; name another"]
+    try:
+        with TemporaryDirectory(prefix="springback-", dir=there):
+            return []
+    except OSError as error:
+        return [f"--runs-dir {path}: cannot be written ({error.strerror}); name a directory that can"]
 
 
 @dataclass

@@ -111,3 +111,38 @@ def test_a_slip_in_an_option_or_a_variable_is_told_with_what_was_meant(tmp_path:
     done.ended_well(0)
     assert "SPRINGBACK_RECOVERYS is read by no option; did you mean SPRINGBACK_RECOVERY_S?" in done.err
     assert "ELSEWHERE" not in done.err
+
+
+REFUSED = """
+import harness
+from harness.load.http import HerdHttpUser
+from shapes import herd
+
+class One(HerdHttpUser):
+    host = "http://192.0.2.1"
+
+class Crowd(herd.Herd):
+    herd_users = 0
+
+def checks(options):
+    yield "the moon is in the wrong place: wait for another"
+
+harness.attach("refused", checks=checks)
+"""
+
+
+def test_whatever_a_run_refuses_is_refused_in_one_round(tmp_path: Path) -> None:
+    """The host of a class, the shape, the scenario's own checks, the directory of the runs: by both, in the same words
+    (a run alone needs a port to listen on).
+    """
+    (tmp_path / "mine.py").write_text(REFUSED)
+    (tmp_path / "taken").write_text("")
+    arguments = ("mine.py", "--runs-dir", "taken/here", "--seed", "x")
+    both = [runs.springback(tmp_path, name, *arguments, cwd=tmp_path) for name in ("plan", "run")]
+    planned, run = (each.wait(30) for each in both)
+    for done in (planned, run):
+        done.ended_well(2)
+        assert len(done.err.splitlines()) == 5, done.err
+        for words in ("--allow-host 192.0.2.1", "--herd-users 0", "the moon", "taken is no directory", "--seed x"):
+            assert words in done.err
+    assert sorted(planned.err.splitlines()) == sorted(run.err.splitlines())
