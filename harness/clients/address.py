@@ -90,6 +90,8 @@ def url_problems(url: str) -> list[str]:
         ]
     if "://" not in url:
         return [f"{shown}: the address has no scheme. Did you mean http://{shown.lstrip('/')} ?"]
+    if problem := userinfo_problem(url):
+        return [f"{shown}: {problem}"]
     try:
         parts = urlsplit(url)
     except ValueError:  # its text may quote user info
@@ -119,6 +121,28 @@ def strip_url(url: str) -> str:
     elif "@" in rest and not _HOST_AND_PORT.fullmatch(authority):  # a password with / or ? or # in it
         rest = rest.rpartition("@")[2]
     return (scheme.group() if scheme else "") + re.split(r"[?#]", rest, maxsplit=1)[0]
+
+
+def userinfo_problem(url: str) -> str | None:
+    """Whether user or password end before their end: a character of theirs that ends them is not escaped.
+
+    Some programs guess what was meant, and others connect elsewhere, with a part of the password for a host name.
+    """
+    scheme = _SCHEME.match(url)
+    rest = url[scheme.end() :] if scheme else url
+    authority = re.split(r"[/?#\\]", rest, maxsplit=1)[0]
+    if scheme is None or "@" not in rest:
+        return None
+    if authority.count("@") > 1:
+        mistaken = "@"
+    elif "@" not in authority and not _HOST_AND_PORT.fullmatch(authority):
+        mistaken = rest[len(authority)]
+    else:
+        return None
+    return f"the password has an unescaped {mistaken}: write %{ord(mistaken):02X} for it ({_ESCAPES})"
+
+
+_ESCAPES = "%40 is @, %2F is /, %3A is :, %3F is ?, %23 is #, %25 is %"
 
 
 def _is_loopback(address: str) -> bool:
