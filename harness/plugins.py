@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass, field, is_dataclass
 from typing import Any, ClassVar, TypeAlias, Union, get_args, get_origin, get_type_hints
 
-from harness.errors import ConfigurationError
+from harness.errors import ConfigurationError, nearest
 
 Value: TypeAlias = "str | int | float | bool | tuple[Value, ...] | list[Value] | None"
 
@@ -158,6 +158,27 @@ def parameters_of(cls: type[Any]) -> tuple[Parameter, ...]:
                 entry = default if isinstance(default, Field) else field(default=default)
                 found[name] = _declared(name, hints.get(name), entry)
     return tuple(found.values())
+
+
+def undeclared(cls: type[Any]) -> list[str]:
+    """The attributes of a class of options that are none, and those that a slip has made beside an inherited one."""
+    problems: list[str] = []
+    for parent in cls.__mro__:
+        inherited = {
+            name for each in parent.__mro__[1:] for name in (*vars(each), *vars(each).get("__annotations__", ()))
+        }
+        hints = vars(parent).get("__annotations__", {})
+        for name, value in vars(parent).items():
+            if name.startswith("_") or hasattr(value, "__get__"):
+                continue
+            if not isinstance(value, str | int | float | tuple | Field) and not (value is None and name in hints):
+                problems.append(
+                    f"{parent.__name__}.{name} is {value!r}: an option is text, a number, true or false, "
+                    "or a tuple of these"
+                )
+            elif name not in inherited and (meant := nearest(name, inherited, 0.9)):
+                problems.append(f"{parent.__name__}.{name}: did you mean {meant}, which it inherits?")
+    return problems
 
 
 def declared_in(cls: type[Any]) -> tuple[Parameter, ...]:

@@ -6,8 +6,7 @@ import os
 import shutil
 import sys
 import traceback
-from collections.abc import Sequence
-from difflib import get_close_matches
+from collections.abc import Iterable, Iterator, Sequence
 from types import SimpleNamespace
 from typing import Any, TextIO
 
@@ -18,14 +17,16 @@ from locust.main import merge_locustfiles_content
 from harness.clients.address import allowed_hosts, require_allowed
 from harness.config import fault_schedule, options
 from harness.config.scenario import attached_scenario
-from harness.errors import ConfigurationError
+from harness.errors import ConfigurationError, nearest
 from harness.findings import EXIT_USAGE
+from harness.load.users.class_problems import class_problems
 from harness.load.users.paced import all_paced
 from harness.run import plan_text
 from harness.run.request import NO_SHAPE, RunRequest, target_host
 from shapes._phased import PhasedShape
 
 NARROWEST, WIDEST = 40, 120
+ALIKE = 0.9
 
 
 def plan(locustfile: str, arguments: Sequence[str], stream: TextIO | None = None) -> None:
@@ -73,7 +74,7 @@ def _loaded(locustfile: str, arguments: list[str]) -> tuple[str, PhasedShape, st
     except SystemExit as words:
         raise SystemExit(EXIT_USAGE if words.code else 0) from None
     if help_wanted:
-        _print_help()
+        _print_help(all_paced(users.values(), []))
         raise SystemExit(0)
     parser = get_parser()
     parsed, unknown = parser.parse_known_args(arguments)
@@ -83,6 +84,7 @@ def _loaded(locustfile: str, arguments: list[str]) -> tuple[str, PhasedShape, st
         for argument in unknown
         if argument.startswith("-")
     ]
+    problems += _misspelt_variables(action.env_var for action in parser._actions)
     chosen = parsed.user_classes or list(users)
     if not problems:  # what follows an unknown option looks like the name of a user class
         problems += [f"{user}: the locustfile has no such user class" for user in chosen if user not in users]
@@ -99,13 +101,13 @@ def _loaded(locustfile: str, arguments: list[str]) -> tuple[str, PhasedShape, st
     return name, shape, environment.host or "", planned_faults
 
 
-def _print_help() -> None:
+def _print_help(parked: bool) -> None:
     """Our options by what they belong to; Locust's own --help is printed before the file is loaded, without them."""
     scenario = attached_scenario()
     if scenario is None:
         get_parser().print_help()
         return
-    print(options.listing(scenario))
+    print(options.listing(scenario, parked))
     print(
         "Each is also an environment variable (SPRINGBACK_…), a line of a Locust config file, a field of the web form."
     )
@@ -113,9 +115,17 @@ def _print_help() -> None:
 
 
 def _no_such_option(given: str, known: Sequence[str], locustfile: str) -> str:
-    close = get_close_matches(given, known, 1)
-    remedy = f"did you mean {close[0]}?" if close else f"`springback plan {locustfile} -h` lists them"
+    meant = nearest(given, known)
+    remedy = f"did you mean {meant}?" if meant else f"`springback plan {locustfile} -h` lists them"
     return f"{given}: no such option; {remedy}"
+
+
+def _misspelt_variables(known: Iterable[str | None]) -> Iterator[str]:
+    """Of Locust: LOCUST_HOTS would leave the host to the demo. Ours are checked with our options."""
+    names = [name for name in known if name and name.startswith("LOCUST_")]
+    for name in os.environ:
+        if name.startswith("LOCUST_") and name not in names and (meant := nearest(name, names, ALIKE)):
+            yield f"{name}: Locust has no such variable; did you mean {meant}?"
 
 
 def _read_options(locustfile: str, environment: Any, problems: list[str]) -> tuple[str, list[str]]:
@@ -127,8 +137,6 @@ def _read_options(locustfile: str, environment: Any, problems: list[str]) -> tup
         if scenario is None:  # a shape in anybody's locustfile: its class says everything
             _check_unattached(environment, problems)
             return locustfile, []
-        for warning in options.misspelt(os.environ, scenario):
-            print(f"springback: {warning}", file=sys.stderr)
         ask = not environment.worker  # its master has asked
         settings = RunRequest(environment, scenario).settings(host_needed=False, ask=ask)
         return scenario.name, fault_schedule.lines(scenario, settings.faults)
@@ -142,6 +150,7 @@ def _check_unattached(environment: Any, problems: list[str]) -> None:
     if not isinstance(shape, PhasedShape):
         raise ConfigurationError(NO_SHAPE)
     shape.parked = all_paced(environment.user_classes, problems)
+    problems += class_problems(environment.user_classes)
     environment.host = target_host(environment.host, environment.user_classes, problems)
     problems += shape.problems()
     if environment.host:

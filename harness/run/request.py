@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import copy
+import os
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from locust import User
 
 from harness.clients.address import allowed_hosts, require_allowed, strip_url
+from harness.config import options
 from harness.config.scenario import Scenario
 from harness.config.settings import RunSettings, read
 from harness.errors import ConfigurationError
+from harness.load.users.class_problems import class_problems
 from harness.load.users.paced import all_paced
 from shapes._phased import PhasedShape
 
@@ -85,9 +88,12 @@ class RunRequest:
         ask: bool = False,
     ) -> RunSettings:
         settings: RunSettings | None = None
+        users = self._environment.user_classes
+        problems += options.misspelt(os.environ, self._scenario)
+        problems += class_problems(users)
         try:
             shape = shape_of()
-            shape.parked = all_paced(self._environment.user_classes, problems)
+            shape.parked = all_paced(users, problems)
             settings = read(values, self._scenario, shape, host or "", ask)
         except ConfigurationError as error:
             problems += error.messages

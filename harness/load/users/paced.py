@@ -41,6 +41,11 @@ class Paced(User):
         self.current_start = start
         return 0.0
 
+    @classmethod
+    def conflicts(cls) -> Iterable[str]:
+        """What is wrong with the class's attributes, each with its remedy; said before the run."""
+        return ()
+
     def prepare_slot(self) -> Slot:
         """Called whenever the user parks: the moment to get ready (connect, build the request)."""
         return Slot()
