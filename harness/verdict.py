@@ -44,13 +44,19 @@ def judge(recording: Recording, criteria: Sequence[CriterionSpec] | None = None)
 
 def _judge_one(recording: Recording, spec: CriterionSpec) -> Finding:
     """One finding. A criterion that cannot be loaded or that crashes proves nothing, in either direction."""
+    nothing = ""
     try:
-        found = criteria_folder.load(spec).judge(recording)
+        criterion = criteria_folder.load(spec)
+        nothing = criteria_folder.unmatched(criterion, recording)
+        found = criterion.judge(recording)
+        if nothing:
+            had_been = f"{found.reason}; " if found.outcome is Outcome.INCONCLUSIVE else ""
+            found = dataclasses.replace(found, outcome=Outcome.INCONCLUSIVE, reason=f"{had_been}{nothing}")
     except ConfigurationError as error:
         found = _not_judged(spec, f"not judged: {'; '.join(error.messages)}")
     except Exception as error:  # any defect of a criterion must end as a finding, not as a traceback
         text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-        found = _not_judged(spec, f"the criterion crashed ({text}), so it proves nothing")
+        found = _not_judged(spec, nothing or f"the criterion crashed ({text}), so it proves nothing")
     return dataclasses.replace(found, kind=spec.criterion, is_guard=criteria_folder.is_guard(spec.criterion))
 
 
