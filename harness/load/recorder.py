@@ -15,7 +15,7 @@ from gevent import getcurrent
 from harness.analysis.histogram import bucket_index
 from harness.load.outcomes import outcome_of
 from harness.load.pacing import Start
-from harness.recording import OK, OTHER_NAMES, Slice
+from harness.recording import ITERATION, OK, OTHER_NAMES, Slice
 
 MAX_SERIES = 500
 """Different (name, outcome) pairs that are kept apart; a run that names each URL apart would fill the memory."""
@@ -84,6 +84,8 @@ class Recorder:
         if exception is not None:
             outcome = outcome_of(exception, response)
             self.failures += 1
+            if start is not None:
+                start.failed = True
         cell = self._cell(second, (request_type, name, outcome))
         cell.count += 1
         cell.starts += begins
@@ -115,7 +117,7 @@ class Recorder:
 
         ``begins``: it is the first of an iteration, which no request before it has been counted for.
         """
-        cell = self._cell(t, ("", name or "(iteration)", outcome))
+        cell = self._cell(t, ("", name or ITERATION, outcome))
         cell.count += 1
         cell.starts += begins
 
