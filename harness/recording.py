@@ -44,6 +44,10 @@ UNSENT = "no request"
 
 USER_EXCEPTION = "user exception"
 """Outcome of an iteration in which users' code raised, though no request of it had failed. It has no latency."""
+SHED = "shed"
+"""Outcome of a request that the service turned away with a status declared for that, and with a ``Retry-After``."""
+SHED_WITHOUT_DELAY = "shed without Retry-After"
+"""The same, without a valid ``Retry-After``."""
 ITERATION = "(iteration)"
 """Name under which an iteration is counted that has no request to be counted by."""
 
@@ -140,7 +144,7 @@ class Slice:
     name: str
     """Method and name as Locust shows them, e.g. ``POST /auth/login``."""
     outcome: str
-    """``ok``, or a short cause: ``http 503``, ``timeout``, ``connection refused``, ``unfinished``,
+    """``ok``, ``shed``, or a short cause: ``http 503``, ``timeout``, ``connection refused``, ``unfinished``,
     ``unserved`` …
     """
     count: int
@@ -152,6 +156,8 @@ class Slice:
     """From the actual send to the end of the answer; None where it equals ``latency``."""
     starts: int | None = None
     """How many of them were the first of an iteration that a pacer started; None: each of them."""
+    status: int = 0
+    """Of HTTP, of the last answer where redirects were followed; 0: there was none, or it is not known."""
 
 
 @dataclass(frozen=True)

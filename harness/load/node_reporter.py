@@ -14,7 +14,9 @@ from locust.env import Environment
 from locust.user.task import LOCUST_STATE_RUNNING
 
 from harness.load.generator_monitor import GeneratorMonitor, GeneratorSample
+from harness.load.http.expectation import DEFAULT_STATUSES, statuses
 from harness.load.node import Node, set_node
+from harness.load.outcomes import ExpectedStatuses
 from harness.load.run_plan import Plan
 from harness.recording import UNFINISHED, Line, Operations, ProbeSample, Slice
 from harness.recording_file import encode
@@ -71,6 +73,7 @@ class NodeReporter:
         self._requests_at_stop = 0
         self._watcher: gevent.Greenlet[..., Any] | None = None
         set_node(environment, node)
+        node.recorder.expected = _expected_statuses(environment)
         environment.events.request.add_listener(node.recorder.on_request)
         node.exceptions.listen(environment)
         # What is there now stays for the whole run: no collection has to look at it again while load is made.
@@ -178,3 +181,10 @@ class NodeReporter:
                 "failed_per_s": round(measured.failed_per_s, 2),
             },
         )
+
+
+def _expected_statuses(environment: Environment) -> ExpectedStatuses:
+    """By the options of the run, for clients that are not ours."""
+    options: Any = environment.parsed_options
+    expect, shed = (getattr(options, name, "") for name in ("expect", "shed"))
+    return ExpectedStatuses(statuses(expect or DEFAULT_STATUSES), statuses(shed))

@@ -42,6 +42,8 @@ class Paced(User):
     def wait_time(self) -> float:
         """Blocks until the pacer starts this user again; there is no pause after that."""
         self.node.iteration_ended()
+        if away_s := self.away_s():
+            gevent.sleep(away_s)
         start = None
         while start is None:
             slot = self._prepared()
@@ -61,6 +63,10 @@ class Paced(User):
             logger.exception("a user cannot get ready, and tries again")
             gevent.sleep(PREPARE_PAUSE_S)
             return None
+
+    def away_s(self) -> float:
+        """How long this user cannot be started, because the service has asked it to stay away."""
+        return 0.0
 
     def prepare_slot(self) -> Slot:
         """Called whenever the user parks: the moment to get ready (connect, build the request)."""
