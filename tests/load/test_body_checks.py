@@ -27,6 +27,16 @@ class CheckedHerd(Herd):
         return None if response.ok else "no"
 
 
+class DeclaredHerd(Herd):
+    expect_text = "token"
+
+
+class Declaring(LeanHttpUser):
+    @task
+    def visit(self) -> None:
+        self.client.get("/", expect_json={"ok": True})
+
+
 class Asking(LeanHttpUser):
     @task
     def visit(self) -> None:
@@ -63,6 +73,8 @@ class NoHttp(User):
     [
         (Herd, True),
         (CheckedHerd, False),
+        (DeclaredHerd, False),
+        (Declaring, False),
         (Asking, True),
         (Caught, False),
         (ByFunction, False),

@@ -10,8 +10,10 @@ from locust import FastHttpUser, HttpUser, TaskSet, User
 
 from harness.load.http import HerdHttpUser, LeanHttpUser
 
-LOOKS = frozenset({"catch_response", "failure", "json", "text", "content", "iter_lines", "iter_content"})
+LOOKS = frozenset({"failure", "json", "text", "content", "iter_lines", "iter_content"})
 """Names by which the body of an answer is asked for, or the answer declared wrong."""
+DECLARES = frozenset({"catch_response", "expect_text", "expect_json"})
+"""Keywords of a request, and but for the first attributes of a class, that say what a good answer has in it."""
 
 
 def judged_by_status(users: Iterable[type[User]]) -> tuple[str, ...]:
@@ -23,6 +25,8 @@ def judged_by_status(users: Iterable[type[User]]) -> tuple[str, ...]:
 
 
 def _looks(user: type[User]) -> bool:
+    if any(getattr(user, name, None) is not None for name in DECLARES):
+        return True
     if issubclass(user, HerdHttpUser) and user.check is not HerdHttpUser.check:
         return True
     return any(_asks(function, set()) for function in _functions(user))
@@ -54,7 +58,7 @@ def _asks(function: FunctionType, seen: set[FunctionType]) -> bool:
         if isinstance(constant, tuple)
         for word in constant
     }
-    if names & LOOKS or "catch_response" in keywords:
+    if names & LOOKS or keywords & DECLARES:
         return True
     called = (function.__globals__.get(name) for name in names)
     return any(_asks(each, seen) for each in called if isinstance(each, FunctionType))
