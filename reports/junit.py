@@ -23,7 +23,11 @@ def render(recording: Recording, verdict: Verdict) -> str:
     demo = " on the built-in demo" if header.reference_target else ""
     suite = TestSuite(safe(f"springback {header.scenario}{demo}"))
     suite.timestamp = safe(header.started_utc.removesuffix("Z"))
-    for key, value in (("target", _facts.target(header)), ("shape", header.shape), ("nodes", str(header.nodes))):
+    for key, value in (
+        ("target", _facts.target(header)),
+        ("shape", header.shape),
+        ("load processes", str(header.nodes)),
+    ):
         suite.add_property(key, safe(value))
     suite.add_property("verdict", verdict.outcome.value)
     for finding in verdict.findings:

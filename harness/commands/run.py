@@ -30,7 +30,7 @@ def launch(locustfile: str, arguments: Sequence[str], web: bool) -> int:
     if not web and not _given(arguments, "--only-summary"):
         arguments.append("--only-summary")
     if _given(arguments, "--processes") and not _given(arguments, "--master-bind-port", "--master-port"):
-        # Locust's own port may belong to another master on this machine, and its workers would come to us.
+        # Locust's own port may belong to another master on this machine, and its load processes would come to us.
         port = str(_free_port())
         arguments += ["--master-bind-host", "127.0.0.1", "--master-bind-port", port, "--master-port", port]
         port_problems = []
@@ -118,7 +118,7 @@ def _port_problems(host: str, port: str) -> list[str]:
         except OSError as error:
             return [
                 f"the master cannot listen on {host}, port {port} ({error.strerror}): "
-                "choose another with --master-bind-port, and give it to the workers with --master-port"
+                "choose another with --master-bind-port, and give it to the load processes with --master-port"
             ]
     return []
 

@@ -52,7 +52,7 @@ class GeneralOptions:
     arrivals: str = parameter(
         "even", "how starts of the open model are spread: even, or random (Poisson)", choices=("even", "random")
     )
-    seed: int = parameter(1, "of random arrivals: the same seed gives the same starts on any number of nodes")
+    seed: int = parameter(1, "of random arrivals: the same seed gives the same starts on any number of load processes")
     without: tuple[str, ...] = parameter((), "criteria to leave out, several with commas; the report says so", web=True)
     report_formats: tuple[str, ...] = parameter(
         (), "report formats to write beside verdict.json, e.g. html,junit; empty: all there are"
