@@ -5,7 +5,8 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,7 +18,7 @@ from harness.config import addresses
 from harness.config.scenario import Scenario
 from harness.faults import ScheduledFault
 from harness.plugins import parameter, parameters_of
-from harness.probes import Probe
+from harness.probes import Probe, Reading
 from tests import service
 from tests.probes import loopback
 from tests.run.runs import free_port
@@ -92,7 +93,7 @@ def test_two_addresses_of_one_server_are_told_apart_and_no_secret_is_shown() -> 
 def test_a_socket_that_is_none_is_said(name: str, words: str, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     path = str(tmp_path / name)
-    (line,) = problems([probes.load("haproxy", socket_path=path)], haproxy_socket=path)
+    (line,) = problems([probes.load("haproxy", socket_path=path, backend="api")], haproxy_socket=path)
     assert line.startswith(f"--haproxy-socket {path}: ") and words in line
 
 
@@ -122,6 +123,18 @@ def test_what_may_still_appear_is_no_mistake() -> None:
     with loopback.serving(loopback.answer("# HELP a b\na 1\n")) as url:
         probe = probes.load("prometheus", urls=(f"{url}/metrics",), metrics=("requests_failed_total",))
         assert problems([probe]) == []
+
+
+@dataclass(frozen=True)
+class Defective(Probe):
+    def sample(self) -> Iterable[Reading]:
+        raise KeyError("what it forgot")
+
+
+def test_a_defect_of_somebodys_own_probe_is_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probes, "from_data", lambda _: Defective())
+    (line,) = problems([Defective()])
+    assert "because of a defect: KeyError: 'what it forgot' (test_addresses.py, line " in line
 
 
 @pytest.fixture
