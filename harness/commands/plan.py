@@ -81,6 +81,7 @@ def _loaded(locustfile: str, arguments: list[str]) -> tuple[str, PhasedShape, st
     known = [text for action in parser._actions for text in action.option_strings]
     problems = [
         _no_such_option(argument.partition("=")[0], known, locustfile)
+        + ("" if argument in arguments else " (It stands in a config file.)")
         for argument in unknown
         if argument.startswith("-")
     ]

@@ -196,7 +196,7 @@ def test_what_nobody_would_read_is_refused_with_what_was_meant(tmp_path: Path) -
         "Crowd.baseline: the shape has no such option; did you mean baseline_s?",
         "Crowd.herd_user: the shape has no such option; did you mean herd_users?",
         "Crowd.canary_users: it has a type and no value",
-        "--herd_user: no such option; did you mean --herd-users?",
+        "--herd_user: no such option; did you mean --herd-users? (It stands in a config file.)",
         "SPRINGBACK_CANARY_USER is read by no option; did you mean SPRINGBACK_CANARY_USERS?",
         "LOCUST_HOTS: Locust has no such variable; did you mean LOCUST_HOST?",
     ):
