@@ -116,13 +116,13 @@ def test_a_fault_that_finds_nothing_ends_the_run_before_its_load(tmp_path: Path)
 
 def test_slips_are_said_at_once_and_before_anything_is_started(tmp_path: Path) -> None:
     fault = "nop at=1; stop_process port=80 at=spyke; noop at=spike for=99; http_toggle url=http://192.0.2.1/x at=1"
-    done = runs.springback(tmp_path, "plan", str(scenario(tmp_path)), "--fault", fault).wait()
+    done = runs.plan(tmp_path, str(scenario(tmp_path)), "--fault", fault)
     done.ended_well(2)
     for words in ("no fault 'nop'", "no such phase", "after the run", "--allow-host 192.0.2.1"):
         assert words in done.err
     allowed = "http_toggle url=http://192.0.2.1/x token=hush at=spike+1"
     arguments = ("--fault", allowed, "--allow-host", "192.0.2.1")
-    done = runs.springback(tmp_path, "plan", str(scenario(tmp_path)), *arguments).wait()
+    done = runs.plan(tmp_path, str(scenario(tmp_path)), *arguments)
     done.ended_well(0)
     assert "fault from 3 to 7 s: http_toggle url=http://192.0.2.1/x" in " ".join(done.out.split())
     assert "hush" not in done.out
@@ -135,7 +135,7 @@ def test_a_scenario_plans_its_own_faults(tmp_path: Path) -> None:
     faults = "[PlannedFault(load('noop', words=options.word), 'spike', 1)] if options.word else []"
     text = text.replace("harness.attach('short',", f"harness.attach('short', faults=lambda options: {faults},")
     file.write_text(text.replace("])\n", "], options=type('Options', (), {'word': ''}))\n"))
-    done = runs.springback(tmp_path, "plan", str(file)).wait()
+    done = runs.plan(tmp_path, str(file))
     done.ended_well(0)
     assert "the scenario says which ones" in " ".join(done.out.split())
     with service.running() as target:

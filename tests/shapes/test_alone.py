@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -64,8 +63,8 @@ def started(directory: Path, name: str, site: service.Service, *arguments: str, 
     text = "; ".join(f"{option} = {value!r}" for option, value in values.items())
     file = directory / f"{name}_alone.py"
     file.write_text(LOCUSTFILE.format(name=name, cls=type(shape).__name__, values=text))
-    command = [sys.executable, "-m", "locust", "-f", str(file), "--headless", "--only-summary", "--host", site.url]
-    return runs.start(directory, [*command, *arguments])
+    command = [str(runs.BIN / "locust"), "-f", str(file), "--headless", "--only-summary", "--host", site.url]
+    return runs.start(directory, [*command, *arguments], forked=True)
 
 
 def check(finished: runs.Finished, name: str) -> None:
