@@ -278,7 +278,7 @@ def standard_error_closed(directory: Path) -> Finished:
     """As ``springback run … 2>&1 | head -1`` does."""
     reading, writing = os.pipe()
     with service.running() as target:
-        run = runs.locust(directory, "herd_http.py", host=target.url, stderr=writing, stdout=writing)
+        run = runs.locust(directory, "herd_http.py", host=target.url, from_nothing=True, stderr=writing, stdout=writing)
         os.close(writing)
         os.read(reading, 1)
         os.close(reading)
