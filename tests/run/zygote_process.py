@@ -26,7 +26,6 @@ def import_what_runs_import() -> None:
 
     import harness.commands.plan
     import harness.load.http
-    import harness.load.users.measured
     import harness.load.websocket  # noqa: F401
     from harness import attach, criteria, faults, probes  # noqa: F401  attach the function: its module would hide it
 
