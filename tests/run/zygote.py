@@ -84,13 +84,11 @@ class Zygote:
         self, words: Sequence[str], environment: Mapping[str, str], directory: Path, out: int, err: int
     ) -> Forked:
         """A run of the command ``locust`` or ``springback`` with these descriptors as its output and errors."""
-        with self._starting:
-            if self._control is None:
-                self._control = self._started()
+        control = self._connection()
         request = {"words": list(words), "environment": dict(environment), "directory": str(directory)}
         reading, writing = os.pipe()
         nothing = os.open(os.devnull, os.O_RDONLY)
-        socket.send_fds(self._control, [json.dumps(request).encode()], [writing, nothing, out, err])
+        socket.send_fds(control, [json.dumps(request).encode()], [writing, nothing, out, err])
         os.close(writing)
         os.close(nothing)
         return Forked(words, reading)
@@ -101,13 +99,20 @@ class Zygote:
             self._control.close()
             self._process.wait()
 
-    def _started(self) -> socket.socket:
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)  # a request is one packet
-        command = [sys.executable, "-P", str(Path(__file__).parent / "zygote_process.py")]
-        environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
-        with theirs:
-            self._process = subprocess.Popen(command, stdin=theirs, env=environment, start_new_session=True)
-        return ours
+    def _connection(self) -> socket.socket:
+        theirs = None
+        # Nothing that waits: where Locust has patched the process, greenlets hold this lock, which it has not patched.
+        with self._starting:
+            if self._control is None:
+                # A request is one packet; those that come before the process is there wait for it.
+                self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            control = self._control
+        if theirs is not None:
+            command = [sys.executable, "-P", str(Path(__file__).parent / "zygote_process.py")]
+            environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+            with theirs:
+                self._process = subprocess.Popen(command, stdin=theirs, env=environment, start_new_session=True)
+        return control
 
 
 zygote = Zygote()
