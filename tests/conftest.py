@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, settings
 
 from tests.run import pool
 from tests.run.pool import outcome, run_pool  # noqa: F401  # fixtures are found by their names
+from tests.run.zygote import zygote
 
 # A busy machine must not make a test fail that counts nothing but truth; what fails in CI fails the same way again.
 settings.register_profile(
@@ -67,6 +68,7 @@ def _note(report: pytest.TestReport | pytest.CollectReport) -> None:
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Fails a session that would be green, but proves less than it seems to."""
+    zygote.close()
     if _folders and _folders <= PLAIN and _patched():
         _complaints.append("gevent.monkey has patched this process: something here imports Locust")
     if os.environ.get("SPRINGBACK_NO_SKIPS") == "1":

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from tests.browser.session import Session, session
-from tests.run.runs import ALL_REPORTS
 
 sync_api = pytest.importorskip("playwright.sync_api")
 CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
@@ -34,7 +33,7 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def ui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
-    with session(tmp_path_factory.mktemp("ui"), *ALL_REPORTS) as opened:
+    with session(tmp_path_factory.mktemp("ui"), "--report-formats", "html") as opened:
         yield opened
 
 

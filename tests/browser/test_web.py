@@ -169,7 +169,7 @@ class OverTwoProcesses:
 
 
 def three_runs_over_two_processes(directory: Path) -> OverTwoProcesses:
-    with session(directory, *runs.processes(2), *runs.ALL_REPORTS) as ui:
+    with session(directory, *runs.processes(2), "--report-formats", "junit") as ui:
         ui.run.until(lambda: ui.get("/worker-count").json()["worker_count"] == 2, "two workers")
         down = ui.run_once(host=f"http://127.0.0.1:{runs.free_port()}")
         assert ui.start(host=ui.target.url, recovery_s="300")["success"]
@@ -186,7 +186,7 @@ def test_a_failed_a_stopped_and_a_whole_run_over_two_processes(outcome: OverTwoP
     assert outcome.down["verdict"]["outcome"] == "INCONCLUSIVE"
     assert outcome.stopped["verdict"]["outcome"] == "INCONCLUSIVE"
     assert "stopped in the web UI" in str(outcome.stopped["verdict"])
-    assert "report.html" in outcome.stopped["files"]
+    assert {"junit.xml", "verdict.json"} <= set(outcome.stopped["files"])
     assert outcome.whole["verdict"]["outcome"] == "PASS"
     assert outcome.whole["nodes"] == 2
 

@@ -32,6 +32,7 @@ from target.faults import folder
 from target.faults.summed import summed
 from target.loopback_http import ask
 from target.stack import state as states
+from tests.run.runs import start
 
 ROOT = Path(__file__).parent.parent.parent
 LIMIT_S = 170.0
@@ -162,13 +163,9 @@ def flags(**options: float) -> tuple[str, ...]:
 
 def _run(case: Case) -> Run:
     file = str(ROOT / "locustfiles" / f"{case.scenario}.py")
-    hosted = subprocess.run(
-        [sys.executable, "-m", "harness.cli", "host", file], cwd=ROOT, stdout=subprocess.PIPE, check=True
-    )
-    wanted = {**json.loads(hosted.stdout)["reference"], **case.reference}
     with (
-        reference_target(wanted) as (target, state),
         tempfile.TemporaryDirectory(prefix="springback-truth-") as place,
+        reference_target({**_reference(file, Path(place)), **case.reference}) as (target, state),
         ThreadPoolExecutor(1) as beside,
     ):
         if not case.begins:
@@ -209,6 +206,14 @@ def _run(case: Case) -> Run:
     records = [record for one in accounts for record in one.get("records", ())]
     numbers = {name: float(value or 0) for name, value in account.items()}
     return Run(case, recording, judge(recording), numbers, records, seen, answer)
+
+
+def _reference(file: str, place: Path) -> Mapping[str, str]:
+    """How the scenario wants the target."""
+    asked = start(place, ["springback", "host", file], forked=True).wait()
+    asked.ended_well(0)
+    told: dict[str, str] = json.loads(asked.out)["reference"]
+    return told
 
 
 def _put(case: Case, state: Path) -> None:

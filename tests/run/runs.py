@@ -21,6 +21,7 @@ import psutil
 
 from harness.recording import Recording
 from harness.recording_file import FILE_NAME, read
+from tests.run.zygote import Forked, zygote
 
 SCENARIOS = Path(__file__).parent / "scenarios"
 BIN = Path(sys.executable).parent
@@ -95,7 +96,7 @@ class Finished:
 class Run:
     """One command that is running."""
 
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[bytes] | Forked
     runs_dir: Path
     out_file: Path
     err_file: Path
@@ -144,7 +145,7 @@ class Run:
     @property
     def family(self) -> list[psutil.Process]:
         """Every process of the run that is alive, itself included."""
-        return [process for process in psutil.process_iter() if _belongs(process, self.token)]
+        return [process for process in psutil.process_iter() if _belongs(process, self)]
 
     def workers(self) -> list[psutil.Process]:
         """Forked Locust workers: children with the very command line of their master."""
@@ -153,7 +154,7 @@ class Run:
 
     def until_gone(self, processes: Sequence[psutil.Process], within_s: float) -> None:
         psutil.wait_procs(processes, within_s)
-        alive = [process for process in processes if _belongs(process, self.token)]
+        alive = [process for process in processes if _belongs(process, self)]
         assert not alive, f"still there after {within_s} s: {alive}"
 
     def wait(self, within_s: float = 90, gone_within_s: float = 0.0) -> Finished:
@@ -193,8 +194,20 @@ def kill_going() -> None:
         run.kill_all()
 
 
-def start(directory: Path, command: Sequence[str], variables: Mapping[str, str] | None = None, **popen: Any) -> Run:
-    """Starts ``command`` with its output in files, in a session of its own, below ``directory``."""
+def start(
+    directory: Path,
+    command: Sequence[str],
+    variables: Mapping[str, str] | None = None,
+    *,
+    forked: bool = False,
+    stdout: int | None = None,
+    stderr: int | None = None,
+    cwd: Path | None = None,
+) -> Run:
+    """Starts ``command`` with its output in files, or where it is told, in a session of its own, below ``directory``.
+
+    ``forked``: as a fork of a process that has imported Locust already, see zygote.py.
+    """
     directory.mkdir(parents=True, exist_ok=True)
     token = uuid.uuid4().hex
     kept = {
@@ -202,9 +215,21 @@ def start(directory: Path, command: Sequence[str], variables: Mapping[str, str] 
     }
     environment = {**kept, **(variables or {}), TOKEN: token}
     out_file, err_file = directory / f"{token[:8]}.out", directory / f"{token[:8]}.err"
+    process: subprocess.Popen[bytes] | Forked
     with out_file.open("wb") as out, err_file.open("wb") as err:
-        options: dict[str, Any] = {"stdout": out, "stderr": err, "stdin": subprocess.DEVNULL, **popen}
-        process = subprocess.Popen(command, env=environment, start_new_session=True, **options)
+        streams = (out.fileno() if stdout is None else stdout, err.fileno() if stderr is None else stderr)
+        if forked:
+            process = zygote.start(command, environment, cwd or Path.cwd(), *streams)
+        else:
+            process = subprocess.Popen(
+                command,
+                env=environment,
+                cwd=cwd,
+                stdin=subprocess.DEVNULL,
+                stdout=streams[0],
+                stderr=streams[1],
+                start_new_session=True,
+            )
     run = Run(process, directory / "runs", out_file, err_file, token)
     _going.append(run)
     return run
@@ -217,9 +242,13 @@ def locust(
     host: str | None = None,
     headless: bool = True,
     variables: Mapping[str, str] | None = None,
-    **popen: Any,
+    from_nothing: bool = False,
+    **streams: int,
 ) -> Run:
-    """Starts ``locust -f scenario``, headless, with its runs below ``directory`` and no report but verdict.json."""
+    """Starts ``locust -f scenario``, headless, with its runs below ``directory`` and no report but verdict.json.
+
+    ``from_nothing``: as a process that imports everything itself, as a user's does.
+    """
     files = scenario if isinstance(scenario, str) and "/" in scenario else str(SCENARIOS / scenario)
     command = [str(BIN / "locust"), "-f", files, *(["--headless"] if headless else [])]
     if "shape_alone" not in files and "--runs-dir" not in arguments:
@@ -228,11 +257,17 @@ def locust(
         command += VERDICT_ONLY
     if host is not None:
         command += ["--host", host]
-    return start(directory, [*command, *arguments], variables, **popen)
+    return start(directory, [*command, *arguments], variables, forked=not from_nothing, **streams)
 
 
-def springback(directory: Path, *arguments: str, variables: Mapping[str, str] | None = None, **popen: Any) -> Run:
-    return start(directory, [str(BIN / "springback"), *arguments], variables, **popen)
+def springback(directory: Path, *arguments: str, variables: Mapping[str, str] | None = None) -> Run:
+    return start(directory, [str(BIN / "springback"), *arguments], variables)
+
+
+def plan(directory: Path, *arguments: str, variables: Mapping[str, str] | None = None) -> Finished:
+    """``springback plan`` in ``directory``, whole."""
+    command = [str(BIN / "springback"), "plan", *arguments]
+    return start(directory, command, variables, forked=True, cwd=directory).wait(30)
 
 
 def processes(count: int = 2) -> tuple[str, ...]:
@@ -257,9 +292,12 @@ def has_slice(run: Run, t: int) -> bool:
     return False
 
 
-def _belongs(process: psutil.Process, token: str) -> bool:
+def _belongs(process: psutil.Process, run: Run) -> bool:
+    """What the run has forked is in its session, and what it has started has its environment."""
     try:
-        return process.status() != psutil.STATUS_ZOMBIE and process.environ().get(TOKEN) == token
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return False
+        return os.getsid(process.pid) == run.process.pid or process.environ().get(TOKEN) == run.token
     except (psutil.NoSuchProcess, psutil.AccessDenied, ProcessLookupError):
         return False
 

@@ -70,14 +70,14 @@ def injected(run: Run, fault: str = "http_toggle") -> None:
     run.until(lambda: f"fault {fault} injected" in run.err, "the failure is injected")
 
 
-def whole(directory: Path, way: str) -> Outcome:
-    forked = runs.processes(2) if way == "forked" else ()
-    with begun(directory, "--hold-s", "10", *forked) as (run, stack):
+def whole(directory: Path) -> Outcome:
+    with begun(directory, "--hold-s", "10", *runs.processes(2)) as (run, stack):
         return ended(run, stack)
 
 
-@together(whole, takes_s=45, way=["local", "forked"])
-def test_a_run_over_any_number_of_load_processes_finds_the_breaker(outcome: Outcome) -> None:
+@together(whole, takes_s=45)
+def test_a_run_over_two_load_processes_finds_the_breaker(outcome: Outcome) -> None:
+    """In one process: tests/ground_truth/circuit_breaker.py."""
     done = outcome.done
     done.ended_well(code=done.verdict["exit_code"])
     assert outcome.active is None

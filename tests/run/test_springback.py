@@ -35,7 +35,8 @@ class Outcome:
 
 
 def on_the_reference_target(directory: Path, way: str) -> Outcome:
-    arguments = ("run", LOGIN_HERD, "--runs-dir", str(directory / "runs"), *QUICK, *runs.UNHURRIED)
+    formats = runs.ALL_REPORTS if way == "whole" else runs.VERDICT_ONLY
+    arguments = ("run", LOGIN_HERD, "--runs-dir", str(directory / "runs"), *QUICK, *runs.UNHURRIED, *formats)
     run = runs.springback(directory, *arguments)
     stack = reference_target(run)
     family = stack_processes(stack)

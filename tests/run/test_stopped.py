@@ -45,7 +45,7 @@ def lengths(phase: str) -> tuple[str, ...]:
 def stopped(directory: Path, phase: str, number: signal.Signals, way: str) -> Outcome:
     forked = runs.processes(2) if way == "forked" else ()
     with service.running() as target:
-        formats = runs.ALL_REPORTS if phase == "spike" else runs.VERDICT_ONLY
+        formats = runs.ALL_REPORTS if (phase, number, way) == ("spike", SIGINT, "forked") else runs.VERDICT_ONLY
         run = runs.locust(directory, "herd_http.py", *lengths(phase), *forked, *formats, host=target.url)
         reach(run, phase, target, LENGTHS[phase])
         began_s = time.monotonic()
@@ -186,13 +186,14 @@ def test_a_master_that_still_waits_for_workers_is_no_pass_and_takes_those_it_has
 def launched(directory: Path, number: signal.Signals) -> Outcome:
     """By ``springback run``, which hands the signal on; killed, it cannot."""
     with service.running() as target:
-        options = ("--host", target.url, "--runs-dir", str(directory / "runs"), *LONG, *runs.UNHURRIED)
+        formats = runs.ALL_REPORTS if number == SIGINT else runs.VERDICT_ONLY
+        options = ("--host", target.url, "--runs-dir", str(directory / "runs"), *LONG, *runs.UNHURRIED, *formats)
         run = runs.springback(directory, "run", str(runs.SCENARIOS / "herd_http.py"), *options)
         reach(run, "spike", target)
         began_s = time.monotonic()
         run.send_in("spike", number)
         done = run.wait(40, gone_within_s=15 if number == SIGKILL else 1)
-        return Outcome(done, time.monotonic() - began_s, target.requests, number, REPORTS[runs.ALL_REPORTS])
+        return Outcome(done, time.monotonic() - began_s, target.requests, number, REPORTS[formats])
 
 
 @together(launched, number=[SIGINT, SIGTERM])
@@ -239,7 +240,8 @@ def test_neither_a_web_ui_nor_a_worker_outlives_its_launcher(outcome: Finished) 
 def master_killed(directory: Path) -> tuple[Finished, Finished, float]:
     """A master with forked workers, killed in the spike; then its recording judged."""
     with service.running() as target:
-        run = runs.locust(directory, "herd_http.py", *LONG, *runs.processes(2), host=target.url)
+        options = (*LONG, *runs.processes(2))
+        run = runs.locust(directory, "herd_http.py", *options, host=target.url, from_nothing=True)
         reach(run, "spike", target)
         workers = run.workers()
         assert len(workers) == 2
@@ -276,7 +278,7 @@ def standard_error_closed(directory: Path) -> Finished:
     """As ``springback run … 2>&1 | head -1`` does."""
     reading, writing = os.pipe()
     with service.running() as target:
-        run = runs.locust(directory, "herd_http.py", host=target.url, stderr=writing, stdout=writing)
+        run = runs.locust(directory, "herd_http.py", host=target.url, from_nothing=True, stderr=writing, stdout=writing)
         os.close(writing)
         os.read(reading, 1)
         os.close(reading)

@@ -30,13 +30,16 @@ class Outcome:
     workers: tuple[Finished, ...] = ()
 
 
-def run(directory: Path, scenario: str, *arguments: str, **variables: str) -> Outcome:
+def run(directory: Path, scenario: str, *arguments: str, from_nothing: bool = False, **variables: str) -> Outcome:
     with service.running() as target:
         stats = directory / "stats"
         attached = "shape_alone" not in scenario
         options = ("--json-file", str(stats), *(("--health-path", "/healthz") if attached else ()))
-        done = runs.locust(directory, scenario, *options, *arguments, host=target.url, variables=variables).wait()
-        return Outcome(done, target.requests, _locusts_count(stats))
+        options = (*options, *arguments)
+        started = runs.locust(
+            directory, scenario, *options, host=target.url, variables=variables, from_nothing=from_nothing
+        )
+        return Outcome(started.wait(), target.requests, _locusts_count(stats))
 
 
 def _locusts_count(stats: Path) -> int:
@@ -46,11 +49,13 @@ def _locusts_count(stats: Path) -> int:
 
 def local(directory: Path) -> Outcome:
     """Alone in its process, it is judged by the real limit of the release skew."""
-    return run(directory, "herd_http.py", "--release-skew-limit-s", "0.25", *runs.ALL_REPORTS)
+    strict = ("--release-skew-limit-s", "0.25")
+    return run(directory, "herd_http.py", *strict, *runs.ALL_REPORTS, from_nothing=True)
 
 
 def forked(directory: Path) -> Outcome:
-    return run(directory, "herd_http.py", *runs.processes(2), "--alert-p95-s", "0.000001", *runs.ALL_REPORTS)
+    options = ("--alert-p95-s", "0.000001", "--report-formats", "markdown")
+    return run(directory, "herd_http.py", *runs.processes(2), *options, from_nothing=True)
 
 
 def master_and_workers(directory: Path) -> Outcome:
@@ -238,7 +243,9 @@ def on_a_terminal(directory: Path) -> OnATerminal:
     reader = threading.Thread(target=collect)
     with service.running() as target:
         variables = {"TERM": "xterm", "COLUMNS": "100"}
-        run = runs.locust(directory, "herd_http.py", host=target.url, variables=variables, stderr=theirs)
+        run = runs.locust(
+            directory, "herd_http.py", host=target.url, variables=variables, from_nothing=True, stderr=theirs
+        )
         os.close(theirs)
         reader.start()
         done = run.wait()
@@ -369,7 +376,9 @@ def test_two_runs_at_one_time_have_a_directory_each(outcome: list[Finished]) -> 
 
 def what_is_loaded(directory: Path) -> dict[str, list[str]]:
     """Process, named by its part in the run → which of the heavy libraries it had loaded at its end."""
-    run(directory, "what_is_loaded.py", *runs.processes(2), LOADED_DIRECTORY=str(directory)).done.ended_well(code=4)
+    forked = runs.processes(2)
+    outcome = run(directory, "what_is_loaded.py", *forked, from_nothing=True, LOADED_DIRECTORY=str(directory))
+    outcome.done.ended_well(code=4)
     return {path.stem: json.loads(path.read_text()) for path in directory.glob("*Runner-*.json")}
 
 

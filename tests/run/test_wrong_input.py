@@ -1,4 +1,9 @@
-"""What is asked for and cannot be done: said in one go, with a remedy, before any load."""
+"""What is asked for and cannot be done: said in one go, with a remedy, before any load.
+
+Each way in which something is asked for (flag, environment variable, config file, locustfile) is tried by a process
+that starts from nothing; all other mistakes by forks of one that has imported Locust already, see zygote.py. The web
+form's are in tests/browser.
+"""
 
 from __future__ import annotations
 
@@ -34,10 +39,26 @@ class Outcome:
     """That reached the service, whatever it was."""
 
 
-def refused(directory: Path, arguments: tuple[str, ...], **variables: str) -> Outcome:
+def refused(directory: Path, arguments: tuple[str, ...], from_nothing: bool = False, **variables: str) -> Outcome:
     with service.running() as target:
-        done = runs.locust(directory, "herd_http.py", *arguments, host=target.url, variables=variables).wait(40, 4)
-        return Outcome(done, target.counts().get("connections", 0))
+        run = runs.locust(
+            directory, "herd_http.py", *arguments, host=target.url, variables=variables, from_nothing=from_nothing
+        )
+        return Outcome(run.wait(40, 4), target.counts().get("connections", 0))
+
+
+def by_flags(directory: Path) -> Outcome:
+    return refused(directory, ALL_WRONG, from_nothing=True)
+
+
+def by_variables(directory: Path) -> Outcome:
+    return refused(directory, (), from_nothing=True, SPRINGBACK_HERD_USERS="many", SPRINGBACK_BASELINE_S="-5")
+
+
+def by_config_file(directory: Path) -> Outcome:
+    file = directory / "springback.conf"
+    file.write_text("herd-users = many\nbaseline-s = -5\n")
+    return refused(directory, ("--config", str(file)), from_nothing=True)
 
 
 def assert_refused(outcome: Outcome, *messages: str) -> None:
@@ -60,7 +81,7 @@ ALL_WRONG = (
 )
 
 
-@together(refused, arguments=[ALL_WRONG])
+@together(by_flags)
 def test_every_fault_of_the_options_is_said_at_once(outcome: Outcome) -> None:
     assert_refused(
         outcome,
@@ -97,13 +118,14 @@ def test_a_config_file_that_is_not_there_is_refused(outcome: Outcome) -> None:
     assert_refused(outcome, "/nonexistent/springback.conf")
 
 
-def wrong_environment(directory: Path) -> Outcome:
-    return refused(directory, (), SPRINGBACK_HERD_USERS="many")
+@together(by_variables)
+def test_a_problem_in_an_environment_variable_is_said_like_one_in_a_flag(outcome: Outcome) -> None:
+    assert_refused(outcome, "springback: --herd-users many", "springback: --baseline-s -5")
 
 
-@together(wrong_environment)
-def test_a_fault_in_an_environment_variable_is_said_like_one_in_a_flag(outcome: Outcome) -> None:
-    assert_refused(outcome, "springback: --herd-users many")
+@together(by_config_file)
+def test_a_problem_in_a_config_file_is_said_like_one_in_a_flag(outcome: Outcome) -> None:
+    assert_refused(outcome, "springback: --herd-users many", "springback: --baseline-s -5")
 
 
 def a_file_for_runs_dir(directory: Path) -> Outcome:
@@ -124,7 +146,7 @@ def test_a_runs_directory_that_cannot_be_made_is_refused(outcome: Outcome) -> No
 def two_scenarios(directory: Path) -> Outcome:
     with service.running() as target:
         files = f"{runs.SCENARIOS}/herd_http.py,{runs.SCENARIOS}/crowd_http.py"
-        return Outcome(runs.locust(directory, files, host=target.url).wait(40), target.requests)
+        return Outcome(runs.locust(directory, files, host=target.url, from_nothing=True).wait(40), target.requests)
 
 
 @together(two_scenarios)
@@ -243,7 +265,7 @@ kill $service
 exit $code
 """
     locust = [str(runs.BIN / "locust"), "-f", str(runs.SCENARIOS / "herd_http.py"), "--headless", *runs.UNHURRIED]
-    locust += ["--host", f"http://{FOREIGN}:8000", "--runs-dir", str(directory / "runs"), *consent]
+    locust += ["--host", f"http://{FOREIGN}:8000", "--runs-dir", str(directory / "runs"), *runs.VERDICT_ONLY, *consent]
     command = ["unshare", "--net", "sh", "-c", script, "sh", *locust]
     done = runs.start(directory, command, {"PYTHON": sys.executable}).wait(60)
     return Outcome(done, len(served.read_text().splitlines()))

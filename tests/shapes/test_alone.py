@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -64,8 +63,8 @@ def started(directory: Path, name: str, site: service.Service, *arguments: str, 
     text = "; ".join(f"{option} = {value!r}" for option, value in values.items())
     file = directory / f"{name}_alone.py"
     file.write_text(LOCUSTFILE.format(name=name, cls=type(shape).__name__, values=text))
-    command = [sys.executable, "-m", "locust", "-f", str(file), "--headless", "--only-summary", "--host", site.url]
-    return runs.start(directory, [*command, *arguments])
+    command = [str(runs.BIN / "locust"), "-f", str(file), "--headless", "--only-summary", "--host", site.url]
+    return runs.start(directory, [*command, *arguments], forked=True)
 
 
 def check(finished: runs.Finished, name: str) -> None:
@@ -76,7 +75,7 @@ def check(finished: runs.Finished, name: str) -> None:
     assert 1 < highest <= 12 if name in SLOPES else highest == 6, (name, users)
 
 
-AT_ONCE = 5
+AT_ONCE = 8
 """Runs that share the machine."""
 
 

@@ -16,7 +16,7 @@ SCENARIO = str(runs.SCENARIOS / "crowd_http.py")
 def plan(
     directory: Path, *arguments: str, variables: Mapping[str, str] | None = None, file: str = SCENARIO
 ) -> runs.Finished:
-    return runs.springback(directory, "plan", file, *arguments, variables=variables, cwd=directory).wait(30)
+    return runs.plan(directory, file, *arguments, variables=variables)
 
 
 def test_a_plan_needs_no_host_and_makes_no_load(tmp_path: Path) -> None:
@@ -44,7 +44,7 @@ def test_a_plan_reads_flags_environment_and_config_file(tmp_path: Path) -> None:
 def test_a_plan_tells_all_faults_at_once(tmp_path: Path) -> None:
     """One line each on standard error, nothing on standard output, exit code 2."""
     wrong = ("--peak", "3", "--pacing", "fast", "--nonsense", "1", "--host", "http://192.0.2.1", "--without", "luck")
-    done = plan(tmp_path, *wrong)
+    done = runs.springback(tmp_path, "plan", SCENARIO, *wrong).wait(30)
     done.ended_well(2)
     assert done.out == ""
     for told in ("--nonsense: no such option", "--peak 3 is below --base 4", "--pacing fast", "--allow-host", "luck"):

@@ -1,0 +1,105 @@
+"""The process whose forks are the runs of the tests: ``python zygote_process.py``; tests/run/zygote.py speaks to it."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import importlib
+import json
+import os
+import socket
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+_control = socket.socket(fileno=os.dup(0))
+_fork, _wait, _close = os.fork, os.waitpid, os.close
+"""All from before Locust patches them: this process waits for nothing but requests, and its event loop never runs."""
+MOST_BYTES = 1 << 18
+"""Of a request: the words and the whole environment of a command."""
+
+
+def import_what_runs_import() -> None:
+    """Locust first: it patches the process, and whatever is imported before it would keep what is not patched."""
+    import locust.main  # noqa: F401
+
+    import harness.commands.plan
+    import harness.load.http
+    import harness.load.websocket  # noqa: F401
+    from harness import attach, criteria, faults, probes  # noqa: F401  attach the function: its module would hide it
+
+    for folder in (criteria, faults, probes):
+        for name in folder.available():
+            folder.parameters(name)
+    for file in Path(__file__).parents[2].glob("shapes/[a-z]*.py"):
+        importlib.import_module(f"shapes.{file.stem}")
+
+
+def next_run() -> dict[str, Any] | None:
+    """In a fork of this process: what it is to run. None in this process itself, when nobody wants anything more."""
+    while True:
+        message, descriptors, _, _ = socket.recv_fds(_control, MOST_BYTES, 4)
+        _wait_for_those_that_have_ended()
+        if not message:
+            return None
+        if not _fork():
+            _control.close()
+            reply, *streams = descriptors
+            _become_a_run_and_wait_for_it(reply, streams)
+            return dict(json.loads(message))
+        for descriptor in descriptors:
+            _close(descriptor)
+
+
+def _become_a_run_and_wait_for_it(reply: int, streams: list[int]) -> None:
+    """Returns in the run. Its parent says its pid, and at its end its code, and ends."""
+    run = _fork()
+    if not run:
+        os.setsid()
+        _close(reply)
+        for number, stream in enumerate(streams):
+            os.dup2(stream, number)
+    for stream in streams:  # in the parent too, so that who reads them sees their end with the run's
+        _close(stream)
+    if run:
+        os.write(reply, b"%d\n" % run)
+        os.write(reply, b"%d\n" % os.waitstatus_to_exitcode(_wait(run, 0)[1]))
+        os._exit(0)
+
+
+def _wait_for_those_that_have_ended() -> None:
+    """Their time counts as this process's then, and so as that of the tests."""
+    with contextlib.suppress(ChildProcessError):
+        while _wait(-1, os.WNOHANG)[0]:
+            pass
+
+
+def be(wanted: dict[str, Any]) -> None:
+    """Runs the command as a new process would: with its words, environment, directory and streams."""
+    import gevent
+
+    gevent.reinit()
+    os.environ.clear()
+    os.environ.update(wanted["environment"])
+    os.chdir(wanted["directory"])
+    encoding = os.environ.get("PYTHONIOENCODING", "utf-8")
+    sys.stdout = sys.__stdout__ = os.fdopen(1, "w", encoding=encoding)
+    sys.stderr = sys.__stderr__ = os.fdopen(2, "w", encoding=encoding, errors="backslashreplace", buffering=1)
+    sys.argv = wanted["words"]
+    sys.exit(_commands()[Path(sys.argv[0]).name]())
+
+
+def _commands() -> dict[str, Callable[[], Any]]:
+    from locust.main import main as locust
+
+    from harness.cli import main as springback
+
+    return {"locust": locust, "springback": springback}
+
+
+if __name__ == "__main__":
+    import_what_runs_import()
+    gc.freeze()  # no fork has to look through it again
+    if (wanted := next_run()) is not None:
+        be(wanted)
