@@ -25,7 +25,7 @@ from harness.run import messages, plan_text
 from harness.run.parent_watch import when_launcher_is_gone
 from harness.run.progress import say
 from harness.run.request import RunRequest
-from harness.run.run import Run
+from harness.run.run import ALL_LOST, LEFT, Run
 
 logger = logging.getLogger(__name__)
 
@@ -59,6 +59,8 @@ class Master:
         self._request = RunRequest(environment, scenario)
         self._reporter: NodeReporter | None = None
         self._closing: gevent.Greenlet[[], None] | None = None
+        self._taking_part: list[str] = []
+        """Ids of the workers of the present run."""
         self._plans: dict[str, Plan] = {}
         if isinstance(runner, MasterRunner):
             runner.register_message(messages.PING, self._on_ping)
@@ -87,7 +89,7 @@ class Master:
             run = Run(self._environment, self._scenario, settings, shape, len(nodes), self._send_plan)
         except ConfigurationError as error:
             self._refuse(error)
-        self.current_run, self._plans = run, {}
+        self.current_run, self._plans, self._taking_part = run, {}, nodes
         self.runs.append(run.name)
         parsed: Any = self._environment.parsed_options
         setattr(parsed, messages.RUN, run.name)
@@ -120,6 +122,9 @@ class Master:
         if run is None or run.finished:
             return
         self.ending = True
+        self._note_lost_workers(run)
+        if isinstance(self._runner, MasterRunner) and not self._workers() and self.stop_reason == STOPPED_BY_USER:
+            self.stop_reason = ALL_LOST  # it is Locust that stops a run when the last one is gone
         run.begin_stopping()
         if self._reporter is not None:
             if self._request.shape().parked:
@@ -206,13 +211,18 @@ class Master:
                 run.note_parked(LOCAL, self._reporter.node.parked)
                 if self._reporter.node.plan is not None:
                     run.take_report(LOCAL, self._reporter.report())
-            else:
-                assert isinstance(self._runner, MasterRunner)
-                for worker in self._plans:
-                    client = self._runner.clients.get(worker)
-                    if client is None or client.state == STATE_MISSING:
-                        run.note_lost(self._name(worker), "no heartbeat")
+            self._note_lost_workers(run)
             gevent.sleep(WATCH_S)
+
+    def _note_lost_workers(self, run: Run) -> None:
+        if not isinstance(self._runner, MasterRunner):
+            return
+        for worker in self._taking_part:
+            client = self._runner.clients.get(worker)
+            if client is None:
+                run.note_lost(self._name(worker), LEFT)
+            elif client.state == STATE_MISSING:
+                run.note_lost(self._name(worker), "no heartbeat")
 
     def _on_ping(self, msg: Any, **_: Any) -> None:
         answer = {"sent_s": msg.data["sent_s"], "master_s": time.monotonic()}

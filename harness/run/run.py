@@ -40,6 +40,8 @@ TICK_S = 0.2
 LAST_REPORTS_S = 3.0
 OVERTIME_S = 5.0
 """After the last phase and the wait for answers: a node that has not reported by then will not any more."""
+LEFT = "left before the end"
+ALL_LOST = "every load process was lost"
 
 
 class _BrokenOffError(Exception):
@@ -151,7 +153,7 @@ class Run:
             self.live.add(sample)
         if report.final and node not in self.live.nodes.finished:
             if self._stopped_at_s is None and (self.elapsed_s() or 0.0) < self.profile.duration_s:
-                self.note_lost(node, "left before the end")
+                self.note_lost(node, LEFT)
             self._requests += report.requests
             self._unfinished += report.unfinished
             self.mark(NodeMark(0, node, FINISHED, f"{report.requests} requests"))
@@ -212,6 +214,8 @@ class Run:
         deadline_s = time.monotonic() + within_s
         while nodes.parked_users < wanted or len(nodes.parked) < nodes.wanted:
             self._progress.show(None)
+            if nodes.lost:
+                raise _BrokenOffError(f"lost before the first phase: {', '.join(sorted(nodes.lost))}")
             if time.monotonic() > deadline_s:
                 raise _BrokenOffError(
                     f"only {nodes.parked_users} of {wanted} users were parked within {within_s:g} s; "
@@ -247,7 +251,7 @@ class Run:
             if t >= end_s and (self.live.nodes.all_settled or not self._shape.parked):
                 return
             if self.live.nodes.all_lost:
-                raise _BrokenOffError("every load process was lost")
+                raise _BrokenOffError(ALL_LOST)
             if t >= end_s + self._settings.drain_timeout_s + OVERTIME_S:
                 return
             gevent.sleep(TICK_S)

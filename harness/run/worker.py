@@ -10,12 +10,15 @@ import gevent
 from locust.env import Environment
 from locust.runners import WorkerRunner
 
+from harness.findings import Outcome
 from harness.load.clock import Clock
 from harness.load.node import Node
 from harness.load.node_reporter import NodeReporter, Report
 from harness.load.run_plan import Plan
 from harness.run import messages
+from harness.run.master_link import MasterLink
 from harness.run.parent_watch import when_launcher_is_gone
+from harness.run.progress import say
 
 FIRST_PINGS = 20
 """Taken quickly, while the worker is idle: the shortest round trip decides, and users that spawn hold others up."""
@@ -33,9 +36,11 @@ class Worker:
         self._clock = Clock(exact=False)
         self._reporter: NodeReporter | None = None
         self._stopping: NodeReporter | None = None
+        self._ending = False
         runner.register_message(messages.PONG, self._on_pong)
         runner.register_message(messages.PLAN, self._on_plan)
         runner.register_message(messages.STOP, self._on_stop, concurrent=True)
+        self._master = MasterLink(runner, self._is_under_way, self._on_master_lost)
         gevent.spawn(self._ping)
         if forked:
             gevent.signal_handler(signal.SIGINT, self._interrupted)
@@ -67,7 +72,9 @@ class Worker:
         if self._reporter is not None:
             self._reporter.settle(wait=False)
 
-    quitting = test_stop
+    def quitting(self) -> None:
+        self._ending = True
+        self.test_stop()
 
     def _deliver_final(self, report: Report) -> None:
         self._runner.send_message(messages.FINAL, report.to_message())
@@ -80,6 +87,7 @@ class Worker:
             gevent.sleep(0.05 if count < FIRST_PINGS else PING_INTERVAL_S)
 
     def _on_pong(self, msg: Any, **_: Any) -> None:
+        self._master.heard()
         self._clock.exchanged(msg.data["sent_s"], msg.data["master_s"], time.monotonic())
 
     def _say_parked(self, agent: NodeReporter) -> None:
@@ -111,6 +119,24 @@ class Worker:
             self._leave()
         else:
             gevent.spawn_later(CTRL_C_GRACE_S, self._leave)
+
+    def _is_under_way(self) -> bool:
+        """Whether there is a plan, and what came of it is not with the master yet."""
+        reporter = self._reporter
+        return reporter is not None and reporter.node.plan is not None and not reporter.delivered
+
+    def _on_master_lost(self, why: str) -> None:
+        """Nobody would record what this worker does, nor stop it: no phase begins any more, and no herd is released."""
+        if self._ending:
+            return
+        if self._is_under_way():
+            assert self._reporter is not None
+            self._environment.process_exit_code = Outcome.INCONCLUSIVE.exit_code
+            self._reporter.stop_waiting()
+            self._reporter.settle(wait=False)
+        say(f"{why}: this worker ends")
+        self._environment.stop_timeout = 0.0
+        self._runner.quit()
 
     def _leave(self) -> None:
         """Ends this process as Ctrl-C does, with its last report."""

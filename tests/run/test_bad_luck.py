@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -235,26 +238,72 @@ def test_a_run_without_workers_ends_long_before_its_time(outcome: Finished) -> N
     assert_inconclusive(outcome)
     assert outcome.seconds < 50
     assert outcome.recording.end is not None and not outcome.recording.end.completed
+    assert outcome.recording.end.reason == "every load process was lost", "nobody has stopped it"
     lost = {mark.node for mark in outcome.recording.node_events if mark.event == "lost"}
     assert lost == {"worker-1", "worker-2"}
 
 
-def worker_terminated(directory: Path) -> Finished:
+def worker_leaves(directory: Path, number: signal.Signals) -> Finished:
     with service.running() as target:
         master, workers = master_and_workers(directory, target, "--recovery-s", "4")
         master.until(lambda: target.requests >= HERD + 10, "the herd has arrived")
-        workers[0].process.terminate()
+        workers[0].send(number)
         done = master.wait()
         for worker in workers:
             worker.wait(10)
         return done
 
 
-@together(worker_terminated)
+@together(worker_leaves, number=[signal.SIGTERM, signal.SIGINT])
 def test_a_worker_that_takes_leave_in_the_run_makes_it_inconclusive_and_is_named(outcome: Finished) -> None:
     assert_inconclusive(outcome)
     (lost,) = (mark for mark in outcome.recording.node_events if mark.event == "lost")
+    assert lost.detail == "left before the end"
     assert lost.node in outcome.finding("generator_health")["reason"]
+
+
+def master_gone(directory: Path, number: signal.Signals) -> tuple[list[Finished], int, float, float]:
+    """The master is killed, or stopped, in the baseline. The workers, how many requests came after it and how long
+    after it the last one, and how long the workers stayed.
+    """
+    with service.running() as target:
+        master, workers = master_and_workers(directory, target, "--baseline-s", "12")
+        master.until(lambda: runs.has_slice(master, 0), "the baseline goes")
+        began_s = time.monotonic()
+        os.kill(master.process.pid, number)
+        last_s = began_s
+        before = requests = target.requests
+        while any(worker.process.poll() is None for worker in workers) and time.monotonic() < began_s + 30:
+            if target.requests > requests:
+                last_s, requests = time.monotonic(), target.requests
+            time.sleep(0.02)
+        gone_s = time.monotonic() - began_s
+        master.kill_all()
+        return [worker.wait(1) for worker in workers], requests - before, last_s - began_s, gone_s
+
+
+@together(master_gone, number=[signal.SIGKILL])
+def test_workers_whose_master_was_killed_stop_at_once_and_release_no_herd(
+    outcome: tuple[list[Finished], int, float, float],
+) -> None:
+    workers, requests, loaded_s, gone_s = outcome
+    assert loaded_s < 1 and gone_s < 4
+    assert requests < 10, "a few canaries, and no herd"
+    for worker in workers:
+        worker.ended_well(code=4)
+        assert "the connection to the master has ended: this worker ends" in worker.err
+
+
+@together(master_gone, number=[signal.SIGSTOP])
+def test_workers_whose_master_says_nothing_stop_after_a_few_seconds(
+    outcome: tuple[list[Finished], int, float, float],
+) -> None:
+    workers, requests, loaded_s, gone_s = outcome
+    assert 4 < loaded_s < 7 and gone_s < 9
+    assert requests < 10 * loaded_s + 5, "canaries of these seconds, and no herd"
+    for worker in workers:
+        worker.ended_well(code=4)
+        assert "the master has said nothing for 5 s: this worker ends" in worker.err
 
 
 def late_worker(directory: Path) -> Finished:
