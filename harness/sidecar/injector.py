@@ -2,8 +2,8 @@
 
 Started as ``python -m harness.sidecar.injector``. The first line of its standard input is the plan, the second one the
 origin; each line of its output is an event. When its input closes (also because its parent was killed) or on SIGTERM
-it undoes what is injected, and ends. Should it be killed itself, the parent's side starts another one that only
-undoes. This module must import neither locust nor gevent.
+it undoes what is injected, and ends. Should it be killed itself, or stand still, the parent's side starts another one
+that only undoes. This module must import neither locust nor gevent.
 """
 
 from __future__ import annotations
@@ -29,11 +29,16 @@ UNDO_TRIES, UNDO_PAUSE_S = 3, 1.0
 """The target may be in a bad way just when a fault ends."""
 UNDO_S = 35.0
 """All faults are undone at once; one may take three tries of ten seconds."""
-STOP_S = UNDO_S + 5.0
+ALIVE_INTERVAL_S = 1.0
+SILENCE_S = 5.0
+"""A process that is stopped, or has no machine to run on, says nothing for so long: it is killed, and rescued."""
+STOP_S = SILENCE_S + UNDO_S + 5.0
 MAX_RESCUES = 3
 
-READY, PREPARED, BEGUN, FINISHED = "ready", "prepared", "begun", "finished"
-"""Events beside those that become marks. BEGUN comes before the injection, with the data of what will be injected."""
+READY, PREPARED, BEGUN, FINISHED, ALIVE = "ready", "prepared", "begun", "finished", "alive"
+"""Events beside those that become marks. BEGUN comes before the injection, with the data of what will be injected;
+ALIVE all the time, so that a process that stands still is noticed.
+"""
 
 
 @dataclass(frozen=True)
@@ -63,7 +68,7 @@ class Injector:
         self._lock = threading.Lock()
         self._ready, self._done = threading.Event(), threading.Event()
         self._failures: list[str] = []
-        self._finished = self._stopping = False
+        self._finished = self._stopping = self._heard = self._silent = False
         self._rescues = 0
 
     @property
@@ -101,16 +106,34 @@ class Injector:
     def _start(self, rescue: bool) -> None:
         plan: dict[str, object] = {"rescue": rescue, "faults": [asdict(entry) for entry in self._entries.values()]}
         with self._lock:
-            self._finished = False
+            self._finished = self._silent = False
             self._process = Sidecar(MODULE, plan, self._on_line, self._on_end)
+            threading.Thread(target=self._watch, args=(self._process,), daemon=True).start()
             if self._stopping:
                 self._process.close_input()
 
+    def _watch(self, process: Sidecar) -> None:
+        """Kills a process that says nothing. Counts ticks and not time, for while this very process is held up it hears
+        nobody.
+        """
+        silent_s = 0.0
+        while process.alive:
+            time.sleep(ALIVE_INTERVAL_S)
+            silent_s = 0.0 if self._heard else silent_s + ALIVE_INTERVAL_S
+            self._heard = False
+            if silent_s >= SILENCE_S:
+                self._silent = True
+                process.kill()
+                return
+
     def _on_line(self, line: bytes) -> None:
+        self._heard = True
         try:
             event = FaultEvent(**json.loads(line))
         except (ValueError, TypeError):
             return  # the torn last line of a process that was killed
+        if event.event == ALIVE:
+            return
         if event.event == READY:
             self._ready.set()
         elif event.event == FINISHED:
@@ -134,7 +157,8 @@ class Injector:
         self._done.set()
 
     def _on_crash(self, cause: str) -> None:
-        reason = f"the injecting process ended ({cause})"
+        silence = f"the injecting process said nothing for {SILENCE_S:g} s and was killed"
+        reason = silence if self._silent else f"the injecting process ended ({cause})"
         for entry in self._entries.values():
             if not entry.begun and not entry.closed:
                 entry.closed = True
@@ -231,6 +255,12 @@ def main() -> int:
     def emit(event: FaultEvent) -> None:
         writer.put(json.dumps(asdict(event), separators=(",", ":")).encode())
 
+    def say_alive() -> None:
+        while True:
+            emit(FaultEvent(time.monotonic(), ALIVE))
+            time.sleep(ALIVE_INTERVAL_S)
+
+    threading.Thread(target=say_alive, daemon=True).start()
     try:
         plan = json.loads(parent.line())
         parent.set_parent(int(plan.get("parent_pid", os.getppid())))

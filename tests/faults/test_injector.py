@@ -74,6 +74,44 @@ def test_an_injecting_process_that_is_ended_leaves_nothing_injected(number: int)
     assert not injector.said(FAILED, 1)
 
 
+def test_an_injecting_process_that_stands_still_leaves_nothing_injected() -> None:
+    """A stopped process neither undoes nor ends: it is noticed while the run goes, and another one undoes."""
+    with server() as victim:
+        plan = (StopProcess(port=victim.port), 0, NEVER_S), (Noop(), NEVER_S, NEVER_S)
+        with injecting(*plan) as injector:
+            injector.until(INJECTED)
+            assert injector.pid is not None
+            os.kill(injector.pid, signal.SIGSTOP)
+            injector.until(UNDONE)
+            assert victim.answers
+    (failed,) = injector.said(FAILED, 2)
+    assert failed.detail == "not injected: the injecting process said nothing for 5 s and was killed"
+
+
+def test_an_injecting_process_that_stands_still_at_the_end_leaves_nothing_injected() -> None:
+    with server() as victim:
+        injector = Watched((StopProcess(port=victim.port), 0, NEVER_S))
+        assert injector.start() == []
+        injector.begin(time.monotonic())
+        injector.until(INJECTED)
+        assert injector.pid is not None
+        os.kill(injector.pid, signal.SIGSTOP)
+        began_s = time.monotonic()
+        injector.stop()
+        assert victim.answers
+        assert time.monotonic() - began_s < 15, "it is not waited for as long as an undoing may take"
+        assert [each.event for each in injector.events] == [INJECTED, UNDONE]
+
+
+def test_an_injecting_process_that_has_little_to_say_is_left_alone() -> None:
+    """Eight seconds in which nothing happens are more than the silence for which one is killed."""
+    with injecting((Noop(), 0, 8)) as injector:
+        injector.until(INJECTED)
+        first = injector.pid
+        wait_for(lambda: injector.said(UNDONE), 15)
+        assert injector.pid == first
+
+
 def test_a_rescuer_that_is_killed_has_a_rescuer() -> None:
     with server() as victim:
         fault = HttpToggle(url=victim.url, token="hush", timeout_s=10)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from signal import SIGSTOP
 from pathlib import Path
 
 import pytest
@@ -89,14 +90,18 @@ def test_a_run_that_is_ended_leaves_nothing_injected(tmp_path: Path, number: int
         assert "was undone at" in done.finding("faults_injected")["reason"]
 
 
-def test_the_injecting_process_killed_is_noticed_and_the_fault_undone(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [SIGKILL, SIGSTOP])
+def test_an_injecting_process_that_is_killed_or_stopped_is_noticed_and_the_fault_undone(
+    tmp_path: Path, number: int
+) -> None:
     with service.running() as target, server() as victim:
         fault = f"stop_process port={victim.port} at=baseline"
-        run = runs.locust(tmp_path, str(scenario(tmp_path)), "--fault", fault, host=target.url)
+        given = ("--fault", fault, "--recovery-s", "8")
+        run = runs.locust(tmp_path, str(scenario(tmp_path)), *given, host=target.url)
         run.until(lambda: "fault stop_process injected" in run.err, "the fault is injected")
         (injector,) = [process for process in run.family if "harness.sidecar.injector" in process.cmdline()]
-        injector.kill()
-        wait_for(lambda: victim.answers)
+        injector.send_signal(number)
+        wait_for(lambda: victim.answers, 20)
         done = run.wait(gone_within_s=2)
         done.ended_well(4)
     finding = done.finding("faults_injected")
