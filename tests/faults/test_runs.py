@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from signal import SIGSTOP
 from pathlib import Path
+from signal import SIGSTOP
 
 import pytest
 
