@@ -42,6 +42,11 @@ UNSERVED = "unserved"
 UNSENT = "no request"
 """Outcome of an iteration that began and ended without a request. It has no latency."""
 
+INTERRUPTED = "interrupted"
+"""Outcome of an iteration whose user was stopped on our side before there was an answer. It has no latency; it says
+nothing about the target, and is load that was not made.
+"""
+
 OTHER_NAMES = "(other names)"
 """Name under which requests are counted when there are too many names to keep apart."""
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
 from harness.analysis import histogram
-from harness.recording import OK, UNFINISHED, UNSENT, UNSERVED, Phase, Recording, Slice, Sparse
+from harness.recording import INTERRUPTED, OK, UNFINISHED, UNSENT, UNSERVED, Phase, Recording, Slice, Sparse
 
 
 @dataclass(frozen=True)
@@ -87,12 +87,12 @@ def only(recording: Recording, pattern: str) -> Recording:
 
 
 def settled(recording: Recording) -> Recording:
-    """The recording without what proves nothing about the target: iterations that sent no request, and requests that
-    had no answer, or no user yet, when the operator stopped the run early. In a run that came to its end these were
-    waited for and count.
+    """The recording without what proves nothing about the target: iterations that sent no request, or were cut off on
+    our side, and requests that had no answer, or no user yet, when the operator stopped the run early. In a run that
+    came to its end the latter were waited for and count.
     """
     ended = recording.end is not None and recording.end.completed
-    nothing = {UNSENT} if ended else {UNSENT, UNFINISHED, UNSERVED}
+    nothing = {UNSENT, INTERRUPTED} if ended else {UNSENT, INTERRUPTED, UNFINISHED, UNSERVED}
     return replace(recording, slices=tuple(piece for piece in recording.slices if piece.outcome not in nothing))
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 import gevent
 from gevent import getcurrent
@@ -26,7 +26,7 @@ from harness.load.pacing import Pacer, Slot, Start
 from harness.load.recorder import Recorder
 from harness.load.run_plan import Plan
 from harness.load.schedule import active_changes, due_times
-from harness.recording import UNFINISHED, UNSENT, UNSERVED, GateMark, Operation
+from harness.recording import INTERRUPTED, UNFINISHED, UNSENT, UNSERVED, GateMark, Operation
 from shapes._profile import USERS
 
 DRAIN_CHECK_S = 0.05
@@ -71,6 +71,8 @@ class Node:
         self.nodes = nodes
         self._numbered = 0
         self._planned = Event()
+        self._watched: WeakSet[Any] = WeakSet()
+        """Users whose end has a listener."""
         self._parked_before_plan: dict[Any, None] = {}
         self._pacer_of: dict[Any, Pacer] = {}
         self._pacer: Arrivals | ActiveUsers | None = None
@@ -102,18 +104,29 @@ class Node:
         except BaseException:
             pacer.remove(slot)
             if slot.start is not None:  # it was woken, and stopped before it had its turn
-                self.recorder.without_answer(int(slot.start.t // 1), "", UNFINISHED)
-                self.unfinished += 1
+                self.recorder.without_answer(int(slot.start.t // 1), "", INTERRUPTED)
             raise
         return slot.start
 
     def iteration_started(self, start: Start) -> None:
-        self.recorder.starts[getcurrent()] = start
+        user: Any = getcurrent()
+        self.recorder.starts[user] = start
+        if user not in self._watched:
+            self._watched.add(user)
+            user.link(self._on_user_stopped)
 
     def iteration_ended(self) -> None:
         start = self.recorder.starts.pop(getcurrent(), None)
         if start is not None and not start.answered:
             self.recorder.without_answer(int(start.t // 1), start.name, UNSENT)
+
+    def _on_user_stopped(self, user: Any) -> None:
+        """Locust stops users in mid-run when it deals them out afresh, because a worker came or went. An iteration that
+        is under way then has nobody who would end it.
+        """
+        start = self.recorder.starts.pop(user, None)
+        if start is not None and not start.answered:
+            self.recorder.without_answer(int(start.t // 1), start.name, INTERRUPTED)
 
     @property
     def stays_connected(self) -> bool:

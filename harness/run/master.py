@@ -26,6 +26,7 @@ from harness.run.parent_watch import when_launcher_is_gone
 from harness.run.progress import say
 from harness.run.request import RunRequest
 from harness.run.run import ALL_LOST, LEFT, Run
+from harness.run.workers import Description, FixedWorkersDispatcher, WorkerCheck
 
 logger = logging.getLogger(__name__)
 
@@ -66,6 +67,9 @@ class Master:
             runner.register_message(messages.PING, self._on_ping)
             runner.register_message(messages.PARKED, self._on_parked)
             runner.register_message(messages.FINAL, self._on_final)
+            self._worker_check = WorkerCheck(runner, self._name)
+            environment.dispatcher_class = FixedWorkersDispatcher
+            environment.events.worker_connect.add_listener(self._on_worker_connect)
         logging.getLogger("locust.runners").addFilter(_ExpectedWarning())
         # A start that is refused is said in words; gevent would add a traceback.
         gevent.get_hub().NOT_ERROR += (StopTest,)
@@ -84,7 +88,7 @@ class Master:
         self.stop_reason, self.refusal = STOPPED_BY_USER, ()
         try:
             settings = self._request.settings()
-            nodes = self._workers() if isinstance(self._runner, MasterRunner) else [LOCAL]
+            nodes = self._checked_workers() if isinstance(self._runner, MasterRunner) else [LOCAL]
             shape = self._request.shape()
             run = Run(self._environment, self._scenario, settings, shape, len(nodes), self._send_plan)
         except ConfigurationError as error:
@@ -186,6 +190,19 @@ class Master:
         clients = self._runner.clients
         return [client.id for client in clients.ready + clients.running + clients.spawning]
 
+    def _checked_workers(self) -> list[str]:
+        """Raises ConfigurationError when one of them would run something else than this master."""
+        workers = self._workers()
+        problems = self._worker_check.problems(Description.of(self._environment, self._scenario), workers)
+        if problems:
+            raise ConfigurationError(problems)
+        return workers
+
+    def _on_worker_connect(self, client_id: str, **_: Any) -> None:
+        run = self.current_run
+        if run is not None and not run.finished and client_id not in self._taking_part:
+            run.note_late(self._name(client_id))
+
     def _name(self, client_id: str) -> str:
         assert isinstance(self._runner, MasterRunner)
         return messages.worker_name(self._runner.get_worker_index(client_id))
@@ -194,7 +211,7 @@ class Master:
         if self._reporter is not None:
             self._reporter.begin(whole.for_node(0, 1))
             return (LOCAL,)
-        workers = sorted(self._workers(), key=self._name)
+        workers = sorted(set(self._workers()) & set(self._taking_part), key=self._name)
         self._plans = {worker: whole.for_node(k, len(workers)) for k, worker in enumerate(workers)}
         for worker, part in self._plans.items():
             self._runner.send_message(messages.PLAN, part.to_message(), worker)

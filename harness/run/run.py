@@ -160,10 +160,13 @@ class Run:
 
     def note_parked(self, node: str, parked: int) -> None:
         """A node says how many of its users are parked."""
-        nodes = self.live.nodes
-        nodes.parked[node] = parked
-        if self._writer.has_origin and node not in nodes.joined and node not in nodes.late:
-            self.mark(NodeMark(0, node, LATE, "joined after the plan had gone out and takes no part"))
+        self.live.nodes.parked[node] = parked
+
+    def note_late(self, node: str) -> None:
+        """A worker has joined when the run had begun."""
+        if node not in self.live.nodes.late:
+            why = "joined when the run had begun and takes no part; --expect-workers lets the master wait for it"
+            self.mark(NodeMark(0, node, LATE, why))
 
     def note_lost(self, node: str, why: str) -> None:
         if node not in self.live.nodes.lost and node not in self.live.nodes.finished:

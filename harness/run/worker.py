@@ -10,7 +10,8 @@ import gevent
 from locust.env import Environment
 from locust.runners import WorkerRunner
 
-from harness.findings import Outcome
+from harness.config.scenario import Scenario
+from harness.findings import EXIT_USAGE, Outcome
 from harness.load.clock import Clock
 from harness.load.node import Node
 from harness.load.node_reporter import NodeReporter, Report
@@ -19,6 +20,7 @@ from harness.run import messages
 from harness.run.master_link import MasterLink
 from harness.run.parent_watch import when_launcher_is_gone
 from harness.run.progress import say
+from harness.run.workers import Description
 
 FIRST_PINGS = 20
 """Taken quickly, while the worker is idle: the shortest round trip decides, and users that spawn hold others up."""
@@ -30,14 +32,16 @@ CTRL_C_GRACE_S = 30.0
 class Worker:
     """One for each worker process; it serves every run of the session."""
 
-    def __init__(self, environment: Environment, runner: WorkerRunner, forked: bool) -> None:
+    def __init__(self, environment: Environment, runner: WorkerRunner, scenario: Scenario, forked: bool) -> None:
         self._environment = environment
+        self._scenario = scenario
         self._runner = runner
         self._clock = Clock(exact=False)
         self._reporter: NodeReporter | None = None
         self._stopping: NodeReporter | None = None
         self._ending = False
         runner.register_message(messages.PONG, self._on_pong)
+        runner.register_message(messages.DESCRIBE, self._on_describe)
         runner.register_message(messages.PLAN, self._on_plan)
         runner.register_message(messages.STOP, self._on_stop, concurrent=True)
         self._master = MasterLink(runner, self._is_under_way, self._on_master_lost)
@@ -51,9 +55,13 @@ class Worker:
         if self._reporter is not None:
             self._reporter.close()
         options: Any = self._environment.parsed_options
-        run, nodes = getattr(options, messages.RUN, ""), list(getattr(options, messages.NODES, ()))
+        run, nodes = getattr(options, messages.RUN, ""), getattr(options, messages.NODES, ())
         if self._runner.client_id not in nodes:
-            nodes.append(self._runner.client_id)  # it came late, and takes no part
+            # These users would be parked for ever: no plan will come.
+            say("the master runs plain Locust, or another locustfile: start it with this one. This worker ends")
+            self._environment.process_exit_code = EXIT_USAGE
+            gevent.spawn(self._runner.quit)
+            return
         node = Node(run, self._clock, nodes.index(self._runner.client_id), len(nodes))
         name = messages.worker_name(self._runner.worker_index)
         self._reporter = NodeReporter(self._environment, name, node, self._deliver_final)
@@ -94,6 +102,10 @@ class Worker:
         while agent is self._reporter and agent.node.plan is None:
             self._runner.send_message(messages.PARKED, {"run": agent.node.run, "parked": agent.node.parked})
             gevent.sleep(READY_INTERVAL_S)
+
+    def _on_describe(self, **_: Any) -> None:
+        description = Description.of(self._environment, self._scenario)
+        self._runner.send_message(messages.DESCRIPTION, description.to_message())
 
     def _on_plan(self, msg: Any, **_: Any) -> None:
         plan = Plan.from_message(msg.data)

@@ -8,8 +8,9 @@ from itertools import pairwise
 
 from harness.analysis import phases
 from harness.criteria.guards import _skew as skew
-from harness.recording import UNSENT, UNSERVED, Phase, Recording, Slice
+from harness.recording import INTERRUPTED, UNSENT, UNSERVED, Phase, Recording, Slice
 
+_NOT_SERVED = (UNSERVED, UNSENT, INTERRUPTED)
 STARTS_PER_S = "starts/s"
 """Level unit of the open model, in which the level is a rate of starts and not a number of users."""
 
@@ -59,11 +60,12 @@ def _arrivals(recording: Recording, phase: Phase) -> Delivery:
     """Arrivals of an open model: what was due and found a user, and whether as much was due as planned.
 
     Random arrivals scatter around their plan (Poisson: by √planned), so falling short of it counts only
-    beyond three times that. What was due and found no free user, or a user that sent nothing, counts in full.
+    beyond three times that. What was due and found no free user, or a user that sent nothing or was stopped,
+    counts in full.
     """
     started = phases.slices_of(recording, phase)
     due = sum(map(_starts, started))
-    served = due - sum(_starts(piece) for piece in started if piece.outcome in (UNSERVED, UNSENT))
+    served = due - sum(_starts(piece) for piece in started if piece.outcome in _NOT_SERVED)
     planned = planned_starts(recording.header.level, phase.start_s, phase.end_s)
     served_ratio = served / due if due > 0 else 0.0
     due_ratio = (due + 3 * math.sqrt(planned)) / planned if planned > 0 else 1.0
