@@ -21,6 +21,7 @@ from harness.errors import ConfigurationError
 from harness.findings import EXIT_USAGE
 from harness.load.users.paced import all_paced
 from harness.run import plan_text
+from harness.run.request import only_shape
 from shapes._phased import PhasedShape
 
 NARROWEST, WIDEST = 40, 120
@@ -87,11 +88,10 @@ def _loaded(locustfile: str, arguments: list[str]) -> tuple[str, PhasedShape, st
     if not users:
         problems.append("the locustfile has no user class")
     parked = all_paced((users[user] for user in chosen if user in users), problems)
-    if not isinstance(shape, PhasedShape):
-        problems.append(
-            "the locustfile has no shape of Springback: subclass one of the modules in shapes/, e.g. herd.Herd"
-        )
-        raise ConfigurationError(problems)
+    try:
+        shape = only_shape(shape, files)
+    except ConfigurationError as error:
+        raise ConfigurationError([*problems, *error.messages]) from None
     shape.parked = parked
     name, planned_faults = _read_options(locustfile, parsed, shape, problems)
     if problems:

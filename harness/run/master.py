@@ -75,8 +75,10 @@ class Master:
         gevent.get_hub().NOT_ERROR += (StopTest,)
         if self._request.starts_by_itself:
             environment.process_exit_code = Outcome.INCONCLUSIVE.exit_code  # until there is a verdict
-            self._request.settings()  # a fault is said now, before anything is started
+            self._request.settings()  # a problem is said now, before anything is started
             self._handle_signals()
+        else:
+            self._request.shape()  # one with the locustfile cannot be mended in the web UI
         if when_launcher_is_gone(self._launcher_is_gone) and self._request.is_headless:
             # Locust's closing tables would stand between the progress and the verdict.
             logging.getLogger("locust.stats_logger").disabled = True

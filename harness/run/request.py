@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from locust.env import Environment
+from locust.util.load_locustfile import is_shape_class
 
 from harness.clients.address import allowed_hosts, require_allowed
 from harness.config.scenario import Scenario
@@ -14,6 +17,29 @@ from harness.config.settings import RunSettings, read
 from harness.errors import ConfigurationError
 from harness.load.users.paced import all_paced
 from shapes._phased import PhasedShape
+
+
+def only_shape(found: Any, locustfiles: Sequence[str]) -> PhasedShape:
+    """The shape that Locust has found in these files, which it has loaded. It takes the first one of the first file
+    that has any; so a file with a shape alone, before that of a scenario, swaps the scenario's.
+
+    Raises ConfigurationError when it is none of ours, or when that file has several.
+    """
+    if not isinstance(found, PhasedShape):
+        raise ConfigurationError(
+            "the locustfile has no shape of Springback: subclass one of the modules in shapes/, e.g. herd.Herd"
+        )
+    for path in locustfiles:
+        module = sys.modules.get(Path(path).stem)
+        shapes = {each.__name__: each for each in vars(module).values() if is_shape_class(each)} if module else {}
+        if len(shapes) > 1:
+            raise ConfigurationError(
+                f"{Path(path).name} has {len(shapes)} load shapes, {' and '.join(sorted(shapes))}, and Locust would "
+                "take the first that it finds: keep one, and give a class that is only built upon the line abstract = True"
+            )
+        if shapes:
+            break
+    return found
 
 
 class RunRequest:
@@ -42,13 +68,11 @@ class RunRequest:
         return self._environment.host or ""
 
     def shape(self) -> PhasedShape:
-        """Raises ConfigurationError when it is none of ours."""
-        shape = self._environment.shape_class
-        if not isinstance(shape, PhasedShape):
-            raise ConfigurationError(
-                "the locustfile has no shape of Springback: subclass one of the modules in shapes/, e.g. herd.Herd"
-            )
-        return shape
+        """Raises ConfigurationError when it is none of ours, or when it is not clear which one is meant."""
+        parsed: Any = self._environment.parsed_options
+        # With the picker it is the user who chooses, in the web UI.
+        files = () if parsed.class_picker else self._environment.parsed_locustfiles or ()
+        return only_shape(self._environment.shape_class, files)
 
     def settings(self) -> RunSettings:
         """Reads and checks everything, the scenario's own checks included, which may ask servers.
