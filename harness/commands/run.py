@@ -49,10 +49,11 @@ def launch(locustfile: str, arguments: Sequence[str], web: bool) -> int:
     if found.get("host") or _given(arguments, "--worker", "--help", "-h", "--list", "-l"):
         return _run(command)
     try:
-        with _unwinding(), reference_target(found.get("reference")) as (target, state):
+        with _unwinding(), reference_target(found.get("reference")) as (target, state, lifeline):
             if not _given(arguments, "--health-path"):
                 command += ["--health-path", "/readyz"]
-            code = _run([*command, "--host", target["url"], "--target-state", str(state)], options_for(target))
+            command += ["--host", target["url"], "--target-state", str(state)]
+            code = _run(command, options_for(target), lifeline)
             _ignore_signals()  # the target is stopped next, whatever comes
             return code
     except _EndedError as error:
@@ -122,13 +123,13 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _run(command: Sequence[str], variables: Mapping[str, str] | None = None) -> int:
-    """Runs Locust, hands it SIGINT and SIGTERM, and waits until it is done.
+def _run(command: Sequence[str], variables: Mapping[str, str] | None = None, *descriptors: int) -> int:
+    """Runs Locust, hands it these file descriptors, SIGINT and SIGTERM, and waits until it is done.
 
     It has a session of its own, so that a Ctrl-C reaches it once, from here, and not twice.
     """
     environment = {**os.environ, **(variables or {}), PARENT: str(os.getpid())}
-    process = subprocess.Popen(command, start_new_session=True, env=environment)
+    process = subprocess.Popen(command, start_new_session=True, env=environment, pass_fds=descriptors)
 
     def pass_on(number: int, _: Any) -> None:
         process.send_signal(number)

@@ -35,7 +35,7 @@ def only_shape(found: Any, locustfiles: Sequence[str]) -> PhasedShape:
         if len(shapes) > 1:
             raise ConfigurationError(
                 f"{Path(path).name} has {len(shapes)} load shapes, {' and '.join(sorted(shapes))}, and Locust would "
-                "take the first that it finds: keep one, and give a class that is only built upon the line abstract = True"
+                "take the first that it finds: keep one, and give a class that others build upon abstract = True"
             )
         if shapes:
             break

@@ -167,7 +167,7 @@ def _run(case: Case) -> Run:
     )
     wanted = {**json.loads(hosted.stdout)["reference"], **case.reference}
     with (
-        reference_target(wanted) as (target, state),
+        reference_target(wanted) as (target, state, _),
         tempfile.TemporaryDirectory(prefix="springback-truth-") as place,
         ThreadPoolExecutor(1) as beside,
     ):
