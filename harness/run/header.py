@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
 from importlib.metadata import version
 
 from harness.clients.address import strip_url
 from harness.config.settings import RunSettings
-from harness.faults import ScheduledFault, name_of
-from harness.recording import FaultPlan, Header, Phase, PlannedGate
+from harness.recording import Header, Phase, PlannedGate
 from shapes._phased import PhasedShape
 
 
@@ -34,14 +33,7 @@ def header(scenario: str, started_utc: str, settings: RunSettings, shape: Phased
         environment=fingerprint(),
         notes=notes,
         alerts=asdict(settings.alerts),
-        faults=fault_plans(settings.faults),
-    )
-
-
-def fault_plans(faults: Iterable[ScheduledFault]) -> tuple[FaultPlan, ...]:
-    return tuple(
-        FaultPlan(number, name_of(timed.fault), timed.start_s, timed.end_s, timed.description)
-        for number, timed in enumerate(faults, start=1)
+        faults=tuple(fault.plan for fault in settings.faults),
     )
 
 

@@ -23,13 +23,13 @@ from harness.config.settings import RunSettings
 from harness.live.state import SETTLES_S, LiveState
 from harness.load.node_reporter import Report
 from harness.load.run_plan import Plan
-from harness.recording import FINISHED, JOINED, LATE, LOST, HealthMark, Mark, NodeMark, ProbeSample
+from harness.recording import FINISHED, JOINED, LATE, LOST, FaultMark, HealthMark, Mark, NodeMark, ProbeSample
 from harness.run import health_check
-from harness.run.fault_control import FaultControl
 from harness.run.header import header
 from harness.run.live_alerts import raise_and_clear
-from harness.run.progress import PhaseProgress
+from harness.run.progress import PhaseProgress, say
 from harness.run.recording_writer import RecordingWriter, make_run_directory
+from harness.sidecar.injector import PREPARED, Injector
 from harness.sidecar.sampler import RawReading, Sampler
 from shapes._phased import PhasedShape
 
@@ -81,7 +81,7 @@ class Run:
         self.live = LiveState(planned)
         self._writer = RecordingWriter(self.directory, planned, self.live.add)
         self._sampler = Sampler(settings.probes, 1.0, self._take_reading) if settings.probes else None
-        self._fault_control = FaultControl(settings.faults, self.mark)
+        self._injector = Injector(settings.faults, self._take_fault_mark)
         self._progress = PhaseProgress(self.profile, self.live)
         self._conducting: gevent.Greenlet[..., Any] | None = None
 
@@ -116,7 +116,7 @@ class Run:
         if self._stopped_at_s is None:
             elapsed_s = self.elapsed_s()
             self._stopped_at_s = -math.inf if elapsed_s is None else elapsed_s
-            self._fault_control.begin_undoing()
+            self._injector.begin_undoing()  # a target that is stopped cannot give its last answers
 
     def wait_for_last_reports(self, timeout_s: float) -> None:
         self._settle_until_s = time.monotonic() + timeout_s
@@ -129,7 +129,7 @@ class Run:
             self._conducting.kill()
         self.begin_stopping()
         self._give_up_on_silent_nodes()
-        self._fault_control.stop()
+        self._injector.stop()
         self._check_health_after()
         self._stop_sampling()
         self._write_end(stopped_because)
@@ -180,6 +180,11 @@ class Run:
         """Seconds after the origin; None before there is one."""
         return self._writer.elapsed_s()
 
+    def _take_fault_mark(self, mark: FaultMark) -> None:
+        say(f"fault {mark.fault} {mark.event}: {mark.detail}".rstrip(": "))
+        if mark.event != PREPARED:
+            self.mark(mark, mark.t)
+
     def _take_reading(self, reading: RawReading) -> None:
         values = {key: round(value, 6) for key, value in reading.values.items()}
         self._writer.write(ProbeSample(0, reading.probe, reading.source, values, reading.error), reading.monotonic_s)
@@ -195,9 +200,8 @@ class Run:
             self.failure = str(why)
 
     def _prepare_faults(self) -> None:
-        problem = self._fault_control.prepare()
-        if problem:
-            raise _BrokenOffError(problem)
+        if failures := self._injector.start():
+            raise _BrokenOffError(f"a fault is {'; '.join(failures)}")
 
     def _start_sampling(self) -> None:
         if self._sampler is not None:
@@ -230,7 +234,7 @@ class Run:
         """Fixes the origin, and sends the plan to the nodes."""
         origin_s = time.monotonic() + (PLAN_AHEAD_S if self._shape.parked else 0.0)
         self._writer.set_origin(origin_s)
-        self._fault_control.begin(origin_s)
+        self._injector.begin(origin_s)
         plan = Plan.of(
             self.profile,
             run=self.name,

@@ -27,7 +27,7 @@ def test_each_fault_is_injected_and_undone_in_its_time() -> None:
     with injecting((Noop(), 0.2, 0.8), (Noop("second"), 0.5, 0.6)) as injector:
         injector.until(UNDONE, 1)
         injector.until(UNDONE, 2)
-    found = {(each.event, each.number): each.monotonic_s - began_s for each in injector.events}
+    found = {(each.event, each.number): each.t - began_s for each in injector.events}
     planned = {(INJECTED, 1): 0.2, (UNDONE, 1): 0.8, (INJECTED, 2): 0.5, (UNDONE, 2): 0.6}
     assert found.keys() == planned.keys()
     assert min(found[key] - planned[key] for key in planned) >= 0
@@ -36,7 +36,9 @@ def test_each_fault_is_injected_and_undone_in_its_time() -> None:
 
 
 def test_the_injecting_process_has_neither_locust_nor_gevent() -> None:
-    script = "import sys, harness.sidecar.injector; print([m for m in ('locust', 'gevent') if m in sys.modules])"
+    script = (
+        "import sys, harness.sidecar.injector_process; print([m for m in ('locust', 'gevent') if m in sys.modules])"
+    )
     with python(script) as process:
         assert said(process) == "[]"
 
@@ -209,16 +211,16 @@ def test_neither_token_nor_body_is_in_an_event() -> None:
 
 @pytest.mark.parametrize("line", ["{", "[]", '{"rescue": false}', '{"rescue": false, "faults": [{"number": 1}]}'])
 def test_a_plan_that_is_none_is_refused_without_a_traceback(line: str) -> None:
-    command = [sys.executable, "-m", "harness.sidecar.injector"]
+    command = [sys.executable, "-m", "harness.sidecar.injector_process"]
     result = subprocess.run(command, input=line + "\n", capture_output=True, text=True, timeout=20, check=False)
     assert result.returncode == 2
     assert "give one line like" in result.stderr and "Traceback" not in result.stderr
 
 
 def test_a_fault_that_there_is_none_of_is_refused() -> None:
-    entry = {"number": 1, "fault": {"fault": "x", "parameters": {}}, "start_s": 0, "end_s": 1}
-    command = [sys.executable, "-m", "harness.sidecar.injector"]
-    plan = json.dumps({"rescue": False, "faults": [entry]})
-    result = subprocess.run(command, input=plan + "\n", capture_output=True, text=True, timeout=20, check=False)
+    plan = {"number": 1, "fault": "x", "start_s": 0, "end_s": 1, "description": ""}
+    command = [sys.executable, "-m", "harness.sidecar.injector_process"]
+    line = json.dumps({"rescue": False, "faults": [{"plan": plan, "parameters": {}}]})
+    result = subprocess.run(command, input=line + "\n", capture_output=True, text=True, timeout=20, check=False)
     assert result.returncode == 2
     assert "There is no fault 'x'" in result.stderr and "Traceback" not in result.stderr

@@ -99,7 +99,7 @@ def test_an_injecting_process_that_is_killed_or_stopped_is_noticed_and_the_fault
         given = ("--fault", fault, "--recovery-s", "8")
         run = runs.locust(tmp_path, str(scenario(tmp_path)), *given, host=target.url)
         run.until(lambda: "fault stop_process injected" in run.err, "the fault is injected")
-        (injector,) = [process for process in run.family if "harness.sidecar.injector" in process.cmdline()]
+        (injector,) = [process for process in run.family if "harness.sidecar.injector_process" in process.cmdline()]
         injector.send_signal(number)
         wait_for(lambda: victim.answers, 20)
         done = run.wait(gone_within_s=2)
