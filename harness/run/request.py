@@ -71,7 +71,7 @@ class RunRequest:
         """Raises ConfigurationError when it is none of ours, or when it is not clear which one is meant."""
         parsed: Any = self._environment.parsed_options
         # With the picker it is the user who chooses, in the web UI.
-        files = () if parsed.class_picker else self._environment.parsed_locustfiles or ()
+        files = () if getattr(parsed, "class_picker", False) else self._environment.parsed_locustfiles or ()
         return only_shape(self._environment.shape_class, files)
 
     def settings(self) -> RunSettings:
