@@ -16,7 +16,7 @@ any moment can be judged up to its last second. Each line is one of six kinds, t
     Single reads and writes of versioned items, as their clients saw them: for what cannot be judged from sums.
 ``mark``
     Something that happened at an instant: a gate released, a fault injected, a health check answered, a node
-    joined or was lost.
+    joined or was lost, users' code raised exceptions.
 ``end``
     Last line: why the run ended, and totals to check the slices against.
 
@@ -46,6 +46,14 @@ INTERRUPTED = "interrupted"
 """Outcome of an iteration whose user was stopped on our side before there was an answer. It has no latency; it says
 nothing about the target, and is load that was not made.
 """
+USER_EXCEPTION = "user exception"
+"""Outcome of an iteration in which users' code raised, though no request of it had failed. It has no latency."""
+SHED = "shed"
+"""Outcome of a request that the service turned away with a status declared for that, and with a ``Retry-After``."""
+SHED_WITHOUT_DELAY = "shed without Retry-After"
+"""The same, without a valid ``Retry-After``."""
+ITERATION = "(iteration)"
+"""Name under which an iteration is counted that has no request to be counted by."""
 
 OTHER_NAMES = "(other names)"
 """Name under which requests are counted when there are too many names to keep apart."""
@@ -140,7 +148,7 @@ class Slice:
     name: str
     """Method and name as Locust shows them, e.g. ``POST /auth/login``."""
     outcome: str
-    """``ok``, or a short cause: ``http 503``, ``timeout``, ``connection refused``, ``unfinished``,
+    """``ok``, ``shed``, or a short cause: ``http 503``, ``timeout``, ``connection refused``, ``unfinished``,
     ``unserved`` …
     """
     count: int
@@ -152,6 +160,8 @@ class Slice:
     """From the actual send to the end of the answer; None where it equals ``latency``."""
     starts: int | None = None
     """How many of them were the first of an iteration that a pacer started; None: each of them."""
+    status: int = 0
+    """Of HTTP, of the last answer where redirects were followed; 0: there was none, or it is not known."""
 
 
 @dataclass(frozen=True)
@@ -287,7 +297,30 @@ class AlertMark:
     mark: str = "alert"
 
 
-Mark: TypeAlias = GateMark | HealthMark | NodeMark | FaultMark | AlertMark
+@dataclass(frozen=True)
+class ExceptionMark:
+    """Exceptions of one kind that users' code raised on one node in the second ``t``."""
+
+    t: float
+    node: str
+    exception: str
+    """Its class."""
+    message: str
+    """Of the first of this kind, shortened, without what is secret in addresses."""
+    place: str
+    """The innermost line of the users' code: ``shop.py, line 12, in buy``."""
+    where: str
+    """In what it was raised: ``task``, ``prepare``, ``check``, ``on_start``, ``on_stop`` …"""
+    count: int
+    mark: str = "exception"
+
+    def __str__(self) -> str:
+        """In words: ``KeyError: 'token' in task (shop.py, line 12, in buy)``."""
+        message = f": {self.message}" if self.message else ""
+        return f"{self.exception}{message} in {self.where}" + (f" ({self.place})" if self.place else "")
+
+
+Mark: TypeAlias = GateMark | HealthMark | NodeMark | FaultMark | AlertMark | ExceptionMark
 
 
 @dataclass(frozen=True)
@@ -331,6 +364,10 @@ class Recording:
     @property
     def alerts(self) -> tuple[AlertMark, ...]:
         return tuple(mark for mark in self.marks if isinstance(mark, AlertMark))
+
+    @property
+    def exceptions(self) -> tuple[ExceptionMark, ...]:
+        return tuple(mark for mark in self.marks if isinstance(mark, ExceptionMark))
 
     @property
     def health(self) -> tuple[HealthMark, ...]:

@@ -13,6 +13,7 @@ from harness.recording import (
     AlertMark,
     CriterionSpec,
     End,
+    ExceptionMark,
     FaultMark,
     FaultPlan,
     GateMark,
@@ -41,6 +42,7 @@ _MARKS: dict[str, type[Mark]] = {
     "node": NodeMark,
     "fault": FaultMark,
     "alert": AlertMark,
+    "exception": ExceptionMark,
 }
 
 

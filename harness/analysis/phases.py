@@ -12,7 +12,22 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
 from harness.analysis import histogram
-from harness.recording import INTERRUPTED, OK, UNFINISHED, UNSENT, UNSERVED, Phase, Recording, Slice, Sparse
+from harness.recording import (
+    INTERRUPTED,
+    OK,
+    SHED,
+    SHED_WITHOUT_DELAY,
+    UNFINISHED,
+    UNSENT,
+    UNSERVED,
+    Phase,
+    Recording,
+    Slice,
+    Sparse,
+)
+
+SHED_RATIO = "shed_ratio"
+"""The criterion that judges what was shed; without it, shedding is failing."""
 
 
 @dataclass(frozen=True)
@@ -89,10 +104,13 @@ def only(recording: Recording, pattern: str) -> Recording:
 def settled(recording: Recording) -> Recording:
     """The recording without what proves nothing about the target: iterations that sent no request, or were cut off on
     our side, and requests that had no answer, or no user yet, when the operator stopped the run early. In a run that
-    came to its end the latter were waited for and count.
+    came to its end the latter were waited for and count. Nor with what was shed, where a criterion of its own judges
+    that.
     """
     ended = recording.end is not None and recording.end.completed
     nothing = {UNSENT, INTERRUPTED} if ended else {UNSENT, INTERRUPTED, UNFINISHED, UNSERVED}
+    if any(spec.criterion == SHED_RATIO for spec in recording.header.criteria):
+        nothing |= {SHED, SHED_WITHOUT_DELAY}
     return replace(recording, slices=tuple(piece for piece in recording.slices if piece.outcome not in nothing))
 
 

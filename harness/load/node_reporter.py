@@ -14,7 +14,9 @@ from locust.env import Environment
 from locust.user.task import LOCUST_STATE_RUNNING
 
 from harness.load.generator_monitor import GeneratorMonitor, GeneratorSample
+from harness.load.http.expectation import DEFAULT_STATUSES, statuses
 from harness.load.node import Node, set_node
+from harness.load.outcomes import ExpectedStatuses
 from harness.load.run_plan import Plan
 from harness.recording import UNFINISHED, Line, Operations, ProbeSample, Slice
 from harness.recording_file import encode
@@ -37,6 +39,8 @@ class Report:
     final: bool = False
     requests: int = 0
     unfinished: int = 0
+    users_gone: bool = False
+    """Whether it comes after the last one: the node has no users any more."""
 
     def to_message(self) -> dict[str, Any]:
         """Slices and samples as rows, in the order of their fields."""
@@ -69,7 +73,9 @@ class NodeReporter:
         self._requests_at_stop = 0
         self._watcher: gevent.Greenlet[..., Any] | None = None
         set_node(environment, node)
+        node.recorder.expected = _expected_statuses(environment)
         environment.events.request.add_listener(node.recorder.on_request)
+        node.exceptions.listen(environment)
         # What is there now stays for the whole run: no collection has to look at it again while load is made.
         gc.unfreeze()
         gc.collect()
@@ -92,6 +98,7 @@ class NodeReporter:
         operations, self.node.operations[:] = tuple(self.node.operations), []
         samples = tuple(self._sample(measured) for measured in self._monitor.take())
         lines: list[Line] = [*slices, *(replace(mark, node=self._name) for mark in marks)]
+        lines += self.node.exceptions.take(self.node.t_of, self._name)
         if operations:
             lines.append(Operations(self._name, round(self.node.operation_uncertainty_s(), 6), operations))
         text = "".join(encode(line) for line in [*lines, *samples])
@@ -128,6 +135,12 @@ class NodeReporter:
         if self.node.plan is not None and self.node.plan.paced:
             # The account is closed: whoever is still in mid-request is not waited for a second time.
             self._environment.stop_timeout = 0.0
+
+    def users_gone(self) -> Report:
+        """A report after the last one: what users raised while they were stopped."""
+        marks = self.node.exceptions.take(self.node.t_of, self._name) if self.node.plan is not None else []
+        self.node.exceptions.close()
+        return Report(self.node.run, "".join(encode(mark) for mark in marks), users_gone=True)
 
     def stop_waiting(self) -> None:
         """Whoever has no answer yet will not get one."""
@@ -168,3 +181,10 @@ class NodeReporter:
                 "failed_per_s": round(measured.failed_per_s, 2),
             },
         )
+
+
+def _expected_statuses(environment: Environment) -> ExpectedStatuses:
+    """By the options of the run, for clients that are not ours."""
+    options: Any = environment.parsed_options
+    expect, shed = (getattr(options, name, "") for name in ("expect", "shed"))
+    return ExpectedStatuses(statuses(expect or DEFAULT_STATUSES), statuses(shed))

@@ -13,16 +13,20 @@ from typing import Any
 from gevent import getcurrent
 
 from harness.analysis.histogram import bucket_index
-from harness.load.outcomes import outcome_of
+from harness.load.outcomes import ExpectedStatuses, outcome_of
 from harness.load.pacing import Start
-from harness.recording import OK, OTHER_NAMES, Slice
+from harness.recording import ITERATION, OK, OTHER_NAMES, Slice
 
 MAX_SERIES = 500
 """Different (name, outcome) pairs that are kept apart; a run that names each URL apart would fill the memory."""
 
 
+Key = tuple[str, str, str, int]
+"""Method, name, outcome, status."""
+
+
 class Cell:
-    """Counts of one second, name and outcome."""
+    """Counts of one second, name, outcome and status."""
 
     __slots__ = ("bytes", "count", "latency", "service", "starts")
 
@@ -44,8 +48,10 @@ class Recorder:
         """Requests that have ended, whatever their outcome."""
         self.failures = 0
         """Those of them that were not ok."""
-        self._cells: dict[int, dict[tuple[str, str, str], Cell]] = {}
-        self._series: set[tuple[str, str, str]] = set()
+        self.expected = ExpectedStatuses()
+        """What counts as an answer to clients that are not ours."""
+        self._cells: dict[int, dict[Key, Cell]] = {}
+        self._series: set[Key] = set()
         self._origin_s: float | None = None
 
     def on_request(
@@ -66,6 +72,7 @@ class Recorder:
         from the response time."""
         if done_s is None:
             done_s = time.monotonic()
+        foreign = sent_s is None
         if sent_s is None:
             sent_s = done_s - (response_time or 0.0) / 1000
         start = self._current_start() if self.starts and intended_s is None else None
@@ -80,11 +87,19 @@ class Recorder:
             second = int(start.t // 1)
             if start.release is not None and start.sent_s is None:
                 start.release.user_sent(sent_s)
-        outcome = OK
-        if exception is not None:
-            outcome = outcome_of(exception, response)
+        status = getattr(response, "status_code", 0)
+        if type(status) is not int:
+            status = 0
+        # Our own clients have looked at the status; they, and they alone, give the instant.
+        if foreign and status:
+            outcome = self.expected.outcome(exception, response, status)
+        else:
+            outcome = OK if exception is None else outcome_of(exception, response)
+        if outcome is not OK:
             self.failures += 1
-        cell = self._cell(second, (request_type, name, outcome))
+            if start is not None:
+                start.failed = True
+        cell = self._cell(second, (request_type, name, outcome, status))
         cell.count += 1
         cell.starts += begins
         self.requests += 1
@@ -115,7 +130,7 @@ class Recorder:
 
         ``begins``: it is the first of an iteration, which no request before it has been counted for.
         """
-        cell = self._cell(t, ("", name or "(iteration)", outcome))
+        cell = self._cell(t, ("", name or ITERATION, outcome, 0))
         cell.count += 1
         cell.starts += begins
 
@@ -145,12 +160,13 @@ class Recorder:
                 latency=cell.latency,
                 starts=cell.starts,
                 service=None if cell.service is None else _positive(cell.service),
+                status=status,
             )
             for t, of_second in sorted(cells.items())
-            for (method, name, outcome), cell in of_second.items()
+            for (method, name, outcome, status), cell in of_second.items()
         ]
 
-    def _cell(self, second: int, key: tuple[str, str, str]) -> Cell:
+    def _cell(self, second: int, key: Key) -> Cell:
         of_second = self._cells.get(second)
         if of_second is None:
             of_second = self._cells[second] = {}
@@ -158,7 +174,7 @@ class Recorder:
         if cell is None:
             if key not in self._series:
                 if len(self._series) >= MAX_SERIES:
-                    key = (key[0], OTHER_NAMES, key[2])
+                    key = (key[0], OTHER_NAMES, *key[2:])
                 self._series.add(key)
             cell = of_second.setdefault(key, Cell())
         return cell

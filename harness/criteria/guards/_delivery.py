@@ -8,9 +8,10 @@ from itertools import pairwise
 
 from harness.analysis import phases
 from harness.criteria.guards import _skew as skew
-from harness.recording import INTERRUPTED, UNSENT, UNSERVED, Phase, Recording, Slice
+from harness.recording import INTERRUPTED, UNSENT, UNSERVED, USER_EXCEPTION, Phase, Recording, Slice
 
-_NOT_SERVED = (UNSERVED, UNSENT, INTERRUPTED)
+_NOT_SENT = (UNSERVED, UNSENT, INTERRUPTED, USER_EXCEPTION)
+"""Outcomes of an iteration that was due and sent no request, or was cut off on our side."""
 STARTS_PER_S = "starts/s"
 """Level unit of the open model, in which the level is a rate of starts and not a number of users."""
 
@@ -65,7 +66,7 @@ def _arrivals(recording: Recording, phase: Phase) -> Delivery:
     """
     started = phases.slices_of(recording, phase)
     due = sum(map(_starts, started))
-    served = due - sum(_starts(piece) for piece in started if piece.outcome in _NOT_SERVED)
+    served = due - sum(_starts(piece) for piece in started if piece.outcome in _NOT_SENT)
     planned = planned_starts(recording.header.level, phase.start_s, phase.end_s)
     served_ratio = served / due if due > 0 else 0.0
     due_ratio = (due + 3 * math.sqrt(planned)) / planned if planned > 0 else 1.0
