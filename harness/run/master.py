@@ -12,7 +12,7 @@ from typing import Any
 import gevent
 from locust.env import Environment
 from locust.exception import StopTest
-from locust.runners import STATE_MISSING, STATE_STOPPED, LocalRunner, MasterRunner
+from locust.runners import STATE_STOPPED, LocalRunner, MasterRunner
 
 from harness.config.scenario import Scenario
 from harness.errors import ConfigurationError
@@ -26,8 +26,8 @@ from harness.run import messages, plan_text
 from harness.run.parent_watch import when_launcher_is_gone
 from harness.run.progress import say
 from harness.run.request import RunRequest
-from harness.run.run import ALL_LOST, LEFT, Run
-from harness.run.workers import Description, FixedWorkersDispatcher, WorkerCheck
+from harness.run.run import ALL_LOST, Run
+from harness.run.workers import Description, Workers
 
 logger = logging.getLogger(__name__)
 
@@ -61,16 +61,14 @@ class Master:
         self._request = RunRequest(environment, scenario)
         self._reporter: NodeReporter | None = None
         self._closing: gevent.Greenlet[[], None] | None = None
-        self._taking_part: list[str] = []
-        """Ids of the workers of the present run."""
         self._plans: dict[str, Plan] = {}
+        self._workers: Workers | None = None
+        """None in the local runner."""
         if isinstance(runner, MasterRunner):
             runner.register_message(messages.PING, self._on_ping)
             runner.register_message(messages.PARKED, self._on_parked)
             runner.register_message(messages.FINAL, self._on_final)
-            self._worker_check = WorkerCheck(runner, self._name)
-            environment.dispatcher_class = FixedWorkersDispatcher
-            environment.events.worker_connect.add_listener(self._on_worker_connect)
+            self._workers = Workers(runner, self._on_late)
         logging.getLogger("locust.runners").addFilter(_ExpectedWarning())
         # A start that is refused is said in words; gevent would add a traceback.
         gevent.get_hub().NOT_ERROR += (StopTest,)
@@ -91,12 +89,14 @@ class Master:
         self.stop_reason, self.refusal = STOPPED_BY_USER, ()
         try:
             settings = self._request.settings()
-            nodes = self._checked_workers() if isinstance(self._runner, MasterRunner) else [LOCAL]
+            nodes = [LOCAL]
+            if self._workers is not None:
+                nodes = self._workers.choose(Description.of(self._environment, self._scenario))
             shape = self._request.shape()
             run = Run(self._environment, self._scenario, settings, shape, len(nodes), self._send_plan)
         except ConfigurationError as error:
             self._refuse(error)
-        self.current_run, self._plans, self._taking_part = run, {}, nodes
+        self.current_run, self._plans = run, {}
         self.runs.append(run.name)
         parsed: Any = self._environment.parsed_options
         setattr(parsed, messages.RUN, run.name)
@@ -130,7 +130,7 @@ class Master:
             return
         self.ending = True
         self._note_lost_workers(run)
-        if isinstance(self._runner, MasterRunner) and not self._workers() and self.stop_reason == STOPPED_BY_USER:
+        if self._workers is not None and not self._workers.present and self.stop_reason == STOPPED_BY_USER:
             self.stop_reason = ALL_LOST  # it is Locust that stops a run when the last one is gone
         run.begin_stopping()
         if self._reporter is not None:
@@ -192,33 +192,20 @@ class Master:
 
     # Nodes
 
-    def _workers(self) -> list[str]:
-        assert isinstance(self._runner, MasterRunner)
-        clients = self._runner.clients
-        return [client.id for client in clients.ready + clients.running + clients.spawning]
-
-    def _checked_workers(self) -> list[str]:
-        """Raises ConfigurationError when one of them would run something else than this master."""
-        workers = self._workers()
-        problems = self._worker_check.problems(Description.of(self._environment, self._scenario), workers)
-        if problems:
-            raise ConfigurationError(problems)
-        return workers
-
-    def _on_worker_connect(self, client_id: str, **_: Any) -> None:
-        run = self.current_run
-        if run is not None and not run.finished and client_id not in self._taking_part:
-            run.note_late(self._name(client_id))
-
     def _name(self, client_id: str) -> str:
-        assert isinstance(self._runner, MasterRunner)
-        return messages.worker_name(self._runner.get_worker_index(client_id))
+        assert self._workers is not None  # it is a worker who speaks
+        return self._workers.name(client_id)
+
+    def _on_late(self, node: str) -> None:
+        if self.current_run is not None and not self.current_run.finished:
+            self.current_run.note_late(node)
 
     def _send_plan(self, whole: Plan) -> tuple[str, ...]:
         if self._reporter is not None:
             self._reporter.begin(whole.for_node(0, 1))
             return (LOCAL,)
-        workers = sorted(set(self._workers()) & set(self._taking_part), key=self._name)
+        assert self._workers is not None
+        workers = sorted(set(self._workers.present) & set(self._workers.taking_part), key=self._name)
         self._plans = {worker: whole.for_node(k, len(workers)) for k, worker in enumerate(workers)}
         for worker, part in self._plans.items():
             self._runner.send_message(messages.PLAN, part.to_message(), worker)
@@ -239,14 +226,8 @@ class Master:
             gevent.sleep(WATCH_S)
 
     def _note_lost_workers(self, run: Run) -> None:
-        if not isinstance(self._runner, MasterRunner):
-            return
-        for worker in self._taking_part:
-            client = self._runner.clients.get(worker)
-            if client is None:
-                run.note_lost(self._name(worker), LEFT)
-            elif client.state == STATE_MISSING:
-                run.note_lost(self._name(worker), "no heartbeat")
+        for node, why in self._workers.lost() if self._workers is not None else ():
+            run.note_lost(node, why)
 
     def _on_ping(self, msg: Any, **_: Any) -> None:
         answer = {"sent_s": msg.data["sent_s"], "master_s": time.monotonic()}

@@ -41,6 +41,7 @@ from harness.run.header import header
 from harness.run.live_alerts import raise_and_clear
 from harness.run.progress import PhaseProgress, say
 from harness.run.recording_writer import RecordingWriter, make_run_directory
+from harness.run.workers import LEFT
 from harness.sidecar.injector import PREPARED, Injector
 from harness.sidecar.sampler import RawReading, Sampler
 from shapes._phased import PhasedShape
@@ -53,7 +54,6 @@ LAST_REPORTS_S = 3.0
 USERS_GONE_S = 3.0
 OVERTIME_S = 5.0
 """After the last phase and the wait for answers: a node that has not reported by then will not any more."""
-LEFT = "left before the end"
 ALL_LOST = "every load process was lost"
 
 

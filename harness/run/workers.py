@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -18,14 +18,16 @@ from typing import Any
 import gevent
 from locust.dispatch import UsersDispatcher
 from locust.env import Environment
-from locust.runners import MasterRunner, WorkerNode
+from locust.runners import STATE_MISSING, MasterRunner, WorkerNode
 
 from harness.config.scenario import Scenario
+from harness.errors import ConfigurationError
 from harness.run import messages
 
 ANSWER_S = 10.0
 """A worker that has just connected may still be loading; one with plain Locust never answers."""
 ASK_AGAIN_S = 0.25
+LEFT = "left before the end"
 
 
 class FixedWorkersDispatcher(UsersDispatcher):
@@ -85,17 +87,54 @@ class Description:
         return found
 
 
-class WorkerCheck:
-    """The master's side: asks the workers of a run what they would run."""
+class Workers:
+    """The workers of a master, by the ids that Locust gives them. ``on_late`` gets the name of one that takes no part
+    in the present run because it has come too late.
+    """
 
-    def __init__(self, runner: MasterRunner, name_of: Callable[[str], str]) -> None:
+    def __init__(self, runner: MasterRunner, on_late: Callable[[str], None]) -> None:
+        self.taking_part: list[str] = []
+        """In the present run, or the latest one."""
         self._runner = runner
-        self._name_of = name_of
+        self._on_late = on_late
         self._answers: dict[str, Mapping[str, Any]] = {}
+        runner.environment.dispatcher_class = FixedWorkersDispatcher
+        runner.environment.events.worker_connect.add_listener(self._on_connect)
         runner.register_message(messages.DESCRIPTION, self._on_description)
 
-    def problems(self, ours: Description, workers: Sequence[str]) -> list[str]:
-        """One line for each of these workers (Locust's ids) that must not take part. Waits for their answers."""
+    def name(self, worker: str) -> str:
+        """In the recording."""
+        return messages.worker_name(self._runner.get_worker_index(worker))
+
+    @property
+    def present(self) -> list[str]:
+        clients = self._runner.clients
+        return [client.id for client in clients.ready + clients.running + clients.spawning]
+
+    def choose(self, ours: Description) -> list[str]:
+        """Those that are there take part in the run that begins.
+
+        Raises ConfigurationError when one of them would run something else than the master, ``ours``.
+        """
+        workers = self.present
+        self._ask(workers)
+        problems = [problem for worker in workers if (problem := self._problem(ours, worker))]
+        if problems:
+            raise ConfigurationError(problems)
+        self.taking_part = workers
+        return workers
+
+    def lost(self) -> Iterator[tuple[str, str]]:
+        """Name of each that takes part and is not there any more, and why."""
+        for worker in self.taking_part:
+            client = self._runner.clients.get(worker)
+            if client is None:
+                yield self.name(worker), LEFT
+            elif client.state == STATE_MISSING:
+                yield self.name(worker), "no heartbeat"
+
+    def _ask(self, workers: Sequence[str]) -> None:
+        """Waits until all of them have answered, but not for ever."""
         self._answers.clear()
         deadline_s = time.monotonic() + ANSWER_S
         while silent := [worker for worker in workers if worker not in self._answers]:
@@ -104,11 +143,10 @@ class WorkerCheck:
             for worker in silent:
                 self._runner.send_message(messages.DESCRIBE, None, worker)
             gevent.sleep(ASK_AGAIN_S if self._answers else ASK_AGAIN_S / 10)
-        return [problem for worker in workers if (problem := self._problem(ours, worker))]
 
     def _problem(self, ours: Description, worker: str) -> str:
         host = worker.rpartition("_")[0]
-        who = f"{self._name_of(worker)} (on {host})"
+        who = f"{self.name(worker)} (on {host})"
         if worker not in self._answers:
             return (
                 f"{who} has not answered within {ANSWER_S:g} s: it runs plain Locust, an older Springback, or a "
@@ -124,6 +162,10 @@ class WorkerCheck:
             f"{who} would run something else: {'; '.join(differences)}. Give all of them the same locustfile, and "
             "install the same version"
         )
+
+    def _on_connect(self, client_id: str, **_: Any) -> None:
+        if client_id not in self.taking_part:
+            self._on_late(self.name(client_id))
 
     def _on_description(self, msg: Any, **_: Any) -> None:
         self._answers[msg.node_id] = msg.data
