@@ -24,13 +24,14 @@ def assert_inconclusive(done: Finished) -> None:
     assert done.verdict["outcome"] == "INCONCLUSIVE"
 
 
-def master_and_workers(directory: Path, target: service.Service, *arguments: str) -> tuple[runs.Run, list[runs.Run]]:
+def master_and_workers(
+    directory: Path, target: service.Service, *arguments: str, scenario: str = "herd_http.py"
+) -> tuple[runs.Run, list[runs.Run]]:
     port = str(runs.free_port())
     bind = ("--master", "--master-bind-host", "127.0.0.1", "--master-bind-port", port, "--expect-workers", "2")
-    master = runs.locust(directory, "herd_http.py", *bind, *arguments, host=target.url)
+    master = runs.locust(directory, scenario, *bind, *arguments, host=target.url)
     workers = [
-        runs.locust(directory / str(k), "herd_http.py", "--worker", "--master-port", port, host=target.url)
-        for k in range(2)
+        runs.locust(directory / str(k), scenario, "--worker", "--master-port", port, host=target.url) for k in range(2)
     ]
     return master, workers
 
@@ -93,12 +94,14 @@ def test_a_worker_that_takes_leave_in_the_run_makes_it_inconclusive_and_is_named
     assert lost.node in outcome.finding("generator_health")["reason"]
 
 
-def master_gone(directory: Path, number: signal.Signals) -> tuple[list[Finished], int, float, float]:
+def master_gone(
+    directory: Path, number: signal.Signals, scenario: str = "herd_http.py"
+) -> tuple[list[Finished], int, float, float]:
     """The master is killed, or stopped, in the baseline. The workers, how many requests came after it and how long
     after it the last one, and how long the workers stayed.
     """
     with service.running() as target:
-        master, workers = master_and_workers(directory, target, "--baseline-s", "12")
+        master, workers = master_and_workers(directory, target, "--baseline-s", "12", scenario=scenario)
         master.until(lambda: runs.has_slice(master, 0), "the baseline goes")
         began_s = time.monotonic()
         os.kill(master.process.pid, number)
@@ -113,13 +116,13 @@ def master_gone(directory: Path, number: signal.Signals) -> tuple[list[Finished]
         return [worker.wait(1) for worker in workers], requests - before, last_s - began_s, gone_s
 
 
-@together(master_gone, number=[signal.SIGKILL])
+@together(master_gone, number=[signal.SIGKILL], scenario=["herd_http.py", "stock_fast.py"])
 def test_workers_whose_master_was_killed_stop_at_once_and_release_no_herd(
     outcome: tuple[list[Finished], int, float, float],
 ) -> None:
     workers, requests, loaded_s, gone_s = outcome
     assert loaded_s < 1 and gone_s < 4
-    assert requests < 10, "a few canaries, and no herd"
+    assert requests < 10, "a few more, and no herd"
     for worker in workers:
         worker.ended_well(code=4)
         assert "the connection to the master has ended: this worker ends" in worker.err
