@@ -320,7 +320,17 @@ class ExceptionMark:
         return f"{self.exception}{message} in {self.where}" + (f" ({self.place})" if self.place else "")
 
 
-Mark: TypeAlias = GateMark | HealthMark | NodeMark | FaultMark | AlertMark | ExceptionMark
+@dataclass(frozen=True)
+class StartsMark:
+    """A *delta* as a slice is: iterations of the second ``t`` that a pacer started on one node, by class of user."""
+
+    t: float
+    node: str
+    starts: Mapping[str, int]
+    mark: str = "starts"
+
+
+Mark: TypeAlias = GateMark | HealthMark | NodeMark | FaultMark | AlertMark | ExceptionMark | StartsMark
 
 
 @dataclass(frozen=True)
@@ -368,6 +378,10 @@ class Recording:
     @property
     def exceptions(self) -> tuple[ExceptionMark, ...]:
         return tuple(mark for mark in self.marks if isinstance(mark, ExceptionMark))
+
+    @property
+    def starts(self) -> tuple[StartsMark, ...]:
+        return tuple(mark for mark in self.marks if isinstance(mark, StartsMark))
 
     @property
     def health(self) -> tuple[HealthMark, ...]:

@@ -29,6 +29,7 @@ from harness.recording import (
     ProbeSample,
     Recording,
     Slice,
+    StartsMark,
 )
 from harness.recording_format_1 import upgraded
 
@@ -43,6 +44,7 @@ _MARKS: dict[str, type[Mark]] = {
     "fault": FaultMark,
     "alert": AlertMark,
     "exception": ExceptionMark,
+    "starts": StartsMark,
 }
 
 

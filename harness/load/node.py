@@ -8,6 +8,7 @@ takes its reports.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 from weakref import WeakKeyDictionary, WeakSet
@@ -22,6 +23,7 @@ from harness.load.active import ActiveUsers
 from harness.load.arrivals import Arrivals
 from harness.load.clock import Clock
 from harness.load.gate import Gate
+from harness.load.mix import interleaved, rotated
 from harness.load.pacing import Pacer, Slot, Start
 from harness.load.recorder import Recorder
 from harness.load.run_plan import Plan
@@ -61,6 +63,8 @@ class Node:
         self.plan: Plan | None = None
         self.gate_marks: list[GateMark] = []
         self.operations: list[Operation] = []
+        self.starts: Counter[tuple[int, str]] = Counter()
+        """Iterations begun since the last report, by second and class of user."""
         self._local_origin_s = 0.0
         self.unfinished = 0
         self.stop_draining = False
@@ -75,7 +79,8 @@ class Node:
         self._planned = Event()
         self._watched: WeakSet[Any] = WeakSet()
         """Users whose end has a listener."""
-        self._parked_before_plan: dict[Any, None] = {}
+        self._parked_before_plan: dict[Any, str] = {}
+        """Greenlet of a user → its class."""
         self._pacer_of: dict[Any, Pacer] = {}
         self._pacer: Arrivals | ActiveUsers | None = None
         self._gate: Gate | None = None
@@ -92,7 +97,7 @@ class Node:
         """Blocks the calling user until it is released; None means: get ready afresh and park again."""
         user = getcurrent()
         if self.plan is None:
-            self._parked_before_plan[user] = None
+            self._parked_before_plan[user] = slot.kind
             try:
                 self._planned.wait()
             finally:
@@ -110,9 +115,10 @@ class Node:
             raise
         return slot.start
 
-    def iteration_started(self, start: Start) -> None:
+    def iteration_started(self, start: Start, kind: str = "") -> None:
         user: Any = getcurrent()
         self.recorder.starts[user] = start
+        self.starts[int(start.t // 1), kind] += 1
         if user not in self._watched:
             self._watched.add(user)
             user.link(self._on_user_stopped)
@@ -157,7 +163,7 @@ class Node:
         return len(self._parked_before_plan)
 
     def begin(self, plan: Plan) -> None:
-        """Takes the plan and sets the pacers going. The users are dealt out in the order in which they parked."""
+        """Takes the plan and sets the pacers going. Gate and pacer get users of each class by its share."""
         if self.plan is not None:
             return
         self.plan = plan
@@ -165,9 +171,10 @@ class Node:
         self.recorder.begin(self._local_origin_s)
         if not plan.paced:
             return
-        self._pacer = self._pacer_for(plan)
-        users = list(self._parked_before_plan)
+        kind_of = self._parked_before_plan
+        users = interleaved(kind_of)
         herd_users = max(0, len(users) - plan.own_background_users) if plan.herds else 0
+        self._pacer = self._pacer_for(plan, [kind_of[user] for user in users[herd_users:]] or [""])
         self._gate = Gate(plan.herds, herd_users, plan.origin_s, self.clock, self.gate_marks.append)
         for user in users[:herd_users]:
             self._pacer_of[user] = self._gate
@@ -232,11 +239,13 @@ class Node:
         for listener in self.on_ending:
             listener()
 
-    def _pacer_for(self, plan: Plan) -> Arrivals | ActiveUsers:
+    def _pacer_for(self, plan: Plan, kinds: list[str]) -> Arrivals | ActiveUsers:
+        """``kinds`` of the users that it serves, in their order."""
         if plan.pacing == USERS:
-            return ActiveUsers(active_changes(plan.level, plan.share, plan.shares), plan.origin_s, self.clock)
+            changes = active_changes(plan.level, plan.share, plan.shares)
+            return ActiveUsers(changes, plan.origin_s, self.clock, kinds)
         due = due_times(plan.level, plan.share, plan.shares, plan.seed)
-        return Arrivals(due, plan.origin_s, self.clock)
+        return Arrivals(due, plan.origin_s, self.clock, rotated(kinds, plan.share, plan.shares))
 
     def _assign(self, user: Any) -> Pacer:
         assert self._pacer is not None  # begin() has run: the plan is here

@@ -4,6 +4,7 @@ into lines of the recording, and settles the account at the end. The local runne
 from __future__ import annotations
 
 import gc
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -18,7 +19,7 @@ from harness.load.http.expectation import DEFAULT_STATUSES, statuses
 from harness.load.node import Node, set_node
 from harness.load.outcomes import ExpectedStatuses
 from harness.load.run_plan import Plan
-from harness.recording import UNFINISHED, Line, Operations, ProbeSample, Slice
+from harness.recording import UNFINISHED, Line, Operations, ProbeSample, Slice, StartsMark
 from harness.recording_file import encode
 
 SETTLE_S = 2.0
@@ -98,6 +99,7 @@ class NodeReporter:
         operations, self.node.operations[:] = tuple(self.node.operations), []
         samples = tuple(self._sample(measured) for measured in self._monitor.take())
         lines: list[Line] = [*slices, *(replace(mark, node=self._name) for mark in marks)]
+        lines += self._starts()
         lines += self.node.exceptions.take(self.node.t_of, self._name)
         if operations:
             lines.append(Operations(self._name, round(self.node.operation_uncertainty_s(), 6), operations))
@@ -160,6 +162,13 @@ class NodeReporter:
         listeners = self._environment.events.request
         if self.node.recorder.on_request in listeners._handlers:
             listeners.remove_listener(self.node.recorder.on_request)
+
+    def _starts(self) -> list[StartsMark]:
+        counts, self.node.starts = self.node.starts, Counter()
+        by_second: dict[int, dict[str, int]] = {}
+        for (t, kind), count in sorted(counts.items()):
+            by_second.setdefault(t, {})[kind] = count
+        return [StartsMark(t, self._name, starts) for t, starts in by_second.items()]
 
     def _settle_at_end(self) -> None:
         plan = self.node.plan

@@ -10,7 +10,7 @@ import pytest
 
 from harness import criteria
 from harness.errors import ConfigurationError
-from harness.findings import ALL, CLIENTS, Finding, Outcome
+from harness.findings import ALL, BASELINE, CLIENTS, Finding, Outcome
 from harness.recording import (
     SHED,
     SHED_WITHOUT_DELAY,
@@ -23,6 +23,7 @@ from harness.recording import (
     Recording,
     Scalar,
     Slice,
+    StartsMark,
 )
 from tests.recordings import CANARY, healthy, login_herd
 
@@ -134,6 +135,37 @@ def test_whatever_is_not_ok_is_an_error(outcome: str) -> None:
     bad = Slice(30, "w", "x", outcome, 100, 0, {})
     found = judged("error_ratio", dataclasses.replace(healthy(), slices=(ok, bad)))
     assert (found.outcome, found.figure) == (Outcome.FAIL, 0.2)
+
+
+def mixed(**phases: dict[str, int]) -> Recording:
+    """Starts by class in each phase."""
+    run = healthy()
+    marks = [StartsMark(phase.start_s, "w", phases[phase.name]) for phase in run.header.phases if phase.name in phases]
+    header = dataclasses.replace(run.header, level_unit="starts/s")
+    return dataclasses.replace(run, header=header, marks=tuple(marks))
+
+
+EVEN = {"a": 90, "b": 30}
+
+
+@pytest.mark.parametrize(
+    ("spike", "recovery", "expected"),
+    [
+        ({"a": 300, "b": 100}, EVEN, "PASS"),
+        ({"a": 4, "b": 1}, EVEN, "PASS"),
+        ({"a": 300, "b": 100}, {"b": 120}, "INCONCLUSIVE"),
+        ({"a": 400}, EVEN, "INCONCLUSIVE"),
+        ({"a": 300, "b": 100}, {"a": 80, "b": 40}, "INCONCLUSIVE"),
+    ],
+)
+def test_another_mix_of_users_than_in_the_baseline_voids_the_comparison(
+    spike: dict[str, int], recovery: dict[str, int], expected: str
+) -> None:
+    found = judged("user_mix", mixed(baseline=EVEN, spike=spike, recovery=recovery))
+    assert found.outcome.value == expected
+    assert found.voids == ((BASELINE,) if expected != "PASS" else ())
+    assert criteria.rests_on("recovery_time") == (CLIENTS, BASELINE)
+    assert criteria.rests_on("error_ratio") == (CLIENTS,)
 
 
 def shedding(phase_t: int, shed: int, unsaid: int = 0, *, judged_apart: bool = True) -> Recording:

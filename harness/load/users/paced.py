@@ -48,14 +48,16 @@ class Paced(User):
         while start is None:
             slot = self._prepared()
             start = None if slot is None else self.node.park(slot)
-        self.node.iteration_started(start)
+        self.node.iteration_started(start, type(self).__name__)
         self.current_start = start
         return 0.0
 
     def _prepared(self) -> Slot | None:
         """None when that has failed, in the user's own code; then the user tries again after a pause."""
         try:
-            return self.prepare_slot()
+            slot = self.prepare_slot()
+            slot.kind = type(self).__name__
+            return slot
         except CONTROL:
             raise
         except Exception as error:
