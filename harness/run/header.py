@@ -5,19 +5,36 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from importlib.metadata import version
 
+from locust import User
+
 from harness.clients.address import strip_url
 from harness.config.settings import RunSettings
+from harness.load.users.body_checks import judged_by_status
 from harness.recording import Header, Phase, PlannedGate
+from harness.run.messages import REFERENCE_TARGET
 from shapes._phased import PhasedShape
 
 
-def header(scenario: str, started_utc: str, settings: RunSettings, shape: PhasedShape, host: str, nodes: int) -> Header:
+def header(
+    scenario: str,
+    started_utc: str,
+    settings: RunSettings,
+    shape: PhasedShape,
+    host: str,
+    nodes: int,
+    users: Iterable[type[User]],
+) -> Header:
     profile, parked = shape.profile(), shape.parked
-    notes = tuple(f"{name} was left out (--without)" for name in settings.without)
+    notes = [f"{name} was left out (--without)" for name in settings.without]
+    if by_status := judged_by_status(users):
+        notes.append(
+            f"the answers to {', '.join(by_status)} were judged by their status only: "
+            "nothing in the scenario checks a body"
+        )
     return Header(
         scenario=scenario,
         started_utc=started_utc,
@@ -31,9 +48,10 @@ def header(scenario: str, started_utc: str, settings: RunSettings, shape: Phased
         target=strip_url(host),
         nodes=nodes,
         environment=fingerprint(),
-        notes=notes,
+        notes=tuple(notes),
         alerts=asdict(settings.alerts),
         faults=tuple(fault.plan for fault in settings.faults),
+        reference_target=os.environ.get(REFERENCE_TARGET) == host,
     )
 
 

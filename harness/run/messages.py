@@ -6,6 +6,9 @@ One name a direction: Locust refuses a second listener.
 PARENT = "SPRINGBACK_PARENT"
 """Environment variable with the pid of ``springback run``: Locust ends its run when that process is gone."""
 
+REFERENCE_TARGET = "SPRINGBACK_REFERENCE_TARGET"
+"""Environment variable: ``springback run`` has started the reference target for this run, because no host is named."""
+
 PING = "springback_ping"
 """Worker → master: a reading of the worker's clock."""
 PONG = "springback_pong"

@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import MagicMock
 
 import pytest
 
+from harness.commands.reference_target import options_for
 from harness.config import settings
-from harness.config.options import declare
+from harness.config.options import declare, misspelt
 from harness.config.scenario import Scenario
 from harness.errors import ConfigurationError
 from harness.plugins import parameter, parameters_of
@@ -162,3 +164,12 @@ def test_an_option_that_exists_already_is_refused() -> None:
 
     with pytest.raises(ConfigurationError, match="--runs-dir exists already"):
         declare(Parser(), Scenario("one", criteria=(), options=parameters_of(Taken)))
+
+
+def test_a_slip_in_a_variable_is_told_and_what_the_demo_says_of_itself_is_none() -> None:
+    """The demo names everything that some scenario may ask for."""
+    demo: Any = MagicMock()
+    assert misspelt(dict.fromkeys(options_for(demo), ""), scenario()) == []
+    assert misspelt({"SPRINGBACK_RATES_PER_S": "1", "SPRINGBACK_ELSEWHERE": "1", "OTHER_KEY": ""}, scenario()) == [
+        "SPRINGBACK_RATES_PER_S is read by no option; did you mean SPRINGBACK_RATE_PER_S?"
+    ]

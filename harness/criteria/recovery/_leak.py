@@ -41,10 +41,8 @@ class LeakTest:
     """None when there are too few samples to say."""
     reason: str
     trend: Trend | None = None
-    rise_bytes: float | None = None
-    """Slope × duration, after the warm-up."""
     rise_interval_bytes: tuple[float, float] | None = None
-    segments_growing: int = 0
+    """Slope × duration, after the warm-up."""
     duration_s: float = 0
 
 
@@ -77,9 +75,7 @@ def assess(t: FloatArray, memory_bytes: FloatArray, limit_bytes: float = 0) -> L
         suspected=not objections,
         reason="; ".join(objections) or held,
         trend=overall,
-        rise_bytes=overall.slope * duration_s,
         rise_interval_bytes=(low * duration_s, high * duration_s),
-        segments_growing=sum(growing),
         duration_s=duration_s,
     )
 
