@@ -42,6 +42,7 @@ class Listener(WebSocketUser):
     first_pause_s = 0.05
     connect_timeout_s = 0.5
     close_timeout_s = 0.5
+    stable_s = 0.1
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
@@ -195,6 +196,50 @@ def test_it_comes_back_and_the_time_counts_from_the_loss(users: Any) -> None:
         took_s = next(took_s for name, _, took_s in user.seen if name == "WS /feed reconnect")
         failed_s = next(took_s for name, _, took_s in user.seen if name == "attempt /feed reconnect")
         assert failed_s < took_s <= time.monotonic() - began_s
+
+
+KICK: list[Step] = [READ, OPEN, frame((1008).to_bytes(2), opcode=8), CLOSE]
+
+
+def test_a_handshake_is_no_return_until_the_connection_has_stayed(users: Any) -> None:
+    """Kicked twice after the handshake: the time goes on from the first loss, and so do the pauses."""
+    with scripted(KICK, KICK, KICK, [READ, OPEN]) as server:
+        user = users(server.url)
+        assert user.open()
+        began_s = time.monotonic()
+        with gevent.Timeout(20):
+            while "WS /feed reconnect" not in [name for name, _, _ in user.seen]:
+                user.stay_connected(time.monotonic() + 0.05)
+        assert user.outcomes("attempt /feed reconnect") == ["kicked", "kicked"]
+        assert user.outcomes("WS /feed reconnect") == ["ok"]
+        assert user.outcomes("connection /feed ended") == ["closed 1008", "kicked, closed 1008", "kicked, closed 1008"]
+        took_s = next(took_s for name, _, took_s in user.seen if name == "WS /feed reconnect")
+        assert took_s <= time.monotonic() - began_s - user.stable_s, "it was back at the handshake that lasted"
+        assert user._pause_s == user.first_pause_s, "only then the next pause is a first one again"
+
+
+def test_an_answer_brings_a_user_back_at_once_and_a_greeting_does_not(users: Any) -> None:
+    greeting, answer = frame(b"hello"), frame(b"yes")
+    lost: list[Step] = [READ, OPEN, CLOSE]
+    with scripted(lost, [READ, OPEN, greeting, READ, answer]) as server:
+        user = users(server.url, stable_s=60.0)
+        assert user.open()
+        with gevent.Timeout(20):
+            while "hello" not in user.heard:
+                user.stay_connected(time.monotonic() + 0.05)
+        assert user.outcomes("WS /feed reconnect") == []
+        assert user.send("there?")
+        assert user._unproven is not None and user._unproven.asked
+
+
+def test_the_pauses_of_a_user_that_is_kicked_grow(users: Any) -> None:
+    with scripted(*[KICK] * 6, [READ, OPEN]) as server:
+        user = users(server.url, first_pause_s=0.01)
+        assert user.open()
+        with gevent.Timeout(20):
+            while len(user.outcomes("attempt /feed reconnect")) < 4:
+                user.stay_connected(time.monotonic() + 0.01)
+        assert user._pause_s >= 0.01 * 2**4
 
 
 def test_a_cut_is_ours_and_the_time_counts_from_its_instant(users: Any) -> None:

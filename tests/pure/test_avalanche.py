@@ -209,3 +209,22 @@ def test_another_page_without_the_gauge_does_not_count() -> None:
     other = tuple(ProbeSample(t, "prometheus", "upstream", {"calls": 1.0}) for t in TIMES)
     found = judged("connections_agree", dataclasses.replace(whole, probes=(*whole.probes, *other)), metric=GAUGE)
     assert found.outcome is Outcome.PASS
+
+
+def test_who_is_kicked_after_the_handshake_is_not_back() -> None:
+    """A hundred are dropped, kicked 300 times in 6 s while they try, and back after 7 s."""
+    kicks = [counted(20 + k, "connection /feed ended", 50, "kicked, closed 1008") for k in range(6)]
+    openings = [opened(20 + k, 50) for k in range(6)]
+    attempts = [counted(20 + k, "attempt /feed reconnect", 50, "kicked") for k in range(6)]
+    whole = run(*DROPPED, *kicks, *openings, *attempts, back(7.0, 100), opened(27, 100))
+    found = judged("reconnect_time", whole, limit_s=3)
+    assert found.outcome is Outcome.FAIL and found.figure == pytest.approx(7, rel=1e-3)
+    assert {key: found.evidence[key] for key in ("dropped", "back", "kicked", "kicked per second at most")} == {
+        "dropped": 100,
+        "back": 100,
+        "kicked": 300,
+        "kicked per second at most": 50,
+    }
+    kept = judged("connections_kept", whole)
+    assert kept.outcome is Outcome.FAIL, "kicks are not part of the drop that was planned"
+    assert kept.evidence["lost"] == 300

@@ -34,16 +34,31 @@ def open_at(recording: Recording, t: int, name: str = "*") -> int:
     return opened(recording, name, t) - ended(recording, name, t)
 
 
+def is_kick(outcome: str) -> bool:
+    """Whether a connection that had been opened in the place of a lost one was ended before anybody was back."""
+    return outcome.startswith("kicked")
+
+
+def kicks_by_second(recording: Recording, name: str = "*") -> Mapping[int, int]:
+    """Second → connections that were ended before anybody was back."""
+    found: Counter[int] = Counter()
+    for piece in phases.only(recording, f"connection {name} ended").slices:
+        if is_kick(piece.outcome):
+            found[piece.t] += piece.count
+    return found
+
+
 def ended_in(recording: Recording, phase: Phase, name: str = "*") -> Mapping[str, int]:
-    """Connections that ended in the phase, by outcome, most frequent first."""
+    """Connections that ended in the phase, by outcome, most frequent first; kicks apart, see :func:`is_kick`."""
     return _by_outcome(phases.only(recording, f"connection {name} ended"), phase.start_s, phase.end_s)
 
 
 def lost(recording: Recording, planned: Phase | None, name: str = "*") -> Mapping[str, int]:
-    """Connections that ended without the client's wish and outside the phase of a planned drop, by outcome."""
+    """Connections that ended without the client's wish, by outcome; in the phase of a planned drop only kicks."""
     found: Counter[str] = Counter()
     for piece in phases.only(recording, f"connection {name} ended").slices:
-        if piece.outcome != OK and (planned is None or not planned.start_s <= piece.t < planned.end_s):
+        as_planned = planned is not None and planned.start_s <= piece.t < planned.end_s and not is_kick(piece.outcome)
+        if piece.outcome != OK and not as_planned:
             found[piece.outcome] += piece.count
     return dict(found.most_common())
 
@@ -51,6 +66,6 @@ def lost(recording: Recording, planned: Phase | None, name: str = "*") -> Mappin
 def _by_outcome(recording: Recording, start_s: int, end_s: int) -> Mapping[str, int]:
     found: Counter[str] = Counter()
     for piece in recording.slices:
-        if start_s <= piece.t < end_s:
+        if start_s <= piece.t < end_s and not is_kick(piece.outcome):
             found[piece.outcome] += piece.count
     return dict(found.most_common())

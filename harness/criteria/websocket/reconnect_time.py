@@ -18,10 +18,11 @@ from harness.recording import OK, Phase, Recording, Scalar
 class ReconnectTime(Criterion):
     """A share of the connections that were dropped in a phase is open again soon enough.
 
-    Each connection's time counts from the instant at which it was lost. One that did not come back while it was
-    watched took longer than that: the time is then a lower bound, never 0 and never a pass. All connections are
-    counted, so the interval is no wider than the histogram's bucket. It takes that the drop was one: of those who were
-    connected, ``dropped`` have to have lost their connection.
+    Each connection's time counts from the instant at which it was lost to the handshake of the one that stayed, or
+    answered; one that was ended again before that brought nobody back, and is counted as a kick. One that did not come
+    back while it was watched took longer than that: the time is then a lower bound, never 0 and never a pass. All
+    connections are counted, so the interval is no wider than the histogram's bucket. It takes that the drop was one: of
+    those who were connected, ``dropped`` have to have lost their connection.
     """
 
     unit = "s"
@@ -47,6 +48,7 @@ class ReconnectTime(Criterion):
             "dropped": lost,
             "back": back,
             **self._count_failed_attempts(recording, phase),
+            **self._kicks(recording),
         }
         if not lost or lost < self.dropped * before:
             dropped = f"only {lost:,} of {before:,} connections were dropped" if before else "nobody was connected"
@@ -85,6 +87,10 @@ class ReconnectTime(Criterion):
         tally = phases.tally(tuple(piece for piece in found if piece.t >= phase.start_s))
         return {f"failed attempts, {cause}": count for cause, count in tally.causes.items()}
 
+    def _kicks(self, recording: Recording) -> dict[str, Scalar]:
+        kicks = connections.kicks_by_second(recording, self.connections)
+        return {"kicked": sum(kicks.values()), "kicked per second at most": max(kicks.values())} if kicks else {}
+
     def _judge_those_away(
         self, recording: Recording, phase: Phase, back: int, away: int, evidence: dict[str, Scalar]
     ) -> Finding:
@@ -93,7 +99,7 @@ class ReconnectTime(Criterion):
         run_end_s = recording.header.phases[-1].end_s
         end_s = min(run_end_s, recording.end.t if recording.end is not None else last_s)
         ends = phases.slices_of(phases.only(recording, f"connection {self.connections} ended"), phase)
-        watched_s = max(0.0, end_s - 1 - max(piece.t for piece in ends))
+        watched_s = max(0.0, end_s - 1 - max(piece.t for piece in ends if not connections.is_kick(piece.outcome)))
         outcome = Outcome.FAIL if watched_s >= self.limit_s else Outcome.INCONCLUSIVE
         reason = (
             f"{away:,} of {back + away:,} dropped connections were not back in the {watched_s:g} s that were watched, "

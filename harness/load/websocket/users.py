@@ -9,6 +9,7 @@ import functools
 import math
 import random
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gevent.event import Event
@@ -33,17 +34,31 @@ if TYPE_CHECKING:
 RESOLVED_WITHIN_S = 5.0
 LONGEST_WAIT_S = 3600.0
 JUST_AFTER_S = 0.01
+KICKED = "kicked"
+
+
+@dataclass
+class Reconnection:
+    """A connection that was opened in the place of one that was lost."""
+
+    lost_s: float
+    sent_s: float
+    opened_s: float
+    asked: bool = False
+    """Whether a message was sent on it."""
 
 
 class WebSocketUser(Paced, Measured):
     """Recorded, with ``name`` in the place of the path:
 
     - ``WS /feed connect``: from the intended start to the end of the handshake;
-    - ``WS /feed reconnect``: from the instant at which the connection was lost until there is one again, however many
-      attempts that took; ``unfinished`` when there was none until the end of the run;
-    - ``attempt /feed reconnect``: each attempt of these that failed;
+    - ``WS /feed reconnect``: from the instant at which the connection was lost until there is one again that stays for
+      ``stable_s`` or answers a message of ours, however many attempts that took; ``unfinished`` when there was none
+      until the end of the run;
+    - ``attempt /feed reconnect``: each attempt of these that failed, ``kicked`` where it was ended again before that;
     - ``connection /feed opened`` and ``connection /feed ended``: instants, so without a latency. The outcome of an end
-      is ``ok`` when we wanted it, else ``closed CODE``, ``cut off``, ``connection reset``, ``protocol error`` …
+      is ``ok`` when we wanted it, else ``closed CODE``, ``cut off``, ``connection reset``, ``protocol error`` …, with
+      ``kicked, `` before it where nobody had been back.
 
     A subclass gives ``path`` and ``on_message``, and a task that opens, stays and leaves.
     """
@@ -60,6 +75,9 @@ class WebSocketUser(Paced, Measured):
     longest_pause_s: float = 10.0
     """Attempt n to come back is made after a random pause of up to ``first_pause_s`` · 2ⁿ, at most the longest ("full
     jitter"), so that everybody who was dropped at one instant is not back at one instant."""
+    stable_s: float = 1.0
+    """So long a connection has to stay for a user to be back; a handshake alone says nothing of the service behind it.
+    A message that answers one of ours says as much."""
     longest_message_bytes: int = 1 << 20
     verify_tls: bool = True
     ca_file: str | None = None
@@ -70,6 +88,9 @@ class WebSocketUser(Paced, Measured):
         self.connection: Connection | None = None
         self._pending: PendingWebSocket | None = None
         self._lost_s = 0.0
+        self._pause_s = self.first_pause_s
+        self._unproven: Reconnection | None = None
+        """While nobody knows whether the present connection will stay."""
         self._abort_s = math.inf
         self._ending = Event()
         self.node.on_ending.append(self._on_run_ending)
@@ -143,7 +164,11 @@ class WebSocketUser(Paced, Measured):
             elif now_s >= until_s:
                 return True
             else:
-                self.listen(min(until_s, self._abort_s))
+                proven_s = math.inf
+                if self._unproven is not None and now_s >= (proven_s := self._unproven.opened_s + self.stable_s):
+                    self._is_back()
+                else:
+                    self.listen(min(until_s, self._abort_s, proven_s))
         return False
 
     def listen(self, until_s: float) -> None:
@@ -166,6 +191,8 @@ class WebSocketUser(Paced, Measured):
             return False
         try:
             self.connection.send(data)
+            if self._unproven is not None:
+                self._unproven.asked = True
         except ConnectionEndedError as ended:
             self._connection_ended(ended.outcome)
             return False
@@ -186,6 +213,10 @@ class WebSocketUser(Paced, Measured):
         connection = self._connection_ended(OK, abort=False)
         if connection is not None:
             connection.close(self.close_timeout_s)
+
+    over = ending
+    stay, leave, cut_at = stay_connected, disconnect, abort_at
+    """As they were called at first; locustfiles may still do so."""
 
     # Inside
 
@@ -214,9 +245,8 @@ class WebSocketUser(Paced, Measured):
 
     def _reconnect(self, lost_s: float) -> None:
         """Tries again and again, until there is a connection or the run is over."""
-        pause_s = self.first_pause_s
-        while not self._ending.wait(random.uniform(0, pause_s)):
-            pause_s = min(2 * pause_s, self.longest_pause_s)
+        while not self._ending.wait(random.uniform(0, self._pause_s)):
+            self._pause_s = min(2 * self._pause_s, self.longest_pause_s)
             sent_s = time.monotonic()
             try:
                 self._connect(sent_s + self.connect_timeout_s)
@@ -224,10 +254,27 @@ class WebSocketUser(Paced, Measured):
                 self._fire("attempt", f"{self.name} reconnect", sent_s, time.monotonic(), sent_s, error, 0)
                 continue
             now_s = time.monotonic()
-            self.observe("WS", f"{self.name} reconnect", sent_s, now_s, intended_s=lost_s)
+            self._unproven = Reconnection(lost_s, sent_s, now_s)
             self._opened(now_s)
             return
         self.missing(f"WS {self.name} reconnect", UNFINISHED, lost_s)
+
+    def _is_back(self) -> None:
+        """The connection stays. The user was back when it was opened; only then is the next pause a first one."""
+        back, self._unproven = self._unproven, None
+        if back is not None:
+            self._pause_s = self.first_pause_s
+            self.observe("WS", f"{self.name} reconnect", back.sent_s, back.opened_s, intended_s=back.lost_s)
+
+    def _was_kicked(self, ended_s: float, outcome: str) -> bool:
+        """Whether the connection that has ended had not brought the user back, against its will."""
+        unproven = self._unproven
+        if unproven is None or outcome == OK or ended_s - unproven.opened_s >= self.stable_s:
+            self._is_back()
+            return False
+        self._unproven, self._lost_s = None, unproven.lost_s
+        self.observe("attempt", f"{self.name} reconnect", unproven.sent_s, ended_s, KICKED)
+        return True
 
     def _opened(self, opened_s: float) -> None:
         if self.current_start is not None:
@@ -241,16 +288,20 @@ class WebSocketUser(Paced, Measured):
         """The connection, which is this user's no more; its socket is closed unless ``abort`` is False."""
         connection, self.connection = self.connection, None
         if connection is not None:
-            self._lost_s = time.monotonic() if ended_s is None else ended_s
+            ended_s = time.monotonic() if ended_s is None else ended_s
             if abort:
                 connection.abort()
-            self.observe(
-                "connection", f"{self.connection_name or self.name} ended", self._lost_s, self._lost_s, outcome
-            )
-            self.on_end(self._lost_s)
+            if self._was_kicked(ended_s, outcome):
+                outcome = f"{KICKED}, {outcome}"
+            else:
+                self._lost_s = ended_s
+            self.observe("connection", f"{self.connection_name or self.name} ended", ended_s, ended_s, outcome)
+            self.on_end(ended_s)
         return connection
 
     def _handle_message(self, message: str | bytes) -> bool:
+        if self._unproven is not None and self._unproven.asked:
+            self._is_back()
         try:
             return bool(self.on_message(message))
         except (ValueError, LookupError, TypeError, AttributeError):
@@ -259,6 +310,11 @@ class WebSocketUser(Paced, Measured):
             return False
 
     def _on_run_ending(self) -> None:
+        unproven = self._unproven
+        if unproven is not None and time.monotonic() - unproven.opened_s < self.stable_s:
+            self._unproven = None  # nobody will know
+            self.missing(f"WS {self.name} reconnect", UNFINISHED, unproven.lost_s)
+        self._is_back()
         self._ending.set()
         if self.connection is not None:
             self.connection.interrupt()
