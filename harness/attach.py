@@ -167,7 +167,7 @@ class Attachment:
         self._watch.met()
         try:
             if isinstance(runner, WorkerRunner):
-                self._part = Worker(environment, runner, self._watch.is_forked)
+                self._part = Worker(environment, runner, self.scenario, self._watch.is_forked)
             elif isinstance(runner, LocalRunner | MasterRunner):
                 self._part = master = Master(environment, runner, self.scenario)
                 if web_ui is not None:

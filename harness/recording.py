@@ -42,6 +42,10 @@ UNSERVED = "unserved"
 UNSENT = "no request"
 """Outcome of an iteration that began and ended without a request. It has no latency."""
 
+INTERRUPTED = "interrupted"
+"""Outcome of an iteration whose user was stopped on our side before there was an answer. It has no latency; it says
+nothing about the target, and is load that was not made.
+"""
 USER_EXCEPTION = "user exception"
 """Outcome of an iteration in which users' code raised, though no request of it had failed. It has no latency."""
 SHED = "shed"

@@ -64,6 +64,11 @@ def main() -> None:
     help="Stop when the process that started this one (PID, if given, must be it) is gone.",
 )
 @click.option(
+    "--with-input",
+    is_flag=True,
+    help="Stop when standard input ends: when the last of the processes is gone that have its other end.",
+)
+@click.option(
     "--autoscale",
     is_flag=False,
     flag_value="",
@@ -77,12 +82,13 @@ def up(
     state: Path | None,
     fault_token: str | None,
     with_parent: str | None,
+    with_input: bool,
     autoscale: str | None,
     **numbers: str,
 ) -> None:
     """Start everything, print the addresses as one line of JSON, stay until SIGINT or SIGTERM."""
     path = state or states.default_path()
-    chosen = stack_options.parse(numbers, data, path, fault_token, with_parent, autoscale)
+    chosen = stack_options.parse(numbers, data, path, fault_token, with_parent, with_input, autoscale)
     from target.stack import up as stack  # the servers' packages are slow to import: not for `status`
 
     stack.run(chosen, lambda ready: print(json.dumps(ready.as_json()), flush=True))

@@ -13,6 +13,7 @@ from fnmatch import fnmatchcase
 
 from harness.analysis import histogram
 from harness.recording import (
+    INTERRUPTED,
     OK,
     SHED,
     SHED_WITHOUT_DELAY,
@@ -101,12 +102,13 @@ def only(recording: Recording, pattern: str) -> Recording:
 
 
 def settled(recording: Recording) -> Recording:
-    """The recording without what proves nothing about the target: iterations that sent no request, and requests that
-    had no answer, or no user yet, when the operator stopped the run early. In a run that came to its end these were
-    waited for and count. Nor with what was shed, where a criterion of its own judges that.
+    """The recording without what proves nothing about the target: iterations that sent no request, or were cut off on
+    our side, and requests that had no answer, or no user yet, when the operator stopped the run early. In a run that
+    came to its end the latter were waited for and count. Nor with what was shed, where a criterion of its own judges
+    that.
     """
     ended = recording.end is not None and recording.end.completed
-    nothing = {UNSENT} if ended else {UNSENT, UNFINISHED, UNSERVED}
+    nothing = {UNSENT, INTERRUPTED} if ended else {UNSENT, INTERRUPTED, UNFINISHED, UNSERVED}
     if any(spec.criterion == SHED_RATIO for spec in recording.header.criteria):
         nothing |= {SHED, SHED_WITHOUT_DELAY}
     return replace(recording, slices=tuple(piece for piece in recording.slices if piece.outcome not in nothing))

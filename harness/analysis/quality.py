@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from harness.analysis import generator, histogram, phases
 from harness.analysis.lazy import LazyModule
-from harness.recording import OK, UNFINISHED, Phase, Recording, Slice
+from harness.recording import INTERRUPTED, OK, UNFINISHED, Phase, Recording, Slice
 
 if TYPE_CHECKING:
     import numpy as np
@@ -102,7 +102,7 @@ def windows(recording: Recording, start_s: int, end_s: int, window_s: int, slo: 
     """The whole windows between two instants, both in seconds.
 
     A request that was unfinished at the end of the run and had not yet had the time of its SLO proves neither
-    good nor bad, so it is left out.
+    good nor bad, so it is left out; so is an iteration that was cut off by us.
     """
     count = max(0, (end_s - start_s) // window_s)
     grouped: list[list[Slice]] = [[] for _ in range(count)]
@@ -110,7 +110,7 @@ def windows(recording: Recording, start_s: int, end_s: int, window_s: int, slo: 
     for piece in recording.slices:
         position = (piece.t - start_s) // window_s
         young = piece.outcome == UNFINISHED and piece.t + 1 + slo.of(piece.name) > ended_s
-        if 0 <= position < count and not young:
+        if 0 <= position < count and not young and piece.outcome != INTERRUPTED:
             grouped[position].append(piece)
     intended = [sum(piece.count for piece in group) for group in grouped]
     good = [sum(_good(piece, slo.of(piece.name)) for piece in group) for group in grouped]

@@ -22,7 +22,7 @@ from harness.findings import EXIT_USAGE
 from harness.load.users.class_problems import class_problems
 from harness.load.users.paced import all_paced
 from harness.run import plan_text
-from harness.run.request import NO_SHAPE, RunRequest, target_host
+from harness.run.request import RunRequest, only_shape, target_host
 from shapes._phased import PhasedShape
 
 NARROWEST, WIDEST = 40, 120
@@ -93,7 +93,12 @@ def _loaded(locustfile: str, arguments: list[str]) -> tuple[str, PhasedShape, st
         problems.append("the locustfile has no user class")
     classes = [users[user] for user in chosen if user in users]
     environment = SimpleNamespace(
-        parsed_options=parsed, host=parsed.host, user_classes=classes, shape_class=shape, worker=bool(parsed.worker)
+        parsed_options=parsed,
+        parsed_locustfiles=files,
+        host=parsed.host,
+        user_classes=classes,
+        shape_class=shape,
+        worker=bool(parsed.worker),
     )
     name, planned_faults = _read_options(locustfile, environment, problems)
     if problems:
@@ -147,9 +152,7 @@ def _read_options(locustfile: str, environment: Any, problems: list[str]) -> tup
 
 
 def _check_unattached(environment: Any, problems: list[str]) -> None:
-    shape = environment.shape_class
-    if not isinstance(shape, PhasedShape):
-        raise ConfigurationError(NO_SHAPE)
+    shape = only_shape(environment.shape_class, environment.parsed_locustfiles)
     shape.parked = all_paced(environment.user_classes, problems)
     problems += class_problems(environment.user_classes)
     environment.host = target_host(environment.host, environment.user_classes, problems)

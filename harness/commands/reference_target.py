@@ -22,8 +22,12 @@ SETTING = "TARGET_"
 
 
 @contextmanager
-def reference_target(wanted: Mapping[str, str] | None = None) -> Iterator[tuple[dict[str, Any], Path]]:
-    """Starts the reference target, yields what it says of itself and its state file, and stops it, whatever happens.
+def reference_target(wanted: Mapping[str, str] | None = None) -> Iterator[tuple[dict[str, Any], Path, int]]:
+    """Starts the reference target, yields what it says of itself, its state file and its lifeline, and stops it,
+    whatever happens.
+
+    The lifeline is a file descriptor to hand to whoever loads it: should this process be killed, the target stays until
+    the last who has it is gone, so that no request is refused because we went down in the wrong order.
 
     ``wanted``: options of ``python -m target up`` without their dashes, and settings of its service (``TARGET_…``).
 
@@ -32,16 +36,24 @@ def reference_target(wanted: Mapping[str, str] | None = None) -> Iterator[tuple[
     wanted = wanted or {}
     with tempfile.TemporaryDirectory(prefix="springback-") as directory:
         state = Path(directory) / "state.json"
-        command = [sys.executable, "-P", "-m", "target", "up", "--with-parent", "--state", str(state)]
+        command = [sys.executable, "-P", "-m", "target", "up", "--with-input", "--state", str(state)]
         command += [f"--{name}={value}" for name, value in wanted.items() if not name.startswith(SETTING)]
         settings = {name: value for name, value in wanted.items() if name.startswith(SETTING)}
         print("springback: no host is named: starting the reference target …", file=sys.stderr, flush=True)
+        watched, lifeline = os.pipe()
         process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, text=True, start_new_session=True, env={**os.environ, **settings}
+            command,
+            stdin=watched,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+            env={**os.environ, **settings},
         )
+        os.close(watched)
         try:
-            yield _wait_ready(process), state
+            yield _wait_ready(process), state, lifeline
         finally:
+            os.close(lifeline)
             process.terminate()
             try:
                 process.wait(STOP_S)

@@ -54,11 +54,12 @@ def launch(locustfile: str, arguments: Sequence[str], web: bool) -> int:
     if found.get("host") or _given(arguments, "--worker", "--help", "-h", "--list", "-l"):
         return _run(command)
     try:
-        with _unwinding(), reference_target(found.get("reference")) as (target, state):
+        with _unwinding(), reference_target(found.get("reference")) as (target, state, lifeline):
             if not _given(arguments, "--health-path"):
                 command += ["--health-path", "/readyz"]
+            command += ["--host", target["url"], "--target-state", str(state)]
             variables = {**options_for(target), REFERENCE_TARGET: target["url"]}
-            code = _run([*command, "--host", target["url"], "--target-state", str(state)], variables)
+            code = _run(command, variables, lifeline)
             _ignore_signals()  # the target is stopped next, whatever comes
             return code
     except _EndedError as error:
@@ -129,14 +130,14 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _run(command: Sequence[str], variables: Mapping[str, str] | None = None) -> int:
-    """Runs Locust, hands it SIGINT and SIGTERM, and waits until it is done.
+def _run(command: Sequence[str], variables: Mapping[str, str] | None = None, *descriptors: int) -> int:
+    """Runs Locust, hands it these file descriptors, SIGINT and SIGTERM, and waits until it is done.
 
     It has a session of its own, so that a Ctrl-C reaches it once, from here, and not twice.
     """
     inherited = {name: value for name, value in os.environ.items() if name != REFERENCE_TARGET}
     environment = {**inherited, **(variables or {}), PARENT: str(os.getpid())}
-    process = subprocess.Popen(command, start_new_session=True, env=environment)
+    process = subprocess.Popen(command, start_new_session=True, env=environment, pass_fds=descriptors)
 
     def pass_on(number: int, _: Any) -> None:
         process.send_signal(number)

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from harness.clients.address import allowed_hosts, require_allowed, url_problems
 from harness.config.scenario import Scenario
 from harness.errors import ConfigurationError
-from harness.faults import Addressed, Fronting, PlannedFault, ScheduledFault, from_text, load, name_of
+from harness.faults import Addressed, Fault, Fronting, PlannedFault, ScheduledFault, from_text, load, name_of
 from shapes._profile import Profile
 
 EXAMPLE = '--fault "stop_process port=8000 at=spike+5 for=10"'
@@ -65,7 +65,8 @@ def behind(host: str, faults: Iterable[ScheduledFault]) -> str:
 
 def lines(scenario: Scenario, faults: tuple[ScheduledFault, ...]) -> list[str]:
     """What is planned, one line each, for ``springback plan``."""
-    described = [f"fault from {fault.start_s:g} to {fault.end_s:g} s: {fault.description}" for fault in faults]
+    plans = [fault.plan for fault in faults]
+    described = [f"fault from {plan.start_s:g} to {plan.end_s:g} s: {plan.description}" for plan in plans]
     if not described and callable(scenario.faults):
         described = ["faults: the scenario says which ones as soon as it knows the target's addresses"]
     return described
@@ -154,25 +155,28 @@ def scheduled(
     planned: Iterable[PlannedFault], phase_starts_s: Mapping[str, float], duration_s: float
 ) -> tuple[list[ScheduledFault], list[str]]:
     """Each fault with its instants, and what is wrong with the others: one line each, with its remedy."""
-    placed: list[ScheduledFault] = []
+    placed: list[tuple[float, float, Fault]] = []
     problems: list[str] = []
     for entry in planned:
-        start_s, fault = _instant_s(entry.at, phase_starts_s)
+        start_s, misplaced = _instant_s(entry.at, phase_starts_s)
         end_s = start_s + entry.for_s if entry.for_s else duration_s
-        wrong = [fault] if fault else []
+        wrong = [misplaced] if misplaced else []
         if not math.isfinite(entry.for_s) or entry.for_s < 0:
             wrong.append(f"for={entry.for_s:g}: give seconds above 0, or 0 for the rest of the run")
-        elif not fault and not 0 <= start_s < duration_s:
+        elif not misplaced and not 0 <= start_s < duration_s:
             wrong.append(f"at={entry.at} is {start_s:g} s, and the run goes from 0 to {duration_s:g} s")
-        elif not fault and end_s > duration_s:
+        elif not misplaced and end_s > duration_s:
             wrong.append(
                 f"at={entry.at} for={entry.for_s:g} ends at {end_s:g} s, after the run, which ends at "
                 f"{duration_s:g} s: shorten it, or leave for away for the rest of the run"
             )
         problems += [f"Fault {name_of(entry.fault)}: {text}" for text in wrong]
         if not wrong:
-            placed.append(ScheduledFault(entry.fault, start_s, end_s))
-    return sorted(placed, key=lambda each: each.start_s), problems
+            placed.append((start_s, end_s, entry.fault))
+    placed.sort(key=lambda each: each[0])
+    return [
+        ScheduledFault.of(number, fault, start_s, end_s) for number, (start_s, end_s, fault) in enumerate(placed, 1)
+    ], problems
 
 
 def _instant_s(at: str | float, phase_starts_s: Mapping[str, float]) -> tuple[float, str]:

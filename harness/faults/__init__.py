@@ -9,35 +9,31 @@ faults.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable
-from dataclasses import dataclass, fields
-from typing import Any, ClassVar, Protocol, Self, TypeAlias, runtime_checkable
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
 from harness.clients.address import strip_url
 from harness.plugins import Folder, PlugIn, Value, name_of, values_of
+from harness.recording import FaultMark, FaultPlan
 
 __all__ = [
     "Addressed",
     "Fault",
-    "FaultData",
     "FaultError",
     "Fronting",
     "Pinned",
     "PlannedFault",
     "Prepared",
     "ScheduledFault",
-    "as_data",
     "available",
     "described",
-    "from_data",
     "from_text",
     "load",
     "name_of",
     "parameters",
 ]
-
-FaultData: TypeAlias = dict[str, Any]
-"""A fault as JSON: ``{"fault": name, "parameters": {...}}``."""
 
 
 class FaultError(Exception):
@@ -113,21 +109,36 @@ class PlannedFault:
 
 @dataclass(frozen=True)
 class ScheduledFault:
-    """Seconds after the origin."""
+    """A fault of one run: ``fault`` is what is injected, with its secrets, and ``plan`` what the recording says of it
+    and of its instants.
+    """
 
     fault: Fault
-    start_s: float
-    end_s: float
+    plan: FaultPlan
 
-    @property
-    def description(self) -> str:
-        """Name and parameters, without secrets."""
-        return f"{name_of(self.fault)} {described(self.fault)}".rstrip()
+    @staticmethod
+    def of(number: int, fault: Fault, start_s: float, end_s: float) -> ScheduledFault:
+        """Seconds after the origin; ``number`` counts the faults of a run from 1."""
+        description = f"{name_of(fault)} {described(fault)}".rstrip()
+        return ScheduledFault(fault, FaultPlan(number, name_of(fault), start_s, end_s, description))
+
+    def mark(self, event: str, detail: str) -> FaultMark:
+        """At this instant of the monotonic clock; whoever writes it puts it on the run's time axis."""
+        return FaultMark(time.monotonic(), self.plan.fault, event, detail, self.plan.number)
+
+    def to_message(self) -> dict[str, Any]:
+        """Plain data that survives JSON, with its secrets: for a pipe, and for nothing that is kept."""
+        return {"plan": asdict(self.plan), "parameters": values_of(self.fault)}
+
+    @staticmethod
+    def from_message(body: Mapping[str, Any]) -> ScheduledFault:
+        """Raises ConfigurationError as :func:`load` does, and KeyError or TypeError for what is no such message."""
+        plan = FaultPlan(**body["plan"])
+        return ScheduledFault(load(plan.fault, **body["parameters"]), plan)
 
 
 _FOLDER = Folder(__name__, "fault", "inject")
 available = _FOLDER.available
-parameters = _FOLDER.parameters
 parameters = _FOLDER.parameters
 summary = _FOLDER.summary
 from_text = _FOLDER.from_text
@@ -140,16 +151,6 @@ def load(name: str, /, **parameters: Value) -> Fault:
     """
     fault: Fault = _FOLDER.load(name, parameters)
     return fault
-
-
-def as_data(fault: Fault) -> FaultData:
-    """``fault`` as plain data that survives JSON, with its secrets: for a pipe, and for nothing that is kept."""
-    return {"fault": name_of(fault), "parameters": values_of(fault)}
-
-
-def from_data(data: FaultData) -> Fault:
-    """The inverse of :func:`as_data`. Raises ConfigurationError as :func:`load` does."""
-    return load(str(data.get("fault")), **data.get("parameters", {}))
 
 
 def described(fault: Fault) -> str:

@@ -16,7 +16,7 @@ class Nodes:
     joined: list[str] = field(default_factory=list)
     """Those that got the plan, and so take part."""
     late: set[str] = field(default_factory=set)
-    """Came after the plan had gone out, and take no part."""
+    """Came when the run had begun, and take no part."""
     lost: set[str] = field(default_factory=set)
     finished: set[str] = field(default_factory=set)
     """Have sent their last report."""

@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 import gevent
 from gevent import getcurrent
@@ -29,7 +29,7 @@ from harness.load.recorder import Recorder
 from harness.load.run_plan import Plan
 from harness.load.schedule import active_changes, due_times
 from harness.load.user_exceptions import UserExceptions
-from harness.recording import UNFINISHED, UNSENT, UNSERVED, USER_EXCEPTION, GateMark, Operation
+from harness.recording import INTERRUPTED, UNFINISHED, UNSENT, UNSERVED, USER_EXCEPTION, GateMark, Operation
 from shapes._profile import USERS
 
 DRAIN_CHECK_S = 0.05
@@ -77,6 +77,8 @@ class Node:
         self.nodes = nodes
         self._numbered = 0
         self._planned = Event()
+        self._watched: WeakSet[Any] = WeakSet()
+        """Users whose end has a listener."""
         self._parked_before_plan: dict[Any, str] = {}
         """Greenlet of a user → its class."""
         self._pacer_of: dict[Any, Pacer] = {}
@@ -109,23 +111,35 @@ class Node:
         except BaseException:
             pacer.remove(slot)
             if slot.start is not None:  # it was woken, and stopped before it had its turn
-                self.recorder.without_answer(int(slot.start.t // 1), "", UNFINISHED)
-                self.unfinished += 1
+                self.recorder.without_answer(int(slot.start.t // 1), "", INTERRUPTED)
             raise
         return slot.start
 
     def iteration_started(self, start: Start, kind: str = "") -> None:
-        self.recorder.starts[getcurrent()] = start
+        user: Any = getcurrent()
+        self.recorder.starts[user] = start
         self.starts[int(start.t // 1), kind] += 1
+        if user not in self._watched:
+            self._watched.add(user)
+            user.link(self._on_user_stopped)
 
     def iteration_ended(self) -> None:
-        start = self.recorder.starts.pop(getcurrent(), None)
+        self._settle(getcurrent(), UNSENT)
+
+    def _on_user_stopped(self, user: Any) -> None:
+        """Locust stops users in mid-run when it deals them out afresh, because a worker came or went. An iteration that
+        is under way then has nobody who would end it.
+        """
+        self._settle(user, INTERRUPTED)
+
+    def _settle(self, user: Any, without_answer: str) -> None:
+        start = self.recorder.starts.pop(user, None)
         if start is None:
             return
         if start.raised and not start.failed:
             self.recorder.without_answer(int(start.t // 1), "", USER_EXCEPTION, begins=not start.answered)
         elif not start.answered:
-            self.recorder.without_answer(int(start.t // 1), start.name, UNSENT)
+            self.recorder.without_answer(int(start.t // 1), start.name, without_answer)
 
     def iteration_raised(self) -> None:
         """The calling user's task has raised. A user without a pacer has no iteration that could say so later."""

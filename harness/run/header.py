@@ -13,9 +13,8 @@ from locust import User
 
 from harness.clients.address import strip_url
 from harness.config.settings import RunSettings
-from harness.faults import ScheduledFault, name_of
 from harness.load.users.body_checks import judged_by_status
-from harness.recording import FaultPlan, Header, Phase, PlannedGate
+from harness.recording import Header, Phase, PlannedGate
 from harness.run.messages import REFERENCE_TARGET
 from shapes._phased import PhasedShape
 
@@ -51,15 +50,8 @@ def header(
         environment=fingerprint(),
         notes=tuple(notes),
         alerts=asdict(settings.alerts),
-        faults=fault_plans(settings.faults),
+        faults=tuple(fault.plan for fault in settings.faults),
         reference_target=os.environ.get(REFERENCE_TARGET) == host,
-    )
-
-
-def fault_plans(faults: Iterable[ScheduledFault]) -> tuple[FaultPlan, ...]:
-    return tuple(
-        FaultPlan(number, name_of(timed.fault), timed.start_s, timed.end_s, timed.description)
-        for number, timed in enumerate(faults, start=1)
     )
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import gevent
 from locust.env import Environment
 from locust.exception import StopTest
-from locust.runners import STATE_MISSING, STATE_STOPPED, LocalRunner, MasterRunner
+from locust.runners import STATE_STOPPED, LocalRunner, MasterRunner
 
 from harness.config.scenario import Scenario
 from harness.errors import ConfigurationError
@@ -26,7 +26,8 @@ from harness.run import messages, plan_text
 from harness.run.parent_watch import when_launcher_is_gone
 from harness.run.progress import say
 from harness.run.request import RunRequest
-from harness.run.run import Run
+from harness.run.run import ALL_LOST, Run
+from harness.run.workers import Description, Workers
 
 logger = logging.getLogger(__name__)
 
@@ -61,17 +62,22 @@ class Master:
         self._reporter: NodeReporter | None = None
         self._closing: gevent.Greenlet[[], None] | None = None
         self._plans: dict[str, Plan] = {}
+        self._workers: Workers | None = None
+        """None in the local runner."""
         if isinstance(runner, MasterRunner):
             runner.register_message(messages.PING, self._on_ping)
             runner.register_message(messages.PARKED, self._on_parked)
             runner.register_message(messages.FINAL, self._on_final)
+            self._workers = Workers(runner, self._on_late)
         logging.getLogger("locust.runners").addFilter(_ExpectedWarning())
         # A start that is refused is said in words; gevent would add a traceback.
         gevent.get_hub().NOT_ERROR += (StopTest,)
         if self._request.starts_by_itself:
             environment.process_exit_code = Outcome.INCONCLUSIVE.exit_code  # until there is a verdict
-            self._request.settings()  # a fault is said now, before anything is started
+            self._request.settings()  # a problem is said now, before anything is started
             self._handle_signals()
+        else:
+            self._request.shape()  # one with the locustfile cannot be mended in the web UI
         if when_launcher_is_gone(self._launcher_is_gone) and self._request.is_headless:
             # Locust's closing tables would stand between the progress and the verdict.
             logging.getLogger("locust.stats_logger").disabled = True
@@ -83,7 +89,9 @@ class Master:
         self.stop_reason, self.refusal = STOPPED_BY_USER, ()
         try:
             settings = self._request.settings()
-            nodes = self._workers() if isinstance(self._runner, MasterRunner) else [LOCAL]
+            nodes = [LOCAL]
+            if self._workers is not None:
+                nodes = self._workers.choose(Description.of(self._environment, self._scenario))
             shape = self._request.shape()
             run = Run(self._environment, self._scenario, settings, shape, len(nodes), self._send_plan)
         except ConfigurationError as error:
@@ -121,6 +129,9 @@ class Master:
         if run is None or run.finished:
             return
         self.ending = True
+        self._note_lost_workers(run)
+        if self._workers is not None and not self._workers.present and self.stop_reason == STOPPED_BY_USER:
+            self.stop_reason = ALL_LOST  # it is Locust that stops a run when the last one is gone
         run.begin_stopping()
         if self._reporter is not None:
             if self._request.shape().parked:
@@ -181,20 +192,20 @@ class Master:
 
     # Nodes
 
-    def _workers(self) -> list[str]:
-        assert isinstance(self._runner, MasterRunner)
-        clients = self._runner.clients
-        return [client.id for client in clients.ready + clients.running + clients.spawning]
-
     def _name(self, client_id: str) -> str:
-        assert isinstance(self._runner, MasterRunner)
-        return messages.worker_name(self._runner.get_worker_index(client_id))
+        assert self._workers is not None  # it is a worker who speaks
+        return self._workers.name(client_id)
+
+    def _on_late(self, node: str) -> None:
+        if self.current_run is not None and not self.current_run.finished:
+            self.current_run.note_late(node)
 
     def _send_plan(self, whole: Plan) -> tuple[str, ...]:
         if self._reporter is not None:
             self._reporter.begin(whole.for_node(0, 1))
             return (LOCAL,)
-        workers = sorted(self._workers(), key=self._name)
+        assert self._workers is not None
+        workers = sorted(set(self._workers.present) & set(self._workers.taking_part), key=self._name)
         self._plans = {worker: whole.for_node(k, len(workers)) for k, worker in enumerate(workers)}
         for worker, part in self._plans.items():
             self._runner.send_message(messages.PLAN, part.to_message(), worker)
@@ -211,13 +222,12 @@ class Master:
                 run.note_parked(LOCAL, self._reporter.node.parked, self._reporter.node.exceptions.prevents)
                 if self._reporter.node.plan is not None:
                     run.take_report(LOCAL, self._reporter.report())
-            else:
-                assert isinstance(self._runner, MasterRunner)
-                for worker in self._plans:
-                    client = self._runner.clients.get(worker)
-                    if client is None or client.state == STATE_MISSING:
-                        run.note_lost(self._name(worker), "no heartbeat")
+            self._note_lost_workers(run)
             gevent.sleep(WATCH_S)
+
+    def _note_lost_workers(self, run: Run) -> None:
+        for node, why in self._workers.lost() if self._workers is not None else ():
+            run.note_lost(node, why)
 
     def _on_ping(self, msg: Any, **_: Any) -> None:
         answer = {"sent_s": msg.data["sent_s"], "master_s": time.monotonic()}

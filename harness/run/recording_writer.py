@@ -39,20 +39,25 @@ def make_run_directory(runs: Path, scenario: str) -> tuple[Path, str]:
 class RecordingWriter:
     """Puts what happens on the run's time axis and into its recording, also what came before the origin.
 
-    Instants are of the monotonic clock; lines get their ``t`` here, seconds after the origin. ``on_sample`` sees
-    each sample as it is written.
+    Instants are of the monotonic clock; lines get their ``t`` here, seconds after the origin, and are flushed one by
+    one, so that a kill loses a second at most. ``on_sample`` sees each sample as it is written. A disk that is full or
+    away is remembered in ``failure``; the load goes on without it.
     """
 
     def __init__(self, directory: Path, header: Header, on_sample: Callable[[ProbeSample], None]) -> None:
-        self._file = _File(directory, header)
+        self.failure: str | None = None
+        """Why the recording cannot be written any more; None when it can."""
         self._on_sample = on_sample
         self._origin_s: float | None = None
         self._early: list[tuple[Mark | ProbeSample, float]] = []
-
-    @property
-    def failure(self) -> str | None:
-        """Why the recording cannot be written any more; None when it can."""
-        return self._file.failure
+        path = directory / FILE_NAME
+        try:
+            self._file: IO[str] = path.open("w", encoding="utf-8")
+        except OSError as error:
+            raise ConfigurationError(f"{path}: cannot be written ({error.strerror})") from None
+        self.append(encode(header))
+        if self.failure:
+            raise ConfigurationError(f"{path}: cannot be written ({self.failure}); free some space")
 
     @property
     def has_origin(self) -> bool:
@@ -69,10 +74,6 @@ class RecordingWriter:
         for line, instant_s in early:
             self.write(line, instant_s)
 
-    def append(self, text: str) -> None:
-        """Whole lines that are encoded already, as they come from the nodes."""
-        self._file.append(text)
-
     def write(self, line: Mark | ProbeSample, instant_s: float | None = None) -> None:
         """Writes ``line`` with the ``t`` of an instant, or of the present one."""
         if instant_s is None:
@@ -80,43 +81,14 @@ class RecordingWriter:
         if self._origin_s is None:
             self._early.append((line, instant_s))
             return
-        placed = replace(line, t=self._t(instant_s))
-        self._file.append(encode(placed))
+        placed = replace(line, t=round(instant_s - self._origin_s, 3))
+        self.append(encode(placed))
         if isinstance(placed, ProbeSample):
             self._on_sample(placed)
 
-    def close(self, reason: str, completed: bool, requests: int, unfinished: int) -> None:
-        """Writes the last line."""
-        if self._origin_s is None:
-            self.set_origin(time.monotonic())
-        self._file.append(encode(End(self._t(time.monotonic()), reason, completed, requests, unfinished)))
-        self._file.close()
-
-    def _t(self, instant_s: float) -> float:
-        assert self._origin_s is not None
-        return round(instant_s - self._origin_s, 3)
-
-
-class _File:
-    """Appends lines and flushes them, so that a kill loses a second at most.
-
-    A disk that is full or away is remembered in ``failure``; the load goes on without it.
-    """
-
-    def __init__(self, directory: Path, header: Header) -> None:
-        self.path = directory / FILE_NAME
-        self.failure: str | None = None
-        self._file: IO[str] | None = None
-        try:
-            self._file = self.path.open("w", encoding="utf-8")
-        except OSError as error:
-            raise ConfigurationError(f"{self.path}: cannot be written ({error.strerror})") from None
-        self.append(encode(header))
-        if self.failure:
-            raise ConfigurationError(f"{self.path}: cannot be written ({self.failure}); free some space")
-
     def append(self, text: str) -> None:
-        if self._file is None or self.failure or not text:
+        """Whole lines that are encoded already, as they come from the nodes."""
+        if self._file.closed or self.failure or not text:
             return
         try:
             self._file.write(text)
@@ -124,11 +96,13 @@ class _File:
         except OSError as error:
             self.failure = error.strerror or str(error)
 
-    def close(self) -> None:
-        if self._file is None:
-            return
+    def close(self, reason: str, completed: bool, requests: int, unfinished: int) -> None:
+        """Writes the last line."""
+        if self._origin_s is None:
+            self.set_origin(time.monotonic())
+        t = round(self.elapsed_s() or 0.0, 3)
+        self.append(encode(End(t, reason, completed, requests, unfinished)))
         try:
             self._file.close()
         except OSError as error:
             self.failure = self.failure or error.strerror or str(error)
-        self._file = None

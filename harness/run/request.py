@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Callable, Iterable
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 from locust import User
+from locust.util.load_locustfile import is_shape_class
 
 from harness.clients.address import allowed_hosts, require_allowed, strip_url
 from harness.config import options
@@ -24,6 +27,27 @@ EMPTY_HOST = (
     "the host is empty, as a variable is that nobody has set: give an address in --host, LOCUST_HOST or the host line "
     "of the config file, or leave out all of them"
 )
+
+
+def only_shape(found: Any, locustfiles: Sequence[str]) -> PhasedShape:
+    """The shape that Locust has found in these files, which it has loaded. It takes the first one of the first file
+    that has any; so a file with a shape alone, before that of a scenario, swaps the scenario's.
+
+    Raises ConfigurationError when it is none of ours, or when that file has several.
+    """
+    if not isinstance(found, PhasedShape):
+        raise ConfigurationError(NO_SHAPE)
+    for path in locustfiles:
+        module = sys.modules.get(Path(path).stem)
+        shapes = {each.__name__: each for each in vars(module).values() if is_shape_class(each)} if module else {}
+        if len(shapes) > 1:
+            raise ConfigurationError(
+                f"{Path(path).name} has {len(shapes)} load shapes, {' and '.join(sorted(shapes))}, and Locust would "
+                "take the first that it finds: keep one, and give a class that others build upon abstract = True"
+            )
+        if shapes:
+            break
+    return found
 
 
 class RunRequest:
@@ -47,11 +71,11 @@ class RunRequest:
         return bool(parsed.headless)
 
     def shape(self) -> PhasedShape:
-        """Raises ConfigurationError when it is none of ours."""
-        shape = self._environment.shape_class
-        if not isinstance(shape, PhasedShape):
-            raise ConfigurationError(NO_SHAPE)
-        return shape
+        """Raises ConfigurationError when it is none of ours, or when it is not clear which one is meant."""
+        parsed: Any = self._environment.parsed_options
+        # With the picker it is the user who chooses, in the web UI.
+        files = () if getattr(parsed, "class_picker", False) else self._environment.parsed_locustfiles or ()
+        return only_shape(self._environment.shape_class, files)
 
     def settings(self, *, host_needed: bool = True, ask: bool = True) -> RunSettings:
         """Reads and checks everything; ``ask``: what servers have to be asked for, too.

@@ -24,13 +24,25 @@ from harness.config.settings import RunSettings
 from harness.live.state import SETTLES_S, LiveState
 from harness.load.node_reporter import Report
 from harness.load.run_plan import Plan
-from harness.recording import FINISHED, JOINED, LATE, LOST, ExceptionMark, HealthMark, Mark, NodeMark, ProbeSample
+from harness.recording import (
+    FINISHED,
+    JOINED,
+    LATE,
+    LOST,
+    ExceptionMark,
+    FaultMark,
+    HealthMark,
+    Mark,
+    NodeMark,
+    ProbeSample,
+)
 from harness.run import health_check
-from harness.run.fault_control import FaultControl
 from harness.run.header import header
 from harness.run.live_alerts import raise_and_clear
-from harness.run.progress import PhaseProgress
+from harness.run.progress import PhaseProgress, say
 from harness.run.recording_writer import RecordingWriter, make_run_directory
+from harness.run.workers import LEFT
+from harness.sidecar.injector import PREPARED, Injector
 from harness.sidecar.sampler import RawReading, Sampler
 from shapes._phased import PhasedShape
 
@@ -42,6 +54,7 @@ LAST_REPORTS_S = 3.0
 USERS_GONE_S = 3.0
 OVERTIME_S = 5.0
 """After the last phase and the wait for answers: a node that has not reported by then will not any more."""
+ALL_LOST = "every load process was lost"
 
 
 class _BrokenOffError(Exception):
@@ -89,7 +102,7 @@ class Run:
         self.live = LiveState(planned)
         self._writer = RecordingWriter(self.directory, planned, self.live.add)
         self._sampler = Sampler(settings.probes, 1.0, self._take_reading) if settings.probes else None
-        self._fault_control = FaultControl(settings.faults, self.mark)
+        self._injector = Injector(settings.faults, self._take_fault_mark)
         self._progress = PhaseProgress(self.profile, self.live)
         self._conducting: gevent.Greenlet[..., Any] | None = None
 
@@ -124,7 +137,7 @@ class Run:
         if self._stopped_at_s is None:
             elapsed_s = self.elapsed_s()
             self._stopped_at_s = -math.inf if elapsed_s is None else elapsed_s
-            self._fault_control.begin_undoing()
+            self._injector.begin_undoing()  # a target that is stopped cannot give its last answers
 
     def wait_for_last_reports(self, timeout_s: float) -> None:
         self._settle_until_s = time.monotonic() + timeout_s
@@ -143,7 +156,7 @@ class Run:
             self._conducting.kill()
         self.begin_stopping()
         self._give_up_on_silent_nodes()
-        self._fault_control.stop()
+        self._injector.stop()
         self._check_health_after()
         self._stop_sampling()
         self._write_end(stopped_because)
@@ -169,7 +182,7 @@ class Run:
             self.live.add(sample)
         if report.final and node not in self.live.nodes.finished:
             if self._stopped_at_s is None and (self.elapsed_s() or 0.0) < self.profile.duration_s:
-                self.note_lost(node, "left before the end")
+                self.note_lost(node, LEFT)
             self._requests += report.requests
             self._unfinished += report.unfinished
             self.mark(NodeMark(0, node, FINISHED, f"{report.requests} requests"))
@@ -180,8 +193,12 @@ class Run:
         nodes.parked[node] = parked
         if prevented:
             nodes.prevented = replace(prevented, node=node)
-        if self._writer.has_origin and node not in nodes.joined and node not in nodes.late:
-            self.mark(NodeMark(0, node, LATE, "joined after the plan had gone out and takes no part"))
+
+    def note_late(self, node: str) -> None:
+        """A worker has joined when the run had begun."""
+        if node not in self.live.nodes.late:
+            why = "joined when the run had begun and takes no part; --expect-workers lets the master wait for it"
+            self.mark(NodeMark(0, node, LATE, why))
 
     def note_lost(self, node: str, why: str) -> None:
         if node not in self.live.nodes.lost and node not in self.live.nodes.finished:
@@ -194,6 +211,11 @@ class Run:
     def elapsed_s(self) -> float | None:
         """Seconds after the origin; None before there is one."""
         return self._writer.elapsed_s()
+
+    def _take_fault_mark(self, mark: FaultMark) -> None:
+        say(f"fault {mark.fault} {mark.event}: {mark.detail}".rstrip(": "))
+        if mark.event != PREPARED:
+            self.mark(mark, mark.t)
 
     def _take_reading(self, reading: RawReading) -> None:
         values = {key: round(value, 6) for key, value in reading.values.items()}
@@ -210,9 +232,8 @@ class Run:
             self.failure = str(why)
 
     def _prepare_faults(self) -> None:
-        problem = self._fault_control.prepare()
-        if problem:
-            raise _BrokenOffError(problem)
+        if failures := self._injector.start():
+            raise _BrokenOffError(f"a fault is {'; '.join(failures)}")
 
     def _start_sampling(self) -> None:
         if self._sampler is not None:
@@ -232,6 +253,8 @@ class Run:
         deadline_s = time.monotonic() + within_s
         while nodes.parked_users < wanted or len(nodes.parked) < nodes.wanted:
             self._progress.show(None)
+            if nodes.lost:
+                raise _BrokenOffError(f"lost before the first phase: {', '.join(sorted(nodes.lost))}")
             if nodes.prevented:
                 self.mark(nodes.prevented)
                 raise _BrokenOffError(f"users cannot get ready: {nodes.prevented}")
@@ -246,7 +269,7 @@ class Run:
         """Fixes the origin, and sends the plan to the nodes."""
         origin_s = time.monotonic() + (PLAN_AHEAD_S if self._shape.parked else 0.0)
         self._writer.set_origin(origin_s)
-        self._fault_control.begin(origin_s)
+        self._injector.begin(origin_s)
         plan = Plan.of(
             self.profile,
             run=self.name,
@@ -270,7 +293,7 @@ class Run:
             if t >= end_s and (self.live.nodes.all_settled or not self._shape.parked):
                 return
             if self.live.nodes.all_lost:
-                raise _BrokenOffError("every load process was lost")
+                raise _BrokenOffError(ALL_LOST)
             if t >= end_s + self._settings.drain_timeout_s + OVERTIME_S:
                 return
             gevent.sleep(TICK_S)

@@ -10,12 +10,17 @@ import gevent
 from locust.env import Environment
 from locust.runners import WorkerRunner
 
+from harness.config.scenario import Scenario
+from harness.findings import EXIT_USAGE, Outcome
 from harness.load.clock import Clock
 from harness.load.node import Node
 from harness.load.node_reporter import NodeReporter, Report
 from harness.load.run_plan import Plan
 from harness.run import messages
+from harness.run.master_link import MasterLink
 from harness.run.parent_watch import when_launcher_is_gone
+from harness.run.progress import say
+from harness.run.workers import Description
 
 FIRST_PINGS = 20
 """Taken quickly, while the worker is idle: the shortest round trip decides, and users that spawn hold others up."""
@@ -27,16 +32,20 @@ CTRL_C_GRACE_S = 30.0
 class Worker:
     """One for each worker process; it serves every run of the session."""
 
-    def __init__(self, environment: Environment, runner: WorkerRunner, forked: bool) -> None:
+    def __init__(self, environment: Environment, runner: WorkerRunner, scenario: Scenario, forked: bool) -> None:
         self._environment = environment
+        self._scenario = scenario
         self._runner = runner
         self._clock = Clock(exact=False)
         self._reporter: NodeReporter | None = None
         self._stopping: NodeReporter | None = None
+        self._ending = False
         runner.register_message(messages.PONG, self._on_pong)
+        runner.register_message(messages.DESCRIBE, self._on_describe)
         runner.register_message(messages.PLAN, self._on_plan)
         runner.register_message(messages.STOP, self._on_stop, concurrent=True)
         runner.register_message(messages.STOP_USERS, self._on_stop_users, concurrent=True)
+        self._master = MasterLink(runner, self._is_under_way, self._on_master_lost)
         gevent.spawn(self._ping)
         if forked:
             gevent.signal_handler(signal.SIGINT, self._interrupted)
@@ -48,9 +57,13 @@ class Worker:
             self._reporter.close()
             self._reporter.users_gone()
         options: Any = self._environment.parsed_options
-        run, nodes = getattr(options, messages.RUN, ""), list(getattr(options, messages.NODES, ()))
+        run, nodes = getattr(options, messages.RUN, ""), getattr(options, messages.NODES, ())
         if self._runner.client_id not in nodes:
-            nodes.append(self._runner.client_id)  # it came late, and takes no part
+            # These users would be parked for ever: no plan will come.
+            say("the master runs plain Locust, or another locustfile: start it with this one. This worker ends")
+            self._environment.process_exit_code = EXIT_USAGE
+            gevent.spawn(self._runner.quit)
+            return
         node = Node(run, self._clock, nodes.index(self._runner.client_id), len(nodes))
         name = messages.worker_name(self._runner.worker_index)
         self._reporter = NodeReporter(self._environment, name, node, self._deliver_final)
@@ -70,7 +83,9 @@ class Worker:
             self._reporter.settle(wait=False)
             self._deliver_final(self._reporter.users_gone())
 
-    quitting = test_stop
+    def quitting(self) -> None:
+        self._ending = True
+        self.test_stop()
 
     def _deliver_final(self, report: Report) -> None:
         self._runner.send_message(messages.FINAL, report.to_message())
@@ -83,6 +98,7 @@ class Worker:
             gevent.sleep(0.05 if count < FIRST_PINGS else PING_INTERVAL_S)
 
     def _on_pong(self, msg: Any, **_: Any) -> None:
+        self._master.heard()
         self._clock.exchanged(msg.data["sent_s"], msg.data["master_s"], time.monotonic())
 
     def _say_parked(self, agent: NodeReporter) -> None:
@@ -92,6 +108,10 @@ class Worker:
             ready = {"run": node.run, "parked": node.parked, "prevents": None if prevents is None else vars(prevents)}
             self._runner.send_message(messages.PARKED, ready)
             gevent.sleep(READY_INTERVAL_S)
+
+    def _on_describe(self, **_: Any) -> None:
+        description = Description.of(self._environment, self._scenario)
+        self._runner.send_message(messages.DESCRIPTION, description.to_message())
 
     def _on_plan(self, msg: Any, **_: Any) -> None:
         plan = Plan.from_message(msg.data)
@@ -120,6 +140,24 @@ class Worker:
             self._leave()
         else:
             gevent.spawn_later(CTRL_C_GRACE_S, self._leave)
+
+    def _is_under_way(self) -> bool:
+        """Whether there is a plan, and what came of it is not with the master yet."""
+        reporter = self._reporter
+        return reporter is not None and reporter.node.plan is not None and not reporter.delivered
+
+    def _on_master_lost(self, why: str) -> None:
+        """Nobody would record what this worker does, nor stop it: no phase begins any more, and no herd is released."""
+        if self._ending:
+            return
+        if self._is_under_way():
+            assert self._reporter is not None
+            self._environment.process_exit_code = Outcome.INCONCLUSIVE.exit_code
+            self._reporter.stop_waiting()
+            self._reporter.settle(wait=False)
+        say(f"{why}: this worker ends")
+        self._environment.stop_timeout = 0.0
+        self._runner.quit()
 
     def _leave(self) -> None:
         """Ends this process as Ctrl-C does, with its last report."""

@@ -62,6 +62,10 @@ class Sidecar:
         with contextlib.suppress(OSError):
             self._process.stdin.close()
 
+    def kill(self) -> None:
+        """Ends it, also when it is stopped; ``on_end`` is called as for any other end."""
+        self._process.kill()
+
     def stop(self, timeout_s: float) -> None:
         """Tells it to end, and kills it if it does not within ``timeout_s``. What it said is handed on first."""
         self.close_input()

@@ -33,6 +33,8 @@ class Options:
     """None generates one."""
     parent_pid: int | None
     """Stop when this process ends; None to live on one's own."""
+    with_input: bool
+    """Stop when standard input ends."""
     autoscale: Policy | None
     """None: always the same processes."""
 
@@ -58,6 +60,7 @@ def parse(
     state: Path,
     fault_token: str | None,
     parent: str | None,
+    with_input: bool,
     autoscale: str | None,
 ) -> Options:
     """Check the texts of the command line; raises one UsageError that names every mistake."""
@@ -79,6 +82,8 @@ def parse(
         problems.append("--fault-token must be at least 8 ASCII characters")
     if parent is not None and not parent.isdecimal():
         problems.append(f"--with-parent {parent!r} is not a process id")
+    if parent is not None and with_input:
+        problems.append("--with-parent and --with-input: give one of them")
     policy: Policy | None = None
     if autoscale is not None:
         policy, wrong = policies.parse(autoscale, max(1, parsed.get("processes", 1)))
@@ -90,6 +95,7 @@ def parse(
         state=state,
         fault_token=fault_token,
         parent_pid=None if parent is None else int(parent),
+        with_input=with_input,
         autoscale=policy,
         **parsed,
     )

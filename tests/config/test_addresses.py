@@ -35,7 +35,7 @@ class Options:
 
 def problems(tried: list[Probe] | None = None, fault: Any = None, wait_s: float = 0.0, **given: Any) -> list[str]:
     values = {each.name: each.default for each in parameters_of(Options)} | {"allow_host": ()} | given
-    scheduled = [ScheduledFault(fault, 1, 2)] if fault is not None else []
+    scheduled = [ScheduledFault.of(1, fault, 1, 2)] if fault is not None else []
     return addresses.problems(
         Scenario("one", checks=lambda _: given.get("checked", ())),
         SimpleNamespace(**values),

@@ -109,7 +109,11 @@ def request(given: str, checked: list[int]) -> RunRequest:
 
     one = scenario(checks)
     environment: Any = SimpleNamespace(
-        parsed_options=values(one, herd_users=given), shape_class=Small(), host=HOST, user_classes=[]
+        parsed_options=values(one, herd_users=given),
+        parsed_locustfiles=(),
+        shape_class=Small(),
+        host=HOST,
+        user_classes=[],
     )
     return RunRequest(environment, one)
 

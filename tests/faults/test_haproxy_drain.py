@@ -8,15 +8,17 @@ import threading
 import time
 import urllib.request
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from harness.faults import FaultError, as_data
+from harness.faults import FaultError, ScheduledFault
 from harness.faults.haproxy_drain import HaproxyDrain
 from harness.recording import FAILED, INJECTED, UNDONE
-from harness.sidecar.injector import BEGUN, FaultEvent, _FaultTask, _PlanEntry
+from harness.sidecar.injector import BEGUN
+from harness.sidecar.injector_process import FaultTask
 from target.stack.haproxy import binary
 from tests.faults.victims import Watched, injecting, server
 from tests.probes.loopback import free_port, wait_for
@@ -122,9 +124,9 @@ def test_what_was_set_is_undone_also_when_its_injection_failed(proxy: Proxy, mon
     asked = HaproxyDrain._status
     answers = iter([asked, lambda _: "UP", asked])  # before, just after it was set, after the undoing
     monkeypatch.setattr(HaproxyDrain, "_status", lambda self: next(answers)(self))
-    events: list[FaultEvent] = []
-    _FaultTask(_PlanEntry(1, as_data(fault), 0, 300), events.append).run(time.monotonic(), threading.Event())
-    assert [event.event for event in events] == [BEGUN, FAILED, UNDONE]
+    said: list[Mapping[str, Any]] = []
+    FaultTask(ScheduledFault.of(1, fault, 0, 300), said.append).run(time.monotonic(), threading.Event())
+    assert [each["event"] for each in said] == [BEGUN, FAILED, UNDONE]
     assert len(proxy.served_by()) == 2
 
 

@@ -27,7 +27,7 @@ def test_each_fault_is_injected_and_undone_in_its_time() -> None:
     with injecting((Noop(), 0.2, 0.8), (Noop("second"), 0.5, 0.6)) as injector:
         injector.until(UNDONE, 1)
         injector.until(UNDONE, 2)
-    found = {(each.event, each.number): each.monotonic_s - began_s for each in injector.events}
+    found = {(each.event, each.number): each.t - began_s for each in injector.events}
     planned = {(INJECTED, 1): 0.2, (UNDONE, 1): 0.8, (INJECTED, 2): 0.5, (UNDONE, 2): 0.6}
     assert found.keys() == planned.keys()
     assert min(found[key] - planned[key] for key in planned) >= 0
@@ -36,7 +36,9 @@ def test_each_fault_is_injected_and_undone_in_its_time() -> None:
 
 
 def test_the_injecting_process_has_neither_locust_nor_gevent() -> None:
-    script = "import sys, harness.sidecar.injector; print([m for m in ('locust', 'gevent') if m in sys.modules])"
+    script = (
+        "import sys, harness.sidecar.injector_process; print([m for m in ('locust', 'gevent') if m in sys.modules])"
+    )
     with python(script) as process:
         assert said(process) == "[]"
 
@@ -72,6 +74,44 @@ def test_an_injecting_process_that_is_ended_leaves_nothing_injected(number: int)
     killed = number == signal.SIGKILL
     assert [("signal 9" in each.detail) for each in injector.said(FAILED, 2)] == [True] * killed
     assert not injector.said(FAILED, 1)
+
+
+def test_an_injecting_process_that_stands_still_leaves_nothing_injected() -> None:
+    """A stopped process neither undoes nor ends: it is noticed while the run goes, and another one undoes."""
+    with server() as victim:
+        plan = (StopProcess(port=victim.port), 0, NEVER_S), (Noop(), NEVER_S, NEVER_S)
+        with injecting(*plan) as injector:
+            injector.until(INJECTED)
+            assert injector.pid is not None
+            os.kill(injector.pid, signal.SIGSTOP)
+            injector.until(UNDONE)
+            assert victim.answers
+    (failed,) = injector.said(FAILED, 2)
+    assert failed.detail == "not injected: the injecting process said nothing for 5 s and was killed"
+
+
+def test_an_injecting_process_that_stands_still_at_the_end_leaves_nothing_injected() -> None:
+    with server() as victim:
+        injector = Watched((StopProcess(port=victim.port), 0, NEVER_S))
+        assert injector.start() == []
+        injector.begin(time.monotonic())
+        injector.until(INJECTED)
+        assert injector.pid is not None
+        os.kill(injector.pid, signal.SIGSTOP)
+        began_s = time.monotonic()
+        injector.stop()
+        assert victim.answers
+        assert time.monotonic() - began_s < 15, "it is not waited for as long as an undoing may take"
+        assert [each.event for each in injector.events] == [INJECTED, UNDONE]
+
+
+def test_an_injecting_process_that_has_little_to_say_is_left_alone() -> None:
+    """Eight seconds in which nothing happens are more than the silence for which one is killed."""
+    with injecting((Noop(), 0, 8)) as injector:
+        injector.until(INJECTED)
+        first = injector.pid
+        wait_for(lambda: injector.said(UNDONE), 15)
+        assert injector.pid == first
 
 
 def test_a_rescuer_that_is_killed_has_a_rescuer() -> None:
@@ -171,16 +211,16 @@ def test_neither_token_nor_body_is_in_an_event() -> None:
 
 @pytest.mark.parametrize("line", ["{", "[]", '{"rescue": false}', '{"rescue": false, "faults": [{"number": 1}]}'])
 def test_a_plan_that_is_none_is_refused_without_a_traceback(line: str) -> None:
-    command = [sys.executable, "-m", "harness.sidecar.injector"]
+    command = [sys.executable, "-m", "harness.sidecar.injector_process"]
     result = subprocess.run(command, input=line + "\n", capture_output=True, text=True, timeout=20, check=False)
     assert result.returncode == 2
     assert "give one line like" in result.stderr and "Traceback" not in result.stderr
 
 
 def test_a_fault_that_there_is_none_of_is_refused() -> None:
-    entry = {"number": 1, "fault": {"fault": "x", "parameters": {}}, "start_s": 0, "end_s": 1}
-    command = [sys.executable, "-m", "harness.sidecar.injector"]
-    plan = json.dumps({"rescue": False, "faults": [entry]})
-    result = subprocess.run(command, input=plan + "\n", capture_output=True, text=True, timeout=20, check=False)
+    plan = {"number": 1, "fault": "x", "start_s": 0, "end_s": 1, "description": ""}
+    command = [sys.executable, "-m", "harness.sidecar.injector_process"]
+    line = json.dumps({"rescue": False, "faults": [{"plan": plan, "parameters": {}}]})
+    result = subprocess.run(command, input=line + "\n", capture_output=True, text=True, timeout=20, check=False)
     assert result.returncode == 2
     assert "There is no fault 'x'" in result.stderr and "Traceback" not in result.stderr

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
+from signal import SIGSTOP
 
 from harness.analysis.histogram import bucket_index
 from harness.recording import INJECTED, UNDONE
@@ -104,19 +105,20 @@ def test_a_run_that_is_stopped_says_when_the_fault_was_undone(outcome: Finished)
     assert "was undone at" in outcome.finding("faults_injected")["reason"]
 
 
-def injector_killed(directory: Path) -> Finished:
+def injector_hit(directory: Path, number: int) -> Finished:
     with service.running() as target, server() as victim:
         fault = f"stop_process port={victim.port} at=baseline"
-        run = runs.locust(directory, str(scenario(directory)), "--fault", fault, host=target.url)
+        given = ("--fault", fault, "--recovery-s", "8")
+        run = runs.locust(directory, str(scenario(directory)), *given, host=target.url)
         run.until(lambda: "fault stop_process injected" in run.err, "the fault is injected")
-        (injector,) = [process for process in run.family if "harness.sidecar.injector" in process.cmdline()]
-        injector.kill()
-        wait_for(lambda: victim.answers)
+        (injector,) = [process for process in run.family if "harness.sidecar.injector_process" in process.cmdline()]
+        injector.send_signal(number)
+        wait_for(lambda: victim.answers, 20)
         return run.wait(gone_within_s=2)
 
 
-@together(injector_killed)
-def test_the_injecting_process_killed_is_noticed_and_the_fault_undone(outcome: Finished) -> None:
+@together(injector_hit, number=[SIGKILL, SIGSTOP])
+def test_an_injecting_process_that_is_killed_or_stopped_is_noticed_and_the_fault_undone(outcome: Finished) -> None:
     outcome.ended_well(4)
     finding = outcome.finding("faults_injected")
     assert finding["outcome"] == "INCONCLUSIVE" and "was undone at" in finding["reason"]

@@ -16,7 +16,8 @@ from typing import Any
 import psutil
 
 from harness.faults import Fault, ScheduledFault
-from harness.sidecar.injector import FaultEvent, Injector
+from harness.recording import FaultMark
+from harness.sidecar.injector import Injector
 from tests.probes.loopback import python, said, wait_for
 
 SERVER = """
@@ -102,13 +103,14 @@ class Watched(Injector):
     """An injector whose events are kept."""
 
     def __init__(self, *faults: tuple[Fault, float, float]) -> None:
-        self.events: list[FaultEvent] = []
-        super().__init__([ScheduledFault(*each) for each in faults], self.events.append)
+        self.events: list[FaultMark] = []
+        scheduled = [ScheduledFault.of(number, *each) for number, each in enumerate(faults, start=1)]
+        super().__init__(scheduled, self.events.append)
 
-    def said(self, event: str, number: int = 1) -> list[FaultEvent]:
+    def said(self, event: str, number: int = 1) -> list[FaultMark]:
         return [each for each in self.events if each.event == event and each.number == number]
 
-    def until(self, event: str, number: int = 1, within_s: float = 15) -> FaultEvent:
+    def until(self, event: str, number: int = 1, within_s: float = 15) -> FaultMark:
         wait_for(lambda: bool(self.said(event, number)), within_s)
         return self.said(event, number)[0]
 

@@ -165,7 +165,7 @@ def _run(case: Case) -> Run:
     file = str(ROOT / "locustfiles" / f"{case.scenario}.py")
     with (
         tempfile.TemporaryDirectory(prefix="springback-truth-") as place,
-        reference_target({**_reference(file, Path(place)), **case.reference}) as (target, state),
+        reference_target({**_reference(file, Path(place)), **case.reference}) as (target, state, _),
         ThreadPoolExecutor(1) as beside,
     ):
         if not case.begins:

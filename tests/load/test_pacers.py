@@ -17,7 +17,7 @@ from harness.load.node import Node
 from harness.load.pacing import Slot, Start
 from harness.load.run_plan import Plan
 from harness.load.schedule import due_times
-from harness.recording import UNFINISHED, UNSERVED, GateMark
+from harness.recording import INTERRUPTED, UNFINISHED, UNSERVED, GateMark
 from shapes._profile import Herd, Polyline
 
 EXACT = Clock(exact=True)
@@ -302,8 +302,27 @@ def test_a_user_that_is_stopped_between_being_woken_and_its_turn_is_counted() ->
     stopped.kill(block=False)  # comes about in the next turn of the loop, as the waking does after it
     node._pacer._start(0.0)
     stopped.join(timeout=5)
-    assert sum(counted(node).values()) == 1
-    assert node.unfinished == 1
+    assert counted(node) == {INTERRUPTED: 1}
+    assert node.unfinished == 0, "nobody waited for an answer of the target"
+
+
+def test_users_that_are_stopped_before_they_have_sent_are_settled_and_not_waited_for() -> None:
+    """As Locust stops some when a worker comes or goes: the others go on, and the drain waits for none of these."""
+    node = Node("r", EXACT)
+    users = [gevent.spawn(user, node, 5.0) for _ in range(5)] + [gevent.spawn(user, node, 0.01) for _ in range(5)]
+    gevent.sleep(0)
+    level = Polyline(((0, 0), (1, 0)))
+    herds = (Herd("herd", 0.1, 10),)
+    node.begin(plan(origin_s=time.monotonic(), level=level, herds=herds, background_users=0, drain_s=20.0))
+    gevent.sleep(0.3)
+    assert len(node.recorder.starts) == 5
+    gevent.killall(users[:5])
+    began_s = time.monotonic()
+    node.drain()
+    assert time.monotonic() - began_s < 1
+    assert counted(node) == {"ok": 5, INTERRUPTED: 5}
+    assert node.unfinished == 0
+    gevent.killall(users)
 
 
 def test_a_hurried_drain_waits_for_no_answer(ended: list[gevent.Greenlet[..., None]]) -> None:

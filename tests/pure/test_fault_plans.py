@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from types import ModuleType
 
@@ -38,7 +39,7 @@ def test_every_file_is_a_fault_by_its_name() -> None:
 def test_an_instant_is_a_phase_or_seconds(at: str | float, for_s: float, start_s: float, end_s: float) -> None:
     (placed,), wrong = scheduled([PlannedFault(Noop(), at, for_s)], PHASES, 60)
     assert not wrong
-    assert (placed.start_s, placed.end_s) == (start_s, end_s)
+    assert (placed.plan.start_s, placed.plan.end_s) == (start_s, end_s)
 
 
 @pytest.mark.parametrize(
@@ -66,8 +67,9 @@ def test_an_instant_outside_the_run_names_the_remedy(at: str | float, for_s: flo
 def test_faults_are_in_the_order_of_their_instants_and_none_is_lost(spans: list[tuple[float, float]]) -> None:
     placed, wrong = scheduled([PlannedFault(Noop(), at, for_s) for at, for_s in spans], PHASES, 60)
     assert not wrong
-    assert [fault.start_s for fault in placed] == sorted(at for at, _ in spans)
-    assert all(0 <= fault.start_s < fault.end_s <= 60 for fault in placed)
+    assert [fault.plan.start_s for fault in placed] == sorted(at for at, _ in spans)
+    assert all(0 <= fault.plan.start_s < fault.plan.end_s <= 60 for fault in placed)
+    assert [fault.plan.number for fault in placed] == list(range(1, len(spans) + 1))
 
 
 def test_several_faults_in_one_text() -> None:
@@ -153,9 +155,9 @@ def test_what_is_told_of_a_fault_can_be_written(fault: faults.Fault) -> None:
 
 
 @given(FAULTS)
-def test_a_fault_survives_its_data(fault: faults.Fault) -> None:
-    assert faults.from_data(faults.as_data(fault)) == fault
-    assert isinstance(fault, faults.Fault)
+def test_a_fault_survives_the_pipe_to_the_process_that_injects_it(fault: faults.Fault) -> None:
+    scheduled = faults.ScheduledFault.of(3, fault, 1.5, 20)
+    assert faults.ScheduledFault.from_message(json.loads(json.dumps(scheduled.to_message()))) == scheduled
 
 
 def test_secrets_are_told_nowhere() -> None:
@@ -166,7 +168,7 @@ def test_secrets_are_told_nowhere() -> None:
     assert "hush" not in faults.described(fault)
     assert "hush3" not in repr(fault) and "hush4" not in repr(fault)
     (placed,), _ = scheduled([PlannedFault(fault, "spike")], PHASES, 60)
-    assert "hush" not in placed.description
+    assert "hush" not in placed.plan.description
 
 
 @pytest.mark.parametrize(

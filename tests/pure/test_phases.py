@@ -10,7 +10,7 @@ from harness.analysis import phases
 from harness.criteria import load
 from harness.criteria.guards._delivery import deliveries
 from harness.findings import ALL, Outcome
-from harness.recording import OK, UNFINISHED, UNSENT, UNSERVED, CriterionSpec, End, Recording, Slice
+from harness.recording import INTERRUPTED, OK, UNFINISHED, UNSENT, UNSERVED, CriterionSpec, End, Recording, Slice
 from tests.recordings import CANARY, healthy
 
 COMPLETED = End(92, "completed", True, 3, 1)
@@ -22,6 +22,7 @@ def recorded(end: End | None, **counts: int) -> Recording:
     run = healthy()
     header = dataclasses.replace(run.header, gates=(), level_unit="starts/s", level=((0, 1000), (91, 1000)))
     outcomes = {"ok": OK, "unfinished": UNFINISHED, "unsent": UNSENT, "unserved": UNSERVED, "refused": "http 503"}
+    outcomes["interrupted"] = INTERRUPTED
     parts = tuple(
         Slice(30, "w", CANARY, outcomes[name], count, 0, {1000: count} if name == "ok" else {})
         for name, count in counts.items()
@@ -39,8 +40,8 @@ def recorded(end: End | None, **counts: int) -> Recording:
     ids=["completed", "stopped", "killed"],
 )
 def test_unfinished_requests_say_nothing_only_when_the_run_was_stopped_early(end: End | None, kept: object) -> None:
-    """Nor do arrivals without a user. An iteration without a request says nothing in either case."""
-    run = phases.settled(recorded(end, ok=5, unfinished=4, unserved=2, unsent=3, refused=1))
+    """Nor do arrivals without a user. An iteration without a request, or cut off by us, says nothing in either case."""
+    run = phases.settled(recorded(end, ok=5, unfinished=4, unserved=2, unsent=3, interrupted=6, refused=1))
     assert {piece.outcome: piece.count for piece in run.slices} == kept
 
 
@@ -51,8 +52,8 @@ def test_the_error_ratio_is_of_what_is_settled(end: End, expected: Outcome) -> N
 
 
 def test_an_iteration_without_a_request_is_not_delivered() -> None:
-    """Nor is an arrival that found no user; a request that failed, or has no answer, is."""
-    run = recorded(COMPLETED, ok=500, unsent=200, unserved=100, unfinished=150, refused=50)
+    """Nor is an arrival that found no user, or whose user we stopped; a request that failed, or has no answer, is."""
+    run = recorded(COMPLETED, ok=500, unsent=100, interrupted=100, unserved=100, unfinished=150, refused=50)
     (found,) = deliveries(run, run.header.phases[1])
     assert (found.planned, found.delivered, found.ratio) == (1000, 700, 0.7)
 

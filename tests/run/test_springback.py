@@ -126,8 +126,17 @@ def test_a_command_that_was_killed_leaves_neither_target_nor_load_behind(outcome
     assert outcome.done.code == -SIGKILL
     assert not outcome.done.left_over
     assert not outcome.stack_left
-    assert outcome.done.recording.end is not None
-    assert outcome.done.verdict["outcome"] in ("FAIL", "INCONCLUSIVE")
+    end = outcome.done.recording.end
+    assert end is not None and end.reason == "stopped because its launcher was killed"
+    assert outcome.done.verdict["outcome"] == "INCONCLUSIVE"
+
+
+@together(on_the_reference_target, takes_s=35, way=["killed"])
+def test_the_target_of_a_command_that_was_killed_stays_until_the_load_has_ended(outcome: Outcome) -> None:
+    """It would refuse requests for no other reason than that we went down."""
+    done = outcome.done
+    assert done.count("ok") >= 30 + 10 * 2
+    assert {piece.outcome for piece in done.recording.slices} <= {"ok", "unfinished", "unserved"}
 
 
 def judged_without_locust(directory: Path, command: str) -> Finished:

@@ -154,6 +154,26 @@ def test_two_scenarios_in_one_command_are_refused(outcome: Outcome) -> None:
     assert_refused(outcome, "two scenarios, herd-http and crowd-http: load one file at a time")
 
 
+def two_shapes(directory: Path, way: str) -> Outcome:
+    file = directory / "two_shapes.py"
+    second = "class Crowd(herd.Herd):\n    baseline_s, herd_users, recovery_s = 1, 9, 2\n\n\n# Wide"
+    file.write_text((runs.SCENARIOS / "herd_http.py").read_text().replace("# Wide", second))
+    with service.running() as target:
+        options = ("--host", target.url, "--runs-dir", str(directory / "runs"))
+        if way in ("locust", "web"):
+            port = ("--web-port", str(runs.free_port())) if way == "web" else ()
+            run = runs.locust(directory, str(file), *port, host=target.url, headless=way == "locust")
+        else:
+            run = runs.springback(directory, way, str(file), *options)
+        return Outcome(run.wait(40), target.requests)
+
+
+@together(two_shapes, way=["locust", "web", "run", "plan"])
+def test_two_shapes_in_one_file_are_refused_and_both_are_named(outcome: Outcome) -> None:
+    assert_refused(outcome, "two_shapes.py has 2 load shapes, Crowd and Herd, and Locust would take the first")
+    assert outcome.done.err.count("2 load shapes") == 1
+
+
 def without_host(directory: Path, way: str) -> Outcome:
     forked = runs.processes(2) if way == "forked" else ()
     return Outcome(runs.locust(directory, "herd_http.py", *forked).wait(40, 4), 0)

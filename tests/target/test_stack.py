@@ -219,6 +219,27 @@ def test_a_killed_parent_takes_the_stack_along(tmp_path: Path) -> None:
             assert not state.exists()
 
 
+def test_the_last_who_holds_the_other_end_of_the_input_takes_the_stack_along(tmp_path: Path) -> None:
+    """`--with-input`: whoever started it may be gone, as long as somebody else has the pipe."""
+    state = tmp_path / "state.json"
+    options = ("--with-input", "--users", "10", "--processes", "1", "--state", str(state))
+    reading, writing = os.pipe()
+    other = os.dup(writing)
+    command = [sys.executable, "-m", "target", "up", *options]
+    with subprocess.Popen(command, stdin=reading, stdout=subprocess.PIPE, text=True) as up, ended_afterwards(up):
+        os.close(reading)
+        assert up.stdout is not None
+        json.loads(up.stdout.readline())
+        family = psutil.Process(up.pid).children(recursive=True)
+        os.close(writing)
+        with pytest.raises(subprocess.TimeoutExpired):
+            up.wait(1.5)
+        os.close(other)
+        assert up.wait(20) == 0
+        until(lambda: all_gone(family), "every process gone")
+        assert not state.exists()
+
+
 def test_a_parent_that_is_already_gone_stops_the_start(tmp_path: Path) -> None:
     """`--with-parent PID` with a pid that is not our parent's: nothing is started."""
     done = target("up", "--with-parent", "1", "--state", str(tmp_path / "state.json"))

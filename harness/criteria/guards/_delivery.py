@@ -8,10 +8,10 @@ from itertools import pairwise
 
 from harness.analysis import phases
 from harness.criteria.guards import _skew as skew
-from harness.recording import UNSENT, UNSERVED, USER_EXCEPTION, Phase, Recording, Slice
+from harness.recording import INTERRUPTED, UNSENT, UNSERVED, USER_EXCEPTION, Phase, Recording, Slice
 
-_NOT_SENT = (UNSERVED, UNSENT, USER_EXCEPTION)
-"""Outcomes of an iteration that was started and sent no request."""
+_NOT_SENT = (UNSERVED, UNSENT, INTERRUPTED, USER_EXCEPTION)
+"""Outcomes of an iteration that was due and sent no request, or was cut off on our side."""
 STARTS_PER_S = "starts/s"
 """Level unit of the open model, in which the level is a rate of starts and not a number of users."""
 
@@ -61,7 +61,8 @@ def _arrivals(recording: Recording, phase: Phase) -> Delivery:
     """Arrivals of an open model: what was due and found a user, and whether as much was due as planned.
 
     Random arrivals scatter around their plan (Poisson: by √planned), so falling short of it counts only
-    beyond three times that. What was due and found no free user, or a user that sent nothing, counts in full.
+    beyond three times that. What was due and found no free user, or a user that sent nothing or was stopped,
+    counts in full.
     """
     started = phases.slices_of(recording, phase)
     due = sum(map(_starts, started))
