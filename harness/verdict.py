@@ -37,6 +37,14 @@ def judge(recording: Recording, criteria: Sequence[CriterionSpec] | None = None)
     return Verdict(outcome, reason, tuple(findings), tuple(notes))
 
 
+def without_reports(verdict: Verdict, problems: Sequence[str], remedy: str) -> Verdict:
+    """The verdict of a run whose reports could not all be written: a PASS becomes INCONCLUSIVE, a FAIL stands."""
+    said = f"Reports could not be written ({'; '.join(problems)}); {remedy}"
+    if verdict.outcome is not Outcome.PASS:
+        return dataclasses.replace(verdict, notes=(*verdict.notes, f"{said}."))
+    return dataclasses.replace(verdict, outcome=Outcome.INCONCLUSIVE, reason=f"{said}. {verdict.reason}")
+
+
 def _judge_one(recording: Recording, spec: CriterionSpec) -> Finding:
     """One finding. A criterion that cannot be loaded or that crashes proves nothing, in either direction."""
     try:
