@@ -9,13 +9,14 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from gevent import getcurrent
 
 from harness.analysis.histogram import bucket_index
 from harness.load.outcomes import outcome_of
 from harness.load.pacing import Start
-from harness.recording import OK, OTHER_NAMES, Slice
+from harness.recording import ITERATION, OK, OTHER_NAMES, Slice
 
 MAX_SERIES = 500
 """Different (name, outcome) pairs that are kept apart; a run that names each URL apart would fill the memory."""
@@ -44,6 +45,8 @@ class Recorder:
         """Requests that have ended, whatever their outcome."""
         self.failures = 0
         """Those of them that were not ok."""
+        self.last_ended_s: WeakKeyDictionary[Any, float] | None = None
+        """Greenlet → when its last request ended, where that is all that is known of users: those without a pacer."""
         self._cells: dict[int, dict[tuple[str, str, str], Cell]] = {}
         self._series: set[tuple[str, str, str]] = set()
         self._origin_s: float | None = None
@@ -88,6 +91,8 @@ class Recorder:
         cell.count += 1
         cell.starts += begins
         self.requests += 1
+        if self.last_ended_s is not None:
+            self.last_ended_s[getcurrent()] = done_s
         cell.bytes += response_length or 0
         latency = bucket_index(int((done_s - intended_s) * 1e6))
         counts = cell.latency
@@ -110,14 +115,14 @@ class Recorder:
             greenlet = spawner() if spawner is not None else None
         return None
 
-    def without_answer(self, t: int, name: str, outcome: str, begins: bool = True) -> None:
-        """Counts what should have begun in second ``t`` and has no latency: ``unfinished``, ``unserved`` …
+    def without_answer(self, t: int, name: str, outcome: str, begins: bool = True, count: int = 1) -> None:
+        """Counts ``count`` of what should have begun in second ``t`` and has no latency: ``unfinished``, ``unserved`` …
 
         ``begins``: it is the first of an iteration, which no request before it has been counted for.
         """
-        cell = self._cell(t, ("", name or "(iteration)", outcome))
-        cell.count += 1
-        cell.starts += begins
+        cell = self._cell(t, ("", name or ITERATION, outcome))
+        cell.count += count
+        cell.starts += begins * count
 
     def begin(self, origin_s: float) -> None:
         """The instant of t = 0 is known. What was counted before belongs to the warm-up, whatever its second."""

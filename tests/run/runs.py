@@ -257,6 +257,15 @@ def has_slice(run: Run, t: int) -> bool:
     return False
 
 
+def told_unanswered(run: Run) -> bool:
+    """Whether the last report says that requests, more than a few, have no answer yet."""
+    for path in run.runs_dir.glob(f"*/{FILE_NAME}"):
+        said = [line for line in path.read_text(errors="replace").splitlines() if '"kind":"unanswered"' in line]
+        if said and sum(row[3] for row in json.loads(said[-1])["requests"]) >= 8:
+            return True
+    return False
+
+
 def _belongs(process: psutil.Process, token: str) -> bool:
     try:
         return process.status() != psutil.STATUS_ZOMBIE and process.environ().get(TOKEN) == token
