@@ -62,7 +62,7 @@ class NodeReporter:
         self._environment = environment
         self._name = name
         self._deliver_final = deliver_final
-        self._monitor = GeneratorMonitor(node.recorder)
+        self._monitor = GeneratorMonitor()
         self._settled = False
         self._closed = Event()
         self.delivered = False
@@ -198,7 +198,5 @@ class NodeReporter:
                 "loop_lag_s": round(measured.loop_lag_s, 6),
                 "cpu_ratio": round(measured.cpu_ratio, 4),
                 "rss_bytes": measured.rss_bytes,
-                "answered_per_s": round(measured.answered_per_s, 2),
-                "failed_per_s": round(measured.failed_per_s, 2),
             },
         )

@@ -43,8 +43,6 @@ class Recorder:
         """Greenlet → the start that its paced user is working on."""
         self.requests = 0
         """Requests that have ended, whatever their outcome."""
-        self.failures = 0
-        """Those of them that were not ok."""
         self.last_ended_s: WeakKeyDictionary[Any, float] | None = None
         """Greenlet → when its last request ended, where that is all that is known of users: those without a pacer."""
         self._cells: dict[int, dict[tuple[str, str, str], Cell]] = {}
@@ -86,7 +84,6 @@ class Recorder:
         outcome = OK
         if exception is not None:
             outcome = outcome_of(exception, response)
-            self.failures += 1
         cell = self._cell(second, (request_type, name, outcome))
         cell.count += 1
         cell.starts += begins
