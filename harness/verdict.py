@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from harness import criteria as criteria_folder
 from harness.analysis import generator
+from harness.analysis.names import names_in_doubt
 from harness.errors import ConfigurationError
 from harness.findings import Finding, Outcome, Verdict
 from harness.recording import CriterionSpec, Phase, Recording
@@ -32,7 +33,7 @@ def judge(recording: Recording, criteria: Sequence[CriterionSpec] | None = None)
         specs.append(CriterionSpec(RUN_COMPLETE))
     found = [_cut_short(recording, spec, _judge_one(recording, spec)) for spec in specs]
     findings = _in_reading_order(_void(found))
-    notes = list(recording.damage) + list(recording.header.notes)
+    notes = [*recording.damage, *recording.header.notes, *names_in_doubt(recording)]
     if criteria is not None and tuple(criteria) != tuple(planned):
         notes.append(_overridden(planned, criteria))
     outcome, reason = _worst(recording, findings, listed)

@@ -19,7 +19,8 @@ from harness.load.pacing import Start
 from harness.recording import ITERATION, OK, OTHER_NAMES, Slice
 
 MAX_SERIES = 500
-"""Different (name, outcome) pairs that are kept apart; a run that names each URL apart would fill the memory."""
+"""Different (name, outcome) pairs that are kept apart; a run that names each URL apart would fill the memory. Those
+that are ok and the others have so many each, so that names without end cannot hide one that fails."""
 
 
 class Cell:
@@ -46,7 +47,8 @@ class Recorder:
         self.last_ended_s: WeakKeyDictionary[Any, float] | None = None
         """Greenlet → when its last request ended, where that is all that is known of users: those without a pacer."""
         self._cells: dict[int, dict[tuple[str, str, str], Cell]] = {}
-        self._series: set[tuple[str, str, str]] = set()
+        self._series: dict[bool, set[tuple[str, str, str]]] = {True: set(), False: set()}
+        """Pairs that are ok, and those that are not."""
         self._origin_s: float | None = None
 
     def on_request(
@@ -158,10 +160,11 @@ class Recorder:
             of_second = self._cells[second] = {}
         cell = of_second.get(key)
         if cell is None:
-            if key not in self._series:
-                if len(self._series) >= MAX_SERIES:
+            series = self._series[key[2] == OK]
+            if key not in series:
+                if len(series) >= MAX_SERIES:
                     key = (key[0], OTHER_NAMES, key[2])
-                self._series.add(key)
+                series.add(key)
             cell = of_second.setdefault(key, Cell())
         return cell
 
