@@ -28,12 +28,15 @@ def judge(recording: Recording, criteria: Sequence[CriterionSpec] | None = None)
     """
     planned = recording.header.criteria
     specs = list(planned if criteria is None else criteria)
+    left_out = [spec for spec in specs if not _applies(recording, spec)]
+    specs = [spec for spec in specs if spec not in left_out]
     listed = len(specs)
     if RUN_COMPLETE not in {spec.criterion for spec in specs}:
         specs.append(CriterionSpec(RUN_COMPLETE))
     found = [_cut_short(recording, spec, _judge_one(recording, spec)) for spec in specs]
     findings = _in_reading_order(_void(found))
     notes = [*recording.damage, *recording.header.notes, *names_in_doubt(recording)]
+    notes += [f"{spec.criterion} is not judged: {_judge_one(recording, spec).reason}." for spec in left_out]
     if criteria is not None and tuple(criteria) != tuple(planned):
         notes.append(_overridden(planned, criteria))
     outcome, reason = _worst(recording, findings, listed)
@@ -58,6 +61,14 @@ def _judge_one(recording: Recording, spec: CriterionSpec) -> Finding:
         text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
         found = _not_judged(spec, f"the criterion crashed ({text}), so it proves nothing")
     return dataclasses.replace(found, kind=spec.criterion, is_guard=criteria_folder.is_guard(spec.criterion))
+
+
+def _applies(recording: Recording, spec: CriterionSpec) -> bool:
+    """Whatever cannot tell is judged, which says why."""
+    try:
+        return criteria_folder.load(spec).applies(recording)
+    except Exception:
+        return True
 
 
 def _cut_short(recording: Recording, spec: CriterionSpec, finding: Finding) -> Finding:

@@ -23,10 +23,12 @@ from harness.config.options import ALERTS, GENERAL, GeneralOptions, limit_option
 from harness.config.scenario import Scenario
 from harness.errors import ConfigurationError
 from harness.faults import ScheduledFault
-from harness.plugins import Parameter
+from harness.plugins import Parameter, name_of
 from harness.probes import Probe
 from harness.recording import CriterionSpec, Scalar
 from shapes._phased import PhasedShape
+
+MEMORY_LEAK = CriterionSpec("memory_leak", {"only_where_measured": True})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +72,7 @@ def read(values: Any, scenario: Scenario, shape: PhasedShape, host: str, ask: bo
     faults, problems = fault_schedule.read(scenario, usable, None if shape_problems else shape.profile())
     given.problems += problems
     probes = tuple(_probes(given, scenario, usable, fault_schedule.behind(host, faults)))
+    criteria = _with_defaults(criteria, probes, usable)
     alerts = given.read_all(ALERTS)
     pool_names = alerts["alert_pool_names"]
     if pool_names and not all(pool_names.partition("/")):
@@ -128,7 +131,7 @@ def _criteria(given: _Given, scenario: Scenario, usable: Any) -> tuple[Criterion
     except ConfigurationError as error:
         given.problems += error.messages
         return ()
-    judged = {criteria_folder.name_of(spec) for spec in specs}
+    judged = {criteria_folder.name_of(spec) for spec in (*specs, MEMORY_LEAK)}
     given.problems += [
         f"--without {name}: not a criterion of this scenario; it has {', '.join(sorted(judged))}"
         for name in usable.without
@@ -141,6 +144,22 @@ def _criteria(given: _Given, scenario: Scenario, usable: Any) -> tuple[Criterion
         given.problems += error.messages
         return ()
     return tuple(_with_limits(given, spec) for spec in (*kept, *criteria_folder.guard_specs()))
+
+
+def _with_defaults(
+    criteria: tuple[CriterionSpec, ...], probes: Iterable[Probe], usable: Any
+) -> tuple[CriterionSpec, ...]:
+    """With the criterion that is judged wherever the target's memory is measured, whether anybody has thought of it or
+    not. It judges no run by itself.
+    """
+    named = {spec.criterion for spec in criteria}
+    if (
+        all(criteria_folder.is_guard(name) for name in named)
+        or MEMORY_LEAK.criterion in {*named, *usable.without}
+        or not any(name_of(probe) == "process" for probe in probes)
+    ):
+        return criteria
+    return (*criteria, MEMORY_LEAK)
 
 
 def _with_limits(given: _Given, spec: CriterionSpec) -> CriterionSpec:

@@ -58,8 +58,10 @@ def _told(measured: Growth) -> str:
     count = len(measured.processes)
     over = f"{count} processes" if count > 1 else measured.processes[0]
     text = f"{megabytes(measured.growth_bytes)} more than the {megabytes(measured.baseline_bytes)} before"
+    leak = measured.leak
+    suspicion = f"; a leak is suspected: {leak.reason}" if leak is not None and leak.suspected else ""
     came = f", without {len(measured.came)} that came later" if measured.came else ""
-    return f"{text}, over {over}{came}"
+    return f"{text}, over {over}{came}{suspicion}"
 
 
 def _evidence(measured: Growth) -> dict[str, Scalar]:
