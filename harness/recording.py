@@ -19,7 +19,7 @@ any moment can be judged up to its last second. Each line is one of seven kinds,
     is cut off.
 ``mark``
     Something that happened at an instant: a gate released, a fault injected, a health check answered, a node
-    joined or was lost.
+    joined or was lost, users' code raised exceptions.
 ``end``
     Last line: why the run ended, and totals to check the slices against.
 
@@ -49,8 +49,11 @@ CENSORED = "no answer when the run was cut off"
 knows. Its latency is the time that it had waited, so the true one is longer.
 """
 
+USER_EXCEPTION = "user exception"
+"""Outcome of an iteration in which users' code raised, though no request of it had failed. It has no latency."""
 ITERATION = "(iteration)"
-"""Name of what has none yet: an iteration that ended, or was cut off, before its first request was known."""
+"""Name of an iteration that has no request to be counted by: it had none, or was cut off before its first was known."""
+
 OTHER_NAMES = "(other names)"
 """Name under which requests are counted when there are too many names to keep apart."""
 
@@ -302,7 +305,30 @@ class AlertMark:
     mark: str = "alert"
 
 
-Mark: TypeAlias = GateMark | HealthMark | NodeMark | FaultMark | AlertMark
+@dataclass(frozen=True)
+class ExceptionMark:
+    """Exceptions of one kind that users' code raised on one node in the second ``t``."""
+
+    t: float
+    node: str
+    exception: str
+    """Its class."""
+    message: str
+    """Of the first of this kind, shortened, without what is secret in addresses."""
+    place: str
+    """The innermost line of the users' code: ``shop.py, line 12, in buy``."""
+    where: str
+    """In what it was raised: ``task``, ``prepare``, ``check``, ``on_start``, ``on_stop`` …"""
+    count: int
+    mark: str = "exception"
+
+    def __str__(self) -> str:
+        """In words: ``KeyError: 'token' in task (shop.py, line 12, in buy)``."""
+        message = f": {self.message}" if self.message else ""
+        return f"{self.exception}{message} in {self.where}" + (f" ({self.place})" if self.place else "")
+
+
+Mark: TypeAlias = GateMark | HealthMark | NodeMark | FaultMark | AlertMark | ExceptionMark
 
 
 @dataclass(frozen=True)
@@ -346,6 +372,10 @@ class Recording:
     @property
     def alerts(self) -> tuple[AlertMark, ...]:
         return tuple(mark for mark in self.marks if isinstance(mark, AlertMark))
+
+    @property
+    def exceptions(self) -> tuple[ExceptionMark, ...]:
+        return tuple(mark for mark in self.marks if isinstance(mark, ExceptionMark))
 
     @property
     def health(self) -> tuple[HealthMark, ...]:

@@ -13,6 +13,7 @@ from harness.recording import (
     AlertMark,
     CriterionSpec,
     End,
+    ExceptionMark,
     FaultMark,
     FaultPlan,
     GateMark,
@@ -42,6 +43,7 @@ _MARKS: dict[str, type[Mark]] = {
     "node": NodeMark,
     "fault": FaultMark,
     "alert": AlertMark,
+    "exception": ExceptionMark,
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from harness.recording import FINISHED, JOINED, LATE, LOST, NodeMark
+from harness.recording import FINISHED, JOINED, LATE, LOST, ExceptionMark, NodeMark
 
 
 @dataclass
@@ -20,8 +20,13 @@ class Nodes:
     lost: set[str] = field(default_factory=set)
     finished: set[str] = field(default_factory=set)
     """Have sent their last report."""
+    without_users: set[str] = field(default_factory=set)
+    """Of those, the nodes whose users have been stopped by now."""
     parked: dict[str, int] = field(default_factory=dict)
     """Users of each node that were ready when it last said so."""
+
+    prevented: ExceptionMark | None = None
+    """What has prevented users from getting ready."""
 
     @property
     def parked_users(self) -> int:

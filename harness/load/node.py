@@ -27,7 +27,8 @@ from harness.load.pacing import Pacer, Slot, Start
 from harness.load.recorder import Recorder
 from harness.load.run_plan import Plan
 from harness.load.schedule import active_changes, due_times
-from harness.recording import UNFINISHED, UNSENT, UNSERVED, GateMark, Operation
+from harness.load.user_exceptions import UserExceptions
+from harness.recording import UNFINISHED, UNSENT, UNSERVED, USER_EXCEPTION, GateMark, Operation
 from shapes._profile import USERS
 
 DRAIN_CHECK_S = 0.05
@@ -57,6 +58,7 @@ class Node:
         self.run = run
         self.clock = clock
         self.recorder = Recorder()
+        self.exceptions = UserExceptions(self.iteration_raised)
         self.plan: Plan | None = None
         self.gate_marks: list[GateMark] = []
         self.operations: list[Operation] = []
@@ -113,8 +115,20 @@ class Node:
 
     def iteration_ended(self) -> None:
         start = self.recorder.starts.pop(getcurrent(), None)
-        if start is not None and not start.answered:
+        if start is None:
+            return
+        if start.raised and not start.failed:
+            self.recorder.without_answer(int(start.t // 1), "", USER_EXCEPTION, begins=not start.answered)
+        elif not start.answered:
             self.recorder.without_answer(int(start.t // 1), start.name, UNSENT)
+
+    def iteration_raised(self) -> None:
+        """The calling user's task has raised. A user without a pacer has no iteration that could say so later."""
+        start = self.recorder.starts.get(getcurrent())
+        if start is not None:
+            start.raised = True
+        elif self.plan is not None and not self.plan.paced:
+            self.recorder.without_answer(int((self.elapsed_s() or 0.0) // 1), "", USER_EXCEPTION, begins=False)
 
     @property
     def stays_connected(self) -> bool:

@@ -39,6 +39,8 @@ class Report:
     final: bool = False
     requests: int = 0
     unfinished: int = 0
+    users_gone: bool = False
+    """Whether it comes after the last one: the node has no users any more."""
 
     def to_message(self) -> dict[str, Any]:
         """Slices and samples as rows, in the order of their fields."""
@@ -74,6 +76,7 @@ class NodeReporter:
         self._watcher: gevent.Greenlet[..., Any] | None = None
         set_node(environment, node)
         environment.events.request.add_listener(node.recorder.on_request)
+        node.exceptions.listen(environment)
         # What is there now stays for the whole run: no collection has to look at it again while load is made.
         gc.unfreeze()
         gc.collect()
@@ -96,6 +99,7 @@ class NodeReporter:
         operations, self.node.operations[:] = tuple(self.node.operations), []
         samples = tuple(self._sample(measured) for measured in self._monitor.take())
         lines: list[Line] = [*slices, *self._unanswered(), *(replace(mark, node=self._name) for mark in marks)]
+        lines += self.node.exceptions.take(self.node.t_of, self._name)
         if operations:
             lines.append(Operations(self._name, round(self.node.operation_uncertainty_s(), 6), operations))
         text = "".join(encode(line) for line in [*lines, *samples])
@@ -162,6 +166,12 @@ class NodeReporter:
         if self.node.plan is not None and self.node.plan.paced:
             # The account is closed: whoever is still in mid-request is not waited for a second time.
             self._environment.stop_timeout = 0.0
+
+    def users_gone(self) -> Report:
+        """A report after the last one: what users raised while they were stopped."""
+        marks = self.node.exceptions.take(self.node.t_of, self._name) if self.node.plan is not None else []
+        self.node.exceptions.close()
+        return Report(self.node.run, "".join(encode(mark) for mark in marks), users_gone=True)
 
     def stop_waiting(self) -> None:
         """Whoever has no answer yet will not get one."""

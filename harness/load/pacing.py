@@ -34,7 +34,7 @@ class ReleaseListener(Protocol):
 class Start:
     """One iteration of a user: when it should have begun, and with which herd, if any."""
 
-    __slots__ = ("answered", "intended_s", "name", "release", "sent_s", "t")
+    __slots__ = ("answered", "failed", "intended_s", "name", "raised", "release", "sent_s", "t")
 
     def __init__(self, t: float, intended_s: float, release: ReleaseListener | None = None) -> None:
         self.t = t
@@ -46,6 +46,10 @@ class Start:
         """Set when a gate has already sent the request."""
         self.answered = False
         """Whether a request of this iteration has ended."""
+        self.failed = False
+        """Whether one has failed."""
+        self.raised = False
+        """Whether the user's own code has raised."""
         self.name = ""
         """Name of the first request, as far as it is known before it ends."""
 

@@ -86,6 +86,8 @@ class Recorder:
         outcome = OK
         if exception is not None:
             outcome = outcome_of(exception, response)
+            if start is not None:
+                start.failed = True
         cell = self._cell(second, (request_type, name, outcome))
         cell.count += 1
         cell.starts += begins

@@ -21,6 +21,7 @@ from harness.load.clock import Clock
 from harness.load.node import Node
 from harness.load.node_reporter import NodeReporter, Report
 from harness.load.run_plan import Plan
+from harness.recording import ExceptionMark
 from harness.run import messages, plan_text
 from harness.run.exit_code import ExitCode
 from harness.run.parent_watch import when_launcher_is_gone
@@ -148,6 +149,10 @@ class Master:
         try:
             if self._reporter is not None:
                 self._reporter.settle(wait=False)
+                run.take_report(LOCAL, self._reporter.users_gone())
+            else:
+                self._runner.send_message(messages.STOP_USERS)
+                run.wait_for_users_gone()
             run.finish(self.stop_reason)
             self.exit_code.set(_write_reports(run))
         finally:
@@ -212,7 +217,7 @@ class Master:
         """While the run goes: takes the local node's reports, and notices workers that are gone."""
         while not run.finished:
             if self._reporter is not None:
-                run.note_parked(LOCAL, self._reporter.node.parked)
+                run.note_parked(LOCAL, self._reporter.node.parked, self._reporter.node.exceptions.prevents)
                 if self._reporter.node.plan is not None:
                     run.take_report(LOCAL, self._reporter.report())
             else:
@@ -231,7 +236,9 @@ class Master:
         run = self.current_run
         if run is None or run.finished or msg.data["run"] != run.name:
             return
-        run.note_parked(self._name(msg.node_id), msg.data["parked"])
+        prevents = msg.data["prevents"]
+        mark = None if prevents is None else ExceptionMark(**prevents)
+        run.note_parked(self._name(msg.node_id), msg.data["parked"], mark)
         if msg.node_id in self._plans:
             self._runner.send_message(messages.PLAN, self._plans[msg.node_id].to_message(), msg.node_id)
 

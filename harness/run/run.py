@@ -12,6 +12,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from harness.config.settings import RunSettings
 from harness.live.state import SETTLES_S, LiveState
 from harness.load.node_reporter import Report
 from harness.load.run_plan import Plan
-from harness.recording import FINISHED, JOINED, LATE, LOST, HealthMark, Mark, NodeMark, ProbeSample
+from harness.recording import FINISHED, JOINED, LATE, LOST, ExceptionMark, HealthMark, Mark, NodeMark, ProbeSample
 from harness.run import health_check
 from harness.run.fault_control import FaultControl
 from harness.run.header import header
@@ -38,6 +39,7 @@ PLAN_AHEAD_S = 1.5
 CHECK_S = 0.05
 TICK_S = 0.2
 LAST_REPORTS_S = 3.0
+USERS_GONE_S = 3.0
 OVERTIME_S = 5.0
 """After the last phase and the wait for answers: a node that has not reported by then will not any more."""
 
@@ -121,6 +123,12 @@ class Run:
         while not self.live.nodes.all_settled and time.monotonic() < self._settle_until_s:
             gevent.sleep(CHECK_S)
 
+    def wait_for_users_gone(self) -> None:
+        """What users raise while they are stopped is told after the last reports, when Locust waits for nobody."""
+        nodes, deadline_s = self.live.nodes, time.monotonic() + USERS_GONE_S
+        while not nodes.without_users.issuperset(nodes.finished - nodes.lost) and time.monotonic() < deadline_s:
+            gevent.sleep(CHECK_S)
+
     def finish(self, stopped_because: str) -> None:
         """When Locust has no users any more. ``stopped_because`` holds only if the run had not come to its end."""
         if self._conducting is not None:
@@ -145,6 +153,8 @@ class Run:
         if report.run != self.name or self.finished:
             return
         self._writer.append(report.lines)
+        if report.users_gone:
+            self.live.nodes.without_users.add(node)
         for piece in report.slices:
             self.live.add(piece)
         for sample in report.samples:
@@ -156,10 +166,12 @@ class Run:
             self._unfinished += report.unfinished
             self.mark(NodeMark(0, node, FINISHED, f"{report.requests} requests"))
 
-    def note_parked(self, node: str, parked: int) -> None:
-        """A node says how many of its users are parked."""
+    def note_parked(self, node: str, parked: int, prevented: ExceptionMark | None) -> None:
+        """A node says how many of its users are parked, and what has prevented others from it."""
         nodes = self.live.nodes
         nodes.parked[node] = parked
+        if prevented:
+            nodes.prevented = replace(prevented, node=node)
         if self._writer.has_origin and node not in nodes.joined and node not in nodes.late:
             self.mark(NodeMark(0, node, LATE, "joined after the plan had gone out and takes no part"))
 
@@ -212,6 +224,9 @@ class Run:
         deadline_s = time.monotonic() + within_s
         while nodes.parked_users < wanted or len(nodes.parked) < nodes.wanted:
             self._progress.show(None)
+            if nodes.prevented:
+                self.mark(nodes.prevented)
+                raise _BrokenOffError(f"users cannot get ready: {nodes.prevented}")
             if time.monotonic() > deadline_s:
                 raise _BrokenOffError(
                     f"only {nodes.parked_users} of {wanted} users were parked within {within_s:g} s; "

@@ -36,6 +36,7 @@ class Worker:
         runner.register_message(messages.PONG, self._on_pong)
         runner.register_message(messages.PLAN, self._on_plan)
         runner.register_message(messages.STOP, self._on_stop, concurrent=True)
+        runner.register_message(messages.STOP_USERS, self._on_stop_users, concurrent=True)
         gevent.spawn(self._ping)
         if forked:
             gevent.signal_handler(signal.SIGINT, self._interrupted)
@@ -45,6 +46,7 @@ class Worker:
     def test_start(self) -> None:
         if self._reporter is not None:
             self._reporter.close()
+            self._reporter.users_gone()
         options: Any = self._environment.parsed_options
         run, nodes = getattr(options, messages.RUN, ""), list(getattr(options, messages.NODES, ()))
         if self._runner.client_id not in nodes:
@@ -66,6 +68,7 @@ class Worker:
     def test_stop(self) -> None:
         if self._reporter is not None:
             self._reporter.settle(wait=False)
+            self._deliver_final(self._reporter.users_gone())
 
     quitting = test_stop
 
@@ -84,7 +87,10 @@ class Worker:
 
     def _say_parked(self, agent: NodeReporter) -> None:
         while agent is self._reporter and agent.node.plan is None:
-            self._runner.send_message(messages.PARKED, {"run": agent.node.run, "parked": agent.node.parked})
+            node = agent.node
+            prevents = node.exceptions.prevents
+            ready = {"run": node.run, "parked": node.parked, "prevents": None if prevents is None else vars(prevents)}
+            self._runner.send_message(messages.PARKED, ready)
             gevent.sleep(READY_INTERVAL_S)
 
     def _on_plan(self, msg: Any, **_: Any) -> None:
@@ -104,6 +110,9 @@ class Worker:
             # Users without a pacer go on until Locust stops them; the last report has to come after that.
             self._runner.stop()
         agent.settle(wait=True)
+
+    def _on_stop_users(self, **_: Any) -> None:
+        self._runner.stop()
 
     def _interrupted(self) -> None:
         """Ctrl-C reaches forked workers as well as the master; they stay until the master has their last report."""

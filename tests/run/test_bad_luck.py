@@ -47,20 +47,6 @@ def test_users_that_send_nothing_prove_nothing(outcome: Outcome) -> None:
     assert outcome.done.finding("error_ratio")["outcome"] == "INCONCLUSIVE"
 
 
-def broken(directory: Path) -> Outcome:
-    return run(directory, "--ready-timeout-s", "3", ODD_USERS="broken")
-
-
-@together(broken)
-def test_users_that_cannot_get_ready_end_the_run_and_are_counted(outcome: Outcome) -> None:
-    done = outcome.done
-    assert done.code == 4
-    assert not done.left_over
-    assert outcome.served == 0
-    assert done.recording.end is not None
-    assert done.recording.end.reason.startswith("only 0 of 25 users were parked within 3 s")
-
-
 # A target that fails
 
 

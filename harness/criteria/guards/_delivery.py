@@ -8,8 +8,10 @@ from itertools import pairwise
 
 from harness.analysis import phases
 from harness.criteria.guards import _skew as skew
-from harness.recording import UNSENT, UNSERVED, Phase, Recording, Slice
+from harness.recording import UNSENT, UNSERVED, USER_EXCEPTION, Phase, Recording, Slice
 
+_NOT_SENT = (UNSERVED, UNSENT, USER_EXCEPTION)
+"""Outcomes of an iteration that was started and sent no request."""
 STARTS_PER_S = "starts/s"
 """Level unit of the open model, in which the level is a rate of starts and not a number of users."""
 
@@ -63,7 +65,7 @@ def _arrivals(recording: Recording, phase: Phase) -> Delivery:
     """
     started = phases.slices_of(recording, phase)
     due = sum(map(_starts, started))
-    served = due - sum(_starts(piece) for piece in started if piece.outcome in (UNSERVED, UNSENT))
+    served = due - sum(_starts(piece) for piece in started if piece.outcome in _NOT_SENT)
     planned = planned_starts(recording.header.level, phase.start_s, phase.end_s)
     served_ratio = served / due if due > 0 else 0.0
     due_ratio = (due + 3 * math.sqrt(planned)) / planned if planned > 0 else 1.0

@@ -43,6 +43,8 @@ class HttpClient(RequestBuilder):
         self._settings = settings = settings or ClientSettings()
         super().__init__(host, settings.headers)
         self._request_event = environment.events.request
+        self._user_error = environment.events.user_error
+        self._user = user
         self._context = user.context if user is not None and type(user).context is not User.context else dict
         self._cookies: Cookies | None = None
         self._owns_pool = pool is None
@@ -136,7 +138,7 @@ class HttpClient(RequestBuilder):
             if status >= 400:
                 error = HttpError(f"status {status}")
             elif check is not None:
-                error = _checked(check, response)
+                error = self._checked(check, response)
         except (OSError, ProtocolError, TooManyRedirectsError) as problem:
             # Without its traceback, whose frames would keep this one alive until the next garbage collection.
             error = problem.with_traceback(None)
@@ -206,6 +208,15 @@ class HttpClient(RequestBuilder):
             return response
         raise TooManyRedirectsError(f"more than {self._settings.max_redirects} redirects")
 
+    def _checked(self, check: Callable[[Response], str | None], response: Response) -> HttpError | None:
+        """A check that cannot cope with the answer (no JSON, a missing field) has found it wrong."""
+        try:
+            reason = check(response)
+        except Exception as problem:
+            self._user_error.fire(user_instance=self._user, exception=problem, tb=problem.__traceback__)
+            reason = f"{type(problem).__name__}: {problem}"
+        return HttpError(reason) if reason else None
+
     # For users that park: with an open connection, or with one that is opened when they start
 
     def warm_up(self) -> Connection:
@@ -215,12 +226,3 @@ class HttpClient(RequestBuilder):
     def pending_connection(self) -> PendingConnection:
         """One that is not open yet, for a gate to open; any other is closed. Raises OSError."""
         return self._pool.pending_connection(time.monotonic() + self._settings.timeouts.connect_s)
-
-
-def _checked(check: Callable[[Response], str | None], response: Response) -> HttpError | None:
-    """A check that cannot cope with the answer (no JSON, a missing field) has found it wrong."""
-    try:
-        reason = check(response)
-    except Exception as problem:
-        reason = f"{type(problem).__name__}: {problem}"
-    return HttpError(reason) if reason else None

@@ -6,16 +6,24 @@ parked user still stops at once. Its first task is an empty one, because Locust 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+import gevent
 from locust import User
 
 from harness.load.node import node_of
 from harness.load.pacing import Slot, Start
+from harness.load.user_exceptions import CONTROL
 
 if TYPE_CHECKING:
     from locust.env import Environment
+
+PREPARE_PAUSE_S = 1.0
+"""Before a user that could not get ready tries again."""
+
+logger = logging.getLogger(__name__)
 
 
 class Paced(User):
@@ -36,10 +44,23 @@ class Paced(User):
         self.node.iteration_ended()
         start = None
         while start is None:
-            start = self.node.park(self.prepare_slot())
+            slot = self._prepared()
+            start = None if slot is None else self.node.park(slot)
         self.node.iteration_started(start)
         self.current_start = start
         return 0.0
+
+    def _prepared(self) -> Slot | None:
+        """None when that has failed, in the user's own code; then the user tries again after a pause."""
+        try:
+            return self.prepare_slot()
+        except CONTROL:
+            raise
+        except Exception as error:
+            self.environment.events.user_error.fire(user_instance=self, exception=error, tb=error.__traceback__)
+            logger.exception("a user cannot get ready, and tries again")
+            gevent.sleep(PREPARE_PAUSE_S)
+            return None
 
     def prepare_slot(self) -> Slot:
         """Called whenever the user parks: the moment to get ready (connect, build the request)."""
