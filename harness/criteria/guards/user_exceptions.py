@@ -34,7 +34,7 @@ class UserExceptions(Guard):
             kinds[str(mark)] += mark.count
         total = kinds.total()
         if not total:
-            return self.finding(Outcome.PASS, "none was raised", 0)
+            return self.finding(Outcome.PASS, "no exception was raised", 0)
         most, count = kinds.most_common(1)[0]
         times = "once" if total == 1 else f"{total:,} times"
         reason = f"{total:,}, of {len(kinds)} kinds, most of them" if len(kinds) > 1 else times
