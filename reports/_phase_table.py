@@ -11,7 +11,9 @@ from reports import _quantity
 HEADS = ("phase", "requests of", "requests", "ok", "errors", "p50", "p95", "p99", "max", "n")
 NAME_HEADS = ("requests of", "phase", *HEADS[2:], "most failed with")
 MOST_NAMES = 12
-"""Names in the table of a phase, those that failed first. Where there are more, all are in a table of their own."""
+"""Names in the table of the phases. Where there are more, all are in a table of their own …"""
+FIRST_NAMES = 5
+"""… and only so many in that of the phases, those that failed first."""
 _QUANTILES = (0.5, 0.95, 0.99, 1.0)
 
 
@@ -42,27 +44,27 @@ def table(recording: Recording) -> Table:
     """
     of_phases: list[PhaseRow] = []
     of_names: list[tuple[tuple[float, str, int], PhaseRow]] = []
-    seen: set[str] = set()
     outside = "before and after the phases"
     stretches = [(f"{each.name}, {each.start_s} to {each.end_s} s", each) for each in recording.header.phases]
     grouped = _grouped(recording)
     worst = _worst_ratio(grouped)
+    most = MOST_NAMES if len(worst) <= MOST_NAMES else FIRST_NAMES
     for number, (label, phase) in enumerate([*stretches, (outside, None)]):
         named = grouped.get(None if phase is None else phase.name, {})
         if phase is None and not named:
             continue
+        short = label if phase is None else phase.name
         tallies = {name: phases.tally(tuple(pieces)) for name, pieces in named.items()}
         order = sorted(tallies, key=lambda name: (-tallies[name].failed, -tallies[name].intended, name))
-        seen |= set(order)
-        of_names += [((-worst[name], name, number), _row(label, name, tallies[name])) for name in order]
+        of_names += [((-worst[name], name, number), _row(short, name, tallies[name])) for name in order]
         if phase is None:
             continue
         every = phases.tally(tuple(piece for pieces in named.values() for piece in pieces))
         of_phases.append(_row(label, "", every))
         if len(order) > 1:
-            of_phases += [_row(label, name, tallies[name]) for name in order[:MOST_NAMES]]
+            of_phases += [_row(label, name, tallies[name]) for name in order[:most]]
     ordered = tuple(row for _, row in sorted(of_names, key=lambda each: each[0]))
-    return Table(tuple(of_phases), ordered if len(seen) > MOST_NAMES else ())
+    return Table(tuple(of_phases), ordered if len(worst) > MOST_NAMES else ())
 
 
 def _grouped(recording: Recording) -> dict[str | None, dict[str, list[Slice]]]:

@@ -28,7 +28,7 @@ def names_in_doubt(recording: Recording) -> Iterator[str]:
     if always and len(always) < len(named):
         told = ", ".join(f"{name} ({named[name]:,})" for name in always[:MOST_NAMED])
         more = f" and {len(always) - MOST_NAMED} more names" if len(always) > MOST_NAMED else ""
-        yield f"Every request failed of {told}{more}."
+        yield f"All requests failed of {told}{more}."
     if together:
         yield (
             f"{together:,} requests are counted together as {OTHER_NAMES}, because there are too many names to keep "

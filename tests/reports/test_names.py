@@ -34,7 +34,7 @@ def test_every_name_has_a_row_in_the_page_and_what_fails_comes_first() -> None:
     for phase in run.header.phases:
         rows = [row for row in table.phases if row.phase.startswith(phase.name)]
         assert [row.name for row in rows[:2]] == ["", BROKEN]
-        assert len(rows) == 1 + _phase_table.MOST_NAMES
+        assert len(rows) == 1 + _phase_table.FIRST_NAMES
     page = html.render(run, judge(run))
     assert page.count('<th scope="row" class="name">') == 61 * 3
     assert 'id="name-filter"' in page
@@ -63,7 +63,7 @@ def test_requests_outside_of_the_phases_have_rows_too() -> None:
 def test_a_name_that_always_fails_is_said_beside_the_verdict() -> None:
     run = many()
     verdict = judge(run)
-    note = f"Every request failed of {BROKEN} (3)."
+    note = f"All requests failed of {BROKEN} (3)."
     assert note in verdict.notes
     assert note in json.loads(verdict_json.render(run, verdict))["notes"]
     assert note in " ".join(terminal.render(run, verdict).split())
@@ -72,7 +72,7 @@ def test_a_name_that_always_fails_is_said_beside_the_verdict() -> None:
 
 @pytest.mark.parametrize("run", [recordings.healthy(), recordings.failing()])
 def test_nothing_is_said_where_no_name_always_fails(run: Recording) -> None:
-    assert not [note for note in judge(run).notes if "Every request failed" in note]
+    assert not [note for note in judge(run).notes if "All requests failed" in note]
 
 
 def test_names_that_were_not_kept_apart_are_said() -> None:

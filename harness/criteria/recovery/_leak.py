@@ -76,7 +76,7 @@ def assess(t: FloatArray, memory_bytes: FloatArray, limit_bytes: float = 0) -> L
     if sum(growing) < SEGMENTS - 1 or not growing[-1]:
         objections.append(f"growth in {sum(growing)} of {SEGMENTS} segments, or not in the last")
     rise = f"{overall.slope * duration_s / 1e6:.1f} MB in {duration_s:.0f} s"
-    held = f"steady growth, {rise} (p = {overall.p:.2g})"
+    held = f"steady growth, {rise} (p {f'= {overall.p:.2g}' if overall.p >= 0.001 else '< 0.001'})"
     return LeakTest(
         suspected=not objections,
         reason="; ".join(objections) or held,

@@ -49,6 +49,8 @@ class MemoryGrowth(Criterion):
         return self._about(measured, outcome, reason)
 
     def _about(self, measured: Growth, outcome: Outcome, reason: str) -> Finding:
+        if measured.leak is not None and measured.leak.suspected:
+            reason += f"; a leak is suspected: {measured.leak.reason}"
         return self.finding(outcome, reason, measured.growth_bytes, measured.interval_bytes, _evidence(measured))
 
 
@@ -58,10 +60,8 @@ def _told(measured: Growth) -> str:
     count = len(measured.processes)
     over = f"{count} processes" if count > 1 else measured.processes[0]
     text = f"{megabytes(measured.growth_bytes)} more than the {megabytes(measured.baseline_bytes)} before"
-    leak = measured.leak
-    suspicion = f"; a leak is suspected: {leak.reason}" if leak is not None and leak.suspected else ""
     came = f", without {len(measured.came)} that came later" if measured.came else ""
-    return f"{text}, over {over}{came}{suspicion}"
+    return f"{text}, over {over}{came}"
 
 
 def _evidence(measured: Growth) -> dict[str, Scalar]:

@@ -64,7 +64,6 @@ class ErrorRatio(Criterion):
                 return f"{seen}; at most {percent(high)} with 95 % confidence, limit {limit}"
             case Outcome.FAIL:
                 return f"{seen}; at least {percent(low)} with 95 % confidence, limit {limit}"
-        return (
-            f"{seen}, which leaves {percent(low)} to {percent(high)} possible around the limit of {limit}; "
-            "more requests or a longer phase would settle it"
+        return f"{seen}, which leaves {percent(low)} to {percent(high)} possible around the limit of {limit}; " + (
+            "a run to its end would settle it" if tally.unknown else "more requests or a longer phase would settle it"
         )

@@ -76,7 +76,6 @@ class LatencyQuantile(Criterion):
         needed = intervals.samples_needed(self.quantile)
         if tally.intended < needed:
             return f"{needed:,} samples needed for {p}, {tally.intended:,} seen"
-        return (
-            f"{p} lies between {seconds(low)} and {seconds(high)}, around the limit of {limit}{failed}; "
-            "more requests would narrow it"
+        return f"{p} lies between {seconds(low)} and {seconds(high)}, around the limit of {limit}{failed}; " + (
+            "a run to its end would narrow it" if tally.unknown else "more requests would narrow it"
         )
