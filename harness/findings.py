@@ -30,6 +30,9 @@ EXIT_USAGE = 2
 CLIENTS, TARGET, RUN = ALL = ("clients", "target", "run")
 """From what a figure is measured: by the clients, from probes of the target, from what the run says of itself."""
 
+BASELINE = "baseline"
+"""What a guard voids besides: all that is compared with the baseline, from whatever it is measured."""
+
 
 @dataclass(frozen=True)
 class Finding:

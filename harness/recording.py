@@ -51,6 +51,10 @@ knows. Its latency is the time that it had waited, so the true one is longer.
 
 USER_EXCEPTION = "user exception"
 """Outcome of an iteration in which users' code raised, though no request of it had failed. It has no latency."""
+SHED = "shed"
+"""Outcome of a request that the service turned away with a status declared for that, and with a ``Retry-After``."""
+SHED_WITHOUT_DELAY = "shed without Retry-After"
+"""The same, without a valid ``Retry-After``."""
 ITERATION = "(iteration)"
 """Name of an iteration that has no request to be counted by: it had none, or was cut off before its first was known."""
 
@@ -147,7 +151,7 @@ class Slice:
     name: str
     """Method and name as Locust shows them, e.g. ``POST /auth/login``."""
     outcome: str
-    """``ok``, or a short cause: ``http 503``, ``timeout``, ``connection refused``, ``unfinished``,
+    """``ok``, ``shed``, or a short cause: ``http 503``, ``timeout``, ``connection refused``, ``unfinished``,
     ``unserved`` …
     """
     count: int
@@ -159,6 +163,8 @@ class Slice:
     """From the actual send to the end of the answer; None where it equals ``latency``."""
     starts: int | None = None
     """How many of them were the first of an iteration that a pacer started; None: each of them."""
+    status: int = 0
+    """Of HTTP, of the last answer where redirects were followed; 0: there was none, or it is not known."""
 
 
 @dataclass(frozen=True)
@@ -328,7 +334,17 @@ class ExceptionMark:
         return f"{self.exception}{message} in {self.where}" + (f" ({self.place})" if self.place else "")
 
 
-Mark: TypeAlias = GateMark | HealthMark | NodeMark | FaultMark | AlertMark | ExceptionMark
+@dataclass(frozen=True)
+class StartsMark:
+    """A *delta* as a slice is: iterations of the second ``t`` that a pacer started on one node, by class of user."""
+
+    t: float
+    node: str
+    starts: Mapping[str, int]
+    mark: str = "starts"
+
+
+Mark: TypeAlias = GateMark | HealthMark | NodeMark | FaultMark | AlertMark | ExceptionMark | StartsMark
 
 
 @dataclass(frozen=True)
@@ -376,6 +392,10 @@ class Recording:
     @property
     def exceptions(self) -> tuple[ExceptionMark, ...]:
         return tuple(mark for mark in self.marks if isinstance(mark, ExceptionMark))
+
+    @property
+    def starts(self) -> tuple[StartsMark, ...]:
+        return tuple(mark for mark in self.marks if isinstance(mark, StartsMark))
 
     @property
     def health(self) -> tuple[HealthMark, ...]:

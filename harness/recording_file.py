@@ -29,6 +29,7 @@ from harness.recording import (
     ProbeSample,
     Recording,
     Slice,
+    StartsMark,
     Unanswered,
 )
 from harness.recording_format_1 import upgraded
@@ -44,6 +45,7 @@ _MARKS: dict[str, type[Mark]] = {
     "fault": FaultMark,
     "alert": AlertMark,
     "exception": ExceptionMark,
+    "starts": StartsMark,
 }
 
 

@@ -110,8 +110,8 @@ def _void(findings: Sequence[Finding]) -> list[Finding]:
     guards = [finding for finding in findings if finding.voids and finding.outcome is not Outcome.PASS]
     result = []
     for finding in findings:
-        evidence = criteria_folder.evidence_of(finding.kind)
-        voider = next((guard for guard in guards if evidence in guard.voids), None)
+        evidence = criteria_folder.rests_on(finding.kind)
+        voider = next((guard for guard in guards if not set(guard.voids).isdisjoint(evidence)), None)
         if voider is not None and not finding.is_guard:  # a guard is never voided: it is what voids
             had_been = f"had been {finding.outcome.value}: {finding.reason}"
             finding = dataclasses.replace(

@@ -13,7 +13,23 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 
 from harness.analysis import generator, histogram
-from harness.recording import CENSORED, ITERATION, OK, UNFINISHED, UNSENT, UNSERVED, Phase, Recording, Slice, Sparse
+from harness.recording import (
+    CENSORED,
+    ITERATION,
+    OK,
+    SHED,
+    SHED_WITHOUT_DELAY,
+    UNFINISHED,
+    UNSENT,
+    UNSERVED,
+    Phase,
+    Recording,
+    Slice,
+    Sparse,
+)
+
+SHED_RATIO = "shed_ratio"
+"""The criterion that judges what was shed; without it, shedding is failing."""
 
 
 @dataclass(frozen=True)
@@ -115,9 +131,13 @@ def settled(recording: Recording) -> Recording:
     where the run was cut off, with ``CENSORED`` in place of what had no answer, or no user yet.
 
     In a run that came to its end these were waited for, and failed. In one that was stopped or killed they are
-    right-censored: each may still have been answered, after more than the time that it had waited.
+    right-censored: each may still have been answered, after more than the time that it had waited. What was shed is
+    left out, too, where a criterion of its own judges that.
     """
-    kept = [piece for piece in recording.slices if piece.outcome != UNSENT]
+    nothing = {UNSENT}
+    if any(spec.criterion == SHED_RATIO for spec in recording.header.criteria):
+        nothing |= {SHED, SHED_WITHOUT_DELAY}
+    kept = [piece for piece in recording.slices if piece.outcome not in nothing]
     if not generator.is_complete(recording):
         ended_s = generator.last_trace_s(recording)
         kept = [_censored(piece, ended_s) if piece.outcome in (UNFINISHED, UNSERVED) else piece for piece in kept]

@@ -40,6 +40,14 @@ class GeneralOptions:
     back_within_s: float = parameter(10.0, "how long the target may take to be healthy after the load, in seconds")
     ready_timeout_s: float = parameter(60.0, "how long all users may take to be parked, in seconds")
     drain_timeout_s: float = parameter(10.0, "how long to wait for answers that are out at the end, in seconds")
+    expect: str = parameter(
+        "", "statuses of good answers, e.g. 2xx,404; empty: as the users say, 2xx where they do not", web=True
+    )
+    shed: str = parameter(
+        "",
+        "statuses with which the service turns requests away on purpose, e.g. 429; empty: the users', if any",
+        web=True,
+    )
     arrivals: str = parameter(
         "even", "how starts of the open model are spread: even, or random (Poisson)", choices=("even", "random")
     )

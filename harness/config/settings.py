@@ -7,7 +7,7 @@ then on they are what they were declared as, for whoever reads the options.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import MISSING, dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any
@@ -17,12 +17,15 @@ import reports
 from harness import criteria as criteria_folder
 from harness import probes as probes_folder
 from harness.analysis.alerts import Limits
+from harness.analysis.phases import SHED_RATIO
 from harness.clients.address import require_allowed
 from harness.config import fault_schedule
 from harness.config.options import ALERTS, GENERAL, GeneralOptions, limit_option
 from harness.config.scenario import Scenario
 from harness.errors import ConfigurationError
 from harness.faults import ScheduledFault
+from harness.load.http.expectation import statuses
+from harness.load.http.users import LeanHttpUser
 from harness.plugins import Parameter, name_of
 from harness.probes import Probe
 from harness.recording import CriterionSpec, Scalar
@@ -131,6 +134,7 @@ def _criteria(given: _Given, scenario: Scenario, usable: Any) -> tuple[Criterion
     except ConfigurationError as error:
         given.problems += error.messages
         return ()
+    specs = (*specs, *_about_shedding(given, specs, usable))
     judged = {criteria_folder.name_of(spec) for spec in (*specs, MEMORY_LEAK)}
     given.problems += [
         f"--without {name}: not a criterion of this scenario; it has {', '.join(sorted(judged))}"
@@ -160,6 +164,32 @@ def _with_defaults(
     ):
         return criteria
     return (*criteria, MEMORY_LEAK)
+
+
+def _about_shedding(given: _Given, specs: Iterable[CriterionSpec], usable: Any) -> Iterable[CriterionSpec]:
+    """The criterion that judges it, where shedding is declared, by the options or by users, and nobody has named it.
+    Looks through what is declared as expected, too, for what is no status.
+    """
+    users = list(_concrete_users(LeanHttpUser))
+    for name in ("expect", "shed"):
+        for where, value in [
+            (f"--{name}", getattr(usable, name)),
+            *((f"{u.__name__}.{name}", getattr(u, name)) for u in users),
+        ]:
+            try:
+                statuses(value)
+            except (ValueError, TypeError) as error:
+                given.problems.append(f"{where}: {error}")
+    declared = bool(usable.shed) or any(user.shed for user in users)
+    if declared and all(spec.criterion != SHED_RATIO for spec in specs):
+        yield CriterionSpec(SHED_RATIO)
+
+
+def _concrete_users(user: type[LeanHttpUser]) -> Iterator[type[LeanHttpUser]]:
+    for child in user.__subclasses__():
+        if not child.abstract:
+            yield child
+        yield from _concrete_users(child)
 
 
 def _with_limits(given: _Given, spec: CriterionSpec) -> CriterionSpec:

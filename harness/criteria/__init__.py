@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 from harness.criteria._criterion import Criterion
 from harness.errors import ConfigurationError
-from harness.findings import CLIENTS
+from harness.findings import BASELINE, CLIENTS
 from harness.plugins import Folder
 from harness.recording import CriterionSpec
 
@@ -26,6 +26,7 @@ __all__ = [
     "load_all",
     "name_of",
     "parameters",
+    "rests_on",
     "summary",
 ]
 
@@ -62,6 +63,17 @@ def evidence_of(criterion: str) -> str:
         return str(getattr(_FOLDER.class_of(criterion), "evidence", CLIENTS))
     except ConfigurationError:
         return CLIENTS
+
+
+def rests_on(criterion: str) -> tuple[str, ...]:
+    """All that a guard can take away from under it: its evidence, and the baseline, where it has a parameter of that
+    name because it compares with it.
+    """
+    try:
+        compares = any(each.name == BASELINE for each in parameters(criterion))
+    except ConfigurationError:
+        compares = True
+    return (evidence_of(criterion), BASELINE) if compares else (evidence_of(criterion),)
 
 
 def guarded_by(criterion: str) -> tuple[str, ...]:

@@ -1,18 +1,19 @@
 """Arrivals, the open model: starts come from the schedule, whatever the response times.
 
-An arrival that finds no free user waits for one, and its latency still counts from when it was due; one that never
-finds one is counted as unserved, never lost silently.
+An arrival whose class of users has none free waits for one, and its latency still counts from when it was due; one
+that never finds one is counted as unserved, never lost silently.
 """
 
 from __future__ import annotations
 
 import time
-from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import cycle
 
 import gevent
 
 from harness.load.clock import Clock
+from harness.load.mix import Queues
 from harness.load.pacing import Slot, Start
 
 SHORTEST_SLEEP_S = 0.001
@@ -20,26 +21,29 @@ SHORTEST_SLEEP_S = 0.001
 
 
 class Arrivals:
-    """Starts free users when they are due. ``due`` is this node's part of the schedule, seconds after the origin."""
+    """Starts free users when they are due. ``due`` is this node's part of the schedule, seconds after the origin.
+    ``kinds`` are the classes of users in the order in which arrivals go to them, round and round.
+    """
 
-    def __init__(self, due: Iterator[float], origin_s: float, clock: Clock) -> None:
+    def __init__(self, due: Iterator[float], origin_s: float, clock: Clock, kinds: Sequence[str] = ("",)) -> None:
         self._due = due
         self._origin_s = origin_s
         self._clock = clock
-        self._parked: deque[Slot] = deque()
-        self._overdue: deque[Start] = deque()
+        self._kinds = cycle(kinds)
+        self._parked: Queues[Slot] = Queues()
+        self._overdue: Queues[Start] = Queues()
         self._next_due_s: float | None = None
         """The next one due, taken from the schedule and not yet started."""
 
     def park(self, slot: Slot) -> None:
-        if self._overdue:
-            slot.release(self._overdue.popleft())
+        start = self._overdue.take(slot.kind)
+        if start is not None:
+            slot.release(start)
         else:
-            self._parked.append(slot)
+            self._parked.add(slot.kind, slot)
 
     def remove(self, slot: Slot) -> None:
-        if slot in self._parked:
-            self._parked.remove(slot)
+        self._parked.discard(slot.kind, slot)
 
     @property
     def has_starts_left(self) -> bool:
@@ -65,11 +69,13 @@ class Arrivals:
     def _start(self, due_s: float) -> None:
         self._next_due_s = None
         start = Start(due_s, self._clock.to_local(self._origin_s + due_s))
-        if self._parked:
-            # First in, first out: every connection is used in turn and none idles until the server closes it.
-            self._parked.popleft().release(start)
+        kind = next(self._kinds)
+        # First in, first out: every connection is used in turn and none idles until the server closes it.
+        slot = self._parked.take(kind)
+        if slot is not None:
+            slot.release(start)
         else:
-            self._overdue.append(start)
+            self._overdue.add(kind, start)
 
     def unserved(self) -> list[Start]:
         """The arrivals that are still waiting for a user."""

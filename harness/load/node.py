@@ -23,6 +23,7 @@ from harness.load.active import ActiveUsers
 from harness.load.arrivals import Arrivals
 from harness.load.clock import Clock
 from harness.load.gate import Gate
+from harness.load.mix import interleaved, rotated
 from harness.load.pacing import Pacer, Slot, Start
 from harness.load.recorder import Recorder
 from harness.load.run_plan import Plan
@@ -62,6 +63,8 @@ class Node:
         self.plan: Plan | None = None
         self.gate_marks: list[GateMark] = []
         self.operations: list[Operation] = []
+        self.starts: Counter[tuple[int, str]] = Counter()
+        """Iterations begun since the last report, by second and class of user."""
         self._local_origin_s = 0.0
         self.unfinished = 0
         self.stop_draining = False
@@ -74,7 +77,8 @@ class Node:
         self.nodes = nodes
         self._numbered = 0
         self._planned = Event()
-        self._parked_before_plan: dict[Any, None] = {}
+        self._parked_before_plan: dict[Any, str] = {}
+        """Greenlet of a user → its class."""
         self._pacer_of: dict[Any, Pacer] = {}
         self._pacer: Arrivals | ActiveUsers | None = None
         self._gate: Gate | None = None
@@ -91,7 +95,7 @@ class Node:
         """Blocks the calling user until it is released; None means: get ready afresh and park again."""
         user = getcurrent()
         if self.plan is None:
-            self._parked_before_plan[user] = None
+            self._parked_before_plan[user] = slot.kind
             try:
                 self._planned.wait()
             finally:
@@ -110,8 +114,9 @@ class Node:
             raise
         return slot.start
 
-    def iteration_started(self, start: Start) -> None:
+    def iteration_started(self, start: Start, kind: str = "") -> None:
         self.recorder.starts[getcurrent()] = start
+        self.starts[int(start.t // 1), kind] += 1
 
     def iteration_ended(self) -> None:
         start = self.recorder.starts.pop(getcurrent(), None)
@@ -144,7 +149,7 @@ class Node:
         return len(self._parked_before_plan)
 
     def begin(self, plan: Plan) -> None:
-        """Takes the plan and sets the pacers going. The users are dealt out in the order in which they parked."""
+        """Takes the plan and sets the pacers going. Gate and pacer get users of each class by its share."""
         if self.plan is not None:
             return
         self.plan = plan
@@ -153,9 +158,10 @@ class Node:
         if not plan.paced:
             self.recorder.last_ended_s = WeakKeyDictionary()
             return
-        self._pacer = self._pacer_for(plan)
-        users = list(self._parked_before_plan)
+        kind_of = self._parked_before_plan
+        users = interleaved(kind_of)
         herd_users = max(0, len(users) - plan.own_background_users) if plan.herds else 0
+        self._pacer = self._pacer_for(plan, [kind_of[user] for user in users[herd_users:]] or [""])
         self._gate = Gate(plan.herds, herd_users, plan.origin_s, self.clock, self.gate_marks.append)
         for user in users[:herd_users]:
             self._pacer_of[user] = self._gate
@@ -227,11 +233,13 @@ class Node:
         for listener in self.on_ending:
             listener()
 
-    def _pacer_for(self, plan: Plan) -> Arrivals | ActiveUsers:
+    def _pacer_for(self, plan: Plan, kinds: list[str]) -> Arrivals | ActiveUsers:
+        """``kinds`` of the users that it serves, in their order."""
         if plan.pacing == USERS:
-            return ActiveUsers(active_changes(plan.level, plan.share, plan.shares), plan.origin_s, self.clock)
+            changes = active_changes(plan.level, plan.share, plan.shares)
+            return ActiveUsers(changes, plan.origin_s, self.clock, kinds)
         due = due_times(plan.level, plan.share, plan.shares, plan.seed)
-        return Arrivals(due, plan.origin_s, self.clock)
+        return Arrivals(due, plan.origin_s, self.clock, rotated(kinds, plan.share, plan.shares))
 
     def _assign(self, user: Any) -> Pacer:
         assert self._pacer is not None  # begin() has run: the plan is here

@@ -16,9 +16,11 @@ from locust.env import Environment
 from locust.user.task import LOCUST_STATE_RUNNING
 
 from harness.load.generator_monitor import GeneratorMonitor, GeneratorSample
+from harness.load.http.expectation import DEFAULT_STATUSES, statuses
 from harness.load.node import Node, set_node
+from harness.load.outcomes import ExpectedStatuses
 from harness.load.run_plan import Plan
-from harness.recording import ITERATION, UNFINISHED, Line, Operations, ProbeSample, Slice, Unanswered
+from harness.recording import ITERATION, UNFINISHED, Line, Operations, ProbeSample, Slice, StartsMark, Unanswered
 from harness.recording_file import encode
 
 SETTLE_S = 2.0
@@ -75,6 +77,7 @@ class NodeReporter:
         self._told_unanswered = False
         self._watcher: gevent.Greenlet[..., Any] | None = None
         set_node(environment, node)
+        node.recorder.expected = _expected_statuses(environment)
         environment.events.request.add_listener(node.recorder.on_request)
         node.exceptions.listen(environment)
         # What is there now stays for the whole run: no collection has to look at it again while load is made.
@@ -99,6 +102,7 @@ class NodeReporter:
         operations, self.node.operations[:] = tuple(self.node.operations), []
         samples = tuple(self._sample(measured) for measured in self._monitor.take())
         lines: list[Line] = [*slices, *self._unanswered(), *(replace(mark, node=self._name) for mark in marks)]
+        lines += self._starts()
         lines += self.node.exceptions.take(self.node.t_of, self._name)
         if operations:
             lines.append(Operations(self._name, round(self.node.operation_uncertainty_s(), 6), operations))
@@ -192,6 +196,13 @@ class NodeReporter:
         if self.node.recorder.on_request in listeners._handlers:
             listeners.remove_listener(self.node.recorder.on_request)
 
+    def _starts(self) -> list[StartsMark]:
+        counts, self.node.starts = self.node.starts, Counter()
+        by_second: dict[int, dict[str, int]] = {}
+        for (t, kind), count in sorted(counts.items()):
+            by_second.setdefault(t, {})[kind] = count
+        return [StartsMark(t, self._name, starts) for t, starts in by_second.items()]
+
     def _settle_at_end(self) -> None:
         plan = self.node.plan
         assert plan is not None
@@ -210,3 +221,10 @@ class NodeReporter:
                 "rss_bytes": measured.rss_bytes,
             },
         )
+
+
+def _expected_statuses(environment: Environment) -> ExpectedStatuses:
+    """By the options of the run, for clients that are not ours."""
+    options: Any = environment.parsed_options
+    expect, shed = (getattr(options, name, "") for name in ("expect", "shed"))
+    return ExpectedStatuses(statuses(expect or DEFAULT_STATUSES), statuses(shed))

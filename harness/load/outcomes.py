@@ -5,9 +5,11 @@ from __future__ import annotations
 import errno
 import socket
 import ssl
+from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Any
 
-from harness.recording import OK
+from harness.recording import OK, SHED, SHED_WITHOUT_DELAY
 
 _BY_NUMBER = {
     errno.EMFILE: "no free descriptor",
@@ -66,3 +68,29 @@ def outcome_of(exception: BaseException | None, response: Any) -> str:
     if isinstance(status, int) and status > 0:
         return "wrong answer"
     return type(exception).__name__
+
+
+@dataclass(frozen=True)
+class ExpectedStatuses:
+    """What counts as an answer to Locust's own clients, which take anything below 400 for one, a redirect too that was
+    not followed.
+    """
+
+    statuses: Collection[int] = range(200, 300)
+    shed: Collection[int] = ()
+    """With which the service turns requests away on purpose."""
+
+    def outcome(self, exception: BaseException | None, response: Any, status: int) -> str:
+        """Of an answer with this status. What a user has said of it in a ``catch_response`` block stands."""
+        said = getattr(response, "_manual_result", None)
+        if said is True:
+            return OK
+        if said is None or said is False:
+            if status in self.shed:
+                headers = getattr(response, "headers", None) or {}
+                return SHED if headers.get("Retry-After") else SHED_WITHOUT_DELAY
+            if status in self.statuses and (exception is None or status >= 400):
+                return OK  # what they raise for a status of 400 and above is about the status
+            if exception is None:
+                return f"http {status}"
+        return OK if exception is None else outcome_of(exception, response)

@@ -57,11 +57,13 @@ class Start:
 class Slot:
     """A parked user's place in a pacer. The pacer fills in ``start`` and wakes the user."""
 
-    __slots__ = ("connection", "start", "woken")
+    __slots__ = ("connection", "kind", "start", "woken")
 
     def __init__(self, connection: GateConnection | None = None) -> None:
         self.woken = Event()
         self.connection = connection
+        self.kind = ""
+        """Name of the user's class."""
         self.start: Start | None = None
         """None after waking means: come back with a fresh connection."""
 

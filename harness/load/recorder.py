@@ -14,7 +14,7 @@ from weakref import WeakKeyDictionary
 from gevent import getcurrent
 
 from harness.analysis.histogram import bucket_index
-from harness.load.outcomes import outcome_of
+from harness.load.outcomes import ExpectedStatuses, outcome_of
 from harness.load.pacing import Start
 from harness.recording import ITERATION, OK, OTHER_NAMES, Slice
 
@@ -23,8 +23,12 @@ MAX_SERIES = 500
 that are ok and the others have so many each, so that names without end cannot hide one that fails."""
 
 
+Key = tuple[str, str, str, int]
+"""Method, name, outcome, status."""
+
+
 class Cell:
-    """Counts of one second, name and outcome."""
+    """Counts of one second, name, outcome and status."""
 
     __slots__ = ("bytes", "count", "latency", "service", "starts")
 
@@ -46,8 +50,10 @@ class Recorder:
         """Requests that have ended, whatever their outcome."""
         self.last_ended_s: WeakKeyDictionary[Any, float] | None = None
         """Greenlet → when its last request ended, where that is all that is known of users: those without a pacer."""
-        self._cells: dict[int, dict[tuple[str, str, str], Cell]] = {}
-        self._series: dict[bool, set[tuple[str, str, str]]] = {True: set(), False: set()}
+        self.expected = ExpectedStatuses()
+        """What counts as an answer to clients that are not ours."""
+        self._cells: dict[int, dict[Key, Cell]] = {}
+        self._series: dict[bool, set[Key]] = {True: set(), False: set()}
         """Pairs that are ok, and those that are not."""
         self._origin_s: float | None = None
 
@@ -69,6 +75,7 @@ class Recorder:
         from the response time."""
         if done_s is None:
             done_s = time.monotonic()
+        foreign = sent_s is None
         if sent_s is None:
             sent_s = done_s - (response_time or 0.0) / 1000
         start = self._current_start() if self.starts and intended_s is None else None
@@ -83,12 +90,17 @@ class Recorder:
             second = int(start.t // 1)
             if start.release is not None and start.sent_s is None:
                 start.release.user_sent(sent_s)
-        outcome = OK
-        if exception is not None:
-            outcome = outcome_of(exception, response)
-            if start is not None:
-                start.failed = True
-        cell = self._cell(second, (request_type, name, outcome))
+        status = getattr(response, "status_code", 0)
+        if type(status) is not int:
+            status = 0
+        # Our own clients have looked at the status; they, and they alone, give the instant.
+        if foreign and status:
+            outcome = self.expected.outcome(exception, response, status)
+        else:
+            outcome = OK if exception is None else outcome_of(exception, response)
+        if outcome is not OK and start is not None:
+            start.failed = True
+        cell = self._cell(second, (request_type, name, outcome, status))
         cell.count += 1
         cell.starts += begins
         self.requests += 1
@@ -121,7 +133,7 @@ class Recorder:
 
         ``begins``: it is the first of an iteration, which no request before it has been counted for.
         """
-        cell = self._cell(t, ("", name or ITERATION, outcome))
+        cell = self._cell(t, ("", name or ITERATION, outcome, 0))
         cell.count += count
         cell.starts += begins * count
 
@@ -151,12 +163,13 @@ class Recorder:
                 latency=cell.latency,
                 starts=cell.starts,
                 service=None if cell.service is None else _positive(cell.service),
+                status=status,
             )
             for t, of_second in sorted(cells.items())
-            for (method, name, outcome), cell in of_second.items()
+            for (method, name, outcome, status), cell in of_second.items()
         ]
 
-    def _cell(self, second: int, key: tuple[str, str, str]) -> Cell:
+    def _cell(self, second: int, key: Key) -> Cell:
         of_second = self._cells.get(second)
         if of_second is None:
             of_second = self._cells[second] = {}
@@ -165,7 +178,7 @@ class Recorder:
             series = self._series[key[2] == OK]
             if key not in series:
                 if len(series) >= MAX_SERIES:
-                    key = (key[0], OTHER_NAMES, key[2])
+                    key = (key[0], OTHER_NAMES, *key[2:])
                 series.add(key)
             cell = of_second.setdefault(key, Cell())
         return cell

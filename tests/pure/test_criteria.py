@@ -10,8 +10,10 @@ import pytest
 
 from harness import criteria
 from harness.errors import ConfigurationError
-from harness.findings import ALL, CLIENTS, Finding, Outcome
+from harness.findings import ALL, BASELINE, CLIENTS, Finding, Outcome
 from harness.recording import (
+    SHED,
+    SHED_WITHOUT_DELAY,
     UNSERVED,
     CriterionSpec,
     GateMark,
@@ -21,6 +23,7 @@ from harness.recording import (
     Recording,
     Scalar,
     Slice,
+    StartsMark,
 )
 from tests.recordings import CANARY, healthy, login_herd
 
@@ -132,6 +135,71 @@ def test_whatever_is_not_ok_is_an_error(outcome: str) -> None:
     bad = Slice(30, "w", "x", outcome, 100, 0, {})
     found = judged("error_ratio", dataclasses.replace(healthy(), slices=(ok, bad)))
     assert (found.outcome, found.figure) == (Outcome.FAIL, 0.2)
+
+
+def mixed(**phases: dict[str, int]) -> Recording:
+    """Starts by class in each phase."""
+    run = healthy()
+    marks = [StartsMark(phase.start_s, "w", phases[phase.name]) for phase in run.header.phases if phase.name in phases]
+    header = dataclasses.replace(run.header, level_unit="starts/s")
+    return dataclasses.replace(run, header=header, marks=tuple(marks))
+
+
+EVEN = {"a": 90, "b": 30}
+
+
+@pytest.mark.parametrize(
+    ("spike", "recovery", "expected"),
+    [
+        ({"a": 300, "b": 100}, EVEN, "PASS"),
+        ({"a": 4, "b": 1}, EVEN, "PASS"),
+        ({"a": 300, "b": 100}, {"b": 120}, "INCONCLUSIVE"),
+        ({"a": 400}, EVEN, "INCONCLUSIVE"),
+        ({"a": 300, "b": 100}, {"a": 80, "b": 40}, "INCONCLUSIVE"),
+    ],
+)
+def test_another_mix_of_users_than_in_the_baseline_voids_the_comparison(
+    spike: dict[str, int], recovery: dict[str, int], expected: str
+) -> None:
+    found = judged("user_mix", mixed(baseline=EVEN, spike=spike, recovery=recovery))
+    assert found.outcome.value == expected
+    assert found.voids == ((BASELINE,) if expected != "PASS" else ())
+    assert criteria.rests_on("recovery_time") == (CLIENTS, BASELINE)
+    assert criteria.rests_on("error_ratio") == (CLIENTS,)
+
+
+def shedding(phase_t: int, shed: int, unsaid: int = 0, *, judged_apart: bool = True) -> Recording:
+    """500 requests in one second, some of them turned away; the others are answered."""
+    slices = (
+        Slice(phase_t, "w", "x", "ok", 500 - shed - unsaid, 0, {1000: 500 - shed - unsaid}),
+        Slice(phase_t, "w", "x", SHED, shed, 0, {10: shed}),
+        Slice(phase_t, "w", "x", SHED_WITHOUT_DELAY, unsaid, 0, {10: unsaid}),
+    )
+    run = healthy()
+    specs = (*run.header.criteria, *([CriterionSpec("shed_ratio")] if judged_apart else []))
+    return dataclasses.replace(run, slices=slices, header=dataclasses.replace(run.header, criteria=specs))
+
+
+@pytest.mark.parametrize(
+    ("shed", "limit", "expected"),
+    [(0, 0.5, "PASS"), (200, 0.5, "PASS"), (200, 0.4, "INCONCLUSIVE"), (200, 0.2, "FAIL")],
+)
+def test_shedding_is_judged_apart_on_its_interval(shed: int, limit: float, expected: str) -> None:
+    found = judged("shed_ratio", shedding(30, shed), limit=limit)
+    assert (found.outcome.value, found.figure) == (expected, shed / 500)
+
+
+def test_shedding_is_failing_where_nobody_judges_it() -> None:
+    assert judged("error_ratio", shedding(30, 200, judged_apart=False)).figure == 0.4
+    assert judged("error_ratio", shedding(30, 200)).figure == 0
+    everything = judged("error_ratio", shedding(30, 500))
+    assert everything.outcome is Outcome.INCONCLUSIVE, "nobody was let in, so nothing is known of answers"
+
+
+def test_a_delay_may_be_asked_for_of_everything_that_is_shed() -> None:
+    assert judged("shed_ratio", shedding(30, 20, 1), needs_retry_after=True).outcome is Outcome.FAIL
+    assert judged("shed_ratio", shedding(30, 20, 0), needs_retry_after=True).outcome is Outcome.PASS
+    assert judged("shed_ratio", shedding(30, 20, 1)).outcome is Outcome.PASS
 
 
 def test_too_few_samples_say_how_many_are_needed() -> None:

@@ -6,13 +6,14 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+import gevent
 from locust import User
 
 from harness.load.http.catch_response import ResponseContextManager
 from harness.load.http.connecting import PendingConnection
 from harness.load.http.connection import Connection
 from harness.load.http.cookies import Cookies
-from harness.load.http.errors import HttpError, ProtocolError, StaleConnectionError, TooManyRedirectsError
+from harness.load.http.errors import HttpError, ProtocolError, ShedError, StaleConnectionError, TooManyRedirectsError
 from harness.load.http.pool import ConnectionPool
 from harness.load.http.redirects import next_request
 from harness.load.http.request import Body, Request, RequestBuilder
@@ -23,6 +24,9 @@ from harness.load.pacing import Start
 
 if TYPE_CHECKING:
     from locust.env import Environment
+
+
+LONGEST_AWAY_S = 60.0
 
 
 class HttpClient(RequestBuilder):
@@ -45,6 +49,7 @@ class HttpClient(RequestBuilder):
         self._request_event = environment.events.request
         self._user_error = environment.events.user_error
         self._user = user
+        self._not_before_s = 0.0
         self._context = user.context if user is not None and type(user).context is not User.context else dict
         self._cookies: Cookies | None = None
         self._owns_pool = pool is None
@@ -58,6 +63,10 @@ class HttpClient(RequestBuilder):
         if self._cookies is None:
             self._cookies = Cookies(self._base.origin.host, self._base.origin.scheme == "https")
         return self._cookies
+
+    def away_s(self) -> float:
+        """For how much longer the service wants to be left alone, by its latest ``Retry-After``, at most a minute."""
+        return max(0.0, self._not_before_s - time.monotonic())
 
     def close(self) -> None:
         """Closes the user's idle connections. The client can be used again."""
@@ -124,6 +133,8 @@ class HttpClient(RequestBuilder):
         ``check(response)`` may return the reason for which an answer with a good status is wrong all the same.
         """
         timeouts = self._settings.timeouts if timeout is None else timeouts_of(timeout, self._settings.timeouts)
+        if self._not_before_s and start is None and (away_s := self.away_s()):
+            gevent.sleep(away_s)
         sent_s = None if start is None else start.sent_s
         begun_s = time.monotonic() if sent_s is None else sent_s
         deadline_s = begun_s + timeouts.total_s
@@ -135,9 +146,12 @@ class HttpClient(RequestBuilder):
             if 300 <= status < 400 and allow_redirects:
                 response = self._follow(request, response, deadline_s, timeouts)
                 status = response.status_code
-            if status >= 400:
-                error = HttpError(f"status {status}")
-            elif check is not None:
+            expectation = self._settings.expectation
+            if request.expected:
+                expectation = expectation.but(**request.expected)
+            if status not in expectation.statuses or expectation.shed or expectation.checks_body:
+                error = expectation.error_of(response)
+            if error is None and check is not None:
                 error = self._checked(check, response)
         except (OSError, ProtocolError, TooManyRedirectsError) as problem:
             # Without its traceback, whose frames would keep this one alive until the next garbage collection.
@@ -145,6 +159,8 @@ class HttpClient(RequestBuilder):
             response = Response(0, b"", b"")
         done_s = time.monotonic()
         response.error = error
+        if type(error) is ShedError and error.retry_after_s and self._settings.honours_retry_after:
+            self._not_before_s = done_s + min(error.retry_after_s, LONGEST_AWAY_S)
         meta = {
             "request_type": request.method,
             "name": request.name,

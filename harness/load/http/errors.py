@@ -2,9 +2,29 @@
 
 from __future__ import annotations
 
+from harness.recording import SHED, SHED_WITHOUT_DELAY
+
 
 class HttpError(Exception):
-    """The answer's status is 400 or higher, or the user's own check of the answer failed."""
+    """The answer is none that was expected: its status, its body, or the user's own check of it."""
+
+
+class UnexpectedStatusError(HttpError):
+    """The status is not among the expected ones."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(f"status {status}")
+        self.outcome = f"http {status}"
+
+
+class ShedError(HttpError):
+    """The service has turned the request away, with a status that was declared as its way to do so."""
+
+    def __init__(self, status: int, retry_after_s: float | None) -> None:
+        super().__init__(f"status {status}")
+        self.outcome = SHED if retry_after_s is not None else SHED_WITHOUT_DELAY
+        self.retry_after_s = retry_after_s
+        """How long the service asks to wait; None where it does not say."""
 
 
 class TooManyRedirectsError(HttpError):

@@ -6,9 +6,11 @@ import base64
 import json as json_module
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote, unquote, urlencode, urlsplit
+
+from harness.load.http.expectation import Expectation
 
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+\Z")
 _FIELD_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*\Z")
@@ -96,6 +98,10 @@ class Request:
 
     cookies: str = ""
     """Cookies of this request alone, as the header gives them."""
+    expected: Mapping[str, Any] = field(default_factory=dict)
+    """What the answer has to be like, where it is not what the client expects of all: arguments of
+    :meth:`harness.load.http.expectation.Expectation.but`.
+    """
 
     def with_cookies(self, cookies: str) -> bytes:
         """The payload with a Cookie header. ``cookies`` must have been checked."""
@@ -218,10 +224,14 @@ class RequestBuilder:
         json: Any = None,
         auth: tuple[str, str] | None = None,
         cookies: Mapping[str, str] | None = None,
+        **expected: Any,
     ) -> Request:
         """Builds a request without sending it. It can be sent any number of times.
 
-        ``path`` begins with a slash, or is a URL of the client's own origin. Raises ValueError for what cannot be sent.
+        ``path`` begins with a slash, or is a URL of the client's own origin. ``expect``, ``shed``, ``expect_text`` and
+        ``expect_json`` say what its answer has to be like, see :mod:`harness.load.http.expectation`.
+
+        Raises ValueError for what cannot be sent, or expected.
         """
         target = request_target(self._base.prefix + self._path(path), params)
         label = name or target.partition("?")[0]
@@ -232,10 +242,14 @@ class RequestBuilder:
         if auth is not None:
             everywhere = {key: value for key, value in everywhere.items() if key.lower() != "authorization"}
         merged = {**everywhere, **(headers or {})}
-        return build_request(
+        request = build_request(
             self._base.origin, method, target,
             name=label, headers=merged, data=data, json=json, auth=auth, cookies=cookies,
         )  # fmt: skip
+        if not expected:
+            return request
+        Expectation().but(**expected)  # what cannot be expected is said now
+        return replace(request, expected=expected)
 
     def _path(self, path: str) -> str:
         if path.startswith("/"):

@@ -6,6 +6,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from harness.load.http.expectation import Expectation
+
 
 @dataclass(frozen=True)
 class ResponseLimits:
@@ -27,6 +29,7 @@ class TlsSettings:
 
 
 TLS_SETTINGS = TlsSettings()
+EXPECTATION = Expectation()
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,9 @@ class ClientSettings:
     concurrency: int = 10
     """Most connections of one client at a time: greenlets that a task spawns may share the client."""
     headers: Mapping[str, str] = field(default_factory=dict)
+    expectation: Expectation = EXPECTATION
+    honours_retry_after: bool = False
+    """Whether nothing is sent for as long as a service that has turned a request away asks for."""
 
 
 def timeouts_of(timeout: float | Timeouts, default: Timeouts) -> Timeouts:

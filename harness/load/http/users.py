@@ -13,6 +13,7 @@ from locust.user.users import RestMixin
 from harness.load.http.client import HttpClient
 from harness.load.http.connecting import PendingConnection
 from harness.load.http.connection import Connection
+from harness.load.http.expectation import DEFAULT_STATUSES, Expectation, Statuses
 from harness.load.http.pool import ConnectionPool
 from harness.load.http.request import Request, parse_base_url
 from harness.load.http.response import Response
@@ -40,6 +41,17 @@ class LeanHttpUser(User, RestMixin[Any]):
     ca_file: str | None = None
     """Certificates of the authorities to trust, PEM; None: those of the system."""
     max_redirects: int = 10
+    expect: Statuses = DEFAULT_STATUSES
+    """Statuses of good answers, e.g. ``"2xx,404"``; where redirects are followed, of the last answer."""
+    shed: Statuses = ()
+    """Statuses with which the service turns requests away on purpose, e.g. 429: they are no failures, and counted by
+    the criterion ``shed_ratio``."""
+    honours_retry_after: bool = False
+    """Whether a user that was turned away stays away for as long as ``Retry-After`` says, at most a minute."""
+    expect_text: str | None = None
+    """What every answer has to have somewhere in its body."""
+    expect_json: Any = None
+    """What every answer has to have in its JSON, e.g. ``{"ok": True}``; ``...`` stands for any value."""
     concurrency: int = 10
     """Most connections of one user at a time: greenlets that a task spawns may share ``self.client``."""
     shared_connections: int = 0
@@ -56,6 +68,8 @@ class LeanHttpUser(User, RestMixin[Any]):
             (self.max_head_bytes, self.max_body_bytes),
             (self.max_redirects, self.concurrency),
             tuple(self.default_headers.items()),
+            _expectation(type(self), *_asked(environment)),
+            self.honours_retry_after,
         )
         self.client = HttpClient(environment, self.host or "", settings, self, self._shared_pool(settings))
 
@@ -93,6 +107,9 @@ class PacedHttpUser(Paced, LeanHttpUser):
     def prepare_slot(self) -> Slot:
         self.warm_connection()
         return Slot()
+
+    def away_s(self) -> float:
+        return self.client.away_s()
 
     def warm_connection(self) -> Connection | None:
         """An open connection while the user may still be started, else none at all."""
@@ -202,6 +219,20 @@ def _settings(
     limits: tuple[int, int],
     most: tuple[int, int],
     headers: tuple[tuple[str, str], ...],
+    expectation: Expectation,
+    honours_retry_after: bool,
 ) -> ClientSettings:
     """Users of a class share one: they would be a kilobyte each."""
-    return ClientSettings(Timeouts(*timeouts), TlsSettings(*tls), ResponseLimits(*limits), *most, dict(headers))
+    of_client = Timeouts(*timeouts), TlsSettings(*tls), ResponseLimits(*limits)
+    return ClientSettings(*of_client, *most, dict(headers), expectation, honours_retry_after)
+
+
+@functools.lru_cache(maxsize=100)
+def _expectation(user: type[LeanHttpUser], expect: str, shed: str) -> Expectation:
+    """Of a class, where the options of the run do not say otherwise."""
+    return Expectation().but(expect or user.expect, shed or user.shed, user.expect_text, user.expect_json)
+
+
+def _asked(environment: Environment) -> tuple[str, str]:
+    options: Any = environment.parsed_options
+    return getattr(options, "expect", ""), getattr(options, "shed", "")

@@ -42,18 +42,22 @@ class Paced(User):
     def wait_time(self) -> float:
         """Blocks until the pacer starts this user again; there is no pause after that."""
         self.node.iteration_ended()
+        if away_s := self.away_s():
+            gevent.sleep(away_s)
         start = None
         while start is None:
             slot = self._prepared()
             start = None if slot is None else self.node.park(slot)
-        self.node.iteration_started(start)
+        self.node.iteration_started(start, type(self).__name__)
         self.current_start = start
         return 0.0
 
     def _prepared(self) -> Slot | None:
         """None when that has failed, in the user's own code; then the user tries again after a pause."""
         try:
-            return self.prepare_slot()
+            slot = self.prepare_slot()
+            slot.kind = type(self).__name__
+            return slot
         except CONTROL:
             raise
         except Exception as error:
@@ -61,6 +65,10 @@ class Paced(User):
             logger.exception("a user cannot get ready, and tries again")
             gevent.sleep(PREPARE_PAUSE_S)
             return None
+
+    def away_s(self) -> float:
+        """How long this user cannot be started, because the service has asked it to stay away."""
+        return 0.0
 
     def prepare_slot(self) -> Slot:
         """Called whenever the user parks: the moment to get ready (connect, build the request)."""
