@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Never
 
 from gevent.event import Event
 from locust import events
@@ -22,12 +23,13 @@ from harness.config.scenario import (
     ProbesOf,
     Scenario,
     attached_scenario,
+    list_problem,
     set_attached,
 )
-from harness.errors import ConfigurationError
+from harness.errors import ConfigurationError, nearest
 from harness.faults import PlannedFault
 from harness.findings import EXIT_USAGE
-from harness.plugins import parameters_of
+from harness.plugins import parameters_of, undeclared
 from harness.probes import Probe, ProbeData
 from harness.run.master import Master
 from harness.run.parent_watch import MasterWatch
@@ -47,6 +49,7 @@ def attach(
     options: type | None = None,
     reference: Mapping[str, str] | None = None,
     checks: ChecksOf | None = None,
+    **unknown: Never,
 ) -> None:
     """Makes a locustfile a scenario: its runs are recorded, judged and reported.
 
@@ -69,12 +72,19 @@ def attach(
         if known.name != name:
             _give_up(ConfigurationError(f"two scenarios, {known.name} and {name}: load one file at a time"))
         return
-    if options is not None and not isinstance(options, type):
-        example = "class Options: keys: int = 20"
-        _give_up(ConfigurationError(f"{name}: options= is no class; give one whose attributes are options, {example}"))
+    given = {"criteria": criteria, "probes": probes, "faults": faults}
+    problems = [_unknown(name, keyword) for keyword in unknown]
+    problems += [
+        f"{what}= of {name} is {problem}"
+        for what, value in given.items()
+        if not callable(value) and (problem := list_problem(what, value))
+    ]
+    problems += _other_problems(name, health_path, options, reference, checks)
+    if problems:
+        _give_up(ConfigurationError(problems))
     scenario = Scenario(
         name,
-        criteria if callable(criteria) or isinstance(criteria, str) else tuple(criteria),  # type: ignore[arg-type]
+        criteria if callable(criteria) else tuple(criteria),
         probes if callable(probes) else tuple(probes),
         faults if callable(faults) else tuple(faults),
         health_path,
@@ -84,6 +94,45 @@ def attach(
     )
     set_attached(scenario)
     Attachment(scenario).register()
+
+
+def _unknown(name: str, keyword: str) -> str:
+    keywords = [each for each in inspect.signature(attach).parameters if each not in ("name", "unknown")]
+    meant = nearest(keyword, keywords)
+    return f"{keyword}= of {name}: there is no such argument; " + (
+        f"did you mean {meant}=?" if meant else f"valid ones: {', '.join(keywords)}"
+    )
+
+
+def _other_problems(name: object, health_path: object, options: object, reference: object, checks: object) -> list[str]:
+    """What is wrong with the arguments that are no lists."""
+    text_of_text = isinstance(reference, Mapping) and all(
+        isinstance(each, str) for pair in reference.items() for each in pair
+    )
+    wrong = (
+        (
+            not isinstance(name, str) or not name.strip() or "/" in name or not name.isprintable(),
+            f"the scenario's name is {name!r}: give text without a slash, e.g. 'login-herd'; it is part of a file name",
+        ),
+        (
+            not isinstance(health_path, str),
+            f"health_path= of {name} is {health_path!r}: give the path of a page, e.g. '/healthz'",
+        ),
+        (
+            options is not None and not isinstance(options, type),
+            f"{name}: options= is no class; give one whose attributes are options, class Options: keys: int = 20",
+        ),
+        (
+            reference is not None and not text_of_text,
+            f"reference= of {name} is {reference!r}: give a dictionary of text, e.g. {{'processes': '1'}}",
+        ),
+        (
+            checks is not None and not callable(checks),
+            f"checks= of {name} is {checks!r}: give a function of the options that returns problems in words",
+        ),
+    )
+    problems = [words for is_wrong, words in wrong if is_wrong]
+    return problems + (undeclared(options) if isinstance(options, type) else [])
 
 
 class Attachment:

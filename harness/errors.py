@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from difflib import get_close_matches
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -20,6 +21,11 @@ class ConfigurationError(Exception):
 
     def __str__(self) -> str:
         return "\n".join(self.messages)
+
+
+def nearest(name: str, known: Iterable[str], likeness: float = 0.6) -> str:
+    """The known name that a misspelt one was probably meant to be; empty where none is alike enough (0 to 1)."""
+    return next(iter(get_close_matches(name, list(known), 1, likeness)), "")
 
 
 def all_of(attempts: Iterable[Callable[[], T]]) -> list[T]:

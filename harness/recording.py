@@ -136,6 +136,8 @@ class Header:
     alerts: Mapping[str, Scalar] = field(default_factory=dict)
     """Limits of the alerts, see :mod:`harness.analysis.alerts`."""
     faults: tuple[FaultPlan, ...] = ()
+    reference_target: bool = False
+    """The target was the built-in one, started for this run because nobody had named a host."""
     format: int = FORMAT
 
     def phase(self, name: str) -> Phase | None:

@@ -19,6 +19,9 @@ from harness.recording import CriterionSpec, Phase, Recording
 RUN_COMPLETE = "run_complete"
 """The criterion that is judged for every run, whether it is listed or not."""
 
+DEMO = "The built-in demo was tested, because no host was named"
+"""Begins the reason of such a verdict, and with it every report: it says nothing about a service of anybody's own."""
+
 
 def judge(recording: Recording, criteria: Sequence[CriterionSpec] | None = None) -> Verdict:
     """Judges a recording by the given criteria, or by those of its header.
@@ -40,6 +43,8 @@ def judge(recording: Recording, criteria: Sequence[CriterionSpec] | None = None)
     if criteria is not None and tuple(criteria) != tuple(planned):
         notes.append(_overridden(planned, criteria))
     outcome, reason = _worst(recording, findings, listed)
+    if recording.header.reference_target:
+        reason = f"{DEMO}: {reason}"
     return Verdict(outcome, reason, tuple(findings), tuple(notes))
 
 
@@ -53,13 +58,19 @@ def without_reports(verdict: Verdict, problems: Sequence[str], remedy: str) -> V
 
 def _judge_one(recording: Recording, spec: CriterionSpec) -> Finding:
     """One finding. A criterion that cannot be loaded or that crashes proves nothing, in either direction."""
+    nothing = ""
     try:
-        found = criteria_folder.load(spec).judge(recording)
+        criterion = criteria_folder.load(spec)
+        nothing = criteria_folder.unmatched(criterion, recording)
+        found = criterion.judge(recording)
+        if nothing:
+            had_been = f"{found.reason}; " if found.outcome is Outcome.INCONCLUSIVE else ""
+            found = dataclasses.replace(found, outcome=Outcome.INCONCLUSIVE, reason=f"{had_been}{nothing}")
     except ConfigurationError as error:
         found = _not_judged(spec, f"not judged: {'; '.join(error.messages)}")
     except Exception as error:  # any defect of a criterion must end as a finding, not as a traceback
         text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-        found = _not_judged(spec, f"the criterion crashed ({text}), so it proves nothing")
+        found = _not_judged(spec, nothing or f"the criterion crashed ({text}), so it proves nothing")
     return dataclasses.replace(found, kind=spec.criterion, is_guard=criteria_folder.is_guard(spec.criterion))
 
 

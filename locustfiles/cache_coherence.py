@@ -1,7 +1,6 @@
 """Cache coherence: items are written, removed and read, while one of them is hot and expires, and the cache goes away.
 
-Point it at your own service (its answers: harness/load/users/items.py) and at its Valkey or Redis, which a fault
-freezes for a while; what to leave out where your service has no such thing: docs/scenarios.md
+Point it at your own service (its answers: harness/load/users/items.py; with fewer: docs/scenarios.md) and its cache:
     springback run locustfiles/cache_coherence.py --host http://127.0.0.1:8000 \\
         --valkey redis://:secret@127.0.0.1:6379 --fault "stop_process port=6379 at=recovery+5 for=8"
 """
@@ -14,7 +13,6 @@ import harness
 from harness.faults import PlannedFault, load
 from harness.load.users import valkey
 from harness.load.users.items import ItemOptions, ItemUser
-from harness.load.users.valkey import ValkeyOptions, ValkeyUser
 from harness.plugins import parameter
 from harness.recording import CriterionSpec
 from shapes import step
@@ -22,7 +20,7 @@ from shapes import step
 HOT, HOT_SHARE = 0, 0.8
 
 
-class Visitor(ItemUser, ValkeyUser):
+class Visitor(ItemUser, valkey.ValkeyUser):
     """The first users own an item each: only they write it, so its versions follow each other. The others read."""
 
     def on_start(self):
@@ -53,7 +51,7 @@ class ManyReaders(step.Step):
     baseline_s, base, hold_s, peak, recovery_s, pool_users = 15, 30, 20, 100, 30, 100
 
 
-class Options(ItemOptions, ValkeyOptions):
+class Options(ItemOptions, valkey.ValkeyOptions):
     outage_s: float = parameter(8.0, "how long the reference target's cache is away after the crowd; 0: not at all")
 
 

@@ -13,34 +13,25 @@ import json
 from locust import task
 
 import harness
-from harness.criteria.breaker import BREAKER_OPEN
 from harness.faults import PlannedFault, http_toggle
-from harness.load.http import PacedHttpUser
-from harness.load.users.measured import WrongAnswerError
+from harness.load.users.guarded import GuardedHttpUser, GuardedOptions
 from harness.plugins import parameter
 from harness.probes.prometheus import Prometheus
 from harness.recording import CriterionSpec
 from shapes import step
 
 
-class Customer(PacedHttpUser):
+class Customer(GuardedHttpUser):
     @task
     def quote(self):
-        options = self.environment.parsed_options
-        status, _, text = options.breaker_signature.partition(" ")
-        with self.client.get(options.quote_path, catch_response=True) as answer:
-            seen = "\n".join([*map(": ".join, answer.headers.pairs), answer.text])
-            if str(answer.status_code) == status and text.lower() in seen.lower():
-                answer.failure(WrongAnswerError(BREAKER_OPEN))
+        self.ask_for_quote()
 
 
 class UpstreamFailure(step.Step):
     baseline_s, hold_s, recovery_s, base, peak = 30, 15, 30, 40, 40  # the spike is the failure, not the load
 
 
-class Options:
-    quote_path: str = parameter("/quote", "path that is answered with the help of the upstream", web=True)
-    breaker_signature: str = parameter("503 X-Breaker", "status of a fast failure and text in its answer", web=True)
+class Options(GuardedOptions):
     failure: str = parameter("errors", "how it fails: errors, slowness, hang, or e.g. errors share=0.5", web=True)
     upstream_switch: str = parameter("", "URL that makes the upstream fail (PUT) and heals it (DELETE)")
     upstream_token: str = parameter("", "bearer token of that URL", secret=True)

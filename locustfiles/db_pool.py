@@ -1,11 +1,10 @@
 """Database connection pool: up to 200 operations at once on a few connections, every n-th of them past the pool.
 
-Point it at your own service, whose answer tells {"wait_ms": …, "query_ms": …}, and whose pool is on its metrics pages:
+Point it at your own service, which answers {"wait_ms": …, "query_ms": …} and exports its pool (docs/scenarios.md):
     springback run locustfiles/db_pool.py --host http://127.0.0.1:8000 --work-path "/report?ms={ms}" --query-ms 20 \\
         --api-urls http://127.0.0.1:8000 --pool-size-metric hikaricp_connections_max \\
         --pool-in-use-metric hikaricp_connections_active --pool-waiting-metric hikaricp_connections_pending \\
         --direct-every 0 --without direct_error_ratio,long_transactions
-and with PostgreSQL itself: docs/scenarios.md
 """
 
 from locust import task
@@ -13,14 +12,13 @@ from locust import task
 import harness
 from harness.load.users import postgres
 from harness.load.users.pooled import PooledHttpUser, PooledOptions
-from harness.load.users.postgres import PostgresOptions, PostgresUser
 from harness.plugins import parameter
 from harness.probes import planned
 from harness.recording import CriterionSpec
 from shapes import staircase
 
 
-class Worker(PostgresUser, PooledHttpUser):
+class Worker(postgres.PostgresUser, PooledHttpUser):
     @task
     def operate(self):
         options = self.environment.parsed_options
@@ -36,7 +34,7 @@ class DatabasePool(staircase.Staircase):
     baseline_s, base, peak, steps, hold_s, recovery_s, idle_s = 20, 5, 200, 7, 5, 23, 6
 
 
-class Options(PooledOptions, PostgresOptions):
+class Options(PooledOptions, postgres.PostgresOptions):
     direct_every: int = parameter(4, "every n-th operation goes directly to PostgreSQL; 0: none, 1: all")
     postgres_admin: str = parameter("", "its address with a role that sees all sessions, for the probe", secret=True)
     postgres_application: str = parameter("*", "sessions that the probe counts, by application_name, * for anything")

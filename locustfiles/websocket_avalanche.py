@@ -23,11 +23,10 @@ class Visitor(FeedUser):
     def visit(self):
         """The herd stays until the end; the others look in, say one thing, and leave."""
         if not self.in_herd:
-            self.look_in(connection_name="canary")
-            return
+            return self.look_in(connection_name="canary")
         if not switches(self.options):
             self.abort_in("drop")
-        self.stay_and_talk(quiet_before="drop")
+        return self.stay_and_talk(quiet_before="drop")
 
 
 class WebSocketAvalanche(avalanche.Avalanche):

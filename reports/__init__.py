@@ -1,8 +1,8 @@
 """Reports: one format a file. The file's name is the format's public name; this folder is the list.
 
-A format that writes a file offers ``FILE_NAME`` and ``render(recording, verdict) -> str``. Files that begin
-with an underscore hold what several formats share, and those in ``OTHERS`` are no formats. To add a format, copy
-``verdict_json.py``.
+A format offers ``FILE_NAME`` and ``render(recording, verdict) -> str``. Other files are no formats: those that begin
+with an underscore hold what several formats share, and one without a ``FILE_NAME`` writes no file of a run. To add a
+format, copy ``verdict_json.py``.
 """
 
 from __future__ import annotations
@@ -13,14 +13,13 @@ import pkgutil
 import re
 import tempfile
 from collections.abc import Collection
+from functools import cache
 from pathlib import Path
 from typing import Protocol, cast
 
 from harness.findings import Verdict
 from harness.recording import Recording
 
-OTHERS = frozenset({"suite_page", "terminal"})
-"""They write no file of a run."""
 _NAMED = re.compile(r'^FILE_NAME\b.*= "([^"/]+)"$', re.MULTILINE)
 ALWAYS = "verdict_json"
 """It is written whichever formats are wanted: who lists runs reads the verdict there."""
@@ -36,15 +35,20 @@ class Format(Protocol):
 
 def available() -> tuple[str, ...]:
     """The names of all formats, in alphabetical order. None is loaded for that."""
-    names = (module.name for module in pkgutil.iter_modules(__path__))
-    return tuple(name for name in names if not name.startswith("_") and name not in OTHERS)
+    return tuple(_files())
 
 
 def file_names() -> tuple[str, ...]:
-    """The files that the formats write, as their sources say: a web server that lists them loads none."""
-    sources = (Path(__path__[0]) / f"{name}.py" for name in available())
-    named = (_NAMED.search(source.read_text(encoding="utf-8")) for source in sources)
-    return tuple(found[1] for found in named if found is not None)
+    """The files that the formats write: a web server that lists them loads none."""
+    return tuple(_files().values())
+
+
+@cache
+def _files() -> dict[str, str]:
+    """Name of each format → its ``FILE_NAME``, as their sources say."""
+    names = (module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_"))
+    named = {name: _NAMED.search((Path(__path__[0]) / f"{name}.py").read_text(encoding="utf-8")) for name in names}
+    return {name: found[1] for name, found in named.items() if found is not None}
 
 
 def problem(wanted: Collection[str]) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.findings import Verdict
-from harness.recording import Recording, Scalar
+from harness.recording import Header, Recording, Scalar
 from reports import _quantity
 
 
@@ -18,7 +18,7 @@ def facts(recording: Recording) -> list[tuple[str, str]]:
             "phases",
             ", ".join(f"{p.name} {p.start_s} to {p.end_s} s" for p in header.phases) or _quantity.NOTHING,
         ),
-        ("target", header.target or _quantity.NOTHING),
+        ("target", target(header)),
         ("load processes", str(header.nodes)),
         ("started", started(recording)),
         ("ended", _ending(recording)),
@@ -47,6 +47,12 @@ def notes(recording: Recording, verdict: Verdict) -> list[str]:
     """What stands under the verdict: its notes, and damage to the recording unless they say it already."""
     said = " ".join(verdict.notes)
     return [*verdict.notes, *(f"Recording: {damage}." for damage in recording.damage if damage not in said)]
+
+
+def target(header: Header) -> str:
+    """Its address, and whether it was the demo."""
+    address = header.target or _quantity.NOTHING
+    return f"the built-in demo at {address}" if header.reference_target else address
 
 
 def started(recording: Recording) -> str:

@@ -73,6 +73,7 @@ def render(recording: Recording, verdict: Verdict) -> str:
         gauge=gauge.gauge,
         instant=_quantity.instant,
         started=_facts.started(recording),
+        target=_facts.target(recording.header),
         sends_count=len(sends),
         style=Markup(_text("page.css")),
         rules=legend.rules(),

@@ -12,7 +12,7 @@ from junitparser import Error, Failure, JUnitXml, Properties, Property, TestCase
 
 from harness.findings import Finding, Outcome, Verdict
 from harness.recording import Recording
-from reports import _rows
+from reports import _facts, _rows
 from reports._safe_text import safe
 
 FILE_NAME = "junit.xml"
@@ -20,9 +20,14 @@ FILE_NAME = "junit.xml"
 
 def render(recording: Recording, verdict: Verdict) -> str:
     header = recording.header
-    suite = TestSuite(safe(f"springback {header.scenario}"))
+    demo = " on the built-in demo" if header.reference_target else ""
+    suite = TestSuite(safe(f"springback {header.scenario}{demo}"))
     suite.timestamp = safe(header.started_utc.removesuffix("Z"))
-    for key, value in (("target", header.target), ("shape", header.shape), ("nodes", str(header.nodes))):
+    for key, value in (
+        ("target", _facts.target(header)),
+        ("shape", header.shape),
+        ("load processes", str(header.nodes)),
+    ):
         suite.add_property(key, safe(value))
     suite.add_property("verdict", verdict.outcome.value)
     for finding in verdict.findings:

@@ -28,7 +28,7 @@ def render(recording: Recording, verdict: Verdict) -> str:
         "",
         _text(verdict.reason),
         "",
-        f"{_text(header.target)}, started {_text(_facts.started(recording))}",
+        f"{_text(_facts.target(header))}, started {_text(_facts.started(recording))}",
         *(line for note in _facts.notes(recording, verdict)[:MOST_ROWS] for line in ("", f"> {_text(note)}")),
     ]
     for heading, rows in (

@@ -58,7 +58,7 @@ def render(recording: Recording, verdict: Verdict, paths: Sequence[Path] = (), w
 
 def _headline(recording: Recording, verdict: Verdict) -> str:
     header = recording.header
-    return f"{verdict.outcome.value}  {one_line(header.scenario)} against {one_line(header.target)}"
+    return f"{verdict.outcome.value}  {one_line(header.scenario)} against {one_line(_facts.target(header))}"
 
 
 def _groups(verdict: Verdict) -> list[tuple[str, list[_rows.FindingRow]]]:

@@ -34,6 +34,7 @@ def render(recording: Recording, verdict: Verdict) -> str:
         "scenario": header.scenario,
         "shape": header.shape,
         "target": header.target,
+        "reference_target": header.reference_target,
         "started_utc": header.started_utc,
         "completed": bool(end and end.completed),
         "end_reason": end.reason if end else None,

@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 
 from locust import LoadTestShape
 
+from harness.errors import nearest
 from harness.plugins import Parameter, declared_in
 from shapes._profile import Profile
 
@@ -43,6 +44,9 @@ class PhasedShape(LoadTestShape):
     """By name, those of the parents first; collected from the declarations."""
     undeclared: ClassVar[tuple[str, ...]] = ()
     """Parameters of a parent that are no options of this shape."""
+
+    of_pacers: ClassVar[tuple[str, ...]] = ()
+    """Parameters that only parked users heed, beside those of the parents."""
 
     clock: Callable[[], float | None] | None = None
     """Set by the harness: seconds after the first phase began, None as long as it has not begun."""
@@ -92,18 +96,44 @@ class PhasedShape(LoadTestShape):
     def problems(self) -> list[str]:
         """Everything that makes the present option values impossible, in words; empty when they are fine."""
         self._built = None
+        unread = list(self._unread())
         wrong: dict[str, str] = {}
         for name, each in self.parameters.items():
             value = getattr(self, name)
             if problem := each.problem(value):
                 wrong[name] = f"{each.flag} {each.shown(value)}: {problem}"
         if not all(each.fits(getattr(self, name)) for name, each in self.parameters.items()):
-            return list(wrong.values())  # conflicts compare numbers
+            return [*unread, *wrong.values()]  # conflicts compare numbers
         found = [
+            *unread,
             *wrong.values(),
             *(why for names, impossible, why in self.conflicts() if impossible and not wrong.keys() & set(names)),
         ]
         return found or self._too_large()
+
+    def _unread(self) -> Iterator[str]:
+        """Attributes of a concrete shape that nothing reads: a slip in the name of an option would go unnoticed."""
+        for cls in type(self).__mro__:
+            if not issubclass(cls, PhasedShape) or cls.abstract:
+                continue
+            hints = [name for name in vars(cls).get("__annotations__", ()) if name not in vars(cls)]
+            yield from (
+                f"{cls.__name__}.{name}: it has a type and no value; write {name} = …"
+                for name in hints
+                if name in cls.parameters
+            )
+            for name in [name for name in (*vars(cls), *hints) if name not in cls.parameters]:
+                withdrawn = any(name in getattr(parent, "parameters", ()) for parent in cls.__mro__[1:])
+                own = name.startswith("_") or name.isupper() or hasattr(vars(cls).get(name), "__get__")
+                if withdrawn or (not own and not hasattr(super(cls, cls), name)):
+                    meant = nearest(name, cls.parameters)
+                    remedy = f"did you mean {meant}?" if meant else f"it has {', '.join(cls.parameters)}."
+                    yield f"{cls.__name__}.{name}: the shape has no such option; {remedy} (Your own begin with _.)"
+
+    def options_of(self, parked: bool) -> tuple[str, ...]:
+        """The names of the parameters that such users heed."""
+        ignored = {name for cls in type(self).__mro__ for name in vars(cls).get("of_pacers", ())}
+        return tuple(name for name in self.parameters if parked or name not in ignored)
 
     def reset_time(self) -> None:
         """Locust calls this at the start of each run; the one instance serves all runs of a session."""

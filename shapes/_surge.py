@@ -23,6 +23,7 @@ class Surge(PhasedShape):
     """
 
     abstract = True
+    of_pacers = ("pacing", "pool_users")
 
     baseline_s: int = parameter(30, "length of the baseline before the spike (30 or more to judge recovery)")
     recovery_s: int = parameter(60, "how long to watch after the spike")

@@ -18,6 +18,7 @@ class Herd(PhasedShape):
     """
 
     abstract = True
+    of_pacers = ("canary_per_s",)
 
     baseline_s: int = parameter(30, "length of the baseline before the herd (30 or more to judge recovery)")
     herd_users: int = parameter(500, "users who start at the same instant", lowest=1)

@@ -16,6 +16,8 @@ Resolve = Callable[[str], Sequence[str]]
 _HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _HOST_AND_PORT = re.compile(r"(\[[^\]]*\]|[^:]*)(:[0-9]*)?")
+_PLACEHOLDER = re.compile(r"\$[({]?\w|\{\{|\{\w+\}|%\w+%|<[^>]*>")
+"""``$HOST``, ``${HOST}``, ``$(HOST)``, ``{{ host }}``, ``{host}``, ``%HOST%``, ``<host>``."""
 _EXAMPLE = "http://127.0.0.1:8000"
 
 
@@ -79,6 +81,8 @@ def url_problems(url: str) -> list[str]:
     shown = strip_url(url)
     if not url.strip():
         return [f"The address is empty. Give one like {_EXAMPLE}"]
+    if _PLACEHOLDER.search(re.split(r"[/?#]", _SCHEME.sub("", shown), maxsplit=1)[0]):
+        return [f"{shown}: a placeholder stands where the host should: nobody has put a value in its place"]
     if not url.isascii() or any(character in url for character in "\\ \t\r\n") or not url.isprintable():
         return [
             f"{shown!r}: the address has a space, a backslash, a control character or a letter outside "
@@ -86,6 +90,8 @@ def url_problems(url: str) -> list[str]:
         ]
     if "://" not in url:
         return [f"{shown}: the address has no scheme. Did you mean http://{shown.lstrip('/')} ?"]
+    if problem := userinfo_problem(url):
+        return [f"{shown}: {problem}"]
     try:
         parts = urlsplit(url)
     except ValueError:  # its text may quote user info
@@ -117,6 +123,28 @@ def strip_url(url: str) -> str:
     return (scheme.group() if scheme else "") + re.split(r"[?#]", rest, maxsplit=1)[0]
 
 
+def userinfo_problem(url: str) -> str | None:
+    """Whether user or password end before their end: a character of theirs that ends them is not escaped.
+
+    Some programs guess what was meant, and others connect elsewhere, with a part of the password for a host name.
+    """
+    scheme = _SCHEME.match(url)
+    rest = url[scheme.end() :] if scheme else url
+    authority = re.split(r"[/?#\\]", rest, maxsplit=1)[0]
+    if scheme is None or "@" not in rest:
+        return None
+    if authority.count("@") > 1:
+        mistaken = "@"
+    elif "@" not in authority and not _HOST_AND_PORT.fullmatch(authority):
+        mistaken = rest[len(authority)]
+    else:
+        return None
+    return f"the password has an unescaped {mistaken}: write %{ord(mistaken):02X} for it ({_ESCAPES})"
+
+
+_ESCAPES = "%40 is @, %2F is /, %3A is :, %3F is ?, %23 is #, %25 is %"
+
+
 def _is_loopback(address: str) -> bool:
     try:
         parsed = ipaddress.ip_address(address.partition("%")[0])
@@ -142,7 +170,7 @@ def _is_ipv6(text: str) -> bool:
 
 def _has_valid_port(parts: SplitResult) -> bool:
     try:
-        return parts.port != 0
+        return parts.port != 0 and not parts.netloc.endswith(":")  # nothing after the colon: an empty variable, say
     except ValueError:
         return False
 

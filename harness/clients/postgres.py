@@ -16,14 +16,13 @@ from typing import Any
 import psycopg2
 from psycopg2 import extensions
 
-from harness.clients.address import allowed_hosts, require_allowed
+from harness.clients.address import allowed_hosts, require_allowed, userinfo_problem
+from harness.clients.remedies import with_remedy
 from harness.errors import ConfigurationError
 
 EXAMPLE = "postgresql://user:password@127.0.0.1:5432/database"
 DEFAULT_PORT = "5432"
 APPLICATION = "springback"
-MISTAKEN = ("authentication failed", "unknown database", "not postgresql", "tls")
-"""Causes that no waiting cures: the DSN is wrong."""
 
 _BY_STATE = (
     ("57014", "query canceled"),
@@ -93,6 +92,8 @@ def cause_of(error: psycopg2.Error) -> str:
 
 def dsn_problems(dsn: str) -> list[str]:
     """What keeps ``dsn`` from being used, each with its remedy; empty if nothing."""
+    if problem := userinfo_problem(dsn):
+        return [problem]
     try:
         parts = _parts(dsn)
     except psycopg2.Error:  # its text may quote the password
@@ -123,9 +124,8 @@ def hosts(dsn: str) -> tuple[str, ...]:
 
 
 def require_usable(dsn: str, option: str, allow_host: str | Iterable[str] = (), limit_s: float = 3.0) -> None:
-    """Returns when load may go to ``dsn`` and nothing shows that it is mistaken. A server that is away may come back:
-    that is an outcome of the run, and no mistake. An empty ``dsn`` is not asked for. ``allow_host``: other hosts that
-    load may go to.
+    """Returns when load may go to ``dsn`` and a session can be had there. An empty ``dsn`` is not asked for.
+    ``allow_host``: other hosts that load may go to.
 
     Raises ConfigurationError.
     """
@@ -142,18 +142,9 @@ def require_usable(dsn: str, option: str, allow_host: str | Iterable[str] = (), 
         try:
             Session(dsn, limit_s).close()
         except PostgresError as error:
-            if error.outcome in MISTAKEN:
-                problems.append(f"{option}: {address(dsn)}: {error.outcome}. {_REMEDIES[error.outcome]}")
+            problems.append(f"{option} {address(dsn)}: {with_remedy(error.outcome)}")
     if problems:
         raise ConfigurationError(problems)
-
-
-_REMEDIES = {
-    "authentication failed": "Check user, password and what pg_hba.conf allows",
-    "unknown database": "Check the name after the last slash",
-    "not postgresql": "Another kind of server answers there: check host and port",
-    "tls": "Client and server disagree about TLS: check sslmode in the address",
-}
 
 
 class Session:

@@ -15,7 +15,7 @@ from typing import Any
 from harness.commands.reference_target import options_for, reference_target
 from harness.errors import ConfigurationError
 from harness.findings import Outcome
-from harness.run.messages import PARENT, VERDICT_FD
+from harness.run.messages import PARENT, REFERENCE_TARGET, VERDICT_FD
 
 ENDING = (signal.SIGINT, signal.SIGTERM)
 
@@ -30,17 +30,22 @@ def launch(locustfile: str, arguments: Sequence[str], web: bool) -> int:
     if not web and not _given(arguments, "--only-summary"):
         arguments.append("--only-summary")
     if _given(arguments, "--processes") and not _given(arguments, "--master-bind-port", "--master-port"):
-        # Locust's own port may belong to another master on this machine, and its workers would come to us.
+        # Locust's own port may belong to another master on this machine, and its load processes would come to us.
         port = str(_free_port())
         arguments += ["--master-bind-host", "127.0.0.1", "--master-bind-port", port, "--master-port", port]
+        port_problems = []
     elif _given(arguments, "--processes", "--master"):
-        _require_free(
+        port_problems = _port_problems(
             _value(arguments, "--master-bind-host", default="*"),
             _value(arguments, "--master-bind-port", default="5557"),
         )
+    else:
+        port_problems = []
     # A problem with the options is said before anything is started, and all of them at once.
     checking = [sys.executable, "-P", "-m", "harness.cli", "host", locustfile, *arguments]
     checked = subprocess.run(checking, stdout=subprocess.PIPE, text=True, check=False)
+    if port_problems:
+        raise ConfigurationError(port_problems)
     if checked.returncode:
         return checked.returncode
     command = [sys.executable, "-P", "-m", "locust", "-f", locustfile, *arguments]
@@ -52,7 +57,8 @@ def launch(locustfile: str, arguments: Sequence[str], web: bool) -> int:
         with _unwinding(), reference_target(found.get("reference")) as (target, state):
             if not _given(arguments, "--health-path"):
                 command += ["--health-path", "/readyz"]
-            code = _run([*command, "--host", target["url"], "--target-state", str(state)], options_for(target))
+            variables = {**options_for(target), REFERENCE_TARGET: target["url"]}
+            code = _run([*command, "--host", target["url"], "--target-state", str(state)], variables)
             _ignore_signals()  # the target is stopped next, whatever comes
             return code
     except _EndedError as error:
@@ -100,20 +106,21 @@ def _value(arguments: Sequence[str], flag: str, default: str) -> str:
     return default
 
 
-def _require_free(host: str, port: str) -> None:
-    """Locust would end with a traceback. Raises ConfigurationError; a port that is no number is Locust's to refuse."""
+def _port_problems(host: str, port: str) -> list[str]:
+    """Locust would end with a traceback. A port that is no number is Locust's to refuse."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("" if host == "*" else host, int(port)))
             probe.listen(1)
         except (ValueError, OverflowError):
-            return
+            return []
         except OSError as error:
-            raise ConfigurationError(
+            return [
                 f"the master cannot listen on {host}, port {port} ({error.strerror}): "
-                "choose another with --master-bind-port, and give it to the workers with --master-port"
-            ) from None
+                "choose another with --master-bind-port, and give it to the load processes with --master-port"
+            ]
+    return []
 
 
 def _free_port() -> int:
@@ -130,7 +137,8 @@ def _run(command: Sequence[str], variables: Mapping[str, str] | None = None) -> 
     """
     reading, writing = os.pipe()
     os.set_blocking(reading, False)
-    environment = {**os.environ, **(variables or {}), PARENT: str(os.getpid()), VERDICT_FD: str(writing)}
+    inherited = {name: value for name, value in os.environ.items() if name != REFERENCE_TARGET}
+    environment = {**inherited, **(variables or {}), PARENT: str(os.getpid()), VERDICT_FD: str(writing)}
     process = subprocess.Popen(command, start_new_session=True, env=environment, pass_fds=(writing,))
     os.close(writing)
 

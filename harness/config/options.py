@@ -8,20 +8,21 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import MISSING, dataclass, replace
-from difflib import get_close_matches
 from typing import Any
 
 from harness import criteria as criteria_folder
 from harness.analysis.alerts import Limits
 from harness.config.scenario import Scenario
-from harness.errors import ConfigurationError
+from harness.errors import ConfigurationError, nearest
 from harness.plugins import Parameter, parameter, parameters_of
 from harness.recording import CriterionSpec
 from shapes._phased import PhasedShape
 
 PREFIX = "SPRINGBACK_"
-CLOSE = 0.93
-"""How alike two names must be for one to be a slip of the other: a letter or two."""
+CLOSE = 0.92
+"""How alike two variables must be, prefix and all, for one to be a slip of the other: a letter or two, or its unit."""
+OF_PACERS = ("arrivals", "seed", "ready_timeout_s")
+"""General options that only parked users heed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +52,7 @@ class GeneralOptions:
     arrivals: str = parameter(
         "even", "how starts of the open model are spread: even, or random (Poisson)", choices=("even", "random")
     )
-    seed: int = parameter(1, "of random arrivals: the same seed gives the same starts on any number of nodes")
+    seed: int = parameter(1, "of random arrivals: the same seed gives the same starts on any number of load processes")
     without: tuple[str, ...] = parameter((), "criteria to leave out, several with commas; the report says so", web=True)
     report_formats: tuple[str, ...] = parameter(
         (), "report formats to write beside verdict.json, e.g. html,junit; empty: all there are"
@@ -99,20 +100,26 @@ def sections(scenario: Scenario) -> list[tuple[str, list[Parameter]]]:
     ]
 
 
-def listing(scenario: Scenario) -> str:
-    """The options for people, with their defaults."""
+def listing(scenario: Scenario, parked: bool) -> str:
+    """The options for people, with their defaults; without those that such users do not heed."""
+    shapes = [shape() for shape in _concrete(PhasedShape)]
+    ignored = {name for shape in shapes for name in shape.parameters if name not in shape.options_of(parked)}
+    ignored |= set() if parked else set(OF_PACERS)
     lines = []
     for title, options in sections(scenario):
-        lines += [f"Options {title}:", *(line for option in options for line in _help_lines(option)), ""]
+        heeded = [option for option in options if option.name not in ignored]
+        lines += [f"Options {title}:", *(line for option in heeded for line in _help_lines(option)), ""]
     return "\n".join(lines)
 
 
 def misspelt(environment: Mapping[str, str], scenario: Scenario) -> list[str]:
-    """Variables that no option reads, but that look so much like one that somebody may have meant it."""
+    """Variables that no option reads, but that look so much like one that somebody has meant it. Others may be for
+    another scenario.
+    """
     known = [PREFIX + option.name.upper() for _, options in sections(scenario) for option in options]
     given = [name for name in environment if name.startswith(PREFIX) and name not in known]
-    close = {name: get_close_matches(name, known, 1, CLOSE) for name in given}
-    return [f"{name} is read by no option; did you mean {found[0]}?" for name, found in close.items() if found]
+    meant = {name: nearest(name, known, CLOSE) for name in given}
+    return [f"{name} is read by no option; did you mean {each}?" for name, each in meant.items() if each]
 
 
 def limits_of(specs: Iterable[CriterionSpec]) -> Iterator[Parameter]:

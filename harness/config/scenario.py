@@ -63,29 +63,34 @@ class Scenario:
 
     def specs(self, options: Any) -> tuple[CriterionSpec, ...]:
         """The criteria of a run with these options. Raises ConfigurationError for what is no criterion."""
-        listed: Any = self._asked("criteria", options)
-        if isinstance(listed, str) or not isinstance(listed, Iterable):
-            raise ConfigurationError(f"criteria= of {self.name} is {listed!r}: give a list, e.g. ['error_ratio']")
-        specs = [CriterionSpec(each) if isinstance(each, str) else each for each in listed]
-        wrong = [each for each in specs if not isinstance(each, CriterionSpec)]
-        if wrong:
-            raise ConfigurationError(
-                f"criteria= of {self.name} has {each!r}: give the name of a criterion, or a CriterionSpec"
-                for each in wrong
-            )
-        return tuple(specs)
+        listed = self._list("criteria", options, "the name of a criterion, or a CriterionSpec", str | CriterionSpec)
+        return tuple(CriterionSpec(each) if isinstance(each, str) else each for each in listed)
 
     def planned_probes(self, options: Any) -> tuple[Probe | ProbeData, ...]:
         """Raises ConfigurationError for what is wrong with the options, or with the scenario's own code."""
-        return tuple(self._asked("probes", options))
+        return self._list(
+            "probes", options, 'a probe, e.g. harness.probes.planned("process", ports=[8000])', Probe | dict
+        )
 
     def planned_faults(self, options: Any) -> tuple[PlannedFault, ...]:
         """Raises as :meth:`planned_probes`."""
-        return tuple(self._asked("faults", options))
+        return self._list("faults", options, 'a PlannedFault, e.g. PlannedFault(fault, at="spike")', PlannedFault)
 
     def problems(self, options: Any) -> tuple[str, ...]:
         """What its own checks say. Raises as :meth:`planned_probes`."""
-        return tuple(self._asked("checks", options)) if self.checks is not None else ()
+        said = self._asked("checks", options) if self.checks is not None else ()
+        return (said,) if isinstance(said, str) else tuple(map(str, said or ()))
+
+    def _list(self, what: str, options: Any, wanted: str, kind: Any) -> tuple[Any, ...]:
+        listed: Any = self._asked(what, options)
+        wrong = list_problem(what, listed)
+        if wrong:
+            raise ConfigurationError(f"{what}= of {self.name} is {wrong}")
+        listed = list(listed)
+        strangers = [each for each in listed if not isinstance(each, kind)]
+        if strangers:
+            raise ConfigurationError(f"{what}= of {self.name} has {each!r}: give {wanted}" for each in strangers)
+        return tuple(listed)
 
     def _asked(self, what: str, options: Any) -> Any:
         """What the scenario names, or what its function of the options answers. Whatever that raises is said in words:
@@ -107,3 +112,17 @@ class Scenario:
     def default_specs(self, of_shape: Iterable[Parameter]) -> tuple[CriterionSpec, ...]:
         """The criteria when nothing is given: their limits become options."""
         return self.specs(SimpleNamespace(**{each.name: each.default for each in (*of_shape, *self.options)}))
+
+
+def list_problem(what: str, given: object) -> str:
+    """What is wrong with ``given`` as a list; empty where nothing is."""
+    if isinstance(given, Iterable) and not isinstance(given, str | Mapping):
+        return ""
+    return f"{given!r}: give a list, e.g. {_EXAMPLES[what]}"
+
+
+_EXAMPLES = {
+    "criteria": "['error_ratio']",
+    "probes": '[planned("process", ports=[8000])]',
+    "faults": '[PlannedFault(fault, at="spike")]',
+}

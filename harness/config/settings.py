@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import MISSING, dataclass, field, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,7 +21,7 @@ from harness import probes as probes_folder
 from harness.analysis.alerts import Limits
 from harness.analysis.phases import SHED_RATIO
 from harness.clients.address import require_allowed
-from harness.config import fault_schedule
+from harness.config import addresses, fault_schedule
 from harness.config.options import ALERTS, GENERAL, GeneralOptions, limit_option
 from harness.config.scenario import Scenario
 from harness.errors import ConfigurationError
@@ -70,12 +72,12 @@ def read(values: Any, scenario: Scenario, shape: PhasedShape, host: str, ask: bo
     shape_problems = shape.problems()
     given.problems += shape_problems
     # What the scenario makes of its options may rely on them: what cannot be read is as it is by default.
-    usable = SimpleNamespace(**{**vars(values), **general, **of_scenario, **of_shape})
+    usable = SimpleNamespace(**{**vars(values), **general, **of_scenario, **of_shape, "host": host})
     criteria = _criteria(given, scenario, usable)
     faults, problems = fault_schedule.read(scenario, usable, None if shape_problems else shape.profile())
     given.problems += problems
-    probes = tuple(_probes(given, scenario, usable, fault_schedule.behind(host, faults)))
-    criteria = _with_defaults(criteria, probes, usable)
+    probes = tuple(_probes(given, scenario, usable))
+    sampled = (*probes, *_behind_host(fault_schedule.behind(host, faults), probes))
     alerts = given.read_all(ALERTS)
     pool_names = alerts["alert_pool_names"]
     if pool_names and not all(pool_names.partition("/")):
@@ -86,21 +88,35 @@ def read(values: Any, scenario: Scenario, shape: PhasedShape, host: str, ask: bo
     if problem := reports.problem(general["report_formats"]):
         given.problems.append(f"--report-formats: {problem}")
     if ask:
-        try:
-            given.problems += scenario.problems(usable)
-        except ConfigurationError as error:
-            given.problems += error.messages
+        given.problems += _runs_dir_problems(Path(general["runs_dir"]))
+        wait_s = 0.0 if given.problems else general["wait_for_target"]
+        given.problems += addresses.problems(
+            scenario, usable, probes, faults, declared=(*scenario.options, *GENERAL), wait_s=wait_s
+        )
     if given.problems:
-        raise ConfigurationError(given.problems)
+        # Once each: what a shape's class has wrong is wrong as the default of its option, too.
+        raise ConfigurationError(dict.fromkeys(given.problems))
     vars(values).update({**general, **of_scenario, **of_shape})
     return RunSettings(
         **general,
-        criteria=criteria,
-        probes=probes,
+        criteria=_with_defaults(criteria, sampled, usable),
+        probes=sampled,
         faults=faults,
         shape_parameters=of_shape,
         alerts=Limits(**{name.removeprefix("alert_"): value for name, value in alerts.items()}),
     )
+
+
+def _runs_dir_problems(path: Path) -> list[str]:
+    """Whether a run could have its directory there: tried in the part of the path that exists, leaving nothing."""
+    there = next(parent for parent in (path, *path.absolute().parents) if parent.exists())
+    if not there.is_dir():
+        return [f"--runs-dir {path}: {'' if there == path else f'{there} '}is no directory; name another"]
+    try:
+        with TemporaryDirectory(prefix="springback-", dir=there):
+            return []
+    except OSError as error:
+        return [f"--runs-dir {path}: cannot be written ({error.strerror}); name a directory that can"]
 
 
 @dataclass
@@ -203,7 +219,15 @@ def _with_limits(given: _Given, spec: CriterionSpec) -> CriterionSpec:
     return replace(spec, parameters={**spec.parameters, **changed})
 
 
-def _probes(given: _Given, scenario: Scenario, usable: Any, host: str) -> Iterable[Probe]:
+def _behind_host(host: str, probes: Iterable[Probe]) -> Iterable[Probe]:
+    """The processes behind the host's port, where nothing else says which to sample. Nobody has named them, so they may
+    be out of sight: in a container, or another user's.
+    """
+    if not any(probes_folder.name_of(probe) == "process" for probe in probes) and (port := _loopback_port(host)):
+        yield probes_folder.load("process", ports=(port,))
+
+
+def _probes(given: _Given, scenario: Scenario, usable: Any) -> Iterable[Probe]:
     wanted: list[tuple[str, dict[str, Any]]] = []
     try:
         for probe in scenario.planned_probes(usable):
@@ -222,8 +246,6 @@ def _probes(given: _Given, scenario: Scenario, usable: Any, host: str) -> Iterab
     if usable.probe_prometheus:
         wanted.append(("prometheus", {"urls": usable.probe_prometheus}))
     wanted += [("http_json", {"url": url}) for url in usable.probe_json]
-    if not any(name == "process" for name, _ in wanted) and (port := _loopback_port(host)):
-        wanted.append(("process", {"ports": (port,)}))
     for name, parameters in wanted:
         try:
             yield probes_folder.load(name, **parameters)

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from harness.criteria._criterion import Criterion
+from harness.criteria._filters import unmatched
 from harness.errors import ConfigurationError
 from harness.findings import BASELINE, CLIENTS
 from harness.plugins import Folder
@@ -28,6 +29,7 @@ __all__ = [
     "parameters",
     "rests_on",
     "summary",
+    "unmatched",
 ]
 
 _FOLDER = Folder(__name__, "criterion", "judge")

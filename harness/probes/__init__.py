@@ -40,6 +40,9 @@ class Reading:
     values: Mapping[str, float]
     """Finite numbers; each name carries its unit where it has one."""
     error: str | None = None
+    may_come: bool = False
+    """Of a failed one: the source answers, and what was looked for may still appear there, e.g. a counter of what has
+    not happened yet. Any other failure before the load shows a mistake, and the run does not start."""
 
     @classmethod
     def of(cls, source: str, values: Mapping[str, float]) -> Reading:
@@ -47,9 +50,9 @@ class Reading:
         return cls(source, {name: float(value) for name, value in values.items() if math.isfinite(value)})
 
     @classmethod
-    def failed(cls, source: str, error: str) -> Reading:
+    def failed(cls, source: str, error: str, *, may_come: bool = False) -> Reading:
         """Nothing could be read; ``error`` says why."""
-        return cls(source, {}, error)
+        return cls(source, {}, error, may_come)
 
 
 class Probe(PlugIn):

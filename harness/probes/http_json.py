@@ -63,7 +63,7 @@ class HttpJson(Probe):
             yield Reading.of(source, values)
         if missing or not values:
             what = f"no number at {', '.join(missing)}" if missing else "no number in the document"
-            yield Reading.failed(source, f"{what}; numbers there: {there}")
+            yield Reading.failed(source, f"{what}; numbers there: {there}", may_come=True)
 
 
 def _numbers(node: object, path: str) -> Iterator[tuple[str, float]]:

@@ -50,7 +50,7 @@ class Pool(Probe):
             values["waiting"] = _total(reading.values, self.waiting)
         missing = [getattr(self, name) for name, value in values.items() if value is None]
         if missing:
-            return Reading.failed(reading.source, f"no metric {', '.join(missing)} on the page")
+            return Reading.failed(reading.source, f"no metric {', '.join(missing)} on the page", may_come=True)
         return Reading.of(reading.source, {name: value for name, value in values.items() if value is not None})
 
 

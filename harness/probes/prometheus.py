@@ -56,7 +56,8 @@ class Prometheus(Probe):
             return Reading.failed(source, f"the answer is not Prometheus text ({type(error).__name__}: {error})")
         if not values:
             wanted = ", ".join(self.metrics) or "anything"
-            return Reading.failed(source, f"no metric named {wanted} in the answer of {len(answer.body)} bytes")
+            nothing = f"no metric named {wanted} in the answer of {len(answer.body)} bytes"
+            return Reading.failed(source, nothing, may_come=True)
         if len(values) > LIMIT_VALUES:
             return Reading.failed(source, f"{len(values)} values, at most {LIMIT_VALUES}: choose some with metrics")
         return Reading.of(source, values)

@@ -9,16 +9,33 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from importlib.metadata import version
 
+from locust import User
+
 from harness.clients.address import strip_url
 from harness.config.settings import RunSettings
 from harness.faults import ScheduledFault, name_of
+from harness.load.users.body_checks import judged_by_status
 from harness.recording import FaultPlan, Header, Phase, PlannedGate
+from harness.run.messages import REFERENCE_TARGET
 from shapes._phased import PhasedShape
 
 
-def header(scenario: str, started_utc: str, settings: RunSettings, shape: PhasedShape, host: str, nodes: int) -> Header:
+def header(
+    scenario: str,
+    started_utc: str,
+    settings: RunSettings,
+    shape: PhasedShape,
+    host: str,
+    nodes: int,
+    users: Iterable[type[User]],
+) -> Header:
     profile, parked = shape.profile(), shape.parked
-    notes = tuple(f"{name} was left out (--without)" for name in settings.without)
+    notes = [f"{name} was left out (--without)" for name in settings.without]
+    if by_status := judged_by_status(users):
+        notes.append(
+            f"the answers to {', '.join(by_status)} were judged by their status only: "
+            "nothing in the scenario checks a body"
+        )
     return Header(
         scenario=scenario,
         started_utc=started_utc,
@@ -32,9 +49,10 @@ def header(scenario: str, started_utc: str, settings: RunSettings, shape: Phased
         target=strip_url(host),
         nodes=nodes,
         environment=fingerprint(),
-        notes=notes,
+        notes=tuple(notes),
         alerts=asdict(settings.alerts),
         faults=fault_plans(settings.faults),
+        reference_target=os.environ.get(REFERENCE_TARGET) == host,
     )
 
 

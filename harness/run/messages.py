@@ -9,6 +9,9 @@ VERDICT_FD = "SPRINGBACK_VERDICT_FD"
 """Environment variable with a file descriptor to ``springback run``: each byte written to it is an exit code, and the
 last one holds, so that the code is known however the process ends."""
 
+REFERENCE_TARGET = "SPRINGBACK_REFERENCE_TARGET"
+"""Environment variable: ``springback run`` has started the reference target for this run, because no host is named."""
+
 PING = "springback_ping"
 """Worker → master: a reading of the worker's clock."""
 PONG = "springback_pong"

@@ -29,7 +29,7 @@ def lines(name: str, shape: PhasedShape, width: int, encoding: str) -> list[str]
     profile, parked = shape.profile(), shape.parked
     level, unit = profile.level(parked), profile.level_unit(parked)
     marks = marks_for(encoding)
-    parameters = [f"{flag(option)} {_told(getattr(shape, option))}" for option in shape.parameters]
+    parameters = [f"{flag(option)} {_told(getattr(shape, option))}" for option in shape.options_of(parked)]
     # A flag stays with its value where a line has room for both.
     parameters = [text.replace(" ", _TOGETHER) if len(text) < width - 2 else text for text in parameters]
     lines = [

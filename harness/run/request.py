@@ -3,23 +3,36 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from locust.env import Environment
+from locust import User
 
-from harness.clients.address import allowed_hosts, require_allowed
+from harness.clients.address import allowed_hosts, require_allowed, strip_url
+from harness.config import options
 from harness.config.scenario import Scenario
 from harness.config.settings import RunSettings, read
 from harness.errors import ConfigurationError
+from harness.load.users.class_problems import class_problems
 from harness.load.users.paced import all_paced
 from shapes._phased import PhasedShape
 
+NO_SHAPE = "the locustfile has no shape of Springback: subclass one of the modules in shapes/, e.g. herd.Herd"
+NO_HOST = "the host is missing: name the service with --host, e.g. --host http://127.0.0.1:8000"
+EMPTY_HOST = (
+    "the host is empty, as a variable is that nobody has set: give an address in --host, LOCUST_HOST or the host line "
+    "of the config file, or leave out all of them"
+)
+
 
 class RunRequest:
-    """Of the local runner or the master."""
+    """Of the local runner or the master, or of what one of them would be asked for.
 
-    def __init__(self, environment: Environment, scenario: Scenario) -> None:
+    ``environment`` is Locust's, or has at least its ``parsed_options``, ``host``, ``user_classes`` and ``shape_class``.
+    """
+
+    def __init__(self, environment: Any, scenario: Scenario) -> None:
         self._environment = environment
         self._scenario = scenario
 
@@ -33,29 +46,25 @@ class RunRequest:
         parsed: Any = self._environment.parsed_options
         return bool(parsed.headless)
 
-    @property
-    def host(self) -> str:
-        if not self._environment.host:
-            hosts = {user.host for user in self._environment.user_classes if user.host}
-            if len(hosts) == 1:
-                self._environment.host = hosts.pop()
-        return self._environment.host or ""
-
     def shape(self) -> PhasedShape:
         """Raises ConfigurationError when it is none of ours."""
         shape = self._environment.shape_class
         if not isinstance(shape, PhasedShape):
-            raise ConfigurationError(
-                "the locustfile has no shape of Springback: subclass one of the modules in shapes/, e.g. herd.Herd"
-            )
+            raise ConfigurationError(NO_SHAPE)
         return shape
 
-    def settings(self) -> RunSettings:
-        """Reads and checks everything, the scenario's own checks included, which may ask servers.
+    def settings(self, *, host_needed: bool = True, ask: bool = True) -> RunSettings:
+        """Reads and checks everything; ``ask``: what servers have to be asked for, too.
 
-        Raises ConfigurationError with all that is wrong.
+        Sets the environment's host where only the user classes name one. It stays None where nobody does and it is not
+        ``host_needed``. Raises ConfigurationError with all that is wrong.
         """
-        return self._read(self._environment.parsed_options, self.host, self.shape, ask=True)
+        environment = self._environment
+        problems: list[str] = []
+        host = target_host(environment.host, environment.user_classes, problems)
+        settings = self._read(environment.parsed_options, host, self.shape, problems, host_needed, ask)
+        environment.host = host
+        return settings
 
     def prepare(self, values: Any, host: str | None) -> None:
         """Checks ``values`` and ``host`` (None: as it is) as at the start of a run, and makes the shape ready for it:
@@ -63,23 +72,34 @@ class RunRequest:
 
         Raises ConfigurationError with all that is wrong; then nothing is changed.
         """
-        host = self.host if host is None else host
-        self._read(values, host, lambda: copy.copy(self.shape()))
-        self._read(values, host, self.shape)
+        problems: list[str] = []
+        host = target_host(self._environment.host if host is None else host, self._environment.user_classes, problems)
+        self._read(values, host, lambda: copy.copy(self.shape()), problems)
+        self._read(values, host, self.shape, [])
         self.shape().clock = None
 
-    def _read(self, values: Any, host: str, shape_of: Callable[[], PhasedShape], ask: bool = False) -> RunSettings:
-        problems: list[str] = []
+    def _read(
+        self,
+        values: Any,
+        host: str | None,
+        shape_of: Callable[[], PhasedShape],
+        problems: list[str],
+        host_needed: bool = True,
+        ask: bool = False,
+    ) -> RunSettings:
         settings: RunSettings | None = None
+        users = self._environment.user_classes
+        problems += options.misspelt(os.environ, self._scenario)
+        problems += class_problems(users)
         try:
             shape = shape_of()
-            shape.parked = all_paced(self._environment.user_classes, problems)
-            settings = read(values, self._scenario, shape, host, ask)
+            shape.parked = all_paced(users, problems)
+            settings = read(values, self._scenario, shape, host or "", ask)
         except ConfigurationError as error:
             problems += error.messages
-        if not host:
-            problems.append("the host is missing: name the service with --host, e.g. --host http://127.0.0.1:8000")
-        else:
+        if host is None and host_needed:
+            problems.append(NO_HOST)
+        elif host:
             try:
                 # Not from the settings: there are none when something else is wrong.
                 require_allowed(host, allowed_hosts(getattr(values, "allow_host", "")))
@@ -88,3 +108,24 @@ class RunRequest:
         if problems or settings is None:
             raise ConfigurationError(problems)
         return settings
+
+
+def target_host(given: str | None, users: Iterable[type[User]], problems: list[str]) -> str | None:
+    """The host that a run loads: what was ``given``, else what the user classes say; None where nobody names one.
+
+    An empty one is a problem, and never the same as none: whoever gave it meant a service of his own.
+    """
+    if given is not None:
+        if not given.strip():
+            problems.append(EMPTY_HOST)
+        return given.strip()
+    named = {user.host: user.__name__ for user in users if user.host is not None}
+    if len(named) > 1:
+        shown = ", ".join(f"{strip_url(host) or 'nothing'} ({user})" for host, user in named.items())
+        problems.append(f"the user classes name different hosts, {shown}: choose one with --host")
+        return ""
+    for host, user in named.items():
+        if not host.strip():
+            problems.append(f"{user}.host is empty: give the class an address, or leave it out and give --host")
+        return host.strip()
+    return None

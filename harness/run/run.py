@@ -77,7 +77,15 @@ class Run:
         """Seconds after the origin at which the nodes were told to stop, so that an early last report is no loss."""
         self._settle_until_s = math.inf
         self._requests = self._unfinished = 0
-        planned = header(scenario.name, started_utc, settings, shape, environment.host or "", nodes)
+        planned = header(
+            scenario.name,
+            started_utc,
+            settings,
+            shape,
+            environment.host or "",
+            nodes,
+            environment.user_classes,
+        )
         self.live = LiveState(planned)
         self._writer = RecordingWriter(self.directory, planned, self.live.add)
         self._sampler = Sampler(settings.probes, 1.0, self._take_reading) if settings.probes else None

@@ -78,7 +78,7 @@ def _prepare(web_ui: WebUI, master: Master, shown: set[str], fields: Mapping[str
         yield f"a run is going{run}: wait for its end, or stop it first"
         return
     if isinstance(runner, MasterRunner) and not runner.worker_count:
-        yield "no worker has connected: start one with --worker, or start this with --processes 2"
+        yield "no load process has connected: start one with --worker, or start this with --processes 2"
     picker = web_ui.userclass_picker_is_active
     allowed = shown | set(OF_LOCUST) | set(OF_PICKER if picker else ())
     for name in sorted(set(fields) - allowed):

@@ -1,4 +1,4 @@
-"""How close together a herd was sent: a histogram of the send instants after the release, by node."""
+"""How close together a herd was sent: a histogram of the send instants after the release, by load process."""
 
 from __future__ import annotations
 
@@ -14,14 +14,13 @@ from reports._charts import palette, ticks
 from reports._charts.blank import blank
 from reports._charts.table import Table
 
-TITLE = "Release of the herd"
 BINS = 40
 MOST_NODES = 5
 
 
 @dataclass(frozen=True)
 class Sends:
-    """The reports of all nodes about one gate at one instant, and the nodes in the order of drawing."""
+    """The reports of all load processes about one gate at one instant, and these in the order of drawing."""
 
     gate: str
     t: float
@@ -37,12 +36,12 @@ class Sends:
         return max(instants) - min(instants) if instants else 0
 
     def by_node_ms(self) -> dict[str, np.ndarray[Any, np.dtype[np.float64]]]:
-        """Milliseconds after the release of every send; nodes beyond the first few together."""
+        """Milliseconds after the release of every send; load processes beyond the first few together."""
         named: dict[str, list[int]] = {}
         nodes = sorted({mark.node for mark in self.marks})
         shown = nodes if len(nodes) <= MOST_NODES + 1 else nodes[:MOST_NODES]
         for mark in sorted(self.marks, key=lambda each: each.node):
-            label = mark.node if mark.node in shown else f"{len(nodes) - len(shown)} other nodes"
+            label = mark.node if mark.node in shown else f"{len(nodes) - len(shown)} other load processes"
             named.setdefault(label, []).extend(mark.sent_us)
         return {label: np.asarray(values, dtype=np.float64) / 1e3 for label, values in named.items() if values}
 
@@ -61,7 +60,7 @@ def widest(sends: tuple[Sends, ...]) -> Sends | None:
 
 
 def draw(sends: Sends) -> Any:
-    """Stacked columns of sends a bin, one colour a node."""
+    """Stacked columns of sends a bin, one colour a load process."""
     named = sends.by_node_ms()
     every = np.concatenate(list(named.values()))
     low, high = min(0.0, float(every.min())), max(float(every.max()), 1.0)
@@ -93,10 +92,10 @@ def draw(sends: Sends) -> Any:
 
 
 def table(sends: tuple[Sends, ...]) -> Table:
-    """One row for each gate and node."""
+    """One row for each gate and load process."""
     rows = [_row(each, mark) for each in sends for mark in sorted(each.marks, key=lambda mark: mark.node)]
-    heads = ("gate", "at", "node", "planned", "sent", "first", "p5", "p95", "last", "clock uncertainty")
-    return Table("Send instants after the planned release, by gate and node", heads, tuple(rows))
+    heads = ("gate", "at", "load process", "planned", "sent", "first", "p5", "p95", "last", "clock uncertainty")
+    return Table("Send instants after the planned release, by gate and load process", heads, tuple(rows))
 
 
 def _row(sends: Sends, mark: GateMark) -> tuple[str, ...]:

@@ -112,6 +112,6 @@ def _happenings(recording: Recording) -> Iterable[_Found]:
             case NodeMark(event=event) if event not in _QUIET:
                 text = f"load process {mark.node} {event}"
                 text = f"{text}: {mark.detail}" if mark.detail else text
-                yield _Found(mark.t, f"node {event}", text, NODE)
+                yield _Found(mark.t, f"load process {event}", text, NODE)
             case AlertMark(event=event) if event == RAISED:
                 yield _Found(mark.t, "alert", f"alert {mark.alert}: {mark.detail}", EVENT)

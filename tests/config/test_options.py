@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import MagicMock
 
 import pytest
 
 from harness import criteria as criteria_folder
+from harness.commands.reference_target import options_for
 from harness.config import settings
-from harness.config.options import declare
+from harness.config.options import declare, misspelt
 from harness.config.scenario import Scenario
 from harness.errors import ConfigurationError
 from harness.plugins import parameter, parameters_of
@@ -174,3 +176,12 @@ def test_a_leak_is_judged_wherever_the_memory_of_the_target_is_measured() -> Non
     assert judged_by_default(("error_ratio",), without="memory_leak") == {"error_ratio"}
     assert judged_by_default(("error_ratio",), host="http://elsewhere.example") == {"error_ratio"}
     assert judged_by_default(()) == set(), "a run without criteria has nothing to pass"
+
+
+def test_a_slip_in_a_variable_is_told_and_what_the_demo_says_of_itself_is_none() -> None:
+    """The demo names everything that some scenario may ask for."""
+    demo: Any = MagicMock()
+    assert misspelt(dict.fromkeys(options_for(demo), ""), scenario()) == []
+    assert misspelt({"SPRINGBACK_RATES_PER_S": "1", "SPRINGBACK_ELSEWHERE": "1", "OTHER_KEY": ""}, scenario()) == [
+        "SPRINGBACK_RATES_PER_S is read by no option; did you mean SPRINGBACK_RATE_PER_S?"
+    ]

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from harness.attach import attach
 from harness.config import fault_schedule
 from harness.config.scenario import Scenario
 from harness.errors import ConfigurationError
@@ -41,6 +42,76 @@ def test_criteria_may_follow_from_the_options() -> None:
 def test_criteria_that_are_none_are_refused(given: Any, words: str) -> None:
     with pytest.raises(ConfigurationError, match=words):
         Scenario("one", criteria=given).specs(NOTHING)
+
+
+@pytest.mark.parametrize(
+    ("what", "given", "words"),
+    [
+        ("probes", None, "give a list"),
+        ("probes", ("process",), "has 'process': give a probe"),
+        ("probes", load("noop"), "give a list"),
+        ("faults", ("noop",), "has 'noop': give a PlannedFault"),
+        ("faults", 5, "give a list"),
+        ("criteria", {"error_ratio": {}}, "give a list"),
+        ("criteria", lambda _: None, "give a list"),
+    ],
+)
+def test_what_is_no_list_of_such_things_is_refused(what: str, given: Any, words: str) -> None:
+    one = Scenario("one", **{what: given})
+    asked = {"criteria": one.specs, "probes": one.planned_probes, "faults": one.planned_faults}[what]
+    with pytest.raises(ConfigurationError, match=rf"^{what}= of one .*{words}"):
+        asked(NOTHING)
+
+
+@pytest.mark.parametrize(("said", "problems"), [(None, ()), ("one line", ("one line",)), (["a", "b"], ("a", "b"))])
+def test_checks_may_say_nothing_one_line_or_several(said: Any, problems: tuple[str, ...]) -> None:
+    assert Scenario("one", checks=lambda _: said).problems(NOTHING) == problems
+
+
+def attaching(capsys: pytest.CaptureFixture[str], **arguments: Any) -> list[str]:
+    """What is said when a scenario is attached with these arguments, a line each."""
+    with pytest.raises(SystemExit) as ended:
+        attach(**{"name": "one", **arguments})
+    assert ended.value.code == 2
+    return capsys.readouterr().err.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("argument", "value", "words"),
+    [
+        *((argument, None, "give a list") for argument in ("criteria", "probes", "faults")),
+        ("criteria", "error_ratio", "give a list, e.g. ['error_ratio']"),
+        ("health_path", None, "give the path of a page"),
+        ("options", {"keys": 1}, "options= is no class"),
+        ("reference", "max=3", "give a dictionary of text"),
+        ("reference", {"processes": 1}, "give a dictionary of text"),
+        ("checks", ["wrong"], "give a function of the options"),
+        ("name", "", "the scenario's name is ''"),
+        ("name", 7, "the scenario's name is 7"),
+        ("name", "a/b", "without a slash"),
+        ("criterias", [], "criterias= of one: there is no such argument; did you mean criteria=?"),
+        ("zzz", 1, "valid ones: criteria, probes, faults, health_path, options, reference, checks"),
+    ],
+)
+def test_an_argument_of_attach_that_is_wrong_is_one_clear_line(
+    argument: str, value: Any, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (line,) = attaching(capsys, **{argument: value})
+    assert line.startswith("springback: ") and words in line
+
+
+def test_all_wrong_arguments_of_attach_are_said_at_once(capsys: pytest.CaptureFixture[str]) -> None:
+    class Inherited:
+        query_ms: float = parameter(1.0, "how long")
+
+    class Options(Inherited):
+        query_m = 20.0
+        keys = [1, 2]  # noqa: RUF012  what is refused
+
+    lines = attaching(capsys, criteria=None, checks=1, options=Options)
+    assert len(lines) == 4
+    assert "Options.query_m: did you mean query_ms, which it inherits?" in lines[2]
+    assert "Options.keys is [1, 2]: an option is text, a number" in lines[3]
 
 
 @pytest.mark.parametrize("what", ["criteria", "probes", "faults", "checks"])

@@ -19,8 +19,8 @@ SHELL |= {"apt-get", "sudo", "ls"}
 COMMAND_LINES = {"target": "target", "benchmarks": "benchmarks/__main__.py"}
 COMMAND_LINES |= {"tests.ground_truth": "tests/ground_truth/__main__.py"}
 """Where the flags of a module stand, as text."""
-NOT_HERE = "nothing listens there; start it, or correct the address"
-"""A plan also asks the servers that are named. That one is not there on this machine is no mistake of the page, and
+NOT_HERE = "nothing listens there", "there is no such socket", "no process of this user listens on port"
+"""A plan also tries the addresses that are named. That nobody is there on this machine is no mistake of the page, and
 all other problems are told beside it.
 """
 MADE_BY_A_RUN = ("runs/",)
@@ -42,7 +42,7 @@ def _springback(command: Command, tree: Tree, directory: Path) -> Iterator[str]:
     if words[:1] == ["plugins"] or words[:1] in (["--version"], ["-h"], ["--help"]):
         return
     told = tree.ask("springback", words, directory, command.variables)
-    refused = [line for line in told["output"].splitlines() if NOT_HERE not in line]
+    refused = [line for line in told["output"].splitlines() if not any(words in line for words in NOT_HERE)]
     if told["code"] and refused:
         yield f"{' '.join(command.words)}: {refused}"
     yield from _variables(command, tree, words[1])

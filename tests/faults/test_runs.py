@@ -104,13 +104,13 @@ def test_the_injecting_process_killed_is_noticed_and_the_fault_undone(tmp_path: 
     assert done.finding("error_ratio")["voided_by"] == "faults_injected"
 
 
-def test_a_fault_that_finds_nothing_ends_the_run_before_its_load(tmp_path: Path) -> None:
+def test_a_fault_that_finds_nothing_is_refused_before_any_load(tmp_path: Path) -> None:
     with service.running() as target:
         fault = f"stop_process port={free_port()} at=spike"
         run = runs.locust(tmp_path, str(scenario(tmp_path)), "--fault", fault, host=target.url)
         done = run.wait(gone_within_s=2)
-        done.ended_well(4)
-        assert target.requests == 0
+        done.ended_well(2)
+        assert target.requests == 0 and not done.directories
     assert "no process of this user listens on port" in done.err + done.out
 
 
@@ -120,11 +120,12 @@ def test_slips_are_said_at_once_and_before_anything_is_started(tmp_path: Path) -
     done.ended_well(2)
     for words in ("no fault 'nop'", "no such phase", "after the run", "--allow-host 192.0.2.1"):
         assert words in done.err
-    allowed = "http_toggle url=http://192.0.2.1/x token=hush at=spike+1"
-    arguments = ("--fault", allowed, "--allow-host", "192.0.2.1")
-    done = runs.springback(tmp_path, "plan", str(scenario(tmp_path)), *arguments).wait()
+    with service.running() as switch:
+        toggle = f"http_toggle url={switch.url}/x token=hush at=spike+1"
+        done = runs.springback(tmp_path, "plan", str(scenario(tmp_path)), "--fault", toggle).wait()
+        assert switch.requests == 0, "it is connected to, and nothing is switched"
     done.ended_well(0)
-    assert "fault from 3 to 7 s: http_toggle url=http://192.0.2.1/x" in " ".join(done.out.split())
+    assert f"fault from 3 to 7 s: http_toggle url={switch.url}/x" in " ".join(done.out.split())
     assert "hush" not in done.out
 
 

@@ -17,6 +17,7 @@ from harness.load.clock import Clock
 from harness.load.http import HerdHttpUser, LeanHttpUser, PacedHttpUser, Timeouts
 from harness.load.node import Node, node_of, set_node
 from harness.load.outcomes import outcome_of
+from harness.load.users.class_problems import class_problems
 from tests.http.conftest import Certificates, Make
 from tests.http.scripted import READ, scripted
 from tests.http.sockets import open_sockets
@@ -231,5 +232,7 @@ def test_a_herd_cannot_share_connections() -> None:
         host = "http://127.0.0.1:1"
         shared_connections = 2
 
-    with pytest.raises(ValueError, match="share"):
-        Shared(attached())
+        def prepare(self) -> Any:
+            return self.client.prepare("GET", "/")
+
+    assert ["cannot share connections" in problem for problem in class_problems([Shared])] == [True]

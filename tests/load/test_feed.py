@@ -174,7 +174,31 @@ def test_an_answer_of_another_kind_refuses_the_message_that_it_names(users: Call
 def test_what_keeps_users_from_connecting_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     wanted: list[tuple[int, int]] = []
     monkeypatch.setattr(feed, "shortage", lambda users, processes: wanted.append((users, processes)) or "too many")
-    options = SimpleNamespace(feed_path="feed", processes=-2, expect_workers=1)
+    options = SimpleNamespace(host="", feed_path="feed", processes=-2, expect_workers=1)
     first, second = feed.problems(options, connections=900)
     assert first == "--feed-path feed: give a path that begins with /"
     assert (second, wanted) == ("too many", [(900, 2)])
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", "answered HTTP 404; there is no WebSocket"),
+        (b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n", "answered HTTP 403; it wants a login"),
+        (b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n", None),
+        (OPEN, None),
+    ],
+)
+def test_a_path_without_a_websocket_is_said_before_the_load(answer: bytes, words: str | None) -> None:
+    """What may be otherwise in a moment is left to the run."""
+    with scripted([READ, answer]) as server:
+        options = SimpleNamespace(host=server.url, feed_path="/feed?{number}", processes=1, expect_workers=1)
+        found = list(feed.problems(options, connections=1))
+        (seen,) = server.seen()
+    assert b"GET /feed?0 " in seen
+    assert [words in each for each in found] == ([True] if words else []), found
+
+
+def test_a_host_that_is_not_there_is_for_the_health_check() -> None:
+    assert feed.handshake_refusal("http://127.0.0.1:1", "/feed") is None
+    assert feed.handshake_refusal("", "/feed") is None

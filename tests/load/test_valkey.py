@@ -102,6 +102,12 @@ def test_an_address_that_is_none_is_refused_with_an_example(url: str) -> None:
     assert "redis://:PASSWORD@127.0.0.1:6379/0" in only or "port" in only
 
 
+@pytest.mark.parametrize("character", list("@/?#"))
+def test_a_password_that_is_not_escaped_has_a_line_of_its_own(character: str) -> None:
+    words = f"an unescaped {character}: write %{ord(character):02X} for it"
+    assert words in problem_at(f"redis://:{SECRET}{character}{SECRET}@127.0.0.1:6379")
+
+
 def test_load_goes_to_this_machine_only_unless_it_is_allowed() -> None:
     (only,) = valkey.problems("redis://192.0.2.1:6379")
     assert "--allow-host 192.0.2.1" in only

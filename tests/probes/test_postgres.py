@@ -122,7 +122,7 @@ def test_what_the_server_refuses_is_told_and_is_a_mistake(
 ) -> None:
     dsn = re.sub(*change, stack.state.postgres.admin, count=1)
     assert only(Postgres(dsn)).error == cause
-    with pytest.raises(ConfigurationError, match=rf"--postgres: 127.0.0.1:\d+/\S*: {cause}\. \w+"):
+    with pytest.raises(ConfigurationError, match=rf"--postgres 127.0.0.1:\d+/\S*: {cause}; \w+"):
         require_usable(dsn, "--postgres")
 
 
@@ -162,9 +162,9 @@ def test_nobody_listens() -> None:
     assert only(Postgres(at(loopback.free_port()))).error == "connection refused"
 
 
-def test_a_server_that_is_away_is_no_mistake() -> None:
-    """It may come back: an outcome of the run."""
-    require_usable(at(loopback.free_port()), "--postgres")
+def test_a_server_that_is_away_is_said_before_a_whole_run_of_failures() -> None:
+    with pytest.raises(ConfigurationError, match=r"^--postgres 127.0.0.1:\d+/db: nothing listens there"):
+        require_usable(at(loopback.free_port()), "--postgres")
     require_usable("", "--postgres")
 
 
@@ -177,6 +177,8 @@ def test_a_server_that_is_away_is_no_mistake() -> None:
         ("postgresql://me:s3cret@:1/db", "names no host"),
         ("postgresql://me:s3cret@127.0.0.1:port/db", "the port of"),
         ("service=production host=127.0.0.1", "service file"),
+        ("postgresql://me:s3cret@s3cret@127.0.0.1:1/db", "an unescaped @: write %40 for it"),
+        ("postgresql://me:s3cret/s3cret@127.0.0.1:1/db", "an unescaped /: write %2F for it"),
         ("postgres//me:s3cret@127.0.0.1", "cannot be read"),
     ],
 )

@@ -172,3 +172,33 @@ def test_messages_hold_no_secret() -> None:
         with pytest.raises(ConfigurationError) as caught:
             require_allowed(url, (), look_up)
         assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("$HOST", "${HOST}", "http://$HOST:8000", "http://${HOST}/", "$(HOST)", "{{ host }}", "http://{host}"),
+        *("%HOST%", "<host>", "http://<your host>:80", "http://127.0.0.1:$PORT"),
+    ],
+)
+def test_a_placeholder_is_called_one(url: str) -> None:
+    with pytest.raises(ConfigurationError, match="placeholder"):
+        require_allowed(url, (), look_up)
+
+
+@pytest.mark.parametrize("url", ["http://", "https://", "http://:8000", "http:///path", "http://127.0.0.1:", " ", "//"])
+def test_what_an_empty_variable_leaves_is_no_address(url: str) -> None:
+    with pytest.raises(ConfigurationError):
+        require_allowed(url, (), look_up)
+
+
+def test_a_dollar_in_a_password_or_a_path_is_no_placeholder() -> None:
+    require_allowed("http://user:pa$word@localhost/odata/$metadata", (), look_up)
+
+
+@pytest.mark.parametrize("password", ["hush@hush", "hush/hush", "hush?hush", "hush#hush"])
+def test_a_password_that_ends_before_its_end_is_said_and_not_shown(password: str) -> None:
+    with pytest.raises(ConfigurationError, match="the password has an unescaped") as caught:
+        require_allowed(f"http://me:{password}@localhost", (), look_up)
+    assert "hush" not in str(caught.value)
+    require_allowed("http://me:hush%40%2F%3F%23@localhost/a@b?c@d", (), look_up)

@@ -219,6 +219,35 @@ def test_a_pool_of_which_more_is_in_use_than_before_is_not() -> None:
     assert found.figure == pytest.approx(4 / SIZE)
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        (1.0, 1.0, Outcome.INCONCLUSIVE),
+        (0.9, 0.9, Outcome.INCONCLUSIVE),
+        (0.9, 0.5, Outcome.PASS),
+        (0.5, 0.5, Outcome.PASS),
+        (0.5, 0.9, Outcome.FAIL),
+    ],
+)
+def test_a_pool_that_was_full_before_and_after_shows_nothing(before: float, after: float, expected: Outcome) -> None:
+    run = closed_pool()
+    probes = [
+        dataclasses.replace(sample, values={**sample.values, "in_use": SIZE / 2 * (before if sample.t < 20 else after)})
+        for sample in run.probes
+    ]
+    found = judged("pool_stable", dataclasses.replace(run, probes=tuple(probes)))
+    assert found.outcome is expected
+    assert ("no room for more" in found.reason) is (expected is Outcome.INCONCLUSIVE)
+
+
+def test_a_pool_of_size_0_shows_nothing() -> None:
+    """Its use would be 0 whatever is in use."""
+    run = closed_pool()
+    probes = tuple(dataclasses.replace(sample, values={**sample.values, "size": 0.0}) for sample in run.probes)
+    found = judged("pool_stable", dataclasses.replace(run, probes=probes))
+    assert found.outcome is Outcome.INCONCLUSIVE and "size of 0" in found.reason
+
+
 def test_a_queue_that_stays_is_a_failure_and_one_that_comes_and_goes_is_open() -> None:
     found = judged("pool_stable", closed_pool(waiting_after=2))
     assert (found.outcome, found.figure, found.evidence["waiting at the end, mean"]) == (Outcome.FAIL, 0, 2)

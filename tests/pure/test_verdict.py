@@ -258,3 +258,36 @@ def test_a_run_with_requests_missing_from_its_slices_is_not_complete() -> None:
     found = judge(dataclasses.replace(run, slices=run.slices[:-20]))
     assert found.outcome is I
     assert "were recorded" in found.reason
+
+
+FILTERED = ("error_ratio", "latency_quantile", "recovery_time", "pool_saturation", "scalability", "breaker_opens")
+
+
+@pytest.mark.parametrize("criterion", FILTERED)
+@pytest.mark.parametrize("pattern", ["POST /auth/logn", "PATCH *"])
+def test_a_filter_that_picks_nothing_names_what_there_is(criterion: str, pattern: str) -> None:
+    """Whatever the criterion makes of nothing: it proves nothing."""
+    run = recordings.login_herd()
+    there = sorted({piece.name for piece in run.slices})
+    found = judge(run, [CriterionSpec(criterion, {"requests": pattern})])
+    (finding_,) = (each for each in found.findings if each.kind == criterion)
+    assert finding_.outcome is I
+    assert f"no request is called {pattern!r}: there are " in finding_.reason
+    assert all(name in finding_.reason for name in there)
+    assert ("did you mean POST /auth/login?" in finding_.reason) is (pattern != "PATCH *")
+
+
+def test_a_filter_that_picks_something_is_not_spoken_of() -> None:
+    found = judge(recordings.login_herd(), [CriterionSpec("error_ratio", {"requests": "POST */login"})])
+    assert "is called" not in found.findings[0].reason
+
+
+@pytest.mark.parametrize("criterion", ["reconnect_time", "connections_kept"])
+def test_a_connection_that_nobody_had_is_told_with_those_that_there_are(criterion: str) -> None:
+    run = recordings.login_herd()
+    opened = dataclasses.replace(run.slices[0], name="connection /feed opened")
+    run = dataclasses.replace(run, slices=(*run.slices, opened))
+    found = judge(run, [CriterionSpec(criterion, {"connections": "/fed"})])
+    (finding_,) = (each for each in found.findings if each.kind == criterion)
+    assert finding_.outcome is I
+    assert "no connection is called '/fed': there are /feed; did you mean /feed?" in finding_.reason

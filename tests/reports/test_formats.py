@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import os
 import subprocess
@@ -43,6 +44,17 @@ def test_every_format_renders_a_run_with_parts_missing(variant: str) -> None:
         text = runs.page(variant) if name == "html" else form.render(run, verdict)
         assert verdict.outcome.value in text
     assert verdict.outcome.value in terminal.render(run, verdict)
+
+
+def test_the_headline_of_every_format_says_that_only_the_demo_was_tested() -> None:
+    """And that of a service of one's own does not."""
+    own = recordings.healthy()
+    demo = dataclasses.replace(own, header=dataclasses.replace(own.header, reference_target=True))
+    for run, says in ((own, False), (demo, True)):
+        verdict = judge(run)
+        for form in reports.formats().values():
+            assert ("built-in demo" in form.render(run, verdict)) is says
+        assert ("built-in demo" in terminal.render(run, verdict).strip().partition("\n")[0]) is says
 
 
 @pytest.mark.parametrize("outcome", list(Outcome))

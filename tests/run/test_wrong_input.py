@@ -143,6 +143,27 @@ def test_a_missing_host_is_refused(outcome: Outcome) -> None:
     assert_refused(outcome, "the host is missing: name the service with --host")
 
 
+NOTHING_NAMED = ("flag", "variable", "file", "class")
+
+
+def empty_host(directory: Path, way: str) -> Outcome:
+    """What a variable that nobody has set leaves of the way in which a host is named."""
+    file = directory / "mine.py"
+    own = "import sys\nfrom pathlib import Path\n" + (runs.SCENARIOS / "herd_http.py").read_text()
+    file.write_text(own + ('\nVisitor.host = ""\n' if way == "class" else ""))
+    (directory / "my.conf").write_text("host =\n")
+    arguments = {"flag": ["--host", " "], "file": ["--config", str(directory / "my.conf")]}.get(way, [])
+    variables = {"LOCUST_HOST": ""} if way == "variable" else {}
+    command = ["run", str(file), *arguments, "--runs-dir", str(directory / "runs")]
+    return Outcome(runs.springback(directory, *command, variables=variables).wait(40, 4), 0)
+
+
+@together(empty_host, way=NOTHING_NAMED)
+def test_a_host_that_is_named_and_empty_never_means_the_demo(outcome: Outcome) -> None:
+    assert_refused(outcome, "empty")
+    assert "reference target" not in outcome.done.err and len(outcome.done.err.splitlines()) == 1
+
+
 def malformed_host(directory: Path) -> Outcome:
     return Outcome(runs.locust(directory, "herd_http.py", host="127.0.0.1:9").wait(40), 0)
 

@@ -108,6 +108,124 @@ def test_a_slip_in_an_option_or_a_variable_is_told_with_what_was_meant(tmp_path:
     done.ended_well(2)
     assert "--recovry-s: no such option; did you mean --recovery-s?" in done.err
     done = plan(tmp_path, variables={"SPRINGBACK_RECOVERYS": "9", "SPRINGBACK_ELSEWHERE": "1"})
-    done.ended_well(0)
+    done.ended_well(2)
     assert "SPRINGBACK_RECOVERYS is read by no option; did you mean SPRINGBACK_RECOVERY_S?" in done.err
     assert "ELSEWHERE" not in done.err
+
+
+REFUSED = """
+import harness
+from harness.load.http import HerdHttpUser
+from shapes import herd
+
+class One(HerdHttpUser):
+    host = "http://192.0.2.1"
+
+class Crowd(herd.Herd):
+    herd_users = 0
+
+def checks(options):
+    yield "the moon is in the wrong place: wait for another"
+
+harness.attach("refused", checks=checks)
+"""
+
+
+def test_whatever_a_run_refuses_is_refused_in_one_round(tmp_path: Path) -> None:
+    """The host of a class, the shape, the scenario's own checks, the directory of the runs: by both, in the same words
+    (a run alone needs a port to listen on).
+    """
+    (tmp_path / "mine.py").write_text(REFUSED)
+    (tmp_path / "taken").write_text("")
+    arguments = ("mine.py", "--runs-dir", "taken/here", "--seed", "x")
+    both = [runs.springback(tmp_path, name, *arguments, cwd=tmp_path) for name in ("plan", "run")]
+    planned, run = (each.wait(30) for each in both)
+    for done in (planned, run):
+        done.ended_well(2)
+        assert len(done.err.splitlines()) == 6, done.err
+        for words in (
+            "One has no prepare()",
+            "--allow-host 192.0.2.1",
+            "--herd-users 0",
+            "the moon",
+            "taken is no directory",
+            "--seed x",
+        ):
+            assert words in done.err
+    assert sorted(planned.err.splitlines()) == sorted(run.err.splitlines())
+
+
+SLIPS = """
+import harness
+from locust import between
+from harness.load.http import HerdHttpUser
+from shapes import herd
+
+class Visitor(HerdHttpUser):
+    connect_erly = False
+    wait_time = between(1, 2)
+    _mine = names = 1
+
+    def prepare(self):
+        return self.client.prepare("GET", "/")
+
+    def chek(self, response):
+        return "wrong"
+
+class Crowd(herd.Herd):
+    baseline = 30
+    herd_user = 200
+    canary_users: 7
+    MINE = 1
+
+harness.attach("slips")
+"""
+
+
+def test_what_nobody_would_read_is_refused_with_what_was_meant(tmp_path: Path) -> None:
+    """Attributes and hooks of users, attributes of a shape, lines of a config file, variables of ours and of Locust."""
+    (tmp_path / "mine.py").write_text(SLIPS)
+    (tmp_path / "my.conf").write_text("herd_user = 5\n")
+    variables = {"SPRINGBACK_CANARY_USER": "9", "LOCUST_HOTS": "http://127.0.0.1:1"}
+    done = plan(tmp_path, "--config", "my.conf", file="mine.py", variables=variables)
+    done.ended_well(2)
+    for words in (
+        "Visitor.connect_erly: nothing reads it; did you mean connect_early?",
+        "Visitor.chek: nothing reads it; did you mean check?",
+        "Visitor.wait_time: the shape decides",
+        "Crowd.baseline: the shape has no such option; did you mean baseline_s?",
+        "Crowd.herd_user: the shape has no such option; did you mean herd_users?",
+        "Crowd.canary_users: it has a type and no value",
+        "--herd_user: no such option; did you mean --herd-users? (It stands in a config file.)",
+        "SPRINGBACK_CANARY_USER is read by no option; did you mean SPRINGBACK_CANARY_USERS?",
+        "LOCUST_HOTS: Locust has no such variable; did you mean LOCUST_HOST?",
+    ):
+        assert words in done.err, done.err
+    assert len(done.err.splitlines()) == 9, done.err
+
+
+def test_a_plan_shows_the_options_that_its_users_heed(tmp_path: Path) -> None:
+    """Locust's own users are not parked: a pool and a pacing would change nothing."""
+    (tmp_path / "mine.py").write_text(STOCK)
+    for file, shown in ((SCENARIO, True), ("mine.py", False)):
+        planned, listed = plan(tmp_path, file=file), plan(tmp_path, "-h", file=file)
+        for done, words in ((planned, ("--pool-users", "--pacing")), (listed, ("--pool-users", "--seed"))):
+            done.ended_well(0)
+            assert [word in done.out for word in words] == [shown, shown]
+
+
+STOCK = """
+import harness
+from locust import HttpUser, task
+from shapes import flash_crowd
+
+class Visitor(HttpUser):
+    @task
+    def visit(self):
+        self.client.get("/")
+
+class Crowd(flash_crowd.FlashCrowd):
+    peak = 20
+
+harness.attach("stock")
+"""

@@ -32,8 +32,6 @@ class Violation:
 
     key: str
     at_s: float
-    versions: tuple[int | None, ...]
-    """The version, or the two versions, that cannot be put in an order."""
     reason: str
 
 
@@ -97,7 +95,7 @@ def _violations(item: Item, reads: Iterable[Placed], wider_s: Mapping[str, float
         early = min((r.return_s + wider_s[r.node] for r in readers), default=math.inf)
         late = max((r.invoke_s - wider_s[r.node] for r in readers), default=-math.inf)
         if early < begins_s:
-            yield Violation(item.key, early, (version,), f"version {version} was read before its write began")
+            yield Violation(item.key, early, f"version {version} was read before its write began")
         if readers or ends_s < math.inf:
             zones.append(_Zone(version, min(early, ends_s), max(late, begins_s)))
     if None in clusters:
@@ -116,7 +114,7 @@ def _conflicts(key: str, zones: list[_Zone]) -> Iterator[Violation]:
             reason = (
                 f"version {_describe(before.version)} was read again after version {_describe(zone.version)} was there"
             )
-            yield Violation(key, min(zone.last_begin_s, before.last_begin_s), (before.version, zone.version), reason)
+            yield Violation(key, min(zone.last_begin_s, before.last_begin_s), reason)
         longer = before is None or zone.last_begin_s > before.last_begin_s
         lasting.append(zone if longer or before is None else before)
     begins = [zone.first_end_s for zone in forward]
@@ -129,7 +127,7 @@ def _conflicts(key: str, zones: list[_Zone]) -> Iterator[Violation]:
             reason = (
                 f"version {zone.version} came and went while version {_describe(around)} was there before and after"
             )
-            yield Violation(key, lasting[index].last_begin_s, (around, zone.version), reason)
+            yield Violation(key, lasting[index].last_begin_s, reason)
 
 
 def _describe(version: int | None) -> str:

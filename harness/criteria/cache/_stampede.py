@@ -13,7 +13,8 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from harness.criteria.cache._operations import CACHE, HIT, MISS, History, Item, Placed
+from harness.criteria.cache._operations import CACHE, HIT, MISS, History, Item, Placed, history_of, nothing_read
+from harness.recording import Recording
 
 UNTOLD = "no answer says what the cache did: let the service send X-Cache: hit or miss"
 """The reason when there is nothing to count."""
@@ -45,6 +46,15 @@ class CacheUse:
     loads: int
     """Misses that were loaded from the origin, or do not say so."""
     expiries: tuple[Expiry, ...]
+
+
+def cache_use_of(recording: Recording, via: str) -> CacheUse | str:
+    """What the cache did for the reads that came this way; or why nothing shows it."""
+    seen = history_of(recording, via)
+    if reason := nothing_read(recording, seen, via):
+        return reason
+    use = cache_use(seen)
+    return use if use.hits + use.misses else UNTOLD
 
 
 def cache_use(history: History) -> CacheUse:

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from harness.analysis import intervals
 from harness.criteria._criterion import Criterion
 from harness.criteria._outcome import percent
-from harness.criteria.cache._operations import history_of, nothing_read
-from harness.criteria.cache._stampede import UNTOLD, cache_use
+from harness.criteria.cache._stampede import cache_use_of
 from harness.findings import CLIENTS, Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
@@ -29,13 +28,10 @@ class HitRatio(Criterion):
     via: str = parameter("*", "the way of the reads that are judged, * for anything")
 
     def judge(self, recording: Recording) -> Finding:
-        seen = history_of(recording, self.via)
-        if reason := nothing_read(recording, seen, self.via):
-            return self.inconclusive(reason)
-        use = cache_use(seen)
+        use = cache_use_of(recording, self.via)
+        if isinstance(use, str):
+            return self.inconclusive(use)
         asked = use.hits + use.misses
-        if not asked:
-            return self.inconclusive(UNTOLD)
         low, high = interval = intervals.clopper_pearson(use.hits, asked)
         outcome = Outcome.PASS if low >= self.lower_limit else Outcome.INCONCLUSIVE
         reason = f"{use.hits:,} of {asked:,} reads hit, {percent(low)} to {percent(high)} with 95 % confidence"

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 from harness.criteria._criterion import Criterion
 from harness.criteria._outcome import against, seconds
-from harness.criteria.cache._operations import history_of, nothing_read
-from harness.criteria.cache._stampede import UNTOLD, cache_use
+from harness.criteria.cache._stampede import cache_use_of
 from harness.findings import CLIENTS, Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
@@ -31,12 +30,9 @@ class Stampede(Criterion):
     via: str = parameter("*", "the way of the reads that are judged, * for anything")
 
     def judge(self, recording: Recording) -> Finding:
-        seen = history_of(recording, self.via)
-        if reason := nothing_read(recording, seen, self.via):
-            return self.inconclusive(reason)
-        use = cache_use(seen)
-        if not use.hits + use.misses:
-            return self.inconclusive(UNTOLD)
+        use = cache_use_of(recording, self.via)
+        if isinstance(use, str):
+            return self.inconclusive(use)
         if not use.expiries:
             return self.inconclusive(
                 "no item expired while it was read; a longer run, or a shorter time to live, would show one"

@@ -44,7 +44,7 @@ class GeneratorHealth(Guard):
             reasons += self._objections(node)
         worst_cpu = max((node.cpu_ratio for node in nodes if node.cpu_ratio is not None), default=None)
         worst_lag_s = max((node.loop_lag_s for node in nodes if node.loop_lag_s is not None), default=None)
-        return self._about(reasons, {"nodes": len(nodes), "cpu_ratio": worst_cpu}, worst_lag_s)
+        return self._about(reasons, {"load processes": len(nodes), "cpu_ratio": worst_cpu}, worst_lag_s)
 
     def _objections(self, node: generator.NodeHealth) -> Iterator[str]:
         if node.loop_lag_s is None or node.cpu_ratio is None:

@@ -54,7 +54,7 @@ class ReleaseSkew(Guard):
                 "first (s)": worst.first_s,
                 "last (s)": worst.last_s,
             }
-            evidence["nodes"] = worst.nodes
+            evidence["load processes"] = worst.nodes
         if worst is None:
             return self.finding(outcome, reason)
         return self.finding(outcome, reason, worst.skew_s, worst.skew_interval_s, evidence)

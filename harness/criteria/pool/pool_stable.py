@@ -25,6 +25,7 @@ class PoolStable(Criterion):
 
     Compares the last ``tail_s`` seconds of the recovery. The interval of the difference is Welch's, since use scatters
     with the requests that happen to be under way. A queue in some of these samples only is neither gone nor there.
+    There is no PASS where the pool was so full, before and after, that a use beyond the limit had no room in it.
     """
 
     title = "pool use beyond the baseline's"
@@ -52,6 +53,8 @@ class PoolStable(Criterion):
                 if unread := levels.unread(recording, part.start_s, part.end_s):
                     why = f"{unread} was never read in the {part.name}"
             return self.inconclusive(f"{seen}, {FEWEST} needed: {why}")
+        if not all(instant.size > 0 for instant in (*before, *after)):
+            return self.inconclusive("the pool has a size of 0 in some samples: name the metric that tells its size")
         was, is_now = ([instant.use_ratio for instant in instants] for instants in (before, after))
         excess, interval = _difference(was, is_now)
         used = f"{percent(statistics.fmean(is_now))} of the pool in use after, {percent(statistics.fmean(was))} before"
@@ -60,6 +63,11 @@ class PoolStable(Criterion):
         reason = f"{used}, limit {percent(self.limit)} more"
         if outcome is Outcome.INCONCLUSIVE:
             reason += f"; {percent(interval[0])} to {percent(interval[1])} more are possible, longer phases would tell"
+        if outcome is Outcome.PASS and min(map(statistics.fmean, (was, is_now))) + self.limit > 1:
+            outcome = Outcome.INCONCLUSIVE
+            reason += (
+                ": so full a pool has no room for more, and shows nothing; a lower baseline, or a larger pool, would"
+            )
         queues = [instant.waiting for instant in after if instant.waiting is not None]
         waiting = sum(queue > 0 for queue in queues)
         if queues:

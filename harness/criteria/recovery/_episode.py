@@ -76,7 +76,6 @@ class Recovery:
     interval_s: tuple[float, float] | None = None
     """± one window; (observed, inf) when it did not recover while it was watched."""
     degraded_at_s: float | None = None
-    recovered_at_s: float | None = None
     detect_s: float | None = None
     """From the beginning of the spike to the end of the first degraded window."""
     degraded_s: float = 0
@@ -185,7 +184,6 @@ def _judge(
         recovery_s=recovery_s,
         interval_s=interval_s,
         degraded_at_s=None if begun is None else float(seen.start_s[begun]),
-        recovered_at_s=None if begun is None else at_s,
         detect_s=None if begun is None else float(seen.start_s[begun] + w - spike.start_s),
         degraded_s=0.0 if begun is None else float(w * outside[begun:until].sum()),
         depth_ratio=None if not len(quality) else float(1 - quality.min()),

@@ -41,9 +41,9 @@ class LeakTest:
     """None when there are too few samples to say."""
     reason: str
     trend: Trend | None = None
+    rise_interval_bytes: tuple[float, float] | None = None
     rise_bytes: float | None = None
     """Slope × duration, after the warm-up."""
-    rise_interval_bytes: tuple[float, float] | None = None
     needed_bytes: float = 0
     """The least rise that matters."""
     segments_growing: int = 0
@@ -81,8 +81,8 @@ def assess(t: FloatArray, memory_bytes: FloatArray, limit_bytes: float = 0) -> L
         suspected=not objections,
         reason="; ".join(objections) or held,
         trend=overall,
-        rise_bytes=overall.slope * duration_s,
         rise_interval_bytes=(low * duration_s, high * duration_s),
+        rise_bytes=overall.slope * duration_s,
         needed_bytes=needed_bytes,
         segments_growing=sum(growing),
         has_stopped=low * duration_s > needed_bytes and not growing[-1],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 from weakref import WeakKeyDictionary
 
@@ -99,10 +99,13 @@ class PacedHttpUser(Paced, LeanHttpUser):
     connect_early: bool = True
     """False: every start is cold. No connection is open while the user is parked; it is opened when the user starts."""
 
-    def __init__(self, environment: Environment) -> None:
-        if self.shared_connections and not self.connect_early:
-            raise ValueError("users that connect when they start cannot share connections: others would keep them open")
-        super().__init__(environment)
+    @classmethod
+    def conflicts(cls) -> Iterator[str]:
+        if cls.shared_connections and not cls.connect_early:
+            yield (
+                f"{cls.__name__}.shared_connections: users that connect when they start cannot share connections, "
+                "which others would keep open; leave it out, or connect_early"
+            )
 
     def prepare_slot(self) -> Slot:
         self.warm_connection()
@@ -133,9 +136,20 @@ class HerdHttpUser(PacedHttpUser):
     concurrency = 1
     """The prepared request is on this one connection."""
 
+    @classmethod
+    def conflicts(cls) -> Iterator[str]:
+        if cls.shared_connections:
+            yield (
+                f"{cls.__name__}.shared_connections: users of a herd cannot share connections, each has its request "
+                "prepared on its own; leave it out"
+            )
+        if cls.prepare is HerdHttpUser.prepare:
+            yield (
+                f"{cls.__name__} has no prepare(): give one that returns the request, e.g. "
+                'self.client.prepare("GET", "/")'
+            )
+
     def __init__(self, environment: Environment) -> None:
-        if self.shared_connections:
-            raise ValueError("users of a herd cannot share connections: each has its request prepared on its own")
         super().__init__(environment)
         self._request: Request | None = None
 

@@ -52,6 +52,11 @@ class Paced(User):
         self.current_start = start
         return 0.0
 
+    @classmethod
+    def conflicts(cls) -> Iterable[str]:
+        """What is wrong with the class's attributes, each with its remedy; said before the run."""
+        return ()
+
     def _prepared(self) -> Slot | None:
         """None when that has failed, in the user's own code; then the user tries again after a pause."""
         try:

@@ -232,7 +232,7 @@ def _resolve_host(parts: dict[str, str]) -> dict[str, str]:
 
 def problems(dsn: str, allow_host: str | Iterable[str] = (), flag: str = "--postgres") -> tuple[str, ...]:
     """What keeps users from querying ``dsn``, with the remedy; asks the server. Never a password. An empty ``dsn`` is
-    not asked for, and a server that is away may come back. ``allow_host``: other hosts that load may go to.
+    not asked for. ``allow_host``: other hosts that load may go to.
     """
     try:
         require_usable(dsn, flag, allow_host)

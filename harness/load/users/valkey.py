@@ -25,7 +25,7 @@ from redis.exceptions import (
 )
 from redis.retry import Retry
 
-from harness.clients.address import allowed_hosts, require_allowed, strip_url
+from harness.clients.address import allowed_hosts, require_allowed, strip_url, userinfo_problem
 from harness.errors import ConfigurationError
 from harness.load.users.measured import Measured, WrongAnswerError
 from harness.plugins import parameter
@@ -132,6 +132,9 @@ def problems(url: str, allow_host: str | Iterable[str] = (), flag: str = "--valk
     ``allow_host``: other hosts that load may go to.
     """
     shown = f"{flag} {strip_url(url)}"
+    if problem := userinfo_problem(url):
+        yield f"{shown}: {problem}"
+        return
     parts = urlsplit(url)
     if parts.scheme not in ("redis", "rediss") or not parts.hostname:
         yield f"{shown}: give an address like redis://:PASSWORD@127.0.0.1:6379/0"

@@ -14,8 +14,13 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from harness.clients.address import url_problems
 from harness.load.descriptors import shortage
+from harness.load.http.request import parse_base_url
+from harness.load.http.settings import TlsSettings
+from harness.load.websocket.connection import Connection, ConnectionFailedError
 from harness.load.websocket.deliveries import Deliveries, channel_of
+from harness.load.websocket.transport import PendingWebSocket
 from harness.load.websocket.users import WebSocketUser
 from harness.plugins import parameter
 
@@ -122,5 +127,34 @@ def problems(options: Any, connections: int) -> Iterator[str]:
     """What keeps so many users from connecting, with the remedy."""
     if not options.feed_path.startswith("/"):
         yield f"--feed-path {options.feed_path}: give a path that begins with /"
+    elif refusal := handshake_refusal(options.host, options.feed_path.format(number=0, channel="springback-check")):
+        yield f"--feed-path {options.feed_path}: {refusal}"
     if missing := shortage(connections, abs(options.processes or options.expect_workers or 1)):
         yield missing
+
+
+TRIED_FOR_S = 3.0
+
+
+def handshake_refusal(host: str, path: str) -> str | None:
+    """How the server refuses a WebSocket at ``path``, with the remedy. None where it does not, or is not there at all:
+    whether the target is well is for the health check to say.
+    """
+    if not host or url_problems(host):
+        return None
+    base, deadline_s = parse_base_url(host), time.monotonic() + TRIED_FOR_S
+    try:
+        pending = PendingWebSocket(base.origin, deadline_s)
+        Connection(pending, base, path, TlsSettings(True, None), 1 << 20, deadline_s).close(0.0)
+    except (ConnectionFailedError, OSError) as error:
+        status = getattr(error, "outcome", "").removeprefix("http ")
+        if status in REFUSALS:
+            return f"the handshake is answered HTTP {status}; {REFUSALS[status]}"
+    return None
+
+
+REFUSALS = {
+    **dict.fromkeys(("401", "403"), "it wants a login: give the path what it needs, e.g. a token"),
+    **dict.fromkeys(("400", "404", "405", "410", "426"), "there is no WebSocket: correct the path"),
+}
+"""Statuses that no waiting cures; others may be those of a service that is starting, or busy."""

@@ -1,4 +1,4 @@
-"""Two classes of users, three to one, the rare one slow; SHAPE picks what they do, FIXED how many are slow."""
+"""Two classes of users, three to one; the rare one is slow. SHAPE picks what they do, FIXED how many are slow."""
 
 import os
 

@@ -1,0 +1,54 @@
+"""What a criterion picks by name: a name that nothing in the recording has picks nothing, and so proves nothing."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from typing import Any
+
+from harness.analysis import phases
+from harness.criteria._criterion import Criterion
+from harness.errors import nearest
+from harness.plugins import parameters_of
+from harness.recording import Recording
+
+MOST_NAMES = 8
+_OPENED = "connection ", " opened"
+
+
+def unmatched(criterion: Criterion, recording: Recording) -> str:
+    """Why one of its filters picks nothing, with the names that there are; empty where each picks something, is the
+    file's own default, or could not pick anything because there is nothing at all.
+    """
+    there = {
+        "requests": ("request", phases.names(recording)),
+        "messages": ("message", phases.names(recording)),
+        "connections": ("connection", _connections(recording)),
+        "via": ("way", tuple(sorted({each.via for batch in recording.operations for each in batch.operations}))),
+    }
+    for declared in parameters_of(type(criterion)):
+        pattern: Any = getattr(criterion, declared.name)
+        what, names = there.get(declared.name, ("", ()))
+        if not names or not isinstance(pattern, str) or pattern in ("", declared.default):
+            continue
+        literal = pattern.replace("[", "[[]")
+        if not any(fnmatchcase(name, literal) for name in names):
+            return f"no {what} is called {pattern!r}: {_those_there(pattern, names)}"
+    return ""
+
+
+def _connections(recording: Recording) -> tuple[str, ...]:
+    begins, ends = _OPENED
+    names = phases.names(recording)
+    return tuple(
+        name.removeprefix(begins).removesuffix(ends)
+        for name in names
+        if name.startswith(begins) and name.endswith(ends)
+    )
+
+
+def _those_there(pattern: str, names: tuple[str, ...]) -> str:
+    """The most alike first."""
+    meant = nearest(pattern.replace("*", ""), names)
+    ordered = sorted(names, key=lambda name: name != meant)
+    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+    return f"there are {', '.join(ordered[:MOST_NAMES])}{more}" + (f"; did you mean {meant}?" if meant else "")

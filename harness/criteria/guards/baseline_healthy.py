@@ -1,0 +1,120 @@
+"""Guard: the baseline is fit to be compared with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from harness.analysis import alerts, histogram, phases
+from harness.analysis.lazy import LazyModule
+from harness.criteria._criterion import Guard
+from harness.criteria._outcome import no_phase, percent, seconds
+from harness.criteria.recovery._trend import trend
+from harness.findings import BASELINE, Finding, Outcome
+from harness.plugins import parameter
+from harness.recording import Phase, Recording
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    np = LazyModule("numpy")
+
+MINIMUM_SECONDS = 10
+"""A shorter baseline shows neither stalls that come again nor a trend."""
+STALL_FACTOR, STALL_FLOOR_S = 10.0, 0.5
+"""A second is one of a stall when most of its requests took more than so many times the usual median, and so long."""
+TREND_P, TREND_RATIO, TREND_FLOOR_S = 0.01, 0.5, 0.05
+"""The median latency trends when it is so sure to change, over the whole baseline by more than this share of it, and
+by so much.
+"""
+
+
+@dataclass(frozen=True)
+class BaselineHealthy(Guard):
+    """Guard: in the baseline the target is well by the run's own limits, and steady.
+
+    It is not when more requests fail, or a quantile of the latency is longer, than the run's own criteria accept in any
+    phase; when an alert holds for half of it; when it stalls again and again (seconds in which most requests fail or
+    take ten times the usual median); or when the latency trends (Mann–Kendall with the correction of Hamed & Rao, and
+    the bounds of the Theil–Sen slope). What is compared with such a baseline would look well because *it* was not.
+    """
+
+    title = "baseline healthy"
+    unit = "ratio"
+    guarded: ClassVar[tuple[str, ...]] = (BASELINE,)
+
+    limit: float = parameter(0.05, "largest error ratio, where no criterion of the run has a limit for it", highest=1)
+    baseline: str = parameter(BASELINE, "phase that shows what is normal")
+
+    def judge(self, recording: Recording) -> Finding:
+        phase = recording.phase(self.baseline)
+        if phase is None:
+            return self.inconclusive(no_phase(recording, self.baseline))
+        tally = phases.of_phase(phases.settled(recording), phase)
+        if tally.error_ratio is None:
+            return self.inconclusive(f"no requests in the {self.baseline}, so there is nothing to compare with")
+        problems = [
+            *self._beyond_limits(recording, tally),
+            *self._alerts(recording, phase),
+            *_unsteady(phases.by_second(phases.settled(recording), phase)),
+        ]
+        if problems:
+            reason = f"{'; '.join(problems)}: mend that, or begin with less load, before anything is compared with it"
+            return self.finding(Outcome.INCONCLUSIVE, reason, tally.error_ratio)
+        return self.finding(Outcome.PASS, "well within the run's own limits, and steady", tally.error_ratio)
+
+    def _beyond_limits(self, recording: Recording, tally: phases.Tally) -> Iterator[str]:
+        of_errors, of_latency = [], []
+        for spec in recording.header.criteria:
+            given = spec.parameters
+            if given.get("requests"):
+                continue
+            if spec.criterion == "error_ratio":
+                of_errors.append(float(given.get("limit") or self.limit))
+            elif spec.criterion == "latency_quantile":
+                of_latency.append((float(given.get("quantile") or 0.95), float(given.get("limit_s") or 5.0)))
+        limit = max(of_errors, default=self.limit)
+        assert tally.error_ratio is not None
+        if tally.error_ratio > limit:
+            cause = next(iter(tally.causes), "")
+            yield f"{percent(tally.error_ratio)} of the requests failed ({cause}), limit {percent(limit)}"
+        for quantile, limit_s in of_latency:
+            figure_us = histogram.quantile_us(tally.latency, quantile, tally.failed)
+            if figure_us is not None and figure_us / 1e6 > limit_s:
+                yield f"p{quantile * 100:g} was {seconds(figure_us / 1e6)}, limit {seconds(limit_s)}"
+
+    def _alerts(self, recording: Recording, phase: Phase) -> Iterator[str]:
+        for episode in alerts.episodes(recording):
+            end_s = phase.end_s if episode.end_s is None else min(phase.end_s, episode.end_s)
+            if end_s - max(phase.start_s, episode.start_s) >= phase.duration_s / 2:
+                yield f"the alert {episode.alert} held for most of it ({alerts.in_words(episode.worst)})"
+
+
+def _unsteady(windows: tuple[phases.Tally, ...]) -> Iterator[str]:
+    """``windows`` are the seconds of the baseline."""
+    if len(windows) < MINIMUM_SECONDS:
+        return
+    usual_us = histogram.quantile_us(histogram.merge(window.latency for window in windows), 0.5)
+    if usual_us is None:
+        return
+    limit_us = max(STALL_FACTOR * usual_us, STALL_FLOOR_S * 1e6)
+    stalled = [
+        number
+        for number, window in enumerate(windows)
+        if window.intended and histogram.count_at_most(window.latency, limit_us) < window.intended / 2
+    ]
+    times = [number for number in stalled if number - 1 not in stalled]
+    if len(times) > 1:
+        told = ", ".join(str(number) for number in times[:5])
+        longer = f"each time most requests failed or took longer than {seconds(limit_us / 1e6)}"
+        yield f"it stalled {len(times)} times (in second {told} of it), {longer}"
+    known = [(float(number), histogram.quantile_us(window.latency, 0.5)) for number, window in enumerate(windows)]
+    points = [(x, value_us / 1e6) for x, value_us in known if value_us is not None]
+    found = trend(np.array([x for x, _ in points]), np.array([y for _, y in points])) if points else None
+    if found is None or found.p >= TREND_P:
+        return
+    rise_s = min(map(abs, found.slope_interval)) * len(windows) if np.prod(np.sign(found.slope_interval)) > 0 else 0.0
+    if rise_s > max(TREND_RATIO * usual_us / 1e6, TREND_FLOOR_S):
+        way = "rose" if found.slope > 0 else "fell"
+        yield f"the median latency {way} by {seconds(abs(found.slope) * len(windows))} in the course of it"

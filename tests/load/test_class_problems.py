@@ -1,0 +1,84 @@
+"""What a user class says and nobody would read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from locust import HttpUser, TaskSet, User, between, constant, task
+
+from harness.load.http import HerdHttpUser, LeanHttpUser, PacedHttpUser
+from harness.load.users.class_problems import class_problems
+from harness.load.users.paced import Paced
+from harness.load.websocket import WebSocketUser
+
+
+def one(base: type[User], **attributes: Any) -> type[User]:
+    return type("Mine", (base,), {"__module__": "mine", "abstract": True, **attributes})
+
+
+def method(*_: Any) -> None: ...
+
+
+@task
+def chore(*_: Any) -> None: ...
+
+
+class Waiting(TaskSet):
+    wait_time = constant(1)
+
+    @task
+    def visit(self) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("base", "name", "value", "meant"),
+    [
+        (LeanHttpUser, "timeout", 5, "timeout_s"),
+        (LeanHttpUser, "verfy_tls", False, "verify_tls"),
+        (PacedHttpUser, "connect_erly", False, "connect_early"),
+        (HerdHttpUser, "chek", method, "check"),
+        (HerdHttpUser, "prepar", method, "prepare"),
+        (WebSocketUser, "on_mesage", method, "on_message"),
+        (WebSocketUser, "first_pause", 1, "first_pause_s"),
+        (PacedHttpUser, "on_strt", method, "on_start"),
+        (LeanHttpUser, "wait_tme", between(1, 2), "wait_time"),
+    ],
+)
+def test_a_slip_is_told_with_what_was_meant(base: type[User], name: str, value: Any, meant: str) -> None:
+    attributes = {"prepare": method, name: value} if base is HerdHttpUser and name != "prepar" else {name: value}
+    problems = class_problems([one(base, **attributes)])
+    assert any(f"Mine.{name}: nothing reads it; did you mean {meant}?" in problem for problem in problems), problems
+
+
+@pytest.mark.parametrize(
+    ("base", "attributes"),
+    [
+        (LeanHttpUser, {"products": [1], "checkout": method, "timeout_s": 5.0, "names": ("a",), "_timeout": 1}),
+        (PacedHttpUser, {"visit": chore, "check_it": chore, "on_start": method}),
+        (HerdHttpUser, {"prepare": method, "check": method, "prepare_order": method, "connect_early": False}),
+        (HttpUser, {"timeout": 5, "wait_time": between(1, 2)}),
+        (LeanHttpUser, {"wait_time": between(1, 2), "host": "http://127.0.0.1"}),
+    ],
+)
+def test_what_is_a_users_own_is_left_alone(base: type[User], attributes: dict[str, Any]) -> None:
+    assert class_problems([one(base, **attributes)]) == []
+
+
+@pytest.mark.parametrize("base", [PacedHttpUser, type("Stock", (Paced, HttpUser), {"abstract": True})])
+def test_a_pause_of_users_whose_starts_come_from_a_shape_is_refused(base: type[User]) -> None:
+    """They would wait in it, and never be parked."""
+    (problem,) = class_problems([one(base, wait_time=between(1, 2))])
+    assert problem == "Mine.wait_time: the shape decides when these users start; leave wait_time out"
+    (problem,) = class_problems([one(base, tasks=[Waiting])])
+    assert problem == "Waiting.wait_time: the shape decides when Mine starts; leave wait_time out"
+
+
+def test_a_herd_that_prepares_nothing_is_refused() -> None:
+    (problem,) = class_problems([one(HerdHttpUser)])
+    assert problem.startswith("Mine has no prepare()")
+
+
+def test_what_two_classes_have_in_common_is_said_once() -> None:
+    base = one(PacedHttpUser, connect_erly=False)
+    assert len(class_problems([type("A", (base,), {}), type("B", (base,), {})])) == 1

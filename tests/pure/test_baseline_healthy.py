@@ -1,0 +1,93 @@
+"""The guard of the baseline: what is unfit to be compared with, and what only looks so."""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+from collections.abc import Callable
+
+import pytest
+
+from harness import criteria
+from harness.analysis.histogram import bucket_index
+from harness.findings import BASELINE, Finding, Outcome
+from harness.recording import OK, CriterionSpec, Phase, Recording, Slice
+from harness.verdict import judge
+from tests.recordings import healthy
+
+SECONDS, PER_SECOND = 40, 20
+
+
+def run(
+    latency_ms: Callable[[int], float], failed: Callable[[int], int] = lambda _: 0, noise: float = 0.1
+) -> Recording:
+    """A baseline of 40 s with 20 requests in each, some of which fail; the latency scatters by 10 %."""
+    chance = random.Random(7)
+    slices: list[Slice] = []
+    for t in range(SECONDS):
+        counts: dict[int, int] = {}
+        for _ in range(PER_SECOND - failed(t)):
+            index = bucket_index(int(max(0.1, latency_ms(t) * chance.gauss(1, noise)) * 1000))
+            counts[index] = counts.get(index, 0) + 1
+        slices.append(Slice(t, "w", "GET /", OK, sum(counts.values()), 0, counts))
+        if failed(t):
+            slices.append(Slice(t, "w", "GET /", "http 500", failed(t), 0, {1: failed(t)}))
+    template = healthy()
+    phases = (Phase(BASELINE, 0, SECONDS), Phase("spike", SECONDS, SECONDS + 5))
+    specs = (CriterionSpec("error_ratio", {"limit": 0.05}), CriterionSpec("latency_quantile", {"limit_s": 2.0}))
+    header = dataclasses.replace(template.header, phases=phases, criteria=specs)
+    return dataclasses.replace(template, header=header, slices=tuple(slices), marks=(), probes=())
+
+
+def judged(recording: Recording) -> Finding:
+    return criteria.load(CriterionSpec("baseline_healthy")).judge(recording)
+
+
+@pytest.mark.parametrize(
+    "recording",
+    [
+        run(lambda _: 20),
+        run(lambda _: 20, noise=1.0),
+        run(lambda t: 900 if t == 17 else 20),
+        run(lambda t: 20 + t / 4),
+        run(lambda t: 1 + t / 40),
+        run(lambda _: 20, lambda t: int(t % 25 == 3)),
+        run(lambda t: 20 if t % 7 else 60),
+    ],
+    ids=["steady", "noisy", "one stall", "slight trend", "trend of a millisecond", "few failures", "a little uneven"],
+)
+def test_a_baseline_within_the_limits_is_fit(recording: Recording) -> None:
+    found = judged(recording)
+    assert found.outcome is Outcome.PASS, found.reason
+    assert not found.voids
+
+
+@pytest.mark.parametrize(
+    ("recording", "told"),
+    [
+        (run(lambda _: 28_500), "p95 was"),
+        (run(lambda _: 20, lambda _: 4), "20 % of the requests failed (http 500), limit 5 %"),
+        (run(lambda t: 20 if t % 10 else 1500), "it stalled 4 times (in second 0, 10, 20, 30 of it)"),
+        (run(lambda _: 20, lambda t: 0 if t % 20 else 20), "it stalled 2 times"),
+        (run(lambda t: 20 + 8 * t), "the median latency rose by 3"),
+        (run(lambda t: 400 - 9 * t), "the median latency fell by 3"),
+    ],
+    ids=["slow", "failing", "stalling", "failing now and then", "rising", "falling"],
+)
+def test_a_baseline_that_is_unwell_or_unsteady_voids_the_comparison(recording: Recording, told: str) -> None:
+    found = judged(recording)
+    assert found.outcome is Outcome.INCONCLUSIVE
+    assert told in found.reason
+    assert found.voids == (BASELINE,)
+
+
+def test_what_is_not_compared_with_it_stands() -> None:
+    sick = run(lambda _: 28_500)
+    slices = (*sick.slices, Slice(SECONDS, "w", "GET /", OK, 500, 0, {bucket_index(10_000): 500}))
+    verdict = judge(
+        dataclasses.replace(sick, slices=slices),
+        [*sick.header.criteria, CriterionSpec("recovery_time"), CriterionSpec("baseline_healthy")],
+    )
+    voided = {found.kind for found in verdict.findings if found.voided_by == "baseline_healthy"}
+    assert voided == {"recovery_time"}
+    assert verdict.outcome is Outcome.INCONCLUSIVE
