@@ -173,6 +173,8 @@ class Attachment:
                 if web_ui is not None:
                     install(web_ui, master)
         except ConfigurationError as error:
+            if isinstance(self._part, Master):
+                self._part.exit_code.set(EXIT_USAGE)
             _give_up(error)
         self._initialised.set()
 

@@ -1,7 +1,7 @@
 """The recording: the one artefact of a run, and everything that a verdict may be based on.
 
 A recording is a file of JSON lines, appended and flushed as the run goes, so that a run that was killed at
-any moment can be judged up to its last second. Each line is one of six kinds, told apart by the key
+any moment can be judged up to its last second. Each line is one of seven kinds, told apart by the key
 ``kind``:
 
 ``header``
@@ -14,6 +14,9 @@ any moment can be judged up to its last second. Each line is one of six kinds, t
     One sample of one probe: a set of named figures of the target, or of a load process (probe ``generator``).
 ``operations``
     Single reads and writes of versioned items, as their clients saw them: for what cannot be judged from sums.
+``unanswered``
+    What one node has begun and has no answer to, as of its last report: what survivors alone would hide when the run
+    is cut off.
 ``mark``
     Something that happened at an instant: a gate released, a fault injected, a health check answered, a node
     joined or was lost, users' code raised exceptions.
@@ -41,6 +44,10 @@ UNSERVED = "unserved"
 """Outcome of an arrival that was due and never found a free user. It has no latency."""
 UNSENT = "no request"
 """Outcome of an iteration that began and ended without a request. It has no latency."""
+CENSORED = "no answer when the run was cut off"
+"""Not an outcome of a recording but of its judging, see :func:`harness.analysis.phases.settled`: ok or failed, nobody
+knows. Its latency is the time that it had waited, so the true one is longer.
+"""
 
 INTERRUPTED = "interrupted"
 """Outcome of an iteration whose user was stopped on our side before there was an answer. It has no latency; it says
@@ -53,7 +60,7 @@ SHED = "shed"
 SHED_WITHOUT_DELAY = "shed without Retry-After"
 """The same, without a valid ``Retry-After``."""
 ITERATION = "(iteration)"
-"""Name under which an iteration is counted that has no request to be counted by."""
+"""Name of an iteration that has no request to be counted by: it had none, or was cut off before its first was known."""
 
 OTHER_NAMES = "(other names)"
 """Name under which requests are counted when there are too many names to keep apart."""
@@ -164,6 +171,17 @@ class Slice:
     """How many of them were the first of an iteration that a pacer started; None: each of them."""
     status: int = 0
     """Of HTTP, of the last answer where redirects were followed; 0: there was none, or it is not known."""
+
+
+@dataclass(frozen=True)
+class Unanswered:
+    """What one node had begun, or what was due there, without an answer when it reported. The newest one of a node
+    holds, and an empty one takes all of it back; what the last one says when the recording ends is read as slices.
+    """
+
+    node: str
+    requests: tuple[tuple[int, str, str, int, int], ...]
+    """(t, name, outcome, count, starts) as in a slice; the outcome is ``unfinished`` or ``unserved``."""
 
 
 @dataclass(frozen=True)
@@ -346,7 +364,7 @@ class End:
     unfinished: int
 
 
-Line: TypeAlias = Header | Slice | ProbeSample | Operations | Mark | End
+Line: TypeAlias = Header | Slice | Unanswered | ProbeSample | Operations | Mark | End
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,7 @@ from harness.recording import (
     Recording,
     Slice,
     StartsMark,
+    Unanswered,
 )
 from harness.recording_format_1 import upgraded
 
@@ -60,7 +61,14 @@ class UnknownMarkError(ValueError):
 
 def encode(line: Line) -> str:
     """One line of the file, with its newline."""
-    kinds = {Header: "header", Slice: "slice", ProbeSample: "probe", Operations: "operations", End: "end"}
+    kinds = {
+        Header: "header",
+        Slice: "slice",
+        Unanswered: "unanswered",
+        ProbeSample: "probe",
+        Operations: "operations",
+        End: "end",
+    }
     # Only a header has dataclasses inside; for the rest a deep copy would cost more than the text.
     fields_of_line = asdict(line) if isinstance(line, Header) else vars(line)
     if isinstance(line, Operations):
@@ -87,6 +95,8 @@ def decode(text: str) -> Line:
         case "slice":
             service = body.get("service")
             return _make(Slice, body, latency=_sparse(body["latency"]), service=service and _sparse(service))
+        case "unanswered":
+            return Unanswered(body["node"], tuple((int(t), *rest) for t, *rest in body["requests"]))
         case "probe":
             return _make(ProbeSample, body)
         case "operations":
@@ -124,6 +134,7 @@ def parse(lines: Iterable[str], source: str) -> Recording:
     header: Header | None = None
     end: End | None = None
     slices: list[Slice] = []
+    unanswered: dict[str, Unanswered] = {}
     probes: list[ProbeSample] = []
     operations: list[Operations] = []
     marks: list[Mark] = []
@@ -144,6 +155,8 @@ def parse(lines: Iterable[str], source: str) -> Recording:
                 header = line
             case Slice():
                 slices.append(line)
+            case Unanswered():
+                unanswered[line.node] = line
             case ProbeSample():
                 probes.append(line)
             case Operations():
@@ -159,6 +172,11 @@ def parse(lines: Iterable[str], source: str) -> Recording:
             f"{source}: format {header.format}, but this version reads format {FORMAT} and older ones. "
             "Use the version of Springback that made it."
         )
+    for last in unanswered.values():
+        slices += [
+            Slice(t, last.node, name, outcome, count, 0, {}, None, starts)
+            for t, name, outcome, count, starts in last.requests
+        ]
     return Recording(header, tuple(slices), tuple(probes), tuple(marks), end, tuple(operations), tuple(damage))
 
 

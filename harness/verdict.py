@@ -10,9 +10,11 @@ import dataclasses
 from collections.abc import Sequence
 
 from harness import criteria as criteria_folder
+from harness.analysis import generator
+from harness.analysis.names import names_in_doubt
 from harness.errors import ConfigurationError
 from harness.findings import Finding, Outcome, Verdict
-from harness.recording import CriterionSpec, Recording
+from harness.recording import CriterionSpec, Phase, Recording
 
 RUN_COMPLETE = "run_complete"
 """The criterion that is judged for every run, whether it is listed or not."""
@@ -29,17 +31,29 @@ def judge(recording: Recording, criteria: Sequence[CriterionSpec] | None = None)
     """
     planned = recording.header.criteria
     specs = list(planned if criteria is None else criteria)
+    left_out = [spec for spec in specs if not _applies(recording, spec)]
+    specs = [spec for spec in specs if spec not in left_out]
     listed = len(specs)
     if RUN_COMPLETE not in {spec.criterion for spec in specs}:
         specs.append(CriterionSpec(RUN_COMPLETE))
-    findings = _in_reading_order(_void([_judge_one(recording, spec) for spec in specs]))
-    notes = list(recording.damage) + list(recording.header.notes)
+    found = [_cut_short(recording, spec, _judge_one(recording, spec)) for spec in specs]
+    findings = _in_reading_order(_void(found))
+    notes = [*recording.damage, *recording.header.notes, *names_in_doubt(recording)]
+    notes += [f"{spec.criterion} is not judged: {_judge_one(recording, spec).reason}." for spec in left_out]
     if criteria is not None and tuple(criteria) != tuple(planned):
         notes.append(_overridden(planned, criteria))
     outcome, reason = _worst(recording, findings, listed)
     if recording.header.reference_target:
         reason = f"{DEMO}: {reason}"
     return Verdict(outcome, reason, tuple(findings), tuple(notes))
+
+
+def without_reports(verdict: Verdict, problems: Sequence[str], remedy: str) -> Verdict:
+    """The verdict of a run whose reports could not all be written: a PASS becomes INCONCLUSIVE, a FAIL stands."""
+    said = f"Reports could not be written ({'; '.join(problems)}); {remedy}"
+    if verdict.outcome is not Outcome.PASS:
+        return dataclasses.replace(verdict, notes=(*verdict.notes, f"{said}."))
+    return dataclasses.replace(verdict, outcome=Outcome.INCONCLUSIVE, reason=f"{said}. {verdict.reason}")
 
 
 def _judge_one(recording: Recording, spec: CriterionSpec) -> Finding:
@@ -58,6 +72,42 @@ def _judge_one(recording: Recording, spec: CriterionSpec) -> Finding:
         text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
         found = _not_judged(spec, nothing or f"the criterion crashed ({text}), so it proves nothing")
     return dataclasses.replace(found, kind=spec.criterion, is_guard=criteria_folder.is_guard(spec.criterion))
+
+
+def _applies(recording: Recording, spec: CriterionSpec) -> bool:
+    """Whatever cannot tell is judged, which says why."""
+    try:
+        return criteria_folder.load(spec).applies(recording)
+    except Exception:
+        return True
+
+
+def _cut_short(recording: Recording, spec: CriterionSpec, finding: Finding) -> Finding:
+    """A PASS proves nothing about what the run did not come to: it holds only where all phases that the criterion looks
+    at were recorded to their end. A FAIL has been proven, whatever would have come.
+    """
+    if finding.outcome is not Outcome.PASS or finding.is_guard or generator.is_complete(recording):
+        return finding
+    known_s = generator.known_until_s(recording)
+    missing = [phase for phase in _phases_judged(recording, spec) if phase.end_s > known_s]
+    if not missing:
+        return finding
+    until = f"{max(0.0, known_s):.0f} s"
+    reason = (
+        f"held until the run was cut off at {until}, before the end of the {missing[-1].name} "
+        f"({missing[-1].end_s} s): {finding.reason}"
+    )
+    return dataclasses.replace(finding, outcome=Outcome.INCONCLUSIVE, reason=reason)
+
+
+def _phases_judged(recording: Recording, spec: CriterionSpec) -> list[Phase]:
+    """The phases that a criterion names in its parameters; all of them where it names none."""
+    try:
+        values = set(vars(criteria_folder.load(spec)).values())
+    except (ConfigurationError, TypeError):
+        values = set()
+    named = [phase for phase in recording.header.phases if phase.name in values]
+    return named or list(recording.header.phases)
 
 
 def _not_judged(spec: CriterionSpec, reason: str) -> Finding:

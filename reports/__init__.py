@@ -62,19 +62,36 @@ def formats(wanted: Collection[str] = ()) -> dict[str, Format]:
 
     Only these are loaded: drawing charts takes its time.
     """
-    chosen = (name for name in available() if not wanted or name in wanted or name == ALWAYS)
-    return {name: cast(Format, importlib.import_module(f"{__name__}.{name}")) for name in chosen}
+    return {name: _load(name) for name in _chosen(wanted)}
 
 
-def write(recording: Recording, verdict: Verdict, directory: Path, wanted: Collection[str] = ()) -> list[Path]:
-    """Writes the :func:`formats` into ``directory`` and returns the files, in their order.
+def write(
+    recording: Recording, verdict: Verdict, directory: Path, wanted: Collection[str] = ()
+) -> tuple[list[Path], list[str]]:
+    """Writes the :func:`formats` into ``directory``; returns the files, in their order, and for each format that
+    crashed or could not be written what was wrong.
 
-    A file is complete or not there: it is written beside its place and renamed. Everything is rendered before
-    anything is written. Raises OSError when the directory is not writable or the disk is full.
+    A file is complete or not there: it is written beside its place and renamed.
     """
-    texts = {form.FILE_NAME: form.render(recording, verdict) for form in formats(wanted).values()}
-    directory.mkdir(parents=True, exist_ok=True)
-    return [_write(directory / name, text) for name, text in texts.items()]
+    written, problems = [], []
+    for name in _chosen(wanted):
+        try:
+            form = _load(name)
+            text = form.render(recording, verdict)
+            directory.mkdir(parents=True, exist_ok=True)
+            written.append(_write(directory / form.FILE_NAME, text))
+        except Exception as error:  # whatever is wrong with one format, the others are written
+            detail = error.strerror if isinstance(error, OSError) else None
+            problems.append(f"{name}: {detail or f'{type(error).__name__}: {error}'}")
+    return written, problems
+
+
+def _chosen(wanted: Collection[str]) -> tuple[str, ...]:
+    return tuple(name for name in available() if not wanted or name in wanted or name == ALWAYS)
+
+
+def _load(name: str) -> Format:
+    return cast(Format, importlib.import_module(f"{__name__}.{name}"))
 
 
 def _write(path: Path, text: str) -> Path:

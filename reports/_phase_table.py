@@ -1,15 +1,19 @@
-"""Requests of each phase in figures: how many, how many ok, and how slow."""
+"""Requests in figures, by phase and by name: how many, how many ok, and how slow. What fails comes first."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from harness.analysis import histogram, phases
-from harness.recording import Phase, Recording
+from harness.recording import Recording, Slice
 from reports import _quantity
 
 HEADS = ("phase", "requests of", "requests", "ok", "errors", "p50", "p95", "p99", "max", "n")
+NAME_HEADS = ("requests of", "phase", *HEADS[2:], "most failed with")
 MOST_NAMES = 12
+"""Names in the table of the phases. Where there are more, all are in a table of their own …"""
+FIRST_NAMES = 5
+"""… and only so many in that of the phases, those that failed first."""
 _QUANTILES = (0.5, 0.95, 0.99, 1.0)
 
 
@@ -20,39 +24,74 @@ class PhaseRow:
     """Empty for the row of all requests together."""
     cells: tuple[str, ...]
     """In the order of ``HEADS`` after the first two."""
+    has_failed: bool = False
+    cause: str = ""
+    """What most of those that failed have failed with."""
 
 
-def rows(recording: Recording) -> list[PhaseRow]:
-    """For each phase one row of all requests, then one for each name when there are several."""
-    made = []
-    for phase in recording.header.phases:
-        label = f"{phase.name}, {phase.start_s} to {phase.end_s} s"
-        named = _names(recording, phase)
-        made.append(PhaseRow(label, "", _cells(phases.of_phase(recording, phase))))
-        if len(named) > 1:
-            made += [
-                PhaseRow(label, name, _cells(phases.of_phase(recording, phase, name))) for name in named[:MOST_NAMES]
-            ]
-    return made
+@dataclass(frozen=True)
+class Table:
+    """Rows of the phases, and one row for every name and phase."""
+
+    phases: tuple[PhaseRow, ...]
+    names: tuple[PhaseRow, ...]
+    """Empty where the first table has them all already."""
 
 
-def left_out(recording: Recording) -> int:
-    """How many request names have no row of their own in some phase, because there are too many."""
-    return max((len(_names(recording, phase)) - MOST_NAMES for phase in recording.header.phases), default=0)
+def table(recording: Recording) -> Table:
+    """For each phase one row of all requests, then, when there are several names, one for each of the first few; and
+    where there are more names than that, one row for each name and phase, those that failed first.
+    """
+    of_phases: list[PhaseRow] = []
+    of_names: list[tuple[tuple[float, str, int], PhaseRow]] = []
+    outside = "before and after the phases"
+    stretches = [(f"{each.name}, {each.start_s} to {each.end_s} s", each) for each in recording.header.phases]
+    grouped = _grouped(recording)
+    worst = _worst_ratio(grouped)
+    most = MOST_NAMES if len(worst) <= MOST_NAMES else FIRST_NAMES
+    for number, (label, phase) in enumerate([*stretches, (outside, None)]):
+        named = grouped.get(None if phase is None else phase.name, {})
+        if phase is None and not named:
+            continue
+        short = label if phase is None else phase.name
+        tallies = {name: phases.tally(tuple(pieces)) for name, pieces in named.items()}
+        order = sorted(tallies, key=lambda name: (-tallies[name].failed, -tallies[name].intended, name))
+        of_names += [((-worst[name], name, number), _row(short, name, tallies[name])) for name in order]
+        if phase is None:
+            continue
+        every = phases.tally(tuple(piece for pieces in named.values() for piece in pieces))
+        of_phases.append(_row(label, "", every))
+        if len(order) > 1:
+            of_phases += [_row(label, name, tallies[name]) for name in order[:most]]
+    ordered = tuple(row for _, row in sorted(of_names, key=lambda each: each[0]))
+    return Table(tuple(of_phases), ordered if len(worst) > MOST_NAMES else ())
 
 
-def _names(recording: Recording, phase: Phase) -> list[str]:
-    counts: dict[str, int] = {}
-    for piece in phases.slices_of(recording, phase):
-        counts[piece.name] = counts.get(piece.name, 0) + piece.count
-    return sorted(counts, key=lambda name: (-counts[name], name))
+def _grouped(recording: Recording) -> dict[str | None, dict[str, list[Slice]]]:
+    """Slices by phase (None: outside of all) and name, from one pass: there may be hundreds of names."""
+    phase_of = {t: phase.name for phase in recording.header.phases for t in range(phase.start_s, phase.end_s)}
+    grouped: dict[str | None, dict[str, list[Slice]]] = {}
+    for piece in recording.slices:
+        grouped.setdefault(phase_of.get(piece.t), {}).setdefault(piece.name, []).append(piece)
+    return grouped
 
 
-def _cells(tally: phases.Tally) -> tuple[str, ...]:
+def _worst_ratio(grouped: dict[str | None, dict[str, list[Slice]]]) -> dict[str, float]:
+    """Name → its largest error ratio in any phase."""
+    worst: dict[str, float] = {}
+    for named in grouped.values():
+        for name, pieces in named.items():
+            worst[name] = max(worst.get(name, 0.0), phases.tally(tuple(pieces)).error_ratio or 0.0)
+    return worst
+
+
+def _row(label: str, name: str, tally: phases.Tally) -> PhaseRow:
     ratio = _quantity.quantity(tally.error_ratio, "ratio")
     latencies = [
         _quantity.quantity(value_us / 1e6 if value_us is not None else None, "s")
         for value_us in histogram.quantiles_us(tally.latency, _QUANTILES)
     ]
     n = _quantity.count(histogram.total(tally.latency))
-    return (_quantity.count(tally.intended), _quantity.count(tally.ok), ratio, *latencies, n)
+    cells = (_quantity.count(tally.intended), _quantity.count(tally.ok), ratio, *latencies, n)
+    cause = next((f"{cause} ({_quantity.count(count)})" for cause, count in tally.causes.items()), "")
+    return PhaseRow(label, name, cells, tally.failed > 0, cause)

@@ -50,16 +50,22 @@ def render(recording: Recording, verdict: Verdict) -> str:
                 for each in rows
             ],
         )
+    requests = _phase_table.table(recording)
     lines += _section(
         "Phases",
         _phase_table.HEADS,
-        [
-            (each.phase if not each.name else "", each.name or "all", *each.cells)
-            for each in _phase_table.rows(recording)
-        ],
+        [(each.phase if not each.name else "", each.name or "all", *each.cells) for each in requests.phases],
         right_from=2,
     )
     lines += ["", "Percentiles are of the n requests answered ok, from the intended start."]
+    if requests.names:
+        lines[-1] += " Of many names only the first few are in this table; all are in report.html."
+    lines += _section(
+        "Names that failed",
+        _phase_table.NAME_HEADS,
+        [(each.name, each.phase, *each.cells, each.cause) for each in requests.names if each.has_failed],
+        right_from=2,
+    )
     if alerts := _alerts.rows(recording):
         lines += [*_section("Alerts", _alerts.HEADS, alerts), "", _alerts.EXPLANATION]
     lines += _section("Facts of the run", ("fact", "value"), _facts.facts(recording))

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -80,19 +80,6 @@ def slices(requests: Sequence[Request], body_bytes: int = 180) -> tuple[Slice, .
         size = body_bytes * len(latencies) if outcome == OK else 0
         made.append(Slice(t, node, name, outcome, len(latencies), size, dict(histogram)))
     return tuple(made)
-
-
-def _answered(requests: Sequence[Request]) -> Callable[[str, int], dict[str, float]]:
-    """What a node counts in the second around a whole one, by when the answers came."""
-    counts: Counter[tuple[str, int, bool]] = Counter(
-        (request.node, math.floor(request.intended_s + request.latency_s + 0.5), request.outcome == OK)
-        for request in requests
-        if request.latency_s is not None
-    )
-    return lambda node, second: {
-        "answered_per_s": float(counts[node, second, True]),
-        "failed_per_s": float(counts[node, second, False]),
-    }
 
 
 def login_herd(
@@ -180,7 +167,6 @@ def login_herd(
     marks.append(HealthMark(end + 2, "after", "GET /readyz", healthy_after, "" if healthy_after else "timeout"))
 
     probes = []
-    answered = _answered(requests)
     for second in range(-2, end):
         t = second + 0.1
         grown = 0.0 if t < spike else min(1.0, (t - spike) / 3)
@@ -196,7 +182,6 @@ def login_herd(
                 continue
             lag = loop_lag_s * (1 + 0.2 * random.random())
             values = {"loop_lag_s": lag, "cpu_ratio": generator_cpu_ratio, "rss_bytes": 80e6}
-            values |= answered(node, second)
             probes.append(ProbeSample(second + 0.5, "generator", node, values))
 
     done = sum(request.outcome != UNFINISHED for request in requests)

@@ -48,6 +48,25 @@ def load_nodes(recording: Recording) -> tuple[str, ...]:
     )
 
 
+def is_complete(recording: Recording) -> bool:
+    """Whether the run came to its planned end; not when it was stopped or killed."""
+    return recording.end is not None and recording.end.completed
+
+
+def known_until_s(recording: Recording) -> float:
+    """The instant up to which every load process has told what became of its requests: the end line, or, where the run
+    was killed, the earliest of their last samples of themselves, each of which goes with a report.
+    """
+    last_s = last_trace_s(recording)
+    if recording.end is not None:
+        return last_s
+    of_node: dict[str, float] = {}
+    for sample in recording.probes:
+        if sample.probe == PROBE:
+            of_node[sample.source] = max(sample.t, of_node.get(sample.source, sample.t))
+    return min([last_s, *of_node.values()])
+
+
 def last_trace_s(recording: Recording) -> float:
     """The instant of the end line, or of the last thing recorded where there is none; −inf for nothing at
     all.

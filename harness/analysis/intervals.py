@@ -9,7 +9,8 @@ seconds for it.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from harness.analysis import histogram
@@ -92,8 +93,17 @@ def quantile_interval_us(latency: Sparse, q: float, slower: int = 0, confidence:
 
 
 def error_ratio(seconds: Sequence[Tally], confidence: float = CONFIDENCE) -> tuple[float, float]:
-    """Interval of failed ÷ intended over the seconds of a phase: the wider of exact and block bootstrap."""
-    failed = np.array([second.failed for second in seconds if second.intended], dtype=np.float64)
+    """Interval of failed ÷ intended over the seconds of a phase: the wider of exact and block bootstrap. Where there
+    are requests that nobody knows about, from none of them failed to all of them.
+    """
+    low, high = _error_ratio(seconds, lambda second: second.failed, confidence)
+    if any(second.unknown for second in seconds):
+        high = _error_ratio(seconds, lambda second: second.failed + second.unknown, confidence)[1]
+    return low, high
+
+
+def _error_ratio(seconds: Sequence[Tally], failed_of: Callable[[Tally], int], confidence: float) -> tuple[float, float]:
+    failed = np.array([failed_of(second) for second in seconds if second.intended], dtype=np.float64)
     intended = np.array([second.intended for second in seconds if second.intended], dtype=np.float64)
     low, high = clopper_pearson(int(failed.sum()), int(intended.sum()), confidence)
     if len(intended) < MINIMUM_BLOCKS:
@@ -108,10 +118,26 @@ def latency_quantile_us(seconds: Sequence[Tally], q: float, confidence: float = 
     """Interval in microseconds of a latency quantile, failed requests counting as slower than any answer.
 
     The wider of the order-statistic interval (:func:`quantile_interval_us`) and the block
-    bootstrap. The upper end is +inf when there are too few requests or too many of them failed.
+    bootstrap. The upper end is +inf when there are too few requests or too many of them failed. A request that had no
+    answer when the run was cut off counts as slower than any for the upper end, and as quick as it could still have
+    been, answered at that instant, for the lower one.
     """
+    low, high = _latency_quantile_us(seconds, q, confidence)
+    if not any(second.unknown for second in seconds):
+        return low, high
+    answered = [_as_if_answered(second) for second in seconds]
+    return _latency_quantile_us(answered, q, confidence)[0], high
+
+
+def _as_if_answered(second: Tally) -> Tally:
+    """With the requests that had no answer when the run was cut off, answered well at that instant."""
+    latency = histogram.merge([second.latency, second.waited])
+    return replace(second, ok=second.ok + second.unknown, latency=latency, waited={})
+
+
+def _latency_quantile_us(seconds: Sequence[Tally], q: float, confidence: float) -> tuple[float, float]:
     merged = histogram.merge(second.latency for second in seconds)
-    slower = sum(second.failed for second in seconds)
+    slower = sum(second.failed + second.unknown for second in seconds)
     low, high = quantile_interval_us(merged, q, slower, confidence)
     used = [second for second in seconds if second.intended]
     if len(used) < MINIMUM_BLOCKS or not merged:

@@ -1,19 +1,22 @@
 """What happened to the requests of one phase: slices merged, by intended start.
 
 A request belongs to the phase in which it *should have begun*, whatever the time of its answer. Everything
-that is not ``ok`` failed, also what was unfinished when the run ended and arrivals that found no free user.
+that is not ``ok`` failed, also what was unfinished when the run had come to its end and arrivals that found no free
+user. Where a run was cut off, nobody knows what would have become of these: see :func:`settled`.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 
-from harness.analysis import histogram
+from harness.analysis import generator, histogram
 from harness.recording import (
+    CENSORED,
     INTERRUPTED,
+    ITERATION,
     OK,
     SHED,
     SHED_WITHOUT_DELAY,
@@ -44,14 +47,21 @@ class Tally:
     """Latency of the requests answered ok, from the intended start."""
     service: Sparse
     """Service time of the same requests, from the actual send."""
+    waited: Sparse = field(default_factory=dict)
+    """Of the requests that had no answer when the run was cut off: how long they had waited, at least."""
+
+    @property
+    def unknown(self) -> int:
+        """Requests that may have failed or not: they had no answer when the run was cut off."""
+        return histogram.total(self.waited)
 
     @property
     def failed(self) -> int:
-        return self.intended - self.ok
+        return self.intended - self.ok - self.unknown
 
     @property
     def error_ratio(self) -> float | None:
-        """Failed ÷ intended; None without requests."""
+        """Failed ÷ intended, those that nobody knows about not counted as failed; None without requests."""
         return self.failed / self.intended if self.intended else None
 
 
@@ -101,17 +111,49 @@ def only(recording: Recording, pattern: str) -> Recording:
     return replace(recording, slices=tuple(piece for piece in recording.slices if fnmatchcase(piece.name, literal)))
 
 
-def settled(recording: Recording) -> Recording:
-    """The recording without what proves nothing about the target: iterations that sent no request, or were cut off on
-    our side, and requests that had no answer, or no user yet, when the operator stopped the run early. In a run that
-    came to its end the latter were waited for and count. Nor with what was shed, where a criterion of its own judges
-    that.
+def judged(recording: Recording, pattern: str) -> Recording:
+    """What is :func:`settled` of the requests whose name matches. What had no answer and no name yet may have been one
+    of them, so nobody knows about it.
     """
-    ended = recording.end is not None and recording.end.completed
-    nothing = {UNSENT, INTERRUPTED} if ended else {UNSENT, INTERRUPTED, UNFINISHED, UNSERVED}
+    recording = settled(recording)
+    if not pattern:
+        return recording
+    waiting = (UNFINISHED, UNSERVED)
+    ended_s = generator.last_trace_s(recording)
+    nameless = [piece for piece in recording.slices if piece.name == ITERATION]
+    unknown = [_censored(piece, ended_s) if piece.outcome in waiting else piece for piece in nameless]
+    named = only(recording, pattern)
+    others = (piece for piece in unknown if piece.outcome == CENSORED and piece not in named.slices)
+    return replace(named, slices=(*named.slices, *others))
+
+
+def settled(recording: Recording) -> Recording:
+    """The recording with what is known of each request, for judging: without iterations that sent no request or were
+    cut off on our side, and, where the run was cut off, with ``CENSORED`` in place of what had no answer, or no user yet.
+
+    In a run that came to its end these were waited for, and failed. In one that was stopped or killed they are
+    right-censored: each may still have been answered, after more than the time that it had waited. What was shed is
+    left out, too, where a criterion of its own judges that.
+    """
+    nothing = {UNSENT, INTERRUPTED}
     if any(spec.criterion == SHED_RATIO for spec in recording.header.criteria):
         nothing |= {SHED, SHED_WITHOUT_DELAY}
-    return replace(recording, slices=tuple(piece for piece in recording.slices if piece.outcome not in nothing))
+    kept = [piece for piece in recording.slices if piece.outcome not in nothing]
+    if not generator.is_complete(recording):
+        ended_s = generator.last_trace_s(recording)
+        kept = [_censored(piece, ended_s) if piece.outcome in (UNFINISHED, UNSERVED) else piece for piece in kept]
+    return replace(recording, slices=tuple(kept))
+
+
+def _censored(piece: Slice, ended_s: float) -> Slice:
+    """The first request of an iteration has waited since the end of its second at the latest; of a later one nobody
+    knows when it was sent.
+    """
+    first = piece.count if piece.starts is None else min(piece.starts, piece.count)
+    waited_us = max(0, int((ended_s - piece.t - 1) * 1e6))
+    waited = {histogram.bucket_index(waited_us): first}
+    histogram.add(waited, {0: piece.count - first})
+    return replace(piece, outcome=CENSORED, latency={index: count for index, count in waited.items() if count})
 
 
 def tally(slices: tuple[Slice, ...]) -> Tally:
@@ -119,7 +161,7 @@ def tally(slices: tuple[Slice, ...]) -> Tally:
     good = [piece for piece in slices if piece.outcome == OK]
     causes: Counter[str] = Counter()
     for piece in slices:
-        if piece.outcome != OK and piece.count:
+        if piece.outcome not in (OK, CENSORED) and piece.count:
             causes[piece.outcome] += piece.count
     return Tally(
         intended=sum(piece.count for piece in slices),
@@ -128,6 +170,7 @@ def tally(slices: tuple[Slice, ...]) -> Tally:
         bytes=sum(piece.bytes for piece in slices),
         latency=histogram.merge(piece.latency for piece in good),
         service=histogram.merge(piece.latency if piece.service is None else piece.service for piece in good),
+        waited=histogram.merge(piece.latency for piece in slices if piece.outcome == CENSORED),
     )
 
 

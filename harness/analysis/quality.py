@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from harness.analysis import generator, histogram, phases
 from harness.analysis.lazy import LazyModule
-from harness.recording import INTERRUPTED, OK, UNFINISHED, Phase, Recording, Slice
+from harness.recording import INTERRUPTED, OK, UNFINISHED, UNSERVED, Phase, Recording, Slice
 
 if TYPE_CHECKING:
     import numpy as np
@@ -101,15 +101,16 @@ def service_level(recording: Recording, baseline: Phase, floor_s: float) -> Serv
 def windows(recording: Recording, start_s: int, end_s: int, window_s: int, slo: ServiceLevel) -> Windows:
     """The whole windows between two instants, both in seconds.
 
-    A request that was unfinished at the end of the run and had not yet had the time of its SLO proves neither
-    good nor bad, so it is left out; so is an iteration that was cut off by us.
+    A request that was unfinished at the end of the run, or had no user yet, and had not yet had the time of its SLO
+    proves neither good nor bad, so it is left out; so is an iteration that was cut off by us.
     """
     count = max(0, (end_s - start_s) // window_s)
     grouped: list[list[Slice]] = [[] for _ in range(count)]
     ended_s = generator.last_trace_s(recording)
+    waiting = (UNFINISHED,) if generator.is_complete(recording) else (UNFINISHED, UNSERVED)
     for piece in recording.slices:
         position = (piece.t - start_s) // window_s
-        young = piece.outcome == UNFINISHED and piece.t + 1 + slo.of(piece.name) > ended_s
+        young = piece.outcome in waiting and piece.t + 1 + slo.of(piece.name) > ended_s
         if 0 <= position < count and not young and piece.outcome != INTERRUPTED:
             grouped[position].append(piece)
     intended = [sum(piece.count for piece in group) for group in grouped]

@@ -11,7 +11,7 @@ from harness.errors import ConfigurationError
 from harness.findings import Verdict
 from harness.recording import Recording
 from harness.recording_file import RecordingError, read
-from harness.verdict import judge
+from harness.verdict import judge, without_reports
 from reports import terminal
 
 
@@ -23,19 +23,23 @@ def check(run: Path) -> int:
 
 
 def report(run: Path, formats: Collection[str] = ()) -> int:
-    """As :func:`check`, and writes these report formats, or all, into the directory of the recording."""
+    """As :func:`check`, and writes these report formats, or all, into the directory of the recording.
+
+    A PASS whose reports could not be written is none: whoever looks for them afterwards must not find a green build
+    and no evidence.
+    """
     if problem := reports.problem(formats):
         raise ConfigurationError(f"--report-formats: {problem}")
     recording, verdict = _judged(run)
     directory = run if run.is_dir() else run.parent
-    try:
-        written = reports.write(recording, verdict, directory, formats)
-    except OSError as error:
-        terminal.show(recording, verdict, (), sys.stdout)
-        raise ConfigurationError(
-            f"{directory}: the reports cannot be written ({error.strerror}); make room or make it writable, "
-            f"then: springback report {run}"
-        ) from None
+    written, problems = reports.write(recording, verdict, directory, formats)
+    if problems:
+        remedy = f"make room, or make {directory} writable, then: springback report {run}"
+        verdict = without_reports(verdict, problems, remedy)
+        first = written
+        written, _ = reports.write(recording, verdict, directory, formats)  # so that all of them say the same
+        for path in set(first) - set(written):
+            path.unlink(missing_ok=True)
     terminal.show(recording, verdict, written, sys.stdout)
     return verdict.outcome.exit_code
 

@@ -15,7 +15,7 @@ from typing import Any
 from harness.commands.reference_target import options_for, reference_target
 from harness.errors import ConfigurationError
 from harness.findings import Outcome
-from harness.run.messages import PARENT, REFERENCE_TARGET
+from harness.run.messages import PARENT, REFERENCE_TARGET, VERDICT_FD
 
 ENDING = (signal.SIGINT, signal.SIGTERM)
 
@@ -133,11 +133,15 @@ def _free_port() -> int:
 def _run(command: Sequence[str], variables: Mapping[str, str] | None = None, *descriptors: int) -> int:
     """Runs Locust, hands it these file descriptors, SIGINT and SIGTERM, and waits until it is done.
 
-    It has a session of its own, so that a Ctrl-C reaches it once, from here, and not twice.
+    It has a session of its own, so that a Ctrl-C reaches it once, from here, and not twice. The verdict's code,
+    where it has told one, holds whatever the process itself ends with.
     """
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
     inherited = {name: value for name, value in os.environ.items() if name != REFERENCE_TARGET}
-    environment = {**inherited, **(variables or {}), PARENT: str(os.getpid())}
-    process = subprocess.Popen(command, start_new_session=True, env=environment, pass_fds=descriptors)
+    environment = {**inherited, **(variables or {}), PARENT: str(os.getpid()), VERDICT_FD: str(writing)}
+    process = subprocess.Popen(command, start_new_session=True, env=environment, pass_fds=(writing, *descriptors))
+    os.close(writing)
 
     def pass_on(number: int, _: Any) -> None:
         process.send_signal(number)
@@ -145,10 +149,21 @@ def _run(command: Sequence[str], variables: Mapping[str, str] | None = None, *de
     before = {number: signal.signal(number, pass_on) for number in ENDING}
     try:
         code = process.wait()
-        if code < 0:
+        told = _last_code(reading)
+        if code < 0 and told in (None, Outcome.INCONCLUSIVE.exit_code):
             print(f"springback: Locust was ended by {signal.Signals(-code).name}; nothing is proven", file=sys.stderr)
             return Outcome.INCONCLUSIVE.exit_code
-        return code
+        return code if told is None else told
     finally:
+        os.close(reading)
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _last_code(reading: int) -> int | None:
+    """The last exit code that Locust's process has told, None when it has told none."""
+    try:
+        codes = os.read(reading, 4096)
+    except BlockingIOError:  # a process that Locust has left behind holds the other end
+        return None
+    return codes[-1] if codes else None

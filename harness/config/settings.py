@@ -28,10 +28,12 @@ from harness.errors import ConfigurationError
 from harness.faults import ScheduledFault
 from harness.load.http.expectation import statuses
 from harness.load.http.users import LeanHttpUser
-from harness.plugins import Parameter
+from harness.plugins import Parameter, name_of
 from harness.probes import Probe
 from harness.recording import CriterionSpec, Scalar
 from shapes._phased import PhasedShape
+
+MEMORY_LEAK = CriterionSpec("memory_leak", {"only_where_measured": True})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +77,7 @@ def read(values: Any, scenario: Scenario, shape: PhasedShape, host: str, ask: bo
     faults, problems = fault_schedule.read(scenario, usable, None if shape_problems else shape.profile())
     given.problems += problems
     probes = tuple(_probes(given, scenario, usable))
+    sampled = (*probes, *_behind_host(fault_schedule.behind(host, faults), probes))
     alerts = given.read_all(ALERTS)
     pool_names = alerts["alert_pool_names"]
     if pool_names and not all(pool_names.partition("/")):
@@ -96,8 +99,8 @@ def read(values: Any, scenario: Scenario, shape: PhasedShape, host: str, ask: bo
     vars(values).update({**general, **of_scenario, **of_shape})
     return RunSettings(
         **general,
-        criteria=criteria,
-        probes=(*probes, *_behind_host(fault_schedule.behind(host, faults), probes)),
+        criteria=_with_defaults(criteria, sampled, usable),
+        probes=sampled,
         faults=faults,
         shape_parameters=of_shape,
         alerts=Limits(**{name.removeprefix("alert_"): value for name, value in alerts.items()}),
@@ -148,7 +151,7 @@ def _criteria(given: _Given, scenario: Scenario, usable: Any) -> tuple[Criterion
         given.problems += error.messages
         return ()
     specs = (*specs, *_about_shedding(given, specs, usable))
-    judged = {criteria_folder.name_of(spec) for spec in specs}
+    judged = {criteria_folder.name_of(spec) for spec in (*specs, MEMORY_LEAK)}
     given.problems += [
         f"--without {name}: not a criterion of this scenario; it has {', '.join(sorted(judged))}"
         for name in usable.without
@@ -161,6 +164,22 @@ def _criteria(given: _Given, scenario: Scenario, usable: Any) -> tuple[Criterion
         given.problems += error.messages
         return ()
     return tuple(_with_limits(given, spec) for spec in (*kept, *criteria_folder.guard_specs()))
+
+
+def _with_defaults(
+    criteria: tuple[CriterionSpec, ...], probes: Iterable[Probe], usable: Any
+) -> tuple[CriterionSpec, ...]:
+    """With the criterion that is judged wherever the target's memory is measured, whether anybody has thought of it or
+    not. It judges no run by itself.
+    """
+    named = {spec.criterion for spec in criteria}
+    if (
+        all(criteria_folder.is_guard(name) for name in named)
+        or MEMORY_LEAK.criterion in {*named, *usable.without}
+        or not any(name_of(probe) == "process" for probe in probes)
+    ):
+        return criteria
+    return (*criteria, MEMORY_LEAK)
 
 
 def _about_shedding(given: _Given, specs: Iterable[CriterionSpec], usable: Any) -> Iterable[CriterionSpec]:

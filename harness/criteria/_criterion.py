@@ -32,6 +32,12 @@ class Criterion:
     def judge(self, recording: Recording) -> Finding:
         raise NotImplementedError
 
+    def applies(self, recording: Recording) -> bool:  # noqa: ARG002
+        """Whether there is anything to be judged by it. One that was asked for always applies, and is INCONCLUSIVE
+        without evidence; one that is judged by default may be left out.
+        """
+        return True
+
     @property
     def limit_value(self) -> float | None:
         """The limit that is shown: the first parameter that has the word in its name."""

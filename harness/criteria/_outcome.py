@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from harness.findings import Outcome
-from harness.recording import Phase, Recording
+from harness.recording import CENSORED, Phase, Recording, Scalar
 
 
 def against(limit: float, interval: tuple[float, float]) -> Outcome:
@@ -27,6 +27,11 @@ def no_phase(recording: Recording, name: str) -> str:
 def with_remedy(reason: str, remedy: str) -> str:
     """A reason, and what the scenario says would change it, if it says so."""
     return f"{reason}: {remedy}" if remedy else reason
+
+
+def unanswered(requests: int) -> dict[str, Scalar]:
+    """Evidence of the requests that had no answer when the run was cut off; none where there are none."""
+    return {CENSORED: requests} if requests else {}
 
 
 def phases_from(recording: Recording, first: str) -> tuple[Phase, ...]:

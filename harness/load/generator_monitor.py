@@ -1,4 +1,4 @@
-"""The vital signs of a load process: how late its event loop is, how much CPU it takes, how many answers it gets.
+"""The vital signs of a load process: how late its event loop is, and how much CPU and memory it takes.
 
 A load generator that is out of breath measures itself and not the target, so both are recorded every second.
 """
@@ -11,8 +11,6 @@ from typing import Any
 
 import gevent
 import psutil
-
-from harness.load.recorder import Recorder
 
 CHECK_INTERVAL_S = 0.02
 """A stall is noticed when it is longer than this, and understated by this much at most."""
@@ -28,16 +26,12 @@ class GeneratorSample:
     cpu_ratio: float
     """CPU time of this process ÷ elapsed time; 1.0 = one core."""
     rss_bytes: int
-    answered_per_s: float
-    """Requests that ended well in this second, whenever they began."""
-    failed_per_s: float
 
 
 class GeneratorMonitor:
     """Measures in a greenlet; ``take()`` hands over what came since the last call."""
 
-    def __init__(self, recorder: Recorder) -> None:
-        self._recorder = recorder
+    def __init__(self) -> None:
         self._samples: list[GeneratorSample] = []
         self._greenlet: gevent.Greenlet[..., Any] | None = None
 
@@ -56,7 +50,6 @@ class GeneratorMonitor:
         process = psutil.Process()
         since_s, lag_s = time.monotonic(), 0.0
         cpu_s = _cpu_s(process)
-        requests, failures = self._recorder.requests, self._recorder.failures
         while True:
             due_s = time.monotonic() + CHECK_INTERVAL_S
             gevent.sleep(CHECK_INTERVAL_S)
@@ -65,20 +58,15 @@ class GeneratorMonitor:
             if now_s - since_s >= 1.0:
                 used_s = _cpu_s(process)
                 elapsed_s = now_s - since_s
-                failed = self._recorder.failures - failures
-                answered = self._recorder.requests - requests - failed
                 self._samples.append(
                     GeneratorSample(
                         monotonic_s=now_s,
                         loop_lag_s=lag_s,
                         cpu_ratio=(used_s - cpu_s) / elapsed_s,
                         rss_bytes=process.memory_info().rss,
-                        answered_per_s=answered / elapsed_s,
-                        failed_per_s=failed / elapsed_s,
                     )
                 )
                 since_s, lag_s, cpu_s = now_s, 0.0, used_s
-                requests, failures = requests + answered + failed, failures + failed
 
 
 def _cpu_s(process: psutil.Process) -> float:

@@ -170,6 +170,7 @@ class Node:
         self._local_origin_s = self.clock.to_local(plan.origin_s)
         self.recorder.begin(self._local_origin_s)
         if not plan.paced:
+            self.recorder.last_ended_s = WeakKeyDictionary()
             return
         kind_of = self._parked_before_plan
         users = interleaved(kind_of)
@@ -210,6 +211,15 @@ class Node:
         shift_s = self.clock.to_local(self.plan.origin_s) - self._local_origin_s
         return self.clock.uncertainty_s() + abs(shift_s)
 
+    def unanswered(self) -> Counter[tuple[int, str, str, bool]]:
+        """Starts that have no answer yet, and arrivals that have no user: (second, name, outcome, whether it is the
+        first request of its iteration) → number.
+        """
+        waiting = (
+            (int(start.t // 1), start.name, UNFINISHED, not start.answered) for start in self.recorder.starts.values()
+        )
+        return Counter([*waiting, *((int(start.t // 1), "", UNSERVED, True) for start in self._unserved())])
+
     def drain(self, still_answering: bool = True) -> None:
         """Stops the pacers, waits up to ``plan.drain_s`` for answers that are out, then settles the accounts."""
         gevent.killall(self._greenlets)
@@ -226,12 +236,10 @@ class Node:
                 gevent.sleep(DRAIN_CHECK_S)
         if self._gate is not None:
             self._gate.report_release()
-        for start in self.recorder.starts.values():
-            self.recorder.without_answer(int(start.t // 1), start.name, UNFINISHED, begins=not start.answered)
-            self.unfinished += 1
+        for (t, name, outcome, begins), count in self.unanswered().items():
+            self.recorder.without_answer(t, name, outcome, begins, count)
+        self.unfinished += len(self.recorder.starts)
         self.recorder.starts.clear()
-        for start in self._unserved():
-            self.recorder.without_answer(int(start.t // 1), "", UNSERVED)
         if self._pacer is not None:
             self._pacer.clear()
 

@@ -4,8 +4,9 @@ into lines of the recording, and settles the account at the end. The local runne
 from __future__ import annotations
 
 import gc
+import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,7 +20,7 @@ from harness.load.http.expectation import DEFAULT_STATUSES, statuses
 from harness.load.node import Node, set_node
 from harness.load.outcomes import ExpectedStatuses
 from harness.load.run_plan import Plan
-from harness.recording import UNFINISHED, Line, Operations, ProbeSample, Slice, StartsMark
+from harness.recording import ITERATION, UNFINISHED, Line, Operations, ProbeSample, Slice, StartsMark, Unanswered
 from harness.recording_file import encode
 
 SETTLE_S = 2.0
@@ -65,13 +66,15 @@ class NodeReporter:
         self._environment = environment
         self._name = name
         self._deliver_final = deliver_final
-        self._monitor = GeneratorMonitor(node.recorder)
+        self._monitor = GeneratorMonitor()
         self._settled = False
         self._closed = Event()
         self.delivered = False
         """Whether the last report is on its way, so that nothing is lost with this process."""
-        self._running_at_stop = 0
+        self._running_at_stop: dict[Any, float] = {}
+        self._stopped_s = 0.0
         self._requests_at_stop = 0
+        self._told_unanswered = False
         self._watcher: gevent.Greenlet[..., Any] | None = None
         set_node(environment, node)
         node.recorder.expected = _expected_statuses(environment)
@@ -98,7 +101,7 @@ class NodeReporter:
         marks, self.node.gate_marks[:] = list(self.node.gate_marks), []
         operations, self.node.operations[:] = tuple(self.node.operations), []
         samples = tuple(self._sample(measured) for measured in self._monitor.take())
-        lines: list[Line] = [*slices, *(replace(mark, node=self._name) for mark in marks)]
+        lines: list[Line] = [*slices, *self._unanswered(), *(replace(mark, node=self._name) for mark in marks)]
         lines += self._starts()
         lines += self.node.exceptions.take(self.node.t_of, self._name)
         if operations:
@@ -106,11 +109,39 @@ class NodeReporter:
         text = "".join(encode(line) for line in [*lines, *samples])
         return Report(self.node.run, text, slices, samples)
 
-    def stopping(self) -> None:
-        """Locust is about to stop the users: remember how many are in mid-iteration, for users without a pacer."""
+    def _unanswered(self) -> Iterator[Unanswered]:
+        """What has no answer yet, for a recording that ends with this report. Told again and again while there is any,
+        and taken back once; in the last report, when all of it has been counted, there is none.
+        """
+        plan = self.node.plan
+        assert plan is not None
+        waiting = self.node.unanswered()
+        if not plan.paced and not self._settled:
+            waiting += Counter((self._second(since_s), "", UNFINISHED, True) for since_s in self._running().values())
+        if waiting or self._told_unanswered:
+            rows = ((t, name or ITERATION, outcome, n, n * begins) for (t, name, outcome, begins), n in waiting.items())
+            yield Unanswered(self._name, tuple(rows))
+        self._told_unanswered = bool(waiting)
+
+    def _running(self) -> dict[Any, float]:
+        """Greenlets of the users without a pacer that are in mid-iteration → when the last request of each ended, or
+        when it was first seen: what it waits for now has begun later.
+        """
+        ended_s = self.node.recorder.last_ended_s
         runner: Any = self._environment.runner
-        users = [greenlet.args[0] for greenlet in runner.user_greenlets if greenlet.args]
-        self._running_at_stop = sum(user._state == LOCUST_STATE_RUNNING for user in users)
+        if ended_s is None or runner is None:
+            return {}
+        now_s = time.monotonic()
+        users = [greenlet for greenlet in runner.user_greenlets if greenlet.args]
+        return {user: ended_s.setdefault(user, now_s) for user in users if user.args[0]._state == LOCUST_STATE_RUNNING}
+
+    def _second(self, local_s: float) -> int:
+        return max(0, int(self.node.t_of(local_s) // 1))
+
+    def stopping(self) -> None:
+        """Locust is about to stop the users: remember who is in mid-iteration, for users without a pacer."""
+        self._running_at_stop = self._running()
+        self._stopped_s = time.monotonic()
         self._requests_at_stop = self.node.recorder.requests
 
     def settle(self, wait: bool) -> None:
@@ -123,10 +154,12 @@ class NodeReporter:
         self._settled = True
         self.node.drain(wait)
         if self.node.plan is not None and not self.node.plan.paced:
-            answered = self.node.recorder.requests - self._requests_at_stop
-            now_t = int((self.node.elapsed_s() or 0.0) // 1)
-            for _ in range(max(0, self._running_at_stop - answered)):
-                self.node.recorder.without_answer(now_t, "", UNFINISHED)
+            recorder = self.node.recorder
+            answered = recorder.requests - self._requests_at_stop
+            ended_s: Mapping[Any, float] = recorder.last_ended_s or {}
+            stuck = [s for user, s in self._running_at_stop.items() if ended_s.get(user, s) <= self._stopped_s]
+            for since_s in sorted(stuck)[: max(0, len(self._running_at_stop) - answered)]:
+                recorder.without_answer(self._second(since_s), "", UNFINISHED)
                 self.node.unfinished += 1
         requests, unfinished = self.node.recorder.requests, self.node.unfinished
         final = replace(self.report(), final=True, requests=requests, unfinished=unfinished)
@@ -186,8 +219,6 @@ class NodeReporter:
                 "loop_lag_s": round(measured.loop_lag_s, 6),
                 "cpu_ratio": round(measured.cpu_ratio, 4),
                 "rss_bytes": measured.rss_bytes,
-                "answered_per_s": round(measured.answered_per_s, 2),
-                "failed_per_s": round(measured.failed_per_s, 2),
             },
         )
 

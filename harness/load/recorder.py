@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from gevent import getcurrent
 
@@ -18,7 +19,8 @@ from harness.load.pacing import Start
 from harness.recording import ITERATION, OK, OTHER_NAMES, Slice
 
 MAX_SERIES = 500
-"""Different (name, outcome) pairs that are kept apart; a run that names each URL apart would fill the memory."""
+"""Different (name, outcome) pairs that are kept apart; a run that names each URL apart would fill the memory. Those
+that are ok and the others have so many each, so that names without end cannot hide one that fails."""
 
 
 Key = tuple[str, str, str, int]
@@ -46,12 +48,13 @@ class Recorder:
         """Greenlet → the start that its paced user is working on."""
         self.requests = 0
         """Requests that have ended, whatever their outcome."""
-        self.failures = 0
-        """Those of them that were not ok."""
+        self.last_ended_s: WeakKeyDictionary[Any, float] | None = None
+        """Greenlet → when its last request ended, where that is all that is known of users: those without a pacer."""
         self.expected = ExpectedStatuses()
         """What counts as an answer to clients that are not ours."""
         self._cells: dict[int, dict[Key, Cell]] = {}
-        self._series: set[Key] = set()
+        self._series: dict[bool, set[Key]] = {True: set(), False: set()}
+        """Pairs that are ok, and those that are not."""
         self._origin_s: float | None = None
 
     def on_request(
@@ -95,14 +98,14 @@ class Recorder:
             outcome = self.expected.outcome(exception, response, status)
         else:
             outcome = OK if exception is None else outcome_of(exception, response)
-        if outcome is not OK:
-            self.failures += 1
-            if start is not None:
-                start.failed = True
+        if outcome is not OK and start is not None:
+            start.failed = True
         cell = self._cell(second, (request_type, name, outcome, status))
         cell.count += 1
         cell.starts += begins
         self.requests += 1
+        if self.last_ended_s is not None:
+            self.last_ended_s[getcurrent()] = done_s
         cell.bytes += response_length or 0
         latency = bucket_index(int((done_s - intended_s) * 1e6))
         counts = cell.latency
@@ -125,14 +128,14 @@ class Recorder:
             greenlet = spawner() if spawner is not None else None
         return None
 
-    def without_answer(self, t: int, name: str, outcome: str, begins: bool = True) -> None:
-        """Counts what should have begun in second ``t`` and has no latency: ``unfinished``, ``unserved`` …
+    def without_answer(self, t: int, name: str, outcome: str, begins: bool = True, count: int = 1) -> None:
+        """Counts ``count`` of what should have begun in second ``t`` and has no latency: ``unfinished``, ``unserved`` …
 
         ``begins``: it is the first of an iteration, which no request before it has been counted for.
         """
         cell = self._cell(t, ("", name or ITERATION, outcome, 0))
-        cell.count += 1
-        cell.starts += begins
+        cell.count += count
+        cell.starts += begins * count
 
     def begin(self, origin_s: float) -> None:
         """The instant of t = 0 is known. What was counted before belongs to the warm-up, whatever its second."""
@@ -172,10 +175,11 @@ class Recorder:
             of_second = self._cells[second] = {}
         cell = of_second.get(key)
         if cell is None:
-            if key not in self._series:
-                if len(self._series) >= MAX_SERIES:
+            series = self._series[key[2] == OK]
+            if key not in series:
+                if len(series) >= MAX_SERIES:
                     key = (key[0], OTHER_NAMES, *key[2:])
-                self._series.add(key)
+                series.add(key)
             cell = of_second.setdefault(key, Cell())
         return cell
 

@@ -23,6 +23,7 @@ from harness.load.node_reporter import NodeReporter, Report
 from harness.load.run_plan import Plan
 from harness.recording import ExceptionMark
 from harness.run import messages, plan_text
+from harness.run.exit_code import ExitCode
 from harness.run.parent_watch import when_launcher_is_gone
 from harness.run.progress import say
 from harness.run.request import RunRequest
@@ -64,6 +65,7 @@ class Master:
         self._plans: dict[str, Plan] = {}
         self._workers: Workers | None = None
         """None in the local runner."""
+        self.exit_code = ExitCode(environment, self._end_with_process)
         if isinstance(runner, MasterRunner):
             runner.register_message(messages.PING, self._on_ping)
             runner.register_message(messages.PARKED, self._on_parked)
@@ -73,8 +75,8 @@ class Master:
         # A start that is refused is said in words; gevent would add a traceback.
         gevent.get_hub().NOT_ERROR += (StopTest,)
         if self._request.starts_by_itself:
-            environment.process_exit_code = Outcome.INCONCLUSIVE.exit_code  # until there is a verdict
             self._request.settings()  # a problem is said now, before anything is started
+            self.exit_code.set(Outcome.INCONCLUSIVE.exit_code)  # until there is a verdict
             self._handle_signals()
         else:
             self._request.shape()  # one with the locustfile cannot be mended in the web UI
@@ -97,6 +99,7 @@ class Master:
         except ConfigurationError as error:
             self._refuse(error)
         self.current_run, self._plans = run, {}
+        self.exit_code.set(Outcome.INCONCLUSIVE.exit_code)
         self.runs.append(run.name)
         parsed: Any = self._environment.parsed_options
         setattr(parsed, messages.RUN, run.name)
@@ -162,7 +165,7 @@ class Master:
                 self._runner.send_message(messages.STOP_USERS)
                 run.wait_for_users_gone()
             run.finish(self.stop_reason)
-            self._environment.process_exit_code = _write_reports(run)
+            self.exit_code.set(_write_reports(run))
         finally:
             self.ending = False
 
@@ -172,13 +175,19 @@ class Master:
             self.test_stopping()
             self.test_stop()
 
+    def _end_with_process(self) -> None:
+        """The process ends without Locust's saying so: a run that is still going is closed, and reported."""
+        if self.stop_reason == STOPPED_BY_USER:
+            self.stop_reason = "the locustfile ended the process"
+        self.quitting()
+
     def prepare(self, values: Any, host: str | None) -> None:
         """See :meth:`RunRequest.prepare`."""
         self._request.prepare(values, host)
 
     def _refuse(self, error: ConfigurationError) -> None:
         if self._request.starts_by_itself:
-            self._environment.process_exit_code = EXIT_USAGE
+            self.exit_code.set(EXIT_USAGE)
         for message in error.messages:
             logger.error(message)
         self.refusal = error.messages
@@ -287,4 +296,8 @@ def _write_reports(run: Run) -> int:
     result = subprocess.run(command, check=False, start_new_session=True)
     if result.returncode in {outcome.exit_code for outcome in Outcome}:
         return result.returncode
+    say(
+        f"INCONCLUSIVE: the run could not be judged (its judging ended with {result.returncode}); try again with: "
+        f"springback report {run.directory}"
+    )
     return Outcome.INCONCLUSIVE.exit_code

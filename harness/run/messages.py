@@ -5,6 +5,9 @@ One name a direction: Locust refuses a second listener.
 
 PARENT = "SPRINGBACK_PARENT"
 """Environment variable with the pid of ``springback run``: Locust ends its run when that process is gone."""
+VERDICT_FD = "SPRINGBACK_VERDICT_FD"
+"""Environment variable with a file descriptor to ``springback run``: each byte written to it is an exit code, and the
+last one holds, so that the code is known however the process ends."""
 
 REFERENCE_TARGET = "SPRINGBACK_REFERENCE_TARGET"
 """Environment variable: ``springback run`` has started the reference target for this run, because no host is named."""

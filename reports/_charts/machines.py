@@ -1,4 +1,4 @@
-"""Charts of what was sampled: answers, memory and CPU of the target, and how well the load generator itself did."""
+"""Charts of what was sampled: memory and CPU of the target, and how well the load generator itself did."""
 
 from __future__ import annotations
 
@@ -14,25 +14,8 @@ from reports._charts.chart import Chart, Line, Values, lines_of, nothing
 from reports._charts.windows import MOST_WINDOWS, highest_valued
 
 RESIDENT, CPU, LAG = "rss_bytes", "cpu_ratio", "loop_lag_s"
-ANSWERED, FAILED = "answered_per_s", "failed_per_s"
 BRIDGED = 3
 """Windows without a sample over which the sum of the processes is carried on."""
-
-
-def throughput(series: Series) -> Chart:
-    """Answers by the second in which they came: how fast the target worked the spike off."""
-    title, unit = "Throughput: answered and failed", "requests/s"
-    lines = []
-    times, size = np.empty(0), 1.0
-    for label, key, colour in (("ok", ANSWERED, palette.BLUE), ("failed", FAILED, palette.VERMILLION)):
-        times, size, named = _sampled(series, key, of_generator=True)
-        if named:
-            lines.append(Line(label, np.nan_to_num(_sum(named)), colour, area=True))
-    if not lines:
-        return nothing("throughput", title, unit, "No load process reported its answers.")
-    explanation = "Requests by the second in which they ended, over all load processes, stacked."
-    # A sample covers the second before it.
-    return Chart("throughput", title, unit, explanation, times - size, tuple(lines), window_s=size)
 
 
 def memory(recording: Recording, series: Series) -> Chart:

@@ -15,7 +15,7 @@ def charts(recording: Recording, verdict: Verdict) -> tuple[Chart, ...]:
     seen = windows(run)
     return (
         traffic.load(recording, seen),
-        machines.throughput(run),
+        traffic.throughput(recording),
         traffic.latency(seen, verdict),
         traffic.errors(seen),
         machines.memory(recording, run),

@@ -7,6 +7,7 @@ import string
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from harness.analysis.answers import answers
 from harness.recording import RAISED, AlertMark, FaultMark, GateMark, NodeMark, Phase, Recording
 from reports import _quantity
 
@@ -58,6 +59,7 @@ class Timeline:
 def timeline(recording: Recording, recovered_s: float | None) -> Timeline:
     """The axis of a recording; ``recovered_s`` is the instant of recovery, None when there is none."""
     ends = [float(piece.t + 1) for piece in recording.slices]
+    ends += [float(came[-1] + 1) for came in [answers(recording).t] if len(came)]  # also those that came afterwards
     times = [float(piece.t) for piece in recording.slices] + [sample.t for sample in recording.probes]
     phases = tuple(phase for phase in recording.header.phases if phase.duration_s > 0)
     spans = [*times, *ends, *(edge for phase in phases for edge in (phase.start_s, phase.end_s))]

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
+from harness.analysis.answers import answers
 from harness.findings import Verdict
 from harness.recording import Recording
 from reports import _quantity
 from reports._charts import palette
 from reports._charts.chart import Chart, Line, Points, nothing
-from reports._charts.windows import Windows
+from reports._charts.windows import MOST_WINDOWS, Windows, mean
 
 NO_REQUESTS = "No request was recorded."
 LOGARITHMIC_FROM = 30.0
@@ -35,6 +38,23 @@ def load(recording: Recording, windows: Windows) -> Chart:
     if not points and not planned and header.level:
         explanation += f" The plan is in {header.level_unit}, so it has no line here."
     return Chart("load", title, unit, explanation, windows.times_s, (*lines, *planned), points, windows.window_s)
+
+
+def throughput(recording: Recording) -> Chart:
+    """Answers by the second in which they came: how fast the target worked the spike off."""
+    title, unit = "Throughput: answered and failed", "requests/s"
+    came = answers(recording)
+    if not len(came.t):
+        why = "No request was answered." if recording.slices else NO_REQUESTS
+        return nothing("throughput", title, unit, why)
+    size = max(1, math.ceil(len(came.t) / MOST_WINDOWS))
+    lines = (
+        Line("ok", mean(came.ok, size), palette.BLUE, area=True),
+        Line("failed", mean(came.failed, size), palette.VERMILLION, area=True),
+    )
+    explanation = "Answers by the second in which they came, stacked: how fast the target worked the load off."
+    times_s = came.t[::size].astype(np.float64)
+    return Chart("throughput", title, unit, explanation, times_s, lines, window_s=float(size))
 
 
 def latency(windows: Windows, verdict: Verdict) -> Chart:

@@ -130,6 +130,22 @@
     document.documentElement.dataset.charts = "drawn";
   }
 
+  // The table of all names shows the rows in which every word of the search occurs.
+  const filter = document.getElementById("name-filter");
+  if (filter) {
+    const rows = [...document.querySelectorAll("#name-table tbody tr")];
+    const count = document.getElementById("name-count");
+    filter.addEventListener("input", () => {
+      const words = filter.value.toLowerCase().split(/\s+/);
+      let shown = 0;
+      for (const row of rows) {
+        row.hidden = !words.every((word) => row.dataset.text.includes(word));
+        shown += row.hidden ? 0 : 1;
+      }
+      count.textContent = shown === rows.length ? `${rows.length} rows` : `${shown} of ${rows.length} rows`;
+    });
+  }
+
   const items = read("render-items");
   if (items.length === 0) { document.documentElement.dataset.charts = "none"; return; }
   Bokeh.embed.embed_items(read("charts-json"), items).then((managers) => {

@@ -8,7 +8,7 @@ DEFINITIONS = (
         "The instant at which a request should have begun according to the plan, whether or not the "
         "target or the load generator was ready for it. Latency is counted from it to the end of the "
         "answer, so time spent waiting for a stalled target is not lost. Every chart counts a request in "
-        "the second of its intended start.",
+        "the second of its intended start; only the chart of the throughput shows when the answers came.",
     ),
     (
         "Recovery time",

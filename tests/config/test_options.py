@@ -9,6 +9,7 @@ from unittest.mock import MagicMock
 
 import pytest
 
+from harness import criteria as criteria_folder
 from harness.commands.reference_target import options_for
 from harness.config import settings
 from harness.config.options import declare, misspelt
@@ -164,6 +165,21 @@ def test_an_option_that_exists_already_is_refused() -> None:
 
     with pytest.raises(ConfigurationError, match="--runs-dir exists already"):
         declare(Parser(), Scenario("one", criteria=(), options=parameters_of(Taken)))
+
+
+def judged_by_default(criteria: tuple[str, ...], host: str = HOST, **given: str) -> set[str]:
+    found = Scenario("one", criteria=criteria)
+    read = settings.read(values(found, **given), found, Small(), host)
+    return {spec.criterion for spec in read.criteria if not criteria_folder.is_guard(spec.criterion)}
+
+
+def test_a_leak_is_judged_wherever_the_memory_of_the_target_is_measured() -> None:
+    both = {"error_ratio", "memory_leak"}
+    assert judged_by_default(("error_ratio",)) == both
+    assert judged_by_default(("error_ratio", "memory_leak")) == both
+    assert judged_by_default(("error_ratio",), without="memory_leak") == {"error_ratio"}
+    assert judged_by_default(("error_ratio",), host="http://elsewhere.example") == {"error_ratio"}
+    assert judged_by_default(()) == set(), "a run without criteria has nothing to pass"
 
 
 def test_a_slip_in_a_variable_is_told_and_what_the_demo_says_of_itself_is_none() -> None:

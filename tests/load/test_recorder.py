@@ -188,3 +188,11 @@ def test_causes_that_point_at_each_other_come_to_an_end() -> None:
     one, other = RuntimeError(), RuntimeError()
     one.__cause__, other.__cause__ = other, one
     assert outcome_of(one, None) == "RuntimeError"
+
+
+def test_names_without_end_hide_none_that_fails() -> None:
+    recorder = begun()
+    for number in range(2 * MAX_SERIES):
+        ended(recorder, ORIGIN_S + number % 2, 0.001, f"/item/{number}")
+    recorder.on_request("GET", "/broken", 1.0, 0, ConnectionResetError(), done_s=ORIGIN_S + 1)
+    assert ("GET /broken", "connection reset") in {(piece.name, piece.outcome) for piece in recorder.drain("n")}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 
 import pytest
 
@@ -10,7 +11,18 @@ from harness.analysis import phases
 from harness.criteria import load
 from harness.criteria.guards._delivery import deliveries
 from harness.findings import ALL, Outcome
-from harness.recording import INTERRUPTED, OK, UNFINISHED, UNSENT, UNSERVED, CriterionSpec, End, Recording, Slice
+from harness.recording import (
+    CENSORED,
+    INTERRUPTED,
+    OK,
+    UNFINISHED,
+    UNSENT,
+    UNSERVED,
+    CriterionSpec,
+    End,
+    Recording,
+    Slice,
+)
 from tests.recordings import CANARY, healthy
 
 COMPLETED = End(92, "completed", True, 3, 1)
@@ -34,19 +46,26 @@ def recorded(end: End | None, **counts: int) -> Recording:
     ("end", "kept"),
     [
         (COMPLETED, {OK: 5, UNFINISHED: 4, UNSERVED: 2, "http 503": 1}),
-        (STOPPED, {OK: 5, "http 503": 1}),
-        (None, {OK: 5, "http 503": 1}),
+        (STOPPED, {OK: 5, CENSORED: 6, "http 503": 1}),
+        (None, {OK: 5, CENSORED: 6, "http 503": 1}),
     ],
     ids=["completed", "stopped", "killed"],
 )
-def test_unfinished_requests_say_nothing_only_when_the_run_was_stopped_early(end: End | None, kept: object) -> None:
-    """Nor do arrivals without a user. An iteration without a request, or cut off by us, says nothing in either case."""
+def test_what_had_no_answer_is_unknown_when_the_run_was_cut_off_and_failed_when_it_was_not(
+    end: End | None, kept: object
+) -> None:
+    """So are arrivals without a user. An iteration without a request, or cut off by us, says nothing."""
     run = phases.settled(recorded(end, ok=5, unfinished=4, unserved=2, unsent=3, interrupted=6, refused=1))
-    assert {piece.outcome: piece.count for piece in run.slices} == kept
+    counts: Counter[str] = Counter()
+    for piece in run.slices:
+        counts[piece.outcome] += piece.count
+    assert counts == kept
+    tally = phases.of_phase(run, run.header.phases[1])
+    assert (tally.intended, tally.ok, tally.failed + tally.unknown) == (12, 5, 7)
 
 
-@pytest.mark.parametrize(("end", "expected"), [(COMPLETED, Outcome.FAIL), (STOPPED, Outcome.PASS)])
-def test_the_error_ratio_is_of_what_is_settled(end: End, expected: Outcome) -> None:
+@pytest.mark.parametrize(("end", "expected"), [(COMPLETED, Outcome.FAIL), (STOPPED, Outcome.INCONCLUSIVE)])
+def test_the_error_ratio_goes_from_none_of_what_is_unknown_to_all_of_it(end: End, expected: Outcome) -> None:
     found = load(CriterionSpec("error_ratio", {})).judge(recorded(end, ok=900, unfinished=100))
     assert found.outcome is expected
 

@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 
+from harness.verdict import judge
 from reports import html
 from reports._charts import palette
 from tests.reports import runs
+from tests.reports.test_names import many
 
 sync_api = pytest.importorskip("playwright.sync_api")
 CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
@@ -249,3 +251,17 @@ def test_runs_with_parts_missing_load_without_a_complaint(browser: Any, tmp_path
     assert visit.requests == []
     assert visit.complaints == []
     visit.context.close()
+
+
+def test_the_table_of_all_names_can_be_searched(browser: Any, tmp_path: Path) -> None:
+    """Every word has to occur, in the name, the phase or the cause."""
+    run = many()
+    visit = Visit(browser, tmp_path, html.render(run, judge(run)))
+    visible = "() => [...document.querySelectorAll('#name-table tbody tr')].filter((row) => !row.hidden).length"
+    assert visit.page.evaluate(visible) == 61 * 3
+    visit.page.fill("#name-filter", "500 SPIKE")
+    assert visit.page.evaluate(visible) == 1
+    assert visit.page.locator("#name-count").inner_text() == "1 of 183 rows"
+    visit.page.fill("#name-filter", "")
+    assert visit.page.evaluate(visible) == 61 * 3
+    assert not visit.complaints

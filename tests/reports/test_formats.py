@@ -15,7 +15,7 @@ import pytest
 import reports
 from harness.findings import Outcome, Verdict
 from harness.verdict import judge
-from reports import terminal
+from reports import markdown, terminal
 from tests import recordings
 from tests.reports import runs
 
@@ -28,7 +28,7 @@ def test_the_folder_is_the_list_of_formats() -> None:
 def test_wanted_formats_are_written_and_always_the_verdict(tmp_path: Path) -> None:
     """Nothing is drawn that nobody wants; a name that is none is said with those that there are."""
     run = recordings.healthy()
-    written = reports.write(run, judge(run), tmp_path, ["markdown", "junit"])
+    written, _ = reports.write(run, judge(run), tmp_path, ["markdown", "junit"])
     assert {path.name for path in written} == {"report.md", "junit.xml", "verdict.json"}
     program = "import reports, sys; reports.formats(['junit']); print({'bokeh', 'numpy', 'jinja2'} & set(sys.modules))"
     loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
@@ -67,7 +67,8 @@ def test_a_verdict_without_findings_is_rendered(outcome: Outcome) -> None:
 def test_all_files_are_written_and_nothing_else_is_left(tmp_path: Path) -> None:
     run = recordings.healthy()
     directory = tmp_path / "deep" / "run"
-    written = reports.write(run, judge(run), directory)
+    written, problems = reports.write(run, judge(run), directory)
+    assert not problems
     assert sorted(written) == sorted(directory.iterdir())
     assert all(path.stat().st_mode & 0o777 == 0o644 for path in written)
 
@@ -81,22 +82,35 @@ def test_a_full_disk_leaves_the_old_file_and_no_torn_one(tmp_path: Path, monkeyp
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space left"):
-        reports.write(run, verdict, tmp_path)
+    written, problems = reports.write(run, verdict, tmp_path)
+    assert not written
+    assert problems == [f"{name}: No space left on device" for name in reports.available()]
     assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
     assert (tmp_path / "report.html").read_text() == "old"
 
 
-def test_a_directory_that_cannot_be_made_is_an_os_error(tmp_path: Path) -> None:
+def test_a_directory_that_cannot_be_made_is_a_problem_of_every_format(tmp_path: Path) -> None:
     run = recordings.healthy()
     (tmp_path / "file").write_text("")
-    with pytest.raises(OSError, match=r"exists|[Dd]irectory"):
-        reports.write(run, judge(run), tmp_path / "file" / "run")
+    written, problems = reports.write(run, judge(run), tmp_path / "file" / "run")
+    assert not written
+    assert len(problems) == 4
+
+
+def test_a_format_that_crashes_keeps_no_other_from_being_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(markdown, "render", lambda *_: 1 // 0)
+    run = recordings.healthy()
+    written, problems = reports.write(run, judge(run), tmp_path)
+    assert {path.name for path in written} == {"report.html", "junit.xml", "verdict.json"}
+    assert problems == ["markdown: ZeroDivisionError: integer division or modulo by zero"]
 
 
 def test_hostile_names_are_written_too(tmp_path: Path) -> None:
     run = runs.hostile()
-    assert len(reports.write(run, runs.verdict(run), tmp_path)) == 4
+    written, _ = reports.write(run, runs.verdict(run), tmp_path)
+    assert len(written) == 4
 
 
 def test_a_report_of_an_ordinary_run_takes_moments() -> None:

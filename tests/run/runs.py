@@ -292,6 +292,15 @@ def has_slice(run: Run, t: int) -> bool:
     return False
 
 
+def told_unanswered(run: Run) -> bool:
+    """Whether the last report says that requests, more than a few, have no answer yet."""
+    for path in run.runs_dir.glob(f"*/{FILE_NAME}"):
+        said = [line for line in path.read_text(errors="replace").splitlines() if '"kind":"unanswered"' in line]
+        if said and sum(row[3] for row in json.loads(said[-1])["requests"]) >= 8:
+            return True
+    return False
+
+
 def _belongs(process: psutil.Process, run: Run) -> bool:
     """What the run has forked is in its session, and what it has started has its environment."""
     try:

@@ -290,3 +290,27 @@ def test_a_reader_that_goes_away_does_not_stop_the_run_from_ending(outcome: Fini
     assert outcome.code in (0, 4)
     assert not outcome.left_over
     assert outcome.recording.end is not None and outcome.recording.end.completed
+
+
+def hung(directory: Path, number: signal.Signals, scenario: str) -> Finished:
+    """The service does not answer the spike any more. The run is stopped, or killed, later, and then judged."""
+    with service.running() as target:
+        lengths_s = ("--baseline-s", "2", "--spike-s", "2", "--recovery-s", "30", "--drain-timeout-s", "1")
+        run = runs.locust(directory, scenario, *lengths_s, "--canary-per-s", "0", host=target.url)
+        run.until_phase("baseline")
+        target.behave(latency_ms=600_000)
+        run.until_phase("recovery")
+        run.until(lambda: runs.told_unanswered(run), "the load process has told who waits")
+        run.send_in("recovery", number)
+        done = run.wait(40, gone_within_s=5)
+        if number == SIGKILL:
+            runs.springback(directory / "report", "report", str(done.directory)).wait(60)
+        return done
+
+
+@together(hung, number=[SIGINT, SIGTERM, SIGKILL], scenario=["herd_http.py", "stock.py"])
+def test_users_that_wait_when_the_run_ends_are_in_its_findings_however_it_ends(outcome: Finished) -> None:
+    errors = outcome.finding("error_ratio")
+    assert errors["outcome"] == "INCONCLUSIVE", errors
+    assert errors["evidence"]["no answer when the run was cut off"] >= 8
+    assert errors["interval"]["high"] > 0.3

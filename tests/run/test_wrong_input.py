@@ -8,6 +8,7 @@ form's are in tests/browser.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import socket
@@ -486,16 +487,47 @@ def test_the_real_command_judges_a_recording_that_was_cut_off_in_mid_line(outcom
     assert_judged_up_to_the_cut(outcome)
 
 
-def test_reports_that_cannot_be_written_are_said_after_the_verdict(
+def unwritable(directory: Path, *formats: str) -> None:
+    """A run that passes, and a directory in the place of some of its reports."""
+    recordings.write(recordings.healthy(), directory)
+    for name in formats:
+        (directory / name).mkdir()
+
+
+def test_a_run_whose_reports_cannot_be_written_does_not_pass(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    recordings.write(recordings.login_herd(), tmp_path)
+    unwritable(tmp_path)
+    in_process(capsys, "report", str(tmp_path)).ended_well(code=0)
     for name in ("report.html", "report.md", "junit.xml", "verdict.json"):
+        (tmp_path / name).unlink()
         (tmp_path / name).mkdir()
     said = in_process(capsys, "report", str(tmp_path))
-    said.ended_well(code=2)
-    assert "the reports cannot be written" in said.err
-    assert "login-herd" in said.out
+    said.ended_well(code=4)
+    words = " ".join(said.out.split())
+    assert words.startswith("INCONCLUSIVE")
+    assert "Reports could not be written (html: Is a directory;" in words and "springback report" in words
+
+
+def test_the_reports_that_can_be_written_say_the_same_verdict(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    unwritable(tmp_path, "report.md")
+    in_process(capsys, "report", str(tmp_path)).ended_well(code=4)
+    verdict = json.loads((tmp_path / "verdict.json").read_text())
+    assert (verdict["outcome"], verdict["exit_code"]) == ("INCONCLUSIVE", 4)
+    assert "<error" in (tmp_path / "junit.xml").read_text()
+    assert "INCONCLUSIVE" in (tmp_path / "report.html").read_text()
+
+
+def test_a_fail_stays_one_when_its_reports_cannot_be_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recordings.write(recordings.failing(), tmp_path)
+    (tmp_path / "junit.xml").mkdir()
+    said = in_process(capsys, "report", str(tmp_path))
+    said.ended_well(code=3)
+    assert "junit: Is a directory" in " ".join(said.out.split())
 
 
 @pytest.mark.parametrize("arguments", [("run", "/nonexistent/scenario.py"), ("check",), ("run",)], ids=" ".join)

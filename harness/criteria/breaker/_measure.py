@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness.analysis import phases
 from harness.criteria._outcome import with_remedy
@@ -28,7 +28,7 @@ from harness.criteria.breaker import _state as state
 from harness.criteria.breaker._clients import MAJORITY, FastFailures, Second
 from harness.criteria.breaker._criterion import BreakerCriterion
 from harness.criteria.breaker._state import UNSEEN, Instance, Moment, Samples
-from harness.recording import FAILED, INJECTED, UNDONE, FaultMark, Recording, Scalar
+from harness.recording import CENSORED, FAILED, INJECTED, UNDONE, FaultMark, Recording, Scalar
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,8 @@ class Measured:
 
 def measure(recording: Recording, criterion: BreakerCriterion) -> Measured:
     """Measures the first failure of the dependency in the run; see the module for what is measured and how."""
-    recording = phases.settled(recording)
+    answered = tuple(piece for piece in phases.settled(recording).slices if piece.outcome != CENSORED)
+    recording = replace(recording, slices=answered)
     slices = phases.only(recording, criterion.requests).slices
     injected, undone, missing = _find_failure(recording, criterion)
     baseline = recording.phase(criterion.baseline)

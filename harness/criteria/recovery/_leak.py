@@ -3,9 +3,9 @@ collectors.
 
 All of these must hold, because each alone is fooled by something that is no leak:
 
-* a trend upwards (Mann–Kendall with the correction of Hamed and Rao, p < 0.01) after the warm-up has been cut
-off; * a rise that matters: lower bound of the Theil–Sen slope × duration > the larger of 5 % and a limit; *
-growth in at least two of three segments, the last among them: a cache that fills up stops growing.
+* a trend upwards (Mann–Kendall with the correction of Hamed and Rao, p < 0.01) after the warm-up has been cut off;
+* a rise that matters: lower bound of the Theil–Sen slope × duration > the larger of 5 % and a limit;
+* growth in at least two of three segments, the last among them: a cache that fills up stops growing.
 
 One run without a phase of idleness cannot show whether the memory would have come back, so a leak is
 *suspected*. A random walk looks like a leak, and in a run as long as ours it cannot be told from one;
@@ -42,7 +42,13 @@ class LeakTest:
     reason: str
     trend: Trend | None = None
     rise_interval_bytes: tuple[float, float] | None = None
+    rise_bytes: float | None = None
     """Slope × duration, after the warm-up."""
+    needed_bytes: float = 0
+    """The least rise that matters."""
+    segments_growing: int = 0
+    has_stopped: bool = False
+    """It did grow by as much as matters, and not any more in the last segment."""
     duration_s: float = 0
 
 
@@ -70,12 +76,16 @@ def assess(t: FloatArray, memory_bytes: FloatArray, limit_bytes: float = 0) -> L
     if sum(growing) < SEGMENTS - 1 or not growing[-1]:
         objections.append(f"growth in {sum(growing)} of {SEGMENTS} segments, or not in the last")
     rise = f"{overall.slope * duration_s / 1e6:.1f} MB in {duration_s:.0f} s"
-    held = f"steady growth, {rise} (p = {overall.p:.2g})"
+    held = f"steady growth, {rise} (p {f'= {overall.p:.2g}' if overall.p >= 0.001 else '< 0.001'})"
     return LeakTest(
         suspected=not objections,
         reason="; ".join(objections) or held,
         trend=overall,
         rise_interval_bytes=(low * duration_s, high * duration_s),
+        rise_bytes=overall.slope * duration_s,
+        needed_bytes=needed_bytes,
+        segments_growing=sum(growing),
+        has_stopped=low * duration_s > needed_bytes and not growing[-1],
         duration_s=duration_s,
     )
 

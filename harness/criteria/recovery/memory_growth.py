@@ -49,6 +49,8 @@ class MemoryGrowth(Criterion):
         return self._about(measured, outcome, reason)
 
     def _about(self, measured: Growth, outcome: Outcome, reason: str) -> Finding:
+        if measured.leak is not None and measured.leak.suspected:
+            reason += f"; a leak is suspected: {measured.leak.reason}"
         return self.finding(outcome, reason, measured.growth_bytes, measured.interval_bytes, _evidence(measured))
 
 

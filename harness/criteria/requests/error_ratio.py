@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from harness.analysis import intervals, phases
 from harness.criteria._criterion import Criterion
-from harness.criteria._outcome import against, no_phase, percent, with_remedy
+from harness.criteria._outcome import against, no_phase, percent, unanswered, with_remedy
 from harness.findings import CLIENTS, Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
@@ -16,8 +16,9 @@ from harness.recording import Recording
 class ErrorRatio(Criterion):
     """Failed requests ÷ intended requests of a phase stay within a limit.
 
-    Unfinished and unserved requests count as failed. The interval is the wider of Clopper–Pearson and a
-    bootstrap over one-second blocks, see :func:`harness.analysis.intervals.error_ratio`.
+    Unfinished and unserved requests count as failed; where the run was cut off, they may have failed or not, and the
+    interval goes from none of them to all of them. It is the wider of Clopper–Pearson and a bootstrap over one-second
+    blocks, see :func:`harness.analysis.intervals.error_ratio`.
     """
 
     unit = "ratio"
@@ -29,7 +30,7 @@ class ErrorRatio(Criterion):
     remedy: str = parameter("", "what to say when there are none of them")
 
     def judge(self, recording: Recording) -> Finding:
-        recording = phases.only(phases.settled(recording), self.requests)
+        recording = phases.judged(recording, self.requests)
         title = f"error ratio in the {self.phase}" + (f", {self.requests}" if self.requests else "")
         phase = recording.phase(self.phase)
         if phase is None:
@@ -45,7 +46,7 @@ class ErrorRatio(Criterion):
             self._reason(outcome, tally, interval),
             tally.error_ratio,
             interval,
-            {"requests": tally.intended, "failed": tally.failed, **tally.causes},
+            {"requests": tally.intended, "failed": tally.failed, **unanswered(tally.unknown), **tally.causes},
             title=title,
         )
 
@@ -55,13 +56,14 @@ class ErrorRatio(Criterion):
         if tally.causes:
             cause, count = next(iter(tally.causes.items()))
             seen += f", most of them with {cause} ({count:,})"
+        if tally.unknown:
+            seen += f", and {tally.unknown:,} had no answer when the run was cut off"
         limit = percent(self.limit)
         match outcome:
             case Outcome.PASS:
                 return f"{seen}; at most {percent(high)} with 95 % confidence, limit {limit}"
             case Outcome.FAIL:
                 return f"{seen}; at least {percent(low)} with 95 % confidence, limit {limit}"
-        return (
-            f"{seen}, which leaves {percent(low)} to {percent(high)} possible around the limit of {limit}; "
-            "more requests or a longer phase would settle it"
+        return f"{seen}, which leaves {percent(low)} to {percent(high)} possible around the limit of {limit}; " + (
+            "a run to its end would settle it" if tally.unknown else "more requests or a longer phase would settle it"
         )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from harness.analysis import histogram, intervals, phases
 from harness.criteria._criterion import Criterion
-from harness.criteria._outcome import against, no_phase, percent, seconds, with_remedy
+from harness.criteria._outcome import against, no_phase, percent, seconds, unanswered, with_remedy
 from harness.findings import CLIENTS, Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
@@ -19,7 +19,8 @@ class LatencyQuantile(Criterion):
 
     A request that failed is slower than any answer: a service that answers 503 at once must not look quick.
     So when more than 1 − quantile of the requests failed, the quantile has no figure, and its interval is
-    open upwards.
+    open upwards. A request that had no answer when the run was cut off took longer than it had waited by then, nobody
+    knows how much.
     """
 
     unit = "s"
@@ -32,7 +33,7 @@ class LatencyQuantile(Criterion):
     remedy: str = parameter("", "what to say when there are none of them")
 
     def judge(self, recording: Recording) -> Finding:
-        recording = phases.only(phases.settled(recording), self.requests)
+        recording = phases.judged(recording, self.requests)
         p = f"p{self.quantile * 100:g}"
         title = f"{p} latency in the {self.phase}" + (f", {self.requests}" if self.requests else "")
         phase = recording.phase(self.phase)
@@ -42,7 +43,7 @@ class LatencyQuantile(Criterion):
         if not tally.intended:
             reason = f"no requests in the {self.phase}, so there is nothing to judge"
             return self.inconclusive(with_remedy(reason, self.remedy), title=title)
-        figure_us = histogram.quantile_us(tally.latency, self.quantile, tally.failed)
+        figure_us = histogram.quantile_us(tally.latency, self.quantile, tally.failed + tally.unknown)
         low_us, high_us = intervals.latency_quantile_us(phases.by_second(recording, phase), self.quantile)
         interval = (low_us / 1e6, high_us / 1e6)
         outcome = against(self.limit_s, interval)
@@ -54,6 +55,7 @@ class LatencyQuantile(Criterion):
             {
                 "requests": tally.intended,
                 "failed, counted as slower than any answer": tally.failed,
+                **unanswered(tally.unknown),
                 "samples needed": intervals.samples_needed(self.quantile),
             },
             title=title,
@@ -63,6 +65,8 @@ class LatencyQuantile(Criterion):
         low, high = interval
         limit = seconds(self.limit_s)
         failed = f" ({percent(tally.failed / tally.intended)} of the requests failed)" if tally.failed else ""
+        if tally.unknown:
+            failed += f", and {tally.unknown:,} had no answer when the run was cut off"
         if outcome is Outcome.PASS:
             return f"{p} is at most {seconds(high)} with 95 % confidence, limit {limit}{failed}"
         if outcome is Outcome.FAIL and math.isinf(low):
@@ -72,7 +76,6 @@ class LatencyQuantile(Criterion):
         needed = intervals.samples_needed(self.quantile)
         if tally.intended < needed:
             return f"{needed:,} samples needed for {p}, {tally.intended:,} seen"
-        return (
-            f"{p} lies between {seconds(low)} and {seconds(high)}, around the limit of {limit}{failed}; "
-            "more requests would narrow it"
+        return f"{p} lies between {seconds(low)} and {seconds(high)}, around the limit of {limit}{failed}; " + (
+            "a run to its end would narrow it" if tally.unknown else "more requests would narrow it"
         )

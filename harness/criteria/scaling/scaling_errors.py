@@ -12,7 +12,7 @@ from harness.criteria.scaling._criterion import ReplicasCriterion
 from harness.criteria.scaling._replicas import measure_supply
 from harness.findings import Finding
 from harness.plugins import parameter
-from harness.recording import OK, Phase, Recording, Scalar
+from harness.recording import CENSORED, OK, Phase, Recording, Scalar
 
 NEAR_S = 2
 STRETCH = "scaling"
@@ -49,7 +49,7 @@ class ScalingErrors(ReplicasCriterion):
         changes = [t for t, _, _ in supply.ready.middle.changes()]
         failed = sum(
             piece.count
-            for piece in phases.only(phases.settled(recording), self.requests).slices
-            if piece.outcome != OK and any(abs(piece.t + 0.5 - t) <= NEAR_S + 0.5 for t in changes)
+            for piece in phases.judged(recording, self.requests).slices
+            if piece.outcome not in (OK, CENSORED) and any(abs(piece.t + 0.5 - t) <= NEAR_S + 0.5 for t in changes)
         )
         return {f"failed within {NEAR_S} s of a change of the ready replicas": failed}
