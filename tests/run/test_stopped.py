@@ -188,7 +188,6 @@ def launched(directory: Path, number: signal.Signals) -> Outcome:
     with service.running() as target:
         formats = runs.ALL_REPORTS if number == SIGINT else runs.VERDICT_ONLY
         options = ("--host", target.url, "--runs-dir", str(directory / "runs"), *LONG, *runs.UNHURRIED, *formats)
-        options = (*options, "--health-path", "/healthz")  # which the target does not count
         run = runs.springback(directory, "run", str(runs.SCENARIOS / "herd_http.py"), *options)
         reach(run, "spike", target)
         began_s = time.monotonic()
