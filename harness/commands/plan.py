@@ -64,14 +64,21 @@ def _loaded(locustfile: str, arguments: list[str]) -> tuple[str, PhasedShape, st
     """
     help_wanted = "-h" in arguments
     arguments = ["-f", locustfile, *(argument for argument in arguments if argument != "-h")]
+    loading = False
     try:
         files = get_locustfiles_locally(parse_locustfile_option(arguments))
+        loading = True
         users, _, _, shape = merge_locustfiles_content(files)
     except ConfigurationError:
         raise
     except Exception as error:
         raise ConfigurationError(f"{locustfile} cannot be loaded: {_where(error, locustfile)}") from error
     except SystemExit as words:
+        if loading and not words.code:  # which a pipeline would take for a PASS
+            raise ConfigurationError(
+                f"{locustfile} ends the process while it is loaded ({_where(words, locustfile)}), so nothing would be "
+                "run: leave that out, or end with a message, sys.exit('what is missing')"
+            ) from None
         raise SystemExit(EXIT_USAGE if words.code else 0) from None
     if help_wanted:
         _print_help(all_paced(users.values(), []))
@@ -161,7 +168,7 @@ def _check_unattached(environment: Any, problems: list[str]) -> None:
         require_allowed(environment.host, allowed_hosts(getattr(environment.parsed_options, "allow_host", "")))
 
 
-def _where(error: Exception, locustfile: str) -> str:
+def _where(error: BaseException, locustfile: str) -> str:
     """The error and its place in the user's own file, as far as there is one."""
     if isinstance(error, SyntaxError):
         return f"{error.msg} (line {error.lineno})"

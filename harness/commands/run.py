@@ -18,6 +18,18 @@ from harness.findings import Outcome
 from harness.run.messages import PARENT, REFERENCE_TARGET, VERDICT_FD
 
 ENDING = (signal.SIGINT, signal.SIGTERM)
+WITHOUT_RUN = (
+    "--worker",
+    "--help",
+    "-h",
+    "--list",
+    "-l",
+    "--version",
+    "-V",
+    "--show-task-ratio",
+    "--show-task-ratio-json",
+)
+"""With one of these this process judges nothing."""
 
 
 def launch(locustfile: str, arguments: Sequence[str], web: bool) -> int:
@@ -49,9 +61,11 @@ def launch(locustfile: str, arguments: Sequence[str], web: bool) -> int:
     if checked.returncode:
         return checked.returncode
     command = [sys.executable, "-P", "-m", "locust", "-f", locustfile, *arguments]
+    if _given(arguments, *WITHOUT_RUN):
+        return _run(command)
     # The host may also come from a config file, the environment or the users' class: Locust's parser knows.
     found = json.loads((checked.stdout.splitlines() or ["{}"])[-1])
-    if found.get("host") or _given(arguments, "--worker", "--help", "-h", "--list", "-l"):
+    if found.get("host"):
         return _run(command)
     try:
         with _unwinding(), reference_target(found.get("reference")) as (target, state, lifeline):
@@ -152,6 +166,11 @@ def _run(command: Sequence[str], variables: Mapping[str, str] | None = None, *de
         told = _last_code(reading)
         if code < 0 and told in (None, Outcome.INCONCLUSIVE.exit_code):
             print(f"springback: Locust was ended by {signal.Signals(-code).name}; nothing is proven", file=sys.stderr)
+            return Outcome.INCONCLUSIVE.exit_code
+        if code == 0 and told is None and _given(command, "--headless") and not _given(command, *WITHOUT_RUN):
+            print(
+                "springback: the locustfile ended Locust before there was a verdict; nothing is proven", file=sys.stderr
+            )
             return Outcome.INCONCLUSIVE.exit_code
         return code if told is None else told
     finally:
