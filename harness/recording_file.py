@@ -115,7 +115,8 @@ def decode(text: str) -> Line:
 def read(path: Path) -> Recording:
     """Reads a recording, or the directory that holds one.
 
-    A torn last line is dropped and said in ``damage``; so is any other line that cannot be read.
+    A torn last line is dropped and said in ``damage``; so is any other line that cannot be read, and whatever follows
+    a second header.
     Raises RecordingError when there is no usable header.
     """
     if path.is_dir():
@@ -151,6 +152,9 @@ def parse(lines: Iterable[str], source: str) -> Recording:
             damage.append(f"line {number} {torn} and was left out")
             continue
         match line:
+            case Header() if header is not None:
+                damage.append(f"line {number} begins another recording, and was left out with all that follows")
+                break
             case Header():
                 header = line
             case Slice():
