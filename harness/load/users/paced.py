@@ -16,6 +16,7 @@ from locust import User
 
 from harness.load.node import node_of
 from harness.load.pacing import Slot, Start
+from harness.load.stock_clients import count_without_block
 from harness.load.user_exceptions import CONTROL
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class Paced(User):
 
     def wait_time(self) -> float:
         """Blocks until the pacer starts this user again; there is no pause after that."""
+        count_without_block(getattr(self, "client", None))
         self.node.iteration_ended()
         if away_s := self.away_s():
             gevent.sleep(away_s)
