@@ -40,7 +40,7 @@ from harness.recording import (
 from harness.run import health_check
 from harness.run.header import header
 from harness.run.live_alerts import raise_and_clear
-from harness.run.parked_connections import WAIT_S, answered_in_s, are_held
+from harness.run.parked_connections import WAIT_S, answered_in_s, are_held, check_name
 from harness.run.progress import PhaseProgress, say
 from harness.run.recording_writer import RecordingWriter, make_run_directory
 from harness.run.workers import LEFT
@@ -284,7 +284,7 @@ class Run:
         if alone_s is None:
             self._park_afresh(None)  # it does not answer without them either: that proves nothing
             return
-        check = f"GET {path or '/'} beside parked connections"
+        check = check_name(path)
         detail = (
             f"no answer within {WAIT_S:g} s, and one in {alone_s * 1000:.0f} ms without them: the target serves few "
             "connections at a time, so users connect only when they start (--connect-early yes overrules this)"
