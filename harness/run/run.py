@@ -92,7 +92,7 @@ class Run:
         self._connect_early = CONNECT_EARLY.get(settings.connect_early)
         self._may_starve = settings.connect_early == "auto" and are_held(environment.user_classes)
         self._host = environment.host or ""
-        self._health_url = (environment.host or "").rstrip("/") + settings.health_path
+        self._health_url = self._host.rstrip("/") + settings.health_path
         self._stopped_at_s: float | None = None
         """Seconds after the origin at which the nodes were told to stop, so that an early last report is no loss."""
         self._settle_until_s = math.inf
@@ -102,7 +102,7 @@ class Run:
             started_utc,
             settings,
             shape,
-            environment.host or "",
+            self._host,
             nodes,
             environment.user_classes,
         )
