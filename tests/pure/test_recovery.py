@@ -202,7 +202,7 @@ def test_the_criterion_decides_on_the_interval(slow_s: float, limit_s: float, re
 
 
 def test_a_target_that_goes_on_failing_one_request_in_seven_never_passes() -> None:
-    """No window of ten requests need stand out by that. Without a look at all of them together eleven in thirty pass."""
+    """No window of ten need stand out by that; without a look at all of them together eleven of thirty runs pass."""
     runs = [login_herd(seed=seed, recovery_error_ratio=0.15, recovery_s=20) for seed in SEEDS]
     found = [RecoveryTime(limit_s=8).judge(run) for run in runs]
     assert not [each for each in found if each.outcome is Outcome.PASS]
@@ -220,7 +220,7 @@ def test_a_single_second_in_which_a_crowd_fails_is_not_passed_over() -> None:
 
 
 def test_a_hiccup_of_a_second_is_told_and_tolerated() -> None:
-    well = login_herd(herd_users=50)
+    well = login_herd(herd_users=0)
     slices = tuple(
         dataclasses.replace(each, outcome="http 503", latency={}) if each.t == 50 else each for each in well.slices
     )
