@@ -18,6 +18,8 @@ from harness.recording import PARKED, CriterionSpec, Phase, Recording
 
 RUN_COMPLETE = "run_complete"
 """The criterion that is judged for every run, whether it is listed or not."""
+TARGET_HEALTHY = "target_healthy"
+"""The guard that is named first where several void a finding: without a target the others have nothing to go by."""
 
 DEMO = "The built-in demo was tested, because no host was named"
 """Begins the reason of such a verdict, and with it every report: it says nothing about a service of anybody's own."""
@@ -120,6 +122,7 @@ def _not_judged(spec: CriterionSpec, reason: str) -> Finding:
 def _void(findings: Sequence[Finding]) -> list[Finding]:
     """Applies the guards: what one of them voids becomes INCONCLUSIVE and says by which."""
     guards = [finding for finding in findings if finding.voids and finding.outcome is not Outcome.PASS]
+    guards.sort(key=lambda guard: guard.criterion != TARGET_HEALTHY)
     result = []
     for finding in findings:
         evidence = criteria_folder.rests_on(finding.kind)

@@ -254,7 +254,10 @@ class Run:
         result = health_check.wait_until_healthy(self._health_url, settings.wait_for_target, settings.health_timeout_s)
         self.mark(HealthMark(0, "before", result.check, result.ok, result.detail))
         if not result.ok:
-            raise _BrokenOffError(f"the target was not healthy before the start: {result.check}: {result.detail}")
+            raise _BrokenOffError(
+                f"the target was not healthy before the start: {result.check}: {result.detail} "
+                "(start it, correct --host or --health-path, or wait for it with --wait-for-target 60)"
+            )
 
     def _wait_until_parked(self) -> None:
         nodes, wanted = self.live.nodes, self.profile.pool_users
