@@ -30,8 +30,8 @@ NARROWEST, WIDEST = 40, 120
 ALIKE = 0.9
 OPTIONS_ALIKE = 0.7
 """Below this a slip in an option is answered with the list: ``--bogus`` is no ``--tags``."""
-NO_USERS = "the locustfile has no user class: subclass one of ours, e.g. harness.load.http.HerdHttpUser, or one of Locust's"
-NOT_ATTACHED = 'the locustfile does not call harness.attach("NAME"): call it at the end, or nothing is recorded and judged'
+NO_USERS = "the locustfile has no user class: subclass one, e.g. harness.load.http.HerdHttpUser, or one of Locust's"
+NOT_ATTACHED = 'the locustfile does not call harness.attach("NAME"): call it at its end, or nothing would be judged'
 
 
 def plan(locustfile: str, arguments: Sequence[str], stream: TextIO | None = None) -> None:

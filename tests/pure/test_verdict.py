@@ -161,7 +161,7 @@ def test_a_healthy_herd_passes() -> None:
         (recordings.slow(10), P, "All 4 criteria hold"),
         (recordings.slow(45), F, "recovered 45 s ± 1 s after the spike, limit 30 s"),
         (recordings.never_recovering(), F, "not recovered in the 60 s that it was watched"),
-        (recordings.failing(0.4), F, "of 510 requests failed, most of them with http 503"),
+        (recordings.failing(0.4), F, "of 510 requests failed, all of them with http 503"),
         (recordings.failing(1.0), F, "510 of 510 requests failed"),
         (recordings.leaking(), F, "400.0 MB more than"),
         (recordings.login_herd(drain_per_s=60), F, "p95 is at least"),
