@@ -18,8 +18,9 @@ from harness.recording import PARKED, CriterionSpec, Phase, Recording
 
 RUN_COMPLETE = "run_complete"
 """The criterion that is judged for every run, whether it is listed or not."""
-TARGET_HEALTHY = "target_healthy"
-"""The guard that is named first where several void a finding: without a target the others have nothing to go by."""
+CAUSES = ("target_healthy", "faults_injected")
+"""Guards that are named first where several void a finding: without a target, or a fault that could be prepared, there
+was no load, and the others only say that they saw none."""
 
 DEMO = "The built-in demo was tested, because no host was named"
 """Begins the reason of such a verdict, and with it every report: it says nothing about a service of anybody's own."""
@@ -122,7 +123,7 @@ def _not_judged(spec: CriterionSpec, reason: str) -> Finding:
 def _void(findings: Sequence[Finding]) -> list[Finding]:
     """Applies the guards: what one of them voids becomes INCONCLUSIVE and says by which."""
     guards = [finding for finding in findings if finding.voids and finding.outcome is not Outcome.PASS]
-    guards.sort(key=lambda guard: guard.criterion != TARGET_HEALTHY)
+    guards.sort(key=lambda guard: guard.criterion not in CAUSES)
     result = []
     for finding in findings:
         evidence = criteria_folder.rests_on(finding.kind)

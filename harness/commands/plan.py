@@ -95,7 +95,8 @@ def _loaded(
     problems += _misspelt_variables(action.env_var for action in parser._actions)
     chosen = parsed.user_classes or list(users)
     if not problems:  # what follows an unknown option looks like the name of a user class
-        problems += [f"{user}: the locustfile has no such user class" for user in chosen if user not in users]
+        there = f"; it has {', '.join(users)}" if users else ""
+        problems += [f"{user}: the locustfile has no such user class{there}" for user in chosen if user not in users]
     if not users:
         problems.append(NO_USERS)
     classes = [users[user] for user in chosen if user in users]

@@ -114,18 +114,19 @@ def test_a_fail_that_no_guard_voids_stands_beside_one_that_is_void(monkeypatch: 
     assert found.reason.startswith("memory: because memory")
 
 
-def test_a_target_that_was_away_is_named_before_the_guards_that_only_follow_from_it(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize("cause", ["target_healthy", "faults_injected"])
+def test_what_kept_a_run_from_beginning_is_named_before_the_guards_that_follow_from_it(
+    monkeypatch: pytest.MonkeyPatch, cause: str
 ) -> None:
     found = judged(
         monkeypatch,
         {
             "baseline": finding("baseline", I, ALL, is_guard=True),
-            "target_healthy": finding("target_healthy", I, ALL, is_guard=True),
+            cause: finding(cause, I, ALL, is_guard=True),
             "latency": finding("latency", I),
         },
     )
-    assert {f.voided_by for f in found.findings if f.criterion == "latency"} == {"target_healthy"}
+    assert {f.voided_by for f in found.findings if f.criterion == "latency"} == {cause}
 
 
 def test_guards_do_not_void_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
