@@ -96,11 +96,15 @@ class Crowd(herd.Herd):
 
 
 def test_users_of_ours_without_a_scenario_are_refused(tmp_path: Path) -> None:
-    """They would crash one by one in the run."""
-    (tmp_path / "mine.py").write_text(UNATTACHED)
-    done = plan(tmp_path, file="mine.py")
+    """Before anything is started, and by Locust alone at the first of them, not with a traceback for each."""
+    file = tmp_path / "shape_alone.py"
+    file.write_text(UNATTACHED)
+    done = plan(tmp_path, file=str(file))
     done.ended_well(2)
     assert 'does not call harness.attach("NAME")' in done.err
+    done = runs.locust(tmp_path, str(file), host="http://127.0.0.1:1").wait(30)
+    done.ended_well(2)
+    assert "paced users need harness.attach(...)" in done.err
 
 
 def test_a_run_that_would_not_be_judged_is_refused(tmp_path: Path) -> None:
