@@ -129,6 +129,14 @@ def test_what_kept_a_run_from_beginning_is_named_before_the_guards_that_follow_f
     assert {f.voided_by for f in found.findings if f.criterion == "latency"} == {cause}
 
 
+def test_a_target_that_did_not_come_back_is_the_first_of_several_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = judged(
+        monkeypatch,
+        {"latency": finding("latency", F), "target_healthy": finding("target_healthy", F, is_guard=True)},
+    )
+    assert found.reason == "target_healthy: because target_healthy (1 more FAIL)."
+
+
 def test_guards_do_not_void_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
     found = judged(
         monkeypatch,
