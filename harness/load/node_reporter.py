@@ -20,7 +20,7 @@ from harness.load.http.expectation import DEFAULT_STATUSES, statuses
 from harness.load.node import Node, set_node
 from harness.load.outcomes import ExpectedStatuses
 from harness.load.run_plan import Plan
-from harness.recording import ITERATION, UNFINISHED, Line, Operations, ProbeSample, Slice, StartsMark, Unanswered
+from harness.recording import ITERATION, UNFINISHED, Line, Operations, ProbeSample, Slice, Unanswered
 from harness.recording_file import encode
 
 SETTLE_S = 2.0
@@ -102,7 +102,7 @@ class NodeReporter:
         operations, self.node.operations[:] = tuple(self.node.operations), []
         samples = tuple(self._sample(measured) for measured in self._monitor.take())
         lines: list[Line] = [*slices, *self._unanswered(), *(replace(mark, node=self._name) for mark in marks)]
-        lines += self._starts()
+        lines += self.node.streams.take(self._name)
         lines += self.node.exceptions.take(self.node.t_of, self._name)
         if operations:
             lines.append(Operations(self._name, round(self.node.operation_uncertainty_s(), 6), operations))
@@ -195,13 +195,6 @@ class NodeReporter:
         listeners = self._environment.events.request
         if self.node.recorder.on_request in listeners._handlers:
             listeners.remove_listener(self.node.recorder.on_request)
-
-    def _starts(self) -> list[StartsMark]:
-        counts, self.node.starts = self.node.starts, Counter()
-        by_second: dict[int, dict[str, int]] = {}
-        for (t, kind), count in sorted(counts.items()):
-            by_second.setdefault(t, {})[kind] = count
-        return [StartsMark(t, self._name, starts) for t, starts in by_second.items()]
 
     def _settle_at_end(self) -> None:
         plan = self.node.plan
