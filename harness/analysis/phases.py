@@ -145,6 +145,20 @@ def settled(recording: Recording) -> Recording:
     return replace(recording, slices=tuple(kept))
 
 
+def from_the_send(recording: Recording) -> Recording:
+    """The recording with latency counted from the actual send, and without arrivals that never found a user of ours:
+    what the target took at the least.
+    """
+    return replace(
+        recording,
+        slices=tuple(
+            piece if piece.service is None else replace(piece, latency=piece.service, service=None)
+            for piece in recording.slices
+            if piece.outcome != UNSERVED
+        ),
+    )
+
+
 def _censored(piece: Slice, ended_s: float) -> Slice:
     """The first request of an iteration has waited since the end of its second at the latest; of a later one nobody
     knows when it was sent.
