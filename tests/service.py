@@ -48,7 +48,8 @@ class Service:
 
     @property
     def requests(self) -> int:
-        return sum(count for name, count in self.counts().items() if name != "connections")
+        """But for the one with which a run asks, beside its parked users, whether others are served."""
+        return sum(count for name, count in self.counts().items() if name not in ("connections", "GET /"))
 
     def kill(self) -> None:
         """As a crash of the target: SIGKILL, at once."""

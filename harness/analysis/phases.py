@@ -129,7 +129,7 @@ def judged(recording: Recording, pattern: str) -> Recording:
 
 def settled(recording: Recording) -> Recording:
     """The recording with what is known of each request, for judging: without iterations that sent no request or were
-    cut off on our side, and, where the run was cut off, with ``CENSORED`` in place of what had no answer, or no user yet.
+    cut off on our side, and, where the run was cut off, with ``CENSORED`` in place of what had no answer, or no user.
 
     In a run that came to its end these were waited for, and failed. In one that was stopped or killed they are
     right-censored: each may still have been answered, after more than the time that it had waited. What was shed is

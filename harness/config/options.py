@@ -40,6 +40,11 @@ class GeneralOptions:
     wait_for_target: float = parameter(0.0, "how many seconds to wait for the target to be healthy before the load")
     back_within_s: float = parameter(10.0, "how long the target may take to be healthy after the load, in seconds")
     ready_timeout_s: float = parameter(60.0, "how long all users may take to be parked, in seconds")
+    connect_early: str = parameter(
+        "auto",
+        "whether parked HTTP users hold a connection open; auto: as they say, unless that starves the target",
+        choices=("auto", "yes", "no"),
+    )
     drain_timeout_s: float = parameter(10.0, "how long to wait for answers that are out at the end, in seconds")
     expect: str = parameter(
         "", "statuses of good answers, e.g. 2xx,404; empty: as the users say, 2xx where they do not", web=True

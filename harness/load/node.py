@@ -91,6 +91,8 @@ class Node:
         self._planned = Event()
         self._watched: WeakSet[Any] = WeakSet()
         """Users whose end has a listener."""
+        self.connect_early: bool | None = None
+        """Whether parked users hold a connection open; None: as they say."""
         self._parked_before_plan: dict[Any, str] = {}
         """Greenlet of a user → its class."""
         self._pacer_of: dict[Any, Pacer] = {}
@@ -121,6 +123,8 @@ class Node:
                 self._planned.wait()
             finally:
                 self._parked_before_plan.pop(user, None)
+            if self.plan is None:
+                return None
             if slot.connection is not None and not slot.connection.is_alive():
                 return None
         pacer = self._pacer_of.get(user) or self._assign(user)
@@ -192,6 +196,15 @@ class Node:
     def parked(self) -> int:
         """Users that are ready and wait for the plan."""
         return len(self._parked_before_plan)
+
+    def set_connect_early(self, connect_early: bool | None) -> None:
+        """Before the plan: everybody gets ready afresh, with an open connection or without."""
+        if connect_early is self.connect_early:
+            return
+        self.connect_early = connect_early
+        self._parked_before_plan.clear()
+        waiting, self._planned = self._planned, Event()
+        waiting.set()
 
     def begin(self, plan: Plan) -> None:
         """Takes the plan and sets the pacers going. Gate and pacer get users of each class by its share."""

@@ -23,6 +23,8 @@ from harness.load.run_plan import Plan
 from harness.recording import ITERATION, UNFINISHED, Line, Operations, ProbeSample, Slice, Unanswered
 from harness.recording_file import encode
 
+CONNECT_EARLY = {"yes": True, "no": False}
+"""What the option says; ``auto``: as the users say."""
 SETTLE_S = 2.0
 """For the last report to be made, once the answers are waited for."""
 
@@ -77,6 +79,8 @@ class NodeReporter:
         self._told_unanswered = False
         self._watcher: gevent.Greenlet[..., Any] | None = None
         set_node(environment, node)
+        options: Any = environment.parsed_options
+        node.connect_early = CONNECT_EARLY.get(getattr(options, "connect_early", ""))
         node.recorder.expected = _expected_statuses(environment)
         environment.events.request.add_listener(node.recorder.on_request)
         node.exceptions.listen(environment)

@@ -95,7 +95,15 @@ class Master:
             if self._workers is not None:
                 nodes = self._workers.choose(Description.of(self._environment, self._scenario))
             shape = self._request.shape()
-            run = Run(self._environment, self._scenario, settings, shape, len(nodes), self._send_plan)
+            run = Run(
+                self._environment,
+                self._scenario,
+                settings,
+                shape,
+                len(nodes),
+                self._send_plan,
+                self._tell_connect_early,
+            )
         except ConfigurationError as error:
             self._refuse(error)
         self.current_run, self._plans = run, {}
@@ -209,6 +217,12 @@ class Master:
         if self.current_run is not None and not self.current_run.finished:
             self.current_run.note_late(node)
 
+    def _tell_connect_early(self, connect_early: bool | None) -> None:
+        if self._reporter is not None:
+            self._reporter.node.set_connect_early(connect_early)
+        else:
+            self._runner.send_message(messages.CONNECT_EARLY, {"connect_early": connect_early})
+
     def _send_plan(self, whole: Plan) -> tuple[str, ...]:
         if self._reporter is not None:
             self._reporter.begin(whole.for_node(0, 1))
@@ -228,7 +242,8 @@ class Master:
         """While the run goes: takes the local node's reports, and notices workers that are gone."""
         while not run.finished:
             if self._reporter is not None:
-                run.note_parked(LOCAL, self._reporter.node.parked, self._reporter.node.exceptions.prevents)
+                node = self._reporter.node
+                run.note_parked(LOCAL, node.parked, node.exceptions.prevents, node.connect_early)
                 if self._reporter.node.plan is not None:
                     run.take_report(LOCAL, self._reporter.report())
             self._note_lost_workers(run)
@@ -248,7 +263,7 @@ class Master:
             return
         prevents = msg.data["prevents"]
         mark = None if prevents is None else ExceptionMark(**prevents)
-        run.note_parked(self._name(msg.node_id), msg.data["parked"], mark)
+        run.note_parked(self._name(msg.node_id), msg.data["parked"], mark, msg.data["connect_early"])
         if msg.node_id in self._plans:
             self._runner.send_message(messages.PLAN, self._plans[msg.node_id].to_message(), msg.node_id)
 

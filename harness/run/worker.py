@@ -44,6 +44,7 @@ class Worker:
         runner.register_message(messages.DESCRIBE, self._on_describe)
         runner.register_message(messages.PLAN, self._on_plan)
         runner.register_message(messages.STOP, self._on_stop, concurrent=True)
+        runner.register_message(messages.CONNECT_EARLY, self._on_connect_early)
         runner.register_message(messages.STOP_USERS, self._on_stop_users, concurrent=True)
         self._master = MasterLink(runner, self._is_under_way, self._on_master_lost)
         gevent.spawn(self._ping)
@@ -105,7 +106,12 @@ class Worker:
         while agent is self._reporter and agent.node.plan is None:
             node = agent.node
             prevents = node.exceptions.prevents
-            ready = {"run": node.run, "parked": node.parked, "prevents": None if prevents is None else vars(prevents)}
+            ready = {
+                "run": node.run,
+                "parked": node.parked,
+                "prevents": None if prevents is None else vars(prevents),
+                "connect_early": node.connect_early,
+            }
             self._runner.send_message(messages.PARKED, ready)
             gevent.sleep(READY_INTERVAL_S)
 
@@ -130,6 +136,10 @@ class Worker:
             # Users without a pacer go on until Locust stops them; the last report has to come after that.
             self._runner.stop()
         agent.settle(wait=True)
+
+    def _on_connect_early(self, msg: Any, **_: Any) -> None:
+        if self._reporter is not None and self._reporter.node.plan is None:
+            self._reporter.node.set_connect_early(msg.data["connect_early"])
 
     def _on_stop_users(self, **_: Any) -> None:
         self._runner.stop()

@@ -260,8 +260,10 @@ def locust(
     return start(directory, [*command, *arguments], variables, forked=not from_nothing, **streams)
 
 
-def springback(directory: Path, *arguments: str, variables: Mapping[str, str] | None = None) -> Run:
-    return start(directory, [str(BIN / "springback"), *arguments], variables)
+def springback(
+    directory: Path, *arguments: str, variables: Mapping[str, str] | None = None, cwd: Path | None = None
+) -> Run:
+    return start(directory, [str(BIN / "springback"), *arguments], variables, cwd=cwd)
 
 
 def plan(directory: Path, *arguments: str, variables: Mapping[str, str] | None = None) -> Finished:
