@@ -83,12 +83,12 @@ def _arrivals(recording: Recording, phase: Phase) -> Delivery:
     nothing, so that these are left to the gate's own part.
     """
     started = phases.slices_of(recording, phase)
-    released = {int(mark.t // 1): 0 for mark in recording.gates if phase.start_s <= mark.t < phase.end_s}
-    for mark in recording.gates:
-        if int(mark.t // 1) in released:
-            released[int(mark.t // 1)] += len(mark.sent_us)
+    released: Counter[int] = Counter()
+    for found in skew.releases(recording):
+        if phase.start_s <= found.gate.t < phase.end_s:
+            released[int(found.gate.t // 1)] += found.sent
     of_gates = [p for p in started if p.t in released and p.outcome in _NOT_SENT and p.outcome != UNSERVED]
-    due = sum(map(_starts, started)) - sum(map(_starts, of_gates)) - sum(released.values())
+    due = sum(map(_starts, started)) - sum(map(_starts, of_gates)) - released.total()
     lost = sum(_starts(p) for p in started if p.outcome in _NOT_SENT) - sum(map(_starts, of_gates))
     served = due - lost
     planned = planned_starts(recording.header.level, phase.start_s, phase.end_s)
