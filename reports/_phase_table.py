@@ -12,6 +12,9 @@ HEADS = ("phase", "requests of", "requests", "ok", "errors", "p50", "p95", "p99"
 NAME_HEADS = ("requests of", "phase", *HEADS[2:], "most failed with")
 MOST_NAMES = 12
 """Names in the table of the phases. Where there are more, all are in a table of their own …"""
+WARM_UP = "warm-up, in no phase"
+"""Stretch of the requests with which users got ready, and of whatever else was sent before the first phase."""
+AFTERWARDS = "after the phases"
 FIRST_NAMES = 5
 """… and only so many in that of the phases, those that failed first."""
 _QUANTILES = (0.5, 0.95, 0.99, 1.0)
@@ -44,20 +47,21 @@ def table(recording: Recording) -> Table:
     """
     of_phases: list[PhaseRow] = []
     of_names: list[tuple[tuple[float, str, int], PhaseRow]] = []
-    outside = "before and after the phases"
-    stretches = [(f"{each.name}, {each.start_s} to {each.end_s} s", each) for each in recording.header.phases]
     grouped = _grouped(recording)
+    phases_of = recording.header.phases
+    stretches = [(each.name, f"{each.name}, {each.start_s} to {each.end_s} s") for each in phases_of]
+    if WARM_UP in grouped:
+        stretches.insert(0, (WARM_UP, WARM_UP))
     worst = _worst_ratio(grouped)
     most = MOST_NAMES if len(worst) <= MOST_NAMES else FIRST_NAMES
-    for number, (label, phase) in enumerate([*stretches, (outside, None)]):
-        named = grouped.get(None if phase is None else phase.name, {})
-        if phase is None and not named:
+    for number, (short, label) in enumerate([*stretches, (AFTERWARDS, AFTERWARDS)]):
+        named = grouped.get(short, {})
+        if short == AFTERWARDS and not named:
             continue
-        short = label if phase is None else phase.name
         tallies = {name: phases.tally(tuple(pieces)) for name, pieces in named.items()}
         order = sorted(tallies, key=lambda name: (-tallies[name].failed, -tallies[name].intended, name))
         of_names += [((-worst[name], name, number), _row(short, name, tallies[name])) for name in order]
-        if phase is None:
+        if short == AFTERWARDS:
             continue
         every = phases.tally(tuple(piece for pieces in named.values() for piece in pieces))
         of_phases.append(_row(label, "", every))
@@ -67,16 +71,18 @@ def table(recording: Recording) -> Table:
     return Table(tuple(of_phases), ordered if len(worst) > MOST_NAMES else ())
 
 
-def _grouped(recording: Recording) -> dict[str | None, dict[str, list[Slice]]]:
-    """Slices by phase (None: outside of all) and name, from one pass: there may be hundreds of names."""
-    phase_of = {t: phase.name for phase in recording.header.phases for t in range(phase.start_s, phase.end_s)}
-    grouped: dict[str | None, dict[str, list[Slice]]] = {}
-    for piece in recording.slices:
-        grouped.setdefault(phase_of.get(piece.t), {}).setdefault(piece.name, []).append(piece)
+def _grouped(recording: Recording) -> dict[str, dict[str, list[Slice]]]:
+    """Slices by stretch and name, from one pass: there may be hundreds of names."""
+    stretch_of = {t: phase.name for phase in recording.header.phases for t in range(phase.start_s, phase.end_s)}
+    grouped: dict[str, dict[str, list[Slice]]] = {}
+    for piece in (*recording.warm_up, *recording.slices):
+        early = piece.warm_up or piece.t < 0
+        stretch = WARM_UP if early else stretch_of.get(piece.t, AFTERWARDS)
+        grouped.setdefault(stretch, {}).setdefault(piece.name, []).append(piece)
     return grouped
 
 
-def _worst_ratio(grouped: dict[str | None, dict[str, list[Slice]]]) -> dict[str, float]:
+def _worst_ratio(grouped: dict[str, dict[str, list[Slice]]]) -> dict[str, float]:
     """Name → its largest error ratio in any phase."""
     worst: dict[str, float] = {}
     for named in grouped.values():

@@ -75,8 +75,8 @@ class Node:
         self.gate_marks: list[GateMark] = []
         self.operations: list[Operation] = []
         self.streams = Streams()
-        self._began: dict[Any, tuple[Start, str, float]] = {}
-        """Greenlet of a user that cannot be started, because it has been → its start, its class, and when that was."""
+        self._began: dict[Any, tuple[Start, str]] = {}
+        """Greenlet of a user that cannot be started, because it has been → its start, and its class."""
         self._local_origin_s = 0.0
         self.unfinished = 0
         self.stop_draining = False
@@ -110,10 +110,10 @@ class Node:
     def park(self, slot: Slot) -> Start | None:
         """Blocks the calling user until it is released; None means: get ready afresh and park again."""
         user = getcurrent()
-        self.recorder.getting_ready.discard(user)
+        self.recorder.is_ready(user)
         start = self._park(user, slot)
         if start is None:
-            self.recorder.getting_ready.add(user)
+            self.recorder.gets_ready(user)
         return start
 
     def _park(self, user: Any, slot: Slot) -> Start | None:
@@ -141,10 +141,10 @@ class Node:
 
     def iteration_started(self, start: Start, kind: str = "") -> None:
         user: Any = getcurrent()
-        self.recorder.getting_ready.discard(user)
+        start.began_s = time.monotonic()
         self.recorder.starts[user] = start
         self.streams.started(start, kind)
-        self._began[user] = (start, kind, time.monotonic())
+        self._began[user] = (start, kind)
         if user not in self._watched:
             self._watched.add(user)
             user.link(self._on_user_stopped)
@@ -153,12 +153,12 @@ class Node:
         """The calling user gets ready for its next iteration, or its first."""
         user: Any = getcurrent()
         self._settle(user, UNSENT)
-        self.recorder.getting_ready.add(user)
+        self.recorder.gets_ready(user)
 
     def _note_free(self, user: Any) -> None:
         if (began := self._began.pop(user, None)) is not None:
-            start, kind, since_s = began
-            self.streams.freed(start, kind, time.monotonic() - since_s)
+            start, kind = began
+            self.streams.freed(start, kind, time.monotonic() - start.began_s)
 
     def _on_user_stopped(self, user: Any) -> None:
         """Locust stops users in mid-run when it deals them out afresh, because a worker came or went. An iteration that

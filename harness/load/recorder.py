@@ -6,10 +6,11 @@ delta, again and again, and merging deltas is adding.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping
 from typing import Any
-from weakref import WeakKeyDictionary, WeakSet
+from weakref import WeakKeyDictionary
 
 from gevent import getcurrent
 
@@ -22,6 +23,9 @@ MAX_SERIES = 500
 """Different (name, outcome) pairs that are kept apart; a run that names each URL apart would fill the memory. Those
 that are ok and the others have so many each, so that names without end cannot hide one that fails."""
 
+
+ROUNDING_S = 0.002
+"""Clients that are not ours tell how long a request took, some of them in whole milliseconds."""
 
 Key = tuple[str, str, str, int, bool]
 """Method, name, outcome, status, and whether it is of the warm-up."""
@@ -46,8 +50,8 @@ class Recorder:
     def __init__(self) -> None:
         self.starts: dict[Any, Start] = {}
         """Greenlet → the start that its paced user is working on."""
-        self.getting_ready: WeakSet[Any] = WeakSet()
-        """Greenlets of users that get ready to be started: what they ask for is warm-up."""
+        self._readying: WeakKeyDictionary[Any, tuple[float, float]] = WeakKeyDictionary()
+        """Greenlet → from when to when its paced user last got ready to be started: what it sent then is warm-up."""
         self.requests = 0
         """Requests that have ended, whatever their outcome."""
         self.last_ended_s: WeakKeyDictionary[Any, float] | None = None
@@ -82,7 +86,7 @@ class Recorder:
             sent_s = done_s - (response_time or 0.0) / 1000
         start, warm_up = None, False
         if intended_s is None:
-            start, warm_up = self._current_start()
+            start, warm_up = self._sent_for(sent_s)
             intended_s = sent_s
         origin_s = self._origin_s
         second = int((intended_s if origin_s is None else intended_s - origin_s) // 1)
@@ -120,19 +124,32 @@ class Recorder:
             service = bucket_index(int((done_s - sent_s) * 1e6))
             cell.service[service] = cell.service.get(service, 0) + 1
 
-    def _current_start(self) -> tuple[Start | None, bool]:
-        """The start of the calling greenlet, or of the user that spawned it: a task may send several at a time. And
-        whether it has none because it gets ready for one.
+    def gets_ready(self, user: Any) -> None:
+        """The user gets ready to be started, for the first time or again; until :meth:`is_ready`."""
+        self._readying[user] = (time.monotonic(), math.inf)
+
+    def is_ready(self, user: Any) -> None:
+        since_s, _ = self._readying.get(user, (math.inf, 0.0))
+        self._readying[user] = (since_s, time.monotonic())
+
+    def _sent_for(self, sent_s: float) -> tuple[Start | None, bool]:
+        """The start for which a request was sent, by the calling greenlet or for the user that spawned it (a task may
+        send several at a time), and whether it is warm-up. An answer may come when its user has gone on to something
+        else: what a spawned greenlet sent before the start is not for it.
         """
-        if not self.starts and not self.getting_ready:
+        if not self.starts and not self._readying:
             return None, False
-        greenlet: Any = getcurrent()
+        current: Any = getcurrent()
+        greenlet = current
         while greenlet is not None:
             start = self.starts.get(greenlet)
-            if start is not None:
+            if start is not None and (greenlet is current or sent_s >= start.began_s - ROUNDING_S):
                 return start, False
-            if greenlet in self.getting_ready:
-                return None, True
+            if (readying := self._readying.get(greenlet)) is not None:
+                since_s, until_s = readying
+                return None, since_s - ROUNDING_S <= sent_s < until_s
+            if start is not None:
+                return None, False
             spawner = getattr(greenlet, "spawning_greenlet", None)
             greenlet = spawner() if spawner is not None else None
         return None, False

@@ -90,7 +90,7 @@ def _arrivals(recording: Recording, phase: Phase) -> Delivery:
     of_gates = [p for p in started if p.t in released and p.outcome in _NOT_SENT and p.outcome != UNSERVED]
     due = sum(map(_starts, started)) - sum(map(_starts, of_gates)) - released.total()
     lost = sum(_starts(p) for p in started if p.outcome in _NOT_SENT) - sum(map(_starts, of_gates))
-    served = due - lost
+    served = max(0, due - lost)
     planned = planned_starts(recording.header.level, phase.start_s, phase.end_s)
     served_ratio = served / due if due > 0 else 0.0
     due_ratio = (due + 3 * math.sqrt(planned)) / planned if planned > 0 else 1.0

@@ -43,7 +43,7 @@ class Paced(User):
     def start(self, group: Any) -> Any:
         """What the user asks for until it parks, in ``on_start`` too, is warm-up."""
         greenlet = super().start(group)
-        self.node.recorder.getting_ready.add(greenlet)
+        self.node.recorder.gets_ready(greenlet)
         return greenlet
 
     def wait_time(self) -> float:
