@@ -48,7 +48,9 @@ def test_with_enough_of_them_it_passes_and_what_they_did_to_get_ready_is_in_no_p
     recording = outcome.recording
     assert {piece.name for piece in recording.slices} == {"POST /visit"}
     assert {piece.name for piece in recording.warm_up} == {"GET /form"}
-    assert any(piece.t >= 0 for piece in recording.warm_up), "also of those who got ready again in the course of the run"
+    assert any(piece.t >= 0 for piece in recording.warm_up), (
+        "also of those who got ready again in the course of the run"
+    )
     baseline = recording.phase("baseline")
     assert baseline is not None and phases.of_phase(recording, baseline).intended == 30
     assert any(note.startswith("Warm-up: users made") for note in outcome.verdict["notes"])

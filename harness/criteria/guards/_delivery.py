@@ -24,6 +24,8 @@ from harness.recording import (
 
 _NOT_SENT = (UNSERVED, UNSENT, INTERRUPTED, USER_EXCEPTION)
 """Outcomes of an iteration that was due and sent no request, or was cut off on our side."""
+NOBODY = "load processes without users"
+"""In the place of a class of users, where the arrivals of a load process had none at all."""
 STARTS_PER_S = "starts/s"
 """Level unit of the open model, in which the level is a rate of starts and not a number of users."""
 
@@ -109,7 +111,7 @@ def _by_class(recording: Recording, phase: Phase, streams: Sequence[str]) -> Ite
                 began.update(mark.starts)
         for kind in sorted(due) if len(due) > 1 else ():
             allowed = began[kind] + 1 if began[kind] else 0
-            yield Delivery(f"{stream} of {kind}", due[kind], began[kind], min(1.0, allowed / due[kind]))
+            yield Delivery(f"{stream} of {kind or NOBODY}", due[kind], began[kind], min(1.0, allowed / due[kind]))
 
 
 def _starts(piece: Slice) -> int:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from harness.analysis import histogram, phases
 from harness.criteria._criterion import Guard
 from harness.criteria._outcome import percent, seconds
-from harness.criteria.guards._delivery import STARTS_PER_S
+from harness.criteria.guards._delivery import NOBODY, STARTS_PER_S
 from harness.findings import CLIENTS, Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import ARRIVALS, UNSERVED, Recording, StartsMark
@@ -116,7 +116,7 @@ def _streams(recording: Recording) -> Iterator[Stream]:
     for phase in recording.header.phases:
         inside = [mark for mark in marks if phase.start_s <= mark.t < phase.end_s]
         for kind in kinds:
-            stream = Stream(f"{phase.name}, {kind}" if kind else phase.name)
+            stream = Stream(f"{phase.name}, {kind or NOBODY}")
             for mark in inside:
                 stream.add(mark, kind)
             yield stream
