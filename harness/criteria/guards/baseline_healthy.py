@@ -38,6 +38,7 @@ class BaselineHealthy(Guard):
     phase; when an alert holds for half of it; when it stalls again and again (seconds in which most requests fail or
     take ten times the usual median); or when the latency trends (Mann–Kendall with the correction of Hamed & Rao, and
     the bounds of the Theil–Sen slope). What is compared with such a baseline would look well because *it* was not.
+    Latency counts from the send here: what arrivals wait for users of ours is the matter of ``enough_users``.
     """
 
     title = "baseline healthy"
@@ -51,13 +52,14 @@ class BaselineHealthy(Guard):
         phase = recording.phase(self.baseline)
         if phase is None:
             return self.inconclusive(no_phase(recording, self.baseline))
-        tally = phases.of_phase(phases.settled(recording), phase)
+        answered = phases.from_the_send(phases.settled(recording))
+        tally = phases.of_phase(answered, phase)
         if tally.error_ratio is None:
             return self.inconclusive(f"no requests in the {self.baseline}, so there is nothing to compare with")
         problems = [
             *self._beyond_limits(recording, tally),
             *self._alerts(recording, phase),
-            *_unsteady(phases.by_second(phases.settled(recording), phase)),
+            *_unsteady(phases.by_second(answered, phase)),
         ]
         if problems:
             reason = f"{'; '.join(problems)}: mend that, or begin with less load, before anything is compared with it"
