@@ -133,6 +133,32 @@ def test_the_wait_is_not_blamed_on_the_target() -> None:
     assert judge(run(), SPECS).outcome is Outcome.PASS
 
 
+def test_a_baseline_that_waits_for_our_users_is_not_called_unhealthy() -> None:
+    """The target took half a second all along, and the limit is one; 40 of 60 waited for 2 s in every second."""
+    healthy = run()
+    slow, quick = bucket_index(2_500_000), bucket_index(500_000)
+    slices = [
+        dataclasses.replace(piece, latency={quick: 20, slow: 40}) if piece.name == CANARY else piece
+        for piece in healthy.slices
+    ]
+    waits = {"Visitor": {bucket_index(2_000_000): 40}}
+    marks = [
+        dataclasses.replace(mark, waits=waits) if isinstance(mark, StartsMark) and mark.stream == ARRIVALS else mark
+        for mark in healthy.marks
+    ]
+    late = dataclasses.replace(healthy, slices=tuple(slices), marks=tuple(marks))
+    specs = (
+        *SPECS,
+        CriterionSpec("latency_quantile", {"limit_s": 1, "name": "all"}),
+        CriterionSpec("baseline_healthy"),
+    )
+    header = dataclasses.replace(late.header, criteria=specs)
+    verdict = judge(dataclasses.replace(late, header=header))
+    assert verdict.reason.startswith("enough users for the arrivals: 1,200 of 1,800 arrivals (baseline, Visitor)")
+    objecting = {each.kind: each.reason for each in verdict.findings if each.is_guard and each.voids}
+    assert set(objecting) == {"enough_users"}, objecting
+
+
 def test_a_target_that_fails_counted_from_the_send_fails_all_the_same() -> None:
     """However few our users were: with more of them it would have had more to do. The figure is without the wait."""
     verdict = judge(run(5.5, of=55, never=5, service_s=3), SPECS)

@@ -87,7 +87,7 @@ class BaselineHealthy(Guard):
                 yield f"p{quantile * 100:g} was {seconds(figure_us / 1e6)}, limit {seconds(limit_s)}"
 
     def _alerts(self, recording: Recording, phase: Phase) -> Iterator[str]:
-        for episode in alerts.episodes(recording):
+        for episode in alerts.episodes(phases.from_the_send(recording)):
             end_s = phase.end_s if episode.end_s is None else min(phase.end_s, episode.end_s)
             if end_s - max(phase.start_s, episode.start_s) >= phase.duration_s / 2:
                 yield f"the alert {episode.alert} held for most of it ({alerts.in_words(episode.worst)})"
