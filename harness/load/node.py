@@ -267,10 +267,11 @@ class Node:
         """Starts that have no answer yet, and arrivals that have no user: (second, name, outcome, whether it is the
         first request of its iteration) → number.
         """
-        waiting = (
+        waiting = Counter(
             (int(start.t // 1), start.name, UNFINISHED, not start.answered) for start in self.recorder.starts.values()
         )
-        return Counter([*waiting, *((int(start.t // 1), "", UNSERVED, True) for start in self._unserved())])
+        waiting.update({(t, "", UNSERVED, True): count for t, count in self._unserved().items()})
+        return waiting
 
     def drain(self, still_answering: bool = True) -> None:
         """Stops the pacers, waits up to ``plan.drain_s`` for answers that are out, then settles the accounts."""
@@ -319,5 +320,5 @@ class Node:
         self._pacer_of[user] = self._pacer
         return self._pacer
 
-    def _unserved(self) -> list[Start]:
-        return self._pacer.unserved() if self._pacer is not None else []
+    def _unserved(self) -> Counter[int]:
+        return self._pacer.unserved() if self._pacer is not None else Counter()

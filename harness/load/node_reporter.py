@@ -176,7 +176,7 @@ class NodeReporter:
             self._environment.stop_timeout = 0.0
 
     def users_gone(self) -> Report:
-        """A report after the last one: what users raised while they were stopped."""
+        """A report after the last one: what users raised while they were stopped. Nothing is listened to any more."""
         marks = self.node.exceptions.take(self.node.t_of, self._name) if self.node.plan is not None else []
         self.node.exceptions.close()
         return Report(self.node.run, "".join(encode(mark) for mark in marks), users_gone=True)
@@ -189,7 +189,7 @@ class NodeReporter:
             runner.user_greenlets.kill(block=False)
 
     def close(self) -> None:
-        """Lets go of everything without a report."""
+        """Lets go, without a report, of everything but what users raise while they are stopped: see users_gone()."""
         if not self._settled:
             self._closed.set()  # closed without a report: nobody has to wait for one
         self._settled = True

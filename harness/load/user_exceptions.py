@@ -166,8 +166,11 @@ class _Once(logging.Filter):
             return True
         if text.startswith(_ON_STOP):
             self._exceptions.note(error, "on_stop")
-        elif text.startswith(_LISTENER) and not _is_ours(error):
-            self._exceptions.note(error, "event listener")
+        elif text.startswith(_LISTENER):
+            if not _is_ours(error):
+                self._exceptions.note(error, "event listener")
+        elif record.name == "root":
+            return True  # a line of the user's own, about an error that was caught
         return self._exceptions.is_first_to_be_printed(error)
 
 

@@ -40,7 +40,7 @@ from harness.recording import (
 from harness.run import health_check
 from harness.run.header import header
 from harness.run.live_alerts import raise_and_clear
-from harness.run.parked_connections import WAIT_S, answered_in_s, are_held
+from harness.run.parked_connections import WAIT_S, answered_in_s, are_held, check_name
 from harness.run.progress import PhaseProgress, say
 from harness.run.recording_writer import RecordingWriter, make_run_directory
 from harness.run.workers import LEFT
@@ -92,7 +92,7 @@ class Run:
         self._connect_early = CONNECT_EARLY.get(settings.connect_early)
         self._may_starve = settings.connect_early == "auto" and are_held(environment.user_classes)
         self._host = environment.host or ""
-        self._health_url = (environment.host or "").rstrip("/") + settings.health_path
+        self._health_url = self._host.rstrip("/") + settings.health_path
         self._stopped_at_s: float | None = None
         """Seconds after the origin at which the nodes were told to stop, so that an early last report is no loss."""
         self._settle_until_s = math.inf
@@ -102,7 +102,7 @@ class Run:
             started_utc,
             settings,
             shape,
-            environment.host or "",
+            self._host,
             nodes,
             environment.user_classes,
         )
@@ -284,7 +284,7 @@ class Run:
         if alone_s is None:
             self._park_afresh(None)  # it does not answer without them either: that proves nothing
             return
-        check = f"GET {path or '/'} beside parked connections"
+        check = check_name(path)
         detail = (
             f"no answer within {WAIT_S:g} s, and one in {alone_s * 1000:.0f} ms without them: the target serves few "
             "connections at a time, so users connect only when they start (--connect-early yes overrules this)"

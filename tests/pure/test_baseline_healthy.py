@@ -91,3 +91,12 @@ def test_what_is_not_compared_with_it_stands() -> None:
     voided = {found.kind for found in verdict.findings if found.voided_by == "baseline_healthy"}
     assert voided == {"recovery_time"}
     assert verdict.outcome is Outcome.INCONCLUSIVE
+
+
+def test_a_run_that_accepts_no_failure_accepts_none_in_its_baseline() -> None:
+    recording = run(lambda _: 20, lambda t: int(t == 17))
+    strict = (CriterionSpec("error_ratio", {"limit": 0}),)
+    header = dataclasses.replace(recording.header, criteria=strict)
+    assert judged(recording).outcome is Outcome.PASS
+    found = judged(dataclasses.replace(recording, header=header))
+    assert found.outcome is Outcome.INCONCLUSIVE and "limit 0" in found.reason

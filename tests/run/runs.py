@@ -128,9 +128,6 @@ class Run:
     def until_phase(self, name: str, within_s: float = 60) -> None:
         self.until(lambda: f"springback: {name}" in self.err, f"phase {name}", within_s)
 
-    def until_parked(self, users: int) -> None:
-        self.until(lambda: f"{users} users parked" in self.err or "springback: warm-up" in self.err, "users park")
-
     def send_in(self, phase: str, number: int, group: bool = False) -> None:
         """Signals the run, or its whole group as a terminal does, in this phase and in no other."""
         assert self.phase == phase, f"the signal would come in {self.phase or 'no phase'}, not in {phase}\n{self.err}"
