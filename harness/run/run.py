@@ -281,8 +281,8 @@ class Run:
             return
         self._park_afresh(False)
         alone_s = answered_in_s(self._host, path)
-        if alone_s is None:
-            self._park_afresh(None)  # it does not answer without them either: that proves nothing
+        if alone_s is None or alone_s > WAIT_S / 4:
+            self._park_afresh(None)  # it is slow without them as well: that proves nothing
             return
         check = check_name(path)
         detail = (

@@ -10,6 +10,7 @@ import gevent
 from locust.env import Environment
 from locust.runners import WorkerRunner
 
+from harness.config.options import secret_values
 from harness.config.scenario import Scenario
 from harness.findings import EXIT_USAGE, Outcome
 from harness.load.clock import Clock
@@ -66,6 +67,7 @@ class Worker:
             gevent.spawn(self._runner.quit)
             return
         node = Node(run, self._clock, nodes.index(self._runner.client_id), len(nodes))
+        node.exceptions.secrets = secret_values(self._scenario, options)
         name = messages.worker_name(self._runner.worker_index)
         self._reporter = NodeReporter(self._environment, name, node, self._deliver_final)
         gevent.spawn(self._say_parked, self._reporter)

@@ -66,3 +66,33 @@ def test_nothing_is_left_of_it_when_it_is_closed(environment: Environment) -> No
     assert environment.events.user_error._handlers == before
     assert [logger.filters for logger in loggers] == filters
     assert "handle_error" not in vars(gevent.get_hub())
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("401 for http://me:hush@host/path?token=abc", "401 for http://host/path"),
+        ("no login with password=hush!, user=me", "no login with password=…, user=me"),
+        ("Authorization: Bearer abc.def refused", "Authorization: Bearer … refused"),
+        ("{'api_key': 'k-123', 'a': 1}", "{'api_key': …, 'a': 1}"),
+        ("the service said open-sesame", "the service said …"),
+        ("KeyError in basket 17", "KeyError in basket 17"),
+    ],
+)
+def test_a_message_shows_no_secret(text: str, kept: str) -> None:
+    exceptions = UserExceptions(lambda: None)
+    exceptions.secrets = ("open-sesame",)
+    exceptions.note(ValueError(text), "task")
+    (mark,) = exceptions.take(lambda instant_s: instant_s, "w")
+    assert mark.message == kept
+
+
+def test_only_a_user_who_fails_twice_to_get_ready_prevents_the_run() -> None:
+    """One hiccup each for many of them is none: they try again."""
+    exceptions = UserExceptions(lambda: None)
+    first, second = object(), object()
+    for user in (first, second):
+        exceptions.note(ValueError("busy"), "prepare", user)
+    assert exceptions.prevents is None
+    exceptions.note(ValueError("busy"), "prepare", first)
+    assert exceptions.prevents is not None and exceptions.prevents.count == 3
