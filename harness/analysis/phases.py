@@ -8,7 +8,7 @@ user. Where a run was cut off, nobody knows what would have become of these: see
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 
@@ -187,6 +187,28 @@ def by_second(recording: Recording, phase: Phase, name: str = "") -> tuple[Tally
     for piece in slices_of(recording, phase, name):
         grouped[piece.t].append(piece)
     return tuple(tally(tuple(pieces)) for pieces in grouped.values())
+
+
+def statuses(slices: Iterable[Slice]) -> dict[int, int]:
+    """HTTP status → answers, most frequent first. Where redirects were followed it is that of the last answer; what had
+    no answer, or none with a status, is left out, and so is every answer of a recording that did not keep them yet.
+    """
+    counts: Counter[int] = Counter()
+    for piece in slices:
+        if piece.status and piece.count:
+            counts[piece.status] += piece.count
+    return dict(sorted(counts.items(), key=lambda each: (-each[1], each[0])))
+
+
+def by_phase_and_name(recording: Recording) -> dict[str | None, dict[str, tuple[Slice, ...]]]:
+    """Slices by phase (None: outside of all) and name, from one pass: there may be hundreds of names. Phases come in
+    their order.
+    """
+    phase_of = {t: phase.name for phase in recording.header.phases for t in range(phase.start_s, phase.end_s)}
+    grouped: dict[str | None, dict[str, list[Slice]]] = {phase.name: {} for phase in recording.header.phases}
+    for piece in recording.slices:
+        grouped.setdefault(phase_of.get(piece.t), {}).setdefault(piece.name, []).append(piece)
+    return {phase: {name: tuple(pieces) for name, pieces in named.items()} for phase, named in grouped.items() if named}
 
 
 def names(recording: Recording) -> tuple[str, ...]:
