@@ -259,9 +259,14 @@ class GateMark:
     mark: str = "gate"
 
 
+PARKED = "parked"
+
+
 @dataclass(frozen=True)
 class HealthMark:
-    """A health check of the target, ``when`` = ``before`` or ``after`` the load."""
+    """A health check of the target, ``when`` = ``before`` or ``after`` the load, or ``parked``: beside users that hold
+    connections.
+    """
 
     t: float
     when: str

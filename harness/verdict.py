@@ -14,7 +14,7 @@ from harness.analysis import generator
 from harness.analysis.names import names_in_doubt
 from harness.errors import ConfigurationError
 from harness.findings import Finding, Outcome, Verdict
-from harness.recording import CriterionSpec, Phase, Recording
+from harness.recording import PARKED, CriterionSpec, Phase, Recording
 
 RUN_COMPLETE = "run_complete"
 """The criterion that is judged for every run, whether it is listed or not."""
@@ -39,6 +39,7 @@ def judge(recording: Recording, criteria: Sequence[CriterionSpec] | None = None)
     found = [_cut_short(recording, spec, _judge_one(recording, spec)) for spec in specs]
     findings = _in_reading_order(_void(found))
     notes = [*recording.damage, *recording.header.notes, *names_in_doubt(recording)]
+    notes += [f"{mark.check}: {mark.detail}." for mark in recording.health if mark.when == PARKED]
     notes += [f"{spec.criterion} is not judged: {_judge_one(recording, spec).reason}." for spec in left_out]
     if criteria is not None and tuple(criteria) != tuple(planned):
         notes.append(_overridden(planned, criteria))

@@ -107,8 +107,11 @@ def only(recording: Recording, pattern: str) -> Recording:
     """The recording with the slices alone whose name matches; ``*`` stands for anything. Empty: with all of them."""
     if not pattern:
         return recording
-    literal = pattern.replace("[", "[[]")
-    return replace(recording, slices=tuple(piece for piece in recording.slices if fnmatchcase(piece.name, literal)))
+    return replace(recording, slices=tuple(piece for piece in recording.slices if _matches(piece.name, pattern)))
+
+
+def _matches(name: str, pattern: str) -> bool:
+    return fnmatchcase(name, pattern.replace("[", "[[]"))
 
 
 def judged(recording: Recording, pattern: str) -> Recording:
@@ -116,15 +119,14 @@ def judged(recording: Recording, pattern: str) -> Recording:
     of them, so nobody knows about it.
     """
     recording = settled(recording)
-    if not pattern:
-        return recording
+    if not pattern or _matches(ITERATION, pattern):
+        return only(recording, pattern)
     waiting = (UNFINISHED, UNSERVED)
     ended_s = generator.last_trace_s(recording)
     nameless = [piece for piece in recording.slices if piece.name == ITERATION]
-    unknown = [_censored(piece, ended_s) if piece.outcome in waiting else piece for piece in nameless]
-    named = only(recording, pattern)
-    others = (piece for piece in unknown if piece.outcome == CENSORED and piece not in named.slices)
-    return replace(named, slices=(*named.slices, *others))
+    unknown = (_censored(piece, ended_s) if piece.outcome in waiting else piece for piece in nameless)
+    others = (piece for piece in unknown if piece.outcome == CENSORED)
+    return replace(recording, slices=(*only(recording, pattern).slices, *others))
 
 
 def settled(recording: Recording) -> Recording:

@@ -19,6 +19,8 @@ from harness.recording import CriterionSpec
 from shapes._phased import PhasedShape
 
 PREFIX = "SPRINGBACK_"
+SHORTEST_SECRET = 4
+"""Shorter ones would blacken half of a message."""
 CLOSE = 0.92
 """How alike two variables must be, prefix and all, for one to be a slip of the other: a letter or two, or its unit."""
 OF_PACERS = ("arrivals", "seed", "ready_timeout_s")
@@ -40,6 +42,11 @@ class GeneralOptions:
     wait_for_target: float = parameter(0.0, "how many seconds to wait for the target to be healthy before the load")
     back_within_s: float = parameter(10.0, "how long the target may take to be healthy after the load, in seconds")
     ready_timeout_s: float = parameter(60.0, "how long all users may take to be parked, in seconds")
+    connect_early: str = parameter(
+        "auto",
+        "whether parked HTTP users hold a connection open; auto: as they say, unless that starves the target",
+        choices=("auto", "yes", "no"),
+    )
     drain_timeout_s: float = parameter(10.0, "how long to wait for answers that are out at the end, in seconds")
     expect: str = parameter(
         "", "statuses of good answers, e.g. 2xx,404; empty: as the users say, 2xx where they do not", web=True
@@ -98,6 +105,13 @@ def sections(scenario: Scenario) -> list[tuple[str, list[Parameter]]]:
         ("of the criteria", list(limits_of(scenario.default_specs(of_shape)))),
         ("of every run", [*GENERAL, *ALERTS]),
     ]
+
+
+def secret_values(scenario: Scenario, values: Any) -> tuple[str, ...]:
+    """What was given for options that are secret, and is long enough to be one; the longest first."""
+    secret = [option.name for _, options in sections(scenario) for option in options if option.secret]
+    given = {str(getattr(values, name, None) or "") for name in secret}
+    return tuple(sorted((value for value in given if len(value) >= SHORTEST_SECRET), key=len, reverse=True))
 
 
 def listing(scenario: Scenario, parked: bool) -> str:

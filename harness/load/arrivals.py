@@ -7,6 +7,7 @@ that never finds one is counted as unserved, never lost silently.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import cycle
 
@@ -32,12 +33,15 @@ class Arrivals:
         self._kinds = cycle(kinds)
         self._parked: Queues[Slot] = Queues()
         self._overdue: Queues[Start] = Queues()
+        self._overdue_in: Counter[int] = Counter()
+        """How many of these were due in each second, counted as they come and go: there may be a hundred thousand."""
         self._next_due_s: float | None = None
         """The next one due, taken from the schedule and not yet started."""
 
     def park(self, slot: Slot) -> None:
         start = self._overdue.take(slot.kind)
         if start is not None:
+            self._count_overdue(start, -1)
             slot.release(start)
         else:
             self._parked.add(slot.kind, slot)
@@ -76,10 +80,18 @@ class Arrivals:
             slot.release(start)
         else:
             self._overdue.add(kind, start)
+            self._count_overdue(start, 1)
 
-    def unserved(self) -> list[Start]:
-        """The arrivals that are still waiting for a user."""
-        return list(self._overdue)
+    def _count_overdue(self, start: Start, change: int) -> None:
+        second = int(start.t // 1)
+        self._overdue_in[second] += change
+        if not self._overdue_in[second]:
+            del self._overdue_in[second]
+
+    def unserved(self) -> Counter[int]:
+        """Second → arrivals that were due in it and are still waiting for a user."""
+        return self._overdue_in
 
     def clear(self) -> None:
         self._overdue.clear()
+        self._overdue_in.clear()

@@ -79,6 +79,8 @@ class Node:
         self._planned = Event()
         self._watched: WeakSet[Any] = WeakSet()
         """Users whose end has a listener."""
+        self.connect_early: bool | None = None
+        """Whether parked users hold a connection open; None: as they say."""
         self._parked_before_plan: dict[Any, str] = {}
         """Greenlet of a user → its class."""
         self._pacer_of: dict[Any, Pacer] = {}
@@ -102,6 +104,8 @@ class Node:
                 self._planned.wait()
             finally:
                 self._parked_before_plan.pop(user, None)
+            if self.plan is None:
+                return None
             if slot.connection is not None and not slot.connection.is_alive():
                 return None
         pacer = self._pacer_of.get(user) or self._assign(user)
@@ -162,6 +166,15 @@ class Node:
         """Users that are ready and wait for the plan."""
         return len(self._parked_before_plan)
 
+    def set_connect_early(self, connect_early: bool | None) -> None:
+        """Before the plan: everybody gets ready afresh, with an open connection or without."""
+        if connect_early is self.connect_early:
+            return
+        self.connect_early = connect_early
+        self._parked_before_plan.clear()
+        waiting, self._planned = self._planned, Event()
+        waiting.set()
+
     def begin(self, plan: Plan) -> None:
         """Takes the plan and sets the pacers going. Gate and pacer get users of each class by its share."""
         if self.plan is not None:
@@ -215,10 +228,11 @@ class Node:
         """Starts that have no answer yet, and arrivals that have no user: (second, name, outcome, whether it is the
         first request of its iteration) → number.
         """
-        waiting = (
+        waiting = Counter(
             (int(start.t // 1), start.name, UNFINISHED, not start.answered) for start in self.recorder.starts.values()
         )
-        return Counter([*waiting, *((int(start.t // 1), "", UNSERVED, True) for start in self._unserved())])
+        waiting.update({(t, "", UNSERVED, True): count for t, count in self._unserved().items()})
+        return waiting
 
     def drain(self, still_answering: bool = True) -> None:
         """Stops the pacers, waits up to ``plan.drain_s`` for answers that are out, then settles the accounts."""
@@ -260,5 +274,5 @@ class Node:
         self._pacer_of[user] = self._pacer
         return self._pacer
 
-    def _unserved(self) -> list[Start]:
-        return self._pacer.unserved() if self._pacer is not None else []
+    def _unserved(self) -> Counter[int]:
+        return self._pacer.unserved() if self._pacer is not None else Counter()

@@ -24,6 +24,8 @@ from harness.load.run_plan import Plan
 from harness.recording import ITERATION, UNFINISHED, Line, Operations, ProbeSample, Slice, StartsMark, Unanswered
 from harness.recording_file import encode
 
+CONNECT_EARLY = {"yes": True, "no": False}
+"""What the option says; ``auto``: as the users say."""
 SETTLE_S = 2.0
 """For the last report to be made, once the answers are waited for."""
 
@@ -102,6 +104,8 @@ class NodeReporter:
         self._told_unanswered = False
         self._watcher: gevent.Greenlet[..., Any] | None = None
         set_node(environment, node)
+        options: Any = environment.parsed_options
+        node.connect_early = CONNECT_EARLY.get(getattr(options, "connect_early", ""))
         node.recorder.expected = _expected_statuses(environment)
         environment.events.request.add_listener(node.recorder.on_request)
         node.exceptions.listen(environment)
@@ -197,7 +201,7 @@ class NodeReporter:
             self._environment.stop_timeout = 0.0
 
     def users_gone(self) -> Report:
-        """A report after the last one: what users raised while they were stopped."""
+        """A report after the last one: what users raised while they were stopped. Nothing is listened to any more."""
         marks = self.node.exceptions.take(self.node.t_of, self._name) if self.node.plan is not None else []
         self.node.exceptions.close()
         return Report(self.node.run, "".join(encode(mark) for mark in marks), users_gone=True)
@@ -210,7 +214,7 @@ class NodeReporter:
             runner.user_greenlets.kill(block=False)
 
     def close(self) -> None:
-        """Lets go of everything without a report."""
+        """Lets go, without a report, of everything but what users raise while they are stopped: see users_gone()."""
         if not self._settled:
             self._closed.set()  # closed without a report: nobody has to wait for one
         self._settled = True

@@ -19,8 +19,8 @@ from harness.load.pacing import Start
 from harness.recording import ITERATION, OK, OTHER_NAMES, Slice
 
 MAX_SERIES = 500
-"""Different (name, outcome) pairs that are kept apart; a run that names each URL apart would fill the memory. Those
-that are ok and the others have so many each, so that names without end cannot hide one that fails."""
+"""Different methods, names, outcomes and statuses that are kept apart; a run that names each URL apart would fill the
+memory. Those that are ok and the others have so many each, so that names without end cannot hide one that fails."""
 
 
 Key = tuple[str, str, str, int]
@@ -54,7 +54,7 @@ class Recorder:
         """What counts as an answer to clients that are not ours."""
         self._cells: dict[int, dict[Key, Cell]] = {}
         self._series: dict[bool, set[Key]] = {True: set(), False: set()}
-        """Pairs that are ok, and those that are not."""
+        """Those that are ok, and those that are not."""
         self._origin_s: float | None = None
 
     def on_request(

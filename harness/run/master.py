@@ -15,6 +15,7 @@ from locust.env import Environment
 from locust.exception import StopTest
 from locust.runners import STATE_STOPPED, LocalRunner, MasterRunner
 
+from harness.config.options import secret_values
 from harness.config.scenario import Scenario
 from harness.errors import ConfigurationError
 from harness.findings import EXIT_USAGE, Outcome
@@ -96,7 +97,15 @@ class Master:
             if self._workers is not None:
                 nodes = self._workers.choose(Description.of(self._environment, self._scenario))
             shape = self._request.shape()
-            run = Run(self._environment, self._scenario, settings, shape, len(nodes), self._send_plan)
+            run = Run(
+                self._environment,
+                self._scenario,
+                settings,
+                shape,
+                len(nodes),
+                self._send_plan,
+                self._tell_connect_early,
+            )
         except ConfigurationError as error:
             self._refuse(error)
         self.current_run, self._plans = run, {}
@@ -109,6 +118,7 @@ class Master:
         self._environment.stop_timeout = parsed.stop_timeout or settings.drain_timeout_s
         if isinstance(self._runner, LocalRunner):
             node = Node(run.name, Clock(exact=True))
+            node.exceptions.secrets = secret_values(self._scenario, parsed)
             self._reporter = NodeReporter(self._environment, LOCAL, node, self._deliver_local)
         shape.clock = run.elapsed_s
         try:
@@ -170,6 +180,8 @@ class Master:
             self.exit_code.set(_write_reports(run))
         finally:
             self.ending = False
+            if self._reporter is not None:
+                self._reporter.users_gone()  # whatever has happened, it listens no more
 
     def quitting(self) -> None:
         """Locust ends. A run that is still going is stopped first."""
@@ -211,6 +223,12 @@ class Master:
         if self.current_run is not None and not self.current_run.finished:
             self.current_run.note_late(node)
 
+    def _tell_connect_early(self, connect_early: bool | None) -> None:
+        if self._reporter is not None:
+            self._reporter.node.set_connect_early(connect_early)
+        else:
+            self._runner.send_message(messages.CONNECT_EARLY, {"connect_early": connect_early})
+
     def _send_plan(self, whole: Plan) -> tuple[str, ...]:
         if self._reporter is not None:
             self._reporter.begin(whole.for_node(0, 1))
@@ -230,7 +248,8 @@ class Master:
         """While the run goes: takes the local node's reports, and notices workers that are gone."""
         while not run.finished:
             if self._reporter is not None:
-                run.note_parked(LOCAL, self._reporter.node.parked, self._reporter.node.exceptions.prevents)
+                node = self._reporter.node
+                run.note_parked(LOCAL, node.parked, node.exceptions.prevents, node.connect_early)
                 if self._reporter.node.plan is not None:
                     run.take_report(LOCAL, self._reporter.report())
             self._note_lost_workers(run)
@@ -250,7 +269,7 @@ class Master:
             return
         prevents = msg.data["prevents"]
         mark = None if prevents is None else ExceptionMark(**prevents)
-        run.note_parked(self._name(msg.node_id), msg.data["parked"], mark)
+        run.note_parked(self._name(msg.node_id), msg.data["parked"], mark, msg.data["connect_early"])
         if msg.node_id in self._plans:
             self._runner.send_message(messages.PLAN, self._plans[msg.node_id].to_message(), msg.node_id)
 

@@ -24,7 +24,7 @@ from locust.runners import MasterRunner
 from harness.config.scenario import Scenario
 from harness.config.settings import RunSettings
 from harness.live.state import SETTLES_S, LiveState
-from harness.load.node_reporter import Report
+from harness.load.node_reporter import CONNECT_EARLY, Report
 from harness.load.run_plan import Plan
 from harness.probes import Probe
 from harness.probes.run_cpu import RunCpu
@@ -33,6 +33,7 @@ from harness.recording import (
     JOINED,
     LATE,
     LOST,
+    PARKED,
     ExceptionMark,
     FaultMark,
     HealthMark,
@@ -43,6 +44,7 @@ from harness.recording import (
 from harness.run import health_check
 from harness.run.header import header
 from harness.run.live_alerts import raise_and_clear
+from harness.run.parked_connections import WAIT_S, answered_in_s, are_held, check_name
 from harness.run.progress import PhaseProgress, say
 from harness.run.recording_writer import RecordingWriter, make_run_directory
 from harness.run.workers import LEFT
@@ -67,7 +69,7 @@ class _BrokenOffError(Exception):
 
 class Run:
     """``nodes`` are the load processes that take part; ``send_plan`` hands the plan to all of them, and returns their
-    names.
+    names; ``set_connect_early`` tells all of them how users are to be parked.
     """
 
     def __init__(
@@ -78,6 +80,7 @@ class Run:
         shape: PhasedShape,
         nodes: int,
         send_plan: Callable[[Plan], tuple[str, ...]],
+        set_connect_early: Callable[[bool | None], None],
     ) -> None:
         self.directory, started_utc = make_run_directory(Path(settings.runs_dir), scenario.name)
         self.name = self.directory.name
@@ -89,7 +92,11 @@ class Run:
         self._settings = settings
         self._shape = shape
         self._send_to_nodes = send_plan
-        self._health_url = (environment.host or "").rstrip("/") + settings.health_path
+        self._tell_connect_early = set_connect_early
+        self._connect_early = CONNECT_EARLY.get(settings.connect_early)
+        self._may_starve = settings.connect_early == "auto" and are_held(environment.user_classes)
+        self._host = environment.host or ""
+        self._health_url = self._host.rstrip("/") + settings.health_path
         self._stopped_at_s: float | None = None
         """Seconds after the origin at which the nodes were told to stop, so that an early last report is no loss."""
         self._settle_until_s = math.inf
@@ -99,7 +106,7 @@ class Run:
             started_utc,
             settings,
             shape,
-            environment.host or "",
+            self._host,
             nodes,
             environment.user_classes,
         )
@@ -131,6 +138,7 @@ class Run:
             with self._breaking_off():
                 if self._shape.parked:
                     self._wait_until_parked()
+                    self._see_whether_parked_users_starve_others()
                     self._send_plan()
                 self._watch_phases()
         except Exception as error:
@@ -194,10 +202,11 @@ class Run:
             self._unfinished += report.unfinished
             self.mark(NodeMark(0, node, FINISHED, f"{report.requests} requests"))
 
-    def note_parked(self, node: str, parked: int, prevented: ExceptionMark | None) -> None:
-        """A node says how many of its users are parked, and what has prevented others from it."""
+    def note_parked(self, node: str, parked: int, prevented: ExceptionMark | None, connect_early: bool | None) -> None:
+        """A node says how many of its users are parked, and how; and what has prevented others from it."""
         nodes = self.live.nodes
-        nodes.parked[node] = parked
+        if connect_early is self._connect_early:  # otherwise they are about to get ready afresh
+            nodes.parked[node] = parked
         if prevented:
             nodes.prevented = replace(prevented, node=node)
 
@@ -271,6 +280,30 @@ class Run:
                     "raise --ready-timeout-s or start fewer users"
                 )
             gevent.sleep(CHECK_S)
+
+    def _see_whether_parked_users_starve_others(self) -> None:
+        """When nobody is answered beside parked connections, but is without them, users connect when they start."""
+        path = self._settings.health_path
+        if not self._may_starve or answered_in_s(self._host, path) is not None:
+            return
+        self._park_afresh(False)
+        alone_s = answered_in_s(self._host, path)
+        if alone_s is None or alone_s > WAIT_S / 4:
+            self._park_afresh(None)  # it is slow without them as well: that proves nothing
+            return
+        check = check_name(path)
+        detail = (
+            f"no answer within {WAIT_S:g} s, and one in {alone_s * 1000:.0f} ms without them: the target serves few "
+            "connections at a time, so users connect only when they start (--connect-early yes overrules this)"
+        )
+        say(f"{check}: {detail}")
+        self.mark(HealthMark(0, PARKED, check, False, detail))
+
+    def _park_afresh(self, connect_early: bool | None) -> None:
+        self._connect_early = connect_early
+        self.live.nodes.parked.clear()
+        self._tell_connect_early(connect_early)
+        self._wait_until_parked()
 
     def _send_plan(self) -> None:
         """Fixes the origin, and sends the plan to the nodes."""

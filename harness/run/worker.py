@@ -10,6 +10,7 @@ import gevent
 from locust.env import Environment
 from locust.runners import WorkerRunner
 
+from harness.config.options import secret_values
 from harness.config.scenario import Scenario
 from harness.findings import EXIT_USAGE, Outcome
 from harness.load.clock import Clock
@@ -44,6 +45,7 @@ class Worker:
         runner.register_message(messages.DESCRIBE, self._on_describe)
         runner.register_message(messages.PLAN, self._on_plan)
         runner.register_message(messages.STOP, self._on_stop, concurrent=True)
+        runner.register_message(messages.CONNECT_EARLY, self._on_connect_early)
         runner.register_message(messages.STOP_USERS, self._on_stop_users, concurrent=True)
         self._master = MasterLink(runner, self._is_under_way, self._on_master_lost)
         gevent.spawn(self._ping)
@@ -65,6 +67,7 @@ class Worker:
             gevent.spawn(self._runner.quit)
             return
         node = Node(run, self._clock, nodes.index(self._runner.client_id), len(nodes))
+        node.exceptions.secrets = secret_values(self._scenario, options)
         name = messages.worker_name(self._runner.worker_index)
         place = Place.of_worker(self._runner.client_id, nodes, getattr(options, messages.MASTER_HOST, ""))
         self._reporter = NodeReporter(self._environment, name, node, self._deliver_final, place)
@@ -102,11 +105,16 @@ class Worker:
         self._master.heard()
         self._clock.exchanged(msg.data["sent_s"], msg.data["master_s"], time.monotonic())
 
-    def _say_parked(self, agent: NodeReporter) -> None:
-        while agent is self._reporter and agent.node.plan is None:
-            node = agent.node
+    def _say_parked(self, reporter: NodeReporter) -> None:
+        while reporter is self._reporter and reporter.node.plan is None:
+            node = reporter.node
             prevents = node.exceptions.prevents
-            ready = {"run": node.run, "parked": node.parked, "prevents": None if prevents is None else vars(prevents)}
+            ready = {
+                "run": node.run,
+                "parked": node.parked,
+                "prevents": None if prevents is None else vars(prevents),
+                "connect_early": node.connect_early,
+            }
             self._runner.send_message(messages.PARKED, ready)
             gevent.sleep(READY_INTERVAL_S)
 
@@ -120,17 +128,21 @@ class Worker:
             self._reporter.begin(plan)
 
     def _on_stop(self, **_: Any) -> None:
-        agent = self._reporter
-        if agent is None:
+        reporter = self._reporter
+        if reporter is None:
             return
-        if agent is self._stopping:
-            agent.stop_waiting()
+        if reporter is self._stopping:
+            reporter.stop_waiting()
             return
-        self._stopping = agent
-        if agent.node.plan is not None and not agent.node.plan.paced:
+        self._stopping = reporter
+        if reporter.node.plan is not None and not reporter.node.plan.paced:
             # Users without a pacer go on until Locust stops them; the last report has to come after that.
             self._runner.stop()
-        agent.settle(wait=True)
+        reporter.settle(wait=True)
+
+    def _on_connect_early(self, msg: Any, **_: Any) -> None:
+        if self._reporter is not None and self._reporter.node.plan is None:
+            self._reporter.node.set_connect_early(msg.data["connect_early"])
 
     def _on_stop_users(self, **_: Any) -> None:
         self._runner.stop()

@@ -40,6 +40,7 @@ def reported() -> tuple[Report, Report]:
         return first, finals[0]
     finally:
         reporter.close()
+        reporter.users_gone()
 
 
 def test_slices_and_samples_of_a_report_are_those_of_its_text_also_after_their_journey() -> None:

@@ -128,9 +128,6 @@ class Run:
     def until_phase(self, name: str, within_s: float = 60) -> None:
         self.until(lambda: f"springback: {name}" in self.err, f"phase {name}", within_s)
 
-    def until_parked(self, users: int) -> None:
-        self.until(lambda: f"{users} users parked" in self.err or "springback: warm-up" in self.err, "users park")
-
     def send_in(self, phase: str, number: int, group: bool = False) -> None:
         """Signals the run, or its whole group as a terminal does, in this phase and in no other."""
         assert self.phase == phase, f"the signal would come in {self.phase or 'no phase'}, not in {phase}\n{self.err}"
@@ -260,8 +257,10 @@ def locust(
     return start(directory, [*command, *arguments], variables, forked=not from_nothing, **streams)
 
 
-def springback(directory: Path, *arguments: str, variables: Mapping[str, str] | None = None) -> Run:
-    return start(directory, [str(BIN / "springback"), *arguments], variables)
+def springback(
+    directory: Path, *arguments: str, variables: Mapping[str, str] | None = None, cwd: Path | None = None
+) -> Run:
+    return start(directory, [str(BIN / "springback"), *arguments], variables, cwd=cwd)
 
 
 def plan(directory: Path, *arguments: str, variables: Mapping[str, str] | None = None) -> Finished:

@@ -53,7 +53,11 @@ def away(directory: Path) -> Finished:
 
 @together(away)
 def test_an_autoscaler_a_socket_and_an_api_server_that_are_none(outcome: Finished) -> None:
-    assert_inconclusive(outcome, "connection refused", "is no socket", "/web: ", "--autoscaler")
+    outcome.ended_well(code=2)
+    assert not outcome.directories
+    for words in ("is no socket", "--autoscaler http://127.0.0.1:", "--kubernetes http://127.0.0.1:"):
+        assert words in outcome.err
+    assert outcome.err.count("nothing listens there; start it, or correct the address") == 2
 
 
 def wrong(directory: Path) -> Finished:

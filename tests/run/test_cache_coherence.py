@@ -19,8 +19,8 @@ SHORT = ("--baseline-s", "3", "--hold-s", "3", "--recovery-s", "2", "--pool-user
 
 @pytest.fixture(scope="module")
 def target() -> Iterator[tuple[dict[str, Any], Path]]:
-    with reference_target({"TARGET_ITEMS_TTL_S": "2", "TARGET_ITEMS_LOAD_MS": "100"}) as up:
-        yield up
+    with reference_target({"TARGET_ITEMS_TTL_S": "2", "TARGET_ITEMS_LOAD_MS": "100"}) as (told, state, _):
+        yield told, state
 
 
 def begun(target: tuple[dict[str, Any], Path], directory: Path, *arguments: str, **variables: str) -> Run:
@@ -64,7 +64,7 @@ def test_what_is_wrong_is_said_at_once_and_before_any_load(target: tuple[dict[st
 
 def test_a_valkey_that_dies_is_an_outcome_and_no_end(tmp_path: Path) -> None:
     """The service reads on without it, and is not accused; who works on Valkey itself is told by its own requests."""
-    with reference_target({"TARGET_ITEMS_TTL_S": "2"}) as up:
+    with reference_target({"TARGET_ITEMS_TTL_S": "2"}) as (*up, _):
         run = begun(up, tmp_path)
         run.until_phase("spike")
         (pid,) = [process["pid"] for process in up[0]["processes"] if process["role"] == "valkey"]

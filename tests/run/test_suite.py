@@ -100,7 +100,8 @@ def test_one_page_leads_to_every_report_and_one_junit_file_has_every_finding(out
         assert f'href="{run.name}/report.html"' in page
     suites = list(JUnitXml.fromfile(str(outcome.directory / "junit.xml")))
     assert [suite.name for suite in suites] == [f"springback {name}" for name in ("a_away", "b_well", "c_ill")]
-    assert [suite.errors > 0 for suite in suites] == [True, False, False]
+    # Of the ill one nothing can be compared with its baseline.
+    assert [suite.errors > 0 for suite in suites] == [True, False, True]
     assert suites[2].failures > 0
 
 

@@ -13,7 +13,7 @@ from harness.criteria._outcome import no_phase, percent, seconds
 from harness.criteria.recovery._trend import trend
 from harness.findings import BASELINE, Finding, Outcome
 from harness.plugins import parameter
-from harness.recording import Phase, Recording
+from harness.recording import CriterionSpec, Phase, Recording
 
 if TYPE_CHECKING:
     import numpy as np
@@ -65,16 +65,19 @@ class BaselineHealthy(Guard):
         return self.finding(Outcome.PASS, "well within the run's own limits, and steady", tally.error_ratio)
 
     def _beyond_limits(self, recording: Recording, tally: phases.Tally) -> Iterator[str]:
-        of_errors, of_latency = [], []
+        of_errors: list[float] = []
+        of_others: list[float] = []
+        of_latency: list[tuple[float, float]] = []
         for spec in recording.header.criteria:
-            given = spec.parameters
-            if given.get("requests"):
+            if spec.parameters.get("requests"):
                 continue
             if spec.criterion == "error_ratio":
-                of_errors.append(float(given.get("limit") or self.limit))
+                of_baseline = spec.parameters.get("phase") == self.baseline
+                (of_errors if of_baseline else of_others).append(_number(spec, "limit", self.limit))
             elif spec.criterion == "latency_quantile":
-                of_latency.append((float(given.get("quantile") or 0.95), float(given.get("limit_s") or 5.0)))
-        limit = max(of_errors, default=self.limit)
+                of_latency.append((_number(spec, "quantile", 0.95), _number(spec, "limit_s", 5.0)))
+        # What is accepted in a spike is not what is normal.
+        limit = max(of_errors, default=min(self.limit, max(of_others, default=self.limit)))
         assert tally.error_ratio is not None
         if tally.error_ratio > limit:
             cause = next(iter(tally.causes), "")
@@ -89,6 +92,11 @@ class BaselineHealthy(Guard):
             end_s = phase.end_s if episode.end_s is None else min(phase.end_s, episode.end_s)
             if end_s - max(phase.start_s, episode.start_s) >= phase.duration_s / 2:
                 yield f"the alert {episode.alert} held for most of it ({alerts.in_words(episode.worst)})"
+
+
+def _number(spec: CriterionSpec, name: str, default: float) -> float:
+    value = spec.parameters.get(name)
+    return default if value is None else float(value)
 
 
 def _unsteady(windows: tuple[phases.Tally, ...]) -> Iterator[str]:

@@ -114,9 +114,14 @@ class PacedHttpUser(Paced, LeanHttpUser):
     def away_s(self) -> float:
         return self.client.away_s()
 
+    @property
+    def connects_early(self) -> bool:
+        """What the run says goes before what the class says."""
+        return self.connect_early if self.node.connect_early is None else self.node.connect_early
+
     def warm_connection(self) -> Connection | None:
         """An open connection while the user may still be started, else none at all."""
-        if not (self.connect_early and self.node.stays_connected):
+        if not (self.connects_early and self.node.stays_connected):
             self.client.close()
             return None
         try:
@@ -163,7 +168,7 @@ class HerdHttpUser(PacedHttpUser):
 
     def prepare_slot(self) -> Slot:
         request = self._request = self.prepare()
-        if not self.connect_early and self.node.stays_connected:
+        if not self.connects_early and self.node.stays_connected:
             return self._cold_slot(request)
         connection = self.warm_connection()
         # A body that is made while it is sent cannot be sent in one go: such a user is woken and sends for itself.

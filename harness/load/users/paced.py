@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import gevent
+import requests
 from locust import User
 
 from harness.load.node import node_of
@@ -77,6 +78,10 @@ class Paced(User):
 
     def prepare_slot(self) -> Slot:
         """Called whenever the user parks: the moment to get ready (connect, build the request)."""
+        if self.node.connect_early is False:
+            client: Any = getattr(self, "client", None)
+            if isinstance(client, requests.Session):
+                client.close()  # its idle connections; it can be used again
         return Slot()
 
 
