@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.analysis import phases
 from harness.recording import OK, OTHER_NAMES, CriterionSpec, Recording, Slice
 from harness.recording_file import read
 from harness.verdict import judge
@@ -61,7 +62,7 @@ def test_requests_outside_of_the_phases_have_rows_too() -> None:
     late = Slice(1000, "w", "GET /logout", "ok", 4, 0, {10: 4})
     table = _phase_table.table(dataclasses.replace(run, slices=(*run.slices, early, late)))
     rows = {(row.name, row.phase) for row in table.names}
-    assert {("GET /login-form", _phase_table.WARM_UP), ("GET /logout", _phase_table.AFTERWARDS)} <= rows
+    assert {("GET /login-form", phases.WARM_UP), ("GET /logout", phases.AFTERWARDS)} <= rows
 
 
 def test_what_users_asked_for_to_get_ready_stands_apart_in_every_report(tmp_path: Path) -> None:
@@ -77,11 +78,11 @@ def test_what_users_asked_for_to_get_ready_stands_apart_in_every_report(tmp_path
     assert "500 requests" in note and "GET /login-form" in note and "10 of them failed: http 500 (10)" in note
     assert note in json.loads(verdict_json.render(run, verdict))["notes"]
     assert note in " ".join(terminal.render(run, verdict).split())
-    (row,) = (row for row in _phase_table.table(run).phases if row.phase == _phase_table.WARM_UP)
+    (row,) = (row for row in _phase_table.table(run).phases if row.phase == phases.WARM_UP)
     assert row.cells[:2] == ("500", "490")
     assert _phase_table.table(recordings.healthy()).phases == _phase_table.table(run).phases[1:]
     for text in (html.render(run, verdict), markdown.render(run, verdict)):
-        assert _phase_table.WARM_UP in text
+        assert phases.WARM_UP in text
 
 
 def test_a_name_that_always_fails_is_said_beside_the_verdict() -> None:
