@@ -68,7 +68,7 @@ def _finding(finding: Finding) -> Json:
 
 
 def _statuses(recording: Recording) -> Json:
-    """One entry for each phase, for the warm-up and for what came afterwards, by request name, of answers with a status:
+    """One entry for each phase, the warm-up and what came afterwards, by request name, of answers with a status:
     ``{"phase": "spike", "name": "GET /", "statuses": {"200": 480, "503": 20}}``.
     """
     return [
