@@ -103,6 +103,10 @@ def decode(text: str) -> Line:
             return _make(Operations, body, operations=tuple(Operation(*row) for row in body["operations"]))
         case "mark" if body.get("mark") == "gate":
             return _make(GateMark, body, sent_us=tuple(body["sent_us"]))
+        case "mark" if body.get("mark") == "starts":
+            waits = {kind: _sparse(counts) for kind, counts in body.get("waits", {}).items()}
+            busy = {kind: (int(count), float(seconds)) for kind, (count, seconds) in body.get("busy", {}).items()}
+            return _make(StartsMark, body, waits=waits, busy=busy)
         case "mark":
             if body["mark"] not in _MARKS:
                 raise UnknownMarkError(f"unknown kind of mark {body['mark']!r}")
@@ -135,6 +139,7 @@ def parse(lines: Iterable[str], source: str) -> Recording:
     header: Header | None = None
     end: End | None = None
     slices: list[Slice] = []
+    warm_up: list[Slice] = []
     unanswered: dict[str, Unanswered] = {}
     probes: list[ProbeSample] = []
     operations: list[Operations] = []
@@ -158,7 +163,7 @@ def parse(lines: Iterable[str], source: str) -> Recording:
             case Header():
                 header = line
             case Slice():
-                slices.append(line)
+                (warm_up if line.warm_up else slices).append(line)
             case Unanswered():
                 unanswered[line.node] = line
             case ProbeSample():
@@ -181,7 +186,16 @@ def parse(lines: Iterable[str], source: str) -> Recording:
             Slice(t, last.node, name, outcome, count, 0, {}, None, starts)
             for t, name, outcome, count, starts in last.requests
         ]
-    return Recording(header, tuple(slices), tuple(probes), tuple(marks), end, tuple(operations), tuple(damage))
+    return Recording(
+        header,
+        tuple(slices),
+        tuple(probes),
+        tuple(marks),
+        end,
+        tuple(operations),
+        tuple(damage),
+        tuple(warm_up),
+    )
 
 
 def _header(body: dict[str, Any]) -> Header:

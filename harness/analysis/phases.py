@@ -8,7 +8,7 @@ user. Where a run was cut off, nobody knows what would have become of these: see
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 
@@ -29,6 +29,9 @@ from harness.recording import (
     Sparse,
 )
 
+WARM_UP = "warm-up, in no phase"
+"""Stretch of the requests with which users got ready, and of whatever else was sent before the first phase."""
+AFTERWARDS = "after the phases"
 SHED_RATIO = "shed_ratio"
 """The criterion that judges what was shed; without it, shedding is failing."""
 
@@ -147,6 +150,20 @@ def settled(recording: Recording) -> Recording:
     return replace(recording, slices=tuple(kept))
 
 
+def from_the_send(recording: Recording) -> Recording:
+    """The recording with latency counted from the actual send, and without arrivals that never found a user of ours:
+    what the target took at the least.
+    """
+    return replace(
+        recording,
+        slices=tuple(
+            piece if piece.service is None else replace(piece, latency=piece.service, service=None)
+            for piece in recording.slices
+            if piece.outcome != UNSERVED
+        ),
+    )
+
+
 def _censored(piece: Slice, ended_s: float) -> Slice:
     """The first request of an iteration has waited since the end of its second at the latest; of a later one nobody
     knows when it was sent.
@@ -189,6 +206,34 @@ def by_second(recording: Recording, phase: Phase, name: str = "") -> tuple[Tally
     for piece in slices_of(recording, phase, name):
         grouped[piece.t].append(piece)
     return tuple(tally(tuple(pieces)) for pieces in grouped.values())
+
+
+def statuses(slices: Iterable[Slice]) -> dict[int, int]:
+    """HTTP status → answers, most frequent first. Where redirects were followed it is that of the last answer; what had
+    no answer, or none with a status, is left out, and so is every answer of a recording that did not keep them yet.
+    """
+    counts: Counter[int] = Counter()
+    for piece in slices:
+        if piece.status and piece.count:
+            counts[piece.status] += piece.count
+    return dict(sorted(counts.items(), key=lambda each: (-each[1], each[0])))
+
+
+def by_phase_and_name(recording: Recording) -> dict[str, dict[str, tuple[Slice, ...]]]:
+    """Slices by phase (``WARM_UP`` before them, ``AFTERWARDS``) and name, from one pass: there may be hundreds of
+    names. In the order of time; where there was nothing, a phase stands with no names, and the others do not.
+    """
+    phase_of = {t: phase.name for phase in recording.header.phases for t in range(phase.start_s, phase.end_s)}
+    order = [WARM_UP, *(phase.name for phase in recording.header.phases), AFTERWARDS]
+    grouped: dict[str, dict[str, list[Slice]]] = {stretch: {} for stretch in order}
+    for piece in (*recording.warm_up, *recording.slices):
+        stretch = WARM_UP if piece.warm_up or piece.t < 0 else phase_of.get(piece.t, AFTERWARDS)
+        grouped[stretch].setdefault(piece.name, []).append(piece)
+    return {
+        stretch: {name: tuple(pieces) for name, pieces in named.items()}
+        for stretch, named in grouped.items()
+        if named or stretch not in (WARM_UP, AFTERWARDS)
+    }
 
 
 def names(recording: Recording) -> tuple[str, ...]:

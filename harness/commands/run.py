@@ -47,6 +47,8 @@ def launch(locustfile: str, arguments: Sequence[str], web: bool) -> int:
         arguments += ["--master-bind-host", "127.0.0.1", "--master-bind-port", port, "--master-port", port]
         port_problems = []
     elif _given(arguments, "--processes", "--master"):
+        if _given(arguments, "--processes"):
+            arguments += _other_port(arguments)
         port_problems = _port_problems(
             _value(arguments, "--master-bind-host", default="*"),
             _value(arguments, "--master-bind-port", default="5557"),
@@ -136,6 +138,20 @@ def _port_problems(host: str, port: str) -> list[str]:
                 "choose another with --master-bind-port, and give it to the load processes with --master-port"
             ]
     return []
+
+
+def _other_port(arguments: Sequence[str]) -> list[str]:
+    """Load processes that are forked from their master find it only where both flags name one port. Raises
+    ConfigurationError where they name two, or none that can be found.
+    """
+    bound = _value(arguments, "--master-bind-port", default="")
+    asked = _value(arguments, "--master-port", default="")
+    if "0" in (bound, asked) or (bound and asked and bound != asked):
+        raise ConfigurationError(
+            "--master-bind-port and --master-port: with --processes both are one port, and not 0; leave out both, "
+            "and a free one is taken"
+        )
+    return [] if bound and asked else ["--master-port", bound] if bound else ["--master-bind-port", asked]
 
 
 def _free_port() -> int:

@@ -19,6 +19,7 @@ import reports
 from harness import criteria as criteria_folder
 from harness import probes as probes_folder
 from harness.analysis.alerts import Limits
+from harness.analysis.machine import on_masters_machine
 from harness.analysis.phases import SHED_RATIO
 from harness.clients.address import require_allowed
 from harness.config import addresses, fault_schedule
@@ -32,6 +33,7 @@ from harness.probes import Probe
 from harness.recording import CriterionSpec, Scalar
 from shapes._phased import PhasedShape
 
+DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443, "postgresql": 5432, "postgres": 5432, "redis": 6379}
 MEMORY_LEAK = CriterionSpec("memory_leak", {"only_where_measured": True})
 
 
@@ -83,7 +85,8 @@ def read(
     faults, problems = fault_schedule.read(scenario, usable, None if shape_problems else shape.profile())
     given.problems += problems
     probes = tuple(_probes(given, scenario, usable))
-    sampled = (*probes, *_behind_host(fault_schedule.behind(host, faults), probes))
+    behind = fault_schedule.behind(host, faults)
+    sampled = (*probes, *_behind_host(behind, probes), *_of_run((host, behind), scenario, usable))
     alerts = given.read_all(ALERTS)
     pool_names = alerts["alert_pool_names"]
     if pool_names and not all(pool_names.partition("/")):
@@ -219,6 +222,25 @@ def _behind_host(host: str, probes: Iterable[Probe]) -> Iterable[Probe]:
     """
     if not any(probes_folder.name_of(probe) == "process" for probe in probes) and (port := _loopback_port(host)):
         yield probes_folder.load("process", ports=(port,))
+
+
+def _of_run(hosts: Iterable[str], scenario: Scenario, usable: Any) -> Iterable[Probe]:
+    """The CPU of whatever is on this machine and was named to the run: what is left is taken by others."""
+    named = [*hosts, *addresses.named(usable, (*scenario.options, *GENERAL))]
+    ports = {*usable.probe_ports, *(port for address in named if (port := _port_here(address)))}
+    if ports or usable.probe_pids or usable.target_state:
+        yield probes_folder.load(
+            "run_cpu", ports=tuple(sorted(ports)), pids=usable.probe_pids, status_file=usable.target_state
+        )
+
+
+def _port_here(address: str) -> int | None:
+    """The port of a service on this machine; None for any other, and for what is no address."""
+    try:
+        parts = urlsplit(address)
+        return (parts.port or DEFAULT_PORTS.get(parts.scheme)) if on_masters_machine(address) else None
+    except ValueError:
+        return None
 
 
 def _probes(given: _Given, scenario: Scenario, usable: Any) -> Iterable[Probe]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -113,6 +114,7 @@ class Master:
         parsed: Any = self._environment.parsed_options
         setattr(parsed, messages.RUN, run.name)
         setattr(parsed, messages.NODES, nodes)
+        setattr(parsed, messages.MASTER_HOST, socket.gethostname())
         self._environment.stop_timeout = parsed.stop_timeout or settings.drain_timeout_s
         if isinstance(self._runner, LocalRunner):
             node = Node(run.name, Clock(exact=True))

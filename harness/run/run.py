@@ -9,6 +9,7 @@ the recording, and into the live state, which is what others see of it.
 from __future__ import annotations
 
 import math
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,12 +19,15 @@ from typing import Any
 
 import gevent
 from locust.env import Environment
+from locust.runners import MasterRunner
 
 from harness.config.scenario import Scenario
 from harness.config.settings import RunSettings
 from harness.live.state import SETTLES_S, LiveState
 from harness.load.node_reporter import CONNECT_EARLY, Report
 from harness.load.run_plan import Plan
+from harness.probes import Probe
+from harness.probes.run_cpu import RunCpu
 from harness.recording import (
     FINISHED,
     JOINED,
@@ -110,7 +114,10 @@ class Run:
         )
         self.live = LiveState(planned)
         self._writer = RecordingWriter(self.directory, planned, self.live.add)
-        self._sampler = Sampler(settings.probes, 1.0, self._take_reading) if settings.probes else None
+        probes = settings.probes
+        if isinstance(environment.runner, MasterRunner):
+            probes = _with_master(probes)
+        self._sampler = Sampler(probes, 1.0, self._take_reading) if probes else None
         self._injector = Injector(settings.faults, self._take_fault_mark)
         self._progress = PhaseProgress(self.profile, self.live)
         self._conducting: gevent.Greenlet[..., Any] | None = None
@@ -256,7 +263,10 @@ class Run:
         result = health_check.wait_until_healthy(self._health_url, settings.wait_for_target, settings.health_timeout_s)
         self.mark(HealthMark(0, "before", result.check, result.ok, result.detail))
         if not result.ok:
-            raise _BrokenOffError(f"the target was not healthy before the start: {result.check}: {result.detail}")
+            raise _BrokenOffError(
+                f"the target was not healthy before the start: {result.check}: {result.detail} "
+                "(start it, correct --host or --health-path, or wait for it with --wait-for-target 60)"
+            )
 
     def _wait_until_parked(self) -> None:
         nodes, wanted = self.live.nodes, self.profile.pool_users
@@ -374,3 +384,9 @@ class Run:
         self._writer.close(reason, self._completed, self._requests, self._unfinished)
         self._progress.close()
         self.failure = self.failure or self._writer.failure
+
+
+def _with_master(probes: tuple[Probe, ...]) -> tuple[Probe, ...]:
+    """The master makes no load, and takes CPU as well."""
+    found = next((probe for probe in probes if isinstance(probe, RunCpu)), RunCpu())
+    return (*(probe for probe in probes if probe is not found), replace(found, alone=(os.getpid(),)))

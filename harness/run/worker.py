@@ -15,7 +15,7 @@ from harness.config.scenario import Scenario
 from harness.findings import EXIT_USAGE, Outcome
 from harness.load.clock import Clock
 from harness.load.node import Node
-from harness.load.node_reporter import NodeReporter, Report
+from harness.load.node_reporter import NodeReporter, Place, Report
 from harness.load.run_plan import Plan
 from harness.run import messages
 from harness.run.master_link import MasterLink
@@ -69,7 +69,8 @@ class Worker:
         node = Node(run, self._clock, nodes.index(self._runner.client_id), len(nodes))
         node.exceptions.secrets = secret_values(self._scenario, options)
         name = messages.worker_name(self._runner.worker_index)
-        self._reporter = NodeReporter(self._environment, name, node, self._deliver_final)
+        place = Place.of_worker(self._runner.client_id, nodes, getattr(options, messages.MASTER_HOST, ""))
+        self._reporter = NodeReporter(self._environment, name, node, self._deliver_final, place)
         gevent.spawn(self._say_parked, self._reporter)
 
     def report(self, data: dict[str, Any]) -> None:

@@ -30,7 +30,7 @@ TOKEN = "SPRINGBACK_TEST_RUN"
 
 UNHURRIED = (
     *("--generator-health-loop-lag-limit-s", "20", "--generator-health-cpu-limit-ratio", "20"),
-    *("--release-skew-limit-s", "5"),
+    *("--release-skew-limit-s", "5", "--machine-pressure-limit", "1"),
 )
 """Several runs share this machine: their load generators, and how close together they release a herd, are not judged,
 unless that is what a test is about."""

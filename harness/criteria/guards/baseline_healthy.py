@@ -38,6 +38,7 @@ class BaselineHealthy(Guard):
     phase; when an alert holds for half of it; when it stalls again and again (seconds in which most requests fail or
     take ten times the usual median); or when the latency trends (Mann–Kendall with the correction of Hamed & Rao, and
     the bounds of the Theil–Sen slope). What is compared with such a baseline would look well because *it* was not.
+    Latency counts from the send here: what arrivals wait for users of ours is the matter of ``enough_users``.
     """
 
     title = "baseline healthy"
@@ -51,13 +52,14 @@ class BaselineHealthy(Guard):
         phase = recording.phase(self.baseline)
         if phase is None:
             return self.inconclusive(no_phase(recording, self.baseline))
-        tally = phases.of_phase(phases.settled(recording), phase)
+        answered = phases.from_the_send(phases.settled(recording))
+        tally = phases.of_phase(answered, phase)
         if tally.error_ratio is None:
             return self.inconclusive(f"no requests in the {self.baseline}, so there is nothing to compare with")
         problems = [
             *self._beyond_limits(recording, tally),
             *self._alerts(recording, phase),
-            *_unsteady(phases.by_second(phases.settled(recording), phase)),
+            *_unsteady(phases.by_second(answered, phase)),
         ]
         if problems:
             reason = f"{'; '.join(problems)}: mend that, or begin with less load, before anything is compared with it"
@@ -88,7 +90,7 @@ class BaselineHealthy(Guard):
                 yield f"p{quantile * 100:g} was {seconds(figure_us / 1e6)}, limit {seconds(limit_s)}"
 
     def _alerts(self, recording: Recording, phase: Phase) -> Iterator[str]:
-        for episode in alerts.episodes(recording):
+        for episode in alerts.episodes(phases.from_the_send(recording)):
             end_s = phase.end_s if episode.end_s is None else min(phase.end_s, episode.end_s)
             if end_s - max(phase.start_s, episode.start_s) >= phase.duration_s / 2:
                 yield f"the alert {episode.alert} held for most of it ({alerts.in_words(episode.worst)})"

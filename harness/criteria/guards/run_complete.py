@@ -29,7 +29,7 @@ class RunComplete(Guard):
         elif not end.completed:
             reasons.insert(0, f"the run ended {end.t:.0f} s in, before its time: {end.reason}")
         else:
-            counted = sum(piece.count for piece in recording.slices)
+            counted = sum(piece.count for piece in (*recording.slices, *recording.warm_up))
             if recording.slices and counted < end.requests:
                 reasons.append(f"{end.requests:,} requests ended, but only {counted:,} were recorded")
         if not recording.header.phases:

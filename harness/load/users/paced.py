@@ -7,6 +7,7 @@ parked user still stops at once. Its first task is an empty one, because Locust 
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,8 @@ import gevent
 import requests
 from locust import User
 
+from harness.errors import ConfigurationError
+from harness.findings import EXIT_USAGE
 from harness.load.node import node_of
 from harness.load.pacing import Slot, Start
 from harness.load.stock_clients import count_without_block
@@ -36,10 +39,20 @@ class Paced(User):
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
         self.tasks: list[Any] = [_park]
-        self.node = node_of(environment)
+        try:
+            self.node = node_of(environment)
+        except ConfigurationError as error:  # Locust would go on, and print a traceback for every user
+            print(f"springback: {error}", file=sys.stderr)
+            sys.exit(EXIT_USAGE)
         self.number: int = self.node.number_user()
         """0, 1, 2 …: different for every user of the run, over all nodes."""
         self.current_start: Start | None = None
+
+    def start(self, group: Any) -> Any:
+        """What the user asks for until it parks, in ``on_start`` too, is warm-up."""
+        greenlet = super().start(group)
+        self.node.recorder.gets_ready(greenlet)
+        return greenlet
 
     def wait_time(self) -> float:
         """Blocks until the pacer starts this user again; there is no pause after that."""

@@ -68,7 +68,8 @@ class WebSocketUser(Paced, Measured):
     connection_name: str = ""
     """In the place of ``name`` for what is recorded of the connection itself; empty: ``name``."""
     connect_timeout_s: float = 10.0
-    """For TCP, TLS and WebSocket handshake together, from the intended start."""
+    """For TCP, TLS and WebSocket handshake together, from the instant at which the connection is begun; what a start
+    has waited for a free user of ours is no time of the server's."""
     close_timeout_s: float = 2.0
     """How long the answer to our goodbye is waited for."""
     first_pause_s: float = 0.5
@@ -140,13 +141,12 @@ class WebSocketUser(Paced, Measured):
     def open(self) -> bool:
         """Connects; False when it could not."""
         start = self.current_start
-        intended_s = start.intended_s if start is not None else time.monotonic()
         if start is not None:
             start.name = f"WS {self.name} connect"
         with self.measure("WS", f"{self.name} connect") as request:
             if start is not None and start.sent_s is not None:
                 request.sent_s = start.sent_s  # a gate has done it
-            self._connect(intended_s + self.connect_timeout_s)
+            self._connect(request.sent_s + self.connect_timeout_s)
         self._lost_s = request.done_s
         if request.error is None:
             self._opened(request.done_s)
