@@ -8,10 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
-
 from harness.recording import OK
-from harness.run.parked_connections import answered_in_s, are_held, check_name
 from tests.run import runs
 from tests.run.runs import Finished
 from tests.run.together import together
@@ -102,27 +99,3 @@ def test_users_connect_only_when_they_start_where_parked_connections_would_starv
 def test_whoever_insists_gets_no_pass(outcome: Finished) -> None:
     assert outcome.code in (3, 4)
     assert not [mark for mark in outcome.recording.health if mark.when == "parked"]
-
-
-def test_who_holds_connections_while_parked() -> None:
-    from locust import FastHttpUser, HttpUser, User
-
-    from harness.load.http import LeanHttpUser, PacedHttpUser
-    from harness.load.users.paced import Paced
-
-    cold = type("Cold", (PacedHttpUser,), {"connect_early": False, "abstract": True})
-    logged_in = type("LoggedIn", (Paced, HttpUser), {"abstract": True})
-    odd = type("Odd", (Paced, User), {"abstract": True})
-    assert are_held([PacedHttpUser]) and are_held([cold, logged_in])
-    for users in ([cold], [LeanHttpUser], [FastHttpUser], [odd]):
-        assert not are_held(users)
-
-
-@pytest.mark.parametrize("host", ["ws://127.0.0.1:1", "postgresql://127.0.0.1:1", "http://127.0.0.1:1"])
-def test_a_target_that_cannot_be_asked_by_http_proves_nothing(host: str) -> None:
-    assert answered_in_s(host, "") is None
-
-
-@pytest.mark.parametrize(("path", "asked"), [("", "/"), ("/readyz", "/readyz"), ("/readyz?token=hush", "/readyz")])
-def test_what_is_recorded_of_the_question_has_no_query(path: str, asked: str) -> None:
-    assert check_name(path) == f"GET {asked} beside parked connections"
