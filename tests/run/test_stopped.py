@@ -110,8 +110,11 @@ def test_a_run_that_is_terminated_is_closed_and_reported(outcome: Outcome) -> No
 def test_a_run_that_is_stopped_while_it_waits_for_the_last_answers_counts_them_as_unfinished(outcome: Outcome) -> None:
     done = outcome.done
     assert done.recording.end is not None
-    # All phases are over, so it is complete, and the spike was answered; what had no answer is counted.
-    done.ended_well(code=0)
+    # All phases are over, so it is complete, and the spike was answered; what had no answer is counted. That the target
+    # still answers nobody is what fails.
+    done.ended_well(code=3)
+    failed = [each["kind"] for each in done.verdict["findings"] if each["outcome"] == "FAIL"]
+    assert failed == ["target_healthy"]
     assert done.recording.end.completed
     assert done.recording.end.unfinished == 5
     assert done.count("unfinished") == done.recording.end.unfinished
