@@ -58,7 +58,7 @@ def read(path: Path) -> Recording:
         ) from None
 
 
-def parse(lines: Iterable[str] | Iterable[bytes], source: str) -> Recording:
+def parse(lines: Iterable[str | bytes], source: str) -> Recording:
     """Builds a Recording from the lines of a file; see :func:`read`."""
     reading = _Reading(source)
     for number, line in enumerate(lines, start=1):

@@ -17,8 +17,6 @@ import msgspec
 from harness.recording import (
     OK,
     AlertMark,
-    Bucket,
-    Count,
     End,
     ExceptionMark,
     FaultMark,

@@ -6,8 +6,8 @@ process that writes the file, and knows the order of its lines (they come from m
     ,"seal":"17 9f3c22ab 1f3a5c7e"}
 
 the line's number, from 1; the run, which is the CRC-32 of the header's text; and the CRC-32 of all of the line that
-comes before it. In the seal of the last line, ``end``, the checksum of all these checksums stands between the two. It is
-a guard against accidents (a copy that broke off, two files in one, an editor), not against forgers.
+comes before it. In the seal of the last line, ``end``, the checksum of all these checksums stands between the two. It
+is a guard against accidents (a copy that broke off, two files in one, an editor), not against forgers.
 """
 
 from __future__ import annotations
