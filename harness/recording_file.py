@@ -23,7 +23,7 @@ from harness.recording import (
     Unanswered,
 )
 from harness.recording_line import UnknownMarkError, decode, encode
-from harness.recording_seal import Flaw, SealCheck
+from harness.recording_seal import Flaw, SealCheck, is_sealed
 
 __all__ = ["FILE_NAME", "READABLE", "RecordingError", "decode", "encode", "parse", "read"]
 
@@ -72,6 +72,9 @@ class _Reading:
     def __init__(self, source: str) -> None:
         self._source = source
         self._header: Header | None = None
+        self._header_number = 0
+        self._near = range(0)
+        """Seconds of which there can be requests."""
         self._end: End | None = None
         self._slices: list[Slice] = []
         self._unanswered: dict[str, Unanswered] = {}
@@ -121,7 +124,7 @@ class _Reading:
                 "was planned. Take an undamaged copy of the file."
             ) from None
         assert isinstance(header, Header)
-        self._header = header
+        self._header, self._header_number = header, number
         seals = SealCheck()
         flaw = seals.look_at(text)
         if header.format >= FIRST_SEALED_FORMAT or flaw is not Flaw.UNSEALED:
@@ -133,7 +136,10 @@ class _Reading:
 
     def _is_trusted(self, number: int, text: bytes) -> bool:
         if self._seals is None:
-            return True
+            if not is_sealed(text):
+                return True
+            self._seals = SealCheck()  # the header had one, too, when it was written
+            self._damage.kept(self._header_number, Flaw.UNSEALED.value)
         flaw = self._seals.look_at(text)
         if flaw is None:
             return True

@@ -43,6 +43,11 @@ class Sealer:
             yield f'{begun}{checksum}"}}\n'
 
 
+def is_sealed(line: bytes) -> bool:
+    """Whether it ends with a seal, be it right or wrong."""
+    return _SEAL.search(line, max(0, len(line) - _LONGEST)) is not None
+
+
 class Flaw(Enum):
     """What is wrong with one line; the text continues "line 7 …"."""
 
