@@ -33,6 +33,7 @@ FIRST_SEALED_FORMAT = 3
 NEAR_S = 3_600
 """Requests that begin this long before or after all phases cannot be of the run: users that warm up are there, and
 users that have not been stopped yet."""
+NO_RUN = "of a time at which there was no run"
 MOST_NAMED = 5
 """Lines named of each kind of damage; the others are counted."""
 
@@ -154,21 +155,23 @@ class _Reading:
                 if line.t in self._near:
                     self._slices.append(line)
                 else:
-                    self._damage.left_out(number, "of a time at which there was no run")
+                    self._damage.left_out(number, NO_RUN)
             case ProbeSample():
                 if self._is_near(line.t):
                     self._probes.append(line)
                 else:
-                    self._damage.left_out(number, "of a time at which there was no run")
+                    self._damage.left_out(number, NO_RUN)
             case Unanswered():
                 self._unanswered[line.node] = line
             case Operations():
                 self._operations.append(line)
+            case End() if self._end is not None:
+                self._damage.left_out(number, "a second end")
             case End():
-                if self._end is None:
+                if line.t <= self._near.stop:
                     self._end = line
                 else:
-                    self._damage.left_out(number, "a second end")
+                    self._damage.left_out(number, NO_RUN)
             case Header():
                 if self._seals is None and line != self._header:
                     self._is_over = True
@@ -177,7 +180,7 @@ class _Reading:
                 if self._is_near(line.t):
                     self._marks.append(line)
                 else:
-                    self._damage.left_out(number, "of a time at which there was no run")
+                    self._damage.left_out(number, NO_RUN)
 
     def _is_near(self, t: float) -> bool:
         """What is not requests may come long before the run, as while a target was waited for."""
@@ -193,9 +196,13 @@ class _Reading:
             if t in self._near
         ]
         damage = [*self._damage.in_words(), *(_missing(*gap) for gap in (self._seals.missing if self._seals else ()))]
+        ended_s = self._near.stop if self._end is None else self._end.t
+        slices = [piece for piece in (*self._slices, *unanswered) if piece.t <= ended_s]
+        if late := len(self._slices) + len(unanswered) - len(slices):
+            damage.append(f"requests in {late:,} lines began after the run had ended, and were left out")
         return Recording(
             self._header,
-            (*self._slices, *unanswered),
+            tuple(slices),
             tuple(self._probes),
             tuple(self._marks),
             self._end,

@@ -249,6 +249,5 @@ def limits_of(data: Mapping[str, object]) -> Limits:
     unknown is left out.
     """
     declared = {each.name: each for each in parameters_of(Limits)}
-    return Limits(
-        **{name: value for name, value in data.items() if name in declared and declared[name].problem(value) is None}
-    )  # type: ignore[arg-type]  # they fit what is declared
+    known = {name: value for name, value in data.items() if name in declared and declared[name].problem(value) is None}
+    return Limits(**known)  # type: ignore[arg-type]  # they fit what is declared

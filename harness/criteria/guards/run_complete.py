@@ -24,10 +24,10 @@ NO_REQUEST = (INTERRUPTED, UNSENT, UNSERVED, USER_EXCEPTION)
 
 @dataclass(frozen=True)
 class RunComplete(Guard):
-    """The run came to its planned end, and its recording is whole: every line that was written is there once, as it was
-    written, and the requests in them are those that the load processes counted.
+    """The run came to its planned end, and its recording is whole.
 
-    Judged for every run. It voids nothing: what was proven up to the interruption stays proven.
+    Whole: every line that was written is there once, as it was written, and the requests in them are those that the
+    load processes counted. Judged for every run. It voids nothing: what was proven up to the interruption stays proven.
     """
 
     title = "run complete"
@@ -51,7 +51,10 @@ class RunComplete(Guard):
 
 
 def _account(recording: Recording, end: End) -> Iterator[str]:
-    """What the lines hold against what was counted apart from them."""
+    """What the lines hold against what was counted apart from them, and planned."""
+    planned_s = max((phase.end_s for phase in recording.header.phases), default=0)
+    if end.t < planned_s:
+        yield f"the run says that it is complete {end.t:.0f} s in, and was planned for {planned_s} s"
     counted = sum(piece.count for piece in recording.slices)
     if recording.slices and counted < end.requests:
         yield f"{end.requests:,} requests ended, but only {counted:,} were recorded"
