@@ -53,7 +53,8 @@ Count: TypeAlias = Annotated[int, Meta(ge=0, le=10**9)]
 """Of what one load process counts in one second, or reports at once. So sums stay exact as floats, below 2**53."""
 Size: TypeAlias = Annotated[int, Meta(gt=-(2**53), lt=2**53)]
 Total: TypeAlias = Annotated[int, Meta(ge=0, lt=2**53)]
-Level: TypeAlias = Annotated[float, Meta(ge=0, le=10**9)]
+Level: TypeAlias = Annotated[float, Meta(ge=0, le=10**7)]
+"""Users, or starts per second."""
 Seconds: TypeAlias = Annotated[float, Meta(ge=0, le=LONGEST_RUN_S)]
 Microseconds: TypeAlias = Annotated[int, Meta(ge=-LONGEST_RUN_S * 10**6, le=LONGEST_RUN_S * 10**6)]
 Bucket: TypeAlias = Annotated[int, Meta(ge=0, le=23_220)]
