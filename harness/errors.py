@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from difflib import get_close_matches
-from typing import TypeVar
-
-T = TypeVar("T")
 
 
 class ConfigurationError(Exception):
@@ -26,17 +23,3 @@ class ConfigurationError(Exception):
 def nearest(name: str, known: Iterable[str], likeness: float = 0.6) -> str:
     """The known name that a misspelt one was probably meant to be; empty where none is alike enough (0 to 1)."""
     return next(iter(get_close_matches(name, list(known), 1, likeness)), "")
-
-
-def all_of(attempts: Iterable[Callable[[], T]]) -> list[T]:
-    """What each attempt gives. Raises one ConfigurationError with the messages of all that raised one."""
-    made: list[T] = []
-    messages: list[str] = []
-    for attempt in attempts:
-        try:
-            made.append(attempt())
-        except ConfigurationError as error:
-            messages += error.messages
-    if messages:
-        raise ConfigurationError(messages)
-    return made

@@ -9,7 +9,8 @@ any moment can be judged up to its last second. Each line is one of seven kinds,
     environment.
 ``slice``
     A *delta*: requests of one node, one name and one outcome whose **intended start** lies in one second.
-    The same key may occur in many lines; adding them, in any order, gives the total.
+    The same key may occur in many lines; adding them, in any order, gives the total. Requests with which users got
+    ready (``warm_up``) are kept apart: they belong to no phase, whenever they were made.
 ``probe``
     One sample of one probe: a set of named figures of the target, or of a load process (probe ``generator``).
 ``operations``
@@ -57,6 +58,8 @@ Level: TypeAlias = Annotated[float, Meta(ge=0, le=10**7)]
 """Users, or starts per second."""
 Seconds: TypeAlias = Annotated[float, Meta(ge=0, le=LONGEST_RUN_S)]
 Microseconds: TypeAlias = Annotated[int, Meta(ge=-LONGEST_RUN_S * 10**6, le=LONGEST_RUN_S * 10**6)]
+Busy: TypeAlias = Annotated[float, Meta(ge=-1e9, le=1e12)]
+"""Seconds of many users together."""
 Bucket: TypeAlias = Annotated[int, Meta(ge=0, le=23_220)]
 """Index in a histogram; the last one is that of an hour."""
 
@@ -194,6 +197,8 @@ class Slice:
     """How many of them were the first of an iteration that a pacer started; None: each of them."""
     status: int = 0
     """Of HTTP, of the last answer where redirects were followed; 0: there was none, or it is not known."""
+    warm_up: bool = False
+    """Made by users that got ready to be started, in ``on_start`` or ``prepare``, before the run or in its course."""
 
 
 @dataclass(frozen=True)
@@ -300,6 +305,15 @@ class HealthMark:
     mark: str = "health"
 
 
+ARRIVALS = "arrivals"
+"""The stream of an open model, alone or beside the gates."""
+
+
+def gate_stream(gate: str) -> str:
+    """The stream of a gate of that name."""
+    return f"gate {gate}"
+
+
 JOINED, LATE, LOST, FINISHED = "joined", "late", "lost", "finished"
 
 
@@ -370,12 +384,24 @@ class ExceptionMark:
 
 @dataclass(frozen=True)
 class StartsMark:
-    """A *delta* as a slice is: iterations of the second ``t`` that a pacer started on one node, by class of user."""
+    """A *delta* as a slice is: what one node did with the starts that were due in the second ``t`` in one stream, by
+    class of user. Each part belongs to the second in which the start was due, whenever it is reported.
+    """
 
     t: Instant
     node: str
     starts: Mapping[str, Count]
+    """Iterations that began."""
     mark: str = "starts"
+    stream: str = ""
+    """``arrivals``, or ``gate NAME``; empty where users set the pace, and in recordings that do not tell."""
+    due: Mapping[str, Count] = field(default_factory=dict)
+    """Starts that were due. Those that did not begin found no free user, or one that was stopped."""
+    waits: Mapping[str, Sparse] = field(default_factory=dict)
+    """Of the iterations that began: microseconds for which they had waited for a free user. None that had not to."""
+    busy: Mapping[str, tuple[Count, Busy]] = field(default_factory=dict)
+    """How many users became free again, and the seconds for which they had not been, in all: from their start until
+    they were ready for the next."""
 
 
 Mark: TypeAlias = GateMark | HealthMark | NodeMark | FaultMark | AlertMark | ExceptionMark | StartsMark
@@ -407,6 +433,8 @@ class Recording:
     operations: tuple[Operations, ...] = ()
     damage: tuple[str, ...] = ()
     """What could not be read, in words, e.g. a torn last line. Empty for a whole file."""
+    warm_up: tuple[Slice, ...] = ()
+    """Slices of requests with which users got ready. They are not among ``slices``: nothing is judged by them."""
 
     def phase(self, name: str) -> Phase | None:
         return self.header.phase(name)

@@ -202,12 +202,13 @@ class _Reading:
             damage.append(f"requests in {late:,} lines began after the run had ended, and were left out")
         return Recording(
             self._header,
-            tuple(slices),
+            tuple(piece for piece in slices if not piece.warm_up),
             tuple(self._probes),
             tuple(self._marks),
             self._end,
             tuple(self._operations),
             tuple(damage),
+            tuple(piece for piece in slices if piece.warm_up),
         )
 
 

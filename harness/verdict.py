@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from harness import criteria as criteria_folder
 from harness.analysis import generator
-from harness.analysis.names import names_in_doubt
+from harness.analysis.names import names_in_doubt, warm_up_in_words
 from harness.errors import ConfigurationError
 from harness.findings import Finding, Outcome, Verdict
 from harness.recording import PARKED, CriterionSpec, Phase, Recording
@@ -37,8 +37,8 @@ def judge(recording: Recording, criteria: Sequence[CriterionSpec] | None = None)
     if RUN_COMPLETE not in {spec.criterion for spec in specs}:
         specs.append(CriterionSpec(RUN_COMPLETE))
     found = [_cut_short(recording, spec, _judge_one(recording, spec)) for spec in specs]
-    findings = _in_reading_order(_void(found))
-    notes = [*recording.damage, *recording.header.notes, *names_in_doubt(recording)]
+    findings = _in_reading_order(_void(recording, specs, found))
+    notes = [*recording.damage, *recording.header.notes, *names_in_doubt(recording), *warm_up_in_words(recording)]
     notes += [f"{mark.check}: {mark.detail}." for mark in recording.health if mark.when == PARKED]
     notes += [f"{spec.criterion} is not judged: {_judge_one(recording, spec).reason}." for spec in left_out]
     if criteria is not None and tuple(criteria) != tuple(planned):
@@ -117,14 +117,35 @@ def _not_judged(spec: CriterionSpec, reason: str) -> Finding:
     return Finding(name, name, Outcome.INCONCLUSIVE, reason, voids=criteria_folder.guarded_by(spec.criterion))
 
 
-def _void(findings: Sequence[Finding]) -> list[Finding]:
-    """Applies the guards: what one of them voids becomes INCONCLUSIVE and says by which."""
-    guards = [finding for finding in findings if finding.voids and finding.outcome is not Outcome.PASS]
+def _void(recording: Recording, specs: Sequence[CriterionSpec], findings: Sequence[Finding]) -> list[Finding]:
+    """Applies the guards: what one of them voids becomes INCONCLUSIVE and says by which. A FAIL that holds without what
+    a guard objects to is not voided by it, and is told as it is then.
+    """
+    guards = [
+        (finding, _without_objection(recording, spec))
+        for spec, finding in zip(specs, findings, strict=True)
+        if finding.voids and finding.outcome is not Outcome.PASS
+    ]
     result = []
-    for finding in findings:
+    for spec, finding in zip(specs, findings, strict=True):
+        if finding.is_guard:  # it is never voided: it is what voids
+            result.append(finding)
+            continue
         evidence = criteria_folder.rests_on(finding.kind)
-        voider = next((guard for guard in guards if not set(guard.voids).isdisjoint(evidence)), None)
-        if voider is not None and not finding.is_guard:  # a guard is never voided: it is what voids
+        voider: Finding | None = None
+        for guard, proven in guards:
+            if set(guard.voids).isdisjoint(evidence):
+                continue
+            if finding.outcome is Outcome.FAIL and proven is not None:
+                again = _judge_one(proven, spec)
+                if again.outcome is Outcome.FAIL:
+                    finding = dataclasses.replace(
+                        again, reason=f"{again.reason}, also without what {guard.criterion} objects to"
+                    )
+                    continue
+            voider = guard
+            break
+        if voider is not None:
             had_been = f"had been {finding.outcome.value}: {finding.reason}"
             finding = dataclasses.replace(
                 finding,
@@ -134,6 +155,14 @@ def _void(findings: Sequence[Finding]) -> list[Finding]:
             )
         result.append(finding)
     return result
+
+
+def _without_objection(recording: Recording, spec: CriterionSpec) -> Recording | None:
+    """Nothing is proven where the guard has none, or crashes."""
+    try:
+        return criteria_folder.without_objection(spec, recording)
+    except Exception:
+        return None
 
 
 def _in_reading_order(findings: Sequence[Finding]) -> list[Finding]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from harness.analysis import histogram, phases
 from harness.recording import Recording, Slice
 from reports import _quantity
 
-HEADS = ("phase", "requests of", "requests", "ok", "errors", "p50", "p95", "p99", "max", "n")
+HEADS = ("phase", "requests of", "requests", "ok", "errors", "p50", "p95", "p99", "max", "n", "statuses")
 NAME_HEADS = ("requests of", "phase", *HEADS[2:], "most failed with")
 MOST_NAMES = 12
 """Names in the table of the phases. Where there are more, all are in a table of their own …"""
@@ -44,54 +45,64 @@ def table(recording: Recording) -> Table:
     """
     of_phases: list[PhaseRow] = []
     of_names: list[tuple[tuple[float, str, int], PhaseRow]] = []
-    outside = "before and after the phases"
-    stretches = [(f"{each.name}, {each.start_s} to {each.end_s} s", each) for each in recording.header.phases]
-    grouped = _grouped(recording)
+    grouped = phases.by_phase_and_name(recording)
+    labels = {each.name: f"{each.name}, {each.start_s} to {each.end_s} s" for each in recording.header.phases}
     worst = _worst_ratio(grouped)
     most = MOST_NAMES if len(worst) <= MOST_NAMES else FIRST_NAMES
-    for number, (label, phase) in enumerate([*stretches, (outside, None)]):
-        named = grouped.get(None if phase is None else phase.name, {})
-        if phase is None and not named:
-            continue
-        short = label if phase is None else phase.name
-        tallies = {name: phases.tally(tuple(pieces)) for name, pieces in named.items()}
+    for number, (short, named) in enumerate(grouped.items()):
+        tallies = {name: phases.tally(pieces) for name, pieces in named.items()}
+        seen = {name: statuses(pieces) for name, pieces in named.items()}
         order = sorted(tallies, key=lambda name: (-tallies[name].failed, -tallies[name].intended, name))
-        of_names += [((-worst[name], name, number), _row(short, name, tallies[name])) for name in order]
-        if phase is None:
+        of_names += [((-worst[name], name, number), _row(short, name, tallies[name], seen[name])) for name in order]
+        if short == phases.AFTERWARDS:
             continue
-        every = phases.tally(tuple(piece for pieces in named.values() for piece in pieces))
-        of_phases.append(_row(label, "", every))
+        every = tuple(piece for pieces in named.values() for piece in pieces)
+        of_phases.append(_row(labels.get(short, short), "", phases.tally(every), statuses(every)))
         if len(order) > 1:
-            of_phases += [_row(label, name, tallies[name]) for name in order[:most]]
+            of_phases += [_row(labels.get(short, short), name, tallies[name], seen[name]) for name in order[:most]]
     ordered = tuple(row for _, row in sorted(of_names, key=lambda each: each[0]))
     return Table(tuple(of_phases), ordered if len(worst) > MOST_NAMES else ())
 
 
-def _grouped(recording: Recording) -> dict[str | None, dict[str, list[Slice]]]:
-    """Slices by phase (None: outside of all) and name, from one pass: there may be hundreds of names."""
-    phase_of = {t: phase.name for phase in recording.header.phases for t in range(phase.start_s, phase.end_s)}
-    grouped: dict[str | None, dict[str, list[Slice]]] = {}
-    for piece in recording.slices:
-        grouped.setdefault(phase_of.get(piece.t), {}).setdefault(piece.name, []).append(piece)
-    return grouped
+def statuses(pieces: Iterable[Slice]) -> str:
+    """``200``, or ``200 (480), 503 (20)``; nothing where none is known."""
+    counts = phases.statuses(pieces)
+    if len(counts) == 1:
+        return str(next(iter(counts)))
+    return ", ".join(f"{status} ({_quantity.count(count)})" for status, count in counts.items()) or _quantity.NOTHING
 
 
-def _worst_ratio(grouped: dict[str | None, dict[str, list[Slice]]]) -> dict[str, float]:
+def names_with_several_statuses(recording: Recording) -> list[tuple[str, str, str]]:
+    """(phase, name, statuses) for every phase of each name that was not answered with one status throughout."""
+    grouped = phases.by_phase_and_name(recording)
+    of_name: dict[str, set[int]] = {}
+    for named in grouped.values():
+        for name, pieces in named.items():
+            of_name.setdefault(name, set()).update(phases.statuses(pieces))
+    return [
+        (phase, name, statuses(pieces))
+        for phase, named in grouped.items()
+        for name, pieces in sorted(named.items())
+        if len(of_name[name]) > 1 and phases.statuses(pieces)
+    ]
+
+
+def _worst_ratio(grouped: dict[str, dict[str, tuple[Slice, ...]]]) -> dict[str, float]:
     """Name → its largest error ratio in any phase."""
     worst: dict[str, float] = {}
     for named in grouped.values():
         for name, pieces in named.items():
-            worst[name] = max(worst.get(name, 0.0), phases.tally(tuple(pieces)).error_ratio or 0.0)
+            worst[name] = max(worst.get(name, 0.0), phases.tally(pieces).error_ratio or 0.0)
     return worst
 
 
-def _row(label: str, name: str, tally: phases.Tally) -> PhaseRow:
+def _row(label: str, name: str, tally: phases.Tally, seen: str) -> PhaseRow:
     ratio = _quantity.quantity(tally.error_ratio, "ratio")
     latencies = [
         _quantity.quantity(value_us / 1e6 if value_us is not None else None, "s")
         for value_us in histogram.quantiles_us(tally.latency, _QUANTILES)
     ]
     n = _quantity.count(histogram.total(tally.latency))
-    cells = (_quantity.count(tally.intended), _quantity.count(tally.ok), ratio, *latencies, n)
+    cells = (_quantity.count(tally.intended), _quantity.count(tally.ok), ratio, *latencies, n, seen)
     cause = next((f"{cause} ({_quantity.count(count)})" for cause, count in tally.causes.items()), "")
     return PhaseRow(label, name, cells, tally.failed > 0, cause)

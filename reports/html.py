@@ -60,7 +60,7 @@ def render(recording: Recording, verdict: Verdict) -> str:
         requests=_phase_table.table(recording),
         heads=_phase_table.HEADS,
         name_heads=_phase_table.NAME_HEADS,
-        row_text=lambda row: f"{row.name} {row.phase} {row.cause}".lower(),
+        row_text=lambda row: f"{row.name} {row.phase} {row.cells[-1]} {row.cause}".lower(),
         alerts=_alerts.rows(recording),
         alert_heads=_alerts.HEADS,
         alert_explanation=_alerts.EXPLANATION,

@@ -10,9 +10,10 @@ import math
 
 from junitparser import Error, Failure, JUnitXml, Properties, Property, TestCase, TestSuite
 
+from harness.analysis import phases
 from harness.findings import Finding, Outcome, Verdict
 from harness.recording import Recording
-from reports import _facts, _rows
+from reports import _facts, _phase_table, _rows
 from reports._safe_text import safe
 
 FILE_NAME = "junit.xml"
@@ -30,6 +31,11 @@ def render(recording: Recording, verdict: Verdict) -> str:
     ):
         suite.add_property(key, safe(value))
     suite.add_property("verdict", verdict.outcome.value)
+    for phase, named in phases.by_phase_and_name(recording).items():
+        for name, pieces in sorted(named.items()):
+            if phases.statuses(pieces):
+                key = f"statuses of {name}, {phase}"
+                suite.add_property(safe(key), _phase_table.statuses(pieces))
     for finding in verdict.findings:
         suite.add_testcase(_case(finding, header.scenario))
     worst = max((finding.outcome.rank for finding in verdict.findings), default=-1)

@@ -18,11 +18,12 @@ from rich.text import Text
 
 from harness.findings import Outcome, Verdict
 from harness.recording import Recording
-from reports import _alerts, _facts, _rows
+from reports import _alerts, _facts, _phase_table, _rows
 from reports._safe_text import one_line
 
 STYLES = {Outcome.PASS: "bold green", Outcome.FAIL: "bold red", Outcome.INCONCLUSIVE: "bold yellow"}
 NARROWEST = 40
+MOST_STATUS_LINES = 12
 
 
 def show(recording: Recording, verdict: Verdict, paths: Sequence[Path], stream: TextIO) -> None:
@@ -47,6 +48,12 @@ def render(recording: Recording, verdict: Verdict, paths: Sequence[Path] = (), w
     ]
     for heading, rows in _groups(verdict):
         lines += ["", heading, *_aligned(rows, width)]
+    if statuses := _status_lines(recording):
+        lines += [
+            "",
+            "Statuses",
+            *(line for each in statuses for line in _wrapped(each, width, "  ", hanging="      ")),
+        ]
     for alert in _alerts.lines(recording):
         lines += ["", *_wrapped(one_line(alert), width)]
     for note in _facts.notes(recording, verdict):
@@ -64,6 +71,15 @@ def _headline(recording: Recording, verdict: Verdict) -> str:
 def _groups(verdict: Verdict) -> list[tuple[str, list[_rows.FindingRow]]]:
     groups = [("Findings", _rows.judged(verdict)), ("Guards of the measurement", _rows.guards(verdict))]
     return [(heading, rows) for heading, rows in groups if rows]
+
+
+def _status_lines(recording: Recording) -> list[str]:
+    """One line a phase of each name that was answered with more than one status."""
+    several = _phase_table.names_with_several_statuses(recording)
+    lines = [one_line(f"{name}, {phase}: {statuses}") for phase, name, statuses in several[:MOST_STATUS_LINES]]
+    if len(several) > MOST_STATUS_LINES:
+        lines.append(f"{len(several) - MOST_STATUS_LINES} more are in the reports")
+    return lines
 
 
 def _aligned(rows: Sequence[_rows.FindingRow], width: int) -> list[str]:
@@ -120,6 +136,10 @@ def _show_rich(recording: Recording, verdict: Verdict, paths: Sequence[Path], co
             outcome = Text(f"{each.symbol} {each.outcome.value}", style=STYLES[each.outcome])
             table.add_row(outcome, title, Text(each.figure), Text(each.limit), Text(each.interval))
         console.print(table)
+    if statuses := _status_lines(recording):
+        console.print(Text("Statuses", style="bold"))
+        for line in statuses:
+            console.print(Text(f"  {line}"))
     for alert in _alerts.lines(recording):
         console.print(Text(one_line(alert), style="yellow"))
     for note in _facts.notes(recording, verdict):

@@ -13,6 +13,7 @@ import json
 import math
 from typing import TypeAlias
 
+from harness.analysis import phases
 from harness.analysis.alerts import Episode, episodes
 from harness.findings import Finding, Verdict
 from harness.recording import Recording, Scalar
@@ -41,6 +42,7 @@ def render(recording: Recording, verdict: Verdict) -> str:
         "notes": list(verdict.notes),
         "damage": list(recording.damage),
         "findings": [_finding(finding) for finding in verdict.findings],
+        "statuses": _statuses(recording),
         "alerts": [_alert(episode) for episode in episodes(recording)],
     }
     return json.dumps(body, indent=2, ensure_ascii=True, allow_nan=False) + "\n"
@@ -63,6 +65,18 @@ def _finding(finding: Finding) -> Json:
         "voids": list(finding.voids),
         "voided_by": finding.voided_by,
     }
+
+
+def _statuses(recording: Recording) -> Json:
+    """One entry for each phase, the warm-up and what came afterwards, by request name, of answers with a status:
+    ``{"phase": "spike", "name": "GET /", "statuses": {"200": 480, "503": 20}}``.
+    """
+    return [
+        {"phase": phase, "name": name, "statuses": {str(status): count for status, count in counts.items()}}
+        for phase, named in phases.by_phase_and_name(recording).items()
+        for name, pieces in sorted(named.items())
+        if (counts := phases.statuses(pieces))
+    ]
 
 
 def _alert(episode: Episode) -> Json:

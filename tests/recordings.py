@@ -275,7 +275,9 @@ def write(recording: Recording, directory: Path) -> Path:
     """
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / FILE_NAME
-    timed = sorted([*recording.slices, *recording.probes, *recording.marks], key=lambda line: line.t)
+    timed = sorted(
+        [*recording.warm_up, *recording.slices, *recording.probes, *recording.marks], key=lambda line: line.t
+    )
     lines = [recording.header, *timed, *([recording.end] if recording.end else [])]
     path.write_text("".join(texts(lines)))
     return path

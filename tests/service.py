@@ -3,7 +3,7 @@
 It runs in a process of its own on a free loopback port, answers every path, and counts what it was asked.
 ``it.behave(latency_ms=500)`` changes how it answers from now on, and a query does so for one request:
 ``/any?status=503&latency_ms=20``. ``status`` 0 hangs up without an answer, and 1 after half of one.
-``/healthz`` is always well and is not counted.
+``/healthz`` is always well and is not counted; nor is, among the ``requests``, what a run asks beside its parked users.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlsplit
 
 HANG_UP, HALF = 0, 1
+BESIDE_PARKED = "GET / by the run"
+"""The request with which a run finds out whether others are served beside its parked users; it is no load."""
 REASONS = {200: "OK", 404: "Not Found", 500: "Internal Server Error", 503: "Service Unavailable"}
 
 
@@ -48,8 +50,8 @@ class Service:
 
     @property
     def requests(self) -> int:
-        """But for the one with which a run asks, beside its parked users, whether others are served."""
-        return sum(count for name, count in self.counts().items() if name not in ("connections", "GET /"))
+        """Those of load, and whatever else arrived, but for :data:`BESIDE_PARKED`."""
+        return sum(count for name, count in self.counts().items() if name not in ("connections", BESIDE_PARKED))
 
     def kill(self) -> None:
         """As a crash of the target: SIGKILL, at once."""
@@ -108,7 +110,9 @@ class Answering:
         elif url.path == "/healthz":
             own = {"latency_ms": "0", "status": "200"}
         else:
-            self.counts[f"{method} {url.path}"] += 1
+            name = f"{method} {url.path}"
+            is_of_run = name == "GET /" and headers.get("user-agent") == "springback-probe"
+            self.counts[BESIDE_PARKED if is_of_run else name] += 1
             self.counts["connections"] += not counted
         how = {**self.behaviour, **own}
         await asyncio.sleep(float(how["latency_ms"]) / 1000)

@@ -1,5 +1,6 @@
-"""Request names that a figure over all requests would hide: those that always fail, and those that were not kept
-apart."""
+"""What a figure over all requests would hide: names that always fail, those that were not kept apart, and requests that
+are in no phase.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +13,22 @@ from harness.recording import CENSORED, ITERATION, OK, OTHER_NAMES, Recording
 MOST_NAMED = 5
 FEWEST = 3
 """Requests of one name; a single one that failed is no rule."""
+
+
+def warm_up_in_words(recording: Recording) -> Iterator[str]:
+    """One sentence on the requests with which users got ready; none where there were none."""
+    tally = phases.tally(recording.warm_up)
+    if not tally.intended:
+        return
+    names = Counter[str]()
+    for piece in recording.warm_up:
+        names[piece.name] += piece.count
+    told = ", ".join(f"{name} ({count:,})" for name, count in names.most_common(MOST_NAMED))
+    more = f" and {len(names) - MOST_NAMED} more names" if len(names) > MOST_NAMED else ""
+    causes = ", ".join(f"{cause} ({count:,})" for cause, count in tally.causes.items())
+    failed = f"{tally.failed:,} of them failed: {causes}" if tally.failed else "all were answered well"
+    made = f"users made {tally.intended:,} requests to get ready, which are in no phase"
+    yield f"Warm-up: {made}: {told}{more}; {failed}."
 
 
 def names_in_doubt(recording: Recording) -> Iterator[str]:

@@ -8,7 +8,7 @@ user. Where a run was cut off, nobody knows what would have become of these: see
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 
@@ -29,6 +29,9 @@ from harness.recording import (
     Sparse,
 )
 
+WARM_UP = "warm-up, in no phase"
+"""Stretch of the requests with which users got ready, and of whatever else was sent before the first phase."""
+AFTERWARDS = "after the phases"
 SHED_RATIO = "shed_ratio"
 """The criterion that judges what was shed; without it, shedding is failing."""
 
@@ -107,8 +110,11 @@ def only(recording: Recording, pattern: str) -> Recording:
     """The recording with the slices alone whose name matches; ``*`` stands for anything. Empty: with all of them."""
     if not pattern:
         return recording
-    literal = pattern.replace("[", "[[]")
-    return replace(recording, slices=tuple(piece for piece in recording.slices if fnmatchcase(piece.name, literal)))
+    return replace(recording, slices=tuple(piece for piece in recording.slices if _matches(piece.name, pattern)))
+
+
+def _matches(name: str, pattern: str) -> bool:
+    return fnmatchcase(name, pattern.replace("[", "[[]"))
 
 
 def judged(recording: Recording, pattern: str) -> Recording:
@@ -116,15 +122,14 @@ def judged(recording: Recording, pattern: str) -> Recording:
     of them, so nobody knows about it.
     """
     recording = settled(recording)
-    if not pattern:
-        return recording
+    if not pattern or _matches(ITERATION, pattern):
+        return only(recording, pattern)
     waiting = (UNFINISHED, UNSERVED)
     ended_s = generator.last_trace_s(recording)
     nameless = [piece for piece in recording.slices if piece.name == ITERATION]
-    unknown = [_censored(piece, ended_s) if piece.outcome in waiting else piece for piece in nameless]
-    named = only(recording, pattern)
-    others = (piece for piece in unknown if piece.outcome == CENSORED and piece not in named.slices)
-    return replace(named, slices=(*named.slices, *others))
+    unknown = (_censored(piece, ended_s) if piece.outcome in waiting else piece for piece in nameless)
+    others = (piece for piece in unknown if piece.outcome == CENSORED)
+    return replace(recording, slices=(*only(recording, pattern).slices, *others))
 
 
 def settled(recording: Recording) -> Recording:
@@ -143,6 +148,20 @@ def settled(recording: Recording) -> Recording:
         ended_s = generator.last_trace_s(recording)
         kept = [_censored(piece, ended_s) if piece.outcome in (UNFINISHED, UNSERVED) else piece for piece in kept]
     return replace(recording, slices=tuple(kept))
+
+
+def from_the_send(recording: Recording) -> Recording:
+    """The recording with latency counted from the actual send, and without arrivals that never found a user of ours:
+    what the target took at the least.
+    """
+    return replace(
+        recording,
+        slices=tuple(
+            piece if piece.service is None else replace(piece, latency=piece.service, service=None)
+            for piece in recording.slices
+            if piece.outcome != UNSERVED
+        ),
+    )
 
 
 def _censored(piece: Slice, ended_s: float) -> Slice:
@@ -188,6 +207,34 @@ def by_second(recording: Recording, phase: Phase, name: str = "") -> tuple[Tally
         grouped.setdefault(piece.t, []).append(piece)
     nothing = tally(())
     return tuple(tally(tuple(grouped[t])) if t in grouped else nothing for t in range(phase.start_s, phase.end_s))
+
+
+def statuses(slices: Iterable[Slice]) -> dict[int, int]:
+    """HTTP status → answers, most frequent first. Where redirects were followed it is that of the last answer; what had
+    no answer, or none with a status, is left out, and so is every answer of a recording that did not keep them yet.
+    """
+    counts: Counter[int] = Counter()
+    for piece in slices:
+        if piece.status and piece.count:
+            counts[piece.status] += piece.count
+    return dict(sorted(counts.items(), key=lambda each: (-each[1], each[0])))
+
+
+def by_phase_and_name(recording: Recording) -> dict[str, dict[str, tuple[Slice, ...]]]:
+    """Slices by phase (``WARM_UP`` before them, ``AFTERWARDS``) and name, from one pass: there may be hundreds of
+    names. In the order of time; where there was nothing, a phase stands with no names, and the others do not.
+    """
+    phase_of = {t: phase.name for phase in recording.header.phases for t in range(phase.start_s, phase.end_s)}
+    order = [WARM_UP, *(phase.name for phase in recording.header.phases), AFTERWARDS]
+    grouped: dict[str, dict[str, list[Slice]]] = {stretch: {} for stretch in order}
+    for piece in (*recording.warm_up, *recording.slices):
+        stretch = WARM_UP if piece.warm_up or piece.t < 0 else phase_of.get(piece.t, AFTERWARDS)
+        grouped[stretch].setdefault(piece.name, []).append(piece)
+    return {
+        stretch: {name: tuple(pieces) for name, pieces in named.items()}
+        for stretch, named in grouped.items()
+        if named or stretch not in (WARM_UP, AFTERWARDS)
+    }
 
 
 def names(recording: Recording) -> tuple[str, ...]:

@@ -107,6 +107,11 @@ def _given(options: Any, declared: Iterable[Parameter]) -> dict[str, Parameter]:
     return found
 
 
+def named(options: Any, declared: Iterable[Parameter]) -> tuple[str, ...]:
+    """Every address among the options."""
+    return tuple(text for text in _given(options, declared) if "://" in text)
+
+
 def _named(source: str, plugin: Probe | Fault, kind: str, given: Mapping[str, Parameter]) -> str:
     """``--api-urls 127.0.0.1:8000``: the option that the address came from, or else the plug-in that uses it; and the
     address, where the source is not called by it.

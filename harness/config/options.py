@@ -19,6 +19,8 @@ from harness.recording import CriterionSpec
 from shapes._phased import PhasedShape
 
 PREFIX = "SPRINGBACK_"
+SHORTEST_SECRET = 4
+"""Shorter ones would blacken half of a message."""
 CLOSE = 0.92
 """How alike two variables must be, prefix and all, for one to be a slip of the other: a letter or two, or its unit."""
 OF_PACERS = ("arrivals", "seed", "ready_timeout_s")
@@ -103,6 +105,13 @@ def sections(scenario: Scenario) -> list[tuple[str, list[Parameter]]]:
         ("of the criteria", list(limits_of(scenario.default_specs(of_shape)))),
         ("of every run", [*GENERAL, *ALERTS]),
     ]
+
+
+def secret_values(scenario: Scenario, values: Any) -> tuple[str, ...]:
+    """What was given for options that are secret, and is long enough to be one; the longest first."""
+    secret = [option.name for _, options in sections(scenario) for option in options if option.secret]
+    given = {str(getattr(values, name, None) or "") for name in secret}
+    return tuple(sorted((value for value in given if len(value) >= SHORTEST_SECRET), key=len, reverse=True))
 
 
 def listing(scenario: Scenario, parked: bool) -> str:

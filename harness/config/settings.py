@@ -7,7 +7,7 @@ then on they are what they were declared as, for whoever reads the options.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,6 +19,7 @@ import reports
 from harness import criteria as criteria_folder
 from harness import probes as probes_folder
 from harness.analysis.alerts import Limits
+from harness.analysis.machine import on_masters_machine
 from harness.analysis.phases import SHED_RATIO
 from harness.clients.address import require_allowed
 from harness.config import addresses, fault_schedule
@@ -27,12 +28,12 @@ from harness.config.scenario import Scenario
 from harness.errors import ConfigurationError
 from harness.faults import ScheduledFault
 from harness.load.http.expectation import statuses
-from harness.load.http.users import LeanHttpUser
 from harness.plugins import Parameter, name_of
 from harness.probes import Probe
 from harness.recording import CriterionSpec, Scalar
 from shapes._phased import PhasedShape
 
+DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443, "postgresql": 5432, "postgres": 5432, "redis": 6379}
 MEMORY_LEAK = CriterionSpec("memory_leak", {"only_where_measured": True})
 
 
@@ -52,12 +53,19 @@ class RunSettings(GeneralOptions):
         return self.seed if self.arrivals == "random" else None
 
 
-def read(values: Any, scenario: Scenario, shape: PhasedShape, host: str, ask: bool = False) -> RunSettings:
+def read(
+    values: Any,
+    scenario: Scenario,
+    shape: PhasedShape,
+    host: str,
+    ask: bool = False,
+    users: Iterable[type[Any]] = (),
+) -> RunSettings:
     """Reads all options from ``values`` (Locust's parsed options), sets those of the shape on it, and leaves in
     ``values`` what was read: a number as a number, an empty one as its default.
 
     Where nothing says which processes to sample and ``host`` is on this machine, those behind its port are. ``ask``:
-    also what the scenario checks by itself, which may ask servers.
+    also what the scenario checks by itself, which may ask servers. ``users`` are the classes of users of the run.
 
     Raises ConfigurationError with every problem that was found; then ``values`` are as they were.
     """
@@ -73,11 +81,12 @@ def read(values: Any, scenario: Scenario, shape: PhasedShape, host: str, ask: bo
     given.problems += shape_problems
     # What the scenario makes of its options may rely on them: what cannot be read is as it is by default.
     usable = SimpleNamespace(**{**vars(values), **general, **of_scenario, **of_shape, "host": host})
-    criteria = _criteria(given, scenario, usable)
+    criteria = _criteria(given, scenario, usable, users)
     faults, problems = fault_schedule.read(scenario, usable, None if shape_problems else shape.profile())
     given.problems += problems
     probes = tuple(_probes(given, scenario, usable))
-    sampled = (*probes, *_behind_host(fault_schedule.behind(host, faults), probes))
+    behind = fault_schedule.behind(host, faults)
+    sampled = (*probes, *_behind_host(behind, probes), *_of_run((host, behind), scenario, usable))
     alerts = given.read_all(ALERTS)
     pool_names = alerts["alert_pool_names"]
     if pool_names and not all(pool_names.partition("/")):
@@ -143,14 +152,14 @@ class _Given:
         return declared.usable(value)
 
 
-def _criteria(given: _Given, scenario: Scenario, usable: Any) -> tuple[CriterionSpec, ...]:
+def _criteria(given: _Given, scenario: Scenario, usable: Any, users: Iterable[type[Any]]) -> tuple[CriterionSpec, ...]:
     """Those of the scenario that are not left out, and the guards, with their limits as they were given."""
     try:
         specs = scenario.specs(usable)
     except ConfigurationError as error:
         given.problems += error.messages
         return ()
-    specs = (*specs, *_about_shedding(given, specs, usable))
+    specs = (*specs, *_about_shedding(given, specs, usable, users))
     judged = {criteria_folder.name_of(spec) for spec in (*specs, MEMORY_LEAK)}
     given.problems += [
         f"--without {name}: not a criterion of this scenario; it has {', '.join(sorted(judged))}"
@@ -182,30 +191,18 @@ def _with_defaults(
     return (*criteria, MEMORY_LEAK)
 
 
-def _about_shedding(given: _Given, specs: Iterable[CriterionSpec], usable: Any) -> Iterable[CriterionSpec]:
-    """The criterion that judges it, where shedding is declared, by the options or by users, and nobody has named it.
-    Looks through what is declared as expected, too, for what is no status.
-    """
-    users = list(_concrete_users(LeanHttpUser))
+def _about_shedding(
+    given: _Given, specs: Iterable[CriterionSpec], usable: Any, users: Iterable[type[Any]]
+) -> Iterable[CriterionSpec]:
+    """The criterion that judges it, where shedding is declared, by the option or by users, and nobody has named it."""
     for name in ("expect", "shed"):
-        for where, value in [
-            (f"--{name}", getattr(usable, name)),
-            *((f"{u.__name__}.{name}", getattr(u, name)) for u in users),
-        ]:
-            try:
-                statuses(value)
-            except (ValueError, TypeError) as error:
-                given.problems.append(f"{where}: {error}")
-    declared = bool(usable.shed) or any(user.shed for user in users)
+        try:
+            statuses(getattr(usable, name))
+        except ValueError as error:
+            given.problems.append(f"--{name}: {error}")
+    declared = bool(usable.shed) or any(getattr(user, "shed", ()) for user in users)
     if declared and all(spec.criterion != SHED_RATIO for spec in specs):
         yield CriterionSpec(SHED_RATIO)
-
-
-def _concrete_users(user: type[LeanHttpUser]) -> Iterator[type[LeanHttpUser]]:
-    for child in user.__subclasses__():
-        if not child.abstract:
-            yield child
-        yield from _concrete_users(child)
 
 
 def _with_limits(given: _Given, spec: CriterionSpec) -> CriterionSpec:
@@ -225,6 +222,25 @@ def _behind_host(host: str, probes: Iterable[Probe]) -> Iterable[Probe]:
     """
     if not any(probes_folder.name_of(probe) == "process" for probe in probes) and (port := _loopback_port(host)):
         yield probes_folder.load("process", ports=(port,))
+
+
+def _of_run(hosts: Iterable[str], scenario: Scenario, usable: Any) -> Iterable[Probe]:
+    """The CPU of whatever is on this machine and was named to the run: what is left is taken by others."""
+    named = [*hosts, *addresses.named(usable, (*scenario.options, *GENERAL))]
+    ports = {*usable.probe_ports, *(port for address in named if (port := _port_here(address)))}
+    if ports or usable.probe_pids or usable.target_state:
+        yield probes_folder.load(
+            "run_cpu", ports=tuple(sorted(ports)), pids=usable.probe_pids, status_file=usable.target_state
+        )
+
+
+def _port_here(address: str) -> int | None:
+    """The port of a service on this machine; None for any other, and for what is no address."""
+    try:
+        parts = urlsplit(address)
+        return (parts.port or DEFAULT_PORTS.get(parts.scheme)) if on_masters_machine(address) else None
+    except ValueError:
+        return None
 
 
 def _probes(given: _Given, scenario: Scenario, usable: Any) -> Iterable[Probe]:

@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from harness.criteria._criterion import Criterion
+from harness.criteria._criterion import Criterion, Guard
 from harness.criteria._filters import unmatched
 from harness.errors import ConfigurationError
 from harness.findings import BASELINE, CLIENTS
 from harness.plugins import Folder
-from harness.recording import CriterionSpec
+from harness.recording import CriterionSpec, Recording
 
 __all__ = [
     "available",
@@ -30,6 +30,7 @@ __all__ = [
     "rests_on",
     "summary",
     "unmatched",
+    "without_objection",
 ]
 
 _FOLDER = Folder(__name__, "criterion", "judge")
@@ -84,6 +85,12 @@ def guarded_by(criterion: str) -> tuple[str, ...]:
         return tuple(getattr(_FOLDER.class_of(criterion), "guarded", ()))
     except ConfigurationError:
         return ()
+
+
+def without_objection(spec: CriterionSpec, recording: Recording) -> Recording | None:
+    """See :meth:`harness.criteria._criterion.Guard.without_objection`; None of anything but a guard."""
+    guard = load(spec)
+    return guard.without_objection(recording) if isinstance(guard, Guard) else None
 
 
 def load(spec: CriterionSpec) -> Criterion:

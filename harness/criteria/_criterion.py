@@ -87,3 +87,9 @@ class Guard(Criterion):
 
     evidence: ClassVar[str] = RUN
     guarded: ClassVar[tuple[str, ...]] = ALL
+
+    def without_objection(self, recording: Recording) -> Recording | None:  # noqa: ARG002
+        """Where it objects: the recording without what it objects to. What is a FAIL there as well has been proven, and
+        is not voided by this guard. None where nothing can be proven.
+        """
+        return None

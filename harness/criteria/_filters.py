@@ -32,7 +32,9 @@ def unmatched(criterion: Criterion, recording: Recording) -> str:
             continue
         literal = pattern.replace("[", "[[]")
         if not any(fnmatchcase(name, literal) for name in names):
-            return f"no {what} is called {pattern!r}: {_those_there(pattern, names)}"
+            early = any(fnmatchcase(piece.name, literal) for piece in recording.warm_up) and what == "request"
+            warm_up = " (but in the warm-up, where users made it to get ready)" if early else ""
+            return f"no {what} is called {pattern!r}{warm_up}: {_those_there(pattern, names)}"
     return ""
 
 

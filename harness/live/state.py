@@ -61,6 +61,8 @@ class LiveState:
 
     def add(self, line: Slice | ProbeSample | Mark) -> None:
         """Takes in a line of the recording. Slices may come in any order; the samples of one source come in theirs."""
+        if isinstance(line, Slice) and line.warm_up:
+            return
         if isinstance(line, Slice):
             self._seen.add(line)
             number = bisect_right(self._phase_starts_s, line.t) - 1

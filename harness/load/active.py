@@ -91,9 +91,9 @@ class ActiveUsers:
         """No iteration begins any more; those under way come to their end."""
         self._target = self._targets[0]
 
-    def unserved(self) -> list[Start]:
+    def unserved(self) -> Counter[int]:
         """None: in the closed model nobody waits for a user."""
-        return []
+        return Counter()
 
     def clear(self) -> None:
         """Nothing is waiting."""

@@ -20,7 +20,7 @@ from gevent.monkey import get_original
 
 from harness.load.clock import Clock
 from harness.load.pacing import Slot, Start
-from harness.recording import GateMark
+from harness.recording import GateMark, gate_stream
 from shapes._profile import Herd
 
 CHECK_INTERVAL_S = 0.5
@@ -45,12 +45,15 @@ class Gate:
         origin_s: float,
         clock: Clock,
         report: Callable[[GateMark], None],
+        note_due: Callable[[Herd], None] = lambda _: None,
     ) -> None:
+        """``note_due`` hears of each herd when it is due."""
         self._herds = deque(herds)
         self._users = users
         self._origin_s = origin_s
         self._clock = clock
         self._report = report
+        self._note_due = note_due
         self._slots: dict[Slot, None] = {}
         self._latest: Release | None = None
 
@@ -73,6 +76,7 @@ class Gate:
             self._latest = Release(herd, self._users, self._clock.to_local(self._origin_s + herd.t))
             self._herds.popleft()
             self._release_users(self._latest)
+            self._note_due(herd)
             if self._latest.complete:
                 self.report_release()
 
@@ -99,6 +103,7 @@ class Gate:
 
     def _release_users(self, release: Release) -> None:
         slots = list(self._slots)[: self._users]
+        stream = gate_stream(release.herd.name)
         collecting = gc.isenabled()
         gc.disable()
         usual_scheduling = _use_realtime_scheduling()
@@ -108,7 +113,7 @@ class Gate:
             while time.monotonic() < intended_s:
                 pass
             for slot in slots:
-                start = Start(release.herd.t, intended_s, release)
+                start = Start(release.herd.t, intended_s, release, stream)
                 if slot.connection is not None and slot.connection.start_request():
                     start.sent_s = time.monotonic()
                     release.user_sent(start.sent_s)

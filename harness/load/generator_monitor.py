@@ -1,16 +1,20 @@
 """The vital signs of a load process: how late its event loop is, and how much CPU and memory it takes.
 
-A load generator that is out of breath measures itself and not the target, so both are recorded every second.
+A load generator that is out of breath measures itself and not the target, so both are recorded every second; and so
+is how busy its machine is, because others may leave it too little.
 """
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import gevent
 import psutil
+
+from harness.load.machine_reader import MachineReader
 
 CHECK_INTERVAL_S = 0.02
 """A stall is noticed when it is longer than this, and understated by this much at most."""
@@ -26,12 +30,17 @@ class GeneratorSample:
     cpu_ratio: float
     """CPU time of this process ÷ elapsed time; 1.0 = one core."""
     rss_bytes: int
+    machine: Mapping[str, float] = field(default_factory=dict)
+    """See :meth:`~harness.load.machine_reader.MachineReader.read`; empty where another process of the machine tells."""
 
 
 class GeneratorMonitor:
-    """Measures in a greenlet; ``take()`` hands over what came since the last call."""
+    """Measures in a greenlet; ``take()`` hands over what came since the last call. One process a machine tells of it:
+    the one with ``of_machine``.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, of_machine: bool = True) -> None:
+        self._machine = MachineReader() if of_machine else None
         self._samples: list[GeneratorSample] = []
         self._greenlet: gevent.Greenlet[..., Any] | None = None
 
@@ -64,6 +73,7 @@ class GeneratorMonitor:
                         loop_lag_s=lag_s,
                         cpu_ratio=(used_s - cpu_s) / elapsed_s,
                         rss_bytes=process.memory_info().rss,
+                        machine={} if self._machine is None else self._machine.read(),
                     )
                 )
                 since_s, lag_s, cpu_s = now_s, 0.0, used_s

@@ -7,7 +7,7 @@ the spike a mixture, and the recovery the other class; a healthy service would l
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -54,9 +54,6 @@ class Queues(Generic[T]):
 
     def clear(self) -> None:
         self._waiting.clear()
-
-    def __iter__(self) -> Iterator[T]:
-        return (each for waiting in self._waiting.values() for each in waiting)
 
 
 def counts_of_beginnings(order: Iterable[str]) -> list[Counter[str]]:

@@ -28,9 +28,20 @@ from harness.load.pacing import Pacer, Slot, Start
 from harness.load.recorder import Recorder
 from harness.load.run_plan import Plan
 from harness.load.schedule import active_changes, due_times
+from harness.load.streams import Streams
 from harness.load.user_exceptions import UserExceptions
-from harness.recording import INTERRUPTED, UNFINISHED, UNSENT, UNSERVED, USER_EXCEPTION, GateMark, Operation
-from shapes._profile import USERS
+from harness.recording import (
+    ARRIVALS,
+    INTERRUPTED,
+    UNFINISHED,
+    UNSENT,
+    UNSERVED,
+    USER_EXCEPTION,
+    GateMark,
+    Operation,
+    gate_stream,
+)
+from shapes._profile import USERS, Herd
 
 DRAIN_CHECK_S = 0.05
 
@@ -63,8 +74,9 @@ class Node:
         self.plan: Plan | None = None
         self.gate_marks: list[GateMark] = []
         self.operations: list[Operation] = []
-        self.starts: Counter[tuple[int, str]] = Counter()
-        """Iterations begun since the last report, by second and class of user."""
+        self.streams = Streams()
+        self._began: dict[Any, tuple[Start, str]] = {}
+        """Greenlet of a user that cannot be started, because it has been → its start, and its class."""
         self._local_origin_s = 0.0
         self.unfinished = 0
         self.stop_draining = False
@@ -98,6 +110,13 @@ class Node:
     def park(self, slot: Slot) -> Start | None:
         """Blocks the calling user until it is released; None means: get ready afresh and park again."""
         user = getcurrent()
+        self.recorder.is_ready(user)
+        start = self._park(user, slot)
+        if start is None:
+            self.recorder.gets_ready(user)
+        return start
+
+    def _park(self, user: Any, slot: Slot) -> Start | None:
         if self.plan is None:
             self._parked_before_plan[user] = slot.kind
             try:
@@ -109,6 +128,7 @@ class Node:
             if slot.connection is not None and not slot.connection.is_alive():
                 return None
         pacer = self._pacer_of.get(user) or self._assign(user)
+        self._note_free(user)
         pacer.park(slot)
         try:
             slot.woken.wait()
@@ -121,20 +141,31 @@ class Node:
 
     def iteration_started(self, start: Start, kind: str = "") -> None:
         user: Any = getcurrent()
+        start.began_s = time.monotonic()
         self.recorder.starts[user] = start
-        self.starts[int(start.t // 1), kind] += 1
+        self.streams.started(start, kind)
+        self._began[user] = (start, kind)
         if user not in self._watched:
             self._watched.add(user)
             user.link(self._on_user_stopped)
 
     def iteration_ended(self) -> None:
-        self._settle(getcurrent(), UNSENT)
+        """The calling user gets ready for its next iteration, or its first."""
+        user: Any = getcurrent()
+        self._settle(user, UNSENT)
+        self.recorder.gets_ready(user)
+
+    def _note_free(self, user: Any) -> None:
+        if (began := self._began.pop(user, None)) is not None:
+            start, kind = began
+            self.streams.freed(start, kind, time.monotonic() - start.began_s)
 
     def _on_user_stopped(self, user: Any) -> None:
         """Locust stops users in mid-run when it deals them out afresh, because a worker came or went. An iteration that
         is under way then has nobody who would end it.
         """
         self._settle(user, INTERRUPTED)
+        self._began.pop(user, None)
 
     def _settle(self, user: Any, without_answer: str) -> None:
         start = self.recorder.starts.pop(user, None)
@@ -189,7 +220,15 @@ class Node:
         users = interleaved(kind_of)
         herd_users = max(0, len(users) - plan.own_background_users) if plan.herds else 0
         self._pacer = self._pacer_for(plan, [kind_of[user] for user in users[herd_users:]] or [""])
-        self._gate = Gate(plan.herds, herd_users, plan.origin_s, self.clock, self.gate_marks.append)
+        held = Counter(kind_of[user] for user in users[:herd_users])
+        self._gate = Gate(
+            plan.herds,
+            herd_users,
+            plan.origin_s,
+            self.clock,
+            self.gate_marks.append,
+            lambda herd: self._note_herd(herd, held),
+        )
         for user in users[:herd_users]:
             self._pacer_of[user] = self._gate
         self._planned.set()
@@ -228,10 +267,11 @@ class Node:
         """Starts that have no answer yet, and arrivals that have no user: (second, name, outcome, whether it is the
         first request of its iteration) → number.
         """
-        waiting = (
+        waiting = Counter(
             (int(start.t // 1), start.name, UNFINISHED, not start.answered) for start in self.recorder.starts.values()
         )
-        return Counter([*waiting, *((int(start.t // 1), "", UNSERVED, True) for start in self._unserved())])
+        waiting.update({(t, "", UNSERVED, True): count for t, count in self._unserved().items()})
+        return waiting
 
     def drain(self, still_answering: bool = True) -> None:
         """Stops the pacers, waits up to ``plan.drain_s`` for answers that are out, then settles the accounts."""
@@ -247,6 +287,8 @@ class Node:
             starts = self.recorder.starts  # of iterations that are not over, also when their first request is
             while (starts or self._unserved()) and not self.stop_draining and time.monotonic() < deadline_s:
                 gevent.sleep(DRAIN_CHECK_S)
+        for user in list(self._began):
+            self._note_free(user)  # at the earliest now: it is busy for longer than that
         if self._gate is not None:
             self._gate.report_release()
         for (t, name, outcome, begins), count in self.unanswered().items():
@@ -266,12 +308,17 @@ class Node:
             changes = active_changes(plan.level, plan.share, plan.shares)
             return ActiveUsers(changes, plan.origin_s, self.clock, kinds)
         due = due_times(plan.level, plan.share, plan.shares, plan.seed)
-        return Arrivals(due, plan.origin_s, self.clock, rotated(kinds, plan.share, plan.shares))
+        order = rotated(kinds, plan.share, plan.shares)
+        return Arrivals(due, plan.origin_s, self.clock, order, lambda t, kind: self.streams.due(t, ARRIVALS, kind))
+
+    def _note_herd(self, herd: Herd, held: Counter[str]) -> None:
+        for kind, count in held.items():
+            self.streams.due(herd.t, gate_stream(herd.name), kind, count)
 
     def _assign(self, user: Any) -> Pacer:
         assert self._pacer is not None  # begin() has run: the plan is here
         self._pacer_of[user] = self._pacer
         return self._pacer
 
-    def _unserved(self) -> list[Start]:
-        return self._pacer.unserved() if self._pacer is not None else []
+    def _unserved(self) -> Counter[int]:
+        return self._pacer.unserved() if self._pacer is not None else Counter()

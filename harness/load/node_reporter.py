@@ -6,7 +6,7 @@ from __future__ import annotations
 import gc
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,12 +15,13 @@ from gevent.event import Event
 from locust.env import Environment
 from locust.user.task import LOCUST_STATE_RUNNING
 
+from harness.analysis import generator, machine
 from harness.load.generator_monitor import GeneratorMonitor, GeneratorSample
 from harness.load.http.expectation import DEFAULT_STATUSES, statuses
 from harness.load.node import Node, set_node
 from harness.load.outcomes import ExpectedStatuses
 from harness.load.run_plan import Plan
-from harness.recording import ITERATION, UNFINISHED, Line, Operations, ProbeSample, Slice, StartsMark, Unanswered
+from harness.recording import ITERATION, UNFINISHED, Line, Operations, ProbeSample, Slice, Unanswered
 from harness.recording_line import encode
 
 CONNECT_EARLY = {"yes": True, "no": False}
@@ -58,17 +59,41 @@ class Report:
         return Report(**{**body, "slices": slices, "samples": samples})
 
 
+@dataclass(frozen=True)
+class Place:
+    """On which machine a load process is."""
+
+    machine: int = 0
+    """0: the machine of the master; the others are numbered from 1."""
+    tells: bool = True
+    """Whether it is the one load process that samples the machine."""
+
+    @staticmethod
+    def of_worker(client_id: str, client_ids: Sequence[str], master_host: str) -> Place:
+        """From Locust's ids of the workers, which begin with the names of their hosts."""
+        hosts = [each.rpartition("_")[0] for each in client_ids]
+        host = client_id.rpartition("_")[0]
+        first = hosts.index(host)
+        return Place(0 if host == master_host else first + 1, client_ids[first] == client_id)
+
+
 class NodeReporter:
     """``name`` is the node's name in the recording. ``deliver_final`` is called once, with the last report."""
 
     def __init__(
-        self, environment: Environment, name: str, node: Node, deliver_final: Callable[[Report], None]
+        self,
+        environment: Environment,
+        name: str,
+        node: Node,
+        deliver_final: Callable[[Report], None],
+        place: Place = Place(),
     ) -> None:
         self.node = node
         self._environment = environment
         self._name = name
         self._deliver_final = deliver_final
-        self._monitor = GeneratorMonitor()
+        self._place = place
+        self._monitor = GeneratorMonitor(of_machine=place.tells)
         self._settled = False
         self._closed = Event()
         self.delivered = False
@@ -104,9 +129,9 @@ class NodeReporter:
         slices = tuple(self.node.recorder.drain(self._name))
         marks, self.node.gate_marks[:] = list(self.node.gate_marks), []
         operations, self.node.operations[:] = tuple(self.node.operations), []
-        samples = tuple(self._sample(measured) for measured in self._monitor.take())
+        samples = tuple(sample for measured in self._monitor.take() for sample in self._samples(measured))
         lines: list[Line] = [*slices, *self._unanswered(), *(replace(mark, node=self._name) for mark in marks)]
-        lines += self._starts()
+        lines += self.node.streams.take(self._name)
         lines += self.node.exceptions.take(self.node.t_of, self._name)
         if operations:
             lines.append(Operations(self._name, round(self.node.operation_uncertainty_s(), 6), operations))
@@ -176,7 +201,7 @@ class NodeReporter:
             self._environment.stop_timeout = 0.0
 
     def users_gone(self) -> Report:
-        """A report after the last one: what users raised while they were stopped."""
+        """A report after the last one: what users raised while they were stopped. Nothing is listened to any more."""
         marks = self.node.exceptions.take(self.node.t_of, self._name) if self.node.plan is not None else []
         self.node.exceptions.close()
         return Report(self.node.run, "".join(encode(mark) for mark in marks), users_gone=True)
@@ -189,7 +214,7 @@ class NodeReporter:
             runner.user_greenlets.kill(block=False)
 
     def close(self) -> None:
-        """Lets go of everything without a report."""
+        """Lets go, without a report, of everything but what users raise while they are stopped: see users_gone()."""
         if not self._settled:
             self._closed.set()  # closed without a report: nobody has to wait for one
         self._settled = True
@@ -200,13 +225,6 @@ class NodeReporter:
         if self.node.recorder.on_request in listeners._handlers:
             listeners.remove_listener(self.node.recorder.on_request)
 
-    def _starts(self) -> list[StartsMark]:
-        counts, self.node.starts = self.node.starts, Counter()
-        by_second: dict[int, dict[str, int]] = {}
-        for (t, kind), count in sorted(counts.items()):
-            by_second.setdefault(t, {})[kind] = count
-        return [StartsMark(t, self._name, starts) for t, starts in by_second.items()]
-
     def _settle_at_end(self) -> None:
         plan = self.node.plan
         assert plan is not None
@@ -214,17 +232,22 @@ class NodeReporter:
             gevent.sleep(min(0.2, plan.duration_s - elapsed_s))
         self.settle(wait=True)
 
-    def _sample(self, measured: GeneratorSample) -> ProbeSample:
-        return ProbeSample(
-            t=round(self.node.t_of(measured.monotonic_s), 3),
-            probe="generator",
+    def _samples(self, measured: GeneratorSample) -> Iterator[ProbeSample]:
+        t = round(self.node.t_of(measured.monotonic_s), 3)
+        yield ProbeSample(
+            t=t,
+            probe=generator.PROBE,
             source=self._name,
             values={
-                "loop_lag_s": round(measured.loop_lag_s, 6),
-                "cpu_ratio": round(measured.cpu_ratio, 4),
+                generator.LOOP_LAG: round(measured.loop_lag_s, 6),
+                generator.CPU: round(measured.cpu_ratio, 4),
                 "rss_bytes": measured.rss_bytes,
+                machine.MACHINE: self._place.machine,
             },
         )
+        if measured.machine:
+            values = {name: round(value, 4) for name, value in measured.machine.items()}
+            yield ProbeSample(t, machine.PROBE, machine.source(self._place.machine), values)
 
 
 def _expected_statuses(environment: Environment) -> ExpectedStatuses:

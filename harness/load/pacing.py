@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Protocol
 
 from gevent.event import Event
@@ -34,16 +35,34 @@ class ReleaseListener(Protocol):
 class Start:
     """One iteration of a user: when it should have begun, and with which herd, if any."""
 
-    __slots__ = ("answered", "failed", "intended_s", "name", "raised", "release", "sent_s", "t")
+    __slots__ = (
+        "answered",
+        "began_s",
+        "failed",
+        "intended_s",
+        "name",
+        "raised",
+        "release",
+        "sent_s",
+        "stream",
+        "t",
+        "waited_s",
+    )
 
-    def __init__(self, t: float, intended_s: float, release: ReleaseListener | None = None) -> None:
+    def __init__(self, t: float, intended_s: float, release: ReleaseListener | None = None, stream: str = "") -> None:
         self.t = t
         """Seconds after the origin, exactly as planned: decides the slice, which a rounded clock must not."""
         self.intended_s = intended_s
         """The same instant on this node's monotonic clock."""
         self.release = release
+        self.stream = stream
+        """As in :class:`harness.recording.StartsMark`."""
+        self.waited_s = 0.0
+        """For a free user of ours: no time of the target's."""
         self.sent_s: float | None = None
         """Set when a gate has already sent the request."""
+        self.began_s = -math.inf
+        """When its user took it."""
         self.answered = False
         """Whether a request of this iteration has ended."""
         self.failed = False

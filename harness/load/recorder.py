@@ -6,6 +6,7 @@ delta, again and again, and merging deltas is adding.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -19,12 +20,15 @@ from harness.load.pacing import Start
 from harness.recording import ITERATION, OK, OTHER_NAMES, Slice
 
 MAX_SERIES = 500
-"""Different (name, outcome) pairs that are kept apart; a run that names each URL apart would fill the memory. Those
-that are ok and the others have so many each, so that names without end cannot hide one that fails."""
+"""Different methods, names, outcomes and statuses that are kept apart; a run that names each URL apart would fill the
+memory. Those that are ok and the others have so many each, so that names without end cannot hide one that fails."""
 
 
-Key = tuple[str, str, str, int]
-"""Method, name, outcome, status."""
+ROUNDING_S = 0.002
+"""Clients that are not ours tell how long a request took, some of them in whole milliseconds."""
+
+Key = tuple[str, str, str, int, bool]
+"""Method, name, outcome, status, and whether it is of the warm-up."""
 
 
 class Cell:
@@ -46,6 +50,8 @@ class Recorder:
     def __init__(self) -> None:
         self.starts: dict[Any, Start] = {}
         """Greenlet → the start that its paced user is working on."""
+        self._readying: WeakKeyDictionary[Any, tuple[float, float]] = WeakKeyDictionary()
+        """Greenlet → from when to when its paced user last got ready to be started: what it sent then is warm-up."""
         self.requests = 0
         """Requests that have ended, whatever their outcome."""
         self.last_ended_s: WeakKeyDictionary[Any, float] | None = None
@@ -54,7 +60,7 @@ class Recorder:
         """What counts as an answer to clients that are not ours."""
         self._cells: dict[int, dict[Key, Cell]] = {}
         self._series: dict[bool, set[Key]] = {True: set(), False: set()}
-        """Pairs that are ok, and those that are not."""
+        """Those that are ok, and those that are not."""
         self._origin_s: float | None = None
 
     def on_request(
@@ -78,8 +84,9 @@ class Recorder:
         foreign = sent_s is None
         if sent_s is None:
             sent_s = done_s - (response_time or 0.0) / 1000
-        start = self._current_start() if self.starts and intended_s is None else None
+        start, warm_up = None, False
         if intended_s is None:
+            start, warm_up = self._sent_for(sent_s)
             intended_s = sent_s
         origin_s = self._origin_s
         second = int((intended_s if origin_s is None else intended_s - origin_s) // 1)
@@ -100,7 +107,7 @@ class Recorder:
             outcome = OK if exception is None else outcome_of(exception, response)
         if outcome is not OK and start is not None:
             start.failed = True
-        cell = self._cell(second, (request_type, name, outcome, status))
+        cell = self._cell(second, (request_type, name, outcome, status, warm_up))
         cell.count += 1
         cell.starts += begins
         self.requests += 1
@@ -117,23 +124,42 @@ class Recorder:
             service = bucket_index(int((done_s - sent_s) * 1e6))
             cell.service[service] = cell.service.get(service, 0) + 1
 
-    def _current_start(self) -> Start | None:
-        """The start of the calling greenlet, or of the user that spawned it: a task may send several at a time."""
-        greenlet: Any = getcurrent()
+    def gets_ready(self, user: Any) -> None:
+        """The user gets ready to be started, for the first time or again; until :meth:`is_ready`."""
+        self._readying[user] = (time.monotonic(), math.inf)
+
+    def is_ready(self, user: Any) -> None:
+        since_s, _ = self._readying.get(user, (math.inf, 0.0))
+        self._readying[user] = (since_s, time.monotonic())
+
+    def _sent_for(self, sent_s: float) -> tuple[Start | None, bool]:
+        """The start for which a request was sent, by the calling greenlet or for the user that spawned it (a task may
+        send several at a time), and whether it is warm-up. An answer may come when its user has gone on to something
+        else: what a spawned greenlet sent before the start is not for it.
+        """
+        if not self.starts and not self._readying:
+            return None, False
+        current: Any = getcurrent()
+        greenlet = current
         while greenlet is not None:
             start = self.starts.get(greenlet)
+            if start is not None and (greenlet is current or sent_s >= start.began_s - ROUNDING_S):
+                return start, False
+            if (readying := self._readying.get(greenlet)) is not None:
+                since_s, until_s = readying
+                return None, since_s - ROUNDING_S <= sent_s < until_s
             if start is not None:
-                return start
+                return None, False
             spawner = getattr(greenlet, "spawning_greenlet", None)
             greenlet = spawner() if spawner is not None else None
-        return None
+        return None, False
 
     def without_answer(self, t: int, name: str, outcome: str, begins: bool = True, count: int = 1) -> None:
         """Counts ``count`` of what should have begun in second ``t`` and has no latency: ``unfinished``, ``unserved`` …
 
         ``begins``: it is the first of an iteration, which no request before it has been counted for.
         """
-        cell = self._cell(t, ("", name or ITERATION, outcome, 0))
+        cell = self._cell(t, ("", name or ITERATION, outcome, 0, False))
         cell.count += count
         cell.starts += begins * count
 
@@ -164,9 +190,10 @@ class Recorder:
                 starts=cell.starts,
                 service=None if cell.service is None else _positive(cell.service),
                 status=status,
+                warm_up=warm_up,
             )
             for t, of_second in sorted(cells.items())
-            for (method, name, outcome, status), cell in of_second.items()
+            for (method, name, outcome, status, warm_up), cell in of_second.items()
         ]
 
     def _cell(self, second: int, key: Key) -> Cell:

@@ -14,7 +14,7 @@ import sys
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,11 @@ _OURS = str(Path(__file__).parents[1])
 _LIBRARIES = (str(Path(locust.__file__).parents[1]), str(Path(re.__file__).parents[1]), _OURS)
 """Where code lies that is not the user's: what is installed, the standard library, ours."""
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://[^\s'\"<>]+", re.IGNORECASE)
+_NAMED_SECRET = re.compile(
+    r"((?:passw(?:or)?d|pwd|token|secret|api[-_]?key|authorization|cookie)['\"]?\s*[=:]\s*(?:(?:bearer|basic)\s+)?)"
+    r"[^\s,;&)\]}]+",
+    re.IGNORECASE,
+)
 _LOGGERS = ("root", "locust.user.task", "locust.user.users", "harness.load.users.paced")
 _NOTED = "_springback_noted"
 """Attribute of an exception that has been counted."""
@@ -52,28 +57,34 @@ class UserExceptions:
 
     def __init__(self, on_iteration_failed: Callable[[], None]) -> None:
         self.prevents: ExceptionMark | None = None
-        """What ended a user in its ``on_start``, which does not come back, or what ``prepare`` has raised twice: before
-        the plan is there, the users will never be complete.
+        """What ended a user in its ``on_start``, which does not come back, or what ``prepare`` of one user has raised
+        twice: before the plan is there, the users will never be complete.
         """
+        self.secrets: tuple[str, ...] = ()
+        """What no message may show: the values of options that are secret."""
         self._on_iteration_failed = on_iteration_failed
         self._counts: Counter[tuple[int, Key]] = Counter()
         self._messages: dict[Key, str] = {}
         self._totals: Counter[Key] = Counter()
+        self._failed_to_prepare: Counter[tuple[int, Key]] = Counter()
         self._printed: set[tuple[str, str]] = set()
         self._environment: Environment | None = None
         self._hub: Any = None
         self._filters: list[tuple[logging.Logger, logging.Filter]] = []
 
-    def note(self, error: BaseException, where: str) -> None:
+    def note(self, error: BaseException, where: str, user: object = None) -> None:
         """Counts one, raised in ``where`` (``prepare``, ``task`` …). It may come by several ways, and counts once."""
         if isinstance(error, CONTROL) or not isinstance(error, Exception) or _NOTED in vars(error):
             return
         vars(error)[_NOTED] = True
         key = self._key(error, where)
-        self._messages.setdefault(key, _message(error))
+        if key not in self._messages:
+            self._messages[key] = _message(error, self.secrets)
         self._counts[int(time.monotonic() // 1), key] += 1
         self._totals[key] += 1
-        if self.prevents is None and (where == "on_start" or (where == "prepare" and self._totals[key] == 2)):
+        if where == "prepare":
+            self._failed_to_prepare[id(user), key] += 1
+        if self.prevents is None and (where == "on_start" or self._failed_to_prepare[id(user), key] == 2):
             self.prevents = self._mark(0.0, "", key, self._totals[key])
 
     def take(self, t_of: Callable[[float], float], node: str) -> list[ExceptionMark]:
@@ -106,9 +117,9 @@ class UserExceptions:
         for logger, once in self._filters:
             logger.removeFilter(once)
 
-    def _on_user_error(self, exception: Exception, **_: Any) -> None:
+    def _on_user_error(self, exception: Exception, user_instance: Any = None, **_: Any) -> None:
         where = _where(exception)
-        self.note(exception, where)
+        self.note(exception, where, user_instance)
         if where == "task":
             self._on_iteration_failed()
 
@@ -166,14 +177,22 @@ class _Once(logging.Filter):
             return True
         if text.startswith(_ON_STOP):
             self._exceptions.note(error, "on_stop")
-        elif text.startswith(_LISTENER) and not _is_ours(error):
-            self._exceptions.note(error, "event listener")
+        elif text.startswith(_LISTENER):
+            if not _is_ours(error):
+                self._exceptions.note(error, "event listener")
+        elif record.name == "root":
+            return True  # a line of the user's own, about an error that was caught
         return self._exceptions.is_first_to_be_printed(error)
 
 
-def _message(error: BaseException) -> str:
-    """Without what is secret in addresses, on one line."""
-    text = " ".join(_URL.sub(lambda found: strip_url(found.group()), str(error)).split())
+def _message(error: BaseException, secrets: Iterable[str]) -> str:
+    """Without what is secret, as far as it can be told: in addresses, values of secret options, and what stands behind
+    a word like "password"; on one line.
+    """
+    text = _URL.sub(lambda found: strip_url(found.group()), str(error))
+    for secret in secrets:
+        text = text.replace(secret, "…")
+    text = " ".join(_NAMED_SECRET.sub(r"\1…", text).split())
     return text if len(text) <= MOST_LETTERS else text[: MOST_LETTERS - 1] + "…"
 
 

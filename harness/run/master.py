@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -14,6 +15,7 @@ from locust.env import Environment
 from locust.exception import StopTest
 from locust.runners import STATE_STOPPED, LocalRunner, MasterRunner
 
+from harness.config.options import secret_values
 from harness.config.scenario import Scenario
 from harness.errors import ConfigurationError
 from harness.findings import EXIT_USAGE, Outcome
@@ -112,9 +114,11 @@ class Master:
         parsed: Any = self._environment.parsed_options
         setattr(parsed, messages.RUN, run.name)
         setattr(parsed, messages.NODES, nodes)
+        setattr(parsed, messages.MASTER_HOST, socket.gethostname())
         self._environment.stop_timeout = parsed.stop_timeout or settings.drain_timeout_s
         if isinstance(self._runner, LocalRunner):
             node = Node(run.name, Clock(exact=True))
+            node.exceptions.secrets = secret_values(self._scenario, parsed)
             self._reporter = NodeReporter(self._environment, LOCAL, node, self._deliver_local)
         shape.clock = run.elapsed_s
         try:
@@ -176,6 +180,8 @@ class Master:
             self.exit_code.set(_write_reports(run))
         finally:
             self.ending = False
+            if self._reporter is not None:
+                self._reporter.users_gone()  # whatever has happened, it listens no more
 
     def quitting(self) -> None:
         """Locust ends. A run that is still going is stopped first."""

@@ -39,8 +39,9 @@ REPORT = "springback"
 """Key of our part in Locust's own report from a worker, which comes every three seconds."""
 RUN = "springback_run"
 NODES = "springback_nodes"
-"""Attributes of Locust's parsed options, which the master sends to the workers at every start: the run's name, and
-the ids of its workers in order."""
+MASTER_HOST = "springback_master_host"
+"""Attributes of Locust's parsed options, which the master sends to the workers at every start: the run's name, the
+ids of its workers in order, and the name of the machine that it is on."""
 
 
 def worker_name(index: int) -> str:

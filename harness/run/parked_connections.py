@@ -31,6 +31,11 @@ def are_held(users: Iterable[type[Any]]) -> bool:
     )
 
 
+def check_name(path: str) -> str:
+    """What is asked, as it is recorded: without a query, which may hold a secret."""
+    return f"GET {urlsplit(path).path or '/'} beside parked connections"
+
+
 def answered_in_s(host: str, path: str) -> float | None:
     """How long a request on a connection of its own waits for its answer, whatever that is; None: over ``WAIT_S``, or
     the target is none to be asked by HTTP."""

@@ -62,10 +62,6 @@ class RecordingWriter:
         if self.failure:
             raise ConfigurationError(f"{path}: cannot be written ({self.failure}); free some space")
 
-    @property
-    def has_origin(self) -> bool:
-        return self._origin_s is not None
-
     def elapsed_s(self) -> float | None:
         """Seconds after the origin; None before there is one."""
         return None if self._origin_s is None else time.monotonic() - self._origin_s

@@ -118,7 +118,7 @@ class RunRequest:
         try:
             shape = shape_of()
             shape.parked = all_paced(users, problems)
-            settings = read(values, self._scenario, shape, host or "", ask)
+            settings = read(values, self._scenario, shape, host or "", ask, self._environment.user_classes)
         except ConfigurationError as error:
             problems += error.messages
         if host is None and host_needed:

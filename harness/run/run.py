@@ -9,6 +9,7 @@ the recording, and into the live state, which is what others see of it.
 from __future__ import annotations
 
 import math
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,12 +19,15 @@ from typing import Any
 
 import gevent
 from locust.env import Environment
+from locust.runners import MasterRunner
 
 from harness.config.scenario import Scenario
 from harness.config.settings import RunSettings
 from harness.live.state import SETTLES_S, LiveState
 from harness.load.node_reporter import CONNECT_EARLY, Report
 from harness.load.run_plan import Plan
+from harness.probes import Probe
+from harness.probes.run_cpu import RunCpu
 from harness.recording import (
     FINISHED,
     JOINED,
@@ -40,7 +44,7 @@ from harness.recording import (
 from harness.run import health_check
 from harness.run.header import header
 from harness.run.live_alerts import raise_and_clear
-from harness.run.parked_connections import WAIT_S, answered_in_s, are_held
+from harness.run.parked_connections import WAIT_S, answered_in_s, are_held, check_name
 from harness.run.progress import PhaseProgress, say
 from harness.run.recording_writer import RecordingWriter, make_run_directory
 from harness.run.workers import LEFT
@@ -92,7 +96,7 @@ class Run:
         self._connect_early = CONNECT_EARLY.get(settings.connect_early)
         self._may_starve = settings.connect_early == "auto" and are_held(environment.user_classes)
         self._host = environment.host or ""
-        self._health_url = (environment.host or "").rstrip("/") + settings.health_path
+        self._health_url = self._host.rstrip("/") + settings.health_path
         self._stopped_at_s: float | None = None
         """Seconds after the origin at which the nodes were told to stop, so that an early last report is no loss."""
         self._settle_until_s = math.inf
@@ -102,13 +106,16 @@ class Run:
             started_utc,
             settings,
             shape,
-            environment.host or "",
+            self._host,
             nodes,
             environment.user_classes,
         )
         self.live = LiveState(planned)
         self._writer = RecordingWriter(self.directory, planned, self.live.add)
-        self._sampler = Sampler(settings.probes, 1.0, self._take_reading) if settings.probes else None
+        probes = settings.probes
+        if isinstance(environment.runner, MasterRunner):
+            probes = _with_master(probes)
+        self._sampler = Sampler(probes, 1.0, self._take_reading) if probes else None
         self._injector = Injector(settings.faults, self._take_fault_mark)
         self._progress = PhaseProgress(self.profile, self.live)
         self._conducting: gevent.Greenlet[..., Any] | None = None
@@ -281,10 +288,10 @@ class Run:
             return
         self._park_afresh(False)
         alone_s = answered_in_s(self._host, path)
-        if alone_s is None:
-            self._park_afresh(None)  # it does not answer without them either: that proves nothing
+        if alone_s is None or alone_s > WAIT_S / 4:
+            self._park_afresh(None)  # it is slow without them as well: that proves nothing
             return
-        check = f"GET {path or '/'} beside parked connections"
+        check = check_name(path)
         detail = (
             f"no answer within {WAIT_S:g} s, and one in {alone_s * 1000:.0f} ms without them: the target serves few "
             "connections at a time, so users connect only when they start (--connect-early yes overrules this)"
@@ -356,3 +363,9 @@ class Run:
         self._writer.close(reason, self._completed, self._requests, self._unfinished)
         self._progress.close()
         self.failure = self.failure or self._writer.failure
+
+
+def _with_master(probes: tuple[Probe, ...]) -> tuple[Probe, ...]:
+    """The master makes no load, and takes CPU as well."""
+    found = next((probe for probe in probes if isinstance(probe, RunCpu)), RunCpu())
+    return (*(probe for probe in probes if probe is not found), replace(found, alone=(os.getpid(),)))

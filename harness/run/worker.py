@@ -10,11 +10,12 @@ import gevent
 from locust.env import Environment
 from locust.runners import WorkerRunner
 
+from harness.config.options import secret_values
 from harness.config.scenario import Scenario
 from harness.findings import EXIT_USAGE, Outcome
 from harness.load.clock import Clock
 from harness.load.node import Node
-from harness.load.node_reporter import NodeReporter, Report
+from harness.load.node_reporter import NodeReporter, Place, Report
 from harness.load.run_plan import Plan
 from harness.run import messages
 from harness.run.master_link import MasterLink
@@ -66,8 +67,10 @@ class Worker:
             gevent.spawn(self._runner.quit)
             return
         node = Node(run, self._clock, nodes.index(self._runner.client_id), len(nodes))
+        node.exceptions.secrets = secret_values(self._scenario, options)
         name = messages.worker_name(self._runner.worker_index)
-        self._reporter = NodeReporter(self._environment, name, node, self._deliver_final)
+        place = Place.of_worker(self._runner.client_id, nodes, getattr(options, messages.MASTER_HOST, ""))
+        self._reporter = NodeReporter(self._environment, name, node, self._deliver_final, place)
         gevent.spawn(self._say_parked, self._reporter)
 
     def report(self, data: dict[str, Any]) -> None:
@@ -102,9 +105,9 @@ class Worker:
         self._master.heard()
         self._clock.exchanged(msg.data["sent_s"], msg.data["master_s"], time.monotonic())
 
-    def _say_parked(self, agent: NodeReporter) -> None:
-        while agent is self._reporter and agent.node.plan is None:
-            node = agent.node
+    def _say_parked(self, reporter: NodeReporter) -> None:
+        while reporter is self._reporter and reporter.node.plan is None:
+            node = reporter.node
             prevents = node.exceptions.prevents
             ready = {
                 "run": node.run,
@@ -125,17 +128,17 @@ class Worker:
             self._reporter.begin(plan)
 
     def _on_stop(self, **_: Any) -> None:
-        agent = self._reporter
-        if agent is None:
+        reporter = self._reporter
+        if reporter is None:
             return
-        if agent is self._stopping:
-            agent.stop_waiting()
+        if reporter is self._stopping:
+            reporter.stop_waiting()
             return
-        self._stopping = agent
-        if agent.node.plan is not None and not agent.node.plan.paced:
+        self._stopping = reporter
+        if reporter.node.plan is not None and not reporter.node.plan.paced:
             # Users without a pacer go on until Locust stops them; the last report has to come after that.
             self._runner.stop()
-        agent.settle(wait=True)
+        reporter.settle(wait=True)
 
     def _on_connect_early(self, msg: Any, **_: Any) -> None:
         if self._reporter is not None and self._reporter.node.plan is None:

@@ -100,12 +100,15 @@ class Injector:
         """Kills a process that says nothing. Counts ticks and not time, for while this very process is held up it hears
         nobody.
         """
-        silent_s = 0.0
+        silent_s, limit_s = 0.0, PREPARE_S  # before its first word it has to import, and to prepare
         while process.alive:
             time.sleep(ALIVE_INTERVAL_S)
-            silent_s = 0.0 if self._heard else silent_s + ALIVE_INTERVAL_S
+            if self._heard:
+                silent_s, limit_s = 0.0, SILENCE_S
+            else:
+                silent_s += ALIVE_INTERVAL_S
             self._heard = False
-            if silent_s >= SILENCE_S:
+            if silent_s >= limit_s:
                 self._silent = True
                 process.kill()
                 return

@@ -1,4 +1,6 @@
-"""Charts of what was sampled: memory and CPU of the target, and how well the load generator itself did."""
+"""Charts of what was sampled: memory and CPU of the target, how well the load generator itself did, and how much of the
+machines was left to both.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +8,7 @@ import math
 
 import numpy as np
 
+from harness.analysis import machine
 from harness.analysis.generator import PROBE as GENERATOR
 from harness.analysis.time_series import ProbeSeries, Series
 from harness.recording import Recording
@@ -14,6 +17,15 @@ from reports._charts.chart import Chart, Line, Values, lines_of, nothing
 from reports._charts.windows import MOST_WINDOWS, highest_valued
 
 RESIDENT, CPU, LAG = "rss_bytes", "cpu_ratio", "loop_lag_s"
+OURS = frozenset({GENERATOR, machine.PROBE, machine.RUN_CPU})
+"""Probes that do not look at the target."""
+PRESSURES = {
+    "CPU": "pressure_cpu_ratio",
+    "CPU in our cgroup": "cgroup_pressure_cpu_ratio",
+    "memory": "pressure_memory_ratio",
+    "I/O": "pressure_io_ratio",
+    "CPU quota used up": "throttled_ratio",
+}
 BRIDGED = 3
 """Windows without a sample over which the sum of the processes is carried on."""
 
@@ -76,7 +88,58 @@ def generator_cpu(recording: Recording, series: Series) -> Chart:
 
 def _sampled(series: Series, key: str, *, of_generator: bool) -> tuple[Values, float, dict[str, Values]]:
     """Window starts, their length, and the mean of one figure a window, by source; NaN without a sample."""
-    return by_window([one for one in series.probes if one.key == key and (one.probe == GENERATOR) is of_generator])
+    return by_window([one for one in series.probes if one.key == key and _is_asked(one.probe, of_generator)])
+
+
+def _is_asked(probe: str, of_generator: bool) -> bool:
+    return probe == GENERATOR if of_generator else probe not in OURS
+
+
+def machine_cpu(recording: Recording) -> Chart:
+    title, unit = "Machines: CPU", "cores"
+    found: list[ProbeSeries] = []
+    several = len(sampled := machine.machines(recording)) > 1
+    for each in sampled:
+        figures = {"all processes": each.busy_cores, "others than the run": np.maximum(0.0, each.others_cores)}
+        figures["stolen by the hypervisor"] = each.steal_cores
+        name = f", {machine.source(each.number)}" if several else ""
+        found += [
+            ProbeSeries(machine.PROBE, f"{label}{name}", label, each.t[known], values[known])
+            for label, values in figures.items()
+            if (known := np.isfinite(values)).any()
+        ]
+    times, size, named = by_window(found)
+    if not named:
+        return nothing("machine-cpu", title, unit, "No load process sampled its machine.")
+    cpus = ", ".join(f"{each.cpus[-1]:.0f}" for each in sampled)
+    explanation = f"Processor time of everything on the machine ({cpus} CPUs), and what of it others than the run took."
+    return Chart("machine-cpu", title, unit, explanation, times, lines_of(named), window_s=size, at_least=1.0)
+
+
+def machine_pressure(series: Series) -> Chart:
+    title, unit = "Machines: waiting for CPU, memory and I/O", "%"
+    several = len({one.source for one in series.probes if one.probe == machine.PROBE}) > 1
+    found = [
+        ProbeSeries(one.probe, f"{label}, {one.source}" if several else label, one.key, one.t, one.value * 100)
+        for label, key in PRESSURES.items()
+        for one in series.probe(machine.PROBE, key)
+    ]
+    times, size, named = by_window(found)
+    if not named:
+        return nothing(
+            "machine-pressure", title, unit, "No machine of this run tells of pressure (Linux with PSI does)."
+        )
+    explanation = "Share of the time in which somebody on the machine, whoever it was, had to wait for it."
+    return Chart(
+        "machine-pressure",
+        title,
+        unit,
+        explanation,
+        times,
+        lines_of(highest_valued(named)),
+        window_s=size,
+        at_least=1.0,
+    )
 
 
 def by_window(found: list[ProbeSeries]) -> tuple[Values, float, dict[str, Values]]:
@@ -117,7 +180,7 @@ def _bridged(values: Values) -> Values:
 
 
 def _why(recording: Recording, what: str, *, of_generator: bool) -> str:
-    samples = [sample for sample in recording.probes if (sample.probe == GENERATOR) is of_generator]
+    samples = [sample for sample in recording.probes if _is_asked(sample.probe, of_generator)]
     errors = sorted({sample.error for sample in samples if sample.error})
     if errors:
         return f"No {what} was read: {errors[0]}"

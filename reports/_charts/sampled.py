@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from harness.analysis.generator import PROBE as GENERATOR
 from harness.analysis.time_series import ProbeSeries, Series
 from reports._charts import machines
 from reports._charts.chart import Chart, Values, lines_of
@@ -22,7 +21,7 @@ def charts(series: Series) -> tuple[Chart, ...]:
     """One chart for each figure that changed while the run went; counters as their rate. Empty without any."""
     figures: dict[tuple[str, str], list[ProbeSeries]] = {}
     for one in series.probes:
-        if one.probe != GENERATOR and one.key not in OF_PROCESSES:
+        if one.probe not in machines.OURS and one.key not in OF_PROCESSES:
             figures.setdefault((one.probe, one.key), []).append(one)
     changing = {
         figure: found for figure, found in figures.items() if any(np.ptp(one.value) > 0 for one in found if one.t.size)

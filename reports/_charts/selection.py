@@ -23,4 +23,6 @@ def charts(recording: Recording, verdict: Verdict) -> tuple[Chart, ...]:
         *sampled.charts(run),
         machines.generator_lag(recording, run),
         machines.generator_cpu(recording, run),
+        machines.machine_cpu(recording),
+        machines.machine_pressure(run),
     )

@@ -10,7 +10,7 @@ from locust.rpc.protocol import Message
 
 from harness.load.clock import Clock
 from harness.load.node import Node
-from harness.load.node_reporter import NodeReporter, Report
+from harness.load.node_reporter import NodeReporter, Place, Report
 from harness.load.run_plan import Plan
 from harness.recording import ProbeSample, Slice
 from harness.recording_file import decode
@@ -40,6 +40,7 @@ def reported() -> tuple[Report, Report]:
         return first, finals[0]
     finally:
         reporter.close()
+        reporter.users_gone()
 
 
 def test_slices_and_samples_of_a_report_are_those_of_its_text_also_after_their_journey() -> None:
@@ -48,7 +49,7 @@ def test_slices_and_samples_of_a_report_are_those_of_its_text_also_after_their_j
         ("GET /a", "ok", 2),
         ("GET /b", "connection reset", 1),
     }
-    assert [sample.probe for sample in first.samples] == ["generator"]
+    assert [sample.probe for sample in first.samples] == ["generator", "machine"]
     assert (last.final, last.requests, [piece.outcome for piece in last.slices]) == (True, 3, ["unfinished"])
     for report in (first, last):
         lines = [decode(line) for line in report.lines.splitlines()]
@@ -56,3 +57,13 @@ def test_slices_and_samples_of_a_report_are_those_of_its_text_also_after_their_j
         assert [line for line in lines if isinstance(line, ProbeSample)] == list(report.samples)
         came = Message.unserialize(Message("stats", report.to_message(), "worker").serialize())
         assert Report.from_message(came.data) == report
+
+
+def test_one_load_process_of_each_machine_tells_of_it() -> None:
+    ids = ["build-1_a", "big_host_b", "build-1_c", "big_host_d"]
+    assert [Place.of_worker(each, ids, "build-1") for each in ids] == [
+        Place(0, True),
+        Place(2, True),
+        Place(0, False),
+        Place(2, False),
+    ]

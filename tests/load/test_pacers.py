@@ -142,15 +142,23 @@ def arrivals(due: list[float], origin_s: float) -> Arrivals:
     return Arrivals(iter(due), origin_s, EXACT)
 
 
+def taken(pacer: Arrivals) -> Start | None:
+    """By a user that parks now."""
+    slot = Slot()
+    pacer.park(slot)
+    return slot.start
+
+
 def test_an_arrival_that_finds_nobody_waits_and_goes_to_the_next_who_comes() -> None:
     origin_s = time.monotonic()
     pacer = arrivals([0.0, 0.01, 0.02], origin_s)
     gevent.spawn(pacer.run).get(timeout=5)
-    assert [start.t for start in pacer.unserved()] == [0.0, 0.01, 0.02]
-    slot = Slot()
-    pacer.park(slot)
-    assert slot.start is not None and slot.start.t == 0.0 and slot.start.intended_s == origin_s
-    assert [start.t for start in pacer.unserved()] == [0.01, 0.02]
+    assert pacer.unserved() == {0: 3}
+    first = taken(pacer)
+    assert first is not None and first.t == 0.0 and first.intended_s == origin_s
+    assert pacer.unserved() == {0: 2}
+    assert [start.t if start else None for start in (taken(pacer), taken(pacer), taken(pacer))] == [0.01, 0.02, None]
+    assert not pacer.unserved()
 
 
 def test_users_are_taken_in_turn() -> None:
@@ -170,7 +178,8 @@ def test_a_pacer_that_is_stopped_while_it_lags_loses_none_that_was_due() -> None
     gevent.sleep(0.05)
     running.kill()
     pacer.stop(0.7)
-    assert [start.t for start in pacer.unserved()] == [0.0, 0.3, 0.6]
+    assert pacer.unserved() == {0: 3}
+    assert [start.t if start else None for start in (taken(pacer) for _ in range(4))] == [0.0, 0.3, 0.6, None]
 
 
 def plan(**changes: object) -> Plan:

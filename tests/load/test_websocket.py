@@ -19,6 +19,7 @@ from websocket import _handshake as library_handshake
 from harness.load.clock import Clock
 from harness.load.node import Node, set_node
 from harness.load.outcomes import outcome_of
+from harness.load.pacing import Start
 from harness.load.run_plan import Plan
 from harness.load.websocket import WebSocketUser
 from shapes._profile import ARRIVALS, Phase, Polyline
@@ -115,6 +116,15 @@ def test_a_handshake_that_fails_is_counted_by_its_cause(users: Any, case: str) -
         assert time.monotonic() - began_s < 2
         assert user.outcomes("WS /feed connect") == [outcome]
         assert user.connection is None and not user.outcomes("connection /feed opened")
+
+
+def test_what_a_start_has_waited_for_a_user_is_no_time_of_the_servers(users: Any) -> None:
+    """The wait is in the latency, and in no deadline: 20 s after it was due a start connects as any other."""
+    with scripted([READ, OPEN]) as server:
+        user = users(server.url)
+        user.current_start = Start(0.0, time.monotonic() - 20)
+        assert user.open()
+        assert user.outcomes("WS /feed connect") == ["ok"]
 
 
 def test_nothing_listens(users: Any) -> None:

@@ -91,3 +91,30 @@ def test_what_is_not_compared_with_it_stands() -> None:
     voided = {found.kind for found in verdict.findings if found.voided_by == "baseline_healthy"}
     assert voided == {"recovery_time"}
     assert verdict.outcome is Outcome.INCONCLUSIVE
+
+
+def test_a_run_that_accepts_no_failure_accepts_none_in_its_baseline() -> None:
+    recording = run(lambda _: 20, lambda t: int(t == 17))
+    strict = (CriterionSpec("error_ratio", {"limit": 0}),)
+    header = dataclasses.replace(recording.header, criteria=strict)
+    assert judged(recording).outcome is Outcome.PASS
+    found = judged(dataclasses.replace(recording, header=header))
+    assert found.outcome is Outcome.INCONCLUSIVE and "limit 0" in found.reason
+
+
+OF_SPIKE = CriterionSpec("error_ratio", {"limit": 0.5})
+
+
+@pytest.mark.parametrize(
+    ("specs", "outcome"),
+    [
+        ([OF_SPIKE], "INCONCLUSIVE"),
+        ([CriterionSpec("error_ratio", {"limit": 0.5, "phase": BASELINE})], "PASS"),
+        ([OF_SPIKE, CriterionSpec("error_ratio", {"limit": 0.1, "phase": BASELINE})], "INCONCLUSIVE"),
+        ([], "INCONCLUSIVE"),
+    ],
+)
+def test_what_is_accepted_in_a_spike_is_not_what_is_normal(specs: list[CriterionSpec], outcome: str) -> None:
+    sick = run(lambda _: 20, lambda t: 4 if t % 4 else 0)
+    header = dataclasses.replace(sick.header, criteria=tuple(specs), alerts={"error_ratio": 0.0, "p95_s": 0.0})
+    assert judged(dataclasses.replace(sick, header=header)).outcome.value == outcome

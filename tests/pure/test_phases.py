@@ -14,6 +14,7 @@ from harness.findings import ALL, Outcome
 from harness.recording import (
     CENSORED,
     INTERRUPTED,
+    ITERATION,
     OK,
     UNFINISHED,
     UNSENT,
@@ -68,6 +69,20 @@ def test_what_had_no_answer_is_unknown_when_the_run_was_cut_off_and_failed_when_
 def test_the_error_ratio_goes_from_none_of_what_is_unknown_to_all_of_it(end: End, expected: Outcome) -> None:
     found = load(CriterionSpec("error_ratio", {})).judge(recorded(end, ok=900, unfinished=100))
     assert found.outcome is expected
+
+
+@pytest.mark.parametrize(
+    ("pattern", "failed", "unknown"), [("", 5, 0), ("*", 5, 0), ("GET /a", 0, 5), ("GET /b", 0, 5)]
+)
+def test_what_had_no_answer_and_no_name_is_counted_once_whatever_is_picked(
+    pattern: str, failed: int, unknown: int
+) -> None:
+    """It is of everything, and may be of any name."""
+    slices = Slice(30, "w", "GET /a", OK, 7, 0, {1000: 7}), Slice(30, "w", ITERATION, UNSERVED, 5, 0, {})
+    run = phases.judged(dataclasses.replace(recorded(COMPLETED), slices=slices), pattern)
+    tally = phases.of_phase(run, run.header.phases[1])
+    assert (tally.failed, tally.unknown) == (failed, unknown)
+    assert tally.intended == 5 + (0 if pattern == "GET /b" else 7)
 
 
 def test_an_iteration_without_a_request_is_not_delivered() -> None:

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
 VOID = frozenset({"meta", "link", "br", "img", "input", "hr"})
-SVG_LEAVES = frozenset({"path", "line"})
 
 
 @dataclass

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from pathlib import Path
 
 import pytest
 
+from harness.analysis import phases
 from harness.recording import OK, OTHER_NAMES, CriterionSpec, Recording, Slice
+from harness.recording_file import read
 from harness.verdict import judge
 from reports import _phase_table, html, markdown, terminal, verdict_json
 from tests import recordings
@@ -56,8 +59,30 @@ def test_a_run_with_few_names_has_one_table_of_them() -> None:
 def test_requests_outside_of_the_phases_have_rows_too() -> None:
     run = many()
     early = Slice(-2, "w", "GET /login-form", "http 500", 4, 0, {})
-    table = _phase_table.table(dataclasses.replace(run, slices=(*run.slices, early)))
-    assert any(row.name == "GET /login-form" and row.phase == "before and after the phases" for row in table.names)
+    late = Slice(1000, "w", "GET /logout", "ok", 4, 0, {10: 4})
+    table = _phase_table.table(dataclasses.replace(run, slices=(*run.slices, early, late)))
+    rows = {(row.name, row.phase) for row in table.names}
+    assert {("GET /login-form", phases.WARM_UP), ("GET /logout", phases.AFTERWARDS)} <= rows
+
+
+def test_what_users_asked_for_to_get_ready_stands_apart_in_every_report(tmp_path: Path) -> None:
+    """Whenever that was, and whatever became of it: it is in no phase, and in no figure."""
+    run = recordings.healthy()
+    form = Slice(31, "worker-1", "GET /login-form", "ok", 490, 0, {20_000: 490}, warm_up=True)
+    broken = dataclasses.replace(form, outcome="http 500", count=10, latency={})
+    run = read(recordings.write(dataclasses.replace(run, warm_up=(form, broken)), tmp_path).parent)
+    assert (run.slices, len(run.warm_up)) == (read(recordings.write(recordings.healthy(), tmp_path)).slices, 2)
+    verdict, without = judge(run), judge(recordings.healthy())
+    assert verdict.findings == without.findings
+    (note,) = set(verdict.notes) - set(without.notes)
+    assert "500 requests" in note and "GET /login-form" in note and "10 of them failed: http 500 (10)" in note
+    assert note in json.loads(verdict_json.render(run, verdict))["notes"]
+    assert note in " ".join(terminal.render(run, verdict).split())
+    (row,) = (row for row in _phase_table.table(run).phases if row.phase == phases.WARM_UP)
+    assert row.cells[:2] == ("500", "490")
+    assert _phase_table.table(recordings.healthy()).phases == _phase_table.table(run).phases[1:]
+    for text in (html.render(run, verdict), markdown.render(run, verdict)):
+        assert phases.WARM_UP in text
 
 
 def test_a_name_that_always_fails_is_said_beside_the_verdict() -> None:

@@ -30,7 +30,7 @@ TOKEN = "SPRINGBACK_TEST_RUN"
 
 UNHURRIED = (
     *("--generator-health-loop-lag-limit-s", "20", "--generator-health-cpu-limit-ratio", "20"),
-    *("--release-skew-limit-s", "5"),
+    *("--release-skew-limit-s", "5", "--machine-pressure-limit", "1"),
 )
 """Several runs share this machine: their load generators, and how close together they release a herd, are not judged,
 unless that is what a test is about."""
@@ -127,9 +127,6 @@ class Run:
 
     def until_phase(self, name: str, within_s: float = 60) -> None:
         self.until(lambda: f"springback: {name}" in self.err, f"phase {name}", within_s)
-
-    def until_parked(self, users: int) -> None:
-        self.until(lambda: f"{users} users parked" in self.err or "springback: warm-up" in self.err, "users park")
 
     def send_in(self, phase: str, number: int, group: bool = False) -> None:
         """Signals the run, or its whole group as a terminal does, in this phase and in no other."""

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from harness.recording import OK
-from harness.run.parked_connections import answered_in_s, are_held
+from harness.run.parked_connections import answered_in_s, are_held, check_name
 from tests.run import runs
 from tests.run.runs import Finished
 from tests.run.together import together
@@ -84,3 +84,8 @@ def test_who_holds_connections_while_parked() -> None:
 @pytest.mark.parametrize("host", ["ws://127.0.0.1:1", "postgresql://127.0.0.1:1", "http://127.0.0.1:1"])
 def test_a_target_that_cannot_be_asked_by_http_proves_nothing(host: str) -> None:
     assert answered_in_s(host, "") is None
+
+
+@pytest.mark.parametrize(("path", "asked"), [("", "/"), ("/readyz", "/readyz"), ("/readyz?token=hush", "/readyz")])
+def test_what_is_recorded_of_the_question_has_no_query(path: str, asked: str) -> None:
+    assert check_name(path) == f"GET {asked} beside parked connections"

@@ -398,7 +398,7 @@ def own_service(directory: Path) -> Outcome:
 def test_the_example_for_ones_own_service_runs_and_is_short(outcome: Outcome) -> None:
     # Too short for a verdict on latency and recovery, and it says so.
     outcome.done.ended_well(code=4)
-    assert outcome.done.count("ok") == outcome.locust == HERD + CANARIES
+    assert outcome.done.count("ok") == outcome.served == HERD + CANARIES
     example = Path(__file__).parents[2] / "examples" / "own_service.py"
     assert len(example.read_text().splitlines()) <= 20
 

@@ -20,8 +20,6 @@ from target.faults.summed import summed
 from target.loopback_http import Reply, ask
 from target.stack.state import Process, StackState, from_json
 
-UP_WITHIN_S = 40.0
-
 
 @dataclass(frozen=True)
 class Account:

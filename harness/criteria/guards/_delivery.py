@@ -3,22 +3,36 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 from harness.analysis import phases
 from harness.criteria.guards import _skew as skew
-from harness.recording import INTERRUPTED, UNSENT, UNSERVED, USER_EXCEPTION, Phase, Recording, Slice
+from harness.recording import (
+    ARRIVALS,
+    INTERRUPTED,
+    UNSENT,
+    UNSERVED,
+    USER_EXCEPTION,
+    Phase,
+    Recording,
+    Slice,
+    gate_stream,
+)
 
 _NOT_SENT = (UNSERVED, UNSENT, INTERRUPTED, USER_EXCEPTION)
 """Outcomes of an iteration that was due and sent no request, or was cut off on our side."""
+NOBODY = "load processes without users"
+"""In the place of a class of users, where the arrivals of a load process had none at all."""
 STARTS_PER_S = "starts/s"
 """Level unit of the open model, in which the level is a rate of starts and not a number of users."""
 
 
 @dataclass(frozen=True)
 class Delivery:
-    """One part of the spike: a gate, or the arrivals of an open model."""
+    """One part of the spike: a gate, the arrivals of an open model, or the users of one class in either."""
 
     what: str
     planned: float
@@ -31,16 +45,21 @@ class Delivery:
 def deliveries(recording: Recording, phase: Phase) -> tuple[Delivery, ...]:
     """Every part of the spike that a plan exists for; empty for a closed model without gates.
 
-    Where there are gates, they are the spike: the arrivals beside them are the canary stream. A closed
-    model plans users and lets the target set the pace, so it has no number of requests to compare with.
+    Where there are gates, they are the spike, and the arrivals beside them are the canary stream, which shows what it
+    does to others: it is a part as well. A closed model plans users and lets the target set the pace, so it has no
+    number of requests to compare with.
     """
     gates = tuple(
         Delivery(f"gate {found.gate.gate}", found.planned, found.sent, min(1.0, found.delivered_ratio))
         for found in skew.releases(recording)
     )
-    if gates or recording.header.level_unit != STARTS_PER_S:
-        return gates
-    return (_arrivals(recording, phase),)
+    streams = [gate_stream(found.gate.gate) for found in skew.releases(recording)]
+    parts = gates
+    if recording.header.level_unit == STARTS_PER_S:
+        beside = _arrivals(recording, phase)
+        if beside.planned > 0 or not gates:
+            parts, streams = (*gates, beside), [*streams, ARRIVALS]
+    return (*parts, *_by_class(recording, phase, streams))
 
 
 def planned_starts(level: tuple[tuple[float, float], ...], start_s: float, end_s: float) -> float:
@@ -62,15 +81,37 @@ def _arrivals(recording: Recording, phase: Phase) -> Delivery:
 
     Random arrivals scatter around their plan (Poisson: by √planned), so falling short of it counts only
     beyond three times that. What was due and found no free user, or a user that sent nothing or was stopped,
-    counts in full.
+    counts in full. Starts by a gate are no arrivals; in its second nobody can tell which of the two it was that sent
+    nothing, so that these are left to the gate's own part.
     """
     started = phases.slices_of(recording, phase)
-    due = sum(map(_starts, started))
-    served = due - sum(_starts(piece) for piece in started if piece.outcome in _NOT_SENT)
+    released: Counter[int] = Counter()
+    for found in skew.releases(recording):
+        if phase.start_s <= found.gate.t < phase.end_s:
+            released[int(found.gate.t // 1)] += found.sent
+    of_gates = [p for p in started if p.t in released and p.outcome in _NOT_SENT and p.outcome != UNSERVED]
+    due = sum(map(_starts, started)) - sum(map(_starts, of_gates)) - released.total()
+    lost = sum(_starts(p) for p in started if p.outcome in _NOT_SENT) - sum(map(_starts, of_gates))
+    served = max(0, due - lost)
     planned = planned_starts(recording.header.level, phase.start_s, phase.end_s)
     served_ratio = served / due if due > 0 else 0.0
     due_ratio = (due + 3 * math.sqrt(planned)) / planned if planned > 0 else 1.0
-    return Delivery("arrivals", planned, served, min(1.0, served_ratio, due_ratio))
+    return Delivery(ARRIVALS, planned, served, min(1.0, served_ratio, due_ratio))
+
+
+def _by_class(recording: Recording, phase: Phase, streams: Sequence[str]) -> Iterator[Delivery]:
+    """The users of each class, where a stream has several: a class that is a small share may be missing altogether. Of
+    any that has begun at all, one start more or less is whole numbers.
+    """
+    for stream in dict.fromkeys(streams):
+        due, began = Counter[str](), Counter[str]()
+        for mark in recording.starts:
+            if mark.stream == stream and (stream != ARRIVALS or phase.start_s <= mark.t < phase.end_s):
+                due.update(mark.due)
+                began.update(mark.starts)
+        for kind in sorted(due) if len(due) > 1 else ():
+            allowed = began[kind] + 1 if began[kind] else 0
+            yield Delivery(f"{stream} of {kind or NOBODY}", due[kind], began[kind], min(1.0, allowed / due[kind]))
 
 
 def _starts(piece: Slice) -> int:

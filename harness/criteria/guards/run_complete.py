@@ -55,13 +55,14 @@ def _account(recording: Recording, end: End) -> Iterator[str]:
     planned_s = max((phase.end_s for phase in recording.header.phases), default=0)
     if end.t < planned_s:
         yield f"the run says that it is complete {end.t:.0f} s in, and was planned for {planned_s} s"
-    counted = sum(piece.count for piece in recording.slices)
+    pieces = (*recording.slices, *recording.warm_up)
+    counted = sum(piece.count for piece in pieces)
     if recording.slices and counted < end.requests:
         yield f"{end.requests:,} requests ended, but only {counted:,} were recorded"
     # A load process that was lost has recorded requests, and never said how many.
     if any(mark.event == LOST for mark in recording.node_events):
         return
-    requests = sum(piece.count for piece in recording.slices if piece.outcome not in NO_REQUEST)
+    requests = sum(piece.count for piece in pieces if piece.outcome not in NO_REQUEST)
     if requests > end.requests + end.unfinished:
         ended = f"{end.requests + end.unfinished:,} requests ended or had no answer"
         yield f"{ended}, but {requests:,} were recorded: some of them twice, or of another run"

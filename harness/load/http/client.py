@@ -182,8 +182,7 @@ class HttpClient(RequestBuilder):
     def _exchange(self, request: Request, sent: bool, now_s: float, deadline_s: float, timeouts: Timeouts) -> Response:
         """One request and its answer, over a connection of the pool."""
         pool = self._pool
-        connect_by_s = min(deadline_s, now_s + timeouts.connect_s)
-        connection = pool.acquire(now_s, connect_by_s, sent)
+        connection = pool.acquire(now_s, timeouts.connect_s, deadline_s, sent)
         kept = False
         try:
             payload = None if sent and connection.awaits_response else self.payload(request)
@@ -191,7 +190,7 @@ class HttpClient(RequestBuilder):
                 response = connection.exchange(request, payload, deadline_s, timeouts.first_byte_s)
             except StaleConnectionError:
                 # Nothing was sent, so nothing is sent twice. Once only: a fresh connection cannot be stale.
-                connection = pool.replace(connection, connect_by_s)
+                connection = pool.replace(connection, min(deadline_s, time.monotonic() + timeouts.connect_s))
                 response = connection.exchange(request, payload, deadline_s, timeouts.first_byte_s)
             kept = connection.keep_alive
         finally:
@@ -237,7 +236,7 @@ class HttpClient(RequestBuilder):
 
     def warm_up(self) -> Connection:
         """Connects, handshake included, unless an idle connection is alive. Raises OSError."""
-        return self._pool.warm_up(time.monotonic() + self._settings.timeouts.connect_s)
+        return self._pool.warm_up(self._settings.timeouts.connect_s)
 
     def pending_connection(self) -> PendingConnection:
         """One that is not open yet, for a gate to open; any other is closed. Raises OSError."""

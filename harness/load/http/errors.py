@@ -58,9 +58,15 @@ class ContentEncodingError(ProtocolError):
 
 
 class ConnectTimeoutError(TimeoutError):
-    """No connection in time, including the TLS handshake and the wait for a free place in the pool."""
+    """No connection in time, including the TLS handshake."""
 
     outcome = "connect timeout"
+
+
+class NoFreeConnectionError(TimeoutError):
+    """As many connections as the user, or its class, may have were in use for too long: the target was not asked."""
+
+    outcome = "no free connection"
 
 
 class FirstByteTimeoutError(TimeoutError):

@@ -8,7 +8,7 @@ from gevent.lock import Semaphore
 
 from harness.load.http.connecting import PendingConnection
 from harness.load.http.connection import Connection
-from harness.load.http.errors import ConnectTimeoutError
+from harness.load.http.errors import NoFreeConnectionError
 from harness.load.http.request import Origin
 from harness.load.http.settings import ResponseLimits, TlsSettings
 
@@ -32,25 +32,30 @@ class ConnectionPool:
         """One that a gate may have begun to open; it is taken next."""
         self._semaphore = Semaphore(size)
 
-    def acquire(self, now_s: float, deadline_s: float, sent: bool = False) -> Connection:
+    def acquire(self, now_s: float, connect_s: float, deadline_s: float, sent: bool = False) -> Connection:
         """A connection that looks alive, a new one if need be. Raises OSError.
 
-        ``sent``: a gate has sent the request on the idle connection, so that there may be an answer on it already.
+        ``connect_s``: for one to be free, and afresh for connecting: what a request has waited for others of ours is no
+        time of the target's. ``sent``: a gate has sent the request on the idle connection, so that there may be an
+        answer on it already.
         """
-        free = self._semaphore.acquire(blocking=False)
-        if not free and not self._semaphore.acquire(timeout=max(0.0, deadline_s - time.monotonic())):
-            raise ConnectTimeoutError("no free connection in time")
+        connect_by_s = min(deadline_s, now_s + connect_s)
+        if not self._semaphore.acquire(blocking=False):
+            if not self._semaphore.acquire(timeout=max(0.0, connect_by_s - time.monotonic())):
+                raise NoFreeConnectionError("no free connection in time")
+            now_s = time.monotonic()
+            connect_by_s = min(deadline_s, now_s + connect_s)
         try:
             if self._pending is not None:
                 pending, self._pending = self._pending, None
-                return Connection(pending, self._limits, deadline_s)
+                return Connection(pending, self._limits, connect_by_s)
             while self._idle:
                 connection = self._idle.pop()
                 just_used = connection.is_open and now_s - connection.idle_since_s < TRUSTED_S
                 if sent or just_used or connection.is_alive():
                     return connection
                 connection.close()
-            return self._connect(deadline_s)
+            return self._connect(connect_by_s)
         except BaseException:
             self._semaphore.release()
             raise
@@ -80,10 +85,10 @@ class ConnectionPool:
         connection.close()
         self._semaphore.release()
 
-    def warm_up(self, deadline_s: float) -> Connection:
+    def warm_up(self, connect_s: float) -> Connection:
         """Makes sure that an open connection is idle here; the one that is taken next. Raises OSError."""
         now_s = time.monotonic()
-        connection = self.acquire(now_s, deadline_s)
+        connection = self.acquire(now_s, connect_s, now_s + 2 * connect_s)
         is_new = connection.is_new
         self.release(connection, now_s)
         connection.is_new = is_new

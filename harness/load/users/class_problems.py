@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator
 from locust import TaskSet, User
 
 from harness.errors import nearest
+from harness.load.http.expectation import statuses
+from harness.load.http.users import LeanHttpUser
 from harness.load.users.paced import Paced
 
 HOOKS = ("prepare", "check", "path", "on_open", "on_message", "on_end", "on_start", "on_stop")
@@ -27,6 +29,8 @@ def class_problems(users: Iterable[type[User]]) -> list[str]:
 
 def _problems(user: type[User]) -> Iterator[str]:
     yield from _misspelt(user)
+    if issubclass(user, LeanHttpUser):
+        yield from _no_statuses(user)
     if issubclass(user, Paced):
         yield from user.conflicts()
         if inspect.getattr_static(user, "wait_time") is not vars(Paced)["wait_time"]:
@@ -34,6 +38,14 @@ def _problems(user: type[User]) -> Iterator[str]:
         for tasks in _task_sets(getattr(user, "tasks", ())):
             if inspect.getattr_static(tasks, "wait_time") is not vars(TaskSet)["wait_time"]:
                 yield f"{tasks.__name__}.wait_time: the shape decides when {user.__name__} starts; leave wait_time out"
+
+
+def _no_statuses(user: type[LeanHttpUser]) -> Iterator[str]:
+    for name in ("expect", "shed"):
+        try:
+            statuses(getattr(user, name))
+        except (ValueError, TypeError) as error:
+            yield f"{user.__name__}.{name}: {error}"
 
 
 def _misspelt(user: type[User]) -> Iterator[str]:

@@ -40,6 +40,12 @@ class Paced(User):
         """0, 1, 2 …: different for every user of the run, over all nodes."""
         self.current_start: Start | None = None
 
+    def start(self, group: Any) -> Any:
+        """What the user asks for until it parks, in ``on_start`` too, is warm-up."""
+        greenlet = super().start(group)
+        self.node.recorder.gets_ready(greenlet)
+        return greenlet
+
     def wait_time(self) -> float:
         """Blocks until the pacer starts this user again; there is no pause after that."""
         self.node.iteration_ended()

@@ -68,7 +68,8 @@ class WebSocketUser(Paced, Measured):
     connection_name: str = ""
     """In the place of ``name`` for what is recorded of the connection itself; empty: ``name``."""
     connect_timeout_s: float = 10.0
-    """For TCP, TLS and WebSocket handshake together, from the intended start."""
+    """For TCP, TLS and WebSocket handshake together, from the instant at which the connection is begun; what a start
+    has waited for a free user of ours is no time of the server's."""
     close_timeout_s: float = 2.0
     """How long the answer to our goodbye is waited for."""
     first_pause_s: float = 0.5
@@ -140,13 +141,12 @@ class WebSocketUser(Paced, Measured):
     def open(self) -> bool:
         """Connects; False when it could not."""
         start = self.current_start
-        intended_s = start.intended_s if start is not None else time.monotonic()
         if start is not None:
             start.name = f"WS {self.name} connect"
         with self.measure("WS", f"{self.name} connect") as request:
             if start is not None and start.sent_s is not None:
                 request.sent_s = start.sent_s  # a gate has done it
-            self._connect(intended_s + self.connect_timeout_s)
+            self._connect(request.sent_s + self.connect_timeout_s)
         self._lost_s = request.done_s
         if request.error is None:
             self._opened(request.done_s)
@@ -169,6 +169,7 @@ class WebSocketUser(Paced, Measured):
                     self._is_back()
                 else:
                     self.listen(min(until_s, self._abort_s, proven_s))
+        self._settle_return(time.monotonic())
         return False
 
     def listen(self, until_s: float) -> None:
@@ -266,10 +267,20 @@ class WebSocketUser(Paced, Measured):
             self._pause_s = self.first_pause_s
             self.observe("WS", f"{self.name} reconnect", back.sent_s, back.opened_s, intended_s=back.lost_s)
 
+    def _settle_return(self, now_s: float) -> None:
+        """Whether the user is back, as far as anybody can know by now; at the end of the run that is all there is."""
+        unproven = self._unproven
+        if unproven is not None and now_s - unproven.opened_s >= self.stable_s:
+            self._is_back()
+        elif unproven is not None and self.ending:
+            self._unproven = None
+            self.missing(f"WS {self.name} reconnect", UNFINISHED, unproven.lost_s)
+
     def _was_kicked(self, ended_s: float, outcome: str) -> bool:
         """Whether the connection that has ended had not brought the user back, against its will."""
+        self._settle_return(ended_s)
         unproven = self._unproven
-        if unproven is None or outcome == OK or ended_s - unproven.opened_s >= self.stable_s:
+        if unproven is None or outcome == OK:
             self._is_back()
             return False
         self._unproven, self._lost_s = None, unproven.lost_s
@@ -310,11 +321,7 @@ class WebSocketUser(Paced, Measured):
             return False
 
     def _on_run_ending(self) -> None:
-        unproven = self._unproven
-        if unproven is not None and time.monotonic() - unproven.opened_s < self.stable_s:
-            self._unproven = None  # nobody will know
-            self.missing(f"WS {self.name} reconnect", UNFINISHED, unproven.lost_s)
-        self._is_back()
+        """From the event loop, where nothing may block: listeners of an event might."""
         self._ending.set()
         if self.connection is not None:
             self.connection.interrupt()

@@ -1,0 +1,135 @@
+"""Guard: arrivals did not have to wait for a user of ours."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from harness.analysis import histogram, phases
+from harness.criteria._criterion import Guard
+from harness.criteria._outcome import percent, seconds
+from harness.criteria.guards._delivery import NOBODY, STARTS_PER_S
+from harness.findings import CLIENTS, Finding, Outcome
+from harness.plugins import parameter
+from harness.recording import ARRIVALS, UNSERVED, Recording, StartsMark
+
+
+@dataclass
+class Stream:
+    """Arrivals of one class of users in one phase."""
+
+    what: str
+    due: int = 0
+    started: int = 0
+    waits: dict[int, int] = field(default_factory=dict)
+    """Of those that began after a wait for a free user: microseconds."""
+    due_in: dict[int, int] = field(default_factory=dict)
+    """Second → arrivals that were due in it."""
+    late_in: dict[int, int] = field(default_factory=dict)
+    """Second → those of them that waited, or never began."""
+    freed_in: dict[int, int] = field(default_factory=dict)
+    busy_s_in: dict[int, float] = field(default_factory=dict)
+    """Second → users started for it that were free again, and for how long they had not been."""
+
+    def add(self, mark: StartsMark, kind: str) -> None:
+        t, due, started = int(mark.t), mark.due.get(kind, 0), mark.starts.get(kind, 0)
+        waits = mark.waits.get(kind, {})
+        freed, busy_s = mark.busy.get(kind, (0, 0.0))
+        self.due += due
+        self.started += started
+        histogram.add(self.waits, waits)
+        self.due_in[t] = self.due_in.get(t, 0) + due
+        self.late_in[t] = self.late_in.get(t, 0) + due - started + histogram.total(waits)
+        self.freed_in[t] = self.freed_in.get(t, 0) + freed
+        self.busy_s_in[t] = self.busy_s_in.get(t, 0.0) + busy_s
+
+    def late(self, wait_limit_s: float) -> int:
+        """Arrivals that waited for longer than that, or never found a free user."""
+        longer = histogram.total(self.waits) - histogram.count_at_most(self.waits, wait_limit_s * 1e6)
+        return longer + self.due - self.started
+
+    def users_needed(self) -> tuple[int, float, float] | None:
+        """Little's law over the seconds whose arrivals had to wait: users = arrivals per second × mean time for which a
+        start takes a user away, and these two. None where no user was free again.
+        """
+        crowded = [t for t, late in self.late_in.items() if late > 0]
+        freed = sum(self.freed_in[t] for t in crowded)
+        if not freed:
+            return None
+        rate = sum(self.due_in[t] for t in crowded) / len(crowded)
+        busy_s = sum(self.busy_s_in[t] for t in crowded) / freed
+        return math.ceil(rate * busy_s), rate, busy_s
+
+
+@dataclass(frozen=True)
+class EnoughUsers(Guard):
+    """Guard: no arrival had to wait until a user of ours was free.
+
+    Latency counts from the intended start, so such a wait would be blamed on the target; and a service that is asked
+    later than planned had less to do. Arrivals of each class of users, in each phase. A FAIL that holds counted from
+    the send as well is the target's own, and stands.
+    """
+
+    title = "enough users for the arrivals"
+    unit = "ratio"
+    guarded = (CLIENTS,)
+
+    limit: float = parameter(0.01, "largest share of the arrivals of a phase that may wait for a free user", highest=1)
+    wait_s: float = parameter(
+        0.25, "seconds for which an arrival may wait for a free user and not be counted", lowest=0
+    )
+
+    def judge(self, recording: Recording) -> Finding:
+        if recording.header.level_unit != STARTS_PER_S:
+            return self.finding(Outcome.PASS, "users set the pace here, so nothing waits for a free one")
+        streams = [each for each in _streams(recording) if each.due]
+        if not streams:
+            return self._untold(recording)
+        shares = {each.what: each.late(self.wait_s) / each.due for each in streams}
+        evidence = {f"{each.what}, waited": each.late(self.wait_s) for each in streams}
+        worst = max(streams, key=lambda each: shares[each.what])
+        share = shares[worst.what]
+        longest_us = histogram.quantile_us(worst.waits, 1)
+        if share <= self.limit:
+            longest = "none waited" if not longest_us else f"the longest waited {seconds(longest_us / 1e6)}"
+            told = f"{percent(1 - share)} of the arrivals found a free user within {seconds(self.wait_s)}; {longest}"
+            return self.finding(Outcome.PASS, told, share, evidence=evidence)
+        reason = "; ".join(_in_words(each, self.wait_s) for each in streams if shares[each.what] > self.limit)
+        return self.finding(Outcome.INCONCLUSIVE, reason, share, evidence=evidence)
+
+    def without_objection(self, recording: Recording) -> Recording:
+        return phases.from_the_send(recording)
+
+    def _untold(self, recording: Recording) -> Finding:
+        unserved = sum(piece.count for piece in recording.slices if piece.outcome == UNSERVED)
+        if unserved:
+            reason = f"{unserved:,} arrivals never found a free user: give them more users"
+        else:
+            reason = "the recording does not tell how long arrivals waited for a free user; a new run would"
+        return self.inconclusive(reason)
+
+
+def _streams(recording: Recording) -> Iterator[Stream]:
+    marks = [mark for mark in recording.starts if mark.stream == ARRIVALS]
+    kinds = sorted({kind for mark in marks for kind in mark.due})
+    for phase in recording.header.phases:
+        inside = [mark for mark in marks if phase.start_s <= mark.t < phase.end_s]
+        for kind in kinds:
+            stream = Stream(f"{phase.name}, {kind or NOBODY}")
+            for mark in inside:
+                stream.add(mark, kind)
+            yield stream
+
+
+def _in_words(stream: Stream, wait_s: float) -> str:
+    late, never = stream.late(wait_s), stream.due - stream.started
+    longest_us = histogram.quantile_us(stream.waits, 1)
+    longest = f", the longest {seconds(longest_us / 1e6)}" if longest_us else ""
+    gone = f", {never:,} of them until the end" if never else ""
+    told = f"{late:,} of {stream.due:,} arrivals ({stream.what}) waited for a free user of ours{longest}{gone}: "
+    needed = stream.users_needed()
+    if needed is None:
+        return f"{told}no user of theirs was free again, so more are needed than there were"
+    users, rate, busy_s = needed
+    return f"{told}give them about {users:,} users, for {rate:.3g} arrivals a second that take {seconds(busy_s)} each"

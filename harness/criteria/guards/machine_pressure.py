@@ -1,0 +1,118 @@
+"""Guard: nobody else took the CPU that the run needed."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from harness.analysis import generator, machine
+from harness.analysis.lazy import LazyModule
+from harness.criteria._criterion import Guard
+from harness.criteria._outcome import no_phase, percent, phases_from
+from harness.findings import CLIENTS, TARGET, Finding, Outcome
+from harness.plugins import parameter
+from harness.recording import Recording, Scalar
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    np = LazyModule("numpy")
+
+WINDOW_S = 5.0
+"""Shorter bursts of others happen on every machine, and processes are sampled at instants a second apart."""
+
+
+@dataclass(frozen=True)
+class MachinePressure(Guard):
+    """Guard: in the spike and after it, no machine of the run was short of CPU because of others.
+
+    A load generator and a target that fill a machine by themselves are no reason. The figure is the largest share of a
+    machine's CPUs, mean of any five seconds, that others took: the hypervisor (steal), and, where the machine was full
+    (in one of these seconds less than 10 % idle), processes that are not of the run. That, or a quota of CPU time that
+    is used up, slows down clients, and the target where it is on the same machine.
+    """
+
+    title = "machine left to the run"
+    unit = "ratio"
+    guarded: ClassVar[tuple[str, ...]] = (CLIENTS, TARGET)
+
+    limit: float = parameter(0.3, "largest share of a full machine's CPUs that others may take", highest=1)
+    throttled_limit: float = parameter(0.25, "largest share of the periods with the quota of CPU used up", highest=1)
+    phase: str = parameter("spike", "judged from the beginning of this phase")
+
+    def judge(self, recording: Recording) -> Finding:
+        stretch = phases_from(recording, self.phase)
+        if not stretch:
+            return self.inconclusive(no_phase(recording, self.phase))
+        end_s = min(stretch[-1].end_s, generator.last_trace_s(recording))
+        if end_s <= stretch[0].start_s:
+            return self.inconclusive(f"the run ended before the {self.phase}")
+        reasons: list[str] = []
+        unknown: list[str] = []
+        shares: list[float] = []
+        evidence: dict[str, Scalar] = {}
+        about_target = False
+        for whole in machine.machines(recording):
+            each = whole.between(stretch[0].start_s, end_s)
+            found = list(self._objections(each, shares, evidence))
+            reasons += found
+            unknown += _unknown(each)
+            about_target |= bool(found) and each.number == machine.MASTERS
+        about_target &= machine.on_masters_machine(recording.header.target)
+        if not evidence and not unknown:
+            return self.inconclusive("no load process sampled its machine, so nobody knows who else was busy there")
+        figure = max(shares, default=None)
+        if not reasons:
+            told = "; ".join(["others took no more of any machine than they may", *unknown])
+            return self.finding(Outcome.PASS, told, figure, evidence=evidence)
+        remedy = "end what else runs there, or take a machine that is left to the run"
+        finding = self.finding(Outcome.INCONCLUSIVE, f"{'; '.join(reasons)}: {remedy}", figure, evidence=evidence)
+        return dataclasses.replace(finding, voids=(CLIENTS, TARGET) if about_target else (CLIENTS,))
+
+    def _objections(self, each: machine.Machine, shares: list[float], evidence: dict[str, Scalar]) -> Iterator[str]:
+        """What is wrong with one machine; adds what was found of it to ``shares`` and ``evidence``."""
+        name = machine.source(each.number)
+        was_full = each.means((each.idle_cores < machine.FULL_RATIO * each.cpus).astype(float), WINDOW_S) > 0
+        others = np.maximum(0.0, each.means(each.others_cores / each.cpus, WINDOW_S))
+        taken = {
+            "stolen by the hypervisor": each.means(each.steal_cores / each.cpus, WINDOW_S),
+            "taken by other processes": np.where(was_full | np.isnan(others), others, 0.0),
+        }
+        known = np.any([np.isfinite(part) for part in taken.values()], axis=0)
+        if known.any():
+            total = sum((np.nan_to_num(part) for part in taken.values()), np.zeros(len(each.t)))
+            at = int(np.argmax(np.where(known, total, -1.0)))
+            shares.append(float(total[at]))
+            parts = {cause: float(part[at]) for cause, part in taken.items() if np.isfinite(part[at])}
+            evidence |= {f"{name}, {cause}": round(part, 4) for cause, part in parts.items()}
+            if total[at] > self.limit:
+                told = " and ".join(f"{percent(part)} were {cause}" for cause, part in parts.items() if part > 0.01)
+                when = f"{_when(each, at)}, limit {percent(self.limit)}"
+                yield f"of the {each.cpus[at]:.0f} CPUs of the {name} {told} {when}"
+        throttled = each.means(each.throttled_ratio, WINDOW_S)
+        if np.isfinite(throttled).any():
+            at = int(np.nanargmax(throttled))
+            evidence[f"{name}, throttled"] = round(float(throttled[at]), 4)
+            if throttled[at] > self.throttled_limit:
+                told = f"was used up in {percent(throttled[at])} of its periods {_when(each, at)}"
+                limit = percent(self.throttled_limit)
+                yield f"the CPU quota of the load's cgroup on the {name} {told}, limit {limit}"
+
+
+def _when(each: machine.Machine, at: int) -> str:
+    return f"in the {WINDOW_S:.0f} s before {each.t[at]:.0f} s"
+
+
+def _unknown(each: machine.Machine) -> Iterator[str]:
+    """What could not be read, and was left out."""
+    name = machine.source(each.number)
+    if each.untold:
+        yield f"what others took of the {name} is not known ({each.untold})"
+    if not np.isfinite(each.busy_cores).any():
+        yield f"the CPU of the {name} was not read"
+    if not np.isfinite(each.steal_cores).any():
+        yield f"the {name} tells of no time stolen by a hypervisor"
+    if not np.isfinite(each.throttled_ratio).any():
+        yield f"the load's processes have no CPU quota on the {name}, or it cannot be read"

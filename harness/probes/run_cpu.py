@@ -1,0 +1,132 @@
+"""CPU that the run itself takes on this machine besides its load processes: what is left over is taken by others."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+from harness.clients.process_search import SearchError, in_status_file, listeners
+from harness.plugins import parameter
+from harness.probes import Probe, Reading
+
+SOURCE = "services and helpers"
+FORWARDERS = ("docker-proxy", "com.docker", "rootlessport", "gvproxy", "slirp4netns", "pasta", "ssh", "kubectl")
+"""Beginnings of the names of programs that listen on behalf of something that is out of sight."""
+
+
+@dataclass
+class _Session:
+    meters: dict[int, psutil.Process] = field(default_factory=dict)
+    used_s: dict[int, float] = field(default_factory=dict)
+    """Pid → CPU time at the sample before."""
+    unseen_ports: set[int] = field(default_factory=set)
+    """Nobody of this user has ever listened there."""
+    searched_s: float | None = None
+    read_s: float | None = None
+
+
+@dataclass(frozen=True)
+class RunCpu(Probe):
+    """One reading of all these together: who listens on ``ports``, whatever is in ``status_file``, ``pids``, all with
+    their descendants; the processes of ours beside the load, as this one is; and ``alone``, without their descendants.
+
+    Value: ``cpu_ratio``, 1.0 = one core, the mean since the sample before, absent in the first. The reading fails while
+    nobody whom this user may see has ever listened on one of the ports, or a forwarder of containers does: then part of
+    the run is out of sight. A process that came and went between two searches is missed.
+    """
+
+    ports: tuple[int, ...] = parameter((), "TCP ports of the services of the run", lowest=1, highest=65535)
+    status_file: str = parameter("", "state file of the target with its processes")
+    pids: tuple[int, ...] = parameter((), "pids of processes", lowest=1)
+    alone: tuple[int, ...] = parameter((), "pids of processes that count without their descendants", lowest=1)
+    refresh_interval_s: float = parameter(2.0, "time between two searches for new processes")
+    _session: _Session = field(default_factory=_Session, init=False, repr=False, compare=False)
+
+    def sample(self) -> Iterator[Reading]:
+        session, now_s = self._session, time.monotonic()
+        problem = ""
+        if session.searched_s is None or now_s - session.searched_s >= self.refresh_interval_s:
+            if session.searched_s is None:
+                session.unseen_ports = set(self.ports)
+            session.searched_s = now_s
+            problem = self._search()
+        used_s = {pid: cpu_s for pid, each in session.meters.items() if (cpu_s := _cpu_s(each)) is not None}
+        # A process that was not there before may have worked long before it was found: it counts from now on.
+        gone_s = sum(cpu_s - session.used_s.get(pid, cpu_s) for pid, cpu_s in used_s.items())
+        before_s, session.read_s, session.used_s = session.read_s, now_s, used_s
+        if problem or session.unseen_ports:
+            ports = ", ".join(map(str, sorted(session.unseen_ports)))
+            why = problem or f"nobody whom this user may see listens on port {ports}"
+            yield Reading.failed(SOURCE, why, may_come=True)
+        elif before_s is None or now_s <= before_s:
+            yield Reading.of(SOURCE, {"processes": len(used_s)})
+        else:
+            yield Reading.of(SOURCE, {"cpu_ratio": gone_s / (now_s - before_s), "processes": len(used_s)})
+
+    def _search(self) -> str:
+        """Brings the processes up to date; what cannot be seen, in words, else nothing."""
+        session = self._session
+        roots = set(self.pids)
+        problem = ""
+        try:
+            found = listeners(self.ports) if self.ports else {}
+            for port, pids in found.items():
+                seen = {pid for pid in pids if not _name(pid).startswith(FORWARDERS)}
+                roots |= seen
+                if seen == set(pids) and pids:
+                    session.unseen_ports.discard(port)
+            if self.status_file:
+                roots |= {pid for _, pid in in_status_file(Path(self.status_file), ())}
+        except SearchError as error:
+            problem = str(error)
+        load = os.getppid()
+        children = _descendants(load, recursive=False)
+        helpers = {pid for pid in children if _is_helper(pid)}
+        every = {pid for root in roots for pid in (root, *_descendants(root))}
+        # The load is counted by itself: it may be a child of who serves the target, in a test of somebody's own.
+        every -= {load, *children} - roots
+        every |= {os.getpid(), *self.alone, *helpers, *(each for pid in helpers for each in _descendants(pid))}
+        session.meters = {pid: each for pid in every if (each := session.meters.get(pid) or _process(pid)) is not None}
+        return problem
+
+
+def _process(pid: int) -> psutil.Process | None:
+    try:
+        return psutil.Process(pid)
+    except psutil.Error:
+        return None
+
+
+def _cpu_s(process: psutil.Process) -> float | None:
+    try:
+        times = process.cpu_times()
+        return float(times.user + times.system)
+    except psutil.Error:
+        return None
+
+
+def _name(pid: int) -> str:
+    try:
+        return psutil.Process(pid).name()
+    except psutil.Error:
+        return ""
+
+
+def _is_helper(pid: int) -> bool:
+    """Whether it is a process of ours beside the load, as this one is."""
+    try:
+        return any(argument.startswith("harness.sidecar.") for argument in psutil.Process(pid).cmdline())
+    except psutil.Error:
+        return False
+
+
+def _descendants(pid: int, *, recursive: bool = True) -> list[int]:
+    try:
+        return [each.pid for each in psutil.Process(pid).children(recursive=recursive)]
+    except psutil.Error:
+        return []

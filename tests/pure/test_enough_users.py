@@ -1,0 +1,203 @@
+"""Too few users of ours are not blamed on the target: whichever stream, whichever class, and how many are needed."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+
+import pytest
+
+from harness.analysis.histogram import bucket_index
+from harness.criteria import load
+from harness.findings import CLIENTS, Finding, Outcome
+from harness.recording import (
+    ARRIVALS,
+    OK,
+    UNSERVED,
+    CriterionSpec,
+    GateMark,
+    Recording,
+    Slice,
+    StartsMark,
+    gate_stream,
+)
+from harness.verdict import judge
+from tests import recordings
+
+SPIKE_S = 30
+CANARY = "WS /feed connect"
+SPECS = (
+    CriterionSpec("spike_delivered"),
+    CriterionSpec("enough_users"),
+    CriterionSpec("latency_quantile", {"limit_s": 1, "requests": CANARY}),
+    CriterionSpec("error_ratio", {"limit": 0.2}),
+)
+
+
+def run(
+    waits_s: float = 0,
+    *,
+    of: int = 0,
+    never: int = 0,
+    service_s: float = 0.5,
+    per_s: int = 60,
+    herd: int = 500,
+    classes: Mapping[str, tuple[int, int]] | None = None,
+) -> Recording:
+    """A herd in second 30, and beside it arrivals all along. In that second ``of`` of these waited ``waits_s`` for a
+    user, and ``never`` found none. ``classes``: their arrivals and starts in the spike, in place of all of one class.
+    """
+    healthy = recordings.healthy()
+    slices, marks = [], []
+    for t in range(healthy.header.phases[-1].end_s):
+        late, lost = (of, never) if t == SPIKE_S else (0, 0)
+        quick = bucket_index(int(service_s * 1e6))
+        slow = bucket_index(int((service_s + waits_s) * 1e6))
+        began = per_s - lost
+        latency = {quick: began - late, slow: late} if late else {quick: began}
+        slices.append(Slice(t, "w", CANARY, OK, began, 0, latency, {quick: began}, began))
+        if lost:
+            slices.append(Slice(t, "w", "(iteration)", UNSERVED, lost, 0, {}, None, lost))
+        waits = {"Visitor": {bucket_index(int(waits_s * 1e6)): late}} if late else {}
+        due, starts = {"Visitor": per_s}, {"Visitor": began}
+        if t == SPIKE_S and classes:
+            due, starts = ({kind: counts[n] for kind, counts in classes.items()} for n in (0, 1))
+        busy = {"Visitor": (began, began * (service_s + 0.1))}
+        marks.append(StartsMark(t, "w", starts, stream=ARRIVALS, due=due, waits=waits, busy=busy))
+    if herd:
+        quick = bucket_index(5000)
+        slices.append(Slice(SPIKE_S, "w", "POST /auth/login", OK, herd, 0, {quick: herd}, None, herd))
+        marks.append(StartsMark(SPIKE_S, "w", {"M": herd}, stream=gate_stream("herd"), due={"M": herd}))
+    header = dataclasses.replace(
+        healthy.header,
+        level=((0, per_s), (91, per_s)),
+        level_unit="starts/s",
+        gates=healthy.header.gates if herd else (),
+    )
+    others = tuple(mark for mark in healthy.marks if herd or not isinstance(mark, GateMark))
+    end = dataclasses.replace(healthy.end, requests=0, unfinished=0) if healthy.end else None
+    return dataclasses.replace(healthy, header=header, slices=tuple(slices), marks=(*others, *marks), end=end)
+
+
+def judged(criterion: str, recording: Recording, **parameters: float) -> Finding:
+    return load(CriterionSpec(criterion, parameters)).judge(recording)
+
+
+@pytest.mark.parametrize(
+    ("waits_s", "of", "never", "expected"),
+    [
+        (0, 0, 0, "PASS"),
+        (0.1, 60, 0, "PASS"),
+        (12, 0, 0, "PASS"),
+        (0.5, 48, 0, "INCONCLUSIVE"),
+        (12, 48, 0, "INCONCLUSIVE"),
+        (12, 0, 5, "INCONCLUSIVE"),
+    ],
+)
+def test_arrivals_that_wait_for_a_user_void_what_clients_measure(
+    waits_s: float, of: int, never: int, expected: str
+) -> None:
+    found = judged("enough_users", run(waits_s, of=of, never=never))
+    assert found.outcome.value == expected
+    assert found.voids == (() if expected == "PASS" else (CLIENTS,))
+    if expected != "PASS":
+        assert found.figure == pytest.approx((of + never) / 60)
+
+
+def test_it_says_how_many_users_are_needed_by_littles_law() -> None:
+    """60 arrivals a second, each busy for 0.6 s."""
+    found = judged("enough_users", run(12, of=48))
+    assert "48 of 60 arrivals (spike, Visitor) waited" in found.reason
+    assert "the longest 12" in found.reason
+    assert "about 36 users" in found.reason and "60 arrivals a second that take 600 ms each" in found.reason
+
+
+def test_in_any_phase() -> None:
+    late = StartsMark(
+        5, "w", {"Visitor": 60}, stream=ARRIVALS, due={"Visitor": 60}, waits={"Visitor": {bucket_index(2_000_000): 40}}
+    )
+    healthy = run()
+    found = judged("enough_users", dataclasses.replace(healthy, marks=(*healthy.marks, late)))
+    assert found.outcome is Outcome.INCONCLUSIVE and "(baseline, Visitor)" in found.reason
+
+
+def outcomes(recording: Recording) -> dict[str, Outcome]:
+    return {found.criterion: found.outcome for found in judge(recording, SPECS).findings}
+
+
+def test_the_wait_is_not_blamed_on_the_target() -> None:
+    """A p95 of 6 s is one of the users who were not there: the target took half a second."""
+    found = outcomes(run(5.5, of=60))
+    assert found["latency_quantile"] is Outcome.INCONCLUSIVE
+    assert found["error_ratio"] is Outcome.INCONCLUSIVE
+    assert judge(run(), SPECS).outcome is Outcome.PASS
+
+
+def test_a_baseline_that_waits_for_our_users_is_not_called_unhealthy() -> None:
+    """The target took half a second all along, and the limit is one; 40 of 60 waited for 2 s in every second."""
+    healthy = run()
+    slow, quick = bucket_index(2_500_000), bucket_index(500_000)
+    slices = [
+        dataclasses.replace(piece, latency={quick: 20, slow: 40}) if piece.name == CANARY else piece
+        for piece in healthy.slices
+    ]
+    waits = {"Visitor": {bucket_index(2_000_000): 40}}
+    marks = [
+        dataclasses.replace(mark, waits=waits) if isinstance(mark, StartsMark) and mark.stream == ARRIVALS else mark
+        for mark in healthy.marks
+    ]
+    late = dataclasses.replace(healthy, slices=tuple(slices), marks=tuple(marks))
+    specs = (
+        *SPECS,
+        CriterionSpec("latency_quantile", {"limit_s": 1, "name": "all"}),
+        CriterionSpec("baseline_healthy"),
+    )
+    header = dataclasses.replace(late.header, criteria=specs)
+    verdict = judge(dataclasses.replace(late, header=header))
+    assert verdict.reason.startswith("enough users for the arrivals: 1,200 of 1,800 arrivals (baseline, Visitor)")
+    objecting = {each.kind: each.reason for each in verdict.findings if each.is_guard and each.voids}
+    assert set(objecting) == {"enough_users"}, objecting
+
+
+def test_a_target_that_fails_counted_from_the_send_fails_all_the_same() -> None:
+    """However few our users were: with more of them it would have had more to do. The figure is without the wait."""
+    verdict = judge(run(5.5, of=55, never=5, service_s=3), SPECS)
+    found = {each.criterion: each for each in verdict.findings}
+    assert verdict.outcome is Outcome.FAIL
+    latency = found["latency_quantile"]
+    assert (latency.outcome, latency.voided_by) == (Outcome.FAIL, None)
+    assert latency.figure == pytest.approx(3, rel=0.01)
+    assert "enough_users" in latency.reason
+    assert found["error_ratio"].voided_by is not None, "what no user was free for is no failure of the target's"
+
+
+def test_a_recording_that_does_not_tell_how_long_arrivals_waited_is_no_evidence() -> None:
+    silent = run()
+    marks = tuple(mark for mark in silent.marks if not isinstance(mark, StartsMark))
+    assert judged("enough_users", dataclasses.replace(silent, marks=marks)).outcome is Outcome.INCONCLUSIVE
+
+
+@pytest.mark.parametrize(("never", "expected"), [(0, "PASS"), (1, "INCONCLUSIVE"), (30, "INCONCLUSIVE")])
+def test_the_stream_beside_a_herd_is_a_part_of_the_spike(never: int, expected: str) -> None:
+    found = judged("spike_delivered", run(never=never))
+    assert found.outcome.value == expected
+    if never:
+        assert found.figure == pytest.approx((60 - never) / 60)
+        assert "arrivals" in found.reason
+
+
+@pytest.mark.parametrize(
+    ("rare", "expected"),
+    [((6, 6), "PASS"), ((6, 5), "PASS"), ((6, 4), "INCONCLUSIVE"), ((1, 0), "INCONCLUSIVE"), ((6, 0), "INCONCLUSIVE")],
+)
+def test_a_class_that_is_missing_is_not_hidden_by_the_others(rare: tuple[int, int], expected: str) -> None:
+    found = judged("spike_delivered", run(per_s=1000, herd=0, classes={"Rare": rare, "Usual": (994, 994)}))
+    assert found.outcome.value == expected
+    assert ("arrivals of Rare" in found.reason) == (expected != "PASS")
+
+
+def test_a_class_that_is_missing_at_the_gate_is_not_hidden_by_the_others() -> None:
+    whole = run()
+    mark = StartsMark(SPIKE_S, "w", {}, stream=gate_stream("herd"), due={"Rare": 3})
+    found = judged("spike_delivered", dataclasses.replace(whole, marks=(*whole.marks, mark)))
+    assert found.outcome is Outcome.INCONCLUSIVE and "gate herd of Rare" in found.reason

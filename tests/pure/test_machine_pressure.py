@@ -1,0 +1,122 @@
+"""What others take of a machine is told from what the run takes of it by itself."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+
+import pytest
+
+from harness.analysis import machine
+from harness.criteria import load
+from harness.findings import CLIENTS, TARGET, Finding, Outcome
+from harness.recording import CriterionSpec, ProbeSample, Recording
+from tests.recordings import healthy
+
+LIMIT = 0.3
+
+
+def shared(
+    *,
+    others: float = 0.0,
+    of_run: float = 0.4,
+    cpus: float = 2.0,
+    steal: float = 0.0,
+    target: str = "http://127.0.0.1:8080",
+    services: Mapping[str, float] | None = None,
+    error: str | None = None,
+    left_out: tuple[str, ...] = (),
+    **more: float,
+) -> Recording:
+    """Two workers and the target take ``of_run`` cores together on one machine, from the spike (30 s) on as much of the
+    machine as there is left, so that it is full.
+    """
+    run = healthy()
+    probes = [sample for sample in run.probes if sample.probe != "generator"]
+    for second in range(-3, 91):
+        used = cpus - others - steal if 30 <= second < 40 else of_run
+        for k in (1, 2):
+            figures = {"loop_lag_s": 0.0, "cpu_ratio": used / 4, "rss_bytes": 8e7, "machine": 0}
+            probes.append(ProbeSample(second + 0.3 * k, "generator", f"worker-{k}", figures))
+        values = {"cpu_ratio": used / 2, "processes": 3} if services is None else services
+        probes.append(ProbeSample(second + 0.9, "run_cpu", "services and helpers", values, error))
+        busy = used + others
+        whole = {"cpus": cpus, "busy_cores": busy, "idle_cores": cpus - busy - steal, "steal_cores": steal, **more}
+        kept = {key: value for key, value in whole.items() if key not in left_out}
+        probes.append(ProbeSample(second + 0.3, "machine", machine.source(0), kept))
+    header = dataclasses.replace(run.header, target=target)
+    return dataclasses.replace(run, header=header, probes=tuple(probes))
+
+
+def judged(run: Recording) -> Finding:
+    return load(CriterionSpec("machine_pressure", {"limit": LIMIT})).judge(run)
+
+
+def test_a_load_and_a_target_that_fill_the_machine_by_themselves_are_no_reason() -> None:
+    found = judged(shared())
+    assert found.outcome is Outcome.PASS
+    assert found.figure is not None and found.figure < 0.1
+
+
+def test_others_on_a_full_machine_void_what_clients_and_the_target_are_measured_by() -> None:
+    found = judged(shared(others=1.0))
+    assert (found.outcome, found.voids) == (Outcome.INCONCLUSIVE, (CLIENTS, TARGET))
+    assert found.figure == pytest.approx(0.5, abs=0.1)
+    assert "taken by other processes" in found.reason
+
+
+def test_others_take_nothing_from_a_machine_that_has_enough() -> None:
+    run = shared(others=3.0, cpus=8.0, of_run=1.0)
+    idle = tuple(s for s in run.probes if s.probe != "machine" or not 29 <= s.t <= 41)
+    assert judged(dataclasses.replace(run, probes=idle)).outcome is Outcome.PASS
+
+
+def test_a_hypervisor_that_takes_cpu_is_a_reason_whoever_has_the_rest() -> None:
+    assert "stolen by the hypervisor" in judged(shared(steal=0.8)).reason
+
+
+def test_a_quota_of_cpu_that_is_used_up_is_a_reason() -> None:
+    assert judged(shared(throttled_ratio=0.1)).outcome is Outcome.PASS
+    found = judged(shared(throttled_ratio=0.6))
+    assert (found.outcome, "quota" in found.reason) == (Outcome.INCONCLUSIVE, True)
+
+
+def test_a_target_elsewhere_is_not_slowed_down_by_what_happens_here() -> None:
+    assert judged(shared(others=1.5, target="http://10.0.0.7:8080")).voids == (CLIENTS,)
+
+
+def test_a_target_that_nobody_sees_is_not_taken_for_somebody_else() -> None:
+    """It is on this machine, and its CPU cannot be told from that of others: only the hypervisor can."""
+    unseen = "nobody whom this user may see listens on port 8080"
+    found = judged(shared(others=1.5, services={}, error=unseen))
+    assert (found.outcome, unseen in found.reason) == (Outcome.PASS, True)
+    assert judged(shared(others=1.5, steal=0.7, services={}, error=unseen)).outcome is Outcome.INCONCLUSIVE
+
+
+def test_what_cannot_be_read_is_said_and_fails_nothing() -> None:
+    found = judged(shared(others=1.5, left_out=("busy_cores", "idle_cores", "steal_cores")))
+    assert (found.outcome, found.figure) == (Outcome.PASS, None)
+    assert "was not read" in found.reason
+
+
+def test_a_machine_that_nobody_sampled_proves_nothing() -> None:
+    assert judged(healthy()).outcome is Outcome.INCONCLUSIVE
+
+
+def test_each_machine_is_judged_by_its_own_load() -> None:
+    """The second machine is full, and its only worker takes a quarter of it."""
+    run = shared()
+    far = []
+    for sample in run.probes:
+        if sample.source == "worker-2":
+            far.append(dataclasses.replace(sample, values={**sample.values, "machine": 1, "cpu_ratio": 0.5}))
+        elif sample.probe == "machine":
+            far.append(sample)
+            full = {"cpus": 2.0, "busy_cores": 2.0, "idle_cores": 0.0, "steal_cores": 0.0}
+            far.append(ProbeSample(sample.t, "machine", machine.source(1), full))
+        else:
+            far.append(sample)
+    found = judged(dataclasses.replace(run, probes=tuple(far)))
+    assert (found.outcome, found.voids) == (Outcome.INCONCLUSIVE, (CLIENTS,))
+    assert machine.source(1) in found.reason
+    assert found.figure == pytest.approx(0.75, abs=0.05)
