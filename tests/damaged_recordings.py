@@ -7,6 +7,7 @@ the slowest took. The page, which takes ten times as long as everything else, is
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import lzma
@@ -300,9 +301,10 @@ def try_many(number: int, seed: int, page_every: int, kept: bool = True) -> Seen
     quick = tuple(name for name in reports.available() if name not in SLOW)
     cases = damaged(random.Random(seed), bases(kept))
     seen = Seen()
-    for index in range(number):
-        with_page = page_every and index % page_every == 0
-        try_one(next(cases), seen, reports.available() if with_page else quick)
+    with contextlib.suppress(KeyboardInterrupt):  # what has been seen by then is printed
+        for index in range(number):
+            with_page = page_every and index % page_every == 0
+            try_one(next(cases), seen, reports.available() if with_page else quick)
     signal.signal(signal.SIGPROF, before)
     return seen
 

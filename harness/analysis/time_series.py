@@ -101,10 +101,10 @@ def level_at(level: Sequence[tuple[float, float]], t: float) -> float:
 
 def _seconds(recording: Recording) -> IntArray:
     known = [piece.t for piece in recording.slices]
-    known += [phase.start_s for phase in recording.header.phases]
     # Of a long plan that was hardly begun, an hour of nothing is enough.
-    drawn_s = max(0.0, generator.last_trace_s(recording)) + NOTHING_S
-    known += [min(phase.end_s - 1, int(drawn_s)) for phase in recording.header.phases]
+    drawn_s = int(max(0.0, generator.last_trace_s(recording))) + NOTHING_S
+    planned = (t for phase in recording.header.phases for t in (phase.start_s, phase.end_s - 1))
+    known += [min(t, drawn_s) for t in planned]
     if not known:
         return np.zeros(0, dtype=np.int64)
     return np.arange(min(known), max(known) + 1, dtype=np.int64)
