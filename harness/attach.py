@@ -29,6 +29,7 @@ from harness.config.scenario import (
 from harness.errors import ConfigurationError, nearest
 from harness.faults import PlannedFault
 from harness.findings import EXIT_USAGE
+from harness.load.stock_clients import count_all_requests
 from harness.plugins import parameters_of, undeclared
 from harness.probes import Probe, ProbeData
 from harness.run.master import Master
@@ -145,6 +146,7 @@ class Attachment:
         self._initialised = Event()
 
     def register(self) -> None:
+        count_all_requests()
         # At import, not in ``init``: listeners of ``quitting`` run in reverse order, and ours has to come last.
         events.init_command_line_parser.add_listener(self._declare)
         events.init.add_listener(self._init)

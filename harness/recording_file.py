@@ -30,6 +30,7 @@ __all__ = ["FILE_NAME", "READABLE", "RecordingError", "decode", "encode", "parse
 FILE_NAME = "recording.jsonl"
 READABLE = range(1, FORMAT + 1)
 FIRST_SEALED_FORMAT = 3
+_HEADER = b'{"kind":"header",'
 NEAR_S = 3_600
 """Requests that begin this long before or after all phases cannot be of the run: users that warm up are there, and
 users that have not been stopped yet."""
@@ -45,7 +46,8 @@ class RecordingError(Exception):
 def read(path: Path) -> Recording:
     """Reads a recording, or the directory that holds one.
 
-    A torn last line is dropped and said in ``damage``; so is any other line that cannot be read or trusted.
+    A torn last line is dropped and said in ``damage``; so is any other line that cannot be read or trusted,
+    and whatever follows a second header.
     Raises RecordingError when there is no usable header.
     """
     if path.is_dir():
@@ -84,16 +86,18 @@ class _Reading:
         self._marks: list[Mark] = []
         self._damage = _Damage()
         self._seals: SealCheck | None = None
-        self._is_over = False
-        """In a file without seals, whatever comes after a second header is of another run."""
+        self._other_from: int | None = None
+        """The line with a second header: whatever follows is of another run."""
 
     def take(self, number: int, text: bytes) -> None:
+        if self._other_from is not None:
+            return
         if not text.endswith(b"\n"):
             self._damage.left_out(number, "cut off")
         elif self._header is None:
             self._take_header(number, text)
-        elif self._is_over:
-            self._damage.left_out(number, Flaw.FOREIGN.value)
+        elif text.startswith(_HEADER):
+            self._other_from = number
         elif self._is_trusted(number, text):
             try:
                 self._take(number, decode(text))
@@ -173,9 +177,7 @@ class _Reading:
                 else:
                     self._damage.left_out(number, NO_RUN)
             case Header():
-                if self._seals is None and line != self._header:
-                    self._is_over = True
-                self._damage.left_out(number, "a second header")
+                self._other_from = number
             case _:
                 if self._is_near(line.t):
                     self._marks.append(line)
@@ -196,6 +198,8 @@ class _Reading:
             if t in self._near
         ]
         damage = [*self._damage.in_words(), *(_missing(*gap) for gap in (self._seals.missing if self._seals else ()))]
+        if self._other_from is not None:
+            damage.append(f"line {self._other_from} begins another recording, and was left out with all that follows")
         ended_s = self._near.stop if self._end is None else self._end.t
         slices = [piece for piece in (*self._slices, *unanswered) if piece.t <= ended_s]
         if late := len(self._slices) + len(unanswered) - len(slices):

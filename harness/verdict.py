@@ -18,6 +18,10 @@ from harness.recording import PARKED, CriterionSpec, Phase, Recording
 
 RUN_COMPLETE = "run_complete"
 """The criterion that is judged for every run, whether it is listed or not."""
+TARGET_HEALTHY = "target_healthy"
+CAUSES = (TARGET_HEALTHY, "faults_injected")
+"""Guards that are named first where several void a finding: without a target, or a fault that could be prepared, there
+was no load, and the others only say that they saw none."""
 
 DEMO = "The built-in demo was tested, because no host was named"
 """Begins the reason of such a verdict, and with it every report: it says nothing about a service of anybody's own."""
@@ -126,6 +130,7 @@ def _void(recording: Recording, specs: Sequence[CriterionSpec], findings: Sequen
         for spec, finding in zip(specs, findings, strict=True)
         if finding.voids and finding.outcome is not Outcome.PASS
     ]
+    guards.sort(key=lambda each: each[0].criterion not in CAUSES)
     result = []
     for spec, finding in zip(specs, findings, strict=True):
         if finding.is_guard:  # it is never voided: it is what voids
@@ -185,7 +190,9 @@ def _worst(recording: Recording, findings: Sequence[Finding], listed: int) -> tu
         count = sum(not finding.is_guard for finding in findings)
         return outcome, f"All {count} criteria hold, and no guard objects."
     worst = [finding for finding in findings if finding.outcome is outcome]
-    first = worst[0] if outcome is Outcome.FAIL else max(worst, key=_explains)
+    # Of several FAILs a target that did not come back says more than what failed while it went.
+    fails_first = next((finding for finding in worst if finding.criterion == TARGET_HEALTHY), worst[0])
+    first = fails_first if outcome is Outcome.FAIL else max(worst, key=_explains)
     more = f" ({len(worst) - 1} more {outcome.value})" if len(worst) > 1 else ""
     return outcome, f"{first.title}: {first.reason}{more}."
 

@@ -20,13 +20,18 @@ from harness.config.scenario import attached_scenario
 from harness.errors import ConfigurationError, nearest
 from harness.findings import EXIT_USAGE
 from harness.load.users.class_problems import class_problems
-from harness.load.users.paced import all_paced
+from harness.load.users.measured import Measured
+from harness.load.users.paced import Paced, all_paced
 from harness.run import plan_text
 from harness.run.request import RunRequest, only_shape, target_host
 from shapes._phased import PhasedShape
 
 NARROWEST, WIDEST = 40, 120
 ALIKE = 0.9
+OPTIONS_ALIKE = 0.7
+"""Below this a slip in an option is answered with the list: ``--bogus`` is no ``--tags``."""
+NO_USERS = "the locustfile has no user class: subclass one, e.g. harness.load.http.HerdHttpUser, or one of Locust's"
+NOT_ATTACHED = 'the locustfile does not call harness.attach("NAME"): call it at its end, or nothing would be judged'
 
 
 def plan(locustfile: str, arguments: Sequence[str], stream: TextIO | None = None) -> None:
@@ -46,32 +51,41 @@ def plan(locustfile: str, arguments: Sequence[str], stream: TextIO | None = None
 def target_of(locustfile: str, arguments: Sequence[str]) -> dict[str, Any]:
     """``host``: what a run would load, from wherever it is named; empty where nobody names one. ``reference``: how the
     reference target has to be started in its place. ``scenario`` and ``duration_s``: its name and how long its phases
-    take. Raises as :func:`plan`.
+    take. Raises as :func:`plan`, and where no scenario is attached.
     """
-    name, shape, host, _ = _loaded(locustfile, list(arguments))
+    name, shape, host, _ = _loaded(locustfile, list(arguments), to_be_judged=True)
     scenario = attached_scenario()
     return {
-        "scenario": name if scenario is not None else "",
+        "scenario": name,
         "duration_s": shape.profile().duration_s,
         "host": host,
         "reference": dict(scenario.reference) if scenario is not None else {},
     }
 
 
-def _loaded(locustfile: str, arguments: list[str]) -> tuple[str, PhasedShape, str, list[str]]:
+def _loaded(
+    locustfile: str, arguments: list[str], to_be_judged: bool = False
+) -> tuple[str, PhasedShape, str, list[str]]:
     """Name of the scenario, its shape with the options of this run, the host, and the planned faults in words; read by
-    Locust as for a run.
+    Locust as for a run. ``to_be_judged``: a file that attaches no scenario, which Locust alone would run, is refused.
     """
     help_wanted = "-h" in arguments
     arguments = ["-f", locustfile, *(argument for argument in arguments if argument != "-h")]
+    loading = False
     try:
         files = get_locustfiles_locally(parse_locustfile_option(arguments))
+        loading = True
         users, _, _, shape = merge_locustfiles_content(files)
     except ConfigurationError:
         raise
     except Exception as error:
         raise ConfigurationError(f"{locustfile} cannot be loaded: {_where(error, locustfile)}") from error
     except SystemExit as words:
+        if loading and not words.code:  # which a pipeline would take for a PASS
+            raise ConfigurationError(
+                f"{locustfile} ends the process while it is loaded ({_where(words, locustfile)}), so nothing would be "
+                "run: leave that out, or end with a message, sys.exit('what is missing')"
+            ) from None
         raise SystemExit(EXIT_USAGE if words.code else 0) from None
     if help_wanted:
         _print_help(all_paced(users.values(), []))
@@ -88,9 +102,10 @@ def _loaded(locustfile: str, arguments: list[str]) -> tuple[str, PhasedShape, st
     problems += _misspelt_variables(action.env_var for action in parser._actions)
     chosen = parsed.user_classes or list(users)
     if not problems:  # what follows an unknown option looks like the name of a user class
-        problems += [f"{user}: the locustfile has no such user class" for user in chosen if user not in users]
+        there = f"; it has {', '.join(users)}" if users else ""
+        problems += [f"{user}: the locustfile has no such user class{there}" for user in chosen if user not in users]
     if not users:
-        problems.append("the locustfile has no user class")
+        problems.append(NO_USERS)
     classes = [users[user] for user in chosen if user in users]
     environment = SimpleNamespace(
         parsed_options=parsed,
@@ -101,6 +116,8 @@ def _loaded(locustfile: str, arguments: list[str]) -> tuple[str, PhasedShape, st
         worker=bool(parsed.worker),
     )
     name, planned_faults = _read_options(locustfile, environment, problems)
+    if attached_scenario() is None and (to_be_judged or any(issubclass(user, (Paced, Measured)) for user in classes)):
+        problems.append(NOT_ATTACHED)
     if problems:
         raise ConfigurationError(problems)
     assert isinstance(shape, PhasedShape)
@@ -121,7 +138,7 @@ def _print_help(parked: bool) -> None:
 
 
 def _no_such_option(given: str, known: Sequence[str], locustfile: str) -> str:
-    meant = nearest(given, known)
+    meant = nearest(given, known, OPTIONS_ALIKE)
     remedy = f"did you mean {meant}?" if meant else f"`springback plan {locustfile} -h` lists them"
     return f"{given}: no such option; {remedy}"
 
@@ -161,7 +178,7 @@ def _check_unattached(environment: Any, problems: list[str]) -> None:
         require_allowed(environment.host, allowed_hosts(getattr(environment.parsed_options, "allow_host", "")))
 
 
-def _where(error: Exception, locustfile: str) -> str:
+def _where(error: BaseException, locustfile: str) -> str:
     """The error and its place in the user's own file, as far as there is one."""
     if isinstance(error, SyntaxError):
         return f"{error.msg} (line {error.lineno})"

@@ -18,6 +18,18 @@ from harness.findings import Outcome
 from harness.run.messages import PARENT, REFERENCE_TARGET, VERDICT_FD
 
 ENDING = (signal.SIGINT, signal.SIGTERM)
+WITHOUT_RUN = (
+    "--worker",
+    "--help",
+    "-h",
+    "--list",
+    "-l",
+    "--version",
+    "-V",
+    "--show-task-ratio",
+    "--show-task-ratio-json",
+)
+"""With one of these this process judges nothing."""
 
 
 def launch(locustfile: str, arguments: Sequence[str], web: bool) -> int:
@@ -35,6 +47,8 @@ def launch(locustfile: str, arguments: Sequence[str], web: bool) -> int:
         arguments += ["--master-bind-host", "127.0.0.1", "--master-bind-port", port, "--master-port", port]
         port_problems = []
     elif _given(arguments, "--processes", "--master"):
+        if _given(arguments, "--processes"):
+            arguments += _other_port(arguments)
         port_problems = _port_problems(
             _value(arguments, "--master-bind-host", default="*"),
             _value(arguments, "--master-bind-port", default="5557"),
@@ -49,9 +63,11 @@ def launch(locustfile: str, arguments: Sequence[str], web: bool) -> int:
     if checked.returncode:
         return checked.returncode
     command = [sys.executable, "-P", "-m", "locust", "-f", locustfile, *arguments]
+    if _given(arguments, *WITHOUT_RUN):
+        return _run(command)
     # The host may also come from a config file, the environment or the users' class: Locust's parser knows.
     found = json.loads((checked.stdout.splitlines() or ["{}"])[-1])
-    if found.get("host") or _given(arguments, "--worker", "--help", "-h", "--list", "-l"):
+    if found.get("host"):
         return _run(command)
     try:
         with _unwinding(), reference_target(found.get("reference")) as (target, state, lifeline):
@@ -124,6 +140,20 @@ def _port_problems(host: str, port: str) -> list[str]:
     return []
 
 
+def _other_port(arguments: Sequence[str]) -> list[str]:
+    """Load processes that are forked from their master find it only where both flags name one port. Raises
+    ConfigurationError where they name two, or none that can be found.
+    """
+    bound = _value(arguments, "--master-bind-port", default="")
+    asked = _value(arguments, "--master-port", default="")
+    if "0" in (bound, asked) or (bound and asked and bound != asked):
+        raise ConfigurationError(
+            "--master-bind-port and --master-port: with --processes both are one port, and not 0; leave out both, "
+            "and a free one is taken"
+        )
+    return [] if bound and asked else ["--master-port", bound] if bound else ["--master-bind-port", asked]
+
+
 def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -152,6 +182,11 @@ def _run(command: Sequence[str], variables: Mapping[str, str] | None = None, *de
         told = _last_code(reading)
         if code < 0 and told in (None, Outcome.INCONCLUSIVE.exit_code):
             print(f"springback: Locust was ended by {signal.Signals(-code).name}; nothing is proven", file=sys.stderr)
+            return Outcome.INCONCLUSIVE.exit_code
+        if code == 0 and told is None and _given(command, "--headless") and not _given(command, *WITHOUT_RUN):
+            print(
+                "springback: the locustfile ended Locust before there was a verdict; nothing is proven", file=sys.stderr
+            )
             return Outcome.INCONCLUSIVE.exit_code
         return code if told is None else told
     finally:

@@ -107,13 +107,10 @@ def _checked(files: Sequence[Path], arguments: Sequence[str]) -> list[Scenario]:
         if found.returncode:
             words = [line.removeprefix("springback: ") for line in found.stderr.strip().splitlines()]
             problems += [f"{file.name}: {line}" for line in words or [f"ended with {found.returncode}"]]
-    # The last line: a locustfile may print while it is loaded.
-    said = [json.loads(found.stdout.splitlines()[-1]) for found in looks if not found.returncode]
-    if not problems:
-        unattached = [file.name for file, one in zip(files, said, strict=True) if not one["scenario"]]
-        problems = [f"{name}: no scenario; call harness.attach(...) at its end" for name in unattached]
     if problems:
         raise ConfigurationError(problems)
+    # The last line: a locustfile may print while it is loaded.
+    said = [json.loads(found.stdout.splitlines()[-1]) for found in looks]
     return [Scenario(file, one["scenario"], one["duration_s"]) for file, one in zip(files, said, strict=True)]
 
 

@@ -68,7 +68,7 @@ def lines(scenario: Scenario, faults: tuple[ScheduledFault, ...]) -> list[str]:
     plans = [fault.plan for fault in faults]
     described = [f"fault from {plan.start_s:g} to {plan.end_s:g} s: {plan.description}" for plan in plans]
     if not described and callable(scenario.faults):
-        described = ["faults: the scenario says which ones as soon as it knows the target's addresses"]
+        described = ["faults: none with these options; the scenario may plan some when it knows the target's addresses"]
     return described
 
 

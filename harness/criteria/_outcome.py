@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 from harness.findings import Outcome
 from harness.recording import CENSORED, Phase, Recording, Scalar
@@ -53,6 +54,12 @@ def seconds(value_s: float) -> str:
 
 def percent(ratio: float) -> str:
     return f"{ratio * 100:.3g} %"
+
+
+def most_common_cause(causes: Mapping[str, int]) -> str:
+    """The first of these counts per cause, which are in descending order: ``most of them with http 503 (12)``."""
+    cause, count = next(iter(causes.items()))
+    return f"{'most' if len(causes) > 1 else 'all'} of them with {cause} ({count:,})"
 
 
 def megabytes(value_bytes: float) -> str:

@@ -27,9 +27,9 @@ def check(url: str, timeout_s: float = 5.0) -> HealthResult:
     Healthy is a status from 200 to 299. A redirect is not: what it points to was not asked. Never raises for
     a target that is away, and returns within about ``timeout_s``. Waits cooperatively under gevent.
     """
-    faults = url_problems(url)
-    if faults:
-        return HealthResult("address", False, "; ".join(faults))
+    problems = url_problems(url)
+    if problems:
+        return HealthResult("address", False, "; ".join(problems))
     parts = urlsplit(url)
     what = f"GET {parts.path}" if parts.path else f"TCP {parts.netloc.rpartition('@')[2]}"
     began_s = time.monotonic()

@@ -97,6 +97,8 @@ class Run:
         self._may_starve = settings.connect_early == "auto" and are_held(environment.user_classes)
         self._host = environment.host or ""
         self._health_url = self._host.rstrip("/") + settings.health_path
+        self._answers_new_connections = False
+        """Whether it has been seen, before the load, that a request on a connection of its own is answered."""
         self._stopped_at_s: float | None = None
         """Seconds after the origin at which the nodes were told to stop, so that an early last report is no loss."""
         self._settle_until_s = math.inf
@@ -261,7 +263,10 @@ class Run:
         result = health_check.wait_until_healthy(self._health_url, settings.wait_for_target, settings.health_timeout_s)
         self.mark(HealthMark(0, "before", result.check, result.ok, result.detail))
         if not result.ok:
-            raise _BrokenOffError(f"the target was not healthy before the start: {result.check}: {result.detail}")
+            raise _BrokenOffError(
+                f"the target was not healthy before the start: {result.check}: {result.detail} "
+                "(start it, correct --host or --health-path, or wait for it with --wait-for-target 60)"
+            )
 
     def _wait_until_parked(self) -> None:
         nodes, wanted = self.live.nodes, self.profile.pool_users
@@ -284,13 +289,17 @@ class Run:
     def _see_whether_parked_users_starve_others(self) -> None:
         """When nobody is answered beside parked connections, but is without them, users connect when they start."""
         path = self._settings.health_path
-        if not self._may_starve or answered_in_s(self._host, path) is not None:
+        if not self._may_starve:
+            return
+        self._answers_new_connections = answered_in_s(self._host, path) is not None
+        if self._answers_new_connections:
             return
         self._park_afresh(False)
         alone_s = answered_in_s(self._host, path)
         if alone_s is None or alone_s > WAIT_S / 4:
             self._park_afresh(None)  # it is slow without them as well: that proves nothing
             return
+        self._answers_new_connections = True
         check = check_name(path)
         detail = (
             f"no answer within {WAIT_S:g} s, and one in {alone_s * 1000:.0f} ms without them: the target serves few "
@@ -353,6 +362,18 @@ class Run:
                 self._health_url, settings.back_within_s, settings.health_timeout_s
             )
             self.mark(HealthMark(0, "after", result.check, result.ok, result.detail))
+            if result.ok and not settings.health_path and self._answers_new_connections:
+                self._see_whether_new_connections_are_answered()
+
+    def _see_whether_new_connections_are_answered(self) -> None:
+        """A port answers also where nobody accepts any more, and users who keep their connections do not notice."""
+        deadline_s = time.monotonic() + self._settings.back_within_s
+        while answered_in_s(self._host, "") is None:
+            if time.monotonic() >= deadline_s:
+                detail = f"no answer within {WAIT_S:g} s, again and again; there was one before the load"
+                self.mark(HealthMark(0, "after", "GET / on a new connection", False, detail))
+                return
+            gevent.sleep(CHECK_S)
 
     def _stop_sampling(self) -> None:
         if self._sampler is not None:

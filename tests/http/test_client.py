@@ -9,6 +9,7 @@ import tracemalloc
 import zlib
 from typing import Any
 
+import gevent
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -85,6 +86,38 @@ def test_with_blocks_that_are_not_asked_for(make: Make) -> None:
             made.get("/", catch_response=True).success()  # type: ignore[no-untyped-call, unused-ignore]
 
 
+def test_a_request_whose_with_block_was_forgotten_counts_as_it_is(make: Make) -> None:
+    """Locust counts it nowhere, so that a service that always fails there would look well."""
+    with scripted([READ, BAD, READ, OK, READ, OK]) as server:
+        made = make(server.url)
+        response = made.get("/", catch_response=True)
+        assert response.status_code == 500 and made.outcomes == []
+        del response
+        assert made.outcomes == ["http 500"]
+        made.get("/", catch_response=True)
+        assert made.outcomes == ["http 500", "ok"]
+        response = made.get("/", catch_response=True)
+        with response:
+            pass
+        del response
+        assert made.outcomes == ["http 500", "ok", "ok"]
+
+
+def test_a_request_that_the_users_own_timeout_ends_has_failed(make: Make) -> None:
+    """With ``gevent.Timeout(…, False)`` the user goes on as if nothing had happened."""
+    with scripted([READ, 5.0, OK]) as server:
+        made = make(server.url)
+        for block in (False, True):
+            went_on = True
+            with gevent.Timeout(0.05, False):
+                made.get("/", catch_response=block)
+                went_on = False
+            assert went_on
+        assert made.outcomes == ["timeout", "timeout"]
+        with pytest.raises(gevent.Timeout), gevent.Timeout(0.05):
+            made.get("/")
+
+
 def test_a_failed_request_in_a_with_block(make: Make) -> None:
     """There is a response to look at, whose status is 0."""
     made = make("http://127.0.0.1:1")
@@ -93,6 +126,18 @@ def test_a_failed_request_in_a_with_block(make: Make) -> None:
         with pytest.raises(ConnectionRefusedError):
             response.raise_for_status()
     assert made.outcomes == ["connection refused"]
+
+
+@pytest.mark.parametrize("says", [False, True])
+def test_a_check_that_says_yes_or_no_is_a_mistake(make: Make, says: bool) -> None:
+    """False would be taken for "nothing is wrong", True for the reason."""
+    told: list[str] = []
+    with scripted([READ, OK]) as server:
+        made = make(server.url)
+        made._user_error.add_listener(lambda exception, **_: told.append(str(exception)))
+        made.send(made.prepare("GET", "/"), check=lambda _: says)  # type: ignore[arg-type, return-value]
+    assert made.outcomes == ["wrong answer"]
+    assert told == [f"check() returned {says}: return why the answer is wrong, as text, or None where it is right"]
 
 
 def test_a_check_that_cannot_cope_has_found_a_wrong_answer(make: Make) -> None:

@@ -79,8 +79,16 @@ def test_nothing_measured_is_never_a_pass_and_never_a_crash(name: str, of: str) 
         assert len(found.reason.split()) >= 4, found.reason
 
 
-NOTHING_TO_GUARD = {"enough_users", "faults_injected", "release_skew", "user_exceptions", "user_mix"}
-"""Guards that pass where there is nothing to guard: no fault, gate or arrival was planned, no exception raised."""
+NOTHING_TO_GUARD = {
+    "enough_users",
+    "faults_injected",
+    "release_skew",
+    "user_exceptions",
+    "user_mix",
+    "warm_up_healthy",
+}
+"""Guards that pass where there is nothing to guard: no fault, gate or arrival was planned, no exception raised, nothing
+sent before the first phase."""
 
 
 @pytest.mark.parametrize("of", VERDICTS)

@@ -122,7 +122,10 @@ def twice(lines: list[str]) -> list[str]:
 
 @pytest.mark.parametrize(
     ("damage", "said"),
-    [(order, "line 1 is before the header and was left out"), (twice, "is a second header and was left out")],
+    [
+        (order, "line 1 is before the header and was left out"),
+        (twice, "begins another recording, and was left out with all that follows"),
+    ],
 )
 def test_a_header_comes_first_and_once(damage: Callable[[list[str]], list[str]], said: str) -> None:
     assert said in "".join(parse(damage(old_lines()), "file").damage)

@@ -41,6 +41,11 @@ def test_memory_that_is_given_back_is_no_growth() -> None:
     assert found.growth_bytes == pytest.approx(0, abs=MEGABYTE)
 
 
+def test_memory_that_shrank_is_told_as_less() -> None:
+    run = leaking(-10 * MEGABYTE)
+    assert " MB less than the " in finding(run).reason and "-" not in finding(run).reason.partition(",")[0]
+
+
 def test_a_process_that_comes_is_named_and_no_growth() -> None:
     run = with_process(healthy(), "api3", 50, 91, 300 * MEGABYTE)
     found = measured(run)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from harness.analysis.histogram import HIGHEST_US, bucket_index
 from harness.recording import FORMAT, AlertMark, GateMark, HealthMark, Line, NodeMark, ProbeSample, Slice
-from harness.recording_file import RecordingError, parse, read
+from harness.recording_file import FILE_NAME, RecordingError, parse, read
 from harness.recording_line import decode, encode
 from tests import recordings
 
@@ -102,6 +102,19 @@ def test_a_mark_of_a_kind_that_is_not_known_any_more_is_no_damage() -> None:
 def test_a_name_that_is_no_text_can_be_read_back() -> None:
     found = decode(encode(NodeMark(1, "caf\udce9 😀", "joined")))
     assert found == NodeMark(1, "caf? 😀", "joined")
+
+
+def test_two_recordings_in_one_file_are_not_added_up(tmp_path: Path) -> None:
+    """A run that is well would thin out the errors of one that is not."""
+    recordings.write(recordings.login_herd(spike_error_ratio=0.5), tmp_path)
+    file = tmp_path / FILE_NAME
+    sick = file.read_text()
+    recordings.write(recordings.healthy(), tmp_path)
+    found = parse((sick + file.read_text()).splitlines(keepends=True), "x")
+    alone = parse(sick.splitlines(keepends=True), "x")
+    assert found.slices == alone.slices and found.end == alone.end
+    line = len(sick.splitlines()) + 1
+    assert found.damage == (f"line {line} begins another recording, and was left out with all that follows",)
 
 
 def test_what_is_no_recording_says_so(tmp_path: Path) -> None:

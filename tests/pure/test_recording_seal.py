@@ -125,7 +125,7 @@ def continued(lines: list[str]) -> list[str]:
         (missing, "of those that were written are missing"),
         (reordered, "not in the order of writing"),
         (foreign, "of another run and was left out"),
-        (followed, "of another run and were left out"),
+        (followed, "begins another recording, and was left out with all that follows"),
         (spliced, "of another run"),
         (altered, "altered after it was written and was left out"),
         (another_limit, "line 1 is altered after it was written"),
@@ -191,7 +191,7 @@ def test_without_seals_two_runs_in_one_file_are_not_added_up() -> None:
     second = old(lines_of(dataclasses.replace(healthy(), header=other)))
     outcome, reason, of_criterion = judged(old(lines_of(failing())) + second)
     assert outcome is of_criterion is Outcome.FAIL
-    assert "is a second header and was left out" in reason and "of another run" in reason
+    assert "begins another recording, and was left out with all that follows" in reason
 
 
 def test_an_old_whole_recording_is_judged_as_before() -> None:

@@ -15,9 +15,11 @@ from typing import Any
 import pytest
 
 from harness.criteria.recovery._episode import Recovery, Settings, State, measure
+from harness.criteria.recovery.recovery_time import RecoveryTime
+from harness.findings import Outcome
 from harness.recording import UNFINISHED, CriterionSpec, Phase, Slice
 from harness.verdict import judge
-from tests.recordings import CANARY, login_herd
+from tests.recordings import CANARY, healthy, login_herd
 
 SEEDS = range(30)
 
@@ -197,3 +199,31 @@ def test_the_criterion_decides_on_the_interval(slow_s: float, limit_s: float, re
     verdict = judge(run, [CriterionSpec("recovery_time", {"limit_s": limit_s})])
     found = next(finding for finding in verdict.findings if finding.criterion == "recovery_time")
     assert found.outcome.value == expected, found.reason
+
+
+def test_a_target_that_goes_on_failing_one_request_in_seven_never_passes() -> None:
+    """No window of ten need stand out by that; without a look at all of them together eleven of thirty runs pass."""
+    runs = [login_herd(seed=seed, recovery_error_ratio=0.15, recovery_s=20) for seed in SEEDS]
+    found = [RecoveryTime(limit_s=8).judge(run) for run in runs]
+    assert not [each for each in found if each.outcome is Outcome.PASS]
+    assert [each for each in found if "it is not shown that the target is as good as before" in each.reason]
+
+
+def test_a_single_second_in_which_a_crowd_fails_is_not_passed_over() -> None:
+    """The second requests of the herd: a window that holds more than all others together, and is only one."""
+    well = healthy()
+    crowd = Slice(33, "worker-1", "POST /checkout", "http 500", 500, 0, {9: 500})
+    run = dataclasses.replace(well, slices=(*well.slices, crowd))
+    found = RecoveryTime().judge(run)
+    assert found.outcome is Outcome.INCONCLUSIVE
+    assert "500 of " in found.reason and "it is not shown that the target is as good as before" in found.reason
+
+
+def test_a_hiccup_of_a_second_is_told_and_tolerated() -> None:
+    well = login_herd(herd_users=0)
+    slices = tuple(
+        dataclasses.replace(each, outcome="http 503", latency={}) if each.t == 50 else each for each in well.slices
+    )
+    found = RecoveryTime().judge(dataclasses.replace(well, slices=slices))
+    assert found.outcome is Outcome.PASS
+    assert found.reason == "not degraded: only single windows left the band of the baseline, 1 s in all"

@@ -114,6 +114,29 @@ def test_a_fail_that_no_guard_voids_stands_beside_one_that_is_void(monkeypatch: 
     assert found.reason.startswith("memory: because memory")
 
 
+@pytest.mark.parametrize("cause", ["target_healthy", "faults_injected"])
+def test_what_kept_a_run_from_beginning_is_named_before_the_guards_that_follow_from_it(
+    monkeypatch: pytest.MonkeyPatch, cause: str
+) -> None:
+    found = judged(
+        monkeypatch,
+        {
+            "baseline": finding("baseline", I, ALL, is_guard=True),
+            cause: finding(cause, I, ALL, is_guard=True),
+            "latency": finding("latency", I),
+        },
+    )
+    assert {f.voided_by for f in found.findings if f.criterion == "latency"} == {cause}
+
+
+def test_a_target_that_did_not_come_back_is_the_first_of_several_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = judged(
+        monkeypatch,
+        {"latency": finding("latency", F), "target_healthy": finding("target_healthy", F, is_guard=True)},
+    )
+    assert found.reason == "target_healthy: because target_healthy (1 more FAIL)."
+
+
 def test_guards_do_not_void_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
     found = judged(
         monkeypatch,
@@ -147,7 +170,7 @@ def test_a_healthy_herd_passes() -> None:
         (recordings.slow(10), P, "All 4 criteria hold"),
         (recordings.slow(45), F, "recovered 45 s ± 1 s after the spike, limit 30 s"),
         (recordings.never_recovering(), F, "not recovered in the 60 s that it was watched"),
-        (recordings.failing(0.4), F, "of 510 requests failed, most of them with http 503"),
+        (recordings.failing(0.4), F, "of 510 requests failed, all of them with http 503"),
         (recordings.failing(1.0), F, "510 of 510 requests failed"),
         (recordings.leaking(), F, "400.0 MB more than"),
         (recordings.login_herd(drain_per_s=60), F, "p95 is at least"),

@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from harness.commands import run as launch
+from harness.errors import ConfigurationError
+
 PROGRAM = """
 import subprocess, sys
 from types import SimpleNamespace
@@ -66,3 +69,24 @@ def test_a_signal_leaves_nothing_behind(tmp_path: Path, when: str, code: int, nu
     assert not list(tmp_path.iterdir())
     assert "Traceback" not in said
     assert (f"ended by {number.name}" in said) == (when == "starting")
+
+
+@pytest.mark.parametrize(
+    ("given", "added"),
+    [
+        (["--master-bind-port", "6000"], ["--master-port", "6000"]),
+        (["--master-port=6000"], ["--master-bind-port", "6000"]),
+        (["--master-port", "6000", "--master-bind-port", "6000"], []),
+    ],
+)
+def test_load_processes_ask_the_port_at_which_their_master_listens(given: list[str], added: list[str]) -> None:
+    assert launch._other_port(given) == added
+
+
+@pytest.mark.parametrize(
+    "given", [["--master-bind-port", "0"], ["--master-port", "6000", "--master-bind-port", "6001"]]
+)
+def test_ports_at_which_nobody_would_meet_are_refused(given: list[str]) -> None:
+    """The master would wait for its load processes for ever, without a word."""
+    with pytest.raises(ConfigurationError, match="leave out both"):
+        launch._other_port(given)

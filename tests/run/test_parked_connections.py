@@ -8,10 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
-
 from harness.recording import OK
-from harness.run.parked_connections import answered_in_s, are_held, check_name
 from tests.run import runs
 from tests.run.runs import Finished
 from tests.run.together import together
@@ -34,10 +31,32 @@ server.serve_forever()
 """
 
 
+STOPS_ACCEPTING = """
+import asyncio, re
+answered = 0
+async def serve(reader, writer):
+    global answered
+    while not reader.at_eof():
+        head = await reader.readuntil(b"\\r\\n\\r\\n")
+        await reader.readexactly(int((re.findall(b"(?i)content-length: *([0-9]+)", head) or [0])[0]))
+        writer.write(b"HTTP/1.1 200 OK\\r\\nContent-Length: 2\\r\\n\\r\\nok")
+        answered += 1
+        if answered == 20:
+            asyncio.get_running_loop().remove_reader(server.sockets[0].fileno())
+async def main():
+    global server
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, backlog=1024)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await server.serve_forever()
+asyncio.run(main())
+"""
+"""Whoever is connected is served for ever. The kernel goes on to take connections, and nobody else does."""
+
+
 @contextmanager
-def one_at_a_time() -> Iterator[str]:
-    """Its address. It waits for the next request of a connection as long as that is open."""
-    with subprocess.Popen([sys.executable, "-c", SERVER], stdout=subprocess.PIPE, text=True) as process:
+def serving(program: str) -> Iterator[str]:
+    """Its address."""
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
             yield f"http://127.0.0.1:{int(process.stdout.readline())}"
@@ -47,8 +66,23 @@ def one_at_a_time() -> Iterator[str]:
 
 def run(directory: Path, way: str) -> Finished:
     arguments = {"auto": (), "forked": runs.processes(2), "yes": ("--connect-early", "yes", "--drain-timeout-s", "2")}
-    with one_at_a_time() as host:
+    with serving(SERVER) as host:
         return runs.locust(directory, "herd_http.py", *arguments[way], host=host).wait()
+
+
+def run_to_the_end_of_accepting(directory: Path) -> Finished:
+    with serving(STOPS_ACCEPTING) as host:
+        return runs.locust(directory, "herd_http.py", "--back-within-s", "0", host=host).wait()
+
+
+@together(run_to_the_end_of_accepting)
+def test_a_target_that_accepts_nobody_any_more_has_not_come_back(outcome: Finished) -> None:
+    """All its requests were answered, on connections that were open before, and so was its port."""
+    assert outcome.code == 3
+    assert outcome.count() == outcome.count(OK) > 40
+    (port, anew) = (mark for mark in outcome.recording.health if mark.when == "after")
+    assert port.ok and not anew.ok
+    assert "did not come back" in outcome.finding("target_healthy")["reason"]
 
 
 @together(run, way=["auto", "forked"])
@@ -65,27 +99,3 @@ def test_users_connect_only_when_they_start_where_parked_connections_would_starv
 def test_whoever_insists_gets_no_pass(outcome: Finished) -> None:
     assert outcome.code in (3, 4)
     assert not [mark for mark in outcome.recording.health if mark.when == "parked"]
-
-
-def test_who_holds_connections_while_parked() -> None:
-    from locust import FastHttpUser, HttpUser, User
-
-    from harness.load.http import LeanHttpUser, PacedHttpUser
-    from harness.load.users.paced import Paced
-
-    cold = type("Cold", (PacedHttpUser,), {"connect_early": False, "abstract": True})
-    logged_in = type("LoggedIn", (Paced, HttpUser), {"abstract": True})
-    odd = type("Odd", (Paced, User), {"abstract": True})
-    assert are_held([PacedHttpUser]) and are_held([cold, logged_in])
-    for users in ([cold], [LeanHttpUser], [FastHttpUser], [odd]):
-        assert not are_held(users)
-
-
-@pytest.mark.parametrize("host", ["ws://127.0.0.1:1", "postgresql://127.0.0.1:1", "http://127.0.0.1:1"])
-def test_a_target_that_cannot_be_asked_by_http_proves_nothing(host: str) -> None:
-    assert answered_in_s(host, "") is None
-
-
-@pytest.mark.parametrize(("path", "asked"), [("", "/"), ("/readyz", "/readyz"), ("/readyz?token=hush", "/readyz")])
-def test_what_is_recorded_of_the_question_has_no_query(path: str, asked: str) -> None:
-    assert check_name(path) == f"GET {asked} beside parked connections"

@@ -82,6 +82,41 @@ def test_a_file_that_is_no_scenario_is_refused_in_words(tmp_path: Path, text: st
     assert told in done.err
 
 
+UNATTACHED = """
+from harness.load.http import HerdHttpUser
+from shapes import herd
+
+class Visitor(HerdHttpUser):
+    def prepare(self):
+        return self.client.prepare("GET", "/")
+
+class Crowd(herd.Herd):
+    pass
+"""
+
+
+def test_users_of_ours_without_a_scenario_are_refused(tmp_path: Path) -> None:
+    """Before anything is started, and by Locust alone at the first of them, not with a traceback for each."""
+    file = tmp_path / "shape_alone.py"
+    file.write_text(UNATTACHED)
+    done = plan(tmp_path, file=str(file))
+    done.ended_well(2)
+    assert 'does not call harness.attach("NAME")' in done.err
+    done = runs.locust(tmp_path, str(file), host="http://127.0.0.1:1").wait(30)
+    done.ended_well(2)
+    assert "paced users need harness.attach(...)" in done.err
+
+
+def test_a_run_that_would_not_be_judged_is_refused(tmp_path: Path) -> None:
+    """Locust alone runs stock users with a shape of ours; its exit code 0 would look like a PASS."""
+    stock = UNATTACHED.replace("harness.load.http import HerdHttpUser", "locust import HttpUser")
+    (tmp_path / "mine.py").write_text(stock.replace("HerdHttpUser", "HttpUser"))
+    plan(tmp_path, file="mine.py").ended_well(0)
+    done = runs.springback(tmp_path, "run", str(tmp_path / "mine.py"), "--host", "http://127.0.0.1:1").wait(30)
+    done.ended_well(2)
+    assert 'does not call harness.attach("NAME")' in done.err
+
+
 def test_a_new_shape_is_one_file(tmp_path: Path) -> None:
     """Copied from step.py and changed, it is planned with an option of its own, and nothing else is edited."""
     step = (Path(__file__).parents[2] / "shapes" / "step.py").read_text()

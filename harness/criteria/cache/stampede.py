@@ -42,7 +42,7 @@ class Stampede(Criterion):
         figure = float(worst.loads)
         interval = float(max(expiry.certain_loads for expiry in use.expiries)), figure
         outcome = against(self.limit, interval)
-        reason = f"at most {worst.loads:,} loads at one of {len(use.expiries):,} expiries"
+        reason = f"most loads at one of {len(use.expiries):,} expiries: {worst.loads:,}"
         reason += f", where up to {waiting:,} readers missed together; limit {self.limit:g}"
         if outcome is not Outcome.PASS and interval[0] < figure:
             reason += f"; {interval[0]:g} at one are certain, the others may only have waited for another's load: "

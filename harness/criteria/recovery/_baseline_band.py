@@ -75,6 +75,13 @@ class Band:
         intended, bad = np.cumsum(windows.intended[kept]), np.cumsum(windows.bad[kept])
         return bool(np.all(bad <= binomial_quantile(1 - EXIT_CHANCE, intended, self._share(LONG_SHARE_FLOOR))))
 
+    def may_be_beyond(self, bad: int, intended: int) -> float | None:
+        """The 95 % upper bound (Clopper & Pearson, one-sided) of the share of bad requests, where it is beyond that of
+        the baseline and its floor: then nobody can say that the target is normal. None where it is not.
+        """
+        upper = 1.0 if bad >= intended else float(beta_quantile(0.95, bad + 1, intended - bad))
+        return upper if upper > self._share(SHARE_FLOOR) else None
+
     def _beyond(self, windows: Windows, floors: int, chance: float) -> NDArray[np.bool_]:
         by_chance = binomial_quantile(1 - chance, windows.intended, self._share(floors * SHARE_FLOOR))
         by_windows = np.floor(windows.intended * (self.window_ratio + floors * SHARE_FLOOR))

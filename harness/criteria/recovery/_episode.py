@@ -79,12 +79,17 @@ class Recovery:
     detect_s: float | None = None
     """From the beginning of the spike to the end of the first degraded window."""
     degraded_s: float = 0
-    """Time spent in windows outside the band, from the first degraded one to the recovery."""
+    """Time spent in windows outside the band, from the first degraded one to the recovery; never degraded: of all
+    windows, too few or too far apart to be more than chance."""
     depth_ratio: float | None = None
     """1 − min Q, from the beginning of the spike to the recovery."""
     area_lost_requests: float = 0
     """Σ (1 − Q) · intended over the same windows: requests that were not served well."""
     relapses: int = 0
+    since: tuple[int, int] | None = None
+    """Bad requests and all requests from the recovery (never degraded: from the end of the spike) to the end of the
+    observation, the windows that are outside by themselves among them.
+    """
     slo: ServiceLevel | None = None
     band: Band | None = None
     windows: Windows | None = None
@@ -170,6 +175,7 @@ def _judge(
         begun = first_after
     until = len(inside) if found is None else found
     share = slice(0, max(until, first_after))
+    since = seen.part(slice(max(until, first_after) if begun is not None else first_after, None))
     quality = seen.quality[share][seen.evident[share]]
     at_s = None if found is None else float(seen.start_s[found])
     recovery_s = None if at_s is None else (0.0 if begun is None else at_s - spike.end_s)
@@ -185,10 +191,11 @@ def _judge(
         interval_s=interval_s,
         degraded_at_s=None if begun is None else float(seen.start_s[begun]),
         detect_s=None if begun is None else float(seen.start_s[begun] + w - spike.start_s),
-        degraded_s=0.0 if begun is None else float(w * outside[begun:until].sum()),
+        degraded_s=float(w * outside[begun : None if begun is None else until].sum()),
         depth_ratio=None if not len(quality) else float(1 - quality.min()),
         area_lost_requests=float(seen.bad[share].sum()),
         relapses=relapses,
+        since=None if found is None else (int(since.bad.sum()), int(since.intended.sum())),
         slo=slo,
         band=normal,
         windows=every,

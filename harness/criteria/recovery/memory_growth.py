@@ -59,7 +59,8 @@ def _told(measured: Growth) -> str:
     assert measured.baseline_bytes is not None
     count = len(measured.processes)
     over = f"{count} processes" if count > 1 else measured.processes[0]
-    text = f"{megabytes(measured.growth_bytes)} more than the {megabytes(measured.baseline_bytes)} before"
+    compared = "less" if measured.growth_bytes < 0 else "more"
+    text = f"{megabytes(abs(measured.growth_bytes))} {compared} than the {megabytes(measured.baseline_bytes)} before"
     came = f", without {len(measured.came)} that came later" if measured.came else ""
     return f"{text}, over {over}{came}"
 

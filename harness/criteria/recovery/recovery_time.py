@@ -41,6 +41,8 @@ class RecoveryTime(Criterion):
         outcome = Outcome.INCONCLUSIVE
         if measured.state is not State.UNKNOWN and measured.interval_s is not None:
             outcome = against(self.limit_s, measured.interval_s)
+        if outcome is Outcome.PASS and (doubt := self._doubt(measured)):
+            outcome, measured = Outcome.INCONCLUSIVE, dataclasses.replace(measured, reason=doubt)
         return self.finding(
             outcome,
             self._reason(outcome, measured),
@@ -54,11 +56,33 @@ class RecoveryTime(Criterion):
     def _settings(self) -> Settings:
         return Settings(**{entry.name: getattr(self, entry.name) for entry in dataclasses.fields(Settings)})
 
+    def _doubt(self, measured: Recovery) -> str:
+        """Nothing speaks against the recovery, and too little for it: empty where enough does."""
+        if measured.since is None or measured.band is None:
+            return ""
+        bad, intended = measured.since
+        upper = measured.band.may_be_beyond(bad, intended)
+        if upper is None:
+            return ""
+        since = "the recovery" if measured.state is State.RECOVERED else f"the {self.spike}"
+        return (
+            f"{bad:,} of {intended:,} requests since {since} failed or were too slow, so up to {percent(upper)} "
+            f"may, and it is not shown that the target is as good as before: a longer {self.recovery} phase, or more "
+            "requests in it, would settle it"
+        )
+
     def _reason(self, outcome: Outcome, measured: Recovery) -> str:
+        if measured.reason:
+            return measured.reason
         limit = f"limit {seconds(self.limit_s)}"
         match measured.state:
             case State.UNKNOWN:
                 return measured.reason
+            case State.NOT_DEGRADED if measured.degraded_s:
+                return (
+                    f"not degraded: only single windows left the band of the {self.baseline}, "
+                    f"{measured.degraded_s:g} s in all"
+                )
             case State.NOT_DEGRADED:
                 return f"not degraded: no window of the spike or after it left the band of the {self.baseline}"
             case State.NOT_RECOVERED:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from harness.analysis import intervals, phases
 from harness.criteria._criterion import Criterion
-from harness.criteria._outcome import against, no_phase, percent, unanswered, with_remedy
+from harness.criteria._outcome import against, most_common_cause, no_phase, percent, unanswered, with_remedy
 from harness.findings import CLIENTS, Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
@@ -54,8 +54,7 @@ class ErrorRatio(Criterion):
         low, high = interval
         seen = f"{tally.failed:,} of {tally.intended:,} requests failed"
         if tally.causes:
-            cause, count = next(iter(tally.causes.items()))
-            seen += f", most of them with {cause} ({count:,})"
+            seen += f", {most_common_cause(tally.causes)}"
         if tally.unknown:
             seen += f", and {tally.unknown:,} had no answer when the run was cut off"
         limit = percent(self.limit)

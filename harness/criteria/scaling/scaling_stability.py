@@ -43,8 +43,8 @@ class ScalingStability(ElasticityCriterion):
         outcome = against(self.limit, interval)
         whose = "wanted" if measured.wanted else "ready"
         reason = (
-            f"the replicas {whose} changed {len(supply.changes())} times and turned {supply.reversals()} times, "
-            f"the demand {len(needed.changes())} and {needed.reversals()}; limit {self.limit:g} turns more"
+            f"changes of the replicas {whose}: {len(supply.changes())}, turns: {supply.reversals()}; "
+            f"of the demand: {len(needed.changes())} and {needed.reversals()}; limit {self.limit:g} turns more"
         )
         if outcome is Outcome.INCONCLUSIVE:
             gap = f"for {counted.longest_gap_s:.1f} s there was no sample: sample more often"

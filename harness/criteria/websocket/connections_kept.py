@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harness.criteria._criterion import Criterion
-from harness.criteria._outcome import against, percent
+from harness.criteria._outcome import against, most_common_cause, percent
 from harness.criteria.websocket import _connections as connections
 from harness.findings import CLIENTS, Finding
 from harness.plugins import parameter
@@ -37,8 +37,7 @@ class ConnectionsKept(Criterion):
         ratio = lost / opened
         reason = f"{lost:,} of {opened:,} connections ended without our asking"
         if causes:
-            cause, count = next(iter(causes.items()))
-            reason += f", most of them with {cause} ({count:,})"
+            reason += f", {most_common_cause(causes)}"
         if recording.phase(self.drop) is not None:
             reason += f", those of the phase {self.drop} aside"
         return self.finding(

@@ -32,7 +32,8 @@ class ResponseContextManager(Response):
     """Fires the event at the end of the with-block.
 
     As in Locust's own classes; except that an exception in the block, which they let pass without counting the
-    request at all, makes it a failure here before it passes on.
+    request at all, makes it a failure here before it passes on, and that a request without a with-block, which they do
+    not count either, counts as it is as soon as nobody holds the answer any more.
     """
 
     __slots__ = ("_entered", "_fire", "_manual", "request_meta")
@@ -43,14 +44,18 @@ class ResponseContextManager(Response):
         self.url = response.url
         self.request_meta = meta
         """Arguments of the event; may be changed inside the block, as in Locust."""
-        meta["response"] = self
         self._fire = fire
         self._entered = False
         self._manual: bool | Exception = False
 
     def __enter__(self) -> ResponseContextManager:
         self._entered = True
+        self.request_meta["response"] = self  # not sooner: in a circle it would be let go at some time or other
         return self
+
+    def __del__(self) -> None:
+        if not self._entered:
+            self._fire(**self.request_meta)
 
     def __exit__(self, kind: Any, error: Any = None, trace: Any = None) -> bool:
         passed_on = error is not None

@@ -139,6 +139,7 @@ class HttpClient(RequestBuilder):
         begun_s = time.monotonic() if sent_s is None else sent_s
         deadline_s = begun_s + timeouts.total_s
         error: BaseException | None = None
+        ended: gevent.Timeout | None = None
         url = request.url
         try:
             response = self._exchange(request, sent_s is not None, begun_s, deadline_s, timeouts)
@@ -157,6 +158,10 @@ class HttpClient(RequestBuilder):
             # Without its traceback, whose frames would keep this one alive until the next garbage collection.
             error = problem.with_traceback(None)
             response = Response(0, b"", b"")
+        except gevent.Timeout as users_own:
+            # The user goes on without the answer, and nobody would know that there had been a request.
+            error = ended = users_own
+            response = Response(0, b"", b"")
         done_s = time.monotonic()
         response.error = error
         if type(error) is ShedError and error.retry_after_s and self._settings.honours_retry_after:
@@ -174,6 +179,9 @@ class HttpClient(RequestBuilder):
             "sent_s": begun_s,
             "done_s": done_s,
         }
+        if ended is not None:
+            self._request_event.fire(**meta)
+            raise ended
         if catch_response:
             return ResponseContextManager(response, self._request_event.fire, meta)
         self._request_event.fire(**meta)
@@ -227,6 +235,10 @@ class HttpClient(RequestBuilder):
         """A check that cannot cope with the answer (no JSON, a missing field) has found it wrong."""
         try:
             reason = check(response)
+            if isinstance(reason, bool):  # False would be taken for "nothing is wrong"
+                raise TypeError(
+                    f"check() returned {reason}: return why the answer is wrong, as text, or None where it is right"
+                )
         except Exception as problem:
             self._user_error.fire(user_instance=self._user, exception=problem, tb=problem.__traceback__)
             reason = f"{type(problem).__name__}: {problem}"

@@ -7,6 +7,7 @@ parked user still stops at once. Its first task is an empty one, because Locust 
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +15,11 @@ import gevent
 import requests
 from locust import User
 
+from harness.errors import ConfigurationError
+from harness.findings import EXIT_USAGE
 from harness.load.node import node_of
 from harness.load.pacing import Slot, Start
+from harness.load.stock_clients import count_without_block
 from harness.load.user_exceptions import CONTROL
 
 if TYPE_CHECKING:
@@ -35,7 +39,11 @@ class Paced(User):
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
         self.tasks: list[Any] = [_park]
-        self.node = node_of(environment)
+        try:
+            self.node = node_of(environment)
+        except ConfigurationError as error:  # Locust would go on, and print a traceback for every user
+            print(f"springback: {error}", file=sys.stderr)
+            sys.exit(EXIT_USAGE)
         self.number: int = self.node.number_user()
         """0, 1, 2 …: different for every user of the run, over all nodes."""
         self.current_start: Start | None = None
@@ -48,6 +56,7 @@ class Paced(User):
 
     def wait_time(self) -> float:
         """Blocks until the pacer starts this user again; there is no pause after that."""
+        count_without_block(getattr(self, "client", None))
         self.node.iteration_ended()
         if away_s := self.away_s():
             gevent.sleep(away_s)

@@ -1,0 +1,92 @@
+"""Requests that Locust's own HTTP clients send and tell nobody of: counted, so that what fails there is no silence.
+
+Three ways lead past Locust's ``request`` event: an exception in a ``catch_response`` block, which the task may catch;
+``catch_response=True`` without a block; and a ``gevent.Timeout`` of the user's own, which ends the request and, with
+``False``, nothing else. Our own client counts all of them by itself.
+"""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Callable
+from typing import Any
+
+import gevent
+from gevent import GreenletExit
+from locust import clients
+from locust.contrib import fasthttp
+from locust.exception import ResponseError
+
+from harness.load.user_exceptions import CONTROL
+
+_OPEN = "_springback_open"
+"""Attribute of a session: its answers with ``catch_response`` since the last look, each with the instant it came."""
+_COUNTING = "_springback_counting"
+_CLASSES: tuple[tuple[Any, Any], ...] = (
+    (clients.HttpSession, clients.ResponseContextManager),
+    (fasthttp.FastHttpSession, fasthttp.ResponseContextManager),
+)
+
+
+def count_all_requests() -> None:
+    """From now on, in this process. Calling it again changes nothing."""
+    for session, answer in _CLASSES:
+        if not hasattr(session, _COUNTING):
+            setattr(session, _COUNTING, True)
+            session.request = _request(session.request)
+            answer.__exit__ = _exit(answer.__exit__)
+
+
+def count_without_block(client: object) -> None:
+    """The answers of this session whose with-block was forgotten count as they are; a client that is none has none."""
+    for response, done_s in getattr(client, _OPEN, ()):
+        if not response._entered:
+            response.request_meta["done_s"] = done_s
+            response.__exit__(None, None, None)
+    if hasattr(client, _OPEN):
+        delattr(client, _OPEN)
+
+
+def _request(original: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(original)
+    def request(session: Any, method: str, url: str, *rest: Any, **named: Any) -> Any:
+        if not hasattr(session.user, "current_start"):  # a paced user says when its iteration is over
+            count_without_block(session)
+        begun_s, begun_epoch_s = time.monotonic(), time.time()
+        try:
+            response = original(session, method, url, *rest, **named)
+        except gevent.Timeout as users_own:
+            session.request_event.fire(
+                request_type=method,
+                name=named.get("name") or (rest[0] if rest else None) or session.request_name or url,
+                response_time=(time.monotonic() - begun_s) * 1000,
+                response_length=0,
+                response=None,
+                context={**(session.user.context() if session.user else {}), **(named.get("context") or {})},
+                exception=users_own,
+                start_time=begun_epoch_s,
+                url=url,
+            )
+            raise
+        if named.get("catch_response"):
+            vars(session).setdefault(_OPEN, []).append((response, time.monotonic()))
+        return response
+
+    return request
+
+
+def _exit(original: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(original)
+    def leave(answer: Any, kind: Any, error: Any, trace: Any) -> Any:
+        handled = original(answer, kind, error, trace)
+        if error is None or isinstance(error, ResponseError | GreenletExit) or answer._manual_result is not None:
+            return handled
+        if isinstance(error, CONTROL):
+            original(answer, None, None, None)  # the user has seen enough, and the status decides
+        else:
+            answer.request_meta["exception"] = error
+            answer._report_request()
+        return handled
+
+    return leave

@@ -1,0 +1,82 @@
+"""Locust's own HTTP clients: every request that was sent is counted, whatever the task does with its answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import gevent
+import pytest
+from locust.clients import HttpSession
+from locust.contrib.fasthttp import FastHttpSession
+from locust.env import Environment
+from locust.exception import RescheduleTask
+
+from harness.load.outcomes import ExpectedStatuses
+from harness.load.stock_clients import count_all_requests, count_without_block
+from tests.http.scripted import READ, scripted
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+BAD = b"HTTP/1.1 500 Oops\r\nContent-Length: 2\r\n\r\nno"
+
+
+@pytest.fixture(params=[HttpSession, FastHttpSession])
+def session(request: pytest.FixtureRequest) -> Iterator[Any]:
+    """One of a paced user, whose base URL the test gives; ``outcomes`` are those of its events."""
+    count_all_requests()
+    count_all_requests()
+    environment = Environment()
+    user = SimpleNamespace(current_start=None, context=dict, environment=environment)
+    if request.param is HttpSession:
+        made: Any = HttpSession("", environment.events.request, user)  # type: ignore[arg-type]
+    else:
+        made = FastHttpSession("", environment.events.request, user)  # type: ignore[arg-type]
+    made.outcomes = []
+
+    def keep(exception: Any, response: Any, **_: Any) -> None:
+        status = getattr(response, "status_code", 0)
+        made.outcomes.append(ExpectedStatuses().outcome(exception, response, status))
+
+    environment.events.request.add_listener(keep)
+    yield made
+
+
+def test_an_exception_in_a_block_is_a_wrong_answer(session: Any) -> None:
+    """The task may catch it: then nobody else would know."""
+    with scripted([READ, OK, READ, OK, READ, BAD, READ, OK]) as server:
+        session.base_url = server.url
+        with pytest.raises(KeyError), session.get("/", catch_response=True):
+            raise KeyError("no field")
+        with pytest.raises(KeyError), session.get("/", catch_response=True) as answer:
+            answer.success()
+            raise KeyError("afterwards")
+        with pytest.raises(RescheduleTask), session.get("/", catch_response=True):
+            raise RescheduleTask
+        with session.get("/", catch_response=True) as answer:
+            answer.failure("said")
+        count_without_block(session)
+    assert session.outcomes == ["wrong answer", "ok", "http 500", "wrong answer"]
+
+
+def test_a_forgotten_block_counts_as_it_is_when_the_iteration_is_over(session: Any) -> None:
+    with scripted([READ, BAD, READ, OK, READ, OK]) as server:
+        session.base_url = server.url
+        session.get("/", catch_response=True)
+        session.get("/", catch_response=True)
+        with session.get("/", catch_response=True):
+            pass
+        assert session.outcomes == ["ok"]
+        count_without_block(session)
+        assert session.outcomes == ["ok", "http 500", "ok"]
+        count_without_block(session)
+    assert len(session.outcomes) == 3
+
+
+def test_the_users_own_timeout_is_a_failure(session: Any) -> None:
+    """FastHttpSession takes it for one of its own and asks again, which its latency shows."""
+    with scripted([READ, 0.5, OK]) as server:
+        session.base_url = server.url
+        with gevent.Timeout(0.1, False):
+            session.get("/")
+    assert session.outcomes == ["timeout" if isinstance(session, HttpSession) else "ok"]

@@ -1,0 +1,41 @@
+"""The guard of the warm-up: what users ask before the first phase is in no phase, and yet decides what they do."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from harness import criteria
+from harness.findings import Outcome
+from harness.recording import CriterionSpec, Slice
+from harness.verdict import judge
+from tests import recordings
+
+GUARD = CriterionSpec("warm_up_healthy")
+
+
+def run(good: int, failed: int) -> recordings.Recording:
+    """A run that is healthy in all its phases, and logins of its users two seconds before."""
+    healthy = recordings.healthy()
+    logins = tuple(
+        Slice(-2, "worker-1", "POST /login", outcome, count, 0, {9: count} if outcome == "ok" else {})
+        for outcome, count in (("ok", good), ("http 500", failed))
+        if count
+    )
+    return dataclasses.replace(healthy, slices=(*logins, *healthy.slices))
+
+
+@pytest.mark.parametrize(("good", "failed"), [(0, 0), (100, 0), (100, 5)])
+def test_few_failures_are_none(good: int, failed: int) -> None:
+    assert criteria.load(GUARD).judge(run(good, failed)).outcome is Outcome.PASS
+
+
+@pytest.mark.parametrize(("good", "failed"), [(0, 150), (100, 6), (0, 1)])
+def test_users_that_did_not_get_ready_prove_nothing(good: int, failed: int) -> None:
+    """Whatever they were answered later."""
+    recording = run(good, failed)
+    assert judge(recording, recordings.CRITERIA).outcome is Outcome.PASS
+    verdict = judge(recording, [*recordings.CRITERIA, GUARD])
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert f"most of them POST /login ({failed}), with http 500" in verdict.reason
