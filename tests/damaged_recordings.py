@@ -241,7 +241,8 @@ def _lines(chance: random.Random, lines: Lines, among: list[Base]) -> Lines:
         case 6:
             return [*lines[:at], chance.choice(chance.choice(among).lines), *lines[at:]]
         case 7:
-            return lines[:at] + chance.choice(among).lines[at:]
+            kept = max(1, at)  # of the first one at least the header: else it would be the other one, undamaged
+            return lines[:kept] + chance.choice(among).lines[kept:]
         case 8:
             whole = b"".join(lines)
             return whole[: chance.randrange(len(whole) + 1)].splitlines(keepends=True)
