@@ -28,15 +28,40 @@ All times are seconds after the **origin**, the instant at which the first phase
 monotonic clock; the warm-up before it has negative times. Latencies are histograms of microseconds with the
 buckets of :mod:`harness.analysis.histogram`. Secrets never enter a recording: URLs are without user info and
 query, and neither headers nor bodies are kept.
+
+From format 3 on each line ends with a seal (its number, whose run it belongs to, a checksum), which is no part of what
+it says: see :mod:`harness.recording_seal`. The types below are also what :mod:`harness.recording_line` holds a line to:
+one with another type, or a figure out of its range, is damage.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Annotated, TypeAlias
 
-FORMAT = 2
+from msgspec import Meta
+
+FORMAT = 3
+DAY_S = 86_400
+LONGEST_RUN_S = 7 * DAY_S
+
+Instant: TypeAlias = Annotated[float, Meta(ge=-LONGEST_RUN_S, le=2 * LONGEST_RUN_S)]
+"""Seconds after the origin. How far off the plan it may be is seen when the plan is known."""
+Second: TypeAlias = Annotated[int, Meta(ge=-LONGEST_RUN_S, le=2 * LONGEST_RUN_S)]
+PlannedSecond: TypeAlias = Annotated[int, Meta(ge=0, le=LONGEST_RUN_S)]
+Count: TypeAlias = Annotated[int, Meta(ge=0, le=10**9)]
+"""Of what one load process counts in one second, or reports at once. So sums stay exact as floats, below 2**53."""
+Size: TypeAlias = Annotated[int, Meta(gt=-(2**53), lt=2**53)]
+Total: TypeAlias = Annotated[int, Meta(ge=0, lt=2**53)]
+Level: TypeAlias = Annotated[float, Meta(ge=0, le=10**7)]
+"""Users, or starts per second."""
+Seconds: TypeAlias = Annotated[float, Meta(ge=0, le=LONGEST_RUN_S)]
+Microseconds: TypeAlias = Annotated[int, Meta(ge=-LONGEST_RUN_S * 10**6, le=LONGEST_RUN_S * 10**6)]
+Busy: TypeAlias = Annotated[float, Meta(ge=-1e9, le=1e12)]
+"""Seconds of many users together."""
+Bucket: TypeAlias = Annotated[int, Meta(ge=0, le=23_220)]
+"""Index in a histogram; the last one is that of an hour."""
 
 OK = "ok"
 UNFINISHED = "unfinished"
@@ -67,7 +92,7 @@ OTHER_NAMES = "(other names)"
 """Name under which requests are counted when there are too many names to keep apart."""
 
 Scalar: TypeAlias = float | int | str | bool | None
-Sparse: TypeAlias = Mapping[int, int]
+Sparse: TypeAlias = Mapping[Bucket, Count]
 """Histogram: bucket index → count."""
 
 
@@ -78,8 +103,8 @@ class Phase:
     """
 
     name: str
-    start_s: int
-    end_s: int
+    start_s: PlannedSecond
+    end_s: PlannedSecond
 
     @property
     def duration_s(self) -> int:
@@ -91,19 +116,19 @@ class PlannedGate:
     """A herd of ``users`` to be released together at ``t``."""
 
     gate: str
-    t: float
-    users: int
+    t: Instant
+    users: Count
 
 
 @dataclass(frozen=True)
 class FaultPlan:
     """Fault ``number`` (from 1) is to be injected at ``start_s`` and undone at ``end_s``."""
 
-    number: int
+    number: Count
     fault: str
     """Name of its file in ``harness/faults``."""
-    start_s: float
-    end_s: float
+    start_s: Instant
+    end_s: Instant
     description: str
     """Name and parameters, without secrets."""
 
@@ -125,7 +150,7 @@ class Header:
     parameters: Mapping[str, Scalar]
     """The shape's options as they were in this run."""
     phases: tuple[Phase, ...]
-    level: tuple[tuple[float, float], ...]
+    level: tuple[tuple[Instant, Level], ...]
     """The planned load as a polyline of (t, level)."""
     level_unit: str
     """``users`` (closed model) or ``starts/s`` (open model)."""
@@ -133,7 +158,7 @@ class Header:
     criteria: tuple[CriterionSpec, ...]
     target: str
     """Address of the target, stripped of user info and query."""
-    nodes: int
+    nodes: Count
     """Load processes that should take part."""
     environment: Mapping[str, str]
     """Versions, machine and settings: runs are compared only where these agree."""
@@ -153,7 +178,7 @@ class Header:
 class Slice:
     """Requests of one node, name and outcome whose intended start lies in [t, t+1)."""
 
-    t: int
+    t: Second
     node: str
     name: str
     """Method and name as Locust shows them, e.g. ``POST /auth/login``."""
@@ -161,14 +186,14 @@ class Slice:
     """``ok``, ``shed``, or a short cause: ``http 503``, ``timeout``, ``connection refused``, ``unfinished``,
     ``unserved`` …
     """
-    count: int
-    bytes: int
+    count: Count
+    bytes: Size
     """Length of the answers' bodies."""
     latency: Sparse
     """From the intended start to the end of the answer."""
     service: Sparse | None = None
     """From the actual send to the end of the answer; None where it equals ``latency``."""
-    starts: int | None = None
+    starts: Count | None = None
     """How many of them were the first of an iteration that a pacer started; None: each of them."""
     status: int = 0
     """Of HTTP, of the last answer where redirects were followed; 0: there was none, or it is not known."""
@@ -183,7 +208,7 @@ class Unanswered:
     """
 
     node: str
-    requests: tuple[tuple[int, str, str, int, int], ...]
+    requests: tuple[tuple[Second, str, str, Count, Count], ...]
     """(t, name, outcome, count, starts) as in a slice; the outcome is ``unfinished`` or ``unserved``."""
 
 
@@ -193,7 +218,7 @@ class ProbeSample:
     values.
     """
 
-    t: float
+    t: Instant
     probe: str
     source: str
     """What was sampled: a process (``api1``), a URL, or, for the probe ``generator``, a node."""
@@ -221,9 +246,9 @@ class Operation:
     version: int | None
     """Written, or returned by a read; None when the read found nothing or had no good answer, and of an
     invalidation."""
-    invoke_s: float
+    invoke_s: Instant
     """On one clock for all operations of a node; between nodes it is uncertain by ``clock_uncertainty_s`` of both."""
-    return_s: float | None
+    return_s: Instant | None
     """None: there was no good answer. Such a write may have taken effect at any time after ``invoke_s``, or never."""
     via: str = ""
     """The way it took, as the scenario calls it: ``service``, ``replica``, ``valkey`` …"""
@@ -238,7 +263,7 @@ class Operations:
     """Operations of one node that ended since its last report."""
 
     node: str
-    clock_uncertainty_s: float
+    clock_uncertainty_s: Seconds
     """Bound of the error of their instants against those of other nodes; 0 on the master's clock."""
     operations: tuple[Operation, ...]
 
@@ -247,15 +272,15 @@ class Operations:
 class GateMark:
     """What one node did at one gate."""
 
-    t: float
+    t: Instant
     """Planned release instant."""
     node: str
     gate: str
-    planned: int
+    planned: Count
     """Users of this node that should have been released."""
-    sent_us: tuple[int, ...]
+    sent_us: tuple[Microseconds, ...]
     """For each request sent: microseconds after the release instant, on the master's clock."""
-    clock_uncertainty_s: float
+    clock_uncertainty_s: Seconds
     """Half of the shortest round trip with which the node's clock offset was measured; 0 on the master's
     clock.
     """
@@ -271,7 +296,7 @@ class HealthMark:
     connections.
     """
 
-    t: float
+    t: Instant
     when: str
     check: str
     """What was asked, e.g. ``GET /readyz``."""
@@ -296,7 +321,7 @@ JOINED, LATE, LOST, FINISHED = "joined", "late", "lost", "finished"
 class NodeMark:
     """A load process ``joined``, was ``lost``, ``finished`` (sent its last report), or joined ``late``."""
 
-    t: float
+    t: Instant
     node: str
     event: str
     detail: str = ""
@@ -310,12 +335,12 @@ INJECTED, UNDONE, FAILED = "injected", "undone", "failed"
 class FaultMark:
     """A fault of ours: ``injected``, ``undone``, or ``failed`` (it could not be injected or undone)."""
 
-    t: float
+    t: Instant
     fault: str
     """Name of its file in ``harness/faults``."""
     event: str
     detail: str = ""
-    number: int = 0
+    number: Count = 0
     """Which one of the planned faults; 0 where none was planned."""
     mark: str = "fault"
 
@@ -327,7 +352,7 @@ RAISED, CLEARED = "raised", "cleared"
 class AlertMark:
     """An alert was ``raised`` or ``cleared`` while the run went. Alerts inform; criteria judge."""
 
-    t: float
+    t: Instant
     alert: str
     event: str
     detail: str = ""
@@ -338,7 +363,7 @@ class AlertMark:
 class ExceptionMark:
     """Exceptions of one kind that users' code raised on one node in the second ``t``."""
 
-    t: float
+    t: Instant
     node: str
     exception: str
     """Its class."""
@@ -348,7 +373,7 @@ class ExceptionMark:
     """The innermost line of the users' code: ``shop.py, line 12, in buy``."""
     where: str
     """In what it was raised: ``task``, ``prepare``, ``check``, ``on_start``, ``on_stop`` …"""
-    count: int
+    count: Count
     mark: str = "exception"
 
     def __str__(self) -> str:
@@ -363,18 +388,18 @@ class StartsMark:
     class of user. Each part belongs to the second in which the start was due, whenever it is reported.
     """
 
-    t: float
+    t: Instant
     node: str
-    starts: Mapping[str, int]
+    starts: Mapping[str, Count]
     """Iterations that began."""
     mark: str = "starts"
     stream: str = ""
     """``arrivals``, or ``gate NAME``; empty where users set the pace, and in recordings that do not tell."""
-    due: Mapping[str, int] = field(default_factory=dict)
+    due: Mapping[str, Count] = field(default_factory=dict)
     """Starts that were due. Those that did not begin found no free user, or one that was stopped."""
     waits: Mapping[str, Sparse] = field(default_factory=dict)
     """Of the iterations that began: microseconds for which they had waited for a free user. None that had not to."""
-    busy: Mapping[str, tuple[int, float]] = field(default_factory=dict)
+    busy: Mapping[str, tuple[Count, Busy]] = field(default_factory=dict)
     """How many users became free again, and the seconds for which they had not been, in all: from their start until
     they were ready for the next."""
 
@@ -384,13 +409,13 @@ Mark: TypeAlias = GateMark | HealthMark | NodeMark | FaultMark | AlertMark | Exc
 
 @dataclass(frozen=True)
 class End:
-    t: float
+    t: Instant
     reason: str
     """``completed``, or what cut the run short."""
     completed: bool
-    requests: int
+    requests: Total
     """Requests that ended, of all nodes, as counted apart from the slices."""
-    unfinished: int
+    unfinished: Total
 
 
 Line: TypeAlias = Header | Slice | Unanswered | ProbeSample | Operations | Mark | End

@@ -1,220 +1,280 @@
-"""The file of a recording: JSON lines, written one at a time, and read back whole or torn."""
+"""The file of a recording: lines that are read back as far as they can be trusted, and what is wrong with the rest."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, fields
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any
+
+import msgspec
 
 from harness.recording import (
+    DAY_S,
     FORMAT,
-    AlertMark,
-    CriterionSpec,
     End,
-    ExceptionMark,
-    FaultMark,
-    FaultPlan,
-    GateMark,
     Header,
-    HealthMark,
     Line,
     Mark,
-    NodeMark,
-    Operation,
     Operations,
-    Phase,
-    PlannedGate,
     ProbeSample,
     Recording,
     Slice,
-    StartsMark,
     Unanswered,
 )
-from harness.recording_format_1 import upgraded
+from harness.recording_line import UnknownMarkError, decode, encode
+from harness.recording_seal import Flaw, SealCheck, is_sealed
+
+__all__ = ["FILE_NAME", "READABLE", "RecordingError", "decode", "encode", "parse", "read"]
 
 FILE_NAME = "recording.jsonl"
 READABLE = range(1, FORMAT + 1)
-
-_T = TypeVar("_T")
-_MARKS: dict[str, type[Mark]] = {
-    "gate": GateMark,
-    "health": HealthMark,
-    "node": NodeMark,
-    "fault": FaultMark,
-    "alert": AlertMark,
-    "exception": ExceptionMark,
-    "starts": StartsMark,
-}
+FIRST_SEALED_FORMAT = 3
+_HEADER = b'{"kind":"header",'
+NEAR_S = 3_600
+"""Requests that begin this long before or after all phases cannot be of the run: users that warm up are there, and
+users that have not been stopped yet."""
+NO_RUN = "of a time at which there was no run"
+MOST_NAMED = 5
+"""Lines named of each kind of damage; the others are counted."""
 
 
 class RecordingError(Exception):
     """The file is missing, is no recording, or of a format that this version cannot read. Says the remedy."""
 
 
-class UnknownMarkError(ValueError):
-    """A mark of a kind that is not known (any more): older versions had some of kind ``event``. It tells nothing that
-    anything is judged by, so the recording is whole without it.
-    """
-
-
-def encode(line: Line) -> str:
-    """One line of the file, with its newline."""
-    kinds = {
-        Header: "header",
-        Slice: "slice",
-        Unanswered: "unanswered",
-        ProbeSample: "probe",
-        Operations: "operations",
-        End: "end",
-    }
-    # Only a header has dataclasses inside; for the rest a deep copy would cost more than the text.
-    fields_of_line = asdict(line) if isinstance(line, Header) else vars(line)
-    if isinstance(line, Operations):
-        # As rows in the order of the fields: there may be a hundred thousand of them.
-        rows = [tuple(vars(operation).values()) for operation in line.operations]
-        fields_of_line = {**fields_of_line, "operations": rows}
-    body = {"kind": kinds.get(type(line), "mark"), **fields_of_line}
-    return json.dumps(body, separators=(",", ":"), allow_nan=False) + "\n"
-
-
-def decode(text: str) -> Line:
-    """The inverse of :func:`encode`. Unknown keys are ignored, so that a newer minor version can be read.
-
-    Raises ValueError, KeyError or TypeError for anything that is not a line of a recording; UnknownMarkError for a mark
-    of a kind that this version does not have.
-    """
-    body = json.loads(text)
-    if not isinstance(body, dict):
-        raise ValueError("not an object")
-    kind = body.pop("kind", None)
-    match kind:
-        case "header":
-            return _header(upgraded(body) if body.get("format") == 1 else body)
-        case "slice":
-            service = body.get("service")
-            return _make(Slice, body, latency=_sparse(body["latency"]), service=service and _sparse(service))
-        case "unanswered":
-            return Unanswered(body["node"], tuple((int(t), *rest) for t, *rest in body["requests"]))
-        case "probe":
-            return _make(ProbeSample, body)
-        case "operations":
-            return _make(Operations, body, operations=tuple(Operation(*row) for row in body["operations"]))
-        case "mark" if body.get("mark") == "gate":
-            return _make(GateMark, body, sent_us=tuple(body["sent_us"]))
-        case "mark" if body.get("mark") == "starts":
-            waits = {kind: _sparse(counts) for kind, counts in body.get("waits", {}).items()}
-            busy = {kind: (int(count), float(seconds)) for kind, (count, seconds) in body.get("busy", {}).items()}
-            return _make(StartsMark, body, waits=waits, busy=busy)
-        case "mark":
-            if body["mark"] not in _MARKS:
-                raise UnknownMarkError(f"unknown kind of mark {body['mark']!r}")
-            return _make(_MARKS[body["mark"]], body)
-        case "end":
-            return _make(End, body)
-    raise ValueError(f"unknown kind of line {kind!r}")
-
-
 def read(path: Path) -> Recording:
     """Reads a recording, or the directory that holds one.
 
-    A torn last line is dropped and said in ``damage``; so is any other line that cannot be read, and whatever follows
-    a second header.
+    A torn last line is dropped and said in ``damage``; so is any other line that cannot be read or trusted,
+    and whatever follows a second header.
     Raises RecordingError when there is no usable header.
     """
     if path.is_dir():
         path = path / FILE_NAME
     try:
-        raw = path.read_bytes()
+        with path.open("rb") as file:
+            return parse(file, str(path))
     except OSError as error:
         raise RecordingError(
             f"{path}: cannot be read ({error.strerror}). Name a run directory or its {FILE_NAME}."
         ) from None
-    return parse(raw.decode("utf-8", errors="replace").splitlines(keepends=True), str(path))
 
 
-def parse(lines: Iterable[str], source: str) -> Recording:
+def parse(lines: Iterable[str | bytes], source: str) -> Recording:
     """Builds a Recording from the lines of a file; see :func:`read`."""
-    header: Header | None = None
-    end: End | None = None
-    slices: list[Slice] = []
-    warm_up: list[Slice] = []
-    unanswered: dict[str, Unanswered] = {}
-    probes: list[ProbeSample] = []
-    operations: list[Operations] = []
-    marks: list[Mark] = []
-    damage: list[str] = []
-    for number, text in enumerate(lines, start=1):
+    reading = _Reading(source)
+    for number, line in enumerate(lines, start=1):
+        reading.take(number, line.encode(errors="replace") if isinstance(line, str) else line)
+    return reading.recording()
+
+
+class _Reading:
+    """A recording while it is read, line by line."""
+
+    def __init__(self, source: str) -> None:
+        self._source = source
+        self._header: Header | None = None
+        self._header_number = 0
+        self._near = range(0)
+        """Seconds of which there can be requests."""
+        self._end: End | None = None
+        self._slices: list[Slice] = []
+        self._unanswered: dict[str, Unanswered] = {}
+        self._probes: list[ProbeSample] = []
+        self._operations: list[Operations] = []
+        self._marks: list[Mark] = []
+        self._damage = _Damage()
+        self._seals: SealCheck | None = None
+        self._other_from: int | None = None
+        """The line with a second header: whatever follows is of another run."""
+
+    def take(self, number: int, text: bytes) -> None:
+        if self._other_from is not None:
+            return
+        if not text.endswith(b"\n"):
+            self._damage.left_out(number, "cut off")
+        elif self._header is None:
+            self._take_header(number, text)
+        elif text.startswith(_HEADER):
+            self._other_from = number
+        elif self._is_trusted(number, text):
+            try:
+                self._take(number, decode(text))
+            except UnknownMarkError:
+                pass
+            except ValueError as error:
+                self._damage.unreadable(number, error)
+
+    def _take_header(self, number: int, text: bytes) -> None:
+        """The first line that is one: what comes before it belongs to nothing."""
         try:
-            if not text.endswith("\n"):
-                raise ValueError("cut off")
-            line = decode(text)
-        except UnknownMarkError:
-            continue
-        except (ValueError, KeyError, TypeError, AttributeError):
-            torn = "is cut off" if not text.endswith("\n") else "cannot be read"
-            damage.append(f"line {number} {torn} and was left out")
-            continue
+            outline = _OUTLINE.decode(text)
+        except (ValueError, RecursionError) as error:
+            self._damage.unreadable(number, error)
+            return
+        if outline.kind != "header":
+            self._damage.left_out(number, "before the header")
+            return
+        if outline.format not in READABLE or isinstance(outline.format, bool):
+            raise RecordingError(
+                f"{self._source}: format {str(outline.format)[:20]}, but this version reads format {FORMAT} and older "
+                "ones. Use the version of Springback that made it."
+            )
+        try:
+            header = decode(text)
+        except ValueError as error:
+            raise RecordingError(
+                f"{self._source}: the header, line {number}, cannot be read ({_detail(error)}), so nobody knows what "
+                "was planned. Take an undamaged copy of the file."
+            ) from None
+        assert isinstance(header, Header)
+        self._header, self._header_number = header, number
+        seals = SealCheck()
+        flaw = seals.look_at(text)
+        if header.format >= FIRST_SEALED_FORMAT or flaw is not Flaw.UNSEALED:
+            self._seals = seals
+            if flaw is not None:
+                self._damage.kept(number, flaw.value)
+        ends_s = [phase.end_s for phase in header.phases] or [int(t) for t, _ in header.level] or [0]
+        self._near = range(-NEAR_S, max(ends_s) + NEAR_S + 1)
+
+    def _is_trusted(self, number: int, text: bytes) -> bool:
+        if self._seals is None:
+            if not is_sealed(text):
+                return True
+            self._seals = SealCheck()  # the header had one, too, when it was written
+            self._damage.kept(self._header_number, Flaw.UNSEALED.value)
+        flaw = self._seals.look_at(text)
+        if flaw is None:
+            return True
+        (self._damage.left_out if flaw.leaves_out else self._damage.kept)(number, flaw.value)
+        return not flaw.leaves_out
+
+    def _take(self, number: int, line: Line) -> None:
+        if self._end is not None and not isinstance(line, End | Header):
+            self._damage.kept(number, "after the end of the run")
         match line:
-            case Header() if header is not None:
-                damage.append(f"line {number} begins another recording, and was left out with all that follows")
-                break
-            case Header():
-                header = line
             case Slice():
-                (warm_up if line.warm_up else slices).append(line)
-            case Unanswered():
-                unanswered[line.node] = line
+                if line.t in self._near:
+                    self._slices.append(line)
+                else:
+                    self._damage.left_out(number, NO_RUN)
             case ProbeSample():
-                probes.append(line)
+                if self._is_near(line.t):
+                    self._probes.append(line)
+                else:
+                    self._damage.left_out(number, NO_RUN)
+            case Unanswered():
+                self._unanswered[line.node] = line
             case Operations():
-                operations.append(line)
+                self._operations.append(line)
+            case End() if self._end is not None:
+                self._damage.left_out(number, "a second end")
             case End():
-                end = line
+                if line.t <= self._near.stop:
+                    self._end = line
+                else:
+                    self._damage.left_out(number, NO_RUN)
+            case Header():
+                self._other_from = number
             case _:
-                marks.append(line)
-    if header is None:
-        raise RecordingError(f"{source}: no header line, so this is not a recording of Springback.")
-    if header.format not in READABLE:
-        raise RecordingError(
-            f"{source}: format {header.format}, but this version reads format {FORMAT} and older ones. "
-            "Use the version of Springback that made it."
-        )
-    for last in unanswered.values():
-        slices += [
+                if self._is_near(line.t):
+                    self._marks.append(line)
+                else:
+                    self._damage.left_out(number, NO_RUN)
+
+    def _is_near(self, t: float) -> bool:
+        """What is not requests may come long before the run, as while a target was waited for."""
+        return self._near.start - DAY_S <= t <= self._near.stop + DAY_S
+
+    def recording(self) -> Recording:
+        if self._header is None:
+            raise RecordingError(f"{self._source}: no header line, so this is not a recording of Springback.")
+        unanswered = [
             Slice(t, last.node, name, outcome, count, 0, {}, None, starts)
+            for last in self._unanswered.values()
             for t, name, outcome, count, starts in last.requests
+            if t in self._near
         ]
-    return Recording(
-        header,
-        tuple(slices),
-        tuple(probes),
-        tuple(marks),
-        end,
-        tuple(operations),
-        tuple(damage),
-        tuple(warm_up),
-    )
+        damage = [*self._damage.in_words(), *(_missing(*gap) for gap in (self._seals.missing if self._seals else ()))]
+        if self._other_from is not None:
+            damage.append(f"line {self._other_from} begins another recording, and was left out with all that follows")
+        ended_s = self._near.stop if self._end is None else self._end.t
+        slices = [piece for piece in (*self._slices, *unanswered) if piece.t <= ended_s]
+        if late := len(self._slices) + len(unanswered) - len(slices):
+            damage.append(f"requests in {late:,} lines began after the run had ended, and were left out")
+        return Recording(
+            self._header,
+            tuple(piece for piece in slices if not piece.warm_up),
+            tuple(self._probes),
+            tuple(self._marks),
+            self._end,
+            tuple(self._operations),
+            tuple(damage),
+            tuple(piece for piece in slices if piece.warm_up),
+        )
 
 
-def _header(body: dict[str, Any]) -> Header:
-    return _make(
-        Header,
-        body,
-        phases=tuple(_make(Phase, phase) for phase in body["phases"]),
-        level=tuple((float(t), float(level)) for t, level in body["level"]),
-        gates=tuple(_make(PlannedGate, gate) for gate in body["gates"]),
-        criteria=tuple(_make(CriterionSpec, spec) for spec in body["criteria"]),
-        faults=tuple(_make(FaultPlan, plan) for plan in body.get("faults", ())),
-        notes=tuple(body.get("notes", ())),
-    )
+class _Outline(msgspec.Struct):
+    """What is looked at of a header before its format is known to be readable."""
+
+    kind: Any = None
+    format: Any = FORMAT
 
 
-def _sparse(body: Mapping[str, int]) -> dict[int, int]:
-    return {int(index): int(count) for index, count in body.items()}
+_OUTLINE = msgspec.json.Decoder(_Outline)
 
 
-def _make(cls: type[_T], body: Mapping[str, Any], **converted: Any) -> _T:
-    known = {entry.name for entry in fields(cast(Any, cls))}
-    return cls(**{**{key: value for key, value in body.items() if key in known}, **converted})
+@dataclass(frozen=True)
+class _Found:
+    """Lines with the same damage."""
+
+    what: str
+    was_left_out: bool
+    numbers: list[int]
+    detail: str = ""
+
+    def __str__(self) -> str:
+        named = [str(number) for number in self.numbers[:MOST_NAMED]]
+        if len(self.numbers) > MOST_NAMED:
+            named.append(f"{len(self.numbers) - MOST_NAMED:,} more")
+        many = len(self.numbers) > 1
+        lines = f"lines {', '.join(named[:-1])} and {named[-1]}" if many else f"line {named[0]}"
+        verb = "" if self.what.startswith("cannot") else "are " if many else "is "
+        left_out = f" and {'were' if many else 'was'} left out" if self.was_left_out else ""
+        return f"{lines} {verb}{self.what}{left_out}{self.detail}"
+
+
+class _Damage:
+    """What is wrong with which lines."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, _Found] = {}
+
+    def left_out(self, number: int, what: str) -> None:
+        self._found.setdefault(what, _Found(what, True, [])).numbers.append(number)
+
+    def kept(self, number: int, what: str) -> None:
+        """The line is used all the same."""
+        self._found.setdefault(f"{what}, kept", _Found(what, False, [])).numbers.append(number)
+
+    def unreadable(self, number: int, error: Exception) -> None:
+        """Of many such lines the first says why."""
+        what = "cannot be read"
+        self._found.setdefault(what, _Found(what, True, [], f" ({_detail(error)})")).numbers.append(number)
+
+    def in_words(self) -> Iterator[str]:
+        return map(str, self._found.values())
+
+
+def _detail(error: Exception) -> str:
+    """In one short line, without the marks of code."""
+    text = " ".join(str(error).replace("`", "").split()) or type(error).__name__
+    return text if len(text) <= 120 else f"{text[:119]}…"
+
+
+def _missing(first: int, last: int) -> str:
+    if first == last:
+        return f"line {first} of those that were written is missing"
+    return f"lines {first} to {last} of those that were written are missing"

@@ -12,7 +12,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +26,7 @@ from harness.recording import (
     GateMark,
     Header,
     HealthMark,
+    Line,
     Mark,
     NodeMark,
     Phase,
@@ -34,7 +35,9 @@ from harness.recording import (
     Recording,
     Slice,
 )
-from harness.recording_file import FILE_NAME, encode
+from harness.recording_file import FILE_NAME
+from harness.recording_line import encode
+from harness.recording_seal import Sealer
 
 LOGIN = "POST /auth/login"
 CANARY = "GET /auth/me"
@@ -276,5 +279,10 @@ def write(recording: Recording, directory: Path) -> Path:
         [*recording.warm_up, *recording.slices, *recording.probes, *recording.marks], key=lambda line: line.t
     )
     lines = [recording.header, *timed, *([recording.end] if recording.end else [])]
-    path.write_text("".join(encode(line) for line in lines))
+    path.write_text("".join(texts(lines)))
     return path
+
+
+def texts(lines: Iterable[Line]) -> list[str]:
+    """The lines of a file that holds these, header first."""
+    return list(Sealer().sealed(map(encode, lines)))

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 from harness.analysis import histogram
 from harness.analysis.phases import RunningTally
+from harness.parameters import parameters_of
 from harness.plugins import parameter
 from harness.recording import Phase, ProbeSample, Recording, Slice
 
@@ -244,6 +245,9 @@ def episodes(recording: Recording) -> tuple[Episode, ...]:
 
 
 def limits_of(data: Mapping[str, object]) -> Limits:
-    """From the header's data; what it does not name is as it is by default, and what is unknown is left out."""
-    known = {name: value for name, value in data.items() if name in Limits.__dataclass_fields__}
-    return Limits(**known)  # type: ignore[arg-type]  # a header has the types that it was written with
+    """From the header's data; what it does not name, or gives no usable value for, is as it is by default, and what is
+    unknown is left out.
+    """
+    declared = {each.name: each for each in parameters_of(Limits)}
+    known = {name: value for name, value in data.items() if name in declared and declared[name].problem(value) is None}
+    return Limits(**known)  # type: ignore[arg-type]  # they fit what is declared

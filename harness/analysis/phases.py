@@ -202,10 +202,11 @@ def by_second(recording: Recording, phase: Phase, name: str = "") -> tuple[Tally
     """One tally for each second of the phase, also for those without requests: the blocks of a block
     bootstrap.
     """
-    grouped: dict[int, list[Slice]] = {t: [] for t in range(phase.start_s, phase.end_s)}
+    grouped: dict[int, list[Slice]] = {}
     for piece in slices_of(recording, phase, name):
-        grouped[piece.t].append(piece)
-    return tuple(tally(tuple(pieces)) for pieces in grouped.values())
+        grouped.setdefault(piece.t, []).append(piece)
+    nothing = tally(())
+    return tuple(tally(tuple(grouped[t])) if t in grouped else nothing for t in range(phase.start_s, phase.end_s))
 
 
 def statuses(slices: Iterable[Slice]) -> dict[int, int]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
-from harness.analysis import histogram, phases
+from harness.analysis import generator, histogram, phases
 from harness.analysis.lazy import LazyModule
 from harness.recording import UNFINISHED, Recording, Slice
 
@@ -23,6 +23,8 @@ else:
 
 FloatArray: TypeAlias = "NDArray[np.float64]"
 IntArray: TypeAlias = "NDArray[np.int64]"
+NOTHING_S = 3_600
+"""Seconds that are shown, at most, after the last thing that was recorded."""
 QUANTILES = (0.5, 0.95, 0.99)
 
 
@@ -99,8 +101,10 @@ def level_at(level: Sequence[tuple[float, float]], t: float) -> float:
 
 def _seconds(recording: Recording) -> IntArray:
     known = [piece.t for piece in recording.slices]
-    known += [phase.start_s for phase in recording.header.phases]
-    known += [phase.end_s - 1 for phase in recording.header.phases]
+    # Of a long plan that was hardly begun, an hour of nothing is enough.
+    drawn_s = int(max(0.0, generator.last_trace_s(recording))) + NOTHING_S
+    planned = (t for phase in recording.header.phases for t in (phase.start_s, phase.end_s - 1))
+    known += [min(t, drawn_s) for t in planned]
     if not known:
         return np.zeros(0, dtype=np.int64)
     return np.arange(min(known), max(known) + 1, dtype=np.int64)

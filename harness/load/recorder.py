@@ -113,7 +113,7 @@ class Recorder:
         self.requests += 1
         if self.last_ended_s is not None:
             self.last_ended_s[getcurrent()] = done_s
-        cell.bytes += response_length or 0
+        cell.bytes += int(response_length or 0)
         latency = bucket_index(int((done_s - intended_s) * 1e6))
         counts = cell.latency
         counts[latency] = counts.get(latency, 0) + 1

@@ -11,7 +11,9 @@ from typing import IO
 
 from harness.errors import ConfigurationError
 from harness.recording import End, Header, Mark, ProbeSample
-from harness.recording_file import FILE_NAME, encode
+from harness.recording_file import FILE_NAME
+from harness.recording_line import encode
+from harness.recording_seal import Sealer
 
 
 def make_run_directory(runs: Path, scenario: str) -> tuple[Path, str]:
@@ -50,6 +52,7 @@ class RecordingWriter:
         self._on_sample = on_sample
         self._origin_s: float | None = None
         self._early: list[tuple[Mark | ProbeSample, float]] = []
+        self._sealer = Sealer()
         path = directory / FILE_NAME
         try:
             self._file: IO[str] = path.open("w", encoding="utf-8")
@@ -83,11 +86,13 @@ class RecordingWriter:
             self._on_sample(placed)
 
     def append(self, text: str) -> None:
-        """Whole lines that are encoded already, as they come from the nodes."""
+        """Whole lines that are encoded already, as they come from the nodes. They get their numbers here: this is the
+        one place that knows their order.
+        """
         if self._file.closed or self.failure or not text:
             return
         try:
-            self._file.write(text)
+            self._file.write("".join(self._sealer.sealed(text.splitlines(keepends=True))))
             self._file.flush()
         except OSError as error:
             self.failure = error.strerror or str(error)

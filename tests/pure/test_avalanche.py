@@ -22,8 +22,9 @@ from harness.recording import (
     Scalar,
     Slice,
 )
-from harness.recording_file import encode, parse
-from tests.recordings import healthy
+from harness.recording_file import parse
+from harness.recording_line import encode
+from tests.recordings import healthy, texts
 
 PHASES = (Phase("baseline", 0, 5), Phase("spike", 5, 10), Phase("steady", 10, 20), Phase("drop", 20, 30))
 PHASES = (*PHASES, Phase("recovery", 30, 60))
@@ -193,7 +194,7 @@ def test_a_recording_of_the_first_format_knows_what_its_criteria_left_unsaid() -
     agree, reconnect = parse([first], "file").header.criteria
     assert agree.parameters["metric"] == "target_feed_connections"
     assert reconnect.parameters == {"connections": "chat"}
-    assert parse([encode(header)], "file").header.criteria == specs
+    assert parse(texts([header]), "file").header.criteria == specs
 
 
 def test_a_process_that_was_never_read_may_have_connections() -> None:

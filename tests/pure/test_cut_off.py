@@ -21,7 +21,7 @@ from harness.recording import (
     Slice,
     Unanswered,
 )
-from harness.recording_file import encode, parse
+from harness.recording_file import parse
 from harness.verdict import judge
 from reports import junit
 from tests import recordings
@@ -105,7 +105,7 @@ def torn(*, back: bool = False) -> Recording:
     answered_ones = [piece for piece in whole.slices if piece.outcome == OK]
     earlier = Unanswered("w", ((3, recordings.LOGIN, UNFINISHED, 7, 7),))
     lines = [whole.header, *answered_ones, *samples, earlier, waiting, *([Unanswered("w", ())] if back else [])]
-    return parse([encode(line) for line in lines], "torn")
+    return parse(recordings.texts(lines), "torn")
 
 
 def test_a_killed_run_knows_what_had_no_answer_at_its_last_report() -> None:

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from harness.criteria.guards.faults_injected import FaultsInjected
 from harness.findings import ALL, Outcome
 from harness.recording import FAILED, INJECTED, UNDONE, FaultMark, FaultPlan, Recording
-from harness.recording_file import encode, parse
+from harness.recording_file import parse
 from harness.verdict import judge
-from tests.recordings import healthy
+from tests.recordings import healthy, texts
 
 HEALTHY = healthy()
 PLAN = FaultPlan(1, "stop_process", 30.0, 40.0, "stop_process port=8000")
@@ -86,7 +86,7 @@ def test_it_passes_exactly_when_every_instant_is_within_the_limit(spans: list[tu
 
 def test_plans_and_marks_survive_the_file() -> None:
     recording = run((PLAN,), AS_PLANNED)
-    lines = [encode(recording.header), *(encode(mark) for mark in AS_PLANNED)]
+    lines = texts([recording.header, *AS_PLANNED])
     again = parse(lines, "here")
     assert again.header.faults == (PLAN,)
     assert again.faults == AS_PLANNED

@@ -8,16 +8,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.analysis.histogram import HIGHEST_US, bucket_index
 from harness.recording import FORMAT, AlertMark, GateMark, HealthMark, Line, NodeMark, ProbeSample, Slice
-from harness.recording_file import FILE_NAME, RecordingError, decode, encode, parse, read
+from harness.recording_file import FILE_NAME, RecordingError, parse, read
+from harness.recording_line import decode, encode
 from tests import recordings
 
 words = st.text(max_size=20)
-numbers = st.floats(allow_nan=False, allow_infinity=False, width=32)
+numbers = st.floats(-6e5, 1.2e6, allow_nan=False, width=32)
 counts = st.integers(0, 10**9)
-sparse = st.dictionaries(st.integers(0, 30_000), st.integers(1, 10**6), max_size=5)
+sparse = st.dictionaries(st.integers(0, bucket_index(HIGHEST_US)), st.integers(1, 10**6), max_size=5)
+instants = st.integers(-100, 10**5)
+
+
+def slice_of(latency: dict[int, int], extra: int, at: int, name: str, outcome: str, size: int) -> Slice:
+    count = sum(latency.values())
+    service = {0: count} if count and extra else None
+    return Slice(at, name, name, outcome, count, size, latency, service, min(extra, count))
+
+
 lines = st.one_of(
-    st.builds(Slice, st.integers(-100, 10**5), words, words, words, counts, counts, sparse, st.none() | sparse),
+    st.builds(slice_of, sparse, counts, instants, words, words, counts),
     st.builds(ProbeSample, numbers, words, words, st.dictionaries(words, numbers, max_size=4), st.none() | words),
     st.builds(GateMark, numbers, words, words, counts, st.lists(counts, max_size=5).map(tuple), st.floats(0, 1)),
     st.builds(HealthMark, numbers, words, words, st.booleans(), words),
@@ -51,7 +62,7 @@ def test_a_recording_survives_the_file(tmp_path: Path) -> None:
 @given(st.data())
 def test_a_file_cut_anywhere_after_its_header_is_read_up_to_there(data: st.DataObject) -> None:
     run = recordings.login_herd(baseline_s=2, recovery_s=2, herd_users=4)
-    texts = [encode(run.header), *(encode(piece) for piece in run.slices)]
+    texts = recordings.texts([run.header, *run.slices])
     whole = "".join(texts)
     cut = data.draw(st.integers(len(texts[0]), len(whole)))
     found = parse(whole[:cut].splitlines(keepends=True), "cut")
@@ -61,31 +72,36 @@ def test_a_file_cut_anywhere_after_its_header_is_read_up_to_there(data: st.DataO
 
 
 def test_slices_may_come_in_any_order_and_more_than_once(tmp_path: Path) -> None:
+    """As they do from many load processes. (Each of these lines has a number of its own.)"""
     from harness.analysis import phases
 
     run = recordings.healthy()
     spike = run.header.phases[1]
-    text = "".join(encode(line) for line in [run.header, *reversed(run.slices), run.slices[0]])
-    found = parse(text.splitlines(keepends=True), str(tmp_path))
+    found = parse(recordings.texts([run.header, *reversed(run.slices), run.slices[0]]), str(tmp_path))
     assert phases.of_phase(found, spike) == phases.of_phase(run, spike)
+    assert not found.damage
+
+
+OLD_HEADER = encode(recordings.healthy().header).replace(f'"format":{FORMAT}', '"format":2')
 
 
 def test_unknown_keys_are_ignored_and_unknown_kinds_are_damage() -> None:
-    header = encode(recordings.healthy().header)
     mark = encode(NodeMark(1, "local", "joined")).replace("}", ',"new":1}')
-    found = parse([header, mark, '{"kind":"weather"}\n', "[1]\n"], "file")
+    found = parse([OLD_HEADER, mark, '{"kind":"weather"}\n', "[1]\n"], "file")
     assert found.marks == (NodeMark(1, "local", "joined"),)
-    assert found.damage == (
-        "line 3 cannot be read and was left out",
-        "line 4 cannot be read and was left out",
-    )
+    assert found.damage == ("lines 3 and 4 cannot be read and were left out (unknown kind of line 'weather')",)
 
 
 def test_a_mark_of_a_kind_that_is_not_known_any_more_is_no_damage() -> None:
     """Recordings of before may have marks of the kind ``event``."""
     event = '{"kind":"mark","t":1,"what":"herd released","detail":"","mark":"event"}\n'
-    found = parse([encode(recordings.healthy().header), event], "file")
+    found = parse([OLD_HEADER, event], "file")
     assert not found.marks and not found.damage
+
+
+def test_a_name_that_is_no_text_can_be_read_back() -> None:
+    found = decode(encode(NodeMark(1, "caf\udce9 😀", "joined")))
+    assert found == NodeMark(1, "caf? 😀", "joined")
 
 
 def test_two_recordings_in_one_file_are_not_added_up(tmp_path: Path) -> None:

@@ -126,3 +126,9 @@ def test_reversals() -> None:
     assert steps((0, 1), (1, 2), (2, 3), (3, 1)).reversals() == 1
     assert steps((0, 1), (1, 3), (2, 1), (3, 3), (4, 1)).reversals() == 3
     assert steps((0, 1), (1, 1), (2, 1)).reversals() == 0
+
+
+def test_a_capacity_that_needs_thousands_of_replicas_is_a_slip_and_no_hang() -> None:
+    with pytest.raises(ValueError, match="need more than 5,000 replicas"):
+        demand([(0, 0), (10, 1e9)], 10.0, 0, 10)
+    assert len(demand([(0, 0), (10, 50_000)], 10.0, 0, 10).points) == 5_000

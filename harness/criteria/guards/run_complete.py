@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from harness.analysis import generator
 from harness.criteria._criterion import Guard
 from harness.findings import Finding, Outcome
-from harness.recording import Recording
+from harness.recording import (
+    INTERRUPTED,
+    LOST,
+    UNSENT,
+    UNSERVED,
+    USER_EXCEPTION,
+    End,
+    Recording,
+)
+
+NO_REQUEST = (INTERRUPTED, UNSENT, UNSERVED, USER_EXCEPTION)
+"""Outcomes that the load processes do not count as requests."""
 
 
 @dataclass(frozen=True)
 class RunComplete(Guard):
-    """The run came to its planned end, and every line of its recording can be read.
+    """The run came to its planned end, and its recording is whole.
 
-    Judged for every run. It voids nothing: what was proven up to the interruption stays proven.
+    Whole: every line that was written is there once, as it was written, and the requests in them are those that the
+    load processes counted. Judged for every run. It voids nothing: what was proven up to the interruption stays proven.
     """
 
     title = "run complete"
@@ -29,14 +42,30 @@ class RunComplete(Guard):
         elif not end.completed:
             reasons.insert(0, f"the run ended {end.t:.0f} s in, before its time: {end.reason}")
         else:
-            counted = sum(piece.count for piece in (*recording.slices, *recording.warm_up))
-            if recording.slices and counted < end.requests:
-                reasons.append(f"{end.requests:,} requests ended, but only {counted:,} were recorded")
+            reasons += _account(recording, end)
         if not recording.header.phases:
             reasons.append("the header plans no phases")
         outcome = Outcome.INCONCLUSIVE if reasons else Outcome.PASS
         reason = "; ".join(reasons) or "the run came to its planned end and its recording is whole"
         return self.finding(outcome, reason, evidence=_evidence(recording))
+
+
+def _account(recording: Recording, end: End) -> Iterator[str]:
+    """What the lines hold against what was counted apart from them, and planned."""
+    planned_s = max((phase.end_s for phase in recording.header.phases), default=0)
+    if end.t < planned_s:
+        yield f"the run says that it is complete {end.t:.0f} s in, and was planned for {planned_s} s"
+    pieces = (*recording.slices, *recording.warm_up)
+    counted = sum(piece.count for piece in pieces)
+    if recording.slices and counted < end.requests:
+        yield f"{end.requests:,} requests ended, but only {counted:,} were recorded"
+    # A load process that was lost has recorded requests, and never said how many.
+    if any(mark.event == LOST for mark in recording.node_events):
+        return
+    requests = sum(piece.count for piece in pieces if piece.outcome not in NO_REQUEST)
+    if requests > end.requests + end.unfinished:
+        ended = f"{end.requests + end.unfinished:,} requests ended or had no answer"
+        yield f"{ended}, but {requests:,} were recorded: some of them twice, or of another run"
 
 
 def _evidence(recording: Recording) -> dict[str, float | str | None]:

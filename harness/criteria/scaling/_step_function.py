@@ -7,7 +7,10 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from operator import itemgetter
 
+MOST_REPLICAS = 5_000
+"""A plan that needs more of them is a slip in the capacity, and would take its time."""
 READING_S = 0.1
 """A sample has the instant at which it began; what it says may be so much younger."""
 _ROUNDING = 1e-9
@@ -39,7 +42,7 @@ class Steps:
 
     def at(self, t: float) -> float:
         """The value at ``t``; before the first point that of the first."""
-        return self.points[max(0, bisect_right([start_s for start_s, _ in self.points], t) - 1)][1]
+        return self.points[max(0, bisect_right(self.points, t, key=itemgetter(0)) - 1)][1]
 
     def changes(self) -> tuple[tuple[float, float, float], ...]:
         """(t, value before, value after) of every step."""
@@ -68,10 +71,15 @@ def pieces(first: Steps, second: Steps) -> Iterator[tuple[float, float, float]]:
 def demand(level: Samples, capacity_per_s: float, start_s: float, end_s: float) -> Steps:
     """d(t) = ⌈λ(t) ÷ capacity⌉, at least 1, with λ the polyline ``level`` of starts per second.
 
-    Exact: the steps are where the line crosses a multiple of the capacity. Raises ValueError for a capacity of 0.
+    Exact: the steps are where the line crosses a multiple of the capacity. Raises ValueError for a capacity of 0, and
+    for one of which more than ``MOST_REPLICAS`` would be needed.
     """
     if capacity_per_s <= 0:
         raise ValueError("the capacity of a replica must be more than 0")
+    highest = max((rate_per_s for _, rate_per_s in level), default=0.0)
+    if highest > capacity_per_s * MOST_REPLICAS:
+        needs = f"{highest:g} starts/s need more than {MOST_REPLICAS:,} replicas"
+        raise ValueError(f"{needs} of {capacity_per_s:g} starts/s")
 
     def needed(rate_per_s: float) -> float:
         return max(1.0, math.ceil(rate_per_s / capacity_per_s * (1 - _ROUNDING)))

@@ -1,0 +1,202 @@
+"""One line of a recording: its text from its dataclass, and back, with types and ranges checked.
+
+The types are those of :mod:`harness.recording`, and this is the only place where they are checked: what comes out of
+:func:`decode` needs no second look.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from functools import cache
+from typing import Any, NoReturn
+
+import msgspec
+
+from harness.recording import (
+    OK,
+    AlertMark,
+    End,
+    ExceptionMark,
+    FaultMark,
+    GateMark,
+    Header,
+    HealthMark,
+    Instant,
+    Line,
+    NodeMark,
+    Operation,
+    Operations,
+    ProbeSample,
+    Seconds,
+    Slice,
+    StartsMark,
+    Unanswered,
+)
+from harness.recording_format_1 import upgraded
+
+_KINDS: Mapping[type, str] = {
+    Header: "header",
+    Slice: "slice",
+    Unanswered: "unanswered",
+    ProbeSample: "probe",
+    Operations: "operations",
+    End: "end",
+}
+_MARKS: Mapping[str, type[Line]] = {
+    "gate": GateMark,
+    "health": HealthMark,
+    "node": NodeMark,
+    "fault": FaultMark,
+    "alert": AlertMark,
+    "exception": ExceptionMark,
+    "starts": StartsMark,
+}
+
+
+class UnknownMarkError(ValueError):
+    """A mark of a kind that is not known (any more): older versions had some of kind ``event``. It tells nothing that
+    anything is judged by, so the recording is whole without it.
+    """
+
+
+class _Kind(msgspec.Struct):
+    """What is looked at first, whatever else the line has."""
+
+    kind: str
+    mark: str = ""
+
+
+class _Row(msgspec.Struct, array_like=True):
+    """An :class:`Operation` in the file: its fields in their order."""
+
+    key: str
+    session: str
+    kind: str
+    version: int | None
+    invoke_s: Instant
+    return_s: Instant | None
+    via: str = ""
+    source: str = ""
+    cache: str = ""
+
+
+class _Rows(msgspec.Struct):
+    """:class:`Operations` in the file."""
+
+    node: str
+    clock_uncertainty_s: Seconds
+    operations: tuple[_Row, ...]
+
+
+def encode(line: Line) -> str:
+    """One line of the file, with its newline and without a seal. All of it is ASCII."""
+    # Only a header has dataclasses inside; for the rest a deep copy would cost more than the text.
+    fields_of_line = asdict(line) if isinstance(line, Header) else vars(line)
+    if isinstance(line, Operations):
+        # As rows in the order of the fields: there may be a hundred thousand of them.
+        rows = [tuple(vars(operation).values()) for operation in line.operations]
+        fields_of_line = {**fields_of_line, "operations": rows}
+    body = {"kind": _KINDS.get(type(line), "mark"), **fields_of_line}
+    text = json.dumps(body, separators=(",", ":"), allow_nan=False)
+    if "\\ud" in text:  # half of a pair, as in a name that is no UTF-8, is no character, and could not be read back
+        whole = json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "replace").decode()
+        text = json.dumps(json.loads(whole), separators=(",", ":"))
+    return text + "\n"
+
+
+def decode(text: str | bytes) -> Line:
+    """The inverse of :func:`encode`. Unknown keys are ignored, so that a newer minor version can be read.
+
+    Raises ValueError, with what is wrong and where, for anything that is not a line of a recording; UnknownMarkError
+    for a mark of a kind that this version does not have.
+    """
+    try:
+        of = _KIND.decode(text)
+        kind = of.mark if of.kind == "mark" else of.kind
+        decoder = _decoders().get((of.kind == "mark", kind))
+        if decoder is None:
+            unknown = UnknownMarkError if of.kind == "mark" else ValueError
+            raise unknown(f"unknown kind of {'mark' if of.kind == 'mark' else 'line'} {kind[:40]!r}")
+        return decoder(text)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    except (KeyError, TypeError, AttributeError) as error:  # of a header of format 1
+        raise ValueError(f"{type(error).__name__}: {error}") from None
+
+
+_KIND = msgspec.json.Decoder(_Kind)
+
+
+@cache
+def _decoders() -> Mapping[tuple[bool, str], Callable[[str | bytes], Line]]:
+    """(is it a mark, its kind) → decoder. Made when first needed: load processes only encode."""
+    plain: dict[type[Line], str] = {Unanswered: "unanswered", ProbeSample: "probe", End: "end"}
+    return {
+        **{(False, kind): msgspec.json.Decoder(cls).decode for cls, kind in plain.items()},
+        **{(True, kind): msgspec.json.Decoder(cls).decode for kind, cls in _MARKS.items()},
+        (False, "header"): _header,
+        (False, "slice"): _slice_decoder(),
+        (False, "operations"): _operations_decoder(),
+    }
+
+
+def _header(text: str | bytes) -> Header:
+    body: Any = msgspec.json.decode(text)
+    header = msgspec.convert(upgraded(body) if body.get("format") == 1 else body, Header)
+    end_s = 0
+    for phase in header.phases:
+        if not end_s <= phase.start_s < phase.end_s:
+            _refuse(f"phase {phase.name!r} is from {phase.start_s} to {phase.end_s} s, after one to {end_s} s")
+        end_s = phase.end_s
+    return header
+
+
+def _slice_decoder() -> Callable[[str | bytes], Slice]:
+    as_written = msgspec.json.Decoder(Slice).decode
+
+    def decoded(text: str | bytes) -> Slice:
+        piece = as_written(text)
+        timed = sum(piece.latency.values())
+        # What was answered has a latency each, what was not has none.
+        if timed != piece.count and (timed or piece.outcome == OK):
+            _refuse(f"{piece.count} requests with {timed} latencies")
+        if piece.service is not None and sum(piece.service.values()) != timed:
+            _refuse(f"{timed} latencies with {sum(piece.service.values())} service times")
+        if piece.starts is not None and piece.starts > piece.count:
+            _refuse(f"{piece.count} requests of {piece.starts} iterations")
+        return piece
+
+    return decoded
+
+
+def _operations_decoder() -> Callable[[str | bytes], Operations]:
+    as_written = msgspec.json.Decoder(_Rows).decode
+
+    def decoded(text: str | bytes) -> Operations:
+        rows = as_written(text)
+        return Operations(
+            rows.node,
+            rows.clock_uncertainty_s,
+            tuple(
+                Operation(
+                    row.key,
+                    row.session,
+                    row.kind,
+                    row.version,
+                    row.invoke_s,
+                    row.return_s,
+                    row.via,
+                    row.source,
+                    row.cache,
+                )
+                for row in rows.operations
+            ),
+        )
+
+    return decoded
+
+
+def _refuse(why: str) -> NoReturn:
+    raise ValueError(why)
