@@ -132,10 +132,11 @@ class _Reading:
         self._header, self._header_number = header, number
         seals = SealCheck()
         flaw = seals.look_at(text)
-        if header.format >= FIRST_SEALED_FORMAT or flaw is not Flaw.UNSEALED:
+        # One without any seal, made by hand say, can be judged, but not be called whole.
+        if flaw is not Flaw.UNSEALED:
             self._seals = seals
-            if flaw is not None:
-                self._damage.kept(number, flaw.value)
+        if flaw is not None and (header.format >= FIRST_SEALED_FORMAT or flaw is not Flaw.UNSEALED):
+            self._damage.kept(number, flaw.value)
         ends_s = [phase.end_s for phase in header.phases] or [int(t) for t, _ in header.level] or [0]
         self._near = range(-NEAR_S, max(ends_s) + NEAR_S + 1)
 

@@ -217,6 +217,13 @@ def login_herd(
     return whole if cut_off_at_s is None else cut_off(whole, cut_off_at_s)
 
 
+def ended(recording: Recording) -> Recording:
+    """With an end that tells as many requests as there are."""
+    assert recording.end is not None
+    requests = sum(piece.count for piece in (*recording.slices, *recording.warm_up))
+    return dataclasses.replace(recording, end=dataclasses.replace(recording.end, requests=requests, unfinished=0))
+
+
 def cut_off(recording: Recording, at_s: float) -> Recording:
     """The same run, killed at an instant, with a torn last line."""
     return dataclasses.replace(

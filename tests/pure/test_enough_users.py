@@ -75,8 +75,8 @@ def run(
         gates=healthy.header.gates if herd else (),
     )
     others = tuple(mark for mark in healthy.marks if herd or not isinstance(mark, GateMark))
-    end = dataclasses.replace(healthy.end, requests=0, unfinished=0) if healthy.end else None
-    return dataclasses.replace(healthy, header=header, slices=tuple(slices), marks=(*others, *marks), end=end)
+    run = dataclasses.replace(healthy, header=header, slices=tuple(slices), marks=(*others, *marks))
+    return recordings.ended(run)
 
 
 def judged(criterion: str, recording: Recording, **parameters: float) -> Finding:

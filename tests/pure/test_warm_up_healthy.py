@@ -23,7 +23,7 @@ def run(good: int, failed: int) -> recordings.Recording:
         for outcome, count in (("ok", good), ("http 500", failed))
         if count
     )
-    return dataclasses.replace(healthy, slices=(*logins, *healthy.slices))
+    return recordings.ended(dataclasses.replace(healthy, slices=(*logins, *healthy.slices)))
 
 
 @pytest.mark.parametrize(("good", "failed"), [(0, 0), (100, 0), (100, 5)])

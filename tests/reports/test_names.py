@@ -70,7 +70,8 @@ def test_what_users_asked_for_to_get_ready_stands_apart_in_every_report(tmp_path
     run = recordings.healthy()
     form = Slice(31, "worker-1", "GET /login-form", "ok", 490, 0, {20_000: 490}, warm_up=True)
     broken = dataclasses.replace(form, outcome="http 500", count=10, latency={})
-    run = read(recordings.write(dataclasses.replace(run, warm_up=(form, broken)), tmp_path).parent)
+    run = recordings.ended(dataclasses.replace(run, warm_up=(form, broken)))
+    run = read(recordings.write(run, tmp_path).parent)
     assert (run.slices, len(run.warm_up)) == (read(recordings.write(recordings.healthy(), tmp_path)).slices, 2)
     verdict, without = judge(run), judge(recordings.healthy())
     assert verdict.findings == without.findings

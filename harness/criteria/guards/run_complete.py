@@ -9,17 +9,10 @@ from harness.analysis import generator
 from harness.criteria._criterion import Guard
 from harness.findings import Finding, Outcome
 from harness.recording import (
-    INTERRUPTED,
     LOST,
-    UNSENT,
-    UNSERVED,
-    USER_EXCEPTION,
     End,
     Recording,
 )
-
-NO_REQUEST = (INTERRUPTED, UNSENT, UNSERVED, USER_EXCEPTION)
-"""Outcomes that the load processes do not count as requests."""
 
 
 @dataclass(frozen=True)
@@ -62,9 +55,10 @@ def _account(recording: Recording, end: End) -> Iterator[str]:
     # A load process that was lost has recorded requests, and never said how many.
     if any(mark.event == LOST for mark in recording.node_events):
         return
-    requests = sum(piece.count for piece in pieces if piece.outcome not in NO_REQUEST)
-    if requests > end.requests + end.unfinished:
-        ended = f"{end.requests + end.unfinished:,} requests ended or had no answer"
+    # What ended has a latency; what is counted without one (a message that was lost, say) is counted nowhere else.
+    requests = sum(sum(piece.latency.values()) for piece in pieces)
+    if requests > end.requests:
+        ended = f"{end.requests:,} requests ended"
         yield f"{ended}, but {requests:,} were recorded: some of them twice, or of another run"
 
 
