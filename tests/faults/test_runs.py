@@ -179,4 +179,4 @@ def test_a_scenario_plans_its_own_faults(outcome: Finished) -> None:
 def test_a_plan_says_that_the_scenario_has_faults_of_its_own(tmp_path: Path) -> None:
     done = runs.plan(tmp_path, str(with_its_own_faults(tmp_path)))
     done.ended_well(0)
-    assert "the scenario says which ones" in " ".join(done.out.split())
+    assert "faults: none with these options; the scenario may plan some" in " ".join(done.out.split())
