@@ -15,8 +15,8 @@ import zmq
 from locust.runners import WorkerRunner
 from zmq.utils.monitor import recv_monitor_message
 
-SILENCE_S = 5.0
-"""The master answers each heartbeat of Locust, one a second, and our pings."""
+SILENCE_S = 10.0
+"""The master answers each heartbeat of Locust, one a second, and our pings; a starved machine makes it late."""
 RECONNECTS_S = 2.0
 """While nothing is planned, a connection may come back."""
 TICK_S = 0.5
@@ -61,10 +61,11 @@ class MasterLink:
         silent_s = disconnected_s = 0.0
         while not self._lost:
             gevent.sleep(TICK_S)
-            silent_s = 0.0 if self._heard else silent_s + TICK_S
+            # What came before the plan does not count: the master may have been busy getting it ready.
+            silent_s = silent_s + TICK_S if self._is_critical() and not self._heard else 0.0
             disconnected_s = 0.0 if self._connected else disconnected_s + TICK_S
             self._heard = False
-            if silent_s >= SILENCE_S and self._is_critical():
+            if silent_s >= SILENCE_S:
                 self._lose(f"the master has said nothing for {SILENCE_S:g} s")
             elif disconnected_s >= (0.0 if self._is_critical() else RECONNECTS_S) and not self._connected:
                 self._lose("the connection to the master has ended")
