@@ -35,6 +35,8 @@ from target.stack import state as states
 from tests.run.runs import start
 
 ROOT = Path(__file__).parent.parent.parent
+BESIDE_EACH_OTHER = ("--machine-pressure-limit", "1", "--machine-pressure-throttled-limit", "1")
+"""Cases that mostly wait go side by side, and each is somebody else to the others."""
 LIMIT_S = 170.0
 """A run that takes longer has gone astray."""
 PASS, INCONCLUSIVE, FAIL = Outcome.PASS, Outcome.INCONCLUSIVE, Outcome.FAIL
@@ -178,6 +180,7 @@ def _run(case: Case) -> Run:
                     *(sys.executable, "-m", "locust", "-f", file, "--headless", "--loglevel", "ERROR"),
                     *("--only-summary", "--host", target["url"], "--target-state", str(state)),
                     *("--health-path", "/readyz", "--runs-dir", str(runs), "--report-formats", "verdict_json"),
+                    *BESIDE_EACH_OTHER,
                     *case.options,
                 ],
                 cwd=ROOT,
