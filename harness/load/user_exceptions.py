@@ -14,7 +14,7 @@ import sys
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -196,8 +196,9 @@ def _message(error: BaseException, secrets: Iterable[str]) -> str:
     return text if len(text) <= MOST_LETTERS else text[: MOST_LETTERS - 1] + "…"
 
 
-def _frames(error: BaseException) -> Iterator[traceback.FrameSummary]:
-    return iter(traceback.extract_tb(error.__traceback__, limit=None))
+def _frames(error: BaseException) -> list[traceback.FrameSummary]:
+    """Without their source lines, which nobody looks at here and which would be read from files."""
+    return list(traceback.StackSummary.extract(traceback.walk_tb(error.__traceback__), lookup_lines=False))
 
 
 def _where(error: BaseException) -> str:
@@ -211,13 +212,13 @@ def _where(error: BaseException) -> str:
 
 
 def _is_ours(error: BaseException) -> bool:
-    frames = list(_frames(error))
+    frames = _frames(error)
     return bool(frames) and frames[-1].filename.startswith(_OURS)
 
 
 def _place(error: BaseException) -> str:
     """Of the user's code, the innermost line that had part in it: ``shop.py, line 12, in buy``."""
-    frames = _own_frames(error) or list(_frames(error))
+    frames = _own_frames(error) or _frames(error)
     if not frames:
         return ""
     return f"{Path(frames[-1].filename).name}, line {frames[-1].lineno}, in {frames[-1].name}"
