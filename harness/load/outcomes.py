@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import email.utils
 import errno
+import re
 import socket
 import ssl
 from collections.abc import Collection
@@ -87,10 +89,27 @@ class ExpectedStatuses:
             return OK
         if said is None or said is False:
             if status in self.shed:
-                headers = getattr(response, "headers", None) or {}
-                return SHED if headers.get("Retry-After") else SHED_WITHOUT_DELAY
+                return SHED if retry_after_s(response) is not None else SHED_WITHOUT_DELAY
             if status in self.statuses and (exception is None or status >= 400):
                 return OK  # what they raise for a status of 400 and above is about the status
             if exception is None:
                 return f"http {status}"
         return OK if exception is None else outcome_of(exception, response)
+
+
+def retry_after_s(response: Any) -> float | None:
+    """``Retry-After`` of an answer of any client, in seconds from now (RFC 9110, section 10.2.3: seconds, or a date);
+    None without a valid one.
+    """
+    headers = getattr(response, "headers", None) or {}
+    text, sent = (str(headers.get(name) or "").strip() for name in ("Retry-After", "Date"))
+    if re.fullmatch(r"[0-9]{1,9}", text):
+        return float(text)
+    if not sent:
+        return None
+    try:
+        # By the service's own clock.
+        away = email.utils.parsedate_to_datetime(text) - email.utils.parsedate_to_datetime(sent)
+        return max(0.0, away.total_seconds())
+    except (ValueError, TypeError):
+        return None

@@ -9,9 +9,9 @@ import pytest
 from locust.env import Environment
 
 from harness.load.http import HttpClient
-from harness.load.http.expectation import Expectation, difference, retry_after_s, statuses
+from harness.load.http.expectation import Expectation, difference, statuses
 from harness.load.http.response import Response
-from harness.load.outcomes import ExpectedStatuses, outcome_of
+from harness.load.outcomes import ExpectedStatuses, outcome_of, retry_after_s
 from harness.recording import OK, SHED, SHED_WITHOUT_DELAY
 
 
@@ -124,6 +124,7 @@ REFUSED = RuntimeError("HTTP error")
         (Foreign(200, said=REFUSED), REFUSED, "wrong answer"),
         (Foreign(429), REFUSED, SHED_WITHOUT_DELAY),
         (Foreign(429, **{"Retry-After": "1"}), REFUSED, SHED),
+        (Foreign(429, **{"Retry-After": "soon"}), REFUSED, SHED_WITHOUT_DELAY),
         (Foreign(200), ValueError("no JSON"), "wrong answer"),
     ],
 )

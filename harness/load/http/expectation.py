@@ -5,7 +5,6 @@ Statuses are given as a number, a text (``"2xx,404"``) or several of these (``(2
 
 from __future__ import annotations
 
-import email.utils
 import functools
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -13,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from harness.load.http.errors import HttpError, ShedError, UnexpectedStatusError
+from harness.load.outcomes import retry_after_s
 
 if TYPE_CHECKING:
     from harness.load.http.response import Response
@@ -116,16 +116,3 @@ def difference(wanted: Any, found: Any, path: str = "") -> str | None:
         if problem := difference(value, found[name], where):
             return problem
     return None
-
-
-def retry_after_s(response: Response) -> float | None:
-    """``Retry-After`` in seconds from now (RFC 9110, section 10.2.3: seconds, or a date); None without a valid one."""
-    text = response.headers.get("retry-after", "").strip()
-    if re.fullmatch(r"[0-9]{1,9}", text):
-        return float(text)
-    try:
-        at, sent = (email.utils.parsedate_to_datetime(each) for each in (text, response.headers.get("date") or text))
-        # By the service's own clock, where it tells it.
-        return max(0.0, (at - sent).total_seconds()) if response.headers.get("date") else None
-    except (ValueError, TypeError):
-        return None
