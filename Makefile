@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PART ?=
 
-.PHONY: demo suite test lint truth bench clean install install-dev
+.PHONY: demo suite test lint truth calibrate bench clean install install-dev
 
 demo: install
 	@$(BIN)/springback run locustfiles/login_herd.py; code=$$?; \
@@ -26,6 +26,9 @@ lint: install-dev
 
 truth: install-dev
 	$(BIN)/python -m tests.ground_truth
+
+calibrate: install-dev
+	$(BIN)/python -m tests.calibration
 
 bench: install-dev
 	$(BIN)/python -m benchmarks --write

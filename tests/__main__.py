@@ -42,7 +42,7 @@ PARTS = (
     Part("load", ("config", "http", "load")),
     Part("shapes", ("shapes",)),
     Part("reports", ("reports",)),
-    Part("pure", ("pure",)),
+    Part("pure", ("pure", "calibration")),
     Part("truth", ("ground_truth",), alone=True),
 )
 """In the order in which they are begun: the longest first. Locust patches the process that imports it, so what runs

@@ -1,0 +1,1 @@
+"""How often the judging side is right, measured on simulated services whose truth is known."""

@@ -1,0 +1,113 @@
+"""How often the judging side is right: ``python -m tests.calibration [ROW …] [--runs 300]`` writes docs/calibration.md.
+
+A row is a file of ``rows/``: ``TITLE``, a docstring that says what is simulated and where its truth comes from, and
+``figures(runs, each)``, which yields what was measured. ``each`` is ``map`` over several processes, so what is given
+to it has to be importable. ``SHORT`` is the number of runs with which ``test_short.py`` repeats it.
+The page keeps the rows that are not measured this time.
+"""
+
+from __future__ import annotations
+
+import importlib
+import multiprocessing
+import os
+import pkgutil
+import re
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+import click
+
+import tests.calibration.rows
+from tests.calibration.figures import Figure
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "calibration.md"
+HEAD = """# Calibration
+
+How often the judging side is right, measured on simulated services whose truth is known: the same arrivals, with and
+without the disturbance. A share stands with its 95 % interval (Clopper & Pearson) and the number of simulated runs.
+`make calibrate` writes this page, `python -m tests.calibration ROW` one row of it; `make test` repeats it with fewer runs.
+"""
+
+Each = Callable[[Callable[..., Any], Iterable[Any]], Iterable[Any]]
+"""``map``, in the order of the arguments, over several processes."""
+
+
+class Row(Protocol):
+    """What a file of ``rows/`` has."""
+
+    TITLE: str
+    SHORT: int
+    __doc__: str | None
+
+    def figures(self, runs: int, each: Each) -> Iterator[Figure]: ...
+
+
+def rows() -> dict[str, Row]:
+    """File name → its module."""
+    names = sorted(found.name for found in pkgutil.iter_modules(tests.calibration.rows.__path__))
+    return {name: cast(Row, importlib.import_module(f"tests.calibration.rows.{name}")) for name in names}
+
+
+def section(name: str, row: Row, figures: Iterable[Figure], runs: int) -> str:
+    """The row as Markdown, from its heading on."""
+    lines = [
+        f"## {row.TITLE}",
+        "",
+        (row.__doc__ or "").strip(),
+        "",
+        f"`{name}`, {runs} runs of each case, {datetime.now(UTC):%Y-%m-%d}:",
+        "",
+        "| simulated | measured | figure | wanted | |",
+        "|---|---|---|---|---|",
+    ]
+    lines += [f"| {f.case} | {f.what} | {f.figure} | {f.wanted} | {'' if f.reached else '✗'} |" for f in figures]
+    return "\n".join(lines) + "\n"
+
+
+def write(measured: dict[str, str]) -> None:
+    """Puts the sections into the page, beside those that it has of other rows."""
+    text = DOCUMENT.read_text() if DOCUMENT.exists() else ""
+    kept = {}
+    for part in re.split(r"^(?=## )", text, flags=re.MULTILINE)[1:]:
+        if found := re.search(r"^`(\w+)`, \d+ runs", part, flags=re.MULTILINE):
+            kept[found[1]] = part.strip() + "\n"
+    sections = {name: {**kept, **measured}[name] for name in rows() if name in kept or name in measured}
+    DOCUMENT.write_text("\n".join([HEAD, *sections.values()]))
+
+
+@click.command()
+@click.argument("names", nargs=-1, metavar="[ROW]…")
+@click.option("--runs", default=300, show_default=True, type=click.IntRange(1), help="Simulated runs of each case.")
+@click.option("--write/--no-write", "writing", default=True, help="Write docs/calibration.md.")
+def main(names: tuple[str, ...], runs: int, writing: bool) -> None:
+    """How often the judging side is right."""
+    found = rows()
+    if unknown := sorted(set(names) - set(found)):
+        raise click.UsageError(f"no such row: {', '.join(unknown)}; there are {', '.join(found)}")
+    short = 0
+    measured = {}
+    with multiprocessing.get_context("forkserver").Pool(os.cpu_count()) as pool:
+        for name in names or found:
+            began_s = time.monotonic()
+            figures = []
+            for figure in found[name].figures(runs, pool.imap):
+                figures.append(figure)
+                print(
+                    f"{name}: {figure.case}: {figure.what}: {figure.figure}", "" if figure.reached else "✗", flush=True
+                )
+            print(f"{name}: {time.monotonic() - began_s:.0f} s", flush=True)
+            measured[name] = section(name, found[name], figures, runs)
+            short += sum(not figure.reached for figure in figures)
+    if writing:
+        write(measured)
+    print(f"{short} figures short of what is wanted")
+    sys.exit(bool(short))
+
+
+if __name__ == "__main__":
+    main()
