@@ -30,7 +30,8 @@ HEAD = """# Calibration
 
 How often the judging side is right, measured on simulated services whose truth is known: the same arrivals, with and
 without the disturbance. A share stands with its 95 % interval (Clopper & Pearson) and the number of simulated runs.
-`make calibrate` writes this page, `python -m tests.calibration ROW` one row of it; `make test` repeats it with fewer runs.
+`make calibrate` writes this page, `python -m tests.calibration ROW` one row of it; `make test` repeats it with fewer
+runs.
 """
 
 Each = Callable[[Callable[..., Any], Iterable[Any]], Iterable[Any]]
