@@ -64,6 +64,11 @@ class ProcessSeries:
         return bool(np.isfinite(self.pid).all() and len(self.pid))
 
     @property
+    def known_until_s(self) -> float:
+        """The last reading, also one that failed."""
+        return float(max([self.t[-1], *self.failed_s[-1:]]))
+
+    @property
     def root(self) -> str:
         """Of a worker (``port-8000/4711``) the source that it belongs to; of any other the source itself."""
         return re.sub(r"/\d+$", "", self.source)
@@ -154,24 +159,20 @@ def oom_kills(recording: Recording) -> int:
 
 def gone(recording: Recording) -> tuple[tuple[str, float], ...]:
     """Sources that could not be read any more when the run ended, and since when. Workers may come and go."""
+    known = processes(recording)
+    end_s = max((one.known_until_s for one in known.values()), default=0.0)
     return tuple(
         (one.source, float(one.failed_s[one.failed_s > one.t[-1]][0]))
-        for one in processes(recording).values()
-        if not one.is_worker and _last_s(recording, one.source) > one.t[-1]
+        for one in known.values()
+        if not one.is_worker and one.known_until_s > max(float(one.t[-1]), end_s - SILENT_S)
     )
-
-
-def _last_s(recording: Recording, source: str) -> float:
-    """The last failed reading of a source, where the probe ended with that."""
-    mine = [s for s in recording.probes if s.probe == PROBE and s.source == source]
-    last = max(mine, key=lambda sample: sample.t)
-    whole_s = max(sample.t for sample in recording.probes if sample.probe == PROBE)
-    return last.t if last.error and last.t > whole_s - SILENT_S else -math.inf
 
 
 def _under_one_name(one: ProcessSeries, sampled_s: FloatArray, faults: Iterable[FaultMark]) -> Iterator[Restart]:
     level_bytes = float(np.median(one.rss_bytes[:5]))
-    for i in range(len(one.t) - 1):
+    fell = one.rss_bytes[1:] < (1 - DROP_SHARE) * one.rss_bytes[:-1]
+    created_anew = np.abs(np.diff(one.create_time_s)) > SAME_CREATION_S
+    for i in map(int, np.flatnonzero(fell | created_anew | (np.abs(np.diff(one.pid)) > 0))):
         how, is_certain = _change(one, i, level_bytes)
         if not how:
             continue
@@ -191,7 +192,9 @@ def _change(one: ProcessSeries, i: int, level_bytes: float) -> tuple[str, bool]:
         later_s = abs(one.create_time_s[i + 1] - one.create_time_s[i])
         return (f"pid {pid:.0f} was created anew", True) if later_s > SAME_CREATION_S else ("", True)
     before, after = one.rss_bytes[i], one.rss_bytes[i + 1]
-    if after < (1 - DROP_SHARE) * before and after < (1 + DROP_SHARE) * level_bytes:
+    # And stays there: a single sample that is low is noise.
+    lately, from_then_on = np.median(one.rss_bytes[max(0, i - 2) : i + 1]), np.median(one.rss_bytes[i + 1 : i + 4])
+    if from_then_on < (1 - DROP_SHARE) * lately and after < (1 + DROP_SHARE) * level_bytes:
         return f"memory fell from {before / 1e6:,.0f} to {after / 1e6:,.0f} MB", False
     return "", False
 

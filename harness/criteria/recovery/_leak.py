@@ -197,7 +197,7 @@ def persistence(detrended: FloatArray) -> float:
     n = len(detrended)
     centred = detrended - detrended.mean()
     power = float(centred @ centred)
-    if power == 0:
+    if power < n:  # less than a byte: memory on a straight line, and what is left is rounding
         return 1.0
     r = float(centred[:-1] @ centred[1:]) / power
     r = min(1 - 1 / n, (r + 2 / n) / (1 - 4 / n))

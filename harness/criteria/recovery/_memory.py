@@ -74,7 +74,7 @@ def growth(recording: Recording, baseline: Phase, recovery: Phase) -> Growth:
     samples = processes(recording)
     if not samples:
         return Growth(None, f"the probe {PROBE!r} gave no {VALUE}, so memory is not known")
-    end_s = min(float(recovery.end_s), max(float(one.t[-1]) for one in samples.values()) + 1)
+    end_s = min(float(recovery.end_s), max(one.known_until_s for one in samples.values()) + 1)
     start_s = end_s - max(LAST_SHARE * recovery.duration_s, MINIMUM_SAMPLES)
     if start_s < recovery.start_s:
         return Growth(None, f"fewer than {MINIMUM_SAMPLES} s of the recovery were sampled")
