@@ -189,7 +189,7 @@ def test_a_killed_process_that_a_supervisor_starts_again_is_a_restart() -> None:
         source, samples = f"port-{port}", []
 
         def sampled(pid: int) -> bool:
-            """Whether the process of that pid was read; each sample a second after the one before, for the recording."""
+            """Whether the process of that pid was read; in the recording the samples are a second apart."""
             (reading,) = probe.sample()
             t = len(samples) + 0.1
             samples.append(ProbeSample(t, "process", reading.source, reading.values, reading.error))

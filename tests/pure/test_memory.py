@@ -195,7 +195,7 @@ def test_each_time_between_restarts_is_tested_for_a_leak() -> None:
 
     found = leak(restarted(82, per_s_bytes=MEGABYTE))
     assert found.outcome is Outcome.INCONCLUSIVE and "api: steady growth" in found.reason
-    assert "1 restarts" in found.reason
+    assert "restarts: 1" in found.reason
     assert leak(restarted(82, per_s_bytes=0)).outcome is Outcome.PASS
     short = leak(restarted(46, 61, 76, per_s_bytes=0))
     assert short.outcome is Outcome.INCONCLUSIVE and "30 samples after the warm-up needed" in short.reason

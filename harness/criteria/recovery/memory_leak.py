@@ -53,7 +53,7 @@ class MemoryLeak(Criterion):
             if outcome is Outcome.PASS and not self.only_where_measured:
                 outcome = Outcome.INCONCLUSIVE
         if measured.restarts:
-            reason += f"; each time between restarts by itself ({len(measured.restarts)} restarts)"
+            reason += f"; each time between restarts by itself (restarts: {len(measured.restarts)})"
         stopped = leak.growth is Growth.STOPPED
         return self.finding(
             outcome,

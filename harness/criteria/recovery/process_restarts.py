@@ -61,9 +61,14 @@ class ProcessRestarts(Criterion):
         said = [f"{len(certain)} restarted: {_listed(certain)}" if certain else "", *doubts]
         if expected:
             said.append(f"as was to be expected, {_listed(expected)}")
-        reason = "; ".join(each for each in said if each) or f"none, over {len(known)} processes"
+        reason = "; ".join(each for each in said if each) or f"none, over {_names(known)}"
         evidence: dict[str, Scalar] = {"processes": ", ".join(known), "oom kills": oom_kills(recording)}
         return self.finding(outcome, reason, len(certain), (len(certain), most), evidence)
+
+
+def _names(known: Iterable[str]) -> str:
+    names = list(known)
+    return names[0] if len(names) == 1 else f"{len(names)} processes"
 
 
 def _listed(found: Iterable[Restart], most: int = 5) -> str:
