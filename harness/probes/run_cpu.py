@@ -44,7 +44,8 @@ class RunCpu(Probe):
 
     Value: ``cpu_ratio``, 1.0 = one core, the mean since the sample before, absent in the first. The reading fails while
     nobody whom this user may see has ever listened on one of the ports, or a forwarder of containers does: then part of
-    the run is out of sight. A process that came and went between two searches is missed.
+    the run is out of sight. A process that came and went between two searches is missed; one that listens beside those
+    that are known is found at the fifth.
     """
 
     ports: tuple[int, ...] = parameter((), "TCP ports of the services of the run", lowest=1, highest=65535)
