@@ -13,6 +13,8 @@ from locust.env import Environment
 from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 from locust.web import WebUI
 
+from harness.clients import connection_guard
+from harness.clients.address import allowed_hosts
 from harness.config import options as run_options
 from harness.config.scenario import (
     STANDARD,
@@ -167,6 +169,8 @@ class Attachment:
 
     def _init(self, environment: Environment, runner: Any, web_ui: WebUI | None = None, **_: Any) -> None:
         self._watch.met()
+        options: Any = environment.parsed_options
+        connection_guard.arm(allowed_hosts(options.allow_host))
         try:
             if isinstance(runner, WorkerRunner):
                 self._part = Worker(environment, runner, self.scenario, self._watch.is_forked)

@@ -79,6 +79,10 @@ INTERRUPTED = "interrupted"
 """Outcome of an iteration whose user was stopped on our side before there was an answer. It has no latency; it says
 nothing about the target, and is load that was not made.
 """
+BLOCKED = "blocked"
+"""Outcome of a request whose connection we did not make, because nobody has consented to load its host. It says nothing
+about the target.
+"""
 USER_EXCEPTION = "user exception"
 """Outcome of an iteration in which users' code raised, though no request of it had failed. It has no latency."""
 SHED = "shed"
@@ -383,6 +387,18 @@ class ExceptionMark:
 
 
 @dataclass(frozen=True)
+class BlockedMark:
+    """Connections that one node did not make in the second ``t``, because nobody has consented to load their host."""
+
+    t: Instant
+    node: str
+    address: str
+    """Host and port."""
+    count: Count
+    mark: str = "blocked"
+
+
+@dataclass(frozen=True)
 class StartsMark:
     """A *delta* as a slice is: what one node did with the starts that were due in the second ``t`` in one stream, by
     class of user. Each part belongs to the second in which the start was due, whenever it is reported.
@@ -404,7 +420,7 @@ class StartsMark:
     they were ready for the next."""
 
 
-Mark: TypeAlias = GateMark | HealthMark | NodeMark | FaultMark | AlertMark | ExceptionMark | StartsMark
+Mark: TypeAlias = GateMark | HealthMark | NodeMark | FaultMark | AlertMark | ExceptionMark | BlockedMark | StartsMark
 
 
 @dataclass(frozen=True)
@@ -454,6 +470,10 @@ class Recording:
     @property
     def exceptions(self) -> tuple[ExceptionMark, ...]:
         return tuple(mark for mark in self.marks if isinstance(mark, ExceptionMark))
+
+    @property
+    def blocked(self) -> tuple[BlockedMark, ...]:
+        return tuple(mark for mark in self.marks if isinstance(mark, BlockedMark))
 
     @property
     def starts(self) -> tuple[StartsMark, ...]:

@@ -17,6 +17,7 @@ import msgspec
 from harness.recording import (
     OK,
     AlertMark,
+    BlockedMark,
     End,
     ExceptionMark,
     FaultMark,
@@ -51,6 +52,7 @@ _MARKS: Mapping[str, type[Line]] = {
     "fault": FaultMark,
     "alert": AlertMark,
     "exception": ExceptionMark,
+    "blocked": BlockedMark,
     "starts": StartsMark,
 }
 

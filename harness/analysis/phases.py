@@ -14,6 +14,7 @@ from fnmatch import fnmatchcase
 
 from harness.analysis import generator, histogram
 from harness.recording import (
+    BLOCKED,
     CENSORED,
     INTERRUPTED,
     ITERATION,
@@ -134,13 +135,14 @@ def judged(recording: Recording, pattern: str) -> Recording:
 
 def settled(recording: Recording) -> Recording:
     """The recording with what is known of each request, for judging: without iterations that sent no request or were
-    cut off on our side, and, where the run was cut off, with ``CENSORED`` in place of what had no answer, or no user.
+    cut off on our side and requests that were blocked there, and, where the run was cut off, with ``CENSORED`` in place
+    of what had no answer, or no user.
 
     In a run that came to its end these were waited for, and failed. In one that was stopped or killed they are
     right-censored: each may still have been answered, after more than the time that it had waited. What was shed is
     left out, too, where a criterion of its own judges that.
     """
-    nothing = {UNSENT, INTERRUPTED}
+    nothing = {UNSENT, INTERRUPTED, BLOCKED}
     if any(spec.criterion == SHED_RATIO for spec in recording.header.criteria):
         nothing |= {SHED, SHED_WITHOUT_DELAY}
     kept = [piece for piece in recording.slices if piece.outcome not in nothing]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from harness.analysis import generator, histogram, phases
 from harness.analysis.lazy import LazyModule
-from harness.recording import INTERRUPTED, OK, UNFINISHED, UNSERVED, Phase, Recording, Slice
+from harness.recording import BLOCKED, INTERRUPTED, OK, UNFINISHED, UNSERVED, Phase, Recording, Slice
 
 if TYPE_CHECKING:
     import numpy as np
@@ -111,7 +111,7 @@ def windows(recording: Recording, start_s: int, end_s: int, window_s: int, slo: 
     for piece in recording.slices:
         position = (piece.t - start_s) // window_s
         young = piece.outcome in waiting and piece.t + 1 + slo.of(piece.name) > ended_s
-        if 0 <= position < count and not young and piece.outcome != INTERRUPTED:
+        if 0 <= position < count and not young and piece.outcome not in (INTERRUPTED, BLOCKED):
             grouped[position].append(piece)
     intended = [sum(piece.count for piece in group) for group in grouped]
     good = [sum(_good(piece, slo.of(piece.name)) for piece in group) for group in grouped]

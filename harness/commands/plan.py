@@ -14,6 +14,7 @@ from typing import Any, TextIO
 from locust.argument_parser import get_locustfiles_locally, get_parser, parse_locustfile_option
 from locust.main import merge_locustfiles_content
 
+from harness.clients import connection_guard
 from harness.clients.address import allowed_hosts, require_allowed
 from harness.config import fault_schedule, options
 from harness.config.scenario import attached_scenario
@@ -92,6 +93,7 @@ def _loaded(
         raise SystemExit(0)
     parser = get_parser()
     parsed, unknown = parser.parse_known_args(arguments)
+    connection_guard.arm(allowed_hosts(getattr(parsed, "allow_host", "")))
     known = [text for action in parser._actions for text in action.option_strings]
     problems = [
         _no_such_option(argument.partition("=")[0], known, locustfile)

@@ -16,12 +16,13 @@ from locust.env import Environment
 from locust.user.task import LOCUST_STATE_RUNNING
 
 from harness.analysis import generator, machine
+from harness.clients import connection_guard
 from harness.load.generator_monitor import GeneratorMonitor, GeneratorSample
 from harness.load.http.expectation import DEFAULT_STATUSES, statuses
 from harness.load.node import Node, set_node
 from harness.load.outcomes import ExpectedStatuses
 from harness.load.run_plan import Plan
-from harness.recording import ITERATION, UNFINISHED, Line, Operations, ProbeSample, Slice, Unanswered
+from harness.recording import ITERATION, UNFINISHED, BlockedMark, Line, Operations, ProbeSample, Slice, Unanswered
 from harness.recording_line import encode
 
 CONNECT_EARLY = {"yes": True, "no": False}
@@ -133,6 +134,10 @@ class NodeReporter:
         lines: list[Line] = [*slices, *self._unanswered(), *(replace(mark, node=self._name) for mark in marks)]
         lines += self.node.streams.take(self._name)
         lines += self.node.exceptions.take(self.node.t_of, self._name)
+        lines += [
+            BlockedMark(self.node.t_of(second_s + 0.5) // 1, self._name, place, count)
+            for second_s, place, count in connection_guard.take()
+        ]
         if operations:
             lines.append(Operations(self._name, round(self.node.operation_uncertainty_s(), 6), operations))
         text = "".join(encode(line) for line in [*lines, *samples])

@@ -116,7 +116,7 @@ def main() -> int:
         plan = json.loads(parent.line())
         probes = [from_data(data) for data in plan["probes"]]
         interval_s = float(plan["interval_s"])
-        parent.set_parent(int(plan.get("parent_pid", os.getppid())))
+        parent.obey(plan)
     except (ValueError, KeyError, TypeError, AttributeError):
         print('Standard input: give one line like {"interval_s": 1.0, "probes": []}', file=sys.stderr)
         return 2

@@ -80,6 +80,7 @@ def test_nothing_measured_is_never_a_pass_and_never_a_crash(name: str, of: str) 
 
 
 NOTHING_TO_GUARD = {
+    "connections_allowed",
     "enough_users",
     "faults_injected",
     "release_skew",
@@ -88,7 +89,7 @@ NOTHING_TO_GUARD = {
     "warm_up_healthy",
 }
 """Guards that pass where there is nothing to guard: no fault, gate or arrival was planned, no exception raised, nothing
-sent before the first phase."""
+sent before the first phase, no connection blocked."""
 
 
 @pytest.mark.parametrize("of", VERDICTS)
@@ -144,7 +145,7 @@ def test_the_judging_side_knows_no_flag_of_a_locustfile_and_no_metric_of_a_targe
     """A scenario gives them: its criteria's parameters name metrics, and remedies name options."""
     texts = {path: path.read_text(encoding="utf-8") for path in (ROOT / "harness").rglob("*.py") if _judges(path)}
     known = re.compile(r"--[a-z]+-[a-z-]+|\btarget_[a-z]+_[a-z_]+|\bupstream_[a-z_]+")
-    general = {"--springback-"}
+    general = {"--springback-", "--allow-host"}
     found = {str(path.relative_to(ROOT)): set(known.findall(text)) - general for path, text in texts.items()}
     assert {path: words for path, words in found.items() if words} == {}
 
