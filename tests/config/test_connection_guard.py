@@ -161,7 +161,7 @@ def through_websocket() -> None:
 )
 def test_every_library_is_held(way: object) -> None:
     assert callable(way)
-    with pytest.raises(Exception) as raised:  # noqa: PT011  each has its own
+    with pytest.raises(Exception) as raised:
         way()
     assert outcome_of(raised.value, None) == BLOCKED
 
