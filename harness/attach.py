@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import signal
 import sys
 from collections.abc import Iterable, Mapping
 from typing import Any, Never
@@ -37,6 +38,7 @@ from harness.probes import Probe, ProbeData
 from harness.run.master import Master
 from harness.run.parent_watch import MasterWatch
 from harness.run.worker import Worker
+from harness.safe_text import say
 from harness.web.install import install
 
 INITIALISED_S = 10.0
@@ -169,6 +171,8 @@ class Attachment:
 
     def _init(self, environment: Environment, runner: Any, web_ui: WebUI | None = None, **_: Any) -> None:
         self._watch.met()
+        if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # as `springback run` has it until now
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         options: Any = environment.parsed_options
         connection_guard.arm(allowed_hosts(options.allow_host))
         try:
@@ -213,5 +217,5 @@ class Attachment:
 
 def _give_up(error: ConfigurationError) -> None:
     for message in error.messages:
-        print(f"springback: {message}", file=sys.stderr)
+        say(message)
     sys.exit(EXIT_USAGE)

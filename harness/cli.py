@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import gc
 import json
+import signal
 import sys
+import tempfile
+import traceback
+from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, Never
 
 import click
 
 from harness.errors import ConfigurationError
-from harness.findings import EXIT_USAGE
+from harness.findings import EXIT_USAGE, Outcome
+from harness.safe_text import say
 
 PASS_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": ["--help"]}
 
@@ -124,12 +129,38 @@ def report(run_directory: Path, report_formats: str) -> None:
 
 
 def main() -> None:
+    signal.signal(signal.SIGTERM, _terminated)
     try:
-        cli()
+        cli.main(standalone_mode=False)
     except ConfigurationError as error:
         for message in error.messages:
-            print(f"springback: {message}", file=sys.stderr)
+            say(message)
         sys.exit(EXIT_USAGE)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(EXIT_USAGE)
+    except (click.Abort, KeyboardInterrupt):
+        say("ended before it was done; nothing is proven")
+        sys.exit(Outcome.INCONCLUSIVE.exit_code)
+    except Exception as error:
+        say(f"a defect of Springback, please report it, with the file {_noted(error)}; nothing is proven")
+        sys.exit(Outcome.INCONCLUSIVE.exit_code)
+
+
+def _terminated(*_: object) -> Never:
+    raise KeyboardInterrupt
+
+
+def _noted(error: Exception) -> str:
+    """A file with what a report of the defect needs: where it arose and by which options, without any values and without
+    the error's message, which may be secret.
+    """
+    with tempfile.NamedTemporaryFile("w", prefix="springback-defect-", suffix=".txt", delete=False) as file:
+        options = " ".join(argument.partition("=")[0] for argument in sys.argv[1:] if argument.startswith("--"))
+        file.write(f"springback {metadata.version('springback')}, Python {sys.version}\n{options}\n\n")
+        file.writelines(traceback.format_tb(error.__traceback__))
+        file.write(f"{type(error).__name__}\n")
+    return file.name
 
 
 if __name__ == "__main__":

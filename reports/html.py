@@ -21,11 +21,11 @@ from markupsafe import Markup
 
 from harness.findings import Verdict
 from harness.recording import Recording
+from harness.safe_text import safe
 from reports import _alerts, _facts, _phase_table, _quantity, _rows
 from reports._charts import drawing, palette, recovered, selection, skew, table
 from reports._charts.timeline import timeline
 from reports._page import gauge, legend, reading
-from reports._safe_text import safe
 
 FILE_NAME = "report.html"
 _PAGE = Path(__file__).parent / "_page"

@@ -13,8 +13,8 @@ from junitparser import Error, Failure, JUnitXml, Properties, Property, TestCase
 from harness.analysis import phases
 from harness.findings import Finding, Outcome, Verdict
 from harness.recording import Recording
+from harness.safe_text import safe
 from reports import _facts, _phase_table, _rows
-from reports._safe_text import safe
 
 FILE_NAME = "junit.xml"
 

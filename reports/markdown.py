@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 from harness.findings import Outcome, Verdict
 from harness.recording import Recording
+from harness.safe_text import one_line
 from reports import _alerts, _facts, _phase_table, _rows
-from reports._safe_text import one_line
 
 FILE_NAME = "report.md"
 MOST_BYTES = 900_000

@@ -16,8 +16,8 @@ from junitparser import Error, JUnitXml, TestCase, TestSuite
 from markupsafe import Markup
 
 from harness.findings import Outcome
+from harness.safe_text import one_line, safe
 from reports import _rows
-from reports._safe_text import one_line, safe
 
 _PAGE = Path(__file__).parent / "_page"
 INDEX, JUNIT, SUMMARY = "index.html", "junit.xml", "suite.json"

@@ -18,8 +18,8 @@ from rich.text import Text
 
 from harness.findings import Outcome, Verdict
 from harness.recording import Recording
+from harness.safe_text import one_line
 from reports import _alerts, _facts, _phase_table, _rows
-from reports._safe_text import one_line
 
 STYLES = {Outcome.PASS: "bold green", Outcome.FAIL: "bold red", Outcome.INCONCLUSIVE: "bold yellow"}
 NARROWEST = 40

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import sys
 import tempfile
@@ -46,14 +45,16 @@ def _hand_out(document: dict[str, Any], destination: Path | None) -> None:
     if destination is None:
         print(json.dumps(document), flush=True)
         return
-    descriptor, beside = tempfile.mkstemp(dir=destination.absolute().parent, prefix=f".{destination.name}-")  # 0600
-    try:
-        with os.fdopen(descriptor, "w") as file:
+    directory = destination.absolute().parent
+    with tempfile.NamedTemporaryFile("w", dir=directory, prefix=f".{destination.name}-", delete=False) as file:  # 0600
+        beside = Path(file.name)
+        try:
             file.write(json.dumps(document) + "\n")
-        os.replace(beside, destination)
-    except BaseException:
-        os.unlink(beside)
-        raise
+            file.flush()
+            beside.replace(destination)
+        except BaseException:
+            beside.unlink()
+            raise
 
 
 class _Group(click.Group):

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import ConfigurationError
+from harness.safe_text import say
 
 READY_S = 60.0
 STOP_S = 15.0
@@ -39,7 +40,7 @@ def reference_target(wanted: Mapping[str, str] | None = None) -> Iterator[tuple[
         command = [sys.executable, "-P", "-m", "target", "up", "--with-input", "--state", str(state)]
         command += [f"--{name}={value}" for name, value in wanted.items() if not name.startswith(SETTING)]
         settings = {name: value for name, value in wanted.items() if name.startswith(SETTING)}
-        print("springback: no host is named: starting the reference target …", file=sys.stderr, flush=True)
+        say("no host is named: starting the reference target …")
         watched, lifeline = os.pipe()
         process = subprocess.Popen(
             command,

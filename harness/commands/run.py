@@ -16,6 +16,7 @@ from harness.commands.reference_target import options_for, reference_target
 from harness.errors import ConfigurationError
 from harness.findings import Outcome
 from harness.run.messages import PARENT, REFERENCE_TARGET, VERDICT_FD
+from harness.safe_text import say
 
 ENDING = (signal.SIGINT, signal.SIGTERM)
 WITHOUT_RUN = (
@@ -57,12 +58,13 @@ def launch(locustfile: str, arguments: Sequence[str], web: bool) -> int:
         port_problems = []
     # A problem with the options is said before anything is started, and all of them at once.
     checking = [sys.executable, "-P", "-m", "harness.cli", "host", locustfile, *arguments]
-    checked = subprocess.run(checking, stdout=subprocess.PIPE, text=True, check=False)
+    # In a session of its own: a Ctrl-C ends it from here, by this process.
+    checked = subprocess.run(checking, stdout=subprocess.PIPE, text=True, check=False, start_new_session=True)
     if port_problems:
         raise ConfigurationError(port_problems)
     if checked.returncode:
         return checked.returncode
-    command = [sys.executable, "-P", "-m", "locust", "-f", locustfile, *arguments]
+    command = [sys.executable, "-P", "-m", "harness.commands.locust_process", "-f", locustfile, *arguments]
     if _given(arguments, *WITHOUT_RUN):
         return _run(command)
     # The host may also come from a config file, the environment or the users' class: Locust's parser knows.
@@ -79,7 +81,7 @@ def launch(locustfile: str, arguments: Sequence[str], web: bool) -> int:
             _ignore_signals()  # the target is stopped next, whatever comes
             return code
     except _EndedError as error:
-        print(f"springback: ended by {error}; nothing is proven", file=sys.stderr)
+        say(f"ended by {error}; nothing is proven")
         return Outcome.INCONCLUSIVE.exit_code
 
 
@@ -181,12 +183,10 @@ def _run(command: Sequence[str], variables: Mapping[str, str] | None = None, *de
         code = process.wait()
         told = _last_code(reading)
         if code < 0 and told in (None, Outcome.INCONCLUSIVE.exit_code):
-            print(f"springback: Locust was ended by {signal.Signals(-code).name}; nothing is proven", file=sys.stderr)
+            say(f"Locust was ended by {signal.Signals(-code).name}; nothing is proven")
             return Outcome.INCONCLUSIVE.exit_code
         if code == 0 and told is None and _given(command, "--headless") and not _given(command, *WITHOUT_RUN):
-            print(
-                "springback: the locustfile ended Locust before there was a verdict; nothing is proven", file=sys.stderr
-            )
+            say("the locustfile ended Locust before there was a verdict; nothing is proven")
             return Outcome.INCONCLUSIVE.exit_code
         return code if told is None else told
     finally:

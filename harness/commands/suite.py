@@ -23,7 +23,7 @@ from types import FrameType
 from harness import runs
 from harness.errors import ConfigurationError
 from harness.findings import EXIT_USAGE, Outcome
-from harness.run.progress import say
+from harness.safe_text import say
 from reports import suite_page
 from reports.suite_page import Part
 

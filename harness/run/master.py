@@ -27,10 +27,10 @@ from harness.recording import ExceptionMark
 from harness.run import messages, plan_text
 from harness.run.exit_code import ExitCode
 from harness.run.parent_watch import when_launcher_is_gone
-from harness.run.progress import say
 from harness.run.request import RunRequest
 from harness.run.run import ALL_LOST, Run
 from harness.run.workers import Description, Workers
+from harness.safe_text import say
 
 logger = logging.getLogger(__name__)
 

@@ -45,9 +45,10 @@ from harness.run import health_check
 from harness.run.header import header
 from harness.run.live_alerts import raise_and_clear
 from harness.run.parked_connections import WAIT_S, answered_in_s, are_held, check_name
-from harness.run.progress import PhaseProgress, say
+from harness.run.progress import PhaseProgress
 from harness.run.recording_writer import RecordingWriter, make_run_directory
 from harness.run.workers import LEFT
+from harness.safe_text import say
 from harness.sidecar.injector import PREPARED, Injector
 from harness.sidecar.sampler import RawReading, Sampler
 from shapes._phased import PhasedShape

@@ -22,8 +22,8 @@ from harness.load.run_plan import Plan
 from harness.run import messages
 from harness.run.master_link import MasterLink
 from harness.run.parent_watch import when_launcher_is_gone
-from harness.run.progress import say
 from harness.run.workers import Description
+from harness.safe_text import say
 
 FIRST_PINGS = 20
 """Taken quickly, while the worker is idle: the shortest round trip decides, and users that spawn hold others up."""

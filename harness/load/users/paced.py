@@ -21,6 +21,7 @@ from harness.load.node import node_of
 from harness.load.pacing import Slot, Start
 from harness.load.stock_clients import count_without_block
 from harness.load.user_exceptions import CONTROL
+from harness.safe_text import say
 
 if TYPE_CHECKING:
     from locust.env import Environment
@@ -42,7 +43,7 @@ class Paced(User):
         try:
             self.node = node_of(environment)
         except ConfigurationError as error:  # Locust would go on, and print a traceback for every user
-            print(f"springback: {error}", file=sys.stderr)
+            say(str(error))
             sys.exit(EXIT_USAGE)
         self.number: int = self.node.number_user()
         """0, 1, 2 …: different for every user of the run, over all nodes."""
