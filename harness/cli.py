@@ -152,8 +152,8 @@ def _terminated(*_: object) -> Never:
 
 
 def _noted(error: Exception) -> str:
-    """A file with what a report of the defect needs: where it arose and by which options, without any values and without
-    the error's message, which may be secret.
+    """A file with what a report of the defect needs: where it arose and by which options, without their values and the
+    error's message, which may be secret.
     """
     with tempfile.NamedTemporaryFile("w", prefix="springback-defect-", suffix=".txt", delete=False) as file:
         options = " ".join(argument.partition("=")[0] for argument in sys.argv[1:] if argument.startswith("--"))
