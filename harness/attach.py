@@ -42,6 +42,8 @@ from harness.safe_text import say
 from harness.web.install import install
 
 INITIALISED_S = 10.0
+LONGEST_NAME = 80
+LONGEST_NAME_BYTES = 200
 
 
 def attach(
@@ -116,8 +118,9 @@ def _other_problems(name: object, health_path: object, options: object, referenc
     )
     wrong = (
         (
-            not isinstance(name, str) or not name.strip() or "/" in name or not name.isprintable(),
-            f"the scenario's name is {name!r}: give text without a slash, e.g. 'login-herd'; it is part of a file name",
+            not isinstance(name, str) or not _is_name(name),
+            f"the scenario's name is {f'{name!r}'[:100]}: give text without a slash and control characters, at most "
+            f"{LONGEST_NAME} letters, e.g. 'login-herd'; it is part of a file name",
         ),
         (
             not isinstance(health_path, str),
@@ -138,6 +141,12 @@ def _other_problems(name: object, health_path: object, options: object, referenc
     )
     problems = [words for is_wrong, words in wrong if is_wrong]
     return problems + (undeclared(options) if isinstance(options, type) else [])
+
+
+def _is_name(name: str) -> bool:
+    """Whether it can be a part of a file name: file systems take 255 bytes for it and what is put before."""
+    fits = len(name) <= LONGEST_NAME and len(name.encode(errors="replace")) <= LONGEST_NAME_BYTES
+    return fits and bool(name.strip()) and name.isprintable() and "/" not in name
 
 
 class Attachment:
