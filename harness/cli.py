@@ -1,4 +1,4 @@
-"""The command line: ``springback run | suite | plan | plugins | check | report``."""
+"""The command line: ``springback run | suite | plan | plugins | doctor | check | report``."""
 
 from __future__ import annotations
 
@@ -107,6 +107,20 @@ def plugins(kind: str) -> None:
     from harness.commands.plugins import listing
 
     click.echo(listing(kind))
+
+
+@cli.command(short_help="Show whether this machine can make the load.")
+@click.option("--users", default=1000, show_default=True, type=click.IntRange(1), help="Users parked at once.")
+@click.option("--processes", default=1, show_default=True, type=click.IntRange(1), help="Load processes on it.")
+@click.option("--host", default="http://127.0.0.1", show_default=True, help="The service that is to be loaded.")
+def doctor(users: int, processes: int, host: str) -> None:
+    """Show the limits of this machine that a run would meet, and what to do about each.
+
+    Exit code 0 where nothing is in the way, 2 otherwise. A run says by itself what concerns it.
+    """
+    from harness.commands.doctor import examine
+
+    sys.exit(examine(users, processes, host))
 
 
 @cli.command(short_help="Judge an earlier run again.")

@@ -124,6 +124,8 @@ class Master:
         try:
             for line in plan_text.summary(self._scenario.name, shape):
                 say(line)
+            for line in self._request.disturbing:
+                say(line)
             run.start()
         except Exception as error:
             # Locust swallows what its listeners raise, and would spawn users whom nobody conducts.
