@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import errno
 import os
 import time
@@ -107,10 +108,15 @@ class RecordingWriter:
             self._fail(_cause(error))
 
     def _put(self, text: str) -> None:
+        before = copy.copy(self._sealer)
         sealed = "".join(self._sealer.sealed(text.splitlines(keepends=True))).encode()
         left = memoryview(sealed)
-        while left:
-            left = left[self._file.write(left) :]
+        try:
+            while left:
+                left = left[self._file.write(left) :]
+        except OSError:
+            self._sealer = before  # as if these lines had never been: they will be cut off
+            raise
         self._whole_bytes += len(sealed)
 
     def _fail(self, cause: str) -> None:
