@@ -119,6 +119,26 @@ def test_a_config_file_that_is_not_there_is_refused(outcome: Outcome) -> None:
     assert_refused(outcome, "/nonexistent/springback.conf")
 
 
+def refused_by_springback(directory: Path, command: str) -> Outcome:
+    with service.running() as target:
+        wrong = ("--config", "away.conf", "--processes", "two", "--users", "x", "--herd-users", "many")
+        options = ("--host", target.url, "--runs-dir", str(directory / "runs"), *wrong)
+        run = runs.springback(directory, command, str(runs.SCENARIOS / "herd_http.py"), *options)
+        return Outcome(run.wait(40), target.requests)
+
+
+@together(refused_by_springback, command=["run", "plan"])
+def test_what_locusts_own_parser_refuses_is_said_in_our_words_beside_ours(outcome: Outcome) -> None:
+    assert_refused(
+        outcome,
+        "springback: --config away.conf: No such file or directory; correct the path",
+        "springback: --processes two: give a whole number",
+        "springback: --users x: give a whole number",
+        "springback: --herd-users many: give a whole number from 1 to",
+    )
+    assert len(outcome.done.err.splitlines()) == 4
+
+
 @together(by_variables)
 def test_a_problem_in_an_environment_variable_is_said_like_one_in_a_flag(outcome: Outcome) -> None:
     assert_refused(outcome, "springback: --herd-users many", "springback: --baseline-s -5")
