@@ -280,7 +280,7 @@ class Master:
     def _handle_signals(self) -> None:
         """SIGTERM ends a headless run like Ctrl-C, with its report; a shell's ``&`` must not switch Ctrl-C off."""
         # By way of the event loop: a handler of Python's would raise in whatever greenlet runs, in mid-release even.
-        gevent.signal_handler(signal.SIGINT, self._stop, "stopped by SIGINT")
+        gevent.signal_handler(signal.SIGINT, self._stop, "stopped by Ctrl-C (SIGINT)")
         gevent.signal_handler(signal.SIGTERM, self._stop, "stopped by SIGTERM")
 
     def _launcher_is_gone(self) -> None:
