@@ -253,6 +253,7 @@ def test_a_host_that_does_not_answer_is_inconclusive_and_the_check_that_failed_i
     assert "GET /healthz" in done.finding("target_healthy")["reason"]
     assert "GET /healthz" in done.recording.end.reason
     assert "GET /healthz" in done.err + done.out
+    assert "Stopping Locust" not in done.err and "locust.runners: the target" not in done.err, "it is told already"
 
 
 def unwell(directory: Path) -> Outcome:
