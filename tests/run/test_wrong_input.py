@@ -22,6 +22,7 @@ from unittest import mock
 
 import pytest
 
+import reports
 from harness import cli
 from harness.recording import FORMAT
 from harness.recording_file import FILE_NAME
@@ -94,7 +95,7 @@ def test_every_fault_of_the_options_is_said_at_once(outcome: Outcome) -> None:
         "springback: --without beauty: not a criterion of this scenario; it has error_ratio",
         "springback: --probe-pids x: give a list of whole numbers of 0 or more",
         "springback: --health-path healthz: give a path that begins with /",
-        "springback: --report-formats: no format pdf; there are html, junit, markdown, verdict_json",
+        f"springback: --report-formats: no format pdf; there are {', '.join(reports.available())}",
     )
 
 
