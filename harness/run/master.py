@@ -141,6 +141,8 @@ class Master:
             # Locust swallows what its listeners raise, and would spawn users whom nobody conducts.
             run.failure = f"the run could not begin: {type(error).__name__}: {error}"
         if run.failure:
+            # Reporting takes a while, in which Locust would ask the shape, find more users due, and start again.
+            shape.clock = lambda: 0.0
             self.test_stop()
             self._not_started(run.failure)
         gevent.spawn(self._watch, run)
