@@ -156,7 +156,7 @@ class Master:
         elif not run.live.nodes.all_settled:
             self._runner.send_message(messages.STOP)
             timeout_s: Any = self._environment.stop_timeout
-            run.wait_for_last_reports(timeout_s + 5)
+            run.stopping.wait_for_last_reports(timeout_s + 5)
 
     def test_stop(self) -> None:
         """The users are gone: ends the run, writes the reports and sets Locust's exit code."""
@@ -175,7 +175,7 @@ class Master:
                 run.take_report(LOCAL, self._reporter.users_gone())
             else:
                 self._runner.send_message(messages.STOP_USERS)
-                run.wait_for_users_gone()
+                run.stopping.wait_for_users_gone()
             run.finish(self.stop_reason)
             self.exit_code.set(_write_reports(run))
         finally:
@@ -249,7 +249,7 @@ class Master:
         while not run.finished:
             if self._reporter is not None:
                 node = self._reporter.node
-                run.note_parked(LOCAL, node.parked, node.exceptions.prevents, node.connect_early)
+                run.readiness.note_parked(LOCAL, node.parked, node.exceptions.prevents, node.connect_early)
                 if self._reporter.node.plan is not None:
                     run.take_report(LOCAL, self._reporter.report())
             self._note_lost_workers(run)
@@ -269,7 +269,7 @@ class Master:
             return
         prevents = msg.data["prevents"]
         mark = None if prevents is None else ExceptionMark(**prevents)
-        run.note_parked(self._name(msg.node_id), msg.data["parked"], mark, msg.data["connect_early"])
+        run.readiness.note_parked(self._name(msg.node_id), msg.data["parked"], mark, msg.data["connect_early"])
         if msg.node_id in self._plans:
             self._runner.send_message(messages.PLAN, self._plans[msg.node_id].to_message(), msg.node_id)
 
@@ -301,7 +301,7 @@ class Master:
             self.stop_reason = why
             gevent.kill(main, KeyboardInterrupt)
         elif not run.finished:
-            run.stop_waiting()
+            run.stopping.stop_waiting()
             if self._reporter is not None:
                 self._reporter.stop_waiting()
             else:
