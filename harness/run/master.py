@@ -175,7 +175,7 @@ class Master:
                 run.take_report(LOCAL, self._reporter.users_gone())
             else:
                 self._runner.send_message(messages.STOP_USERS)
-                run.stopping.wait_for_users_gone()
+                run.wait_for_users_gone()
             run.finish(self.stop_reason)
             self.exit_code.set(_write_reports(run))
         finally:

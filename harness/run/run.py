@@ -32,6 +32,7 @@ from harness.recording import (
     JOINED,
     LATE,
     LOST,
+    STOPPING,
     FaultMark,
     Mark,
     NodeMark,
@@ -139,6 +140,10 @@ class Run:
             self.stopping.begin(self.elapsed_s())
             self._injector.begin_undoing()  # a target that is stopped cannot give its last answers
 
+    def wait_for_users_gone(self) -> None:
+        for node in self.stopping.wait_for_users_gone(self._settings.drain_timeout_s):
+            self.mark(NodeMark(0, node, STOPPING, "what its users did then is not known"))
+
     def finish(self, stopped_because: str) -> None:
         """When Locust has no users any more. ``stopped_because`` holds only if the run had not come to its end."""
         if self._conducting is not None:
@@ -166,6 +171,7 @@ class Run:
         self._writer.append(report.lines)
         if report.users_gone:
             self.live.nodes.without_users.add(node)
+            self._requests += report.requests
         for piece in report.slices:
             self.live.add(piece)
         for sample in report.samples:

@@ -45,10 +45,17 @@ class Stopping:
         """Somebody does not want to wait for answers any more: the last reports have a moment to come."""
         self._settle_until_s = min(self._settle_until_s, time.monotonic() + LAST_REPORTS_S)
 
-    def wait_for_users_gone(self) -> None:
-        """What users do and raise while they are stopped is told after the last reports; Locust would not wait."""
-        nodes, deadline_s = self._nodes, time.monotonic() + USERS_GONE_S
-        _wait(lambda: nodes.without_users.issuperset(nodes.finished - nodes.lost) or time.monotonic() >= deadline_s)
+    def wait_for_users_gone(self, timeout_s: float) -> list[str]:
+        """What users do and raise while they are stopped is told after the last reports; Locust would not wait.
+        Returns the nodes that have not told.
+        """
+        deadline_s = time.monotonic() + max(timeout_s, USERS_GONE_S)
+        _wait(lambda: not self._with_users or time.monotonic() >= deadline_s)
+        return sorted(self._with_users)
+
+    @property
+    def _with_users(self) -> set[str]:
+        return self._nodes.finished - self._nodes.lost - self._nodes.without_users
 
 
 def _wait(condition: Callable[[], bool]) -> None:
