@@ -63,7 +63,7 @@ def _request(original: Callable[..., Any]) -> Callable[..., Any]:
         if not hasattr(session.user, "current_start"):  # a paced user says when its iteration is over
             count_without_block(session)
         begun_s, begun_epoch_s = time.monotonic(), time.time()
-        agent = getattr(session, "client", None)
+        agent: Any = getattr(session, "client", None)
         redirects = getattr(agent, "redirect_response_codes", None)
         try:
             response = original(session, method, url, *rest, **named)

@@ -189,8 +189,21 @@ class Master:
             self.test_stopping()
             self.test_stop()
 
+    @property
+    def verdict_code(self) -> int | None:
+        """Exit code of the latest verdict; None when there is none, or while a run goes."""
+        done = self.current_run is not None and self.current_run.finished and not self.ending
+        return self.exit_code.code if done else None
+
     def _end_with_process(self) -> None:
         """The process ends without Locust's saying so: a run that is still going is closed, and reported."""
+        if self.current_run is None and self.exit_code.code == Outcome.INCONCLUSIVE.exit_code:
+            why = (
+                self.stop_reason
+                if self.stop_reason != STOPPED_BY_USER
+                else "ended by the locustfile, or by Locust itself,"
+            )
+            say(f"{why} before there was a run; nothing is proven")
         if self.stop_reason == STOPPED_BY_USER:
             self.stop_reason = "the locustfile ended the process"
         self.quitting()
@@ -295,6 +308,7 @@ class Master:
         assert main is not None  # the hub's parent is the greenlet in which Locust's main waits
         if run is None:
             # Still waiting for workers, say: there is nothing to record, and Locust would end with a traceback.
+            self.stop_reason = why
             self._runner.quit()
             gevent.kill(main, SystemExit(Outcome.INCONCLUSIVE.exit_code))
         elif self.stop_reason == STOPPED_BY_USER:
