@@ -30,7 +30,7 @@ from harness.run.parent_watch import when_launcher_is_gone
 from harness.run.progress import say
 from harness.run.request import RunRequest
 from harness.run.run import ALL_LOST, Run
-from harness.run.workers import Description, Workers
+from harness.run.workers import ProcessDescription, Workers
 
 logger = logging.getLogger(__name__)
 
@@ -95,7 +95,7 @@ class Master:
             settings = self._request.settings()
             nodes = [LOCAL]
             if self._workers is not None:
-                nodes = self._workers.choose(Description.of(self._environment, self._scenario))
+                nodes = self._workers.choose(ProcessDescription.of(self._environment, self._scenario))
             shape = self._request.shape()
             run = Run(
                 self._environment,
@@ -154,7 +154,7 @@ class Master:
             else:
                 self._reporter.stopping()
         elif not run.live.nodes.all_settled:
-            self._runner.send_message(messages.STOP)
+            self._send(messages.STOP)
             timeout_s: Any = self._environment.stop_timeout
             run.stopping.wait_for_last_reports(timeout_s + 5)
 
@@ -174,7 +174,7 @@ class Master:
                 self._reporter.settle(wait=False)
                 run.take_report(LOCAL, self._reporter.users_gone())
             else:
-                self._runner.send_message(messages.STOP_USERS)
+                self._send(messages.STOP_USERS)
                 run.wait_for_users_gone()
             run.finish(self.stop_reason)
             self.exit_code.set(_write_reports(run))
@@ -240,7 +240,12 @@ class Master:
         if self._reporter is not None:
             self._reporter.node.set_connect_early(connect_early)
         else:
-            self._runner.send_message(messages.CONNECT_EARLY, {"connect_early": connect_early})
+            self._send(messages.CONNECT_EARLY, connect_early=connect_early)
+
+    def _send(self, message: str, **more: Any) -> None:
+        """To all workers, about the present run: one that is late for another must not take it for its own."""
+        if self.current_run is not None:
+            self._runner.send_message(message, {"run": self.current_run.name, **more})
 
     def _send_plan(self, whole: Plan) -> tuple[str, ...]:
         if self._reporter is not None:
@@ -319,7 +324,7 @@ class Master:
             if self._reporter is not None:
                 self._reporter.stop_waiting()
             else:
-                self._runner.send_message(messages.STOP)
+                self._send(messages.STOP)
         elif not self.ending and not self._request.is_headless:
             gevent.kill(main, KeyboardInterrupt)
 

@@ -20,7 +20,7 @@ from harness.findings import EXIT_USAGE
 from harness.load.node import node_of
 from harness.load.pacing import Slot, Start
 from harness.load.stock_clients import count_without_block
-from harness.load.user_exceptions import CONTROL
+from harness.load.user_exceptions import CONTROL, raised_in
 
 if TYPE_CHECKING:
     from locust.env import Environment
@@ -82,6 +82,7 @@ class Paced(User):
         except CONTROL:
             raise
         except Exception as error:
+            raised_in("prepare", error)
             self.environment.events.user_error.fire(user_instance=self, exception=error, tb=error.__traceback__)
             logger.exception("a user cannot get ready, and tries again")
             gevent.sleep(PREPARE_PAUSE_S)
