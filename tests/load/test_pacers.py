@@ -201,11 +201,11 @@ def plan(**changes: object) -> Plan:
 def user(node: Node, takes_s: float) -> None:
     """Parks, works, and comes back; each iteration is answered by one request."""
     while True:
-        node.iteration_ended()
+        node.iterations.end()
         start = None
         while start is None:
             start = node.park(Slot())
-        node.iteration_started(start)
+        node.iterations.begin(start)
         sent_s = time.monotonic()
         gevent.sleep(takes_s)
         node.recorder.on_request("GET", "/", takes_s * 1000, 0, sent_s=sent_s, done_s=sent_s + takes_s)

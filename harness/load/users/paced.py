@@ -57,14 +57,14 @@ class Paced(User):
     def wait_time(self) -> float:
         """Blocks until the pacer starts this user again; there is no pause after that."""
         count_without_block(getattr(self, "client", None))
-        self.node.iteration_ended()
+        self.node.iterations.end()
         if away_s := self.away_s():
             gevent.sleep(away_s)
         start = None
         while start is None:
             slot = self._prepared()
             start = None if slot is None else self.node.park(slot)
-        self.node.iteration_started(start, type(self).__name__)
+        self.node.iterations.begin(start, type(self).__name__)
         self.current_start = start
         return 0.0
 
