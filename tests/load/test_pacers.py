@@ -323,8 +323,9 @@ def test_users_that_are_stopped_before_they_have_sent_are_settled_and_not_waited
     level = Polyline(((0, 0), (1, 0)))
     herds = (Herd("herd", 0.1, 10),)
     node.begin(plan(origin_s=time.monotonic(), level=level, herds=herds, background_users=0, drain_s=20.0))
-    gevent.sleep(0.3)
-    assert len(node.recorder.starts) == 5
+    with gevent.Timeout(10):
+        while len(node.recorder.starts) != 5:
+            gevent.sleep(0.01)
     gevent.killall(users[:5])
     began_s = time.monotonic()
     node.drain()
