@@ -77,9 +77,9 @@ class Master:
         # A start that is refused is said in words; gevent would add a traceback.
         gevent.get_hub().NOT_ERROR += (StopTest,)
         if self._request.starts_by_itself:
+            self._handle_signals()  # first: others may run while servers are asked
             self._request.settings()  # a problem is said now, before anything is started
             self.exit_code.set(Outcome.INCONCLUSIVE.exit_code)  # until there is a verdict
-            self._handle_signals()
         else:
             self._request.shape()  # one with the locustfile cannot be mended in the web UI
         if when_launcher_is_gone(self._launcher_is_gone) and self._request.is_headless:
@@ -314,6 +314,7 @@ class Master:
         if run is None:
             # Still waiting for workers, say: there is nothing to record, and Locust would end with a traceback.
             self.stop_reason = why
+            self.exit_code.set(Outcome.INCONCLUSIVE.exit_code)
             self._runner.quit()
             gevent.kill(main, SystemExit(Outcome.INCONCLUSIVE.exit_code))
         elif self.stop_reason == STOPPED_BY_USER:
