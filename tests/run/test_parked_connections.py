@@ -137,6 +137,8 @@ def test_users_connect_only_when_they_start_where_parked_connections_would_starv
 
 @together(run, way=["yes"])
 def test_whoever_insists_gets_no_pass(outcome: Finished) -> None:
-    """Nearly all requests fail, and so does the baseline: a run that proves nothing, whatever it was that it saw."""
-    assert outcome.code == 4
+    """Whom the server takes first is chance. A baseline that is starved proves nothing, and a spike of which most
+    requests had no answer fails.
+    """
+    assert outcome.code in (3, 4)
     assert not [mark for mark in outcome.recording.health if mark.when == "parked"]
