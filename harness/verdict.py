@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from harness import criteria as criteria_folder
 from harness.analysis import generator
-from harness.analysis.names import names_in_doubt, warm_up_in_words
+from harness.analysis.names import names_in_doubt, outside_of_phases_in_words
 from harness.errors import ConfigurationError
 from harness.findings import Finding, Outcome, Verdict
 from harness.recording import PARKED, CriterionSpec, Phase, Recording
@@ -42,7 +42,12 @@ def judge(recording: Recording, criteria: Sequence[CriterionSpec] | None = None)
         specs.append(CriterionSpec(RUN_COMPLETE))
     found = [_cut_short(recording, spec, _judge_one(recording, spec)) for spec in specs]
     findings = _in_reading_order(_void(recording, specs, found))
-    notes = [*recording.damage, *recording.header.notes, *names_in_doubt(recording), *warm_up_in_words(recording)]
+    notes = [
+        *recording.damage,
+        *recording.header.notes,
+        *names_in_doubt(recording),
+        *outside_of_phases_in_words(recording),
+    ]
     notes += [f"{mark.check}: {mark.detail}." for mark in recording.health if mark.when == PARKED]
     notes += [f"{spec.criterion} is not judged: {_judge_one(recording, spec).reason}." for spec in left_out]
     if criteria is not None and tuple(criteria) != tuple(planned):

@@ -7,6 +7,7 @@ import shutil
 import sys
 import traceback
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any, TextIO
 
@@ -82,7 +83,8 @@ def _loaded(
     try:
         files = get_locustfiles_locally(option)
         loading = True
-        users, _, _, shape = merge_locustfiles_content(files)
+        with _catching_exits():
+            users, _, _, shape = merge_locustfiles_content(files)
     except ConfigurationError:
         raise
     except Exception as error:
@@ -135,6 +137,21 @@ def _loaded(
         raise ConfigurationError(problems)
     assert isinstance(shape, PhasedShape)
     return name, shape, environment.host or "", planned_faults
+
+
+@contextmanager
+def _catching_exits() -> Iterator[None]:
+    """What would end this process at once raises SystemExit."""
+    exit_at_once = os._exit
+
+    def leave(status: int) -> None:
+        raise SystemExit(status)
+
+    os._exit = leave  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        os._exit = exit_at_once
 
 
 def _print_help(parked: bool) -> None:

@@ -30,7 +30,7 @@ from harness.run.exit_code import ExitCode
 from harness.run.parent_watch import when_launcher_is_gone
 from harness.run.request import RunRequest
 from harness.run.run import ALL_LOST, Run
-from harness.run.workers import Description, Workers
+from harness.run.workers import ProcessDescription, Workers
 from harness.safe_text import say
 
 logger = logging.getLogger(__name__)
@@ -87,9 +87,9 @@ class Master:
         # A start that is refused is said in words; gevent would add a traceback.
         gevent.get_hub().NOT_ERROR += (StopTest,)
         if self._request.starts_by_itself:
+            self._handle_signals()  # first: others may run while servers are asked
             self._request.settings()  # a problem is said now, before anything is started
             self.exit_code.set(Outcome.INCONCLUSIVE.exit_code)  # until there is a verdict
-            self._handle_signals()
         else:
             self._request.shape()  # one with the locustfile cannot be mended in the web UI
         if when_launcher_is_gone(self._launcher_is_gone) and self._request.is_headless:
@@ -105,7 +105,7 @@ class Master:
             settings = self._request.settings()
             nodes = [LOCAL]
             if self._workers is not None:
-                nodes = self._workers.choose(Description.of(self._environment, self._scenario))
+                nodes = self._workers.choose(ProcessDescription.of(self._environment, self._scenario))
             shape = self._request.shape()
             run = Run(
                 self._environment,
@@ -167,9 +167,9 @@ class Master:
             else:
                 self._reporter.stopping()
         elif not run.live.nodes.all_settled:
-            self._runner.send_message(messages.STOP)
+            self._send(messages.STOP)
             timeout_s: Any = self._environment.stop_timeout
-            run.wait_for_last_reports(timeout_s + 5)
+            run.stopping.wait_for_last_reports(timeout_s + 5)
 
     def test_stop(self) -> None:
         """The users are gone: ends the run, writes the reports and sets Locust's exit code."""
@@ -187,7 +187,7 @@ class Master:
                 self._reporter.settle(wait=False)
                 run.take_report(LOCAL, self._reporter.users_gone())
             else:
-                self._runner.send_message(messages.STOP_USERS)
+                self._send(messages.STOP_USERS)
                 run.wait_for_users_gone()
             run.finish(self.stop_reason)
             self.exit_code.set(_write_reports(run))
@@ -202,8 +202,21 @@ class Master:
             self.test_stopping()
             self.test_stop()
 
+    @property
+    def verdict_code(self) -> int | None:
+        """Exit code of the latest verdict; None when there is none, or while a run goes."""
+        done = self.current_run is not None and self.current_run.finished and not self.ending
+        return self.exit_code.code if done else None
+
     def _end_with_process(self) -> None:
         """The process ends without Locust's saying so: a run that is still going is closed, and reported."""
+        if self.current_run is None and self.exit_code.code == Outcome.INCONCLUSIVE.exit_code:
+            why = (
+                self.stop_reason
+                if self.stop_reason != STOPPED_BY_USER
+                else "ended by the locustfile, or by Locust itself,"
+            )
+            say(f"{why} before there was a run; nothing is proven")
         if self.stop_reason == STOPPED_BY_USER:
             self.stop_reason = "the locustfile ended the process"
         self.quitting()
@@ -243,7 +256,12 @@ class Master:
         if self._reporter is not None:
             self._reporter.node.set_connect_early(connect_early)
         else:
-            self._runner.send_message(messages.CONNECT_EARLY, {"connect_early": connect_early})
+            self._send(messages.CONNECT_EARLY, connect_early=connect_early)
+
+    def _send(self, message: str, **more: Any) -> None:
+        """To all workers, about the present run: one that is late for another must not take it for its own."""
+        if self.current_run is not None:
+            self._runner.send_message(message, {"run": self.current_run.name, **more})
 
     def _send_plan(self, whole: Plan) -> tuple[str, ...]:
         if self._reporter is not None:
@@ -265,7 +283,7 @@ class Master:
         while not run.finished:
             if self._reporter is not None:
                 node = self._reporter.node
-                run.note_parked(LOCAL, node.parked, node.exceptions.prevents, node.connect_early)
+                run.readiness.note_parked(LOCAL, node.parked, node.exceptions.prevents, node.connect_early)
                 if self._reporter.node.plan is not None:
                     run.take_report(LOCAL, self._reporter.report())
             self._note_lost_workers(run)
@@ -285,7 +303,7 @@ class Master:
             return
         prevents = msg.data["prevents"]
         mark = None if prevents is None else ExceptionMark(**prevents)
-        run.note_parked(self._name(msg.node_id), msg.data["parked"], mark, msg.data["connect_early"])
+        run.readiness.note_parked(self._name(msg.node_id), msg.data["parked"], mark, msg.data["connect_early"])
         if msg.node_id in self._plans:
             self._runner.send_message(messages.PLAN, self._plans[msg.node_id].to_message(), msg.node_id)
 
@@ -311,17 +329,19 @@ class Master:
         assert main is not None  # the hub's parent is the greenlet in which Locust's main waits
         if run is None:
             # Still waiting for workers, say: there is nothing to record, and Locust would end with a traceback.
+            self.stop_reason = why
+            self.exit_code.set(Outcome.INCONCLUSIVE.exit_code)
             self._runner.quit()
             gevent.kill(main, SystemExit(Outcome.INCONCLUSIVE.exit_code))
         elif self.stop_reason == STOPPED_BY_USER:
             self.stop_reason = why
             gevent.kill(main, KeyboardInterrupt)
         elif not run.finished:
-            run.stop_waiting()
+            run.stopping.stop_waiting()
             if self._reporter is not None:
                 self._reporter.stop_waiting()
             else:
-                self._runner.send_message(messages.STOP)
+                self._send(messages.STOP)
         elif not self.ending and not self._request.is_headless:
             gevent.kill(main, KeyboardInterrupt)
 

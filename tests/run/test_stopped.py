@@ -177,12 +177,13 @@ def stopped_without_workers(directory: Path, number: signal.Signals) -> Outcome:
         master.send(number)
         done = master.wait(30)
         worker.wait(15).ended_well(code=0)
-        return Outcome(done, time.monotonic() - began_s)
+        return Outcome(done, time.monotonic() - began_s, number=number)
 
 
 @together(stopped_without_workers, number=[SIGINT, SIGTERM])
 def test_a_master_that_still_waits_for_workers_is_no_pass_and_takes_those_it_has_along(outcome: Outcome) -> None:
     outcome.done.ended_well(code=4)
+    assert f"springback: stopped by {outcome.number.name} before there was a run; nothing is proven" in outcome.done.err
     assert not outcome.done.directories
 
 

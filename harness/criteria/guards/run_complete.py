@@ -45,7 +45,7 @@ def _account(recording: Recording, end: End) -> Iterator[str]:
     planned_s = max((phase.end_s for phase in recording.header.phases), default=0)
     if end.t < planned_s:
         yield f"the run says that it is complete {end.t:.0f} s in, and was planned for {planned_s} s"
-    pieces = (*recording.slices, *recording.warm_up)
+    pieces = (*recording.slices, *recording.warm_up, *recording.wind_down)
     counted = sum(piece.count for piece in pieces)
     if recording.slices and counted < end.requests:
         yield f"{end.requests:,} requests ended, but only {counted:,} were recorded"
