@@ -177,6 +177,8 @@ class Attachment:
             run_options.declare(parser, self.scenario)
         except ConfigurationError as error:
             _give_up(error)
+        # An option that comes later would make a short form mean another one, or nothing.
+        parser.allow_abbrev = False
         # Anybody who reaches the web UI can start load, so it is for this machine unless the user says otherwise.
         parser.set_defaults(web_host="127.0.0.1")
 

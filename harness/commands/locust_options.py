@@ -14,6 +14,8 @@ from typing import Any, Never, TypeVar
 from locust.argument_parser import LocustArgumentParser
 
 T = TypeVar("T")
+OF_THE_SHAPE = {"num_users": "--users", "spawn_rate": "--spawn-rate", "run_time": "--run-time"}
+"""Options of Locust that have no effect beside a shape."""
 ELSEWHERE = " (It stands in a config file or in an environment variable.)"
 
 
@@ -56,15 +58,22 @@ def read(parse: Callable[[list[str]], T], arguments: Sequence[str]) -> tuple[T |
             kept = shortened
 
 
-def conflicts(parsed: Any) -> Iterator[str]:
-    """What Locust would find when it has been started."""
-    processes = parsed.processes or 0
-    if processes < -1:
+def conflicts(parsed: Any, has_shape: bool = True) -> Iterator[str]:
+    """What Locust would find when it has been started, or would pass over with a line in its log."""
+    processes = parsed.processes
+    if processes is not None and processes < 1 and processes != -1:
         yield f"--processes {processes}: give a number of load processes, or -1 for one a core"
     if parsed.master and parsed.processes:
         yield "--master and --processes: leave out --master; with --processes there is one"
     if parsed.master and parsed.worker:
         yield "--master and --worker: one process is one or the other; leave out one of them"
+    for name in ("web_port", "master_port", "master_bind_port"):
+        port = getattr(parsed, name)
+        if not 0 < port < 65536:
+            yield f"--{name.replace('_', '-')} {port}: give a port from 1 to 65535"
+    for name, flag in OF_THE_SHAPE.items():
+        if has_shape and getattr(parsed, name) is not None:
+            yield f"{flag}: the shape says how many users there are and for how long; leave it out, and set its options"
 
 
 def _in_words(message: str) -> tuple[tuple[str, ...], str]:

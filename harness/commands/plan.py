@@ -114,7 +114,7 @@ def _loaded(
         if argument.startswith("-")
     ]
     unreadable += _misspelt_variables(action.env_var for action in parser._actions)
-    problems += [*unreadable, *locust_options.conflicts(parsed)]
+    problems += [*unreadable, *locust_options.conflicts(parsed, shape is not None)]
     chosen = parsed.user_classes or list(users)
     if not unreadable:  # what follows an unknown option looks like the name of a user class
         there = f"; it has {', '.join(users)}" if users else ""

@@ -37,6 +37,7 @@ WITHOUT_RUN = (
 def launch(locustfile: str, arguments: Sequence[str], web: bool) -> int:
     """Runs Locust on ``locustfile`` and returns its exit code. Raises ConfigurationError."""
     arguments = list(arguments)
+    both = ["--web and --headless: leave out one of them"] if web and _given(arguments, "--headless") else []
     if not web and not _given(arguments, "--headless"):
         arguments.append("--headless")
     if not web and not _given(arguments, "--loglevel", "-L"):
@@ -61,8 +62,8 @@ def launch(locustfile: str, arguments: Sequence[str], web: bool) -> int:
     checking = [sys.executable, "-P", "-m", "harness.cli", "host", locustfile, *arguments]
     # In a session of its own: a Ctrl-C ends it from here, by this process.
     checked = subprocess.run(checking, stdout=subprocess.PIPE, text=True, check=False, start_new_session=True)
-    if port_problems:
-        raise ConfigurationError(port_problems)
+    if both or port_problems:
+        raise ConfigurationError([*both, *port_problems])
     if checked.returncode:
         return checked.returncode
     command = [sys.executable, "-P", "-m", "harness.commands.locust_process", "-f", locustfile, *arguments]

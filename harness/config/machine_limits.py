@@ -52,9 +52,9 @@ class Limit:
 
 def need_of(options: Any, users: int, host: str) -> Need | None:
     """Of a run with Locust's ``options``. None for a master whose load processes are started elsewhere."""
-    if options.processes:
-        return Need(users, options.processes if options.processes > 0 else os.cpu_count() or 1, host)
-    return None if options.master else Need(users, 1, host)
+    if processes := getattr(options, "processes", None):
+        return Need(users, processes if processes > 0 else os.cpu_count() or 1, host)
+    return None if getattr(options, "master", False) else Need(users, 1, host)
 
 
 def limits(need: Need) -> list[Limit]:

@@ -93,8 +93,8 @@ def read(
     if pool_names and not all(pool_names.partition("/")):
         given.problems.append(f"--alert-pool-names {pool_names}: give two names, e.g. in_use/size")
     general["health_path"] = general["health_path"] or scenario.health_path
-    if general["health_path"] and not general["health_path"].startswith("/"):
-        given.problems.append(f"--health-path {general['health_path']}: give a path that begins with /")
+    if wrong_path := _path_problem(general["health_path"]):
+        given.problems.append(wrong_path)
     if problem := reports.problem(general["report_formats"]):
         given.problems.append(f"--report-formats: {problem}")
     if ask:
@@ -115,6 +115,14 @@ def read(
         shape_parameters=of_shape,
         alerts=Limits(**{name.removeprefix("alert_"): value for name, value in alerts.items()}),
     )
+
+
+def _path_problem(path: str) -> str:
+    if not path:
+        return ""
+    if not path.isascii() or not path.isprintable() or " " in path or "\\" in path:
+        return f"--health-path {path!a}: write what is not a plain character of a path with %, a space as %20"
+    return "" if path.startswith("/") else f"--health-path {path}: give a path that begins with /"
 
 
 def _runs_dir_problems(path: Path) -> list[str]:

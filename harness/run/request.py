@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -131,6 +132,8 @@ class RunRequest:
             try:
                 # Not from the settings: there are none when something else is wrong.
                 require_allowed(host, allowed_hosts(getattr(values, "allow_host", "")))
+                if extra := re.search(r"[?#]", host):
+                    problems.append(f"{strip_url(host)}{extra[0]}…: leave out what comes from {extra[0]!r} on")
             except ConfigurationError as error:
                 problems += error.messages
         if problems or settings is None:

@@ -39,6 +39,16 @@ def problems(*arguments: str) -> list[str]:
             ("--worker", "--master"),
             ["--master and --worker: one process is one or the other; leave out one of them"],
         ),
+        (("--processes", "0"), ["--processes 0: give a number of load processes, or -1 for one a core"]),
+        (("--web-port", "99999"), ["--web-port 99999: give a port from 1 to 65535"]),
+        (("--master-bind-port", "0"), ["--master-bind-port 0: give a port from 1 to 65535"]),
+        (
+            ("-u", "10", "-t", "10s"),
+            [
+                f"{flag}: the shape says how many users there are and for how long; leave it out, and set its options"
+                for flag in ("--users", "--run-time")
+            ],
+        ),
         (
             ("--users", "x", "-s", "soon", "--processes=two", "--headless", "-P", "7x", "Visitor"),
             [
@@ -48,7 +58,7 @@ def problems(*arguments: str) -> list[str]:
                 "--web-port 7x: give a whole number",
             ],
         ),
-        (("--users", "7", "--processes", "-1", "--unheard-of", "-t", "20s", "Visitor"), []),
+        (("--processes", "-1", "--unheard-of", "--stop-timeout", "20s", "Visitor"), []),
     ],
 )
 def test_each_is_one_line(arguments: tuple[str, ...], lines: list[str]) -> None:
