@@ -73,6 +73,9 @@ def _with_text(result: Failure | Error, text: str) -> Failure | Error:
 
 def _figures(finding: Finding) -> list[tuple[str, str]]:
     rows: list[tuple[str, str]] = [("outcome", finding.outcome.value), ("unit", finding.unit)]
+    rows.append(("basis", finding.basis.value))
+    if finding.confidence is not None:
+        rows.append(("confidence", str(finding.confidence)))
     low, high = finding.interval or (None, None)
     numbers = (("figure", finding.figure), ("limit", finding.limit), ("low", low), ("high", high))
     for key, value in (*numbers, *finding.evidence.items()):

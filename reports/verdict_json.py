@@ -59,6 +59,8 @@ def _finding(finding: Finding) -> Json:
         "unit": finding.unit,
         "limit": _finite(finding.limit),
         "interval": _interval(finding.interval),
+        "basis": finding.basis.value,
+        "confidence": finding.confidence,
         "censored": finding.censored,
         "evidence": {str(key): _scalar(value) for key, value in finding.evidence.items()},
         "is_guard": finding.is_guard,

@@ -59,7 +59,7 @@ class LatencyQuantile(Estimate):
         words = self._of_herd if is_herd else self._reason
         return self.finding(
             outcome,
-            words(outcome, p, tally, interval) + (f" ({only})" if only else ""),
+            words(outcome, p, tally, interval) + (f" ({only})" if only and not math.isinf(high_us) else ""),
             None if figure_us is None or math.isinf(figure_us) else figure_us / 1e6,
             interval,
             {

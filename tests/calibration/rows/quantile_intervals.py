@@ -3,7 +3,6 @@ latency has a factor of its own in every second, an AR(1) process of the logarit
 queues. The truth is the quantile of 40,000 seconds of the same process. An interval of which the finding says that it
 is *of these requests only* claims nothing about others.
 """
-"""
 
 from __future__ import annotations
 
