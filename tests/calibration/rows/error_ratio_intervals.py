@@ -21,7 +21,7 @@ from harness.analysis.phases import Tally
 from tests.calibration.figures import Figure, Share
 
 TITLE = "Intervals of an error ratio"
-SHORT = 60
+SHORT = 40
 TRUTH = 0.05
 LOGIT_OF_THE_MEDIAN = {0.0: math.log(TRUTH / (1 - TRUTH)), 1.0: -3.37154}
 """By standard deviation of the logit: the mean of the probability is 5 %."""
