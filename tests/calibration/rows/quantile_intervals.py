@@ -1,7 +1,7 @@
 """A quantile's interval when requests of one second, and of neighbouring seconds, are alike: a phase of a service whose
 latency has a factor of its own in every second, an AR(1) process of the logarithm with standard deviation 0.3, or that
-queues. The truth is known in closed form. An interval of which the finding says that it
-is *of these requests only* claims nothing about others.
+queues. The truth is known in closed form. An interval of which the finding says that it is *of these requests only*
+claims nothing about others.
 """
 
 from __future__ import annotations
