@@ -45,16 +45,25 @@ def cli() -> None:
 )
 @click.argument("locustfile", type=click.Path(exists=True, dir_okay=False))
 @click.option("--web", is_flag=True, help="Show Locust's web UI instead of starting at once.")
+@click.option("--repeat", default=1, type=click.IntRange(1), help="Make the run so many times, and judge all together.")
+@click.option("--runs-dir", default=None, type=click.Path(path_type=Path), help="Where runs go [runs].")
 @click.pass_context
-def run(context: click.Context, locustfile: str, web: bool) -> None:
+def run(context: click.Context, locustfile: str, web: bool, repeat: int, runs_dir: Path | None) -> None:
     """Run the scenario LOCUSTFILE and judge it.
 
     Without --host the reference target is started on this machine, and stopped at the end. All other options are
     Locust's (``locust --help``) and ours: ``springback plan LOCUSTFILE -h`` lists these.
     """
+    if repeat > 1:
+        if web:
+            raise ConfigurationError("--web and --repeat: a run from the web UI is made once; leave out one of them")
+        from harness.commands.repeat import repeat as run_again
+
+        sys.exit(run_again(Path(locustfile), context.args, runs_dir or Path("runs"), repeat))
     from harness.commands.run import launch
 
-    sys.exit(launch(locustfile, list(context.args), web))
+    directory = [] if runs_dir is None else ["--runs-dir", str(runs_dir)]
+    sys.exit(launch(locustfile, [*context.args, *directory], web))
 
 
 @cli.command(context_settings=PASS_ON, short_help="Show what a run would do, without load.")

@@ -10,6 +10,7 @@ import dataclasses
 from collections.abc import Sequence
 
 from harness import criteria as criteria_folder
+from harness import family
 from harness.analysis import generator
 from harness.analysis.names import names_in_doubt, outside_of_phases_in_words
 from harness.errors import ConfigurationError
@@ -41,7 +42,8 @@ def judge(recording: Recording, criteria: Sequence[CriterionSpec] | None = None)
     if RUN_COMPLETE not in {spec.criterion for spec in specs}:
         specs.append(CriterionSpec(RUN_COMPLETE))
     found = [_cut_short(recording, spec, _judge_one(recording, spec)) for spec in specs]
-    findings = _in_reading_order(_void(recording, specs, found))
+    judged = _void(recording, specs, found)
+    findings = _in_reading_order(family.confirmed(judged, _judge_one))
     notes = [
         *recording.damage,
         *recording.header.notes,
@@ -49,6 +51,7 @@ def judge(recording: Recording, criteria: Sequence[CriterionSpec] | None = None)
         *outside_of_phases_in_words(recording),
     ]
     notes += [f"{mark.check}: {mark.detail}." for mark in recording.health if mark.when == PARKED]
+    notes += family.in_words(findings)
     notes += [f"{spec.criterion} is not judged: {_judge_one(recording, spec).reason}." for spec in left_out]
     if criteria is not None and tuple(criteria) != tuple(planned):
         notes.append(_overridden(planned, criteria))
@@ -138,9 +141,9 @@ def _not_judged(spec: CriterionSpec, reason: str) -> Finding:
     return Finding(name, name, Outcome.INCONCLUSIVE, reason, voids=criteria_folder.guarded_by(spec.criterion))
 
 
-def _void(recording: Recording, specs: Sequence[CriterionSpec], findings: Sequence[Finding]) -> list[Finding]:
+def _void(recording: Recording, specs: Sequence[CriterionSpec], findings: Sequence[Finding]) -> list[family.Judged]:
     """Applies the guards: what one of them voids becomes INCONCLUSIVE and says by which. A FAIL that holds without what
-    a guard objects to is not voided by it, and is told as it is then.
+    a guard objects to is not voided by it, and is told as it is then, with the recording that it was found in.
     """
     guards = [
         (finding, _without_objection(recording, spec))
@@ -152,16 +155,19 @@ def _void(recording: Recording, specs: Sequence[CriterionSpec], findings: Sequen
     for spec, finding in zip(specs, findings, strict=True):
         missed = _missed(recording, spec) if finding.outcome is Outcome.INCONCLUSIVE else ""
         if finding.is_guard:  # it is never voided: it is what voids
-            result.append(dataclasses.replace(finding, reason=missed) if missed else finding)
+            kept = dataclasses.replace(finding, reason=missed) if missed else finding
+            result.append(family.Judged(kept, spec, recording))
             continue
         evidence = criteria_folder.rests_on(finding.kind)
         voider: Finding | None = None
+        rests_on = recording
         for guard, proven in guards:
             if set(guard.voids).isdisjoint(evidence):
                 continue
             if finding.outcome is Outcome.FAIL and proven is not None:
                 again = _judge_one(proven, spec)
                 if again.outcome is Outcome.FAIL:
+                    rests_on = proven
                     finding = dataclasses.replace(
                         again, reason=f"{again.reason}, also without what {guard.criterion} objects to"
                     )
@@ -178,7 +184,7 @@ def _void(recording: Recording, specs: Sequence[CriterionSpec], findings: Sequen
                 reason=f"void because of {voider.criterion} ({had_been})",
                 voided_by=voider.criterion,
             )
-        result.append(finding)
+        result.append(family.Judged(finding, spec, rests_on))
     return result
 
 

@@ -41,14 +41,15 @@ def render(recording: Recording, verdict: Verdict) -> str:
         "end_reason": end.reason if end else None,
         "notes": list(verdict.notes),
         "damage": list(recording.damage),
-        "findings": [_finding(finding) for finding in verdict.findings],
+        "findings": [finding(each) for each in verdict.findings],
         "statuses": _statuses(recording),
         "alerts": [_alert(episode) for episode in episodes(recording)],
     }
     return json.dumps(body, indent=2, ensure_ascii=True, allow_nan=False) + "\n"
 
 
-def _finding(finding: Finding) -> Json:
+def finding(finding: Finding) -> Json:
+    """As an object of ``findings``."""
     return {
         "criterion": finding.criterion,
         "kind": finding.kind,
@@ -59,6 +60,8 @@ def _finding(finding: Finding) -> Json:
         "unit": finding.unit,
         "limit": _finite(finding.limit),
         "interval": _interval(finding.interval),
+        "basis": finding.basis.value,
+        "confidence": finding.confidence,
         "censored": finding.censored,
         "evidence": {str(key): _scalar(value) for key, value in finding.evidence.items()},
         "is_guard": finding.is_guard,

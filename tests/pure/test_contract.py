@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from harness import criteria
 from harness.commands.plugins import listing
 from harness.criteria._criterion import Criterion, Guard
-from harness.findings import ALL, Outcome
+from harness.findings import ALL, Basis, Outcome
 from harness.plugins import parameters_of
 from harness.recording import CriterionSpec, Recording
 from harness.verdict import judge
@@ -107,13 +107,18 @@ def test_a_torn_recording_is_judged_without_a_crash_and_never_better(of: str, da
 
 @pytest.mark.parametrize("of", VERDICTS)
 def test_every_verdict_rests_on_an_interval(of: str) -> None:
-    """PASS: the whole interval is within the limit; FAIL: the whole of it is outside."""
+    """PASS: the whole interval is within the limit; FAIL: the whole of it is outside. What is exact has one, too: that
+    of a census is the figure, unless requests had no answer when the run was cut off.
+    """
     for found in judge(kept(of)).findings:
         if found.is_guard or found.figure is None or found.limit is None:
             continue
         assert found.interval is not None, found.criterion
         low, high = found.interval
         assert low <= found.figure <= high, found
+        assert (found.basis is Basis.ESTIMATE) == (found.confidence is not None), found
+        if found.basis is Basis.CENSUS:
+            assert low == high, found
         if found.outcome is Outcome.PASS:
             assert high <= found.limit or low >= found.limit, found  # or: of a smallest value that is wanted
         if found.outcome is Outcome.FAIL:
