@@ -34,6 +34,9 @@ BLOCK_S = 3
 """Changes of the queue are averaged over so many seconds, about the cube root of thirty: neighbours are alike."""
 BOUND_SHARE, BOUND_WIDTH = 0.9, 0.05
 """A queue is full when such a share of its samples is that near to the largest of them."""
+AROUND_A_LINE = 0.4
+"""Deviations from a line that are less like their neighbours than this (lag-1 autocorrelation) are noise around it.
+Those of a queue whose changes add up, a random walk, have 0.5 to 0.8 in 30 values, and more in a longer series."""
 FLAT_SHARE = 0.1
 """A queue stands still when even its fastest fall would take off no more than this of it while it was watched."""
 PAIR = " - "
@@ -63,8 +66,8 @@ class Queue:
     """The longest in the baseline."""
     slope_per_s: float
     slope_interval_per_s: tuple[float, float]
-    """The hull of two: that of Theil and Sen, as corrected by Hamed and Rao, right for noise around a line; and the
-    t-interval of the mean change of a block, right for a queue, whose changes add up."""
+    """That of Theil and Sen, as corrected by Hamed and Rao, which is right for noise around a line. Where the changes of
+    the queue add up, its hull with the t-interval of the mean change of a block, which is right for a random walk."""
 
     @property
     def empty_after_s(self) -> float:
@@ -115,11 +118,19 @@ def _slope(watched: Sequence[tuple[int, float]]) -> tuple[float, tuple[float, fl
     if line is None:
         return 0.0, (-math.inf, math.inf)
     low, high = line.slope_interval
-    marks = watched[::BLOCK_S]
-    changes = [(later - earlier) / (t1 - t0) for (t0, earlier), (t1, later) in pairwise(marks)]
+    if _is_around_a_line([value - line.slope * t for t, value in watched]):
+        return line.slope, (low, high)
+    changes = [(later - earlier) / (t1 - t0) for (t0, earlier), (t1, later) in pairwise(watched[::BLOCK_S])]
     mean, freedom = statistics.fmean(changes), len(changes) - 1
     margin = student_quantile((1 + CONFIDENCE) / 2, freedom) * statistics.stdev(changes) / math.sqrt(len(changes))
     return line.slope, (min(low, mean - margin), max(high, mean + margin))
+
+
+def _is_around_a_line(detrended: Sequence[float]) -> bool:
+    mean = statistics.fmean(detrended)
+    apart = [value - mean for value in detrended]
+    together = sum(earlier * later for earlier, later in pairwise(apart))
+    return together < AROUND_A_LINE * sum(each * each for each in apart)
 
 
 def _lengths(recording: Recording, gauge: str) -> tuple[Mapping[int, float], str]:
