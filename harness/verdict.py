@@ -41,7 +41,7 @@ def judge(recording: Recording, criteria: Sequence[CriterionSpec] | None = None)
     if RUN_COMPLETE not in {spec.criterion for spec in specs}:
         specs.append(CriterionSpec(RUN_COMPLETE))
     found = [_cut_short(recording, spec, _judge_one(recording, spec)) for spec in specs]
-    findings = _in_reading_order(_void(recording, specs, found))
+    findings = _in_reading_order(_follow(_void(recording, specs, found)))
     notes = [*recording.damage, *recording.header.notes, *names_in_doubt(recording), *warm_up_in_words(recording)]
     notes += [f"{mark.check}: {mark.detail}." for mark in recording.health if mark.when == PARKED]
     notes += [f"{spec.criterion} is not judged: {_judge_one(recording, spec).reason}." for spec in left_out]
@@ -158,6 +158,19 @@ def _void(recording: Recording, specs: Sequence[CriterionSpec], findings: Sequen
                 reason=f"void because of {voider.criterion} ({had_been})",
                 voided_by=voider.criterion,
             )
+        result.append(finding)
+    return result
+
+
+def _follow(findings: Sequence[Finding]) -> list[Finding]:
+    """What follows from a finding that is a FAIL has nothing to pass with: a breaker that did not open cannot close."""
+    failed = {finding.kind for finding in findings if finding.outcome is Outcome.FAIL}
+    result = []
+    for finding in findings:
+        cause = next((each for each in criteria_folder.follows(finding.kind) if each in failed), "")
+        if cause and finding.outcome is Outcome.PASS:
+            reason = f"follows {cause}, which failed, so it proves nothing (had been PASS: {finding.reason})"
+            finding = dataclasses.replace(finding, outcome=Outcome.INCONCLUSIVE, reason=reason)
         result.append(finding)
     return result
 

@@ -66,8 +66,9 @@ class Queue:
     """The longest in the baseline."""
     slope_per_s: float
     slope_interval_per_s: tuple[float, float]
-    """That of Theil and Sen, as corrected by Hamed and Rao, which is right for noise around a line. Where the changes of
-    the queue add up, its hull with the t-interval of the mean change of a block, which is right for a random walk."""
+    """That of Theil and Sen, as corrected by Hamed and Rao, which is right for noise around a line. Where the changes
+    of the queue add up, its hull with the t-interval of the mean change of a block, which is right for a random walk.
+    """
 
     @property
     def empty_after_s(self) -> float:

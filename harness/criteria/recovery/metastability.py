@@ -29,8 +29,8 @@ class Metastability(Criterion):
     A failure is metastable when it outlasts its cause (Bronson et al., HotOS 2021): the queue that the spike has left
     makes clients give up and try again, and their retries keep it long. The figure is goodput ÷ offered load at the
     end of the recovery, as a share of the baseline's. Below the limit the target's own queue decides, over 30 s or
-    more: it grows or stands still: FAIL. It falls: a slow recovery, which was not watched to its end. Without a gauge of that
-    queue the two cannot be told apart, as time-outs make the latencies that clients see the same.
+    more: it grows or stands still: FAIL. It falls: a slow recovery, which was not watched to its end. Without a gauge
+    of that queue the two cannot be told apart, as time-outs make the latencies that clients see the same.
     """
 
     title = "comes back by itself"
@@ -94,12 +94,12 @@ class Metastability(Criterion):
                 f"with the {self.baseline}'s load the target was watched for {max(0, end_s - begin_s)} s of the "
                 f"{self.recovery}: {WATCHED_S} s or more would settle it"
             )
-        watched_s = max(WATCHED_S, (end_s - begin_s) // 2)
-        found = Goodput.of(recording, baseline, slo, max(begin_s, end_s - watched_s), end_s)
-        latest = Goodput.of(recording, baseline, slo, end_s - BACK_S, end_s)
-        if found is None or latest is None:
+        watched = (BACK_S, WATCHED_S, max(WATCHED_S, (end_s - begin_s) // 2))
+        found = [Goodput.of(recording, baseline, slo, max(begin_s, end_s - each_s), end_s) for each_s in watched]
+        seen = [goodput for goodput in found if goodput is not None]
+        if len(seen) < len(watched):
             return f"no requests in the last {BACK_S} s of the {self.recovery}: a stream of them would settle it"
-        return latest if latest.is_back(self.lower_limit) else found
+        return next((goodput for goodput in seen if goodput.is_back(self.lower_limit)), seen[-1])
 
     def _queue(self, recording: Recording, measured: Goodput) -> Queue | str:
         baseline = recording.phase(self.baseline)
