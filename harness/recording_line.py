@@ -17,6 +17,7 @@ import msgspec
 from harness.recording import (
     OK,
     AlertMark,
+    AttemptsMark,
     End,
     ExceptionMark,
     FaultMark,
@@ -52,6 +53,7 @@ _MARKS: Mapping[str, type[Line]] = {
     "alert": AlertMark,
     "exception": ExceptionMark,
     "starts": StartsMark,
+    "attempts": AttemptsMark,
 }
 
 

@@ -132,6 +132,7 @@ class NodeReporter:
         samples = tuple(sample for measured in self._monitor.take() for sample in self._samples(measured))
         lines: list[Line] = [*slices, *self._unanswered(), *(replace(mark, node=self._name) for mark in marks)]
         lines += self.node.streams.take(self._name)
+        lines += self.node.attempts.take(self._name)
         lines += self.node.exceptions.take(self.node.t_of, self._name)
         if operations:
             lines.append(Operations(self._name, round(self.node.operation_uncertainty_s(), 6), operations))

@@ -132,6 +132,10 @@ class Recorder:
         since_s, _ = self._readying.get(user, (math.inf, 0.0))
         self._readying[user] = (since_s, time.monotonic())
 
+    def is_warm_up(self, sent_s: float) -> bool:
+        """Whether what the calling greenlet sent then is something with which its user got ready."""
+        return self._sent_for(sent_s)[1]
+
     def _sent_for(self, sent_s: float) -> tuple[Start | None, bool]:
         """The start for which a request was sent, by the calling greenlet or for the user that spawned it (a task may
         send several at a time), and whether it is warm-up. An answer may come when its user has gone on to something

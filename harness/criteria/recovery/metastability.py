@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from harness.analysis import generator, intervals, phases
+from harness.analysis import amplification, generator, intervals, phases
 from harness.analysis.quality import ServiceLevel, Windows, service_level, windows
 from harness.analysis.time_series import level_at
 from harness.criteria._criterion import Criterion
@@ -73,7 +73,7 @@ class Metastability(Criterion):
             f"{measured.describe(self.baseline)}, limit {percent(self.lower_limit)}: {reason}",
             measured.figure,
             measured.interval,
-            _evidence(queue),
+            _evidence(queue) | _amplification(recording, measured),
         )
 
     def _measure(self, recording: Recording) -> Goodput | str:
@@ -199,6 +199,12 @@ def _same_load_from_s(recording: Recording, baseline: Phase, recovery: Phase, en
     while begin_s > recovery.start_s and abs(level_at(level, begin_s - 0.5) - normal) <= SAME_LOAD * normal:
         begin_s -= 1
     return begin_s
+
+
+def _amplification(recording: Recording, measured: Goodput) -> dict[str, Scalar]:
+    """How many attempts there were for a request in the time that is judged, where users try again."""
+    found = amplification.between(recording, measured.start_s, measured.end_s)
+    return {} if found is None else {"amplification (attempts ÷ requests)": found.ratio}
 
 
 def _evidence(queue: Queue | str) -> dict[str, Scalar]:
