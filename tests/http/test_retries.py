@@ -97,7 +97,7 @@ def test_what_is_not_answered_is_tried_again_each_with_its_own_time_limit() -> N
 
 def test_a_body_that_is_wrong_is_not_tried_again() -> None:
     with scripted([READ, FINE] * 4) as server:
-        client = Client(server.url, AT_ONCE, expectation=Expectation().but(text="basket"))
+        client = Client(server.url, AT_ONCE, expectation=Expectation(text="basket"))
         client.http.get("/")
     assert len(client.attempts) == 1
 

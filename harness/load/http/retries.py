@@ -109,6 +109,7 @@ class Retrier:
             try:
                 gevent.sleep(pause_s)
             except gevent.Timeout as users_own:
+                response = Response(0, b"", b"")
                 response.error = users_own
                 return response
             sent_s = time.monotonic()
@@ -124,9 +125,8 @@ class Retrier:
             if self._tokens < 1:
                 return None
             self._tokens -= 1
-        pause_s = min(
-            self.retries.longest_s, self.retries.backoff_s * self.retries.factor ** min(attempts - 1, FURTHEST)
-        )
+        growth = self.retries.factor ** min(attempts - 1, FURTHEST)
+        pause_s = min(self.retries.longest_s, self.retries.backoff_s * growth)
         if self.retries.jitter:
             pause_s = self._random.uniform(0, pause_s)
         asked_s = retry_after_s(response) if honours_retry_after and response.status_code else None
