@@ -49,7 +49,7 @@ class Metastability(Criterion):
 
     def applies(self, recording: Recording) -> bool:
         """By default it is judged where the target was seen to come back, or not to."""
-        if not self.only_where_measured or self.gauge:
+        if not self.only_where_measured:
             return True
         measured = self._measure(recording)
         return not isinstance(measured, str) and measured.is_back(self.lower_limit) is not None
