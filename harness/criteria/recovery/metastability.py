@@ -18,6 +18,7 @@ WATCHED_S = 30
 """So long a queue must be watched to tell what becomes of it. Where there is more, half of it is looked at."""
 BACK_S = 10
 """A target that has been good for so long is back, as in ``recovery_time``."""
+NOT_OBSERVABLE = "metastable or slow: not observable"
 SAME_LOAD = 0.05
 """The load is that of the baseline when it differs by no more than this share of it."""
 
@@ -105,16 +106,17 @@ class Metastability(Criterion):
         baseline = recording.phase(self.baseline)
         assert baseline is not None
         if not self.gauge:
-            return with_remedy("not observable", self.remedy)
+            return with_remedy(NOT_OBSERVABLE, self.remedy)
         watched_s = measured.end_s - measured.start_s
         if watched_s < WATCHED_S:
-            return f"its queue was watched for {watched_s} s: a {self.recovery} phase that is longer would settle it"
-        return measure_queue(recording, self.gauge, baseline, measured.start_s, measured.end_s)
+            longer = f"a {self.recovery} phase that is longer would settle it"
+            return f"{NOT_OBSERVABLE}, its queue was watched for {watched_s} s: {longer}"
+        queue = measure_queue(recording, self.gauge, baseline, measured.start_s, measured.end_s)
+        return f"{NOT_OBSERVABLE}, {queue}" if isinstance(queue, str) else queue
 
     def _judge_queue(self, queue: Queue | str, measured: Goodput) -> tuple[Outcome, str]:
         if isinstance(queue, str):
-            what = "not observable, " if self.gauge else ""
-            return Outcome.INCONCLUSIVE, f"metastable or slow: {what}{queue}"
+            return Outcome.INCONCLUSIVE, queue
         low, high = queue.slope_interval_per_s
         length = f"from {queue.begins:,.0f} to {queue.ends:,.0f} in {measured.end_s - measured.start_s} s"
         slope = f"{queue.slope_per_s:+,.3g}/s, {low:+,.3g} to {high:+,.3g}"
