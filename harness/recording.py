@@ -9,8 +9,9 @@ any moment can be judged up to its last second. Each line is one of seven kinds,
     environment.
 ``slice``
     A *delta*: requests of one node, one name and one outcome whose **intended start** lies in one second.
-    The same key may occur in many lines; adding them, in any order, gives the total. Requests with which users got
-    ready (``warm_up``) are kept apart: they belong to no phase, whenever they were made.
+    The same key may occur in many lines; adding them, in any order, gives the total. All requests of an iteration that
+    a gate has released are of the gate's second. Requests with which users got ready (``warm_up``) or came to their end
+    (``wind_down``) are kept apart: they belong to no phase, whenever they were made.
 ``probe``
     One sample of one probe: a set of named figures of the target, or of a load process (probe ``generator``).
 ``operations``
@@ -199,6 +200,8 @@ class Slice:
     """Of HTTP, of the last answer where redirects were followed; 0: there was none, or it is not known."""
     warm_up: bool = False
     """Made by users that got ready to be started, in ``on_start`` or ``prepare``, before the run or in its course."""
+    wind_down: bool = False
+    """Made by users when the load was over and they came to their end, in ``on_stop``."""
 
 
 @dataclass(frozen=True)
@@ -314,12 +317,14 @@ def gate_stream(gate: str) -> str:
     return f"gate {gate}"
 
 
-JOINED, LATE, LOST, FINISHED = "joined", "late", "lost", "finished"
+JOINED, LATE, LOST, FINISHED, STOPPING = "joined", "late", "lost", "finished", "stopping"
 
 
 @dataclass(frozen=True)
 class NodeMark:
-    """A load process ``joined``, was ``lost``, ``finished`` (sent its last report), or joined ``late``."""
+    """A load process ``joined``, was ``lost``, ``finished`` (sent its last report), or joined ``late``; or its users
+    were still ``stopping`` when nobody waited for them any more.
+    """
 
     t: Instant
     node: str
@@ -448,7 +453,9 @@ class Recording:
     damage: tuple[str, ...] = ()
     """What could not be read, in words, e.g. a torn last line. Empty for a whole file."""
     warm_up: tuple[Slice, ...] = ()
-    """Slices of requests with which users got ready. They are not among ``slices``: nothing is judged by them."""
+    """Slices of requests with which users got ready. They are not among ``slices``: only their guard judges them."""
+    wind_down: tuple[Slice, ...] = ()
+    """Those of requests with which users came to their end, in the same way."""
 
     def phase(self, name: str) -> Phase | None:
         return self.header.phase(name)

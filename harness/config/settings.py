@@ -34,7 +34,8 @@ from harness.recording import CriterionSpec, Scalar
 from shapes._phased import PhasedShape
 
 DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443, "postgresql": 5432, "postgres": 5432, "redis": 6379}
-MEMORY_LEAK = CriterionSpec("memory_leak", {"only_where_measured": True})
+OF_PROCESSES = tuple(CriterionSpec(name, {"only_where_measured": True}) for name in ("memory_leak", "process_restarts"))
+"""Judged wherever the target's processes are sampled, whether anybody has thought of them or not."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,7 +164,7 @@ def _criteria(given: _Given, scenario: Scenario, usable: Any, users: Iterable[ty
         given.problems += error.messages
         return ()
     specs = (*specs, *_about_shedding(given, specs, usable, users))
-    judged = {criteria_folder.name_of(spec) for spec in (*specs, MEMORY_LEAK, *queue_gauge.by_default(specs, ()))}
+    judged = {criteria_folder.name_of(spec) for spec in (*specs, *OF_PROCESSES, *queue_gauge.by_default(specs, ()))}
     given.problems += [
         f"--without {name}: not a criterion of this scenario; it has {', '.join(sorted(judged))}"
         for name in usable.without
@@ -181,15 +182,16 @@ def _criteria(given: _Given, scenario: Scenario, usable: Any, users: Iterable[ty
 def _with_defaults(
     criteria: tuple[CriterionSpec, ...], probes: Iterable[Probe], usable: Any
 ) -> tuple[CriterionSpec, ...]:
-    """With the criteria that are judged wherever something can tell, whether anybody has thought of them or not: a leak
-    where the target's memory is measured, metastability where a recovery is. They judge no run by themselves.
+    """With the criteria that are judged wherever something can tell: those of the target's processes where these are
+    sampled, and metastability where a recovery is. They alone judge no run.
     """
     named = {spec.criterion for spec in criteria}
     if all(criteria_folder.is_guard(name) for name in named):
         return criteria
     criteria = (*criteria, *queue_gauge.by_default(criteria, usable.without))
-    sampled = any(name_of(probe) == "process" for probe in probes)
-    return (*criteria, MEMORY_LEAK) if sampled and MEMORY_LEAK.criterion not in {*named, *usable.without} else criteria
+    if not any(name_of(probe) == "process" for probe in probes):
+        return criteria
+    return (*criteria, *(spec for spec in OF_PROCESSES if spec.criterion not in {*named, *usable.without}))
 
 
 def _about_shedding(
