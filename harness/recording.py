@@ -21,7 +21,7 @@ any moment can be judged up to its last second. Each line is one of seven kinds,
     is cut off.
 ``mark``
     Something that happened at an instant: a gate released, a fault injected, a health check answered, a node
-    joined or was lost, users' code raised exceptions.
+    joined or was lost, users' code raised exceptions; or counts of a second beside its slices (starts, attempts).
 ``end``
     Last line: why the run ended, and totals to check the slices against.
 
@@ -425,7 +425,23 @@ class StartsMark:
     they were ready for the next."""
 
 
-Mark: TypeAlias = GateMark | HealthMark | NodeMark | FaultMark | AlertMark | ExceptionMark | BlockedMark | StartsMark
+@dataclass(frozen=True)
+class AttemptsMark:
+    """A *delta* as a slice is: attempts of requests that users try again when they fail, sent by one node in the second
+    ``t`` under one name. The request is counted once, in a slice, from its intended start to its last answer.
+    """
+
+    t: Instant
+    node: str
+    name: str
+    attempts: Mapping[str, Sparse]
+    """Outcome → how long each took, from its own send."""
+    mark: str = "attempts"
+
+
+Mark: TypeAlias = (
+    GateMark | HealthMark | NodeMark | FaultMark | AlertMark | ExceptionMark | BlockedMark | StartsMark | AttemptsMark
+)
 
 
 @dataclass(frozen=True)
@@ -485,6 +501,10 @@ class Recording:
     @property
     def starts(self) -> tuple[StartsMark, ...]:
         return tuple(mark for mark in self.marks if isinstance(mark, StartsMark))
+
+    @property
+    def attempts(self) -> tuple[AttemptsMark, ...]:
+        return tuple(mark for mark in self.marks if isinstance(mark, AttemptsMark))
 
     @property
     def health(self) -> tuple[HealthMark, ...]:

@@ -17,6 +17,7 @@ import msgspec
 from harness.recording import (
     OK,
     AlertMark,
+    AttemptsMark,
     BlockedMark,
     End,
     ExceptionMark,
@@ -54,6 +55,7 @@ _MARKS: Mapping[str, type[Line]] = {
     "exception": ExceptionMark,
     "blocked": BlockedMark,
     "starts": StartsMark,
+    "attempts": AttemptsMark,
 }
 
 

@@ -43,7 +43,7 @@ def judge(recording: Recording, criteria: Sequence[CriterionSpec] | None = None)
         specs.append(CriterionSpec(RUN_COMPLETE))
     found = [_cut_short(recording, spec, _judge_one(recording, spec)) for spec in specs]
     judged = _void(recording, specs, found)
-    findings = _in_reading_order(family.confirmed(judged, _judge_one))
+    findings = _in_reading_order(_follow(family.confirmed(judged, _judge_one)))
     notes = [
         *recording.damage,
         *recording.header.notes,
@@ -185,6 +185,19 @@ def _void(recording: Recording, specs: Sequence[CriterionSpec], findings: Sequen
                 voided_by=voider.criterion,
             )
         result.append(family.Judged(finding, spec, rests_on))
+    return result
+
+
+def _follow(findings: Sequence[Finding]) -> list[Finding]:
+    """What follows from a finding that is a FAIL has nothing to pass with: a breaker that did not open cannot close."""
+    failed = {finding.kind for finding in findings if finding.outcome is Outcome.FAIL}
+    result = []
+    for finding in findings:
+        cause = next((each for each in criteria_folder.follows(finding.kind) if each in failed), "")
+        if cause and finding.outcome is Outcome.PASS:
+            reason = f"follows {cause}, which failed, so it proves nothing (had been PASS: {finding.reason})"
+            finding = dataclasses.replace(finding, outcome=Outcome.INCONCLUSIVE, reason=reason)
+        result.append(finding)
     return result
 
 

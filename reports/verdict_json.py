@@ -15,6 +15,7 @@ from typing import TypeAlias
 
 from harness.analysis import phases
 from harness.analysis.alerts import Episode, episodes
+from harness.analysis.amplification import by_phase
 from harness.findings import Finding, Verdict
 from harness.recording import Recording, Scalar
 
@@ -43,6 +44,10 @@ def render(recording: Recording, verdict: Verdict) -> str:
         "damage": list(recording.damage),
         "findings": [finding(each) for each in verdict.findings],
         "statuses": _statuses(recording),
+        "amplification": [
+            {"phase": phase, "attempts": each.attempts, "requests": each.requests, "ratio": each.ratio}
+            for phase, each in by_phase(recording).items()
+        ],
         "alerts": [_alert(episode) for episode in episodes(recording)],
     }
     return json.dumps(body, indent=2, ensure_ascii=True, allow_nan=False) + "\n"

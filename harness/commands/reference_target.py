@@ -76,6 +76,7 @@ def options_for(target: Mapping[str, Any]) -> dict[str, str]:
         "postgres_admin": target["postgres"]["admin"],
         "valkey": target["valkey"],
         "api_urls": ",".join(api["url"] for api in target["apis"]),
+        "queue_gauge": "; ".join(f"{api['url']}/metrics#target_requests_in_flight" for api in target["apis"]),
         "haproxy_metrics": target["haproxy"]["metrics_url"],
         "haproxy_socket": target["haproxy"]["stats_socket"],
         "upstream": target["upstream"]["url"],

@@ -22,6 +22,8 @@ class Criterion:
     unit: ClassVar[str] = ""
     guarded: ClassVar[tuple[str, ...]] = ()
     """Of a guard: the kinds of evidence that nobody can rely upon unless it passes."""
+    follows: ClassVar[tuple[str, ...]] = ()
+    """Criteria whose FAIL takes away what this one judges: then it has no PASS."""
     evidence: ClassVar[str] = CLIENTS
     """From what the figure is measured: CLIENTS (a late load generator would make it good or bad by itself), TARGET (a
     probe of the target), RUN (the run itself). A guard voids what is measured from the evidence that it protects.

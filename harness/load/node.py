@@ -21,6 +21,7 @@ from locust.env import Environment
 from harness.errors import ConfigurationError
 from harness.load.active import ActiveUsers
 from harness.load.arrivals import Arrivals
+from harness.load.attempts import Attempts
 from harness.load.clock import Clock
 from harness.load.gate import Gate
 from harness.load.iterations import Iterations
@@ -75,6 +76,7 @@ class Node:
         self.gate_marks: list[GateMark] = []
         self.operations: list[Operation] = []
         self.streams = Streams()
+        self.attempts = Attempts()
         self.iterations = Iterations(self.recorder, self.streams)
         self._local_origin_s = 0.0
         self.unfinished = 0
@@ -200,6 +202,11 @@ class Node:
         """Seconds after the origin of an instant on this node's clock. The plan must be here."""
         assert self.plan is not None
         return self.clock.to_master(local_s) - self.plan.origin_s
+
+    def attempt_ended(self, sent_s: float, done_s: float, name: str, outcome: str) -> None:
+        """One attempt of a request that may be tried again; those with which users got ready are not counted."""
+        if self.plan is not None and (t := self.t_of(sent_s)) >= 0 and self.recorder.is_load(sent_s):
+            self.attempts.ended(t, name, outcome, done_s - sent_s)
 
     def instant_s(self, t: float) -> float:
         """On this node's clock, ``t`` seconds after the origin, by the offset of the run's beginning: exactly that many

@@ -135,6 +135,7 @@ class NodeReporter:
         samples = tuple(sample for measured in self._monitor.take() for sample in self._samples(measured))
         lines: list[Line] = [*slices, *self._unanswered(), *(replace(mark, node=self._name) for mark in marks)]
         lines += self.node.streams.take(self._name)
+        lines += self.node.attempts.take(self._name)
         lines += self.node.exceptions.take(self.node.t_of, self._name)
         lines += [
             BlockedMark(self.node.t_of(second_s + 0.5) // 1, self._name, place, count)

@@ -142,6 +142,10 @@ class Recorder:
         since_s, _ = self._readying.get(user, (math.inf, 0.0))
         self._readying[user] = (since_s, time.monotonic())
 
+    def is_load(self, sent_s: float) -> bool:
+        """Whether what the calling greenlet sent then is load, and not something with which its user got ready."""
+        return self._sent_for(sent_s)[1] == LOAD and sent_s < self._winding_down_since_s
+
     def wind_down(self) -> None:
         """The account of the load is closed: all that was without an answer has been counted."""
         self._winding_down_since_s = time.monotonic()
