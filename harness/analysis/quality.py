@@ -158,14 +158,17 @@ def mean_log_latency(recording: Recording, phase: Phase, window_s: int) -> NDArr
     how slow its seconds are, with less noise than their medians have.
     """
     count = phase.duration_s // window_s
-    total, answers = np.zeros(count), np.zeros(count)
+    total, answers = [0.0] * count, [0] * count
+    logs: dict[int, float] = {}
     for piece in phases.slices_of(recording, phase):
         position = (piece.t - phase.start_s) // window_s
         if piece.outcome == OK and position < count:
             for index, of_bucket in piece.latency.items():
-                total[position] += of_bucket * math.log(1 + histogram.bucket_bounds_us(index)[1])
+                if index not in logs:
+                    logs[index] = math.log(1 + histogram.bucket_bounds_us(index)[1])
+                total[position] += of_bucket * logs[index]
                 answers[position] += of_bucket
-    return np.asarray(total[answers > 0] / answers[answers > 0], dtype=np.float64)
+    return np.array([of / n for of, n in zip(total, answers, strict=True) if n], dtype=np.float64)
 
 
 def _last_bucket(limit_s: float) -> int:

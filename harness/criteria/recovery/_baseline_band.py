@@ -30,6 +30,8 @@ else:
 
 SHARE_FLOOR = 0.1
 """Share of bad requests above the baseline's that is still normal."""
+LONG_SHARE_FLOOR = 0.05
+"""The same over many windows together."""
 SLOW_SHARE = 0.5
 """Of so many requests the median makes."""
 CHANCE = 0.005
@@ -117,6 +119,12 @@ class Band:
         """Windows that stand out by themselves."""
         return self.bad.outside(windows) | self.slow.outside(windows)
 
+    def is_worse(self, bad: int, intended: int) -> bool:
+        """Whether the share of bad requests is proven (Clopper & Pearson, one-sided, 99 %) to be larger than the
+        baseline's + 0.05: in many windows together chance evens out.
+        """
+        return bad > 0 and beta_quantile(0.01, bad, intended - bad + 1) > self.bad.ratio + LONG_SHARE_FLOOR
+
     def may_be_beyond(self, bad: int, intended: int) -> float | None:
         """The 95 % upper bound (Clopper & Pearson, one-sided) of the share of bad requests, where it is beyond the
         threshold: then nobody can say that the target is normal. None where it is not.
@@ -142,7 +150,8 @@ def _drift(log_latency: NDArray[np.float64], allowed_ratio: float) -> Drift:
     deviation = float(residual.std()) if len(residual) > 2 else 0.0
     if deviation == 0.0:
         return Drift(len(residual), 0.0, False)
-    return Drift(len(residual), _autocorrelation(residual), 3 * deviation >= math.log(allowed_ratio))
+    # Not made up for: of independent windows 2 in 100 would be taken for correlated ones, and so 5.
+    return Drift(len(residual), _raw_autocorrelation(residual), 3 * deviation >= math.log(allowed_ratio))
 
 
 def larger(before: NDArray[np.float64], after: NDArray[np.float64]) -> bool:
@@ -163,9 +172,14 @@ def _effective(windows: float, correlation: float) -> float:
 
 
 def _autocorrelation(residual: NDArray[np.float64]) -> float:
-    raw = float(residual[:-1] @ residual[1:]) / max(1e-12, float(residual @ residual))
-    # Of a short series it comes out too small (Marriott & Pope 1954).
+    """Of neighbours, from 0 to 0.95; of a short series it comes out too small, which is made up for."""
+    raw = _raw_autocorrelation(residual)
+    # Marriott & Pope 1954.
     return min(MAXIMUM_CORRELATION, max(0.0, raw + (1 + 4 * raw) / len(residual)))
+
+
+def _raw_autocorrelation(residual: NDArray[np.float64]) -> float:
+    return max(0.0, float(residual[:-1] @ residual[1:]) / max(1e-12, float(residual @ residual)))
 
 
 def _share(baseline: Windows, of: Callable[[Windows], NDArray[np.int64]], floor: float | None) -> Share:

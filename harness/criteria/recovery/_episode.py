@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -101,6 +101,10 @@ class Recovery:
     """Whether the relapses were single windows, no more than are tolerated."""
     doubt: str = ""
     """Why the interval allows neither a pass nor a fail; empty where it does."""
+    slower_ratio: float | None = None
+    """Latency since the recovery ÷ before the spike (means of the logarithms), where it is proven to be longer, and by
+    so much that the baseline's p95 would miss the SLO; else None.
+    """
     is_shifted: bool = True
     """Whether the stretch before the recovery is proven to differ from the baseline, where that varies by itself."""
     since: tuple[int, int] | None = None
@@ -135,7 +139,19 @@ def measure(recording: Recording, settings: Settings | None = None) -> Recovery:
     log_latency = mean_log_latency(recording, baseline, settings.window_s)
     usual_s = histogram.quantile_us(phases.of_phase(recording, baseline).latency, 0.5)
     allowed_ratio = usual.overall_s / max(1e-6, (usual_s or 0) / 1e6)
-    return _judge(spike, end_s, normal, seen, band(normal, log_latency, allowed_ratio), settings, slo)
+    found = _judge(spike, end_s, normal, seen, band(normal, log_latency, allowed_ratio), settings, slo)
+    if found.recovery_s is None or settings.slo_s:
+        return found
+    since = Phase(after.name, spike.end_s + math.ceil(found.recovery_s), end_s)
+    later = mean_log_latency(recording, since, settings.window_s)
+    return replace(found, slower_ratio=_slower(log_latency, later, slo.overall_s, settings.floor_s))
+
+
+def _slower(before: NDArray[np.float64], after: NDArray[np.float64], slo_s: float, floor_s: float) -> float | None:
+    if not larger(before, after):
+        return None
+    ratio = math.exp(float(after.mean() - before.mean()))
+    return ratio if ratio * (slo_s - floor_s) > slo_s else None
 
 
 def _baseline_problem(normal: Windows, settings: Settings) -> str:

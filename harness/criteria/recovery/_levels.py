@@ -22,6 +22,10 @@ else:
 
 BELOW, ABOVE = 16, 32
 """Levels on the two sides of the threshold, the denser the nearer to the ends of the scale."""
+LAST = 0.05
+"""How much less likely the last level is above than below, before anything is known: a stretch in the middle takes two
+jumps, and the last windows shall need no less evidence.
+"""
 DRIFT = 0.2
 """Probability with which a level moves to a neighbouring one, without a jump."""
 CHANGES = 0.5
@@ -55,7 +59,7 @@ def posterior(hits: NDArray[np.float64], n: NDArray[np.float64], threshold: floa
         state = state / state.sum()
     within_from, above = np.empty(windows), np.empty(windows)
     # Of what follows: with any levels, and with none above the threshold; scaled alike.
-    any_level, none_above = np.ones_like(levels), np.ones_like(levels)
+    any_level, none_above = np.where(within, 1.0, LAST), np.ones_like(levels)
     for window in reversed(range(windows)):
         here = expected[window] * likelihood[window]
         whole = here @ any_level

@@ -71,13 +71,25 @@ class RecoveryTime(Criterion):
                 f"the latency left the band of the {self.baseline} after the {self.spike}, but in the "
                 f"{self.baseline} it varies so much that this may be chance: a longer {self.baseline} would settle it"
             )
+        if outcome is Outcome.PASS and measured.slower_ratio is not None:
+            return (
+                f"the latency stays {measured.slower_ratio:.2g} times as long as in the {self.baseline}: that few "
+                "requests miss the SLO does not show that the target is as good as before; a canary stream of more "
+                "requests/s would tell how many do"
+            )
         if outcome is not Outcome.PASS or measured.since is None or measured.band is None:
             return ""
         bad, intended = measured.since
+        since = "the recovery" if measured.state is State.RECOVERED else f"the {self.spike}"
+        if measured.band.is_worse(bad, intended):
+            return (
+                f"{bad:,} of {intended:,} requests since {since} failed or were too slow, against "
+                f"{percent(measured.band.bad.ratio)} in the {self.baseline}: single windows stay within the band, and "
+                "all together are worse than before; more canaries would tell when"
+            )
         upper = measured.band.may_be_beyond(bad, intended)
         if upper is None:
             return ""
-        since = "the recovery" if measured.state is State.RECOVERED else f"the {self.spike}"
         return (
             f"{bad:,} of {intended:,} requests since {since} failed or were too slow, so up to {percent(upper)} "
             f"may, and it is not shown that the target is as good as before: a longer {self.recovery} phase, or more "
@@ -109,8 +121,13 @@ class RecoveryTime(Criterion):
     def _recovered(self, outcome: Outcome, measured: Recovery, limit: str) -> str:
         assert measured.interval_s is not None
         low_s, high_s = measured.interval_s
-        until = f"{low_s:g} to {high_s:g} s" if math.isfinite(high_s) else f"{low_s:g} s or more"
-        text = f"recovered {measured.recovery_s:g} s ({until}) after the {self.spike}"
+        at_s = measured.recovery_s or 0.0
+        if math.isinf(high_s):
+            text = f"recovered {at_s:g} s ({low_s:g} s or more) after the {self.spike}"
+        elif high_s - at_s == self.window_s and max(0.0, at_s - self.window_s) == low_s:
+            text = f"recovered {at_s:g} s ± {self.window_s} s after the {self.spike}"
+        else:
+            text = f"recovered {at_s:g} s ({low_s:g} to {high_s:g} s) after the {self.spike}"
         if measured.relapses_s:
             what = "single windows left the band afterwards" if measured.passed_over else "it had left the band again"
             text += f"; {what} at {self._instants(measured)}"
