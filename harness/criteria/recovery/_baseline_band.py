@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.analysis.distributions import beta_probability, beta_quantile, chi_square_quantile, normal_quantile
+from harness.analysis.distributions import beta_probability, beta_quantile, chi_square_quantile, student_quantile
 from harness.analysis.lazy import LazyModule
 from harness.analysis.quality import Windows
 from harness.criteria.recovery._levels import Posterior, posterior
@@ -38,7 +38,7 @@ CHANCE = 0.005
 """With which a single window of a target at the threshold counts as outside."""
 EFFECTIVE_WINDOWS = 15
 """Fewer independent windows of the baseline do not show what is normal."""
-PROOF = 0.002
+PROOF = 0.001
 """Chance with which two stretches of the same target are taken for different ones."""
 MAXIMUM_CORRELATION = 0.95
 
@@ -155,15 +155,30 @@ def _drift(log_latency: NDArray[np.float64], allowed_ratio: float) -> Drift:
 
 
 def larger(before: NDArray[np.float64], after: NDArray[np.float64]) -> bool:
-    """Whether the mean of correlated windows is proven to be larger after than before."""
+    """Whether the mean of correlated windows is proven to be larger after than before: Welch's test with as many
+    windows as are independent.
+    """
     if min(len(before), len(after)) < 3:
         return False
     residuals = [values - values.mean() for values in (before, after)]
-    square = sum(
-        float(residual.var(ddof=1)) / max(1.0, _effective(len(residual), _autocorrelation(residual)))
-        for residual in residuals
-    )
-    return bool(after.mean() - before.mean() > normal_quantile(1 - PROOF) * math.sqrt(square))
+    effective = [max(2.0, _independent(residual)) for residual in residuals]
+    square = sum(float(each.var(ddof=1)) / n for each, n in zip(residuals, effective, strict=True))
+    quantile = student_quantile(1 - PROOF, min(effective) - 1)
+    return bool(after.mean() - before.mean() > quantile * math.sqrt(square))
+
+
+def _independent(residual: NDArray[np.float64]) -> float:
+    """As many independent windows say as much about the mean: n ÷ the integrated autocorrelation time (Geyer 1992,
+    up to the first lag without correlation), or by AR(1) where that is fewer. Queues remember for longer than AR(1).
+    """
+    n, square = len(residual), max(1e-12, float(residual @ residual))
+    time = 1.0
+    for lag in range(1, n // 3):
+        correlation = float(residual[:-lag] @ residual[lag:]) / square
+        if correlation <= 0:
+            break
+        time += 2 * correlation
+    return min(n / time, _effective(n, _autocorrelation(residual)))
 
 
 def _effective(windows: float, correlation: float) -> float:

@@ -24,6 +24,7 @@ from harness.analysis.lazy import LazyModule
 from harness.analysis.quality import MINIMUM_REQUESTS, ServiceLevel, Windows, mean_log_latency, service_levels, windows
 from harness.criteria.recovery._baseline_band import EFFECTIVE_WINDOWS, Band, Share, band, larger
 from harness.criteria.recovery._levels import Posterior
+from harness.criteria.recovery._relapses import is_lasting, passed_over, relapses
 from harness.recording import Phase, Recording
 
 if TYPE_CHECKING:
@@ -34,10 +35,6 @@ else:
 
 TAIL = 0.025
 """Probability beyond each end of the interval."""
-LONGER = 2
-"""Times the longest return so far that a return has to last before it counts, once the target has relapsed."""
-RETURN = 3
-"""Windows within the band, in a row, that are told as a return."""
 LARGEST_BASELINE_ERROR_RATIO = 0.1
 
 
@@ -199,14 +196,14 @@ def _judge(
         return Recovery(State.UNKNOWN, reason, observed_s, interval_s=(0, math.inf), slo=slo)
 
     outside = normal.outside(seen)
-    single = _passed_over(seen, outside, first_after, k, normal)
+    single = passed_over(seen, outside, first_after, k, normal)
     of_bad, of_slow, of_failed = (share.posterior(seen, ~single) for share in (normal.bad, normal.slow, normal.failed))
     above = (of_bad.above > 0.5) | (of_slow.above > 0.5)
     not_normal = (outside & ~single) | above
     # Both come from the same requests, and so together.
     back = np.minimum(of_bad.within_from, of_slow.within_from)
-    again = _relapses(not_normal | single, first_after)
-    lasting = _lasting(not_normal, first_after)
+    again = relapses(not_normal | single, first_after)
+    lasting = is_lasting(not_normal, first_after)
     # A run that ends with windows outside the band may have ended in a relapse.
     open_end = bool(outside[-1]) and bool(single[-1])
     low, middle, high = (_first(back, first_after, probability) for probability in (TAIL, 0.5, 1 - TAIL))
@@ -260,46 +257,6 @@ def _first(back: NDArray[np.float64], first_after: int, probability: float) -> i
     return None if not len(found) else first_after + int(found[0])
 
 
-def _passed_over(
-    seen: Windows, outside: NDArray[np.bool_], first_after: int, k: int, normal: Band
-) -> NDArray[np.bool_]:
-    """Windows outside the band that are what the baseline itself does, or as good as chance: none of them where there
-    are more than that.
-
-    Of a target whose baseline differs by no more than chance that is one window, apart from all others by k windows
-    and so far from the spike. Where the baseline's windows differ by more, slow windows come and go: in twos, and as
-    many as a baseline with one more would make expect.
-    """
-    passed = np.zeros_like(outside)
-    after = len(outside) - first_after
-    varying = [share for share in (normal.bad, normal.slow) if share.varies]
-    usual = max((2 * (share.outside_before + 1) * after / share.windows for share in varying), default=0.0)
-    failed = normal.failed.outside(seen)
-    bad = np.flatnonzero(outside)
-    for run in np.split(bad, np.flatnonzero(np.diff(bad) > 1) + 1) if len(bad) else ():
-        others = bad[(bad < run[0]) | (bad > run[-1])]
-        apart = np.abs(others[:, None] - run).min() if len(others) else k + 1
-        if run[0] - first_after < k:
-            continue
-        alone = len(run) == 1 and apart > k
-        passed[run] = alone or (bool(varying) and len(run) <= 2 and not failed[run].any())
-    return passed if passed.sum() <= 1 + usual else np.zeros_like(outside)
-
-
-def _relapses(not_normal: NDArray[np.bool_], first_after: int) -> tuple[int, ...]:
-    """Windows with which the target left the band after it had returned."""
-    bad = np.flatnonzero(not_normal)
-    before = np.r_[first_after - 1, np.maximum(bad, first_after - 1)][:-1] if len(bad) else bad
-    return tuple(bad[(bad > first_after) & (bad - before > RETURN)].tolist())
-
-
-def _lasting(not_normal: NDArray[np.bool_], first_after: int) -> bool:
-    """Whether the last return lasted for more than twice as long as any before it."""
-    bad = np.flatnonzero(not_normal)
-    longest = max((int(gap) - 1 for gap in np.diff(np.r_[first_after - 1, bad[bad >= first_after]])), default=0)
-    return longest < RETURN or len(not_normal) - 1 - bad[-1] > LONGER * longest
-
-
 def _doubt(normal: Band) -> str:
     """Why the baseline does not show what is normal; empty where it does."""
     for told in (normal.bad, normal.slow, normal.drift):
@@ -313,7 +270,7 @@ def _doubt(normal: Band) -> str:
 
 def _is_shifted(normal: Band, before: Windows, after: Windows) -> bool:
     """Whether the shares after the spike are larger than before, for windows that vary by themselves: Welch's test with
-    independent windows, n(1 − r)/(1 + r) of each stretch. Always where the baseline varies by no more than chance.
+    independent windows. Always where the baseline varies by no more than chance.
     """
     shares = [share for share in (normal.bad, normal.slow) if share.varies]
     return not shares or any(

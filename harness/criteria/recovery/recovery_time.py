@@ -84,8 +84,8 @@ class RecoveryTime(Criterion):
         if measured.band.is_worse(bad, intended):
             return (
                 f"{bad:,} of {intended:,} requests since {since} failed or were too slow, against "
-                f"{percent(measured.band.bad.ratio)} in the {self.baseline}: single windows stay within the band, and "
-                "all together are worse than before; more canaries would tell when"
+                f"{percent(measured.band.bad.ratio)} in the {self.baseline}: all together they are worse than before, "
+                f"and it is not shown when; a longer {self.recovery} phase, or more canaries in it, would settle it"
             )
         upper = measured.band.may_be_beyond(bad, intended)
         if upper is None:
