@@ -180,6 +180,8 @@ def _evidence(measured: Recovery) -> dict[str, float | str | None]:
             "degraded (s)": measured.degraded_s,
             "relapses": len(measured.relapses_s),
         }
+    if measured.relapses_s:
+        evidence["left the band again (s)"] = ", ".join(f"{at_s:g}" for at_s in measured.relapses_s)
     if measured.depth_ratio is not None:
         evidence["depth"] = percent(measured.depth_ratio)
         evidence["requests lost"] = measured.area_lost_requests

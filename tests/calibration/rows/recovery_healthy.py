@@ -1,5 +1,5 @@
 """Nothing happens to the service. Independent ones pass; queues near saturation and correlated ones wander by
-themselves, so that thirty windows of baseline are mostly worth fewer than fifteen independent ones, and nothing is said.
+themselves, so that thirty windows of baseline are mostly worth fewer than fifteen independent ones: nothing is said.
 """
 
 from __future__ import annotations
