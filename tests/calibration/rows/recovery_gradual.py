@@ -1,6 +1,6 @@
 """Every request takes five times as long at the end of the spike, and less and less until it is as before. The truth is
-the instant at which the first of the two stated thresholds would be met for good: no more than the baseline's share
-+ 0.1 miss the SLO (p95 + 0.1 s), and the median is longer by no more than 0.1 s or a quarter.
+the instant from which on both of the stated thresholds are met: no more than the baseline's share + 0.1 miss the SLO
+(p95 + 0.1 s), and the median is longer by no more than 0.1 s or a quarter.
 """
 
 from __future__ import annotations
