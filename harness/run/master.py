@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Never
 
 import gevent
 from locust.env import Environment
@@ -40,11 +40,19 @@ STOPPED_BY_USER = "stopped by the user"
 WATCH_S = 0.5
 
 
-class _ExpectedWarning(logging.Filter):
-    """Drops Locust's warning about a high spawn rate: parked users are meant to be there at once."""
+class _NothingNew(logging.Filter):
+    """Drops what Locust logs and what is known: a high spawn rate, because parked users are meant to be there at once,
+    and why a run of ours was not started (``said``), which the report or the log has told in our words.
+    """
+
+    said: str | None = None
 
     def filter(self, record: logging.LogRecord) -> bool:
-        return "spawn rate is very high" not in str(record.msg)
+        words = str(record.msg)
+        is_ours = self.said is not None and (
+            words == "Stopping Locust..." or (isinstance(record.msg, StopTest) and words == self.said)
+        )
+        return not is_ours and "spawn rate is very high" not in words
 
 
 class Master:
@@ -74,7 +82,8 @@ class Master:
             runner.register_message(messages.PARKED, self._on_parked)
             runner.register_message(messages.FINAL, self._on_final)
             self._workers = Workers(runner, self._on_late)
-        logging.getLogger("locust.runners").addFilter(_ExpectedWarning())
+        self._log_filter = _NothingNew()
+        logging.getLogger("locust.runners").addFilter(self._log_filter)
         # A start that is refused is said in words; gevent would add a traceback.
         gevent.get_hub().NOT_ERROR += (StopTest,)
         if self._request.starts_by_itself:
@@ -91,7 +100,7 @@ class Master:
 
     def test_start(self) -> None:
         """Begins a run. Raises StopTest when it cannot: then no load is made."""
-        self.stop_reason, self.refusal = STOPPED_BY_USER, ()
+        self.stop_reason, self.refusal, self._log_filter.said = STOPPED_BY_USER, (), None
         try:
             settings = self._request.settings()
             nodes = [LOCAL]
@@ -131,8 +140,7 @@ class Master:
             run.failure = f"the run could not begin: {type(error).__name__}: {error}"
         if run.failure:
             self.test_stop()
-            self._not_started()
-            raise StopTest(run.failure)
+            self._not_started(run.failure)
         gevent.spawn(self._watch, run)
 
     def worker_report(self, client_id: str, data: dict[str, Any]) -> None:
@@ -200,19 +208,22 @@ class Master:
         """See :meth:`RunRequest.prepare`."""
         self._request.prepare(values, host)
 
-    def _refuse(self, error: ConfigurationError) -> None:
+    def _refuse(self, error: ConfigurationError) -> Never:
         if self._request.starts_by_itself:
             self.exit_code.set(EXIT_USAGE)
         for message in error.messages:
             logger.error(message)
         self.refusal = error.messages
-        self._not_started()
-        raise StopTest(str(error))
+        self._not_started(str(error))
 
-    def _not_started(self) -> None:
-        """Locust's master would stay in the state of a start for ever, and its web UI offer no other start."""
+    def _not_started(self, why: str) -> Never:
+        """``why`` has been told. Locust's master would stay in the state of a start for ever, and its web UI offer no
+        other start.
+        """
         if isinstance(self._runner, MasterRunner):
             self._runner.update_state(STATE_STOPPED)
+        self._log_filter.said = why
+        raise StopTest(why)
 
     # Nodes
 
@@ -281,7 +292,7 @@ class Master:
     def _handle_signals(self) -> None:
         """SIGTERM ends a headless run like Ctrl-C, with its report; a shell's ``&`` must not switch Ctrl-C off."""
         # By way of the event loop: a handler of Python's would raise in whatever greenlet runs, in mid-release even.
-        gevent.signal_handler(signal.SIGINT, self._stop, "stopped by SIGINT")
+        gevent.signal_handler(signal.SIGINT, self._stop, "stopped by Ctrl-C (SIGINT)")
         gevent.signal_handler(signal.SIGTERM, self._stop, "stopped by SIGTERM")
 
     def _launcher_is_gone(self) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from harness import criteria
+from harness.criteria._outcome import percent, seconds
 from harness.errors import ConfigurationError
 from harness.findings import ALL, BASELINE, CLIENTS, Finding, Outcome
 from harness.recording import (
@@ -361,3 +362,8 @@ def test_a_health_check_that_was_not_made_is_inconclusive(when: str) -> None:
     found = judged("target_healthy", dataclasses.replace(run, marks=kept))
     assert found.outcome is Outcome.INCONCLUSIVE
     assert when in found.reason
+
+
+def test_words_of_figures_have_no_exponent() -> None:
+    assert [seconds(value) for value in (0.99974, 0.5, 99.94, 99.96)] == ["1 s", "500 ms", "99.9 s", "100.0 s"]
+    assert [percent(value) for value in (0.0125, 9.99, 12)] == ["1.25 %", "999 %", "1,200 %"]

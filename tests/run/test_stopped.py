@@ -90,7 +90,7 @@ PHASES = ["warm-up", "baseline", "spike", "recovery"]
 
 @together(stopped, phase=PHASES, number=[SIGINT], way=["local", "forked"])
 def test_a_run_that_gets_ctrl_c_is_closed_and_reported(outcome: Outcome) -> None:
-    assert_closed(outcome, "stopped by SIGINT")
+    assert_closed(outcome, "stopped by Ctrl-C (SIGINT)")
     assert outcome.after_s < 20
 
 
@@ -151,7 +151,7 @@ def test_a_second_ctrl_c_waits_for_no_answer_and_still_closes_the_recording(outc
     assert outcome.done.verdict["outcome"] == "INCONCLUSIVE"
     assert outcome.after_s < 15
     end = outcome.done.recording.end
-    assert end is not None and not end.completed and end.reason == "stopped by SIGINT"
+    assert end is not None and not end.completed and end.reason == "stopped by Ctrl-C (SIGINT)"
     assert end.unfinished == outcome.done.count("unfinished") == 20
     assert not any(mark.event == "lost" for mark in outcome.done.recording.node_events)
 

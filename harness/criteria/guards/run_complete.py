@@ -29,11 +29,8 @@ class RunComplete(Guard):
     def judge(self, recording: Recording) -> Finding:
         reasons = list(recording.damage)
         end = recording.end
-        if end is None:
-            last = max(0.0, generator.last_trace_s(recording))
-            reasons.insert(0, f"the recording has no end: the run was killed about {last:.0f} s in")
-        elif not end.completed:
-            reasons.insert(0, f"the run ended {end.t:.0f} s in, before its time: {end.reason}")
+        if end is None or not end.completed:
+            reasons.insert(0, generator.end_in_words(recording, "before its time"))
         else:
             reasons += _account(recording, end)
         if not recording.header.phases:
