@@ -154,7 +154,7 @@ def login_herd(
     if poisson:
         canary = np.sort(random.uniform(0, end, random.poisson(canary_per_s * end)))
     else:
-        canary = (np.arange(round(canary_per_s * end)) + 0.5) / canary_per_s
+        canary = np.asarray((np.arange(round(canary_per_s * end)) + 0.5) / canary_per_s, dtype=np.float64)
     sent = round(herd_users * delivered_ratio)
     intended = np.concatenate([canary, np.full(sent, float(spike))])
     latency = base_latency_s * np.exp(jitter * random.standard_normal(len(intended)))

@@ -22,6 +22,8 @@ FloatArray = NDArray[np.float64]
 NODE = "worker-1"
 WARM_UP_S = 60
 """Simulated before the origin and not recorded, so that the queue is in its steady state."""
+DRAIN_S = 10
+"""Answers are waited for so long after the last phase."""
 FAR_S = 1e6
 """Stands for ever."""
 FAILED, TIMEOUT = "http 503", "timeout"
@@ -190,7 +192,7 @@ def simulate(
 
     outcome = np.where(failed, 1, np.where(latency_s > load.timeout_s, 2, 0))
     latency_s = np.minimum(latency_s, load.timeout_s)
-    outcome = np.where(at_s + latency_s > load.end_s + 1, 3, outcome)
+    outcome = np.where(at_s + latency_s > load.end_s + DRAIN_S, 3, outcome)
     name = np.r_[np.zeros(len(canary_s), dtype=np.int64), np.ones(len(herd_s), dtype=np.int64)]
     kept = at_s >= 0
     known_s = np.where(outcome == 3, np.nan, latency_s)
@@ -256,8 +258,10 @@ def _recording(load: Load, lines: Sequence[Slice], unfinished: int, criteria: Se
     marks = (
         HealthMark(-1, "before", "GET /readyz", True, ""),
         NodeMark(-3, NODE, "joined"),
-        NodeMark(load.end_s + 1, NODE, "finished"),
-        HealthMark(load.end_s + 2, "after", "GET /readyz", True, ""),
+        NodeMark(load.end_s + DRAIN_S, NODE, "finished"),
+        HealthMark(load.end_s + DRAIN_S + 1, "after", "GET /readyz", True, ""),
     )
     requests = sum(line.count for line in lines) - unfinished
-    return Recording(header, tuple(lines), (), marks, End(load.end_s + 1, "completed", True, requests, unfinished))
+    return Recording(
+        header, tuple(lines), (), marks, End(load.end_s + DRAIN_S, "completed", True, requests, unfinished)
+    )

@@ -168,7 +168,7 @@ class Goodput:
         if not offered:
             return None
         normal_ratio = float(normal.good.sum() / normal.intended.sum())
-        low, high = intervals.error_ratio(_as_tallies(seen))
+        low, high = intervals.error_ratio(_as_tallies(seen)).interval
         figure = good / offered / normal_ratio
         within = (1 - high) / normal_ratio, (1 - low) / normal_ratio
         return cls(
