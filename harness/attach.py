@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import signal
 import sys
 from collections.abc import Iterable, Mapping
 from typing import Any, Never
@@ -13,6 +14,8 @@ from locust.env import Environment
 from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 from locust.web import WebUI
 
+from harness.clients import connection_guard
+from harness.clients.address import allowed_hosts
 from harness.config import options as run_options
 from harness.config.scenario import (
     STANDARD,
@@ -32,12 +35,16 @@ from harness.findings import EXIT_USAGE
 from harness.load.stock_clients import count_all_requests
 from harness.plugins import parameters_of, undeclared
 from harness.probes import Probe, ProbeData
+from harness.run.exit_code import ExitsAtOnce
 from harness.run.master import Master
 from harness.run.parent_watch import MasterWatch
 from harness.run.worker import Worker
+from harness.safe_text import say
 from harness.web.install import install
 
 INITIALISED_S = 10.0
+LONGEST_NAME = 80
+LONGEST_NAME_BYTES = 200
 
 
 def attach(
@@ -112,8 +119,9 @@ def _other_problems(name: object, health_path: object, options: object, referenc
     )
     wrong = (
         (
-            not isinstance(name, str) or not name.strip() or "/" in name or not name.isprintable(),
-            f"the scenario's name is {name!r}: give text without a slash, e.g. 'login-herd'; it is part of a file name",
+            not isinstance(name, str) or not _is_name(name),
+            f"the scenario's name is {f'{name!r}'[:100]}: give text without a slash and control characters, at most "
+            f"{LONGEST_NAME} letters, e.g. 'login-herd'; it is part of a file name",
         ),
         (
             not isinstance(health_path, str),
@@ -136,6 +144,12 @@ def _other_problems(name: object, health_path: object, options: object, referenc
     return problems + (undeclared(options) if isinstance(options, type) else [])
 
 
+def _is_name(name: str) -> bool:
+    """Whether it can be a part of a file name: file systems take 255 bytes for it and what is put before."""
+    fits = len(name) <= LONGEST_NAME and len(name.encode(errors="replace")) <= LONGEST_NAME_BYTES
+    return fits and bool(name.strip()) and name.isprintable() and "/" not in name
+
+
 class Attachment:
     """Listens to Locust's events for one scenario, and passes them on to the part that this process plays."""
 
@@ -147,6 +161,7 @@ class Attachment:
 
     def register(self) -> None:
         count_all_requests()
+        self._exits = ExitsAtOnce()
         # At import, not in ``init``: listeners of ``quitting`` run in reverse order, and ours has to come last.
         events.init_command_line_parser.add_listener(self._declare)
         events.init.add_listener(self._init)
@@ -162,16 +177,24 @@ class Attachment:
             run_options.declare(parser, self.scenario)
         except ConfigurationError as error:
             _give_up(error)
+        # An option that comes later would make a short form mean another one, or nothing.
+        parser.allow_abbrev = False
         # Anybody who reaches the web UI can start load, so it is for this machine unless the user says otherwise.
         parser.set_defaults(web_host="127.0.0.1")
 
     def _init(self, environment: Environment, runner: Any, web_ui: WebUI | None = None, **_: Any) -> None:
         self._watch.met()
+        self._exits.of_this_process()
+        if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # as `springback run` has it until now
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        options: Any = environment.parsed_options
+        connection_guard.arm(allowed_hosts(options.allow_host))
         try:
             if isinstance(runner, WorkerRunner):
                 self._part = Worker(environment, runner, self.scenario, self._watch.is_forked)
             elif isinstance(runner, LocalRunner | MasterRunner):
                 self._part = master = Master(environment, runner, self.scenario)
+                self._exits.verdict_code = lambda: master.verdict_code
                 if web_ui is not None:
                     install(web_ui, master)
         except ConfigurationError as error:
@@ -209,5 +232,5 @@ class Attachment:
 
 def _give_up(error: ConfigurationError) -> None:
     for message in error.messages:
-        print(f"springback: {message}", file=sys.stderr)
+        say(message)
     sys.exit(EXIT_USAGE)

@@ -1,17 +1,22 @@
-"""The command line: ``springback run | suite | plan | plugins | check | report``."""
+"""The command line: ``springback run | suite | plan | plugins | doctor | check | report``."""
 
 from __future__ import annotations
 
 import gc
 import json
+import signal
 import sys
+import tempfile
+import traceback
+from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, Never
 
 import click
 
 from harness.errors import ConfigurationError
-from harness.findings import EXIT_USAGE
+from harness.findings import EXIT_USAGE, Outcome
+from harness.safe_text import say
 
 PASS_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": ["--help"]}
 
@@ -40,16 +45,25 @@ def cli() -> None:
 )
 @click.argument("locustfile", type=click.Path(exists=True, dir_okay=False))
 @click.option("--web", is_flag=True, help="Show Locust's web UI instead of starting at once.")
+@click.option("--repeat", default=1, type=click.IntRange(1), help="Make the run so many times, and judge all together.")
+@click.option("--runs-dir", default=None, type=click.Path(path_type=Path), help="Where runs go [runs].")
 @click.pass_context
-def run(context: click.Context, locustfile: str, web: bool) -> None:
+def run(context: click.Context, locustfile: str, web: bool, repeat: int, runs_dir: Path | None) -> None:
     """Run the scenario LOCUSTFILE and judge it.
 
     Without --host the reference target is started on this machine, and stopped at the end. All other options are
     Locust's (``locust --help``) and ours: ``springback plan LOCUSTFILE -h`` lists these.
     """
+    if repeat > 1:
+        if web:
+            raise ConfigurationError("--web and --repeat: a run from the web UI is made once; leave out one of them")
+        from harness.commands.repeat import repeat as run_again
+
+        sys.exit(run_again(Path(locustfile), context.args, runs_dir or Path("runs"), repeat))
     from harness.commands.run import launch
 
-    sys.exit(launch(locustfile, list(context.args), web))
+    directory = [] if runs_dir is None else ["--runs-dir", str(runs_dir)]
+    sys.exit(launch(locustfile, [*context.args, *directory], web))
 
 
 @cli.command(context_settings=PASS_ON, short_help="Show what a run would do, without load.")
@@ -104,6 +118,20 @@ def plugins(kind: str) -> None:
     click.echo(listing(kind))
 
 
+@cli.command(short_help="Show whether this machine can make the load.")
+@click.option("--users", default=1000, show_default=True, type=click.IntRange(1), help="Users parked at once.")
+@click.option("--processes", default=1, show_default=True, type=click.IntRange(1), help="Load processes on it.")
+@click.option("--host", default="http://127.0.0.1", show_default=True, help="The service that is to be loaded.")
+def doctor(users: int, processes: int, host: str) -> None:
+    """Show the limits of this machine that a run would meet, and what to do about each.
+
+    Exit code 0 where nothing is in the way, 2 otherwise. A run says by itself what concerns it.
+    """
+    from harness.commands.doctor import examine
+
+    sys.exit(examine(users, processes, host))
+
+
 @cli.command(short_help="Judge an earlier run again.")
 @click.argument("run_directory", metavar="RUN", type=click.Path(path_type=Path))
 def check(run_directory: Path) -> None:
@@ -124,12 +152,38 @@ def report(run_directory: Path, report_formats: str) -> None:
 
 
 def main() -> None:
+    signal.signal(signal.SIGTERM, _terminated)
     try:
-        cli()
+        cli.main(standalone_mode=False)
     except ConfigurationError as error:
         for message in error.messages:
-            print(f"springback: {message}", file=sys.stderr)
+            say(message)
         sys.exit(EXIT_USAGE)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(EXIT_USAGE)
+    except (click.Abort, KeyboardInterrupt):
+        say("ended before it was done; nothing is proven")
+        sys.exit(Outcome.INCONCLUSIVE.exit_code)
+    except Exception as error:
+        say(f"a defect of Springback, please report it, with the file {_noted(error)}; nothing is proven")
+        sys.exit(Outcome.INCONCLUSIVE.exit_code)
+
+
+def _terminated(*_: object) -> Never:
+    raise KeyboardInterrupt
+
+
+def _noted(error: Exception) -> str:
+    """A file with what a report of the defect needs: where it arose and by which options, without their values and the
+    error's message, which may be secret.
+    """
+    with tempfile.NamedTemporaryFile("w", prefix="springback-defect-", suffix=".txt", delete=False) as file:
+        options = " ".join(argument.partition("=")[0] for argument in sys.argv[1:] if argument.startswith("--"))
+        file.write(f"springback {metadata.version('springback')}, Python {sys.version}\n{options}\n\n")
+        file.writelines(traceback.format_tb(error.__traceback__))
+        file.write(f"{type(error).__name__}\n")
+    return file.name
 
 
 if __name__ == "__main__":

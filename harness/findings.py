@@ -34,6 +34,17 @@ BASELINE = "baseline"
 """What a guard voids besides: all that is compared with the baseline, from whatever it is measured."""
 
 
+class Basis(Enum):
+    """What an interval leaves open."""
+
+    ESTIMATE = "estimate"
+    """What other requests of the same kind would have given: chance, at the stated confidence."""
+    CENSUS = "census"
+    """Nothing: the figure is that of all requests of one herd, which shared one queue, and says nothing of the next."""
+    MEASURED = "measured"
+    """What clocks, sampling and requests without an answer left unknown; often nothing, where all were counted."""
+
+
 @dataclass(frozen=True)
 class Finding:
     """What one criterion found."""
@@ -49,7 +60,10 @@ class Finding:
     unit: str = ""
     limit: float | None = None
     interval: tuple[float, float] | None = None
-    """95 % interval of the figure; an open end is ±infinity, e.g. (60, inf) for "never recovered in 60 s"."""
+    """Of the figure; an open end is ±infinity, e.g. (60, inf) for "never recovered in 60 s"."""
+    basis: Basis = Basis.MEASURED
+    confidence: float | None = None
+    """Of the interval of an estimate, by itself; what findings together need is in the verdict."""
     evidence: Mapping[str, Scalar] = field(default_factory=dict)
     kind: str = ""
     """The criterion's file, whatever the finding is called."""

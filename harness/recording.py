@@ -9,8 +9,9 @@ any moment can be judged up to its last second. Each line is one of seven kinds,
     environment.
 ``slice``
     A *delta*: requests of one node, one name and one outcome whose **intended start** lies in one second.
-    The same key may occur in many lines; adding them, in any order, gives the total. Requests with which users got
-    ready (``warm_up``) are kept apart: they belong to no phase, whenever they were made.
+    The same key may occur in many lines; adding them, in any order, gives the total. All requests of an iteration that
+    a gate has released are of the gate's second. Requests with which users got ready (``warm_up``) or came to their end
+    (``wind_down``) are kept apart: they belong to no phase, whenever they were made.
 ``probe``
     One sample of one probe: a set of named figures of the target, or of a load process (probe ``generator``).
 ``operations``
@@ -20,7 +21,7 @@ any moment can be judged up to its last second. Each line is one of seven kinds,
     is cut off.
 ``mark``
     Something that happened at an instant: a gate released, a fault injected, a health check answered, a node
-    joined or was lost, users' code raised exceptions.
+    joined or was lost, users' code raised exceptions; or counts of a second beside its slices (starts, attempts).
 ``end``
     Last line: why the run ended, and totals to check the slices against.
 
@@ -78,6 +79,10 @@ knows. Its latency is the time that it had waited, so the true one is longer.
 INTERRUPTED = "interrupted"
 """Outcome of an iteration whose user was stopped on our side before there was an answer. It has no latency; it says
 nothing about the target, and is load that was not made.
+"""
+BLOCKED = "blocked"
+"""Outcome of a request whose connection we did not make, because nobody has consented to load its host. It says nothing
+about the target.
 """
 USER_EXCEPTION = "user exception"
 """Outcome of an iteration in which users' code raised, though no request of it had failed. It has no latency."""
@@ -199,6 +204,8 @@ class Slice:
     """Of HTTP, of the last answer where redirects were followed; 0: there was none, or it is not known."""
     warm_up: bool = False
     """Made by users that got ready to be started, in ``on_start`` or ``prepare``, before the run or in its course."""
+    wind_down: bool = False
+    """Made by users when the load was over and they came to their end, in ``on_stop``."""
 
 
 @dataclass(frozen=True)
@@ -314,12 +321,14 @@ def gate_stream(gate: str) -> str:
     return f"gate {gate}"
 
 
-JOINED, LATE, LOST, FINISHED = "joined", "late", "lost", "finished"
+JOINED, LATE, LOST, FINISHED, STOPPING = "joined", "late", "lost", "finished", "stopping"
 
 
 @dataclass(frozen=True)
 class NodeMark:
-    """A load process ``joined``, was ``lost``, ``finished`` (sent its last report), or joined ``late``."""
+    """A load process ``joined``, was ``lost``, ``finished`` (sent its last report), or joined ``late``; or its users
+    were still ``stopping`` when nobody waited for them any more.
+    """
 
     t: Instant
     node: str
@@ -383,6 +392,18 @@ class ExceptionMark:
 
 
 @dataclass(frozen=True)
+class BlockedMark:
+    """Connections that one node did not make in the second ``t``, because nobody has consented to load their host."""
+
+    t: Instant
+    node: str
+    address: str
+    """Host and port."""
+    count: Count
+    mark: str = "blocked"
+
+
+@dataclass(frozen=True)
 class StartsMark:
     """A *delta* as a slice is: what one node did with the starts that were due in the second ``t`` in one stream, by
     class of user. Each part belongs to the second in which the start was due, whenever it is reported.
@@ -404,7 +425,23 @@ class StartsMark:
     they were ready for the next."""
 
 
-Mark: TypeAlias = GateMark | HealthMark | NodeMark | FaultMark | AlertMark | ExceptionMark | StartsMark
+@dataclass(frozen=True)
+class AttemptsMark:
+    """A *delta* as a slice is: attempts of requests that users try again when they fail, sent by one node in the second
+    ``t`` under one name. The request is counted once, in a slice, from its intended start to its last answer.
+    """
+
+    t: Instant
+    node: str
+    name: str
+    attempts: Mapping[str, Sparse]
+    """Outcome → how long each took, from its own send."""
+    mark: str = "attempts"
+
+
+Mark: TypeAlias = (
+    GateMark | HealthMark | NodeMark | FaultMark | AlertMark | ExceptionMark | BlockedMark | StartsMark | AttemptsMark
+)
 
 
 @dataclass(frozen=True)
@@ -434,7 +471,9 @@ class Recording:
     damage: tuple[str, ...] = ()
     """What could not be read, in words, e.g. a torn last line. Empty for a whole file."""
     warm_up: tuple[Slice, ...] = ()
-    """Slices of requests with which users got ready. They are not among ``slices``: nothing is judged by them."""
+    """Slices of requests with which users got ready. They are not among ``slices``: only their guard judges them."""
+    wind_down: tuple[Slice, ...] = ()
+    """Those of requests with which users came to their end, in the same way."""
 
     def phase(self, name: str) -> Phase | None:
         return self.header.phase(name)
@@ -456,8 +495,16 @@ class Recording:
         return tuple(mark for mark in self.marks if isinstance(mark, ExceptionMark))
 
     @property
+    def blocked(self) -> tuple[BlockedMark, ...]:
+        return tuple(mark for mark in self.marks if isinstance(mark, BlockedMark))
+
+    @property
     def starts(self) -> tuple[StartsMark, ...]:
         return tuple(mark for mark in self.marks if isinstance(mark, StartsMark))
+
+    @property
+    def attempts(self) -> tuple[AttemptsMark, ...]:
+        return tuple(mark for mark in self.marks if isinstance(mark, AttemptsMark))
 
     @property
     def health(self) -> tuple[HealthMark, ...]:

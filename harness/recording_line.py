@@ -17,6 +17,8 @@ import msgspec
 from harness.recording import (
     OK,
     AlertMark,
+    AttemptsMark,
+    BlockedMark,
     End,
     ExceptionMark,
     FaultMark,
@@ -51,7 +53,9 @@ _MARKS: Mapping[str, type[Line]] = {
     "fault": FaultMark,
     "alert": AlertMark,
     "exception": ExceptionMark,
+    "blocked": BlockedMark,
     "starts": StartsMark,
+    "attempts": AttemptsMark,
 }
 
 

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import reports
+from harness.findings import Outcome
 from harness.recording_file import FILE_NAME
+from reports import suite_page
 
-NAME = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z-([A-Za-z0-9][A-Za-z0-9._-]*)")
+NAME = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z-([^/\x00-\x1f\x7f]{1,80})")
 TYPES = {
     "html": "text/html; charset=utf-8",
     "md": "text/markdown; charset=utf-8",
@@ -24,6 +26,9 @@ TYPES = {
     "svg": "image/svg+xml",
 }
 """By the ending of a file."""
+SUITE_FILES = (suite_page.INDEX, suite_page.JUNIT, suite_page.SUMMARY)
+MOST_BYTES = 16_000_000
+"""Of a file whose verdict is read: the largest of our own has some hundred kilobytes."""
 
 
 @dataclass(frozen=True)
@@ -53,9 +58,14 @@ class StoredRun:
     judgement: Judgement | None
     """None: not judged, or not yet."""
 
+    @property
+    def page(self) -> str:
+        """The file to be looked at first; empty where it is missing."""
+        return next((file for file in ("report.html", suite_page.INDEX) if file in self.files), "")
+
 
 def names(runs_dir: Path) -> list[str]:
-    """Names of all runs, the newest first."""
+    """Names of all runs and suites, the newest first."""
     try:
         return sorted((path.name for path in runs_dir.iterdir() if NAME.fullmatch(path.name)), reverse=True)
     except OSError:
@@ -63,23 +73,28 @@ def names(runs_dir: Path) -> list[str]:
 
 
 def run(runs_dir: Path, name: str) -> StoredRun | None:
-    """The run of this name, None when there is none."""
+    """The run or suite of this name, None when there is none. One that is a link is none: it lies elsewhere."""
     found = NAME.fullmatch(name)
     directory = runs_dir / name
-    if found is None or not directory.is_dir():
+    if found is None or directory.is_symlink() or not directory.is_dir():
         return None
     year, month, day, hour, minute, second, scenario = found.groups()
-    files = tuple(file for file in shown_files() if file_of(runs_dir, name, file) is not None)
+    suite = file_of(runs_dir, (name,), suite_page.SUMMARY)
+    verdict = suite or file_of(runs_dir, (name,), "verdict.json")
+    shown = SUITE_FILES if suite else shown_files()
+    files = tuple(file for file in shown if file_of(runs_dir, (name,), file) is not None)
     started = f"{year}-{month}-{day} {hour}:{minute}:{second} UTC"
-    return StoredRun(name, started, scenario, files, judgement(directory / "verdict.json"))
+    return StoredRun(name, started, scenario, files, None if verdict is None else judgement(verdict))
 
 
-def file_of(runs_dir: Path, name: str, file: str) -> Path | None:
-    """Path of a run's file; None when it is none that is shown, is not there, or lies elsewhere by a link."""
-    if file not in shown_files() or not NAME.fullmatch(name):
+def file_of(runs_dir: Path, directories: tuple[str, ...], file: str) -> Path | None:
+    """Path of a file of a run, of a suite, or of a run of a suite: ``directories`` are their names, from outside to
+    inside. None when it is none that is shown, is not there, or lies elsewhere by a link.
+    """
+    if not all(NAME.fullmatch(name) for name in directories) or file not in {*shown_files(), *SUITE_FILES}:
         return None
-    path = runs_dir / name / file
-    return path if path.is_file() and path.resolve() == runs_dir.resolve() / name / file else None
+    path = runs_dir.joinpath(*directories, file)
+    return path if path.is_file() and path.resolve() == runs_dir.resolve().joinpath(*directories, file) else None
 
 
 @cache
@@ -94,19 +109,27 @@ def type_of(file: str) -> str:
 
 
 def judgement(verdict: Path) -> Judgement | None:
-    """What ``verdict.json`` says; None when it is not there or cannot be read."""
+    """What ``verdict.json`` of a run, or ``suite.json``, says; None when it is not there or cannot be read, whatever is
+    in it.
+    """
     try:
-        return _judgement(verdict, verdict.stat().st_mtime_ns)
-    except (OSError, ValueError, KeyError, TypeError):
+        status = verdict.stat()
+        return None if status.st_size > MOST_BYTES else _judgement(verdict, status.st_mtime_ns)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return None
 
 
 @lru_cache(maxsize=500)
 def _judgement(verdict: Path, _changed_ns: int) -> Judgement:
     said: dict[str, Any] = json.loads(verdict.read_text(encoding="utf-8"))
+    if "scenarios" in said:
+        parts = [(str(part["scenario"]), Outcome(part["outcome"]), str(part["reason"])) for part in said["scenarios"]]
+        told = "; ".join(f"{scenario} {outcome.value}" for scenario, outcome, _ in parts)
+        rows = tuple(FindingRow(scenario, outcome.value, reason, False) for scenario, outcome, reason in parts)
+        return Judgement(Outcome(said["outcome"]).value, told, "", rows, ())
     findings = tuple(
-        FindingRow(str(row["title"]), str(row["outcome"]), str(row["reason"]), bool(row["is_guard"]))
+        FindingRow(str(row["title"]), Outcome(row["outcome"]).value, str(row["reason"]), bool(row["is_guard"]))
         for row in said["findings"]
     )
     notes = tuple(str(note) for note in said.get("notes", ()))
-    return Judgement(str(said["outcome"]), str(said["reason"]), str(said["target"]), findings, notes)
+    return Judgement(Outcome(said["outcome"]).value, str(said["reason"]), str(said["target"]), findings, notes)

@@ -10,8 +10,9 @@ import dataclasses
 from collections.abc import Sequence
 
 from harness import criteria as criteria_folder
+from harness import family
 from harness.analysis import generator
-from harness.analysis.names import names_in_doubt, warm_up_in_words
+from harness.analysis.names import names_in_doubt, outside_of_phases_in_words
 from harness.errors import ConfigurationError
 from harness.findings import Finding, Outcome, Verdict
 from harness.recording import PARKED, CriterionSpec, Phase, Recording
@@ -41,9 +42,16 @@ def judge(recording: Recording, criteria: Sequence[CriterionSpec] | None = None)
     if RUN_COMPLETE not in {spec.criterion for spec in specs}:
         specs.append(CriterionSpec(RUN_COMPLETE))
     found = [_cut_short(recording, spec, _judge_one(recording, spec)) for spec in specs]
-    findings = _in_reading_order(_void(recording, specs, found))
-    notes = [*recording.damage, *recording.header.notes, *names_in_doubt(recording), *warm_up_in_words(recording)]
+    judged = _void(recording, specs, found)
+    findings = _in_reading_order(_follow(family.confirmed(judged, _judge_one)))
+    notes = [
+        *recording.damage,
+        *recording.header.notes,
+        *names_in_doubt(recording),
+        *outside_of_phases_in_words(recording),
+    ]
     notes += [f"{mark.check}: {mark.detail}." for mark in recording.health if mark.when == PARKED]
+    notes += family.in_words(findings)
     notes += [f"{spec.criterion} is not judged: {_judge_one(recording, spec).reason}." for spec in left_out]
     if criteria is not None and tuple(criteria) != tuple(planned):
         notes.append(_overridden(planned, criteria))
@@ -105,14 +113,26 @@ def _cut_short(recording: Recording, spec: CriterionSpec, finding: Finding) -> F
     return dataclasses.replace(finding, outcome=Outcome.INCONCLUSIVE, reason=reason)
 
 
+def _missed(recording: Recording, spec: CriterionSpec) -> str:
+    """How the run ended before the first phase that the criterion names and that it did not come to; or nothing."""
+    if generator.is_complete(recording):
+        return ""
+    known_s = generator.known_until_s(recording)
+    missed = [phase.name for phase in _phases_named(recording, spec) if phase.start_s >= known_s]
+    return generator.end_in_words(recording, f"before the {missed[0]}") if missed else ""
+
+
 def _phases_judged(recording: Recording, spec: CriterionSpec) -> list[Phase]:
     """The phases that a criterion names in its parameters; all of them where it names none."""
+    return _phases_named(recording, spec) or list(recording.header.phases)
+
+
+def _phases_named(recording: Recording, spec: CriterionSpec) -> list[Phase]:
     try:
         values = set(vars(criteria_folder.load(spec)).values())
     except (ConfigurationError, TypeError):
         values = set()
-    named = [phase for phase in recording.header.phases if phase.name in values]
-    return named or list(recording.header.phases)
+    return [phase for phase in recording.header.phases if phase.name in values]
 
 
 def _not_judged(spec: CriterionSpec, reason: str) -> Finding:
@@ -121,9 +141,9 @@ def _not_judged(spec: CriterionSpec, reason: str) -> Finding:
     return Finding(name, name, Outcome.INCONCLUSIVE, reason, voids=criteria_folder.guarded_by(spec.criterion))
 
 
-def _void(recording: Recording, specs: Sequence[CriterionSpec], findings: Sequence[Finding]) -> list[Finding]:
+def _void(recording: Recording, specs: Sequence[CriterionSpec], findings: Sequence[Finding]) -> list[family.Judged]:
     """Applies the guards: what one of them voids becomes INCONCLUSIVE and says by which. A FAIL that holds without what
-    a guard objects to is not voided by it, and is told as it is then.
+    a guard objects to is not voided by it, and is told as it is then, with the recording that it was found in.
     """
     guards = [
         (finding, _without_objection(recording, spec))
@@ -133,24 +153,30 @@ def _void(recording: Recording, specs: Sequence[CriterionSpec], findings: Sequen
     guards.sort(key=lambda each: each[0].criterion not in CAUSES)
     result = []
     for spec, finding in zip(specs, findings, strict=True):
+        missed = _missed(recording, spec) if finding.outcome is Outcome.INCONCLUSIVE else ""
         if finding.is_guard:  # it is never voided: it is what voids
-            result.append(finding)
+            kept = dataclasses.replace(finding, reason=missed) if missed else finding
+            result.append(family.Judged(kept, spec, recording))
             continue
         evidence = criteria_folder.rests_on(finding.kind)
         voider: Finding | None = None
+        rests_on = recording
         for guard, proven in guards:
             if set(guard.voids).isdisjoint(evidence):
                 continue
             if finding.outcome is Outcome.FAIL and proven is not None:
                 again = _judge_one(proven, spec)
                 if again.outcome is Outcome.FAIL:
+                    rests_on = proven
                     finding = dataclasses.replace(
                         again, reason=f"{again.reason}, also without what {guard.criterion} objects to"
                     )
                     continue
             voider = guard
             break
-        if voider is not None:
+        if missed and (voider is None or voider.criterion not in CAUSES):
+            finding = dataclasses.replace(finding, reason=missed)  # no guard is to blame that the run was ended
+        elif voider is not None:
             had_been = f"had been {finding.outcome.value}: {finding.reason}"
             finding = dataclasses.replace(
                 finding,
@@ -158,6 +184,19 @@ def _void(recording: Recording, specs: Sequence[CriterionSpec], findings: Sequen
                 reason=f"void because of {voider.criterion} ({had_been})",
                 voided_by=voider.criterion,
             )
+        result.append(family.Judged(finding, spec, rests_on))
+    return result
+
+
+def _follow(findings: Sequence[Finding]) -> list[Finding]:
+    """What follows from a finding that is a FAIL has nothing to pass with: a breaker that did not open cannot close."""
+    failed = {finding.kind for finding in findings if finding.outcome is Outcome.FAIL}
+    result = []
+    for finding in findings:
+        cause = next((each for each in criteria_folder.follows(finding.kind) if each in failed), "")
+        if cause and finding.outcome is Outcome.PASS:
+            reason = f"follows {cause}, which failed, so it proves nothing (had been PASS: {finding.reason})"
+            finding = dataclasses.replace(finding, outcome=Outcome.INCONCLUSIVE, reason=reason)
         result.append(finding)
     return result
 

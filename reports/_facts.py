@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from harness.analysis.amplification import by_phase
 from harness.findings import Verdict
 from harness.recording import Header, Recording, Scalar
 from reports import _quantity
@@ -26,6 +27,7 @@ def facts(recording: Recording) -> list[tuple[str, str]]:
     if end is not None:
         unfinished = _quantity.count(end.unfinished)
         rows.append(("requests", f"{_quantity.count(end.requests)} ended, {unfinished} unfinished"))
+    rows += amplification(recording)
     rows += [
         (
             f"health {mark.when} the load",
@@ -41,6 +43,18 @@ def facts(recording: Recording) -> list[tuple[str, str]]:
     ]
     rows += [("note", note) for note in header.notes]
     return rows + [("damage", damage) for damage in recording.damage]
+
+
+def amplification(recording: Recording) -> list[tuple[str, str]]:
+    """(phase, how many attempts there were for each request); empty where no user tries again."""
+    return [
+        (
+            f"amplification, {phase}",
+            f"{_quantity.number(each.ratio, 3) if each.ratio is not None else _quantity.NOTHING} "
+            f"({_quantity.count(each.attempts)} attempts, {_quantity.count(each.requests)} requests)",
+        )
+        for phase, each in by_phase(recording).items()
+    ]
 
 
 def notes(recording: Recording, verdict: Verdict) -> list[str]:

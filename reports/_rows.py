@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from harness.findings import Finding, Outcome, Verdict
+from harness.findings import Basis, Finding, Outcome, Verdict
 from reports import _quantity
 
 SYMBOLS = {Outcome.PASS: "✓", Outcome.FAIL: "✗", Outcome.INCONCLUSIVE: "?"}
@@ -48,7 +48,18 @@ def row(finding: Finding) -> FindingRow:
         figure_text = _quantity.interval(finding.interval, finding.unit)
     if is_censored(finding):
         figure_text = f"never recovered: {_quantity.interval(finding.interval, finding.unit)}"
-    return FindingRow(finding, figure_text, limit_text, _quantity.interval(finding.interval, finding.unit))
+    return FindingRow(finding, figure_text, limit_text, _interval(finding))
+
+
+def _interval(finding: Finding) -> str:
+    """``2.1 – 3.4 s``; ``census`` where all there were is known; with its confidence where that is not 95 %."""
+    low, high = finding.interval or (math.nan, math.nan)
+    if finding.basis is Basis.CENSUS and low == high:
+        return "census"
+    text = _quantity.interval(finding.interval, finding.unit)
+    if finding.confidence in (None, 0.95) or finding.interval is None:
+        return text
+    return f"{text} ({finding.confidence * 100:g} %)"
 
 
 def is_censored(finding: Finding) -> bool:

@@ -13,8 +13,8 @@ from junitparser import Error, Failure, JUnitXml, Properties, Property, TestCase
 from harness.analysis import phases
 from harness.findings import Finding, Outcome, Verdict
 from harness.recording import Recording
+from harness.safe_text import safe
 from reports import _facts, _phase_table, _rows
-from reports._safe_text import safe
 
 FILE_NAME = "junit.xml"
 
@@ -37,11 +37,11 @@ def render(recording: Recording, verdict: Verdict) -> str:
                 key = f"statuses of {name}, {phase}"
                 suite.add_property(safe(key), _phase_table.statuses(pieces))
     for finding in verdict.findings:
-        suite.add_testcase(_case(finding, header.scenario))
+        suite.add_testcase(case(finding, header.scenario))
     worst = max((finding.outcome.rank for finding in verdict.findings), default=-1)
     if verdict.outcome.rank > worst:  # a verdict that no finding shows: nothing was judged, or the run ended early
         whole = Finding("verdict", "verdict of the run", verdict.outcome, verdict.reason)
-        suite.add_testcase(_case(whole, header.scenario))
+        suite.add_testcase(case(whole, header.scenario))
     if recording.end is not None:
         suite.time = round(max(0.0, recording.end.t), 3)
     document = JUnitXml("springback")
@@ -50,7 +50,7 @@ def render(recording: Recording, verdict: Verdict) -> str:
     return text.decode("utf-8")
 
 
-def _case(finding: Finding, scenario: str) -> TestCase:
+def case(finding: Finding, scenario: str) -> TestCase:
     case = TestCase(safe(f"{finding.criterion}: {finding.title}"), safe(f"springback.{scenario}"), 0.0)
     properties = Properties()  # type: ignore[no-untyped-call]
     for key, value in _figures(finding):
@@ -73,6 +73,9 @@ def _with_text(result: Failure | Error, text: str) -> Failure | Error:
 
 def _figures(finding: Finding) -> list[tuple[str, str]]:
     rows: list[tuple[str, str]] = [("outcome", finding.outcome.value), ("unit", finding.unit)]
+    rows.append(("basis", finding.basis.value))
+    if finding.confidence is not None:
+        rows.append(("confidence", str(finding.confidence)))
     low, high = finding.interval or (None, None)
     numbers = (("figure", finding.figure), ("limit", finding.limit), ("low", low), ("high", high))
     for key, value in (*numbers, *finding.evidence.items()):

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 from harness.findings import Outcome, Verdict
 from harness.recording import Recording
+from harness.safe_text import one_line
 from reports import _alerts, _facts, _phase_table, _rows
-from reports._safe_text import one_line
 
 FILE_NAME = "report.md"
 MOST_BYTES = 900_000
@@ -24,18 +24,18 @@ _SIGNS = {Outcome.PASS: "✅", Outcome.FAIL: "❌", Outcome.INCONCLUSIVE: "⚠�
 def render(recording: Recording, verdict: Verdict) -> str:
     header = recording.header
     lines = [
-        f"## {_SIGNS[verdict.outcome]} {verdict.outcome.value}: {_text(header.scenario)}",
+        f"## {_SIGNS[verdict.outcome]} {verdict.outcome.value}: {escaped(header.scenario)}",
         "",
-        _text(verdict.reason),
+        escaped(verdict.reason),
         "",
-        f"{_text(_facts.target(header))}, started {_text(_facts.started(recording))}",
-        *(line for note in _facts.notes(recording, verdict)[:MOST_ROWS] for line in ("", f"> {_text(note)}")),
+        f"{escaped(_facts.target(header))}, started {escaped(_facts.started(recording))}",
+        *(line for note in _facts.notes(recording, verdict)[:MOST_ROWS] for line in ("", f"> {escaped(note)}")),
     ]
     for heading, rows in (
         ("Findings", _rows.judged(verdict)),
         ("Guards of the measurement", _rows.guards(verdict)),
     ):
-        lines += _section(
+        lines += section(
             heading,
             ("outcome", "finding", "figure", "limit", "95 % interval", "reason"),
             [
@@ -51,7 +51,7 @@ def render(recording: Recording, verdict: Verdict) -> str:
             ],
         )
     requests = _phase_table.table(recording)
-    lines += _section(
+    lines += section(
         "Phases",
         _phase_table.HEADS,
         [(each.phase if not each.name else "", each.name or "all", *each.cells) for each in requests.phases],
@@ -60,19 +60,19 @@ def render(recording: Recording, verdict: Verdict) -> str:
     lines += ["", "Percentiles are of the n requests answered ok, from the intended start."]
     if requests.names:
         lines[-1] += " Of many names only the first few are in this table; all are in report.html."
-    lines += _section(
+    lines += section(
         "Names that failed",
         _phase_table.NAME_HEADS,
         [(each.name, each.phase, *each.cells, each.cause) for each in requests.names if each.has_failed],
         right_from=2,
     )
     if alerts := _alerts.rows(recording):
-        lines += [*_section("Alerts", _alerts.HEADS, alerts), "", _alerts.EXPLANATION]
-    lines += _section("Facts of the run", ("fact", "value"), _facts.facts(recording))
+        lines += [*section("Alerts", _alerts.HEADS, alerts), "", _alerts.EXPLANATION]
+    lines += section("Facts of the run", ("fact", "value"), _facts.facts(recording))
     return _bounded(lines)
 
 
-def _section(
+def section(
     heading: str, heads: tuple[str, ...], rows: Sequence[tuple[str, ...]], right_from: int | None = None
 ) -> list[str]:
     if not rows:
@@ -80,7 +80,7 @@ def _section(
     right = len(heads) if right_from is None else right_from
     rule = ["---" if index < right else "--:" for index in range(len(heads))]
     lines = ["", f"### {heading}", "", _row(heads), _row(tuple(rule))]
-    lines += [_row(tuple(_text(cell) for cell in row)) for row in rows[:MOST_ROWS]]
+    lines += [_row(tuple(escaped(cell) for cell in row)) for row in rows[:MOST_ROWS]]
     if len(rows) > MOST_ROWS:
         lines += ["", f"{len(rows) - MOST_ROWS} more rows are in report.html."]
     return lines
@@ -103,7 +103,7 @@ def _bounded(lines: list[str]) -> str:
     return "\n".join(kept) + "\n"
 
 
-def _text(text: str) -> str:
+def escaped(text: str) -> str:
     """The text on one line, without anything that Markdown or HTML would act on."""
     line = one_line(text)
     if len(line) > LONGEST_TEXT:

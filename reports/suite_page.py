@@ -16,8 +16,9 @@ from junitparser import Error, JUnitXml, TestCase, TestSuite
 from markupsafe import Markup
 
 from harness.findings import Outcome
+from harness.safe_text import one_line, safe
 from reports import _rows
-from reports._safe_text import one_line, safe
+from reports._quantity import with_units
 
 _PAGE = Path(__file__).parent / "_page"
 INDEX, JUNIT, SUMMARY = "index.html", "junit.xml", "suite.json"
@@ -49,6 +50,7 @@ def write(parts: Sequence[Part], directory: Path) -> tuple[Path, ...]:
 
 def page(parts: Sequence[Part], name: str) -> str:
     templates = Environment(loader=FileSystemLoader(_PAGE), autoescape=True, undefined=StrictUndefined)
+    templates.filters["with_units"] = with_units
     worst = _worst(parts)
     text: str = templates.get_template("suite.html.j2").render(
         name=name,
@@ -56,8 +58,8 @@ def page(parts: Sequence[Part], name: str) -> str:
         symbols=_rows.SYMBOLS,
         reason=_reason(parts),
         parts=[(part, safe(part.reason)) for part in parts],
-        lasted=_duration(sum(part.lasted_s for part in parts)),
-        duration=_duration,
+        lasted=duration(sum(part.lasted_s for part in parts)),
+        duration=duration,
         style=Markup((_PAGE / "page.css").read_text(encoding="utf-8")),
     )
     return text
@@ -66,6 +68,15 @@ def page(parts: Sequence[Part], name: str) -> str:
 def junit(parts: Sequence[Part], directory: Path) -> str:
     """Every run's test cases in one file; a scenario without a verdict is an error, never left out."""
     document = JUnitXml("springback suite")
+    for suite in junit_suites(parts, directory):
+        document.add_testsuite(suite)
+    text: bytes = document.tostring()  # type: ignore[no-untyped-call]
+    return text.decode("utf-8")
+
+
+def junit_suites(parts: Sequence[Part], directory: Path) -> list[TestSuite]:
+    """The test suites of all runs; one with an error for a run without a verdict."""
+    found: list[TestSuite] = []
     for part in parts:
         try:
             suites = list(JUnitXml.fromfile(str(directory / part.run / "junit.xml"))) if part.run else []
@@ -76,10 +87,8 @@ def junit(parts: Sequence[Part], directory: Path) -> str:
             case = TestCase(safe("verdict of the run"), safe(f"springback.{part.scenario}"), round(part.lasted_s, 3))
             case.result = [Error(safe(part.reason), part.outcome.value)]
             suites[0].add_testcase(case)
-        for suite in suites:
-            document.add_testsuite(suite)
-    text: bytes = document.tostring()  # type: ignore[no-untyped-call]
-    return text.decode("utf-8")
+        found += suites
+    return found
 
 
 def summary(parts: Sequence[Part]) -> str:
@@ -108,9 +117,7 @@ def table(parts: Sequence[Part], lasted_s: float) -> str:
         f"  {part.outcome.value:<12}  {part.scenario:<{width}}  {part.lasted_s:4.0f} s  {one_line(part.reason)}"
         for part in parts
     ]
-    return "\n".join(
-        ["", f"{_worst(parts).value}  {_reason(parts)}, {_duration(lasted_s)}", "", *lines, "", "Reports:"]
-    )
+    return "\n".join(["", f"{_worst(parts).value}  {_reason(parts)}, {duration(lasted_s)}", "", *lines, "", "Reports:"])
 
 
 def _worst(parts: Sequence[Part]) -> Outcome:
@@ -124,6 +131,6 @@ def _reason(parts: Sequence[Part]) -> str:
     return f"{len(parts)} scenario{'' if len(parts) == 1 else 's'}: {words}" if parts else "no scenario was run"
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
     whole = round(seconds)
     return f"{whole // 60} min {whole % 60} s" if whole >= 60 else f"{whole} s"

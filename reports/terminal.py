@@ -18,8 +18,8 @@ from rich.text import Text
 
 from harness.findings import Outcome, Verdict
 from harness.recording import Recording
+from harness.safe_text import one_line
 from reports import _alerts, _facts, _phase_table, _rows
-from reports._safe_text import one_line
 
 STYLES = {Outcome.PASS: "bold green", Outcome.FAIL: "bold red", Outcome.INCONCLUSIVE: "bold yellow"}
 NARROWEST = 40
@@ -54,6 +54,8 @@ def render(recording: Recording, verdict: Verdict, paths: Sequence[Path] = (), w
             "Statuses",
             *(line for each in statuses for line in _wrapped(each, width, "  ", hanging="      ")),
         ]
+    if amplified := _facts.amplification(recording):
+        lines += ["", *(f"  {name}: {value}" for name, value in amplified)]
     for alert in _alerts.lines(recording):
         lines += ["", *_wrapped(one_line(alert), width)]
     for note in _facts.notes(recording, verdict):
@@ -140,6 +142,8 @@ def _show_rich(recording: Recording, verdict: Verdict, paths: Sequence[Path], co
         console.print(Text("Statuses", style="bold"))
         for line in statuses:
             console.print(Text(f"  {line}"))
+    for name, value in _facts.amplification(recording):
+        console.print(Text(f"  {name}: {value}"))
     for alert in _alerts.lines(recording):
         console.print(Text(one_line(alert), style="yellow"))
     for note in _facts.notes(recording, verdict):

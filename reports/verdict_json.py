@@ -15,6 +15,7 @@ from typing import TypeAlias
 
 from harness.analysis import phases
 from harness.analysis.alerts import Episode, episodes
+from harness.analysis.amplification import by_phase
 from harness.findings import Finding, Verdict
 from harness.recording import Recording, Scalar
 
@@ -41,14 +42,19 @@ def render(recording: Recording, verdict: Verdict) -> str:
         "end_reason": end.reason if end else None,
         "notes": list(verdict.notes),
         "damage": list(recording.damage),
-        "findings": [_finding(finding) for finding in verdict.findings],
+        "findings": [finding(each) for each in verdict.findings],
         "statuses": _statuses(recording),
+        "amplification": [
+            {"phase": phase, "attempts": each.attempts, "requests": each.requests, "ratio": each.ratio}
+            for phase, each in by_phase(recording).items()
+        ],
         "alerts": [_alert(episode) for episode in episodes(recording)],
     }
     return json.dumps(body, indent=2, ensure_ascii=True, allow_nan=False) + "\n"
 
 
-def _finding(finding: Finding) -> Json:
+def finding(finding: Finding) -> Json:
+    """As an object of ``findings``."""
     return {
         "criterion": finding.criterion,
         "kind": finding.kind,
@@ -59,6 +65,8 @@ def _finding(finding: Finding) -> Json:
         "unit": finding.unit,
         "limit": _finite(finding.limit),
         "interval": _interval(finding.interval),
+        "basis": finding.basis.value,
+        "confidence": finding.confidence,
         "censored": finding.censored,
         "evidence": {str(key): _scalar(value) for key, value in finding.evidence.items()},
         "is_guard": finding.is_guard,

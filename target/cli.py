@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import signal
 import sys
+import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -26,6 +28,33 @@ state_option = click.option(
     metavar="FILE",
     help="The stack's state file; by default one a user, in the temporary directory.",
 )
+
+
+write_option = click.option(
+    "--write",
+    "destination",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=None,
+    metavar="FILE",
+    help="Write the JSON there, for this user alone to read, in place of printing it: it holds passwords.",
+)
+
+
+def _hand_out(document: dict[str, Any], destination: Path | None) -> None:
+    """Whole or not at all: whoever waits for the file finds all of it there."""
+    if destination is None:
+        print(json.dumps(document), flush=True)
+        return
+    directory = destination.absolute().parent
+    with tempfile.NamedTemporaryFile("w", dir=directory, prefix=f".{destination.name}-", delete=False) as file:  # 0600
+        beside = Path(file.name)
+        try:
+            file.write(json.dumps(document) + "\n")
+            file.flush()
+            beside.replace(destination)
+        except BaseException:
+            beside.unlink()
+            raise
 
 
 class _Group(click.Group):
@@ -77,9 +106,11 @@ def main() -> None:
     "stabilisation_s, drain_s; --processes is the minimum.",
 )
 @state_option
+@write_option
 def up(
     data: str | None,
     state: Path | None,
+    destination: Path | None,
     fault_token: str | None,
     with_parent: str | None,
     with_input: bool,
@@ -91,7 +122,7 @@ def up(
     chosen = stack_options.parse(numbers, data, path, fault_token, with_parent, with_input, autoscale)
     from target.stack import up as stack  # the servers' packages are slow to import: not for `status`
 
-    stack.run(chosen, lambda ready: print(json.dumps(ready.as_json()), flush=True))
+    stack.run(chosen, lambda ready: _hand_out(ready.as_json(), destination))
 
 
 @main.command()
@@ -115,7 +146,8 @@ def down(state: Path | None) -> None:
 
 @main.command()
 @state_option
-def status(state: Path | None) -> None:
+@write_option
+def status(state: Path | None, destination: Path | None) -> None:
     """Print the stack's JSON with the liveness of each process; exit code 0 when all are alive."""
     running = states.read(state or states.default_path())
     alive = {process.pid: process.identity.alive() for process in (*running.processes, running.supervisor)}
@@ -123,7 +155,7 @@ def status(state: Path | None) -> None:
     for process in (*document["processes"], document["supervisor"]):
         process["alive"] = alive[process["pid"]]
     document["all_alive"] = all(alive.values())
-    click.echo(json.dumps(document))
+    _hand_out(document, destination)
     if not document["all_alive"]:
         sys.exit(TargetError.exit_code)
 

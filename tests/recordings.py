@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.analysis.histogram import bucket_index
 from harness.recording import (
@@ -70,18 +72,38 @@ class Request:
 
 def slices(requests: Sequence[Request], body_bytes: int = 180) -> tuple[Slice, ...]:
     """The slices of the requests, as a recorder would have written them."""
-    grouped: dict[tuple[int, str, str, str], list[float | None]] = defaultdict(list)
-    for request in requests:
-        key = (math.floor(request.intended_s), request.node, request.name, request.outcome)
-        grouped[key].append(request.latency_s)
+    kinds = sorted({(request.node, request.name, request.outcome) for request in requests})
+    number = {kind: position for position, kind in enumerate(kinds)}
+    return sliced(
+        np.array([request.intended_s for request in requests]),
+        np.array([number[request.node, request.name, request.outcome] for request in requests], dtype=np.int64),
+        np.array([math.nan if request.latency_s is None else request.latency_s for request in requests]),
+        kinds,
+        body_bytes,
+    )
+
+
+def sliced(
+    intended_s: NDArray[np.float64],
+    kind: NDArray[np.int64],
+    latency_s: NDArray[np.float64],
+    kinds: Sequence[tuple[str, str, str]],
+    body_bytes: int = 180,
+) -> tuple[Slice, ...]:
+    """The slices of requests in columns of shape (requests,): intended start, position in ``kinds`` (node, name and
+    outcome), and latency, NaN for one that has no answer.
+    """
+    second = np.floor(intended_s).astype(np.int64)
+    order = np.lexsort((latency_s, kind, second))
+    second, kind, micros = second[order], kind[order], np.round(latency_s[order] * 1e6)
+    first = np.flatnonzero((np.diff(second, prepend=-1e9) != 0) | (np.diff(kind, prepend=-1) != 0))
     made = []
-    for (t, node, name, outcome), latencies in sorted(grouped.items()):
-        histogram: dict[int, int] = defaultdict(int)
-        for latency_s in latencies:
-            if latency_s is not None:
-                histogram[bucket_index(round(latency_s * 1e6))] += 1
-        size = body_bytes * len(latencies) if outcome == OK else 0
-        made.append(Slice(t, node, name, outcome, len(latencies), size, dict(histogram)))
+    for begin, end in pairwise([*first.tolist(), len(order)]):
+        node, name, outcome = kinds[kind[begin]]
+        known = micros[begin:end][~np.isnan(micros[begin:end])].astype(np.int64).tolist()
+        size = body_bytes * int(end - begin) if outcome == OK else 0
+        latency = dict(Counter(map(bucket_index, known)))
+        made.append(Slice(int(second[begin]), node, name, outcome, int(end - begin), size, latency))
     return tuple(made)
 
 
@@ -128,10 +150,11 @@ def login_herd(
     names = [f"worker-{number + 1}" for number in range(nodes)]
     stretches = ((0.0, slow_for_s), *flaps)
 
+    canary: NDArray[np.float64]
     if poisson:
         canary = np.sort(random.uniform(0, end, random.poisson(canary_per_s * end)))
     else:
-        canary = (np.arange(round(canary_per_s * end)) + 0.5) / canary_per_s
+        canary = np.asarray((np.arange(round(canary_per_s * end)) + 0.5) / canary_per_s, dtype=np.float64)
     sent = round(herd_users * delivered_ratio)
     intended = np.concatenate([canary, np.full(sent, float(spike))])
     latency = base_latency_s * np.exp(jitter * random.standard_normal(len(intended)))
@@ -220,7 +243,7 @@ def login_herd(
 def ended(recording: Recording) -> Recording:
     """With an end that tells as many requests as there are."""
     assert recording.end is not None
-    requests = sum(piece.count for piece in (*recording.slices, *recording.warm_up))
+    requests = sum(piece.count for piece in (*recording.slices, *recording.warm_up, *recording.wind_down))
     return dataclasses.replace(recording, end=dataclasses.replace(recording.end, requests=requests, unfinished=0))
 
 
@@ -283,7 +306,8 @@ def write(recording: Recording, directory: Path) -> Path:
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / FILE_NAME
     timed = sorted(
-        [*recording.warm_up, *recording.slices, *recording.probes, *recording.marks], key=lambda line: line.t
+        [*recording.warm_up, *recording.slices, *recording.wind_down, *recording.probes, *recording.marks],
+        key=lambda line: line.t,
     )
     lines = [recording.header, *timed, *([recording.end] if recording.end else [])]
     path.write_text("".join(texts(lines)))

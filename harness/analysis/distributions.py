@@ -60,6 +60,17 @@ def student_quantile(probability: float, freedom: float) -> float:
     return float(special.stdtrit(freedom, probability))
 
 
+def beta_probability(value: float, a: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:
+    """P(X ≤ value) of the beta distribution with the shapes ``a`` and ``b``, element by element."""
+    a, b = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
+    return np.asarray(special.betainc(a, b, value), dtype=np.float64)
+
+
+def chi_square_quantile(probability: float, freedom: float) -> float:
+    """Of the χ² distribution with so many degrees of freedom."""
+    return float(2 * special.gammaincinv(freedom / 2, probability))
+
+
 def ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """From 1 to n, of shape (n,); equal values share the mean of their ranks."""
     _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)

@@ -1,20 +1,20 @@
-"""Intervals at 95 % of a ratio and of a latency quantile, wide enough for requests that are correlated.
+"""Intervals of a ratio and of a latency quantile, wide enough for requests that are alike.
 
-Requests of one second share a queue, a garbage collection, a failing connection. An interval for independent
-values is then too narrow, so each interval here is the wider of two: the exact one for independent values,
-and a block bootstrap over one-second blocks (Künsch 1989 with block length one bin), when there are enough
-seconds for it.
+Requests of one second share a queue, a garbage collection, a failing connection, and so do neighbouring seconds. An
+interval for independent values is then too narrow, so the exact one for independent values is taken at the *effective*
+number of requests, see :mod:`harness.analysis.effective_size`.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from harness.analysis import histogram
 from harness.analysis.distributions import beta_quantile, binomial_at_most, binomial_quantile
+from harness.analysis.effective_size import effective_size, is_one_event, only_these, persistence_of
 from harness.analysis.lazy import LazyModule
 from harness.analysis.phases import Tally
 from harness.recording import Sparse
@@ -26,16 +26,25 @@ else:
     np = LazyModule("numpy")
 
 CONFIDENCE = 0.95
-RESAMPLES = 1000
-MINIMUM_BLOCKS = 8
-"""Fewer seconds than this say nothing about the spread between seconds."""
-SEED = 20260314
-"""Fixed, so that a recording always gets the same verdict."""
 
 
-def clopper_pearson(hits: int, n: int, confidence: float = CONFIDENCE) -> tuple[float, float]:
+@dataclass(frozen=True)
+class Estimated:
+    """A figure that would have been another one with other requests of the same kind."""
+
+    low: float
+    high: float
+    only: str = ""
+    """Where the requests say nothing of any others, why."""
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        return self.low, self.high
+
+
+def clopper_pearson(hits: float, n: float, confidence: float = CONFIDENCE) -> tuple[float, float]:
     """Exact interval of a proportion (Clopper & Pearson 1934): never narrower than its confidence. (0, 1) for
-    n = 0.
+    n = 0. An effective number of independent values may be no whole one.
     """
     if n == 0:
         return 0.0, 1.0
@@ -92,83 +101,78 @@ def quantile_interval_us(latency: Sparse, q: float, slower: int = 0, confidence:
     return low, high
 
 
-def error_ratio(seconds: Sequence[Tally], confidence: float = CONFIDENCE) -> tuple[float, float]:
-    """Interval of failed ÷ intended over the seconds of a phase: the wider of exact and block bootstrap. Where there
-    are requests that nobody knows about, from none of them failed to all of them.
+def error_ratio(seconds: Sequence[Tally], confidence: float = CONFIDENCE) -> Estimated:
+    """Failed ÷ intended over the seconds of a phase: Clopper & Pearson's interval at the effective number of requests.
+    Where the failures are one event, and no sample, it is that of as many independent requests, and true of these only.
+    Where there are requests that nobody knows about, it is from none of them failed to all of them.
     """
-    low, high = _error_ratio(seconds, lambda second: second.failed, confidence)
-    if any(second.unknown for second in seconds):
-        high = _error_ratio(seconds, lambda second: second.failed + second.unknown, confidence)[1]
-    return low, high
-
-
-def _error_ratio(seconds: Sequence[Tally], failed_of: Callable[[Tally], int], confidence: float) -> tuple[float, float]:
-    failed = np.array([failed_of(second) for second in seconds if second.intended], dtype=np.float64)
-    intended = np.array([second.intended for second in seconds if second.intended], dtype=np.float64)
-    low, high = clopper_pearson(int(failed.sum()), int(intended.sum()), confidence)
-    if len(intended) < MINIMUM_BLOCKS:
-        return low, high
-    weights = _weights(len(intended))
-    ratios = (weights @ failed) / (weights @ intended)
-    tail = (1 - confidence) / 2
-    return min(low, float(np.quantile(ratios, tail))), max(high, float(np.quantile(ratios, 1 - tail)))
-
-
-def latency_quantile_us(seconds: Sequence[Tally], q: float, confidence: float = CONFIDENCE) -> tuple[float, float]:
-    """Interval in microseconds of a latency quantile, failed requests counting as slower than any answer.
-
-    The wider of the order-statistic interval (:func:`quantile_interval_us`) and the block
-    bootstrap. The upper end is +inf when there are too few requests or too many of them failed. A request that had no
-    answer when the run was cut off counts as slower than any for the upper end, and as quick as it could still have
-    been, answered at that instant, for the lower one.
-    """
-    low, high = _latency_quantile_us(seconds, q, confidence)
+    found = _error_ratio(seconds, lambda second: second.failed, confidence)
     if not any(second.unknown for second in seconds):
-        return low, high
-    answered = [_as_if_answered(second) for second in seconds]
-    return _latency_quantile_us(answered, q, confidence)[0], high
+        return found
+    return replace(found, high=_error_ratio(seconds, lambda second: second.failed + second.unknown, confidence).high)
 
 
-def _as_if_answered(second: Tally) -> Tally:
+def _error_ratio(seconds: Sequence[Tally], failed_of: Callable[[Tally], int], confidence: float) -> Estimated:
+    used = [second for second in seconds if second.intended]
+    if not used:
+        return Estimated(0.0, 1.0)
+    failed, intended = _by_second(used, failed_of), _by_second(used, lambda second: second.intended)
+    alike = persistence_of(failed, intended)
+    worth = float(intended.sum())
+    if not is_one_event(len(used), alike):
+        worth = effective_size(failed, intended, alike, confidence)
+    low, high = clopper_pearson(float(failed.sum() / intended.sum()) * worth, worth, confidence)
+    return Estimated(low, high, only_these(len(used), alike))
+
+
+def latency_quantile_us(seconds: Sequence[Tally], q: float, confidence: float = CONFIDENCE) -> Estimated:
+    """A latency quantile in microseconds, failed requests counting as slower than any answer.
+
+    The interval is that of order statistics (:func:`quantile_ranks`) at the effective number of requests (cf. Woodruff
+    1952). The upper end is +inf when there are too few requests or too many of them failed; where only their effective
+    number is too small, it is the slowest of them. A request that had no answer when the run was cut off counts as
+    slower than any for the upper end, and as quick as it could still have been, answered at that instant, for the lower
+    one.
+    """
+    found = _latency_quantile_us(seconds, q, confidence)
+    if not any(second.unknown for second in seconds):
+        return found
+    return replace(found, low=_latency_quantile_us([*map(as_if_answered, seconds)], q, confidence).low)
+
+
+def as_if_answered(second: Tally) -> Tally:
     """With the requests that had no answer when the run was cut off, answered well at that instant."""
     latency = histogram.merge([second.latency, second.waited])
     return replace(second, ok=second.ok + second.unknown, latency=latency, waited={})
 
 
-def _latency_quantile_us(seconds: Sequence[Tally], q: float, confidence: float) -> tuple[float, float]:
-    merged = histogram.merge(second.latency for second in seconds)
-    slower = sum(second.failed + second.unknown for second in seconds)
-    low, high = quantile_interval_us(merged, q, slower, confidence)
+def _latency_quantile_us(seconds: Sequence[Tally], q: float, confidence: float) -> Estimated:
     used = [second for second in seconds if second.intended]
-    if len(used) < MINIMUM_BLOCKS or not merged:
-        return low, high
-    values = _resampled_quantiles(used, sorted(merged), q)
-    tail = (1 - confidence) / 2
-    # "lower"/"higher" keep an infinite neighbour from turning an interpolated value into NaN.
-    boot_low = float(np.quantile(values, tail, method="lower"))
-    boot_high = float(np.quantile(values, 1 - tail, method="higher"))
-    return min(low, boot_low), max(high, boot_high)
+    if not used:
+        return Estimated(0.0, math.inf)
+    merged = histogram.merge(second.latency for second in used)
+    intended = _by_second(used, lambda second: second.intended)
+    n = int(intended.sum())
+    # What seconds share shows best where half of the requests are on either side.
+    alike = persistence_of(_slower_than(used, merged, 0.5), intended)
+    worth = max(2, int(effective_size(_slower_than(used, merged, q), intended, alike, confidence)))
+    lower, upper = quantile_ranks(n, q, confidence)
+    if worth < n:
+        fewer_lower, fewer_upper = quantile_ranks(worth, q, confidence)
+        lower = min(lower, fewer_lower * n // worth)
+        upper = max(upper, min(n, -(-fewer_upper * n // worth)))
+    low = histogram.values_at_us(merged, (lower,))[0] if lower > 0 else 0.0
+    return Estimated(low, histogram.values_at_us(merged, (upper,))[0], only_these(len(used), alike))
 
 
-def _weights(blocks: int) -> NDArray[np.float64]:
-    """How often each block occurs in each resample, shape (RESAMPLES, blocks)."""
-    random = np.random.default_rng(SEED)
-    return random.multinomial(blocks, np.full(blocks, 1 / blocks), size=RESAMPLES).astype(np.float64)
+def _slower_than(used: Sequence[Tally], merged: Sparse, q: float) -> NDArray[np.float64]:
+    """How many requests of each second were slower than the ``q``-quantile of all; failed ones are."""
+    value_us = histogram.quantile_us(merged, q, sum(second.intended - second.ok for second in used))
+    last = (
+        max(merged, default=-1) if value_us is None or math.isinf(value_us) else histogram.bucket_index(int(value_us))
+    )
+    return _by_second(used, lambda each: each.intended - sum(n for at, n in each.latency.items() if at <= last))
 
 
-def _resampled_quantiles(used: Sequence[Tally], indexes: Sequence[int], q: float) -> NDArray[np.float64]:
-    """The quantile in microseconds of each resample, shape (RESAMPLES,)."""
-    column = {index: number for number, index in enumerate(indexes)}
-    counts = np.zeros((len(used), len(indexes)))
-    for row, second in enumerate(used):
-        for index, count in second.latency.items():
-            counts[row, column[index]] = count
-    cumulative = np.cumsum(counts, axis=1)
-    intended = np.array([second.intended for second in used], dtype=np.float64)
-    upper_us = np.array([histogram.bucket_bounds_us(index)[1] for index in indexes] + [math.inf])
-    values = []
-    for weight in _weights(len(used)):
-        reached = weight @ cumulative
-        rank = math.ceil(q * float(weight @ intended) - 1e-9)
-        values.append(upper_us[np.searchsorted(reached, rank)])
-    return np.array(values)
+def _by_second(seconds: Sequence[Tally], count: Callable[[Tally], int]) -> NDArray[np.float64]:
+    return np.fromiter(map(count, seconds), dtype=np.float64, count=len(seconds))

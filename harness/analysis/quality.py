@@ -8,13 +8,14 @@ late by p·L: with L = 60 s, a p95 tells of an improvement 57 s after it.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.analysis import generator, histogram, phases
 from harness.analysis.lazy import LazyModule
-from harness.recording import INTERRUPTED, OK, UNFINISHED, UNSERVED, Phase, Recording, Slice
+from harness.recording import BLOCKED, INTERRUPTED, OK, UNFINISHED, UNSERVED, Phase, Recording, Slice
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,6 +28,8 @@ MINIMUM_REQUESTS = 3
 SLO_QUANTILE = 0.95
 SLO_MINIMUM = 100
 """Baseline requests of one name that are needed for an SLO of its own."""
+USUAL_FLOOR_RATIO = 0.25
+"""How much slower than in the baseline the median may be, where that is more than the absolute floor."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,8 +41,10 @@ class Windows:
     intended: NDArray[np.int64]
     good: NDArray[np.int64]
     """Answered ok and within the SLO."""
-    median_s: NDArray[np.float64]
-    """Median latency in seconds, failed requests slower than any answer; NaN without requests."""
+    slow: NDArray[np.int64]
+    """Failed, or slower than what the median may be."""
+    failed: NDArray[np.int64]
+    """Answered with an error, or not at all; without those that were only unfinished when the run ended."""
 
     @property
     def bad(self) -> NDArray[np.int64]:
@@ -58,13 +63,8 @@ class Windows:
 
     def part(self, chosen: slice) -> Windows:
         """Some of the windows."""
-        return Windows(
-            self.window_s,
-            self.start_s[chosen],
-            self.intended[chosen],
-            self.good[chosen],
-            self.median_s[chosen],
-        )
+        columns = (self.start_s, self.intended, self.good, self.slow, self.failed)
+        return Windows(self.window_s, *(column[chosen] for column in columns))
 
 
 @dataclass(frozen=True)
@@ -86,54 +86,101 @@ def service_level(recording: Recording, baseline: Phase, floor_s: float) -> Serv
     request among slow ones is still judged. None when more than 5 % of the baseline failed: it is then no
     baseline.
     """
-    overall_s = _slo_s(phases.of_phase(recording, baseline), floor_s)
-    if overall_s is None:
-        return None
-    by_name_s = {}
-    for name in phases.names(recording):
-        tally = phases.of_phase(recording, baseline, name)
-        slo_s = _slo_s(tally, floor_s) if tally.intended >= SLO_MINIMUM else None
-        if slo_s is not None:
-            by_name_s[name] = slo_s
-    return ServiceLevel(overall_s, by_name_s)
+    return service_levels(recording, baseline, floor_s)[0]
 
 
-def windows(recording: Recording, start_s: int, end_s: int, window_s: int, slo: ServiceLevel) -> Windows:
-    """The whole windows between two instants, both in seconds.
+def service_levels(
+    recording: Recording, baseline: Phase, floor_s: float
+) -> tuple[ServiceLevel | None, ServiceLevel | None]:
+    """The SLO, see :func:`service_level`, and what the median may be: the baseline's plus the floor, or plus a quarter
+    of it where that is more.
+    """
+    pieces = phases.slices_of(recording, baseline)
+    by_name: dict[str, list[Slice]] = defaultdict(list)
+    for piece in pieces:
+        by_name[piece.name].append(piece)
+    overall = phases.tally(pieces)
+    named = {name: phases.tally(tuple(group)) for name, group in by_name.items()}
+    found = []
+    for quantile, floor_ratio in ((SLO_QUANTILE, 0.0), (0.5, USUAL_FLOOR_RATIO)):
+        overall_s = _limit_s(overall, quantile, floor_s, floor_ratio)
+        enough = {name: tally for name, tally in named.items() if tally.intended >= SLO_MINIMUM}
+        limits = {name: _limit_s(tally, quantile, floor_s, floor_ratio) for name, tally in enough.items()}
+        by_name_s = {name: limit_s for name, limit_s in limits.items() if limit_s is not None}
+        found.append(None if overall_s is None else ServiceLevel(overall_s, by_name_s))
+    return found[0], found[1]
+
+
+def windows(
+    recording: Recording,
+    start_s: int,
+    end_s: int,
+    window_s: int,
+    slo: ServiceLevel,
+    usual: ServiceLevel | None = None,
+) -> Windows:
+    """The whole windows between two instants, both in seconds. ``usual`` is what the median may be; without it slow is
+    what misses the SLO.
 
     A request that was unfinished at the end of the run, or had no user yet, and had not yet had the time of its SLO
     proves neither good nor bad, so it is left out; so is an iteration that was cut off by us.
     """
     count = max(0, (end_s - start_s) // window_s)
-    grouped: list[list[Slice]] = [[] for _ in range(count)]
+    intended, good, quick, failed = ([0] * count for _ in range(4))
     ended_s = generator.last_trace_s(recording)
     waiting = (UNFINISHED,) if generator.is_complete(recording) else (UNFINISHED, UNSERVED)
+    bounds: dict[str, tuple[int, int]] = {}
     for piece in recording.slices:
         position = (piece.t - start_s) // window_s
-        young = piece.outcome in waiting and piece.t + 1 + slo.of(piece.name) > ended_s
-        if 0 <= position < count and not young and piece.outcome != INTERRUPTED:
-            grouped[position].append(piece)
-    intended = [sum(piece.count for piece in group) for group in grouped]
-    good = [sum(_good(piece, slo.of(piece.name)) for piece in group) for group in grouped]
-    return Windows(
-        window_s,
-        start_s + window_s * np.arange(count, dtype=np.int64),
-        np.array(intended, dtype=np.int64),
-        np.array(good, dtype=np.int64),
-        np.array([_median_s(group) for group in grouped], dtype=np.float64),
-    )
+        if not 0 <= position < count or piece.outcome in (INTERRUPTED, BLOCKED):
+            continue
+        if piece.outcome in waiting and piece.t + 1 + slo.of(piece.name) > ended_s:
+            continue
+        intended[position] += piece.count
+        if piece.outcome != OK:
+            failed[position] += 0 if piece.outcome == UNFINISHED else piece.count
+            continue
+        if piece.name not in bounds:
+            bounds[piece.name] = _last_bucket(slo.of(piece.name)), _last_bucket((usual or slo).of(piece.name))
+        within_slo, within_usual = bounds[piece.name]
+        for index, of_bucket in piece.latency.items():
+            if index <= within_slo:
+                good[position] += of_bucket
+            if index <= within_usual:
+                quick[position] += of_bucket
+    starts = start_s + window_s * np.arange(count, dtype=np.int64)
+    every, well, soon, errors = (np.array(column, dtype=np.int64) for column in (intended, good, quick, failed))
+    return Windows(window_s, starts, every, well, every - soon, errors)
 
 
-def _slo_s(tally: phases.Tally, floor_s: float) -> float | None:
-    value_us = histogram.quantile_us(tally.latency, SLO_QUANTILE, tally.failed)
-    return None if value_us is None or math.isinf(value_us) else value_us / 1e6 + floor_s
+def mean_log_latency(recording: Recording, phase: Phase, window_s: int) -> NDArray[np.float64]:
+    """Mean logarithm (of microseconds) of the latency of what was answered ok, of each window of a phase that has any:
+    how slow its seconds are, with less noise than their medians have.
+    """
+    count = phase.duration_s // window_s
+    total, answers = [0.0] * count, [0] * count
+    logs: dict[int, float] = {}
+    for piece in phases.slices_of(recording, phase):
+        position = (piece.t - phase.start_s) // window_s
+        if piece.outcome == OK and position < count:
+            for index, of_bucket in piece.latency.items():
+                if index not in logs:
+                    logs[index] = math.log(1 + histogram.bucket_bounds_us(index)[1])
+                total[position] += of_bucket * logs[index]
+                answers[position] += of_bucket
+    return np.array([of / n for of, n in zip(total, answers, strict=True) if n], dtype=np.float64)
 
 
-def _good(piece: Slice, slo_s: float) -> int:
-    return histogram.count_at_most(piece.latency, slo_s * 1e6) if piece.outcome == OK else 0
+def _last_bucket(limit_s: float) -> int:
+    """The last bucket that ends at or below the limit."""
+    if limit_s * 1e6 >= histogram.HIGHEST_US:
+        return histogram.bucket_index(histogram.HIGHEST_US)
+    index = histogram.bucket_index(math.floor(limit_s * 1e6))
+    return index if histogram.bucket_bounds_us(index)[1] <= limit_s * 1e6 else index - 1
 
 
-def _median_s(group: Iterable[Slice]) -> float:
-    tally = phases.tally(tuple(group))
-    median_us = histogram.quantile_us(tally.latency, 0.5, tally.failed)
-    return math.nan if median_us is None else median_us / 1e6
+def _limit_s(tally: phases.Tally, quantile: float, floor_s: float, floor_ratio: float) -> float | None:
+    value_us = histogram.quantile_us(tally.latency, quantile, tally.failed)
+    if value_us is None or math.isinf(value_us):
+        return None
+    return value_us / 1e6 + max(floor_s, floor_ratio * value_us / 1e6)

@@ -61,7 +61,7 @@ def require_allowed(host_url: str, allowed: Collection[str], resolve: Resolve = 
             f"{strip_url(host_url)}: the host {host} could not be resolved ({reason}), so nothing shows that "
             f"it is this machine. Check the name. {consent}"
         ) from None
-    foreign = [address for address in addresses if not _is_loopback(address)]
+    foreign = [address for address in addresses if not is_loopback(address)]
     if foreign or not addresses:
         where = f"{host} is {', '.join(foreign)}," if foreign else f"{host} has no address,"
         where = f"{host} is" if foreign == [host] else where
@@ -145,7 +145,7 @@ def userinfo_problem(url: str) -> str | None:
 _ESCAPES = "%40 is @, %2F is /, %3A is :, %3F is ?, %23 is #, %25 is %"
 
 
-def _is_loopback(address: str) -> bool:
+def is_loopback(address: str) -> bool:
     try:
         parsed = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:

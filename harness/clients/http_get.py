@@ -24,6 +24,7 @@ import certifi
 import httptools
 
 from harness.clients.address import strip_url
+from harness.clients.connection_guard import BlockedError
 
 _Address: TypeAlias = tuple[int, Any]
 """Address family, and the address as a socket of that family takes it."""
@@ -116,6 +117,8 @@ def connect(host: str, port: int, tls: bool, deadline: Deadline, ca_file: str = 
             connection.connect(address)
             connection.settimeout(deadline.remaining_s())
             return _tls(ca_file).wrap_socket(connection, server_hostname=host) if tls else connection
+        except BlockedError as error:
+            failure = NoAnswerError(str(error.strerror))
         except TimeoutError:
             failure = NoAnswerError(f"timed out: not connected to port {port} within {deadline.timeout_s:g} s")
         except ConnectionRefusedError:

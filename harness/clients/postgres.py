@@ -8,7 +8,9 @@ because ``select`` is patched there.
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import select
+import socket
 import time
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -16,7 +18,9 @@ from typing import Any
 import psycopg2
 from psycopg2 import extensions
 
+from harness.clients import connection_guard
 from harness.clients.address import allowed_hosts, require_allowed, userinfo_problem
+from harness.clients.connection_guard import BlockedError
 from harness.clients.remedies import with_remedy
 from harness.errors import ConfigurationError
 
@@ -158,7 +162,9 @@ class Session:
         self._limit_s = limit_s
         self._connection: Any = None
         try:
-            self._connection = psycopg2.connect(dsn, async_=True, fallback_application_name=application)
+            self._connection = psycopg2.connect(
+                dsn, async_=True, fallback_application_name=application, **pinned_hosts(dsn)
+            )
             self._wait()
         except psycopg2.Error as error:
             self.close()
@@ -195,6 +201,48 @@ class Session:
             if left_s <= 0 or not ready.poll(left_s * 1000):
                 self.close()
                 raise PostgresError("timeout")
+
+
+def pinned_hosts(dsn: str) -> dict[str, Any]:
+    """``host`` and ``hostaddr`` for a connection to ``dsn``: each of its hosts with its addresses, looked up here and
+    held to the :mod:`harness.clients.connection_guard`. libpq's sockets are made in C, where the guard does not see
+    them; it would also take an address from ``PGHOSTADDR`` or from a service file before the DSN's own, and hold up the
+    whole process while it looks a name up.
+
+    Raises PostgresError, also for what is blocked.
+    """
+    parts = _parts(dsn)
+    names, addresses, ports = (parts.get(key, "").split(",") for key in ("host", "hostaddr", "port"))
+    pinned: list[tuple[str, str, str]] = []
+    for place in range(max(len(names), len(addresses))):
+        name, address, port = (
+            each[place] if place < len(each) else each[0] if len(each) == 1 else ""
+            for each in (names, addresses, ports)
+        )
+        if name.startswith(("/", "@")) and not address:
+            pinned.append((name, "", port))
+            continue
+        for found in [address] if address else _addresses(name):
+            try:
+                connection_guard.require(found, port or DEFAULT_PORT)
+            except BlockedError as error:
+                raise PostgresError(error.outcome) from error
+            pinned.append((name or found, found, port))
+    keys = ("host", "hostaddr", "port") if len(ports) > 1 else ("host", "hostaddr")  # one port is for all of them
+    return {key: ",".join(each) for key, each in zip(keys, zip(*pinned, strict=True), strict=False)}
+
+
+def _addresses(host: str) -> list[str]:
+    try:
+        ipaddress.ip_address(host)
+        return [host]
+    except ValueError:
+        pass
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        raise PostgresError("name not resolved") from None
+    return [str(entry[4][0]) for entry in found]
 
 
 def _parts(dsn: str) -> dict[str, str]:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import ConfigurationError
+from harness.safe_text import say
 
 READY_S = 60.0
 STOP_S = 15.0
@@ -39,7 +40,7 @@ def reference_target(wanted: Mapping[str, str] | None = None) -> Iterator[tuple[
         command = [sys.executable, "-P", "-m", "target", "up", "--with-input", "--state", str(state)]
         command += [f"--{name}={value}" for name, value in wanted.items() if not name.startswith(SETTING)]
         settings = {name: value for name, value in wanted.items() if name.startswith(SETTING)}
-        print("springback: no host is named: starting the reference target …", file=sys.stderr, flush=True)
+        say("no host is named: starting the reference target …")
         watched, lifeline = os.pipe()
         process = subprocess.Popen(
             command,
@@ -75,6 +76,7 @@ def options_for(target: Mapping[str, Any]) -> dict[str, str]:
         "postgres_admin": target["postgres"]["admin"],
         "valkey": target["valkey"],
         "api_urls": ",".join(api["url"] for api in target["apis"]),
+        "queue_gauge": "; ".join(f"{api['url']}/metrics#target_requests_in_flight" for api in target["apis"]),
         "haproxy_metrics": target["haproxy"]["metrics_url"],
         "haproxy_socket": target["haproxy"]["stats_socket"],
         "upstream": target["upstream"]["url"],

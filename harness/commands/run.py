@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -16,6 +17,7 @@ from harness.commands.reference_target import options_for, reference_target
 from harness.errors import ConfigurationError
 from harness.findings import Outcome
 from harness.run.messages import PARENT, REFERENCE_TARGET, VERDICT_FD
+from harness.safe_text import say
 
 ENDING = (signal.SIGINT, signal.SIGTERM)
 WITHOUT_RUN = (
@@ -35,6 +37,7 @@ WITHOUT_RUN = (
 def launch(locustfile: str, arguments: Sequence[str], web: bool) -> int:
     """Runs Locust on ``locustfile`` and returns its exit code. Raises ConfigurationError."""
     arguments = list(arguments)
+    both = ["--web and --headless: leave out one of them"] if web and _given(arguments, "--headless") else []
     if not web and not _given(arguments, "--headless"):
         arguments.append("--headless")
     if not web and not _given(arguments, "--loglevel", "-L"):
@@ -57,12 +60,13 @@ def launch(locustfile: str, arguments: Sequence[str], web: bool) -> int:
         port_problems = []
     # A problem with the options is said before anything is started, and all of them at once.
     checking = [sys.executable, "-P", "-m", "harness.cli", "host", locustfile, *arguments]
-    checked = subprocess.run(checking, stdout=subprocess.PIPE, text=True, check=False)
-    if port_problems:
-        raise ConfigurationError(port_problems)
+    # In a session of its own: a Ctrl-C ends it from here, by this process.
+    checked = subprocess.run(checking, stdout=subprocess.PIPE, text=True, check=False, start_new_session=True)
+    if both or port_problems:
+        raise ConfigurationError([*both, *port_problems])
     if checked.returncode:
         return checked.returncode
-    command = [sys.executable, "-P", "-m", "locust", "-f", locustfile, *arguments]
+    command = [sys.executable, "-P", "-m", "harness.commands.locust_process", "-f", locustfile, *arguments]
     if _given(arguments, *WITHOUT_RUN):
         return _run(command)
     # The host may also come from a config file, the environment or the users' class: Locust's parser knows.
@@ -79,7 +83,7 @@ def launch(locustfile: str, arguments: Sequence[str], web: bool) -> int:
             _ignore_signals()  # the target is stopped next, whatever comes
             return code
     except _EndedError as error:
-        print(f"springback: ended by {error}; nothing is proven", file=sys.stderr)
+        say(f"ended by {error}; nothing is proven")
         return Outcome.INCONCLUSIVE.exit_code
 
 
@@ -181,12 +185,10 @@ def _run(command: Sequence[str], variables: Mapping[str, str] | None = None, *de
         code = process.wait()
         told = _last_code(reading)
         if code < 0 and told in (None, Outcome.INCONCLUSIVE.exit_code):
-            print(f"springback: Locust was ended by {signal.Signals(-code).name}; nothing is proven", file=sys.stderr)
+            say(f"Locust was ended by {signal.Signals(-code).name}; nothing is proven")
             return Outcome.INCONCLUSIVE.exit_code
         if code == 0 and told is None and _given(command, "--headless") and not _given(command, *WITHOUT_RUN):
-            print(
-                "springback: the locustfile ended Locust before there was a verdict; nothing is proven", file=sys.stderr
-            )
+            say("the locustfile ended Locust before there was a verdict; nothing is proven")
             return Outcome.INCONCLUSIVE.exit_code
         return code if told is None else told
     finally:
@@ -197,8 +199,8 @@ def _run(command: Sequence[str], variables: Mapping[str, str] | None = None, *de
 
 def _last_code(reading: int) -> int | None:
     """The last exit code that Locust's process has told, None when it has told none."""
-    try:
-        codes = os.read(reading, 4096)
-    except BlockingIOError:  # a process that Locust has left behind holds the other end
-        return None
-    return codes[-1] if codes else None
+    last = None
+    with contextlib.suppress(BlockingIOError):  # a process that Locust has left behind holds the other end
+        while codes := os.read(reading, 4096):
+            last = codes[-1]
+    return last

@@ -6,47 +6,18 @@ others run all the same. The exit code is that of the worst verdict.
 
 from __future__ import annotations
 
-import json
-import os
-import signal
-import subprocess
-import sys
-import threading
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from types import FrameType
 
-from harness import runs
+from harness.commands.runs_apart import AROUND_S, EVERY_REPORT, Signals, checked, make_directory, minutes, run_apart
 from harness.errors import ConfigurationError
-from harness.findings import EXIT_USAGE, Outcome
-from harness.run.progress import say
+from harness.findings import Outcome
+from harness.safe_text import say
 from reports import suite_page
 from reports.suite_page import Part
 
 FOLDER = Path("locustfiles")
-AROUND_S = 12
-"""What a run takes besides its phases: starting, parking, draining, judging. For the time left that is shown."""
-PATIENCE_S = 180
-"""A run that is this much later than planned is ended."""
-LAST_WORDS_S = 60
-"""For a run that was told to end to write its reports."""
-CHECKED_AT_ONCE = 2
-EVERY_REPORT = ("--report-formats", "")
-"""Whatever is wanted of single runs: the suite's page leads to all reports, and its JUnit file is made of theirs."""
-
-
-@dataclass(frozen=True)
-class Scenario:
-    """A scenario that is about to be run."""
-
-    file: Path
-    name: str
-    duration_s: float
-    """Of its phases."""
 
 
 def suite(files: Sequence[Path], arguments: Sequence[str], runs_dir: Path) -> int:
@@ -54,18 +25,18 @@ def suite(files: Sequence[Path], arguments: Sequence[str], runs_dir: Path) -> in
 
     Returns the exit code. Raises ConfigurationError when any of them would be refused: then none is run.
     """
-    scenarios = _checked(_found(files), arguments)
-    directory = _make_directory(runs_dir)
-    description = _Signals()
+    scenarios = checked(_found(files), arguments)
+    directory = make_directory(runs_dir, "suite")
+    signals = Signals()
     parts: list[Part] = []
     began_s = time.monotonic()
     for number, scenario in enumerate(scenarios):
-        if description.stopped:
+        if signals.stopped:
             parts.append(Part(scenario.name, Outcome.INCONCLUSIVE, "not run: the suite was stopped before", 0.0))
             continue
         left_s = sum(each.duration_s + AROUND_S for each in scenarios[number:])
-        say(f"{number + 1} of {len(scenarios)}: {scenario.name}, about {_minutes(left_s)} left in all")
-        part = _run(scenario, [*arguments, *EVERY_REPORT, "--runs-dir", str(directory)], directory, description)
+        say(f"{number + 1} of {len(scenarios)}: {scenario.name}, about {minutes(left_s)} left in all")
+        part = run_apart(scenario, [*arguments, *EVERY_REPORT, "--runs-dir", str(directory)], directory, signals)
         say(f"{part.outcome.value}: {scenario.name}, {part.lasted_s:.0f} s: {part.reason}")
         parts.append(part)
         suite_page.write(parts, directory)  # what is known so far survives whatever happens to the rest
@@ -91,115 +62,3 @@ def _found(files: Sequence[Path]) -> list[Path]:
     if problems:
         raise ConfigurationError(problems)
     return found
-
-
-def _checked(files: Sequence[Path], arguments: Sequence[str]) -> list[Scenario]:
-    """What each of them is, as Locust reads it. Raises ConfigurationError with everything that is wrong."""
-
-    def look(file: Path) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-P", "-m", "harness.cli", "host", str(file), *arguments]
-        return subprocess.run(command, capture_output=True, text=True, check=False)
-
-    with ThreadPoolExecutor(CHECKED_AT_ONCE) as pool:
-        looks = list(pool.map(look, files))
-    problems = []
-    for file, found in zip(files, looks, strict=True):
-        if found.returncode:
-            words = [line.removeprefix("springback: ") for line in found.stderr.strip().splitlines()]
-            problems += [f"{file.name}: {line}" for line in words or [f"ended with {found.returncode}"]]
-    if problems:
-        raise ConfigurationError(problems)
-    # The last line: a locustfile may print while it is loaded.
-    said = [json.loads(found.stdout.splitlines()[-1]) for found in looks]
-    return [Scenario(file, one["scenario"], one["duration_s"]) for file, one in zip(files, said, strict=True)]
-
-
-def _make_directory(runs_dir: Path) -> Path:
-    directory = runs_dir / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-suite"
-    try:
-        directory.mkdir(parents=True)
-    except OSError as error:
-        raise ConfigurationError(f"{directory}: cannot be made ({error.strerror}); choose --runs-dir") from None
-    return directory
-
-
-class _Signals:
-    """Ctrl-C and SIGTERM end the run that goes, which still writes its reports, and no other begins."""
-
-    def __init__(self) -> None:
-        self.stopped = False
-        self.process: subprocess.Popen[str] | None = None
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._on_signal)
-
-    def _on_signal(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
-        self.stopped = True
-        if self.process is not None:
-            self.process.send_signal(number)
-
-
-def _run(scenario: Scenario, arguments: Sequence[str], directory: Path, description: _Signals) -> Part:
-    """One scenario in a process of its own. Its progress goes on to the terminal, its report into a file."""
-    began_s = time.monotonic()
-    command = [sys.executable, "-P", "-m", "harness.cli", "run", str(scenario.file), *arguments]
-    before = set(runs.names(directory))
-    with (directory / f"{scenario.name}.txt").open("w", encoding="utf-8") as output:
-        process = subprocess.Popen(
-            command, stdout=output, stderr=subprocess.PIPE, text=True, start_new_session=True, env={**os.environ}
-        )
-        description.process = process
-        words = _Words(process, scenario.name)
-        late = ""
-        try:
-            process.wait(scenario.duration_s + PATIENCE_S)
-        except subprocess.TimeoutExpired:
-            late = f"ended by the suite: {PATIENCE_S} s later than planned"
-            process.terminate()
-            try:
-                process.wait(LAST_WORDS_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-        description.process = None
-    lasted_s = time.monotonic() - began_s
-    for name in sorted(set(runs.names(directory)) - before):
-        run = runs.run(directory, name)
-        if run is not None and run.judgement is not None:
-            outcome = Outcome(run.judgement.outcome)
-            return Part(scenario.name, outcome, run.judgement.reason, lasted_s, name, _counts(run.judgement))
-    if process.returncode == EXIT_USAGE:
-        reason = f"it was not run: {words.last}"
-    else:
-        reason = f"it left no verdict: {late or words.last or f'ended with {process.returncode}'}"
-    return Part(scenario.name, Outcome.INCONCLUSIVE, reason, lasted_s)
-
-
-class _Words:
-    """Hands a run's progress on to our own standard error, and remembers its last line."""
-
-    def __init__(self, process: subprocess.Popen[str], name: str) -> None:
-        self._last = ""
-        self._thread = threading.Thread(target=self._hand_on, args=(process, name), daemon=True)
-        self._thread.start()
-
-    @property
-    def last(self) -> str:
-        self._thread.join(5)
-        return self._last
-
-    def _hand_on(self, process: subprocess.Popen[str], name: str) -> None:
-        assert process.stderr is not None
-        for line in process.stderr:
-            self._last = line.strip().removeprefix("springback: ") or self._last
-            say(f"{name}: {self._last}")
-
-
-def _counts(judgement: runs.Judgement) -> tuple[int, int, int]:
-    """Findings about the target: PASS, INCONCLUSIVE, FAIL."""
-    outcomes = [finding.outcome for finding in judgement.findings if not finding.is_guard]
-    found = tuple(outcomes.count(outcome.value) for outcome in Outcome)
-    return found[0], found[1], found[2]
-
-
-def _minutes(seconds: float) -> str:
-    return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"

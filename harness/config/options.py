@@ -71,6 +71,11 @@ class GeneralOptions:
     probe_pids: tuple[int, ...] = parameter((), "sample these processes, several with commas")
     probe_prometheus: tuple[str, ...] = parameter((), "sample these Prometheus endpoints, several URLs with commas")
     probe_json: tuple[str, ...] = parameter((), "sample the numbers of these JSON endpoints, several URLs with commas")
+    queue_gauge: str = parameter(
+        "",
+        "length of the target's queue: URL#NAME or the NAME of a sampled value, or RECEIVED - HANDLED in place of "
+        "NAME; several with semicolons",
+    )
     fault: str = parameter(
         "",
         "faults, several with semicolons: name key=value … at=spike+5 for=10; see docs/faults.md",

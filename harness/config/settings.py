@@ -22,7 +22,7 @@ from harness.analysis.alerts import Limits
 from harness.analysis.machine import on_masters_machine
 from harness.analysis.phases import SHED_RATIO
 from harness.clients.address import require_allowed
-from harness.config import addresses, fault_schedule
+from harness.config import addresses, fault_schedule, queue_gauge
 from harness.config.options import ALERTS, GENERAL, GeneralOptions, limit_option
 from harness.config.scenario import Scenario
 from harness.errors import ConfigurationError
@@ -85,7 +85,8 @@ def read(
     criteria = _criteria(given, scenario, usable, users)
     faults, problems = fault_schedule.read(scenario, usable, None if shape_problems else shape.profile())
     given.problems += problems
-    probes = tuple(_probes(given, scenario, usable))
+    gauge = queue_gauge.read(usable.queue_gauge, given.problems)
+    probes = (*_probes(given, scenario, usable), *gauge.probes)
     behind = fault_schedule.behind(host, faults)
     sampled = (*probes, *_behind_host(behind, probes), *_of_run((host, behind), scenario, usable))
     alerts = given.read_all(ALERTS)
@@ -93,8 +94,8 @@ def read(
     if pool_names and not all(pool_names.partition("/")):
         given.problems.append(f"--alert-pool-names {pool_names}: give two names, e.g. in_use/size")
     general["health_path"] = general["health_path"] or scenario.health_path
-    if general["health_path"] and not general["health_path"].startswith("/"):
-        given.problems.append(f"--health-path {general['health_path']}: give a path that begins with /")
+    if wrong_path := _path_problem(general["health_path"]):
+        given.problems.append(wrong_path)
     if problem := reports.problem(general["report_formats"]):
         given.problems.append(f"--report-formats: {problem}")
     if ask:
@@ -103,18 +104,28 @@ def read(
         given.problems += addresses.problems(
             scenario, usable, probes, faults, declared=(*scenario.options, *GENERAL), wait_s=wait_s
         )
+        if not given.problems:
+            given.problems += queue_gauge.name_problems(gauge, sampled)
     if given.problems:
         # Once each: what a shape's class has wrong is wrong as the default of its option, too.
         raise ConfigurationError(dict.fromkeys(given.problems))
     vars(values).update({**general, **of_scenario, **of_shape})
     return RunSettings(
         **general,
-        criteria=_with_defaults(criteria, sampled, usable),
+        criteria=queue_gauge.judged(_with_defaults(criteria, sampled, usable), gauge.gauge),
         probes=sampled,
         faults=faults,
         shape_parameters=of_shape,
         alerts=Limits(**{name.removeprefix("alert_"): value for name, value in alerts.items()}),
     )
+
+
+def _path_problem(path: str) -> str:
+    if not path:
+        return ""
+    if not path.isascii() or not path.isprintable() or " " in path or "\\" in path:
+        return f"--health-path {path!a}: write what is not a plain character of a path with %, a space as %20"
+    return "" if path.startswith("/") else f"--health-path {path}: give a path that begins with /"
 
 
 def _runs_dir_problems(path: Path) -> list[str]:
@@ -161,7 +172,7 @@ def _criteria(given: _Given, scenario: Scenario, usable: Any, users: Iterable[ty
         given.problems += error.messages
         return ()
     specs = (*specs, *_about_shedding(given, specs, usable, users))
-    judged = {criteria_folder.name_of(spec) for spec in (*specs, *OF_PROCESSES)}
+    judged = {criteria_folder.name_of(spec) for spec in (*specs, *OF_PROCESSES, *queue_gauge.by_default(specs, ()))}
     given.problems += [
         f"--without {name}: not a criterion of this scenario; it has {', '.join(sorted(judged))}"
         for name in usable.without
@@ -179,11 +190,14 @@ def _criteria(given: _Given, scenario: Scenario, usable: Any, users: Iterable[ty
 def _with_defaults(
     criteria: tuple[CriterionSpec, ...], probes: Iterable[Probe], usable: Any
 ) -> tuple[CriterionSpec, ...]:
-    """With the criteria that are judged wherever the target's processes are sampled. They alone judge no run."""
+    """With the criteria that are judged wherever something can tell: those of the target's processes where these are
+    sampled, and metastability where a recovery is. They alone judge no run.
+    """
     named = {spec.criterion for spec in criteria}
-    if all(criteria_folder.is_guard(name) for name in named) or not any(
-        name_of(probe) == "process" for probe in probes
-    ):
+    if all(criteria_folder.is_guard(name) for name in named):
+        return criteria
+    criteria = (*criteria, *queue_gauge.by_default(criteria, usable.without))
+    if not any(name_of(probe) == "process" for probe in probes):
         return criteria
     return (*criteria, *(spec for spec in OF_PROCESSES if spec.criterion not in {*named, *usable.without}))
 

@@ -20,6 +20,7 @@ from harness.recording import CriterionSpec, Recording
 __all__ = [
     "available",
     "evidence_of",
+    "follows",
     "guard_specs",
     "guarded_by",
     "is_guard",
@@ -66,6 +67,14 @@ def evidence_of(criterion: str) -> str:
         return str(getattr(_FOLDER.class_of(criterion), "evidence", CLIENTS))
     except ConfigurationError:
         return CLIENTS
+
+
+def follows(criterion: str) -> tuple[str, ...]:
+    """The criteria whose FAIL leaves it without a PASS; none where it is not known."""
+    try:
+        return tuple(getattr(_FOLDER.class_of(criterion), "follows", ()))
+    except ConfigurationError:
+        return ()
 
 
 def rests_on(criterion: str) -> tuple[str, ...]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
-from harness.findings import ALL, CLIENTS, RUN, Finding, Outcome
+from harness.findings import ALL, CLIENTS, RUN, Basis, Finding, Outcome
 from harness.plugins import name_of, parameter, parameters_of
 from harness.recording import Recording, Scalar
 
@@ -22,6 +22,8 @@ class Criterion:
     unit: ClassVar[str] = ""
     guarded: ClassVar[tuple[str, ...]] = ()
     """Of a guard: the kinds of evidence that nobody can rely upon unless it passes."""
+    follows: ClassVar[tuple[str, ...]] = ()
+    """Criteria whose FAIL takes away what this one judges: then it has no PASS."""
     evidence: ClassVar[str] = CLIENTS
     """From what the figure is measured: CLIENTS (a late load generator would make it good or bad by itself), TARGET (a
     probe of the target), RUN (the run itself). A guard voids what is measured from the evidence that it protects.
@@ -56,10 +58,12 @@ class Criterion:
         title: str = "",
         limit: float | None = None,
         censored: bool = False,
+        basis: Basis = Basis.MEASURED,
     ) -> Finding:
         """A finding of this criterion. ``title`` and ``limit`` only where they are not those of the class.
 
         ``censored``: what was waited for had not come when the watching ended, so the interval is open upwards.
+        ``basis``: what the interval leaves open.
         """
         return Finding(
             criterion=self.name or name_of(self),
@@ -70,6 +74,7 @@ class Criterion:
             unit=self.unit,
             limit=self.limit_value if limit is None else limit,
             interval=interval,
+            basis=basis,
             evidence=evidence or {},
             kind=name_of(self),
             censored=censored,
@@ -79,6 +84,33 @@ class Criterion:
     def inconclusive(self, reason: str, evidence: Mapping[str, Scalar] | None = None, *, title: str = "") -> Finding:
         """There is nothing to judge; ``reason`` says what would change that."""
         return self.finding(Outcome.INCONCLUSIVE, reason, evidence=evidence, title=title)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate(Criterion):
+    """A criterion whose figure would have been another one with other requests of the same kind. A verdict asks it for
+    its interval at a higher confidence, too, where several of them could fail by chance.
+    """
+
+    confidence: float = parameter(0.95, "confidence of the interval, by itself", lowest=0.5, highest=0.999999)
+
+    def finding(
+        self,
+        outcome: Outcome,
+        reason: str,
+        figure: float | None = None,
+        interval: tuple[float, float] | None = None,
+        evidence: Mapping[str, Scalar] | None = None,
+        *,
+        title: str = "",
+        limit: float | None = None,
+        censored: bool = False,
+        basis: Basis = Basis.ESTIMATE,
+    ) -> Finding:
+        found = super().finding(
+            outcome, reason, figure, interval, evidence, title=title, limit=limit, censored=censored, basis=basis
+        )
+        return found if basis is not Basis.ESTIMATE else replace(found, confidence=self.confidence)
 
 
 @dataclass(frozen=True)

@@ -16,12 +16,13 @@ from locust.env import Environment
 from locust.user.task import LOCUST_STATE_RUNNING
 
 from harness.analysis import generator, machine
+from harness.clients import connection_guard
 from harness.load.generator_monitor import GeneratorMonitor, GeneratorSample
 from harness.load.http.expectation import DEFAULT_STATUSES, statuses
 from harness.load.node import Node, set_node
 from harness.load.outcomes import ExpectedStatuses
 from harness.load.run_plan import Plan
-from harness.recording import ITERATION, UNFINISHED, Line, Operations, ProbeSample, Slice, Unanswered
+from harness.recording import ITERATION, UNFINISHED, BlockedMark, Line, Operations, ProbeSample, Slice, Unanswered
 from harness.recording_line import encode
 
 CONNECT_EARLY = {"yes": True, "no": False}
@@ -32,7 +33,7 @@ SETTLE_S = 2.0
 
 @dataclass(frozen=True)
 class Report:
-    """What a node sends: lines of the recording, and, in its last report, its totals."""
+    """What a node sends: lines of the recording, and, in its last reports, its totals."""
 
     run: str
     lines: str = ""
@@ -43,6 +44,7 @@ class Report:
     """Those that are among the lines."""
     final: bool = False
     requests: int = 0
+    """Of a last report all that have ended, and of one after that those since then."""
     unfinished: int = 0
     users_gone: bool = False
     """Whether it comes after the last one: the node has no users any more."""
@@ -102,6 +104,7 @@ class NodeReporter:
         self._stopped_s = 0.0
         self._requests_at_stop = 0
         self._told_unanswered = False
+        self._told_requests = 0
         self._watcher: gevent.Greenlet[..., Any] | None = None
         set_node(environment, node)
         options: Any = environment.parsed_options
@@ -132,7 +135,12 @@ class NodeReporter:
         samples = tuple(sample for measured in self._monitor.take() for sample in self._samples(measured))
         lines: list[Line] = [*slices, *self._unanswered(), *(replace(mark, node=self._name) for mark in marks)]
         lines += self.node.streams.take(self._name)
+        lines += self.node.attempts.take(self._name)
         lines += self.node.exceptions.take(self.node.t_of, self._name)
+        lines += [
+            BlockedMark(self.node.t_of(second_s + 0.5) // 1, self._name, place, count)
+            for second_s, place, count in connection_guard.take()
+        ]
         if operations:
             lines.append(Operations(self._name, round(self.node.operation_uncertainty_s(), 6), operations))
         text = "".join(encode(line) for line in [*lines, *samples])
@@ -190,8 +198,8 @@ class NodeReporter:
             for since_s in sorted(stuck)[: max(0, len(self._running_at_stop) - answered)]:
                 recorder.without_answer(self._second(since_s), "", UNFINISHED)
                 self.node.unfinished += 1
-        requests, unfinished = self.node.recorder.requests, self.node.unfinished
-        final = replace(self.report(), final=True, requests=requests, unfinished=unfinished)
+        final = replace(self.report(), final=True, requests=self._new_requests(), unfinished=self.node.unfinished)
+        self.node.recorder.wind_down()
         self.close()
         self._deliver_final(final)
         self.delivered = True
@@ -201,10 +209,25 @@ class NodeReporter:
             self._environment.stop_timeout = 0.0
 
     def users_gone(self) -> Report:
-        """A report after the last one: what users raised while they were stopped. Nothing is listened to any more."""
+        """A report after the last one: what users sent and raised while they were stopped. Nothing is listened to any
+        more.
+        """
+        slices = tuple(self.node.recorder.drain(self._name))
         marks = self.node.exceptions.take(self.node.t_of, self._name) if self.node.plan is not None else []
         self.node.exceptions.close()
-        return Report(self.node.run, "".join(encode(mark) for mark in marks), users_gone=True)
+        listeners = self._environment.events.request
+        if self.node.recorder.on_request in listeners._handlers:
+            listeners.remove_listener(self.node.recorder.on_request)
+        lines: list[Line] = [*slices, *marks]
+        return Report(
+            self.node.run, "".join(map(encode, lines)), slices, requests=self._new_requests(), users_gone=True
+        )
+
+    def _new_requests(self) -> int:
+        """Those that have ended since this was asked last."""
+        new = self.node.recorder.requests - self._told_requests
+        self._told_requests += new
+        return new
 
     def stop_waiting(self) -> None:
         """Whoever has no answer yet will not get one."""
@@ -214,16 +237,13 @@ class NodeReporter:
             runner.user_greenlets.kill(block=False)
 
     def close(self) -> None:
-        """Lets go, without a report, of everything but what users raise while they are stopped: see users_gone()."""
+        """Lets go, without a report, of everything but what users do while they are stopped: see users_gone()."""
         if not self._settled:
             self._closed.set()  # closed without a report: nobody has to wait for one
         self._settled = True
         self._monitor.stop()
         if self._watcher is not None and self._watcher is not gevent.getcurrent():
             self._watcher.kill(block=False)
-        listeners = self._environment.events.request
-        if self.node.recorder.on_request in listeners._handlers:
-            listeners.remove_listener(self.node.recorder.on_request)
 
     def _settle_at_end(self) -> None:
         plan = self.node.plan

@@ -45,7 +45,7 @@ class HttpJson(Probe):
             yield Reading.failed(source, f"HTTP {answer.status} {answer.reason}".rstrip() + to)
             return
         try:
-            values = dict(_numbers(json.loads(answer.body), ""))
+            values = numbers_in(answer.body)
         except (ValueError, RecursionError):
             yield Reading.failed(source, f"the answer of {len(answer.body)} bytes is not JSON")
             return
@@ -64,6 +64,11 @@ class HttpJson(Probe):
         if missing or not values:
             what = f"no number at {', '.join(missing)}" if missing else "no number in the document"
             yield Reading.failed(source, f"{what}; numbers there: {there}", may_come=True)
+
+
+def numbers_in(body: bytes) -> dict[str, float]:
+    """Path → number. Raises ValueError or RecursionError for what is no JSON document."""
+    return dict(_numbers(json.loads(body), ""))
 
 
 def _numbers(node: object, path: str) -> Iterator[tuple[str, float]]:

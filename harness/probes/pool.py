@@ -33,7 +33,7 @@ class Pool(Probe):
         others = {"size": _is_number(self.size), "waiting": not self.waiting}
         for name in ("size", "in_use", "waiting"):
             text = getattr(self, name)
-            if not _is_metric(text) and not others.get(name):
+            if not is_metric(text) and not others.get(name):
                 yield f'{name} is {text!r}. Give a metric, like connections_active{{pool="main"}}'
         yield from page_problems(self.urls)
 
@@ -44,17 +44,18 @@ class Pool(Probe):
             yield reading if reading.error is not None else self._named(reading)
 
     def _named(self, reading: Reading) -> Reading:
-        values = {"in_use": _total(reading.values, self.in_use)}
-        values["size"] = float(self.size) if _is_number(self.size) else _total(reading.values, self.size)
+        values = {"in_use": total_of(reading.values, self.in_use)}
+        values["size"] = float(self.size) if _is_number(self.size) else total_of(reading.values, self.size)
         if self.waiting:
-            values["waiting"] = _total(reading.values, self.waiting)
+            values["waiting"] = total_of(reading.values, self.waiting)
         missing = [getattr(self, name) for name, value in values.items() if value is None]
         if missing:
             return Reading.failed(reading.source, f"no metric {', '.join(missing)} on the page", may_come=True)
         return Reading.of(reading.source, {name: value for name, value in values.items() if value is not None})
 
 
-def _total(values: Mapping[str, float], metric: str) -> float | None:
+def total_of(values: Mapping[str, float], metric: str) -> float | None:
+    """The sum of the samples of this metric that have the labels given; None where there are none."""
     name, _, labels = metric.partition("{")
     wanted = [label.strip() for label in _LABEL.findall(labels)]
     fitting = [
@@ -65,7 +66,7 @@ def _total(values: Mapping[str, float], metric: str) -> float | None:
     return sum(fitting) if fitting else None
 
 
-def _is_metric(text: str) -> bool:
+def is_metric(text: str) -> bool:
     found = _METRIC.fullmatch(text.strip())
     return found is not None and not _LABEL.sub("", found[2] or "").strip(", ")
 

@@ -51,7 +51,7 @@ class Prometheus(Probe):
             to = f" to {answer.location}, which is not followed" if answer.location else ""
             return Reading.failed(source, f"HTTP {answer.status} {answer.reason}".rstrip() + to)
         try:
-            values = self._values(answer.body.decode())
+            values = values_of(answer.body.decode(), self.metrics)
         except Exception as error:  # the parser raises whatever its string handling happens to raise
             return Reading.failed(source, f"the answer is not Prometheus text ({type(error).__name__}: {error})")
         if not values:
@@ -62,18 +62,22 @@ class Prometheus(Probe):
             return Reading.failed(source, f"{len(values)} values, at most {LIMIT_VALUES}: choose some with metrics")
         return Reading.of(source, values)
 
-    def _values(self, text: str) -> dict[str, float]:
-        return {
-            _key(sample.name, sample.labels): sample.value
-            for family in text_string_to_metric_families(text)
-            for sample in family.samples
-            if self._wants(sample.name)
-        }
 
-    def _wants(self, name: str) -> bool:
-        bulky = next((ending for ending in BULKY if name.endswith(ending)), "")
-        patterns = self.metrics or ("*",)
-        return any(fnmatchcase(name, pattern) and pattern.endswith(bulky) for pattern in patterns)
+def values_of(text: str, metrics: Sequence[str] = ()) -> dict[str, float]:
+    """The samples of a page whose name matches one of ``metrics``, as :class:`Prometheus` reads them. Raises whatever
+    the parser's string handling happens to raise for what is no such page.
+    """
+    return {
+        _key(sample.name, sample.labels): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+        if _wants(metrics, sample.name)
+    }
+
+
+def _wants(metrics: Sequence[str], name: str) -> bool:
+    bulky = next((ending for ending in BULKY if name.endswith(ending)), "")
+    return any(fnmatchcase(name, pattern) and pattern.endswith(bulky) for pattern in metrics or ("*",))
 
 
 def page_problems(urls: Sequence[str]) -> list[str]:

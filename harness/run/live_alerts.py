@@ -7,7 +7,7 @@ from collections.abc import Callable
 from harness.analysis.alerts import in_words
 from harness.live.state import LiveState
 from harness.recording import CLEARED, RAISED, AlertMark
-from harness.run.progress import say
+from harness.safe_text import say
 
 
 def raise_and_clear(live: LiveState, elapsed_s: float, mark: Callable[[AlertMark], None]) -> None:

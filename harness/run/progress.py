@@ -9,13 +9,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from harness.live.state import LiveState
+from harness.safe_text import say
 from shapes._profile import Profile
-
-
-def say(text: str) -> None:
-    """One line on standard error. When nobody reads that any more (``2>&1 | head``), the run goes on all the same."""
-    with contextlib.suppress(OSError):
-        print(f"springback: {text}", file=sys.stderr, flush=True)
 
 
 class PhaseProgress:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import copy
+import errno
+import os
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO
 
 from harness.errors import ConfigurationError
 from harness.recording import End, Header, Mark, ProbeSample
 from harness.recording_file import FILE_NAME
 from harness.recording_line import encode
 from harness.recording_seal import Sealer
+from harness.safe_text import say
+
+RESERVE_BYTES = 16_384
+"""Kept free for the last line, should the disk become full."""
 
 
 def make_run_directory(runs: Path, scenario: str) -> tuple[Path, str]:
@@ -53,11 +59,14 @@ class RecordingWriter:
         self._origin_s: float | None = None
         self._early: list[tuple[Mark | ProbeSample, float]] = []
         self._sealer = Sealer()
+        self._whole_bytes = 0
         path = directory / FILE_NAME
+        self._reserve = directory / ".reserve"
         try:
-            self._file: IO[str] = path.open("w", encoding="utf-8")
+            self._file = path.open("wb", buffering=0)  # whole lines, which nothing keeps back
+            self._reserve.write_bytes(bytes(RESERVE_BYTES))
         except OSError as error:
-            raise ConfigurationError(f"{path}: cannot be written ({error.strerror})") from None
+            raise ConfigurationError(f"{path}: cannot be written ({_cause(error)})") from None
         self.append(encode(header))
         if self.failure:
             raise ConfigurationError(f"{path}: cannot be written ({self.failure}); free some space")
@@ -92,18 +101,52 @@ class RecordingWriter:
         if self._file.closed or self.failure or not text:
             return
         try:
-            self._file.write("".join(self._sealer.sealed(text.splitlines(keepends=True))))
-            self._file.flush()
+            self._put(text)
+            if os.fstat(self._file.fileno()).st_nlink == 0:
+                self._fail("its directory was deleted")
         except OSError as error:
-            self.failure = error.strerror or str(error)
+            self._fail(_cause(error))
+
+    def _put(self, text: str) -> None:
+        before = copy.copy(self._sealer)
+        sealed = "".join(self._sealer.sealed(text.splitlines(keepends=True))).encode()
+        left = memoryview(sealed)
+        try:
+            while left:
+                left = left[self._file.write(left) :]
+        except OSError:
+            self._sealer = before  # as if these lines had never been: they will be cut off
+            raise
+        self._whole_bytes += len(sealed)
+
+    def _fail(self, cause: str) -> None:
+        self.failure = cause
+        say(f"the recording cannot be written: {cause}")
+
+    def _make_room(self) -> None:
+        """For the last line, which says why there are no more: the reserve, and the room of a line that is cut off."""
+        self._reserve.unlink(missing_ok=True)
+        if self.failure:
+            self._file.truncate(self._whole_bytes)
+            self._file.seek(self._whole_bytes)
 
     def close(self, reason: str, completed: bool, requests: int, unfinished: int) -> None:
         """Writes the last line."""
         if self._origin_s is None:
             self.set_origin(time.monotonic())
         t = round(self.elapsed_s() or 0.0, 3)
-        self.append(encode(End(t, reason, completed, requests, unfinished)))
+        if self._file.closed:
+            return
         try:
+            self._make_room()
+            self._put(encode(End(t, reason, completed, requests, unfinished)))
             self._file.close()
         except OSError as error:
-            self.failure = self.failure or error.strerror or str(error)
+            if not self.failure:
+                self._fail(_cause(error))
+
+
+def _cause(error: OSError) -> str:
+    """In words."""
+    words = {errno.ENOSPC: "the disk is full", errno.EDQUOT: "the disk quota is used up", errno.ENOENT: "it is gone"}
+    return words.get(error.errno or 0, error.strerror or str(error))

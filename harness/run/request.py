@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import math
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -14,6 +16,7 @@ from locust.util.load_locustfile import is_shape_class
 
 from harness.clients.address import allowed_hosts, require_allowed, strip_url
 from harness.config import options
+from harness.config.machine_limits import limits, need_of
 from harness.config.scenario import Scenario
 from harness.config.settings import RunSettings, read
 from harness.errors import ConfigurationError
@@ -59,6 +62,8 @@ class RunRequest:
     def __init__(self, environment: Any, scenario: Scenario) -> None:
         self._environment = environment
         self._scenario = scenario
+        self.disturbing: tuple[str, ...] = ()
+        """Limits of this machine that the run meets and that do not prevent it, in words."""
 
     @property
     def starts_by_itself(self) -> bool:
@@ -127,10 +132,19 @@ class RunRequest:
             try:
                 # Not from the settings: there are none when something else is wrong.
                 require_allowed(host, allowed_hosts(getattr(values, "allow_host", "")))
+                if extra := re.search(r"[?#]", host):
+                    problems.append(f"{strip_url(host)}{extra[0]}…: leave out what comes from {extra[0]!r} on")
             except ConfigurationError as error:
                 problems += error.messages
         if problems or settings is None:
             raise ConfigurationError(problems)
+        parsed: Any = self._environment.parsed_options
+        users = shape.profile().pool_users if shape.parked else math.ceil(shape.profile().level(False).peak)
+        if need := need_of(parsed, users, host or ""):
+            low = [limit for limit in limits(need) if limit.remedy]
+            if refused := [limit.remedy for limit in low if limit.prevents]:
+                raise ConfigurationError(refused)
+            self.disturbing = tuple(f"{limit.name}, {limit.figure}: {limit.remedy}" for limit in low)
         return settings
 
 

@@ -11,7 +11,13 @@ import queue
 import select
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from harness.clients import connection_guard
+
+ALLOW_HOST = "allow_host"
+"""Of the first line: the hosts, besides this machine, to which it may connect."""
 
 
 class ParentLink:
@@ -32,9 +38,12 @@ class ParentLink:
         """The next line of the input; empty when it is time to end."""
         return self._lines.get()
 
-    def set_parent(self, parent_pid: int) -> None:
-        """Who started us says so itself: it may have died before we could ask who it is."""
-        self._parent_pid = parent_pid
+    def obey(self, plan: Mapping[str, Any]) -> None:
+        """Who started us says itself who it is, because it may have died before we could ask; and where connections may
+        go.
+        """
+        self._parent_pid = int(plan.get("parent_pid", os.getppid()))
+        connection_guard.arm([str(name) for name in plan.get(ALLOW_HOST, ())])
 
     def _wait_for_sigterm(self) -> None:
         # Not a handler: it would run inside the main thread's wait for this very event, and could hang there.

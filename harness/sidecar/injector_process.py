@@ -111,7 +111,7 @@ def main() -> int:
     threading.Thread(target=say_alive, daemon=True).start()
     try:
         plan = json.loads(parent.line())
-        parent.set_parent(int(plan.get("parent_pid", os.getppid())))
+        parent.obey(plan)
         faults = [ScheduledFault.from_message(each) for each in plan["faults"]]
         rescue, closed = bool(plan["rescue"]), set(plan.get("closed", ()))
     except (ValueError, KeyError, TypeError, AttributeError):

@@ -13,9 +13,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
+from harness.clients import connection_guard
+from harness.sidecar.child import ALLOW_HOST
+
 
 class Sidecar:
-    """Runs ``python -m module``. It gets ``first`` and ``parent_pid`` in its first line of input; see
+    """Runs ``python -m module``. It gets ``first``, ``parent_pid`` and ``allow_host`` in its first line of input; see
     :mod:`harness.sidecar.child` for its own part.
 
     ``on_line`` gets each line of its output and ``on_end``, once, in words how it ended: both from one thread, or
@@ -37,7 +40,7 @@ class Sidecar:
             start_new_session=True,
             env=_environment(),
         )
-        self.send({**first, "parent_pid": os.getpid()})
+        self.send({**first, "parent_pid": os.getpid(), ALLOW_HOST: connection_guard.consented()})
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 

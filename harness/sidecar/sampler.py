@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass
 
 from harness.errors import ConfigurationError
 from harness.probes import Probe, Reading, as_data, from_data, name_of
+from harness.safe_text import say
 from harness.sidecar.child import LineWriter, ParentLink
 from harness.sidecar.parent import Sidecar
 from harness.sidecar.sampling_loop import sample_until
@@ -90,6 +91,7 @@ class Sampler:
         if self._stopping:
             return
         now_s, error = time.monotonic(), f"the sampling process ended ({cause}): nothing is sampled any more"
+        say(error)
         known = {probe for probe, _ in self._sources}
         names = dict.fromkeys(name_of(probe) for probe in self._probes)
         for probe, source in [*self._sources, *((name, name) for name in names if name not in known)]:
@@ -116,7 +118,7 @@ def main() -> int:
         plan = json.loads(parent.line())
         probes = [from_data(data) for data in plan["probes"]]
         interval_s = float(plan["interval_s"])
-        parent.set_parent(int(plan.get("parent_pid", os.getppid())))
+        parent.obey(plan)
     except (ValueError, KeyError, TypeError, AttributeError):
         print('Standard input: give one line like {"interval_s": 1.0, "probes": []}', file=sys.stderr)
         return 2

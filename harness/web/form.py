@@ -17,9 +17,11 @@ from flask import Response, jsonify, request
 from locust.argument_parser import ui_extra_args_dict
 from locust.runners import STATE_INIT, MasterRunner
 from locust.web import WebUI
+from werkzeug.datastructures import ImmutableMultiDict
 
 from harness.errors import ConfigurationError
 from harness.run.master import Master
+from harness.web import secrets
 
 OF_LOCUST = ("host", "user_count", "spawn_rate", "run_time", "profile")
 OF_PICKER = ("user_classes", "shape_class")
@@ -35,12 +37,16 @@ def install(web_ui: WebUI, master: Master) -> None:
     start, stop, change_user = (views[f"locust.{name}"] for name in ("swarm", "stop", "update_user"))
 
     def swarm() -> Response:
-        fields = _by_their_names(request.form, shown)
+        fields = secrets.meant(web_ui, _by_their_names(request.form, shown))
         problems = list(_prepare(web_ui, master, shown, fields))
         if problems:
             host = web_ui.environment.host
             return jsonify({"success": False, "message": _in_words(problems), "host": host})
         _set_as_text(web_ui, shown, fields)
+        # Locust's own view reads the form once more.
+        several = {name: values for name, values in request.form.lists() if len(values) > 1}
+        asked: Any = request
+        asked._get_current_object().form = ImmutableMultiDict({**fields, **several})
         answer: Response = start()
         return answer
 

@@ -10,7 +10,7 @@ from locust.web import WebUI
 
 from harness.errors import ConfigurationError
 from harness.run.master import Master
-from harness.web import form, guard, locust_state, pages
+from harness.web import form, guard, locust_state, pages, secrets
 
 
 def install(web_ui: WebUI, master: Master) -> None:
@@ -18,6 +18,7 @@ def install(web_ui: WebUI, master: Master) -> None:
     options: Any = web_ui.environment.parsed_options
     _require_free(web_ui.host, web_ui.port)
     guard.install(web_ui, options.web_host_display_name or "")
+    secrets.install(web_ui)
     form.install(web_ui, master)
     locust_state.install(web_ui, master)
     pages.install(web_ui, master)

@@ -2,7 +2,8 @@
 
 ``/springback/``                    all runs, for a browser without scripts as well
 ``/springback/status``              how the session stands, as JSON; the live tab asks once a second
-``/springback/runs/<run>/<file>``   a file of a run
+``/springback/runs/<run>/<file>``   a file of a run, or of a suite
+``/springback/runs/<suite>/<run>/<file>``   a file of a run of a suite
 """
 
 from __future__ import annotations
@@ -73,9 +74,10 @@ def install(web_ui: WebUI, master: Master) -> None:
         return answer
 
     @blueprint.route("/runs/<run>/<file>")
+    @blueprint.route("/runs/<suite>/<run>/<file>")
     @protected
-    def file_of_run(run: str, file: str) -> Response:
-        path = runs.file_of(runs_dir, run, file)
+    def file_of_run(run: str, file: str, suite: str = "") -> Response:
+        path = runs.file_of(runs_dir, (suite, run) if suite else (run,), file)
         if path is None:
             return Response(f"There is no file {file!a} of a run {run!a}.\n", 404, mimetype="text/plain")
         answer = send_file(path, mimetype=runs.type_of(file), conditional=True)

@@ -19,12 +19,12 @@ from bokeh.models import (
 )
 from bokeh.models.annotations import BoxAnnotation, Label, Span
 
+from harness.safe_text import one_line
 from reports import _quantity
 from reports._charts import palette, ticks
 from reports._charts.blank import DATA_HEIGHT_PX, FONT, HEADROOM_PX, blank
 from reports._charts.chart import Chart, Line, Values
 from reports._charts.timeline import Timeline
-from reports._safe_text import one_line
 
 SHORTENED = 40
 

@@ -25,7 +25,10 @@ DEFINITIONS = (
     (
         "95 % interval",
         "The range in which the true figure lies with 95 % confidence, given how many requests were seen "
-        "and how alike they were. With few samples it is wide, and a limit inside it settles nothing.",
+        "and how alike they were. With few samples it is wide, and a limit inside it settles nothing. “Census” "
+        "stands where the requests of one herd shared one queue: the figure is exact for this herd, and says "
+        "nothing of the next one. What is “of these requests only” says nothing of others, either: they were "
+        "sent in too few seconds, or in seconds that were too much alike.",
     ),
     (
         "p50, p95, p99",

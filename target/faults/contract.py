@@ -5,7 +5,7 @@ The hooks of a feature stand together. A feature asks `isinstance(faults.active,
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 Reading = int | float | None
@@ -49,6 +49,15 @@ class AfterLogin(Protocol):
 
     def after_login(self) -> None:
         """Must not raise."""
+        ...
+
+
+@runtime_checkable
+class QueuesLogins(Protocol):
+    """Optional: with such a fault each login waits for its turn, whether or not its client still does."""
+
+    async def turn(self, is_on: Callable[[], bool]) -> bool:
+        """Returns when it has come, or `is_on` says no; False: the queue is full, and the login is answered 503."""
         ...
 
 

@@ -10,6 +10,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from target.faults.contract import QueuesLogins
+from target.faults.switchboard import Switchboard
 from target.service.resources import Resources
 from target.service.unavailable import Unavailable
 
@@ -36,6 +38,7 @@ def routes(resources: Resources) -> list[Route]:
         await resources.faults.before_login()
         count = resources.metrics.logins.labels
         try:
+            await _turn(resources.faults)
             credentials = parse_credentials(await _body(request))
             account = await resources.database.account(credentials.username)
             # The connection is back in its pool here: hashing must not hold it.
@@ -81,6 +84,13 @@ def parse_credentials(body: bytes) -> Credentials:
             raise MalformedRequest(f"{name} must be a string of 1 to {LONGEST_FIELD} characters")
         values.append(value)
     return Credentials(*values)
+
+
+async def _turn(faults: Switchboard) -> None:
+    """Raises Unavailable where a fault has a queue that is full."""
+    fault = faults.active
+    if isinstance(fault, QueuesLogins) and not await fault.turn(lambda: faults.active is fault):
+        raise Unavailable("logins", "too many wait for their turn")
 
 
 def _storable(text: str) -> bool:

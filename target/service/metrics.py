@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
@@ -54,6 +54,11 @@ class Metrics:
         self.registry.register(PoolCollector(pools))
         ProcessCollector(registry=self.registry)
         self.logins = Counter("target_logins", "Logins by outcome.", ["outcome"], registry=self.registry)
+        self.in_flight = Gauge(
+            "target_requests_in_flight",
+            "HTTP requests that were received and are not answered yet, but for those for this page.",
+            registry=self.registry,
+        )
         self.durations = Histogram(
             "target_request_duration_seconds",
             "From the request's arrival in the application to the end of the response.",
@@ -94,9 +99,12 @@ class DurationMiddleware:
                 status = message["status"]
             await send(message)
 
+        counted = scope["path"] != "/metrics"  # whoever looks is not what he looks for
+        self._metrics.in_flight.inc(counted)
         try:
             await self._app(scope, receive, watched)
         finally:
+            self._metrics.in_flight.dec(counted)
             found = scope.get("route")  # Starlette's router notes it: /items/{key}, not the key
             route = found.path if isinstance(found, Route) else "other"
             self._metrics.durations.labels(route, str(status)).observe(time.perf_counter() - started_s)

@@ -113,6 +113,12 @@ def test_load_goes_to_this_machine_only_unless_it_is_allowed() -> None:
     assert "--allow-host 192.0.2.1" in only
 
 
+@pytest.mark.parametrize("query", ["foo=bar", "db=x", "health_check_interval=often", "protocol=9"])
+def test_a_query_that_the_client_does_not_know_is_one_line(query: str) -> None:
+    (only,) = valkey.problems(f"redis://127.0.0.1:{free_port()}/?{query}")
+    assert only.startswith("--valkey redis://127.0.0.1:") and "\n" not in only
+
+
 def test_nobody_listens() -> None:
     assert "nothing listens there" in problem_at(f"redis://127.0.0.1:{free_port()}")
 

@@ -11,11 +11,13 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from harness import criteria
+from harness.analysis.histogram import bucket_index
 from harness.criteria.breaker import BREAKER_OPEN
 from harness.criteria.breaker._criterion import BreakerCriterion
 from harness.criteria.breaker._measure import Measured, measure
 from harness.findings import Finding, Outcome
-from harness.recording import FAILED, INJECTED, CriterionSpec, FaultMark, Recording, Scalar
+from harness.recording import FAILED, INJECTED, OK, CriterionSpec, FaultMark, Recording, Scalar
+from harness.verdict import judge
 from tests.breakers import DEPENDENCY, FAST_S, NEVER_CLOSES, NEVER_OPENS, STATE, WITNESSES, Truth, simulate, without
 
 FAIL, INCONCLUSIVE, PASS = Outcome.FAIL, Outcome.INCONCLUSIVE, Outcome.PASS
@@ -409,3 +411,60 @@ def test_fast_failures_that_began_before_the_failure_are_no_opening(begin_s: flo
     finding = judged("breaker_opens", without(late, "target_breaker"))
     assert finding.outcome is outcome
     assert ("open before the failure" in finding.reason) is (outcome is INCONCLUSIVE)
+
+
+def refused(*, slow_first: bool = False, counted: bool = True) -> Recording:
+    """No breaker at all: what the dependency's port refuses fails at once, and its counter stands still; or, for the
+    first second, it hangs.
+    """
+    good = simulate(instances=1, defect=NEVER_OPENS, failure_takes_s=0.003).recording
+    lines = []
+    for piece in good.slices:
+        if slow_first and piece.outcome != OK and piece.t == 30:
+            piece = replace(piece, latency={bucket_index(500_000): piece.count}, outcome="http 504")
+        lines.append(piece)
+    calls = [sample.values[DEPENDENCY] for sample in good.probes if DEPENDENCY in sample.values and sample.t < 30]
+    probes = [
+        replace(sample, values={DEPENDENCY: min(sample.values[DEPENDENCY], calls[-1])})
+        for sample in good.probes
+        if counted and DEPENDENCY in sample.values
+    ]
+    return replace(good, slices=tuple(lines), probes=tuple(probes))
+
+
+def test_a_fast_refusal_is_no_opening() -> None:
+    """Without a failure before it nobody has learned that the dependency fails."""
+    for recording in (refused(), refused(counted=False)):
+        opens = judged("breaker_opens", recording)
+        assert (opens.outcome, opens.figure, opens.interval) == (INCONCLUSIVE, None, None)
+        assert "consistent with a breaker" in opens.reason and "a fast refusal alone is no evidence" in opens.reason
+        closes = judged("breaker_closes", recording)
+        assert (closes.outcome, closes.figure) == (INCONCLUSIVE, None)
+        assert "no breaker was shown to do that" in closes.reason
+        assert judged("breaker_flaps", recording).outcome is INCONCLUSIVE
+    learned = judged("breaker_opens", refused(slow_first=True))
+    assert learned.outcome is PASS, "the same after failures that took their time"
+    assert learned.interval is not None and learned.interval[0] <= 1 <= learned.interval[1] <= 3
+
+
+def test_what_calls_itself_open_and_spares_nobody_cannot_close() -> None:
+    """Also where only the limit of the opening was missed: what follows a FAIL is no PASS."""
+    truth = simulate(defect=NEVER_OPENS)
+    lying = replace(
+        truth.recording,
+        probes=tuple(
+            replace(sample, values={**sample.values, STATE: float(31 <= sample.t < 46)})
+            if STATE in sample.values
+            else sample
+            for sample in truth.recording.probes
+        ),
+    )
+    assert judged("breaker_opens", lying).outcome is FAIL
+    assert judged("breaker_closes", lying).outcome is INCONCLUSIVE
+    late = simulate(threshold=50).recording
+    specs = [CriterionSpec("breaker_opens", {**WITNESSES, "limit_s": 2.0}), CriterionSpec("breaker_closes", WITNESSES)]
+    found = {each.kind: each for each in judge(late, specs).findings}
+    assert found["breaker_opens"].outcome is FAIL
+    assert found["breaker_closes"].outcome is INCONCLUSIVE
+    assert found["breaker_closes"].reason.startswith("follows breaker_opens, which failed")
+    assert judged("breaker_closes", late).outcome is PASS

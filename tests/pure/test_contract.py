@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from harness import criteria
 from harness.commands.plugins import listing
 from harness.criteria._criterion import Criterion, Guard
-from harness.findings import ALL, Outcome
+from harness.findings import ALL, Basis, Outcome
 from harness.plugins import parameters_of
 from harness.recording import CriterionSpec, Recording
 from harness.verdict import judge
@@ -80,15 +80,17 @@ def test_nothing_measured_is_never_a_pass_and_never_a_crash(name: str, of: str) 
 
 
 NOTHING_TO_GUARD = {
+    "connections_allowed",
     "enough_users",
     "faults_injected",
     "release_skew",
     "user_exceptions",
     "user_mix",
     "warm_up_healthy",
+    "wind_down_healthy",
 }
 """Guards that pass where there is nothing to guard: no fault, gate or arrival was planned, no exception raised, nothing
-sent before the first phase."""
+sent before the first phase or after the last, no connection blocked."""
 
 
 @pytest.mark.parametrize("of", VERDICTS)
@@ -105,13 +107,18 @@ def test_a_torn_recording_is_judged_without_a_crash_and_never_better(of: str, da
 
 @pytest.mark.parametrize("of", VERDICTS)
 def test_every_verdict_rests_on_an_interval(of: str) -> None:
-    """PASS: the whole interval is within the limit; FAIL: the whole of it is outside."""
+    """PASS: the whole interval is within the limit; FAIL: the whole of it is outside. What is exact has one, too: that
+    of a census is the figure, unless requests had no answer when the run was cut off.
+    """
     for found in judge(kept(of)).findings:
         if found.is_guard or found.figure is None or found.limit is None:
             continue
         assert found.interval is not None, found.criterion
         low, high = found.interval
         assert low <= found.figure <= high, found
+        assert (found.basis is Basis.ESTIMATE) == (found.confidence is not None), found
+        if found.basis is Basis.CENSUS:
+            assert low == high, found
         if found.outcome is Outcome.PASS:
             assert high <= found.limit or low >= found.limit, found  # or: of a smallest value that is wanted
         if found.outcome is Outcome.FAIL:
@@ -144,7 +151,7 @@ def test_the_judging_side_knows_no_flag_of_a_locustfile_and_no_metric_of_a_targe
     """A scenario gives them: its criteria's parameters name metrics, and remedies name options."""
     texts = {path: path.read_text(encoding="utf-8") for path in (ROOT / "harness").rglob("*.py") if _judges(path)}
     known = re.compile(r"--[a-z]+-[a-z-]+|\btarget_[a-z]+_[a-z_]+|\bupstream_[a-z_]+")
-    general = {"--springback-"}
+    general = {"--springback-", "--allow-host"}
     found = {str(path.relative_to(ROOT)): set(known.findall(text)) - general for path, text in texts.items()}
     assert {path: words for path, words in found.items() if words} == {}
 

@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from harness import criteria
+from harness.analysis.histogram import bucket_index
+from harness.criteria._outcome import percent, seconds
 from harness.errors import ConfigurationError
-from harness.findings import ALL, BASELINE, CLIENTS, Finding, Outcome
+from harness.findings import ALL, BASELINE, CLIENTS, Basis, Finding, Outcome
 from harness.recording import (
     SHED,
     SHED_WITHOUT_DELAY,
@@ -19,6 +21,7 @@ from harness.recording import (
     GateMark,
     HealthMark,
     NodeMark,
+    Phase,
     ProbeSample,
     Recording,
     Scalar,
@@ -123,10 +126,60 @@ def test_a_phase_that_is_not_there_is_inconclusive_and_names_those_that_are(name
     [(0, 510, "PASS"), (12, 510, "PASS"), (26, 510, "INCONCLUSIVE"), (50, 510, "FAIL"), (0, 20, "INCONCLUSIVE")],
 )
 def test_error_ratio_decides_on_the_interval(failed: int, requests: int, expected: str) -> None:
+    found = judged("error_ratio", marked(failing_in_the_spike(failed, requests), without=GateMark))
+    assert found.outcome.value == expected
+    assert found.basis is Basis.ESTIMATE
+    assert "of these requests only" in found.reason, "one second does not show how others would differ"
+
+
+def failing_in_the_spike(failed: int, requests: int) -> Recording:
     ok = Slice(30, "w", "x", "ok", requests - failed, 0, {1000: requests - failed})
     bad = Slice(30, "w", "x", "timeout", failed, 0, {})
-    found = judged("error_ratio", dataclasses.replace(healthy(), slices=(ok, bad)))
-    assert found.outcome.value == expected
+    return dataclasses.replace(healthy(), slices=(ok, bad))
+
+
+@pytest.mark.parametrize(("failed", "expected"), [(0, "PASS"), (25, "PASS"), (26, "FAIL"), (500, "FAIL")])
+def test_the_error_ratio_of_a_herd_is_a_census(failed: int, expected: str) -> None:
+    found = judged("error_ratio", failing_in_the_spike(failed, 510))
+    assert (found.outcome.value, found.basis) == (expected, Basis.CENSUS)
+    assert found.interval == (found.figure, found.figure)
+    assert "of this herd" in found.reason
+    assert "confidence" not in found.reason
+
+
+@pytest.mark.parametrize(("limit_s", "expected"), [(0.019, "FAIL"), (0.021, "PASS")])
+def test_the_quantile_of_a_herd_is_a_census(limit_s: float, expected: str) -> None:
+    herd = Slice(30, "w", "x", "ok", 500, 0, {bucket_index(at): 1 for at in range(100, 100 + 500)})
+    late = dataclasses.replace(herd, latency={bucket_index(10_000): 470, bucket_index(20_000): 30})
+    found = judged("latency_quantile", dataclasses.replace(healthy(), slices=(late,)), limit_s=limit_s)
+    assert (found.outcome.value, found.basis) == (expected, Basis.CENSUS)
+    assert found.interval == (found.figure, found.figure)
+    assert found.reason == f"p95 of the 500 requests of this herd is 20 ms, limit {limit_s * 1000:g} ms"
+
+
+def test_what_is_sent_long_after_a_herd_is_no_part_of_it() -> None:
+    """Most of the requests of the phase were sent in other seconds, so it is an estimate."""
+    later = tuple(Slice(31 + t, "w", "x", "ok", 50, 0, {1000: 50}) for t in range(40))
+    herd = Slice(30, "w", "x", "ok", 500, 0, {1000: 500})
+    longer = dataclasses.replace(
+        healthy().header, phases=(Phase("baseline", 0, 30), Phase("spike", 30, 71), Phase("recovery", 71, 91))
+    )
+    run = dataclasses.replace(healthy(), header=longer, slices=(herd, *later))
+    assert judged("error_ratio", run).basis is Basis.ESTIMATE
+    assert judged("error_ratio", dataclasses.replace(run, slices=(herd, *later[:9]))).basis is Basis.CENSUS
+
+
+def test_a_herd_that_was_cut_off_may_have_failed_or_not() -> None:
+    """Of 500, 40 had no answer when the run was killed 30 s later: none of them failed, or all of them."""
+    ok = Slice(30, "w", "x", "ok", 460, 0, {1000: 460})
+    waiting = Slice(30, "w", "x", "unfinished", 40, 0, {})
+    run = dataclasses.replace(healthy(), slices=(ok, waiting), end=None)
+    found = judged("error_ratio", run)
+    assert (found.outcome, found.interval) == (Outcome.INCONCLUSIVE, (0.0, 0.08))
+    quantile = judged("latency_quantile", run)
+    assert quantile.interval is not None
+    assert quantile.interval[0] > 5
+    assert quantile.interval[1] == math.inf
 
 
 @pytest.mark.parametrize("outcome", ["unfinished", "unserved", "http 500"])
@@ -185,8 +238,11 @@ def shedding(phase_t: int, shed: int, unsaid: int = 0, *, judged_apart: bool = T
     [(0, 0.5, "PASS"), (200, 0.5, "PASS"), (200, 0.4, "INCONCLUSIVE"), (200, 0.2, "FAIL")],
 )
 def test_shedding_is_judged_apart_on_its_interval(shed: int, limit: float, expected: str) -> None:
-    found = judged("shed_ratio", shedding(30, shed), limit=limit)
+    found = judged("shed_ratio", marked(shedding(30, shed), without=GateMark), limit=limit)
     assert (found.outcome.value, found.figure) == (expected, shed / 500)
+    of_herd = judged("shed_ratio", shedding(30, shed), limit=limit)
+    assert (of_herd.basis, of_herd.interval) == (Basis.CENSUS, (shed / 500, shed / 500))
+    assert of_herd.outcome is (Outcome.PASS if shed / 500 <= limit else Outcome.FAIL)
 
 
 def test_shedding_is_failing_where_nobody_judges_it() -> None:
@@ -354,6 +410,42 @@ def test_the_last_answer_of_a_health_check_counts() -> None:
     assert judged("target_healthy", tried).outcome is Outcome.PASS
 
 
+@pytest.mark.parametrize(
+    ("from_s", "level_then", "outcome"),
+    [
+        (-1, 0.0, Outcome.INCONCLUSIVE),
+        (-3, 0.0, Outcome.INCONCLUSIVE),
+        (-1, 1.0, Outcome.PASS),  # more load than in the baseline: nobody says that it should have stood that
+    ],
+)
+def test_a_target_of_which_the_last_requests_failed_is_not_known_to_be_back(
+    from_s: int, level_then: float, outcome: Outcome
+) -> None:
+    run = healthy()
+    end_s = run.header.phases[-1].end_s
+    slices = tuple(
+        dataclasses.replace(piece, outcome="http 503", latency={}) if piece.t >= end_s + from_s else piece
+        for piece in run.slices
+    )
+    failed = sum(piece.count for piece in slices if piece.t >= end_s + from_s)
+    level = (*run.header.level[:-1], (end_s, level_then))
+    found = judged(
+        "target_healthy", dataclasses.replace(run, header=dataclasses.replace(run.header, level=level), slices=slices)
+    )
+    assert found.outcome is outcome, found.reason
+    if outcome is Outcome.INCONCLUSIVE:
+        assert f"the last {failed} requests, from {end_s + from_s} s on, all failed" in found.reason
+        assert not found.voids
+
+
+def test_one_good_answer_at_the_very_end_is_enough_to_be_there() -> None:
+    run = healthy()
+    end_s = run.header.phases[-1].end_s
+    last = [piece for piece in run.slices if piece.t >= end_s - 1]
+    failed = [dataclasses.replace(piece, outcome="http 503", latency={}) for piece in last]
+    assert judged("target_healthy", dataclasses.replace(run, slices=(*run.slices, *failed))).outcome is Outcome.PASS
+
+
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_health_check_that_was_not_made_is_inconclusive(when: str) -> None:
     run = healthy()
@@ -361,3 +453,8 @@ def test_a_health_check_that_was_not_made_is_inconclusive(when: str) -> None:
     found = judged("target_healthy", dataclasses.replace(run, marks=kept))
     assert found.outcome is Outcome.INCONCLUSIVE
     assert when in found.reason
+
+
+def test_words_of_figures_have_no_exponent() -> None:
+    assert [seconds(value) for value in (0.99974, 0.5, 99.94, 99.96)] == ["1 s", "500 ms", "99.9 s", "100.0 s"]
+    assert [percent(value) for value in (0.0125, 9.99, 12)] == ["1.25 %", "999 %", "1,200 %"]

@@ -287,3 +287,23 @@ def test_errors_count_from_the_baseline_to_the_end_and_near_the_changes() -> Non
     assert bad.evidence["failed"] == 18 and bad.evidence["failed within 2 s of a change of the ready replicas"] == 9
     assert judged(ERRORS, run(failed_at=(3,))).figure == 0
     assert judged(ERRORS, run(None), baseline="rest").outcome is INCONCLUSIVE
+
+
+def flapping(period_s: float, from_s: float, until_s: float) -> list[tuple[float, int]]:
+    """Two replicas and three by turns, from and to two."""
+    flips = int((until_s - from_s) / period_s)
+    return [(-2.0, 2), *((from_s + i * period_s, 3 - i % 2) for i in range(flips)), (until_s, 2)]
+
+
+def test_what_turns_as_fast_as_it_is_sampled_is_counted_from_below() -> None:
+    """Three flips of a second each are two turns as seen, and may have been more: no PASS at a limit of five."""
+    brief = judged(STABLE, run(flapping(1, 20, 23)), limit=5)
+    assert brief.outcome is INCONCLUSIVE
+    assert brief.interval == (brief.figure, math.inf)
+    assert "turns as fast as it is sampled, every 1 s" in brief.reason
+    assert "sampling at least twice as fast would settle it" in brief.reason
+    long = judged(STABLE, run(flapping(1, 20, 60)), limit=5)
+    assert long.outcome is FAIL, "what was seen is too much already"
+    slow = judged(STABLE, run(flapping(4, 20, 32)), limit=5)
+    assert slow.outcome is PASS and slow.interval is not None and slow.interval[1] == slow.figure
+    assert slow.evidence["sampled every (s)"] == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 
 import numpy as np
 import pytest
@@ -55,20 +56,58 @@ def test_clopper_pearson_agrees_with_scipy(hits: int, n: int) -> None:
 
 def test_failures_in_bursts_widen_the_interval_of_the_error_ratio() -> None:
     spread = [second([1000] * 99, failed=1) for _ in range(60)]
-    burst = [second([1000] * 100) for _ in range(58)] + [second([1000] * 70, failed=30) for _ in range(2)]
+    burst = [second([1000] * 100) for _ in range(58)]
+    burst[10:10] = burst[40:40] = [second([1000] * 70, failed=30)]
     narrow, wide = intervals.error_ratio(spread), intervals.error_ratio(burst)
-    assert wide[1] - wide[0] > 2 * (narrow[1] - narrow[0])
-    assert narrow == pytest.approx(intervals.clopper_pearson(60, 6000)), "never narrower than for independent values"
+    assert wide.high - wide.low > 2 * (narrow.high - narrow.low)
+    assert narrow.interval == pytest.approx(intervals.clopper_pearson(60, 6000)), "as for independent values"
 
 
 def test_a_slow_second_widens_the_interval_of_a_quantile() -> None:
     even = [second([1000] * 95 + [9000] * 5) for _ in range(40)]
     uneven = [second([1000] * 100) for _ in range(38)] + [second([9000] * 100) for _ in range(2)]
-    assert intervals.latency_quantile_us(even, 0.9) == (1000, 1000)
-    assert intervals.latency_quantile_us(uneven, 0.9)[1] == histogram.bucket_bounds_us(histogram.bucket_index(9000))[1]
+    assert intervals.latency_quantile_us(even, 0.9).interval == (1000, 1000)
+    assert (
+        intervals.latency_quantile_us(uneven, 0.9).high == histogram.bucket_bounds_us(histogram.bucket_index(9000))[1]
+    )
 
 
 def test_failed_requests_leave_the_upper_end_of_a_quantile_open() -> None:
     seconds = [second([1000] * 90, failed=10) for _ in range(20)]
-    low, high = intervals.latency_quantile_us(seconds, 0.95)
-    assert (low, high) == (math.inf, math.inf)
+    assert intervals.latency_quantile_us(seconds, 0.95).interval == (math.inf, math.inf)
+
+
+def test_failures_in_one_stretch_are_one_event_and_of_these_requests_only() -> None:
+    """63 of 1,200 in the first two seconds: how often such a stretch comes, one of them does not show."""
+    stretch = [second([1000] * 0, failed=40), second([1000] * 17, failed=23), *[second([1000] * 40)] * 28]
+    found = intervals.error_ratio(stretch)
+    assert found.interval == pytest.approx(intervals.clopper_pearson(63, 1200))
+    assert found.only.startswith("of these requests only: neighbouring seconds are alike")
+
+
+@pytest.mark.parametrize(("lasting_s", "only"), [(7, True), (29, True), (30, False)])
+def test_few_seconds_say_nothing_of_others(lasting_s: int, only: bool) -> None:
+    found = intervals.error_ratio([second([1000] * 99, failed=1)] * lasting_s)
+    assert ("too few to show how seconds differ" in found.only) == only
+
+
+def test_seconds_that_are_alike_widen_the_interval_more_than_those_that_only_differ() -> None:
+    """Half of the seconds are slow: in turn, or each for as long as a minute and a half."""
+    slow, quick = second([9000] * 20 + [1000] * 80), second([9000] * 2 + [1000] * 98)
+    shuffled = [(slow, quick)[bit] for bit in np.random.default_rng(5).integers(0, 2, 1200)]
+    lasting = [(slow, quick)[t // 90 % 2] for t in range(1200)]
+    widths = [found.high - found.low for found in map(intervals.error_ratio, map(as_errors, (shuffled, lasting)))]
+    assert widths[1] > 3 * widths[0]
+
+
+def as_errors(seconds: list[Tally]) -> list[Tally]:
+    """With the slow requests failed."""
+    return [second([1000] * each.latency[1000], failed=100 - each.latency[1000]) for each in seconds]
+
+
+def test_an_hour_of_a_busy_service_is_judged_in_a_moment() -> None:
+    random = np.random.default_rng(1)
+    hour = [second([int(us) for us in random.lognormal(10, 0.5, 100)]) for _ in range(3600)]
+    began_s = time.process_time()
+    intervals.latency_quantile_us(hour, 0.95)
+    assert time.process_time() - began_s < 2

@@ -128,6 +128,69 @@ def test_a_connection_that_is_out_for_a_moment_is_not_leaked() -> None:
     assert (found.outcome, found.figure) == (Outcome.PASS, 0)
 
 
+def in_use_more(run: Recording, more: float, from_s: float = -math.inf) -> Recording:
+    """So many more are out at a:1 from an instant on."""
+    probes = [
+        dataclasses.replace(sample, values={**sample.values, "in_use": sample.values["in_use"] + more})
+        if sample.source == "a:1" and sample.t >= from_s
+        else sample
+        for sample in run.probes
+    ]
+    return dataclasses.replace(run, probes=tuple(probes))
+
+
+@pytest.mark.parametrize("held_told", [True, False])
+@pytest.mark.parametrize("listeners", [1, 2])
+def test_what_is_out_all_the_time_is_no_leak(listeners: int, held_told: bool) -> None:
+    """A listener's connection, whether or not the service tells what the load of the baseline held."""
+    run = closed_pool()
+    if not held_told:
+        run = dataclasses.replace(run, slices=tuple(piece for piece in run.slices if piece.name != levels.HELD))
+    found = judged("leaked_connections", in_use_more(run, listeners))
+    assert (found.outcome, found.figure, found.interval) == (Outcome.PASS, 0, (0, 0))
+    leaking = closed_pool(leaked=4) if held_told else in_use_more(run, 7, from_s=60)
+    found = judged("leaked_connections", in_use_more(leaking, listeners))
+    assert found.outcome is Outcome.FAIL
+    # 4 that leaked; or 7 more than before, of which the load of the baseline may have held 3.
+    assert found.figure == 4
+
+
+def test_a_number_that_never_moves_is_permanent_whatever_the_load() -> None:
+    run = closed_pool()
+    still = [
+        dataclasses.replace(sample, values={**sample.values, "in_use": 2.0}) if sample.probe == levels.PROBE else sample
+        for sample in run.probes
+    ]
+    assert judged("leaked_connections", dataclasses.replace(run, probes=tuple(still))).figure == 0
+
+
+def test_of_a_process_that_came_later_nobody_knows_what_is_permanent() -> None:
+    run = without(closed_pool(leaked=4), lambda sample: sample.source == "a:1" and sample.t < 40)
+    found = judged("leaked_connections", run)
+    assert (found.outcome, found.figure, found.interval) == (Outcome.FAIL, 4, (1, 4))
+    found = judged("leaked_connections", run, limit=1)
+    assert found.outcome is Outcome.INCONCLUSIVE and "a:1 was not read in the baseline" in found.reason
+
+
+@pytest.mark.parametrize("lacking", ["size", "in_use"])
+@pytest.mark.parametrize("sources", [{"a:1"}, {"a:1", "a:2"}])
+def test_a_pool_of_which_a_part_is_not_told_is_not_stable(lacking: str, sources: set[str]) -> None:
+    """Neither its size nor its use can be made up from the rest."""
+    run = closed_pool()
+    probes = [
+        dataclasses.replace(sample, values={name: v for name, v in sample.values.items() if name != lacking})
+        if sample.source in sources
+        else sample
+        for sample in run.probes
+    ]
+    bare = dataclasses.replace(run, probes=tuple(probes))
+    found = judged("pool_stable", bare)
+    assert (found.outcome, found.figure) == (Outcome.INCONCLUSIVE, None)
+    assert ("the size of the pool was not sampled" in found.reason) == (lacking == "size")
+    judged("leaked_connections", bare)
+    judged("pool_saturation", bare)
+
+
 def test_a_process_that_went_away_may_hide_a_leak() -> None:
     run = without(closed_pool(), lambda sample: sample.source == "a:2" and sample.t > 50)
     found = judged("leaked_connections", run)

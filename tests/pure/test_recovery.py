@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
+import time
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any
@@ -17,8 +19,9 @@ import pytest
 from harness.criteria.recovery._episode import Recovery, Settings, State, measure
 from harness.criteria.recovery.recovery_time import RecoveryTime
 from harness.findings import Outcome
-from harness.recording import UNFINISHED, CriterionSpec, Phase, Slice
+from harness.recording import UNFINISHED, CriterionSpec, Phase, Recording, Slice
 from harness.verdict import judge
+from tests.calibration.simulation import Disturbance, Load, Service, simulate
 from tests.recordings import CANARY, healthy, login_herd
 
 SEEDS = range(30)
@@ -103,24 +106,56 @@ def test_a_target_that_is_not_seen_to_recover_is_censored(slow_s: float) -> None
         assert run.state is State.NOT_RECOVERED
         assert run.recovery_s is None
         assert run.interval_s is not None
-        assert run.interval_s[0] == min(slow_s, 60)
+        assert run.interval_s[0] == min(slow_s - 1, 60)
         assert run.interval_s[1] == math.inf
 
 
-def test_a_target_that_flaps_has_recovered_when_it_does_so_for_good() -> None:
-    for run in measured(slow_for_s=5, flaps=((20, 25), (40, 45))):
-        assert (run.recovery_s, run.relapses) == (45.0, 2)
+def test_a_target_that_flaps_has_recovered_when_it_is_well_for_longer_than_ever_before() -> None:
+    flaps = ((20, 25), (40, 45))
+    for run in measured(slow_for_s=5, flaps=flaps, recovery_s=90):
+        assert (run.state, run.recovery_s, run.relapses_s) == (State.RECOVERED, 45.0, (20.0, 40.0))
+    for run in measured(slow_for_s=5, flaps=flaps, recovery_s=60):
+        assert run.state is State.NOT_RECOVERED, "well for 15 s, as it was twice before"
+        assert run.interval_s == (44.0, math.inf)
 
 
-def test_one_bad_second_long_after_is_no_relapse() -> None:
+def test_one_bad_second_long_after_is_told_and_passed_over() -> None:
     for run in measured(slow_for_s=5, flaps=((30, 31),)):
-        assert (run.recovery_s, run.relapses) == (5.0, 0)
+        assert (run.recovery_s, run.relapses_s, run.passed_over) == (5.0, (30.0,), True)
+
+
+def failing_for_a_second(*instants_s: int, recovery_s: int = 60) -> Recording:
+    """Every request fails in these seconds after the spike."""
+    well = login_herd(herd_users=0, recovery_s=recovery_s)
+    bad = {31 + instant for instant in instants_s}
+    slices = tuple(
+        dataclasses.replace(each, outcome="http 503", latency={}) if each.t in bad else each for each in well.slices
+    )
+    return dataclasses.replace(well, slices=slices)
+
+
+def test_an_outage_that_comes_again_and_again_is_no_recovery() -> None:
+    found = RecoveryTime().judge(failing_for_a_second(3, 13, 23, 33, 43, 53))
+    assert found.outcome is Outcome.FAIL
+    assert found.reason == (
+        "not recovered in the 60 s that it was watched, limit 30 s; it returned but left the band again at "
+        "3, 13, 23, 33, 43, 53 s, 6 times after the spike"
+    )
+    assert found.evidence["requests lost"] == 60
+    assert found.evidence["depth"] == "100 %"
+    assert found.evidence["degraded (s)"] == 6
+
+
+def test_an_outage_in_the_last_second_leaves_open_whether_it_is_one() -> None:
+    found = RecoveryTime().judge(failing_for_a_second(59))
+    assert found.outcome is Outcome.INCONCLUSIVE
+    assert found.interval == (0.0, math.inf)
 
 
 def test_too_short_a_baseline_proves_nothing() -> None:
     runs = measured(range(5), baseline_s=20)
     assert states(runs) == {"unknown": 5}
-    assert runs[0].reason.startswith("baseline too short: 30 windows of 1 s needed, 20 seen")
+    assert runs[0].reason.startswith("baseline too short: 30 windows of 1 s needed, with 3 requests each, 20 seen")
 
 
 def test_a_sick_baseline_proves_nothing() -> None:
@@ -206,7 +241,7 @@ def test_a_target_that_goes_on_failing_one_request_in_seven_never_passes() -> No
     runs = [login_herd(seed=seed, recovery_error_ratio=0.15, recovery_s=20) for seed in SEEDS]
     found = [RecoveryTime(limit_s=8).judge(run) for run in runs]
     assert not [each for each in found if each.outcome is Outcome.PASS]
-    assert [each for each in found if "it is not shown that the target is as good as before" in each.reason]
+    assert {each.outcome for each in found} <= {Outcome.INCONCLUSIVE, Outcome.FAIL}
 
 
 def test_a_single_second_in_which_a_crowd_fails_is_not_passed_over() -> None:
@@ -215,15 +250,64 @@ def test_a_single_second_in_which_a_crowd_fails_is_not_passed_over() -> None:
     crowd = Slice(33, "worker-1", "POST /checkout", "http 500", 500, 0, {9: 500})
     run = dataclasses.replace(well, slices=(*well.slices, crowd))
     found = RecoveryTime().judge(run)
+    assert found.figure == 3
+    assert found.evidence["requests lost"] == pytest.approx(970, abs=30), "the herd's own 470, and these"
+
+
+def test_a_crowd_that_fails_long_after_is_not_passed_over() -> None:
+    well = healthy()
+    crowd = Slice(60, "worker-1", "POST /checkout", "http 500", 500, 0, {9: 500})
+    found = RecoveryTime().judge(dataclasses.replace(well, slices=(*well.slices, crowd)))
     assert found.outcome is Outcome.INCONCLUSIVE
-    assert "500 of " in found.reason and "it is not shown that the target is as good as before" in found.reason
+    assert "500 of " in found.reason and "all together they are worse than before" in found.reason
 
 
 def test_a_hiccup_of_a_second_is_told_and_tolerated() -> None:
-    well = login_herd(herd_users=0)
-    slices = tuple(
-        dataclasses.replace(each, outcome="http 503", latency={}) if each.t == 50 else each for each in well.slices
-    )
-    found = RecoveryTime().judge(dataclasses.replace(well, slices=slices))
+    found = RecoveryTime().judge(failing_for_a_second(19))
     assert found.outcome is Outcome.PASS
-    assert found.reason == "not degraded: only single windows left the band of the baseline, 1 s in all"
+    assert found.reason == (
+        "not degraded: only single windows left the band of the baseline, 1 s in all, at 19 s after the spike"
+    )
+    assert found.evidence["requests lost"] == 10
+
+
+def test_twice_the_latency_for_ever_is_not_passed() -> None:
+    """Fewer than one in ten more miss the SLO by that, and the median is longer by less than the floor."""
+    service, slower = Service(0.05, "exponential"), Disturbance(slower=((31, 2),))
+    runs = [simulate(seed, service, Load(canary_per_s=20), slower).recording for seed in SEEDS]
+    found = [RecoveryTime().judge(run) for run in runs]
+    assert not [each for each in found if each.outcome is Outcome.PASS]
+    assert [each for each in found if "times as long as in the baseline" in each.reason]
+
+
+def test_the_rate_that_would_settle_it_is_told_and_settles_it() -> None:
+    """One in five fails for 22 s, which is too near to the limit for 5 requests/s."""
+    thin = simulate(0, load=Load(canary_per_s=5), disturbance=Disturbance(failing=((31, 53, 0.2),))).recording
+    found = RecoveryTime(limit_s=24).judge(thin)
+    told = re.search(r"a canary stream of (\d+) requests/s would settle it", found.reason)
+    assert found.outcome is Outcome.INCONCLUSIVE and told, found.reason
+    dense = Load(canary_per_s=int(told[1]))
+    outcomes = [
+        RecoveryTime(limit_s=24)
+        .judge(simulate(seed, load=dense, disturbance=Disturbance(failing=((31, 53, 0.2),))).recording)
+        .outcome
+        for seed in range(20)
+    ]
+    assert outcomes.count(Outcome.PASS) >= 18
+
+
+def test_a_baseline_whose_seconds_are_alike_proves_neither() -> None:
+    """M/M/1 at 0.9: the queue wanders for longer than the baseline lasts."""
+    service = Service(mean_s=0.09, distribution="exponential", servers=1)
+    found = [RecoveryTime().judge(simulate(seed, service).recording) for seed in SEEDS]
+    assert Counter(each.outcome for each in found)[Outcome.INCONCLUSIVE] >= len(SEEDS) - 1
+    assert [each for each in found if "independent ones, because neighbours are alike" in each.reason]
+
+
+def test_an_hour_of_many_names_is_judged_quickly() -> None:
+    load = Load(canary_per_s=5, baseline_s=600, recovery_s=2999)
+    run = simulate(1, load=load).recording
+    many = tuple(dataclasses.replace(each, name=f"GET /{n}") for each in run.slices for n in range(50))
+    began_s = time.process_time()
+    assert measure(dataclasses.replace(run, slices=many)).state is State.NOT_DEGRADED
+    assert time.process_time() - began_s < 8, "2 s, on a machine with nothing else to do"

@@ -406,3 +406,16 @@ def test_the_example_for_ones_own_service_runs_and_is_short(outcome: Outcome) ->
 def test_the_document_shows_the_example_as_it_is() -> None:
     root = Path(__file__).parents[2]
     assert (root / "examples" / "own_service.py").read_text() in (root / "docs" / "adding-things.md").read_text()
+
+
+def dead_target(directory: Path) -> Finished:
+    host, crowd = f"http://127.0.0.1:{runs.free_port()}", {"SHAPE": "flash_crowd"}
+    return runs.locust(directory, "stock.py", *runs.ALL_REPORTS, host=host, variables=crowd).wait()
+
+
+@together(dead_target)
+def test_a_target_that_is_down_is_reported_once_though_the_level_would_have_changed_meanwhile(
+    outcome: Finished,
+) -> None:
+    outcome.ended_well(4)
+    assert len(outcome.directories) == 1 and outcome.out.count("INCONCLUSIVE  stock") == 1

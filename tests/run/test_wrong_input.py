@@ -22,6 +22,7 @@ from unittest import mock
 
 import pytest
 
+import reports
 from harness import cli
 from harness.recording import FORMAT
 from harness.recording_file import FILE_NAME
@@ -94,7 +95,7 @@ def test_every_fault_of_the_options_is_said_at_once(outcome: Outcome) -> None:
         "springback: --without beauty: not a criterion of this scenario; it has error_ratio",
         "springback: --probe-pids x: give a list of whole numbers of 0 or more",
         "springback: --health-path healthz: give a path that begins with /",
-        "springback: --report-formats: no format pdf; there are html, junit, markdown, verdict_json",
+        f"springback: --report-formats: no format pdf; there are {', '.join(reports.available())}",
     )
 
 
@@ -117,6 +118,26 @@ def test_a_shape_that_makes_no_spike_is_refused(outcome: Outcome) -> None:
 @together(refused, arguments=[("--config", "/nonexistent/springback.conf")])
 def test_a_config_file_that_is_not_there_is_refused(outcome: Outcome) -> None:
     assert_refused(outcome, "/nonexistent/springback.conf")
+
+
+def refused_by_springback(directory: Path, command: str) -> Outcome:
+    with service.running() as target:
+        wrong = ("--config", "away.conf", "--processes", "two", "--users", "x", "--herd-users", "many")
+        options = ("--host", target.url, "--runs-dir", str(directory / "runs"), *wrong)
+        run = runs.springback(directory, command, str(runs.SCENARIOS / "herd_http.py"), *options)
+        return Outcome(run.wait(40), target.requests)
+
+
+@together(refused_by_springback, command=["run", "plan"])
+def test_what_locusts_own_parser_refuses_is_said_in_our_words_beside_ours(outcome: Outcome) -> None:
+    assert_refused(
+        outcome,
+        "springback: --config away.conf: No such file or directory; correct the path",
+        "springback: --processes two: give a whole number",
+        "springback: --users x: give a whole number",
+        "springback: --herd-users many: give a whole number from 1 to",
+    )
+    assert len(outcome.done.err.splitlines()) == 4
 
 
 @together(by_variables)
@@ -233,6 +254,7 @@ def test_a_host_that_does_not_answer_is_inconclusive_and_the_check_that_failed_i
     assert "GET /healthz" in done.finding("target_healthy")["reason"]
     assert "GET /healthz" in done.recording.end.reason
     assert "GET /healthz" in done.err + done.out
+    assert "Stopping Locust" not in done.err and "locust.runners: the target" not in done.err, "it is told already"
 
 
 def unwell(directory: Path) -> Outcome:
@@ -383,11 +405,11 @@ def full_before(directory: Path) -> Outcome:
 def test_a_disk_that_is_full_before_the_run_is_said_and_no_load_is_made(outcome: Outcome) -> None:
     outcome.done.ended_well(code=2)
     assert outcome.requests == 0
-    assert "No space left on device" in outcome.done.err
+    assert "the disk is full" in outcome.done.err
 
 
 def full_in_mid_run(directory: Path) -> tuple[Finished, bytes, float]:
-    with service.running() as target, small_disk(directory / "disk", 16) as disk:
+    with service.running() as target, small_disk(directory / "disk", 36) as disk:
         long = ("--baseline-s", "60", "--canary-per-s", "50", "--runs-dir", str(disk), *runs.UNHURRIED)
         run = runs.locust(directory, "herd_http.py", *long, host=target.url)
         done = run.wait(90)
@@ -400,8 +422,26 @@ def test_a_disk_that_is_full_in_mid_run_ends_the_run_and_is_said(outcome: tuple[
     done, recording, took_s = outcome
     done.ended_well(code=4)
     assert took_s < 45, "it does not go on to the end of its 60 s of baseline"
-    assert recording.startswith(b'{"kind":"header"')
-    assert "No space left on device" in done.err + done.out
+    assert recording.startswith(b'{"kind":"header"') and b'"kind":"end"' in recording.splitlines()[-1]
+    assert "springback: the recording cannot be written: the disk is full" in done.err
+    told = " ".join(done.out.split())
+    assert "before its time: the recording cannot be written: the disk is full" in told
+    assert "left out" not in told and "missing" not in told, "what there is, is whole"
+
+
+def deleted_in_mid_run(directory: Path) -> Finished:
+    with service.running() as target:
+        run = runs.locust(directory, "herd_http.py", "--baseline-s", "60", *runs.UNHURRIED, host=target.url)
+        run.until(lambda: runs.has_slice(run, 0), "the baseline goes")
+        shutil.rmtree(directory / "runs")
+        return run.wait(60)
+
+
+@together(deleted_in_mid_run)
+def test_a_run_directory_that_is_deleted_ends_the_run_and_is_said(outcome: Finished) -> None:
+    outcome.ended_well(code=4)
+    assert outcome.seconds < 45, "it does not go on to the end of its 60 s of baseline"
+    assert "springback: the recording cannot be written: its directory was deleted" in outcome.err
 
 
 # Judging what is no recording: in this process, but for one of each kind

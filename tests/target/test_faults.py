@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
 import time
+import urllib.request
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import psutil
@@ -13,6 +16,7 @@ import pytest
 from target.errors import UsageError
 from target.faults import folder
 from target.faults.contract import Reading
+from target.faults.retry_storm import RetryStorm
 from target.faults.slow_drain import SlowDrain
 from target.faults.summed import summed
 from target.loopback_http import ask
@@ -207,3 +211,44 @@ def test_every_wrong_parameter_is_named_at_once() -> None:
         "valid: seconds=FLOAT",
     ):
         assert part in text
+
+
+def test_a_retry_storm_serves_one_after_another_whoever_still_waits() -> None:
+    """Ten a second: the n-th of those that come together has had its turn after n tenths; a full queue takes nobody."""
+    storm = folder.build("retry_storm", {"per_s": "10", "bound": "4"})
+    assert isinstance(storm, RetryStorm)
+    assert [storm.joins(100.0) for _ in range(5)] == [pytest.approx(100 + n / 10) for n in (1, 2, 3, 4)] + [None]
+    storm.waiting = 0
+    assert storm.joins(200.0) == pytest.approx(200.1), "time in which nobody waits is not saved up"
+    assert storm.status() == {"waiting": 1, "longest": 4, "served": 0, "turned_away": 1}
+    for wrong in ({"per_s": "0"}, {"per_s": "1", "bound": "-1"}):
+        with pytest.raises(UsageError):
+            folder.build("retry_storm", wrong)
+
+
+def test_a_login_that_nobody_waits_for_has_its_turn_and_is_in_the_gauge(healthy: Stack) -> None:
+    """Clients that give up leave their work in the queue; when the fault is off, nobody waits any more."""
+    api = healthy.state.apis[0]
+
+    def in_flight() -> float:
+        with urllib.request.urlopen(f"{api.url}/metrics", timeout=5) as page:
+            lines = page.read().decode().splitlines()
+        return next(float(line.split()[1]) for line in lines if line.startswith("target_requests_in_flight "))
+
+    assert in_flight() == 0
+    assert healthy.command("fault", "retry_storm", "per_s=0.5").returncode == 0
+    for number in range(3):
+        with socket.create_connection(("127.0.0.1", int(api.url.rpartition(":")[2])), timeout=5) as client:
+            body = b'{"username": "user%d", "password": "x"}' % number
+            client.sendall(b"POST /auth/login HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+            until(lambda number=number: in_flight() == number + 1)  # type: ignore[misc]
+    assert in_flight() == 3, "their clients are gone, and their work is not"
+    assert healthy.command("fault", "off").returncode == 0
+    until(lambda: in_flight() == 0)
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline_s = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline_s
+        time.sleep(0.02)

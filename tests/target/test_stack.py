@@ -36,6 +36,19 @@ def test_status_tells_where_everything_is_and_who_lives(stack: Stack) -> None:
     assert stat.S_IMODE(stack.state_file.stat().st_mode) == 0o600
 
 
+def test_what_is_written_is_for_this_user_alone_whatever_was_there(stack: Stack, tmp_path: Path) -> None:
+    """It holds passwords; a file that everybody may read is replaced, and nothing is left beside it."""
+    there = tmp_path / "status.json"
+    there.write_text("for everybody")
+    there.chmod(0o644)
+    done = stack.command("status", "--write", str(there))
+    assert (done.returncode, done.stdout) == (0, "")
+    assert json.loads(there.read_text())["url"] == stack.state.url
+    assert stat.S_IMODE(there.stat().st_mode) == 0o600
+    assert list(tmp_path.iterdir()) == [there]
+    assert "space" in stack.command("status", "--write", str(tmp_path / "nowhere" / "status.json")).stderr
+
+
 def test_everything_listens_on_loopback_only(stack: Stack) -> None:
     """No process of the stack has a listening socket that another machine could reach."""
     pids = {process.pid for process in stack.family()}

@@ -28,7 +28,7 @@ from harness.criteria.breaker import _state as state
 from harness.criteria.breaker._clients import MAJORITY, FastFailures, Second
 from harness.criteria.breaker._criterion import BreakerCriterion
 from harness.criteria.breaker._state import UNSEEN, Instance, Moment, Samples
-from harness.recording import CENSORED, FAILED, INJECTED, UNDONE, FaultMark, Recording, Scalar
+from harness.recording import CENSORED, FAILED, INJECTED, UNDONE, FaultMark, Recording, Scalar, Slice
 
 
 @dataclass(frozen=True)
@@ -75,6 +75,10 @@ class Measured:
     open_before_s: int | None = None
     """From when on requests failed fast, if before the failure; None where breakers tell of themselves."""
     closed: Moment = UNSEEN
+    has_failed_before: bool = True
+    """Whether a failure of the dependency was seen before the opening: a breaker opens for what it has tried. A request
+    that failed slowly, a call that the dependency counted, or the breaker's own word or signature. A refusal that was
+    fast from the first on may come without any breaker, from a port that nobody listens on."""
     leak: Leak | None = None
     """While open; while the dependency failed, where the breaker was not seen to open."""
     unobserved: str = ""
@@ -95,7 +99,11 @@ class Measured:
 
     @property
     def is_seen_open(self) -> bool:
-        """Whether any instance was seen open, where ``has_opened`` asks for all of them."""
+        """Whether any instance was seen open, where ``has_opened`` asks for all of them. What looked like it, or was
+        said, and did not spare the dependency, or had no failure before it, was no open breaker.
+        """
+        if not self.has_failed_before or (self.has_opened and self.leak is not None and not self.is_spared):
+            return False
         return self.has_opened or any(math.isfinite(instance.opened.by_s) for instance in self.instances)
 
     @property
@@ -156,6 +164,8 @@ def measure(recording: Recording, criterion: BreakerCriterion) -> Measured:
         opened = clients.find_opening(seconds, injected.t, until_s)
     counter = state.longest_series(recording, criterion.dependency)
     unobserved = _why_unobserved(counter, criterion, (baseline.start_s, baseline.end_s), before.intended)
+    told = bool(instances) or fast.signature
+    failed = told or _has_failed(slices, fast, counter, injected.t, opened.by_s)
     begin_s = opened.by_s if math.isfinite(opened.by_s) else injected.t
     return Measured(
         injected_s=injected.t,
@@ -167,11 +177,24 @@ def measure(recording: Recording, criterion: BreakerCriterion) -> Measured:
         opened=opened,
         open_before_s=None if instances else clients.find_earlier_opening(seconds, injected.t, until_s),
         closed=_find_closing(instances, seconds, healed_s),
+        has_failed_before=failed,
         leak=None if unobserved else measure_leak(counter, seconds, begin_s, until_s),
         unobserved=unobserved,
         before_per_s=before.intended / baseline.duration_s,
         slowest_failure_s=clients.slowest_failure_s(slices, fast, injected.t, until_s),
     )
+
+
+def _has_failed(
+    slices: Sequence[Slice], fast: FastFailures, counter: Samples, injected_s: float, opened_s: float
+) -> bool:
+    """Whether, before it seemed to open, a request failed slowly or the dependency counted a call, both since the
+    failure began.
+    """
+    if clients.slowest_failure_s(slices, fast, injected_s, opened_s) * 1e6 > fast.below_us:
+        return True
+    before = [sample for sample in counter if sample.begun_s >= injected_s and sample.begun_s <= opened_s]
+    return state.increase([sample.value for sample in before]) > 0
 
 
 def measure_leak(counter: Samples, seconds: Sequence[Second], begin_s: float, end_s: float) -> Leak | None:

@@ -23,6 +23,7 @@ class BreakerCloses(BreakerCriterion):
     the evidence states their rate. Never having closed is "longer than that", never a pass.
     """
 
+    follows = ("breaker_opens",)
     title = "circuit breaker closes"
     unit = "s"
 
@@ -73,5 +74,6 @@ def _missing(measured: Measured) -> str:
     if measured.healed_s is None:
         return "the failure was not undone while the run was recorded, so the breaker had no reason to close"
     if not measured.is_seen_open:
-        return "it was never seen open, so there was nothing to close"
+        looked = "; requests failed fast, but no breaker was shown to do that" if measured.has_opened else ""
+        return f"it was never seen open, so there was nothing to close{looked}"
     return ""

@@ -22,6 +22,7 @@ class BreakerFlaps(BreakerCriterion):
     flaps that lasted a second or more, so they can exceed the limit but not prove that it was kept.
     """
 
+    follows = ("breaker_opens",)
     title = "circuit breaker flaps"
     unit = "times"
 

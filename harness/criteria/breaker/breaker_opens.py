@@ -14,13 +14,19 @@ from harness.findings import Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
 
+_FAST_FROM_THE_FIRST = (
+    "consistent with a breaker, but requests failed fast from the first on, and a fast refusal alone is no evidence: "
+    "a failure that takes its time, the breakers' own state, or the signature of an open one would settle it"
+)
+
 
 @dataclass(frozen=True)
 class BreakerOpens(BreakerCriterion):
     """The breaker opens soon enough after its dependency began to fail.
 
-    Open is it when requests fail fast *and* the dependency is spared. Without the dependency's own counter, the
-    breakers' own word is taken where they give it; fast failures alone are only consistent with a breaker.
+    Open is it when requests fail fast *and* the dependency is spared, after it has failed: a breaker opens for what it
+    has tried. Without the dependency's own counter, the breakers' own word is taken where they give it; fast failures
+    alone are only consistent with a breaker.
     Never having opened is "longer than the failure lasted", never a pass.
     """
 
@@ -35,10 +41,13 @@ class BreakerOpens(BreakerCriterion):
         if missing := measured.missing or reject_unknown(self.preset):
             return self.inconclusive(missing)
         limit_s = limit_to_open_s(self.preset, measured) if self.preset else self.limit_s
+        proven_unspared = measured.leak is not None and not measured.is_spared
+        if measured.has_opened and not measured.has_failed_before and not proven_unspared:
+            return self.inconclusive(_FAST_FROM_THE_FIRST, measured.describe_witnesses())
         interval = measured.opened.since(measured.injected_s)
         lasted_s = measured.until_s - measured.injected_s
         missing = _missing(measured)
-        if measured.has_opened and measured.leak is not None and not measured.is_spared:
+        if measured.has_opened and proven_unspared:
             # What the breaker says of itself, or what looks like it, is no breaker when the dependency is not spared.
             interval = (lasted_s, math.inf)
         outcome = Outcome.INCONCLUSIVE if missing else against(limit_s, interval)

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from harness.analysis import histogram, intervals
 from harness.analysis.phases import Tally
-from harness.criteria._outcome import against, seconds, with_remedy
+from harness.criteria._criterion import Estimate
+from harness.criteria._outcome import against, percent, seconds, with_remedy
 from harness.criteria.breaker._clients import Second
 from harness.criteria.breaker._criterion import BreakerCriterion
 from harness.criteria.breaker._measure import Measured, measure
@@ -16,7 +17,7 @@ from harness.recording import Recording
 
 
 @dataclass(frozen=True)
-class FastFailLatency(BreakerCriterion):
+class FastFailLatency(BreakerCriterion, Estimate):
     """A quantile of the latency of the requests that an open breaker failed stays within a limit.
 
     They are told by their signature. Where they are told by their speed, they are fast by definition, and nothing
@@ -37,15 +38,18 @@ class FastFailLatency(BreakerCriterion):
         tallies = [_tally(second) for second in measured.seconds if second.fast]
         merged = histogram.merge(tally.latency for tally in tallies)
         figure_us = histogram.quantile_us(merged, self.quantile)
-        low_us, high_us = intervals.latency_quantile_us(tallies, self.quantile)
-        interval = (low_us / 1e6, high_us / 1e6)
+        found = intervals.latency_quantile_us(tallies, self.quantile, self.confidence)
+        interval = (found.low / 1e6, found.high / 1e6)
         outcome = against(self.limit_s, interval)
         return self.finding(
             outcome,
-            self._reason(outcome, p, measured.failed_fast, interval),
+            self._reason(outcome, p, measured.failed_fast, interval) + (f" ({found.only})" if found.only else ""),
             None if figure_us is None else figure_us / 1e6,
             interval,
-            {**measured.describe_witnesses(), "samples needed": intervals.samples_needed(self.quantile)},
+            {
+                **measured.describe_witnesses(),
+                "samples needed": intervals.samples_needed(self.quantile, self.confidence),
+            },
             title=title,
         )
 
@@ -61,12 +65,13 @@ class FastFailLatency(BreakerCriterion):
     def _reason(self, outcome: Outcome, p: str, count: int, interval: tuple[float, float]) -> str:
         low, high = interval
         limit = f"limit {seconds(self.limit_s)}"
+        sure = f"with {percent(self.confidence)} confidence"
         match outcome:
             case Outcome.PASS:
-                return f"{p} of {count:,} fast failures is at most {seconds(high)} with 95 % confidence, {limit}"
+                return f"{p} of {count:,} fast failures is at most {seconds(high)} {sure}, {limit}"
             case Outcome.FAIL:
-                return f"{p} of {count:,} fast failures is at least {seconds(low)} with 95 % confidence, {limit}"
-        needed = intervals.samples_needed(self.quantile)
+                return f"{p} of {count:,} fast failures is at least {seconds(low)} {sure}, {limit}"
+        needed = intervals.samples_needed(self.quantile, self.confidence)
         if count < needed:
             return f"{needed:,} fast failures needed for {p}, {count:,} seen: send more, or let it fail for longer"
         return (

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from harness.analysis import intervals
-from harness.criteria._criterion import Criterion
+from harness.criteria._criterion import Estimate
 from harness.criteria._outcome import against, percent, seconds, with_remedy
 from harness.criteria.cache._operations import BYPASS
 from harness.findings import CLIENTS, Finding, Outcome
@@ -18,7 +18,7 @@ from harness.recording import INJECTED, READ, UNDONE, Operation, Recording
 
 
 @dataclass(frozen=True)
-class FailOpen(Criterion):
+class FailOpen(Estimate):
     """Reads without a good answer in time ÷ reads, while a planned fault keeps the cache away, stay within a limit.
 
     A read has failed when its good answer took longer than ``answer_within_s``, or never came. One that was in time,
@@ -61,13 +61,13 @@ class FailOpen(Criterion):
         failed = len(reads) - len(good)
         late = sum(read.return_s is not None for read in reads) - len(good)
         caches = Counter(read.cache for read in good)
-        low, high = interval = intervals.clopper_pearson(failed, len(reads))
+        low, high = interval = intervals.clopper_pearson(failed, len(reads), self.confidence)
         outcome = against(self.limit, interval)
         lasted = " and ".join(f"from {seconds(begin_s)} to {seconds(end_s)}" for begin_s, end_s in outages)
         reason = (
             f"{failed:,} of {len(reads):,} reads had no good answer within {seconds(self.answer_within_s)} {lasted}, "
             f"{caches[BYPASS]:,} went past the cache; "
-            f"{percent(low)} to {percent(high)} with 95 % confidence, limit {percent(self.limit)}"
+            f"{percent(low)} to {percent(high)} with {percent(self.confidence)} confidence, limit {percent(self.limit)}"
         )
         if outcome is Outcome.INCONCLUSIVE:
             reason += "; more reads in that time would settle it"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harness.analysis import intervals
-from harness.criteria._criterion import Criterion
+from harness.criteria._criterion import Estimate
 from harness.criteria._outcome import percent
 from harness.criteria.cache._stampede import cache_use_of
 from harness.findings import CLIENTS, Finding, Outcome
@@ -14,7 +14,7 @@ from harness.recording import Recording
 
 
 @dataclass(frozen=True)
-class HitRatio(Criterion):
+class HitRatio(Estimate):
     """Hits ÷ (hits + misses) reach a limit. Reads past the cache (``bypass``) count as neither.
 
     The interval is Clopper–Pearson's. The reads of one item hang together, so it is a little too narrow.
@@ -32,10 +32,10 @@ class HitRatio(Criterion):
         if isinstance(use, str):
             return self.inconclusive(use)
         asked = use.hits + use.misses
-        low, high = interval = intervals.clopper_pearson(use.hits, asked)
+        low, high = interval = intervals.clopper_pearson(use.hits, asked, self.confidence)
         outcome = Outcome.PASS if low >= self.lower_limit else Outcome.INCONCLUSIVE
-        reason = f"{use.hits:,} of {asked:,} reads hit, {percent(low)} to {percent(high)} with 95 % confidence"
-        reason += f"; at least {percent(self.lower_limit)} wanted"
+        reason = f"{use.hits:,} of {asked:,} reads hit, {percent(low)} to {percent(high)} with"
+        reason += f" {percent(self.confidence)} confidence; at least {percent(self.lower_limit)} wanted"
         if high < self.lower_limit:
             outcome = Outcome.FAIL
         elif outcome is Outcome.INCONCLUSIVE:

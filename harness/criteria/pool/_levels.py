@@ -8,6 +8,8 @@ N* = throughput limit × latency without any waiting (Lazowska et al., *Quantita
 
 from __future__ import annotations
 
+import math
+import statistics
 from collections import defaultdict
 from dataclasses import dataclass
 
@@ -27,12 +29,14 @@ class Instant:
 
     t: float
     in_use: float
-    size: float
+    size: float | None
+    """None where a process does not tell it."""
     waiting: float | None
     """None where the service does not export it."""
 
     @property
     def use_ratio(self) -> float:
+        """0 where the size is not known."""
         return self.in_use / self.size if self.size else 0.0
 
 
@@ -74,12 +78,17 @@ def instants(recording: Recording, phase: Phase) -> tuple[Instant, ...]:
     """
     taken: dict[float, list[ProbeSample]] = defaultdict(list)
     for sample in recording.probes:
-        if sample.probe == PROBE and phase.start_s <= sample.t < phase.end_s and sample.error is None:
+        if phase.start_s <= sample.t < phase.end_s and tells_use(sample):
             taken[sample.t].append(sample)
     sources = sources_of(recording)
     return tuple(
         _add_up(t, samples) for t, samples in sorted(taken.items()) if {sample.source for sample in samples} == sources
     )
+
+
+def tells_use(sample: ProbeSample) -> bool:
+    """Whether it is of the pool and tells how many connections are in use."""
+    return sample.probe == PROBE and sample.error is None and IN_USE in sample.values
 
 
 def sources_of(recording: Recording) -> set[str]:
@@ -90,19 +99,17 @@ def sources_of(recording: Recording) -> set[str]:
 def unread(recording: Recording, start_s: float, end_s: float) -> str:
     """Processes that were not read once between two instants, with the reason where there is one; empty: none."""
     inside = [sample for sample in recording.probes if sample.probe == PROBE and start_s <= sample.t < end_s]
-    silent = sources_of(recording) - {sample.source for sample in inside if sample.error is None}
+    silent = sources_of(recording) - {sample.source for sample in inside if tells_use(sample)}
     errors = {sample.source: f" ({sample.error})" for sample in inside if sample.error is not None}
     return ", ".join(f"{source}{errors.get(source, '')}" for source in sorted(silent))
 
 
 def _add_up(t: float, samples: list[ProbeSample]) -> Instant:
-    waits = [sample.values[WAITING] for sample in samples if WAITING in sample.values]
-    return Instant(
-        t=t,
-        in_use=sum(sample.values.get(IN_USE, 0.0) for sample in samples),
-        size=sum(sample.values.get(SIZE, 0.0) for sample in samples),
-        waiting=sum(waits) if len(waits) == len(samples) else None,
-    )
+    def total(key: str) -> float | None:
+        told = [sample.values[key] for sample in samples if key in sample.values]
+        return sum(told) if len(told) == len(samples) else None
+
+    return Instant(t, total(IN_USE) or 0.0, total(SIZE), total(WAITING))
 
 
 def levels(recording: Recording, requests: str, settle_s: int, baseline: str, spike: str) -> tuple[Level, ...]:
@@ -113,6 +120,37 @@ def levels(recording: Recording, requests: str, settle_s: int, baseline: str, sp
     climbing = [phase for phase in recording.header.phases if first.start_s <= phase.start_s <= last.start_s]
     found = [_measure(recording, Phase(p.name, p.start_s + settle_s, p.end_s), requests) for p in climbing]
     return tuple(level for level in found if level is not None)
+
+
+def in_use(recording: Recording, start_s: float, end_s: float) -> dict[str, list[float]]:
+    """Source → its connections in use in each of its samples between two instants."""
+    found: dict[str, list[float]] = defaultdict(list)
+    for sample in recording.probes:
+        if tells_use(sample) and start_s <= sample.t < end_s:
+            found[sample.source].append(sample.values[IN_USE])
+    return found
+
+
+def permanent(recording: Recording, baseline: Phase) -> dict[str, float]:
+    """Source → connections that are out all the time, for a listener, say: no leak, however long they stay out.
+
+    The fewest in use at any time up to the end of the baseline. Part of these may be the load's: where the service
+    tells for how long a connection is held, that part is throughput × time held (Little's law), and is taken off.
+    """
+    before = in_use(recording, -math.inf, baseline.end_s)
+    during = in_use(recording, baseline.start_s, baseline.end_s)
+    means = {source: statistics.fmean(values) for source, values in during.items()}
+    held_s = _mean_s(recording, baseline, HELD)
+    count = sum(piece.count for piece in phases.slices_of(recording, baseline, HELD))
+    busy, total = (held_s or 0.0) * count / baseline.duration_s, sum(means.values())
+    share = max(0.0, 1 - busy / total) if total else 0.0
+    whole = in_use(recording, -math.inf, math.inf)
+    return {
+        # What is the same under every load is none of the load's, whatever the law says.
+        source: min(values) if min(whole[source]) == max(whole[source]) else min(min(values), round(mean * share))
+        for source, mean in means.items()
+        if (values := before[source])
+    }
 
 
 def _measure(recording: Recording, phase: Phase, requests: str) -> Level | None:
@@ -133,7 +171,9 @@ def _measure(recording: Recording, phase: Phase, requests: str) -> Level | None:
         concurrency=throughput_per_s * latency_us / 1e6,
         wait_s=_mean_s(recording, phase, WAIT),
         held_s=_mean_s(recording, phase, HELD),
-        use_ratio=sum(instant.use_ratio for instant in seen) / len(seen) if seen else None,
+        use_ratio=sum(each.use_ratio for each in seen) / len(seen)
+        if seen and all(each.size for each in seen)
+        else None,
         size=seen[-1].size if seen else None,
         waiting=sum(waits) / len(waits) if waits else None,
     )

@@ -53,7 +53,10 @@ class PoolStable(Criterion):
                 if unread := levels.unread(recording, part.start_s, part.end_s):
                     why = f"{unread} was never read in the {part.name}"
             return self.inconclusive(f"{seen}, {FEWEST} needed: {why}")
-        if not all(instant.size > 0 for instant in (*before, *after)):
+        if any(instant.size is None for instant in (*before, *after)):
+            missing = "the size of the pool was not sampled, or not of every process"
+            return self.inconclusive(f"{missing}, so nobody knows how full it is: name the metric that tells it")
+        if not all(instant.size for instant in (*before, *after)):
             return self.inconclusive("the pool has a size of 0 in some samples: name the metric that tells its size")
         was, is_now = ([instant.use_ratio for instant in instants] for instants in (before, after))
         excess, interval = _difference(was, is_now)

@@ -1,27 +1,30 @@
 """Degradation and recovery: did the service come back after the spike, how fast, and at what cost?
 
-The target counts as recovered at the **start** of the first window that opens a run of k windows of which at
-least 90 % are inside the band of the baseline, the first and the last among them. Demanding that all k are
-inside would be biased: with an in-band probability of 0.95 and k = 30 it takes 73 windows to happen by chance
-alone. What follows that instant must hold too: the windows to the end, taken together, are normal, and there
-is no relapse, i.e. no stretch of k windows of which more than 10 % are outside a wider exit band. After a
-relapse the search begins anew, so a target that flaps has recovered when it does so for good.
+The target counts as recovered at the first instant from which on it is normal, see
+:mod:`harness.criteria.recovery._baseline_band`, to the end of the observation. When that was is known as well as the
+requests tell: the interval comes from the posterior of both shares, see :mod:`harness.criteria.recovery._levels`, and
+is widened by one window at either end, because a change in the middle of a window is seen at its edge.
 
-The price of k windows is that a recovery in the last k windows of the observation cannot be seen; it is
-censored. Cf. the resilience triangle (Bruneau et al. 2003) and resiliency in ISO/IEC 25045.
+A target that was normal for a while and left the band again has relapsed. It has not recovered before it was normal for
+more than twice as long as it ever was between two relapses; else nobody can say that it does not go on so. Single
+windows are passed over as long as there are no more of them than the baseline itself had, and one.
+Cf. the resilience triangle (Bruneau et al. 2003) and resiliency in ISO/IEC 25045.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from harness.analysis import generator, phases
+from harness.analysis import generator, histogram, phases
 from harness.analysis.lazy import LazyModule
-from harness.analysis.quality import MINIMUM_REQUESTS, ServiceLevel, Windows, service_level, windows
-from harness.criteria.recovery._baseline_band import Band, band
+from harness.analysis.quality import MINIMUM_REQUESTS, ServiceLevel, Windows, mean_log_latency, service_levels, windows
+from harness.criteria.recovery._baseline_band import EFFECTIVE_WINDOWS, Band, Share, band, larger
+from harness.criteria.recovery._levels import Posterior
+from harness.criteria.recovery._relapses import is_lasting, passed_over, relapses
 from harness.recording import Phase, Recording
 
 if TYPE_CHECKING:
@@ -30,7 +33,8 @@ if TYPE_CHECKING:
 else:
     np = LazyModule("numpy")
 
-OUTSIDE_SHARE = 0.1
+TAIL = 0.025
+"""Probability beyond each end of the interval."""
 LARGEST_BASELINE_ERROR_RATIO = 0.1
 
 
@@ -74,26 +78,40 @@ class Recovery:
     recovery_s: float | None = None
     """From the end of the spike to the recovery; 0 when never degraded; None when censored or unknown."""
     interval_s: tuple[float, float] | None = None
-    """± one window; (observed, inf) when it did not recover while it was watched."""
+    """At 95 %; open upwards when it did not recover while it was watched."""
+    failed_interval_s: tuple[float, float] | None = None
+    """The same by failures alone, whatever the latency."""
     degraded_at_s: float | None = None
     detect_s: float | None = None
     """From the beginning of the spike to the end of the first degraded window."""
     degraded_s: float = 0
-    """Time spent in windows outside the band, from the first degraded one to the recovery; never degraded: of all
-    windows, too few or too far apart to be more than chance."""
+    """Time spent in windows outside the band, from the beginning of the spike on."""
     depth_ratio: float | None = None
-    """1 − min Q, from the beginning of the spike to the recovery."""
+    """1 − min Q, from the beginning of the spike to the last window outside the band."""
     area_lost_requests: float = 0
     """Σ (1 − Q) · intended over the same windows: requests that were not served well."""
-    relapses: int = 0
+    relapses_s: tuple[float, ...] = ()
+    """When it left the band again after it had returned, in seconds after the end of the spike; those
+    that are passed over among them.
+    """
+    passed_over: bool = False
+    """Whether the relapses were single windows, no more than are tolerated."""
+    doubt: str = ""
+    """Why the interval allows neither a pass nor a fail; empty where it does."""
+    slower_ratio: float | None = None
+    """Latency since the recovery ÷ before the spike (means of the logarithms), where it is proven to be longer, and by
+    so much that the baseline's p95 would miss the SLO; else None.
+    """
+    is_shifted: bool = True
+    """Whether the stretch before the recovery is proven to differ from the baseline, where that varies by itself."""
     since: tuple[int, int] | None = None
     """Bad requests and all requests from the recovery (never degraded: from the end of the spike) to the end of the
     observation, the windows that are outside by themselves among them.
     """
+    canary_per_s: float = 0
+    """Mean rate of the requests after the spike."""
     slo: ServiceLevel | None = None
     band: Band | None = None
-    windows: Windows | None = None
-    """All windows, from the beginning of the baseline to the end of the observation."""
 
 
 def measure(recording: Recording, settings: Settings | None = None) -> Recovery:
@@ -105,30 +123,48 @@ def measure(recording: Recording, settings: Settings | None = None) -> Recovery:
     if baseline is None or spike is None or after is None:
         missing = ", ".join(name for name in asked if recording.phase(name) is None)
         return Recovery(State.UNKNOWN, f"the run has no phase {missing}")
-    slo = service_level(recording, baseline, settings.floor_s)
-    if slo is None:
+    slo, usual = service_levels(recording, baseline, settings.floor_s)
+    if slo is None or usual is None:
         return Recovery(State.UNKNOWN, "the baseline has no requests, or more than 5 % of them failed")
     if settings.slo_s:
         slo = ServiceLevel(settings.slo_s, {})
-    normal = windows(recording, baseline.start_s, baseline.end_s, settings.window_s, slo)
-    problem = _baseline_problem(normal, settings)
-    if problem:
-        return Recovery(State.UNKNOWN, problem, slo=slo)
     end_s = _observed_until_s(recording, after, slo)
-    seen = windows(recording, spike.start_s, end_s, settings.window_s, slo)
-    every = windows(recording, baseline.start_s, end_s, settings.window_s, slo)
-    return _judge(spike, end_s, seen, band(normal, settings.floor_s), settings, slo, every)
+    normal = windows(recording, baseline.start_s, baseline.end_s, settings.window_s, slo, usual)
+    if problem := _baseline_problem(normal, settings):
+        return Recovery(State.UNKNOWN, problem, slo=slo)
+    seen = windows(recording, spike.start_s, end_s, settings.window_s, slo, usual)
+    log_latency = mean_log_latency(recording, baseline, settings.window_s)
+    usual_s = histogram.quantile_us(phases.of_phase(recording, baseline).latency, 0.5)
+    allowed_ratio = usual.overall_s / max(1e-6, (usual_s or 0) / 1e6)
+    found = _judge(spike, end_s, normal, seen, band(normal, log_latency, allowed_ratio), settings, slo)
+    if found.recovery_s is None or settings.slo_s:
+        return found
+    since = Phase(after.name, spike.end_s + math.ceil(found.recovery_s), end_s)
+    later = mean_log_latency(recording, since, settings.window_s)
+    return replace(found, slower_ratio=_slower(log_latency, later, slo.overall_s, settings.floor_s))
+
+
+def _slower(before: NDArray[np.float64], after: NDArray[np.float64], slo_s: float, floor_s: float) -> float | None:
+    if not larger(before, after):
+        return None
+    ratio = math.exp(float(after.mean() - before.mean()))
+    return ratio if ratio * (slo_s - floor_s) > slo_s else None
 
 
 def _baseline_problem(normal: Windows, settings: Settings) -> str:
     """Why the baseline cannot be compared with; empty when it can."""
-    evident = int(normal.evident.sum())
-    # With random arrivals a window is nearly empty now and then; nine in ten of them must be evidence.
-    needed = math.ceil((1 - OUTSIDE_SHARE) * settings.baseline_windows)
-    if len(normal.start_s) < settings.baseline_windows or evident < needed:
+    count, requests = len(normal.start_s), int(normal.intended.sum())
+    if count < settings.baseline_windows or requests < MINIMUM_REQUESTS * settings.baseline_windows:
         return (
-            f"baseline too short: {settings.baseline_windows} windows of {settings.window_s} s needed, "
-            f"{len(normal.start_s)} seen, {evident} of them with at least {MINIMUM_REQUESTS} requests"
+            f"baseline too short: {settings.baseline_windows} windows of {settings.window_s} s needed, with "
+            f"{MINIMUM_REQUESTS} requests each, {count} seen, with {requests} requests in all"
+        )
+    if requests < MINIMUM_REQUESTS * count:
+        rate, longer_s = requests / count / settings.window_s, math.ceil(MINIMUM_REQUESTS * count / requests)
+        return (
+            f"{rate:.2g} requests/s in the baseline are too few: a canary stream of "
+            f"{math.ceil(MINIMUM_REQUESTS / settings.window_s)}/s, or windows of {longer_s * settings.window_s} s "
+            "(window_s), would settle it"
         )
     bad_ratio = float(normal.bad.sum() / normal.intended.sum())
     if bad_ratio > LARGEST_BASELINE_ERROR_RATIO:
@@ -145,122 +181,113 @@ def _observed_until_s(recording: Recording, after: Phase, slo: ServiceLevel) -> 
 
 
 def _judge(
-    spike: Phase,
-    end_s: int,
-    seen: Windows,
-    normal: Band,
-    settings: Settings,
-    slo: ServiceLevel,
-    every: Windows,
+    spike: Phase, end_s: int, baseline: Windows, seen: Windows, normal: Band, settings: Settings, slo: ServiceLevel
 ) -> Recovery:
     """``seen`` are the windows from the beginning of the spike to the end of the observation."""
     w, k = settings.window_s, max(1, round(settings.hold_s / settings.window_s))
-    first_after = -(-(spike.end_s - spike.start_s) // w)
+    first_after, count = -(-(spike.end_s - spike.start_s) // w), len(seen.start_s)
     observed_s = float(max(0, end_s - spike.end_s))
-    inside, outside, far = normal.inside(seen), normal.outside(seen), normal.far_outside(seen)
-    if len(inside) - first_after < k:
+    if count - first_after < k:
         reason = f"watched for {observed_s:g} s after the spike, but a recovery must hold for {k * w} s"
-        return Recovery(State.UNKNOWN, reason, observed_s, interval_s=(0, math.inf), slo=slo, windows=every)
-    if inside[first_after:].sum() + outside[first_after:].sum() < k:
+        return Recovery(State.UNKNOWN, reason, observed_s, interval_s=(0, math.inf), slo=slo)
+    told = seen.intended > 0
+    if told[first_after:].sum() < k or not told[-k:].any():
         reason = "too few requests after the spike: a canary stream in the background would settle it"
-        return Recovery(State.UNKNOWN, reason, observed_s, interval_s=(0, math.inf), slo=slo, windows=every)
+        return Recovery(State.UNKNOWN, reason, observed_s, interval_s=(0, math.inf), slo=slo)
 
-    begun = _degraded(outside, far, first_after, k)
-    found, relapses = _recovered(seen, inside, far, normal, max(first_after, begun or 0), k)
-    if begun is None and found is None:
-        if normal.holds(seen.part(slice(first_after, None))):
-            reason = "no stretch after the spike has requests in enough windows to show that the target is normal"
-            return Recovery(State.UNKNOWN, reason, observed_s, interval_s=(0, math.inf), slo=slo, windows=every)
-        # No window alone is outside, and yet the whole is: many small failures add up.
-        begun = first_after
-    until = len(inside) if found is None else found
-    share = slice(0, max(until, first_after))
-    since = seen.part(slice(max(until, first_after) if begun is not None else first_after, None))
-    quality = seen.quality[share][seen.evident[share]]
-    at_s = None if found is None else float(seen.start_s[found])
-    recovery_s = None if at_s is None else (0.0 if begun is None else at_s - spike.end_s)
-    if recovery_s is None:
-        interval_s = (_bad_until_s(seen, outside, normal) - spike.end_s, math.inf)
+    outside = normal.outside(seen)
+    single = passed_over(seen, outside, first_after, k, normal)
+    of_bad, of_slow, of_failed = (share.posterior(seen, ~single) for share in (normal.bad, normal.slow, normal.failed))
+    above = (of_bad.above > 0.5) | (of_slow.above > 0.5)
+    not_normal = (outside & ~single) | above
+    # Both come from the same requests, and so together.
+    back = np.minimum(of_bad.within_from, of_slow.within_from)
+    again = relapses(not_normal | single, first_after)
+    lasting = is_lasting(not_normal, first_after)
+    # A run that ends with windows outside the band may have ended in a relapse.
+    open_end = bool(outside[-1]) and bool(single[-1])
+    low, middle, high = (_first(back, first_after, probability) for probability in (TAIL, 0.5, 1 - TAIL))
+    degraded = bool(not_normal.any()) or back[0] < 0.5
+    recovered = middle is not None and middle <= count - k and lasting and not open_end
+
+    def after_s(index: int | None) -> float:
+        return math.inf if index is None else float(max(0, seen.start_s[index] - spike.end_s))
+
+    low_s = observed_s if low is None else max(0.0, after_s(low) - w)
+    if not recovered or high is None or high > count - k:
+        interval_s = (low_s, math.inf)
+    elif high == first_after and not degraded:
+        interval_s = (0.0, 0.0)
     else:
-        interval_s = (max(0.0, recovery_s - w), recovery_s if begun is None else recovery_s + w)
+        interval_s = (low_s, after_s(high) + w)
+    recovery_s = after_s(middle) if recovered else None
+    state = State.NOT_RECOVERED if not recovered else State.RECOVERED if degraded else State.NOT_DEGRADED
+    bad_windows = np.flatnonzero(not_normal | single)
+    begun = int(bad_windows[0]) if len(bad_windows) and degraded else None
+    until = max(first_after, int(bad_windows[-1]) + 1 if len(bad_windows) else 0, middle or 0 if degraded else 0)
+    until = count if not recovered else until
+    since = seen.part(slice(max(first_after, middle or 0) if degraded else first_after, None))
+    quality = seen.quality[:until][seen.evident[:until]]
     return Recovery(
-        state=State.NOT_DEGRADED if begun is None else State.NOT_RECOVERED if found is None else State.RECOVERED,
+        state=state,
         reason="",
         observed_s=observed_s,
         recovery_s=recovery_s,
         interval_s=interval_s,
+        failed_interval_s=_by_failures(of_failed, normal.failed, first_after, observed_s, after_s, w),
         degraded_at_s=None if begun is None else float(seen.start_s[begun]),
         detect_s=None if begun is None else float(seen.start_s[begun] + w - spike.start_s),
-        degraded_s=float(w * outside[begun : None if begun is None else until].sum()),
+        degraded_s=float(w * (not_normal | single).sum()),
         depth_ratio=None if not len(quality) else float(1 - quality.min()),
-        area_lost_requests=float(seen.bad[share].sum()),
-        relapses=relapses,
-        since=None if found is None else (int(since.bad.sum()), int(since.intended.sum())),
+        area_lost_requests=float(seen.bad[:until].sum()),
+        relapses_s=tuple(after_s(index) for index in again),
+        passed_over=bool(single.any()) and not open_end,
+        doubt=_doubt(normal),
+        is_shifted=_is_shifted(normal, baseline, seen.part(slice(first_after, middle if recovered else None))),
+        since=None if not recovered else (int(since.bad.sum()), int(since.intended.sum())),
+        canary_per_s=float(seen.intended[first_after:].mean() / w),
         slo=slo,
         band=normal,
-        windows=every,
     )
 
 
-def _degraded(outside: NDArray[np.bool_], far: NDArray[np.bool_], first_after: int, k: int) -> int | None:
-    """First degraded window. It lies far outside in the spike itself, or opens a run of k windows of which
-    more than 10 % are far outside, or more than 20 % outside: what lies less far out must come more often not
-    to be chance.
+def _first(back: NDArray[np.float64], first_after: int, probability: float) -> int | None:
+    """The first window after the spike from which on the target is normal with so much probability."""
+    found = np.flatnonzero(back[first_after:] >= probability)
+    return None if not len(found) else first_after + int(found[0])
 
-    The spike's own windows hold many requests, so one of them is enough; later a single one can be chance.
+
+def _doubt(normal: Band) -> str:
+    """Why the baseline does not show what is normal; empty where it does."""
+    for told in (normal.bad, normal.slow, normal.drift):
+        if not told.is_told:
+            return (
+                f"the {told.windows} windows of the baseline are worth only {told.effective_windows:.0f} independent "
+                f"ones, because neighbours are alike (r = {told.correlation:.2f}), and {EFFECTIVE_WINDOWS} are needed"
+            )
+    return ""
+
+
+def _is_shifted(normal: Band, before: Windows, after: Windows) -> bool:
+    """Whether the shares after the spike are larger than before, for windows that vary by themselves: Welch's test with
+    independent windows. Always where the baseline varies by no more than chance.
     """
-    for i in np.flatnonzero(outside):
-        in_spike = i < first_after and far[i]
-        many = _share_above(outside, int(i), k, 2 * OUTSIDE_SHARE)
-        if in_spike or many or (far[i] and _share_above(far, int(i), k, OUTSIDE_SHARE)):
-            return int(i)
-    return None
+    shares = [share for share in (normal.bad, normal.slow) if share.varies]
+    return not shares or any(
+        larger(share.of(before) / np.maximum(before.intended, 1), share.of(after) / np.maximum(after.intended, 1))
+        for share in (normal.bad, normal.slow)
+    )
 
 
-def _recovered(
-    seen: Windows, inside: NDArray[np.bool_], far: NDArray[np.bool_], normal: Band, start: int, k: int
-) -> tuple[int | None, int]:
-    """The window in which the target recovered for good (None: in none), and how often it relapsed before."""
-    relapses = 0
-    position = start
-    while True:
-        run = next((i for i in range(position, len(inside) - k + 1) if _holds(inside, i, k)), None)
-        if run is None:
-            return None, relapses
-        relapse = next((i for i in range(run, len(far)) if far[i] and _share_above(far, i, k, OUTSIDE_SHARE)), None)
-        if relapse is None:
-            break
-        relapses += 1
-        position = relapse + 1
-    for i in range(run, len(inside) - k + 1):
-        if (
-            _holds(inside, i, k)
-            and normal.holds(seen.part(slice(i, i + k)))
-            and normal.holds(seen.part(slice(i, None)))
-        ):
-            return i, relapses
-    return None, relapses
-
-
-def _holds(inside: NDArray[np.bool_], i: int, k: int) -> bool:
-    """Whether window i opens a run of k windows in which the target is normal."""
-    run = inside[i : i + k]
-    return bool(run[0] and run[-1] and run.sum() >= (1 - OUTSIDE_SHARE) * k - 1e-9)
-
-
-def _share_above(flags: NDArray[np.bool_], i: int, k: int, share: float) -> bool:
-    """Whether more than this share of k windows from i on is flagged; near the end, of fewer as many."""
-    return bool(flags[i : i + k].sum() > share * k + 1e-9)
-
-
-def _bad_until_s(seen: Windows, outside: NDArray[np.bool_], normal: Band) -> float:
-    """The last instant at which a target that did not recover is known not to have been normal.
-
-    That is the end of the observation, unless everything after the last window outside the band looks normal,
-    or tells nothing: then it may have come back there, and was only not seen to stay.
-    """
-    end_s = float(seen.start_s[-1] + seen.window_s)
-    bad = np.flatnonzero(outside)
-    if len(bad) and normal.holds(seen.part(slice(int(bad[-1]) + 1, None))):
-        return float(seen.start_s[bad[-1]] + seen.window_s)
-    return end_s
+def _by_failures(
+    of_failed: Posterior,
+    failed: Share,
+    first_after: int,
+    observed_s: float,
+    after_s: Callable[[int | None], float],
+    w: int,
+) -> tuple[float, float]:
+    if not failed.is_told:
+        return 0.0, math.inf
+    low = _first(of_failed.within_from, first_after, TAIL)
+    return (observed_s if low is None else max(0.0, after_s(low) - w)), math.inf

@@ -13,6 +13,9 @@ from harness.findings import CLIENTS, Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
 
+MOST_INSTANTS = 8
+"""Named in a sentence."""
+
 
 @dataclass(frozen=True)
 class RecoveryTime(Criterion):
@@ -41,7 +44,7 @@ class RecoveryTime(Criterion):
         outcome = Outcome.INCONCLUSIVE
         if measured.state is not State.UNKNOWN and measured.interval_s is not None:
             outcome = against(self.limit_s, measured.interval_s)
-        if outcome is Outcome.PASS and (doubt := self._doubt(measured)):
+        if doubt := self._doubt(outcome, measured):
             outcome, measured = Outcome.INCONCLUSIVE, dataclasses.replace(measured, reason=doubt)
         return self.finding(
             outcome,
@@ -56,15 +59,37 @@ class RecoveryTime(Criterion):
     def _settings(self) -> Settings:
         return Settings(**{entry.name: getattr(self, entry.name) for entry in dataclasses.fields(Settings)})
 
-    def _doubt(self, measured: Recovery) -> str:
-        """Nothing speaks against the recovery, and too little for it: empty where enough does."""
-        if measured.since is None or measured.band is None:
+    def _doubt(self, outcome: Outcome, measured: Recovery) -> str:
+        """Why what the interval says is not to be relied upon; empty where it is."""
+        failed_s = measured.failed_interval_s
+        if outcome is Outcome.FAIL and failed_s is not None and against(self.limit_s, failed_s) is Outcome.FAIL:
+            return ""
+        if measured.doubt and outcome is not Outcome.INCONCLUSIVE:
+            return f"{measured.doubt}: a longer {self.baseline}, or less load in it, would settle it"
+        if outcome is Outcome.FAIL and not measured.is_shifted:
+            return (
+                f"the latency left the band of the {self.baseline} after the {self.spike}, but in the "
+                f"{self.baseline} it varies so much that this may be chance: a longer {self.baseline} would settle it"
+            )
+        if outcome is Outcome.PASS and measured.slower_ratio is not None:
+            return (
+                f"the latency stays {measured.slower_ratio:.2g} times as long as in the {self.baseline}: that few "
+                "requests miss the SLO does not show that the target is as good as before; a canary stream of more "
+                "requests/s would tell how many do"
+            )
+        if outcome is not Outcome.PASS or measured.since is None or measured.band is None:
             return ""
         bad, intended = measured.since
+        since = "the recovery" if measured.state is State.RECOVERED else f"the {self.spike}"
+        if measured.band.is_worse(bad, intended):
+            return (
+                f"{bad:,} of {intended:,} requests since {since} failed or were too slow, against "
+                f"{percent(measured.band.bad.ratio)} in the {self.baseline}: all together they are worse than before, "
+                f"and it is not shown when; a longer {self.recovery} phase, or more canaries in it, would settle it"
+            )
         upper = measured.band.may_be_beyond(bad, intended)
         if upper is None:
             return ""
-        since = "the recovery" if measured.state is State.RECOVERED else f"the {self.spike}"
         return (
             f"{bad:,} of {intended:,} requests since {since} failed or were too slow, so up to {percent(upper)} "
             f"may, and it is not shown that the target is as good as before: a longer {self.recovery} phase, or more "
@@ -78,29 +103,68 @@ class RecoveryTime(Criterion):
         match measured.state:
             case State.UNKNOWN:
                 return measured.reason
-            case State.NOT_DEGRADED if measured.degraded_s:
+            case State.NOT_DEGRADED if outcome is Outcome.INCONCLUSIVE:
+                return f"not degraded, as it seems{self._too_few(measured)}"
+            case State.NOT_DEGRADED if measured.relapses_s:
                 return (
                     f"not degraded: only single windows left the band of the {self.baseline}, "
-                    f"{measured.degraded_s:g} s in all"
+                    f"{measured.degraded_s:g} s in all, at {self._instants(measured)} after the {self.spike}"
                 )
             case State.NOT_DEGRADED:
                 return f"not degraded: no window of the spike or after it left the band of the {self.baseline}"
             case State.NOT_RECOVERED:
                 return self._not_recovered(outcome, measured, limit)
             case State.RECOVERED:
-                again = f" after {measured.relapses} relapses" if measured.relapses else ""
-                text = f"recovered {measured.recovery_s:g} s ± {self.window_s} s after the spike{again}, {limit}"
-                if outcome is Outcome.INCONCLUSIVE:
-                    return f"{text}: too close to tell with windows of {self.window_s} s"
-                return text
+                return self._recovered(outcome, measured, limit)
         raise AssertionError(measured.state)
+
+    def _recovered(self, outcome: Outcome, measured: Recovery, limit: str) -> str:
+        assert measured.interval_s is not None
+        low_s, high_s = measured.interval_s
+        at_s = measured.recovery_s or 0.0
+        if math.isinf(high_s):
+            text = f"recovered {at_s:g} s ({low_s:g} s or more) after the {self.spike}"
+        elif high_s - at_s == self.window_s and max(0.0, at_s - self.window_s) == low_s:
+            text = f"recovered {at_s:g} s ± {self.window_s} s after the {self.spike}"
+        else:
+            text = f"recovered {at_s:g} s ({low_s:g} to {high_s:g} s) after the {self.spike}"
+        if measured.relapses_s:
+            what = "single windows left the band afterwards" if measured.passed_over else "it had left the band again"
+            text += f"; {what} at {self._instants(measured)}"
+        if outcome is not Outcome.INCONCLUSIVE:
+            return f"{text}, {limit}"
+        return f"{text}, {limit}{self._too_few(measured)}"
+
+    def _too_few(self, measured: Recovery) -> str:
+        """What would make the interval narrow enough for the limit."""
+        assert measured.interval_s is not None
+        low_s, high_s = measured.interval_s
+        if math.isinf(high_s):
+            return f": not seen to last to the end; a longer {self.recovery} phase would settle it"
+        apart_s = abs(self.limit_s - (measured.recovery_s or 0.0)) - self.window_s
+        wide_s = max(high_s - (measured.recovery_s or 0.0), (measured.recovery_s or 0.0) - low_s) - self.window_s
+        if apart_s <= 0:
+            return f": too close to tell with windows of {self.window_s} s"
+        # What is needed to tell a level from the threshold is requests, so seconds and rate are inverse.
+        rate = math.ceil(measured.canary_per_s * max(1.0, wide_s / apart_s) * 1.5)
+        return f": a canary stream of {rate} requests/s would settle it ({measured.canary_per_s:.3g}/s seen)"
 
     def _not_recovered(self, outcome: Outcome, measured: Recovery, limit: str) -> str:
         text = f"not recovered in the {measured.observed_s:g} s that it was watched, {limit}"
+        if measured.relapses_s:
+            text += f"; it returned but left the band again at {self._instants(measured)} after the {self.spike}"
         if outcome is Outcome.FAIL:
             return text
-        longer = math.ceil(self.limit_s + self.hold_s + 2 * self.window_s)
-        return f"{text}; a {self.recovery} phase of {longer} s would settle it"
+        longer = math.ceil(max(self.limit_s, measured.observed_s if measured.relapses_s else 0)) + self.hold_s
+        return f"{text}; a {self.recovery} phase of {longer + 2 * self.window_s} s would settle it"
+
+    def _instants(self, measured: Recovery) -> str:
+        """``13, 23, 33 s, 6 times``."""
+        instants = measured.relapses_s
+        told = ", ".join(f"{at_s:g}" for at_s in instants[:MOST_INSTANTS]) + (
+            " …" if len(instants) > MOST_INSTANTS else ""
+        )
+        return f"{told} s, {len(instants)} times" if len(instants) > 1 else f"{told} s"
 
 
 def _evidence(measured: Recovery) -> dict[str, float | str | None]:
@@ -114,8 +178,10 @@ def _evidence(measured: Recovery) -> dict[str, float | str | None]:
         evidence |= {
             "detected after (s)": measured.detect_s,
             "degraded (s)": measured.degraded_s,
-            "relapses": measured.relapses,
+            "relapses": len(measured.relapses_s),
         }
+    if measured.relapses_s:
+        evidence["left the band again (s)"] = ", ".join(f"{at_s:g}" for at_s in measured.relapses_s)
     if measured.depth_ratio is not None:
         evidence["depth"] = percent(measured.depth_ratio)
         evidence["requests lost"] = measured.area_lost_requests

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from harness.analysis import intervals, phases
-from harness.criteria._criterion import Criterion
+from harness.analysis import herd, intervals, phases
+from harness.criteria._criterion import Estimate
 from harness.criteria._outcome import against, most_common_cause, no_phase, percent, unanswered, with_remedy
-from harness.findings import CLIENTS, Finding, Outcome
+from harness.findings import CLIENTS, Basis, Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
 
 
 @dataclass(frozen=True)
-class ErrorRatio(Criterion):
+class ErrorRatio(Estimate):
     """Failed requests ÷ intended requests of a phase stay within a limit.
 
     Unfinished and unserved requests count as failed; where the run was cut off, they may have failed or not, and the
-    interval goes from none of them to all of them. It is the wider of Clopper–Pearson and a bootstrap over one-second
-    blocks, see :func:`harness.analysis.intervals.error_ratio`.
+    interval goes from none of them to all of them. The figure of a herd is a census of it, see
+    :mod:`harness.analysis.herd`; any other is an estimate, see :func:`harness.analysis.intervals.error_ratio`.
     """
 
     unit = "ratio"
@@ -39,30 +39,40 @@ class ErrorRatio(Criterion):
         if tally.error_ratio is None:
             reason = f"no requests in the {self.phase}, so there is nothing to judge"
             return self.inconclusive(with_remedy(reason, self.remedy), title=title)
-        interval = intervals.error_ratio(phases.by_second(recording, phase))
+        is_herd, only = herd.is_herd(recording, phase), ""
+        if is_herd:
+            interval = herd.error_ratio([tally])
+        else:
+            found = intervals.error_ratio(phases.by_second(recording, phase), self.confidence)
+            interval, only = found.interval, found.only
         outcome = against(self.limit, interval)
         return self.finding(
             outcome,
-            self._reason(outcome, tally, interval),
+            self._reason(outcome, tally, interval, is_herd) + (f" ({only})" if only else ""),
             tally.error_ratio,
             interval,
             {"requests": tally.intended, "failed": tally.failed, **unanswered(tally.unknown), **tally.causes},
             title=title,
+            basis=Basis.CENSUS if is_herd else Basis.ESTIMATE,
         )
 
-    def _reason(self, outcome: Outcome, tally: phases.Tally, interval: tuple[float, float]) -> str:
+    def _reason(self, outcome: Outcome, tally: phases.Tally, interval: tuple[float, float], is_herd: bool) -> str:
         low, high = interval
-        seen = f"{tally.failed:,} of {tally.intended:,} requests failed"
+        seen = f"{tally.failed:,} of {tally.intended:,} requests{' of this herd' if is_herd else ''} failed"
         if tally.causes:
             seen += f", {most_common_cause(tally.causes)}"
         if tally.unknown:
             seen += f", and {tally.unknown:,} had no answer when the run was cut off"
-        limit = percent(self.limit)
+        limit, sure = percent(self.limit), f"with {percent(self.confidence)} confidence"
+        if is_herd and low == high:
+            return f"{seen}; {percent(low)}, limit {limit}"
+        if is_herd and outcome is not Outcome.INCONCLUSIVE:
+            return f"{seen}; {percent(low)} to {percent(high)}, limit {limit}"
         match outcome:
             case Outcome.PASS:
-                return f"{seen}; at most {percent(high)} with 95 % confidence, limit {limit}"
+                return f"{seen}; at most {percent(high)} {sure}, limit {limit}"
             case Outcome.FAIL:
-                return f"{seen}; at least {percent(low)} with 95 % confidence, limit {limit}"
+                return f"{seen}; at least {percent(low)} {sure}, limit {limit}"
         return f"{seen}, which leaves {percent(low)} to {percent(high)} possible around the limit of {limit}; " + (
             "a run to its end would settle it" if tally.unknown else "more requests or a longer phase would settle it"
         )

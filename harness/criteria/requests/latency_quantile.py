@@ -5,22 +5,25 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from harness.analysis import histogram, intervals, phases
-from harness.criteria._criterion import Criterion
+from harness.analysis import herd, histogram, intervals, phases
+from harness.criteria._criterion import Estimate
 from harness.criteria._outcome import against, no_phase, percent, seconds, unanswered, with_remedy
-from harness.findings import CLIENTS, Finding, Outcome
+from harness.findings import CLIENTS, Basis, Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
 
 
 @dataclass(frozen=True)
-class LatencyQuantile(Criterion):
+class LatencyQuantile(Estimate):
     """A quantile of the latency of a phase, from the intended start, stays within a limit.
 
     A request that failed is slower than any answer: a service that answers 503 at once must not look quick.
     So when more than 1 − quantile of the requests failed, the quantile has no figure, and its interval is
     open upwards. A request that had no answer when the run was cut off took longer than it had waited by then, nobody
     knows how much.
+
+    The figure of a herd is a census of it, see :mod:`harness.analysis.herd`; any other is an estimate, with the
+    interval of :func:`harness.analysis.intervals.latency_quantile_us`.
     """
 
     unit = "s"
@@ -44,36 +47,58 @@ class LatencyQuantile(Criterion):
             reason = f"no requests in the {self.phase}, so there is nothing to judge"
             return self.inconclusive(with_remedy(reason, self.remedy), title=title)
         figure_us = histogram.quantile_us(tally.latency, self.quantile, tally.failed + tally.unknown)
-        low_us, high_us = intervals.latency_quantile_us(phases.by_second(recording, phase), self.quantile)
+        is_herd = herd.is_herd(recording, phase)
+        if is_herd:
+            (low_us, high_us), only = herd.latency_quantile_us(tally, self.quantile), ""
+        else:
+            seconds_of = phases.by_second(recording, phase)
+            found = intervals.latency_quantile_us(seconds_of, self.quantile, self.confidence)
+            (low_us, high_us), only = found.interval, found.only
         interval = (low_us / 1e6, high_us / 1e6)
         outcome = against(self.limit_s, interval)
+        words = self._of_herd if is_herd else self._reason
         return self.finding(
             outcome,
-            self._reason(outcome, p, tally, interval),
+            words(outcome, p, tally, interval) + (f" ({only})" if only and not math.isinf(high_us) else ""),
             None if figure_us is None or math.isinf(figure_us) else figure_us / 1e6,
             interval,
             {
                 "requests": tally.intended,
                 "failed, counted as slower than any answer": tally.failed,
                 **unanswered(tally.unknown),
-                "samples needed": intervals.samples_needed(self.quantile),
+                **({} if is_herd else {"samples needed": intervals.samples_needed(self.quantile, self.confidence)}),
             },
             title=title,
+            basis=Basis.CENSUS if is_herd else Basis.ESTIMATE,
         )
+
+    def _of_herd(self, outcome: Outcome, p: str, tally: phases.Tally, interval: tuple[float, float]) -> str:
+        low, high = interval
+        limit = f"limit {seconds(self.limit_s)}{self._failed(tally)}"
+        if math.isinf(low):
+            return f"too many of the {tally.intended:,} requests of this herd failed for {p} to have a bound, {limit}"
+        if low == high:
+            return f"{p} of the {tally.intended:,} requests of this herd is {seconds(low)}, {limit}"
+        reason = f"{p} of this herd lies between {seconds(low)} and {seconds(high)}, {limit}"
+        return reason if outcome is not Outcome.INCONCLUSIVE else f"{reason}; a run to its end would settle it"
+
+    def _failed(self, tally: phases.Tally) -> str:
+        failed = f" ({percent(tally.failed / tally.intended)} of the requests failed)" if tally.failed else ""
+        if tally.unknown:
+            failed += f", and {tally.unknown:,} had no answer when the run was cut off"
+        return failed
 
     def _reason(self, outcome: Outcome, p: str, tally: phases.Tally, interval: tuple[float, float]) -> str:
         low, high = interval
         limit = seconds(self.limit_s)
-        failed = f" ({percent(tally.failed / tally.intended)} of the requests failed)" if tally.failed else ""
-        if tally.unknown:
-            failed += f", and {tally.unknown:,} had no answer when the run was cut off"
+        failed, sure = self._failed(tally), f"with {percent(self.confidence)} confidence"
         if outcome is Outcome.PASS:
-            return f"{p} is at most {seconds(high)} with 95 % confidence, limit {limit}{failed}"
+            return f"{p} is at most {seconds(high)} {sure}, limit {limit}{failed}"
         if outcome is Outcome.FAIL and math.isinf(low):
             return f"too many requests failed for {p} to have a bound{failed}; limit {limit}"
         if outcome is Outcome.FAIL:
-            return f"{p} is at least {seconds(low)} with 95 % confidence, limit {limit}{failed}"
-        needed = intervals.samples_needed(self.quantile)
+            return f"{p} is at least {seconds(low)} {sure}, limit {limit}{failed}"
+        needed = intervals.samples_needed(self.quantile, self.confidence)
         if tally.intended < needed:
             return f"{needed:,} samples needed for {p}, {tally.intended:,} seen"
         return f"{p} lies between {seconds(low)} and {seconds(high)}, around the limit of {limit}{failed}; " + (

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from harness.analysis import intervals, phases
-from harness.criteria._criterion import Criterion
+from harness.analysis import herd, intervals, phases
+from harness.criteria._criterion import Estimate
 from harness.criteria._outcome import against, no_phase, percent
-from harness.findings import CLIENTS, Finding, Outcome
+from harness.findings import CLIENTS, Basis, Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import SHED, SHED_WITHOUT_DELAY, Recording
 
 
 @dataclass(frozen=True)
-class ShedRatio(Criterion):
+class ShedRatio(Estimate):
     """Requests that were turned away with a status declared for that ÷ intended requests stay within a limit.
 
     Where it judges a run, what was shed is no failure, and no answer either: error ratio and latency are those of the
@@ -39,17 +39,23 @@ class ShedRatio(Criterion):
             return self.inconclusive(f"no requests in the {self.phase}, so there is nothing to judge", title=title)
         counts = {cause: sum(second.causes.get(cause, 0) for second in seconds) for cause in (SHED, SHED_WITHOUT_DELAY)}
         shed = sum(counts.values())
-        interval = intervals.error_ratio([replace(each, ok=each.intended - _shed(each)) for each in seconds])
+        as_failed = [replace(each, ok=each.intended - _shed(each)) for each in seconds]
+        is_herd = herd.is_herd(recording, phase)
+        found = intervals.error_ratio(as_failed, self.confidence)
+        interval, only = (herd.error_ratio(as_failed), "") if is_herd else (found.interval, found.only)
         outcome = against(self.limit, interval)
-        reason = f"{shed:,} of {intended:,} requests were turned away, limit {percent(self.limit)}"
+        of_what = "requests of this herd" if is_herd else "requests"
+        reason = f"{shed:,} of {intended:,} {of_what} were turned away, limit {percent(self.limit)}"
+        reason += f" ({only})" if only else ""
         if outcome is Outcome.INCONCLUSIVE:
             reason += "; more requests or a longer phase would settle it"
         unsaid = counts[SHED_WITHOUT_DELAY]
         if unsaid:
             reason += f"; {unsaid:,} of them without a valid Retry-After"
             outcome = Outcome.FAIL if self.needs_retry_after else outcome
+        basis = Basis.CENSUS if is_herd else Basis.ESTIMATE
         evidence = {"requests": intended, "with Retry-After": counts[SHED], "without Retry-After": unsaid}
-        return self.finding(outcome, reason, shed / intended, interval, evidence, title=title)
+        return self.finding(outcome, reason, shed / intended, interval, evidence, title=title, basis=basis)
 
 
 def _shed(second: phases.Tally) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -115,6 +116,10 @@ class Sampled:
     """With every change half-way between its two samples."""
     longest_gap_s: float
     """Longest time without a sample, also at the two ends."""
+    usual_gap_s: float
+    """Median time between two samples; 0 with fewer than two."""
+    shortest_turn_s: float
+    """Shortest time between a change and one in the other direction, infinite where it never turned."""
 
 
 def sampled(samples: Samples, start_s: float, end_s: float) -> Sampled:
@@ -133,12 +138,16 @@ def sampled(samples: Samples, start_s: float, end_s: float) -> Sampled:
     moves = [((t0 + t1) / 2, v1) for (t0, _), (t1, v1) in pairwise(samples)]
     at_start = next((value for t, value in reversed(moves) if t <= start_s), values[0])
     middle = [(start_s, at_start), *(move for move in moves if move[0] > start_s)]
-    inside = [start_s, *(t for t in times if start_s <= t <= end_s), end_s]
+    seen = [t for t in times if start_s <= t <= end_s]
+    inside = [start_s, *seen, end_s]
+    moved = [(t1, v1 > v0) for (t0, v0), (t1, v1) in pairwise(samples) if v1 != v0 and start_s <= t0 and t1 <= end_s]
     return Sampled(
         Steps.of(low, end_s),
         Steps.of(high, end_s),
         Steps.of(middle, end_s),
         max(later - earlier for earlier, later in pairwise(inside)),
+        statistics.median(later - earlier for earlier, later in pairwise(seen)) if len(seen) > 1 else 0.0,
+        min((t1 - t0 for (t0, up), (t1, up_again) in pairwise(moved) if up != up_again), default=math.inf),
     )
 
 

@@ -12,8 +12,11 @@ from harness.findings import Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
 
-SHORTEST_LIFE_S = 3.0
+LARGEST_GAP_S = 3.0
 """Samples must come as often as this for a change and its undoing to be seen."""
+AS_SHORT_AS_SAMPLES = 1.5
+"""A number that turns back within so many intervals of sampling changes as fast as it is sampled: between two samples
+it may have turned any number of times (aliasing)."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +24,8 @@ class ScalingStability(ElasticityCriterion):
     """The number of replicas turns round no more often than the demand does, but for a few times.
 
     A turn is a step up after a step down, or down after up. Counted in the number that the autoscaler wants where a
-    probe knows it, else in the ready ones. The jitter of Herbst et al. (ICAC 2013) is in the evidence.
+    probe knows it, else in the ready ones. A number that turns as fast as it is sampled may turn more often than that,
+    so it exceeds the limit but never keeps it. The jitter of Herbst et al. (ICAC 2013) is in the evidence.
     """
 
     title = "turns beyond those of the demand"
@@ -36,7 +40,8 @@ class ScalingStability(ElasticityCriterion):
         counted = measured.wanted or measured.ready
         supply, needed = counted.middle, measured.demand
         beyond = max(0, supply.reversals() - needed.reversals())
-        seen_all = counted.longest_gap_s <= SHORTEST_LIFE_S
+        aliased = counted.shortest_turn_s <= AS_SHORT_AS_SAMPLES * counted.usual_gap_s
+        seen_all = counted.longest_gap_s <= LARGEST_GAP_S and not aliased
         least = max(0, supply.reversals() - max(needed.reversals(), measured.least_demand.reversals()))
         most = max(0, supply.reversals() - min(needed.reversals(), measured.least_demand.reversals()))
         interval = float(least), float(most) if seen_all else math.inf
@@ -47,10 +52,16 @@ class ScalingStability(ElasticityCriterion):
             f"of the demand: {len(needed.changes())} and {needed.reversals()}; limit {self.limit:g} turns more"
         )
         if outcome is Outcome.INCONCLUSIVE:
-            gap = f"for {counted.longest_gap_s:.1f} s there was no sample: sample more often"
-            reason += f"; {elasticity.ask_for_capacity(measured, self) if seen_all else gap}"
+            unseen = f"for {counted.longest_gap_s:.1f} s there was no sample: sample more often"
+            if aliased:
+                unseen = (
+                    f"it turns as fast as it is sampled, every {counted.usual_gap_s:.2g} s, so there may be more "
+                    "turns: sampling at least twice as fast would settle it"
+                )
+            reason += f"; {elasticity.ask_for_capacity(measured, self) if seen_all else unseen}"
         minutes = (supply.end_s - supply.start_s) / 60
         evidence = {
+            "sampled every (s)": round(counted.usual_gap_s, 3),
             f"changes of the number {whose}": len(supply.changes()),
             "changes of the number ready": len(measured.ready.middle.changes()),
             "changes of the demand": len(needed.changes()),

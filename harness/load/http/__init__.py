@@ -14,6 +14,7 @@ from harness.load.http.errors import (
 )
 from harness.load.http.request import Request
 from harness.load.http.response import HeaderFields, Response
+from harness.load.http.retries import Retries
 from harness.load.http.settings import ClientSettings, ResponseLimits, Timeouts, TlsSettings
 from harness.load.http.users import HerdHttpUser, LeanHttpUser, PacedHttpUser
 
@@ -33,6 +34,7 @@ __all__ = [
     "Response",
     "ResponseLimits",
     "ResponseTimeoutError",
+    "Retries",
     "Timeouts",
     "TlsSettings",
     "TooLargeError",

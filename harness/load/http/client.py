@@ -18,15 +18,14 @@ from harness.load.http.pool import ConnectionPool
 from harness.load.http.redirects import next_request
 from harness.load.http.request import Body, Request, RequestBuilder
 from harness.load.http.response import Response
+from harness.load.http.retries import LONGEST_AWAY_S, Retrier
 from harness.load.http.settings import ClientSettings, Timeouts, timeouts_of
 from harness.load.http.tls import tls_context
 from harness.load.pacing import Start
+from harness.load.user_exceptions import raised_in
 
 if TYPE_CHECKING:
     from locust.env import Environment
-
-
-LONGEST_AWAY_S = 60.0
 
 
 class HttpClient(RequestBuilder):
@@ -43,12 +42,14 @@ class HttpClient(RequestBuilder):
         settings: ClientSettings | None = None,
         user: User | None = None,
         pool: ConnectionPool | None = None,
+        retrier: Retrier | None = None,
     ) -> None:
         self._settings = settings = settings or ClientSettings()
-        super().__init__(host, settings.headers)
+        super().__init__(host, settings.headers, settings.expectation)
         self._request_event = environment.events.request
         self._user_error = environment.events.user_error
         self._user = user
+        self._retrier = retrier
         self._not_before_s = 0.0
         self._context = user.context if user is not None and type(user).context is not User.context else dict
         self._cookies: Cookies | None = None
@@ -137,33 +138,19 @@ class HttpClient(RequestBuilder):
             gevent.sleep(away_s)
         sent_s = None if start is None else start.sent_s
         begun_s = time.monotonic() if sent_s is None else sent_s
-        deadline_s = begun_s + timeouts.total_s
-        error: BaseException | None = None
-        ended: gevent.Timeout | None = None
         url = request.url
-        try:
-            response = self._exchange(request, sent_s is not None, begun_s, deadline_s, timeouts)
-            status = response.status_code
-            if 300 <= status < 400 and allow_redirects:
-                response = self._follow(request, response, deadline_s, timeouts)
-                status = response.status_code
-            expectation = self._settings.expectation
-            if request.expected:
-                expectation = expectation.but(**request.expected)
-            if status not in expectation.statuses or expectation.shed or expectation.checks_body:
-                error = expectation.error_of(response)
-            if error is None and check is not None:
-                error = self._checked(check, response)
-        except (OSError, ProtocolError, TooManyRedirectsError) as problem:
-            # Without its traceback, whose frames would keep this one alive until the next garbage collection.
-            error = problem.with_traceback(None)
-            response = Response(0, b"", b"")
-        except gevent.Timeout as users_own:
-            # The user goes on without the answer, and nobody would know that there had been a request.
-            error = ended = users_own
-            response = Response(0, b"", b"")
+        response = self._attempt(request, sent_s is not None, begun_s, timeouts, allow_redirects, check)
         done_s = time.monotonic()
-        response.error = error
+        if self._retrier is not None:
+            response = self._retrier.until_it_is_over(
+                f"{request.method} {request.name}",
+                response,
+                (begun_s, done_s),
+                lambda sent_s: self._attempt(request, False, sent_s, timeouts, allow_redirects, check),
+                self._settings.honours_retry_after,
+            )
+            done_s = time.monotonic()
+        error = response.error
         if type(error) is ShedError and error.retry_after_s and self._settings.honours_retry_after:
             self._not_before_s = done_s + min(error.retry_after_s, LONGEST_AWAY_S)
         meta = {
@@ -179,12 +166,46 @@ class HttpClient(RequestBuilder):
             "sent_s": begun_s,
             "done_s": done_s,
         }
-        if ended is not None:
+        if isinstance(error, gevent.Timeout):
+            # The user goes on without the answer, and nobody would know that there had been a request.
             self._request_event.fire(**meta)
-            raise ended
+            raise error
         if catch_response:
             return ResponseContextManager(response, self._request_event.fire, meta)
         self._request_event.fire(**meta)
+        return response
+
+    def _attempt(
+        self,
+        request: Request,
+        sent: bool,
+        begun_s: float,
+        timeouts: Timeouts,
+        allow_redirects: bool,
+        check: Callable[[Response], str | None] | None,
+    ) -> Response:
+        """One request and its answer; why it failed, if it did, is the answer's ``error``."""
+        error: BaseException | None = None
+        deadline_s = begun_s + timeouts.total_s
+        try:
+            response = self._exchange(request, sent, begun_s, deadline_s, timeouts)
+            status = response.status_code
+            if 300 <= status < 400 and allow_redirects:
+                response = self._follow(request, response, deadline_s, timeouts)
+                status = response.status_code
+            expectation = request.expectation or self._expectation
+            if status not in expectation.statuses or expectation.shed or expectation.checks_body:
+                error = expectation.error_of(response)
+            if error is None and check is not None:
+                error = self._checked(check, response)
+        except (OSError, ProtocolError, TooManyRedirectsError) as problem:
+            # Without its traceback, whose frames would keep this one alive until the next garbage collection.
+            error = problem.with_traceback(None)
+            response = Response(0, b"", b"")
+        except gevent.Timeout as users_own:
+            error = users_own
+            response = Response(0, b"", b"")
+        response.error = error
         return response
 
     def _exchange(self, request: Request, sent: bool, now_s: float, deadline_s: float, timeouts: Timeouts) -> Response:
@@ -240,6 +261,7 @@ class HttpClient(RequestBuilder):
                     f"check() returned {reason}: return why the answer is wrong, as text, or None where it is right"
                 )
         except Exception as problem:
+            raised_in("check", problem)
             self._user_error.fire(user_instance=self._user, exception=problem, tb=problem.__traceback__)
             reason = f"{type(problem).__name__}: {problem}"
         return HttpError(reason) if reason else None

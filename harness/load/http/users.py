@@ -10,6 +10,7 @@ from weakref import WeakKeyDictionary
 from locust import User, task
 from locust.user.users import RestMixin
 
+from harness.errors import ConfigurationError
 from harness.load.http.client import HttpClient
 from harness.load.http.connecting import PendingConnection
 from harness.load.http.connection import Connection
@@ -17,13 +18,16 @@ from harness.load.http.expectation import DEFAULT_STATUSES, Expectation, Statuse
 from harness.load.http.pool import ConnectionPool
 from harness.load.http.request import Request, parse_base_url
 from harness.load.http.response import Response
+from harness.load.http.retries import Counted, Retrier, Retries, retries_of
 from harness.load.http.settings import ClientSettings, ResponseLimits, Timeouts, TlsSettings
+from harness.load.node import node_of
 from harness.load.pacing import Slot
 from harness.load.users.paced import Paced
 
 if TYPE_CHECKING:
     from locust.env import Environment
 
+_retriers: WeakKeyDictionary[Environment, dict[type[User], Retrier]] = WeakKeyDictionary()
 _shared: WeakKeyDictionary[Environment, dict[type[User], ConnectionPool]] = WeakKeyDictionary()
 
 
@@ -48,6 +52,9 @@ class LeanHttpUser(User, RestMixin[Any]):
     the criterion ``shed_ratio``."""
     honours_retry_after: bool = False
     """Whether a user that was turned away stays away for as long as ``Retry-After`` says, at most a minute."""
+    retries: int | Retries = 0
+    """What is done about a request that has failed: so many attempts more, after a pause that grows, or
+    :class:`Retries` with more to say. It counts once, from its intended start to its last answer."""
     expect_text: str | None = None
     """What every answer has to have somewhere in its body."""
     expect_json: Any = None
@@ -71,7 +78,8 @@ class LeanHttpUser(User, RestMixin[Any]):
             _expectation(type(self), *_asked(environment)),
             self.honours_retry_after,
         )
-        self.client = HttpClient(environment, self.host or "", settings, self, self._shared_pool(settings))
+        pool, retrier = self._shared_pool(settings), self._shared_retrier()
+        self.client = HttpClient(environment, self.host or "", settings, self, pool, retrier)
 
     def start(self, group: Any) -> Any:
         """Whatever ends the user, and whether or not a subclass has an ``on_stop``, its connections are closed."""
@@ -90,6 +98,16 @@ class LeanHttpUser(User, RestMixin[Any]):
             # All users of the class use it, so it lives as long as the run.
             self.environment.events.test_stop.add_listener(lambda **_: pool.close())
         return pool
+
+    def _shared_retrier(self) -> Retrier | None:
+        """One for all users of the class in this process, because they share a budget."""
+        retries = retries_of(self.retries)
+        if not retries.count:
+            return None
+        retriers = _retriers.setdefault(self.environment, {})
+        if type(self) not in retriers:
+            retriers[type(self)] = Retrier(retries, _counted_by(self.environment))
+        return retriers[type(self)]
 
 
 class PacedHttpUser(Paced, LeanHttpUser):
@@ -250,6 +268,14 @@ def _settings(
 def _expectation(user: type[LeanHttpUser], expect: str, shed: str) -> Expectation:
     """Of a class, where the options of the run do not say otherwise."""
     return Expectation().but(expect or user.expect, shed or user.shed, user.expect_text, user.expect_json)
+
+
+def _counted_by(environment: Environment) -> Counted | None:
+    """By the node of the present run; by nobody in a locustfile that is no scenario."""
+    try:
+        return node_of(environment).attempt_ended
+    except ConfigurationError:
+        return None
 
 
 def _asked(environment: Environment) -> tuple[str, str]:

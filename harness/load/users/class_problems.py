@@ -11,6 +11,7 @@ from locust import TaskSet, User
 
 from harness.errors import nearest
 from harness.load.http.expectation import statuses
+from harness.load.http.retries import retries_of
 from harness.load.http.users import LeanHttpUser
 from harness.load.users.paced import Paced
 
@@ -31,6 +32,10 @@ def _problems(user: type[User]) -> Iterator[str]:
     yield from _misspelt(user)
     if issubclass(user, LeanHttpUser):
         yield from _no_statuses(user)
+        try:
+            retries_of(user.retries)
+        except ValueError as error:
+            yield f"{user.__name__}.retries: {error}"
     if issubclass(user, Paced):
         yield from user.conflicts()
         if inspect.getattr_static(user, "wait_time") is not vars(Paced)["wait_time"]:

@@ -20,7 +20,8 @@ from harness.findings import EXIT_USAGE
 from harness.load.node import node_of
 from harness.load.pacing import Slot, Start
 from harness.load.stock_clients import count_without_block
-from harness.load.user_exceptions import CONTROL
+from harness.load.user_exceptions import CONTROL, raised_in
+from harness.safe_text import say
 
 if TYPE_CHECKING:
     from locust.env import Environment
@@ -42,7 +43,7 @@ class Paced(User):
         try:
             self.node = node_of(environment)
         except ConfigurationError as error:  # Locust would go on, and print a traceback for every user
-            print(f"springback: {error}", file=sys.stderr)
+            say(str(error))
             sys.exit(EXIT_USAGE)
         self.number: int = self.node.number_user()
         """0, 1, 2 …: different for every user of the run, over all nodes."""
@@ -57,14 +58,14 @@ class Paced(User):
     def wait_time(self) -> float:
         """Blocks until the pacer starts this user again; there is no pause after that."""
         count_without_block(getattr(self, "client", None))
-        self.node.iteration_ended()
+        self.node.iterations.end()
         if away_s := self.away_s():
             gevent.sleep(away_s)
         start = None
         while start is None:
             slot = self._prepared()
             start = None if slot is None else self.node.park(slot)
-        self.node.iteration_started(start, type(self).__name__)
+        self.node.iterations.begin(start, type(self).__name__)
         self.current_start = start
         return 0.0
 
@@ -82,6 +83,7 @@ class Paced(User):
         except CONTROL:
             raise
         except Exception as error:
+            raised_in("prepare", error)
             self.environment.events.user_error.fire(user_instance=self, exception=error, tb=error.__traceback__)
             logger.exception("a user cannot get ready, and tries again")
             gevent.sleep(PREPARE_PAUSE_S)

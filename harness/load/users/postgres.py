@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import ipaddress
 import select
-import socket
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -19,7 +17,7 @@ from gevent.queue import Empty, LifoQueue
 from locust import User
 from psycopg2 import extensions
 
-from harness.clients.postgres import APPLICATION, PostgresError, cause_of, require_usable
+from harness.clients.postgres import APPLICATION, PostgresError, cause_of, pinned_hosts, require_usable
 from harness.errors import ConfigurationError
 from harness.load.users.measured import Measured
 from harness.load.users.paced import Paced
@@ -114,7 +112,7 @@ class PostgresPool:
 
     def _open(self) -> Any:
         with _translated_errors(), gevent.Timeout(self._timeouts.connect_s, PostgresError("timeout")):
-            where: dict[str, Any] = _resolve_host(extensions.parse_dsn(self._dsn))
+            where = pinned_hosts(self._dsn)
             connection = psycopg2.connect(self._dsn, fallback_application_name=APPLICATION, **where)
             connection.autocommit = True
             return connection
@@ -210,24 +208,6 @@ def _close(connection: Any) -> None:
     if connection is not None:
         with contextlib.suppress(psycopg2.Error):
             connection.close()
-
-
-def _resolve_host(parts: dict[str, str]) -> dict[str, str]:
-    """Addresses of the host: libpq would look its name up by itself, and hold up the whole process meanwhile."""
-    host = parts.get("host", "")
-    if not host or "," in host or host.startswith(("/", "@")) or "hostaddr" in parts:
-        return {}
-    try:
-        ipaddress.ip_address(host)
-        return {}
-    except ValueError:
-        pass
-    try:
-        found = gevent.socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    except OSError:
-        raise PostgresError("name not resolved") from None
-    addresses = [str(entry[4][0]) for entry in found]
-    return {"host": ",".join([host] * len(addresses)), "hostaddr": ",".join(addresses)}
 
 
 def problems(dsn: str, allow_host: str | Iterable[str] = (), flag: str = "--postgres") -> tuple[str, ...]:

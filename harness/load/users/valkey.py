@@ -7,6 +7,7 @@ items as JSON, ``[version, value]`` or ``{"version": …}``, which are only look
 from __future__ import annotations
 
 import json
+import re
 import ssl
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -156,6 +157,9 @@ def problems(url: str, allow_host: str | Iterable[str] = (), flag: str = "--valk
         client.delete(probe)
     except (RedisError, OSError) as error:
         yield f"{shown}: {_remedy(error, parts.scheme == 'rediss')}"
+    except TypeError as error:  # by a name in its query; redis-py hands on whatever stands there
+        name = re.search(r"argument '(\w+)'", str(error))
+        yield f"{shown}: it has no option {name[1] if name else 'of that kind'!r}; leave out what comes after the '?'"
     finally:
         client.close()
 

@@ -1,0 +1,119 @@
+"""How many independent requests a phase is worth: requests of one second, and of neighbouring seconds, are alike.
+
+A share over n requests that are alike scatters as one over fewer. So their number is divided by the design effect, the
+variance of the share as the seconds show it ÷ that of independent requests, and what is exact for independent requests
+is taken at the effective number (Korn & Graubard 1998, "Confidence intervals for proportions with small expected number
+of positive counts estimated from survey data"; their correction for the few degrees of freedom of that variance, too).
+
+The variance is the larger of two:
+
+- moving blocks (Künsch 1989) of n^⅓ seconds, with n^⅔ − 1 degrees of freedom; it is free of a model, and sees only what
+  lasts for no longer than a block;
+- what the seconds differ by beyond chance, lasting as in an AR(1) process: within-second variance + between-second
+  variance · (1 + r) ÷ (1 − r), with n (1 − r) ÷ (1 + r) − 1 degrees of freedom.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from harness.analysis.distributions import normal_quantile, student_quantile
+from harness.analysis.lazy import LazyModule
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+else:
+    np = LazyModule("numpy")
+
+FEWEST_SECONDS = 8
+"""Fewer say nothing about how seconds differ."""
+ENOUGH_SECONDS = 30
+"""Fewer do not show for how long seconds stay alike."""
+FEWEST_EFFECTIVE_SECONDS = 10
+"""Seconds that amount to fewer independent ones are one event, such as an overload and its end, and no sample."""
+MOST_PERSISTENT = 0.97
+"""A larger correlation is not told from a trend in any phase that people wait for."""
+SIGNIFICANT = 1.645
+"""In standard errors (1/√n): a smaller correlation between neighbouring seconds is taken for chance."""
+
+
+def only_these(seconds: int, persistence: float) -> str:
+    """Why so many seconds, that stay alike so long, say nothing of other requests than theirs; empty when they do."""
+    if is_one_event(seconds, persistence):
+        return (
+            f"of these requests only: neighbouring seconds are alike (correlation {persistence:.2g}), so that "
+            f"{seconds} of them amount to {max(1.0, seconds / lasting(persistence)):.0f}"
+        )
+    if seconds < ENOUGH_SECONDS:
+        return f"of these requests only: {seconds} s with requests are too few to show how seconds differ"
+    return ""
+
+
+def is_one_event(seconds: int, persistence: float) -> bool:
+    """Whether the seconds hang together so much that they are no sample of anything."""
+    return persistence > 0 and seconds / lasting(persistence) < FEWEST_EFFECTIVE_SECONDS
+
+
+def effective_size(
+    hits: NDArray[np.float64], requests: NDArray[np.float64], persistence: float, confidence: float
+) -> float:
+    """How many independent requests give as sure a share of hits as these; at most their number, at least 1.
+
+    ``hits`` and ``requests`` count by second, of the same shape (n,), in the order of time, all with requests.
+    ``persistence`` is the correlation between what neighbouring seconds share. Where all or none were hits nothing
+    shows how alike they are, and it is the number of the requests.
+    """
+    total, seconds = float(requests.sum()), len(requests)
+    share = float(hits.sum()) / total if total else 0.0
+    if seconds < FEWEST_SECONDS or not 0 < share < 1:
+        return total
+    excess = hits - share * requests
+    independent = total * share * (1 - share)
+    between = max(0.0, seconds / (seconds - 1) * float(excess @ excess) - independent)
+    length = _block_length(seconds)
+    variances = (
+        (_block_variance(excess, length), seconds / length - 1),
+        (independent + between * lasting(persistence) if between > 0 else 0.0, seconds / lasting(persistence) - 1),
+    )
+    tail = (1 + confidence) / 2
+    widest = max(variance * student_quantile(tail, max(1.0, freedom)) ** 2 for variance, freedom in variances)
+    return max(1.0, total / max(1.0, widest / (independent * normal_quantile(tail) ** 2)))
+
+
+def lasting(persistence: float) -> float:
+    """How many seconds of an AR(1) process with this coefficient tell as much as one independent second."""
+    return (1 + persistence) / (1 - persistence)
+
+
+def persistence_of(hits: NDArray[np.float64], requests: NDArray[np.float64]) -> float:
+    """The correlation between what neighbouring seconds share, from 0 to ``MOST_PERSISTENT``.
+
+    It is the lag-1 autocorrelation of the share of hits, freed from what chance does within each second, which would
+    hide it, and from its bias, (1 + 4r)/n (Marriott & Pope 1954). What chance does between seconds counts as none.
+    """
+    total, seconds = float(requests.sum()), len(requests)
+    share = float(hits.sum()) / total if total else 0.0
+    excess = hits - share * requests
+    squares = float(excess @ excess)
+    if squares == 0:
+        return 0.0
+    seen = float(excess[1:] @ excess[:-1]) / squares
+    if seen <= SIGNIFICANT / math.sqrt(seconds):
+        return 0.0
+    shared = 1 - total * share * (1 - share) * (seconds - 1) / seconds / squares
+    freed = min(1.0, seen / shared) if shared > 0 else seen
+    return min(MOST_PERSISTENT, freed + (1 + 4 * freed) / seconds)
+
+
+def _block_length(seconds: int) -> int:
+    return math.ceil(math.cbrt(seconds) - 1e-9)
+
+
+def _block_variance(excess: NDArray[np.float64], length: int) -> float:
+    """Of the sum of all, from circular blocks, which let the ends count as often as the middle."""
+    seconds = len(excess)
+    sums = np.cumsum(np.concatenate([[0.0], excess, excess[: length - 1]]))
+    blocks = sums[length:] - sums[:-length]
+    return float(blocks @ blocks) / length * seconds / (seconds - length)

@@ -1,0 +1,51 @@
+"""``springback run --repeat N``: the same plan several times, each run judged for itself, and one verdict over all."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from harness.commands.runs_apart import AROUND_S, EVERY_REPORT, Signals, checked, make_directory, minutes, run_apart
+from harness.findings import Outcome, Verdict
+from harness.recording_file import read
+from harness.repeats import pooled
+from harness.safe_text import say
+from harness.verdict import judge
+from reports import repeat_page
+from reports.suite_page import Part
+
+
+def repeat(locustfile: Path, arguments: Sequence[str], runs_dir: Path, times: int) -> int:
+    """Runs ``locustfile`` so many times with the same ``arguments``. Returns the exit code of the verdict over all.
+
+    Raises ConfigurationError when it would be refused: then nothing is run.
+    """
+    (scenario,) = checked([locustfile], arguments)
+    directory = make_directory(runs_dir, "repeat")
+    signals = Signals()
+    parts: list[Part] = []
+    began_s = time.monotonic()
+    for number in range(1, times + 1):
+        label = f"{scenario.name}-{number}"
+        if signals.stopped:
+            parts.append(Part(label, Outcome.INCONCLUSIVE, "not run: it was stopped before", 0.0))
+            continue
+        left_s = (scenario.duration_s + AROUND_S) * (times + 1 - number)
+        say(f"{number} of {times}: {scenario.name}, about {minutes(left_s)} left in all")
+        options = [*arguments, *EVERY_REPORT, "--runs-dir", str(directory)]
+        part = run_apart(scenario, options, directory, signals, label)
+        say(f"{part.outcome.value}: {label}, {part.lasted_s:.0f} s: {part.reason}")
+        parts.append(part)
+        repeat_page.write(
+            _verdict(parts, directory, times), parts, directory
+        )  # it survives whatever happens to the rest
+    verdict = _verdict(parts, directory, times)
+    paths = repeat_page.write(verdict, parts, directory)
+    print(repeat_page.text(verdict, parts, time.monotonic() - began_s))
+    print("\n".join(f"  {path}" for path in paths))
+    return verdict.outcome.exit_code
+
+
+def _verdict(parts: Sequence[Part], directory: Path, times: int) -> Verdict:
+    return pooled([judge(read(directory / part.run)) for part in parts if part.run], times)

@@ -1,0 +1,160 @@
+"""Runs that are made one after another, each in a process of its own, with one page over all of them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+
+from harness import runs
+from harness.errors import ConfigurationError
+from harness.findings import EXIT_USAGE, Outcome
+from harness.safe_text import say
+from reports.suite_page import Part
+
+AROUND_S = 12
+"""What a run takes besides its phases: starting, parking, draining, judging. For the time left that is shown."""
+PATIENCE_S = 180
+"""A run that is this much later than planned is ended."""
+LAST_WORDS_S = 60
+"""For a run that was told to end to write its reports."""
+CHECKED_AT_ONCE = 2
+EVERY_REPORT = ("--report-formats", "")
+"""Whatever is wanted of single runs: the suite's page leads to all reports, and its JUnit file is made of theirs."""
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A scenario that is about to be run."""
+
+    file: Path
+    name: str
+    duration_s: float
+    """Of its phases."""
+
+
+def checked(files: Sequence[Path], arguments: Sequence[str]) -> list[Scenario]:
+    """What each of them is, as Locust reads it. Raises ConfigurationError with everything that is wrong."""
+
+    def look(file: Path) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-P", "-m", "harness.cli", "host", str(file), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    with ThreadPoolExecutor(CHECKED_AT_ONCE) as pool:
+        looks = list(pool.map(look, files))
+    problems = []
+    for file, found in zip(files, looks, strict=True):
+        if found.returncode:
+            words = [line.removeprefix("springback: ") for line in found.stderr.strip().splitlines()]
+            problems += [f"{file.name}: {line}" for line in words or [f"ended with {found.returncode}"]]
+    if problems:
+        raise ConfigurationError(problems)
+    # The last line: a locustfile may print while it is loaded.
+    said = [json.loads(found.stdout.splitlines()[-1]) for found in looks]
+    return [Scenario(file, one["scenario"], one["duration_s"]) for file, one in zip(files, said, strict=True)]
+
+
+def make_directory(runs_dir: Path, what: str) -> Path:
+    """For the runs that are made together. Raises ConfigurationError."""
+    directory = runs_dir / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{what}"
+    try:
+        directory.mkdir(parents=True)
+    except OSError as error:
+        raise ConfigurationError(f"{directory}: cannot be made ({error.strerror}); choose --runs-dir") from None
+    return directory
+
+
+class Signals:
+    """Ctrl-C and SIGTERM end the run that goes, which still writes its reports, and no other begins."""
+
+    def __init__(self) -> None:
+        self.stopped = False
+        self.process: subprocess.Popen[str] | None = None
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._on_signal)
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
+        self.stopped = True
+        if self.process is not None:
+            self.process.send_signal(number)
+
+
+def run_apart(scenario: Scenario, arguments: Sequence[str], directory: Path, signals: Signals, label: str = "") -> Part:
+    """One scenario in a process of its own. Its progress goes on to the terminal, its report into a file.
+
+    ``label`` is what it is called, where that is not the name of the scenario.
+    """
+    label = label or scenario.name
+    began_s = time.monotonic()
+    command = [sys.executable, "-P", "-m", "harness.cli", "run", str(scenario.file), *arguments]
+    before = set(runs.names(directory))
+    with (directory / f"{label}.txt").open("w", encoding="utf-8") as output:
+        process = subprocess.Popen(
+            command, stdout=output, stderr=subprocess.PIPE, text=True, start_new_session=True, env={**os.environ}
+        )
+        signals.process = process
+        words = _Words(process, label)
+        late = ""
+        try:
+            process.wait(scenario.duration_s + PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            late = f"ended by the suite: {PATIENCE_S} s later than planned"
+            process.terminate()
+            try:
+                process.wait(LAST_WORDS_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        signals.process = None
+    lasted_s = time.monotonic() - began_s
+    for name in sorted(set(runs.names(directory)) - before):
+        run = runs.run(directory, name)
+        if run is not None and run.judgement is not None:
+            outcome = Outcome(run.judgement.outcome)
+            return Part(label, outcome, run.judgement.reason, lasted_s, name, _counts(run.judgement))
+    if process.returncode == EXIT_USAGE:
+        reason = f"it was not run: {words.last}"
+    else:
+        reason = f"it left no verdict: {late or words.last or f'ended with {process.returncode}'}"
+    return Part(label, Outcome.INCONCLUSIVE, reason, lasted_s)
+
+
+class _Words:
+    """Hands a run's progress on to our own standard error, and remembers its last line."""
+
+    def __init__(self, process: subprocess.Popen[str], name: str) -> None:
+        self._last = ""
+        self._thread = threading.Thread(target=self._hand_on, args=(process, name), daemon=True)
+        self._thread.start()
+
+    @property
+    def last(self) -> str:
+        self._thread.join(5)
+        return self._last
+
+    def _hand_on(self, process: subprocess.Popen[str], name: str) -> None:
+        assert process.stderr is not None
+        for line in process.stderr:
+            self._last = line.strip().removeprefix("springback: ") or self._last
+            say(f"{name}: {self._last}")
+
+
+def _counts(judgement: runs.Judgement) -> tuple[int, int, int]:
+    """Findings about the target: PASS, INCONCLUSIVE, FAIL."""
+    outcomes = [finding.outcome for finding in judgement.findings if not finding.is_guard]
+    found = tuple(outcomes.count(outcome.value) for outcome in Outcome)
+    return found[0], found[1], found[2]
+
+
+def minutes(seconds: float) -> str:
+    return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"

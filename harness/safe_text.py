@@ -1,0 +1,36 @@
+"""Text of somebody else's, without the characters that change how the text around them is shown, and short enough.
+
+A request name, the answer to a health check or a path may hold escape sequences for terminals, marks that turn the
+reading direction, or half a character. Each of these becomes U+FFFD. Escaping for HTML, Markdown or XML comes on top
+and is the format's own affair.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import sys
+
+MOST_LETTERS = 2000
+"""Of a line that is printed: a server may answer with a book."""
+
+_TURNING = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
+_UNPRINTABLE = re.compile(f"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f{_TURNING}\ud800-\udfff\ufffe\uffff]")
+
+
+def safe(text: str) -> str:
+    """The text with such characters replaced; line ends and tabs stay."""
+    return _UNPRINTABLE.sub("\ufffd", text)
+
+
+def one_line(text: str) -> str:
+    """The same on one line, with single spaces."""
+    return safe(" ".join(text.split()))
+
+
+def say(text: str) -> None:
+    """One line on standard error. When nobody reads that any more (``2>&1 | head``), the run goes on all the same."""
+    shown = one_line(text)
+    shown = shown if len(shown) <= MOST_LETTERS else f"{shown[:MOST_LETTERS]} …"
+    with contextlib.suppress(OSError):
+        print(f"springback: {shown}", file=sys.stderr, flush=True)

@@ -1,0 +1,107 @@
+"""Of one plan that was run several times: the verdict over all runs as a page, as Markdown, for build servers and for
+programs, and the way to the reports of each run.
+
+It stands for no single run, so it is no format in the sense of this folder and has no ``FILE_NAME``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from junitparser import JUnitXml, TestSuite
+from markupsafe import Markup
+
+from harness.findings import Verdict
+from harness.safe_text import one_line, safe
+from reports import _rows, junit, markdown, suite_page, verdict_json
+from reports.suite_page import Part
+
+_PAGE = Path(__file__).parent / "_page"
+INDEX, MARKDOWN, JUNIT, SUMMARY = "index.html", "report.md", "junit.xml", "repeat.json"
+
+
+def write(verdict: Verdict, parts: Sequence[Part], directory: Path) -> tuple[Path, ...]:
+    """Writes all of them into the directory of the runs, and returns their paths."""
+    texts = {
+        INDEX: page(verdict, parts, directory.name),
+        MARKDOWN: as_markdown(verdict, parts),
+        JUNIT: as_junit(verdict, parts, directory),
+        SUMMARY: summary(verdict, parts),
+    }
+    for name, text in texts.items():
+        temporary = directory / f".{name}"
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(directory / name)
+    return tuple(directory / name for name in texts)
+
+
+def page(verdict: Verdict, parts: Sequence[Part], name: str) -> str:
+    templates = Environment(loader=FileSystemLoader(_PAGE), autoescape=True, undefined=StrictUndefined)
+    text: str = templates.get_template("repeat.html.j2").render(
+        name=name,
+        verdict=verdict,
+        reason=safe(verdict.reason),
+        symbols=_rows.SYMBOLS,
+        rows=[(row, safe(row.finding.title), safe(row.reason)) for row in _findings(verdict)],
+        parts=[(part, safe(part.reason)) for part in parts],
+        duration=suite_page.duration,
+        style=Markup((_PAGE / "page.css").read_text(encoding="utf-8")),
+    )
+    return text
+
+
+def as_markdown(verdict: Verdict, parts: Sequence[Part]) -> str:
+    lines = [f"## {verdict.outcome.value}: {len(parts)} runs", "", markdown.escaped(verdict.reason)]
+    heads = ("outcome", "finding", "figure", "limit", "95 % interval", "reason")
+    findings = [
+        (row.outcome.value, row.finding.title, row.figure, row.limit, row.interval, row.reason)
+        for row in _findings(verdict)
+    ]
+    lines += markdown.section("Over all runs", heads, findings)
+    runs = [(part.outcome.value, part.scenario, f"{part.lasted_s:.0f} s", part.reason) for part in parts]
+    lines += markdown.section("Runs", ("outcome", "run", "took", "reason"), runs)
+    return "\n".join(lines) + "\n"
+
+
+def as_junit(verdict: Verdict, parts: Sequence[Part], directory: Path) -> str:
+    """A suite with the findings over all runs, then those of every run."""
+    document = JUnitXml("springback")
+    whole = TestSuite("springback over all runs")
+    for finding in verdict.findings:
+        whole.add_testcase(junit.case(finding, "all-runs"))
+    document.add_testsuite(whole)
+    for suite in suite_page.junit_suites(parts, directory):
+        document.add_testsuite(suite)
+    text: bytes = document.tostring()  # type: ignore[no-untyped-call]
+    return text.decode("utf-8")
+
+
+def summary(verdict: Verdict, parts: Sequence[Part]) -> str:
+    body = {
+        "outcome": verdict.outcome.value,
+        "exit_code": verdict.outcome.exit_code,
+        "reason": verdict.reason,
+        "findings": [verdict_json.finding(finding) for finding in verdict.findings],
+        "runs": [
+            {"run": part.run or None, "outcome": part.outcome.value, "reason": part.reason, "lasted_s": part.lasted_s}
+            for part in parts
+        ],
+    }
+    return json.dumps(body, indent=2, allow_nan=False) + "\n"
+
+
+def text(verdict: Verdict, parts: Sequence[Part], lasted_s: float) -> str:
+    """For the terminal: the verdict, its findings, and one line a run."""
+    lines = ["", f"{verdict.outcome.value}  {len(parts)} runs, {suite_page.duration(lasted_s)}", "", "Over all runs"]
+    for row in _findings(verdict):
+        lines.append(f"  {row.outcome.value:<12}  {one_line(row.finding.title)}: {row.figure}, limit {row.limit}")
+        lines.append(f"      {one_line(row.reason)}")
+    lines += ["", "Runs", *(f"  {part.outcome.value:<12}  {part.scenario}: {one_line(part.reason)}" for part in parts)]
+    return "\n".join([*lines, "", "Reports:"])
+
+
+def _findings(verdict: Verdict) -> list[_rows.FindingRow]:
+    return [*_rows.judged(verdict), *_rows.guards(verdict)]

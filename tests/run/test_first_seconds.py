@@ -1,0 +1,72 @@
+"""A run that is ended before it has begun: in one line, without a traceback, and nothing is left."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness import cli
+from harness.errors import ConfigurationError
+from tests.run import runs
+from tests.run.runs import SCENARIOS, Finished
+from tests.run.together import together
+
+
+def ended_early(directory: Path, number: int, at: str) -> Finished:
+    host = f"http://127.0.0.1:{runs.free_port()}"
+    run = runs.springback(directory, "run", str(SCENARIOS / "herd_http.py"), "--host", host)
+    run.until(lambda: any(at in " ".join(process.cmdline()) for process in run.family), f"{at} has been started")
+    os.kill(run.process.pid, number)
+    return run.wait(gone_within_s=5)
+
+
+@together(ended_early, number=[signal.SIGINT, signal.SIGTERM], at=["harness.cli host", "locust_process"])
+def test_a_run_that_is_ended_in_its_first_seconds_says_so_in_a_line(outcome: Finished) -> None:
+    assert outcome.code == 4
+    said = [line for line in outcome.err.splitlines() if line]
+    assert len(said) == 1 and "nothing is proven" in said[0], outcome.err
+    assert not outcome.left_over and not outcome.directories
+
+
+def test_a_defect_is_one_line_and_a_file_without_values(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def defective(*_: object, **__: object) -> None:
+        raise LookupError(sys.argv[2])
+
+    monkeypatch.setattr(cli.cli, "main", defective)
+    monkeypatch.setattr("sys.argv", ["springback", "run", "--postgres=hush", "--token", "hush"])
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert ended.value.code == 4 and "a defect of Springback" in line and "hush" not in line
+    file = Path(next(word.strip(",;") for word in line.split() if "springback-defect-" in word))
+    text = file.read_text()
+    file.unlink()
+    assert "LookupError" in text and "--postgres" in text and "--token" in text and "hush" not in text, text
+
+
+def test_what_is_printed_is_cleaned_and_bounded(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise ConfigurationError(["health: \x1b]0;owned\x07 \u202e\r\nsecond", "x" * 100_000])
+
+    monkeypatch.setattr(cli.cli, "main", refused)
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        with pytest.raises(SystemExit):
+            cli.main()
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.isprintable() and first.startswith("springback: health: \ufffd]0;owned\ufffd \ufffd second")
+    assert len(second) < 2100

@@ -1,0 +1,90 @@
+"""One plan several times: each run is judged for itself, and one verdict over all of them ends it."""
+
+from __future__ import annotations
+
+import json
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from junitparser import JUnitXml
+
+from tests import service
+from tests.run import runs
+from tests.run.runs import Finished
+from tests.run.test_suite import scenarios
+from tests.run.together import together
+
+
+@dataclass
+class Outcome:
+    done: Finished
+    directory: Path
+
+    @property
+    def told(self) -> dict[str, Any]:
+        said: dict[str, Any] = json.loads((self.directory / "repeat.json").read_text())
+        return said
+
+
+def repeated(directory: Path) -> Outcome:
+    with service.running() as well:
+        (file,) = scenarios(directory, a_well=well.url).iterdir()
+        arguments = (str(file), "--repeat", "3", *runs.UNHURRIED, "--runs-dir", str(directory / "runs"))
+        done = runs.springback(directory, "run", *arguments).wait(150)
+    return Outcome(done, done.directory)
+
+
+def stopped(directory: Path) -> Outcome:
+    with service.running() as target:
+        (file,) = scenarios(directory, 60, a_well=target.url).iterdir()
+        arguments = (str(file), "--repeat", "2", *runs.UNHURRIED, "--runs-dir", str(directory / "runs"))
+        run = runs.springback(directory, "run", *arguments)
+        run.until(lambda: "a_well-1: recovery" in run.err, "the first run watches")
+        run.send(signal.SIGINT)
+        done = run.wait(60)
+    return Outcome(done, done.directory)
+
+
+def from_the_web_ui(directory: Path) -> Finished:
+    (file,) = scenarios(directory, a="http://127.0.0.1:1").iterdir()
+    return runs.springback(directory, "run", str(file), "--repeat", "3", "--web").wait(60)
+
+
+@together(repeated, takes_s=40)
+def test_every_run_is_judged_and_one_verdict_is_over_all_of_them(outcome: Outcome) -> None:
+    outcome.done.ended_well(code=0)
+    assert [run["outcome"] for run in outcome.told["runs"]] == ["PASS"] * 3
+    (errors,) = (each for each in outcome.told["findings"] if each["criterion"] == "error_ratio")
+    assert errors["figure"] == 0
+    assert errors["reason"].startswith("kept in 3 of 3 runs, so with 95 % confidence in at least 36.8 % of such runs")
+    assert "springback: 2 of 3: a_well, about" in outcome.done.err
+    assert "PASS  3 runs" in outcome.done.out
+
+
+@together(repeated, takes_s=40)
+def test_page_markdown_and_junit_lead_to_the_runs_and_have_the_findings_over_all(outcome: Outcome) -> None:
+    page = (outcome.directory / "index.html").read_text()
+    made = sorted(outcome.directory.glob("*Z-a_well"))
+    assert len(made) == 3
+    for run in made:
+        assert f'href="{run.name}/report.html"' in page
+        assert (run / "report.html").is_file()
+    assert "kept in 3 of 3 runs" in page
+    assert "kept in 3 of 3 runs" in (outcome.directory / "report.md").read_text()
+    suites = list(JUnitXml.fromfile(str(outcome.directory / "junit.xml")))
+    assert [suite.name for suite in suites] == ["springback over all runs", *["springback a_well"] * 3]
+
+
+@together(stopped)
+def test_ctrl_c_ends_the_run_that_goes_and_what_was_not_made_is_no_pass(outcome: Outcome) -> None:
+    outcome.done.ended_well(code=4)
+    assert [run["reason"].startswith("not run") for run in outcome.told["runs"]] == [False, True]
+    assert outcome.told["outcome"] == "INCONCLUSIVE"
+
+
+@together(from_the_web_ui)
+def test_a_run_from_the_web_ui_is_made_once(outcome: Finished) -> None:
+    outcome.ended_well(code=2)
+    assert "--web and --repeat" in outcome.err
