@@ -58,7 +58,8 @@ def main() -> int:
 
     sys.path.insert(0, str(ROOT))
     code = pytest.main(
-        [*given.tests, "-q", "-o", "timeout=0", "--no-header", "--no-summary"], plugins=[Session(judged(), mutants, tell)]
+        [*given.tests, "-q", "-o", "timeout=0", "--no-header", "--no-summary"],
+        plugins=[Session(judged(), mutants, tell)],
     )
     if code not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED) or not found:
         print(f"no mutant was made: pytest ended with {code}")

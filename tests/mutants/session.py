@@ -196,7 +196,9 @@ def _codes(code: CodeType) -> Iterator[CodeType]:
 
 def _run_anew(mutant: Mutant, items: list[pytest.Item], _there: object) -> int:
     wanted = {item.nodeid: number for number, item in enumerate(items)}
-    for name in [name for name in sys.modules if name.partition(".")[0] in OURS and not name.startswith("tests.mutants")]:
+    for name in [
+        name for name in sys.modules if name.partition(".")[0] in OURS and not name.startswith("tests.mutants")
+    ]:
         del sys.modules[name]
     sys.meta_path.insert(0, _Changed(mutant))
 
