@@ -21,7 +21,7 @@ import scipy.special
 import scipy.stats
 
 from tests.mutants.mutations import Mutant, mutants_of
-from tests.mutants.session import HANGS, KILLED, OPTIONS, ROOT, Session
+from tests.mutants.session import HANGS, KILLED, ROOT, Session
 
 KEPT = (hypothesis, msgspec, numpy, scipy.optimize, scipy.special, scipy.stats)
 """Imported before the first fork, so that none does it again."""

@@ -7,7 +7,6 @@ copied by then: for it the fork forgets them, and imports what its tests need an
 
 from __future__ import annotations
 
-import ast
 import functools
 import gc
 import hashlib

@@ -30,7 +30,6 @@ from harness.recording import (
     Scalar,
     Slice,
 )
-from tests import recordings
 from tests.breakers import WITNESSES, simulate
 from tests.calibration import memory
 from tests.histories import read, recording, write
@@ -43,7 +42,6 @@ from tests.pure import (
     test_enough_users,
     test_faults_injected,
     test_machine_pressure,
-    test_memory,
     test_memory_leak,
     test_metastability,
     test_pool,
