@@ -7,7 +7,7 @@ recordings by the arithmetic that stands beside each of them.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import pytest
 
@@ -60,8 +60,8 @@ class Case:
 
     criterion: str
     parameter: str
-    within: Recording
-    beyond: Recording
+    within: Callable[[], Recording]
+    beyond: Callable[[], Recording]
     figures: tuple[float | None, float | None]
     relaxed: Scalar
     """A limit with which the second one would pass: so it is this limit that it fails by."""
@@ -70,8 +70,8 @@ class Case:
     others: Mapping[str, Scalar] = dataclasses.field(default_factory=dict)
     """Parameters that are needed besides."""
 
-    def judged(self, run: Recording, **more: Scalar) -> Finding:
-        return criteria.load(CriterionSpec(self.criterion, {**self.others, **more})).judge(run)
+    def judged(self, run: Callable[[], Recording], **more: Scalar) -> Finding:
+        return criteria.load(CriterionSpec(self.criterion, {**self.others, **more})).judge(run())
 
 
 def spike(**counts: tuple[int, int]) -> Recording:
@@ -248,18 +248,26 @@ def waiting(waits_s: float, of: int) -> Recording:
 
 
 CASES = (
-    Case("baseline_healthy", "limit", baseline_failing(0), baseline_failing(1), (0.05, 41 / 800), 0.052, INCONCLUSIVE),
+    Case(
+        "baseline_healthy",
+        "limit",
+        lambda: baseline_failing(0),
+        lambda: baseline_failing(1),
+        (0.05, 41 / 800),
+        0.052,
+        INCONCLUSIVE,
+    ),
     # Twenty requests a second: 80 failures in a row take 4 s, 140 take 7 s. Known to a sample, a second.
     Case(
-        *("breaker_opens", "limit_s", opening_after(60), opening_after(140)),
+        *("breaker_opens", "limit_s", lambda: opening_after(60), lambda: opening_after(140)),
         *((3, 7), 10.0, FAIL, WITNESSES),
     ),
     # Open from 30.25 s on, it tries again 20 s later: that long after the failure was undone at 42 s, or 38 s.
     Case(
         "breaker_closes",
         "limit_s",
-        simulate(rest_s=20, failing_s=(30.005, 42), instances=1).recording,
-        simulate(rest_s=20, failing_s=(30.005, 38), instances=1).recording,
+        lambda: simulate(rest_s=20, failing_s=(30.005, 42), instances=1).recording,
+        lambda: simulate(rest_s=20, failing_s=(30.005, 38), instances=1).recording,
         (8.25, 12.25),
         *(15.0, FAIL, WITNESSES),
     ),
@@ -267,160 +275,194 @@ CASES = (
     Case(
         "breaker_leak_through",
         "limit",
-        simulate(rest_s=0.6, instances=1).recording,
-        simulate(rest_s=0.35, instances=1).recording,
+        lambda: simulate(rest_s=0.6, instances=1).recording,
+        lambda: simulate(rest_s=0.35, instances=1).recording,
         (1 / 12, 1 / 7.5),
         *(0.2, FAIL, WITNESSES),
     ),
-    Case("fast_fail_latency", "limit_s", fast_failures(99_000), fast_failures(101_000), (0.099, 0.101), 0.11),
-    Case("connections_agree", "limit", counted(202), counted(203), (0.01, 0.015), 0.02, FAIL, GAUGED),
-    Case("connections_kept", "limit", cut(2), cut(3), (0.01, 0.015), 0.02),
-    Case("enough_users", "limit", waiting(0.3, 2), waiting(0.3, 3), (0.01, 0.015), 0.02, INCONCLUSIVE),
-    Case("enough_users", "wait_s", waiting(0.249, 60), waiting(0.252, 60), (0.0, 0.3), 0.26, INCONCLUSIVE),
+    Case(
+        "fast_fail_latency",
+        "limit_s",
+        lambda: fast_failures(99_000),
+        lambda: fast_failures(101_000),
+        (0.099, 0.101),
+        0.11,
+    ),
+    Case("connections_agree", "limit", lambda: counted(202), lambda: counted(203), (0.01, 0.015), 0.02, FAIL, GAUGED),
+    Case("connections_kept", "limit", lambda: cut(2), lambda: cut(3), (0.01, 0.015), 0.02),
+    Case("enough_users", "limit", lambda: waiting(0.3, 2), lambda: waiting(0.3, 3), (0.01, 0.015), 0.02, INCONCLUSIVE),
+    Case(
+        "enough_users", "wait_s", lambda: waiting(0.249, 60), lambda: waiting(0.252, 60), (0.0, 0.3), 0.26, INCONCLUSIVE
+    ),
     Case(
         "error_ratio",
         "limit",
-        spike(ok=(950, 9000), failed=(50, 9000)),
-        spike(ok=(949, 9000), failed=(51, 9000)),
+        lambda: spike(ok=(950, 9000), failed=(50, 9000)),
+        lambda: spike(ok=(949, 9000), failed=(51, 9000)),
         (0.05, 0.051),
         0.06,
     ),
     # Clopper and Pearson: up to 4.90 % for 15 of 500, from 5.09 % for 36.
-    Case("fail_open", "limit", away(15), away(36), (0.03, 0.072), 0.1),
-    Case("fail_open", "answer_within_s", away(0, 1.99), away(0, 2.01), (0, 1), 2.1),
-    Case("faults_injected", "late_limit_s", injected(2.0), injected(2.1), (2.0, 2.1), 2.2, INCONCLUSIVE),
+    Case("fail_open", "limit", lambda: away(15), lambda: away(36), (0.03, 0.072), 0.1),
+    Case("fail_open", "answer_within_s", lambda: away(0, 1.99), lambda: away(0, 2.01), (0, 1), 2.1),
+    Case(
+        "faults_injected", "late_limit_s", lambda: injected(2.0), lambda: injected(2.1), (2.0, 2.1), 2.2, INCONCLUSIVE
+    ),
     Case(
         "generator_health",
         "loop_lag_limit_s",
-        strain(loop_lag_s=0.249),
-        strain(loop_lag_s=0.251),
+        lambda: strain(loop_lag_s=0.249),
+        lambda: strain(loop_lag_s=0.251),
         (0.249, 0.251),
         *(0.26, INCONCLUSIVE),
     ),
     Case(
         "generator_health",
         "cpu_limit_ratio",
-        strain(cpu_ratio=0.899),
-        strain(cpu_ratio=0.901),
+        lambda: strain(cpu_ratio=0.899),
+        lambda: strain(cpu_ratio=0.901),
         (None, None),
         *(0.91, INCONCLUSIVE),
     ),
     # Clopper and Pearson: from 50.05 % for 532 of 1,000, up to 49.95 % for 468.
-    Case("hit_ratio", "lower_limit", hitting(532), hitting(468), (0.532, 0.468), 0.43),
-    Case("latency_quantile", "limit_s", spike(ok=(500, 4_990_000)), spike(ok=(500, 5_010_000)), (4.99, 5.01), 5.1),
+    Case("hit_ratio", "lower_limit", lambda: hitting(532), lambda: hitting(468), (0.532, 0.468), 0.43),
+    Case(
+        "latency_quantile",
+        "limit_s",
+        lambda: spike(ok=(500, 4_990_000)),
+        lambda: spike(ok=(500, 5_010_000)),
+        (4.99, 5.01),
+        5.1,
+    ),
     # Of 500, the 475th is the p95.
     Case(
         "latency_quantile",
         "quantile",
-        spike(ok=(475, 9000), slow=(25, 6_000_000)),
-        spike(ok=(474, 9000), slow=(26, 6_000_000)),
+        lambda: spike(ok=(475, 9000), slow=(25, 6_000_000)),
+        lambda: spike(ok=(474, 9000), slow=(26, 6_000_000)),
         (0.009, 6.0),
         0.94,
     ),
-    Case("leaked_connections", "limit", test_pool.closed_pool(), test_pool.closed_pool(leaked=1), (0, 1), 1),
-    Case("leaked_connections", "settle_s", out_from(68), out_from(67), (0, 1), 1),
-    Case("linearizability", "limit", reading((2, 4)), reading((2, 4), (1, 6)), (0, 1), 1.0),
+    Case(
+        "leaked_connections",
+        "limit",
+        lambda: test_pool.closed_pool(),
+        lambda: test_pool.closed_pool(leaked=1),
+        (0, 1),
+        1,
+    ),
+    Case("leaked_connections", "settle_s", lambda: out_from(68), lambda: out_from(67), (0, 1), 1),
+    Case("linearizability", "limit", lambda: reading((2, 4)), lambda: reading((2, 4), (1, 6)), (0, 1), 1.0),
     # Sampled every second, so that an age may have become a second more.
     Case(
         "long_transactions",
         "limit_s",
-        test_pool.closed_pool(oldest_s=3.9),
-        test_pool.closed_pool(oldest_s=5.1),
+        lambda: test_pool.closed_pool(oldest_s=3.9),
+        lambda: test_pool.closed_pool(oldest_s=5.1),
         (3.9, 5.1),
         6.2,
     ),
-    Case("lost_invalidations", "limit", reading((2, 4)), reading((1, 4)), (0, 1), 1.0),
-    Case("lost_invalidations", "grace_limit_s", reading((2, 4)), reading((1, 3.01), (2, 4)), (0, 1), 0.02),
+    Case("lost_invalidations", "limit", lambda: reading((2, 4)), lambda: reading((1, 4)), (0, 1), 1.0),
+    Case(
+        "lost_invalidations", "grace_limit_s", lambda: reading((2, 4)), lambda: reading((1, 3.01), (2, 4)), (0, 1), 0.02
+    ),
     Case(
         "machine_pressure",
         "limit",
-        unseen(steal=0.58),
-        unseen(steal=0.62),
+        lambda: unseen(steal=0.58),
+        lambda: unseen(steal=0.62),
         (0.29, 0.31),
         *(0.33, INCONCLUSIVE),
     ),
     Case(
         "machine_pressure",
         "throttled_limit",
-        unseen(throttled_ratio=0.249),
-        unseen(throttled_ratio=0.251),
+        lambda: unseen(throttled_ratio=0.249),
+        lambda: unseen(throttled_ratio=0.251),
         (0.0, 0.0),
         *(0.26, INCONCLUSIVE),
     ),
-    Case("memory_growth", "limit_bytes", leaking(196 * MEGABYTE), leaking(204 * MEGABYTE), (196e6, 204e6), 230e6),
-    Case("memory_growth", "limit_ratio", large(0.98e9), large(1.02e9), (0.98e9, 1.02e9), 0.27),
-    Case("message_delivery", "limit", told(0), told(1), (0, 1e-4), 2e-4),
+    Case(
+        "memory_growth",
+        "limit_bytes",
+        lambda: leaking(196 * MEGABYTE),
+        lambda: leaking(204 * MEGABYTE),
+        (196e6, 204e6),
+        230e6,
+    ),
+    Case("memory_growth", "limit_ratio", lambda: large(0.98e9), lambda: large(1.02e9), (0.98e9, 1.02e9), 0.27),
+    Case("message_delivery", "limit", lambda: told(0), lambda: told(1), (0, 1e-4), 2e-4),
     Case(
         "metastability",
         "lower_limit",
-        test_metastability.run(lambda _: 19, lambda t: 500 + 7 * t),
-        test_metastability.run(lambda _: 17, lambda t: 500 + 7 * t),
+        lambda: test_metastability.run(lambda _: 19, lambda t: 500 + 7 * t),
+        lambda: test_metastability.run(lambda _: 17, lambda t: 500 + 7 * t),
         (0.95, 0.85),
         *(0.8, FAIL, {"gauge": "queue"}),
     ),
-    Case("monotonic_reads", "limit", reading((2, 4), (2, 5)), reading((2, 4), (1, 5)), (0, 1), 1.0),
+    Case("monotonic_reads", "limit", lambda: reading((2, 4), (2, 5)), lambda: reading((2, 4), (1, 5)), (0, 1), 1.0),
     # Two more than the one that is needed, from 44 s on. A change at 61 s lies between samples at 60.25 s and 61.25 s.
     Case(
         "over_provisioning",
         "limit",
-        test_elasticity.run((*test_elasticity.GOOD[:-1], (61.0, 1))),
-        test_elasticity.run((*test_elasticity.GOOD[:-1], (64.0, 1))),
+        lambda: test_elasticity.run((*test_elasticity.GOOD[:-1], (61.0, 1))),
+        lambda: test_elasticity.run((*test_elasticity.GOOD[:-1], (64.0, 1))),
         ((60.75 - 44) * 2 / 74, (63.75 - 44) * 2 / 74),
         *(0.6, FAIL, TEN),
     ),
     Case(
         "pool_stable",
         "limit",
-        used(0.5, 0.64),
-        used(0.5, 0.66),
+        lambda: used(0.5, 0.64),
+        lambda: used(0.5, 0.66),
         (0.14, 0.16),
         0.17,
     ),
     Case(
         "process_restarts",
         "limit",
-        test_process_restarts.run({"api": ()}),
-        test_process_restarts.run({"api": (60,)}),
+        lambda: test_process_restarts.run({"api": ()}),
+        lambda: test_process_restarts.run({"api": (60,)}),
         *((0, 1), 1),
     ),
-    Case("read_your_writes", "limit", reading((2, 4)), reading((1, 4)), (0, 1), 1.0),
+    Case("read_your_writes", "limit", lambda: reading((2, 4)), lambda: reading((1, 4)), (0, 1), 1.0),
     Case(
         "reconnect_time",
         "limit_s",
-        test_avalanche.run(*test_avalanche.DROPPED, test_avalanche.back(29.9, 100)),
-        test_avalanche.run(*test_avalanche.DROPPED, test_avalanche.back(30.1, 100)),
+        lambda: test_avalanche.run(*test_avalanche.DROPPED, test_avalanche.back(29.9, 100)),
+        lambda: test_avalanche.run(*test_avalanche.DROPPED, test_avalanche.back(30.1, 100)),
         *((29.9, 30.1), 31.0),
     ),
     Case(
         "reconnect_time",
         "share",
-        test_avalanche.run(*test_avalanche.DROPPED, test_avalanche.back(1.0, 99), test_avalanche.back(35.0, 1)),
-        test_avalanche.run(*test_avalanche.DROPPED, test_avalanche.back(1.0, 98), test_avalanche.back(35.0, 2)),
+        lambda: test_avalanche.run(*test_avalanche.DROPPED, test_avalanche.back(1.0, 99), test_avalanche.back(35.0, 1)),
+        lambda: test_avalanche.run(*test_avalanche.DROPPED, test_avalanche.back(1.0, 98), test_avalanche.back(35.0, 2)),
         *((1.0, 35.0), 0.98),
     ),
-    Case("reconnect_time", "dropped", dropped(99), dropped(98), (1.0, None), 0.98, INCONCLUSIVE),
-    Case("recovery_time", "limit_s", slow(28), slow(32), (28, 32), 34.0),
+    Case("reconnect_time", "dropped", lambda: dropped(99), lambda: dropped(98), (1.0, None), 0.98, INCONCLUSIVE),
+    Case("recovery_time", "limit_s", lambda: slow(28), lambda: slow(32), (28, 32), 34.0),
     Case(
         "release_skew",
         "limit_s",
-        changed_sends(0, 249_000),
-        changed_sends(0, 251_000),
+        lambda: changed_sends(0, 249_000),
+        lambda: changed_sends(0, 251_000),
         (0.249, 0.251),
         0.26,
         INCONCLUSIVE,
     ),
-    Case("scale_in", "limit_s", given_back(358), given_back(362), (358.25, 362.25), 364.0, FAIL, TEN),
+    Case("scale_in", "limit_s", lambda: given_back(358), lambda: given_back(362), (358.25, 362.25), 364.0, FAIL, TEN),
     # Clopper and Pearson's, of 6,200 requests: 4 % are up to 4.5 %, and 6 % from 5.4 % on.
     Case(
-        *("scaling_errors", "limit", scaling_errors(4), scaling_errors(6), (0.04, 0.06), 0.07),
+        *("scaling_errors", "limit", lambda: scaling_errors(4), lambda: scaling_errors(6), (0.04, 0.06), 0.07),
         *(FAIL, test_elasticity.PAGE),
     ),
     # From 12 s on two are needed, for 32 s.
     Case(
         "scaling_lag",
         "limit_s",
-        test_elasticity.run(((-2.0, 1), (41.0, 2))),
-        test_elasticity.run(((-2.0, 1), (43.0, 2))),
+        lambda: test_elasticity.run(((-2.0, 1), (41.0, 2))),
+        lambda: test_elasticity.run(((-2.0, 1), (43.0, 2))),
         (28.75, 30.75),
         *(32.0, FAIL, FIFTEEN),
     ),
@@ -428,54 +470,61 @@ CASES = (
     Case(
         "scaling_stability",
         "limit",
-        test_elasticity.run(TURNS),
-        test_elasticity.run([*TURNS, (50.0, 2)]),
+        lambda: test_elasticity.run(TURNS),
+        lambda: test_elasticity.run([*TURNS, (50.0, 2)]),
         (2, 3),
         *(3.0, FAIL, TEN),
     ),
-    Case("shed_ratio", "limit", test_criteria.shedding(30, 250), test_criteria.shedding(30, 251), (0.5, 0.502), 0.51),
+    Case(
+        "shed_ratio",
+        "limit",
+        lambda: test_criteria.shedding(30, 250),
+        lambda: test_criteria.shedding(30, 251),
+        (0.5, 0.502),
+        0.51,
+    ),
     Case(
         "spike_delivered",
         "limit",
-        changed_sends(*range(495)),
-        changed_sends(*range(494)),
+        lambda: changed_sends(*range(495)),
+        lambda: changed_sends(*range(494)),
         (0.99, 0.988),
         *(0.98, INCONCLUSIVE),
     ),
     # The read at 1.1 s could have been stale, too.
-    Case("stale_reads", "limit", reading((2, 4)), reading((1, 4)), (0, 1 / 2), 1.0),
-    Case("stale_reads", "age_limit_s", reading((2, 4)), reading((1, 3.01), (2, 4)), (0, 1 / 3), 0.02),
+    Case("stale_reads", "limit", lambda: reading((2, 4)), lambda: reading((1, 4)), (0, 1 / 2), 1.0),
+    Case("stale_reads", "age_limit_s", lambda: reading((2, 4)), lambda: reading((1, 3.01), (2, 4)), (0, 1 / 3), 0.02),
     Case(
         "stampede",
         "limit",
-        recording(write(1, 0, 1), *test_coherence.expiry(2, 2, 1)),
-        recording(write(1, 0, 1), *test_coherence.expiry(2, 3, 2)),
+        lambda: recording(write(1, 0, 1), *test_coherence.expiry(2, 2, 1)),
+        lambda: recording(write(1, 0, 1), *test_coherence.expiry(2, 3, 2)),
         *((2, 3), 3.0),
     ),
     # One of two that are needed from 12 s on, then two of three from 28 s on.
     Case(
         "under_provisioning",
         "limit",
-        test_elasticity.run(((-2.0, 1), (28.0, 2), (34.5, 3), (52.5, 1))),
-        test_elasticity.run(((-2.0, 1), (28.0, 2), (39.5, 3), (52.5, 1))),
+        lambda: test_elasticity.run(((-2.0, 1), (28.0, 2), (34.5, 3), (52.5, 1))),
+        lambda: test_elasticity.run(((-2.0, 1), (28.0, 2), (39.5, 3), (52.5, 1))),
         ((15.75 / 2 + 6.75 / 3) / 74, (15.75 / 2 + 11.75 / 3) / 74),
         *(0.2, FAIL, TEN),
     ),
-    Case("user_exceptions", "limit", raised(0), raised(1), (0, 1), 1),
+    Case("user_exceptions", "limit", lambda: raised(0), lambda: raised(1), (0, 1), 1),
     # Less what whole numbers make of it: two classes ÷ 2 × (1 ÷ 10,000 + 1 ÷ 10,000).
-    Case("user_mix", "limit", mix(5501), mix(5503), (0.0499, 0.0501), 0.06, INCONCLUSIVE),
+    Case("user_mix", "limit", lambda: mix(5501), lambda: mix(5503), (0.0499, 0.0501), 0.06, INCONCLUSIVE),
     Case(
         "warm_up_healthy",
         "limit",
-        test_warm_up_healthy.run(95, 5),
-        test_warm_up_healthy.run(94, 6),
+        lambda: test_warm_up_healthy.run(95, 5),
+        lambda: test_warm_up_healthy.run(94, 6),
         *((0.05, 0.06), 0.07, INCONCLUSIVE),
     ),
     Case(
         "wind_down_healthy",
         "limit",
-        test_wind_down_healthy.run(95, 5),
-        test_wind_down_healthy.run(94, 6),
+        lambda: test_wind_down_healthy.run(95, 5),
+        lambda: test_wind_down_healthy.run(94, 6),
         *((0.05, 0.06), 0.07, INCONCLUSIVE),
     ),
 )

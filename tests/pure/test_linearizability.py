@@ -97,11 +97,45 @@ def test_clocks_that_are_wrong_within_their_bound_accuse_nobody(seed: int, error
     assert not invalidations(seen).lost
 
 
-@given(small_histories())
-def test_an_accused_history_is_not_linearizable(operations: tuple[Operation, ...]) -> None:
-    """A stale read, one that goes back and one that misses its own write each prove that there is no order, as long
-    as sessions do one thing after the other.
+@st.composite
+def histories_with_an_old_answer(draw: st.DrawFn) -> tuple[Operation, ...]:
+    """Two sessions that do one thing after the other: one writes two to four versions, the other one reads now and
+    then, and in the end one that had been replaced before.
     """
+    gaps, lasts = st.integers(1, 4), st.integers(0, 4)
+    made, t = [], 0
+    versions = draw(st.integers(2, 4))
+    for version in range(1, versions + 1):
+        begin = t + draw(gaps)
+        t = begin + draw(lasts)
+        made.append(write(version, begin, t))
+    read_s = 0
+    for _ in range(draw(st.integers(0, 3))):
+        begin = read_s + draw(gaps)
+        read_s = begin + draw(lasts)
+        made.append(read(draw(st.sampled_from([None, *range(1, versions + 1)])), begin, read_s))
+    begin = max(t, read_s) + draw(gaps)
+    old = draw(st.sampled_from([None, *range(1, versions)]))
+    made.append(read(old, begin, begin + draw(lasts), source="cache", cache="hit"))
+    return tuple(made)
+
+
+@given(histories_with_an_old_answer(), st.booleans())
+def test_an_accused_history_is_not_linearizable(operations: tuple[Operation, ...], alone: bool) -> None:
+    """A stale read, one that goes back, one that misses its own write and a lost invalidation each prove that there is
+    no order: every example has a stale read, and with one session that does all of it, a write that it missed.
+    """
+    one = tuple(replace(operation, session="s" if alone else operation.session) for operation in operations)
+    seen = history_of(recording(*one))
+    assert coherence.stale_reads(seen)
+    assert not alone or coherence.own_writes_missed(seen).back
+    assert invalidations(seen).lost
+    assert not by_every_order(one)
+    assert not by_zones(one)
+
+
+@given(small_histories())
+def test_what_overlaps_is_accused_only_where_there_is_no_order(operations: tuple[Operation, ...]) -> None:
     alone = tuple(replace(operation, session=str(number)) for number, operation in enumerate(operations))
     seen = history_of(recording(*alone))
     if coherence.stale_reads(seen) or invalidations(seen).lost:
