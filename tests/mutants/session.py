@@ -99,17 +99,28 @@ def _digest(paths: Iterable[Path]) -> str:
 
 def _trace(items: list[pytest.Item], judged: frozenset[str], kept: Path) -> int:
     made = {}
+    signal.signal(signal.SIGPROF, _too_long)
     for item in items:
         lines: dict[str, set[int]] = defaultdict(set)
         began_s = time.process_time()
+        signal.setitimer(signal.ITIMER_PROF, 3 * LONGEST_TEST_S)
         sys.settrace(_tracer(judged, lines))
         passed = _passes(item, None)
         sys.settrace(None)
+        signal.setitimer(signal.ITIMER_PROF, 0)
         if passed:
             seen = {path: sorted(numbers) for path, numbers in lines.items()}
             made[item.nodeid] = {"cpu_s": time.process_time() - began_s, "lines": seen}
     kept.write_text(json.dumps(made))
     return 0
+
+
+class TooLong(BaseException):
+    """So that nothing but pytest catches it."""
+
+
+def _too_long(*_: object) -> None:
+    raise TooLong
 
 
 def _tracer(judged: frozenset[str], lines: dict[str, set[int]]) -> Callable[..., Any]:
