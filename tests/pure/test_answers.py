@@ -37,9 +37,7 @@ def told(recording: Recording) -> tuple[dict[int, float], dict[int, float]]:
     ("latency_s", "came"),
     [(0.25, {10: 3, 11: 1}), (0.5, {10: 2, 11: 2}), (1.25, {11: 3, 12: 1}), (7.75, {17: 1, 18: 3})],
 )
-def test_an_answer_is_shared_by_the_seconds_in_which_it_may_have_come(
-    latency_s: float, came: dict[int, float]
-) -> None:
+def test_an_answer_is_shared_by_the_seconds_in_which_it_may_have_come(latency_s: float, came: dict[int, float]) -> None:
     """Four that began at any instant of second 10 came as evenly in as long a time, so much later."""
     ok, failed = told(run(piece(10, 4, latency_s)))
     assert ok == pytest.approx(came, abs=0.02)

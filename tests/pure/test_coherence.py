@@ -87,6 +87,16 @@ def test_stale_reads_decides_on_share_and_age() -> None:
     assert judged(run, "stale_reads", age_limit_s=0.5, via="replica").outcome is Outcome.PASS
 
 
+@pytest.mark.parametrize(("limit_s", "counted"), [(0.0, 2), (1.0, 2), (1.5, 1), (3.0, 0)])
+def test_a_read_could_be_stale_by_as_much_as_the_first_write_is_old(limit_s: float, counted: int) -> None:
+    """One read 1.5 s after it, one 3 s, and one before it. Exactly as old as is accepted is accepted."""
+    seen = history_of(recording(write(1, 0, 1), read(None, 0.5, 0.6), read(1, 2.5, 9), read(1, 4, 9)))
+    assert coherence.reads_after_a_write(seen, limit_s) == counted
+    assert limit_s or coherence.reads_after_a_write(seen) == counted
+    old = history_of(recording(write(9, -9, -8), write(1, 0, 1), read(9, 0.5, 0.6), read(9, 2.5, 9), read(9, 4, 9)))
+    assert len(coherence.stale_reads(old, limit_s)) == counted
+
+
 # Sessions
 
 
@@ -145,6 +155,53 @@ def test_writes_that_could_not_have_shown_it_prove_nothing() -> None:
         found = judged(recording(*lines), "lost_invalidations")
         assert found.outcome is Outcome.INCONCLUSIVE
         assert "could have shown it" in found.reason
+
+
+@pytest.mark.parametrize(
+    ("source", "cache", "lost"),
+    [
+        ("cache", "hit", 1),
+        ("cache", "miss", 1),
+        ("", "hit", 1),
+        ("", "", 1),
+        ("", "miss", 0),
+        ("", "bypass", 0),
+        ("primary", "hit", 0),
+        ("primary", "", 0),
+    ],
+)
+def test_an_old_answer_loses_an_invalidation_where_the_cache_may_have_given_it(
+    source: str, cache: str, lost: int
+) -> None:
+    """Who answered counts; where that is not said, what the cache did; and where nothing is said, it may have."""
+    run = recording(*ONE_THEN_TWO, read(1, 4, 5, source=source, cache=cache))
+    assert len(invalidations(history_of(run)).lost) == lost
+
+
+@pytest.mark.parametrize(("begin_s", "grace_s", "lost"), [(3.0, 0.0, 0), (3.01, 0.0, 1), (4.0, 1.0, 0), (4.01, 1.0, 1)])
+def test_an_old_answer_within_the_grace_is_accepted(begin_s: float, grace_s: float, lost: int) -> None:
+    run = recording(*ONE_THEN_TWO, hit(1, begin_s, 9))
+    assert len(invalidations(history_of(run), grace_s).lost) == lost
+
+
+@pytest.mark.parametrize(
+    ("reads", "observable"),
+    [
+        ((hit(1, 1.1, 1.9), hit(2, 3.1, 4)), 1),
+        ((hit(1, 1.1, 2.1), hit(2, 3.1, 4)), 0),  # the first one may have come after the write
+        ((hit(1, 1.1, 1.9), hit(2, 2.9, 4)), 0),  # the second one may have come before it
+        ((read(1, 1.1, 1.9, cache="bypass"), hit(2, 3.1, 4)), 0),
+        ((miss(1, 1.1, 1.9), miss(2, 3.1, 4)), 1),
+        ((hit(1, 1.1, 1.9), invalidate(3.05, 3.06), hit(2, 3.1, 4)), 0),
+        ((hit(1, 1.1, 1.9), hit(2, 3.1, 4), invalidate(3.2, 3.3)), 1),
+        ((hit(1, 1.1, 1.2), invalidate(1.3, 1.4), hit(1, 1.5, 1.6), hit(2, 3.1, 4)), 1),
+        ((hit(1, 1.1, 1.2), invalidate(1.3, 1.55), hit(1, 1.5, 1.6), hit(2, 3.1, 4)), 0),
+    ],
+)
+def test_a_write_would_have_shown_it_between_two_reads_through_the_cache(
+    reads: tuple[Operation, ...], observable: int
+) -> None:
+    assert invalidations(history_of(recording(*ONE_THEN_TWO, *reads))).observable == observable
 
 
 # Linearizability, as a finding

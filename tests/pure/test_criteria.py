@@ -88,6 +88,13 @@ def test_a_bad_value_is_refused(bad: Scalar) -> None:
         criteria.load(CriterionSpec("error_ratio", {"limit": bad}))
 
 
+@pytest.mark.parametrize("bad", [-0.1, math.nan, math.inf])
+def test_a_limit_without_an_end_is_none(bad: float) -> None:
+    """Everything would be within it."""
+    with pytest.raises(ConfigurationError, match=r"latency_quantile: limit_s .*: give a number of 0 or more"):
+        criteria.load(CriterionSpec("latency_quantile", {"limit_s": bad}))
+
+
 def test_whole_numbers_are_fine_where_fractions_are_expected_but_not_the_other_way_round() -> None:
     loaded = criteria.load(CriterionSpec("latency_quantile", {"limit_s": 5}))
     assert getattr(loaded, "limit_s", None) == 5.0

@@ -178,3 +178,34 @@ def test_the_classes_of_arrivals_are_those_of_the_phase() -> None:
     assert parts[f"{ARRIVALS} of b"] == 1
     alone = with_classes(ARRIVALS, (35, {"a": 10}, {"a": 5}))
     assert [each.what for each in deliveries(alone, alone.header.phases[1])] == [ARRIVALS], "one class is all of them"
+
+
+def test_a_gate_that_sent_more_than_planned_is_delivered_once() -> None:
+    run = two_gates(120, 100)
+    parts = deliveries(run, run.header.phases[1])
+    assert [(each.planned, each.delivered, each.ratio) for each in parts] == [(100, 120, 1), (100, 100, 1)]
+
+
+def test_beside_a_gate_its_users_are_no_arrivals() -> None:
+    """In second 30 of the phase 100 by a gate and 20 arrivals; one at the end of the phase is not of it."""
+    run = ramp(20)
+    gates = (PlannedGate("herd", 35.0, 100), PlannedGate("later", 40.0, 50))
+    marks = (GateMark(35.0, "w", "herd", 100, (0,) * 100, 0.0), GateMark(40.0, "w", "later", 50, (0,) * 50, 0.0))
+    of_gate = Slice(35, "w", "login", OK, 97, 0, {}), Slice(35, "w", "login", UNSENT, 3, 0, {})
+    level = ((0, 0), (30, 0), (30, 2), (40, 2), (40, 0), (91, 0))
+    header = dataclasses.replace(run.header, gates=gates, level=level)
+    run = dataclasses.replace(run, header=header, marks=marks, slices=(*run.slices, *of_gate))
+    parts = {each.what: each for each in deliveries(run, run.header.phases[1])}
+    arrivals = parts[ARRIVALS]
+    assert arrivals.planned == pytest.approx(20)
+    # 120 due in all, 3 of them in the second of a gate without a request: left to the gate, as are the 100 it sent.
+    assert (arrivals.delivered, arrivals.ratio) == (17, 1)
+
+
+def test_nothing_due_is_nothing_delivered() -> None:
+    run = dataclasses.replace(ramp(0), slices=())
+    (found,) = deliveries(run, run.header.phases[1])
+    assert (found.delivered, found.ratio) == (0, 0)
+    flat = dataclasses.replace(run, header=dataclasses.replace(run.header, level=()))
+    (found,) = deliveries(flat, run.header.phases[1])
+    assert (found.planned, found.delivered, found.ratio) == (0, 0, 0)
