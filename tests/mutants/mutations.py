@@ -99,8 +99,8 @@ def mutants_of(path: Path) -> list[Mutant]:
 
 def _changes(tree: ast.Module) -> Iterator[tuple[tuple[ast.stmt, str], Place, ast.AST, str]]:
     """((statement, outermost function), place, what is put there, in words)"""
-    for statement in tree.body:
-        yield from _within(statement, statement, (), "", (tree, "body", None))
+    for index, statement in enumerate(tree.body):
+        yield from _within(statement, statement, (), "", (tree, "body", index))
 
 
 def _within(
@@ -111,9 +111,8 @@ def _within(
         if isinstance(node, ast.Import | ast.ImportFrom) or _is_text(node) or _is_for_types(node):
             return
     where = (statement, function)
-    if place[2] is not None or not isinstance(place[0], ast.Module):
-        for new, what in _instead(node):
-            yield where, place, new, what
+    for new, what in _instead(node):
+        yield where, place, new, what
     inner, inner_function = names, function
     if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
         inner = (*names, node.name)

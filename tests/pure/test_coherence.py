@@ -97,6 +97,13 @@ def test_a_read_could_be_stale_by_as_much_as_the_first_write_is_old(limit_s: flo
     assert len(coherence.stale_reads(old, limit_s)) == counted
 
 
+def test_three_examples_are_told() -> None:
+    found = judged(recording(*ONE_THEN_TWO, *(read(1, 4 + n, 20) for n in range(5))), "stale_reads")
+    assert [key for key in found.evidence if key.startswith("example")] == ["example 1", "example 2", "example 3"]
+    assert (found.evidence["median age (s)"], found.evidence["greatest age (s)"]) == (3, 5)
+    assert "were stale, the oldest by 5 s, 100 %" in found.reason
+
+
 # Sessions
 
 

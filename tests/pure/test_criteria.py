@@ -392,6 +392,15 @@ def test_a_generator_that_falls_silent_is_named() -> None:
     assert "worker-1 has no samples of its own health" in judged("generator_health", none).reason
 
 
+@pytest.mark.parametrize(("missing_s", "healthy_still"), [(2, True), (3, False)])
+def test_a_load_process_may_be_silent_for_three_seconds_and_a_half(missing_s: int, healthy_still: bool) -> None:
+    """Samples are a second apart, so that the gap is a second more than what is missing."""
+    run = healthy()
+    kept = tuple(p for p in run.probes if not (p.source == "worker-2" and 40 <= p.t < 40 + missing_s))
+    found = judged("generator_health", dataclasses.replace(run, probes=kept))
+    assert (found.outcome is Outcome.PASS) is healthy_still
+
+
 @pytest.mark.parametrize(
     ("mark", "said"),
     [

@@ -6,6 +6,7 @@ import time
 from dataclasses import replace
 from functools import cache
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -162,3 +163,33 @@ def test_a_hundred_thousand_operations_take_less_than_five_seconds() -> None:
         assert not coherence.own_writes_missed(seen).back
         assert not invalidations(seen).lost
         assert time.process_time() - began_s < 5
+
+
+def test_of_several_violations_of_an_item_the_earliest_is_told() -> None:
+    """Version 1 is read at 4 s after version 2 was there, and version 2 at 8 s after version 3 was."""
+    operations = (write(1, 0, 1), write(2, 2, 3), read(1, 4, 5), write(3, 6, 7), read(2, 8, 9))
+    (found,) = linearizability.check(history_of(recording(*operations))).violations
+    assert found.at_s == 4
+    assert found.reason == "version 1 was read again after version 2 was there"
+
+
+@pytest.mark.parametrize(("begin_s", "compared"), [(1.3, 0), (1.5, 1)])
+def test_what_was_certainly_there_is_so_whatever_the_clocks_say(begin_s: float, compared: int) -> None:
+    """A write that returned at 1 s ± 0.1, and a read elsewhere, ± 0.3."""
+    nodes = {"a": (0.1, [write(1, 0, 1)]), "b": (0.3, [read(1, begin_s, 2)])}
+    assert linearizability.check(history_of(recording(nodes=nodes))).compared == compared
+
+
+def test_on_one_node_the_order_is_exact() -> None:
+    nodes = {"a": (0.3, [write(1, 0, 1), read(1, 1.01, 2)])}
+    seen = history_of(recording(nodes=nodes))
+    assert linearizability.check(seen).compared == 1
+    assert seen.resolution_s == 0
+
+
+def test_between_nodes_the_two_worst_clocks_tell_what_can_be_seen() -> None:
+    errors = {"a": 0.1, "b": 0.3, "c": 0.2}
+    seen = history_of(recording(nodes={name: (error_s, [read(None, 0, 1)]) for name, error_s in errors.items()}))
+    assert seen.resolution_s == pytest.approx(0.5)
+    assert seen.apart_s("a", "b") == pytest.approx(0.4)
+    assert seen.apart_s("b", "b") == 0

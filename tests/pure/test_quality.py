@@ -6,6 +6,7 @@ import dataclasses
 import math
 from collections.abc import Sequence
 
+import numpy as np
 import pytest
 
 from harness.analysis import quality
@@ -121,3 +122,36 @@ def test_more_time_than_the_run_had_left_is_the_time_of_the_name() -> None:
 
 def test_no_window_fits_into_less_than_one() -> None:
     assert quality.windows(run(piece(10, [10])), 10, 11, 2, SLO).intended.tolist() == []
+
+
+def test_slow_is_what_misses_the_usual_median_and_failed_what_was_answered_with_an_error() -> None:
+    recorded = run(piece(10, [10, 20, 99, 400]), piece(10, [1, 1], "http 503"), piece(10, [1] * 3, UNFINISHED))
+    found = quality.windows(recorded, 10, 11, 1, SLO, quality.ServiceLevel(0.05, {}))
+    assert (found.intended.tolist(), found.good.tolist(), found.slow.tolist()) == ([9], [3], [7])
+    assert found.failed.tolist() == [2], "what was only unfinished may still have come"
+    assert quality.windows(recorded, 10, 11, 1, SLO).slow.tolist() == [6], "without a median, what misses the SLO"
+
+
+@pytest.mark.parametrize(("took_us", "good"), [(1000, 1), (1001, 0)])
+def test_an_answer_of_just_the_slo_is_good(took_us: int, good: int) -> None:
+    found = quality.windows(run(piece(10, [took_us / 1000])), 10, 11, 1, quality.ServiceLevel(0.001, {}))
+    assert found.good.tolist() == [good]
+
+
+@pytest.mark.parametrize(("usual_ms", "limit_s"), [(100, 0.2), (400, 0.5), (1000, 1.25)])
+def test_the_median_may_be_longer_by_the_floor_or_a_quarter(usual_ms: float, limit_s: float) -> None:
+    """The floor is 0.1 s, so that a quarter is more from 0.4 s on."""
+    half = run(piece(3, [usual_ms] * 60), piece(3, [3000] * 40))
+    slo, usual = quality.service_levels(half, BASELINE, 0.1)
+    assert slo is not None and usual is not None
+    assert (slo.of("GET /"), usual.of("GET /")) == (pytest.approx(3.1, rel=1e-3), pytest.approx(limit_s, rel=1e-3))
+
+
+def test_how_slow_a_window_is_is_the_mean_of_logarithms() -> None:
+    """Of 10 ms and 1 s it is that of 100 ms. What failed, or did not fit into a window, is left out."""
+    recorded = run(
+        *(piece(0, [10]), piece(1, [1000]), piece(2, [1], "http 500"), piece(4, [10, 10, 10]), piece(5, [1000] * 3)),
+        piece(28, [50]),
+    )
+    found = quality.mean_log_latency(recorded, Phase("baseline", 0, 29), 2)
+    assert np.exp(found).tolist() == pytest.approx([100_000, 100_000], rel=2e-3)
