@@ -1,4 +1,4 @@
-"""Answers by the second in which they came: at an even rate within the second of their start, or from a gate's instant."""
+"""Answers by the second in which they came: evenly from the second of their start on, or from a gate's instant."""
 
 from __future__ import annotations
 

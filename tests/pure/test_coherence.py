@@ -53,6 +53,7 @@ def test_the_age_counts_from_the_return_of_the_first_write_that_replaced_it() ->
     ("operations", "stale"),
     [
         ((*ONE_THEN_TWO, read(1, 2.5, 9)), 0),  # began before the write had returned
+        ((*ONE_THEN_TWO, read(1, 3, 9)), 0),
         ((*ONE_THEN_TWO, read(1, 3.1, 9)), 1),
         ((*ONE_THEN_TWO, read(None, 3.1, 9)), 1),  # nothing found, although it was written
         ((write(1, 0, 1), write(2, 0.5, 3), read(1, 4, 5)), 0),  # they overlap: either may have been the last
@@ -102,6 +103,30 @@ def test_three_examples_are_told() -> None:
     assert [key for key in found.evidence if key.startswith("example")] == ["example 1", "example 2", "example 3"]
     assert (found.evidence["median age (s)"], found.evidence["greatest age (s)"]) == (3, 5)
     assert "were stale, the oldest by 5 s, 100 %" in found.reason
+
+
+def test_the_first_write_that_replaced_it_may_be_on_any_node() -> None:
+    """At 3 s on one, at 5 s on another; the clocks are exact."""
+    nodes = {"a": (0.0, [write(1, 0, 1), write(2, 2, 3), read(1, 9, 10)]), "b": (0.0, [write(3, 4, 5)])}
+    for ordered in (nodes, dict(reversed(nodes.items()))):
+        seen = history_of(recording(nodes=ordered))
+        assert [found.age_s for found in coherence.stale_reads(seen)] == [6]
+
+
+def test_what_the_clocks_allow_to_be_seen_is_evidence() -> None:
+    nodes = {"a": (0.1, [write(1, 0, 1)]), "b": (0.3, [read(1, 4, 5)])}
+    evidence = judged(recording(nodes=nodes), "stale_reads").evidence
+    assert evidence["order known between nodes from (ms)"] == 400
+    alone = judged(recording(write(1, 0, 1), read(1, 4, 5)), "stale_reads").evidence
+    assert not any("order known" in key for key in alone)
+
+
+def test_where_nothing_came_this_way_the_ways_are_named() -> None:
+    """Also where one of the nodes did nothing at all."""
+    nodes = {"a": (0.0, [write(1, 0, 1), read(1, 4, 5, via="replica")]), "b": (0.0, [])}
+    found = judged(recording(nodes=nodes), "stale_reads", via="valkey")
+    assert found.reason == "no answered read came by way of valkey; the ways in this run are replica, service"
+    assert "the run has no operations" in judged(recording(), "stale_reads").reason
 
 
 # Sessions
@@ -203,6 +228,7 @@ def test_an_old_answer_within_the_grace_is_accepted(begin_s: float, grace_s: flo
         ((hit(1, 1.1, 1.9), hit(2, 3.1, 4), invalidate(3.2, 3.3)), 1),
         ((hit(1, 1.1, 1.2), invalidate(1.3, 1.4), hit(1, 1.5, 1.6), hit(2, 3.1, 4)), 1),
         ((hit(1, 1.1, 1.2), invalidate(1.3, 1.55), hit(1, 1.5, 1.6), hit(2, 3.1, 4)), 0),
+        ((write(9, 1.3, None), hit(1, 1.5, 1.6), hit(2, 3.1, 4)), 1),  # counted from when it began
     ],
 )
 def test_a_write_would_have_shown_it_between_two_reads_through_the_cache(
@@ -275,6 +301,29 @@ def test_misses_that_do_not_say_where_they_came_from_accuse_nobody() -> None:
     assert "X-Read-From" in found.reason
     assert judged(recording(write(1, 0, 1), *silent, *expiry(5, 3, 0)), "stampede").outcome is Outcome.FAIL
     assert judged(recording(write(1, 0, 1), *silent[:2], *expiry(2, 0, 1)), "stampede").outcome is Outcome.PASS
+
+
+@pytest.mark.parametrize(("change_s", "expiries"), [(1.6, 1), (1.9, 0), (2.3, 0), (2.55, 0), (2.7, 1)])
+def test_a_change_until_the_last_load_is_answered_may_have_made_it_necessary(change_s: float, expiries: int) -> None:
+    """Loaded from 2 s to 2.1 s and from 2.01 s to 2.5 s; changed for a twentieth of a second."""
+    loads = (miss(1, 2, 2.1), miss(1, 2.01, 2.5))
+    change = invalidate(change_s, change_s + 0.2 if change_s < 2 else change_s + 0.05)
+    exact = history_of(recording(write(1, 0, 1), *loads, change))
+    assert len(stampede.cache_use(exact).expiries) == (1 if change_s == 2.55 else expiries)
+    # Two clocks that are 0.05 s apart at most, at both ends: what is within twice that is not known to be apart.
+    nodes = {"a": (0.025, [write(1, 0, 1), *loads]), "b": (0.025, [change])}
+    assert len(stampede.cache_use(history_of(recording(nodes=nodes))).expiries) == expiries
+
+
+def test_who_begins_when_the_first_load_is_answered_did_not_wait_for_it() -> None:
+    use = stampede.cache_use(history_of(recording(write(1, 0, 1), *expiry(2, 1, 0), miss(1, 2.1, 2.2))))
+    assert [(e.loads, e.waiting) for e in use.expiries] == [(1, 1), (1, 1)]
+
+
+def test_as_many_hits_as_misses_are_a_ratio_of_a_half() -> None:
+    found = judged(recording(write(1, 0, 1), hit(1, 2, 3), miss(1, 2, 3), read(1, 2, 3, cache="bypass")), "hit_ratio")
+    assert found.figure == 0.5
+    assert found.evidence == {"hits": 1, "misses": 1, "past the cache": 1, "loads": 1}
 
 
 def test_an_item_that_changes_meanwhile_may_be_loaded_again() -> None:
@@ -365,6 +414,29 @@ def test_without_a_fault_the_scenario_says_how_to_plan_one() -> None:
     run = recording(write(1, 0, 1), past(30))
     assert judged(run, "fail_open", remedy="plan one").reason.endswith("never away: plan one")
     assert judged(run, "fail_open").reason.endswith("so the cache was never away")
+
+
+def test_late_answers_and_answers_in_time_are_told_apart() -> None:
+    reads = [past(30 + n / 100) for n in range(50)]
+    late = [read(1, 31 + n / 100, 34, cache="bypass") for n in range(10)]
+    never = [read(None, 32 + n / 100, None) for n in range(5)]
+    evidence = judged(recording(write(1, 0, 1), *reads, *late, *never, faults=outage(30, 35)), "fail_open").evidence
+    assert (evidence["reads"], evidence["failed"], evidence["answered too late"]) == (65, 15, 10)
+    assert evidence["bypass"] == 50
+
+
+def test_an_outage_lasts_from_its_own_injection_to_its_own_end() -> None:
+    """What another fault does, or what ended without a beginning, is none; what begins as it ends is not in it."""
+    other = FaultMark(20, "tcp_proxy", INJECTED), FaultMark(22, "stop_process", UNDONE)
+    reads = [past(30 + n / 100) for n in range(100)]
+    run = recording(write(1, 0, 1), past(21), *reads, past(35), faults=(*other, *outage(30, 35)))
+    assert judged(run, "fail_open").evidence["reads"] == 100
+    # Of a run that was killed the end is not known.
+    killed = replace(run, marks=outage(30, None), end=None)
+    assert judged(killed, "fail_open").evidence["reads"] == 101
+    twice = replace(run, marks=(*outage(30, 30.255), *outage(30.505, 35)))
+    assert judged(twice, "fail_open").evidence["reads"] == 25 + 49
+    assert "from 30 s to 30.3 s and from 30.5 s to 35 s" in judged(twice, "fail_open").reason
 
 
 # What all of them have in common

@@ -17,7 +17,9 @@ from harness.recording import (
     SHED,
     SHED_WITHOUT_DELAY,
     UNSERVED,
+    BlockedMark,
     CriterionSpec,
+    ExceptionMark,
     GateMark,
     HealthMark,
     NodeMark,
@@ -474,3 +476,42 @@ def test_a_health_check_that_was_not_made_is_inconclusive(when: str) -> None:
 def test_words_of_figures_have_no_exponent() -> None:
     assert [seconds(value) for value in (0.99974, 0.5, 99.94, 99.96)] == ["1 s", "500 ms", "99.9 s", "100.0 s"]
     assert [percent(value) for value in (0.0125, 9.99, 12)] == ["1.25 %", "999 %", "1,200 %"]
+
+
+def blocked(*counts: int) -> Recording:
+    """So many connections to each of so many places."""
+    return marked(healthy(), *(BlockedMark(40, "w", f"10.0.0.{n}:80", count) for n, count in enumerate(counts)))
+
+
+def test_connections_that_nobody_consented_to_are_counted() -> None:
+    none = judged("connections_allowed", healthy())
+    assert (none.outcome, none.figure) == (Outcome.PASS, 0)
+    for counts, more in (((3, 4), ""), ((1,) * 5, ""), ((1,) * 6, " and 1 more"), ((1,) * 30, " and 25 more")):
+        found = judged("connections_allowed", blocked(*counts))
+        assert (found.outcome, found.figure, found.voids) == (Outcome.INCONCLUSIVE, sum(counts), ALL)
+        assert found.interval == (sum(counts), sum(counts))
+        assert f"({counts[0]}){more}: if these" in found.reason
+        assert len(found.evidence) == min(20, len(counts))
+
+
+def test_users_that_set_the_pace_wait_for_no_other() -> None:
+    found = judged("enough_users", healthy())
+    assert found.outcome is Outcome.PASS and "users set the pace" in found.reason
+
+
+def test_exceptions_are_told_with_the_most_frequent_kind() -> None:
+    def raised(*counts: int) -> Finding:
+        marks = (
+            ExceptionMark(40, "w", f"Error{n}", "x", "shop.py, line 1, in buy", "task", count)
+            for n, count in enumerate(counts)
+        )
+        return judged("user_exceptions", marked(healthy(), *marks))
+
+    place = "in task (shop.py, line 1, in buy)"
+    assert raised(1).reason == f"once Error0: x {place}"
+    assert raised(2).reason == f"2 times Error0: x {place}"
+    several = raised(2, 5)
+    assert several.reason == f"7, of 2 kinds, most of them Error1: x {place} (5)"
+    assert (several.outcome, several.figure, several.interval) == (Outcome.FAIL, 7, (7, 7))
+    assert several.evidence == {f"Error1: x {place}": 5, f"Error0: x {place}": 2}
+    assert len(raised(*range(1, 31)).evidence) == 20

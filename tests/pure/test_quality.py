@@ -85,10 +85,10 @@ def test_windows_are_whole_and_count_what_was_good_in_them() -> None:
 
 
 def test_a_window_says_something_from_three_requests_on() -> None:
-    found = quality.windows(run(piece(10, [10] * 2), piece(11, [10] * 3)), 10, 13, 1, SLO)
-    assert found.evident.tolist() == [False, True, False]
-    assert found.quality[:2].tolist() == [1, 1]
-    assert math.isnan(found.quality[2])
+    found = quality.windows(run(piece(9, [10]), piece(10, [10] * 2), piece(11, [10] * 3)), 9, 13, 1, SLO)
+    assert found.evident.tolist() == [False, False, True, False]
+    assert found.quality[:3].tolist() == [1, 1, 1]
+    assert math.isnan(found.quality[3])
 
 
 @pytest.mark.parametrize(
