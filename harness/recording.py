@@ -1,23 +1,26 @@
 """The recording: the one artefact of a run, and everything that a verdict may be based on.
 
 A recording is a file of JSON lines, appended and flushed as the run goes, so that a run that was killed at
-any moment can be judged up to its last second. Each line is one of seven kinds, told apart by the key
+any moment can be judged up to its last seconds. Each line is one of eight kinds, told apart by the key
 ``kind``:
 
 ``header``
     First line: what was planned. Scenario, shape, phases, level curve, gates, criteria as data, target,
     environment.
+``slices``
+    Many slices. Each is a *delta*: requests of one name and one outcome whose **intended start** lies in one second,
+    of all load processes together; those of a second with a gate, of one load process. The same key may occur again and
+    again; adding them, in any order, gives the total. Requests with which users got ready (``warm_up``) are kept apart:
+    they belong to no phase, whenever they were made.
 ``slice``
-    A *delta*: requests of one node, one name and one outcome whose **intended start** lies in one second.
-    The same key may occur in many lines; adding them, in any order, gives the total. Requests with which users got
-    ready (``warm_up``) are kept apart: they belong to no phase, whenever they were made.
+    One slice, of one load process. Up to format 3 a run wrote these.
 ``probe``
     One sample of one probe: a set of named figures of the target, or of a load process (probe ``generator``).
 ``operations``
     Single reads and writes of versioned items, as their clients saw them: for what cannot be judged from sums.
 ``unanswered``
-    What one node has begun and has no answer to, as of its last report: what survivors alone would hide when the run
-    is cut off.
+    What has changed, since the last report of one node, in what it has begun and has no answer to: what survivors alone
+    would hide when the run is cut off.
 ``mark``
     Something that happened at an instant: a gate released, a fault injected, a health check answered, a node
     joined or was lost, users' code raised exceptions.
@@ -42,7 +45,7 @@ from typing import Annotated, TypeAlias
 
 from msgspec import Meta
 
-FORMAT = 3
+FORMAT = 4
 DAY_S = 86_400
 LONGEST_RUN_S = 7 * DAY_S
 
@@ -60,7 +63,8 @@ Seconds: TypeAlias = Annotated[float, Meta(ge=0, le=LONGEST_RUN_S)]
 Microseconds: TypeAlias = Annotated[int, Meta(ge=-LONGEST_RUN_S * 10**6, le=LONGEST_RUN_S * 10**6)]
 Busy: TypeAlias = Annotated[float, Meta(ge=-1e9, le=1e12)]
 """Seconds of many users together."""
-Bucket: TypeAlias = Annotated[int, Meta(ge=0, le=23_220)]
+HIGHEST_BUCKET = 23_220
+Bucket: TypeAlias = Annotated[int, Meta(ge=0, le=HIGHEST_BUCKET)]
 """Index in a histogram; the last one is that of an hour."""
 
 OK = "ok"
@@ -176,10 +180,11 @@ class Header:
 
 @dataclass(frozen=True)
 class Slice:
-    """Requests of one node, name and outcome whose intended start lies in [t, t+1)."""
+    """Requests of one name and outcome whose intended start lies in [t, t+1)."""
 
     t: Second
     node: str
+    """Whose they are; empty: of several load processes."""
     name: str
     """Method and name as Locust shows them, e.g. ``POST /auth/login``."""
     outcome: str
@@ -202,14 +207,23 @@ class Slice:
 
 
 @dataclass(frozen=True)
+class Slices:
+    """Slices that were written together."""
+
+    slices: tuple[Slice, ...]
+
+
+@dataclass(frozen=True)
 class Unanswered:
-    """What one node had begun, or what was due there, without an answer when it reported. The newest one of a node
-    holds, and an empty one takes all of it back; what the last one says when the recording ends is read as slices.
+    """What has changed, since the last report of one node, in what it had begun, or what was due there, without an
+    answer: told anew each time, a backlog of minutes would fill the file. What is left when the recording ends is read
+    as slices. (Up to format 3 each told all of it: the newest one of a node held.)
     """
 
     node: str
     requests: tuple[tuple[Second, str, str, Count, Count], ...]
-    """(t, name, outcome, count, starts) as in a slice; the outcome is ``unfinished`` or ``unserved``."""
+    """(t, name, outcome, count, starts) as in a slice, with the count and starts that hold now, 0 for none any more.
+    The outcome is ``unfinished`` or ``unserved``."""
 
 
 @dataclass(frozen=True)
@@ -418,7 +432,7 @@ class End:
     unfinished: Total
 
 
-Line: TypeAlias = Header | Slice | Unanswered | ProbeSample | Operations | Mark | End
+Line: TypeAlias = Header | Slice | Slices | Unanswered | ProbeSample | Operations | Mark | End
 
 
 @dataclass(frozen=True)
@@ -435,6 +449,8 @@ class Recording:
     """What could not be read, in words, e.g. a torn last line. Empty for a whole file."""
     warm_up: tuple[Slice, ...] = ()
     """Slices of requests with which users got ready. They are not among ``slices``: nothing is judged by them."""
+    nodes: tuple[str, ...] = ()
+    """Load processes whose slices were added up when they were read, so that these do not name them any more."""
 
     def phase(self, name: str) -> Phase | None:
         return self.header.phase(name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +21,20 @@ from harness.recording import (
     ProbeSample,
     Recording,
     Slice,
+    Slices,
     Unanswered,
 )
 from harness.recording_line import UnknownMarkError, decode, encode
 from harness.recording_seal import Flaw, SealCheck, is_sealed
+from harness.recording_slices import SliceSums
 
 __all__ = ["FILE_NAME", "READABLE", "RecordingError", "decode", "encode", "parse", "read"]
 
 FILE_NAME = "recording.jsonl"
 READABLE = range(1, FORMAT + 1)
 FIRST_SEALED_FORMAT = 3
+FIRST_FORMAT_OF_CHANGES = 4
+"""From this one on what has no answer is told as what has changed in it."""
 _HEADER = b'{"kind":"header",'
 NEAR_S = 3_600
 """Requests that begin this long before or after all phases cannot be of the run: users that warm up are there, and
@@ -79,8 +84,10 @@ class _Reading:
         self._near = range(0)
         """Seconds of which there can be requests."""
         self._end: End | None = None
-        self._slices: list[Slice] = []
-        self._unanswered: dict[str, Unanswered] = {}
+        self._slices: SliceSums
+        self._nodes: set[str] = set()
+        self._unanswered: dict[str, dict[tuple[int, str, str], tuple[int, int]]] = {}
+        """Of each node: (t, name, outcome) → (count, starts) that have no answer as of its last report."""
         self._probes: list[ProbeSample] = []
         self._operations: list[Operations] = []
         self._marks: list[Mark] = []
@@ -129,7 +136,7 @@ class _Reading:
                 "was planned. Take an undamaged copy of the file."
             ) from None
         assert isinstance(header, Header)
-        self._header, self._header_number = header, number
+        self._header, self._header_number, self._slices = header, number, SliceSums(header)
         seals = SealCheck()
         flaw = seals.look_at(text)
         # One without any seal, made by hand say, can be judged, but not be called whole.
@@ -157,17 +164,16 @@ class _Reading:
             self._damage.kept(number, "after the end of the run")
         match line:
             case Slice():
-                if line.t in self._near:
-                    self._slices.append(line)
-                else:
-                    self._damage.left_out(number, NO_RUN)
+                self._take_slices(number, (line,))
+            case Slices():
+                self._take_slices(number, line.slices)
             case ProbeSample():
                 if self._is_near(line.t):
                     self._probes.append(line)
                 else:
                     self._damage.left_out(number, NO_RUN)
             case Unanswered():
-                self._unanswered[line.node] = line
+                self._take_unanswered(line)
             case Operations():
                 self._operations.append(line)
             case End() if self._end is not None:
@@ -185,6 +191,29 @@ class _Reading:
                 else:
                     self._damage.left_out(number, NO_RUN)
 
+    def _take_slices(self, number: int, pieces: tuple[Slice, ...]) -> None:
+        if not all(piece.t in self._near for piece in pieces):
+            self._damage.left_out(number, NO_RUN)
+            return
+        for piece in pieces:
+            self._nodes.add(piece.node)
+            self._slices.add(piece)
+
+    def _take_unanswered(self, line: Unanswered) -> None:
+        assert self._header is not None
+        waiting = self._unanswered.setdefault(line.node, {})
+        if tells_all := self._header.format < FIRST_FORMAT_OF_CHANGES:
+            waiting.clear()
+        for t, name, outcome, count, starts in line.requests:
+            key = (t, name, outcome)
+            if tells_all:  # in two rows where some were the first of their iteration and others not
+                before = waiting.get(key, (0, 0))
+                waiting[key] = (before[0] + count, before[1] + starts)
+            elif count:
+                waiting[key] = (count, starts)
+            else:
+                waiting.pop(key, None)
+
     def _is_near(self, t: float) -> bool:
         """What is not requests may come long before the run, as while a target was waited for."""
         return self._near.start - DAY_S <= t <= self._near.stop + DAY_S
@@ -193,18 +222,23 @@ class _Reading:
         if self._header is None:
             raise RecordingError(f"{self._source}: no header line, so this is not a recording of Springback.")
         unanswered = [
-            Slice(t, last.node, name, outcome, count, 0, {}, None, starts)
-            for last in self._unanswered.values()
-            for t, name, outcome, count, starts in last.requests
+            Slice(t, node, name, outcome, count, 0, {}, None, starts)
+            for node, waiting in self._unanswered.items()
+            for (t, name, outcome), (count, starts) in waiting.items()
             if t in self._near
         ]
         damage = [*self._damage.in_words(), *(_missing(*gap) for gap in (self._seals.missing if self._seals else ()))]
         if self._other_from is not None:
             damage.append(f"line {self._other_from} begins another recording, and was left out with all that follows")
         ended_s = self._near.stop if self._end is None else self._end.t
-        slices = [piece for piece in (*self._slices, *unanswered) if piece.t <= ended_s]
-        if late := len(self._slices) + len(unanswered) - len(slices):
-            damage.append(f"requests in {late:,} lines began after the run had ended, and were left out")
+        slices, late = [], 0
+        for piece in chain(self._slices.take(), unanswered):
+            if piece.t <= ended_s:
+                slices.append(piece)
+            else:
+                late += piece.count
+        if late:
+            damage.append(f"{late:,} requests began after the run had ended, and were left out")
         return Recording(
             self._header,
             tuple(piece for piece in slices if not piece.warm_up),
@@ -214,6 +248,7 @@ class _Reading:
             tuple(self._operations),
             tuple(damage),
             tuple(piece for piece in slices if piece.warm_up),
+            tuple(sorted(self._nodes - {""})),
         )
 
 

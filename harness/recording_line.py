@@ -15,8 +15,10 @@ from typing import Any, NoReturn
 import msgspec
 
 from harness.recording import (
+    HIGHEST_BUCKET,
     OK,
     AlertMark,
+    Count,
     End,
     ExceptionMark,
     FaultMark,
@@ -29,16 +31,21 @@ from harness.recording import (
     Operation,
     Operations,
     ProbeSample,
+    Second,
     Seconds,
+    Size,
     Slice,
+    Slices,
     StartsMark,
     Unanswered,
 )
 from harness.recording_format_1 import upgraded
+from harness.recording_slices import Packed
 
 _KINDS: Mapping[type, str] = {
     Header: "header",
     Slice: "slice",
+    Slices: "slices",
     Unanswered: "unanswered",
     ProbeSample: "probe",
     Operations: "operations",
@@ -82,6 +89,28 @@ class _Row(msgspec.Struct, array_like=True):
     cache: str = ""
 
 
+class _SliceRow(msgspec.Struct, array_like=True):
+    """A :class:`~harness.recording.Slice` among others in the file; its histograms are steps, see :class:`Packed`."""
+
+    t: Second
+    name: str
+    outcome: str
+    count: Count
+    bytes: Size
+    latency: list[Count]
+    service: list[Count] | None = None
+    starts: Count | None = None
+    status: int = 0
+    warm_up: bool = False
+    node: str = ""
+
+
+class _SliceRows(msgspec.Struct):
+    """:class:`~harness.recording.Slices` in the file."""
+
+    slices: list[_SliceRow]
+
+
 class _Rows(msgspec.Struct):
     """:class:`Operations` in the file."""
 
@@ -94,6 +123,8 @@ def encode(line: Line) -> str:
     """One line of the file, with its newline and without a seal. All of it is ASCII."""
     # Only a header has dataclasses inside; for the rest a deep copy would cost more than the text.
     fields_of_line = asdict(line) if isinstance(line, Header) else vars(line)
+    if isinstance(line, Slices):
+        fields_of_line = {"slices": [_row(piece) for piece in line.slices]}
     if isinstance(line, Operations):
         # As rows in the order of the fields: there may be a hundred thousand of them.
         rows = [tuple(vars(operation).values()) for operation in line.operations]
@@ -106,6 +137,17 @@ def encode(line: Line) -> str:
     return text + "\n"
 
 
+def _row(piece: Slice) -> list[object]:
+    """As a :class:`_SliceRow`, without what is at its end as it is when it is left out."""
+    service = None if piece.service is None else Packed.of(piece.service).steps()
+    latency = Packed.of(piece.latency).steps()
+    row = [piece.t, piece.name, piece.outcome, piece.count, piece.bytes, latency, service]
+    rest = [(piece.starts, None), (piece.status, 0), (piece.warm_up, False), (piece.node, "")]
+    while rest and rest[-1][0] == rest[-1][1]:
+        rest.pop()
+    return [*row, *(value for value, _ in rest)]
+
+
 def decode(text: str | bytes) -> Line:
     """The inverse of :func:`encode`. Unknown keys are ignored, so that a newer minor version can be read.
 
@@ -113,6 +155,8 @@ def decode(text: str | bytes) -> Line:
     for a mark of a kind that this version does not have.
     """
     try:
+        if text.startswith(b'{"kind":"slice",' if isinstance(text, bytes) else '{"kind":"slice",'):
+            return _slice()(text)  # of an old recording there may be millions
         of = _KIND.decode(text)
         kind = of.mark if of.kind == "mark" else of.kind
         decoder = _decoders().get((of.kind == "mark", kind))
@@ -137,7 +181,8 @@ def _decoders() -> Mapping[tuple[bool, str], Callable[[str | bytes], Line]]:
         **{(False, kind): msgspec.json.Decoder(cls).decode for cls, kind in plain.items()},
         **{(True, kind): msgspec.json.Decoder(cls).decode for kind, cls in _MARKS.items()},
         (False, "header"): _header,
-        (False, "slice"): _slice_decoder(),
+        (False, "slice"): _slice(),
+        (False, "slices"): _slices_decoder(),
         (False, "operations"): _operations_decoder(),
     }
 
@@ -153,22 +198,58 @@ def _header(text: str | bytes) -> Header:
     return header
 
 
-def _slice_decoder() -> Callable[[str | bytes], Slice]:
+@cache
+def _slice() -> Callable[[str | bytes], Slice]:
     as_written = msgspec.json.Decoder(Slice).decode
+    return lambda text: _checked(as_written(text))
 
-    def decoded(text: str | bytes) -> Slice:
-        piece = as_written(text)
-        timed = sum(piece.latency.values())
-        # What was answered has a latency each, what was not has none.
-        if timed != piece.count and (timed or piece.outcome == OK):
-            _refuse(f"{piece.count} requests with {timed} latencies")
-        if piece.service is not None and sum(piece.service.values()) != timed:
-            _refuse(f"{timed} latencies with {sum(piece.service.values())} service times")
-        if piece.starts is not None and piece.starts > piece.count:
-            _refuse(f"{piece.count} requests of {piece.starts} iterations")
-        return piece
+
+def _checked(piece: Slice) -> Slice:
+    timed = sum(piece.latency.values())
+    # What was answered has a latency each, what was not has none.
+    if timed != piece.count and (timed or piece.outcome == OK):
+        _refuse(f"{piece.count} requests with {timed} latencies")
+    if piece.service is not None and sum(piece.service.values()) != timed:
+        _refuse(f"{timed} latencies with {sum(piece.service.values())} service times")
+    if piece.starts is not None and piece.starts > piece.count:
+        _refuse(f"{piece.count} requests of {piece.starts} iterations")
+    return piece
+
+
+def _slices_decoder() -> Callable[[str | bytes], Slices]:
+    as_written = msgspec.json.Decoder(_SliceRows).decode
+
+    def decoded(text: str | bytes) -> Slices:
+        return Slices(
+            tuple(
+                _checked(
+                    Slice(
+                        row.t,
+                        row.node,
+                        row.name,
+                        row.outcome,
+                        row.count,
+                        row.bytes,
+                        _histogram(row.latency),
+                        None if row.service is None else _histogram(row.service),
+                        row.starts,
+                        row.status,
+                        row.warm_up,
+                    )
+                )
+                for row in as_written(text).slices
+            )
+        )
 
     return decoded
+
+
+def _histogram(steps: list[int]) -> Packed:
+    if len(steps) % 2:
+        _refuse("a histogram with an index that has no count")
+    if sum(steps[::2]) > HIGHEST_BUCKET:
+        _refuse(f"a histogram with the index {sum(steps[::2])}, of which the highest is {HIGHEST_BUCKET}")
+    return Packed.from_steps(steps)
 
 
 def _operations_decoder() -> Callable[[str | bytes], Operations]:

@@ -36,11 +36,11 @@ class Report:
 
     run: str
     lines: str = ""
-    """As they go into the recording's file."""
+    """As they go into the recording's file: all but the slices."""
     slices: tuple[Slice, ...] = ()
-    """Those that are among the lines: a master with hundreds of nodes would be busy reading them back."""
+    """The master adds up those of all nodes."""
     samples: tuple[ProbeSample, ...] = ()
-    """Those that are among the lines."""
+    """Those that are among the lines: a master with hundreds of nodes would be busy reading them back."""
     final: bool = False
     requests: int = 0
     unfinished: int = 0
@@ -101,7 +101,8 @@ class NodeReporter:
         self._running_at_stop: dict[Any, float] = {}
         self._stopped_s = 0.0
         self._requests_at_stop = 0
-        self._told_unanswered = False
+        self._told_unanswered: dict[tuple[int, str, str], tuple[int, int]] = {}
+        """(t, name, outcome) → (count, starts), as of the last report."""
         self._watcher: gevent.Greenlet[..., Any] | None = None
         set_node(environment, node)
         options: Any = environment.parsed_options
@@ -130,7 +131,7 @@ class NodeReporter:
         marks, self.node.gate_marks[:] = list(self.node.gate_marks), []
         operations, self.node.operations[:] = tuple(self.node.operations), []
         samples = tuple(sample for measured in self._monitor.take() for sample in self._samples(measured))
-        lines: list[Line] = [*slices, *self._unanswered(), *(replace(mark, node=self._name) for mark in marks)]
+        lines: list[Line] = [*self._unanswered(), *(replace(mark, node=self._name) for mark in marks)]
         lines += self.node.streams.take(self._name)
         lines += self.node.exceptions.take(self.node.t_of, self._name)
         if operations:
@@ -139,18 +140,24 @@ class NodeReporter:
         return Report(self.node.run, text, slices, samples)
 
     def _unanswered(self) -> Iterator[Unanswered]:
-        """What has no answer yet, for a recording that ends with this report. Told again and again while there is any,
-        and taken back once; in the last report, when all of it has been counted, there is none.
+        """What has changed in what has no answer yet, for a recording that ends with this report. In the last report,
+        when all of it has been counted, the rest is taken back.
         """
         plan = self.node.plan
         assert plan is not None
         waiting = self.node.unanswered()
         if not plan.paced and not self._settled:
             waiting += Counter((self._second(since_s), "", UNFINISHED, True) for since_s in self._running().values())
-        if waiting or self._told_unanswered:
-            rows = ((t, name or ITERATION, outcome, n, n * begins) for (t, name, outcome, begins), n in waiting.items())
-            yield Unanswered(self._name, tuple(rows))
-        self._told_unanswered = bool(waiting)
+        told, now = self._told_unanswered, dict[tuple[int, str, str], tuple[int, int]]()
+        for (t, name, outcome, begins), n in waiting.items():
+            key = (t, name or ITERATION, outcome)
+            count, starts = now.get(key, (0, 0))
+            now[key] = (count + n, starts + n * begins)
+        changed = [(*key, *n) for key, n in now.items() if told.get(key) != n]
+        changed += [(*key, 0, 0) for key in told if key not in now]
+        if changed:
+            yield Unanswered(self._name, tuple(changed))
+        self._told_unanswered = now
 
     def _running(self) -> dict[Any, float]:
         """Greenlets of the users without a pacer that are in mid-iteration → when the last request of each ended, or

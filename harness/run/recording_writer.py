@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
 from harness.errors import ConfigurationError
-from harness.recording import End, Header, Mark, ProbeSample
+from harness.recording import End, Header, Mark, ProbeSample, Slice, Slices
 from harness.recording_file import FILE_NAME
 from harness.recording_line import encode
 from harness.recording_seal import Sealer
+from harness.recording_slices import SliceSums
 
 
 def make_run_directory(runs: Path, scenario: str) -> tuple[Path, str]:
@@ -42,8 +43,9 @@ class RecordingWriter:
     """Puts what happens on the run's time axis and into its recording, also what came before the origin.
 
     Instants are of the monotonic clock; lines get their ``t`` here, seconds after the origin, and are flushed one by
-    one, so that a kill loses a second at most. ``on_sample`` sees each sample as it is written. A disk that is full or
-    away is remembered in ``failure``; the load goes on without it.
+    one. What the nodes report is held until all of them have, or one of them does so again, which is about a second:
+    by then their slices are added up. A kill loses that, and what the nodes had not reported yet. ``on_sample`` sees
+    each sample as it is written. A disk that is full or away is remembered in ``failure``; the load goes on without it.
     """
 
     def __init__(self, directory: Path, header: Header, on_sample: Callable[[ProbeSample], None]) -> None:
@@ -53,6 +55,11 @@ class RecordingWriter:
         self._origin_s: float | None = None
         self._early: list[tuple[Mark | ProbeSample, float]] = []
         self._sealer = Sealer()
+        self._nodes = header.nodes
+        self._held: dict[str, str] = {}
+        """Node → the lines of its report that wait to be written."""
+        self._slices = SliceSums(header)
+        """Those of these reports."""
         path = directory / FILE_NAME
         try:
             self._file: IO[str] = path.open("w", encoding="utf-8")
@@ -85,9 +92,26 @@ class RecordingWriter:
         if isinstance(placed, ProbeSample):
             self._on_sample(placed)
 
+    def report(self, node: str, slices: Iterable[Slice], lines: str, at_once: bool = False) -> None:
+        """What a node reports: its slices, and all else as encoded lines. Both are written together, so that a request
+        is never neither among those that wait nor among those that were answered.
+        """
+        if node in self._held:
+            self._write_held()
+        self._held[node] = lines
+        for piece in slices:
+            self._slices.add(piece)
+        if at_once or len(self._held) >= self._nodes:
+            self._write_held()
+
+    def _write_held(self) -> None:
+        held, self._held = self._held, {}
+        slices = tuple(self._slices.take())
+        self.append("".join([encode(Slices(slices)) if slices else "", *held.values()]))
+
     def append(self, text: str) -> None:
-        """Whole lines that are encoded already, as they come from the nodes. They get their numbers here: this is the
-        one place that knows their order.
+        """Whole lines that are encoded already. They get their numbers here: this is the one place that knows their
+        order.
         """
         if self._file.closed or self.failure or not text:
             return
@@ -101,6 +125,7 @@ class RecordingWriter:
         """Writes the last line."""
         if self._origin_s is None:
             self.set_origin(time.monotonic())
+        self._write_held()
         t = round(self.elapsed_s() or 0.0, 3)
         self.append(encode(End(t, reason, completed, requests, unfinished)))
         try:

@@ -190,7 +190,7 @@ class Run:
         """The only place where what the nodes measure comes in."""
         if report.run != self.name or self.finished:
             return
-        self._writer.append(report.lines)
+        self._writer.report(node, report.slices, report.lines, at_once=report.final or report.users_gone)
         if report.users_gone:
             self.live.nodes.without_users.add(node)
         for piece in report.slices:

@@ -50,7 +50,8 @@ def test_a_recording_survives_the_file(tmp_path: Path) -> None:
     recordings.write(whole, tmp_path)
     found = read(tmp_path)
     assert found.header == whole.header
-    assert sorted(map(repr, found.slices)) == sorted(map(repr, whole.slices))
+    assert recordings.sums(found.slices) == recordings.sums(whole.slices)
+    assert found.nodes == tuple(sorted({piece.node for piece in whole.slices}))
     assert (found.end, len(found.probes), len(found.marks), found.damage) == (
         whole.end,
         len(whole.probes),
@@ -67,7 +68,7 @@ def test_a_file_cut_anywhere_after_its_header_is_read_up_to_there(data: st.DataO
     cut = data.draw(st.integers(len(texts[0]), len(whole)))
     found = parse(whole[:cut].splitlines(keepends=True), "cut")
     complete = whole[:cut].count("\n") - 1
-    assert found.slices == run.slices[:complete]
+    assert recordings.sums(found.slices) == recordings.sums(run.slices[:complete])
     assert bool(found.damage) == (not whole[:cut].endswith("\n"))
 
 
