@@ -451,6 +451,8 @@ class Recording:
     """Slices of requests with which users got ready. They are not among ``slices``: nothing is judged by them."""
     nodes: tuple[str, ...] = ()
     """Load processes whose slices were added up when they were read, so that these do not name them any more."""
+    worked_out: dict[object, object] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """What several criteria and reports need, see :func:`harness.analysis.once.once`. A changed copy has none of it."""
 
     def phase(self, name: str) -> Phase | None:
         return self.header.phase(name)

@@ -18,11 +18,13 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate
+from typing import TypeVar
 
 from harness.recording import Sparse
 
+Key = TypeVar("Key", int, str)
 SUB_BUCKET_BITS = 10
 _LINEAR = 1 << (SUB_BUCKET_BITS + 1)
 HIGHEST_US = 3_600_000_000
@@ -57,12 +59,21 @@ def merge(histograms: Iterable[Sparse]) -> dict[int, int]:
     return merged
 
 
-def add(merged: dict[int, int], histogram: Sparse) -> None:
+def add(merged: dict[Key, int], histogram: Mapping[Key, int]) -> None:
     """Adds ``histogram`` to ``merged``."""
     # Not Counter.update: it takes twice as long, and a master adds up what all its nodes report.
     known = merged.get
     for index, count in histogram.items():
         merged[index] = known(index, 0) + count
+
+
+def subtract(merged: dict[Key, int], histogram: Mapping[Key, int]) -> None:
+    """Takes ``histogram`` off ``merged``, which holds it."""
+    for index, count in histogram.items():
+        if left := merged[index] - count:
+            merged[index] = left
+        else:
+            del merged[index]
 
 
 def total(histogram: Sparse) -> int:
