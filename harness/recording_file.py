@@ -24,11 +24,11 @@ from harness.recording import (
     Slices,
     Unanswered,
 )
-from harness.recording_line import UnknownMarkError, decode, encode
+from harness.recording_line import LONGEST_LINE_BYTES, UnknownMarkError, decode, encode
 from harness.recording_seal import Flaw, SealCheck, is_sealed
 from harness.recording_slices import SliceSums
 
-__all__ = ["FILE_NAME", "READABLE", "RecordingError", "decode", "encode", "parse", "read"]
+__all__ = ["FILE_NAME", "READABLE", "RecordingError", "decode", "encode", "open_lines", "parse", "read"]
 
 FILE_NAME = "recording.jsonl"
 READABLE = range(1, FORMAT + 1)
@@ -55,15 +55,26 @@ def read(path: Path) -> Recording:
     and whatever follows a second header.
     Raises RecordingError when there is no usable header.
     """
-    if path.is_dir():
-        path = path / FILE_NAME
+    return parse(open_lines(path), str(_file(path)))
+
+
+def open_lines(path: Path) -> Iterator[bytes]:
+    """The lines of a recording, or of the directory that holds one, as they are; none longer than LONGEST_LINE_BYTES.
+
+    Raises RecordingError when the file cannot be read.
+    """
+    path = _file(path)
     try:
         with path.open("rb") as file:
-            return parse(file, str(path))
+            yield from iter(lambda: file.readline(LONGEST_LINE_BYTES), b"")
     except OSError as error:
         raise RecordingError(
             f"{path}: cannot be read ({error.strerror}). Name a run directory or its {FILE_NAME}."
         ) from None
+
+
+def _file(path: Path) -> Path:
+    return path / FILE_NAME if path.is_dir() else path
 
 
 def parse(lines: Iterable[str | bytes], source: str) -> Recording:
@@ -71,6 +82,8 @@ def parse(lines: Iterable[str | bytes], source: str) -> Recording:
     reading = _Reading(source)
     for number, line in enumerate(lines, start=1):
         reading.take(number, line.encode(errors="replace") if isinstance(line, str) else line)
+        if reading.is_over:
+            break
     return reading.recording()
 
 
@@ -95,16 +108,20 @@ class _Reading:
         self._seals: SealCheck | None = None
         self._other_from: int | None = None
         """The line with a second header: whatever follows is of another run."""
+        self._without_header_bytes = 0
+        self.is_over = False
+        """Whether nothing that still comes can be of the recording."""
 
     def take(self, number: int, text: bytes) -> None:
-        if self._other_from is not None:
-            return
-        if not text.endswith(b"\n"):
+        if len(text) >= LONGEST_LINE_BYTES:
+            self._damage.left_out(number, f"longer than {LONGEST_LINE_BYTES:,} bytes", ", with all that follows")
+            self.is_over = True
+        elif not text.endswith(b"\n"):
             self._damage.left_out(number, "cut off")
         elif self._header is None:
             self._take_header(number, text)
         elif text.startswith(_HEADER):
-            self._other_from = number
+            self._begins_another(number)
         elif self._is_trusted(number, text):
             try:
                 self._take(number, decode(text))
@@ -115,6 +132,8 @@ class _Reading:
 
     def _take_header(self, number: int, text: bytes) -> None:
         """The first line that is one: what comes before it belongs to nothing."""
+        self._without_header_bytes += len(text)
+        self.is_over = self._without_header_bytes > LONGEST_LINE_BYTES
         try:
             outline = _OUTLINE.decode(text)
         except (ValueError, RecursionError) as error:
@@ -184,12 +203,15 @@ class _Reading:
                 else:
                     self._damage.left_out(number, NO_RUN)
             case Header():
-                self._other_from = number
+                self._begins_another(number)
             case _:
                 if self._is_near(line.t):
                     self._marks.append(line)
                 else:
                     self._damage.left_out(number, NO_RUN)
+
+    def _begins_another(self, number: int) -> None:
+        self._other_from, self.is_over = number, True
 
     def _take_slices(self, number: int, pieces: tuple[Slice, ...]) -> None:
         if not all(piece.t in self._near for piece in pieces):
@@ -288,8 +310,8 @@ class _Damage:
     def __init__(self) -> None:
         self._found: dict[str, _Found] = {}
 
-    def left_out(self, number: int, what: str) -> None:
-        self._found.setdefault(what, _Found(what, True, [])).numbers.append(number)
+    def left_out(self, number: int, what: str, detail: str = "") -> None:
+        self._found.setdefault(what, _Found(what, True, [], detail)).numbers.append(number)
 
     def kept(self, number: int, what: str) -> None:
         """The line is used all the same."""

@@ -7,6 +7,8 @@ The types are those of :mod:`harness.recording`, and this is the only place wher
 from __future__ import annotations
 
 import json
+import zlib
+from base64 import b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from functools import cache
@@ -42,6 +44,8 @@ from harness.recording import (
 from harness.recording_format_1 import upgraded
 from harness.recording_slices import Packed
 
+LONGEST_LINE_BYTES = 64 * 1024 * 1024
+"""No line is longer, nor what is packed in it: whatever is, is no recording of ours."""
 _KINDS: Mapping[type, str] = {
     Header: "header",
     Slice: "slice",
@@ -108,7 +112,8 @@ class _SliceRow(msgspec.Struct, array_like=True):
 class _SliceRows(msgspec.Struct):
     """:class:`~harness.recording.Slices` in the file."""
 
-    slices: list[_SliceRow]
+    rows: bytes
+    """A list of :class:`_SliceRow` as JSON, packed with zlib, in base64: a third of its length."""
 
 
 class _Rows(msgspec.Struct):
@@ -124,17 +129,21 @@ def encode(line: Line) -> str:
     # Only a header has dataclasses inside; for the rest a deep copy would cost more than the text.
     fields_of_line = asdict(line) if isinstance(line, Header) else vars(line)
     if isinstance(line, Slices):
-        fields_of_line = {"slices": [_row(piece) for piece in line.slices]}
+        text = _json([_row(piece) for piece in line.slices])
+        fields_of_line = {"rows": b64encode(zlib.compress(text.encode())).decode()}
     if isinstance(line, Operations):
         # As rows in the order of the fields: there may be a hundred thousand of them.
         rows = [tuple(vars(operation).values()) for operation in line.operations]
         fields_of_line = {**fields_of_line, "operations": rows}
-    body = {"kind": _KINDS.get(type(line), "mark"), **fields_of_line}
+    return _json({"kind": _KINDS.get(type(line), "mark"), **fields_of_line}) + "\n"
+
+
+def _json(body: object) -> str:
     text = json.dumps(body, separators=(",", ":"), allow_nan=False)
     if "\\ud" in text:  # half of a pair, as in a name that is no UTF-8, is no character, and could not be read back
         whole = json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "replace").decode()
         text = json.dumps(json.loads(whole), separators=(",", ":"))
-    return text + "\n"
+    return text
 
 
 def _row(piece: Slice) -> list[object]:
@@ -155,7 +164,7 @@ def decode(text: str | bytes) -> Line:
     for a mark of a kind that this version does not have.
     """
     try:
-        if text.startswith(b'{"kind":"slice",' if isinstance(text, bytes) else '{"kind":"slice",'):
+        if isinstance(text, bytes) and text.startswith(b'{"kind":"slice",'):
             return _slice()(text)  # of an old recording there may be millions
         of = _KIND.decode(text)
         kind = of.mark if of.kind == "mark" else of.kind
@@ -218,6 +227,17 @@ def _checked(piece: Slice) -> Slice:
 
 def _slices_decoder() -> Callable[[str | bytes], Slices]:
     as_written = msgspec.json.Decoder(_SliceRows).decode
+    unpacked = msgspec.json.Decoder(list[_SliceRow]).decode
+
+    def rows_of(text: str | bytes) -> list[_SliceRow]:
+        try:
+            inflate = zlib.decompressobj()
+            rows = inflate.decompress(as_written(text).rows, LONGEST_LINE_BYTES)
+        except zlib.error as error:
+            _refuse(f"slices that cannot be unpacked: {error}")
+        if not inflate.eof:
+            _refuse("slices that are cut off, or longer than any that are written")
+        return unpacked(rows)
 
     def decoded(text: str | bytes) -> Slices:
         return Slices(
@@ -237,7 +257,7 @@ def _slices_decoder() -> Callable[[str | bytes], Slices]:
                         row.warm_up,
                     )
                 )
-                for row in as_written(text).slices
+                for row in rows_of(text)
             )
         )
 

@@ -25,4 +25,4 @@ def once(function: Of[Parameters, Figure]) -> Of[Parameters, Figure]:
             recording.worked_out[key] = function(recording, *args, **kwargs)
         return cast(Figure, recording.worked_out[key])
 
-    return remembered
+    return cast(Of[Parameters, Figure], remembered)
