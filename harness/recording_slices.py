@@ -29,7 +29,15 @@ class Packed(Mapping[int, int]):
     def of(histogram: Sparse) -> Packed:
         if isinstance(histogram, Packed):
             return histogram
-        return Packed(_array(list(chain.from_iterable(sorted(histogram.items())))))
+        return Packed.from_numbers(list(chain.from_iterable(sorted(histogram.items()))))
+
+    @staticmethod
+    def from_numbers(numbers: list[int]) -> Packed:
+        """Index, count, index, count …, the indexes in ascending order."""
+        try:
+            return Packed(array("I", numbers))
+        except OverflowError:  # a sum of many may be larger than what one line may hold
+            return Packed(array("Q", numbers))
 
     @staticmethod
     def from_steps(steps: list[int]) -> Packed:
@@ -160,10 +168,3 @@ def _packed(numbers: array[int]) -> Packed:
     for index, count in zip(numbers[::2], numbers[1::2], strict=True):
         merged[index] = known(index, 0) + count
     return Packed.of(merged)
-
-
-def _array(numbers: list[int]) -> array[int]:
-    try:
-        return array("I", numbers)
-    except OverflowError:  # a sum of many may be longer than what one line may hold
-        return array("Q", numbers)
