@@ -114,9 +114,11 @@ def judge_it(directory: Path) -> None:
     began_s = time.process_time()
     recording = read(directory)
     print("read", time.process_time() - began_s)
+    print("read_peak", peak_bytes())
     began_s = time.process_time()
     verdict = judge(recording)
     print("judge", time.process_time() - began_s)
+    print("judge_peak", peak_bytes())
     print("outcome", verdict.outcome.value, verdict.reason, file=sys.stderr)
     import reports
     from reports import terminal
@@ -130,7 +132,11 @@ def judge_it(directory: Path) -> None:
     terminal.show(recording, verdict, (), io.StringIO())
     print("terminal", time.process_time() - of_format_s)
     print("reports", time.process_time() - began_s)
-    print("peak", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+    print("peak", peak_bytes())
+
+
+def peak_bytes() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def main(what: str, directory: str, seconds: str = str(SECONDS)) -> None:

@@ -139,11 +139,17 @@ def encode(line: Line) -> str:
 
 
 def _json(body: object) -> str:
-    text = json.dumps(body, separators=(",", ":"), allow_nan=False)
+    text = json.dumps(body, separators=(",", ":"), allow_nan=False, default=_plain)
     if "\\ud" in text:  # half of a pair, as in a name that is no UTF-8, is no character, and could not be read back
-        whole = json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "replace").decode()
+        whole = json.dumps(body, ensure_ascii=False, default=_plain).encode("utf-8", "replace").decode()
         text = json.dumps(json.loads(whole), separators=(",", ":"))
     return text
+
+
+def _plain(value: object) -> dict[int, int]:
+    if isinstance(value, Packed):
+        return dict(value.items())
+    raise TypeError(f"{type(value).__name__} has no place in a recording")
 
 
 def _row(piece: Slice) -> list[object]:

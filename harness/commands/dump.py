@@ -15,12 +15,13 @@ def lines(run: Path) -> Iterator[str]:
     """With their newlines. Nothing is checked nor left out. Raises ConfigurationError when there is no file."""
     try:
         for line in open_lines(run):
-            yield from _readable(line)
+            yield from readable(line)
     except RecordingError as error:
         raise ConfigurationError(str(error)) from None
 
 
-def _readable(line: bytes) -> Iterator[str]:
+def readable(line: bytes) -> Iterator[str]:
+    """One line of the file, which may be many."""
     text = line.decode(errors="replace")
     if text.startswith('{"kind":"slices",'):
         try:
