@@ -149,9 +149,13 @@ class Folder:
 
 
 @lru_cache(maxsize=256)
-def _parameters_of(plugin: Hashable) -> tuple[Parameter, ...]:
-    """A plug-in is a dataclass, whose fields stay as they are."""
+def _of_class(plugin: Hashable) -> tuple[Parameter, ...]:
     return parameters_of(cast(type[Any], plugin))
+
+
+def _parameters_of(plugin: type[Any]) -> tuple[Parameter, ...]:
+    """A plug-in is a dataclass, whose fields stay as they are, so they are looked at once."""
+    return _of_class(cast(Hashable, plugin))
 
 
 def _modules_in(package: str) -> Iterator[tuple[str, str]]:

@@ -15,6 +15,9 @@ from typing import Any
 
 from harness.recording import Header, Slice, Sparse
 
+OPEN = 16
+"""Seconds that more slices may well come for: those before are packed, and take half the memory."""
+
 
 class Packed(Mapping[int, int]):
     """A histogram in a tenth of the memory of a dict: bucket index → count, in ascending order."""
@@ -84,9 +87,9 @@ class Packed(Mapping[int, int]):
 
 
 class _Sum:
-    """Of one second, name, outcome and status. Histograms are only put one behind the other until they are wanted."""
+    """Of one second, name, outcome and status. Histograms are only put one behind the other until they are packed."""
 
-    __slots__ = ("bytes", "count", "latency", "node", "service", "starts")
+    __slots__ = ("bytes", "count", "is_packed", "latency", "node", "service", "starts")
 
     def __init__(self, piece: Slice) -> None:
         self.node = piece.node
@@ -95,8 +98,10 @@ class _Sum:
         self.starts = piece.starts
         self.latency = array("I", _numbers(piece.latency))
         self.service = None if piece.service is None else array("I", _numbers(piece.service))
+        self.is_packed = False
 
     def add(self, piece: Slice) -> None:
+        self.is_packed = False
         if piece.node != self.node:
             self.node = ""
         if self.starts is not None or piece.starts is not None:
@@ -106,9 +111,15 @@ class _Sum:
         self.bytes += piece.bytes
         if self.service is None and piece.service is not None:
             self.service = self.latency[:]
-        self.latency.extend(_numbers(piece.latency))
+        _extend(self.latency, _numbers(piece.latency))
         if self.service is not None:
-            self.service.extend(_numbers(piece.latency if piece.service is None else piece.service))
+            _extend(self.service, _numbers(piece.latency if piece.service is None else piece.service))
+
+    def pack(self) -> None:
+        if not self.is_packed:
+            self.latency = _packed(self.latency)
+            self.service = None if self.service is None else _packed(self.service)
+            self.is_packed = True
 
 
 class SliceSums:
@@ -119,6 +130,8 @@ class SliceSums:
         self._sums: dict[tuple[int, str, str, str, int, bool], _Sum] = {}
         self._words: dict[str, str] = {}
         """Each name and outcome once: a recording has few, in millions of lines."""
+        self._open: dict[int, list[_Sum]] = {}
+        """Of the last seconds that were begun."""
 
     def add(self, piece: Slice) -> None:
         node = piece.node if piece.t in self._apart else ""
@@ -129,17 +142,22 @@ class SliceSums:
             return
         word = self._words.setdefault
         key = (piece.t, node, word(piece.name, piece.name), word(piece.outcome, piece.outcome), *key[4:])
-        self._sums[key] = _Sum(piece)
+        made = self._sums[key] = _Sum(piece)
+        if piece.t not in self._open and len(self._open) >= OPEN:
+            for each in self._open.pop(next(iter(self._open))):
+                each.pack()
+        self._open.setdefault(piece.t, []).append(made)
 
     def take(self) -> Iterator[Slice]:
         """The sums, each of which is forgotten as it is taken; in the order in which they were first seen. The node is
         empty where there were several.
         """
-        sums, self._sums = self._sums, {}
+        sums, self._sums, self._open = self._sums, {}, {}
         for key in list(sums):
             t, _, name, outcome, status, warm_up = key
             each = sums.pop(key)
-            service = None if each.service is None else _packed(each.service)
+            each.pack()
+            service = None if each.service is None else Packed(each.service)
             yield Slice(
                 t,
                 each.node,
@@ -147,7 +165,7 @@ class SliceSums:
                 outcome,
                 each.count,
                 each.bytes,
-                _packed(each.latency),
+                Packed(each.latency),
                 service,
                 each.starts,
                 status,
@@ -161,10 +179,14 @@ def _numbers(histogram: Sparse) -> array[int]:
     return array("I", chain.from_iterable(histogram.items()))
 
 
-def _packed(numbers: array[int]) -> Packed:
+def _extend(numbers: array[int], more: array[int]) -> None:
+    numbers.extend(more if more.typecode == numbers.typecode else more.tolist())
+
+
+def _packed(numbers: array[int]) -> array[int]:
     """Of histograms that stand one behind the other."""
     merged: dict[int, int] = {}
     known = merged.get
     for index, count in zip(numbers[::2], numbers[1::2], strict=True):
         merged[index] = known(index, 0) + count
-    return Packed.of(merged)
+    return Packed.of(merged).numbers

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.analysis.histogram import HIGHEST_US, bucket_index
-from harness.recording import FORMAT, AlertMark, GateMark, HealthMark, Line, NodeMark, ProbeSample, Slice
+from harness.recording import FORMAT, AlertMark, GateMark, HealthMark, Line, NodeMark, ProbeSample, Slice, Slices
 from harness.recording_file import FILE_NAME, RecordingError, parse, read
 from harness.recording_line import decode, encode
 from tests import recordings
@@ -29,6 +30,9 @@ def slice_of(latency: dict[int, int], extra: int, at: int, name: str, outcome: s
 
 lines = st.one_of(
     st.builds(slice_of, sparse, counts, instants, words, words, counts),
+    st.builds(
+        Slices, st.lists(st.builds(slice_of, sparse, counts, instants, words, words, counts), max_size=3).map(tuple)
+    ),
     st.builds(ProbeSample, numbers, words, words, st.dictionaries(words, numbers, max_size=4), st.none() | words),
     st.builds(GateMark, numbers, words, words, counts, st.lists(counts, max_size=5).map(tuple), st.floats(0, 1)),
     st.builds(HealthMark, numbers, words, words, st.booleans(), words),
@@ -81,6 +85,21 @@ def test_slices_may_come_in_any_order_and_more_than_once(tmp_path: Path) -> None
     found = parse(recordings.texts([run.header, *reversed(run.slices), run.slices[0]]), str(tmp_path))
     assert phases.of_phase(found, spike) == phases.of_phase(run, spike)
     assert not found.damage
+
+
+def test_more_requests_than_a_packed_number_holds_are_added_up_all_the_same() -> None:
+    run = recordings.healthy()
+    many = Slice(3, "w", "GET /", "ok", 10**9, 0, {5: 10**9}, {4: 10**9})
+    others = [dataclasses.replace(many, t=t, count=1, latency={5: 1}, service=None) for t in range(4, 30)]
+    header = dataclasses.replace(run.header, format=2)
+    lines = [header, *[many] * 5, *others, many, Slices((many, many)), dataclasses.replace(many, node="v")]
+    (found,) = (piece for piece in parse(map(encode, lines), "file").slices if piece.t == 3)
+    assert (found.count, dict(found.latency), dict(found.service or {}), found.node) == (
+        9 * 10**9,
+        {5: 9 * 10**9},
+        {4: 9 * 10**9},
+        "",
+    )
 
 
 OLD_HEADER = encode(recordings.healthy().header).replace(f'"format":{FORMAT}', '"format":2')
