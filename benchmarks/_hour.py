@@ -17,22 +17,12 @@ from pathlib import Path
 
 from harness.analysis.histogram import bucket_index
 from harness.load.node_reporter import Report
-from harness.recording import (
-    FINISHED,
-    JOINED,
-    OK,
-    CriterionSpec,
-    End,
-    Header,
-    HealthMark,
-    NodeMark,
-    Phase,
-    ProbeSample,
-    Slice,
-    StartsMark,
-)
+from harness.recording import End, ProbeSample, Slice
 from harness.recording_file import FILE_NAME, read
+from harness.recording_header import CriterionSpec, Header, Phase
 from harness.recording_line import encode
+from harness.recording_marks import FINISHED, JOINED, HealthMark, NodeMark, StartsMark
+from harness.recording_values import OK
 from harness.run.recording_writer import RecordingWriter
 from harness.verdict import judge
 

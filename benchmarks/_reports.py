@@ -21,8 +21,10 @@ from harness.analysis import phases
 from harness.analysis.histogram import bucket_index, quantile_us
 from harness.live.state import SETTLES_S, LiveState
 from harness.load.node_reporter import Report
-from harness.recording import OK, Header, Phase, ProbeSample, Slice
+from harness.recording import ProbeSample, Slice
 from harness.recording_file import decode, encode
+from harness.recording_header import Header, Phase
+from harness.recording_values import OK
 from harness.run.live_alerts import raise_and_clear
 from harness.run.recording_writer import RecordingWriter
 

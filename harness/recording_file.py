@@ -10,23 +10,13 @@ from typing import Any
 
 import msgspec
 
-from harness.recording import (
-    DAY_S,
-    FORMAT,
-    End,
-    Header,
-    Line,
-    Mark,
-    Operations,
-    ProbeSample,
-    Recording,
-    Slice,
-    Slices,
-    Unanswered,
-)
+from harness.recording import End, Line, Operations, ProbeSample, Recording, Slice, Slices, Unanswered
+from harness.recording_header import FORMAT, Header
 from harness.recording_line import LONGEST_LINE_BYTES, UnknownMarkError, decode, encode
+from harness.recording_marks import Mark
 from harness.recording_seal import Flaw, SealCheck, is_sealed
 from harness.recording_slices import SliceSums
+from harness.recording_values import DAY_S
 
 __all__ = ["FILE_NAME", "READABLE", "RecordingError", "decode", "encode", "open_lines", "parse", "read"]
 

@@ -16,33 +16,12 @@ from typing import Any, NoReturn
 
 import msgspec
 
-from harness.recording import (
-    HIGHEST_BUCKET,
-    OK,
-    AlertMark,
-    Count,
-    End,
-    ExceptionMark,
-    FaultMark,
-    GateMark,
-    Header,
-    HealthMark,
-    Instant,
-    Line,
-    NodeMark,
-    Operation,
-    Operations,
-    ProbeSample,
-    Second,
-    Seconds,
-    Size,
-    Slice,
-    Slices,
-    StartsMark,
-    Unanswered,
-)
+from harness.recording import End, Line, Operation, Operations, ProbeSample, Slice, Slices, Unanswered
 from harness.recording_format_1 import upgraded
+from harness.recording_header import Header
+from harness.recording_marks import AlertMark, ExceptionMark, FaultMark, GateMark, HealthMark, NodeMark, StartsMark
 from harness.recording_slices import Packed
+from harness.recording_values import HIGHEST_BUCKET, OK, Count, Instant, Second, Seconds, Size
 
 LONGEST_LINE_BYTES = 64 * 1024 * 1024
 """No line is longer, nor what is packed in it: whatever is, is no recording of ours."""

@@ -13,7 +13,9 @@ from collections.abc import Iterator, Mapping
 from itertools import accumulate, chain, pairwise
 from typing import Any
 
-from harness.recording import Header, Slice, Sparse
+from harness.recording import Slice
+from harness.recording_header import Header
+from harness.recording_values import Sparse
 
 OPEN = 16
 """Seconds that more slices may well come for: those before are packed, and take half the memory."""

@@ -27,8 +27,9 @@ from typing import Any
 import reports
 from harness.commands.dump import readable
 from harness.findings import Outcome
-from harness.recording import FORMAT, Line, Recording, Slices
+from harness.recording import Line, Recording, Slices
 from harness.recording_file import RecordingError, parse
+from harness.recording_header import FORMAT
 from harness.recording_seal import Sealer
 from harness.verdict import judge
 from reports import terminal

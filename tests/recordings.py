@@ -19,26 +19,13 @@ import numpy as np
 
 from harness.analysis import histogram
 from harness.analysis.histogram import bucket_index
-from harness.recording import (
-    OK,
-    UNFINISHED,
-    CriterionSpec,
-    End,
-    GateMark,
-    Header,
-    HealthMark,
-    Line,
-    Mark,
-    NodeMark,
-    Phase,
-    PlannedGate,
-    ProbeSample,
-    Recording,
-    Slice,
-)
+from harness.recording import End, Line, ProbeSample, Recording, Slice
 from harness.recording_file import FILE_NAME
+from harness.recording_header import CriterionSpec, Header, Phase, PlannedGate
 from harness.recording_line import encode
+from harness.recording_marks import GateMark, HealthMark, Mark, NodeMark
 from harness.recording_seal import Sealer
+from harness.recording_values import OK, UNFINISHED
 
 LOGIN = "POST /auth/login"
 CANARY = "GET /auth/me"

@@ -18,7 +18,8 @@ from harness.analysis.once import once
 from harness.analysis.phases import RunningTally
 from harness.parameters import parameters_of
 from harness.plugins import parameter
-from harness.recording import Phase, ProbeSample, Recording, Slice
+from harness.recording import ProbeSample, Recording, Slice
+from harness.recording_header import Phase
 
 WINDOW_S = 10
 FEWEST = 20

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, TypeAlias
 from harness.analysis import histogram
 from harness.analysis.lazy import LazyModule
 from harness.analysis.once import once
-from harness.recording import OK, Recording
+from harness.recording import Recording
 from harness.recording_slices import Packed
+from harness.recording_values import OK
 
 if TYPE_CHECKING:
     import numpy as np

@@ -24,8 +24,8 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, TypeVar
 
 from harness.analysis.lazy import LazyModule
-from harness.recording import Sparse
 from harness.recording_slices import Packed
+from harness.recording_values import Sparse
 
 if TYPE_CHECKING:
     import numpy as np

@@ -17,7 +17,7 @@ from harness.analysis import histogram
 from harness.analysis.distributions import beta_quantile, binomial_at_most, binomial_quantile
 from harness.analysis.lazy import LazyModule
 from harness.analysis.phases import Tally
-from harness.recording import Sparse
+from harness.recording_values import Sparse
 
 if TYPE_CHECKING:
     import numpy as np

@@ -8,7 +8,8 @@ from collections import Counter
 from collections.abc import Iterator
 
 from harness.analysis import phases
-from harness.recording import CENSORED, ITERATION, OK, OTHER_NAMES, Recording
+from harness.recording import Recording
+from harness.recording_values import CENSORED, ITERATION, OK, OTHER_NAMES
 
 MOST_NAMED = 5
 FEWEST = 3

@@ -14,7 +14,9 @@ from fnmatch import fnmatchcase
 
 from harness.analysis import generator, histogram
 from harness.analysis.once import once
-from harness.recording import (
+from harness.recording import Recording, Slice
+from harness.recording_header import Phase
+from harness.recording_values import (
     CENSORED,
     INTERRUPTED,
     ITERATION,
@@ -24,9 +26,6 @@ from harness.recording import (
     UNFINISHED,
     UNSENT,
     UNSERVED,
-    Phase,
-    Recording,
-    Slice,
     Sparse,
 )
 

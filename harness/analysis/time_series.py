@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from harness.analysis import generator, histogram, phases
 from harness.analysis.lazy import LazyModule
-from harness.recording import UNFINISHED, Recording, Slice
+from harness.recording import Recording, Slice
+from harness.recording_values import UNFINISHED
 
 if TYPE_CHECKING:
     import numpy as np

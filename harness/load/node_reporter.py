@@ -21,8 +21,9 @@ from harness.load.http.expectation import DEFAULT_STATUSES, statuses
 from harness.load.node import Node, set_node
 from harness.load.outcomes import ExpectedStatuses
 from harness.load.run_plan import Plan
-from harness.recording import ITERATION, UNFINISHED, Line, Operations, ProbeSample, Slice, Unanswered
+from harness.recording import Line, Operations, ProbeSample, Slice, Unanswered
 from harness.recording_line import encode
+from harness.recording_values import ITERATION, UNFINISHED
 
 CONNECT_EARLY = {"yes": True, "no": False}
 """What the option says; ``auto``: as the users say."""

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import IO
 
 from harness.errors import ConfigurationError
-from harness.recording import End, Header, Mark, ProbeSample, Slice, Slices
+from harness.recording import End, ProbeSample, Slice, Slices
 from harness.recording_file import FILE_NAME
+from harness.recording_header import Header
 from harness.recording_line import encode
+from harness.recording_marks import Mark
 from harness.recording_seal import Sealer
 from harness.recording_slices import SliceSums
 

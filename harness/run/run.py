@@ -28,7 +28,8 @@ from harness.load.node_reporter import CONNECT_EARLY, Report
 from harness.load.run_plan import Plan
 from harness.probes import Probe
 from harness.probes.run_cpu import RunCpu
-from harness.recording import (
+from harness.recording import ProbeSample
+from harness.recording_marks import (
     FINISHED,
     JOINED,
     LATE,
@@ -39,7 +40,6 @@ from harness.recording import (
     HealthMark,
     Mark,
     NodeMark,
-    ProbeSample,
 )
 from harness.run import health_check
 from harness.run.header import header

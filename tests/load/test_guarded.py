@@ -13,7 +13,7 @@ from harness.load.clock import Clock
 from harness.load.node import Node, set_node
 from harness.load.run_plan import Plan
 from harness.load.users.guarded import GuardedHttpUser
-from harness.recording import OK
+from harness.recording_values import OK
 from shapes._profile import Polyline
 from tests.http.scripted import scripted
 from tests.load.test_items import answer

@@ -12,7 +12,8 @@ from harness.load.clock import Clock
 from harness.load.node import Node, set_node
 from harness.load.run_plan import Plan
 from harness.load.users.items import ItemUser
-from harness.recording import INVALIDATE, OK, READ, WRITE
+from harness.recording import INVALIDATE, READ, WRITE
+from harness.recording_values import OK
 from shapes._profile import Polyline
 from tests.http.scripted import CLOSE, scripted
 from tests.http.scripted import READ as AWAIT

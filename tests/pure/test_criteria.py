@@ -11,20 +11,10 @@ import pytest
 from harness import criteria
 from harness.errors import ConfigurationError
 from harness.findings import ALL, BASELINE, CLIENTS, Finding, Outcome
-from harness.recording import (
-    SHED,
-    SHED_WITHOUT_DELAY,
-    UNSERVED,
-    CriterionSpec,
-    GateMark,
-    HealthMark,
-    NodeMark,
-    ProbeSample,
-    Recording,
-    Scalar,
-    Slice,
-    StartsMark,
-)
+from harness.recording import ProbeSample, Recording, Slice
+from harness.recording_header import CriterionSpec
+from harness.recording_marks import GateMark, HealthMark, NodeMark, StartsMark
+from harness.recording_values import SHED, SHED_WITHOUT_DELAY, UNSERVED, Scalar
 from tests.recordings import CANARY, healthy, login_herd
 
 REQUIRED = {

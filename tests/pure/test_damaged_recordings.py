@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from harness.findings import Outcome
-from harness.recording import FORMAT
 from harness.recording_file import RecordingError, parse
+from harness.recording_header import FORMAT
 from harness.verdict import judge
 from tests import recordings
 from tests.damaged_recordings import bases, try_many

@@ -10,9 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.analysis.histogram import HIGHEST_US, bucket_index
-from harness.recording import FORMAT, AlertMark, GateMark, HealthMark, Line, NodeMark, ProbeSample, Slice, Slices
+from harness.recording import Line, ProbeSample, Slice, Slices
 from harness.recording_file import FILE_NAME, RecordingError, parse, read
+from harness.recording_header import FORMAT
 from harness.recording_line import decode, encode
+from harness.recording_marks import AlertMark, GateMark, HealthMark, NodeMark
 from tests import recordings
 
 words = st.text(max_size=20)

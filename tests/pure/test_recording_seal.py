@@ -9,10 +9,12 @@ from collections.abc import Callable
 import pytest
 
 from harness.findings import Outcome
-from harness.recording import FORMAT, OK, CriterionSpec, End, Recording, Slice
+from harness.recording import End, Recording, Slice
 from harness.recording_file import parse
+from harness.recording_header import FORMAT, CriterionSpec
 from harness.recording_line import encode
 from harness.recording_seal import Sealer
+from harness.recording_values import OK
 from harness.verdict import RUN_COMPLETE, judge
 from tests import recordings
 

@@ -17,7 +17,9 @@ import pytest
 from harness.criteria.recovery._episode import Recovery, Settings, State, measure
 from harness.criteria.recovery.recovery_time import RecoveryTime
 from harness.findings import Outcome
-from harness.recording import UNFINISHED, CriterionSpec, Phase, Slice
+from harness.recording import Slice
+from harness.recording_header import CriterionSpec, Phase
+from harness.recording_values import UNFINISHED
 from harness.verdict import judge
 from tests.recordings import CANARY, healthy, login_herd
 

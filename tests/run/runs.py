@@ -19,8 +19,9 @@ from typing import Any
 
 import psutil
 
-from harness.recording import UNFINISHED, Recording
+from harness.recording import Recording
 from harness.recording_file import FILE_NAME, RecordingError, read
+from harness.recording_values import UNFINISHED
 from tests.run.zygote import Forked, zygote
 
 SCENARIOS = Path(__file__).parent / "scenarios"

@@ -10,7 +10,7 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.recording import RAISED
+from harness.recording_marks import RAISED
 from tests import service
 from tests.run import runs
 from tests.run.runs import Finished

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from harness.criteria._criterion import Guard
 from harness.findings import Finding, Outcome
-from harness.recording import HealthMark, Recording
+from harness.recording import Recording
+from harness.recording_marks import HealthMark
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ from harness.criteria._criterion import Guard
 from harness.criteria._outcome import percent
 from harness.findings import Finding, Outcome
 from harness.plugins import parameter
-from harness.recording import OK, Recording
+from harness.recording import Recording
+from harness.recording_values import OK
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,8 @@ from harness.analysis import generator, phases
 from harness.analysis.lazy import LazyModule
 from harness.analysis.quality import MINIMUM_REQUESTS, ServiceLevel, Windows, service_level, windows
 from harness.criteria.recovery._baseline_band import Band, band
-from harness.recording import Phase, Recording
+from harness.recording import Recording
+from harness.recording_header import Phase
 
 if TYPE_CHECKING:
     import numpy as np

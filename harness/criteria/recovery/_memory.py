@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 from harness.analysis.lazy import LazyModule
 from harness.criteria.recovery._leak import LeakTest, assess
 from harness.criteria.recovery._trend import FloatArray
-from harness.recording import Phase, Recording
+from harness.recording import Recording
+from harness.recording_header import Phase
 
 if TYPE_CHECKING:
     import numpy as np

@@ -10,7 +10,8 @@ from harness.criteria.recovery._leak import LeakTest
 from harness.criteria.recovery._memory import Growth, growth
 from harness.findings import TARGET, Finding, Outcome
 from harness.plugins import parameter
-from harness.recording import Recording, Scalar
+from harness.recording import Recording
+from harness.recording_values import Scalar
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,9 @@ from harness.criteria._outcome import against, no_phase, percent, seconds
 from harness.criteria.websocket import _connections as connections
 from harness.findings import CLIENTS, Finding, Outcome
 from harness.plugins import parameter
-from harness.recording import OK, Phase, Recording, Scalar, Sparse
+from harness.recording import Recording
+from harness.recording_header import Phase
+from harness.recording_values import OK, Scalar, Sparse
 
 
 @dataclass(frozen=True)

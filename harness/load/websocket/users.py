@@ -26,7 +26,7 @@ from harness.load.websocket.connection import (
     ConnectionFailedError,
 )
 from harness.load.websocket.transport import PendingWebSocket
-from harness.recording import OK, UNFINISHED
+from harness.recording_values import OK, UNFINISHED
 
 if TYPE_CHECKING:
     from locust.env import Environment
