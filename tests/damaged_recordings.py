@@ -13,6 +13,7 @@ import io
 import json
 import lzma
 import random
+import re
 import signal
 import sys
 import time
@@ -29,7 +30,6 @@ from harness.commands.dump import readable
 from harness.findings import Outcome
 from harness.recording import Line, Recording, Slices
 from harness.recording_file import RecordingError, parse
-from harness.recording_header import FORMAT
 from harness.recording_seal import Sealer
 from harness.verdict import judge
 from reports import terminal
@@ -120,7 +120,8 @@ def bases(kept: bool = True) -> list[Base]:
     texts: dict[str, list[str]] = {}
     if kept:
         for path in sorted(KEPT.glob("*.jsonl.xz")):
-            texts[path.name.partition(".")[0]] = lzma.decompress(path.read_bytes()).decode().splitlines(keepends=True)
+            lines = lzma.decompress(path.read_bytes()).decode().splitlines(keepends=True)
+            texts[path.name.partition(".")[0]] = _unsealed(lines) if '"seal":' in lines[0] else lines
     small: dict[str, Any] = {"baseline_s": 30, "recovery_s": 20, "herd_users": 100}
     for name, run in (
         ("healthy", recordings.login_herd(**small)),
@@ -149,7 +150,7 @@ def _in_order(run: Recording, packed: bool = False) -> list[str]:
 def _unsealed(lines: list[str]) -> list[str]:
     """As they were before there were seals."""
     bare = [text.partition(',"seal":')[0] + "}\n" for text in lines]
-    return [bare[0].replace(f'"format":{FORMAT}', '"format":2'), *bare[1:]]
+    return [re.sub(r'"format":\d+', '"format":2', bare[0]), *bare[1:]]
 
 
 def _base(name: str, lines: list[str], sealed: bool) -> Base:
