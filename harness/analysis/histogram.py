@@ -86,10 +86,12 @@ def _merged(parts: Sequence[Packed]) -> Packed:
 
 def pairs(parts: Sequence[Packed]) -> NDArray[np.int64]:
     """Index and count of all that is in them, one behind the other, shape (values, 2)."""
-    numbers = [np.frombuffer(part.numbers, dtype=f"u{part.numbers.itemsize}") for part in parts if len(part)]
-    if not numbers:
-        return np.zeros((0, 2), dtype=np.int64)
-    return np.concatenate(numbers).astype(np.int64).reshape(-1, 2)
+    numbers = [part.numbers for part in parts]
+    if all(each.typecode == "I" for each in numbers):
+        joined = np.frombuffer(b"".join(numbers), dtype=np.uint32)
+    else:
+        joined = np.concatenate([np.array(each, dtype=np.int64) for each in numbers])
+    return joined.astype(np.int64).reshape(-1, 2)
 
 
 def add(merged: dict[Key, int], histogram: Mapping[Key, int]) -> None:
