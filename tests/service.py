@@ -15,7 +15,6 @@ import os
 import signal
 import subprocess
 import sys
-import urllib.request
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -62,6 +61,8 @@ class Service:
         self.process.send_signal(signal.SIGSTOP)
 
     def _ask(self, path: str) -> bytes:
+        import urllib.request  # not for the service itself, which is started a hundred times
+
         with urllib.request.urlopen(self.url + path, timeout=10) as answer:
             body: bytes = answer.read()
             return body

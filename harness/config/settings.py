@@ -35,7 +35,8 @@ from harness.recording_values import Scalar
 from shapes._phased import PhasedShape
 
 DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443, "postgresql": 5432, "postgres": 5432, "redis": 6379}
-MEMORY_LEAK = CriterionSpec("memory_leak", {"only_where_measured": True})
+OF_PROCESSES = tuple(CriterionSpec(name, {"only_where_measured": True}) for name in ("memory_leak", "process_restarts"))
+"""Judged wherever the target's processes are sampled, whether anybody has thought of them or not."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,7 +162,7 @@ def _criteria(given: _Given, scenario: Scenario, usable: Any, users: Iterable[ty
         given.problems += error.messages
         return ()
     specs = (*specs, *_about_shedding(given, specs, usable, users))
-    judged = {criteria_folder.name_of(spec) for spec in (*specs, MEMORY_LEAK)}
+    judged = {criteria_folder.name_of(spec) for spec in (*specs, *OF_PROCESSES)}
     given.problems += [
         f"--without {name}: not a criterion of this scenario; it has {', '.join(sorted(judged))}"
         for name in usable.without
@@ -179,17 +180,13 @@ def _criteria(given: _Given, scenario: Scenario, usable: Any, users: Iterable[ty
 def _with_defaults(
     criteria: tuple[CriterionSpec, ...], probes: Iterable[Probe], usable: Any
 ) -> tuple[CriterionSpec, ...]:
-    """With the criterion that is judged wherever the target's memory is measured, whether anybody has thought of it or
-    not. It judges no run by itself.
-    """
+    """With the criteria that are judged wherever the target's processes are sampled. They alone judge no run."""
     named = {spec.criterion for spec in criteria}
-    if (
-        all(criteria_folder.is_guard(name) for name in named)
-        or MEMORY_LEAK.criterion in {*named, *usable.without}
-        or not any(name_of(probe) == "process" for probe in probes)
+    if all(criteria_folder.is_guard(name) for name in named) or not any(
+        name_of(probe) == "process" for probe in probes
     ):
         return criteria
-    return (*criteria, MEMORY_LEAK)
+    return (*criteria, *(spec for spec in OF_PROCESSES if spec.criterion not in {*named, *usable.without}))
 
 
 def _about_shedding(

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import psutil
 
 from harness.probes import Reading
+from harness.probes._memory_bounds import MemoryBounds
 
 
 class ProcessMeter:
@@ -18,6 +19,8 @@ class ProcessMeter:
 
     def __init__(self, pid: int) -> None:
         self._process = psutil.Process(pid)
+        self._created_s = self._process.create_time()
+        self._bounds: MemoryBounds | None = None
         self._cpu_s = 0.0
         self._read_s: float | None = None
         self._uss_read_s: float | None = None
@@ -59,6 +62,9 @@ class ProcessMeter:
                 values["rss_bytes"] = self._process.memory_info().rss
                 values["threads"] = self._process.num_threads()
                 values |= _where_permitted("open_fds", self._process.num_fds)
+            # Who it is: after a restart under the same name the figures are those of another process.
+            values |= {"pid": self.pid, "create_time_s": self._created_s}
+            values |= self._memory_bounds()
             values |= self._uss(uss_interval_s)
         except psutil.NoSuchProcess:
             return Reading.failed(source, self._why_not())
@@ -75,6 +81,14 @@ class ProcessMeter:
         if before_s is None or now_s <= before_s:
             return {}
         return {"cpu_ratio": (self._cpu_s - cpu_before_s) / (now_s - before_s)}
+
+    def _memory_bounds(self) -> dict[str, float]:
+        """What it may have is read once."""
+        if self._bounds is None:
+            self._bounds = MemoryBounds(self.pid)
+        oom_kills = self._bounds.oom_kills()
+        values = {"memory_limit_bytes": self._bounds.limit_bytes}
+        return values if oom_kills is None else {**values, "oom_kills": oom_kills}
 
     def _uss(self, interval_s: float) -> dict[str, float]:
         now_s = time.monotonic()

@@ -15,6 +15,10 @@ from harness.plugins import parameter
 from harness.probes import Probe, Reading
 
 SOURCE = "services and helpers"
+FULL_SEARCH_EVERY = 5
+"""Who listens is looked for in the open files of every process on the machine, the dearest by far of what is sampled:
+while those that are known are there, only at each so many searches.
+"""
 FORWARDERS = ("docker-proxy", "com.docker", "rootlessport", "gvproxy", "slirp4netns", "pasta", "ssh", "kubectl")
 """Beginnings of the names of programs that listen on behalf of something that is out of sight."""
 
@@ -26,6 +30,9 @@ class _Session:
     """Pid → CPU time at the sample before."""
     unseen_ports: set[int] = field(default_factory=set)
     """Nobody of this user has ever listened there."""
+    listeners: dict[int, list[psutil.Process]] = field(default_factory=dict)
+    """Port → who listened there at the last search of all processes."""
+    searches: int = 0
     searched_s: float | None = None
     read_s: float | None = None
 
@@ -37,7 +44,8 @@ class RunCpu(Probe):
 
     Value: ``cpu_ratio``, 1.0 = one core, the mean since the sample before, absent in the first. The reading fails while
     nobody whom this user may see has ever listened on one of the ports, or a forwarder of containers does: then part of
-    the run is out of sight. A process that came and went between two searches is missed.
+    the run is out of sight. A process that came and went between two searches is missed; one that listens beside those
+    that are known is found at the fifth.
     """
 
     ports: tuple[int, ...] = parameter((), "TCP ports of the services of the run", lowest=1, highest=65535)
@@ -74,12 +82,8 @@ class RunCpu(Probe):
         roots = set(self.pids)
         problem = ""
         try:
-            found = listeners(self.ports) if self.ports else {}
-            for port, pids in found.items():
-                seen = {pid for pid in pids if not _name(pid).startswith(FORWARDERS)}
-                roots |= seen
-                if seen == set(pids) and pids:
-                    session.unseen_ports.discard(port)
+            self._search_listeners()
+            roots |= {each.pid for found in session.listeners.values() for each in found}
             if self.status_file:
                 roots |= {pid for _, pid in in_status_file(Path(self.status_file), ())}
         except SearchError as error:
@@ -94,12 +98,32 @@ class RunCpu(Probe):
         session.meters = {pid: each for pid in every if (each := session.meters.get(pid) or _process(pid)) is not None}
         return problem
 
+    def _search_listeners(self) -> None:
+        """Raises SearchError."""
+        session = self._session
+        session.searches += 1
+        known = [bool(found) and all(map(_is_running, found)) for found in session.listeners.values()]
+        if not self.ports or (known and all(known) and session.searches % FULL_SEARCH_EVERY):
+            return
+        for port, pids in listeners(self.ports).items():
+            seen = [pid for pid in pids if not _name(pid).startswith(FORWARDERS)]
+            session.listeners[port] = [each for pid in seen if (each := _process(pid)) is not None]
+            if seen == pids and pids:
+                session.unseen_ports.discard(port)
+
 
 def _process(pid: int) -> psutil.Process | None:
     try:
         return psutil.Process(pid)
     except psutil.Error:
         return None
+
+
+def _is_running(process: psutil.Process) -> bool:
+    try:
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.Error:
+        return False
 
 
 def _cpu_s(process: psutil.Process) -> float | None:

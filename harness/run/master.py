@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import gevent
@@ -312,13 +313,17 @@ class Master:
 
 def _write_reports(run: Run) -> int:
     """Judges the run and writes its reports, in a process of its own: nothing of it weighs on this one."""
-    formats = ",".join(run.report_formats)
-    command = [sys.executable, "-P", "-m", "harness.cli", "report", str(run.directory), "--report-formats", formats]
-    result = subprocess.run(command, check=False, start_new_session=True)
-    if result.returncode in {outcome.exit_code for outcome in Outcome}:
-        return result.returncode
+    code = run_report(run.directory, ",".join(run.report_formats))
+    if code in {outcome.exit_code for outcome in Outcome}:
+        return code
     say(
-        f"INCONCLUSIVE: the run could not be judged (its judging ended with {result.returncode}); try again with: "
+        f"INCONCLUSIVE: the run could not be judged (its judging ended with {code}); try again with: "
         f"springback report {run.directory}"
     )
     return Outcome.INCONCLUSIVE.exit_code
+
+
+def run_report(directory: Path, formats: str) -> int:
+    """``springback report`` in a process of its own, to its end; its exit code, or -signal."""
+    command = [sys.executable, "-P", "-m", "harness.cli", "report", str(directory), "--report-formats", formats]
+    return subprocess.run(command, check=False, start_new_session=True).returncode

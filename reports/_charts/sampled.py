@@ -11,7 +11,19 @@ from reports._charts.windows import highest_valued
 
 MOST = 10
 """Charts; a metrics page may have hundreds of figures."""
-OF_PROCESSES = frozenset({machines.RESIDENT, "uss_bytes", machines.CPU, "threads", "open_fds"})
+OF_PROCESSES = frozenset(
+    {
+        machines.RESIDENT,
+        "uss_bytes",
+        machines.CPU,
+        "threads",
+        "open_fds",
+        "pid",
+        "create_time_s",
+        "memory_limit_bytes",
+        "oom_kills",
+    }
+)
 """Memory and CPU have charts of their own; the rest is for who looks into the recording."""
 COUNTERS = ("_total", "_count", "_sum")
 UNITS = {"_bytes": "bytes", "_seconds": "s", "_s": "s", "_ms": "ms", "_ratio": "ratio"}

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from harness.analysis.answers import answers
+from harness.analysis.processes import restarts
 from harness.recording import Recording
 from harness.recording_header import Phase
 from harness.recording_marks import RAISED, AlertMark, FaultMark, GateMark, NodeMark
@@ -117,3 +118,6 @@ def _happenings(recording: Recording) -> Iterable[_Found]:
                 yield _Found(mark.t, f"load process {event}", text, NODE)
             case AlertMark(event=event) if event == RAISED:
                 yield _Found(mark.t, "alert", f"alert {mark.alert}: {mark.detail}", EVENT)
+    for each in restarts(recording):
+        short = "restart" if each.is_certain else "restart?"
+        yield _Found(each.t, short, f"{'' if each.is_certain else 'possible '}restart of {each}", NODE)

@@ -173,11 +173,12 @@ def judged_by_default(criteria: tuple[str, ...], host: str = HOST, **given: str)
     return {spec.criterion for spec in read.criteria if not criteria_folder.is_guard(spec.criterion)}
 
 
-def test_a_leak_is_judged_wherever_the_memory_of_the_target_is_measured() -> None:
-    both = {"error_ratio", "memory_leak"}
-    assert judged_by_default(("error_ratio",)) == both
-    assert judged_by_default(("error_ratio", "memory_leak")) == both
-    assert judged_by_default(("error_ratio",), without="memory_leak") == {"error_ratio"}
+def test_leaks_and_restarts_are_judged_wherever_the_processes_of_the_target_are_sampled() -> None:
+    all_three = {"error_ratio", "memory_leak", "process_restarts"}
+    assert judged_by_default(("error_ratio",)) == all_three
+    assert judged_by_default(("error_ratio", "memory_leak", "process_restarts")) == all_three
+    assert judged_by_default(("error_ratio",), without="memory_leak") == all_three - {"memory_leak"}
+    assert judged_by_default(("error_ratio",), without="memory_leak,process_restarts") == {"error_ratio"}
     assert judged_by_default(("error_ratio",), host="http://elsewhere.example") == {"error_ratio"}
     assert judged_by_default(()) == set(), "a run without criteria has nothing to pass"
 

@@ -17,8 +17,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -133,7 +134,9 @@ def run(case: Case) -> Result:
 
     Raises RuntimeError when there is no run to judge.
     """
-    return compare(_run(case))
+    with stack_for(case) as stack:
+        found = load(case, stack)
+    return compare(found)
 
 
 def compare(found: Run) -> Result:
@@ -163,17 +166,39 @@ def flags(**options: float) -> tuple[str, ...]:
     return tuple(word for name, value in options.items() for word in (f"--{name.replace('_', '-')}", f"{value:g}"))
 
 
-def _run(case: Case) -> Run:
-    file = str(ROOT / "locustfiles" / f"{case.scenario}.py")
+@dataclass(frozen=True)
+class Stack:
+    """A fresh one, ready, on which nothing has been done yet."""
+
+    target: dict[str, Any]
+    """What it says of itself."""
+    state: Path
+    place: Path
+    """A directory that goes with it."""
+
+
+@contextmanager
+def stack_for(case: Case) -> Iterator[Stack]:
+    """As the case's scenario wants it."""
     with (
         tempfile.TemporaryDirectory(prefix="springback-truth-") as place,
-        reference_target({**_reference(file, Path(place)), **case.reference}) as (target, state, _),
-        ThreadPoolExecutor(1) as beside,
+        reference_target({**_reference(_file(case), Path(place)), **case.reference}) as (target, state, _),
     ):
+        yield Stack(target, state, Path(place))
+
+
+def _file(case: Case) -> str:
+    return str(ROOT / "locustfiles" / f"{case.scenario}.py")
+
+
+def load(case: Case, stack: Stack) -> Run:
+    """Runs the scenario on the stack, with the fault on. Raises RuntimeError when there is no run to judge."""
+    target, state, file = stack.target, stack.state, _file(case)
+    with ThreadPoolExecutor(1) as beside:
         if not case.begins:
             _put(case, state)
         meanwhile = beside.submit(case.meanwhile, target) if case.meanwhile else None
-        runs, told = Path(place) / "runs", Path(place) / "told"
+        runs, told = stack.place / "runs", stack.place / "told"
         with told.open("wb") as out:
             process = subprocess.Popen(
                 [

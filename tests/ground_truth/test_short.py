@@ -5,13 +5,15 @@ One scenario's: `python -m tests.ground_truth SCENARIO --short`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from typing import Any
 
 import pytest
 
 from tests.ground_truth import autoscaling, cache_coherence, circuit_breaker, db_pool, login_herd, websocket_avalanche
-from tests.ground_truth.frame import Case, Result, run
+from tests.ground_truth.frame import Case, Result, Stack, compare, load, run, stack_for
 
 pytestmark = [pytest.mark.ground_truth, pytest.mark.spike_testing, pytest.mark.timeout(600)]
 AT_ONCE = 2
@@ -30,15 +32,49 @@ def _name(case: Case) -> str:
 @pytest.fixture(scope="module", autouse=True)
 def going(request: pytest.FixtureRequest) -> Iterator[dict[str, Future[Result]]]:
     """Those of the selected cases that go beside the others, begun with the first test."""
-    selected = [item.callspec.params.get("beside") for item in request.session.items if hasattr(item, "callspec")]
+    selected = _selected(request, "beside")
     with ThreadPoolExecutor(AT_ONCE) as pool:
         yield {_name(case): pool.submit(run, case) for case in BESIDE if case in selected}
 
 
+@pytest.fixture(scope="module")
+def one_by_one(request: pytest.FixtureRequest) -> Iterator[Callable[[Case], Result]]:
+    """Runs a case, in the order of the tests. Its stack has come up in the first seconds of the one before, as those of
+    the cases that go beside do at any time, and goes down in the first seconds of the next.
+    """
+    selected = _selected(request, "case")
+    waiting = [case for case in ONE_BY_ONE if case in selected]
+    stacks: dict[str, tuple[ExitStack, Future[Stack]]] = {}
+    with ThreadPoolExecutor(1) as beside:
+
+        def bring_up_next() -> None:
+            if waiting:
+                case, opened = waiting.pop(0), ExitStack()
+                stacks[_name(case)] = opened, beside.submit(opened.enter_context, stack_for(case))
+
+        def run_next(case: Case) -> Result:
+            opened, stack = stacks.pop(_name(case))
+            try:
+                ready = stack.result()
+                bring_up_next()
+                return compare(load(case, ready))
+            finally:
+                beside.submit(opened.close)
+
+        bring_up_next()
+        yield run_next
+        for opened, _ in stacks.values():
+            beside.submit(opened.close)
+
+
+def _selected(request: pytest.FixtureRequest, parameter: str) -> list[Any]:
+    return [item.callspec.params.get(parameter) for item in request.session.items if hasattr(item, "callspec")]
+
+
 @pytest.mark.parametrize("case", ONE_BY_ONE, ids=_name)
-def test_a_run_finds_what_is_true(case: Case) -> None:
+def test_a_run_finds_what_is_true(case: Case, one_by_one: Callable[[Case], Result]) -> None:
     """The fault's own criteria find it with the figure that it accounts for, and nothing else fails."""
-    result = run(case)
+    result = one_by_one(case)
     assert result.right, result
 
 

@@ -27,6 +27,8 @@ from tests.http.conftest import Certificates
 from tests.http.scripted import READ, scripted
 from tests.http.sockets import unanswered
 
+LATER_S = 3600.0
+"""On the time axis of the run: an instant that comes when the test says so, see :class:`SteeredClock`."""
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 USERS = 8
 
@@ -39,6 +41,13 @@ class ColdHerd(HerdHttpUser):
         return self.client.prepare("GET", f"/{self.number}")
 
 
+class SteeredClock(Clock):
+    """The gate sees within half a second that the master's time is another one."""
+
+    def jump_to(self, master_s: float) -> None:
+        self._offset_s = master_s - time.monotonic()
+
+
 def connected_to(port: int) -> int:
     """Connections of this process that are open, or on their way."""
     there = [one for one in psutil.Process().net_connections("tcp") if one.raddr and one.raddr.port == port]
@@ -49,7 +58,7 @@ def connected_to(port: int) -> int:
 def parked(kind: type[PacedHttpUser], count: int) -> Iterator[tuple[Node, list[PacedHttpUser]]]:
     """Users as Locust's runner starts them, parked and waiting for the plan; stopped in the end."""
     environment = Environment()
-    node = Node("run", Clock(exact=True))
+    node = Node("run", SteeredClock(exact=True))
     set_node(environment, node)
     environment.events.request.add_listener(node.recorder.on_request)
     group = Group()
@@ -83,6 +92,13 @@ def begin(node: Node, herds: tuple[float, ...] = (), starts_per_s: float = 0.0) 
     )
 
 
+def come_to_later(node: Node) -> None:
+    """To shortly before it: everybody is back in the gate, however long the herd before took on this machine."""
+    assert node.plan is not None and isinstance(node.clock, SteeredClock)
+    wait_until(lambda: not node.recorder.starts)
+    node.clock.jump_to(node.plan.origin_s + LATER_S - 0.1)
+
+
 def wait_until(reached: Callable[[], bool]) -> None:
     deadline_s = time.monotonic() + 10
     while not reached():
@@ -111,10 +127,12 @@ def test_every_herd_opens_connections_of_its_own(certificates: Certificates, enc
 
         with parked(Cold, USERS) as (node, _):
             assert connected_to(server.port) == 0
-            begin(node, herds=(0.2, 1.2))
-            for herd in (1, 2):
-                wait_until(lambda: node.recorder.requests == USERS * herd)  # noqa: B023
-                wait_until(lambda: connected_to(server.port) == 0)
+            begin(node, herds=(0.2, LATER_S))
+            wait_until(lambda: node.recorder.requests == USERS)
+            wait_until(lambda: connected_to(server.port) == 0)
+            come_to_later(node)
+            wait_until(lambda: node.recorder.requests == USERS * 2)
+            wait_until(lambda: connected_to(server.port) == 0)
             assert outcomes(node) == {"ok": USERS * 2}
             assert [len(mark.sent_us) for mark in node.gate_marks] == [USERS, USERS]
             assert min(min(mark.sent_us) for mark in node.gate_marks) >= 0, "never before the instant"
@@ -141,7 +159,7 @@ def test_every_arrival_opens_a_connection_of_its_own(kind: type[PacedHttpUser]) 
 
         with parked(Cold, USERS) as (node, _):
             begin(node, starts_per_s=20)
-            gevent.sleep(1.0)
+            wait_until(lambda: (node.elapsed_s() or 0.0) >= 1.0)
             counts = outcomes(node)
             assert connected_to(server.port) == 0
         each = 2 if kind is PacedHttpUser else 1
@@ -158,7 +176,9 @@ def test_a_refused_connection_is_an_outcome() -> None:
             host = f"http://127.0.0.1:{taken.getsockname()[1]}"
 
         with parked(Refused, USERS) as (node, _):
-            begin(node, herds=(0.1, 0.9))
+            begin(node, herds=(0.1, LATER_S))
+            wait_until(lambda: node.recorder.requests == USERS)
+            come_to_later(node)
             wait_until(lambda: node.recorder.requests == USERS * 2)
             assert outcomes(node) == {"connection refused": USERS * 2}
             assert [len(mark.sent_us) for mark in node.gate_marks] == [USERS, USERS]

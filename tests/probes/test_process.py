@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import os
+import signal
 import time
 from pathlib import Path
 
@@ -10,8 +13,14 @@ import psutil
 import pytest
 
 from harness import probes
+from harness.findings import Outcome
 from harness.probes import Reading
+from harness.probes._memory_bounds import MemoryBounds
 from harness.probes._process_meter import ProcessMeter
+from harness.recording import ProbeSample
+from harness.recording_header import CriterionSpec
+from harness.verdict import judge
+from tests import recordings
 from tests.probes.loopback import free_port, python, said, tell, wait_for
 
 GROWS = """
@@ -35,6 +44,19 @@ import socket, sys, time
 server = socket.create_server(("127.0.0.1", int(sys.argv[1])))
 print("ready", flush=True)
 time.sleep(60)
+"""
+RESTARTS = """
+import os, socket, sys, time
+parent = os.getpid()
+while True:
+    pid = os.fork()
+    if pid == 0:
+        server = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+        print(os.getpid(), flush=True)
+        while os.getppid() == parent:
+            time.sleep(0.05)
+        os._exit(0)
+    os.waitpid(pid, 0)
 """
 SUPERVISES = """
 import os, signal, socket, sys, time
@@ -157,6 +179,84 @@ def test_a_listener_is_found_by_port_and_again_after_a_restart() -> None:
             assert reading.error is None and reading.source == f"port-{port}"
         (reading,) = probe.sample()
         assert reading.error
+
+
+def test_a_killed_process_that_a_supervisor_starts_again_is_a_restart() -> None:
+    """kill -9, and another process listens on the port: the recording tells, and the finding names both pids."""
+    port = free_port()
+    with python(RESTARTS, str(port)) as supervisor:
+        first = int(said(supervisor))
+        probe = process_probe(ports=(port,), children=False)
+        source, samples = f"port-{port}", []
+
+        def sampled(pid: int) -> bool:
+            """Whether the process of that pid was read; in the recording the samples are a second apart."""
+            (reading,) = probe.sample()
+            t = len(samples) + 0.1
+            samples.append(ProbeSample(t, "process", reading.source, reading.values, reading.error))
+            return reading.values.get("pid") == pid
+
+        wait_for(lambda: sampled(first))
+        os.kill(first, signal.SIGKILL)
+        second = int(said(supervisor))
+        wait_for(lambda: sampled(second))
+    read = [sample.values for sample in samples if sample.values]
+    assert {sample.source for sample in samples} == {source}
+    assert read[0]["create_time_s"] <= read[-1]["create_time_s"]
+    assert read[0]["memory_limit_bytes"] > read[0]["rss_bytes"] > 0
+    run = dataclasses.replace(recordings.healthy(), probes=tuple(samples))
+    (found,) = (f for f in judge(run, [CriterionSpec("process_restarts")]).findings if f.kind == "process_restarts")
+    assert (found.outcome, found.figure) == (Outcome.FAIL, 1)
+    assert f"pid {first}, then {second}" in found.reason
+
+
+@pytest.mark.parametrize(
+    ("files", "limit_bytes", "oom_kills"),
+    [
+        (
+            {"proc/7/cgroup": "0::/a/b", "sys/fs/cgroup/a/b/memory.max": "max", "sys/fs/cgroup/a/memory.max": "5000"},
+            5e3,
+            None,
+        ),
+        (
+            {
+                "proc/7/cgroup": "0::/a",
+                "sys/fs/cgroup/a/memory.max": "9000",
+                "sys/fs/cgroup/a/memory.events": "oom 2\noom_kill 1",
+            },
+            9e3,
+            1,
+        ),
+        (
+            {
+                "proc/7/cgroup": "0::/host/path",
+                "sys/fs/cgroup/memory.max": "7000",
+                "sys/fs/cgroup/memory.events": "oom_kill 0",
+            },
+            7e3,
+            0,
+        ),
+        (
+            {
+                "proc/7/cgroup": "4:memory:/a\n0::/",
+                "sys/fs/cgroup/memory/a/memory.limit_in_bytes": "6000",
+                "sys/fs/cgroup/memory/a/memory.oom_control": "under_oom 0\noom_kill 3",
+            },
+            6e3,
+            3,
+        ),
+        ({}, float(psutil.virtual_memory().total), None),
+    ],
+    ids=["max and around it", "version 2", "in a container", "version 1", "elsewhere"],
+)
+def test_what_a_process_may_have_and_how_often_that_was_too_little(
+    tmp_path: Path, files: dict[str, str], limit_bytes: float, oom_kills: float | None
+) -> None:
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text + "\n")
+    bounds = MemoryBounds(7, tmp_path)
+    assert (bounds.limit_bytes, bounds.oom_kills()) == (limit_bytes, oom_kills)
 
 
 def test_workers_come_and_go_with_their_supervisor() -> None:

@@ -9,11 +9,15 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pytest
+
+from harness.clients.process_search import listeners
+from harness.probes import run_cpu
 from harness.probes.run_cpu import RunCpu
 
 BUSY = """
 import os, socket, sys
-server = socket.create_server(("127.0.0.1", 0))
+server = socket.create_server(("127.0.0.1", int(sys.argv[1])))
 if os.fork() == 0:
     while True: pass
 print(server.getsockname()[1], flush=True)
@@ -23,9 +27,9 @@ os.killpg(0, 9)
 
 
 @contextmanager
-def service() -> Iterator[int]:
-    """It listens, and its child does the work; yields the port."""
-    command = [sys.executable, "-c", BUSY]
+def service(port: int = 0) -> Iterator[int]:
+    """It listens, on a free port for 0, and its child does the work; yields the port."""
+    command = [sys.executable, "-c", BUSY, str(port)]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, start_new_session=True) as process:
         assert process.stdout is not None
@@ -57,6 +61,23 @@ def test_a_service_that_cannot_be_seen_is_a_failed_reading_until_it_has_been() -
         assert reading.error is None
     (reading,) = seen.sample()
     assert reading.error is None, "it was stopped by a fault, or has ended: nothing of it takes CPU"
+
+
+def test_all_processes_are_searched_while_somebody_is_missing_and_seldom_when_nobody_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One that comes in the place of another is found at the next search."""
+    searched: list[float] = []
+    monkeypatch.setattr(run_cpu, "listeners", lambda ports: searched.append(time.monotonic()) or listeners(ports))
+    with service() as port:
+        probe = RunCpu(ports=(port,), refresh_interval_s=0.0)
+        counts = [reading.values["processes"] for _ in range(run_cpu.FULL_SEARCH_EVERY) for reading in probe.sample()]
+        assert counts == [3] * run_cpu.FULL_SEARCH_EVERY
+        assert len(searched) == 2, "the first, and the last"
+    assert [reading.values["processes"] for reading in probe.sample()] == [1], "who samples"
+    with service(port):
+        assert [reading.values["processes"] for reading in probe.sample()] == [3]
+    assert len(searched) == 4
 
 
 def test_a_process_may_count_alone() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+import numpy as np
 import pytest
 
 from harness.criteria.recovery._memory import Growth, growth
@@ -11,6 +12,8 @@ from harness.findings import Finding, Outcome
 from harness.recording import ProbeSample, Recording
 from harness.recording_header import CriterionSpec
 from harness.verdict import judge
+from tests.calibration.memory import RECOVERY_S
+from tests.calibration.memory import recording as simulated
 from tests.recordings import MEGABYTE, healthy, leaking, login_herd
 
 
@@ -96,3 +99,104 @@ def test_missing_samples_here_and_there_do_no_harm() -> None:
 def test_the_run_that_broke_off_before_the_end_of_the_recovery_is_compared_where_it_stopped() -> None:
     found = measured(login_herd(leak_bytes=400 * MEGABYTE, cut_off_at_s=50))
     assert found.growth_bytes == pytest.approx(400 * MEGABYTE, rel=0.05)
+
+
+MINUTE_S = 60
+SECONDS = np.arange(RECOVERY_S + MINUTE_S, dtype=np.float64)
+QUIET = 50_000 * np.random.default_rng(1).standard_normal(len(SECONDS))
+
+
+def restarted(*starts: int, per_s_bytes: float = 20e6, with_pids: bool = True, missing_s: int = 2) -> Recording:
+    """One process of 100 MB that gains so much a second from the recovery on, or since its last start."""
+    began = np.max([np.where(start <= SECONDS, float(start), RECOVERY_S) for start in (RECOVERY_S, *starts)], 0)
+    memory_bytes = 100e6 + QUIET + per_s_bytes * np.maximum(0, SECONDS - began)
+    for start in starts:
+        memory_bytes[start - missing_s : start] = np.nan
+    return simulated({"api": memory_bytes}, starts={"api": starts} if with_pids else None)
+
+
+@pytest.mark.parametrize("starts", [(), (82,), (45,), (89,), (46, 61, 76), (40, 43, 46, 49, 52, 55, 58)])
+def test_a_restart_does_not_hide_a_leak(starts: tuple[int, ...]) -> None:
+    found = finding(restarted(*starts))
+    assert found.outcome is Outcome.FAIL
+    assert found.figure is not None and found.figure > 600 * MEGABYTE
+    assert ("added up: api at" in found.reason) == bool(starts)
+
+
+@pytest.mark.parametrize("starts", [(82,), (60,), (89,), (46, 61, 76)])
+def test_without_pids_memory_that_falls_at_once_allows_no_pass(starts: tuple[int, ...]) -> None:
+    found = finding(restarted(*starts, with_pids=False))
+    assert found.outcome is not Outcome.PASS
+    assert "possibly api at" in found.reason and "memory fell from" in found.reason
+
+
+def test_with_a_pid_memory_that_falls_at_once_is_given_back() -> None:
+    """A collector, or malloc_trim: the same process all along."""
+    memory_bytes = 100e6 + QUIET + 15e6 * (SECONDS % 20) * (SECONDS >= RECOVERY_S) * (SECONDS < 80)
+    assert finding(simulated({"api": memory_bytes}, starts={})).outcome is Outcome.PASS
+    assert finding(simulated({"api": memory_bytes})).outcome is Outcome.INCONCLUSIVE
+
+
+def test_a_restart_without_a_drop_is_one() -> None:
+    memory_bytes = 100e6 + QUIET
+    found = finding(simulated({"api": memory_bytes}, starts={"api": [60]}))
+    assert found.outcome is Outcome.PASS and found.evidence["restarts"] == 1
+    assert found.figure == pytest.approx(0, abs=MEGABYTE)
+
+
+def test_what_a_new_process_takes_to_warm_up_is_no_growth() -> None:
+    memory_bytes = 400e6 + QUIET
+    memory_bytes[60:] -= 300e6 * np.exp(-(SECONDS[60:] - 60) / 5)
+    found = finding(simulated({"api": memory_bytes}, starts={"api": [60]}))
+    assert found.outcome is Outcome.INCONCLUSIVE, "or a leak that begins afresh"
+    assert found.interval is not None and found.interval[0] < MEGABYTE
+
+
+def test_a_process_that_leaked_and_never_came_back_fails() -> None:
+    """Killed at 80 s: what it had gained by then is proven."""
+    run = restarted()
+    alive = tuple(s for s in run.probes if s.t < 80)
+    dead = tuple(ProbeSample(t + 0.1, "process", "api", {}, "process 100 is gone") for t in range(80, 91))
+    found = finding(dataclasses.replace(run, probes=(*alive, *dead)))
+    assert found.outcome is Outcome.FAIL
+    slow = restarted(per_s_bytes=1e6)
+    alive = tuple(s for s in slow.probes if s.t < 80)
+    assert finding(dataclasses.replace(slow, probes=(*alive, *dead))).outcome is Outcome.INCONCLUSIVE
+
+
+def test_memory_of_the_spike_that_a_restart_took_away_is_not_proven_growth() -> None:
+    memory_bytes = 100e6 + QUIET + 500e6 * (SECONDS >= 30) * (SECONDS < 34)
+    memory_bytes[34:36] = np.nan
+    found = finding(simulated({"api": memory_bytes}, starts={"api": [36]}))
+    assert found.outcome is Outcome.INCONCLUSIVE
+
+
+@pytest.mark.parametrize(("size_mb", "limit_mb"), [(100, 200), (790, 200), (1000, 250), (4000, 1000)])
+def test_the_limit_is_absolute_for_small_processes_and_relative_for_large_ones(size_mb: int, limit_mb: int) -> None:
+    for share, outcome in ((0.97, Outcome.PASS), (1.03, Outcome.FAIL)):
+        gained = np.minimum(1, np.maximum(0, SECONDS - 30) / 10) * share * limit_mb * MEGABYTE
+        found = finding(simulated({"api": size_mb * MEGABYTE + gained}, starts={}))
+        assert found.outcome is outcome
+        assert found.limit == pytest.approx(limit_mb * MEGABYTE)
+
+
+def test_one_of_several_processes_restarts() -> None:
+    for starts in ((), (70,)):
+        leaking_one = {s.t: s.values for s in restarted(*starts).probes if s.values}
+        several = {
+            "api": np.array([leaking_one.get(t + 0.1, {}).get("rss_bytes", np.nan) for t in SECONDS]),
+            "api2": 100e6 + QUIET,
+        }
+        assert finding(simulated(several, starts={"api": starts})).outcome is Outcome.FAIL
+
+
+def test_each_time_between_restarts_is_tested_for_a_leak() -> None:
+    def leak(run: Recording) -> Finding:
+        return judge(run, [CriterionSpec("memory_leak")]).findings[0]
+
+    found = leak(restarted(82, per_s_bytes=MEGABYTE))
+    assert found.outcome is Outcome.INCONCLUSIVE and "api: steady growth" in found.reason
+    assert "restarts: 1" in found.reason
+    assert leak(restarted(82, per_s_bytes=0)).outcome is Outcome.PASS
+    short = leak(restarted(46, 61, 76, per_s_bytes=0))
+    assert short.outcome is Outcome.INCONCLUSIVE and "30 samples after the warm-up needed" in short.reason

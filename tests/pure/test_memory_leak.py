@@ -46,11 +46,12 @@ def found(run: Recording, **parameters: float) -> Finding:
     return next(each for each in judge(run, specs).findings if each.kind == "memory_leak")
 
 
-def test_steady_growth_is_suspected_and_no_pass() -> None:
+def test_steady_growth_under_one_load_is_no_pass_and_no_leak_yet() -> None:
     """1.5 MB a second over the 44 s that are left after the warm-up."""
     finding = found(growing(leak))
     assert finding.outcome is Outcome.INCONCLUSIVE
-    assert finding.reason.startswith("a leak is suspected: steady growth, 66")
+    assert finding.reason.startswith("memory goes on growing: steady growth, 66")
+    assert "a recovery of 240 s" in finding.reason
     assert finding.figure == pytest.approx(66 * MEGABYTE, rel=0.02)
     assert finding.interval is not None and finding.limit is not None
     assert finding.interval[0] > finding.limit
@@ -74,13 +75,13 @@ def test_what_is_no_leak_passes(rise: Callable[[float], float]) -> None:
 
 
 def test_a_cache_that_is_full_passes_without_a_figure_that_looks_like_a_leak() -> None:
-    finding = found(growing(lambda t: 60 * MEGABYTE * min(1.0, t / 38)))
+    finding = found(growing(lambda t: 60 * MEGABYTE * min(1.0, t / 33)))
     assert (finding.outcome, finding.figure) == (Outcome.PASS, None)
-    assert "growth in" in finding.reason
+    assert finding.reason.startswith("no leak: ") and "but at most" in finding.reason
 
 
 def test_memory_that_moves_too_much_is_not_passed() -> None:
-    finding = found(growing(lambda _: 0.0, noise_bytes=25 * MEGABYTE))
+    finding = found(growing(lambda _: 0.0, noise_bytes=15 * MEGABYTE))
     assert finding.outcome is Outcome.INCONCLUSIVE
     assert "moves too much to tell" in finding.reason
 
@@ -107,13 +108,13 @@ def test_it_does_not_judge_a_run_by_itself() -> None:
     assert judge(run, [BY_DEFAULT]).outcome is Outcome.INCONCLUSIVE
 
 
-def test_the_suspicion_stands_beside_the_growth_in_every_report() -> None:
+def test_the_rise_stands_in_every_report() -> None:
     run = growing(leak)
     specs = (CriterionSpec("memory_growth"), BY_DEFAULT)
     run = dataclasses.replace(run, header=dataclasses.replace(run.header, criteria=specs))
     verdict = judge(run)
     assert verdict.outcome is Outcome.INCONCLUSIVE
-    words = "leak is suspected: steady growth"
+    words = "memory goes on growing: steady growth"
     texts = [terminal.render(run, verdict), markdown.render(run, verdict), junit.render(run, verdict)]
     for text in texts:
-        assert " ".join(text.split()).count(words) >= 2
+        assert " ".join(text.split()).count(words) >= 1

@@ -143,7 +143,12 @@ class Run:
     @property
     def family(self) -> list[psutil.Process]:
         """Every process of the run that is alive, itself included."""
-        return [process for process in psutil.process_iter() if _belongs(process, self)]
+        found = []
+        for pid in psutil.pids():
+            if _belongs(pid, self):
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    found.append(psutil.Process(pid))
+        return found
 
     def workers(self) -> list[psutil.Process]:
         """Forked Locust workers: children with the very command line of their master."""
@@ -152,7 +157,7 @@ class Run:
 
     def until_gone(self, processes: Sequence[psutil.Process], within_s: float) -> None:
         psutil.wait_procs(processes, within_s)
-        alive = [process for process in processes if _belongs(process, self)]
+        alive = [process for process in processes if _belongs(process.pid, self)]
         assert not alive, f"still there after {within_s} s: {alive}"
 
     def wait(self, within_s: float = 90, gone_within_s: float = 0.0) -> Finished:
@@ -305,13 +310,16 @@ def told_unanswered(run: Run) -> bool:
     return False
 
 
-def _belongs(process: psutil.Process, run: Run) -> bool:
-    """What the run has forked is in its session, and what it has started has its environment."""
+def _belongs(pid: int, run: Run) -> bool:
+    """What the run has forked is in its session, and what it has started has its environment. Cheap: every process of
+    the machine is asked, several times a run.
+    """
     try:
-        if process.status() == psutil.STATUS_ZOMBIE:
-            return False
-        return os.getsid(process.pid) == run.process.pid or process.environ().get(TOKEN) == run.token
-    except (psutil.NoSuchProcess, psutil.AccessDenied, ProcessLookupError):
+        if os.getsid(pid) != run.process.pid:
+            environment = Path(f"/proc/{pid}/environ").read_bytes()  # empty for a zombie
+            return f"{TOKEN}={run.token}".encode() in environment
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except (psutil.NoSuchProcess, OSError):
         return False
 
 

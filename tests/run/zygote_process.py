@@ -7,31 +7,42 @@ import gc
 import importlib
 import json
 import os
+import signal
 import socket
 import sys
+import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
+from unittest import mock
 
 _control = socket.socket(fileno=os.dup(0))
 _fork, _wait, _close = os.fork, os.waitpid, os.close
 """All from before Locust patches them: this process waits for nothing but requests, and its event loop never runs."""
 MOST_BYTES = 1 << 18
 """Of a request: the words and the whole environment of a command."""
+_of_the_run: list[TextIO] = []
+"""In a fork of a run, its streams: nobody closes them here, which would write what the run itself has yet to write."""
 
 
 def import_what_runs_import() -> None:
     """Locust first: it patches the process, and whatever is imported before it would keep what is not patched."""
     import locust.main  # noqa: F401
+    import numpy  # noqa: F401  this and the next for the verdicts
+    import scipy.special  # noqa: F401
 
+    import harness.commands.check
     import harness.commands.plan
     import harness.load.http
     import harness.load.websocket  # noqa: F401
+    import reports
     from harness import attach, criteria, faults, probes  # noqa: F401  attach the function: its module would hide it
 
     for folder in (criteria, faults, probes):
         for name in folder.available():
             folder.parameters(name)
+    for name in reports.available():
+        importlib.import_module(f"reports.{name}")
     for file in Path(__file__).parents[2].glob("shapes/[a-z]*.py"):
         importlib.import_module(f"shapes.{file.stem}")
 
@@ -79,15 +90,51 @@ def be(wanted: dict[str, Any]) -> None:
     """Runs the command as a new process would: with its words, environment, directory and streams."""
     import gevent
 
+    from harness.run import master
+
     gevent.reinit()
     os.environ.clear()
     os.environ.update(wanted["environment"])
     os.chdir(wanted["directory"])
+    _open_streams()
+    sys.argv = wanted["words"]
+    with mock.patch.object(master, "run_report", report_in_a_fork):
+        sys.exit(_commands()[Path(sys.argv[0]).name]())
+
+
+def report_in_a_fork(directory: Path, formats: str) -> int:
+    """As :func:`harness.run.master.run_report`, in a fork of the run: to import what a verdict needs takes several
+    times as long as to judge a short run.
+    """
+    from gevent.os import fork_and_watch, waitpid
+
+    pid = fork_and_watch()  # it has the event loop wait, which would else take the exit code from us
+    if pid:
+        return os.waitstatus_to_exitcode(waitpid(pid, 0)[1])
+    code: Any = 1
+    try:
+        os.setpgid(0, 0)  # a signal to the group of the run is not for it; it stays in the session, to be found there
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_DFL)
+        gc.disable()
+        _of_the_run.extend([sys.stdout, sys.stderr])
+        _open_streams()
+        sys.argv = ["springback", "report", str(directory), "--report-formats", formats]
+        _commands()["springback"]()
+    except SystemExit as ended:
+        code = ended.code or 0
+        sys.stdout.flush()
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(code)
+
+
+def _open_streams() -> None:
+    """New ones, with nothing of this process's own in their buffers."""
     encoding = os.environ.get("PYTHONIOENCODING", "utf-8")
     sys.stdout = sys.__stdout__ = os.fdopen(1, "w", encoding=encoding)
     sys.stderr = sys.__stderr__ = os.fdopen(2, "w", encoding=encoding, errors="backslashreplace", buffering=1)
-    sys.argv = wanted["words"]
-    sys.exit(_commands()[Path(sys.argv[0]).name]())
 
 
 def _commands() -> dict[str, Callable[[], Any]]:

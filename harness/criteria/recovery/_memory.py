@@ -1,20 +1,28 @@
 """Memory that the target has gained: median of the last tenth of the recovery phase − median of the baseline.
 
-Memory is summed over the processes that were there in the baseline *and* at the end. A process that came
-later brings memory that is no growth, and one that went takes growth away, so both are left out of the figure
-and named. The interval is a moving-block bootstrap (Künsch 1989), because memory samples are strongly
-correlated.
+Memory is summed over the processes that were there in the baseline *and* at the end. A process that came later brings
+memory that is no growth, so it is left out and named. The interval is a moving-block bootstrap (Künsch 1989), because
+memory samples are strongly correlated.
+
+A process that was restarted, or ended, begins afresh, and its growth is not forgotten: that of each *stretch* from one
+start to the next counts, and they are added up. What a new process takes to warm up is no growth, so a later stretch
+counts from the level of the baseline in the interval's lower end, and from where it began in the upper one; of a
+stretch that ended, the lower end has only what it gained in the recovery, because it might have given back the rest.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from harness.analysis.lazy import LazyModule
-from harness.criteria.recovery._leak import LeakTest, assess
+from harness.analysis.processes import PROBE, VALUE, ProcessSeries, Restart, processes, restarts
+from harness.criteria.recovery import _leak
+from harness.criteria.recovery._leak import LeakTest, Stretch
 from harness.criteria.recovery._trend import FloatArray
 from harness.recording import Recording
 from harness.recording_header import Phase
@@ -24,16 +32,18 @@ if TYPE_CHECKING:
 else:
     np = LazyModule("numpy")
 
-PROBE = "process"
-VALUE = "rss_bytes"
 LAST_SHARE = 0.1
 MINIMUM_SAMPLES = 5
 PRESENT_SHARE = 0.5
 """Share of the seconds of a stretch in which a process must have been sampled to count as present."""
+EDGE_SAMPLES = 3
+"""The level at which a stretch began or ended is the median of so many samples."""
 RESAMPLES = 2000
 SEED = 20260314
 LARGEST_GAP_S = 5.0
-"""A process that was not readable for longer may have been restarted under the same name."""
+"""A process that was not readable for longer may have been restarted under the same name, unless its pid is known."""
+STEADY_RATIO = 1.3
+"""A phase is one of steady load when no third of it has more requests than so many times another."""
 
 
 @dataclass(frozen=True)
@@ -47,21 +57,25 @@ class Growth:
     baseline_bytes: float | None = None
     """Median of the baseline, summed over the same processes."""
     end_bytes: float | None = None
+    """Median at the end, summed over those that were there then."""
     processes: tuple[str, ...] = ()
-    """There in the baseline and at the end: the figure is about these."""
+    """There in the baseline and at the end: the figure is about these, and about what ``went`` had gained."""
     came: tuple[str, ...] = ()
     went: tuple[str, ...] = ()
     interrupted: tuple[str, ...] = ()
     """There in the baseline and at the end, but away in between: perhaps restarted, which hides growth."""
+    restarts: tuple[Restart, ...] = ()
+    """Of the processes that were there in the baseline."""
     leak: LeakTest | None = None
+    """Of all processes that were there throughout, or of the stretch that looks most like a leak."""
 
 
 def growth(recording: Recording, baseline: Phase, recovery: Phase) -> Growth:
     """Growth from the baseline to the end of the recovery phase."""
-    samples = series_by_process(recording)
+    samples = processes(recording)
     if not samples:
         return Growth(None, f"the probe {PROBE!r} gave no {VALUE}, so memory is not known")
-    end_s = min(float(recovery.end_s), max(t[-1] for t, _ in samples.values()) + 1)
+    end_s = min(float(recovery.end_s), max(one.known_until_s for one in samples.values()) + 1)
     start_s = end_s - max(LAST_SHARE * recovery.duration_s, MINIMUM_SAMPLES)
     if start_s < recovery.start_s:
         return Growth(None, f"fewer than {MINIMUM_SAMPLES} s of the recovery were sampled")
@@ -69,63 +83,181 @@ def growth(recording: Recording, baseline: Phase, recovery: Phase) -> Growth:
     last = {name for name, one in samples.items() if _present(one, start_s, end_s)}
     came, went = tuple(sorted(last - first)), tuple(sorted(first - last))
     stayed = tuple(sorted(first & last))
-    if not stayed:
+    if not first:
         reason = "no process was sampled both in the baseline and at the end"
         return Growth(None, reason, came=came, went=went)
-    before = _summed(samples, stayed, baseline.start_s, baseline.end_s)
-    after = _summed(samples, stayed, start_s, end_s)
-    interval = _interval(before, after)
+    anew = tuple(each for each in restarts(recording) if each.source in first and baseline.start_s <= each.t < end_s)
+    cut = {each.source for each in anew}
+    steady = [name for name in stayed if name not in cut]
+    before = _summed(samples, steady, baseline.start_s, baseline.end_s)
+    after = _summed(samples, steady, start_s, end_s)
+    low, high = _interval(before, after) if steady else (0.0, 0.0)
     baseline_bytes, end_bytes = float(np.median(before)), float(np.median(after))
-    steady_s = np.arange(recovery.start_s, math.floor(end_s), dtype=np.float64)
+    growth_bytes = end_bytes - baseline_bytes
+    window = _Window(baseline, recovery, start_s, end_s)
+    for name in (*(name for name in stayed if name in cut), *went):
+        mine = [each for each in anew if each.source == name]
+        gained = _over_stretches(samples[name], mine, window, name in stayed)
+        growth_bytes, low, high = growth_bytes + gained.figure, low + gained.low, high + gained.high
+        if name in stayed:
+            baseline_bytes, end_bytes = baseline_bytes + gained.baseline, end_bytes + gained.end
     return Growth(
-        growth_bytes=end_bytes - baseline_bytes,
+        growth_bytes=growth_bytes,
         reason="",
-        interval_bytes=interval,
+        interval_bytes=(low, high),
         baseline_bytes=baseline_bytes,
         end_bytes=end_bytes,
         processes=stayed,
         came=came,
         went=went,
         interrupted=tuple(
-            name for name in stayed if _longest_gap_s(samples[name], baseline.start_s, end_s) > LARGEST_GAP_S
+            name
+            for name in steady
+            if not samples[name].is_identified
+            and _longest_gap_s(samples[name], baseline.start_s, end_s) > LARGEST_GAP_S
         ),
-        leak=assess(steady_s, _summed(samples, stayed, recovery.start_s, end_s)),
+        restarts=anew,
+        leak=_leak_in(recording, samples, steady, went, anew, recovery, end_s),
     )
 
 
-def series_by_process(recording: Recording) -> Mapping[str, tuple[FloatArray, FloatArray]]:
-    """For each process: instants in seconds, increasing, and resident memory in bytes."""
-    collected: dict[str, list[tuple[float, float]]] = {}
-    for sample in recording.probes:
-        if sample.probe == PROBE and VALUE in sample.values:
-            collected.setdefault(sample.source, []).append((sample.t, sample.values[VALUE]))
-    series = {}
-    for source, pairs in collected.items():
-        columns = np.array(sorted(pairs), dtype=np.float64)
-        series[source] = (columns[:, 0], columns[:, 1])
-    return series
+@dataclass(frozen=True)
+class _Window:
+    baseline: Phase
+    recovery: Phase
+    start_s: float
+    """Of the last tenth."""
+    end_s: float
 
 
-def _present(one: tuple[FloatArray, FloatArray], start_s: float, end_s: float) -> bool:
-    t, _ = one
-    seconds = np.unique(np.floor(t[(t >= start_s) & (t < end_s)]))
+@dataclass(frozen=True)
+class _Gained:
+    figure: float
+    low: float
+    high: float
+    baseline: float
+    end: float
+
+
+def _over_stretches(one: ProcessSeries, anew: Sequence[Restart], window: _Window, is_there: bool) -> _Gained:
+    """What a process that was restarted or ended has gained, all its stretches together, in bytes. Where a restart is
+    only possible, what it gained without any is possible as well.
+    """
+    base = float(np.median(one.between(window.baseline.start_s, window.baseline.end_s)[1]))
+    end = float(np.median(one.between(window.start_s, window.end_s)[1])) if is_there else 0.0
+    low = high = 0.0
+    stretches = list(_stretches(one, anew, window.baseline.start_s, window.end_s))
+    for number, (t, memory_bytes) in enumerate(stretches):
+        began = base if number == 0 else float(np.median(memory_bytes[:EDGE_SAMPLES]))
+        if is_there and number == len(stretches) - 1:
+            low += max(0.0, end - max(began, base))
+            high += max(0.0, end - began, float(np.median(memory_bytes[-EDGE_SAMPLES:])) - began)
+            continue
+        ended = float(np.median(memory_bytes[-EDGE_SAMPLES:]))
+        high += max(0.0, ended - began)
+        steady = memory_bytes[t >= window.recovery.start_s]
+        if len(steady) >= 2 * EDGE_SAMPLES:
+            low += max(0.0, ended - max(float(np.median(steady[:EDGE_SAMPLES])), base))
+    figure = low
+    if is_there and not all(each.is_certain for each in anew):
+        low, high = min(low, end - base), max(high, end - base)
+    return _Gained(figure, low, max(figure, high), base, end)
+
+
+def _stretches(
+    one: ProcessSeries, anew: Sequence[Restart], start_s: float, end_s: float
+) -> Iterator[tuple[FloatArray, FloatArray]]:
+    """Samples from one start of the process to the next, each with one sample at least."""
+    edges = [start_s, *(each.t for each in anew if start_s < each.t < end_s), end_s]
+    for begin_s, finish_s in pairwise(edges):
+        t, memory_bytes = one.between(begin_s, finish_s)
+        if len(t):
+            yield t, memory_bytes
+
+
+def _leak_in(
+    recording: Recording,
+    samples: Mapping[str, ProcessSeries],
+    steady: Sequence[str],
+    went: Sequence[str],
+    anew: Sequence[Restart],
+    recovery: Phase,
+    end_s: float,
+) -> LeakTest:
+    """The test of the processes that were there throughout, together, and of each stretch of any other, by itself: the
+    one that looks most like a leak.
+    """
+    found: list[LeakTest] = []
+    if steady:
+        limit_bytes = min(samples[name].memory_limit_bytes for name in steady)  # they may share one
+        seconds = np.arange(recovery.start_s, math.floor(end_s), dtype=np.float64)
+        together = Stretch(
+            recovery.name,
+            seconds,
+            _summed(samples, steady, recovery.start_s, end_s),
+            _requests_per_s(recording, recovery) or 0.0,
+        )
+        test = _leak.assess(together.t, together.memory_bytes, limit_bytes)
+        others = list(_other_loads(recording, samples, steady, recovery)) if test.growth.goes_on else []
+        found.append(_leak.compared(test, together, others))
+    for name in sorted({*(each.source for each in anew), *went}):
+        mine = [each for each in anew if each.source == name]
+        tests = [
+            _leak.assess(t, memory_bytes, samples[name].memory_limit_bytes)
+            for t, memory_bytes in _stretches(samples[name], mine, recovery.start_s, end_s)
+        ]
+        # A stretch that is too short says nothing beside a longer one of the same process.
+        told = [test for test in tests if test.growth is not _leak.Growth.UNKNOWN] or (
+            [] if name in went else tests[:1]
+        )
+        found += [dataclasses.replace(test, reason=f"{name}: {test.reason}") for test in told]
+    if not found:
+        return _leak.LeakTest(_leak.Growth.UNKNOWN, "no process was sampled both in the baseline and at the end")
+    order = list(_leak.Growth)
+    unknown = [test for test in found if test.growth is _leak.Growth.UNKNOWN]
+    worst = max(found, key=lambda test: order.index(test.growth))
+    return unknown[0] if unknown and not worst.growth.goes_on else worst
+
+
+def _other_loads(
+    recording: Recording, samples: Mapping[str, ProcessSeries], names: Sequence[str], recovery: Phase
+) -> Iterator[Stretch]:
+    """The other phases of steady load, or without any."""
+    for phase in recording.header.phases:
+        rate = None if phase.name == recovery.name else _requests_per_s(recording, phase)
+        if rate is not None and all(len(samples[name].between(phase.start_s, phase.end_s)[0]) for name in names):
+            t = np.arange(phase.start_s, phase.end_s, dtype=np.float64)
+            yield Stretch(phase.name, t, _summed(samples, names, phase.start_s, phase.end_s), rate)
+
+
+def _requests_per_s(recording: Recording, phase: Phase) -> float | None:
+    """None where the load of the phase was not steady, or it was too short to tell."""
+    counts = np.zeros(phase.duration_s)
+    for piece in recording.slices:
+        if phase.start_s <= piece.t < phase.end_s:
+            counts[piece.t - phase.start_s] += piece.count
+    if len(counts) < 3 * MINIMUM_SAMPLES:
+        return None
+    thirds = [float(third.mean()) for third in np.array_split(counts, 3)]
+    return float(counts.mean()) if max(thirds) <= max(STEADY_RATIO * min(thirds), 0.1) else None
+
+
+def _present(one: ProcessSeries, start_s: float, end_s: float) -> bool:
+    seconds = np.unique(np.floor(one.between(start_s, end_s)[0]))
     return len(seconds) >= PRESENT_SHARE * (end_s - start_s)
 
 
-def _longest_gap_s(one: tuple[FloatArray, FloatArray], start_s: float, end_s: float) -> float:
-    t, _ = one
-    inner = t[(t >= start_s) & (t < end_s)]
+def _longest_gap_s(one: ProcessSeries, start_s: float, end_s: float) -> float:
+    inner, _ = one.between(start_s, end_s)
     return float(np.diff(inner).max()) if len(inner) > 1 else math.inf
 
 
-def _summed(
-    samples: Mapping[str, tuple[FloatArray, FloatArray]], names: Sequence[str], start_s: float, end_s: float
-) -> FloatArray:
+def _summed(samples: Mapping[str, ProcessSeries], names: Sequence[str], start_s: float, end_s: float) -> FloatArray:
     """Bytes of the named processes together, once a second; between samples on the straight line."""
     grid = np.arange(math.ceil(start_s), math.floor(end_s), dtype=np.float64)
     total = np.zeros(len(grid))
     for name in names:
-        total += np.interp(grid, *samples[name])
+        total += np.interp(grid, samples[name].t, samples[name].rss_bytes)
     return total
 
 

@@ -9,6 +9,7 @@ widens the bounds of the slope (Sen 1968). The correction is never allowed to ma
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -37,7 +38,7 @@ class Trend:
     p_plain: float
     """Two-sided p of the plain Mann–Kendall test."""
     p: float
-    """The same with the correction of Hamed and Rao."""
+    """The same with the variance corrected."""
     correction: float
     """Factor on the variance of S, at least 1."""
     slope: float
@@ -46,8 +47,16 @@ class Trend:
     """Bounds of the slope, with the corrected variance."""
 
 
-def trend(x: FloatArray, y: FloatArray, confidence: float = 0.95) -> Trend | None:
-    """Trend of y over increasing x, both of shape (n,). None for fewer than 10 samples."""
+def trend(
+    x: FloatArray,
+    y: FloatArray,
+    confidence: float = 0.95,
+    correction: Callable[[FloatArray], float] | None = None,
+) -> Trend | None:
+    """Trend of y over increasing x, both of shape (n,). None for fewer than 10 samples.
+
+    ``correction`` gives the factor on the variance of S from the series without its trend; by default Hamed and Rao's.
+    """
     if len(x) < MINIMUM_SAMPLES:
         return None
     x, y = thinned(x, y)
@@ -58,17 +67,17 @@ def trend(x: FloatArray, y: FloatArray, confidence: float = 0.95) -> Trend | Non
     slope = float(np.median(slopes))
     s = float(np.sign(rises).sum())
     variance = _variance(y)
-    correction = hamed_rao(y - slope * x)
+    factor = (correction or hamed_rao)(y - slope * x)
     quantile = normal_quantile((1 + confidence) / 2)
-    spread = quantile * math.sqrt(variance * correction)
+    spread = quantile * math.sqrt(variance * factor)
     low = max(0, round((len(slopes) - spread) / 2))
     high = min(len(slopes) - 1, round((len(slopes) + spread) / 2))
     return Trend(
         samples=n,
         tau=s / len(slopes),
         p_plain=_p(s, variance),
-        p=_p(s, variance * correction),
-        correction=correction,
+        p=_p(s, variance * factor),
+        correction=factor,
         slope=slope,
         slope_interval=(float(slopes[low]), float(slopes[high])),
     )

@@ -17,9 +17,10 @@ from harness.recording_values import Scalar
 class MemoryGrowth(Criterion):
     """The target's processes hold little more memory at the end of the recovery than in the baseline.
 
-    Needs the probe ``process``; when it is silent the finding is INCONCLUSIVE. A process that went away, or
-    could not be read for a while, may have taken its growth with it, so it allows no PASS; a FAIL of the
-    others stands.
+    The limit is the larger of ``limit_bytes`` and ``limit_ratio`` × the baseline: what is much for a small process is
+    little for one of 4 GB. Needs the probe ``process``; when it is silent the finding is INCONCLUSIVE. A process that
+    was restarted has gained what all its stretches have gained together. One that went away, or could not be read for a
+    while, may have taken its growth with it, so it allows no PASS; a FAIL stands.
     """
 
     title = "memory growth of the target"
@@ -27,6 +28,9 @@ class MemoryGrowth(Criterion):
     evidence = TARGET
 
     limit_bytes: float = parameter(200e6, "largest growth in bytes, over all processes of the target")
+    limit_ratio: float = parameter(
+        0.25, "growth that is accepted in any case, as a share of the memory in the baseline; 0: none", lowest=0
+    )
     baseline: str = parameter("baseline", "phase with which the end is compared")
     recovery: str = parameter("recovery", "phase whose last tenth is compared")
 
@@ -36,34 +40,41 @@ class MemoryGrowth(Criterion):
             missing = self.recovery if baseline else self.baseline
             return self.inconclusive(no_phase(recording, missing))
         measured = growth(recording, baseline, recovery)
+        limit_bytes = max(self.limit_bytes, self.limit_ratio * (measured.baseline_bytes or 0.0))
         if measured.growth_bytes is None or measured.interval_bytes is None:
-            return self._about(measured, Outcome.INCONCLUSIVE, measured.reason)
-        outcome = against(self.limit_bytes, measured.interval_bytes)
+            return self._about(measured, Outcome.INCONCLUSIVE, measured.reason, limit_bytes)
+        outcome = against(limit_bytes, measured.interval_bytes)
         hidden = (*measured.went, *measured.interrupted)
         if hidden and outcome is Outcome.PASS:
             reason = f"{', '.join(hidden)} went away or could not be read, and may have hidden growth"
-            return self._about(measured, Outcome.INCONCLUSIVE, f"{_told(measured)}; but {reason}")
-        reason = f"{_told(measured)}, limit {megabytes(self.limit_bytes)}"
+            return self._about(measured, Outcome.INCONCLUSIVE, f"{_told(measured)}; but {reason}", limit_bytes)
+        reason = f"{_told(measured)}, limit {megabytes(limit_bytes)}"
         if outcome is Outcome.INCONCLUSIVE:
             low, high = measured.interval_bytes
-            reason += f"; {megabytes(low)} to {megabytes(high)} are possible, a longer {self.recovery} would tell"
-        return self._about(measured, outcome, reason)
+            settled = "a run without a restart" if measured.restarts or measured.went else f"a longer {self.recovery}"
+            reason += f"; {megabytes(low)} to {megabytes(high)} are possible, {settled} would tell"
+        return self._about(measured, outcome, reason, limit_bytes)
 
-    def _about(self, measured: Growth, outcome: Outcome, reason: str) -> Finding:
+    def _about(self, measured: Growth, outcome: Outcome, reason: str, limit_bytes: float) -> Finding:
         if measured.leak is not None and measured.leak.suspected:
             reason += f"; a leak is suspected: {measured.leak.reason}"
-        return self.finding(outcome, reason, measured.growth_bytes, measured.interval_bytes, _evidence(measured))
+        return self.finding(
+            outcome, reason, measured.growth_bytes, measured.interval_bytes, _evidence(measured), limit=limit_bytes
+        )
 
 
 def _told(measured: Growth) -> str:
     assert measured.growth_bytes is not None
     assert measured.baseline_bytes is not None
-    count = len(measured.processes)
-    over = f"{count} processes" if count > 1 else measured.processes[0]
+    names = measured.processes or measured.went
+    over = f"{len(names)} processes" if len(names) > 1 else names[0]
     compared = "less" if measured.growth_bytes < 0 else "more"
     text = f"{megabytes(abs(measured.growth_bytes))} {compared} than the {megabytes(measured.baseline_bytes)} before"
     came = f", without {len(measured.came)} that came later" if measured.came else ""
-    return f"{text}, over {over}{came}"
+    anew = [str(each) if each.is_certain else f"possibly {each}" for each in measured.restarts]
+    more = f" and {len(anew) - 3} times more" if len(anew) > 3 else ""
+    restarted = f", growth before and after restarts added up: {', '.join(anew[:3])}{more}" if anew else ""
+    return f"{text}, over {over}{came}{restarted}"
 
 
 def _evidence(measured: Growth) -> dict[str, Scalar]:
@@ -74,7 +85,10 @@ def _evidence(measured: Growth) -> dict[str, Scalar]:
         found: tuple[str, ...] = getattr(measured, label)
         if found:
             evidence[label] = ", ".join(found)
+    if measured.restarts:
+        evidence["restarts"] = len(measured.restarts)
     if measured.leak is not None:
-        answer = {True: "yes", False: "no", None: "not known"}[measured.leak.suspected]
-        evidence["leak suspected, from the trend in the recovery"] = f"{answer}: {measured.leak.reason}"
+        evidence["leak suspected, from the trend in the recovery"] = (
+            f"{measured.leak.growth.value}: {measured.leak.reason}"
+        )
     return evidence

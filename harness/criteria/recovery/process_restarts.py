@@ -1,0 +1,77 @@
+"""Processes of the target that were started again while it was tested."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from harness.analysis.processes import Restart, gone, oom_kills, processes, restarts
+from harness.criteria._criterion import Criterion
+from harness.criteria._outcome import against
+from harness.findings import TARGET, Finding, Outcome
+from harness.plugins import parameter
+from harness.recording import Recording
+from harness.recording_values import Scalar
+
+
+@dataclass(frozen=True)
+class ProcessRestarts(Criterion):
+    """No process of the target crashed, was killed, or was started again.
+
+    The probe ``process`` tells by pid and create time; where it has not, memory that falls at once to where it began
+    may be a restart. Left out of the count, and said: restarts after a fault of ours that killed or froze that process.
+    Not counted: replicas that are added and taken away. What may be a restart is in the interval's upper end only: a
+    worker in whose place another came, a process that could not be read any more at the end, one that the kernel
+    killed for want of memory in the target's cgroup.
+    """
+
+    title = "restarts of the target's processes"
+    unit = "restarts"
+    evidence = TARGET
+
+    limit: int = parameter(0, "restarts that are accepted", lowest=0)
+    only_where_measured: bool = parameter(False, "left out where nothing was measured that could tell")
+
+    def applies(self, recording: Recording) -> bool:
+        return not self.only_where_measured or any(one.is_identified for one in processes(recording).values())
+
+    def judge(self, recording: Recording) -> Finding:
+        known = processes(recording)
+        if not known:
+            return self.inconclusive("no process of the target was sampled, so nobody knows whether one was restarted")
+        found = restarts(recording)
+        expected = [each for each in found if each.fault]
+        certain = [each for each in found if each.is_certain and not each.fault]
+        possible = [each for each in found if not each.is_certain and not each.fault]
+        ended = gone(recording)
+        unidentified = [one.source for one in known.values() if not one.is_identified]
+        kills = max(0, oom_kills(recording) - sum(each.is_oom for each in found))
+        most = len(certain) + len(possible) + len(ended) + kills
+        outcome = against(self.limit, (len(certain), most))
+        doubts = []
+        if possible:
+            doubts.append(f"possibly {_listed(possible)}")
+        if ended:
+            told = ", ".join(f"{source} since {since_s:.0f} s" for source, since_s in ended)
+            doubts.append(f"{told} ended or could not be read any more; the log of its supervisor tells")
+        if kills:
+            doubts.append(f"{kills} killed for want of memory in the target's cgroup, which others may share")
+        if unidentified and outcome is Outcome.PASS:
+            outcome, most = Outcome.INCONCLUSIVE, max(most, self.limit + 1)
+            doubts.append(f"of {', '.join(unidentified)} neither pid nor create time was sampled, so restarts hide")
+        said = [f"{len(certain)} restarted: {_listed(certain)}" if certain else "", *doubts]
+        if expected:
+            said.append(f"as was to be expected, {_listed(expected)}")
+        reason = "; ".join(each for each in said if each) or f"none, over {_names(known)}"
+        evidence: dict[str, Scalar] = {"processes": ", ".join(known), "oom kills": oom_kills(recording)}
+        return self.finding(outcome, reason, len(certain), (len(certain), most), evidence)
+
+
+def _names(known: Iterable[str]) -> str:
+    names = list(known)
+    return names[0] if len(names) == 1 else f"{len(names)} processes"
+
+
+def _listed(found: Iterable[Restart], most: int = 5) -> str:
+    told = [str(each) for each in found]
+    return ", ".join([*told[:most], *([f"{len(told) - most} more"] if len(told) > most else [])])

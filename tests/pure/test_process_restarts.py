@@ -1,0 +1,183 @@
+"""Restarts of the target's processes: found, counted, and told from what is none."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pytest
+
+from harness.analysis.processes import restarts
+from harness.findings import Finding, Outcome
+from harness.recording import ProbeSample, Recording
+from harness.recording_header import CriterionSpec
+from harness.recording_marks import INJECTED, UNDONE, FaultMark
+from harness.verdict import judge
+from reports._charts.timeline import timeline
+from tests.calibration.memory import RECOVERY_S
+from tests.calibration.memory import recording as simulated
+
+END_S = RECOVERY_S + 60
+BY_DEFAULT = CriterionSpec("process_restarts", {"only_where_measured": True})
+
+
+def flat(*starts: int, missing_s: int = 1) -> np.ndarray:
+    memory_bytes = np.full(END_S, 100e6)
+    for start in starts:
+        memory_bytes[start - missing_s : start] = np.nan
+    return memory_bytes
+
+
+def run(starts: Mapping[str, Sequence[int]], faults: tuple[FaultMark, ...] = ()) -> Recording:
+    return simulated({source: flat(*when) for source, when in starts.items()}, starts=dict(starts), faults=faults)
+
+
+def found(recording: Recording, **parameters: float) -> Finding:
+    (one,) = (
+        each
+        for each in judge(recording, [CriterionSpec("process_restarts", parameters)]).findings
+        if each.kind == "process_restarts"
+    )
+    return one
+
+
+@pytest.mark.parametrize("starts", [(), (5,), (31,), (60,), (90,), (40, 50, 60)])
+def test_each_new_pid_is_a_restart(starts: tuple[int, ...]) -> None:
+    finding = found(run({"api": starts, "api2": ()}))
+    assert finding.figure == len(starts)
+    assert finding.interval == (len(starts), len(starts))
+    assert finding.outcome is (Outcome.FAIL if starts else Outcome.PASS)
+    for number, start in enumerate(starts):
+        assert f"api at {start} s (pid {100 + number}, then {101 + number})" in finding.reason
+
+
+def test_both_sides_of_the_limit() -> None:
+    assert found(run({"api": (40, 60)}), limit=2).outcome is Outcome.PASS
+    assert found(run({"api": (40, 60)}), limit=1).outcome is Outcome.FAIL
+
+
+def test_the_same_pid_created_later_is_another_process() -> None:
+    whole = run({"api": (60,)})
+    probes = tuple(dataclasses.replace(s, values={**s.values, "pid": 7.0}) if s.values else s for s in whole.probes)
+    finding = found(dataclasses.replace(whole, probes=probes))
+    assert (finding.outcome, finding.figure) == (Outcome.FAIL, 1)
+    assert "pid 7 was created anew" in finding.reason
+
+
+def test_a_process_that_could_not_be_read_for_a_while_was_not_restarted() -> None:
+    recording = simulated({"api": flat(60, missing_s=10)}, starts={})
+    assert found(recording).outcome is Outcome.PASS
+
+
+@pytest.mark.parametrize(
+    ("fault", "detail", "is_expected"),
+    [
+        ("kill_process", "killed python 100", True),
+        ("kill_process", "killed python 4711", False),
+        ("kill_process", "killed postgres 1, postgres 2, postgres 3, postgres 4, postgres 5, 3 more", True),
+        ("stop_process", "stopped python 100", True),
+        ("tcp_proxy", "cut 100", False),
+    ],
+)
+def test_a_restart_after_a_fault_of_ours_is_expected_and_said(fault: str, detail: str, is_expected: bool) -> None:
+    marks = (FaultMark(58.6, fault, INJECTED, detail, 1), FaultMark(59.5, fault, UNDONE, "", 1))
+    finding = found(run({"api": (60,)}, marks))
+    assert finding.outcome is (Outcome.PASS if is_expected else Outcome.FAIL)
+    assert (f"by our {fault} at 59 s" in finding.reason) == is_expected
+
+
+def test_a_fault_long_before_excuses_nothing() -> None:
+    mark = FaultMark(40.0, "kill_process", INJECTED, "killed python 100", 1)
+    assert found(run({"api": (60,)}, (mark,))).outcome is Outcome.FAIL
+
+
+def test_a_fault_excuses_one_restart_of_two() -> None:
+    mark = FaultMark(38.5, "kill_process", INJECTED, "killed python 100", 1)
+    finding = found(run({"api": (40, 60)}, (mark,)))
+    assert (finding.outcome, finding.figure) == (Outcome.FAIL, 1)
+
+
+def test_a_replica_that_was_taken_away_and_came_again_is_none() -> None:
+    """Nobody asked for it meanwhile: there is no failed reading, and the others were sampled."""
+    whole = run({"api": (), "api4": (70,)})
+    probes = tuple(s for s in whole.probes if s.source != "api4" or s.t < 45 or s.t >= 70)
+    assert found(dataclasses.replace(whole, probes=probes)).outcome is Outcome.PASS
+    failing = tuple(ProbeSample(t + 0.1, "process", "api4", {}, "process 100 is gone") for t in range(45, 70))
+    assert found(dataclasses.replace(whole, probes=(*probes, *failing))).outcome is Outcome.FAIL
+
+
+def test_replicas_that_come_and_go_for_good_are_none() -> None:
+    whole = run({"api": (), "api4": (), "api5": ()})
+    probes = tuple(
+        s for s in whole.probes if s.source == "api" or (s.source == "api4" and s.t > 40) or (s.t < 60 and s.t > 30)
+    )
+    assert found(dataclasses.replace(whole, probes=probes)).outcome is Outcome.PASS
+
+
+def worker(name: str, start_s: int, end_s: int, pid: float) -> tuple[ProbeSample, ...]:
+    values = {"rss_bytes": 5e7, "pid": pid, "create_time_s": 1e9 + pid}
+    return tuple(ProbeSample(t + 0.1, "process", name, values) for t in range(start_s, end_s))
+
+
+def test_a_worker_in_whose_place_another_came_may_be_a_restart() -> None:
+    whole = run({"port-80": ()})
+    two = worker("port-80/1", 0, END_S, 1)
+    replaced = (*whole.probes, *two, *worker("port-80/2", 0, 50, 2), *worker("port-80/3", 52, END_S, 3))
+    finding = found(dataclasses.replace(whole, probes=replaced))
+    assert (finding.outcome, finding.figure, finding.interval) == (Outcome.INCONCLUSIVE, 0, (0, 1))
+    assert "possibly port-80 at 52 s (port-80/2 ended, port-80/3 came)" in finding.reason
+    fewer = (*whole.probes, *two, *worker("port-80/2", 0, 50, 2))
+    assert found(dataclasses.replace(whole, probes=fewer)).outcome is Outcome.PASS
+
+
+def test_a_process_that_ended_and_stayed_so_allows_no_pass() -> None:
+    whole = run({"api": (), "api2": ()})
+    probes = tuple(s for s in whole.probes if s.source == "api2" or s.t < 80)
+    failing = tuple(ProbeSample(t + 0.1, "process", "api", {}, "process 100 is gone") for t in range(80, END_S))
+    finding = found(dataclasses.replace(whole, probes=(*probes, *failing)))
+    assert finding.outcome is Outcome.INCONCLUSIVE
+    assert "api since 80 s ended" in finding.reason
+
+
+def test_a_kill_for_want_of_memory_is_named_and_alone_allows_no_pass() -> None:
+    def killed(recording: Recording, after_s: float) -> Recording:
+        probes = tuple(
+            dataclasses.replace(s, values={**s.values, "oom_kills": 3.0 + (s.t > after_s)}) if s.values else s
+            for s in recording.probes
+        )
+        return dataclasses.replace(recording, probes=probes)
+
+    finding = found(killed(run({"api": (60,)}), 59))
+    assert finding.outcome is Outcome.FAIL and finding.figure == 1
+    assert "pid 100, then 101, out of memory" in finding.reason
+    other = found(killed(run({"api": ()}), 59))
+    assert (other.outcome, other.interval) == (Outcome.INCONCLUSIVE, (0, 1))
+    assert "1 killed for want of memory in the target's cgroup" in other.reason
+    assert found(killed(run({"api": ()}), END_S)).outcome is Outcome.PASS
+
+
+def test_without_pids_there_is_no_pass_and_by_default_no_finding() -> None:
+    memory_bytes = flat()
+    memory_bytes[30:70] += 2e6 * np.arange(40)
+    for series, words in ((flat(), "neither pid nor create time"), (memory_bytes, "memory fell from 178 to 100 MB")):
+        old = simulated({"api": series})
+        assert found(old).outcome is Outcome.INCONCLUSIVE
+        assert words in found(old).reason
+        verdict = judge(old, [CriterionSpec("error_ratio"), BY_DEFAULT])
+        assert "process_restarts" not in {each.kind for each in verdict.findings}
+    small = flat()
+    small[30:70] += 1e6 * np.arange(40)
+    assert not restarts(simulated({"api": small})), "28 % is what a collector gives back"
+
+
+def test_nothing_sampled_is_no_pass() -> None:
+    nothing = dataclasses.replace(run({"api": ()}), probes=())
+    assert found(nothing).outcome is Outcome.INCONCLUSIVE
+
+
+def test_the_charts_mark_it() -> None:
+    marks = timeline(run({"api": (60,)}), None).instants
+    assert [(mark.t, mark.short, mark.text) for mark in marks] == [
+        (60.1, "restart", "restart of api at 60 s (pid 100, then 101)")
+    ]
