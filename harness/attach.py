@@ -32,6 +32,7 @@ from harness.findings import EXIT_USAGE
 from harness.load.stock_clients import count_all_requests
 from harness.plugins import parameters_of, undeclared
 from harness.probes import Probe, ProbeData
+from harness.run.exit_code import ExitsAtOnce
 from harness.run.master import Master
 from harness.run.parent_watch import MasterWatch
 from harness.run.worker import Worker
@@ -148,6 +149,7 @@ class Attachment:
 
     def register(self) -> None:
         count_all_requests()
+        self._exits = ExitsAtOnce()
         # At import, not in ``init``: listeners of ``quitting`` run in reverse order, and ours has to come last.
         events.init_command_line_parser.add_listener(self._declare)
         events.init.add_listener(self._init)
@@ -168,11 +170,13 @@ class Attachment:
 
     def _init(self, environment: Environment, runner: Any, web_ui: WebUI | None = None, **_: Any) -> None:
         self._watch.met()
+        self._exits.of_this_process()
         try:
             if isinstance(runner, WorkerRunner):
                 self._part = Worker(environment, runner, self.scenario, self._watch.is_forked)
             elif isinstance(runner, LocalRunner | MasterRunner):
                 self._part = master = Master(environment, runner, self.scenario)
+                self._exits.verdict_code = lambda: master.verdict_code
                 if web_ui is not None:
                     install(web_ui, master)
         except ConfigurationError as error:

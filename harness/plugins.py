@@ -10,10 +10,12 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import pkgutil
+import traceback
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, is_dataclass
 from functools import lru_cache
 from pathlib import Path
+from types import ModuleType
 from typing import Any, ClassVar, cast
 
 from harness.errors import ConfigurationError
@@ -77,6 +79,19 @@ class PlugIn:
         return ()
 
 
+def loaded(module: str) -> ModuleType:
+    """The module of a plug-in. Raises ConfigurationError, with file and line, for whatever its file raises."""
+    try:
+        return importlib.import_module(module)
+    except Exception as error:
+        file = f"{module.replace('.', '/')}.py"
+        lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename.endswith(file)]
+        line = error.lineno if isinstance(error, SyntaxError) else lines[-1] if lines else None
+        place = f"{file}, line {line}" if line else file
+        words = error.msg if isinstance(error, SyntaxError) else f"{type(error).__name__}: {error}"
+        raise ConfigurationError(f"{place}: {words}; mend the file, or take it out of the folder") from error
+
+
 @dataclass(frozen=True)
 class Folder:
     """The plug-ins of one package and of its rooms. Files that begin with an underscore are none."""
@@ -103,11 +118,11 @@ class Folder:
         return tuple(self.modules())
 
     def class_of(self, name: str) -> type[Any]:
-        """Raises ConfigurationError for an unknown name, or a file without exactly one class."""
+        """Raises ConfigurationError for an unknown name, and a file that cannot be loaded or has not one class."""
         modules = self.modules()
         if name not in modules:
             raise ConfigurationError(f"There is no {self.kind} {name!r}. Choose one of: {', '.join(modules)}")
-        module = importlib.import_module(modules[name])
+        module = loaded(modules[name])
         own = [each for each in vars(module).values() if isinstance(each, type) and each.__module__ == module.__name__]
         found = [each for each in own if is_dataclass(each) and hasattr(each, self.method)]
         if len(found) != 1:

@@ -10,8 +10,9 @@ any moment can be judged up to its last seconds. Each line is one of eight kinds
 ``slices``
     Many slices. Each is a *delta*: requests of one name and one outcome whose **intended start** lies in one second,
     of all load processes together; those of a second with a gate, of one load process. The same key may occur again and
-    again; adding them, in any order, gives the total. Requests with which users got ready (``warm_up``) are kept apart:
-    they belong to no phase, whenever they were made.
+    again; adding them, in any order, gives the total. All requests of an iteration that a gate has released are of the
+    gate's second. Requests with which users got ready (``warm_up``) or came to their end (``wind_down``) are kept
+    apart: they belong to no phase, whenever they were made.
 ``slice``
     One slice, of one load process. Up to format 3 a run wrote these.
 ``probe``
@@ -83,6 +84,8 @@ class Slice:
     """Of HTTP, of the last answer where redirects were followed; 0: there was none, or it is not known."""
     warm_up: bool = False
     """Made by users that got ready to be started, in ``on_start`` or ``prepare``, before the run or in its course."""
+    wind_down: bool = False
+    """Made by users when the load was over and they came to their end, in ``on_stop``."""
 
 
 @dataclass(frozen=True)
@@ -188,7 +191,9 @@ class Recording:
     damage: tuple[str, ...] = ()
     """What could not be read, in words, e.g. a torn last line. Empty for a whole file."""
     warm_up: tuple[Slice, ...] = ()
-    """Slices of requests with which users got ready. They are not among ``slices``: nothing is judged by them."""
+    """Slices of requests with which users got ready. They are not among ``slices``: only their guard judges them."""
+    wind_down: tuple[Slice, ...] = ()
+    """Those of requests with which users came to their end, in the same way."""
     nodes: tuple[str, ...] = ()
     """Load processes whose slices were added up when they were read, so that these do not name them any more."""
     worked_out: dict[object, object] = field(default_factory=dict, init=False, repr=False, compare=False)

@@ -253,13 +253,14 @@ class _Reading:
             damage.append(f"{late:,} requests began after the run had ended, and were left out")
         return Recording(
             self._header,
-            tuple(piece for piece in slices if not piece.warm_up),
+            tuple(piece for piece in slices if not piece.warm_up and not piece.wind_down),
             tuple(self._probes),
             tuple(self._marks),
             self._end,
             tuple(self._operations),
             tuple(damage),
             tuple(piece for piece in slices if piece.warm_up),
+            tuple(piece for piece in slices if piece.wind_down),
             tuple(sorted(self._nodes - {""})),
         )
 

@@ -86,6 +86,7 @@ class _SliceRow(msgspec.Struct, array_like=True):
     status: int = 0
     warm_up: bool = False
     node: str = ""
+    wind_down: bool = False
 
 
 class _SliceRows(msgspec.Struct):
@@ -136,7 +137,7 @@ def _row(piece: Slice) -> list[object]:
     service = None if piece.service is None else Packed.of(piece.service).steps()
     latency = Packed.of(piece.latency).steps()
     row = [piece.t, piece.name, piece.outcome, piece.count, piece.bytes, latency, service]
-    rest = [(piece.starts, None), (piece.status, 0), (piece.warm_up, False), (piece.node, "")]
+    rest = [(piece.starts, None), (piece.status, 0), (piece.warm_up, False), (piece.node, ""), (piece.wind_down, False)]
     while rest and rest[-1][0] == rest[-1][1]:
         rest.pop()
     return [*row, *(value for value, _ in rest)]
@@ -240,6 +241,7 @@ def _slices_decoder() -> Callable[[str | bytes], Slices]:
                         row.starts,
                         row.status,
                         row.warm_up,
+                        row.wind_down,
                     )
                 )
                 for row in rows_of(text)

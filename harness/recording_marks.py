@@ -55,12 +55,14 @@ def gate_stream(gate: str) -> str:
     return f"gate {gate}"
 
 
-JOINED, LATE, LOST, FINISHED = "joined", "late", "lost", "finished"
+JOINED, LATE, LOST, FINISHED, STOPPING = "joined", "late", "lost", "finished", "stopping"
 
 
 @dataclass(frozen=True)
 class NodeMark:
-    """A load process ``joined``, was ``lost``, ``finished`` (sent its last report), or joined ``late``."""
+    """A load process ``joined``, was ``lost``, ``finished`` (sent its last report), or joined ``late``; or its users
+    were still ``stopping`` when nobody waited for them any more.
+    """
 
     t: Instant
     node: str

@@ -129,7 +129,7 @@ class SliceSums:
 
     def __init__(self, header: Header) -> None:
         self._apart = frozenset(int(gate.t // 1) for gate in header.gates)
-        self._sums: dict[tuple[int, str, str, str, int, bool], _Sum] = {}
+        self._sums: dict[tuple[int, str, str, str, int, bool, bool], _Sum] = {}
         self._words: dict[str, str] = {}
         """Each name and outcome once: a recording has few, in millions of lines."""
         self._open: dict[int, list[_Sum]] = {}
@@ -137,7 +137,7 @@ class SliceSums:
 
     def add(self, piece: Slice) -> None:
         node = piece.node if piece.t in self._apart else ""
-        key = (piece.t, node, piece.name, piece.outcome, piece.status, piece.warm_up)
+        key = (piece.t, node, piece.name, piece.outcome, piece.status, piece.warm_up, piece.wind_down)
         known = self._sums.get(key)
         if known is not None:
             known.add(piece)
@@ -156,7 +156,7 @@ class SliceSums:
         """
         sums, self._sums, self._open = self._sums, {}, {}
         for key in list(sums):
-            t, _, name, outcome, status, warm_up = key
+            t, _, name, outcome, status, warm_up, wind_down = key
             each = sums.pop(key)
             each.pack()
             service = None if each.service is None else Packed(each.service)
@@ -172,6 +172,7 @@ class SliceSums:
                 each.starts,
                 status,
                 warm_up,
+                wind_down,
             )
 
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from harness import criteria as criteria_folder
 from harness.analysis import generator
-from harness.analysis.names import names_in_doubt, warm_up_in_words
+from harness.analysis.names import names_in_doubt, outside_of_phases_in_words
 from harness.errors import ConfigurationError
 from harness.findings import Finding, Outcome, Verdict
 from harness.recording import Recording
@@ -44,7 +44,12 @@ def judge(recording: Recording, criteria: Sequence[CriterionSpec] | None = None)
         specs.append(CriterionSpec(RUN_COMPLETE))
     found = [_cut_short(recording, spec, _judge_one(recording, spec)) for spec in specs]
     findings = _in_reading_order(_void(recording, specs, found))
-    notes = [*recording.damage, *recording.header.notes, *names_in_doubt(recording), *warm_up_in_words(recording)]
+    notes = [
+        *recording.damage,
+        *recording.header.notes,
+        *names_in_doubt(recording),
+        *outside_of_phases_in_words(recording),
+    ]
     notes += [f"{mark.check}: {mark.detail}." for mark in recording.health if mark.when == PARKED]
     notes += [f"{spec.criterion} is not judged: {_judge_one(recording, spec).reason}." for spec in left_out]
     if criteria is not None and tuple(criteria) != tuple(planned):
@@ -107,14 +112,26 @@ def _cut_short(recording: Recording, spec: CriterionSpec, finding: Finding) -> F
     return dataclasses.replace(finding, outcome=Outcome.INCONCLUSIVE, reason=reason)
 
 
+def _missed(recording: Recording, spec: CriterionSpec) -> str:
+    """How the run ended before the first phase that the criterion names and that it did not come to; or nothing."""
+    if generator.is_complete(recording):
+        return ""
+    known_s = generator.known_until_s(recording)
+    missed = [phase.name for phase in _phases_named(recording, spec) if phase.start_s >= known_s]
+    return generator.end_in_words(recording, f"before the {missed[0]}") if missed else ""
+
+
 def _phases_judged(recording: Recording, spec: CriterionSpec) -> list[Phase]:
     """The phases that a criterion names in its parameters; all of them where it names none."""
+    return _phases_named(recording, spec) or list(recording.header.phases)
+
+
+def _phases_named(recording: Recording, spec: CriterionSpec) -> list[Phase]:
     try:
         values = set(vars(criteria_folder.load(spec)).values())
     except (ConfigurationError, TypeError):
         values = set()
-    named = [phase for phase in recording.header.phases if phase.name in values]
-    return named or list(recording.header.phases)
+    return [phase for phase in recording.header.phases if phase.name in values]
 
 
 def _not_judged(spec: CriterionSpec, reason: str) -> Finding:
@@ -135,8 +152,9 @@ def _void(recording: Recording, specs: Sequence[CriterionSpec], findings: Sequen
     guards.sort(key=lambda each: each[0].criterion not in CAUSES)
     result = []
     for spec, finding in zip(specs, findings, strict=True):
+        missed = _missed(recording, spec) if finding.outcome is Outcome.INCONCLUSIVE else ""
         if finding.is_guard:  # it is never voided: it is what voids
-            result.append(finding)
+            result.append(dataclasses.replace(finding, reason=missed) if missed else finding)
             continue
         evidence = criteria_folder.rests_on(finding.kind)
         voider: Finding | None = None
@@ -152,7 +170,9 @@ def _void(recording: Recording, specs: Sequence[CriterionSpec], findings: Sequen
                     continue
             voider = guard
             break
-        if voider is not None:
+        if missed and (voider is None or voider.criterion not in CAUSES):
+            finding = dataclasses.replace(finding, reason=missed)  # no guard is to blame that the run was ended
+        elif voider is not None:
             had_been = f"had been {finding.outcome.value}: {finding.reason}"
             finding = dataclasses.replace(
                 finding,

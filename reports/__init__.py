@@ -24,6 +24,8 @@ _NAMED = re.compile(r'^FILE_NAME\b.*= "([^"/]+)"$', re.MULTILINE)
 ALWAYS = "verdict_json"
 """It is written whichever formats are wanted: who lists runs reads the verdict there."""
 
+MEND = "mend"
+
 
 class Format(Protocol):
     """What a format module offers."""
@@ -69,7 +71,7 @@ def write(
     recording: Recording, verdict: Verdict, directory: Path, wanted: Collection[str] = ()
 ) -> tuple[list[Path], list[str]]:
     """Writes the :func:`formats` into ``directory``; returns the files, in their order, and for each format that
-    crashed or could not be written what was wrong.
+    crashed or could not be written what was wrong; ``MEND`` in the words of a crash.
 
     A file is complete or not there: it is written beside its place and renamed.
     """
@@ -81,8 +83,10 @@ def write(
             directory.mkdir(parents=True, exist_ok=True)
             written.append(_write(directory / form.FILE_NAME, text))
         except Exception as error:  # whatever is wrong with one format, the others are written
-            detail = error.strerror if isinstance(error, OSError) else None
-            problems.append(f"{name}: {detail or f'{type(error).__name__}: {error}'}")
+            if isinstance(error, OSError) and error.strerror:
+                problems.append(f"{name}: {error.strerror}")
+            else:
+                problems.append(f"{name}: {type(error).__name__}: {error}, {MEND} reports/{name}.py")
     return written, problems
 
 

@@ -55,8 +55,6 @@ def table(recording: Recording) -> Table:
         seen = {name: statuses(pieces) for name, pieces in named.items()}
         order = sorted(tallies, key=lambda name: (-tallies[name].failed, -tallies[name].intended, name))
         of_names += [((-worst[name], name, number), _row(short, name, tallies[name], seen[name])) for name in order]
-        if short == phases.AFTERWARDS:
-            continue
         every = tuple(piece for pieces in named.values() for piece in pieces)
         of_phases.append(_row(labels.get(short, short), "", phases.merged(tallies.values()), statuses(every)))
         if len(order) > 1:

@@ -6,9 +6,12 @@ Three significant digits, as the histograms have; trailing zeros are dropped. MB
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 
 NOTHING = "–"
+_APART = re.compile(r"(?<=[0-9∞]) (?=(?:%|µs|ms|s|min|kB|MB|GB|bytes|cores)(?![\w/]))|(?<=[<>±]) (?=[0-9])")
+"""The spaces between a figure and its unit, or its sign."""
 
 
 def number(value: float, digits: int = 3) -> str:
@@ -104,6 +107,11 @@ def against(figure: float, limit: float, unit: str) -> tuple[str, str]:
         if texts[0] != texts[1] or figure == limit:
             return texts
     return texts
+
+
+def with_units(text: str) -> str:
+    """The text with figures that are not torn from their units, or from their sign, where a line ends."""
+    return _APART.sub("\u00a0", text)
 
 
 def instant(t: float) -> str:

@@ -25,6 +25,7 @@ from reports import _alerts, _facts, _phase_table, _quantity, _rows
 from reports._charts import drawing, palette, recovered, selection, skew, table
 from reports._charts.timeline import timeline
 from reports._page import gauge, legend, reading
+from reports._quantity import with_units
 from reports._safe_text import safe
 
 FILE_NAME = "report.html"
@@ -111,6 +112,7 @@ def _template() -> Any:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["with_units"] = with_units
     return environment.get_template("page.html.j2")
 
 

@@ -17,6 +17,7 @@ from markupsafe import Markup
 
 from harness.findings import Outcome
 from reports import _rows
+from reports._quantity import with_units
 from reports._safe_text import one_line, safe
 
 _PAGE = Path(__file__).parent / "_page"
@@ -49,6 +50,7 @@ def write(parts: Sequence[Part], directory: Path) -> tuple[Path, ...]:
 
 def page(parts: Sequence[Part], name: str) -> str:
     templates = Environment(loader=FileSystemLoader(_PAGE), autoescape=True, undefined=StrictUndefined)
+    templates.filters["with_units"] = with_units
     worst = _worst(parts)
     text: str = templates.get_template("suite.html.j2").render(
         name=name,

@@ -208,7 +208,7 @@ def login_herd(
 def ended(recording: Recording) -> Recording:
     """With an end that tells as many requests as there are."""
     assert recording.end is not None
-    requests = sum(piece.count for piece in (*recording.slices, *recording.warm_up))
+    requests = sum(piece.count for piece in (*recording.slices, *recording.warm_up, *recording.wind_down))
     return dataclasses.replace(recording, end=dataclasses.replace(recording.end, requests=requests, unfinished=0))
 
 
@@ -271,7 +271,8 @@ def write(recording: Recording, directory: Path) -> Path:
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / FILE_NAME
     timed = sorted(
-        [*recording.warm_up, *recording.slices, *recording.probes, *recording.marks], key=lambda line: line.t
+        [*recording.warm_up, *recording.slices, *recording.wind_down, *recording.probes, *recording.marks],
+        key=lambda line: line.t,
     )
     lines = [recording.header, *timed, *([recording.end] if recording.end else [])]
     path.write_text("".join(texts(lines)))

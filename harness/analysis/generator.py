@@ -68,6 +68,15 @@ def known_until_s(recording: Recording) -> float:
     return min([last_s, *of_node.values()])
 
 
+def end_in_words(recording: Recording, when: str) -> str:
+    """How a run ended that is not complete; ``when`` is said beside the instant."""
+    if recording.end is None:
+        return (
+            f"the recording has no end: the run was killed about {max(0.0, last_trace_s(recording)):.0f} s in, {when}"
+        )
+    return f"the run ended {recording.end.t:.0f} s in, {when}: {recording.end.reason}"
+
+
 def last_trace_s(recording: Recording) -> float:
     """The instant of the end line, or of the last thing recorded where there is none; −inf for nothing at
     all.

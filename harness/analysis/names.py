@@ -5,10 +5,10 @@ are in no phase.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from harness.analysis import phases
-from harness.recording import Recording
+from harness.recording import Recording, Slice
 from harness.recording_values import CENSORED, ITERATION, OK, OTHER_NAMES
 
 MOST_NAMED = 5
@@ -16,20 +16,27 @@ FEWEST = 3
 """Requests of one name; a single one that failed is no rule."""
 
 
-def warm_up_in_words(recording: Recording) -> Iterator[str]:
-    """One sentence on the requests with which users got ready; none where there were none."""
-    tally = phases.tally(recording.warm_up)
+def outside_of_phases_in_words(recording: Recording) -> Iterator[str]:
+    """A sentence on the requests with which users got ready, and one on those with which they came to their end; none
+    where there were none.
+    """
+    yield from _in_words("Warm-up", "to get ready", recording.warm_up)
+    yield from _in_words("Wind-down", "as they were stopped", recording.wind_down)
+
+
+def _in_words(stretch: str, what_for: str, pieces: Sequence[Slice]) -> Iterator[str]:
+    tally = phases.tally(tuple(pieces))
     if not tally.intended:
         return
     names = Counter[str]()
-    for piece in recording.warm_up:
+    for piece in pieces:
         names[piece.name] += piece.count
     told = ", ".join(f"{name} ({count:,})" for name, count in names.most_common(MOST_NAMED))
     more = f" and {len(names) - MOST_NAMED} more names" if len(names) > MOST_NAMED else ""
     causes = ", ".join(f"{cause} ({count:,})" for cause, count in tally.causes.items())
     failed = f"{tally.failed:,} of them failed: {causes}" if tally.failed else "all were answered well"
-    made = f"users made {tally.intended:,} requests to get ready, which are in no phase"
-    yield f"Warm-up: {made}: {told}{more}; {failed}."
+    made = f"users made {tally.intended:,} requests {what_for}, which are in no phase"
+    yield f"{stretch}: {made}: {told}{more}; {failed}."
 
 
 def names_in_doubt(recording: Recording) -> Iterator[str]:

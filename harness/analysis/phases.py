@@ -1,6 +1,7 @@
 """What happened to the requests of one phase: slices merged, by intended start.
 
-A request belongs to the phase in which it *should have begun*, whatever the time of its answer. Everything
+A request belongs to the phase in which it *should have begun*, whatever the time of its answer, and with it all others
+of its iteration where a gate has released that. Everything
 that is not ``ok`` failed, also what was unfinished when the run had come to its end and arrivals that found no free
 user. Where a run was cut off, nobody knows what would have become of these: see :func:`settled`.
 """
@@ -31,7 +32,8 @@ from harness.recording_values import (
 
 WARM_UP = "warm-up, in no phase"
 """Stretch of the requests with which users got ready, and of whatever else was sent before the first phase."""
-AFTERWARDS = "after the phases"
+WIND_DOWN = "wind-down, in no phase"
+"""Stretch of the requests with which users came to their end, and of whatever else was sent after the last phase."""
 SHED_RATIO = "shed_ratio"
 """The criterion that judges what was shed; without it, shedding is failing."""
 
@@ -231,19 +233,22 @@ def statuses(slices: Iterable[Slice]) -> dict[int, int]:
 
 @once
 def by_phase_and_name(recording: Recording) -> dict[str, dict[str, tuple[Slice, ...]]]:
-    """Slices by phase (``WARM_UP`` before them, ``AFTERWARDS``) and name, from one pass: there may be hundreds of
+    """Slices by phase (``WARM_UP`` before them, ``WIND_DOWN`` after) and name, from one pass: there may be hundreds of
     names. In the order of time; where there was nothing, a phase stands with no names, and the others do not.
     """
     phase_of = {t: phase.name for phase in recording.header.phases for t in range(phase.start_s, phase.end_s)}
-    order = [WARM_UP, *(phase.name for phase in recording.header.phases), AFTERWARDS]
+    order = [WARM_UP, *(phase.name for phase in recording.header.phases), WIND_DOWN]
     grouped: dict[str, dict[str, list[Slice]]] = {stretch: {} for stretch in order}
-    for piece in (*recording.warm_up, *recording.slices):
-        stretch = WARM_UP if piece.warm_up or piece.t < 0 else phase_of.get(piece.t, AFTERWARDS)
+    for piece in (*recording.warm_up, *recording.slices, *recording.wind_down):
+        if piece.wind_down:
+            stretch = WIND_DOWN
+        else:
+            stretch = WARM_UP if piece.warm_up or piece.t < 0 else phase_of.get(piece.t, WIND_DOWN)
         grouped[stretch].setdefault(piece.name, []).append(piece)
     return {
         stretch: {name: tuple(pieces) for name, pieces in named.items()}
         for stretch, named in grouped.items()
-        if named or stretch not in (WARM_UP, AFTERWARDS)
+        if named or stretch not in (WARM_UP, WIND_DOWN)
     }
 
 

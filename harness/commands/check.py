@@ -34,8 +34,9 @@ def report(run: Path, formats: Collection[str] = ()) -> int:
     directory = run if run.is_dir() else run.parent
     written, problems = reports.write(recording, verdict, directory, formats)
     if problems:
-        remedy = f"make room, or make {directory} writable, then: springback report {run}"
-        verdict = without_reports(verdict, problems, remedy)
+        about_files = any(f", {reports.MEND} " not in problem for problem in problems)
+        remedy = f"make room, or make {directory} writable, then: " if about_files else "then: "
+        verdict = without_reports(verdict, problems, f"{remedy}springback report {run}")
         first = written
         written, _ = reports.write(recording, verdict, directory, formats)  # so that all of them say the same
         for path in set(first) - set(written):

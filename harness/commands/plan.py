@@ -7,6 +7,7 @@ import shutil
 import sys
 import traceback
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any, TextIO
 
@@ -15,6 +16,7 @@ from locust.argument_parser import get_locustfiles_locally, get_parser, parse_lo
 from locust.main import merge_locustfiles_content
 
 from harness.clients.address import allowed_hosts, require_allowed
+from harness.commands import locust_options
 from harness.config import fault_schedule, options
 from harness.config.scenario import attached_scenario
 from harness.errors import ConfigurationError, nearest
@@ -71,11 +73,17 @@ def _loaded(
     """
     help_wanted = "-h" in arguments
     arguments = ["-f", locustfile, *(argument for argument in arguments if argument != "-h")]
+    if not locustfile.endswith(".py"):
+        raise ConfigurationError(f"{locustfile}: give a file of Python, whose name ends with .py")
+    option, arguments, problems = locust_options.read(parse_locustfile_option, arguments)
+    if option is None:
+        raise ConfigurationError(problems)
     loading = False
     try:
-        files = get_locustfiles_locally(parse_locustfile_option(arguments))
+        files = get_locustfiles_locally(option)
         loading = True
-        users, _, _, shape = merge_locustfiles_content(files)
+        with _catching_exits():
+            users, _, _, shape = merge_locustfiles_content(files)
     except ConfigurationError:
         raise
     except Exception as error:
@@ -91,17 +99,22 @@ def _loaded(
         _print_help(all_paced(users.values(), []))
         raise SystemExit(0)
     parser = get_parser()
-    parsed, unknown = parser.parse_known_args(arguments)
+    found, arguments, wrong = locust_options.read(parser.parse_known_args, arguments)
+    problems += [line for line in wrong if line not in problems]
+    if found is None:
+        raise ConfigurationError(problems)
+    parsed, unknown = found
     known = [text for action in parser._actions for text in action.option_strings]
-    problems = [
+    unreadable = [
         _no_such_option(argument.partition("=")[0], known, locustfile)
         + ("" if argument in arguments else " (It stands in a config file.)")
         for argument in unknown
         if argument.startswith("-")
     ]
-    problems += _misspelt_variables(action.env_var for action in parser._actions)
+    unreadable += _misspelt_variables(action.env_var for action in parser._actions)
+    problems += [*unreadable, *locust_options.conflicts(parsed)]
     chosen = parsed.user_classes or list(users)
-    if not problems:  # what follows an unknown option looks like the name of a user class
+    if not unreadable:  # what follows an unknown option looks like the name of a user class
         there = f"; it has {', '.join(users)}" if users else ""
         problems += [f"{user}: the locustfile has no such user class{there}" for user in chosen if user not in users]
     if not users:
@@ -122,6 +135,21 @@ def _loaded(
         raise ConfigurationError(problems)
     assert isinstance(shape, PhasedShape)
     return name, shape, environment.host or "", planned_faults
+
+
+@contextmanager
+def _catching_exits() -> Iterator[None]:
+    """What would end this process at once raises SystemExit."""
+    exit_at_once = os._exit
+
+    def leave(status: int) -> None:
+        raise SystemExit(status)
+
+    os._exit = leave  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        os._exit = exit_at_once
 
 
 def _print_help(parked: bool) -> None:

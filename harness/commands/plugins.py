@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
 import pkgutil
 import textwrap
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import MISSING, dataclass
 
 from harness import criteria, faults, probes
-from harness.plugins import Parameter
+from harness.errors import ConfigurationError
+from harness.plugins import Parameter, loaded
 
 WIDTH = 110
 
@@ -23,52 +23,61 @@ class Entry:
     parameters: tuple[Parameter, ...] = ()
 
 
-def _criteria() -> Iterator[Entry]:
-    for name in criteria.available():
-        kind = "guard" if criteria.is_guard(name) else f"measured by: {criteria.evidence_of(name)}"
-        yield Entry(name, f"{criteria.summary(name)} ({kind})", criteria.parameters(name))
+def _criterion(name: str) -> Entry:
+    kind = "guard" if criteria.is_guard(name) else f"measured by: {criteria.evidence_of(name)}"
+    return Entry(name, f"{criteria.summary(name)} ({kind})", criteria.parameters(name))
 
 
-def _probes() -> Iterator[Entry]:
-    return (Entry(name, probes.summary(name), probes.parameters(name)) for name in probes.available())
-
-
-def _faults() -> Iterator[Entry]:
-    return (Entry(name, faults.summary(name), faults.parameters(name)) for name in faults.available())
-
-
-def _shapes() -> Iterator[Entry]:
-    import shapes
+def _shape(name: str) -> Entry:
     from shapes._phased import PhasedShape
 
-    for found in pkgutil.iter_modules(shapes.__path__):
-        if not found.name.startswith("_"):
-            module = importlib.import_module(f"shapes.{found.name}")
-            for shape in vars(module).values():
-                if inspect.isclass(shape) and issubclass(shape, PhasedShape) and shape.__module__ == module.__name__:
-                    yield Entry(found.name, _first_line(module.__doc__), tuple(shape.parameters.values()))
+    module = loaded(f"shapes.{name}")
+    (shape,) = (
+        each
+        for each in vars(module).values()
+        if inspect.isclass(each) and issubclass(each, PhasedShape) and each.__module__ == module.__name__
+    )
+    return Entry(name, _first_line(module.__doc__), tuple(shape.parameters.values()))
 
 
-def _reports() -> Iterator[Entry]:
+def _report(name: str) -> Entry:
+    form = loaded(f"reports.{name}")
+    return Entry(name, f"{form.FILE_NAME}: {_first_line(form.__doc__)}")
+
+
+def _names_of_shapes() -> Iterable[str]:
+    import shapes
+
+    return (found.name for found in pkgutil.iter_modules(shapes.__path__) if not found.name.startswith("_"))
+
+
+def _names_of_reports() -> Iterable[str]:
     import reports
 
-    for name, form in reports.formats().items():
-        yield Entry(name, f"{form.FILE_NAME}: {_first_line(form.__doc__)}")
+    return reports.available()
 
 
-KINDS: dict[str, Callable[[], Iterable[Entry]]] = {
-    "criteria": _criteria,
-    "probes": _probes,
-    "faults": _faults,
-    "shapes": _shapes,
-    "reports": _reports,
+KINDS: dict[str, tuple[Callable[[], Iterable[str]], Callable[[str], Entry]]] = {
+    "criteria": (criteria.available, _criterion),
+    "probes": (probes.available, lambda name: Entry(name, probes.summary(name), probes.parameters(name))),
+    "faults": (faults.available, lambda name: Entry(name, faults.summary(name), faults.parameters(name))),
+    "shapes": (_names_of_shapes, _shape),
+    "reports": (_names_of_reports, _report),
 }
+"""Kind → the names of all, and what there is to say of one."""
 
 
 def listing(kind: str) -> str:
-    """All of one kind, for people: name, what it is, and each parameter with its default and its bounds."""
+    """All of one kind, for people: name, what it is, and each parameter with its default and its bounds. One that
+    cannot be loaded says why, and hides no other.
+    """
     lines: list[str] = []
-    for entry in KINDS[kind]():
+    names, entry_of = KINDS[kind]
+    for name in names():
+        try:
+            entry = entry_of(name)
+        except ConfigurationError as error:
+            entry = Entry(name, f"cannot be loaded: {error}")
         lines += [entry.name, *_wrapped(entry.about, "    ")]
         for each in entry.parameters:
             default = "required" if each.default is MISSING else f"default {each.text or 'empty'}"

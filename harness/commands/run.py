@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -197,8 +198,8 @@ def _run(command: Sequence[str], variables: Mapping[str, str] | None = None, *de
 
 def _last_code(reading: int) -> int | None:
     """The last exit code that Locust's process has told, None when it has told none."""
-    try:
-        codes = os.read(reading, 4096)
-    except BlockingIOError:  # a process that Locust has left behind holds the other end
-        return None
-    return codes[-1] if codes else None
+    last = None
+    with contextlib.suppress(BlockingIOError):  # a process that Locust has left behind holds the other end
+        while codes := os.read(reading, 4096):
+            last = codes[-1]
+    return last

@@ -7,6 +7,7 @@ among them: whether it is well is asked by the health check, and kept in the rec
 
 from __future__ import annotations
 
+import socket
 import time
 import traceback
 from collections.abc import Callable, Iterable, Mapping
@@ -21,7 +22,7 @@ from harness.clients.http_get import Deadline, NoAnswerError, connect, endpoint
 from harness.clients.remedies import with_remedy
 from harness.config.scenario import Scenario
 from harness.errors import ConfigurationError
-from harness.faults import Addressed, Fault, FaultError, Pinned, ScheduledFault, name_of
+from harness.faults import Addressed, Fault, FaultError, Fronting, Pinned, ScheduledFault, name_of
 from harness.plugins import Parameter, values_of
 from harness.probes import Probe
 
@@ -77,9 +78,15 @@ def _of_probe(probe: Probe, given: Mapping[str, Parameter]) -> Iterable[str]:
 
 
 def _of_fault(fault: Fault, given: Mapping[str, Parameter], allowed: tuple[str, ...]) -> Iterable[str]:
-    """Whether there is something to disturb. Injecting would be the only whole try, so an address that only takes
-    requests is connected to.
+    """Whether there is something to disturb, and a place for what stands in front of it. Injecting would be the only
+    whole try, so an address that only takes requests is connected to.
     """
+    if isinstance(fault, Fronting) and (port := fault.fronts()[0]):
+        try:
+            _require_free(port)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            yield f"Fault {name_of(fault)}: port {port} cannot be listened on ({reason}); choose another, or 0 for any"
     if isinstance(fault, Pinned):
         try:
             fault.pin()
@@ -94,6 +101,15 @@ def _of_fault(fault: Fault, given: Mapping[str, Parameter], allowed: tuple[str, 
                 yield f"{_named(strip_url(url), fault, 'Fault', given)}: {with_remedy(str(error))}"
             except ConfigurationError:
                 continue  # refused already, for what it is
+
+
+def _require_free(port: int) -> None:
+    """Raises OSError when nobody could listen on this port of 127.0.0.1. It does not listen itself: several faults may
+    share the port, and are tried side by side.
+    """
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(("127.0.0.1", port))
 
 
 def _given(options: Any, declared: Iterable[Parameter]) -> dict[str, Parameter]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -34,8 +35,8 @@ def read(scenario: Scenario, values: Any, profile: Profile | None) -> tuple[tupl
     except ConfigurationError as error:
         problems += error.messages
     written, wrong = parse(str(getattr(values, "fault", "") or ""))
-    planned += written
     problems += wrong
+    planned += [each.planned for each in written if each.planned is not None]
     allowed = allowed_hosts(getattr(values, "allow_host", ""))
     for entry in planned:
         problems += _foreign(entry, allowed)
@@ -44,8 +45,12 @@ def read(scenario: Scenario, values: Any, profile: Profile | None) -> tuple[tupl
     starts_s: dict[str, float] = {}
     for phase in profile.phases:
         starts_s.setdefault(phase.name, float(phase.start_s))
-    placed, misplaced = scheduled(planned, starts_s, float(profile.duration_s))
-    return tuple(placed), [*problems, *misplaced]
+    duration_s = float(profile.duration_s)
+    for each in written:
+        if each.planned is None:  # when it is wrong in other ways, its instants may be wrong as well
+            problems += _placed(each.name, each.at, each.for_s, starts_s, duration_s)[1]
+    placed, misplaced = scheduled(planned, starts_s, duration_s)
+    return tuple(placed), [*problems, *misplaced, *_contested_ports(placed)]
 
 
 def behind(host: str, faults: Iterable[ScheduledFault]) -> str:
@@ -87,20 +92,29 @@ def _foreign(entry: PlannedFault, allowed: tuple[str, ...]) -> list[str]:
 # As it is written
 
 
-def parse(text: str) -> tuple[list[PlannedFault], list[str]]:
-    """The planned faults, and what is wrong with the others: one line each, with its remedy."""
-    planned: list[PlannedFault] = []
-    problems: list[str] = []
+@dataclass(frozen=True)
+class WrittenFault:
+    """What can be read of a fault that is written: ``planned`` is None where something is wrong with it."""
+
+    name: str
+    at: str = "0"
+    for_s: float = 0.0
+    planned: PlannedFault | None = None
+
+
+def parse(text: str) -> tuple[list[WrittenFault], list[str]]:
+    """The faults as they are written, and what is wrong with them: one line each, with its remedy."""
     try:
         entries = list(_entries(text))
     except ValueError as error:
         return [], [f"--fault: {str(error).lower()}: close every quotation, e.g. {EXAMPLE}"]
+    written: list[WrittenFault] = []
+    problems: list[str] = []
     for words in entries:
-        try:
-            planned.append(_planned(words))
-        except ConfigurationError as error:
-            problems += [message if "--fault" in message else f"--fault: {message}" for message in error.messages]
-    return planned, problems
+        found, wrong = _written(words)
+        written.append(found)
+        problems += [message if "--fault" in message else f"--fault: {message}" for message in wrong]
+    return written, problems
 
 
 def _entries(text: str) -> Iterator[list[str]]:
@@ -119,33 +133,33 @@ def _entries(text: str) -> Iterator[list[str]]:
         yield words
 
 
-def _planned(words: list[str]) -> PlannedFault:
+def _written(words: list[str]) -> tuple[WrittenFault, list[str]]:
     name, *pairs = words
-    if "=" in name:
-        raise ConfigurationError(f"--fault: a fault has no name: write a name, and then key=value, e.g. {EXAMPLE}")
-    for place, pair in enumerate(pairs, start=2):
-        if "=" not in pair:  # not shown: it may be half of a token
-            raise ConfigurationError(
-                f"--fault: {name}: word {place} is no key=value: close the gap, or quote the value that has it, "
-                f"e.g. {EXAMPLE}"
-            )
-    given = dict(pair.split("=", 1) for pair in pairs)
     problems: list[str] = []
-    if "at" not in given:
+    if "=" in name:  # not shown, nor is a word below: it may be half of a token
+        problems.append(f"--fault: a fault has no name: write a name, and then key=value, e.g. {EXAMPLE}")
+        name, pairs = "", words
+    problems += [
+        f"--fault: {name}: word {place} is no key=value: close the gap, or quote the value that has it, e.g. {EXAMPLE}"
+        for place, pair in enumerate(pairs, start=2)
+        if "=" not in pair
+    ]
+    is_whole = not problems
+    given = dict(pair.split("=", 1) for pair in pairs if "=" in pair)
+    if "at" not in given and is_whole:
         problems.append(f"--fault: {name} has no at=: say when, e.g. {EXAMPLE}")
     at, for_text = given.pop("at", "0"), given.pop("for", "0")
-    try:
-        for_s = float(for_text)
-    except ValueError:
-        for_s = 0.0
+    for_s = _number(for_text)
+    if for_s is None:
         problems.append(f"--fault: {name} for={for_text}: give seconds, e.g. for=10")
+    fault: Fault | None = None
     try:
-        fault = load(name, **from_text(name, given))
+        if name and is_whole:
+            fault = load(name, **from_text(name, given))
     except ConfigurationError as error:
-        raise ConfigurationError([*problems, *error.messages]) from None
-    if problems:
-        raise ConfigurationError(problems)
-    return PlannedFault(fault, at, for_s)
+        problems += error.messages
+    planned = PlannedFault(fault, at, for_s or 0.0) if fault is not None and not problems else None
+    return WrittenFault(name, at, for_s or 0.0, planned), problems
 
 
 # On the time axis
@@ -158,25 +172,46 @@ def scheduled(
     placed: list[tuple[float, float, Fault]] = []
     problems: list[str] = []
     for entry in planned:
-        start_s, misplaced = _instant_s(entry.at, phase_starts_s)
-        end_s = start_s + entry.for_s if entry.for_s else duration_s
-        wrong = [misplaced] if misplaced else []
-        if not math.isfinite(entry.for_s) or entry.for_s < 0:
-            wrong.append(f"for={entry.for_s:g}: give seconds above 0, or 0 for the rest of the run")
-        elif not misplaced and not 0 <= start_s < duration_s:
-            wrong.append(f"at={entry.at} is {start_s:g} s, and the run goes from 0 to {duration_s:g} s")
-        elif not misplaced and end_s > duration_s:
-            wrong.append(
-                f"at={entry.at} for={entry.for_s:g} ends at {end_s:g} s, after the run, which ends at "
-                f"{duration_s:g} s: shorten it, or leave for away for the rest of the run"
-            )
-        problems += [f"Fault {name_of(entry.fault)}: {text}" for text in wrong]
+        (start_s, end_s), wrong = _placed(name_of(entry.fault), entry.at, entry.for_s, phase_starts_s, duration_s)
+        problems += wrong
         if not wrong:
             placed.append((start_s, end_s, entry.fault))
     placed.sort(key=lambda each: each[0])
     return [
         ScheduledFault.of(number, fault, start_s, end_s) for number, (start_s, end_s, fault) in enumerate(placed, 1)
     ], problems
+
+
+def _placed(
+    name: str, at: str | float, for_s: float, phase_starts_s: Mapping[str, float], duration_s: float
+) -> tuple[tuple[float, float], list[str]]:
+    """Its two instants, and what is wrong with them."""
+    start_s, misplaced = _instant_s(at, phase_starts_s)
+    end_s = start_s + for_s if for_s else duration_s
+    wrong = [misplaced] if misplaced else []
+    if not math.isfinite(for_s) or for_s < 0:
+        wrong.append(f"for={for_s:g}: give seconds above 0, or 0 for the rest of the run")
+    elif not misplaced and not 0 <= start_s < duration_s:
+        wrong.append(f"at={at} is {start_s:g} s, and the run goes from 0 to {duration_s:g} s")
+    elif not misplaced and end_s > duration_s:
+        wrong.append(
+            f"at={at} for={for_s:g} ends at {end_s:g} s, after the run, which ends at {duration_s:g} s: shorten it, "
+            "or leave for away for the rest of the run"
+        )
+    return (start_s, end_s), [f"{f'Fault {name}' if name else 'A fault'}: {text}" for text in wrong]
+
+
+def _contested_ports(faults: Iterable[ScheduledFault]) -> Iterator[str]:
+    """Several may share a port in front of one address, and none may lead to two."""
+    leads_to: dict[int, str] = {}
+    for each in faults:
+        if isinstance(each.fault, Fronting):
+            port, to = each.fault.fronts()
+            if port and leads_to.setdefault(port, to) != to:
+                yield (
+                    f"Fault {name_of(each.fault)}: port {port} leads to {leads_to[port]} already: "
+                    f"choose another for {to}"
+                )
 
 
 def _instant_s(at: str | float, phase_starts_s: Mapping[str, float]) -> tuple[float, str]:

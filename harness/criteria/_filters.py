@@ -32,9 +32,16 @@ def unmatched(criterion: Criterion, recording: Recording) -> str:
             continue
         literal = pattern.replace("[", "[[]")
         if not any(fnmatchcase(name, literal) for name in names):
-            early = any(fnmatchcase(piece.name, literal) for piece in recording.warm_up) and what == "request"
-            warm_up = " (but in the warm-up, where users made it to get ready)" if early else ""
-            return f"no {what} is called {pattern!r}{warm_up}: {_those_there(pattern, names)}"
+            elsewhere = _outside_of_phases(recording, literal) if what == "request" else ""
+            return f"no {what} is called {pattern!r}{elsewhere}: {_those_there(pattern, names)}"
+    return ""
+
+
+def _outside_of_phases(recording: Recording, literal: str) -> str:
+    if any(fnmatchcase(piece.name, literal) for piece in recording.warm_up):
+        return " (but in the warm-up, where users made it to get ready)"
+    if any(fnmatchcase(piece.name, literal) for piece in recording.wind_down):
+        return " (but in the wind-down, where users made it as they were stopped)"
     return ""
 
 

@@ -49,13 +49,14 @@ def seconds(value_s: float) -> str:
     """A duration as people write it: ``7.23 s``, ``85 ms``."""
     if math.isinf(value_s):
         return "unbounded"
-    if abs(value_s) < 1:
+    if abs(value_s) < 0.9995:  # from there on it is 1 s, in three digits
         return f"{value_s * 1000:.3g} ms"
-    return f"{value_s:.1f} s" if value_s >= 100 else f"{value_s:.3g} s"
+    return f"{value_s:.1f} s" if value_s >= 99.95 else f"{value_s:.3g} s"
 
 
 def percent(ratio: float) -> str:
-    return f"{ratio * 100:.3g} %"
+    value = ratio * 100
+    return f"{value:,.0f} %" if abs(value) >= 999.5 else f"{value:.3g} %"
 
 
 def most_common_cause(causes: Mapping[str, int]) -> str:

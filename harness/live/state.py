@@ -63,7 +63,7 @@ class LiveState:
 
     def add(self, line: Slice | ProbeSample | Mark) -> None:
         """Takes in a line of the recording. Slices may come in any order; the samples of one source come in theirs."""
-        if isinstance(line, Slice) and line.warm_up:
+        if isinstance(line, Slice) and (line.warm_up or line.wind_down):
             return
         if isinstance(line, Slice):
             self._seen.add(line)

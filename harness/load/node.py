@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
-from weakref import WeakKeyDictionary, WeakSet
+from weakref import WeakKeyDictionary
 
 import gevent
 from gevent import getcurrent
@@ -23,6 +23,7 @@ from harness.load.active import ActiveUsers
 from harness.load.arrivals import Arrivals
 from harness.load.clock import Clock
 from harness.load.gate import Gate
+from harness.load.iterations import Iterations
 from harness.load.mix import interleaved, rotated
 from harness.load.pacing import Pacer, Slot, Start
 from harness.load.recorder import Recorder
@@ -32,7 +33,7 @@ from harness.load.streams import Streams
 from harness.load.user_exceptions import UserExceptions
 from harness.recording import Operation
 from harness.recording_marks import ARRIVALS, GateMark, gate_stream
-from harness.recording_values import INTERRUPTED, UNFINISHED, UNSENT, UNSERVED, USER_EXCEPTION
+from harness.recording_values import INTERRUPTED, UNFINISHED, UNSERVED, USER_EXCEPTION
 from shapes._profile import USERS, Herd
 
 DRAIN_CHECK_S = 0.05
@@ -67,8 +68,7 @@ class Node:
         self.gate_marks: list[GateMark] = []
         self.operations: list[Operation] = []
         self.streams = Streams()
-        self._began: dict[Any, tuple[Start, str]] = {}
-        """Greenlet of a user that cannot be started, because it has been → its start, and its class."""
+        self.iterations = Iterations(self.recorder, self.streams)
         self._local_origin_s = 0.0
         self.unfinished = 0
         self.stop_draining = False
@@ -81,8 +81,6 @@ class Node:
         self.nodes = nodes
         self._numbered = 0
         self._planned = Event()
-        self._watched: WeakSet[Any] = WeakSet()
-        """Users whose end has a listener."""
         self.connect_early: bool | None = None
         """Whether parked users hold a connection open; None: as they say."""
         self._parked_before_plan: dict[Any, str] = {}
@@ -120,7 +118,7 @@ class Node:
             if slot.connection is not None and not slot.connection.is_alive():
                 return None
         pacer = self._pacer_of.get(user) or self._assign(user)
-        self._note_free(user)
+        self.iterations.note_free(user)
         pacer.park(slot)
         try:
             slot.woken.wait()
@@ -131,49 +129,9 @@ class Node:
             raise
         return slot.start
 
-    def iteration_started(self, start: Start, kind: str = "") -> None:
-        user: Any = getcurrent()
-        start.began_s = time.monotonic()
-        self.recorder.starts[user] = start
-        self.streams.started(start, kind)
-        self._began[user] = (start, kind)
-        if user not in self._watched:
-            self._watched.add(user)
-            user.link(self._on_user_stopped)
-
-    def iteration_ended(self) -> None:
-        """The calling user gets ready for its next iteration, or its first."""
-        user: Any = getcurrent()
-        self._settle(user, UNSENT)
-        self.recorder.gets_ready(user)
-
-    def _note_free(self, user: Any) -> None:
-        if (began := self._began.pop(user, None)) is not None:
-            start, kind = began
-            self.streams.freed(start, kind, time.monotonic() - start.began_s)
-
-    def _on_user_stopped(self, user: Any) -> None:
-        """Locust stops users in mid-run when it deals them out afresh, because a worker came or went. An iteration that
-        is under way then has nobody who would end it.
-        """
-        self._settle(user, INTERRUPTED)
-        self._began.pop(user, None)
-
-    def _settle(self, user: Any, without_answer: str) -> None:
-        start = self.recorder.starts.pop(user, None)
-        if start is None:
-            return
-        if start.raised and not start.failed:
-            self.recorder.without_answer(int(start.t // 1), "", USER_EXCEPTION, begins=not start.answered)
-        elif not start.answered:
-            self.recorder.without_answer(int(start.t // 1), start.name, without_answer)
-
     def iteration_raised(self) -> None:
         """The calling user's task has raised. A user without a pacer has no iteration that could say so later."""
-        start = self.recorder.starts.get(getcurrent())
-        if start is not None:
-            start.raised = True
-        elif self.plan is not None and not self.plan.paced:
+        if not self.iterations.fail() and self.plan is not None and not self.plan.paced:
             self.recorder.without_answer(int((self.elapsed_s() or 0.0) // 1), "", USER_EXCEPTION, begins=False)
 
     @property
@@ -279,8 +237,7 @@ class Node:
             starts = self.recorder.starts  # of iterations that are not over, also when their first request is
             while (starts or self._unserved()) and not self.stop_draining and time.monotonic() < deadline_s:
                 gevent.sleep(DRAIN_CHECK_S)
-        for user in list(self._began):
-            self._note_free(user)  # at the earliest now: it is busy for longer than that
+        self.iterations.note_all_free()
         if self._gate is not None:
             self._gate.report_release()
         for (t, name, outcome, begins), count in self.unanswered().items():

@@ -33,7 +33,7 @@ SETTLE_S = 2.0
 
 @dataclass(frozen=True)
 class Report:
-    """What a node sends: lines of the recording, and, in its last report, its totals."""
+    """What a node sends: lines of the recording, and, in its last reports, its totals."""
 
     run: str
     lines: str = ""
@@ -44,6 +44,7 @@ class Report:
     """Those that are among the lines: a master with hundreds of nodes would be busy reading them back."""
     final: bool = False
     requests: int = 0
+    """Of a last report all that have ended, and of one after that those since then."""
     unfinished: int = 0
     users_gone: bool = False
     """Whether it comes after the last one: the node has no users any more."""
@@ -104,6 +105,7 @@ class NodeReporter:
         self._requests_at_stop = 0
         self._told_unanswered: dict[tuple[int, str, str], tuple[int, int]] = {}
         """(t, name, outcome) → (count, starts), as of the last report."""
+        self._told_requests = 0
         self._watcher: gevent.Greenlet[..., Any] | None = None
         set_node(environment, node)
         options: Any = environment.parsed_options
@@ -198,8 +200,8 @@ class NodeReporter:
             for since_s in sorted(stuck)[: max(0, len(self._running_at_stop) - answered)]:
                 recorder.without_answer(self._second(since_s), "", UNFINISHED)
                 self.node.unfinished += 1
-        requests, unfinished = self.node.recorder.requests, self.node.unfinished
-        final = replace(self.report(), final=True, requests=requests, unfinished=unfinished)
+        final = replace(self.report(), final=True, requests=self._new_requests(), unfinished=self.node.unfinished)
+        self.node.recorder.wind_down()
         self.close()
         self._deliver_final(final)
         self.delivered = True
@@ -209,10 +211,23 @@ class NodeReporter:
             self._environment.stop_timeout = 0.0
 
     def users_gone(self) -> Report:
-        """A report after the last one: what users raised while they were stopped. Nothing is listened to any more."""
+        """A report after the last one: what users sent and raised while they were stopped. Nothing is listened to any
+        more.
+        """
+        slices = tuple(self.node.recorder.drain(self._name))
         marks = self.node.exceptions.take(self.node.t_of, self._name) if self.node.plan is not None else []
         self.node.exceptions.close()
-        return Report(self.node.run, "".join(encode(mark) for mark in marks), users_gone=True)
+        listeners = self._environment.events.request
+        if self.node.recorder.on_request in listeners._handlers:
+            listeners.remove_listener(self.node.recorder.on_request)
+        lines = "".join(map(encode, marks))
+        return Report(self.node.run, lines, slices, requests=self._new_requests(), users_gone=True)
+
+    def _new_requests(self) -> int:
+        """Those that have ended since this was asked last."""
+        new = self.node.recorder.requests - self._told_requests
+        self._told_requests += new
+        return new
 
     def stop_waiting(self) -> None:
         """Whoever has no answer yet will not get one."""
@@ -222,16 +237,13 @@ class NodeReporter:
             runner.user_greenlets.kill(block=False)
 
     def close(self) -> None:
-        """Lets go, without a report, of everything but what users raise while they are stopped: see users_gone()."""
+        """Lets go, without a report, of everything but what users do while they are stopped: see users_gone()."""
         if not self._settled:
             self._closed.set()  # closed without a report: nobody has to wait for one
         self._settled = True
         self._monitor.stop()
         if self._watcher is not None and self._watcher is not gevent.getcurrent():
             self._watcher.kill(block=False)
-        listeners = self._environment.events.request
-        if self.node.recorder.on_request in listeners._handlers:
-            listeners.remove_listener(self.node.recorder.on_request)
 
     def _settle_at_end(self) -> None:
         plan = self.node.plan

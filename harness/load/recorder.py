@@ -28,8 +28,9 @@ memory. Those that are ok and the others have so many each, so that names withou
 ROUNDING_S = 0.002
 """Clients that are not ours tell how long a request took, some of them in whole milliseconds."""
 
-Key = tuple[str, str, str, int, bool]
-"""Method, name, outcome, status, and whether it is of the warm-up."""
+WARM_UP, WIND_DOWN, LOAD = "warm-up", "wind-down", "load"
+Key = tuple[str, str, str, int, str]
+"""Method, name, outcome, status, and whether it is load."""
 
 
 class Cell:
@@ -53,6 +54,8 @@ class Recorder:
         """Greenlet → the start that its paced user is working on."""
         self._readying: WeakKeyDictionary[Any, tuple[float, float]] = WeakKeyDictionary()
         """Greenlet → from when to when its paced user last got ready to be started: what it sent then is warm-up."""
+        self._winding_down_since_s = math.inf
+        """From when on users do nothing but come to their end: what they send then is wind-down."""
         self.requests = 0
         """Requests that have ended, whatever their outcome."""
         self.last_ended_s: WeakKeyDictionary[Any, float] | None = None
@@ -78,16 +81,22 @@ class Recorder:
         **_: Any,
     ) -> None:
         """One request has ended. The first request of a paced iteration was intended when the pacer said so, any
-        other when it was sent, unless its client says when. Clients of ours give exact instants; for others they follow
-        from the response time."""
+        other when it was sent, unless its client says when. All requests of an iteration that a gate has released count
+        in the second of the gate: they are what the herd did. Clients of ours give exact instants; for others they
+        follow from the response time."""
         if done_s is None:
             done_s = time.monotonic()
         foreign = sent_s is None
         if sent_s is None:
             sent_s = done_s - (response_time or 0.0) / 1000
-        start, warm_up = None, False
+        start, kind = None, LOAD
+        if sent_s >= self._winding_down_since_s:
+            kind = WIND_DOWN
+        elif done_s >= self._winding_down_since_s:
+            return  # it has been counted as unfinished
+        elif intended_s is None:
+            start, kind = self._sent_for(sent_s)
         if intended_s is None:
-            start, warm_up = self._sent_for(sent_s)
             intended_s = sent_s
         origin_s = self._origin_s
         second = int((intended_s if origin_s is None else intended_s - origin_s) // 1)
@@ -95,9 +104,10 @@ class Recorder:
         if start is not None and begins:
             start.answered = True
             intended_s = start.intended_s
-            second = int(start.t // 1)
             if start.release is not None and start.sent_s is None:
                 start.release.user_sent(sent_s)
+        if start is not None and (begins or start.release is not None):
+            second = int(start.t // 1)
         status = getattr(response, "status_code", 0)
         if type(status) is not int:
             status = 0
@@ -108,7 +118,7 @@ class Recorder:
             outcome = OK if exception is None else outcome_of(exception, response)
         if outcome is not OK and start is not None:
             start.failed = True
-        cell = self._cell(second, (request_type, name, outcome, status, warm_up))
+        cell = self._cell(second, (request_type, name, outcome, status, kind))
         cell.count += 1
         cell.starts += begins
         self.requests += 1
@@ -133,34 +143,38 @@ class Recorder:
         since_s, _ = self._readying.get(user, (math.inf, 0.0))
         self._readying[user] = (since_s, time.monotonic())
 
-    def _sent_for(self, sent_s: float) -> tuple[Start | None, bool]:
+    def wind_down(self) -> None:
+        """The account of the load is closed: all that was without an answer has been counted."""
+        self._winding_down_since_s = time.monotonic()
+
+    def _sent_for(self, sent_s: float) -> tuple[Start | None, str]:
         """The start for which a request was sent, by the calling greenlet or for the user that spawned it (a task may
-        send several at a time), and whether it is warm-up. An answer may come when its user has gone on to something
+        send several at a time), and whether it is load. An answer may come when its user has gone on to something
         else: what a spawned greenlet sent before the start is not for it.
         """
         if not self.starts and not self._readying:
-            return None, False
+            return None, LOAD
         current: Any = getcurrent()
         greenlet = current
         while greenlet is not None:
             start = self.starts.get(greenlet)
             if start is not None and (greenlet is current or sent_s >= start.began_s - ROUNDING_S):
-                return start, False
+                return start, LOAD
             if (readying := self._readying.get(greenlet)) is not None:
                 since_s, until_s = readying
-                return None, since_s - ROUNDING_S <= sent_s < until_s
+                return None, WARM_UP if since_s - ROUNDING_S <= sent_s < until_s else LOAD
             if start is not None:
-                return None, False
+                return None, LOAD
             spawner = getattr(greenlet, "spawning_greenlet", None)
             greenlet = spawner() if spawner is not None else None
-        return None, False
+        return None, LOAD
 
     def without_answer(self, t: int, name: str, outcome: str, begins: bool = True, count: int = 1) -> None:
         """Counts ``count`` of what should have begun in second ``t`` and has no latency: ``unfinished``, ``unserved`` …
 
         ``begins``: it is the first of an iteration, which no request before it has been counted for.
         """
-        cell = self._cell(t, ("", name or ITERATION, outcome, 0, False))
+        cell = self._cell(t, ("", name or ITERATION, outcome, 0, LOAD))
         cell.count += count
         cell.starts += begins * count
 
@@ -191,10 +205,11 @@ class Recorder:
                 starts=cell.starts,
                 service=None if cell.service is None else _positive(cell.service),
                 status=status,
-                warm_up=warm_up,
+                warm_up=kind == WARM_UP,
+                wind_down=kind == WIND_DOWN,
             )
             for t, of_second in sorted(cells.items())
-            for (method, name, outcome, status, warm_up), cell in of_second.items()
+            for (method, name, outcome, status, kind), cell in of_second.items()
         ]
 
     def _cell(self, second: int, key: Key) -> Cell:

@@ -2,7 +2,8 @@
 
 Three ways lead past Locust's ``request`` event: an exception in a ``catch_response`` block, which the task may catch;
 ``catch_response=True`` without a block; and a ``gevent.Timeout`` of the user's own, which ends the request and, with
-``False``, nothing else. Our own client counts all of them by itself.
+``False``, nothing else. FastHttpUser's client takes that for one of its own, and asks again as if nothing had been, or
+goes on: here it ends the request, as it was meant to. Our own client does all of this by itself.
 """
 
 from __future__ import annotations
@@ -36,6 +37,14 @@ def count_all_requests() -> None:
             setattr(session, _COUNTING, True)
             session.request = _request(session.request)
             answer.__exit__ = _exit(answer.__exit__)
+    agent: Any = fasthttp.LocustUserAgent
+    if not hasattr(agent, _COUNTING):
+        setattr(agent, _COUNTING, True)
+        agent._handle_error = _handle_error(agent._handle_error)
+        # Sockets raise TimeoutError; a Timeout of gevent is the user's own, and is for the user.
+        fasthttp.FAILURE_EXCEPTIONS = tuple(  # type: ignore[assignment]
+            kind for kind in fasthttp.FAILURE_EXCEPTIONS if kind is not gevent.Timeout
+        )
 
 
 def count_without_block(client: object) -> None:
@@ -54,9 +63,13 @@ def _request(original: Callable[..., Any]) -> Callable[..., Any]:
         if not hasattr(session.user, "current_start"):  # a paced user says when its iteration is over
             count_without_block(session)
         begun_s, begun_epoch_s = time.monotonic(), time.time()
+        agent: Any = getattr(session, "client", None)
+        redirects = getattr(agent, "redirect_response_codes", None)
         try:
             response = original(session, method, url, *rest, **named)
         except gevent.Timeout as users_own:
+            if redirects is not None:
+                agent.redirect_response_codes = redirects  # with allow_redirects=False they had been put aside
             session.request_event.fire(
                 request_type=method,
                 name=named.get("name") or (rest[0] if rest else None) or session.request_name or url,
@@ -74,6 +87,16 @@ def _request(original: Callable[..., Any]) -> Callable[..., Any]:
         return response
 
     return request
+
+
+def _handle_error(original: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(original)
+    def handle_error(agent: Any, error: BaseException, *rest: Any, **named: Any) -> Any:
+        if isinstance(error, gevent.Timeout):
+            raise error
+        return original(agent, error, *rest, **named)
+
+    return handle_error
 
 
 def _exit(original: Callable[..., Any]) -> Callable[..., Any]:

@@ -14,13 +14,16 @@ import sys
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from pathlib import Path
+from types import CodeType, FrameType
 from typing import Any
 
 import gevent
 import locust
 from gevent import GreenletExit
+from locust import TaskSet, User
 from locust.env import Environment
 from locust.exception import InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately, StopTest, StopUser
 
@@ -45,8 +48,16 @@ _NAMED_SECRET = re.compile(
     re.IGNORECASE,
 )
 _LOGGERS = ("root", "locust.user.task", "locust.user.users", "harness.load.users.paced")
-_NOTED = "_springback_noted"
-"""Attribute of an exception that has been counted."""
+_TOLD_BY = "_springback_told_by"
+"""Attribute of an exception that has been counted: who told of it, and may not be the only one. Not a mere mark: one
+that was made once and is raised again and again counts each time."""
+_WHERE = "_springback_where"
+"""Attribute of an exception that our own code has caught and hands to Locust's event: in what it was raised."""
+_EVENT, _GREENLET = "event", "greenlet"
+_IN_TASK = TaskSet.execute_next_task.__code__
+_IN_USER = User.run.__code__
+_CALLERS = 3
+"""Outermost frames, in which Locust calls users' code."""
 
 Key = tuple[str, str, str]
 """Class, where it was raised, place."""
@@ -73,10 +84,9 @@ class UserExceptions:
         self._filters: list[tuple[logging.Logger, logging.Filter]] = []
 
     def note(self, error: BaseException, where: str, user: object = None) -> None:
-        """Counts one, raised in ``where`` (``prepare``, ``task`` …). It may come by several ways, and counts once."""
-        if isinstance(error, CONTROL) or not isinstance(error, Exception) or _NOTED in vars(error):
+        """Counts one, raised in ``where`` (``prepare``, ``task`` …)."""
+        if isinstance(error, CONTROL) or not isinstance(error, Exception):
             return
-        vars(error)[_NOTED] = True
         key = self._key(error, where)
         if key not in self._messages:
             self._messages[key] = _message(error, self.secrets)
@@ -118,19 +128,21 @@ class UserExceptions:
             logger.removeFilter(once)
 
     def _on_user_error(self, exception: Exception, user_instance: Any = None, **_: Any) -> None:
-        where = _where(exception)
-        self.note(exception, where, user_instance)
+        where = vars(exception).pop(_WHERE, "") or ("task" if _IN_TASK in _callers(exception) else "on_start")
+        if not _was_told(exception, _EVENT, by=_GREENLET):  # or a task has waited for a greenlet that had raised it
+            self.note(exception, where, user_instance)
         if where == "task":
             self._on_iteration_failed()
 
     def _on_greenlet_error(self, context: Any, kind: Any, error: Any, trace: Any) -> None:
         """In place of the hub's own method. It must not raise."""
         # Not by the greenlet's arguments: they are gone by now.
-        names = [frame.name for frame in _frames(error)] if isinstance(error, Exception) else []
-        if names and (_own_frames(error) or self._is_of_user(context)):
-            if _NOTED in vars(error):
+        callers = _callers(error) if isinstance(error, Exception) else set()
+        if callers and (_own_frames(error) or self._is_of_user(context)):
+            of_user = _IN_USER in callers
+            if _was_told(error, _GREENLET, by=_EVENT) and of_user:
                 return  # it has been printed
-            self.note(error, "on_stop" if "on_stop" in names else "greenlet")
+            self.note(error, "on_stop" if of_user else "greenlet")
             if not self.is_first_to_be_printed(error):
                 return
         type(self._hub).handle_error(self._hub, context, kind, error, trace)
@@ -198,17 +210,36 @@ def _message(error: BaseException, secrets: Iterable[str]) -> str:
 
 def _frames(error: BaseException) -> list[traceback.FrameSummary]:
     """Without their source lines, which nobody looks at here and which would be read from files."""
-    return list(traceback.StackSummary.extract(traceback.walk_tb(error.__traceback__), lookup_lines=False))
+    return list(traceback.StackSummary.extract(_walk(error), lookup_lines=False))
 
 
-def _where(error: BaseException) -> str:
-    """In what a user raised that Locust, or a user of ours, told of: the functions that called it tell."""
-    names = [frame.name for frame in _frames(error)]
-    if names[:1] == ["_checked"]:
-        return "check"
-    if names[:1] == ["_prepared"]:
-        return "prepare"
-    return "task" if "execute_task" in names else "on_start"
+def _walk(error: BaseException) -> Iterator[tuple[FrameType, int]]:
+    """Frames and lines, the outermost first, of the last time that it was raised. What is raised again and again
+    collects those of each time, one after the other, which all begin where it was caught.
+    """
+    first: CodeType | None = None
+    for frame, line in traceback.walk_tb(error.__traceback__):
+        if frame.f_code is first:
+            return
+        first = first or frame.f_code
+        yield frame, line
+
+
+def _callers(error: BaseException) -> set[CodeType]:
+    return {frame.f_code for frame, _ in islice(_walk(error), _CALLERS)}
+
+
+def raised_in(where: str, error: Exception) -> None:
+    """Said before it is handed to Locust's event, whose frames would not tell."""
+    vars(error)[_WHERE] = where
+
+
+def _was_told(error: BaseException, now: str, by: str) -> bool:
+    """Whether it is what was told a moment ago by the other one of the two ways. Said once: next time it is another."""
+    told: bool = vars(error).pop(_TOLD_BY, "") == by
+    if not told:
+        vars(error)[_TOLD_BY] = now
+    return told
 
 
 def _is_ours(error: BaseException) -> bool:

@@ -12,11 +12,16 @@ import logging
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from locust.env import Environment
 
+from harness.findings import Outcome
 from harness.run.messages import VERDICT_FD
+from harness.run.progress import say
+
+_exit_at_once = os._exit
 
 
 class ExitCode:
@@ -34,6 +39,10 @@ class ExitCode:
         # Listeners of ``quitting`` are called in reverse order: the first of the list has the last word.
         environment.events.quitting._handlers.insert(0, self._on_quitting)
         atexit.register(self._at_exit)
+
+    @property
+    def code(self) -> int | None:
+        return self._code
 
     def set(self, code: int) -> None:
         """From now on this is what the process ends with."""
@@ -64,4 +73,34 @@ class ExitCode:
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(Exception):
                 stream.flush()
-        os._exit(self._code)
+        _exit_at_once(self._code)
+
+
+class ExitsAtOnce:
+    """Names whoever ends this process with ``os._exit``, past every listener and with a code of its own: 0 would pass
+    for a PASS. What other processes do that are forked from this one is their own business.
+    """
+
+    def __init__(self) -> None:
+        self.verdict_code: Callable[[], int | None] = lambda: None
+        """The code of the verdict, where there is one."""
+        self.of_this_process()
+        os._exit = self._exit  # type: ignore[assignment]
+
+    def of_this_process(self) -> None:
+        """It may be a fork of the one that has read the locustfile."""
+        self._pid = os.getpid()
+
+    def _exit(self, status: int) -> None:
+        if os.getpid() != self._pid:
+            _exit_at_once(status)
+        code = self.verdict_code()
+        if code is None:
+            caller = sys._getframe(1)
+            where = f"{Path(caller.f_code.co_filename).name}, line {caller.f_lineno},"
+            say(f"os._exit({status}) in {where} has ended this process before there was a verdict; nothing is proven")
+            code = Outcome.INCONCLUSIVE.exit_code
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(Exception):
+                stream.flush()
+        _exit_at_once(code)

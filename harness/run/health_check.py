@@ -1,15 +1,22 @@
-"""Is the target there? Asked before the load: a run against nothing is not a failing target."""
+"""Is the target there? Asked before the load, because a run against nothing is not a failing target, and after it."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from harness.clients.address import url_problems
-from harness.clients.http_get import Deadline, NoAnswerError, connect, endpoint, get
+from harness.clients.http_get import Answer, Deadline, NoAnswerError, connect, endpoint, get
+from harness.recording_marks import HealthMark
 
 LIMIT_BYTES = 1_000_000
+ANSWER_S = 2.0
+"""Whoever has not answered a request on a connection of its own by then does not answer."""
+AGAIN_S = 0.2
+FRONT_PAGE = "GET / on a new connection"
+TOO_MANY_REQUESTS = 429
 
 
 @dataclass(frozen=True)
@@ -58,9 +65,80 @@ def wait_until_healthy(url: str, within_s: float, timeout_s: float = 5.0) -> Hea
     while True:
         left_s = end_s - time.monotonic() if within_s else timeout_s
         result = check(url, max(0.1, min(timeout_s, left_s)))
-        if result.ok or time.monotonic() + 0.2 >= end_s:
+        if result.ok or time.monotonic() + AGAIN_S >= end_s:
             return result
-        time.sleep(0.2)
+        time.sleep(AGAIN_S)
+
+
+class TargetHealth:
+    """The health checks of one run. ``mark`` records each.
+
+    Where there is no health path only a port is tried, and that answers also when nobody accepts any more, or whoever
+    accepts has nothing but errors. So the front page is asked as well, before and after, and the answers are compared:
+    what it says is the target's own business, but after the load it must not be worse.
+    """
+
+    def __init__(self, host: str, path: str, timeout_s: float, mark: Callable[[HealthMark], None]) -> None:
+        self.path = path
+        self._host = host.rstrip("/")
+        self._timeout_s = timeout_s
+        self._mark = mark
+        self._status_before: int | None = None
+
+    def check_before(self, within_s: float) -> HealthResult:
+        result = self._check("before", within_s)
+        if result.ok and not self.path and (answer := self._front_page()) is not None:
+            self._status_before = answer.status
+            self._mark(HealthMark(0, "before", FRONT_PAGE, True, f"HTTP {answer.status}"))
+        return result
+
+    def check_after(self, within_s: float) -> None:
+        if self._check("after", within_s).ok and self._status_before is not None:
+            self._compare_front_page(self._status_before, within_s)
+
+    def answered_anew_in_s(self) -> float | None:
+        """How long a request on a connection of its own waits for its answer, whatever that is; None: over
+        ``ANSWER_S``, or the target is none to be asked by HTTP.
+        """
+        began_s = time.monotonic()
+        return None if self._ask(self.path or "/") is None else time.monotonic() - began_s
+
+    def _check(self, when: str, within_s: float) -> HealthResult:
+        result = wait_until_healthy(self._host + self.path, within_s, self._timeout_s)
+        self._mark(HealthMark(0, when, result.check, result.ok, result.detail))
+        return result
+
+    def _compare_front_page(self, status_before: int, within_s: float) -> None:
+        deadline_s = time.monotonic() + within_s
+        while True:
+            answer = self._front_page()
+            ok = answer is not None and not is_worse(answer.status, status_before)
+            if ok or time.monotonic() + AGAIN_S >= deadline_s:
+                break
+            time.sleep(AGAIN_S)
+        if answer is None:
+            detail = f"no answer within {ANSWER_S:g} s, again and again; there was one before the load"
+        else:
+            detail = f"HTTP {answer.status}" + ("" if ok else f", and HTTP {status_before} before the load")
+        self._mark(HealthMark(0, "after", FRONT_PAGE, ok, detail))
+
+    def _front_page(self) -> Answer | None:
+        return self._ask("/")
+
+    def _ask(self, path: str) -> Answer | None:
+        if urlsplit(self._host).scheme not in ("http", "https"):
+            return None
+        try:
+            return get(self._host + path, ANSWER_S, LIMIT_BYTES)
+        except NoAnswerError:
+            return None
+
+
+def is_worse(status: int, before: int) -> bool:
+    """Whether an error has taken the place of an answer, or the server's of the client's. Who is asked to come later
+    is answered.
+    """
+    return status >= 400 and status // 100 > before // 100 and status != TOO_MANY_REQUESTS
 
 
 def _elapsed_ms(began_s: float) -> str:

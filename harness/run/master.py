@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Never
 
 import gevent
 from locust.env import Environment
@@ -31,7 +31,7 @@ from harness.run.parent_watch import when_launcher_is_gone
 from harness.run.progress import say
 from harness.run.request import RunRequest
 from harness.run.run import ALL_LOST, Run
-from harness.run.workers import Description, Workers
+from harness.run.workers import ProcessDescription, Workers
 
 logger = logging.getLogger(__name__)
 
@@ -40,11 +40,19 @@ STOPPED_BY_USER = "stopped by the user"
 WATCH_S = 0.5
 
 
-class _ExpectedWarning(logging.Filter):
-    """Drops Locust's warning about a high spawn rate: parked users are meant to be there at once."""
+class _NothingNew(logging.Filter):
+    """Drops what Locust logs and what is known: a high spawn rate, because parked users are meant to be there at once,
+    and why a run of ours was not started (``said``), which the report or the log has told in our words.
+    """
+
+    said: str | None = None
 
     def filter(self, record: logging.LogRecord) -> bool:
-        return "spawn rate is very high" not in str(record.msg)
+        words = str(record.msg)
+        is_ours = self.said is not None and (
+            words == "Stopping Locust..." or (isinstance(record.msg, StopTest) and words == self.said)
+        )
+        return not is_ours and "spawn rate is very high" not in words
 
 
 class Master:
@@ -74,13 +82,14 @@ class Master:
             runner.register_message(messages.PARKED, self._on_parked)
             runner.register_message(messages.FINAL, self._on_final)
             self._workers = Workers(runner, self._on_late)
-        logging.getLogger("locust.runners").addFilter(_ExpectedWarning())
+        self._log_filter = _NothingNew()
+        logging.getLogger("locust.runners").addFilter(self._log_filter)
         # A start that is refused is said in words; gevent would add a traceback.
         gevent.get_hub().NOT_ERROR += (StopTest,)
         if self._request.starts_by_itself:
+            self._handle_signals()  # first: others may run while servers are asked
             self._request.settings()  # a problem is said now, before anything is started
             self.exit_code.set(Outcome.INCONCLUSIVE.exit_code)  # until there is a verdict
-            self._handle_signals()
         else:
             self._request.shape()  # one with the locustfile cannot be mended in the web UI
         if when_launcher_is_gone(self._launcher_is_gone) and self._request.is_headless:
@@ -91,12 +100,12 @@ class Master:
 
     def test_start(self) -> None:
         """Begins a run. Raises StopTest when it cannot: then no load is made."""
-        self.stop_reason, self.refusal = STOPPED_BY_USER, ()
+        self.stop_reason, self.refusal, self._log_filter.said = STOPPED_BY_USER, (), None
         try:
             settings = self._request.settings()
             nodes = [LOCAL]
             if self._workers is not None:
-                nodes = self._workers.choose(Description.of(self._environment, self._scenario))
+                nodes = self._workers.choose(ProcessDescription.of(self._environment, self._scenario))
             shape = self._request.shape()
             run = Run(
                 self._environment,
@@ -131,8 +140,7 @@ class Master:
             run.failure = f"the run could not begin: {type(error).__name__}: {error}"
         if run.failure:
             self.test_stop()
-            self._not_started()
-            raise StopTest(run.failure)
+            self._not_started(run.failure)
         gevent.spawn(self._watch, run)
 
     def worker_report(self, client_id: str, data: dict[str, Any]) -> None:
@@ -155,9 +163,9 @@ class Master:
             else:
                 self._reporter.stopping()
         elif not run.live.nodes.all_settled:
-            self._runner.send_message(messages.STOP)
+            self._send(messages.STOP)
             timeout_s: Any = self._environment.stop_timeout
-            run.wait_for_last_reports(timeout_s + 5)
+            run.stopping.wait_for_last_reports(timeout_s + 5)
 
     def test_stop(self) -> None:
         """The users are gone: ends the run, writes the reports and sets Locust's exit code."""
@@ -175,7 +183,7 @@ class Master:
                 self._reporter.settle(wait=False)
                 run.take_report(LOCAL, self._reporter.users_gone())
             else:
-                self._runner.send_message(messages.STOP_USERS)
+                self._send(messages.STOP_USERS)
                 run.wait_for_users_gone()
             run.finish(self.stop_reason)
             self.exit_code.set(_write_reports(run))
@@ -190,8 +198,21 @@ class Master:
             self.test_stopping()
             self.test_stop()
 
+    @property
+    def verdict_code(self) -> int | None:
+        """Exit code of the latest verdict; None when there is none, or while a run goes."""
+        done = self.current_run is not None and self.current_run.finished and not self.ending
+        return self.exit_code.code if done else None
+
     def _end_with_process(self) -> None:
         """The process ends without Locust's saying so: a run that is still going is closed, and reported."""
+        if self.current_run is None and self.exit_code.code == Outcome.INCONCLUSIVE.exit_code:
+            why = (
+                self.stop_reason
+                if self.stop_reason != STOPPED_BY_USER
+                else "ended by the locustfile, or by Locust itself,"
+            )
+            say(f"{why} before there was a run; nothing is proven")
         if self.stop_reason == STOPPED_BY_USER:
             self.stop_reason = "the locustfile ended the process"
         self.quitting()
@@ -200,19 +221,22 @@ class Master:
         """See :meth:`RunRequest.prepare`."""
         self._request.prepare(values, host)
 
-    def _refuse(self, error: ConfigurationError) -> None:
+    def _refuse(self, error: ConfigurationError) -> Never:
         if self._request.starts_by_itself:
             self.exit_code.set(EXIT_USAGE)
         for message in error.messages:
             logger.error(message)
         self.refusal = error.messages
-        self._not_started()
-        raise StopTest(str(error))
+        self._not_started(str(error))
 
-    def _not_started(self) -> None:
-        """Locust's master would stay in the state of a start for ever, and its web UI offer no other start."""
+    def _not_started(self, why: str) -> Never:
+        """``why`` has been told. Locust's master would stay in the state of a start for ever, and its web UI offer no
+        other start.
+        """
         if isinstance(self._runner, MasterRunner):
             self._runner.update_state(STATE_STOPPED)
+        self._log_filter.said = why
+        raise StopTest(why)
 
     # Nodes
 
@@ -228,7 +252,12 @@ class Master:
         if self._reporter is not None:
             self._reporter.node.set_connect_early(connect_early)
         else:
-            self._runner.send_message(messages.CONNECT_EARLY, {"connect_early": connect_early})
+            self._send(messages.CONNECT_EARLY, connect_early=connect_early)
+
+    def _send(self, message: str, **more: Any) -> None:
+        """To all workers, about the present run: one that is late for another must not take it for its own."""
+        if self.current_run is not None:
+            self._runner.send_message(message, {"run": self.current_run.name, **more})
 
     def _send_plan(self, whole: Plan) -> tuple[str, ...]:
         if self._reporter is not None:
@@ -250,7 +279,7 @@ class Master:
         while not run.finished:
             if self._reporter is not None:
                 node = self._reporter.node
-                run.note_parked(LOCAL, node.parked, node.exceptions.prevents, node.connect_early)
+                run.readiness.note_parked(LOCAL, node.parked, node.exceptions.prevents, node.connect_early)
                 if self._reporter.node.plan is not None:
                     run.take_report(LOCAL, self._reporter.report())
             self._note_lost_workers(run)
@@ -270,7 +299,7 @@ class Master:
             return
         prevents = msg.data["prevents"]
         mark = None if prevents is None else ExceptionMark(**prevents)
-        run.note_parked(self._name(msg.node_id), msg.data["parked"], mark, msg.data["connect_early"])
+        run.readiness.note_parked(self._name(msg.node_id), msg.data["parked"], mark, msg.data["connect_early"])
         if msg.node_id in self._plans:
             self._runner.send_message(messages.PLAN, self._plans[msg.node_id].to_message(), msg.node_id)
 
@@ -281,7 +310,7 @@ class Master:
     def _handle_signals(self) -> None:
         """SIGTERM ends a headless run like Ctrl-C, with its report; a shell's ``&`` must not switch Ctrl-C off."""
         # By way of the event loop: a handler of Python's would raise in whatever greenlet runs, in mid-release even.
-        gevent.signal_handler(signal.SIGINT, self._stop, "stopped by SIGINT")
+        gevent.signal_handler(signal.SIGINT, self._stop, "stopped by Ctrl-C (SIGINT)")
         gevent.signal_handler(signal.SIGTERM, self._stop, "stopped by SIGTERM")
 
     def _launcher_is_gone(self) -> None:
@@ -296,17 +325,19 @@ class Master:
         assert main is not None  # the hub's parent is the greenlet in which Locust's main waits
         if run is None:
             # Still waiting for workers, say: there is nothing to record, and Locust would end with a traceback.
+            self.stop_reason = why
+            self.exit_code.set(Outcome.INCONCLUSIVE.exit_code)
             self._runner.quit()
             gevent.kill(main, SystemExit(Outcome.INCONCLUSIVE.exit_code))
         elif self.stop_reason == STOPPED_BY_USER:
             self.stop_reason = why
             gevent.kill(main, KeyboardInterrupt)
         elif not run.finished:
-            run.stop_waiting()
+            run.stopping.stop_waiting()
             if self._reporter is not None:
                 self._reporter.stop_waiting()
             else:
-                self._runner.send_message(messages.STOP)
+                self._send(messages.STOP)
         elif not self.ending and not self._request.is_headless:
             gevent.kill(main, KeyboardInterrupt)
 

@@ -1,6 +1,6 @@
 """Names of what passes between processes: messages of master and workers, and who has started whom.
 
-One name a direction: Locust refuses a second listener.
+One name a direction: Locust refuses a second listener. What is about one run, in either direction, has the run's name.
 """
 
 PARENT = "SPRINGBACK_PARENT"

@@ -19,6 +19,7 @@ WATCH_S = 0.5
 
 _sleep = get_original("time", "sleep")
 _start_thread = get_original("_thread", "start_new_thread")
+_exit_at_once = os._exit  # that of the process, which attach() replaces
 
 
 def when_launcher_is_gone(act: Callable[[], None]) -> bool:
@@ -71,4 +72,4 @@ class MasterWatch:
 
     def _end_if_orphan(self) -> None:
         if os.getppid() != self._master_pid:
-            os._exit(1)
+            _exit_at_once(1)

@@ -21,7 +21,7 @@ from harness.run import messages
 from harness.run.master_link import MasterLink
 from harness.run.parent_watch import when_launcher_is_gone
 from harness.run.progress import say
-from harness.run.workers import Description
+from harness.run.workers import ProcessDescription
 
 FIRST_PINGS = 20
 """Taken quickly, while the worker is idle: the shortest round trip decides, and users that spawn hold others up."""
@@ -119,7 +119,7 @@ class Worker:
             gevent.sleep(READY_INTERVAL_S)
 
     def _on_describe(self, **_: Any) -> None:
-        description = Description.of(self._environment, self._scenario)
+        description = ProcessDescription.of(self._environment, self._scenario)
         self._runner.send_message(messages.DESCRIPTION, description.to_message())
 
     def _on_plan(self, msg: Any, **_: Any) -> None:
@@ -127,9 +127,13 @@ class Worker:
         if self._reporter is not None and self._reporter.node.run == plan.run:
             self._reporter.begin(plan)
 
-    def _on_stop(self, **_: Any) -> None:
+    def _is_about(self, msg: Any) -> bool:
+        """Whether a message is about the run that goes here, and not late for one that is over."""
+        return self._reporter is not None and self._reporter.node.run == msg.data["run"]
+
+    def _on_stop(self, msg: Any, **_: Any) -> None:
         reporter = self._reporter
-        if reporter is None:
+        if reporter is None or not self._is_about(msg):
             return
         if reporter is self._stopping:
             reporter.stop_waiting()
@@ -141,11 +145,12 @@ class Worker:
         reporter.settle(wait=True)
 
     def _on_connect_early(self, msg: Any, **_: Any) -> None:
-        if self._reporter is not None and self._reporter.node.plan is None:
+        if self._reporter is not None and self._is_about(msg) and self._reporter.node.plan is None:
             self._reporter.node.set_connect_early(msg.data["connect_early"])
 
-    def _on_stop_users(self, **_: Any) -> None:
-        self._runner.stop()
+    def _on_stop_users(self, msg: Any, **_: Any) -> None:
+        if self._is_about(msg):
+            self._runner.stop()
 
     def _interrupted(self) -> None:
         """Ctrl-C reaches forked workers as well as the master; they stay until the master has their last report."""

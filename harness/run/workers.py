@@ -38,7 +38,7 @@ class FixedWorkersDispatcher(UsersDispatcher):
 
 
 @dataclass(frozen=True)
-class Description:
+class ProcessDescription:
     """What one process of Locust would run."""
 
     springback: str
@@ -53,12 +53,12 @@ class Description:
     """``--config-users``, which each process applies for itself."""
 
     @staticmethod
-    def of(environment: Environment, scenario: Scenario) -> Description:
+    def of(environment: Environment, scenario: Scenario) -> ProcessDescription:
         parsed: Any = environment.parsed_options
         contents = hashlib.sha256()
         for path in environment.parsed_locustfiles or ():
             contents.update(Path(path).read_bytes())
-        return Description(
+        return ProcessDescription(
             version("springback"),
             scenario.name,
             contents.hexdigest()[:12],
@@ -68,15 +68,15 @@ class Description:
         )
 
     @staticmethod
-    def from_message(body: Mapping[str, Any]) -> Description:
+    def from_message(body: Mapping[str, Any]) -> ProcessDescription:
         """Raises TypeError for one of another version that says other things."""
         values: dict[str, Any] = {name: tuple(each) if isinstance(each, list) else each for name, each in body.items()}
-        return Description(**values)
+        return ProcessDescription(**values)
 
     def to_message(self) -> dict[str, Any]:
         return asdict(self)
 
-    def differences(self, worker: Description) -> list[str]:
+    def differences(self, worker: ProcessDescription) -> list[str]:
         """What is different at a worker, in words. It may have user classes that the master does not use."""
         found = []
         for name, ours in vars(self).items():
@@ -111,7 +111,7 @@ class Workers:
         clients = self._runner.clients
         return [client.id for client in clients.ready + clients.running + clients.spawning]
 
-    def choose(self, ours: Description) -> list[str]:
+    def choose(self, ours: ProcessDescription) -> list[str]:
         """Those that are there take part in the run that begins.
 
         Raises ConfigurationError when one of them would run something else than the master, ``ours``.
@@ -144,7 +144,7 @@ class Workers:
                 self._runner.send_message(messages.DESCRIBE, None, worker)
             gevent.sleep(ASK_AGAIN_S if self._answers else ASK_AGAIN_S / 10)
 
-    def _problem(self, ours: Description, worker: str) -> str:
+    def _problem(self, ours: ProcessDescription, worker: str) -> str:
         host = worker.rpartition("_")[0]
         who = f"{self.name(worker)} (on {host})"
         if worker not in self._answers:
@@ -153,7 +153,7 @@ class Workers:
                 "locustfile without harness.attach(...). Start it with this locustfile and --worker"
             )
         try:
-            differences = ours.differences(Description.from_message(self._answers[worker]))
+            differences = ours.differences(ProcessDescription.from_message(self._answers[worker]))
         except TypeError:
             differences = [f"another version of Springback, and {ours.springback} at the master"]
         if not differences:

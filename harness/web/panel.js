@@ -11,6 +11,16 @@
     history.replaceState(history.state, "", here);
   }
 
+  // Of Locust's own page. Fields that a shape makes void say 0 users; ours is the first tab; and nothing is advertised.
+  const PAGE = `
+    .MuiTextField-root:has(input:is([name="userCount"], [name="spawnRate"], [name="runTime"]):disabled) { display: none; }
+    .MuiTabs-root [role="tab"]:last-of-type { order: -1; }
+    main form + a[href^="http"] { display: none; }
+  `;
+  const pageStyle = document.createElement("style");
+  pageStyle.textContent = PAGE;
+  document.head.append(pageStyle);
+
   const STYLE = `
     :host {
       display: block; font: 16px/1.5 Roboto, Helvetica, Arial, sans-serif; font-variant-numeric: tabular-nums;

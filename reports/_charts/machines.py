@@ -47,7 +47,7 @@ def cpu(recording: Recording, series: Series) -> Chart:
     if not named:
         return nothing("cpu", title, unit, _why(recording, "CPU", of_generator=False))
     explanation = "Processor time of each process; 1 is one core, fully busy."
-    return Chart("cpu", title, unit, explanation, times, lines_of(highest_valued(named)), window_s=size, at_least=1.0)
+    return _chart("cpu", title, unit, explanation, times, size, highest_valued(named))
 
 
 def generator_lag(recording: Recording, series: Series) -> Chart:
@@ -74,16 +74,7 @@ def generator_cpu(recording: Recording, series: Series) -> Chart:
     if not named:
         return nothing("generator-cpu", title, unit, _why(recording, "CPU", of_generator=True))
     explanation = "Processor time of each load process; near 1 it is the bottleneck, not the target."
-    return Chart(
-        "generator-cpu",
-        title,
-        unit,
-        explanation,
-        times,
-        lines_of(highest_valued(named)),
-        window_s=size,
-        at_least=1.0,
-    )
+    return _chart("generator-cpu", title, unit, explanation, times, size, highest_valued(named))
 
 
 def _sampled(series: Series, key: str, *, of_generator: bool) -> tuple[Values, float, dict[str, Values]]:
@@ -113,7 +104,7 @@ def machine_cpu(recording: Recording) -> Chart:
         return nothing("machine-cpu", title, unit, "No load process sampled its machine.")
     cpus = ", ".join(f"{each.cpus[-1]:.0f}" for each in sampled)
     explanation = f"Processor time of everything on the machine ({cpus} CPUs), and what of it others than the run took."
-    return Chart("machine-cpu", title, unit, explanation, times, lines_of(named), window_s=size, at_least=1.0)
+    return _chart("machine-cpu", title, unit, explanation, times, size, named)
 
 
 def machine_pressure(series: Series) -> Chart:
@@ -130,16 +121,14 @@ def machine_pressure(series: Series) -> Chart:
             "machine-pressure", title, unit, "No machine of this run tells of pressure (Linux with PSI does)."
         )
     explanation = "Share of the time in which somebody on the machine, whoever it was, had to wait for it."
-    return Chart(
-        "machine-pressure",
-        title,
-        unit,
-        explanation,
-        times,
-        lines_of(highest_valued(named)),
-        window_s=size,
-        at_least=1.0,
-    )
+    return _chart("machine-pressure", title, unit, explanation, times, size, highest_valued(named))
+
+
+def _chart(
+    name: str, title: str, unit: str, explanation: str, times: Values, size_s: float, named: dict[str, Values]
+) -> Chart:
+    """One whose scale goes to 1 at least, so that next to nothing looks like it."""
+    return Chart(name, title, unit, explanation, times, lines_of(named), window_s=size_s, at_least=1.0)
 
 
 def by_window(found: list[ProbeSeries]) -> tuple[Values, float, dict[str, Values]]:

@@ -104,6 +104,26 @@ def test_the_form_has_every_option_with_its_value_and_none_that_is_the_operators
     assert not {"allowHost", "runsDir", "targetState", "probePids", "probePorts", "probeJson"} & set(values)
 
 
+def test_the_form_shows_no_field_that_the_shape_makes_void_and_advertises_nothing(page: Any) -> None:
+    _open_form(page)
+    page.get_by_text("Advanced options").click()
+    page.wait_for_selector("input[name=host]", state="visible")
+    hidden = page.locator("input:disabled")
+    assert {field.get_attribute("name") for field in hidden.all()} == {"userCount", "spawnRate", "runTime"}
+    assert not any(field.is_visible() for field in hidden.all())
+    assert [link.inner_text() for link in page.locator("main a").all() if link.is_visible()] == []
+
+
+def test_ours_is_the_first_tab(page: Any, ui: Session) -> None:
+    if not ui.status()["run"]:
+        ui.run_once(**PLANNED)  # Locust shows tabs only after a run
+        page.goto(ui.url)
+    page.get_by_role("tab", name="Springback").wait_for()
+    lefts = {tab.inner_text().lower(): tab.bounding_box()["x"] for tab in page.get_by_role("tab").all()}
+    assert len(lefts) > 5
+    assert min(lefts, key=lambda name: lefts[name]) == "springback"
+
+
 def test_bad_values_are_refused_all_at_once_and_the_form_keeps_them(page: Any, ui: Session) -> None:
     """Nothing starts, every fault is listed on a line of its own, and the fields hold what was typed."""
     runs = ui.status()["runs"]

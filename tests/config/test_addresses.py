@@ -107,6 +107,18 @@ def test_a_fault_that_has_nothing_to_disturb_is_said(port: int) -> None:
     assert line.startswith("Fault ") and str(free) in line and "start it, or correct the" in line
 
 
+def test_a_port_on_which_a_fault_could_not_listen_is_said() -> None:
+    with service.running() as target:
+        port = int(target.url.rpartition(":")[2])
+        fault = faults.load("tcp_proxy", listen=port, to=f"127.0.0.1:{port}", latency_ms=1)
+        (line,) = problems(fault=fault)
+        assert line == (
+            f"Fault tcp_proxy: port {port} cannot be listened on (Address already in use); choose another, or 0 for any"
+        )
+        for free in (free_port(), 0):
+            assert problems(fault=faults.load("tcp_proxy", listen=free, to=f"127.0.0.1:{port}", latency_ms=1)) == []
+
+
 def test_a_foreign_address_of_a_fault_is_not_tried() -> None:
     """It is refused for what it is, elsewhere."""
     assert problems(fault=faults.load("http_toggle", url="http://192.0.2.1/x")) == []

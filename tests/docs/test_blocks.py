@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import ast
 import json
+import os
+import re
 import signal
 import subprocess
 import sys
@@ -158,6 +160,21 @@ def test_a_workflow_can_be_read_and_its_commands_could_be_run(block: Block, tree
     assert not [problem for text in commands for problem in sh.problems(text, tree, directory)]
 
 
+@pytest.mark.parametrize(("there_was_a_run", "shown"), [(True, "# PASS"), (False, "Nothing was run")])
+def test_the_summary_of_the_workflow_is_there_whether_there_was_a_run_or_not(
+    there_was_a_run: bool, shown: str, tmp_path: Path
+) -> None:
+    """A run that is refused (exit code 2) makes no directory; the step before has said why."""
+    (block,) = all_blocks("yaml workflow")
+    steps = {step.get("name"): step for step in yaml.safe_load(block.text)["jobs"]["spike"]["steps"]}
+    if there_was_a_run:
+        (tmp_path / "runs" / "20260101T000000Z-mine").mkdir(parents=True)
+        (tmp_path / "runs" / "20260101T000000Z-mine" / "report.md").write_text("# PASS\n")
+    command = ["bash", "-eo", "pipefail", "-c", steps["Summary"]["run"]]
+    subprocess.run(command, cwd=tmp_path, env={**os.environ, "GITHUB_STEP_SUMMARY": "summary.md"}, check=True)
+    assert (tmp_path / "summary.md").read_text().startswith(shown)
+
+
 PAGES_THAT_RUN = sorted({block.page for block in all_blocks("sh run")})
 
 
@@ -190,14 +207,25 @@ def test_the_commands_of_a_page_run_as_written(page: str, tree: Tree) -> None:
     assert page not in GONE or not (directory / GONE[page]).exists()
 
 
-@pytest.mark.parametrize("file", sorted((ROOT / "locustfiles").glob("*.py")), ids=lambda file: file.stem)
-def test_the_commands_of_a_scenarios_docstring_could_be_run(file: Path, tree: Tree) -> None:
+def _commands_in_docstring(file: Path) -> list[str]:
     """The lines that are indented, as far as they begin with `springback`."""
     docstring = ast.get_docstring(ast.parse(file.read_text())) or ""
-    joined = docstring.replace("\\\n", " ")
-    commands = [line.strip() for line in joined.splitlines() if line.strip().startswith("springback ")]
-    assert commands or "docs/scenarios.md" in docstring
-    assert not [problem for text in commands for problem in sh.problems(text, tree, tree.directory_of("locustfiles"))]
+    lines = docstring.replace("\\\n", " ").splitlines()
+    return [line.strip() for line in lines if line.strip().startswith("springback ")]
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "locustfiles").glob("*.py")), ids=lambda file: file.stem)
+def test_the_commands_of_a_scenarios_docstring_could_be_run(file: Path, tree: Tree) -> None:
+    directory = tree.directory_of("locustfiles")
+    assert not [problem for text in _commands_in_docstring(file) for problem in sh.problems(text, tree, directory)]
+
+
+def test_a_scenario_of_the_page_has_a_command_in_its_docstring_or_leads_to_the_page() -> None:
+    """One that a reader has put beside them need not."""
+    named = set(re.findall(r"springback run (locustfiles/\w+\.py)", (ROOT / "docs" / "scenarios.md").read_text()))
+    assert len(named) == 6
+    silent = [name for name in named if not _commands_in_docstring(ROOT / name)]
+    assert [name for name in silent if "docs/scenarios.md" not in (ROOT / name).read_text()] == []
 
 
 def test_the_shop_of_the_tutorial_is_the_one_of_the_examples() -> None:

@@ -90,7 +90,8 @@ def test_every_reason_of_the_table_of_remedies_is_one_that_is_given() -> None:
 
 def _judging() -> Iterator[Path]:
     yield ROOT / "harness" / "verdict.py"
-    yield from sorted((ROOT / "harness" / "criteria").rglob("*.py"))
+    for room in ("analysis", "criteria"):
+        yield from sorted((ROOT / "harness" / room).rglob("*.py"))
 
 
 def _strings(file: Path) -> Iterator[str]:

@@ -99,7 +99,8 @@ def test_what_cannot_be_expected_is_refused_before_anything_is_sent() -> None:
         client.prepare("GET", "/", expect="2x")
     with pytest.raises(TypeError, match="expects"):
         client.get("/", expects=200)
-    assert client.prepare("GET", "/", expect=404).expected == {"expect": 404}
+    expectation = client.prepare("GET", "/", expect=404).expectation
+    assert expectation is not None and expectation.statuses == {404}
 
 
 class Foreign:

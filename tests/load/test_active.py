@@ -72,11 +72,11 @@ class Crowd:
         me = gevent.getcurrent()
         try:
             while True:
-                self.node.iteration_ended()
+                self.node.iterations.end()
                 start = None
                 while start is None:
                     start = self.node.park(Slot())
-                self.node.iteration_started(start)
+                self.node.iterations.begin(start)
                 mine = Iteration(self.now_s, len(self.going) + 1)
                 self.going[me] = mine
                 self.iterations.append(mine)

@@ -2,37 +2,19 @@
 
 from __future__ import annotations
 
-import time
-from types import SimpleNamespace
-
 import pytest
-from locust.env import Environment
 
 from harness.criteria.breaker import BREAKER_OPEN
-from harness.load.clock import Clock
-from harness.load.node import Node, set_node
-from harness.load.run_plan import Plan
 from harness.load.users.guarded import GuardedHttpUser
 from harness.recording_values import OK
-from shapes._profile import Polyline
 from tests.http.scripted import scripted
+from tests.load.single_user import single_user
 from tests.load.test_items import answer
 
 
-class Customer(GuardedHttpUser):
-    abstract = False
-
-
 def outcome_at(url: str, signature: str) -> str:
-    options = SimpleNamespace(quote_path="/quote", breaker_signature=signature)
-    environment = Environment(user_classes=[], parsed_options=options)
-    node = Node("run", Clock(exact=True))
-    set_node(environment, node)
-    environment.events.request.add_listener(node.recorder.on_request)
-    level = Polyline(((0, 0), (60, 0)))
-    node.begin(Plan("run", time.monotonic(), 60, "arrivals", level, None, (), 0, paced=False, drain_s=1))
-    Customer.host = url
-    Customer(environment).ask_for_quote()
+    user, node = single_user(GuardedHttpUser, url, quote_path="/quote", breaker_signature=signature)
+    user.ask_for_quote()
     (piece,) = node.recorder.drain("n")
     return piece.outcome
 

@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-import time
-from types import SimpleNamespace
-
 import pytest
-from locust.env import Environment
 
-from harness.load.clock import Clock
-from harness.load.node import Node, set_node
-from harness.load.run_plan import Plan
+from harness.load.node import Node
 from harness.load.users.items import ItemUser
 from harness.recording import INVALIDATE, READ, WRITE
 from harness.recording_values import OK
-from shapes._profile import Polyline
 from tests.http.scripted import CLOSE, scripted
 from tests.http.scripted import READ as AWAIT
-
-
-class Reader(ItemUser):
-    abstract = False
+from tests.load.single_user import single_user
 
 
 def answer(status: int, body: bytes, headers: str = "") -> list[bytes | float | str]:
@@ -28,16 +18,8 @@ def answer(status: int, body: bytes, headers: str = "") -> list[bytes | float | 
     return [AWAIT, head.encode() + body, CLOSE]
 
 
-def session_at(url: str) -> tuple[Reader, Node]:
-    options = SimpleNamespace(items_path="/items", forget_path="/cache", keys=3)
-    environment = Environment(user_classes=[], parsed_options=options)
-    node = Node("run", Clock(exact=True))
-    set_node(environment, node)
-    environment.events.request.add_listener(node.recorder.on_request)
-    level = Polyline(((0, 0), (60, 0)))
-    node.begin(Plan("run", time.monotonic(), 60, "arrivals", level, None, (), 0, paced=False, drain_s=1))
-    Reader.host = url
-    return Reader(environment), node
+def session_at(url: str) -> tuple[ItemUser, Node]:
+    return single_user(ItemUser, url, items_path="/items", forget_path="/cache", keys=3)
 
 
 FROM_CACHE = "X-Cache: HIT\r\nX-Read-From: cache\r\n"

@@ -202,11 +202,11 @@ def plan(**changes: object) -> Plan:
 def user(node: Node, takes_s: float) -> None:
     """Parks, works, and comes back; each iteration is answered by one request."""
     while True:
-        node.iteration_ended()
+        node.iterations.end()
         start = None
         while start is None:
             start = node.park(Slot())
-        node.iteration_started(start)
+        node.iterations.begin(start)
         sent_s = time.monotonic()
         gevent.sleep(takes_s)
         node.recorder.on_request("GET", "/", takes_s * 1000, 0, sent_s=sent_s, done_s=sent_s + takes_s)
@@ -324,8 +324,9 @@ def test_users_that_are_stopped_before_they_have_sent_are_settled_and_not_waited
     level = Polyline(((0, 0), (1, 0)))
     herds = (Herd("herd", 0.1, 10),)
     node.begin(plan(origin_s=time.monotonic(), level=level, herds=herds, background_users=0, drain_s=20.0))
-    gevent.sleep(0.3)
-    assert len(node.recorder.starts) == 5
+    with gevent.Timeout(10):
+        while len(node.recorder.starts) != 5:
+            gevent.sleep(0.01)
     gevent.killall(users[:5])
     began_s = time.monotonic()
     node.drain()

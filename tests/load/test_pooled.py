@@ -2,38 +2,19 @@
 
 from __future__ import annotations
 
-import time
-from types import SimpleNamespace
-
 import pytest
-from locust.env import Environment
 
 from harness.analysis.histogram import mean_us
-from harness.load.clock import Clock
-from harness.load.node import Node, set_node
-from harness.load.run_plan import Plan
 from harness.load.users.pooled import PooledHttpUser
-from shapes._profile import Polyline
 from tests.http.scripted import scripted
+from tests.load.single_user import single_user
 from tests.load.test_items import answer
-
-
-class Worker(PooledHttpUser):
-    abstract = False
 
 
 def worked(url: str) -> dict[str, float | None]:
     """Name of what is recorded of one query of 20 ms → its mean in milliseconds."""
-    environment = Environment(
-        user_classes=[], parsed_options=SimpleNamespace(query_ms=20.0, work_path="/work?ms={ms}&x=1")
-    )
-    node = Node("run", Clock(exact=True))
-    set_node(environment, node)
-    environment.events.request.add_listener(node.recorder.on_request)
-    level = Polyline(((0, 0), (60, 0)))
-    node.begin(Plan("run", time.monotonic(), 60, "arrivals", level, None, (), 0, paced=False, drain_s=1))
-    Worker.host = url
-    Worker(environment).work_on_pool()
+    user, node = single_user(PooledHttpUser, url, query_ms=20.0, work_path="/work?ms={ms}&x=1")
+    user.work_on_pool()
     found = {}
     for piece in node.recorder.drain("n"):
         latency_us = mean_us(piece.latency)

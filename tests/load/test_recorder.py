@@ -104,6 +104,36 @@ def test_the_first_request_of_a_paced_iteration_belongs_to_the_second_in_which_i
     assert second.latency == {bucket_index(500_000): 1} and second.service is None
 
 
+def test_what_users_of_a_herd_send_counts_with_the_herd_and_is_late_by_itself_only() -> None:
+    """The answers to a login are good, and every profile that is asked for five seconds later fails."""
+    recorder = begun()
+
+    class Gate:
+        def user_sent(self, sent_s: float) -> None: ...
+
+    recorder.starts[getcurrent()] = Start(3.0, ORIGIN_S + 3.0, Gate())
+    ended(recorder, ORIGIN_S + 3.0, 0.5, "/login")
+    ended(recorder, ORIGIN_S + 8.0, 0.5, "/profile", exception=OSError())
+    login, profile = recorder.drain("n")
+    assert (login.t, login.starts) == (3, 1)
+    assert (profile.t, profile.starts) == (3, 0)
+    assert profile.latency == {bucket_index(500_000): 1} and profile.service is None
+
+
+def test_what_is_sent_when_the_account_is_closed_is_wind_down_and_what_was_on_its_way_is_counted_already(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    recorder = begun()
+    recorder.starts[getcurrent()] = Start(3.0, ORIGIN_S + 3.0)
+    monkeypatch.setattr("time.monotonic", lambda: ORIGIN_S + 10)
+    recorder.wind_down()
+    ended(recorder, ORIGIN_S + 9.9, 0.5, "/slow")
+    ended(recorder, ORIGIN_S + 10.0, 0.5, "/logout", exception=OSError())
+    (logout,) = recorder.drain("n")
+    assert (logout.name, logout.t, logout.starts, logout.wind_down) == ("GET /logout", 10, 0, True)
+    assert recorder.requests == 1
+
+
 def test_a_start_on_a_second_boundary_is_not_moved_by_the_rounding_of_clocks() -> None:
     """3 s after an origin like 0.1 + 0.2 is not 3 s exactly; the plan's own figure decides."""
     origin_s = 0.1 + 0.2

@@ -73,10 +73,17 @@ def test_a_forgotten_block_counts_as_it_is_when_the_iteration_is_over(session: A
     assert len(session.outcomes) == 3
 
 
-def test_the_users_own_timeout_is_a_failure(session: Any) -> None:
-    """FastHttpSession takes it for one of its own and asks again, which its latency shows."""
-    with scripted([READ, 0.5, OK]) as server:
+@pytest.mark.parametrize("method", ["get", "post"])
+@pytest.mark.parametrize("script", [[READ, 0.5, OK], [READ, OK[:-1], 0.5]], ids=["no answer", "half of one"])
+def test_the_users_own_timeout_ends_the_request_and_is_a_failure(session: Any, method: str, script: list[Any]) -> None:
+    """By itself, FastHttpSession takes it for one of its own, asks again, and lets nobody know."""
+    went_on = False
+    with scripted(script, [READ, OK]) as server:
         session.base_url = server.url
         with gevent.Timeout(0.1, False):
-            session.get("/")
-    assert session.outcomes == ["timeout" if isinstance(session, HttpSession) else "ok"]
+            getattr(session, method)("/", data="x")
+            went_on = True
+        assert not went_on
+        assert session.outcomes == ["timeout"]
+        assert session.get("/").text == "ok", "what was on its way is not taken for the next answer"
+    assert session.outcomes == ["timeout", "ok"]

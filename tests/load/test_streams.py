@@ -23,13 +23,13 @@ EXACT = Clock(exact=True)
 
 def user(node: Node, kind: str, takes_s: float) -> None:
     while True:
-        node.iteration_ended()
+        node.iterations.end()
         start = None
         while start is None:
             slot = Slot()
             slot.kind = kind
             start = node.park(slot)
-        node.iteration_started(start, kind)
+        node.iterations.begin(start, kind)
         sent_s = time.monotonic()
         gevent.sleep(takes_s)
         node.recorder.on_request("GET", "/", takes_s * 1000, 0, sent_s=sent_s, done_s=time.monotonic())

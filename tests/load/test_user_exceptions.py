@@ -6,8 +6,11 @@ import logging
 from collections.abc import Iterator
 
 import gevent
+import locust
 import pytest
+from gevent.pool import Group
 from locust.env import Environment
+from locust.exception import StopUser
 
 from harness.load.user_exceptions import UserExceptions
 
@@ -52,6 +55,71 @@ def test_a_listener_that_raises_is_counted_each_time_and_printed_once(
         environment.events.spawning_complete.fire(user_count=1)
     assert counted(exceptions) == {"event listener": 3}
     assert len(caplog.records) == 1
+
+
+def test_an_error_that_is_made_once_counts_each_time_that_it_is_raised(
+    exceptions: UserExceptions, environment: Environment
+) -> None:
+    prebuilt = ValueError("no stock left")
+
+    def execute_next_task() -> None:
+        """Of the user's own, and called as something of Locust's is."""
+        raise prebuilt
+
+    class Visitor(locust.User):
+        tasks = ()
+
+        @locust.task
+        def visit(self) -> None:
+            self.visits = getattr(self, "visits", 0) + 1
+            if self.visits > 3:
+                raise StopUser
+            execute_next_task()
+
+        def wait_time(self) -> float:
+            return 0
+
+    Visitor(environment).start(Group()).join(5)
+    assert counted(exceptions) == {"task": 3}
+    for _ in range(2):
+        gevent.spawn(execute_next_task).join(5)
+    assert counted(exceptions) == {"greenlet": 2}
+
+
+def test_an_error_that_comes_by_two_ways_counts_once(exceptions: UserExceptions, environment: Environment) -> None:
+    prebuilt = ValueError("no stock left")
+
+    class Waiting(locust.User):
+        tasks = ()
+
+        @locust.task
+        def visit(self) -> None:
+            if hasattr(self, "visited"):
+                raise StopUser
+            self.visited = True
+            gevent.spawn(int, "x").get()
+
+        def wait_time(self) -> float:
+            return 0
+
+    class NotReady(locust.User):
+        tasks = (lambda _: None,)
+
+        def on_start(self) -> None:
+            raise prebuilt
+
+    class NotDone(locust.User):
+        tasks = (lambda _: None,)
+
+        def on_start(self) -> None:
+            raise StopUser
+
+        def on_stop(self) -> None:
+            raise KeyError("session")
+
+    for kind, where in ((Waiting, "greenlet"), (NotReady, "on_start"), (NotReady, "on_start"), (NotDone, "on_stop")):
+        kind(environment).start(Group()).join(5)
+        assert counted(exceptions) == {where: 1}
 
 
 def test_nothing_is_left_of_it_when_it_is_closed(environment: Environment) -> None:

@@ -104,17 +104,17 @@ def spawning_user(node: Node) -> None:
         for name, sent_s in sends:
             node.recorder.on_request("GET", name, 1, 0, sent_s=sent_s, done_s=time.monotonic())
 
-    node.iteration_ended()
+    node.iterations.end()
     send("ready")
     node.recorder.is_ready(gevent.getcurrent())
     send("parked")
     gevent.spawn(answer).join()
-    node.iteration_started(Start(0.0, time.monotonic()), "a")
+    node.iterations.begin(Start(0.0, time.monotonic()), "a")
     send("started")
     gevent.spawn(answer).join()
     sends.clear()
     send("later")
-    node.iteration_ended()
+    node.iterations.end()
     gevent.spawn(answer).join()
 
 

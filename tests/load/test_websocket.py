@@ -225,7 +225,7 @@ def test_a_handshake_is_no_return_until_the_connection_has_stayed(users: Any) ->
         assert user.outcomes("connection /feed ended") == ["closed 1008", "kicked, closed 1008", "kicked, closed 1008"]
         took_s = next(took_s for name, _, took_s in user.seen if name == "WS /feed reconnect")
         assert took_s <= time.monotonic() - began_s - user.stable_s, "it was back at the handshake that lasted"
-        assert user._pause_s == user.first_pause_s, "only then the next pause is a first one again"
+        assert user._reconnection.pause_s == user.first_pause_s, "only then the next pause is a first one again"
 
 
 def test_an_answer_brings_a_user_back_at_once_and_a_greeting_does_not(users: Any) -> None:
@@ -239,7 +239,7 @@ def test_an_answer_brings_a_user_back_at_once_and_a_greeting_does_not(users: Any
                 user.stay_connected(time.monotonic() + 0.05)
         assert user.outcomes("WS /feed reconnect") == []
         assert user.send("there?")
-        assert user._unproven is not None and user._unproven.asked
+        assert user._reconnection.unproven is not None and user._reconnection.unproven.asked
 
 
 def test_the_pauses_of_a_user_that_is_kicked_grow(users: Any) -> None:
@@ -249,7 +249,7 @@ def test_the_pauses_of_a_user_that_is_kicked_grow(users: Any) -> None:
         with gevent.Timeout(20):
             while len(user.outcomes("attempt /feed reconnect")) < 4:
                 user.stay_connected(time.monotonic() + 0.01)
-        assert user._pause_s >= 0.01 * 2**4
+        assert user._reconnection.pause_s >= 0.01 * 2**4
 
 
 def test_a_cut_is_ours_and_the_time_counts_from_its_instant(users: Any) -> None:

@@ -8,7 +8,8 @@ import time
 
 import pytest
 
-from harness.run.health_check import HealthResult, check, wait_until_healthy
+from harness.recording_marks import HealthMark
+from harness.run.health_check import FRONT_PAGE, HealthResult, TargetHealth, check, is_worse, wait_until_healthy
 from tests.probes.loopback import Respond, answer, free_port, hanging, python, raw, said, serving
 
 
@@ -119,3 +120,52 @@ print(ticks >= 10, result.detail)
 """
     with hanging() as url, python(script, f"{url}/") as process:
         assert said(process).startswith("True timed out")
+
+
+def marks(respond: Respond, back_within_s: float = 10) -> list[HealthMark]:
+    """Of the checks before and after a load, of a target without a health path."""
+    found: list[HealthMark] = []
+    with serving(respond) as url:
+        target = TargetHealth(url, "", 5, found.append)
+        target.check_before(0)
+        target.check_after(back_within_s)
+    return [mark for mark in found if mark.check == FRONT_PAGE]
+
+
+def one_after_the_other(*statuses: str) -> Respond:
+    """The last one for ever; a connection without a request is none of them."""
+    left = list(statuses)
+
+    def respond(connection: socket.socket, request: bytes) -> None:
+        if request:
+            answer("", left.pop(0) if len(left) > 1 else left[0])(connection, request)
+
+    return respond
+
+
+def test_an_open_port_with_nothing_but_errors_behind_it_is_no_target_that_came_back() -> None:
+    before, after = marks(one_after_the_other("200 OK", "503 Service Unavailable"), back_within_s=0.5)
+    assert (before.when, before.ok) == ("before", True)
+    assert (after.when, after.ok, after.detail) == ("after", False, "HTTP 503, and HTTP 200 before the load")
+
+
+def test_a_target_that_is_as_it_was_or_better_has_come_back() -> None:
+    _, soon = marks(one_after_the_other("200 OK", "503 Service Unavailable", "200 OK"))
+    assert soon.ok and soon.detail == "HTTP 200"
+    _, never_had_one = marks(one_after_the_other("404 Not Found"))
+    assert never_had_one.ok and never_had_one.detail == "HTTP 404"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "worse"),
+    [(200, 503, True), (200, 404, True), (302, 404, True), (404, 500, True), (503, 404, False), (200, 204, False),
+     (200, 302, False), (503, 503, False), (200, 429, False)],
+)  # fmt: skip
+def test_what_is_worse_than_before(before: int, after: int, worse: bool) -> None:
+    assert is_worse(after, before) is worse
+
+
+@pytest.mark.parametrize("host", ["ws://127.0.0.1:1", "postgresql://127.0.0.1:1", "http://127.0.0.1:1"])
+def test_a_target_that_cannot_be_asked_by_http_has_no_front_page(host: str) -> None:
+    target = TargetHealth(host, "", 5, lambda _: None)
+    assert target.answered_anew_in_s() is None

@@ -87,9 +87,10 @@ NOTHING_TO_GUARD = {
     "user_exceptions",
     "user_mix",
     "warm_up_healthy",
+    "wind_down_healthy",
 }
 """Guards that pass where there is nothing to guard: no fault, gate or arrival was planned, no exception raised, nothing
-sent before the first phase."""
+sent before the first phase or after the last."""
 
 
 @pytest.mark.parametrize("of", VERDICTS)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from harness import criteria
+from harness.criteria._outcome import percent, seconds
 from harness.errors import ConfigurationError
 from harness.findings import ALL, BASELINE, CLIENTS, Finding, Outcome
 from harness.recording import ProbeSample, Recording, Slice
@@ -344,6 +345,42 @@ def test_the_last_answer_of_a_health_check_counts() -> None:
     assert judged("target_healthy", tried).outcome is Outcome.PASS
 
 
+@pytest.mark.parametrize(
+    ("from_s", "level_then", "outcome"),
+    [
+        (-1, 0.0, Outcome.INCONCLUSIVE),
+        (-3, 0.0, Outcome.INCONCLUSIVE),
+        (-1, 1.0, Outcome.PASS),  # more load than in the baseline: nobody says that it should have stood that
+    ],
+)
+def test_a_target_of_which_the_last_requests_failed_is_not_known_to_be_back(
+    from_s: int, level_then: float, outcome: Outcome
+) -> None:
+    run = healthy()
+    end_s = run.header.phases[-1].end_s
+    slices = tuple(
+        dataclasses.replace(piece, outcome="http 503", latency={}) if piece.t >= end_s + from_s else piece
+        for piece in run.slices
+    )
+    failed = sum(piece.count for piece in slices if piece.t >= end_s + from_s)
+    level = (*run.header.level[:-1], (end_s, level_then))
+    found = judged(
+        "target_healthy", dataclasses.replace(run, header=dataclasses.replace(run.header, level=level), slices=slices)
+    )
+    assert found.outcome is outcome, found.reason
+    if outcome is Outcome.INCONCLUSIVE:
+        assert f"the last {failed} requests, from {end_s + from_s} s on, all failed" in found.reason
+        assert not found.voids
+
+
+def test_one_good_answer_at_the_very_end_is_enough_to_be_there() -> None:
+    run = healthy()
+    end_s = run.header.phases[-1].end_s
+    last = [piece for piece in run.slices if piece.t >= end_s - 1]
+    failed = [dataclasses.replace(piece, outcome="http 503", latency={}) for piece in last]
+    assert judged("target_healthy", dataclasses.replace(run, slices=(*run.slices, *failed))).outcome is Outcome.PASS
+
+
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_health_check_that_was_not_made_is_inconclusive(when: str) -> None:
     run = healthy()
@@ -351,3 +388,8 @@ def test_a_health_check_that_was_not_made_is_inconclusive(when: str) -> None:
     found = judged("target_healthy", dataclasses.replace(run, marks=kept))
     assert found.outcome is Outcome.INCONCLUSIVE
     assert when in found.reason
+
+
+def test_words_of_figures_have_no_exponent() -> None:
+    assert [seconds(value) for value in (0.99974, 0.5, 99.94, 99.96)] == ["1 s", "500 ms", "99.9 s", "100.0 s"]
+    assert [percent(value) for value in (0.0125, 9.99, 12)] == ["1.25 %", "999 %", "1,200 %"]

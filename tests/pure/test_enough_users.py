@@ -102,7 +102,26 @@ def test_it_says_how_many_users_are_needed_by_littles_law() -> None:
     found = judged("enough_users", run(12, of=48))
     assert "48 of 60 arrivals (spike, Visitor) waited" in found.reason
     assert "the longest 12" in found.reason
-    assert "about 36 users" in found.reason and "60 arrivals a second that take 600 ms each" in found.reason
+    assert "about 36 users" in found.reason and "60 arrivals a second that took 600 ms each" in found.reason
+
+
+def test_while_a_target_hangs_the_users_that_it_holds_are_those_who_came_before() -> None:
+    """10 a second, 50 users, and no answer from second 40 to 50: 100 users would have been taken away. Those whose
+    arrivals waited were answered at once, when it was over.
+    """
+    whole = run(per_s=10, herd=0)
+    marks = []
+    for mark in whole.starts:
+        if 40 <= mark.t < 45:
+            held = {"Visitor": (10, 10 * (50.0 - mark.t))}
+            mark = dataclasses.replace(mark, busy=held)
+        elif 45 <= mark.t < 50:
+            waits = {"Visitor": {bucket_index(int((50 - mark.t) * 1e6)): 10}}
+            mark = dataclasses.replace(mark, waits=waits, busy={"Visitor": (10, 10 * 0.05)})
+        marks.append(mark)
+    others = tuple(mark for mark in whole.marks if not isinstance(mark, StartsMark))
+    found = judged("enough_users", dataclasses.replace(whole, marks=(*others, *marks)))
+    assert "about 100 users, for 10 arrivals a second that took 10 s each" in found.reason
 
 
 def test_in_any_phase() -> None:

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import json
 import math
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from harness import faults, probes
-from harness.config.fault_schedule import behind, parse, scheduled
+from harness.config.fault_schedule import behind, parse, read, scheduled
+from harness.config.scenario import Scenario
 from harness.errors import ConfigurationError
 from harness.faults import PlannedFault
 from harness.faults.http_toggle import HttpToggle
 from harness.faults.noop import Noop
 from harness.faults.stop_process import StopProcess
 from harness.faults.tcp_proxy import TcpProxy
+from shapes._profile import Phase, Polyline, Profile
 
+FLAT = Polyline(((0, 1), (60, 1)))
+PROFILE = Profile((Phase("baseline", 0, 30), Phase("spike", 30, 60)), FLAT, FLAT)
 PHASES = {"baseline": 0.0, "spike": 30.0, "step-1": 35.0, "recovery": 40.0}
 
 
@@ -74,13 +78,13 @@ def test_faults_are_in_the_order_of_their_instants_and_none_is_lost(spans: list[
 
 
 def test_several_faults_in_one_text() -> None:
-    planned, wrong = parse(
+    written, wrong = parse(
         "stop_process port=8000 children=yes at=spike+5 for=10; "
         "tcp_proxy listen=9000 to=127.0.0.1:8000 latency_ms=200 at=40 for=10;"
         'http_toggle url=http://127.0.0.1:8000/x body=\'{"a": "b; c"}\' at=spike'
     )
     assert not wrong
-    assert planned == [
+    assert [each.planned for each in written] == [
         PlannedFault(StopProcess(port=8000, children=True), "spike+5", 10),
         PlannedFault(TcpProxy(to="127.0.0.1:8000", listen=9000, latency_ms=200), "40", 10),
         PlannedFault(HttpToggle(url="http://127.0.0.1:8000/x", body='{"a": "b; c"}'), "spike", 0),
@@ -109,11 +113,11 @@ def test_nothing_written_is_no_fault() -> None:
 
 
 def test_all_slips_are_said_at_once() -> None:
-    planned, wrong = parse(
+    written, wrong = parse(
         "nop at=1; noop; stop_process port=http at=1; noop at=1 for=ever; noop words; =x at=1; "
         "tcp_proxy to=127.0.0.1:1 at=1; kill_process at=1; noop at=1"
     )
-    assert len(planned) == 1
+    assert sum(each.planned is not None for each in written) == 1
     for words in (
         "no fault 'nop'",
         "noop has no at=",
@@ -126,6 +130,31 @@ def test_all_slips_are_said_at_once() -> None:
     ):
         assert any(words in line for line in wrong), (words, wrong)
     assert all(line.startswith("--fault") for line in wrong)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("stop_process prt=1 at=later for=x", ("no parameter 'prt'", "at=later: the run has no such phase", "for=x")),
+        ("nop at=later for=-1", ("no fault 'nop'", "at=later", "for=-1")),
+        (
+            "noop words at=later for=x; =x at=later",
+            ("word 2", "no name", "for=x", "Fault noop: at=later", "A fault: at="),
+        ),
+        ("noop words=a at=99 for=x", ("for=x", "at=99 is 99 s, and the run goes from 0 to 60 s")),
+    ],
+)
+def test_everything_wrong_with_one_fault_is_said_at_once(text: str, words: tuple[str, ...]) -> None:
+    """Its parameters, its instant and its length, whichever of them keeps it from being made."""
+    _, problems = read(Scenario("one"), SimpleNamespace(fault=text, allow_host=()), PROFILE)
+    for each in words:
+        assert any(each in line for line in problems), (each, problems)
+
+
+def test_one_port_leads_to_one_address() -> None:
+    proxies = "; ".join(f"tcp_proxy listen=9000 to=127.0.0.1:{to} latency_ms=1 at=1" for to in (8000, 8000, 8001))
+    _, problems = read(Scenario("one"), SimpleNamespace(fault=proxies, allow_host=()), PROFILE)
+    assert problems == ["Fault tcp_proxy: port 9000 leads to 127.0.0.1:8000 already: choose another for 127.0.0.1:8001"]
 
 
 @pytest.mark.parametrize("text", ["http_toggle url=http://127.0.0.1/ token=a hush at=1", "token=hush at=1"])
@@ -150,9 +179,9 @@ FAULTS = st.one_of(
 
 @given(FAULTS)
 def test_what_is_told_of_a_fault_can_be_written(fault: faults.Fault) -> None:
-    (planned,), wrong = parse(f"{faults.name_of(fault)} {faults.described(fault)} at=spike")
+    (written,), wrong = parse(f"{faults.name_of(fault)} {faults.described(fault)} at=spike")
     assert not wrong
-    assert planned.fault == fault
+    assert written.planned is not None and written.planned.fault == fault
 
 
 @given(FAULTS)

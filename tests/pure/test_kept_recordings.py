@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import json
 import lzma
-import pkgutil
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -46,10 +45,11 @@ def test_an_old_recording_is_judged_as_before(name: str) -> None:
         assert mine[criterion] == [outcome, *told], criterion
 
 
-def test_every_room_of_criteria_is_in_one_of_them() -> None:
-    rooms = {found.name for found in pkgutil.iter_modules(criteria.__path__) if found.ispkg}
+def test_every_room_of_criteria_that_there_was_is_in_one_of_them() -> None:
+    """A room that came later, or is a reader's own, can be in no recording of then."""
     judged = (criteria.load(spec) for name in VERDICTS for spec in kept(name).header.criteria)
-    assert {type(each).__module__.split(".")[2] for each in judged} == rooms
+    rooms = {type(each).__module__.split(".")[2] for each in judged}
+    assert rooms == {"breaker", "cache", "guards", "pool", "recovery", "requests", "scaling", "websocket"}
 
 
 def test_one_of_the_last_format_is_among_them() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from harness import criteria, verdict
 from harness.findings import ALL, CLIENTS, RUN, TARGET, Finding, Outcome, Verdict
-from harness.recording import Recording
+from harness.recording import End, Recording
 from harness.recording_header import CriterionSpec
 from harness.recording_values import Scalar
 from harness.verdict import judge
@@ -199,6 +199,29 @@ def test_a_saturated_generator_voids_a_fail_as_well() -> None:
     void = {f.criterion for f in found.findings if f.voided_by == "generator_health"}
     assert void == {"error_ratio", "latency_quantile", "recovery_time"}
     assert "had been FAIL" in found.findings[0].reason + found.findings[1].reason
+
+
+@pytest.mark.parametrize(
+    ("killed", "words"),
+    [(False, "the run ended 10 s in, {}: stopped by hand"), (True, "the run was killed about 10 s in, {}")],
+)
+def test_no_guard_is_blamed_for_a_run_that_was_ended_before_the_spike(killed: bool, words: str) -> None:
+    whole = recordings.healthy()
+    run = recordings.cut_off(whole, 10)
+    if not killed:
+        run = dataclasses.replace(run, damage=(), end=End(10, "stopped by hand", False, 100, 0))
+    found = judge(run)
+    assert found.outcome is I and words.format("before its time") in found.reason
+    for each in found.findings:
+        assert each.voided_by is None, each
+        if each.kind in ("error_ratio", "latency_quantile", "recovery_time", "generator_health", "spike_delivered"):
+            assert words.format("before the spike") in each.reason
+
+
+def test_a_target_that_was_unwell_is_named_where_a_run_did_not_come_to_its_spike() -> None:
+    run = recordings.cut_off(recordings.login_herd(healthy_before=False), 0)
+    run = dataclasses.replace(run, damage=(), end=End(0, "the target was not healthy", False, 0, 0))
+    assert {each.voided_by for each in judge(run).findings if not each.is_guard} == {"target_healthy"}
 
 
 def test_an_interrupted_run_that_had_already_failed_has_failed() -> None:

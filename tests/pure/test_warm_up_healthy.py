@@ -40,3 +40,22 @@ def test_users_that_did_not_get_ready_prove_nothing(good: int, failed: int) -> N
     verdict = judge(recording, [*recordings.CRITERIA, GUARD])
     assert verdict.outcome is Outcome.INCONCLUSIVE
     assert f"most of them POST /login ({failed}), with http 500" in verdict.reason
+
+
+def with_warm_up(t: int, good: int, failed: int) -> recordings.Recording:
+    """Requests of paced users that got ready in that second."""
+    logins = tuple(
+        Slice(t, "worker-1", "GET /form", outcome, count, 0, {9: count}, starts=0, warm_up=True)
+        for outcome, count in (("ok", good), ("http 500", failed))
+        if count
+    )
+    return recordings.ended(dataclasses.replace(recordings.healthy(), warm_up=logins))
+
+
+@pytest.mark.parametrize(("t", "voids"), [(-2, True), (40, False)])
+def test_what_paced_users_ask_to_get_ready_is_looked_at_and_voids_only_what_comes_after_it(t: int, voids: bool) -> None:
+    assert judge(with_warm_up(t, 100, 5), [*recordings.CRITERIA, GUARD]).outcome is Outcome.PASS
+    verdict = judge(with_warm_up(t, 100, 50), [*recordings.CRITERIA, GUARD])
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert "50 of 150 requests" in verdict.reason and "GET /form (50), with http 500" in verdict.reason
+    assert any(found.voided_by for found in verdict.findings) is voids

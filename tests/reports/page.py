@@ -14,6 +14,11 @@ class Element:
     attributes: dict[str, str | None]
     text: str = ""
 
+    @property
+    def words(self) -> str:
+        """Its text as it is read: whether a line may end at a space does not matter."""
+        return self.text.replace("\u00a0", " ")
+
 
 @dataclass
 class Page(HTMLParser):

@@ -106,7 +106,7 @@ def test_a_format_that_crashes_keeps_no_other_from_being_written(
     written, problems = reports.write(run, judge(run), tmp_path)
     names = {form.FILE_NAME for form in reports.formats().values()}
     assert {path.name for path in written} == names - {"report.md"}
-    assert problems == ["markdown: ZeroDivisionError: integer division or modulo by zero"]
+    assert problems == ["markdown: ZeroDivisionError: integer division or modulo by zero, mend reports/markdown.py"]
 
 
 def test_hostile_names_are_written_too(tmp_path: Path) -> None:

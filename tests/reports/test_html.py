@@ -80,18 +80,25 @@ def test_headings_are_in_order_and_identities_unique(failing: str) -> None:
 
 
 def test_figures_are_written_for_people(failing: str) -> None:
-    text = parse(failing).all("body")[0].text
+    text = parse(failing).all("body")[0].words
     assert "42 %" in text
     assert "250 ms" in text
     assert "http 503" in text
     assert "gate herd released: 500 of 500 sent" in text
 
 
+def test_figures_in_reasons_stay_with_their_units(failing: str) -> None:
+    reasons = [each.text for each in parse(failing).elements if each.attributes.get("class") == "reason"]
+    assert len(reasons) > 5
+    assert any("\u00a0s" in reason for reason in reasons) and any("95\u00a0%" in reason for reason in reasons)
+    assert not [reason for reason in reasons if re.search(r"\d (?:s|ms|%|MB)(?!\w)", reason)]
+
+
 def test_the_recovery_is_marked_where_the_finding_puts_it() -> None:
     run = recordings.slow(10)
     verdict = judge(run)
     finding = next(each for each in verdict.findings if each.criterion == "recovery_time")
-    marks = [item.text for item in parse(html.render(run, verdict)).all("li") if "recovered" in item.text]
+    marks = [item.words for item in parse(html.render(run, verdict)).all("li") if "recovered" in item.text]
     assert finding.figure is not None
     assert [mark for mark in marks if f"{31 + finding.figure:g} s" in mark]
 
@@ -99,7 +106,7 @@ def test_the_recovery_is_marked_where_the_finding_puts_it() -> None:
 def test_a_run_that_did_not_recover_says_so_and_has_no_such_mark() -> None:
     run = recordings.never_recovering()
     page = parse(html.render(run, judge(run)))
-    assert "never recovered: > 60 s" in page.all("main")[0].text
+    assert "never recovered: > 60 s" in page.all("main")[0].words
     assert not [item for item in page.all("li") if item.attributes.get("class") == "recovery"]
 
 
@@ -126,7 +133,7 @@ def test_hostile_strings_stay_text() -> None:
     assert len(page.all("script")) == len(parse(runs.page("failing")).all("script"))
     assert not page.all("img")
     assert not [each for each in page.elements for name in each.attributes if name.startswith("on")]
-    assert runs.SCRIPT in page.all("main")[0].text
+    assert runs.SCRIPT in page.all("main")[0].words
     assert "<script>window.hacked" not in text
 
 

@@ -64,7 +64,7 @@ def test_requests_outside_of_the_phases_have_rows_too() -> None:
     late = Slice(1000, "w", "GET /logout", "ok", 4, 0, {10: 4})
     table = _phase_table.table(dataclasses.replace(run, slices=(*run.slices, early, late)))
     rows = {(row.name, row.phase) for row in table.names}
-    assert {("GET /login-form", phases.WARM_UP), ("GET /logout", phases.AFTERWARDS)} <= rows
+    assert {("GET /login-form", phases.WARM_UP), ("GET /logout", phases.WIND_DOWN)} <= rows
 
 
 def test_what_users_asked_for_to_get_ready_stands_apart_in_every_report(tmp_path: Path) -> None:

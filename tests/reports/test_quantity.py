@@ -61,3 +61,19 @@ def test_any_float_can_be_written(value: float, unit: str) -> None:
     text = _quantity.quantity(value, unit)
     assert text
     assert "e+" not in text
+
+
+@pytest.mark.parametrize(
+    ("text", "apart"),
+    [
+        (
+            "p95 is at most 1.02 s with 95 % confidence, limit 5 s",
+            "p95 is at most 1.02~s with 95~% confidence, limit 5~s",
+        ),
+        ("> 60 s, 0.5 – 2.4 MB, ± 1 ms", ">~60~s, 0.5 – 2.4~MB, ±~1~ms"),
+        ("500 requests, 3 seconds, 4 s/request", "500 requests, 3 seconds, 4 s/request"),
+        ("−2.6 to −2.5 MB of 2 cores", "−2.6 to −2.5~MB of 2~cores"),
+    ],
+)
+def test_no_line_ends_between_a_figure_and_its_unit(text: str, apart: str) -> None:
+    assert _quantity.with_units(text) == apart.replace("~", "\u00a0")

@@ -52,6 +52,30 @@ asyncio.run(main())
 """
 """Whoever is connected is served for ever. The kernel goes on to take connections, and nobody else does."""
 
+BREAKS = """
+import itertools
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+logins = itertools.count(1)
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    broken = False
+    def do_GET(self):
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if self.command == "POST" and next(logins) == 20:
+            Handler.broken = True
+        self.send_response(503 if self.broken and self.command == "GET" else 200)
+        self.send_header("Content-Length", "2"); self.end_headers(); self.wfile.write(b"ok")
+    do_POST = do_GET
+    def log_message(self, *_): pass
+class Server(ThreadingHTTPServer):
+    request_queue_size = 1024
+    daemon_threads = True
+server = Server(("127.0.0.1", 0), Handler)
+print(server.server_port, flush=True)
+server.serve_forever()
+"""
+"""Whom the load asks is answered well for ever, and everybody else with an error from its twentieth request on."""
+
 
 @contextmanager
 def serving(program: str) -> Iterator[str]:
@@ -85,6 +109,22 @@ def test_a_target_that_accepts_nobody_any_more_has_not_come_back(outcome: Finish
     assert "did not come back" in outcome.finding("target_healthy")["reason"]
 
 
+def run_to_errors_on_an_open_port(directory: Path) -> Finished:
+    with serving(BREAKS) as host:
+        return runs.locust(directory, "herd_http.py", "--back-within-s", "0", host=host).wait()
+
+
+@together(run_to_errors_on_an_open_port)
+def test_a_target_that_has_only_errors_for_others_has_not_come_back(outcome: Finished) -> None:
+    """Its port is open, as it was before."""
+    assert outcome.code == 3
+    assert outcome.count() == outcome.count(OK) > 40
+    before, after = (mark for mark in outcome.recording.health if mark.check.startswith("GET"))
+    assert before.ok and before.detail == "HTTP 200"
+    assert not after.ok and after.detail == "HTTP 503, and HTTP 200 before the load"
+    assert "did not come back" in outcome.finding("target_healthy")["reason"]
+
+
 @together(run, way=["auto", "forked"])
 def test_users_connect_only_when_they_start_where_parked_connections_would_starve_the_target(outcome: Finished) -> None:
     outcome.ended_well(code=0)
@@ -97,5 +137,8 @@ def test_users_connect_only_when_they_start_where_parked_connections_would_starv
 
 @together(run, way=["yes"])
 def test_whoever_insists_gets_no_pass(outcome: Finished) -> None:
+    """Whom the server takes first is chance. A baseline that is starved proves nothing, and a spike of which most
+    requests had no answer fails.
+    """
     assert outcome.code in (3, 4)
     assert not [mark for mark in outcome.recording.health if mark.when == "parked"]

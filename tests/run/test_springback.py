@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import psutil
 
+import reports
 from target.stack.state import StackState, from_json
 from tests import recordings
 from tests.run import runs
@@ -160,7 +161,7 @@ def test_an_earlier_run_is_judged_where_locust_is_not_installed(outcome: Finishe
 def test_report_writes_every_format_beside_the_recording(outcome: Finished) -> None:
     directory = outcome.runs_dir.parent / "run"
     names = {path.name for path in directory.iterdir()}
-    assert names == {"recording.jsonl", "report.html", "report.md", "junit.xml", "verdict.json"}
+    assert names == {"recording.jsonl", *reports.file_names()}
 
 
 @together(judged_without_locust, command=["check"])

@@ -90,7 +90,7 @@ PHASES = ["warm-up", "baseline", "spike", "recovery"]
 
 @together(stopped, phase=PHASES, number=[SIGINT], way=["local", "forked"])
 def test_a_run_that_gets_ctrl_c_is_closed_and_reported(outcome: Outcome) -> None:
-    assert_closed(outcome, "stopped by SIGINT")
+    assert_closed(outcome, "stopped by Ctrl-C (SIGINT)")
     assert outcome.after_s < 20
 
 
@@ -151,7 +151,7 @@ def test_a_second_ctrl_c_waits_for_no_answer_and_still_closes_the_recording(outc
     assert outcome.done.verdict["outcome"] == "INCONCLUSIVE"
     assert outcome.after_s < 15
     end = outcome.done.recording.end
-    assert end is not None and not end.completed and end.reason == "stopped by SIGINT"
+    assert end is not None and not end.completed and end.reason == "stopped by Ctrl-C (SIGINT)"
     assert end.unfinished == outcome.done.count("unfinished") == 20
     assert not any(mark.event == "lost" for mark in outcome.done.recording.node_events)
 
@@ -177,12 +177,13 @@ def stopped_without_workers(directory: Path, number: signal.Signals) -> Outcome:
         master.send(number)
         done = master.wait(30)
         worker.wait(15).ended_well(code=0)
-        return Outcome(done, time.monotonic() - began_s)
+        return Outcome(done, time.monotonic() - began_s, number=number)
 
 
 @together(stopped_without_workers, number=[SIGINT, SIGTERM])
 def test_a_master_that_still_waits_for_workers_is_no_pass_and_takes_those_it_has_along(outcome: Outcome) -> None:
     outcome.done.ended_well(code=4)
+    assert f"springback: stopped by {outcome.number.name} before there was a run; nothing is proven" in outcome.done.err
     assert not outcome.done.directories
 
 

@@ -22,6 +22,7 @@ from unittest import mock
 
 import pytest
 
+import reports
 from harness import cli
 from harness.recording_file import FILE_NAME
 from harness.recording_header import FORMAT
@@ -94,7 +95,7 @@ def test_every_fault_of_the_options_is_said_at_once(outcome: Outcome) -> None:
         "springback: --without beauty: not a criterion of this scenario; it has error_ratio",
         "springback: --probe-pids x: give a list of whole numbers of 0 or more",
         "springback: --health-path healthz: give a path that begins with /",
-        "springback: --report-formats: no format pdf; there are html, junit, markdown, verdict_json",
+        f"springback: --report-formats: no format pdf; there are {', '.join(reports.available())}",
     )
 
 
@@ -117,6 +118,26 @@ def test_a_shape_that_makes_no_spike_is_refused(outcome: Outcome) -> None:
 @together(refused, arguments=[("--config", "/nonexistent/springback.conf")])
 def test_a_config_file_that_is_not_there_is_refused(outcome: Outcome) -> None:
     assert_refused(outcome, "/nonexistent/springback.conf")
+
+
+def refused_by_springback(directory: Path, command: str) -> Outcome:
+    with service.running() as target:
+        wrong = ("--config", "away.conf", "--processes", "two", "--users", "x", "--herd-users", "many")
+        options = ("--host", target.url, "--runs-dir", str(directory / "runs"), *wrong)
+        run = runs.springback(directory, command, str(runs.SCENARIOS / "herd_http.py"), *options)
+        return Outcome(run.wait(40), target.requests)
+
+
+@together(refused_by_springback, command=["run", "plan"])
+def test_what_locusts_own_parser_refuses_is_said_in_our_words_beside_ours(outcome: Outcome) -> None:
+    assert_refused(
+        outcome,
+        "springback: --config away.conf: No such file or directory; correct the path",
+        "springback: --processes two: give a whole number",
+        "springback: --users x: give a whole number",
+        "springback: --herd-users many: give a whole number from 1 to",
+    )
+    assert len(outcome.done.err.splitlines()) == 4
 
 
 @together(by_variables)
@@ -233,6 +254,7 @@ def test_a_host_that_does_not_answer_is_inconclusive_and_the_check_that_failed_i
     assert "GET /healthz" in done.finding("target_healthy")["reason"]
     assert "GET /healthz" in done.recording.end.reason
     assert "GET /healthz" in done.err + done.out
+    assert "Stopping Locust" not in done.err and "locust.runners: the target" not in done.err, "it is told already"
 
 
 def unwell(directory: Path) -> Outcome:

@@ -52,16 +52,20 @@ class Stream:
         return longer + self.due - self.started
 
     def users_needed(self) -> tuple[int, float, float] | None:
-        """Little's law over the seconds whose arrivals had to wait: users = arrivals per second × mean time for which a
-        start takes a user away, and these two. None where no user was free again.
+        """Little's law where arrivals had to wait: users = arrivals per second × the time for which a start takes a
+        user away, and these two. None where no user was free again.
+
+        The rate is that of the seconds whose arrivals waited. The time is that of the starts which held the users
+        then, and may be older: while a target hangs nobody comes back, and those who come after it are quick. It is
+        the mean of a second's starts, of the second where it is longest.
         """
         crowded = [t for t, late in self.late_in.items() if late > 0]
-        freed = sum(self.freed_in[t] for t in crowded)
-        if not freed:
+        busy_s_of = {t: self.busy_s_in[t] / freed for t, freed in self.freed_in.items() if freed}
+        holding = [busy_s for start, busy_s in busy_s_of.items() if any(start <= t <= start + busy_s for t in crowded)]
+        if not holding:
             return None
         rate = sum(self.due_in[t] for t in crowded) / len(crowded)
-        busy_s = sum(self.busy_s_in[t] for t in crowded) / freed
-        return math.ceil(rate * busy_s), rate, busy_s
+        return math.ceil(round(rate * max(holding), 6)), rate, max(holding)
 
 
 @dataclass(frozen=True)
@@ -134,4 +138,4 @@ def _in_words(stream: Stream, wait_s: float) -> str:
     if needed is None:
         return f"{told}no user of theirs was free again, so more are needed than there were"
     users, rate, busy_s = needed
-    return f"{told}give them about {users:,} users, for {rate:.3g} arrivals a second that take {seconds(busy_s)} each"
+    return f"{told}give them about {users:,} users, for {rate:.3g} arrivals a second that took {seconds(busy_s)} each"

@@ -26,11 +26,8 @@ class RunComplete(Guard):
     def judge(self, recording: Recording) -> Finding:
         reasons = list(recording.damage)
         end = recording.end
-        if end is None:
-            last = max(0.0, generator.last_trace_s(recording))
-            reasons.insert(0, f"the recording has no end: the run was killed about {last:.0f} s in")
-        elif not end.completed:
-            reasons.insert(0, f"the run ended {end.t:.0f} s in, before its time: {end.reason}")
+        if end is None or not end.completed:
+            reasons.insert(0, generator.end_in_words(recording, "before its time"))
         else:
             reasons += _account(recording, end)
         if not recording.header.phases:
@@ -45,7 +42,7 @@ def _account(recording: Recording, end: End) -> Iterator[str]:
     planned_s = max((phase.end_s for phase in recording.header.phases), default=0)
     if end.t < planned_s:
         yield f"the run says that it is complete {end.t:.0f} s in, and was planned for {planned_s} s"
-    pieces = (*recording.slices, *recording.warm_up)
+    pieces = (*recording.slices, *recording.warm_up, *recording.wind_down)
     counted = sum(piece.count for piece in pieces)
     if recording.slices and counted < end.requests:
         yield f"{end.requests:,} requests ended, but only {counted:,} were recorded"

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from dataclasses import dataclass
+from itertools import groupby
 
+from harness.analysis import generator, phases
+from harness.analysis.time_series import level_at
 from harness.criteria._criterion import Guard
+from harness.criteria._outcome import most_common_cause
 from harness.findings import Finding, Outcome
 from harness.recording import Recording
 from harness.recording_marks import HealthMark
+from harness.recording_values import UNSERVED
+
+FEWEST = 5
+"""Requests that say how the target was in the end: fewer may all fail by bad luck."""
+SHORTLY_S = 0.001
+"""Before a phase is over: then its level is not yet that of what comes next."""
 
 
 @dataclass(frozen=True)
@@ -16,7 +27,8 @@ class TargetHealthy(Guard):
     """Guard: the target's health checks answered before the load and again after it.
 
     A target that was down before proves nothing, so everything else is void. One that is down afterwards did
-    not come back: that is a FAIL of its own, and voids nothing.
+    not come back: that is a FAIL of its own, and voids nothing. Nor has one come back of which the last requests of the
+    load all failed, at no more load than that of the baseline; whether for longer than that nobody knows.
     """
 
     title = "target healthy before and after"
@@ -37,6 +49,12 @@ class TargetHealthy(Guard):
         if not after:
             reason = "no health check after the load, so it is not known whether the target came back"
             return self._voids_nothing(Outcome.INCONCLUSIVE, reason)
+        if last := _last_requests_failed(recording):
+            reason = (
+                f"{last}; afterwards {_told(after)}. Whether the target had failed anew, or for a moment, would be "
+                "known from a longer last phase"
+            )
+            return self._voids_nothing(Outcome.INCONCLUSIVE, reason)
         checks = ", ".join(sorted({mark.check for mark in (*before, *after)}))
         return self.finding(Outcome.PASS, f"{checks} answered before and after the load")
 
@@ -54,4 +72,37 @@ def _last(recording: Recording, when: str) -> list[HealthMark]:
 
 
 def _told(marks: list[HealthMark]) -> str:
-    return "; ".join(f"{mark.check} failed ({mark.detail})" if mark.detail else mark.check for mark in marks)
+    return "; ".join(
+        f"{mark.check} {'answered' if mark.ok else 'failed'}" + (f" ({mark.detail})" if mark.detail else "")
+        for mark in marks
+    )
+
+
+def _last_requests_failed(recording: Recording) -> str:
+    """The last requests of the last phase, in words, where all of them failed at the load of the baseline; else empty.
+
+    Taken are whole seconds, backwards from the end, up to the last one with a good answer.
+    """
+    baseline, level = recording.phase("baseline"), recording.header.level
+    if baseline is None or not generator.is_complete(recording):
+        return ""
+    last = max(recording.header.phases, key=lambda phase: phase.end_s)
+    usual = max(
+        level_at(level, baseline.start_s),
+        level_at(level, baseline.end_s - SHORTLY_S),
+        *(y for t, y in level if baseline.start_s <= t < baseline.end_s),
+    )
+    if last == baseline or level_at(level, last.end_s - SHORTLY_S) > usual:
+        return ""
+    in_last = [piece for piece in phases.settled(recording).slices if last.start_s <= piece.t < last.end_s]
+    causes, start_s = Counter[str](), last.end_s
+    for t, pieces in groupby(sorted(in_last, key=lambda piece: -piece.t), key=lambda piece: piece.t):
+        tally = phases.tally(tuple(piece for piece in pieces if piece.outcome != UNSERVED))
+        if tally.ok:
+            break
+        causes.update(tally.causes)
+        start_s = t
+    if causes.total() < FEWEST:
+        return ""
+    how = most_common_cause(dict(causes.most_common()))
+    return f"the last {causes.total():,} requests, from {start_s} s on, all failed, {how}"

@@ -2,48 +2,51 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import dataclasses
 from dataclasses import dataclass
 
 from harness.analysis import phases
 from harness.criteria._criterion import Guard
 from harness.criteria._outcome import percent
+from harness.criteria.guards._outside_of_phases import failures
 from harness.findings import Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
-from harness.recording_values import OK
 
 
 @dataclass(frozen=True)
 class WarmUpHealthy(Guard):
-    """Guard: of the requests that users sent before the first phase (logins in ``on_start``, what ``prepare`` asks), no
-    more failed than the limit allows.
+    """Guard: of the requests that users sent to get ready (logins in ``on_start``, what ``prepare`` asks) or that were
+    sent before the first phase for another reason, no more failed than the limit allows.
 
     They are in no phase, so nothing else judges them. Users whose logins failed ask what was not planned: often they
-    are answered quickly and well that they have to log in.
+    are answered quickly and well that they have to log in. So failures before the first phase void everything. Those in
+    the course of the run void nothing: they may be the very thing that the load has done to the target.
     """
 
     title = "users got ready"
     unit = "ratio"
 
-    limit: float = parameter(0.05, "largest error ratio of the requests before the first phase", highest=1)
+    limit: float = parameter(0.05, "largest error ratio of the requests with which users get ready", highest=1)
 
     def judge(self, recording: Recording) -> Finding:
         begin_s = min((phase.start_s for phase in recording.header.phases), default=0)
-        early = tuple(piece for piece in phases.settled(recording).slices if piece.t < begin_s)
-        tally = phases.tally(early)
-        if tally.error_ratio is None:
-            return self.finding(Outcome.PASS, "no user sent anything before the first phase")
-        failed = Counter({piece.name: 0 for piece in early})
-        for piece in early:
-            failed[piece.name] += 0 if piece.outcome == OK else piece.count
-        told = f"{tally.failed:,} of {tally.intended:,} requests before the first phase failed"
-        if tally.error_ratio <= self.limit:
-            return self.finding(Outcome.PASS, told, tally.error_ratio)
-        name, count = failed.most_common(1)[0]
-        cause = next(iter(tally.causes))
-        reason = (
-            f"{told}, most of them {name} ({count:,}), with {cause}; limit {percent(self.limit)}: these users were not "
-            "ready for what they were to do, so mend that first"
-        )
-        return self.finding(Outcome.INCONCLUSIVE, reason, tally.error_ratio)
+        pieces = (*phases.settled(recording).slices, *recording.warm_up)
+        before = failures([piece for piece in pieces if piece.t < begin_s], "before the first phase")
+        later = failures([piece for piece in recording.warm_up if piece.t >= begin_s], "to get ready again")
+        if before.ratio > self.limit:
+            reason = (
+                f"{before.told}, {before.most}; limit {percent(self.limit)}: these users were not ready for what they "
+                "were to do, so mend that first"
+            )
+            return self.finding(Outcome.INCONCLUSIVE, reason, before.ratio)
+        if later.ratio > self.limit:
+            reason = (
+                f"{later.told}, {later.most}; limit {percent(self.limit)}: no phase has these requests, so make them "
+                "in the task if they are to be judged"
+            )
+            return dataclasses.replace(self.finding(Outcome.INCONCLUSIVE, reason, later.ratio), voids=())
+        told = "; ".join(each.told for each in (before, later) if each.told)
+        if not told:
+            return self.finding(Outcome.PASS, "no user sent anything to get ready")
+        return self.finding(Outcome.PASS, told, max(before.ratio, later.ratio))

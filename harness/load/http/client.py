@@ -21,6 +21,7 @@ from harness.load.http.response import Response
 from harness.load.http.settings import ClientSettings, Timeouts, timeouts_of
 from harness.load.http.tls import tls_context
 from harness.load.pacing import Start
+from harness.load.user_exceptions import raised_in
 
 if TYPE_CHECKING:
     from locust.env import Environment
@@ -45,7 +46,7 @@ class HttpClient(RequestBuilder):
         pool: ConnectionPool | None = None,
     ) -> None:
         self._settings = settings = settings or ClientSettings()
-        super().__init__(host, settings.headers)
+        super().__init__(host, settings.headers, settings.expectation)
         self._request_event = environment.events.request
         self._user_error = environment.events.user_error
         self._user = user
@@ -147,9 +148,7 @@ class HttpClient(RequestBuilder):
             if 300 <= status < 400 and allow_redirects:
                 response = self._follow(request, response, deadline_s, timeouts)
                 status = response.status_code
-            expectation = self._settings.expectation
-            if request.expected:
-                expectation = expectation.but(**request.expected)
+            expectation = request.expectation or self._expectation
             if status not in expectation.statuses or expectation.shed or expectation.checks_body:
                 error = expectation.error_of(response)
             if error is None and check is not None:
@@ -240,6 +239,7 @@ class HttpClient(RequestBuilder):
                     f"check() returned {reason}: return why the answer is wrong, as text, or None where it is right"
                 )
         except Exception as problem:
+            raised_in("check", problem)
             self._user_error.fire(user_instance=self._user, exception=problem, tb=problem.__traceback__)
             reason = f"{type(problem).__name__}: {problem}"
         return HttpError(reason) if reason else None

@@ -98,10 +98,8 @@ class Request:
 
     cookies: str = ""
     """Cookies of this request alone, as the header gives them."""
-    expected: Mapping[str, Any] = field(default_factory=dict)
-    """What the answer has to be like, where it is not what the client expects of all: arguments of
-    :meth:`harness.load.http.expectation.Expectation.but`.
-    """
+    expectation: Expectation | None = None
+    """What the answer has to be like, where it is not what the client expects of all."""
 
     def with_cookies(self, cookies: str) -> bytes:
         """The payload with a Cookie header. ``cookies`` must have been checked."""
@@ -203,9 +201,12 @@ _request_cache: dict[tuple[str, tuple[tuple[str, str], ...]], dict[tuple[str, st
 
 
 class RequestBuilder:
-    """Builds requests to ``host`` and paths beneath it. Raises ValueError at once for what could not be sent."""
+    """Builds requests to ``host`` and paths beneath it, whose answers have to be as ``expectation`` says. Raises
+    ValueError at once for what could not be sent, or expected.
+    """
 
-    def __init__(self, host: str, headers: Mapping[str, str]) -> None:
+    def __init__(self, host: str, headers: Mapping[str, str], expectation: Expectation) -> None:
+        self._expectation = expectation
         self._base: BaseUrl = parse_base_url(host)
         self.headers: dict[str, str] = {**self._base.headers, **headers}
         """Sent with every request; may be changed, by a login for instance."""
@@ -246,10 +247,7 @@ class RequestBuilder:
             self._base.origin, method, target,
             name=label, headers=merged, data=data, json=json, auth=auth, cookies=cookies,
         )  # fmt: skip
-        if not expected:
-            return request
-        Expectation().but(**expected)  # what cannot be expected is said now
-        return replace(request, expected=expected)
+        return replace(request, expectation=self._expectation.but(**expected)) if expected else request
 
     def _path(self, path: str) -> str:
         if path.startswith("/"):

@@ -20,7 +20,7 @@ from harness.findings import EXIT_USAGE
 from harness.load.node import node_of
 from harness.load.pacing import Slot, Start
 from harness.load.stock_clients import count_without_block
-from harness.load.user_exceptions import CONTROL
+from harness.load.user_exceptions import CONTROL, raised_in
 
 if TYPE_CHECKING:
     from locust.env import Environment
@@ -57,14 +57,14 @@ class Paced(User):
     def wait_time(self) -> float:
         """Blocks until the pacer starts this user again; there is no pause after that."""
         count_without_block(getattr(self, "client", None))
-        self.node.iteration_ended()
+        self.node.iterations.end()
         if away_s := self.away_s():
             gevent.sleep(away_s)
         start = None
         while start is None:
             slot = self._prepared()
             start = None if slot is None else self.node.park(slot)
-        self.node.iteration_started(start, type(self).__name__)
+        self.node.iterations.begin(start, type(self).__name__)
         self.current_start = start
         return 0.0
 
@@ -82,6 +82,7 @@ class Paced(User):
         except CONTROL:
             raise
         except Exception as error:
+            raised_in("prepare", error)
             self.environment.events.user_error.fire(user_instance=self, exception=error, tb=error.__traceback__)
             logger.exception("a user cannot get ready, and tries again")
             gevent.sleep(PREPARE_PAUSE_S)

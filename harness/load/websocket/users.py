@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import functools
 import math
-import random
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gevent.event import Event
@@ -25,8 +23,9 @@ from harness.load.websocket.connection import (
     ConnectionEndedError,
     ConnectionFailedError,
 )
+from harness.load.websocket.reconnection import KICKED, Reconnection
 from harness.load.websocket.transport import PendingWebSocket
-from harness.recording_values import OK, UNFINISHED
+from harness.recording_values import OK
 
 if TYPE_CHECKING:
     from locust.env import Environment
@@ -34,18 +33,6 @@ if TYPE_CHECKING:
 RESOLVED_WITHIN_S = 5.0
 LONGEST_WAIT_S = 3600.0
 JUST_AFTER_S = 0.01
-KICKED = "kicked"
-
-
-@dataclass
-class Reconnection:
-    """A connection that was opened in the place of one that was lost."""
-
-    lost_s: float
-    sent_s: float
-    opened_s: float
-    asked: bool = False
-    """Whether a message was sent on it."""
 
 
 class WebSocketUser(Paced, Measured):
@@ -88,10 +75,7 @@ class WebSocketUser(Paced, Measured):
         _raise_descriptor_limit()
         self.connection: Connection | None = None
         self._pending: PendingWebSocket | None = None
-        self._lost_s = 0.0
-        self._pause_s = self.first_pause_s
-        self._unproven: Reconnection | None = None
-        """While nobody knows whether the present connection will stay."""
+        self._reconnection = Reconnection(self)
         self._abort_s = math.inf
         self._ending = Event()
         self.node.on_ending.append(self._on_run_ending)
@@ -147,7 +131,7 @@ class WebSocketUser(Paced, Measured):
             if start is not None and start.sent_s is not None:
                 request.sent_s = start.sent_s  # a gate has done it
             self._connect(request.sent_s + self.connect_timeout_s)
-        self._lost_s = request.done_s
+        self._reconnection.lost_s = request.done_s
         if request.error is None:
             self._opened(request.done_s)
         return request.error is None
@@ -157,19 +141,19 @@ class WebSocketUser(Paced, Measured):
         while not self.ending:
             now_s = time.monotonic()
             if self.connection is None:
-                self._reconnect(self._lost_s)
+                self._reconnect()
             elif now_s >= self._abort_s:
                 self._connection_ended(OK, self._abort_s)
                 self._abort_s = math.inf
             elif now_s >= until_s:
                 return True
             else:
-                proven_s = math.inf
-                if self._unproven is not None and now_s >= (proven_s := self._unproven.opened_s + self.stable_s):
-                    self._is_back()
+                proven_s = self._reconnection.proven_s()
+                if proven_s is not None and now_s >= proven_s:
+                    self._reconnection.back()
                 else:
-                    self.listen(min(until_s, self._abort_s, proven_s))
-        self._settle_return(time.monotonic())
+                    self.listen(min(until_s, self._abort_s, math.inf if proven_s is None else proven_s))
+        self._reconnection.settle(time.monotonic())
         return False
 
     def listen(self, until_s: float) -> None:
@@ -192,8 +176,7 @@ class WebSocketUser(Paced, Measured):
             return False
         try:
             self.connection.send(data)
-            if self._unproven is not None:
-                self._unproven.asked = True
+            self._reconnection.asked()
         except ConnectionEndedError as ended:
             self._connection_ended(ended.outcome)
             return False
@@ -244,48 +227,21 @@ class WebSocketUser(Paced, Measured):
     def _new_pending(self) -> PendingWebSocket:
         return PendingWebSocket(_base(self.host or "").origin, time.monotonic() + RESOLVED_WITHIN_S)
 
-    def _reconnect(self, lost_s: float) -> None:
+    def _reconnect(self) -> None:
         """Tries again and again, until there is a connection or the run is over."""
-        while not self._ending.wait(random.uniform(0, self._pause_s)):
-            self._pause_s = min(2 * self._pause_s, self.longest_pause_s)
+        reconnection = self._reconnection
+        while not self._ending.wait(reconnection.next_pause_s()):
             sent_s = time.monotonic()
             try:
                 self._connect(sent_s + self.connect_timeout_s)
             except (ConnectionFailedError, OSError) as error:
-                self._fire("attempt", f"{self.name} reconnect", sent_s, time.monotonic(), sent_s, error, 0)
+                reconnection.attempt_failed(sent_s, error)
                 continue
             now_s = time.monotonic()
-            self._unproven = Reconnection(lost_s, sent_s, now_s)
+            reconnection.opened(sent_s, now_s)
             self._opened(now_s)
             return
-        self.missing(f"WS {self.name} reconnect", UNFINISHED, lost_s)
-
-    def _is_back(self) -> None:
-        """The connection stays. The user was back when it was opened; only then is the next pause a first one."""
-        back, self._unproven = self._unproven, None
-        if back is not None:
-            self._pause_s = self.first_pause_s
-            self.observe("WS", f"{self.name} reconnect", back.sent_s, back.opened_s, intended_s=back.lost_s)
-
-    def _settle_return(self, now_s: float) -> None:
-        """Whether the user is back, as far as anybody can know by now; at the end of the run that is all there is."""
-        unproven = self._unproven
-        if unproven is not None and now_s - unproven.opened_s >= self.stable_s:
-            self._is_back()
-        elif unproven is not None and self.ending:
-            self._unproven = None
-            self.missing(f"WS {self.name} reconnect", UNFINISHED, unproven.lost_s)
-
-    def _was_kicked(self, ended_s: float, outcome: str) -> bool:
-        """Whether the connection that has ended had not brought the user back, against its will."""
-        self._settle_return(ended_s)
-        unproven = self._unproven
-        if unproven is None or outcome == OK:
-            self._is_back()
-            return False
-        self._unproven, self._lost_s = None, unproven.lost_s
-        self.observe("attempt", f"{self.name} reconnect", unproven.sent_s, ended_s, KICKED)
-        return True
+        reconnection.never_back(reconnection.lost_s)
 
     def _opened(self, opened_s: float) -> None:
         if self.current_start is not None:
@@ -302,17 +258,14 @@ class WebSocketUser(Paced, Measured):
             ended_s = time.monotonic() if ended_s is None else ended_s
             if abort:
                 connection.abort()
-            if self._was_kicked(ended_s, outcome):
+            if self._reconnection.ended(ended_s, outcome):
                 outcome = f"{KICKED}, {outcome}"
-            else:
-                self._lost_s = ended_s
             self.observe("connection", f"{self.connection_name or self.name} ended", ended_s, ended_s, outcome)
             self.on_end(ended_s)
         return connection
 
     def _handle_message(self, message: str | bytes) -> bool:
-        if self._unproven is not None and self._unproven.asked:
-            self._is_back()
+        self._reconnection.heard()
         try:
             return bool(self.on_message(message))
         except (ValueError, LookupError, TypeError, AttributeError):

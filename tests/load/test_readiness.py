@@ -7,7 +7,7 @@ from locust import FastHttpUser, HttpUser, User
 
 from harness.load.http import LeanHttpUser, PacedHttpUser
 from harness.load.users.paced import Paced
-from harness.run.parked_connections import answered_in_s, are_held, check_name
+from harness.run.readiness import are_held, check_name
 
 
 def test_who_holds_connections_while_parked() -> None:
@@ -17,11 +17,6 @@ def test_who_holds_connections_while_parked() -> None:
     assert are_held([PacedHttpUser]) and are_held([cold, logged_in])
     for users in ([cold], [LeanHttpUser], [FastHttpUser], [odd]):
         assert not are_held(users)
-
-
-@pytest.mark.parametrize("host", ["ws://127.0.0.1:1", "postgresql://127.0.0.1:1", "http://127.0.0.1:1"])
-def test_a_target_that_cannot_be_asked_by_http_proves_nothing(host: str) -> None:
-    assert answered_in_s(host, "") is None
 
 
 @pytest.mark.parametrize(("path", "asked"), [("", "/"), ("/readyz", "/readyz"), ("/readyz?token=hush", "/readyz")])

@@ -1,0 +1,110 @@
+"""Locust's own options, refused in our words: all that is wrong with them at once, each with what to do.
+
+Locust's parser ends the process at the first one, and some that cannot go together are found only by the started
+Locust, which then ends with a code of its own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Never, TypeVar
+
+from locust.argument_parser import LocustArgumentParser
+
+T = TypeVar("T")
+ELSEWHERE = " (It stands in a config file or in an environment variable.)"
+
+
+class _RefusedError(Exception):
+    """What Locust's parser would end the process with."""
+
+
+@contextmanager
+def _refusals_raised() -> Iterator[None]:
+    """Whichever parser Locust makes, it raises what it would end the process with."""
+
+    def refuse(_: LocustArgumentParser, message: str) -> Never:
+        raise _RefusedError(message)
+
+    before = LocustArgumentParser.error
+    LocustArgumentParser.error = refuse  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        LocustArgumentParser.error = before  # type: ignore[method-assign]
+
+
+def read(parse: Callable[[list[str]], T], arguments: Sequence[str]) -> tuple[T | None, list[str], list[str]]:
+    """What one of Locust's parsers makes of the arguments that it can read; these; and what is wrong with the others.
+
+    None where what is wrong stands elsewhere than in the arguments, so that nothing can be left out.
+    """
+    kept = list(arguments)
+    problems: list[str] = []
+    while True:
+        try:
+            with _refusals_raised():
+                return parse(kept), kept, problems
+        except _RefusedError as refused:
+            names, words = _in_words(str(refused))
+            shortened = _without(kept, names)
+            problems.append(words if shortened != kept else words + ELSEWHERE)
+            if shortened == kept:
+                return None, kept, problems
+            kept = shortened
+
+
+def conflicts(parsed: Any) -> Iterator[str]:
+    """What Locust would find when it has been started."""
+    processes = parsed.processes or 0
+    if processes < -1:
+        yield f"--processes {processes}: give a number of load processes, or -1 for one a core"
+    if parsed.master and parsed.processes:
+        yield "--master and --processes: leave out --master; with --processes there is one"
+    if parsed.master and parsed.worker:
+        yield "--master and --worker: one process is one or the other; leave out one of them"
+
+
+def _in_words(message: str) -> tuple[tuple[str, ...], str]:
+    """The names of the option that is wrong, and what is wrong with it."""
+    if found := re.match(r"Unable to open config file: (.*)\. Error: (?:\[Errno \d+\] )?([^:]*)", message):
+        return ("--config",), f"--config {found[1]}: {found[2]}; correct the path"
+    if found := re.match(r"argument ([^:]+): (.*)", message, re.DOTALL):
+        names = tuple(found[1].split("/"))
+        flag = next((name for name in names if name.startswith("--")), names[0])
+        return names, f"{flag}{_of_value(found[2])}"
+    if found := re.match(r"ambiguous option: (\S+) could match (.*)", message):
+        return (found[1].partition("=")[0],), f"{found[1]}: write it out, one of {found[2]}"
+    return (), f"{message}; `locust --help` lists Locust's options"
+
+
+def _of_value(words: str) -> str:
+    if found := re.match(r"invalid (\w+) value: '(.*)'", words):
+        return f" {found[2]}: give a {'whole ' if found[1] == 'int' else ''}number"
+    if found := re.match(r"invalid choice: '(.*)' \(choose from (.*)\)", words):
+        return f" {found[1]}: give one of {found[2].replace(chr(39), '')}"
+    if words.startswith("expected "):
+        return ": its value is missing; give one after it, or leave it out"
+    if found := re.match(r"ignored explicit argument '(.*)'", words):
+        return f" {found[1]}: it takes no value"
+    return f": {words[:1].lower()}{words[1:]}"
+
+
+def _without(arguments: list[str], names: tuple[str, ...]) -> list[str]:
+    """The arguments without these options, and without what follows them as their value."""
+    kept: list[str] = []
+    dropping = False
+    for argument in arguments:
+        is_option = argument.startswith("-") and not re.fullmatch(r"-\d.*", argument)
+        name = argument.partition("=")[0]
+        short = next((each for each in names if len(each) == 2 and argument.startswith(each)), "")
+        if is_option and (name in names or (short and not argument.startswith("--"))):
+            dropping = argument in names
+        elif dropping and not is_option:
+            dropping = False
+        else:
+            dropping = False
+            kept.append(argument)
+    return kept

@@ -1,0 +1,50 @@
+"""Guard: the users came to their end as they should."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from harness.analysis import phases
+from harness.criteria._criterion import Guard
+from harness.criteria._outcome import percent
+from harness.criteria.guards._outside_of_phases import failures
+from harness.findings import Finding, Outcome
+from harness.plugins import parameter
+from harness.recording import Recording
+from harness.recording_marks import STOPPING
+
+
+@dataclass(frozen=True)
+class WindDownHealthy(Guard):
+    """Guard: of the requests that users sent after the last phase (logouts in ``on_stop``, the rest of an iteration),
+    no more failed than the limit allows, and all of them are known.
+
+    They are in no phase, so nothing else judges them. It voids nothing: what was measured before stays measured.
+    """
+
+    title = "users came to their end"
+    unit = "ratio"
+    guarded: ClassVar[tuple[str, ...]] = ()
+
+    limit: float = parameter(0.05, "largest error ratio of the requests after the last phase", highest=1)
+
+    def judge(self, recording: Recording) -> Finding:
+        end_s = max((phase.end_s for phase in recording.header.phases), default=0)
+        late = (piece for piece in phases.settled(recording).slices if piece.t >= end_s)
+        found = failures([*recording.wind_down, *late], "after the last phase")
+        reasons = []
+        if found.ratio > self.limit:
+            reasons.append(
+                f"{found.told}, {found.most}; limit {percent(self.limit)}: no phase has these requests, so make them "
+                "in a task, within a phase, if they are to be judged"
+            )
+        if stopping := sorted({mark.node for mark in recording.node_events if mark.event == STOPPING}):
+            reasons.append(
+                f"users of {', '.join(stopping)} had not come to their end when the run was over, so nobody knows what "
+                "became of it; a longer wait for answers at the end would tell"
+            )
+        figure = found.ratio if found.told else None
+        if reasons:
+            return self.finding(Outcome.INCONCLUSIVE, "; ".join(reasons), figure)
+        return self.finding(Outcome.PASS, found.told or "no user sent anything after the last phase", figure)

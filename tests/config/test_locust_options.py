@@ -1,0 +1,83 @@
+"""What Locust's own parser refuses is said in our words, all at once, with what to do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from locust.argument_parser import LocustArgumentParser, get_parser, parse_locustfile_option
+
+from harness.commands.locust_options import conflicts, read
+
+
+def problems(*arguments: str) -> list[str]:
+    found, _, wrong = read(get_parser([]).parse_known_args, arguments)
+    return wrong + (list(conflicts(found[0])) if found is not None else [])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "lines"),
+    [
+        (("--processes", "two"), ["--processes two: give a whole number"]),
+        (("-r", "much"), ["--spawn-rate much: give a number"]),
+        (("-L", "loud"), ["--loglevel LOUD: give one of DEBUG, INFO, WARNING, ERROR, CRITICAL"]),
+        (("--html",), ["--html: its value is missing; give one after it, or leave it out"]),
+        (("--headless=5",), ["--headless 5: it takes no value"]),
+        (
+            ("--mast",),
+            [
+                "--mast: write it out, one of --master, --master-bind-host, --master-bind-port, --master-host, "
+                "--master-port"
+            ],
+        ),
+        (("--processes", "-5"), ["--processes -5: give a number of load processes, or -1 for one a core"]),
+        (
+            ("--master", "--processes", "2"),
+            ["--master and --processes: leave out --master; with --processes there is one"],
+        ),
+        (
+            ("--worker", "--master"),
+            ["--master and --worker: one process is one or the other; leave out one of them"],
+        ),
+        (
+            ("--users", "x", "-s", "soon", "--processes=two", "--headless", "-P", "7x", "Visitor"),
+            [
+                "--users x: give a whole number",
+                "--stop-timeout: invalid time span format. Valid formats: 20, 20s, 3m, 2h, 1h20m, 3h30m10s, etc.",
+                "--processes two: give a whole number",
+                "--web-port 7x: give a whole number",
+            ],
+        ),
+        (("--users", "7", "--processes", "-1", "--unheard-of", "-t", "20s", "Visitor"), []),
+    ],
+)
+def test_each_is_one_line(arguments: tuple[str, ...], lines: list[str]) -> None:
+    assert sorted(problems(*arguments)) == sorted(lines)
+
+
+def test_what_can_be_read_is_read_beside_what_cannot() -> None:
+    found, kept, wrong = read(get_parser([]).parse_known_args, ["-u", "x", "--tags", "a", "b", "-P", "7", "--ours=1"])
+    assert found is not None and len(wrong) == 1
+    assert kept == ["--tags", "a", "b", "-P", "7", "--ours=1"]
+    assert (found[0].tags, found[0].web_port, found[1]) == (["a", "b"], 7, ["--ours=1"])
+
+
+def test_what_stands_elsewhere_is_said_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "my.conf").write_text("users = many\n")
+    elsewhere = " (It stands in a config file or in an environment variable.)"
+    assert problems("--config", str(tmp_path / "my.conf")) == [f"--users many: give a whole number{elsewhere}"]
+    monkeypatch.setenv("LOCUST_PROCESSES", "two")
+    assert problems() == [f"--processes two: give a whole number{elsewhere}"]
+
+
+def test_a_config_file_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
+    for parse in (parse_locustfile_option, get_parser([]).parse_known_args):
+        _, kept, wrong = read(parse, ["-f", "x.py", "--config", f"{tmp_path}/away.conf", "--headless"])
+        assert wrong == [f"--config {tmp_path}/away.conf: No such file or directory; correct the path"]
+        assert kept == ["-f", "x.py", "--headless"]
+
+
+def test_locusts_parser_is_as_it_was_afterwards() -> None:
+    before = LocustArgumentParser.error
+    assert problems("--processes", "two")
+    assert LocustArgumentParser.error is before
