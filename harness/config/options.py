@@ -15,7 +15,7 @@ from harness.analysis.alerts import Limits
 from harness.config.scenario import Scenario
 from harness.errors import ConfigurationError, nearest
 from harness.plugins import Parameter, parameter, parameters_of
-from harness.recording import CriterionSpec
+from harness.recording_header import CriterionSpec
 from shapes._phased import PhasedShape
 
 PREFIX = "SPRINGBACK_"

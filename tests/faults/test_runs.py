@@ -8,7 +8,7 @@ from pathlib import Path
 from signal import SIGSTOP
 
 from harness.analysis.histogram import bucket_index
-from harness.recording import INJECTED, UNDONE
+from harness.recording_marks import INJECTED, UNDONE
 from tests import service
 from tests.faults.victims import server
 from tests.probes.loopback import free_port, wait_for

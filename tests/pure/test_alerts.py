@@ -8,7 +8,9 @@ import pytest
 
 from harness.analysis.alerts import Book, Episode, Limits, Seen, episodes, in_words
 from harness.analysis.histogram import bucket_index
-from harness.recording import OK, Phase, ProbeSample, Slice
+from harness.recording import ProbeSample, Slice
+from harness.recording_header import Phase
+from harness.recording_values import OK
 from tests import recordings
 
 BASELINE = Phase("baseline", 0, 20)

@@ -11,19 +11,9 @@ from harness.analysis import phases
 from harness.criteria import load
 from harness.criteria.guards._delivery import deliveries
 from harness.findings import ALL, Outcome
-from harness.recording import (
-    CENSORED,
-    INTERRUPTED,
-    ITERATION,
-    OK,
-    UNFINISHED,
-    UNSENT,
-    UNSERVED,
-    CriterionSpec,
-    End,
-    Recording,
-    Slice,
-)
+from harness.recording import End, Recording, Slice
+from harness.recording_header import CriterionSpec
+from harness.recording_values import CENSORED, INTERRUPTED, ITERATION, OK, UNFINISHED, UNSENT, UNSERVED
 from tests.recordings import CANARY, healthy
 
 COMPLETED = End(92, "completed", True, 3, 1)

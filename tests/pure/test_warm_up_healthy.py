@@ -8,7 +8,8 @@ import pytest
 
 from harness import criteria
 from harness.findings import Outcome
-from harness.recording import CriterionSpec, Slice
+from harness.recording import Slice
+from harness.recording_header import CriterionSpec
 from harness.verdict import judge
 from tests import recordings
 

@@ -24,8 +24,8 @@ import pytest
 
 import reports
 from harness import cli
-from harness.recording import FORMAT
 from harness.recording_file import FILE_NAME
+from harness.recording_header import FORMAT
 from tests import recordings, service
 from tests.run import runs
 from tests.run.runs import Finished
