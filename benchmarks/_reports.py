@@ -21,8 +21,10 @@ from harness.analysis import phases
 from harness.analysis.histogram import bucket_index, quantile_us
 from harness.live.state import SETTLES_S, LiveState
 from harness.load.node_reporter import Report
-from harness.recording import OK, Header, Phase, ProbeSample, Slice
+from harness.recording import ProbeSample, Slice
 from harness.recording_file import decode, encode
+from harness.recording_header import Header, Phase
+from harness.recording_values import OK
 from harness.run.live_alerts import raise_and_clear
 from harness.run.recording_writer import RecordingWriter
 
@@ -47,7 +49,7 @@ def report(node: str, t: int, chance: random.Random) -> Report:
         slices.append(Slice(t, node, f"GET /{name}", OK, REQUESTS, size_bytes, latency, service, REQUESTS))
     values = {"loop_lag_s": 0.001, "cpu_ratio": 0.3, "rss_bytes": 8e7, "answered_per_s": 100.0, "failed_per_s": 0.0}
     sample = ProbeSample(t + 0.5, "generator", node, values)
-    return Report("run", "".join(encode(line) for line in (*slices, sample)), tuple(slices), (sample,))
+    return Report("run", encode(sample), tuple(slices), (sample,))
 
 
 def messages(body: Callable[[Report], dict[str, object]]) -> list[list[bytes]]:
@@ -59,11 +61,15 @@ def messages(body: Callable[[Report], dict[str, object]]) -> list[list[bytes]]:
     ]
 
 
+def as_text(report: Report) -> dict[str, object]:
+    return {"lines": "".join(encode(line) for line in (*report.slices, *report.samples))}
+
+
 def live(sent: list[list[bytes]], writer: RecordingWriter, state: LiveState) -> None:
     for t, second in enumerate(sent):
-        for message in second:
+        for node, message in enumerate(second):
             came = Report.from_message(Message.unserialize(message).data)
-            writer.append(came.lines)
+            writer.report(str(node), came.slices, came.lines)
             for piece in came.slices:
                 state.add(piece)
             for sample in came.samples:
@@ -87,7 +93,7 @@ def text(sent: list[list[bytes]], writer: RecordingWriter, _: LiveState) -> None
 
 
 def main(how: str) -> None:
-    sent = messages(Report.to_message if how == "live" else lambda each: {"lines": each.lines})
+    sent = messages(Report.to_message if how == "live" else as_text)
     size_bytes = sum(len(message) for second in sent for message in second)
     with tempfile.TemporaryDirectory(prefix="springback-bench-") as directory:
         state = LiveState(HEADER)
@@ -99,4 +105,5 @@ def main(how: str) -> None:
         writer.close("completed", True, 0, 0)
 
 
-main(sys.argv[1])
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,4 +1,4 @@
-"""The command line: ``springback run | suite | plan | plugins | doctor | check | report``."""
+"""The command line: ``springback run | suite | plan | plugins | doctor | check | report | dump``."""
 
 from __future__ import annotations
 
@@ -149,6 +149,18 @@ def report(run_directory: Path, report_formats: str) -> None:
     from harness.commands import check
 
     sys.exit(check.report(run_directory, [name.strip() for name in report_formats.split(",") if name.strip()]))
+
+
+@cli.command(short_help="Print the lines of a recording as text.")
+@click.argument("run_directory", metavar="RUN", type=click.Path(path_type=Path))
+def dump(run_directory: Path) -> None:
+    """Print the recording of RUN (its directory, or its recording.jsonl) as JSON lines that can be read and searched.
+
+    Slices, which are packed in the file, are one a line; all other lines are as they are. Nothing is checked.
+    """
+    from harness.commands.dump import lines
+
+    sys.stdout.writelines(lines(run_directory))
 
 
 def main() -> None:

@@ -18,7 +18,8 @@ import dataclasses
 from collections.abc import Callable, Sequence
 
 from harness.findings import Basis, Finding, Outcome
-from harness.recording import CriterionSpec, Recording
+from harness.recording import Recording
+from harness.recording_header import CriterionSpec
 
 FAMILY_ERROR = 0.05
 """The chance of a FAIL in a run whose limits are all kept, at most."""

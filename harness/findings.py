@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
-from harness.recording import Scalar
+from harness.recording_values import Scalar
 
 
 class Outcome(Enum):

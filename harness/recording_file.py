@@ -4,32 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from harness.recording import (
-    DAY_S,
-    FORMAT,
-    End,
-    Header,
-    Line,
-    Mark,
-    Operations,
-    ProbeSample,
-    Recording,
-    Slice,
-    Unanswered,
-)
-from harness.recording_line import UnknownMarkError, decode, encode
+from harness.recording import End, Line, Operations, ProbeSample, Recording, Slice, Slices, Unanswered
+from harness.recording_header import FORMAT, Header
+from harness.recording_line import LONGEST_LINE_BYTES, UnknownMarkError, decode, encode
+from harness.recording_marks import Mark
 from harness.recording_seal import Flaw, SealCheck, is_sealed
+from harness.recording_slices import SliceSums
+from harness.recording_values import DAY_S
 
-__all__ = ["FILE_NAME", "READABLE", "RecordingError", "decode", "encode", "parse", "read"]
+__all__ = ["FILE_NAME", "READABLE", "RecordingError", "decode", "encode", "open_lines", "parse", "read"]
 
 FILE_NAME = "recording.jsonl"
 READABLE = range(1, FORMAT + 1)
 FIRST_SEALED_FORMAT = 3
+FIRST_FORMAT_OF_CHANGES = 4
+"""From this one on what has no answer is told as what has changed in it."""
 _HEADER = b'{"kind":"header",'
 NEAR_S = 3_600
 """Requests that begin this long before or after all phases cannot be of the run: users that warm up are there, and
@@ -50,15 +45,26 @@ def read(path: Path) -> Recording:
     and whatever follows a second header.
     Raises RecordingError when there is no usable header.
     """
-    if path.is_dir():
-        path = path / FILE_NAME
+    return parse(open_lines(path), str(_file(path)))
+
+
+def open_lines(path: Path) -> Iterator[bytes]:
+    """The lines of a recording, or of the directory that holds one, as they are; none longer than LONGEST_LINE_BYTES.
+
+    Raises RecordingError when the file cannot be read.
+    """
+    path = _file(path)
     try:
         with path.open("rb") as file:
-            return parse(file, str(path))
+            yield from iter(lambda: file.readline(LONGEST_LINE_BYTES), b"")
     except OSError as error:
         raise RecordingError(
             f"{path}: cannot be read ({error.strerror}). Name a run directory or its {FILE_NAME}."
         ) from None
+
+
+def _file(path: Path) -> Path:
+    return path / FILE_NAME if path.is_dir() else path
 
 
 def parse(lines: Iterable[str | bytes], source: str) -> Recording:
@@ -66,6 +72,8 @@ def parse(lines: Iterable[str | bytes], source: str) -> Recording:
     reading = _Reading(source)
     for number, line in enumerate(lines, start=1):
         reading.take(number, line.encode(errors="replace") if isinstance(line, str) else line)
+        if reading.is_over:
+            break
     return reading.recording()
 
 
@@ -79,8 +87,10 @@ class _Reading:
         self._near = range(0)
         """Seconds of which there can be requests."""
         self._end: End | None = None
-        self._slices: list[Slice] = []
-        self._unanswered: dict[str, Unanswered] = {}
+        self._slices: SliceSums
+        self._nodes: set[str] = set()
+        self._unanswered: dict[str, dict[tuple[int, str, str], tuple[int, int]]] = {}
+        """Of each node: (t, name, outcome) → (count, starts) that have no answer as of its last report."""
         self._probes: list[ProbeSample] = []
         self._operations: list[Operations] = []
         self._marks: list[Mark] = []
@@ -88,16 +98,20 @@ class _Reading:
         self._seals: SealCheck | None = None
         self._other_from: int | None = None
         """The line with a second header: whatever follows is of another run."""
+        self._without_header_bytes = 0
+        self.is_over = False
+        """Whether nothing that still comes can be of the recording."""
 
     def take(self, number: int, text: bytes) -> None:
-        if self._other_from is not None:
-            return
-        if not text.endswith(b"\n"):
+        if len(text) >= LONGEST_LINE_BYTES:
+            self._damage.left_out(number, f"longer than {LONGEST_LINE_BYTES:,} bytes", ", with all that follows")
+            self.is_over = True
+        elif not text.endswith(b"\n"):
             self._damage.left_out(number, "cut off")
         elif self._header is None:
             self._take_header(number, text)
         elif text.startswith(_HEADER):
-            self._other_from = number
+            self._begins_another(number)
         elif self._is_trusted(number, text):
             try:
                 self._take(number, decode(text))
@@ -108,6 +122,8 @@ class _Reading:
 
     def _take_header(self, number: int, text: bytes) -> None:
         """The first line that is one: what comes before it belongs to nothing."""
+        self._without_header_bytes += len(text)
+        self.is_over = self._without_header_bytes > LONGEST_LINE_BYTES
         try:
             outline = _OUTLINE.decode(text)
         except (ValueError, RecursionError) as error:
@@ -129,7 +145,7 @@ class _Reading:
                 "was planned. Take an undamaged copy of the file."
             ) from None
         assert isinstance(header, Header)
-        self._header, self._header_number = header, number
+        self._header, self._header_number, self._slices = header, number, SliceSums(header)
         seals = SealCheck()
         flaw = seals.look_at(text)
         # One without any seal, made by hand say, can be judged, but not be called whole.
@@ -157,17 +173,16 @@ class _Reading:
             self._damage.kept(number, "after the end of the run")
         match line:
             case Slice():
-                if line.t in self._near:
-                    self._slices.append(line)
-                else:
-                    self._damage.left_out(number, NO_RUN)
+                self._take_slices(number, (line,))
+            case Slices():
+                self._take_slices(number, line.slices)
             case ProbeSample():
                 if self._is_near(line.t):
                     self._probes.append(line)
                 else:
                     self._damage.left_out(number, NO_RUN)
             case Unanswered():
-                self._unanswered[line.node] = line
+                self._take_unanswered(line)
             case Operations():
                 self._operations.append(line)
             case End() if self._end is not None:
@@ -178,12 +193,38 @@ class _Reading:
                 else:
                     self._damage.left_out(number, NO_RUN)
             case Header():
-                self._other_from = number
+                self._begins_another(number)
             case _:
                 if self._is_near(line.t):
                     self._marks.append(line)
                 else:
                     self._damage.left_out(number, NO_RUN)
+
+    def _begins_another(self, number: int) -> None:
+        self._other_from, self.is_over = number, True
+
+    def _take_slices(self, number: int, pieces: tuple[Slice, ...]) -> None:
+        if not all(piece.t in self._near for piece in pieces):
+            self._damage.left_out(number, NO_RUN)
+            return
+        for piece in pieces:
+            self._nodes.add(piece.node)
+            self._slices.add(piece)
+
+    def _take_unanswered(self, line: Unanswered) -> None:
+        assert self._header is not None
+        waiting = self._unanswered.setdefault(line.node, {})
+        if tells_all := self._header.format < FIRST_FORMAT_OF_CHANGES:
+            waiting.clear()
+        for t, name, outcome, count, starts in line.requests:
+            key = (t, name, outcome)
+            if tells_all:  # in two rows where some were the first of their iteration and others not
+                before = waiting.get(key, (0, 0))
+                waiting[key] = (before[0] + count, before[1] + starts)
+            elif count:
+                waiting[key] = (count, starts)
+            else:
+                waiting.pop(key, None)
 
     def _is_near(self, t: float) -> bool:
         """What is not requests may come long before the run, as while a target was waited for."""
@@ -193,18 +234,23 @@ class _Reading:
         if self._header is None:
             raise RecordingError(f"{self._source}: no header line, so this is not a recording of Springback.")
         unanswered = [
-            Slice(t, last.node, name, outcome, count, 0, {}, None, starts)
-            for last in self._unanswered.values()
-            for t, name, outcome, count, starts in last.requests
+            Slice(t, node, name, outcome, count, 0, {}, None, starts)
+            for node, waiting in self._unanswered.items()
+            for (t, name, outcome), (count, starts) in waiting.items()
             if t in self._near
         ]
         damage = [*self._damage.in_words(), *(_missing(*gap) for gap in (self._seals.missing if self._seals else ()))]
         if self._other_from is not None:
             damage.append(f"line {self._other_from} begins another recording, and was left out with all that follows")
         ended_s = self._near.stop if self._end is None else self._end.t
-        slices = [piece for piece in (*self._slices, *unanswered) if piece.t <= ended_s]
-        if late := len(self._slices) + len(unanswered) - len(slices):
-            damage.append(f"requests in {late:,} lines began after the run had ended, and were left out")
+        slices, late = [], 0
+        for piece in chain(self._slices.take(), unanswered):
+            if piece.t <= ended_s:
+                slices.append(piece)
+            else:
+                late += piece.count
+        if late:
+            damage.append(f"{late:,} requests began after the run had ended, and were left out")
         return Recording(
             self._header,
             tuple(piece for piece in slices if not piece.warm_up and not piece.wind_down),
@@ -215,6 +261,7 @@ class _Reading:
             tuple(damage),
             tuple(piece for piece in slices if piece.warm_up),
             tuple(piece for piece in slices if piece.wind_down),
+            tuple(sorted(self._nodes - {""})),
         )
 
 
@@ -254,8 +301,8 @@ class _Damage:
     def __init__(self) -> None:
         self._found: dict[str, _Found] = {}
 
-    def left_out(self, number: int, what: str) -> None:
-        self._found.setdefault(what, _Found(what, True, [])).numbers.append(number)
+    def left_out(self, number: int, what: str, detail: str = "") -> None:
+        self._found.setdefault(what, _Found(what, True, [], detail)).numbers.append(number)
 
     def kept(self, number: int, what: str) -> None:
         """The line is used all the same."""

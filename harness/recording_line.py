@@ -7,6 +7,8 @@ The types are those of :mod:`harness.recording`, and this is the only place wher
 from __future__ import annotations
 
 import json
+import zlib
+from base64 import b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from functools import cache
@@ -14,33 +16,29 @@ from typing import Any, NoReturn
 
 import msgspec
 
-from harness.recording import (
-    OK,
+from harness.recording import End, Line, Operation, Operations, ProbeSample, Slice, Slices, Unanswered
+from harness.recording_format_1 import upgraded
+from harness.recording_header import Header
+from harness.recording_marks import (
     AlertMark,
     AttemptsMark,
     BlockedMark,
-    End,
     ExceptionMark,
     FaultMark,
     GateMark,
-    Header,
     HealthMark,
-    Instant,
-    Line,
     NodeMark,
-    Operation,
-    Operations,
-    ProbeSample,
-    Seconds,
-    Slice,
     StartsMark,
-    Unanswered,
 )
-from harness.recording_format_1 import upgraded
+from harness.recording_slices import Packed
+from harness.recording_values import HIGHEST_BUCKET, OK, Count, Instant, Second, Seconds, Size
 
+LONGEST_LINE_BYTES = 64 * 1024 * 1024
+"""No line is longer, nor what is packed in it: whatever is, is no recording of ours."""
 _KINDS: Mapping[type, str] = {
     Header: "header",
     Slice: "slice",
+    Slices: "slices",
     Unanswered: "unanswered",
     ProbeSample: "probe",
     Operations: "operations",
@@ -86,6 +84,30 @@ class _Row(msgspec.Struct, array_like=True):
     cache: str = ""
 
 
+class _SliceRow(msgspec.Struct, array_like=True):
+    """A :class:`~harness.recording.Slice` among others in the file; its histograms are steps, see :class:`Packed`."""
+
+    t: Second
+    name: str
+    outcome: str
+    count: Count
+    bytes: Size
+    latency: list[Count]
+    service: list[Count] | None = None
+    starts: Count | None = None
+    status: int = 0
+    warm_up: bool = False
+    node: str = ""
+    wind_down: bool = False
+
+
+class _SliceRows(msgspec.Struct):
+    """:class:`~harness.recording.Slices` in the file."""
+
+    rows: bytes
+    """A list of :class:`_SliceRow` as JSON, packed with zlib, in base64: a third of its length."""
+
+
 class _Rows(msgspec.Struct):
     """:class:`Operations` in the file."""
 
@@ -98,16 +120,39 @@ def encode(line: Line) -> str:
     """One line of the file, with its newline and without a seal. All of it is ASCII."""
     # Only a header has dataclasses inside; for the rest a deep copy would cost more than the text.
     fields_of_line = asdict(line) if isinstance(line, Header) else vars(line)
+    if isinstance(line, Slices):
+        text = _json([_row(piece) for piece in line.slices])
+        fields_of_line = {"rows": b64encode(zlib.compress(text.encode())).decode()}
     if isinstance(line, Operations):
         # As rows in the order of the fields: there may be a hundred thousand of them.
         rows = [tuple(vars(operation).values()) for operation in line.operations]
         fields_of_line = {**fields_of_line, "operations": rows}
-    body = {"kind": _KINDS.get(type(line), "mark"), **fields_of_line}
-    text = json.dumps(body, separators=(",", ":"), allow_nan=False)
+    return _json({"kind": _KINDS.get(type(line), "mark"), **fields_of_line}) + "\n"
+
+
+def _json(body: object) -> str:
+    text = json.dumps(body, separators=(",", ":"), allow_nan=False, default=_plain)
     if "\\ud" in text:  # half of a pair, as in a name that is no UTF-8, is no character, and could not be read back
-        whole = json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "replace").decode()
+        whole = json.dumps(body, ensure_ascii=False, default=_plain).encode("utf-8", "replace").decode()
         text = json.dumps(json.loads(whole), separators=(",", ":"))
-    return text + "\n"
+    return text
+
+
+def _plain(value: object) -> dict[int, int]:
+    if isinstance(value, Packed):
+        return dict(value.items())
+    raise TypeError(f"{type(value).__name__} has no place in a recording")
+
+
+def _row(piece: Slice) -> list[object]:
+    """As a :class:`_SliceRow`, without what is at its end as it is when it is left out."""
+    service = None if piece.service is None else Packed.of(piece.service).steps()
+    latency = Packed.of(piece.latency).steps()
+    row = [piece.t, piece.name, piece.outcome, piece.count, piece.bytes, latency, service]
+    rest = [(piece.starts, None), (piece.status, 0), (piece.warm_up, False), (piece.node, ""), (piece.wind_down, False)]
+    while rest and rest[-1][0] == rest[-1][1]:
+        rest.pop()
+    return [*row, *(value for value, _ in rest)]
 
 
 def decode(text: str | bytes) -> Line:
@@ -117,6 +162,8 @@ def decode(text: str | bytes) -> Line:
     for a mark of a kind that this version does not have.
     """
     try:
+        if isinstance(text, bytes) and text.startswith(b'{"kind":"slice",'):
+            return _slice()(text)  # of an old recording there may be millions
         of = _KIND.decode(text)
         kind = of.mark if of.kind == "mark" else of.kind
         decoder = _decoders().get((of.kind == "mark", kind))
@@ -141,7 +188,8 @@ def _decoders() -> Mapping[tuple[bool, str], Callable[[str | bytes], Line]]:
         **{(False, kind): msgspec.json.Decoder(cls).decode for cls, kind in plain.items()},
         **{(True, kind): msgspec.json.Decoder(cls).decode for kind, cls in _MARKS.items()},
         (False, "header"): _header,
-        (False, "slice"): _slice_decoder(),
+        (False, "slice"): _slice(),
+        (False, "slices"): _slices_decoder(),
         (False, "operations"): _operations_decoder(),
     }
 
@@ -157,22 +205,70 @@ def _header(text: str | bytes) -> Header:
     return header
 
 
-def _slice_decoder() -> Callable[[str | bytes], Slice]:
+@cache
+def _slice() -> Callable[[str | bytes], Slice]:
     as_written = msgspec.json.Decoder(Slice).decode
+    return lambda text: _checked(as_written(text))
 
-    def decoded(text: str | bytes) -> Slice:
-        piece = as_written(text)
-        timed = sum(piece.latency.values())
-        # What was answered has a latency each, what was not has none.
-        if timed != piece.count and (timed or piece.outcome == OK):
-            _refuse(f"{piece.count} requests with {timed} latencies")
-        if piece.service is not None and sum(piece.service.values()) != timed:
-            _refuse(f"{timed} latencies with {sum(piece.service.values())} service times")
-        if piece.starts is not None and piece.starts > piece.count:
-            _refuse(f"{piece.count} requests of {piece.starts} iterations")
-        return piece
+
+def _checked(piece: Slice) -> Slice:
+    timed = sum(piece.latency.values())
+    # What was answered has a latency each, what was not has none.
+    if timed != piece.count and (timed or piece.outcome == OK):
+        _refuse(f"{piece.count} requests with {timed} latencies")
+    if piece.service is not None and sum(piece.service.values()) != timed:
+        _refuse(f"{timed} latencies with {sum(piece.service.values())} service times")
+    if piece.starts is not None and piece.starts > piece.count:
+        _refuse(f"{piece.count} requests of {piece.starts} iterations")
+    return piece
+
+
+def _slices_decoder() -> Callable[[str | bytes], Slices]:
+    as_written = msgspec.json.Decoder(_SliceRows).decode
+    unpacked = msgspec.json.Decoder(list[_SliceRow]).decode
+
+    def rows_of(text: str | bytes) -> list[_SliceRow]:
+        try:
+            inflate = zlib.decompressobj()
+            rows = inflate.decompress(as_written(text).rows, LONGEST_LINE_BYTES)
+        except zlib.error as error:
+            _refuse(f"slices that cannot be unpacked: {error}")
+        if not inflate.eof:
+            _refuse("slices that are cut off, or longer than any that are written")
+        return unpacked(rows)
+
+    def decoded(text: str | bytes) -> Slices:
+        return Slices(
+            tuple(
+                _checked(
+                    Slice(
+                        row.t,
+                        row.node,
+                        row.name,
+                        row.outcome,
+                        row.count,
+                        row.bytes,
+                        _histogram(row.latency),
+                        None if row.service is None else _histogram(row.service),
+                        row.starts,
+                        row.status,
+                        row.warm_up,
+                        row.wind_down,
+                    )
+                )
+                for row in rows_of(text)
+            )
+        )
 
     return decoded
+
+
+def _histogram(steps: list[int]) -> Packed:
+    if len(steps) % 2:
+        _refuse("a histogram with an index that has no count")
+    if sum(steps[::2]) > HIGHEST_BUCKET:
+        _refuse(f"a histogram with the index {sum(steps[::2])}, of which the highest is {HIGHEST_BUCKET}")
+    return Packed.from_steps(steps)
 
 
 def _operations_decoder() -> Callable[[str | bytes], Operations]:

@@ -15,7 +15,9 @@ from harness.analysis import generator
 from harness.analysis.names import names_in_doubt, outside_of_phases_in_words
 from harness.errors import ConfigurationError
 from harness.findings import Finding, Outcome, Verdict
-from harness.recording import PARKED, CriterionSpec, Phase, Recording
+from harness.recording import Recording
+from harness.recording_header import CriterionSpec, Phase
+from harness.recording_marks import PARKED
 
 RUN_COMPLETE = "run_complete"
 """The criterion that is judged for every run, whether it is listed or not."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from harness.analysis.alerts import episodes, in_words
-from harness.recording import RAISED, Recording
+from harness.recording import Recording
+from harness.recording_marks import RAISED
 from reports import _quantity
 
 LATE_S = 15.0

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from harness.analysis.amplification import by_phase
 from harness.findings import Verdict
-from harness.recording import Header, Recording, Scalar
+from harness.recording import Recording
+from harness.recording_header import Header
+from harness.recording_values import Scalar
 from reports import _quantity
 
 

@@ -46,16 +46,17 @@ def table(recording: Recording) -> Table:
     of_phases: list[PhaseRow] = []
     of_names: list[tuple[tuple[float, str, int], PhaseRow]] = []
     grouped = phases.by_phase_and_name(recording)
+    added = phases.tallies_by_phase_and_name(recording)
     labels = {each.name: f"{each.name}, {each.start_s} to {each.end_s} s" for each in recording.header.phases}
-    worst = _worst_ratio(grouped)
+    worst = _worst_ratio(added)
     most = MOST_NAMES if len(worst) <= MOST_NAMES else FIRST_NAMES
     for number, (short, named) in enumerate(grouped.items()):
-        tallies = {name: phases.tally(pieces) for name, pieces in named.items()}
+        tallies = added[short]
         seen = {name: statuses(pieces) for name, pieces in named.items()}
         order = sorted(tallies, key=lambda name: (-tallies[name].failed, -tallies[name].intended, name))
         of_names += [((-worst[name], name, number), _row(short, name, tallies[name], seen[name])) for name in order]
         every = tuple(piece for pieces in named.values() for piece in pieces)
-        of_phases.append(_row(labels.get(short, short), "", phases.tally(every), statuses(every)))
+        of_phases.append(_row(labels.get(short, short), "", phases.merged(tallies.values()), statuses(every)))
         if len(order) > 1:
             of_phases += [_row(labels.get(short, short), name, tallies[name], seen[name]) for name in order[:most]]
     ordered = tuple(row for _, row in sorted(of_names, key=lambda each: each[0]))
@@ -85,12 +86,12 @@ def names_with_several_statuses(recording: Recording) -> list[tuple[str, str, st
     ]
 
 
-def _worst_ratio(grouped: dict[str, dict[str, tuple[Slice, ...]]]) -> dict[str, float]:
+def _worst_ratio(added: dict[str, dict[str, phases.Tally]]) -> dict[str, float]:
     """Name → its largest error ratio in any phase."""
     worst: dict[str, float] = {}
-    for named in grouped.values():
-        for name, pieces in named.items():
-            worst[name] = max(worst.get(name, 0.0), phases.tally(pieces).error_ratio or 0.0)
+    for named in added.values():
+        for name, tally in named.items():
+            worst[name] = max(worst.get(name, 0.0), tally.error_ratio or 0.0)
     return worst
 
 

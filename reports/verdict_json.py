@@ -17,7 +17,8 @@ from harness.analysis import phases
 from harness.analysis.alerts import Episode, episodes
 from harness.analysis.amplification import by_phase
 from harness.findings import Finding, Verdict
-from harness.recording import Recording, Scalar
+from harness.recording import Recording
+from harness.recording_values import Scalar
 
 FILE_NAME = "verdict.json"
 FORMAT = 1

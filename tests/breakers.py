@@ -14,18 +14,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from harness.criteria.breaker import BREAKER_OPEN
-from harness.recording import (
-    INJECTED,
-    OK,
-    UNDONE,
-    CriterionSpec,
-    End,
-    FaultMark,
-    Header,
-    Phase,
-    ProbeSample,
-    Recording,
-)
+from harness.recording import End, ProbeSample, Recording
+from harness.recording_header import CriterionSpec, Header, Phase
+from harness.recording_marks import INJECTED, UNDONE, FaultMark
+from harness.recording_values import OK
 from tests.recordings import Request, slices
 
 QUOTE = "GET /quote"

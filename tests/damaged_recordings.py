@@ -1,4 +1,4 @@
-"""Damaged recordings: read, judged and reported, without a traceback, a hang or a PASS that the damage has made.
+"""Damaged recordings: read, dumped, judged and reported, without a traceback, a hang or a PASS that damage has made.
 
 ``python -m tests.damaged_recordings [NUMBER [SEED [EVERY]]]`` makes NUMBER of them (1,000) out of kept and synthetic
 recordings, as SEED (1) says, and prints how many were refused, ended how, crashed, hung, or passed falsely, and what
@@ -7,15 +7,18 @@ the slowest took. The page, which takes ten times as long as everything else, is
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import io
 import json
 import lzma
 import random
+import re
 import signal
 import sys
 import time
 import traceback
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -23,8 +26,9 @@ from pathlib import Path
 from typing import Any
 
 import reports
+from harness.commands.dump import readable
 from harness.findings import Outcome
-from harness.recording import FORMAT, Recording
+from harness.recording import Line, Recording, Slices
 from harness.recording_file import RecordingError, parse
 from harness.recording_seal import Sealer
 from harness.verdict import judge
@@ -116,7 +120,8 @@ def bases(kept: bool = True) -> list[Base]:
     texts: dict[str, list[str]] = {}
     if kept:
         for path in sorted(KEPT.glob("*.jsonl.xz")):
-            texts[path.name.partition(".")[0]] = lzma.decompress(path.read_bytes()).decode().splitlines(keepends=True)
+            lines = lzma.decompress(path.read_bytes()).decode().splitlines(keepends=True)
+            texts[path.name.partition(".")[0]] = _unsealed(lines) if '"seal":' in lines[0] else lines
     small: dict[str, Any] = {"baseline_s": 30, "recovery_s": 20, "herd_users": 100}
     for name, run in (
         ("healthy", recordings.login_herd(**small)),
@@ -126,18 +131,26 @@ def bases(kept: bool = True) -> list[Base]:
         ("lost", recordings.login_herd(**small, lost_node=True)),
     ):
         texts[name] = _unsealed(_in_order(run))
+        texts[f"{name}, packed"] = _unsealed(_in_order(run, packed=True))
     return [base for name, lines in texts.items() for base in (_base(name, lines, False), _base(name, lines, True))]
 
 
-def _in_order(run: Recording) -> list[str]:
-    timed = sorted([*run.slices, *run.probes, *run.marks], key=lambda line: line.t)
-    return recordings.texts([run.header, *timed, *([run.end] if run.end else [])])
+def _in_order(run: Recording, packed: bool = False) -> list[str]:
+    """``packed``: with the slices of each second in one line, as a run writes them now."""
+    timed: list[tuple[float, Line]] = [(line.t, line) for line in (*run.probes, *run.marks)]
+    if packed:
+        seconds = {piece.t for piece in run.slices}
+        timed += [(t, Slices(tuple(piece for piece in run.slices if piece.t == t))) for t in seconds]
+    else:
+        timed += [(piece.t, piece) for piece in run.slices]
+    lines = [line for _, line in sorted(timed, key=lambda each: each[0])]
+    return recordings.texts([run.header, *lines, *([run.end] if run.end else [])])
 
 
 def _unsealed(lines: list[str]) -> list[str]:
     """As they were before there were seals."""
     bare = [text.partition(',"seal":')[0] + "}\n" for text in lines]
-    return [bare[0].replace(f'"format":{FORMAT}', '"format":2'), *bare[1:]]
+    return [re.sub(r'"format":\d+', '"format":2', bare[0]), *bare[1:]]
 
 
 def _base(name: str, lines: list[str], sealed: bool) -> Base:
@@ -223,6 +236,29 @@ def _json(chance: random.Random, lines: Lines, _: list[Base]) -> Lines:
     return [*lines[:at], text.encode(errors="replace") + b"\n", *lines[at + 1 :]]
 
 
+def _packed(chance: random.Random, lines: Lines, among: list[Base]) -> Lines:
+    """What is packed in a line of slices, or how it is packed."""
+    found = [at for at, line in enumerate(lines) if line.startswith(b'{"kind":"slices"')]
+    if not found:
+        return lines
+    at = chance.choice(found)
+    try:
+        body = json.loads(lines[at])
+        rows = zlib.decompress(base64.b64decode(body["rows"]))
+        way = chance.choice((_bytes, _json, _json, None))
+        if way is None:
+            rows = chance.choice((b"", b"[" * 10**5, b" " * 10**8, b"[" + b"[3],3" * 10**4, rows[: len(rows) // 2]))
+        else:
+            rows = b"".join(way(chance, [rows], among))
+        packed = zlib.compress(rows)
+        if chance.random() < 0.2:
+            packed = packed[: chance.randrange(len(packed))]
+        body["rows"] = base64.b64encode(packed).decode()
+    except (ValueError, KeyError, TypeError, RecursionError, zlib.error):
+        return lines
+    return [*lines[:at], json.dumps(body, separators=(",", ":")).encode() + b"\n", *lines[at + 1 :]]
+
+
 def _lines(chance: random.Random, lines: Lines, among: list[Base]) -> Lines:
     at, to = sorted((_some_line(chance, lines), _some_line(chance, lines)))
     match chance.randrange(10):
@@ -255,6 +291,7 @@ WAYS: dict[str, Callable[[random.Random, Lines, list[Base]], Lines]] = {
     "json": _json,
     "values": _json,
     "lines": _lines,
+    "packed": _packed,
 }
 
 
@@ -284,6 +321,8 @@ def try_one(case: Damaged, seen: Seen, formats: tuple[str, ...]) -> None:
 
 
 def _through(lines: Lines, formats: tuple[str, ...]) -> Outcome:
+    for line in lines:
+        "".join(readable(line)).encode(errors="replace")
     recording = parse(lines, "damaged")
     verdict = judge(recording)
     for form in reports.formats(formats).values():

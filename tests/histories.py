@@ -5,18 +5,9 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Mapping
 
-from harness.recording import (
-    INVALIDATE,
-    READ,
-    WRITE,
-    End,
-    FaultMark,
-    Header,
-    Operation,
-    Operations,
-    Phase,
-    Recording,
-)
+from harness.recording import INVALIDATE, READ, WRITE, End, Operation, Operations, Recording
+from harness.recording_header import Header, Phase
+from harness.recording_marks import FaultMark
 
 
 def read(

@@ -19,27 +19,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.analysis import histogram
 from harness.analysis.histogram import bucket_index
-from harness.recording import (
-    OK,
-    UNFINISHED,
-    CriterionSpec,
-    End,
-    GateMark,
-    Header,
-    HealthMark,
-    Line,
-    Mark,
-    NodeMark,
-    Phase,
-    PlannedGate,
-    ProbeSample,
-    Recording,
-    Slice,
-)
+from harness.recording import End, Line, ProbeSample, Recording, Slice
 from harness.recording_file import FILE_NAME
+from harness.recording_header import CriterionSpec, Header, Phase, PlannedGate
 from harness.recording_line import encode
+from harness.recording_marks import GateMark, HealthMark, Mark, NodeMark
 from harness.recording_seal import Sealer
+from harness.recording_values import OK, UNFINISHED
 
 LOGIN = "POST /auth/login"
 CANARY = "GET /auth/me"
@@ -312,6 +300,24 @@ def write(recording: Recording, directory: Path) -> Path:
     lines = [recording.header, *timed, *([recording.end] if recording.end else [])]
     path.write_text("".join(texts(lines)))
     return path
+
+
+def sums(slices: Iterable[Slice]) -> dict[tuple[object, ...], tuple[object, ...]]:
+    """What slices say in all: those of several load processes are one when a recording is read."""
+    pieces: dict[tuple[object, ...], list[Slice]] = {}
+    for piece in slices:
+        key = (piece.t, piece.name, piece.outcome, piece.status, piece.warm_up)
+        pieces.setdefault(key, []).append(piece)
+    return {
+        key: (
+            sum(piece.count for piece in same),
+            sum(piece.bytes for piece in same),
+            sum(piece.count if piece.starts is None else piece.starts for piece in same),
+            histogram.merge(piece.latency for piece in same),
+            histogram.merge(piece.latency if piece.service is None else piece.service for piece in same),
+        )
+        for key, same in pieces.items()
+    }
 
 
 def texts(lines: Iterable[Line]) -> list[str]:

@@ -14,10 +14,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from harness.analysis import histogram
+from harness.analysis.once import once
 from harness.analysis.phases import RunningTally
 from harness.parameters import parameters_of
 from harness.plugins import parameter
-from harness.recording import Phase, ProbeSample, Recording, Slice
+from harness.recording import ProbeSample, Recording, Slice
+from harness.recording_header import Phase
 
 WINDOW_S = 10
 FEWEST = 20
@@ -98,8 +100,11 @@ class Seen:
     baseline: Phase | None
     limits: Limits
     _seconds: dict[int, RunningTally] = field(default_factory=dict)
+    _window: RunningTally = field(default_factory=RunningTally)
+    """The seconds that the rules look at, from ``_oldest_s`` on and before ``_next_s``, together."""
     _oldest_s: int = 1 - WINDOW_S
     """The first second that a rule will still look at."""
+    _next_s: int = 1 - WINDOW_S
     _samples: dict[tuple[str, str], deque[ProbeSample]] = field(default_factory=dict)
     """Of each source at least one."""
     _memory_before: dict[str, list[float]] = field(default_factory=dict)
@@ -110,6 +115,8 @@ class Seen:
         if isinstance(line, Slice):
             if line.t >= self._oldest_s:
                 self._seconds.setdefault(line.t, RunningTally()).add(line)
+                if line.t < self._next_s:
+                    self._window.add(line)
         elif isinstance(line, ProbeSample) and line.probe != "generator" and not line.error:
             self._add_sample(line)
 
@@ -117,11 +124,19 @@ class Seen:
         """What every rule sees when second ``t`` is over; a rule that can say nothing is left out. Seconds in order:
         what is too old for any rule is forgotten.
         """
-        found = [*self._requests(t), *self._memory(t), *self._pools(t), *self._replicas(t)]
-        self._oldest_s = t + 2 - WINDOW_S
-        for second in [second for second in self._seconds if second < self._oldest_s]:
-            del self._seconds[second]
+        self._move_window(t)
+        found = [*self._requests(), *self._memory(t), *self._pools(t), *self._replicas(t)]
         return [each for each in found if each.limit is None or each.limit > 0]
+
+    def _move_window(self, t: int) -> None:
+        """It ends with second ``t`` now."""
+        self._oldest_s, before_s = t + 1 - WINDOW_S, self._next_s
+        self._next_s = t + 1
+        for second in sorted(self._seconds):
+            if before_s <= second <= t:
+                self._window.merge(self._seconds[second])
+            if second < self._oldest_s:
+                self._window.take_off(self._seconds.pop(second))
 
     def _add_sample(self, sample: ProbeSample) -> None:
         key = (sample.probe, sample.source)
@@ -137,11 +152,8 @@ class Seen:
         if sample.probe == "process" and in_baseline and "rss_bytes" in sample.values:
             insort(self._memory_before.setdefault(sample.source, []), sample.values["rss_bytes"])
 
-    def _requests(self, t: int) -> Iterator[Condition]:
-        tally = RunningTally()
-        for second in range(t - WINDOW_S + 1, t + 1):
-            if second in self._seconds:
-                tally.merge(self._seconds[second])
+    def _requests(self) -> Iterator[Condition]:
+        tally = self._window
         if tally.intended < FEWEST:
             return
         p95_us = histogram.quantile_us(tally.latency, QUANTILE, tally.failed)
@@ -227,17 +239,20 @@ class Book:
         return begun, ended
 
 
+@once
 def episodes(recording: Recording) -> tuple[Episode, ...]:
     """Every alert of the run by the limits of its header, in the order in which they were raised."""
     seen = Seen(recording.phase("baseline"), limits_of(recording.header.alerts))
-    for piece in recording.slices:
-        seen.add(piece)
+    # In the order of time, so that only the seconds that are looked at have to be added up and kept.
+    slices = deque(sorted(recording.slices, key=lambda piece: piece.t))
     samples = deque(sorted(recording.probes, key=lambda sample: sample.t))
     book = Book()
     closed: list[Episode] = []
     planned_s = max([phase.end_s for phase in recording.header.phases], default=0)
     ended_s = planned_s if recording.end is None else min(planned_s, math.ceil(recording.end.t))
     for t in range(ended_s):
+        while slices and slices[0].t <= t:
+            seen.add(slices.popleft())
         while samples and samples[0].t < t + 1:
             seen.add(samples.popleft())
         closed += book.note(t, seen.look(t))[1]

@@ -14,7 +14,10 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from harness.analysis import histogram
 from harness.analysis.lazy import LazyModule
-from harness.recording import OK, Recording
+from harness.analysis.once import once
+from harness.recording import Recording
+from harness.recording_slices import Packed
+from harness.recording_values import OK
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,6 +26,8 @@ else:
     np = LazyModule("numpy")
 
 FloatArray: TypeAlias = "NDArray[np.float64]"
+AT_ONCE = 10_000
+"""Slices whose latencies are spread over the seconds at a time: those of an hour would take hundreds of megabytes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,41 +40,44 @@ class Answers:
     failed: FloatArray
 
 
+@once
 def answers(recording: Recording) -> Answers:
     """Empty without any answer."""
     released = _released(recording)
     in_second: dict[tuple[str, int], int] = {}
     for piece in recording.slices:
-        in_second[piece.node, piece.t] = in_second.get((piece.node, piece.t), 0) + piece.count
-    rows: list[tuple[float, float, float, bool]] = []
-    """(earliest instant of the answer, for how long it may have come, how many, ok)"""
-    for piece in recording.slices:
-        key = (piece.node, piece.t)
-        sent, offset_s = released.get(key, (0, 0.0))
-        share = min(1.0, sent / in_second[key]) if sent else 0.0
-        for index, count in piece.latency.items():
-            after_s = piece.t + sum(histogram.bucket_bounds_us(index)) / 2e6
-            if share:
-                rows.append((after_s + offset_s, 0.0, count * share, piece.outcome == OK))
-            if share < 1:
-                rows.append((after_s, 1.0, count * (1 - share), piece.outcome == OK))
-    if not rows:
+        if (piece.node, piece.t) in released:
+            in_second[piece.node, piece.t] = in_second.get((piece.node, piece.t), 0) + piece.count
+    slices = [piece for piece in recording.slices if piece.latency]
+    latencies = [Packed.of(piece.latency) for piece in slices]
+    if not slices:
         return Answers(np.zeros(0, dtype=np.int64), np.zeros(0), np.zeros(0))
-    earliest_s, spread_s, counts = (np.array([row[column] for row in rows]) for column in range(3))
-    well = np.array([row[3] for row in rows])
-    first = np.floor(earliest_s).astype(np.int64)
-    later = (earliest_s - first) * spread_s
-    start = int(first.min())
-    length = int((first + (later > 0)).max()) + 1 - start
-
-    def by_second(chosen: NDArray[np.bool_]) -> FloatArray:
-        seconds, weights = first[chosen] - start, counts[chosen]
-        share = later[chosen]
-        same = np.bincount(seconds, weights * (1 - share), length + 1)
-        after = np.bincount(seconds + 1, weights * share, length + 1)
-        return (same + after)[:length].astype(np.float64)
-
-    return Answers(start + np.arange(length, dtype=np.int64), by_second(well), by_second(~well))
+    highest = max(latency.numbers[-2] for latency in latencies)
+    middles_s = np.array([sum(histogram.bucket_bounds_us(index)) / 2e6 for index in range(highest + 1)])
+    start = min(piece.t for piece in slices)
+    length = max(piece.t for piece in slices) - start + int(middles_s[-1]) + 4
+    answered = np.zeros((2, length))
+    """Failed, and ok."""
+    for begin in range(0, len(slices), AT_ONCE):
+        pieces, some = slices[begin : begin + AT_ONCE], latencies[begin : begin + AT_ONCE]
+        lengths = [len(latency) for latency in some]
+        indexes, counts = histogram.pairs(some).T
+        keys = [(piece.node, piece.t) for piece in pieces]
+        sent = [released.get(key, (0, 0.0)) for key in keys]
+        shares = [min(1.0, n / in_second[key]) if n else 0.0 for key, (n, _) in zip(keys, sent, strict=True)]
+        share = np.repeat(shares, lengths)
+        after_s = np.repeat([piece.t - start for piece in pieces], lengths) + middles_s[indexes]
+        well = np.repeat([piece.outcome == OK for piece in pieces], lengths).astype(np.int64)
+        # Those that a gate released have an instant, the others all of a second.
+        offset_s = np.repeat([offset_s for _, offset_s in sent], lengths)
+        np.add.at(answered, (well, (after_s + offset_s).astype(np.int64)), counts * share)
+        first = after_s.astype(np.int64)
+        later = after_s - first
+        np.add.at(answered, (well, first), counts * (1 - share) * (1 - later))
+        np.add.at(answered, (well, first + 1), counts * (1 - share) * later)
+    seen = np.flatnonzero(answered.sum(axis=0))
+    failed, ok = answered[:, seen[0] : seen[-1] + 1]
+    return Answers(start + np.arange(seen[0], seen[-1] + 1, dtype=np.int64), ok, failed)
 
 
 def _released(recording: Recording) -> dict[tuple[str, int], tuple[int, float]]:

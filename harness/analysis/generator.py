@@ -43,7 +43,8 @@ def load_nodes(recording: Recording) -> tuple[str, ...]:
         sorted(
             {mark.node for mark in recording.node_events}
             | {mark.node for mark in recording.gates}
-            | {piece.node for piece in recording.slices}
+            | {piece.node for piece in recording.slices if piece.node}
+            | set(recording.nodes)
         )
     )
 

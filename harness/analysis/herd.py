@@ -12,7 +12,8 @@ from collections.abc import Sequence
 
 from harness.analysis import histogram
 from harness.analysis.phases import Tally
-from harness.recording import Phase, Recording
+from harness.recording import Recording
+from harness.recording_header import Phase
 
 LEAST_SHARE = 0.5
 """Of the requests that are judged, and of those that were released: with less, the phase is about others."""

@@ -10,19 +10,32 @@ A histogram is a mapping of bucket index → count. A quantile is reported as th
 so rounding never makes a service look faster. Requests that failed have no place in a bucket; where they must
 not make latency look better they are passed as ``slower``: that many requests, slower than any answer.
 
-The load processes import this module, so it stays free of numpy and scipy; intervals are in
-:mod:`harness.analysis.intervals`.
+The load processes import this module, so it needs numpy only for what was read from a recording; intervals are
+in :mod:`harness.analysis.intervals`.
 """
 
 from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from itertools import accumulate
+from typing import TYPE_CHECKING, TypeVar
 
-from harness.recording import Sparse
+from harness.analysis.lazy import LazyModule
+from harness.recording_slices import Packed
+from harness.recording_values import Sparse
 
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+else:
+    np = LazyModule("numpy")
+
+Key = TypeVar("Key", int, str)
+MANY = 16
+"""Histograms that are added up by numpy; fewer are not worth it."""
 SUB_BUCKET_BITS = 10
 _LINEAR = 1 << (SUB_BUCKET_BITS + 1)
 HIGHEST_US = 3_600_000_000
@@ -49,20 +62,53 @@ def bucket_bounds_us(index: int) -> tuple[int, int]:
     return low, low + (1 << shift) - 1
 
 
-def merge(histograms: Iterable[Sparse]) -> dict[int, int]:
+def merge(histograms: Iterable[Sparse]) -> Sparse:
     """The sum of histograms; the order does not matter."""
+    parts = list(histograms)
+    if len(parts) >= MANY and all(isinstance(part, Packed) for part in parts):
+        return _merged([part for part in parts if isinstance(part, Packed)])
     merged: dict[int, int] = {}
-    for histogram in histograms:
-        add(merged, histogram)
+    for part in parts:
+        add(merged, part)
     return merged
 
 
-def add(merged: dict[int, int], histogram: Sparse) -> None:
+def _merged(parts: Sequence[Packed]) -> Packed:
+    """Those of a recording that was read, added up at once."""
+    rows = pairs(parts)
+    if not len(rows):
+        return Packed.of({})
+    counts = np.bincount(rows[:, 0], rows[:, 1])  # as floats, which are exact up to 2**53
+    indexes = np.flatnonzero(counts)
+    numbers = np.stack([indexes.astype(np.int64), counts[indexes].astype(np.int64)], axis=1)
+    return Packed.from_numbers(numbers.ravel().tolist())
+
+
+def pairs(parts: Sequence[Packed]) -> NDArray[np.int64]:
+    """Index and count of all that is in them, one behind the other, shape (values, 2)."""
+    numbers = [part.numbers for part in parts]
+    if all(each.typecode == "I" for each in numbers):
+        joined = np.frombuffer(b"".join(numbers), dtype=np.uint32)
+    else:
+        joined = np.concatenate([np.array(each, dtype=np.int64) for each in numbers])
+    return joined.astype(np.int64).reshape(-1, 2)
+
+
+def add(merged: dict[Key, int], histogram: Mapping[Key, int]) -> None:
     """Adds ``histogram`` to ``merged``."""
     # Not Counter.update: it takes twice as long, and a master adds up what all its nodes report.
     known = merged.get
     for index, count in histogram.items():
         merged[index] = known(index, 0) + count
+
+
+def subtract(merged: dict[Key, int], histogram: Mapping[Key, int]) -> None:
+    """Takes ``histogram`` off ``merged``, which holds it."""
+    for index, count in histogram.items():
+        if left := merged[index] - count:
+            merged[index] = left
+        else:
+            del merged[index]
 
 
 def total(histogram: Sparse) -> int:
@@ -80,7 +126,19 @@ def mean_us(histogram: Sparse) -> float | None:
 
 def count_at_most(histogram: Sparse, value_us: float) -> int:
     """How many values lie in buckets that end at or below ``value_us``."""
-    return sum(count for index, count in histogram.items() if bucket_bounds_us(index)[1] <= value_us)
+    beyond = _first_beyond(value_us)
+    if isinstance(histogram, Packed):
+        return sum(histogram.numbers[1 : 2 * bisect_left(histogram.numbers[::2], beyond) : 2])
+    return sum(count for index, count in histogram.items() if index < beyond)
+
+
+@lru_cache(maxsize=1024)
+def _first_beyond(value_us: float) -> int:
+    """The first bucket that ends above ``value_us``."""
+    highest = bucket_index(HIGHEST_US)
+    if value_us >= bucket_bounds_us(highest)[1]:
+        return highest + 1
+    return bucket_index(math.floor(value_us) + 1)
 
 
 def quantile_us(histogram: Sparse, q: float, slower: int = 0) -> float | None:
@@ -104,8 +162,12 @@ def quantiles_us(histogram: Sparse, qs: Sequence[float], slower: int = 0) -> tup
 
 def values_at_us(histogram: Sparse, ranks: Sequence[int]) -> tuple[float, ...]:
     """Values in microseconds at the given 1-based ranks; +inf beyond the last value."""
-    indexes = sorted(histogram)
-    cumulative = list(accumulate(histogram[index] for index in indexes))
+    if isinstance(histogram, Packed):
+        indexes, counts = histogram.numbers[::2].tolist(), histogram.numbers[1::2].tolist()
+    else:
+        indexes = sorted(histogram)
+        counts = [histogram[index] for index in indexes]
+    cumulative = list(accumulate(counts))
     positions = [bisect_left(cumulative, rank) for rank in ranks]
     return tuple(
         float(bucket_bounds_us(indexes[position])[1]) if position < len(indexes) else math.inf for position in positions

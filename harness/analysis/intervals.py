@@ -17,7 +17,7 @@ from harness.analysis.distributions import beta_quantile, binomial_at_most, bino
 from harness.analysis.effective_size import effective_size, is_one_event, only_these, persistence_of
 from harness.analysis.lazy import LazyModule
 from harness.analysis.phases import Tally
-from harness.recording import Sparse
+from harness.recording_values import Sparse
 
 if TYPE_CHECKING:
     import numpy as np

@@ -17,4 +17,6 @@ class LazyModule(types.ModuleType):
     """
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(importlib.import_module(self.__name__), name)
+        value = getattr(importlib.import_module(self.__name__), name)
+        setattr(self, name, value)  # so that this is not called again for it
+        return value

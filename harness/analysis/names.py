@@ -8,7 +8,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from harness.analysis import phases
-from harness.recording import CENSORED, ITERATION, OK, OTHER_NAMES, Recording, Slice
+from harness.recording import Recording, Slice
+from harness.recording_values import CENSORED, ITERATION, OK, OTHER_NAMES
 
 MOST_NAMED = 5
 FEWEST = 3

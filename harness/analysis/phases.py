@@ -9,12 +9,15 @@ user. Where a run was cut off, nobody knows what would have become of these: see
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 
 from harness.analysis import generator, histogram
-from harness.recording import (
+from harness.analysis.once import once
+from harness.recording import Recording, Slice
+from harness.recording_header import Phase
+from harness.recording_values import (
     BLOCKED,
     CENSORED,
     INTERRUPTED,
@@ -25,9 +28,6 @@ from harness.recording import (
     UNFINISHED,
     UNSENT,
     UNSERVED,
-    Phase,
-    Recording,
-    Slice,
     Sparse,
 )
 
@@ -96,8 +96,14 @@ class RunningTally:
         self.intended += other.intended
         self.failed += other.failed
         histogram.add(self.latency, other.latency)
-        for cause, count in other.causes.items():
-            self.causes[cause] = self.causes.get(cause, 0) + count
+        histogram.add(self.causes, other.causes)
+
+    def take_off(self, other: RunningTally) -> None:
+        """The inverse of :meth:`merge`."""
+        self.intended -= other.intended
+        self.failed -= other.failed
+        histogram.subtract(self.latency, other.latency)
+        histogram.subtract(self.causes, other.causes)
 
 
 def slices_of(recording: Recording, phase: Phase, name: str = "") -> tuple[Slice, ...]:
@@ -135,6 +141,7 @@ def judged(recording: Recording, pattern: str) -> Recording:
     return replace(recording, slices=(*only(recording, pattern).slices, *others))
 
 
+@once
 def settled(recording: Recording) -> Recording:
     """The recording with what is known of each request, for judging: without iterations that sent no request or were
     cut off on our side and requests that were blocked there, and, where the run was cut off, with ``CENSORED`` in place
@@ -148,10 +155,11 @@ def settled(recording: Recording) -> Recording:
     if any(spec.criterion == SHED_RATIO for spec in recording.header.criteria):
         nothing |= {SHED, SHED_WITHOUT_DELAY}
     kept = [piece for piece in recording.slices if piece.outcome not in nothing]
-    if not generator.is_complete(recording):
+    is_complete = generator.is_complete(recording)
+    if not is_complete:
         ended_s = generator.last_trace_s(recording)
         kept = [_censored(piece, ended_s) if piece.outcome in (UNFINISHED, UNSERVED) else piece for piece in kept]
-    return replace(recording, slices=tuple(kept))
+    return recording if len(kept) == len(recording.slices) and is_complete else replace(recording, slices=tuple(kept))
 
 
 def from_the_send(recording: Recording) -> Recording:
@@ -202,6 +210,7 @@ def of_phase(recording: Recording, phase: Phase, name: str = "") -> Tally:
     return tally(slices_of(recording, phase, name))
 
 
+@once
 def by_second(recording: Recording, phase: Phase, name: str = "") -> tuple[Tally, ...]:
     """One tally for each second of the phase, also for those without requests: the blocks of a block
     bootstrap.
@@ -224,6 +233,7 @@ def statuses(slices: Iterable[Slice]) -> dict[int, int]:
     return dict(sorted(counts.items(), key=lambda each: (-each[1], each[0])))
 
 
+@once
 def by_phase_and_name(recording: Recording) -> dict[str, dict[str, tuple[Slice, ...]]]:
     """Slices by phase (``WARM_UP`` before them, ``WIND_DOWN`` after) and name, from one pass: there may be hundreds of
     names. In the order of time; where there was nothing, a phase stands with no names, and the others do not.
@@ -244,6 +254,32 @@ def by_phase_and_name(recording: Recording) -> dict[str, dict[str, tuple[Slice, 
     }
 
 
+@once
+def tallies_by_phase_and_name(recording: Recording) -> dict[str, dict[str, Tally]]:
+    """The same, added up."""
+    return {
+        stretch: {name: tally(pieces) for name, pieces in named.items()}
+        for stretch, named in by_phase_and_name(recording).items()
+    }
+
+
+def merged(tallies: Collection[Tally]) -> Tally:
+    """Tallies added up."""
+    causes: Counter[str] = Counter()
+    for each in tallies:
+        causes.update(each.causes)
+    return Tally(
+        intended=sum(each.intended for each in tallies),
+        ok=sum(each.ok for each in tallies),
+        causes=dict(causes.most_common()),
+        bytes=sum(each.bytes for each in tallies),
+        latency=histogram.merge(each.latency for each in tallies),
+        service=histogram.merge(each.service for each in tallies),
+        waited=histogram.merge(each.waited for each in tallies),
+    )
+
+
+@once
 def names(recording: Recording) -> tuple[str, ...]:
     """Request names in the recording, sorted."""
     return tuple(sorted({piece.name for piece in recording.slices}))

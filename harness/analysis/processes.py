@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from harness.analysis.lazy import LazyModule
-from harness.recording import INJECTED, FaultMark, ProbeSample, Recording
+from harness.recording import ProbeSample, Recording
+from harness.recording_marks import INJECTED, FaultMark
 
 if TYPE_CHECKING:
     import numpy as np

@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING
 
 from harness.analysis import generator, histogram, phases
 from harness.analysis.lazy import LazyModule
-from harness.recording import BLOCKED, INTERRUPTED, OK, UNFINISHED, UNSERVED, Phase, Recording, Slice
+from harness.recording import Recording, Slice
+from harness.recording_header import Phase
+from harness.recording_values import BLOCKED, INTERRUPTED, OK, UNFINISHED, UNSERVED
 
 if TYPE_CHECKING:
     import numpy as np

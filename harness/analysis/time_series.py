@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from harness.analysis import generator, histogram, phases
 from harness.analysis.lazy import LazyModule
-from harness.recording import UNFINISHED, Recording, Slice
+from harness.recording import Recording, Slice
+from harness.recording_values import UNFINISHED
 
 if TYPE_CHECKING:
     import numpy as np
@@ -64,7 +65,8 @@ class Series:
     planned_level: FloatArray
     """Planned load in the middle of each second, in the unit of the header."""
     requests: Requests
-    by_name: Mapping[str, Requests]
+    intended_by_name: Mapping[str, IntArray]
+    """Requests of each name per second."""
     probes: tuple[ProbeSeries, ...]
     """Sorted by probe, source and key."""
 
@@ -80,10 +82,7 @@ def of(recording: Recording) -> Series:
         t=t,
         planned_level=np.array([level_at(recording.header.level, second + 0.5) for second in t]),
         requests=_requests(recording.slices, t),
-        by_name={
-            name: _requests([piece for piece in recording.slices if piece.name == name], t)
-            for name in phases.names(recording)
-        },
+        intended_by_name=_intended_by_name(recording, t),
         probes=_probes(recording),
     )
 
@@ -138,6 +137,13 @@ def _requests(slices: Sequence[Slice], t: IntArray) -> Requests:
         p95_s=p95_s,
         p99_s=p99_s,
     )
+
+
+def _intended_by_name(recording: Recording, t: IntArray) -> dict[str, IntArray]:
+    intended = {name: np.zeros(len(t), dtype=np.int64) for name in phases.names(recording)}
+    for piece in recording.slices:
+        intended[piece.name][piece.t - int(t[0])] += piece.count
+    return intended
 
 
 def _probes(recording: Recording) -> tuple[ProbeSeries, ...]:

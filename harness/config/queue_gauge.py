@@ -14,7 +14,7 @@ from fnmatch import fnmatchcase
 from harness import probes as probes_folder
 from harness.errors import ConfigurationError
 from harness.probes import Probe
-from harness.recording import CriterionSpec
+from harness.recording_header import CriterionSpec
 
 CRITERION, RECOVERY = "metastability", "recovery_time"
 FLAG = "--queue-gauge"

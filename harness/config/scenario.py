@@ -13,7 +13,7 @@ from harness.errors import ConfigurationError
 from harness.faults import PlannedFault
 from harness.plugins import Parameter
 from harness.probes import Probe, ProbeData
-from harness.recording import CriterionSpec
+from harness.recording_header import CriterionSpec
 
 STANDARD = ("error_ratio", "latency_quantile", "recovery_time", "memory_growth")
 """Criteria about the target, with the defaults of their files, for a scenario that names none."""

@@ -30,7 +30,8 @@ from harness.faults import ScheduledFault
 from harness.load.http.expectation import statuses
 from harness.plugins import Parameter, name_of
 from harness.probes import Probe
-from harness.recording import CriterionSpec, Scalar
+from harness.recording_header import CriterionSpec
+from harness.recording_values import Scalar
 from shapes._phased import PhasedShape
 
 DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443, "postgresql": 5432, "postgres": 5432, "redis": 6379}

@@ -15,7 +15,8 @@ from harness.criteria._filters import unmatched
 from harness.errors import ConfigurationError
 from harness.findings import BASELINE, CLIENTS
 from harness.plugins import Folder
-from harness.recording import CriterionSpec, Recording
+from harness.recording import Recording
+from harness.recording_header import CriterionSpec
 
 __all__ = [
     "available",

@@ -6,7 +6,9 @@ import math
 from collections.abc import Mapping
 
 from harness.findings import Outcome
-from harness.recording import CENSORED, Phase, Recording, Scalar
+from harness.recording import Recording
+from harness.recording_header import Phase
+from harness.recording_values import CENSORED, Scalar
 
 
 def against(limit: float, interval: tuple[float, float]) -> Outcome:

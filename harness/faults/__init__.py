@@ -16,7 +16,8 @@ from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
 from harness.clients.address import strip_url
 from harness.plugins import Folder, PlugIn, Value, name_of, values_of
-from harness.recording import FaultMark, FaultPlan
+from harness.recording_header import FaultPlan
+from harness.recording_marks import FaultMark
 
 __all__ = [
     "Addressed",

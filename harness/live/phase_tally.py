@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 from harness.analysis.histogram import quantile_us
 from harness.analysis.phases import RunningTally
-from harness.recording import OTHER_NAMES, Phase, Slice
+from harness.recording import Slice
+from harness.recording_header import Phase
+from harness.recording_values import OTHER_NAMES
 
 MOST_NAMES = 500
 """Names that are kept apart in a phase. Each node keeps that many, but they need not be the same."""

@@ -15,7 +15,9 @@ from dataclasses import dataclass
 from harness.analysis.alerts import MOST_SOURCES, Book, Episode, Seen, in_words, limits_of
 from harness.live.nodes import Nodes
 from harness.live.phase_tally import PhaseFigures, PhaseTally
-from harness.recording import INJECTED, UNDONE, FaultMark, Header, Mark, NodeMark, ProbeSample, Slice
+from harness.recording import ProbeSample, Slice
+from harness.recording_header import Header
+from harness.recording_marks import INJECTED, UNDONE, FaultMark, Mark, NodeMark
 
 SETTLES_S = 1.0
 """A second is looked at when it has been over for this long: reports come about once a second."""

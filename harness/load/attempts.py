@@ -5,7 +5,8 @@ where slices have what users wanted.
 from __future__ import annotations
 
 from harness.analysis.histogram import bucket_index
-from harness.recording import OTHER_NAMES, AttemptsMark
+from harness.recording_marks import AttemptsMark
+from harness.recording_values import OTHER_NAMES
 
 MOST_NAMES = 500
 

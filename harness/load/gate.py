@@ -20,7 +20,7 @@ from gevent.monkey import get_original
 
 from harness.load.clock import Clock
 from harness.load.pacing import Slot, Start
-from harness.recording import GateMark, gate_stream
+from harness.recording_marks import GateMark, gate_stream
 from shapes._profile import Herd
 
 CHECK_INTERVAL_S = 0.5

@@ -32,16 +32,9 @@ from harness.load.run_plan import Plan
 from harness.load.schedule import active_changes, due_times
 from harness.load.streams import Streams
 from harness.load.user_exceptions import UserExceptions
-from harness.recording import (
-    ARRIVALS,
-    INTERRUPTED,
-    UNFINISHED,
-    UNSERVED,
-    USER_EXCEPTION,
-    GateMark,
-    Operation,
-    gate_stream,
-)
+from harness.recording import Operation
+from harness.recording_marks import ARRIVALS, GateMark, gate_stream
+from harness.recording_values import INTERRUPTED, UNFINISHED, UNSERVED, USER_EXCEPTION
 from shapes._profile import USERS, Herd
 
 DRAIN_CHECK_S = 0.05

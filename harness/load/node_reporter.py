@@ -22,8 +22,10 @@ from harness.load.http.expectation import DEFAULT_STATUSES, statuses
 from harness.load.node import Node, set_node
 from harness.load.outcomes import ExpectedStatuses
 from harness.load.run_plan import Plan
-from harness.recording import ITERATION, UNFINISHED, BlockedMark, Line, Operations, ProbeSample, Slice, Unanswered
+from harness.recording import Line, Operations, ProbeSample, Slice, Unanswered
 from harness.recording_line import encode
+from harness.recording_marks import BlockedMark
+from harness.recording_values import ITERATION, UNFINISHED
 
 CONNECT_EARLY = {"yes": True, "no": False}
 """What the option says; ``auto``: as the users say."""
@@ -37,11 +39,11 @@ class Report:
 
     run: str
     lines: str = ""
-    """As they go into the recording's file."""
+    """As they go into the recording's file: all but the slices."""
     slices: tuple[Slice, ...] = ()
-    """Those that are among the lines: a master with hundreds of nodes would be busy reading them back."""
+    """The master adds up those of all nodes."""
     samples: tuple[ProbeSample, ...] = ()
-    """Those that are among the lines."""
+    """Those that are among the lines: a master with hundreds of nodes would be busy reading them back."""
     final: bool = False
     requests: int = 0
     """Of a last report all that have ended, and of one after that those since then."""
@@ -103,7 +105,8 @@ class NodeReporter:
         self._running_at_stop: dict[Any, float] = {}
         self._stopped_s = 0.0
         self._requests_at_stop = 0
-        self._told_unanswered = False
+        self._told_unanswered: dict[tuple[int, str, str], tuple[int, int]] = {}
+        """(t, name, outcome) → (count, starts), as of the last report."""
         self._told_requests = 0
         self._watcher: gevent.Greenlet[..., Any] | None = None
         set_node(environment, node)
@@ -133,7 +136,7 @@ class NodeReporter:
         marks, self.node.gate_marks[:] = list(self.node.gate_marks), []
         operations, self.node.operations[:] = tuple(self.node.operations), []
         samples = tuple(sample for measured in self._monitor.take() for sample in self._samples(measured))
-        lines: list[Line] = [*slices, *self._unanswered(), *(replace(mark, node=self._name) for mark in marks)]
+        lines: list[Line] = [*self._unanswered(), *(replace(mark, node=self._name) for mark in marks)]
         lines += self.node.streams.take(self._name)
         lines += self.node.attempts.take(self._name)
         lines += self.node.exceptions.take(self.node.t_of, self._name)
@@ -147,18 +150,24 @@ class NodeReporter:
         return Report(self.node.run, text, slices, samples)
 
     def _unanswered(self) -> Iterator[Unanswered]:
-        """What has no answer yet, for a recording that ends with this report. Told again and again while there is any,
-        and taken back once; in the last report, when all of it has been counted, there is none.
+        """What has changed in what has no answer yet, for a recording that ends with this report. In the last report,
+        when all of it has been counted, the rest is taken back.
         """
         plan = self.node.plan
         assert plan is not None
         waiting = self.node.unanswered()
         if not plan.paced and not self._settled:
             waiting += Counter((self._second(since_s), "", UNFINISHED, True) for since_s in self._running().values())
-        if waiting or self._told_unanswered:
-            rows = ((t, name or ITERATION, outcome, n, n * begins) for (t, name, outcome, begins), n in waiting.items())
-            yield Unanswered(self._name, tuple(rows))
-        self._told_unanswered = bool(waiting)
+        told, now = self._told_unanswered, dict[tuple[int, str, str], tuple[int, int]]()
+        for (t, name, outcome, begins), n in waiting.items():
+            key = (t, name or ITERATION, outcome)
+            count, starts = now.get(key, (0, 0))
+            now[key] = (count + n, starts + n * begins)
+        changed = [(*key, *n) for key, n in now.items() if told.get(key) != n]
+        changed += [(*key, 0, 0) for key in told if key not in now]
+        if changed:
+            yield Unanswered(self._name, tuple(changed))
+        self._told_unanswered = now
 
     def _running(self) -> dict[Any, float]:
         """Greenlets of the users without a pacer that are in mid-iteration → when the last request of each ended, or
@@ -218,10 +227,8 @@ class NodeReporter:
         listeners = self._environment.events.request
         if self.node.recorder.on_request in listeners._handlers:
             listeners.remove_listener(self.node.recorder.on_request)
-        lines: list[Line] = [*slices, *marks]
-        return Report(
-            self.node.run, "".join(map(encode, lines)), slices, requests=self._new_requests(), users_gone=True
-        )
+        lines = "".join(map(encode, marks))
+        return Report(self.node.run, lines, slices, requests=self._new_requests(), users_gone=True)
 
     def _new_requests(self) -> int:
         """Those that have ended since this was asked last."""

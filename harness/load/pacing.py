@@ -56,7 +56,7 @@ class Start:
         """The same instant on this node's monotonic clock."""
         self.release = release
         self.stream = stream
-        """As in :class:`harness.recording.StartsMark`."""
+        """As in :class:`harness.recording_marks.StartsMark`."""
         self.waited_s = 0.0
         """For a free user of ours: no time of the target's."""
         self.sent_s: float | None = None

@@ -17,7 +17,8 @@ from gevent import getcurrent
 from harness.analysis.histogram import bucket_index
 from harness.load.outcomes import ExpectedStatuses, outcome_of
 from harness.load.pacing import Start
-from harness.recording import ITERATION, OK, OTHER_NAMES, Slice
+from harness.recording import Slice
+from harness.recording_values import ITERATION, OK, OTHER_NAMES
 
 MAX_SERIES = 500
 """Different methods, names, outcomes and statuses that are kept apart; a run that names each URL apart would fill the

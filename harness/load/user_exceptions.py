@@ -28,7 +28,7 @@ from locust.env import Environment
 from locust.exception import InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately, StopTest, StopUser
 
 from harness.clients.address import strip_url
-from harness.recording import ExceptionMark
+from harness.recording_marks import ExceptionMark
 
 CONTROL = (GreenletExit, InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately, StopTest, StopUser)
 """With these a user steers Locust: they are no errors."""

@@ -14,7 +14,7 @@ from locust import User
 from harness.clients.address import strip_url
 from harness.config.settings import RunSettings
 from harness.load.users.body_checks import judged_by_status
-from harness.recording import Header, Phase, PlannedGate
+from harness.recording_header import Header, Phase, PlannedGate
 from harness.run.messages import REFERENCE_TARGET
 from shapes._phased import PhasedShape
 

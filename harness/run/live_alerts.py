@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from harness.analysis.alerts import in_words
 from harness.live.state import LiveState
-from harness.recording import CLEARED, RAISED, AlertMark
+from harness.recording_marks import CLEARED, RAISED, AlertMark
 from harness.safe_text import say
 
 

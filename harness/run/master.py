@@ -24,7 +24,7 @@ from harness.load.clock import Clock
 from harness.load.node import Node
 from harness.load.node_reporter import NodeReporter, Report
 from harness.load.run_plan import Plan
-from harness.recording import ExceptionMark
+from harness.recording_marks import ExceptionMark
 from harness.run import messages, plan_text
 from harness.run.exit_code import ExitCode
 from harness.run.parent_watch import when_launcher_is_gone

@@ -6,16 +6,19 @@ import copy
 import errno
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from harness.errors import ConfigurationError
-from harness.recording import End, Header, Mark, ProbeSample
+from harness.recording import End, ProbeSample, Slice, Slices
 from harness.recording_file import FILE_NAME
+from harness.recording_header import Header
 from harness.recording_line import encode
+from harness.recording_marks import Mark
 from harness.recording_seal import Sealer
+from harness.recording_slices import SliceSums
 from harness.safe_text import say
 
 RESERVE_BYTES = 16_384
@@ -48,8 +51,9 @@ class RecordingWriter:
     """Puts what happens on the run's time axis and into its recording, also what came before the origin.
 
     Instants are of the monotonic clock; lines get their ``t`` here, seconds after the origin, and are flushed one by
-    one, so that a kill loses a second at most. ``on_sample`` sees each sample as it is written. A disk that is full or
-    away is remembered in ``failure``; the load goes on without it.
+    one. What the nodes report is held until all of them have, or one of them does so again, which is about a second:
+    by then their slices are added up. A kill loses that, and what the nodes had not reported yet. ``on_sample`` sees
+    each sample as it is written. A disk that is full or away is remembered in ``failure``; the load goes on without it.
     """
 
     def __init__(self, directory: Path, header: Header, on_sample: Callable[[ProbeSample], None]) -> None:
@@ -60,6 +64,11 @@ class RecordingWriter:
         self._early: list[tuple[Mark | ProbeSample, float]] = []
         self._sealer = Sealer()
         self._whole_bytes = 0
+        self._nodes = header.nodes
+        self._held: dict[str, str] = {}
+        """Node → the lines of its report that wait to be written."""
+        self._slices = SliceSums(header)
+        """Those of these reports."""
         path = directory / FILE_NAME
         self._reserve = directory / ".reserve"
         try:
@@ -94,9 +103,26 @@ class RecordingWriter:
         if isinstance(placed, ProbeSample):
             self._on_sample(placed)
 
+    def report(self, node: str, slices: Iterable[Slice], lines: str, at_once: bool = False) -> None:
+        """What a node reports: its slices, and all else as encoded lines. Both are written together, so that a request
+        is never neither among those that wait nor among those that were answered.
+        """
+        if node in self._held:
+            self._write_held()
+        self._held[node] = lines
+        for piece in slices:
+            self._slices.add(piece)
+        if at_once or len(self._held) >= self._nodes:
+            self._write_held()
+
+    def _write_held(self) -> None:
+        held, self._held = self._held, {}
+        slices = tuple(self._slices.take())
+        self.append("".join([encode(Slices(slices)) if slices else "", *held.values()]))
+
     def append(self, text: str) -> None:
-        """Whole lines that are encoded already, as they come from the nodes. They get their numbers here: this is the
-        one place that knows their order.
+        """Whole lines that are encoded already. They get their numbers here: this is the one place that knows their
+        order.
         """
         if self._file.closed or self.failure or not text:
             return
@@ -134,6 +160,7 @@ class RecordingWriter:
         """Writes the last line."""
         if self._origin_s is None:
             self.set_origin(time.monotonic())
+        self._write_held()
         t = round(self.elapsed_s() or 0.0, 3)
         if self._file.closed:
             return

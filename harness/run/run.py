@@ -27,7 +27,8 @@ from harness.load.node_reporter import Report
 from harness.load.run_plan import Plan
 from harness.probes import Probe
 from harness.probes.run_cpu import RunCpu
-from harness.recording import (
+from harness.recording import ProbeSample
+from harness.recording_marks import (
     FINISHED,
     JOINED,
     LATE,
@@ -36,7 +37,6 @@ from harness.recording import (
     FaultMark,
     Mark,
     NodeMark,
-    ProbeSample,
 )
 from harness.run.header import header
 from harness.run.health_check import TargetHealth
@@ -169,7 +169,7 @@ class Run:
         """The only place where what the nodes measure comes in."""
         if report.run != self.name or self.finished:
             return
-        self._writer.append(report.lines)
+        self._writer.report(node, report.slices, report.lines, at_once=report.final or report.users_gone)
         if report.users_gone:
             self.live.nodes.without_users.add(node)
             self._requests += report.requests

@@ -6,7 +6,8 @@ import math
 
 from harness.criteria import name_of
 from harness.findings import Finding, Verdict
-from harness.recording import CriterionSpec, Recording
+from harness.recording import Recording
+from harness.recording_header import CriterionSpec
 
 CRITERION = "recovery_time"
 RECOVERED = "recovered"

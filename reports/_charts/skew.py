@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from bokeh.models import BasicTicker, FixedTicker, PlainText, Range1d
 
-from harness.recording import GateMark, Recording
+from harness.recording import Recording
+from harness.recording_marks import GateMark
 from reports import _quantity
 from reports._charts import palette, ticks
 from reports._charts.blank import blank

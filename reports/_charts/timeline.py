@@ -9,7 +9,9 @@ from dataclasses import dataclass
 
 from harness.analysis.answers import answers
 from harness.analysis.processes import restarts
-from harness.recording import RAISED, AlertMark, FaultMark, GateMark, NodeMark, Phase, Recording
+from harness.recording import Recording
+from harness.recording_header import Phase
+from harness.recording_marks import RAISED, AlertMark, FaultMark, GateMark, NodeMark
 from reports import _quantity
 
 CLOSE_S = 0.05

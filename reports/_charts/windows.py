@@ -39,13 +39,12 @@ def windows(series: Series) -> Windows:
     """One window a second; in runs of more than an hour as many seconds as keep it to 3,600 windows."""
     size = max(1, math.ceil(len(series.t) / MOST_WINDOWS))
     seen = series.requests
-    by_name = {name: requests.intended for name, requests in series.by_name.items()}
     quantiles = {"p50": seen.p50_s, "p95": seen.p95_s, "p99": seen.p99_s}
     return Windows(
         times_s=series.t[::size].astype(np.float64),
         window_s=float(size),
         planned_level=mean(series.planned_level, size),
-        started_per_s=most_frequent({name: mean(counts, size) for name, counts in by_name.items()}),
+        started_per_s=most_frequent({name: mean(counts, size) for name, counts in series.intended_by_name.items()}),
         causes_per_s=most_frequent({cause: mean(counts, size) for cause, counts in seen.errors.items()}),
         latency_ms={name: highest(values_s * 1e3, size) for name, values_s in quantiles.items()},
         requests=int(seen.intended.sum()),

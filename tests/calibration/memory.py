@@ -12,7 +12,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from harness.analysis.processes import FloatArray
-from harness.recording import CriterionSpec, End, FaultMark, Header, Phase, ProbeSample, Recording, Slice
+from harness.recording import End, ProbeSample, Recording, Slice
+from harness.recording_header import CriterionSpec, Header, Phase
+from harness.recording_marks import FaultMark
 
 MB = 1e6
 BASELINE_S = 30

@@ -15,7 +15,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.recording import OK, UNFINISHED, CriterionSpec, End, Header, HealthMark, Phase, ProbeSample, Recording
+from harness.recording import End, ProbeSample, Recording
+from harness.recording_header import CriterionSpec, Header, Phase
+from harness.recording_marks import HealthMark
+from harness.recording_values import OK, UNFINISHED
 from tests.recordings import CANARY, Request, slices
 
 FAILED, TIMEOUT = "http 503", "timeout"

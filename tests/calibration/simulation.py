@@ -15,7 +15,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.recording import OK, UNFINISHED, CriterionSpec, End, Header, HealthMark, NodeMark, Phase, Recording, Slice
+from harness.recording import End, Recording, Slice
+from harness.recording_header import CriterionSpec, Header, Phase
+from harness.recording_marks import HealthMark, NodeMark
+from harness.recording_values import OK, UNFINISHED
 from tests.recordings import CANARY, LOGIN, sliced
 
 FloatArray = NDArray[np.float64]

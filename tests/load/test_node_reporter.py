@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import gevent
 from locust.env import Environment
@@ -11,8 +12,9 @@ from locust.rpc.protocol import Message
 from harness.load.clock import Clock
 from harness.load.node import Node
 from harness.load.node_reporter import NodeReporter, Place, Report
+from harness.load.pacing import Start
 from harness.load.run_plan import Plan
-from harness.recording import ProbeSample, Slice
+from harness.recording import ProbeSample, Slice, Slices, Unanswered
 from harness.recording_file import decode
 from shapes._profile import ARRIVALS, Polyline
 
@@ -43,7 +45,7 @@ def reported() -> tuple[Report, Report]:
         reporter.users_gone()
 
 
-def test_slices_and_samples_of_a_report_are_those_of_its_text_also_after_their_journey() -> None:
+def test_samples_of_a_report_are_those_of_its_text_also_after_their_journey() -> None:
     first, last = reported()
     assert {(piece.name, piece.outcome, piece.count) for piece in first.slices} == {
         ("GET /a", "ok", 2),
@@ -53,10 +55,43 @@ def test_slices_and_samples_of_a_report_are_those_of_its_text_also_after_their_j
     assert (last.final, last.requests, [piece.outcome for piece in last.slices]) == (True, 3, ["unfinished"])
     for report in (first, last):
         lines = [decode(line) for line in report.lines.splitlines()]
-        assert [line for line in lines if isinstance(line, Slice)] == list(report.slices)
+        assert not any(isinstance(line, Slice | Slices) for line in lines), "the master writes those of all together"
         assert [line for line in lines if isinstance(line, ProbeSample)] == list(report.samples)
         came = Message.unserialize(Message("stats", report.to_message(), "worker").serialize())
         assert Report.from_message(came.data) == report
+
+
+def test_what_has_no_answer_is_told_as_what_has_changed_in_it() -> None:
+    """A backlog of minutes, told anew every second, would fill the recording."""
+    environment, finals = Environment(), list[Report]()
+    node = Node("run", Clock(exact=True))
+    reporter = NodeReporter(environment, "worker-1", node, finals.append)
+    try:
+        reporter.begin(Plan("run", time.monotonic(), 60, ARRIVALS, Polyline(()), None, (), 0, paced=False, drain_s=0.0))
+
+        def told() -> list[tuple[Any, ...]]:
+            lines = (decode(line) for line in reporter.report().lines.splitlines())
+            return sorted(row for line in lines if isinstance(line, Unanswered) for row in line.requests)
+
+        def start(t: float, answered: bool = False) -> Start:
+            made = Start(t, 0.0)
+            made.answered = answered
+            return made
+
+        starts = node.recorder.starts
+        starts.update({number: start(2.5) for number in range(100)})
+        assert told() == [(2, "(iteration)", "unfinished", 100, 100)]
+        assert told() == []
+        starts.update({1000: start(7), 1001: start(7, answered=True)})
+        assert told() == [(7, "(iteration)", "unfinished", 2, 1)]
+        del starts[1000]
+        assert told() == [(7, "(iteration)", "unfinished", 1, 0)]
+        starts.clear()
+        assert told() == [(2, "(iteration)", "unfinished", 0, 0), (7, "(iteration)", "unfinished", 0, 0)]
+        assert told() == []
+    finally:
+        reporter.close()
+        reporter.users_gone()
 
 
 def test_one_load_process_of_each_machine_tells_of_it() -> None:

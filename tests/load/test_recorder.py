@@ -19,7 +19,8 @@ from harness.load.outcomes import outcome_of
 from harness.load.pacing import Start
 from harness.load.recorder import MAX_SERIES, Recorder
 from harness.load.users.measured import WrongAnswerError
-from harness.recording import OK, OTHER_NAMES, UNFINISHED, Slice
+from harness.recording import Slice
+from harness.recording_values import OK, OTHER_NAMES, UNFINISHED
 
 ORIGIN_S = 1000.25
 

@@ -17,7 +17,7 @@ from harness.load.http.request import Request
 from harness.load.node import Node, set_node
 from harness.load.pacing import Start
 from harness.load.run_plan import Plan
-from harness.recording import OK
+from harness.recording_values import OK
 from shapes._profile import Polyline
 from tests import service
 

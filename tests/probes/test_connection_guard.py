@@ -18,7 +18,7 @@ import websocket
 from harness.clients import connection_guard, http_get, postgres
 from harness.clients.connection_guard import BlockedError
 from harness.load.outcomes import outcome_of
-from harness.recording import BLOCKED
+from harness.recording_values import BLOCKED
 
 FOREIGN = "192.0.2.7"
 """Of TEST-NET-1 (RFC 5737): nobody's."""
@@ -96,6 +96,8 @@ def test_datagrams_are_guarded_too() -> None:
         with pytest.raises(BlockedError):
             sender.connect((FOREIGN, 9))
         sender.sendto(b"x", ("127.0.0.1", 9))
+        sender.connect((FOREIGN, connection_guard.DNS))
+    assert {place for _, place, _ in connection_guard.take()} == {f"{FOREIGN}:9"}, "a name server may be asked"
 
 
 def test_a_name_that_was_consented_to_is_pinned_to_its_first_addresses(names: Names) -> None:

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from harness.recording import HealthMark
+from harness.recording_marks import HealthMark
 from harness.run.health_check import FRONT_PAGE, HealthResult, TargetHealth, check, is_worse, wait_until_healthy
 from tests.probes.loopback import Respond, answer, free_port, hanging, python, raw, said, serving
 

@@ -10,7 +10,9 @@ import pytest
 from harness.analysis import alerts
 from harness.analysis.alerts import Book, Episode, Limits, Seen, episodes, in_words
 from harness.analysis.histogram import bucket_index
-from harness.recording import OK, End, Phase, ProbeSample, Slice
+from harness.recording import End, ProbeSample, Slice
+from harness.recording_header import Phase
+from harness.recording_values import OK
 from tests import recordings
 
 BASELINE = Phase("baseline", 0, 20)

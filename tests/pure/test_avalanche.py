@@ -10,20 +10,11 @@ import pytest
 from harness import criteria
 from harness.analysis.histogram import bucket_index
 from harness.findings import Finding, Outcome
-from harness.recording import (
-    FORMAT,
-    OK,
-    UNFINISHED,
-    CriterionSpec,
-    End,
-    Phase,
-    ProbeSample,
-    Recording,
-    Scalar,
-    Slice,
-)
+from harness.recording import End, ProbeSample, Recording, Slice
 from harness.recording_file import parse
+from harness.recording_header import FORMAT, CriterionSpec, Phase
 from harness.recording_line import encode
+from harness.recording_values import OK, UNFINISHED, Scalar
 from tests.recordings import healthy, texts
 
 PHASES = (Phase("baseline", 0, 5), Phase("spike", 5, 10), Phase("steady", 10, 20), Phase("drop", 20, 30))

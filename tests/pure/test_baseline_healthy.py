@@ -11,7 +11,9 @@ import pytest
 from harness import criteria
 from harness.analysis.histogram import bucket_index
 from harness.findings import BASELINE, Finding, Outcome
-from harness.recording import OK, CriterionSpec, Phase, Recording, Slice
+from harness.recording import Recording, Slice
+from harness.recording_header import CriterionSpec, Phase
+from harness.recording_values import OK
 from harness.verdict import judge
 from tests.recordings import healthy
 

@@ -16,7 +16,9 @@ from harness.criteria.breaker import BREAKER_OPEN
 from harness.criteria.breaker._criterion import BreakerCriterion
 from harness.criteria.breaker._measure import Measured, measure
 from harness.findings import Finding, Outcome
-from harness.recording import FAILED, INJECTED, OK, CriterionSpec, FaultMark, Recording, Scalar
+from harness.recording import CriterionSpec, Recording
+from harness.recording_marks import FAILED, INJECTED, FaultMark
+from harness.recording_values import OK, Scalar
 from harness.verdict import judge
 from tests.breakers import DEPENDENCY, FAST_S, NEVER_CLOSES, NEVER_OPENS, STATE, WITNESSES, Truth, simulate, without
 

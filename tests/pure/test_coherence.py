@@ -12,17 +12,9 @@ from harness.criteria.cache import _stampede as stampede
 from harness.criteria.cache._invalidations import invalidations
 from harness.criteria.cache._operations import history_of
 from harness.findings import Finding, Outcome
-from harness.recording import (
-    FAILED,
-    INJECTED,
-    UNDONE,
-    CriterionSpec,
-    FaultMark,
-    NodeMark,
-    Operation,
-    Recording,
-    Scalar,
-)
+from harness.recording import CriterionSpec, Operation, Recording
+from harness.recording_marks import FAILED, INJECTED, UNDONE, FaultMark, NodeMark
+from harness.recording_values import Scalar
 from tests.histories import invalidate, linearizable, read, recording, write
 
 ONE_THEN_TWO = (write(1, 0, 1), write(2, 2, 3))

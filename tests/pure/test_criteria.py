@@ -13,23 +13,10 @@ from harness.analysis.histogram import bucket_index
 from harness.criteria._outcome import percent, seconds
 from harness.errors import ConfigurationError
 from harness.findings import ALL, BASELINE, CLIENTS, Basis, Finding, Outcome
-from harness.recording import (
-    SHED,
-    SHED_WITHOUT_DELAY,
-    UNSERVED,
-    BlockedMark,
-    CriterionSpec,
-    ExceptionMark,
-    GateMark,
-    HealthMark,
-    NodeMark,
-    Phase,
-    ProbeSample,
-    Recording,
-    Scalar,
-    Slice,
-    StartsMark,
-)
+from harness.recording import ProbeSample, Recording, Slice
+from harness.recording_header import CriterionSpec, Phase
+from harness.recording_marks import BlockedMark, ExceptionMark, GateMark, HealthMark, NodeMark, StartsMark
+from harness.recording_values import SHED, SHED_WITHOUT_DELAY, UNSERVED, Scalar
 from tests.recordings import CANARY, healthy, login_herd
 
 REQUIRED = {

@@ -9,19 +9,10 @@ import pytest
 
 from harness.analysis import phases
 from harness.findings import Finding, Outcome, Verdict
-from harness.recording import (
-    OK,
-    UNFINISHED,
-    UNSERVED,
-    CriterionSpec,
-    End,
-    Header,
-    ProbeSample,
-    Recording,
-    Slice,
-    Unanswered,
-)
+from harness.recording import End, ProbeSample, Recording, Slice, Unanswered
 from harness.recording_file import parse
+from harness.recording_header import FORMAT, CriterionSpec, Header
+from harness.recording_values import OK, UNFINISHED, UNSERVED
 from harness.verdict import judge
 from reports import junit
 from tests import recordings
@@ -97,26 +88,37 @@ def test_junit_has_no_passed_case_of_a_phase_that_was_not_seen() -> None:
     assert passed & {spec.parameters.get("name", spec.criterion) for spec in LIMITS} == {"baseline_errors"}
 
 
-def torn(*, back: bool = False) -> Recording:
-    """The same, killed: no end line, only what the load process had said last of those that wait."""
+def torn(*, back: bool = False, of_format: int = FORMAT) -> Recording:
+    """The same, killed: no end line, only what the load process had said of those that wait. Three reports: of 7 at 3 s
+    and 20 at 30 s; of 50 at 30 s, and none at 3 s any more; and, with ``back``, of none at all.
+    """
     whole = stopped()
-    waiting = Unanswered("w", ((30, recordings.LOGIN, UNFINISHED, 50, 50),))
+    early, late = ((3, recordings.LOGIN, UNFINISHED), (30, recordings.LOGIN, UNFINISHED))
+    if of_format >= 4:
+        said = [((*early, 7, 7), (*late, 20, 20)), ((*late, 50, 40), (*early, 0, 0)), ((*late, 0, 0),)]
+    else:  # each tells all of it, first requests of iterations and later ones apart
+        said = [((*early, 7, 7), (*late, 20, 20)), ((*late, 40, 40), (*late, 10, 0)), ()]
+    reports = [Unanswered("w", rows) for rows in (said if back else said[:2])]
     samples = [ProbeSample(t + 0.5, "generator", "w", {"loop_lag_s": 0.0, "cpu_ratio": 0.1}) for t in range(44)]
     answered_ones = [piece for piece in whole.slices if piece.outcome == OK]
-    earlier = Unanswered("w", ((3, recordings.LOGIN, UNFINISHED, 7, 7),))
-    lines = [whole.header, *answered_ones, *samples, earlier, waiting, *([Unanswered("w", ())] if back else [])]
+    lines = [dataclasses.replace(whole.header, format=of_format), *answered_ones, *samples, *reports]
     return parse(recordings.texts(lines), "torn")
 
 
-def test_a_killed_run_knows_what_had_no_answer_at_its_last_report() -> None:
-    found = judge(torn(), LIMITS)
+@pytest.mark.parametrize("of_format", [FORMAT, 3])
+def test_a_killed_run_knows_what_had_no_answer_at_its_last_report(of_format: int) -> None:
+    run = torn(of_format=of_format)
+    (left,) = [piece for piece in run.slices if piece.outcome == UNFINISHED]
+    assert (left.t, left.name, left.count, left.starts) == (30, recordings.LOGIN, 50, 40)
+    found = judge(run, LIMITS)
     assert of(found, "error_ratio").outcome is Outcome.INCONCLUSIVE
     assert of(found, "latency_quantile").outcome is Outcome.FAIL
     assert of(found, "baseline_errors").outcome is Outcome.PASS, "what an earlier report said holds no more"
 
 
-def test_what_a_later_report_takes_back_is_not_counted_twice() -> None:
-    run = torn(back=True)
+@pytest.mark.parametrize("of_format", [FORMAT, 3])
+def test_what_a_later_report_takes_back_is_not_counted_twice(of_format: int) -> None:
+    run = torn(back=True, of_format=of_format)
     assert phases.tally(run.slices).causes == {}
 
 

@@ -13,16 +13,9 @@ from harness.criteria.scaling import _elasticity as elasticity
 from harness.criteria.scaling._criterion import ElasticityCriterion
 from harness.criteria.scaling._elasticity import Elasticity
 from harness.findings import Finding, Outcome
-from harness.recording import (
-    OK,
-    CriterionSpec,
-    End,
-    Header,
-    Phase,
-    ProbeSample,
-    Recording,
-    Scalar,
-)
+from harness.recording import End, ProbeSample, Recording
+from harness.recording_header import CriterionSpec, Header, Phase
+from harness.recording_values import OK, Scalar
 from tests.recordings import Request, slices
 
 LEVELS = (("baseline", 12, 6), ("step-1", 16, 16), ("spike", 16, 26), ("recovery", 30, 6))

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.analysis import histogram
+from harness.recording_slices import Packed
 
 values = st.integers(min_value=0, max_value=histogram.HIGHEST_US)
 histograms = st.dictionaries(st.integers(0, 20_000), st.integers(1, 1000), max_size=30)
@@ -79,3 +80,22 @@ def test_a_quantile_that_falls_on_a_whole_rank_takes_that_rank() -> None:
 def test_counting_at_most_counts_whole_buckets(us: list[int], limit: int) -> None:
     counted = histogram.count_at_most(recorded(us), limit)
     assert sum(value < limit * (1 - 1 / 1024) for value in us) <= counted <= sum(value <= limit for value in us)
+
+
+@given(st.lists(st.dictionaries(st.integers(0, 23_220), st.integers(1, 2**33), max_size=4), max_size=40))
+def test_what_was_read_adds_up_to_the_same(parts: list[dict[int, int]]) -> None:
+    """By numpy, where there are many."""
+    assert histogram.merge(map(Packed.of, parts)) == histogram.merge(parts)
+
+
+@given(
+    st.dictionaries(st.integers(0, 23_220), st.integers(1, 9), max_size=6),
+    st.floats(-2, 4e9) | st.integers(0, 5000).map(float),
+)
+def test_what_was_read_is_counted_up_to_a_value(counts: dict[int, int], value_us: float) -> None:
+    known = sum(n for index, n in counts.items() if histogram.bucket_bounds_us(index)[1] <= value_us)
+    assert histogram.count_at_most(counts, value_us) == histogram.count_at_most(Packed.of(counts), value_us) == known
+    merged = dict(counts)
+    histogram.add(merged, {7: 3})
+    histogram.subtract(merged, {7: 3})
+    assert merged == counts

@@ -1,4 +1,6 @@
-"""Recordings of real runs, made before the criteria got their rooms (format 1), are judged as they were then."""
+"""Recordings of real runs, made before the criteria got their rooms (format 1), and before slices were added up and
+packed (format 3, with seals), are judged as they were then.
+"""
 
 from __future__ import annotations
 
@@ -48,3 +50,8 @@ def test_every_room_of_criteria_that_there_was_is_in_one_of_them() -> None:
     judged = (criteria.load(spec) for name in VERDICTS for spec in kept(name).header.criteria)
     rooms = {type(each).__module__.split(".")[2] for each in judged}
     assert rooms == {"breaker", "cache", "guards", "pool", "recovery", "requests", "scaling", "websocket"}
+
+
+def test_one_of_the_last_format_is_among_them() -> None:
+    assert {kept(name).header.format for name in VERDICTS} == {1, 3}
+    assert not any(kept(name).damage for name in VERDICTS)

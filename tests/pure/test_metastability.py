@@ -11,7 +11,9 @@ import pytest
 
 from harness.analysis.histogram import bucket_index
 from harness.findings import Finding, Outcome
-from harness.recording import OK, CriterionSpec, End, Phase, ProbeSample, Recording, Slice
+from harness.recording import End, ProbeSample, Recording, Slice
+from harness.recording_header import CriterionSpec, Phase
+from harness.recording_values import OK
 from harness.verdict import judge
 from tests import recordings
 

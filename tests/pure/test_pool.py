@@ -17,7 +17,9 @@ from harness.analysis.histogram import bucket_index
 from harness.criteria.pool import _levels as levels
 from harness.criteria.pool.pool_stable import _difference
 from harness.findings import CLIENTS, TARGET, Finding, Outcome
-from harness.recording import CriterionSpec, Phase, ProbeSample, Recording, Scalar, Slice
+from harness.recording import ProbeSample, Recording, Slice
+from harness.recording_header import CriterionSpec, Phase
+from harness.recording_values import Scalar
 from tests.recordings import healthy
 
 HELD_S, SIZE = 0.05, 16

@@ -19,7 +19,9 @@ import pytest
 from harness.criteria.recovery._episode import Recovery, Settings, State, measure
 from harness.criteria.recovery.recovery_time import RecoveryTime
 from harness.findings import Outcome
-from harness.recording import UNFINISHED, CriterionSpec, Phase, Recording, Slice
+from harness.recording import Recording, Slice
+from harness.recording_header import CriterionSpec, Phase
+from harness.recording_values import UNFINISHED
 from harness.verdict import judge
 from tests.calibration.simulation import Disturbance, Load, Service, simulate
 from tests.recordings import CANARY, healthy, login_herd

@@ -38,8 +38,8 @@ def test_seconds_and_names_add_up_to_the_phases(run: Recording) -> None:
         assert {
             cause: sum(values[chosen]) for cause, values in found.requests.errors.items() if any(values[chosen])
         } == (tally.causes)
-        assert sum(one.intended[chosen].sum() for one in found.by_name.values()) == tally.intended
-    assert set(found.by_name) == {CANARY, LOGIN}
+        assert sum(intended[chosen].sum() for intended in found.intended_by_name.values()) == tally.intended
+    assert set(found.intended_by_name) == {CANARY, LOGIN}
 
 
 def test_a_tally_names_the_failures_of_its_phase() -> None:

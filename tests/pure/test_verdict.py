@@ -9,7 +9,8 @@ import pytest
 
 from harness import criteria, verdict
 from harness.findings import ALL, CLIENTS, RUN, TARGET, Finding, Outcome, Verdict
-from harness.recording import CriterionSpec, End, Recording, Scalar
+from harness.recording import CriterionSpec, End, Recording
+from harness.recording_values import Scalar
 from harness.verdict import judge
 from tests import recordings
 

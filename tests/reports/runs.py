@@ -9,7 +9,9 @@ from collections.abc import Callable
 from typing import Any
 
 from harness.findings import Finding, Outcome, Verdict
-from harness.recording import RAISED, AlertMark, GateMark, Header, NodeMark, Phase, ProbeSample, Recording, Slice
+from harness.recording import ProbeSample, Recording, Slice
+from harness.recording_header import Header, Phase
+from harness.recording_marks import RAISED, AlertMark, GateMark, NodeMark
 from harness.verdict import judge
 from reports import html
 from tests import recordings

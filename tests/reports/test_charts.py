@@ -15,7 +15,9 @@ from harness.analysis import histogram
 from harness.analysis.answers import answers
 from harness.analysis.generator import PROBE as GENERATOR
 from harness.analysis.histogram import bucket_index
-from harness.recording import OK, GateMark, Recording, Slice
+from harness.recording import Recording, Slice
+from harness.recording_marks import GateMark
+from harness.recording_values import OK
 from harness.verdict import judge
 from reports._charts import selection
 from reports._charts.chart import Chart

@@ -7,8 +7,9 @@ import json
 import xml.etree.ElementTree as ET
 
 from harness.analysis import phases
-from harness.recording import OK, UNFINISHED, Recording, Slice
+from harness.recording import Recording, Slice
 from harness.recording_file import decode, encode
+from harness.recording_values import OK, UNFINISHED
 from harness.verdict import judge
 from reports import _phase_table, html, junit, markdown, terminal, verdict_json
 from tests import recordings

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from harness.recording import FAILED, INJECTED, RAISED, UNDONE, AlertMark, FaultMark
+from harness.recording_marks import FAILED, INJECTED, RAISED, UNDONE, AlertMark, FaultMark
 from reports._charts.timeline import MOST, timeline
 from tests import recordings
 

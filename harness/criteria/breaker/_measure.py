@@ -28,7 +28,9 @@ from harness.criteria.breaker import _state as state
 from harness.criteria.breaker._clients import MAJORITY, FastFailures, Second
 from harness.criteria.breaker._criterion import BreakerCriterion
 from harness.criteria.breaker._state import UNSEEN, Instance, Moment, Samples
-from harness.recording import CENSORED, FAILED, INJECTED, UNDONE, FaultMark, Recording, Scalar, Slice
+from harness.recording import Recording, Slice
+from harness.recording_marks import FAILED, INJECTED, UNDONE, FaultMark
+from harness.recording_values import CENSORED, Scalar
 
 
 @dataclass(frozen=True)

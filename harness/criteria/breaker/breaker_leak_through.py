@@ -10,7 +10,8 @@ from harness.criteria.breaker._criterion import BreakerCriterion
 from harness.criteria.breaker._measure import Leak, Measured, measure
 from harness.findings import Finding, Outcome
 from harness.plugins import parameter
-from harness.recording import Recording, Scalar
+from harness.recording import Recording
+from harness.recording_values import Scalar
 
 FEWEST = 20
 """Requests that are needed to speak of a share."""

@@ -18,7 +18,8 @@ from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 from harness.criteria._outcome import seconds
-from harness.recording import READ, WRITE, Operation, Recording, Scalar
+from harness.recording import READ, WRITE, Operation, Recording
+from harness.recording_values import Scalar
 
 HIT, MISS, BYPASS = "hit", "miss", "bypass"
 CACHE = "cache"

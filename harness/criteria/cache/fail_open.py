@@ -14,7 +14,8 @@ from harness.criteria._outcome import against, percent, seconds, with_remedy
 from harness.criteria.cache._operations import BYPASS
 from harness.findings import CLIENTS, Finding, Outcome
 from harness.plugins import parameter
-from harness.recording import INJECTED, READ, UNDONE, Operation, Recording
+from harness.recording import READ, Operation, Recording
+from harness.recording_marks import INJECTED, UNDONE
 
 
 @dataclass(frozen=True)

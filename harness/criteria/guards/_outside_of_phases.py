@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.analysis import phases
-from harness.recording import OK, Slice
+from harness.recording import Slice
+from harness.recording_values import OK
 
 
 @dataclass(frozen=True)

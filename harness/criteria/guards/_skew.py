@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.analysis.lazy import LazyModule
-from harness.recording import GateMark, PlannedGate, Recording
+from harness.recording import Recording
+from harness.recording_header import PlannedGate
+from harness.recording_marks import GateMark
 
 if TYPE_CHECKING:
     import numpy as np

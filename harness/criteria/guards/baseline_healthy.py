@@ -13,7 +13,8 @@ from harness.criteria._outcome import no_phase, percent, seconds
 from harness.criteria.recovery._trend import trend
 from harness.findings import BASELINE, Finding, Outcome
 from harness.plugins import parameter
-from harness.recording import CriterionSpec, Phase, Recording
+from harness.recording import Recording
+from harness.recording_header import CriterionSpec, Phase
 
 if TYPE_CHECKING:
     import numpy as np

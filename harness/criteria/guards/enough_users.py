@@ -12,7 +12,9 @@ from harness.criteria._outcome import percent, seconds
 from harness.criteria.guards._delivery import NOBODY, STARTS_PER_S
 from harness.findings import CLIENTS, Finding, Outcome
 from harness.plugins import parameter
-from harness.recording import ARRIVALS, UNSERVED, Recording, StartsMark
+from harness.recording import Recording
+from harness.recording_marks import ARRIVALS, StartsMark
+from harness.recording_values import UNSERVED
 
 
 @dataclass

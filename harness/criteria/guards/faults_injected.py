@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from harness.criteria._criterion import Guard
 from harness.findings import Finding, Outcome
 from harness.plugins import parameter
-from harness.recording import FAILED, INJECTED, UNDONE, FaultMark, FaultPlan, Recording
+from harness.recording import Recording
+from harness.recording_header import FaultPlan
+from harness.recording_marks import FAILED, INJECTED, UNDONE, FaultMark
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ from harness.criteria._criterion import Guard
 from harness.criteria._outcome import no_phase, percent, phases_from, seconds
 from harness.findings import CLIENTS, Finding, Outcome
 from harness.plugins import parameter
-from harness.recording import Recording, Scalar
+from harness.recording import Recording
+from harness.recording_values import Scalar
 
 
 @dataclass(frozen=True)

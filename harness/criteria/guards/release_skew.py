@@ -9,7 +9,8 @@ from harness.criteria._outcome import seconds
 from harness.criteria.guards import _skew as skew
 from harness.findings import CLIENTS, Finding, Outcome
 from harness.plugins import parameter
-from harness.recording import Recording, Scalar
+from harness.recording import Recording
+from harness.recording_values import Scalar
 
 
 @dataclass(frozen=True)

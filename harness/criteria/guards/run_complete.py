@@ -8,11 +8,8 @@ from dataclasses import dataclass
 from harness.analysis import generator
 from harness.criteria._criterion import Guard
 from harness.findings import Finding, Outcome
-from harness.recording import (
-    LOST,
-    End,
-    Recording,
-)
+from harness.recording import End, Recording
+from harness.recording_marks import LOST
 
 
 @dataclass(frozen=True)

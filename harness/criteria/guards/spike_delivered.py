@@ -10,7 +10,8 @@ from harness.criteria._outcome import no_phase, percent
 from harness.criteria.guards._delivery import deliveries
 from harness.findings import Finding, Outcome
 from harness.plugins import parameter
-from harness.recording import ARRIVALS, Recording
+from harness.recording import Recording
+from harness.recording_marks import ARRIVALS
 
 
 @dataclass(frozen=True)

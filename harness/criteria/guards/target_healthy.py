@@ -12,7 +12,9 @@ from harness.analysis.time_series import level_at
 from harness.criteria._criterion import Guard
 from harness.criteria._outcome import most_common_cause
 from harness.findings import Finding, Outcome
-from harness.recording import UNSERVED, HealthMark, Recording
+from harness.recording import Recording
+from harness.recording_marks import HealthMark
+from harness.recording_values import UNSERVED
 
 FEWEST = 5
 """Requests that say how the target was in the end: fewer may all fail by bad luck."""

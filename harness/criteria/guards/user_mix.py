@@ -12,7 +12,8 @@ from harness.criteria._outcome import percent
 from harness.criteria.guards._delivery import STARTS_PER_S
 from harness.findings import BASELINE, Finding, Outcome
 from harness.plugins import parameter
-from harness.recording import Phase, Recording
+from harness.recording import Recording
+from harness.recording_header import Phase
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from harness.criteria._outcome import percent
 from harness.criteria.guards._outside_of_phases import failures
 from harness.findings import Finding, Outcome
 from harness.plugins import parameter
-from harness.recording import STOPPING, Recording
+from harness.recording import Recording
+from harness.recording_marks import STOPPING
 
 
 @dataclass(frozen=True)

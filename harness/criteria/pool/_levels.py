@@ -14,7 +14,8 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 from harness.analysis import histogram, phases
-from harness.recording import Phase, ProbeSample, Recording
+from harness.recording import ProbeSample, Recording
+from harness.recording_header import Phase
 
 PROBE = "pool"
 IN_USE, SIZE, WAITING = "in_use", "size", "waiting"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import pairwise
 
-from harness.recording import Phase, ProbeSample, Recording
+from harness.recording import ProbeSample, Recording
+from harness.recording_header import Phase
 
 PROBE = "postgres"
 IDLE_IN_TRANSACTION, OLDEST_IDLE_S = "idle_in_transaction", "oldest_idle_in_transaction_s"

@@ -9,7 +9,8 @@ from harness.criteria._outcome import against, no_phase, phases_from, seconds, w
 from harness.criteria.pool import _sessions as sessions
 from harness.findings import TARGET, Finding, Outcome
 from harness.plugins import parameter
-from harness.recording import Recording, Scalar
+from harness.recording import Recording
+from harness.recording_values import Scalar
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ from harness.criteria.pool import _levels as levels
 from harness.criteria.pool._levels import Level
 from harness.findings import CLIENTS, Finding, Outcome
 from harness.plugins import parameter
-from harness.recording import Recording, Scalar
+from harness.recording import Recording
+from harness.recording_values import Scalar
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,9 @@ from harness.criteria._outcome import against, no_phase, percent, with_remedy
 from harness.criteria.pool import _levels as levels
 from harness.findings import TARGET, Finding, Outcome
 from harness.plugins import parameter
-from harness.recording import Phase, Recording, Scalar
+from harness.recording import Recording
+from harness.recording_header import Phase
+from harness.recording_values import Scalar
 
 FEWEST = 4
 """Samples before and after: fewer say nothing about how samples scatter."""

@@ -9,7 +9,8 @@ from harness.criteria.pool import _levels as levels
 from harness.criteria.pool._usl import FEWEST_LEVELS, Fit, Interval, fit
 from harness.findings import CLIENTS, Finding, Outcome
 from harness.plugins import parameter
-from harness.recording import Recording, Scalar
+from harness.recording import Recording
+from harness.recording_values import Scalar
 
 
 @dataclass(frozen=True)

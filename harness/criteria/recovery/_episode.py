@@ -25,7 +25,8 @@ from harness.analysis.quality import MINIMUM_REQUESTS, ServiceLevel, Windows, me
 from harness.criteria.recovery._baseline_band import EFFECTIVE_WINDOWS, Band, Share, band, larger
 from harness.criteria.recovery._levels import Posterior
 from harness.criteria.recovery._relapses import is_lasting, passed_over, relapses
-from harness.recording import Phase, Recording
+from harness.recording import Recording
+from harness.recording_header import Phase
 
 if TYPE_CHECKING:
     import numpy as np

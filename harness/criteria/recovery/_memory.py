@@ -24,7 +24,8 @@ from harness.analysis.processes import PROBE, VALUE, ProcessSeries, Restart, pro
 from harness.criteria.recovery import _leak
 from harness.criteria.recovery._leak import LeakTest, Stretch
 from harness.criteria.recovery._trend import FloatArray
-from harness.recording import Phase, Recording
+from harness.recording import Recording
+from harness.recording_header import Phase
 
 if TYPE_CHECKING:
     import numpy as np

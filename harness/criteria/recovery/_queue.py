@@ -19,7 +19,8 @@ from harness.analysis.distributions import student_quantile
 from harness.analysis.intervals import CONFIDENCE
 from harness.analysis.lazy import LazyModule
 from harness.criteria.recovery._trend import trend
-from harness.recording import Phase, Recording
+from harness.recording import Recording
+from harness.recording_header import Phase
 
 if TYPE_CHECKING:
     import numpy as np

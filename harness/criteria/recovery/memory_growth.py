@@ -9,7 +9,8 @@ from harness.criteria._outcome import against, megabytes, no_phase
 from harness.criteria.recovery._memory import Growth, growth
 from harness.findings import TARGET, Finding, Outcome
 from harness.plugins import parameter
-from harness.recording import Recording, Scalar
+from harness.recording import Recording
+from harness.recording_values import Scalar
 
 
 @dataclass(frozen=True)

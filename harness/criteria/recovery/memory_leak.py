@@ -12,7 +12,8 @@ from harness.criteria.recovery._memory import Growth as Measured
 from harness.criteria.recovery._memory import growth
 from harness.findings import TARGET, Finding, Outcome
 from harness.plugins import parameter
-from harness.recording import Recording, Scalar
+from harness.recording import Recording
+from harness.recording_values import Scalar
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ from harness.criteria._criterion import Criterion
 from harness.criteria._outcome import against
 from harness.findings import TARGET, Finding, Outcome
 from harness.plugins import parameter
-from harness.recording import Recording, Scalar
+from harness.recording import Recording
+from harness.recording_values import Scalar
 
 
 @dataclass(frozen=True)

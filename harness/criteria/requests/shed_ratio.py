@@ -9,7 +9,8 @@ from harness.criteria._criterion import Estimate
 from harness.criteria._outcome import against, no_phase, percent
 from harness.findings import CLIENTS, Basis, Finding, Outcome
 from harness.plugins import parameter
-from harness.recording import SHED, SHED_WITHOUT_DELAY, Recording
+from harness.recording import Recording
+from harness.recording_values import SHED, SHED_WITHOUT_DELAY
 
 
 @dataclass(frozen=True)

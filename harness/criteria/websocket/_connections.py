@@ -11,7 +11,9 @@ from collections import Counter
 from collections.abc import Mapping
 
 from harness.analysis import phases
-from harness.recording import OK, Phase, Recording
+from harness.recording import Recording
+from harness.recording_header import Phase
+from harness.recording_values import OK
 
 
 def opened(recording: Recording, name: str = "*", before_s: float = math.inf) -> int:

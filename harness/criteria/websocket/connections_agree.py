@@ -11,7 +11,8 @@ from harness.criteria._outcome import against, percent, with_remedy
 from harness.criteria.websocket import _connections as connections
 from harness.findings import CLIENTS, Finding
 from harness.plugins import parameter
-from harness.recording import Phase, Recording
+from harness.recording import Recording
+from harness.recording_header import Phase
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,9 @@ from harness.criteria._outcome import against, no_phase, percent, seconds
 from harness.criteria.websocket import _connections as connections
 from harness.findings import CLIENTS, Finding, Outcome
 from harness.plugins import parameter
-from harness.recording import OK, Phase, Recording, Scalar
+from harness.recording import Recording
+from harness.recording_header import Phase
+from harness.recording_values import OK, Scalar, Sparse
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ class ReconnectTime(Criterion):
     def _title(self) -> str:
         return f"{percent(self.share)} back after the {self.drop}"
 
-    def _reconnect_times(self, recording: Recording, phase: Phase) -> dict[int, int]:
+    def _reconnect_times(self, recording: Recording, phase: Phase) -> Sparse:
         """Histogram of the times from the loss until it was back, of those that were lost in the phase."""
         slices = phases.slices_of(phases.only(recording, f"WS {self.connections} reconnect"), phase)
         return histogram.merge(piece.latency for piece in slices if piece.outcome == OK)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.recording import SHED, SHED_WITHOUT_DELAY
+from harness.recording_values import SHED, SHED_WITHOUT_DELAY
 
 
 class HttpError(Exception):

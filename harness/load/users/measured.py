@@ -10,7 +10,8 @@ from typing import Any
 from locust import User
 
 from harness.load.node import node_of
-from harness.recording import OK, Operation
+from harness.recording import Operation
+from harness.recording_values import OK
 
 
 class WrongAnswerError(Exception):

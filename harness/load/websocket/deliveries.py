@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 
 from harness.load.node import Node, node_of
 from harness.load.users.measured import Measured
-from harness.recording import OK
+from harness.recording_values import OK
 
 KIND = "message"
 LOST, DOUBLED, LATE, REFUSED = "lost", "doubled", "late", "refused"

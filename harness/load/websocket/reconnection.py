@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.recording import OK, UNFINISHED
+from harness.recording_values import OK, UNFINISHED
 
 if TYPE_CHECKING:
     from harness.load.websocket.users import WebSocketUser

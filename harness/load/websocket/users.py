@@ -25,7 +25,7 @@ from harness.load.websocket.connection import (
 )
 from harness.load.websocket.reconnection import KICKED, Reconnection
 from harness.load.websocket.transport import PendingWebSocket
-from harness.recording import OK
+from harness.recording_values import OK
 
 if TYPE_CHECKING:
     from locust.env import Environment

@@ -1,0 +1,88 @@
+"""The first line of a recording: what was planned."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from harness.recording_values import Count, Instant, Level, PlannedSecond, Scalar
+
+FORMAT = 4
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A named stretch of the run, ``start_s`` ≤ t < ``end_s``; both are whole seconds, so that no slice
+    straddles.
+    """
+
+    name: str
+    start_s: PlannedSecond
+    end_s: PlannedSecond
+
+    @property
+    def duration_s(self) -> int:
+        return self.end_s - self.start_s
+
+
+@dataclass(frozen=True)
+class PlannedGate:
+    """A herd of ``users`` to be released together at ``t``."""
+
+    gate: str
+    t: Instant
+    users: Count
+
+
+@dataclass(frozen=True)
+class FaultPlan:
+    """Fault ``number`` (from 1) is to be injected at ``start_s`` and undone at ``end_s``."""
+
+    number: Count
+    fault: str
+    """Name of its file in ``harness/faults``."""
+    start_s: Instant
+    end_s: Instant
+    description: str
+    """Name and parameters, without secrets."""
+
+
+@dataclass(frozen=True)
+class CriterionSpec:
+    """A criterion as data: the name of its file in ``harness/criteria`` and its parameters."""
+
+    criterion: str
+    parameters: Mapping[str, Scalar] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Header:
+    scenario: str
+    started_utc: str
+    """ISO 8601 with seconds and ``Z``; for people and file names, never for arithmetic."""
+    shape: str
+    parameters: Mapping[str, Scalar]
+    """The shape's options as they were in this run."""
+    phases: tuple[Phase, ...]
+    level: tuple[tuple[Instant, Level], ...]
+    """The planned load as a polyline of (t, level)."""
+    level_unit: str
+    """``users`` (closed model) or ``starts/s`` (open model)."""
+    gates: tuple[PlannedGate, ...]
+    criteria: tuple[CriterionSpec, ...]
+    target: str
+    """Address of the target, stripped of user info and query."""
+    nodes: Count
+    """Load processes that should take part."""
+    environment: Mapping[str, str]
+    """Versions, machine and settings: runs are compared only where these agree."""
+    notes: tuple[str, ...] = ()
+    alerts: Mapping[str, Scalar] = field(default_factory=dict)
+    """Limits of the alerts, see :mod:`harness.analysis.alerts`."""
+    faults: tuple[FaultPlan, ...] = ()
+    reference_target: bool = False
+    """The target was the built-in one, started for this run because nobody had named a host."""
+    format: int = FORMAT
+
+    def phase(self, name: str) -> Phase | None:
+        return next((phase for phase in self.phases if phase.name == name), None)
