@@ -258,6 +258,19 @@ def test_a_way_that_needs_an_option_names_it() -> None:
     assert "needs --valkey" in found.reason
 
 
+def test_what_is_missing_from_a_recording_is_told_beside_what_is_broken() -> None:
+    """One item has no order; of two others a write may be missing."""
+    broken = (*ONE_THEN_TWO, read(2, 4, 5), read(1, 6, 7))
+    doubtful = (op for key in ("x", "y") for op in (write(1, 0, 1, key=key), read(5, 2, 3, key=key)))
+    run = recording(*broken, *doubtful)
+    torn = judged(replace(run, end=None), "linearizability")
+    assert (torn.figure, torn.interval) == (1, (1, 3))
+    assert torn.reason.startswith("1 of 3 items are not linearizable, and 2 more if no write is missing")
+    whole = judged(run, "linearizability")
+    assert (whole.figure, whole.interval) == (3, (3, 3))
+    assert whole.reason.startswith("3 of 3 items are not linearizable; checked")
+
+
 # Stampede and hit ratio
 
 
@@ -429,6 +442,15 @@ def test_an_outage_lasts_from_its_own_injection_to_its_own_end() -> None:
     twice = replace(run, marks=(*outage(30, 30.255), *outage(30.505, 35)))
     assert judged(twice, "fail_open").evidence["reads"] == 25 + 49
     assert "from 30 s to 30.3 s and from 30.5 s to 35 s" in judged(twice, "fail_open").reason
+
+
+def test_more_reads_would_settle_what_is_too_few() -> None:
+    """None of 20 failed: by Clopper and Pearson up to 16.8 %."""
+    few = judged(recording(write(1, 0, 1), *(past(30 + n / 10) for n in range(20)), faults=outage(30, 35)), "fail_open")
+    assert (few.outcome, few.figure, few.interval) == (Outcome.INCONCLUSIVE, 0, (0, pytest.approx(0.168, abs=1e-3)))
+    assert few.reason.endswith("limit 5 %; more reads in that time would settle it")
+    many = recording(write(1, 0, 1), *(past(30 + n / 100) for n in range(200)), faults=outage(30, 35))
+    assert judged(many, "fail_open").reason.endswith("limit 5 %")
 
 
 # What all of them have in common

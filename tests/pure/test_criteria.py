@@ -502,3 +502,8 @@ def test_exceptions_are_told_with_the_most_frequent_kind() -> None:
     assert (several.outcome, several.figure, several.interval) == (Outcome.FAIL, 7, (7, 7))
     assert several.evidence == {f"Error1: x {place}": 5, f"Error0: x {place}": 2}
     assert len(raised(*range(1, 31)).evidence) == 20
+
+
+def test_the_health_of_the_busiest_load_process_is_evidence() -> None:
+    found = judged("generator_health", with_generator(healthy(), cpu_ratio=dict.fromkeys(range(30, 91), 0.7)))
+    assert found.evidence == {"load processes": 2, "cpu_ratio": pytest.approx(0.7)}

@@ -14,6 +14,7 @@ import pytest
 from harness import criteria
 from harness.analysis.histogram import bucket_index
 from harness.criteria.breaker import BREAKER_OPEN
+from harness.errors import ConfigurationError
 from harness.findings import Finding, Outcome
 from harness.plugins import parameters_of
 from harness.recording import (
@@ -568,3 +569,21 @@ def test_by_default_no_rise_is_beyond_all_bounds() -> None:
     rising = test_memory_leak.growing(test_memory_leak.leak)
     assert test_memory_leak.found(rising).outcome is INCONCLUSIVE
     assert test_memory_leak.found(rising, fail_above_bytes=1.0).outcome is FAIL
+
+
+SHARES = (
+    *("baseline_healthy", "breaker_leak_through", "connections_agree", "connections_kept", "enough_users"),
+    *("error_ratio", "fail_open", "hit_ratio", "machine_pressure", "message_delivery", "metastability"),
+    *("monotonic_reads", "pool_stable", "read_your_writes", "scaling_errors", "shed_ratio", "spike_delivered"),
+    *("stale_reads", "user_mix", "warm_up_healthy", "wind_down_healthy"),
+)
+
+
+@pytest.mark.parametrize("name", SHARES)
+def test_a_share_is_no_more_than_all(name: str) -> None:
+    """5 for 5 % would pass whatever happens."""
+    limit = "lower_limit" if name in ("hit_ratio", "metastability") else "limit"
+    criteria.load(CriterionSpec(name, {limit: 1.0}))
+    for too_much in (1.001, 5.0):
+        with pytest.raises(ConfigurationError, match=r"from 0(\.01)? to 1"):
+            criteria.load(CriterionSpec(name, {limit: too_much}))
