@@ -300,3 +300,21 @@ def test_what_turns_as_fast_as_it_is_sampled_is_counted_from_below() -> None:
     slow = judged(STABLE, run(flapping(4, 20, 32)), limit=5)
     assert slow.outcome is PASS and slow.interval is not None and slow.interval[1] == slow.figure
     assert slow.evidence["sampled every (s)"] == 1
+
+
+@pytest.mark.parametrize(("missing_s", "outcome"), [(2, PASS), (3, INCONCLUSIVE)])
+def test_between_samples_more_than_three_seconds_apart_turns_may_hide(missing_s: int, outcome: Outcome) -> None:
+    """A second more than what is missing; a longer silence than five seconds would be no supply at all."""
+    found = judged(STABLE, run(silent=(20, 20 + missing_s)))
+    assert (found.outcome, found.figure) == (outcome, 0)
+    assert found.interval == (0, 0 if outcome is PASS else math.inf)
+    assert ("for 4.0 s there was no sample" in found.reason) is (outcome is INCONCLUSIVE)
+
+
+def test_the_jitter_is_the_changes_beyond_those_of_the_demand_in_a_minute() -> None:
+    """Three changes for three of the demand; then five, in 74 s."""
+    assert judged(STABLE, run()).evidence["jitter (changes beyond the demand's, per minute)"] == 0
+    busy = [(-2.0, 1), (10.0, 2), (20.0, 3), (30.0, 2), (40.0, 3), (50.0, 1)]
+    found = judged(STABLE, run(busy))
+    assert found.evidence["changes of the number ready"] == 5
+    assert found.evidence["jitter (changes beyond the demand's, per minute)"] == round(2 / 74 * 60, 3)

@@ -102,6 +102,36 @@ def test_a_full_pool_without_a_growing_queue_is_not_saturated() -> None:
     assert next(level.phase for level in levels.saturated(climb, 0.9)) == "step-1"
 
 
+def test_a_level_is_told_as_it_is() -> None:
+    """40 users on 16 connections that are held for 50 ms: 320 a second, of which each takes 125 ms, 75 of them in the
+    queue of 24; 4 users take what they need.
+    """
+    found = judged("pool_saturation", closed_pool(), requests="GET *")
+    assert found.reason == (
+        "saturated from step-1 on (40 at once): 100 % in use, 75 ms of waiting; "
+        "320 requests/s of the 320 that the pool can serve"
+    )
+    crowded = "40.0 at once, 320.0/s, 16.0 of 16 connections in use, 16.0 by Little's law, wait 75 ms, held 50 ms"
+    assert found.evidence["step-1"] == f"{crowded}, 24.0 waiting"
+    assert str(found.evidence["baseline"]).startswith("4.0 at once, 80.0/s, 4.0 of 16 connections in use, 4.0 by")
+
+
+@pytest.mark.parametrize(("in_use", "is_full"), [(0.89, False), (0.91, True)])
+def test_a_pool_is_full_beyond_nine_tenths(in_use: float, is_full: bool) -> None:
+    run = closed_pool()
+    probes = tuple(
+        dataclasses.replace(sample, values={**sample.values, "in_use": SIZE / 2 * in_use}) if sample.t >= 20 else sample
+        for sample in run.probes
+    )
+    found = judged("pool_saturation", dataclasses.replace(run, probes=probes), requests="GET *")
+    assert found.reason.startswith("saturated from step-1" if is_full else "never saturated: at most 89 % in use")
+
+
+def test_one_who_waits_at_the_end_is_a_queue() -> None:
+    found = judged("pool_stable", closed_pool(waiting_after=1))
+    assert (found.outcome, found.evidence["waiting at the end, mean"]) == (Outcome.FAIL, 1)
+
+
 def test_the_ceiling_of_the_pool_is_the_highest_throughput() -> None:
     found = judged("scalability", closed_pool(), requests="GET *")
     assert found.outcome is Outcome.PASS
