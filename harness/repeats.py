@@ -12,8 +12,8 @@ kept its limit in k of n runs does so, with 95 % confidence, in at least the sha
 0.05^(1/n) where it did in all (for a quantile, the tolerance bound of the largest figure seen).
 
 PASS: in all runs. FAIL: in all, or the whole interval is beyond the limit. Otherwise INCONCLUSIVE. A run in which a
-guard voided the finding is left out of it, and a PASS needs more than half of the runs. One whose evidence did not reach
-is not left out: it is part of the mixture.
+guard voided the finding is left out of it, and a PASS needs more than half of the runs. One whose evidence did not
+reach is not left out: it is part of the mixture.
 """
 
 from __future__ import annotations
