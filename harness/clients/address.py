@@ -14,7 +14,7 @@ Resolve = Callable[[str], Sequence[str]]
 """Host name → addresses that a connection would use. Raises OSError when the name is not known."""
 
 _HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?")
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,30}://")  # bounded, so that a search takes no square of the length
 _HOST_AND_PORT = re.compile(r"(\[[^\]]*\]|[^:]*)(:[0-9]*)?")
 _PLACEHOLDER = re.compile(r"\$[({]?\w|\{\{|\{\w+\}|%\w+%|<[^>]*>")
 """``$HOST``, ``${HOST}``, ``$(HOST)``, ``{{ host }}``, ``{host}``, ``%HOST%``, ``<host>``."""

@@ -6,12 +6,15 @@ Locust, which then ends with a code of its own.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
+from pathlib import Path
 from typing import Any, Never, TypeVar
 
-from locust.argument_parser import LocustArgumentParser
+from locust.argument_parser import DEFAULT_CONFIG_FILES, LocustArgumentParser
 
 T = TypeVar("T")
 OF_THE_SHAPE = {"num_users": "--users", "spawn_rate": "--spawn-rate", "run_time": "--run-time"}
@@ -45,10 +48,15 @@ def read(parse: Callable[[list[str]], T], arguments: Sequence[str]) -> tuple[T |
     """
     kept = list(arguments)
     problems: list[str] = []
+    if endless := [path for path in _config_files(kept) if _is_endless(path)]:
+        return None, kept, [f"--config {path}: a device, and no file; correct the path" for path in endless]
     while True:
         try:
             with _refusals_raised():
                 return parse(kept), kept, problems
+        except UnicodeDecodeError:
+            named = ", ".join(_config_files(kept) or DEFAULT_CONFIG_FILES)
+            return None, kept, [*problems, f"--config {named}: not text in UTF-8; correct it"]
         except _RefusedError as refused:
             names, words = _in_words(str(refused))
             shortened = _without(kept, names)
@@ -74,6 +82,24 @@ def conflicts(parsed: Any, has_shape: bool = True) -> Iterator[str]:
     for name, flag in OF_THE_SHAPE.items():
         if has_shape and getattr(parsed, name) is not None:
             yield f"{flag}: the shape says how many users there are and for how long; leave it out, and set its options"
+
+
+def _config_files(arguments: Sequence[str]) -> list[str]:
+    """What is given for --config, also where it is abbreviated."""
+    found: list[str] = []
+    for argument, following in pairwise([*arguments, ""]):
+        name, is_joined, value = argument.partition("=")
+        if len(name) > 2 and "--config".startswith(name):
+            found.append(value if is_joined else following)
+    return found
+
+
+def _is_endless(path: str) -> bool:
+    """A device, which may have no end; an empty one has."""
+    try:
+        return path != os.devnull and Path(path).is_char_device()
+    except (OSError, ValueError):  # no path at all: Locust says what is wrong with it
+        return False
 
 
 def _in_words(message: str) -> tuple[tuple[str, ...], str]:

@@ -7,7 +7,6 @@ into many answers, so all of them go through one place on their way out.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,10 +16,10 @@ from locust.web import WebUI
 from harness.clients.address import strip_url
 from harness.config.options import secret_values, sections
 from harness.config.scenario import attached_scenario
+from harness.safe_text import without_user_info
 
 HIDDEN = "•••"
 TEXT = ("text/", "application/json", "application/javascript")
-_USER_INFO = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)[^/\s\"'<>@\\]*@")
 
 
 def install(web_ui: WebUI) -> None:
@@ -52,7 +51,7 @@ def install(web_ui: WebUI) -> None:
 
 def hidden(text: str, secrets: tuple[str, ...]) -> str:
     """The text without user info in addresses, and without these values, however they are escaped."""
-    text = _USER_INFO.sub(r"\1", text)
+    text = without_user_info(text)
     for secret in secrets:
         for written in {secret, json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}:
             text = text.replace(written, HIDDEN)
