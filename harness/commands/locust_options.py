@@ -54,9 +54,12 @@ def read(parse: Callable[[list[str]], T], arguments: Sequence[str]) -> tuple[T |
         try:
             with _refusals_raised():
                 return parse(kept), kept, problems
-        except UnicodeDecodeError:
+        except (AssertionError, TypeError, ValueError) as error:  # the reader of config files fails, and not at a flag
             named = ", ".join(_config_files(kept) or DEFAULT_CONFIG_FILES)
-            return None, kept, [*problems, f"--config {named}: not text in UTF-8; correct it"]
+            what = (
+                "not text in UTF-8" if isinstance(error, UnicodeDecodeError) else "a list stands where one value is due"
+            )
+            return None, kept, [*problems, f"--config {named}: {what}; correct it"]
         except _RefusedError as refused:
             names, words = _in_words(str(refused))
             shortened = _without(kept, names)
@@ -106,6 +109,8 @@ def _in_words(message: str) -> tuple[tuple[str, ...], str]:
     """The names of the option that is wrong, and what is wrong with it."""
     if found := re.match(r"Unable to open config file: (.*)\. Error: (?:\[Errno \d+\] )?([^:]*)", message):
         return ("--config",), f"--config {found[1]}: {found[2]}; correct the path"
+    if found := re.match(r"Unexpected line (\d+) in (.*?): ", message):  # not shown: a secret may stand in it
+        return ("--config",), f"--config {found[2]}: line {int(found[1]) + 1} cannot be read; write OPTION = VALUE"
     if found := re.match(r"argument ([^:]+): (.*)", message, re.DOTALL):
         names = tuple(found[1].split("/"))
         flag = next((name for name in names if name.startswith("--")), names[0])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import gc
 import io
 import json
 import os
@@ -17,9 +18,11 @@ import traceback
 from typing import Any
 from unittest import mock
 
+from harness import plugins
+from harness.cli import main
+
 # Locust first: it patches the process, and whatever is imported before it would keep what is not patched.
 from harness.commands import plan
-from harness.cli import main
 from harness.config import addresses
 
 _ask_the_system = socket.getaddrinfo
@@ -93,10 +96,15 @@ if __name__ == "__main__":
     read_once = functools.lru_cache(lambda files: plan_merge(list(files)))
     plan_merge = plan.merge_locustfiles_content
     plan.merge_locustfiles_content = lambda files: read_once(tuple(files))
+    plugins.Folder.modules = functools.cache(plugins.Folder.modules)
     socket.getaddrinfo = without_name_servers
     addresses.problems = at_once
-    for line in sys.stdin:
+    gc.disable()
+    gc.freeze()
+    for count, line in enumerate(sys.stdin, 1):
         asked = json.loads(line)
         reply = {"flags": flags(asked["flags"])} if "flags" in asked else answer(asked["words"], asked["variables"])
         sys.stdout.write(json.dumps(reply) + "\n")
         sys.stdout.flush()
+        if count % 100 == 0:
+            gc.collect()

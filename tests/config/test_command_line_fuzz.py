@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import select
 import subprocess
 import sys
@@ -22,7 +21,7 @@ from harness.safe_text import safe
 
 ROOT = Path(__file__).parents[2]
 LOCUSTFILE = str(ROOT / "tests" / "config" / "every_kind.py")
-EXAMPLES = int(os.environ.get("N", "2000"))
+EXAMPLES = 2000
 PATIENCE_S = 20.0
 SECRET = "hush-4711"
 
@@ -70,7 +69,9 @@ def commander(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Commander]:
 def options(commander: Commander) -> list[dict[str, Any]]:
     """Locust's and ours, as the parser of a run has them."""
     told: list[dict[str, Any]] = commander.ask(flags=LOCUSTFILE)["flags"]
-    assert {"--host", "--tags", "--herd-users", "--valkey", "--fault"} <= {flag for each in told for flag in each["flags"]}
+    assert {"--host", "--tags", "--herd-users", "--valkey", "--fault"} <= {
+        flag for each in told for flag in each["flags"]
+    }
     return told
 
 
@@ -89,7 +90,19 @@ IMPLAUSIBLE = st.sampled_from(
     [
         *("", " ", ",", ";", ";;", "=", "--", "-", "%", "%s", "{number}", "{0.__class__}", "$HOST", "\t", "\n", "\r"),
         *("a\x1b[31mb", "a\x07\x9b2Jb", "\u202eevil", "\udcff", "é" * 300, "x" * 100_000, "'", '"', "\\", "[", "[]"),
-        *("{}", "null", "/dev/zero", "/dev/null", "/nonexistent/x", "/proc/self/mem", ".", "/", "a\nb: c", "#", "a # b"),
+        *(
+            "{}",
+            "null",
+            "/dev/zero",
+            "/dev/null",
+            "/nonexistent/x",
+            "/proc/self/mem",
+            ".",
+            "/",
+            "a\nb: c",
+            "#",
+            "a # b",
+        ),
     ]
 )
 ADDRESSES = st.sampled_from(
@@ -103,7 +116,13 @@ ADDRESSES = st.sampled_from(
         *(f"postgresql://u:{SECRET}@127.0.0.1:9/d?x=y", f"postgresql://u:{SECRET}@h:x/d"),
     ]
 )
-VALUES = st.one_of(PLAUSIBLE, NUMBERS, IMPLAUSIBLE, ADDRESSES, st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=9))
+VALUES = st.one_of(
+    PLAUSIBLE,
+    NUMBERS,
+    IMPLAUSIBLE,
+    ADDRESSES,
+    st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=9),
+)
 WAYS = st.sampled_from(["word", "word", "equals", "equals", "bare", "short", "variable", "config"])
 GIVEN = st.lists(st.tuples(st.integers(0, 10_000), VALUES, WAYS, st.integers(0, 30)), max_size=5)
 
