@@ -25,6 +25,11 @@ def safe(text: str) -> str:
     return _UNPRINTABLE.sub("\ufffd", text)
 
 
+def escaped(text: str) -> str:
+    """The text with such characters written as JSON writes them, so that nothing of it is lost."""
+    return _UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text).replace("\r", "\\r")
+
+
 def one_line(text: str) -> str:
     """The same on one line, with single spaces."""
     return safe(" ".join(text.split()))
