@@ -17,7 +17,7 @@ from tests.run import runs
 
 SCENARIO = Path(__file__).parents[1] / "config" / "every_kind.py"
 SECRET = "hush-4711"
-EXAMPLES = 150
+EXAMPLES = 60
 
 
 @pytest.fixture(scope="module")

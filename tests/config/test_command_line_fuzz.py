@@ -166,6 +166,7 @@ def assert_in_order(told: dict[str, Any]) -> None:
     assert bool(err) == (told["code"] != 0), told
 
 
+@pytest.mark.timeout(900)
 @settings(max_examples=EXAMPLES)
 @given(name=st.sampled_from(["plan", "plan", "host"]), drawn=GIVEN)
 def test_options_of_a_run(
