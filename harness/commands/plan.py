@@ -79,6 +79,9 @@ def _loaded(
     option, arguments, problems = locust_options.read(parse_locustfile_option, arguments)
     if option is None:
         raise ConfigurationError(problems)
+    if option.locustfile != locustfile:  # Locust takes the last one
+        several = f"{locustfile} is named already; leave it out (`springback suite` runs several)"
+        raise ConfigurationError([*problems, f"--locustfile {option.locustfile}: {several}"])
     loading = False
     try:
         files = get_locustfiles_locally(option)
