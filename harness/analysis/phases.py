@@ -16,7 +16,7 @@ from fnmatch import fnmatchcase
 from harness.analysis import generator, histogram
 from harness.analysis.once import once
 from harness.recording import Recording, Slice
-from harness.recording_header import Phase
+from harness.recording_header import Header, Phase
 from harness.recording_values import (
     BLOCKED,
     CENSORED,
@@ -151,15 +151,19 @@ def settled(recording: Recording) -> Recording:
     right-censored: each may still have been answered, after more than the time that it had waited. What was shed is
     left out, too, where a criterion of its own judges that.
     """
-    nothing = {UNSENT, INTERRUPTED, BLOCKED}
-    if any(spec.criterion == SHED_RATIO for spec in recording.header.criteria):
-        nothing |= {SHED, SHED_WITHOUT_DELAY}
+    nothing = {UNSENT, INTERRUPTED, BLOCKED, *shedding(recording.header)}
     kept = [piece for piece in recording.slices if piece.outcome not in nothing]
     is_complete = generator.is_complete(recording)
     if not is_complete:
         ended_s = generator.last_trace_s(recording)
         kept = [_censored(piece, ended_s) if piece.outcome in (UNFINISHED, UNSERVED) else piece for piece in kept]
     return recording if len(kept) == len(recording.slices) and is_complete else replace(recording, slices=tuple(kept))
+
+
+def shedding(header: Header) -> frozenset[str]:
+    """The outcomes of what was shed, where a criterion of its own judges that, so that it is no failure; else none."""
+    judged_apart = any(spec.criterion == SHED_RATIO for spec in header.criteria)
+    return frozenset({SHED, SHED_WITHOUT_DELAY}) if judged_apart else frozenset()
 
 
 def from_the_send(recording: Recording) -> Recording:
