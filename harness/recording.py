@@ -44,6 +44,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from harness.recording_header import CriterionSpec as CriterionSpec  # where users' scenarios still import it from
 from harness.recording_header import Header, Phase
 from harness.recording_marks import (
     AlertMark,
