@@ -37,6 +37,8 @@ WIND_DOWN = "wind-down, in no phase"
 """Stretch of the requests with which users came to their end, and of whatever else was sent after the last phase."""
 SHED_RATIO = "shed_ratio"
 """The criterion that judges what was shed; without it, shedding is failing."""
+RECONNECTIONS = "WS * reconnect"
+"""Names of the requests with which users of WebSockets are back after a loss."""
 
 
 @dataclass(frozen=True)
@@ -168,12 +170,15 @@ def shedding(header: Header) -> frozenset[str]:
 
 def from_the_send(recording: Recording) -> Recording:
     """The recording with latency counted from the actual send, and without arrivals that never found a user of ours:
-    what the target took at the least.
+    what the target took at the least. A reconnection counts from the loss: nobody waits for a user in it, and the pause
+    and the attempts that failed are the target's doing.
     """
     return replace(
         recording,
         slices=tuple(
-            piece if piece.service is None else replace(piece, latency=piece.service, service=None)
+            piece
+            if piece.service is None or _matches(piece.name, RECONNECTIONS)
+            else replace(piece, latency=piece.service, service=None)
             for piece in recording.slices
             if piece.outcome != UNSERVED
         ),
