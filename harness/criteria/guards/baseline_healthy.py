@@ -26,8 +26,12 @@ MINIMUM_SECONDS = 10
 """A shorter baseline shows neither stalls that come again nor a trend."""
 STALL_FACTOR, STALL_FLOOR_S = 10.0, 0.1
 """A second is one of a stall when most of its requests took more than so many times the usual median, and so long.
-Those which come while a service stands still wait for what is left of it, and the seconds of the clock cut it in two: of
-a stall of a second no second has most requests wait for half of one.
+Those which come while a service stands still wait for what is left of it, and the seconds of the clock cut it in two:
+of a stall of a second no second has most requests wait for half of one.
+"""
+STALL_CHANCE = 0.001
+"""And when fewer seconds than that would have so many slow ones if these were spread by chance: a mix of quick and slow
+requests is no stall.
 """
 TREND_P, TREND_RATIO, TREND_FLOOR_S = 0.01, 0.5, 0.05
 """The median latency trends when it is so sure to change, over the whole baseline by more than this share of it, and
