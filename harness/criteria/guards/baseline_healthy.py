@@ -30,8 +30,8 @@ Those which come while a service stands still wait for what is left of it, and t
 of a stall of a second no second has most requests wait for half of one.
 """
 STALL_CHANCE = 0.001
-"""And when fewer seconds than that would have so many slow ones if these were spread by chance: a mix of quick and slow
-requests is no stall.
+"""And there are more of these than slow ones that are spread by chance would make, as sure as this: a mix of quick and
+slow requests is no stall.
 """
 TREND_P, TREND_RATIO, TREND_FLOOR_S = 0.01, 0.5, 0.05
 """The median latency trends when it is so sure to change, over the whole baseline by more than this share of it, and
@@ -118,13 +118,13 @@ def _unsteady(windows: tuple[phases.Tally, ...]) -> Iterator[str]:
     if usual_us is None:
         return
     limit_us = max(STALL_FACTOR * usual_us, STALL_FLOOR_S * 1e6)
-    slow = [window.intended - histogram.count_at_most(window.latency, limit_us) for window in windows]
-    share = sum(slow) / sum(window.intended for window in windows)
-    stalled = [
-        number
-        for number, (window, count) in enumerate(zip(windows, slow, strict=True))
-        if count > window.intended / 2 and beta_probability(share, count, window.intended - count + 1) < STALL_CHANCE
-    ]
+    intended = np.array([window.intended for window in windows])
+    slow = intended - np.array([histogram.count_at_most(window.latency, limit_us) for window in windows])
+    stalled = np.flatnonzero(slow > intended / 2).tolist()
+    used = intended[intended > 0]
+    by_chance = beta_probability(float(slow.sum() / used.sum()), used // 2 + 1, used - used // 2).mean()
+    if stalled and beta_probability(float(by_chance), len(stalled), len(used) - len(stalled) + 1) > STALL_CHANCE:
+        stalled = []
     times = [number for number in stalled if number - 1 not in stalled]
     if len(times) > 1:
         told = ", ".join(str(number) for number in times[:5])
