@@ -15,7 +15,7 @@ from harness.config.scenario import Scenario
 from harness.errors import ConfigurationError
 from harness.faults import PlannedFault, load
 from harness.plugins import parameter, parameters_of
-from harness.recording_header import CriterionSpec
+from harness.recording import CriterionSpec
 
 NOTHING: Any = SimpleNamespace()
 
