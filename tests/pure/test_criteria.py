@@ -62,6 +62,8 @@ def test_each_criterion_explains_itself_and_its_parameters(name: str) -> None:
 def test_an_unknown_criterion_names_the_valid_ones() -> None:
     with pytest.raises(ConfigurationError, match=r"no criterion 'luck'. Choose one of: .*, error_ratio, "):
         criteria.load(CriterionSpec("luck"))
+    with pytest.raises(ConfigurationError, match=r"no criterion 'latency_quantil'. Did you mean latency_quantile\?"):
+        criteria.load(CriterionSpec("latency_quantil"))
     with pytest.raises(ConfigurationError):
         criteria.load(CriterionSpec("_parameter"))
 
