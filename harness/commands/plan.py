@@ -76,6 +76,7 @@ def _loaded(
     arguments = ["-f", locustfile, *(argument for argument in arguments if argument != "-h")]
     if not locustfile.endswith(".py"):
         raise ConfigurationError(f"{locustfile}: give a file of Python, whose name ends with .py")
+    option: Any
     option, arguments, problems = locust_options.read(parse_locustfile_option, arguments)
     if option is None:
         raise ConfigurationError(problems)
