@@ -19,6 +19,7 @@ from locust.argument_parser import DEFAULT_CONFIG_FILES, LocustArgumentParser
 T = TypeVar("T")
 OF_THE_SHAPE = {"num_users": "--users", "spawn_rate": "--spawn-rate", "run_time": "--run-time"}
 """Options of Locust that have no effect beside a shape."""
+MOST_PROCESSES = 1000
 ELSEWHERE = " (It stands in a config file or in an environment variable.)"
 
 
@@ -72,8 +73,8 @@ def read(parse: Callable[[list[str]], T], arguments: Sequence[str]) -> tuple[T |
 def conflicts(parsed: Any, has_shape: bool = True) -> Iterator[str]:
     """What Locust would find when it has been started, or would pass over with a line in its log."""
     processes = parsed.processes
-    if processes is not None and processes < 1 and processes != -1:
-        yield f"--processes {processes}: give a number of load processes, or -1 for one a core"
+    if processes is not None and processes != -1 and not 0 < processes <= MOST_PROCESSES:
+        yield f"--processes {processes}: give a number of load processes up to {MOST_PROCESSES}, or -1 for one a core"
     if parsed.master and parsed.processes:
         yield "--master and --processes: leave out --master; with --processes there is one"
     if parsed.master and parsed.worker:

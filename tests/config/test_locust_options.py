@@ -30,7 +30,7 @@ def problems(*arguments: str) -> list[str]:
                 "--master-port"
             ],
         ),
-        (("--processes", "-5"), ["--processes -5: give a number of load processes, or -1 for one a core"]),
+        (("--processes", "-5"), ["--processes -5: give a number of load processes up to 1000, or -1 for one a core"]),
         (
             ("--master", "--processes", "2"),
             ["--master and --processes: leave out --master; with --processes there is one"],
@@ -39,7 +39,7 @@ def problems(*arguments: str) -> list[str]:
             ("--worker", "--master"),
             ["--master and --worker: one process is one or the other; leave out one of them"],
         ),
-        (("--processes", "0"), ["--processes 0: give a number of load processes, or -1 for one a core"]),
+        (("--processes", "0"), ["--processes 0: give a number of load processes up to 1000, or -1 for one a core"]),
         (("--web-port", "99999"), ["--web-port 99999: give a port from 1 to 65535"]),
         (("--master-bind-port", "0"), ["--master-bind-port 0: give a port from 1 to 65535"]),
         (
