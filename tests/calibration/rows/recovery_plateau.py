@@ -26,11 +26,11 @@ SERVICES = {
 WITHIN_FLOOR = {"lognormal, 0.02 s, σ 0.4": Service(0.02)}
 
 
-def figures(runs: int, each: Each) -> Iterator[Figure]:
+def figures(seeds: range, each: Each) -> Iterator[Figure]:
     flagged = {Outcome.FAIL, Outcome.INCONCLUSIVE}
     for name, service in (SERVICES | WITHIN_FLOOR).items():
         for factor, goal in ((2, (0.9, 1.0)), (3, (0.99, 1.0))):
             case = Case(f"{name}, × {factor}", service, disturbance=Disturbance(slower=((31, factor),)))
             wanted = None if name in WITHIN_FLOOR else goal
-            found = runs_of(case, runs, each)
+            found = runs_of(case, seeds, each)
             yield from outcomes(case, found, ("flagged", flagged, wanted), ("FAIL", {Outcome.FAIL}, None))
