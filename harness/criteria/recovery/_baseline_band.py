@@ -85,25 +85,30 @@ class Share:
         return windows.evident & _beyond(self.of(windows), windows.intended, self.threshold, self.inflation)
 
     def recurs(self, windows: Windows, counted: NDArray[np.bool_]) -> bool:
-        """Whether the share is larger than in the baseline (conditional test of two rates, Przyborowski & Wilenski
-        1940, 5 %), and differs from window to window by more than chance and more than in the baseline (Pearson's χ²,
-        0.5 %): a share that is small on the whole, because it is large now and then. Without the window that stands
-        out most.
+        """Whether the share differs from window to window by more than chance, and than in the baseline, without the
+        window that stands out most: it is small on the whole, because it is large now and then. By Pearson's χ²: at
+        0.5 % where the share is also larger than in the baseline (conditional test of two rates, Przyborowski &
+        Wilenski 1940, 5 %); else, where the baseline's windows differ by no more than chance, at 0.1 % with the
+        variance that χ² has where few hits are expected (Satterthwaite).
         """
         hits, n = self.of(windows)[counted], windows.intended[counted]
         if len(n) < FEWEST_WINDOWS or hits.sum() < 2:
             return False
         stay = np.arange(len(n)) != int(np.argmax(hits - n * hits.sum() / n.sum()))
         hits, n = hits[stay], n[stay]
-        ratio, weight = float(hits.sum() / n.sum()), _effective(1, self.correlation) / self.inflation
+        ratio, freedom = float(hits.sum() / n.sum()), len(n) - 1
         if not 0 < ratio < 1:
             return False
+        by_chance = n * ratio * (1 - ratio)
+        square = float(((hits - n * ratio) ** 2 / by_chance).sum()) / self.inflation
+        wider = float((2 + (1 - 6 * ratio * (1 - ratio)) / by_chance).sum()) / (2 * freedom)
+        if not self.varies and square > wider * chi_square_quantile(1 - PROOF, freedom / wider):
+            return True
+        weight = _effective(1, self.correlation) / self.inflation
         bad, bad_before = weight * float(hits.sum()), weight * self.ratio * self.requests
         of_both = float(n.sum()) / (float(n.sum()) + self.requests)
-        if float(beta_probability(of_both, bad, bad_before + 1)) > 0.05:
-            return False
-        square = float(((hits - n * ratio) ** 2 / (n * ratio * (1 - ratio))).sum())
-        return square / self.inflation > chi_square_quantile(1 - CHANCE, len(n) - 1)
+        is_larger = float(beta_probability(of_both, bad, bad_before + 1)) <= 0.05
+        return is_larger and square > chi_square_quantile(1 - CHANCE, freedom)
 
     def posterior(self, windows: Windows, counted: NDArray[np.bool_]) -> Posterior:
         """When the share is at or below the threshold; of the windows that are counted."""
@@ -152,9 +157,11 @@ class Band:
 
     def recurs(self, since: Windows, passed_over: NDArray[np.bool_]) -> bool:
         """Whether bad requests come by turns, more of them than in the baseline, so that no single window stands out
-        and yet some are beyond the threshold: see :meth:`Share.recurs`. One window, the worst, is passed over besides.
+        and yet some are beyond the threshold: see :meth:`Share.recurs`. Windows that are passed over because the
+        baseline has slow ones, too, count for what failed in them.
         """
-        return any(share.recurs(since, ~passed_over & (since.intended > 0)) for share in (self.bad, self.failed))
+        told = since.intended > 0
+        return self.bad.recurs(since, told & ~passed_over) or self.failed.recurs(since, told)
 
     def may_be_beyond(self, bad: int, intended: int) -> float | None:
         """The 95 % upper bound (Clopper & Pearson, one-sided) of the share of bad requests, where it is beyond the
