@@ -123,7 +123,8 @@ class RecoveryTime(Criterion):
     def _slowdown(self, measured: Recovery) -> str:
         assert measured.lasting is not None
         ratio, slower_s = measured.lasting.ratio, measured.lasting.slower_s
-        return f"the latency stays {ratio:.2g} times as long as in the {self.baseline}, p95 by {slower_s * 1e3:.2g} ms"
+        longer = f"its p95 {slower_s * 1e3:.2g} ms longer"
+        return f"the latency stays {ratio:.2g} times as long as in the {self.baseline}, {longer}"
 
     def _reason(self, outcome: Outcome, measured: Recovery) -> str:
         if measured.reason:
