@@ -113,9 +113,11 @@ def sections(scenario: Scenario) -> list[tuple[str, list[Parameter]]]:
 
 
 def secret_values(scenario: Scenario, values: Any) -> tuple[str, ...]:
-    """What was given for options that are secret, and is long enough to be one; the longest first."""
-    secret = [option.name for _, options in sections(scenario) for option in options if option.secret]
-    given = {str(getattr(values, name, None) or "") for name in secret}
+    """What was given for options that are secret, and is long enough to be one; the longest first. A default stands in
+    the code, and is none.
+    """
+    secret = [option for _, options in sections(scenario) for option in options if option.secret]
+    given = {str(getattr(values, option.name, None) or "") for option in secret} - {option.text for option in secret}
     return tuple(sorted((value for value in given if len(value) >= SHORTEST_SECRET), key=len, reverse=True))
 
 

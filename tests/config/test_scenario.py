@@ -14,7 +14,7 @@ from harness.config.scenario import Scenario
 from harness.errors import ConfigurationError
 from harness.faults import PlannedFault, load
 from harness.plugins import parameter, parameters_of
-from harness.recording_header import CriterionSpec
+from harness.recording import CriterionSpec
 
 NOTHING: Any = SimpleNamespace()
 
@@ -89,6 +89,10 @@ def attaching(capsys: pytest.CaptureFixture[str], **arguments: Any) -> list[str]
         ("name", "", "the scenario's name is ''"),
         ("name", 7, "the scenario's name is 7"),
         ("name", "a/b", "without a slash"),
+        ("name", "a" * 81, "at most 80 letters"),
+        ("name", "\U0001f600" * 60, "at most 80 letters"),
+        ("name", "a\x1b[31m", "without a slash and control characters"),
+        ("name", " ", "give text"),
         ("criterias", [], "criterias= of one: there is no such argument; did you mean criteria=?"),
         ("zzz", 1, "valid ones: criteria, probes, faults, health_path, options, reference, checks"),
     ],

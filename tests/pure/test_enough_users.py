@@ -10,8 +10,7 @@ import pytest
 from harness.analysis.histogram import bucket_index
 from harness.criteria import load
 from harness.findings import CLIENTS, Finding, Outcome
-from harness.recording import Recording, Slice
-from harness.recording_header import CriterionSpec
+from harness.recording import CriterionSpec, Recording, Slice
 from harness.recording_marks import ARRIVALS, GateMark, StartsMark, gate_stream
 from harness.recording_values import OK, UNSERVED
 from harness.verdict import judge

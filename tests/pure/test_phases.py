@@ -11,8 +11,7 @@ from harness.analysis import phases
 from harness.criteria import load
 from harness.criteria.guards._delivery import deliveries
 from harness.findings import ALL, Outcome
-from harness.recording import End, Recording, Slice
-from harness.recording_header import CriterionSpec
+from harness.recording import CriterionSpec, End, Recording, Slice
 from harness.recording_values import CENSORED, INTERRUPTED, ITERATION, OK, UNFINISHED, UNSENT, UNSERVED
 from tests.recordings import CANARY, healthy
 

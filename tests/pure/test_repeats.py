@@ -10,7 +10,7 @@ import pytest
 
 from harness import repeats
 from harness.findings import Finding, Outcome, Verdict
-from harness.recording_header import CriterionSpec
+from harness.recording import CriterionSpec
 from harness.verdict import judge
 from tests import recordings
 
