@@ -1,5 +1,5 @@
-"""From the spike on every request takes twice or three times as long, for ever, at 10 canaries/s. Nothing is wanted of a
-service so quick that its p95 gets longer by less than what a load generator can tell (5 ms): it passes, and the
+"""From the spike on every request takes twice or three times as long, for ever, at 10 canaries/s. Nothing is wanted of
+a service so quick that its p95 gets longer by less than what a load generator can tell (5 ms): it passes, and the
 sentence says by how much it stays slower.
 """
 
