@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import os
 import pkgutil
 import traceback
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, is_dataclass
 from functools import lru_cache
-from pathlib import Path
 from types import ModuleType
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 from harness.errors import ConfigurationError
 from harness.parameters import (
@@ -134,7 +134,7 @@ class Folder:
 
     def parameters(self, name: str) -> tuple[Parameter, ...]:
         """Raises ConfigurationError as :meth:`class_of` does."""
-        return _parameters_of(self.class_of(name))
+        return parameters_of(self.class_of(name))
 
     def summary(self, name: str) -> str:
         """First line of its docstring. Raises ConfigurationError as :meth:`class_of` does."""
@@ -146,7 +146,7 @@ class Folder:
         Raises ConfigurationError for an unknown name, or for all unknown, missing and ill-typed parameters.
         """
         plugin = self.class_of(name)
-        declared = {each.name: each for each in _parameters_of(plugin)}
+        declared = {each.name: each for each in parameters_of(plugin)}
         subject = f"{self.kind.capitalize()} {name}"
         problems = check(subject, declared.values(), given)
         # A PlugIn tells these itself, together with its conflicts; but without the right names it cannot be made.
@@ -163,19 +163,9 @@ class Folder:
         return {key: declared[key].read(text) if key in declared else text for key, text in texts.items()}
 
 
-@lru_cache(maxsize=256)
-def _of_class(plugin: Hashable) -> tuple[Parameter, ...]:
-    return parameters_of(cast(type[Any], plugin))
-
-
-def _parameters_of(plugin: type[Any]) -> tuple[Parameter, ...]:
-    """A plug-in is a dataclass, whose fields stay as they are, so they are looked at once."""
-    return _of_class(cast(Hashable, plugin))
-
-
 def _modules_in(package: str) -> Iterator[tuple[str, str]]:
     for folder in importlib.import_module(package).__path__:
-        for name, is_package in _listed(folder, Path(folder).stat().st_mtime_ns):
+        for name, is_package in _listed(folder, os.stat(folder).st_mtime_ns):  # noqa: PTH116  # a Path costs more than the stat
             module = f"{package}.{name}"
             if is_package:
                 yield from _modules_in(module)
