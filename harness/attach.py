@@ -61,7 +61,7 @@ def attach(
 ) -> None:
     """Makes a locustfile a scenario: its runs are recorded, judged and reported.
 
-    ``criteria`` are names (``"error_ratio"``) or :class:`harness.recording_header.CriterionSpec`; a guard need not be
+    ``criteria`` are names (``"error_ratio"``) or :class:`harness.recording.CriterionSpec`; a guard need not be
     named.
 
     ``options`` is a class whose attributes are the users' own options: ``keys: int = 20``, or, with more to say,

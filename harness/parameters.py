@@ -70,7 +70,7 @@ class Parameter:
         if not self.fits(value) or (self.choices and value not in self.choices):
             return f"give {self._wanted()}"
         numbers = [part for part in (value if isinstance(value, tuple | list) else (value,)) if _is_number(part)]
-        if not all(math.isfinite(number) and self.lowest <= number <= self.highest for number in numbers):
+        if not all(_is_finite(number) and self.lowest <= number <= self.highest for number in numbers):
             return f"give {self._wanted()}"
         return None
 
@@ -253,6 +253,14 @@ def _fits(hint: Any, value: object) -> bool:
 
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_finite(number: float) -> bool:
+    """A whole number may be too large to be calculated with."""
+    try:
+        return math.isfinite(number)
+    except OverflowError:
+        return False
 
 
 def _words(hint: Any) -> str:

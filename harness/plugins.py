@@ -18,7 +18,7 @@ from functools import lru_cache
 from types import ModuleType
 from typing import Any, ClassVar
 
-from harness.errors import ConfigurationError
+from harness.errors import ConfigurationError, nearest
 from harness.parameters import (
     Parameter,
     Value,
@@ -121,7 +121,9 @@ class Folder:
         """Raises ConfigurationError for an unknown name, and a file that cannot be loaded or has not one class."""
         modules = self.modules()
         if name not in modules:
-            raise ConfigurationError(f"There is no {self.kind} {name!r}. Choose one of: {', '.join(modules)}")
+            meant = nearest(name, modules)
+            remedy = f"Did you mean {meant}?" if meant else f"Choose one of: {', '.join(modules)}"
+            raise ConfigurationError(f"There is no {self.kind} {name!r}. {remedy}")
         module = loaded(modules[name])
         own = [each for each in vars(module).values() if isinstance(each, type) and each.__module__ == module.__name__]
         found = [each for each in own if is_dataclass(each) and hasattr(each, self.method)]

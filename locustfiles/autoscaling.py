@@ -10,7 +10,7 @@ import harness
 from harness.load.http import PacedHttpUser
 from harness.plugins import parameter
 from harness.probes import planned
-from harness.recording_header import CriterionSpec
+from harness.recording import CriterionSpec
 from shapes import staircase
 
 

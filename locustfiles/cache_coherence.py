@@ -14,7 +14,7 @@ from harness.faults import PlannedFault, load
 from harness.load.users import valkey
 from harness.load.users.items import ItemOptions, ItemUser
 from harness.plugins import parameter
-from harness.recording_header import CriterionSpec
+from harness.recording import CriterionSpec
 from shapes import step
 
 HOT, HOT_SHARE = 0, 0.8

@@ -17,7 +17,7 @@ from harness.faults import PlannedFault, http_toggle
 from harness.load.users.guarded import GuardedHttpUser, GuardedOptions
 from harness.plugins import parameter
 from harness.probes.prometheus import Prometheus
-from harness.recording_header import CriterionSpec
+from harness.recording import CriterionSpec
 from shapes import step
 
 

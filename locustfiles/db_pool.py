@@ -14,7 +14,7 @@ from harness.load.users import postgres
 from harness.load.users.pooled import PooledHttpUser, PooledOptions
 from harness.plugins import parameter
 from harness.probes import planned
-from harness.recording_header import CriterionSpec
+from harness.recording import CriterionSpec
 from shapes import staircase
 
 

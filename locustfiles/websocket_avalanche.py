@@ -12,7 +12,7 @@ from harness.faults import PlannedFault, load
 from harness.load.websocket import FeedOptions, FeedUser, feed
 from harness.plugins import parameter
 from harness.probes import planned
-from harness.recording_header import CriterionSpec
+from harness.recording import CriterionSpec
 from shapes import avalanche
 
 GAUGE = "target_feed_connections"

@@ -12,15 +12,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from flask import Response
+from jinja2.utils import htmlsafe_json_dumps
 from locust.web import WebUI
 
 from harness.clients.address import strip_url
 from harness.config.options import secret_values, sections
 from harness.config.scenario import attached_scenario
+from harness.safe_text import without_user_info
 
 HIDDEN = "•••"
-TEXT = ("text/", "application/json", "application/javascript")
-_USER_INFO = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)[^/\s\"'<>@\\]*@")
+_DATA = re.compile(r"(window\.templateArgs = )(\{.*\})")
+"""In Locust's page and its report: the rest of them is code."""
 
 
 def install(web_ui: WebUI) -> None:
@@ -37,13 +39,17 @@ def install(web_ui: WebUI) -> None:
         }
 
     def hide(answer: Response) -> Response:
-        if answer.direct_passthrough or answer.is_streamed or not (answer.mimetype or "").startswith(TEXT):
+        if answer.direct_passthrough or answer.is_streamed:
             return answer
         secrets = _values(web_ui)
-        answer.set_data(hidden(answer.get_data(as_text=True), secrets))
-        for name in ("Content-Disposition", "Location"):
-            if name in answer.headers:
-                answer.headers[name] = hidden(answer.headers[name], secrets)
+        if answer.mimetype == "application/json":
+            answer.set_data(json.dumps(_hidden_in(answer.get_json(silent=True), secrets)))
+        elif answer.mimetype == "text/html":
+            answer.set_data(_DATA.sub(lambda found: _hidden_data(found, secrets), answer.get_data(as_text=True)))
+        elif (answer.mimetype or "").startswith("text/"):
+            answer.set_data(hidden(answer.get_data(as_text=True), secrets))
+        if "Content-Disposition" in answer.headers:
+            answer.headers["Content-Disposition"] = hidden(answer.headers["Content-Disposition"], secrets)
         return answer
 
     web_ui.update_template_args = update_without_secrets  # type: ignore[method-assign]
@@ -51,12 +57,30 @@ def install(web_ui: WebUI) -> None:
 
 
 def hidden(text: str, secrets: tuple[str, ...]) -> str:
-    """The text without user info in addresses, and without these values, however they are escaped."""
-    text = _USER_INFO.sub(r"\1", text)
+    """The text without user info in addresses, and without these values."""
+    text = without_user_info(text)
     for secret in secrets:
-        for written in {secret, json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}:
-            text = text.replace(written, HIDDEN)
+        text = text.replace(secret, HIDDEN)
     return text
+
+
+def _hidden_in(value: Any, secrets: tuple[str, ...]) -> Any:
+    """A document of JSON with its texts so changed. Its keys stay: a password may be a word that is one of them."""
+    if isinstance(value, str):
+        return hidden(value, secrets)
+    if isinstance(value, list):
+        return [_hidden_in(each, secrets) for each in value]
+    if isinstance(value, dict):
+        return {key: _hidden_in(each, secrets) for key, each in value.items()}
+    return value
+
+
+def _hidden_data(found: re.Match[str], secrets: tuple[str, ...]) -> str:
+    try:
+        data = json.loads(found[2])
+    except ValueError:
+        return found[1] + "{}"
+    return found[1] + str(htmlsafe_json_dumps(_hidden_in(data, secrets)))
 
 
 def meant(web_ui: WebUI, fields: Mapping[str, str]) -> dict[str, str]:

@@ -24,7 +24,8 @@ class Herd(herd.Herd):
     baseline_s, herd_users, spike_s, recovery_s, canary_users = 1, 5, 1, 1, 5
 
 class Options:
-    token: str = parameter("", "of the service", secret=True, web=True)
+    token: str = parameter("springback", "of the service", secret=True, web=True)
+    word: str = parameter("", "of a user", secret=True, web=True)
     dsn: str = parameter("", "of the database", secret=True)
 
 harness.attach("secretive", criteria=["error_ratio"], options=Options)
@@ -37,7 +38,15 @@ def ui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
     directory = tmp_path_factory.mktemp("secrets")
     file = directory / "secretive.py"
     file.write_text(SCENARIO)
-    given = ("--token", "hush-token", "--dsn", "postgresql://u:hush-dsn@127.0.0.1/", *runs.UNHURRIED)
+    given = (
+        "--token",
+        "hush-token",
+        "--word",
+        "script",
+        "--dsn",
+        "postgresql://u:hush-dsn@127.0.0.1/",
+        *runs.UNHURRIED,
+    )
     with session(directory, *given, scenario=str(file)) as opened:
         yield opened
 
@@ -49,7 +58,8 @@ def names(ui: Session) -> set[str]:
 
 
 def test_no_answer_shows_a_secret_and_a_blank_field_is_unchanged(ui: Session) -> None:
-    assert '"token"' in ui.get("/").text, "it has a field"
+    page = ui.get("/").text
+    assert '"token"' in page and '<script src="/springback/panel.js"></script>' in page, "a word is only hidden in data"
     with_user_info = ui.target.url.replace("http://", "http://user:hush-host@")
     ui.run_once(host=with_user_info, token="")
     assert names(ui) == {f"length {len('hush-token')}"}

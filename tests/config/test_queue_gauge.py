@@ -10,7 +10,7 @@ from harness import probes
 from harness.config import queue_gauge, settings
 from harness.config.scenario import STANDARD, Scenario
 from harness.errors import ConfigurationError
-from harness.recording_header import CriterionSpec
+from harness.recording import CriterionSpec
 from tests.config.test_options import HOST, Small, values
 from tests.probes.loopback import answer, serving
 

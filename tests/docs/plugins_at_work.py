@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from harness import criteria, faults, probes
 from harness.plugins import Folder
-from harness.recording_header import CriterionSpec
+from harness.recording import CriterionSpec
 from harness.verdict import judge
 from tests import recordings
 

@@ -72,7 +72,7 @@ def test_a_fault_is_in_the_recording_the_terminal_and_the_report(outcome: Outcom
     assert done.finding("faults_injected")["outcome"] == "PASS"
     assert "springback: fault tcp_proxy injected: 200 ms later" in done.err
     assert "springback: fault http_toggle undone: DELETE" in done.err
-    assert "fault tcp_proxy injected: 200 ms later" in (done.directory / "report.html").read_text()
+    assert "fault tcp_proxy injected: 200\u00a0ms later" in (done.directory / "report.html").read_text()
     kept = [path.read_text() for path in done.directory.iterdir() if path.suffix in (".jsonl", ".json", ".md")]
     assert not any("hush" in text for text in kept)
     read = [sample for sample in done.recording.probes if sample.probe == "process" and sample.error is None]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from harness import criteria
 from harness.analysis.histogram import bucket_bounds_us
 from harness.criteria.websocket import _connections as connections
-from harness.recording_header import CriterionSpec
+from harness.recording import CriterionSpec
 from harness.recording_values import OK
 from tests.ground_truth.frame import FAIL, Case, Compared, Run, flags
 

@@ -96,6 +96,8 @@ def test_datagrams_are_guarded_too() -> None:
         with pytest.raises(BlockedError):
             sender.connect((FOREIGN, 9))
         sender.sendto(b"x", ("127.0.0.1", 9))
+        sender.connect((FOREIGN, connection_guard.DNS))
+    assert {place for _, place, _ in connection_guard.take()} == {f"{FOREIGN}:9"}, "a name server may be asked"
 
 
 def test_a_name_that_was_consented_to_is_pinned_to_its_first_addresses(names: Names) -> None:

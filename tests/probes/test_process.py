@@ -17,8 +17,7 @@ from harness.findings import Outcome
 from harness.probes import Reading
 from harness.probes._memory_bounds import MemoryBounds
 from harness.probes._process_meter import ProcessMeter
-from harness.recording import ProbeSample
-from harness.recording_header import CriterionSpec
+from harness.recording import CriterionSpec, ProbeSample
 from harness.verdict import judge
 from tests import recordings
 from tests.probes.loopback import free_port, python, said, tell, wait_for

@@ -16,8 +16,7 @@ from harness.criteria.breaker import BREAKER_OPEN
 from harness.criteria.breaker._criterion import BreakerCriterion
 from harness.criteria.breaker._measure import Measured, measure
 from harness.findings import Finding, Outcome
-from harness.recording import Recording
-from harness.recording_header import CriterionSpec
+from harness.recording import CriterionSpec, Recording
 from harness.recording_marks import FAILED, INJECTED, FaultMark
 from harness.recording_values import OK, Scalar
 from harness.verdict import judge

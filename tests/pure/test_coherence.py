@@ -12,8 +12,7 @@ from harness.criteria.cache import _stampede as stampede
 from harness.criteria.cache._invalidations import invalidations
 from harness.criteria.cache._operations import history_of
 from harness.findings import Finding, Outcome
-from harness.recording import Operation, Recording
-from harness.recording_header import CriterionSpec
+from harness.recording import CriterionSpec, Operation, Recording
 from harness.recording_marks import FAILED, INJECTED, UNDONE, FaultMark, NodeMark
 from harness.recording_values import Scalar
 from tests.histories import invalidate, linearizable, read, recording, write

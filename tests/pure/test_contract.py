@@ -16,8 +16,7 @@ from harness.commands.plugins import listing
 from harness.criteria._criterion import Criterion, Guard
 from harness.findings import ALL, Basis, Outcome
 from harness.plugins import parameters_of
-from harness.recording import Recording
-from harness.recording_header import CriterionSpec
+from harness.recording import CriterionSpec, Recording
 from harness.verdict import judge
 from tests import recordings
 from tests.pure.test_kept_recordings import VERDICTS, kept

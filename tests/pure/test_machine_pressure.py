@@ -10,8 +10,7 @@ import pytest
 from harness.analysis import machine
 from harness.criteria import load
 from harness.findings import CLIENTS, TARGET, Finding, Outcome
-from harness.recording import ProbeSample, Recording
-from harness.recording_header import CriterionSpec
+from harness.recording import CriterionSpec, ProbeSample, Recording
 from tests.recordings import healthy
 
 LIMIT = 0.3

@@ -9,8 +9,7 @@ import pytest
 
 from harness.criteria.recovery._memory import Growth, growth
 from harness.findings import Finding, Outcome
-from harness.recording import ProbeSample, Recording
-from harness.recording_header import CriterionSpec
+from harness.recording import CriterionSpec, ProbeSample, Recording
 from harness.verdict import judge
 from tests.calibration.memory import RECOVERY_S
 from tests.calibration.memory import recording as simulated

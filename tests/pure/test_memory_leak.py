@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 from harness.findings import Finding, Outcome
-from harness.recording import ProbeSample, Recording
-from harness.recording_header import CriterionSpec
+from harness.recording import CriterionSpec, ProbeSample, Recording
 from harness.verdict import judge
 from reports import junit, markdown, terminal
 from tests.recordings import MEGABYTE, healthy

@@ -11,8 +11,7 @@ from harness.analysis import phases
 from harness.criteria import load
 from harness.criteria.guards._delivery import deliveries
 from harness.findings import ALL, Outcome
-from harness.recording import End, Recording, Slice
-from harness.recording_header import CriterionSpec
+from harness.recording import CriterionSpec, End, Recording, Slice
 from harness.recording_values import CENSORED, INTERRUPTED, ITERATION, OK, UNFINISHED, UNSENT, UNSERVED
 from tests.recordings import CANARY, healthy
 
@@ -85,3 +84,11 @@ def test_an_iteration_without_a_request_is_not_delivered() -> None:
 def test_a_spike_of_iterations_without_requests_voids_everything() -> None:
     found = load(CriterionSpec("spike_delivered", {})).judge(recorded(COMPLETED, ok=900, unsent=100))
     assert (found.outcome, found.figure, found.voids) == (Outcome.INCONCLUSIVE, 0.9, ALL)
+
+
+def test_from_the_send_a_reconnection_still_counts_from_the_loss() -> None:
+    """13.8 s away, and the attempt that succeeded took a millisecond: that is no PASS of a limit of 3 s."""
+    away = Slice(30, "w", "WS /feed reconnect", OK, 9, 0, {13_800: 9}, {1: 9})
+    late = Slice(30, "w", "GET /", OK, 9, 0, {13_800: 9}, {1: 9})
+    run = dataclasses.replace(healthy(), slices=(away, late))
+    assert [each.latency for each in phases.from_the_send(run).slices] == [away.latency, late.service]

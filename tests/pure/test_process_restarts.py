@@ -10,8 +10,7 @@ import pytest
 
 from harness.analysis.processes import restarts
 from harness.findings import Finding, Outcome
-from harness.recording import ProbeSample, Recording
-from harness.recording_header import CriterionSpec
+from harness.recording import CriterionSpec, ProbeSample, Recording
 from harness.recording_marks import INJECTED, UNDONE, FaultMark
 from harness.verdict import judge
 from reports._charts.timeline import timeline

@@ -9,8 +9,7 @@ import pytest
 
 from harness import criteria, verdict
 from harness.findings import ALL, CLIENTS, RUN, TARGET, Finding, Outcome, Verdict
-from harness.recording import End, Recording
-from harness.recording_header import CriterionSpec
+from harness.recording import CriterionSpec, End, Recording
 from harness.recording_values import Scalar
 from harness.verdict import judge
 from tests import recordings

@@ -8,8 +8,7 @@ import pytest
 
 from harness import criteria
 from harness.findings import Outcome
-from harness.recording import Slice
-from harness.recording_header import CriterionSpec
+from harness.recording import CriterionSpec, Slice
 from harness.verdict import judge
 from tests import recordings
 

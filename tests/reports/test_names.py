@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 
 from harness.analysis import phases
-from harness.recording import Recording, Slice
+from harness.recording import CriterionSpec, Recording, Slice
 from harness.recording_file import read
-from harness.recording_header import CriterionSpec
 from harness.recording_values import OK, OTHER_NAMES
 from harness.verdict import judge
 from reports import _phase_table, html, markdown, terminal, verdict_json

@@ -21,7 +21,7 @@ from tests.run.together import together
 SCENARIO = """
 import harness
 from harness.load.http import HerdHttpUser
-from harness.recording_header import CriterionSpec
+from harness.recording import CriterionSpec
 from shapes import herd
 
 class Visitor(HerdHttpUser):

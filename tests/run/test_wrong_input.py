@@ -140,6 +140,34 @@ def test_what_locusts_own_parser_refuses_is_said_in_our_words_beside_ours(outcom
     assert len(outcome.done.err.splitlines()) == 4
 
 
+def what_goes_together_with_nothing(directory: Path) -> Outcome:
+    with service.running() as target:
+        options = ("--host", f"{target.url}/?key=value", "--runs-dir", str(directory / "runs"), "--health-path", "/a b")
+        odd = ("--web", "--headless", "--processes", "0", "--web-port", "99999", "-u", "5", "-t", "10s")
+        run = runs.springback(directory, "run", str(runs.SCENARIOS / "herd_http.py"), *options, *odd)
+        return Outcome(run.wait(40), target.requests)
+
+
+@together(what_goes_together_with_nothing)
+def test_options_that_contradict_each_other_or_say_nothing_are_refused_at_once(outcome: Outcome) -> None:
+    assert_refused(
+        outcome,
+        "springback: --web and --headless: leave out one of them",
+        "springback: --processes 0: give a number of load processes",
+        "springback: --web-port 99999: give a port from 1 to 65535",
+        "springback: --users: the shape says how many users there are",
+        "springback: --run-time: the shape says how many users there are",
+        "springback: --health-path '/a b': write what is not a plain character",
+        "leave out what comes from '?' on",
+    )
+    assert len(outcome.done.err.splitlines()) == 7
+
+
+@together(refused, arguments=[("--herd-u", "5")])
+def test_a_short_form_is_refused_with_the_whole_one(outcome: Outcome) -> None:
+    assert_refused(outcome, "--herd-u")
+
+
 @together(by_variables)
 def test_a_problem_in_an_environment_variable_is_said_like_one_in_a_flag(outcome: Outcome) -> None:
     assert_refused(outcome, "springback: --herd-users many", "springback: --baseline-s -5")
@@ -576,7 +604,7 @@ def test_the_command_line_refuses_what_it_does_not_know(
 ) -> None:
     said = in_process(capsys, *arguments)
     said.ended_well(code=2)
-    assert "Usage: " in said.err
+    assert said.err.startswith("springback: ") and "--help` says" in said.err and said.err.count("\n") == 1
 
 
 def nonsense(directory: Path) -> Finished:
@@ -586,4 +614,4 @@ def nonsense(directory: Path) -> Finished:
 @together(nonsense)
 def test_the_real_command_refuses_a_command_that_it_does_not_have(outcome: Finished) -> None:
     outcome.ended_well(code=2)
-    assert "Usage: springback" in outcome.err
+    assert outcome.err == "springback: No such command 'judge'. (`springback --help` says what there is)\n"

@@ -19,7 +19,7 @@ import numpy as np
 
 from harness.criteria.recovery._leak import Growth, assess
 from harness.findings import Outcome
-from harness.recording_header import CriterionSpec
+from harness.recording import CriterionSpec
 from harness.verdict import judge
 from tests.calibration.__main__ import Each
 from tests.calibration.figures import Figure, Mean, Share

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from harness.findings import Outcome
-from harness.recording_header import CriterionSpec
+from harness.recording import CriterionSpec
 from harness.verdict import judge
 from tests.calibration.figures import Figure, Share
 from tests.calibration.retries import GAUGE, Storm, play, recorded

@@ -2,7 +2,7 @@
 
 import harness
 from harness.load.http import HerdHttpUser
-from harness.recording_header import CriterionSpec
+from harness.recording import CriterionSpec
 from shapes import flash_crowd
 
 

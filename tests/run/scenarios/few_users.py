@@ -4,7 +4,7 @@ import os
 
 import harness
 from harness.load.http import HerdHttpUser
-from harness.recording_header import CriterionSpec
+from harness.recording import CriterionSpec
 from shapes import herd
 
 

@@ -8,7 +8,7 @@ import harness
 from harness.load.http import HerdHttpUser
 from harness.load.users.paced import Paced
 from harness.plugins import parameter
-from harness.recording_header import CriterionSpec
+from harness.recording import CriterionSpec
 from shapes import herd
 
 ODD = os.environ.get("ODD_USERS", "")

@@ -9,7 +9,7 @@ from locust import task
 
 import harness
 from harness.load.http import PacedHttpUser
-from harness.recording_header import CriterionSpec
+from harness.recording import CriterionSpec
 from shapes import herd
 
 

@@ -7,7 +7,7 @@ from locust import events
 
 import harness
 from harness.load.http import HerdHttpUser
-from harness.recording_header import CriterionSpec
+from harness.recording import CriterionSpec
 from shapes import herd
 
 DOES = os.environ.get("LISTENER", "")

@@ -4,7 +4,7 @@ from locust import FastHttpUser, task
 
 import harness
 from harness.load.users.paced import Paced
-from harness.recording_header import CriterionSpec
+from harness.recording import CriterionSpec
 from shapes import herd
 
 

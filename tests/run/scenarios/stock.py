@@ -5,7 +5,7 @@ import os
 from locust import HttpUser, constant, task
 
 import harness
-from harness.recording_header import CriterionSpec
+from harness.recording import CriterionSpec
 from shapes import flash_crowd, herd
 
 
