@@ -11,9 +11,10 @@ from __future__ import annotations
 import dataclasses
 import math
 import types
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import MISSING, Field, dataclass, field, is_dataclass
-from typing import Any, ClassVar, TypeAlias, Union, get_args, get_origin, get_type_hints
+from functools import lru_cache
+from typing import Any, ClassVar, TypeAlias, Union, cast, get_args, get_origin, get_type_hints
 
 from harness.errors import nearest
 
@@ -140,12 +141,9 @@ def parameters_of(cls: type[Any]) -> tuple[Parameter, ...]:
     Of a dataclass its fields, but those with ``init=False``; of any other class its attributes that are no methods, its
     parents' first.
     """
-    hints = get_type_hints(cls)
     if is_dataclass(cls):
-        entries = sorted(
-            dataclasses.fields(cls), key=lambda entry: bool(entry.kw_only)
-        )  # what all have in common comes last
-        return tuple(_declared(entry.name, hints[entry.name], entry) for entry in entries if entry.init)
+        return _of_dataclass(cast(Hashable, cls))
+    hints = get_type_hints(cls)
     found: dict[str, Parameter] = {}
     for parent in reversed(cls.__mro__):
         own = vars(parent)
@@ -156,6 +154,15 @@ def parameters_of(cls: type[Any]) -> tuple[Parameter, ...]:
                 entry = default if isinstance(default, Field) else field(default=default)
                 found[name] = _declared(name, hints.get(name), entry)
     return tuple(found.values())
+
+
+@lru_cache(maxsize=256)
+def _of_dataclass(cls: Any) -> tuple[Parameter, ...]:
+    """Its fields stay as they are, and a verdict asks for those of each criterion several times."""
+    hints = get_type_hints(cls)
+    # What all have in common comes last.
+    entries = sorted(dataclasses.fields(cls), key=lambda entry: bool(entry.kw_only))
+    return tuple(_declared(entry.name, hints[entry.name], entry) for entry in entries if entry.init)
 
 
 def undeclared(cls: type[Any]) -> list[str]:

@@ -11,12 +11,12 @@ import dataclasses
 import importlib
 import pkgutil
 import traceback
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, is_dataclass
 from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 from harness.errors import ConfigurationError, nearest
 from harness.parameters import (
@@ -136,7 +136,7 @@ class Folder:
 
     def parameters(self, name: str) -> tuple[Parameter, ...]:
         """Raises ConfigurationError as :meth:`class_of` does."""
-        return _parameters_of(self.class_of(name))
+        return parameters_of(self.class_of(name))
 
     def summary(self, name: str) -> str:
         """First line of its docstring. Raises ConfigurationError as :meth:`class_of` does."""
@@ -148,7 +148,7 @@ class Folder:
         Raises ConfigurationError for an unknown name, or for all unknown, missing and ill-typed parameters.
         """
         plugin = self.class_of(name)
-        declared = {each.name: each for each in _parameters_of(plugin)}
+        declared = {each.name: each for each in parameters_of(plugin)}
         subject = f"{self.kind.capitalize()} {name}"
         problems = check(subject, declared.values(), given)
         # A PlugIn tells these itself, together with its conflicts; but without the right names it cannot be made.
@@ -163,16 +163,6 @@ class Folder:
         """
         declared = {each.name: each for each in self.parameters(name)}
         return {key: declared[key].read(text) if key in declared else text for key, text in texts.items()}
-
-
-@lru_cache(maxsize=256)
-def _of_class(plugin: Hashable) -> tuple[Parameter, ...]:
-    return parameters_of(cast(type[Any], plugin))
-
-
-def _parameters_of(plugin: type[Any]) -> tuple[Parameter, ...]:
-    """A plug-in is a dataclass, whose fields stay as they are, so they are looked at once."""
-    return _of_class(cast(Hashable, plugin))
 
 
 def _modules_in(package: str) -> Iterator[tuple[str, str]]:
