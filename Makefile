@@ -4,8 +4,11 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PART ?=
+OF ?=
+SAMPLE ?= 480
+SEED ?= 1
 
-.PHONY: demo suite test lint truth calibrate bench clean install install-dev
+.PHONY: demo suite test lint truth calibrate mutants bench clean install install-dev
 
 demo: install
 	@$(BIN)/springback run locustfiles/login_herd.py; code=$$?; \
@@ -29,6 +32,10 @@ truth: install-dev
 
 calibrate: install-dev
 	$(BIN)/python -m tests.calibration
+
+# Would the tests notice? `make mutants OF="criteria/cache" SAMPLE=0` makes all mutants of a folder. See docs/testing.md.
+mutants: install-dev
+	$(BIN)/python -m tests.mutants $(OF) --sample $(SAMPLE) --seed $(SEED)
 
 bench: install-dev
 	$(BIN)/python -m benchmarks --write

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import pytest
 
+from harness.analysis import alerts
 from harness.analysis.alerts import Book, Episode, Limits, Seen, episodes, in_words
 from harness.analysis.histogram import bucket_index
 from harness.live.state import LiveState
-from harness.recording import ProbeSample, Slice
+from harness.recording import End, ProbeSample, Slice
 from harness.recording_header import CriterionSpec, Phase
 from harness.recording_values import OK, SHED
 from tests import recordings
@@ -124,3 +126,91 @@ def test_an_alert_says_its_figure_with_unit_cause_and_limit() -> None:
     (worst,) = [each.worst for each in episodes(recordings.failing()) if each.alert == "error ratio"]
     assert in_words(worst).endswith("limit 5 %")
     assert "%" in in_words(worst).partition(",")[0]
+
+
+@pytest.mark.parametrize(("latency_s", "raised"), [(1.99, False), (2.01, True)])
+def test_by_default_two_seconds_are_too_slow(latency_s: float, raised: bool) -> None:
+    assert told([piece(t, 10, latency_s) for t in range(60)]) == ([("p95 latency", 2, math.inf)] if raised else [])
+
+
+@pytest.mark.parametrize(("failed", "raised"), [(5, False), (6, True)])
+def test_by_default_one_failure_in_twenty_is_accepted(failed: int, raised: bool) -> None:
+    lines = [piece(t, 100 - failed) for t in range(10)] + [piece(t, failed, 0.1, "http 503") for t in range(10)]
+    assert [name for name, *_ in told(lines, Limits(p95_s=0), 10)] == (["error ratio"] if raised else [])
+
+
+@pytest.mark.parametrize(("count", "raised"), [(19, False), (20, True)])
+def test_twenty_requests_are_a_reason(count: int, raised: bool) -> None:
+    assert bool(told([piece(30, count, 3.0)])) is raised
+
+
+@pytest.mark.parametrize(("in_use", "raised"), [(90, False), (91, True)])
+def test_by_default_a_pool_is_full_beyond_nine_tenths(in_use: int, raised: bool) -> None:
+    """The fullest one counts."""
+    full = [sample(t, "pool", "a", in_use=in_use, size=100) for t in range(60)]
+    empty = [sample(t, "pool", "b", in_use=1, size=100) for t in range(60)]
+    assert told([*full, *empty]) == ([("pool use", 1, math.inf)] if raised else [])
+
+
+def test_the_newest_sources_are_kept() -> None:
+    """A thousand; with the oldest process its baseline is forgotten, too."""
+    seen = Seen(BASELINE, Limits())
+    for n in range(alerts.MOST_SOURCES):
+        seen.add(sample(1 + n / 1000, "process", f"p{n}", rss_bytes=1e8))
+    seen.add(sample(30.0, "process", "p0", rss_bytes=9e8))
+    seen.add(sample(30.5, "process", "new", rss_bytes=9e8))
+    (grown,) = (each for each in seen.look(30) if each.alert == "memory growth")
+    assert grown.figure == pytest.approx(8e8), "p0 was heard of since, so p1 is the oldest"
+    seen.add(sample(31.0, "process", "p1", rss_bytes=9e8))
+    (grown,) = (each for each in seen.look(31) if each.alert == "memory growth")
+    assert grown.figure == pytest.approx(8e8), "what p1 had in the baseline is not known any more"
+
+
+@pytest.mark.parametrize(
+    ("unit", "figure", "limit", "detail", "words"),
+    [
+        ("ratio", 0.062, 0.05, "http 503", "6.2 % (http 503), limit 5 %"),
+        ("bytes", 250e6, 200e6, "", "250 MB, limit 200 MB"),
+        ("s", 2.5, 2.0, "", "2.5 s, limit 2 s"),
+        ("s", math.inf, 2.0, "", "unbounded, too many failed, limit 2 s"),
+        ("", 1.0, None, "1 to 2 replicas", "1 to 2 replicas"),
+    ],
+)
+def test_a_condition_is_told_in_its_unit(
+    unit: str, figure: float, limit: float | None, detail: str, words: str
+) -> None:
+    assert in_words(alerts.Condition("x", True, figure, limit, unit, detail)) == words
+
+
+def test_the_worst_of_an_episode_is_kept() -> None:
+    lines = [piece(t, 10, 5.0 if t == 32 else 3.0 if 30 <= t < 40 else 0.1) for t in range(60)]
+    seen, book = Seen(BASELINE, Limits(p95_s=2.0)), Book()
+    ended = []
+    for t, line in enumerate(lines):
+        seen.add(line)
+        ended += book.note(t, seen.look(t))[1]
+    (episode,) = ended
+    assert episode.worst.figure == pytest.approx(5.0, rel=1e-2)
+    assert (episode.start_s, episode.end_s) == (31, 50), (
+        "the last slow second has left the window when second 49 is over"
+    )
+
+
+@pytest.mark.parametrize(("end_t", "seen"), [(91.0, 1), (42.5, 1), (41.0, 0)])
+def test_alerts_of_a_recording_end_with_the_plan_or_the_run(end_t: float, seen: int) -> None:
+    """From 41 s on everything is slow; after the 61 s of the plan nobody looks."""
+    run = recordings.healthy()
+    header = dataclasses.replace(run.header, phases=(BASELINE, Phase("spike", 20, 61)))
+    slices = tuple(piece(t, 30, 9.0 if t >= 61 else 3.0 if t >= 41 else 0.1) for t in range(90))
+    recording = dataclasses.replace(
+        run,
+        header=header,
+        slices=slices,
+        probes=(),
+        end=dataclasses.replace(run.end or End(0, "", True, 0, 0), t=end_t),
+    )
+    found = episodes(recording)
+    assert [(each.alert, each.start_s, each.end_s, each.lasted_s) for each in found] == [
+        ("p95 latency", 42, None, math.inf)
+    ] * seen
+    assert all(each.worst.figure == pytest.approx(3.0, rel=1e-2) for each in found)

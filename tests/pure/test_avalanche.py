@@ -220,3 +220,34 @@ def test_who_is_kicked_after_the_handshake_is_not_back() -> None:
     kept = judged("connections_kept", whole)
     assert kept.outcome is Outcome.FAIL, "kicks are not part of the drop that was planned"
     assert kept.evidence["lost"] == 300
+
+
+def test_what_was_wrong_with_messages_is_told_by_name() -> None:
+    recording = run(
+        *(counted(6, "message a", 90), counted(6, "message a", 2, "lost"), counted(6, "message a", 1, "doubled")),
+        *(counted(6, "message b", 50), counted(7, "message b", 3, "late"), counted(7, "message b", 4, "refused")),
+    )
+    assert judged("message_delivery", recording).evidence == {
+        "due": 149,
+        "lost": 2,
+        "doubled": 1,
+        "message a, due": 92,
+        "message b, due": 57,
+        "message a, lost": 2,
+        "message a, doubled": 1,
+        "came after a later one": 3,
+        "refused by the target, and so not lost": 4,
+    }
+
+
+@pytest.mark.parametrize(("t", "outcome"), [(16.9, Outcome.PASS), (17.1, Outcome.FAIL)])
+def test_counts_are_compared_in_the_last_three_seconds(t: float, outcome: Outcome) -> None:
+    """Of the drop's forerunner: what the gauge had before says nothing; the clients' count is that of its middle."""
+    gauge = {t: (150.0,), **({} if t > 17 else {17.5: (200.0,)}), 58.0: (200.0,)}
+    found = judged("connections_agree", run(*HELD, gauge=gauge), metric=GAUGE)
+    assert found.outcome is outcome
+    assert found.evidence["target, end of steady"] == (200 if outcome is Outcome.PASS else 150)
+    # One more comes a second before the end of the phase, and one 1.5 s before: second 18 begins 2 s before it.
+    for opened_s, ours in ((19, 200), (18, 201)):
+        held = run(*HELD, opened(opened_s, 1), gauge={18.5: (200.0,), 58.0: (200.0,)})
+        assert judged("connections_agree", held, metric=GAUGE).evidence["clients, end of steady"] == ours

@@ -146,3 +146,76 @@ def test_what_is_accepted_in_a_spike_is_not_what_is_normal(specs: list[Criterion
     sick = run(lambda _: 20, lambda t: 4 if t % 4 else 0)
     header = dataclasses.replace(sick.header, criteria=tuple(specs), alerts={"error_ratio": 0.0, "p95_s": 0.0})
     assert judged(dataclasses.replace(sick, header=header)).outcome.value == outcome
+
+
+def lasting(recording: Recording, seconds: int) -> Recording:
+    """With a baseline of so many seconds."""
+    phases = (Phase(BASELINE, 0, seconds), Phase("spike", seconds, SECONDS + 5))
+    return dataclasses.replace(recording, header=dataclasses.replace(recording.header, phases=phases))
+
+
+@pytest.mark.parametrize(("seconds", "told"), [(9, ""), (10, "it stalled 2 times (in second 1, 6 of it)")])
+def test_ten_seconds_are_needed_to_see_a_stall_come_again(seconds: int, told: str) -> None:
+    found = judged(lasting(run(lambda t: 1500 if t in (1, 6) else 20, noise=0), seconds))
+    assert (found.outcome is Outcome.PASS) is not bool(told)
+    assert told in found.reason
+
+
+@pytest.mark.parametrize(
+    ("usual_ms", "stall_ms", "limit"),
+    [(5, 95, ""), (5, 105, "longer than 100 ms"), (100, 950, ""), (100, 1050, "longer than 1 s")],
+)
+def test_a_stall_takes_ten_times_the_usual_and_a_tenth_of_a_second(usual_ms: float, stall_ms: float, limit: str) -> None:
+    found = judged(run(lambda t: stall_ms if t in (10, 11, 25) else usual_ms, noise=0))
+    assert (found.outcome is Outcome.PASS) is not bool(limit)
+    assert not limit or ("it stalled 2 times (in second 10, 25 of it)" in found.reason and limit in found.reason)
+
+
+def test_one_stall_however_long_does_not_come_again() -> None:
+    assert judged(run(lambda t: 1500 if 10 <= t < 15 else 20, noise=0)).outcome is Outcome.PASS
+
+
+@pytest.mark.parametrize(
+    ("begins_ms", "ms_per_s", "told"),
+    [(20, 1, ""), (20, 2, "rose by 80 ms"), (400, 4, ""), (400, 9, "rose by 360 ms"), (800, -9, "fell by 360 ms")],
+)
+def test_a_trend_is_one_beyond_half_of_the_usual_and_a_twentieth_of_a_second(
+    begins_ms: float, ms_per_s: float, told: str
+) -> None:
+    """Of 40 ms, twice the usual; of 80 ms; of 160 ms with a median of 480; of 360 ms with 580, or 620."""
+    found = judged(run(lambda t: begins_ms + ms_per_s * t, noise=0))
+    assert (found.outcome is Outcome.PASS) is not bool(told)
+    assert told in found.reason
+
+
+def test_the_quantile_of_the_baseline_is_told_with_its_limit() -> None:
+    found = judged(run(lambda _: 3000, noise=0))
+    assert found.reason.startswith("p95 was 3 s, limit 2 s")
+    assert judged(run(lambda _: 1990, noise=0)).reason.partition(";")[0].find("p95") == -1
+
+
+def test_of_two_limits_for_the_baseline_the_larger_one_holds() -> None:
+    of_baseline = [CriterionSpec("error_ratio", {"limit": limit, "phase": BASELINE}) for limit in (0.1, 0.5)]
+    sick = run(lambda _: 20, lambda t: 4 if t % 4 else 0)
+    header = dataclasses.replace(sick.header, criteria=tuple(of_baseline), alerts={"error_ratio": 0.0, "p95_s": 0.0})
+    assert judged(dataclasses.replace(sick, header=header)).outcome is Outcome.PASS
+
+
+@pytest.mark.parametrize(
+    ("from_s", "until_s", "held"),
+    [(10, 80, True), (25, 80, False), (0, 25, True), (0, 9, False)],
+)
+def test_an_alert_that_holds_for_half_of_the_baseline_is_no_baseline(from_s: int, until_s: int, held: bool) -> None:
+    """Two of 20 fail from then to then; what of it is after the baseline does not count."""
+    slices = []
+    for t in range(80):
+        bad = 2 if from_s <= t < until_s else 0
+        slices.append(Slice(t, "w", "GET /", OK, 20 - bad, 0, {bucket_index(20_000): 20 - bad}))
+        slices += [Slice(t, "w", "GET /", "http 500", bad, 0, {1: bad})] if bad else []
+    base = run(lambda _: 20)
+    phases = (Phase(BASELINE, 0, SECONDS), Phase("spike", SECONDS, 80))
+    lenient = (CriterionSpec("error_ratio", {"limit": 0.5, "phase": BASELINE}),)
+    header = dataclasses.replace(base.header, phases=phases, criteria=lenient, alerts={"p95_s": 0.0})
+    found = judged(dataclasses.replace(base, header=header, slices=tuple(slices)))
+    assert found.outcome is (Outcome.INCONCLUSIVE if held else Outcome.PASS)
+    assert ("the alert error ratio held for most of it (10 % (http 500), limit 5 %)" in found.reason) is held

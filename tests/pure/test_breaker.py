@@ -265,6 +265,21 @@ def test_a_counter_that_does_not_move_in_the_baseline_proves_nothing() -> None:
     assert "do not call what it counts" in finding.reason
 
 
+@pytest.mark.parametrize(("share", "is_its_own"), [(0.4, False), (0.6, True), (1.5, True)])
+def test_a_counter_of_something_else_is_no_witness(share: float, is_its_own: bool) -> None:
+    """Half of the requests of the baseline have to show in it: it is not that of the dependency that they call."""
+    recording = simulate().recording
+    scaled = tuple(
+        replace(sample, values={DEPENDENCY: share * sample.values[DEPENDENCY]})
+        if DEPENDENCY in sample.values
+        else sample
+        for sample in recording.probes
+    )
+    found = measured(replace(recording, probes=scaled))
+    assert ("do not call what it counts" in found.unobserved) is not is_its_own
+    assert (found.leak is not None) is is_its_own
+
+
 def test_a_breaker_that_says_it_is_open_and_is_not_fails() -> None:
     """Its word against the dependency's: the calls arrive."""
     lying = simulate(defect=NEVER_OPENS).recording

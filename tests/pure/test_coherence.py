@@ -45,6 +45,7 @@ def test_the_age_counts_from_the_return_of_the_first_write_that_replaced_it() ->
     ("operations", "stale"),
     [
         ((*ONE_THEN_TWO, read(1, 2.5, 9)), 0),  # began before the write had returned
+        ((*ONE_THEN_TWO, read(1, 3, 9)), 0),
         ((*ONE_THEN_TWO, read(1, 3.1, 9)), 1),
         ((*ONE_THEN_TWO, read(None, 3.1, 9)), 1),  # nothing found, although it was written
         ((write(1, 0, 1), write(2, 0.5, 3), read(1, 4, 5)), 0),  # they overlap: either may have been the last
@@ -77,6 +78,47 @@ def test_stale_reads_decides_on_share_and_age() -> None:
     assert found.evidence["example 1"] == "k at 4 s: version 1, replaced 1 s before"
     assert judged(run, "stale_reads", limit=0.5, via="service").outcome is Outcome.PASS
     assert judged(run, "stale_reads", age_limit_s=0.5, via="replica").outcome is Outcome.PASS
+
+
+@pytest.mark.parametrize(("limit_s", "counted"), [(0.0, 2), (1.0, 2), (1.5, 1), (3.0, 0)])
+def test_a_read_could_be_stale_by_as_much_as_the_first_write_is_old(limit_s: float, counted: int) -> None:
+    """One read 1.5 s after it, one 3 s, and one before it. Exactly as old as is accepted is accepted."""
+    seen = history_of(recording(write(1, 0, 1), read(None, 0.5, 0.6), read(1, 2.5, 9), read(1, 4, 9)))
+    assert coherence.reads_after_a_write(seen, limit_s) == counted
+    assert limit_s or coherence.reads_after_a_write(seen) == counted
+    old = history_of(recording(write(9, -9, -8), write(1, 0, 1), read(9, 0.5, 0.6), read(9, 2.5, 9), read(9, 4, 9)))
+    assert len(coherence.stale_reads(old, limit_s)) == counted
+
+
+def test_three_examples_are_told() -> None:
+    found = judged(recording(*ONE_THEN_TWO, *(read(1, 4 + n, 20) for n in range(5))), "stale_reads")
+    assert [key for key in found.evidence if key.startswith("example")] == ["example 1", "example 2", "example 3"]
+    assert (found.evidence["median age (s)"], found.evidence["greatest age (s)"]) == (3, 5)
+    assert "were stale, the oldest by 5 s, 100 %" in found.reason
+
+
+def test_the_first_write_that_replaced_it_may_be_on_any_node() -> None:
+    """At 3 s on one, at 5 s on another; the clocks are exact."""
+    nodes = {"a": (0.0, [write(1, 0, 1), write(2, 2, 3), read(1, 9, 10)]), "b": (0.0, [write(3, 4, 5)])}
+    for ordered in (nodes, dict(reversed(nodes.items()))):
+        seen = history_of(recording(nodes=ordered))
+        assert [found.age_s for found in coherence.stale_reads(seen)] == [6]
+
+
+def test_what_the_clocks_allow_to_be_seen_is_evidence() -> None:
+    nodes = {"a": (0.1, [write(1, 0, 1)]), "b": (0.3, [read(1, 4, 5)])}
+    evidence = judged(recording(nodes=nodes), "stale_reads").evidence
+    assert evidence["order known between nodes from (ms)"] == 400
+    alone = judged(recording(write(1, 0, 1), read(1, 4, 5)), "stale_reads").evidence
+    assert not any("order known" in key for key in alone)
+
+
+def test_where_nothing_came_this_way_the_ways_are_named() -> None:
+    """Also where one of the nodes did nothing at all."""
+    nodes = {"a": (0.0, [write(1, 0, 1), read(1, 4, 5, via="replica")]), "b": (0.0, [])}
+    found = judged(recording(nodes=nodes), "stale_reads", via="valkey")
+    assert found.reason == "no answered read came by way of valkey; the ways in this run are replica, service"
+    assert "the run has no operations" in judged(recording(), "stale_reads").reason
 
 
 # Sessions
@@ -139,6 +181,54 @@ def test_writes_that_could_not_have_shown_it_prove_nothing() -> None:
         assert "could have shown it" in found.reason
 
 
+@pytest.mark.parametrize(
+    ("source", "cache", "lost"),
+    [
+        ("cache", "hit", 1),
+        ("cache", "miss", 1),
+        ("", "hit", 1),
+        ("", "", 1),
+        ("", "miss", 0),
+        ("", "bypass", 0),
+        ("primary", "hit", 0),
+        ("primary", "", 0),
+    ],
+)
+def test_an_old_answer_loses_an_invalidation_where_the_cache_may_have_given_it(
+    source: str, cache: str, lost: int
+) -> None:
+    """Who answered counts; where that is not said, what the cache did; and where nothing is said, it may have."""
+    run = recording(*ONE_THEN_TWO, read(1, 4, 5, source=source, cache=cache))
+    assert len(invalidations(history_of(run)).lost) == lost
+
+
+@pytest.mark.parametrize(("begin_s", "grace_s", "lost"), [(3.0, 0.0, 0), (3.01, 0.0, 1), (4.0, 1.0, 0), (4.01, 1.0, 1)])
+def test_an_old_answer_within_the_grace_is_accepted(begin_s: float, grace_s: float, lost: int) -> None:
+    run = recording(*ONE_THEN_TWO, hit(1, begin_s, 9))
+    assert len(invalidations(history_of(run), grace_s).lost) == lost
+
+
+@pytest.mark.parametrize(
+    ("reads", "observable"),
+    [
+        ((hit(1, 1.1, 1.9), hit(2, 3.1, 4)), 1),
+        ((hit(1, 1.1, 2.1), hit(2, 3.1, 4)), 0),  # the first one may have come after the write
+        ((hit(1, 1.1, 1.9), hit(2, 2.9, 4)), 0),  # the second one may have come before it
+        ((read(1, 1.1, 1.9, cache="bypass"), hit(2, 3.1, 4)), 0),
+        ((miss(1, 1.1, 1.9), miss(2, 3.1, 4)), 1),
+        ((hit(1, 1.1, 1.9), invalidate(3.05, 3.06), hit(2, 3.1, 4)), 0),
+        ((hit(1, 1.1, 1.9), hit(2, 3.1, 4), invalidate(3.2, 3.3)), 1),
+        ((hit(1, 1.1, 1.2), invalidate(1.3, 1.4), hit(1, 1.5, 1.6), hit(2, 3.1, 4)), 1),
+        ((hit(1, 1.1, 1.2), invalidate(1.3, 1.55), hit(1, 1.5, 1.6), hit(2, 3.1, 4)), 0),
+        ((write(9, 1.3, None), hit(1, 1.5, 1.6), hit(2, 3.1, 4)), 1),  # counted from when it began
+    ],
+)
+def test_a_write_would_have_shown_it_between_two_reads_through_the_cache(
+    reads: tuple[Operation, ...], observable: int
+) -> None:
+    assert invalidations(history_of(recording(*ONE_THEN_TWO, *reads))).observable == observable
+
+
 # Linearizability, as a finding
 
 
@@ -166,6 +256,19 @@ def test_a_way_that_needs_an_option_names_it() -> None:
     found = judged(recording(*ONE_THEN_TWO, read(2, 4, 5)), "linearizability", via="valkey", needs="--valkey")
     assert found.outcome is Outcome.INCONCLUSIVE
     assert "needs --valkey" in found.reason
+
+
+def test_what_is_missing_from_a_recording_is_told_beside_what_is_broken() -> None:
+    """One item has no order; of two others a write may be missing."""
+    broken = (*ONE_THEN_TWO, read(2, 4, 5), read(1, 6, 7))
+    doubtful = (op for key in ("x", "y") for op in (write(1, 0, 1, key=key), read(5, 2, 3, key=key)))
+    run = recording(*broken, *doubtful)
+    torn = judged(replace(run, end=None), "linearizability")
+    assert (torn.figure, torn.interval) == (1, (1, 3))
+    assert torn.reason.startswith("1 of 3 items are not linearizable, and 2 more if no write is missing")
+    whole = judged(run, "linearizability")
+    assert (whole.figure, whole.interval) == (3, (3, 3))
+    assert whole.reason.startswith("3 of 3 items are not linearizable; checked")
 
 
 # Stampede and hit ratio
@@ -203,6 +306,29 @@ def test_misses_that_do_not_say_where_they_came_from_accuse_nobody() -> None:
     assert "X-Read-From" in found.reason
     assert judged(recording(write(1, 0, 1), *silent, *expiry(5, 3, 0)), "stampede").outcome is Outcome.FAIL
     assert judged(recording(write(1, 0, 1), *silent[:2], *expiry(2, 0, 1)), "stampede").outcome is Outcome.PASS
+
+
+@pytest.mark.parametrize(("change_s", "expiries"), [(1.6, 1), (1.9, 0), (2.3, 0), (2.55, 0), (2.7, 1)])
+def test_a_change_until_the_last_load_is_answered_may_have_made_it_necessary(change_s: float, expiries: int) -> None:
+    """Loaded from 2 s to 2.1 s and from 2.01 s to 2.5 s; changed for a twentieth of a second."""
+    loads = (miss(1, 2, 2.1), miss(1, 2.01, 2.5))
+    change = invalidate(change_s, change_s + 0.2 if change_s < 2 else change_s + 0.05)
+    exact = history_of(recording(write(1, 0, 1), *loads, change))
+    assert len(stampede.cache_use(exact).expiries) == (1 if change_s == 2.55 else expiries)
+    # Two clocks that are 0.05 s apart at most, at both ends: what is within twice that is not known to be apart.
+    nodes = {"a": (0.025, [write(1, 0, 1), *loads]), "b": (0.025, [change])}
+    assert len(stampede.cache_use(history_of(recording(nodes=nodes))).expiries) == expiries
+
+
+def test_who_begins_when_the_first_load_is_answered_did_not_wait_for_it() -> None:
+    use = stampede.cache_use(history_of(recording(write(1, 0, 1), *expiry(2, 1, 0), miss(1, 2.1, 2.2))))
+    assert [(e.loads, e.waiting) for e in use.expiries] == [(1, 1), (1, 1)]
+
+
+def test_as_many_hits_as_misses_are_a_ratio_of_a_half() -> None:
+    found = judged(recording(write(1, 0, 1), hit(1, 2, 3), miss(1, 2, 3), read(1, 2, 3, cache="bypass")), "hit_ratio")
+    assert found.figure == 0.5
+    assert found.evidence == {"hits": 1, "misses": 1, "past the cache": 1, "loads": 1}
 
 
 def test_an_item_that_changes_meanwhile_may_be_loaded_again() -> None:
@@ -293,6 +419,38 @@ def test_without_a_fault_the_scenario_says_how_to_plan_one() -> None:
     run = recording(write(1, 0, 1), past(30))
     assert judged(run, "fail_open", remedy="plan one").reason.endswith("never away: plan one")
     assert judged(run, "fail_open").reason.endswith("so the cache was never away")
+
+
+def test_late_answers_and_answers_in_time_are_told_apart() -> None:
+    reads = [past(30 + n / 100) for n in range(50)]
+    late = [read(1, 31 + n / 100, 34, cache="bypass") for n in range(10)]
+    never = [read(None, 32 + n / 100, None) for n in range(5)]
+    evidence = judged(recording(write(1, 0, 1), *reads, *late, *never, faults=outage(30, 35)), "fail_open").evidence
+    assert (evidence["reads"], evidence["failed"], evidence["answered too late"]) == (65, 15, 10)
+    assert evidence["bypass"] == 50
+
+
+def test_an_outage_lasts_from_its_own_injection_to_its_own_end() -> None:
+    """What another fault does, or what ended without a beginning, is none; what begins as it ends is not in it."""
+    other = FaultMark(20, "tcp_proxy", INJECTED), FaultMark(22, "stop_process", UNDONE)
+    reads = [past(30 + n / 100) for n in range(100)]
+    run = recording(write(1, 0, 1), past(21), *reads, past(35), faults=(*other, *outage(30, 35)))
+    assert judged(run, "fail_open").evidence["reads"] == 100
+    # Of a run that was killed the end is not known.
+    killed = replace(run, marks=outage(30, None), end=None)
+    assert judged(killed, "fail_open").evidence["reads"] == 101
+    twice = replace(run, marks=(*outage(30, 30.255), *outage(30.505, 35)))
+    assert judged(twice, "fail_open").evidence["reads"] == 25 + 49
+    assert "from 30 s to 30.3 s and from 30.5 s to 35 s" in judged(twice, "fail_open").reason
+
+
+def test_more_reads_would_settle_what_is_too_few() -> None:
+    """None of 20 failed: by Clopper and Pearson up to 16.8 %."""
+    few = judged(recording(write(1, 0, 1), *(past(30 + n / 10) for n in range(20)), faults=outage(30, 35)), "fail_open")
+    assert (few.outcome, few.figure, few.interval) == (Outcome.INCONCLUSIVE, 0, (0, pytest.approx(0.168, abs=1e-3)))
+    assert few.reason.endswith("limit 5 %; more reads in that time would settle it")
+    many = recording(write(1, 0, 1), *(past(30 + n / 100) for n in range(200)), faults=outage(30, 35))
+    assert judged(many, "fail_open").reason.endswith("limit 5 %")
 
 
 # What all of them have in common

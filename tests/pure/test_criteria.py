@@ -15,7 +15,7 @@ from harness.errors import ConfigurationError
 from harness.findings import ALL, BASELINE, CLIENTS, Basis, Finding, Outcome
 from harness.recording import ProbeSample, Recording, Slice
 from harness.recording_header import CriterionSpec, Phase
-from harness.recording_marks import GateMark, HealthMark, NodeMark, StartsMark
+from harness.recording_marks import BlockedMark, ExceptionMark, GateMark, HealthMark, NodeMark, StartsMark
 from harness.recording_values import OK, SHED, SHED_WITHOUT_DELAY, UNSERVED, Scalar
 from tests.recordings import CANARY, healthy, login_herd
 
@@ -77,6 +77,13 @@ def test_an_unknown_parameter_names_the_valid_ones() -> None:
 def test_a_bad_value_is_refused(bad: Scalar) -> None:
     with pytest.raises(ConfigurationError, match=r"error_ratio: limit .*: give a number from 0 to 1"):
         criteria.load(CriterionSpec("error_ratio", {"limit": bad}))
+
+
+@pytest.mark.parametrize("bad", [-0.1, math.nan, math.inf])
+def test_a_limit_without_an_end_is_none(bad: float) -> None:
+    """Everything would be within it."""
+    with pytest.raises(ConfigurationError, match=r"latency_quantile: limit_s .*: give a number of 0 or more"):
+        criteria.load(CriterionSpec("latency_quantile", {"limit_s": bad}))
 
 
 def test_whole_numbers_are_fine_where_fractions_are_expected_but_not_the_other_way_round() -> None:
@@ -376,6 +383,15 @@ def test_a_generator_that_falls_silent_is_named() -> None:
     assert "worker-1 has no samples of its own health" in judged("generator_health", none).reason
 
 
+@pytest.mark.parametrize(("missing_s", "healthy_still"), [(2, True), (3, False)])
+def test_a_load_process_may_be_silent_for_three_seconds_and_a_half(missing_s: int, healthy_still: bool) -> None:
+    """Samples are a second apart, so that the gap is a second more than what is missing."""
+    run = healthy()
+    kept = tuple(p for p in run.probes if not (p.source == "worker-2" and 40 <= p.t < 40 + missing_s))
+    found = judged("generator_health", dataclasses.replace(run, probes=kept))
+    assert (found.outcome is Outcome.PASS) is healthy_still
+
+
 @pytest.mark.parametrize(
     ("mark", "said"),
     [
@@ -475,3 +491,47 @@ def test_a_health_check_that_was_not_made_is_inconclusive(when: str) -> None:
 def test_words_of_figures_have_no_exponent() -> None:
     assert [seconds(value) for value in (0.99974, 0.5, 99.94, 99.96)] == ["1 s", "500 ms", "99.9 s", "100.0 s"]
     assert [percent(value) for value in (0.0125, 9.99, 12)] == ["1.25 %", "999 %", "1,200 %"]
+
+
+def blocked(*counts: int) -> Recording:
+    """So many connections to each of so many places."""
+    return marked(healthy(), *(BlockedMark(40, "w", f"10.0.0.{n}:80", count) for n, count in enumerate(counts)))
+
+
+def test_connections_that_nobody_consented_to_are_counted() -> None:
+    none = judged("connections_allowed", healthy())
+    assert (none.outcome, none.figure) == (Outcome.PASS, 0)
+    for counts, more in (((3, 4), ""), ((1,) * 5, ""), ((1,) * 6, " and 1 more"), ((1,) * 30, " and 25 more")):
+        found = judged("connections_allowed", blocked(*counts))
+        assert (found.outcome, found.figure, found.voids) == (Outcome.INCONCLUSIVE, sum(counts), ALL)
+        assert found.interval == (sum(counts), sum(counts))
+        assert f"({counts[0]}){more}: if these" in found.reason
+        assert len(found.evidence) == min(20, len(counts))
+
+
+def test_users_that_set_the_pace_wait_for_no_other() -> None:
+    found = judged("enough_users", healthy())
+    assert found.outcome is Outcome.PASS and "users set the pace" in found.reason
+
+
+def test_exceptions_are_told_with_the_most_frequent_kind() -> None:
+    def raised(*counts: int) -> Finding:
+        marks = (
+            ExceptionMark(40, "w", f"Error{n}", "x", "shop.py, line 1, in buy", "task", count)
+            for n, count in enumerate(counts)
+        )
+        return judged("user_exceptions", marked(healthy(), *marks))
+
+    place = "in task (shop.py, line 1, in buy)"
+    assert raised(1).reason == f"once Error0: x {place}"
+    assert raised(2).reason == f"2 times Error0: x {place}"
+    several = raised(2, 5)
+    assert several.reason == f"7, of 2 kinds, most of them Error1: x {place} (5)"
+    assert (several.outcome, several.figure, several.interval) == (Outcome.FAIL, 7, (7, 7))
+    assert several.evidence == {f"Error1: x {place}": 5, f"Error0: x {place}": 2}
+    assert len(raised(*range(1, 31)).evidence) == 20
+
+
+def test_the_health_of_the_busiest_load_process_is_evidence() -> None:
+    found = judged("generator_health", with_generator(healthy(), cpu_ratio=dict.fromkeys(range(30, 91), 0.7)))
+    assert found.evidence == {"load processes": 2, "cpu_ratio": pytest.approx(0.7)}

@@ -6,6 +6,7 @@ import time
 from dataclasses import replace
 from functools import cache
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -97,11 +98,45 @@ def test_clocks_that_are_wrong_within_their_bound_accuse_nobody(seed: int, error
     assert not invalidations(seen).lost
 
 
-@given(small_histories())
-def test_an_accused_history_is_not_linearizable(operations: tuple[Operation, ...]) -> None:
-    """A stale read, one that goes back and one that misses its own write each prove that there is no order, as long
-    as sessions do one thing after the other.
+@st.composite
+def histories_with_an_old_answer(draw: st.DrawFn) -> tuple[Operation, ...]:
+    """Two sessions that do one thing after the other: one writes two to four versions, the other one reads now and
+    then, and in the end one that had been replaced before.
     """
+    gaps, lasts = st.integers(1, 4), st.integers(0, 4)
+    made, t = [], 0
+    versions = draw(st.integers(2, 4))
+    for version in range(1, versions + 1):
+        begin = t + draw(gaps)
+        t = begin + draw(lasts)
+        made.append(write(version, begin, t))
+    read_s = 0
+    for _ in range(draw(st.integers(0, 3))):
+        begin = read_s + draw(gaps)
+        read_s = begin + draw(lasts)
+        made.append(read(draw(st.sampled_from([None, *range(1, versions + 1)])), begin, read_s))
+    begin = max(t, read_s) + draw(gaps)
+    old = draw(st.sampled_from([None, *range(1, versions)]))
+    made.append(read(old, begin, begin + draw(lasts), source="cache", cache="hit"))
+    return tuple(made)
+
+
+@given(histories_with_an_old_answer(), st.booleans())
+def test_an_accused_history_is_not_linearizable(operations: tuple[Operation, ...], alone: bool) -> None:
+    """A stale read, one that goes back, one that misses its own write and a lost invalidation each prove that there is
+    no order: every example has a stale read, and with one session that does all of it, a write that it missed.
+    """
+    one = tuple(replace(operation, session="s" if alone else operation.session) for operation in operations)
+    seen = history_of(recording(*one))
+    assert coherence.stale_reads(seen)
+    assert not alone or coherence.own_writes_missed(seen).back
+    assert invalidations(seen).lost
+    assert not by_every_order(one)
+    assert not by_zones(one)
+
+
+@given(small_histories())
+def test_what_overlaps_is_accused_only_where_there_is_no_order(operations: tuple[Operation, ...]) -> None:
     alone = tuple(replace(operation, session=str(number)) for number, operation in enumerate(operations))
     seen = history_of(recording(*alone))
     if coherence.stale_reads(seen) or invalidations(seen).lost:
@@ -128,3 +163,33 @@ def test_a_hundred_thousand_operations_take_less_than_five_seconds() -> None:
         assert not coherence.own_writes_missed(seen).back
         assert not invalidations(seen).lost
         assert time.process_time() - began_s < 5
+
+
+def test_of_several_violations_of_an_item_the_earliest_is_told() -> None:
+    """Version 1 is read at 4 s after version 2 was there, and version 2 at 8 s after version 3 was."""
+    operations = (write(1, 0, 1), write(2, 2, 3), read(1, 4, 5), write(3, 6, 7), read(2, 8, 9))
+    (found,) = linearizability.check(history_of(recording(*operations))).violations
+    assert found.at_s == 4
+    assert found.reason == "version 1 was read again after version 2 was there"
+
+
+@pytest.mark.parametrize(("begin_s", "compared"), [(1.3, 0), (1.5, 1)])
+def test_what_was_certainly_there_is_so_whatever_the_clocks_say(begin_s: float, compared: int) -> None:
+    """A write that returned at 1 s ± 0.1, and a read elsewhere, ± 0.3."""
+    nodes = {"a": (0.1, [write(1, 0, 1)]), "b": (0.3, [read(1, begin_s, 2)])}
+    assert linearizability.check(history_of(recording(nodes=nodes))).compared == compared
+
+
+def test_on_one_node_the_order_is_exact() -> None:
+    nodes = {"a": (0.3, [write(1, 0, 1), read(1, 1.01, 2)])}
+    seen = history_of(recording(nodes=nodes))
+    assert linearizability.check(seen).compared == 1
+    assert seen.resolution_s == 0
+
+
+def test_between_nodes_the_two_worst_clocks_tell_what_can_be_seen() -> None:
+    errors = {"a": 0.1, "b": 0.3, "c": 0.2}
+    seen = history_of(recording(nodes={name: (error_s, [read(None, 0, 1)]) for name, error_s in errors.items()}))
+    assert seen.resolution_s == pytest.approx(0.5)
+    assert seen.apart_s("a", "b") == pytest.approx(0.4)
+    assert seen.apart_s("b", "b") == 0

@@ -79,6 +79,18 @@ def test_a_process_that_was_away_for_a_while_may_have_been_restarted() -> None:
     assert found.evidence["interrupted"] == "api1"
 
 
+@pytest.mark.parametrize(
+    ("missing_s", "outcome"), [(4, Outcome.PASS), (5, Outcome.INCONCLUSIVE), (8, Outcome.INCONCLUSIVE)]
+)
+def test_a_process_may_be_away_for_five_seconds(missing_s: int, outcome: Outcome) -> None:
+    """From one sample to the next: so many missing are a second more."""
+    run = healthy()
+    kept = tuple(s for s in run.probes if not (s.source == "api1" and 40 <= s.t < 40 + missing_s))
+    found = finding(dataclasses.replace(run, probes=kept))
+    assert found.outcome is outcome
+    assert found.evidence.get("interrupted") == (None if outcome is Outcome.PASS else "api1")
+
+
 def test_a_silent_probe_is_inconclusive() -> None:
     run = healthy()
     silent = tuple(s for s in run.probes if s.probe != "process")

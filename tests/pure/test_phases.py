@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
+from typing import Any
 
 import pytest
 
 from harness.analysis import phases
+from harness.analysis.histogram import bucket_index
 from harness.criteria import load
 from harness.criteria.guards._delivery import deliveries
 from harness.findings import ALL, Outcome
@@ -92,3 +94,97 @@ def test_from_the_send_a_reconnection_still_counts_from_the_loss() -> None:
     late = Slice(30, "w", "GET /", OK, 9, 0, {13_800: 9}, {1: 9})
     run = dataclasses.replace(healthy(), slices=(away, late))
     assert [each.latency for each in phases.from_the_send(run).slices] == [away.latency, late.service]
+
+
+def at(t: int, name: str = "GET /", outcome: str = OK, count: int = 1, **more: Any) -> Slice:
+    return Slice(t, "w", name, outcome, count, 0, {1000: count}, **more)
+
+
+def of(*slices: Slice, end: End | None = COMPLETED) -> Recording:
+    return dataclasses.replace(healthy(), slices=slices, end=end)
+
+
+def test_a_phase_has_its_first_second_and_not_its_last() -> None:
+    run = of(at(29), at(30, count=3), at(31, count=5), at(30, "GET /b", count=7))
+    spike = run.header.phases[1]
+    assert sum(piece.count for piece in phases.slices_of(run, spike)) == 10
+    assert sum(piece.count for piece in phases.slices_of(run, spike, "GET /b")) == 7
+    assert [each.intended for each in phases.by_second(run, run.header.phases[0])] == [0] * 29 + [1]
+
+
+def test_a_pattern_picks_names_and_knows_one_wildcard() -> None:
+    run = of(at(30, "GET /a[1]"), at(30, "GET /a1"), at(30, "POST /a1"))
+    assert [piece.name for piece in phases.only(run, "GET *").slices] == ["GET /a[1]", "GET /a1"]
+    assert [piece.name for piece in phases.only(run, "GET /a[1]").slices] == ["GET /a[1]"]
+    assert phases.only(run, "") is run
+
+
+def test_a_tally_adds_up_what_it_is_given() -> None:
+    ok = Slice(30, "w", "x", OK, 5, 50, {1000: 5}, {900: 5})
+    found = phases.tally((ok, at(30, outcome="timeout", count=2), at(31, outcome="http 503", count=3), at(31)))
+    assert (found.intended, found.ok, found.failed, found.unknown, found.bytes) == (11, 6, 5, 0, 50)
+    assert list(found.causes.items()) == [("http 503", 3), ("timeout", 2)]
+    assert found.error_ratio == 5 / 11
+    assert (found.latency, found.service) == ({1000: 6}, {900: 5, 1000: 1})
+    assert phases.tally(()).error_ratio is None
+
+
+def test_counted_from_the_send_the_wait_for_a_user_is_left_out() -> None:
+    waited = Slice(30, "w", "x", OK, 5, 0, {2000: 5}, {900: 5})
+    run = phases.from_the_send(of(waited, at(30), at(30, outcome=UNSERVED)))
+    assert [(piece.latency, piece.service, piece.outcome) for piece in run.slices] == [
+        ({900: 5}, None, OK),
+        ({1000: 1}, None, OK),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("starts", "waited"),
+    [
+        (None, {bucket_index(19_000_000): 4}),
+        (1, {bucket_index(19_000_000): 1, 0: 3}),
+        (9, {bucket_index(19_000_000): 4}),
+    ],
+)
+def test_what_was_cut_off_had_waited_since_the_end_of_its_second(starts: int | None, waited: dict[int, int]) -> None:
+    """From 31 s to 50 s. Of a later request of an iteration nobody knows when it was sent."""
+    waiting = Slice(30, "w", "x", UNFINISHED, 4, 0, {}, None, starts)
+    tally = phases.tally(phases.settled(of(waiting, end=STOPPED)).slices)
+    assert (tally.intended, tally.ok, tally.failed, tally.unknown) == (4, 0, 0, 4)
+    assert tally.waited == waited
+    late = dataclasses.replace(waiting, t=50)
+    assert phases.tally(phases.settled(of(late, end=STOPPED)).slices).waited == {0: 4}
+
+
+def test_statuses_are_counted_the_most_frequent_first() -> None:
+    pieces = [at(30, status=200, count=5), at(30, status=503, count=9), at(31, status=200, count=4), at(31, status=301)]
+    assert list(phases.statuses([*pieces, at(31, count=50), at(31, status=404, count=0)]).items()) == [
+        (200, 9),
+        (503, 9),
+        (301, 1),
+    ]
+
+
+def test_slices_are_grouped_by_phase_and_name() -> None:
+    run = of(at(-1), at(29), at(30, "b"), at(30), at(90), at(91))
+    run = dataclasses.replace(run, warm_up=(at(40, "login", warm_up=True),))
+    found = phases.by_phase_and_name(run)
+    assert {stretch: {name: [p.t for p in ps] for name, ps in named.items()} for stretch, named in found.items()} == {
+        phases.WARM_UP: {"login": [40], "GET /": [-1]},
+        "baseline": {"GET /": [29]},
+        "spike": {"b": [30], "GET /": [30]},
+        "recovery": {"GET /": [90]},
+        phases.WIND_DOWN: {"GET /": [91]},
+    }
+    assert list(phases.by_phase_and_name(of())) == ["baseline", "spike", "recovery"]
+
+
+def test_tallies_that_grow_are_sums_in_any_order() -> None:
+    one, other = phases.RunningTally(), phases.RunningTally()
+    for each in (at(30, count=2), at(30, outcome="timeout", count=3), at(30, outcome="timeout", count=0)):
+        one.add(each)
+    for each in (at(31, count=4), at(31, outcome="timeout", count=5), at(31, outcome="http 500", count=6)):
+        other.add(each)
+    one.merge(other)
+    assert (one.intended, one.failed, one.latency) == (20, 14, {1000: 6})
+    assert one.causes == {"timeout": 8, "http 500": 6}

@@ -9,11 +9,13 @@ from collections.abc import Callable
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from harness import criteria
 from harness.analysis import histogram
 from harness.analysis.histogram import bucket_index
 from harness.criteria.pool import _levels as levels
+from harness.criteria.pool.pool_stable import _difference
 from harness.findings import CLIENTS, TARGET, Finding, Outcome
 from harness.recording import ProbeSample, Recording, Slice
 from harness.recording_header import CriterionSpec, Phase
@@ -303,6 +305,37 @@ def test_a_pool_that_was_full_before_and_after_shows_nothing(before: float, afte
     found = judged("pool_stable", dataclasses.replace(run, probes=tuple(probes)))
     assert found.outcome is expected
     assert ("no room for more" in found.reason) is (expected is Outcome.INCONCLUSIVE)
+
+
+def test_the_interval_is_welchs() -> None:
+    """Means 0.5 and 0.75, variances 0.02 / 3 over 4 values and 0.05 / 5 over 6: t with 7.8 degrees of freedom."""
+    before, after = [0.4, 0.5, 0.5, 0.6], [0.6, 0.7, 0.7, 0.8, 0.8, 0.9]
+    excess, (low, high) = _difference(before, after)
+    independent = stats.ttest_ind(after, before, equal_var=False).confidence_interval(0.95)
+    assert excess == pytest.approx(0.25)
+    assert (low, high) == (pytest.approx(independent.low), pytest.approx(independent.high))
+    assert _difference([0.5] * 4, [0.75] * 4) == (0.25, (0.25, 0.25))
+
+
+@pytest.mark.parametrize(("more", "outcome"), [(0.05, Outcome.PASS), (0.15, Outcome.INCONCLUSIVE), (0.3, Outcome.FAIL)])
+def test_a_use_that_scatters_is_judged_by_its_interval(more: float, outcome: Outcome) -> None:
+    """By turns 0.1 above its mean and below: ± 0.07 for 20 samples and 10."""
+    run = closed_pool()
+    probes = [
+        dataclasses.replace(
+            sample,
+            values={
+                **sample.values,
+                "in_use": SIZE / 2 * (0.4 + (0.1 if int(sample.t) % 2 else -0.1) + (more if sample.t >= 20 else 0)),
+            },
+        )
+        for sample in run.probes
+    ]
+    found = judged("pool_stable", dataclasses.replace(run, probes=tuple(probes)))
+    assert (found.outcome, found.figure) == (outcome, pytest.approx(more))
+    assert found.interval is not None
+    assert found.interval == (pytest.approx(more - 0.083, abs=0.005), pytest.approx(more + 0.083, abs=0.005))
+    assert ("longer phases would tell" in found.reason) is (outcome is Outcome.INCONCLUSIVE)
 
 
 def test_a_pool_of_size_0_shows_nothing() -> None:

@@ -1,0 +1,81 @@
+"""``python -m tests.mutants [WORD …] [--sample N] [--seed S] [--least RATIO]``: would the tests notice?
+
+Of the files of the judging side whose path has one of the words (of all, without one) a sample of the mutants is drawn,
+and each is held against the pure tests. See docs/testing.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+from collections import Counter, defaultdict
+from pathlib import Path
+
+import hypothesis
+import msgspec
+import numpy
+import pytest
+import scipy.optimize
+import scipy.special
+import scipy.stats
+
+from tests.mutants.mutations import Mutant, mutants_of
+from tests.mutants.session import HANGS, KILLED, ROOT, Session
+
+KEPT = (hypothesis, msgspec, numpy, scipy.optimize, scipy.special, scipy.stats)
+"""Imported before the first fork, so that none does it again."""
+
+
+def judged() -> list[Path]:
+    """The files from a recording to a verdict."""
+    rooms = [*(ROOT / "harness/criteria").rglob("*.py"), *(ROOT / "harness/analysis").rglob("*.py")]
+    return sorted([*rooms, ROOT / "harness/verdict.py"])
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=(__doc__ or "").partition("\n")[2])
+    parser.add_argument("words", nargs="*", help="parts of the paths of what is changed")
+    parser.add_argument("--sample", type=int, default=480, help="mutants, 0 for all of them")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--tests", nargs="*", default=["tests/pure"], help="files of tests that are asked")
+    parser.add_argument("--least", type=float, default=0.0, help="share that has to be killed, or else it ends with 1")
+    given = parser.parse_args()
+
+    files = [path for path in judged() if not given.words or any(word in str(path) for word in given.words)]
+    mutants = [mutant for path in files for mutant in mutants_of(path)]
+    if given.sample and given.sample < len(mutants):
+        mutants = random.Random(given.seed).sample(mutants, given.sample)
+        mutants.sort(key=lambda mutant: (mutant.path, mutant.number))
+    found: dict[Path, Counter[str]] = defaultdict(Counter)
+
+    def tell(mutant: Mutant, outcome: str) -> None:
+        found[mutant.path][outcome] += 1
+        if outcome not in (KILLED, HANGS):
+            text = mutant.path.read_text(encoding="utf-8").splitlines()[mutant.line - 1].strip()
+            where = f"{mutant.path.relative_to(ROOT / 'harness')}:{mutant.line}:{mutant.column}"
+            print(f"{outcome:12} {where}  {mutant.what}  |  {text}", flush=True)
+
+    sys.path.insert(0, str(ROOT))
+    code = pytest.main(
+        [*given.tests, "-q", "-o", "timeout=0", "--no-header", "--no-summary"],
+        plugins=[Session(judged(), mutants, tell)],
+    )
+    if code not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED) or not found:
+        print(f"no mutant was made: pytest ended with {code}")
+        return 2
+    return _summary(found, given.least)
+
+
+def _summary(found: dict[Path, Counter[str]], least: float) -> int:
+    killed = total = 0
+    for path, counts in sorted(found.items()):
+        dead = counts[KILLED] + counts[HANGS]
+        killed, total = killed + dead, total + counts.total()
+        print(f"{dead:4} of {counts.total():4}  {path.relative_to(ROOT / 'harness')}")
+    print(f"{killed:4} of {total:4}  killed, {killed / total:.0%}")
+    return int(killed / total < least)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
