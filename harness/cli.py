@@ -18,6 +18,7 @@ from harness.errors import ConfigurationError
 from harness.findings import EXIT_USAGE, Outcome
 from harness.safe_text import say
 
+PROGRAM = "springback"
 PASS_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": ["--help"]}
 
 
@@ -166,13 +167,18 @@ def dump(run_directory: Path) -> None:
 def main() -> None:
     signal.signal(signal.SIGTERM, _terminated)
     try:
-        cli.main(standalone_mode=False)
+        cli.main(prog_name=PROGRAM, standalone_mode=False)
     except ConfigurationError as error:
         for message in error.messages:
             say(message)
         sys.exit(EXIT_USAGE)
-    except click.ClickException as error:
+    except click.exceptions.NoArgsIsHelpError as error:
         error.show()
+        sys.exit(EXIT_USAGE)
+    except click.ClickException as error:
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context else PROGRAM
+        say(f"{error.format_message()} (`{command} --help` says what there is)")
         sys.exit(EXIT_USAGE)
     except (click.Abort, KeyboardInterrupt):
         say("ended before it was done; nothing is proven")

@@ -11,9 +11,10 @@ from __future__ import annotations
 import dataclasses
 import math
 import types
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import MISSING, Field, dataclass, field, is_dataclass
-from typing import Any, ClassVar, TypeAlias, Union, get_args, get_origin, get_type_hints
+from functools import lru_cache
+from typing import Any, ClassVar, TypeAlias, Union, cast, get_args, get_origin, get_type_hints
 
 from harness.errors import nearest
 
@@ -69,7 +70,7 @@ class Parameter:
         if not self.fits(value) or (self.choices and value not in self.choices):
             return f"give {self._wanted()}"
         numbers = [part for part in (value if isinstance(value, tuple | list) else (value,)) if _is_number(part)]
-        if not all(math.isfinite(number) and self.lowest <= number <= self.highest for number in numbers):
+        if not all(_is_finite(number) and self.lowest <= number <= self.highest for number in numbers):
             return f"give {self._wanted()}"
         return None
 
@@ -140,12 +141,9 @@ def parameters_of(cls: type[Any]) -> tuple[Parameter, ...]:
     Of a dataclass its fields, but those with ``init=False``; of any other class its attributes that are no methods, its
     parents' first.
     """
-    hints = get_type_hints(cls)
     if is_dataclass(cls):
-        entries = sorted(
-            dataclasses.fields(cls), key=lambda entry: bool(entry.kw_only)
-        )  # what all have in common comes last
-        return tuple(_declared(entry.name, hints[entry.name], entry) for entry in entries if entry.init)
+        return _of_dataclass(cast(Hashable, cls))
+    hints = get_type_hints(cls)
     found: dict[str, Parameter] = {}
     for parent in reversed(cls.__mro__):
         own = vars(parent)
@@ -156,6 +154,15 @@ def parameters_of(cls: type[Any]) -> tuple[Parameter, ...]:
                 entry = default if isinstance(default, Field) else field(default=default)
                 found[name] = _declared(name, hints.get(name), entry)
     return tuple(found.values())
+
+
+@lru_cache(maxsize=256)
+def _of_dataclass(cls: Any) -> tuple[Parameter, ...]:
+    """Its fields stay as they are, and a verdict asks for those of each criterion several times."""
+    hints = get_type_hints(cls)
+    # What all have in common comes last.
+    entries = sorted(dataclasses.fields(cls), key=lambda entry: bool(entry.kw_only))
+    return tuple(_declared(entry.name, hints[entry.name], entry) for entry in entries if entry.init)
 
 
 def undeclared(cls: type[Any]) -> list[str]:
@@ -246,6 +253,14 @@ def _fits(hint: Any, value: object) -> bool:
 
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_finite(number: float) -> bool:
+    """A whole number may be too large to be calculated with."""
+    try:
+        return math.isfinite(number)
+    except OverflowError:
+        return False
 
 
 def _words(hint: Any) -> str:

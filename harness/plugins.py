@@ -11,14 +11,14 @@ import dataclasses
 import importlib
 import pkgutil
 import traceback
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, is_dataclass
 from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
-from harness.errors import ConfigurationError
+from harness.errors import ConfigurationError, nearest
 from harness.parameters import (
     Parameter,
     Value,
@@ -121,7 +121,9 @@ class Folder:
         """Raises ConfigurationError for an unknown name, and a file that cannot be loaded or has not one class."""
         modules = self.modules()
         if name not in modules:
-            raise ConfigurationError(f"There is no {self.kind} {name!r}. Choose one of: {', '.join(modules)}")
+            meant = nearest(name, modules)
+            remedy = f"Did you mean {meant}?" if meant else f"Choose one of: {', '.join(modules)}"
+            raise ConfigurationError(f"There is no {self.kind} {name!r}. {remedy}")
         module = loaded(modules[name])
         own = [each for each in vars(module).values() if isinstance(each, type) and each.__module__ == module.__name__]
         found = [each for each in own if is_dataclass(each) and hasattr(each, self.method)]
@@ -134,7 +136,7 @@ class Folder:
 
     def parameters(self, name: str) -> tuple[Parameter, ...]:
         """Raises ConfigurationError as :meth:`class_of` does."""
-        return _parameters_of(self.class_of(name))
+        return parameters_of(self.class_of(name))
 
     def summary(self, name: str) -> str:
         """First line of its docstring. Raises ConfigurationError as :meth:`class_of` does."""
@@ -146,7 +148,7 @@ class Folder:
         Raises ConfigurationError for an unknown name, or for all unknown, missing and ill-typed parameters.
         """
         plugin = self.class_of(name)
-        declared = {each.name: each for each in _parameters_of(plugin)}
+        declared = {each.name: each for each in parameters_of(plugin)}
         subject = f"{self.kind.capitalize()} {name}"
         problems = check(subject, declared.values(), given)
         # A PlugIn tells these itself, together with its conflicts; but without the right names it cannot be made.
@@ -161,16 +163,6 @@ class Folder:
         """
         declared = {each.name: each for each in self.parameters(name)}
         return {key: declared[key].read(text) if key in declared else text for key, text in texts.items()}
-
-
-@lru_cache(maxsize=256)
-def _of_class(plugin: Hashable) -> tuple[Parameter, ...]:
-    return parameters_of(cast(type[Any], plugin))
-
-
-def _parameters_of(plugin: type[Any]) -> tuple[Parameter, ...]:
-    """A plug-in is a dataclass, whose fields stay as they are, so they are looked at once."""
-    return _of_class(cast(Hashable, plugin))
 
 
 def _modules_in(package: str) -> Iterator[tuple[str, str]]:

@@ -40,9 +40,10 @@ one with another type, or a figure out of its range, is damage.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from operator import attrgetter
+from typing import Any, TypeAlias
 
 from harness.recording_header import FORMAT, CriterionSpec, FaultPlan, Header, Phase, PlannedGate
 from harness.recording_marks import (
@@ -172,7 +173,7 @@ __all__ = [
 """With what its parts declare: scenarios and criteria import all of it from here."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)  # of an hour there may be hundreds of thousands in memory
 class Slice:
     """Requests of one name and outcome whose intended start lies in [t, t+1)."""
 
@@ -200,6 +201,10 @@ class Slice:
     """Made by users that got ready to be started, in ``on_start`` or ``prepare``, before the run or in its course."""
     wind_down: bool = False
     """Made by users when the load was over and they came to their end, in ``on_stop``."""
+
+
+fields_of_slice: Callable[[Slice], tuple[Any, ...]] = attrgetter(*Slice.__slots__)
+"""Its values in their order."""
 
 
 @dataclass(frozen=True)

@@ -145,7 +145,7 @@ class _Reading:
                 "was planned. Take an undamaged copy of the file."
             ) from None
         assert isinstance(header, Header)
-        self._header, self._header_number, self._slices = header, number, SliceSums(header)
+        self._header, self._header_number, self._slices = header, number, SliceSums(header, by_numpy=True)
         seals = SealCheck()
         flaw = seals.look_at(text)
         # One without any seal, made by hand say, can be judged, but not be called whole.

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import json
 import zlib
+from array import array
 from base64 import b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from functools import cache
+from itertools import accumulate
 from typing import Any, NoReturn
 
 import msgspec
 
-from harness.recording import End, Line, Operation, Operations, ProbeSample, Slice, Slices, Unanswered
+from harness.recording import End, Line, Operation, Operations, ProbeSample, Slice, Slices, Unanswered, fields_of_slice
 from harness.recording_format_1 import upgraded
 from harness.recording_header import Header
 from harness.recording_marks import (
@@ -119,7 +121,13 @@ class _Rows(msgspec.Struct):
 def encode(line: Line) -> str:
     """One line of the file, with its newline and without a seal. All of it is ASCII."""
     # Only a header has dataclasses inside; for the rest a deep copy would cost more than the text.
-    fields_of_line = asdict(line) if isinstance(line, Header) else vars(line)
+    match line:
+        case Header():
+            fields_of_line = asdict(line)
+        case Slice():
+            fields_of_line = dict(zip(Slice.__slots__, fields_of_slice(line), strict=True))
+        case _:
+            fields_of_line = vars(line)
     if isinstance(line, Slices):
         text = _json([_row(piece) for piece in line.slices])
         fields_of_line = {"rows": b64encode(zlib.compress(text.encode())).decode()}
@@ -266,9 +274,11 @@ def _slices_decoder() -> Callable[[str | bytes], Slices]:
 def _histogram(steps: list[int]) -> Packed:
     if len(steps) % 2:
         _refuse("a histogram with an index that has no count")
-    if sum(steps[::2]) > HIGHEST_BUCKET:
-        _refuse(f"a histogram with the index {sum(steps[::2])}, of which the highest is {HIGHEST_BUCKET}")
-    return Packed.from_steps(steps)
+    indexes = list(accumulate(steps[::2]))
+    if indexes and indexes[-1] > HIGHEST_BUCKET:
+        _refuse(f"a histogram with the index {indexes[-1]}, of which the highest is {HIGHEST_BUCKET}")
+    steps[::2] = indexes
+    return Packed(array("I", steps))
 
 
 def _operations_decoder() -> Callable[[str | bytes], Operations]:

@@ -10,12 +10,12 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping
-from itertools import accumulate, chain, pairwise
+from itertools import chain, pairwise
 from typing import Any
 
 from harness.recording import Slice
 from harness.recording_header import Header
-from harness.recording_values import Sparse
+from harness.recording_values import HIGHEST_BUCKET, Sparse
 
 OPEN = 16
 """Seconds that more slices may well come for: those before are packed, and take half the memory."""
@@ -43,13 +43,6 @@ class Packed(Mapping[int, int]):
             return Packed(array("I", numbers))
         except OverflowError:  # a sum of many may be larger than what one line may hold
             return Packed(array("Q", numbers))
-
-    @staticmethod
-    def from_steps(steps: list[int]) -> Packed:
-        """The inverse of :meth:`steps`."""
-        numbers = array("I", steps)
-        numbers[::2] = array("I", accumulate(numbers[::2]))
-        return Packed(numbers)
 
     def steps(self) -> list[int]:
         """As in a line of the recording: each index is told as what it is more than the one before, which is short."""
@@ -127,7 +120,9 @@ class _Sum:
 class SliceSums:
     """Slices that are added up as they come, in any order."""
 
-    def __init__(self, header: Header) -> None:
+    def __init__(self, header: Header, by_numpy: bool = False) -> None:
+        """``by_numpy``: quicker for many, but no process that makes load loads numpy."""
+        self._by_numpy = by_numpy
         self._apart = frozenset(int(gate.t // 1) for gate in header.gates)
         self._sums: dict[tuple[int, str, str, str, int, bool, bool], _Sum] = {}
         self._words: dict[str, str] = {}
@@ -146,14 +141,22 @@ class SliceSums:
         key = (piece.t, node, word(piece.name, piece.name), word(piece.outcome, piece.outcome), *key[4:])
         made = self._sums[key] = _Sum(piece)
         if piece.t not in self._open and len(self._open) >= OPEN:
-            for each in self._open.pop(next(iter(self._open))):
-                each.pack()
+            self._pack(self._open.pop(next(iter(self._open))))
         self._open.setdefault(piece.t, []).append(made)
+
+    def _pack(self, sums: list[_Sum]) -> None:
+        """All of a second at once, where they can be."""
+        if self._by_numpy:
+            _pack_together(sums)
+        for each in sums:
+            each.pack()
 
     def take(self) -> Iterator[Slice]:
         """The sums, each of which is forgotten as it is taken; in the order in which they were first seen. The node is
         empty where there were several.
         """
+        for second in self._open.values():
+            self._pack(second)
         sums, self._sums, self._open = self._sums, {}, {}
         for key in list(sums):
             t, _, name, outcome, status, warm_up, wind_down = key
@@ -184,6 +187,36 @@ def _numbers(histogram: Sparse) -> array[int]:
 
 def _extend(numbers: array[int], more: array[int]) -> None:
     numbers.extend(more if more.typecode == numbers.typecode else more.tolist())
+
+
+def _pack_together(sums: list[_Sum]) -> None:
+    """What :meth:`_Sum.pack` does for one, unless a count is too large for 32 bits."""
+    import numpy as np  # late, see SliceSums
+
+    parts = [each.latency for each in sums] + [each.service for each in sums if each.service is not None]
+    if any(part.typecode != "I" for part in parts):
+        return
+    span = HIGHEST_BUCKET + 1
+    rows = np.frombuffer(b"".join(parts), dtype=np.uint32).astype(np.int64).reshape(-1, 2)
+    if not len(rows):
+        return
+    keys = np.repeat(np.arange(len(parts)) * span, [len(part) // 2 for part in parts]) + rows[:, 0]
+    order = np.argsort(keys, kind="stable")
+    keys = keys[order]
+    firsts = np.flatnonzero(np.diff(keys, prepend=-1))
+    counts = np.add.reduceat(rows[order, 1], firsts)
+    if counts.max() >= 2**32:
+        return
+    keys = keys[firsts]
+    packed = np.stack([keys % span, counts], axis=1).astype(np.uint32).tobytes()
+    row_bytes = len(packed) // len(keys)
+    ends = [0, *(row_bytes * np.searchsorted(keys, np.arange(1, len(parts) + 1) * span)).tolist()]
+    made = (array("I", packed[start:end]) for start, end in pairwise(ends))
+    for each in sums:
+        each.latency, each.is_packed = next(made), True
+    for each in sums:
+        if each.service is not None:
+            each.service = next(made)
 
 
 def _packed(numbers: array[int]) -> array[int]:

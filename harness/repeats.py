@@ -12,7 +12,8 @@ kept its limit in k of n runs does so, with 95 % confidence, in at least the sha
 0.05^(1/n) where it did in all (for a quantile, the tolerance bound of the largest figure seen).
 
 PASS: in all runs. FAIL: in all, or the whole interval is beyond the limit. Otherwise INCONCLUSIVE. A run in which a
-guard voided the finding is left out of it, and a PASS needs more than half of the runs.
+guard voided the finding is left out of it, and a PASS needs more than half of the runs. One whose evidence did not
+reach is not left out: it is part of the mixture.
 """
 
 from __future__ import annotations
@@ -83,7 +84,7 @@ def _of_guard(found: Sequence[Finding]) -> Finding:
 
 def _pool(found: Sequence[Finding], planned: int) -> Finding:
     first = found[0]
-    judged = [finding for finding in found if finding.voided_by is None and finding.interval is not None]
+    judged = [finding for finding in found if finding.voided_by is None]
     figure, interval, words = _figure(judged)
     kept = sum(finding.outcome is Outcome.PASS for finding in judged)
     outcome = _outcome(judged, interval, planned)
@@ -129,6 +130,7 @@ def _outcome(judged: Sequence[Finding], interval: Interval | None, planned: int)
 
 def _figure(judged: Sequence[Finding]) -> tuple[float | None, Interval | None, str]:
     """Figure and interval over the runs, and what they are in words."""
+    judged = [finding for finding in judged if finding.interval is not None]
     bounds = [_bounds(finding) for finding in judged]
     if not bounds:
         return None, None, ""

@@ -14,6 +14,8 @@ import sys
 MOST_LETTERS = 2000
 """Of a line that is printed: a server may answer with a book."""
 
+_USER_INFO = re.compile(r"([A-Za-z][A-Za-z0-9+.-]{0,30}://)[^/\s\"'<>@\\]*@")
+"""The scheme is bounded, or a long word without one would take time by the square of its length."""
 _TURNING = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
 _UNPRINTABLE = re.compile(f"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f{_TURNING}\ud800-\udfff\ufffe\uffff]")
 
@@ -23,14 +25,26 @@ def safe(text: str) -> str:
     return _UNPRINTABLE.sub("\ufffd", text)
 
 
+def escaped(text: str) -> str:
+    """The text with such characters written as JSON writes them, so that nothing of it is lost."""
+    return _UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text).replace("\r", "\\r")
+
+
 def one_line(text: str) -> str:
     """The same on one line, with single spaces."""
     return safe(" ".join(text.split()))
 
 
+def without_user_info(text: str) -> str:
+    """The text with user and password left out of every address in it."""
+    return _USER_INFO.sub(r"\1", text)
+
+
 def say(text: str) -> None:
-    """One line on standard error. When nobody reads that any more (``2>&1 | head``), the run goes on all the same."""
-    shown = one_line(text)
+    """One line on standard error, without user info. When nobody reads that any more (``2>&1 | head``), the run goes on
+    all the same.
+    """
+    shown = one_line(without_user_info(text))
     shown = shown if len(shown) <= MOST_LETTERS else f"{shown[:MOST_LETTERS]} …"
     with contextlib.suppress(OSError):
         print(f"springback: {shown}", file=sys.stderr, flush=True)

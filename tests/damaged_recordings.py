@@ -21,16 +21,26 @@ import traceback
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import reports
 from harness.commands.dump import readable
 from harness.findings import Outcome
-from harness.recording import Line, Recording, Slices
+from harness.recording import Line, Operation, Operations, Recording, Slices
 from harness.recording_file import RecordingError, parse
+from harness.recording_marks import (
+    AlertMark,
+    AttemptsMark,
+    BlockedMark,
+    ExceptionMark,
+    FaultMark,
+    Mark,
+    StartsMark,
+)
 from harness.recording_seal import Sealer
+from harness.recording_values import OK
 from harness.verdict import judge
 from reports import terminal
 from tests import recordings
@@ -129,20 +139,56 @@ def bases(kept: bool = True) -> list[Base]:
         ("never recovering", recordings.login_herd(**small, slow_for_s=1e9)),
         ("leaking", recordings.login_herd(**small, leak_bytes=4e8)),
         ("lost", recordings.login_herd(**small, lost_node=True)),
+        ("with every kind of line", _with_every_kind(recordings.login_herd(**small))),
     ):
         texts[name] = _unsealed(_in_order(run))
         texts[f"{name}, packed"] = _unsealed(_in_order(run, packed=True))
     return [base for name, lines in texts.items() for base in (_base(name, lines, False), _base(name, lines, True))]
 
 
+def _with_every_kind(run: Recording) -> Recording:
+    """With what users did before and after the load, attempts, starts, exceptions, blocked connections, an alert, a
+    fault, and operations.
+    """
+    some = [piece for piece in run.slices if piece.outcome == OK][:40]
+    marks: list[Mark] = [
+        FaultMark(12.0, "container_stop", "injected", "db", 1),
+        FaultMark(14.0, "container_stop", "undone", "db", 1),
+        AlertMark(13.0, "error ratio", "raised", "6 %"),
+        AlertMark(15.0, "error ratio", "cleared"),
+        ExceptionMark(9.0, some[0].node, "KeyError", "'token'", "shop.py, line 12, in buy", "task", 2),
+        BlockedMark(8.0, some[0].node, "cdn.example.com:443", 3),
+    ]
+    for t in range(0, 40, 4):
+        waits, busy = {"User": {1_000: 3}}, {"User": (4, 0.3)}
+        marks.append(StartsMark(t, some[0].node, {"User": 8}, "starts", "arrivals", {"User": 8}, waits, busy))
+        marks.append(AttemptsMark(t, some[0].node, some[0].name, {OK: {800: 5}, "http 503": {700: 3}}))
+    operations = (
+        Operation("item", "one", "write", 1, 2.0, 2.1, "service"),
+        Operation("item", "two", "read", 1, 3.0, 3.1, "service", "cache", "hit"),
+        Operation("item", "two", "read", None, 4.0, None, "replica"),
+    )
+    return recordings.ended(
+        replace(
+            run,
+            marks=(*run.marks, *marks),
+            warm_up=tuple(replace(piece, t=-1, warm_up=True) for piece in some),
+            wind_down=tuple(replace(piece, t=piece.t + 50, wind_down=True) for piece in some),
+            operations=(Operations(some[0].node, 0.001, operations),),
+        )
+    )
+
+
 def _in_order(run: Recording, packed: bool = False) -> list[str]:
     """``packed``: with the slices of each second in one line, as a run writes them now."""
     timed: list[tuple[float, Line]] = [(line.t, line) for line in (*run.probes, *run.marks)]
+    pieces = (*run.warm_up, *run.slices, *run.wind_down)
     if packed:
-        seconds = {piece.t for piece in run.slices}
-        timed += [(t, Slices(tuple(piece for piece in run.slices if piece.t == t))) for t in seconds]
+        seconds = {piece.t for piece in pieces}
+        timed += [(t, Slices(tuple(piece for piece in pieces if piece.t == t))) for t in seconds]
     else:
-        timed += [(piece.t, piece) for piece in run.slices]
+        timed += [(piece.t, piece) for piece in pieces]
+    timed += [(each.operations[-1].invoke_s, each) for each in run.operations]
     lines = [line for _, line in sorted(timed, key=lambda each: each[0])]
     return recordings.texts([run.header, *lines, *([run.end] if run.end else [])])
 
@@ -160,9 +206,10 @@ def _base(name: str, lines: list[str], sealed: bool) -> Base:
 
 
 def damaged(chance: random.Random, among: list[Base]) -> Iterator[Damaged]:
-    """Without end. One, sometimes two or three things are wrong with each."""
+    """Without end. One, sometimes two or three things are wrong with each. Of each base as many bytes."""
+    weights = [1 / sum(map(len, base.lines)) for base in among]
     while True:
-        base = chance.choice(among)
+        base = chance.choices(among, weights)[0]
         ways = chance.choices(list(WAYS), k=chance.choice((1, 1, 1, 2, 3)))
         lines = list(base.lines)
         for way in ways:

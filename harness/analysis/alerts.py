@@ -15,11 +15,11 @@ from dataclasses import dataclass, field
 
 from harness.analysis import histogram
 from harness.analysis.once import once
-from harness.analysis.phases import RunningTally
+from harness.analysis.phases import RunningTally, shedding
 from harness.parameters import parameters_of
 from harness.plugins import parameter
 from harness.recording import ProbeSample, Recording, Slice
-from harness.recording_header import Phase
+from harness.recording_header import Header, Phase
 
 WINDOW_S = 10
 FEWEST = 20
@@ -99,6 +99,8 @@ class Seen:
 
     baseline: Phase | None
     limits: Limits
+    shedding: frozenset[str] = frozenset()
+    """Outcomes that are neither failures nor answers, see :func:`harness.analysis.phases.shedding`."""
     _seconds: dict[int, RunningTally] = field(default_factory=dict)
     _window: RunningTally = field(default_factory=RunningTally)
     """The seconds that the rules look at, from ``_oldest_s`` on and before ``_next_s``, together."""
@@ -113,7 +115,7 @@ class Seen:
     def add(self, line: object) -> None:
         """Takes in a slice, or a probe's sample (those of one source in order); anything else is left alone."""
         if isinstance(line, Slice):
-            if line.t >= self._oldest_s:
+            if line.t >= self._oldest_s and line.outcome not in self.shedding:
                 self._seconds.setdefault(line.t, RunningTally()).add(line)
                 if line.t < self._next_s:
                     self._window.add(line)
@@ -242,7 +244,7 @@ class Book:
 @once
 def episodes(recording: Recording) -> tuple[Episode, ...]:
     """Every alert of the run by the limits of its header, in the order in which they were raised."""
-    seen = Seen(recording.phase("baseline"), limits_of(recording.header.alerts))
+    seen = of_header(recording.header)
     # In the order of time, so that only the seconds that are looked at have to be added up and kept.
     slices = deque(sorted(recording.slices, key=lambda piece: piece.t))
     samples = deque(sorted(recording.probes, key=lambda sample: sample.t))
@@ -257,6 +259,11 @@ def episodes(recording: Recording) -> tuple[Episode, ...]:
             seen.add(samples.popleft())
         closed += book.note(t, seen.look(t))[1]
     return tuple(sorted((*closed, *book.open.values()), key=lambda episode: episode.start_s))
+
+
+def of_header(header: Header) -> Seen:
+    """What the rules see of a run that was planned so; nothing yet."""
+    return Seen(header.phase("baseline"), limits_of(header.alerts), shedding(header))
 
 
 def limits_of(data: Mapping[str, object]) -> Limits:

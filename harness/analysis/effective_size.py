@@ -7,8 +7,8 @@ of positive counts estimated from survey data"; their correction for the few deg
 
 The variance is the larger of two:
 
-- moving blocks (Künsch 1989) of n^⅓ seconds, with n^⅔ − 1 degrees of freedom; it is free of a model, and sees only what
-  lasts for no longer than a block;
+- circular blocks (after Künsch 1989) of n^⅓ seconds, with n^⅔ − 1 degrees of freedom; it is free of a model, and sees
+  only what lasts for no longer than a block;
 - what the seconds differ by beyond chance, lasting as in an AR(1) process: within-second variance + between-second
   variance · (1 + r) ÷ (1 − r), with n (1 − r) ÷ (1 + r) − 1 degrees of freedom.
 """

@@ -86,21 +86,6 @@ def quantile_ranks(n: int, q: float, confidence: float = 0.95) -> tuple[int, int
     return lower, upper
 
 
-def quantile_interval_us(latency: Sparse, q: float, slower: int = 0, confidence: float = 0.95) -> tuple[float, float]:
-    """Interval of the ``q``-quantile in microseconds, from order statistics, free of any assumed
-    distribution.
-
-    The upper end is +inf when there are fewer than :func:`samples_needed` values ("insufficient"), or when
-    its rank falls among the ``slower`` requests; the lower end is 0 when it is unbounded. It holds for
-    independent values.
-    """
-    n = histogram.total(latency) + slower
-    lower, upper = quantile_ranks(n, q, confidence)
-    low = histogram.values_at_us(latency, (lower,))[0] if lower > 0 else 0.0
-    high = histogram.values_at_us(latency, (upper,))[0]
-    return low, high
-
-
 def error_ratio(seconds: Sequence[Tally], confidence: float = CONFIDENCE) -> Estimated:
     """Failed ÷ intended over the seconds of a phase: Clopper & Pearson's interval at the effective number of requests.
     Where the failures are one event, and no sample, it is that of as many independent requests, and true of these only.

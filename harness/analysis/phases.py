@@ -16,7 +16,7 @@ from fnmatch import fnmatchcase
 from harness.analysis import generator, histogram
 from harness.analysis.once import once
 from harness.recording import Recording, Slice
-from harness.recording_header import Phase
+from harness.recording_header import Header, Phase
 from harness.recording_values import (
     BLOCKED,
     CENSORED,
@@ -37,6 +37,8 @@ WIND_DOWN = "wind-down, in no phase"
 """Stretch of the requests with which users came to their end, and of whatever else was sent after the last phase."""
 SHED_RATIO = "shed_ratio"
 """The criterion that judges what was shed; without it, shedding is failing."""
+RECONNECTIONS = "WS * reconnect"
+"""Names of the requests with which users of WebSockets are back after a loss."""
 
 
 @dataclass(frozen=True)
@@ -151,9 +153,7 @@ def settled(recording: Recording) -> Recording:
     right-censored: each may still have been answered, after more than the time that it had waited. What was shed is
     left out, too, where a criterion of its own judges that.
     """
-    nothing = {UNSENT, INTERRUPTED, BLOCKED}
-    if any(spec.criterion == SHED_RATIO for spec in recording.header.criteria):
-        nothing |= {SHED, SHED_WITHOUT_DELAY}
+    nothing = {UNSENT, INTERRUPTED, BLOCKED, *shedding(recording.header)}
     kept = [piece for piece in recording.slices if piece.outcome not in nothing]
     is_complete = generator.is_complete(recording)
     if not is_complete:
@@ -162,14 +162,23 @@ def settled(recording: Recording) -> Recording:
     return recording if len(kept) == len(recording.slices) and is_complete else replace(recording, slices=tuple(kept))
 
 
+def shedding(header: Header) -> frozenset[str]:
+    """The outcomes of what was shed, where a criterion of its own judges that, so that it is no failure; else none."""
+    judged_apart = any(spec.criterion == SHED_RATIO for spec in header.criteria)
+    return frozenset({SHED, SHED_WITHOUT_DELAY}) if judged_apart else frozenset()
+
+
 def from_the_send(recording: Recording) -> Recording:
     """The recording with latency counted from the actual send, and without arrivals that never found a user of ours:
-    what the target took at the least.
+    what the target took at the least. A reconnection counts from the loss: nobody waits for a user in it, and the pause
+    and the attempts that failed are the target's doing.
     """
     return replace(
         recording,
         slices=tuple(
-            piece if piece.service is None else replace(piece, latency=piece.service, service=None)
+            piece
+            if piece.service is None or _matches(piece.name, RECONNECTIONS)
+            else replace(piece, latency=piece.service, service=None)
             for piece in recording.slices
             if piece.outcome != UNSERVED
         ),

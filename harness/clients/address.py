@@ -14,7 +14,8 @@ Resolve = Callable[[str], Sequence[str]]
 """Host name → addresses that a connection would use. Raises OSError when the name is not known."""
 
 _HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?")
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,30}://")
+"""Bounded, or to search a long word would take time by the square of its length."""
 _HOST_AND_PORT = re.compile(r"(\[[^\]]*\]|[^:]*)(:[0-9]*)?")
 _PLACEHOLDER = re.compile(r"\$[({]?\w|\{\{|\{\w+\}|%\w+%|<[^>]*>")
 """``$HOST``, ``${HOST}``, ``$(HOST)``, ``{{ host }}``, ``{host}``, ``%HOST%``, ``<host>``."""
@@ -157,8 +158,14 @@ def is_loopback(address: str) -> bool:
 def _is_host(parts: SplitResult) -> bool:
     host = parts.hostname or ""
     if "[" not in parts.netloc:
-        return _HOST.fullmatch(host) is not None and ".." not in host
+        return _is_name(host)
     return _is_ipv6(host)
+
+
+def _is_name(text: str) -> bool:
+    """By the lengths of RFC 1035, too: of a longer one the resolver makes a traceback of its own."""
+    labels = text.removesuffix(".").split(".")
+    return _HOST.fullmatch(text) is not None and len(text) <= 253 and all(0 < len(each) <= 63 for each in labels)
 
 
 def _is_ipv6(text: str) -> bool:
@@ -181,7 +188,7 @@ def _bare(name: str) -> str:
 
 def _host_name_problems(name: str) -> list[str]:
     bare = _bare(name)
-    if _HOST.fullmatch(bare) or _is_ipv6(bare):
+    if _is_name(bare) or _is_ipv6(bare):
         return []
     return [
         f"--allow-host {strip_url(name)}: give exactly one host name, without scheme, port, path or "

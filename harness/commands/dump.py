@@ -9,6 +9,7 @@ from harness.errors import ConfigurationError
 from harness.recording import Slices
 from harness.recording_file import RecordingError, open_lines
 from harness.recording_line import decode, encode
+from harness.safe_text import escaped
 
 
 def lines(run: Path) -> Iterator[str]:
@@ -32,4 +33,5 @@ def readable(line: bytes) -> Iterator[str]:
             if isinstance(unpacked, Slices):
                 yield from map(encode, unpacked.slices)
                 return
+    text = escaped(text)
     yield text if text.endswith("\n") else f"{text}\n"

@@ -6,16 +6,20 @@ Locust, which then ends with a code of its own.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
+from pathlib import Path
 from typing import Any, Never, TypeVar
 
-from locust.argument_parser import LocustArgumentParser
+from locust.argument_parser import DEFAULT_CONFIG_FILES, LocustArgumentParser
 
 T = TypeVar("T")
 OF_THE_SHAPE = {"num_users": "--users", "spawn_rate": "--spawn-rate", "run_time": "--run-time"}
 """Options of Locust that have no effect beside a shape."""
+MOST_PROCESSES = 1000
 ELSEWHERE = " (It stands in a config file or in an environment variable.)"
 
 
@@ -45,10 +49,18 @@ def read(parse: Callable[[list[str]], T], arguments: Sequence[str]) -> tuple[T |
     """
     kept = list(arguments)
     problems: list[str] = []
+    if endless := [path for path in _config_files(kept) if _is_endless(path)]:
+        return None, kept, [f"--config {path}: a device, and no file; correct the path" for path in endless]
     while True:
         try:
             with _refusals_raised():
                 return parse(kept), kept, problems
+        except (AssertionError, TypeError, ValueError) as error:  # the reader of config files fails, and not at a flag
+            named = ", ".join(_config_files(kept) or DEFAULT_CONFIG_FILES)
+            what = (
+                "not text in UTF-8" if isinstance(error, UnicodeDecodeError) else "a list stands where one value is due"
+            )
+            return None, kept, [*problems, f"--config {named}: {what}; correct it"]
         except _RefusedError as refused:
             names, words = _in_words(str(refused))
             shortened = _without(kept, names)
@@ -61,8 +73,8 @@ def read(parse: Callable[[list[str]], T], arguments: Sequence[str]) -> tuple[T |
 def conflicts(parsed: Any, has_shape: bool = True) -> Iterator[str]:
     """What Locust would find when it has been started, or would pass over with a line in its log."""
     processes = parsed.processes
-    if processes is not None and processes < 1 and processes != -1:
-        yield f"--processes {processes}: give a number of load processes, or -1 for one a core"
+    if processes is not None and processes != -1 and not 0 < processes <= MOST_PROCESSES:
+        yield f"--processes {processes}: give a number of load processes up to {MOST_PROCESSES}, or -1 for one a core"
     if parsed.master and parsed.processes:
         yield "--master and --processes: leave out --master; with --processes there is one"
     if parsed.master and parsed.worker:
@@ -76,10 +88,30 @@ def conflicts(parsed: Any, has_shape: bool = True) -> Iterator[str]:
             yield f"{flag}: the shape says how many users there are and for how long; leave it out, and set its options"
 
 
+def _config_files(arguments: Sequence[str]) -> list[str]:
+    """What is given for --config, also where it is abbreviated."""
+    found: list[str] = []
+    for argument, following in pairwise([*arguments, ""]):
+        name, is_joined, value = argument.partition("=")
+        if len(name) > 2 and "--config".startswith(name):
+            found.append(value if is_joined else following)
+    return found
+
+
+def _is_endless(path: str) -> bool:
+    """A device, which may have no end; an empty one has."""
+    try:
+        return path != os.devnull and Path(path).is_char_device()
+    except (OSError, ValueError):  # no path at all: Locust says what is wrong with it
+        return False
+
+
 def _in_words(message: str) -> tuple[tuple[str, ...], str]:
     """The names of the option that is wrong, and what is wrong with it."""
     if found := re.match(r"Unable to open config file: (.*)\. Error: (?:\[Errno \d+\] )?([^:]*)", message):
         return ("--config",), f"--config {found[1]}: {found[2]}; correct the path"
+    if found := re.match(r"Unexpected line (\d+) in (.*?): ", message):  # not shown: a secret may stand in it
+        return ("--config",), f"--config {found[2]}: line {int(found[1]) + 1} cannot be read; write OPTION = VALUE"
     if found := re.match(r"argument ([^:]+): (.*)", message, re.DOTALL):
         names = tuple(found[1].split("/"))
         flag = next((name for name in names if name.startswith("--")), names[0])

@@ -76,9 +76,13 @@ def _loaded(
     arguments = ["-f", locustfile, *(argument for argument in arguments if argument != "-h")]
     if not locustfile.endswith(".py"):
         raise ConfigurationError(f"{locustfile}: give a file of Python, whose name ends with .py")
+    option: Any
     option, arguments, problems = locust_options.read(parse_locustfile_option, arguments)
     if option is None:
         raise ConfigurationError(problems)
+    if option.locustfile != locustfile:  # Locust takes the last one
+        several = f"{locustfile} is named already; leave it out (`springback suite` runs several)"
+        raise ConfigurationError([*problems, f"--locustfile {option.locustfile}: {several}"])
     loading = False
     try:
         files = get_locustfiles_locally(option)

@@ -174,7 +174,12 @@ def _run(command: Sequence[str], variables: Mapping[str, str] | None = None, *de
     os.set_blocking(reading, False)
     inherited = {name: value for name, value in os.environ.items() if name != REFERENCE_TARGET}
     environment = {**inherited, **(variables or {}), PARENT: str(os.getpid()), VERDICT_FD: str(writing)}
-    process = subprocess.Popen(command, start_new_session=True, env=environment, pass_fds=(writing, *descriptors))
+    # It begins with SIGINT blocked, and takes it when it can end without a traceback.
+    usual = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        process = subprocess.Popen(command, start_new_session=True, env=environment, pass_fds=(writing, *descriptors))
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, usual)
     os.close(writing)
 
     def pass_on(number: int, _: Any) -> None:

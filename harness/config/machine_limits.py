@@ -25,6 +25,8 @@ PROCESS_BYTES = 150_000_000
 CLOCKS = ("tsc", "kvm-clock", "arch_sys_counter", "hyperv_clocksource_tsc_page", "xen")
 """Clock sources that are read without a call of the kernel or nearly so."""
 COARSE_S = 1e-4
+MOST_PROCESSES = 1000
+"""More are refused elsewhere, and are a slip."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class Limit:
 def need_of(options: Any, users: int, host: str) -> Need | None:
     """Of a run with Locust's ``options``. None for a master whose load processes are started elsewhere."""
     if processes := getattr(options, "processes", None):
-        return Need(users, processes if processes > 0 else os.cpu_count() or 1, host)
+        return Need(users, min(processes, MOST_PROCESSES) if processes > 0 else os.cpu_count() or 1, host)
     return None if getattr(options, "master", False) else Need(users, 1, host)
 
 

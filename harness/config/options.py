@@ -90,7 +90,7 @@ ALERTS = tuple(replace(each, name=f"alert_{each.name}") for each in parameters_o
 def declare(parser: argparse.ArgumentParser, scenario: Scenario) -> None:
     """Adds every option of the harness, of the scenario, of its shapes and of its criteria to Locust's parser.
 
-    Raises ConfigurationError for options of one name, and for criteria that there are not.
+    Raises ConfigurationError for options of one name.
     """
     # Straight to the parser: Locust leaves the options of an argument group out of its web form.
     known = {action.dest for action in parser._actions}
@@ -107,7 +107,7 @@ def sections(scenario: Scenario) -> list[tuple[str, list[Parameter]]]:
     return [
         (f"of the scenario {scenario.name}", list(scenario.options)),
         ("of the shape", of_shape),
-        ("of the criteria", list(limits_of(scenario.default_specs(of_shape)))),
+        ("of the criteria", list(limits_of(_usable_specs(scenario, of_shape)))),
         ("of every run", [*GENERAL, *ALERTS]),
     ]
 
@@ -141,6 +141,18 @@ def misspelt(environment: Mapping[str, str], scenario: Scenario) -> list[str]:
     given = [name for name in environment if name.startswith(PREFIX) and name not in known]
     meant = {name: nearest(name, known, CLOSE) for name in given}
     return [f"{name} is read by no option; did you mean {each}?" for name, each in meant.items() if each]
+
+
+def _usable_specs(scenario: Scenario, of_shape: Iterable[Parameter]) -> Iterator[CriterionSpec]:
+    """The criteria, by default, whose limits can be options. What is wrong with the others is said when the options are
+    read, beside all else that is wrong, and here it would be said alone.
+    """
+    known = criteria_folder.available()
+    try:
+        specs = scenario.default_specs(of_shape)
+    except ConfigurationError:
+        return
+    yield from (spec for spec in specs if spec.criterion in known)
 
 
 def limits_of(specs: Iterable[CriterionSpec]) -> Iterator[Parameter]:

@@ -131,10 +131,10 @@ def _path_problem(path: str) -> str:
 
 def _runs_dir_problems(path: Path) -> list[str]:
     """Whether a run could have its directory there: tried in the part of the path that exists, leaving nothing."""
-    there = next(parent for parent in (path, *path.absolute().parents) if parent.exists())
-    if not there.is_dir():
-        return [f"--runs-dir {path}: {'' if there == path else f'{there} '}is no directory; name another"]
     try:
+        there = next(parent for parent in (path, *path.absolute().parents) if parent.exists())
+        if not there.is_dir():
+            return [f"--runs-dir {path}: {'' if there == path else f'{there} '}is no directory; name another"]
         with TemporaryDirectory(prefix="springback-", dir=there):
             return []
     except OSError as error:

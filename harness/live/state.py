@@ -12,7 +12,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from harness.analysis.alerts import MOST_SOURCES, Book, Episode, Seen, in_words, limits_of
+from harness.analysis.alerts import MOST_SOURCES, Book, Episode, in_words, of_header
 from harness.live.nodes import Nodes
 from harness.live.phase_tally import PhaseFigures, PhaseTally
 from harness.recording import ProbeSample, Slice
@@ -57,7 +57,7 @@ class LiveState:
         """Of each probe and source the latest; those of the probe ``generator`` are the health of the nodes."""
         self._phase_starts_s = [phase.start_s for phase in header.phases]
         self._faults: dict[int, str] = {}
-        self._seen = Seen(header.phase("baseline"), limits_of(header.alerts))
+        self._seen = of_header(header)
         self._book = Book()
         self._next_t = 0
 

@@ -16,6 +16,7 @@ from weakref import WeakKeyDictionary
 import gevent
 from gevent import getcurrent
 from gevent.event import Event
+from locust import User
 from locust.env import Environment
 
 from harness.errors import ConfigurationError
@@ -30,6 +31,7 @@ from harness.load.pacing import Pacer, Slot, Start
 from harness.load.recorder import Recorder
 from harness.load.run_plan import Plan
 from harness.load.schedule import active_changes, due_times
+from harness.load.spawned import Sent, SpawnedRequests
 from harness.load.streams import Streams
 from harness.load.user_exceptions import UserExceptions
 from harness.recording import Operation
@@ -57,6 +59,18 @@ def set_node(environment: Environment, node: Node) -> None:
     _nodes[environment] = node
 
 
+def note_sent(user: User | None, name: str) -> Sent | None:
+    """The calling greenlet sends a request for ``user`` now. None where that is the user's own, of which its iteration
+    tells, and where the request is no load of a run, or too late to be waited for.
+    """
+    if user is None or getcurrent() is getattr(user, "_greenlet", None):
+        return None
+    node = _nodes.get(user.environment)
+    if node is None or node.ending or (second := node.recorder.second_of(time.monotonic())) is None:
+        return None
+    return node.spawned.begin(second, name)
+
+
 class Node:
     """State of one load process in one run. It is number ``index`` of ``nodes``, which serves to number the users."""
 
@@ -71,6 +85,7 @@ class Node:
         self.streams = Streams()
         self.attempts = Attempts()
         self.iterations = Iterations(self.recorder, self.streams)
+        self.spawned = SpawnedRequests()
         self._local_origin_s = 0.0
         self.unfinished = 0
         self.stop_draining = False
@@ -228,6 +243,7 @@ class Node:
             (int(start.t // 1), start.name, UNFINISHED, not start.answered) for start in self.recorder.starts.values()
         )
         waiting.update({(t, "", UNSERVED, True): count for t, count in self._unserved().items()})
+        waiting += self.spawned.unanswered()
         return waiting
 
     def drain(self, still_answering: bool = True) -> None:
@@ -242,15 +258,18 @@ class Node:
         if self.plan is not None and still_answering:
             deadline_s = time.monotonic() + self.plan.drain_s
             starts = self.recorder.starts  # of iterations that are not over, also when their first request is
-            while (starts or self._unserved()) and not self.stop_draining and time.monotonic() < deadline_s:
+            while (starts or self.spawned.out or self._unserved()) and not self.stop_draining:
+                if time.monotonic() >= deadline_s:
+                    break
                 gevent.sleep(DRAIN_CHECK_S)
         self.iterations.note_all_free()
         if self._gate is not None:
             self._gate.report_release()
         for (t, name, outcome, begins), count in self.unanswered().items():
             self.recorder.without_answer(t, name, outcome, begins, count)
-        self.unfinished += len(self.recorder.starts)
+        self.unfinished += len(self.recorder.starts) + self.spawned.out
         self.recorder.starts.clear()
+        self.spawned = SpawnedRequests()
         if self._pacer is not None:
             self._pacer.clear()
 

@@ -22,7 +22,7 @@ from harness.load.http.expectation import DEFAULT_STATUSES, statuses
 from harness.load.node import Node, set_node
 from harness.load.outcomes import ExpectedStatuses
 from harness.load.run_plan import Plan
-from harness.recording import Line, Operations, ProbeSample, Slice, Unanswered
+from harness.recording import Line, Operations, ProbeSample, Slice, Unanswered, fields_of_slice
 from harness.recording_line import encode
 from harness.recording_marks import BlockedMark
 from harness.recording_values import ITERATION, UNFINISHED
@@ -53,8 +53,8 @@ class Report:
 
     def to_message(self) -> dict[str, Any]:
         """Slices and samples as rows, in the order of their fields."""
-        rows = {name: [tuple(vars(line).values()) for line in vars(self)[name]] for name in ("slices", "samples")}
-        return {**vars(self), **rows}
+        slices = [fields_of_slice(piece) for piece in self.slices]
+        return {**vars(self), "slices": slices, "samples": [tuple(vars(sample).values()) for sample in self.samples]}
 
     @staticmethod
     def from_message(body: Mapping[str, Any]) -> Report:

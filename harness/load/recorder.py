@@ -147,6 +147,15 @@ class Recorder:
         """Whether what the calling greenlet sent then is load, and not something with which its user got ready."""
         return self._sent_for(sent_s)[1] == LOAD and sent_s < self._winding_down_since_s
 
+    def second_of(self, sent_s: float) -> int | None:
+        """In which second of the run a request that the calling greenlet sends then counts, unless it is the first one
+        of an iteration. None where it is no load, or the run has not begun.
+        """
+        start, kind = self._sent_for(sent_s)
+        if self._origin_s is None or kind != LOAD or sent_s >= self._winding_down_since_s:
+            return None
+        return int((start.t if start is not None and start.release is not None else sent_s - self._origin_s) // 1)
+
     def wind_down(self) -> None:
         """The account of the load is closed: all that was without an answer has been counted."""
         self._winding_down_since_s = time.monotonic()

@@ -1,9 +1,10 @@
 """Requests that Locust's own HTTP clients send and tell nobody of: counted, so that what fails there is no silence.
 
-Three ways lead past Locust's ``request`` event: an exception in a ``catch_response`` block, which the task may catch;
-``catch_response=True`` without a block; and a ``gevent.Timeout`` of the user's own, which ends the request and, with
-``False``, nothing else. FastHttpUser's client takes that for one of its own, and asks again as if nothing had been, or
-goes on: here it ends the request, as it was meant to. Our own client does all of this by itself.
+Four ways lead past Locust's ``request`` event: an exception in a ``catch_response`` block, which the task may catch;
+``catch_response=True`` without a block; the end of a spawned greenlet, by the user or by that of the run; and a
+``gevent.Timeout`` of the user's own, which ends the request and, with ``False``, nothing else. FastHttpUser's client
+takes that for one of its own, and asks again as if nothing had been, or goes on: here it ends the request, as it was
+meant to. Our own client does all of this by itself.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from locust import clients
 from locust.contrib import fasthttp
 from locust.exception import ResponseError
 
+from harness.load.node import note_sent
+from harness.load.spawned import GivenUpError
 from harness.load.user_exceptions import CONTROL
 
 _OPEN = "_springback_open"
@@ -65,23 +68,30 @@ def _request(original: Callable[..., Any]) -> Callable[..., Any]:
         begun_s, begun_epoch_s = time.monotonic(), time.time()
         agent: Any = getattr(session, "client", None)
         redirects = getattr(agent, "redirect_response_codes", None)
+        name = named.get("name") or (rest[0] if rest else None) or session.request_name or url
+        spawned = note_sent(session.user, f"{method} {name}")
         try:
             response = original(session, method, url, *rest, **named)
-        except gevent.Timeout as users_own:
+        except (gevent.Timeout, GreenletExit) as users_own:
+            if isinstance(users_own, GreenletExit) and spawned is None:
+                raise  # the user's own greenlet: its iteration tells
             if redirects is not None:
                 agent.redirect_response_codes = redirects  # with allow_redirects=False they had been put aside
             session.request_event.fire(
                 request_type=method,
-                name=named.get("name") or (rest[0] if rest else None) or session.request_name or url,
+                name=name,
                 response_time=(time.monotonic() - begun_s) * 1000,
                 response_length=0,
                 response=None,
                 context={**(session.user.context() if session.user else {}), **(named.get("context") or {})},
-                exception=users_own,
+                exception=users_own if isinstance(users_own, gevent.Timeout) else GivenUpError(),
                 start_time=begun_epoch_s,
                 url=url,
             )
             raise
+        finally:
+            if spawned is not None:
+                spawned.end()
         if named.get("catch_response"):
             vars(session).setdefault(_OPEN, []).append((response, time.monotonic()))
         return response

@@ -23,6 +23,7 @@ from locust.runners import STATE_MISSING, MasterRunner, WorkerNode
 from harness.config.scenario import Scenario
 from harness.errors import ConfigurationError
 from harness.run import messages
+from harness.run.own_modules import own_modules
 
 ANSWER_S = 10.0
 """A worker that has just connected may still be loading; one with plain Locust never answers."""
@@ -46,6 +47,8 @@ class ProcessDescription:
     scenario: str
     locustfile: str
     """Beginning of the SHA-256 of the contents; it may lie under another name."""
+    imported_modules: tuple[str, ...]
+    """Of the users' own, each with the beginning of the SHA-256 of its contents."""
     user_classes: tuple[str, ...]
     options: tuple[str, ...]
     """Flags of the users' own options. Their values are the master's everywhere: Locust sends them."""
@@ -56,12 +59,15 @@ class ProcessDescription:
     def of(environment: Environment, scenario: Scenario) -> ProcessDescription:
         parsed: Any = environment.parsed_options
         contents = hashlib.sha256()
-        for path in environment.parsed_locustfiles or ():
-            contents.update(Path(path).read_bytes())
+        modules: dict[str, str] = {}
+        for path in map(Path, environment.parsed_locustfiles or ()):
+            contents.update(path.read_bytes())
+            modules |= own_modules(path)
         return ProcessDescription(
             version("springback"),
             scenario.name,
             contents.hexdigest()[:12],
+            tuple(f"{name} {digest}" for name, digest in modules.items()),
             tuple(sorted(user.__name__ for user in environment.user_classes)),
             tuple(sorted(option.flag for option in scenario.options)),
             json.dumps(getattr(parsed, "config_users", None), default=str),
@@ -159,8 +165,8 @@ class Workers:
         if not differences:
             return ""
         return (
-            f"{who} would run something else: {'; '.join(differences)}. Give all of them the same locustfile, and "
-            "install the same version"
+            f"{who} would run something else: {'; '.join(differences)}. Give all of them the same locustfile, "
+            "with what it imports, and install the same version"
         )
 
     def _on_connect(self, client_id: str, **_: Any) -> None:

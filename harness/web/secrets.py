@@ -18,11 +18,11 @@ from locust.web import WebUI
 from harness.clients.address import strip_url
 from harness.config.options import secret_values, sections
 from harness.config.scenario import attached_scenario
+from harness.safe_text import without_user_info
 
 HIDDEN = "•••"
 _DATA = re.compile(r"(window\.templateArgs = )(\{.*\})")
 """In Locust's page and its report: the rest of them is code."""
-_USER_INFO = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)[^/\s\"'<>@\\]*@")
 
 
 def install(web_ui: WebUI) -> None:
@@ -58,7 +58,7 @@ def install(web_ui: WebUI) -> None:
 
 def hidden(text: str, secrets: tuple[str, ...]) -> str:
     """The text without user info in addresses, and without these values."""
-    text = _USER_INFO.sub(r"\1", text)
+    text = without_user_info(text)
     for secret in secrets:
         text = text.replace(secret, HIDDEN)
     return text

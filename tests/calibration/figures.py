@@ -19,6 +19,8 @@ class Share:
     of: int
     goal: tuple[float, float] | None = None
     """The share that is wanted lies in this closed interval; none is wanted where there is no goal."""
+    known_short: str = ""
+    """Why the goal is not reached, where that is known; the goal stays what is wanted."""
 
     @property
     def figure(self) -> str:

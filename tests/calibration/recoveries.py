@@ -55,8 +55,8 @@ def judge(numbered: tuple[int, Case]) -> Judged:
     return Judged(found.outcome, found.figure, found.interval, truth_s, str(found.evidence.get("state")))
 
 
-def runs_of(case: Case, runs: int, each: Each) -> list[Judged]:
-    return list(each(judge, [(seed, case) for seed in range(runs)]))
+def runs_of(case: Case, seeds: range, each: Each) -> list[Judged]:
+    return list(each(judge, [(seed, case) for seed in seeds]))
 
 
 def outcomes(

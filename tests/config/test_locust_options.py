@@ -30,7 +30,7 @@ def problems(*arguments: str) -> list[str]:
                 "--master-port"
             ],
         ),
-        (("--processes", "-5"), ["--processes -5: give a number of load processes, or -1 for one a core"]),
+        (("--processes", "-5"), ["--processes -5: give a number of load processes up to 1000, or -1 for one a core"]),
         (
             ("--master", "--processes", "2"),
             ["--master and --processes: leave out --master; with --processes there is one"],
@@ -39,7 +39,7 @@ def problems(*arguments: str) -> list[str]:
             ("--worker", "--master"),
             ["--master and --worker: one process is one or the other; leave out one of them"],
         ),
-        (("--processes", "0"), ["--processes 0: give a number of load processes, or -1 for one a core"]),
+        (("--processes", "0"), ["--processes 0: give a number of load processes up to 1000, or -1 for one a core"]),
         (("--web-port", "99999"), ["--web-port 99999: give a port from 1 to 65535"]),
         (("--master-bind-port", "0"), ["--master-bind-port 0: give a port from 1 to 65535"]),
         (
@@ -91,3 +91,15 @@ def test_locusts_parser_is_as_it_was_afterwards() -> None:
     before = LocustArgumentParser.error
     assert problems("--processes", "two")
     assert LocustArgumentParser.error is before
+
+
+def test_a_config_file_that_is_none_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    """A device may have no end; what has one may be no text, or have a line that is no option."""
+    assert problems("--config", "/dev/zero") == ["--config /dev/zero: a device, and no file; correct the path"]
+    file = tmp_path / "my.conf"
+    file.write_bytes(b"users = \xff\n")
+    assert problems("--config", str(file)) == [f"--config {file}: not text in UTF-8; correct it"]
+    file.write_text("headless = [1, 2]\n")
+    assert problems("--config", str(file)) == [f"--config {file}: a list stands where one value is due; correct it"]
+    file.write_text("\n= hush\n")
+    assert problems("--config", str(file)) == [f"--config {file}: line 2 cannot be read; write OPTION = VALUE"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib import import_module
 from types import SimpleNamespace
 from typing import Any
 
@@ -22,6 +23,20 @@ NOTHING: Any = SimpleNamespace()
 def test_a_name_is_as_good_as_a_specification() -> None:
     mixed = Scenario("one", criteria=("error_ratio", CriterionSpec("recovery_time", {"limit_s": 5.0})))
     assert mixed.specs(NOTHING) == (CriterionSpec("error_ratio"), CriterionSpec("recovery_time", {"limit_s": 5.0}))
+
+
+@pytest.mark.parametrize(
+    ("former", "now", "name"),
+    [
+        ("harness.recording", "harness.recording_header", "CriterionSpec"),
+        ("harness.load.paced", "harness.load.users.paced", "Paced"),
+        ("harness.load.measured", "harness.load.users.measured", "Measured"),
+        ("harness.load.postgres", "harness.load.users.postgres", "PostgresUser"),
+        ("harness.load.valkey", "harness.load.users.valkey", "ValkeyUser"),
+    ],
+)
+def test_what_scenarios_import_is_still_where_it_was(former: str, now: str, name: str) -> None:
+    assert getattr(import_module(former), name) is getattr(import_module(now), name)
 
 
 def test_criteria_may_follow_from_the_options() -> None:

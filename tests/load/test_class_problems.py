@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from locust import HttpUser, TaskSet, User, between, constant, task
+from locust import FastHttpUser, HttpUser, TaskSet, User, between, constant, task
 
 from harness.load.http import HerdHttpUser, LeanHttpUser, PacedHttpUser
 from harness.load.users.class_problems import class_problems
@@ -72,6 +72,14 @@ def test_a_pause_of_users_whose_starts_come_from_a_shape_is_refused(base: type[U
     assert problem == "Mine.wait_time: the shape decides when these users start; leave wait_time out"
     (problem,) = class_problems([one(base, tasks=[Waiting])])
     assert problem == "Waiting.wait_time: the shape decides when Mine starts; leave wait_time out"
+
+
+@pytest.mark.parametrize("base", [HttpUser, FastHttpUser, type("Stock", (Paced, FastHttpUser), {"abstract": True})])
+@pytest.mark.parametrize("name", ["expect", "expect_text", "expect_json", "shed", "honours_retry_after"])
+def test_what_only_the_lean_client_reads_is_refused_where_it_is_not_there(base: type[User], name: str) -> None:
+    """The run would pass whatever the answers hold."""
+    (problem,) = class_problems([one(base, **{name: "429"})])
+    assert problem.startswith(f"Mine.{name}: only the lean client reads it; make the class a LeanHttpUser")
 
 
 def test_a_herd_that_prepares_nothing_is_refused() -> None:

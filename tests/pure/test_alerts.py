@@ -10,9 +10,10 @@ import pytest
 from harness.analysis import alerts
 from harness.analysis.alerts import Book, Episode, Limits, Seen, episodes, in_words
 from harness.analysis.histogram import bucket_index
+from harness.live.state import LiveState
 from harness.recording import End, ProbeSample, Slice
-from harness.recording_header import Phase
-from harness.recording_values import OK
+from harness.recording_header import CriterionSpec, Phase
+from harness.recording_values import OK, SHED
 from tests import recordings
 
 BASELINE = Phase("baseline", 0, 20)
@@ -45,6 +46,21 @@ def test_slow_answers_raise_an_alert_for_as_long_as_the_last_ten_seconds_hold_to
     lines = [piece(t, 10, 3.0 if 30 <= t < 33 else 0.1) for t in range(60)]
     # From the first slow second (10 of 100 are more than 5 %) until the last one has left the window.
     assert told(lines) == [("p95 latency", 31, 12.0)]
+
+
+@pytest.mark.parametrize(("judged_apart", "raised"), [(True, []), (False, ["p95 latency", "error ratio"])])
+def test_what_is_shed_on_purpose_is_no_error_and_no_answer(judged_apart: bool, raised: list[str]) -> None:
+    """As for the criteria: where nothing judges it by itself, it is a failure."""
+    run = recordings.healthy()
+    shed = [piece(t, 100, outcome=SHED) for t in range(30, 33)]
+    criteria = (*run.header.criteria, *[CriterionSpec("shed_ratio")] * judged_apart)
+    header = dataclasses.replace(run.header, criteria=criteria)
+    run = dataclasses.replace(run, header=header, slices=(*run.slices, *shed))
+    assert [each.alert for each in episodes(run)] == raised
+    state = LiveState(header)
+    for each in sorted(run.slices, key=lambda line: line.t):
+        state.add(each)
+    assert [each.alert for second in state.close_seconds(60) for each in second.raised] == raised
 
 
 def test_errors_raise_an_alert_and_a_request_that_failed_is_slower_than_any() -> None:

@@ -16,7 +16,7 @@ from harness.findings import ALL, BASELINE, CLIENTS, Basis, Finding, Outcome
 from harness.recording import ProbeSample, Recording, Slice
 from harness.recording_header import CriterionSpec, Phase
 from harness.recording_marks import BlockedMark, ExceptionMark, GateMark, HealthMark, NodeMark, StartsMark
-from harness.recording_values import SHED, SHED_WITHOUT_DELAY, UNSERVED, Scalar
+from harness.recording_values import OK, SHED, SHED_WITHOUT_DELAY, UNSERVED, Scalar
 from tests.recordings import CANARY, healthy, login_herd
 
 REQUIRED = {
@@ -62,6 +62,8 @@ def test_each_criterion_explains_itself_and_its_parameters(name: str) -> None:
 def test_an_unknown_criterion_names_the_valid_ones() -> None:
     with pytest.raises(ConfigurationError, match=r"no criterion 'luck'. Choose one of: .*, error_ratio, "):
         criteria.load(CriterionSpec("luck"))
+    with pytest.raises(ConfigurationError, match=r"no criterion 'latency_quantil'. Did you mean latency_quantile\?"):
+        criteria.load(CriterionSpec("latency_quantil"))
     with pytest.raises(ConfigurationError):
         criteria.load(CriterionSpec("_parameter"))
 
@@ -441,6 +443,32 @@ def test_a_target_of_which_the_last_requests_failed_is_not_known_to_be_back(
     if outcome is Outcome.INCONCLUSIVE:
         assert f"the last {failed} requests, from {end_s + from_s} s on, all failed" in found.reason
         assert not found.voids
+
+
+@pytest.mark.parametrize(
+    ("in_baseline", "from_s", "outcome"),
+    [
+        (OK, -25, Outcome.INCONCLUSIVE),
+        (OK, -4, Outcome.PASS),  # four requests may all fail by bad luck
+        ("http 404", -25, Outcome.PASS),  # it was never otherwise
+    ],
+)
+def test_a_page_that_stays_away_is_seen_beside_those_that_are_back(
+    in_baseline: str, from_s: int, outcome: Outcome
+) -> None:
+    """One request a second of 21: too few for the limit of any ratio."""
+    run = healthy()
+    end_s = run.header.phases[-1].end_s
+    page = [
+        Slice(t, "a", "GET /rare", "http 500" if t >= end_s + from_s else in_baseline, 1, 0, {}) for t in range(end_s)
+    ]
+    found = judged("target_healthy", dataclasses.replace(run, slices=(*run.slices, *page)))
+    assert found.outcome is outcome, found.reason
+    if outcome is Outcome.INCONCLUSIVE:
+        assert (
+            f"the last 25 requests of GET /rare, from {end_s - 25} s on, all failed, all of them with http 500"
+            in found.reason
+        )
 
 
 def test_one_good_answer_at_the_very_end_is_enough_to_be_there() -> None:

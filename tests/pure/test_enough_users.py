@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping
 
 import pytest
@@ -104,23 +105,26 @@ def test_it_says_how_many_users_are_needed_by_littles_law() -> None:
     assert "about 36 users" in found.reason and "60 arrivals a second that took 600 ms each" in found.reason
 
 
-def test_while_a_target_hangs_the_users_that_it_holds_are_those_who_came_before() -> None:
-    """10 a second, 50 users, and no answer from second 40 to 50: 100 users would have been taken away. Those whose
-    arrivals waited were answered at once, when it was over.
+@pytest.mark.parametrize("hung_s", [40, 25])
+def test_while_a_target_hangs_the_users_that_it_holds_are_those_who_came_before(hung_s: int) -> None:
+    """10 a second, 50 users, and no answer for 10 s: 100 users would have been taken away. Those whose arrivals waited
+    were answered at once, when it was over. The one who holds the users may have started in another phase.
     """
+    full_s, over_s = hung_s + 5, hung_s + 10
     whole = run(per_s=10, herd=0)
     marks = []
     for mark in whole.starts:
-        if 40 <= mark.t < 45:
-            held = {"Visitor": (10, 10 * (50.0 - mark.t))}
+        if hung_s <= mark.t < full_s:
+            held = {"Visitor": (10, 10.0 * (over_s - mark.t))}
             mark = dataclasses.replace(mark, busy=held)
-        elif 45 <= mark.t < 50:
-            waits = {"Visitor": {bucket_index(int((50 - mark.t) * 1e6)): 10}}
+        elif full_s <= mark.t < over_s:
+            waits = {"Visitor": {bucket_index(int((over_s - mark.t) * 1e6)): 10}}
             mark = dataclasses.replace(mark, waits=waits, busy={"Visitor": (10, 10 * 0.05)})
         marks.append(mark)
     others = tuple(mark for mark in whole.marks if not isinstance(mark, StartsMark))
     found = judged("enough_users", dataclasses.replace(whole, marks=(*others, *marks)))
-    assert "about 100 users, for 10 arrivals a second that took 10 s each" in found.reason
+    needed = re.findall(r"about (\d+) users, for 10 arrivals a second that took 10 s each", found.reason)
+    assert needed and set(needed) == {"100"} and found.reason.count("give them") == len(needed)
 
 
 def test_in_any_phase() -> None:

@@ -53,7 +53,7 @@ def test_a_slow_rise_matters_where_a_day_of_it_is_more_than_the_process_may_have
     assert assess(t, memory, 1.05 * a_day_bytes).growth is Growth.NONE
     found = assess(t, memory, 0.95 * a_day_bytes)
     assert found.growth is Growth.RISING
-    assert "at least 1.0 GB a day, and it may have 0.9 GB" in found.reason or "0.95 GB" in found.reason
+    assert "at least 1.0 GB a day, and it may have 0.9 GB" in found.reason
 
 
 def test_how_long_it_would_take_to_tell() -> None:

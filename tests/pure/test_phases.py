@@ -88,6 +88,14 @@ def test_a_spike_of_iterations_without_requests_voids_everything() -> None:
     assert (found.outcome, found.figure, found.voids) == (Outcome.INCONCLUSIVE, 0.9, ALL)
 
 
+def test_from_the_send_a_reconnection_still_counts_from_the_loss() -> None:
+    """13.8 s away, and the attempt that succeeded took a millisecond: that is no PASS of a limit of 3 s."""
+    away = Slice(30, "w", "WS /feed reconnect", OK, 9, 0, {13_800: 9}, {1: 9})
+    late = Slice(30, "w", "GET /", OK, 9, 0, {13_800: 9}, {1: 9})
+    run = dataclasses.replace(healthy(), slices=(away, late))
+    assert [each.latency for each in phases.from_the_send(run).slices] == [away.latency, late.service]
+
+
 def at(t: int, name: str = "GET /", outcome: str = OK, count: int = 1, **more: Any) -> Slice:
     return Slice(t, "w", name, outcome, count, 0, {1000: count}, **more)
 

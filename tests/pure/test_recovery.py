@@ -18,12 +18,12 @@ import pytest
 
 from harness.criteria.recovery._episode import Recovery, Settings, State, measure
 from harness.criteria.recovery.recovery_time import RecoveryTime
-from harness.findings import Outcome
+from harness.findings import Finding, Outcome
 from harness.recording import Recording, Slice
 from harness.recording_header import CriterionSpec, Phase
 from harness.recording_values import UNFINISHED
 from harness.verdict import judge
-from tests.calibration.simulation import Disturbance, Load, Service, simulate
+from tests.calibration.simulation import Disturbance, Load, Service, every, simulate
 from tests.recordings import CANARY, healthy, login_herd
 
 SEEDS = range(30)
@@ -280,6 +280,61 @@ def test_twice_the_latency_for_ever_is_not_passed() -> None:
     found = [RecoveryTime().judge(run) for run in runs]
     assert not [each for each in found if each.outcome is Outcome.PASS]
     assert [each for each in found if "times as long as in the baseline" in each.reason]
+
+
+def staying_slower(mean_s: float, factor: float, **parameters: Any) -> list[Finding]:
+    slower = Disturbance(slower=((31, factor),))
+    runs = [simulate(seed, Service(mean_s), disturbance=slower).recording for seed in range(10)]
+    return [RecoveryTime(**parameters).judge(run) for run in runs]
+
+
+def test_a_quick_service_that_stays_twice_as_slow_is_not_passed_though_that_is_less_than_the_floor() -> None:
+    found = staying_slower(0.02, 2)
+    assert {each.outcome for each in found} == {Outcome.INCONCLUSIVE}
+    assert all("times as long as in the baseline" in each.reason for each in found)
+    assert all("no harm by floor_s = 100 ms" in each.reason for each in found)
+    assert all(1.7 <= float(str(each.evidence["latency stays (times)"])) <= 2.4 for each in found)
+
+
+def test_who_accepts_what_is_within_the_floor_gets_a_pass_that_says_it() -> None:
+    found = staying_slower(0.02, 2, slower_ratio=0)
+    assert {each.outcome for each in found} == {Outcome.PASS}
+    assert all("times as long as in the baseline" in each.reason for each in found)
+    assert all("within floor_s 100 ms" in each.reason for each in found)
+
+
+def test_a_slowdown_of_less_than_a_load_generator_can_tell_passes_and_is_told() -> None:
+    found = staying_slower(0.001, 2)
+    assert {each.outcome for each in found} == {Outcome.PASS}
+    assert all("within floor_s 100 ms" in each.reason for each in found)
+
+
+def test_a_healthy_service_is_not_said_to_stay_slower() -> None:
+    found = staying_slower(0.02, 1)
+    assert {each.outcome for each in found} == {Outcome.PASS}
+    assert not [each for each in found if "times as long" in each.reason or "latency stays (times)" in each.evidence]
+
+
+def test_a_gradual_return_within_the_floor_is_not_said_to_stay_slower() -> None:
+    slower = Disturbance(slower=((31, 4), (41, 1)))
+    runs = [simulate(seed, disturbance=slower).recording for seed in range(10)]
+    assert {RecoveryTime().judge(run).outcome for run in runs} == {Outcome.PASS}
+
+
+def test_requests_that_fail_by_turns_are_not_passed_though_no_window_stands_out() -> None:
+    """Half of them for 0.6 s in every 8 s, at 10/s: three failures in a window, and fewer than 5 % in all."""
+    again = every(8, 0.6, 33, 131)
+    failing = Disturbance(failing=[(begin_s, end_s, 0.5) for begin_s, end_s in again])
+    runs = [simulate(seed, load=Load(recovery_s=100), disturbance=failing).recording for seed in range(10)]
+    found = [RecoveryTime().judge(run) for run in runs]
+    assert not [each for each in found if each.outcome is Outcome.PASS]
+    assert [each for each in found if "they come by turns" in each.reason]
+
+
+def test_as_many_that_fail_at_random_do_not_come_by_turns() -> None:
+    failing = Disturbance(failing=[(33, 131, 0.03)])
+    runs = [simulate(seed, load=Load(recovery_s=100), disturbance=failing).recording for seed in range(10)]
+    assert {RecoveryTime().judge(run).outcome for run in runs} == {Outcome.PASS}
 
 
 def test_the_rate_that_would_settle_it_is_told_and_settles_it() -> None:

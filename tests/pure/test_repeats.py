@@ -108,6 +108,15 @@ def test_a_void_run_is_left_out_and_a_pass_needs_more_than_half() -> None:
     assert "1 of 2 runs say nothing about it" in found.reason
 
 
+@pytest.mark.parametrize("outcome", [U, F])
+def test_a_run_without_a_figure_is_left_out_only_where_a_guard_voided_it(outcome: Outcome) -> None:
+    """Its evidence did not reach, or it failed for what is no figure: of neither do the other runs say a word."""
+    without = dataclasses.replace(recovery(2), outcome=outcome, figure=None, interval=None)
+    found = repeats.pooled(runs(*map(recovery, (2, 2, 2, 2)), without), 5)
+    assert found.outcome is U
+    assert "kept in 4 of 5 runs" in found.findings[0].reason
+
+
 def test_a_run_without_a_verdict_is_no_pass() -> None:
     found = repeats.pooled([judge(recordings.healthy())] * 4, 5)
     assert (found.outcome, "1 of 5 runs left no verdict" in found.reason) == (U, True)

@@ -196,8 +196,12 @@ class Visitor(HttpUser):
 
 def other_worker(directory: Path, what: str) -> Refused:
     """A master with two workers, one of which runs something else, as an older copy of the file on another machine."""
-    own = directory / "own.py"
-    shutil.copy(runs.SCENARIOS / "herd_http.py", own)
+    given, own = directory / "given" / "own.py", directory / "own.py"
+    given.parent.mkdir()
+    given.write_text("import pages\n" + (runs.SCENARIOS / "herd_http.py").read_text())
+    shutil.copy(given, own)
+    for file in (given, own):
+        (file.parent / "pages.py").write_text("PATH = '/'\n")
     match what:
         case "plain":
             own.write_text(PLAIN)
@@ -207,14 +211,16 @@ def other_worker(directory: Path, what: str) -> Refused:
             own.write_text(own.read_text().replace('"herd-http"', '"other-herd-http"'))
         case "class":
             own.write_text(own.read_text().replace("class Visitor(", "class Guest("))
+        case "module":
+            (directory / "pages.py").write_text("PATH = '/other'\n")
     port = str(runs.free_port())
     with service.running() as target:
         bind = ("--master", "--master-bind-host", "127.0.0.1", "--master-bind-port", port, "--expect-workers", "2")
-        master = runs.locust(directory, "herd_http.py", *bind, host=target.url)
+        master = runs.locust(directory, str(given), *bind, host=target.url)
         join = ("-P", "-m", "locust", "--worker", "--master-port", port, "-f")
         workers = [
             runs.start(directory / str(number), [sys.executable, *join, str(file)])
-            for number, file in enumerate((runs.SCENARIOS / "herd_http.py", own))
+            for number, file in enumerate((given, own))
         ]
         done = master.wait(60)
         for worker in workers:
@@ -227,6 +233,7 @@ WHAT = {
     "changed": "would run something else: locustfile ",
     "scenario": "would run something else: scenario other-herd-http, and herd-http at the master; locustfile ",
     "class": "would run something else: locustfile ",
+    "module": "would run something else: imported modules pages ",
 }
 
 

@@ -162,13 +162,13 @@ class Crowd(herd.Herd):
 def checks(options):
     yield "the moon is in the wrong place: wait for another"
 
-harness.attach("refused", checks=checks)
+harness.attach("refused", checks=checks, criteria=["error_rato", "luck"])
 """
 
 
 def test_whatever_a_run_refuses_is_refused_in_one_round(tmp_path: Path) -> None:
-    """The host of a class, the shape, the scenario's own checks, the directory of the runs: by both, in the same words
-    (a run alone needs a port to listen on).
+    """The host of a class, the shape, the criteria, the scenario's own checks, the directory of the runs: by both, in
+    the same words (a run alone needs a port to listen on).
     """
     (tmp_path / "mine.py").write_text(REFUSED)
     (tmp_path / "taken").write_text("")
@@ -177,11 +177,13 @@ def test_whatever_a_run_refuses_is_refused_in_one_round(tmp_path: Path) -> None:
     planned, run = (each.wait(30) for each in both)
     for done in (planned, run):
         done.ended_well(2)
-        assert len(done.err.splitlines()) == 6, done.err
+        assert len(done.err.splitlines()) == 8, done.err
         for words in (
             "One has no prepare()",
             "--allow-host 192.0.2.1",
             "--herd-users 0",
+            "no criterion 'error_rato'. Did you mean error_ratio?",
+            "no criterion 'luck'. Choose one of: ",
             "the moon",
             "taken is no directory",
             "--seed x",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from harness.analysis import alerts, histogram, phases
+from harness.analysis.distributions import beta_probability
 from harness.analysis.lazy import LazyModule
 from harness.criteria._criterion import Guard
 from harness.criteria._outcome import no_phase, percent, seconds
@@ -23,8 +24,15 @@ else:
 
 MINIMUM_SECONDS = 10
 """A shorter baseline shows neither stalls that come again nor a trend."""
-STALL_FACTOR, STALL_FLOOR_S = 10.0, 0.5
-"""A second is one of a stall when most of its requests took more than so many times the usual median, and so long."""
+STALL_FACTOR, STALL_FLOOR_S = 10.0, 0.1
+"""A second is one of a stall when most of its requests took more than so many times the usual median, and so long.
+Those which come while a service stands still wait for what is left of it, and the seconds of the clock cut it in two:
+of a stall of a second no second has most requests wait for half of one.
+"""
+STALL_CHANCE = 0.001
+"""And there are more of these than slow ones that are spread by chance would make, as sure as this: a mix of quick and
+slow requests is no stall.
+"""
 TREND_P, TREND_RATIO, TREND_FLOOR_S = 0.01, 0.5, 0.05
 """The median latency trends when it is so sure to change, over the whole baseline by more than this share of it, and
 by so much.
@@ -110,11 +118,13 @@ def _unsteady(windows: tuple[phases.Tally, ...]) -> Iterator[str]:
     if usual_us is None:
         return
     limit_us = max(STALL_FACTOR * usual_us, STALL_FLOOR_S * 1e6)
-    stalled = [
-        number
-        for number, window in enumerate(windows)
-        if window.intended and histogram.count_at_most(window.latency, limit_us) < window.intended / 2
-    ]
+    intended = np.array([window.intended for window in windows])
+    slow = intended - np.array([histogram.count_at_most(window.latency, limit_us) for window in windows])
+    stalled = np.flatnonzero(slow > intended / 2).tolist()
+    used = intended[intended > 0]
+    by_chance = beta_probability(float(slow.sum() / used.sum()), used // 2 + 1, used - used // 2).mean()
+    if stalled and beta_probability(float(by_chance), len(stalled), len(used) - len(stalled) + 1) > STALL_CHANCE:
+        stalled = []
     times = [number for number in stalled if number - 1 not in stalled]
     if len(times) > 1:
         told = ", ".join(str(number) for number in times[:5])

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from harness.analysis import histogram, phases
@@ -22,6 +23,10 @@ class Stream:
     """Arrivals of one class of users in one phase."""
 
     what: str
+    held: Mapping[int, tuple[int, float]] = field(default_factory=dict)
+    """Second → users started for it that were free again, and for how long they had not been. In every phase: who
+    holds the users of one may have started in another.
+    """
     due: int = 0
     started: int = 0
     waits: dict[int, int] = field(default_factory=dict)
@@ -30,21 +35,15 @@ class Stream:
     """Second → arrivals that were due in it."""
     late_in: dict[int, int] = field(default_factory=dict)
     """Second → those of them that waited, or never began."""
-    freed_in: dict[int, int] = field(default_factory=dict)
-    busy_s_in: dict[int, float] = field(default_factory=dict)
-    """Second → users started for it that were free again, and for how long they had not been."""
 
     def add(self, mark: StartsMark, kind: str) -> None:
         t, due, started = int(mark.t), mark.due.get(kind, 0), mark.starts.get(kind, 0)
         waits = mark.waits.get(kind, {})
-        freed, busy_s = mark.busy.get(kind, (0, 0.0))
         self.due += due
         self.started += started
         histogram.add(self.waits, waits)
         self.due_in[t] = self.due_in.get(t, 0) + due
         self.late_in[t] = self.late_in.get(t, 0) + due - started + histogram.total(waits)
-        self.freed_in[t] = self.freed_in.get(t, 0) + freed
-        self.busy_s_in[t] = self.busy_s_in.get(t, 0.0) + busy_s
 
     def late(self, wait_limit_s: float) -> int:
         """Arrivals that waited for longer than that, or never found a free user."""
@@ -59,9 +58,13 @@ class Stream:
         then, and may be older: while a target hangs nobody comes back, and those who come after it are quick. It is
         the mean of a second's starts, of the second where it is longest.
         """
-        crowded = [t for t, late in self.late_in.items() if late > 0]
-        busy_s_of = {t: self.busy_s_in[t] / freed for t, freed in self.freed_in.items() if freed}
-        holding = [busy_s for start, busy_s in busy_s_of.items() if any(start <= t <= start + busy_s for t in crowded)]
+        crowded = sorted(t for t, late in self.late_in.items() if late > 0)
+        busy_s_of = {t: busy_s / freed for t, (freed, busy_s) in self.held.items() if freed}
+        holding = [
+            busy_s
+            for start, busy_s in busy_s_of.items()
+            if (after := bisect_left(crowded, start)) < len(crowded) and crowded[after] <= start + busy_s
+        ]
         if not holding:
             return None
         rate = sum(self.due_in[t] for t in crowded) / len(crowded)
@@ -119,13 +122,22 @@ class EnoughUsers(Guard):
 def _streams(recording: Recording) -> Iterator[Stream]:
     marks = [mark for mark in recording.starts if mark.stream == ARRIVALS]
     kinds = sorted({kind for mark in marks for kind in mark.due})
+    held = {kind: _held(marks, kind) for kind in kinds}
     for phase in recording.header.phases:
         inside = [mark for mark in marks if phase.start_s <= mark.t < phase.end_s]
         for kind in kinds:
-            stream = Stream(f"{phase.name}, {kind or NOBODY}")
+            stream = Stream(f"{phase.name}, {kind or NOBODY}", held[kind])
             for mark in inside:
                 stream.add(mark, kind)
             yield stream
+
+
+def _held(marks: Iterable[StartsMark], kind: str) -> dict[int, tuple[int, float]]:
+    added: dict[int, tuple[int, float]] = {}
+    for mark in marks:
+        (freed, busy_s), (before, before_s) = mark.busy.get(kind, (0, 0.0)), added.get(int(mark.t), (0, 0.0))
+        added[int(mark.t)] = freed + before, busy_s + before_s
+    return added
 
 
 def _in_words(stream: Stream, wait_s: float) -> str:

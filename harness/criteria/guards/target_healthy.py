@@ -12,12 +12,14 @@ from harness.analysis.time_series import level_at
 from harness.criteria._criterion import Guard
 from harness.criteria._outcome import most_common_cause
 from harness.findings import Finding, Outcome
-from harness.recording import Recording
+from harness.recording import Recording, Slice
 from harness.recording_marks import HealthMark
 from harness.recording_values import UNSERVED
 
 FEWEST = 5
 """Requests that say how the target was in the end: fewer may all fail by bad luck."""
+USUALLY = 0.9
+"""Share of good answers in the baseline, of a name that is looked at by itself."""
 SHORTLY_S = 0.001
 """Before a phase is over: then its level is not yet that of what comes next."""
 
@@ -79,7 +81,8 @@ def _told(marks: list[HealthMark]) -> str:
 
 
 def _last_requests_failed(recording: Recording) -> str:
-    """The last requests of the last phase, in words, where all of them failed at the load of the baseline; else empty.
+    """The last requests of the last phase, in words, where all of them failed at the load of the baseline, or all of a
+    name that was answered well before: one of twenty-five requests may fail for ever, and be within every limit.
 
     Taken are whole seconds, backwards from the end, up to the last one with a good answer.
     """
@@ -94,10 +97,24 @@ def _last_requests_failed(recording: Recording) -> str:
     )
     if last == baseline or level_at(level, last.end_s - SHORTLY_S) > usual:
         return ""
-    in_last = [piece for piece in phases.settled(recording).slices if last.start_s <= piece.t < last.end_s]
-    causes, start_s = Counter[str](), last.end_s
-    for t, pieces in groupby(sorted(in_last, key=lambda piece: -piece.t), key=lambda piece: piece.t):
-        tally = phases.tally(tuple(piece for piece in pieces if piece.outcome != UNSERVED))
+    pieces = phases.settled(recording).slices
+    in_last = [piece for piece in pieces if last.start_s <= piece.t < last.end_s and piece.outcome != UNSERVED]
+    if said := _failed_to_the_end(in_last, last.end_s, "requests"):
+        return said
+    before = [piece for piece in pieces if baseline.start_s <= piece.t < baseline.end_s]
+    for name in sorted({piece.name for piece in in_last}):
+        usually = phases.tally(tuple(piece for piece in before if piece.name == name))
+        if usually.ok and usually.ok >= USUALLY * usually.intended:
+            of_name = [piece for piece in in_last if piece.name == name]
+            if said := _failed_to_the_end(of_name, last.end_s, f"requests of {name}"):
+                return said
+    return ""
+
+
+def _failed_to_the_end(pieces: list[Slice], end_s: int, what: str) -> str:
+    causes, start_s = Counter[str](), end_s
+    for t, of_second in groupby(sorted(pieces, key=lambda piece: -piece.t), key=lambda piece: piece.t):
+        tally = phases.tally(tuple(of_second))
         if tally.ok:
             break
         causes.update(tally.causes)
@@ -105,4 +122,4 @@ def _last_requests_failed(recording: Recording) -> str:
     if causes.total() < FEWEST:
         return ""
     how = most_common_cause(dict(causes.most_common()))
-    return f"the last {causes.total():,} requests, from {start_s} s on, all failed, {how}"
+    return f"the last {causes.total():,} {what}, from {start_s} s on, all failed, {how}"

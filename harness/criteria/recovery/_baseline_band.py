@@ -38,6 +38,8 @@ CHANCE = 0.005
 """With which a single window of a target at the threshold counts as outside."""
 EFFECTIVE_WINDOWS = 15
 """Fewer independent windows of the baseline do not show what is normal."""
+FEWEST_WINDOWS = 5
+"""Fewer do not show how a share differs from window to window."""
 PROOF = 0.001
 """Chance with which two stretches of the same target are taken for different ones."""
 MAXIMUM_CORRELATION = 0.95
@@ -54,6 +56,8 @@ class Share:
     threshold: float
     windows: int
     """Of the baseline that had requests."""
+    requests: int
+    """Of the baseline."""
     inflation: float
     """φ ≥ 1: variance of the baseline's windows ÷ variance by chance; 1 where they differ by no more than chance."""
     correlation: float
@@ -79,6 +83,32 @@ class Share:
     def outside(self, windows: Windows) -> NDArray[np.bool_]:
         """Windows that a target at the threshold would have in one of 200 cases."""
         return windows.evident & _beyond(self.of(windows), windows.intended, self.threshold, self.inflation)
+
+    def recurs(self, windows: Windows, counted: NDArray[np.bool_]) -> bool:
+        """Whether the share differs from window to window by more than chance, and than in the baseline, without the
+        window that stands out most: it is small on the whole, because it is large now and then. By Pearson's χ²: at
+        0.5 % where the share is also larger than in the baseline (conditional test of two rates, Przyborowski &
+        Wilenski 1940, 5 %); else, where the baseline's windows differ by no more than chance, at 0.1 % with the
+        variance that χ² has where few hits are expected (Satterthwaite).
+        """
+        hits, n = self.of(windows)[counted], windows.intended[counted]
+        if len(n) < FEWEST_WINDOWS or hits.sum() < 2:
+            return False
+        stay = np.arange(len(n)) != int(np.argmax(hits - n * hits.sum() / n.sum()))
+        hits, n = hits[stay], n[stay]
+        ratio, freedom = float(hits.sum() / n.sum()), len(n) - 1
+        if not 0 < ratio < 1:
+            return False
+        by_chance = n * ratio * (1 - ratio)
+        square = float(((hits - n * ratio) ** 2 / by_chance).sum()) / self.inflation
+        wider = float((2 + (1 - 6 * ratio * (1 - ratio)) / by_chance).sum()) / (2 * freedom)
+        if not self.varies and square > wider * chi_square_quantile(1 - PROOF, freedom / wider):
+            return True
+        weight = _effective(1, self.correlation) / self.inflation
+        bad, bad_before = weight * float(hits.sum()), weight * self.ratio * self.requests
+        of_both = float(n.sum()) / (float(n.sum()) + self.requests)
+        is_larger = float(beta_probability(of_both, bad, bad_before + 1)) <= 0.05
+        return is_larger and square > chi_square_quantile(1 - CHANCE, freedom)
 
     def posterior(self, windows: Windows, counted: NDArray[np.bool_]) -> Posterior:
         """When the share is at or below the threshold; of the windows that are counted."""
@@ -124,6 +154,14 @@ class Band:
         baseline's + 0.05: in many windows together chance evens out.
         """
         return bad > 0 and beta_quantile(0.01, bad, intended - bad + 1) > self.bad.ratio + LONG_SHARE_FLOOR
+
+    def recurs(self, since: Windows, passed_over: NDArray[np.bool_]) -> bool:
+        """Whether bad requests come by turns, more of them than in the baseline, so that no single window stands out
+        and yet some are beyond the threshold: see :meth:`Share.recurs`. Windows that are passed over because the
+        baseline has slow ones, too, count for what failed in them.
+        """
+        told = since.intended > 0
+        return self.bad.recurs(since, told & ~passed_over) or self.failed.recurs(since, told)
 
     def may_be_beyond(self, bad: int, intended: int) -> float | None:
         """The 95 % upper bound (Clopper & Pearson, one-sided) of the share of bad requests, where it is beyond the
@@ -204,7 +242,7 @@ def _share(baseline: Windows, of: Callable[[Windows], NDArray[np.int64]], floor:
     threshold = SLOW_SHARE if floor is None else min(0.99, ratio + floor)
     inflation, correlation = _variation(hits, n, ratio)
     outside = baseline.evident & _beyond(of(baseline), baseline.intended, threshold, inflation)
-    return Share(of, ratio, threshold, len(n), inflation, correlation, int(outside.sum()))
+    return Share(of, ratio, threshold, len(n), int(n.sum()), inflation, correlation, int(outside.sum()))
 
 
 def _beyond(hits: NDArray[np.int64], n: NDArray[np.int64], threshold: float, inflation: float) -> NDArray[np.bool_]:

@@ -67,6 +67,16 @@ class Settings:
     """Only requests of this name, ``*`` for anything; empty for all."""
 
 
+@dataclass(frozen=True)
+class Slowdown:
+    """How much slower a target stays."""
+
+    ratio: float
+    """Of the means of the logarithms of the latency."""
+    slower_s: float
+    """By which the baseline's p95 is longer for it."""
+
+
 @dataclass(frozen=True, eq=False)
 class Recovery:
     """What the spike did to the target. Instants are seconds after the origin, durations are seconds."""
@@ -103,6 +113,12 @@ class Recovery:
     """Latency since the recovery ÷ before the spike (means of the logarithms), where it is proven to be longer, and by
     so much that the baseline's p95 would miss the SLO; else None.
     """
+    lasting: Slowdown | None = None
+    """Of the latter half of the time since the recovery, where its latency is proven to be longer than the baseline's,
+    however little that is.
+    """
+    comes_in_bursts: bool = False
+    """Whether requests since the recovery are bad more often than before, and by turns, see :meth:`Band.recurs`."""
     is_shifted: bool = True
     """Whether the stretch before the recovery is proven to differ from the baseline, where that varies by itself."""
     since: tuple[int, int] | None = None
@@ -127,6 +143,7 @@ def measure(recording: Recording, settings: Settings | None = None) -> Recovery:
     slo, usual = service_levels(recording, baseline, settings.floor_s)
     if slo is None or usual is None:
         return Recovery(State.UNKNOWN, "the baseline has no requests, or more than 5 % of them failed")
+    usual_p95_s = slo.overall_s - settings.floor_s
     if settings.slo_s:
         slo = ServiceLevel(settings.slo_s, {})
     end_s = _observed_until_s(recording, after, slo)
@@ -138,18 +155,20 @@ def measure(recording: Recording, settings: Settings | None = None) -> Recovery:
     usual_s = histogram.quantile_us(phases.of_phase(recording, baseline).latency, 0.5)
     allowed_ratio = usual.overall_s / max(1e-6, (usual_s or 0) / 1e6)
     found = _judge(spike, end_s, normal, seen, band(normal, log_latency, allowed_ratio), settings, slo)
-    if found.recovery_s is None or settings.slo_s:
+    if found.recovery_s is None:
         return found
-    since = Phase(after.name, spike.end_s + math.ceil(found.recovery_s), end_s)
-    later = mean_log_latency(recording, since, settings.window_s)
-    return replace(found, slower_ratio=_slower(log_latency, later, slo.overall_s, settings.floor_s))
+    back_s = spike.end_s + math.ceil(found.recovery_s)
+    later = mean_log_latency(recording, Phase(after.name, back_s, end_s), settings.window_s)
+    # A return within the floors may be gradual: what stays is what the end shows.
+    last = mean_log_latency(recording, Phase(after.name, (back_s + end_s) // 2, end_s), settings.window_s)
+    ratio, lasting_ratio = _slower(log_latency, later), _slower(log_latency, last)
+    misses = ratio is not None and not settings.slo_s and ratio * usual_p95_s > slo.overall_s
+    lasting = None if lasting_ratio is None else Slowdown(lasting_ratio, (lasting_ratio - 1) * usual_p95_s)
+    return replace(found, slower_ratio=ratio if misses else None, lasting=lasting)
 
 
-def _slower(before: NDArray[np.float64], after: NDArray[np.float64], slo_s: float, floor_s: float) -> float | None:
-    if not larger(before, after):
-        return None
-    ratio = math.exp(float(after.mean() - before.mean()))
-    return ratio if ratio * (slo_s - floor_s) > slo_s else None
+def _slower(before: NDArray[np.float64], after: NDArray[np.float64]) -> float | None:
+    return math.exp(float(after.mean() - before.mean())) if larger(before, after) else None
 
 
 def _baseline_problem(normal: Windows, settings: Settings) -> str:
@@ -246,6 +265,7 @@ def _judge(
         doubt=_doubt(normal),
         is_shifted=_is_shifted(normal, baseline, seen.part(slice(first_after, middle if recovered else None))),
         since=None if not recovered else (int(since.bad.sum()), int(since.intended.sum())),
+        comes_in_bursts=recovered and normal.recurs(since, single[count - len(since.start_s) :]),
         canary_per_s=float(seen.intended[first_after:].mean() / w),
         slo=slo,
         band=normal,

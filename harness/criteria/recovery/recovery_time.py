@@ -15,6 +15,10 @@ from harness.recording import Recording
 
 MOST_INSTANTS = 8
 """Named in a sentence."""
+TOLD_RATIO = 1.25
+"""A latency that is proven to stay so many times as long is told."""
+RESOLUTION_S = 0.005
+"""A difference of p95 that is smaller may be the load generator's."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,9 @@ class RecoveryTime(Criterion):
     window_s: int = parameter(1, "length in seconds of the windows that are compared", lowest=1)
     slo_s: float = parameter(0.0, "latency in seconds of a good answer; 0 takes it from the baseline")
     floor_s: float = parameter(0.1, "how many seconds slower than the baseline is no harm")
+    slower_ratio: float = parameter(
+        1.5, "how many times as long as in the baseline latency may stay, though within floor_s; 0: any", lowest=0
+    )
     spike: str = parameter("spike", "phase after whose end the time counts")
     recovery: str = parameter("recovery", "phase in which the target is watched")
     baseline: str = parameter("baseline", "phase that shows what is normal")
@@ -77,6 +84,11 @@ class RecoveryTime(Criterion):
                 "requests miss the SLO does not show that the target is as good as before; a canary stream of more "
                 "requests/s would tell how many do"
             )
+        if outcome is Outcome.PASS and self._stays_slower(measured):
+            return (
+                f"{self._slowdown(measured)}: no harm by floor_s = {seconds(self.floor_s)}, but the target is not as "
+                f"good as before; a smaller floor_s would judge it, slower_ratio = 0 would accept it"
+            )
         if outcome is not Outcome.PASS or measured.since is None or measured.band is None:
             return ""
         bad, intended = measured.since
@@ -87,6 +99,12 @@ class RecoveryTime(Criterion):
                 f"{percent(measured.band.bad.ratio)} in the {self.baseline}: all together they are worse than before, "
                 f"and it is not shown when; a longer {self.recovery} phase, or more canaries in it, would settle it"
             )
+        if measured.comes_in_bursts:
+            return (
+                f"{bad:,} of {intended:,} requests since {since} failed or were too slow, against "
+                f"{percent(measured.band.bad.ratio)} in the {self.baseline}, and they come by turns: more "
+                "requests/s would show in which seconds the target leaves the band again"
+            )
         upper = measured.band.may_be_beyond(bad, intended)
         if upper is None:
             return ""
@@ -96,9 +114,27 @@ class RecoveryTime(Criterion):
             "requests in it, would settle it"
         )
 
+    def _stays_slower(self, measured: Recovery) -> bool:
+        """Whether it stays slower than is accepted, by as much as a load generator can tell."""
+        if not self.slower_ratio or self.slo_s or measured.lasting is None:
+            return False
+        return measured.lasting.ratio >= self.slower_ratio and measured.lasting.slower_s >= RESOLUTION_S
+
+    def _slowdown(self, measured: Recovery) -> str:
+        assert measured.lasting is not None
+        ratio, slower_s = measured.lasting.ratio, measured.lasting.slower_s
+        longer = f"its p95 {slower_s * 1e3:.2g} ms longer"
+        return f"the latency stays {ratio:.2g} times as long as in the {self.baseline}, {longer}"
+
     def _reason(self, outcome: Outcome, measured: Recovery) -> str:
         if measured.reason:
             return measured.reason
+        if outcome is Outcome.PASS and measured.lasting is not None and measured.lasting.ratio >= TOLD_RATIO:
+            accepted = f"SLO {seconds(self.slo_s)}" if self.slo_s else f"floor_s {seconds(self.floor_s)}"
+            return f"{self._of_state(outcome, measured)}; {self._slowdown(measured)}, within {accepted}"
+        return self._of_state(outcome, measured)
+
+    def _of_state(self, outcome: Outcome, measured: Recovery) -> str:
         limit = f"limit {seconds(self.limit_s)}"
         match measured.state:
             case State.UNKNOWN:
@@ -182,6 +218,8 @@ def _evidence(measured: Recovery) -> dict[str, float | str | None]:
         }
     if measured.relapses_s:
         evidence["left the band again (s)"] = ", ".join(f"{at_s:g}" for at_s in measured.relapses_s)
+    if measured.lasting is not None and measured.lasting.ratio >= TOLD_RATIO:
+        evidence["latency stays (times)"] = round(measured.lasting.ratio, 2)
     if measured.depth_ratio is not None:
         evidence["depth"] = percent(measured.depth_ratio)
         evidence["requests lost"] = measured.area_lost_requests

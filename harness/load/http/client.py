@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import gevent
+from gevent import GreenletExit
 from locust import User
 
 from harness.load.http.catch_response import ResponseContextManager
@@ -21,7 +22,9 @@ from harness.load.http.response import Response
 from harness.load.http.retries import LONGEST_AWAY_S, Retrier
 from harness.load.http.settings import ClientSettings, Timeouts, timeouts_of
 from harness.load.http.tls import tls_context
+from harness.load.node import note_sent
 from harness.load.pacing import Start
+from harness.load.spawned import GivenUpError
 from harness.load.user_exceptions import raised_in
 
 if TYPE_CHECKING:
@@ -139,17 +142,30 @@ class HttpClient(RequestBuilder):
         sent_s = None if start is None else start.sent_s
         begun_s = time.monotonic() if sent_s is None else sent_s
         url = request.url
-        response = self._attempt(request, sent_s is not None, begun_s, timeouts, allow_redirects, check)
-        done_s = time.monotonic()
-        if self._retrier is not None:
-            response = self._retrier.until_it_is_over(
-                f"{request.method} {request.name}",
-                response,
-                (begun_s, done_s),
-                lambda sent_s: self._attempt(request, False, sent_s, timeouts, allow_redirects, check),
-                self._settings.honours_retry_after,
-            )
+        ended_by: BaseException | None = None
+        spawned = note_sent(self._user, f"{request.method} {request.name}")
+        try:
+            response = self._attempt(request, sent_s is not None, begun_s, timeouts, allow_redirects, check)
             done_s = time.monotonic()
+            if self._retrier is not None:
+                response = self._retrier.until_it_is_over(
+                    f"{request.method} {request.name}",
+                    response,
+                    (begun_s, done_s),
+                    lambda sent_s: self._attempt(request, False, sent_s, timeouts, allow_redirects, check),
+                    self._settings.honours_retry_after,
+                )
+                done_s = time.monotonic()
+            if isinstance(response.error, gevent.Timeout):
+                ended_by = response.error
+        except GreenletExit as killed:
+            if spawned is None:  # the user's own greenlet: its iteration tells
+                raise
+            ended_by, response, done_s = killed, Response(0, b"", b""), time.monotonic()
+            response.error = GivenUpError()
+        finally:
+            if spawned is not None:
+                spawned.end()
         error = response.error
         if type(error) is ShedError and error.retry_after_s and self._settings.honours_retry_after:
             self._not_before_s = done_s + min(error.retry_after_s, LONGEST_AWAY_S)
@@ -166,10 +182,10 @@ class HttpClient(RequestBuilder):
             "sent_s": begun_s,
             "done_s": done_s,
         }
-        if isinstance(error, gevent.Timeout):
+        if ended_by is not None:
             # The user goes on without the answer, and nobody would know that there had been a request.
             self._request_event.fire(**meta)
-            raise error
+            raise ended_by
         if catch_response:
             return ResponseContextManager(response, self._request_event.fire, meta)
         self._request_event.fire(**meta)

@@ -25,7 +25,7 @@ def judged_by_status(users: Iterable[type[User]]) -> tuple[str, ...]:
 
 
 def _looks(user: type[User]) -> bool:
-    if any(getattr(user, name, None) is not None for name in DECLARES):
+    if issubclass(user, LeanHttpUser) and any(getattr(user, name, None) is not None for name in DECLARES):
         return True
     if issubclass(user, HerdHttpUser) and user.check is not HerdHttpUser.check:
         return True

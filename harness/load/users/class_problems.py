@@ -7,7 +7,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterable, Iterator
 
-from locust import TaskSet, User
+from locust import FastHttpUser, HttpUser, TaskSet, User
 
 from harness.errors import nearest
 from harness.load.http.expectation import statuses
@@ -18,6 +18,8 @@ from harness.load.users.paced import Paced
 HOOKS = ("prepare", "check", "path", "on_open", "on_message", "on_end", "on_start", "on_stop")
 """Methods that a class gives for others to call."""
 OF_LOCUST = ("wait_time", "fixed_count")
+OF_LEAN_CLIENT = ("expect", "expect_text", "expect_json", "shed", "honours_retry_after")
+"""What says which answers are good, and only the lean client reads."""
 LIKE = 0.8
 """How alike a name has to be to one of ours to be a slip: users have attributes of their own."""
 SHORTEST = 5
@@ -30,6 +32,13 @@ def class_problems(users: Iterable[type[User]]) -> list[str]:
 
 def _problems(user: type[User]) -> Iterator[str]:
     yield from _misspelt(user)
+    if issubclass(user, HttpUser | FastHttpUser):
+        for name in OF_LEAN_CLIENT:
+            if hasattr(user, name):
+                yield (
+                    f"{user.__name__}.{name}: only the lean client reads it; make the class a LeanHttpUser, or say in "
+                    "a catch_response block what is wrong (--expect and --shed hold for every client)"
+                )
     if issubclass(user, LeanHttpUser):
         yield from _no_statuses(user)
         try:

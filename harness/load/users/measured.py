@@ -7,9 +7,12 @@ import time
 from types import TracebackType
 from typing import Any
 
+import gevent
+from gevent import GreenletExit
 from locust import User
 
-from harness.load.node import node_of
+from harness.load.node import node_of, note_sent
+from harness.load.spawned import GivenUpError, Sent
 from harness.recording import Operation
 from harness.recording_values import OK
 
@@ -82,7 +85,7 @@ class Measured(User):
         sent_s: float,
         done_s: float,
         intended_s: float | None,
-        error: Exception | None,
+        error: BaseException | None,
         length_bytes: int,
     ) -> None:
         self.environment.events.request.fire(
@@ -102,8 +105,9 @@ class Measured(User):
 
 
 class Measurement:
-    """A request in the form of a ``with`` block. What the block raises is its outcome, and is not raised again: look
-    at ``error``. Raise :class:`WrongAnswerError` for an answer that came and is wrong.
+    """A request in the form of a ``with`` block. What the block raises is its outcome, and is not raised again (but for
+    a ``gevent.Timeout`` of the user's own): look at ``error``. Raise :class:`WrongAnswerError` for an answer that came
+    and is wrong.
     """
 
     def __init__(self, user: Measured, kind: str, name: str, intended_s: float | None) -> None:
@@ -112,19 +116,32 @@ class Measurement:
         """Of the answer, for the block to set."""
         self.sent_s = self.done_s = math.nan
         self._user, self._kind, self._name, self._intended_s = user, kind, name, intended_s
+        self._spawned: Sent | None = None
 
     def __enter__(self) -> Measurement:
         self.sent_s = time.monotonic()
+        self._spawned = note_sent(self._user, f"{self._kind} {self._name}")
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
         self.done_s = time.monotonic()
+        if self._spawned is not None:
+            self._spawned.end()
+            if isinstance(error, GreenletExit):
+                self._end(GivenUpError())
+                return False
+        if isinstance(error, gevent.Timeout):  # of the user's own, who goes on without the answer
+            self._end(error)
+            return False
         if error is not None and not isinstance(error, Exception):
             return False  # killed in mid-request: the node counts it as unfinished
         # Without its traceback, whose frames would keep everything in them alive.
         self.error = None if error is None else error.with_traceback(None)
-        fire: Any = self._user._fire
-        fire(self._kind, self._name, self.sent_s, self.done_s, self._intended_s, self.error, self.length_bytes)
+        self._end(self.error)
         return True
+
+    def _end(self, error: BaseException | None) -> None:
+        fire: Any = self._user._fire
+        fire(self._kind, self._name, self.sent_s, self.done_s, self._intended_s, error, self.length_bytes)

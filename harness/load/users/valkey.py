@@ -136,9 +136,13 @@ def problems(url: str, allow_host: str | Iterable[str] = (), flag: str = "--valk
     if problem := userinfo_problem(url):
         yield f"{shown}: {problem}"
         return
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        parts = urlsplit("")
     if parts.scheme not in ("redis", "rediss") or not parts.hostname:
-        yield f"{shown}: give an address like redis://:PASSWORD@127.0.0.1:6379/0"
+        # What is no address is not shown: it may be the password alone.
+        yield f"{shown if '://' in url else flag}: give an address like redis://:PASSWORD@127.0.0.1:6379/0"
         return
     allowed = allowed_hosts(allow_host)
     try:

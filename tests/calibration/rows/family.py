@@ -38,13 +38,13 @@ HEADER = Header(
 )
 
 
-def figures(runs: int, each: Callable[[Callable[..., Any], Iterable[Any]], Iterable[Any]]) -> Iterator[Figure]:
+def figures(seeds: range, each: Callable[[Callable[..., Any], Iterable[Any]], Iterable[Any]]) -> Iterator[Figure]:
     for words, alike in (("independent", False), ("seconds alike for all", True)):
-        found = list(each(partial(one, alike), range(runs)))
+        found = list(each(partial(one, alike), seeds))
         alone, together, passed = (sum(each[place] for each in found) for place in range(3))
-        yield Share(words, "some criterion FAILs by itself", alone, runs)
-        yield Share(words, "the run FAILs", together, runs, (0, 0.05))
-        yield Share(words, "the run PASSes", passed, runs, (0, 0.05))
+        yield Share(words, "some criterion FAILs by itself", alone, len(seeds))
+        yield Share(words, "the run FAILs", together, len(seeds), (0, 0.05))
+        yield Share(words, "the run PASSes", passed, len(seeds), (0, 0.05))
 
 
 def one(alike: bool, seed: int) -> tuple[bool, bool, bool]:

@@ -95,36 +95,38 @@ def cell(seeds: int, of: tuple[float, int]) -> float:
     return least_rate(*of, seeds)
 
 
-def figures(runs: int, each: Each) -> Iterator[Figure]:
+def figures(seeds: range, each: Each) -> Iterator[Figure]:
     for maker in MAKERS:
         for length_s in LENGTHS_S:
             case = f"{maker}, {length_s} s"
             if maker not in NOISE:
-                found = list(each(partial(one_load, maker, length_s, 0.0), range(runs)))
+                found = list(each(partial(one_load, maker, length_s, 0.0), seeds))
                 goal = None if maker == "random walk" else (0.0, 0.05)
                 if maker not in RISING:
-                    yield Share(case, "a rise is proven", sum(one.goes_on for one in found), runs, goal)
+                    yield Share(case, "a rise is proven", sum(one.goes_on for one in found), len(seeds), goal)
                 leaks = sum(one in (Growth.SUSPECTED, Growth.PROVEN) for one in found)
-                yield Share(case, "called a leak", leaks, runs, goal)
+                yield Share(case, "called a leak", leaks, len(seeds), goal)
                 continue
             case = f"leak of 40 MB, {case}"
-            found = list(each(partial(one_load, maker, length_s, LEAK_BYTES), range(runs)))
+            found = list(each(partial(one_load, maker, length_s, LEAK_BYTES), seeds))
             passed = sum(one in (Growth.NONE, Growth.STOPPED) for one in found)
-            yield Share(case, "false PASS", passed, runs, (0.0, 0.05))
+            yield Share(case, "false PASS", passed, len(seeds), (0.0, 0.05))
             hard = maker == "in AR(1), 0.9" and length_s < 300
-            yield Share(case, "the rise is proven", sum(one.goes_on for one in found), runs, None if hard else (0.9, 1))
+            yield Share(
+                case, "the rise is proven", sum(one.goes_on for one in found), len(seeds), None if hard else (0.9, 1)
+            )
     for kind in ("leak", "cache that fills slowly", "given back without load", "nothing"):
-        judged = list(each(partial(several_loads, kind), range(runs)))
+        judged = list(each(partial(several_loads, kind), seeds))
         case = f"{kind}, 10/s, 30/s and 0/s for 60 s each"
         failed = sum(outcome is Outcome.FAIL for outcome, _ in judged)
         passed = sum(outcome is Outcome.PASS for outcome, _ in judged)
         called = failed + sum("leak is suspected" in reason for _, reason in judged)
-        yield Share(case, "called a leak", called, runs, (0.95, 1) if kind == "leak" else (0.0, 0.05))
+        yield Share(case, "called a leak", called, len(seeds), (0.95, 1) if kind == "leak" else (0.0, 0.05))
         if kind == "leak":
-            yield Share(case, "false PASS", passed, runs, (0.0, 0.05))
+            yield Share(case, "false PASS", passed, len(seeds), (0.0, 0.05))
         elif kind != "cache that fills slowly":
-            yield Share(case, "PASS", passed, runs, (0.9, 1))
-    if runs <= SHORT:
+            yield Share(case, "PASS", passed, len(seeds), (0.9, 1))
+    if len(seeds) <= SHORT:
         return
     cells = [(size_bytes, duration_s) for size_bytes in SIZES_BYTES for duration_s in DURATIONS_S]
     for (size_bytes, duration_s), rate in zip(cells, each(partial(cell, RATE_SEEDS), cells), strict=True):

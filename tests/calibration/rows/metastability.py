@@ -34,16 +34,16 @@ CASES = (
 )
 
 
-def figures(runs: int, each: Callable[[Callable[..., Any], Iterable[Any]], Iterable[Any]]) -> Iterator[Figure]:
+def figures(seeds: range, each: Callable[[Callable[..., Any], Iterable[Any]], Iterable[Any]]) -> Iterator[Figure]:
     for case, storm, truth in CASES:
-        said = list(each(_said, [(replace(storm, seed=seed), truth) for seed in range(runs)]))
+        said = list(each(_said, [(replace(storm, seed=seed), truth) for seed in seeds]))
         right = sum(with_gauge == true for true, with_gauge, _ in said)
-        yield Share(case, f"said to be {truth}, where it was", right, runs, (0.95, 1))
+        yield Share(case, f"said to be {truth}, where it was", right, len(seeds), (0.95, 1))
         false = sum(with_gauge == METASTABLE != true for true, with_gauge, _ in said)
-        yield Share(case, "falsely said to be metastable", false, runs, (0, 0.02))
+        yield Share(case, "falsely said to be metastable", false, len(seeds), (0, 0.02))
         if truth in (METASTABLE, SLOW):
             blind = sum(without == (BACK if true == BACK else UNOBSERVABLE) for true, _, without in said)
-            yield Share(case, "without a gauge: not observable", blind, runs, (1, 1))
+            yield Share(case, "without a gauge: not observable", blind, len(seeds), (1, 1))
 
 
 def _said(given: tuple[Storm, str]) -> tuple[str, str, str]:

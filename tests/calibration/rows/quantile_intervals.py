@@ -48,13 +48,13 @@ CASES = (
 )
 
 
-def figures(runs: int, each: Callable[[Callable[..., Any], Iterable[Any]], Iterable[Any]]) -> Iterator[Figure]:
+def figures(seeds: range, each: Callable[[Callable[..., Any], Iterable[Any]], Iterable[Any]]) -> Iterator[Figure]:
     for case in CASES:
-        found = list(each(partial(one, case, truth_s(case)), range(runs)))
+        found = list(each(partial(one, case, truth_s(case)), seeds))
         is_short = case.lasting_s < ENOUGH_SECONDS
         covering, only = (sum(each[place] for each in found) for place in (0, 1))
-        yield Share(str(case), "interval covers the truth", covering, runs, None if is_short else (0.9, 1))
-        yield Share(str(case), "says that it is of these requests only", only, runs, (1, 1) if is_short else None)
+        yield Share(str(case), "interval covers the truth", covering, len(seeds), None if is_short else (0.9, 1))
+        yield Share(str(case), "says that it is of these requests only", only, len(seeds), (1, 1) if is_short else None)
 
 
 def one(case: Case, truth: float, seed: int) -> tuple[bool, bool]:

@@ -37,6 +37,6 @@ def cases() -> Iterator[Case]:
                 yield Case(name, Service(mean_s, shape=SHAPE), Load(rate), slower, truth_s)
 
 
-def figures(runs: int, each: Each) -> Iterator[Figure]:
+def figures(seeds: range, each: Each) -> Iterator[Figure]:
     for case in cases():
-        yield from interval(case, runs_of(case, runs, each))
+        yield from interval(case, runs_of(case, seeds, each))

@@ -44,9 +44,9 @@ def _queue(utilisation: float, rate: float) -> Service:
     return Service(utilisation / rate, "exponential", servers=1)
 
 
-def figures(runs: int, each: Each) -> Iterator[Figure]:
+def figures(seeds: range, each: Each) -> Iterator[Figure]:
     never = ("false FAIL", {Outcome.FAIL}, (0.0, 0.02))
     for case in independent():
-        yield from outcomes(case, runs_of(case, runs, each), never, ("PASS", {Outcome.PASS}, (0.9, 1.0)))
+        yield from outcomes(case, runs_of(case, seeds, each), never, ("PASS", {Outcome.PASS}, (0.9, 1.0)))
     for case in wandering():
-        yield from outcomes(case, runs_of(case, runs, each), never, ("PASS", {Outcome.PASS}, None))
+        yield from outcomes(case, runs_of(case, seeds, each), never, ("PASS", {Outcome.PASS}, None))

@@ -35,9 +35,9 @@ def cases() -> Iterator[Case]:
             yield Case(f"frozen for {name}", load=load, disturbance=Disturbance(frozen=again))
 
 
-def figures(runs: int, each: Each) -> Iterator[Figure]:
+def figures(seeds: range, each: Each) -> Iterator[Figure]:
     for case in cases():
-        found = runs_of(case, runs, each)
+        found = runs_of(case, seeds, each)
         yield from outcomes(case, found, ("false PASS", {Outcome.PASS}, (0.0, 0.02)), ("FAIL", {Outcome.FAIL}, None))
         never = sum(one.state == "not recovered" for one in found)
         yield Share(case.name, "said not to have recovered", never, len(found), (0.9, 1.0))

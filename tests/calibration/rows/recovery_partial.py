@@ -27,8 +27,8 @@ def cases() -> Iterator[Case]:
                 yield Case(name, load=Load(rate), disturbance=disturbance, truth_s=lasting_s, limit_s=None)
 
 
-def figures(runs: int, each: Each) -> Iterator[Figure]:
+def figures(seeds: range, each: Each) -> Iterator[Figure]:
     for case in cases():
-        found = runs_of(case, runs, each)
+        found = runs_of(case, seeds, each)
         yield from outcomes(case, found, ("false PASS", {Outcome.PASS}, (0.0, 0.05)))
         yield from interval(case, found)

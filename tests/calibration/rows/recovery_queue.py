@@ -26,6 +26,6 @@ def cases() -> Iterator[Case]:
     yield Case("the same, and clients give up after 1 s", Service(1 / 80, servers=1), Load(40, timeout_s=1.0), frozen)
 
 
-def figures(runs: int, each: Each) -> Iterator[Figure]:
+def figures(seeds: range, each: Each) -> Iterator[Figure]:
     for case in cases():
-        yield from interval(case, runs_of(case, runs, each))
+        yield from interval(case, runs_of(case, seeds, each))

@@ -66,27 +66,29 @@ def findings(case: str, leak: bool, has_pids: bool, is_ours: bool, seed: int) ->
     return {each.kind: each for each in found}, sum(end_s + 2 < END_S for end_s in ends)
 
 
-def figures(runs: int, each: Each) -> Iterator[Figure]:
+def figures(seeds: range, each: Each) -> Iterator[Figure]:
     for case in CASES:
         for leak in (True, False):
             told = f"{case}, {'leak' if leak else 'no leak'}"
-            found = list(each(partial(findings, case, leak, True, False), range(runs)))
+            found = list(each(partial(findings, case, leak, True, False), seeds))
             counted = sum(one["process_restarts"].figure == number for one, number in found)
-            yield Share(told, "restarts counted as they were", counted, runs, (0.95, 1))
+            yield Share(told, "restarts counted as they were", counted, len(seeds), (0.95, 1))
             passed = sum(one["process_restarts"].outcome is Outcome.PASS for one, _ in found)
-            yield Share(told, "`process_restarts` PASS", passed, runs, (0.95, 1) if case == "no restart" else (0, 0.05))
+            yield Share(
+                told, "`process_restarts` PASS", passed, len(seeds), (0.95, 1) if case == "no restart" else (0, 0.05)
+            )
             wanted = Outcome.FAIL if leak else Outcome.PASS
             right = sum(one["memory_growth"].outcome is wanted for one, _ in found)
             goal = None if case == "killed just before the end" and not leak else (0.95, 1)
-            yield Share(told, f"`memory_growth` {wanted.value}", right, runs, goal)
+            yield Share(told, f"`memory_growth` {wanted.value}", right, len(seeds), goal)
             if leak:
-                found = list(each(partial(findings, case, True, False, False), range(runs)))
+                found = list(each(partial(findings, case, True, False, False), seeds))
                 passed = sum(one["memory_growth"].outcome is Outcome.PASS for one, _ in found)
-                yield Share(f"{told}, without pids", "`memory_growth` PASS", passed, runs, (0, 0.05))
+                yield Share(f"{told}, without pids", "`memory_growth` PASS", passed, len(seeds), (0, 0.05))
                 passed = sum(one["memory_leak"].outcome is Outcome.PASS for one, _ in found)
-                yield Share(f"{told}, without pids", "`memory_leak` PASS", passed, runs, (0, 0.05))
+                yield Share(f"{told}, without pids", "`memory_leak` PASS", passed, len(seeds), (0, 0.05))
     for case, is_ours in (("collector", False), ("one restart", True)):
         told = "a collector gives 100 MB back at once" if case == "collector" else "one restart, by a fault of ours"
-        found = list(each(partial(findings, case, False, True, is_ours), range(runs)))
+        found = list(each(partial(findings, case, False, True, is_ours), seeds))
         passed = sum(one["process_restarts"].outcome is Outcome.PASS for one, _ in found)
-        yield Share(told, "`process_restarts` PASS", passed, runs, (0.95, 1))
+        yield Share(told, "`process_restarts` PASS", passed, len(seeds), (0.95, 1))

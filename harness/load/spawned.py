@@ -1,0 +1,52 @@
+"""Requests of greenlets that users have spawned, from the send to the end.
+
+Of what a user's own greenlet waits for, its iteration tells. A greenlet that it has spawned is waited for by nobody:
+the user may go on without it, kill it, or come to the end of the run before there is an answer. None of this may be
+silence.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from harness.recording_values import UNFINISHED
+
+
+class GivenUpError(Exception):
+    """The user has killed the greenlet that waited for the answer."""
+
+    outcome = "given up"
+
+
+class SpawnedRequests:
+    """Those of one node that have no answer yet."""
+
+    def __init__(self) -> None:
+        self._out: dict[Sent, tuple[int, str]] = {}
+
+    @property
+    def out(self) -> int:
+        """How many they are."""
+        return len(self._out)
+
+    def begin(self, second: int, name: str) -> Sent:
+        """One that counts in ``second`` of the run."""
+        sent = Sent(self)
+        self._out[sent] = (second, name)
+        return sent
+
+    def unanswered(self) -> Counter[tuple[int, str, str, bool]]:
+        """(second, name, outcome, False, for none of them begins an iteration) → number."""
+        return Counter((second, name, UNFINISHED, False) for second, name in self._out.values())
+
+
+class Sent:
+    """One request that is out."""
+
+    __slots__ = ("_of",)
+
+    def __init__(self, of: SpawnedRequests) -> None:
+        self._of = of
+
+    def end(self) -> None:
+        self._of._out.pop(self, None)
