@@ -165,7 +165,9 @@ def test_ten_seconds_are_needed_to_see_a_stall_come_again(seconds: int, told: st
     ("usual_ms", "stall_ms", "limit"),
     [(5, 95, ""), (5, 105, "longer than 100 ms"), (100, 950, ""), (100, 1050, "longer than 1 s")],
 )
-def test_a_stall_takes_ten_times_the_usual_and_a_tenth_of_a_second(usual_ms: float, stall_ms: float, limit: str) -> None:
+def test_a_stall_takes_ten_times_the_usual_and_a_tenth_of_a_second(
+    usual_ms: float, stall_ms: float, limit: str
+) -> None:
     found = judged(run(lambda t: stall_ms if t in (10, 11, 25) else usual_ms, noise=0))
     assert (found.outcome is Outcome.PASS) is not bool(limit)
     assert not limit or ("it stalled 2 times (in second 10, 25 of it)" in found.reason and limit in found.reason)
