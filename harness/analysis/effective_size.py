@@ -33,14 +33,21 @@ ENOUGH_SECONDS = 30
 """Fewer do not show for how long seconds stay alike."""
 FEWEST_EFFECTIVE_SECONDS = 10
 """Seconds that amount to fewer independent ones are one event, such as an overload and its end, and no sample."""
+MOST_FAILURES = 0.9
+STRETCHES = 4
+"""A stretch that is longer than a fourth of a phase is no event in it."""
 MOST_PERSISTENT = 0.97
 """A larger correlation is not told from a trend in any phase that people wait for."""
 SIGNIFICANT = 1.645
 """In standard errors (1/√n): a smaller correlation between neighbouring seconds is taken for chance."""
 
 
-def only_these(seconds: int, persistence: float) -> str:
-    """Why so many seconds, that stay alike so long, say nothing of other requests than theirs; empty when they do."""
+def only_these(seconds: int, persistence: float, stretch_s: int = 0) -> str:
+    """Why so many seconds, that stay alike so long, or whose failures came in one stretch, say nothing of requests
+    other than theirs; empty when they do.
+    """
+    if stretch_s:
+        return f"of these requests only: nearly all failures came within {stretch_s} s, one event and no sample"
     if is_one_event(seconds, persistence):
         return (
             f"of these requests only: neighbouring seconds are alike (correlation {persistence:.2g}), so that "
@@ -54,6 +61,19 @@ def only_these(seconds: int, persistence: float) -> str:
 def is_one_event(seconds: int, persistence: float) -> bool:
     """Whether the seconds hang together so much that they are no sample of anything."""
     return persistence > 0 and seconds / lasting(persistence) < FEWEST_EFFECTIVE_SECONDS
+
+
+def stretch_of_failures(failed: NDArray[np.float64], requests: NDArray[np.float64]) -> int:
+    """For how many seconds on end nearly all failures came, where most of what was asked then failed and little else
+    did: an outage and its end. 0 where they came in no such stretch.
+    """
+    bad = np.flatnonzero(failed > 2 * failed.sum() / requests.sum() * requests)
+    if not len(bad):
+        return 0
+    begin, end = int(bad[0]), int(bad[-1]) + 1
+    inside = slice(begin, end)
+    one = 2 * failed[inside].sum() >= requests[inside].sum() and failed[inside].sum() >= MOST_FAILURES * failed.sum()
+    return end - begin if one and STRETCHES * (end - begin) <= len(failed) else 0
 
 
 def effective_size(

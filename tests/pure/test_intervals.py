@@ -76,7 +76,30 @@ def test_failures_in_one_stretch_are_one_event_and_of_these_requests_only() -> N
     stretch = [second([1000] * 0, failed=40), second([1000] * 17, failed=23), *[second([1000] * 40)] * 28]
     found = intervals.error_ratio(stretch)
     assert found.interval == pytest.approx(intervals.clopper_pearson(63, 1200))
-    assert found.only.startswith("of these requests only: neighbouring seconds are alike")
+    assert found.only == "of these requests only: nearly all failures came within 2 s, one event and no sample"
+
+
+@pytest.mark.parametrize(
+    ("failed", "one_event"),
+    [
+        ({0: 34}, True),
+        ({0: 40, 1: 10}, True),
+        ({0: 40, 20: 40}, False),
+        ({0: 15, 1: 15}, False),
+        (dict.fromkeys(range(10), 40), False),
+        ({0: 40, **dict.fromkeys(range(5, 30, 4), 2)}, False),
+        ({3: 1}, False),
+    ],
+    ids=str,
+)
+def test_one_event_is_an_outage_and_its_end_and_little_besides(failed: dict[int, int], one_event: bool) -> None:
+    """Of 40 requests a second for 30 s. Two outages, seconds in which less than half failed, a third of the time and
+    failures all along are what they are at other times, too; so is one failure.
+    """
+    found = intervals.error_ratio(
+        [second([1000] * (40 - failed.get(t, 0)), failed=failed.get(t, 0)) for t in range(30)]
+    )
+    assert ("one event" in found.only) is one_event
 
 
 @pytest.mark.parametrize(("lasting_s", "only"), [(7, True), (29, True), (30, False)])
