@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import gc
+import contextlib
 import os
 import socket
 import time
@@ -10,18 +10,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 
-def open_sockets() -> int:
-    """By the descriptors of this process, without those of objects that nobody has any more: earlier tests' sockets
-    would else be closed between two counts.
+def sockets() -> frozenset[str]:
+    """Those of this process, by their inodes. Others may go while a test runs: earlier tests' are closed when they are
+    collected, or when a thread of theirs has ended.
     """
-    gc.collect()
-    found = 0
+    found = set()
     for name in os.listdir("/proc/self/fd"):  # noqa: PTH208
-        try:
-            found += os.readlink(f"/proc/self/fd/{name}").startswith("socket:")  # noqa: PTH115
-        except OSError:
-            continue
-    return found
+        with contextlib.suppress(OSError):
+            found.add(os.readlink(f"/proc/self/fd/{name}"))  # noqa: PTH115
+    return frozenset(each for each in found if each.startswith("socket:"))
+
+
+def new_sockets(before: frozenset[str]) -> int:
+    return len(sockets() - before)
 
 
 @contextmanager

@@ -14,7 +14,7 @@ import pytest
 from harness.load.http import Timeouts, TlsSettings, connecting
 from tests.http.conftest import Certificates, Make
 from tests.http.scripted import READ, scripted
-from tests.http.sockets import open_sockets, unanswered
+from tests.http.sockets import new_sockets, sockets, unanswered
 from tests.probes.loopback import free_port
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -61,10 +61,10 @@ def test_an_address_that_says_nothing_gets_company(make: Make, resolve: Resolve)
     with unanswered() as silent, scripted([READ, OK]) as server:
         resolve(("127.0.0.1", port_of(silent)), ("127.0.0.1", server.port))
         made = make("http://two.example", timeouts=Timeouts(total_s=10, connect_s=8))
-        before = open_sockets()
+        before = sockets()
         with took(connecting.NEXT_ADDRESS_AFTER_S, 2):
             assert made.get("/").text == "ok"
-        assert open_sockets() == before + 1
+        assert new_sockets(before) == 1
 
 
 def test_over_tls(make: Make, resolve: Resolve, certificates: Certificates) -> None:
@@ -110,26 +110,26 @@ def test_nobody_answers(make: Make, resolve: Resolve, killed: bool) -> None:
     with unanswered() as one, unanswered() as other:
         resolve(("127.0.0.1", port_of(one)), ("127.0.0.1", port_of(other)))
         made = make("http://two.example", timeouts=Timeouts(connect_s=0.8))
-        before = open_sockets()
+        before = sockets()
         if killed:
             request = gevent.spawn(made.get, "/")
             gevent.sleep(0.4)
-            assert open_sockets() == before + 2
+            assert new_sockets(before) == 2
             request.kill()
         else:
             with took(0.79, 2):
                 made.get("/")
         assert made.outcomes == ([] if killed else ["connect timeout"])
-        assert open_sockets() == before
+        assert new_sockets(before) == 0
 
 
 def test_all_refuse(make: Make, resolve: Resolve) -> None:
     """One outcome for the one request."""
     resolve(("::1", free_port()), ("127.0.0.1", free_port()))
     made = make("http://two.example")
-    before = open_sockets()
+    before = sockets()
     made.get("/")
-    assert made.outcomes == ["connection refused"] and open_sockets() == before
+    assert made.outcomes == ["connection refused"] and new_sockets(before) == 0
 
 
 def test_a_family_that_is_not_spoken_here(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:

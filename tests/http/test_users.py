@@ -20,7 +20,7 @@ from harness.load.outcomes import outcome_of
 from harness.load.users.class_problems import class_problems
 from tests.http.conftest import Certificates, Make
 from tests.http.scripted import READ, scripted
-from tests.http.sockets import open_sockets
+from tests.http.sockets import new_sockets, sockets
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 SLOW = [READ, 0.2, OK] * 5
@@ -59,7 +59,7 @@ def after(seconds: float) -> Callable[[list[Any]], bool]:
 
 def test_no_socket_is_left_when_users_are_gone() -> None:
     """Killed while they work, while they wait for an answer, with an on_stop of their own that calls nobody."""
-    before = open_sockets()
+    before = sockets()
     with scripted(SLOW, [READ, OK] * 1000) as server:
 
         class Reader(LeanHttpUser):
@@ -74,7 +74,7 @@ def test_no_socket_is_left_when_users_are_gone() -> None:
 
         events = run_users(Reader, 20, lambda events: len(events) > 100)
         assert len(events) > 100
-        assert open_sockets() == before
+        assert new_sockets(before) == 0
 
 
 def test_connections_of_one_user_are_bounded(make: Make) -> None:
@@ -96,7 +96,7 @@ def test_waiting_for_a_connection_has_a_deadline(make: Make) -> None:
 @pytest.mark.parametrize("shared", [0, 3])
 def test_connections_are_shared_only_when_asked(shared: int) -> None:
     """Each user has its own, unless the class says how many there are for all; these are closed with the run."""
-    before = open_sockets()
+    before = sockets()
     with scripted([READ, 0.02, OK] * 1000) as server:
 
         class Reader(LeanHttpUser):
@@ -108,11 +108,11 @@ def test_connections_are_shared_only_when_asked(shared: int) -> None:
                 self.client.get("/")
 
         environment = Environment()
-        wanted = before + (shared or 8)
-        events = run_users(Reader, 8, lambda events: len(events) > 100 and open_sockets() >= wanted, environment)
+        wanted = shared or 8
+        events = run_users(Reader, 8, lambda events: len(events) > 100 and new_sockets(before) >= wanted, environment)
         assert {outcome_of(event["exception"], event["response"]) for event in events} == {"ok"}
         environment.events.test_stop.fire(environment=environment)
-        assert open_sockets() == before
+        assert new_sockets(before) == 0
         # A place that a killed user leaves goes to one that waits, which may connect, but is killed before it sends.
         assert len([one for one in server.seen() if one]) == (shared or 8)
 
@@ -176,7 +176,7 @@ def attached() -> Environment:
 
 def test_a_paced_user_connects_while_it_is_parked() -> None:
     """Before any request is due; and no connection is left when it is stopped there."""
-    before = open_sockets()
+    before = sockets()
     with scripted([READ, OK]) as server:
 
         class Parked(PacedHttpUser):
@@ -187,8 +187,8 @@ def test_a_paced_user_connects_while_it_is_parked() -> None:
                 self.client.get("/")
 
         parked = after(0.2)
-        assert run_users(Parked, 3, lambda events: parked(events) and open_sockets() >= before + 3, attached()) == []
-        assert len(server.seen()) == 3 and open_sockets() == before
+        assert run_users(Parked, 3, lambda events: parked(events) and new_sockets(before) >= 3, attached()) == []
+        assert len(server.seen()) == 3 and new_sockets(before) == 0
 
 
 def test_a_parked_user_has_shaken_hands(certificates: Certificates) -> None:
