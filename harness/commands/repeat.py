@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.commands.runs_apart import AROUND_S, EVERY_REPORT, Signals, checked, make_directory, minutes, run_apart
+from harness.commands.runs_apart import AROUND_S, Signals, checked, make_directory, minutes, run_apart
 from harness.findings import Outcome, Verdict
 from harness.recording_file import read
 from harness.repeats import pooled
@@ -25,6 +25,7 @@ def repeat(locustfile: Path, arguments: Sequence[str], runs_dir: Path, times: in
     directory = make_directory(runs_dir, "repeat")
     signals = Signals()
     parts: list[Part] = []
+    verdicts: list[Verdict] = []
     began_s = time.monotonic()
     for number in range(1, times + 1):
         label = f"{scenario.name}-{number}"
@@ -33,19 +34,13 @@ def repeat(locustfile: Path, arguments: Sequence[str], runs_dir: Path, times: in
             continue
         left_s = (scenario.duration_s + AROUND_S) * (times + 1 - number)
         say(f"{number} of {times}: {scenario.name}, about {minutes(left_s)} left in all")
-        options = [*arguments, *EVERY_REPORT, "--runs-dir", str(directory)]
-        part = run_apart(scenario, options, directory, signals, label)
-        say(f"{part.outcome.value}: {label}, {part.lasted_s:.0f} s: {part.reason}")
+        part = run_apart(scenario, arguments, directory, signals, label)
         parts.append(part)
-        repeat_page.write(
-            _verdict(parts, directory, times), parts, directory
-        )  # it survives whatever happens to the rest
-    verdict = _verdict(parts, directory, times)
+        if part.run:
+            verdicts.append(judge(read(directory / part.run)))
+        repeat_page.write(pooled(verdicts, times), parts, directory)  # it survives whatever happens to the rest
+    verdict = pooled(verdicts, times)
     paths = repeat_page.write(verdict, parts, directory)
     print(repeat_page.text(verdict, parts, time.monotonic() - began_s))
     print("\n".join(f"  {path}" for path in paths))
     return verdict.outcome.exit_code
-
-
-def _verdict(parts: Sequence[Part], directory: Path, times: int) -> Verdict:
-    return pooled([judge(read(directory / part.run)) for part in parts if part.run], times)

@@ -90,11 +90,18 @@ class Signals:
 
 
 def run_apart(scenario: Scenario, arguments: Sequence[str], directory: Path, signals: Signals, label: str = "") -> Part:
-    """One scenario in a process of its own. Its progress goes on to the terminal, its report into a file.
+    """One scenario in a process of its own. Its progress and what became of it go on to the terminal, its report into
+    a file.
 
     ``label`` is what it is called, where that is not the name of the scenario.
     """
-    label = label or scenario.name
+    options = [*arguments, *EVERY_REPORT, "--runs-dir", str(directory)]
+    part = _run(scenario, options, directory, signals, label or scenario.name)
+    say(f"{part.outcome.value}: {part.scenario}, {part.lasted_s:.0f} s: {part.reason}")
+    return part
+
+
+def _run(scenario: Scenario, arguments: Sequence[str], directory: Path, signals: Signals, label: str) -> Part:
     began_s = time.monotonic()
     command = [sys.executable, "-P", "-m", "harness.cli", "run", str(scenario.file), *arguments]
     before = set(runs.names(directory))

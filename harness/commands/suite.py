@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.commands.runs_apart import AROUND_S, EVERY_REPORT, Signals, checked, make_directory, minutes, run_apart
+from harness.commands.runs_apart import AROUND_S, Signals, checked, make_directory, minutes, run_apart
 from harness.errors import ConfigurationError
 from harness.findings import Outcome
 from harness.safe_text import say
@@ -36,9 +36,7 @@ def suite(files: Sequence[Path], arguments: Sequence[str], runs_dir: Path) -> in
             continue
         left_s = sum(each.duration_s + AROUND_S for each in scenarios[number:])
         say(f"{number + 1} of {len(scenarios)}: {scenario.name}, about {minutes(left_s)} left in all")
-        part = run_apart(scenario, [*arguments, *EVERY_REPORT, "--runs-dir", str(directory)], directory, signals)
-        say(f"{part.outcome.value}: {scenario.name}, {part.lasted_s:.0f} s: {part.reason}")
-        parts.append(part)
+        parts.append(run_apart(scenario, arguments, directory, signals))
         suite_page.write(parts, directory)  # what is known so far survives whatever happens to the rest
     worst = max(parts, key=lambda part: part.outcome.rank).outcome
     print(suite_page.table(parts, time.monotonic() - began_s))
