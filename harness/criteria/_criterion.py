@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from harness.findings import ALL, CLIENTS, RUN, Basis, Finding, Outcome
@@ -30,6 +30,9 @@ class Criterion:
     probe of the target), RUN (the run itself). A guard voids what is measured from the evidence that it protects.
     """
 
+    basis: ClassVar[Basis] = Basis.MEASURED
+    """What the interval of a finding leaves open."""
+
     name: str = parameter("", "name of this finding, needed when the criterion is used twice")
 
     def judge(self, recording: Recording) -> Finding:
@@ -40,6 +43,11 @@ class Criterion:
         without evidence; one that is judged by default may be left out.
         """
         return True
+
+    @property
+    def sure(self) -> float | None:
+        """How sure an interval is that is an estimate; None where nobody says."""
+        return None
 
     @property
     def limit_value(self) -> float | None:
@@ -59,13 +67,13 @@ class Criterion:
         title: str = "",
         limit: float | None = None,
         censored: bool = False,
-        basis: Basis = Basis.MEASURED,
+        basis: Basis | None = None,
     ) -> Finding:
-        """A finding of this criterion. ``title`` and ``limit`` only where they are not those of the class.
+        """A finding of this criterion. ``title``, ``limit`` and ``basis`` only where they are not those of the class.
 
         ``censored``: what was waited for had not come when the watching ended, so the interval is open upwards.
-        ``basis``: what the interval leaves open.
         """
+        basis = basis or self.basis
         return Finding(
             criterion=self.name or name_of(self),
             title=title or self.title,
@@ -76,6 +84,7 @@ class Criterion:
             limit=self.limit_value if limit is None else limit,
             interval=interval,
             basis=basis,
+            confidence=self.sure if basis is Basis.ESTIMATE else None,
             evidence=evidence or {},
             kind=name_of(self),
             censored=censored,
@@ -93,25 +102,13 @@ class Estimate(Criterion):
     its interval at a higher confidence, too, where several of them could fail by chance.
     """
 
+    basis: ClassVar[Basis] = Basis.ESTIMATE
+
     confidence: float = parameter(0.95, "confidence of the interval, by itself", lowest=0.5, highest=0.999999)
 
-    def finding(
-        self,
-        outcome: Outcome,
-        reason: str,
-        figure: float | None = None,
-        interval: tuple[float, float] | None = None,
-        evidence: Mapping[str, Scalar] | None = None,
-        *,
-        title: str = "",
-        limit: float | None = None,
-        censored: bool = False,
-        basis: Basis = Basis.ESTIMATE,
-    ) -> Finding:
-        found = super().finding(
-            outcome, reason, figure, interval, evidence, title=title, limit=limit, censored=censored, basis=basis
-        )
-        return found if basis is not Basis.ESTIMATE else replace(found, confidence=self.confidence)
+    @property
+    def sure(self) -> float | None:
+        return self.confidence
 
 
 @dataclass(frozen=True)
