@@ -30,7 +30,8 @@ def reference_target(wanted: Mapping[str, str] | None = None) -> Iterator[tuple[
     The lifeline is a file descriptor to hand to whoever loads it: should this process be killed, the target stays until
     the last who has it is gone, so that no request is refused because we went down in the wrong order.
 
-    ``wanted``: options of ``python -m target up`` without their dashes, and settings of its service (``TARGET_…``).
+    ``wanted``: options of ``python -m target up`` without their dashes (``""`` for one that takes no value, as ``ha``),
+    and settings of its service (``TARGET_…``).
 
     Raises ConfigurationError when it does not come up.
     """
@@ -38,7 +39,8 @@ def reference_target(wanted: Mapping[str, str] | None = None) -> Iterator[tuple[
     with tempfile.TemporaryDirectory(prefix="springback-") as directory:
         state = Path(directory) / "state.json"
         command = [sys.executable, "-P", "-m", "target", "up", "--with-input", "--state", str(state)]
-        command += [f"--{name}={value}" for name, value in wanted.items() if not name.startswith(SETTING)]
+        options = {name: value for name, value in wanted.items() if not name.startswith(SETTING)}
+        command += [f"--{name}={value}" if value else f"--{name}" for name, value in options.items()]
         settings = {name: value for name, value in wanted.items() if name.startswith(SETTING)}
         say("no host is named: starting the reference target …")
         watched, lifeline = os.pipe()
