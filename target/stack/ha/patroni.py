@@ -160,6 +160,7 @@ def _configuration(cluster: DatabaseCluster, member: Member) -> dict[str, object
         },
         "raft": {
             "self_addr": raft,
+            "bind_addr": raft,  # otherwise on every interface
             "partner_addrs": [f"{LOOPBACK}:{other.ports.raft.port}" for other in cluster.members if other != member],
             "data_dir": str(member.directory / "raft"),
             "password": passwords.raft,

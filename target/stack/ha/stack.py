@@ -6,10 +6,11 @@ import dataclasses
 import secrets
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import psycopg
 
@@ -18,7 +19,7 @@ from target.stack import state as states
 from target.stack.ha import database_proxy, patroni, sentinel, tools
 from target.stack.ha.endpoint import PATH, NodeEndpoint
 from target.stack.ha.nodes import Node, Nodes
-from target.stack.launch import Launcher, Running, wait_for
+from target.stack.launch import Launcher, Running, failed, wait_for
 from target.stack.options import Options
 from target.stack.ports import LOOPBACK, Reserved, reserve
 
@@ -28,6 +29,7 @@ SENTINELS = ("sentinel1", "sentinel2", "sentinel3")
 BOOT_S = 60.0
 """For initdb, the election of the first primary, and a copy for each replica."""
 TICK_S = 0.25
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -101,10 +103,12 @@ def bring_up(options: Options, launcher: Launcher, directory: Path, public: Rese
         return nodes[-1].running
 
     patroni.write_configurations(cluster)
-    for member in cluster.members:
+    patronis = [
         node(member.name, partial(patroni.start, launcher, cluster, member), member.data_directory)
+        for member in cluster.members
+    ]
     writes, reads, database_metrics = reserve(), reserve(), reserve()
-    database_balancer = node(
+    node(
         database_proxy.NAME,
         lambda: database_proxy.start(
             launcher,
@@ -170,14 +174,14 @@ def bring_up(options: Options, launcher: Launcher, directory: Path, public: Rese
     def start_api(name: str) -> Running:
         return api.start(launcher, sys.executable, directory, name, reserve(api_ports[name].port), service)
 
-    with _first_primary(database_balancer, through(writes, *superuser, "postgres")) as admin:
+    with _first_primary(patronis, through(writes, *superuser, "postgres")) as admin:
         seed.create_database(admin, service_password)
         seed.fill(
             addresses.primary,
             seed.Seed(users.count, users.password, options.hash_memory_kib, options.hash_time_cost),
         )
         apis = {name: node(name, partial(start_api, name)) for name in api_ports}
-        _wait_replicas(database_balancer, admin, directory, options.asynchronous)
+        _wait_replicas(patronis, admin, directory, options.asynchronous)
     for name in VALKEYS:
         valkey.wait_ready(next(one.running for one in nodes if one.name == name), valkeys.url(name))
     sentinel.wait_agreed(watchers, len(VALKEYS) - 1)
@@ -248,22 +252,22 @@ def _cluster(options: Options, directory: Path) -> patroni.DatabaseCluster:
     )
 
 
-def _first_primary(balancer: Running, dsn: str) -> psycopg.Connection[tuple[object, ...]]:
+def _first_primary(patronis: Sequence[Running], dsn: str) -> psycopg.Connection[tuple[object, ...]]:
     def attempt() -> psycopg.Connection[tuple[object, ...]] | None:
         try:
             return psycopg.connect(dsn, autocommit=True, connect_timeout=5)
         except psycopg.OperationalError:
             return None
 
-    return wait_for(balancer, "in touch with a primary", attempt, BOOT_S)
+    return _wait_for_all(patronis, "with a primary", attempt)
 
 
 def _wait_replicas(
-    balancer: Running, admin: psycopg.Connection[tuple[object, ...]], directory: Path, asynchronous: bool
+    patronis: Sequence[Running], admin: psycopg.Connection[tuple[object, ...]], directory: Path, asynchronous: bool
 ) -> None:
-    """Until both replicas stream, one of them has each write before it is acknowledged, and the proxy knows them."""
+    """Until all replicas stream, one of them has each write before it is acknowledged, and the proxy knows them."""
     query = "SELECT count(*), count(*) FILTER (WHERE sync_state IN ('sync', 'quorum')) FROM pg_stat_replication"
-    replicas = len(DATABASES) - 1
+    replicas = len(patronis) - 1
 
     def complete() -> bool | None:
         row = admin.execute(query + " WHERE state = 'streaming'").fetchone()
@@ -271,7 +275,19 @@ def _wait_replicas(
         streams = row[0] == replicas and (asynchronous or bool(row[1]))
         return True if streams and len(database_proxy.servers_up(directory, "replicas")) == replicas else None
 
-    wait_for(balancer, "in touch with every replica", complete, BOOT_S)
+    _wait_for_all(patronis, "with all replicas", complete)
+
+
+def _wait_for_all(servers: Sequence[Running], what: str, ready: Callable[[], T | None]) -> T:
+    """As `wait_for`, and any one of them that ends is the end of it."""
+
+    def checked() -> T | None:
+        for one in servers:
+            if (code := one.process.poll()) is not None:
+                raise failed(one.name, one.log, f"ended with code {code} before the cluster was up {what}")
+        return ready()
+
+    return wait_for(servers[0], f"part of a cluster {what}", checked, BOOT_S)
 
 
 def _processes(launcher: Launcher) -> tuple[states.Process, ...]:
