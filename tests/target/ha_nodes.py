@@ -9,7 +9,7 @@ import redis
 from redis.sentinel import Sentinel
 
 from target.loopback_http import ask
-from target.stack.state import DatabaseNode, HighAvailability
+from target.stack.ha.state import DatabaseNode, HighAvailability
 from tests.target.stacks import Stack
 
 
@@ -22,7 +22,6 @@ def parts(stack: Stack) -> HighAvailability:
 def act(stack: Stack, action: str, name: str) -> dict[str, Any]:
     """As `python -m target node ACTION NAME`, without the time that the command takes to start."""
     control = parts(stack).nodes
-    assert control is not None
     reply = ask("PUT", control.url + control.path, stack.state.faults.token, {"node": name, "action": action})
     assert reply.status == 200, reply
     return dict(reply.document)
@@ -31,7 +30,6 @@ def act(stack: Stack, action: str, name: str) -> dict[str, Any]:
 def node_states(stack: Stack) -> dict[str, str]:
     """Each part of each node, by what `node` calls it."""
     control = parts(stack).nodes
-    assert control is not None
     nodes = ask("GET", control.url + control.path, stack.state.faults.token).document["nodes"]
     return {
         node["name"] if part == "server" else f"{node['name']}.{part}": is_now["state"]
