@@ -47,7 +47,7 @@ def ha(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         tmp_path_factory.mktemp("ha") / "state.json", "--ha", "--otlp-receiver", "--with-parent", "--users", "20"
     ) as running:
         with psycopg.connect(parts(running).postgres.writes, autocommit=True) as connection:
-            connection.execute("CREATE TABLE ledger (number bigint PRIMARY KEY)")
+            connection.execute("CREATE TABLE acknowledged_writes (number bigint PRIMARY KEY)")
         yield running
 
 
