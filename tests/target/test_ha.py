@@ -111,7 +111,7 @@ def test_the_api_processes_are_told_of_every_node(ha: Stack) -> None:
     for api in ha.state.apis:
         environment = psutil.Process(api.pid).environ()
         assert environment["TARGET_PRIMARY_DSN"] == postgres.writes
-        assert environment["TARGET_DATABASE_NODES"].split() == [node.dsn for node in postgres.nodes]
+        assert environment["TARGET_DATABASE_NODES"].split() == [f"{node.name}={node.dsn}" for node in postgres.nodes]
         assert environment["TARGET_VALKEY_URL"] == valkey.nodes[0].url
         assert environment["TARGET_VALKEY_SENTINELS"].split() == list(valkey.sentinels)
         assert environment["TARGET_VALKEY_SERVICE"] == valkey.service_name
