@@ -85,6 +85,8 @@ def terminate_all(stop_signals: Mapping[Identity, int], data_directories: Iterab
     deadline = time.monotonic() + grace_s
     while any(identity.alive() for identity in everyone) and time.monotonic() < deadline:
         time.sleep(0.01)
+    for directory in directories:
+        postmaster.remove_shared_memory(directory)
 
 
 def main() -> None:

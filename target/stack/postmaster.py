@@ -5,6 +5,7 @@ For Linux, as all of what needs it.
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
@@ -14,6 +15,7 @@ import psutil
 from target.stack.identity import Identity, identify
 
 EXECUTABLE = "postgres"
+IPC_RMID = 0
 
 
 def postmaster(data_directory: Path) -> Identity | None:
@@ -37,6 +39,13 @@ def servers(data_directories: Collection[Path]) -> list[Identity]:
                 found[pid] = psutil.Process(pid).ppid()
     in_order = sorted(found, key=lambda pid: (found[pid] in found, pid))
     return [identity for identity in map(identify, in_order) if identity is not None]
+
+
+def remove_shared_memory(data_directory: Path) -> None:
+    """That of a server which was killed and not started again: 56 bytes, but they would stay until the next boot."""
+    with suppress(OSError, ValueError, IndexError):
+        lines = (data_directory / "postmaster.pid").read_text().splitlines()  # one that ended by itself removes it
+        ctypes.CDLL(None).shmctl(int(lines[6].split()[1]), IPC_RMID, None)
 
 
 def _serves(pid: int, data_directories: Collection[str]) -> bool:
