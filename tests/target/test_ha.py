@@ -322,5 +322,5 @@ def test_kill_9_of_up_leaves_nothing_even_with_a_frozen_node(ha: Stack) -> None:
     ha.up.kill()
     ha.up.wait()
     until(lambda: all_gone(family), "every process gone")
-    until(lambda: not Path(ha.state.data).exists(), "temporary data removed")
+    until(lambda: not Path(ha.state.data).exists(), "temporary data removed", 30.0)  # of three databases
     assert not ha.state_file.exists()
