@@ -17,6 +17,7 @@ import click
 from harness.errors import ConfigurationError
 from harness.findings import EXIT_USAGE, Outcome
 from harness.safe_text import say
+from harness.standard_streams import kept
 
 PROGRAM = "springback"
 PASS_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": ["--help"]}
@@ -166,6 +167,11 @@ def dump(run_directory: Path) -> None:
 
 def main() -> None:
     signal.signal(signal.SIGTERM, _terminated)
+    with kept():
+        _main()
+
+
+def _main() -> None:
     try:
         cli.main(prog_name=PROGRAM, standalone_mode=False)
     except ConfigurationError as error:
