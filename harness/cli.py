@@ -1,10 +1,18 @@
 """The command line: ``springback run | suite | plan | plugins | doctor | check | report | dump``."""
 
+# ruff: noqa: E402
+
 from __future__ import annotations
+
+import signal
+
+_on_interrupt = signal.getsignal(signal.SIGINT)
+if _on_interrupt is signal.default_int_handler:
+    # What is imported here takes a moment, in which a Ctrl-C would show a traceback.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 import gc
 import json
-import signal
 import sys
 import tempfile
 import traceback
@@ -18,6 +26,8 @@ from harness.errors import ConfigurationError
 from harness.findings import EXIT_USAGE, Outcome
 from harness.safe_text import say
 from harness.standard_streams import kept
+
+signal.signal(signal.SIGINT, _on_interrupt)
 
 PROGRAM = "springback"
 PASS_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": ["--help"]}
@@ -166,7 +176,9 @@ def dump(run_directory: Path) -> None:
 
 
 def main() -> None:
-    signal.signal(signal.SIGTERM, _terminated)
+    signal.signal(signal.SIGTERM, _end)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _end)
     with kept():
         _main()
 
@@ -194,8 +206,14 @@ def _main() -> None:
         sys.exit(Outcome.INCONCLUSIVE.exit_code)
 
 
-def _terminated(*_: object) -> Never:
-    raise KeyboardInterrupt
+class _EndedError(KeyboardInterrupt):
+    """The interpreter remembers a KeyboardInterrupt that a library has passed on while it was imported, and would end
+    by it in the end, whatever the exit code: one of this kind it does not.
+    """
+
+
+def _end(*_: object) -> Never:
+    raise _EndedError
 
 
 def _noted(error: Exception) -> str:
