@@ -202,7 +202,11 @@ def _main() -> None:
         say("ended before it was done; nothing is proven")
         sys.exit(Outcome.INCONCLUSIVE.exit_code)
     except Exception as error:
-        say(f"a defect of Springback, please report it, with the file {_noted(error)}; nothing is proven")
+        try:
+            what = f"with the file {_noted(error)}"
+        except OSError as failure:  # nowhere to write it: a full disk may be the cause of all
+            what = f"a {type(error).__name__} (no file could be written for it: {failure.strerror})"
+        say(f"a defect of Springback, please report it, {what}; nothing is proven")
         sys.exit(Outcome.INCONCLUSIVE.exit_code)
 
 

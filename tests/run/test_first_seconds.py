@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import psutil
@@ -63,6 +65,28 @@ def test_a_defect_is_one_line_and_a_file_without_values(
     text = file.read_text()
     file.unlink()
     assert "LookupError" in text and "--postgres" in text and "--token" in text and "hush" not in text, text
+
+
+def test_a_defect_is_said_also_where_no_file_can_be_written(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def defective(*_: object, **__: object) -> None:
+        raise LookupError("hush")
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(cli.cli, "main", defective)
+    monkeypatch.setattr(tempfile, "NamedTemporaryFile", full)
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert ended.value.code == 4 and "a defect of Springback" in line and "hush" not in line
+    assert "LookupError" in line and "No space left" in line
 
 
 def test_what_is_printed_is_cleaned_and_bounded(
