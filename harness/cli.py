@@ -30,6 +30,8 @@ from harness.standard_streams import kept
 signal.signal(signal.SIGINT, _on_interrupt)
 
 PROGRAM = "springback"
+MOST_USERS, MOST_PROCESSES, MOST_REPEATS = 1_000_000, 1000, 1000
+"""More is a slip of the finger."""
 PASS_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": ["--help"]}
 
 
@@ -57,7 +59,12 @@ def cli() -> None:
 )
 @click.argument("locustfile", type=click.Path(exists=True, dir_okay=False))
 @click.option("--web", is_flag=True, help="Show Locust's web UI instead of starting at once.")
-@click.option("--repeat", default=1, type=click.IntRange(1), help="Make the run so many times, and judge all together.")
+@click.option(
+    "--repeat",
+    default=1,
+    type=click.IntRange(1, MOST_REPEATS),
+    help="Make the run so many times, and judge all together.",
+)
 @click.option("--runs-dir", default=None, type=click.Path(path_type=Path), help="Where runs go [runs].")
 @click.pass_context
 def run(context: click.Context, locustfile: str, web: bool, repeat: int, runs_dir: Path | None) -> None:
@@ -131,8 +138,12 @@ def plugins(kind: str) -> None:
 
 
 @cli.command(short_help="Show whether this machine can make the load.")
-@click.option("--users", default=1000, show_default=True, type=click.IntRange(1), help="Users parked at once.")
-@click.option("--processes", default=1, show_default=True, type=click.IntRange(1), help="Load processes on it.")
+@click.option(
+    "--users", default=1000, show_default=True, type=click.IntRange(1, MOST_USERS), help="Users parked at once."
+)
+@click.option(
+    "--processes", default=1, show_default=True, type=click.IntRange(1, MOST_PROCESSES), help="Load processes on it."
+)
 @click.option("--host", default="http://127.0.0.1", show_default=True, help="The service that is to be loaded.")
 def doctor(users: int, processes: int, host: str) -> None:
     """Show the limits of this machine that a run would meet, and what to do about each.
