@@ -10,6 +10,7 @@ import pytest
 from locust.env import Environment
 
 from harness.run import locust_output
+from harness.web import secrets as web_secrets
 
 SECRET = "hush-4711"
 ADDRESS = f"http://user:{SECRET}@127.0.0.1:9"
@@ -44,3 +45,9 @@ def test_the_report_shows_no_secret() -> None:
     secrets.append("hush")
     page = locust.main.get_html_report(environment)  # type: ignore[attr-defined]
     assert SECRET not in page and '"host": "http://127.0.0.1:9"' in page
+
+
+def test_an_answer_that_says_it_is_json_and_is_none_keeps_its_text() -> None:
+    """It may be of a route of the user's own."""
+    assert web_secrets._hidden_in_json("{hush: 1}", ("hush",)) == f"{{{locust_output.HIDDEN}: 1}}"
+    assert web_secrets._hidden_in_json('{"hush": "hush"}', ("hush",)) == '{"hush": "\\u2022\\u2022\\u2022"}'
