@@ -1,0 +1,147 @@
+"""Requests under a rate limit, key by key, and how many of them a window of time has surely, or possibly, admitted.
+
+A client does not see when the limit decided, only that it was between the request being sent and its answer being
+received. So each count has two bounds: what lies within a window *whatever* the instants of the decisions were, and
+what *may* lie within it. Where there are several load processes, both instants are widened by the error of their
+clocks, so that nothing here ever accuses by mistake.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left, bisect_right
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import NamedTuple
+
+from harness.analysis.fault_stretches import stretches_of
+from harness.analysis.once import once
+from harness.recording import ADMITTED, BYPASS, REFUSED, TAKE, Operation, Recording
+
+
+class Take(NamedTuple):
+    """One request under the limit. The limit decided no earlier than ``sent_s`` and no later than ``received_s``, which
+    is infinite where there was no answer.
+    """
+
+    operation: Operation
+    sent_s: float
+    received_s: float
+
+
+@dataclass(frozen=True)
+class Key:
+    """What became of the requests of one key, each list in the order of being sent."""
+
+    key: str
+    takes: tuple[Take, ...]
+    admitted: tuple[Take, ...]
+    """With those without an answer, which may have been admitted: they count among the possible, never the sure."""
+    refused: tuple[Take, ...]
+    errors: int
+    """Answers that neither admit nor refuse."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """How many requests of a key a window of time has admitted: surely so many, possibly so many."""
+
+    key: str
+    begin_s: float
+    surely: int
+    possibly: int
+
+
+@once
+def keys_of(recording: Recording, via: str, away: str) -> tuple[Key, ...]:
+    """The keys asked for by way of ``via``, where ``*`` stands for anything, in the order of their names. Requests that
+    were admitted without a look at the limit are left out, and so are all that were under way while a planned fault
+    ``away`` kept the counters away: nobody promised anything then.
+    """
+    outages = tuple(stretches_of(recording, away))
+    several = len({batch.node for batch in recording.operations}) > 1
+    found: dict[str, list[Take]] = {}
+    for batch in recording.operations:
+        error_s = batch.clock_uncertainty_s if several else 0.0
+        for operation in batch.operations:
+            if operation.kind != TAKE or not fnmatchcase(operation.via, via) or operation.cache == BYPASS:
+                continue
+            received_s = math.inf if operation.return_s is None else operation.return_s + error_s
+            take = Take(operation, operation.invoke_s - error_s, received_s)
+            if not any(take.sent_s < end_s and received_s > begin_s for begin_s, end_s in outages):
+                found.setdefault(operation.key, []).append(take)
+    return tuple(_key(key, sorted(found[key], key=lambda take: take.sent_s)) for key in sorted(found))
+
+
+def _key(key: str, takes: list[Take]) -> Key:
+    admitted = [take for take in takes if take.operation.cache == ADMITTED or take.received_s == math.inf]
+    refused = [take for take in takes if take.operation.cache == REFUSED]
+    return Key(key, tuple(takes), tuple(admitted), tuple(refused), len(takes) - len(admitted) - len(refused))
+
+
+class Admissions:
+    """Counts the admitted requests of one key within windows."""
+
+    def __init__(self, admitted: Sequence[Take]) -> None:
+        self._sent = sorted(take.sent_s for take in admitted)
+        self._sent_and_answered = sorted(take.sent_s for take in admitted if take.received_s < math.inf)
+        self._received = sorted(take.received_s for take in admitted)
+
+    def surely(self, begin_s: float, end_s: float) -> int:
+        """Sent at ``begin_s`` or later, and answered at ``end_s`` or earlier: those answered by then, without those
+        that were sent before. Too few by those under way over the whole window.
+        """
+        return max(0, bisect_right(self._received, end_s) - bisect_left(self._sent_and_answered, begin_s))
+
+    def possibly(self, begin_s: float, end_s: float) -> int:
+        """Answered at ``begin_s`` or later, and sent at ``end_s`` or earlier."""
+        return max(0, bisect_right(self._sent, end_s) - bisect_left(self._received, begin_s))
+
+
+def fullest_window(key: Key, window_s: float) -> tuple[Window, Window]:
+    """The window of ``window_s`` into which most requests were surely admitted, and that into which most possibly were.
+
+    The first begins when a request is sent, the second when an answer is received: moving a window on from there until
+    the next such instant can only lose requests.
+    """
+    admissions = Admissions(key.admitted)
+
+    def window(begin_s: float) -> Window:
+        end_s = begin_s + window_s
+        return Window(key.key, begin_s, admissions.surely(begin_s, end_s), admissions.possibly(begin_s, end_s))
+
+    begins = [0.0]
+    answered = [take.received_s for take in key.admitted if take.received_s < math.inf]
+    surely = max((window(take.sent_s) for take in key.admitted), key=lambda each: each.surely, default=window(0.0))
+    possibly = max(map(window, answered or begins), key=lambda each: each.possibly)
+    return surely, possibly
+
+
+def by_source(key: Key, window: Window, window_s: float) -> Mapping[str, int]:
+    """Who has surely admitted how many in a window, where the answers say so."""
+    return Counter(
+        take.operation.source
+        for take in key.admitted
+        if take.sent_s >= window.begin_s and take.received_s <= window.begin_s + window_s and take.operation.source
+    )
+
+
+def nothing_taken(recording: Recording, keys: Sequence[Key], via: str) -> str | None:
+    """Why there is nothing to judge, or None."""
+    if keys:
+        return None
+    takes = [each for batch in recording.operations for each in batch.operations if each.kind == TAKE]
+    if not takes:
+        return "the run has no requests under a rate limit: users make them with self.take(...)"
+    ways = ", ".join(sorted({each.via for each in takes}))
+    return f"no request under the limit came by way of {via} while its counters were there; the ways are {ways}"
+
+
+def never_refused(keys: Sequence[Key]) -> str | None:
+    """The reason when nobody asked for more than the limit admits, which no rate limit can be judged by."""
+    if any(key.refused for key in keys):
+        return None
+    takes = sum(len(key.takes) for key in keys)
+    return f"none of {takes:,} requests was refused: ask for more than the limit admits, or see whether it is as stated"
