@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from harness.criteria._criterion import Criterion
 from harness.criteria._outcome import seconds
-from harness.criteria.rate_limit._takes import Key, keys_of, never_refused, nothing_taken
+from harness.criteria.rate_limit._takes import Key, by_way_of, keys_of, nothing_taken
 from harness.findings import CLIENTS, Finding
 from harness.plugins import parameter
 from harness.recording import Recording
@@ -30,7 +30,14 @@ class RateLimitCriterion(Criterion):
         return f"{self.allowed:,} in {seconds(self.window_s)}"
 
     def keys(self, recording: Recording) -> tuple[Key, ...] | Finding:
-        """The keys that there are to judge, or what to say instead."""
-        keys = keys_of(recording, self.via, self.away)
-        reason = nothing_taken(recording, keys, self.via) or never_refused(keys)
-        return self.inconclusive(reason) if reason else keys
+        """Those keys that were asked for by way of ``via``, with all their requests, because all count; or what to say
+        where none of them was refused: no limit can be judged by who asks for less.
+        """
+        keys = tuple(key for key in keys_of(recording, self.away) if by_way_of(key.takes, self.via))
+        if reason := nothing_taken(recording, keys, self.via):
+            return self.inconclusive(reason)
+        if not any(by_way_of(key.refused, self.via) for key in keys):
+            takes = sum(len(key.takes) for key in keys)
+            reason = f"none of {takes:,} requests was refused: ask for more than the limit admits"
+            return self.inconclusive(f"{reason}, or see whether it is as stated, {self.promise}")
+        return keys

@@ -55,10 +55,9 @@ class Window:
 
 
 @once
-def keys_of(recording: Recording, via: str, away: str) -> tuple[Key, ...]:
-    """The keys asked for by way of ``via``, where ``*`` stands for anything, in the order of their names. Requests that
-    were admitted without a look at the limit are left out, and so are all that were under way while a planned fault
-    ``away`` kept the counters away: nobody promised anything then.
+def keys_of(recording: Recording, away: str) -> tuple[Key, ...]:
+    """All keys, in the order of their names. Requests that were admitted without a look at the limit are left out, and
+    so are all that were under way while a planned fault ``away`` kept the counters away: nobody promised anything then.
     """
     outages = tuple(stretches_of(recording, away))
     several = len({batch.node for batch in recording.operations}) > 1
@@ -66,7 +65,7 @@ def keys_of(recording: Recording, via: str, away: str) -> tuple[Key, ...]:
     for batch in recording.operations:
         error_s = batch.clock_uncertainty_s if several else 0.0
         for operation in batch.operations:
-            if operation.kind != TAKE or not fnmatchcase(operation.via, via) or operation.cache == BYPASS:
+            if operation.kind != TAKE or operation.cache == BYPASS:
                 continue
             received_s = math.inf if operation.return_s is None else operation.return_s + error_s
             take = Take(operation, operation.invoke_s - error_s, received_s)
@@ -128,20 +127,16 @@ def by_source(key: Key, window: Window, window_s: float) -> Mapping[str, int]:
     )
 
 
+def by_way_of(takes: Sequence[Take], via: str) -> tuple[Take, ...]:
+    return tuple(take for take in takes if fnmatchcase(take.operation.via, via))
+
+
 def nothing_taken(recording: Recording, keys: Sequence[Key], via: str) -> str | None:
     """Why there is nothing to judge, or None."""
-    if keys:
+    if any(by_way_of(key.takes, via) for key in keys):
         return None
     takes = [each for batch in recording.operations for each in batch.operations if each.kind == TAKE]
     if not takes:
         return "the run has no requests under a rate limit: users make them with self.take(...)"
     ways = ", ".join(sorted({each.via for each in takes}))
     return f"no request under the limit came by way of {via} while its counters were there; the ways are {ways}"
-
-
-def never_refused(keys: Sequence[Key]) -> str | None:
-    """The reason when nobody asked for more than the limit admits, which no rate limit can be judged by."""
-    if any(key.refused for key in keys):
-        return None
-    takes = sum(len(key.takes) for key in keys)
-    return f"none of {takes:,} requests was refused: ask for more than the limit admits, or see whether it is as stated"

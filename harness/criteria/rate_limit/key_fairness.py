@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from harness.criteria._outcome import seconds
 from harness.criteria.rate_limit._criterion import RateLimitCriterion
-from harness.criteria.rate_limit._takes import Admissions
+from harness.criteria.rate_limit._takes import Admissions, by_way_of
 from harness.findings import Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
@@ -30,16 +30,16 @@ class KeyFairness(RateLimitCriterion):
         keys = self.keys(recording)
         if isinstance(keys, Finding):
             return keys
-        pressed = [key for key in keys if key.refused]
+        pressed = [(key, refused) for key in keys if (refused := by_way_of(key.refused, self.via))]
         if len(pressed) < 2:
-            reason = f"only key {pressed[0].key} asked for more than the limit; fairness needs two that do"
+            reason = f"only key {pressed[0][0].key} asked for more than the limit; fairness needs two that do"
             return self.inconclusive(reason)
-        begin_s = max(key.refused[0].received_s for key in pressed)
-        end_s = min(key.refused[-1].sent_s for key in pressed)
+        begin_s = max(refused[0].received_s for _, refused in pressed)
+        end_s = min(refused[-1].sent_s for _, refused in pressed)
         if end_s - begin_s < self.window_s:
             reason = f"all {len(pressed)} keys asked for more than the limit together for {seconds(end_s - begin_s)}"
             return self.inconclusive(f"{reason}; a whole window of {seconds(self.window_s)} is needed")
-        counted = {key.key: Admissions(key.admitted) for key in pressed}
+        counted = {key.key: Admissions(key.admitted) for key, _ in pressed}
         surely = {key: each.surely(begin_s, end_s) for key, each in counted.items()}
         possibly = {key: each.possibly(begin_s, end_s) for key, each in counted.items()}
         most = max(surely.values())

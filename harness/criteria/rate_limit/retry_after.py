@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from harness.criteria._outcome import against, percent
 from harness.criteria.rate_limit._criterion import RateLimitCriterion
-from harness.criteria.rate_limit._takes import keys_of, nothing_taken
+from harness.criteria.rate_limit._takes import by_way_of, keys_of, nothing_taken
 from harness.findings import Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import ADMITTED, REFUSED, Recording
@@ -28,10 +28,10 @@ class RetryAfter(RateLimitCriterion):
     tries: int = parameter(10, "tries without which there is no PASS", lowest=1)
 
     def judge(self, recording: Recording) -> Finding:
-        keys = keys_of(recording, self.via, self.away)
+        keys = keys_of(recording, self.away)
         if reason := nothing_taken(recording, keys, self.via):
             return self.inconclusive(f"{reason}; nobody was refused with a Retry-After, or there was no time to wait")
-        tries = [take.operation for key in keys for take in key.takes]
+        tries = [take.operation for key in keys for take in by_way_of(key.takes, self.via)]
         answered = [each for each in tries if each.cache in (ADMITTED, REFUSED)]
         again = sum(each.cache == REFUSED for each in answered)
         if not answered:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from harness.criteria._outcome import against, percent, seconds
 from harness.criteria.cache._operations import examples
 from harness.criteria.rate_limit._criterion import RateLimitCriterion
-from harness.criteria.rate_limit._takes import Admissions
+from harness.criteria.rate_limit._takes import Admissions, by_way_of
 from harness.findings import Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
@@ -37,7 +37,7 @@ class WrongRefusals(RateLimitCriterion):
         told: list[str] = []
         for key in keys:
             admissions = Admissions(key.admitted)
-            for take in key.refused:
+            for take in by_way_of(key.refused, self.via):
                 refused += 1
                 possibly = admissions.possibly(take.sent_s - self.window_s, take.received_s)
                 if possibly < enough:
