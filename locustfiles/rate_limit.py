@@ -6,6 +6,7 @@ Point it at your own service (what its answers say: harness/load/users/rate_limi
 """
 
 import random
+from collections import Counter
 
 import gevent
 from locust import task
@@ -19,25 +20,28 @@ from shapes import herd
 
 
 class Caller(RateLimitedUser):
+    place = None
+    placed = Counter()
+    """Callers of the stream, by run."""
+
     @task
     def call(self):
         if self.in_herd:
-            self.ask(0, "herd")
-        elif self.number < self.options.sole_keys:
-            self.wait_as_told(1 + self.options.stream_keys + self.number)
-        else:
-            self.ask(1 + random.randrange(self.options.stream_keys), "stream")
+            return self.ask(0, "herd")
+        if self.place is None:
+            self.place = self.node.index + self.node.nodes * Caller.placed[self.node.run]
+            Caller.placed[self.node.run] += 1
+        if self.place < self.options.sole_keys:
+            return self.wait_as_told(1 + self.options.stream_keys + self.place)
+        return self.ask(1 + random.randrange(self.options.stream_keys), "stream")
 
     def wait_as_told(self, key):
-        """Nobody else uses this key, so whoever waits as long as the refusal says has to be admitted."""
+        """Nobody else has this key, so that who waits as long as the refusal says has to be admitted."""
         for _ in range(self.options.allowed + 1):
-            refusal = self.ask(key, "sole")
-            if refusal.status_code == 429:
-                wait_s = retry_after_s(refusal)
-                if wait_s is not None:
-                    gevent.sleep(wait_s)
-                    self.ask(key, "retry")
-                return
+            wait_s = retry_after_s(self.ask(key, "sole"))
+            if wait_s is not None:
+                gevent.sleep(wait_s)
+                return self.ask(key, "retry")
 
     def ask(self, key, via):
         known = self.options.api_keys

@@ -69,8 +69,9 @@ class RateLimitedUser(Measured, PacedHttpUser):
 
 def retry_after_s(response: Response) -> float | None:
     """How long a refusal asks its caller to wait, in seconds (RFC 9110 §10.2.3); None where it does not say, or says it
-    as a date, which is no better than the clocks of both sides."""
-    told = response.headers.get("Retry-After", "").strip()
+    as a date, which is no better than the clocks of both sides.
+    """
+    told = response.headers.get("Retry-After", "").strip() if response.status_code == REFUSAL else ""
     return min(float(told), LONGEST_WAIT_S) if told.isascii() and told.isdecimal() else None
 
 
