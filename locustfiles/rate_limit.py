@@ -6,46 +6,31 @@ Point it at your own service (what its answers say: harness/load/users/rate_limi
 """
 
 import random
-from collections import Counter
 
-import gevent
 from locust import task
 
 import harness
 from harness.faults import PlannedFault, load
-from harness.load.users.rate_limited import RateLimitedUser, RateLimitOptions, retry_after_s
+from harness.load.users.rate_limited import RateLimitedUser, RateLimitOptions
 from harness.plugins import parameter
 from harness.recording import CriterionSpec
 from shapes import herd
 
 
 class Caller(RateLimitedUser):
-    place = None
-    placed = Counter()
-    """Callers of the stream, by run."""
-
     @task
     def call(self):
         if self.in_herd:
-            return self.ask(0, "herd")
-        if self.place is None:
-            self.place = self.node.index + self.node.nodes * Caller.placed[self.node.run]
-            Caller.placed[self.node.run] += 1
-        if self.place < self.options.sole_keys:
-            return self.wait_as_told(1 + self.options.stream_keys + self.place)
-        return self.ask(1 + random.randrange(self.options.stream_keys), "stream")
+            self.take(*self.key(0), via="herd")
+        elif self.place < self.options.sole_keys:
+            self.wait_as_told(*self.key(1 + self.options.stream_keys + self.place))
+        else:
+            self.take(*self.key(1 + random.randrange(self.options.stream_keys)), via="stream")
 
-    def wait_as_told(self, key):
-        """Nobody else has this key, so that who waits as long as the refusal says has to be admitted."""
-        for _ in range(self.options.allowed + 1):
-            wait_s = retry_after_s(self.ask(key, "sole"))
-            if wait_s is not None:
-                gevent.sleep(wait_s)
-                return self.ask(key, "retry")
-
-    def ask(self, key, via):
+    def key(self, number):
+        """What the recording calls it, and what the service gets."""
         known = self.options.api_keys
-        return self.take(f"key {key}", known[key] if known else f"{self.node.run}-{key}", via)
+        return f"key {number}", known[number] if known else f"{self.node.run}-{number}"
 
 
 class RateLimit(herd.Herd):

@@ -7,9 +7,13 @@ draft-ietf-httpapi-ratelimit-headers; ``remaining=9`` in earlier drafts), ``Rate
 
 from __future__ import annotations
 
+import functools
 import re
 import time
-from typing import Any
+from collections import Counter
+from typing import Any, ClassVar
+
+import gevent
 
 from harness.load.http import PacedHttpUser
 from harness.load.http.response import HeaderFields, Response
@@ -43,6 +47,15 @@ class RateLimitedUser(Measured, PacedHttpUser):
 
     abstract = True
     shed = REFUSAL
+    _placed: ClassVar[Counter[str]] = Counter()
+    """Users of this process who have a place, by run."""
+
+    @functools.cached_property
+    def place(self) -> int:
+        """0, 1, 2 … in the order in which users ask for it, different for every user of the run over all nodes."""
+        before = self._placed[self.node.run]
+        self._placed[self.node.run] += 1
+        return self.node.index + self.node.nodes * before
 
     @property
     def options(self) -> Any:
@@ -65,6 +78,17 @@ class RateLimitedUser(Measured, PacedHttpUser):
         remaining = _remaining(response.headers) if verdict == ADMITTED else None
         self.operation(TAKE, key, str(self.number), remaining, begun_s, done_s, via, source, verdict)
         return response
+
+    def wait_as_told(self, key: str, value: str) -> None:
+        """Takes until it is refused, waits exactly as long as the refusal says, and tries again, by way of ``retry``.
+        For a key that nobody else has: then that one has to be admitted.
+        """
+        for _ in range(self.options.allowed + 1):
+            wait_s = retry_after_s(self.take(key, value, via="sole"))
+            if wait_s is not None:
+                gevent.sleep(wait_s)
+                self.take(key, value, via="retry")
+                return
 
 
 def retry_after_s(response: Response) -> float | None:
