@@ -173,6 +173,24 @@ def test_what_was_admitted_while_the_counters_were_away_is_not_held_against_the_
     assert found(replace(run, marks=faults), "over_admission", away="kill_process").outcome is FAIL
 
 
+def test_a_frozen_counter_counts_late_what_it_let_through() -> None:
+    """Ten requests were let through while it was frozen, and are counted when it goes on: fewer are left then."""
+    early = [Operation("k", "s", TAKE, None, 8 + n / 100, 8.001 + n / 100, "stream", "a1", BYPASS) for n in range(10)]
+    faults = (FaultMark(7, "stop_process", INJECTED, "", 1), FaultMark(10, "stop_process", UNDONE, "", 1))
+    limiter = Sliding()
+    for _ in early:
+        limiter.take(10.0)
+    told = []
+    for number in range(200):
+        at_s = 10.1 + number / 20
+        is_admitted, remaining = limiter.take(at_s)
+        verdict = ADMITTED if is_admitted else REFUSED
+        told.append(Operation("k", "s", TAKE, remaining, at_s - 1e-4, at_s + 1e-4, "stream", "a1", verdict))
+    run = replace(histories.recording(*early, *told), marks=faults)
+    assert found(run, "remaining_told").figure == 0
+    assert found(run, "wrong_refusals").figure == 0
+
+
 def _later(operations: Iterator[Operation], by_s: float) -> Iterator[Operation]:
     for each in operations:
         yield replace(each, invoke_s=each.invoke_s + by_s, return_s=(each.return_s or 0) + by_s)

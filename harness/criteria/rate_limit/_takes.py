@@ -20,6 +20,8 @@ from harness.analysis.fault_stretches import stretches_of
 from harness.analysis.once import once
 from harness.recording import ADMITTED, BYPASS, REFUSED, TAKE, Operation, Recording
 
+COUNTED_WITHIN_S = 1.0
+
 
 class Take(NamedTuple):
     """One request under the limit. The limit decided no earlier than ``sent_s`` and no later than ``received_s``, which
@@ -42,6 +44,15 @@ class Key:
     refused: tuple[Take, ...]
     errors: int
     """Answers that neither admit nor refuse."""
+    doubtful: tuple[Take, ...]
+    """Nobody promised anything about these, and they are in none of the other lists: they were admitted without a look
+    at the counters, or under way while these were away. They may have been counted all the same, up to a second after
+    the counters were back, which a frozen server does with all that has been sent to it.
+    """
+
+    @property
+    def maybe_counted(self) -> Admissions:
+        return Admissions((*self.admitted, *self.doubtful))
 
 
 @dataclass(frozen=True)
@@ -56,28 +67,36 @@ class Window:
 
 @once
 def keys_of(recording: Recording, away: str) -> tuple[Key, ...]:
-    """All keys, in the order of their names. Requests that were admitted without a look at the limit are left out, and
-    so are all that were under way while a planned fault ``away`` kept the counters away: nobody promised anything then.
-    """
+    """All keys, in the order of their names; ``away`` is the planned fault that keeps the counters away."""
     outages = tuple(stretches_of(recording, away))
     several = len({batch.node for batch in recording.operations}) > 1
-    found: dict[str, list[Take]] = {}
+    found: dict[str, tuple[list[Take], list[Take]]] = {}
     for batch in recording.operations:
         error_s = batch.clock_uncertainty_s if several else 0.0
         for operation in batch.operations:
-            if operation.kind != TAKE or operation.cache == BYPASS:
+            if operation.kind != TAKE:
                 continue
             received_s = math.inf if operation.return_s is None else operation.return_s + error_s
             take = Take(operation, operation.invoke_s - error_s, received_s)
-            if not any(take.sent_s < end_s and received_s > begin_s for begin_s, end_s in outages):
-                found.setdefault(operation.key, []).append(take)
-    return tuple(_key(key, sorted(found[key], key=lambda take: take.sent_s)) for key in sorted(found))
+            takes, doubtful = found.setdefault(operation.key, ([], []))
+            ends_s = [end_s for begin_s, end_s in outages if take.sent_s < end_s and received_s > begin_s]
+            if operation.cache == BYPASS or ends_s:
+                late_s = max((end_s + COUNTED_WITHIN_S for end_s in ends_s), default=received_s)
+                doubtful.append(Take(operation, take.sent_s, max(received_s, late_s)))
+            else:
+                takes.append(take)
+    return tuple(_key(key, sorted(found[key][0], key=_by_sent), found[key][1]) for key in sorted(found))
 
 
-def _key(key: str, takes: list[Take]) -> Key:
+def _by_sent(take: Take) -> float:
+    return take.sent_s
+
+
+def _key(key: str, takes: list[Take], doubtful: list[Take]) -> Key:
     admitted = [take for take in takes if take.operation.cache == ADMITTED or take.received_s == math.inf]
     refused = [take for take in takes if take.operation.cache == REFUSED]
-    return Key(key, tuple(takes), tuple(admitted), tuple(refused), len(takes) - len(admitted) - len(refused))
+    errors = len(takes) - len(admitted) - len(refused)
+    return Key(key, tuple(takes), tuple(admitted), tuple(refused), errors, tuple(doubtful))
 
 
 class Admissions:

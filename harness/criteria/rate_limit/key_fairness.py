@@ -32,7 +32,7 @@ class KeyFairness(RateLimitCriterion):
             return keys
         pressed = [(key, refused) for key in keys if (refused := by_way_of(key.refused, self.via))]
         if len(pressed) < 2:
-            reason = f"only key {pressed[0][0].key} asked for more than the limit; fairness needs two that do"
+            reason = f"only {pressed[0][0].key} asked for more than the limit; fairness needs two that do"
             return self.inconclusive(reason)
         begin_s = max(refused[0].received_s for _, refused in pressed)
         end_s = min(refused[-1].sent_s for _, refused in pressed)

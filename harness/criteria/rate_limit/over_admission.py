@@ -49,7 +49,7 @@ class OverAdmission(RateLimitCriterion):
         high = max(low, *(possible.possibly / most for most, *_, possible in fullest))
         outcome = against(self.limit, (low, high))
         reason = (
-            f"{window.surely:,} requests of key {key.key} were admitted within {seconds(window_s)} from "
+            f"{window.surely:,} requests of {key.key} were admitted within {seconds(window_s)} from "
             f"{seconds(window.begin_s)} on, {allowed:,} are allowed ({self.promise}); with the instants that clients "
             f"cannot see, at most {high:.3g} times what is allowed, limit {self.limit:g}"
         )

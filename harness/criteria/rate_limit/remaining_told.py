@@ -37,14 +37,14 @@ class RemainingTold(RateLimitCriterion):
         told = exact = 0
         wrong: list[str] = []
         for key in keys:
-            admissions = Admissions(key.admitted)
+            admissions, maybe = Admissions(key.admitted), key.maybe_counted
             for take in by_way_of(key.admitted, self.via):
                 remaining = take.operation.version
                 if remaining is None or take.operation.cache != ADMITTED:
                     continue
                 told += 1
                 surely = max(1, admissions.surely(take.received_s - self.window_s, take.sent_s) + 1)
-                possibly = admissions.possibly(take.sent_s - self.window_s, take.received_s)
+                possibly = maybe.possibly(take.sent_s - self.window_s, take.received_s)
                 fewest = max(0, self.allowed - possibly)
                 most = max(0, self.allowed - surely) if self.algorithm == SLIDING else self.allowed - 1
                 exact += fewest == most

@@ -36,10 +36,10 @@ class WrongRefusals(RateLimitCriterion):
         refused = wrong = doubtful = 0
         told: list[str] = []
         for key in keys:
-            admissions = Admissions(key.admitted)
+            admissions, maybe = Admissions(key.admitted), key.maybe_counted
             for take in by_way_of(key.refused, self.via):
                 refused += 1
-                possibly = admissions.possibly(take.sent_s - self.window_s, take.received_s)
+                possibly = maybe.possibly(take.sent_s - self.window_s, take.received_s)
                 if possibly < enough:
                     wrong += 1
                     told.append(f"{key.key} at {seconds(take.sent_s)}: at most {possibly:,} were admitted before")
