@@ -34,7 +34,7 @@ class Caller(RateLimitedUser):
 
 
 class RateLimit(herd.Herd):
-    baseline_s, herd_users, recovery_s, canary_per_s, canary_users = 15, 200, 45, 60, 40
+    baseline_s, herd_users, recovery_s, canary_per_s, canary_users = 15, 400, 45, 60, 40
 
 
 class Options(RateLimitOptions):
@@ -63,7 +63,9 @@ def criteria(options):
     yield CriterionSpec("latency_quantile", {"requests": "GET *"})
     yield CriterionSpec("over_admission", counted)
     yield CriterionSpec("wrong_refusals", {**limit, "via": "stream"})
-    yield CriterionSpec("remaining_told", counted)
+    yield CriterionSpec(
+        "remaining_told", {**counted, "limit": 0.01}
+    )  # one list in a shared cache is not quite in order
     yield CriterionSpec("retry_after", limit)
     yield CriterionSpec("key_fairness", {**limit, "via": "stream"})
     yield CriterionSpec("fail_open", {"remedy": "plan one with --fault"})

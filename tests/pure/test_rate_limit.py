@@ -118,6 +118,8 @@ def test_separate_limits_are_counted_and_named() -> None:
     apart = judged(*takes(lambda *_: Sliding(), per_s=90), criterion="over_admission")
     assert apart.outcome is FAIL and apart.figure == pytest.approx(3, abs=0.1)
     assert "3 separate limits, one an instance (a0 20, a1 20, a2 20)" in apart.reason
+    beyond = apart.evidence["admitted beyond the limit"]
+    assert isinstance(beyond, int) and 500 < beyond <= 600  # 30 s at two thirds of 30/s, and the first windows
     untold = (replace(each, source="") for each in takes(lambda *_: Sliding(), per_s=90))
     assert "as 3 separate limits would admit" in judged(*untold, criterion="over_admission").reason
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, bisect_right
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -144,6 +144,22 @@ def by_source(key: Key, window: Window, window_s: float) -> Mapping[str, int]:
         for take in key.admitted
         if take.sent_s >= window.begin_s and take.received_s <= window.begin_s + window_s and take.operation.source
     )
+
+
+def beyond_the_limit(key: Key, allowed: int, window_s: float) -> int:
+    """Admitted requests that an exact sliding window would have refused, each taken to be decided in the middle between
+    its sending and its answer. One that is refused does not count against those that follow.
+    """
+    counted: deque[float] = deque()
+    beyond = 0
+    for decided_s in sorted((take.sent_s + take.received_s) / 2 for take in key.admitted if take.received_s < math.inf):
+        while counted and counted[0] <= decided_s - window_s:
+            counted.popleft()
+        if len(counted) < allowed:
+            counted.append(decided_s)
+        else:
+            beyond += 1
+    return beyond
 
 
 def by_way_of(takes: Sequence[Take], via: str) -> tuple[Take, ...]:

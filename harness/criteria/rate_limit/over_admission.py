@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from harness.criteria._outcome import against, seconds
 from harness.criteria.rate_limit._criterion import BUCKET, FIXED, SLIDING, RateLimitCriterion
-from harness.criteria.rate_limit._takes import Key, Window, by_source, fullest_window
+from harness.criteria.rate_limit._takes import Key, Window, beyond_the_limit, by_source, fullest_window
 from harness.findings import Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
@@ -58,7 +58,7 @@ class OverAdmission(RateLimitCriterion):
             reason += self._separate(sources, low, allowed)
         elif outcome is Outcome.INCONCLUSIVE:
             reason += "; answers that come sooner, or a longer window, would settle it"
-        return self.finding(outcome, reason, low, (low, high), _evidence(keys, window, sources))
+        return self.finding(outcome, reason, low, (low, high), self._evidence(keys, window, sources))
 
     def _allowed(self, length: int) -> int:
         return self.allowed * (length if self.algorithm == SLIDING else length + 1)
@@ -74,13 +74,14 @@ class OverAdmission(RateLimitCriterion):
             return f": as {separate} separate limits would admit"
         return ""
 
-
-def _evidence(keys: tuple[Key, ...], window: Window, sources: Mapping[str, int]) -> dict[str, Scalar]:
-    return {
-        "keys": len(keys),
-        "requests": sum(len(key.takes) for key in keys),
-        "refused": sum(len(key.refused) for key in keys),
-        "neither admitted nor refused": sum(key.errors for key in keys),
-        "window from (s)": round(window.begin_s, 3),
-        **{f"admitted by {source}": count for source, count in sorted(sources.items())},
-    }
+    def _evidence(self, keys: tuple[Key, ...], window: Window, sources: Mapping[str, int]) -> dict[str, Scalar]:
+        beyond = sum(beyond_the_limit(key, self.allowed, self.window_s) for key in keys)
+        return {
+            "keys": len(keys),
+            "requests": sum(len(key.takes) for key in keys),
+            "refused": sum(len(key.refused) for key in keys),
+            **({"admitted beyond the limit": beyond} if self.algorithm == SLIDING else {}),
+            "neither admitted nor refused": sum(key.errors for key in keys),
+            "window from (s)": round(window.begin_s, 3),
+            **{f"admitted by {source}": count for source, count in sorted(sources.items())},
+        }

@@ -1,8 +1,8 @@
 """Users under a rate limit: every request is counted, and kept as an operation with what its answer says of the limit.
 
 An answer with 429 is a refusal. How many requests remain is read from ``RateLimit`` (``"default";r=9;t=30``, as in
-draft-ietf-httpapi-ratelimit-headers; ``remaining=9`` in earlier drafts), ``RateLimit-Remaining`` or
-``X-RateLimit-Remaining``; who has answered from ``X-Served-By`` or the header that an option names.
+draft-ietf-httpapi-ratelimit-headers-10; ``remaining=9`` in earlier drafts), ``RateLimit-Remaining`` or
+``X-RateLimit-Remaining``; who has answered from the header that an option names.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class RateLimitOptions:
         "sliding_window", "how the limit counts", choices=("sliding_window", "fixed_window", "token_bucket"), web=True
     )
     key_header: str = parameter("X-API-Key", "header by which the service knows whose request it is")
-    instance_header: str = parameter("X-Served-By", "header that names the instance that has answered")
+    instance_header: str = parameter("X-Instance", "header that names the instance that has answered")
     open_header: str = parameter(
         "X-RateLimit-State: fail-open", "header, with its value, of requests admitted without a look at the counters"
     )

@@ -1,0 +1,77 @@
+"""Ground truth of the rate limit: real runs against the reference target, whose account has to agree.
+
+- Without a defect all criteria pass, and nothing was admitted beyond the limit.
+- ``separate_limits`` fails ``over_admission``: three times the limit, named as three separate limits; what a common
+  limit would have refused is counted by the target, request by request, and by us. What each instance says that
+  remains is then wrong, too; and nobody is refused in the stream, so that what needs a refusal is INCONCLUSIVE.
+- ``lying_remaining`` fails ``remaining_told``: never more answers than lied, and most of those.
+- ``fail_closed`` fails ``fail_open``: as many refused as the target has refused for want of its counters.
+"""
+
+from __future__ import annotations
+
+from tests.ground_truth.frame import FAIL, INCONCLUSIVE, Case, Compared, Run, flags
+
+BEYOND = 0.03
+"""Share by which our count of what is beyond the limit may differ: instants of decisions are not seen."""
+
+
+def _as_counted(run: Run) -> Compared:
+    found = run.finding("over_admission")
+    beyond, extra = float(found.evidence["admitted beyond the limit"]), run.account.get("extra", 0.0)
+    wrong = []
+    if abs(beyond - extra) > max(2.0, BEYOND * extra):
+        wrong.append(f"{extra:g} were admitted beyond the limit, {beyond:g} found")
+    if run.case.fault == "separate_limits" and "3 separate limits" not in found.reason:
+        wrong.append(f"not named as separate limits: {found.reason}")
+    return Compared(wrong, beyond, extra, "requests beyond the limit")
+
+
+def _lies(run: Run) -> Compared:
+    found = run.finding("remaining_told")
+    told, lied = float(found.evidence["wrong"]), run.account["lies"]
+    share = found.figure or 0.0
+    wrong = (
+        []
+        if 0.7 * run.account["answers"] <= lied and told <= lied and share >= 0.7
+        else [f"{lied:g} lies, {told:g} found"]
+    )
+    return Compared(wrong, share, lied / run.account["answers"], "of the answers")
+
+
+def _refused_closed(run: Run) -> Compared:
+    refused, truth = float(run.finding("fail_open").evidence["refused"]), run.account["refused"]
+    # One that was under way at either end of the outage is in one count only.
+    wrong = (
+        [] if truth and abs(refused - truth) <= max(5.0, 0.05 * truth) else [f"{truth:g} refused, {refused:g} found"]
+    )
+    return Compared(wrong, refused, truth, "requests refused")
+
+
+SEPARATE = Case(
+    "separate_limits",
+    "rate_limit",
+    "separate_limits",
+    expected={
+        **dict.fromkeys(("over_admission", "remaining_told"), FAIL),
+        **dict.fromkeys(("wrong_refusals", "retry_after", "key_fairness"), INCONCLUSIVE),
+    },
+    check=_as_counted,
+)
+CASES = (
+    Case("noop", "rate_limit", check=_as_counted),
+    SEPARATE,
+    Case("lying_remaining", "rate_limit", "lying_remaining", {"added": 5}, {"remaining_told": FAIL}, check=_lies),
+    Case("fail_closed", "rate_limit", "fail_closed", expected={"fail_open": FAIL}, check=_refused_closed),
+)
+SHORT = (
+    Case(
+        "separate_limits",
+        "rate_limit",
+        "separate_limits",
+        expected={**SEPARATE.expected, "fail_open": INCONCLUSIVE},
+        check=_as_counted,
+        options=flags(baseline_s=8, recovery_s=12, outage_s=0, canary_per_s=40),
+        rest=INCONCLUSIVE,
+    ),
+)
