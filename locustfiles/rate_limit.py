@@ -61,6 +61,7 @@ def criteria(options):
     counted = {**limit, "algorithm": options.algorithm}
     yield CriterionSpec("error_ratio", {"requests": "GET *"})
     yield CriterionSpec("latency_quantile", {"requests": "GET *"})
+    yield CriterionSpec("shed_ratio", {"requests": "GET *", "limit": 1.0})  # whether rightly, the others say
     yield CriterionSpec("over_admission", counted)
     yield CriterionSpec("wrong_refusals", {**limit, "via": "stream"})
     yield CriterionSpec(
