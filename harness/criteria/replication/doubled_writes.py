@@ -1,0 +1,68 @@
+"""Doubled writes: there more than once, because somebody has tried again what had taken effect."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from harness.criteria._injections import injections, not_injected
+from harness.criteria._outcome import against, seconds
+from harness.criteria.replication._ledger import Ledger, LedgerCriterion, Row
+from harness.findings import Finding
+from harness.plugins import parameter
+from harness.recording import Recording
+from harness.recording_values import Scalar
+
+EXAMPLES = 3
+
+
+@dataclass(frozen=True)
+class DoubledWrites(LedgerCriterion):
+    """Writes that are there more than once when everything is over stay within a limit.
+
+    Each was sent once, so who has made it two is the service, or what stands before it. A write that nobody has looked
+    for with an answer may be doubled as well, so it is in the interval. There is no PASS unless a fault met some
+    writes, which were under way when it came, or had no answer afterwards: nobody tries the others again.
+    """
+
+    title = "writes that are there more than once"
+
+    limit: float = parameter(0.0, "most writes that may be there more than once")
+
+    def judge_rows(self, recording: Recording, ledger: Ledger) -> Finding:
+        doubled = [row for row in ledger.rows if row.rows is not None and row.rows > 1]
+        unknown = sum(row.rows is None for row in ledger.rows)
+        met = self._met(recording, ledger)
+        evidence: dict[str, Scalar] = {
+            "doubled": len(doubled),
+            "rows too many": sum((row.rows or 1) - 1 for row in doubled),
+            "writes that a fault met": met,
+            **self._extent(recording, ledger),
+            **{f"example {number}": _described(row) for number, row in enumerate(doubled[:EXAMPLES], start=1)},
+        }
+        if not doubled and not met:
+            if not injections(recording, self.fault):
+                reason = not_injected(self.fault, "nobody had a reason to try a write again", self.remedy)
+            else:
+                reason = "no write was under way when a fault came, and none had no answer afterwards; more writers "
+                reason += "would put some there"
+            return self.inconclusive(reason, evidence)
+        interval = float(len(doubled)), float(len(doubled) + unknown)
+        reason = f"{len(doubled):,} of {len(ledger.rows):,} writes are there more than once"
+        if unknown:
+            reason += f", and of {unknown:,} nobody knows, because no look for them had an answer"
+        outcome = against(self.limit, interval)
+        return self.finding(outcome, f"{reason}; limit {self.limit:g}", interval[0], interval, evidence)
+
+    def _met(self, recording: Recording, ledger: Ledger) -> int:
+        faults = injections(recording, self.fault)
+        count = 0
+        for write in (row.write for row in ledger.rows):
+            if write.return_s is None:
+                count += any(fault.at_s <= write.invoke_s for fault in faults)
+            count += any(write.invoke_s < f.at_s and (write.return_s or f.at_s) >= f.at_s for f in faults)
+        return count
+
+
+def _described(row: Row) -> str:
+    answer = "acknowledged" if row.is_acknowledged else "without an answer"
+    return f"{row.write.key}, sent at {seconds(row.write.invoke_s)}, {answer}: {row.rows} rows"
