@@ -13,7 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from target.errors import TargetError, UsageError
-from target.stack.identity import Identity
+from target.stack.identity import Identity, identify
+
+FAULT_PATH = "/_fault"
+FAILURE_PATH = "/_failure"
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,11 @@ class Process:
     pid: int
     started: float
     """Tells this process from a later one with the same pid."""
+
+    @classmethod
+    def of(cls, role: str, name: str, identity: Identity) -> Process:
+        """A process that we know."""
+        return cls(role, name, identity.pid, identity.started)
 
     @property
     def identity(self) -> Identity:
@@ -83,6 +91,67 @@ class Autoscaler:
 
 
 @dataclass(frozen=True)
+class DatabaseNode:
+    """One PostgreSQL with its Patroni, addressed past the proxy: as the service's role and as superuser."""
+
+    name: str
+    dsn: str
+    admin: str
+    rest_url: str
+    patroni_pid: int
+    data_directory: str
+
+
+@dataclass(frozen=True)
+class DatabaseCluster:
+    """Addresses through the proxy, and every node; user and password of Patroni's REST API are for changes."""
+
+    writes: str
+    reads: str
+    admin: str
+    rest_user: str
+    rest_password: str
+    nodes: tuple[DatabaseNode, ...]
+
+
+@dataclass(frozen=True)
+class ValkeyNode:
+    """One Valkey, whatever its role."""
+
+    name: str
+    url: str
+    pid: int
+
+
+@dataclass(frozen=True)
+class Valkeys:
+    """The Sentinels (`host:port`), what they call the primary, and the servers."""
+
+    service_name: str
+    sentinels: tuple[str, ...]
+    nodes: tuple[ValkeyNode, ...]
+
+
+@dataclass(frozen=True)
+class NodeControl:
+    """Where nodes are killed and started again, with the token of `faults`."""
+
+    url: str
+    path: str
+
+
+@dataclass(frozen=True)
+class HighAvailability:
+    """What only `--ha` has; `haproxy` is the one before the databases."""
+
+    postgres: DatabaseCluster
+    valkey: Valkeys
+    haproxy: Haproxy
+    otlp: str | None
+    nodes: NodeControl | None
+
+
+@dataclass(frozen=True)
 class Users:
     """`count` users, numbered from `first`; they share one password."""
 
@@ -105,6 +174,7 @@ class StackState:
     faults: Faults
     upstream: Upstream
     autoscaler: Autoscaler | None
+    ha: HighAvailability | None
     users: Users
     data: str
     supervisor: Process
@@ -127,10 +197,33 @@ def from_json(document: dict[str, Any]) -> StackState:
         faults=Faults(**document["faults"]),
         upstream=Upstream(**document["upstream"]),
         autoscaler=None if document["autoscaler"] is None else Autoscaler(**document["autoscaler"]),
+        ha=None if document["ha"] is None else _high_availability(document["ha"]),
         users=Users(**document["users"]),
         data=document["data"],
         supervisor=Process(**document["supervisor"]),
     )
+
+
+def _high_availability(document: dict[str, Any]) -> HighAvailability:
+    postgres, valkey = document["postgres"], document["valkey"]
+    return HighAvailability(
+        postgres=DatabaseCluster(**{**postgres, "nodes": tuple(DatabaseNode(**one) for one in postgres["nodes"])}),
+        valkey=Valkeys(
+            service_name=valkey["service_name"],
+            sentinels=tuple(valkey["sentinels"]),
+            nodes=tuple(ValkeyNode(**one) for one in valkey["nodes"]),
+        ),
+        haproxy=Haproxy(**document["haproxy"]),
+        otlp=document["otlp"],
+        nodes=NodeControl(**document["nodes"]),
+    )
+
+
+def ourselves() -> Process:
+    """The process that asks."""
+    identity = identify(os.getpid())
+    assert identity is not None  # we are running this line
+    return Process.of("supervisor", "up", identity)
 
 
 def default_path() -> Path:
