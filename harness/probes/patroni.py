@@ -22,7 +22,7 @@ class Patroni(Probe):
     """
 
     urls: tuple[str, ...] = parameter(help="addresses of the REST API of each node", secret=True)
-    timeout_s: float = parameter(2.0, "longest time for one sample", lowest=0.001)
+    timeout_s: float = parameter(0.9, "longest time for one sample", lowest=0.001)
     _names: dict[str, str] = field(default_factory=dict, init=False, compare=False, repr=False)
     """By URL, once it has answered."""
     _lag: LagMeter = field(default_factory=LagMeter, init=False, compare=False, repr=False)
