@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from target.faults.contract import KeepsConnection, LeavesTransaction, SlowsQuery
-from target.service.database import Pool, Row
+from target.service.database_pools import NodeConnection, Pool
 from target.service.resources import Resources
 from target.service.unavailable import Unavailable, within
 
@@ -32,14 +32,14 @@ class Timed:
 
 def routes(resources: Resources) -> list[Route]:
     """The one route of this feature."""
-    settings, pool, faults = resources.settings, resources.database.primary, resources.faults
-    kept: list[psycopg.AsyncConnection[Row]] = []
+    settings, database, faults = resources.settings, resources.database, resources.faults
+    kept: list[tuple[Pool, NodeConnection]] = []
     giving_back: set[asyncio.Task[None]] = set()
 
     def release() -> None:
         """The fault changed: give back what it kept."""
         if kept:
-            task = asyncio.get_running_loop().create_task(_give_back(pool, kept[:]))
+            task = asyncio.get_running_loop().create_task(_give_back(kept[:]))
             kept.clear()
             giving_back.add(task)
             task.add_done_callback(giving_back.discard)
@@ -74,6 +74,7 @@ def routes(resources: Resources) -> list[Route]:
 
     async def hold(sleep_ms: float) -> Timed:
         asked = time.perf_counter()
+        pool = database.primary
         connection = await pool.getconn(timeout=settings.pool_wait_s)
         keep = False
         try:
@@ -89,13 +90,13 @@ def routes(resources: Resources) -> list[Route]:
         finally:
             # A fault that was switched off meanwhile has nobody left to release what it keeps.
             if keep and fault is faults.active:
-                kept.append(connection)
+                kept.append((pool, connection))
             else:
-                await _give_back(pool, [connection])
+                await _give_back([(pool, connection)])
 
     return [Route("/db/work", work)]
 
 
-async def _give_back(pool: Pool, connections: list[psycopg.AsyncConnection[Row]]) -> None:
-    for connection in connections:
+async def _give_back(connections: list[tuple[Pool, NodeConnection]]) -> None:
+    for pool, connection in connections:
         await pool.putconn(connection)  # rolls an open transaction back
