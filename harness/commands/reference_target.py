@@ -30,8 +30,8 @@ def reference_target(wanted: Mapping[str, str] | None = None) -> Iterator[tuple[
     The lifeline is a file descriptor to hand to whoever loads it: should this process be killed, the target stays until
     the last who has it is gone, so that no request is refused because we went down in the wrong order.
 
-    ``wanted``: options of ``python -m target up`` without their dashes, a flag with an empty value, and settings of its
-    service (``TARGET_…``).
+    ``wanted``: options of ``python -m target up`` without their dashes (``""`` for one that takes no value, as ``ha``),
+    and settings of its service (``TARGET_…``).
 
     Raises ConfigurationError when it does not come up.
     """
