@@ -1,7 +1,8 @@
 """The nodes of a replicated server as a probe has seen them: who is primary, who follows it, and how far behind.
 
 Any probe will do whose readings have ``primary`` (1 or 0), and perhaps ``streaming``, ``lag_s``, ``lag_bytes``,
-``timeline`` and ``answered_s``, how long after the beginning of the sample the answer came. Their source is the node.
+``timeline`` and ``answered_s``, how long after the beginning of the sample the answer came. Their source is the node:
+a name, an address, or both.
 """
 
 from __future__ import annotations

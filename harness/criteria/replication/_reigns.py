@@ -48,13 +48,14 @@ def evidence_of(recording: Recording, nodes: Mapping[str, list[NodeSample]]) -> 
     found: dict[str, list[Seen]] = defaultdict(list)
     for node, samples in nodes.items():
         found[node] += [Seen(s.from_s, s.to_s, s.is_primary) for s in samples if s.is_primary is not None]
+    named = {word: node for node in nodes for word in (node, *node.split())}  # by its name, or by its address
     writes = 0
     several = len({batch.node for batch in recording.operations}) > 1
     for batch in recording.operations:
         error_s = 2 * batch.clock_uncertainty_s if several else batch.clock_uncertainty_s
         for operation in batch.operations:
-            if operation.kind == WRITE and operation.return_s is not None and operation.source in nodes:
-                found[operation.source].append(Seen(operation.invoke_s - error_s, operation.return_s + error_s))
+            if operation.kind == WRITE and operation.return_s is not None and operation.source in named:
+                found[named[operation.source]].append(Seen(operation.invoke_s - error_s, operation.return_s + error_s))
                 writes += 1
     return {node: sorted(seen, key=lambda one: one.from_s) for node, seen in found.items()}, writes
 

@@ -55,10 +55,13 @@ class LedgerUser(Measured, PacedHttpUser):
         """Ids of all rows, written or not."""
         self._written: dict[str, int] = {}
         """Id → which attempt had a good answer."""
+        self._turns = self.number
+        """Half of the users begin with a read, once they have a row."""
 
     def take_turn(self) -> None:
         """One write, or one read of a row that was written, in turn."""
-        if len(self._sent) % 2 == 0 or not self._written:
+        self._turns += 1
+        if self._turns % 2 or not self._written:
             self.write_row()
         else:
             self.read_row()
