@@ -1,8 +1,9 @@
 """A ledger: rows with ids that nobody else writes, and what the look for each of them in the end has found.
 
-A user writes a row, by one operation (WRITE, version 1) under a key of its own, and when the load is over looks for it
-on the primary of then, by another (READ). The version that this returns is the number of rows with the id, None: there
-is none. A look without an answer proves nothing.
+A user writes a row by one operation (WRITE) under a key of its own, or by several, each with a version of its own,
+where the ones before had no answer. When the load is over it looks for the row on the primary of then, by another
+(READ). The version that this returns is the number of rows with the id, None: there is none. A look without an answer
+proves nothing.
 """
 
 from __future__ import annotations
@@ -26,13 +27,19 @@ from harness.recording_values import Scalar
 class Row:
     """A row that was to be written."""
 
-    write: Operation
+    attempts: tuple[Operation, ...]
+    """In the order of their beginning."""
     rows: int | None
     """So many with its id were found by the last look that had an answer; None: no look for it had one."""
 
     @property
-    def is_acknowledged(self) -> bool:
-        return self.write.return_s is not None
+    def key(self) -> str:
+        return self.attempts[0].key
+
+    @property
+    def acknowledged(self) -> Operation | None:
+        """The first attempt with a good answer."""
+        return next((attempt for attempt in self.attempts if attempt.return_s is not None), None)
 
 
 @dataclass(frozen=True)
@@ -43,27 +50,32 @@ class Ledger:
 
     @property
     def acknowledged(self) -> tuple[Row, ...]:
-        return tuple(row for row in self.rows if row.is_acknowledged)
+        return tuple(row for row in self.rows if row.acknowledged is not None)
 
 
 def ledger_of(recording: Recording, via: str, audit: str) -> Ledger:
     """Rows written the way ``via``, looked for the way ``audit``; ``*`` stands for anything."""
-    writes: list[Operation] = []
+    writes: dict[str, list[Operation]] = defaultdict(list)
     looks: dict[str, Operation] = {}
     looked_at: Counter[str] = Counter()
     for batch in recording.operations:
         for operation in batch.operations:
             if operation.kind == WRITE and fnmatchcase(operation.via, via):
-                writes.append(operation)
+                writes[operation.key].append(operation)
             elif operation.kind == READ and operation.return_s is not None and fnmatchcase(operation.via, audit):
                 looked_at[operation.source or "not said"] += 1
                 before = looks.get(operation.key)
                 if before is None or before.invoke_s <= operation.invoke_s:
                     looks[operation.key] = operation
-    found: dict[str, int | None] = defaultdict(lambda: None)
-    found |= {key: look.version or 0 for key, look in looks.items()}
-    ordered = sorted(writes, key=lambda write: write.invoke_s)
-    return Ledger(tuple(Row(write, found[write.key]) for write in ordered), looked_at)
+    rows = [
+        Row(tuple(sorted(attempts, key=_invoked_s)), (looks[key].version or 0) if key in looks else None)
+        for key, attempts in writes.items()
+    ]
+    return Ledger(tuple(sorted(rows, key=lambda row: row.attempts[0].invoke_s)), looked_at)
+
+
+def _invoked_s(operation: Operation) -> float:
+    return operation.invoke_s
 
 
 @dataclass(frozen=True)
@@ -94,7 +106,7 @@ class LedgerCriterion(Criterion):
         raise NotImplementedError
 
     def _extent(self, recording: Recording, ledger: Ledger) -> dict[str, Scalar]:
-        unanswered = [row for row in ledger.rows if not row.is_acknowledged]
+        unanswered = [row for row in ledger.rows if row.acknowledged is None]
         return {
             "writes": len(ledger.rows),
             "acknowledged": len(ledger.acknowledged),

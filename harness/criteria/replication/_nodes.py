@@ -53,13 +53,9 @@ def nodes_of(recording: Recording) -> dict[str, list[NodeSample]]:
 
 
 def primary_before(nodes: Mapping[str, list[NodeSample]], at_s: float) -> str | None:
-    """Who was primary when it was last seen before an instant."""
-    last: dict[str, NodeSample] = {}
-    for node, samples in nodes.items():
-        for sample in samples:
-            if sample.to_s <= at_s and sample.is_primary is not None:
-                last[node] = sample
-    return max((node for node, one in last.items() if one.is_primary), key=lambda node: last[node].from_s, default=None)
+    """Who was seen to be primary last before an instant."""
+    seen = [(one.from_s, node) for node, samples in nodes.items() for one in samples if one.is_primary]
+    return max((each for each in seen if each[0] <= at_s), default=(0.0, None))[1]
 
 
 def _node_sample(sample: ProbeSample) -> NodeSample:

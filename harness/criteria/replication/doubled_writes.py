@@ -9,7 +9,7 @@ from harness.criteria._outcome import against, seconds
 from harness.criteria.replication._ledger import Ledger, LedgerCriterion, Row
 from harness.findings import Finding
 from harness.plugins import parameter
-from harness.recording import Recording
+from harness.recording import Operation, Recording
 from harness.recording_values import Scalar
 
 EXAMPLES = 3
@@ -19,9 +19,10 @@ EXAMPLES = 3
 class DoubledWrites(LedgerCriterion):
     """Writes that are there more than once when everything is over stay within a limit.
 
-    Each was sent once, so who has made it two is the service, or what stands before it. A write that nobody has looked
-    for with an answer may be doubled as well, so it is in the interval. There is no PASS unless a fault met some
-    writes, which were under way when it came, or had no answer afterwards: nobody tries the others again.
+    Each has an id, under which it is sent again when there was no answer, so it has to be there once. A write that
+    nobody has looked for with an answer may be doubled as well, so it is in the interval. There is no PASS unless a
+    fault met some writes, which were under way when it came, or had no answer afterwards: nobody tries the others
+    again.
     """
 
     title = "writes that are there more than once"
@@ -55,14 +56,15 @@ class DoubledWrites(LedgerCriterion):
 
     def _met(self, recording: Recording, ledger: Ledger) -> int:
         faults = injections(recording, self.fault)
-        count = 0
-        for write in (row.write for row in ledger.rows):
-            if write.return_s is None:
-                count += any(fault.at_s <= write.invoke_s for fault in faults)
-            count += any(write.invoke_s < f.at_s and (write.return_s or f.at_s) >= f.at_s for f in faults)
-        return count
+        return sum(any(_is_met(each, fault.at_s) for each in row.attempts for fault in faults) for row in ledger.rows)
+
+
+def _is_met(attempt: Operation, at_s: float) -> bool:
+    if attempt.return_s is None:
+        return attempt.invoke_s >= at_s
+    return attempt.invoke_s < at_s <= attempt.return_s
 
 
 def _described(row: Row) -> str:
-    answer = "acknowledged" if row.is_acknowledged else "without an answer"
-    return f"{row.write.key}, sent at {seconds(row.write.invoke_s)}, {answer}: {row.rows} rows"
+    answer = "without an answer" if row.acknowledged is None else "acknowledged"
+    return f"{row.key}, sent at {seconds(row.attempts[0].invoke_s)}, {answer}: {row.rows} rows"

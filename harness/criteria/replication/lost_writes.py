@@ -61,12 +61,17 @@ class LostWrites(LedgerCriterion):
         return self.finding(outcome, f"{reason}; limit {self.limit:g}", interval[0], interval, evidence)
 
     def _at_risk(self, recording: Recording, acknowledged: tuple[Row, ...]) -> int:
-        returned_s = [row.write.return_s for row in acknowledged if row.write.return_s is not None]
+        returned_s = [_acknowledged_s(row) for row in acknowledged]
         faults = injections(recording, self.fault)
         return sum(any(0 <= fault.at_s - t <= self.at_risk_s for fault in faults) for t in returned_s)
 
 
+def _acknowledged_s(row: Row) -> float:
+    assert row.acknowledged is not None
+    assert row.acknowledged.return_s is not None
+    return row.acknowledged.return_s
+
+
 def _described(row: Row) -> str:
-    by = f" by {row.write.source}" if row.write.source else ""
-    assert row.write.return_s is not None
-    return f"{row.write.key}, acknowledged{by} at {seconds(row.write.return_s)}"
+    by = f" by {row.acknowledged.source}" if row.acknowledged is not None and row.acknowledged.source else ""
+    return f"{row.key}, acknowledged{by} at {seconds(_acknowledged_s(row))}"
