@@ -47,6 +47,8 @@ class LedgerUser(Measured, PacedHttpUser):
 
     abstract = True
     timeout_s = 3.0
+    source_header = "X-Served-By"
+    """Names who has answered."""
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
@@ -112,7 +114,7 @@ class LedgerUser(Measured, PacedHttpUser):
             is_good = response.ok or (attempt > 1 and response.status_code == 409)  # it was there already
             if is_good:
                 response.success()
-        source = response.headers.get("x-served-by", "")
+        source = response.headers.get(self.source_header, "")
         returned_s = done_s if is_good else None
         self.operation(WRITE, row, str(self.number), attempt, begun_s, returned_s, LEDGER, source)
         return is_good
@@ -126,7 +128,7 @@ class LedgerUser(Measured, PacedHttpUser):
             is_good = response.ok or response.status_code == 404
             if is_good:
                 response.success()
-        source, role = (response.headers.get(header, "") for header in ("x-served-by", "x-read-from"))
+        source, role = (response.headers.get(header, "") for header in (self.source_header, "X-Read-From"))
         copies = self._copies(response) if response.ok else 0
         return copies, source, role.strip().lower(), begun_s, done_s if is_good else None
 
