@@ -2,9 +2,10 @@
 
 The service takes ``POST PATH`` of ``{"id", "client", "value"}`` with 2xx when the row is safe, and answers ``GET
 PATH/ID`` with 200 and JSON, or 404. A write without an answer is sent again under the same id, with the header
-``Idempotency-Key``: that must not make it two. When the load is over, each user reads all its rows from the primary
-(``?read=primary``), where ``copies`` in the answer says how many there are of the id; without it, one. Where the
-service says so, ``X-Served-By`` is the node that answered, and ``X-Read-From`` what it is: ``primary``, ``replica``.
+``Idempotency-Key``, and so are some of the others: that must not make it two. When the load is over, each user reads
+all its rows from the primary (``?read=primary``), where ``copies`` in the answer says how many there are of the id;
+without it, one. Where the service says so, ``X-Served-By`` is the node that answered, and ``X-Read-From`` what it is:
+``primary``, ``replica``.
 """
 
 from __future__ import annotations
@@ -39,6 +40,9 @@ class LedgerOptions:
     audit_query: str = parameter("?read=primary", "what follows a row's path to read it from the primary", web=True)
     copies_field: str = parameter("copies", "field of a row's JSON with the number of rows of its id", web=True)
     write_attempts: int = parameter(3, "how often a write without an answer is sent, with the same id", lowest=1)
+    resend_every: int = parameter(
+        10, "every n-th row that was written is sent once more, as by a client that has missed the answer; 0: none"
+    )
     audit_within_s: float = parameter(15.0, "longest time in the end for a user to look for its rows")
 
 
@@ -79,6 +83,8 @@ class LedgerUser(Measured, PacedHttpUser):
                     break
             if self._write(row, attempt):
                 self._written[row] = attempt
+                if self.options.resend_every and len(self._written) % self.options.resend_every == 0:
+                    self._write(row, attempt + 1)
                 return True
         return False
 
