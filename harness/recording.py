@@ -241,7 +241,7 @@ class ProbeSample:
     error: str | None = None
 
 
-READ, WRITE, INVALIDATE, TAKE = "read", "write", "invalidate", "take"
+READ, WRITE, INVALIDATE, TAKE, STEP = "read", "write", "invalidate", "take", "step"
 ADMITTED, REFUSED, BYPASS = "admitted", "refused", "bypass"
 """``Operation.cache`` of a ``take``."""
 
@@ -260,10 +260,11 @@ class Operation:
     """Who did it: operations of one session follow each other."""
     kind: str
     """``read``, ``write``, or ``invalidate``: the cache was told to forget the item; or ``take``: a request under the
-    rate limit of its ``key``."""
+    rate limit of its ``key``; or ``step``: the ``key`` is what was done once, such as a backup."""
     version: int | None
     """Written, or returned by a read; None when the read found nothing or had no good answer, and of an
-    invalidation. Of a ``take``: how many more the answer says that the key may take."""
+    invalidation. Of a ``take``: how many more the answer says that the key may take. Of a
+    ``step``: bytes."""
     invoke_s: Instant
     """On one clock for all operations of a node; between nodes it is uncertain by ``clock_uncertainty_s`` of both."""
     return_s: Instant | None

@@ -24,26 +24,30 @@ where_option = click.option(
 
 
 @click.group()
-def backup() -> None:
+@click.option("--state", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="The state file.")
+@click.option(
+    "--old-snapshot-s",
+    type=click.FloatRange(0, 60),
+    default=0.0,
+    help="A defect on purpose: dumps are of a snapshot that is so old.",
+)
+@click.pass_context
+def backup(context: click.Context, state: Path | None, old_snapshot_s: float) -> None:
     """Back up the stack's database under load, verify and restore it; each prints JSON."""
+    context.obj = state, old_snapshot_s
 
 
 @backup.command()
 @where_option
 @click.option("--kind", type=click.Choice(KINDS), default=DUMP, show_default=True, help="What to take.")
 @click.option("--keep", type=click.IntRange(1), help="Then remove all but so many; never the last verified one.")
-@click.option(
-    "--old-snapshot-s",
-    type=click.FloatRange(0, 60),
-    default=0.0,
-    help="A defect on purpose: dump a snapshot that is so old.",
-)
-@click.option("--state", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="The state file.")
-def take(directory: Path, kind: str, keep: int | None, old_snapshot_s: float, state: Path | None) -> None:
+@click.pass_obj
+def take(given: tuple[Path | None, float], directory: Path, kind: str, keep: int | None) -> None:
     """Take one: a compressed dump, a physical copy, or what changed since the last physical one."""
     from target.backup import take as taking  # the packages of the servers are slow to import
 
     catalogue = Catalogue(directory)
+    state, old_snapshot_s = given
     running = states.read(state or states.default_path())
     taken = taking.take(catalogue, kind, running.postgres.admin, old_snapshot_s)
     removed = [] if keep is None else catalogue.prune(keep)

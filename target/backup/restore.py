@@ -120,7 +120,12 @@ def _physical(launcher: Launcher, directory: Path, data: Path, password: str, po
     launcher.run(
         "single",
         [
-            *("sh", "-c", 'echo "$1" | exec "$2" --single -D "$3" -c fsync=off -c synchronous_standby_names= postgres', "sh"),
+            *(
+                "sh",
+                "-c",
+                'echo "$1" | exec "$2" --single -D "$3" -c fsync=off -c synchronous_standby_names= postgres',
+                "sh",
+            ),
             *(statement, str(postgres.binaries() / "postgres"), str(data)),
         ],
         directory / "single.log",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from harness.analysis import intervals
-from harness.analysis.fault_stretches import stretches_of
 from harness.criteria._criterion import Estimate
+from harness.criteria._injections import injections
 from harness.criteria._outcome import against, percent, seconds, with_remedy
 from harness.findings import CLIENTS, Finding, Outcome
 from harness.plugins import parameter
@@ -36,7 +37,7 @@ class FailOpen(Estimate):
     remedy: str = parameter("", "what to say when there was no such fault")
 
     def judge(self, recording: Recording) -> Finding:
-        outages = tuple(stretches_of(recording, self.fault))
+        outages = _outages(recording, self.fault)
         if not outages:
             reason = f"no fault {self.fault} was injected, so the cache was never away"
             return self.inconclusive(with_remedy(reason, self.remedy))
@@ -104,3 +105,9 @@ class FailOpen(Estimate):
 
 def _is_refused(read: Operation) -> bool:
     return read.kind == TAKE and read.return_s is not None and read.cache not in (ADMITTED, BYPASS)
+
+
+def _outages(recording: Recording, fault: str) -> tuple[tuple[float, float], ...]:
+    """From each injection to its undoing, or to the end of the run."""
+    end_s = recording.end.t if recording.end is not None else math.inf
+    return tuple((each.at_s, min(each.undone_s, end_s)) for each in injections(recording, fault))

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
-from harness.analysis.fault_stretches import stretches_of
 from harness.analysis.once import once
+from harness.criteria._injections import injections
 from harness.recording import ADMITTED, BYPASS, REFUSED, TAKE, Operation, Recording
 
 COUNTED_WITHIN_S = 1.0
@@ -68,7 +68,7 @@ class Window:
 @once
 def keys_of(recording: Recording, away: str) -> tuple[Key, ...]:
     """All keys, in the order of their names; ``away`` is the planned fault that keeps the counters away."""
-    outages = tuple(stretches_of(recording, away))
+    outages = [(each.at_s, each.undone_s) for each in injections(recording, away)]
     several = len({batch.node for batch in recording.operations}) > 1
     found: dict[str, tuple[list[Take], list[Take]]] = {}
     for batch in recording.operations:
