@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import signal
+import subprocess
+import urllib.error
 import urllib.request
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
@@ -16,6 +18,7 @@ from psycopg.conninfo import conninfo_to_dict
 from target.loopback_http import ask
 from target.service import database_node
 from target.service.node_monitor import ReplicationLag
+from target.stack import unprivileged
 from tests.target import stacks
 from tests.target.services import Service, proxying, serving
 from tests.target.stacks import Stack, signal_tree, until
@@ -190,8 +193,20 @@ def test_a_server_that_was_started_again_gets_new_connections_at_once(breakable:
     """psycopg's pool alone would try less and less often, the longer the server was away."""
     with serving(tmp_path, with_nodes(breakable)) as service:
         until(lambda: service.get("/readyz").status == 200, "ready")
-        replica = breakable.process("postgres-replica")
-        os.kill(replica.pid, signal.SIGINT)
+        replica, run_as = psutil.Process(breakable.process("postgres-replica").pid), unprivileged.for_postgres()
+        command = replica.cmdline()
+        replica.send_signal(signal.SIGINT)
         until(lambda: service.get("/database").document["nodes"][1]["state"] == "down", "found out")
         assert served_by(service.url, "/ledger/none") == (404, "one", "primary")
         assert service.get("/database").document["fallbacks"] >= 1
+        until(lambda: stacks.all_gone([replica]), "ended")
+        with (
+            subprocess.Popen(
+                [*run_as.prefix, *command], user=run_as.user, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            ) as again,
+            stacks.ended_afterwards(again),
+        ):
+            until(lambda: service.get("/database").document["readable"] == ["two"], "found out")
+            until(lambda: service.get("/database").document["pools"]["two"]["open"] == 4, "connected", 3)
+            assert served_by(service.url, "/ledger/none") == (404, "two", "replica")
+            assert service.get("/database").document["pools_renewed"] == 1
