@@ -25,7 +25,7 @@ from target.service.settings import ServiceSettings
 
 POLICY = "default"
 CONNECTIONS = 16
-ANSWER_WITHIN_S = 0.25
+ANSWER_WITHIN_S = 0.5
 """Short: who waits longer for permission is slowed by the limit itself."""
 
 RETRY_AFTER_S = 1.0
@@ -75,6 +75,7 @@ class RateLimit:
         storage = RedisStorage(settings.valkey_url, implementation="redispy", **options)
         self._limiter = MovingWindowRateLimiter(storage)
         self._pool = pool
+        self._turns = asyncio.Semaphore(CONNECTIONS)
         self._retry_at_s = 0.0
         self._decisions = Counter(
             "target_rate_limit_decisions", "Requests by what the limit said.", ["outcome"], registry=registry
@@ -88,11 +89,12 @@ class RateLimit:
 
     async def decide(self, caller: str) -> Decision:
         """Count one request of `caller`; never raises because of Valkey."""
-        if time.monotonic() >= self._retry_at_s:
-            try:
-                return await self._enforced(caller)
-            except valkey_client.UNAVAILABLE_ERRORS:
-                self._retry_at_s = time.monotonic() + RETRY_AFTER_S
+        async with self._turns:  # a herd waits here: that a connection is not free does not mean that Valkey is away
+            if time.monotonic() >= self._retry_at_s:
+                try:
+                    return await self._enforced(caller)
+                except valkey_client.UNAVAILABLE_ERRORS:
+                    self._retry_at_s = time.monotonic() + RETRY_AFTER_S
         fault = self._faults.active
         if isinstance(fault, FailsClosed):
             fault.refused_closed()
