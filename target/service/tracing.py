@@ -1,4 +1,4 @@
-"""Traces to an OTLP/HTTP receiver. Off, which is the default, nothing of OpenTelemetry is imported or called.
+"""Traces to an OTLP/HTTP receiver. Off, which is the default, nothing of OpenTelemetry is imported here or called.
 
 Spans and attributes are those of OpenTelemetry's semantic conventions for HTTP servers and databases. They are made
 here, at the few places where this service asks a server, and not by patching its libraries: less to import, less to
