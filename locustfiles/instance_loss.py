@@ -36,7 +36,7 @@ class InstanceLoss(step.Step):
 
 class Options(LedgerOptions):
     failure: str = parameter("kill", "what happens to an instance in the spike", choices=(*KINDS, "random", "none"))
-    seed: int = parameter(1, "of random failures: the same seed gives the same ones at the same instants")
+    failure_seed: int = parameter(1, "of random failures: the same seed gives the same ones at the same instants")
     away_s: float = parameter(12.0, "how long an instance is away", lowest=1)
     api_urls: tuple[str, ...] = parameter((), "addresses of the instances past the balancer")
     instance_header: str = parameter("X-Instance", "header of an answer that names the instance", web=True)
@@ -48,7 +48,7 @@ class Options(LedgerOptions):
 def failures(options):
     if not options.api_urls or options.failure == "none":
         return
-    chance, count = random.Random(options.seed), len(options.api_urls)
+    chance, count = random.Random(options.failure_seed), len(options.api_urls)
     if options.failure != "random":
         yield planned_loss(options, options.failure, chance.randrange(count), 0)
         return

@@ -112,6 +112,7 @@ def main() -> None:
     "three Sentinels, three API processes; see `node`.",
 )
 @click.option("--asynchronous", is_flag=True, help="With --ha: acknowledge a write before a replica has it.")
+@click.option("--otlp-receiver", is_flag=True, help="With --ha: receive the spans of the API processes.")
 @state_option
 @write_option
 def up(
@@ -124,11 +125,14 @@ def up(
     autoscale: str | None,
     ha: bool,
     asynchronous: bool,
+    otlp_receiver: bool,
     **numbers: str | None,
 ) -> None:
     """Start everything, print the addresses as one line of JSON, stay until SIGINT or SIGTERM."""
     path = state or states.default_path()
-    chosen = stack_options.parse(numbers, data, path, fault_token, with_parent, with_input, autoscale, ha, asynchronous)
+    chosen = stack_options.parse(
+        numbers, data, path, fault_token, with_parent, with_input, autoscale, ha, asynchronous, otlp_receiver
+    )
     from target.stack import up as stack  # the servers' packages are slow to import: not for `status`
 
     stack.run(chosen, lambda ready: _hand_out(ready.as_json(), destination))

@@ -31,7 +31,7 @@ def node(action: str, name: str, state: Path | None) -> None:
     if (action == "status") == bool(name):
         raise UsageError(f"{action} takes {'no' if name else 'the'} name of a node", "see --help")
     running = states.read(state or states.default_path())
-    if running.ha is None or running.ha.nodes is None:
+    if running.ha is None:
         raise UsageError("this stack has no nodes", "start one with `python -m target up --ha`")
     control = running.ha.nodes
     method, body = ("GET", None) if action == "status" else ("PUT", {"node": name, "action": action})

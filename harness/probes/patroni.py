@@ -23,7 +23,7 @@ class Patroni(Probe):
     """
 
     urls: tuple[str, ...] = parameter(help="addresses of the REST API of each node", secret=True)
-    timeout_s: float = parameter(0.9, "longest time for one sample", lowest=0.001)
+    timeout_s: float = parameter(2.0, "longest time for one sample", lowest=0.001)
     _nodes: dict[str, str] = field(default_factory=dict, init=False, compare=False, repr=False)
     """URL → what its node is called here, once that is known."""
     _lag: LagMeter = field(default_factory=LagMeter, init=False, compare=False, repr=False)

@@ -20,6 +20,7 @@ from target.service import (
     limited,
     modules,
     quote,
+    tracing,
     work,
 )
 from target.service.leaving import LeavingMiddleware
@@ -27,6 +28,7 @@ from target.service.limited import RateLimitMiddleware
 from target.service.metrics import DurationMiddleware
 from target.service.request_body import MalformedBody, answer_malformed
 from target.service.resources import Resources
+from target.service.tracing import TracingMiddleware
 from target.service.unavailable import Unavailable, answer_unavailable
 
 FEATURES: tuple[Callable[[Resources], Sequence[BaseRoute]], ...] = (
@@ -59,4 +61,6 @@ def create(shared: Resources) -> ASGIApp:
     app: ASGIApp = Starlette(routes=routes, lifespan=lifespan, exception_handlers=handlers)
     if settings.rate_limit_paths:
         app = RateLimitMiddleware(app, shared)
-    return DurationMiddleware(LeavingMiddleware(app, shared.leaving), shared.metrics, settings.name)
+    app = DurationMiddleware(LeavingMiddleware(app, shared.leaving), shared.metrics, settings.name)
+    traces = tracing.of(settings)
+    return TracingMiddleware(app, traces) if traces.is_on else app

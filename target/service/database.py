@@ -11,7 +11,7 @@ from psycopg_pool import PoolTimeout
 
 from target.faults.contract import ForbidsFallback, PicksReplica
 from target.faults.switchboard import Switchboard
-from target.service import database_node
+from target.service import database_node, tracing
 from target.service.database_node import DatabaseNode
 from target.service.database_pools import Pool, Pools, Row
 from target.service.node_monitor import NodeMonitor
@@ -72,7 +72,7 @@ class Database:
     """The connection manager. Connections are autocommit: one round trip a query, nothing left open while hashing."""
 
     def __init__(self, settings: ServiceSettings, faults: Switchboard) -> None:
-        self._faults = faults
+        self._faults, self._tracing = faults, tracing.of(settings)
         self._max_lag_s = settings.replica_max_lag_s
         self._primary_timeouts = QueryTimeouts(settings.pool_wait_s, settings.query_timeout_s)
         self._replica_timeouts = QueryTimeouts(REPLICA_WITHIN_S, REPLICA_WITHIN_S)
@@ -201,10 +201,11 @@ class Database:
         async def fetch() -> tuple[Sequence[Row], str]:
             async with pool.connection(timeout=timeouts.wait_s) as connection:
                 cursor = await connection.execute(query, values, prepare=True)
-                return (await cursor.fetchall() if cursor.description else []), connection.node
+                return (await cursor.fetchall() if cursor.description else []), self.pools.name_of(connection)
 
         try:
-            return await within(timeouts.wait_s + timeouts.answer_s, fetch(), dependency)
+            with self._tracing.query(pool.name, query):
+                return await within(timeouts.wait_s + timeouts.answer_s, fetch(), dependency)
         except (psycopg.errors.ReadOnlySqlTransaction, psycopg.errors.UniqueViolation):
             raise  # the caller knows what it means
         except PoolTimeout as error:

@@ -19,9 +19,11 @@ WHERE_AM_I = "SELECT host(inet_server_addr()), inet_server_port()"
 
 
 class NodeConnection(psycopg.AsyncConnection[Row]):
-    """A connection that knows which node it leads to."""
+    """A connection that knows where it leads to."""
 
     node: str = ""
+    address: tuple[str, int] | None = None
+    """The server's own end, where a proxy chose the node."""
 
 
 Pool = AsyncConnectionPool[NodeConnection]
@@ -72,6 +74,11 @@ class Pools:
         await asyncio.gather(*(pool.close(timeout=1.0) for pool in (self.primary, *self._replicas.values())))
         if self._background:
             await asyncio.wait(self._background, timeout=1.0)
+
+    def name_of(self, connection: NodeConnection) -> str:
+        """The node that a connection leads to; `address:port` until the monitor has met it."""
+        address = connection.address
+        return connection.node if address is None else self._names.get(address, connection.node)
 
     def of(self, node: str) -> Pool | None:
         """The pool of a replica."""
@@ -138,7 +145,7 @@ class Pools:
             if self._through_proxy:  # which of the nodes, the server itself has to say
                 row = await (await connection.execute(WHERE_AM_I)).fetchone()
                 assert row is not None
-                connection.node = self._names.get((row[0], row[1]), f"{row[0]}:{row[1]}")
+                connection.node, connection.address = f"{row[0]}:{row[1]}", (row[0], row[1])
 
         return self._pool("primary", self._settings.primary_dsn, name)
 

@@ -20,12 +20,12 @@ from prometheus_client import CollectorRegistry, Counter
 
 from target.faults.contract import CountsAlone, FailsClosed, MisstatesRemaining
 from target.faults.switchboard import Switchboard
-from target.service import valkey_client
+from target.service import tracing, valkey_client
 from target.service.settings import ServiceSettings
 
 POLICY = "default"
 CONNECTIONS = 16
-ANSWER_WITHIN_S = 0.25
+ANSWER_WITHIN_S = 0.5
 """Short: who waits longer for permission is slowed by the limit itself."""
 
 RETRY_AFTER_S = 1.0
@@ -67,7 +67,7 @@ class RateLimit:
     """One policy for all callers."""
 
     def __init__(self, settings: ServiceSettings, registry: CollectorRegistry, faults: Switchboard) -> None:
-        self._name, self._faults = settings.name, faults
+        self._name, self._faults, self._tracing = settings.name, faults, tracing.of(settings)
         self.limit, self.window_s = settings.rate_limit, settings.rate_limit_window_s
         self._item = RateLimitItemPerSecond(self.limit, self.window_s)
         pool = valkey_client.pool(settings, CONNECTIONS, ANSWER_WITHIN_S, ANSWER_WITHIN_S)
@@ -75,6 +75,7 @@ class RateLimit:
         storage = RedisStorage(settings.valkey_url, implementation="redispy", **options)
         self._limiter = MovingWindowRateLimiter(storage)
         self._pool = pool
+        self._turns = asyncio.Semaphore(CONNECTIONS)
         self._retry_at_s = 0.0
         self._decisions = Counter(
             "target_rate_limit_decisions", "Requests by what the limit said.", ["outcome"], registry=registry
@@ -88,11 +89,12 @@ class RateLimit:
 
     async def decide(self, caller: str) -> Decision:
         """Count one request of `caller`; never raises because of Valkey."""
-        if time.monotonic() >= self._retry_at_s:
-            try:
-                return await self._enforced(caller)
-            except valkey_client.UNAVAILABLE_ERRORS:
-                self._retry_at_s = time.monotonic() + RETRY_AFTER_S
+        async with self._turns:  # a herd waits here: that a connection is not free does not mean that Valkey is away
+            if time.monotonic() >= self._retry_at_s:
+                try:
+                    return await self._enforced(caller)
+                except valkey_client.UNAVAILABLE_ERRORS:
+                    self._retry_at_s = time.monotonic() + RETRY_AFTER_S
         fault = self._faults.active
         if isinstance(fault, FailsClosed):
             fault.refused_closed()
@@ -104,11 +106,13 @@ class RateLimit:
     async def _enforced(self, caller: str) -> Decision:
         fault = self._faults.active
         scope = f"{self._name}:{caller}" if isinstance(fault, CountsAlone) else caller
-        admitted = await self._limiter.hit(self._item, scope)
+        with self._tracing.valkey("EVALSHA"):
+            admitted = await self._limiter.hit(self._item, scope)
         if admitted and isinstance(fault, CountsAlone):
             # The common limit goes on counting beside it, and so tells which of these it would have refused.
             fault.admitted_alone(extra=not await self._limiter.hit(self._item, caller))
-        stats = await self._limiter.get_window_stats(self._item, scope)
+        with self._tracing.valkey("EVALSHA"):
+            stats = await self._limiter.get_window_stats(self._item, scope)
         remaining = max(0, stats.remaining)
         if isinstance(fault, MisstatesRemaining):
             remaining = fault.misstate(remaining, self.limit)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from target.faults.switchboard import Switchboard
+from target.service import tracing
 from target.service.database import Database
 from target.service.hub import Hub
 from target.service.item_cache import ItemCache
@@ -59,6 +60,7 @@ class Resources:
         await self.valkey_nodes.close()
         await self.sessions.close()
         await self.database.close()
+        tracing.of(self.settings).close()
 
 
 def build(settings: ServiceSettings) -> Resources:

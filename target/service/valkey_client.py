@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import redis.asyncio as valkey
@@ -13,6 +14,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
+from target.service import tracing
 from target.service.settings import ServiceSettings
 
 CLOSED_WITHIN_S = 0.5
@@ -30,6 +32,17 @@ class BlockingSentinelPool(SentinelConnectionPool, BlockingConnectionPool):
     """
 
 
+class TracedValkey(valkey.Redis):
+    """A client with a span around each command."""
+
+    traces: tracing.Tracing
+
+    async def execute_command(self, *args: Any, **options: Any) -> Any:
+        """The command's answer."""
+        with self.traces.valkey(str(args[0])):
+            return await super().execute_command(*args, **options)  # type: ignore[no-untyped-call]  # the library's
+
+
 async def finish(task: asyncio.Task[None] | None, *clients: valkey.Redis) -> None:
     """Cancel a background task and close its clients. Bounded: a client may swallow the one cancellation, and
     closing a connection to a server that is just dying may wait."""
@@ -43,7 +56,13 @@ async def finish(task: asyncio.Task[None] | None, *clients: valkey.Redis) -> Non
 
 def connect(settings: ServiceSettings, connections: int, wait_s: float, answer_s: float | None) -> valkey.Redis:
     """A client with at most `connections`; `answer_s` None waits for ever, as a subscriber has to."""
-    return valkey.Redis.from_pool(pool(settings, connections, wait_s, answer_s))
+    traces = tracing.of(settings)
+    if not traces.is_on:
+        return valkey.Redis.from_pool(pool(settings, connections, wait_s, answer_s))
+    client = TracedValkey.from_pool(pool(settings, connections, wait_s, answer_s))
+    assert isinstance(client, TracedValkey)  # its annotation says Redis
+    client.traces = traces
+    return client
 
 
 def pool(

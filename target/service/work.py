@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from target.faults.contract import KeepsConnection, LeavesTransaction, SlowsQuery
+from target.service import tracing
 from target.service.database_pools import NodeConnection, Pool
 from target.service.resources import Resources
 from target.service.unavailable import Unavailable, within
@@ -33,6 +34,7 @@ class Timed:
 def routes(resources: Resources) -> list[Route]:
     """The one route of this feature."""
     settings, database, faults = resources.settings, resources.database, resources.faults
+    traces = tracing.of(settings)
     kept: list[tuple[Pool, NodeConnection]] = []
     giving_back: set[asyncio.Task[None]] = set()
 
@@ -57,7 +59,8 @@ def routes(resources: Resources) -> list[Route]:
         added_ms = fault.added_ms() if isinstance(fault, SlowsQuery) else 0.0
         limit_s = settings.pool_wait_s + settings.query_timeout_s + (asked_ms + added_ms) / 1000
         try:
-            timed = await within(limit_s, hold(asked_ms + added_ms), DEPENDENCY)
+            with traces.query(database.primary.name, "SELECT pg_sleep(%s)"):
+                timed = await within(limit_s, hold(asked_ms + added_ms), DEPENDENCY)
         except PoolTimeout as error:
             reason = f"no connection of the pool was free within {settings.pool_wait_s:g} s"
             raise Unavailable(DEPENDENCY, reason) from error

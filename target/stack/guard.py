@@ -73,7 +73,7 @@ def terminate_all(stop_signals: Mapping[Identity, int], data_directories: Iterab
         asked |= databases
         if not any(identity.alive() for identity in everyone) or time.monotonic() > deadline:
             break
-        time.sleep(0.02)
+        time.sleep(0.05)
     for identity in {*everyone, *family(everyone)}:
         send(identity, signal.SIGKILL)
     deadline = time.monotonic() + grace_s

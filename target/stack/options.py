@@ -43,6 +43,8 @@ class Options:
     """Three databases, two Valkeys, and nodes that die."""
     asynchronous: bool
     """A write is acknowledged before a replica has it."""
+    otlp_receiver: bool
+    """With something that takes the service's spans."""
 
     @property
     def most_processes(self) -> int:
@@ -70,6 +72,7 @@ def parse(
     autoscale: str | None,
     ha: bool,
     asynchronous: bool,
+    otlp_receiver: bool,
 ) -> Options:
     """Check the texts of the command line; raises one UsageError that names every mistake."""
     problems: list[str] = []
@@ -103,6 +106,8 @@ def parse(
         problems.append("--ha and --autoscale: give one of them (an instance that died is started again by hand)")
     if asynchronous and not ha:
         problems.append("--asynchronous is about the replicas of --ha")
+    if otlp_receiver and not ha:
+        problems.append("--otlp-receiver is a part of --ha")
     if problems:
         raise all_problems("nothing was started", problems, "see `python -m target up --help`")
     return Options(
@@ -114,6 +119,7 @@ def parse(
         autoscale=policy,
         ha=ha,
         asynchronous=asynchronous,
+        otlp_receiver=otlp_receiver,
         **parsed,
     )
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from target.errors import TargetError, UsageError
+from target.stack.ha import state as high_availability
 from target.stack.identity import Identity, identify
 
 FAULT_PATH = "/_fault"
@@ -91,67 +92,6 @@ class Autoscaler:
 
 
 @dataclass(frozen=True)
-class DatabaseNode:
-    """One PostgreSQL with its Patroni, addressed past the proxy: as the service's role and as superuser."""
-
-    name: str
-    dsn: str
-    admin: str
-    rest_url: str
-    patroni_pid: int
-    data_directory: str
-
-
-@dataclass(frozen=True)
-class DatabaseCluster:
-    """Addresses through the proxy, and every node; user and password of Patroni's REST API are for changes."""
-
-    writes: str
-    reads: str
-    admin: str
-    rest_user: str
-    rest_password: str
-    nodes: tuple[DatabaseNode, ...]
-
-
-@dataclass(frozen=True)
-class ValkeyNode:
-    """One Valkey, whatever its role."""
-
-    name: str
-    url: str
-    pid: int
-
-
-@dataclass(frozen=True)
-class Valkeys:
-    """The Sentinels (`host:port`), what they call the primary, and the servers."""
-
-    service_name: str
-    sentinels: tuple[str, ...]
-    nodes: tuple[ValkeyNode, ...]
-
-
-@dataclass(frozen=True)
-class NodeControl:
-    """Where nodes are killed and started again, with the token of `faults`."""
-
-    url: str
-    path: str
-
-
-@dataclass(frozen=True)
-class HighAvailability:
-    """What only `--ha` has; `haproxy` is the one before the databases."""
-
-    postgres: DatabaseCluster
-    valkey: Valkeys
-    haproxy: Haproxy
-    otlp: str | None
-    nodes: NodeControl | None
-
-
-@dataclass(frozen=True)
 class Users:
     """`count` users, numbered from `first`; they share one password."""
 
@@ -174,7 +114,7 @@ class StackState:
     faults: Faults
     upstream: Upstream
     autoscaler: Autoscaler | None
-    ha: HighAvailability | None
+    ha: high_availability.HighAvailability | None
     users: Users
     data: str
     supervisor: Process
@@ -197,25 +137,10 @@ def from_json(document: dict[str, Any]) -> StackState:
         faults=Faults(**document["faults"]),
         upstream=Upstream(**document["upstream"]),
         autoscaler=None if document["autoscaler"] is None else Autoscaler(**document["autoscaler"]),
-        ha=None if document["ha"] is None else _high_availability(document["ha"]),
+        ha=None if document["ha"] is None else high_availability.from_json(document["ha"]),
         users=Users(**document["users"]),
         data=document["data"],
         supervisor=Process(**document["supervisor"]),
-    )
-
-
-def _high_availability(document: dict[str, Any]) -> HighAvailability:
-    postgres, valkey = document["postgres"], document["valkey"]
-    return HighAvailability(
-        postgres=DatabaseCluster(**{**postgres, "nodes": tuple(DatabaseNode(**one) for one in postgres["nodes"])}),
-        valkey=Valkeys(
-            service_name=valkey["service_name"],
-            sentinels=tuple(valkey["sentinels"]),
-            nodes=tuple(ValkeyNode(**one) for one in valkey["nodes"]),
-        ),
-        haproxy=Haproxy(**document["haproxy"]),
-        otlp=document["otlp"],
-        nodes=NodeControl(**document["nodes"]),
     )
 
 

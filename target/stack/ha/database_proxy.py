@@ -97,8 +97,8 @@ def start(
 
 
 def stats_socket(directory: Path) -> Path:
-    """Its runtime socket."""
-    return directory / f"{NAME}.sock"
+    """Its runtime socket; the name is short, because a socket's path has to be."""
+    return directory / "database.sock"
 
 
 def servers_up(directory: Path, backend: str) -> set[str]:

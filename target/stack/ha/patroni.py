@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import signal
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -31,6 +32,9 @@ SETTINGS = {
     # What was acknowledged has to be on two servers; power cuts are none of our business, so nothing waits for a disk.
     "synchronous_commit": "on",
     "shared_buffers": "32MB",
+    # Little to write, and little to remove at the end.
+    "wal_init_zero": "off",
+    "min_wal_size": "32MB",
     # A frozen server on either end is given up after so long; the default is a minute.
     "wal_sender_timeout": "3s",
     "wal_receiver_timeout": "3s",
@@ -121,7 +125,7 @@ def start(launcher: Launcher, cluster: DatabaseCluster, member: Member) -> Runni
         [sys.executable, "-m", "patroni", str(_configuration_file(member))],
         member.directory.parent.parent / f"{member.name}.log",
         run_as=cluster.run_as,
-        stop_signal=9,  # asked kindly, it would first hand over its role; its PostgreSQL is stopped by us
+        stop_signal=signal.SIGKILL,  # asked kindly, it would first hand over its role; its PostgreSQL is stopped by us
         data_directory=member.data_directory,
     )
 
@@ -160,6 +164,7 @@ def _configuration(cluster: DatabaseCluster, member: Member) -> dict[str, object
         },
         "raft": {
             "self_addr": raft,
+            "bind_addr": raft,  # otherwise on every interface
             "partner_addrs": [f"{LOOPBACK}:{other.ports.raft.port}" for other in cluster.members if other != member],
             "data_dir": str(member.directory / "raft"),
             "password": passwords.raft,

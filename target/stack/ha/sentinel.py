@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,17 +37,20 @@ sentinel parallel-syncs {service} 1
 
 
 def write_configurations(
-    directory: Path, servers: Sequence[tuple[str, Reserved]], sentinels: Sequence[tuple[str, Reserved]], password: str
+    directory: Path, servers: Mapping[str, Reserved], sentinels: Mapping[str, Reserved], password: str
 ) -> None:
-    """Once, before the first start: the servers and the Sentinels write their later roles into these files."""
-    primary = servers[0][1].port
-    for name, port in servers:
+    """Once, before the first start: the servers and the Sentinels write their later roles into these files.
+
+    The first server is the primary.
+    """
+    primary = next(iter(servers.values())).port
+    for name, port in servers.items():
         replica_of = "" if port.port == primary else f"replicaof {LOOPBACK} {primary}\n"
         text = valkey.CONFIGURATION.format(
             host=LOOPBACK, port=port.port, directory=_own(directory, name), password=password
         )
         _write(directory, name, text + REPLICATION.format(password=password) + replica_of)
-    for name, port in sentinels:
+    for name, port in sentinels.items():
         _write(
             directory,
             name,
