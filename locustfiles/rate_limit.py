@@ -2,7 +2,8 @@
 
 Point it at your own service (what its answers say: harness/load/users/rate_limited.py) and its counters:
     springback run locustfiles/rate_limit.py --host http://127.0.0.1:8000 --limited-path /api --allowed 100 \\
-        --window-s 10 --api-keys one,two,three,four,five,six --fault "stop_process port=6379 at=recovery+20 for=8"
+        --window-s 10 --api-keys one,two,three,four,five,six,seven,eight \\
+        --fault "stop_process port=6379 at=recovery+20 for=8"
 """
 
 import random
@@ -61,7 +62,7 @@ def criteria(options):
     counted = {**limit, "algorithm": options.algorithm}
     yield CriterionSpec("error_ratio", {"requests": "GET *"})
     yield CriterionSpec("latency_quantile", {"requests": "GET *"})
-    yield CriterionSpec("shed_ratio", {"requests": "GET *", "limit": 1.0})  # whether rightly, the others say
+    yield CriterionSpec("shed_ratio", {"limit": 1.0})  # whether rightly, the others say
     yield CriterionSpec("over_admission", counted)
     yield CriterionSpec("wrong_refusals", {**limit, "via": "stream"})
     yield CriterionSpec(

@@ -24,7 +24,7 @@ class RestoredWrites(Criterion):
     kinds, and without one in the last ``near_s`` before the beginning: the youngest are the first to be missed.
     """
 
-    title = "writes that the restored backup has wrongly, or lacks"
+    title = "writes that a restored backup has wrongly, or lacks"
     unit = "writes"
     evidence = CLIENTS
 
@@ -36,12 +36,13 @@ class RestoredWrites(Criterion):
     remedy: str = parameter("", "what to say when there was no such backup")
 
     def judge(self, recording: Recording) -> Finding:
+        title = f"writes wrong or missing in the {self.via}"
         steps = steps_of(recording)
         taken, read = steps.get(self.backup), steps.get(self.restored)
         if taken is None or taken.return_s is None or read is None or read.return_s is None:
             missing = self.backup if taken is None or taken.return_s is None else self.restored
             reason = f"the step {missing!r} was not made, or failed, so there is nothing to compare"
-            return self.inconclusive(with_remedy(reason, self.remedy))
+            return self.inconclusive(with_remedy(reason, self.remedy), title=title)
         error_s = clock_error_s(recording)
         acknowledged: dict[str, float] = {}
         begun: dict[str, float] = {}
@@ -87,4 +88,4 @@ class RestoredWrites(Criterion):
                 for n, key in enumerate(lacking[-EXAMPLES:], start=1)
             },
         }
-        return self.finding(outcome, reason, float(wrong), (float(wrong), float(wrong)), evidence)
+        return self.finding(outcome, reason, float(wrong), (float(wrong), float(wrong)), evidence, title=title)
