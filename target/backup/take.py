@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import shutil
 import time
 from pathlib import Path
@@ -69,7 +70,7 @@ def _dump(place: Path, dsn: str, old_snapshot_s: float) -> Backup:
             before = _ledger_rows(dsn, str(row[0]))
             time.sleep(old_snapshot_s)
             begun_at = time.time()
-            missing = _ledger_rows(dsn) - before
+            missing = _ledger_rows(dsn, until=begun_at) - before
         tools.run("pg_dump", "-Fc", "-Z", "gzip:6", f"--snapshot={row[0]}", "-f", str(file), dsn=dsn)
         tables: dict[str, Table] = tables_of(connection)
     ended_at = time.time()
@@ -85,12 +86,15 @@ def _dump(place: Path, dsn: str, old_snapshot_s: float) -> Backup:
     )
 
 
-def _ledger_rows(dsn: str, snapshot: str = "") -> int:
+def _ledger_rows(dsn: str, snapshot: str = "", until: float = math.inf) -> int:
+    """How many there are, in a snapshot, and written until a time in Unix seconds."""
     with tools.connect(dsn) as connection:
         connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         if snapshot:
             connection.execute(f"SET TRANSACTION SNAPSHOT '{snapshot}'")  # PostgreSQL's own word
-        row = connection.execute("SELECT count(*) FROM ledger").fetchone()
+        row = connection.execute(
+            "SELECT count(*) FROM ledger WHERE written_at <= to_timestamp(%s)", (until,)
+        ).fetchone()
         assert row is not None  # an aggregate gives one row
         return int(str(row[0]))
 
