@@ -30,7 +30,8 @@ def reference_target(wanted: Mapping[str, str] | None = None) -> Iterator[tuple[
     The lifeline is a file descriptor to hand to whoever loads it: should this process be killed, the target stays until
     the last who has it is gone, so that no request is refused because we went down in the wrong order.
 
-    ``wanted``: options of ``python -m target up`` without their dashes, and settings of its service (``TARGET_…``).
+    ``wanted``: options of ``python -m target up`` without their dashes (``""`` for one that takes no value, as ``ha``),
+    and settings of its service (``TARGET_…``).
 
     Raises ConfigurationError when it does not come up.
     """
@@ -38,7 +39,8 @@ def reference_target(wanted: Mapping[str, str] | None = None) -> Iterator[tuple[
     with tempfile.TemporaryDirectory(prefix="springback-") as directory:
         state = Path(directory) / "state.json"
         command = [sys.executable, "-P", "-m", "target", "up", "--with-input", "--state", str(state)]
-        command += [f"--{name}={value}" for name, value in wanted.items() if not name.startswith(SETTING)]
+        options = {name: value for name, value in wanted.items() if not name.startswith(SETTING)}
+        command += [f"--{name}={value}" if value else f"--{name}" for name, value in options.items()]
         settings = {name: value for name, value in wanted.items() if name.startswith(SETTING)}
         say("no host is named: starting the reference target …")
         watched, lifeline = os.pipe()
@@ -86,7 +88,19 @@ def options_for(target: Mapping[str, Any]) -> dict[str, str]:
         "fault_token": target["faults"]["token"],
         "autoscaler": autoscaler["url"] if autoscaler else "",
     }
+    if highly_available := target.get("ha"):
+        values |= _options_for_nodes(highly_available)
     return {f"SPRINGBACK_{name.upper()}": value for name, value in values.items()}
+
+
+def _options_for_nodes(target: Mapping[str, Any]) -> dict[str, str]:
+    databases, caches = target["postgres"], target["valkey"]
+    user = f"{databases['rest_user']}:{databases['rest_password']}@"
+    return {
+        "patroni": ",".join(node["rest_url"].replace("://", f"://{user}", 1) for node in databases["nodes"]),
+        "sentinels": ",".join(f"redis://{address}" for address in caches["sentinels"]),
+        "sentinel_service": caches["service_name"],
+    }
 
 
 def _wait_ready(process: subprocess.Popen[str]) -> dict[str, Any]:

@@ -50,8 +50,8 @@ class Hub:
     def __init__(self, settings: ServiceSettings, registry: CollectorRegistry, faults: Switchboard) -> None:
         self._queue_size = settings.feed_queue
         self._faults = faults
-        self._publisher = valkey_client.connect(settings.valkey_url, CONNECTIONS, settings.pool_wait_s, 2.0)
-        self._subscriber = valkey_client.connect(settings.valkey_url, 1, settings.pool_wait_s, None)
+        self._publisher = valkey_client.connect(settings, CONNECTIONS, settings.pool_wait_s, 2.0)
+        self._subscriber = valkey_client.connect(settings, 1, settings.pool_wait_s, None)
         self._publish = self._publisher.register_script(PUBLISH)
         self._channels: dict[str, dict[int, Connection]] = {}
         self._last: dict[str, int] = {}

@@ -16,12 +16,13 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
 import psutil
 
+from target.stack import postmaster
 from target.stack.identity import Identity, identify
 
 GRACE_S = 1.5
@@ -50,15 +51,29 @@ def send(identity: Identity, number: int) -> None:
             os.kill(identity.pid, number)
 
 
-def terminate_all(stop_signals: dict[Identity, int], grace_s: float) -> None:
-    """Ask each process with its own signal, wait, then kill what is left of all of their families."""
-    everyone = family(stop_signals)
+def terminate_all(stop_signals: Mapping[Identity, int], data_directories: Iterable[Path], grace_s: float) -> None:
+    """Ask each process with its own signal, wait, then kill what is left of all of their families.
+
+    Whatever serves one of the `data_directories` is asked with SIGQUIT, as soon as nobody is left who would start it
+    again.
+    """
+    directories = set(data_directories)
+    everyone = set(family(stop_signals))
     for identity, number in stop_signals.items():
         send(identity, number)
         send(identity, signal.SIGCONT)  # a frozen process hears nothing else
+    asked: set[Identity] = set()
     deadline = time.monotonic() + grace_s
-    while any(identity.alive() for identity in everyone) and time.monotonic() < deadline:
-        time.sleep(0.02)
+    while True:
+        databases = set(postmaster.servers(directories))
+        everyone |= databases
+        for server in databases - asked:
+            send(server, signal.SIGQUIT)
+            send(server, signal.SIGCONT)
+        asked |= databases
+        if not any(identity.alive() for identity in everyone) or time.monotonic() > deadline:
+            break
+        time.sleep(0.05)
     for identity in {*everyone, *family(everyone)}:
         send(identity, signal.SIGKILL)
     deadline = time.monotonic() + grace_s
@@ -71,15 +86,18 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # it has to be the last one here
     watched: dict[Identity, int] = {}
+    data_directories: set[Path] = set()
     paths_to_remove: list[Path] = []
     for line in sys.stdin:
         with suppress(ValueError, KeyError):  # `up` may have been killed in the middle of a line
             message = json.loads(line)
             if "remove" in message:
                 paths_to_remove.append(Path(message["remove"]))
+            elif "data_directory" in message:
+                data_directories.add(Path(message["data_directory"]))
             else:
                 watched[Identity(message["pid"], message["started"])] = message["signal"]
-    terminate_all(watched, GRACE_S)
+    terminate_all(watched, data_directories, GRACE_S)
     for path in paths_to_remove:
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)

@@ -1,0 +1,86 @@
+"""Database failover: rows are written and read while the primary dies, hangs or steps down. Is any row lost?
+
+Point it at your own service (what it has to answer: harness/load/users/ledger.py) with PostgreSQL under Patroni here:
+    springback run locustfiles/database_failover.py --host http://127.0.0.1:8000 --failure switchover \\
+        --patroni http://127.0.0.1:8008,http://127.0.0.1:8009
+A primary that lives elsewhere is struck by a fault of its kind: --failure none --fault "… at=spike" (docs/faults.md).
+"""
+
+import sys
+
+from locust import task
+
+import harness
+from harness.faults import PlannedFault, load
+from harness.load.users.ledger import LedgerOptions, LedgerUser
+from harness.plugins import parameter
+from harness.probes import planned
+from harness.recording import CriterionSpec
+from shapes import step
+
+FAILURES = "process", "machine", "freeze", "switchover", "none"
+AWAY = "machine", "freeze"  # Patroni is struck as well, so the others wait until its lock has expired (ttl)
+
+
+class Clerk(LedgerUser):
+    @task
+    def keep_the_ledger(self):
+        self.take_turn()
+
+
+class PrimaryFailure(step.Step):
+    baseline_s, hold_s, recovery_s, base, peak, pool_users = 15, 45, 20, 30, 30, 200  # the spike is the failure
+
+
+class Options(LedgerOptions):
+    failure: str = parameter("process", "what happens to the primary when the spike begins", choices=FAILURES)
+    away_s: float = parameter(30.0, "how long a machine that died or froze stays away", lowest=1)
+    patroni: tuple[str, ...] = parameter((), "addresses of the REST API of each node of Patroni", secret=True)
+    start_command: str = parameter("", "command that starts the machine {member} again", secret=True)
+    outage_limit_s: float = parameter(15.0, "longest outage; where Patroni is struck, its ttl comes on top", lowest=0)
+    patroni_ttl_s: float = parameter(20.0, "ttl of Patroni's lock")
+
+
+def failure(options):
+    if not options.patroni or options.failure == "none":
+        return
+    if options.failure == "switchover":
+        yield PlannedFault(load("patroni_switchover", urls=options.patroni), at="spike", for_s=options.hold_s)
+        return
+    started = f"{sys.executable} -P -m target node start {{member}} --state {options.target_state}"
+    command = options.start_command or (started if options.target_state else "")
+    struck = {"patroni": options.patroni, "machine": options.failure in AWAY}
+    if options.failure == "freeze":
+        fault = load("stop_process", **struck)
+    else:
+        fault = load("kill_process", **struck, start_command=command if options.failure == "machine" else "")
+    yield PlannedFault(fault, at="spike", for_s=options.away_s if options.failure in AWAY else options.hold_s)
+
+
+def criteria(options):
+    remedy = {"remedy": "name the nodes of Patroni with --patroni, or plan a fault of your own with --fault"}
+    limit_s = options.outage_limit_s + (options.patroni_ttl_s if options.failure in AWAY else 0)
+    since = "undone" if options.failure in AWAY else "injected"
+    yield CriterionSpec("lost_writes", remedy)
+    yield CriterionSpec("doubled_writes", remedy)
+    yield CriterionSpec(
+        "outage", remedy | {"kind": "write", "via": "ledger*", "limit_s": limit_s, "name": "write_outage"}
+    )
+    yield CriterionSpec(
+        "outage", remedy | {"kind": "read", "via": "ledger*", "limit_s": limit_s, "name": "read_outage"}
+    )
+    yield CriterionSpec("single_primary", remedy)
+    yield CriterionSpec("replication_lag", remedy)
+    yield CriterionSpec("rejoin_time", remedy | {"since": since})
+    for phase in ("baseline", "recovery"):
+        yield CriterionSpec("error_ratio", {"phase": phase, "name": f"error_ratio_{phase}"})
+
+
+def nodes(options):
+    if options.patroni:
+        yield planned("patroni", urls=options.patroni)
+
+
+harness.attach(
+    "database-failover", criteria=criteria, probes=nodes, faults=failure, options=Options, reference={"ha": ""}
+)

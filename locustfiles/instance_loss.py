@@ -1,0 +1,88 @@
+"""Instance loss: one of several instances behind a balancer is killed, frozen or drained. Who notices, and when?
+
+Point it at your own service (what it has to answer: harness/load/users/ledger.py), whose instances run here:
+    springback run locustfiles/instance_loss.py --host http://127.0.0.1:8000 --failure freeze \\
+        --api-urls http://127.0.0.1:8001,http://127.0.0.1:8002 --instance-header X-Instance
+"""
+
+import random
+import sys
+from urllib.parse import urlsplit
+
+from locust import task
+
+import harness
+from harness.faults import PlannedFault, load
+from harness.load.users.ledger import LedgerOptions, LedgerUser
+from harness.plugins import parameter
+from harness.recording import CriterionSpec
+from shapes import step
+
+KINDS = "kill", "freeze", "drain"
+
+
+class Customer(LedgerUser):
+    def on_start(self):
+        self.source_header = self.options.instance_header
+
+    @task
+    def keep_the_ledger(self):
+        self.take_turn()
+
+
+class InstanceLoss(step.Step):
+    baseline_s, hold_s, recovery_s, base, peak, pool_users = 15, 40, 20, 40, 40, 200  # the spike is the failure
+
+
+class Options(LedgerOptions):
+    failure: str = parameter("kill", "what happens to an instance in the spike", choices=(*KINDS, "random", "none"))
+    failure_seed: int = parameter(1, "of random failures: the same seed gives the same ones at the same instants")
+    away_s: float = parameter(12.0, "how long an instance is away", lowest=1)
+    api_urls: tuple[str, ...] = parameter((), "addresses of the instances past the balancer")
+    instance_header: str = parameter("X-Instance", "header of an answer that names the instance", web=True)
+    start_command: str = parameter("", "command that starts instance {number}, 1 or more, again", secret=True)
+    haproxy_socket: str = parameter("", "runtime socket of the HAProxy before them, for draining")
+    haproxy_server: str = parameter("api/api{number}", "backend and name of instance {number} in it", web=True)
+
+
+def failures(options):
+    if not options.api_urls or options.failure == "none":
+        return
+    chance, count = random.Random(options.failure_seed), len(options.api_urls)
+    if options.failure != "random":
+        yield planned_loss(options, options.failure, chance.randrange(count), 0)
+        return
+    every_s = options.away_s + 5
+    for turn in range(int(options.hold_s / every_s)):
+        begin_s = turn * every_s + chance.uniform(0, 4)
+        yield planned_loss(options, chance.choice(KINDS), chance.randrange(count), begin_s)
+
+
+def planned_loss(options, kind, place, after_s):
+    port, number = urlsplit(options.api_urls[place]).port, str(place + 1)
+    started = f"{sys.executable} -P -m target node start api{{number}} --state {options.target_state}"
+    command = options.start_command or (started if options.target_state else "")
+    if kind == "kill":
+        fault = load("kill_process", port=port, start_command=command.replace("{number}", number))
+    elif kind == "freeze":
+        fault = load("stop_process", port=port)
+    else:
+        server = options.haproxy_server.replace("{number}", number)
+        fault = load("haproxy_drain", socket=options.haproxy_socket, server=server)
+    return PlannedFault(fault, at=f"spike+{after_s:.2f}", for_s=options.away_s)
+
+
+def criteria(options):
+    remedy = {"remedy": "name the instances with --api-urls, or plan a fault of your own with --fault"}
+    of_all = remedy | {"via": "ledger*"}
+    spread = of_all | {"members": len(options.api_urls)}
+    yield CriterionSpec("even_share", spread | {"phase": "baseline", "name": "even_share_before"})
+    yield CriterionSpec("even_share", spread | {"phase": "recovery", "name": "even_share_after"})
+    yield CriterionSpec("error_ratio", {"phase": "spike", "limit": 0.05})
+    yield CriterionSpec("out_of_rotation", of_all)
+    yield CriterionSpec("back_in_rotation", of_all)
+    yield CriterionSpec("lost_writes", remedy)
+    yield CriterionSpec("doubled_writes", remedy)
+
+
+harness.attach("instance-loss", criteria=criteria, faults=failures, options=Options, reference={"ha": ""})
