@@ -161,7 +161,7 @@ class Database:
             try:
                 return await self._on_replica(node, query, values)
             except Unavailable:
-                node.reachable = False  # until it answers the monitor
+                node.read_failed()
         if isinstance(fault, ForbidsFallback):
             fault.refused_fallback()
             raise Unavailable("postgres_replica", "no replica is reachable")
