@@ -98,6 +98,7 @@ def _options_for_nodes(target: Mapping[str, Any]) -> dict[str, str]:
     user = f"{databases['rest_user']}:{databases['rest_password']}@"
     return {
         "patroni": ",".join(node["rest_url"].replace("://", f"://{user}", 1) for node in databases["nodes"]),
+        "postgres_nodes": ",".join(node["admin"] for node in databases["nodes"]),
         "sentinels": ",".join(f"redis://{address}" for address in caches["sentinels"]),
         "sentinel_service": caches["service_name"],
     }
