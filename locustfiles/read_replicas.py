@@ -6,11 +6,10 @@ Point it at your own service (what it has to answer: harness/load/users/ledger.p
 A replica that lags: --failure lag --postgres-nodes "postgresql://admin:secret@127.0.0.1:5432/shop,…" of all servers.
 """
 
-import sys
-
 from locust import task
 
 import harness
+from harness.commands.reference_target import start_command
 from harness.faults import PlannedFault, load
 from harness.load.users.ledger import LedgerOptions, LedgerUser
 from harness.plugins import parameter
@@ -50,10 +49,9 @@ def failure(options):
         paused = load("postgres_replay_pause", dsns=options.postgres_nodes)
         yield PlannedFault(paused, at="spike", for_s=options.away_s)
     elif options.failure in ("replica", "replicas") and options.patroni:
-        started = f"{sys.executable} -P -m target node start {{member}} --state {options.target_state}"
-        command = options.start_command or (started if options.target_state else "")
         struck = {"patroni": options.patroni, "member": options.failure, "machine": True}
-        yield PlannedFault(load("kill_process", **struck, start_command=command), at="spike", for_s=options.away_s)
+        killed = load("kill_process", **struck, start_command=start_command(options))
+        yield PlannedFault(killed, at="spike", for_s=options.away_s)
 
 
 def criteria(options):
