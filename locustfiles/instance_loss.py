@@ -47,11 +47,9 @@ class Options(LedgerOptions):
 
 
 def failures(options):
-    if not options.api_urls or options.failure == "none":
-        return
-    chance, count = random.Random(options.failure_seed), len(options.api_urls)
-    every_s = options.away_s + 5  # one after the other
-    for turn in range(int(options.hold_s / every_s) if options.failure == "random" else 1):
+    chance, count, every_s = random.Random(options.failure_seed), len(options.api_urls), options.away_s + 5
+    turns = {"random": int(options.hold_s / every_s), "none": 0}.get(options.failure, 1) if count else 0
+    for turn in range(turns):  # one after the other
         kind = chance.choice(KINDS) if options.failure == "random" else options.failure
         yield planned_loss(options, kind, chance.randrange(count), turn * every_s + chance.uniform(0, 4))
 
@@ -71,9 +69,8 @@ def criteria(options):
     remedy = {"remedy": "name the instances with --api-urls, or plan a fault of your own with --fault"}
     of_all = remedy | {"via": "ledger*"}
     for phase in ("baseline", "recovery"):
-        yield CriterionSpec(
-            "even_share", of_all | {"members": len(options.api_urls)} | {"phase": phase, "name": f"even_share_{phase}"}
-        )
+        spread = {"members": len(options.api_urls), "phase": phase, "name": f"even_share_{phase}"}
+        yield CriterionSpec("even_share", of_all | spread)
     yield CriterionSpec("error_ratio", {"phase": "spike"})
     yield from (CriterionSpec(name, of_all) for name in ("out_of_rotation", "back_in_rotation"))
     yield from (CriterionSpec(name, remedy) for name in ("lost_writes", "doubled_writes"))

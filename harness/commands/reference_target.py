@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from harness.errors import ConfigurationError
 from harness.safe_text import say
@@ -110,6 +111,7 @@ def _options_for_nodes(target: Mapping[str, Any]) -> dict[str, str]:
         "postgres_nodes": ",".join(node["admin"] for node in databases["nodes"]),
         "sentinels": ",".join(f"redis://{address}" for address in caches["sentinels"]),
         "sentinel_service": caches["service_name"],
+        "valkey_password": unquote(urlsplit(caches["nodes"][0]["url"]).password or ""),
     }
 
 
