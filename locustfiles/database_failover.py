@@ -35,6 +35,7 @@ class Options(LedgerOptions):
     failure: str = parameter("process", "what happens to the primary when the spike begins", choices=FAILURES)
     away_s: float = parameter(30.0, "how long a machine that died or froze stays away", lowest=1)
     patroni: tuple[str, ...] = parameter((), "addresses of the REST API of each node of Patroni", secret=True)
+    postgres_nodes: tuple[str, ...] = parameter((), "or all servers, to be asked by SQL who is primary", secret=True)
     start_command: str = parameter("", "command that starts the machine {member} again", secret=True)
     outage_limit_s: float = parameter(15.0, "longest outage; where Patroni is struck, its ttl comes on top", lowest=0)
     patroni_ttl_s: float = parameter(20.0, "ttl of Patroni's lock")
@@ -71,6 +72,8 @@ def criteria(options):
 def nodes(options):
     if options.patroni:
         yield planned("patroni", urls=options.patroni)
+    elif options.postgres_nodes:
+        yield planned("postgres_replication", dsns=options.postgres_nodes)
 
 
 HA = {"ha": ""}
