@@ -150,6 +150,11 @@ def _status(answer: Answer, answered_s: float) -> Status:
         name,
         runs and leads,
         runs and not leads and document.get("replication_state") == "streaming",
-        *(float(each) if isinstance(each, int) else None for each in (position, document.get("timeline"))),
+        _number(position),
+        _number(document.get("timeline")),
         answered_s,
     )
+
+
+def _number(value: object) -> float | None:
+    return float(value) if isinstance(value, int) else None
