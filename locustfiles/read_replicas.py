@@ -36,7 +36,7 @@ class Options(LedgerOptions):
         "what happens in the spike: to one replica, or to all",
         choices=("replica", "replicas", "lag", "none"),
     )
-    away_s: float = parameter(20.0, "how long they are away, or one replays nothing", lowest=1)
+    away_s: float = parameter(20.0, "how long a machine is away, or one replays nothing", lowest=1)
     patroni: tuple[str, ...] = parameter((), "addresses of the REST API of each node of Patroni", secret=True)
     postgres_nodes: tuple[str, ...] = parameter((), "addresses of all servers with a superuser, for lag", secret=True)
     start_command: str = parameter("", "command that starts the machine {member} again", secret=True)
@@ -49,16 +49,17 @@ def failure(options):
         paused = load("postgres_replay_pause", dsns=options.postgres_nodes)
         yield PlannedFault(paused, at="spike", for_s=options.away_s)
     elif options.failure in ("replica", "replicas") and options.patroni:
-        struck = {"patroni": options.patroni, "member": options.failure, "machine": True}
-        killed = load("kill_process", **struck, start_command=start_command(options))
+        # All machines but one would be no majority, and leave no primary: of those PostgreSQL alone is killed.
+        machine = {"machine": True, "start_command": start_command(options)} if options.failure == "replica" else {}
+        killed = load("kill_process", patroni=options.patroni, member=options.failure, **machine)
         yield PlannedFault(killed, at="spike", for_s=options.away_s)
 
 
 def criteria(options):
     remedy = {"remedy": "name the nodes with --patroni, or --postgres-nodes for lag, or plan a fault with --fault"}
     reads = remedy | {"kind": "read", "via": "ledger*"}
-    of_replicas = reads | {"via": "ledger, replica"}
-    yield CriterionSpec("even_share", of_replicas | {"members": options.replicas or max(0, len(options.patroni) - 1)})
+    members = options.replicas or max(0, len(options.patroni) - 1)
+    yield CriterionSpec("even_share", reads | {"via": "ledger, replica", "members": members})
     yield CriterionSpec("outage", reads | {"limit_s": 5.0})
     yield CriterionSpec("stale_reads", {"via": "ledger*", "age_limit_s": options.oldest_read_s})
     yield CriterionSpec("error_ratio", {"phase": "spike", "requests": "GET *"})
@@ -67,9 +68,8 @@ def criteria(options):
     else:
         yield CriterionSpec("out_of_rotation", reads | {"limit_s": 5.0 + options.oldest_read_s})
         yield CriterionSpec("back_in_rotation", reads)
-    if options.failure != "lag":
-        yield CriterionSpec("replication_lag", remedy)
-    yield CriterionSpec("lost_writes", remedy)
+    for name in ("lost_writes",) if options.failure == "lag" else ("lost_writes", "replication_lag"):
+        yield CriterionSpec(name, remedy)
 
 
 def nodes(options):

@@ -111,7 +111,7 @@ def _options_for_nodes(target: Mapping[str, Any]) -> dict[str, str]:
         "postgres_nodes": ",".join(node["admin"] for node in databases["nodes"]),
         "sentinels": ",".join(f"redis://{address}" for address in caches["sentinels"]),
         "sentinel_service": caches["service_name"],
-        "valkey_password": unquote(urlsplit(caches["nodes"][0]["url"]).password or ""),
+        "valkey_password": unquote(urlsplit(str(caches["nodes"][0]["url"])).password or ""),
     }
 
 
