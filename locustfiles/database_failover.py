@@ -28,7 +28,7 @@ class Clerk(LedgerUser):
 
 
 class PrimaryFailure(step.Step):
-    baseline_s, hold_s, recovery_s, base, peak, pool_users = 15, 45, 20, 30, 30, 200  # the spike is the failure
+    baseline_s, hold_s, recovery_s, base, peak, pool_users = 15, 45, 20, 30, 30, 400  # the spike is the failure
 
 
 class Options(LedgerOptions):
@@ -37,8 +37,7 @@ class Options(LedgerOptions):
     patroni: tuple[str, ...] = parameter((), "addresses of the REST API of each node of Patroni", secret=True)
     postgres_nodes: tuple[str, ...] = parameter((), "or all servers, to be asked by SQL who is primary", secret=True)
     start_command: str = parameter("", "command that starts the machine {member} again", secret=True)
-    outage_limit_s: float = parameter(15.0, "longest outage; where Patroni is struck, its ttl comes on top", lowest=0)
-    patroni_ttl_s: float = parameter(20.0, "ttl of Patroni's lock")
+    patroni_ttl_s: float = parameter(20.0, "ttl of Patroni's lock, on top of an outage's limit where it is struck")
 
 
 def failure(options):
@@ -57,12 +56,12 @@ def failure(options):
 
 def criteria(options):
     remedy = {"remedy": "name the nodes of Patroni with --patroni, or plan a fault of your own with --fault"}
-    limit_s = options.outage_limit_s + (options.patroni_ttl_s if options.failure in AWAY else 0)
+    ttl_s = options.patroni_ttl_s if options.failure in AWAY else 0.0
     since = "undone" if options.failure in AWAY else "injected"
     for name in ("lost_writes", "doubled_writes", "single_primary", "replication_lag"):
         yield CriterionSpec(name, remedy)
     for kind in ("write", "read"):
-        outage = {"kind": kind, "via": "ledger*", "limit_s": limit_s, "name": f"{kind}_outage"}
+        outage = {"kind": kind, "via": "ledger*", "limit_s": 15.0, "on_top_s": ttl_s, "name": f"{kind}_outage"}
         yield CriterionSpec("outage", remedy | outage)
     yield CriterionSpec("rejoin_time", remedy | {"since": since})
     for phase in ("baseline", "recovery"):

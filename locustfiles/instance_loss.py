@@ -31,7 +31,7 @@ class Customer(LedgerUser):
 
 
 class InstanceLoss(step.Step):
-    baseline_s, hold_s, recovery_s, base, peak, pool_users = 15, 40, 20, 40, 40, 200  # the spike is the failure
+    baseline_s, hold_s, recovery_s, base, peak, pool_users = 15, 40, 20, 40, 40, 300  # the spike is the failure
 
 
 class Options(LedgerOptions):

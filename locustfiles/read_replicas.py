@@ -27,7 +27,7 @@ class Reader(LedgerUser):
 
 
 class ReplicaLoss(step.Step):
-    baseline_s, hold_s, recovery_s, base, peak, pool_users = 15, 35, 25, 40, 40, 200  # the spike is the failure
+    baseline_s, hold_s, recovery_s, base, peak, pool_users = 15, 35, 25, 40, 40, 400  # the spike is the failure
 
 
 class Options(LedgerOptions):
@@ -41,7 +41,6 @@ class Options(LedgerOptions):
     postgres_nodes: tuple[str, ...] = parameter((), "addresses of all servers with a superuser, for lag", secret=True)
     start_command: str = parameter("", "command that starts the machine {member} again", secret=True)
     replicas: int = parameter(0, "how many replicas answer reads; 0: all nodes of Patroni but one")
-    oldest_read_s: float = parameter(5.0, "reads may be older than the newest acknowledged write by so much")
 
 
 def failure(options):
@@ -61,12 +60,12 @@ def criteria(options):
     members = options.replicas or max(0, len(options.patroni) - 1)
     yield CriterionSpec("even_share", reads | {"via": "ledger, replica", "members": members})
     yield CriterionSpec("outage", reads | {"limit_s": 5.0})
-    yield CriterionSpec("stale_reads", {"via": "ledger*", "age_limit_s": options.oldest_read_s})
+    yield CriterionSpec("stale_reads", {"via": "ledger*", "age_limit_s": 5.0})
     yield CriterionSpec("error_ratio", {"phase": "spike", "requests": "GET *"})
     if options.failure == "replicas":
         yield CriterionSpec("fallback_time", remedy | {"via": "ledger, primary", "of": "ledger*"})
     else:
-        yield CriterionSpec("out_of_rotation", reads | {"limit_s": 5.0 + options.oldest_read_s})
+        yield CriterionSpec("out_of_rotation", reads | {"limit_s": 10.0})
         yield CriterionSpec("back_in_rotation", reads)
     for name in ("lost_writes",) if options.failure == "lag" else ("lost_writes", "replication_lag"):
         yield CriterionSpec(name, remedy)

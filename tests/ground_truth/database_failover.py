@@ -31,7 +31,7 @@ ANSWER_S = 3.0
 OWN = "own-"
 """Begins the ids of its rows."""
 OPTIONS = (
-    *flags(baseline_s=8, hold_s=15, recovery_s=8, base=40, peak=40),
+    *flags(baseline_s=8, hold_s=15, recovery_s=8, base=30, peak=30),
     *flags(generator_health_loop_lag_limit_s=2, generator_health_cpu_limit_ratio=2),
 )
 AWAY = flags(hold_s=40, away_s=26)

@@ -18,7 +18,7 @@ WATCHED_S = 50.0
 NEAR_S = 0.5
 """Between the state and the next request: one of three, 40 a second, and a look."""
 OPTIONS = (
-    *flags(baseline_s=8, hold_s=22, recovery_s=10, away_s=12, base=40, peak=40),
+    *flags(baseline_s=8, hold_s=22, recovery_s=10, away_s=12, base=30, peak=30),
     *flags(generator_health_loop_lag_limit_s=2, generator_health_cpu_limit_ratio=2),
 )
 

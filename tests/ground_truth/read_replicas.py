@@ -12,7 +12,7 @@ from harness.recording import READ
 from tests.ground_truth.frame import FAIL, INCONCLUSIVE, Case, Compared, Run, flags
 
 OPTIONS = (
-    *flags(baseline_s=8, hold_s=22, recovery_s=10, away_s=15, base=40, peak=40),
+    *flags(baseline_s=8, hold_s=22, recovery_s=10, away_s=15, base=30, peak=30),
     *flags(generator_health_loop_lag_limit_s=2, generator_health_cpu_limit_ratio=2),
 )
 SHARED_FALLBACK = 0.95
