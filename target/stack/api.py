@@ -32,7 +32,7 @@ class Service:
     hash_memory_kib: int
     hash_time_cost: int
     database_nodes: str = ""
-    """DSNs of all databases past the proxy, whatever their roles; separated by spaces."""
+    """`NAME=DSN` of all databases past the proxy, whatever their roles; separated by spaces."""
     valkey_sentinels: str = ""
     """`host:port`, separated by spaces."""
     valkey_service: str = ""

@@ -16,6 +16,7 @@ import shutil
 import signal
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -31,16 +32,21 @@ GRACE_S = 1.5
 
 def family(identities: Iterable[Identity]) -> list[Identity]:
     """These processes and all their descendants: PostgreSQL's backends have sessions of their own."""
-    found: dict[int, Identity] = {}
-    for identity in identities:
-        if not identity.alive():
-            continue
-        found[identity.pid] = identity
+    alive = {identity.pid: identity for identity in identities if identity.alive()}
+    if not alive:
+        return []
+    children: dict[int, list[int]] = defaultdict(list)
+    for process in psutil.process_iter():  # once for all of them: each look at every process takes its time
         with suppress(psutil.NoSuchProcess):
-            for child in psutil.Process(identity.pid).children(recursive=True):
-                known = identify(child.pid)
-                if known is not None:
-                    found[child.pid] = known
+            children[process.ppid()].append(process.pid)
+    found: dict[int, Identity] = {}
+    waiting = list(alive)
+    while waiting:
+        pid = waiting.pop()
+        known = alive.get(pid) or identify(pid)
+        if known is not None and pid not in found:
+            found[pid] = known
+            waiting += children[pid]
     return list(found.values())
 
 
@@ -79,6 +85,8 @@ def terminate_all(stop_signals: Mapping[Identity, int], data_directories: Iterab
     deadline = time.monotonic() + grace_s
     while any(identity.alive() for identity in everyone) and time.monotonic() < deadline:
         time.sleep(0.01)
+    for directory in directories:
+        postmaster.remove_shared_memory(directory)
 
 
 def main() -> None:

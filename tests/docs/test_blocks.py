@@ -27,10 +27,11 @@ from tests.docs.conftest import Tree, at_port, free_port
 PLUGINS = ("python probe", "python fault", "python criterion", "python guard", "python report", "python target-fault")
 EXPECTED = {
     "docs/target.md": ['"token":'],
+    "docs/high-availability.md": ['"name": "db1"', '"action": "thaw"'],
     "docs/tutorial.md": ["INCONCLUSIVE  sale against", "exit code 4", "baseline too short"],
 }
 """What the commands of a page have to print."""
-GONE = {"docs/target.md": "stack.json"}
+GONE = {"docs/target.md": "stack.json", "docs/high-availability.md": "ha.json"}
 """What the commands of a page have to take away again."""
 
 COPIES = {

@@ -24,6 +24,7 @@ IN_GENERAL = "SCENARIO"
 NOT_OURS = {
     "--build": "docker compose",
     "--wait": "docker compose",
+    "--profile": "docker compose",
     "--require-hashes": "pip",
     "--cov": "an example of no program",
 }

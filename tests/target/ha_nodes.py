@@ -74,7 +74,7 @@ def write(dsn: str, number: int) -> bool:
     try:
         with psycopg.connect(dsn, autocommit=True, connect_timeout=2) as connection:
             connection.execute("SET statement_timeout = '2s'")
-            connection.execute("INSERT INTO ledger VALUES (%s)", (number,))
+            connection.execute("INSERT INTO acknowledged_writes VALUES (%s)", (number,))
     except psycopg.Error:
         return False
     return True
@@ -82,7 +82,7 @@ def write(dsn: str, number: int) -> bool:
 
 def written(dsn: str) -> set[int]:
     with psycopg.connect(dsn, autocommit=True, connect_timeout=2) as connection:
-        return {row[0] for row in connection.execute("SELECT number FROM ledger")}
+        return {row[0] for row in connection.execute("SELECT number FROM acknowledged_writes")}
 
 
 def valkey_primary(stack: Stack) -> str | None:

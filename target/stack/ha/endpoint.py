@@ -7,7 +7,7 @@ import json
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
-from target.errors import UsageError
+from target.errors import TargetError, UsageError
 from target.stack.ha.nodes import Nodes
 from target.stack.ports import LOOPBACK, Reserved
 
@@ -43,12 +43,13 @@ def _handler(nodes: Nodes, token: bytes) -> type[BaseHTTPRequestHandler]:
         def do_PUT(self) -> None:
             if not self._may():
                 return
-            length = min(int(self.headers.get("Content-Length", "0")), LARGEST_BODY_BYTES)
             try:
-                document = json.loads(self.rfile.read(length))
+                length = int(self.headers.get("Content-Length", "0"))
+                document = json.loads(self.rfile.read(max(0, min(length, LARGEST_BODY_BYTES))))
                 done = nodes.act(str(document["node"]), str(document["action"]))
-            except UsageError as error:
-                self._answer(400, {"error": error.problem, "remedy": error.remedy})
+            except TargetError as error:
+                status = 400 if isinstance(error, UsageError) else 500
+                self._answer(status, {"error": error.problem, "remedy": error.remedy})
             except (ValueError, KeyError, TypeError, RecursionError):
                 self._answer(400, {"error": "no such order", "remedy": 'send {"node": NAME, "action": ACTION}'})
             else:

@@ -89,7 +89,7 @@ class Layout:
             pool_size=self.options.pool_size,
             hash_memory_kib=self.options.hash_memory_kib,
             hash_time_cost=self.options.hash_time_cost,
-            database_nodes=" ".join(node.dsn for node in self._database_nodes()),
+            database_nodes=" ".join(f"{node.name}={node.dsn}" for node in self._database_nodes()),
             valkey_sentinels=" ".join(self._sentinel_addresses()),
             valkey_service=sentinel.SERVICE_NAME,
             otlp_endpoint=self._otlp_url() or "",

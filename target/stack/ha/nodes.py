@@ -93,9 +93,9 @@ class Nodes:
             raise UsageError(f"{node.name}.postgres is started by its Patroni", f"start {node.name}")
         if node.running.identity.alive():
             raise UsageError(f"{node.name} is running", "kill it first, or thaw it")
-        node.running.process.wait()
-        self._launcher.forget(node.running)
-        node.running = node.start()
+        ended, node.running = node.running, node.start()
+        ended.process.wait()
+        self._launcher.forget(ended)
         return node.running.identity.pid
 
     def _signal(self, node: Node, part: str, number: int) -> list[int]:

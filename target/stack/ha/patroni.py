@@ -130,6 +130,25 @@ def start(launcher: Launcher, cluster: DatabaseCluster, member: Member) -> Runni
     )
 
 
+def dynamic_configuration(synchronous: bool, connections: int) -> dict[str, object]:
+    """What is the same on all nodes, and in the votes' keeping once the cluster is there."""
+    return {
+        **TIMING,
+        # Any one of the replicas has to have a write before it is acknowledged.
+        "synchronous_mode": "quorum" if synchronous else False,
+        "postgresql": {
+            "use_pg_rewind": True,
+            "use_slots": True,
+            "parameters": {
+                "max_connections": connections,
+                "max_wal_senders": 10,
+                "wal_keep_size": "64MB",
+                "wal_log_hints": "on",
+            },
+        },
+    }
+
+
 def _configuration_file(member: Member) -> Path:
     return member.directory / "patroni.json"
 
@@ -139,21 +158,6 @@ def _configuration(cluster: DatabaseCluster, member: Member) -> dict[str, object
     rest, sql, raft = (
         f"{LOOPBACK}:{port.port}" for port in (member.ports.rest, member.ports.postgres, member.ports.raft)
     )
-    dynamic: dict[str, object] = {
-        **TIMING,
-        # Any one of the replicas has to have a write before it is acknowledged.
-        "synchronous_mode": "quorum" if cluster.synchronous else False,
-        "postgresql": {
-            "use_pg_rewind": True,
-            "use_slots": True,
-            "parameters": {
-                "max_connections": cluster.connections,
-                "max_wal_senders": 10,
-                "wal_keep_size": "64MB",
-                "wal_log_hints": "on",
-            },
-        },
-    }
     return {
         "scope": SCOPE,
         "name": member.name,
@@ -170,7 +174,7 @@ def _configuration(cluster: DatabaseCluster, member: Member) -> dict[str, object
             "password": passwords.raft,
         },
         "bootstrap": {
-            "dcs": dynamic,
+            "dcs": dynamic_configuration(cluster.synchronous, cluster.connections),
             "initdb": [{"encoding": "UTF8"}, {"locale": "C"}, {"auth": "scram-sha-256"}, "no-sync", "no-instructions"],
         },
         "postgresql": {
