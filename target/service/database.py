@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import LiteralString
 
 import psycopg
-from psycopg_pool import PoolTimeout
+from psycopg_pool import PoolClosed, PoolTimeout
 
 from target.faults.contract import ForbidsFallback, PicksReplica
 from target.faults.switchboard import Switchboard
@@ -22,6 +22,10 @@ Values = Sequence[object] | Mapping[str, object]
 
 REPLICA_WITHIN_S = 0.5
 """To wait for a connection, and then for the answer. Short: the primary has the answer too."""
+
+
+class PoolRetired(Unavailable):
+    """The pool was closed before it gave a connection: another may be there."""
 
 
 @dataclass(frozen=True)
@@ -157,7 +161,7 @@ class Database:
             try:
                 return await self._on_replica(node, query, values)
             except Unavailable:
-                node.reachable = False  # until it answers the monitor
+                node.read_failed()
         if isinstance(fault, ForbidsFallback):
             fault.refused_fallback()
             raise Unavailable("postgres_replica", "no replica is reachable")
@@ -190,6 +194,10 @@ class Database:
         pool = self.primary
         try:
             rows, node = await self._rows(self._primary_timeouts, pool, "postgres_primary", query, values)
+        except PoolRetired:
+            if self.primary is pool:
+                raise
+            return await self._on_primary(query, values)  # nothing was asked of the old one
         except psycopg.errors.ReadOnlySqlTransaction as error:
             self.pools.renew_primary()  # it was the primary when we connected
             raise Unavailable("postgres_primary", "it is a replica now") from error
@@ -208,6 +216,8 @@ class Database:
                 return await within(timeouts.wait_s + timeouts.answer_s, fetch(), dependency)
         except (psycopg.errors.ReadOnlySqlTransaction, psycopg.errors.UniqueViolation):
             raise  # the caller knows what it means
+        except PoolClosed as error:
+            raise PoolRetired(dependency, "its pool was closed") from error
         except PoolTimeout as error:
             reason = f"no connection of the pool was free within {timeouts.wait_s:g} s"
             raise Unavailable(dependency, reason) from error

@@ -74,7 +74,8 @@ class DatabaseNode:
                 self._connection = None
             self._question, self._asked_at_s = asyncio.create_task(self._query()), now_s
         question = self._question
-        await asyncio.wait({question}, timeout=limit_s)
+        # One that was late before is looked at, and not waited for again.
+        await asyncio.wait({question}, timeout=max(0.0, self._asked_at_s + limit_s - now_s))
         if not question.done():
             self.reachable, self.reason = False, f"no answer within {limit_s:g} s"
             return
@@ -84,6 +85,10 @@ class DatabaseNode:
             return
         self.answer = question.result()
         self.reachable, self.reason, self.answered_at_s = True, None, time.monotonic()
+
+    def read_failed(self) -> None:
+        """A read went wrong: not reachable until it answers again."""
+        self.reachable, self.reason = False, "a read failed"
 
     async def _query(self) -> NodeAnswer:
         connection = self._connection

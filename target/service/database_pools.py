@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Coroutine, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,9 @@ from target.service.database_node import DatabaseNode
 from target.service.settings import ServiceSettings
 
 Row = tuple[Any, ...]
+
+CONNECTED_WITHIN_S = 1.0
+"""A new pool to a primary that answers otherwise is given so long for its first connection."""
 
 WHERE_AM_I = "SELECT host(inet_server_addr()), inet_server_port()"
 
@@ -61,6 +65,7 @@ class Pools:
         self._background: set[asyncio.Task[None]] = set()
         self._checked: set[int] = set()
         self._primary_is: tuple[str, str] | None = None
+        self._connected, self._made_at_s = False, 0.0
         self.primary = self._new_primary()
         self.renewed = 0
         """Pools that were replaced."""
@@ -104,7 +109,9 @@ class Pools:
                 self._spawn(pool.open(wait=False))
         if primary is not None and primary.answer is not None:
             known, self._primary_is = self._primary_is, (primary.name, primary.answer.started)
-            if known is not None and known != self._primary_is:
+            # There it is, and no connection leads to it: the proxy learnt of it later than we did.
+            late = not self._connected and time.monotonic() > self._made_at_s + CONNECTED_WITHIN_S
+            if late or (known is not None and known != self._primary_is):
                 self.renew_primary()
 
     def renew_primary(self) -> None:
@@ -140,7 +147,10 @@ class Pools:
             task.exception()  # a pool that cannot be closed or checked is gone already
 
     def _new_primary(self) -> Pool:
+        self._connected, self._made_at_s = False, time.monotonic()
+
         async def name(connection: NodeConnection) -> None:
+            self._connected = True
             connection.node = "primary"
             if self._through_proxy:  # which of the nodes, the server itself has to say
                 row = await (await connection.execute(WHERE_AM_I)).fetchone()

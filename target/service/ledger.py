@@ -27,6 +27,7 @@ from target.service.served_by import served_by
 from target.service.unavailable import Unavailable
 
 LONGEST_VALUE = 1024
+LONGEST_CLIENT = 200
 LONGEST_PAGE = 10_000
 SETTLE_RETRY_S = 0.1
 
@@ -42,7 +43,9 @@ def routes(resources: Resources) -> list[Route]:
 
     async def add(request: Request) -> JSONResponse:
         document = await json_object(request)
-        entry = Entry(word(document, "id"), text(document, "client", 200), text(document, "value", LONGEST_VALUE))
+        entry = Entry(
+            word(document, "id"), text(document, "client", LONGEST_CLIENT), text(document, "value", LONGEST_VALUE)
+        )
         key = idempotency_key(request, document, entry.id)
         fault = faults.active
         after_s = fault.acknowledges_early(entry.id) if isinstance(fault, AcknowledgesEarly) else None
@@ -51,8 +54,10 @@ def routes(resources: Resources) -> list[Route]:
             late.add(task)
             task.add_done_callback(late.discard)
             writes.labels("written").inc()
-            body = {"id": entry.id, "seq": None, "replayed": False, "instance": settings.name, "node": "primary"}
-            return JSONResponse(body, status_code=201, headers={"X-Served-By": "primary"})
+            primary = resources.database.monitor.primary()
+            node = "primary" if primary is None else primary.name
+            body = {"id": entry.id, "seq": None, "replayed": False, "instance": settings.name, "node": node}
+            return JSONResponse(body, status_code=201, headers={"X-Served-By": node, "X-Read-From": "primary"})
         added = await store.add(entry, key)
         if added.seq is None:
             writes.labels("refused").inc()
@@ -92,7 +97,7 @@ def routes(resources: Resources) -> list[Route]:
         fault.settled(entry.id, found.row is not None and found.row[0] is not None)
 
     async def find(request: Request) -> JSONResponse:
-        entry_id = request.path_params["id"]
+        entry_id = word(request.path_params, "id")
         answer = await store.find(entry_id, _from_primary(request))
         row = answer.row
         assert row is not None  # an aggregate gives one row
@@ -112,7 +117,7 @@ def routes(resources: Resources) -> list[Route]:
         return JSONResponse(body, headers=served_by(answer))
 
     async def listed(request: Request) -> JSONResponse:
-        client = request.query_params.get("client", "")
+        client = text({"client": request.query_params.get("client", "")}, "client", LONGEST_CLIENT)
         after = number_in_query(request, "after", 0, 2**63 - 1)
         limit = number_in_query(request, "limit", 1000, LONGEST_PAGE)
         answer = await store.listed(client, after, limit, _from_primary(request))

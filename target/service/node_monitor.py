@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+import traceback
 from collections import deque
 from collections.abc import Callable, Sequence
 
@@ -85,5 +86,8 @@ class NodeMonitor:
 
     async def _run(self) -> None:
         while True:
-            await self.ask_now()
+            try:
+                await self.ask_now()
+            except Exception:  # without it nobody would notice a failover any more
+                traceback.print_exc()
             await asyncio.sleep(self._interval_s)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,7 +53,7 @@ async def json_object(request: Request) -> dict[str, Any]:
     return document
 
 
-def word(document: dict[str, Any], name: str) -> str:
+def word(document: Mapping[str, Any], name: str) -> str:
     """An id or a name; raises MalformedBody."""
     value = document.get(name)
     if not isinstance(value, str) or not WORD.match(value):
@@ -60,7 +61,7 @@ def word(document: dict[str, Any], name: str) -> str:
     return value
 
 
-def text(document: dict[str, Any], name: str, longest: int, default: str = "") -> str:
+def text(document: Mapping[str, Any], name: str, longest: int, default: str = "") -> str:
     """Any text that PostgreSQL can hold; raises MalformedBody."""
     value = document.get(name, default)
     storable = isinstance(value, str) and "\0" not in value and not re.search("[\ud800-\udfff]", value)

@@ -21,6 +21,9 @@ CLOSED_WITHIN_S = 0.5
 SENTINEL_ANSWERS_WITHIN_S = 0.25
 """One after the other is asked: a frozen one may not cost more than this."""
 
+FAILOVER_ANSWER_WITHIN_S = 0.5
+"""Where another primary may be found there is no sense in waiting long for this one."""
+
 UNAVAILABLE_ERRORS = (RedisError, OSError, TimeoutError)
 """Whatever the client raises when the server does not answer."""
 
@@ -69,6 +72,9 @@ def pool(
     settings: ServiceSettings, connections: int, wait_s: float, answer_s: float | None
 ) -> valkey.BlockingConnectionPool:
     """The pool of such a client."""
+    sentinel = sentinels(settings)
+    if sentinel is not None and answer_s is not None:
+        answer_s = min(answer_s, FAILOVER_ANSWER_WITHIN_S)
     options = {
         "max_connections": connections,
         "timeout": wait_s,
@@ -77,7 +83,6 @@ def pool(
         "retry": Retry(NoBackoff(), 1),
         "decode_responses": True,
     }
-    sentinel = sentinels(settings)
     if sentinel is None:
         return valkey.BlockingConnectionPool.from_url(settings.valkey_url, **options)
     account = {key: value for key, value in parse_url(settings.valkey_url).items() if key in ACCOUNT}

@@ -73,6 +73,7 @@ def test_nodes_are_named_by_the_setting_or_by_their_address() -> None:
 def test_the_stack_shows_its_nodes(stack: Stack) -> None:
     """/database and /readyz: roles, state, lag; pools by name; the metrics of the same."""
     url = stack.state.apis[0].url
+    until(lambda: ask("GET", f"{url}/database").document["primary"] == "primary", "known")
     shown = ask("GET", f"{url}/database").document
     assert [(node["name"], node["role"], node["state"]) for node in shown["nodes"]] == [
         ("primary", "primary", "ok"),

@@ -101,6 +101,12 @@ def test_a_malformed_entry_is_refused(stack: Stack, body: object) -> None:
     assert reply.document["error"]
 
 
+@pytest.mark.parametrize("path", ["/ledger/a%00b", "/ledger/%ff", "/ledger/a%20b", "/ledger?client=%00"])
+def test_an_impossible_id_is_refused(stack: Stack, path: str) -> None:
+    """400: PostgreSQL has no such text, and it is not away for that."""
+    assert ask("GET", stack.state.url + path).status == 400
+
+
 @pytest.mark.parametrize("query", ["limit=-1", "limit=x", "limit=10001", "after=1e3", "read=both"])
 def test_a_malformed_query_is_refused(stack: Stack, query: str) -> None:
     """400, and no page of something else."""

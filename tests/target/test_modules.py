@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import json
 import os
@@ -18,6 +19,8 @@ import pytest
 import redis
 
 from target.loopback_http import Reply, ask
+from target.service.pattern_cache import Cached, PatternCache
+from target.service.settings import ServiceSettings
 from tests.target.stacks import Stack, until
 
 NAMES = (f"m{number}" for number in itertools.count())
@@ -169,6 +172,35 @@ def test_readers_never_go_back_while_versions_are_made(stack: Stack) -> None:
             reader.result()
     for started, count in reads:
         assert count >= max(written for at, written in done if at <= started)
+
+
+def test_what_was_read_before_a_write_is_not_kept_after_it(stack: Stack) -> None:
+    """A load that is overtaken by a write of the same process, and by one of another: its answer is not stored."""
+
+    async def overtaken() -> list[Cached]:
+        settings = ServiceSettings("", "", stack.state.valkey, "", "")
+        cache, other = PatternCache(settings), PatternCache(settings)
+
+        async def load(by: PatternCache | None) -> dict[str, bool]:
+            if by is not None:
+                assert await by.forget("race-*")
+            return {"old": by is not None}
+
+        found = [await cache.read(f"race-{key}", lambda by=by: load(by)) for key, by in enumerate((cache, other, None))]
+        again = [await cache.read(f"race-{key}", lambda: load(None)) for key in range(3)]
+        await cache.close()
+        await other.close()
+        return found + again
+
+    found = asyncio.run(overtaken())
+    assert [(one.cache, one.document["old"]) for one in found] == [
+        ("miss", True),
+        ("miss", True),
+        ("miss", False),
+        ("miss", False),
+        ("miss", False),
+        ("hit", False),
+    ]
 
 
 def test_without_valkey_the_primary_answers_and_writes_are_made_up_for(stack: Stack) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from target.service import valkey_client
 from target.service.settings import ServiceSettings
+from tests.target.feeds import Client
 from tests.target.sentinels import SERVICE, Guarded, guarded
 from tests.target.services import Service, serving
 from tests.target.stacks import Stack, until
@@ -39,6 +41,11 @@ def service(stack: Stack, valkeys: Guarded, tmp_path: Path) -> Iterator[Service]
         yield running
 
 
+def page(service: Service) -> str:
+    with urllib.request.urlopen(f"{service.url}/metrics", timeout=5) as answer:
+        return str(answer.read(), "utf-8")
+
+
 def roles(service: Service) -> set[tuple[str, str]]:
     nodes = service.get("/readyz").document["valkey_nodes"]
     return {(node["role"], node["state"]) for node in nodes}
@@ -46,11 +53,12 @@ def roles(service: Service) -> set[tuple[str, str]]:
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
 def test_the_service_follows_the_sentinels_to_the_new_primary(
-    service: Service, valkeys: Guarded, how: signal.Signals
+    stack: Stack, service: Service, valkeys: Guarded, how: signal.Signals
 ) -> None:
     """Killed and frozen: /limited never fails, is open for a while, and then enforced by the new primary."""
     assert roles(service) == {("primary", "ok"), ("replica", "ok")}
     caller = next(CALLERS)
+    client = Client(stack, "one", url=service.url)
     assert limited(service.url, caller).headers["x-ratelimit-state"] == "enforced"
     valkeys.primary.process.send_signal(how)
     seen: list[tuple[int, str | None]] = []
@@ -61,9 +69,15 @@ def test_the_service_follows_the_sentinels_to_the_new_primary(
         return valkeys.replica.client().info("replication")["role"] == "master" and seen[-1][1] == "enforced"
 
     until(enforced_again, "enforced by the new primary", 20)
+    until(lambda: "target_feed_resubscribed_total 0.0" not in page(service), "the feed has left the old one")
     assert {status for status, _ in seen} == {200}
     assert "fail-open" in {state for _, state in seen}
     until(lambda: ("primary", "ok") in roles(service), "the Sentinels say so")
+    until(lambda: Client(stack, "two", url=service.url).hello["subscribed"], "subscribed again")
+    client.send(publish="after")
+    got = {message["type"]: message for message in (client.next(), client.next())}
+    assert got["published"]["seq"] == 1, "the new primary had no number yet"
+    assert got["message"]["publish"] == "after"
     module = f"after-{how.name.lower()}"
     assert service.post("/modules", {"name": module}).document["invalidated"] is True
     service.get(f"/modules/{module}")
