@@ -28,7 +28,7 @@ class Clerk(LedgerUser):
 
 
 class PrimaryFailure(step.Step):
-    baseline_s, hold_s, recovery_s, base, peak, pool_users = 15, 45, 20, 30, 30, 400  # the spike is the failure
+    baseline_s, hold_s, recovery_s, base, peak, pool_users = 15, 45, 30, 30, 30, 400  # the spike is the failure
 
 
 class Options(LedgerOptions):

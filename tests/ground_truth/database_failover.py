@@ -23,7 +23,7 @@ from harness.criteria.replication._ledger import ledger_of
 from tests.ground_truth.frame import FAIL, Case, Compared, Run, flags
 
 NEAR_S = 0.3
-WATCHED_S = 75.0
+WATCHED_S = 90.0
 THREADS = 8
 EVERY_S = 0.2
 """Of each thread: all together each 25 ms."""
@@ -34,7 +34,7 @@ OPTIONS = (
     *flags(baseline_s=8, hold_s=15, recovery_s=8, base=30, peak=30),
     *flags(generator_health_loop_lag_limit_s=2, generator_health_cpu_limit_ratio=2),
 )
-AWAY = flags(hold_s=40, away_s=26)
+AWAY = flags(hold_s=40, away_s=26, recovery_s=22)
 
 
 def watch(target: Mapping[str, Any]) -> list[float]:
