@@ -6,11 +6,10 @@ Point it at your own service (what it has to answer: harness/load/users/ledger.p
 A primary that lives elsewhere is struck by a fault of its kind: --failure none --fault "… at=spike" (docs/faults.md).
 """
 
-import sys
-
 from locust import task
 
 import harness
+from harness.commands.reference_target import start_command
 from harness.faults import PlannedFault, load
 from harness.load.users.ledger import LedgerOptions, LedgerUser
 from harness.plugins import parameter
@@ -29,16 +28,16 @@ class Clerk(LedgerUser):
 
 
 class PrimaryFailure(step.Step):
-    baseline_s, hold_s, recovery_s, base, peak, pool_users = 15, 45, 20, 30, 30, 200  # the spike is the failure
+    baseline_s, hold_s, recovery_s, base, peak, pool_users = 15, 45, 30, 30, 30, 400  # the spike is the failure
 
 
 class Options(LedgerOptions):
     failure: str = parameter("process", "what happens to the primary when the spike begins", choices=FAILURES)
     away_s: float = parameter(30.0, "how long a machine that died or froze stays away", lowest=1)
     patroni: tuple[str, ...] = parameter((), "addresses of the REST API of each node of Patroni", secret=True)
+    postgres_nodes: tuple[str, ...] = parameter((), "or all servers, to be asked by SQL who is primary", secret=True)
     start_command: str = parameter("", "command that starts the machine {member} again", secret=True)
-    outage_limit_s: float = parameter(15.0, "longest outage; where Patroni is struck, its ttl comes on top", lowest=0)
-    patroni_ttl_s: float = parameter(20.0, "ttl of Patroni's lock")
+    patroni_ttl_s: float = parameter(20.0, "ttl of Patroni's lock, on top of an outage's limit where it is struck")
 
 
 def failure(options):
@@ -47,30 +46,23 @@ def failure(options):
     if options.failure == "switchover":
         yield PlannedFault(load("patroni_switchover", urls=options.patroni), at="spike", for_s=options.hold_s)
         return
-    started = f"{sys.executable} -P -m target node start {{member}} --state {options.target_state}"
-    command = options.start_command or (started if options.target_state else "")
     struck = {"patroni": options.patroni, "machine": options.failure in AWAY}
     if options.failure == "freeze":
         fault = load("stop_process", **struck)
     else:
-        fault = load("kill_process", **struck, start_command=command if options.failure == "machine" else "")
+        fault = load("kill_process", **struck, start_command=start_command(options) if struck["machine"] else "")
     yield PlannedFault(fault, at="spike", for_s=options.away_s if options.failure in AWAY else options.hold_s)
 
 
 def criteria(options):
     remedy = {"remedy": "name the nodes of Patroni with --patroni, or plan a fault of your own with --fault"}
-    limit_s = options.outage_limit_s + (options.patroni_ttl_s if options.failure in AWAY else 0)
+    ttl_s = options.patroni_ttl_s if options.failure in AWAY else 0.0
     since = "undone" if options.failure in AWAY else "injected"
-    yield CriterionSpec("lost_writes", remedy)
-    yield CriterionSpec("doubled_writes", remedy)
-    yield CriterionSpec(
-        "outage", remedy | {"kind": "write", "via": "ledger*", "limit_s": limit_s, "name": "write_outage"}
-    )
-    yield CriterionSpec(
-        "outage", remedy | {"kind": "read", "via": "ledger*", "limit_s": limit_s, "name": "read_outage"}
-    )
-    yield CriterionSpec("single_primary", remedy)
-    yield CriterionSpec("replication_lag", remedy)
+    for name in ("lost_writes", "doubled_writes", "single_primary", "replication_lag"):
+        yield CriterionSpec(name, remedy)
+    for kind in ("write", "read"):
+        outage = {"kind": kind, "via": "ledger*", "limit_s": 15.0, "on_top_s": ttl_s, "name": f"{kind}_outage"}
+        yield CriterionSpec("outage", remedy | outage)
     yield CriterionSpec("rejoin_time", remedy | {"since": since})
     for phase in ("baseline", "recovery"):
         yield CriterionSpec("error_ratio", {"phase": phase, "name": f"error_ratio_{phase}"})
@@ -79,8 +71,9 @@ def criteria(options):
 def nodes(options):
     if options.patroni:
         yield planned("patroni", urls=options.patroni)
+    elif options.postgres_nodes:
+        yield planned("postgres_replication", dsns=options.postgres_nodes)
 
 
-harness.attach(
-    "database-failover", criteria=criteria, probes=nodes, faults=failure, options=Options, reference={"ha": ""}
-)
+HA = {"ha": ""}
+harness.attach("database-failover", criteria=criteria, probes=nodes, faults=failure, options=Options, reference=HA)

@@ -6,12 +6,12 @@ Point it at your own service (what it has to answer: harness/load/users/ledger.p
 """
 
 import random
-import sys
 from urllib.parse import urlsplit
 
 from locust import task
 
 import harness
+from harness.commands.reference_target import start_command
 from harness.faults import PlannedFault, load
 from harness.load.users.ledger import LedgerOptions, LedgerUser
 from harness.plugins import parameter
@@ -31,7 +31,7 @@ class Customer(LedgerUser):
 
 
 class InstanceLoss(step.Step):
-    baseline_s, hold_s, recovery_s, base, peak, pool_users = 15, 40, 20, 40, 40, 200  # the spike is the failure
+    baseline_s, hold_s, recovery_s, base, peak, pool_users = 15, 40, 20, 40, 40, 300  # the spike is the failure
 
 
 class Options(LedgerOptions):
@@ -40,49 +40,40 @@ class Options(LedgerOptions):
     away_s: float = parameter(12.0, "how long an instance is away", lowest=1)
     api_urls: tuple[str, ...] = parameter((), "addresses of the instances past the balancer")
     instance_header: str = parameter("X-Instance", "header of an answer that names the instance", web=True)
-    start_command: str = parameter("", "command that starts instance {number}, 1 or more, again", secret=True)
+    start_command: str = parameter("", "command that starts the instance {member} again", secret=True)
+    member: str = parameter("api{number}", "what an instance is called there, and in HAProxy", web=True)
     haproxy_socket: str = parameter("", "runtime socket of the HAProxy before them, for draining")
-    haproxy_server: str = parameter("api/api{number}", "backend and name of instance {number} in it", web=True)
+    haproxy_backend: str = parameter("api", "its backend", web=True)
 
 
 def failures(options):
-    if not options.api_urls or options.failure == "none":
-        return
-    chance, count = random.Random(options.failure_seed), len(options.api_urls)
-    if options.failure != "random":
-        yield planned_loss(options, options.failure, chance.randrange(count), 0)
-        return
-    every_s = options.away_s + 5
-    for turn in range(int(options.hold_s / every_s)):
-        begin_s = turn * every_s + chance.uniform(0, 4)
-        yield planned_loss(options, chance.choice(KINDS), chance.randrange(count), begin_s)
+    chance, count, every_s = random.Random(options.failure_seed), len(options.api_urls), options.away_s + 5
+    turns = {"random": int(options.hold_s / every_s), "none": 0}.get(options.failure, 1) if count else 0
+    for turn in range(turns):  # one after the other
+        kind = chance.choice(KINDS) if options.failure == "random" else options.failure
+        yield planned_loss(options, kind, chance.randrange(count), turn * every_s + chance.uniform(0, 4))
 
 
 def planned_loss(options, kind, place, after_s):
-    port, number = urlsplit(options.api_urls[place]).port, str(place + 1)
-    started = f"{sys.executable} -P -m target node start api{{number}} --state {options.target_state}"
-    command = options.start_command or (started if options.target_state else "")
+    port, member = urlsplit(options.api_urls[place]).port, options.member.replace("{number}", str(place + 1))
     if kind == "kill":
-        fault = load("kill_process", port=port, start_command=command.replace("{number}", number))
+        fault = load("kill_process", port=port, start_command=start_command(options, member))
     elif kind == "freeze":
         fault = load("stop_process", port=port)
     else:
-        server = options.haproxy_server.replace("{number}", number)
-        fault = load("haproxy_drain", socket=options.haproxy_socket, server=server)
+        fault = load("haproxy_drain", socket=options.haproxy_socket, server=f"{options.haproxy_backend}/{member}")
     return PlannedFault(fault, at=f"spike+{after_s:.2f}", for_s=options.away_s)
 
 
 def criteria(options):
     remedy = {"remedy": "name the instances with --api-urls, or plan a fault of your own with --fault"}
     of_all = remedy | {"via": "ledger*"}
-    spread = of_all | {"members": len(options.api_urls)}
-    yield CriterionSpec("even_share", spread | {"phase": "baseline", "name": "even_share_before"})
-    yield CriterionSpec("even_share", spread | {"phase": "recovery", "name": "even_share_after"})
-    yield CriterionSpec("error_ratio", {"phase": "spike", "limit": 0.05})
-    yield CriterionSpec("out_of_rotation", of_all)
-    yield CriterionSpec("back_in_rotation", of_all)
-    yield CriterionSpec("lost_writes", remedy)
-    yield CriterionSpec("doubled_writes", remedy)
+    for phase in ("baseline", "recovery"):
+        spread = {"members": len(options.api_urls), "phase": phase, "name": f"even_share_{phase}"}
+        yield CriterionSpec("even_share", of_all | spread)
+    yield CriterionSpec("error_ratio", {"phase": "spike"})
+    yield from (CriterionSpec(name, of_all) for name in ("out_of_rotation", "back_in_rotation"))
+    yield from (CriterionSpec(name, remedy) for name in ("lost_writes", "doubled_writes"))
 
 
 harness.attach("instance-loss", criteria=criteria, faults=failures, options=Options, reference={"ha": ""})

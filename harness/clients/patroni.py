@@ -6,13 +6,15 @@ https://patroni.readthedocs.io/en/latest/rest_api.html
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
 from harness.clients.address import strip_url
-from harness.clients.http_get import Answer, NoAnswerError, get, get_all, request
+from harness.clients.http_get import Answer, NoAnswerError, get, request
 
 LIMIT_BYTES = 1_000_000
 LEADERS = ("leader", "master", "primary", "standby_leader")
@@ -56,6 +58,8 @@ class Status:
     position_bytes: float | None
     """How far its log is written, or replayed."""
     timeline: float | None
+    answered_s: float
+    """How long it took."""
 
 
 def members(urls: Sequence[str], timeout_s: float) -> tuple[Member, ...]:
@@ -71,8 +75,17 @@ def members(urls: Sequence[str], timeout_s: float) -> tuple[Member, ...]:
 
 def statuses(urls: Sequence[str], timeout_s: float) -> list[Status | PatroniError]:
     """What each node says of itself, all asked at the same time."""
-    answers = get_all([_page(url, "patroni") for url in urls], timeout_s, LIMIT_BYTES, "application/json")
-    return [PatroniError(str(each)) if isinstance(each, NoAnswerError) else _status(each) for each in answers]
+
+    def ask(url: str) -> Status | PatroniError:
+        begun_s = time.monotonic()
+        try:
+            answer = get(_page(url, "patroni"), timeout_s, LIMIT_BYTES, "application/json")
+            return _status(answer, time.monotonic() - begun_s)
+        except (NoAnswerError, PatroniError) as error:
+            return PatroniError(str(error))
+
+    with ThreadPoolExecutor(max_workers=len(urls)) as pool:
+        return list(pool.map(ask, urls))
 
 
 def switch_over(url: str, leader: str, candidate: str, timeout_s: float) -> str:
@@ -123,14 +136,12 @@ def _rest_address(url: str) -> tuple[str, int]:
     return parts.hostname or "", parts.port or 0
 
 
-def _status(answer: Answer) -> Status | PatroniError:
+def _status(answer: Answer, answered_s: float) -> Status:
+    document = _document(answer)
     try:
-        document = _document(answer)
         role, name = str(document["role"]), str(document["patroni"]["name"])
-    except PatroniError as error:
-        return error
     except (KeyError, TypeError):
-        return PatroniError("its page /patroni has no role, or no name")
+        raise PatroniError("its page /patroni has no role, or no name") from None
     log = document.get("xlog")
     log = log if isinstance(log, dict) else {}
     runs, leads = document.get("state") == "running", role in LEADERS
@@ -139,5 +150,11 @@ def _status(answer: Answer) -> Status | PatroniError:
         name,
         runs and leads,
         runs and not leads and document.get("replication_state") == "streaming",
-        *(float(each) if isinstance(each, int) else None for each in (position, document.get("timeline"))),
+        _number(position),
+        _number(document.get("timeline")),
+        answered_s,
     )
+
+
+def _number(value: object) -> float | None:
+    return float(value) if isinstance(value, int) else None

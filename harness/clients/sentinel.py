@@ -73,6 +73,53 @@ def servers(urls: Sequence[str], service: str, timeout_s: float) -> tuple[Server
     return _first(urls, service, timeout_s, ask)
 
 
+@dataclass(frozen=True)
+class Replication:
+    """What a server says of itself."""
+
+    is_primary: bool
+    is_linked: bool
+    """It follows a primary, and has a connection to it."""
+    offset_bytes: float
+    """How much of the stream of commands it has written, or got."""
+
+
+def named_primaries(urls: Sequence[str], service: str, timeout_s: float) -> list[str]:
+    """Which servers the Sentinels lead clients to, ``host:port``; each is asked, and may not answer."""
+    found = []
+    for url in urls:
+        try:
+            found.append(next(server.name for server in servers((url,), service, timeout_s) if server.is_primary))
+        except SentinelError:
+            continue
+    return list(dict.fromkeys(found))
+
+
+def replication_of(name: str, password: str, timeout_s: float) -> Replication:
+    """Of the server ``host:port``. Raises SentinelError."""
+    host, _, port = name.rpartition(":")
+    client = redis.Redis(
+        host,
+        int(port),
+        password=password or None,
+        socket_timeout=timeout_s,
+        socket_connect_timeout=timeout_s,
+        retry=Retry(NoBackoff(), 0),
+        decode_responses=True,
+    )
+    try:
+        said: Any = client.info("replication")
+        leads = said["role"] == "master"
+        offset = said["master_repl_offset"] if leads else said["slave_repl_offset"]
+        return Replication(leads, not leads and said["master_link_status"] == "up", float(offset))
+    except (redis.RedisError, OSError) as error:
+        raise SentinelError(_reason(error)) from None
+    except (KeyError, TypeError, ValueError):
+        raise SentinelError("its INFO replication cannot be read") from None
+    finally:
+        client.close()
+
+
 def fail_over(urls: Sequence[str], service: str, timeout_s: float) -> None:
     """Lets the first Sentinel that answers replace the primary, as if it were away. Raises SentinelError."""
 
@@ -106,6 +153,9 @@ def _first(urls: Sequence[str], service: str, timeout_s: float, ask: Callable[[A
 def _reason(error: Exception) -> str:
     if isinstance(error, redis.TimeoutError | TimeoutError):
         return "no answer in time"
+    if isinstance(error, redis.exceptions.AuthenticationError):
+        return "the password is missing or wrong"
     if isinstance(error, redis.exceptions.ResponseError):
         return str(error)
-    return "no connection"
+    refused = isinstance(error.__cause__ or error.__context__, ConnectionRefusedError)
+    return "connection refused: nothing listens there" if refused else "no connection"

@@ -12,7 +12,7 @@ from harness.clients.sentinel import SentinelError, servers
 from harness.faults import FaultError
 
 PRIMARY, REPLICA, REPLICAS = "primary", "replica", "replicas"
-ASK_S = 2.0
+ASK_S = 4.0
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import shlex
 import subprocess
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import psutil
@@ -56,8 +57,9 @@ class KillProcess(ProcessFault):
     def undo(self) -> str:
         if not self.start_command:
             return "nothing to undo: whoever is killed stays so, unless a supervisor starts it again"
-        for member in self.member.split(","):
-            self._start(member)
+        members = self.member.split(",")
+        with ThreadPoolExecutor(len(members)) as pool:
+            list(pool.map(self._start, members))
         return f"started {self.member} again"
 
     def _start(self, member: str) -> None:

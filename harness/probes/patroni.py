@@ -23,7 +23,7 @@ class Patroni(Probe):
     """
 
     urls: tuple[str, ...] = parameter(help="addresses of the REST API of each node", secret=True)
-    timeout_s: float = parameter(2.0, "longest time for one sample", lowest=0.001)
+    timeout_s: float = parameter(3.0, "longest time for one sample", lowest=0.001)
     _nodes: dict[str, str] = field(default_factory=dict, init=False, compare=False, repr=False)
     """URL → what its node is called here, once that is known."""
     _lag: LagMeter = field(default_factory=LagMeter, init=False, compare=False, repr=False)
@@ -37,7 +37,6 @@ class Patroni(Probe):
     def sample(self) -> Iterator[Reading]:
         begun_s = time.monotonic()
         answers = statuses(self.urls, self.timeout_s)
-        answered_s = time.monotonic() - begun_s
         self._name_nodes(answers)
         for url, answer in zip(self.urls, answers, strict=True):
             if isinstance(answer, Status) and answer.is_primary and answer.position_bytes is not None:
@@ -47,7 +46,7 @@ class Patroni(Probe):
             if isinstance(answer, PatroniError):
                 yield Reading.failed(node, str(answer))
             else:
-                yield Reading.of(node, self._figures(answer, begun_s) | {"answered_s": answered_s})
+                yield Reading.of(node, self._figures(answer, begun_s))
 
     def _name_nodes(self, answers: list[Status | PatroniError]) -> None:
         new = {url: each for url, each in zip(self.urls, answers, strict=True) if url not in self._nodes}
@@ -63,6 +62,7 @@ class Patroni(Probe):
 
     def _figures(self, status: Status, at_s: float) -> dict[str, float]:
         figures = {"primary": float(status.is_primary), "streaming": float(status.is_streaming)}
+        figures["answered_s"] = status.answered_s
         if status.timeline is not None:
             figures["timeline"] = status.timeline
         if status.is_streaming and status.position_bytes is not None:

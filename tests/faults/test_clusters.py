@@ -11,6 +11,7 @@ import pytest
 from harness.errors import ConfigurationError
 from harness.faults import FaultError, load
 from harness.faults.kill_process import KillProcess
+from harness.faults.postgres_replay_pause import PostgresReplayPause
 from harness.faults.stop_process import StopProcess
 from tests.faults.victims import server
 from tests.probes.loopback import free_port
@@ -61,7 +62,7 @@ def test_nothing_that_listens_and_no_answer_is_said() -> None:
             KillProcess(patroni=tuple(made.urls.values())).pin()
     with pytest.raises(FaultError, match=r"no Patroni answers: .*connection refused"):
         KillProcess(patroni=(f"http://127.0.0.1:{nobody}",)).pin()
-    with pytest.raises(FaultError, match=r"no Sentinel answers: .*no connection"):
+    with pytest.raises(FaultError, match=r"no Sentinel answers: .*connection refused"):
         KillProcess(sentinels=(f"redis://127.0.0.1:{nobody}",), service="cache").pin()
 
 
@@ -101,3 +102,14 @@ def test_a_switchover_that_is_refused_fails() -> None:
         fault = load("patroni_switchover", urls=tuple(made.urls.values()))
         with pytest.raises(FaultError, match="HTTP 412 no good candidates"):
             fault.inject()
+
+
+def test_a_replay_that_cannot_be_paused_says_why_without_the_password() -> None:
+    dsn = f"postgresql://me:hush@127.0.0.1:{free_port()}/shop"
+    fault = PostgresReplayPause(dsns=(dsn,))
+    assert list(fault.addresses()) == [f"http://{dsn.partition('@')[2].removesuffix('/shop')}"]
+    with pytest.raises(FaultError, match=r"no replica to be paused: .*connection refused") as raised:
+        fault.pin()
+    assert "hush" not in str(raised.value)
+    with pytest.raises(ConfigurationError, match="names no host"):
+        PostgresReplayPause(dsns=("dbname=shop",))

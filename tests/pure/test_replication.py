@@ -116,6 +116,11 @@ def test_an_outage_goes_from_the_last_good_answer_to_the_first() -> None:
     assert judged("outage", ledger(writes()), limit_s=3).outcome is INCONCLUSIVE
 
 
+def test_what_a_lock_takes_to_expire_comes_on_top_of_the_limit() -> None:
+    found = judged("outage", ledger(writes()), limit_s=1, on_top_s=4)
+    assert (found.outcome, found.limit) == (PASS, 5)
+
+
 def test_a_service_that_does_not_come_back_is_never_a_pass() -> None:
     found = judged("outage", ledger(writes(away=(12, 99))), limit_s=30)
     assert (found.outcome, found.figure, found.censored) == (FAIL, None, True)

@@ -50,10 +50,8 @@ def taken_out(operations: Sequence[Operation], of: Struck) -> tuple[float, float
     begun_s = [one.invoke_s for one in operations]
     during = _between(operations, begun_s, of.fault.at_s, of.until_s)
     sent = [index for index, one in enumerate(during) if one.return_s is None or one.source in of.names]
-    if not sent:
-        return 0.0, 0.0
-    low_s = during[sent[-1]].invoke_s - of.fault.at_s
-    after = during[sent[-1] + 1 :]
+    low_s = during[sent[-1]].invoke_s - of.fault.at_s if sent else 0.0
+    after = during[sent[-1] + 1 if sent else 0 :]
     needed = ROUNDS * of.members
     return low_s, after[needed - 1].invoke_s - of.fault.at_s if len(after) >= needed else math.inf
 

@@ -30,10 +30,15 @@ class Outage(Criterion):
     evidence = CLIENTS
 
     limit_s: float = parameter(30.0, "longest time in seconds without a good answer")
+    on_top_s: float = parameter(0.0, "time in seconds that comes on top of the limit, e.g. until a lock expires")
     kind: str = parameter(WRITE, "what is asked", choices=(READ, WRITE))
     via: str = parameter("*", "the way of what is asked, * for anything")
     fault: str = parameter("*", "the planned fault after which it is judged, * for anything")
     remedy: str = parameter("", "what to say when there was no such fault")
+
+    @property
+    def limit_value(self) -> float:
+        return self.limit_s + self.on_top_s
 
     def judge(self, recording: Recording) -> Finding:
         title = f"longest time without a good answer to a {self.kind}"
@@ -66,9 +71,9 @@ class Outage(Criterion):
             },
         }
         watched_s = until_s - faults[-1].at_s
-        outcome = against(self.limit_s, (low_s, high_s))
+        outcome = against(self.limit_value, (low_s, high_s))
         is_censored = math.isinf(high_s)
-        if outcome is Outcome.PASS and watched_s < self.limit_s:
+        if outcome is Outcome.PASS and watched_s < self.limit_value:
             outcome = Outcome.INCONCLUSIVE
         return self.finding(
             outcome,
@@ -83,7 +88,7 @@ class Outage(Criterion):
     def _reason(
         self, worst: Gap, low_s: float, high_s: float, watched_s: float, outcome: Outcome, until_s: float
     ) -> str:
-        limit = f"limit {seconds(self.limit_s)}"
+        limit = f"limit {seconds(self.limit_value)}"
         if math.isinf(worst.length_s):
             lasted = f"in the {seconds(until_s - worst.start_s)} that were left of the load"
             reason = f"no good answer to a {self.kind} came after {seconds(worst.start_s)}, {lasted}, {limit}"
@@ -93,7 +98,7 @@ class Outage(Criterion):
             f"{seconds(worst.end_s)}, with {worst.in_vain:,} tries in vain; clients that had asked all the time would "
             f"have found at least {seconds(low_s)}; {limit}"
         )
-        if outcome is Outcome.INCONCLUSIVE and watched_s < self.limit_s and high_s <= self.limit_s:
+        if outcome is Outcome.INCONCLUSIVE and watched_s < self.limit_value and high_s <= self.limit_value:
             reason += f"; only {seconds(watched_s)} were watched after the last fault, a longer load would settle it"
         elif outcome is Outcome.INCONCLUSIVE:
             reason += "; tries at shorter intervals would settle it"

@@ -83,7 +83,9 @@ class LedgerUser(Measured, PacedHttpUser):
                     break
             if self._write(row, attempt):
                 self._written[row] = attempt
-                if self.options.resend_every and len(self._written) % self.options.resend_every == 0:
+                # Counted on from the user's number, for a user may write no more than a few rows.
+                every = self.options.resend_every
+                if every and (self.number + len(self._sent)) % every == 0:
                     self._write(row, attempt + 1)
                 return True
         return False
