@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -45,12 +47,19 @@ def binaries(tmp_path: Path) -> Path:
     return directory
 
 
-def begun(tmp_path: Path, binaries: Path, *arguments: str) -> tuple[subprocess.Popen[str], psutil.Process]:
-    """What stands for `up`, and the program it had started."""
+@contextmanager
+def begun(tmp_path: Path, binaries: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[str], psutil.Process]]:
+    """What stands for `up`, and the program it had started; neither is left."""
     command = [sys.executable, "-c", UP, str(tmp_path / "bin"), str(binaries), *arguments]
-    up = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    assert up.stdout is not None
-    return up, psutil.Process(int(up.stdout.readline()))
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as up:
+        assert up.stdout is not None
+        program = psutil.Process(int(up.stdout.readline()))
+        try:
+            yield up, program
+        finally:
+            up.kill()
+            if not ended(program):
+                program.kill()
 
 
 def ended(process: psutil.Process) -> bool:
@@ -62,33 +71,20 @@ def ended(process: psutil.Process) -> bool:
 
 def test_a_server_outlives_who_started_it_and_not_up(tmp_path: Path, binaries: Path) -> None:
     """`up` takes it in, and it is killed with it."""
-    up, server = begun(tmp_path, binaries, "adopts", "goes", *SERVER)
-    try:
+    with begun(tmp_path, binaries, "adopts", "goes", *SERVER) as (up, server):
         until(lambda: server.name() == "sleep", "the server runs")
         assert server.ppid() == up.pid
-    finally:
         up.kill()
-        up.wait()
-    until(lambda: ended(server), "the server is gone")
+        until(lambda: ended(server), "the server is gone")
 
 
 def test_a_server_that_up_does_not_take_in_does_not_start(tmp_path: Path, binaries: Path) -> None:
     """Because `up` is gone already: nobody would end it."""
-    up, server = begun(tmp_path, binaries, "does not", "goes", *SERVER)
-    try:
+    with begun(tmp_path, binaries, "does not", "goes", *SERVER) as (_, server):
         until(lambda: ended(server), "it gave up")
-    finally:
-        up.kill()
-        up.wait()
 
 
 def test_a_tool_ends_with_who_started_it(tmp_path: Path, binaries: Path) -> None:
-    """It works for Patroni alone, also when the same program is asked for a version or runs a single user."""
-    up, tool = begun(tmp_path, binaries, "adopts", "stays", "--single", "-D", "data")
-    try:
+    """It works for Patroni alone, also when the server's program is asked to do something else than to serve."""
+    with begun(tmp_path, binaries, "adopts", "stays", "--single", "-D", "data") as (_, tool):
         until(lambda: ended(tool), "the tool is gone")
-    finally:
-        up.kill()
-        up.wait()
-        if not ended(tool):
-            tool.kill()
