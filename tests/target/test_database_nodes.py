@@ -126,6 +126,25 @@ def test_no_fallback_refuses_what_the_primary_could_answer(healthy: Stack) -> No
     until(lambda: served_by(url, "/ledger/none") == (404, "replica", "replica"), "the replica answers again")
 
 
+def test_reads_take_turns_over_the_replicas_and_one_fault_sends_all_to_one(stack: Stack, tmp_path: Path) -> None:
+    """Two names for the one replica stand in for two of them; the first by name gets all under the fault."""
+    replica = stack.state.postgres.replica
+    nodes = f"one={stack.state.postgres.primary} b={replica} a={replica}"
+    with serving(tmp_path, with_nodes(stack, TARGET_DATABASE_NODES=nodes)) as service:
+        until(lambda: service.get("/readyz").status == 200, "ready")
+        until(lambda: len(service.get("/database").document["readable"]) == 2, "both are known")
+        assert spread(service, 20) == {"a": 10, "b": 10}
+        service.switch("sticky_replica")
+        assert spread(service, 20) == {"a": 20}
+        assert service.account()["status"] == {"reads": 20, "diverted": 10}
+        shown = service.get("/database").document
+        assert {node["name"]: node["reads"] for node in shown["nodes"]} == {"one": 0, "a": 30, "b": 10}
+
+
+def spread(service: Service, reads: int) -> Counter[str | None]:
+    return Counter(served_by(service.url, "/ledger/none")[1] for _ in range(reads))
+
+
 @pytest.fixture
 def breakable(tmp_path: Path) -> Iterator[Stack]:
     """A stack that may lose its primary."""
@@ -169,25 +188,6 @@ def test_a_failover_brings_writes_to_the_new_primary_and_loses_nothing_that_it_h
             entries = service.get("/ledger?client=c&read=primary").document["entries"]
             assert [entry["id"] for entry in entries if entry["id"] != "between"] == ["before", "after"]
             assert service.get("/readyz").document["dependencies"]["postgres_replica"]["state"] == "down"
-
-
-def test_reads_take_turns_over_the_replicas_and_one_fault_sends_all_to_one(breakable: Stack, tmp_path: Path) -> None:
-    """Two names for the one replica stand in for two of them; the first by name gets all under the fault."""
-    replica = breakable.state.postgres.replica
-    nodes = f"one={breakable.state.postgres.primary} b={replica} a={replica}"
-    with serving(tmp_path, with_nodes(breakable, TARGET_DATABASE_NODES=nodes)) as service:
-        until(lambda: service.get("/readyz").status == 200, "ready")
-        until(lambda: len(service.get("/database").document["readable"]) == 2, "both are known")
-        assert spread(service, 20) == {"a": 10, "b": 10}
-        service.switch("sticky_replica")
-        assert spread(service, 20) == {"a": 20}
-        assert service.account()["status"] == {"reads": 20, "diverted": 10}
-        shown = service.get("/database").document
-        assert {node["name"]: node["reads"] for node in shown["nodes"]} == {"one": 0, "a": 30, "b": 10}
-
-
-def spread(service: Service, reads: int) -> Counter[str | None]:
-    return Counter(served_by(service.url, "/ledger/none")[1] for _ in range(reads))
 
 
 def test_a_server_that_was_started_again_gets_new_connections_at_once(breakable: Stack, tmp_path: Path) -> None:
