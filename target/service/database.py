@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import LiteralString
@@ -156,12 +157,15 @@ class Database:
 
     async def read(self, query: LiteralString, *values: object) -> Answer:
         """From the replica whose turn it is, from another when that fails, from the primary when none can."""
-        fault = self._faults.active
+        fault, began_s = self._faults.active, time.monotonic()
+        forbidden = isinstance(fault, ForbidsFallback)
         for node in self._in_turn(self.readable())[:2]:
             try:
                 return await self._on_replica(node, query, values)
             except Unavailable:
                 node.read_failed()
+            if time.monotonic() - began_s > REPLICA_WITHIN_S and not forbidden:
+                break  # one that is frozen has cost enough: the next may be, too
         if isinstance(fault, ForbidsFallback):
             fault.refused_fallback()
             raise Unavailable("postgres_replica", "no replica is reachable")
