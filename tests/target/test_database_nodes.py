@@ -16,7 +16,6 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from target.loopback_http import ask
-from target.service import database_node
 from target.service.node_monitor import ReplicationLag
 from target.stack import unprivileged
 from tests.target import stacks
@@ -56,18 +55,6 @@ def test_lag_is_the_age_of_the_oldest_write_that_is_not_there() -> None:
     lag.primary_at(("two", "b"), 10.0, 250)
     assert lag.of(250, 11.0) == 0.0, "what the old one wrote beyond 250 will never come"
     assert lag.of(249, 11.0) == 1.0
-
-
-def test_nodes_are_named_by_the_setting_or_by_their_address() -> None:
-    """A DSN's own parameters may have an equals sign."""
-    nodes = database_node.named("postgresql://u:p@h1:5433/d?application_name=x b=postgresql://u:p@h2/d", "api")
-    assert [(node.name, node.role, node.reachable) for node in nodes] == [
-        ("h1:5433", "unknown", False),
-        ("b", "unknown", False),
-    ]
-    assert nodes[0].dsn == "postgresql://u:p@h1:5433/d?application_name=x"
-    assert nodes[1].dsn == "postgresql://u:p@h2/d"
-    assert database_node.named("", "api") == []
 
 
 def test_the_stack_shows_its_nodes(stack: Stack) -> None:
@@ -173,12 +160,13 @@ def test_a_failover_brings_writes_to_the_new_primary_and_loses_nothing_that_it_h
             admin = conninfo_to_dict(addresses.admin)
             with psycopg.connect(**{**admin, "port": replica["port"]}, autocommit=True) as connection:  # type: ignore[arg-type]
                 connection.execute("SELECT pg_promote()")
+            until(lambda: service.get("/database").document["primary"] == "two", "known before the proxy does")
+            assert service.post("/ledger", {"id": "between", "client": "c"}).status == 503
             proxy.switch(int(str(replica["port"])))
             until(lambda: service.post("/ledger", {"id": "after", "client": "c"}).status in (200, 201), "writes again")
 
             after = service.post("/ledger", {"id": "after", "client": "c"})
             assert (after.document["node"], after.document["replayed"]) == ("two", True)
-            until(lambda: service.get("/database").document["primary"] == "two", "found out")
             shown = service.get("/database").document
             assert [(node["name"], node["role"]) for node in shown["nodes"]] == [("one", "unknown"), ("two", "primary")]
             assert shown["nodes"][1]["timeline"] == 2
