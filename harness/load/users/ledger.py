@@ -88,11 +88,11 @@ class LedgerUser(Measured, PacedHttpUser):
                 if self.node.ending:
                     break
             if self._write(row, attempt):
-                self._written.append((row, attempt))
                 # Counted on from the user's number, for a user may write no more than a few rows.
                 every = self.options.resend_every
                 if every and (self.number + len(self._sent)) % every == 0:
-                    self._write(row, attempt + 1)
+                    attempt += self._write(row, attempt + 1)
+                self._written.append((row, attempt))  # readers find what was acknowledged last
                 return True
         return False
 
