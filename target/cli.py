@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from target import fault_cli, node_cli, upstream_cli
+from target import backup_cli, fault_cli, node_cli, upstream_cli
 from target.errors import TargetError
 from target.stack import options as stack_options
 from target.stack import parent
@@ -176,3 +176,4 @@ def status(state: Path | None, destination: Path | None) -> None:
 main.add_command(fault_cli.fault)
 main.add_command(upstream_cli.upstream)
 main.add_command(node_cli.node)
+main.add_command(backup_cli.backup)

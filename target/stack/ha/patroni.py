@@ -190,7 +190,11 @@ def _configuration(cluster: DatabaseCluster, member: Member) -> dict[str, object
             },
             "pg_hba": [
                 f"host all all {LOOPBACK}/32 scram-sha-256",
-                f"host replication {postgres.REPLICATOR} {LOOPBACK}/32 scram-sha-256",
+                # The superuser takes physical backups.
+                *(
+                    f"host replication {one} {LOOPBACK}/32 scram-sha-256"
+                    for one in (postgres.REPLICATOR, postgres.SUPERUSER)
+                ),
             ],
             "parameters": {name: value for name, value in SETTINGS.items() if name != "listen_addresses"},
             "basebackup": [{"checkpoint": "fast"}, "no-sync"],
