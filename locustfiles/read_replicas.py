@@ -3,7 +3,7 @@
 Point it at your own service (what it has to answer: harness/load/users/ledger.py) with PostgreSQL under Patroni here:
     springback run locustfiles/read_replicas.py --host http://127.0.0.1:8000 --failure replicas \\
         --patroni http://127.0.0.1:8008,http://127.0.0.1:8009,http://127.0.0.1:8010
-A replica that lags: --failure lag --postgres-nodes "postgresql://admin:secret@127.0.0.1:5432/shop,…" of all servers.
+A replica that lags: --failure lag; without Patroni: --failure none --fault "postgres_replay_pause …" (docs/faults.md).
 """
 
 from locust import task
@@ -38,15 +38,14 @@ class Options(LedgerOptions):
     )
     away_s: float = parameter(20.0, "how long a machine is away, or one replays nothing", lowest=1)
     patroni: tuple[str, ...] = parameter((), "addresses of the REST API of each node of Patroni", secret=True)
-    postgres_nodes: tuple[str, ...] = parameter((), "addresses of all servers with a superuser, for lag", secret=True)
     start_command: str = parameter("", "command that starts the machine {member} again", secret=True)
     replicas: int = parameter(0, "how many replicas answer reads; 0: all nodes of Patroni but one")
 
 
 def failure(options):
-    if options.failure == "lag" and options.postgres_nodes:
-        paused = load("postgres_replay_pause", dsns=options.postgres_nodes)
-        yield PlannedFault(paused, at="spike", for_s=options.away_s)
+    if options.failure == "lag" and options.patroni:  # PostgreSQL's process of this name replays
+        lagging = load("stop_process", patroni=options.patroni, member="replica", child="startup")
+        yield PlannedFault(lagging, at="spike", for_s=options.away_s)
     elif options.failure in ("replica", "replicas") and options.patroni:
         # All machines but one would be no majority, and leave no primary: of those PostgreSQL alone is killed.
         machine = {"machine": True, "start_command": start_command(options)} if options.failure == "replica" else {}
@@ -55,7 +54,7 @@ def failure(options):
 
 
 def criteria(options):
-    remedy = {"remedy": "name the nodes with --patroni, or --postgres-nodes for lag, or plan a fault with --fault"}
+    remedy = {"remedy": "name the nodes with --patroni, or plan a fault of your own with --fault"}
     reads = remedy | {"kind": "read", "via": "ledger*"}
     members = options.replicas or max(0, len(options.patroni) - 1)
     yield CriterionSpec("even_share", reads | {"via": "ledger, replica", "members": members})

@@ -7,14 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
-import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
-
+from harness.analysis.lazy import LazyModule
 from harness.clients.address import strip_url, userinfo_problem
+
+if TYPE_CHECKING:
+    import redis
+    from redis import backoff, retry
+else:  # the faults that may use it are loaded for every run
+    redis, backoff, retry = (LazyModule(name) for name in ("redis", "redis.backoff", "redis.retry"))
 
 EXAMPLE = "redis://127.0.0.1:26379"
 DEFAULT_PORT = 26379
@@ -104,7 +107,7 @@ def replication_of(name: str, password: str, timeout_s: float) -> Replication:
         password=password or None,
         socket_timeout=timeout_s,
         socket_connect_timeout=timeout_s,
-        retry=Retry(NoBackoff(), 0),
+        retry=retry.Retry(backoff.NoBackoff(), 0),
         decode_responses=True,
     )
     try:
@@ -136,7 +139,7 @@ def _first(urls: Sequence[str], service: str, timeout_s: float, ask: Callable[[A
             url,
             socket_timeout=timeout_s,
             socket_connect_timeout=timeout_s,
-            retry=Retry(NoBackoff(), 0),
+            retry=retry.Retry(backoff.NoBackoff(), 0),
             decode_responses=True,
         )
         try:

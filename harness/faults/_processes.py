@@ -27,7 +27,8 @@ class ProcessFault(Fault):
     --state FILE`` keeps, by ``role`` or ``name`` there. Servers of a cluster are found when the fault comes, by what
     ``patroni`` or the ``sentinels`` of a ``service`` say of them: ``member`` is ``primary``, ``replica`` (the first),
     ``replicas`` (all), or the name of one. ``children``: also all of their descendants, such as the backends of
-    PostgreSQL; ``machine``: these, and the Patroni beside them.
+    PostgreSQL; ``machine``: these, and the Patroni beside them; ``child``: only descendants with this word in their
+    command line, such as ``startup``, which replays on a replica.
     """
 
     pid: int = parameter(0, "pid of the process")
@@ -41,6 +42,7 @@ class ProcessFault(Fault):
     member: str = parameter("primary", "which server of it: primary, replica, replicas, or its name")
     machine: bool = parameter(False, "whether its descendants and the Patroni beside it are struck, too")
     children: bool = parameter(False, "whether all of its descendants are struck, too")
+    child: str = parameter("", "word in the command line of those descendants that alone are struck; empty: it itself")
     processes: tuple[str, ...] = parameter((), "what was found, as pid@birth; leave it empty")
     """So that a pid that is another process by then is left alone."""
 
@@ -52,6 +54,8 @@ class ProcessFault(Fault):
             yield "give one of pid, port, status_file, patroni and sentinels"
         if bool(self.sentinels) != bool(self.service):
             yield "sentinels and service go together. Give both"
+        if self.child and (self.children or self.machine):
+            yield "child is for some of the descendants alone. Leave children and machine away"
         if self.machine and not self.patroni:
             yield "machine is a node of Patroni. Give patroni, too"
         for url in self.patroni:
@@ -79,6 +83,12 @@ class ProcessFault(Fault):
         try:
             found = [psutil.Process(pid) for pid in pids]
             everyone = [*found, *(descendants(found) if self.strikes_descendants else [])]
+            if self.child:
+                everyone = [each for each in descendants(found) if self.child in " ".join(each.cmdline()).split()]
+                if not everyone:
+                    raise FaultError(
+                        f"no descendant of {describe(found)} has the word {self.child} in its command line"
+                    )
             for process in everyone:
                 refuse_own(process)
             there = tuple(identity(process) for process in everyone)

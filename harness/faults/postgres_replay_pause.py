@@ -16,6 +16,9 @@ from harness.plugins import parameter
 class PostgresReplayPause(Fault):
     """``pg_wal_replay_pause()`` on the first of these servers that is a replica when the fault comes, and
     ``pg_wal_replay_resume()`` in the end. It takes a superuser, or whoever may execute the two.
+
+    Patroni resumes what is paused within seconds: stop the replaying process there, ``stop_process patroni=…
+    member=replica child=startup``.
     """
 
     dsns: tuple[str, ...] = parameter(help="addresses of the servers, with user and password", secret=True)

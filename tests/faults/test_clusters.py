@@ -55,6 +55,17 @@ def test_a_machine_is_its_server_and_the_patroni_beside_it_with_all_descendants(
         assert set(pids[2:]) == {child.pid for child in database.children}
 
 
+def test_a_child_is_struck_alone() -> None:
+    with cluster() as made, server(children=2) as database:
+        made.ports["db2"] = database.port
+        urls = tuple(made.urls.values())
+        pinned = StopProcess(patroni=urls, member="replica", child="-c").pin()
+        pids = {int(each.partition("@")[0]) for each in pinned.processes}
+        assert pids == {child.pid for child in database.children}
+        with pytest.raises(FaultError, match="has the word startup in its command line"):
+            StopProcess(patroni=urls, member="replica", child="startup").pin()
+
+
 def test_nothing_that_listens_and_no_answer_is_said() -> None:
     with cluster() as made:
         made.ports["db1"] = nobody = free_port()

@@ -1,4 +1,4 @@
-"""Users of a ledger: each writes rows with ids of its own, reads them, and in the end looks whether they are there.
+"""Users of a ledger: each writes rows with ids of its own, and in the end looks whether they are there.
 
 The service takes ``POST PATH`` of ``{"id", "client", "value"}`` with 2xx when the row is safe, and answers ``GET
 PATH/ID`` with 200 and JSON, or 404. A write without an answer is sent again under the same id, with the header
@@ -13,12 +13,15 @@ from __future__ import annotations
 import json
 import random
 import time
+from collections import deque
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import gevent
 
 from harness.load.http import PacedHttpUser
 from harness.load.http.response import Response
+from harness.load.node import Node
 from harness.load.users.measured import Measured
 from harness.plugins import parameter
 from harness.recording import READ, WRITE
@@ -31,6 +34,10 @@ LEDGER, AUDIT = "ledger", "audit"
 VALUE = "x" * 100
 RETRY_S = 0.25
 AUDIT_RETRY_S = 0.5
+READ_AGAIN = 1000
+"""So many of the newest rows of a load process are read."""
+_written: WeakKeyDictionary[Node, deque[tuple[str, int]]] = WeakKeyDictionary()
+"""Rows that had a good answer, each with the attempt that had it."""
 
 
 class LedgerOptions:
@@ -47,7 +54,7 @@ class LedgerOptions:
 
 
 class LedgerUser(Measured, PacedHttpUser):
-    """A session that writes and reads its own rows over HTTP, with :class:`LedgerOptions`."""
+    """A session that writes rows of its own over HTTP and reads some that were written, with :class:`LedgerOptions`."""
 
     abstract = True
     timeout_s = 3.0
@@ -58,14 +65,13 @@ class LedgerUser(Measured, PacedHttpUser):
         super().__init__(environment)
         self.options: Any = environment.parsed_options
         self._sent: list[str] = []
-        """Ids of all rows, written or not."""
-        self._written: dict[str, int] = {}
-        """Id → which attempt had a good answer."""
+        """Ids of all its rows, written or not."""
+        self._written = _written.setdefault(self.node, deque(maxlen=READ_AGAIN))
         self._turns = self.number
-        """Half of the users begin with a read, once they have a row."""
+        """Half of the users begin with a read, once there is a row."""
 
     def take_turn(self) -> None:
-        """One write, or one read of a row that was written, in turn."""
+        """One write, or one read of a row that somebody in this process has written, in turn."""
         self._turns += 1
         if self._turns % 2 or not self._written:
             self.write_row()
@@ -82,19 +88,19 @@ class LedgerUser(Measured, PacedHttpUser):
                 if self.node.ending:
                     break
             if self._write(row, attempt):
-                self._written[row] = attempt
                 # Counted on from the user's number, for a user may write no more than a few rows.
                 every = self.options.resend_every
                 if every and (self.number + len(self._sent)) % every == 0:
-                    self._write(row, attempt + 1)
+                    attempt += self._write(row, attempt + 1)
+                self._written.append((row, attempt))  # readers find what was acknowledged last
                 return True
         return False
 
     def read_row(self) -> bool:
-        """Whether it had an answer: that the row is not there (404) is one, too."""
-        row = random.choice(list(self._written))
+        """Whether it had an answer: that the row is not there (404) is one, too. A row has to have been written."""
+        row, attempt = random.choice(self._written)
         copies, source, role, begun_s, done_s = self._get(row, "", "[id]")
-        version = self._written[row] if copies else None
+        version = attempt if copies else None
         via = f"{LEDGER}, {role}" if role else LEDGER
         self.operation(READ, row, str(self.number), version, begun_s, done_s, via, source)
         return done_s is not None
