@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import signal
 import sys
@@ -122,6 +123,8 @@ def up(
     chosen = stack_options.parse(numbers, data, path, fault_token, with_parent, with_input, autoscale)
     from target.stack import up as stack  # the servers' packages are slow to import: not for `status`
 
+    gc.freeze()
+    gc.enable()  # this command stays
     stack.run(chosen, lambda ready: _hand_out(ready.as_json(), destination))
 
 

@@ -147,4 +147,3 @@ def _is_helper(pid: int) -> bool:
         return any(argument.startswith("harness.sidecar.") for argument in psutil.Process(pid).cmdline())
     except psutil.Error:
         return False
-

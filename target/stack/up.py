@@ -186,7 +186,7 @@ def _bring_up(options: Options, launcher: Launcher, directory: Path, public: Res
         )
         postgres.wait_streaming(replica, admin)
         replica_port.release()
-    valkey.wait_ready(valkey_server, valkey_url)
+    valkey.wait_ready(valkey_server, valkey_port, valkey_password)
     valkey_port.release()
     for name, running in apis.items():
         api.wait_ready(running, api.url(api_ports[name]))

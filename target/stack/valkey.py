@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
-
-import redis
 
 from target.errors import TargetError
 from target.stack.launch import Launcher, Running, wait_for
@@ -39,16 +38,16 @@ def start(launcher: Launcher, directory: Path, port: Reserved, password: str) ->
     return launcher.start("valkey", "valkey", [str(binary), str(configuration)], directory / "valkey.log")
 
 
-def wait_ready(server: Running, url: str) -> None:
-    """Until it answers a PING with our password."""
-    client = redis.Redis.from_url(url, socket_timeout=2.0)
+def wait_ready(server: Running, port: Reserved, password: str) -> None:
+    """Until it answers a PING with our password. Said in its own words: to import a client takes a quarter of a second."""
 
     def answers() -> bool | None:
         try:
-            client.ping()
-        except redis.RedisError:
+            with socket.create_connection((LOOPBACK, port.port), 2.0) as connection:
+                connection.sendall(f"AUTH {password}\r\nPING\r\nQUIT\r\n".encode())
+                answered = b"".join(iter(lambda: connection.recv(4096), b""))
+        except OSError:
             return None
-        return True
+        return answered == b"+OK\r\n+PONG\r\n+OK\r\n" or None
 
     wait_for(server, "answering", answers)
-    client.close()
