@@ -11,7 +11,6 @@ from typing import Any
 
 import psutil
 
-
 CHILDREN_ARE_LISTED = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").exists()
 """By Linux, where it is built for that, as it is nearly everywhere."""
 
@@ -75,19 +74,15 @@ def descendants(pid: int, *, recursive: bool = True) -> list[int]:
 
 
 def _children(pid: int) -> list[int]:
-    threads = Path(f"/proc/{pid}/task")
+    try:
+        threads = list(Path(f"/proc/{pid}/task").iterdir())
+    except OSError:  # it has ended
+        return []
     found: list[int] = []
-    for thread in _names(threads):
-        with contextlib.suppress(OSError), (threads / thread / "children").open("rb", buffering=0) as listed:
+    for thread in threads:
+        with contextlib.suppress(OSError), (thread / "children").open("rb", buffering=0) as listed:
             found += map(int, listed.read().split())
     return found
-
-
-def _names(directory: Path) -> list[str]:
-    try:
-        return os.listdir(directory)
-    except OSError:
-        return []
 
 
 def in_status_file(path: Path, roles: Iterable[str]) -> list[tuple[str, int]]:

@@ -39,7 +39,7 @@ def start(launcher: Launcher, directory: Path, port: Reserved, password: str) ->
 
 
 def wait_ready(server: Running, port: Reserved, password: str) -> None:
-    """Until it answers a PING with our password. Said in its own words: to import a client takes a quarter of a second."""
+    """Until it answers a PING with our password. In its own words: to import a client takes a quarter of a second."""
 
     def answers() -> bool | None:
         try:
