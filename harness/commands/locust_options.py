@@ -64,7 +64,7 @@ def read(parse: Callable[[list[str]], T], arguments: Sequence[str]) -> tuple[T |
         except _RefusedError as refused:
             names, words = _in_words(str(refused))
             shortened = _without(kept, names)
-            problems.append(words if shortened != kept else words + ELSEWHERE)
+            problems.append(words + ELSEWHERE if names and shortened == kept else words)
             if shortened == kept:
                 return None, kept, problems
             kept = shortened
@@ -118,12 +118,20 @@ def _in_words(message: str) -> tuple[tuple[str, ...], str]:
         return names, f"{flag}{_of_value(found[2])}"
     if found := re.match(r"ambiguous option: (\S+) could match (.*)", message):
         return (found[1].partition("=")[0],), f"{found[1]}: write it out, one of {found[2]}"
+    if message.startswith("unrecognized arguments: "):  # their values are not shown: a secret may stand there
+        named = [without_its_value(word) for word in message.split()[2:] if word.startswith("-")]
+        message = f"{', '.join(named) or 'a value without an option'}: no such option"
     return (), f"{message}; `locust --help` lists Locust's options"
+
+
+def without_its_value(word: str) -> str:
+    """An option that stands where a value is due, without what it has itself, which may be a secret."""
+    return word.partition("=")[0] if word.startswith("-") else word
 
 
 def _of_value(words: str) -> str:
     if found := re.match(r"invalid (\w+) value: '(.*)'", words):
-        return f" {found[2]}: give a {'whole ' if found[1] == 'int' else ''}number"
+        return f" {without_its_value(found[2])}: give a {'whole ' if found[1] == 'int' else ''}number"
     if found := re.match(r"invalid choice: '(.*)' \(choose from (.*)\)", words):
         return f" {found[1]}: give one of {found[2].replace(chr(39), '')}"
     if words.startswith("expected "):
