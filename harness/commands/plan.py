@@ -82,7 +82,7 @@ def _loaded(
         raise ConfigurationError(problems)
     if option.locustfile != locustfile:  # Locust takes the last one
         several = f"{locustfile} is named already; leave it out (`springback suite` runs several)"
-        given = locust_options.without_its_value(option.locustfile)
+        given = locust_options.without_its_value(str(option.locustfile))
         raise ConfigurationError([*problems, f"--locustfile {given}: {several}"])
     loading = False
     try:

@@ -114,5 +114,5 @@ def test_what_stands_beside_an_option_that_there_is_not_is_not_shown() -> None:
 
 def test_an_option_in_the_place_of_a_value_is_shown_without_its_own() -> None:
     given = ["-f", "mine.py", "--master-port", "--fault=http_toggle token=hush 0"]
-    found, _, wrong = read(parse_locustfile_option, given)
+    _, _, wrong = read(parse_locustfile_option, given)
     assert wrong == ["--master-port --fault: give a whole number"]

@@ -19,7 +19,6 @@ from reports import markdown, terminal
 from tests import recordings
 from tests.reports import runs
 
-
 OURS = ("html", "junit", "markdown", "verdict_json")
 """What others have put beside them need not have more than the outcome."""
 
