@@ -24,6 +24,8 @@ OF_THE_SHAPE = {"num_users": "--users", "spawn_rate": "--spawn-rate", "run_time"
 MOST_PROCESSES = 1000
 ELSEWHERE = " (It stands in a config file or in an environment variable.)"
 
+MISSING = ": its value is missing; give one after it, or leave it out"
+
 
 class _RefusedError(Exception):
     """What Locust's parser would end the process with."""
@@ -49,8 +51,10 @@ def read(parse: Callable[[list[str]], T], arguments: Sequence[str]) -> tuple[T |
 
     None where what is wrong stands elsewhere than in the arguments, so that nothing can be left out.
     """
-    kept = list(arguments)
-    problems: list[str] = []
+    # A parser takes the value -- for none, and makes a list of it, whatever it is to be.
+    without = [argument for argument in arguments if argument.startswith("-") and argument.partition("=")[2] == "--"]
+    kept = [argument for argument in arguments if argument not in without]
+    problems = [f"{argument.partition('=')[0]}{MISSING}" for argument in without]
     if endless := [path for path in _config_files(kept) if _is_endless(path)]:
         return None, kept, [f"--config {path}: not a regular file; correct the path" for path in endless]
     while True:
@@ -143,7 +147,7 @@ def _of_value(words: str) -> str:
     if found := re.match(r"invalid choice: '(.*)' \(choose from (.*)\)", words):
         return f" {found[1]}: give one of {found[2].replace(chr(39), '')}"
     if words.startswith("expected "):
-        return ": its value is missing; give one after it, or leave it out"
+        return MISSING
     if found := re.match(r"ignored explicit argument '(.*)'", words):
         return f" {found[1]}: it takes no value"
     return f": {words[:1].lower()}{words[1:]}"

@@ -23,6 +23,7 @@ def problems(*arguments: str) -> list[str]:
         (("-r", "much"), ["--spawn-rate much: give a number"]),
         (("-L", "loud"), ["--loglevel LOUD: give one of DEBUG, INFO, WARNING, ERROR, CRITICAL"]),
         (("--html",), ["--html: its value is missing; give one after it, or leave it out"]),
+        (("--web-port=--",), ["--web-port: its value is missing; give one after it, or leave it out"]),
         (("--headless=5",), ["--headless 5: it takes no value"]),
         (
             ("--mast",),
