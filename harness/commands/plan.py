@@ -88,7 +88,8 @@ def _loaded(
         raise ConfigurationError(problems)
     if option.locustfile != locustfile:  # Locust takes the last one
         several = f"{locustfile} is named already; leave it out (`springback suite` runs several)"
-        raise ConfigurationError([*problems, f"--locustfile {option.locustfile}: {several}"])
+        given = locust_options.without_its_value(str(option.locustfile))
+        raise ConfigurationError([*problems, f"--locustfile {given}: {several}"])
     loading = False
     try:
         files = get_locustfiles_locally(option)

@@ -9,6 +9,7 @@ threshold. Half of the prior lies on each side of the threshold, so without requ
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -50,34 +51,35 @@ def posterior(hits: NDArray[np.float64], n: NDArray[np.float64], threshold: floa
     within = levels <= threshold
     windows = len(n)
     change = min(0.1, CHANGES / max(windows, 1))
-    moves = (1 - change) * _drift(within) + change * prior
+    moves = (1 - change) * _drift() + change * prior
     expected = np.empty_like(likelihood)
     state = prior
     for window in range(windows):
         expected[window] = state @ moves
         state = expected[window] * likelihood[window]
         state = state / state.sum()
-    within_from, above = np.empty(windows), np.empty(windows)
-    # Of what follows: with any levels, and with none above the threshold; scaled alike.
-    any_level, none_above = np.where(within, 1.0, LAST), np.ones_like(levels)
+    # Of what follows: with any levels, and with none above the threshold; scaled alike. Shape (windows, levels, 2).
+    follows = np.empty((*likelihood.shape, 2))
+    allowed = likelihood[..., np.newaxis] * np.stack([np.ones_like(levels), within], axis=1)
+    after = np.stack([np.where(within, 1.0, LAST), np.ones_like(levels)], axis=1)
     for window in reversed(range(windows)):
-        here = expected[window] * likelihood[window]
-        whole = here @ any_level
-        within_from[window] = (here[within] @ none_above[within]) / whole
-        above[window] = (here[~within] @ any_level[~within]) / whole
-        came = likelihood[window] * any_level
-        came_within = np.where(within, likelihood[window] * none_above, 0.0)
-        scale = came.sum()
-        any_level, none_above = moves @ came / scale, moves @ came_within / scale
+        follows[window] = after
+        came = allowed[window] * after
+        after = moves @ came / came[:, 0].sum()
+    here = expected * likelihood
+    whole = (here * follows[..., 0]).sum(axis=1)
+    within_from = (here * within * follows[..., 1]).sum(axis=1) / whole
+    above = (here * ~within * follows[..., 0]).sum(axis=1) / whole
     return Posterior(within_from, above)
 
 
-def _drift(within: NDArray[np.bool_]) -> NDArray[np.float64]:
+@functools.cache
+def _drift() -> NDArray[np.float64]:
     """Probabilities to go from one level to another in a window without a jump: to a neighbour on the same side."""
-    levels = len(within)
+    levels = BELOW + ABOVE
     stay = np.eye(levels)
     for here, there in ((n, m) for n in range(levels) for m in (n - 1, n + 1) if 0 <= m < levels):
-        if within[here] == within[there]:
+        if (here < BELOW) == (there < BELOW):
             stay[here, there] += DRIFT / 2
             stay[here, here] -= DRIFT / 2
     return stay
