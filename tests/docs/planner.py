@@ -32,14 +32,11 @@ def springback(words: list[str]) -> None:
     if name in ("run", "plan"):
         planning.plan(context.params["locustfile"], list(context.args))
     elif name == "suite":
-        files = [Path(word) for word in context.params["files"]]
-        options = [str(file) for file in files[_first_option(files) :]]
-        for file in files[: _first_option(files)] or sorted(Path("locustfiles").glob("*.py")):
-            planning.target_of(str(file), options)
-
-
-def _first_option(files: list[Path]) -> int:
-    return next((place for place, file in enumerate(files) if str(file).startswith("-")), len(files))
+        named = list(context.params["words"])
+        first_option = next((place for place, word in enumerate(named) if word.startswith("-")), len(named))
+        files = [Path(word) for word in named[:first_option] if Path(word).is_file()]
+        for file in files or sorted(Path("locustfiles").glob("*.py")):
+            planning.target_of(str(file), named[first_option:])
 
 
 def locust(words: list[str]) -> None:

@@ -45,7 +45,8 @@ def _springback(command: Command, tree: Tree, directory: Path) -> Iterator[str]:
     refused = [line for line in told["output"].splitlines() if not any(words in line for words in NOT_HERE)]
     if told["code"] and refused:
         yield f"{' '.join(command.words)}: {refused}"
-    yield from _variables(command, tree, words[1])
+    if command.variables:  # of one scenario: a suite's are for whichever has them
+        yield from _variables(command, tree, words[1])
 
 
 def _locust(command: Command, tree: Tree, directory: Path) -> Iterator[str]:
