@@ -36,7 +36,24 @@ def springback(words: list[str]) -> None:
         first_option = next((place for place, word in enumerate(named) if word.startswith("-")), len(named))
         files = [Path(word) for word in named[:first_option] if Path(word).is_file()]
         for file in files or sorted(Path("locustfiles").glob("*.py")):
-            planning.target_of(str(file), named[first_option:])
+            _alone(file, named[first_option:])
+
+
+def _alone(file: Path, options: list[str]) -> None:
+    """One of several scenarios, in a fork of its own: a process holds only one."""
+    child = os.fork()
+    if child:
+        _, status = os.waitpid(child, 0)
+        if os.waitstatus_to_exitcode(status):
+            raise SystemExit(EXIT_USAGE)
+        return
+    try:
+        planning.target_of(str(file), options)
+        os._exit(0)
+    except ConfigurationError as error:
+        print("\n".join(error.messages), flush=True)
+    finally:
+        os._exit(EXIT_USAGE)
 
 
 def locust(words: list[str]) -> None:
