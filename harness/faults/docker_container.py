@@ -41,8 +41,8 @@ class DockerContainer(Fault):
     def conflicts(self) -> Iterator[str]:
         if not self.container or not self.container.isprintable() or " " in self.container:
             yield f"container is {self.container!r}. Give its name or id, as `docker ps` shows it"
-        if not self.socket:
-            yield f"socket is empty. Give its path, {SOCKET}, or host:port"
+        if "/" not in self._address and ":" not in self._address:
+            yield f"socket is {self.socket!r}. Give its path, {SOCKET}, or host:port"
         for url in self.addresses():
             yield from (f"socket: {problem}" for problem in url_problems(url))
         if self.signal != "SIGKILL" and self.action != "kill":
@@ -51,7 +51,7 @@ class DockerContainer(Fault):
             yield f"signal is {self.signal!r}. Give a name like SIGTERM, or a number"
 
     def addresses(self) -> Iterable[str]:
-        return () if "/" in self.socket or not self.socket else (f"http://{self.socket}",)
+        return () if "/" in self._address or ":" not in self._address else (f"http://{self._address}",)
 
     def pin(self) -> DockerContainer:
         """Looks whether it is there and runs. Raises FaultError, also for the container that we run in."""
@@ -118,4 +118,9 @@ class DockerContainer(Fault):
 
     @property
     def _engine(self) -> Engine:
-        return Engine(self.socket, self.timeout_s)
+        return Engine(self._address, self.timeout_s)
+
+    @property
+    def _address(self) -> str:
+        """As it stands in DOCKER_HOST, too."""
+        return self.socket.removeprefix("unix://").removeprefix("tcp://")

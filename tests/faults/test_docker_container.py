@@ -177,6 +177,18 @@ def test_permission_denied_names_the_group(monkeypatch: pytest.MonkeyPatch, tmp_
         fault(str(tmp_path / "docker.sock")).pin()
 
 
+def test_the_socket_may_be_written_as_in_docker_host(engine: DockerEngine, place: str) -> None:
+    scheme = "unix://" if "/" in place else "tcp://"
+    assert fault(f"{scheme}{place}").pin().container_id == CONTAINER_ID
+    assert engine.seen
+
+
+@pytest.mark.parametrize("socket_", ["docker.sock", "", "127.0.0.1:x"])
+def test_a_socket_that_is_neither_a_path_nor_an_address_is_refused(socket_: str) -> None:
+    with pytest.raises(ConfigurationError, match="socket"):
+        fault(socket_)
+
+
 def test_every_wrong_parameter_is_named_at_once_and_tcp_needs_consent() -> None:
     with pytest.raises(ConfigurationError) as refused:
         load("docker_container", container="a b", socket="", signal="kill me")
