@@ -104,8 +104,8 @@ def attach(
         health_path,
         parameters_of(options) if options is not None else (),
         dict(reference or {}),
-        suite,
         checks,
+        suite,
     )
     set_attached(scenario)
     Attachment(scenario).register()

@@ -60,11 +60,11 @@ class Scenario:
     reference: Mapping[str, str] = field(default_factory=dict)
     """What the reference target has to be like when it is started for this scenario: options of ``python -m target
     up`` without their dashes (``{"autoscale": "max=3"}``) and settings of its service (``TARGET_…``)."""
-    suite: str = DEFAULT_SUITE
-    """The group that `springback suite GROUP` runs it with."""
     checks: ChecksOf | None = None
     """Asked in the master just before load is made, when the target is up: whether the password of a database is right,
     whether a server can be reached. What it says refuses the run."""
+    suite: str = DEFAULT_SUITE
+    """The group that ``springback suite GROUP`` runs it with."""
 
     def specs(self, options: Any) -> tuple[CriterionSpec, ...]:
         """The criteria of a run with these options. Raises ConfigurationError for what is no criterion."""
