@@ -15,6 +15,7 @@ from urllib.parse import quote, urlsplit
 from harness.clients.address import url_problems
 from harness.clients.connection import NoAnswerError
 from harness.clients.http_get import request
+from harness.regular_file import regular
 
 LIMIT_BYTES = 2_000_000
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
@@ -98,7 +99,7 @@ def access_problems(url: str, token_file: str) -> Iterator[str]:
 def _contents(path: Path, optional: bool = False) -> str:
     """Of a file; empty where one that is ``optional`` is missing. Raises NoAnswerError, without what is in it."""
     try:
-        return path.read_text().strip()
+        return regular(path).read_text().strip()
     except (OSError, UnicodeDecodeError) as error:
         if optional and not path.exists():
             return ""
