@@ -21,7 +21,7 @@ from harness.clients.address import allowed_hosts, require_allowed
 from harness.commands import locust_options
 from harness.config import fault_schedule, options
 from harness.config.scenario import attached_scenario
-from harness.errors import ConfigurationError, nearest
+from harness.errors import ConfigurationError, UnavailableError, nearest
 from harness.findings import EXIT_USAGE
 from harness.load.users.class_problems import class_problems
 from harness.load.users.measured import Measured
@@ -56,15 +56,28 @@ def plan(locustfile: str, arguments: Sequence[str], stream: TextIO | None = None
 def target_of(locustfile: str, arguments: Sequence[str]) -> dict[str, Any]:
     """``host``: what a run would load, from wherever it is named; empty where nobody names one. ``reference``: how the
     reference target has to be started in its place. ``scenario`` and ``duration_s``: its name and how long its phases
-    take. Raises as :func:`plan`, and where no scenario is attached.
+    take. ``suite``: its group. Raises as :func:`plan`, and where no scenario is attached.
     """
     name, shape, host, _ = _loaded(locustfile, list(arguments), to_be_judged=True)
     scenario = attached_scenario()
     return {
         "scenario": name,
+        "suite": scenario.suite if scenario is not None else "",
         "duration_s": shape.profile().duration_s,
         "host": host,
         "reference": dict(scenario.reference) if scenario is not None else {},
+    }
+
+
+def known_of_refused(error: ConfigurationError) -> dict[str, Any]:
+    """Of a file that :func:`target_of` has refused: ``scenario`` and ``suite``, null where it did not come to attach
+    one, and whether it was refused only because something that it needs is ``unavailable``.
+    """
+    scenario = attached_scenario()
+    return {
+        "scenario": scenario.name if scenario is not None else None,
+        "suite": scenario.suite if scenario is not None else None,
+        "unavailable": isinstance(error, UnavailableError),
     }
 
 
@@ -141,11 +154,14 @@ def _loaded(
         shape_class=shape,
         worker=bool(parsed.worker),
     )
-    name, planned_faults = _read_options(locustfile, environment, problems)
+    away: list[str] = []
+    name, planned_faults = _read_options(locustfile, environment, problems, away)
     if attached_scenario() is None and (to_be_judged or any(issubclass(user, (Paced, Measured)) for user in classes)):
         problems.append(NOT_ATTACHED)
     if problems:
-        raise ConfigurationError(problems)
+        raise ConfigurationError([*problems, *away])
+    if away:
+        raise UnavailableError(away)
     assert isinstance(shape, PhasedShape)
     return name, shape, environment.host or "", planned_faults
 
@@ -192,21 +208,34 @@ def _misspelt_variables(known: Iterable[str | None]) -> Iterator[str]:
             yield f"{name}: Locust has no such variable; did you mean {meant}?"
 
 
-def _read_options(locustfile: str, environment: Any, problems: list[str]) -> tuple[str, list[str]]:
+def _read_options(locustfile: str, environment: Any, problems: list[str], away: list[str]) -> tuple[str, list[str]]:
     """Sets the shape's options, notes all for which a run would be refused, and returns the scenario's name and its
-    planned faults.
+    planned faults. ``away``: what was found only by asking servers, where nothing else is wrong.
     """
     scenario = attached_scenario()
     try:
         if scenario is None:  # a shape in anybody's locustfile: its class says everything
             _check_unattached(environment, problems)
             return locustfile, []
-        ask = not environment.worker  # its master has asked
-        settings = RunRequest(environment, scenario).settings(host_needed=False, ask=ask)
+        request = RunRequest(environment, scenario)
+        try:
+            settings = request.settings(host_needed=False, ask=not environment.worker)  # its master has asked
+        except ConfigurationError as error:
+            (away if _is_well_by_itself(request) else problems).extend(error.messages)
+            return scenario.name, []
         return scenario.name, fault_schedule.lines(scenario, settings.faults)
     except ConfigurationError as error:
         problems += error.messages
         return "", []
+
+
+def _is_well_by_itself(request: RunRequest) -> bool:
+    """Whether nothing is wrong that is known without asking any server."""
+    try:
+        request.settings(host_needed=False, ask=False)
+    except ConfigurationError:
+        return False
+    return True
 
 
 def _check_unattached(environment: Any, problems: list[str]) -> None:
