@@ -62,6 +62,25 @@ def test_a_single_sample_that_is_low_is_noise() -> None:
     assert restarts(run(*memory(lambda t: 200 if t == 30 else 100))) == ()
 
 
+@pytest.mark.parametrize(("high_s", "found"), [((0,), 0), ((1,), 0), ((0, 1), 1), ((1, 2), 1)])
+def test_a_single_sample_that_is_high_is_noise_in_the_first_seconds_too(high_s: tuple[int, ...], found: int) -> None:
+    assert len(restarts(run(*memory(lambda t: 300 if t in high_s else 100)))) == found
+
+
+@pytest.mark.parametrize(("reading", "is_one"), [(0.0, True), (2.0**63, True), (-1.0, False), (1e308, False)])
+def test_memory_that_no_process_can_have_is_a_reading_that_failed(reading: float, is_one: bool) -> None:
+    samples = [sample(0, rss_bytes=1e8), sample(1, rss_bytes=reading), sample(2, rss_bytes=1e8)]
+    found = processes(run(*samples))["api"]
+    assert (found.t.tolist(), found.failed_s.tolist()) == (([0, 1, 2], []) if is_one else ([0, 2], [1]))
+    assert [at for _, at in gone(run(*samples[:2]))] == ([] if is_one else [1])
+
+
+def test_of_two_readings_at_one_instant_there_is_one() -> None:
+    """As in a recording of which a line stands twice: a slope between the two would be infinite."""
+    found = processes(run(sample(0, rss_bytes=1e8), sample(1, rss_bytes=2e8), sample(1, rss_bytes=3e8)))["api"]
+    assert (found.t.tolist(), found.rss_bytes.tolist()) == ([0, 1], [1e8, 2e8])
+
+
 def test_the_level_of_the_beginning_is_a_median() -> None:
     """One of its first five samples is high; the others are 100, and 200 is no beginning of that."""
     assert restarts(run(*memory(lambda t: 900 if t == 2 else 300 if 10 <= t < 30 else 200 if t >= 30 else 100))) == ()
