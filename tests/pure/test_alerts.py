@@ -83,6 +83,19 @@ def test_memory_counts_from_the_median_of_the_baseline_summed_over_its_processes
     assert told([*lines, *late]) == ([("memory growth", 41, float("inf"))] if raised else [])
 
 
+@pytest.mark.parametrize(("growth", "raised"), [(499e6, False), (501e6, True)])
+def test_what_is_much_for_a_small_process_is_little_for_a_large_one(growth: float, raised: bool) -> None:
+    """Two of 1 GB each may grow by a quarter together, as in the criterion ``memory_growth``."""
+    lines = [
+        sample(t, "process", source, rss_bytes=1e9 + (growth if source == "api1" and t >= 40 else 0))
+        for t in range(60)
+        for source in ("api1", "api2")
+    ]
+    assert told(lines) == ([("memory growth", 41, math.inf)] if raised else [])
+    assert told(lines, Limits(memory_growth_ratio=0)) == [("memory growth", 41, math.inf)]
+    assert told(lines, Limits(memory_growth_bytes=0)) == []
+
+
 def test_a_pool_that_is_nearly_full_raises_an_alert_whatever_its_figures_are_called() -> None:
     lines = [sample(t, "prometheus", **{"x_active{a=1}": 19 if t == 30 else 1, "x_max{a=1}": 20}) for t in range(60)]
     assert told(lines) == []
