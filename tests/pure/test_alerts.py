@@ -68,6 +68,16 @@ def test_errors_raise_an_alert_and_a_request_that_failed_is_slower_than_any() ->
     assert told(lines) == [("p95 latency", 31, 10.0), ("error ratio", 31, 10.0)]
 
 
+def test_what_comes_late_counts_as_long_as_a_rule_looks_at_its_second() -> None:
+    """Second 0 is one of the last ten until second 9 is over."""
+    for late_s, counted in ((0, True), (-1, False)):
+        seen = Seen(BASELINE, Limits())
+        seen.look(8)
+        seen.add(piece(late_s, 30, outcome="http 503"))
+        found = {each.alert: each.figure for each in seen.look(9)}
+        assert (found.get("error ratio") == 1) is counted
+
+
 def test_few_requests_raise_none() -> None:
     assert told([piece(t, 1, 3.0, "http 503") for t in range(60)]) == []
 

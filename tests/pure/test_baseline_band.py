@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -147,7 +148,7 @@ def test_a_latency_that_wanders_as_far_as_is_allowed_has_to_be_seen_for_long_eno
     for allowed, reaches in ((1.82, True), (1.83, False)):
         drift = band(windows([1] * 30), wandering, allowed).drift
         assert (drift.windows, drift.reaches) == (30, reaches)
-    pairs = sum(np.sign(a - 10) * np.sign(b - 10) for a, b in zip(wandering, wandering[1:], strict=False))
+    pairs = sum(np.sign(a - 10) * np.sign(b - 10) for a, b in pairwise(wandering))
     assert drift.correlation == pytest.approx(max(0.0, pairs / 30))
     lasting = band(windows([1] * 30), np.repeat([10.2, 9.8], 15), 1.5).drift
     assert lasting.correlation == pytest.approx(27 / 30) and not lasting.is_told

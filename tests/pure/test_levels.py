@@ -40,7 +40,7 @@ def test_one_window_is_bayess_rule(hits: float, n: float, threshold: float) -> N
     """The levels lie densely at 0 and on both sides of the threshold: θ u² below, θ + (1 − θ) sin²(π v ÷ 2) above."""
 
     def likelihood(level: float) -> float:
-        return level**hits * (1 - level) ** (n - hits)
+        return math.pow(level, hits) * math.pow(1 - level, n - hits)
 
     below, _ = quad(lambda u: likelihood(threshold * u**2), 0, 1)
     beyond, _ = quad(lambda v: likelihood(threshold + (1 - threshold) * math.sin(math.pi * v / 2) ** 2), 0, 1)

@@ -86,6 +86,38 @@ def test_the_level_of_the_beginning_is_a_median() -> None:
     assert restarts(run(*memory(lambda t: 900 if t == 2 else 300 if 10 <= t < 30 else 200 if t >= 30 else 100))) == ()
 
 
+def test_two_of_the_last_three_samples_have_to_be_high() -> None:
+    """A peak, and another one three samples later, of a process of 100 MB."""
+    assert restarts(run(*memory(lambda t: 300 if t in (30, 33) else 100))) == ()
+    assert restarts(run(*memory(lambda t: 300 if t in (30, 32) else 100))) != ()
+
+
+def test_memory_that_a_known_process_gives_back_hides_no_later_restart() -> None:
+    """It falls at 20 s under one pid, and another process is there from 40 s on."""
+    samples = [
+        sample(t + 0.1, rss_bytes=3e8 if t < 20 else 1e8, pid=7 if t < 40 else 8, create_time_s=1e9 + 20 * (t >= 40))
+        for t in range(SECONDS)
+    ]
+    assert [each.how for each in restarts(run(*samples))] == ["pid 7, then 8"]
+
+
+def test_a_pid_that_was_not_always_sampled_is_no_other_process() -> None:
+    samples = [sample(t, rss_bytes=1e8, **({} if t < 30 else {"pid": 7.0})) for t in range(SECONDS)]
+    assert restarts(run(*samples)) == ()
+
+
+@pytest.mark.parametrize(("others", "found"), [(6, 0), (5, 1)])
+def test_a_replica_was_taken_away_where_the_probe_went_on_without_it(others: int, found: int) -> None:
+    """Last read at 29.1 s, and as another process at 41.1 s; another source was read at least each other second."""
+    samples = identified(30, gap_s=11)
+    went_on = [sample(29.6 + 11 * k / others, "db", rss_bytes=1e8) for k in range(others)]
+    assert len(restarts(run(*samples, *went_on))) == found
+
+
+def test_a_reading_that_failed_at_the_instant_of_another_is_not_the_end() -> None:
+    assert gone(run(sample(0, rss_bytes=1e8), sample(0, error="gone"), sample(2, "db", rss_bytes=1e8))) == ()
+
+
 @pytest.mark.parametrize(("later_s", "found"), [(0.9, 0), (1.1, 1), (-1.1, 1)])
 def test_a_clock_that_was_set_by_less_than_a_second_makes_no_new_process(later_s: float, found: int) -> None:
     seen = restarts(run(*identified(30, then=7, later_s=later_s)))
@@ -174,6 +206,7 @@ def fault(t: float, event: str = INJECTED, *, name: str = "stop_process", number
         ([fault(27.7, name="kill_process")], True),
         ([fault(27.5, name="kill_process")], False),
         ([fault(29.5, name="tcp_proxy"), fault(29.6)], True),
+        ([fault(5.0), fault(29.6, number=2)], True),
         ([fault(29.5, UNDONE)], False),
     ],
 )

@@ -1,4 +1,4 @@
-"""Windows outside the band after a return, one by one: what is passed over, what is a relapse, and which return lasts."""
+"""Windows outside the band after a return: what is passed over, what is a relapse, and which return lasts."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def varying(outside_before: int) -> Band:
 
 
 def passed(outside: Iterable[int], normal: Band = STEADY, failed: Iterable[int] = ()) -> list[int]:
-    seen: Windows = windows([0] * COUNT, failed=10.0 * at(failed))
+    seen: Windows = windows([0] * COUNT, failed=(10.0 * at(failed)).tolist())
     return np.flatnonzero(passed_over(seen, at(outside), FIRST_AFTER, K, normal)).tolist()
 
 
