@@ -63,6 +63,95 @@ def test_how_long_it_would_take_to_tell() -> None:
     assert assess(t, 100 * MB + 0.2 * MB * t).settled_by_s == pytest.approx(500, rel=0.05)
 
 
+def test_of_what_nobody_knows_a_day_would_tell() -> None:
+    assert LeakTest(Growth.UNKNOWN, "too short").settled_by_s == DAY_S
+    assert assess(over(61), 100 * MB - MB * over(61)).settled_by_s == DAY_S
+
+
+def test_what_was_found_is_told_in_megabytes_and_seconds() -> None:
+    t = over(61)
+    rising = assess(t, 100 * MB + MB * t)
+    assert rising.reason == "steady growth, 45.0 MB in 45 s (p < 0.001)"
+    assert (rising.rise_bytes, rising.duration_s, rising.segments_growing) == (pytest.approx(45 * MB), 45, 3)
+    assert rising.rise_interval_bytes == (pytest.approx(45 * MB), pytest.approx(45 * MB))
+    assert rising.level_bytes == pytest.approx(116.5 * MB) and rising.needed_bytes == pytest.approx(5.825 * MB)
+    still = assess(t, 100 * MB + 0.02 * MB * t)
+    assert still.reason == "at most 0.9 MB in 45 s, 5.0 MB would matter"
+    wandering = assess(t, 100 * MB + 30 * MB * np.sin(t / 4))
+    assert wandering.growth is Growth.UNCLEAR and "possible and" in wandering.reason
+    assert wandering.reason.endswith("MB that would matter") and wandering.reason.partition(" MB")[0] != "0.0"
+
+
+@pytest.mark.parametrize(
+    ("rates", "segments", "is_rising"),
+    [
+        ((1, 0.35, 1), 2, True),
+        ((0.35, 1, 1), 2, True),
+        ((1, 1, 0.3), 2, False),  # not in the last
+        ((1, 0.6, 1), 3, True),
+        ((0.05, 0.05, 1), 1, False),
+    ],
+)
+def test_growth_in_two_of_three_segments_the_last_among_them_is_steady(
+    rates: tuple[float, float, float], segments: int, is_rising: bool
+) -> None:
+    """80 s, of which 60 count: three segments of 20 s. A segment grows that has half of the slope of all of them; each
+    other sample is lower, so that neighbours are not alike.
+    """
+    memory = 100 * MB + MB * np.cumsum(np.repeat([1, *rates], 20)) + 8 * MB * (over(80) % 2)
+    found = assess(over(80), memory)
+    assert (found.segments_growing, found.growth is Growth.RISING) == (segments, is_rising)
+
+
+def test_persistence_is_that_of_a_first_order_autoregression_freed_of_its_bias() -> None:
+    """By threes up and down: 20 of 29 neighbours alike, r = 11 ÷ 30, freed (11 + 2) ÷ (30 − 4) = ½, and so 3."""
+    series = 1e6 * np.tile([1.0, 1.0, 1.0, -1.0, -1.0, -1.0], 5)
+    assert hamed_rao(series) < 3 and persistence(series) == pytest.approx(3)
+    assert persistence(np.tile([1e6, -1e6], 15)) == hamed_rao(np.tile([1e6, -1e6], 15)) == 1
+    lasting = 1e6 * np.repeat([1.0, -1.0], 15)
+    assert persistence(lasting) == pytest.approx((1 + 29 / 30) / (1 - 29 / 30))
+    # Less than a byte from sample to sample is rounding.
+    assert persistence(0.9e-6 * series) == 1 and persistence(1.1e-6 * series) == pytest.approx(3)
+
+
+@pytest.mark.parametrize(("requests_per_s", "is_idle"), [(0.49, True), (0.51, False)])
+def test_a_twentieth_of_the_load_is_idle(requests_per_s: float, is_idle: bool) -> None:
+    t = over(60)
+    recovery = Stretch("recovery", t, 100 * MB + MB * t, 10.0)
+    other = Stretch("quiet", t, 100 * MB + MB * t, requests_per_s)
+    found = compared(assess(t, recovery.memory_bytes), recovery, [other])
+    assert ("without load" in found.reason) is is_idle
+
+
+@pytest.mark.parametrize(("back", "growth"), [(0.81, Growth.STOPPED), (0.79, Growth.RISING)])
+def test_four_fifths_of_the_rise_have_to_be_given_back(back: float, growth: Growth) -> None:
+    """44 MB after the warm-up. Only a stretch after the recovery, and one that is long enough, shows that."""
+    t = over(60)
+    first = 100 * MB + MB * t
+    found = assess(t, first)
+    assert found.rise_bytes == pytest.approx(44 * MB)
+    end = float(np.median(first[-5:])) - back * 44 * MB
+
+    def after(begin_s: float, samples: int = 60) -> Growth:
+        idle = Stretch("idle", over(samples) + begin_s, np.full(samples, end), 0.0)
+        return compared(found, Stretch("recovery", t, first, 10.0), [idle]).growth
+
+    assert after(60) is growth
+    assert after(-60) is after(60, 9) is Growth.RISING and after(60, 10) is growth
+
+
+def test_a_slope_that_is_hardly_known_is_held_against_no_other() -> None:
+    """At another load memory wanders: by how much it grows per request is not known to a third."""
+    t = over(60)
+    recovery = Stretch("recovery", t, 100 * MB + MB * t, 10.0)
+    wandering = Stretch("more", t, 100 * MB + 2 * MB * t + 60 * MB * np.sin(t / 6), 20.0)
+    steady = Stretch("most", t, 100 * MB + 3 * MB * t, 30.0)
+    found = assess(t, recovery.memory_bytes)
+    assert compared(found, recovery, [wandering]).growth is Growth.RISING
+    assert compared(found, recovery, [wandering, steady]).growth is Growth.SUSPECTED, "but the next one may be"
+    assert compared(found, recovery, [steady]).growth is Growth.SUSPECTED
+
+
 def several(
     per_request: tuple[float, float], idle_bytes: float = 0.0, rates: tuple[float, float] = (10, 30)
 ) -> LeakTest:
