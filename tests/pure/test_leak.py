@@ -242,6 +242,31 @@ def test_the_correction_grows_with_autocorrelation_and_is_never_below_one() -> N
     assert 1 <= means[1] < means[2] < means[3]
 
 
+def test_the_correction_is_that_of_hamed_and_rao() -> None:
+    """Equation 9 of their paper, lag by lag; a rank autocorrelation within chance, 1.96 ÷ √n, counts as none."""
+    n, series = 40, np.repeat([1.0, 2.0, 1.0, 2.0], 10)
+    total, counted = 0.0, 0
+    for lag in range(1, n - 2):
+        alike = sum(1 if a == b else -1 for a, b in zip(series, series[lag:], strict=False)) / n
+        if abs(alike) >= 1.959964 / n**0.5:
+            total += (n - lag) * (n - lag - 1) * (n - lag - 2) * alike
+            counted += 1
+    assert hamed_rao(series) == pytest.approx(max(1.0, 1 + 2 / (n * (n - 1) * (n - 2)) * total))
+    assert 5 < counted < n - 3 and total > 0, "or nothing would be tested"
+
+
+def test_ten_samples_are_the_fewest_and_the_bounds_are_slopes_that_are_there() -> None:
+    x = over(10)
+    assert trend(x[:9], x[:9]) is None
+    found = trend(x, x**2)
+    assert found is not None and found.samples == 10 and found.tau == 1
+    slopes = sorted(a + b for a in range(10) for b in range(a + 1, 10))
+    assert found.slope == np.median(slopes) and set(found.slope_interval) <= set(slopes)
+    # With so much in doubt that every slope is possible.
+    wide = trend(x, x**2, correction=lambda _: 100.0)
+    assert wide is not None and wide.slope_interval == (slopes[0], slopes[-1])
+
+
 def test_long_series_are_thinned_without_losing_their_slope() -> None:
     x = np.arange(5000, dtype=np.float64)
     assert len(thinned(x, x)[0]) <= 600
