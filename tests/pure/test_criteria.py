@@ -406,6 +406,26 @@ def test_nodes_that_were_lost_late_or_silent_are_named(mark: NodeMark, said: str
     assert said in found.reason
 
 
+@pytest.mark.parametrize("key", ["loop_lag_s", "cpu_ratio"])
+def test_a_load_process_that_tells_half_of_its_health_tells_none(key: str) -> None:
+    run = healthy()
+    half = tuple(
+        dataclasses.replace(sample, values={k: v for k, v in sample.values.items() if k != key})
+        if (sample.probe, sample.source) == ("generator", "worker-2")
+        else sample
+        for sample in run.probes
+    )
+    found = judged("generator_health", dataclasses.replace(run, probes=half))
+    assert found.outcome is Outcome.INCONCLUSIVE
+    assert found.reason.startswith("worker-2 has no samples of its own health") and "worker-1" not in found.reason
+
+
+def test_what_others_were_started_is_told_in_shares_of_all() -> None:
+    found = judged("user_mix", mixed(baseline=EVEN, spike={"a": 300, "b": 100}, recovery={"b": 120}))
+    assert found.reason.startswith("the recovery had another mix than the baseline (baseline: a 75 %, b 25 %; spike: a")
+    assert "recovery: b 100 %" in found.reason
+
+
 def test_a_node_that_never_came_is_missed() -> None:
     run = healthy()
     more = dataclasses.replace(run, header=dataclasses.replace(run.header, nodes=3))

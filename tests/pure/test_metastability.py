@@ -9,7 +9,11 @@ from collections.abc import Callable
 
 import pytest
 
+from harness.analysis import intervals
 from harness.analysis.histogram import bucket_index
+from harness.analysis.quality import ServiceLevel
+from harness.criteria.recovery.metastability import Goodput
+from harness.criteria.recovery.metastability import _same_load_from_s as same_load_from_s
 from harness.findings import Finding, Outcome
 from harness.recording import End, ProbeSample, Recording, Slice
 from harness.recording_header import CriterionSpec, Phase
@@ -176,6 +180,34 @@ def test_the_load_has_to_be_that_of_the_baseline() -> None:
     assert found.outcome is Outcome.INCONCLUSIVE
     assert "with the baseline's load the target was watched for 0 s" in found.reason
     assert judged(run(lambda _: 0, lambda t: 500 + 7 * t, level_after=PER_S * 1.04)).outcome is Outcome.FAIL
+
+
+def test_goodput_is_a_share_of_what_the_baseline_had() -> None:
+    """There nineteen of twenty were answered, and ten at the end: 10 ÷ 19, however long the baseline was."""
+    whole = run(lambda _: 10, None)
+    thinner = tuple(
+        dataclasses.replace(each, count=19, latency={bucket_index(20_000): 19}) if each.t < BEGIN_S else each
+        for each in whole.slices
+    )
+    lost = tuple(Slice(t, "w", "GET /", "timeout", 1, 0, {bucket_index(LATE_US): 1}) for t in range(BEGIN_S))
+    sick = dataclasses.replace(whole, slices=(*thinner, *lost))
+    baseline = whole.header.phases[0]
+    found = Goodput.of(sick, baseline, ServiceLevel(1.0, {}), 70, 100)
+    assert found is not None
+    assert (found.good, found.offered, found.baseline_ratio) == (300, 600, 0.95)
+    assert found.figure == pytest.approx(10 / 19)
+    low, high = (bound / 0.95 for bound in intervals.clopper_pearson(300, 600))
+    assert found.interval == pytest.approx((low, high))
+    assert found.describe("baseline").startswith("300 of 600 requests were answered well in the last 30 s, 52.6 % of")
+    assert [found.is_back(limit) for limit in (low, low + 0.001, high, high + 0.001)] == [True, None, None, False]
+    assert Goodput.of(sick, baseline, ServiceLevel(1.0, {}), 200, 230) is None
+
+
+@pytest.mark.parametrize(("level", "watched_s"), [(PER_S * 1.049, 60), (PER_S * 1.051, 0), (PER_S * 0.951, 60)])
+def test_a_twentieth_more_or_less_is_the_same_load(level: float, watched_s: int) -> None:
+    whole = run(lambda _: 0, None, level_after=level)
+    baseline, _, recovery = whole.header.phases
+    assert END_S - same_load_from_s(whole, baseline, recovery, END_S) == watched_s
 
 
 def test_by_default_it_is_judged_where_something_can_tell() -> None:
