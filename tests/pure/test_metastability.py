@@ -12,9 +12,11 @@ import pytest
 from harness.analysis import intervals
 from harness.analysis.histogram import bucket_index
 from harness.analysis.quality import ServiceLevel
-from harness.criteria.recovery.metastability import Goodput
+from harness.criteria.recovery._queue import Course, Queue
+from harness.criteria.recovery.metastability import Goodput, Metastability
 from harness.criteria.recovery.metastability import _same_load_from_s as same_load_from_s
 from harness.findings import Finding, Outcome
+from harness.parameters import parameters_of
 from harness.recording import End, ProbeSample, Recording, Slice
 from harness.recording_header import CriterionSpec, Phase
 from harness.recording_values import OK
@@ -208,6 +210,60 @@ def test_a_twentieth_more_or_less_is_the_same_load(level: float, watched_s: int)
     whole = run(lambda _: 0, None, level_after=level)
     baseline, _, recovery = whole.header.phases
     assert END_S - same_load_from_s(whole, baseline, recovery, END_S) == watched_s
+
+
+BELOW = Goodput(70, 100, 300, 600, 0.95, 0.5263, (0.48, 0.57))
+
+
+@pytest.mark.parametrize(
+    ("queue", "outcome", "said"),
+    [
+        (
+            Queue(Course.RISING, 100, 190, 5, 3.0, (2.0, 4.0)),
+            Outcome.FAIL,
+            "metastable: its queue still grows from 100",
+        ),
+        (
+            Queue(Course.STANDING, 100, 101, 5, 0.0, (-0.1, 0.1)),
+            Outcome.FAIL,
+            "metastable: its queue does not become shorter, from 100 to 101 in 30 s (+0/s, -0.1 to +0.1)",
+        ),
+        (
+            Queue(Course.FALLING, 190, 100, 5, -3.0, (-4.0, -2.0)),
+            Outcome.INCONCLUSIVE,
+            "falls from 190 to 100 in 30 s (-3/s, -4 to -2) and would be empty in about 33.3 s; a recovery phase",
+        ),
+        (
+            Queue(Course.FULL, 200, 200, 5, 0.0, (-1.0, 1.0)),
+            Outcome.INCONCLUSIVE,
+            "metastable or slow: unclear, its queue stands at a bound of 200, which hides what is turned away",
+        ),
+        (
+            Queue(Course.AS_BEFORE, 5, 5, 5, 0.0, (-1.0, 1.0)),
+            Outcome.INCONCLUSIVE,
+            "its queue is no longer than in the baseline (5, there up to 5), so no backlog keeps it down",
+        ),
+        (
+            Queue(Course.UNCLEAR, 100, 101, 5, 0.0, (-9.0, 9.0)),
+            Outcome.INCONCLUSIVE,
+            "metastable or slow: unclear, its queue went from 100 to 101 in 30 s (+0/s, -9 to +9); a longer recovery",
+        ),
+        ("not observable", Outcome.INCONCLUSIVE, "not observable"),
+    ],
+)
+def test_each_course_of_the_queue_has_its_outcome(queue: Queue | str, outcome: Outcome, said: str) -> None:
+    found, told = Metastability()._judge_queue(queue, BELOW)
+    assert found is outcome and said in told
+
+
+@pytest.mark.parametrize(
+    ("parameter", "least", "most", "refused"),
+    [("lower_limit", 0.01, 1, (0.009, 1.01)), ("floor_s", 0, 1e6, (-0.1,))],
+)
+def test_its_parameters_have_bounds(parameter: str, least: float, most: float, refused: tuple[float, ...]) -> None:
+    (declared,) = (each for each in parameters_of(Metastability) if each.name == parameter)
+    assert declared.problem(least) is None and declared.problem(most) is None
+    assert all(declared.problem(value) for value in refused)
 
 
 def test_by_default_it_is_judged_where_something_can_tell() -> None:

@@ -38,8 +38,8 @@ CUT_OFF = Tally(200, 187, {"http 503": 10}, 0, {1000: 187}, {}, {5: 3})
             FAILED,
             (0.03, 0.09),
             False,
-            "(8), which leaves 3 % to 9 % possible around the limit of 5 %; more requests or a longer phase would settle "
-            "it",
+            "(8), which leaves 3 % to 9 % possible around the limit of 5 %; more requests or a longer phase would "
+            "settle it",
         ),
         (
             INCONCLUSIVE,
