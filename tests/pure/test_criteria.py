@@ -491,6 +491,21 @@ def test_a_page_that_stays_away_is_seen_beside_those_that_are_back(
         )
 
 
+@pytest.mark.parametrize(("of_ten", "outcome"), [(9, Outcome.INCONCLUSIVE), (8, Outcome.PASS), (None, Outcome.PASS)])
+def test_only_a_page_that_was_usually_there_is_missed(of_ten: int | None, outcome: Outcome) -> None:
+    """Nine of ten in the baseline; of one that nobody had asked for then nobody knows."""
+    run = healthy()
+    end_s = run.header.phases[-1].end_s
+    page = [Slice(t, "a", "GET /rare", "http 500", 1, 0, {}) for t in range(end_s - 25, end_s)]
+    if of_ten is not None:
+        page += [
+            Slice(t, "a", "GET /rare", OK if t % 10 < of_ten else "http 500", 1, 0, {5: 1} if t % 10 < of_ten else {})
+            for t in range(30)
+        ]
+    found = judged("target_healthy", dataclasses.replace(run, slices=(*run.slices, *page)))
+    assert found.outcome is outcome, found.reason
+
+
 def test_one_good_answer_at_the_very_end_is_enough_to_be_there() -> None:
     run = healthy()
     end_s = run.header.phases[-1].end_s
