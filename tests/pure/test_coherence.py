@@ -347,6 +347,18 @@ def test_as_many_hits_as_misses_are_a_ratio_of_a_half() -> None:
     assert found.evidence == {"hits": 1, "misses": 1, "past the cache": 1, "loads": 1}
 
 
+@pytest.mark.parametrize(
+    ("hits", "outcome"),
+    [(39, Outcome.FAIL), (40, Outcome.INCONCLUSIVE), (60, Outcome.INCONCLUSIVE), (61, Outcome.PASS)],
+)
+def test_a_hit_ratio_is_judged_by_its_interval(hits: int, outcome: Outcome) -> None:
+    """Of 100 reads: 39 hits are at most 49.3 %, 40 at most 50.3 %, 60 at least 49.7 % and 61 at least 50.7 %."""
+    reads = [hit(1, 2, 3)] * hits + [miss(1, 2, 3)] * (100 - hits)
+    found = judged(recording(write(1, 0, 1), *reads), "hit_ratio")
+    assert (found.outcome, found.figure) == (outcome, hits / 100)
+    assert ("more reads would settle it" in found.reason) is (outcome is Outcome.INCONCLUSIVE)
+
+
 def test_an_item_that_changes_meanwhile_may_be_loaded_again() -> None:
     """Each removal makes another load necessary: such an expiry is no evidence."""
     for change in (write(2, 2.02, 2.03), invalidate(2.02, 2.03)):

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from harness.analysis import phases, time_series
-from harness.recording import Recording, Slice
+from harness.recording import End, Recording, Slice
+from harness.recording_header import Phase
 from tests.recordings import CANARY, LOGIN, failing, healthy, login_herd
 
 
@@ -54,6 +55,15 @@ def test_a_second_without_answers_has_no_latency() -> None:
     found = time_series.of(gap)
     assert found.requests.intended[50] == 0
     assert np.isnan(found.requests.p50_s[50])
+
+
+def test_seconds_go_to_the_end_of_the_last_phase_or_an_hour_beyond_what_was_recorded() -> None:
+    run = healthy()
+    bare = dataclasses.replace(run, slices=(), probes=(), marks=(), end=End(5, "stopped", False, 0, 0))
+    for end_s, last in ((91, 90), (3605, 3604), (3606, 3605), (3700, 3605)):
+        header = dataclasses.replace(run.header, phases=(Phase("baseline", 0, 30), Phase("spike", 30, end_s)))
+        found = time_series.of(dataclasses.replace(bare, header=header))
+        assert (found.t[0], found.t[-1]) == (0, last)
 
 
 def test_the_planned_level_is_that_of_the_middle_of_a_second() -> None:
