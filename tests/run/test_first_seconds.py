@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from harness import cli
+from harness.commands import run
 from harness.errors import ConfigurationError
 from tests.run import runs
 from tests.run.runs import SCENARIOS, Finished
@@ -18,10 +21,10 @@ from tests.run.together import together
 
 def ended_early(directory: Path, number: int, at: str) -> Finished:
     host = f"http://127.0.0.1:{runs.free_port()}"
-    run = runs.springback(directory, "run", str(SCENARIOS / "herd_http.py"), "--host", host)
-    run.until(lambda: any(at in " ".join(process.cmdline()) for process in run.family), f"{at} has been started")
-    os.kill(run.process.pid, number)
-    return run.wait(gone_within_s=5)
+    going = runs.springback(directory, "run", str(SCENARIOS / "herd_http.py"), "--host", host)
+    going.until(lambda: any(at in " ".join(process.cmdline()) for process in going.family), f"{at} has been started")
+    os.kill(going.process.pid, number)
+    return going.wait(gone_within_s=5)
 
 
 @together(ended_early, number=[signal.SIGINT, signal.SIGTERM], at=["harness.cli host", "locust_process"])
@@ -30,6 +33,25 @@ def test_a_run_that_is_ended_in_its_first_seconds_says_so_in_a_line(outcome: Fin
     said = [line for line in outcome.err.splitlines() if line]
     assert len(said) == 1 and "nothing is proven" in said[0], outcome.err
     assert not outcome.left_over and not outcome.directories
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_that_comes_while_locust_is_being_started_ends_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], number: signal.Signals
+) -> None:
+    started = []
+
+    class InterruptedPopen(subprocess.Popen[bytes]):
+        def __init__(self, *arguments: Any, **named: Any) -> None:
+            super().__init__(*arguments, **named)
+            started.append(self)
+            os.kill(os.getpid(), number)
+
+    monkeypatch.setattr(run.subprocess, "Popen", InterruptedPopen)
+    assert run._run([sys.executable, "-c", "import signal; signal.pthread_sigmask(1, [2]); signal.pause()"]) == 4
+    (process,) = started
+    assert process.returncode == -number
+    assert capsys.readouterr().err == f"springback: Locust was ended by {number.name}; nothing is proven\n"
 
 
 def test_a_defect_is_one_line_and_a_file_without_values(
