@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.stats import kendalltau, theilslopes
+from scipy.stats import kendalltau, norm, theilslopes
 
 from harness.criteria.recovery._leak import DAY_S, Growth, LeakTest, Stretch, assess, compared, persistence
 from harness.criteria.recovery._trend import FloatArray, hamed_rao, thinned, trend
@@ -253,6 +253,17 @@ def test_the_correction_is_that_of_hamed_and_rao() -> None:
             counted += 1
     assert hamed_rao(series) == pytest.approx(max(1.0, 1 + 2 / (n * (n - 1) * (n - 2)) * total))
     assert 5 < counted < n - 3 and total > 0, "or nothing would be tested"
+
+
+def test_equal_values_make_the_variance_smaller() -> None:
+    """(12 · 11 · 29 − 4 · 3 · 2 · 11) ÷ 18 = 198 where values come by threes, as in any textbook."""
+    x, y = over(12), np.repeat([1.0, 2.0, 3.0, 4.0], 3)
+    found = trend(x, y)
+    assert found is not None
+    s = 6 * 9  # of 66 pairs those of different values
+    assert found.tau == pytest.approx(s / 66)
+    assert found.p_plain == pytest.approx(2 * norm.sf((s - 1) / 198**0.5))
+    assert trend(x, np.full(12, 5.0)).p_plain == 1  # type: ignore[union-attr]
 
 
 def test_ten_samples_are_the_fewest_and_the_bounds_are_slopes_that_are_there() -> None:
