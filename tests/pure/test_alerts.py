@@ -112,6 +112,12 @@ def test_a_pool_that_is_nearly_full_raises_an_alert_whatever_its_figures_are_cal
     assert told(lines, Limits(pool_names="active/max")) == [("pool use", 31, 1.0)]
 
 
+@pytest.mark.parametrize("names", ["", "in_use", "in_use/", "/size"])
+def test_a_pool_of_which_one_figure_has_no_name_is_not_looked_at(names: str) -> None:
+    lines = [sample(t, "pool", **{"in_use": 20, "size": 20, "": 1}) for t in range(10)]
+    assert told(lines, Limits(pool_names=names), 10) == []
+
+
 def test_each_change_of_the_number_of_replicas_is_an_event() -> None:
     lines = [sample(t, "http_json", "auto", ready=1 if t < 30 else 2 if t < 40 else 1) for t in range(60)]
     assert told(lines) == [("scaling, auto", 31, 1.0), ("scaling, auto", 41, 1.0)]

@@ -69,6 +69,14 @@ def test_blocks_of_seconds_see_what_an_autoregression_does_not() -> None:
     assert effective_size(IN_FOURS, REQUESTS, 0.0, 0.95) == pytest.approx(expected)
 
 
+def test_a_block_of_64_seconds_is_4() -> None:
+    """The cube root exactly. Blocks of four are 40, 20, 0, −20, −40 … off: 600 in the mean of squares."""
+    fours = IN_FOURS[:64]
+    variance = 600 * 64 / 4 * 64 / 60
+    expected = 6400 * 576 * float(norm.ppf(0.975)) ** 2 / (variance * float(t.ppf(0.975, 64 / 4 - 1)) ** 2)
+    assert effective_size(fours, REQUESTS[:64], 0.0, 0.95) == pytest.approx(expected)
+
+
 def test_requests_that_differ_by_chance_only_are_worth_what_they_are() -> None:
     """And never more, however even; nor fewer than one. Of few seconds, and of hits always or never, nobody knows."""
     even = np.full(96, 10.0)

@@ -92,6 +92,12 @@ def test_two_of_the_last_three_samples_have_to_be_high() -> None:
     assert restarts(run(*memory(lambda t: 300 if t in (30, 32) else 100))) != ()
 
 
+def test_memory_that_stays_low_for_three_samples_may_be_a_new_process() -> None:
+    """Two of the next three are low, whatever comes then."""
+    assert len(restarts(run(*memory(lambda t: 100 if t < 10 else 60 if t in (30, 31, 32) else 100)))) == 1
+    assert restarts(run(*memory(lambda t: 100 if t < 10 else 60 if t == 30 else 100))) == ()
+
+
 def test_memory_that_a_known_process_gives_back_hides_no_later_restart() -> None:
     """It falls at 20 s under one pid, and another process is there from 40 s on."""
     samples = [
