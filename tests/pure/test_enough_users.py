@@ -143,6 +143,7 @@ def test_littles_law_takes_the_seconds_whose_arrivals_waited_and_the_longest_tim
 
     quick, slow = (10, 1.0), (10, 20.0)
     assert stream({10: quick, 11: slow}).users_needed() == (200, 100, 2)
+    assert stream({10: quick, 11: (10, 20.05)}).users_needed() == (201, 100, 2.005), "no half of a user"
     # A start of 8 s that took until 10 s held one of the users then; one that was over by 9.9 s did not.
     assert stream({8: (1, 2.0), 10: quick}).users_needed() == (200, 100, 2)
     assert stream({8: (1, 1.9), 10: quick}).users_needed() == (10, 100, 0.1)

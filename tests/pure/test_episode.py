@@ -144,6 +144,11 @@ def test_windows_with_requests_have_to_be_enough_and_at_the_end(seconds: range, 
             "1 requests/s in the baseline are too few: a canary stream of 3/s, or windows of 3 s (window_s)",
         ),
         ({**dict.fromkeys(range(30), 3), 0: 2}, Settings(baseline_windows=29), "windows of 2 s (window_s)"),
+        (
+            dict.fromkeys(range(30), 1),
+            Settings(window_s=2, baseline_windows=5),
+            "1 requests/s in the baseline are too few: a canary stream of 2/s, or windows of 4 s (window_s)",
+        ),
     ],
 )
 def test_what_a_baseline_needs(counts: dict[int, int], settings: Settings, reason: str) -> None:

@@ -132,6 +132,7 @@ def test_a_pass_is_told_as_it_is(judged: Any, measured: Recovery, told: str) -> 
             "not recovered in the 60 s that it was watched, limit 30 s; it returned but left the band again at 3, 13 "
             "s, 2 times after the spike; a recovery phase of 72 s would settle it",
         ),
+        (AWAY, {"limit_s": 70.5}, "limit 70.5 s; a recovery phase of 83 s would settle it"),
         (Recovery(State.UNKNOWN, "the baseline is too short"), {}, "the baseline is too short"),
     ],
 )
