@@ -589,16 +589,21 @@ def test_a_share_is_no_more_than_all(name: str) -> None:
             criteria.load(CriterionSpec(name, {limit: too_much}))
 
 
-PROVISIONED = ("over_provisioning", "under_provisioning")
-"""As many again as needed are a ratio of 1, and there may be more."""
+NO_SHARES = ("over_provisioning", "under_provisioning", "even_share", "over_admission")
+"""Ratios that may be more than 1: as many again as needed, say."""
 SHARES = ("throttled_limit", "lower_limit", "use_ratio", "share", "dropped")
+LIMITED = ("key_fairness", "over_admission", "remaining_told", "retry_after", "wrong_refusals")
 LEAST = {
     **{("recovery_time", name): 1 for name in ("hold_s", "window_s")},
+    **{(name, "allowed"): 1 for name in LIMITED},
+    **{(name, "window_s"): 0.001 for name in LIMITED},
     ("linearizability", "reads_cap"): 1,
     ("stampede", "limit"): 1,
     ("recovery_time", "baseline_windows"): 5,
     ("pool_stable", "tail_s"): 4,
     ("connections_agree", "window_s"): 2,
+    ("over_admission", "limit"): 1,
+    ("retry_after", "tries"): 1,
 }
 """What makes no sense below that."""
 
@@ -610,7 +615,11 @@ def test_a_parameter_that_makes_no_sense_is_refused(name: str) -> None:
     for each in parameters_of(cls):
         if each.kind not in (int, float):
             continue
-        is_share = each.name in SHARES or (each.name == "limit" and cls.unit == "ratio" and name not in PROVISIONED)
+        is_share = (
+            each.name in SHARES
+            or (name, each.name) == ("wrong_refusals", "tolerance")
+            or (each.name == "limit" and cls.unit == "ratio" and name not in NO_SHARES)
+        )
         lowest, highest = LEAST.get((name, each.name), 0), 1 if is_share else 10**6
         if each.name == "confidence":
             lowest, highest = 0.5, 0.999999
