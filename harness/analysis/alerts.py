@@ -41,6 +41,7 @@ class Limits:
     p95_s: float = parameter(2.0, "alert when p95 of the last 10 s is above so many seconds; 0: never")
     error_ratio: float = parameter(0.05, "alert when more of the last 10 s' requests failed; 0: never", highest=1)
     memory_growth_bytes: float = parameter(200e6, "alert when the target has grown by so many bytes; 0: never")
+    memory_growth_ratio: float = parameter(0.25, "and by more than this share of the memory it had in the baseline")
     pool_use_ratio: float = parameter(0.9, "alert when more of a connection pool is in use; 0: never", highest=1)
     pool_names: str = parameter("in_use/size", "how sampled figures of a pool are called, e.g. active/max", web=True)
     """How figures for connections in use and for the pool's size are called; the rest of both names is the same."""
@@ -186,16 +187,20 @@ class Seen:
         yield Condition("error ratio", ratio > limit, ratio, limit, "ratio", ", ".join(_most_frequent(tally.causes)))
 
     def _memory(self, t: int) -> Iterator[Condition]:
-        """Growth over the median of the baseline, summed over the processes that were there in it."""
-        if self.baseline is None or t < self.baseline.end_s:
+        """Growth over the median of the baseline, summed over the processes that were there in it; the limit as in the
+        criterion ``memory_growth``.
+        """
+        limits = self.limits
+        if self.baseline is None or t < self.baseline.end_s or not limits.memory_growth_bytes:
             return
-        growths = []
-        for source, before in self._memory_before.items():
+        pairs = []
+        for source, readings in self._memory_before.items():
             now = _latest(self._samples["process", source], "rss_bytes", t)
             if now is not None:
-                growths.append(now - statistics.median(before))
-        if growths:
-            growth, limit = sum(growths), self.limits.memory_growth_bytes
+                pairs.append((statistics.median(readings), now))
+        if pairs:
+            before, after = map(sum, zip(*pairs, strict=True))
+            growth, limit = after - before, max(limits.memory_growth_bytes, limits.memory_growth_ratio * before)
             yield Condition("memory growth", growth > limit, growth, limit, "bytes")
 
     def _pools(self, t: int) -> Iterator[Condition]:

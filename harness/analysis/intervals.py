@@ -81,8 +81,6 @@ def quantile_ranks(n: int, q: float, confidence: float = 0.95) -> tuple[int, int
         return 0, 1
     alpha = 1 - confidence
     lower = int(binomial_quantile(alpha / 2, n, q))
-    while lower > 0 and binomial_at_most(lower - 1, n, q) > alpha / 2:
-        lower -= 1
     if binomial_at_most(n - 1, n, q) >= 1 - alpha / 2:
         upper = int(binomial_quantile(1 - alpha / 2, n, q)) + 1
     elif n >= samples_needed(q, confidence):

@@ -108,6 +108,15 @@ def test_few_seconds_say_nothing_of_others(lasting_s: int, only: bool) -> None:
     assert ("too few to show how seconds differ" in found.only) == only
 
 
+def test_how_long_seconds_stay_alike_is_seen_where_half_are_slower() -> None:
+    """Slow for 24 s, and quick for the next 36: p95 alone would not tell it."""
+    lasting = [second([9000] * 50 + [9900] * 5)] * 24 + [second([1000] * 50 + [9900] * 5)] * 36
+    found = intervals.latency_quantile_us(lasting, 0.95)
+    assert found.only.startswith("of these requests only: neighbouring seconds are alike (correlation 0.97)")
+    in_turn = [lasting[0], lasting[-1], lasting[-1]] * 20
+    assert intervals.latency_quantile_us(in_turn, 0.95).only == ""
+
+
 def test_seconds_that_are_alike_widen_the_interval_more_than_those_that_only_differ() -> None:
     """Half of the seconds are slow: in turn, or each for as long as a minute and a half."""
     slow, quick = second([9000] * 20 + [1000] * 80), second([9000] * 2 + [1000] * 98)
