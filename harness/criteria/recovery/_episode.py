@@ -117,8 +117,10 @@ class Recovery:
     """Of the latter half of the time since the recovery, where its latency is proven to be longer than the baseline's,
     however little that is.
     """
-    comes_in_bursts: bool = False
-    """Whether requests since the recovery are bad more often than before, and by turns, see :meth:`Band.recurs`."""
+    bursts_s: tuple[float, ...] | None = None
+    """Where requests since the recovery are bad more often than before, and by turns, see :meth:`Band.bursts`: the
+    windows that have most of those, in seconds after the end of the spike. None where they are not.
+    """
     is_shifted: bool = True
     """Whether the stretch before the recovery is proven to differ from the baseline, where that varies by itself."""
     since: tuple[int, int] | None = None
@@ -247,6 +249,7 @@ def _judge(
     until = max(first_after, int(bad_windows[-1]) + 1 if len(bad_windows) else 0, middle or 0 if degraded else 0)
     until = count if not recovered else until
     since = seen.part(slice(max(first_after, middle or 0) if degraded else first_after, None))
+    bursts = normal.bursts(since, single[count - len(since.start_s) :]) if recovered else None
     quality = seen.quality[:until][seen.evident[:until]]
     return Recovery(
         state=state,
@@ -265,7 +268,7 @@ def _judge(
         doubt=_doubt(normal),
         is_shifted=_is_shifted(normal, baseline, seen.part(slice(first_after, middle if recovered else None))),
         since=None if not recovered else (int(since.bad.sum()), int(since.intended.sum())),
-        comes_in_bursts=recovered and normal.recurs(since, single[count - len(since.start_s) :]),
+        bursts_s=None if bursts is None else tuple(float(since.start_s[at] - spike.end_s) for at in bursts),
         canary_per_s=float(seen.intended[first_after:].mean() / w),
         slo=slo,
         band=normal,

@@ -89,21 +89,26 @@ class RecoveryTime(Criterion):
                 f"{self._slowdown(measured)}: no harm by floor_s = {seconds(self.floor_s)}, but the target is not as "
                 f"good as before; a smaller floor_s would judge it, slower_ratio = 0 would accept it"
             )
-        if outcome is not Outcome.PASS or measured.since is None or measured.band is None:
+        if outcome is Outcome.FAIL or measured.since is None or measured.band is None:
             return ""
         bad, intended = measured.since
         since = "the recovery" if measured.state is State.RECOVERED else f"the {self.spike}"
+        if measured.bursts_s is not None:
+            at = ""
+            if measured.bursts_s:
+                at = f", most of them at {self._instants(measured.bursts_s)} after the {self.spike}"
+            return (
+                f"{bad:,} of {intended:,} requests since {since} failed or were too slow, against "
+                f"{percent(measured.band.bad.ratio)} in the {self.baseline}, and they come by turns{at}: more "
+                "requests/s would show in which seconds the target leaves the band again"
+            )
+        if outcome is not Outcome.PASS:
+            return ""
         if measured.band.is_worse(bad, intended):
             return (
                 f"{bad:,} of {intended:,} requests since {since} failed or were too slow, against "
                 f"{percent(measured.band.bad.ratio)} in the {self.baseline}: all together they are worse than before, "
                 f"and it is not shown when; a longer {self.recovery} phase, or more canaries in it, would settle it"
-            )
-        if measured.comes_in_bursts:
-            return (
-                f"{bad:,} of {intended:,} requests since {since} failed or were too slow, against "
-                f"{percent(measured.band.bad.ratio)} in the {self.baseline}, and they come by turns: more "
-                "requests/s would show in which seconds the target leaves the band again"
             )
         upper = measured.band.may_be_beyond(bad, intended)
         if upper is None:
@@ -144,7 +149,7 @@ class RecoveryTime(Criterion):
             case State.NOT_DEGRADED if measured.relapses_s:
                 return (
                     f"not degraded: only single windows left the band of the {self.baseline}, "
-                    f"{measured.degraded_s:g} s in all, at {self._instants(measured)} after the {self.spike}"
+                    f"{measured.degraded_s:g} s in all, at {self._instants(measured.relapses_s)} after the {self.spike}"
                 )
             case State.NOT_DEGRADED:
                 return f"not degraded: no window of the spike or after it left the band of the {self.baseline}"
@@ -166,7 +171,7 @@ class RecoveryTime(Criterion):
             text = f"recovered {at_s:g} s ({low_s:g} to {high_s:g} s) after the {self.spike}"
         if measured.relapses_s:
             what = "single windows left the band afterwards" if measured.passed_over else "it had left the band again"
-            text += f"; {what} at {self._instants(measured)}"
+            text += f"; {what} at {self._instants(measured.relapses_s)}"
         if outcome is not Outcome.INCONCLUSIVE:
             return f"{text}, {limit}"
         return f"{text}, {limit}{self._too_few(measured)}"
@@ -188,15 +193,16 @@ class RecoveryTime(Criterion):
     def _not_recovered(self, outcome: Outcome, measured: Recovery, limit: str) -> str:
         text = f"not recovered in the {measured.observed_s:g} s that it was watched, {limit}"
         if measured.relapses_s:
-            text += f"; it returned but left the band again at {self._instants(measured)} after the {self.spike}"
+            text += (
+                f"; it returned but left the band again at {self._instants(measured.relapses_s)} after the {self.spike}"
+            )
         if outcome is Outcome.FAIL:
             return text
         longer = math.ceil(max(self.limit_s, measured.observed_s if measured.relapses_s else 0)) + self.hold_s
         return f"{text}; a {self.recovery} phase of {longer + 2 * self.window_s} s would settle it"
 
-    def _instants(self, measured: Recovery) -> str:
+    def _instants(self, instants: tuple[float, ...]) -> str:
         """``13, 23, 33 s, 6 times``."""
-        instants = measured.relapses_s
         told = ", ".join(f"{at_s:g}" for at_s in instants[:MOST_INSTANTS]) + (
             " …" if len(instants) > MOST_INSTANTS else ""
         )
