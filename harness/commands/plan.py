@@ -39,8 +39,8 @@ NOT_ATTACHED = 'the locustfile does not call harness.attach("NAME"): call it at 
 
 
 def plan(locustfile: str, arguments: Sequence[str], repeat: int = 1, stream: TextIO | None = None) -> None:
-    """Prints the plan of a run of ``locustfile`` with ``arguments``, which are those of ``springback run``, and how long
-    ``repeat`` of them take.
+    """Prints the plan of a run of ``locustfile`` with ``arguments``, which are those of ``springback run``, and how
+    long ``repeat`` of them take.
 
     Raises ConfigurationError with everything for which a run would be refused; only the host may be missing.
     """
@@ -56,7 +56,9 @@ def plan(locustfile: str, arguments: Sequence[str], repeat: int = 1, stream: Tex
 
 def _of_all(repeat: int, duration_s: int) -> str:
     whole_s = repeat * (duration_s + AROUND_S)
-    return f"{repeat} runs one after another: about {minutes(whole_s)}, {AROUND_S} s around the phases of each among them"
+    return (
+        f"{repeat} runs one after another: about {minutes(whole_s)}, {AROUND_S} s around the phases of each among them"
+    )
 
 
 def target_of(locustfile: str, arguments: Sequence[str]) -> dict[str, Any]:
