@@ -331,6 +331,26 @@ def test_requests_that_fail_by_turns_are_not_passed_though_no_window_stands_out(
     assert [each for each in found if "they come by turns" in each.reason]
 
 
+def test_a_baseline_that_goes_up_and_down_says_how_much_of_it_would_settle_it() -> None:
+    """A queue at 0.8: what the sentence says is followed, and nine of twelve pass."""
+    queue = Service(0.08, "exponential", servers=1)
+    short = [RecoveryTime().judge(simulate(seed, queue, Load(10)).recording) for seed in range(12)]
+    told = [
+        re.search(r"(\d+) s of baseline with floor_s = ([\d.]+), as far as the latency goes there", each.reason)
+        for each in short
+        if each.outcome is Outcome.INCONCLUSIVE
+    ]
+    assert len(told) > 8 and all(told)
+    followed = [
+        RecoveryTime(floor_s=float(each[2])).judge(
+            simulate(100 + number, queue, Load(10, baseline_s=int(each[1]))).recording
+        )
+        for number, each in enumerate(told)
+        if each
+    ]
+    assert sum(each.outcome is Outcome.PASS for each in followed) >= 0.75 * len(followed)
+
+
 def test_small_outages_that_come_again_are_not_passed_and_told_with_their_instants() -> None:
     """Three in ten for half a second in every 15 s, at 20/s: three failures each time, 1 % in all."""
     load = Load(20, recovery_s=120)

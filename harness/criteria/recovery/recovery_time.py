@@ -72,11 +72,11 @@ class RecoveryTime(Criterion):
         if outcome is Outcome.FAIL and failed_s is not None and against(self.limit_s, failed_s) is Outcome.FAIL:
             return ""
         if measured.doubt and outcome is not Outcome.INCONCLUSIVE:
-            return f"{measured.doubt}: a longer {self.baseline}, or less load in it, would settle it"
+            return f"{measured.doubt}: {self._steadier(measured)}"
         if outcome is Outcome.FAIL and not measured.is_shifted:
             return (
                 f"the latency left the band of the {self.baseline} after the {self.spike}, but in the "
-                f"{self.baseline} it varies so much that this may be chance: a longer {self.baseline} would settle it"
+                f"{self.baseline} it varies so much that this may be chance: {self._steadier(measured)}"
             )
         if outcome is Outcome.PASS and measured.slower_ratio is not None:
             return (
@@ -118,6 +118,18 @@ class RecoveryTime(Criterion):
             f"may, and it is not shown that the target is as good as before: a longer {self.recovery} phase, or more "
             "requests in it, would settle it"
         )
+
+    def _steadier(self, measured: Recovery) -> str:
+        """What would settle it where the latency of the baseline goes up and down by itself."""
+        wandering = measured.wandering
+        if wandering is None:
+            return f"a longer {self.baseline}, or less load in it, would settle it"
+        wanted = [f"{wandering.baseline_s} s of {self.baseline}"] * (measured.baseline_s < wandering.baseline_s)
+        if self.floor_s < wandering.floor_s and not self.slo_s:
+            wanted.append(f"floor_s = {math.ceil(wandering.floor_s * 100) / 100:g}, as far as the latency goes there")
+        if not wanted:
+            return f"less load in the {self.baseline} would settle it"
+        return f"{' with '.join(wanted)}, or less load, would settle it"
 
     def _stays_slower(self, measured: Recovery) -> bool:
         """Whether it stays slower than is accepted, by as much as a load generator can tell."""
@@ -180,6 +192,8 @@ class RecoveryTime(Criterion):
         """What would make the interval narrow enough for the limit."""
         assert measured.interval_s is not None
         low_s, high_s = measured.interval_s
+        if measured.wandering is not None:
+            return f": in the {self.baseline} the latency goes up and down by itself; {self._steadier(measured)}"
         if math.isinf(high_s):
             return f": not seen to last to the end; a longer {self.recovery} phase would settle it"
         apart_s = abs(self.limit_s - (measured.recovery_s or 0.0)) - self.window_s
@@ -198,6 +212,8 @@ class RecoveryTime(Criterion):
             )
         if outcome is Outcome.FAIL:
             return text
+        if measured.wandering is not None:
+            return f"{text}; in the {self.baseline} the latency goes up and down by itself: {self._steadier(measured)}"
         longer = math.ceil(max(self.limit_s, measured.observed_s if measured.relapses_s else 0)) + self.hold_s
         return f"{text}; a {self.recovery} phase of {longer + 2 * self.window_s} s would settle it"
 
