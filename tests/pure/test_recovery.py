@@ -268,7 +268,8 @@ def test_a_hiccup_of_a_second_is_told_and_tolerated() -> None:
     found = RecoveryTime().judge(failing_for_a_second(19))
     assert found.outcome is Outcome.PASS
     assert found.reason == (
-        "not degraded: only single windows left the band of the baseline, 1 s in all, at 19 s after the spike"
+        "not degraded: only single windows left the band of the baseline, 1 s in all, at 19 s after the spike; "
+        "10 of 600 requests since failed or were too slow, none in the baseline"
     )
     assert found.evidence["requests lost"] == 10
 
@@ -349,6 +350,18 @@ def test_a_baseline_that_goes_up_and_down_says_how_much_of_it_would_settle_it() 
         if each
     ]
     assert sum(each.outcome is Outcome.PASS for each in followed) >= 0.75 * len(followed)
+
+
+def test_a_pass_tells_how_many_requests_failed_since_where_none_had_before() -> None:
+    failing = Disturbance(failing=[(60.0, 60.9, 0.3)])
+    found = [RecoveryTime().judge(simulate(seed, disturbance=failing).recording) for seed in range(6)]
+    passed = [each.reason for each in found if each.outcome is Outcome.PASS]
+    assert any(
+        re.search(r"; \d+ of \d+ requests since failed or were too slow, none in the baseline$", each)
+        for each in passed
+    )
+    healthy = [RecoveryTime().judge(simulate(seed).recording) for seed in range(6)]
+    assert not [each for each in healthy if "none in the baseline" in each.reason]
 
 
 def test_small_outages_that_come_again_are_not_passed_and_told_with_their_instants() -> None:

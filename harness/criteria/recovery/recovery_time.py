@@ -146,6 +146,16 @@ class RecoveryTime(Criterion):
     def _reason(self, outcome: Outcome, measured: Recovery) -> str:
         if measured.reason:
             return measured.reason
+        return self._told(outcome, measured) + (self._since(measured) if outcome is Outcome.PASS else "")
+
+    def _since(self, measured: Recovery) -> str:
+        """Of a pass, how many requests failed all the same, where none had before; too few to prove anything."""
+        if measured.since is None or measured.band is None or measured.band.bad.ratio or not measured.since[0]:
+            return ""
+        bad, intended = measured.since
+        return f"; {bad:,} of {intended:,} requests since failed or were too slow, none in the {self.baseline}"
+
+    def _told(self, outcome: Outcome, measured: Recovery) -> str:
         if outcome is Outcome.PASS and measured.lasting is not None and measured.lasting.ratio >= TOLD_RATIO:
             accepted = f"SLO {seconds(self.slo_s)}" if self.slo_s else f"floor_s {seconds(self.floor_s)}"
             return f"{self._of_state(outcome, measured)}; {self._slowdown(measured)}, within {accepted}"

@@ -16,7 +16,7 @@ TITLE = "Small outages that come again for ever"
 SHORT = 6
 LASTING_S, SHARE = 0.5, 0.3
 FEW = "no more than a few failures in all, which come together by chance, too"
-SHORT_OF = {(10, 8, 60), (10, 15, 60), (10, 20, 60), (10, 20, 120), (20, 20, 60)}
+SHORT_OF = {(10, 15, 60), (10, 20, 60), (10, 20, 120), (20, 20, 60)}
 """Canaries a second, period and seconds watched, where not even all failures together show it."""
 
 
