@@ -16,7 +16,7 @@ from tests.calibration.recoveries import Each
 from tests.calibration.simulation import Load, Service, simulate
 
 TITLE = "Advice that is followed"
-SHORT = 8
+SHORT = 3
 FOLLOWED = 2
 APART = 1_000_003
 """Between the seeds of one run and of the next."""

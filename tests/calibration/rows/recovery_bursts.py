@@ -13,7 +13,7 @@ from tests.calibration.recoveries import Case, Each, runs_of
 from tests.calibration.simulation import Disturbance, Load, every
 
 TITLE = "Small outages that come again for ever"
-SHORT = 6
+SHORT = 3
 LASTING_S, SHARE = 0.5, 0.3
 FEW = "no more than a few failures in all, which come together by chance, too"
 SHORT_OF = {(10, 15, 60), (10, 20, 60), (10, 20, 120), (20, 20, 60)}

@@ -12,7 +12,7 @@ from tests.calibration.recoveries import Case, Each, interval, outcomes, runs_of
 from tests.calibration.simulation import Disturbance, Load
 
 TITLE = "A share of the requests fails, and less and less of them"
-SHORT = 6
+SHORT = 3
 HELD_S = 5
 
 
