@@ -35,6 +35,7 @@ from harness.findings import EXIT_USAGE
 from harness.load.stock_clients import count_all_requests
 from harness.plugins import parameters_of, undeclared
 from harness.probes import Probe, ProbeData
+from harness.run import locust_output
 from harness.run.exit_code import ExitsAtOnce
 from harness.run.master import Master
 from harness.run.parent_watch import MasterWatch
@@ -190,6 +191,7 @@ class Attachment:
             signal.signal(signal.SIGINT, signal.default_int_handler)
         options: Any = environment.parsed_options
         connection_guard.arm(allowed_hosts(options.allow_host))
+        locust_output.hide(lambda: run_options.secret_values(self.scenario, environment.parsed_options))
         try:
             if isinstance(runner, WorkerRunner):
                 self._part = Worker(environment, runner, self.scenario, self._watch.is_forked)

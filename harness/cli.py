@@ -1,10 +1,18 @@
 """The command line: ``springback run | suite | plan | plugins | doctor | check | report | dump``."""
 
+# ruff: noqa: E402
+
 from __future__ import annotations
+
+import signal
+
+_on_interrupt = signal.getsignal(signal.SIGINT)
+if _on_interrupt is signal.default_int_handler:
+    # What is imported here takes a moment, in which a Ctrl-C would show a traceback.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 import gc
 import json
-import signal
 import sys
 import tempfile
 import traceback
@@ -17,8 +25,13 @@ import click
 from harness.errors import ConfigurationError
 from harness.findings import EXIT_USAGE, Outcome
 from harness.safe_text import say
+from harness.standard_streams import kept
+
+signal.signal(signal.SIGINT, _on_interrupt)
 
 PROGRAM = "springback"
+MOST_USERS, MOST_PROCESSES, MOST_REPEATS = 1_000_000, 1000, 1000
+"""More is a slip of the finger."""
 PASS_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": ["--help"]}
 
 
@@ -46,7 +59,12 @@ def cli() -> None:
 )
 @click.argument("locustfile", type=click.Path(exists=True, dir_okay=False))
 @click.option("--web", is_flag=True, help="Show Locust's web UI instead of starting at once.")
-@click.option("--repeat", default=1, type=click.IntRange(1), help="Make the run so many times, and judge all together.")
+@click.option(
+    "--repeat",
+    default=1,
+    type=click.IntRange(1, MOST_REPEATS),
+    help="Make the run so many times, and judge all together.",
+)
 @click.option("--runs-dir", default=None, type=click.Path(path_type=Path), help="Where runs go [runs].")
 @click.pass_context
 def run(context: click.Context, locustfile: str, web: bool, repeat: int, runs_dir: Path | None) -> None:
@@ -121,8 +139,12 @@ def plugins(kind: str) -> None:
 
 
 @cli.command(short_help="Show whether this machine can make the load.")
-@click.option("--users", default=1000, show_default=True, type=click.IntRange(1), help="Users parked at once.")
-@click.option("--processes", default=1, show_default=True, type=click.IntRange(1), help="Load processes on it.")
+@click.option(
+    "--users", default=1000, show_default=True, type=click.IntRange(1, MOST_USERS), help="Users parked at once."
+)
+@click.option(
+    "--processes", default=1, show_default=True, type=click.IntRange(1, MOST_PROCESSES), help="Load processes on it."
+)
 @click.option("--host", default="http://127.0.0.1", show_default=True, help="The service that is to be loaded.")
 def doctor(users: int, processes: int, host: str) -> None:
     """Show the limits of this machine that a run would meet, and what to do about each.
@@ -166,7 +188,14 @@ def dump(run_directory: Path) -> None:
 
 
 def main() -> None:
-    signal.signal(signal.SIGTERM, _terminated)
+    signal.signal(signal.SIGTERM, _end)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _end)
+    with kept():
+        _main()
+
+
+def _main() -> None:
     try:
         cli.main(prog_name=PROGRAM, standalone_mode=False)
     except ConfigurationError as error:
@@ -185,12 +214,22 @@ def main() -> None:
         say("ended before it was done; nothing is proven")
         sys.exit(Outcome.INCONCLUSIVE.exit_code)
     except Exception as error:
-        say(f"a defect of Springback, please report it, with the file {_noted(error)}; nothing is proven")
+        try:
+            what = f"with the file {_noted(error)}"
+        except OSError as failure:  # nowhere to write it: a full disk may be the cause of all
+            what = f"a {type(error).__name__} (no file could be written for it: {failure.strerror})"
+        say(f"a defect of Springback, please report it, {what}; nothing is proven")
         sys.exit(Outcome.INCONCLUSIVE.exit_code)
 
 
-def _terminated(*_: object) -> Never:
-    raise KeyboardInterrupt
+class _EndedError(KeyboardInterrupt):
+    """The interpreter remembers a KeyboardInterrupt that a library has passed on while it was imported, and would end
+    by it in the end, whatever the exit code: one of this kind it does not.
+    """
+
+
+def _end(*_: object) -> Never:
+    raise _EndedError
 
 
 def _noted(error: Exception) -> str:

@@ -241,7 +241,9 @@ class ProbeSample:
     error: str | None = None
 
 
-READ, WRITE, INVALIDATE = "read", "write", "invalidate"
+READ, WRITE, INVALIDATE, TAKE, STEP = "read", "write", "invalidate", "take", "step"
+ADMITTED, REFUSED, BYPASS = "admitted", "refused", "bypass"
+"""``Operation.cache`` of a ``take``."""
 
 
 @dataclass(frozen=True)
@@ -257,10 +259,12 @@ class Operation:
     session: str
     """Who did it: operations of one session follow each other."""
     kind: str
-    """``read``, ``write``, or ``invalidate``: the cache was told to forget the item."""
+    """``read``, ``write``, or ``invalidate``: the cache was told to forget the item; or ``take``: a request under the
+    rate limit of its ``key``; or ``step``: the ``key`` is what was done once, such as a backup."""
     version: int | None
     """Written, or returned by a read; None when the read found nothing or had no good answer, and of an
-    invalidation."""
+    invalidation. Of a ``take``: how many more the answer says that the key may take. Of a
+    ``step``: bytes."""
     invoke_s: Instant
     """On one clock for all operations of a node; between nodes it is uncertain by ``clock_uncertainty_s`` of both."""
     return_s: Instant | None
@@ -270,7 +274,8 @@ class Operation:
     source: str = ""
     """Who answered, where the answer says so: ``cache``, ``primary`` …"""
     cache: str = ""
-    """What the cache did, where the answer says so: ``hit``, ``miss``, ``bypass`` …"""
+    """What the cache did, where the answer says so: ``hit``, ``miss``, ``bypass`` … Of a ``take``: ``admitted``,
+    ``refused``, or ``bypass``, admitted without a look at the limit; empty: neither, such as an error."""
 
 
 @dataclass(frozen=True)

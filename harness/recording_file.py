@@ -17,6 +17,7 @@ from harness.recording_marks import Mark
 from harness.recording_seal import Flaw, SealCheck, is_sealed
 from harness.recording_slices import SliceSums
 from harness.recording_values import DAY_S
+from harness.regular_file import regular
 
 __all__ = ["FILE_NAME", "READABLE", "RecordingError", "decode", "encode", "open_lines", "parse", "read"]
 
@@ -55,7 +56,7 @@ def open_lines(path: Path) -> Iterator[bytes]:
     """
     path = _file(path)
     try:
-        with path.open("rb") as file:
+        with regular(path).open("rb") as file:
             yield from iter(lambda: file.readline(LONGEST_LINE_BYTES), b"")
     except OSError as error:
         raise RecordingError(
@@ -64,7 +65,10 @@ def open_lines(path: Path) -> Iterator[bytes]:
 
 
 def _file(path: Path) -> Path:
-    return path / FILE_NAME if path.is_dir() else path
+    try:
+        return path / FILE_NAME if path.is_dir() else path
+    except OSError:  # a name that is too long, say
+        return path
 
 
 def parse(lines: Iterable[str | bytes], source: str) -> Recording:

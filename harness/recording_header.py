@@ -52,7 +52,7 @@ class CriterionSpec:
     """A criterion as data: the name of its file in ``harness/criteria`` and its parameters."""
 
     criterion: str
-    parameters: Mapping[str, Scalar] = field(default_factory=dict)
+    parameters: Mapping[str, Scalar | tuple[Scalar, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

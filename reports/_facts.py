@@ -39,12 +39,16 @@ def facts(recording: Recording) -> list[tuple[str, str]]:
     ]
     rows += [(key, value) for key, value in header.environment.items()]
     rows += [
-        (f"criterion {spec.criterion}", ", ".join(f"{k} = {_scalar(v)}" for k, v in spec.parameters.items()))
+        (f"criterion {spec.criterion}", ", ".join(f"{k} = {_value(v)}" for k, v in spec.parameters.items()))
         for spec in header.criteria
         if spec.parameters
     ]
     rows += [("note", note) for note in header.notes]
     return rows + [("damage", damage) for damage in recording.damage]
+
+
+def _value(value: Scalar | tuple[Scalar, ...]) -> str:
+    return ", ".join(map(_scalar, value)) if isinstance(value, tuple) else _scalar(value)
 
 
 def amplification(recording: Recording) -> list[tuple[str, str]]:

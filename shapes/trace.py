@@ -80,11 +80,11 @@ def _rows(name: str) -> tuple[Points, list[str]]:
     if not name:
         return (), ["--trace-file is missing: name a CSV file of time,level"]
     path = Path(name)
-    if not path.is_file():
-        return (), [f"--trace-file {name}: {'not a file' if path.exists() else 'no such file'}"]
     points: list[tuple[float, float]] = []
     problems: list[str] = []
     try:
+        if not path.is_file():  # a device, or a pipe that nobody writes to, has no end
+            return (), [f"--trace-file {name}: {'not a file' if path.exists() else 'no such file'}"]
         with path.open(encoding="utf-8-sig", newline="") as file:
             rows = csv.reader(file)
             for row in rows:

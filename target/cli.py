@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from target import fault_cli, upstream_cli
+from target import backup_cli, fault_cli, node_cli, upstream_cli
 from target.errors import TargetError
 from target.stack import options as stack_options
 from target.stack import parent
@@ -79,7 +79,7 @@ def main() -> None:
 @main.command()
 @click.option("--data", metavar="DIR", help="Keep all data and logs here [a temporary directory, removed].")
 @click.option("--port", default="0", help="Port of the service; 0 takes a free one.", show_default=True)
-@click.option("--processes", default="2", help="API processes behind the proxy.", show_default=True)
+@click.option("--processes", help="API processes behind the proxy [2, with --ha 3].")
 @click.option("--pool-size", default="8", help="Primary connections a process.", show_default=True)
 @click.option("--hash-memory-kib", default="4096", help="Argon2 memory a login, KiB.", show_default=True)
 @click.option("--hash-time-cost", default="1", help="Argon2 passes.", show_default=True)
@@ -105,6 +105,14 @@ def main() -> None:
     help="Start and stop API processes with the load: metric=cpu|in_flight, target, max, sync_s, tolerance, "
     "stabilisation_s, drain_s; --processes is the minimum.",
 )
+@click.option(
+    "--ha",
+    is_flag=True,
+    help="Highly available: PostgreSQL primary and two replicas under Patroni, Valkey primary and replica under "
+    "three Sentinels, three API processes; see `node`.",
+)
+@click.option("--asynchronous", is_flag=True, help="With --ha: acknowledge a write before a replica has it.")
+@click.option("--otlp-receiver", is_flag=True, help="With --ha: receive the spans of the API processes.")
 @state_option
 @write_option
 def up(
@@ -115,11 +123,16 @@ def up(
     with_parent: str | None,
     with_input: bool,
     autoscale: str | None,
-    **numbers: str,
+    ha: bool,
+    asynchronous: bool,
+    otlp_receiver: bool,
+    **numbers: str | None,
 ) -> None:
     """Start everything, print the addresses as one line of JSON, stay until SIGINT or SIGTERM."""
     path = state or states.default_path()
-    chosen = stack_options.parse(numbers, data, path, fault_token, with_parent, with_input, autoscale)
+    chosen = stack_options.parse(
+        numbers, data, path, fault_token, with_parent, with_input, autoscale, ha, asynchronous, otlp_receiver
+    )
     from target.stack import up as stack  # the servers' packages are slow to import: not for `status`
 
     stack.run(chosen, lambda ready: _hand_out(ready.as_json(), destination))
@@ -162,3 +175,5 @@ def status(state: Path | None, destination: Path | None) -> None:
 
 main.add_command(fault_cli.fault)
 main.add_command(upstream_cli.upstream)
+main.add_command(node_cli.node)
+main.add_command(backup_cli.backup)

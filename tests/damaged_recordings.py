@@ -41,6 +41,7 @@ from harness.recording_marks import (
 )
 from harness.recording_seal import Sealer
 from harness.recording_values import OK
+from harness.safe_text import safe
 from harness.verdict import judge
 from reports import terminal
 from tests import recordings
@@ -69,7 +70,13 @@ NASTY = (
     ),
     *("-1", "0", "1", "2", "0.5", "-0.0", "1e308", "-1e308", "1e999", "1e-320", str(2**31), str(2**53), str(2**63)),
     *(str(10**9), str(10**10), "-" + str(10**10), str(10**5), "3600", "86400", "600000", "1" + "0" * 400),
-    *("[" * 3000 + "]" * 3000, '{"a":' * 3000 + "1" + "}" * 3000, '"' + "x" * 100_000 + '"', '"\\u0000<b>"'),
+    *(
+        "[" * 3000 + "]" * 3000,
+        '{"a":' * 3000 + "1" + "}" * 3000,
+        '"' + "x" * 100_000 + '"',
+        '"\\u0000<b>"',
+        '"\\u001b]0;owned\\u009b2J\\u202e\\r"',
+    ),
 )
 """JSON, or nearly, that is put in the place of something else."""
 
@@ -369,13 +376,20 @@ def try_one(case: Damaged, seen: Seen, formats: tuple[str, ...]) -> None:
 
 def _through(lines: Lines, formats: tuple[str, ...]) -> Outcome:
     for line in lines:
-        "".join(readable(line)).encode(errors="replace")
+        _require_clean("".join(readable(line)))
     recording = parse(lines, "damaged")
     verdict = judge(recording)
     for form in reports.formats(formats).values():
         form.render(recording, verdict).encode(errors="replace")
-    terminal.show(recording, verdict, (), io.StringIO())
+    printed = io.StringIO()
+    terminal.show(recording, verdict, (), printed)
+    _require_clean(printed.getvalue())
     return verdict.outcome
+
+
+def _require_clean(text: str) -> None:
+    if safe(text) != text or "\r" in text:
+        raise ValueError(f"a control character is printed: {text[:200]!a}")
 
 
 def _on_alarm(*_: object) -> None:

@@ -76,3 +76,8 @@ def ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
     _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
     last = np.cumsum(counts)
     return np.asarray((last - (counts - 1) / 2)[inverse], dtype=np.float64)
+
+
+def chi_square_above(value: float, freedom: float) -> float:
+    """P(χ² > ``value``)."""
+    return float(special.gammaincc(freedom / 2, value / 2))

@@ -9,6 +9,8 @@ from typing import Any
 
 import psutil
 
+from harness.regular_file import regular
+
 
 class SearchError(Exception):
     """Not found. ``str()`` says why and what to do."""
@@ -52,11 +54,11 @@ def _port(connection: Any) -> int:
 def in_status_file(path: Path, roles: Iterable[str]) -> list[tuple[str, int]]:
     """Name and pid of each process in the file that has one of these roles; of all without any. Raises SearchError."""
     try:
-        entries = json.loads(path.read_bytes())["processes"]
+        entries = json.loads(regular(path).read_bytes())["processes"]
         known = [(str(entry["role"]), str(entry["name"]), int(entry["pid"])) for entry in entries]
     except OSError as error:
         raise SearchError(f"the status file cannot be read ({error.strerror}): is the target up?") from None
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         raise SearchError(
             'the status file has no list "processes" of objects with role, name and pid: '
             "name the file given to python -m target up --state"

@@ -6,7 +6,7 @@ import re
 
 _REMEDIES = (
     (r"connection refused", "nothing listens there; start it, or correct the address"),
-    (r"no such file", "there is no such socket; name the one of `stats socket` in haproxy.cfg"),
+    (r": no such file or directory$", "there is no such socket; name the one of `stats socket` in haproxy.cfg"),
     (r"permission denied", "this user may not open it; change its mode or group, or run as another user"),
     (r"no process of this user listens", "start it, or correct the port; only root sees those of other users"),
     (r"name not resolved", "correct the name of the host"),

@@ -16,6 +16,8 @@ from typing import Any, Never, TypeVar
 
 from locust.argument_parser import DEFAULT_CONFIG_FILES, LocustArgumentParser
 
+from harness.regular_file import NoRegularFileError, regular
+
 T = TypeVar("T")
 OF_THE_SHAPE = {"num_users": "--users", "spawn_rate": "--spawn-rate", "run_time": "--run-time"}
 """Options of Locust that have no effect beside a shape."""
@@ -50,7 +52,7 @@ def read(parse: Callable[[list[str]], T], arguments: Sequence[str]) -> tuple[T |
     kept = list(arguments)
     problems: list[str] = []
     if endless := [path for path in _config_files(kept) if _is_endless(path)]:
-        return None, kept, [f"--config {path}: a device, and no file; correct the path" for path in endless]
+        return None, kept, [f"--config {path}: not a regular file; correct the path" for path in endless]
     while True:
         try:
             with _refusals_raised():
@@ -99,11 +101,14 @@ def _config_files(arguments: Sequence[str]) -> list[str]:
 
 
 def _is_endless(path: str) -> bool:
-    """A device, which may have no end; an empty one has."""
+    """Not what is no path at all, or not to be read: Locust says what is wrong with it. The empty device has an end."""
     try:
-        return path != os.devnull and Path(path).is_char_device()
-    except (OSError, ValueError):  # no path at all: Locust says what is wrong with it
-        return False
+        regular(Path(path))
+    except NoRegularFileError:
+        return path != os.devnull
+    except (OSError, ValueError):
+        pass
+    return False
 
 
 def _in_words(message: str) -> tuple[tuple[str, ...], str]:

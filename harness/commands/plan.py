@@ -8,6 +8,7 @@ import sys
 import traceback
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, TextIO
 
@@ -26,6 +27,7 @@ from harness.findings import EXIT_USAGE
 from harness.load.users.class_problems import class_problems
 from harness.load.users.measured import Measured
 from harness.load.users.paced import Paced, all_paced
+from harness.regular_file import regular
 from harness.run import plan_text
 from harness.run.request import RunRequest, only_shape, target_host
 from shapes._phased import PhasedShape
@@ -86,6 +88,10 @@ def _loaded(
     arguments = ["-f", locustfile, *(argument for argument in arguments if argument != "-h")]
     if not locustfile.endswith(".py"):
         raise ConfigurationError(f"{locustfile}: give a file of Python, whose name ends with .py")
+    try:
+        regular(Path(locustfile))
+    except OSError as error:
+        raise ConfigurationError(f"{locustfile}: cannot be read ({error.strerror}); name a scenario file") from None
     option: Any
     option, arguments, problems = locust_options.read(parse_locustfile_option, arguments)
     if option is None:

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from harness.errors import ConfigurationError
 from harness.safe_text import say
@@ -30,7 +31,8 @@ def reference_target(wanted: Mapping[str, str] | None = None) -> Iterator[tuple[
     The lifeline is a file descriptor to hand to whoever loads it: should this process be killed, the target stays until
     the last who has it is gone, so that no request is refused because we went down in the wrong order.
 
-    ``wanted``: options of ``python -m target up`` without their dashes, and settings of its service (``TARGET_…``).
+    ``wanted``: options of ``python -m target up`` without their dashes (``""`` for one that takes no value, as ``ha``),
+    and settings of its service (``TARGET_…``).
 
     Raises ConfigurationError when it does not come up.
     """
@@ -38,7 +40,8 @@ def reference_target(wanted: Mapping[str, str] | None = None) -> Iterator[tuple[
     with tempfile.TemporaryDirectory(prefix="springback-") as directory:
         state = Path(directory) / "state.json"
         command = [sys.executable, "-P", "-m", "target", "up", "--with-input", "--state", str(state)]
-        command += [f"--{name}={value}" for name, value in wanted.items() if not name.startswith(SETTING)]
+        options = {name: value for name, value in wanted.items() if not name.startswith(SETTING)}
+        command += [f"--{name}={value}" if value else f"--{name}" for name, value in options.items()]
         settings = {name: value for name, value in wanted.items() if name.startswith(SETTING)}
         say("no host is named: starting the reference target …")
         watched, lifeline = os.pipe()
@@ -86,7 +89,30 @@ def options_for(target: Mapping[str, Any]) -> dict[str, str]:
         "fault_token": target["faults"]["token"],
         "autoscaler": autoscaler["url"] if autoscaler else "",
     }
+    if highly_available := target.get("ha"):
+        values |= _options_for_nodes(highly_available)
     return {f"SPRINGBACK_{name.upper()}": value for name, value in values.items()}
+
+
+def start_command(options: Any, member: str = "{member}") -> str:
+    """What starts a node that a fault has killed: what the option of that name says, ``member`` in the place of
+    ``{member}``; or how it is done on the reference target, where that is loaded; else nothing.
+    """
+    of_target = f"{sys.executable} -P -m target node start {{member}} --state {options.target_state}"
+    command: str = options.start_command or (of_target if options.target_state else "")
+    return command.replace("{member}", member)
+
+
+def _options_for_nodes(target: Mapping[str, Any]) -> dict[str, str]:
+    databases, caches = target["postgres"], target["valkey"]
+    user = f"{databases['rest_user']}:{databases['rest_password']}@"
+    return {
+        "patroni": ",".join(node["rest_url"].replace("://", f"://{user}", 1) for node in databases["nodes"]),
+        "postgres_nodes": ",".join(node["admin"] for node in databases["nodes"]),
+        "sentinels": ",".join(f"redis://{address}" for address in caches["sentinels"]),
+        "sentinel_service": caches["service_name"],
+        "valkey_password": unquote(urlsplit(str(caches["nodes"][0]["url"])).password or ""),
+    }
 
 
 def _wait_ready(process: subprocess.Popen[str]) -> dict[str, Any]:

@@ -174,19 +174,29 @@ def _run(command: Sequence[str], variables: Mapping[str, str] | None = None, *de
     os.set_blocking(reading, False)
     inherited = {name: value for name, value in os.environ.items() if name != REFERENCE_TARGET}
     environment = {**inherited, **(variables or {}), PARENT: str(os.getpid()), VERDICT_FD: str(writing)}
-    # It begins with SIGINT blocked, and takes it when it can end without a traceback.
-    usual = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
-    try:
-        process = subprocess.Popen(command, start_new_session=True, env=environment, pass_fds=(writing, *descriptors))
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, usual)
-    os.close(writing)
+    process: subprocess.Popen[bytes] | None = None
+    early: list[int] = []
 
     def pass_on(number: int, _: Any) -> None:
-        process.send_signal(number)
+        if process is None:
+            early.append(number)
+        else:
+            process.send_signal(number)
 
+    # Before it is started: a signal that comes in between would leave it behind.
     before = {number: signal.signal(number, pass_on) for number in ENDING}
     try:
+        # It begins with SIGINT blocked, and takes it when it can end without a traceback.
+        usual = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+        try:
+            process = subprocess.Popen(
+                command, start_new_session=True, env=environment, pass_fds=(writing, *descriptors)
+            )
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, usual)
+            os.close(writing)
+        for number in early:
+            process.send_signal(number)
         code = process.wait()
         told = _last_code(reading)
         if code < 0 and told in (None, Outcome.INCONCLUSIVE.exit_code):

@@ -110,6 +110,8 @@ def _run(scenario: Scenario, arguments: Sequence[str], directory: Path, signals:
             command, stdout=output, stderr=subprocess.PIPE, text=True, start_new_session=True, env={**os.environ}
         )
         signals.process = process
+        if signals.stopped:  # while it was being started
+            process.send_signal(signal.SIGINT)
         words = _Words(process, label)
         late = ""
         try:

@@ -13,6 +13,7 @@ from pathlib import Path
 from harness.commands.runs_apart import AROUND_S, Signals, checked, make_directory, minutes, run_apart
 from harness.errors import ConfigurationError
 from harness.findings import Outcome
+from harness.regular_file import regular
 from harness.safe_text import say
 from reports import suite_page
 from reports.suite_page import Part
@@ -49,11 +50,12 @@ def _found(files: Sequence[Path]) -> list[Path]:
     found: list[Path] = []
     problems: list[str] = []
     for path in files or (FOLDER,):
-        if path.is_dir():
-            found += sorted(file for file in path.glob("*.py") if not file.name.startswith("_"))
-        elif path.is_file():
-            found.append(path)
-        else:
+        try:
+            if path.is_dir():
+                found += sorted(file for file in path.glob("*.py") if not file.name.startswith("_"))
+            else:
+                found.append(regular(path))
+        except OSError:
             problems.append(f"{path}: there is no such file or folder; name scenario files, or a folder of them")
     if not found and not problems:
         problems.append(f"{', '.join(map(str, files)) or FOLDER}: no scenario in it; name scenario files")

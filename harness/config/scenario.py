@@ -56,7 +56,8 @@ class Scenario:
     """Of the users."""
     reference: Mapping[str, str] = field(default_factory=dict)
     """What the reference target has to be like when it is started for this scenario: options of ``python -m target
-    up`` without their dashes (``{"autoscale": "max=3"}``) and settings of its service (``TARGET_…``)."""
+    up`` without their dashes (``{"autoscale": "max=3"}``; a flag with nothing, ``{"ha": ""}``) and settings of its
+    service (``TARGET_…``)."""
     checks: ChecksOf | None = None
     """Asked in the master just before load is made, when the target is up: whether the password of a database is right,
     whether a server can be reached. What it says refuses the run."""

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 import psutil
 
+from harness.clients.address import url_problems
 from harness.clients.process_search import SearchError, in_status_file, listeners
+from harness.clients.sentinel import address_problems, as_http
 from harness.faults import Fault, FaultError
+from harness.faults._members import FoundMember, of_patroni, of_sentinel
 from harness.plugins import parameter
 
 
@@ -21,8 +24,10 @@ class ProcessFault(Fault):
     """The parameters of a fault that strikes processes, and how these are found.
 
     By ``pid``; by the TCP ``port`` on which they listen; or in ``status_file``, the state that ``python -m target up
-    --state FILE`` keeps, by ``role`` or ``name`` there. ``children``: also all of their descendants, such as the
-    backends of PostgreSQL.
+    --state FILE`` keeps, by ``role`` or ``name`` there. Servers of a cluster are found when the fault comes, by what
+    ``patroni`` or the ``sentinels`` of a ``service`` say of them: ``member`` is ``primary``, ``replica`` (the first),
+    ``replicas`` (all), or the name of one. ``children``: also all of their descendants, such as the backends of
+    PostgreSQL; ``machine``: these, and the Patroni beside them.
     """
 
     pid: int = parameter(0, "pid of the process")
@@ -30,15 +35,28 @@ class ProcessFault(Fault):
     status_file: str = parameter("", "state file of the target, with its processes")
     role: str = parameter("", "role in the status_file")
     name: str = parameter("", "name in the status_file")
+    patroni: tuple[str, ...] = parameter((), "addresses of the REST API of each node of Patroni", secret=True)
+    sentinels: tuple[str, ...] = parameter((), "addresses of Sentinels, redis://host:port", secret=True)
+    service: str = parameter("", "name of the service that the Sentinels watch")
+    member: str = parameter("primary", "which server of it: primary, replica, replicas, or its name")
+    machine: bool = parameter(False, "whether its descendants and the Patroni beside it are struck, too")
     children: bool = parameter(False, "whether all of its descendants are struck, too")
     processes: tuple[str, ...] = parameter((), "what was found, as pid@birth; leave it empty")
     """So that a pid that is another process by then is left alone."""
 
     def conflicts(self) -> Iterator[str]:
-        if sum(map(bool, (self.pid, self.port, self.status_file, self.processes))) == 0:
-            yield "no process is named. Give pid, port or status_file"
-        if sum(map(bool, (self.pid, self.port, self.status_file))) > 1:
-            yield "give one of pid, port and status_file"
+        named = sum(map(bool, (self.pid, self.port, self.status_file, self.patroni, self.sentinels)))
+        if not named and not self.processes:
+            yield "no process is named. Give pid, port, status_file, patroni or sentinels"
+        if named > 1:
+            yield "give one of pid, port, status_file, patroni and sentinels"
+        if bool(self.sentinels) != bool(self.service):
+            yield "sentinels and service go together. Give both"
+        if self.machine and not self.patroni:
+            yield "machine is a node of Patroni. Give patroni, too"
+        for url in self.patroni:
+            yield from url_problems(url)
+        yield from address_problems(self.sentinels)
         if self.status_file and not (self.role or self.name):
             yield "status_file holds many processes. Choose by role or name, e.g. name=api1"
         if (self.role or self.name) and not self.status_file:
@@ -46,15 +64,25 @@ class ProcessFault(Fault):
         if any(not _is_identity(text) for text in self.processes):
             yield "processes are written pid@birth. Leave them away"
 
+    def addresses(self) -> Iterable[str]:
+        return (*self.patroni, *map(as_http, self.sentinels))
+
+    @property
+    def strikes_descendants(self) -> bool:
+        return self.children or self.machine
+
     def pin(self) -> Self:
         """The same fault with the processes found by now. Raises FaultError when there are none, or ours."""
-        pids = self._pids()
+        members = self._members()
+        pids = self._pids(members)
+        names = ",".join(member.name for member in members)
         try:
             found = [psutil.Process(pid) for pid in pids]
-            everyone = [*found, *(descendants(found) if self.children else [])]
+            everyone = [*found, *(descendants(found) if self.strikes_descendants else [])]
             for process in everyone:
                 refuse_own(process)
-            return dataclasses.replace(self, processes=tuple(identity(process) for process in everyone))
+            there = tuple(identity(process) for process in everyone)
+            return dataclasses.replace(self, processes=there, member=names or self.member)
         except psutil.NoSuchProcess as error:
             raise FaultError(f"there is no process {error.pid}") from None
 
@@ -69,8 +97,22 @@ class ProcessFault(Fault):
             except psutil.Error:
                 continue
 
-    def _pids(self) -> list[int]:
+    def _members(self) -> list[FoundMember]:
+        if self.patroni:
+            return of_patroni(self.patroni, self.member)
+        return of_sentinel(self.sentinels, self.service, self.member) if self.sentinels else []
+
+    def _pids(self, members: list[FoundMember]) -> list[int]:
         try:
+            if members:
+                # Who looks after a server goes first: it would start it again.
+                managers = [one.manager_port for one in members if self.machine and one.manager_port]
+                ports = [*managers, *(one.port for one in members)]
+                listening = listeners(ports)
+                silent = [str(port) for port in ports if not listening[port]]
+                if silent:
+                    raise FaultError(f"no process of this user listens on port {', '.join(silent)}")
+                return [pid for port in ports for pid in listening[port]]
             if self.port:
                 pids = listeners([self.port])[self.port]
                 if not pids:

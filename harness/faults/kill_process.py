@@ -1,21 +1,38 @@
-"""Kills processes with SIGKILL: a crash, or the kernel out of memory."""
+"""Kills processes with SIGKILL: a crash, or the kernel out of memory; with ``machine`` one that has lost its power."""
 
 from __future__ import annotations
 
+import shlex
+import subprocess
 import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import psutil
 
 from harness.faults import FaultError
 from harness.faults._processes import ProcessFault, describe, refuse_own
+from harness.plugins import parameter
 
 GONE_WITHIN_S = 3.0
+STARTED_WITHIN_S = 25.0
 
 
 @dataclass(frozen=True)
 class KillProcess(ProcessFault):
-    """There is nothing to undo: to start the process again is the business of its supervisor, if it has one."""
+    """There is nothing to undo: to start the process again is the business of its supervisor, if it has one, or else of
+    ``start_command``, whose word ``{member}`` stands for the name of the server that was found in a cluster.
+    """
+
+    start_command: str = parameter("", "command that starts it again in the end", secret=True)
+
+    def conflicts(self) -> Iterator[str]:
+        yield from super().conflicts()
+        try:
+            shlex.split(self.start_command)
+        except ValueError:
+            yield "start_command has a quotation without its end. Close it"
 
     def inject(self) -> str:
         victims = list(self.pinned())
@@ -38,7 +55,25 @@ class KillProcess(ProcessFault):
         return f"killed {description}"
 
     def undo(self) -> str:
-        return "nothing to undo: whoever is killed stays so, unless a supervisor starts it again"
+        if not self.start_command:
+            return "nothing to undo: whoever is killed stays so, unless a supervisor starts it again"
+        members = self.member.split(",")
+        with ThreadPoolExecutor(len(members)) as pool:
+            list(pool.map(self._start, members))
+        return f"started {self.member} again"
+
+    def _start(self, member: str) -> None:
+        words = [word.replace("{member}", member) for word in shlex.split(self.start_command)]
+        try:
+            done = subprocess.run(
+                words, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=STARTED_WITHIN_S, check=False
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            reason = getattr(error, "strerror", None) or f"it takes longer than {STARTED_WITHIN_S:g} s"
+            raise FaultError(f"start_command cannot start {member}: {reason}") from None
+        if done.returncode:
+            said = (done.stderr or done.stdout).strip().splitlines()
+            raise FaultError(f"start_command ended with {done.returncode}{f': {said[-1][:200]}' if said else ''}")
 
 
 def _is_alive(process: psutil.Process) -> bool:

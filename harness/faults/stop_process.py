@@ -33,7 +33,7 @@ class StopProcess(ProcessFault):
                     continue
                 stopped[process.pid] = process
             # A parent may have had one more child before it was stopped.
-            todo = descendants(list(stopped.values())) if self.children else []
+            todo = descendants(list(stopped.values())) if self.strikes_descendants else []
             todo = [process for process in todo if process.pid not in stopped]
         end_s = time.monotonic() + STOPPED_WITHIN_S
         while running := [process for process in stopped.values() if _is(process, False)]:
@@ -46,7 +46,9 @@ class StopProcess(ProcessFault):
 
     def undo(self) -> str:
         roots = list(self.pinned())
-        everyone = {process.pid: process for process in [*roots, *(descendants(roots) if self.children else [])]}
+        everyone = {
+            process.pid: process for process in [*roots, *(descendants(roots) if self.strikes_descendants else [])]
+        }
         frozen = [process for process in everyone.values() if _is(process, True)]
         for process in frozen:
             try:

@@ -26,8 +26,9 @@ def shortage(connections: int, processes: int = 1) -> str | None:
     each = -(-connections // max(1, processes)) + SPARE
     if limit is None or each <= limit:
         return None
-    enough = -(-connections // max(1, limit - SPARE))
+    left = limit - SPARE
     return (
         f"{connections:,} connections in {processes} load process{'es' if processes > 1 else ''} take {each:,} file "
-        f"descriptors each, and the system allows {limit:,}: raise the limit (ulimit -Hn), or use --processes {enough}"
+        f"descriptors each, and the system allows {limit:,}: raise the limit (ulimit -Hn)"
+        + (f", or use --processes {-(-connections // left)}" if left > 0 else "")
     )

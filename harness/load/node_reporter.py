@@ -134,7 +134,6 @@ class NodeReporter:
             return Report(self.node.run)
         slices = tuple(self.node.recorder.drain(self._name))
         marks, self.node.gate_marks[:] = list(self.node.gate_marks), []
-        operations, self.node.operations[:] = tuple(self.node.operations), []
         samples = tuple(sample for measured in self._monitor.take() for sample in self._samples(measured))
         lines: list[Line] = [*self._unanswered(), *(replace(mark, node=self._name) for mark in marks)]
         lines += self.node.streams.take(self._name)
@@ -144,10 +143,15 @@ class NodeReporter:
             BlockedMark(self.node.t_of(second_s + 0.5) // 1, self._name, place, count)
             for second_s, place, count in connection_guard.take()
         ]
-        if operations:
-            lines.append(Operations(self._name, round(self.node.operation_uncertainty_s(), 6), operations))
+        lines += self._operations()
         text = "".join(encode(line) for line in [*lines, *samples])
         return Report(self.node.run, text, slices, samples)
+
+    def _operations(self) -> Iterator[Operations]:
+        """Those that have ended since they were asked for last."""
+        operations, self.node.operations[:] = tuple(self.node.operations), []
+        if operations:
+            yield Operations(self._name, round(self.node.operation_uncertainty_s(), 6), operations)
 
     def _unanswered(self) -> Iterator[Unanswered]:
         """What has changed in what has no answer yet, for a recording that ends with this report. In the last report,
@@ -218,16 +222,17 @@ class NodeReporter:
             self._environment.stop_timeout = 0.0
 
     def users_gone(self) -> Report:
-        """A report after the last one: what users sent and raised while they were stopped. Nothing is listened to any
-        more.
+        """A report after the last one: what users sent, kept and raised while they were stopped. Nothing is listened to
+        any more.
         """
         slices = tuple(self.node.recorder.drain(self._name))
         marks = self.node.exceptions.take(self.node.t_of, self._name) if self.node.plan is not None else []
+        kept: list[Line] = [*marks, *self._operations()]
         self.node.exceptions.close()
         listeners = self._environment.events.request
         if self.node.recorder.on_request in listeners._handlers:
             listeners.remove_listener(self.node.recorder.on_request)
-        lines = "".join(map(encode, marks))
+        lines = "".join(map(encode, kept))
         return Report(self.node.run, lines, slices, requests=self._new_requests(), users_gone=True)
 
     def _new_requests(self) -> int:

@@ -20,6 +20,7 @@ from locust import clients
 from locust.contrib import fasthttp
 from locust.exception import ResponseError
 
+from harness.clients.address import strip_url
 from harness.load.node import note_sent
 from harness.load.spawned import GivenUpError
 from harness.load.user_exceptions import CONTROL
@@ -68,7 +69,9 @@ def _request(original: Callable[..., Any]) -> Callable[..., Any]:
         begun_s, begun_epoch_s = time.monotonic(), time.time()
         agent: Any = getattr(session, "client", None)
         redirects = getattr(agent, "redirect_response_codes", None)
-        name = named.get("name") or (rest[0] if rest else None) or session.request_name or url
+        name = named.get("name") or (rest[0] if rest else None) or session.request_name
+        if not name and isinstance(url, str):
+            name = named["name"] = strip_url(url)  # as our own client does
         spawned = note_sent(session.user, f"{method} {name}")
         try:
             response = original(session, method, url, *rest, **named)

@@ -13,6 +13,7 @@ from harness.clients.address import url_problems
 from harness.clients.http_get import NoAnswerError, request
 from harness.plugins import parameter
 from harness.probes import Probe, Reading
+from harness.regular_file import regular
 
 LIMIT_BYTES = 2_000_000
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
@@ -87,7 +88,7 @@ class Kubernetes(Probe):
 def _contents(path: Path, optional: bool = False) -> str:
     """Of a file; empty where one that is ``optional`` is missing. Raises NoAnswerError, without what is in it."""
     try:
-        return path.read_text().strip()
+        return regular(path).read_text().strip()
     except (OSError, UnicodeDecodeError) as error:
         if optional and not path.exists():
             return ""

@@ -7,22 +7,16 @@ into many answers, so all of them go through one place on their way out.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from flask import Response
-from jinja2.utils import htmlsafe_json_dumps
 from locust.web import WebUI
 
 from harness.clients.address import strip_url
 from harness.config.options import secret_values, sections
 from harness.config.scenario import attached_scenario
-from harness.safe_text import without_user_info
-
-HIDDEN = "•••"
-_DATA = re.compile(r"(window\.templateArgs = )(\{.*\})")
-"""In Locust's page and its report: the rest of them is code."""
+from harness.run.locust_output import hidden, hidden_in, hidden_in_page
 
 
 def install(web_ui: WebUI) -> None:
@@ -43,9 +37,9 @@ def install(web_ui: WebUI) -> None:
             return answer
         secrets = _values(web_ui)
         if answer.mimetype == "application/json":
-            answer.set_data(json.dumps(_hidden_in(answer.get_json(silent=True), secrets)))
+            answer.set_data(_hidden_in_json(answer.get_data(as_text=True), secrets))
         elif answer.mimetype == "text/html":
-            answer.set_data(_DATA.sub(lambda found: _hidden_data(found, secrets), answer.get_data(as_text=True)))
+            answer.set_data(hidden_in_page(answer.get_data(as_text=True), secrets))
         elif (answer.mimetype or "").startswith("text/"):
             answer.set_data(hidden(answer.get_data(as_text=True), secrets))
         if "Content-Disposition" in answer.headers:
@@ -56,31 +50,11 @@ def install(web_ui: WebUI) -> None:
     web_ui.app.after_request(hide)
 
 
-def hidden(text: str, secrets: tuple[str, ...]) -> str:
-    """The text without user info in addresses, and without these values."""
-    text = without_user_info(text)
-    for secret in secrets:
-        text = text.replace(secret, HIDDEN)
-    return text
-
-
-def _hidden_in(value: Any, secrets: tuple[str, ...]) -> Any:
-    """A document of JSON with its texts so changed. Its keys stay: a password may be a word that is one of them."""
-    if isinstance(value, str):
-        return hidden(value, secrets)
-    if isinstance(value, list):
-        return [_hidden_in(each, secrets) for each in value]
-    if isinstance(value, dict):
-        return {key: _hidden_in(each, secrets) for key, each in value.items()}
-    return value
-
-
-def _hidden_data(found: re.Match[str], secrets: tuple[str, ...]) -> str:
+def _hidden_in_json(text: str, secrets: tuple[str, ...]) -> str:
     try:
-        data = json.loads(found[2])
-    except ValueError:
-        return found[1] + "{}"
-    return found[1] + str(htmlsafe_json_dumps(_hidden_in(data, secrets)))
+        return json.dumps(hidden_in(json.loads(text), secrets))
+    except ValueError:  # of somebody's own route, and no JSON after all
+        return hidden(text, secrets)
 
 
 def meant(web_ui: WebUI, fields: Mapping[str, str]) -> dict[str, str]:

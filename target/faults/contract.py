@@ -155,6 +155,95 @@ class SlowsQuery(Protocol):
         ...
 
 
+@runtime_checkable
+class ForbidsFallback(Protocol):
+    """Optional: with such a fault no read goes to the primary because there is no replica."""
+
+    def refused_fallback(self) -> None:
+        """A read that is answered 503 instead."""
+        ...
+
+
+@runtime_checkable
+class PicksReplica(Protocol):
+    """Optional: asked for each read of a replica."""
+
+    def pick(self, in_turn: str, replicas: Sequence[str]) -> str:
+        """Which of `replicas` it is to be, where it would be the turn of `in_turn`."""
+        ...
+
+
+# ledger
+
+
+@runtime_checkable
+class AcknowledgesEarly(Protocol):
+    """Optional: asked for each new entry of the ledger."""
+
+    def acknowledges_early(self, entry: str) -> float | None:
+        """How many seconds after its acknowledgement the entry is written (inf: never); None: before, as it should."""
+        ...
+
+    def settled(self, entry: str, written: bool) -> None:
+        """What became of such an entry."""
+        ...
+
+
+@runtime_checkable
+class ForgetsIdempotency(Protocol):
+    """Optional: asked for each entry of the ledger that was written before."""
+
+    def writes_again(self, entry: str) -> bool:
+        """Whether it is written once more."""
+        ...
+
+
+# rate limit
+
+
+@runtime_checkable
+class CountsAlone(Protocol):
+    """Optional: with such a fault each process counts for itself."""
+
+    def admitted_alone(self, extra: bool) -> None:
+        """A request that this process admitted; `extra` where the common limit would have refused it."""
+        ...
+
+
+@runtime_checkable
+class MisstatesRemaining(Protocol):
+    """Optional: asked for each answer that says how many requests remain."""
+
+    def misstate(self, remaining: int, limit: int) -> int:
+        """What it says instead."""
+        ...
+
+
+@runtime_checkable
+class FailsClosed(Protocol):
+    """Optional: with such a fault requests are refused while Valkey does not answer."""
+
+    def refused_closed(self) -> None:
+        """One of them."""
+        ...
+
+
+# health
+
+
+@runtime_checkable
+class LeavesSlowly(Protocol):
+    """Optional: asked when the process is told to end."""
+
+    def leave_after_s(self) -> float:
+        """How long it stays: alive for whoever checks, and of no use to anybody else."""
+        ...
+
+    def refused_leaving(self) -> None:
+        """A request that it answered 503 meanwhile."""
+        ...
+
+
 # quote
 
 

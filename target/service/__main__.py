@@ -10,7 +10,8 @@ import sys
 import uvicorn
 
 from target.errors import TargetError
-from target.service import app
+from target.service import app, resources
+from target.service.leaving import LeavingServer
 from target.service.settings import ServiceSettings, from_environment
 
 BACKLOG = 4096
@@ -43,8 +44,9 @@ def main() -> int:
 
 
 async def _serve(settings: ServiceSettings) -> None:
+    shared = resources.build(settings)
     config = uvicorn.Config(
-        app.create(settings),
+        app.create(shared),
         host=settings.host,
         port=settings.port,
         log_level="warning",
@@ -59,7 +61,7 @@ async def _serve(settings: ServiceSettings) -> None:
         timeout_graceful_shutdown=STOP_WITHIN_S,
     )
     sockets = [socket.socket(fileno=settings.listen_fd)] if settings.listen_fd >= 0 else None
-    await uvicorn.Server(config).serve(sockets=sockets)
+    await LeavingServer(config, shared.leaving).serve(sockets=sockets)
 
 
 if __name__ == "__main__":

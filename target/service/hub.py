@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import time
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
+from redis.asyncio.client import PubSub
 
 from target.faults.contract import DropsConnections, LosesMessages
 from target.faults.switchboard import Switchboard
@@ -19,6 +22,9 @@ from target.service.unavailable import Unavailable
 CONNECTIONS = 8
 SUBSCRIBED_WITHIN_S = 1.0
 RESUBSCRIBE_AFTER_S = 0.1
+PING_EVERY_S, SILENT_FOR_S = 0.5, 1.5
+"""Under Sentinels."""
+
 SERVICE_RESTART, TRY_AGAIN_LATER = 1012, 1013
 """Close codes of RFC 6455's registry."""
 
@@ -49,9 +55,10 @@ class Hub:
 
     def __init__(self, settings: ServiceSettings, registry: CollectorRegistry, faults: Switchboard) -> None:
         self._queue_size = settings.feed_queue
+        self._has_sentinels = bool(settings.valkey_sentinels)
         self._faults = faults
-        self._publisher = valkey_client.connect(settings.valkey_url, CONNECTIONS, settings.pool_wait_s, 2.0)
-        self._subscriber = valkey_client.connect(settings.valkey_url, 1, settings.pool_wait_s, None)
+        self._publisher = valkey_client.connect(settings, CONNECTIONS, settings.pool_wait_s, 2.0)
+        self._subscriber = valkey_client.connect(settings, 1, settings.pool_wait_s, None)
         self._publish = self._publisher.register_script(PUBLISH)
         self._channels: dict[str, dict[int, Connection]] = {}
         self._last: dict[str, int] = {}
@@ -114,7 +121,7 @@ class Hub:
             with suppress(*valkey_client.UNAVAILABLE_ERRORS):
                 async with self._subscriber.pubsub() as subscription:
                     await subscription.psubscribe("feed:*")
-                    async for message in subscription.listen():
+                    async for message in self._messages(subscription):
                         if message["type"] == "psubscribe":
                             self.subscribed.set()
                         elif message["type"] == "pmessage":
@@ -122,6 +129,20 @@ class Hub:
             self.subscribed.clear()
             self.resubscribed.inc()
             await asyncio.sleep(RESUBSCRIBE_AFTER_S)
+
+    async def _messages(self, subscription: PubSub) -> AsyncIterator[dict[str, Any]]:
+        """What the server sends. Under Sentinels a silent server is given up: another may be the primary by now."""
+        heard_s = time.monotonic()
+        while True:
+            message = await subscription.get_message(timeout=PING_EVERY_S if self._has_sentinels else None)
+            now_s = time.monotonic()
+            if message is not None:
+                heard_s = now_s
+                yield message
+            elif self._has_sentinels:
+                if now_s - heard_s > SILENT_FOR_S:
+                    raise TimeoutError
+                await subscription.ping()
 
     def _deliver(self, channel: str, text: str) -> None:
         try:

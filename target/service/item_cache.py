@@ -63,7 +63,7 @@ class ItemCache:
     """Cache-aside with single flight in this process and across processes."""
 
     def __init__(self, settings: ServiceSettings) -> None:
-        self._client = valkey_client.connect(settings.valkey_url, CONNECTIONS, ANSWER_WITHIN_S, ANSWER_WITHIN_S)
+        self._client = valkey_client.connect(settings, CONNECTIONS, ANSWER_WITHIN_S, ANSWER_WITHIN_S)
         self._claim, self._fill, self._invalidate = map(self._client.register_script, (CLAIM, FILL, INVALIDATE))
         self._ttl_ms = max(1, round(settings.items_ttl_s * 1000))
         slowest_s = settings.pool_wait_s + settings.query_timeout_s + settings.items_load_ms / 1000

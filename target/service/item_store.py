@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import LiteralString
 
-from target.service.database import Database, Row
+from target.service.database import Database
+from target.service.database_pools import Row
 
 NEWEST: LiteralString = "SELECT version, value FROM item_versions WHERE key = %s ORDER BY seq DESC LIMIT 1"
 

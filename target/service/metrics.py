@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -14,19 +14,35 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from target.service.database import Pool
+from target.service.database import Database
 
 DURATION_BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 30.0)
 
 
-class PoolCollector(Collector):
-    """Reads the pools' own counters at scrape time, so that a login pays nothing for them."""
+class DatabaseCollector(Collector):
+    """Reads the pools' and the connection manager's own counters at scrape time, so that a login pays nothing."""
 
-    def __init__(self, pools: Mapping[str, Pool]) -> None:
-        self._pools = pools
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     def collect(self) -> Iterable[Metric]:
-        """One gauge or counter per figure, labelled with the pool's name."""
+        """One gauge or counter per figure, labelled with the pool's or the node's name."""
+        yield from self._pools()
+        label = ["node"]
+        role = GaugeMetricFamily("target_database_role", "1 primary, 0 replica, -1 unknown.", labels=label)
+        lag = GaugeMetricFamily("target_replication_lag_seconds", "Age of the oldest write not there.", labels=label)
+        reads = CounterMetricFamily("target_database_reads", "Reads answered.", labels=label)
+        for node in self._database.monitor.nodes:
+            role.add_metric([node.name], {"primary": 1, "replica": 0}.get(node.role, -1))
+            if node.lag_s is not None:
+                lag.add_metric([node.name], node.lag_s)
+            reads.add_metric([node.name], self._database.reads[node.name])
+        fallbacks, renewed = self._database.fallbacks, self._database.pools.renewed
+        yield from (role, lag, reads)
+        yield CounterMetricFamily("target_database_fallbacks", "Reads for want of a replica.", value=fallbacks)
+        yield CounterMetricFamily("target_pools_renewed", "Pools replaced by new ones.", value=renewed)
+
+    def _pools(self) -> Iterable[Metric]:
         label = ["pool"]
         size = GaugeMetricFamily("target_pool_size", "Connections the pool may hold.", labels=label)
         opened = GaugeMetricFamily("target_pool_open", "Connections that are open.", labels=label)
@@ -34,24 +50,22 @@ class PoolCollector(Collector):
         waiting = GaugeMetricFamily("target_pool_waiting", "Requests waiting for one.", labels=label)
         waits = CounterMetricFamily("target_pool_wait_seconds", "Time spent waiting.", labels=label)
         errors = CounterMetricFamily("target_pool_timeouts", "Waits that got none.", labels=label)
-        for name, pool in self._pools.items():
-            stats = pool.get_stats()
-            open_now = stats.get("pool_size", 0)
-            size.add_metric([name], stats.get("pool_max", 0))
-            opened.add_metric([name], open_now)
-            in_use.add_metric([name], max(0, open_now - stats.get("pool_available", 0)))
-            waiting.add_metric([name], stats.get("requests_waiting", 0))
-            waits.add_metric([name], stats.get("requests_wait_ms", 0) / 1000)
-            errors.add_metric([name], stats.get("requests_errors", 0))
+        for name, figures in self._database.pools.figures().items():
+            size.add_metric([name], figures.size)
+            opened.add_metric([name], figures.open)
+            in_use.add_metric([name], figures.in_use)
+            waiting.add_metric([name], figures.waiting)
+            waits.add_metric([name], figures.wait_s)
+            errors.add_metric([name], figures.timeouts)
         return [size, opened, in_use, waiting, waits, errors]
 
 
 class Metrics:
     """This process's registry; a registry of its own, so that tests may build several."""
 
-    def __init__(self, pools: Mapping[str, Pool]) -> None:
+    def __init__(self, database: Database) -> None:
         self.registry = CollectorRegistry()
-        self.registry.register(PoolCollector(pools))
+        self.registry.register(DatabaseCollector(database))
         ProcessCollector(registry=self.registry)
         self.logins = Counter("target_logins", "Logins by outcome.", ["outcome"], registry=self.registry)
         self.in_flight = Gauge(
@@ -79,11 +93,13 @@ class Metrics:
 
 
 class DurationMiddleware:
-    """Times every HTTP request; unknown paths share one label, so that nobody can flood the registry."""
+    """Times every HTTP request, and puts this process's name on its answer (`X-Instance`); unknown paths share one
+    label, so that nobody can flood the registry."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, name: str) -> None:
         self._app = app
         self._metrics = metrics
+        self._instance = (b"x-instance", name.encode("latin-1", "replace"))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI entry."""
@@ -97,6 +113,7 @@ class DurationMiddleware:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                message = {**message, "headers": [*message.get("headers", ()), self._instance]}
             await send(message)
 
         counted = scope["path"] != "/metrics"  # whoever looks is not what he looks for

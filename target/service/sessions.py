@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from dataclasses import dataclass
+from typing import Any
 
 import jwt
 
@@ -32,7 +33,7 @@ class Sessions:
         self._key = settings.signing_key
         self.ttl_s = settings.session_ttl_s
         self._client = valkey_client.connect(
-            settings.valkey_url, CONNECTIONS, wait_s=settings.pool_wait_s, answer_s=ANSWER_WITHIN_S
+            settings, CONNECTIONS, wait_s=settings.pool_wait_s, answer_s=ANSWER_WITHIN_S
         )
 
     async def open_session(self, username: str) -> str:
@@ -46,11 +47,21 @@ class Sessions:
         claims = {"sub": username, "sid": session_id, "iat": now_s, "exp": now_s + self.ttl_s}
         return jwt.encode(claims, self._key, algorithm=ALGORITHM)
 
+    def user_of(self, token: str) -> str | None:
+        """Whom a genuine, unexpired token names, whether or not its session still exists."""
+        claims = self._claims(token)
+        return None if claims is None else str(claims["sub"])
+
+    def _claims(self, token: str) -> dict[str, Any] | None:
+        try:
+            return jwt.decode(token, self._key, algorithms=[ALGORITHM], options={"require": ["sub", "sid", "exp"]})
+        except jwt.InvalidTokenError:
+            return None
+
     async def find(self, token: str) -> Session | None:
         """The session of a genuine, unexpired token whose session still exists; else None."""
-        try:
-            claims = jwt.decode(token, self._key, algorithms=[ALGORITHM], options={"require": ["sub", "sid", "exp"]})
-        except jwt.InvalidTokenError:
+        claims = self._claims(token)
+        if claims is None:
             return None
         session_id, username = str(claims["sid"]), str(claims["sub"])
         try:

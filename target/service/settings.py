@@ -51,6 +51,26 @@ class ServiceSettings:
     """What a load after a miss costs on the server, so that a stampede has a size."""
     feed_queue: int = 256
     """Messages that may wait for a slow WebSocket client before it is dropped."""
+    database_nodes: str = ""
+    """The DSNs of all database nodes, past any proxy, separated by spaces; each may be written NAME=DSN.
+    Empty: `primary_dsn` and `replica_dsn` are the nodes."""
+    nodes_check_s: float = 0.5
+    """How often each node is asked for its role and its lag."""
+    replica_max_lag_s: float = 1.0
+    """A replica that is further behind gets no reads."""
+    valkey_sentinels: str = ""
+    """`host:port` of each Sentinel, separated by spaces. Empty: `valkey_url` is the one server."""
+    valkey_service: str = "springback"
+    """What the Sentinels call the primary."""
+    rate_limit: int = 100
+    """Requests that one caller may make within `rate_limit_window_s`, over all API processes."""
+    rate_limit_window_s: int = 60
+    rate_limit_paths: str = ""
+    """Beginnings of paths that are limited besides /limited, separated by spaces."""
+    modules_ttl_s: float = 30.0
+    """How long an answer about modules stays in the cache."""
+    otlp_endpoint: str = ""
+    """Address of an OTLP/HTTP receiver, `http://host:port`; empty: no traces."""
 
 
 _MINIMUM: Mapping[str, float] = {
@@ -68,6 +88,11 @@ _MINIMUM: Mapping[str, float] = {
     "items_ttl_s": 0.01,
     "items_load_ms": 0,
     "feed_queue": 1,
+    "nodes_check_s": 0.01,
+    "replica_max_lag_s": 0,
+    "rate_limit": 1,
+    "rate_limit_window_s": 1,
+    "modules_ttl_s": 0.01,
 }
 
 

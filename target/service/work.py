@@ -14,7 +14,8 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from target.faults.contract import KeepsConnection, LeavesTransaction, SlowsQuery
-from target.service.database import Pool, Row
+from target.service import tracing
+from target.service.database_pools import NodeConnection, Pool
 from target.service.resources import Resources
 from target.service.unavailable import Unavailable, within
 
@@ -32,14 +33,15 @@ class Timed:
 
 def routes(resources: Resources) -> list[Route]:
     """The one route of this feature."""
-    settings, pool, faults = resources.settings, resources.database.primary, resources.faults
-    kept: list[psycopg.AsyncConnection[Row]] = []
+    settings, database, faults = resources.settings, resources.database, resources.faults
+    traces = tracing.of(settings)
+    kept: list[tuple[Pool, NodeConnection]] = []
     giving_back: set[asyncio.Task[None]] = set()
 
     def release() -> None:
         """The fault changed: give back what it kept."""
         if kept:
-            task = asyncio.get_running_loop().create_task(_give_back(pool, kept[:]))
+            task = asyncio.get_running_loop().create_task(_give_back(kept[:]))
             kept.clear()
             giving_back.add(task)
             task.add_done_callback(giving_back.discard)
@@ -57,7 +59,8 @@ def routes(resources: Resources) -> list[Route]:
         added_ms = fault.added_ms() if isinstance(fault, SlowsQuery) else 0.0
         limit_s = settings.pool_wait_s + settings.query_timeout_s + (asked_ms + added_ms) / 1000
         try:
-            timed = await within(limit_s, hold(asked_ms + added_ms), DEPENDENCY)
+            with traces.query(database.primary.name, "SELECT pg_sleep(%s)"):
+                timed = await within(limit_s, hold(asked_ms + added_ms), DEPENDENCY)
         except PoolTimeout as error:
             reason = f"no connection of the pool was free within {settings.pool_wait_s:g} s"
             raise Unavailable(DEPENDENCY, reason) from error
@@ -74,6 +77,7 @@ def routes(resources: Resources) -> list[Route]:
 
     async def hold(sleep_ms: float) -> Timed:
         asked = time.perf_counter()
+        pool = database.primary
         connection = await pool.getconn(timeout=settings.pool_wait_s)
         keep = False
         try:
@@ -89,13 +93,13 @@ def routes(resources: Resources) -> list[Route]:
         finally:
             # A fault that was switched off meanwhile has nobody left to release what it keeps.
             if keep and fault is faults.active:
-                kept.append(connection)
+                kept.append((pool, connection))
             else:
-                await _give_back(pool, [connection])
+                await _give_back([(pool, connection)])
 
     return [Route("/db/work", work)]
 
 
-async def _give_back(pool: Pool, connections: list[psycopg.AsyncConnection[Row]]) -> None:
-    for connection in connections:
+async def _give_back(connections: list[tuple[Pool, NodeConnection]]) -> None:
+    for pool, connection in connections:
         await pool.putconn(connection)  # rolls an open transaction back

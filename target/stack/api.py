@@ -31,11 +31,19 @@ class Service:
     pool_size: int
     hash_memory_kib: int
     hash_time_cost: int
+    database_nodes: str = ""
+    """`NAME=DSN` of all databases past the proxy, whatever their roles; separated by spaces."""
+    valkey_sentinels: str = ""
+    """`host:port`, separated by spaces."""
+    valkey_service: str = ""
+    """What the Sentinels call the primary."""
+    otlp_endpoint: str = ""
+    """Where spans go."""
 
 
 def start(launcher: Launcher, python: str, directory: Path, name: str, port: Reserved, service: Service) -> Running:
     """Start one process on a socket that is ours already; returns at once."""
-    environment = {f"TARGET_{field.upper()}": str(value) for field, value in vars(service).items()}
+    environment = {f"TARGET_{field.upper()}": str(value) for field, value in vars(service).items() if value != ""}
     running = launcher.start(
         "api",
         name,

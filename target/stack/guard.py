@@ -16,12 +16,14 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
 import psutil
 
+from target.stack import postmaster
 from target.stack.identity import Identity, identify
 
 GRACE_S = 1.5
@@ -30,16 +32,21 @@ GRACE_S = 1.5
 
 def family(identities: Iterable[Identity]) -> list[Identity]:
     """These processes and all their descendants: PostgreSQL's backends have sessions of their own."""
-    found: dict[int, Identity] = {}
-    for identity in identities:
-        if not identity.alive():
-            continue
-        found[identity.pid] = identity
+    alive = {identity.pid: identity for identity in identities if identity.alive()}
+    if not alive:
+        return []
+    children: dict[int, list[int]] = defaultdict(list)
+    for process in psutil.process_iter():  # once for all of them: each look at every process takes its time
         with suppress(psutil.NoSuchProcess):
-            for child in psutil.Process(identity.pid).children(recursive=True):
-                known = identify(child.pid)
-                if known is not None:
-                    found[child.pid] = known
+            children[process.ppid()].append(process.pid)
+    found: dict[int, Identity] = {}
+    waiting = list(alive)
+    while waiting:
+        pid = waiting.pop()
+        known = alive.get(pid) or identify(pid)
+        if known is not None and pid not in found:
+            found[pid] = known
+            waiting += children[pid]
     return list(found.values())
 
 
@@ -50,20 +57,36 @@ def send(identity: Identity, number: int) -> None:
             os.kill(identity.pid, number)
 
 
-def terminate_all(stop_signals: dict[Identity, int], grace_s: float) -> None:
-    """Ask each process with its own signal, wait, then kill what is left of all of their families."""
-    everyone = family(stop_signals)
+def terminate_all(stop_signals: Mapping[Identity, int], data_directories: Iterable[Path], grace_s: float) -> None:
+    """Ask each process with its own signal, wait, then kill what is left of all of their families.
+
+    Whatever serves one of the `data_directories` is asked with SIGQUIT, as soon as nobody is left who would start it
+    again.
+    """
+    directories = set(data_directories)
+    everyone = set(family(stop_signals))
     for identity, number in stop_signals.items():
         send(identity, number)
         send(identity, signal.SIGCONT)  # a frozen process hears nothing else
+    asked: set[Identity] = set()
     deadline = time.monotonic() + grace_s
-    while any(identity.alive() for identity in everyone) and time.monotonic() < deadline:
-        time.sleep(0.02)
+    while True:
+        databases = set(postmaster.servers(directories))
+        everyone |= databases
+        for server in databases - asked:
+            send(server, signal.SIGQUIT)
+            send(server, signal.SIGCONT)
+        asked |= databases
+        if not any(identity.alive() for identity in everyone) or time.monotonic() > deadline:
+            break
+        time.sleep(0.05)
     for identity in {*everyone, *family(everyone)}:
         send(identity, signal.SIGKILL)
     deadline = time.monotonic() + grace_s
     while any(identity.alive() for identity in everyone) and time.monotonic() < deadline:
         time.sleep(0.01)
+    for directory in directories:
+        postmaster.remove_shared_memory(directory)
 
 
 def main() -> None:
@@ -71,15 +94,18 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # it has to be the last one here
     watched: dict[Identity, int] = {}
+    data_directories: set[Path] = set()
     paths_to_remove: list[Path] = []
     for line in sys.stdin:
         with suppress(ValueError, KeyError):  # `up` may have been killed in the middle of a line
             message = json.loads(line)
             if "remove" in message:
                 paths_to_remove.append(Path(message["remove"]))
+            elif "data_directory" in message:
+                data_directories.add(Path(message["data_directory"]))
             else:
                 watched[Identity(message["pid"], message["started"])] = message["signal"]
-    terminate_all(watched, GRACE_S)
+    terminate_all(watched, data_directories, GRACE_S)
     for path in paths_to_remove:
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)

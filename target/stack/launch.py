@@ -9,8 +9,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TypeVar
@@ -21,6 +21,7 @@ from target.stack.identity import Identity, identify
 from target.stack.stop import StopSignals
 
 PR_SET_PDEATHSIG = 1
+PR_SET_CHILD_SUBREAPER = 36
 POLL_S = 0.02
 QUOTED_LINES = 4
 T = TypeVar("T")
@@ -37,6 +38,8 @@ class Running:
     identity: Identity
     log: Path
     stop_signal: int
+    data_directory: Path | None = None
+    """Of the PostgreSQL that this process starts, and that is not its child."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,7 @@ class Launcher:
             part for part in (package_root, os.environ.get("PYTHONPATH", "")) if part
         )
         self.running: list[Running] = []
+        self._starting = self._adopts = False
         with guard_log.open("ab") as log:
             self._guard = subprocess.Popen(
                 [sys.executable, "-m", "target.stack.guard"],
@@ -79,10 +83,11 @@ class Launcher:
         pass_fds: Sequence[int] = (),
         stop_signal: int = signal.SIGTERM,
         run_as: RunAs | None = None,
+        data_directory: Path | None = None,
     ) -> Running:
         """Start one server in a session of its own, so that a Ctrl-C at the terminal reaches only us."""
         run_as = run_as or RunAs()
-        with log.open("ab") as sink, self._signals.held():
+        with log.open("ab") as sink, self._signals.held(), self._reaping_put_off():
             process = subprocess.Popen(
                 [*run_as.prefix, *command],
                 stdin=subprocess.DEVNULL,
@@ -97,7 +102,9 @@ class Launcher:
             )
             identity = identify(process.pid) or Identity(process.pid, -1.0)
             self._send_to_guard({"pid": identity.pid, "started": identity.started, "signal": int(stop_signal)})
-            running = Running(role, name, process, identity, log, stop_signal)
+            if data_directory is not None:
+                self._send_to_guard({"data_directory": str(data_directory)})
+            running = Running(role, name, process, identity, log, stop_signal, data_directory)
             self.running.append(running)
         return running
 
@@ -117,15 +124,46 @@ class Launcher:
         """It has ended by itself or by our doing: nothing is left to stop."""
         self.running.remove(running)
 
+    def adopt_orphans(self) -> None:
+        """From now on processes whose parent ended become our children, and each that ends is collected at once.
+
+        Patroni leaves its PostgreSQL to whoever that is, and takes one that nobody has collected for alive.
+        """
+        if _LIBC is not None:
+            _LIBC.prctl(PR_SET_CHILD_SUBREAPER, 1)
+            signal.signal(signal.SIGCHLD, lambda _number, _frame: self.reap())
+            self._adopts = True
+
     def reap(self) -> None:
         """Collect what has died, so that it does not stay as a zombie."""
+        if self._starting:
+            return
         for server in self.running:
             server.process.poll()
+        self._guard.poll()
+        ours = {server.process.pid for server in self.running} | {self._guard.pid}
+        with suppress(ChildProcessError):
+            while self._adopts and (ended := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)):
+                if ended.si_pid in ours:
+                    break  # it ended just now: poll it first
+                os.waitpid(ended.si_pid, 0)
+
+    @contextmanager
+    def _reaping_put_off(self) -> Iterator[None]:
+        """A child that ends before we know of it is ours all the same."""
+        self._starting = True
+        try:
+            yield
+        finally:
+            self._starting = False
+        if self._adopts:
+            self.reap()
 
     def stop_all(self, grace_s: float = 5.0) -> None:
         """End every server and then the guard; returns when all of them are gone."""
         stop_signals = {server.identity: server.stop_signal for server in self.running}
-        guard.terminate_all(stop_signals, grace_s)
+        data_directories = [one.data_directory for one in self.running if one.data_directory is not None]
+        guard.terminate_all(stop_signals, data_directories, grace_s)
         for server in self.running:
             server.process.wait()
         with suppress(BrokenPipeError):

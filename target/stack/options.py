@@ -11,6 +11,8 @@ from target.autoscaler.policy import Policy
 from target.errors import all_problems
 
 MAX_PROCESSES = 64
+PROCESSES, HA_PROCESSES = "2", "3"
+"""Unless --processes says otherwise."""
 MAX_USERS = 1_000_000
 LONGEST_DIRECTORY = 80
 """Characters: a Unix socket's path has room for about 107."""
@@ -37,6 +39,12 @@ class Options:
     """Stop when standard input ends."""
     autoscale: Policy | None
     """None: always the same processes."""
+    ha: bool
+    """Three databases, two Valkeys, and nodes that die."""
+    asynchronous: bool
+    """A write is acknowledged before a replica has it."""
+    otlp_receiver: bool
+    """With something that takes the service's spans."""
 
     @property
     def most_processes(self) -> int:
@@ -55,23 +63,29 @@ _RANGES: Mapping[str, tuple[int, int]] = {
 
 
 def parse(
-    numbers: Mapping[str, str],
+    numbers: Mapping[str, str | None],
     data: str | None,
     state: Path,
     fault_token: str | None,
     parent: str | None,
     with_input: bool,
     autoscale: str | None,
+    ha: bool,
+    asynchronous: bool,
+    otlp_receiver: bool,
 ) -> Options:
     """Check the texts of the command line; raises one UsageError that names every mistake."""
     problems: list[str] = []
     parsed: dict[str, int] = {}
     for name, (least, most) in _RANGES.items():
         flag = "--" + name.replace("_", "-")
+        text = numbers[name]
+        if text is None:
+            text = HA_PROCESSES if ha else PROCESSES
         try:
-            parsed[name] = int(numbers[name])
+            parsed[name] = int(text)
         except ValueError:
-            problems.append(f"{flag} {numbers[name]!r} is not a whole number")
+            problems.append(f"{flag} {text!r} is not a whole number")
             continue
         if not least <= parsed[name] <= most:
             problems.append(f"{flag} {parsed[name]} is not between {least} and {most}")
@@ -88,6 +102,12 @@ def parse(
     if autoscale is not None:
         policy, wrong = policies.parse(autoscale, max(1, parsed.get("processes", 1)))
         problems.extend(wrong)
+    if ha and autoscale is not None:
+        problems.append("--ha and --autoscale: give one of them (an instance that died is started again by hand)")
+    if asynchronous and not ha:
+        problems.append("--asynchronous is about the replicas of --ha")
+    if otlp_receiver and not ha:
+        problems.append("--otlp-receiver is a part of --ha")
     if problems:
         raise all_problems("nothing was started", problems, "see `python -m target up --help`")
     return Options(
@@ -97,6 +117,9 @@ def parse(
         parent_pid=None if parent is None else int(parent),
         with_input=with_input,
         autoscale=policy,
+        ha=ha,
+        asynchronous=asynchronous,
+        otlp_receiver=otlp_receiver,
         **parsed,
     )
 

@@ -27,6 +27,7 @@ SETTINGS = {
     "unix_socket_directories": "",
     "wal_level": "replica",
     "hot_standby": "on",
+    "summarize_wal": "on",  # for incremental backups
     "wal_log_hints": "on",  # pg_rewind, when an old primary rejoins
     "max_wal_senders": "10",
     "wal_retrieve_retry_interval": "200ms",

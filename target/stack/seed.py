@@ -51,16 +51,18 @@ class Seed:
     hash_time_cost: int
 
 
-def create_roles(
-    admin: psycopg.Connection[tuple[object, ...]], service: str, replicator: str, password: str, slot: str
-) -> None:
-    """The service's role and database, the replication role and its slot."""
+def create_replicator(admin: psycopg.Connection[tuple[object, ...]], replicator: str, password: str, slot: str) -> None:
+    """The replication role and its slot."""
     admin.execute(
         sql.SQL("CREATE ROLE {} LOGIN REPLICATION PASSWORD {}").format(
             sql.Identifier(replicator), sql.Literal(password)
         )
     )
     admin.execute("SELECT pg_create_physical_replication_slot(%s)", (slot,))
+
+
+def create_database(admin: psycopg.Connection[tuple[object, ...]], service: str) -> None:
+    """The service's role and database."""
     admin.execute(
         sql.SQL("CREATE ROLE {} LOGIN PASSWORD {} IN ROLE pg_monitor").format(
             sql.Identifier(ROLE), sql.Literal(service)

@@ -13,7 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from target.errors import TargetError, UsageError
-from target.stack.identity import Identity
+from target.stack.ha import state as high_availability
+from target.stack.identity import Identity, identify
+
+FAULT_PATH = "/_fault"
+FAILURE_PATH = "/_failure"
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,11 @@ class Process:
     pid: int
     started: float
     """Tells this process from a later one with the same pid."""
+
+    @classmethod
+    def of(cls, role: str, name: str, identity: Identity) -> Process:
+        """A process that we know."""
+        return cls(role, name, identity.pid, identity.started)
 
     @property
     def identity(self) -> Identity:
@@ -105,6 +114,7 @@ class StackState:
     faults: Faults
     upstream: Upstream
     autoscaler: Autoscaler | None
+    ha: high_availability.HighAvailability | None
     users: Users
     data: str
     supervisor: Process
@@ -127,10 +137,18 @@ def from_json(document: dict[str, Any]) -> StackState:
         faults=Faults(**document["faults"]),
         upstream=Upstream(**document["upstream"]),
         autoscaler=None if document["autoscaler"] is None else Autoscaler(**document["autoscaler"]),
+        ha=None if document["ha"] is None else high_availability.from_json(document["ha"]),
         users=Users(**document["users"]),
         data=document["data"],
         supervisor=Process(**document["supervisor"]),
     )
+
+
+def ourselves() -> Process:
+    """The process that asks."""
+    identity = identify(os.getpid())
+    assert identity is not None  # we are running this line
+    return Process.of("supervisor", "up", identity)
 
 
 def default_path() -> Path:

@@ -15,14 +15,17 @@ from target.stack.launch import RunAs
 UNPRIVILEGED = "nobody"
 
 
-def for_postgres() -> RunAs:
-    """A normal user: directly. Root: in a one-entry user namespace (files stay root's), else as `nobody`."""
+def for_postgres(death_signal: signal.Signals = signal.SIGQUIT) -> RunAs:
+    """A normal user: directly. Root: in a one-entry user namespace (files stay root's), else as `nobody`.
+
+    `death_signal` is what the process gets when we are gone.
+    """
     if os.geteuid() != 0:
         return RunAs()
     namespace = ("unshare", "--user", "--map-user=65534", "--map-group=65534")
     if _works([*namespace, "true"]):
         # The namespace changes credentials, which clears PR_SET_PDEATHSIG: set it again inside.
-        rearm = ("setpriv", "--pdeathsig", signal.SIGQUIT.name.removeprefix("SIG"), "--")
+        rearm = ("setpriv", "--pdeathsig", death_signal.name.removeprefix("SIG"), "--")
         return RunAs(prefix=(*namespace, *rearm) if _works([*namespace, *rearm, "true"]) else namespace)
     try:
         pwd.getpwnam(UNPRIVILEGED)

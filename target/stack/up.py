@@ -20,15 +20,13 @@ from target.autoscaler.policy import Policy
 from target.errors import TargetError
 from target.stack import api, haproxy, parent, postgres, seed, upstream, valkey
 from target.stack import state as states
+from target.stack.ha import stack as ha
 from target.stack.haproxy_runtime import HaproxyRuntime
-from target.stack.identity import identify
 from target.stack.launch import Launcher, Running
 from target.stack.options import Options
 from target.stack.ports import LOOPBACK, Reserved, reserve
 from target.stack.stop import Stop, StopSignals
 
-FAULT_PATH = "/_fault"
-FAILURE_PATH = "/_failure"
 TICK_S = 0.05
 
 
@@ -51,14 +49,13 @@ def run(options: Options, announce: Callable[[states.StackState], None]) -> None
             launcher.remove_at_end(options.state)
             if options.data is None:
                 launcher.remove_at_end(directory)
-            stack = _bring_up(options, launcher, directory, public)
-            scaling = None if options.autoscale is None else _autoscale(options.autoscale, stack, launcher, descriptor)
-            states.write(descriptor, stack.state)
-            announce(stack.state)
-            while not watch.parent_ended(0.5 if scaling is None else 0.0):
+            state, once = _started(options, launcher, directory, public, descriptor)
+            states.write(descriptor, state)
+            announce(state)
+            while not watch.parent_ended(0.5 if once is None else 0.0):
                 launcher.reap()
-                if scaling is not None:
-                    scaling.once()
+                if once is not None:
+                    once()
         finally:
             signals.ignore()
             launcher.stop_all()
@@ -72,6 +69,20 @@ def run(options: Options, announce: Callable[[states.StackState], None]) -> None
     finally:
         signals.ignore()
         options.state.unlink(missing_ok=True)
+
+
+def _started(
+    options: Options, launcher: Launcher, directory: Path, public: Reserved, descriptor: int
+) -> tuple[states.StackState, Callable[[], None] | None]:
+    """What is up, and what has to be done now and then, which also waits a moment; None: nothing."""
+    if options.ha:
+        highly_available = ha.bring_up(options, launcher, directory, public)
+        return highly_available.state, lambda: highly_available.once(lambda now: states.write(descriptor, now))
+    stack = _bring_up(options, launcher, directory, public)
+    if options.autoscale is None:
+        return stack.state, None
+    scaling = _autoscale(options.autoscale, stack, launcher, descriptor)
+    return stack.state, scaling.once
 
 
 @dataclass
@@ -110,19 +121,16 @@ def _autoscale(policy: Policy, stack: _Stack, launcher: Launcher, descriptor: in
         HaproxyRuntime(Path(stack.state.haproxy.stats_socket), haproxy.max_sessions_per_server(policy.max)),
         [BaseReplica(name, urls[name], running) for name, running in stack.apis.items()],
         stack.state.faults.token,
-        FAULT_PATH,
+        states.FAULT_PATH,
         changed,
     )
-    endpoint = Endpoint(reserve(), controller, stack.state.faults.token, FAULT_PATH)
+    endpoint = Endpoint(reserve(), controller, stack.state.faults.token, states.FAULT_PATH)
     stack.state = dataclasses.replace(stack.state, autoscaler=states.Autoscaler(endpoint.url))
     return _Scaling(controller, endpoint)
 
 
 def _processes(launcher: Launcher) -> tuple[states.Process, ...]:
-    return tuple(
-        states.Process(server.role, server.name, server.identity.pid, server.identity.started)
-        for server in launcher.running
-    )
+    return tuple(states.Process.of(server.role, server.name, server.identity) for server in launcher.running)
 
 
 def _directory(options: Options) -> Path:
@@ -163,7 +171,8 @@ def _bring_up(options: Options, launcher: Launcher, directory: Path, public: Res
     maintenance = cluster.dsn(postgres.SUPERUSER, passwords.superuser, "postgres")
     with postgres.connect_when_up(primary, maintenance) as admin:
         primary_port.release()
-        seed.create_roles(admin, passwords.service, postgres.REPLICATOR, passwords.replicator, postgres.SLOT)
+        seed.create_replicator(admin, postgres.REPLICATOR, passwords.replicator, postgres.SLOT)
+        seed.create_database(admin, passwords.service)
         replica = postgres.start(launcher, cluster, "replica")
         service = api.Service(
             primary_dsn=addresses.primary,
@@ -202,17 +211,12 @@ def _bring_up(options: Options, launcher: Launcher, directory: Path, public: Res
         postgres=addresses,
         valkey=valkey_url,
         haproxy=states.Haproxy(str(haproxy.stats_socket(directory)), f"http://{LOOPBACK}:{metrics_port.port}/metrics"),
-        faults=states.Faults(fault_token, FAULT_PATH),
-        upstream=states.Upstream(upstream_url, upstream_token, FAILURE_PATH),
+        faults=states.Faults(fault_token, states.FAULT_PATH),
+        upstream=states.Upstream(upstream_url, upstream_token, states.FAILURE_PATH),
         autoscaler=None,
+        ha=None,
         users=users,
         data=str(directory),
-        supervisor=_ourselves(),
+        supervisor=states.ourselves(),
     )
     return _Stack(state, service, apis)
-
-
-def _ourselves() -> states.Process:
-    identity = identify(os.getpid())
-    assert identity is not None  # we are running this line
-    return states.Process("supervisor", "up", identity.pid, identity.started)

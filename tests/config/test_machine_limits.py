@@ -11,6 +11,7 @@ import pytest
 from harness.commands.doctor import examine
 from harness.config import machine_limits
 from harness.config.machine_limits import Limit, Need, limits, need_of
+from harness.load import descriptors
 
 HERE = "http://127.0.0.1:8000"
 
@@ -32,6 +33,13 @@ def test_more_users_than_descriptors_prevent_a_run(few_descriptors: int) -> None
         low = limit(Need(users=few_descriptors + 1, host=HERE), "file descriptors")
         assert low.prevents and "ulimit -Hn" in low.remedy and "--processes 2" in low.remedy
     assert not limit(Need(users=100, host=HERE), "file descriptors").remedy
+
+
+def test_more_load_processes_are_no_remedy_where_each_has_too_few_descriptors(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(descriptors, "raise_limit", lambda: 64)
+    assert "--processes" not in (descriptors.shortage(50) or "") and "ulimit -Hn" in (descriptors.shortage(50) or "")
+    monkeypatch.setattr(descriptors, "raise_limit", lambda: descriptors.SPARE + 20)
+    assert "or use --processes 3" in (descriptors.shortage(50) or "")
 
 
 def test_more_users_than_local_ports_prevent_a_run() -> None:

@@ -24,6 +24,7 @@ IN_GENERAL = "SCENARIO"
 NOT_OURS = {
     "--build": "docker compose",
     "--wait": "docker compose",
+    "--profile": "docker compose",
     "--require-hashes": "pip",
     "--cov": "an example of no program",
 }
@@ -102,3 +103,8 @@ def _strings(file: Path) -> Iterator[str]:
             yield "".join(parts)
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
             yield node.value
+
+
+def test_each_promise_of_safety_names_its_test() -> None:
+    _, *rows = (line for line in (ROOT / "docs/safety.md").read_text().splitlines() if line.startswith("| "))
+    assert len(rows) > 10 and not [row for row in rows if "`tests/" not in row.rpartition(" | ")[2]]

@@ -12,14 +12,25 @@ from typing import Any
 
 import pytest
 
-from tests.ground_truth import autoscaling, cache_coherence, circuit_breaker, db_pool, login_herd, websocket_avalanche
+from tests.ground_truth import (
+    autoscaling,
+    cache_coherence,
+    circuit_breaker,
+    database_failover,
+    db_pool,
+    login_herd,
+    websocket_avalanche,
+)
 from tests.ground_truth.frame import Case, Result, Stack, compare, load, run, stack_for
 
 pytestmark = [pytest.mark.ground_truth, pytest.mark.spike_testing, pytest.mark.timeout(600)]
 AT_ONCE = 2
 ONE_BY_ONE = (*login_herd.SHORT, *db_pool.SHORT)
 """A herd or a full pool of theirs takes all of the machine for a moment: no other of these may be under way then."""
-BESIDE = (*circuit_breaker.SHORT, *autoscaling.SHORT, *websocket_avalanche.SHORT, *cache_coherence.SHORT)
+BESIDE = (
+    *(*circuit_breaker.SHORT, *autoscaling.SHORT, *websocket_avalanche.SHORT, *cache_coherence.SHORT),
+    *database_failover.SHORT,
+)
 """These mostly wait, and judged are counts, orders and instants by the target's own clock: they go beside the others,
 some at once.
 """

@@ -87,3 +87,16 @@ def test_the_users_own_timeout_ends_the_request_and_is_a_failure(session: Any, m
         assert session.outcomes == ["timeout"]
         assert session.get("/").text == "ok", "what was on its way is not taken for the next answer"
     assert session.outcomes == ["timeout", "ok"]
+
+
+def test_a_request_without_a_name_is_called_by_its_address_without_secrets(session: Any) -> None:
+    names = []
+    session.request_event.add_listener(lambda name, **_: names.append(name))
+    with scripted([READ, OK] * 4) as server:
+        session.base_url = server.url
+        session.get("/items?token=hush")
+        session.get(f"{server.url.replace('://', '://user:hush@')}/items?token=hush")
+        session.get("/items?page=2", name="/items?page=[page]")
+        session.request_name = "all items"
+        session.get("/items?page=3")
+    assert names == ["/items", f"{server.url}/items", "/items?page=[page]", "all items"]

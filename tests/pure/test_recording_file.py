@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from harness.analysis.histogram import HIGHEST_US, bucket_index
 from harness.recording import Line, ProbeSample, Slice, Slices
 from harness.recording_file import FILE_NAME, RecordingError, parse, read
-from harness.recording_header import FORMAT
+from harness.recording_header import FORMAT, CriterionSpec
 from harness.recording_line import decode, encode
 from harness.recording_marks import AlertMark, GateMark, HealthMark, NodeMark
 from tests import recordings
@@ -49,6 +49,12 @@ def test_a_line_survives_the_file(line: Line) -> None:
     assert text.endswith("\n")
     assert len(text.splitlines()) == 1, "a name with a line break must not make a second line"
     assert decode(text) == line
+
+
+def test_a_list_among_the_parameters_of_a_criterion_survives_the_file() -> None:
+    spec = CriterionSpec("backup_steps", {"steps": ("take dump", "find damage"), "limit": 1.0})
+    header = dataclasses.replace(recordings.healthy().header, criteria=(spec,))
+    assert decode(encode(header)) == header
 
 
 def test_a_recording_survives_the_file(tmp_path: Path) -> None:

@@ -2,26 +2,41 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import signal
+import subprocess
 import sys
+import tempfile
 from pathlib import Path
+from typing import Any
 
+import psutil
 import pytest
 
 from harness import cli
+from harness.commands import run
 from harness.errors import ConfigurationError
 from tests.run import runs
 from tests.run.runs import SCENARIOS, Finished
 from tests.run.together import together
 
+ROOT = Path(__file__).parents[2]
+
+
+def command_line(process: psutil.Process) -> str:
+    with contextlib.suppress(psutil.Error):  # it has just ended
+        return " ".join(process.cmdline())
+    return ""
+
 
 def ended_early(directory: Path, number: int, at: str) -> Finished:
     host = f"http://127.0.0.1:{runs.free_port()}"
-    run = runs.springback(directory, "run", str(SCENARIOS / "herd_http.py"), "--host", host)
-    run.until(lambda: any(at in " ".join(process.cmdline()) for process in run.family), f"{at} has been started")
-    os.kill(run.process.pid, number)
-    return run.wait(gone_within_s=5)
+    going = runs.springback(directory, "run", str(SCENARIOS / "herd_http.py"), "--host", host)
+    going.until(lambda: any(at in command_line(process) for process in going.family), f"{at} has been started")
+    os.kill(going.process.pid, number)
+    return going.wait(gone_within_s=5)
 
 
 @together(ended_early, number=[signal.SIGINT, signal.SIGTERM], at=["harness.cli host", "locust_process"])
@@ -30,6 +45,25 @@ def test_a_run_that_is_ended_in_its_first_seconds_says_so_in_a_line(outcome: Fin
     said = [line for line in outcome.err.splitlines() if line]
     assert len(said) == 1 and "nothing is proven" in said[0], outcome.err
     assert not outcome.left_over and not outcome.directories
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_that_comes_while_locust_is_being_started_ends_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], number: signal.Signals
+) -> None:
+    started = []
+
+    class InterruptedPopen(subprocess.Popen[bytes]):
+        def __init__(self, *arguments: Any, **named: Any) -> None:
+            super().__init__(*arguments, **named)
+            started.append(self)
+            os.kill(os.getpid(), number)
+
+    monkeypatch.setattr(run.subprocess, "Popen", InterruptedPopen)
+    assert run._run([sys.executable, "-c", "import signal; signal.pthread_sigmask(1, [2]); signal.pause()"]) == 4
+    (process,) = started
+    assert process.returncode == -number
+    assert capsys.readouterr().err == f"springback: Locust was ended by {number.name}; nothing is proven\n"
 
 
 def test_a_defect_is_one_line_and_a_file_without_values(
@@ -54,6 +88,28 @@ def test_a_defect_is_one_line_and_a_file_without_values(
     assert "LookupError" in text and "--postgres" in text and "--token" in text and "hush" not in text, text
 
 
+def test_a_defect_is_said_also_where_no_file_can_be_written(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def defective(*_: object, **__: object) -> None:
+        raise LookupError("hush")
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(cli.cli, "main", defective)
+    monkeypatch.setattr(tempfile, "NamedTemporaryFile", full)
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert ended.value.code == 4 and "a defect of Springback" in line and "hush" not in line
+    assert "LookupError" in line and "No space left" in line
+
+
 def test_what_is_printed_is_cleaned_and_bounded(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -70,3 +126,40 @@ def test_what_is_printed_is_cleaned_and_bounded(
     first, second = capsys.readouterr().err.splitlines()
     assert first.isprintable() and first.startswith("springback: health: \ufffd]0;owned\ufffd \ufffd second")
     assert len(second) < 2100
+
+
+def test_a_ctrl_c_while_it_is_imported_shows_no_traceback() -> None:
+    script = """
+import os, signal, sys
+class Interrupting:
+    def find_spec(self, name, *_):
+        if name == "click":
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Interrupting())
+import harness.cli
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout + done.stderr) == (-signal.SIGINT, "")
+
+
+def test_an_interrupt_that_a_library_has_passed_on_does_not_change_the_exit_code(tmp_path: Path) -> None:
+    """The interpreter would end by SIGINT, because a nested one has seen a KeyboardInterrupt."""
+    script = """
+import ctypes
+from harness import cli
+def nested(**_):
+    code = b"import os, signal; os.kill(os.getpid(), signal.SIGINT); [0 for _ in range(1000)]"
+    module = ctypes.pythonapi.PyImport_AddModule
+    module.restype = ctypes.py_object
+    names = module(b"__main__").__dict__
+    run = ctypes.pythonapi.PyRun_String
+    run.restype, run.argtypes = ctypes.py_object, [ctypes.c_char_p, ctypes.c_int, ctypes.py_object, ctypes.py_object]
+    run(code, 257, names, names)
+cli.cli.main = nested
+cli.main()
+"""
+    (tmp_path / "interrupted.py").write_text(script)
+    environment = {**os.environ, "PYTHONPATH": f"{tmp_path}:{ROOT}"}
+    command = [sys.executable, "-m", "interrupted"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 4 and done.stderr.count("\n") == 1, done.stderr

@@ -513,6 +513,13 @@ def spoilt(directory: Path, what: str) -> str:
             (run / FILE_NAME).write_text("Dear diary\nit rained.\n")
         case "binary":
             (run / FILE_NAME).write_bytes(bytes(range(256)) * 40)
+        case "pipe without a writer":
+            (run / FILE_NAME).unlink()
+            os.mkfifo(run / FILE_NAME)
+        case "device":
+            run = Path("/dev/zero")
+        case "name that is too long":
+            run = directory / ("x" * 300)
         case "newer":
             (run / FILE_NAME).write_text(whole.replace(f'"format":{FORMAT}', f'"format":{FORMAT + 1}', 1))
         case "truncated":
@@ -521,8 +528,20 @@ def spoilt(directory: Path, what: str) -> str:
     return str(run)
 
 
-@pytest.mark.parametrize("command", ["check", "report"])
-@pytest.mark.parametrize("what", ["missing", "empty directory", "empty file", "no recording", "binary", "newer"])
+NO_FILE = ("missing", "empty directory", "pipe without a writer", "device", "name that is too long")
+
+
+@pytest.mark.parametrize(
+    ("command", "what"),
+    [
+        *((command, what) for command in ("check", "report", "dump") for what in NO_FILE),
+        *(
+            (command, what)
+            for command in ("check", "report")
+            for what in ("empty file", "no recording", "binary", "newer")
+        ),
+    ],
+)
 def test_what_is_no_recording_cannot_be_judged_and_the_remedy_is_named(
     command: str, what: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

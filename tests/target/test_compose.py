@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ import pytest
 import yaml  # type: ignore[import-untyped]
 
 from target.service.settings import from_environment
-from target.stack import haproxy
+from target.stack import haproxy, options
+from target.stack.ha import database_cluster, database_proxy, layout, patroni, sentinel
 from target.stack.postgres import SLOT
 
 FILE = Path(__file__).resolve().parents[2] / "docker-compose.yml"
@@ -28,7 +30,19 @@ def compose() -> dict[str, Any]:
 
 def test_the_same_servers_as_the_embedded_stack(compose: dict[str, Any]) -> None:
     """Primary, replica, Valkey, the upstream, two API processes, HAProxy, and a job that seeds."""
-    assert set(compose["services"]) == {"primary", "replica", "valkey", "seed", "upstream", "api1", "api2", "haproxy"}
+    simple = {name for name, service in compose["services"].items() if "profiles" not in service}
+    assert simple == {"primary", "replica", "valkey", "seed", "upstream", "api1", "api2", "haproxy"}
+
+
+def test_the_profile_ha_has_the_nodes_of_the_embedded_form(compose: dict[str, Any]) -> None:
+    """The three votes are etcd's business there, and a job seeds."""
+    profile = {name for name, service in compose["services"].items() if service.get("profiles") == ["ha"]}
+    nodes = {*database_cluster.NODES, *layout.VALKEYS, *layout.SENTINELS, database_proxy.NAME}
+    instances = {f"ha-api{number}" for number in range(1, int(options.HA_PROCESSES) + 1)}
+    assert profile == {*nodes, *instances, "ha", "ha-seed", "etcd"}
+    for name in profile:
+        needed = compose["services"][name].get("depends_on", [])
+        assert set(needed) <= {*profile, "upstream"}, name  # started alone, it brings no part of the simple form along
 
 
 def test_every_published_port_is_bound_to_loopback(compose: dict[str, Any]) -> None:
@@ -47,19 +61,42 @@ def test_images_are_plain_names(compose: dict[str, Any]) -> None:
 
 def test_the_api_containers_settings_are_accepted(compose: dict[str, Any]) -> None:
     """The very check that the process makes when it starts."""
-    for name in ("api1", "api2"):
+    for name in ("api1", "api2", "ha-api1", "ha-api2", "ha-api3"):
         environment = {key: str(value) for key, value in compose["services"][name]["environment"].items()}
-        assert from_environment(environment).name == name
+        assert from_environment(environment).name == name.removeprefix("ha-")
 
 
-def test_the_proxy_has_the_rules_of_the_embedded_stack(compose: dict[str, Any], tmp_path: Path) -> None:
+def test_the_instances_of_the_profile_ha_are_told_what_those_of_the_embedded_form_are(compose: dict[str, Any]) -> None:
+    """Each database by its name, the Sentinels, and the proxy for the rest."""
+    environment = compose["services"]["ha-api1"]["environment"]
+    databases = [address.partition("=")[0] for address in environment["TARGET_DATABASE_NODES"].split()]
+    assert databases == list(database_cluster.NODES)
+    assert environment["TARGET_VALKEY_SENTINELS"].split() == [f"{name}:26379" for name in layout.SENTINELS]
+    assert environment["TARGET_VALKEY_SERVICE"] == sentinel.SERVICE_NAME
+    assert f"@{database_proxy.NAME}:5000/" in environment["TARGET_PRIMARY_DSN"]
+    assert f"@{database_proxy.NAME}:5001/" in environment["TARGET_REPLICA_DSN"]
+
+
+def rules(text: str) -> set[str]:
+    """What decides about requests and connections."""
+    decide = r"(acl|http-|timeout|option|balance|default-server|default_backend|use_backend|retr|mode)"
+    return {line.strip() for line in text.splitlines() if re.match(decide, line.strip())}
+
+
+def accepted(content: str, directory: Path) -> None:
+    """By HAProxy itself, with every name of a container an address."""
+    configuration = directory / "haproxy.cfg"
+    configuration.write_text(re.sub(r" [a-z-]+([123]):(\d+) ", r" 127.0.0.\1:\2 ", content))
+    checked = subprocess.run([haproxy.binary(), "-c", "-f", str(configuration)], capture_output=True, check=False)
+    assert checked.returncode == 0, checked.stderr
+
+
+@pytest.mark.parametrize(("name", "instances"), [("haproxy", 2), ("ha", 3)])
+def test_the_proxy_has_the_rules_of_the_embedded_stack(
+    compose: dict[str, Any], tmp_path: Path, name: str, instances: int
+) -> None:
     """HAProxy accepts the file, and what decides about requests is the same."""
-
-    def rules(text: str) -> set[str]:
-        lines = {line.strip() for line in text.splitlines()}
-        return {line for line in lines if re.match(r"(acl|http-|timeout|option|balance|default-server|retr)", line)}
-
-    content = compose["configs"]["haproxy"]["content"]
+    content = compose["configs"][name]["content"]
     embedded = haproxy.CONFIGURATION.format(
         clients=1,
         checks=haproxy.CHECKS,
@@ -70,10 +107,60 @@ def test_the_proxy_has_the_rules_of_the_embedded_stack(compose: dict[str, Any], 
         servers="",
     )
     assert rules(content) == rules(embedded)
-    configuration = tmp_path / "haproxy.cfg"
-    configuration.write_text(re.sub(r"\bapi([12]):8000", r"127.0.0.1:800\1", content))
-    checked = subprocess.run([haproxy.binary(), "-c", "-f", str(configuration)], capture_output=True, check=False)
-    assert checked.returncode == 0, checked.stderr
+    assert len(re.findall(r"^ *server api", content, re.MULTILINE)) == instances
+    accepted(content, tmp_path)
+
+
+def test_the_proxy_before_the_databases_has_the_rules_of_the_embedded_one(
+    compose: dict[str, Any], tmp_path: Path
+) -> None:
+    """It asks Patroni the same questions as often."""
+    content = compose["configs"][database_proxy.NAME]["content"]
+    embedded = database_proxy.CONFIGURATION.format(
+        clients=1,
+        checks=database_proxy.CHECKS,
+        stats_socket="s",
+        primary=":1",
+        reads=":2",
+        metrics=":3",
+        lag_bytes=patroni.MAXIMUM_LAG_BYTES,
+        servers="",
+    )
+    assert rules(content) == rules(embedded)
+    accepted(content, tmp_path)
+
+
+def test_patroni_decides_as_in_the_embedded_form(compose: dict[str, Any]) -> None:
+    """Its times, how many servers have a write before it is acknowledged, and its version."""
+    there = yaml.safe_load(compose["configs"]["patroni"]["content"])
+    here = patroni.dynamic_configuration(synchronous=True, connections=108)
+    assert there["bootstrap"]["dcs"] == here
+    for name in ("synchronous_commit", "wal_sender_timeout", "wal_receiver_timeout", "shared_preload_libraries"):
+        assert there["postgresql"]["parameters"][name] == patroni.SETTINGS[name]
+    assert there["scope"] == patroni.SCOPE
+    for node in database_cluster.NODES:
+        service = compose["services"][node]
+        assert f"=={version('patroni')}" in service["build"]["dockerfile_inline"]
+        assert service["environment"]["PATRONI_NAME"] == node
+        assert service["environment"]["PATRONI_POSTGRESQL_CONNECT_ADDRESS"] == f"{node}:5432"
+
+
+def test_the_sentinels_decide_as_in_the_embedded_form(compose: dict[str, Any]) -> None:
+    """The same lines, but for the address of the first primary."""
+    embedded = sentinel.SENTINEL.format(
+        host="valkey1",
+        port=26379,
+        directory="/tmp",
+        service=sentinel.SERVICE_NAME,
+        primary_port=6379,
+        quorum=sentinel.QUORUM,
+        password="springback",
+        down_after_ms=sentinel.DOWN_AFTER_MS,
+        failover_timeout_ms=sentinel.FAILOVER_TIMEOUT_MS,
+    )
+    there = set(compose["configs"]["sentinel"]["content"].splitlines())
+    assert there - set(embedded.splitlines()) == {"sentinel resolve-hostnames yes"}
+    assert set(embedded.splitlines()) - there == {"bind valkey1"}
 
 
 def test_the_replica_uses_the_slot_that_the_primary_makes(compose: dict[str, Any]) -> None:

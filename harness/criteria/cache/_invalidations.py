@@ -11,7 +11,8 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from harness.criteria.cache._operations import BYPASS, CACHE, HIT, History, Item, Placed
+from harness.criteria.cache._operations import CACHE, HIT, History, Item, Placed
+from harness.recording import BYPASS
 
 
 @dataclass(frozen=True)

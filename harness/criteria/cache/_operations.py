@@ -18,10 +18,10 @@ from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 from harness.criteria._outcome import seconds
-from harness.recording import READ, WRITE, Operation, Recording
+from harness.recording import INVALIDATE, READ, WRITE, Operation, Recording
 from harness.recording_values import Scalar
 
-HIT, MISS, BYPASS = "hit", "miss", "bypass"
+HIT, MISS = "hit", "miss"
 CACHE = "cache"
 """``Operation.cache`` and ``Operation.source`` of answers that say what the cache did and who answered."""
 EXAMPLES = 3
@@ -99,9 +99,9 @@ def history_of(recording: Recording, via: str = "*") -> History:
                 if operation.version in writes[operation.key]:
                     twice.add(operation.key)
                 writes[operation.key][operation.version] = placed
-            elif operation.kind != READ:
+            elif operation.kind == INVALIDATE:
                 invalidations[operation.key].append(placed)
-            elif operation.return_s is not None and fnmatchcase(operation.via, via):
+            elif operation.kind == READ and operation.return_s is not None and fnmatchcase(operation.via, via):
                 reads[operation.key].append(placed)
     items = tuple(_item(key, writes[key], reads[key], invalidations[key]) for key in sorted(reads) if key not in twice)
     return History(items, uncertainty_s, tuple(sorted(twice & reads.keys())))

@@ -4,28 +4,26 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from harness.analysis import intervals
 from harness.criteria._criterion import Estimate
+from harness.criteria._injections import injections
 from harness.criteria._outcome import against, percent, seconds, with_remedy
-from harness.criteria.cache._operations import BYPASS
 from harness.findings import CLIENTS, Finding, Outcome
 from harness.plugins import parameter
-from harness.recording import READ, Operation, Recording
-from harness.recording_marks import INJECTED, UNDONE
+from harness.recording import ADMITTED, BYPASS, READ, TAKE, Operation, Recording
 
 
 @dataclass(frozen=True)
 class FailOpen(Estimate):
     """Reads without a good answer in time ÷ reads, while a planned fault keeps the cache away, stay within a limit.
 
-    A read has failed when its good answer took longer than ``answer_within_s``, or never came. One that was in time,
-    but came only after the cache was back, is left out: it does not tell what would have become of it. That the cache
-    was away has to show: at least one answer says ``X-Cache: bypass``, or none was good. The interval is
-    Clopper–Pearson's.
+    A request under a rate limit counts as a read: refused while nobody can count, it has no good answer. A read has
+    failed when its good answer took longer than ``answer_within_s``, or never came. One that was in time, but came only
+    after the cache was back, is left out: it does not tell what would have become of it. That the cache was away has to
+    show: at least one answer says ``X-Cache: bypass``, or none was good. The interval is Clopper–Pearson's.
     """
 
     title = "reads while the cache is away"
@@ -39,7 +37,7 @@ class FailOpen(Estimate):
     remedy: str = parameter("", "what to say when there was no such fault")
 
     def judge(self, recording: Recording) -> Finding:
-        outages = tuple(self._find_outages(recording))
+        outages = _outages(recording, self.fault)
         if not outages:
             reason = f"no fault {self.fault} was injected, so the cache was never away"
             return self.inconclusive(with_remedy(reason, self.remedy))
@@ -47,7 +45,9 @@ class FailOpen(Estimate):
             operation
             for batch in recording.operations
             for operation in batch.operations
-            if operation.kind == READ and fnmatchcase(operation.via, self.via) and self._is_judged(operation, outages)
+            if operation.kind in (READ, TAKE)
+            and fnmatchcase(operation.via, self.via)
+            and self._is_judged(operation, outages)
         ]
         if not reads:
             return self.inconclusive(
@@ -60,7 +60,8 @@ class FailOpen(Estimate):
                 f"no answer went past the cache while {self.fault} lasted, so it does not show that it was away"
             )
         failed = len(reads) - len(good)
-        late = sum(read.return_s is not None for read in reads) - len(good)
+        refused = sum(_is_refused(read) for read in reads)
+        late = sum(read.return_s is not None for read in reads) - len(good) - refused
         caches = Counter(read.cache for read in good)
         low, high = interval = intervals.clopper_pearson(failed, len(reads), self.confidence)
         outcome = against(self.limit, interval)
@@ -81,26 +82,17 @@ class FailOpen(Estimate):
                 "reads": len(reads),
                 "failed": failed,
                 "answered too late": late,
+                **({"refused": refused} if refused else {}),
                 **{cache or "not said": count for cache, count in caches.items()},
             },
         )
 
-    def _find_outages(self, recording: Recording) -> Iterator[tuple[float, float]]:
-        """From each injection to the end of what was injected, or of the run."""
-        begin_s: float | None = None
-        for mark in sorted(recording.faults, key=lambda mark: mark.t):
-            if not fnmatchcase(mark.fault, self.fault):
-                continue
-            if mark.event == INJECTED and begin_s is None:
-                begin_s = mark.t
-            elif mark.event == UNDONE and begin_s is not None:
-                yield begin_s, mark.t
-                begin_s = None
-        if begin_s is not None:
-            yield begin_s, recording.end.t if recording.end is not None else math.inf
-
     def _is_in_time(self, read: Operation) -> bool:
-        return read.return_s is not None and read.return_s - read.invoke_s <= self.answer_within_s
+        return (
+            read.return_s is not None
+            and read.return_s - read.invoke_s <= self.answer_within_s
+            and not _is_refused(read)
+        )
 
     def _is_judged(self, read: Operation, outages: tuple[tuple[float, float], ...]) -> bool:
         """Whether it began in an outage and, if its answer was in time, was also answered in it."""
@@ -109,3 +101,13 @@ class FailOpen(Estimate):
             and (read.return_s is None or read.return_s <= end_s or not self._is_in_time(read))
             for begin_s, end_s in outages
         )
+
+
+def _is_refused(read: Operation) -> bool:
+    return read.kind == TAKE and read.return_s is not None and read.cache not in (ADMITTED, BYPASS)
+
+
+def _outages(recording: Recording, fault: str) -> tuple[tuple[float, float], ...]:
+    """From each injection to its undoing, or to the end of the run."""
+    end_s = recording.end.t if recording.end is not None else math.inf
+    return tuple((each.at_s, min(each.undone_s, end_s)) for each in injections(recording, fault))

@@ -112,7 +112,7 @@ class BaselineHealthy(Guard):
 
 def _number(spec: CriterionSpec, name: str, default: float) -> float:
     value = spec.parameters.get(name)
-    return default if value is None else float(value)
+    return default if value is None or isinstance(value, tuple) else float(value)
 
 
 def _unsteady(windows: tuple[phases.Tally, ...]) -> Iterator[str]:

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import functools
 import ssl
+from pathlib import Path
+
+from harness.regular_file import regular
 
 RECORD_BYTES = 16384 + 256
 
@@ -18,7 +21,7 @@ def tls_context(verify: bool, ca_file: str | None) -> ssl.SSLContext:
     Raises ValueError when ``ca_file`` has no certificates to offer.
     """
     try:
-        made = ssl.create_default_context(cafile=ca_file)
+        made = ssl.create_default_context(cafile=None if ca_file is None else str(regular(Path(ca_file))))
     except OSError as error:
         raise ValueError(f"ca_file {ca_file!r}: {error}") from None
     if not verify:

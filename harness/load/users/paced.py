@@ -49,6 +49,11 @@ class Paced(User):
         """0, 1, 2 …: different for every user of the run, over all nodes."""
         self.current_start: Start | None = None
 
+    @property
+    def in_herd(self) -> bool:
+        """Whether a gate has released this user, together with many others."""
+        return self.current_start is not None and self.current_start.release is not None
+
     def start(self, group: Any) -> Any:
         """What the user asks for until it parks, in ``on_start`` too, is warm-up."""
         greenlet = super().start(group)

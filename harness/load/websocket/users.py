@@ -106,11 +106,6 @@ class WebSocketUser(Paced, Measured):
         """Whether the run comes to its end, so that connections have to."""
         return self.node.ending
 
-    @property
-    def in_herd(self) -> bool:
-        """Whether a gate has released this user, together with many others."""
-        return self.current_start is not None and self.current_start.release is not None
-
     def phase_start_s(self, phase: str) -> float:
         """The instant at which a phase begins, on this process's clock; infinity when the run has no such phase."""
         plan = self.node.plan

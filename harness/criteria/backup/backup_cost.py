@@ -1,0 +1,56 @@
+"""Backup cost: how much slower the users' requests are while a backup is taken."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from harness.criteria._criterion import Estimate
+from harness.criteria._outcome import against, seconds
+from harness.criteria.requests.latency_quantile import LatencyQuantile
+from harness.findings import CLIENTS, Finding, Outcome
+from harness.plugins import parameter
+from harness.recording import Recording
+
+
+@dataclass(frozen=True)
+class BackupCost(Estimate):
+    """A latency quantile in the phase of the backup, less the same in the phase before it, stays within a limit.
+
+    The interval is that of the two quantiles, each at a confidence that together leaves what is asked for
+    (Bonferroni): lowest − highest to highest − lowest.
+    """
+
+    unit = "s"
+    evidence = CLIENTS
+
+    limit_s: float = parameter(0.5, "by how much longer users may wait")
+    quantile: float = parameter(0.95, "quantile that is compared", lowest=0.01, highest=0.9999)
+    phase: str = parameter("spike", "phase in which the backup is taken")
+    before: str = parameter("baseline", "phase with which it is compared")
+    requests: str = parameter("", "only requests of this name, * for anything; empty for all")
+
+    def judge(self, recording: Recording) -> Finding:
+        p = f"p{self.quantile * 100:g}"
+        title = f"{p} latency while the backup is taken, beyond that before"
+        each = 1 - (1 - self.confidence) / 2
+        during, before = (
+            LatencyQuantile(phase=phase, quantile=self.quantile, requests=self.requests, confidence=each).judge(
+                recording
+            )
+            for phase in (self.phase, self.before)
+        )
+        for found in (during, before):
+            if found.interval is None or found.figure is None:
+                return self.inconclusive(found.reason, title=title)
+        assert during.interval is not None
+        assert before.interval is not None
+        figure_s = (during.figure or 0.0) - (before.figure or 0.0)
+        low_s, high_s = during.interval[0] - before.interval[1], during.interval[1] - before.interval[0]
+        outcome = against(self.limit_s, (low_s, high_s))
+        reason = (
+            f"{p} is {seconds(during.figure or 0.0)} in the {self.phase} and {seconds(before.figure or 0.0)} in the "
+            f"{self.before}, {seconds(low_s)} to {seconds(high_s)} more; limit {seconds(self.limit_s)}"
+        )
+        if outcome is Outcome.INCONCLUSIVE:
+            reason += "; more requests in both phases would settle it"
+        return self.finding(outcome, reason, figure_s, (low_s, high_s), title=title)

@@ -1,0 +1,71 @@
+"""Fallback time: until somebody else answers what those who are gone used to answer."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from harness.criteria._criterion import Criterion
+from harness.criteria._injections import injections, load_end_s, not_injected
+from harness.criteria._outcome import against, seconds, with_remedy
+from harness.criteria.balancing._answers import tries
+from harness.findings import CLIENTS, Finding, Outcome
+from harness.plugins import parameter
+from harness.recording import READ, Recording
+from harness.recording_values import Scalar
+
+
+@dataclass(frozen=True)
+class FallbackTime(Criterion):
+    """From a fault that takes all replicas away to the first good answer of the primary stays within a limit.
+
+    It lies between the beginning of the last try that was in vain, or that a replica answered, before it, and its own
+    return. A primary that answered nothing while that was watched took longer: never 0 and never a pass.
+    """
+
+    title = "time until reads fall back to the primary"
+    unit = "s"
+    evidence = CLIENTS
+
+    limit_s: float = parameter(5.0, "longest time in seconds until the primary answers")
+    kind: str = parameter(READ, "what is asked")
+    via: str = parameter("*primary", "the way of answers of the primary")
+    of: str = parameter("*", "the way of all that is asked")
+    fault: str = parameter("*", "the planned fault that takes the replicas away, * for anything")
+    remedy: str = parameter("", "what to say when there was no such fault, or no answer tells who gave it")
+
+    def judge(self, recording: Recording) -> Finding:
+        faults = injections(recording, self.fault)
+        if not faults:
+            return self.inconclusive(not_injected(self.fault, "no replica was away", self.remedy))
+        asked, of_primary = tries(recording, self.kind, self.of), tries(recording, self.kind, self.via)
+        at_s, until_s = faults[0].at_s, min(load_end_s(recording), faults[0].undone_s)
+        counted = {id(one) for one in of_primary}
+        if not any(one.return_s is not None and one.invoke_s < at_s and id(one) not in counted for one in asked):
+            reason = f"no {self.kind} was answered by a replica before the fault, so none had to fall back"
+            return self.inconclusive(with_remedy(reason, self.remedy))
+        answers_s = [one.return_s for one in of_primary if one.return_s is not None and one.invoke_s >= at_s]
+        first_s = min(answers_s, default=math.inf)
+        first_s = first_s if first_s <= until_s else math.inf
+        before = [one for one in asked if at_s <= one.invoke_s < min(first_s, until_s) and id(one) not in counted]
+        in_vain = sum(one.return_s is None for one in before)
+        low_s = max((one.invoke_s - at_s for one in before), default=0.0)
+        interval = min(low_s, first_s - at_s), first_s - at_s
+        told: dict[str, Scalar] = {
+            "tries in vain before": in_vain,
+            "answers of a replica before": len(before) - in_vain,
+            "answers of the primary": len(answers_s),
+        }
+        if any(one.return_s is not None and one.invoke_s >= (at_s + until_s) / 2 for one in before):
+            reason = f"replicas went on answering a {self.kind} while the fault was watched, so none had to fall back"
+            return self.inconclusive(reason, told)
+        outcome, limit = against(self.limit_s, interval), f"limit {seconds(self.limit_s)}"
+        if math.isinf(first_s):
+            reason = f"the primary answered no {self.kind} in the {seconds(until_s - at_s)} that the fault was watched"
+            reason += f", with {in_vain:,} tries in vain, {limit}"
+            if outcome is Outcome.INCONCLUSIVE:
+                reason += "; a longer fault, or more requests, would settle it"
+            return self.finding(outcome, reason, None, interval, told, censored=True)
+        reason = f"the primary answered {seconds(interval[0])} to {seconds(interval[1])} after the fault, "
+        reason += f"after {in_vain:,} tries in vain; {limit}"
+        return self.finding(outcome, reason, interval[1], interval, told)

@@ -1,0 +1,1 @@
+"""What a rate limit admits, refuses and says, from single requests under it."""

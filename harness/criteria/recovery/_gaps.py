@@ -1,0 +1,105 @@
+"""Stretches without a good answer, as clients see them, and what bounds how long others would have found them.
+
+A stretch goes from one good answer to the next. Clients that had asked all the time would have had their last good
+answer later and their first one earlier: not before everybody had been answered who asked while all was well, and not
+while somebody asked in vain. So it was at most as long as from answer to answer, and at least as long as from the first
+sign of trouble to the last: a try that gets no good answer is a sign from its beginning and the longest time that a
+good answer usually takes, until when it would have been there.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from harness.recording import Operation, Recording
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Instants in seconds; ``end_s`` is infinite where no good answer came any more."""
+
+    start_s: float
+    end_s: float
+    shortest_s: float
+    """Clients that had asked all the time would have seen at least so much of it; 0 where nobody asked in vain."""
+    in_vain: int
+    """Tries in it without a good answer."""
+
+    @property
+    def length_s(self) -> float:
+        return self.end_s - self.start_s
+
+
+@dataclass(frozen=True)
+class Tries:
+    """Operations of one kind, each with an end or without."""
+
+    good: tuple[Operation, ...]
+    """In the order of their answers."""
+    bad_s: tuple[float, ...]
+    """When the others began, in order."""
+    uncertainty_s: float
+    """How far instants of two nodes may be off against each other."""
+
+    @property
+    def count(self) -> int:
+        return len(self.good) + len(self.bad_s)
+
+
+def tries_of(recording: Recording, kind: str, via: str) -> Tries:
+    uncertainty_s: dict[str, float] = {}
+    good: list[Operation] = []
+    bad_s: list[float] = []
+    for batch in recording.operations:
+        uncertainty_s[batch.node] = max(batch.clock_uncertainty_s, uncertainty_s.get(batch.node, 0.0))
+        for operation in batch.operations:
+            if operation.kind != kind or not fnmatchcase(operation.via, via):
+                continue
+            if operation.return_s is None:
+                bad_s.append(operation.invoke_s)
+            else:
+                good.append(operation)
+    apart_s = sum(sorted(uncertainty_s.values())[-2:]) if len(uncertainty_s) > 1 else 0.0
+    return Tries(tuple(sorted(good, key=_returned_s)), tuple(sorted(bad_s)), apart_s)
+
+
+def usual_s(tries: Tries, before_s: float) -> float:
+    """The longest time that a good answer took before this instant; infinite where there was none."""
+    return max(
+        (_returned_s(each) - each.invoke_s for each in tries.good if _returned_s(each) < before_s), default=math.inf
+    )
+
+
+def gaps(tries: Tries, from_s: float, until_s: float) -> Iterator[Gap]:
+    """Those that end after ``from_s`` and begin before ``until_s``, when there was no load any more. The first good
+    answer has to be before ``from_s``: else nobody knows when the first of them began.
+    """
+    answers_s = [_returned_s(each) for each in tries.good]
+    longest_s = usual_s(tries, from_s)
+    first = bisect_right(answers_s, from_s) - 1
+    for index in range(max(first, 0), len(answers_s)):
+        start_s = answers_s[index]
+        if start_s >= until_s:
+            return
+        end_s = answers_s[index + 1] if index + 1 < len(answers_s) else math.inf
+        yield _gap(tries.bad_s, start_s, end_s, longest_s, until_s)
+
+
+def _gap(bad_s: Sequence[float], start_s: float, end_s: float, usual_s: float, until_s: float) -> Gap:
+    # One that began before the last good answer is a sign of this stretch when it should have ended in it.
+    signs = bad_s[bisect_right(bad_s, start_s - usual_s) if usual_s < math.inf else 0 : bisect_left(bad_s, end_s)]
+    if end_s == math.inf and not signs:
+        end_s = max(start_s, until_s)  # nobody asked in vain, so it was no more than the end of the load
+    if not signs:
+        return Gap(start_s, end_s, 0.0, 0)
+    since_s = max(start_s, signs[0] + usual_s)
+    return Gap(start_s, end_s, max(0.0, signs[-1] - since_s), len(signs))
+
+
+def _returned_s(operation: Operation) -> float:
+    assert operation.return_s is not None
+    return operation.return_s

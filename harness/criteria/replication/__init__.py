@@ -1,0 +1,1 @@
+"""What becomes of the writes, and who takes them, when a replicated database changes its primary."""

@@ -1,0 +1,118 @@
+"""A ledger: rows with ids that nobody else writes, and what the look for each of them in the end has found.
+
+A user writes a row by one operation (WRITE) under a key of its own, or by several, each with a version of its own,
+where the ones before had no answer. When the load is over it looks for the row on the primary of then, by another
+(READ). The version that this returns is the number of rows with the id, None: there is none. A look without an answer
+proves nothing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import ClassVar
+
+from harness.criteria._criterion import Criterion
+from harness.criteria._injections import injections
+from harness.criteria._outcome import with_remedy
+from harness.findings import CLIENTS, Finding
+from harness.plugins import parameter
+from harness.recording import READ, WRITE, Operation, Recording
+from harness.recording_values import Scalar
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row that was to be written."""
+
+    attempts: tuple[Operation, ...]
+    """In the order of their beginning."""
+    rows: int | None
+    """So many with its id were found by the last look that had an answer; None: no look for it had one."""
+
+    @property
+    def key(self) -> str:
+        return self.attempts[0].key
+
+    @property
+    def acknowledged(self) -> Operation | None:
+        """The first attempt with a good answer."""
+        return next((attempt for attempt in self.attempts if attempt.return_s is not None), None)
+
+
+@dataclass(frozen=True)
+class Ledger:
+    rows: tuple[Row, ...] = ()
+    looked_at: Mapping[str, int] = field(default_factory=dict)
+    """Who answered the looks → how many."""
+
+    @property
+    def acknowledged(self) -> tuple[Row, ...]:
+        return tuple(row for row in self.rows if row.acknowledged is not None)
+
+
+def ledger_of(recording: Recording, via: str, audit: str) -> Ledger:
+    """Rows written the way ``via``, looked for the way ``audit``; ``*`` stands for anything."""
+    writes: dict[str, list[Operation]] = defaultdict(list)
+    looks: dict[str, Operation] = {}
+    looked_at: Counter[str] = Counter()
+    for batch in recording.operations:
+        for operation in batch.operations:
+            if operation.kind == WRITE and fnmatchcase(operation.via, via):
+                writes[operation.key].append(operation)
+            elif operation.kind == READ and operation.return_s is not None and fnmatchcase(operation.via, audit):
+                looked_at[operation.source or "not said"] += 1
+                before = looks.get(operation.key)
+                if before is None or before.invoke_s <= operation.invoke_s:
+                    looks[operation.key] = operation
+    rows = [
+        Row(tuple(sorted(attempts, key=_invoked_s)), (looks[key].version or 0) if key in looks else None)
+        for key, attempts in writes.items()
+    ]
+    return Ledger(tuple(sorted(rows, key=lambda row: row.attempts[0].invoke_s)), looked_at)
+
+
+def _invoked_s(operation: Operation) -> float:
+    return operation.invoke_s
+
+
+@dataclass(frozen=True)
+class LedgerCriterion(Criterion):
+    """A criterion about the rows of a ledger, after a fault that put them at risk."""
+
+    unit = "writes"
+    evidence: ClassVar[str] = CLIENTS
+
+    limit: float = parameter(0.0, "most writes of which this may be true")
+    via: str = parameter("ledger", "the way of the writes that are judged, * for anything")
+    audit: str = parameter("audit", "the way of the looks for them in the end, * for anything")
+    fault: str = parameter("*", "the planned fault that puts them at risk, * for anything")
+    remedy: str = parameter("", "what to say when there was no such fault, or no such operation")
+
+    def judge(self, recording: Recording) -> Finding:
+        ledger = ledger_of(recording, self.via, self.audit)
+        if not ledger.rows:
+            reason = f"no write came by way of {self.via}: users keep them with self.operation(...)"
+            return self.inconclusive(with_remedy(reason, self.remedy))
+        if not ledger.looked_at:
+            reason = f"no look by way of {self.audit} for what was written had an answer, so nobody knows what is there"
+            return self.inconclusive(with_remedy(reason, self.remedy), self._extent(recording, ledger))
+        return self.judge_rows(recording, ledger)
+
+    def judge_rows(self, recording: Recording, ledger: Ledger) -> Finding:
+        """There are rows, and some of them were looked for."""
+        raise NotImplementedError
+
+    def _extent(self, recording: Recording, ledger: Ledger) -> dict[str, Scalar]:
+        unanswered = [row for row in ledger.rows if row.acknowledged is None]
+        return {
+            "writes": len(ledger.rows),
+            "acknowledged": len(ledger.acknowledged),
+            "without an answer": len(unanswered),
+            "of these there": sum(bool(row.rows) for row in unanswered),
+            "not looked for with an answer": sum(row.rows is None for row in ledger.rows),
+            **{f"looks answered by {source}": count for source, count in sorted(ledger.looked_at.items())},
+            "faults": len(injections(recording, self.fault)),
+        }

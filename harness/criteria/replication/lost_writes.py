@@ -1,0 +1,77 @@
+"""Lost writes: acknowledged, and not there in the end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from harness.criteria._injections import injections, not_injected
+from harness.criteria._outcome import against, seconds
+from harness.criteria.replication._ledger import Ledger, LedgerCriterion, Row
+from harness.findings import Finding
+from harness.plugins import parameter
+from harness.recording import Recording
+from harness.recording_values import Scalar
+
+EXAMPLES = 3
+
+
+@dataclass(frozen=True)
+class LostWrites(LedgerCriterion):
+    """Writes that had a good answer and are not there when everything is over stay within a limit.
+
+    A write that nobody has looked for with an answer may be lost as well, so it is in the interval. There is no PASS
+    unless writes were acknowledged in the last ``at_risk_s`` before a fault: only those that have not reached a replica
+    yet can be lost. A write without an answer may be there or not, and is told as a count.
+    """
+
+    title = "acknowledged writes that are lost"
+
+    limit: float = parameter(0.0, "most acknowledged writes that may be lost")
+    at_risk_s: float = parameter(1.0, "so shortly before a fault, in seconds, a write has to be acknowledged", lowest=0)
+
+    def judge_rows(self, recording: Recording, ledger: Ledger) -> Finding:
+        acknowledged = ledger.acknowledged
+        lost = [row for row in acknowledged if row.rows == 0]
+        unknown = sum(row.rows is None for row in acknowledged)
+        at_risk = self._at_risk(recording, acknowledged)
+        evidence: dict[str, Scalar] = {
+            "lost": len(lost),
+            "acknowledged in the last second before a fault": at_risk,
+            **self._extent(recording, ledger),
+            **{f"example {number}": _described(row) for number, row in enumerate(lost[:EXAMPLES], start=1)},
+        }
+        if not acknowledged:
+            return self.inconclusive(f"none of {len(ledger.rows):,} writes was acknowledged", evidence)
+        interval = float(len(lost)), float(len(lost) + unknown)
+        outcome = against(self.limit, interval)
+        if not lost and not at_risk:
+            if not injections(recording, self.fault):
+                reason = not_injected(self.fault, "no write was at risk", self.remedy)
+            else:
+                reason = f"no write was acknowledged in the last {seconds(self.at_risk_s)} before a fault, so none was "
+                reason += "at risk; more writers would put some there"
+            return self.inconclusive(reason, evidence)
+        reason = f"{len(lost):,} of {len(acknowledged):,} acknowledged writes are not there"
+        if unknown:
+            reason += f", and of {unknown:,} nobody knows, because no look for them had an answer"
+        unanswered = len(ledger.rows) - len(acknowledged)
+        if unanswered:
+            there = evidence["of these there"]
+            reason += f" ({unanswered:,} more had no answer, and {there} of these are there)"
+        return self.finding(outcome, f"{reason}; limit {self.limit:g}", interval[0], interval, evidence)
+
+    def _at_risk(self, recording: Recording, acknowledged: tuple[Row, ...]) -> int:
+        returned_s = [_acknowledged_s(row) for row in acknowledged]
+        faults = injections(recording, self.fault)
+        return sum(any(0 <= fault.at_s - t <= self.at_risk_s for fault in faults) for t in returned_s)
+
+
+def _acknowledged_s(row: Row) -> float:
+    assert row.acknowledged is not None
+    assert row.acknowledged.return_s is not None
+    return row.acknowledged.return_s
+
+
+def _described(row: Row) -> str:
+    by = f" by {row.acknowledged.source}" if row.acknowledged is not None and row.acknowledged.source else ""
+    return f"{row.key}, acknowledged{by} at {seconds(_acknowledged_s(row))}"

@@ -1,0 +1,55 @@
+"""Throughput: good answers per second in a phase."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from harness.analysis import phases
+from harness.criteria._criterion import Criterion
+from harness.criteria._outcome import no_phase, with_remedy
+from harness.findings import CLIENTS, Finding, Outcome
+from harness.plugins import parameter
+from harness.recording import Recording
+
+
+@dataclass(frozen=True)
+class Throughput(Criterion):
+    """Good answers to the requests of a phase ÷ its seconds reach a limit.
+
+    It is counted, so the figure has no interval but for requests of a run that was cut off. A service cannot answer
+    more than it is asked: where less was asked for than the limit, nothing is proven.
+    """
+
+    unit = "1/s"
+    evidence = CLIENTS
+
+    lower_limit_per_s: float = parameter(1.0, "fewest good answers per second that are accepted")
+    phase: str = parameter("spike", "phase that is judged")
+    requests: str = parameter("", "only requests of this name, * for anything; empty for all")
+    remedy: str = parameter("", "what to say when there are none of them")
+
+    def judge(self, recording: Recording) -> Finding:
+        recording = phases.judged(recording, self.requests)
+        title = f"good answers per second in the {self.phase}" + (f", {self.requests}" if self.requests else "")
+        phase = recording.phase(self.phase)
+        if phase is None:
+            return self.inconclusive(no_phase(recording, self.phase), title=title)
+        tally = phases.of_phase(recording, phase)
+        lasted_s = phase.end_s - phase.start_s
+        if not tally.intended or lasted_s <= 0:
+            reason = f"no requests in the {self.phase}, so there is nothing to judge"
+            return self.inconclusive(with_remedy(reason, self.remedy), title=title)
+        good = tally.intended - tally.failed - tally.unknown
+        low, high = good / lasted_s, (good + tally.unknown) / lasted_s
+        asked = tally.intended / lasted_s
+        outcome = Outcome.PASS if low >= self.lower_limit_per_s else Outcome.INCONCLUSIVE
+        if high < self.lower_limit_per_s <= asked:
+            outcome = Outcome.FAIL
+        reason = f"{good:,} good answers in {lasted_s:g} s, {low:.3g}/s of {asked:.3g}/s asked for; "
+        reason += f"at least {self.lower_limit_per_s:g}/s wanted"
+        if outcome is Outcome.INCONCLUSIVE:
+            reason += (
+                "; ask for more than that" if asked < self.lower_limit_per_s else "; a run to its end would show it"
+            )
+        evidence = {"good": good, "failed": tally.failed, "seconds": lasted_s}
+        return self.finding(outcome, reason, low, (low, high), evidence, title=title)

@@ -1,0 +1,79 @@
+"""Database failover: rows are written and read while the primary dies, hangs or steps down. Is any row lost?
+
+Point it at your own service (what it has to answer: harness/load/users/ledger.py) with PostgreSQL under Patroni here:
+    springback run locustfiles/database_failover.py --host http://127.0.0.1:8000 --failure switchover \\
+        --patroni http://127.0.0.1:8008,http://127.0.0.1:8009
+A primary that lives elsewhere is struck by a fault of its kind: --failure none --fault "… at=spike" (docs/faults.md).
+"""
+
+from locust import task
+
+import harness
+from harness.commands.reference_target import start_command
+from harness.faults import PlannedFault, load
+from harness.load.users.ledger import LedgerOptions, LedgerUser
+from harness.plugins import parameter
+from harness.probes import planned
+from harness.recording import CriterionSpec
+from shapes import step
+
+FAILURES = "process", "machine", "freeze", "switchover", "none"
+AWAY = "machine", "freeze"  # Patroni is struck as well, so the others wait until its lock has expired (ttl)
+
+
+class Clerk(LedgerUser):
+    @task
+    def keep_the_ledger(self):
+        self.take_turn()
+
+
+class PrimaryFailure(step.Step):
+    baseline_s, hold_s, recovery_s, base, peak, pool_users = 15, 45, 30, 30, 30, 400  # the spike is the failure
+
+
+class Options(LedgerOptions):
+    failure: str = parameter("process", "what happens to the primary when the spike begins", choices=FAILURES)
+    away_s: float = parameter(30.0, "how long a machine that died or froze stays away", lowest=1)
+    patroni: tuple[str, ...] = parameter((), "addresses of the REST API of each node of Patroni", secret=True)
+    postgres_nodes: tuple[str, ...] = parameter((), "or all servers, to be asked by SQL who is primary", secret=True)
+    start_command: str = parameter("", "command that starts the machine {member} again", secret=True)
+    patroni_ttl_s: float = parameter(20.0, "ttl of Patroni's lock, on top of an outage's limit where it is struck")
+
+
+def failure(options):
+    if not options.patroni or options.failure == "none":
+        return
+    if options.failure == "switchover":
+        yield PlannedFault(load("patroni_switchover", urls=options.patroni), at="spike", for_s=options.hold_s)
+        return
+    struck = {"patroni": options.patroni, "machine": options.failure in AWAY}
+    if options.failure == "freeze":
+        fault = load("stop_process", **struck)
+    else:
+        fault = load("kill_process", **struck, start_command=start_command(options) if struck["machine"] else "")
+    yield PlannedFault(fault, at="spike", for_s=options.away_s if options.failure in AWAY else options.hold_s)
+
+
+def criteria(options):
+    remedy = {"remedy": "name the nodes of Patroni with --patroni, or plan a fault of your own with --fault"}
+    ttl_s = options.patroni_ttl_s if options.failure in AWAY else 0.0
+    since = "undone" if options.failure in AWAY else "injected"
+    for name in ("lost_writes", "doubled_writes", "single_primary", "replication_lag"):
+        yield CriterionSpec(name, remedy)
+    for kind in ("write", "read"):
+        outage = {"kind": kind, "via": "ledger*", "limit_s": 15.0, "on_top_s": ttl_s, "name": f"{kind}_outage"}
+        yield CriterionSpec("outage", remedy | outage)
+    yield CriterionSpec("rejoin_time", remedy | {"since": since})
+    for phase in ("baseline", "recovery"):
+        yield CriterionSpec("error_ratio", {"phase": phase, "name": f"error_ratio_{phase}"})
+
+
+def nodes(options):
+    if options.patroni:
+        yield planned("patroni", urls=options.patroni)
+    elif options.postgres_nodes:
+        yield planned("postgres_replication", dsns=options.postgres_nodes)
+
+
+HA = {"ha": ""}
+harness.attach("database-failover", criteria=criteria, probes=nodes, faults=failure, options=Options, reference=HA)

@@ -1,0 +1,79 @@
+"""Instance loss: one of several instances behind a balancer is killed, frozen or drained. Who notices, and when?
+
+Point it at your own service (what it has to answer: harness/load/users/ledger.py), whose instances run here:
+    springback run locustfiles/instance_loss.py --host http://127.0.0.1:8000 --failure freeze \\
+        --api-urls http://127.0.0.1:8001,http://127.0.0.1:8002 --instance-header X-Instance
+"""
+
+import random
+from urllib.parse import urlsplit
+
+from locust import task
+
+import harness
+from harness.commands.reference_target import start_command
+from harness.faults import PlannedFault, load
+from harness.load.users.ledger import LedgerOptions, LedgerUser
+from harness.plugins import parameter
+from harness.recording import CriterionSpec
+from shapes import step
+
+KINDS = "kill", "freeze", "drain"
+
+
+class Customer(LedgerUser):
+    def on_start(self):
+        self.source_header = self.options.instance_header
+
+    @task
+    def keep_the_ledger(self):
+        self.take_turn()
+
+
+class InstanceLoss(step.Step):
+    baseline_s, hold_s, recovery_s, base, peak, pool_users = 15, 40, 20, 40, 40, 300  # the spike is the failure
+
+
+class Options(LedgerOptions):
+    failure: str = parameter("kill", "what happens to an instance in the spike", choices=(*KINDS, "random", "none"))
+    failure_seed: int = parameter(1, "of random failures: the same seed gives the same ones at the same instants")
+    away_s: float = parameter(12.0, "how long an instance is away", lowest=1)
+    api_urls: tuple[str, ...] = parameter((), "addresses of the instances past the balancer")
+    instance_header: str = parameter("X-Instance", "header of an answer that names the instance", web=True)
+    start_command: str = parameter("", "command that starts the instance {member} again", secret=True)
+    member: str = parameter("api{number}", "what an instance is called there, and in HAProxy", web=True)
+    haproxy_socket: str = parameter("", "runtime socket of the HAProxy before them, for draining")
+    haproxy_backend: str = parameter("api", "its backend", web=True)
+
+
+def failures(options):
+    chance, count, every_s = random.Random(options.failure_seed), len(options.api_urls), options.away_s + 5
+    turns = {"random": int(options.hold_s / every_s), "none": 0}.get(options.failure, 1) if count else 0
+    for turn in range(turns):  # one after the other
+        kind = chance.choice(KINDS) if options.failure == "random" else options.failure
+        yield planned_loss(options, kind, chance.randrange(count), turn * every_s + chance.uniform(0, 4))
+
+
+def planned_loss(options, kind, place, after_s):
+    port, member = urlsplit(options.api_urls[place]).port, options.member.replace("{number}", str(place + 1))
+    if kind == "kill":
+        fault = load("kill_process", port=port, start_command=start_command(options, member))
+    elif kind == "freeze":
+        fault = load("stop_process", port=port)
+    else:
+        fault = load("haproxy_drain", socket=options.haproxy_socket, server=f"{options.haproxy_backend}/{member}")
+    return PlannedFault(fault, at=f"spike+{after_s:.2f}", for_s=options.away_s)
+
+
+def criteria(options):
+    remedy = {"remedy": "name the instances with --api-urls, or plan a fault of your own with --fault"}
+    of_all = remedy | {"via": "ledger*"}
+    for phase in ("baseline", "recovery"):
+        spread = {"members": len(options.api_urls), "phase": phase, "name": f"even_share_{phase}"}
+        yield CriterionSpec("even_share", of_all | spread)
+    yield CriterionSpec("error_ratio", {"phase": "spike"})
+    yield from (CriterionSpec(name, of_all) for name in ("out_of_rotation", "back_in_rotation"))
+    yield from (CriterionSpec(name, remedy) for name in ("lost_writes", "doubled_writes"))
+
+
+harness.attach("instance-loss", criteria=criteria, faults=failures, options=Options, reference={"ha": ""})

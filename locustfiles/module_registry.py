@@ -1,0 +1,100 @@
+"""Module registry: how fast is each thing that the service does, one beside the other, under an open load?
+
+Point it at your own service (modules below --modules-path, with X-Cache in the answer) and, if you like, its Valkey:
+    springback run locustfiles/module_registry.py --host http://127.0.0.1:8000 --modules-path /modules \\
+        --query-path /report --replica-query '?read=replica' --valkey redis://:secret@127.0.0.1:6379
+"""
+
+import random
+import time
+
+from locust import task
+
+import harness
+from harness.load.http import PacedHttpUser
+from harness.load.users import valkey
+from harness.plugins import parameter
+from harness.recording import CriterionSpec
+from shapes import step
+
+WORK = (
+    *("POST [modules]", "POST [modules]/[name]/versions", "module hit", "module miss", "GET [modules]/[name] replica"),
+    *("GET query", "GET pool", "VALKEY SET key", "VALKEY GET key"),
+)
+
+
+class Developer(valkey.ValkeyUser, PacedHttpUser):
+    def on_start(self):
+        self.options, self.made = self.environment.parsed_options, []
+        if self.options.valkey:
+            self.connect_valkey(self.options.valkey)
+
+    @task
+    def take_turn(self):
+        turns = [self.read, self.read, self.read, self.publish, self.read_replica, self.query]
+        random.choice([*turns, self.work_on_valkey] if self.options.valkey else turns)() if self.made else self.create()
+
+    def create(self):
+        name = f"m{self.node.run}-{self.number}-{len(self.made)}".lower()
+        body = {"name": name, "description": "made by a test"}
+        if self.client.post(self.options.modules_path, json=body, name="[modules]").ok:
+            self.made.append([name, 0])
+
+    def publish(self):
+        """A new version, or a new module; what the cache has of it is forgotten."""
+        module = random.choice(self.made)
+        module[1] += 1
+        body = {"version": f"1.0.{module[1]}", "checksum": "0" * 64, "size_bytes": 1000}
+        self.client.post(f"{self.path_of(module)}/versions", json=body, name="[modules]/[name]/versions")
+        if random.random() < 0.5:
+            self.create()
+
+    def read(self):
+        sent_s = time.monotonic()
+        response = self.client.get(self.path_of(random.choice(self.made)), name="[modules]/[name]")
+        cache = response.headers.get("X-Cache", "").strip().lower()
+        if response.ok and cache in ("hit", "miss"):
+            self.observe("module", cache, sent_s, time.monotonic())
+
+    def read_replica(self):
+        path = self.path_of(random.choice(self.made)) + self.options.replica_query
+        self.client.get(path, name="[modules]/[name] replica")
+
+    def query(self):
+        kind = random.choice(["query", "pool"])
+        self.client.get(self.options.query_path if kind == "query" else self.options.pool_path, name=kind)
+
+    def work_on_valkey(self):
+        key = f"springback:{self.node.run}-{self.number}"
+        random.choice([lambda: self.write_key(key, self.number), lambda: self.read_key(key)])()
+
+    def path_of(self, module):
+        return f"{self.options.modules_path}/{module[0]}"
+
+
+class RegistryLoad(step.Step):
+    baseline_s, hold_s, recovery_s, base, peak, pool_users = 10, 60, 10, 60, 120, 60
+
+
+class Options(valkey.ValkeyOptions):
+    modules_path: str = parameter("/modules", "path of the modules", web=True)
+    replica_query: str = parameter("?read=replica", "what follows a module's path to read it from a replica", web=True)
+    query_path: str = parameter("/db/work?ms=0", "path of a request with one short query", web=True)
+    pool_path: str = parameter("/db/work?ms=20", "path of a request that holds a connection a while", web=True)
+
+
+def criteria(options):
+    yield CriterionSpec("error_ratio", {"requests": "*"})
+    yield CriterionSpec("throughput", {"requests": "*", "lower_limit_per_s": 0.9 * options.peak})
+    for name in WORK:
+        if options.valkey or not name.startswith("VALKEY"):
+            label = "p95 " + name.replace("[", "").replace("]", "")
+            yield CriterionSpec("latency_quantile", {"requests": name, "limit_s": 0.5, "name": label})
+
+
+harness.attach(
+    "module-registry",
+    criteria=criteria,
+    options=Options,
+    checks=lambda options: valkey.problems(options.valkey, options.allow_host) if options.valkey else (),
+)

@@ -1,0 +1,79 @@
+"""Read replicas: one is killed, or all are, or one falls behind. Who answers the reads, and how old is what they see?
+
+Point it at your own service (what it has to answer: harness/load/users/ledger.py) with PostgreSQL under Patroni here:
+    springback run locustfiles/read_replicas.py --host http://127.0.0.1:8000 --failure replicas \\
+        --patroni http://127.0.0.1:8008,http://127.0.0.1:8009,http://127.0.0.1:8010
+A replica that lags: --failure lag --postgres-nodes "postgresql://admin:secret@127.0.0.1:5432/shop,…" of all servers.
+"""
+
+from locust import task
+
+import harness
+from harness.commands.reference_target import start_command
+from harness.faults import PlannedFault, load
+from harness.load.users.ledger import LedgerOptions, LedgerUser
+from harness.plugins import parameter
+from harness.probes import planned
+from harness.recording import CriterionSpec
+from shapes import step
+
+FAILURES = "replica", "replicas", "lag", "none"
+
+
+class Reader(LedgerUser):
+    @task
+    def keep_the_ledger(self):
+        self.take_turn()
+
+
+class ReplicaLoss(step.Step):
+    baseline_s, hold_s, recovery_s, base, peak, pool_users = 15, 35, 25, 40, 40, 400  # the spike is the failure
+
+
+class Options(LedgerOptions):
+    failure: str = parameter(
+        "replica",
+        "what happens in the spike: to one replica, or to all",
+        choices=("replica", "replicas", "lag", "none"),
+    )
+    away_s: float = parameter(20.0, "how long a machine is away, or one replays nothing", lowest=1)
+    patroni: tuple[str, ...] = parameter((), "addresses of the REST API of each node of Patroni", secret=True)
+    postgres_nodes: tuple[str, ...] = parameter((), "addresses of all servers with a superuser, for lag", secret=True)
+    start_command: str = parameter("", "command that starts the machine {member} again", secret=True)
+    replicas: int = parameter(0, "how many replicas answer reads; 0: all nodes of Patroni but one")
+
+
+def failure(options):
+    if options.failure == "lag" and options.postgres_nodes:
+        paused = load("postgres_replay_pause", dsns=options.postgres_nodes)
+        yield PlannedFault(paused, at="spike", for_s=options.away_s)
+    elif options.failure in ("replica", "replicas") and options.patroni:
+        # All machines but one would be no majority, and leave no primary: of those PostgreSQL alone is killed.
+        machine = {"machine": True, "start_command": start_command(options)} if options.failure == "replica" else {}
+        killed = load("kill_process", patroni=options.patroni, member=options.failure, **machine)
+        yield PlannedFault(killed, at="spike", for_s=options.away_s)
+
+
+def criteria(options):
+    remedy = {"remedy": "name the nodes with --patroni, or --postgres-nodes for lag, or plan a fault with --fault"}
+    reads = remedy | {"kind": "read", "via": "ledger*"}
+    members = options.replicas or max(0, len(options.patroni) - 1)
+    yield CriterionSpec("even_share", reads | {"via": "ledger, replica", "members": members})
+    yield CriterionSpec("outage", reads | {"limit_s": 5.0})
+    yield CriterionSpec("stale_reads", {"via": "ledger*", "age_limit_s": 5.0})
+    yield CriterionSpec("error_ratio", {"phase": "spike", "requests": "GET *"})
+    if options.failure == "replicas":
+        yield CriterionSpec("fallback_time", remedy | {"via": "ledger, primary", "of": "ledger*"})
+    else:
+        yield CriterionSpec("out_of_rotation", reads | {"limit_s": 10.0})
+        yield CriterionSpec("back_in_rotation", reads)
+    for name in ("lost_writes",) if options.failure == "lag" else ("lost_writes", "replication_lag"):
+        yield CriterionSpec(name, remedy)
+
+
+def nodes(options):
+    if options.patroni:
+        yield planned("patroni", urls=options.patroni)
+
+
+harness.attach("read-replicas", criteria=criteria, probes=nodes, faults=failure, options=Options, reference={"ha": ""})

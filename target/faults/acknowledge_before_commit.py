@@ -1,0 +1,60 @@
+"""A known share of the ledger's writes is acknowledged before it is committed, or without ever being."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from target.faults.contract import Reading, Record
+from target.faults.share import MAX_RECORDS, Share
+
+
+@dataclass
+class AcknowledgeBeforeCommit:
+    """With `after_ms` 0 such a write is never made; else it is made so long after its acknowledgement, once: if there
+    is no primary then, it is lost."""
+
+    share: float
+    after_ms: float = 0.0
+    early: int = field(default=0, init=False)
+    lost: int = field(default=0, init=False)
+    written: int = field(default=0, init=False)
+    _share: Share = field(init=False, repr=False)
+    _records: deque[Record] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Refuses a share that is none."""
+        self._share = Share(self.share)
+        self._records = deque(maxlen=MAX_RECORDS)
+
+    def acknowledges_early(self, entry: str) -> float | None:  # noqa: ARG002
+        """Asked for each new write."""
+        if not self._share.take():
+            return None
+        self.early += 1
+        return self.after_ms / 1000 if self.after_ms else math.inf
+
+    def settled(self, entry: str, written: bool) -> None:
+        """Told when it is certain: the primary was asked."""
+        self.written += written
+        if not written:
+            self.lost += 1
+            self._records.append({"id": entry, "at": time.monotonic()})
+
+    def status(self) -> Mapping[str, Reading]:
+        """Writes, those acknowledged early, what became of these, and those of which it is not certain yet."""
+        pending = self.early - self.lost - self.written
+        return {
+            "writes": self._share.seen,
+            "early": self.early,
+            "lost": self.lost,
+            "written": self.written,
+            "pending": pending,
+        }
+
+    def records(self) -> Sequence[Record]:
+        """The lost ones: id, and since when that is certain (CLOCK_MONOTONIC seconds)."""
+        return list(self._records)

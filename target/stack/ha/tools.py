@@ -1,0 +1,50 @@
+"""PostgreSQL's programs as Patroni calls them: each ends with whoever is responsible for it, however that one ends.
+
+Patroni leaves its server to the system's first process, so that the server outlives Patroni. Here it is left to `up`,
+which takes in orphans, and a server may not outlive `up`. A tool (pg_basebackup, pg_rewind …) ends with Patroni.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+SCRIPT = """\
+#!/bin/sh
+tool={binaries}/${{0##*/}}
+case "$1 $3" in
+"-D --config-file="*)
+    # A server. Its parent is Patroni's starter, which ends at once; the next one has to be `up`.
+    while :; do
+        while read -r key value; do [ "$key" = PPid: ] && break; done < /proc/$$/status
+        [ "$value" = {up} ] && exec {dies_with_parent} QUIT -- "$tool" "$@"
+        [ "$value" = "$PPID" ] || exit 1
+        sleep 0.01
+    done ;;
+esac
+exec {dies_with_parent} KILL -- "$tool" "$@"
+"""
+TOOLS = (
+    "initdb",
+    "pg_basebackup",
+    "pg_controldata",
+    "pg_ctl",
+    "pg_isready",
+    "pg_rewind",
+    "pg_waldump",
+    "postgres",
+)
+
+
+def write(directory: Path, binaries: Path) -> Path:
+    """Make the folder that Patroni takes for PostgreSQL's own; the server's parent is this very process."""
+    setpriv = shutil.which("setpriv")
+    if setpriv is None:
+        return binaries  # the guard alone has to do
+    directory.mkdir()
+    for name in TOOLS:
+        script = directory / name
+        script.write_text(SCRIPT.format(binaries=binaries, up=os.getpid(), dies_with_parent=f"{setpriv} --pdeathsig"))
+        script.chmod(0o755)
+    return directory

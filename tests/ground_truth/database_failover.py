@@ -1,0 +1,132 @@
+"""Ground truth of a database failover: the run's figures beside those of a client of the test's own, and of the fault.
+
+- Healthy (``noop``): PostgreSQL is killed, the whole machine, frozen, or replaced as planned, and everything passes. A
+  client of the test's own writes to the same service meanwhile, a thread at a time every few milliseconds. What it
+  sees between its last good answer and its first one has to lie within 0.3 s of the run's write outage.
+- ``acknowledge_before_commit``: the writes that the run calls lost are those of which the fault says it, one by one;
+  and the outage is that of the test's own client, some of whose writes the fault has struck as well.
+- ``double_write``: the writes that are there more than once are those that the fault has written again.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import http.client
+import json
+import threading
+import time
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from harness.criteria.replication._ledger import ledger_of
+from tests.ground_truth.frame import FAIL, Case, Compared, Run, flags
+
+NEAR_S = 0.3
+WATCHED_S = 90.0
+THREADS = 8
+EVERY_S = 0.2
+"""Of each thread: all together each 25 ms."""
+ANSWER_S = 3.0
+OWN = "own-"
+"""Begins the ids of its rows."""
+OPTIONS = (
+    *flags(baseline_s=8, hold_s=15, recovery_s=8, base=30, peak=30),
+    *flags(generator_health_loop_lag_limit_s=2, generator_health_cpu_limit_ratio=2),
+)
+AWAY = flags(hold_s=40, away_s=26, recovery_s=22)
+
+
+def watch(target: Mapping[str, Any]) -> list[float]:
+    """When this client's writes had good answers, by the monotonic clock, while the run is there."""
+    address, answered_s, until_s = urlsplit(target["url"]), list[float](), time.monotonic() + WATCHED_S
+
+    def write(thread: int) -> None:
+        number = 0
+        time.sleep(thread * EVERY_S / THREADS)
+        while time.monotonic() < until_s:
+            number += 1
+            begun_s = time.monotonic()
+            document = {"id": f"{OWN}{thread}-{number}", "client": "own", "value": "x"}
+            connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=ANSWER_S)
+            try:
+                connection.request("POST", "/ledger", json.dumps(document), {"Content-Type": "application/json"})
+                if connection.getresponse().status < 300:
+                    answered_s.append(time.monotonic())
+            except OSError:
+                pass
+            finally:
+                connection.close()
+            time.sleep(max(0.0, begun_s + EVERY_S - time.monotonic()))
+
+    threads = [threading.Thread(target=write, args=(thread,)) for thread in range(THREADS)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    return sorted(answered_s)
+
+
+def _outage(found: Run) -> Compared:
+    """The longest of this client, which had nothing else to survive than the run's fault."""
+    longest_s = max(after - before for before, after in zip(found.seen, found.seen[1:], strict=False))
+    finding = found.finding("write_outage")
+    assert finding.figure is not None
+    assert finding.interval is not None
+    wrong = []
+    if abs(finding.figure - longest_s) > NEAR_S:
+        wrong.append(f"{finding.figure:.3f} s of outage found, {longest_s:.3f} s by the test's own client")
+    if not finding.interval[0] - NEAR_S <= longest_s <= finding.interval[1] + NEAR_S:
+        wrong.append(f"{finding.interval} does not hold the {longest_s:.3f} s of the test's own client")
+    return Compared(wrong, finding.figure, longest_s, "s")
+
+
+def _lost(found: Run) -> Compared:
+    true = {record["id"] for record in found.records if not str(record["id"]).startswith(OWN)}
+    mine = {row.key for row in ledger_of(found.recording, "ledger", "audit").acknowledged if row.rows == 0}
+    figure = found.finding("lost_writes").figure
+    wrong = [*_outage(found).differences, *(f"{only} only in one account" for only in sorted(true ^ mine))]
+    if figure != len(true):
+        wrong.append(f"{figure} lost writes found, {len(true)} by the fault's account")
+    if found.account["pending"] or len(found.records) != found.account["lost"]:
+        wrong.append("the fault has dropped some of its records, or does not know yet what became of some writes")
+    return Compared(wrong, figure, len(true), "writes")
+
+
+def _doubled(found: Run) -> Compared:
+    finding, doubled = found.finding("doubled_writes"), found.account["doubled"]
+    wrong = []
+    if finding.evidence["rows too many"] != doubled:
+        wrong.append(f"{finding.evidence['rows too many']} rows too many, {doubled} by the fault's account")
+    return Compared(wrong, finding.figure, len({record["id"] for record in found.records}), "writes")
+
+
+def _healthy(failure: str, *more: str) -> Case:
+    return Case(
+        failure, "database_failover", check=_outage, meanwhile=watch, options=(*OPTIONS, "--failure", failure, *more)
+    )
+
+
+PROCESS = _healthy("process")
+SWITCHOVER = _healthy("switchover")
+MACHINE = _healthy("machine", *AWAY)
+FREEZE = _healthy("freeze", *AWAY)
+LOST = Case(
+    "acknowledge_before_commit 0.1",
+    *("database_failover", "acknowledge_before_commit", {"share": 0.1}, {"lost_writes": FAIL}),
+    check=_lost,
+    meanwhile=watch,
+    options=(*OPTIONS, *flags(resend_every=0)),
+)
+DOUBLED = dataclasses.replace(
+    LOST,
+    name="double_write 0.5",
+    fault="double_write",
+    parameters={"share": 0.5},
+    expected={"doubled_writes": FAIL},
+    check=_doubled,
+    meanwhile=None,
+    options=OPTIONS,
+)
+CASES = (PROCESS, SWITCHOVER, MACHINE, FREEZE, LOST, DOUBLED)
+SHORT = (LOST,)

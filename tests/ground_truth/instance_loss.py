@@ -1,0 +1,59 @@
+"""Ground truth of the loss of an instance: killed, frozen and drained, and everything passes.
+
+When the balancer has taken the instance out, and put it back, stands in its own log of states, which the test's own
+look at its runtime socket keeps: it lies within the times that the run finds, but for the time between two looks.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from harness.clients.haproxy import HaproxyError, parse_statistics, run_command
+from tests.ground_truth.frame import Case, Compared, Run, flags
+
+LOOK_S = 0.05
+WATCHED_S = 50.0
+NEAR_S = 0.5
+"""Between the state and the next request: one of three, 40 a second, and a look."""
+OPTIONS = (
+    *flags(baseline_s=8, hold_s=22, recovery_s=10, away_s=12, base=30, peak=30),
+    *flags(generator_health_loop_lag_limit_s=2, generator_health_cpu_limit_ratio=2),
+)
+
+
+def watch(target: Mapping[str, Any]) -> list[tuple[float, int]]:
+    """How many instances were up at each look, by the monotonic clock, while the run is there."""
+    seen, until_s = list[tuple[float, int]](), time.monotonic() + WATCHED_S
+    while time.monotonic() < until_s:
+        try:
+            rows = parse_statistics(run_command(target["haproxy"]["stats_socket"], "show stat", 2.0))
+            up = sum(row.backend == "api" and not row.is_backend and row.status.startswith("UP") for row in rows)
+            seen.append((time.monotonic(), up))
+        except HaproxyError:
+            pass
+        time.sleep(LOOK_S)
+    return seen
+
+
+def _away(found: Run) -> Compared:
+    """For how long the balancer gave it nothing: by its own states, and by the run's two times and the fault's."""
+    most = max(up for _, up in found.seen)
+    out_s = [t for t, up in found.seen if up < most]
+    true_s = out_s[-1] - out_s[0]
+    marks = {mark.event: mark.t for mark in found.recording.faults}
+    lasted_s = marks["undone"] - marks["injected"]
+    out, back = (found.finding(name).interval or (0.0, 0.0) for name in ("out_of_rotation", "back_in_rotation"))
+    low_s, high_s = lasted_s - out[1] + back[0], lasted_s - out[0] + back[1]
+    wrong = []
+    if not low_s - NEAR_S <= true_s <= high_s + NEAR_S:
+        wrong.append(f"away for {low_s:.2f} to {high_s:.2f} s found, {true_s:.2f} s by the balancer's states")
+    return Compared(wrong, (low_s + high_s) / 2, true_s, "s")
+
+
+CASES = tuple(
+    Case(kind, "instance_loss", check=_away, meanwhile=watch, options=(*OPTIONS, "--failure", kind))
+    for kind in ("kill", "freeze", "drain")
+)
+SHORT = ()

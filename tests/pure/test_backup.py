@@ -1,0 +1,128 @@
+"""Backups: what is in them, what their steps did, and what they cost, from recordings of known content."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from harness.analysis.histogram import bucket_index
+from harness.findings import Finding, Outcome
+from harness.recording import OK, READ, STEP, WRITE, CriterionSpec, Operation, Recording, Slice
+from harness.verdict import judge
+from tests import histories
+
+PASS, FAIL, INCONCLUSIVE = Outcome.PASS, Outcome.FAIL, Outcome.INCONCLUSIVE
+BEGIN_S, END_S, READ_S = 10.0, 12.0, 20.0
+
+
+def writes(per_s: int = 20, until_s: float = 15) -> Iterator[Operation]:
+    for n in range(int(until_s * per_s)):
+        yield Operation(f"row-{n}", "s", WRITE, 1, n / per_s, n / per_s + 0.01, "ledger")
+
+
+def step(key: str, begin_s: float, end_s: float | None, reason: str = "", size: int | None = None) -> Operation:
+    return Operation(key, "s", STEP, size, begin_s, end_s, "backup", "", reason)
+
+
+def restored(rows: range, copies: int = 1) -> Iterator[Operation]:
+    return (Operation(f"row-{n}", "s", READ, copies, READ_S, READ_S, "restored dump") for n in rows)
+
+
+STEPS = step("take dump", BEGIN_S, END_S, size=1000), step("read restored dump", READ_S, READ_S + 1)
+WHOLE = range(220)  # 20 rows a second until the middle of the backup
+
+
+def found(run: Recording, criterion: str, **parameters: object) -> Finding:
+    spec = CriterionSpec(criterion, parameters)  # type: ignore[arg-type]
+    return next(each for each in judge(run, [spec]).findings if each.kind == criterion)
+
+
+def contents(*operations: Operation, steps: tuple[Operation, ...] = STEPS) -> Finding:
+    return found(histories.recording(*writes(), *steps, *operations), "restored_writes")
+
+
+def test_a_backup_with_all_that_it_should_have() -> None:
+    whole = contents(*restored(WHOLE))
+    assert (whole.outcome, whole.figure) == (PASS, 0)
+    assert whole.evidence["acknowledged before"] == 200 and whole.evidence["begun after"] == 59
+
+
+@pytest.mark.parametrize("overlapping", [range(200), range(240)])
+def test_what_overlaps_the_backup_may_be_there_or_not(overlapping: range) -> None:
+    assert contents(*restored(overlapping)).outcome is PASS
+
+
+@pytest.mark.parametrize(
+    ("rows", "figure"), [(range(199), 1), (range(180), 20), (range(1, 220), 1), (range(242), 1), (range(250), 9)]
+)
+def test_each_row_that_is_missing_or_too_new_is_counted(rows: range, figure: int) -> None:
+    wrong = contents(*restored(rows))
+    assert (wrong.outcome, wrong.figure) == (FAIL, figure), wrong.reason
+
+
+def test_rows_that_are_there_twice_or_were_never_written() -> None:
+    doubled = contents(*restored(range(100)), *restored(range(100, 103), copies=2), *restored(range(103, 220)))
+    assert (doubled.outcome, doubled.figure) == (FAIL, 3)
+    foreign = Operation("nobody's", "s", READ, 1, READ_S, READ_S, "restored dump")
+    assert contents(*restored(WHOLE), foreign).outcome is FAIL
+
+
+def test_nothing_restored_and_nothing_at_risk_is_no_pass() -> None:
+    assert contents(*restored(WHOLE), steps=STEPS[:1]).outcome is INCONCLUSIVE
+    failed = step("take dump", BEGIN_S, None, "disk full")
+    assert contents(*restored(WHOLE), steps=(failed, STEPS[1])).outcome is INCONCLUSIVE
+    early = (each for each in writes(until_s=8))
+    run = histories.recording(*early, *STEPS, *restored(range(160)))
+    assert found(run, "restored_writes").outcome is INCONCLUSIVE
+    before_only = histories.recording(*writes(until_s=10), *STEPS, *restored(range(200)))
+    alone = found(before_only, "restored_writes")
+    assert alone.outcome is INCONCLUSIVE and "begun after the backup" in alone.reason
+
+
+def test_clocks_that_differ_accuse_nobody() -> None:
+    """The operator's clock is 0.2 s late, and says that it may be."""
+    late = tuple(replace(each, invoke_s=each.invoke_s + 0.2, return_s=(each.return_s or 0) + 0.2) for each in STEPS)
+    nodes = {"writers": (0.0, tuple(writes())), "operator": (0.2, (*late, *restored(WHOLE)))}
+    nodes["operator"] = (0.2, (*late, *restored(range(200))))
+    assert found(histories.recording(nodes=nodes), "restored_writes").outcome is PASS
+
+
+def test_steps_that_failed_or_were_not_made() -> None:
+    run = histories.recording(*STEPS)
+    assert found(run, "backup_steps").outcome is PASS
+    assert found(run, "backup_steps", steps=("take dump",)).evidence["take dump (bytes)"] == 1000
+    missing = found(run, "backup_steps", steps=("take dump", "find damage"))
+    assert missing.outcome is INCONCLUSIVE and "not made: find damage" in missing.reason
+    failed = found(histories.recording(*STEPS, step("find damage", 30, None, "damage was not found")), "backup_steps")
+    assert (failed.outcome, failed.figure) == (FAIL, 1) and "damage was not found" in failed.reason
+    assert found(histories.recording(*writes()), "backup_steps").outcome is INCONCLUSIVE
+
+
+def costing(during_ms: float, before_ms: float = 20) -> Recording:
+    slices = [
+        Slice(
+            t,
+            "local",
+            "POST /ledger",
+            OK,
+            50,
+            0,
+            {bucket_index(round((during_ms if t >= 10 else before_ms) * 1000)): 50},
+        )
+        for t in range(20)
+    ]
+    return replace(histories.recording(*STEPS), slices=tuple(slices))
+
+
+@pytest.mark.parametrize(("during_ms", "outcome"), [(510, PASS), (530, FAIL), (20, PASS)])
+def test_what_a_backup_costs(during_ms: float, outcome: Outcome) -> None:
+    """Half a second more is what users may wait by default."""
+    cost = found(costing(during_ms), "backup_cost")
+    assert cost.outcome is outcome, cost.reason
+    assert cost.figure == pytest.approx((during_ms - 20) / 1000, rel=0.03, abs=0.001)
+
+
+def test_no_requests_have_no_cost() -> None:
+    assert found(histories.recording(*STEPS), "backup_cost").outcome is INCONCLUSIVE

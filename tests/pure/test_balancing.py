@@ -1,0 +1,141 @@
+"""Who answers, and how soon nobody asks one that is gone: each outcome with its figure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import pytest
+
+from harness import criteria
+from harness.findings import Finding, Outcome
+from harness.recording import CriterionSpec, Operation, Recording, Scalar
+from harness.recording_marks import INJECTED, UNDONE, FaultMark
+from tests.histories import recording
+from tests.ledgers import KILLED, ask, ledger
+
+PASS, FAIL, INCONCLUSIVE = Outcome.PASS, Outcome.FAIL, Outcome.INCONCLUSIVE
+FAULT = FaultMark(12, "kill_process", INJECTED, "", 1), FaultMark(30, "kill_process", UNDONE, "", 1)
+
+
+def judged(criterion: str, run: Recording, **parameters: Scalar) -> Finding:
+    return criteria.load(CriterionSpec(criterion, parameters)).judge(run)
+
+
+def interval(found: Finding) -> tuple[float, float]:
+    """In milliseconds' precision."""
+    low, high = found.interval or (math.nan, math.nan)
+    return round(low, 3), round(high, 3)
+
+
+def shared(**counts: int) -> Recording:
+    """So many answers of each, one after the other, in the baseline."""
+    made = [name for name, count in counts.items() for _ in range(count)]
+    return recording(*(ask(n * 10 / len(made), n * 10 / len(made) + 0.001, name) for n, name in enumerate(made)))
+
+
+def rotating(
+    *, out_s: float = 12.0, back_s: float = 30.0, until_s: float = 60.0, faults: Iterable[FaultMark] = FAULT
+) -> Recording:
+    """Three answer in turn, each 20 ms; the third is struck from 12 s to 30 s: until ``out_s`` it is asked in vain, and
+    from ``back_s`` on it answers again.
+    """
+    made: list[Operation] = []
+    for number in range(int(until_s * 50)):
+        t, place = number / 50, number % 3
+        if place == 2 and out_s <= t < back_s:
+            place = number // 3 % 2
+        is_in_vain = place == 2 and 12 <= t < back_s
+        made.append(ask(t, None if is_in_vain else t + 0.005, f"api{place + 1}"))
+    return recording(*made, faults=faults)
+
+
+def test_even_shares_pass_and_their_chi_square_is_told() -> None:
+    found = judged("even_share", shared(a=500, b=500))
+    assert (found.outcome, found.figure) == (PASS, 0)
+    assert (found.evidence["χ²"], found.evidence["p of χ²"]) == (0, 1)
+
+
+def test_an_uneven_share_fails_by_more_than_chance() -> None:
+    """600 of 1,000 are 20 % more than even; χ² = 100²/500 + 100²/500."""
+    found = judged("even_share", shared(a=600, b=400), limit=0.1)
+    assert (found.outcome, found.figure) == (FAIL, pytest.approx(0.2))
+    assert found.evidence["χ²"] == 40
+    assert judged("even_share", shared(a=600, b=400), limit=0.18).outcome is INCONCLUSIVE
+    assert judged("even_share", shared(a=600, b=400), limit=0.3).outcome is PASS
+
+
+def test_one_who_answers_nothing_counts_where_it_is_known() -> None:
+    assert judged("even_share", shared(a=500)).outcome is INCONCLUSIVE
+    found = judged("even_share", shared(a=500), members=2)
+    assert (found.outcome, found.figure) == (FAIL, 1)
+    assert "1 of 2 nothing" in found.reason
+
+
+def test_fewer_than_five_of_each_prove_nothing() -> None:
+    assert judged("even_share", shared(a=7, b=2)).outcome is INCONCLUSIVE
+    assert "five are needed" in judged("even_share", shared(a=7, b=2)).reason
+
+
+def test_it_is_out_of_the_rotation_with_the_last_request_in_vain() -> None:
+    """At 13.96 s, and known from the ninth good answer after it on, 180 ms later."""
+    found = judged("out_of_rotation", rotating(out_s=14))
+    assert (found.outcome, interval(found)) == (PASS, (1.96, 2.14))
+    assert judged("out_of_rotation", rotating(out_s=14), limit_s=1.9).outcome is FAIL
+    assert judged("out_of_rotation", rotating(out_s=14), limit_s=2).outcome is INCONCLUSIVE
+
+
+def test_one_that_is_asked_to_the_end_is_never_a_pass() -> None:
+    found = judged("out_of_rotation", rotating(out_s=99, back_s=30.0))
+    assert (found.outcome, found.censored, interval(found)) == (FAIL, True, (17.98, math.inf))
+    assert judged("out_of_rotation", rotating(out_s=99), limit_s=20).outcome is INCONCLUSIVE
+
+
+def test_a_drained_one_that_still_answers_is_in_the_rotation() -> None:
+    made = [ask(n / 50, n / 50 + 0.005, f"api{n % 3 + 1 if n < 700 else n % 2 + 1}") for n in range(1500)]
+    found = judged("out_of_rotation", recording(*made, faults=FAULT))
+    assert interval(found) == (1.96, 2.14)  # its last answer began at 13.96 s
+
+
+def test_it_is_back_with_its_first_answer() -> None:
+    """At 33.04 s, nine requests before which all others had answered."""
+    found = judged("back_in_rotation", rotating(back_s=33))
+    assert (found.outcome, interval(found)) == (PASS, (2.86, 3.045))
+    assert judged("back_in_rotation", rotating(back_s=33), limit_s=2).outcome is FAIL
+
+
+def test_one_that_never_comes_back_is_never_a_pass() -> None:
+    found = judged("back_in_rotation", rotating(back_s=99))
+    assert (found.outcome, found.censored) == (FAIL, True)
+
+
+def test_without_a_fault_or_a_victim_there_is_no_time() -> None:
+    for name in ("out_of_rotation", "back_in_rotation", "fallback_time"):
+        assert judged(name, rotating(faults=())).outcome is INCONCLUSIVE
+        unharmed = recording(*(ask(n / 50, n / 50 + 0.005, f"api{n % 3 + 1}") for n in range(3000)), faults=FAULT)
+        assert judged(name, unharmed).outcome is INCONCLUSIVE
+    assert judged("back_in_rotation", rotating(faults=FAULT[:1])).outcome is INCONCLUSIVE
+
+
+def falling_back(after_s: float) -> Recording:
+    """Replicas answer until 12 s, nobody for so long, then the primary."""
+    made = []
+    for number in range(3000):
+        t = number / 50
+        who = "replica" if t < 12 else "primary"
+        answered = t < 12 or t >= 12 + after_s
+        made.append(ask(t, t + 0.005 if answered else None, who, f"ledger, {who}" if answered else "ledger"))
+    return ledger(made, faults=KILLED)
+
+
+def test_reads_fall_back_with_the_first_answer_of_the_primary() -> None:
+    """In vain for the last time at 13.98 s, and answered at 14.005 s."""
+    found = judged("fallback_time", falling_back(2))
+    assert (found.outcome, interval(found)) == (PASS, (1.98, 2.005))
+    assert judged("fallback_time", falling_back(2), limit_s=1.5).outcome is FAIL
+
+
+def test_reads_that_never_fall_back_are_never_a_pass() -> None:
+    found = judged("fallback_time", falling_back(99))
+    assert (found.outcome, found.figure, found.censored, interval(found)) == (FAIL, None, True, (37.98, math.inf))
+    assert judged("fallback_time", falling_back(99), limit_s=38).outcome is INCONCLUSIVE

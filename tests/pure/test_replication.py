@@ -1,0 +1,235 @@
+"""What becomes of acknowledged writes, who is primary, and how long nobody answers: each outcome with its figure."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness import criteria
+from harness.findings import Finding, Outcome
+from harness.recording import CriterionSpec, Recording, Scalar
+from harness.recording_marks import FaultMark
+from tests import ledgers
+from tests.histories import recording
+from tests.ledgers import KILLED, NODES, ask, failover, ledger, sample, sampled, write, writes
+
+PASS, FAIL, INCONCLUSIVE = Outcome.PASS, Outcome.FAIL, Outcome.INCONCLUSIVE
+
+
+def judged(criterion: str, run: Recording, **parameters: Scalar) -> Finding:
+    return criteria.load(CriterionSpec(criterion, parameters)).judge(run)
+
+
+def interval(found: Finding) -> tuple[float, float]:
+    """In milliseconds' precision."""
+    low, high = found.interval or (math.nan, math.nan)
+    return round(low, 3), round(high, 3)
+
+
+# Lost and doubled
+
+
+def test_every_acknowledged_write_that_is_there_is_none_lost() -> None:
+    found = judged("lost_writes", ledger(writes()))
+    assert (found.outcome, found.figure, interval(found)) == (PASS, 0, (0, 0))
+    assert found.evidence["acknowledged"] == 1140
+    assert found.evidence["without an answer"] == 60
+
+
+def test_each_lost_write_is_counted_and_named() -> None:
+    found = judged("lost_writes", ledger(writes(), lost=3))
+    assert (found.outcome, found.figure, interval(found)) == (FAIL, 3, (3, 3))
+    assert found.evidence["example 1"] == "r0, acknowledged at 10 ms"
+
+
+def test_a_write_that_nobody_has_looked_for_may_be_lost() -> None:
+    found = judged("lost_writes", ledger(writes(), unknown=2))
+    assert (found.outcome, found.figure, interval(found)) == (INCONCLUSIVE, 0, (0, 2))
+    assert judged("lost_writes", ledger(writes(), lost=1, unknown=2)).outcome is FAIL
+
+
+def test_a_later_look_is_the_one_that_counts() -> None:
+    """The first one found it on a primary that was none any more."""
+    run = recording(
+        write("a", 11.5, 11.6), ledgers.look("a", 1, begin_s=61), ledgers.look("a", None, begin_s=62), faults=KILLED
+    )
+    assert judged("lost_writes", run).figure == 1
+
+
+def test_a_write_without_an_answer_is_not_lost_whether_it_is_there_or_not() -> None:
+    run = recording(
+        write("a", 11.5, 11.6),
+        *(write(row, 12.5, None) for row in "bc"),
+        *(ledgers.look(row, copies) for row, copies in (("a", 1), ("b", 1), ("c", None))),
+        faults=KILLED,
+    )
+    found = judged("lost_writes", run)
+    assert (found.outcome, found.figure) == (PASS, 0)
+    assert found.evidence["of these there"] == 1
+
+
+def test_without_a_fault_or_without_writes_before_it_nothing_was_at_risk() -> None:
+    assert "no fault was injected" in judged("lost_writes", ledger(writes(), faults=())).reason
+    quiet = [one for one in writes() if not 10.9 < one.invoke_s < 12]
+    found = judged("lost_writes", ledger(quiet))
+    assert (found.outcome, found.figure) == (INCONCLUSIVE, None)
+    assert "at risk" in found.reason
+
+
+def test_a_row_that_is_there_twice_is_doubled_whether_acknowledged_or_not() -> None:
+    found = judged("doubled_writes", ledger(writes(), doubled=2))
+    assert (found.outcome, found.figure) == (FAIL, 2)
+    assert judged("doubled_writes", ledger(writes())).outcome is PASS
+    run = recording(write("a", 12.5, None), ledgers.look("a", 2), faults=KILLED)
+    assert judged("doubled_writes", run).figure == 1
+    assert judged("doubled_writes", ledger(writes(), unknown=1)).interval == (0.0, 1.0)
+
+
+def test_attempts_of_one_row_are_one_write() -> None:
+    """It is there when any of them was acknowledged, and lost once."""
+    run = recording(
+        write("a", 11.9, None, attempt=1), write("a", 12.2, 12.3, attempt=2), ledgers.look("a", None), faults=KILLED
+    )
+    found = judged("lost_writes", run, at_risk_s=60)
+    assert (found.figure, found.evidence["writes"]) == (1, 1)
+
+
+def test_writes_that_no_fault_met_prove_nothing_of_doubling() -> None:
+    found = judged("doubled_writes", ledger(writes(away=None)))
+    assert (found.outcome, found.figure) == (INCONCLUSIVE, None)
+
+
+# Outage
+
+
+def test_an_outage_goes_from_the_last_good_answer_to_the_first() -> None:
+    """Tried every 50 ms and answered in 10 ms: the last one at 11.96 s, the first one at 15.01 s."""
+    found = judged("outage", ledger(writes()), limit_s=5)
+    assert found.outcome is PASS
+    assert found.figure == pytest.approx(3.05)
+    # In vain from 12 s on, which shows 10 ms later, to 14.95 s.
+    assert interval(found) == (2.94, 3.05)
+    assert judged("outage", ledger(writes()), limit_s=2).outcome is FAIL
+    assert judged("outage", ledger(writes()), limit_s=3).outcome is INCONCLUSIVE
+
+
+def test_what_a_lock_takes_to_expire_comes_on_top_of_the_limit() -> None:
+    found = judged("outage", ledger(writes()), limit_s=1, on_top_s=4)
+    assert (found.outcome, found.limit) == (PASS, 5)
+
+
+def test_a_service_that_does_not_come_back_is_never_a_pass() -> None:
+    found = judged("outage", ledger(writes(away=(12, 99))), limit_s=30)
+    assert (found.outcome, found.figure, found.censored) == (FAIL, None, True)
+    assert interval(found) == (47.94, math.inf)
+    assert judged("outage", ledger(writes(away=(12, 99))), limit_s=48).outcome is INCONCLUSIVE
+
+
+def test_tries_that_are_further_apart_than_the_limit_show_nothing() -> None:
+    found = judged("outage", ledger(writes(every_s=7.5, away=None)), limit_s=5)
+    assert (found.outcome, interval(found)) == (INCONCLUSIVE, (0, 7.5))
+    assert "shorter intervals" in found.reason
+
+
+def test_users_that_stop_asking_are_no_outage_and_no_pass() -> None:
+    found = judged("outage", ledger(writes(away=None, until_s=20)), limit_s=30)
+    assert (found.outcome, found.censored) == (INCONCLUSIVE, False)
+    assert interval(found) == (0, 40.04)  # the last answer came at 19.96 s
+
+
+def test_a_fault_at_the_end_was_not_watched_for_as_long_as_the_limit() -> None:
+    late = [FaultMark(58, "kill_process", "injected", "", 1)]
+    found = judged("outage", ledger(writes(away=None), faults=late), limit_s=5)
+    assert (found.outcome, "were watched" in found.reason) == (INCONCLUSIVE, True)
+
+
+def test_reads_and_writes_have_outages_of_their_own() -> None:
+    reads = [ask(t / 20, t / 20 + 0.01, via="ledger, replica") for t in range(1200)]
+    run = ledger([*writes(), *reads])
+    assert judged("outage", run, kind="read", via="ledger*").figure == pytest.approx(0.05)
+    assert judged("outage", run, kind="read", via="elsewhere").outcome is INCONCLUSIVE
+
+
+def test_an_outage_of_the_baseline_is_none_after_the_fault() -> None:
+    run = ledger(writes(away=(3, 9)))
+    assert judged("outage", run, limit_s=50).figure == pytest.approx(0.05)
+
+
+@settings(max_examples=50)
+@given(
+    from_s=st.floats(12, 20),
+    length_s=st.floats(0.5, 20),
+    every_s=st.floats(0.02, 0.4),
+    takes_s=st.floats(0.001, 0.2),
+)
+def test_an_outage_of_known_length_is_within_its_interval(
+    from_s: float, length_s: float, every_s: float, takes_s: float
+) -> None:
+    """Every try that begins in it is in vain, and none that began before."""
+    run = ledger(writes(every_s=every_s, takes_s=takes_s, away=(from_s, from_s + length_s)))
+    low_s, high_s = judged("outage", run).interval or (0, 0)
+    assert low_s <= length_s + 1e-9
+    assert high_s >= length_s - takes_s - 1e-9
+    assert high_s - low_s <= 2 * every_s + 2 * takes_s + 1e-9
+
+
+# Nodes
+
+
+def test_one_primary_after_the_other_is_one_at_a_time() -> None:
+    run = sampled(ledger(writes(sources=NODES)), failover())
+    found = judged("single_primary", run)
+    assert (found.outcome, found.figure) == (PASS, 0)
+    assert found.evidence["acknowledged writes that name their node"] == 1140
+
+
+def test_two_samples_of_an_old_primary_around_one_of_the_new_one_are_two_primaries() -> None:
+    found = judged("single_primary", sampled(ledger(writes()), failover(overlap_s=4)))
+    assert (found.outcome, found.figure) == (FAIL, 2.0)  # each beside the other
+    assert "db1 127.0.0.1:1 beside db2" in found.reason or "db2 127.0.0.1:2 beside db1" in found.reason
+
+
+def test_two_nodes_that_acknowledge_writes_in_turn_are_two_primaries() -> None:
+    """For less than the time between two samples."""
+    split = [write(f"x{n}", 15.3 + n / 20, 15.31 + n / 20, ("127.0.0.1:1", "127.0.0.1:2")[n % 2]) for n in range(10)]
+    run = sampled(ledger([*writes(sources=NODES), *split]), failover())
+    assert judged("single_primary", run).outcome is FAIL
+
+
+def test_a_node_that_nobody_can_sample_may_be_primary_but_for_one_that_is_dead() -> None:
+    gone = [one for one in failover() if one.source == NODES[1] or one.t < 12]
+    for error, outcome in (("timed out: no answer", INCONCLUSIVE), ("connection refused: nothing listens", PASS)):
+        silent = [sample(t, NODES[0], error=error) for t in range(12, 60)]
+        assert judged("single_primary", sampled(ledger(writes()), [*gone, *silent])).outcome is outcome
+
+
+def test_nobody_sampled_is_no_pass() -> None:
+    for name in ("single_primary", "replication_lag", "rejoin_time"):
+        assert judged(name, ledger(writes())).outcome is INCONCLUSIVE
+
+
+def test_an_old_primary_rejoins_between_two_samples() -> None:
+    """Away at 19.25 s, there at 20.25 s, and struck at 12 s."""
+    found = judged("rejoin_time", sampled(ledger(writes()), failover()), limit_s=10)
+    assert (found.outcome, interval(found)) == (PASS, (7.25, 8.26))
+    assert judged("rejoin_time", sampled(ledger(writes()), failover()), limit_s=8).outcome is INCONCLUSIVE
+
+
+def test_an_old_primary_that_stays_away_is_never_a_pass() -> None:
+    found = judged("rejoin_time", sampled(ledger(writes()), failover(rejoined_s=99)), limit_s=10)
+    assert (found.outcome, found.censored, interval(found)) == (FAIL, True, (47.25, math.inf))
+
+
+def test_it_counts_from_the_end_of_the_fault_where_only_then_it_can_rejoin() -> None:
+    run = sampled(ledger(writes()), failover(rejoined_s=55))
+    found = judged("rejoin_time", run, since="undone", limit_s=10)
+    assert interval(found) == (4.25, 5.26)
+
+
+def test_the_largest_lag_is_judged_as_far_as_samples_tell() -> None:
+    for lag_s, outcome in ((4.4, PASS), (4.6, INCONCLUSIVE), (5.1, FAIL)):
+        found = judged("replication_lag", sampled(ledger(writes()), failover(lag_s=lag_s)))
+        assert (found.outcome, found.figure) == (outcome, lag_s)
