@@ -63,6 +63,9 @@ def read(parse: Callable[[list[str]], T], arguments: Sequence[str]) -> tuple[T |
                 "not text in UTF-8" if isinstance(error, UnicodeDecodeError) else "a list stands where one value is due"
             )
             return None, kept, [*problems, f"--config {named}: {what}; correct it"]
+        except OSError as error:  # it is there, and may be opened, and cannot be read, as /proc/self/mem
+            named = ", ".join(_config_files(kept) or DEFAULT_CONFIG_FILES)
+            return None, kept, [*problems, f"--config {named}: {error.strerror or error}; correct the path"]
         except _RefusedError as refused:
             names, words = _in_words(str(refused))
             shortened = _without(kept, names)

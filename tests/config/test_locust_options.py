@@ -100,6 +100,8 @@ def test_a_config_file_that_is_none_is_refused_before_it_is_read(tmp_path: Path)
     os.mkfifo(file)
     for path in ("/dev/zero", str(file)):
         assert problems("--config", path) == [f"--config {path}: not a regular file; correct the path"]
+    unreadable = "/proc/self/mem"  # a regular file all the same
+    assert problems("--config", unreadable) == [f"--config {unreadable}: Input/output error; correct the path"]
     file.unlink()
     file.write_bytes(b"users = \xff\n")
     assert problems("--config", str(file)) == [f"--config {file}: not text in UTF-8; correct it"]
