@@ -87,8 +87,9 @@ def run(context: click.Context, locustfile: str, web: bool, repeat: int, runs_di
 
 @cli.command(context_settings=PASS_ON, short_help="Show what a run would do, without load.")
 @click.argument("locustfile", type=_Locustfile(exists=True, dir_okay=False))
+@click.option("--repeat", type=click.IntRange(1), default=1, metavar="N", help="As for ``run``: how long N runs take.")
 @click.pass_context
-def plan(context: click.Context, locustfile: str) -> None:
+def plan(context: click.Context, locustfile: str, repeat: int) -> None:
     """Show the phases, the level over time and the totals of a run of LOCUSTFILE, with the options of ``run``.
 
     Nothing is started, and no host is needed. Whatever would be refused at the start of a run is refused here.
@@ -96,7 +97,7 @@ def plan(context: click.Context, locustfile: str) -> None:
     """
     from harness.commands.plan import plan as show
 
-    show(locustfile, list(context.args))
+    show(locustfile, list(context.args), repeat)
 
 
 @cli.command(context_settings=PASS_ON, hidden=True)

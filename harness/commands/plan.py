@@ -19,6 +19,7 @@ from locust.main import merge_locustfiles_content
 from harness.clients import connection_guard
 from harness.clients.address import allowed_hosts, require_allowed
 from harness.commands import locust_options
+from harness.commands.runs_apart import AROUND_S, minutes
 from harness.config import fault_schedule, options
 from harness.config.scenario import attached_scenario
 from harness.errors import ConfigurationError, UnavailableError, nearest
@@ -39,8 +40,9 @@ NO_USERS = "the locustfile has no user class: subclass one, e.g. harness.load.ht
 NOT_ATTACHED = 'the locustfile does not call harness.attach("NAME"): call it at its end, or nothing would be judged'
 
 
-def plan(locustfile: str, arguments: Sequence[str], stream: TextIO | None = None) -> None:
-    """Prints the plan of a run of ``locustfile`` with ``arguments``, which are those of ``springback run``.
+def plan(locustfile: str, arguments: Sequence[str], repeat: int = 1, stream: TextIO | None = None) -> None:
+    """Prints the plan of a run of ``locustfile`` with ``arguments``, which are those of ``springback run``, and how
+    long ``repeat`` of them take.
 
     Raises ConfigurationError with everything for which a run would be refused; only the host may be missing.
     """
@@ -49,8 +51,16 @@ def plan(locustfile: str, arguments: Sequence[str], stream: TextIO | None = None
     encoding = stream.encoding or "ascii"
     width = min(max(NARROWEST, shutil.get_terminal_size().columns), WIDEST)
     planned_faults = [line for text in planned_faults for line in plan_text.paragraph(text, width)]
-    for line in (*plan_text.lines(name, shape, width, encoding), *planned_faults):
+    again = [] if repeat == 1 else plan_text.paragraph(_of_all(repeat, shape.profile().duration_s), width)
+    for line in (*plan_text.lines(name, shape, width, encoding), *planned_faults, *again):
         stream.write(line.rstrip().encode(encoding, "replace").decode(encoding) + "\n")
+
+
+def _of_all(repeat: int, duration_s: int) -> str:
+    whole_s = repeat * (duration_s + AROUND_S)
+    return (
+        f"{repeat} runs one after another: about {minutes(whole_s)}, {AROUND_S} s around the phases of each among them"
+    )
 
 
 def target_of(locustfile: str, arguments: Sequence[str]) -> dict[str, Any]:
