@@ -112,7 +112,7 @@ def test_how_long_seconds_stay_alike_is_seen_where_half_are_slower() -> None:
     """Slow for 24 s, and quick for the next 36: p95 alone would not tell it."""
     lasting = [second([9000] * 50 + [9900] * 5)] * 24 + [second([1000] * 50 + [9900] * 5)] * 36
     found = intervals.latency_quantile_us(lasting, 0.95)
-    assert found.only.startswith("of these requests only: neighbouring seconds are alike (correlation 0.97)")
+    assert found.only.startswith("of these requests only: neighbouring seconds are alike (correlation about 0.97)")
     in_turn = [lasting[0], lasting[-1], lasting[-1]] * 20
     assert intervals.latency_quantile_us(in_turn, 0.95).only == ""
 
