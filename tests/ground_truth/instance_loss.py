@@ -14,7 +14,7 @@ from harness.clients.haproxy import HaproxyError, parse_statistics, run_command
 from tests.ground_truth.frame import Case, Compared, Run, flags
 
 LOOK_S = 0.05
-WATCHED_S = 50.0
+WATCHED_S = 90.0
 NEAR_S = 0.5
 """Between the state and the next request: one of three, 40 a second, and a look."""
 OPTIONS = (
