@@ -8,14 +8,18 @@ OF ?=
 SAMPLE ?= 480
 SEED ?= 1
 
-.PHONY: demo suite test lint truth calibrate mutants bench clean install install-dev
+.PHONY: demo suite suite-ha test lint truth calibrate mutants bench clean install install-dev
 
 demo: install
 	@$(BIN)/springback run locustfiles/login_herd.py; code=$$?; \
 	echo "exit code $$code (0 PASS, 2 usage, 3 FAIL, 4 INCONCLUSIVE)"; exit $$code
 
+# The spike scenarios on the reference target; `make suite-ha` those of its highly available form.
 suite: install
-	@$(BIN)/springback suite
+	@$(BIN)/springback suite spike
+
+suite-ha: install
+	@$(BIN)/springback suite ha
 
 # In parts that go side by side; `make test PART="pure reports"` makes only these. See docs/testing.md.
 test: install-dev

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import signal
 import sys
 from collections.abc import Iterable, Mapping
@@ -18,6 +19,7 @@ from harness.clients import connection_guard
 from harness.clients.address import allowed_hosts
 from harness.config import options as run_options
 from harness.config.scenario import (
+    DEFAULT_SUITE,
     STANDARD,
     ChecksOf,
     Criteria,
@@ -46,6 +48,7 @@ from harness.web.install import install
 INITIALISED_S = 10.0
 LONGEST_NAME = 80
 LONGEST_NAME_BYTES = 200
+_GROUP = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
 
 
 def attach(
@@ -58,6 +61,7 @@ def attach(
     options: type | None = None,
     reference: Mapping[str, str] | None = None,
     checks: ChecksOf | None = None,
+    suite: str = DEFAULT_SUITE,
     **unknown: Never,
 ) -> None:
     """Makes a locustfile a scenario: its runs are recorded, judged and reported.
@@ -74,8 +78,9 @@ def attach(
     Where ``criteria``, ``probes`` or ``faults`` depend on options, they are functions of these, which are also called
     before the target is up, without its addresses. ``reference`` says how the reference target is to be started for
     this scenario, see :class:`harness.config.scenario.Scenario`. ``checks`` looks, before any load, for what makes a
-    run with these options impossible (a password that the database refuses), one line each. Calling it again for the
-    same scenario changes nothing.
+    run with these options impossible (a password that the database refuses), one line each. ``suite`` is the group with
+    which ``springback suite GROUP`` runs it; a name that no other scenario has makes a new group. Calling it again for
+    the same scenario changes nothing.
     """
     known = attached_scenario()
     if known is not None:
@@ -89,7 +94,7 @@ def attach(
         for what, value in given.items()
         if not callable(value) and (problem := list_problem(what, value))
     ]
-    problems += _other_problems(name, health_path, options, reference, checks)
+    problems += _other_problems(name, health_path, options, reference, checks, suite)
     if problems:
         _give_up(ConfigurationError(problems))
     scenario = Scenario(
@@ -101,6 +106,7 @@ def attach(
         parameters_of(options) if options is not None else (),
         dict(reference or {}),
         checks,
+        suite,
     )
     set_attached(scenario)
     Attachment(scenario).register()
@@ -114,7 +120,9 @@ def _unknown(name: str, keyword: str) -> str:
     )
 
 
-def _other_problems(name: object, health_path: object, options: object, reference: object, checks: object) -> list[str]:
+def _other_problems(
+    name: object, health_path: object, options: object, reference: object, checks: object, suite: object
+) -> list[str]:
     """What is wrong with the arguments that are no lists."""
     text_of_text = isinstance(reference, Mapping) and all(
         isinstance(each, str) for pair in reference.items() for each in pair
@@ -140,6 +148,11 @@ def _other_problems(name: object, health_path: object, options: object, referenc
         (
             checks is not None and not callable(checks),
             f"checks= of {name} is {checks!r}: give a function of the options that returns problems in words",
+        ),
+        (
+            not isinstance(suite, str) or not _GROUP.fullmatch(suite),
+            f"suite= of {name} is {suite!r:.100}: give the name of a group, letters, digits, - and _, e.g. 'spike'; it "
+            "is a word of the command line",
         ),
     )
     problems = [words for is_wrong, words in wrong if is_wrong]

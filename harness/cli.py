@@ -87,8 +87,9 @@ def run(context: click.Context, locustfile: str, web: bool, repeat: int, runs_di
 
 @cli.command(context_settings=PASS_ON, short_help="Show what a run would do, without load.")
 @click.argument("locustfile", type=_Locustfile(exists=True, dir_okay=False))
+@click.option("--repeat", type=click.IntRange(1), default=1, metavar="N", help="As for ``run``: how long N runs take.")
 @click.pass_context
-def plan(context: click.Context, locustfile: str) -> None:
+def plan(context: click.Context, locustfile: str, repeat: int) -> None:
     """Show the phases, the level over time and the totals of a run of LOCUSTFILE, with the options of ``run``.
 
     Nothing is started, and no host is needed. Whatever would be refused at the start of a run is refused here.
@@ -96,7 +97,7 @@ def plan(context: click.Context, locustfile: str) -> None:
     """
     from harness.commands.plan import plan as show
 
-    show(locustfile, list(context.args))
+    show(locustfile, list(context.args), repeat)
 
 
 @cli.command(context_settings=PASS_ON, hidden=True)
@@ -105,27 +106,36 @@ def plan(context: click.Context, locustfile: str) -> None:
 def host(context: click.Context, locustfile: str) -> None:
     """Print, as JSON, the host that a run of LOCUSTFILE would load and how its reference target has to be.
 
-    The host is "" where none is named. Refuses what ``run`` would.
+    The host is "" where none is named. Refuses what ``run`` would; what is known of the scenario is printed all the
+    same.
     """
-    from harness.commands.plan import target_of
+    from harness.commands.plan import known_of_refused, target_of
 
-    print(json.dumps(target_of(locustfile, list(context.args))))
+    try:
+        print(json.dumps(target_of(locustfile, list(context.args))))
+    except ConfigurationError as error:
+        print(json.dumps(known_of_refused(error)))
+        raise
 
 
 @cli.command(context_settings={**PASS_ON, "help_option_names": ["-h", "--help"]}, short_help="Run several scenarios.")
-@click.argument("files", nargs=-1, metavar="[FILE | FOLDER]…", type=click.UNPROCESSED)
+@click.argument("words", nargs=-1, metavar="[FILE | FOLDER | GROUP]…", type=click.UNPROCESSED)
 @click.option("--runs-dir", default="runs", show_default=True, type=click.Path(path_type=Path), help="Where runs go.")
-def suite(files: tuple[str, ...], runs_dir: Path) -> None:
-    """Run the scenarios in FILES and folders one after another (all of locustfiles/ when none is named).
+def suite(words: tuple[str, ...], runs_dir: Path) -> None:
+    """Run several scenarios one after another: FILES, FOLDERS of them, and GROUPS.
+
+    A scenario names its GROUP in its file (suite="ha"; "spike" where it names none); a group takes its scenarios from
+    the folders beside it, or from locustfiles/. With nothing named all scenarios of locustfiles/ are run.
 
     Further options are those of ``springback run``, and every scenario gets them; options of a single scenario are
-    given as environment variables (SPRINGBACK_…). One page leads to all reports; there is one JUnit file, and the exit
-    code is that of the worst verdict.
+    given as environment variables (SPRINGBACK_…). One page has every finding and leads to all reports; there is one
+    Markdown file and one JUnit file, and the exit code is that of the worst verdict. What could not be run stands
+    there as NOT RUN, and then the suite does not pass.
     """
     from harness.commands.suite import suite as run_all
 
-    first_option = next((place for place, word in enumerate(files) if word.startswith("-")), len(files))
-    sys.exit(run_all([Path(word) for word in files[:first_option]], files[first_option:], runs_dir))
+    first_option = next((place for place, word in enumerate(words) if word.startswith("-")), len(words))
+    sys.exit(run_all(words[:first_option], words[first_option:], runs_dir))
 
 
 @cli.command(short_help="List criteria, probes, faults, shapes or report formats.")

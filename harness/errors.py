@@ -20,6 +20,10 @@ class ConfigurationError(Exception):
         return "\n".join(self.messages)
 
 
+class UnavailableError(ConfigurationError):
+    """Nothing is wrong with what was asked for, but something that it needs is away: a database, a page, a socket."""
+
+
 def nearest(name: str, known: Iterable[str], likeness: float = 0.6) -> str:
     """The known name that a misspelt one was probably meant to be; empty where none is alike enough (0 to 1)."""
     return next(iter(get_close_matches(name, list(known), 1, likeness)), "")

@@ -7,9 +7,10 @@ of m has a tail of 5 % ÷ m, then the others with 5 % ÷ (m less the confirmed o
 chance that a run fails though all its limits are kept within 5 %, however the criteria hang together. What is not
 confirmed is INCONCLUSIVE.
 
-A census and what was measured or counted are no matter of chance: they stand. A PASS needs no correction: it takes the
-intervals of all criteria to be within their limits, and the chance of that, where one limit is broken, is no larger
-than that of this one criterion alone (an intersection–union test, Berger 1982).
+A census and what was counted are no matter of chance: they stand. So do findings whose interval is a model's of the
+course of the one run (recovery time, memory, pool): docs/measurement.md names them, and what each adds. A PASS needs no
+correction: it takes the intervals of all criteria to be within their limits, and the chance of that, where one limit is
+broken, is no larger than that of this one criterion alone (an intersection–union test, Berger 1982).
 """
 
 from __future__ import annotations

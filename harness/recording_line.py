@@ -7,6 +7,7 @@ The types are those of :mod:`harness.recording`, and this is the only place wher
 from __future__ import annotations
 
 import json
+import sys
 import zlib
 from array import array
 from base64 import b64encode
@@ -205,6 +206,10 @@ def _decoders() -> Mapping[tuple[bool, str], Callable[[str | bytes], Line]]:
 def _header(text: str | bytes) -> Header:
     body: Any = msgspec.json.decode(text)
     header = msgspec.convert(upgraded(body) if body.get("format") == 1 else body, Header)
+    asked = (each for spec in header.criteria for each in spec.parameters.items())
+    for name, value in (*header.parameters.items(), *header.alerts.items(), *asked):
+        if isinstance(value, int) and abs(value) > sys.float_info.max:
+            _refuse(f"{name} is a number of {len(str(abs(value)))} digits")
     end_s = 0
     for phase in header.phases:
         if not end_s <= phase.start_s < phase.end_s:

@@ -13,6 +13,7 @@ import reports
 from harness.findings import Outcome
 from harness.recording_file import FILE_NAME
 from reports import suite_page
+from reports.suite_part import NOT_RUN
 
 NAME = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z-([^/\x00-\x1f\x7f]{1,80})")
 TYPES = {
@@ -26,7 +27,7 @@ TYPES = {
     "svg": "image/svg+xml",
 }
 """By the ending of a file."""
-SUITE_FILES = (suite_page.INDEX, suite_page.JUNIT, suite_page.SUMMARY)
+SUITE_FILES = (suite_page.INDEX, suite_page.MARKDOWN, suite_page.JUNIT, suite_page.SUMMARY)
 MOST_BYTES = 16_000_000
 """Of a file whose verdict is read: the largest of our own has some hundred kilobytes."""
 
@@ -124,7 +125,8 @@ def _judgement(verdict: Path, _changed_ns: int) -> Judgement:
     said: dict[str, Any] = json.loads(verdict.read_text(encoding="utf-8"))
     if "scenarios" in said:
         parts = [(str(part["scenario"]), Outcome(part["outcome"]), str(part["reason"])) for part in said["scenarios"]]
-        told = "; ".join(f"{scenario} {outcome.value}" for scenario, outcome, _ in parts)
+        words = [NOT_RUN if part.get("was_run") is False else str(part["outcome"]) for part in said["scenarios"]]
+        told = "; ".join(f"{scenario} {word}" for (scenario, _, _), word in zip(parts, words, strict=True))
         rows = tuple(FindingRow(scenario, outcome.value, reason, False) for scenario, outcome, reason in parts)
         return Judgement(Outcome(said["outcome"]).value, told, "", rows, ())
     findings = tuple(

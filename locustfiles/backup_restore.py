@@ -67,4 +67,4 @@ def criteria(options):
     yield CriterionSpec("error_ratio", ledger)
 
 
-harness.attach("backup-restore", criteria=criteria, options=Options)
+harness.attach("backup-restore", suite="ha", criteria=criteria, options=Options)

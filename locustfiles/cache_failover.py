@@ -75,4 +75,6 @@ def servers(options):
 
 
 HA = {"ha": ""}
-harness.attach("cache-failover", criteria=criteria, probes=servers, faults=failure, options=Options, reference=HA)
+harness.attach(
+    "cache-failover", suite="ha", criteria=criteria, probes=servers, faults=failure, options=Options, reference=HA
+)

@@ -76,4 +76,6 @@ def nodes(options):
 
 
 HA = {"ha": ""}
-harness.attach("database-failover", criteria=criteria, probes=nodes, faults=failure, options=Options, reference=HA)
+harness.attach(
+    "database-failover", suite="ha", criteria=criteria, probes=nodes, faults=failure, options=Options, reference=HA
+)

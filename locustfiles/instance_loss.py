@@ -76,4 +76,4 @@ def criteria(options):
     yield from (CriterionSpec(name, remedy) for name in ("lost_writes", "doubled_writes"))
 
 
-harness.attach("instance-loss", criteria=criteria, faults=failures, options=Options, reference={"ha": ""})
+harness.attach("instance-loss", suite="ha", criteria=criteria, faults=failures, options=Options, reference={"ha": ""})

@@ -94,6 +94,7 @@ def criteria(options):
 
 harness.attach(
     "module-registry",
+    suite="ha",
     criteria=criteria,
     options=Options,
     checks=lambda options: valkey.problems(options.valkey, options.allow_host) if options.valkey else (),

@@ -74,4 +74,6 @@ def criteria(options):
 
 
 REFERENCE = {"TARGET_RATE_LIMIT": "100", "TARGET_RATE_LIMIT_WINDOW_S": "10", "processes": "3"}
-harness.attach("rate-limit", criteria=criteria, options=Options, reference=REFERENCE, faults=outage, checks=checks)
+harness.attach(
+    "rate-limit", suite="ha", criteria=criteria, options=Options, reference=REFERENCE, faults=outage, checks=checks
+)

@@ -75,4 +75,6 @@ def nodes(options):
         yield planned("patroni", urls=options.patroni)
 
 
-harness.attach("read-replicas", criteria=criteria, probes=nodes, faults=failure, options=Options, reference={"ha": ""})
+harness.attach(
+    "read-replicas", suite="ha", criteria=criteria, probes=nodes, faults=failure, options=Options, reference={"ha": ""}
+)

@@ -18,13 +18,13 @@ MOST_BYTES = 900_000
 LONGEST_TEXT = 2_000
 MOST_ROWS = 400
 _SPECIAL = re.compile(r"([\\`*_\[\]|~<>$@#])")
-_SIGNS = {Outcome.PASS: "✅", Outcome.FAIL: "❌", Outcome.INCONCLUSIVE: "⚠️"}
+SIGNS = {Outcome.PASS: "✅", Outcome.FAIL: "❌", Outcome.INCONCLUSIVE: "⚠️"}
 
 
 def render(recording: Recording, verdict: Verdict) -> str:
     header = recording.header
     lines = [
-        f"## {_SIGNS[verdict.outcome]} {verdict.outcome.value}: {escaped(header.scenario)}",
+        f"## {SIGNS[verdict.outcome]} {verdict.outcome.value}: {escaped(header.scenario)}",
         "",
         escaped(verdict.reason),
         "",
@@ -40,7 +40,7 @@ def render(recording: Recording, verdict: Verdict) -> str:
             ("outcome", "finding", "figure", "limit", "95 % interval", "reason"),
             [
                 (
-                    f"{_SIGNS[each.outcome]} {each.outcome.value}",
+                    f"{SIGNS[each.outcome]} {each.outcome.value}",
                     each.finding.title,
                     each.figure,
                     each.limit,
@@ -69,7 +69,7 @@ def render(recording: Recording, verdict: Verdict) -> str:
     if alerts := _alerts.rows(recording):
         lines += [*section("Alerts", _alerts.HEADS, alerts), "", _alerts.EXPLANATION]
     lines += section("Facts of the run", ("fact", "value"), _facts.facts(recording))
-    return _bounded(lines)
+    return bounded(lines)
 
 
 def section(
@@ -90,7 +90,7 @@ def _row(cells: tuple[str, ...]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _bounded(lines: list[str]) -> str:
+def bounded(lines: list[str]) -> str:
     """The lines that fit; what is left out is said."""
     kept: list[str] = []
     size = 0

@@ -17,7 +17,7 @@ from markupsafe import Markup
 from harness.findings import Verdict
 from harness.safe_text import one_line, safe
 from reports import _rows, junit, markdown, suite_page, verdict_json
-from reports.suite_page import Part
+from reports.suite_part import Part
 
 _PAGE = Path(__file__).parent / "_page"
 INDEX, MARKDOWN, JUNIT, SUMMARY = "index.html", "report.md", "junit.xml", "repeat.json"
@@ -61,7 +61,7 @@ def as_markdown(verdict: Verdict, parts: Sequence[Part]) -> str:
         for row in _findings(verdict)
     ]
     lines += markdown.section("Over all runs", heads, findings)
-    runs = [(part.outcome.value, part.scenario, f"{part.lasted_s:.0f} s", part.reason) for part in parts]
+    runs = [(part.word, part.scenario, f"{part.lasted_s:.0f} s", part.reason) for part in parts]
     lines += markdown.section("Runs", ("outcome", "run", "took", "reason"), runs)
     return "\n".join(lines) + "\n"
 
@@ -86,7 +86,13 @@ def summary(verdict: Verdict, parts: Sequence[Part]) -> str:
         "reason": verdict.reason,
         "findings": [verdict_json.finding(finding) for finding in verdict.findings],
         "runs": [
-            {"run": part.run or None, "outcome": part.outcome.value, "reason": part.reason, "lasted_s": part.lasted_s}
+            {
+                "run": part.run or None,
+                "outcome": part.outcome.value,
+                "was_run": part.was_run,
+                "reason": part.reason,
+                "lasted_s": part.lasted_s,
+            }
             for part in parts
         ],
     }
@@ -99,7 +105,7 @@ def text(verdict: Verdict, parts: Sequence[Part], lasted_s: float) -> str:
     for row in _findings(verdict):
         lines.append(f"  {row.outcome.value:<12}  {one_line(row.finding.title)}: {row.figure}, limit {row.limit}")
         lines.append(f"      {one_line(row.reason)}")
-    lines += ["", "Runs", *(f"  {part.outcome.value:<12}  {part.scenario}: {one_line(part.reason)}" for part in parts)]
+    lines += ["", "Runs", *(f"  {part.word:<12}  {part.scenario}: {one_line(part.reason)}" for part in parts)]
     return "\n".join([*lines, "", "Reports:"])
 
 

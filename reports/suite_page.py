@@ -1,4 +1,5 @@
-"""Of several runs together: one page that leads to their reports, one JUnit file, one table for the terminal.
+"""Of several scenarios that were run together: every finding of every one of them in one document, as a page, as
+Markdown, for build servers, for programs and for the terminal. What was not run stands there with the reason.
 
 It stands for no single run, so it is no format in the sense of this folder and has no ``FILE_NAME``.
 """
@@ -6,9 +7,11 @@ It stands for no single run, so it is no format in the sense of this folder and 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
+from typing import Any
 from xml.etree.ElementTree import ParseError
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -17,30 +20,29 @@ from markupsafe import Markup
 
 from harness.findings import Outcome
 from harness.safe_text import one_line, safe
-from reports import _rows
-from reports._quantity import with_units
+from harness.verdict import DEMO
+from reports import _quantity, _rows, markdown, verdict_json
+from reports._page import gauge
+from reports.suite_part import NOT_RUN, Part
 
 _PAGE = Path(__file__).parent / "_page"
-INDEX, JUNIT, SUMMARY = "index.html", "junit.xml", "suite.json"
-
-
-@dataclass(frozen=True)
-class Part:
-    """What became of one scenario."""
-
-    scenario: str
-    outcome: Outcome
-    reason: str
-    lasted_s: float
-    run: str = ""
-    """Name of its run directory, inside the suite's; empty when it left no verdict."""
-    findings: tuple[int, int, int] = (0, 0, 0)
-    """About the target, guards left out: PASS, INCONCLUSIVE, FAIL."""
+INDEX, MARKDOWN, JUNIT, SUMMARY = "index.html", "report.md", "junit.xml", "suite.json"
+WORDS = (*(outcome.value for outcome in Outcome), NOT_RUN)
+"""All that can become of a scenario, in the order in which they are counted."""
+SYMBOLS = {**{outcome.value: symbol for outcome, symbol in _rows.SYMBOLS.items()}, NOT_RUN: "–"}
+MOST_TARGETS = 2
+"""That are named at the top; of more it is said how many, and each report has its own."""
+ON_DEMO = f"{DEMO}; it says nothing about a service of your own."
 
 
 def write(parts: Sequence[Part], directory: Path) -> tuple[Path, ...]:
-    """Writes the page, the JUnit file and the summary into the suite's directory, and returns their paths."""
-    texts = {INDEX: page(parts, directory.name), JUNIT: junit(parts, directory), SUMMARY: summary(parts)}
+    """Writes all of them but the terminal's into the suite's directory, and returns their paths."""
+    texts = {
+        INDEX: page(parts, directory.name),
+        MARKDOWN: as_markdown(parts),
+        JUNIT: junit(parts, directory),
+        SUMMARY: summary(parts),
+    }
     for name, text in texts.items():
         temporary = directory / f".{name}"
         temporary.write_text(text, encoding="utf-8")
@@ -49,27 +51,88 @@ def write(parts: Sequence[Part], directory: Path) -> tuple[Path, ...]:
 
 
 def page(parts: Sequence[Part], name: str) -> str:
-    templates = Environment(loader=FileSystemLoader(_PAGE), autoescape=True, undefined=StrictUndefined)
-    templates.filters["with_units"] = with_units
-    worst = _worst(parts)
+    templates = Environment(
+        loader=FileSystemLoader(_PAGE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    templates.filters |= {"with_units": _quantity.with_units, "safe_text": safe}
     text: str = templates.get_template("suite.html.j2").render(
         name=name,
-        outcome=worst,
-        symbols=_rows.SYMBOLS,
-        reason=_reason(parts),
-        parts=[(part, safe(part.reason)) for part in parts],
-        lasted=duration(sum(part.lasted_s for part in parts)),
+        outcome=worst(parts),
+        symbols=SYMBOLS,
+        reason=counted(parts),
+        on_demo=ON_DEMO if any(part.on_demo for part in parts) else "",
+        groups=groups(parts),
+        parts=parts,
+        about=_about(parts),
         duration=duration,
-        style=Markup((_PAGE / "page.css").read_text(encoding="utf-8")),
+        gauge=gauge.gauge,
+        nothing=_quantity.NOTHING,
+        evidence=evidence,
+        in_counts=in_counts,
+        style=Markup("".join((_PAGE / file).read_text(encoding="utf-8") for file in ("page.css", "suite.css"))),
     )
     return text
+
+
+def groups(parts: Sequence[Part]) -> list[tuple[str, list[Part]]]:
+    """The scenarios by the group that they belong to, in their order."""
+    return [(group, list(found)) for group, found in groupby(parts, key=lambda part: part.suite)]
+
+
+def evidence(row: _rows.FindingRow) -> list[tuple[str, str]]:
+    """What the figure was made of, (what, how much)."""
+    return [(str(key), _scalar(value)) for key, value in row.finding.evidence.items()]
+
+
+def in_counts(rows: Sequence[_rows.FindingRow]) -> str:
+    """``8 PASS, 1 FAIL``."""
+    counts = Counter(row.outcome.value for row in rows)
+    return ", ".join(f"{counts[word]} {word}" for word in WORDS if counts[word]) or "none"
+
+
+def as_markdown(parts: Sequence[Part]) -> str:
+    whole = worst(parts)
+    lines = [f"## {markdown.SIGNS[whole]} {whole.value}: {markdown.escaped(counted(parts))}"]
+    lines += [
+        "",
+        f"{markdown.escaped(_about(parts))}. The verdict is the worst of them; what was not run proves nothing.",
+    ]
+    if any(part.on_demo for part in parts):
+        lines += ["", f"> {ON_DEMO}"]
+    heads = ("outcome", "scenario", "group", "findings", "took", "reason")
+    rows = [
+        (_signed(part), part.scenario, part.suite, in_counts(part.judged), duration(part.lasted_s), part.own_reason)
+        for part in parts
+    ]
+    lines += markdown.section("Scenarios", heads, rows)
+    for part in parts:
+        doubtful = [row for row in part.guards if row.outcome is not Outcome.PASS]
+        lines += markdown.section(
+            f"{markdown.escaped(part.scenario)}: {part.word}, {duration(part.lasted_s)}",
+            ("outcome", "finding", "figure", "limit", "95 % interval", "evidence", "reason"),
+            [
+                (
+                    f"{markdown.SIGNS[row.outcome]} {row.outcome.value}",
+                    row.finding.title,
+                    row.figure,
+                    row.limit,
+                    row.interval,
+                    "; ".join(f"{key}: {value}" for key, value in evidence(row)),
+                    row.reason,
+                )
+                for row in (*part.judged, *doubtful)
+            ],
+        )
+        if part.guards:
+            lines += ["", f"Guards of the measurement: {in_counts(part.guards)}."]
+    return markdown.bounded(lines)
 
 
 def junit(parts: Sequence[Part], directory: Path) -> str:
     """Every run's test cases in one file; a scenario without a verdict is an error, never left out."""
     document = JUnitXml("springback suite")
     for suite in junit_suites(parts, directory):
-        document.add_testsuite(suite)
+        document.append(suite)  # type: ignore[no-untyped-call]  # add_testsuite puts two of one name together, and counts only the first
     text: bytes = document.tostring()  # type: ignore[no-untyped-call]
     return text.decode("utf-8")
 
@@ -85,52 +148,92 @@ def junit_suites(parts: Sequence[Part], directory: Path) -> list[TestSuite]:
         if not suites:
             suites = [TestSuite(safe(f"springback {part.scenario}"))]
             case = TestCase(safe("verdict of the run"), safe(f"springback.{part.scenario}"), round(part.lasted_s, 3))
-            case.result = [Error(safe(part.reason), part.outcome.value)]
+            case.result = [Error(safe(part.reason), part.word)]
             suites[0].add_testcase(case)
         found += suites
     return found
 
 
 def summary(parts: Sequence[Part]) -> str:
-    worst = _worst(parts)
-    body = {
-        "outcome": worst.value,
-        "exit_code": worst.exit_code,
+    whole = worst(parts)
+    body: dict[str, Any] = {
+        "outcome": whole.value,
+        "exit_code": whole.exit_code,
+        "reason": counted(parts),
         "scenarios": [
             {
                 "scenario": part.scenario,
+                "suite": part.suite or None,
                 "outcome": part.outcome.value,
+                "was_run": part.was_run,
                 "reason": part.reason,
                 "lasted_s": round(part.lasted_s, 1),
                 "run": part.run or None,
+                "target": part.target or None,
+                "findings": [verdict_json.finding(finding) for finding in part.findings],
             }
             for part in parts
         ],
     }
-    return json.dumps(body, indent=2) + "\n"
+    return json.dumps(body, indent=2, allow_nan=False) + "\n"
 
 
 def table(parts: Sequence[Part], lasted_s: float) -> str:
-    """For the terminal: one line a scenario, and the verdict."""
-    width = max(len(part.scenario) for part in parts)
-    lines = [
-        f"  {part.outcome.value:<12}  {part.scenario:<{width}}  {part.lasted_s:4.0f} s  {one_line(part.reason)}"
-        for part in parts
-    ]
-    return "\n".join(["", f"{_worst(parts).value}  {_reason(parts)}, {duration(lasted_s)}", "", *lines, "", "Reports:"])
+    """For the terminal: the verdict, one line a scenario, and below it what did not pass in it."""
+    width = max((len(part.scenario) for part in parts), default=0)
+    lines = ["", f"{worst(parts).value}  {counted(parts)}, {duration(lasted_s)}"]
+    if any(part.on_demo for part in parts):
+        lines.append(ON_DEMO)
+    for group, found in groups(parts):
+        lines += ["", group or "of no group"]
+        for part in found:
+            reason = one_line(part.own_reason)
+            lines.append(f"  {part.word:<12}  {one_line(part.scenario):<{width}}  {part.lasted_s:4.0f} s  {reason}")
+            rows = [row for row in (*part.judged, *part.guards) if row.outcome is not Outcome.PASS]
+            lines += [f"      {row.outcome.value}  {one_line(row.finding.title)}: {_figures(row)}" for row in rows]
+    return "\n".join([*lines, "", "Reports:"])
 
 
-def _worst(parts: Sequence[Part]) -> Outcome:
+def worst(parts: Sequence[Part]) -> Outcome:
     """No scenario is no evidence."""
     return max((part.outcome for part in parts), key=lambda outcome: outcome.rank, default=Outcome.INCONCLUSIVE)
 
 
-def _reason(parts: Sequence[Part]) -> str:
-    counts = [(sum(part.outcome is outcome for part in parts), outcome.value) for outcome in Outcome]
-    words = ", ".join(f"{count} {word}" for count, word in counts if count)
+def counted(parts: Sequence[Part]) -> str:
+    """``6 scenarios: 4 PASS, 1 FAIL, 1 NOT RUN``."""
+    counts = Counter(part.word for part in parts)
+    words = ", ".join(f"{counts[word]} {word}" for word in WORDS if counts[word])
     return f"{len(parts)} scenario{'' if len(parts) == 1 else 's'}: {words}" if parts else "no scenario was run"
 
 
 def duration(seconds: float) -> str:
     whole = round(seconds)
     return f"{whole // 60} min {whole % 60} s" if whole >= 60 else f"{whole} s"
+
+
+def _about(parts: Sequence[Part]) -> str:
+    """Of what and when."""
+    targets = dict.fromkeys("the built-in demo" if part.on_demo else part.target for part in parts if part.target)
+    started = min((part.started_utc for part in parts if part.started_utc), default="")
+    named = ", ".join(targets) if len(targets) <= MOST_TARGETS else f"{len(targets)} targets"
+    words = [f"against {named}"] if targets else []
+    words += [f"started {started.removesuffix('Z').replace('T', ' ')} UTC"] if started else []
+    return safe(" · ".join([*words, f"took {duration(sum(part.lasted_s for part in parts))}"]))
+
+
+def _signed(part: Part) -> str:
+    return f"{markdown.SIGNS[part.outcome] if part.was_run else '⬜'} {part.word}"
+
+
+def _figures(row: _rows.FindingRow) -> str:
+    if row.figure == _quantity.NOTHING:
+        return one_line(row.reason)
+    return f"{row.figure}, limit {row.limit}, interval {row.interval}"
+
+
+def _scalar(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int | float):
+        return _quantity.number(float(value), 6)
+    return _quantity.NOTHING if value is None else str(value)

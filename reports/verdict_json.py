@@ -1,22 +1,24 @@
 """``verdict.json``: the verdict for programs.
 
-Strictly valid JSON. ``format`` is raised when a key changes its meaning or goes away; new keys do not raise
-it. A number that is not finite is never written as a number: a figure or limit becomes ``null``; an open
-end of an interval is ``null`` with its flag ``low_open`` or ``high_open`` set (``never recovered in 60 s``
-is ``{"low": 60.0, "low_open": false, "high": null, "high_open": true}``); in ``evidence`` it becomes the
-string ``"inf"``, ``"-inf"`` or ``"nan"``.
+Strictly valid JSON. ``format`` is raised when a key changes its meaning or goes away; new keys do not raise it. A
+number that is not finite is never written as a number: a figure or limit becomes ``null``; an open end of an interval
+is ``null`` with its flag ``low_open`` or ``high_open`` set (``never recovered in 60 s`` is ``{"low": 60.0, "low_open":
+false, "high": null, "high_open": true, "beyond": false}``), and ``beyond`` says that even the lower end is +infinity,
+because too many failed for a quantile to have a bound; in ``evidence`` it becomes the string ``"inf"``, ``"-inf"`` or
+``"nan"``.
 """
 
 from __future__ import annotations
 
 import json
 import math
-from typing import TypeAlias
+from collections.abc import Mapping
+from typing import Any, TypeAlias
 
 from harness.analysis import phases
 from harness.analysis.alerts import Episode, episodes
 from harness.analysis.amplification import by_phase
-from harness.findings import Finding, Verdict
+from harness.findings import Basis, Finding, Outcome, Verdict
 from harness.recording import Recording
 from harness.recording_values import Scalar
 
@@ -39,6 +41,7 @@ def render(recording: Recording, verdict: Verdict) -> str:
         "target": header.target,
         "reference_target": header.reference_target,
         "started_utc": header.started_utc,
+        "load_began": bool(recording.slices or (end and end.completed)),
         "completed": bool(end and end.completed),
         "end_reason": end.reason if end else None,
         "notes": list(verdict.notes),
@@ -74,6 +77,39 @@ def finding(finding: Finding) -> Json:
         "voids": list(finding.voids),
         "voided_by": finding.voided_by,
     }
+
+
+def finding_of(body: Mapping[str, Any]) -> Finding:
+    """From an object of ``findings``. Raises KeyError, TypeError or ValueError for what is none."""
+    bounds = body["interval"]
+    confidence = body.get("confidence")
+    return Finding(
+        criterion=str(body["criterion"]),
+        title=str(body["title"]),
+        outcome=Outcome(body["outcome"]),
+        reason=str(body["reason"]),
+        figure=_number(body["figure"]),
+        unit=str(body["unit"]),
+        limit=_number(body["limit"]),
+        interval=None if bounds is None else _bounds(bounds),
+        basis=Basis(body.get("basis", Basis.MEASURED.value)),
+        confidence=None if confidence is None else float(confidence),
+        evidence={str(key): value for key, value in dict(body["evidence"]).items()},
+        kind=str(body.get("kind", "")),
+        censored=bool(body.get("censored", False)),
+        voids=tuple(map(str, body.get("voids", ()))),
+        voided_by=None if body.get("voided_by") is None else str(body["voided_by"]),
+        is_guard=bool(body["is_guard"]),
+    )
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None else float(value)
+
+
+def _bounds(body: Mapping[str, Any]) -> tuple[float, float]:
+    low = math.inf if body.get("beyond") else -math.inf if body["low_open"] else float(body["low"])
+    return low, math.inf if body["high_open"] else float(body["high"])
 
 
 def _statuses(recording: Recording) -> Json:
@@ -113,6 +149,7 @@ def _interval(bounds: tuple[float, float] | None) -> Json:
         "low_open": not math.isfinite(low),
         "high": _finite(high),
         "high_open": not math.isfinite(high),
+        "beyond": low == math.inf,
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import signal
 import sys
@@ -135,6 +136,8 @@ def up(
     )
     from target.stack import up as stack  # the servers' packages are slow to import: not for `status`
 
+    gc.freeze()
+    gc.enable()  # this command stays
     stack.run(chosen, lambda ready: _hand_out(ready.as_json(), destination))
 
 

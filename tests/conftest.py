@@ -4,6 +4,7 @@ and, under SPRINGBACK_NO_SKIPS=1, no skipped test but those that a machine may r
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 import sys
@@ -51,6 +52,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_collection_finish(session: pytest.Session) -> None:
     here = Path(__file__).parent
     _folders.update(item.path.relative_to(here).parts[0] for item in session.items if item.path.is_relative_to(here))
+    gc.freeze()  # what was imported stays: to look through it again and again takes a twentieth of a session
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

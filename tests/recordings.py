@@ -13,7 +13,7 @@ import dataclasses
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
+from itertools import pairwise, product
 from pathlib import Path
 
 import numpy as np
@@ -157,14 +157,15 @@ def login_herd(
     in_recovery = (after >= 0) & (after < errors_for_s)
     failed = random.random(len(intended)) < spike_error_ratio * in_spike + recovery_error_ratio * in_recovery
 
-    requests = []
-    for number, (t, latency_s, bad) in enumerate(zip(intended, latency, failed, strict=True)):
-        name = CANARY if number < len(canary) else LOGIN
-        node = names[number % nodes]
-        if t + latency_s > end:
-            requests.append(Request(t, node, name, UNFINISHED, None))
-        else:
-            requests.append(Request(t, node, name, "http 503" if bad else OK, float(latency_s)))
+    numbers = np.arange(len(intended))
+    outcomes = (OK, "http 503", UNFINISHED)
+    outcome = np.where(intended + latency > end, 2, failed)
+    answered_s = np.where(outcome == 2, math.nan, latency)
+    kinds = sorted(product(names, (CANARY, LOGIN), outcomes))
+    places = {kind: place for place, kind in enumerate(kinds)}
+    place = np.array([[[places[n, name, how] for how in outcomes] for name in (CANARY, LOGIN)] for n in names])
+    kind = place[numbers % nodes, (numbers >= len(canary)).astype(int), outcome]
+    recorded = np.full(len(intended), True)
 
     offsets = [np.sort(random.uniform(0, skew_s, len(range(k, sent, nodes)))) for k in range(nodes)]
     marks: list[Mark] = [HealthMark(-1, "before", "GET /readyz", healthy_before, "" if healthy_before else "503")]
@@ -175,7 +176,7 @@ def login_herd(
     for node in names:
         if lost_node and node == names[-1]:
             marks.append(NodeMark(spike + 4, node, "lost", "no heartbeat for 3 s"))
-            requests = [r for r in requests if r.node != node or r.intended_s < spike + 4]
+            recorded = (numbers % nodes != nodes - 1) | (intended < spike + 4)
         else:
             marks.append(NodeMark(end + 1, node, "finished"))
     marks.append(HealthMark(end + 2, "after", "GET /readyz", healthy_after, "" if healthy_after else "timeout"))
@@ -198,8 +199,8 @@ def login_herd(
             values = {"loop_lag_s": lag, "cpu_ratio": generator_cpu_ratio, "rss_bytes": 80e6}
             probes.append(ProbeSample(second + 0.5, "generator", node, values))
 
-    done = sum(request.outcome != UNFINISHED for request in requests)
-    unfinished = len(requests) - done
+    unfinished = int((outcome[recorded] == 2).sum())
+    done = int(recorded.sum()) - unfinished
     header = Header(
         scenario="login-herd",
         started_utc="2026-03-14T09:26:53Z",
@@ -220,7 +221,7 @@ def login_herd(
     )
     whole = Recording(
         header,
-        slices(requests),
+        sliced(intended[recorded], kind[recorded], answered_s[recorded], kinds),
         tuple(probes),
         tuple(marks),
         End(end + 1, "completed", True, done, unfinished),

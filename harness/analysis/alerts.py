@@ -13,7 +13,8 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from harness.analysis import histogram
+from harness.analysis import error_budget, histogram
+from harness.analysis.error_budget import BurnRates, Objective
 from harness.analysis.once import once
 from harness.analysis.phases import RunningTally, shedding
 from harness.parameters import parameters_of
@@ -40,11 +41,22 @@ class Limits:
     p95_s: float = parameter(2.0, "alert when p95 of the last 10 s is above so many seconds; 0: never")
     error_ratio: float = parameter(0.05, "alert when more of the last 10 s' requests failed; 0: never", highest=1)
     memory_growth_bytes: float = parameter(200e6, "alert when the target has grown by so many bytes; 0: never")
+    memory_growth_ratio: float = parameter(0.25, "and by more than this share of the memory it had in the baseline")
     pool_use_ratio: float = parameter(0.9, "alert when more of a connection pool is in use; 0: never", highest=1)
     pool_names: str = parameter("in_use/size", "how sampled figures of a pool are called, e.g. active/max", web=True)
     """How figures for connections in use and for the pool's size are called; the rest of both names is the same."""
     replicas_name: str = parameter("ready,servers_up", "sampled figure whose changes are scaling events", web=True)
     """The figure whose every change is a scaling event; of several, the first that is sampled."""
+    slo_objective: float = parameter(0.0, "share of good requests whose error budget is watched; 0: none", highest=1)
+    """It and the next two come from the criterion ``error_budget``, and are no options of their own."""
+    slo_window_days: float = parameter(30.0, "days for which that holds")
+    slo_latency_s: float = parameter(0.0, "an answer is good only within so many seconds; 0: whenever it comes")
+
+    @property
+    def objective(self) -> Objective | None:
+        if not 0 < self.slo_objective < 1:
+            return None
+        return Objective(self.slo_objective, self.slo_window_days, self.slo_latency_s)
 
 
 @dataclass(frozen=True)
@@ -101,6 +113,8 @@ class Seen:
     limits: Limits
     shedding: frozenset[str] = frozenset()
     """Outcomes that are neither failures nor answers, see :func:`harness.analysis.phases.shedding`."""
+    run_s: int = 0
+    """How long the phases take: the windows of the error budget shrink with them. 0: it is not watched."""
     _seconds: dict[int, RunningTally] = field(default_factory=dict)
     _window: RunningTally = field(default_factory=RunningTally)
     """The seconds that the rules look at, from ``_oldest_s`` on and before ``_next_s``, together."""
@@ -112,9 +126,16 @@ class Seen:
     _memory_before: dict[str, list[float]] = field(default_factory=dict)
     """Of each process, those of the baseline in ascending order."""
 
+    def __post_init__(self) -> None:
+        objective = self.limits.objective if self.run_s > 0 else None
+        self._budget_rules = () if objective is None else error_budget.rules(objective, self.run_s)
+        self._burn_rates = None if objective is None else BurnRates(objective, self._budget_rules)
+
     def add(self, line: object) -> None:
         """Takes in a slice, or a probe's sample (those of one source in order); anything else is left alone."""
         if isinstance(line, Slice):
+            if self._burn_rates is not None and line.outcome not in self.shedding:
+                self._burn_rates.add(line)
             if line.t >= self._oldest_s and line.outcome not in self.shedding:
                 self._seconds.setdefault(line.t, RunningTally()).add(line)
                 if line.t < self._next_s:
@@ -127,7 +148,7 @@ class Seen:
         what is too old for any rule is forgotten.
         """
         self._move_window(t)
-        found = [*self._requests(), *self._memory(t), *self._pools(t), *self._replicas(t)]
+        found = [*self._requests(), *self._memory(t), *self._pools(t), *self._replicas(t), *self._burning(t)]
         return [each for each in found if each.limit is None or each.limit > 0]
 
     def _move_window(self, t: int) -> None:
@@ -166,16 +187,20 @@ class Seen:
         yield Condition("error ratio", ratio > limit, ratio, limit, "ratio", ", ".join(_most_frequent(tally.causes)))
 
     def _memory(self, t: int) -> Iterator[Condition]:
-        """Growth over the median of the baseline, summed over the processes that were there in it."""
-        if self.baseline is None or t < self.baseline.end_s:
+        """Growth over the median of the baseline, summed over the processes that were there in it; the limit as in the
+        criterion ``memory_growth``.
+        """
+        limits = self.limits
+        if self.baseline is None or t < self.baseline.end_s or not limits.memory_growth_bytes:
             return
-        growths = []
-        for source, before in self._memory_before.items():
+        pairs = []
+        for source, readings in self._memory_before.items():
             now = _latest(self._samples["process", source], "rss_bytes", t)
             if now is not None:
-                growths.append(now - statistics.median(before))
-        if growths:
-            growth, limit = sum(growths), self.limits.memory_growth_bytes
+                pairs.append((statistics.median(readings), now))
+        if pairs:
+            before, after = map(sum, zip(*pairs, strict=True))
+            growth, limit = after - before, max(limits.memory_growth_bytes, limits.memory_growth_ratio * before)
             yield Condition("memory growth", growth > limit, growth, limit, "bytes")
 
     def _pools(self, t: int) -> Iterator[Condition]:
@@ -193,6 +218,19 @@ class Seen:
         if uses:
             (use, where), limit = max(uses), self.limits.pool_use_ratio
             yield Condition("pool use", use > limit, use, limit, "ratio", where)
+
+    def _burning(self, t: int) -> Iterator[Condition]:
+        """The error budget, see :mod:`harness.analysis.error_budget`."""
+        if self._burn_rates is None:
+            return
+        self._burn_rates.close_second(t)
+        for rule in self._budget_rules:
+            rate = self._burn_rates.of(rule, FEWEST)
+            if rate is not None:
+                over = rate > rule.burn_rate
+                yield Condition(
+                    f"error budget, {rule.name}", over, rate, rule.burn_rate, "times", f"over {rule.windows}"
+                )
 
     def _replicas(self, t: int) -> Iterator[Condition]:
         sampled = {key for samples in self._samples.values() for key in samples[-1].values}
@@ -263,7 +301,8 @@ def episodes(recording: Recording) -> tuple[Episode, ...]:
 
 def of_header(header: Header) -> Seen:
     """What the rules see of a run that was planned so; nothing yet."""
-    return Seen(header.phase("baseline"), limits_of(header.alerts), shedding(header))
+    run_s = header.phases[-1].end_s - header.phases[0].start_s if header.phases else 0
+    return Seen(header.phase("baseline"), limits_of(header.alerts), shedding(header), run_s)
 
 
 def limits_of(data: Mapping[str, object]) -> Limits:

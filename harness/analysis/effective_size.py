@@ -18,7 +18,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from harness.analysis.distributions import normal_quantile, student_quantile
+from harness.analysis.distributions import chi_square_quantile, normal_quantile, student_quantile
 from harness.analysis.lazy import LazyModule
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ FEWEST_SECONDS = 8
 """Fewer say nothing about how seconds differ."""
 ENOUGH_SECONDS = 30
 """Fewer do not show for how long seconds stay alike."""
+ENOUGH_STEADY_SECONDS = 120
+"""Of failures in fewer that do not differ by more than chance nobody can say what changes more slowly."""
 FEWEST_EFFECTIVE_SECONDS = 10
 """Seconds that amount to fewer independent ones are one event, such as an overload and its end, and no sample."""
 MOST_FAILURES = 0.9
@@ -40,21 +42,32 @@ MOST_PERSISTENT = 0.97
 """A larger correlation is not told from a trend in any phase that people wait for."""
 SIGNIFICANT = 1.645
 """In standard errors (1/√n): a smaller correlation between neighbouring seconds is taken for chance."""
+BOUND = 1.0
+"""In standard errors: how much larger than it is seen to be the correlation of failures may be. They are so few that
+they show it worse than latency does.
+"""
+DIFFER = 0.05
+"""Chance with which seconds that differ by no more than chance are taken for ones that do."""
 
 
-def only_these(seconds: int, persistence: float, stretch_s: int = 0) -> str:
-    """Why so many seconds, that stay alike so long, or whose failures came in one stretch, say nothing of requests
-    other than theirs; empty when they do.
+def only_these(seconds: int, persistence: float, stretch_s: int = 0, steady: bool = False) -> str:
+    """Why so many seconds, that stay alike so long, whose failures came in one stretch, or of which the failures are as
+    ``steady`` as chance makes them, say nothing of requests other than theirs; empty when they do.
     """
     if stretch_s:
         return f"of these requests only: nearly all failures came within {stretch_s} s, one event and no sample"
     if is_one_event(seconds, persistence):
         return (
-            f"of these requests only: neighbouring seconds are alike (correlation {persistence:.2g}), so that "
+            f"of these requests only: neighbouring seconds are alike (correlation about {persistence:.2g}), so that "
             f"{seconds} of them amount to {max(1.0, seconds / lasting(persistence)):.0f}"
         )
     if seconds < ENOUGH_SECONDS:
         return f"of these requests only: {seconds} s with requests are too few to show how seconds differ"
+    if steady and seconds < ENOUGH_STEADY_SECONDS:
+        return (
+            f"of these requests only: {seconds} s that do not differ say nothing of what changes more slowly, "
+            f"{ENOUGH_STEADY_SECONDS} s would"
+        )
     return ""
 
 
@@ -107,11 +120,12 @@ def lasting(persistence: float) -> float:
     return (1 + persistence) / (1 - persistence)
 
 
-def persistence_of(hits: NDArray[np.float64], requests: NDArray[np.float64]) -> float:
+def persistence_of(hits: NDArray[np.float64], requests: NDArray[np.float64], standard_errors: float = 0.0) -> float:
     """The correlation between what neighbouring seconds share, from 0 to ``MOST_PERSISTENT``.
 
     It is the lag-1 autocorrelation of the share of hits, freed from what chance does within each second, which would
-    hide it, and from its bias, (1 + 4r)/n (Marriott & Pope 1954). What chance does between seconds counts as none.
+    hide it, and from its bias, (1 + 4r)/n (Marriott & Pope 1954). What chance does between seconds counts as none. With
+    ``standard_errors`` it is an upper bound, so many of them higher, of seconds that differ by more than chance.
     """
     total, seconds = float(requests.sum()), len(requests)
     share = float(hits.sum()) / total if total else 0.0
@@ -120,11 +134,23 @@ def persistence_of(hits: NDArray[np.float64], requests: NDArray[np.float64]) -> 
     if squares == 0:
         return 0.0
     seen = float(excess[1:] @ excess[:-1]) / squares
-    if seen <= SIGNIFICANT / math.sqrt(seconds):
+    is_seen = seen > SIGNIFICANT / math.sqrt(seconds)
+    if standard_errors and (is_seen or not is_steady(hits, requests)):
+        seen = max(0.0, seen) + standard_errors / math.sqrt(seconds)
+    elif not is_seen:
         return 0.0
     shared = 1 - total * share * (1 - share) * (seconds - 1) / seconds / squares
     freed = min(1.0, seen / shared) if shared > 0 else seen
     return min(MOST_PERSISTENT, freed + (1 + 4 * freed) / seconds)
+
+
+def is_steady(hits: NDArray[np.float64], requests: NDArray[np.float64]) -> bool:
+    """Whether the share of hits differs between seconds by no more than chance (Pearson's χ²)."""
+    share = float(hits.sum() / requests.sum())
+    if len(hits) < 2 or not 0 < share < 1:
+        return True
+    square = float(((hits - share * requests) ** 2 / (requests * share * (1 - share))).sum())
+    return square <= chi_square_quantile(1 - DIFFER, len(hits) - 1)
 
 
 def _block_length(seconds: int) -> int:

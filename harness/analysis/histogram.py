@@ -111,6 +111,20 @@ def subtract(merged: dict[Key, int], histogram: Mapping[Key, int]) -> None:
             del merged[index]
 
 
+def last_bucket_within(limit_s: float) -> int:
+    """Index of the last bucket that ends at or below the limit."""
+    if limit_s * 1e6 >= HIGHEST_US:
+        return bucket_index(HIGHEST_US)
+    index = bucket_index(math.floor(limit_s * 1e6))
+    return index if bucket_bounds_us(index)[1] <= limit_s * 1e6 else index - 1
+
+
+def within(histogram: Sparse, limit_s: float) -> int:
+    """How many values lie in buckets that end at or below the limit."""
+    last = last_bucket_within(limit_s)
+    return sum(count for index, count in histogram.items() if index <= last)
+
+
 def total(histogram: Sparse) -> int:
     """How many values were recorded."""
     return sum(histogram.values())

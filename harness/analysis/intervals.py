@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING
 from harness.analysis import histogram
 from harness.analysis.distributions import beta_quantile, binomial_at_most, binomial_quantile
 from harness.analysis.effective_size import (
+    BOUND,
     effective_size,
     is_one_event,
+    is_steady,
     only_these,
     persistence_of,
     stretch_of_failures,
@@ -81,8 +83,6 @@ def quantile_ranks(n: int, q: float, confidence: float = 0.95) -> tuple[int, int
         return 0, 1
     alpha = 1 - confidence
     lower = int(binomial_quantile(alpha / 2, n, q))
-    while lower > 0 and binomial_at_most(lower - 1, n, q) > alpha / 2:
-        lower -= 1
     if binomial_at_most(n - 1, n, q) >= 1 - alpha / 2:
         upper = int(binomial_quantile(1 - alpha / 2, n, q)) + 1
     elif n >= samples_needed(q, confidence):
@@ -108,12 +108,13 @@ def _error_ratio(seconds: Sequence[Tally], failed_of: Callable[[Tally], int], co
     if not used:
         return Estimated(0.0, 1.0)
     failed, intended = _by_second(used, failed_of), _by_second(used, lambda second: second.intended)
-    alike = persistence_of(failed, intended)
+    alike = persistence_of(failed, intended, BOUND)
     worth, stretch_s = float(intended.sum()), stretch_of_failures(failed, intended)
     if not stretch_s and not is_one_event(len(used), alike):
         worth = effective_size(failed, intended, alike, confidence)
     low, high = clopper_pearson(float(failed.sum() / intended.sum()) * worth, worth, confidence)
-    return Estimated(low, high, only_these(len(used), alike, stretch_s))
+    steady = alike == 0 and is_steady(failed, intended)
+    return Estimated(low, high, only_these(len(used), alike, stretch_s, steady))
 
 
 def latency_quantile_us(seconds: Sequence[Tally], q: float, confidence: float = CONFIDENCE) -> Estimated:

@@ -26,6 +26,8 @@ else:
 FloatArray: TypeAlias = "NDArray[np.float64]"
 PROBE = "process"
 VALUE = "rss_bytes"
+MOST_BYTES = 2.0**63
+"""No process has more memory, nor less than none."""
 DROP_SHARE = 0.3
 """Memory that falls by more from one sample to the next may be that of a new process."""
 SAME_CREATION_S = 1.0
@@ -107,19 +109,21 @@ class Restart:
 
 
 def processes(recording: Recording) -> Mapping[str, ProcessSeries]:
-    """By source, those of which memory was read at least once."""
-    read: dict[str, list[ProbeSample]] = {}
+    """By source, those of which memory was read at least once; a reading that can be none counts as failed."""
+    read: dict[str, dict[float, ProbeSample]] = {}
     failed: dict[str, list[float]] = {}
     for sample in recording.probes:
-        if sample.probe == PROBE and VALUE in sample.values:
-            read.setdefault(sample.source, []).append(sample)
-        elif sample.probe == PROBE and sample.error:
+        if sample.probe != PROBE:
+            continue
+        if 0 <= sample.values.get(VALUE, -1) <= MOST_BYTES:
+            read.setdefault(sample.source, {}).setdefault(sample.t, sample)
+        elif sample.error or VALUE in sample.values:
             failed.setdefault(sample.source, []).append(sample.t)
-    return {source: _series(source, samples, failed.get(source, ())) for source, samples in read.items()}
+    return {source: _series(source, by_t.values(), failed.get(source, ())) for source, by_t in read.items()}
 
 
-def _series(source: str, samples: list[ProbeSample], failed_s: Iterable[float]) -> ProcessSeries:
-    samples.sort(key=lambda sample: sample.t)
+def _series(source: str, readings: Iterable[ProbeSample], failed_s: Iterable[float]) -> ProcessSeries:
+    samples = sorted(readings, key=lambda sample: sample.t)
     columns = {
         key: np.array([sample.values.get(key, math.nan) for sample in samples], dtype=np.float64)
         for key in (VALUE, "pid", "create_time_s", "oom_kills")
@@ -193,9 +197,12 @@ def _change(one: ProcessSeries, i: int, level_bytes: float) -> tuple[str, bool]:
         later_s = abs(one.create_time_s[i + 1] - one.create_time_s[i])
         return (f"pid {pid:.0f} was created anew", True) if later_s > SAME_CREATION_S else ("", True)
     before, after = one.rss_bytes[i], one.rss_bytes[i + 1]
-    # And stays there: a single sample that is low is noise.
-    lately, from_then_on = np.median(one.rss_bytes[max(0, i - 2) : i + 1]), np.median(one.rss_bytes[i + 1 : i + 4])
-    if from_then_on < (1 - DROP_SHARE) * lately and after < (1 + DROP_SHARE) * level_bytes:
+    # And stays there: a single sample that is low is noise, and so is one that is high, also where it is the first.
+    lately, from_then_on = (
+        np.sort(one.rss_bytes[max(0, i - 2) : i + 1])[-2:][0],
+        np.median(one.rss_bytes[i + 1 : i + 4]),
+    )
+    if i > 0 and from_then_on < (1 - DROP_SHARE) * lately and after < (1 + DROP_SHARE) * level_bytes:
         return f"memory fell from {before / 1e6:,.0f} to {after / 1e6:,.0f} MB", False
     return "", False
 

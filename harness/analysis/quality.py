@@ -143,7 +143,10 @@ def windows(
             failed[position] += 0 if piece.outcome == UNFINISHED else piece.count
             continue
         if piece.name not in bounds:
-            bounds[piece.name] = _last_bucket(slo.of(piece.name)), _last_bucket((usual or slo).of(piece.name))
+            bounds[piece.name] = (
+                histogram.last_bucket_within(slo.of(piece.name)),
+                histogram.last_bucket_within((usual or slo).of(piece.name)),
+            )
         within_slo, within_usual = bounds[piece.name]
         for index, of_bucket in piece.latency.items():
             if index <= within_slo:
@@ -171,14 +174,6 @@ def mean_log_latency(recording: Recording, phase: Phase, window_s: int) -> NDArr
                 total[position] += of_bucket * logs[index]
                 answers[position] += of_bucket
     return np.array([of / n for of, n in zip(total, answers, strict=True) if n], dtype=np.float64)
-
-
-def _last_bucket(limit_s: float) -> int:
-    """The last bucket that ends at or below the limit."""
-    if limit_s * 1e6 >= histogram.HIGHEST_US:
-        return histogram.bucket_index(histogram.HIGHEST_US)
-    index = histogram.bucket_index(math.floor(limit_s * 1e6))
-    return index if histogram.bucket_bounds_us(index)[1] <= limit_s * 1e6 else index - 1
 
 
 def _limit_s(tally: phases.Tally, quantile: float, floor_s: float, floor_ratio: float) -> float | None:

@@ -7,7 +7,7 @@ in.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -113,26 +113,23 @@ def _requests(slices: Sequence[Slice], t: IntArray) -> Requests:
     grouped: list[list[Slice]] = [[] for _ in t]
     for piece in slices:
         grouped[piece.t - int(t[0])].append(piece)
-    tallies = [phases.tally(tuple(group)) for group in grouped]
-    overall = phases.tally(tuple(slices))
-    latencies = [histogram.quantiles_us(tally.latency, QUANTILES) for tally in tallies]
-    p50_s, p95_s, p99_s = (
-        np.array([math.nan if row[i] is None else (row[i] or 0) / 1e6 for row in latencies], dtype=np.float64)
-        for i in range(len(QUANTILES))
-    )
-
-    def column(figure: Callable[[phases.Tally], int]) -> IntArray:
-        return np.array([figure(tally) for tally in tallies], dtype=np.int64)
-
-    def of_cause(cause: str) -> IntArray:
-        return column(lambda tally: tally.causes.get(cause, 0))
-
+    intended, ok, sent_bytes = (np.zeros(len(t), dtype=np.int64) for _ in range(3))
+    latency_us = np.full((len(QUANTILES), len(t)), math.nan)
+    errors: dict[str, IntArray] = {}
+    for second, group in enumerate(grouped):  # of each only its figures: the histograms of all at once are large
+        tally = phases.tally(tuple(group))
+        intended[second], ok[second], sent_bytes[second] = tally.intended, tally.ok, tally.bytes
+        for cause, count in tally.causes.items():
+            errors.setdefault(cause, np.zeros(len(t), dtype=np.int64))[second] = count
+        if tally.latency:
+            latency_us[:, second] = histogram.quantiles_us(tally.latency, QUANTILES)
+    p50_s, p95_s, p99_s = latency_us / 1e6
     return Requests(
-        intended=column(lambda tally: tally.intended),
-        ok=column(lambda tally: tally.ok),
-        errors={cause: of_cause(cause) for cause in overall.causes},
-        unfinished=of_cause(UNFINISHED),
-        bytes=column(lambda tally: tally.bytes),
+        intended=intended,
+        ok=ok,
+        errors=dict(sorted(errors.items(), key=lambda each: -int(each[1].sum()))),
+        unfinished=errors.get(UNFINISHED, np.zeros(len(t), dtype=np.int64)),
+        bytes=sent_bytes,
         p50_s=p50_s,
         p95_s=p95_s,
         p99_s=p99_s,

@@ -8,30 +8,19 @@ gevent has patched them. Redirects are not followed: the answer of another place
 from __future__ import annotations
 
 import base64
-import functools
-import ipaddress
 import socket
 import ssl
-import threading
-import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, TypeAlias
 from urllib.parse import SplitResult, unquote, urlsplit
 
-import certifi
 import httptools
 
 from harness.clients.address import strip_url
-from harness.clients.connection_guard import BlockedError
+from harness.clients.connection import Deadline, NoAnswerError, connect, connect_unix, endpoint, reason_of
 
-_Address: TypeAlias = tuple[int, Any]
-"""Address family, and the address as a socket of that family takes it."""
-
-
-class NoAnswerError(Exception):
-    """No complete HTTP answer came. ``str()`` is the cause in words, without the URL."""
+__all__ = ["Answer", "Deadline", "NoAnswerError", "connect", "endpoint", "get", "get_all", "request"]
 
 
 @dataclass(frozen=True)
@@ -60,25 +49,30 @@ def request(
     method: str = "GET",
     accept: str = "*/*",
     json_body: str = "",
+    content_type: str = "application/json",
     bearer_token: str = "",
     ca_file: str = "",
+    unix_socket: str = "",
 ) -> Answer:
     """As :func:`get`, with any method, and with a body where one is given. ``ca_file``: certificates of the authorities
-    to trust, PEM; empty: the usual ones.
+    to trust, PEM; empty: the usual ones. ``unix_socket``: path of the socket of this machine that is spoken over, and
+    ``url`` is then only what is asked for.
     """
     deadline = Deadline(timeout_s)
-    with connect(*endpoint(url), deadline, ca_file) as connection:
+    over = connect_unix(unix_socket, deadline) if unix_socket else connect(*endpoint(url), deadline, ca_file)
+    with over as connection:
         try:
-            connection.sendall(_request(urlsplit(url), method, accept, json_body.encode(), bearer_token))
+            head = _request(urlsplit(url), method, accept, json_body.encode(), content_type, bearer_token)
+            connection.sendall(head)
             return _receive(connection, deadline, limit_bytes)
         except TimeoutError:
             raise NoAnswerError(f"timed out: connected, but no whole answer within {timeout_s:g} s") from None
         except ssl.SSLError as error:
-            raise NoAnswerError(f"TLS failed: {_reason(error)}") from None
+            raise NoAnswerError(f"TLS failed: {reason_of(error)}") from None
         except ConnectionResetError:
             raise NoAnswerError("connection reset by the other side") from None
         except OSError as error:
-            raise NoAnswerError(f"connection failed: {_reason(error)}") from None
+            raise NoAnswerError(f"connection failed: {reason_of(error)}") from None
 
 
 def get_all(urls: Sequence[str], timeout_s: float, limit_bytes: int, accept: str) -> list[Answer | NoAnswerError]:
@@ -94,58 +88,6 @@ def get_all(urls: Sequence[str], timeout_s: float, limit_bytes: int, accept: str
         return [attempt(urls[0])]
     with ThreadPoolExecutor(max_workers=len(urls)) as pool:
         return list(pool.map(attempt, urls))
-
-
-def endpoint(url: str) -> tuple[str, int, bool]:
-    """Host, port, and whether it speaks TLS."""
-    parts = urlsplit(url)
-    tls = parts.scheme == "https"
-    return parts.hostname or "", parts.port or (443 if tls else 80), tls
-
-
-def connect(host: str, port: int, tls: bool, deadline: Deadline, ca_file: str = "") -> socket.socket:
-    """A connection to the first address of ``host`` that takes it.
-
-    Raises NoAnswerError, which tells name, refusal, time and TLS apart.
-    """
-    failure = NoAnswerError(f"name not resolved: {host} has no address")
-    addresses = _resolve(host, port, deadline)
-    for left, (family, address) in zip(range(len(addresses), 0, -1), addresses, strict=True):
-        connection = socket.socket(family, socket.SOCK_STREAM)
-        try:
-            connection.settimeout(deadline.remaining_s() / left)
-            connection.connect(address)
-            connection.settimeout(deadline.remaining_s())
-            return _tls(ca_file).wrap_socket(connection, server_hostname=host) if tls else connection
-        except BlockedError as error:
-            failure = NoAnswerError(str(error.strerror))
-        except TimeoutError:
-            failure = NoAnswerError(f"timed out: not connected to port {port} within {deadline.timeout_s:g} s")
-        except ConnectionRefusedError:
-            failure = NoAnswerError(f"connection refused: nothing listens on port {port}")
-        except ssl.SSLCertVerificationError as error:
-            failure = NoAnswerError(f"TLS failed: the certificate is not valid ({error.verify_message})")
-        except ssl.SSLError as error:
-            failure = NoAnswerError(f"TLS failed: {_reason(error)}")
-        except OSError as error:
-            failure = NoAnswerError(f"connection failed: {_reason(error)}")
-        connection.close()
-    raise failure
-
-
-class Deadline:
-    """One budget of time for several steps."""
-
-    def __init__(self, timeout_s: float) -> None:
-        self.timeout_s = timeout_s
-        self._end_s = time.monotonic() + timeout_s
-
-    def remaining_s(self) -> float:
-        """Raises TimeoutError when nothing is left."""
-        remaining = self._end_s - time.monotonic()
-        if remaining <= 0:
-            raise TimeoutError
-        return remaining
 
 
 class _ResponseParser:
@@ -209,7 +151,7 @@ def _receive(connection: socket.socket, deadline: Deadline, limit_bytes: int) ->
     return Answer(status, answer.reason, strip_url(answer.location), bytes(answer.body))
 
 
-def _request(parts: SplitResult, method: str, accept: str, body: bytes, bearer_token: str) -> bytes:
+def _request(parts: SplitResult, method: str, accept: str, body: bytes, content_type: str, bearer_token: str) -> bytes:
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     lines = [
         f"{method} {target} HTTP/1.1",
@@ -225,58 +167,7 @@ def _request(parts: SplitResult, method: str, accept: str, body: bytes, bearer_t
         pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
         lines.append(f"Authorization: Basic {base64.b64encode(pair.encode()).decode()}")
     if body:
-        lines.append("Content-Type: application/json")
+        lines.append(f"Content-Type: {content_type}")
     if body or method not in ("GET", "DELETE"):
         lines.append(f"Content-Length: {len(body)}")
     return "\r\n".join([*lines, "", ""]).encode("ascii") + body
-
-
-def _resolve(host: str, port: int, deadline: Deadline) -> list[_Address]:
-    """Addresses of ``host``. Looks a name up in a thread, because the system's look-up knows no deadline."""
-    found: list[_Address] = []
-    failed: list[OSError] = []
-
-    def look_up() -> None:
-        try:
-            entries = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-            found.extend((entry[0], entry[4]) for entry in entries)
-        except (OSError, UnicodeError) as error:
-            failed.append(error if isinstance(error, OSError) else OSError(str(error)))
-
-    if _is_literal(host):
-        look_up()
-    else:
-        thread = threading.Thread(target=look_up, daemon=True)
-        thread.start()
-        thread.join(deadline.timeout_s)
-        if thread.is_alive():
-            raise NoAnswerError(f"name not resolved: no answer for {host} within {deadline.timeout_s:g} s")
-    if failed:
-        raise NoAnswerError(f"name not resolved: {host} ({_reason(failed[0])})")
-    return found
-
-
-def _is_literal(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
-
-
-def _reason(error: OSError) -> str:
-    if isinstance(error, ssl.SSLError) and error.reason:
-        return error.reason.lower().replace("_", " ")
-    return error.strerror or str(error) or type(error).__name__
-
-
-def _tls(ca_file: str) -> ssl.SSLContext:
-    # Read anew each time, because such a file is replaced when its authority is; ours are not.
-    return ssl.create_default_context(cafile=ca_file) if ca_file else _usual_tls()
-
-
-@functools.cache
-def _usual_tls() -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    context.load_verify_locations(certifi.where())  # a slim container has no certificates of its own
-    return context

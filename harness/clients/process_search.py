@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,9 @@ from typing import Any
 import psutil
 
 from harness.regular_file import regular
+
+CHILDREN_ARE_LISTED = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").exists()
+"""By Linux, where it is built for that, as it is nearly everywhere."""
 
 
 class SearchError(Exception):
@@ -49,6 +54,37 @@ def _port(connection: Any) -> int:
     """The port on which this socket listens; 0 when it does not."""
     listens = connection.status == psutil.CONN_LISTEN and connection.laddr
     return int(connection.laddr.port) if listens else 0
+
+
+def descendants(pid: int, *, recursive: bool = True) -> list[int]:
+    """Pids of the children of ``pid`` and of theirs, zombies among them; none when it has ended.
+
+    Reads what the system lists of each thread, 0.05 ms a process; elsewhere the table of all processes, 20 µs for each
+    on the machine. That list may lack one whose sibling ends while it is read: ask again where it has to be whole.
+    """
+    if not CHILDREN_ARE_LISTED:
+        try:
+            return [each.pid for each in psutil.Process(pid).children(recursive=recursive)]
+        except psutil.Error:
+            return []
+    found, left = dict[int, None](), [pid]
+    while left:
+        children = [child for child in _children(left.pop()) if child not in found and child != pid]
+        found |= dict.fromkeys(children)
+        left += children if recursive else []
+    return list(found)
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        threads = list(Path(f"/proc/{pid}/task").iterdir())
+    except OSError:  # it has ended
+        return []
+    found: list[int] = []
+    for thread in threads:
+        with contextlib.suppress(OSError), (thread / "children").open("rb", buffering=0) as listed:
+            found += map(int, listed.read().split())
+    return found
 
 
 def in_status_file(path: Path, roles: Iterable[str]) -> list[tuple[str, int]]:

@@ -24,6 +24,8 @@ OF_THE_SHAPE = {"num_users": "--users", "spawn_rate": "--spawn-rate", "run_time"
 MOST_PROCESSES = 1000
 ELSEWHERE = " (It stands in a config file or in an environment variable.)"
 
+MISSING = ": its value is missing; give one after it, or leave it out"
+
 
 class _RefusedError(Exception):
     """What Locust's parser would end the process with."""
@@ -49,8 +51,10 @@ def read(parse: Callable[[list[str]], T], arguments: Sequence[str]) -> tuple[T |
 
     None where what is wrong stands elsewhere than in the arguments, so that nothing can be left out.
     """
-    kept = list(arguments)
-    problems: list[str] = []
+    # A parser takes the value -- for none, and makes a list of it, whatever it is to be.
+    without = [argument for argument in arguments if argument.startswith("-") and argument.partition("=")[2] == "--"]
+    kept = [argument for argument in arguments if argument not in without]
+    problems = [f"{argument.partition('=')[0]}{MISSING}" for argument in without]
     if endless := [path for path in _config_files(kept) if _is_endless(path)]:
         return None, kept, [f"--config {path}: not a regular file; correct the path" for path in endless]
     while True:
@@ -69,7 +73,7 @@ def read(parse: Callable[[list[str]], T], arguments: Sequence[str]) -> tuple[T |
         except _RefusedError as refused:
             names, words = _in_words(str(refused))
             shortened = _without(kept, names)
-            problems.append(words if shortened != kept else words + ELSEWHERE)
+            problems.append(words + ELSEWHERE if names and shortened == kept else words)
             if shortened == kept:
                 return None, kept, problems
             kept = shortened
@@ -126,16 +130,24 @@ def _in_words(message: str) -> tuple[tuple[str, ...], str]:
         return names, f"{flag}{_of_value(found[2])}"
     if found := re.match(r"ambiguous option: (\S+) could match (.*)", message):
         return (found[1].partition("=")[0],), f"{found[1]}: write it out, one of {found[2]}"
+    if message.startswith("unrecognized arguments: "):  # their values are not shown: a secret may stand there
+        named = [without_its_value(word) for word in message.split()[2:] if word.startswith("-")]
+        message = f"{', '.join(named) or 'a value without an option'}: no such option"
     return (), f"{message}; `locust --help` lists Locust's options"
+
+
+def without_its_value(word: str) -> str:
+    """An option that stands where a value is due, without what it has itself, which may be a secret."""
+    return word.partition("=")[0] if word.startswith("-") else word
 
 
 def _of_value(words: str) -> str:
     if found := re.match(r"invalid (\w+) value: '(.*)'", words):
-        return f" {found[2]}: give a {'whole ' if found[1] == 'int' else ''}number"
+        return f" {without_its_value(found[2])}: give a {'whole ' if found[1] == 'int' else ''}number"
     if found := re.match(r"invalid choice: '(.*)' \(choose from (.*)\)", words):
         return f" {found[1]}: give one of {found[2].replace(chr(39), '')}"
     if words.startswith("expected "):
-        return ": its value is missing; give one after it, or leave it out"
+        return MISSING
     if found := re.match(r"ignored explicit argument '(.*)'", words):
         return f" {found[1]}: it takes no value"
     return f": {words[:1].lower()}{words[1:]}"

@@ -19,9 +19,10 @@ from locust.main import merge_locustfiles_content
 from harness.clients import connection_guard
 from harness.clients.address import allowed_hosts, require_allowed
 from harness.commands import locust_options
+from harness.commands.runs_apart import AROUND_S, minutes
 from harness.config import fault_schedule, options
 from harness.config.scenario import attached_scenario
-from harness.errors import ConfigurationError, nearest
+from harness.errors import ConfigurationError, UnavailableError, nearest
 from harness.findings import EXIT_USAGE
 from harness.load.users.class_problems import class_problems
 from harness.load.users.measured import Measured
@@ -39,8 +40,9 @@ NO_USERS = "the locustfile has no user class: subclass one, e.g. harness.load.ht
 NOT_ATTACHED = 'the locustfile does not call harness.attach("NAME"): call it at its end, or nothing would be judged'
 
 
-def plan(locustfile: str, arguments: Sequence[str], stream: TextIO | None = None) -> None:
-    """Prints the plan of a run of ``locustfile`` with ``arguments``, which are those of ``springback run``.
+def plan(locustfile: str, arguments: Sequence[str], repeat: int = 1, stream: TextIO | None = None) -> None:
+    """Prints the plan of a run of ``locustfile`` with ``arguments``, which are those of ``springback run``, and how
+    long ``repeat`` of them take.
 
     Raises ConfigurationError with everything for which a run would be refused; only the host may be missing.
     """
@@ -49,22 +51,43 @@ def plan(locustfile: str, arguments: Sequence[str], stream: TextIO | None = None
     encoding = stream.encoding or "ascii"
     width = min(max(NARROWEST, shutil.get_terminal_size().columns), WIDEST)
     planned_faults = [line for text in planned_faults for line in plan_text.paragraph(text, width)]
-    for line in (*plan_text.lines(name, shape, width, encoding), *planned_faults):
+    again = [] if repeat == 1 else plan_text.paragraph(_of_all(repeat, shape.profile().duration_s), width)
+    for line in (*plan_text.lines(name, shape, width, encoding), *planned_faults, *again):
         stream.write(line.rstrip().encode(encoding, "replace").decode(encoding) + "\n")
+
+
+def _of_all(repeat: int, duration_s: int) -> str:
+    whole_s = repeat * (duration_s + AROUND_S)
+    return (
+        f"{repeat} runs one after another: about {minutes(whole_s)}, {AROUND_S} s around the phases of each among them"
+    )
 
 
 def target_of(locustfile: str, arguments: Sequence[str]) -> dict[str, Any]:
     """``host``: what a run would load, from wherever it is named; empty where nobody names one. ``reference``: how the
     reference target has to be started in its place. ``scenario`` and ``duration_s``: its name and how long its phases
-    take. Raises as :func:`plan`, and where no scenario is attached.
+    take. ``suite``: its group. Raises as :func:`plan`, and where no scenario is attached.
     """
     name, shape, host, _ = _loaded(locustfile, list(arguments), to_be_judged=True)
     scenario = attached_scenario()
     return {
         "scenario": name,
+        "suite": scenario.suite if scenario is not None else "",
         "duration_s": shape.profile().duration_s,
         "host": host,
         "reference": dict(scenario.reference) if scenario is not None else {},
+    }
+
+
+def known_of_refused(error: ConfigurationError) -> dict[str, Any]:
+    """Of a file that :func:`target_of` has refused: ``scenario`` and ``suite``, null where it did not come to attach
+    one, and whether it was refused only because something that it needs is ``unavailable``.
+    """
+    scenario = attached_scenario()
+    return {
+        "scenario": scenario.name if scenario is not None else None,
+        "suite": scenario.suite if scenario is not None else None,
+        "unavailable": isinstance(error, UnavailableError),
     }
 
 
@@ -88,7 +111,8 @@ def _loaded(
         raise ConfigurationError(problems)
     if option.locustfile != locustfile:  # Locust takes the last one
         several = f"{locustfile} is named already; leave it out (`springback suite` runs several)"
-        raise ConfigurationError([*problems, f"--locustfile {option.locustfile}: {several}"])
+        given = locust_options.without_its_value(str(option.locustfile))
+        raise ConfigurationError([*problems, f"--locustfile {given}: {several}"])
     loading = False
     try:
         files = get_locustfiles_locally(option)
@@ -140,11 +164,14 @@ def _loaded(
         shape_class=shape,
         worker=bool(parsed.worker),
     )
-    name, planned_faults = _read_options(locustfile, environment, problems)
+    away: list[str] = []
+    name, planned_faults = _read_options(locustfile, environment, problems, away)
     if attached_scenario() is None and (to_be_judged or any(issubclass(user, (Paced, Measured)) for user in classes)):
         problems.append(NOT_ATTACHED)
     if problems:
-        raise ConfigurationError(problems)
+        raise ConfigurationError([*problems, *away])
+    if away:
+        raise UnavailableError(away)
     assert isinstance(shape, PhasedShape)
     return name, shape, environment.host or "", planned_faults
 
@@ -191,21 +218,34 @@ def _misspelt_variables(known: Iterable[str | None]) -> Iterator[str]:
             yield f"{name}: Locust has no such variable; did you mean {meant}?"
 
 
-def _read_options(locustfile: str, environment: Any, problems: list[str]) -> tuple[str, list[str]]:
+def _read_options(locustfile: str, environment: Any, problems: list[str], away: list[str]) -> tuple[str, list[str]]:
     """Sets the shape's options, notes all for which a run would be refused, and returns the scenario's name and its
-    planned faults.
+    planned faults. ``away``: what was found only by asking servers, where nothing else is wrong.
     """
     scenario = attached_scenario()
     try:
         if scenario is None:  # a shape in anybody's locustfile: its class says everything
             _check_unattached(environment, problems)
             return locustfile, []
-        ask = not environment.worker  # its master has asked
-        settings = RunRequest(environment, scenario).settings(host_needed=False, ask=ask)
+        request = RunRequest(environment, scenario)
+        try:
+            settings = request.settings(host_needed=False, ask=not environment.worker)  # its master has asked
+        except ConfigurationError as error:
+            (away if _is_well_by_itself(request) else problems).extend(error.messages)
+            return scenario.name, []
         return scenario.name, fault_schedule.lines(scenario, settings.faults)
     except ConfigurationError as error:
         problems += error.messages
         return "", []
+
+
+def _is_well_by_itself(request: RunRequest) -> bool:
+    """Whether nothing is wrong that is known without asking any server."""
+    try:
+        request.settings(host_needed=False, ask=False)
+    except ConfigurationError:
+        return False
+    return True
 
 
 def _check_unattached(environment: Any, problems: list[str]) -> None:

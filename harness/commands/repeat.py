@@ -6,14 +6,15 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.commands.runs_apart import AROUND_S, Signals, checked, make_directory, minutes, run_apart
-from harness.findings import Outcome, Verdict
+from harness.commands.runs_apart import AROUND_S, Signals, make_directory, minutes, run_apart
+from harness.commands.scenario_check import checked
+from harness.findings import Verdict
 from harness.recording_file import read
 from harness.repeats import pooled
 from harness.safe_text import say
 from harness.verdict import judge
 from reports import repeat_page
-from reports.suite_page import Part
+from reports.suite_part import Part
 
 
 def repeat(locustfile: Path, arguments: Sequence[str], runs_dir: Path, times: int) -> int:
@@ -30,7 +31,7 @@ def repeat(locustfile: Path, arguments: Sequence[str], runs_dir: Path, times: in
     for number in range(1, times + 1):
         label = f"{scenario.name}-{number}"
         if signals.stopped:
-            parts.append(Part(label, Outcome.INCONCLUSIVE, "not run: it was stopped before", 0.0))
+            parts.append(Part.not_run(label, "it was stopped before"))
             continue
         left_s = (scenario.duration_s + AROUND_S) * (times + 1 - number)
         say(f"{number} of {times}: {scenario.name}, about {minutes(left_s)} left in all")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -10,17 +9,16 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 
 from harness import runs
+from harness.commands.scenario_check import Scenario
 from harness.errors import ConfigurationError
 from harness.findings import EXIT_USAGE, Outcome
 from harness.safe_text import say
-from reports.suite_page import Part
+from reports.suite_part import Part, of_verdict
 
 AROUND_S = 12
 """What a run takes besides its phases: starting, parking, draining, judging. For the time left that is shown."""
@@ -28,40 +26,8 @@ PATIENCE_S = 180
 """A run that is this much later than planned is ended."""
 LAST_WORDS_S = 60
 """For a run that was told to end to write its reports."""
-CHECKED_AT_ONCE = 2
 EVERY_REPORT = ("--report-formats", "")
 """Whatever is wanted of single runs: the suite's page leads to all reports, and its JUnit file is made of theirs."""
-
-
-@dataclass(frozen=True)
-class Scenario:
-    """A scenario that is about to be run."""
-
-    file: Path
-    name: str
-    duration_s: float
-    """Of its phases."""
-
-
-def checked(files: Sequence[Path], arguments: Sequence[str]) -> list[Scenario]:
-    """What each of them is, as Locust reads it. Raises ConfigurationError with everything that is wrong."""
-
-    def look(file: Path) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-P", "-m", "harness.cli", "host", str(file), *arguments]
-        return subprocess.run(command, capture_output=True, text=True, check=False)
-
-    with ThreadPoolExecutor(CHECKED_AT_ONCE) as pool:
-        looks = list(pool.map(look, files))
-    problems = []
-    for file, found in zip(files, looks, strict=True):
-        if found.returncode:
-            words = [line.removeprefix("springback: ") for line in found.stderr.strip().splitlines()]
-            problems += [f"{file.name}: {line}" for line in words or [f"ended with {found.returncode}"]]
-    if problems:
-        raise ConfigurationError(problems)
-    # The last line: a locustfile may print while it is loaded.
-    said = [json.loads(found.stdout.splitlines()[-1]) for found in looks]
-    return [Scenario(file, one["scenario"], one["duration_s"]) for file, one in zip(files, said, strict=True)]
 
 
 def make_directory(runs_dir: Path, what: str) -> Path:
@@ -97,7 +63,7 @@ def run_apart(scenario: Scenario, arguments: Sequence[str], directory: Path, sig
     """
     options = [*arguments, *EVERY_REPORT, "--runs-dir", str(directory)]
     part = _run(scenario, options, directory, signals, label or scenario.name)
-    say(f"{part.outcome.value}: {part.scenario}, {part.lasted_s:.0f} s: {part.reason}")
+    say(f"{part.word}: {part.scenario}, {part.lasted_s:.0f} s: {part.reason}")
     return part
 
 
@@ -127,15 +93,14 @@ def _run(scenario: Scenario, arguments: Sequence[str], directory: Path, signals:
         signals.process = None
     lasted_s = time.monotonic() - began_s
     for name in sorted(set(runs.names(directory)) - before):
-        run = runs.run(directory, name)
-        if run is not None and run.judgement is not None:
-            outcome = Outcome(run.judgement.outcome)
-            return Part(label, outcome, run.judgement.reason, lasted_s, name, _counts(run.judgement))
+        verdict = runs.file_of(directory, (name,), "verdict.json")
+        part = of_verdict(verdict, label, lasted_s, scenario.suite) if verdict is not None else None
+        if part is not None:
+            return part
     if process.returncode == EXIT_USAGE:
-        reason = f"it was not run: {words.last}"
-    else:
-        reason = f"it left no verdict: {late or words.last or f'ended with {process.returncode}'}"
-    return Part(label, Outcome.INCONCLUSIVE, reason, lasted_s)
+        return Part.not_run(label, words.last, scenario.suite)
+    reason = f"it left no verdict: {late or words.last or f'ended with {process.returncode}'}"
+    return Part(label, Outcome.INCONCLUSIVE, reason, lasted_s, suite=scenario.suite)
 
 
 class _Words:
@@ -156,13 +121,6 @@ class _Words:
         for line in process.stderr:
             self._last = line.strip().removeprefix("springback: ") or self._last
             say(f"{name}: {self._last}")
-
-
-def _counts(judgement: runs.Judgement) -> tuple[int, int, int]:
-    """Findings about the target: PASS, INCONCLUSIVE, FAIL."""
-    outcomes = [finding.outcome for finding in judgement.findings if not finding.is_guard]
-    found = tuple(outcomes.count(outcome.value) for outcome in Outcome)
-    return found[0], found[1], found[2]
 
 
 def minutes(seconds: float) -> str:

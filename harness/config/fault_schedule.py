@@ -105,7 +105,7 @@ class WrittenFault:
 def parse(text: str) -> tuple[list[WrittenFault], list[str]]:
     """The faults as they are written, and what is wrong with them: one line each, with its remedy."""
     try:
-        entries = list(_entries(text))
+        entries = list(entries_of(text))
     except ValueError as error:
         return [], [f"--fault: {str(error).lower()}: close every quotation, e.g. {EXAMPLE}"]
     written: list[WrittenFault] = []
@@ -117,7 +117,7 @@ def parse(text: str) -> tuple[list[WrittenFault], list[str]]:
     return written, problems
 
 
-def _entries(text: str) -> Iterator[list[str]]:
+def entries_of(text: str) -> Iterator[list[str]]:
     """The words of each fault. Raises ValueError for a quotation without its end."""
     lexer = shlex.shlex(text, posix=True, punctuation_chars=";")
     lexer.whitespace_split, lexer.commenters = True, ""

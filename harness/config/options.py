@@ -56,6 +56,13 @@ class GeneralOptions:
         "statuses with which the service turns requests away on purpose, e.g. 429; empty: the users', if any",
         web=True,
     )
+    slo_objective: float = parameter(
+        0.0,
+        "share of requests that has to be good, e.g. 0.999: error_budget is judged and raises alerts; 0: it is not",
+        highest=0.999999,
+    )
+    slo_window_days: float = parameter(30.0, "days for which the objective holds", lowest=1, highest=366)
+    slo_latency_s: float = parameter(0.0, "an answer is good only within so many seconds; 0: whenever it comes")
     arrivals: str = parameter(
         "even", "how starts of the open model are spread: even, or random (Poisson)", choices=("even", "random")
     )
@@ -84,7 +91,11 @@ class GeneralOptions:
 
 
 GENERAL = parameters_of(GeneralOptions)
-ALERTS = tuple(replace(each, name=f"alert_{each.name}") for each in parameters_of(Limits))
+OF_BUDGET = "slo_"
+"""How the limits of the alerts begin that come from a criterion."""
+ALERTS = tuple(
+    replace(each, name=f"alert_{each.name}") for each in parameters_of(Limits) if not each.name.startswith(OF_BUDGET)
+)
 
 
 def declare(parser: argparse.ArgumentParser, scenario: Scenario) -> None:

@@ -18,6 +18,9 @@ from harness.recording_header import CriterionSpec
 STANDARD = ("error_ratio", "latency_quantile", "recovery_time", "memory_growth")
 """Criteria about the target, with the defaults of their files, for a scenario that names none."""
 
+DEFAULT_SUITE = "spike"
+"""The group of a scenario that names none."""
+
 Criteria: TypeAlias = Iterable[str | CriterionSpec]
 """Each by its name, with the defaults of its file, or with parameters."""
 CriteriaOf: TypeAlias = Callable[[Any], Criteria]
@@ -61,6 +64,8 @@ class Scenario:
     checks: ChecksOf | None = None
     """Asked in the master just before load is made, when the target is up: whether the password of a database is right,
     whether a server can be reached. What it says refuses the run."""
+    suite: str = DEFAULT_SUITE
+    """The group that ``springback suite GROUP`` runs it with."""
 
     def specs(self, options: Any) -> tuple[CriterionSpec, ...]:
         """The criteria of a run with these options. Raises ConfigurationError for what is no criterion."""

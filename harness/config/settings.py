@@ -23,7 +23,7 @@ from harness.analysis.machine import on_masters_machine
 from harness.analysis.phases import SHED_RATIO
 from harness.clients.address import require_allowed
 from harness.config import addresses, fault_schedule, queue_gauge
-from harness.config.options import ALERTS, GENERAL, GeneralOptions, limit_option
+from harness.config.options import ALERTS, GENERAL, OF_BUDGET, GeneralOptions, limit_option
 from harness.config.scenario import Scenario
 from harness.errors import ConfigurationError
 from harness.faults import ScheduledFault
@@ -35,6 +35,7 @@ from harness.recording_values import Scalar
 from shapes._phased import PhasedShape
 
 DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443, "postgresql": 5432, "postgres": 5432, "redis": 6379}
+ERROR_BUDGET = "error_budget"
 OF_PROCESSES = tuple(CriterionSpec(name, {"only_where_measured": True}) for name in ("memory_leak", "process_restarts"))
 """Judged wherever the target's processes are sampled, whether anybody has thought of them or not."""
 
@@ -117,7 +118,9 @@ def read(
         probes=sampled,
         faults=faults,
         shape_parameters=of_shape,
-        alerts=Limits(**{name.removeprefix("alert_"): value for name, value in alerts.items()}),
+        alerts=Limits(
+            **{name.removeprefix("alert_"): value for name, value in alerts.items()}, **_objective_of(criteria)
+        ),
     )
 
 
@@ -172,7 +175,7 @@ def _criteria(given: _Given, scenario: Scenario, usable: Any, users: Iterable[ty
     except ConfigurationError as error:
         given.problems += error.messages
         return ()
-    specs = (*specs, *_about_shedding(given, specs, usable, users))
+    specs = (*_with_objective(specs, usable), *_about_shedding(given, specs, usable, users))
     judged = {criteria_folder.name_of(spec) for spec in (*specs, *OF_PROCESSES, *queue_gauge.by_default(specs, ()))}
     given.problems += [
         f"--without {name}: not a criterion of this scenario; it has {', '.join(sorted(judged))}"
@@ -215,6 +218,30 @@ def _about_shedding(
     declared = bool(usable.shed) or any(getattr(user, "shed", ()) for user in users)
     if declared and all(spec.criterion != SHED_RATIO for spec in specs):
         yield CriterionSpec(SHED_RATIO)
+
+
+def _with_objective(specs: tuple[CriterionSpec, ...], usable: Any) -> tuple[CriterionSpec, ...]:
+    """With the criterion of the error budget, and what was given for it, where an objective was given."""
+    if not usable.slo_objective:
+        return specs
+    named = (*specs, *([] if any(each.criterion == ERROR_BUDGET for each in specs) else [CriterionSpec(ERROR_BUDGET)]))
+    wanted = {
+        "objective": usable.slo_objective,
+        "window_days": usable.slo_window_days,
+        "latency_s": usable.slo_latency_s,
+    }
+    return tuple(
+        replace(each, parameters={**each.parameters, **wanted}) if each.criterion == ERROR_BUDGET else each
+        for each in named
+    )
+
+
+def _objective_of(specs: Iterable[CriterionSpec]) -> dict[str, Any]:
+    """What the alerts watch: the objective of the first criterion that judges one."""
+    found = next((criteria_folder.load(each) for each in specs if each.criterion == ERROR_BUDGET), None)
+    if found is None:
+        return {}
+    return {f"{OF_BUDGET}{name}": getattr(found, name) for name in ("objective", "window_days", "latency_s")}
 
 
 def _with_limits(given: _Given, spec: CriterionSpec) -> CriterionSpec:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 
-from harness.clients.process_search import SearchError, in_status_file, listeners
+from harness.clients.process_search import SearchError, descendants, in_status_file, listeners
 from harness.plugins import parameter
 from harness.probes import Probe, Reading
 
@@ -89,12 +89,12 @@ class RunCpu(Probe):
         except SearchError as error:
             problem = str(error)
         load = os.getppid()
-        children = _descendants(load, recursive=False)
+        children = descendants(load, recursive=False)
         helpers = {pid for pid in children if _is_helper(pid)}
-        every = {pid for root in roots for pid in (root, *_descendants(root))}
+        every = {pid for root in roots for pid in (root, *descendants(root))}
         # The load is counted by itself: it may be a child of who serves the target, in a test of somebody's own.
         every -= {load, *children} - roots
-        every |= {os.getpid(), *self.alone, *helpers, *(each for pid in helpers for each in _descendants(pid))}
+        every |= {os.getpid(), *self.alone, *helpers, *(each for pid in helpers for each in descendants(pid))}
         session.meters = {pid: each for pid in every if (each := session.meters.get(pid) or _process(pid)) is not None}
         return problem
 
@@ -147,10 +147,3 @@ def _is_helper(pid: int) -> bool:
         return any(argument.startswith("harness.sidecar.") for argument in psutil.Process(pid).cmdline())
     except psutil.Error:
         return False
-
-
-def _descendants(pid: int, *, recursive: bool = True) -> list[int]:
-    try:
-        return [each.pid for each in psutil.Process(pid).children(recursive=recursive)]
-    except psutil.Error:
-        return []

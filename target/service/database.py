@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import LiteralString
@@ -11,11 +12,11 @@ from psycopg_pool import PoolClosed, PoolTimeout
 
 from target.faults.contract import ForbidsFallback, PicksReplica
 from target.faults.switchboard import Switchboard
-from target.service import database_node, tracing
+from target.service import tracing
 from target.service.database_node import DatabaseNode
 from target.service.database_pools import Pool, Pools, Row
 from target.service.node_monitor import NodeMonitor
-from target.service.settings import ServiceSettings
+from target.service.settings import ServiceSettings, node_addresses
 from target.service.unavailable import Unavailable, within
 
 Values = Sequence[object] | Mapping[str, object]
@@ -80,10 +81,9 @@ class Database:
         self._max_lag_s = settings.replica_max_lag_s
         self._primary_timeouts = QueryTimeouts(settings.pool_wait_s, settings.query_timeout_s)
         self._replica_timeouts = QueryTimeouts(REPLICA_WITHIN_S, REPLICA_WITHIN_S)
-        nodes = database_node.named(settings.database_nodes, settings.name) or [
-            DatabaseNode("primary", settings.primary_dsn, settings.name),
-            DatabaseNode("replica", settings.replica_dsn, settings.name),
-        ]
+        addresses = node_addresses(settings.database_nodes)
+        addresses = addresses or [("primary", settings.primary_dsn), ("replica", settings.replica_dsn)]
+        nodes = [DatabaseNode(name, dsn, settings.name) for name, dsn in addresses]
         self.monitor = NodeMonitor(nodes, settings.nodes_check_s, self._nodes_asked)
         self.pools = Pools(settings, nodes)
         self._turn = 0
@@ -156,12 +156,15 @@ class Database:
 
     async def read(self, query: LiteralString, *values: object) -> Answer:
         """From the replica whose turn it is, from another when that fails, from the primary when none can."""
-        fault = self._faults.active
+        fault, began_s = self._faults.active, time.monotonic()
+        forbidden = isinstance(fault, ForbidsFallback)
         for node in self._in_turn(self.readable())[:2]:
             try:
                 return await self._on_replica(node, query, values)
             except Unavailable:
                 node.read_failed()
+            if time.monotonic() - began_s > REPLICA_WITHIN_S and not forbidden:
+                break  # one that is frozen has cost enough: the next may be, too
         if isinstance(fault, ForbidsFallback):
             fault.refused_fallback()
             raise Unavailable("postgres_replica", "no replica is reachable")

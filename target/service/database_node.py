@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import LiteralString
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict
 
 ABANDONED_AFTER_S = 5.0
 """A question that got no answer for so long is asked again on a new connection."""
@@ -113,19 +112,6 @@ class DatabaseNode:
             self._question.add_done_callback(_heed_no_more)
         if self._connection is not None:
             await self._connection.close()
-
-
-def named(database_nodes: str, application_name: str) -> list[DatabaseNode]:
-    """The nodes of the setting: `NAME=DSN`, or a DSN, which is called `host:port`."""
-    nodes = []
-    for text in database_nodes.split():
-        name, given, dsn = text.partition("=")
-        if not given or "/" in name:  # a DSN without a name; its own parameters may have an =
-            dsn = text
-            parts = conninfo_to_dict(dsn)
-            name = f"{parts.get('host', 'localhost')}:{parts.get('port', 5432)}"
-        nodes.append(DatabaseNode(name, dsn, application_name))
-    return nodes
 
 
 def _heed_no_more(question: asyncio.Task[NodeAnswer]) -> None:

@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from target.service.rate_limit import POLICY, Decision
 from target.service.resources import Resources
 
+PATH = "/limited"
 LONGEST_CALLER = 200
 QUOTA_EXCEEDED = "https://iana.org/assignments/http-problem-types#quota-exceeded"
 
@@ -31,7 +32,7 @@ def routes(resources: Resources) -> list[Route]:
         }
         return JSONResponse(body, headers=decision.headers())
 
-    return [Route("/limited", limited, methods=["GET"])]
+    return [Route(PATH, limited, methods=["GET"])]
 
 
 def caller_of(request: Request, resources: Resources) -> str:
@@ -57,7 +58,8 @@ class RateLimitMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI entry."""
-        if scope["type"] != "http" or not scope["path"].startswith(self._paths):
+        path = scope["path"] if scope["type"] == "http" else ""
+        if not path.startswith(self._paths) or path == PATH:
             await self._app(scope, receive, send)
             return
         caller = caller_of(Request(scope), self._resources)

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
 
 from target.errors import all_problems
 
@@ -119,9 +123,49 @@ def from_environment(environment: Mapping[str, str]) -> ServiceSettings:
     key = values.get("signing_key", "")
     if key and len(str(key)) < SHORTEST_KEY:
         problems.append(f"{PREFIX}SIGNING_KEY is shorter than {SHORTEST_KEY} characters")
+    problems += _address_problems({name: str(value) for name, value in values.items()})
     if problems:
         raise all_problems("the service cannot start", problems, "set these variables and start it again")
     return ServiceSettings(**values)  # type: ignore[arg-type]  # each value was converted to its field's type above
+
+
+def _address_problems(values: Mapping[str, str]) -> list[str]:
+    """What is wrong with the settings that are lists of addresses; passwords are not repeated."""
+    problems = []
+    try:
+        names = [name for name, _ in node_addresses(values.get("database_nodes", ""))]
+        twice = {name for name in names if names.count(name) > 1}
+        problems += [f"{PREFIX}DATABASE_NODES has {name} more than once" for name in sorted(twice)]
+    except psycopg.ProgrammingError:
+        problems.append(f"{PREFIX}DATABASE_NODES is not DSN DSN … or NAME=DSN NAME=DSN …")
+    for address in values.get("valkey_sentinels", "").split():
+        if not re.fullmatch(r"(\S*@)?[^\s:@/]+:\d{1,5}", address):
+            problems.append(f"{PREFIX}VALKEY_SENTINELS: {address.rpartition('@')[2]} is not HOST:PORT")
+    for path in values.get("rate_limit_paths", "").split():
+        if not path.startswith("/"):
+            problems.append(f"{PREFIX}RATE_LIMIT_PATHS: {path} does not begin with /")
+    endpoint = values.get("otlp_endpoint", "")
+    if endpoint and not endpoint.startswith(("http://", "https://")):
+        problems.append(f"{PREFIX}OTLP_ENDPOINT={endpoint!r} is not http://HOST:PORT")
+    return problems
+
+
+def node_addresses(database_nodes: str) -> list[tuple[str, str]]:
+    """Name and DSN of each node of the setting; one without a name is called `host:port`.
+
+    Raises psycopg.ProgrammingError when one of them is no DSN.
+    """
+    nodes = []
+    for text in database_nodes.split():
+        name, given, dsn = text.partition("=")
+        if not given or "/" in name:  # a DSN without a name; its own parameters may have an =
+            name, dsn = "", text
+        parts = conninfo_to_dict(dsn)
+        port = str(parts.get("port", 5432))
+        if not dsn.startswith(("postgresql://", "postgres://")) or not port.isdecimal():
+            raise psycopg.ProgrammingError("not the address of a server")
+        nodes.append((name or f"{parts.get('host', 'localhost')}:{port}", dsn))
+    return nodes
 
 
 def _converted(type_name: str, text: str) -> str | int | float:

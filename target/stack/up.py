@@ -15,11 +15,12 @@ from pathlib import Path
 import psycopg
 
 from target.autoscaler.controller import BaseReplica, Controller
-from target.autoscaler.endpoint import Endpoint
+from target.autoscaler.endpoint import handler
 from target.autoscaler.policy import Policy
 from target.errors import TargetError
 from target.stack import api, haproxy, parent, postgres, seed, upstream, valkey
 from target.stack import state as states
+from target.stack.endpoint import Endpoint
 from target.stack.ha import stack as ha
 from target.stack.haproxy_runtime import HaproxyRuntime
 from target.stack.launch import Launcher, Running
@@ -124,7 +125,7 @@ def _autoscale(policy: Policy, stack: _Stack, launcher: Launcher, descriptor: in
         states.FAULT_PATH,
         changed,
     )
-    endpoint = Endpoint(reserve(), controller, stack.state.faults.token, states.FAULT_PATH)
+    endpoint = Endpoint(reserve(), handler(controller, stack.state.faults.token, states.FAULT_PATH))
     stack.state = dataclasses.replace(stack.state, autoscaler=states.Autoscaler(endpoint.url))
     return _Scaling(controller, endpoint)
 

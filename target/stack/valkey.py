@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
-
-import redis
+from urllib.parse import urlsplit
 
 from target.errors import TargetError
 from target.stack.launch import Launcher, Running, wait_for
@@ -44,15 +44,17 @@ def binary() -> str:
 
 
 def wait_ready(server: Running, url: str) -> None:
-    """Until it answers a PING with our password."""
-    client = redis.Redis.from_url(url, socket_timeout=2.0)
+    """Until it answers a PING with our password. In its own words: to import a client takes a quarter of a second."""
+
+    address = urlsplit(url)
 
     def answers() -> bool | None:
         try:
-            client.ping()
-        except redis.RedisError:
+            with socket.create_connection((address.hostname, address.port), 2.0) as connection:
+                connection.sendall(f"AUTH {address.password}\r\nPING\r\nQUIT\r\n".encode())
+                answered = b"".join(iter(lambda: connection.recv(4096), b""))
+        except OSError:
             return None
-        return True
+        return answered == b"+OK\r\n+PONG\r\n+OK\r\n" or None
 
     wait_for(server, "answering", answers)
-    client.close()

@@ -32,10 +32,10 @@ HEAD = """# Calibration
 
 How often the judging side is right, measured on simulated services whose truth is known: the same arrivals, with and
 without the disturbance. A share stands with its 95 % interval (Clopper & Pearson) and the number of simulated runs.
-The estimators were developed on other seeds (0 to 299) of the same simulations: where a section names its seeds, from
-1,000 on, it was measured afterwards. A ✗ stands where a goal is not reached, with the reason where it is known.
-`make calibrate` writes this page, `python -m tests.calibration ROW` one row of it; `make test` repeats it with fewer
-runs.
+The estimators were developed on other seeds (0 to 399) of the same simulations. Where a section names its seeds, from
+1,000 on, it was measured afterwards, out of sample; where it names none, on the seeds of the development. A ✗ stands
+where a goal is not reached, with the reason where it is known. `make calibrate` writes this page,
+`python -m tests.calibration ROW` one row of it; `make test` repeats it with fewer runs.
 """
 
 FIRST_SEED = 1000

@@ -115,6 +115,8 @@ class Disturbance:
     """Stretches in which nothing is served; work goes on afterwards where it stopped."""
     failing: Sequence[tuple[float, float, float]] = ()
     """Stretches in which a share of the requests is answered with an error at once."""
+    fading: Sequence[tuple[float, float]] = ()
+    """Polyline (instant, share of the requests that is answered so); before its first point none is."""
     slower: Sequence[tuple[float, float]] = ()
     """Polyline (instant, factor of the service times); before its first point the factor is 1."""
 
@@ -128,6 +130,9 @@ class Disturbance:
         ratio = np.zeros_like(t)
         for begin_s, end_s, share in self.failing:
             ratio[(t >= begin_s) & (t < end_s)] = share
+        if self.fading:
+            at, share_at = zip(*self.fading, strict=True)
+            ratio = np.maximum(ratio, np.interp(t, at, share_at, left=0.0))
         return ratio
 
 

@@ -23,6 +23,7 @@ def problems(*arguments: str) -> list[str]:
         (("-r", "much"), ["--spawn-rate much: give a number"]),
         (("-L", "loud"), ["--loglevel LOUD: give one of DEBUG, INFO, WARNING, ERROR, CRITICAL"]),
         (("--html",), ["--html: its value is missing; give one after it, or leave it out"]),
+        (("--web-port=--",), ["--web-port: its value is missing; give one after it, or leave it out"]),
         (("--headless=5",), ["--headless 5: it takes no value"]),
         (
             ("--mast",),
@@ -109,3 +110,16 @@ def test_a_config_file_that_is_none_is_refused_before_it_is_read(tmp_path: Path)
     assert problems("--config", str(file)) == [f"--config {file}: a list stands where one value is due; correct it"]
     file.write_text("\n= hush\n")
     assert problems("--config", str(file)) == [f"--config {file}: line 2 cannot be read; write OPTION = VALUE"]
+
+
+def test_what_stands_beside_an_option_that_there_is_not_is_not_shown() -> None:
+    """It may be a secret, meant for another option."""
+    found, _, wrong = read(get_parser([]).parse_args, ["--tokn", "hush", "--keey=hush", "--headless"])
+    assert found is None
+    assert wrong == ["--tokn, --keey: no such option; `locust --help` lists Locust's options"]
+
+
+def test_an_option_in_the_place_of_a_value_is_shown_without_its_own() -> None:
+    given = ["-f", "mine.py", "--master-port", "--fault=http_toggle token=hush 0"]
+    _, _, wrong = read(parse_locustfile_option, given)
+    assert wrong == ["--master-port --fault: give a whole number"]

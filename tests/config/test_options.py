@@ -10,12 +10,14 @@ from unittest.mock import MagicMock
 import pytest
 
 from harness import criteria as criteria_folder
+from harness.analysis.error_budget import Objective
 from harness.commands.reference_target import options_for
 from harness.config import settings
 from harness.config.options import declare, misspelt
 from harness.config.scenario import Scenario
 from harness.errors import ConfigurationError
 from harness.plugins import parameter, parameters_of
+from harness.recording_header import CriterionSpec
 from harness.run.request import RunRequest
 from shapes.herd import Herd
 
@@ -181,6 +183,39 @@ def test_leaks_and_restarts_are_judged_wherever_the_processes_of_the_target_are_
     assert judged_by_default(("error_ratio",), without="memory_leak,process_restarts") == {"error_ratio"}
     assert judged_by_default(("error_ratio",), host="http://elsewhere.example") == {"error_ratio"}
     assert judged_by_default(()) == set(), "a run without criteria has nothing to pass"
+
+
+def test_an_objective_judges_the_error_budget_and_is_what_the_alerts_watch() -> None:
+    one = Scenario("one", criteria=("error_ratio",))
+    without = settings.read(values(one), one, Small(), HOST)
+    assert "error_budget" not in {spec.criterion for spec in without.criteria} and without.alerts.objective is None
+    given = values(one, slo_objective="0.99", slo_window_days="7", slo_latency_s="0.5")
+    read = settings.read(given, one, Small(), HOST)
+    (spec,) = (spec for spec in read.criteria if spec.criterion == "error_budget")
+    assert dict(spec.parameters) == {"objective": 0.99, "window_days": 7.0, "latency_s": 0.5}
+    assert read.alerts.objective == Objective(0.99, 7.0, 0.5)
+    left_out = settings.read(values(one, slo_objective="0.99", without="error_budget"), one, Small(), HOST)
+    assert left_out.alerts.objective is None
+
+
+def test_an_objective_of_the_scenario_is_watched_and_that_of_the_option_goes_before_it() -> None:
+    one = Scenario("one", criteria=(CriterionSpec("error_budget", {"objective": 0.95, "requests": "GET *"}),))
+    assert settings.read(values(one), one, Small(), HOST).alerts.slo_objective == 0.95
+    read = settings.read(values(one, slo_objective="0.99"), one, Small(), HOST)
+    (spec,) = (spec for spec in read.criteria if spec.criterion == "error_budget")
+    assert (spec.parameters["objective"], spec.parameters["requests"]) == (0.99, "GET *")
+    assert read.alerts.slo_objective == 0.99
+
+
+@pytest.mark.parametrize(
+    ("given", "said"), [("1.5", "0.999999"), ("99.9", "0.999999"), ("0.3", "0.5"), ("x", "number")]
+)
+def test_an_objective_that_is_none_is_refused(given: str, said: str) -> None:
+    one = Scenario("one", criteria=("error_ratio",))
+    with pytest.raises(ConfigurationError) as refused:
+        settings.read(values(one, slo_objective=given), one, Small(), HOST)
+    (message,) = refused.value.messages
+    assert said in message and given in message
 
 
 def test_a_slip_in_a_variable_is_told_and_what_the_demo_says_of_itself_is_none() -> None:

@@ -10,7 +10,7 @@ import pytest
 from harness import runs
 from harness.findings import Outcome
 from reports import suite_page
-from reports.suite_page import Part
+from reports.suite_part import Part
 
 RUN, SUITE = "20261121T223005Z-login-herd", "20261121T223000Z-suite"
 GOOD = {"outcome": "PASS", "reason": "all is well", "target": "http://127.0.0.1:1", "findings": []}
@@ -81,11 +81,16 @@ def test_nothing_outside_is_a_file_of_a_run(tmp_path: Path, names: tuple[str, ..
 def test_a_suite_is_a_row_of_its_own_with_its_page_and_the_runs_in_it(tmp_path: Path) -> None:
     make(tmp_path, SUITE, RUN)
     (tmp_path / SUITE / "verdict.json").unlink(missing_ok=True)
-    parts = [Part("login-herd", Outcome.PASS, "well", 60.0, RUN), Part("db-pool", Outcome.FAIL, "p95 is 9 s", 60.0)]
+    parts = [
+        Part("login-herd", Outcome.PASS, "well", 60.0, RUN),
+        Part("db-pool", Outcome.FAIL, "p95 is 9 s", 60.0),
+        Part.not_run("game-day", "the suite was stopped before"),
+    ]
     suite_page.write(parts, tmp_path / SUITE)
     found = runs.run(tmp_path, SUITE)
     assert found is not None and found.judgement is not None
     assert (found.scenario, found.page, found.judgement.outcome) == ("suite", "index.html", "FAIL")
-    assert found.judgement.reason == "login-herd PASS; db-pool FAIL"
+    assert found.judgement.reason == "login-herd PASS; db-pool FAIL; game-day NOT RUN"
+    assert set(found.files) == {"index.html", "report.md", "junit.xml", "suite.json"}
     assert runs.file_of(tmp_path, (SUITE,), found.page) is not None
     assert runs.file_of(tmp_path, (SUITE, RUN), "verdict.json") is not None

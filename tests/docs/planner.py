@@ -32,14 +32,28 @@ def springback(words: list[str]) -> None:
     if name in ("run", "plan"):
         planning.plan(context.params["locustfile"], list(context.args))
     elif name == "suite":
-        files = [Path(word) for word in context.params["files"]]
-        options = [str(file) for file in files[_first_option(files) :]]
-        for file in files[: _first_option(files)] or sorted(Path("locustfiles").glob("*.py")):
-            planning.target_of(str(file), options)
+        named = list(context.params["words"])
+        first_option = next((place for place, word in enumerate(named) if word.startswith("-")), len(named))
+        files = [Path(word) for word in named[:first_option] if Path(word).is_file()]
+        for file in files or sorted(Path("locustfiles").glob("*.py")):
+            _alone(file, named[first_option:])
 
 
-def _first_option(files: list[Path]) -> int:
-    return next((place for place, file in enumerate(files) if str(file).startswith("-")), len(files))
+def _alone(file: Path, options: list[str]) -> None:
+    """One of several scenarios, in a fork of its own: a process holds only one."""
+    child = os.fork()
+    if child:
+        _, status = os.waitpid(child, 0)
+        if os.waitstatus_to_exitcode(status):
+            raise SystemExit(EXIT_USAGE)
+        return
+    try:
+        planning.target_of(str(file), options)
+        os._exit(0)
+    except ConfigurationError as error:
+        print("\n".join(error.messages), flush=True)
+    finally:
+        os._exit(EXIT_USAGE)
 
 
 def locust(words: list[str]) -> None:

@@ -59,6 +59,7 @@ class Session:
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         executed = _executed(session, self._judged)
         items = {item.nodeid: item for item in session.items}
+        gc.unfreeze()  # tests/conftest.py has frozen what was collected, and it would not be found
         functions = _functions(self._judged)
         gc.freeze()
         for mutant in self._mutants:

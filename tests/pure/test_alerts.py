@@ -68,6 +68,16 @@ def test_errors_raise_an_alert_and_a_request_that_failed_is_slower_than_any() ->
     assert told(lines) == [("p95 latency", 31, 10.0), ("error ratio", 31, 10.0)]
 
 
+def test_what_comes_late_counts_as_long_as_a_rule_looks_at_its_second() -> None:
+    """Second 0 is one of the last ten until second 9 is over."""
+    for late_s, counted in ((0, True), (-1, False)):
+        seen = Seen(BASELINE, Limits())
+        seen.look(8)
+        seen.add(piece(late_s, 30, outcome="http 503"))
+        found = {each.alert: each.figure for each in seen.look(9)}
+        assert (found.get("error ratio") == 1) is counted
+
+
 def test_few_requests_raise_none() -> None:
     assert told([piece(t, 1, 3.0, "http 503") for t in range(60)]) == []
 
@@ -83,10 +93,29 @@ def test_memory_counts_from_the_median_of_the_baseline_summed_over_its_processes
     assert told([*lines, *late]) == ([("memory growth", 41, float("inf"))] if raised else [])
 
 
+@pytest.mark.parametrize(("growth", "raised"), [(499e6, False), (501e6, True)])
+def test_what_is_much_for_a_small_process_is_little_for_a_large_one(growth: float, raised: bool) -> None:
+    """Two of 1 GB each may grow by a quarter together, as in the criterion ``memory_growth``."""
+    lines = [
+        sample(t, "process", source, rss_bytes=1e9 + (growth if source == "api1" and t >= 40 else 0))
+        for t in range(60)
+        for source in ("api1", "api2")
+    ]
+    assert told(lines) == ([("memory growth", 41, math.inf)] if raised else [])
+    assert told(lines, Limits(memory_growth_ratio=0)) == [("memory growth", 41, math.inf)]
+    assert told(lines, Limits(memory_growth_bytes=0)) == []
+
+
 def test_a_pool_that_is_nearly_full_raises_an_alert_whatever_its_figures_are_called() -> None:
     lines = [sample(t, "prometheus", **{"x_active{a=1}": 19 if t == 30 else 1, "x_max{a=1}": 20}) for t in range(60)]
     assert told(lines) == []
     assert told(lines, Limits(pool_names="active/max")) == [("pool use", 31, 1.0)]
+
+
+@pytest.mark.parametrize("names", ["", "in_use", "in_use/", "/size"])
+def test_a_pool_of_which_one_figure_has_no_name_is_not_looked_at(names: str) -> None:
+    lines = [sample(t, "pool", **{"in_use": 20, "size": 20, "": 1}) for t in range(10)]
+    assert told(lines, Limits(pool_names=names), 10) == []
 
 
 def test_each_change_of_the_number_of_replicas_is_an_event() -> None:

@@ -84,7 +84,7 @@ def test_a_baseline_that_is_unwell_or_unsteady_voids_the_comparison(recording: R
     assert found.voids == (BASELINE,)
 
 
-@pytest.mark.parametrize("begins_s", [0.0, 0.25, 0.4, 0.68, 0.9])
+@pytest.mark.parametrize("begins_s", [0.0, 0.25, 0.4, 0.5, 0.55, 0.6, 0.68, 0.9])
 def test_a_service_that_stands_still_for_a_second_now_and_then_stalls(begins_s: float) -> None:
     """One second of every seven; whoever comes in it waits for the rest of it, and 2 ms."""
     slices = []

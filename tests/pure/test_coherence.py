@@ -135,6 +135,12 @@ def test_a_session_that_goes_back_is_found_by_both_guarantees() -> None:
     assert found.evidence["reads that could have gone back"] == 2
 
 
+@pytest.mark.parametrize(("begin_s", "went_back"), [(3.0, 1), (2.9, 0)])
+def test_a_session_knows_of_its_write_from_the_instant_at_which_that_returned(begin_s: float, went_back: int) -> None:
+    run = recording(write(1, 0, 1, session="a"), write(2, 2, 3, session="a"), read(1, begin_s, 4, session="a"))
+    assert judged(run, "read_your_writes").evidence["went back"] == went_back
+
+
 def test_what_overlaps_in_a_session_is_not_before() -> None:
     """A session may have two requests under way: the one that ended later taught the other nothing."""
     run = recording(*ONE_THEN_TWO, read(2, 4, 6), read(1, 5, 7))
@@ -252,6 +258,16 @@ def test_a_version_that_nobody_wrote_fails_only_in_a_whole_recording() -> None:
         assert (found.outcome, found.figure, found.interval) == (Outcome.INCONCLUSIVE, 0, (0, 1))
 
 
+def test_the_way_that_is_judged_is_in_the_title_and_what_nobody_wrote_is_counted() -> None:
+    run = recording(*ONE_THEN_TWO, read(2, 4, 5, via="replica"), read(7, 4, 5, via="replica"))
+    assert judged(run, "linearizability").title == "linearizability of each item"
+    found = judged(run, "linearizability", via="replica")
+    assert found.title == "linearizability of each item, by way of replica"
+    nobody = "reads of a version whose write is not in the recording"
+    assert judged(run, "stale_reads").evidence[nobody] == 1
+    assert nobody not in judged(recording(*ONE_THEN_TWO, read(2, 4, 5)), "stale_reads").evidence
+
+
 def test_a_way_that_needs_an_option_names_it() -> None:
     found = judged(recording(*ONE_THEN_TWO, read(2, 4, 5)), "linearizability", via="valkey", needs="--valkey")
     assert found.outcome is Outcome.INCONCLUSIVE
@@ -329,6 +345,18 @@ def test_as_many_hits_as_misses_are_a_ratio_of_a_half() -> None:
     found = judged(recording(write(1, 0, 1), hit(1, 2, 3), miss(1, 2, 3), read(1, 2, 3, cache="bypass")), "hit_ratio")
     assert found.figure == 0.5
     assert found.evidence == {"hits": 1, "misses": 1, "past the cache": 1, "loads": 1}
+
+
+@pytest.mark.parametrize(
+    ("hits", "outcome"),
+    [(39, Outcome.FAIL), (40, Outcome.INCONCLUSIVE), (60, Outcome.INCONCLUSIVE), (61, Outcome.PASS)],
+)
+def test_a_hit_ratio_is_judged_by_its_interval(hits: int, outcome: Outcome) -> None:
+    """Of 100 reads: 39 hits are at most 49.3 %, 40 at most 50.3 %, 60 at least 49.7 % and 61 at least 50.7 %."""
+    reads = [hit(1, 2, 3)] * hits + [miss(1, 2, 3)] * (100 - hits)
+    found = judged(recording(write(1, 0, 1), *reads), "hit_ratio")
+    assert (found.outcome, found.figure) == (outcome, hits / 100)
+    assert ("more reads would settle it" in found.reason) is (outcome is Outcome.INCONCLUSIVE)
 
 
 def test_an_item_that_changes_meanwhile_may_be_loaded_again() -> None:
@@ -413,6 +441,21 @@ def test_a_read_that_ends_in_time_after_the_outage_is_left_out() -> None:
 def test_without_an_outage_that_was_read_in_there_is_nothing_to_judge(marks: tuple[FaultMark, ...]) -> None:
     run = recording(write(1, 0, 1), past(30), faults=marks)
     assert judged(run, "fail_open").outcome is Outcome.INCONCLUSIVE
+
+
+@pytest.mark.parametrize(
+    ("events", "outages"),
+    [
+        ([(10, INJECTED), (12, INJECTED), (20, UNDONE)], "from 10 s to 20 s"),
+        ([(5, UNDONE), (10, INJECTED), (20, UNDONE), (21, UNDONE)], "from 10 s to 20 s"),
+        ([(10, INJECTED), (15, FAILED), (20, UNDONE)], "from 10 s to 20 s"),
+    ],
+)
+def test_an_outage_begins_with_the_first_of_its_injections(events: list[tuple[float, str]], outages: str) -> None:
+    marks = tuple(FaultMark(t, "cache_down", event) for t, event in events)
+    run = replace(recording(*map(past, range(9, 23))), marks=marks)
+    found = judged(run, "fail_open", fault="cache_down")
+    assert f"no good answer within 2 s {outages}," in found.reason and found.evidence["reads"] == 10
 
 
 def test_without_a_fault_the_scenario_says_how_to_plan_one() -> None:

@@ -406,6 +406,26 @@ def test_nodes_that_were_lost_late_or_silent_are_named(mark: NodeMark, said: str
     assert said in found.reason
 
 
+@pytest.mark.parametrize("key", ["loop_lag_s", "cpu_ratio"])
+def test_a_load_process_that_tells_half_of_its_health_tells_none(key: str) -> None:
+    run = healthy()
+    half = tuple(
+        dataclasses.replace(sample, values={k: v for k, v in sample.values.items() if k != key})
+        if (sample.probe, sample.source) == ("generator", "worker-2")
+        else sample
+        for sample in run.probes
+    )
+    found = judged("generator_health", dataclasses.replace(run, probes=half))
+    assert found.outcome is Outcome.INCONCLUSIVE
+    assert found.reason.startswith("worker-2 has no samples of its own health") and "worker-1" not in found.reason
+
+
+def test_what_others_were_started_is_told_in_shares_of_all() -> None:
+    found = judged("user_mix", mixed(baseline=EVEN, spike={"a": 300, "b": 100}, recovery={"b": 120}))
+    assert found.reason.startswith("the recovery had another mix than the baseline (baseline: a 75 %, b 25 %; spike: a")
+    assert "recovery: b 100 %" in found.reason
+
+
 def test_a_node_that_never_came_is_missed() -> None:
     run = healthy()
     more = dataclasses.replace(run, header=dataclasses.replace(run.header, nodes=3))
@@ -469,6 +489,21 @@ def test_a_page_that_stays_away_is_seen_beside_those_that_are_back(
             f"the last 25 requests of GET /rare, from {end_s - 25} s on, all failed, all of them with http 500"
             in found.reason
         )
+
+
+@pytest.mark.parametrize(("of_ten", "outcome"), [(9, Outcome.INCONCLUSIVE), (8, Outcome.PASS), (None, Outcome.PASS)])
+def test_only_a_page_that_was_usually_there_is_missed(of_ten: int | None, outcome: Outcome) -> None:
+    """Nine of ten in the baseline; of one that nobody had asked for then nobody knows."""
+    run = healthy()
+    end_s = run.header.phases[-1].end_s
+    page = [Slice(t, "a", "GET /rare", "http 500", 1, 0, {}) for t in range(end_s - 25, end_s)]
+    if of_ten is not None:
+        page += [
+            Slice(t, "a", "GET /rare", OK if t % 10 < of_ten else "http 500", 1, 0, {5: 1} if t % 10 < of_ten else {})
+            for t in range(30)
+        ]
+    found = judged("target_healthy", dataclasses.replace(run, slices=(*run.slices, *page)))
+    assert found.outcome is outcome, found.reason
 
 
 def test_one_good_answer_at_the_very_end_is_enough_to_be_there() -> None:

@@ -91,6 +91,9 @@ def test_a_slice_of_another_age_is_left_out() -> None:
         ("null", ("phases",), "got null - at $.phases"),
         ('"many"', ("nodes",), "at $.nodes"),
         ("[[0]]", ("level",), "at $.level"),
+        ("1" + "0" * 400, ("parameters", "herd_users"), "herd_users is a number of 401 digits"),
+        ("-1" + "0" * 400, ("criteria", 0, "parameters", "limit"), "limit is a number of 401 digits"),
+        ("1" + "0" * 400, ("alerts", "p95_s"), "p95_s is a number of 401 digits"),
     ],
 )
 def test_a_header_that_plans_nonsense_is_refused(raw: str, path: tuple[Any, ...], said: str) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from harness.analysis.histogram import bucket_index
 from harness.criteria import load
+from harness.criteria.guards.enough_users import Stream
 from harness.findings import CLIENTS, Finding, Outcome
 from harness.recording import CriterionSpec, Recording, Slice
 from harness.recording_marks import ARRIVALS, GateMark, StartsMark, gate_stream
@@ -125,6 +126,39 @@ def test_while_a_target_hangs_the_users_that_it_holds_are_those_who_came_before(
     found = judged("enough_users", dataclasses.replace(whole, marks=(*others, *marks)))
     needed = re.findall(r"about (\d+) users, for 10 arrivals a second that took 10 s each", found.reason)
     assert needed and set(needed) == {"100"} and found.reason.count("give them") == len(needed)
+
+
+def test_littles_law_takes_the_seconds_whose_arrivals_waited_and_the_longest_time_that_held_users_then() -> None:
+    """120 arrivals waited at 10 s, and half of 80 at 11; 5 a second at other times."""
+    waited = bucket_index(500_000)
+
+    def stream(held: dict[int, tuple[int, float]]) -> Stream:
+        made = Stream("spike, Visitor", held)
+        for t, due, late in ((9, 5, 0), (10, 120, 120), (11, 80, 40), (12, 5, 0)):
+            waits = {"Visitor": {waited: late}} if late else {}
+            made.add(
+                StartsMark(t, "w", {"Visitor": due}, stream=ARRIVALS, due={"Visitor": due}, waits=waits), "Visitor"
+            )
+        return made
+
+    quick, slow = (10, 1.0), (10, 20.0)
+    assert stream({10: quick, 11: slow}).users_needed() == (200, 100, 2)
+    assert stream({10: quick, 11: (10, 20.05)}).users_needed() == (201, 100, 2.005), "no half of a user"
+    # A start of 8 s that took until 10 s held one of the users then; one that was over by 9.9 s did not.
+    assert stream({8: (1, 2.0), 10: quick}).users_needed() == (200, 100, 2)
+    assert stream({8: (1, 1.9), 10: quick}).users_needed() == (10, 100, 0.1)
+    # Nor did what started when nobody waited any more, or was never free again.
+    assert stream({10: quick, 12: (1, 60.0)}).users_needed() == (10, 100, 0.1)
+    assert stream({10: (0, 5.0)}).users_needed() is None and stream({12: (1, 60.0)}).users_needed() is None
+
+
+def test_who_waited_for_longer_than_is_accepted_or_never_began_is_late() -> None:
+    made = Stream("spike, Visitor")
+    waits = {"Visitor": {bucket_index(200_000): 3, bucket_index(300_000): 4}}
+    made.add(StartsMark(10, "w", {"Visitor": 18}, stream=ARRIVALS, due={"Visitor": 20}, waits=waits), "Visitor")
+    made.add(StartsMark(10, "v", {"Visitor": 5}, stream=ARRIVALS, due={"Visitor": 5}), "Visitor")
+    assert (made.late(0.25), made.late(0.1), made.late(1)) == (6, 9, 2)
+    assert (made.due, made.started, made.due_in, made.late_in) == (25, 23, {10: 25}, {10: 9})
 
 
 def test_in_any_phase() -> None:

@@ -56,6 +56,14 @@ def test_the_longest_silence_is_also_that_at_the_ends(start_s: float, end_s: flo
     assert found.longest_gap_s == pytest.approx(gap_s)
 
 
+def test_a_run_that_was_killed_before_its_load_was_killed_at_its_beginning() -> None:
+    early = dataclasses.replace(sampled([0.1], from_s=-5.0), end=None)
+    assert "was killed about 0 s in, before" in generator.end_in_words(early, "before")
+    assert "was killed about 31 s in" in generator.end_in_words(
+        dataclasses.replace(early, probes=sampled([0.1], from_s=31.0).probes), "then"
+    )
+
+
 def test_a_node_without_samples_has_no_health() -> None:
     run = dataclasses.replace(sampled([0.1]), slices=(Slice(31, "silent", "x", "ok", 1, 0, {}),))
     silent, _ = generator.health(run, 30, 34)

@@ -31,6 +31,32 @@ def test_buckets_are_in_the_order_of_their_values_and_leave_no_gap(value: int) -
     assert histogram.bucket_bounds_us(index)[1] + 1 == histogram.bucket_bounds_us(index + 1)[0]
 
 
+def test_buckets_are_those_of_the_format() -> None:
+    """A microsecond each below 2,048, and 1,024 for each doubling above."""
+    assert [histogram.bucket_index(value) for value in (0, 1, 2047, 2048, 2049, 2050, 4096)] == [
+        *(0, 1, 2047, 2048, 2048, 2049),
+        3072,
+    ]
+    assert histogram.bucket_index(histogram.HIGHEST_US) == 23_220
+    assert [histogram.bucket_bounds_us(index) for index in (2047, 2048, 3071, 3072)] == [
+        *((2047, 2047), (2048, 2049)),
+        *((4094, 4095), (4096, 4099)),
+    ]
+    assert histogram.bucket_bounds_us(23_220)[0] <= 3_600_000_000 <= histogram.bucket_bounds_us(23_220)[1]
+
+
+def test_a_bucket_that_ends_above_a_value_is_not_at_most_that() -> None:
+    counts = {5: 1, 6: 2, 2048: 4, 23_220: 8}
+    for value_us, known in ((4.9, 0), (5, 1), (5.5, 1), (6, 3), (2048, 3), (2049, 7), (1e12, 15)):
+        assert histogram.count_at_most(counts, value_us) == known
+        assert histogram.count_at_most(Packed.of(counts), value_us) == known
+
+
+def test_a_mean_is_that_of_the_middles_of_buckets() -> None:
+    assert histogram.mean_us({10: 1, 20: 3}) == 17.5 and histogram.mean_us({2048: 2}) == 2048.5
+    assert histogram.mean_us({}) is None
+
+
 def test_values_out_of_range_saturate() -> None:
     assert histogram.bucket_index(-5) == 0
     assert histogram.bucket_index(10**12) == histogram.bucket_index(histogram.HIGHEST_US)

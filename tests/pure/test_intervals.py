@@ -108,6 +108,40 @@ def test_few_seconds_say_nothing_of_others(lasting_s: int, only: bool) -> None:
     assert ("too few to show how seconds differ" in found.only) == only
 
 
+def test_how_long_seconds_stay_alike_is_seen_where_half_are_slower() -> None:
+    """Slow for 24 s, and quick for the next 36: p95 alone would not tell it."""
+    lasting = [second([9000] * 50 + [9900] * 5)] * 24 + [second([1000] * 50 + [9900] * 5)] * 36
+    found = intervals.latency_quantile_us(lasting, 0.95)
+    assert found.only.startswith("of these requests only: neighbouring seconds are alike (correlation about 0.97)")
+    in_turn = [lasting[0], lasting[-1], lasting[-1]] * 20
+    assert intervals.latency_quantile_us(in_turn, 0.95).only == ""
+
+
+@pytest.mark.parametrize(("lasting_s", "only"), [(30, True), (119, True), (120, False)])
+@pytest.mark.parametrize("failed", [0, 1])
+def test_seconds_that_do_not_differ_say_nothing_of_what_changes_more_slowly(
+    lasting_s: int, only: bool, failed: int
+) -> None:
+    """An outage that comes every two minutes is not seen in one, and all of it may have been a part of something."""
+    found = intervals.error_ratio([second([1000] * (100 - failed), failed=failed)] * lasting_s)
+    assert ("say nothing of what changes more slowly, 120 s would" in found.only) == only
+    assert found.interval == pytest.approx(intervals.clopper_pearson(failed * lasting_s, 100 * lasting_s))
+
+
+def test_of_seconds_that_differ_at_random_a_minute_speaks_for_others() -> None:
+    random = np.random.default_rng(2)
+    failed = random.binomial(100, random.choice([0.01, 0.3], 60))
+    found = intervals.error_ratio([second([1000] * (100 - n), failed=n) for n in failed.tolist()])
+    assert not found.only
+    assert found.high - found.low > 2 * np.ptp(intervals.clopper_pearson(float(failed.sum()), 6000))
+
+
+def test_failures_that_stay_alike_may_do_so_for_longer_than_is_seen() -> None:
+    """Ten seconds of many failures and ten of few, by turns: a minute of them amounts to a few."""
+    found = intervals.error_ratio([second([1000] * 95, failed=5 + 10 * (t // 10 % 2)) for t in range(60)])
+    assert "neighbouring seconds are alike (correlation about 0." in found.only
+
+
 def test_seconds_that_are_alike_widen_the_interval_more_than_those_that_only_differ() -> None:
     """Half of the seconds are slow: in turn, or each for as long as a minute and a half."""
     slow, quick = second([9000] * 20 + [1000] * 80), second([9000] * 2 + [1000] * 98)

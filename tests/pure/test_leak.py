@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.stats import kendalltau, theilslopes
+from scipy.stats import kendalltau, norm, theilslopes
 
 from harness.criteria.recovery._leak import DAY_S, Growth, LeakTest, Stretch, assess, compared, persistence
 from harness.criteria.recovery._trend import FloatArray, hamed_rao, thinned, trend
@@ -61,6 +61,95 @@ def test_how_long_it_would_take_to_tell() -> None:
     t = over(61)
     assert assess(t, 100 * MB + MB * t).settled_by_s == pytest.approx(240, abs=1)
     assert assess(t, 100 * MB + 0.2 * MB * t).settled_by_s == pytest.approx(500, rel=0.05)
+
+
+def test_of_what_nobody_knows_a_day_would_tell() -> None:
+    assert LeakTest(Growth.UNKNOWN, "too short").settled_by_s == DAY_S
+    assert assess(over(61), 100 * MB - MB * over(61)).settled_by_s == DAY_S
+
+
+def test_what_was_found_is_told_in_megabytes_and_seconds() -> None:
+    t = over(61)
+    rising = assess(t, 100 * MB + MB * t)
+    assert rising.reason == "steady growth, 45.0 MB in 45 s (p < 0.001)"
+    assert (rising.rise_bytes, rising.duration_s, rising.segments_growing) == (pytest.approx(45 * MB), 45, 3)
+    assert rising.rise_interval_bytes == (pytest.approx(45 * MB), pytest.approx(45 * MB))
+    assert rising.level_bytes == pytest.approx(116.5 * MB) and rising.needed_bytes == pytest.approx(5.825 * MB)
+    still = assess(t, 100 * MB + 0.02 * MB * t)
+    assert still.reason == "at most 0.9 MB in 45 s, 5.0 MB would matter"
+    wandering = assess(t, 100 * MB + 30 * MB * np.sin(t / 4))
+    assert wandering.growth is Growth.UNCLEAR and "possible and" in wandering.reason
+    assert wandering.reason.endswith("MB that would matter") and wandering.reason.partition(" MB")[0] != "0.0"
+
+
+@pytest.mark.parametrize(
+    ("rates", "segments", "is_rising"),
+    [
+        ((1, 0.35, 1), 2, True),
+        ((0.35, 1, 1), 2, True),
+        ((1, 1, 0.3), 2, False),  # not in the last
+        ((1, 0.6, 1), 3, True),
+        ((0.05, 0.05, 1), 1, False),
+    ],
+)
+def test_growth_in_two_of_three_segments_the_last_among_them_is_steady(
+    rates: tuple[float, float, float], segments: int, is_rising: bool
+) -> None:
+    """80 s, of which 60 count: three segments of 20 s. A segment grows that has half of the slope of all of them; each
+    other sample is lower, so that neighbours are not alike.
+    """
+    memory = 100 * MB + MB * np.cumsum(np.repeat([1, *rates], 20)) + 8 * MB * (over(80) % 2)
+    found = assess(over(80), memory)
+    assert (found.segments_growing, found.growth is Growth.RISING) == (segments, is_rising)
+
+
+def test_persistence_is_that_of_a_first_order_autoregression_freed_of_its_bias() -> None:
+    """By threes up and down: 20 of 29 neighbours alike, r = 11 ÷ 30, freed (11 + 2) ÷ (30 − 4) = ½, and so 3."""
+    series = 1e6 * np.tile([1.0, 1.0, 1.0, -1.0, -1.0, -1.0], 5)
+    assert hamed_rao(series) < 3 and persistence(series) == pytest.approx(3)
+    assert persistence(np.tile([1e6, -1e6], 15)) == hamed_rao(np.tile([1e6, -1e6], 15)) == 1
+    lasting = 1e6 * np.repeat([1.0, -1.0], 15)
+    assert persistence(lasting) == pytest.approx((1 + 29 / 30) / (1 - 29 / 30))
+    # Less than a byte from sample to sample is rounding.
+    assert persistence(0.9e-6 * series) == 1 and persistence(1.1e-6 * series) == pytest.approx(3)
+
+
+@pytest.mark.parametrize(("requests_per_s", "is_idle"), [(0.49, True), (0.51, False)])
+def test_a_twentieth_of_the_load_is_idle(requests_per_s: float, is_idle: bool) -> None:
+    t = over(60)
+    recovery = Stretch("recovery", t, 100 * MB + MB * t, 10.0)
+    other = Stretch("quiet", t, 100 * MB + MB * t, requests_per_s)
+    found = compared(assess(t, recovery.memory_bytes), recovery, [other])
+    assert ("without load" in found.reason) is is_idle
+
+
+@pytest.mark.parametrize(("back", "growth"), [(0.81, Growth.STOPPED), (0.79, Growth.RISING)])
+def test_four_fifths_of_the_rise_have_to_be_given_back(back: float, growth: Growth) -> None:
+    """44 MB after the warm-up. Only a stretch after the recovery, and one that is long enough, shows that."""
+    t = over(60)
+    first = 100 * MB + MB * t
+    found = assess(t, first)
+    assert found.rise_bytes == pytest.approx(44 * MB)
+    end = float(np.median(first[-5:])) - back * 44 * MB
+
+    def after(begin_s: float, samples: int = 60) -> Growth:
+        idle = Stretch("idle", over(samples) + begin_s, np.full(samples, end), 0.0)
+        return compared(found, Stretch("recovery", t, first, 10.0), [idle]).growth
+
+    assert after(60) is growth
+    assert after(-60) is after(60, 9) is Growth.RISING and after(60, 10) is growth
+
+
+def test_a_slope_that_is_hardly_known_is_held_against_no_other() -> None:
+    """At another load memory wanders: by how much it grows per request is not known to a third."""
+    t = over(60)
+    recovery = Stretch("recovery", t, 100 * MB + MB * t, 10.0)
+    wandering = Stretch("more", t, 100 * MB + 2 * MB * t + 60 * MB * np.sin(t / 6), 20.0)
+    steady = Stretch("most", t, 100 * MB + 3 * MB * t, 30.0)
+    found = assess(t, recovery.memory_bytes)
+    assert compared(found, recovery, [wandering]).growth is Growth.RISING
+    assert compared(found, recovery, [wandering, steady]).growth is Growth.SUSPECTED, "but the next one may be"
+    assert compared(found, recovery, [steady]).growth is Growth.SUSPECTED
 
 
 def several(
@@ -151,6 +240,42 @@ def test_the_correction_grows_with_autocorrelation_and_is_never_below_one() -> N
     means = [np.mean([hamed_rao(autoregressive(random, 200, phi)) for _ in range(20)]) for phi in (-0.5, 0, 0.5, 0.9)]
     assert means[0] == pytest.approx(1, abs=0.2)
     assert 1 <= means[1] < means[2] < means[3]
+
+
+def test_the_correction_is_that_of_hamed_and_rao() -> None:
+    """Equation 9 of their paper, lag by lag; a rank autocorrelation within chance, 1.96 ÷ √n, counts as none."""
+    n, series = 40, np.repeat([1.0, 2.0, 1.0, 2.0], 10)
+    total, counted = 0.0, 0
+    for lag in range(1, n - 2):
+        alike = sum(1 if a == b else -1 for a, b in zip(series, series[lag:], strict=False)) / n
+        if abs(alike) >= 1.959964 / n**0.5:
+            total += (n - lag) * (n - lag - 1) * (n - lag - 2) * alike
+            counted += 1
+    assert hamed_rao(series) == pytest.approx(max(1.0, 1 + 2 / (n * (n - 1) * (n - 2)) * total))
+    assert 5 < counted < n - 3 and total > 0, "or nothing would be tested"
+
+
+def test_equal_values_make_the_variance_smaller() -> None:
+    """(12 · 11 · 29 − 4 · 3 · 2 · 11) ÷ 18 = 198 where values come by threes, as in any textbook."""
+    x, y = over(12), np.repeat([1.0, 2.0, 3.0, 4.0], 3)
+    found = trend(x, y)
+    assert found is not None
+    s = 6 * 9  # of 66 pairs those of different values
+    assert found.tau == pytest.approx(s / 66)
+    assert found.p_plain == pytest.approx(2 * norm.sf((s - 1) / 198**0.5))
+    assert trend(x, np.full(12, 5.0)).p_plain == 1  # type: ignore[union-attr]
+
+
+def test_ten_samples_are_the_fewest_and_the_bounds_are_slopes_that_are_there() -> None:
+    x = over(10)
+    assert trend(x[:9], x[:9]) is None
+    found = trend(x, x**2)
+    assert found is not None and found.samples == 10 and found.tau == 1
+    slopes = sorted(a + b for a in range(10) for b in range(a + 1, 10))
+    assert found.slope == np.median(slopes) and set(found.slope_interval) <= set(slopes)
+    # With so much in doubt that every slope is possible.
+    wide = trend(x, x**2, correction=lambda _: 100.0)
+    assert wide is not None and wide.slope_interval == (slopes[0], slopes[-1])
 
 
 def test_long_series_are_thinned_without_losing_their_slope() -> None:

@@ -587,3 +587,50 @@ def test_a_share_is_no_more_than_all(name: str) -> None:
     for too_much in (1.001, 5.0):
         with pytest.raises(ConfigurationError, match=r"from 0(\.01)? to 1"):
             criteria.load(CriterionSpec(name, {limit: too_much}))
+
+
+NO_SHARES = ("over_provisioning", "under_provisioning", "even_share", "over_admission")
+"""Ratios that may be more than 1: as many again as needed, say."""
+SHARES = ("throttled_limit", "lower_limit", "use_ratio", "share", "dropped")
+LIMITED = ("key_fairness", "over_admission", "remaining_told", "retry_after", "wrong_refusals")
+LEAST = {
+    **{("recovery_time", name): 1 for name in ("hold_s", "window_s")},
+    ("recovers_from_each_fault", "hold_s"): 1,
+    ("recovers_from_each_fault", "baseline_windows"): 5,
+    **{(name, "allowed"): 1 for name in LIMITED},
+    **{(name, "window_s"): 0.001 for name in LIMITED},
+    ("linearizability", "reads_cap"): 1,
+    ("stampede", "limit"): 1,
+    ("recovery_time", "baseline_windows"): 5,
+    ("pool_stable", "tail_s"): 4,
+    ("connections_agree", "window_s"): 2,
+    ("over_admission", "limit"): 1,
+    ("retry_after", "tries"): 1,
+}
+"""What makes no sense below that."""
+
+
+@pytest.mark.parametrize("name", sorted(OUR_OWN | {name for name, _ in LEAST}))
+def test_a_parameter_that_makes_no_sense_is_refused(name: str) -> None:
+    """A share is from 0 to 1, a confidence at least a half, no quantile is the largest value, nothing is negative."""
+    cls = type(criteria.load(CriterionSpec(name)))
+    for each in parameters_of(cls):
+        if each.kind not in (int, float):
+            continue
+        is_share = (
+            each.name in SHARES
+            or (name, each.name) == ("wrong_refusals", "tolerance")
+            or (each.name == "limit" and cls.unit == "ratio" and name not in NO_SHARES)
+        )
+        lowest, highest = LEAST.get((name, each.name), 0), 1 if is_share else 10**6
+        if each.name == "confidence":
+            lowest, highest = 0.5, 0.999999
+        elif each.name == "quantile":
+            lowest, highest = 0.01, 0.9999
+        elif each.name == "share" or (name, each.name) == ("metastability", "lower_limit"):
+            lowest = 0.01
+        usable = [each.kind(lowest), each.kind(highest)]
+        assert [each.problem(value) for value in usable] == [None, None], (each.name, usable)
+        beyond = [lowest - (1 if each.kind is int else 1e-4)]
+        beyond += [highest + 1e-7] if highest < 10**6 and each.kind is float else []
+        assert all(each.problem(each.kind(value)) for value in beyond), (each.name, beyond)

@@ -75,6 +75,30 @@ def test_a_hypervisor_that_takes_cpu_is_a_reason_whoever_has_the_rest() -> None:
     assert "stolen by the hypervisor" in judged(shared(steal=0.8)).reason
 
 
+def test_what_was_taken_is_told_by_cause_and_in_figures() -> None:
+    both = judged(shared(others=0.8, steal=0.2))
+    assert " were stolen by the hypervisor and " in both.reason and " were taken by other processes " in both.reason
+    assert both.evidence["machine of the master, stolen by the hypervisor"] == pytest.approx(0.1, abs=0.001)
+    assert both.figure == pytest.approx(0.5, abs=0.1)
+    assert " and " not in judged(shared(others=1.0)).reason.partition(" in the ")[0], "a share of 0 is not told"
+    assert f"limit {LIMIT * 100:g} %" in both.reason
+
+
+@pytest.mark.parametrize(("ratio", "outcome"), [(0.25, Outcome.PASS), (0.26, Outcome.INCONCLUSIVE)])
+def test_a_quarter_of_the_periods_may_be_used_up(ratio: float, outcome: Outcome) -> None:
+    found = judged(shared(throttled_ratio=ratio))
+    assert found.outcome is outcome
+    assert found.evidence["machine of the master, throttled"] == ratio
+
+
+def test_what_a_machine_does_not_tell_is_said_beside_a_pass() -> None:
+    told = judged(shared()).reason
+    assert "the load's processes have no CPU quota on the machine of the master, or it cannot be read" in told
+    assert "stolen" not in told
+    quiet = judged(shared(left_out=("steal_cores",), throttled_ratio=0.0)).reason
+    assert "tells of no time stolen by a hypervisor" in quiet and "quota" not in quiet
+
+
 def test_a_quota_of_cpu_that_is_used_up_is_a_reason() -> None:
     assert judged(shared(throttled_ratio=0.1)).outcome is Outcome.PASS
     found = judged(shared(throttled_ratio=0.6))

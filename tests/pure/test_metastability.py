@@ -9,8 +9,14 @@ from collections.abc import Callable
 
 import pytest
 
+from harness.analysis import intervals
 from harness.analysis.histogram import bucket_index
+from harness.analysis.quality import ServiceLevel
+from harness.criteria.recovery._queue import Course, Queue
+from harness.criteria.recovery.metastability import Goodput, Metastability
+from harness.criteria.recovery.metastability import _same_load_from_s as same_load_from_s
 from harness.findings import Finding, Outcome
+from harness.parameters import parameters_of
 from harness.recording import End, ProbeSample, Recording, Slice
 from harness.recording_header import CriterionSpec, Phase
 from harness.recording_values import OK
@@ -176,6 +182,88 @@ def test_the_load_has_to_be_that_of_the_baseline() -> None:
     assert found.outcome is Outcome.INCONCLUSIVE
     assert "with the baseline's load the target was watched for 0 s" in found.reason
     assert judged(run(lambda _: 0, lambda t: 500 + 7 * t, level_after=PER_S * 1.04)).outcome is Outcome.FAIL
+
+
+def test_goodput_is_a_share_of_what_the_baseline_had() -> None:
+    """There nineteen of twenty were answered, and ten at the end: 10 ÷ 19, however long the baseline was."""
+    whole = run(lambda _: 10, None)
+    thinner = tuple(
+        dataclasses.replace(each, count=19, latency={bucket_index(20_000): 19}) if each.t < BEGIN_S else each
+        for each in whole.slices
+    )
+    lost = tuple(Slice(t, "w", "GET /", "timeout", 1, 0, {bucket_index(LATE_US): 1}) for t in range(BEGIN_S))
+    sick = dataclasses.replace(whole, slices=(*thinner, *lost))
+    baseline = whole.header.phases[0]
+    found = Goodput.of(sick, baseline, ServiceLevel(1.0, {}), 70, 100)
+    assert found is not None
+    assert (found.good, found.offered, found.baseline_ratio) == (300, 600, 0.95)
+    assert found.figure == pytest.approx(10 / 19)
+    low, high = (bound / 0.95 for bound in intervals.clopper_pearson(300, 600))
+    assert found.interval == pytest.approx((low, high))
+    assert found.describe("baseline").startswith("300 of 600 requests were answered well in the last 30 s, 52.6 % of")
+    assert [found.is_back(limit) for limit in (low, low + 0.001, high, high + 0.001)] == [True, None, None, False]
+    assert Goodput.of(sick, baseline, ServiceLevel(1.0, {}), 200, 230) is None
+
+
+@pytest.mark.parametrize(("level", "watched_s"), [(PER_S * 1.049, 60), (PER_S * 1.051, 0), (PER_S * 0.951, 60)])
+def test_a_twentieth_more_or_less_is_the_same_load(level: float, watched_s: int) -> None:
+    whole = run(lambda _: 0, None, level_after=level)
+    baseline, _, recovery = whole.header.phases
+    assert END_S - same_load_from_s(whole, baseline, recovery, END_S) == watched_s
+
+
+BELOW = Goodput(70, 100, 300, 600, 0.95, 0.5263, (0.48, 0.57))
+
+
+@pytest.mark.parametrize(
+    ("queue", "outcome", "said"),
+    [
+        (
+            Queue(Course.RISING, 100, 190, 5, 3.0, (2.0, 4.0)),
+            Outcome.FAIL,
+            "metastable: its queue still grows from 100",
+        ),
+        (
+            Queue(Course.STANDING, 100, 101, 5, 0.0, (-0.1, 0.1)),
+            Outcome.FAIL,
+            "metastable: its queue does not become shorter, from 100 to 101 in 30 s (+0/s, -0.1 to +0.1)",
+        ),
+        (
+            Queue(Course.FALLING, 190, 100, 5, -3.0, (-4.0, -2.0)),
+            Outcome.INCONCLUSIVE,
+            "falls from 190 to 100 in 30 s (-3/s, -4 to -2) and would be empty in about 33.3 s; a recovery phase",
+        ),
+        (
+            Queue(Course.FULL, 200, 200, 5, 0.0, (-1.0, 1.0)),
+            Outcome.INCONCLUSIVE,
+            "metastable or slow: unclear, its queue stands at a bound of 200, which hides what is turned away",
+        ),
+        (
+            Queue(Course.AS_BEFORE, 5, 5, 5, 0.0, (-1.0, 1.0)),
+            Outcome.INCONCLUSIVE,
+            "its queue is no longer than in the baseline (5, there up to 5), so no backlog keeps it down",
+        ),
+        (
+            Queue(Course.UNCLEAR, 100, 101, 5, 0.0, (-9.0, 9.0)),
+            Outcome.INCONCLUSIVE,
+            "metastable or slow: unclear, its queue went from 100 to 101 in 30 s (+0/s, -9 to +9); a longer recovery",
+        ),
+        ("not observable", Outcome.INCONCLUSIVE, "not observable"),
+    ],
+)
+def test_each_course_of_the_queue_has_its_outcome(queue: Queue | str, outcome: Outcome, said: str) -> None:
+    found, told = Metastability()._judge_queue(queue, BELOW)
+    assert found is outcome and said in told
+
+
+@pytest.mark.parametrize(
+    ("parameter", "least", "most", "refused"),
+    [("lower_limit", 0.01, 1, (0.009, 1.01)), ("floor_s", 0, 1e6, (-0.1,))],
+)
+def test_its_parameters_have_bounds(parameter: str, least: float, most: float, refused: tuple[float, ...]) -> None:
+    (declared,) = (each for each in parameters_of(Metastability) if each.name == parameter)
+    assert declared.problem(least) is None and declared.problem(most) is None
+    assert all(declared.problem(value) for value in refused)
 
 
 def test_by_default_it_is_judged_where_something_can_tell() -> None:

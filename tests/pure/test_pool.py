@@ -397,6 +397,20 @@ def test_an_age_may_have_grown_between_two_samples(oldest_s: float, expected: st
     assert found.interval == (oldest_s, pytest.approx(oldest_s + 1))
 
 
+def test_what_was_idle_to_the_end_is_evidence() -> None:
+    """In the last phase, whichever that is."""
+    run = closed_pool(idle_in_transaction=2, oldest_s=1)
+    assert judged("long_transactions", run).evidence["idle in transaction throughout the idle"] == 2
+
+
+def test_two_levels_are_a_climb_and_one_is_none() -> None:
+    run = closed_pool()
+    two = judged("pool_saturation", run, spike=PHASES[1].name)
+    assert two.outcome is Outcome.PASS and len(two.evidence) == 2
+    one = judged("pool_saturation", run, spike=PHASES[0].name)
+    assert one.outcome is Outcome.INCONCLUSIVE and "fewer than two levels" in one.reason
+
+
 def test_a_probe_that_was_silent_for_long_proves_no_short_transactions() -> None:
     run = without(closed_pool(), lambda sample: 20 <= sample.t < 30)
     found = judged("long_transactions", run)

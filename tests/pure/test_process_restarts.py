@@ -170,6 +170,19 @@ def test_without_pids_there_is_no_pass_and_by_default_no_finding() -> None:
     assert not restarts(simulated({"api": small})), "28 % is what a collector gives back"
 
 
+def test_one_process_whose_pid_is_sampled_is_enough_to_be_judged_and_not_to_pass() -> None:
+    known, unknown = run({"api": (), "db": ()}), []
+    for sample in known.probes:
+        values = {"rss_bytes": sample.values["rss_bytes"]} if sample.source == "db" else sample.values
+        unknown.append(dataclasses.replace(sample, values=values))
+    both = dataclasses.replace(known, probes=tuple(unknown))
+    verdict = judge(both, [CriterionSpec("error_ratio"), BY_DEFAULT])
+    (restarted,) = (each for each in verdict.findings if each.kind == "process_restarts")
+    assert restarted.outcome is Outcome.INCONCLUSIVE and "of db neither pid nor create time" in restarted.reason
+    assert restarted.interval == (0, 1) and restarted.evidence["processes"] == "api, db"
+    assert found(known).reason == "none, over 2 processes" and found(run({"api": ()})).reason == "none, over api"
+
+
 def test_nothing_sampled_is_no_pass() -> None:
     nothing = dataclasses.replace(run({"api": ()}), probes=())
     assert found(nothing).outcome is Outcome.INCONCLUSIVE

@@ -62,9 +62,66 @@ def test_a_single_sample_that_is_low_is_noise() -> None:
     assert restarts(run(*memory(lambda t: 200 if t == 30 else 100))) == ()
 
 
+@pytest.mark.parametrize(("high_s", "found"), [((0,), 0), ((1,), 0), ((0, 1), 1), ((1, 2), 1)])
+def test_a_single_sample_that_is_high_is_noise_in_the_first_seconds_too(high_s: tuple[int, ...], found: int) -> None:
+    assert len(restarts(run(*memory(lambda t: 300 if t in high_s else 100)))) == found
+
+
+@pytest.mark.parametrize(("reading", "is_one"), [(0.0, True), (2.0**63, True), (-1.0, False), (1e308, False)])
+def test_memory_that_no_process_can_have_is_a_reading_that_failed(reading: float, is_one: bool) -> None:
+    samples = [sample(0, rss_bytes=1e8), sample(1, rss_bytes=reading), sample(2, rss_bytes=1e8)]
+    found = processes(run(*samples))["api"]
+    assert (found.t.tolist(), found.failed_s.tolist()) == (([0, 1, 2], []) if is_one else ([0, 2], [1]))
+    assert [at for _, at in gone(run(*samples[:2]))] == ([] if is_one else [1])
+
+
+def test_of_two_readings_at_one_instant_there_is_one() -> None:
+    """As in a recording of which a line stands twice: a slope between the two would be infinite."""
+    found = processes(run(sample(0, rss_bytes=1e8), sample(1, rss_bytes=2e8), sample(1, rss_bytes=3e8)))["api"]
+    assert (found.t.tolist(), found.rss_bytes.tolist()) == ([0, 1], [1e8, 2e8])
+
+
 def test_the_level_of_the_beginning_is_a_median() -> None:
     """One of its first five samples is high; the others are 100, and 200 is no beginning of that."""
     assert restarts(run(*memory(lambda t: 900 if t == 2 else 300 if 10 <= t < 30 else 200 if t >= 30 else 100))) == ()
+
+
+def test_two_of_the_last_three_samples_have_to_be_high() -> None:
+    """A peak, and another one three samples later, of a process of 100 MB."""
+    assert restarts(run(*memory(lambda t: 300 if t in (30, 33) else 100))) == ()
+    assert restarts(run(*memory(lambda t: 300 if t in (30, 32) else 100))) != ()
+
+
+def test_memory_that_stays_low_for_three_samples_may_be_a_new_process() -> None:
+    """Two of the next three are low, whatever comes then."""
+    assert len(restarts(run(*memory(lambda t: 100 if t < 10 else 60 if t in (30, 31, 32) else 100)))) == 1
+    assert restarts(run(*memory(lambda t: 100 if t < 10 else 60 if t == 30 else 100))) == ()
+
+
+def test_memory_that_a_known_process_gives_back_hides_no_later_restart() -> None:
+    """It falls at 20 s under one pid, and another process is there from 40 s on."""
+    samples = [
+        sample(t + 0.1, rss_bytes=3e8 if t < 20 else 1e8, pid=7 if t < 40 else 8, create_time_s=1e9 + 20 * (t >= 40))
+        for t in range(SECONDS)
+    ]
+    assert [each.how for each in restarts(run(*samples))] == ["pid 7, then 8"]
+
+
+def test_a_pid_that_was_not_always_sampled_is_no_other_process() -> None:
+    samples = [sample(t, rss_bytes=1e8, **({} if t < 30 else {"pid": 7.0})) for t in range(SECONDS)]
+    assert restarts(run(*samples)) == ()
+
+
+@pytest.mark.parametrize(("others", "found"), [(6, 0), (5, 1)])
+def test_a_replica_was_taken_away_where_the_probe_went_on_without_it(others: int, found: int) -> None:
+    """Last read at 29.1 s, and as another process at 41.1 s; another source was read at least each other second."""
+    samples = identified(30, gap_s=11)
+    went_on = [sample(29.6 + 11 * k / others, "db", rss_bytes=1e8) for k in range(others)]
+    assert len(restarts(run(*samples, *went_on))) == found
+
+
+def test_a_reading_that_failed_at_the_instant_of_another_is_not_the_end() -> None:
+    assert gone(run(sample(0, rss_bytes=1e8), sample(0, error="gone"), sample(2, "db", rss_bytes=1e8))) == ()
 
 
 @pytest.mark.parametrize(("later_s", "found"), [(0.9, 0), (1.1, 1), (-1.1, 1)])
@@ -155,6 +212,7 @@ def fault(t: float, event: str = INJECTED, *, name: str = "stop_process", number
         ([fault(27.7, name="kill_process")], True),
         ([fault(27.5, name="kill_process")], False),
         ([fault(29.5, name="tcp_proxy"), fault(29.6)], True),
+        ([fault(5.0), fault(29.6, number=2)], True),
         ([fault(29.5, UNDONE)], False),
     ],
 )

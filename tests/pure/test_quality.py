@@ -138,6 +138,23 @@ def test_an_answer_of_just_the_slo_is_good(took_us: int, good: int) -> None:
     assert found.good.tolist() == [good]
 
 
+@pytest.mark.parametrize(
+    ("slo_s", "took_us", "good"),
+    [
+        (0.1001, 100_031, 1),  # the bucket from 100,032 to 100,095 ends below it
+        (0.1001, 100_090, 1),
+        (0.1001, 100_096, 0),  # the next one does not, so none of it is surely good
+        (0.1001, 100_170, 0),
+        (2000.0, 1_990_000_000, 1),
+        (2000.0, 2_100_000_000, 0),
+        (3600.0, 3_599_000_000, 1),
+    ],
+)
+def test_a_bucket_is_good_that_ends_within_the_slo(slo_s: float, took_us: int, good: int) -> None:
+    found = quality.windows(run(piece(10, [took_us / 1000])), 10, 11, 1, quality.ServiceLevel(slo_s, {}))
+    assert found.good.tolist() == [good]
+
+
 @pytest.mark.parametrize(("usual_ms", "limit_s"), [(100, 0.2), (400, 0.5), (1000, 1.25)])
 def test_the_median_may_be_longer_by_the_floor_or_a_quarter(usual_ms: float, limit_s: float) -> None:
     """The floor is 0.1 s, so that a quarter is more from 0.4 s on."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from unittest import mock
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import t
 
 from harness.criteria.pool import _usl as usl
 from harness.criteria.pool._usl import Fit, Law, fit
@@ -45,6 +47,54 @@ def test_the_intervals_hold_the_truth_nine_times_of_ten(law: Law) -> None:
     peaks = [each.peak for each in found if each.peak is not None]
     assert law.peak is not None
     assert sum(low <= law.peak <= high for low, high in peaks) >= 0.9 * len(peaks) > 0
+
+
+def test_the_interval_of_one_is_students_where_no_bound_is_near() -> None:
+    """1 ÷ γ is a coefficient of a linear regression of relative errors, with levels − 3 degrees of freedom."""
+    law, n = Law(20, 0.3, 0.002), np.array(LEVELS)
+    x = np.array([law.throughput(each) for each in LEVELS]) * (1 + 0.01 * np.array([1, -1, 1, 1, -1, -1, 1, -1]))
+    found = fit(LEVELS, x.tolist())
+    assert found is not None and found.ceiling is None
+    terms = np.column_stack([np.ones_like(n), n - 1, n * (n - 1)]) / (n / x)[:, None]
+    inverse = np.linalg.inv(terms.T @ terms)
+    a = float((inverse @ terms.T @ np.ones_like(n))[0])
+    deviation = math.sqrt(float(np.sum((terms @ (inverse @ terms.T @ np.ones_like(n)) - 1) ** 2)) / 5 * inverse[0, 0])
+    margin = float(t.ppf(0.975, 5)) * deviation
+    assert found.gamma == pytest.approx((1 / (a + margin), 1 / (a - margin)), rel=0.005)
+    assert found.law.gamma == pytest.approx(1 / a) and found.gamma[1] - found.gamma[0] > 0.3
+    best = max(law.throughput(each) for each in range(1, 129))
+    assert found.best_per_s[0] < found.best() < found.best_per_s[1] and found.best() == pytest.approx(best, rel=0.01)
+    assert found.best_per_s[1] - found.best_per_s[0] < 0.1 * best
+
+
+@pytest.mark.parametrize(
+    ("law", "peak"), [(Law(5, 0.19, 0.01), 9.0), (Law(5, 0.1, 1e-12), None), (Law(5, 1.5, 0.1), 1.0)]
+)
+def test_the_peak_is_where_the_law_says(law: Law, peak: float | None) -> None:
+    assert law.peak == (None if peak is None else pytest.approx(peak))
+    assert law.throughput(1) == pytest.approx(5) and law.throughput(2) == pytest.approx(
+        10 / (1 + law.sigma + 2 * law.kappa)
+    )
+
+
+def test_the_interval_of_a_ceiling_is_students_over_the_levels_that_reach_it() -> None:
+    flat = [98.0, 102.0, 100.0, 104.0, 96.0]
+    found = fit(LEVELS, [25.0, 50.0, 100.0, *flat])
+    assert found is not None and found.ceiling is not None
+    # The third level lies on both.
+    reached = [100.0, *flat] if found.ceiling.limit_per_s == pytest.approx(100) else flat
+    margin = float(t.ppf(0.975, len(reached) - 1)) * float(np.std(reached, ddof=1)) / math.sqrt(len(reached))
+    assert found.ceiling.interval_per_s == pytest.approx((100 - margin, 100 + margin))
+    assert (found.ceiling.gamma, found.ceiling.knee) == (25, 4)
+
+
+def test_levels_that_hardly_differ_are_one() -> None:
+    """Six different ones are needed; to a millionth they are the same."""
+    law = Law(20, 0.05, 0.0005)
+    five = [1.0, 2.0, 4.0, 8.0, 16.0]
+    for sixth, is_found in ((16.0000001, False), (16.00001, True), (0.0, False)):
+        levels = [*five, sixth]
+        assert (fit(levels, [law.throughput(n) for n in levels]) is not None) is is_found
 
 
 def test_without_coherency_there_is_no_peak() -> None:

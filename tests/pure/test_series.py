@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from harness.analysis import phases, time_series
-from harness.recording import Recording, Slice
+from harness.recording import End, Recording, Slice
+from harness.recording_header import Phase
 from tests.recordings import CANARY, LOGIN, failing, healthy, login_herd
 
 
@@ -54,6 +55,36 @@ def test_a_second_without_answers_has_no_latency() -> None:
     found = time_series.of(gap)
     assert found.requests.intended[50] == 0
     assert np.isnan(found.requests.p50_s[50])
+
+
+def test_seconds_go_to_the_end_of_the_last_phase_or_an_hour_beyond_what_was_recorded() -> None:
+    run = healthy()
+    bare = dataclasses.replace(run, slices=(), probes=(), marks=(), end=End(5, "stopped", False, 0, 0))
+    for end_s, last in ((91, 90), (3605, 3604), (3606, 3605), (3700, 3605)):
+        header = dataclasses.replace(run.header, phases=(Phase("baseline", 0, 30), Phase("spike", 30, end_s)))
+        found = time_series.of(dataclasses.replace(bare, header=header))
+        assert (found.t[0], found.t[-1]) == (0, last)
+
+
+def test_the_planned_level_is_that_of_the_middle_of_a_second() -> None:
+    run = healthy()
+    ramp = dataclasses.replace(run.header, level=((0, 0), (10, 100), (91, 100)))
+    found = time_series.of(dataclasses.replace(run, header=ramp))
+    assert found.planned_level[:12].tolist() == [5, 15, 25, 35, 45, 55, 65, 75, 85, 95, 100, 100]
+
+
+def test_causes_stand_in_the_order_of_their_number_and_answers_with_their_bytes() -> None:
+    run = healthy()
+    more = [Slice(40 + t, "w", CANARY, cause, 1, 7, {5: 1}) for t, cause in enumerate(["a", "unfinished", "b", "b"])]
+    more[1] = dataclasses.replace(more[1], latency={}, bytes=0)
+    found = time_series.of(dataclasses.replace(run, slices=tuple(more)))
+    assert list(found.requests.errors) == ["b", "a", "unfinished"]
+    assert found.requests.unfinished[40:44].tolist() == [0, 1, 0, 0]
+    assert found.requests.bytes[40:44].tolist() == [7, 0, 7, 7] and found.requests.ok.sum() == 0
+    quick = [Slice(50, "w", CANARY, "ok", 100, 0, {1000: 50, 1500: 45, 1900: 4, 2000: 1})]
+    found = time_series.of(dataclasses.replace(run, slices=tuple(quick)))
+    of_second = (found.requests.p50_s[50], found.requests.p95_s[50], found.requests.p99_s[50])
+    assert of_second == pytest.approx((0.001, 0.0015, 0.0019))
 
 
 def test_requests_before_the_first_phase_have_negative_times() -> None:

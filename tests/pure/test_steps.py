@@ -116,6 +116,14 @@ def test_what_samples_leave_open_contains_the_truth(
     assert 0.9 < found.longest_gap_s < 1.1
 
 
+def test_a_supply_that_moves_against_the_demand_is_unstable() -> None:
+    """In one second of forty; where both rise in the same second it is not."""
+    rises, falls = steps((0, 2), (10.5, 3)), steps((0, 2), (10.2, 1))
+    assert instability(rises, falls) == pytest.approx(1 / 40)
+    assert instability(rises, steps((0, 1), (10.2, 2))) == 0
+    assert instability(steps((0, 2)), falls) == pytest.approx(1 / 40)
+
+
 def test_a_sampler_that_was_away() -> None:
     found = sampled([(1.0, 1.0), (2.0, 1.0), (9.0, 3.0), (10.0, 3.0)], 0.0, 12.0)
     assert found.longest_gap_s == 7

@@ -34,7 +34,7 @@ def test_never_recovered_is_an_open_interval() -> None:
     run = recordings.never_recovering()
     body = _strict(verdict_json.render(run, judge(run)))
     recovery = next(finding for finding in body["findings"] if finding["criterion"] == "recovery_time")
-    assert recovery["interval"] == {"low": 60.0, "low_open": False, "high": None, "high_open": True}
+    assert recovery["interval"] == {"low": 60.0, "low_open": False, "high": None, "high_open": True, "beyond": False}
 
 
 @pytest.mark.parametrize("variant", runs.VARIANTS)
@@ -47,6 +47,6 @@ def test_numbers_that_are_not_finite_have_a_documented_form() -> None:
     odd = _strict(verdict_json.render(run, runs.verdict(run)))["findings"][-1]
     assert odd["figure"] is None
     assert odd["limit"] is None
-    assert odd["interval"] == {"low": None, "low_open": True, "high": None, "high_open": True}
+    assert odd["interval"] == {"low": None, "low_open": True, "high": None, "high_open": True, "beyond": False}
     assert odd["evidence"]["nan"] == "nan"
     assert odd["evidence"][runs.SCRIPT] == "inf"

@@ -7,12 +7,8 @@ import signal
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
 from junitparser import JUnitXml
 
-from harness.findings import Outcome as Word
-from reports import suite_page
-from reports.suite_page import Part
 from tests import service
 from tests.run import runs
 from tests.run.runs import Finished
@@ -32,8 +28,10 @@ class Visitor(HerdHttpUser):
 class Herd(herd.Herd):
     baseline_s, herd_users, spike_s, recovery_s, canary_users = 1, 20, 1, {recovery_s}, 5
 
-harness.attach("{name}", criteria=[CriterionSpec("error_ratio", {{"limit": 0.3}})])
+harness.attach("{name}", criteria=[CriterionSpec("error_ratio", {{"limit": 0.3}})], suite="{suite}")
 """
+BROKEN = "import a_package_that_is_not_there\n"
+AWAY = SCENARIO.replace("criteria=", 'checks=lambda options: ["the database is away: start it"], criteria=')
 
 
 @dataclass
@@ -43,15 +41,18 @@ class Outcome:
 
     @property
     def told(self) -> dict[str, tuple[str, str]]:
-        said = json.loads((self.directory / "suite.json").read_text())
-        return {one["scenario"]: (one["outcome"], one["reason"]) for one in said["scenarios"]}
+        """What became of each scenario, and why."""
+        said = json.loads((self.directory / "suite.json").read_text())["scenarios"]
+        words = {one["scenario"]: one["outcome"] if one["was_run"] else "NOT RUN" for one in said}
+        return {one["scenario"]: (words[one["scenario"]], one["reason"]) for one in said}
 
 
 def scenarios(directory: Path, recovery_s: int = 2, **hosts: str) -> Path:
     folder = directory / "scenarios"
     folder.mkdir(parents=True)
     for name, host in hosts.items():
-        (folder / f"{name}.py").write_text(SCENARIO.format(name=name, host=host, recovery_s=recovery_s))
+        values = {"name": name, "host": host, "recovery_s": recovery_s, "suite": "ha" if "_ha_" in name else "spike"}
+        (folder / f"{name}.py").write_text((AWAY if name.endswith("_unasked") else SCENARIO).format(**values))
     return folder
 
 
@@ -75,8 +76,35 @@ def stopped(directory: Path) -> Outcome:
     return Outcome(done, done.directory)
 
 
+def one_group(directory: Path) -> Outcome:
+    """Of spike, ha, a file that cannot be loaded, and one whose database is away: only ha."""
+    nowhere = "http://127.0.0.1:1"
+    with service.running() as well:
+        folder = scenarios(directory, a_spike=nowhere, b_ha_well=well.url, c_ha_unasked=nowhere, d_unasked=nowhere)
+        (folder / "e_broken.py").write_text(BROKEN)
+        arguments = ("ha", str(folder), *runs.UNHURRIED, "--runs-dir", str(directory / "runs"))
+        done = runs.springback(directory, "suite", *arguments).wait(150)
+    return Outcome(done, done.directory)
+
+
+def no_such_path(directory: Path) -> Finished:
+    folder = scenarios(directory, a_spike="http://127.0.0.1:1")
+    return runs.springback(directory, "suite", str(folder), "ha", "gone/one.py").wait(60)
+
+
+def no_such_group(directory: Path) -> Finished:
+    folder = scenarios(directory, a_spike="http://127.0.0.1:1", b_ha_one="http://127.0.0.1:1")
+    return runs.springback(directory, "suite", str(folder), "rain", "spikes").wait(60)
+
+
+def all_away(directory: Path) -> Finished:
+    folder = scenarios(directory, a_unasked="http://127.0.0.1:1", b_unasked="http://127.0.0.1:1")
+    return runs.springback(directory, "suite", str(folder), "--runs-dir", str(directory / "runs")).wait(60)
+
+
 def refused(directory: Path) -> Finished:
     folder = scenarios(directory, a="http://127.0.0.1:1", b="http://127.0.0.1:1")
+    (folder / "c_broken.py").write_text(BROKEN)
     arguments = (str(folder), "--ready-timeout-s", "soon", "--runs-dir", str(directory / "runs"))
     return runs.springback(directory, "suite", *arguments).wait(60)
 
@@ -85,7 +113,7 @@ def refused(directory: Path) -> Finished:
 def test_a_service_that_is_away_isolates_its_scenario_and_the_worst_verdict_is_the_exit_code(outcome: Outcome) -> None:
     outcome.done.ended_well(code=3)
     assert {name: word for name, (word, _) in outcome.told.items()} == {
-        "a_away": "INCONCLUSIVE",
+        "a_away": "NOT RUN",
         "b_well": "PASS",
         "c_ill": "FAIL",
     }
@@ -109,7 +137,54 @@ def test_one_page_leads_to_every_report_and_one_junit_file_has_every_finding(out
 def test_progress_says_which_scenario_goes_and_how_long_it_will_take(outcome: Outcome) -> None:
     assert "springback: 1 of 3: a_away, about 48 s left in all" in outcome.done.err
     assert "springback: b_well: spike" in outcome.done.err
-    assert "3 scenarios: 1 PASS, 1 INCONCLUSIVE, 1 FAIL" in outcome.done.out
+    assert "3 scenarios: 1 PASS, 1 FAIL, 1 NOT RUN" in outcome.done.out
+
+
+@together(one_group, takes_s=30)
+def test_a_group_is_what_its_scenarios_say_and_what_cannot_be_run_stands_there_with_the_reason(
+    outcome: Outcome,
+) -> None:
+    outcome.done.ended_well(code=4)
+    told = outcome.told
+    assert {name: word for name, (word, _) in told.items()} == {
+        "b_ha_well": "PASS",
+        "c_ha_unasked": "NOT RUN",
+        "e_broken": "NOT RUN",  # nobody knows of what group it is
+    }
+    assert told["c_ha_unasked"][1] == "the database is away: start it"
+    assert "a_package_that_is_not_there" in told["e_broken"][1]
+    for file in ("index.html", "report.md"):
+        text = (outcome.directory / file).read_text()
+        assert text.count("NOT RUN") >= 2 and "the database is away: start it" in text
+    assert [suite.errors > 0 for suite in JUnitXml.fromfile(str(outcome.directory / "junit.xml"))] == [
+        False,
+        True,
+        True,
+    ]
+
+
+@together(no_such_path)
+def test_a_path_of_nothing_is_refused_before_anything_is_loaded(outcome: Finished) -> None:
+    outcome.ended_well(code=2)
+    assert outcome.err.splitlines() == [
+        "springback: gone/one.py: there is no such file or folder; name scenario files, or a folder of them"
+    ]
+
+
+@together(no_such_group)
+def test_a_word_that_names_nothing_is_refused_with_the_groups_there_are(outcome: Finished) -> None:
+    outcome.ended_well(code=2)
+    first, second = outcome.err.splitlines()
+    assert "rain: neither a file nor a folder nor a group of scenarios; the groups in " in first
+    assert first.endswith(" are ha, spike")
+    assert "spikes: neither a file nor a folder nor a group of scenarios; did you mean spike?" in second
+
+
+@together(all_away)
+def test_a_suite_of_which_nothing_can_be_run_is_refused(outcome: Finished) -> None:
+    outcome.ended_well(code=2)
+    assert outcome.err.count("the database is away: start it") == 2
+    assert outcome.directories == []
 
 
 @together(stopped)
@@ -117,9 +192,9 @@ def test_ctrl_c_ends_the_run_that_goes_with_its_report_and_begins_no_other(outco
     outcome.done.ended_well(code=4)
     assert {name: word for name, (word, _) in outcome.told.items()} == {
         "a_first": "INCONCLUSIVE",
-        "b_second": "INCONCLUSIVE",
+        "b_second": "NOT RUN",
     }
-    assert outcome.told["b_second"][1].startswith("not run")
+    assert outcome.told["b_second"][1] == "the suite was stopped before"
     (run,) = outcome.directory.glob("*-a_first")
     assert (run / "report.html").is_file()
 
@@ -129,16 +204,3 @@ def test_what_is_wrong_with_any_scenario_is_said_before_the_first_is_run(outcome
     outcome.ended_well(code=2)
     assert [line.split(": ")[1] for line in outcome.err.splitlines() if "--ready-timeout-s" in line] == ["a.py", "b.py"]
     assert outcome.directories == []
-
-
-@pytest.mark.parametrize("name", ["<script>alert(1)</script>", 'a"b'])
-def test_a_hostile_name_or_reason_is_text_on_the_page(name: str, tmp_path: Path) -> None:
-    parts = [Part(name, Word.FAIL, f"{name} \x1b[31m", 1.0)]
-    suite_page.write(parts, tmp_path)
-    assert name not in (tmp_path / "index.html").read_text().replace("&#34;", "").partition("<main>")[2]
-    (suite,) = JUnitXml.fromfile(str(tmp_path / "junit.xml"))
-    assert suite.errors == 1
-
-
-def test_no_scenario_is_no_pass() -> None:
-    assert json.loads(suite_page.summary([]))["exit_code"] == 4

@@ -32,6 +32,13 @@ def test_a_plan_needs_no_host_and_makes_no_load(tmp_path: Path) -> None:
     assert "█" in done.out and not done.directories
 
 
+def test_a_plan_says_how_long_all_runs_take(tmp_path: Path) -> None:
+    """17 s each: 5 s of its phases, and what is around them."""
+    once, again = plan(tmp_path), plan(tmp_path, "--repeat", "20")
+    assert once.out and again.out.startswith(once.out)
+    assert again.out.removeprefix(once.out).startswith("20 runs one after another: about 6 min, 12 s around the phases")
+
+
 def test_a_plan_reads_flags_environment_and_config_file(tmp_path: Path) -> None:
     """Flag before environment before file, as in a run."""
     (tmp_path / "my.conf").write_text("peak = 30\nbase = 3\nbaseline-s = 7\n")

@@ -16,7 +16,6 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from target.loopback_http import ask
-from target.service import database_node
 from target.service.node_monitor import ReplicationLag
 from target.stack import unprivileged
 from tests.target import stacks
@@ -56,18 +55,6 @@ def test_lag_is_the_age_of_the_oldest_write_that_is_not_there() -> None:
     lag.primary_at(("two", "b"), 10.0, 250)
     assert lag.of(250, 11.0) == 0.0, "what the old one wrote beyond 250 will never come"
     assert lag.of(249, 11.0) == 1.0
-
-
-def test_nodes_are_named_by_the_setting_or_by_their_address() -> None:
-    """A DSN's own parameters may have an equals sign."""
-    nodes = database_node.named("postgresql://u:p@h1:5433/d?application_name=x b=postgresql://u:p@h2/d", "api")
-    assert [(node.name, node.role, node.reachable) for node in nodes] == [
-        ("h1:5433", "unknown", False),
-        ("b", "unknown", False),
-    ]
-    assert nodes[0].dsn == "postgresql://u:p@h1:5433/d?application_name=x"
-    assert nodes[1].dsn == "postgresql://u:p@h2/d"
-    assert database_node.named("", "api") == []
 
 
 def test_the_stack_shows_its_nodes(stack: Stack) -> None:
@@ -126,6 +113,25 @@ def test_no_fallback_refuses_what_the_primary_could_answer(healthy: Stack) -> No
     until(lambda: served_by(url, "/ledger/none") == (404, "replica", "replica"), "the replica answers again")
 
 
+def test_reads_take_turns_over_the_replicas_and_one_fault_sends_all_to_one(stack: Stack, tmp_path: Path) -> None:
+    """Two names for the one replica stand in for two of them; the first by name gets all under the fault."""
+    replica = stack.state.postgres.replica
+    nodes = f"one={stack.state.postgres.primary} b={replica} a={replica}"
+    with serving(tmp_path, with_nodes(stack, TARGET_DATABASE_NODES=nodes)) as service:
+        until(lambda: service.get("/readyz").status == 200, "ready")
+        until(lambda: len(service.get("/database").document["readable"]) == 2, "both are known")
+        assert spread(service, 20) == {"a": 10, "b": 10}
+        service.switch("sticky_replica")
+        assert spread(service, 20) == {"a": 20}
+        assert service.account()["status"] == {"reads": 20, "diverted": 10}
+        shown = service.get("/database").document
+        assert {node["name"]: node["reads"] for node in shown["nodes"]} == {"one": 0, "a": 30, "b": 10}
+
+
+def spread(service: Service, reads: int) -> Counter[str | None]:
+    return Counter(served_by(service.url, "/ledger/none")[1] for _ in range(reads))
+
+
 @pytest.fixture
 def breakable(tmp_path: Path) -> Iterator[Stack]:
     """A stack that may lose its primary."""
@@ -154,12 +160,13 @@ def test_a_failover_brings_writes_to_the_new_primary_and_loses_nothing_that_it_h
             admin = conninfo_to_dict(addresses.admin)
             with psycopg.connect(**{**admin, "port": replica["port"]}, autocommit=True) as connection:  # type: ignore[arg-type]
                 connection.execute("SELECT pg_promote()")
+            until(lambda: service.get("/database").document["primary"] == "two", "known before the proxy does")
+            assert service.post("/ledger", {"id": "between", "client": "c"}).status == 503
             proxy.switch(int(str(replica["port"])))
             until(lambda: service.post("/ledger", {"id": "after", "client": "c"}).status in (200, 201), "writes again")
 
             after = service.post("/ledger", {"id": "after", "client": "c"})
             assert (after.document["node"], after.document["replayed"]) == ("two", True)
-            until(lambda: service.get("/database").document["primary"] == "two", "found out")
             shown = service.get("/database").document
             assert [(node["name"], node["role"]) for node in shown["nodes"]] == [("one", "unknown"), ("two", "primary")]
             assert shown["nodes"][1]["timeline"] == 2
@@ -169,25 +176,6 @@ def test_a_failover_brings_writes_to_the_new_primary_and_loses_nothing_that_it_h
             entries = service.get("/ledger?client=c&read=primary").document["entries"]
             assert [entry["id"] for entry in entries if entry["id"] != "between"] == ["before", "after"]
             assert service.get("/readyz").document["dependencies"]["postgres_replica"]["state"] == "down"
-
-
-def test_reads_take_turns_over_the_replicas_and_one_fault_sends_all_to_one(breakable: Stack, tmp_path: Path) -> None:
-    """Two names for the one replica stand in for two of them; the first by name gets all under the fault."""
-    replica = breakable.state.postgres.replica
-    nodes = f"one={breakable.state.postgres.primary} b={replica} a={replica}"
-    with serving(tmp_path, with_nodes(breakable, TARGET_DATABASE_NODES=nodes)) as service:
-        until(lambda: service.get("/readyz").status == 200, "ready")
-        until(lambda: len(service.get("/database").document["readable"]) == 2, "both are known")
-        assert spread(service, 20) == {"a": 10, "b": 10}
-        service.switch("sticky_replica")
-        assert spread(service, 20) == {"a": 20}
-        assert service.account()["status"] == {"reads": 20, "diverted": 10}
-        shown = service.get("/database").document
-        assert {node["name"]: node["reads"] for node in shown["nodes"]} == {"one": 0, "a": 30, "b": 10}
-
-
-def spread(service: Service, reads: int) -> Counter[str | None]:
-    return Counter(served_by(service.url, "/ledger/none")[1] for _ in range(reads))
 
 
 def test_a_server_that_was_started_again_gets_new_connections_at_once(breakable: Stack, tmp_path: Path) -> None:
@@ -211,3 +199,4 @@ def test_a_server_that_was_started_again_gets_new_connections_at_once(breakable:
             until(lambda: service.get("/database").document["pools"]["two"]["open"] == 4, "connected", 3)
             assert served_by(service.url, "/ledger/none") == (404, "two", "replica")
             assert service.get("/database").document["pools_renewed"] == 1
+            again.send_signal(signal.SIGINT)  # to SIGTERM alone PostgreSQL waits until nobody is connected

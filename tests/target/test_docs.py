@@ -40,7 +40,7 @@ def test_a_fault_is_described_with_its_parameters(name: str) -> None:
         assert parameter in line
 
 
-@pytest.mark.parametrize("command", ["up", "down", "status", "fault", "upstream"])
+@pytest.mark.parametrize("command", ["up", "down", "status", "fault", "upstream", "node"])
 def test_every_command_explains_itself(command: str) -> None:
     """`--help` is exit code 0, an unknown flag is exit code 2."""
     assert "Usage:" in target(command, "--help").stdout

@@ -313,14 +313,25 @@ def test_a_stop_while_the_databases_are_made_leaves_nothing(tmp_path: Path) -> N
     assert list(tmp_path.iterdir()) == []
 
 
-def test_kill_9_of_up_leaves_nothing_even_with_a_frozen_node(ha: Stack) -> None:
-    """Also not of PostgreSQL, which Patroni started, and which hears nothing while it is frozen."""
-    family = ha.family()
+def test_kill_9_of_up_leaves_nothing_even_with_a_frozen_and_a_dead_node(ha: Stack) -> None:
+    """Also not of PostgreSQL, which Patroni started, which hears nothing while it is frozen, and whose shared memory
+    outlives it. The stack is gone afterwards."""
+    family, frozen = ha.family(), primary_of(ha)
     assert len(family) > 40
-    act(ha, "freeze", primary_of(ha).name)
+    dead = next(node for node in parts(ha).postgres.nodes if node != frozen)
+    segment = (Path(dead.data_directory) / "postmaster.pid").read_text().splitlines()[6].split()[1]
+    act(ha, "kill", dead.name)
+    assert segment in shared_memory_segments()
+    act(ha, "freeze", frozen.name)
     act(ha, "freeze", "api1")
     ha.up.kill()
     ha.up.wait()
     until(lambda: all_gone(family), "every process gone")
-    until(lambda: not Path(ha.state.data).exists(), "temporary data removed")
+    until(lambda: not Path(ha.state.data).exists(), "temporary data removed", 30.0)  # of three databases
     assert not ha.state_file.exists()
+    assert segment not in shared_memory_segments()
+
+
+def shared_memory_segments() -> set[str]:
+    """Of this machine, by their ids."""
+    return {line.split()[1] for line in Path("/proc/sysvipc/shm").read_text().splitlines()[1:]}

@@ -93,8 +93,11 @@ def test_a_frozen_sentinel_costs_little(service: Service, valkeys: Guarded) -> N
     valkeys.sentinels[0].process.send_signal(signal.SIGSTOP)
     valkeys.primary.process.kill()
     caller = next(CALLERS)
-    until(lambda: limited(service.url, caller).headers["x-ratelimit-state"] == "fail-open", "noticed")
-    until(lambda: limited(service.url, caller).headers["x-ratelimit-state"] == "enforced", "enforced again", 20)
+    try:
+        until(lambda: limited(service.url, caller).headers["x-ratelimit-state"] == "fail-open", "noticed")
+        until(lambda: limited(service.url, caller).headers["x-ratelimit-state"] == "enforced", "enforced again", 20)
+    finally:
+        valkeys.sentinels[0].process.send_signal(signal.SIGCONT)
 
 
 def test_the_sentinels_may_have_a_password_of_their_own() -> None:

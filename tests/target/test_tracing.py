@@ -100,7 +100,7 @@ def test_without_a_receiver_the_service_serves_and_ends_in_time(stack: Stack, tm
 
 def test_off_no_exporter_is_imported() -> None:
     """Nor the SDK's traces, nor protobuf: by the whole application, as a process that does not trace imports it."""
-    code = "import sys, target.service.__main__; print(*sys.modules)"
+    code = "import sys, target.service.server; print(*sys.modules)"
     modules = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert "target.service.tracing" in modules
     heavy = ("opentelemetry.exporter", "opentelemetry.sdk.trace", "opentelemetry.proto", "google.protobuf")

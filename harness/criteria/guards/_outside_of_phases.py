@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.analysis import phases
+from harness.criteria._outcome import percent
 from harness.recording import Slice
 from harness.recording_values import OK
 
@@ -19,6 +20,10 @@ class Failures:
     """``150 of 200 requests WHEN failed``; empty without requests."""
     most: str
     """The name that failed most often, and what most of all failed with; empty where none failed."""
+
+    def beyond(self, limit: float, remedy: str) -> str:
+        """Why that is too many, and what to do."""
+        return f"{self.told}, {self.most}; limit {percent(limit)}: {remedy}"
 
 
 def failures(pieces: Sequence[Slice], when: str) -> Failures:

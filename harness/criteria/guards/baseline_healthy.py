@@ -19,6 +19,7 @@ from harness.recording_header import CriterionSpec, Phase
 
 if TYPE_CHECKING:
     import numpy as np
+    from numpy.typing import NDArray
 else:
     np = LazyModule("numpy")
 
@@ -28,6 +29,10 @@ STALL_FACTOR, STALL_FLOOR_S = 10.0, 0.1
 """A second is one of a stall when most of its requests took more than so many times the usual median, and so long.
 Those which come while a service stands still wait for what is left of it, and the seconds of the clock cut it in two:
 of a stall of a second no second has most requests wait for half of one.
+"""
+STALLED = ((1, 1 / 2), (2, 1 / 3))
+"""So many seconds on end are ones of a stall when more than such a share of their requests is slow. Two of them hold
+all of a stall of a second: where it begins in the second half of one, neither has most of it.
 """
 STALL_CHANCE = 0.001
 """And there are more of these than slow ones that are spread by chance would make, as sure as this: a mix of quick and
@@ -120,12 +125,7 @@ def _unsteady(windows: tuple[phases.Tally, ...]) -> Iterator[str]:
     limit_us = max(STALL_FACTOR * usual_us, STALL_FLOOR_S * 1e6)
     intended = np.array([window.intended for window in windows])
     slow = intended - np.array([histogram.count_at_most(window.latency, limit_us) for window in windows])
-    stalled = np.flatnonzero(slow > intended / 2).tolist()
-    used = intended[intended > 0]
-    by_chance = beta_probability(float(slow.sum() / used.sum()), used // 2 + 1, used - used // 2).mean()
-    if stalled and beta_probability(float(by_chance), len(stalled), len(used) - len(stalled) + 1) > STALL_CHANCE:
-        stalled = []
-    times = [number for number in stalled if number - 1 not in stalled]
+    times = max((_stalls(slow, intended, *rule) for rule in STALLED), key=len)
     if len(times) > 1:
         told = ", ".join(str(number) for number in times[:5])
         longer = f"each time most requests failed or took longer than {seconds(limit_us / 1e6)}"
@@ -139,3 +139,17 @@ def _unsteady(windows: tuple[phases.Tally, ...]) -> Iterator[str]:
     if rise_s > max(TREND_RATIO * usual_us / 1e6, TREND_FLOOR_S):
         way = "rose" if found.slope > 0 else "fell"
         yield f"the median latency {way} by {seconds(abs(found.slope) * len(windows))} in the course of it"
+
+
+def _stalls(slow: NDArray[np.int64], intended: NDArray[np.int64], length: int, share: float) -> list[int]:
+    """In which seconds a stall begins, where there are more of them than chance would make."""
+    slow, intended = (np.convolve(counts, np.ones(length, dtype=np.int64), "valid") for counts in (slow, intended))
+    stalled = np.flatnonzero(slow > share * intended).tolist()
+    used = intended[intended > 0]
+    beyond = np.floor(share * used).astype(np.int64) + 1
+    by_chance = float(beta_probability(float(slow.sum() / used.sum()), beyond, used - beyond + 1).mean())
+    # Windows that overlap tell as much as those that do not.
+    seen, of = len(stalled) / length, len(used) / length
+    if not stalled or beta_probability(by_chance, seen, of - seen + 1) > STALL_CHANCE:
+        return []
+    return [number for number in stalled if number - 1 not in stalled]

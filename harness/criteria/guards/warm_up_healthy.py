@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from harness.analysis import phases
 from harness.criteria._criterion import Guard
-from harness.criteria._outcome import percent
 from harness.criteria.guards._outside_of_phases import failures
 from harness.findings import Finding, Outcome
 from harness.plugins import parameter
@@ -35,17 +34,12 @@ class WarmUpHealthy(Guard):
         before = failures([piece for piece in pieces if piece.t < begin_s], "before the first phase")
         later = failures([piece for piece in recording.warm_up if piece.t >= begin_s], "to get ready again")
         if before.ratio > self.limit:
-            reason = (
-                f"{before.told}, {before.most}; limit {percent(self.limit)}: these users were not ready for what they "
-                "were to do, so mend that first"
-            )
-            return self.finding(Outcome.INCONCLUSIVE, reason, before.ratio)
+            remedy = "these users were not ready for what they were to do, so mend that first"
+            return self.finding(Outcome.INCONCLUSIVE, before.beyond(self.limit, remedy), before.ratio)
         if later.ratio > self.limit:
-            reason = (
-                f"{later.told}, {later.most}; limit {percent(self.limit)}: no phase has these requests, so make them "
-                "in the task if they are to be judged"
-            )
-            return dataclasses.replace(self.finding(Outcome.INCONCLUSIVE, reason, later.ratio), voids=())
+            remedy = "no phase has these requests, so make them in the task if they are to be judged"
+            found = self.finding(Outcome.INCONCLUSIVE, later.beyond(self.limit, remedy), later.ratio)
+            return dataclasses.replace(found, voids=())
         told = "; ".join(each.told for each in (before, later) if each.told)
         if not told:
             return self.finding(Outcome.PASS, "no user sent anything to get ready")

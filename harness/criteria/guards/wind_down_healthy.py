@@ -7,7 +7,6 @@ from typing import ClassVar
 
 from harness.analysis import phases
 from harness.criteria._criterion import Guard
-from harness.criteria._outcome import percent
 from harness.criteria.guards._outside_of_phases import failures
 from harness.findings import Finding, Outcome
 from harness.plugins import parameter
@@ -35,10 +34,8 @@ class WindDownHealthy(Guard):
         found = failures([*recording.wind_down, *late], "after the last phase")
         reasons = []
         if found.ratio > self.limit:
-            reasons.append(
-                f"{found.told}, {found.most}; limit {percent(self.limit)}: no phase has these requests, so make them "
-                "in a task, within a phase, if they are to be judged"
-            )
+            remedy = "no phase has these requests, so make them in a task, within a phase, if they are to be judged"
+            reasons.append(found.beyond(self.limit, remedy))
         if stopping := sorted({mark.node for mark in recording.node_events if mark.event == STOPPING}):
             reasons.append(
                 f"users of {', '.join(stopping)} had not come to their end when the run was over, so nobody knows what "

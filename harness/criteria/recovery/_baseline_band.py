@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from harness.analysis.distributions import beta_probability, beta_quantile, chi_square_quantile, student_quantile
 from harness.analysis.lazy import LazyModule
 from harness.analysis.quality import Windows
+from harness.criteria.recovery._bursts import FEWEST_WINDOWS, chance_of_more, is_by_turns, standing_out
 from harness.criteria.recovery._levels import Posterior, posterior
 
 if TYPE_CHECKING:
@@ -38,8 +39,6 @@ CHANCE = 0.005
 """With which a single window of a target at the threshold counts as outside."""
 EFFECTIVE_WINDOWS = 15
 """Fewer independent windows of the baseline do not show what is normal."""
-FEWEST_WINDOWS = 5
-"""Fewer do not show how a share differs from window to window."""
 PROOF = 0.001
 """Chance with which two stretches of the same target are taken for different ones."""
 MAXIMUM_CORRELATION = 0.95
@@ -84,14 +83,19 @@ class Share:
         """Windows that a target at the threshold would have in one of 200 cases."""
         return windows.evident & _beyond(self.of(windows), windows.intended, self.threshold, self.inflation)
 
-    def recurs(self, windows: Windows, counted: NDArray[np.bool_]) -> bool:
-        """Whether the share differs from window to window by more than chance, and than in the baseline, without the
-        window that stands out most: it is small on the whole, because it is large now and then. By Pearson's χ²: at
-        0.5 % where the share is also larger than in the baseline (conditional test of two rates, Przyborowski &
-        Wilenski 1940, 5 %); else, where the baseline's windows differ by no more than chance, at 0.1 % with the
-        variance that χ² has where few hits are expected (Satterthwaite).
+    def bursts(self, windows: Windows, counted: NDArray[np.bool_]) -> NDArray[np.intp] | None:
+        """Where the hits come by turns, more of them than in the baseline: the windows that have most of them, where
+        some do. None where they do not. Where the baseline's windows differ by more than chance themselves, they have
+        to differ by more than those (Pearson's χ², 0.5 %), and the share has to be larger (5 %).
         """
         hits, n = self.of(windows)[counted], windows.intended[counted]
+        if self.varies:
+            found = self._differs_by_more(hits, n)
+        else:
+            found = is_by_turns(hits, n, round(self.ratio * self.requests), self.requests)
+        return np.flatnonzero(counted)[standing_out(hits, n)] if found else None
+
+    def _differs_by_more(self, hits: NDArray[np.int64], n: NDArray[np.int64]) -> bool:
         if len(n) < FEWEST_WINDOWS or hits.sum() < 2:
             return False
         stay = np.arange(len(n)) != int(np.argmax(hits - n * hits.sum() / n.sum()))
@@ -99,15 +103,10 @@ class Share:
         ratio, freedom = float(hits.sum() / n.sum()), len(n) - 1
         if not 0 < ratio < 1:
             return False
-        by_chance = n * ratio * (1 - ratio)
-        square = float(((hits - n * ratio) ** 2 / by_chance).sum()) / self.inflation
-        wider = float((2 + (1 - 6 * ratio * (1 - ratio)) / by_chance).sum()) / (2 * freedom)
-        if not self.varies and square > wider * chi_square_quantile(1 - PROOF, freedom / wider):
-            return True
+        square = float(((hits - n * ratio) ** 2 / (n * ratio * (1 - ratio))).sum()) / self.inflation
         weight = _effective(1, self.correlation) / self.inflation
         bad, bad_before = weight * float(hits.sum()), weight * self.ratio * self.requests
-        of_both = float(n.sum()) / (float(n.sum()) + self.requests)
-        is_larger = float(beta_probability(of_both, bad, bad_before + 1)) <= 0.05
+        is_larger = chance_of_more(bad, float(n.sum()), bad_before, self.requests) <= 0.05
         return is_larger and square > chi_square_quantile(1 - CHANCE, freedom)
 
     def posterior(self, windows: Windows, counted: NDArray[np.bool_]) -> Posterior:
@@ -155,13 +154,15 @@ class Band:
         """
         return bad > 0 and beta_quantile(0.01, bad, intended - bad + 1) > self.bad.ratio + LONG_SHARE_FLOOR
 
-    def recurs(self, since: Windows, passed_over: NDArray[np.bool_]) -> bool:
-        """Whether bad requests come by turns, more of them than in the baseline, so that no single window stands out
-        and yet some are beyond the threshold: see :meth:`Share.recurs`. Windows that are passed over because the
-        baseline has slow ones, too, count for what failed in them.
+    def bursts(self, since: Windows, passed_over: NDArray[np.bool_]) -> NDArray[np.intp] | None:
+        """Where bad requests come by turns, more of them than in the baseline, so that no single window stands out and
+        yet some are beyond the threshold: see :meth:`Share.bursts`. Windows that are passed over because the baseline
+        has slow ones, too, count for what failed in them.
         """
         told = since.intended > 0
-        return self.bad.recurs(since, told & ~passed_over) or self.failed.recurs(since, told)
+        found = self.bad.bursts(since, told & ~passed_over), self.failed.bursts(since, told)
+        known = [windows for windows in found if windows is not None]
+        return np.unique(np.concatenate(known)) if known else None
 
     def may_be_beyond(self, bad: int, intended: int) -> float | None:
         """The 95 % upper bound (Clopper & Pearson, one-sided) of the share of bad requests, where it is beyond the

@@ -25,6 +25,7 @@ from harness.analysis.quality import MINIMUM_REQUESTS, ServiceLevel, Windows, me
 from harness.criteria.recovery._baseline_band import EFFECTIVE_WINDOWS, Band, Share, band, larger
 from harness.criteria.recovery._levels import Posterior
 from harness.criteria.recovery._relapses import is_lasting, passed_over, relapses
+from harness.criteria.recovery._wandering import Wandering, wandering_of
 from harness.recording import Recording
 from harness.recording_header import Phase
 
@@ -117,8 +118,14 @@ class Recovery:
     """Of the latter half of the time since the recovery, where its latency is proven to be longer than the baseline's,
     however little that is.
     """
-    comes_in_bursts: bool = False
-    """Whether requests since the recovery are bad more often than before, and by turns, see :meth:`Band.recurs`."""
+    baseline_s: int = 0
+    """How long the baseline was."""
+    wandering: Wandering | None = None
+    """None where neighbouring windows of the baseline are not alike."""
+    bursts_s: tuple[float, ...] | None = None
+    """Where requests since the recovery are bad more often than before, and by turns, see :meth:`Band.bursts`: the
+    windows that have most of those, in seconds after the end of the spike. None where they are not.
+    """
     is_shifted: bool = True
     """Whether the stretch before the recovery is proven to differ from the baseline, where that varies by itself."""
     since: tuple[int, int] | None = None
@@ -152,9 +159,12 @@ def measure(recording: Recording, settings: Settings | None = None) -> Recovery:
         return Recovery(State.UNKNOWN, problem, slo=slo)
     seen = windows(recording, spike.start_s, end_s, settings.window_s, slo, usual)
     log_latency = mean_log_latency(recording, baseline, settings.window_s)
-    usual_s = histogram.quantile_us(phases.of_phase(recording, baseline).latency, 0.5)
-    allowed_ratio = usual.overall_s / max(1e-6, (usual_s or 0) / 1e6)
-    found = _judge(spike, end_s, normal, seen, band(normal, log_latency, allowed_ratio), settings, slo)
+    latency = phases.of_phase(recording, baseline).latency
+    median_s, slowest_s = ((histogram.quantile_us(latency, quantile) or 0) / 1e6 for quantile in (0.5, 1.0))
+    known = band(normal, log_latency, usual.overall_s / max(1e-6, median_s))
+    found = _judge(spike, end_s, normal, seen, known, settings, slo)
+    wandering = wandering_of(known, settings.window_s, slowest_s - median_s)
+    found = replace(found, baseline_s=baseline.duration_s, wandering=wandering)
     if found.recovery_s is None:
         return found
     back_s = spike.end_s + math.ceil(found.recovery_s)
@@ -247,6 +257,7 @@ def _judge(
     until = max(first_after, int(bad_windows[-1]) + 1 if len(bad_windows) else 0, middle or 0 if degraded else 0)
     until = count if not recovered else until
     since = seen.part(slice(max(first_after, middle or 0) if degraded else first_after, None))
+    bursts = normal.bursts(since, single[count - len(since.start_s) :]) if recovered else None
     quality = seen.quality[:until][seen.evident[:until]]
     return Recovery(
         state=state,
@@ -265,7 +276,7 @@ def _judge(
         doubt=_doubt(normal),
         is_shifted=_is_shifted(normal, baseline, seen.part(slice(first_after, middle if recovered else None))),
         since=None if not recovered else (int(since.bad.sum()), int(since.intended.sum())),
-        comes_in_bursts=recovered and normal.recurs(since, single[count - len(since.start_s) :]),
+        bursts_s=None if bursts is None else tuple(float(since.start_s[at] - spike.end_s) for at in bursts),
         canary_per_s=float(seen.intended[first_after:].mean() / w),
         slo=slo,
         band=normal,

@@ -4,11 +4,14 @@ The true share is a level that stays from one window to the next, or, with a sma
 drawn anew. That is a product partition model (Barry & Hartigan 1992; Fearnhead 2006) on a grid of levels, which makes
 it exact at a cost of windows × levels. It supposes neither how many changes there were nor how large: a target that
 fails wholly and is back at once is told to the window, and one that comes back gradually as long as it is near the
-threshold. Half of the prior lies on each side of the threshold, so without requests nothing is known.
+threshold. Whether levels stay or fade between jumps is not known, either: both are tried, and count as much as the
+requests say for each (Bayesian model averaging, Hoeting et al. 1999). Half of the prior lies on each side of the
+threshold, so without requests nothing is known.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -26,8 +29,16 @@ LAST = 0.05
 """How much less likely the last level is above than below, before anything is known: a stretch in the middle takes two
 jumps, and the last windows shall need no less evidence.
 """
-DRIFT = 0.2
-"""Probability with which a level moves to a neighbouring one, without a jump."""
+STAYING = (0.1,)
+"""Probability with which a level moves to each of its neighbours, without a jump."""
+FADING = (0.15, 0.1, 0.05)
+"""The same to its neighbours, to theirs, and to theirs, of a level that fades. It fades downwards across the threshold;
+upwards it takes a jump.
+"""
+FADES = 0.3
+"""Probability that levels fade, before anything is known."""
+MOST_LOG_ODDS = 500.0
+"""Beyond it one of the two is as good as certain, and an exponential would overflow."""
 CHANGES = 0.5
 """Expected in the whole run, before anything is known of it."""
 
@@ -48,18 +59,33 @@ def posterior(hits: NDArray[np.float64], n: NDArray[np.float64], threshold: floa
     logs = np.outer(hits, np.log(levels)) + np.outer(n - hits, np.log1p(-levels))
     likelihood = np.exp(logs - logs.max(axis=1, keepdims=True))
     within = levels <= threshold
-    windows = len(n)
-    change = min(0.1, CHANGES / max(windows, 1))
-    moves = (1 - change) * _drift(within) + change * prior
+    change = min(0.1, CHANGES / max(len(n), 1))
+    drifts = _drift(within, STAYING, crossing=False), _drift(within, FADING, crossing=True)
+    staying, fading = (_smoothed(likelihood, within, prior, (1 - change) * d + change * prior) for d in drifts)
+    odds = FADES / (1 - FADES) * math.exp(min(MOST_LOG_ODDS, fading[1] - staying[1]))
+    fades = odds / (1 + odds)
+    return Posterior(
+        (1 - fades) * staying[0].within_from + fades * fading[0].within_from,
+        (1 - fades) * staying[0].above + fades * fading[0].above,
+    )
+
+
+def _smoothed(
+    likelihood: NDArray[np.float64], within: NDArray[np.bool_], prior: NDArray[np.float64], moves: NDArray[np.float64]
+) -> tuple[Posterior, float]:
+    """Forwards and backwards; and the logarithm of how likely all windows together are, but for a constant."""
+    windows = len(likelihood)
     expected = np.empty_like(likelihood)
-    state = prior
+    state, log_likelihood = prior, 0.0
+    last = np.where(within, 1.0, LAST)
     for window in range(windows):
         expected[window] = state @ moves
         state = expected[window] * likelihood[window]
-        state = state / state.sum()
+        total = float(state.sum())
+        state, log_likelihood = state / total, log_likelihood + math.log(total)
     within_from, above = np.empty(windows), np.empty(windows)
     # Of what follows: with any levels, and with none above the threshold; scaled alike.
-    any_level, none_above = np.where(within, 1.0, LAST), np.ones_like(levels)
+    any_level, none_above = last, np.ones_like(last)
     for window in reversed(range(windows)):
         here = expected[window] * likelihood[window]
         whole = here @ any_level
@@ -69,17 +95,21 @@ def posterior(hits: NDArray[np.float64], n: NDArray[np.float64], threshold: floa
         came_within = np.where(within, likelihood[window] * none_above, 0.0)
         scale = came.sum()
         any_level, none_above = moves @ came / scale, moves @ came_within / scale
-    return Posterior(within_from, above)
+    return Posterior(within_from, above), log_likelihood + math.log(float(state @ last))
 
 
-def _drift(within: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Probabilities to go from one level to another in a window without a jump: to a neighbour on the same side."""
+def _drift(within: NDArray[np.bool_], steps: tuple[float, ...], crossing: bool) -> NDArray[np.float64]:
+    """Probabilities to go from one level to another in a window without a jump: to near ones, on the same side or,
+    where it is ``crossing``, from above the threshold to below.
+    """
     levels = len(within)
     stay = np.eye(levels)
-    for here, there in ((n, m) for n in range(levels) for m in (n - 1, n + 1) if 0 <= m < levels):
-        if within[here] == within[there]:
-            stay[here, there] += DRIFT / 2
-            stay[here, here] -= DRIFT / 2
+    for here in range(levels):
+        for apart, probability in enumerate(steps, 1):
+            for there in (here - apart, here + apart):
+                if 0 <= there < levels and (within[here] == within[there] or (crossing and within[there])):
+                    stay[here, there] += probability
+                    stay[here, here] -= probability
     return stay
 
 

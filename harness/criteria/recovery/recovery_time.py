@@ -72,11 +72,11 @@ class RecoveryTime(Criterion):
         if outcome is Outcome.FAIL and failed_s is not None and against(self.limit_s, failed_s) is Outcome.FAIL:
             return ""
         if measured.doubt and outcome is not Outcome.INCONCLUSIVE:
-            return f"{measured.doubt}: a longer {self.baseline}, or less load in it, would settle it"
+            return f"{measured.doubt}: {self._steadier(measured)}"
         if outcome is Outcome.FAIL and not measured.is_shifted:
             return (
                 f"the latency left the band of the {self.baseline} after the {self.spike}, but in the "
-                f"{self.baseline} it varies so much that this may be chance: a longer {self.baseline} would settle it"
+                f"{self.baseline} it varies so much that this may be chance: {self._steadier(measured)}"
             )
         if outcome is Outcome.PASS and measured.slower_ratio is not None:
             return (
@@ -89,21 +89,26 @@ class RecoveryTime(Criterion):
                 f"{self._slowdown(measured)}: no harm by floor_s = {seconds(self.floor_s)}, but the target is not as "
                 f"good as before; a smaller floor_s would judge it, slower_ratio = 0 would accept it"
             )
-        if outcome is not Outcome.PASS or measured.since is None or measured.band is None:
+        if outcome is Outcome.FAIL or measured.since is None or measured.band is None:
             return ""
         bad, intended = measured.since
         since = "the recovery" if measured.state is State.RECOVERED else f"the {self.spike}"
+        if measured.bursts_s is not None:
+            at = ""
+            if measured.bursts_s:
+                at = f", most of them at {self._instants(measured.bursts_s)} after the {self.spike}"
+            return (
+                f"{bad:,} of {intended:,} requests since {since} failed or were too slow, against "
+                f"{percent(measured.band.bad.ratio)} in the {self.baseline}, and they come by turns{at}: more "
+                "requests/s would show in which seconds the target leaves the band again"
+            )
+        if outcome is not Outcome.PASS:
+            return ""
         if measured.band.is_worse(bad, intended):
             return (
                 f"{bad:,} of {intended:,} requests since {since} failed or were too slow, against "
                 f"{percent(measured.band.bad.ratio)} in the {self.baseline}: all together they are worse than before, "
                 f"and it is not shown when; a longer {self.recovery} phase, or more canaries in it, would settle it"
-            )
-        if measured.comes_in_bursts:
-            return (
-                f"{bad:,} of {intended:,} requests since {since} failed or were too slow, against "
-                f"{percent(measured.band.bad.ratio)} in the {self.baseline}, and they come by turns: more "
-                "requests/s would show in which seconds the target leaves the band again"
             )
         upper = measured.band.may_be_beyond(bad, intended)
         if upper is None:
@@ -113,6 +118,18 @@ class RecoveryTime(Criterion):
             f"may, and it is not shown that the target is as good as before: a longer {self.recovery} phase, or more "
             "requests in it, would settle it"
         )
+
+    def _steadier(self, measured: Recovery) -> str:
+        """What would settle it where the latency of the baseline goes up and down by itself."""
+        wandering = measured.wandering
+        if wandering is None:
+            return f"a longer {self.baseline}, or less load in it, would settle it"
+        wanted = [f"{wandering.baseline_s} s of {self.baseline}"] * (measured.baseline_s < wandering.baseline_s)
+        if self.floor_s < wandering.floor_s and not self.slo_s:
+            wanted.append(f"floor_s = {math.ceil(wandering.floor_s * 100) / 100:g}, as far as the latency goes there")
+        if not wanted:
+            return f"less load in the {self.baseline} would settle it"
+        return f"{' with '.join(wanted)}, or less load, would settle it"
 
     def _stays_slower(self, measured: Recovery) -> bool:
         """Whether it stays slower than is accepted, by as much as a load generator can tell."""
@@ -129,6 +146,16 @@ class RecoveryTime(Criterion):
     def _reason(self, outcome: Outcome, measured: Recovery) -> str:
         if measured.reason:
             return measured.reason
+        return self._told(outcome, measured) + (self._since(measured) if outcome is Outcome.PASS else "")
+
+    def _since(self, measured: Recovery) -> str:
+        """Of a pass, how many requests failed all the same, where none had before; too few to prove anything."""
+        if measured.since is None or measured.band is None or measured.band.bad.ratio or not measured.since[0]:
+            return ""
+        bad, intended = measured.since
+        return f"; {bad:,} of {intended:,} requests since failed or were too slow, none in the {self.baseline}"
+
+    def _told(self, outcome: Outcome, measured: Recovery) -> str:
         if outcome is Outcome.PASS and measured.lasting is not None and measured.lasting.ratio >= TOLD_RATIO:
             accepted = f"SLO {seconds(self.slo_s)}" if self.slo_s else f"floor_s {seconds(self.floor_s)}"
             return f"{self._of_state(outcome, measured)}; {self._slowdown(measured)}, within {accepted}"
@@ -144,7 +171,7 @@ class RecoveryTime(Criterion):
             case State.NOT_DEGRADED if measured.relapses_s:
                 return (
                     f"not degraded: only single windows left the band of the {self.baseline}, "
-                    f"{measured.degraded_s:g} s in all, at {self._instants(measured)} after the {self.spike}"
+                    f"{measured.degraded_s:g} s in all, at {self._instants(measured.relapses_s)} after the {self.spike}"
                 )
             case State.NOT_DEGRADED:
                 return f"not degraded: no window of the spike or after it left the band of the {self.baseline}"
@@ -166,7 +193,7 @@ class RecoveryTime(Criterion):
             text = f"recovered {at_s:g} s ({low_s:g} to {high_s:g} s) after the {self.spike}"
         if measured.relapses_s:
             what = "single windows left the band afterwards" if measured.passed_over else "it had left the band again"
-            text += f"; {what} at {self._instants(measured)}"
+            text += f"; {what} at {self._instants(measured.relapses_s)}"
         if outcome is not Outcome.INCONCLUSIVE:
             return f"{text}, {limit}"
         return f"{text}, {limit}{self._too_few(measured)}"
@@ -175,6 +202,8 @@ class RecoveryTime(Criterion):
         """What would make the interval narrow enough for the limit."""
         assert measured.interval_s is not None
         low_s, high_s = measured.interval_s
+        if measured.wandering is not None:
+            return f": in the {self.baseline} the latency goes up and down by itself; {self._steadier(measured)}"
         if math.isinf(high_s):
             return f": not seen to last to the end; a longer {self.recovery} phase would settle it"
         apart_s = abs(self.limit_s - (measured.recovery_s or 0.0)) - self.window_s
@@ -188,15 +217,18 @@ class RecoveryTime(Criterion):
     def _not_recovered(self, outcome: Outcome, measured: Recovery, limit: str) -> str:
         text = f"not recovered in the {measured.observed_s:g} s that it was watched, {limit}"
         if measured.relapses_s:
-            text += f"; it returned but left the band again at {self._instants(measured)} after the {self.spike}"
+            text += (
+                f"; it returned but left the band again at {self._instants(measured.relapses_s)} after the {self.spike}"
+            )
         if outcome is Outcome.FAIL:
             return text
+        if measured.wandering is not None:
+            return f"{text}; in the {self.baseline} the latency goes up and down by itself: {self._steadier(measured)}"
         longer = math.ceil(max(self.limit_s, measured.observed_s if measured.relapses_s else 0)) + self.hold_s
         return f"{text}; a {self.recovery} phase of {longer + 2 * self.window_s} s would settle it"
 
-    def _instants(self, measured: Recovery) -> str:
+    def _instants(self, instants: tuple[float, ...]) -> str:
         """``13, 23, 33 s, 6 times``."""
-        instants = measured.relapses_s
         told = ", ".join(f"{at_s:g}" for at_s in instants[:MOST_INSTANTS]) + (
             " …" if len(instants) > MOST_INSTANTS else ""
         )

@@ -10,9 +10,10 @@ from pathlib import Path
 
 from target.stack import api, haproxy, postmaster, seed, upstream, valkey
 from target.stack import state as states
+from target.stack.endpoint import Endpoint
 from target.stack.ha import database_cluster, database_proxy, otlp, patroni, sentinel
 from target.stack.ha import state as ha_states
-from target.stack.ha.endpoint import PATH, NodeEndpoint
+from target.stack.ha.endpoint import PATH, handler
 from target.stack.ha.layout import Layout
 from target.stack.ha.nodes import Node, Nodes
 from target.stack.launch import Launcher, Running
@@ -27,7 +28,7 @@ class HaStack:
 
     def __init__(self, launcher: Launcher, layout: Layout, nodes: Nodes) -> None:
         self._launcher, self._nodes = launcher, nodes
-        self._endpoint = NodeEndpoint(reserve(), nodes, layout.fault_token)
+        self._endpoint = Endpoint(reserve(), handler(nodes, layout.fault_token))
         self._base = layout.state(ha_states.NodeControl(self._endpoint.url, PATH))
         self.state = self._now()
 

@@ -7,6 +7,7 @@ which takes in orphans, and a server may not outlive `up`. A tool (pg_basebackup
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 from pathlib import Path
 
@@ -45,6 +46,12 @@ def write(directory: Path, binaries: Path) -> Path:
     directory.mkdir()
     for name in TOOLS:
         script = directory / name
-        script.write_text(SCRIPT.format(binaries=binaries, up=os.getpid(), dies_with_parent=f"{setpriv} --pdeathsig"))
+        script.write_text(
+            SCRIPT.format(
+                binaries=shlex.quote(str(binaries)),
+                up=os.getpid(),
+                dies_with_parent=f"{shlex.quote(setpriv)} --pdeathsig",
+            )
+        )
         script.chmod(0o755)
     return directory

@@ -1,0 +1,224 @@
+"""What a spike did, second by second: ten requests in each, all alike, so that every figure can be counted."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+import pytest
+
+from harness.analysis.histogram import bucket_index
+from harness.criteria.recovery._episode import Settings, State, measure
+from harness.recording import End, Recording, Slice
+from harness.recording_header import Phase
+from harness.recording_values import OK
+from tests.recordings import healthy
+
+RUN = healthy()
+GOOD_S, SLOW_S = 0.05, 2.0
+END_S = 91
+"""The baseline until 30 s, the spike for one second, and a recovery of a minute."""
+
+
+def usual_s(t: int) -> float:
+    """Two of a thousand more in each other second, since where nothing varies whatever is more is proven."""
+    return GOOD_S * (1 + 0.002 * (t % 2))
+
+
+def second(t: int, latency_s: float = GOOD_S, failed: int = 0, count: int = 10) -> list[Slice]:
+    made = [Slice(t, "w", "GET /", OK, count - failed, 0, {bucket_index(round(latency_s * 1e6)): count - failed})]
+    return [*made, *([Slice(t, "w", "GET /", "http 503", failed, 0, {5: failed})] if failed else [])]
+
+
+def run(
+    latency_s: Callable[[int], float] = lambda t: usual_s(t),
+    failed: Mapping[int, int] | None = None,
+    count: Mapping[int, int] | None = None,
+    end: End | None = End(END_S + 1, "completed", True, 910, 0),  # noqa: B008  a frozen value
+) -> Recording:
+    phases = (Phase("baseline", 0, 30), Phase("spike", 30, 31), Phase("recovery", 31, END_S))
+    slices = [
+        piece
+        for t in range(END_S)
+        for piece in second(t, latency_s(t), (failed or {}).get(t, 0), (count or {}).get(t, 10))
+    ]
+    return replace(
+        RUN,
+        header=replace(RUN.header, phases=phases, gates=()),
+        slices=tuple(piece for piece in slices if piece.count),
+        marks=(),
+        probes=(),
+        end=end,
+    )
+
+
+def slow_from(begin: int, end: int, latency_s: float = SLOW_S) -> Callable[[int], float]:
+    return lambda t: latency_s if begin <= t < end else usual_s(t)
+
+
+def test_a_target_that_was_slow_for_ten_seconds() -> None:
+    """From the spike at 30 s to 41 s, ten seconds after its end."""
+    found = measure(run(slow_from(30, 41)))
+    assert (found.state, found.reason, found.doubt) == (State.RECOVERED, "", "")
+    assert (found.recovery_s, found.observed_s, found.degraded_s) == (10, 60, 11)
+    # Told to the window, and widened by one on either side.
+    assert found.interval_s == (9, 11)
+    assert (found.degraded_at_s, found.detect_s, found.depth_ratio, found.area_lost_requests) == (30, 1, 1, 110)
+    assert found.since == (0, 500) and found.canary_per_s == 10
+    assert (found.relapses_s, found.passed_over, found.comes_in_bursts, found.is_shifted) == ((), False, False, True)
+    assert found.slower_ratio is None and found.lasting is None
+    # Nothing failed, so by failures alone it was back at once.
+    assert found.failed_interval_s == (0, math.inf)
+    assert found.slo is not None and found.slo.overall_s == pytest.approx(GOOD_S + 0.1, rel=0.001)
+
+
+def test_a_target_that_was_never_degraded() -> None:
+    found = measure(run())
+    assert (found.state, found.recovery_s, found.interval_s) == (State.NOT_DEGRADED, 0, (0, 0))
+    assert (found.degraded_at_s, found.detect_s, found.degraded_s) == (None, None, 0)
+    assert (found.depth_ratio, found.area_lost_requests, found.since) == (0, 0, (0, 600))
+
+
+def test_failures_count_from_where_they_were() -> None:
+    """Half of the requests of the spike and of the five seconds after it."""
+    found = measure(run(failed=dict.fromkeys(range(30, 36), 5)))
+    assert found.state is State.RECOVERED and found.recovery_s == 5
+    assert (found.depth_ratio, found.area_lost_requests, found.degraded_at_s) == (0.5, 30, 30)
+    assert found.failed_interval_s is not None and 2 <= found.failed_interval_s[0] <= 5
+    assert found.failed_interval_s[1] == math.inf
+
+
+def test_windows_of_some_seconds() -> None:
+    found = measure(run(slow_from(30, 41)), Settings(window_s=5, hold_s=10, baseline_windows=6))
+    # They begin with the spike: in the third one a fifth of the requests were slow still.
+    assert (found.recovery_s, found.degraded_s, found.detect_s) == (14, 15, 5)
+    assert found.interval_s == (4, 19) and found.canary_per_s == 10, "or perhaps after the second one"
+    assert (found.area_lost_requests, found.depth_ratio) == (110, 1)
+
+
+def test_a_target_that_does_not_come_back_is_censored_at_what_was_seen() -> None:
+    found = measure(run(slow_from(30, END_S)))
+    assert (found.state, found.recovery_s, found.interval_s) == (State.NOT_RECOVERED, None, (60, math.inf))
+    assert (found.degraded_s, found.area_lost_requests, found.since) == (61, 610, None)
+    # A recovery has to hold for ten windows.
+    late = measure(run(slow_from(30, 81)))
+    assert (late.state, late.recovery_s, late.interval_s) == (State.RECOVERED, 50, (49, 51))
+    too_late = measure(run(slow_from(30, 82)))
+    assert (too_late.state, too_late.recovery_s, too_late.interval_s) == (State.NOT_RECOVERED, None, (50, math.inf))
+
+
+def test_how_long_it_was_watched() -> None:
+    """To the end of the recovery; of a run that was killed to the last thing that could have had its answer."""
+    stopped = measure(run(end=End(70.5, "stopped", False, 1, 0)))
+    assert stopped.observed_s == 39
+    killed = measure(replace(run(end=None), slices=tuple(piece for piece in run().slices if piece.t < 60)))
+    assert killed.observed_s == 28, "60 s less an SLO of 0.15 s"
+    for until_s, told in ((41, True), (40, False)):
+        short = measure(run(end=End(until_s, "stopped", False, 1, 0)))
+        assert (short.state is State.NOT_DEGRADED) is told
+    assert short.reason == "watched for 9 s after the spike, but a recovery must hold for 10 s"
+    assert (short.observed_s, short.interval_s) == (9, (0, math.inf))
+
+
+@pytest.mark.parametrize(("seconds", "told"), [(range(81, 91), True), (range(82, 91), False), (range(31, 81), False)])
+def test_windows_with_requests_have_to_be_enough_and_at_the_end(seconds: range, told: bool) -> None:
+    silent = {t: 0 for t in range(31, END_S) if t not in seconds}
+    found = measure(run(count=silent))
+    assert (found.state is not State.UNKNOWN) is told
+    if not told:
+        assert "a canary stream in the background would settle it" in found.reason
+        assert (found.observed_s, found.interval_s) == (60, (0, math.inf))
+
+
+@pytest.mark.parametrize(
+    ("counts", "settings", "reason"),
+    [
+        ({}, Settings(), ""),
+        ({}, Settings(baseline_windows=31), "baseline too short: 31 windows of 1 s needed, with 3 requests each, 30"),
+        (dict.fromkeys(range(30), 3), Settings(), ""),
+        ({**dict.fromkeys(range(30), 3), 0: 2}, Settings(), "with 89 requests in all"),
+        (
+            dict.fromkeys(range(30), 1),
+            Settings(baseline_windows=10),
+            "1 requests/s in the baseline are too few: a canary stream of 3/s, or windows of 3 s (window_s)",
+        ),
+        ({**dict.fromkeys(range(30), 3), 0: 2}, Settings(baseline_windows=29), "windows of 2 s (window_s)"),
+        (
+            dict.fromkeys(range(30), 1),
+            Settings(window_s=2, baseline_windows=5),
+            "1 requests/s in the baseline are too few: a canary stream of 2/s, or windows of 4 s (window_s)",
+        ),
+    ],
+)
+def test_what_a_baseline_needs(counts: dict[int, int], settings: Settings, reason: str) -> None:
+    found = measure(run(count=counts), settings)
+    assert (found.reason == "") is (reason == "") and reason in found.reason
+    assert (found.state is State.UNKNOWN) is bool(reason)
+
+
+@pytest.mark.parametrize(("bad", "is_healthy"), [(30, True), (31, False)])
+def test_a_tenth_of_the_baseline_may_miss_a_given_slo(bad: int, is_healthy: bool) -> None:
+    slow = {t: min(10, max(0, bad - 10 * t)) for t in range(30)}
+    slices = [
+        Slice(
+            t,
+            "w",
+            "GET /",
+            OK,
+            10,
+            0,
+            {bucket_index(50_000): 10 - slow.get(t, 0), bucket_index(300_000): slow.get(t, 0)},
+        )
+        for t in range(END_S)
+    ]
+    kept = tuple(replace(p, latency={at: n for at, n in p.latency.items() if n}) for p in slices)
+    found = measure(replace(run(), slices=kept), Settings(slo_s=0.2))
+    assert ("the baseline itself is not healthy: 10% of its requests" in found.reason) is not is_healthy
+
+
+def test_single_windows_are_told_and_a_relapse_is_no_recovery_yet() -> None:
+    alone = measure(run(failed={60: 10}))
+    assert (alone.state, alone.relapses_s, alone.passed_over, alone.degraded_s) == (State.NOT_DEGRADED, (29,), True, 1)
+    assert (alone.area_lost_requests, alone.since) == (10, (10, 600)) and alone.degraded_at_s is None
+    again = measure(run(failed=dict.fromkeys([*range(30, 36), *range(70, 73)], 10)))
+    assert (again.state, again.relapses_s, again.passed_over) == (State.NOT_RECOVERED, (39,), False)
+    lasting = measure(run(failed=dict.fromkeys([*range(30, 36), *range(44, 47)], 10)))
+    assert (lasting.state, lasting.recovery_s, lasting.relapses_s) == (State.RECOVERED, 16, (13,))
+    last = measure(run(failed={90: 10}))
+    assert (last.state, last.interval_s, last.passed_over) == (State.NOT_RECOVERED, (0, math.inf), False)
+
+
+@pytest.mark.parametrize(
+    ("times", "slo_s", "misses"),
+    [(1.6, 0.0, True), (1.45, 0.0, False), (1.6, 0.5, False)],  # a given SLO is what is good
+)
+def test_what_stays_slower_is_told_with_what_its_p95_is_longer(times: float, slo_s: float, misses: bool) -> None:
+    """Six of a hundred take 80 ms, the others 50; a floor of 40 ms makes an SLO of 120, which 1.6 × 80 ms would miss.
+    Fewer than one in ten do, and the median is within what it may be.
+    """
+
+    def fifty(t: int) -> Slice:
+        factor = (times if t >= 31 else 1.0) * (1 + 0.002 * (t % 2))
+        latency = {bucket_index(round(factor * 50_000)): 47, bucket_index(round(factor * 80_000)): 3}
+        return Slice(t, "w", "GET /", OK, 50, 0, latency)
+
+    found = measure(replace(run(), slices=tuple(map(fifty, range(END_S)))), Settings(floor_s=0.04, slo_s=slo_s))
+    assert (found.state, found.recovery_s) == (State.NOT_DEGRADED, 0)
+    assert found.lasting is not None and found.lasting.ratio == pytest.approx(times, rel=0.01)
+    assert found.lasting.slower_s == pytest.approx((times - 1) * 0.08, rel=0.02)
+    assert found.slower_ratio == (pytest.approx(times, rel=0.01) if misses else None)
+
+
+def test_a_gradual_return_is_as_slow_as_its_latter_half() -> None:
+    """Four fifths longer for half of the recovery, and then as before."""
+    found = measure(run(slow_from(31, 61, 1.8 * GOOD_S)))
+    assert found.state is State.NOT_DEGRADED and found.lasting is None and found.slower_ratio is None
+
+
+def test_other_requests_are_left_out() -> None:
+    two = run(slow_from(30, 41))
+    other = tuple(replace(piece, name="GET /other") for piece in run().slices)
+    found = measure(replace(two, slices=(*two.slices, *other)), Settings(requests="GET /other"))
+    assert found.state is State.NOT_DEGRADED
+    assert measure(replace(two, slices=(*two.slices, *other)), Settings(requests="GET /")).recovery_s == 10

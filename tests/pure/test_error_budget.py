@@ -1,0 +1,158 @@
+"""The error budget: the workbook's own numbers, windows that fit the run, and an alert that sees the same."""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness import criteria
+from harness.analysis import alerts
+from harness.analysis.error_budget import BurnRates, Objective, Rule, rules
+from harness.analysis.histogram import bucket_index
+from harness.findings import Finding, Outcome
+from harness.recording import CriterionSpec, Recording, Slice
+from harness.recording_values import OK
+from tests import recordings
+
+SIX_HOURS_S = 6 * 3600
+LOW = {"objective": 0.99}
+"""With 10 requests a second a run of a minute and a half says something about it."""
+
+
+def found(run: Recording, **parameters: float | str) -> Finding:
+    return criteria.load(CriterionSpec("error_budget", parameters)).judge(run)
+
+
+def test_the_rules_are_those_of_the_workbook() -> None:
+    """Table 5-8: 2 % in an hour and 5 % in six, each with a short window of a twelfth."""
+    assert rules(Objective(0.999), SIX_HOURS_S) == (
+        Rule("1 h", 3600, 300, pytest.approx(14.4)),
+        Rule("6 h", 21600, 1800, pytest.approx(6)),
+    )
+    assert rules(Objective(0.999), 10 * SIX_HOURS_S) == rules(Objective(0.999), SIX_HOURS_S)
+    assert [rule.burn_rate for rule in rules(Objective(0.999, 7), 90)] == pytest.approx([3.36, 1.4])
+
+
+def test_windows_shrink_until_the_run_stands_for_six_hours() -> None:
+    first, second = rules(Objective(0.999), 91)
+    assert (first.long_s, first.short_s, second.long_s, second.short_s) == (15, 1, 91, 8)
+    assert first.windows == "15 s and 1 s for 1 h and 5 min"
+    assert rules(Objective(0.999), SIX_HOURS_S)[1].windows == "6 h and 30 min"
+
+
+def test_what_an_outage_costs_of_the_months_budget() -> None:
+    """Everything bad for 43.2 minutes is the whole budget of 99.9 % in 30 days."""
+    assert Objective(0.999).spent(1.0, 43.2 * 60) == pytest.approx(1)
+
+
+def test_a_healthy_run_passes_and_one_that_fails_in_spike_and_recovery_does_not() -> None:
+    well = found(recordings.healthy(), **LOW)
+    assert well.outcome is Outcome.PASS and well.limit in (14.4, 6) and well.figure == 0
+    ill = found(recordings.failing(), **LOW)
+    assert ill.outcome is Outcome.FAIL and ill.limit is not None
+    assert ill.interval is not None and ill.interval[0] > ill.limit
+    assert "of the budget of the period" in ill.reason
+
+
+def test_a_few_failures_that_are_over_page_nobody() -> None:
+    """The long window is above and the short one is not: a second of failures ends before there is evidence of more."""
+    run = recordings.healthy()
+    few = (Slice(60, "node1", "POST /auth/login", "http 503", 2, 0, {}),)
+    assert found(recordings.ended(_with(run, few)), **LOW).outcome is not Outcome.FAIL
+
+
+def test_too_few_requests_prove_nothing_and_the_reason_says_how_many_would() -> None:
+    finding = found(recordings.healthy(), objective=0.9999)
+    assert finding.outcome is Outcome.INCONCLUSIVE
+    assert "requests needed in each" in finding.reason
+
+
+def test_a_slow_answer_is_bad_where_a_latency_is_asked_for() -> None:
+    run = recordings.slow(3.0)
+    assert found(run, **LOW).outcome is Outcome.PASS
+    assert found(run, **LOW, latency_s=0.001).outcome is Outcome.FAIL
+
+
+@pytest.mark.parametrize("objective", [0.5, 0.8])
+def test_an_objective_that_no_page_can_ask_for_proves_nothing(objective: float) -> None:
+    assert found(recordings.failing(), objective=objective).outcome is Outcome.INCONCLUSIVE
+
+
+def test_a_run_that_was_cut_off_does_not_pass() -> None:
+    assert found(recordings.cut_off(recordings.healthy(), 40), **LOW).outcome is not Outcome.PASS
+
+
+@pytest.mark.parametrize("burn", [5.0, 7.2])
+def test_beside_the_limit_a_verdict_is_seldom_wrong(burn: float) -> None:
+    """Bad requests come by chance, 100 a second: at 5 times the budget a FAIL would be wrong, at 7.2 a PASS."""
+    wrong = Outcome.FAIL if burn < 6 else Outcome.PASS
+    outcomes = [found(_steady(burn * 0.01, seed), **LOW).outcome for seed in range(40)]
+    assert sum(outcome is wrong for outcome in outcomes) <= 4
+
+
+@given(
+    pieces=st.lists(st.tuples(st.integers(0, 40), st.integers(1, 30), st.booleans()), max_size=60),
+    late=st.randoms(use_true_random=False),
+)
+def test_rates_of_requests_that_come_late_are_those_of_the_windows(
+    pieces: list[tuple[int, int, bool]], late: random.Random
+) -> None:
+    objective = Objective(0.99)
+    followed = rules(objective, 40)
+    kept = BurnRates(objective, followed)
+    waiting = sorted(pieces, key=lambda piece: piece[0] + late.choice((0, 0, 1, 3)))
+    given_so_far: list[tuple[int, int, bool]] = []
+    for t in range(41):
+        while waiting and waiting[0][0] <= t:
+            second, count, is_ok = waiting.pop(0)
+            given_so_far.append((second, count, is_ok))
+            kept.add(_piece(second, count, OK if is_ok else "http 503"))
+        kept.close_second(t)
+        for rule in followed:
+            assert kept.of(rule, 1) == _by_hand(rule, objective, given_so_far, t)
+
+
+def test_the_alert_is_raised_in_the_report_and_live_where_both_windows_are_above() -> None:
+    run = recordings.failing()
+    assert not [each for each in alerts.episodes(run) if "budget" in each.alert]
+    limits = {**run.header.alerts, "slo_objective": 0.99}
+    watched = _with(run, (), limits)
+    raised = [each for each in alerts.episodes(watched) if "budget" in each.alert]
+    assert [each.alert for each in raised][:1] == ["error budget, 1 h"]
+    assert raised[0].worst.figure > 14.4
+    assert alerts.in_words(raised[0].worst).endswith("limit 14.4 times")
+    assert not [each for each in alerts.episodes(_with(recordings.healthy(), (), limits)) if "budget" in each.alert]
+
+
+def _by_hand(rule: Rule, objective: Objective, pieces: list[tuple[int, int, bool]], t: int) -> float | None:
+    rates = []
+    for length_s in (rule.long_s, rule.short_s):
+        inside = [piece for piece in pieces if t - length_s < piece[0] <= t]
+        requests = sum(count for _, count, _ in inside)
+        if not requests or t + 1 < rule.long_s:
+            return None
+        rates.append(sum(count for _, count, is_ok in inside if not is_ok) / requests)
+    return min(rates) / objective.budget
+
+
+def _piece(t: int, count: int, outcome: str = OK) -> Slice:
+    return Slice(t, "local", "GET /", outcome, count, 0, {bucket_index(100_000): count})
+
+
+def _steady(bad_ratio: float, seed: int) -> Recording:
+    run, chance = recordings.healthy(), random.Random(seed)
+    pieces: list[Slice] = []
+    for t in range(run.header.phases[0].start_s, run.header.phases[-1].end_s):
+        bad = sum(chance.random() < bad_ratio for _ in range(100))
+        pieces += [_piece(t, 100 - bad), *([_piece(t, bad, "http 503")] if bad else [])]
+    return recordings.ended(dataclasses.replace(run, slices=tuple(pieces)))
+
+
+def _with(run: Recording, more: tuple[Slice, ...], limits: dict[str, Any] | None = None) -> Recording:
+    header = run.header if limits is None else dataclasses.replace(run.header, alerts=limits)
+    return dataclasses.replace(run, header=header, slices=(*run.slices, *more))

@@ -1,0 +1,94 @@
+"""Recovery after each fault of a run: from the end of each, as after a spike, and no other one before it."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+
+from harness import criteria
+from harness.findings import Finding, Outcome
+from harness.recording import CriterionSpec, Recording
+from harness.recording_header import FaultPlan
+from harness.recording_marks import INJECTED, UNDONE, FaultMark
+from tests import recordings
+
+Fault = tuple[float, float, float]
+"""From, to, and until when requests fail."""
+
+
+def day(faults: Sequence[Fault], injected: int = 99) -> Recording:
+    """A run of 150 s after a small herd at 30 s, in which everything fails from the beginning of a fault on."""
+    run = recordings.login_herd(recovery_s=150, herd_users=5)
+    pieces = []
+    for piece in run.slices:
+        is_bad = any(start <= piece.t < until for start, _, until in faults)
+        pieces.append(dataclasses.replace(piece, outcome="http 503", latency={}) if is_bad else piece)
+    marks = [
+        FaultMark(t, "kill_process", event, "", number)
+        for number, (start, end, _) in enumerate(faults, 1)
+        for t, event in ((start, INJECTED), (end, UNDONE))
+        if number <= injected
+    ]
+    plans = tuple(FaultPlan(n, "kill_process", start, end, "") for n, (start, end, _) in enumerate(faults, 1))
+    header = dataclasses.replace(run.header, faults=plans)
+    return dataclasses.replace(run, header=header, slices=tuple(pieces), marks=(*run.marks, *marks))
+
+
+def found(run: Recording, **parameters: float) -> Finding:
+    return criteria.load(CriterionSpec("recovers_from_each_fault", parameters)).judge(run)
+
+
+def test_the_figure_is_the_longest_of_the_times_and_each_is_told() -> None:
+    finding = found(day([(50, 60, 64), (100, 110, 117)]))
+    assert finding.outcome is Outcome.PASS
+    assert finding.interval is not None and finding.interval[0] <= 7 <= finding.interval[1] <= 30
+    assert finding.figure is not None and abs(finding.figure - 7) <= 1
+    assert finding.reason.startswith("back after each of 2 within 30 s; longest: kill_process at 100 s: recovered")
+    assert set(finding.evidence) == {"after kill_process at 50 s", "after kill_process at 100 s"}
+
+
+def test_one_that_takes_too_long_fails_and_is_named() -> None:
+    finding = found(day([(50, 60, 61), (100, 110, 160)]), limit_s=20)
+    assert finding.outcome is Outcome.FAIL
+    assert finding.reason.startswith("kill_process at 100 s: ")
+    assert finding.interval is not None and finding.interval[0] > 20
+
+
+def test_one_that_is_never_back_is_longer_than_it_was_watched() -> None:
+    finding = found(day([(100, 110, 999)]))
+    assert finding.outcome is Outcome.FAIL and finding.censored and finding.figure is None
+    assert finding.interval == (71, math.inf)
+
+
+def test_where_the_next_fault_came_too_soon_nobody_knows() -> None:
+    finding = found(day([(50, 60, 85), (85, 95, 96)]), limit_s=30)
+    assert finding.outcome is Outcome.INCONCLUSIVE
+    assert "kill_process at 50 s" in finding.reason
+
+
+def test_faults_that_overlap_are_recovered_from_together() -> None:
+    finding = found(day([(50, 70, 72), (60, 80, 84)]))
+    assert finding.outcome is Outcome.PASS
+    assert list(finding.evidence) == ["after kill_process at 50 s and kill_process at 60 s"]
+    assert finding.figure is not None and abs(finding.figure - 4) <= 1
+
+
+def test_a_fault_that_does_no_harm_is_recovered_from_at_once() -> None:
+    finding = found(day([(50, 60, 50)]))
+    assert (finding.outcome, finding.figure) == (Outcome.PASS, 0)
+
+
+def test_a_planned_fault_that_was_not_injected_leaves_no_pass() -> None:
+    finding = found(day([(50, 60, 61), (100, 110, 100)], injected=1))
+    assert finding.outcome is Outcome.INCONCLUSIVE
+    assert finding.reason.startswith("1 of 2 planned faults were not injected")
+    none = found(day([(50, 60, 61)], injected=0))
+    assert none.outcome is Outcome.INCONCLUSIVE
+    assert found(recordings.healthy()).outcome is Outcome.INCONCLUSIVE
+
+
+def test_one_that_was_never_undone_cannot_be_recovered_from() -> None:
+    run = day([(50, 60, 61)])
+    left = dataclasses.replace(run, marks=tuple(m for m in run.marks if getattr(m, "event", "") != UNDONE))
+    assert found(left).outcome is not Outcome.PASS
