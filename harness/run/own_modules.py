@@ -5,6 +5,7 @@ something else.
 from __future__ import annotations
 
 import ast
+import functools
 import hashlib
 import sys
 import sysconfig
@@ -14,6 +15,7 @@ from pathlib import Path
 
 NOT_OWN = ("harness", "shapes", "reports")
 """Packages of Springback, of which the version is compared."""
+INSTALLED = frozenset({"site-packages", "dist-packages"})
 
 
 def own_modules(locustfile: Path) -> dict[str, str]:
@@ -64,6 +66,12 @@ def _file_of(name: str) -> Path | None:
     if not file or not file.endswith(".py") or name.partition(".")[0] in NOT_OWN:
         return None
     path = Path(file)
-    paths = sysconfig.get_paths()
-    is_installed = any(path.is_relative_to(paths[each]) for each in ("stdlib", "platstdlib", "purelib", "platlib"))
+    # Of whichever environment: one that is on PYTHONPATH holds hundreds of modules, and takes minutes to read.
+    is_installed = not INSTALLED.isdisjoint(path.parts) or any(map(path.is_relative_to, _library()))
     return None if is_installed or not path.is_file() else path
+
+
+@functools.cache
+def _library() -> frozenset[str]:
+    paths = sysconfig.get_paths()
+    return frozenset(paths[each] for each in ("stdlib", "platstdlib", "purelib", "platlib"))

@@ -13,6 +13,7 @@ from harness.run.own_modules import own_modules
 FILES = {
     "main_of_mine.py": """
 import json, harness
+import installed_elsewhere
 from locust import task
 from pages_of_mine import PATH
 try:
@@ -29,16 +30,18 @@ def later():
     "shop_of_mine/__init__.py": "from .prices import PRICE",
     "shop_of_mine/prices.py": "PRICE = 1",
     "shop_of_mine/basket.py": "from . import prices",
+    "elsewhere/site-packages/installed_elsewhere.py": "import only_later_of_mine",
 }
 OWN = ["pages_of_mine", "shop_of_mine", "shop_of_mine.basket", "shop_of_mine.prices"]
 
 
 def test_they_are_found_with_what_they_import_and_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, text in FILES.items():
-        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
+    monkeypatch.syspath_prepend(str(tmp_path / "elsewhere" / "site-packages"))
     monkeypatch.syspath_prepend(str(tmp_path))
-    loaded = ["main_of_mine", *OWN]
+    loaded = ["main_of_mine", "installed_elsewhere", *OWN]
     try:
         importlib.import_module("main_of_mine")
         before = own_modules(tmp_path / "main_of_mine.py")
