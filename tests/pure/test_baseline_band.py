@@ -200,7 +200,7 @@ COUNTED = np.ones(40, dtype=np.bool_)
 
 
 def recurs(share: Share, hits: Sequence[float], n: int = 10) -> bool:
-    return share.recurs(windows(hits, n), np.ones(len(hits), dtype=np.bool_))
+    return share.bursts(windows(hits, n), np.ones(len(hits), dtype=np.bool_)) is not None
 
 
 def test_bad_requests_that_come_by_turns_recur() -> None:
@@ -214,7 +214,7 @@ def test_bad_requests_that_come_by_turns_recur() -> None:
     assert not recurs(share, [0.0] * 40) and not recurs(share, [10.0] * 40)
     # What is not counted, and fewer windows than five, show nothing.
     uncounted = COUNTED & (np.array(by_turns) == 0)
-    assert not share.recurs(windows(by_turns), uncounted)
+    assert share.bursts(windows(by_turns), uncounted) is None
     assert not recurs(share, [9, 0, 9, 0]) and recurs(share, [9, 0, 9, 0, 0])
 
 
@@ -222,6 +222,6 @@ def test_what_recurs_is_seen_in_failures_too_where_slow_windows_are_passed_over(
     normal = learned([0] * 30)
     hits = [5.0 * (k % 10 == 0) for k in range(40)]
     passed = np.array(hits) > 0
-    assert normal.recurs(windows(hits), ~COUNTED) and not normal.recurs(windows(hits), passed)
-    assert normal.recurs(windows(hits, failed=hits), passed)
-    assert not normal.recurs(windows([0] * 40), ~COUNTED)
+    assert normal.bursts(windows(hits), ~COUNTED) is not None and normal.bursts(windows(hits), passed) is None
+    assert normal.bursts(windows(hits, failed=hits), passed) is not None
+    assert normal.bursts(windows([0] * 40), ~COUNTED) is None

@@ -101,7 +101,9 @@ def test_ten_independent_seconds_are_a_sample(seconds: int, persistence: float, 
 def test_why_requests_say_nothing_of_others_is_said() -> None:
     assert only_these(30, 0.0) == "" and only_these(30, 0.5) == ""
     assert only_these(29, 0.0) == "of these requests only: 29 s with requests are too few to show how seconds differ"
-    alike = "of these requests only: neighbouring seconds are alike (correlation 0.5), so that 27 of them amount to 9"
+    alike = (
+        "of these requests only: neighbouring seconds are alike (correlation about 0.5), so that 27 of them amount to 9"
+    )
     assert only_these(27, 0.5) == alike
     assert only_these(1, 0.97).endswith("1 of them amount to 1")
     assert "nearly all failures came within 3 s" in only_these(60, 0.9, 3)

@@ -66,7 +66,7 @@ def test_a_target_that_was_slow_for_ten_seconds() -> None:
     assert found.interval_s == (9, 11)
     assert (found.degraded_at_s, found.detect_s, found.depth_ratio, found.area_lost_requests) == (30, 1, 1, 110)
     assert found.since == (0, 500) and found.canary_per_s == 10
-    assert (found.relapses_s, found.passed_over, found.comes_in_bursts, found.is_shifted) == ((), False, False, True)
+    assert (found.relapses_s, found.passed_over, found.bursts_s, found.is_shifted) == ((), False, None, True)
     assert found.slower_ratio is None and found.lasting is None
     # Nothing failed, so by failures alone it was back at once.
     assert found.failed_interval_s == (0, math.inf)

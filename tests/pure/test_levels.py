@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,18 +21,37 @@ def of(hits: list[float], n: list[float], threshold: float = 0.3) -> tuple[list[
     return found.within_from.tolist(), found.above.tolist()
 
 
+def ways(windows: int, threshold: float = 0.3) -> list[tuple[float, Any]]:
+    """How likely each way is in which levels may move, before anything is known, and its probabilities of moving."""
+    levels, prior = _grid(threshold)
+    change = min(0.1, 0.5 / windows)
+    kinds = (0.7, (0.1,), False), (0.3, (0.15, 0.1, 0.05), True)
+    return [
+        (share, (1 - change) * _drift(levels <= threshold, steps, crossing) + change * prior)
+        for share, steps, crossing in kinds
+    ]
+
+
 @pytest.mark.parametrize("windows", [1, 5, 40])
-def test_without_requests_a_half_lies_on_each_side_and_half_a_change_is_expected(windows: int) -> None:
-    """A jump comes with 0.5 ÷ windows, at most 0.1, and half of them lead across the threshold."""
-    across = min(0.1, 0.5 / windows) / 2
-    stays = (1 - across) ** (windows - 1)
-    in_all = (0.5 + 0.5 * LAST) * 1.0
+def test_without_requests_nothing_is_known_but_how_levels_move(windows: int) -> None:
+    """By powers of the matrix of moves; each way counts as much as it is likely."""
+    levels, prior = _grid(0.3)
+    within = levels <= 0.3
+    last = np.where(within, 1.0, LAST)
+    whole = stays = first_above = last_within = 0.0
+    for share, moves in ways(windows):
+        many = np.linalg.matrix_power(moves, windows - 1)
+        inside = np.linalg.matrix_power(moves * np.outer(within, within), windows - 1)
+        whole += share * float(prior @ many @ last)
+        stays += share * float((prior * within) @ inside @ last)
+        first_above += share * float((prior * ~within) @ many @ last)
+        last_within += share * float((prior @ many * within) @ last)
     within_from, above = of([0] * windows, [0] * windows)
-    assert within_from[0] == pytest.approx(0.5 * stays / in_all)
-    assert within_from[-1] == pytest.approx(0.5 / in_all) and above[-1] == pytest.approx(0.5 * LAST / in_all)
-    # Above in the first: the last is above as often as the number of crossings is even.
-    even = (1 + (1 - 2 * across) ** (windows - 1)) / 2
-    assert above[0] == pytest.approx(0.5 * (even * LAST + (1 - even)) / in_all)
+    assert within_from[0] == pytest.approx(stays / whole) and above[0] == pytest.approx(first_above / whole)
+    assert within_from[-1] == pytest.approx(last_within / whole)
+    assert above[-1] == pytest.approx(1 - last_within / whole)
+    if windows == 1:
+        assert within_from[0] == pytest.approx(0.5 / (0.5 + 0.5 * LAST))
 
 
 @pytest.mark.parametrize(("hits", "n"), [(0, 10), (3, 10), (5, 10), (30, 100), (2.5, 7.5), (10, 10)])
@@ -59,11 +79,18 @@ def test_levels_lie_on_both_sides_with_half_of_the_probability_each() -> None:
 
 def test_a_level_drifts_to_its_neighbours_on_the_same_side_without_a_jump() -> None:
     within = np.array([True] * 3 + [False] * 3)
-    moves = _drift(within)
+    moves = _drift(within, (0.1,), crossing=False)
     assert moves.sum(axis=1) == pytest.approx(1)
     assert moves[1].tolist() == pytest.approx([0.1, 0.8, 0.1, 0, 0, 0])
     assert moves[2].tolist() == pytest.approx([0, 0.1, 0.9, 0, 0, 0])
     assert moves[3].tolist() == pytest.approx([0, 0, 0, 0.9, 0.1, 0])
+
+
+def test_a_level_that_fades_moves_further_and_down_across_the_threshold() -> None:
+    moves = _drift(np.array([True] * 3 + [False] * 3), (0.2, 0.1), crossing=True)
+    assert moves.sum(axis=1) == pytest.approx(1)
+    assert moves[2].tolist() == pytest.approx([0.1, 0.2, 0.7, 0, 0, 0])
+    assert moves[3].tolist() == pytest.approx([0, 0.1, 0.2, 0.4, 0.2, 0.1])
 
 
 def test_all_windows_are_used_forwards_and_backwards() -> None:
@@ -71,10 +98,12 @@ def test_all_windows_are_used_forwards_and_backwards() -> None:
     hits, n, threshold = np.array([6.0, 4.0, 0.0]), np.array([10.0, 10.0, 10.0]), 0.3
     levels, prior = _grid(threshold)
     within = levels <= threshold
-    moves = 0.9 * _drift(within) + 0.1 * prior
     like = np.array([levels**h * (1 - levels) ** (m - h) for h, m in zip(hits, n, strict=True)])
     last = np.where(within, 1.0, LAST)
-    paths = np.einsum("i,i,ij,j,jk,k,k->ijk", prior, like[0], moves, like[1], moves, like[2], last)
+    paths = sum(
+        share * np.einsum("i,i,ij,j,jk,k,k->ijk", prior, like[0], moves, like[1], moves, like[2], last)
+        for share, moves in ways(3)
+    )
     whole = paths.sum()
     found_within, found_above = of(hits.tolist(), n.tolist(), threshold)
     inside = [paths[within][:, within][:, :, within], paths[:, within][:, :, within], paths[:, :, within]]

@@ -171,7 +171,7 @@ def test_what_fails_says_for_how_long_it_was_watched(judged: Any) -> None:
             "100 of 500 requests since the recovery failed or were too slow, against 0",
         ),
         (
-            {"comes_in_bursts": True},
+            {"bursts_s": ()},
             Outcome.PASS,
             "0 of 500 requests since the recovery failed or were too slow, against",
         ),
@@ -214,7 +214,10 @@ def test_a_fail_by_failures_alone_is_in_no_doubt(judged: Any) -> None:
     late = replace(BACK, recovery_s=40, interval_s=(39, 41))
     assert judged(late).outcome is Outcome.FAIL
     for doubt, told in (
-        ({"is_shifted": False}, "varies so much that this may be chance: a longer baseline would settle it"),
+        (
+            {"is_shifted": False},
+            "varies so much that this may be chance: a longer baseline, or less load in it, would settle it",
+        ),
         ({"doubt": "the baseline wanders"}, "the baseline wanders: a longer baseline"),
     ):
         doubtful = judged(replace(late, **doubt))

@@ -108,6 +108,13 @@ def _is_refused(read: Operation) -> bool:
 
 
 def _outages(recording: Recording, fault: str) -> tuple[tuple[float, float], ...]:
-    """From each injection to its undoing, or to the end of the run."""
+    """From each injection to its undoing, or to the end of the run; those that overlap are one."""
     end_s = recording.end.t if recording.end is not None else math.inf
-    return tuple((each.at_s, min(each.undone_s, end_s)) for each in injections(recording, fault))
+    found: list[tuple[float, float]] = []
+    for each in injections(recording, fault):
+        begin_s, undone_s = each.at_s, min(each.undone_s, end_s)
+        if found and begin_s <= found[-1][1]:
+            earlier_s, ended_s = found.pop()
+            begin_s, undone_s = earlier_s, max(ended_s, undone_s)
+        found.append((begin_s, undone_s))
+    return tuple(found)

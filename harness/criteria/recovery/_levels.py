@@ -79,7 +79,7 @@ def _smoothed(
     state, log_likelihood = prior, 0.0
     last = np.where(within, 1.0, LAST)
     for window in range(windows):
-        expected[window] = state @ moves
+        expected[window] = state @ moves if window else prior
         state = expected[window] * likelihood[window]
         total = float(state.sum())
         state, log_likelihood = state / total, log_likelihood + math.log(total)
