@@ -82,10 +82,10 @@ def _outage(found: Run) -> Compared:
 
 
 def _lost(found: Run) -> Compared:
-    true = {record["id"] for record in found.records if not str(record["id"]).startswith(OWN)}
+    true = {record["id"] for record in found.records}
     mine = {row.key for row in ledger_of(found.recording, "ledger", "audit").acknowledged if row.rows == 0}
     figure = found.finding("lost_writes").figure
-    wrong = [*_outage(found).differences, *(f"{only} only in one account" for only in sorted(true ^ mine))]
+    wrong = [f"{only} only in one account" for only in sorted(true ^ mine)]
     if figure != len(true):
         wrong.append(f"{figure} lost writes found, {len(true)} by the fault's account")
     if found.account["pending"] or len(found.records) != found.account["lost"]:
@@ -114,8 +114,7 @@ FREEZE = _healthy("freeze", *AWAY)
 LOST = Case(
     "acknowledge_before_commit 0.1",
     *("database_failover", "acknowledge_before_commit", {"share": 0.1}, {"lost_writes": FAIL}),
-    check=_lost,
-    meanwhile=watch,
+    check=_lost,  # not the outage: what is acknowledged too early breaks it up, for each client elsewhere
     options=(*OPTIONS, *flags(resend_every=0)),
 )
 DOUBLED = dataclasses.replace(
@@ -125,7 +124,6 @@ DOUBLED = dataclasses.replace(
     parameters={"share": 0.5},
     expected={"doubled_writes": FAIL},
     check=_doubled,
-    meanwhile=None,
     options=OPTIONS,
 )
 CASES = (PROCESS, SWITCHOVER, MACHINE, FREEZE, LOST, DOUBLED)
