@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import select
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -21,6 +23,7 @@ from harness.safe_text import say
 READY_S = 60.0
 STOP_S = 15.0
 SETTING = "TARGET_"
+ENDING = (signal.SIGINT, signal.SIGTERM)
 
 
 @contextmanager
@@ -45,25 +48,49 @@ def reference_target(wanted: Mapping[str, str] | None = None) -> Iterator[tuple[
         settings = {name: value for name, value in wanted.items() if name.startswith(SETTING)}
         say("no host is named: starting the reference target …")
         watched, lifeline = os.pipe()
-        process = subprocess.Popen(
-            command,
-            stdin=watched,
-            stdout=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-            env={**os.environ, **settings},
-        )
-        os.close(watched)
+        process: subprocess.Popen[str] | None = None
         try:
+            with _signals_put_off():
+                process = subprocess.Popen(
+                    command,
+                    stdin=watched,
+                    stdout=subprocess.PIPE,
+                    text=True,
+                    start_new_session=True,
+                    env={**os.environ, **settings},
+                )
+            os.close(watched)
             yield _wait_ready(process), state, lifeline
         finally:
             os.close(lifeline)
-            process.terminate()
-            try:
-                process.wait(STOP_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            if process is not None:
+                _stop(process)
+
+
+@contextmanager
+def _signals_put_off() -> Iterator[None]:
+    """A SIGINT or SIGTERM that comes meanwhile counts at the end: in the middle it would leave a process behind."""
+    if threading.current_thread() is not threading.main_thread():  # where none comes
+        yield
+        return
+    came: list[int] = []
+    before = {number: signal.signal(number, lambda number, _: came.append(number)) for number in ENDING}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    for each in came:
+        signal.raise_signal(each)
+
+
+def _stop(process: subprocess.Popen[str]) -> None:
+    process.terminate()
+    try:
+        process.wait(STOP_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def options_for(target: Mapping[str, Any]) -> dict[str, str]:

@@ -13,13 +13,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from harness.commands.reference_target import options_for, reference_target
+from harness.commands.reference_target import ENDING, options_for, reference_target
 from harness.errors import ConfigurationError
 from harness.findings import Outcome
 from harness.run.messages import PARENT, REFERENCE_TARGET, VERDICT_FD
 from harness.safe_text import say
 
-ENDING = (signal.SIGINT, signal.SIGTERM)
 WITHOUT_RUN = (
     "--worker",
     "--help",

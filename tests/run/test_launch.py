@@ -7,9 +7,11 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from harness.commands import reference_target
 from harness.commands import run as launch
 from harness.errors import ConfigurationError
 
@@ -69,6 +71,22 @@ def test_a_signal_leaves_nothing_behind(tmp_path: Path, when: str, code: int, nu
     assert not list(tmp_path.iterdir())
     assert "Traceback" not in said
     assert (f"ended by {number.name}" in said) == (when == "starting")
+
+
+def test_a_signal_that_comes_while_the_target_is_being_started_stops_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    started = []
+
+    class InterruptedPopen(subprocess.Popen[str]):
+        def __init__(self, _: list[str], **named: Any) -> None:
+            super().__init__([sys.executable, "-c", "import time; time.sleep(30)"], **named)
+            started.append(self)
+            os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(reference_target.subprocess, "Popen", InterruptedPopen)
+    with pytest.raises(KeyboardInterrupt), reference_target.reference_target():
+        pass
+    (process,) = started
+    assert process.returncode == -signal.SIGTERM
 
 
 @pytest.mark.parametrize(

@@ -162,12 +162,13 @@ def test_slow_start_delays_readiness_by_what_it_says(one_replica: Stack) -> None
     assert one_replica.command("fault", "noop").returncode == 0
     with load(one_replica, 4):
         until(lambda: events(one_replica, started, "ready"), "a second replica", 20.0)
+        shown = json.loads(one_replica.command("fault", "status").stdout)  # without load it would soon be gone
+        delayed = len(events(one_replica, started, "started"))
     begun, ready = (events(one_replica, started, kind)[0] for kind in ("started", "ready"))
     assert 2.5 <= ready["at"] - begun["at"] < 10
-    shown = json.loads(one_replica.command("fault", "status").stdout)
     assert [one["active"]["fault"] for one in shown["processes"]] == ["noop"] * len(shown["processes"])
     assert len(shown["processes"]) >= 2
-    assert shown["autoscaler"]["active"]["status"] == {"delayed": len(events(one_replica, started, "started"))}
+    assert shown["autoscaler"]["active"]["status"] == {"delayed": delayed}
     assert one_replica.command("fault", "off").returncode == 0
 
 
