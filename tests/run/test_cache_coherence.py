@@ -36,7 +36,7 @@ def test_two_workers_keep_one_history(target: tuple[dict[str, Any], Path], tmp_p
     done.ended_well(done.code)
     failed = [finding for finding in done.verdict["findings"] if finding["outcome"] == "FAIL"]
     assert not failed
-    assert {batch.node for batch in done.recording.operations} == {"worker-1", "worker-2"}
+    assert {batch.node for batch in done.recording.operations} == {"worker-1", "worker-2"}, done.err[-3000:]
     stale = done.finding("stale_reads")
     assert stale["outcome"] == "PASS"
     assert 0 < stale["evidence"]["order known between nodes from (ms)"] < 100
