@@ -238,6 +238,10 @@ class Attachment:
             self._part.quitting()
 
     def _report(self, data: dict[str, Any], **_: Any) -> None:
+        # A report that is due before Locust has added its own listener is without these, and its master would log a
+        # traceback. Locust's comes after this one.
+        data.setdefault("user_classes_count", {})
+        data.setdefault("user_count", 0)
         if isinstance(self._part, Worker):
             self._part.report(data)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from harness.attach import attach
+from harness.attach import Attachment, attach
 from harness.config import fault_schedule
 from harness.config.scenario import Scenario
 from harness.errors import ConfigurationError
@@ -164,3 +164,12 @@ def test_faults_of_the_scenario_are_planned_before_those_of_the_command_line() -
     one = Scenario("one", faults=(PlannedFault(load("noop"), "spike"),))
     read, problems = fault_schedule.read(one, SimpleNamespace(fault="noop words=b at=3", allow_host=()), None)
     assert (read, problems) == ((), [])
+
+
+def test_a_report_that_comes_before_locusts_own_listener_has_what_a_master_reads() -> None:
+    """Locust's master reads these two of every report, and logs a traceback without them."""
+    early: dict[str, Any] = {}
+    part = object.__new__(Attachment)
+    part._part = None
+    part._report(early)
+    assert early == {"user_classes_count": {}, "user_count": 0}
