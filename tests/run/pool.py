@@ -17,7 +17,7 @@ import pytest
 from tests.run import runs
 from tests.run.together import Case
 
-AT_ONCE = 5
+AT_ONCE = 4
 """More make the runs themselves late, beside the other parts that go at the same time."""
 PATIENCE_S = 900
 """How long a test may wait for its run; how long the run itself may take, its function says."""

@@ -98,7 +98,7 @@ def test_slow_drain_degrades_until_the_instant_it_reports(healthy: Stack) -> Non
         if account()["delayed"] < delayed:
             break
     status = account()
-    assert (status["bursts"], status["delayed"]) == (1, len(drain))
+    assert status["delayed"] == len(drain)  # a burst of five that came slowly goes on with these
     assert len(drain) > 1
     assert all(ended - started >= 0.3 for started, ended in drain[:-1])
     assert all(started < status["degraded_until"] for started, _ in drain[:-1])
