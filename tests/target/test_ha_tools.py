@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from target.stack.ha import tools
 from tests.target.stacks import until
 
 STARTER = """
@@ -88,3 +90,10 @@ def test_a_tool_ends_with_who_started_it(tmp_path: Path, binaries: Path) -> None
     """It works for Patroni alone, also when the server's program is asked to do something else than to serve."""
     with begun(tmp_path, binaries, "adopts", "stays", "--single", "-D", "data") as (_, tool):
         until(lambda: ended(tool), "the tool is gone")
+
+
+def test_a_server_whose_parent_stays_gives_up_in_the_end(tmp_path: Path, binaries: Path) -> None:
+    """As one whose starter had ended before it could ask who that was."""
+    script = tools.write(tmp_path / "bin", binaries) / "postgres"
+    script.write_text(script.read_text().replace(str(os.getpid()), "999999999"))
+    assert subprocess.run([str(script), *SERVER], check=False, timeout=60).returncode == 1

@@ -16,13 +16,17 @@ SCRIPT = """\
 tool={binaries}/${{0##*/}}
 case "$1 $3" in
 "-D --config-file="*)
-    # A server. Its parent is Patroni's starter, which ends at once; the next one has to be `up`.
-    while :; do
+    # A server. Its parent is Patroni's starter, which ends at once; the next one has to be `up`. The starter may have
+    # ended before this shell could ask who it is, so that another parent never changes: nobody waits for ever.
+    waited=0
+    while [ $waited -lt 500 ]; do
         while read -r key value; do [ "$key" = PPid: ] && break; done < /proc/$$/status
         [ "$value" = {up} ] && exec {dies_with_parent} QUIT -- "$tool" "$@"
         [ "$value" = "$PPID" ] || exit 1
+        waited=$((waited + 1))
         sleep 0.01
-    done ;;
+    done
+    exit 1 ;;
 esac
 exec {dies_with_parent} KILL -- "$tool" "$@"
 """
