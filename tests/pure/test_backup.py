@@ -9,7 +9,7 @@ import pytest
 
 from harness.analysis.histogram import bucket_index
 from harness.findings import Finding, Outcome
-from harness.recording import OK, READ, STEP, WRITE, CriterionSpec, Operation, Recording, Slice
+from harness.recording import OK, READ, STEP, WRITE, CriterionSpec, Operation, Operations, Recording, Slice
 from harness.verdict import judge
 from tests import histories
 
@@ -87,6 +87,14 @@ def test_clocks_that_differ_accuse_nobody() -> None:
     nodes = {"writers": (0.0, tuple(writes())), "operator": (0.2, (*late, *restored(WHOLE)))}
     nodes["operator"] = (0.2, (*late, *restored(range(200))))
     assert found(histories.recording(nodes=nodes), "restored_writes").outcome is PASS
+
+
+def test_the_largest_error_that_a_clock_has_told_counts() -> None:
+    """Its later reports know it better, which makes the earlier instants no truer."""
+    late = tuple(replace(each, invoke_s=each.invoke_s + 0.2, return_s=(each.return_s or 0) + 0.2) for each in STEPS)
+    run = histories.recording(nodes={"writers": (0.0, writes()), "operator": (0.2, (*late, *restored(range(200))))})
+    run = replace(run, operations=(*run.operations, Operations("operator", 0.001, ())))
+    assert found(run, "restored_writes").outcome is PASS
 
 
 def test_steps_that_failed_or_were_not_made() -> None:

@@ -15,9 +15,3 @@ def steps_of(recording: Recording) -> dict[str, Operation]:
                 if before is None or before.invoke_s <= operation.invoke_s:
                     found[operation.key] = operation
     return found
-
-
-def clock_error_s(recording: Recording) -> float:
-    """How far apart instants of two load processes have to be for their order to be certain; 0 with one."""
-    errors_s = {batch.node: batch.clock_uncertainty_s for batch in recording.operations}
-    return sum(sorted(errors_s.values())[-2:]) if len(errors_s) > 1 else 0.0

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
+from harness.criteria import _clocks
 from harness.criteria._outcome import seconds
 from harness.recording import INVALIDATE, READ, WRITE, Operation, Recording
 from harness.recording_values import Scalar
@@ -71,9 +72,7 @@ class History:
     @property
     def resolution_s(self) -> float:
         """Between two nodes, what is closer together than this has no order; 0 with one node."""
-        if len(self.uncertainty_s) < 2:
-            return 0.0
-        return sum(sorted(self.uncertainty_s.values())[-2:])
+        return _clocks.apart_s(self.uncertainty_s)
 
     def apart_s(self, one: str, other: str) -> float:
         """How far apart instants of two nodes have to be for their order to be certain."""
@@ -84,13 +83,11 @@ def history_of(recording: Recording, via: str = "*") -> History:
     """The history of the keys that were read the way ``via``, where ``*`` stands for anything, with the reads that
     came this way. Writes and invalidations count whatever their way.
     """
-    uncertainty_s: dict[str, float] = {}
     writes: dict[str, dict[int, Placed]] = defaultdict(dict)
     reads: dict[str, list[Placed]] = defaultdict(list)
     invalidations: dict[str, list[Placed]] = defaultdict(list)
     twice: set[str] = set()
     for batch in recording.operations:
-        uncertainty_s[batch.node] = max(batch.clock_uncertainty_s, uncertainty_s.get(batch.node, 0.0))
         for operation in batch.operations:
             returned_s = math.inf if operation.return_s is None else operation.return_s
             placed = Placed(operation, batch.node, operation.invoke_s, returned_s)
@@ -104,7 +101,7 @@ def history_of(recording: Recording, via: str = "*") -> History:
             elif operation.kind == READ and operation.return_s is not None and fnmatchcase(operation.via, via):
                 reads[operation.key].append(placed)
     items = tuple(_item(key, writes[key], reads[key], invalidations[key]) for key in sorted(reads) if key not in twice)
-    return History(items, uncertainty_s, tuple(sorted(twice & reads.keys())))
+    return History(items, _clocks.uncertainty_s(recording), tuple(sorted(twice & reads.keys())))
 
 
 def _item(key: str, writes: dict[int, Placed], reads: list[Placed], invalidations: list[Placed]) -> Item:

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
+from harness.criteria import _clocks
 from harness.recording import Operation, Recording
 
 
@@ -51,11 +52,9 @@ class Tries:
 
 
 def tries_of(recording: Recording, kind: str, via: str) -> Tries:
-    uncertainty_s: dict[str, float] = {}
     good: list[Operation] = []
     bad_s: list[float] = []
     for batch in recording.operations:
-        uncertainty_s[batch.node] = max(batch.clock_uncertainty_s, uncertainty_s.get(batch.node, 0.0))
         for operation in batch.operations:
             if operation.kind != kind or not fnmatchcase(operation.via, via):
                 continue
@@ -63,7 +62,7 @@ def tries_of(recording: Recording, kind: str, via: str) -> Tries:
                 bad_s.append(operation.invoke_s)
             else:
                 good.append(operation)
-    apart_s = sum(sorted(uncertainty_s.values())[-2:]) if len(uncertainty_s) > 1 else 0.0
+    apart_s = _clocks.apart_s(_clocks.uncertainty_s(recording))
     return Tries(tuple(sorted(good, key=_returned_s)), tuple(sorted(bad_s)), apart_s)
 
 
