@@ -37,7 +37,7 @@ def nothing_shown(faults: Sequence[Injection]) -> str:
     names = ", ".join(dict.fromkeys(fault.fault for fault in faults))
     return (
         f"nothing shows that {names} struck what is asked here: no more tries were in vain than before, nobody else "
-        "has answered, no node was seen to change; strike what takes the writes, or let answers or a probe say who it is"
+        "has answered, no node has changed; strike what takes the writes, or let answers or a probe say who does"
     )
 
 
