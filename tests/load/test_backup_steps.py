@@ -27,7 +27,7 @@ if words[0] == "take":
     print(json.dumps({"name": name, "bytes": 10}))
 elif words[0] == "verify":
     rows = there / words[1] / "rows"
-    is_new = defect == "verifies nothing new" and len(names) > 3 and words[1] == names[-1]
+    is_new = defect == "verifies nothing new" and words[1].endswith("-3")
     print("{}")
     sys.exit(is_new or not rows.exists() or rows.read_bytes() != b"rows of it")
 elif words[0] == "prune":
