@@ -23,6 +23,7 @@ from harness.analysis import generator, histogram, phases
 from harness.analysis.lazy import LazyModule
 from harness.analysis.quality import MINIMUM_REQUESTS, ServiceLevel, Windows, mean_log_latency, service_levels, windows
 from harness.criteria.recovery._baseline_band import EFFECTIVE_WINDOWS, Band, Share, band, larger
+from harness.criteria.recovery._left_behind import LeftBehind, left_behind
 from harness.criteria.recovery._levels import Posterior
 from harness.criteria.recovery._relapses import is_lasting, passed_over, relapses
 from harness.criteria.recovery._wandering import Wandering, wandering_of
@@ -132,6 +133,8 @@ class Recovery:
     """Bad requests and all requests from the recovery (never degraded: from the end of the spike) to the end of the
     observation, the windows that are outside by themselves among them.
     """
+    left_behind: LeftBehind | None = None
+    """A request name that stays worse since the recovery, though all requests together do not."""
     canary_per_s: float = 0
     """Mean rate of the requests after the spike."""
     slo: ServiceLevel | None = None
@@ -174,7 +177,8 @@ def measure(recording: Recording, settings: Settings | None = None) -> Recovery:
     ratio, lasting_ratio = _slower(log_latency, later), _slower(log_latency, last)
     misses = ratio is not None and not settings.slo_s and ratio * usual_p95_s > slo.overall_s
     lasting = None if lasting_ratio is None else Slowdown(lasting_ratio, (lasting_ratio - 1) * usual_p95_s)
-    return replace(found, slower_ratio=ratio if misses else None, lasting=lasting)
+    behind = left_behind(recording, slo, (baseline.start_s, baseline.end_s), (back_s, end_s))
+    return replace(found, slower_ratio=ratio if misses else None, lasting=lasting, left_behind=behind)
 
 
 def _slower(before: NDArray[np.float64], after: NDArray[np.float64]) -> float | None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from harness.criteria._criterion import Criterion
 from harness.criteria._outcome import against, percent, seconds
 from harness.criteria.recovery._episode import Recovery, Settings, State, measure
+from harness.criteria.recovery._left_behind import LeftBehind
 from harness.findings import CLIENTS, Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
@@ -104,6 +105,8 @@ class RecoveryTime(Criterion):
             )
         if outcome is not Outcome.PASS:
             return ""
+        if measured.left_behind is not None:
+            return self._behind(measured.left_behind, since)
         if measured.band.is_worse(bad, intended):
             return (
                 f"{bad:,} of {intended:,} requests since {since} failed or were too slow, against "
@@ -117,6 +120,13 @@ class RecoveryTime(Criterion):
             f"{bad:,} of {intended:,} requests since {since} failed or were too slow, so up to {percent(upper)} "
             f"may, and it is not shown that the target is as good as before: a longer {self.recovery} phase, or more "
             "requests in it, would settle it"
+        )
+
+    def _behind(self, name: LeftBehind, since: str) -> str:
+        return (
+            f"{name.bad:,} of {name.requests:,} requests {name.name} since {since} failed or were too slow, and "
+            f"{name.bad_before:,} of {name.requests_before:,} in the {self.baseline}: it is not back, though "
+            f"all together are; a criterion of its own, with requests = {name.name}, would judge it"
         )
 
     def _steadier(self, measured: Recovery) -> str:
