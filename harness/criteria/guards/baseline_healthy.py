@@ -54,8 +54,9 @@ class BaselineHealthy(Guard):
     It is not when more requests fail, or a quantile of the latency is longer, than the run's own criteria accept in any
     phase; when an alert holds for half of it; when it stalls again and again (seconds in which most requests fail or
     take ten times the usual median); when a fault was there in it; or when the latency trends (Mann–Kendall with the
-    correction of Hamed & Rao, and the bounds of the Theil–Sen slope). What is compared with such a baseline would look well because *it* was not.
-    Latency counts from the send here: what arrivals wait for users of ours is the matter of ``enough_users``.
+    correction of Hamed & Rao, and the bounds of the Theil–Sen slope). What is compared with such a baseline would look
+    well because *it* was not. Latency counts from the send here: what arrivals wait for users of ours is the matter of
+    ``enough_users``.
     """
 
     title = "baseline healthy"
