@@ -139,12 +139,20 @@ def test_a_row_with_another_value_is_not_what_was_written() -> None:
     assert kept(node)[2] == (READ, "run-0-0", None, True, "audit", "db1")
 
 
-def test_what_a_replica_has_is_no_look_on_the_primary() -> None:
-    with scripted(WRITTEN, MISSING, row(0, FROM_REPLICA, copies=1)) as service:
+@pytest.mark.parametrize(
+    ("headers", "via"),
+    [
+        (FROM_REPLICA, "audit, replica"),
+        ("X-Served-By: db2\r\nX-Read-From: Primary\r\n", "audit"),
+        ("X-Served-By: db2\r\nX-Read-From: primary\r\nX-Cache: HIT\r\n", "audit, cache"),
+    ],
+)
+def test_what_a_replica_or_a_cache_has_is_no_look_on_the_primary(headers: str, via: str) -> None:
+    with scripted(WRITTEN, MISSING, row(0, headers, copies=1)) as service:
         user, node = user_at(service.url)
         user.write_row()
         user.on_stop()
-    assert kept(node)[2] == (READ, "run-0-0", 1, True, "audit, replica", "db2")
+    assert kept(node)[2] == (READ, "run-0-0", 1, True, via, "db2")
 
 
 def test_what_users_keep_while_they_are_stopped_is_reported() -> None:

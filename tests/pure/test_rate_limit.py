@@ -158,6 +158,15 @@ def test_no_number_is_nothing_to_judge() -> None:
     assert judged(*untold, criterion="remaining_told").outcome is INCONCLUSIVE
 
 
+def test_an_instance_that_never_says_how_many_are_left_is_no_pass() -> None:
+    exact = list(takes(shared(), latency_s=0.0005, keys=("k", "l")))
+    assert judged(*exact, criterion="remaining_told").outcome is PASS
+    mute = judged(
+        *(replace(each, version=None) if each.source == "a2" else each for each in exact), criterion="remaining_told"
+    )
+    assert mute.outcome is INCONCLUSIVE and "a2 never told any" in mute.reason
+
+
 @pytest.mark.parametrize("criterion", ["over_admission", "wrong_refusals", "remaining_told", "key_fairness"])
 def test_nobody_who_asks_too_little_shows_a_limit(criterion: str) -> None:
     quiet = judged(*takes(shared(), per_s=3), criterion=criterion)

@@ -6,8 +6,8 @@ the header ``Idempotency-Key``, and so are some of the others: that must not mak
 user reads all its rows from the primary (``?read=primary``), where ``copies`` in the answer says how many there are of
 the id, and ``value``, where it is there, has to be what was written. It looks for one more that nobody has written, so
 that a service which finds whatever it is asked for proves nothing. Where the service says so, ``X-Served-By`` is the
-node that answered, and ``X-Read-From`` what it is: ``primary``, ``replica``; a row that a replica has is no look on the
-primary.
+node that answered, and ``X-Read-From`` what it is: ``primary``, ``replica``; a row that a replica has, or a cache
+(``X-Cache: hit``), is no look on the primary.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 LEDGER, AUDIT, CONTROL = "ledger", "audit", "audit control"
 """The ways of the load's operations, of the look for them in the end, and of that for a row that nobody has written."""
-PRIMARY = "primary"
+PRIMARY, ROLE_HEADERS = "primary", ("X-Read-From", "X-Cache")
 VALUE = "x" * 100
 RETRY_S = 0.25
 AUDIT_RETRY_S = 0.5
@@ -180,8 +180,9 @@ class LedgerUser(Measured, PacedHttpUser):
                     copies, is_counted = self._copies(document)
             elif is_good:
                 response.success()
-        source, role = (response.headers.get(header, "") for header in (self.source_header, "X-Read-From"))
-        return Look(copies, is_counted, source, role.strip().lower(), begun_s, done_s if is_good else None)
+        source, role, cache = (response.headers.get(name, "") for name in (self.source_header, *ROLE_HEADERS))
+        role = "cache" if cache.strip().lower() == "hit" else role.strip().lower()
+        return Look(copies, is_counted, source, role, begun_s, done_s if is_good else None)
 
     def _is_of(self, row: str, document: dict[str, Any]) -> bool:
         field = self.options.id_field
