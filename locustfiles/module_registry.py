@@ -51,14 +51,21 @@ class Developer(valkey.ValkeyUser, PacedHttpUser):
 
     def read(self):
         sent_s = time.monotonic()
-        response = self.client.get(self.path_of(random.choice(self.made)), name="[modules]/[name]")
+        response = self.find("", "[modules]/[name]")
         cache = response.headers.get("X-Cache", "").strip().lower()
         if response.ok and cache in ("hit", "miss"):
             self.observe("module", cache, sent_s, time.monotonic())
 
     def read_replica(self):
-        path = self.path_of(random.choice(self.made)) + self.options.replica_query
-        self.client.get(path, name="[modules]/[name] replica")
+        self.find(self.options.replica_query, "[modules]/[name] replica")
+
+    def find(self, query, name):
+        """A page that a service has for every path, or an error with status 200, is no module."""
+        module = random.choice(self.made)
+        with self.client.get(self.path_of(module) + query, name=name, catch_response=True) as response:
+            if response.ok and module[0] not in response.text:
+                response.failure("no such module in the answer")
+        return response
 
     def query(self):
         kind = random.choice(["query", "pool"])
