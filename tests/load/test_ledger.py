@@ -59,6 +59,15 @@ def test_a_write_without_an_answer_is_sent_again_under_the_same_id() -> None:
     ]
 
 
+def test_a_write_that_is_redirected_is_not_acknowledged() -> None:
+    """As by a balancer that sends everybody to a page of its own while nobody takes writes."""
+    away = answer(302, b"", "Location: http://127.0.0.1:9/sorry\r\n")
+    with scripted(away, away, away) as service:
+        user, node = user_at(service.url)
+        assert not user.write_row()
+    assert not any(answered for *_, answered, _, _ in kept(node))
+
+
 def test_a_write_is_given_up_after_its_attempts() -> None:
     with scripted(REFUSED, REFUSED, answer(409, b"{}")) as service:
         user, node = user_at(service.url, write_attempts=2)

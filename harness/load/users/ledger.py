@@ -155,7 +155,7 @@ class LedgerUser(Measured, PacedHttpUser):
             catch_response=True,
         ) as response:
             done_s = time.monotonic()
-            is_good = response.ok or (attempt > 1 and response.status_code == 409)  # it was there already
+            is_good = response.is_success or (attempt > 1 and response.status_code == 409)  # it was there already
             if is_good:
                 response.success()
         source = response.headers.get(self.source_header, "")
@@ -169,7 +169,7 @@ class LedgerUser(Measured, PacedHttpUser):
         with self.client.get(f"{path}/{row}{query}", name=f"{path}/{name}", catch_response=True) as response:
             done_s = time.monotonic()
             is_good = response.status_code == 404
-            if response.ok:
+            if response.is_success:
                 document = _document(response)
                 is_good = self._is_of(row, document)
                 if not is_good:
