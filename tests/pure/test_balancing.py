@@ -191,3 +191,21 @@ def test_reads_that_go_on_in_vain_have_not_all_fallen_back() -> None:
     assert judged("fallback_time", mixed(replicas_die=True, in_vain_until_s=14)).outcome is PASS
     late = judged("fallback_time", mixed(replicas_die=True, in_vain_until_s=24))
     assert (late.outcome, interval(late)[1]) == (INCONCLUSIVE, 12.005)
+
+
+def test_answers_that_name_nobody_may_be_anybodys() -> None:
+    """One in four does not say whose it is."""
+    run = rotating()
+    mute = [replace(one, source="" if n % 4 == 0 else one.source) for n, one in enumerate(run.operations[0].operations)]
+    for name in ("even_share", "out_of_rotation", "back_in_rotation"):
+        assert judged(name, run).outcome is PASS
+        found = judged(name, recording(*mute, faults=FAULT))
+        assert (found.outcome, "do not say who gave them" in found.reason) == (INCONCLUSIVE, True), found
+
+
+def test_a_fault_that_struck_nobody_is_not_passed_over_for_one_that_did() -> None:
+    second = FaultMark(45, "noop", INJECTED, "", 2), FaultMark(50, "noop", UNDONE, "", 2)
+    for name in ("out_of_rotation", "back_in_rotation"):
+        found = judged(name, rotating(faults=(*FAULT, *second)))
+        assert (found.outcome, "1 of 2 faults struck nobody" in found.reason) == (INCONCLUSIVE, True)
+        assert judged(name, rotating(faults=(*FAULT, *second)), fault="kill_*").outcome is PASS

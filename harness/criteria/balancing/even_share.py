@@ -8,7 +8,7 @@ from harness.analysis.distributions import chi_square_above
 from harness.analysis.intervals import clopper_pearson
 from harness.criteria._criterion import Estimate
 from harness.criteria._outcome import against, no_phase, percent
-from harness.criteria.balancing._answers import ANY, by_source, nobody_named, tries
+from harness.criteria.balancing._answers import ANY, by_source, nobody_named, tries, unnamed
 from harness.findings import CLIENTS, Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
@@ -44,7 +44,8 @@ class EvenShare(Estimate):
         if phase is None:
             return self.inconclusive(no_phase(recording, self.phase), title=title)
         operations = tries(recording, self.kind, self.via)
-        counts = by_source([one for one in operations if phase.start_s <= one.invoke_s < phase.end_s])
+        inside = [one for one in operations if phase.start_s <= one.invoke_s < phase.end_s]
+        counts = by_source(inside)
         if not counts:
             return self.inconclusive(nobody_named(self.via, self.remedy), title=title)
         n, members = sum(counts.values()), max(self.members, len(counts))
@@ -71,6 +72,9 @@ class EvenShare(Estimate):
         )
         if outcome is Outcome.INCONCLUSIVE:
             reason += "; more requests would settle it"
+        mute = unnamed(inside)
+        if outcome is Outcome.PASS and mute:
+            outcome, reason = Outcome.INCONCLUSIVE, f"{reason}; {mute}"
         before = by_source([one for one in operations if one.invoke_s < phase.start_s])
         gone = sorted(before.keys() - counts.keys())
         if outcome is Outcome.PASS and gone and not self.members:
