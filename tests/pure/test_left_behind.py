@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -42,3 +43,24 @@ def test_a_rare_request_that_stays_worse_is_no_recovery(share: float, failing: f
 @pytest.mark.parametrize("seed", range(5))
 def test_a_rare_request_that_is_as_before_is_none(seed: int) -> None:
     assert RecoveryTime().judge(with_rare_requests(0.05, 0.0, seed=seed)).outcome is Outcome.PASS
+
+
+def sized(size_of: Callable[[int], int]) -> Recording:
+    """All answers of a second have the same size."""
+    run = recordings.healthy()
+    pieces = tuple(
+        dataclasses.replace(piece, bytes=piece.count * size_of(piece.t)) if piece.outcome == "ok" else piece
+        for piece in run.slices
+    )
+    return dataclasses.replace(run, slices=pieces)
+
+
+def test_good_answers_that_are_far_shorter_than_before_are_not_shown_to_be_good() -> None:
+    """As an error page with status 200; unless bodies are as short at any time, or nobody minds."""
+    error_page = sized(lambda t: 2000 if t < 31 else 60)
+    found = RecoveryTime().judge(error_page)
+    assert found.outcome is Outcome.INCONCLUSIVE
+    assert f"good answers to {recordings.CANARY} have 60 bytes since the recovery, and 2,000 in the" in found.reason
+    assert RecoveryTime(shorter_ratio=0).judge(error_page).outcome is Outcome.PASS
+    for well in (lambda t: 2000 + t, lambda t: 2000 if t < 31 else 1100, lambda t: 60 if t % 7 == 3 else 2000 - t * 20):
+        assert RecoveryTime().judge(sized(well)).outcome is Outcome.PASS
