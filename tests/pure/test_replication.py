@@ -191,6 +191,13 @@ def test_an_outage_goes_from_the_last_good_answer_to_the_first() -> None:
     assert judged("outage", ledger(writes()), limit_s=3).outcome is INCONCLUSIVE
 
 
+def test_an_outage_of_nothing_says_that_the_fault_showed_in_nothing() -> None:
+    for away, effect in (((12.0, 15.0), "tries of a write were in vain"), (None, "none was seen")):
+        found = judged("outage", ledger(writes(away=away)))
+        assert found.outcome is PASS
+        assert effect in str(found.evidence["effect of fault 1"])
+
+
 def test_what_a_lock_takes_to_expire_comes_on_top_of_the_limit() -> None:
     found = judged("outage", ledger(writes()), limit_s=1, on_top_s=4)
     assert (found.outcome, found.limit) == (PASS, 5)
