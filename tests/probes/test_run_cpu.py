@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import subprocess
 import sys
 import time
@@ -24,6 +25,34 @@ print(server.getsockname()[1], flush=True)
 sys.stdin.read()
 os.killpg(0, 9)
 """
+
+
+LOAD = """
+import os, subprocess, sys, time
+program = "import sys, time\\nwhile time.process_time() < float(sys.argv[1]): pass"
+if os.fork() == 0:  # a worker, which works as well
+    os.write(1, b"there\\n")
+    while line := os.read(0, 10):
+        while time.process_time() < 0.2: pass
+        subprocess.run([sys.executable, "-c", program, line.decode().strip()])
+        os.write(1, b"done")
+    os._exit(0)
+os.close(0)
+os.wait()
+"""
+"""For each number that it gets, a child of its worker's takes so many seconds of CPU."""
+
+
+@pytest.fixture(autouse=True)
+def load(monkeypatch: pytest.MonkeyPatch) -> Iterator[subprocess.Popen[str]]:
+    """In place of who has started these tests, whose other children may be anything."""
+    pipe = subprocess.PIPE
+    with subprocess.Popen([sys.executable, "-c", LOAD], stdin=pipe, stdout=pipe, text=True) as process:
+        assert process.stdin is not None and process.stdout is not None
+        assert process.stdout.readline() == "there\n"
+        monkeypatch.setattr(os, "getppid", lambda: process.pid)
+        yield process
+        process.stdin.close()
 
 
 @contextmanager
@@ -78,6 +107,24 @@ def test_all_processes_are_searched_while_somebody_is_missing_and_seldom_when_no
     with service(port):
         assert [reading.values["processes"] for reading in probe.sample()] == [3]
     assert len(searched) == 4
+
+
+@pytest.mark.parametrize("refresh_interval_s", [0.0, 1e9], ids=["found", "never found"])
+def test_what_a_load_process_has_started_counts_once(load: subprocess.Popen[str], refresh_interval_s: float) -> None:
+    """While it is there, or when it has been waited for; neither the load itself does, nor its worker."""
+    assert load.stdin is not None and load.stdout is not None
+    probe = RunCpu(refresh_interval_s=refresh_interval_s)
+    list(probe.sample())
+    sampled_s, own_s, used_s, is_done = time.monotonic(), time.process_time(), 0.0, False
+    load.stdin.write("0.4\n")
+    load.stdin.flush()
+    while not is_done:
+        is_done = bool(select.select([load.stdout], [], [], 0.05)[0])
+        before_s, sampled_s = sampled_s, time.monotonic()
+        (reading,) = probe.sample()
+        used_s += reading.values["cpu_ratio"] * (sampled_s - before_s)
+    used_s -= time.process_time() - own_s  # who samples
+    assert 0.4 <= used_s <= 0.6, "and what it takes to start an interpreter"
 
 
 def test_a_process_may_count_alone() -> None:
