@@ -5,6 +5,9 @@
   sees between its last good answer and its first one has to lie within 0.3 s of the run's write outage.
 - ``acknowledge_before_commit``: the writes that the run calls lost are those of which the fault says it, one by one;
   and the outage is that of the test's own client, some of whose writes the fault has struck as well.
+- ``asynchronous``: a write is acknowledged before a replica has it. The replicas receive nothing for two seconds before
+  the primary is killed, and the writes that the run calls lost are those that the new primary does not have, by a look
+  of the test's own at its table.
 - ``double_write``: the writes that are there more than once are those that the fault has written again.
 """
 
@@ -18,6 +21,8 @@ import time
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
+
+import psycopg
 
 from harness.criteria.replication._ledger import ledger_of
 from tests.ground_truth.frame import FAIL, Case, Compared, Run, flags
@@ -93,6 +98,22 @@ def _lost(found: Run) -> Compared:
     return Compared(wrong, figure, len(true), "writes")
 
 
+def rows(target: Mapping[str, Any]) -> set[str]:
+    """Ids of all that the primary of now has."""
+    with psycopg.connect(target["ha"]["postgres"]["admin"], connect_timeout=5) as connection:
+        return {str(row[0]) for row in connection.execute("SELECT id FROM ledger").fetchall()}
+
+
+def _not_there(found: Run) -> Compared:
+    acknowledged = ledger_of(found.recording, "ledger", "audit").acknowledged
+    true = {row.key for row in acknowledged} - found.answer
+    mine = {row.key for row in acknowledged if row.rows == 0}
+    wrong = [f"{only} only in one account" for only in sorted(true ^ mine)]
+    if not true:
+        wrong.append("nothing was lost, so nothing was to be found")
+    return Compared(wrong, found.finding("lost_writes").figure, len(true), "writes")
+
+
 def _doubled(found: Run) -> Compared:
     finding, doubled = found.finding("doubled_writes"), found.account["doubled"]
     wrong = []
@@ -126,5 +147,12 @@ DOUBLED = dataclasses.replace(
     check=_doubled,
     options=OPTIONS,
 )
-CASES = (PROCESS, SWITCHOVER, MACHINE, FREEZE, LOST, DOUBLED)
+ASYNCHRONOUS = Case(
+    *("asynchronous", "database_failover", "noop", {}, {"lost_writes": FAIL}),
+    check=_not_there,
+    ask=rows,
+    options=(*OPTIONS, *flags(behind_s=2)),
+    reference={"asynchronous": ""},
+)
+CASES = (PROCESS, SWITCHOVER, MACHINE, FREEZE, LOST, DOUBLED, ASYNCHRONOUS)
 SHORT = (LOST,)

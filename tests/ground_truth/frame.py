@@ -71,6 +71,7 @@ class Case:
     begins: str = ""
     """The fault is put when this phase has begun; empty: before the load."""
     options: tuple[str, ...] = ()
+    """``{state}`` stands for the target's state file."""
     reference: Mapping[str, str] = field(default_factory=dict)
     """Settings of the target beyond those that the scenario wants."""
     meanwhile: Callable[[Mapping[str, Any]], Any] | None = None
@@ -206,7 +207,7 @@ def load(case: Case, stack: Stack) -> Run:
                     *("--only-summary", "--host", target["url"], "--target-state", str(state)),
                     *("--health-path", "/readyz", "--runs-dir", str(runs), "--report-formats", "verdict_json"),
                     *BESIDE_EACH_OTHER,
-                    *case.options,
+                    *(word.replace("{state}", str(state)) for word in case.options),
                 ],
                 cwd=ROOT,
                 stdout=out,
