@@ -47,7 +47,7 @@ def checks(options):
     if options.behind_s and options.failure not in KILLED:
         yield f"--behind-s is for a primary that is killed: give --failure {' or '.join(KILLED)}, or leave it away"
     if options.behind_s > options.baseline_s:
-        yield f"--behind-s {options.behind_s:g} is longer than the baseline of {options.baseline_s:g} s: make it shorter"
+        yield f"--behind-s {options.behind_s:g} is longer than --baseline-s {options.baseline_s:g}: make it shorter"
 
 
 def failure(options):
@@ -69,15 +69,15 @@ def failure(options):
 
 def criteria(options):
     remedy = {"remedy": "name the nodes of Patroni with --patroni, or plan a fault of your own with --fault"}
-    remedy |= {"fault": "kill_process"} if options.behind_s else {}
+    killed = remedy | {"fault": "kill_process" if options.behind_s else "*"}
     ttl_s = options.patroni_ttl_s if options.failure in AWAY else 0.0
     since = "undone" if options.failure in AWAY else "injected"
-    for name in ("lost_writes", "doubled_writes", "single_primary", "replication_lag"):
-        yield CriterionSpec(name, remedy)
+    yield from (CriterionSpec(name, killed) for name in ("lost_writes", "doubled_writes", "single_primary"))
+    yield CriterionSpec("replication_lag", remedy)
     for kind in ("write", "read"):
         outage = {"kind": kind, "via": "ledger*", "limit_s": 15.0, "on_top_s": ttl_s, "name": f"{kind}_outage"}
-        yield CriterionSpec("outage", remedy | outage)
-    yield CriterionSpec("rejoin_time", remedy | {"since": since})
+        yield CriterionSpec("outage", killed | outage)
+    yield CriterionSpec("rejoin_time", killed | {"since": since})
     for phase in ("baseline", "recovery"):
         yield CriterionSpec("error_ratio", {"phase": phase, "name": f"error_ratio_{phase}"})
 
