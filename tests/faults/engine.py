@@ -3,9 +3,9 @@
 No engine runs where these tests do, and nothing here was recorded from one: all of it was written after the public
 references. Docker's documents and status codes are those of the examples of Engine API 1.43
 (https://docs.docker.com/reference/api/engine/, operations ContainerInspect, ContainerStop, ContainerKill,
-ContainerPause …) with the messages of moby's source; Kubernetes' are a Pod and a Status as the reference of 1.31 describes
-them (https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/ and …/common-definitions/status/), cut
-down to what a client looks at and what stands beside it.
+ContainerPause …) with the messages of moby's source. Kubernetes' are a Pod and a Status as the reference of 1.31 has
+them (https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/, …/common-definitions/status/),
+cut down to what a client looks at and what stands beside it.
 """
 
 from __future__ import annotations
