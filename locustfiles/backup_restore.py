@@ -37,7 +37,7 @@ class Clerk(BackupUser):
 
 
 class BackupUnderLoad(step.Step):
-    baseline_s, hold_s, recovery_s, base, peak, pool_users = 15, 60, 10, 40, 40, 60  # the spike is the backup
+    baseline_s, hold_s, recovery_s, base, peak, pool_users = 15, 40, 10, 40, 40, 60  # the spike is the backup
 
 
 class Options(BackupOptions):
