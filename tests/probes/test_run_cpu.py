@@ -124,7 +124,7 @@ def test_what_a_load_process_has_started_counts_once(load: subprocess.Popen[str]
         (reading,) = probe.sample()
         used_s += reading.values["cpu_ratio"] * (sampled_s - before_s)
     used_s -= time.process_time() - own_s  # who samples
-    assert 0.4 <= used_s <= 0.6, "and what it takes to start an interpreter"
+    assert 0.34 <= used_s <= 0.5, "0.4 s, in ticks of 10 ms and by two clocks; twice that would be 0.8 s"
 
 
 def test_a_process_may_count_alone() -> None:
