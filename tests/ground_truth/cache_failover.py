@@ -16,6 +16,8 @@ from urllib.parse import unquote, urlsplit
 
 import redis
 import redis.sentinel
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from harness.criteria.replication._ledger import ledger_of
 from tests.ground_truth.frame import Case, Compared, Run, flags
@@ -37,9 +39,8 @@ def _sentinel(target: Mapping[str, Any]) -> tuple[redis.sentinel.Sentinel, str]:
     of = target["ha"]["valkey"]
     addresses = [(host, int(port)) for host, _, port in (one.partition(":") for one in of["sentinels"])]
     password = unquote(urlsplit(of["nodes"][0]["url"]).password or "")
-    asked = redis.sentinel.Sentinel(
-        addresses, password=password, socket_timeout=ANSWER_S, sentinel_kwargs={"socket_timeout": ANSWER_S}
-    )
+    once: dict[str, Any] = {"socket_timeout": ANSWER_S, "retry": Retry(NoBackoff(), 0)}
+    asked = redis.sentinel.Sentinel(addresses, sentinel_kwargs=once, password=password, **once)
     return asked, of["service_name"]
 
 
