@@ -15,6 +15,7 @@ import pytest
 from harness.clients.process_search import listeners
 from harness.probes import run_cpu
 from harness.probes.run_cpu import RunCpu
+from tests.probes.loopback import wait_for
 
 BUSY = """
 import os, socket, sys
@@ -62,8 +63,10 @@ def service(port: int = 0) -> Iterator[int]:
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, start_new_session=True) as process:
         assert process.stdout is not None
-        yield int(process.stdout.readline())
+        used = int(process.stdout.readline())
+        yield used
         process.stdin.close()  # type: ignore[union-attr]
+    wait_for(lambda: not listeners((used,))[used])  # its child has ended, too
 
 
 def test_a_service_counts_with_its_children() -> None:
