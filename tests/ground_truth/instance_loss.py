@@ -11,6 +11,7 @@ look at its runtime socket keeps: it lies within the times that the run finds, b
 from __future__ import annotations
 
 import re
+import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,7 +22,6 @@ from harness.criteria.balancing._answers import tries
 from tests.ground_truth.frame import FAIL, Case, Compared, Run, flags
 
 LOOK_S = 0.05
-WATCHED_S = 90.0
 NEAR_S = 0.5
 """Between the state and the next request: one of three, 40 a second, and a look."""
 OPTIONS = (
@@ -30,10 +30,10 @@ OPTIONS = (
 )
 
 
-def watch(target: Mapping[str, Any]) -> list[tuple[float, int]]:
+def watch(target: Mapping[str, Any], over: threading.Event) -> list[tuple[float, int]]:
     """How many instances were up at each look, by the monotonic clock, while the run is there."""
-    seen, until_s = list[tuple[float, int]](), time.monotonic() + WATCHED_S
-    while time.monotonic() < until_s:
+    seen = list[tuple[float, int]]()
+    while not over.is_set():
         try:
             rows = parse_statistics(run_command(target["haproxy"]["stats_socket"], "show stat", 2.0))
             up = sum(row.backend == "api" and not row.is_backend and row.status.startswith("UP") for row in rows)
