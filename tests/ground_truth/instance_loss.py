@@ -24,6 +24,9 @@ from tests.ground_truth.frame import FAIL, Case, Compared, Run, flags
 LOOK_S = 0.05
 NEAR_S = 0.5
 """Between the state and the next request: one of three, 40 a second, and a look."""
+FALL_S = 1.5
+"""Three checks, after which the balancer calls one down. Who refuses connections gets nothing sooner than that."""
+REFUSING = "kill", "terminate"
 OPTIONS = (
     *flags(baseline_s=8, hold_s=22, recovery_s=10, away_s=12, base=30, peak=30),
     *flags(generator_health_loop_lag_limit_s=2, generator_health_cpu_limit_ratio=2),
@@ -54,7 +57,8 @@ def _away(found: Run) -> Compared:
     out, back = (found.finding(name).interval or (0.0, 0.0) for name in ("out_of_rotation", "back_in_rotation"))
     low_s, high_s = lasted_s - out[1] + back[0], lasted_s - out[0] + back[1]
     wrong = []
-    if not low_s - NEAR_S <= true_s <= high_s + NEAR_S:
+    sooner_s = FALL_S if any(kind in found.case.options for kind in REFUSING) else 0.0
+    if not low_s - NEAR_S - sooner_s <= true_s <= high_s + NEAR_S:
         wrong.append(f"away for {low_s:.2f} to {high_s:.2f} s found, {true_s:.2f} s by the balancer's states")
     return Compared(wrong, (low_s + high_s) / 2, true_s, "s")
 
