@@ -83,7 +83,11 @@ class RunCpu(Probe):
             session.searched_s = now_s
             session.young_at, session.searched_at = session.searched_at, time.time()
             problem = self._search()
-        used = {pid: found for pid, each in session.meters.items() if (found := _used(each)) is not None}
+        used = {
+            pid: found
+            for pid, each in session.meters.items()
+            if (found := _used(each, session.used.get(pid))) is not None
+        }
         for pid in session.reapers & used.keys():
             used[pid] = replace(used[pid], own_s=0.0)
         gone_s = _gone_s(session.used, used, session.young_at)
@@ -152,12 +156,14 @@ def _is_running(process: psutil.Process) -> bool:
         return False
 
 
-def _used(process: psutil.Process) -> _Used | None:
+def _used(process: psutil.Process, before: _Used | None) -> _Used | None:
+    """``before`` spares a search for what seldom changes: its parent, and when it was born."""
     try:
-        with process.oneshot():
-            times = process.cpu_times()
-            own_s, reaped_s = times.user + times.system, times.children_user + times.children_system
-            return _Used(process.ppid(), process.create_time(), own_s, reaped_s)
+        times = process.cpu_times()
+        own_s, reaped_s = times.user + times.system, times.children_user + times.children_system
+        if before is not None:
+            return replace(before, own_s=own_s, reaped_s=reaped_s)
+        return _Used(process.ppid(), process.create_time(), own_s, reaped_s)
     except psutil.Error:
         return None
 
