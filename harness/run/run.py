@@ -86,9 +86,9 @@ class Run:
         self._send_to_nodes = send_plan
         self._requests = self._unfinished = 0
         users, host = environment.user_classes, environment.host or ""
-        planned = header(scenario.name, started_utc, settings, shape, host, nodes, users)
-        self.live = LiveState(planned)
-        self._writer = RecordingWriter(self.directory, planned, self.live.add)
+        self.header = header(scenario.name, started_utc, settings, shape, host, nodes, users)
+        self.live = LiveState(self.header)
+        self._writer = RecordingWriter(self.directory, self.header, self.live.add)
         probes = settings.probes
         if isinstance(environment.runner, MasterRunner):
             probes = _with_master(probes)
