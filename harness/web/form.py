@@ -82,8 +82,10 @@ def install(web_ui: WebUI, master: Master) -> None:
         chosen: Any = (web_ui.environment.available_shape_classes or {}).get(fields.get("shape_class", ""))
         values = _values(web_ui, fields, _allowed(web_ui, shown))
         shape, problems = master.try_out(values, fields.get("host"), chosen)
-        preview = None if shape.problems() else form_fields.preview(shape)
-        return jsonify({"problems": form_fields.by_field(problems, shown), "preview": preview})
+        found = form_fields.by_field(problems, shown)
+        # A value that could not be read is not the shape's: it would be drawn as it was.
+        has_shape = not shape.parameters.keys() & {name for name, _ in found} and not shape.problems()
+        return jsonify({"problems": found, "preview": form_fields.preview(shape) if has_shape else None})
 
     def update_user() -> Any:
         body = request.get_json(force=True, silent=True)

@@ -3,7 +3,18 @@
 from flask_login import UserMixin, login_user
 from locust import events
 
-from tests.run.scenarios.herd_http import Herd, Visitor  # noqa: F401
+import harness
+from harness.load.http import HerdHttpUser
+from shapes import herd
+
+
+class Visitor(HerdHttpUser):
+    def prepare(self):
+        return self.client.prepare("GET", "/visit")
+
+
+class Herd(herd.Herd):
+    baseline_s, herd_users, spike_s, recovery_s, canary_users = 1, 5, 1, 1, 5
 
 
 class Anna(UserMixin):
@@ -22,3 +33,6 @@ def ask_for_a_login(environment, **_):
     def enter():
         login_user(Anna())
         return "welcome"
+
+
+harness.attach("web-login", criteria=["error_ratio"])
