@@ -23,12 +23,11 @@ from typing import Any
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
+from tests.browser.page import CHROMIUM, FLAGS
 from tests.run import runs
 
 ROOT = Path(__file__).parents[2]
 IMAGES = ROOT / "docs" / "images"
-CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
 WIDTH = 1100
 COLOURS = 128
 STARTS_S, RUNS_S = 120, 240
@@ -64,7 +63,7 @@ def keep(page: Any, name: str, height: int | None = None) -> None:
 
 def draw(url: str) -> None:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
         page = browser.new_context(viewport={"width": WIDTH, "height": 900}, color_scheme="light").new_page()
         page.set_default_timeout(1000 * RUNS_S)
         page.goto(url)

@@ -1,11 +1,9 @@
-"""Locust's page in headless Chromium: the form, the live tab, the list of runs and the report behind it."""
+"""Locust's page in headless Chromium: the live page, the list of runs and the report behind it."""
 
 from __future__ import annotations
 
 import math
-import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,131 +11,11 @@ import pytest
 
 from harness.analysis import time_series
 from harness.recording_file import read
+from tests.browser.page import PATIENCE_MS, PLANNED, start, start_without_page
 from tests.browser.session import Session, session
 from tests.run import runs
 
-sync_api = pytest.importorskip("playwright.sync_api")
-CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking"]
-PATIENCE_MS = 30_000
-
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(not CHROMIUM.exists(), reason="needs Chromium: apt-get install chromium"),
-]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with sync_api.sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
-        yield running
-        running.close()
-
-
-@pytest.fixture(scope="module")
-def ui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
-    with session(tmp_path_factory.mktemp("ui"), "--report-formats", "html") as opened:
-        yield opened
-
-
-@pytest.fixture
-def page(browser: Any, ui: Session) -> Iterator[Any]:
-    ui.wait_idle()
-    context = browser.new_context(color_scheme="light")
-    context.set_default_timeout(PATIENCE_MS)
-    opened = context.new_page()
-    opened.complaints = []
-    opened.on("pageerror", lambda error: opened.complaints.append(str(error)))
-    opened.on("request", lambda request: _same_site(request.url, ui.url, opened.complaints))
-    opened.goto(ui.url)
-    opened.wait_for_selector("text=/^(START|NEW)$/i")
-    yield opened
-    assert not opened.complaints
-    context.close()
-
-
-def _same_site(url: str, own: str, complaints: list[str]) -> None:
-    if not url.startswith((own, "data:", "blob:")):
-        complaints.append(f"asked for {url}")
-
-
-FORM = "springback-form"
-
-
-def _open_form(page: Any) -> None:
-    """The form of the first run, or the one behind the button of all later runs."""
-    if page.get_by_role("button", name="New").count():
-        page.get_by_role("button", name="New").click()
-    page.wait_for_selector(f"{FORM} input[name=baseline_s]", state="visible")
-
-
-PLANNED = {"baseline_s": "3", "spike_s": "3", "recovery_s": "2", "herd_users": "20", "greeting": "hello"}
-"""Named in every start, because a field that is not keeps the value of the run before; phases long enough to be seen,
-whatever else the machine does."""
-
-
-def _start(page: Any, **fields: str) -> None:
-    """Fills the form and starts."""
-    _open_form(page)
-    for name, value in {**PLANNED, **fields}.items():
-        page.fill(f"{FORM} input[name={name}]", value)
-    page.click(f"{FORM} button[type=submit]")
-
-
-def _start_without_page(ui: Session, **fields: str) -> None:
-    """The same from elsewhere; returns when the new run, and not the one before, makes load."""
-    before = ui.status()["runs"]
-    answer = ui.start(**{**PLANNED, **fields})
-    assert answer["success"], answer["message"]
-    ui.wait("running", before)
-
-
-def test_the_form_has_every_option_in_its_group_with_unit_and_meaning_and_none_that_is_the_operators(page: Any) -> None:
-    """Options of shape, users and criteria are fields; where load may go and where files are written is not. Of
-    Locust's own form nothing is to be seen.
-    """
-    _open_form(page)
-    form = page.locator(FORM)
-    fields = form.locator("input[name], select[name]").all()
-    values = {field.get_attribute("name"): field.input_value() for field in fields}
-    assert values["herd_users"] == "20"
-    assert values["greeting"] == "hello"
-    assert values["error_ratio_limit"] == "0.3"
-    assert values["alert_p95_s"] == "2"
-    assert not {"allow_host", "runs_dir", "target_state", "probe_pids", "probe_ports", "probe_json"} & set(values)
-    assert not {"user_count", "spawn_rate", "run_time"} & set(values)
-    groups = form.locator("legend, summary").all_inner_texts()
-    assert groups == ["Target", "Shape", "Scenario", "Limits of the verdict", "Limits of the alerts", "Every run"]
-    field = form.locator("fieldset", has_text="Shape").locator(".field", has=page.locator("[name=baseline_s]"))
-    assert field.locator("label").inner_text() == "Baseline s"
-    for each in fields:
-        assert form.locator(f"[id='{each.get_attribute('aria-describedby').split()[0]}']").text_content()
-    assert not page.locator("main form input[name=userCount]").is_visible()
-    assert [link.inner_text() for link in page.locator("main a").all() if link.is_visible()] == []
-
-
-def test_the_shape_is_drawn_as_its_fields_change_and_a_wrong_value_is_told_beside_its_field(
-    page: Any, ui: Session
-) -> None:
-    runs = ui.status()["runs"]
-    _open_form(page)
-    drawing = page.locator(f"{FORM} canvas.preview")
-    page.fill(f"{FORM} input[name=herd_users]", "77")
-    page.locator(f"{FORM} .shape figcaption", has_text="herd of 77").wait_for()
-    before = drawing.evaluate("canvas => canvas.toDataURL()")
-    page.fill(f"{FORM} input[name=recovery_s]", "55")
-    page.wait_for_function(
-        f"before => document.querySelector('{FORM}').preview.canvas.toDataURL() !== before", arg=before
-    )
-    assert "recovery 55 s" in drawing.get_attribute("aria-label")
-    page.fill(f"{FORM} input[name=herd_users]", "-5")
-    told = page.locator(f"{FORM} .field", has=page.locator("[name=herd_users]")).locator(".problem")
-    told.filter(has_text="--herd-users -5: give").wait_for()
-    assert page.get_attribute(f"{FORM} input[name=herd_users]", "aria-invalid") == "true"
-    page.fill(f"{FORM} input[name=herd_users]", "5")
-    page.wait_for_selector(f"{FORM} input[name=herd_users]:not([aria-invalid])")
-    assert ui.status()["runs"] == runs
+pytestmark = pytest.mark.browser
 
 
 def test_ours_is_the_first_tab(page: Any, ui: Session) -> None:
@@ -148,18 +26,6 @@ def test_ours_is_the_first_tab(page: Any, ui: Session) -> None:
     lefts = {tab.inner_text().lower(): tab.bounding_box()["x"] for tab in page.get_by_role("tab").all()}
     assert len(lefts) > 5
     assert min(lefts, key=lambda name: lefts[name]) == "springback"
-
-
-def test_bad_values_are_refused_all_at_once_and_the_form_keeps_them(page: Any, ui: Session) -> None:
-    """Nothing starts, every problem is told beside its field, and the fields hold what was typed."""
-    runs = ui.status()["runs"]
-    _start(page, baseline_s="soon", herd_users="-5", host="")
-    page.locator(f"{FORM} .refused .word", has_text="Not started: 3 things to put right").wait_for()
-    for name in ("baseline_s", "herd_users", "host"):
-        assert page.get_attribute(f"{FORM} input[name={name}]", "aria-invalid") == "true"
-    assert page.input_value(f"{FORM} input[name=baseline_s]") == "soon"
-    assert page.input_value(f"{FORM} input[name=herd_users]") == "-5"
-    assert ui.status()["runs"] == runs
 
 
 DRAWN = """() => {
@@ -174,7 +40,7 @@ def test_a_run_is_followed_through_its_spike_to_its_verdict_and_its_report(page:
     """The tab shows parked users, each phase, its figures; every second of its charts, and so the peak, is that of the
     recording; then the verdict, with links that open.
     """
-    _start(page, host=ui.target.url)
+    start(page, host=ui.target.url)
     panel = page.locator("springback-panel")
     for phase in ("baseline", "spike", "recovery"):
         panel.get_by_role("heading", name=f"Running: {phase}").wait_for()
@@ -215,7 +81,7 @@ def test_what_holds_just_now_is_on_the_page_and_a_connection_that_is_lost_is_tol
         context = browser.new_context(viewport={"width": 400, "height": 800}, color_scheme="dark")
         page = context.new_page()
         page.set_default_timeout(PATIENCE_MS)
-        _start_without_page(ui, baseline_s="60", host=ui.target.url)
+        start_without_page(ui, baseline_s="60", host=ui.target.url)
         page.goto(f"{ui.url}/springback/live")
         panel = page.locator("springback-panel[dark]")
         panel.locator(".marks", has_text="fault noop injected: nothing was disturbed").wait_for()
@@ -328,7 +194,7 @@ def test_two_runs_have_a_directory_each_and_the_list_shows_both(page: Any, ui: S
     """The earlier run stays as it was; the list, newest first, needs no script."""
     first = ui.status() if ui.status()["run"] else ui.run_once(**PLANNED)
     before = {path: path.read_bytes() for path in (ui.run.runs_dir / first["run"]).iterdir()}
-    _start(page, host=ui.target.url)
+    start(page, host=ui.target.url)
     second = ui.wait("ended", first["runs"])
     assert second["run"] > first["run"]
     assert {path: path.read_bytes() for path in (ui.run.runs_dir / first["run"]).iterdir()} == before
@@ -346,7 +212,7 @@ def test_two_runs_have_a_directory_each_and_the_list_shows_both(page: Any, ui: S
 def test_stop_ends_the_run_with_a_report_that_says_so(page: Any, ui: Session) -> None:
     """The button ends it early: recording closed, verdict INCONCLUSIVE, and the next run can start."""
     before = ui.status()["runs"]
-    _start(page, recovery_s="300", host=ui.target.url)
+    start(page, recovery_s="300", host=ui.target.url)
     ui.wait("running", before)
     panel = page.locator("springback-panel")
     panel.get_by_role("heading", name="Running: recovery").wait_for()
@@ -354,12 +220,12 @@ def test_stop_ends_the_run_with_a_report_that_says_so(page: Any, ui: Session) ->
     panel.locator(".verdict.INCONCLUSIVE").wait_for()
     assert "stopped in the web UI" in panel.locator(".verdict").inner_text()
     page.get_by_role("button", name="New").wait_for()
-    _start_without_page(ui)
+    start_without_page(ui)
 
 
 def test_a_page_that_is_opened_in_mid_run_shows_it(page: Any, ui: Session) -> None:
     """Another browser, or a reload, finds the run and not the form."""
-    _start_without_page(ui, recovery_s="300")
+    start_without_page(ui, recovery_s="300")
     page.goto(ui.url)
     page.locator("header").get_by_role("link", name="Runs and reports").wait_for()
     page.locator("springback-panel").get_by_role("heading", name=re.compile("Running|Warm-up")).wait_for()
