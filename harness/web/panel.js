@@ -12,22 +12,34 @@ class Panel extends HTMLElement {
   connectedCallback() {
     if (!this.shadowRoot) this.build();
     this.connect();
+    document.addEventListener("visibilitychange", this.seen = () => this.look());
     this.clock = setInterval(() => { this.theme(); this.watch(); }, 500);
     this.theme();
   }
 
   disconnectedCallback() {
+    document.removeEventListener("visibilitychange", this.seen);
     clearInterval(this.clock);
+    this.disconnect();
+  }
+
+  disconnect() {
     clearTimeout(this.again);
     if (this.source) this.source.close();
     this.source = null;
+  }
+
+  // A tab that nobody sees costs the master nothing, and takes none of the browser's few connections.
+  look() {
+    if (document.hidden) this.disconnect();
+    else if (!this.source) this.connect();
   }
 
   build() {
     const root = this.attachShadow({ mode: "open" });
     const style = make("link", { rel: "stylesheet", href: new URL("live.css", base).href });
     this.stale = make("p", { class: "box stale", role: "alert", hidden: true });
-    this.head = new Part("header", {}, headline);
+    this.head = new Part("header", { "aria-live": "polite" }, headline);
     this.told = make("p", { class: "muted told", role: "status" });
     this.stop = this.button("Stop", "stop", "Ends the run; answers that are out are waited for.");
     this.kill = this.button("Kill load", "springback/kill", "Ends the load at once: no answer is waited for.");
@@ -66,12 +78,11 @@ class Panel extends HTMLElement {
   }
 
   connect() {
-    clearTimeout(this.again);
-    if (this.source) this.source.close();
+    this.disconnect();
+    if (document.hidden) return;
     this.source = new EventSource(new URL("events", base));
     this.source.addEventListener("message", (event) => this.take(JSON.parse(event.data)));
     this.source.addEventListener("error", () => {
-      this.isLost = true;
       // Refused for good, as after a logout or a restart of the master: the browser does not try again by itself.
       if (this.source && this.source.readyState === EventSource.CLOSED) this.retry();
     });
@@ -89,7 +100,7 @@ class Panel extends HTMLElement {
 
   take(message) {
     this.heard = performance.now() + 1000 * (message.quiet_s || 0);
-    this.isLost = this.mustSignIn = false;
+    this.mustSignIn = false;
     this.watch();
     if (message.kind === "plan") this.data = new RunData(message);
     else if (message.kind === "points" && this.data && this.data.run === message.run) this.data.add(message);
@@ -142,7 +153,7 @@ class Panel extends HTMLElement {
 
   // Says that what is shown is old, as soon as it is.
   watch() {
-    const quiet_ms = performance.now() - (this.heard || 0), isStale = quiet_ms > STALE_MS;
+    const quiet_ms = performance.now() - (this.heard || 0), isStale = quiet_ms > STALE_MS && !document.hidden;
     this.view.classList.toggle("is-stale", isStale);
     this.stale.hidden = !isStale;
     if (!isStale) return;

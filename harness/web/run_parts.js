@@ -40,8 +40,12 @@ export function tiles(facts) {
   };
   const made = facts.made === null ? "–" : count(facts.made);
   const plan = facts.planned === null ? "the last second" : `of ${count(facts.planned)} planned, the last second`;
+  // Random arrivals vary by the root of their number.
+  const isBelow = facts.planned !== null && facts.made !== null && facts.made < facts.planned - 3 * Math.sqrt(facts.planned) - 1;
+  const rate = tile("Starts per second", made, plan, facts.planned === null || facts.made === null ? "" : isBelow ? "beyond" : "within");
+  if (isBelow) rate.querySelector(".sign").textContent = "below the plan";
   const shown = [
-    facts.state === "warm-up" ? tile("Users parked", String(parked), `of ${wanted}`) : tile("Starts per second", made, plan),
+    facts.state === "warm-up" ? tile("Users parked", String(parked), `of ${wanted}`) : rate,
     against("Error ratio", "error ratio", "last 10 s"), against("p95 latency", "p95 latency", "last 10 s"),
     against("Memory growth", "memory growth", "since the baseline"), recoveryTile(recovery),
     tile("No answer yet", count(facts.waiting), "requests", ""), tile("Users", String(connected), `of ${wanted}`),

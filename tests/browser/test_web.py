@@ -12,6 +12,7 @@ import psutil
 import pytest
 import requests
 
+from harness.recording_file import read
 from tests.browser.session import Session, session
 from tests.run import runs
 from tests.run.together import together
@@ -166,6 +167,8 @@ def test_stock_users_run_twice_in_one_session(outcome: list[dict[str, Any]]) -> 
 class OverTwoProcesses:
     down: dict[str, Any]
     killed: dict[str, Any]
+    killed_at_s: float
+    last_start_s: int
     whole: dict[str, Any]
 
 
@@ -175,10 +178,12 @@ def three_runs_over_two_processes(directory: Path) -> OverTwoProcesses:
         down = ui.run_once(host=f"http://127.0.0.1:{runs.free_port()}")
         assert ui.start(host=ui.target.url, recovery_s="300")["success"]
         ui.wait_phase("recovery")
+        killed_at_s = ui.status()["elapsed_s"]
         ui.post("/springback/kill")
         killed = ui.wait("ended", down["runs"])
         ui.run.until(lambda: ui.get("/stats/requests").json()["state"] == "stopped", "Locust's page may start again")
-        return OverTwoProcesses(down, killed, ui.run_once(recovery_s="2"))
+        last_start_s = max(piece.t for piece in read(ui.run.runs_dir / killed["run"]).slices)
+        return OverTwoProcesses(down, killed, killed_at_s, last_start_s, ui.run_once(recovery_s="2"))
 
 
 @together(three_runs_over_two_processes, takes_s=30)
@@ -188,6 +193,7 @@ def test_a_failed_a_killed_and_a_whole_run_over_two_processes(outcome: OverTwoPr
     assert outcome.killed["verdict"]["outcome"] == "INCONCLUSIVE"
     assert "load killed in the web UI" in str(outcome.killed["verdict"])
     assert {"junit.xml", "verdict.json"} <= set(outcome.killed["files"])
+    assert outcome.last_start_s <= outcome.killed_at_s + 2
     assert outcome.whole["verdict"]["outcome"] == "PASS"
     assert outcome.whole["nodes"] == 2
 
