@@ -86,9 +86,9 @@ class Run:
         self._send_to_nodes = send_plan
         self._requests = self._unfinished = 0
         users, host = environment.user_classes, environment.host or ""
-        planned = header(scenario.name, started_utc, settings, shape, host, nodes, users)
-        self.live = LiveState(planned)
-        self._writer = RecordingWriter(self.directory, planned, self.live.add)
+        self.header = header(scenario.name, started_utc, settings, shape, host, nodes, users)
+        self.live = LiveState(self.header)
+        self._writer = RecordingWriter(self.directory, self.header, self.live.add)
         probes = settings.probes
         if isinstance(environment.runner, MasterRunner):
             probes = _with_master(probes)
@@ -162,7 +162,7 @@ class Run:
 
     def mark(self, mark: Mark, instant_s: float | None = None) -> None:
         """Records a mark at an instant of the monotonic clock, or at the present one."""
-        self.live.add(mark)
+        self.live.add(replace(mark, t=self._writer.t_of(instant_s)))
         self._writer.write(mark, instant_s)
 
     def take_report(self, node: str, report: Report) -> None:
@@ -175,6 +175,10 @@ class Run:
             self._requests += report.requests
         for piece in report.slices:
             self.live.add(piece)
+        for told in report.unanswered:
+            self.live.add(told)
+        for mark in report.gates:
+            self.live.add(mark)
         for sample in report.samples:
             self.live.add(sample)
         if report.final and node not in self.live.nodes.finished:

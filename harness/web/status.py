@@ -76,6 +76,20 @@ class Watch:
         self._runs_dir = runs_dir
         self._last = Status("idle", WORDS["idle"])
 
+    @property
+    def run(self) -> Run | None:
+        """The session's latest, also when it has ended; None after a start that was refused."""
+        return None if self._master.refusal else self._master.current_run
+
+    def quiet_s(self) -> float | None:
+        """Seconds until it is time to look again, None when it is time."""
+        return _quiet_s(self._master.current_run)
+
+    def quiet_begins_s(self, run: Run) -> list[float]:
+        """In how many seconds each time begins in which nobody may look; negative where it has."""
+        elapsed_s = run.elapsed_s() or 0.0
+        return [herd.t - QUIET_BEFORE_S - elapsed_s for herd in run.profile.herds]
+
     def status(self) -> Status:
         run = self._master.current_run
         if (quiet_s := _quiet_s(run)) is not None:
