@@ -16,6 +16,7 @@ from harness.errors import ConfigurationError
 from harness.learn import scenario_text
 from harness.learn.fitting import HILL, STEP, Fit
 from harness.learn.learned import Learned, as_json, learn
+from harness.learn.level import DAY_S
 from harness.learn.paths import Kind
 from harness.learn.scenario_text import ShapeText, slug
 from harness.learn.source import Source, read_source
@@ -79,7 +80,7 @@ def learn_from(
 def summary(learned: Learned) -> list[str]:
     observed, ahead = learned.observed, learned.ahead
     lines = [
-        f"{observed.known_days:.3g} days in windows of {duration(observed.window_s)}, usual level "
+        f"{duration(observed.known_days * DAY_S)} known, in windows of {duration(observed.window_s)}, usual level "
         f"{learned.middle:.3g} {observed.unit}"
     ]
     if np.isfinite(learned.pattern.hours).any():
@@ -142,9 +143,7 @@ def _generalised(learned: Learned) -> ShapeText:
         base = _rounded(learned.middle) or 1.0
         top = _rounded(max(float(np.nanmax(learned.observed.values)), 1.5 * base))
         values = (*frame, ("ramp_up_s", 5), ("plateau_s", 20), ("ramp_down_s", 5), ("base", base), ("peak", top))
-        return ShapeText(
-            "flash_crowd", "FlashCrowd", values, ("No spike was seen: the highest level is the peak.",), beside
-        )
+        return ShapeText("flash_crowd", "FlashCrowd", values, NO_SPIKE, beside)
     spike, fit = pair
     base = max(_rounded(spike.usual), 0.001)
     levels = (("base", base), ("peak", _rounded(max(spike.peak, base))))

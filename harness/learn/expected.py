@@ -86,46 +86,45 @@ class Expected:
 def expected(peaks_m: Sequence[float], threshold: float, known_days: float, seed: int = 1) -> Expected:
     """Of the spikes found in ``known_days``, each a peak above ``threshold``, as M."""
     count = len(peaks_m)
-    lacking = [
-        f"{known:,.0f} {what}, and {least} are needed"
-        for known, least, what in (
-            (known_days, LEAST_DAYS, "days are known"),
-            (count, LEAST_PEAKS, "spikes were found"),
-        )
-        if known < least
-    ]
+    needs = ((known_days, LEAST_DAYS, "days are known"), (count, LEAST_PEAKS, "spikes were found"))
+    lacking = [f"{known:.3g} {what}, and {least} are needed" for known, least, what in needs if known < least]
     if lacking:
         return Expected(threshold, count, known_days, (), "; ".join(lacking))
     excesses = np.asarray(peaks_m, dtype=np.float64) - threshold
     if float(np.ptp(excesses)) <= 1e-9:
         return Expected(threshold, count, known_days, (), "all spikes are of one size: no tail can be fitted to them")
+    model = _Model(excesses, known_days, np.random.default_rng(seed))
     days = [each for each in HORIZONS_DAYS if each <= AHEAD * known_days]
-    random = np.random.default_rng(seed)
-    return Expected(
-        threshold, count, known_days, tuple(_horizon(excesses, threshold, known_days, each, random) for each in days)
-    )
+    return Expected(threshold, count, known_days, tuple(model.horizon(each, threshold) for each in days))
 
 
-def _horizon(excesses: Values, threshold: float, known_days: float, days: int, random: np.random.Generator) -> Horizon:
-    fitted = fit(excesses)
-    count = len(excesses)
-    expected_count = count * days / known_days
-    histories = fitted.quantile(random.uniform(size=(BOOTSTRAPS, count)))
-    refitted = fit(histories)
-    recounted = np.maximum(random.poisson(count, BOOTSTRAPS), 1) * days / known_days
-    futures = random.poisson(expected_count, BOOTSTRAPS)
-    largest = fitted.quantile(np.power(random.uniform(size=BOOTSTRAPS), 1 / np.maximum(futures, 1)))
-    # Where each future lies in what is fitted to its history: P(no spike in it is larger).
-    places = np.where(
-        futures > 0,
-        np.exp(-recounted * refitted.beyond(largest)),
-        np.exp(-recounted) * random.uniform(size=BOOTSTRAPS),
-    )
-    tail = (1 - CONFIDENCE) / 2
-    levels = np.clip(np.quantile(places, [tail, 0.5, 1 - tail]), 1e-12, 1 - 1e-9)
-    inside = 1 + np.log(levels) / expected_count
-    m = np.where(inside > 0, threshold + fitted.quantile(np.clip(inside, 0.0, 1.0)), 1.0)
-    return Horizon(days, *(float(each) for each in m))
+class _Model:
+    """The fit, and the fits to histories that are simulated with it."""
+
+    def __init__(self, excesses: Values, known_days: float, random: np.random.Generator) -> None:
+        count = len(excesses)
+        self.fitted = fit(excesses)
+        self.per_day = count / known_days
+        self.random = random
+        self.refitted = fit(self.fitted.quantile(random.uniform(size=(BOOTSTRAPS, count))))
+        self.recounted = np.maximum(random.poisson(count, BOOTSTRAPS), 1) / known_days
+
+    def horizon(self, days: int, threshold: float) -> Horizon:
+        random = self.random
+        futures = random.poisson(self.per_day * days, BOOTSTRAPS)
+        largest = self.fitted.quantile(np.power(random.uniform(size=BOOTSTRAPS), 1 / np.maximum(futures, 1)))
+        # Where each future lies in what is fitted to its history: P(no spike in it is larger).
+        recounted = self.recounted * days
+        places = np.where(
+            futures > 0,
+            np.exp(-recounted * self.refitted.beyond(largest)),
+            np.exp(-recounted) * random.uniform(size=BOOTSTRAPS),
+        )
+        tail = (1 - CONFIDENCE) / 2
+        levels = np.clip(np.quantile(places, [tail, 0.5, 1 - tail]), 1e-12, 1 - 1e-9)
+        inside = 1 + np.log(levels) / (self.per_day * days)
+        m = np.where(inside > 0, threshold + self.fitted.quantile(np.clip(inside, 0.0, 1.0)), 1.0)
+        return Horizon(days, *(float(each) for each in m))
 
 
 def _not_zero(shape: Values) -> Values:

@@ -47,10 +47,10 @@ def read_har(name: str, host: str = "") -> Visit:
     """The requests to ``host``, by default the host of the first one. Raises ConfigurationError."""
     entries = _entries(name)
     origins = [_origin(entry) for entry in entries]
-    chosen = host.rstrip("/") or next((origin for origin in origins if origin), "")
+    chosen = host.rstrip("/").lower() or next((origin for origin in origins if origin), "")
     if host and (problems := url_problems(host)):
         raise ConfigurationError([f"--host {problem}" for problem in problems])
-    if not any(origin == chosen for origin in origins):
+    if not chosen or chosen not in origins:
         others = ", ".join(sorted({origin for origin in origins if origin})[:8]) or "none"
         raise ConfigurationError(f"{name}: no request to {strip_url(chosen) or 'any http address'}; it has {others}")
     visit = Visit(chosen)

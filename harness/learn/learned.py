@@ -60,7 +60,7 @@ def learn(source: Source) -> Learned:
         found,
         tuple((spike, spikes.fit(observed, usual, spike)) for spike in largest),
         level.pattern(observed),
-        level.ahead(observed),
+        level.ahead(spikes.without(observed, found)),
         peaks_over_threshold.expected([spike.m for spike in found.spikes], found.threshold, observed.known_days),
     )
 

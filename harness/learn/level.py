@@ -108,7 +108,9 @@ class Ahead:
 
 
 def ahead(observed: Observed) -> Ahead | None:
-    """Seasonal-naive. None where fewer than three days are known: then nothing can be tested."""
+    """Seasonal-naive, of a level whose spikes are left out. None where fewer than three days are known: then nothing
+    can be tested.
+    """
     step_s = max(HOUR_S, observed.window_s)
     days, _ = _by_days(observed)
     hourly = _nanmean(days.reshape(len(days), DAY_S // step_s, -1), axis=2)

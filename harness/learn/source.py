@@ -11,7 +11,7 @@ import numpy as np
 from harness.errors import ConfigurationError
 from harness.learn.level import DAY_S, Observed, Values
 from harness.learn.log_file import read_logs, start_of
-from harness.learn.log_formats import best
+from harness.learn.log_formats import KNOWN, best
 from harness.learn.traffic import Traffic
 from shapes._series import Wanted, read
 from shapes._source import is_url
@@ -98,6 +98,9 @@ def _gaps(values: Values, per_s: float, window_s: int) -> list[tuple[int, int]]:
 
 def _of_series(name: str, window_s: int | None, wanted: Wanted) -> Source:
     series = read(name, replace(wanted, most_points=MOST_ROWS))
+    if series.problems and not series.points and not is_url(name):
+        why = series.problems[0].removeprefix(f"{series.name}, ").removeprefix(f"{series.name}: ")
+        raise ConfigurationError(f"{name}: no level over time ({why}), and of no known format of a log: {KNOWN}")
     if series.problems:
         raise ConfigurationError(series.problems)
     times, levels = (np.array(column, dtype=np.float64) for column in zip(*series.points, strict=True))

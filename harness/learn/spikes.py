@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -75,6 +75,14 @@ def find(observed: Observed, usual: Values) -> Spikes:
     apart = max(APART_S / observed.window_s, 2.0)
     groups = np.split(places, np.flatnonzero(np.diff(places) > apart) + 1)
     return Spikes(threshold, tuple(_spike(observed, usual, m, group) for group in groups))
+
+
+def without(observed: Observed, found: Spikes) -> Observed:
+    """The level of which nothing is known where there is a spike."""
+    values = observed.values.copy()
+    for spike in found.spikes:
+        values[round(spike.start_s / observed.window_s) : round(spike.end_s / observed.window_s)] = np.nan
+    return replace(observed, values=values)
 
 
 def fit(observed: Observed, usual: Values, spike: Spike) -> Fit:

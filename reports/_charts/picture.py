@@ -26,17 +26,16 @@ def rules() -> Markup:
         ".picture polyline { fill: none; stroke-width: 1.6; stroke-linejoin: round; }",
         ".swatch { display: inline-block; width: 1.4rem; height: .3rem; border-radius: .15rem; }",
     ]
-    for name, colour in COLOURS.items():
-        lines.append(
-            f".picture .{name} {{ stroke: {colour}; }} .picture .{name}.full {{ fill: {colour}; stroke: none; }}"
-        )
-        lines.append(f".swatch.{name} {{ background: {colour}; }}")
-    dark = "".join(
-        f".picture .{name} {{ stroke: {palette.DARK[colour]}; }} .picture .{name}.full {{ fill: {palette.DARK[colour]}; }} "
-        f".swatch.{name} {{ background: {palette.DARK[colour]}; }} "
-        for name, colour in COLOURS.items()
+    lines += [_of_colour(name, colour) for name, colour in COLOURS.items()]
+    dark = " ".join(_of_colour(name, palette.DARK[colour]) for name, colour in COLOURS.items())
+    return Markup("\n".join([*lines, f"@media (prefers-color-scheme: dark) {{ {dark} }}"]))
+
+
+def _of_colour(name: str, colour: str) -> str:
+    return (
+        f".picture .{name} {{ stroke: {colour}; }} .picture .{name}.full {{ fill: {colour}; stroke: none; }} "
+        f".swatch.{name} {{ background: {colour}; }}"
     )
-    return Markup("\n".join([*lines, f"@media (prefers-color-scheme: dark) {{ {dark}}}"]))
 
 
 @dataclass
