@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 Values = NDArray[np.float64]
 DAY_S, HOUR_S = 86_400, 3_600
 BEFORE_DAYS = 7
+LAST_WEEKS, LEAST_WEEKS = 4, 2
 LEAST_DAYS = 3
 """So many days at least make a usual level by the time of day."""
 SMOOTHED_S = 3_600
@@ -54,7 +55,8 @@ class Observed:
 
 def usual_level(observed: Observed) -> Values:
     """For each window the level that was to be expected there: the median of the same time of day on the seven days
-    before, at least three of which have to be known; in the first days on the days that follow. Smoothed over an hour.
+    before, at least three of which have to be known, times what such a weekday usually is to the week before it; in the
+    first days by the days that follow. Smoothed over an hour.
     """
     days, skipped = _by_days(observed)
     if len(days) > LEAST_DAYS:
@@ -65,6 +67,7 @@ def usual_level(observed: Observed) -> Values:
                 others = np.delete(days, day, axis=0)[:BEFORE_DAYS]
                 before = others if len(others) >= LEAST_DAYS else before
             by_day[day] = _median(before, axis=0)
+        by_day *= _weekday_factors(days, by_day)[:, np.newaxis]
         usual = _smoothed(by_day.ravel(), max(1, SMOOTHED_S // observed.window_s))
         usual = usual[skipped : skipped + len(observed.values)]
     else:
@@ -72,6 +75,25 @@ def usual_level(observed: Observed) -> Values:
     middle = float(_median(usual[usual > 0], axis=0)) if (usual > 0).any() else 0.0
     usual = np.where(np.isfinite(usual), usual, middle)
     return np.maximum(usual, FLOOR * middle)
+
+
+def _weekday_factors(days: Values, by_day: Values) -> Values:
+    """For each day what the same weekday was to the week before it, in the middle of the last four weeks, two at least;
+    in the first weeks of those that follow. 1 where that is not known.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratios = _median(np.where(by_day > 0, days / by_day, np.nan), axis=1)
+    factors = np.ones(len(days))
+    for day in range(len(days)):
+        same = np.arange(day % 7, len(days), 7)
+        before = ratios[same[(same < day) & (same >= day - 7 * LAST_WEEKS)]]
+        known = before[np.isfinite(before)]
+        if len(known) < LEAST_WEEKS:
+            others = ratios[same[same != day]]
+            known = others[np.isfinite(others)][:LAST_WEEKS]
+        if len(known) >= LEAST_WEEKS and np.median(known) > 0:
+            factors[day] = np.median(known)
+    return factors
 
 
 @dataclass(frozen=True)
