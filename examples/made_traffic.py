@@ -7,6 +7,7 @@ import math
 import random
 import sys
 import time
+from pathlib import Path
 
 DAYS, PER_MINUTE = 35, 8.0
 PATHS = (
@@ -33,7 +34,7 @@ def level(minute: int) -> float:
     return usual * max([m for start, m, length in crowds if start <= minute < start + length], default=1.0)
 
 
-with open(sys.argv[1], "w") as log:
+with Path(sys.argv[1]).open("w") as log:
     for minute in range(DAYS * 1440):
         rate_per_s = level(minute) / 60
         second = chance.expovariate(rate_per_s)

@@ -239,6 +239,7 @@ def log(files: tuple[str, ...], utc_offset: str, output: Path | None, force: boo
 @click.option("--utc-offset", default="", metavar="±HH:MM", help="Of times without a zone: how far ahead of UTC.")
 @click.option("--time-column", default="", help="Of a CSV file, by name or number [found by its name].")
 @click.option("--level-column", default="", help="Of a CSV file, by name or number [the only one that it can be].")
+@click.option("--allow-host", default="", metavar="NAME", help="Host outside this machine to read from.")
 @click.option("--force", is_flag=True, help="Write over what is there.")
 def learn(
     files: tuple[str, ...],
@@ -247,6 +248,7 @@ def learn(
     utc_offset: str,
     time_column: str,
     level_column: str,
+    allow_host: str,
     force: bool,
 ) -> None:
     """Learn from access logs, or from a level over time (CSV, Locust's history, Grafana, Prometheus), how much traffic
@@ -254,10 +256,13 @@ def learn(
 
     Writes a page, the data for --learned, and two scenarios: one replays the largest spike, one generalises it.
     """
+    from harness.clients import connection_guard
+    from harness.clients.address import allowed_hosts
     from harness.commands.learn import learn_from
     from harness.learn.log_file import offset_of
     from shapes._series import Wanted
 
+    connection_guard.arm(allowed_hosts(allow_host))
     wanted = Wanted(time_column, level_column, option="-")
     click.echo("\n".join(learn_from(files, output, window_s, offset_of(utc_offset), wanted, force)))
 

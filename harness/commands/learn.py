@@ -15,11 +15,12 @@ from harness.commands.import_traffic import mix_of, told, write
 from harness.errors import ConfigurationError
 from harness.learn import scenario_text
 from harness.learn.fitting import HILL, STEP, Fit
-from harness.learn.learned import Learned, as_json, learn
+from harness.learn.learned import Learned, Source, learn
+from harness.learn.learned_file import as_json
 from harness.learn.level import DAY_S
 from harness.learn.paths import Kind
 from harness.learn.scenario_text import ShapeText, slug
-from harness.learn.source import Source, read_source
+from harness.learn.source import read_source
 from harness.learn.spikes import Spike
 from reports import learn_page
 from reports.learn_page import duration

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from harness.errors import ConfigurationError
+from harness.learn.learned import Source
 from harness.learn.level import DAY_S, Observed, Values
 from harness.learn.log_file import read_logs, start_of
 from harness.learn.log_formats import KNOWN, best
@@ -29,14 +30,6 @@ MOST_ROWS = 2_000_000
 GAP_S = 600
 GAP_EVENTS = 50
 """A stretch without any request is a gap in the log, or an outage, where so many were to be expected in it."""
-
-
-@dataclass(frozen=True)
-class Source:
-    observed: Observed
-    traffic: Traffic | None
-    """None of a series: it says nothing of which requests there are."""
-    notes: tuple[str, ...]
 
 
 def read_source(names: Sequence[str], window_s: int | None, offset_s: int | None, wanted: Wanted) -> Source:
