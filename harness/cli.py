@@ -24,7 +24,7 @@ import click
 
 from harness.errors import ConfigurationError
 from harness.findings import EXIT_USAGE, Outcome
-from harness.safe_text import say
+from harness.safe_text import safe, say
 from harness.standard_streams import kept
 
 signal.signal(signal.SIGINT, _on_interrupt)
@@ -213,7 +213,7 @@ def har(file: str, host: str, output: Path | None, force: bool) -> None:
     """
     from harness.commands.import_traffic import import_har
 
-    click.echo("\n".join(import_har(file, host, output, force)))
+    click.echo(safe("\n".join(import_har(file, host, output, force))))
 
 
 @import_traffic.command(short_help="Write a scenario from access logs.")
@@ -229,7 +229,7 @@ def log(files: tuple[str, ...], utc_offset: str, output: Path | None, force: boo
     from harness.commands.import_traffic import import_log
     from harness.learn.log_file import offset_of
 
-    click.echo("\n".join(import_log(files, offset_of(utc_offset), output, force)))
+    click.echo(safe("\n".join(import_log(files, offset_of(utc_offset), output, force))))
 
 
 @cli.command(short_help="Learn spikes from real traffic.")
@@ -264,7 +264,7 @@ def learn(
 
     connection_guard.arm(allowed_hosts(allow_host))
     wanted = Wanted(time_column, level_column, option="-")
-    click.echo("\n".join(learn_from(files, output, window_s, offset_of(utc_offset), wanted, force)))
+    click.echo(safe("\n".join(learn_from(files, output, window_s, offset_of(utc_offset), wanted, force))))
 
 
 def main() -> None:

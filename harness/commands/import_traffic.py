@@ -52,13 +52,14 @@ def import_log(names: Sequence[str], offset_s: int | None, output: Path | None, 
     _free(file, force)
     traffic = read_logs(names, offset_s)
     kinds, notes = mix_of(traffic)
-    _, counts = traffic.counts(RATE_WINDOW_S)
-    rates = counts / RATE_WINDOW_S
+    first, end = traffic.span
+    window_s = RATE_WINDOW_S if end - first >= 10 * RATE_WINDOW_S else 1
+    rates = traffic.counts(window_s)[1] / window_s
     base = _rounded(max(float(np.median(rates)), 0.1))
     seen = float(rates.max())
     values = (("baseline_s", 30), ("ramp_up_s", 5), ("plateau_s", 20), ("ramp_down_s", 5), ("recovery_s", 60))
     peak = _rounded(max(seen, LEAST_PEAK_FACTOR * base))
-    comment = f"In the log a minute had {base:g} requests/s in the middle, and {_rounded(seen):g} at most."
+    comment = f"In the log {_rounded(float(np.median(rates))):g} requests/s in the middle, {_rounded(seen):g} at most."
     shape = ShapeText("flash_crowd", "FlashCrowd", (*values, ("base", base), ("peak", peak)), (comment,))
     title = f"Requests as they were seen in {', '.join(Path(name).name for name in names)}."
     write(file, scenario_text.mix(title, f"{slug(stem)}-mix", kinds, shape, notes))

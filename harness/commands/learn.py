@@ -39,6 +39,7 @@ LONGEST_PART_S = 120
 """Of the generalised spike: a run of a day proves no more."""
 LONGEST_REPLAY_S = 600
 MOST_ROWS = 5_000
+HIGHEST_PER_S, SCALED_PER_S = 100_000, 1_000
 AROUND_S = 60
 NO_SPIKE = ("No spike was seen: the highest level is the peak.",)
 RECOVERY_S = 60
@@ -141,17 +142,20 @@ def _generalised(learned: Learned) -> ShapeText:
     frame = (("baseline_s", 30), ("recovery_s", RECOVERY_S))
     pair = _largest(learned)
     if pair is None:
-        base = _rounded(learned.middle) or 1.0
-        top = _rounded(max(float(np.nanmax(learned.observed.values)), 1.5 * base))
+        scale = _scale(learned)
+        base = _rounded(learned.middle * scale) or 1.0
+        top = _rounded(max(float(np.nanmax(learned.observed.values)) * scale, 1.5 * base))
         values = (*frame, ("ramp_up_s", 5), ("plateau_s", 20), ("ramp_down_s", 5), ("base", base), ("peak", top))
-        return ShapeText("flash_crowd", "FlashCrowd", values, NO_SPIKE, beside)
+        return ShapeText("flash_crowd", "FlashCrowd", values, (*NO_SPIKE, *_of_scale(scale)), beside)
     spike, fit = pair
-    base = max(_rounded(spike.usual), 0.001)
-    levels = (("base", base), ("peak", _rounded(max(spike.peak, base))))
+    scale = _scale(learned)
+    base = max(_rounded(spike.usual * scale), 0.001)
+    levels = (("base", base), ("peak", _rounded(max(spike.peak * scale, base))))
     comments = [
         f"As on {learned.utc(spike.start_s):%Y-%m-%d %H:%M} UTC: {spike.m:.3g} times the usual level, a {fit.family}, "
         f"{max(0.0, fit.explained_ratio):.0%} explained."
     ]
+    comments += _of_scale(scale)
     parts = {"ramp_up_s": fit.ramp_up_s, "plateau_s": fit.plateau_s, "ramp_down_s": fit.ramp_down_s}
     if fit.family == HILL:
         module, parent, parts = "stress_peak", "StressPeak", {"spike_s": fit.duration_s}
@@ -173,8 +177,21 @@ def _replayed(learned: Learned) -> ShapeText:
     comments = [f"{duration(length_s)} as they were seen."]
     if speed > 1:
         comments.append(f"{speed:g} times as fast, and so much steeper: --trace-speed 1 replays it as it was.")
+    scale = _scale(learned)
+    comments += _of_scale(scale)
     values: tuple[tuple[str, object], ...] = (("baseline_s", 30), ("recovery_s", RECOVERY_S), ("trace_speed", speed))
+    values += (("trace_scale", scale),) if scale != 1 else ()
     return ShapeText("trace", "Trace", values, tuple(comments), (("trace_file", REPLAY),))
+
+
+def _scale(learned: Learned) -> float:
+    """What the levels are taken times, so that a load can be made of them: a series may be one of bytes."""
+    highest = float(np.nanmax(learned.observed.values))
+    return 1.0 if highest <= HIGHEST_PER_S else float(10.0 ** -math.ceil(math.log10(highest / SCALED_PER_S)))
+
+
+def _of_scale(scale: float) -> list[str]:
+    return [] if scale == 1 else [f"The levels are {scale:g} times those of the series, which nobody can make."]
 
 
 def _replay_span(learned: Learned) -> tuple[int, int]:

@@ -55,6 +55,12 @@ class Learned:
         return datetime.fromtimestamp(self.observed.start_s + after_s, UTC)
 
 
+def expect(observed: Observed, usual: Values) -> Expected:
+    """How big a spike to expect, by all peaks above the noise."""
+    peaks = spikes.find(observed, usual, spikes.PEAKS_SD)
+    return peaks_over_threshold.expected([spike.m for spike in peaks.spikes], peaks.threshold, observed.known_days)
+
+
 def learn(source: Source) -> Learned:
     observed = source.observed
     usual = level.usual_level(observed)
@@ -67,5 +73,5 @@ def learn(source: Source) -> Learned:
         tuple((spike, spikes.fit(observed, usual, spike)) for spike in largest),
         level.pattern(observed),
         level.ahead(spikes.without(observed, found)),
-        peaks_over_threshold.expected([spike.m for spike in found.spikes], found.threshold, observed.known_days),
+        expect(observed, usual),
     )

@@ -128,6 +128,7 @@ TARGETS = ("uri", "request_uri", "path", "RequestPath", "url", "requestUrl", "ta
 STATUSES = ("status", "status_code", "statusCode", "DownstreamStatus", "response_code", "OriginStatus")
 REQUESTS = ("request", "httpRequest", "req", "http")
 """Where the method and the target may stand together: an object, or a text like ``GET / HTTP/1.1``."""
+WRAPPED = ("log", "message", "msg")
 ANSWERS = ("response", "res", "httpRequest", "http")
 
 
@@ -149,6 +150,11 @@ def _of_object(told: dict[str, Any]) -> Request | None:
     if time is None:
         return None
     method, target, status = _first(told, METHODS), _first(told, TARGETS), _first(told, STATUSES)
+    if method is None:
+        for name in WRAPPED:  # a line of another log, as Docker and collectors of logs keep it
+            inner = told.get(name)
+            if isinstance(inner, str) and (found := _COMMON.match(inner.encode(errors="replace"))):
+                return Request(*(group or b"" for group in found.groups()))
     for name in REQUESTS if method is None or target is None else ():
         inner = told.get(name)
         if isinstance(inner, str):

@@ -27,6 +27,8 @@ EVENTS_A_WINDOW = 30
 """So many requests a window at least, or chance alone makes spikes."""
 MOST_WINDOWS = 300_000
 MOST_ROWS = 2_000_000
+LEAST_WINDOWS = 10
+LATEST_S, HIGHEST = 1e11, 1e12
 GAP_S = 600
 GAP_EVENTS = 50
 """A stretch without any request is a gap in the log, or an outage, where so many were to be expected in it."""
@@ -37,6 +39,16 @@ def read_source(names: Sequence[str], window_s: int | None, offset_s: int | None
     if window_s is not None and window_s not in WINDOWS_S:
         near = min(WINDOWS_S, key=lambda each: abs(each - window_s))
         raise ConfigurationError(f"--window-s {window_s}: it has to divide a day; the nearest is {near}")
+    source = _read(names, window_s, offset_s, wanted)
+    if (known := int(np.isfinite(source.observed.values).sum())) < LEAST_WINDOWS:
+        raise ConfigurationError(
+            f"{', '.join(names)}: {known} windows of {source.observed.window_s} s, and {LEAST_WINDOWS} are needed: give "
+            "more, or shorter windows with --window-s"
+        )
+    return source
+
+
+def _read(names: Sequence[str], window_s: int | None, offset_s: int | None, wanted: Wanted) -> Source:
     are_logs = [not is_url(name) and _is_log(name) for name in names]
     if all(are_logs):
         traffic = read_logs(names, offset_s)
@@ -97,6 +109,11 @@ def _of_series(name: str, window_s: int | None, wanted: Wanted) -> Source:
     if series.problems:
         raise ConfigurationError(series.problems)
     times, levels = (np.array(column, dtype=np.float64) for column in zip(*series.points, strict=True))
+    if np.abs(times).max() > LATEST_S or levels.max() > HIGHEST:
+        raise ConfigurationError(
+            f"{name}: its times or levels are too large to be any: times have to be seconds, milliseconds or finer "
+            f"since 1970, and levels {HIGHEST:,.0f} at most"
+        )
     steps = np.diff(times)
     usual_s = float(np.median(steps[steps > 0]))
     if window_s is None:

@@ -12,8 +12,9 @@ from harness.learn.level import Observed, Values
 
 LEAST_M = 1.5
 """Less than this many times the usual level is no spike."""
-NOISE_SD = 4.0
-"""Nor is less than so many robust standard deviations of the level around the usual one."""
+NOISE_SD, PEAKS_SD = 4.0, 3.0
+"""Nor is less than so many robust standard deviations of the level around the usual one. What is only to show how large
+peaks become may begin lower: a few of noise among them do no harm."""
 APART_S = 3_600
 """Exceedances nearer to each other belong to one spike."""
 FOOT = 0.1
@@ -65,10 +66,10 @@ class Spikes:
         return max(self.spikes, key=lambda spike: spike.m, default=None)
 
 
-def find(observed: Observed, usual: Values) -> Spikes:
+def find(observed: Observed, usual: Values, noise_sd: float = NOISE_SD) -> Spikes:
     """All spikes. ``usual`` is that of :func:`harness.learn.level.usual_level`."""
     m = observed.values / np.where(usual > 0, usual, np.nan)
-    threshold = max(LEAST_M, math.exp(NOISE_SD * _noise(m)))
+    threshold = max(LEAST_M, math.exp(noise_sd * _noise(m)))
     places = np.flatnonzero(np.nan_to_num(m) >= threshold)
     if not len(places):
         return Spikes(threshold, ())

@@ -64,7 +64,21 @@ def json_traefik(seen: Seen) -> str:
     )
 
 
+def json_docker(seen: Seen) -> str:
+    return json.dumps({"log": combined(seen) + "\n", "stream": "stdout", "time": "2026-06-13T10:00:00Z"})
+
+
 WRITERS = {
     each.__name__: each
-    for each in (common, combined, virtual_host, haproxy, load_balancer, json_nginx, json_caddy, json_traefik)
+    for each in (
+        common,
+        combined,
+        virtual_host,
+        haproxy,
+        load_balancer,
+        json_nginx,
+        json_caddy,
+        json_traefik,
+        json_docker,
+    )
 }

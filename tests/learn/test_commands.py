@@ -20,6 +20,7 @@ from tests.learn import traffic_log
 from tests.learn.logs import Seen, common
 
 WANTED = Wanted(option="-")
+SOME = "\n".join(common(Seen(n)) for n in range(20))
 
 
 @pytest.fixture(scope="module")
@@ -105,8 +106,11 @@ def test_an_hour_of_data_is_learned_as_far_as_it_goes(tmp_path: Path) -> None:
         ),
         ({"a.log": common(Seen(9)), "b.csv": "0,1\n1,1\n"}, {}, "give one kind at a time"),
         ({"a.csv": "0,1\n1,1\n", "b.csv": "0,1\n1,1\n"}, {}, "one series at a time"),
-        ({"a.log": common(Seen(9))}, {"window_s": 7}, "--window-s 7: it has to divide a day; the nearest is 6"),
-        ({"a.log": common(Seen(9, "POST"))}, {}, "no request that can be sent again"),
+        ({"a.log": SOME}, {"window_s": 7}, "--window-s 7: it has to divide a day; the nearest is 6"),
+        ({"a.log": SOME.replace("GET", "POST")}, {}, "no request that can be sent again"),
+        ({"a.log": common(Seen(9))}, {}, "1 windows of 1 s, and 10 are needed"),
+        ({"a.csv": "0,1\n1e300,1\n"}, {}, "too large to be any"),
+        ({"a.csv": "0,1\n1,1e300\n"}, {}, "too large to be any"),
     ],
 )
 def test_what_cannot_be_learned_from_is_refused_in_words(
@@ -139,3 +143,12 @@ def test_what_load_processes_load_has_neither_numpy_nor_the_room_of_learning() -
     )
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "[]"
+
+
+def test_levels_that_nobody_can_make_are_scaled(tmp_path: Path) -> None:
+    """A series may be one of bytes."""
+    (tmp_path / "bytes.csv").write_text("time,level\n" + "".join(f"{60 * n},{3e9 + n}\n" for n in range(50)))
+    learn(str(tmp_path / "bytes.csv"), tmp_path / "out")
+    spike = (tmp_path / "out" / "learned_spike.py").read_text()
+    assert "base = 300.0" in spike and "1e-07 times those of the series" in spike
+    assert "trace_scale = 1e-07" in (tmp_path / "out" / "learned_replay.py").read_text()

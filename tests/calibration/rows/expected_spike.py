@@ -16,7 +16,7 @@ from functools import partial
 import numpy as np
 
 from harness.learn import level, spikes
-from harness.learn.expected import expected
+from harness.learn.learned import expect
 from harness.learn.level import DAY_S, Observed
 from tests.calibration.__main__ import Each
 from tests.calibration.figures import Figure, Mean, Share
@@ -66,8 +66,7 @@ def outcome(case: str, seed: int) -> tuple[bool, bool, bool]:
     traffic, days, ahead = CASES[case]
     whole = traffic.observed(days + ahead, seed)
     past = known(whole, days)
-    found = spikes.find(past, level.usual_level(past))
-    told = expected([spike.m for spike in found.spikes], found.threshold, past.known_days).within(ahead)
+    told = expect(past, level.usual_level(past)).within(ahead)
     if told is None:
         return False, False, False
     later = [spike.m for spike in spikes.find(whole, level.usual_level(whole)).spikes if spike.peak_s >= days * DAY_S]
@@ -78,8 +77,7 @@ def outcome(case: str, seed: int) -> tuple[bool, bool, bool]:
 def is_silent(case: str, seed: int) -> bool:
     traffic, days = SILENT[case]
     past = traffic.observed(days, seed)
-    found = spikes.find(past, level.usual_level(past))
-    return bool(expected([spike.m for spike in found.spikes], found.threshold, past.known_days).inconclusive)
+    return bool(expect(past, level.usual_level(past)).inconclusive)
 
 
 def forecast_error(seed: int) -> tuple[float, float]:
