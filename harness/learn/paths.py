@@ -21,7 +21,7 @@ _KINDS = (
     ("uuid", re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)),
     ("hash", re.compile(r"(?=[a-f]*\d)[0-9a-f]{16,}", re.IGNORECASE)),
     ("email", re.compile(r".*[^@]@[^@].*")),
-    ("token", re.compile(r"eyJ.*|\d{19,}|[^.]{48,}|(?=.*\d)(?=.*[A-Za-z])[\w+=~.-]{20,}")),
+    ("token", re.compile(r".*=.*|eyJ.*|\d{19,}|[^.]{48,}|(?=.*\d)(?=.*[A-Za-z])[\w+=~.-]{20,}")),
 )
 _BEFORE_SECRETS = re.compile(
     r"(password|passwd|reset|token|tokens|verify|verification|confirm|confirmation|activate|activation|unsubscribe|"

@@ -42,8 +42,8 @@ def read_source(names: Sequence[str], window_s: int | None, offset_s: int | None
     source = _read(names, window_s, offset_s, wanted)
     if (known := int(np.isfinite(source.observed.values).sum())) < LEAST_WINDOWS:
         raise ConfigurationError(
-            f"{', '.join(names)}: {known} windows of {source.observed.window_s} s, and {LEAST_WINDOWS} are needed: give "
-            "more, or shorter windows with --window-s"
+            f"{', '.join(names)}: {known} windows of {source.observed.window_s} s, and {LEAST_WINDOWS} are needed: "
+            "give more, or shorter windows with --window-s"
         )
     return source
 

@@ -63,7 +63,7 @@ def run(*words: str) -> tuple[object, str]:
     return code, written
 
 
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(text=texts(), command=st.sampled_from([("learn",), ("import", "log"), ("import", "har")]))
 def test_any_file_is_read_or_refused_in_words(
     tmp_path_factory: pytest.TempPathFactory, text: bytes, command: tuple[str, ...]

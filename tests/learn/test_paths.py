@@ -24,6 +24,7 @@ from harness.learn.paths import Mix, path_of, sendable
         ("/img/9f86d081884c7d659a2f.png", "/img/{token}", True),
         ("/s/9f86d081884c7d65", "/s/{hash}", True),
         ("/reset/k3J9", "/reset/{token}", True),
+        ("/a/token=hush", "/a/{token}", True),
         ("/reset/done", "/reset/done", False),
         ("/auth/login", "/auth/login", False),
         ("/t/eyJhbGciOi.x.y", "/t/{token}", True),
