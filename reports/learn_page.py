@@ -53,6 +53,7 @@ def page(learned: Learned, name: str, files: tuple[str, ...]) -> str:
         hours=_bars(learned.pattern.hours, [f"{hour}" for hour in range(24)], "hour of the day, UTC", learned),
         weekdays=_bars(learned.pattern.weekdays, list(WEEKDAYS), "day of the week, UTC", learned),
         expected=learned.expected,
+        expected_threshold=_quantity.number(learned.expected.threshold),
         expectation=_expectation(learned),
         horizons=[
             (each.days, *(_quantity.number(m) for m in (each.low_m, each.middle_m, each.high_m)))

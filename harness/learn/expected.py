@@ -86,7 +86,7 @@ class Expected:
 def expected(peaks_m: Sequence[float], threshold: float, known_days: float, seed: int = 1) -> Expected:
     """Of the spikes found in ``known_days``, each a peak above ``threshold``, as M."""
     count = len(peaks_m)
-    needs = ((known_days, LEAST_DAYS, "days are known"), (count, LEAST_PEAKS, "spikes were found"))
+    needs = ((known_days, LEAST_DAYS, "days are known"), (count, LEAST_PEAKS, "peaks were found"))
     lacking = [f"{known:.3g} {what}, and {least} are needed" for known, least, what in needs if known < least]
     if lacking:
         return Expected(threshold, count, known_days, (), "; ".join(lacking))

@@ -146,7 +146,7 @@ def test_a_pareto_distribution_is_found_again() -> None:
 
 def test_with_fewer_weeks_or_spikes_than_needed_nothing_is_told() -> None:
     peaks = [2.0 + 0.1 * n for n in range(LEAST_PEAKS)]
-    for count, known_days, words in ((LEAST_PEAKS, 27, "27 days"), (LEAST_PEAKS - 1, 90, f"{LEAST_PEAKS - 1} spikes")):
+    for count, known_days, words in ((LEAST_PEAKS, 27, "27 days"), (LEAST_PEAKS - 1, 90, f"{LEAST_PEAKS - 1} peaks")):
         told = expected(peaks[:count], 1.5, known_days)
         assert words in told.inconclusive and told.horizons == ()
     told = expected(peaks, 1.5, 28)

@@ -4,7 +4,7 @@ spike of the second, as M, the level ÷ the usual level of that time of day. The
 the outcome is 1. Sizes are exponential, log-normal, heavy-tailed (Pareto, exponent 3), bounded, or mostly small with
 one in ten of another kind; spikes come independently, with echoes, or in restless weeks.
 
-Fewer than 28 days or 25 spikes tell nothing, and it has to be said. Last, how wrong the level of the day that follows
+Fewer than 28 days or 25 peaks tell nothing, and it has to be said. Last, how wrong the level of the day that follows
 was without its spikes, as a part of the mean level, where the noise is 5 %.
 """
 
