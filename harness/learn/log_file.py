@@ -118,6 +118,7 @@ class _File:
             note += f"; zones {', '.join(zones)}, all taken in UTC"
         if None in self.zones:
             note += f"; times without a zone, taken as {'UTC' if self.offset_s is None else 'they were said to be'}"
+            note += " (an hour is missing or doubled where summer time begins or ends)"
         self.traffic.notes.append(f"{note}{f'; {self.cut}' if self.cut else ''}")
 
     def _no_log(self, missed: int) -> str:

@@ -41,7 +41,7 @@ def header(
         scenario=scenario,
         started_utc=started_utc,
         shape=type(shape).__name__,
-        parameters={name: _without_secrets(value) for name, value in settings.shape_parameters.items()},
+        parameters={name: without_secrets(value) for name, value in settings.shape_parameters.items()},
         phases=tuple(Phase(p.name, p.start_s, p.end_s) for p in profile.phases),
         level=profile.level(parked).points,
         level_unit=profile.level_unit(parked),
@@ -57,7 +57,7 @@ def header(
     )
 
 
-def _without_secrets(value: Scalar) -> Scalar:
+def without_secrets(value: Scalar) -> Scalar:
     return strip_url(value) if isinstance(value, str) and "://" in value else value
 
 

@@ -5,6 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.clients import connection_guard
+from harness.run import header, plan_text
 from shapes._series import Series, Wanted, read
 from shapes.trace import Trace
 from tests import service
@@ -174,12 +179,45 @@ def test_what_cannot_be_read_is_told_with_its_place(
     assert told in problems[0] and "t.csv" in problems[0]
 
 
+@contextmanager
+def answering(body: bytes) -> Iterator[str]:
+    """The address of a service that answers so."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
 def test_an_answer_of_prometheus_is_read_from_a_file_and_from_its_address(tmp_path: Path) -> None:
     """What is in the query of the address may be secret; the path is not."""
     answer = {"data": {"resultType": "matrix", "result": [{"values": [[0, "1"], [15.5, "2"]]}, {"values": []}]}}
     found = series(tmp_path / "t.json", json.dumps(answer), level_column="1")
     assert found.points == [(0, 1), (15.5, 2)] and not found.problems
     assert "left out 1 other series" in found.notes[-1]
+    with answering(json.dumps(answer).encode()) as url:
+        address = f"{url}/api/v1/query_range?query=hush"
+        assert read(address, Wanted(level_column="1")).points == found.points
+        made = every.shape("trace", trace_file=address, trace_level_column="1", baseline_s=1)
+        assert made.problems() == []
+        told = " ".join(plan_text.lines("traced", made, 100, "utf-8"))
+    assert "read 2 rows: the answer of Prometheus" in told and "query_range" in told and "hush" not in told
+    assert header.without_secrets(address) == f"{url}/api/v1/query_range"
     with service.running() as site:
         shape = every.shape("trace", trace_file=f"{site.url}/api/v1/query_range?query=hush", baseline_s=1)
         (problem,) = shape.problems()
