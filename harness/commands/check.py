@@ -12,13 +12,14 @@ from harness.findings import Verdict
 from harness.recording import Recording
 from harness.recording_file import RecordingError, read
 from harness.verdict import judge, without_reports
-from reports import terminal
+from reports import github, markdown, terminal
 
 
 def check(run: Path) -> int:
     """Prints the verdict of ``run`` and returns its exit code. Raises ConfigurationError when there is no recording."""
     recording, verdict = _judged(run)
-    terminal.show(recording, verdict, (), sys.stdout)
+    with github.quoted(sys.stdout):
+        terminal.show(recording, verdict, (), sys.stdout)
     return verdict.outcome.exit_code
 
 
@@ -41,7 +42,9 @@ def report(run: Path, formats: Collection[str] = ()) -> int:
         written, _ = reports.write(recording, verdict, directory, formats)  # so that all of them say the same
         for path in set(first) - set(written):
             path.unlink(missing_ok=True)
-    terminal.show(recording, verdict, written, sys.stdout)
+    with github.quoted(sys.stdout):
+        terminal.show(recording, verdict, written, sys.stdout)
+    github.show(github.of_verdict(recording.header.scenario, verdict), lambda: markdown.render(recording, verdict))
     return verdict.outcome.exit_code
 
 
