@@ -71,6 +71,9 @@ class GeneralOptions:
     report_formats: tuple[str, ...] = parameter(
         (), "report formats to write beside verdict.json, e.g. html,junit; empty: all there are"
     )
+    metrics_port: int = parameter(
+        0, "port of 127.0.0.1 on which the run shows /metrics for Prometheus; 0: none", highest=65535
+    )
     target_state: str = parameter("", "state file of the reference target: its API processes are sampled")
     probe_ports: tuple[int, ...] = parameter(
         (), "sample the processes that listen on these ports; default: the host's, on loopback", highest=65535

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from harness.analysis.alerts import MOST_SOURCES, Book, Episode, in_words, of_header
 from harness.live.nodes import Nodes
 from harness.live.phase_tally import PhaseFigures, PhaseTally
+from harness.live.request_durations import RequestDurations
 from harness.recording import ProbeSample, Slice
 from harness.recording_header import Header
 from harness.recording_marks import INJECTED, UNDONE, FaultMark, Mark, NodeMark
@@ -53,6 +54,8 @@ class LiveState:
     def __init__(self, header: Header) -> None:
         self.nodes = Nodes(header.nodes)
         self.phases = tuple(PhaseTally(phase) for phase in header.phases)
+        self.durations = RequestDurations()
+        """Of the requests of all phases, by name and outcome, for monitoring systems."""
         self.samples: dict[tuple[str, str], ProbeSample] = {}
         """Of each probe and source the latest; those of the probe ``generator`` are the health of the nodes."""
         self._phase_starts_s = [phase.start_s for phase in header.phases]
@@ -67,6 +70,7 @@ class LiveState:
             return
         if isinstance(line, Slice):
             self._seen.add(line)
+            self.durations.add(line)
             number = bisect_right(self._phase_starts_s, line.t) - 1
             if number >= 0 and line.t < self.phases[number].phase.end_s:
                 self.phases[number].add(line)

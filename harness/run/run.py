@@ -76,7 +76,10 @@ class Run:
     ) -> None:
         self.directory, started_utc = make_run_directory(Path(settings.runs_dir), scenario.name)
         self.name = self.directory.name
+        self.scenario = scenario.name
         self.profile = shape.profile()
+        self.level, self.level_unit = self.profile.level(shape.parked), self.profile.level_unit(shape.parked)
+        """The planned load, without herds."""
         self.report_formats = settings.report_formats
         self.finished = False
         self.failure: str | None = None

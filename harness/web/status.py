@@ -78,8 +78,8 @@ class Watch:
 
     def status(self) -> Status:
         run = self._master.current_run
-        if (quiet_s := _quiet_s(run)) is not None:
-            return replace(self._last, ask_again_s=quiet_s)
+        if (left_s := quiet_s(run)) is not None:
+            return replace(self._last, ask_again_s=left_s)
         self._last = self._look(run)
         return self._last
 
@@ -140,7 +140,7 @@ class Watch:
         return Status(state, WORDS[state], **known, runs=len(self._master.runs))
 
 
-def _quiet_s(run: Run | None) -> float | None:
+def quiet_s(run: Run | None) -> float | None:
     """Seconds until it is time to look again, None when it is time."""
     if run is None or run.finished or (elapsed_s := run.elapsed_s()) is None:
         return None
