@@ -1,4 +1,4 @@
-"""The command line: ``springback run | suite | plan | plugins | doctor | check | report | dump``."""
+"""The command line: ``springback run | suite | plan | plugins | doctor | check | report | grafana | dump``."""
 
 # ruff: noqa: E402
 
@@ -182,6 +182,14 @@ def report(run_directory: Path, report_formats: str) -> None:
     from harness.commands import check
 
     sys.exit(check.report(run_directory, [name.strip() for name in report_formats.split(",") if name.strip()]))
+
+
+@cli.command(short_help="Print a dashboard for Grafana.")
+def grafana() -> None:
+    """Print, as JSON, a dashboard of what a run shows at /metrics. Import it, and choose your Prometheus."""
+    from harness.commands.grafana import text
+
+    click.echo(text())
 
 
 @cli.command(short_help="Print the lines of a recording as text.")

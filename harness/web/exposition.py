@@ -6,22 +6,26 @@ answers releases herds. Its parser reads in the tests what is written here.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import accumulate
 
 from harness.live.request_durations import BOUNDS_S, Durations
-from harness.safe_text import one_line
+from harness.safe_text import one_line, without_user_info
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 LONGEST_VALUE = 200
+BORN_S = 0.9
+"""For how long a series is 0 when it is new."""
+FORGETFUL_S = 60.0
 _ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
 
 
 def labels(values: Mapping[str, object]) -> str:
-    """``name="value",…``; a value that is empty is left out, as to Prometheus it is none. A value that changes how it
-    is shown, or is long, is shortened and cleaned.
+    """``name="value",…``; a value that is empty is left out, as to Prometheus it is none. Values are
+    cleaned of what changes how they are shown and of user info, and shortened.
     """
-    shown = ((name, one_line(str(value))[:LONGEST_VALUE]) for name, value in values.items())
+    shown = ((name, one_line(without_user_info(str(value)))[:LONGEST_VALUE]) for name, value in values.items())
     return ",".join(f'{name}="{value.translate(_ESCAPES)}"' for name, value in shown if value)
 
 
@@ -30,12 +34,45 @@ def gauge(name: str, about: str, samples: Iterable[tuple[Mapping[str, object], f
     yield from _family(name, about, "gauge", samples)
 
 
-def counter(name: str, about: str, samples: Iterable[tuple[Mapping[str, object], float | None]]) -> Iterator[str]:
-    yield from _family(name, about, "counter", samples)
+def counter(
+    name: str, about: str, samples: Iterable[tuple[Mapping[str, object], float | None]], births: Births
+) -> Iterator[str]:
+    """As :func:`gauge`; one that is new begins at 0."""
+    yield from _family(name, about, "counter", samples, births)
+
+
+class Births:
+    """Which series are new. To Prometheus a counter that comes with a figure has not grown: it would never see the herd
+    whose requests have a name of their own. So it is shown as 0 first, for about a second, which is until it has been
+    scraped so. What is there when nobody has asked before, or not for a minute, comes as it is.
+    """
+
+    def __init__(self) -> None:
+        self._first_s: dict[str, float] = {}
+        self._now_s: float | None = None
+        self._is_watched = False
+
+    def turn_page(self, now_s: float) -> None:
+        """A page is made, at an instant of a monotonic clock."""
+        self._is_watched = self._now_s is not None and now_s - self._now_s < FORGETFUL_S
+        self._now_s = now_s
+
+    def begin_anew(self) -> None:
+        """Counters are at 0 again."""
+        self._first_s = {}
+
+    def is_new(self, series: str) -> bool:
+        assert self._now_s is not None
+        first_s = self._first_s.setdefault(series, self._now_s if self._is_watched else -math.inf)
+        return self._now_s - first_s < BORN_S
 
 
 def _family(
-    name: str, about: str, kind: str, samples: Iterable[tuple[Mapping[str, object], float | None]]
+    name: str,
+    about: str,
+    kind: str,
+    samples: Iterable[tuple[Mapping[str, object], float | None]],
+    births: Births | None = None,
 ) -> Iterator[str]:
     # By their labels: what looks alike, once it is cleaned, would make Prometheus refuse all of the page.
     figures: dict[str, float] = {}
@@ -46,7 +83,12 @@ def _family(
     if figures:
         yield _head(name, about, kind)
         for key, figure in figures.items():
-            yield f"{name}{{{key}}} {float(figure)!r}\n" if key else f"{name} {float(figure)!r}\n"
+            series = f"{name}{{{key}}}" if key else name
+            shown = 0.0 if births is not None and births.is_new(series) else float(figure)
+            yield f"{series} {shown!r}\n"
+
+
+_NOTHING = Durations()
 
 
 class Histogram:
@@ -57,8 +99,8 @@ class Histogram:
         self._head = _head(name, about, "histogram")
         self._texts: dict[str, str] = {}
 
-    def text(self, series: Iterable[tuple[str, Durations]]) -> Iterator[str]:
-        """``series`` are by their :func:`labels`; those with equal labels are added up."""
+    def text(self, series: Iterable[tuple[str, Durations]], births: Births) -> Iterator[str]:
+        """``series`` are by their :func:`labels`; those with equal labels are added up, and new ones begin at 0."""
         merged: dict[str, Durations] = {}
         for key, durations in series:
             if key in merged:
@@ -74,6 +116,8 @@ class Histogram:
             text = self._texts.get(key)
             if text is None:
                 text = self._texts[key] = self._text(key)
+            if births.is_new(self._name + key):
+                durations = _NOTHING
             cumulative = tuple(accumulate(durations.counts))
             yield text % (*cumulative, durations.sum_s, cumulative[-1])
 

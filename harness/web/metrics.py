@@ -7,7 +7,8 @@ Names and units of HTTP requests are those of OpenTelemetry's conventions for HT
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from importlib import metadata
 from typing import Any
 from urllib.parse import urlsplit
@@ -24,7 +25,7 @@ from harness.run.locust_output import hidden
 from harness.run.master import Master
 from harness.run.run import Run
 from harness.web import exposition
-from harness.web.exposition import counter, gauge, labels
+from harness.web.exposition import Births, counter, gauge, labels
 from harness.web.status import WORDS, Status, Watch, quiet_s
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
@@ -38,18 +39,23 @@ Samples = Iterator[tuple[Mapping[str, object], float | None]]
 class Metrics:
     """One for each session. Costs nothing as long as nobody asks."""
 
-    def __init__(self, environment: Environment, master: Master, watch: Watch) -> None:
+    def __init__(
+        self, environment: Environment, master: Master, watch: Watch, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._environment = environment
         self._master = master
         self._watch = watch
         self._last = ""
         self._of_run: _RequestFamilies | None = None
+        self._clock = clock
+        self._births = Births()
 
     def text(self) -> str:
         """The whole page. Around a herd's instant it is the last one, so that watching does not spread the release."""
         run = self._master.current_run
         if self._last and quiet_s(run) is not None:
             return self._last
+        self._births.turn_page(self._clock())
         self._last = "".join(self._families(run, self._watch.status()))
         return self._last
 
@@ -63,12 +69,14 @@ class Metrics:
             return
         about = {"run": run.name, "scenario": run.scenario, "target": status.target}
         yield from gauge("springback_run_info", "The run, 1.", [(about, 1)])
-        yield from _of_plan(run, status)
-        yield from _of_state(run)
-        yield from _of_probes(run)
         if self._of_run is None or self._of_run.run is not run:
             self._of_run = _RequestFamilies(run, self._environment)
-        yield from self._of_run.text()
+            self._births.begin_anew()
+        yield from _of_plan(run, status)
+        yield from _of_state(run)
+        yield from _of_requests(run, self._births)
+        yield from _of_probes(run)
+        yield from self._of_run.text(self._births)
         yield from _of_verdict(status)
 
 
@@ -99,15 +107,21 @@ def _of_state(run: Run) -> Iterator[str]:
     yield from gauge("springback_load_processes", "Load processes of the run.", states)
     snapshot = live.snapshot()
     yield from gauge("springback_faults_injected", "Faults that are injected just now.", [({}, len(snapshot.faults))])
-    yield from counter("springback_requests_total", "Requests that ended, by phase and outcome.", _requests(run))
 
 
-def _requests(run: Run) -> Samples:
-    for tally in run.live.phases:
-        phase, total = tally.phase.name, tally.total
-        yield {"phase": phase, "outcome": OK}, total.intended - total.failed
-        for outcome, count in list(total.causes.items())[:MOST_SAMPLES]:
-            yield {"phase": phase, "outcome": outcome}, count
+def _of_requests(run: Run, births: Births) -> Iterator[str]:
+    totals = [(tally.phase.name, tally.total) for tally in run.live.phases]
+    requests = [({"phase": phase}, total.intended) for phase, total in totals]
+    failed = [({"phase": phase}, total.failed) for phase, total in totals]
+    causes = [
+        ({"phase": phase, "cause": cause}, count)
+        for phase, total in totals
+        for cause, count in list(total.causes.items())[:MOST_SAMPLES]
+    ]
+    about = "by the phase in which they should have begun."
+    yield from counter("springback_requests_total", f"Requests that ended, {about}", requests, births)
+    yield from counter("springback_requests_failed_total", f"Those that failed, {about}", failed, births)
+    yield from counter("springback_failures_total", f"Failed requests by cause, {about}", causes, births)
 
 
 def _of_probes(run: Run) -> Iterator[str]:
@@ -182,16 +196,16 @@ class _RequestFamilies:
             "From the instant at which a request should have begun to the end of its answer; of those answered ok.",
         )
 
-    def text(self) -> Iterator[str]:
+    def text(self, births: Births) -> Iterator[str]:
         durations = self.run.live.durations
         http: list[tuple[str, Durations]] = []
         others: list[tuple[str, Durations]] = []
         for key, measured in durations.service.items():
             is_http = key[0].partition(" ")[0] in METHODS
             (http if is_http else others).append((self._of_request(key, is_http), measured))
-        yield from self._http.text(http)
-        yield from self._others.text(others)
-        yield from self._latency.text(self._of_names(durations.latency.items()))
+        yield from self._http.text(http, births)
+        yield from self._others.text(others, births)
+        yield from self._latency.text(self._of_names(durations.latency.items()), births)
 
     def _of_names(self, named: Iterable[tuple[str, Durations]]) -> Iterator[tuple[str, Durations]]:
         for name, measured in named:
