@@ -165,7 +165,7 @@ class Run:
 
     def mark(self, mark: Mark, instant_s: float | None = None) -> None:
         """Records a mark at an instant of the monotonic clock, or at the present one."""
-        self.live.add(mark)
+        self.live.add(replace(mark, t=self._writer.t_of(instant_s)))
         self._writer.write(mark, instant_s)
 
     def take_report(self, node: str, report: Report) -> None:
@@ -178,6 +178,10 @@ class Run:
             self._requests += report.requests
         for piece in report.slices:
             self.live.add(piece)
+        for told in report.unanswered:
+            self.live.add(told)
+        for mark in report.gates:
+            self.live.add(mark)
         for sample in report.samples:
             self.live.add(sample)
         if report.final and node not in self.live.nodes.finished:
