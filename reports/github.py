@@ -57,17 +57,20 @@ def of_parts(parts: Iterable[Part]) -> Iterator[Annotation]:
 
 
 def show(
-    annotations: Iterable[Annotation], summary: Callable[[], str], environment: Mapping[str, str] = os.environ
+    annotations: Iterable[Annotation],
+    summary: Callable[[], str],
+    stream: TextIO,
+    environment: Mapping[str, str] = os.environ,
 ) -> None:
-    """Prints the annotations, and appends ``summary()``, which is Markdown, to the job's. What cannot be written is
-    said, and changes no verdict: the reports are beside the recording.
+    """Prints the annotations to ``stream``, and appends ``summary()``, which is Markdown, to the job's. What cannot be
+    written is said, and changes no verdict: the reports are beside the recording.
     """
     if environment.get(ACTIONS):
         left = dict.fromkeys(_LEVELS, MOST)
         for annotation in annotations:
             if left[annotation.outcome]:
                 left[annotation.outcome] -= 1
-                print(annotation, flush=True)
+                print(annotation, file=stream, flush=True)
     if path := environment.get(SUMMARY):
         try:
             text = markdown.bounded(summary().splitlines())

@@ -65,6 +65,11 @@ def render(recording: Recording, verdict: Verdict, paths: Sequence[Path] = (), w
     return "\n".join(lines) + "\n"
 
 
+def line(recording: Recording, verdict: Verdict) -> str:
+    """The verdict on one line, with its reason."""
+    return f"{_headline(recording, verdict)}: {one_line(verdict.reason)}"
+
+
 def _headline(recording: Recording, verdict: Verdict) -> str:
     header = recording.header
     return f"{verdict.outcome.value}  {one_line(header.scenario)} against {one_line(_facts.target(header))}"

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, TypeAlias
 
 from harness.analysis import phases
@@ -55,6 +56,24 @@ def render(recording: Recording, verdict: Verdict) -> str:
         "alerts": [_alert(episode) for episode in episodes(recording)],
     }
     return json.dumps(body, indent=2, ensure_ascii=True, allow_nan=False) + "\n"
+
+
+def events(recording: Recording, verdict: Verdict, files: Sequence[Path]) -> Iterator[str]:
+    """One line of JSON for each finding, and one, the last, for the verdict."""
+    for each in verdict.findings:
+        body = finding(each)
+        assert isinstance(body, dict)
+        yield json.dumps({"event": "finding", **body}, allow_nan=False)
+    told: dict[str, Json] = {
+        "event": "verdict",
+        "outcome": verdict.outcome.value,
+        "exit_code": verdict.outcome.exit_code,
+        "reason": verdict.reason,
+        "scenario": recording.header.scenario,
+        "target": recording.header.target,
+        "files": [str(path) for path in files],
+    }
+    yield json.dumps(told, allow_nan=False)
 
 
 def finding(finding: Finding) -> Json:

@@ -46,5 +46,5 @@ def repeat(locustfile: Path, arguments: Sequence[str], runs_dir: Path, times: in
     with github.quoted(sys.stdout):
         print(repeat_page.text(verdict, parts, time.monotonic() - began_s))
     print("\n".join(f"  {path}" for path in paths))
-    github.show(github.of_verdict(scenario.name, verdict), lambda: repeat_page.as_markdown(verdict, parts))
+    github.show(github.of_verdict(scenario.name, verdict), lambda: repeat_page.as_markdown(verdict, parts), sys.stdout)
     return verdict.outcome.exit_code

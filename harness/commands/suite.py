@@ -57,7 +57,7 @@ def suite(words: Sequence[str], arguments: Sequence[str], runs_dir: Path) -> int
     with github.quoted(sys.stdout):
         print(suite_page.table(parts, time.monotonic() - began_s))
     print("\n".join(f"  {path}" for path in paths))
-    github.show(github.of_parts(parts), lambda: suite_page.as_markdown(parts))
+    github.show(github.of_parts(parts), lambda: suite_page.as_markdown(parts), sys.stdout)
     return suite_page.worst(parts).exit_code
 
 

@@ -16,7 +16,6 @@ from harness.analysis.alerts import MOST_SOURCES, Book, Episode, in_words, of_he
 from harness.live.nodes import Nodes
 from harness.live.phase_tally import PhaseFigures, PhaseTally
 from harness.live.request_durations import RequestDurations
-from harness.recording import ProbeSample, Slice
 from harness.live.series import LiveSeries
 from harness.recording import ProbeSample, Slice, Unanswered
 from harness.recording_header import Header
@@ -130,6 +129,11 @@ class LiveState:
         """Alerts from their beginning to their end, in the order of their beginning; those that hold have no end."""
         return tuple(sorted((*self._over, *self._book.open.values()), key=lambda episode: episode.start_s))
 
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """Those that are injected, in words."""
+        return tuple(self._faults.values())
+
     def _note(self, t: float, kind: str, text: str) -> None:
         self.moments.append(Moment(t, kind, text))
         del self.moments[:-MOST_MOMENTS]
@@ -139,7 +143,7 @@ class LiveState:
         return Snapshot(
             phases=tuple(phase.figures() for phase in self.phases),
             alerts=tuple(f"{episode.alert}: {in_words(episode.worst)}" for episode in self._book.open.values()),
-            faults=tuple(self._faults.values()),
+            faults=self.faults,
             nodes_wanted=self.nodes.wanted,
             nodes_lost=tuple(sorted(self.nodes.lost)),
             parked_users=self.nodes.parked_users,

@@ -11,12 +11,9 @@ from locust.env import Environment
 from harness import runs
 from harness.clients.address import strip_url
 from harness.live.phase_tally import PhaseFigures
+from harness.run.console import quiet_window
 from harness.run.master import Master
 from harness.run.run import Run
-
-QUIET_BEFORE_S = 0.6
-QUIET_AFTER_S = 0.4
-"""Around a herd's instant nobody asks and nothing is read, so that watching does not spread the release."""
 
 WORDS = {
     "idle": "no run yet",
@@ -142,9 +139,4 @@ class Watch:
 
 def quiet_s(run: Run | None) -> float | None:
     """Seconds until it is time to look again, None when it is time."""
-    if run is None or run.finished or (elapsed_s := run.elapsed_s()) is None:
-        return None
-    for herd in run.profile.herds:
-        if herd.t - QUIET_BEFORE_S <= elapsed_s < herd.t + QUIET_AFTER_S:
-            return round(herd.t + QUIET_AFTER_S - elapsed_s + 0.05, 2)
-    return None
+    return None if run is None or run.finished else quiet_window.quiet_s(run.profile, run.elapsed_s())

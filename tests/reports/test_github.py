@@ -34,7 +34,7 @@ def failed(count: int = 1) -> Verdict:
 
 
 def printed(capsys: pytest.CaptureFixture[str], annotations: Iterable[github.Annotation]) -> list[str]:
-    github.show(annotations, lambda: "", {github.ACTIONS: "true"})
+    github.show(annotations, lambda: "", sys.stdout, {github.ACTIONS: "true"})
     return capsys.readouterr().out.split("\n")[:-1]
 
 
@@ -65,7 +65,7 @@ def test_a_pass_has_none_and_of_a_suite_each_scenario_has_one(capsys: pytest.Cap
 
 
 def test_elsewhere_nothing_is_printed_or_written(capsys: pytest.CaptureFixture[str]) -> None:
-    github.show(github.of_verdict("shop", failed()), lambda: "# FAIL", {})
+    github.show(github.of_verdict("shop", failed()), lambda: "# FAIL", sys.stdout, {})
     with github.quoted(sys.stdout, {}):
         pass
     assert capsys.readouterr() == ("", "")
@@ -87,10 +87,10 @@ def test_the_summary_is_appended_and_what_cannot_be_written_is_said(
 ) -> None:
     path = tmp_path / "summary.md"
     path.write_text("of the step before\n")
-    github.show((), lambda: "# FAIL\n", {github.SUMMARY: str(path)})
-    github.show((), lambda: "# PASS\n", {github.SUMMARY: str(path)})
+    github.show((), lambda: "# FAIL\n", sys.stdout, {github.SUMMARY: str(path)})
+    github.show((), lambda: "# PASS\n", sys.stdout, {github.SUMMARY: str(path)})
     assert path.read_text().splitlines() == ["of the step before", "# FAIL", "", "# PASS", ""]
-    github.show((), lambda: "# FAIL", {github.SUMMARY: str(tmp_path / "none" / "summary.md")})
+    github.show((), lambda: "# FAIL", sys.stdout, {github.SUMMARY: str(tmp_path / "none" / "summary.md")})
     assert "the verdict is not in the job's summary" in capsys.readouterr().err
 
 
