@@ -96,6 +96,14 @@ PANELS = (
         ],
         unit="reqps",
     ),
+    Panel("Alerts", "Those of the run, 1 while one holds.", [("springback_alert", "{{alert}}")]),
+    Panel(
+        "Recovery clock",
+        "Time since the spike, and for how long no alert has held since.",
+        [("springback_recovery_seconds", "since the spike"), ("springback_recovery_calm_seconds", "without an alert")],
+        unit="s",
+    ),
+    Panel("Waiting", "Requests without an answer yet.", [("springback_requests_waiting", "requests")]),
     Panel("Planned load", "Without herds, in users or starts a second.", [("springback_planned_level", "{{unit}}")]),
     Panel("Users", "Of the run.", [("springback_users", "{{state}}")]),
     Panel(

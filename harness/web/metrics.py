@@ -19,6 +19,7 @@ from harness.analysis import generator
 from harness.config.options import secret_values
 from harness.config.scenario import attached_scenario
 from harness.findings import Outcome
+from harness.live.recovery_clock import recovery_clock
 from harness.live.request_durations import Durations
 from harness.recording_values import OK
 from harness.run.locust_output import hidden
@@ -73,7 +74,7 @@ class Metrics:
             self._of_run = _RequestFamilies(run, self._environment)
             self._births.begin_anew()
         yield from _of_plan(run, status)
-        yield from _of_state(run)
+        yield from _of_state(run, status)
         yield from _of_requests(run, self._births)
         yield from _of_probes(run)
         yield from self._of_run.text(self._births)
@@ -99,14 +100,25 @@ def _of_plan(run: Run, status: Status) -> Iterator[str]:
     yield from gauge("springback_users", "Users of the run; parked: ready before the first phase.", users)
 
 
-def _of_state(run: Run) -> Iterator[str]:
+def _of_state(run: Run, status: Status) -> Iterator[str]:
     live = run.live
     joined = len(live.nodes.joined)
     nodes = (("wanted", live.nodes.wanted), ("joined", joined), ("lost", len(live.nodes.lost)))
     states = (({"state": state}, count) for state, count in nodes)
     yield from gauge("springback_load_processes", "Load processes of the run.", states)
-    snapshot = live.snapshot()
-    yield from gauge("springback_faults_injected", "Faults that are injected just now.", [({}, len(snapshot.faults))])
+    yield from gauge("springback_faults_injected", "Faults that are injected just now.", [({}, len(live.faults))])
+    waiting = [({}, live.series.waiting)]
+    yield from gauge("springback_requests_waiting", "Requests that have no answer yet, or no user.", waiting)
+    alerts = ({"alert": each.alert} for each in live.episodes[-MOST_SAMPLES:])
+    holding = {each.alert for each in live.episodes if each.end_s is None}
+    states = [(each, each["alert"] in holding) for each in alerts]
+    yield from gauge("springback_alert", "1 for an alert that holds, 0 for one that has held.", states)
+    clock = recovery_clock([tally.phase for tally in live.phases], live.episodes, status.elapsed_s)
+    if clock is not None:
+        since = [({}, clock.since_spike_s)]
+        yield from gauge("springback_recovery_seconds", "Time since the spike, in the recovery.", since)
+        calm = [({}, clock.calm_s or 0.0)]
+        yield from gauge("springback_recovery_calm_seconds", "For how long no alert has held since the spike.", calm)
 
 
 def _of_requests(run: Run, births: Births) -> Iterator[str]:

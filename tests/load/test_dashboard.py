@@ -50,6 +50,7 @@ def pages(recording: Recording, runs_dir: Path) -> Iterator[tuple[float, str]]:
     for t in range(end_s + 2):
         run.t = t + 0.9
         run.add(line for line in lines if t - 1 <= line.t < t)
+        list(run.live.close_seconds(run.t))
         yield t, metrics.text()
     (runs_dir / run.name).mkdir(parents=True)
     reports.write(recording, judge(recording), runs_dir / run.name, ["verdict_json"])

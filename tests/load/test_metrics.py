@@ -120,6 +120,20 @@ def test_the_figures_are_those_of_the_recording(tmp_path: Path) -> None:
     assert lint(text) == ""
 
 
+def test_alerts_and_the_recovery_clock(tmp_path: Path) -> None:
+    run = OneRun(RECORDING, t=40)
+    run.add(RECORDING.slices)
+    list(run.live.close_seconds(40))
+    metrics = metrics_of(run, tmp_path)
+    assert total(metrics.text(), "springback_alert", alert="error ratio") == 1
+    assert total(metrics.text(), "springback_recovery_seconds") == 9
+    assert total(metrics.text(), "springback_recovery_calm_seconds") == 0
+    run.t = 80
+    list(run.live.close_seconds(80))
+    assert total(metrics.text(), "springback_alert", alert="error ratio") == 0
+    assert 20 < total(metrics.text(), "springback_recovery_calm_seconds") < 49
+
+
 def test_errors_are_said_as_the_convention_says(tmp_path: Path) -> None:
     """A status is the error's type; what has none is called by its cause; what is no HTTP is not among it."""
     pieces = [

@@ -18,7 +18,7 @@ from rich.text import Text
 from harness.live.recovery_clock import RecoveryClock, recovery_clock
 from harness.live.state import LiveState
 from harness.recording import ProbeSample
-from harness.recording_marks import INJECTED, LOST, FaultMark, NodeMark
+from harness.recording_marks import INJECTED, JOINED, LOST, FaultMark, NodeMark
 from harness.run.console import Quiet, can_draw, display, screen_text
 from harness.run.console.events import Events
 from harness.run.console.in_place import HIDE_CURSOR, SHOW_CURSOR, InPlace
@@ -53,6 +53,7 @@ PLAN = ShownPlan(
 def live_until(t: float) -> LiveState:
     """As it is at ``t``, of a run that is slow for 20 s after its spike."""
     live = LiveState(HEADER)
+    live.add(NodeMark(0.0, "local", JOINED))
     for line in sorted([*RECORDING.slices, *RECORDING.probes], key=lambda each: each.t):
         if line.t < t:
             live.add(line)
@@ -169,14 +170,13 @@ def test_each_figure_is_that_of_the_last_second_that_is_known() -> None:
     course = row(shown, "rate")[-39:]
     assert course.index("█") == GATE_S
     assert "MB (+" in row(shown, "memory")
-    assert shown[-1].startswith("recovery 9 s since the spike, no alert for 9 s")
+    assert shown[-2].startswith("recovery 9 s since the spike, no alert for 9 s")
 
 
 def test_alerts_faults_and_lost_load_processes_have_a_line_while_they_last() -> None:
     live = live_until(40.0)
     live.add(FaultMark(39.0, "noop", INJECTED, "nothing\x1b[2J", 1))
-    live.add(NodeMark(39.0, "worker-1", "joined"))
-    live.add(NodeMark(39.0, "worker-1", LOST))
+    live.add(NodeMark(39.0, "local", LOST))
     shown = [line.plain for line in screen_text.lines(PLAN, live, 40.0, 100, BLOCKS)]
     assert row(shown, "fault").endswith("noop: nothing\ufffd[2J")
     assert row(shown, "load").endswith("1 load processes, 1 lost")
