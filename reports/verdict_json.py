@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from harness.analysis import phases
+from harness.analysis import phases, traces
 from harness.analysis.alerts import Episode, episodes
 from harness.analysis.amplification import by_phase
 from harness.findings import Basis, Finding, Outcome, Verdict
@@ -52,6 +52,18 @@ def render(recording: Recording, verdict: Verdict) -> str:
         "amplification": [
             {"phase": phase, "attempts": each.attempts, "requests": each.requests, "ratio": each.ratio}
             for phase, each in by_phase(recording).items()
+        ],
+        "traces": [
+            {
+                "phase": phase,
+                "trace_id": mark.trace_id,
+                "name": mark.name,
+                "outcome": mark.outcome,
+                "t_s": mark.t,
+                "latency_s": mark.latency_us / 1e6,
+            }
+            for phase, marks in traces.slowest(recording).items()
+            for mark in marks
         ],
         "alerts": [_alert(episode) for episode in episodes(recording)],
     }

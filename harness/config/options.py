@@ -79,6 +79,9 @@ class GeneralOptions:
     metrics_port: int = parameter(
         0, "port of 127.0.0.1 on which the run shows /metrics for Prometheus; 0: none", highest=65535
     )
+    trace_ratio: float = parameter(
+        0.0, "share of requests of our own HTTP users that carry a sampled traceparent; 0: none", highest=1
+    )
     target_state: str = parameter("", "state file of the reference target: its API processes are sampled")
     probe_ports: tuple[int, ...] = parameter(
         (), "sample the processes that listen on these ports; default: the host's, on loopback", highest=65535
