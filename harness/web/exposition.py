@@ -7,38 +7,21 @@ answers releases herds. Its parser reads in the tests what is written here.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import accumulate
+from typing import TypeAlias
 
 from harness.live.request_durations import BOUNDS_S, Durations
-from harness.safe_text import one_line, without_user_info
+from harness.run.locust_output import hidden
+from harness.safe_text import one_line
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 LONGEST_VALUE = 200
 BORN_S = 0.9
 """For how long a series is 0 when it is new."""
 FORGETFUL_S = 60.0
+Samples: TypeAlias = Iterable[tuple[Mapping[str, object], float | None]]
 _ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
-
-
-def labels(values: Mapping[str, object]) -> str:
-    """``name="value",…``; a value that is empty is left out, as to Prometheus it is none. Values are
-    cleaned of what changes how they are shown and of user info, and shortened.
-    """
-    shown = ((name, one_line(without_user_info(str(value)))[:LONGEST_VALUE]) for name, value in values.items())
-    return ",".join(f'{name}="{value.translate(_ESCAPES)}"' for name, value in shown if value)
-
-
-def gauge(name: str, about: str, samples: Iterable[tuple[Mapping[str, object], float | None]]) -> Iterator[str]:
-    """A family of this kind; samples without a figure are left out, and without samples there is no family."""
-    yield from _family(name, about, "gauge", samples)
-
-
-def counter(
-    name: str, about: str, samples: Iterable[tuple[Mapping[str, object], float | None]], births: Births
-) -> Iterator[str]:
-    """As :func:`gauge`; one that is new begins at 0."""
-    yield from _family(name, about, "counter", samples, births)
 
 
 class Births:
@@ -67,25 +50,41 @@ class Births:
         return self._now_s - first_s < BORN_S
 
 
-def _family(
-    name: str,
-    about: str,
-    kind: str,
-    samples: Iterable[tuple[Mapping[str, object], float | None]],
-    births: Births | None = None,
-) -> Iterator[str]:
-    # By their labels: what looks alike, once it is cleaned, would make Prometheus refuse all of the page.
-    figures: dict[str, float] = {}
-    for values, figure in samples:
-        if figure is not None:
-            key = labels(values)
-            figures[key] = figures.get(key, 0.0) + figure if kind == "counter" else figure
-    if figures:
-        yield _head(name, about, kind)
-        for key, figure in figures.items():
-            series = f"{name}{{{key}}}" if key else name
-            shown = 0.0 if births is not None and births.is_new(series) else float(figure)
-            yield f"{series} {shown!r}\n"
+class Page:
+    """What all families of one page after another share: which series are new, and what is not shown."""
+
+    def __init__(self, secrets: Collection[str], births: Births) -> None:
+        self._secrets = secrets
+        self.births = births
+
+    def labels(self, values: Mapping[str, object]) -> str:
+        """``name="value",…``; a value that is empty is left out, as to Prometheus it is none. Values are shortened, and
+        cleaned of what changes how they are shown, of user info and of secrets.
+        """
+        shown = ((name, one_line(hidden(str(value), self._secrets))[:LONGEST_VALUE]) for name, value in values.items())
+        return ",".join(f'{name}="{value.translate(_ESCAPES)}"' for name, value in shown if value)
+
+    def gauge(self, name: str, about: str, samples: Samples) -> Iterator[str]:
+        """A family of this kind; samples without a figure are left out, and without samples there is no family."""
+        yield from self._family(name, about, "gauge", samples)
+
+    def counter(self, name: str, about: str, samples: Samples) -> Iterator[str]:
+        """As :meth:`gauge`; one that is new begins at 0."""
+        yield from self._family(name, about, "counter", samples)
+
+    def _family(self, name: str, about: str, kind: str, samples: Samples) -> Iterator[str]:
+        # By their labels: what looks alike, once it is cleaned, would make Prometheus refuse all of the page.
+        figures: dict[str, float] = {}
+        for values, figure in samples:
+            if figure is not None:
+                key = self.labels(values)
+                figures[key] = figures.get(key, 0.0) + figure if kind == "counter" else figure
+        if figures:
+            yield _head(name, about, kind)
+            for key, figure in figures.items():
+                series = f"{name}{{{key}}}" if key else name
+                is_new = kind == "counter" and self.births.is_new(series)
+                yield f"{series} {0.0 if is_new else float(figure)!r}\n"
 
 
 _NOTHING = Durations()
@@ -100,7 +99,7 @@ class Histogram:
         self._texts: dict[str, str] = {}
 
     def text(self, series: Iterable[tuple[str, Durations]], births: Births) -> Iterator[str]:
-        """``series`` are by their :func:`labels`; those with equal labels are added up, and new ones begin at 0."""
+        """``series`` are by their :meth:`Page.labels`; those with equal ones are added up, and new ones begin at 0."""
         merged: dict[str, Durations] = {}
         for key, durations in series:
             if key in merged:

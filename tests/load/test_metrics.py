@@ -183,6 +183,20 @@ def test_hostile_names_are_text_and_names_that_look_alike_are_one(tmp_path: Path
     assert lint(text) == ""
 
 
+def test_a_secret_stands_in_no_label_and_names_that_differ_in_it_are_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.web.metrics._secrets", lambda _: ("hush-4711", "hush-0815"))
+    run = OneRun(RECORDING, t=3)
+    for secret in ("hush-4711", "hush-0815"):
+        run.add([Slice(1, "a", f"GET /?key={secret}", OK, 3, 0, {5: 3})])
+        run.add([Slice(1, "a", "GET /", f"refused {secret}", 2, 0, {5: 2})])
+    text = metrics_of(run, tmp_path).text()
+    assert "hush" not in text
+    assert total(text, "springback_latency_seconds_count", name="GET /?key=•••") == 6
+    assert total(text, "springback_failures_total", cause="refused •••") == 4
+
+
 def test_names_without_end_are_bounded_and_none_is_lost(tmp_path: Path) -> None:
     run = OneRun(RECORDING, t=3)
     run.add(Slice(1, "a", f"GET /{n}", f"cause {n % 700}" if n % 2 else OK, 1, 0, {5: 1}) for n in range(5000))
