@@ -77,10 +77,10 @@ def samples(text: str) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
     return found
 
 
-def total(text: str, name: str, **wanted: str) -> float:
+def total(text: str, metric: str, /, **wanted: str) -> float:
     """The sum of all samples with these labels."""
     return sum(
-        value for (each, labels), value in samples(text).items() if each == name and set(wanted.items()) <= labels
+        value for (each, labels), value in samples(text).items() if each == metric and set(wanted.items()) <= labels
     )
 
 
