@@ -217,7 +217,8 @@ def test_it_is_drawn_in_its_place_and_what_is_said_meanwhile_stays_above(attach:
     logging.getLogger("locust").addHandler(handler)
     try:
         terminal.write("before\n")
-        screen = Screen(PLAN, live_until(40.0))
+        times = iter(range(100))
+        screen = Screen(PLAN, live_until(40.0), lambda: float(next(times)))
         screen.show(38.0)
         height = len(terminal.shown)
         screen.tell("a fault came", {})
@@ -259,14 +260,26 @@ def test_a_window_that_is_resized_is_drawn_anew_in_the_same_place(attach: Callab
 def test_around_a_herd_nothing_is_drawn_and_otherwise_once_a_second(attach: Callable[[], Terminal]) -> None:
     """Drawing takes milliseconds of the process that releases the herd."""
     terminal = attach()
-    screen = Screen(PLAN, live_until(40.0))
+    now_s = [0.0]
+    screen = Screen(PLAN, live_until(40.0), lambda: now_s[0])
     drawn = []
     for tick in range(280, 340):
-        before = len(terminal.written)
+        before, now_s[0] = len(terminal.written), tick / 10
         screen.show(tick / 10)
         drawn += [tick / 10] if len(terminal.written) > before else []
     assert not [t for t in drawn if quiet_s(PLAN.profile, t) is not None]
     assert 4 <= len(drawn) <= 8
+    screen.close()
+
+
+def test_while_users_get_ready_it_is_drawn_once_a_second_too(attach: Callable[[], Terminal]) -> None:
+    terminal = attach()
+    screen = Screen(PLAN, LiveState(HEADER), lambda: 0.0)
+    screen.show(None)
+    before = terminal.written
+    for _ in range(20):
+        screen.show(None)
+    assert terminal.written == before
     screen.close()
 
 

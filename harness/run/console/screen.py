@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import math
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from typing import Any, TextIO
 
 from harness.live.state import LiveState
@@ -23,12 +25,15 @@ class Screen:
     a terminal, are printed above it meanwhile.
     """
 
-    def __init__(self, plan: ShownPlan, live: LiveState) -> None:
+    def __init__(self, plan: ShownPlan, live: LiveState, clock: Callable[[], float] = time.monotonic) -> None:
         self._plan = plan
         self._live = live
+        self._clock = clock
         self._place = InPlace(sys.stderr)
         self._marks = marks_for(sys.stderr.encoding or "ascii")
-        self._drawn = ("", -EVERY_S, (0, 0))
+        self._drawn = ("", (0, 0))
+        """The stretch of the run and the size of the window that were drawn last."""
+        self._drawn_s = -math.inf
         self._replaced: list[_Replaced] = []
         self._is_open = False
 
@@ -40,11 +45,10 @@ class Screen:
             self._open()
         if quiet_s(self._plan.profile, t) is not None:
             return
-        state = (self._plan.stretch(t), t or 0.0, self._place.size())
-        stretch, drawn_s, size = self._drawn
-        if stretch == state[0] and size == state[2] and t is not None and t - drawn_s < EVERY_S:
+        state, now_s = (self._plan.stretch(t), self._place.size()), self._clock()
+        if state == self._drawn and now_s - self._drawn_s < EVERY_S:
             return
-        self._drawn = state
+        self._drawn, self._drawn_s = state, now_s
         self._draw(t)
 
     def close(self) -> None:
