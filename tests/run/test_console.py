@@ -20,6 +20,7 @@ from tests import service
 from tests.run import runs
 from tests.run.runs import Finished
 from tests.run.together import together
+from tests.target.otlp import Receiver, receiving
 
 HIDE_CURSOR, SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
 
@@ -94,16 +95,29 @@ def test_metrics_are_there_while_it_goes(outcome: Shown) -> None:
     assert outcome.metrics["springback_target_memory_bytes"] > 1e6
 
 
-def for_programs(directory: Path) -> Finished:
-    with service.running() as target:
-        arguments = ("--console", "json", "--trace-ratio", "1", "--alert-p95-s", "0.000001")
-        return runs.locust(directory, "herd_http.py", *arguments, host=target.url).wait()
+@dataclass
+class ForPrograms:
+    finished: Finished
+    receiver: Receiver
+
+
+def for_programs(directory: Path) -> ForPrograms:
+    """With JSON on standard output, every request traced, and all of it at a receiver of OpenTelemetry's protocol."""
+    with service.running() as target, receiving() as receiver:
+        variables = {
+            "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
+            "OTEL_EXPORTER_OTLP_ENDPOINT": receiver.url,
+            "OTEL_METRIC_EXPORT_INTERVAL": "1000",
+        }
+        arguments = ("--console", "json", "--trace-ratio", "1", "--otel")
+        run = runs.locust(directory, "herd_http.py", *arguments, host=target.url, variables=variables)
+        return ForPrograms(run.wait(), receiver)
 
 
 @together(for_programs)
-def test_json_is_all_that_is_on_standard_output_and_tells_what_the_recording_does(outcome: Finished) -> None:
-    outcome.ended_well(code=0)
-    told = [json.loads(line) for line in outcome.out.splitlines()]
+def test_json_is_all_that_is_on_standard_output_and_tells_what_the_recording_does(outcome: ForPrograms) -> None:
+    outcome.finished.ended_well(code=0)
+    told = [json.loads(line) for line in outcome.finished.out.splitlines()]
     kinds = [each["event"] for each in told]
     assert kinds[0] == "run" and kinds[-1] == "verdict"
     assert [each["phase"] for each in told if each["event"] == "phase"] == [
@@ -111,16 +125,25 @@ def test_json_is_all_that_is_on_standard_output_and_tells_what_the_recording_doe
     ]
     seconds = [each for each in told if each["event"] == "second"]
     assert [each["t"] for each in seconds] == [0, 1, 2, 3]
-    assert sum(each["made"] for each in seconds) == outcome.count()
-    assert told[-1]["outcome"] == outcome.verdict["outcome"] == "PASS"
-    assert told[0]["run"] == outcome.directory.name
-    assert kinds.count("finding") == len(outcome.verdict["findings"])
-    assert "springback:" not in outcome.out
+    assert sum(each["made"] for each in seconds) == outcome.finished.count()
+    assert told[-1]["outcome"] == outcome.finished.verdict["outcome"] == "PASS"
+    assert told[0]["run"] == outcome.finished.directory.name
+    assert kinds.count("finding") == len(outcome.finished.verdict["findings"])
+    assert "springback:" not in outcome.finished.out
 
 
 @together(for_programs)
-def test_traces_of_a_real_run_are_in_its_verdict(outcome: Finished) -> None:
-    traces = outcome.verdict["traces"]
+def test_traces_of_a_real_run_are_in_its_verdict(outcome: ForPrograms) -> None:
+    traces = outcome.finished.verdict["traces"]
     assert {trace["phase"] for trace in traces} == {"baseline", "spike", "recovery"}
     assert all(re.fullmatch(r"[0-9a-f]{32}", trace["trace_id"]) for trace in traces)
     assert len({trace["trace_id"] for trace in traces}) == len(traces)
+
+
+@together(for_programs)
+def test_a_receiver_gets_locusts_metrics_and_a_span_for_each_traced_request(outcome: ForPrograms) -> None:
+    assert {"locust.client.duration", "locust.users.count"} <= outcome.receiver.metrics
+    spans = outcome.receiver.named("POST /visit")
+    assert len(spans) == outcome.finished.count()
+    shown = {trace["trace_id"] for trace in outcome.finished.verdict["traces"]}
+    assert shown <= {span.trace_id.hex() for span in spans}
