@@ -99,9 +99,18 @@ PANELS = (
     Panel("Alerts", "Those of the run, 1 while one holds.", [("springback_alert", "{{alert}}")]),
     Panel(
         "Recovery clock",
-        "Time since the spike, and for how long no alert has held since.",
-        [("springback_recovery_seconds", "since the spike"), ("springback_recovery_calm_seconds", "without an alert")],
+        "Time since the spike, and after which of it the target was normal again.",
+        [
+            ("springback_recovery_seconds", "since the spike"),
+            ("springback_recovery_normal_after_seconds", "normal again after"),
+        ],
         unit="s",
+    ),
+    Panel(
+        "Criteria so far",
+        "1 is the limit; none is judged before the end.",
+        [("springback_criterion_figure / (springback_criterion_limit > 0)", "{{criterion}}")],
+        unit="percentunit",
     ),
     Panel("Waiting", "Requests without an answer yet.", [("springback_requests_waiting", "requests")]),
     Panel("Planned load", "Without herds, in users or starts a second.", [("springback_planned_level", "{{unit}}")]),

@@ -145,14 +145,19 @@ def secret_values(scenario: Scenario, values: Any) -> tuple[str, ...]:
 
 def listing(scenario: Scenario, parked: bool) -> str:
     """The options for people, with their defaults; without those that such users do not heed."""
-    shapes = [shape() for shape in _concrete(PhasedShape)]
-    ignored = {name for shape in shapes for name in shape.parameters if name not in shape.options_of(parked)}
-    ignored |= set() if parked else set(OF_PACERS)
+    ignored = unheeded(parked)
     lines = []
     for title, options in sections(scenario):
         heeded = [option for option in options if option.name not in ignored]
         lines += [f"Options {title}:", *(line for option in heeded for line in _help_lines(option)), ""]
     return "\n".join(lines)
+
+
+def unheeded(parked: bool) -> set[str]:
+    """The names of the options that such users do not heed."""
+    shapes = [shape() for shape in _concrete(PhasedShape)]
+    ignored = {name for shape in shapes for name in shape.parameters if name not in shape.options_of(parked)}
+    return ignored | (set() if parked else set(OF_PACERS))
 
 
 def misspelt(environment: Mapping[str, str], scenario: Scenario) -> list[str]:

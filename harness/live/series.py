@@ -232,15 +232,24 @@ class LiveSeries:
 
     def changed_since(self, stamp: int = 0) -> Changes:
         """What came after the look that ``stamp`` is of; 0: all that is kept. Any number of readers may look."""
+        now, seconds = self.seconds_since(stamp)
+        looked_at = ((figure, figure.changed_since(stamp)) for figure in self.figures.values())
+        figures = tuple((figure, values) for figure, values in looked_at if values)
+        return Changes(now, tuple(self.point(t) for t in seconds), figures)
+
+    def seconds_since(self, stamp: int = 0) -> tuple[int, list[int]]:
+        """The same for who takes the points one by one: the stamp, and the seconds that have changed, in order."""
         changed = []
         for t in reversed(self._seconds):
             if self._seconds[t].stamp <= stamp:
                 break
             changed.append(t)
-        looked_at = ((figure, figure.changed_since(stamp)) for figure in self.figures.values())
-        figures = [(figure, values) for figure, values in looked_at if values]
         now, self._stamp = self._stamp, self._stamp + 1
-        return Changes(now, tuple(self.point(t) for t in sorted(changed)), tuple(figures))
+        return now, sorted(changed)
+
+    def tally(self, t: int) -> RunningTally:
+        """The requests of second ``t``; not to be changed."""
+        return self._seconds.get(t, _NOTHING).tally
 
     def _touched(self, t: int) -> _Second | None:
         """That of ``t``, which is about to change; None when it is not kept."""

@@ -12,9 +12,12 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from harness.analysis.alerts import MOST_SOURCES, Book, Episode, in_words, of_header
+from harness.analysis.alerts import MOST_SOURCES, Book, Condition, Episode, in_words, limits_of, of_header
+from harness.analysis.phases import RunningTally
+from harness.live.expectations import Expectation, expectations
 from harness.live.nodes import Nodes
 from harness.live.phase_tally import PhaseFigures, PhaseTally
+from harness.live.recovery_clock import RecoveryClock, RecoveryState
 from harness.live.request_durations import RequestDurations
 from harness.live.series import LiveSeries
 from harness.recording import ProbeSample, Slice, Unanswered
@@ -79,6 +82,13 @@ class LiveState:
         self._seen = of_header(header)
         self._book = Book()
         self._over: list[Episode] = []
+        self.conditions: tuple[Condition, ...] = ()
+        """What the rules of the alerts saw in the last second that was closed, whether it is over a limit or not."""
+        self.limits = limits_of(header.alerts)
+        self._criteria = header.criteria
+        self._clock = RecoveryClock(header)
+        baseline = (tally.total for tally in self.phases if tally.phase.name == "baseline")
+        self._baseline = next(baseline, RunningTally())
         self._next_t = 0
 
     def add(self, line: Slice | Unanswered | ProbeSample | Mark) -> None:
@@ -120,9 +130,20 @@ class LiveState:
         while self._next_t + 1 + SETTLES_S <= elapsed_s:
             t = self._next_t
             self._next_t += 1
-            raised, cleared = self._book.note(t, self._seen.look(t))
+            self.conditions = tuple(self._seen.look(t))
+            raised, cleared = self._book.note(t, self.conditions)
+            self._clock.close_second(t, self.series.tally(t), self._baseline)
             self._over = [*self._over, *cleared][-MOST_MOMENTS:]
             yield Second(t, tuple(raised), tuple(cleared))
+
+    @property
+    def recovery(self) -> RecoveryState | None:
+        """None before the spike is over, and where there is none."""
+        return self._clock.state
+
+    def expectations(self) -> tuple[Expectation, ...]:
+        """How the run's criteria look so far, a few milliseconds' work."""
+        return tuple(expectations(self._criteria, self.phases, self.conditions, self.recovery))
 
     @property
     def episodes(self) -> tuple[Episode, ...]:

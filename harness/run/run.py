@@ -90,15 +90,15 @@ class Run:
         self._send_to_nodes = send_plan
         self._requests = self._unfinished = 0
         users, host = environment.user_classes, environment.host or ""
-        planned = header(scenario.name, started_utc, settings, shape, host, nodes, users)
-        self.live = LiveState(planned)
-        self._writer = RecordingWriter(self.directory, planned, self.live.add)
+        self.header = header(scenario.name, started_utc, settings, shape, host, nodes, users)
+        self.live = LiveState(self.header)
+        self._writer = RecordingWriter(self.directory, self.header, self.live.add)
         probes = settings.probes
         if isinstance(environment.runner, MasterRunner):
             probes = _with_master(probes)
         self._sampler = Sampler(probes, 1.0, self._take_reading) if probes else None
         self._injector = Injector(settings.faults, self._take_fault_mark)
-        shown = ShownPlan(self.name, self.scenario, planned.target, self.profile, self.level, self.level_unit)
+        shown = ShownPlan(self.name, self.scenario, self.header.target, self.profile, self.level, self.level_unit)
         self.display = display(settings.console, shown, self.live)
         self._target = TargetHealth(host, settings.health_path, settings.health_timeout_s, self.mark)
         self.readiness = Readiness(

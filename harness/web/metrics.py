@@ -18,13 +18,12 @@ from harness.analysis import generator
 from harness.config.options import secret_values
 from harness.config.scenario import attached_scenario
 from harness.findings import Outcome
-from harness.live.recovery_clock import recovery_clock
 from harness.live.request_durations import Durations
 from harness.recording_values import OK
 from harness.run.master import Master
 from harness.run.run import Run
 from harness.web.exposition import Births, Histogram, Page, Samples
-from harness.web.status import WORDS, Status, Watch, quiet_s
+from harness.web.status import WORDS, Status, Watch
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
 """A request whose name begins with none of these is no request of HTTP."""
@@ -50,7 +49,7 @@ class Metrics:
     def text(self) -> str:
         """The whole page. Around a herd's instant it is the last one, so that watching does not spread the release."""
         run = self._master.current_run
-        if self._last and quiet_s(run) is not None:
+        if self._last and self._watch.quiet_s() is not None:
             return self._last
         self._births.turn_page(self._clock())
         if run is not None and (self._requests is None or self._requests.run is not run):
@@ -64,7 +63,8 @@ class Metrics:
     def _families(self, run: Run | None, status: Status) -> Iterator[str]:
         if run is not None and self._requests is not None:
             yield from _of_plan(self._page, run, status)
-            yield from _of_state(self._page, run, status)
+            yield from _of_state(self._page, run)
+            yield from _of_criteria(self._page, run)
             yield from _of_requests(self._page, run)
             yield from _of_probes(self._page, run)
             yield from self._requests.text()
@@ -106,7 +106,7 @@ def _of_plan(page: Page, run: Run, status: Status) -> Iterator[str]:
     yield from page.gauge("springback_users", "Users of the run; parked: ready before the first phase.", users)
 
 
-def _of_state(page: Page, run: Run, status: Status) -> Iterator[str]:
+def _of_state(page: Page, run: Run) -> Iterator[str]:
     live = run.live
     joined = len(live.nodes.joined)
     nodes = (("wanted", live.nodes.wanted), ("joined", joined), ("lost", len(live.nodes.lost)))
@@ -119,12 +119,24 @@ def _of_state(page: Page, run: Run, status: Status) -> Iterator[str]:
     holding = {each.alert for each in live.episodes if each.end_s is None}
     states = [(each, each["alert"] in holding) for each in alerts]
     yield from page.gauge("springback_alert", "1 for an alert that holds, 0 for one that has held.", states)
-    clock = recovery_clock([tally.phase for tally in live.phases], live.episodes, status.elapsed_s)
-    if clock is not None:
-        since = [({}, clock.since_spike_s)]
-        yield from page.gauge("springback_recovery_seconds", "Time since the spike, in the recovery.", since)
-        calm, about = [({}, clock.calm_s or 0.0)], "For how long no alert has held since the spike."
-        yield from page.gauge("springback_recovery_calm_seconds", about, calm)
+    if (recovery := live.recovery) is not None:
+        since = [({}, recovery.since_spike_s)]
+        yield from page.gauge("springback_recovery_seconds", "Time since the spike ended.", since)
+        about = "So long after the spike the target was normal again, and has been since."
+        yield from page.gauge("springback_recovery_normal_after_seconds", about, [({}, recovery.normal_after_s)])
+        recovered = [({}, recovery.has_recovered)]
+        yield from page.gauge("springback_recovered", "1 when it has been normal for as long as it has to.", recovered)
+
+
+def _of_criteria(page: Page, run: Run) -> Iterator[str]:
+    """How they look so far; the findings come when the run has been judged."""
+    known = [({"criterion": each.title, "unit": each.unit}, each) for each in run.live.expectations()[:MOST_SAMPLES]]
+    states = (({**about, "state": each.state}, 1) for about, each in known)
+    yield from page.gauge("springback_criterion_info", "How a criterion looks so far, 1; none is judged yet.", states)
+    figures = ((about, each.figure) for about, each in known)
+    yield from page.gauge("springback_criterion_figure", "Its figure so far, in its own unit.", figures)
+    limits = ((about, each.limit) for about, each in known)
+    yield from page.gauge("springback_criterion_limit", "Its limit, in the same unit.", limits)
 
 
 def _of_requests(page: Page, run: Run) -> Iterator[str]:

@@ -73,9 +73,23 @@ class Watch:
         self._runs_dir = runs_dir
         self._last = Status("idle", WORDS["idle"])
 
+    @property
+    def run(self) -> Run | None:
+        """The session's latest, also when it has ended; None after a start that was refused."""
+        return None if self._master.refusal else self._master.current_run
+
+    def quiet_s(self) -> float | None:
+        """Seconds until it is time to look again, None when it is time."""
+        return quiet_s(self._master.current_run)
+
+    def quiet_begins_s(self, run: Run) -> list[float]:
+        """In how many seconds each time begins in which nobody may look; negative where it has."""
+        elapsed_s = run.elapsed_s() or 0.0
+        return [herd.t - quiet_window.BEFORE_S - elapsed_s for herd in run.profile.herds]
+
     def status(self) -> Status:
         run = self._master.current_run
-        if (left_s := quiet_s(run)) is not None:
+        if (left_s := self.quiet_s()) is not None:
             return replace(self._last, ask_again_s=left_s)
         self._last = self._look(run)
         return self._last

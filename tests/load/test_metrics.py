@@ -120,18 +120,23 @@ def test_the_figures_are_those_of_the_recording(tmp_path: Path) -> None:
     assert lint(text) == ""
 
 
-def test_alerts_and_the_recovery_clock(tmp_path: Path) -> None:
+def test_alerts_the_recovery_clock_and_how_criteria_look_so_far(tmp_path: Path) -> None:
     run = OneRun(RECORDING, t=40)
     run.add(RECORDING.slices)
     list(run.live.close_seconds(40))
     metrics = metrics_of(run, tmp_path)
     assert total(metrics.text(), "springback_alert", alert="error ratio") == 1
-    assert total(metrics.text(), "springback_recovery_seconds") == 9
-    assert total(metrics.text(), "springback_recovery_calm_seconds") == 0
+    assert total(metrics.text(), "springback_recovery_seconds") == 8
     run.t = 80
     list(run.live.close_seconds(80))
-    assert total(metrics.text(), "springback_alert", alert="error ratio") == 0
-    assert 20 < total(metrics.text(), "springback_recovery_calm_seconds") < 49
+    text = metrics.text()
+    assert total(text, "springback_alert", alert="error ratio") == 0
+    assert 0 < total(text, "springback_recovery_normal_after_seconds") < 48
+    assert total(text, "springback_recovered") == 1
+    spike = phases.of_phase(RECORDING, RECORDING.header.phases[1])
+    asked = {"criterion": "error ratio in the spike", "unit": "ratio"}
+    assert total(text, "springback_criterion_figure", **asked) == pytest.approx(spike.error_ratio)
+    assert total(text, "springback_criterion_info", **asked, state="beyond") == 1
 
 
 def test_errors_are_said_as_the_convention_says(tmp_path: Path) -> None:

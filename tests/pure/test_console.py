@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import logging
-import math
 import re
 import sys
 from collections.abc import Callable
@@ -15,7 +14,6 @@ from typing import Any
 import pytest
 from rich.text import Text
 
-from harness.live.recovery_clock import RecoveryClock, recovery_clock
 from harness.live.state import LiveState
 from harness.recording import ProbeSample
 from harness.recording_marks import INJECTED, JOINED, LOST, FaultMark, NodeMark
@@ -170,7 +168,7 @@ def test_each_figure_is_that_of_the_last_second_that_is_known() -> None:
     course = row(shown, "rate")[-39:]
     assert course.index("█") == GATE_S
     assert "MB (+" in row(shown, "memory")
-    assert shown[-2].startswith("recovery 9 s since the spike, no alert for 9 s")
+    assert shown[-2].startswith("recovery 8 s since the spike, not back")
 
 
 def test_alerts_faults_and_lost_load_processes_have_a_line_while_they_last() -> None:
@@ -183,19 +181,14 @@ def test_alerts_faults_and_lost_load_processes_have_a_line_while_they_last() -> 
     assert not [line for line in shown if line.startswith("alert")]
 
 
-def test_the_recovery_clock_runs_from_the_spike_and_says_since_when_it_is_calm() -> None:
-    recording = recordings.failing()
-    phases = recording.header.phases
-    live = LiveState(recording.header)
-    for piece in recording.slices:
-        live.add(piece)
-    list(live.close_seconds(36.0))
-    assert recovery_clock(phases, live.episodes, 30.5) is None
-    assert recovery_clock(phases, live.episodes, 36.0) == RecoveryClock(5.0, None)
-    list(live.close_seconds(80.0))
-    ended_s = [each.end_s or math.inf for each in live.episodes]
-    assert recovery_clock(phases, live.episodes, 80.0) == RecoveryClock(49.0, 80.0 - max(ended_s))
-    assert recovery_clock(phases[:1], live.episodes, 80.0) is None
+def test_the_recovery_clock_says_since_when_it_is_normal_again() -> None:
+    assert not [line for line in words(31.5) if "since the spike" in line]
+    assert words(36.0)[-2].startswith("recovery 4 s since the spike, not back")
+    assert words(55.0)[-2].startswith("recovery 23 s since the spike, normal again after 20 s, if it stays so for 10 s")
+    assert words(80.0)[-2].strip() == "recovery 48 s since the spike, normal again after 20 s"
+        "recovery",
+        *["48", "s", "since", "the", "spike,", "normal", "again", "after", "20", "s"],
+    ]
 
 
 @pytest.mark.parametrize("width", [1, 10, 36, 80, 200])

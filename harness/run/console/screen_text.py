@@ -8,7 +8,7 @@ from math import isfinite
 from rich.text import Text
 
 from harness.analysis.alerts import in_words
-from harness.live.recovery_clock import recovery_clock
+from harness.live.recovery_clock import RecoveryState
 from harness.live.state import SETTLES_S, LiveState
 from harness.run.console.plan import ShownPlan, note
 from harness.run.level_chart import Marks
@@ -40,9 +40,8 @@ def lines(plan: ShownPlan, live: LiveState, t: float | None, width: int, marks: 
         _row("errors", f"{failed[-1]:.1%}" if failed else "", failed, marks, "red" if failed and failed[-1] else ""),
         _memory(live, course, marks),
     ]
-    if clock := recovery_clock(tuple(phase.phase for phase in live.phases), live.episodes, t):
-        calm = "alerts hold" if clock.calm_s is None else f"no alert for {clock.calm_s:.0f} s"
-        rows.append(_row("recovery", f"{clock.since_spike_s:.0f} s since the spike, {calm}", (), marks))
+    if live.recovery is not None:
+        rows.append(_row("recovery", _recovery(live.recovery), (), marks))
     rows += [_row("load", text, (), marks)] if (text := note(plan, live.nodes)) else []
     alerts = [f"{each.alert}: {in_words(each.worst)}" for each in live.episodes if each.end_s is None]
     rows += [_row("alert", alert, (), marks, "yellow") for alert in alerts[:MOST_ROWS]]
@@ -81,6 +80,14 @@ def spark(course: Sequence[float], marks: Marks) -> str:
     steps = len(marks.bars) - 1
     heights = (0 if value <= 0 or top <= 0 else max(1, round(min(value, top) / top * steps)) for value in course)
     return "".join(marks.bars[height] for height in heights)
+
+
+def _recovery(state: RecoveryState) -> str:
+    since = f"{state.since_spike_s:.0f} s since the spike"
+    if state.normal_after_s is None:
+        return f"{since}, not back"
+    back = f"{since}, normal again after {state.normal_after_s:.0f} s"
+    return back if state.has_recovered else f"{back}, if it stays so for {state.hold_s:g} s"
 
 
 def _memory(live: LiveState, course: range, marks: Marks) -> Text:
