@@ -186,9 +186,6 @@ def test_the_recovery_clock_says_since_when_it_is_normal_again() -> None:
     assert words(36.0)[-2].startswith("recovery 4 s since the spike, not back")
     assert words(55.0)[-2].startswith("recovery 23 s since the spike, normal again after 20 s, if it stays so for 10 s")
     assert words(80.0)[-2].strip() == "recovery 48 s since the spike, normal again after 20 s"
-        "recovery",
-        *["48", "s", "since", "the", "spike,", "normal", "again", "after", "20", "s"],
-    ]
 
 
 @pytest.mark.parametrize("width", [1, 10, 36, 80, 200])
