@@ -219,8 +219,10 @@ function heat(pen, data, view, x, high, colour) {
     pen.fillRect(left, y(row), Math.max(1, x(from + (place + 1) * wideEnough) - left), Math.max(1, tall));
   }
   pen.globalAlpha = 1; pen.fillStyle = colour("--muted"); pen.textAlign = "right";
-  const every = Math.max(1, Math.ceil((top - low) / 5));
-  for (let row = low; row <= top; row += every) pen.fillText(seconds(row <= 0 ? 0 : floor_s * 2 ** (row / rows)), LEFT - 6, y(row) + tall);
+  for (let value = 1e-5; value < 1e5; value *= 10) {
+    const row = rows * Math.log2(value / floor_s);
+    if (row >= low && row <= top) pen.fillText(seconds(value), LEFT - 6, y(row) + tall + 4);
+  }
   pen.textAlign = "left";
   return { top: floor_s * 2 ** (top / rows) };
 }
@@ -237,10 +239,13 @@ function axis(pen, view, x, high, wide, colour) {
 }
 
 function marks(pen, view, x, high, colour) {
+  let free = -Infinity;
   for (const { t, letter } of view.marks) {
     if (t < view.from || t > view.to) continue;
     pen.strokeStyle = colour("--ink"); pen.setLineDash([3, 3]); pen.lineWidth = 1;
     pen.beginPath(); pen.moveTo(x(t), TOP); pen.lineTo(x(t), TOP + high); pen.stroke(); pen.setLineDash([]);
+    if (x(t) < free) continue; // the letter of a neighbour stands there
     pen.fillStyle = colour("--ink"); pen.fillText(letter, x(t) + 3, TOP + 10);
+    free = x(t) + 12;
   }
 }

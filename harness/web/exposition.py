@@ -20,7 +20,9 @@ LONGEST_VALUE = 200
 BORN_S = 0.9
 """For how long a series is 0 when it is new."""
 FORGETFUL_S = 60.0
-Samples: TypeAlias = Iterable[tuple[Mapping[str, object], float | None]]
+Sample: TypeAlias = tuple[Mapping[str, object], float | None]
+"""Labels, and the figure."""
+Samples: TypeAlias = Iterable[Sample]
 _ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
 
 

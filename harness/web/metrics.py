@@ -22,7 +22,7 @@ from harness.live.request_durations import Durations
 from harness.recording_values import OK
 from harness.run.master import Master
 from harness.run.run import Run
-from harness.web.exposition import Births, Histogram, Page, Samples
+from harness.web.exposition import Births, Histogram, Page, Sample, Samples
 from harness.web.status import WORDS, Status, Watch
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
@@ -89,8 +89,8 @@ def _of_plan(page: Page, run: Run, status: Status) -> Iterator[str]:
     yield from page.gauge("springback_run_info", "The run, 1.", [(about, 1)])
     elapsed_s = run.elapsed_s()
     yield from page.gauge("springback_run_planned_seconds", "Length of all phases.", [({}, status.duration_s)])
-    elapsed = [({}, status.elapsed_s)]
-    yield from page.gauge("springback_run_elapsed_seconds", "Time since the first phase began.", elapsed)
+    about_time = "Time since the first phase began."
+    yield from page.gauge("springback_run_elapsed_seconds", about_time, [({}, status.elapsed_s)])
     phases = (({"phase": phase.name}, phase.name == status.phase) for phase in run.profile.phases)
     yield from page.gauge("springback_phase", "1 for the phase in which the run is, 0 for the others.", phases)
     if elapsed_s is not None and not run.finished:
@@ -113,19 +113,18 @@ def _of_state(page: Page, run: Run) -> Iterator[str]:
     states = (({"state": state}, count) for state, count in nodes)
     yield from page.gauge("springback_load_processes", "Load processes of the run.", states)
     yield from page.gauge("springback_faults_injected", "Faults that are injected just now.", [({}, len(live.faults))])
-    waiting = [({}, live.series.waiting)]
-    yield from page.gauge("springback_requests_waiting", "Requests that have no answer yet, or no user.", waiting)
-    alerts = ({"alert": each.alert} for each in live.episodes[-MOST_SAMPLES:])
-    holding = {each.alert for each in live.episodes if each.end_s is None}
-    states = [(each, each["alert"] in holding) for each in alerts]
-    yield from page.gauge("springback_alert", "1 for an alert that holds, 0 for one that has held.", states)
+    about = "Requests that have no answer yet, or no user."
+    yield from page.gauge("springback_requests_waiting", about, [({}, live.series.waiting)])
+    holding = {each.alert: each.end_s is None for each in live.episodes[-MOST_SAMPLES:]}  # the newest of each counts
+    alerts = (({"alert": alert}, holds) for alert, holds in holding.items())
+    yield from page.gauge("springback_alert", "1 for an alert that holds, 0 for one that has held.", alerts)
     if (recovery := live.recovery) is not None:
-        since = [({}, recovery.since_spike_s)]
-        yield from page.gauge("springback_recovery_seconds", "Time since the spike ended.", since)
+        about = "Time since the spike ended."
+        yield from page.gauge("springback_recovery_seconds", about, [({}, recovery.since_spike_s)])
         about = "So long after the spike the target was normal again, and has been since."
         yield from page.gauge("springback_recovery_normal_after_seconds", about, [({}, recovery.normal_after_s)])
-        recovered = [({}, recovery.has_recovered)]
-        yield from page.gauge("springback_recovered", "1 when it has been normal for as long as it has to.", recovered)
+        about = "1 when it has been normal for as long as it has to."
+        yield from page.gauge("springback_recovered", about, [({}, recovery.has_recovered)])
 
 
 def _of_criteria(page: Page, run: Run) -> Iterator[str]:
@@ -160,7 +159,7 @@ def _of_probes(page: Page, run: Run) -> Iterator[str]:
     def of(probe: str, label: str, figure: str) -> Samples:
         return (({label: each.source}, each.values.get(figure)) for each in samples if each.probe == probe)
 
-    def others() -> Samples:
+    def others() -> Iterator[Sample]:
         for each in samples:
             if each.probe not in ("process", generator.PROBE):
                 for figure, value in list(each.values.items())[:MOST_SAMPLES]:
@@ -209,10 +208,8 @@ class _RequestDurations:
         self.run = run
         self._page = page
         parts = urlsplit(host)
-        self._server = {
-            "server_address": parts.hostname or "",
-            "server_port": parts.port or {"http": 80, "https": 443}.get(parts.scheme, ""),
-        }
+        port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+        self._server = {"server_address": parts.hostname or "", "server_port": port or ""}
         self._labels: dict[object, str] = {}
         """Of what is measured, made once."""
         self._http = Histogram(

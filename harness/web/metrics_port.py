@@ -32,7 +32,7 @@ def serve(environment: Environment, master: Master) -> None:
     """From now on until the process ends, where the option gives a port. Raises ConfigurationError."""
     options: Any = environment.parsed_options
     given = getattr(options, OPTION.name, "")
-    port = OPTION.read(given.strip() or OPTION.text) if isinstance(given, str) else given
+    port: Any = OPTION.read(given.strip() or OPTION.text) if isinstance(given, str) else given
     if problem := OPTION.problem(port):
         raise ConfigurationError(f"{OPTION.flag} {given}: {problem}")
     if not port:

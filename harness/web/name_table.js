@@ -33,9 +33,9 @@ export class NameTable {
 
   // `phase` is the one that goes; it is shown as long as nobody has chosen another.
   show(data, phase) {
-    if (data !== this.data) { this.data = data; this.chosen = undefined; this.rows.clear(); this.filled = 0; this.listed = ""; }
+    if (data !== this.data) { this.data = data; this.chosen = undefined; this.rows.clear(); this.filled = -EVERY_MS; this.listed = ""; }
     this.going = data.names.has(phase) ? phase : [...data.names.keys()].pop();
-    if (performance.now() - (this.filled || 0) > EVERY_MS) this.fill();
+    if (performance.now() - this.filled > EVERY_MS) this.fill();
   }
 
   sort(index) {

@@ -34,7 +34,7 @@ export class Preview {
     pen.setTransform(scale, 0, 0, scale, 0, 0);
     pen.font = "11px system-ui, Roboto, sans-serif";
     const high = HEIGHT - TOP - BOTTOM, x = (t) => LEFT + t / shape.duration_s * (wide - LEFT - RIGHT);
-    const top = Math.max(shape.peak, 1) * 1.05, y = (level) => TOP + high - level / top * high;
+    const top = Math.max(shape.peak, 1) * (shape.herds.length ? 1.3 : 1.05), y = (level) => TOP + high - level / top * high;
     shape.phases.forEach(([name, start, end], index) => {
       pen.globalAlpha = name === "spike" ? 0.2 : index % 2 ? 0.12 : 0.05;
       pen.fillStyle = colour(name === "spike" ? "--spike" : "--band");
@@ -55,7 +55,7 @@ export class Preview {
     for (const [t, users] of shape.herds) {
       pen.beginPath(); pen.moveTo(x(t), TOP + 8); pen.lineTo(x(t), TOP + high); pen.stroke();
       pen.beginPath(); pen.moveTo(x(t) - 5, TOP); pen.lineTo(x(t) + 5, TOP); pen.lineTo(x(t), TOP + 8); pen.fill();
-      pen.fillText(`herd of ${count(users)}`, Math.min(x(t) + 7, wide - 90), TOP + 10);
+      pen.fillText(`herd of ${count(users)}`, Math.min(x(t) + 9, wide - 90), TOP + 12);
     }
   }
 }

@@ -21,7 +21,7 @@ from gevent.queue import Empty, Full, Queue
 from harness.live.phase_tally import NameFigures
 from harness.live.series import HEAT_ROWS_PER_DOUBLING, MOST_SECONDS, Figure, Point, heat_floor_s
 from harness.live.subjects import Subjects
-from harness.run.locust_output import hidden_in
+from harness.run.locust_output import hidden, hidden_in
 from harness.run.run import Run
 from harness.web.status import Watch
 
@@ -48,6 +48,8 @@ class Updates:
         self._stamp = 0
         self._names: dict[tuple[str, str], NameFigures] = {}
         """By phase and name, as they were sent last."""
+        self._texts: dict[str, str] = {}
+        """Request names and the like → as they may be shown."""
         self._told = ""
         """The state that was sent last."""
 
@@ -79,7 +81,7 @@ class Updates:
 
     def _follow(self, run: Run | None) -> None:
         """From now on only what is new of it."""
-        self._run, self._names, self._stamp = run, {}, 0
+        self._run, self._names, self._texts, self._stamp = run, {}, {}, 0
         if run is not None:
             self._stamp, _ = run.live.series.seconds_since(0)
             self._news_of_names(run)
@@ -94,7 +96,7 @@ class Updates:
                 gevent.sleep(quiet_s)
                 continue
             if run is not self._run:
-                self._run, self._names, self._stamp = run, {}, 0
+                self._run, self._names, self._texts, self._stamp = run, {}, {}, 0
                 if run is not None:
                     self._put(_event(self._plan(run)))
             update = "".join(map(_event, self._news(run))) if run is not None else ""
@@ -146,13 +148,13 @@ class Updates:
         series = run.live.series
         _, seconds = series.seconds_since(0)
         for begin in range(0, len(seconds), PIECE):
-            yield _event(_points(run, [series.point(t) for t in seconds[begin : begin + PIECE]], []))
+            yield _event(self._points(run, [series.point(t) for t in seconds[begin : begin + PIECE]], []))
             gevent.sleep(0)
         for figure, subject in self._figures(run):
-            yield _event(_points(run, [], [(figure, subject, figure.changed_since(0))]))
+            yield _event(self._points(run, [], [(figure, subject, figure.changed_since(0))]))
             gevent.sleep(0)
         rows = [(tally.phase.name, each) for tally in run.live.phases for each in tally.figures_by_name()]
-        yield _event(_names(run, rows))
+        yield _event(self._of_names(run, rows))
 
     def _news(self, run: Run) -> Iterator[dict[str, Any]]:
         """What has changed since the last update."""
@@ -161,9 +163,9 @@ class Updates:
         looked_at = [(figure, subject, figure.changed_since(before)) for figure, subject in self._figures(run)]
         figures = [each for each in looked_at if each[2]]
         if seconds or figures:
-            yield _points(run, [series.point(t) for t in seconds], figures)
+            yield self._points(run, [series.point(t) for t in seconds], figures)
         if rows := self._news_of_names(run):
-            yield _names(run, rows)
+            yield self._of_names(run, rows)
 
     def _news_of_names(self, run: Run) -> list[tuple[str, NameFigures]]:
         rows = []
@@ -208,6 +210,45 @@ class Updates:
         message["waiting"] = live.series.waiting
         return self._hidden(message)
 
+    def _points(self, run: Run, points: list[Point], figures: list[tuple[Figure, str, Any]]) -> dict[str, Any]:
+        return {
+            "kind": "points",
+            "run": run.name,
+            "points": [
+                [
+                    each.t,
+                    each.made,
+                    each.ok,
+                    each.failed,
+                    each.shed,
+                    each.waiting,
+                    each.p50_s,
+                    each.p95_s,
+                    each.p99_s,
+                    {self._shown(cause): count for cause, count in each.causes.items()},
+                    [number for pair in sorted(each.heat.items()) for number in pair],
+                ]
+                for each in points
+            ],
+            "figures": [
+                [figure.probe, self._shown(figure.source), figure.key, subject, values]
+                for figure, subject, values in figures
+            ],
+        }
+
+    def _of_names(self, run: Run, rows: list[tuple[str, NameFigures]]) -> dict[str, Any]:
+        shown = [
+            [phase, self._shown(each.name), *list(vars(each).values())[1:-1], self._shown(each.cause)]
+            for phase, each in rows
+        ]
+        return {"kind": "names", "run": run.name, "names": shown}
+
+    def _shown(self, text: str) -> str:
+        """Without secrets; the same few texts come every second."""
+        if text not in self._texts:
+            self._texts[text] = hidden(text, self._secrets())
+        return self._texts[text]
+
     def _hidden(self, message: dict[str, Any]) -> dict[str, Any]:
         hidden: dict[str, Any] = hidden_in(msgspec.to_builtins(message), self._secrets())
         return hidden
@@ -215,34 +256,6 @@ class Updates:
 
 def _event(message: dict[str, Any]) -> str:
     return f"data: {msgspec.json.encode(message).decode()}\n\n"
-
-
-def _points(run: Run, points: list[Point], figures: list[tuple[Figure, str, Any]]) -> dict[str, Any]:
-    return {
-        "kind": "points",
-        "run": run.name,
-        "points": [
-            [
-                each.t,
-                each.made,
-                each.ok,
-                each.failed,
-                each.shed,
-                each.waiting,
-                each.p50_s,
-                each.p95_s,
-                each.p99_s,
-                each.causes,
-                [number for pair in sorted(each.heat.items()) for number in pair],
-            ]
-            for each in points
-        ],
-        "figures": [[figure.probe, figure.source, figure.key, subject, values] for figure, subject, values in figures],
-    }
-
-
-def _names(run: Run, rows: list[tuple[str, NameFigures]]) -> dict[str, Any]:
-    return {"kind": "names", "run": run.name, "names": [[phase, *vars(each).values()] for phase, each in rows]}
 
 
 def _finite(figure: float) -> float | None:

@@ -211,7 +211,7 @@ def below_a_base_path(directory: Path) -> dict[str, Any]:
     with session(directory, base_path="/load") as ui:
         return {
             "page": ui.get("/").text,
-            "script": ui.get("/springback/panel.js").status_code,
+            "script": ui.get("/springback/start.js").status_code,
             "list": ui.get("/springback/").text,
             "metrics": ui.get("/metrics").text,
             "refused": ui.start(herd_users="no")["success"],
@@ -221,7 +221,7 @@ def below_a_base_path(directory: Path) -> dict[str, Any]:
 @together(below_a_base_path)
 def test_everything_is_found_below_a_base_path(outcome: dict[str, Any]) -> None:
     """``--web-base-path`` moves our pages along with Locust's."""
-    assert '<script src="/load/springback/panel.js">' in outcome["page"]
+    assert '<script type="module" src="/load/springback/start.js">' in outcome["page"]
     assert outcome["script"] == 200
     assert "No run yet" in outcome["list"]
     assert 'springback_run_state{state="idle"} 1' in outcome["metrics"]

@@ -321,6 +321,7 @@ def test_events_are_one_document_a_line_and_each_second_is_told_once() -> None:
     events = Events(PLAN, live_until(95.0), stream)
     for tick in range(-5, 960):
         events.show(tick / 10)
+    events.close()
     events.tell("alert\nx", {"event": "alert", "figure": float("inf")})
     told = events_of(stream)
     assert told[0]["event"] == "run"

@@ -23,6 +23,7 @@ class Events:
         self._stream = stream
         self._stretch = ""
         self._next_s = 0
+        self._now_s = 0.0
         phases = [{"phase": each.name, "start_s": each.start_s, "end_s": each.end_s} for each in plan.profile.phases]
         self.tell(
             "",
@@ -40,17 +41,23 @@ class Events:
         print_event({**event, "text": text} if text else event, self._stream)
 
     def show(self, t: float | None) -> None:
+        self._now_s = min(t or 0.0, self._plan.profile.duration_s)
         if quiet_s(self._plan.profile, t) is not None:
             return
         if (stretch := self._plan.stretch(t)) != self._stretch:
             self._stretch = stretch
             self.tell("", {"event": "phase", "phase": stretch, "t": 0 if t is None else round(t, 3)})
-        while t is not None and self._next_s + 1 + SETTLES_S <= min(t, self._plan.profile.duration_s + SETTLES_S):
-            self._tell_second(self._next_s)
-            self._next_s += 1
+        self._tell_seconds(self._now_s - SETTLES_S)
 
     def close(self) -> None:
-        """All has been written."""
+        """Also the last seconds are told: nothing comes after."""
+        self._tell_seconds(self._now_s)
+
+    def _tell_seconds(self, until_s: float) -> None:
+        """Those that were over then, each once."""
+        while self._next_s + 1 <= until_s:
+            self._tell_second(self._next_s)
+            self._next_s += 1
 
     def _tell_second(self, t: int) -> None:
         point = self._live.series.point(t)
