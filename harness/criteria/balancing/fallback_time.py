@@ -28,6 +28,8 @@ class FallbackTime(Criterion):
     primary that answered nothing while that was watched took longer: never 0 and never a pass. Where it has answered a
     share of all even before, more of its answers have to follow each other, with none of a replica between, than chance
     would make (1 %): otherwise the replicas went on, and none had to fall back.
+    Where replicas are back before it has answered, it took longer than the longest stretch in which every try was in
+    vain.
     """
 
     title = "time until reads fall back to the primary"
@@ -75,11 +77,23 @@ class FallbackTime(Criterion):
             "answers of a replica before": len(before) - in_vain,
             "answers of the primary": len(answers_s),
         }
+        limit = f"limit {seconds(self.limit_s)}"
         went_on = math.isfinite(first_s) and len(watched) * share**on_end > CHANCE
-        if went_on or any(one.return_s is not None and one.invoke_s >= (at_s + until_s) / 2 for one in before):
+        is_answered = any(one.return_s is not None and one.invoke_s >= (at_s + until_s) / 2 for one in before)
+        if went_on or (is_answered and not in_vain):
             reason = f"replicas went on answering a {self.kind} while the fault was watched, so none had to fall back"
             return self.inconclusive(reason, told)
-        outcome, limit = against(self.limit_s, interval), f"limit {seconds(self.limit_s)}"
+        if is_answered:
+            low_s = _longest_in_vain_s(before)
+            outcome = against(self.limit_s, (low_s, math.inf))
+            reason = (
+                f"every {self.kind} was in vain for {seconds(low_s)}, {in_vain:,} in all, until a replica was back, "
+                f"and the primary answered none; {limit}"
+            )
+            if outcome is Outcome.INCONCLUSIVE:
+                reason += "; replicas that stay away for longer would settle it"
+            return self.finding(outcome, reason, None, (low_s, math.inf), told, censored=True)
+        outcome = against(self.limit_s, interval)
         if math.isinf(first_s):
             reason = f"the primary answered no {self.kind} in the {seconds(until_s - at_s)} that the fault was watched"
             reason += f", with {in_vain:,} tries in vain, {limit}"
@@ -91,6 +105,15 @@ class FallbackTime(Criterion):
         if outcome is Outcome.INCONCLUSIVE:
             reason += "; an error ratio of that time would settle it"
         return self.finding(outcome, reason, first_s - at_s, interval, told, censored=math.isinf(interval[1]))
+
+
+def _longest_in_vain_s(tried: Sequence[Operation]) -> float:
+    """From the first to the last of those that were in vain one after the other, in the order of their beginning."""
+    longest_s, since_s = 0.0, math.inf
+    for one in tried:
+        since_s = min(since_s, one.invoke_s) if one.return_s is None else math.inf
+        longest_s = max(longest_s, one.invoke_s - since_s)
+    return longest_s
 
 
 def _longest_run(flags: Sequence[bool]) -> int:

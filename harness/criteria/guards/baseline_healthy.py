@@ -116,6 +116,11 @@ class BaselineHealthy(Guard):
 
 
 def _faults(recording: Recording, phase: Phase) -> Iterator[str]:
+    """Only where something is compared with it: a scenario may let replicas fall behind before it kills the primary."""
+    from harness.criteria import rests_on  # which lists the criteria, this one among them
+
+    if not any(BASELINE in rests_on(spec.criterion) for spec in recording.header.criteria):
+        return
     for each in injections(recording):
         if each.at_s < phase.end_s - EDGE_S and each.undone_s > phase.start_s + EDGE_S:
             yield f"{each.fault} was there from {seconds(each.at_s)} on, while this was to show what is normal"
