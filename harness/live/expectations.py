@@ -45,7 +45,8 @@ def expectations(
     for spec in criteria:
         given = spec.parameters
         name = str(given.get("phase", "spike"))
-        tally = _tally(by_name.get(name), str(given.get("requests", "") or ""))
+        phase = by_name.get(name)
+        tally = _tally(phase, str(given.get("requests", "") or ""))
         about = f" in the {name}" + (f", {given['requests']}" if given.get("requests") else "")
         match spec.criterion:
             case "error_ratio":
@@ -53,7 +54,11 @@ def expectations(
                 yield _expectation(f"error ratio{about}", ratio, _number(spec, "limit", 0.05), "ratio")
             case "latency_quantile":
                 q = _number(spec, "quantile", 0.95)
-                us = histogram.quantile_us(tally.latency, q, tally.failed) if tally is not None else None
+                us = None
+                if phase is not None and tally is phase.total:
+                    us = phase.quantile_us(q, tally.failed)
+                elif tally is not None:
+                    us = histogram.quantile_us(tally.latency, q, tally.failed)
                 limit_s = _number(spec, "limit_s", 5.0)
                 yield _expectation(f"p{q * 100:g} latency{about}", None if us is None else us / 1e6, limit_s, "s")
             case "recovery_time":
