@@ -11,7 +11,7 @@ import pytest
 
 from harness.analysis import time_series
 from harness.recording_file import read
-from tests.browser.page import PATIENCE_MS, PLANNED, start, start_without_page
+from tests.browser.page import PATIENCE_MS, PLANNED, start, start_without_page, until
 from tests.browser.session import Session, session
 from tests.run import runs
 
@@ -95,11 +95,9 @@ def test_what_holds_just_now_is_on_the_page_and_a_connection_that_is_lost_is_tol
         ui.run.send(runs.SIGCONT)
         panel.locator(".stale").wait_for(state="hidden")
         known = page.evaluate(NEWEST)
-        page.wait_for_function(f"before => ({NEWEST})() > before", arg=known)
+        until(page, f"before => ({NEWEST})() > before", known)
         page.reload()
-        page.wait_for_function(
-            f"before => document.querySelector('springback-panel').data && ({NEWEST})() >= before", arg=known
-        )
+        until(page, f"before => {PANEL}.data && ({NEWEST})() >= before", known)
         assert page.evaluate("document.querySelector('springback-panel').data.made.at(1)") > 0, "from the beginning"
         panel.get_by_role("button", name="Kill load").click()
         panel.locator(".verdict").wait_for()
@@ -110,15 +108,16 @@ def test_what_holds_just_now_is_on_the_page_and_a_connection_that_is_lost_is_tol
         context.close()
 
 
-NEWEST = "() => document.querySelector('springback-panel').data.newest"
-TAKE = "messages => messages.forEach((message) => document.querySelector('springback-panel').take(message))"
+PANEL = "document.querySelector('springback-panel')"
+NEWEST = f"() => {PANEL}.data.newest"
+TAKE = f"messages => messages.forEach((message) => {PANEL}.take(message))"
 
 
 def test_hostile_names_are_text_and_the_table_sorts_what_fails_first(page: Any, ui: Session) -> None:
     """As names of requests and processes, as causes, alerts, problems; also when many come."""
     hostile = "<img src=x onerror=window.hacked=1>"
     page.goto(f"{ui.url}/springback/live")
-    page.wait_for_function("document.querySelector('springback-panel').state")
+    until(page, f"() => Boolean({PANEL}.state)")
     page.evaluate("document.querySelector('springback-panel').source.close()")
     status = {
         **ui.status(),
@@ -182,7 +181,7 @@ def test_why_a_start_was_refused_is_in_the_tab(page: Any, ui: Session) -> None:
     """Each problem a line, as text whatever is in it."""
     problems = ["no such file: <b>x</b>", "--seed y: give a number"]
     page.goto(f"{ui.url}/springback/live")
-    page.wait_for_function("document.querySelector('springback-panel').state")
+    until(page, f"() => Boolean({PANEL}.state)")
     told = ui.status() | {"state": "refused", "words": "not started", "problems": problems}
     page.evaluate(TAKE, [{"kind": "state", "status": told}])
     refused = page.locator("springback-panel .box.refused")
