@@ -79,7 +79,7 @@ def draw(url: str) -> None:
         keep(page, "live.png", 1400)
         page.locator("springback-panel .verdict").wait_for()
         report = page.locator("springback-panel .verdict a.main").get_attribute("href")
-        page.goto(report)
+        page.goto(str(report))
         page.wait_for_selector("html[data-charts]")
         keep(page, "report.png", 2400)
         browser.close()

@@ -220,21 +220,18 @@ def test_everything_is_found_below_a_base_path(outcome: dict[str, Any]) -> None:
 OURS = ("live", "events", "status", "form", "check", "kill", "", "panel.js")
 
 
-def behind_a_login(directory: Path) -> dict[str, Any]:
-    def answer(visitor: requests.Session, path: str) -> tuple[int, str]:
-        method = "POST" if path in ("check", "kill") else "GET"
-        with visitor.request(
-            method, f"{ui.url}/springback/{path}", stream=True, timeout=10, allow_redirects=False
-        ) as got:
-            return got.status_code, got.headers["Content-Type"]
+def answer(ui: Session, visitor: requests.Session, path: str) -> tuple[int, str]:
+    method, url = "POST" if path in ("check", "kill") else "GET", f"{ui.url}/springback/{path}"
+    with visitor.request(method, url, stream=True, timeout=10, allow_redirects=False) as got:
+        return got.status_code, got.headers["Content-Type"]
 
-    with (
-        session(directory, "--web-login", scenario="web_login.py", base_path="/load") as ui,
-        requests.Session() as anna,
-    ):
-        without = {path: answer(requests.Session(), path)[0] for path in OURS}
+
+def behind_a_login(directory: Path) -> dict[str, Any]:
+    with session(directory, "--web-login", scenario="web_login.py", base_path="/load") as ui:
+        without = {path: answer(ui, requests.Session(), path)[0] for path in OURS}
+        anna = requests.Session()
         anna.get(f"{ui.url}/enter", timeout=10)
-        return {"without": without, "with": {path: answer(anna, path) for path in OURS}}
+        return {"without": without, "with": {path: answer(ui, anna, path) for path in OURS}}
 
 
 @together(behind_a_login)
