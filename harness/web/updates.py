@@ -18,6 +18,7 @@ import gevent
 import msgspec
 from gevent.queue import Empty, Full, Queue
 
+from harness import criteria
 from harness.live.phase_tally import NameFigures
 from harness.live.series import HEAT_ROWS_PER_DOUBLING, MOST_SECONDS, Figure, Point, heat_floor_s
 from harness.live.subjects import Subjects
@@ -210,7 +211,9 @@ class Updates:
         message["conditions"] = {
             each.alert: [_finite(each.figure), each.limit, each.unit, each.is_over] for each in live.conditions
         }
-        message["expectations"] = [list(vars(each).values()) for each in live.expectations()]
+        message["expectations"] = [
+            list(vars(each).values())[1:] for each in live.expectations() if not criteria.is_guard(each.criterion)
+        ]
         message["recovery"] = (
             None if live.recovery is None else asdict(live.recovery) | {"has_recovered": live.recovery.has_recovered}
         )

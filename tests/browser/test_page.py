@@ -226,7 +226,7 @@ def test_a_page_that_is_opened_in_mid_run_shows_it(page: Any, ui: Session) -> No
     """Another browser, or a reload, finds the run and not the form."""
     start_without_page(ui, recovery_s="300")
     page.goto(ui.url)
-    page.locator("header").get_by_role("link", name="Runs and reports").wait_for()
+    page.locator("header").get_by_role("link", name="Runs").wait_for()
     page.locator("springback-panel").get_by_role("heading", name=re.compile("Running|Warm-up")).wait_for()
     ui.post("/stop")
     page.locator("springback-panel .verdict").wait_for()
