@@ -71,6 +71,17 @@ class GeneralOptions:
     report_formats: tuple[str, ...] = parameter(
         (), "report formats to write beside verdict.json, e.g. html,junit; empty: all there are"
     )
+    console: str = parameter(
+        "auto",
+        "what is shown while a run goes; auto: a screen on a terminal, lines elsewhere",
+        choices=("auto", "screen", "lines", "quiet", "json"),
+    )
+    metrics_port: int = parameter(
+        0, "port of 127.0.0.1 on which the run shows /metrics for Prometheus; 0: none", highest=65535
+    )
+    trace_ratio: float = parameter(
+        0.0, "share of requests of our own HTTP users that carry a sampled traceparent; 0: none", highest=1
+    )
     target_state: str = parameter("", "state file of the reference target: its API processes are sampled")
     probe_ports: tuple[int, ...] = parameter(
         (), "sample the processes that listen on these ports; default: the host's, on loopback", highest=65535

@@ -18,6 +18,7 @@ from harness.live.expectations import Expectation, expectations
 from harness.live.nodes import Nodes
 from harness.live.phase_tally import PhaseFigures, PhaseTally
 from harness.live.recovery_clock import RecoveryClock, RecoveryState
+from harness.live.request_durations import RequestDurations
 from harness.live.series import LiveSeries
 from harness.recording import ProbeSample, Slice, Unanswered
 from harness.recording_header import Header
@@ -69,6 +70,8 @@ class LiveState:
     def __init__(self, header: Header) -> None:
         self.nodes = Nodes(header.nodes)
         self.phases = tuple(PhaseTally(phase) for phase in header.phases)
+        self.durations = RequestDurations()
+        """Of the requests of all phases, by name and outcome, for monitoring systems."""
         self.samples: dict[tuple[str, str], ProbeSample] = {}
         """Of each probe and source the latest; those of the probe ``generator`` are the health of the nodes."""
         self.series = LiveSeries(header)
@@ -96,6 +99,7 @@ class LiveState:
             return
         if isinstance(line, Slice):
             self._seen.add(line)
+            self.durations.add(line)
             self.series.add_slice(line)
             number = bisect_right(self._phase_starts_s, line.t) - 1
             if number >= 0 and line.t < self.phases[number].phase.end_s:
@@ -146,6 +150,11 @@ class LiveState:
         """Alerts from their beginning to their end, in the order of their beginning; those that hold have no end."""
         return tuple(sorted((*self._over, *self._book.open.values()), key=lambda episode: episode.start_s))
 
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """Those that are injected, in words."""
+        return tuple(self._faults.values())
+
     def _note(self, t: float, kind: str, text: str) -> None:
         self.moments.append(Moment(t, kind, text))
         del self.moments[:-MOST_MOMENTS]
@@ -155,7 +164,7 @@ class LiveState:
         return Snapshot(
             phases=tuple(phase.figures() for phase in self.phases),
             alerts=tuple(f"{episode.alert}: {in_words(episode.worst)}" for episode in self._book.open.values()),
-            faults=tuple(self._faults.values()),
+            faults=self.faults,
             nodes_wanted=self.nodes.wanted,
             nodes_lost=tuple(sorted(self.nodes.lost)),
             parked_users=self.nodes.parked_users,

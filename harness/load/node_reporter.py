@@ -22,6 +22,7 @@ from harness.load.http.expectation import DEFAULT_STATUSES, statuses
 from harness.load.node import Node, set_node
 from harness.load.outcomes import ExpectedStatuses
 from harness.load.run_plan import Plan
+from harness.load.traces import traces_of
 from harness.recording import Line, Operations, ProbeSample, Slice, Unanswered, fields_of_slice
 from harness.recording_line import encode
 from harness.recording_marks import BlockedMark, GateMark
@@ -128,6 +129,7 @@ class NodeReporter:
         options: Any = environment.parsed_options
         node.connect_early = CONNECT_EARLY.get(getattr(options, "connect_early", ""))
         node.recorder.expected = _expected_statuses(environment)
+        node.recorder.traces = traces_of(options)
         environment.events.request.add_listener(node.recorder.on_request)
         node.exceptions.listen(environment)
         # What is there now stays for the whole run: no collection has to look at it again while load is made.
@@ -154,6 +156,7 @@ class NodeReporter:
         lines: list[Line] = [*unanswered, *gates]
         lines += self.node.streams.take(self._name)
         lines += self.node.attempts.take(self._name)
+        lines += self.node.recorder.traces.take(self._name) if self.node.recorder.traces is not None else ()
         lines += self.node.exceptions.take(self.node.t_of, self._name)
         lines += [
             BlockedMark(self.node.t_of(second_s + 0.5) // 1, self._name, place, count)
@@ -245,6 +248,8 @@ class NodeReporter:
         marks = self.node.exceptions.take(self.node.t_of, self._name) if self.node.plan is not None else []
         kept: list[Line] = [*marks, *self._operations()]
         self.node.exceptions.close()
+        if self.node.recorder.traces is not None:
+            self.node.recorder.traces.close()
         listeners = self._environment.events.request
         if self.node.recorder.on_request in listeners._handlers:
             listeners.remove_listener(self.node.recorder.on_request)

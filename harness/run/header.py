@@ -15,6 +15,7 @@ from harness.clients.address import strip_url
 from harness.config.settings import RunSettings
 from harness.load.users.body_checks import judged_by_status
 from harness.recording_header import Header, Phase, PlannedGate
+from harness.recording_values import Scalar
 from harness.run.messages import REFERENCE_TARGET
 from shapes._phased import PhasedShape
 
@@ -29,7 +30,8 @@ def header(
     users: Iterable[type[User]],
 ) -> Header:
     profile, parked = shape.profile(), shape.parked
-    notes = [f"{name} was left out (--without)" for name in settings.without]
+    notes = [*shape.notes()]
+    notes += [f"{name} was left out (--without)" for name in settings.without]
     if by_status := judged_by_status(users):
         notes.append(
             f"the answers to {', '.join(by_status)} were judged by their status only: "
@@ -39,7 +41,7 @@ def header(
         scenario=scenario,
         started_utc=started_utc,
         shape=type(shape).__name__,
-        parameters=settings.shape_parameters,
+        parameters={name: without_secrets(value) for name, value in settings.shape_parameters.items()},
         phases=tuple(Phase(p.name, p.start_s, p.end_s) for p in profile.phases),
         level=profile.level(parked).points,
         level_unit=profile.level_unit(parked),
@@ -53,6 +55,10 @@ def header(
         faults=tuple(fault.plan for fault in settings.faults),
         reference_target=os.environ.get(REFERENCE_TARGET) == host,
     )
+
+
+def without_secrets(value: Scalar) -> Scalar:
+    return strip_url(value) if isinstance(value, str) and "://" in value else value
 
 
 def fingerprint() -> Mapping[str, str]:

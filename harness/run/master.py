@@ -93,8 +93,12 @@ class Master:
             self.exit_code.set(Outcome.INCONCLUSIVE.exit_code)  # until there is a verdict
         else:
             self._request.shape()  # one with the locustfile cannot be mended in the web UI
-        if when_launcher_is_gone(self._launcher_is_gone) and self._request.is_headless:
-            # Locust's closing tables would stand between the progress and the verdict.
+        console = str(getattr(environment.parsed_options, "console", ""))
+        if (when_launcher_is_gone(self._launcher_is_gone) and self._request.is_headless) or console in (
+            "quiet",
+            "json",
+        ):
+            # Locust's tables would stand between the progress and the verdict.
             logging.getLogger("locust.stats_logger").disabled = True
 
     # What Locust's events call
@@ -134,7 +138,7 @@ class Master:
         shape.clock = run.elapsed_s
         try:
             for line in plan_text.summary(self.scenario.name, shape):
-                say(line)
+                run.display.tell(line, {"event": "plan"})
             for line in self._request.disturbing:
                 say(line)
             run.start()
@@ -367,7 +371,7 @@ class Master:
 
 def _write_reports(run: Run) -> int:
     """Judges the run and writes its reports, in a process of its own: nothing of it weighs on this one."""
-    code = run_report(run.directory, ",".join(run.report_formats))
+    code = run_report(run.directory, ",".join(run.report_formats), run.console)
     if code in {outcome.exit_code for outcome in Outcome}:
         return code
     say(
@@ -377,7 +381,15 @@ def _write_reports(run: Run) -> int:
     return Outcome.INCONCLUSIVE.exit_code
 
 
-def run_report(directory: Path, formats: str) -> int:
-    """``springback report`` in a process of its own, to its end; its exit code, or -signal."""
-    command = [sys.executable, "-P", "-m", "harness.cli", "report", str(directory), "--report-formats", formats]
+def run_report(directory: Path, formats: str, console: str) -> int:
+    """``springback report`` in a process of its own, to its end; its exit code, or -signal. It prints the verdict as
+    suits what was wanted of the ``console``.
+    """
+    command = [sys.executable, "-P", "-m", "harness.cli", *report_words(directory, formats, console)[1:]]
     return subprocess.run(command, check=False, start_new_session=True).returncode
+
+
+def report_words(directory: Path, formats: str, console: str) -> list[str]:
+    """The command line that prints and writes what is known of a run."""
+    shown = [f"--{console}"] if console in ("quiet", "json") else []
+    return ["springback", "report", str(directory), "--report-formats", formats, *shown]

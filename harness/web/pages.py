@@ -6,6 +6,7 @@
 ``/springback/status``              how the session stands, as JSON, for scripts
 ``/springback/runs/<run>/<file>``   a file of a run, or of a suite
 ``/springback/runs/<suite>/<run>/<file>``   a file of a run of a suite
+``/metrics``                        the same as figures, for Prometheus; see :mod:`harness.web.metrics`
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from locust.web import WebUI
 
 from harness import runs
 from harness.run.master import Master
-from harness.web import secrets
+from harness.web import exposition, secrets
+from harness.web.metrics import Metrics
 from harness.web.status import Status, Watch
 from harness.web.updates import Updates
 
@@ -109,6 +111,16 @@ def install(web_ui: WebUI, master: Master) -> None:
     def asset(name: str) -> Response:
         kind = "text/javascript" if name.endswith(".js") else "text/css"  # whatever this machine's table says
         return send_file(HERE / name, mimetype=kind, conditional=True, max_age=0)
+
+    metrics = Metrics(web_ui.environment, master, watch)
+
+    @web_ui.app.route(f"{options.web_base_path or ''}/metrics")
+    @protected
+    def metrics_page() -> Response:
+        # Passed through as it is: it holds no secrets, and looking for some in it takes longer than to make it.
+        answer = Response(metrics.text(), content_type=exposition.CONTENT_TYPE, direct_passthrough=True)
+        answer.headers["Cache-Control"] = "no-store"
+        return answer
 
     web_ui.app.register_blueprint(blueprint)
     web_ui.template_args["extended_tabs"] = [*web_ui.template_args.get("extended_tabs", ()), TAB]

@@ -11,6 +11,7 @@ from typing import Any
 import psutil
 import pytest
 import requests
+from prometheus_client.parser import text_string_to_metric_families
 
 from harness.recording_file import read
 from tests.browser.session import Session, session
@@ -56,7 +57,15 @@ def test_a_foreign_page_can_start_and_stop_nothing(ui: Session, headers: dict[st
 
 def test_a_rebound_name_reads_nothing(ui: Session) -> None:
     """The page, the status and the reports are for the names that the UI goes by."""
-    for path in ("/", "/springback/", "/springback/live", "/springback/form", "/springback/status", "/stats/requests"):
+    for path in (
+        "/",
+        "/springback/",
+        "/springback/live",
+        "/springback/form",
+        "/springback/status",
+        "/stats/requests",
+        "/metrics",
+    ):
         assert ui.get(path, headers={"Host": "evil.example"}).status_code == 403
         assert ui.get(path, headers={"Host": f"localhost:{ui.url.rpartition(':')[2]}"}).ok
 
@@ -98,6 +107,21 @@ def test_a_second_start_is_refused_while_a_run_goes(ui: Session) -> None:
     assert not answer["success"]
     assert "a run is going" in answer["message"]
     assert ui.wait("ended")["verdict"]["outcome"] == "PASS"
+
+
+def test_metrics_of_a_run_that_has_ended_have_its_verdict_and_all_its_requests(ui: Session, ended: str) -> None:
+    answer = ui.get("/metrics")
+    assert answer.headers["Content-Type"].startswith("text/plain; version=0.0.4")
+    shown = {
+        sample.name: sample.value
+        for family in text_string_to_metric_families(answer.text)
+        for sample in family.samples
+        if sample.labels.get("outcome", "PASS") == "PASS" and sample.labels.get("phase", "spike") == "spike"
+    }
+    assert shown["springback_verdict"] == 1
+    spike = next(phase for phase in ui.status()["phases"] if phase["phase"] == "spike")
+    assert shown["springback_requests_total"] == spike["requests"]
+    assert f'run="{ended}"' in answer.text
 
 
 def test_files_of_a_run_have_their_types_and_nothing_else_is_shown(ui: Session, ended: str) -> None:
@@ -204,6 +228,7 @@ def below_a_base_path(directory: Path) -> dict[str, Any]:
             "page": ui.get("/").text,
             "script": ui.get("/springback/start.js").status_code,
             "list": ui.get("/springback/").text,
+            "metrics": ui.get("/metrics").text,
             "refused": ui.start(herd_users="no")["success"],
         }
 
@@ -214,6 +239,7 @@ def test_everything_is_found_below_a_base_path(outcome: dict[str, Any]) -> None:
     assert '<script type="module" src="/load/springback/start.js">' in outcome["page"]
     assert outcome["script"] == 200
     assert "No run yet" in outcome["list"]
+    assert 'springback_run_state{state="idle"} 1' in outcome["metrics"]
     assert outcome["refused"] is False
 
 

@@ -82,6 +82,7 @@ PATHS = st.sampled_from(
             "/springback/live",
             "/springback/form",
             "/springback/check",
+            "/metrics",
         ),
         *("/springback/panel.js", "/springback/runs.css", "/springback/runs/%2e%2e/recording.jsonl"),
         *(
