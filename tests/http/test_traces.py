@@ -6,7 +6,7 @@ import re
 import time
 from dataclasses import replace
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import gevent
 import greenlet
@@ -20,7 +20,7 @@ from harness.load.http import HerdHttpUser
 from harness.load.node import Node, set_node
 from harness.load.pacing import Start
 from harness.load.recorder import Recorder
-from harness.load.traces import MOST_A_SECOND, Trace, Traces, traces_of
+from harness.load.traces import MOST_A_SECOND, Spans, Trace, Traces, traces_of
 from harness.recording_marks import TraceMark
 from harness.recording_values import OK
 from harness.verdict import judge
@@ -136,11 +136,25 @@ def test_the_slowest_of_each_second_go_into_the_recording_and_what_is_no_load_do
     assert recorder.traces.take("local") == []
 
 
-def test_while_a_traced_request_is_counted_nothing_else_happens(monkeypatch: pytest.MonkeyPatch) -> None:
+class Kept:
+    """An exporter that sends nothing anywhere, and takes its time."""
+
+    def __init__(self) -> None:
+        self.spans: list[Any] = []
+
+    def export(self, spans: Any) -> None:
+        gevent.sleep(0.01)
+        self.spans += spans
+
+    def shutdown(self) -> None:
+        """Nothing."""
+
+
+def test_while_a_traced_request_is_counted_nothing_else_happens() -> None:
     """A report that is made in the middle of it would hold half of a request."""
-    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9")
+    exporter = Kept()
     recorder = Recorder()
-    recorder.traces = traces_of(SimpleNamespace(trace_ratio=1.0, otel=True))
+    recorder.traces = Traces(1, Spans(cast(Any, exporter)))
     recorder.begin(1000.0)
     gevent.sleep(0)
     switches: list[str] = []
@@ -150,11 +164,11 @@ def test_while_a_traced_request_is_counted_nothing_else_happens(monkeypatch: pyt
             ended(recorder, number, 1002.0 + number, 0.1)
     finally:
         greenlet.settrace(None)
-        assert recorder.traces is not None
-        recorder.traces.spans = None  # nobody is there to be told
     assert not switches
     (first, *_) = recorder.drain("a")
     assert first.count == sum(first.latency.values())
+    recorder.traces.close()
+    assert len(exporter.spans) == 200
 
 
 def test_a_report_leads_to_the_slowest_of_each_phase() -> None:
