@@ -248,13 +248,15 @@ class NodeReporter:
         marks = self.node.exceptions.take(self.node.t_of, self._name) if self.node.plan is not None else []
         kept: list[Line] = [*marks, *self._operations()]
         self.node.exceptions.close()
-        if self.node.recorder.traces is not None:
-            self.node.recorder.traces.close()
         listeners = self._environment.events.request
         if self.node.recorder.on_request in listeners._handlers:
             listeners.remove_listener(self.node.recorder.on_request)
         lines = "".join(map(encode, kept))
-        return Report(self.node.run, lines, slices, requests=self._new_requests(), users_gone=True)
+        report = Report(self.node.run, lines, slices, requests=self._new_requests(), users_gone=True)
+        traces, self.node.recorder.traces = self.node.recorder.traces, None
+        if traces is not None:
+            traces.close()
+        return report
 
     def _new_requests(self) -> int:
         """Those that have ended since this was asked last."""
