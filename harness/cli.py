@@ -184,6 +184,25 @@ def report(run_directory: Path, report_formats: str) -> None:
     sys.exit(check.report(run_directory, [name.strip() for name in report_formats.split(",") if name.strip()]))
 
 
+@cli.command(short_help="Say whether one run, or several, are worse than others.")
+@click.argument("first", metavar="A")
+@click.argument("second", metavar="B")
+@click.option("--worse-than", default="10%", show_default=True, help="How much worse a figure may become.")
+@click.option("--anyway", is_flag=True, help="Compare though plan or environment differ; the report says so.")
+@click.option("--runs-dir", default="runs", show_default=True, type=click.Path(path_type=Path), help="Where runs lie.")
+@click.option("--output", default=None, type=click.Path(path_type=Path), help="Where the page goes [beside B's last].")
+def compare(first: str, second: str, worse_than: str, anyway: bool, runs_dir: Path, output: Path | None) -> None:
+    """Say whether B is worse than A: each a run, several with commas, or a directory of runs.
+
+    Of one run each only what is an estimate over requests can be told; four against four show what differs from run to
+    run, too. Exit code 3 where a figure of B is worse by more than --worse-than, 0 where none is, 4 where the evidence
+    does not tell. The page has all timelines over one axis.
+    """
+    from harness.commands import compare as command
+
+    sys.exit(command.compare(first, second, worse_than, anyway, runs_dir, output))
+
+
 @cli.command(short_help="Print the lines of a recording as text.")
 @click.argument("run_directory", metavar="RUN", type=click.Path(path_type=Path))
 def dump(run_directory: Path) -> None:

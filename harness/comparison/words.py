@@ -1,0 +1,41 @@
+"""Changes in words."""
+
+from __future__ import annotations
+
+import math
+
+from harness.analysis.two_samples import Bounds
+from harness.comparison.metric import OF_LIMIT
+from harness.criteria._outcome import megabytes, percent, seconds
+
+
+def figure(value: float, unit: str) -> str:
+    if unit == "s" and math.isfinite(value):
+        return seconds(value)
+    if unit == "ratio":
+        return percent(value)
+    if unit == "bytes":
+        return megabytes(value)
+    return f"{value:.3g} {unit}".rstrip()
+
+
+def bounds(of: Bounds, unit: str) -> str:
+    """A figure of a run: ``1.2 s``, ``not seen to end in 60 s``."""
+    low, high = of
+    if low == math.inf:
+        return "too many failed"
+    return f"not seen to end in {figure(low, unit)}" if math.isinf(high) else figure(high, unit)
+
+
+def allowed(ratio: float, limit: float | None, of: float, unit: str) -> str:
+    """The margin: a share, or where more than that is allowed, how much."""
+    if limit is None or limit <= ratio * abs(of) * 1.000001:
+        return f"{ratio * 100:.3g} %"
+    return f"{limit * 100:.3g} percentage points" if unit == "ratio" else figure(limit, unit)
+
+
+def change(by: float, of: float, unit: str) -> str:
+    """``+12 %``; in the unit where the share of next to nothing would say little."""
+    if not math.isfinite(of) or abs(of) < 1e-9 or abs(by / of) >= 10 or unit in OF_LIMIT:
+        return ("+" if by >= 0 else "") + (f"{by * 100:.3g} percentage points" if unit == "ratio" else figure(by, unit))
+    return f"{by / of * 100:+.3g} %"
