@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 
 from harness import runs
 from harness.comparison.runs import compared, plan_differences
+from harness.comparison.words import share_of
 from harness.errors import ConfigurationError
 from harness.recording_file import FILE_NAME, RecordingError, read
 from harness.verdict import judge, without_reports
@@ -22,7 +22,11 @@ def compare(first: str, second: str, worse_than: str, anyway: bool, runs_dir: Pa
     wrong: runs that cannot be read, that are named twice, or whose plans or environments differ.
     """
     problems: list[str] = []
-    ratio = _ratio(worse_than, problems)
+    ratio = 0.0
+    try:
+        ratio = share_of(worse_than)
+    except ConfigurationError as error:
+        problems += error.messages
     groups = {name: _paths(words, runs_dir, problems) for name, words in (("first", first), ("second", second))}
     problems += _twice([path for paths in groups.values() for path in paths])
     judged = {name: [run for path in paths if (run := _judged(path, problems))] for name, paths in groups.items()}
@@ -47,16 +51,6 @@ def compare(first: str, second: str, worse_than: str, anyway: bool, runs_dir: Pa
     if paths:
         print("\n".join(["", "Reports:", *(f"  {path}" for path in paths)]))
     return verdict.outcome.exit_code
-
-
-def _ratio(text: str, problems: list[str]) -> float:
-    try:
-        percent = float(text.strip().removesuffix("%").strip())
-    except ValueError:
-        percent = math.nan
-    if not 0 <= percent <= 1000:
-        problems.append(f"--worse-than {text}: give a share in percent from 0 to 1000, e.g. 10%")
-    return percent / 100
 
 
 def _paths(words: str, runs_dir: Path, problems: list[str]) -> list[Path]:

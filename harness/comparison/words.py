@@ -6,14 +6,27 @@ import math
 
 from harness.analysis.two_samples import Bounds
 from harness.comparison.metric import OF_LIMIT
-from harness.criteria._outcome import megabytes, percent, seconds
+from harness.criteria._outcome import megabytes, seconds
+from harness.criteria._outcome import percent as in_percent
+from harness.errors import ConfigurationError
+
+
+def share_of(percent: str) -> float:
+    """From ``10%``, or ``10``: 0.1. Raises ConfigurationError."""
+    try:
+        value = float(percent.strip().removesuffix("%"))
+    except ValueError:
+        value = math.nan
+    if not 0 <= value <= 1000:
+        raise ConfigurationError(f"--worse-than {percent}: give a share in percent from 0 to 1000, e.g. 10%")
+    return value / 100
 
 
 def figure(value: float, unit: str) -> str:
     if unit == "s" and math.isfinite(value):
         return seconds(value)
     if unit == "ratio":
-        return percent(value)
+        return in_percent(value)
     if unit == "bytes":
         return megabytes(value)
     return f"{value:.3g} {unit}".rstrip()
