@@ -1,5 +1,4 @@
-"""The command line: ``springback run | suite | plan | plugins | doctor | check | report | compare | history | dump``."""
-
+"""The command line: ``springback`` and its commands."""
 # ruff: noqa: E402
 
 from __future__ import annotations

@@ -1,10 +1,12 @@
 """Where a series of figures, one a run, changed: E-divisive (Matteson & James 2014, "A nonparametric approach for
 multiple change point analysis of multivariate data", JASA 109; for performance tests Fleming et al., arXiv 2301.03034).
 
-A series is cut where the energy distance between what comes before and after, weighted by m·n ÷ (m + n), is largest; a
-cut stands where no more than ``SIGNIFICANT`` of random orders of the same figures have one as large. Both parts are
-then looked at in the same way. Distances are those of ranks: one run that took ten times as long is one that was last,
-and one that was never seen to end has a place.
+A series is cut where the energy distance between what comes before and what comes after, weighted by m·n ÷ (m + n), is
+largest. What comes after is all of it, or, where no such cut stands, as much of it as makes the distance largest: that
+finds a level that was left again. A cut stands where no more than a small share of random orders of the same figures
+have one as large. Both parts are then looked at in the same way. Distances are those of normal scores, the quantiles
+that values of these ranks would have: one run that took ten times as long is one that was last, and one that was never
+seen to end has a place.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from harness.analysis.distributions import ranks
+from harness.analysis.distributions import normal_quantiles, ranks
 from harness.analysis.lazy import LazyModule
 
 if TYPE_CHECKING:
@@ -21,13 +23,17 @@ if TYPE_CHECKING:
 else:
     np = LazyModule("numpy")
 
-SIGNIFICANT = 0.01
-"""The share of random orders that may have a cut as good, for one to stand."""
-ORDERS = 199
-FEWEST_BESIDE = 2
+ORDERS = 399
+AS_GOOD = (4, 1)
+"""Random orders, of so many, that may be as good for a cut to stand: before all that follows, and before a part of it.
+So chance makes a cut in at most (5 + 2) ÷ 400 of series of one level.
+"""
+EXPONENT = 1.5
+"""Of a distance, between 0 and 2: of 1 to 1.5 a change of twice the noise is found closest to its place."""
+FEWEST_BESIDE = 4
 """Figures on either side of a cut."""
-FEWEST = 10
-"""Fewer cannot show a change, wherever it lies: of eight, 1 in 35 orders are as good as the best."""
+FEWEST = 12
+"""Of fewer too many orders are as good as the best, wherever the change lies: of ten, 1 in 126."""
 SEED = 20140123
 
 
@@ -52,29 +58,38 @@ def _cut(part: NDArray[np.float64], random: np.random.Generator) -> int | None:
     """Where the part is to be cut; None where it is of one level."""
     if len(part) < FEWEST or np.all(part == part[0]):
         return None
-    places = ranks(part)
-    divergences = _divergences(places)
-    best = float(divergences.max())
-    allowed = int(SIGNIFICANT * (ORDERS + 1)) - 1
-    as_good = 0
+    scores = normal_quantiles(ranks(part) / (len(part) + 1))
+    cuts, ends = _candidates(len(part))
+    whole = ends == len(part)
+    divergences = _divergences(scores, cuts, ends)
+    best = (float(divergences[whole].max()), float(divergences.max()))
+    as_good = [0, 0]
     for _ in range(ORDERS):
-        as_good += float(_divergences(random.permutation(places)).max()) >= best * (1 - 1e-12)
-        if as_good > allowed:
+        by_chance = _divergences(random.permutation(scores), cuts, ends)
+        for place, seen in enumerate((by_chance[whole], by_chance)):
+            as_good[place] += float(seen.max()) >= best[place] * (1 - 1e-12)
+        if as_good[0] > AS_GOOD[0] and as_good[1] > AS_GOOD[1]:
             return None
-    return FEWEST_BESIDE + int(divergences.argmax())
+    if as_good[0] <= AS_GOOD[0]:
+        return int(cuts[whole][divergences[whole].argmax()])
+    return int(cuts[divergences.argmax()])
 
 
-def _divergences(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Of a cut at each place from ``FEWEST_BESIDE`` on, shape (n − 2 · FEWEST_BESIDE + 1,): m·n ÷ (m + n) times the
-    energy distance, 2 E|X − Y| − E|X − X′| − E|Y − Y′|.
+def _candidates(n: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """All cuts, and ends of what comes after them, with so many figures on either side: both of shape (candidates,)."""
+    cuts, ends = np.meshgrid(np.arange(FEWEST_BESIDE, n), np.arange(FEWEST_BESIDE, n + 1), indexing="ij")
+    enough = ends - cuts >= FEWEST_BESIDE
+    return cuts[enough], ends[enough]
+
+
+def _divergences(values: NDArray[np.float64], cuts: NDArray[np.int64], ends: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Of all before each cut, and all from it to each end, in the shape of these: m·n ÷ (m + n) times the energy
+    distance, 2 E|X − Y|^a − E|X − X′|^a − E|Y − Y′|^a, the means over all pairs.
     """
-    n = len(values)
-    sums = np.abs(values[:, None] - values[None, :]).cumsum(axis=0).cumsum(axis=1)
-    cuts = np.arange(FEWEST_BESIDE, n - FEWEST_BESIDE + 1)
-    before, after = cuts.astype(np.float64), (n - cuts).astype(np.float64)
+    sums = (np.abs(values[:, None] - values[None, :]) ** EXPONENT).cumsum(axis=0).cumsum(axis=1)
+    before, after = cuts.astype(np.float64), (ends - cuts).astype(np.float64)
     left = sums[cuts - 1, cuts - 1]
-    across = sums[cuts - 1, n - 1] - left
-    right = sums[n - 1, n - 1] - left - 2 * across
-    between = 2 * across / (before * after)
-    within = left / (before * (before - 1)) + right / (after * (after - 1))
-    return np.asarray(before * after / n * (between - within), dtype=np.float64)
+    across = sums[cuts - 1, ends - 1] - left
+    right = sums[ends - 1, ends - 1] - left - 2 * across
+    distance = 2 * across / (before * after) - left / before**2 - right / after**2
+    return np.asarray(before * after / (before + after) * distance, dtype=np.float64)
