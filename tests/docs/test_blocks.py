@@ -15,6 +15,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,7 @@ from tests.docs import sh
 from tests.docs.blocks import ROOT, Block, all_blocks, undeclared
 from tests.docs.conftest import Tree, at_port, free_port
 
+PLUGIN = ("-p", "harness.pytest_plugin")
 PLUGINS = ("python probe", "python fault", "python criterion", "python guard", "python report", "python target-fault")
 EXPECTED = {
     "docs/target.md": ['"token":'],
@@ -159,6 +161,28 @@ def test_a_workflow_can_be_read_and_its_commands_could_be_run(block: Block, tree
     assert commands
     directory = tree.directory_of(block.page)
     assert not [problem for text in commands for problem in sh.problems(text, tree, directory)]
+
+
+@each("yaml pipeline")
+def test_a_pipeline_can_be_read_and_its_scripts_could_be_run(block: Block, tree: Tree) -> None:
+    commands = [line for job in yaml.safe_load(block.text).values() for line in job["script"]]
+    assert commands
+    directory = tree.directory_of(block.page)
+    assert not [problem for text in commands for problem in sh.problems(text, tree, directory)]
+
+
+@each("python test")
+def test_a_file_of_tests_is_collected(block: Block, tmp_path: Path) -> None:
+    """With our plug-in, markers it does not know being errors."""
+    (tmp_path / block.file).write_text(block.text)
+    plugin = () if any(each.name == "springback" for each in entry_points(group="pytest11")) else PLUGIN
+    arguments = ("--collect-only", "-q", "--strict-markers", "--fixtures-per-test", *plugin, "-p", "no:cacheprovider")
+    command = [sys.executable, "-P", "-m", "pytest", *arguments, block.file]
+    done = subprocess.run(
+        command, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout
+    assert "springback -- " in done.stdout
 
 
 @pytest.mark.parametrize(("there_was_a_run", "shown"), [(True, "# PASS"), (False, "Nothing was run")])
