@@ -4,17 +4,19 @@ multiple change point analysis of multivariate data", JASA 109; for performance 
 A series is cut where the energy distance between what comes before and what comes after, weighted by m·n ÷ (m + n), is
 largest. What comes after is all of it, or, where no such cut stands, as much of it as makes the distance largest: that
 finds a level that was left again. A cut stands where no more than a small share of random orders of the same figures
-have one as large. Both parts are then looked at in the same way. Distances are those of normal scores, the quantiles
-that values of these ranks would have: one run that took ten times as long is one that was last, and one that was never
-seen to end has a place.
+have one as large. Both parts are then looked at in the same way. Figures that lie far out are taken to lie ``FAR_OUT``
+times the noise from the median: one run that took ten times as long hides nothing, and one that was never seen to end
+has a place. Where the noise cannot be told, their normal scores are taken, the quantiles that values of these ranks
+would have.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from harness.analysis.distributions import normal_quantiles, ranks
+from harness.analysis.distributions import normal_quantile, normal_quantiles, ranks
 from harness.analysis.lazy import LazyModule
 
 if TYPE_CHECKING:
@@ -34,6 +36,8 @@ FEWEST_BESIDE = 4
 """Figures on either side of a cut."""
 FEWEST = 12
 """Of fewer too many orders are as good as the best, wherever the change lies: of ten, 1 in 126."""
+FAR_OUT = 6.0
+"""In standard deviations of the noise, which the differences between neighbours show, whatever the levels are."""
 SEED = 20140123
 
 
@@ -58,7 +62,7 @@ def _cut(part: NDArray[np.float64], random: np.random.Generator) -> int | None:
     """Where the part is to be cut; None where it is of one level."""
     if len(part) < FEWEST or np.all(part == part[0]):
         return None
-    scores = normal_quantiles(ranks(part) / (len(part) + 1))
+    scores = _within_reach(part)
     cuts, ends = _candidates(len(part))
     whole = ends == len(part)
     divergences = _divergences(scores, cuts, ends)
@@ -73,6 +77,18 @@ def _cut(part: NDArray[np.float64], random: np.random.Generator) -> int | None:
     if as_good[0] <= AS_GOOD[0]:
         return int(cuts[whole][divergences[whole].argmax()])
     return int(cuts[divergences.argmax()])
+
+
+def _within_reach(part: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The figures, with finite distances that none of them rules."""
+    finite = part[np.isfinite(part)]
+    if len(finite) > len(part) / 2:
+        steps = np.diff(finite)
+        noise = float(np.median(np.abs(steps - np.median(steps)))) / normal_quantile(0.75) / math.sqrt(2)
+        if noise > 0:
+            middle = float(np.median(finite))
+            return np.asarray((np.clip(part, middle - FAR_OUT * noise, middle + FAR_OUT * noise) - middle) / noise)
+    return normal_quantiles(ranks(part) / (len(part) + 1))
 
 
 def _candidates(n: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

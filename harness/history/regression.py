@@ -85,11 +85,13 @@ def all_series(runs: Sequence[HistoryRun]) -> list[Series]:
 
 
 def changes(series: Series) -> list[Change]:
-    """The oldest first."""
+    """The oldest first; none that is no larger than what the figures are measured to."""
     bounds = series.bounds
     cuts = change_points.change_points([high for _, high in bounds])
     edges = [0, *cuts, len(bounds)]
-    return [_change(series, edges[n], edges[n + 1], edges[n + 2]) for n in range(len(cuts))]
+    found = [_change(series, edges[n], edges[n + 1], edges[n + 2]) for n in range(len(cuts))]
+    resolution = margin_of(series.findings, 0.0).floor
+    return [each for each in found if abs(each.shift) > resolution]
 
 
 def _change(series: Series, begin: int, cut: int, end: int) -> Change:

@@ -11,7 +11,7 @@ import pytest
 
 from harness.commands import check
 from harness.errors import ConfigurationError
-from harness.findings import Finding, Outcome, Verdict
+from harness.findings import Basis, Finding, Outcome, Verdict
 from harness.history import regression
 from harness.history.of_run import against_history, noted
 from harness.history.stored_run import HistoryRun, root_of
@@ -36,7 +36,7 @@ def judged(runs: list[HistoryRun], ratio: float = 0.1) -> Finding:
 
 
 def test_the_run_that_caused_it_says_so_and_those_after_it_how_long_ago() -> None:
-    runs = slower(0.5, last=6)
+    runs = slower(0.3, last=6)
     (of_cause,) = regression.notes(runs, runs[34])
     assert re.search(rf"{stored_runs.LATENCY} \+\d\d\.?\d? % since this run, commit 0000022", of_cause)
     (of_latest,) = regression.notes(runs, runs[-1])
@@ -103,6 +103,14 @@ def test_runs_that_stopped_recovering_are_a_change() -> None:
     found = judged(runs)
     assert found.outcome is Outcome.FAIL
     assert found.interval is not None and found.interval[1] == float("inf")
+
+
+def test_a_change_no_larger_than_a_window_is_none_of_a_recovery_time() -> None:
+    runs = stored_runs.history([1.0] * 20 + [2.0] * 6)
+    coarse = [dataclasses.replace(r.findings[0], interval=(0.0, 3.0), basis=Basis.MEASURED) for r in runs]
+    of_windows = [dataclasses.replace(run, findings=(each,)) for run, each in zip(runs, coarse, strict=True)]
+    assert regression.notes(runs, runs[-1])
+    assert not regression.notes(of_windows, of_windows[-1])
 
 
 def test_the_verdict_is_the_worst_of_run_and_history() -> None:
