@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from harness.errors import ConfigurationError
@@ -52,7 +52,7 @@ def history(
             found = [run for run in opened.runs() if wanted.takes(run)]
         for note in opened.notes:
             say(note)
-    files = [
+    files: list[tuple[str, Callable[[], str]]] = [
         (page, lambda: history_page.page(found, runs_dir, base or _beside(page, runs_dir))),
         (csv, lambda: export.as_csv(found)),
         (json, lambda: export.as_json(found)),

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.analysis import two_samples
@@ -137,7 +137,7 @@ def _made(
     figure: float | None = None,
     interval: Bounds | None = None,
     limit: float | None = None,
-    evidence: dict[str, int | float] | None = None,
+    evidence: Mapping[str, int | float] | None = None,
 ) -> Finding:
     return Finding(
         metric.criterion,
