@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import lzma
 import multiprocessing
 import os
 import shutil
@@ -21,6 +22,7 @@ from harness.history.database import DATABASE, History
 from harness.history.stored_run import NOT_JUDGED, Filter, paths
 from harness.recording_file import FILE_NAME
 from tests import stored_runs
+from tests.pure.test_kept_recordings import KEPT
 
 
 @pytest.fixture(scope="module")
@@ -248,3 +250,14 @@ def test_all_that_is_wrong_is_said_at_once(tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_written_is_said(three: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="cannot be written"):
         command(three, Filter(), csv=str(tmp_path / "no" / "file.csv"))
+
+
+def test_a_recording_that_says_no_version_is_in_it_without_one(tmp_path: Path) -> None:
+    """As those of older versions do."""
+    directory = tmp_path / "20260101T000000Z-login-herd"
+    directory.mkdir()
+    text = lzma.decompress((KEPT / "login-herd.jsonl.xz").read_bytes())
+    (directory / FILE_NAME).write_bytes(text)
+    with History(tmp_path) as history:
+        (run,) = history.runs()
+    assert (run.scenario, run.branch, run.commit, run.tags) == ("login-herd", "", "", ())
