@@ -167,8 +167,8 @@ def doctor(users: int, processes: int, host: str) -> None:
 @cli.command(short_help="Judge an earlier run again.")
 @click.argument("run_directory", metavar="RUN", type=click.Path(path_type=Path))
 @click.option("--against", default="", type=click.Choice(["history"]), help="Judge it beside the runs before it, too.")
-@click.option("--worse-than", default="10%", show_default=True, help="How much worse a figure may become.")
-@click.option("--branch", default="", help="Only runs of this branch are its history [all].")
+@click.option("--worse-than", default="10%", show_default=True, help="How much worse than them a figure may become.")
+@click.option("--branch", default="", help="Only runs of this branch before it are its history [all].")
 def check(run_directory: Path, against: str, worse_than: str, branch: str) -> None:
     """Judge the recording of RUN (its directory, or its recording.jsonl) and print the verdict.
 
