@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.analysis.histogram import bucket_bounds_us
@@ -31,22 +32,30 @@ Interval = tuple[float, float]
 Worsened = Callable[[float], float]
 
 
-def bootstrapped(
-    first: Sequence[Tally], second: Sequence[Tally], q: float, confidence: float, worsened: Worsened
-) -> Interval:
-    """Percentile interval, in microseconds, of the ``q``-quantile of the second less that of the first ``worsened``.
-    Both are phases by second. Failed requests are slower than any answer; where both quantiles fall among these, the
-    difference may be anything.
-    """
+@dataclass(frozen=True, eq=False)
+class Draws:
+    """The quantiles, in microseconds, of what was drawn from each run; infinite where they fall among the failed."""
+
+    first: NDArray[np.float64]
+    second: NDArray[np.float64]
+
+    def interval(self, confidence: float, worsened: Worsened) -> Interval:
+        """Percentile interval, in microseconds, of the second less the first ``worsened``. Where both quantiles fall
+        among failed requests, the difference may be anything.
+        """
+        before = np.array([worsened(value) for value in self.first.tolist()])
+        both = np.isinf(before) & np.isinf(self.second)
+        difference = self.second - np.where(both, 0.0, before)
+        low = np.sort(np.where(both, -np.inf, difference))
+        high = np.sort(np.where(both, np.inf, difference))
+        cut = max(0, math.floor((1 - confidence) / 2 * (DRAWS + 1)) - 1)
+        return float(low[cut]), float(high[DRAWS - 1 - cut])
+
+
+def draws(first: Sequence[Tally], second: Sequence[Tally], q: float) -> Draws:
+    """Of the ``q``-quantiles of two phases by second. Failed requests are slower than any answer."""
     random = np.random.default_rng(SEED)
-    before = np.array([worsened(value) for value in _quantiles(first, q, random).tolist()])
-    after = _quantiles(second, q, random)
-    both = np.isinf(before) & np.isinf(after)
-    difference = after - np.where(both, 0.0, before)
-    low = np.sort(np.where(both, -np.inf, difference))
-    high = np.sort(np.where(both, np.inf, difference))
-    cut = math.floor((1 - confidence) / 2 * (DRAWS + 1)) - 1
-    return float(low[max(0, cut)]), float(high[DRAWS - 1 - max(0, cut)])
+    return Draws(_quantiles(first, q, random), _quantiles(second, q, random))
 
 
 def from_intervals(first: float, of_first: Interval, second: float, of_second: Interval) -> Interval:
@@ -73,11 +82,11 @@ def _quantiles(seconds: Sequence[Tally], q: float, random: np.random.Generator) 
     blocks = math.ceil(len(used) / length)
     found = []
     for begin in range(0, DRAWS, AT_ONCE):
-        draws = min(AT_ONCE, DRAWS - begin)
-        starts = random.integers(0, len(used), (draws, blocks))
-        drawn = ((starts[:, :, None] + np.arange(length)) % len(used)).reshape(draws, -1)[:, : len(used)]
-        times = np.zeros((draws, len(used)))
-        np.add.at(times, (np.arange(draws)[:, None], drawn), 1)
+        rows = min(AT_ONCE, DRAWS - begin)
+        starts = random.integers(0, len(used), (rows, blocks))
+        drawn = ((starts[:, :, None] + np.arange(length)) % len(used)).reshape(rows, -1)[:, : len(used)]
+        times = np.zeros((rows, len(used)))
+        np.add.at(times, (np.arange(rows)[:, None], drawn), 1)
         cumulative = (times @ counts).cumsum(axis=1)
         rank = np.maximum(1, np.ceil(q * cumulative[:, -1] - 1e-9))
         found.append(values_us[(cumulative < rank[:, None]).sum(axis=1)])

@@ -92,8 +92,9 @@ def _of_two(metric: Metric, first: Judged, second: Judged, ratio: float, confide
     if only := _only(metric, first) or _only(metric, second):
         reason = f"{seen}; {only}; {FEWEST} against {FEWEST} would tell"
         return _finding(metric, Outcome.INCONCLUSIVE, reason, shift, None, shown, basis=Basis.MEASURED)
-    interval = _interval(metric, first, second, Margin(0.0), CONFIDENCE)
-    excess = _interval(metric, first, second, margin, confidence)
+    draws = _draws(metric, first, second)
+    interval = _interval(metric, first, second, Margin(0.0), CONFIDENCE, draws)
+    excess = _interval(metric, first, second, margin, confidence, draws)
     allowed = words.allowed(ratio, limit, sides[0][1], metric.unit)
     if excess[0] > 0:
         outcome, told = Outcome.FAIL, f"worse by more than {allowed}"
@@ -111,7 +112,22 @@ def _of_two(metric: Metric, first: Judged, second: Judged, ratio: float, confide
     return _finding(metric, outcome, f"{seen}; {told}, as far as the requests of two runs tell", shift, interval, shown)
 
 
-def _interval(metric: Metric, first: Judged, second: Judged, margin: Margin, confidence: float) -> Bounds:
+def _draws(metric: Metric, first: Judged, second: Judged) -> quantile_shift.Draws | None:
+    """Of a latency quantile; of anything else the runs' own intervals are all there is."""
+    if metric.kind != LATENCY:
+        return None
+    q = float(getattr(_criterion(metric, first[0]), "quantile", 0.95))
+    return quantile_shift.draws(_seconds(metric, first[0]), _seconds(metric, second[0]), q)
+
+
+def _interval(
+    metric: Metric,
+    first: Judged,
+    second: Judged,
+    margin: Margin,
+    confidence: float,
+    draws: quantile_shift.Draws | None,
+) -> Bounds:
     """Of the second less the first made worse by the margin, more being worse where there is one; else as it is."""
     before, after = (_at(metric, each, confidence) for each in (first, second))
     assert before.interval is not None and after.interval is not None
@@ -123,12 +139,9 @@ def _interval(metric: Metric, first: Judged, second: Judged, margin: Margin, con
     wide = quantile_shift.from_intervals(margin.worsened(figures[0]), (worsened[0], worsened[1]), figures[1], sides[1])
     if any(map(math.isnan, wide)):
         wide = (-math.inf, math.inf)
-    if metric.kind != LATENCY:
+    if draws is None:
         return wide
-    seconds = [_seconds(metric, recording) for recording, _ in (first, second)]
-    q = float(getattr(_criterion(metric, first[0]), "quantile", 0.95))
-    of_us = Margin(margin.ratio, margin.floor * 1e6)
-    low, high = quantile_shift.bootstrapped(seconds[0], seconds[1], q, confidence, of_us.worsened)
+    low, high = draws.interval(confidence, Margin(margin.ratio, margin.floor * 1e6).worsened)
     return min(wide[0], low / 1e6), max(wide[1], high / 1e6)
 
 

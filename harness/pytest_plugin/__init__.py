@@ -13,6 +13,7 @@ import pytest
 
 if TYPE_CHECKING:
     from harness.pytest_plugin.spike_runs import SpikeRuns
+    from harness.pytest_plugin.spike_verdict import SpikeVerdict
 
 MARKERS = {
     "spike_testing": "drives a real spike with Springback",
@@ -74,35 +75,51 @@ def springback(pytestconfig: pytest.Config) -> SpikeRuns:
     return pytestconfig.stash[_runs_of]
 
 
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None, Any, Any]:
+    """A run that a fixture makes belongs to the test that is set up; what one before it has left does not."""
+    if (runs := item.config.stash.get(_runs_of, None)) is not None:
+        runs.taken()
+    try:
+        return (yield)
+    except AssertionError as error:
+        _skip_inconclusive(item, error)
+        raise
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
     """After the body of a test: what it has run has to have passed, unless it has said that it decides for itself."""
-    body: BaseException | None = None
-    result = None
     try:
         result = yield
     except BaseException as error:
-        body = error
-    runs = item.config.stash.get(_runs_of, None)
-    if runs is None:
-        if body is not None:
-            raise body
-        return result
-    made = runs.taken()
-    item.user_properties += [(PROPERTY, each.line) for each in made]
-    from harness.pytest_plugin.spike_verdict import InconclusiveError, inconclusive_line
-
+        _made_since(item)
+        _skip_inconclusive(item, error)
+        raise
     try:
-        if body is not None:
-            raise body
-        for verdict in made:
+        for verdict in _made_since(item):
             if verdict.must_pass:
                 verdict.assert_passed()
-    except InconclusiveError as error:
-        if item.config.option.springback_inconclusive == "skip":
-            pytest.skip(inconclusive_line(error))
+    except AssertionError as error:
+        _skip_inconclusive(item, error)
         raise
     return result
+
+
+def _made_since(item: pytest.Item) -> list[SpikeVerdict]:
+    """The verdicts of the runs that were made since it was asked the last time, which the test's report names."""
+    runs = item.config.stash.get(_runs_of, None)
+    made = runs.taken() if runs is not None else []
+    item.user_properties += [(PROPERTY, each.line) for each in made]
+    return made
+
+
+def _skip_inconclusive(item: pytest.Item, error: BaseException) -> None:
+    if _runs_of in item.config.stash and item.config.option.springback_inconclusive == "skip":
+        from harness.pytest_plugin.spike_verdict import InconclusiveError, inconclusive_line
+
+        if isinstance(error, InconclusiveError):
+            pytest.skip(inconclusive_line(error))
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

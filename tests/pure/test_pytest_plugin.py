@@ -177,6 +177,19 @@ def test_a_run_of_a_shared_fixture_fails_the_test_that_asked_for_it_first(own: p
     run(own, body).assert_outcomes(failed=1, passed=1)
 
 
+def test_what_a_fixture_finds_inconclusive_may_be_skipped_and_is_no_matter_of_other_tests(own: pytest.Pytester) -> None:
+    body = """
+    import pytest
+    @pytest.fixture(scope="module")
+    def recovered(springback):
+        springback.run("login-herd", kind="saturated").assert_recovers(within_s=30)
+    def test_one(recovered): pass
+    def test_other(): pass
+    """
+    run(own, body).assert_outcomes(errors=1, passed=1)
+    run(own, body, "--springback-inconclusive=skip").assert_outcomes(skipped=1, passed=1)
+
+
 def test_a_run_that_was_refused_fails_its_test(own: pytest.Pytester) -> None:
     result = run(own, "def test_login(springback):\n    springback.run('login-herd', kind='refused')")
     result.assert_outcomes(failed=1)

@@ -23,7 +23,7 @@ from tests import recordings, stored_runs
 from tests.calibration.figures import Figure, Share
 
 TITLE = "Comparison of runs"
-SHORT = 10
+SHORT = 4
 FIGURES, NOISE = 6, 0.05
 LASTING_S, PER_S, PERSISTENCE = 180, 20, 0.3
 SPECS = (CriterionSpec("latency_quantile", {"phase": "recovery"}),)
