@@ -96,13 +96,10 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
         _made_since(item)
         _skip_inconclusive(item, error)
         raise
-    try:
-        for verdict in _made_since(item):
-            if verdict.must_pass:
-                verdict.assert_passed()
-    except AssertionError as error:
-        _skip_inconclusive(item, error)
-        raise
+    for verdict in _made_since(item):
+        if verdict.must_pass and (problem := verdict.problem()) is not None:
+            _skip_inconclusive(item, problem)
+            pytest.fail(str(problem), pytrace=False)
     return result
 
 

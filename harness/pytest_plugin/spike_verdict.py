@@ -104,13 +104,18 @@ class SpikeVerdict:
         lines += [f"  Note: {note}" for note in self.notes]
         return "\n".join([*lines, "", f"  Report: {self.report}"])
 
+    def problem(self) -> AssertionError | None:
+        """None of a PASS; else what a test fails with, with the whole verdict."""
+        if self.passed:
+            return None
+        kind = InconclusiveError if self.verdict.outcome is Outcome.INCONCLUSIVE else AssertionError
+        return kind(repr(self))
+
     def assert_passed(self) -> None:
-        """Raises AssertionError for a FAIL, InconclusiveError for an INCONCLUSIVE, each with the whole verdict."""
+        """Raises AssertionError for a FAIL, InconclusiveError for an INCONCLUSIVE."""
         __tracebackhide__ = True
-        if self.verdict.outcome is Outcome.INCONCLUSIVE:
-            raise InconclusiveError(repr(self))
-        if self.verdict.outcome is Outcome.FAIL:
-            raise AssertionError(repr(self))
+        if (problem := self.problem()) is not None:
+            raise problem
 
     def assert_recovers(self, within_s: float, finding: str = RECOVERY) -> None:
         """The whole interval of the recovery time lies within so many seconds. Raises AssertionError where none of it
