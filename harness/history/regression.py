@@ -20,7 +20,7 @@ from harness.comparison.metric import Metric, bounds_of, margin_of, metric_of, t
 from harness.findings import Basis, Finding, Outcome, Verdict
 from harness.history.stored_run import HistoryRun
 
-LONGEST = 200
+LONGEST = 100
 """Runs of a plan that are looked at, the latest ones."""
 RECENT = 10
 """Runs for which a change is news; from then on its level is the usual one."""
