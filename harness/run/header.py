@@ -16,6 +16,7 @@ from harness.clients.address import strip_url
 from harness.config.settings import RunSettings
 from harness.load.users.body_checks import judged_by_status
 from harness.recording_header import Header, Phase, PlannedGate
+from harness.recording_values import Scalar
 from harness.run.messages import REFERENCE_TARGET
 from harness.run.source_revision import source_revision
 from shapes._phased import PhasedShape
@@ -31,7 +32,8 @@ def header(
     users: Iterable[type[User]],
 ) -> Header:
     profile, parked = shape.profile(), shape.parked
-    notes = [f"{name} was left out (--without)" for name in settings.without]
+    notes = [*shape.notes()]
+    notes += [f"{name} was left out (--without)" for name in settings.without]
     if by_status := judged_by_status(users):
         notes.append(
             f"the answers to {', '.join(by_status)} were judged by their status only: "
@@ -42,7 +44,7 @@ def header(
         scenario=scenario,
         started_utc=started_utc,
         shape=type(shape).__name__,
-        parameters=settings.shape_parameters,
+        parameters={name: without_secrets(value) for name, value in settings.shape_parameters.items()},
         phases=tuple(Phase(p.name, p.start_s, p.end_s) for p in profile.phases),
         level=profile.level(parked).points,
         level_unit=profile.level_unit(parked),
@@ -59,6 +61,10 @@ def header(
         commit=settings.run_commit or found.commit,
         tags=settings.run_tags,
     )
+
+
+def without_secrets(value: Scalar) -> Scalar:
+    return strip_url(value) if isinstance(value, str) and "://" in value else value
 
 
 def fingerprint() -> Mapping[str, str]:
