@@ -50,7 +50,10 @@ def page(verdict: Verdict, groups: Groups) -> str:
     runs = overlay.overlaid({group: [(run.name, run.recording) for run in runs] for group, runs in groups.items()})
     axis = overlay.timeline(runs)
     charts = overlay.charts(runs, axis) if not axis.is_empty else ()
-    shared = Range1d(start=axis.start_s, end=axis.end_s, bounds=(axis.start_s, axis.end_s), min_interval=2)
+    start_s, end_s = axis.start_s, axis.end_s
+    shared = Range1d(
+        start=start_s, end=end_s, reset_start=start_s, reset_end=end_s, bounds=(start_s, end_s), min_interval=2
+    )
     drawings: dict[str, Any] = {each.identity: drawing.draw(each, axis, shared) for each in charts if not each.missing}
     for plot in drawings.values():
         plot.xaxis.axis_label = AXIS
