@@ -142,7 +142,7 @@ def test_a_report_says_what_its_run_has_caused(runs_dir: Path) -> None:
 def test_the_check_against_the_history_fails_by_it(runs_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
     last = runs_dir / stored_runs.named(16)
     assert check.check(last) == Outcome.PASS.exit_code
-    assert check.check(last, "history") == Outcome.FAIL.exit_code
+    assert check.check(last, against="history") == Outcome.FAIL.exit_code
     assert "against the history" in capsys.readouterr().out
 
 
