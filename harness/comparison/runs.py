@@ -75,9 +75,10 @@ def _of_two(metric: Metric, first: Judged, second: Judged, ratio: float, confide
     before, after = _both(metric, first, second)
     sides = bounds_of(before), bounds_of(after)
     if before is None or after is None or sides[0] is None or sides[1] is None:
-        missing = " and ".join(word for word, side in zip(("first", "second"), sides, strict=True) if side is None)
+        lacking = [word for word, side in zip(("first", "second"), sides, strict=True) if side is None]
         told = next((each.reason for each in (before, after) if each is not None and bounds_of(each) is None), "")
-        reason = f"the {missing} has no figure to compare" + (f": {told}" if told else "")
+        missing = f"the {lacking[0]} has no" if len(lacking) == 1 else "neither has a"
+        reason = f"{missing} figure to compare" + (f": {told}" if told else "")
         return _finding(metric, Outcome.INCONCLUSIVE, reason)
     seen = f"{words.bounds(sides[0], metric.unit)} in the first, {words.bounds(sides[1], metric.unit)} in the second"
     shift = sides[1][1] - sides[0][1] if all(map(math.isfinite, (sides[0][1], sides[1][1]))) else None
