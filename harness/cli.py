@@ -186,12 +186,14 @@ def doctor(users: int, processes: int, host: str) -> None:
 
 @cli.command(short_help="Judge an earlier run again.")
 @click.argument("run_directory", metavar="RUN", type=click.Path(path_type=Path))
-@click.option("--against", default="", type=click.Choice(["history"]), help="Judge it beside the runs before it, too.")
+@click.option(
+    "--against", default=None, type=click.Choice(["history"]), help="Judge it beside the runs before it, too."
+)
 @click.option("--worse-than", default="10%", show_default=True, help="How much worse than them a figure may become.")
 @click.option("--branch", default="", help="Only runs of this branch before it are its history [all].")
 @QUIET
 @AS_JSON
-def check(run_directory: Path, against: str, worse_than: str, branch: str, quiet: bool, as_json: bool) -> None:
+def check(run_directory: Path, against: str | None, worse_than: str, branch: str, quiet: bool, as_json: bool) -> None:
     """Judge the recording of RUN (its directory, or its recording.jsonl) and print the verdict.
 
     With ``--against history`` it also fails where a figure has changed for the worse by more than --worse-than, over
@@ -199,7 +201,7 @@ def check(run_directory: Path, against: str, worse_than: str, branch: str, quiet
     """
     from harness.commands import check
 
-    sys.exit(check.check(run_directory, PRINTED[_shown(quiet, as_json)], against, worse_than, branch))
+    sys.exit(check.check(run_directory, PRINTED[_shown(quiet, as_json)], against or "", worse_than, branch))
 
 
 @cli.command(short_help="Judge an earlier run again and write its reports.")

@@ -44,7 +44,7 @@ def history(
         raise ConfigurationError(problems)
     with History(runs_dir) as opened:
         if rebuild:
-            opened.rebuild()
+            opened.refresh(anew=True)
         found = [run for run in opened.runs() if wanted.takes(run)]
         code = _kept(runs_dir, found, keep, dry_run) if keep is not None else 0
         if keep is not None:

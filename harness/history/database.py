@@ -12,7 +12,9 @@ import contextlib
 import fcntl
 import json
 import os
+import random
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -66,10 +68,12 @@ class History:
     def __exit__(self, *_: object) -> None:
         self._connection.close()
 
-    def refresh(self) -> None:
-        """Brings the index up to date: runs that are new or were judged again are read, those that are gone dropped."""
+    def refresh(self, anew: bool = False) -> None:
+        """Brings the index up to date: runs that are new or were judged again are read, those that are gone dropped.
+        With ``anew`` all are read.
+        """
         try:
-            self._refresh()
+            self._refresh(anew)
         except sqlite3.DatabaseError as error:
             self._connection.close()
             if _is_damage(error):
@@ -80,22 +84,20 @@ class History:
                 self._connection = _connected(":memory:")
             self._refresh()
 
-    def rebuild(self) -> None:
-        """Reads all runs anew."""
-        with _transaction(self._connection):
-            self._connection.execute("DELETE FROM run")
-        self.refresh()
-
     def runs(self) -> list[HistoryRun]:
         """The oldest first."""
         try:
             return self._runs()
         except (ValueError, TypeError):  # somebody has written into it
             self.notes.append(f"{self.runs_dir / DATABASE} had rows that are none of ours; the runs were read anew")
-            self.rebuild()
+            self.refresh(anew=True)
             return self._runs()
 
     def _runs(self) -> list[HistoryRun]:
+        with _transaction(self._connection, "DEFERRED"):
+            return self._of_one_instant()
+
+    def _of_one_instant(self) -> list[HistoryRun]:
         findings: dict[str, list[Finding]] = {}
         for path, *row in self._connection.execute(
             "SELECT path, criterion, kind, title, outcome, reason, figure, unit, limit_value, low, high, basis, "
@@ -150,12 +152,12 @@ class History:
                         (self.runs_dir / name).unlink()
                 self.notes.append(f"{file} was damaged ({why}) and was made anew from the recordings; nothing is lost")
 
-    def _refresh(self) -> None:
+    def _refresh(self, anew: bool = False) -> None:
         there = {path: _stamp(self.runs_dir / path) for path in paths(self.runs_dir)}
         known = dict(self._connection.execute("SELECT path, stamp FROM run"))
-        if there == known:
+        if there == known and not anew:
             return
-        changed = [path for path, stamp in there.items() if known.get(path) != stamp]
+        changed = [path for path, stamp in there.items() if anew or known.get(path) != stamp]
         read = {path: run for path in changed if (run := read_run(self.runs_dir, path)) is not None}
         with _transaction(self._connection):
             for path in (*(known.keys() - there.keys()), *changed):
@@ -176,6 +178,18 @@ class History:
 
 def _connected(file: str) -> sqlite3.Connection:
     """Raises sqlite3.DatabaseError, and OtherVersionError."""
+    # SQLite itself does not wait for the lock that it takes to begin its write-ahead log.
+    until_s = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            return _connected_at_once(file)
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > until_s:
+                raise
+            time.sleep(random.uniform(0.01, 0.05))
+
+
+def _connected_at_once(file: str) -> sqlite3.Connection:
     connection = sqlite3.connect(file, timeout=PATIENCE_S, isolation_level=None)
     try:
         connection.execute("PRAGMA journal_mode = WAL")
@@ -209,9 +223,9 @@ def _version(connection: sqlite3.Connection) -> int:
 
 
 @contextmanager
-def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """All of it or nothing; other writers wait from its beginning on."""
-    connection.execute("BEGIN IMMEDIATE")
+def _transaction(connection: sqlite3.Connection, kind: str = "IMMEDIATE") -> Iterator[None]:
+    """All of it or nothing, and all as of one instant; other writers wait from the beginning of an immediate one on."""
+    connection.execute(f"BEGIN {kind}")
     try:
         yield
     except BaseException:

@@ -176,7 +176,7 @@ def opened(runs_dir: str, barrier: object, answers: object) -> None:
     barrier.wait()  # type: ignore[attr-defined]
     for _ in range(5):
         with History(Path(runs_dir)) as history:
-            history.rebuild()
+            history.refresh(anew=True)
             answers.put((len(history.runs()), tuple(history.notes)))  # type: ignore[attr-defined]
 
 
