@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import re
 import signal
 import subprocess
@@ -14,6 +15,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
@@ -23,6 +25,7 @@ from tests.docs import sh
 from tests.docs.blocks import ROOT, Block, all_blocks, undeclared
 from tests.docs.conftest import Tree, at_port, free_port
 
+PLUGIN = ("-p", "harness.pytest_plugin")
 PLUGINS = ("python probe", "python fault", "python criterion", "python guard", "python report", "python target-fault")
 EXPECTED = {
     "docs/target.md": ['"token":'],
@@ -173,6 +176,20 @@ def test_a_gitlab_file_can_be_read_and_its_commands_could_be_run(block: Block, t
     directory = tree.directory_of(block.page)
     assert commands
     assert not [problem for text in commands for problem in sh.problems(text, tree, directory)]
+
+
+@each("python test")
+def test_a_file_of_tests_is_collected(block: Block, tmp_path: Path) -> None:
+    """With our plug-in, markers it does not know being errors."""
+    (tmp_path / block.file).write_text(block.text)
+    plugin = () if any(each.name == "springback" for each in entry_points(group="pytest11")) else PLUGIN
+    arguments = ("--collect-only", "-q", "--strict-markers", "--fixtures-per-test", *plugin, "-p", "no:cacheprovider")
+    command = [sys.executable, "-P", "-m", "pytest", *arguments, block.file]
+    done = subprocess.run(
+        command, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout
+    assert "springback -- " in done.stdout
 
 
 PAGES_THAT_RUN = sorted({block.page for block in all_blocks("sh run")})

@@ -230,7 +230,7 @@ def load(case: Case, stack: Stack) -> Run:
         answer = case.ask(target) if case.ask else None
         accounts = [ask("GET", url, token).document["active"] for url, token in _switches(case, state)]
         seen = meanwhile.result() if meanwhile else None
-        (directory,) = runs.iterdir()
+        (directory,) = (path for path in runs.iterdir() if path.is_dir())
         recording = read(directory)
     # A fault that the scenario itself has put in its place and taken away again has no account.
     accounts = [one for one in accounts if one and one["fault"] == case.fault]
