@@ -1,4 +1,4 @@
-"""The command line: ``springback run | suite | plan | import | learn | plugins | doctor | check | report | dump``."""
+"""The command line: ``springback COMMAND``; each is a file of ``harness/commands``."""
 
 # ruff: noqa: E402
 
@@ -34,6 +34,17 @@ MOST_USERS, MOST_PROCESSES, MOST_REPEATS = 1_000_000, 1000, 1000
 """More is a slip of the finger."""
 PASS_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": ["--help"]}
 
+QUIET = click.option("--quiet", is_flag=True, help="Print the verdict on one line, and nothing before it but problems.")
+AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document a line, for programs.")
+PRINTED = {"": "table", "quiet": "line", "json": "json"}
+"""What is wanted → how the verdict is printed."""
+
+
+def _shown(quiet: bool, as_json: bool) -> str:
+    if quiet and as_json:
+        raise ConfigurationError("--quiet and --json: leave out one of them")
+    return "quiet" if quiet else "json" if as_json else ""
+
 
 class _Locustfile(click.Path):
     """A file, or -h in its place, which these commands otherwise leave to the locustfile."""
@@ -66,23 +77,31 @@ def cli() -> None:
     help="Make the run so many times, and judge all together.",
 )
 @click.option("--runs-dir", default=None, type=click.Path(path_type=Path), help="Where runs go [runs].")
+@QUIET
+@AS_JSON
 @click.pass_context
-def run(context: click.Context, locustfile: str, web: bool, repeat: int, runs_dir: Path | None) -> None:
+def run(
+    context: click.Context, locustfile: str, web: bool, repeat: int, runs_dir: Path | None, quiet: bool, as_json: bool
+) -> None:
     """Run the scenario LOCUSTFILE and judge it.
 
     Without --host the reference target is started on this machine, and stopped at the end. All other options are
     Locust's (``locust --help``) and ours: ``springback plan LOCUSTFILE -h`` lists these.
     """
+    shown = _shown(quiet, as_json)
     if repeat > 1:
         if web:
             raise ConfigurationError("--web and --repeat: a run from the web UI is made once; leave out one of them")
+        if shown:
+            raise ConfigurationError(f"--{shown} and --repeat: several runs have one page; leave out one of them")
         from harness.commands.repeat import repeat as run_again
 
         sys.exit(run_again(Path(locustfile), context.args, runs_dir or Path("runs"), repeat))
     from harness.commands.run import launch
 
     directory = [] if runs_dir is None else ["--runs-dir", str(runs_dir)]
-    sys.exit(launch(locustfile, [*context.args, *directory], web))
+    console = ["--console", shown] if shown else []
+    sys.exit(launch(locustfile, [*context.args, *directory, *console], web))
 
 
 @cli.command(context_settings=PASS_ON, short_help="Show what a run would do, without load.")
@@ -167,21 +186,34 @@ def doctor(users: int, processes: int, host: str) -> None:
 
 @cli.command(short_help="Judge an earlier run again.")
 @click.argument("run_directory", metavar="RUN", type=click.Path(path_type=Path))
-def check(run_directory: Path) -> None:
+@QUIET
+@AS_JSON
+def check(run_directory: Path, quiet: bool, as_json: bool) -> None:
     """Judge the recording of RUN (its directory, or its recording.jsonl) and print the verdict."""
     from harness.commands import check
 
-    sys.exit(check.check(run_directory))
+    sys.exit(check.check(run_directory, PRINTED[_shown(quiet, as_json)]))
 
 
 @cli.command(short_help="Judge an earlier run again and write its reports.")
 @click.argument("run_directory", metavar="RUN", type=click.Path(path_type=Path))
 @click.option("--report-formats", default="", help="Formats to write beside verdict.json, with commas [all].")
-def report(run_directory: Path, report_formats: str) -> None:
+@QUIET
+@AS_JSON
+def report(run_directory: Path, report_formats: str, quiet: bool, as_json: bool) -> None:
     """Judge the recording of RUN, write its reports beside it and print the verdict."""
     from harness.commands import check
 
-    sys.exit(check.report(run_directory, [name.strip() for name in report_formats.split(",") if name.strip()]))
+    formats = [name.strip() for name in report_formats.split(",") if name.strip()]
+    sys.exit(check.report(run_directory, formats, PRINTED[_shown(quiet, as_json)]))
+
+
+@cli.command(short_help="Print a dashboard for Grafana.")
+def grafana() -> None:
+    """Print, as JSON, a dashboard of what a run shows at /metrics. Import it, and choose your Prometheus."""
+    from harness.commands.grafana import text
+
+    click.echo(text())
 
 
 @cli.command(short_help="Print the lines of a recording as text.")
