@@ -12,6 +12,7 @@ how well it holds.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -72,6 +73,11 @@ class Horizon:
     middle_m: float
     high_m: float
 
+    def wider(self, noise: float) -> Horizon:
+        """Below the least peak there is only no peak at all."""
+        low_m = self.low_m * math.exp(-noise) if self.low_m > 1 else 1.0
+        return Horizon(self.days, max(1.0, low_m), self.middle_m, self.high_m * math.exp(noise))
+
     def at_least(self, shorter: Horizon) -> Horizon:
         """The largest of more days is no smaller, whatever the chance of the bootstrap."""
         return Horizon(
@@ -97,10 +103,16 @@ class Expected:
 
 
 def expected(
-    peaks_m: Sequence[float], threshold: float, known_days: float, at_days: Sequence[float] = (), seed: int = 1
+    peaks_m: Sequence[float],
+    threshold: float,
+    known_days: float,
+    at_days: Sequence[float] = (),
+    noise: float = 0.0,
+    seed: int = 1,
 ) -> Expected:
     """Of the peaks above ``threshold`` that were found in ``known_days``, each as M. ``at_days``: when each was, from
-    the beginning on; without it they are taken to come independently.
+    the beginning on; without it they are taken to come independently. ``noise``: standard deviation of log M, by which
+    the interval is made wider at both ends, because the usual level that M is measured by is known no better.
     """
     count = len(peaks_m)
     needs = ((known_days, LEAST_DAYS, "days are known"), (count, LEAST_PEAKS, "peaks were found"))
@@ -116,7 +128,8 @@ def expected(
     days = [each for each in HORIZONS_DAYS if each <= AHEAD * known_days]
     told: list[Horizon] = []
     for horizon in (model.horizon(each, least) for each in days):
-        told.append(horizon.at_least(told[-1]) if told else horizon)
+        wide = horizon.wider(noise)
+        told.append(wide.at_least(told[-1]) if told else wide)
     return Expected(threshold, count, known_days, tuple(told))
 
 

@@ -60,7 +60,7 @@ def expect(observed: Observed, usual: Values) -> Expected:
     peaks = spikes.find(observed, usual, spikes.PEAKS_SD)
     at_days = [spike.peak_s / level.DAY_S for spike in peaks.spikes]
     return peaks_over_threshold.expected(
-        [spike.m for spike in peaks.spikes], peaks.threshold, observed.known_days, at_days
+        [spike.m for spike in peaks.spikes], peaks.threshold, observed.known_days, at_days, peaks.noise
     )
 
 
