@@ -7,6 +7,7 @@ import re
 import signal
 import sys
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any, Never
 
 from gevent.event import Event
@@ -18,6 +19,7 @@ from locust.web import WebUI
 from harness.clients import connection_guard
 from harness.clients.address import allowed_hosts
 from harness.config import options as run_options
+from harness.config.presets import NONE
 from harness.config.scenario import (
     DEFAULT_SUITE,
     STANDARD,
@@ -188,14 +190,19 @@ class Attachment:
         events.worker_report.add_listener(self._worker_report)
 
     def _declare(self, parser: Any, **_: Any) -> None:
+        self._take_preset(replace(self.scenario, preset=NONE))  # it is this parser that says which
         try:
-            run_options.declare(parser, self.scenario)
+            run_options.declare(parser, self.scenario, self._take_preset)
         except ConfigurationError as error:
             _give_up(error)
         # An option that comes later would make a short form mean another one, or nothing.
         parser.allow_abbrev = False
         # Anybody who reaches the web UI can start load, so it is for this machine unless the user says otherwise.
         parser.set_defaults(web_host="127.0.0.1")
+
+    def _take_preset(self, scenario: Scenario) -> None:
+        self.scenario = scenario
+        set_attached(scenario)
 
     def _init(self, environment: Environment, runner: Any, web_ui: WebUI | None = None, **_: Any) -> None:
         self._watch.met()

@@ -50,7 +50,7 @@ class _Locustfile(click.Path):
 def cli() -> None:
     """When a spike hits, what breaks, and does the service come back, how fast, and at what cost?
 
-    Exit codes: 0 PASS, 2 usage or configuration, 3 FAIL, 4 INCONCLUSIVE. (1 is Locust's own.)
+    Exit codes: 0 PASS, 2 usage or configuration, 3 FAIL, 4 INCONCLUSIVE, 5 stopped early. (1 is Locust's own.)
     """
 
 
@@ -138,8 +138,8 @@ def suite(words: tuple[str, ...], runs_dir: Path) -> None:
     sys.exit(run_all(words[:first_option], words[first_option:], runs_dir))
 
 
-@cli.command(short_help="List criteria, probes, faults, shapes or report formats.")
-@click.argument("kind", type=click.Choice(["criteria", "probes", "faults", "shapes", "reports"]))
+@cli.command(short_help="List criteria, probes, faults, shapes, report formats or presets.")
+@click.argument("kind", type=click.Choice(["criteria", "probes", "faults", "shapes", "reports", "presets"]))
 def plugins(kind: str) -> None:
     """List what there is of one KIND, with its parameters and their defaults. One of your own is one more file."""
     from harness.commands.plugins import listing

@@ -83,6 +83,8 @@ class Header:
     reference_target: bool = False
     """The target was the built-in one, started for this run because nobody had named a host."""
     format: int = FORMAT
+    stop_when: tuple[str, ...] = ()
+    """The rules by which the run was to be stopped early, as they were given."""
 
     def phase(self, name: str) -> Phase | None:
         return next((phase for phase in self.phases if phase.name == name), None)

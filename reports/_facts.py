@@ -25,6 +25,7 @@ def facts(recording: Recording) -> list[tuple[str, str]]:
         ("load processes", str(header.nodes)),
         ("started", started(recording)),
         ("ended", _ending(recording)),
+        *(("to be stopped early when", rule) for rule in header.stop_when),
     ]
     if end is not None:
         unfinished = _quantity.count(end.unfinished)

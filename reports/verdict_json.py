@@ -34,7 +34,7 @@ def render(recording: Recording, verdict: Verdict) -> str:
     body: dict[str, Json] = {
         "format": FORMAT,
         "outcome": verdict.outcome.value,
-        "exit_code": verdict.outcome.exit_code,
+        "exit_code": verdict.exit_code,
         "reason": verdict.reason,
         "scenario": header.scenario,
         "shape": header.shape,
@@ -42,6 +42,7 @@ def render(recording: Recording, verdict: Verdict) -> str:
         "reference_target": header.reference_target,
         "started_utc": header.started_utc,
         "load_began": bool(recording.slices or (end and end.completed)),
+        "stopped_early": verdict.stopped_early,
         "completed": bool(end and end.completed),
         "end_reason": end.reason if end else None,
         "notes": list(verdict.notes),

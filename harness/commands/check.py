@@ -19,7 +19,7 @@ def check(run: Path) -> int:
     """Prints the verdict of ``run`` and returns its exit code. Raises ConfigurationError when there is no recording."""
     recording, verdict = _judged(run)
     terminal.show(recording, verdict, (), sys.stdout)
-    return verdict.outcome.exit_code
+    return verdict.exit_code
 
 
 def report(run: Path, formats: Collection[str] = ()) -> int:
@@ -42,7 +42,7 @@ def report(run: Path, formats: Collection[str] = ()) -> int:
         for path in set(first) - set(written):
             path.unlink(missing_ok=True)
     terminal.show(recording, verdict, written, sys.stdout)
-    return verdict.outcome.exit_code
+    return verdict.exit_code
 
 
 def _judged(run: Path) -> tuple[Recording, Verdict]:

@@ -148,7 +148,7 @@ def _loaded(
         if argument.startswith("-")
     ]
     unreadable += _misspelt_variables(action.env_var for action in parser._actions)
-    problems += [*unreadable, *locust_options.conflicts(parsed, shape is not None)]
+    problems += [*unreadable, *locust_options.conflicts(parsed, shape is not None), *locust_options.repeated(arguments)]
     chosen = parsed.user_classes or list(users)
     if not unreadable:  # what follows an unknown option looks like the name of a user class
         there = f"; it has {', '.join(users)}" if users else ""
@@ -233,7 +233,8 @@ def _read_options(locustfile: str, environment: Any, problems: list[str], away: 
         except ConfigurationError as error:
             (away if _is_well_by_itself(request) else problems).extend(error.messages)
             return scenario.name, []
-        return scenario.name, fault_schedule.lines(scenario, settings.faults)
+        of_preset = scenario.preset.lines(settings.criteria, environment.parsed_options)
+        return scenario.name, [*fault_schedule.lines(scenario, settings.faults), *of_preset]
     except ConfigurationError as error:
         problems += error.messages
         return "", []

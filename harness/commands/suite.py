@@ -55,7 +55,7 @@ def suite(words: Sequence[str], arguments: Sequence[str], runs_dir: Path) -> int
     paths = suite_page.write(parts, directory)
     print(suite_page.table(parts, time.monotonic() - began_s))
     print("\n".join(f"  {path}" for path in paths))
-    return suite_page.worst(parts).exit_code
+    return suite_page.exit_code(parts)
 
 
 def _not_run(each: Scenario | Refused, reason: str = "") -> Part:

@@ -9,12 +9,13 @@ last samples of each source, and of each phase one histogram a name.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from harness.analysis.alerts import MOST_SOURCES, Book, Episode, in_words, of_header
 from harness.live.nodes import Nodes
 from harness.live.phase_tally import PhaseFigures, PhaseTally
+from harness.live.stop_rules import StopRule, StopWatch
 from harness.recording import ProbeSample, Slice
 from harness.recording_header import Header
 from harness.recording_marks import INJECTED, UNDONE, FaultMark, Mark, NodeMark
@@ -50,11 +51,12 @@ class Snapshot:
 class LiveState:
     """Of one run, on the master or the local runner."""
 
-    def __init__(self, header: Header) -> None:
+    def __init__(self, header: Header, stop_rules: Iterable[StopRule] = ()) -> None:
         self.nodes = Nodes(header.nodes)
         self.phases = tuple(PhaseTally(phase) for phase in header.phases)
         self.samples: dict[tuple[str, str], ProbeSample] = {}
         """Of each probe and source the latest; those of the probe ``generator`` are the health of the nodes."""
+        self.stop_watch = StopWatch(stop_rules, self.samples)
         self._phase_starts_s = [phase.start_s for phase in header.phases]
         self._faults: dict[int, str] = {}
         self._seen = of_header(header)
@@ -63,9 +65,10 @@ class LiveState:
 
     def add(self, line: Slice | ProbeSample | Mark) -> None:
         """Takes in a line of the recording. Slices may come in any order; the samples of one source come in theirs."""
-        if isinstance(line, Slice) and (line.warm_up or line.wind_down):
-            return
         if isinstance(line, Slice):
+            self.stop_watch.add(line)
+            if line.warm_up or line.wind_down:
+                return
             self._seen.add(line)
             number = bisect_right(self._phase_starts_s, line.t) - 1
             if number >= 0 and line.t < self.phases[number].phase.end_s:

@@ -42,6 +42,8 @@ class Report:
     """As they go into the recording's file: all but the slices."""
     slices: tuple[Slice, ...] = ()
     """The master adds up those of all nodes."""
+    waiting: tuple[tuple[int, int], ...] = ()
+    """Requests without an answer yet: (second in which they should have begun, number)."""
     samples: tuple[ProbeSample, ...] = ()
     """Those that are among the lines: a master with hundreds of nodes would be busy reading them back."""
     final: bool = False
@@ -60,7 +62,8 @@ class Report:
     def from_message(body: Mapping[str, Any]) -> Report:
         slices = tuple(Slice(*row) for row in body["slices"])
         samples = tuple(ProbeSample(*row) for row in body["samples"])
-        return Report(**{**body, "slices": slices, "samples": samples})
+        waiting = tuple((t, count) for t, count in body["waiting"])
+        return Report(**{**body, "slices": slices, "samples": samples, "waiting": waiting})
 
 
 @dataclass(frozen=True)
@@ -135,7 +138,8 @@ class NodeReporter:
         slices = tuple(self.node.recorder.drain(self._name))
         marks, self.node.gate_marks[:] = list(self.node.gate_marks), []
         samples = tuple(sample for measured in self._monitor.take() for sample in self._samples(measured))
-        lines: list[Line] = [*self._unanswered(), *(replace(mark, node=self._name) for mark in marks)]
+        waiting = self._waiting()
+        lines: list[Line] = [*self._unanswered(waiting), *(replace(mark, node=self._name) for mark in marks)]
         lines += self.node.streams.take(self._name)
         lines += self.node.attempts.take(self._name)
         lines += self.node.exceptions.take(self.node.t_of, self._name)
@@ -145,7 +149,10 @@ class NodeReporter:
         ]
         lines += self._operations()
         text = "".join(encode(line) for line in [*lines, *samples])
-        return Report(self.node.run, text, slices, samples)
+        by_second: Counter[int] = Counter()
+        for (t, *_), count in waiting.items():
+            by_second[t] += count
+        return Report(self.node.run, text, slices, tuple(by_second.items()), samples)
 
     def _operations(self) -> Iterator[Operations]:
         """Those that have ended since they were asked for last."""
@@ -153,15 +160,19 @@ class NodeReporter:
         if operations:
             yield Operations(self._name, round(self.node.operation_uncertainty_s(), 6), operations)
 
-    def _unanswered(self) -> Iterator[Unanswered]:
-        """What has changed in what has no answer yet, for a recording that ends with this report. In the last report,
-        when all of it has been counted, the rest is taken back.
-        """
+    def _waiting(self) -> Counter[tuple[int, str, str, bool]]:
+        """What has no answer yet, as :meth:`Node.unanswered`."""
         plan = self.node.plan
         assert plan is not None
         waiting = self.node.unanswered()
         if not plan.paced and not self._settled:
             waiting += Counter((self._second(since_s), "", UNFINISHED, True) for since_s in self._running().values())
+        return waiting
+
+    def _unanswered(self, waiting: Counter[tuple[int, str, str, bool]]) -> Iterator[Unanswered]:
+        """What has changed in what has no answer yet, for a recording that ends with this report. In the last report,
+        when all of it has been counted, the rest is taken back.
+        """
         told, now = self._told_unanswered, dict[tuple[int, str, str], tuple[int, int]]()
         for (t, name, outcome, begins), n in waiting.items():
             key = (t, name or ITERATION, outcome)
@@ -247,6 +258,15 @@ class NodeReporter:
         if self.node.plan is None or not self.node.plan.paced:
             runner: Any = self._environment.runner
             runner.user_greenlets.kill(block=False)
+
+    def halt(self) -> None:
+        """Ends the load at once, with the last report: whoever is in mid-request is stopped there."""
+        runner: Any = self._environment.runner
+        self._environment.stop_timeout = 0.0
+        self.node.stop_draining = True  # settling may have begun
+        self.stopping()
+        self.settle(wait=False)
+        runner.user_greenlets.kill(block=False)
 
     def close(self) -> None:
         """Lets go, without a report, of everything but what users do while they are stopped: see users_gone()."""

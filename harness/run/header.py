@@ -13,6 +13,7 @@ from locust import User
 
 from harness.clients.address import strip_url
 from harness.config.settings import RunSettings
+from harness.live import stop_rules
 from harness.load.users.body_checks import judged_by_status
 from harness.recording_header import Header, Phase, PlannedGate
 from harness.run.messages import REFERENCE_TARGET
@@ -30,6 +31,7 @@ def header(
 ) -> Header:
     profile, parked = shape.profile(), shape.parked
     notes = [f"{name} was left out (--without)" for name in settings.without]
+    notes += [f"preset {settings.preset}"] if settings.preset else []
     if by_status := judged_by_status(users):
         notes.append(
             f"the answers to {', '.join(by_status)} were judged by their status only: "
@@ -51,6 +53,7 @@ def header(
         notes=tuple(notes),
         alerts=asdict(settings.alerts),
         faults=tuple(fault.plan for fault in settings.faults),
+        stop_when=tuple(rule.words for rule in settings.stop_rules if rule.flag == stop_rules.FLAG),
         reference_target=os.environ.get(REFERENCE_TARGET) == host,
     )
 

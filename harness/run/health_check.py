@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NoReturn
 from urllib.parse import urlsplit
 
 from harness.clients.address import url_problems
@@ -15,6 +16,7 @@ LIMIT_BYTES = 1_000_000
 ANSWER_S = 2.0
 """Whoever has not answered a request on a connection of its own by then does not answer."""
 AGAIN_S = 0.2
+WATCH_S = 1.0
 FRONT_PAGE = "GET / on a new connection"
 TOO_MANY_REQUESTS = 429
 
@@ -95,6 +97,13 @@ class TargetHealth:
     def check_after(self, within_s: float) -> None:
         if self._check("after", within_s).ok and self._status_before is not None:
             self._compare_front_page(self._status_before, within_s)
+
+    def watch(self, note: Callable[[float, HealthResult], None]) -> NoReturn:
+        """Asks once a second, and tells when it began to (on the monotonic clock) and what came."""
+        while True:
+            began_s = time.monotonic()
+            note(began_s, check(self._host + self.path, min(self._timeout_s, ANSWER_S)))
+            time.sleep(max(0.0, began_s + WATCH_S - time.monotonic()))
 
     def answered_anew_in_s(self) -> float | None:
         """How long a request on a connection of its own waits for its answer, whatever that is; None: over

@@ -23,6 +23,7 @@ from locust.runners import MasterRunner
 from harness.config.scenario import Scenario
 from harness.config.settings import RunSettings
 from harness.live.state import SETTLES_S, LiveState
+from harness.live.stop_rules import TARGET_DOWN
 from harness.load.node_reporter import Report
 from harness.load.run_plan import Plan
 from harness.probes import Probe
@@ -39,7 +40,7 @@ from harness.recording_marks import (
     NodeMark,
 )
 from harness.run.header import header
-from harness.run.health_check import TargetHealth
+from harness.run.health_check import HealthResult, TargetHealth
 from harness.run.live_alerts import raise_and_clear
 from harness.run.progress import PhaseProgress
 from harness.run.readiness import BrokenOffError, Readiness
@@ -61,7 +62,7 @@ ALL_LOST = "every load process was lost"
 
 class Run:
     """``nodes`` are the load processes that take part; ``send_plan`` hands the plan to all of them, and returns their
-    names; ``set_connect_early`` tells all of them how users are to be parked.
+    names; ``set_connect_early`` tells all of them how users are to be parked, and ``halt`` to end their load at once.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class Run:
         nodes: int,
         send_plan: Callable[[Plan], tuple[str, ...]],
         set_connect_early: Callable[[bool | None], None],
+        halt: Callable[[], None],
     ) -> None:
         self.directory, started_utc = make_run_directory(Path(settings.runs_dir), scenario.name)
         self.name = self.directory.name
@@ -81,13 +83,16 @@ class Run:
         self.finished = False
         self.failure: str | None = None
         """Why the run was broken off, if it was."""
+        self.stopped_early = ""
+        """By which rule, if by any."""
         self._settings = settings
         self._shape = shape
         self._send_to_nodes = send_plan
+        self._halt_nodes = halt
         self._requests = self._unfinished = 0
         users, host = environment.user_classes, environment.host or ""
         planned = header(scenario.name, started_utc, settings, shape, host, nodes, users)
-        self.live = LiveState(planned)
+        self.live = LiveState(planned, settings.stop_rules)
         self._writer = RecordingWriter(self.directory, planned, self.live.add)
         probes = settings.probes
         if isinstance(environment.runner, MasterRunner):
@@ -108,6 +113,7 @@ class Run:
         )
         self.stopping = Stopping(self.live.nodes, self.profile.duration_s)
         self._conducting: gevent.Greenlet[..., Any] | None = None
+        self._watching: gevent.Greenlet[..., Any] | None = None
 
     # A run from top to bottom
 
@@ -128,7 +134,12 @@ class Run:
                 if self._shape.parked:
                     self.readiness.wait()
                     self._send_plan()
+                self._watch_target()
                 self._watch_phases()
+            if self.stopped_early:
+                say(f"stopping early: {self.stopped_early}")
+                self.begin_stopping()
+                self._halt_nodes()
         except Exception as error:
             self.failure = f"the run could not be conducted: {type(error).__name__}: {error}"
             raise
@@ -149,6 +160,8 @@ class Run:
         """When Locust has no users any more. ``stopped_because`` holds only if the run had not come to its end."""
         if self._conducting is not None:
             self._conducting.kill()
+        if self._watching is not None:
+            self._watching.kill()
         self.begin_stopping()
         self._give_up_on_silent_nodes()
         self._injector.stop()
@@ -177,6 +190,7 @@ class Run:
             self.live.add(piece)
         for sample in report.samples:
             self.live.add(sample)
+        self.live.stop_watch.set_waiting(node, report.waiting)
         if report.final and node not in self.live.nodes.finished:
             if not self.stopping.has_begun and (self.elapsed_s() or 0.0) < self.profile.duration_s:
                 self.note_lost(node, LEFT)
@@ -259,6 +273,9 @@ class Run:
             raise_and_clear(self.live, min(t, end_s + SETTLES_S), self.mark)
             if self._writer.failure:
                 raise BrokenOffError(f"the recording cannot be written: {self._writer.failure}")
+            if t < end_s and (why := self.live.stop_watch.look(t)):
+                self.stopped_early = why
+                return
             if t >= end_s and (self.live.nodes.all_settled or not self._shape.parked):
                 return
             if self.live.nodes.all_lost:
@@ -266,6 +283,18 @@ class Run:
             if t >= end_s + self._settings.drain_timeout_s + OVERTIME_S:
                 return
             gevent.sleep(TICK_S)
+
+    def _watch_target(self) -> None:
+        """Where a rule wants to know whether it is down: it costs the target a request a second."""
+
+        def note(began_s: float, result: HealthResult) -> None:
+            age_s = time.monotonic() - began_s
+            self.live.stop_watch.set_target(
+                (self.elapsed_s() or 0.0) - age_s, result.ok, f"{result.check}: {result.detail}"
+            )
+
+        if any(rule.metric == TARGET_DOWN for rule in self._settings.stop_rules):
+            self._watching = gevent.spawn(self._target.watch, note)
 
     def _give_up_on_silent_nodes(self) -> None:
         for node in self.live.nodes.joined:
@@ -280,8 +309,10 @@ class Run:
             self._sampler.stop()
 
     def _write_end(self, stopped_because: str) -> None:
-        reason = "completed" if self._completed else self.failure or self._writer.failure or stopped_because
-        self._writer.close(reason, self._completed, self._requests, self._unfinished)
+        broken_off = self.failure or self._writer.failure or self.stopped_early
+        reason = "completed" if self._completed else broken_off or stopped_because
+        early = bool(self.stopped_early) and reason == self.stopped_early
+        self._writer.close(reason, self._completed, self._requests, self._unfinished, early)
         self._progress.close()
         self.failure = self.failure or self._writer.failure
 

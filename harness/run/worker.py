@@ -138,6 +138,10 @@ class Worker:
         reporter = self._reporter
         if reporter is None or not self._is_about(msg):
             return
+        if msg.data.get("at_once"):
+            self._stopping = reporter
+            reporter.halt()
+            return
         if reporter is self._stopping:
             reporter.stop_waiting()
             return
