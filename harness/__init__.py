@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from harness import hidden_packages as _hidden_packages
+
 __all__ = ["attach"]
+
+_hidden_packages.require_none()  # now: whatever is imported next would fail, and not say why
 
 
 def __getattr__(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""The command line: ``springback run | suite | plan | plugins | doctor | check | report | dump``."""
+"""The command line: ``springback run | suite | plan | new | plugins | doctor | check | report | dump``."""
 
 # ruff: noqa: E402
 
@@ -35,14 +35,18 @@ MOST_USERS, MOST_PROCESSES, MOST_REPEATS = 1_000_000, 1000, 1000
 PASS_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": ["--help"]}
 
 
-class _Locustfile(click.Path):
-    """A file, or -h in its place, which these commands otherwise leave to the locustfile."""
+class _Scenario(click.ParamType):
+    """A file, the name of one of our own, or -h in its place, which these commands leave to the locustfile."""
 
-    def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> Any:
+    name = "scenario"
+
+    def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> Any:  # noqa: ARG002
+        from harness.commands.scenario_files import find
+
         if value == "-h" and context is not None:
             click.echo(context.get_help())
             context.exit()
-        return super().convert(value, parameter, context)
+        return find(value)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -57,7 +61,7 @@ def cli() -> None:
 @cli.command(
     context_settings={**PASS_ON, "help_option_names": ["-h", "--help"]}, short_help="Run a scenario and judge it."
 )
-@click.argument("locustfile", type=click.Path(exists=True, dir_okay=False))
+@click.argument("locustfile", type=_Scenario())
 @click.option("--web", is_flag=True, help="Show Locust's web UI instead of starting at once.")
 @click.option(
     "--repeat",
@@ -68,7 +72,7 @@ def cli() -> None:
 @click.option("--runs-dir", default=None, type=click.Path(path_type=Path), help="Where runs go [runs].")
 @click.pass_context
 def run(context: click.Context, locustfile: str, web: bool, repeat: int, runs_dir: Path | None) -> None:
-    """Run the scenario LOCUSTFILE and judge it.
+    """Run the scenario LOCUSTFILE, a file or the name of one of Springback's own (login-herd), and judge it.
 
     Without --host the reference target is started on this machine, and stopped at the end. All other options are
     Locust's (``locust --help``) and ours: ``springback plan LOCUSTFILE -h`` lists these.
@@ -86,7 +90,7 @@ def run(context: click.Context, locustfile: str, web: bool, repeat: int, runs_di
 
 
 @cli.command(context_settings=PASS_ON, short_help="Show what a run would do, without load.")
-@click.argument("locustfile", type=_Locustfile(exists=True, dir_okay=False))
+@click.argument("locustfile", type=_Scenario())
 @click.option("--repeat", type=click.IntRange(1), default=1, metavar="N", help="As for ``run``: how long N runs take.")
 @click.pass_context
 def plan(context: click.Context, locustfile: str, repeat: int) -> None:
@@ -101,7 +105,7 @@ def plan(context: click.Context, locustfile: str, repeat: int) -> None:
 
 
 @cli.command(context_settings=PASS_ON, hidden=True)
-@click.argument("locustfile", type=click.Path(exists=True, dir_okay=False))
+@click.argument("locustfile", type=_Scenario())
 @click.pass_context
 def host(context: click.Context, locustfile: str) -> None:
     """Print, as JSON, the host that a run of LOCUSTFILE would load and how its reference target has to be.
@@ -136,6 +140,32 @@ def suite(words: tuple[str, ...], runs_dir: Path) -> None:
 
     first_option = next((place for place, word in enumerate(words) if word.startswith("-")), len(words))
     sys.exit(run_all(words[:first_option], words[first_option:], runs_dir))
+
+
+@cli.command(short_help="Write a scenario of your own to begin with.")
+@click.argument("name")
+@click.option("--kind", default="http", show_default=True, help="What it loads: http, login or websocket.")
+@click.option("--host", default="http://127.0.0.1:8000", show_default=True, help="Your service.")
+@click.option("--into", default=".", type=click.Path(path_type=Path), help="Folder to write into [.].")
+def new(name: str, kind: str, host: str, into: Path) -> None:
+    """Write NAME.py, NAME.conf and .github/workflows/NAME.yml: a scenario, its options and its CI job.
+
+    They run as they are, and are yours to change.
+    """
+    from harness.commands.new import kinds, write
+    from harness.errors import nearest
+
+    if kind not in kinds():
+        meant = nearest(kind, kinds())
+        raise ConfigurationError(
+            f"--kind {kind}: " + (f"did you mean {meant}?" if meant else f"give one of {', '.join(kinds())}")
+        )
+    written = write(name, kind, host, into)
+    for path in written:
+        click.echo(f"wrote {path}")
+    scenario, config, _ = written
+    click.echo(f"\nSee what it would do:  springback plan {scenario} --config {config}")
+    click.echo(f"Run it:                springback run {scenario} --config {config}")
 
 
 @cli.command(short_help="List criteria, probes, faults, shapes, report formats or presets.")

@@ -16,6 +16,7 @@ from typing import Any, TextIO
 from locust.argument_parser import get_locustfiles_locally, get_parser, parse_locustfile_option
 from locust.main import merge_locustfiles_content
 
+from harness import hidden_packages
 from harness.clients import connection_guard
 from harness.clients.address import allowed_hosts, require_allowed
 from harness.commands import locust_options
@@ -113,6 +114,8 @@ def _loaded(
         several = f"{locustfile} is named already; leave it out (`springback suite` runs several)"
         given = locust_options.without_its_value(str(option.locustfile))
         raise ConfigurationError([*problems, f"--locustfile {given}: {several}"])
+    if hiding := hidden_packages.problems((Path.cwd(), Path(locustfile).resolve().parent)):
+        raise ConfigurationError([*problems, *hiding])
     loading = False
     try:
         files = get_locustfiles_locally(option)

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from harness.commands import scenario_files
 from harness.commands.runs_apart import AROUND_S, Signals, make_directory, minutes, run_apart
 from harness.commands.scenario_check import Refused, Scenario, check
 from harness.config.scenario import DEFAULT_SUITE
@@ -96,6 +97,8 @@ def _read(words: Sequence[str]) -> tuple[list[Path], list[Path], list[str]]:
             folders.append(path)
         elif path.is_file():
             files.append(path)
+        elif (own := scenario_files.named(word)) is not None:
+            files.append(own)
         elif "/" in word or word.endswith(".py") or not word:
             named = word or "an empty word"
             problems.append(f"{named}: there is no such file or folder; name scenario files, or a folder of them")
