@@ -16,7 +16,7 @@ from locust.env import Environment
 from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 from locust.web import WebUI
 
-from harness.clients import connection_guard
+from harness.clients import connection_guard, tls
 from harness.clients.address import allowed_hosts
 from harness.config import options as run_options
 from harness.config.presets import NONE
@@ -36,7 +36,7 @@ from harness.config.scenario import (
 from harness.errors import ConfigurationError, nearest
 from harness.faults import PlannedFault
 from harness.findings import EXIT_USAGE
-from harness.load.stock_clients import count_all_requests
+from harness.load.stock_clients import count_all_requests, use_run_tls
 from harness.plugins import parameters_of, undeclared
 from harness.probes import Probe, ProbeData
 from harness.run import locust_output
@@ -178,6 +178,7 @@ class Attachment:
 
     def register(self) -> None:
         count_all_requests()
+        use_run_tls()
         self._exits = ExitsAtOnce()
         # At import, not in ``init``: listeners of ``quitting`` run in reverse order, and ours has to come last.
         events.init_command_line_parser.add_listener(self._declare)
@@ -211,6 +212,7 @@ class Attachment:
             signal.signal(signal.SIGINT, signal.default_int_handler)
         options: Any = environment.parsed_options
         connection_guard.arm(allowed_hosts(options.allow_host))
+        tls.arm(tls.RunTls.of(options))
         locust_output.hide(lambda: run_options.secret_values(self.scenario, environment.parsed_options))
         try:
             if isinstance(runner, WorkerRunner):

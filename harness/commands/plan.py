@@ -17,7 +17,7 @@ from locust.argument_parser import get_locustfiles_locally, get_parser, parse_lo
 from locust.main import merge_locustfiles_content
 
 from harness import hidden_packages
-from harness.clients import connection_guard
+from harness.clients import connection_guard, tls
 from harness.clients.address import allowed_hosts, require_allowed
 from harness.commands import locust_options
 from harness.commands.runs_apart import AROUND_S, minutes
@@ -143,6 +143,7 @@ def _loaded(
         raise ConfigurationError(problems)
     parsed, unknown = found
     connection_guard.arm(allowed_hosts(getattr(parsed, "allow_host", "")))
+    tls.arm(tls.RunTls.of(parsed))
     known = [text for action in parser._actions for text in action.option_strings]
     unreadable = [
         _no_such_option(argument.partition("=")[0], known, locustfile)

@@ -39,6 +39,10 @@ class GeneralOptions:
     health_path: str = parameter(
         "", "path asked before and after the load, e.g. /healthz; empty: only the port", web=True
     )
+    ca_file: str = parameter("", "certificates of authorities to trust beside the usual ones, a file in PEM")
+    client_cert: str = parameter("", "certificate to show to a service that asks for one, a file in PEM")
+    client_key: str = parameter("", "its key, a file in PEM without a passphrase; empty: in the file of --client-cert")
+    insecure: bool = parameter(False, "verify no certificate; the report says so", web=False)
     health_timeout_s: float = parameter(5.0, "how long a health check may take, in seconds")
     wait_for_target: float = parameter(0.0, "how many seconds to wait for the target to be healthy before the load")
     back_within_s: float = parameter(10.0, "how long the target may take to be healthy after the load, in seconds")
@@ -232,6 +236,8 @@ def _add(option: Parameter, parser: argparse.ArgumentParser) -> None:
         "is_secret": option.secret,
         "include_in_web_ui": option.in_web_form,
     }
+    if option.name == "insecure":  # as everywhere else it needs no value
+        locust_only |= {"nargs": "?", "const": "yes"}
     parser.add_argument(
         option.flag, dest=option.name, default=option.text, metavar="<value>", help=help_text, **locust_only
     )

@@ -22,6 +22,7 @@ from harness import probes as probes_folder
 from harness.analysis.alerts import Limits
 from harness.analysis.machine import on_masters_machine
 from harness.analysis.phases import SHED_RATIO
+from harness.clients import tls
 from harness.clients.address import require_allowed
 from harness.config import addresses, fault_schedule, queue_gauge
 from harness.config.options import ALERTS, GENERAL, OF_BUDGET, GeneralOptions, limit_option, with_preset
@@ -113,6 +114,7 @@ def read(
         given.problems.append(wrong_path)
     if problem := reports.problem(general["report_formats"]):
         given.problems.append(f"--report-formats: {problem}")
+    given.problems += tls.RunTls.of(usable).problems()
     if ask:
         given.problems += _runs_dir_problems(Path(general["runs_dir"]))
         wait_s = 0.0 if given.problems else general["wait_for_target"]

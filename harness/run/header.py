@@ -11,6 +11,7 @@ from importlib.metadata import version
 
 from locust import User
 
+from harness.clients import tls
 from harness.clients.address import strip_url
 from harness.config.settings import RunSettings
 from harness.live import stop_rules
@@ -32,6 +33,10 @@ def header(
     profile, parked = shape.profile(), shape.parked
     notes = [f"{name} was left out (--without)" for name in settings.without]
     notes += [f"preset {settings.preset}"] if settings.preset else []
+    notes += tls.of_run().notes()
+    unverified = [user.__name__ for user in users if not getattr(user, "verify_tls", True)]
+    if host.startswith("https") and unverified and not tls.of_run().insecure:
+        notes.append(f"certificates were not verified by {', '.join(unverified)}")
     if by_status := judged_by_status(users):
         notes.append(
             f"the answers to {', '.join(by_status)} were judged by their status only: "

@@ -20,6 +20,7 @@ import gevent
 from locust.env import Environment
 from locust.runners import MasterRunner
 
+from harness.clients.remedies import with_remedy
 from harness.config.scenario import Scenario
 from harness.config.settings import RunSettings
 from harness.live.state import SETTLES_S, LiveState
@@ -40,7 +41,7 @@ from harness.recording_marks import (
     NodeMark,
 )
 from harness.run.header import header
-from harness.run.health_check import HealthResult, TargetHealth
+from harness.run.health_check import TLS_FAILED, HealthResult, TargetHealth
 from harness.run.live_alerts import raise_and_clear
 from harness.run.progress import PhaseProgress
 from harness.run.readiness import BrokenOffError, Readiness
@@ -100,7 +101,8 @@ class Run:
         self._sampler = Sampler(probes, 1.0, self._take_reading) if probes else None
         self._injector = Injector(settings.faults, self._take_fault_mark)
         self._progress = PhaseProgress(self.profile, self.live)
-        self._target = TargetHealth(host, settings.health_path, settings.health_timeout_s, self.mark)
+        verified = all(getattr(user, "verify_tls", False) and not user.ca_file for user in users)
+        self._target = TargetHealth(host, settings.health_path, settings.health_timeout_s, self.mark, verified)
         self.readiness = Readiness(
             self.live.nodes,
             self.profile.pool_users,
@@ -138,8 +140,9 @@ class Run:
                 self._watch_phases()
             if self.stopped_early:
                 say(f"stopping early: {self.stopped_early}")
-                self.begin_stopping()
+                self.stopping.begin(self.elapsed_s())
                 self._halt_nodes()
+                self._injector.begin_undoing()
         except Exception as error:
             self.failure = f"the run could not be conducted: {type(error).__name__}: {error}"
             raise
@@ -243,10 +246,9 @@ class Run:
         """A target that is down gets no load."""
         result = self._target.check_before(self._settings.wait_for_target)
         if not result.ok:
-            raise BrokenOffError(
-                f"the target was not healthy before the start: {result.check}: {result.detail} "
-                "(start it, correct --host or --health-path, or wait for it with --wait-for-target 60)"
-            )
+            remedy = " (start it, correct --host or --health-path, or wait for it with --wait-for-target 60)"
+            detail = with_remedy(result.detail) if result.detail.startswith(TLS_FAILED) else result.detail + remedy
+            raise BrokenOffError(f"the target was not healthy before the start: {result.check}: {detail}")
 
     def _send_plan(self) -> None:
         """Fixes the origin, and sends the plan to the nodes."""

@@ -1,4 +1,5 @@
-"""A WebSocket service for tests, in a process of its own: it takes connections at any path and says everything back.
+"""A WebSocket service for tests, in a process of its own: it takes connections at any path and says everything back,
+and has a page of JSON at any path.
 
 ``with echoing() as url``.
 """
@@ -12,9 +13,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from starlette.applications import Starlette
-from starlette.responses import PlainTextResponse
+from starlette.responses import JSONResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from tests.certificates import Certificates
 
 
 async def _echo(connection: WebSocket) -> None:
@@ -26,11 +29,17 @@ async def _echo(connection: WebSocket) -> None:
         pass
 
 
-async def _page(_: object) -> PlainTextResponse:
-    return PlainTextResponse("well")
+async def _page(_: object) -> JSONResponse:
+    return JSONResponse({"well": 1})
 
 
-app = Starlette(routes=[WebSocketRoute("/{path:path}", _echo), Route("/{path:path}", _page)])
+app = Starlette(routes=[WebSocketRoute("/{path:path}", _echo), Route("/{path:path}", _page, methods=["GET", "POST"])])
+
+
+def with_tls(certificates: Certificates, client_wanted: bool = True) -> tuple[str, ...]:
+    """Options for a server that shows its certificate, and wants to see one."""
+    wanted = ("--ssl-ca-certs", certificates.ca, "--ssl-cert-reqs", "2") if client_wanted else ()
+    return "--ssl-certfile", certificates.certificate, "--ssl-keyfile", certificates.key, *wanted
 
 
 @contextmanager
