@@ -27,7 +27,7 @@ class Outcome(Enum):
 
 EXIT_USAGE = 2
 EXIT_STOPPED_EARLY = 5
-"""By a rule of ``--stop-when`` or a safety limit, whatever the findings are."""
+"""By a rule of the run or a safety limit, whatever the findings are."""
 
 CLIENTS, TARGET, RUN = ALL = ("clients", "target", "run")
 """From what a figure is measured: by the clients, from probes of the target, from what the run says of itself."""
@@ -86,7 +86,7 @@ class Verdict:
     notes: tuple[str, ...] = ()
     """What a reader must know besides: damage to the recording, an early end."""
     stopped_early: bool = False
-    """By a rule of ``--stop-when`` or a safety limit: then it is no verdict of the whole run."""
+    """By a rule of the run or a safety limit: then it is no verdict of the whole run."""
 
     @property
     def exit_code(self) -> int:

@@ -11,6 +11,8 @@ from pathlib import Path
 
 OURS = ("harness", "shapes", "reports")
 ROOT = Path(__file__).resolve().parents[1]
+EXIT_USAGE = 2
+"""As in :mod:`harness.findings`, which imports others of ours."""
 
 
 def problems(folders: Iterable[Path]) -> list[str]:
@@ -28,7 +30,6 @@ def require_none() -> None:
     if found := problems(
         takewhile(lambda folder: folder.resolve() != ROOT, (Path(entry or ".") for entry in sys.path))
     ):
-        from harness.findings import EXIT_USAGE
         from harness.safe_text import say
 
         for problem in found:

@@ -298,7 +298,7 @@ class End:
     """Requests that ended, of all nodes, as counted apart from the slices."""
     unfinished: Total
     stopped_early: bool = False
-    """By a rule of ``--stop-when`` or a safety limit, which is the reason."""
+    """By a rule of the run or a safety limit, which is the reason."""
 
 
 Line: TypeAlias = Header | Slice | Slices | Unanswered | ProbeSample | Operations | Mark | End

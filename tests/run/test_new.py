@@ -18,6 +18,7 @@ import yaml
 from tests import service
 from tests.run import runs
 from tests.run.echo_service import echoing
+from tests.run.grpc_service import serving
 from tests.run.runs import Finished
 from tests.run.together import together
 
@@ -50,7 +51,8 @@ def new(directory: Path, kind: str) -> Outcome:
     directory = directory / "any folder"
     directory.mkdir()
     springback = installed(directory.parent) if kind == "http" else runs.BIN / "springback"
-    with service.running() if kind != "websocket" else echoing() as target:
+    services: dict[str, Any] = {"websocket": echoing, "grpc": serving}
+    with services.get(kind, service.running)() as target:
         host = target if isinstance(target, str) else target.url
         ask(springback, directory, "new", "spring-sale", "--kind", kind, "--host", host)
         steps = yaml.safe_load((directory / ".github/workflows/spring_sale.yml").read_text())["jobs"]["spring-sale"][
@@ -98,7 +100,7 @@ def ask(springback: Path, directory: Path, *words: str) -> subprocess.CompletedP
     )
 
 
-@together(new, takes_s=40, kind=["http", "login", "websocket"])
+@together(new, takes_s=40, kind=["http", "login", "websocket", "grpc"])
 def test_what_is_written_runs_as_its_ci_job_says(outcome: Outcome) -> None:
     done = outcome.done
     assert done.code in (0, 4), f"{done.err}\n{done.out}"  # so short a baseline is no evidence of a recovery
@@ -168,7 +170,7 @@ def test_nothing_is_written_over_and_every_problem_is_told(tmp_path: Path) -> No
     assert again.returncode == 2 and again.stderr.count("is there already") == 3 and "--host here" in again.stderr
     for name, words in {"redis": "would hide the module redis", "a b": "letters, digits", "json": "would hide"}.items():
         assert words in ask(springback, tmp_path, "new", name).stderr
-    assert "give one of http, login, websocket" in ask(springback, tmp_path, "new", "a", "--kind", "soap").stderr
+    assert "give one of grpc, http, login, websocket" in ask(springback, tmp_path, "new", "a", "--kind", "soap").stderr
 
 
 def test_a_service_elsewhere_is_loaded_only_with_consent(tmp_path: Path) -> None:
