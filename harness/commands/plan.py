@@ -25,6 +25,7 @@ from harness.config import fault_schedule, options
 from harness.config.scenario import attached_scenario
 from harness.errors import ConfigurationError, UnavailableError, nearest
 from harness.findings import EXIT_USAGE
+from harness.live.stop_rules import FLAG
 from harness.load.users.class_problems import class_problems
 from harness.load.users.measured import Measured
 from harness.load.users.paced import Paced, all_paced
@@ -237,8 +238,9 @@ def _read_options(locustfile: str, environment: Any, problems: list[str], away: 
         except ConfigurationError as error:
             (away if _is_well_by_itself(request) else problems).extend(error.messages)
             return scenario.name, []
+        rules = [f"stopped early when: {rule.words}" for rule in settings.stop_rules if rule.flag == FLAG]
         of_preset = scenario.preset.lines(settings.criteria, environment.parsed_options)
-        return scenario.name, [*fault_schedule.lines(scenario, settings.faults), *of_preset]
+        return scenario.name, [*fault_schedule.lines(scenario, settings.faults), *rules, *of_preset]
     except ConfigurationError as error:
         problems += error.messages
         return "", []
