@@ -7,7 +7,6 @@ then on they are what they were declared as, for whoever reads the options.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, dataclass, field, replace
 from pathlib import Path
@@ -24,15 +23,14 @@ from harness.analysis.machine import on_masters_machine
 from harness.analysis.phases import SHED_RATIO
 from harness.clients import tls
 from harness.clients.address import require_allowed
-from harness.config import addresses, fault_schedule, queue_gauge
+from harness.config import addresses, fault_schedule, queue_gauge, safety_limits
 from harness.config.options import ALERTS, GENERAL, OF_BUDGET, GeneralOptions, limit_option, with_preset
 from harness.config.scenario import Scenario
 from harness.errors import ConfigurationError
 from harness.faults import ScheduledFault
-from harness.live import stop_rules
 from harness.live.stop_rules import StopRule
 from harness.load.http.expectation import statuses
-from harness.plugins import Parameter, flag, name_of
+from harness.plugins import Parameter, name_of
 from harness.probes import Probe
 from harness.recording_header import CriterionSpec
 from harness.recording_values import Scalar
@@ -102,9 +100,9 @@ def read(
     probes = (*_probes(given, scenario, usable), *gauge.probes)
     behind = fault_schedule.behind(host, faults)
     sampled = (*probes, *_behind_host(behind, probes), *_of_run((host, behind), scenario, usable))
-    rules = _stop_rules(given, usable, sampled)
+    rules = safety_limits.rules(usable, sampled, given.problems)
     if not shape_problems:
-        given.problems += _beyond_limits(usable, shape)
+        given.problems += safety_limits.beyond(usable, shape)
     alerts = given.read_all(ALERTS)
     pool_names = alerts["alert_pool_names"]
     if pool_names and not all(pool_names.partition("/")):
@@ -138,36 +136,6 @@ def read(
         ),
         stop_rules=rules,
     )
-
-
-def _stop_rules(given: _Given, usable: Any, probes: Iterable[Probe]) -> tuple[StopRule, ...]:
-    rules, problems = stop_rules.parse(usable.stop_when)
-    given.problems += problems
-    sampled = not usable.host or any(name_of(each) == "process" for each in probes)
-    if any(rule.metric == stop_rules.MEMORY for rule in rules) and not sampled:
-        given.problems.append(
-            f"{stop_rules.FLAG} memory: no process of the target is sampled; name it with --probe-ports or --probe-pids"
-        )
-    return (
-        *rules,
-        StopRule(stop_rules.RATE, usable.max_requests_per_s, flag="--max-requests-per-s"),
-        StopRule(stop_rules.BYTES, usable.max_bytes, flag="--max-bytes"),
-    )
-
-
-def _beyond_limits(usable: Any, shape: PhasedShape) -> Iterable[str]:
-    """What a plan has more of than a run may have: a slip of the finger must be no flood."""
-    profile = shape.profile()
-    users = profile.pool_users if shape.parked else math.ceil(profile.level(False).peak)
-    planned = (
-        ("users", users, "users", usable.max_users),
-        ("duration_s", profile.duration_s, "s", usable.max_duration_s),
-        ("requests_per_s", profile.starts.peak, "starts a second", usable.max_requests_per_s),
-    )
-    for name, figure, what, limit in planned:
-        if figure > limit:
-            option = flag(f"max_{name}")
-            yield f"{option} {limit:g}: the plan has {figure:,.10g} {what}; lower it, or give {option} {figure:.10g}"
 
 
 def _path_problem(path: str) -> str:
