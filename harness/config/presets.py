@@ -161,9 +161,9 @@ def _read(word: str) -> Table:
     path = Path(word) if "/" in word or word.endswith(ENDING) else FOLDER / f"{word}{ENDING}"
     if path.parent == FOLDER and not path.is_file():
         meant = nearest(word, available())
-        remedy = f"did you mean {meant}?" if meant else f"there are {', '.join(available())}"
+        remedy = f"did you mean {meant}?" if meant else f"there is {' and '.join(available())}."
         raise ConfigurationError(
-            f"--preset {word}: there is no such preset; {remedy} One of your own is a path to a file"
+            f"--preset {word}: there is no such preset; {remedy} One of your own is named by the path of its file"
         )
     try:
         regular(path)
