@@ -46,6 +46,7 @@ from harness.run.parent_watch import MasterWatch
 from harness.run.worker import Worker
 from harness.safe_text import say
 from harness.web.install import install
+from harness.web.metrics_port import serve as serve_metrics
 
 INITIALISED_S = 10.0
 LONGEST_NAME = 80
@@ -220,6 +221,7 @@ class Attachment:
             elif isinstance(runner, LocalRunner | MasterRunner):
                 self._part = master = Master(environment, runner, self.scenario)
                 self._exits.verdict_code = lambda: master.verdict_code
+                serve_metrics(environment, master)
                 if web_ui is not None:
                     install(web_ui, master)
         except ConfigurationError as error:

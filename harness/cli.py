@@ -1,4 +1,4 @@
-"""The command line: ``springback run | suite | plan | new | plugins | doctor | check | report | dump``."""
+"""The command line: ``springback COMMAND``; each is a file of ``harness/commands``."""
 
 # ruff: noqa: E402
 
@@ -24,7 +24,7 @@ import click
 
 from harness.errors import ConfigurationError
 from harness.findings import EXIT_USAGE, Outcome
-from harness.safe_text import say
+from harness.safe_text import safe, say
 from harness.standard_streams import kept
 
 signal.signal(signal.SIGINT, _on_interrupt)
@@ -33,6 +33,17 @@ PROGRAM = "springback"
 MOST_USERS, MOST_PROCESSES, MOST_REPEATS = 1_000_000, 1000, 1000
 """More is a slip of the finger."""
 PASS_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": ["--help"]}
+
+QUIET = click.option("--quiet", is_flag=True, help="Print the verdict on one line, and nothing before it but problems.")
+AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document a line, for programs.")
+PRINTED = {"": "table", "quiet": "line", "json": "json"}
+"""What is wanted → how the verdict is printed."""
+
+
+def _shown(quiet: bool, as_json: bool) -> str:
+    if quiet and as_json:
+        raise ConfigurationError("--quiet and --json: leave out one of them")
+    return "quiet" if quiet else "json" if as_json else ""
 
 
 class _Scenario(click.ParamType):
@@ -70,23 +81,31 @@ def cli() -> None:
     help="Make the run so many times, and judge all together.",
 )
 @click.option("--runs-dir", default=None, type=click.Path(path_type=Path), help="Where runs go [runs].")
+@QUIET
+@AS_JSON
 @click.pass_context
-def run(context: click.Context, locustfile: str, web: bool, repeat: int, runs_dir: Path | None) -> None:
+def run(
+    context: click.Context, locustfile: str, web: bool, repeat: int, runs_dir: Path | None, quiet: bool, as_json: bool
+) -> None:
     """Run the scenario LOCUSTFILE, a file or the name of one of Springback's own (login-herd), and judge it.
 
     Without --host the reference target is started on this machine, and stopped at the end. All other options are
     Locust's (``locust --help``) and ours: ``springback plan LOCUSTFILE -h`` lists these.
     """
+    shown = _shown(quiet, as_json)
     if repeat > 1:
         if web:
             raise ConfigurationError("--web and --repeat: a run from the web UI is made once; leave out one of them")
+        if shown:
+            raise ConfigurationError(f"--{shown} and --repeat: several runs have one page; leave out one of them")
         from harness.commands.repeat import repeat as run_again
 
         sys.exit(run_again(Path(locustfile), context.args, runs_dir or Path("runs"), repeat))
     from harness.commands.run import launch
 
     directory = [] if runs_dir is None else ["--runs-dir", str(runs_dir)]
-    sys.exit(launch(locustfile, [*context.args, *directory], web))
+    console = ["--console", shown] if shown else []
+    sys.exit(launch(locustfile, [*context.args, *directory, *console], web))
 
 
 @cli.command(context_settings=PASS_ON, short_help="Show what a run would do, without load.")
@@ -197,21 +216,34 @@ def doctor(users: int, processes: int, host: str) -> None:
 
 @cli.command(short_help="Judge an earlier run again.")
 @click.argument("run_directory", metavar="RUN", type=click.Path(path_type=Path))
-def check(run_directory: Path) -> None:
+@QUIET
+@AS_JSON
+def check(run_directory: Path, quiet: bool, as_json: bool) -> None:
     """Judge the recording of RUN (its directory, or its recording.jsonl) and print the verdict."""
     from harness.commands import check
 
-    sys.exit(check.check(run_directory))
+    sys.exit(check.check(run_directory, PRINTED[_shown(quiet, as_json)]))
 
 
 @cli.command(short_help="Judge an earlier run again and write its reports.")
 @click.argument("run_directory", metavar="RUN", type=click.Path(path_type=Path))
 @click.option("--report-formats", default="", help="Formats to write beside verdict.json, with commas [all].")
-def report(run_directory: Path, report_formats: str) -> None:
+@QUIET
+@AS_JSON
+def report(run_directory: Path, report_formats: str, quiet: bool, as_json: bool) -> None:
     """Judge the recording of RUN, write its reports beside it and print the verdict."""
     from harness.commands import check
 
-    sys.exit(check.report(run_directory, [name.strip() for name in report_formats.split(",") if name.strip()]))
+    formats = [name.strip() for name in report_formats.split(",") if name.strip()]
+    sys.exit(check.report(run_directory, formats, PRINTED[_shown(quiet, as_json)]))
+
+
+@cli.command(short_help="Print a dashboard for Grafana.")
+def grafana() -> None:
+    """Print, as JSON, a dashboard of what a run shows at /metrics. Import it, and choose your Prometheus."""
+    from harness.commands.grafana import text
+
+    click.echo(text())
 
 
 @cli.command(short_help="Print the lines of a recording as text.")
@@ -224,6 +256,77 @@ def dump(run_directory: Path) -> None:
     from harness.commands.dump import lines
 
     sys.stdout.writelines(lines(run_directory))
+
+
+@cli.group(name="import", short_help="Write a scenario from a HAR file or access logs.")
+def import_traffic() -> None:
+    """Write a scenario from what was seen of real traffic. Secrets are taken out of it, and it says what was."""
+
+
+@import_traffic.command(short_help="Write a scenario from a HAR file.")
+@click.argument("file", metavar="FILE")
+@click.option("--host", default="", help="Whose requests to take, e.g. https://shop.example [that of the first one].")
+@click.option("--output", type=click.Path(path_type=Path), help="Scenario to write [NAME_visit.py].")
+@click.option("--force", is_flag=True, help="Write over what is there.")
+def har(file: str, host: str, output: Path | None, force: bool) -> None:
+    """Write a scenario that makes the visit of the HAR file FILE again: its GET requests to one host, in their order.
+
+    Headers, cookies, query strings and bodies are not taken over.
+    """
+    from harness.commands.import_traffic import import_har
+
+    click.echo(safe("\n".join(import_har(file, host, output, force))))
+
+
+@import_traffic.command(short_help="Write a scenario from access logs.")
+@click.argument("files", nargs=-1, required=True, metavar="FILE…")
+@click.option("--utc-offset", default="", metavar="±HH:MM", help="Of times without a zone: how far ahead of UTC.")
+@click.option("--output", type=click.Path(path_type=Path), help="Scenario to write [NAME_mix.py].")
+@click.option("--force", is_flag=True, help="Write over what is there.")
+def log(files: tuple[str, ...], utc_offset: str, output: Path | None, force: bool) -> None:
+    """Write a scenario with the requests of access logs, each as often as it was seen.
+
+    nginx and Apache (common, combined), HAProxy, AWS load balancers and JSON lines, plain, gzip, bzip2 or xz.
+    """
+    from harness.commands.import_traffic import import_log
+    from harness.learn.log_file import offset_of
+
+    click.echo(safe("\n".join(import_log(files, offset_of(utc_offset), output, force))))
+
+
+@cli.command(short_help="Learn spikes from real traffic.")
+@click.argument("files", nargs=-1, required=True, metavar="FILE…")
+@click.option("--output", type=click.Path(path_type=Path), help="Directory to write into [learned-NAME].")
+@click.option("--window-s", type=click.IntRange(1, 86_400), help="Length of a window [by how much there is].")
+@click.option("--utc-offset", default="", metavar="±HH:MM", help="Of times without a zone: how far ahead of UTC.")
+@click.option("--time-column", default="", help="Of a CSV file, by name or number [found by its name].")
+@click.option("--level-column", default="", help="Of a CSV file, by name or number [the only one that it can be].")
+@click.option("--allow-host", default="", metavar="NAME", help="Host outside this machine to read from.")
+@click.option("--force", is_flag=True, help="Write over what is there.")
+def learn(
+    files: tuple[str, ...],
+    output: Path | None,
+    window_s: int | None,
+    utc_offset: str,
+    time_column: str,
+    level_column: str,
+    allow_host: str,
+    force: bool,
+) -> None:
+    """Learn from access logs, or from a level over time (CSV, Locust's history, Grafana, Prometheus), how much traffic
+    there is and what its spikes look like.
+
+    Writes a page, the data for --learned, and two scenarios: one replays the largest spike, one generalises it.
+    """
+    from harness.clients import connection_guard
+    from harness.clients.address import allowed_hosts
+    from harness.commands.learn import learn_from
+    from harness.learn.log_file import offset_of
+    from shapes._series import Wanted
+
+    connection_guard.arm(allowed_hosts(allow_host))
+    wanted = Wanted(time_column, level_column, option="-")
+    click.echo(safe("\n".join(learn_from(files, output, window_s, offset_of(utc_offset), wanted, force))))
 
 
 def main() -> None:

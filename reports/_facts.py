@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from harness.analysis import traces
 from harness.analysis.amplification import by_phase
 from harness.findings import Verdict
 from harness.recording import Recording
@@ -31,6 +32,7 @@ def facts(recording: Recording) -> list[tuple[str, str]]:
         unfinished = _quantity.count(end.unfinished)
         rows.append(("requests", f"{_quantity.count(end.requests)} ended, {unfinished} unfinished"))
     rows += amplification(recording)
+    rows += slowest_traces(recording)
     rows += [
         (
             f"health {mark.when} the load",
@@ -50,6 +52,20 @@ def facts(recording: Recording) -> list[tuple[str, str]]:
 
 def _value(value: Scalar | tuple[Scalar, ...]) -> str:
     return ", ".join(map(_scalar, value)) if isinstance(value, tuple) else _scalar(value)
+
+
+def slowest_traces(recording: Recording) -> list[tuple[str, str]]:
+    """(phase, its slowest traced requests with their trace ids); empty where none was traced."""
+    return [
+        (
+            f"slowest traces, {phase}",
+            "; ".join(
+                f"{mark.trace_id} {_quantity.quantity(mark.latency_us / 1e6, 's')} {mark.name} ({mark.outcome})"
+                for mark in marks
+            ),
+        )
+        for phase, marks in traces.slowest(recording).items()
+    ]
 
 
 def amplification(recording: Recording) -> list[tuple[str, str]]:

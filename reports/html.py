@@ -24,7 +24,7 @@ from harness.recording import Recording
 from harness.safe_text import safe
 from reports import _alerts, _facts, _phase_table, _quantity, _rows
 from reports._charts import drawing, palette, recovered, selection, skew, table
-from reports._charts.timeline import timeline
+from reports._charts.timeline import Timeline, timeline
 from reports._page import gauge, legend, reading
 from reports._quantity import with_units
 
@@ -39,7 +39,7 @@ def render(recording: Recording, verdict: Verdict) -> str:
     herd = skew.widest(sends)
     drawings: dict[str, Any] = {}
     if not axis.is_empty:
-        shared = Range1d(start=axis.start_s, end=axis.end_s, bounds=(axis.start_s, axis.end_s), min_interval=2)
+        shared = _time_axis(axis)
         drawings = {c.identity: drawing.draw(c, axis, shared) for c in charts if not c.missing}
     if herd is not None:
         drawings["skew"] = skew.draw(herd)
@@ -87,6 +87,19 @@ def render(recording: Recording, verdict: Verdict) -> str:
         },
     )
     return page
+
+
+def _time_axis(axis: Timeline) -> Range1d:
+    """Of all charts: it opens on the spike, which may be a second of many minutes."""
+    start_s, end_s = axis.spike_s or (axis.start_s, axis.end_s)
+    return Range1d(
+        start=start_s,
+        end=end_s,
+        reset_start=axis.start_s,
+        reset_end=axis.end_s,
+        bounds=(axis.start_s, axis.end_s),
+        min_interval=min(2, end_s - start_s),
+    )
 
 
 def _embedded(drawings: dict[str, Any]) -> tuple[Any, list[dict[str, Any]]]:

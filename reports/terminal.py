@@ -56,6 +56,8 @@ def render(recording: Recording, verdict: Verdict, paths: Sequence[Path] = (), w
         ]
     if amplified := _facts.amplification(recording):
         lines += ["", *(f"  {name}: {value}" for name, value in amplified)]
+    for phase, traced in _facts.slowest_traces(recording):
+        lines += ["", *_wrapped(one_line(f"{phase}: {traced}"), width)]
     for alert in _alerts.lines(recording):
         lines += ["", *_wrapped(one_line(alert), width)]
     for note in _facts.notes(recording, verdict):
@@ -63,6 +65,11 @@ def render(recording: Recording, verdict: Verdict, paths: Sequence[Path] = (), w
     if paths:
         lines += ["", "Reports:", *(f"  {one_line(str(path))}" for path in paths)]
     return "\n".join(lines) + "\n"
+
+
+def line(recording: Recording, verdict: Verdict) -> str:
+    """The verdict on one line, with its reason."""
+    return f"{_headline(recording, verdict)}: {one_line(verdict.reason)}"
 
 
 def _headline(recording: Recording, verdict: Verdict) -> str:
@@ -144,6 +151,8 @@ def _show_rich(recording: Recording, verdict: Verdict, paths: Sequence[Path], co
             console.print(Text(f"  {line}"))
     for name, value in _facts.amplification(recording):
         console.print(Text(f"  {name}: {value}"))
+    for phase, traced in _facts.slowest_traces(recording):
+        console.print(Text(one_line(f"{phase}: {traced}")))
     for alert in _alerts.lines(recording):
         console.print(Text(one_line(alert), style="yellow"))
     for note in _facts.notes(recording, verdict):

@@ -7,6 +7,7 @@ verdict, and what was not run is INCONCLUSIVE.
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -17,7 +18,7 @@ from harness.commands.scenario_check import Refused, Scenario, check
 from harness.config.scenario import DEFAULT_SUITE
 from harness.errors import ConfigurationError, nearest
 from harness.safe_text import say
-from reports import suite_page
+from reports import github, suite_page
 from reports.suite_part import Part
 
 FOLDER = Path("locustfiles")
@@ -54,8 +55,10 @@ def suite(words: Sequence[str], arguments: Sequence[str], runs_dir: Path) -> int
         parts[place] = run_apart(scenario, arguments, directory, signals)
         suite_page.write(parts, directory)
     paths = suite_page.write(parts, directory)
-    print(suite_page.table(parts, time.monotonic() - began_s))
+    with github.quoted(sys.stdout):
+        print(suite_page.table(parts, time.monotonic() - began_s))
     print("\n".join(f"  {path}" for path in paths))
+    github.show(github.of_parts(parts), lambda: suite_page.as_markdown(parts), sys.stdout)
     return suite_page.exit_code(parts)
 
 

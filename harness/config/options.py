@@ -91,6 +91,17 @@ class GeneralOptions:
     report_formats: tuple[str, ...] = parameter(
         (), "report formats to write beside verdict.json, e.g. html,junit; empty: all there are"
     )
+    console: str = parameter(
+        "auto",
+        "what is shown while a run goes; auto: a screen on a terminal, lines elsewhere",
+        choices=("auto", "screen", "lines", "quiet", "json"),
+    )
+    metrics_port: int = parameter(
+        0, "port of 127.0.0.1 on which the run shows /metrics for Prometheus; 0: none", highest=65535
+    )
+    trace_ratio: float = parameter(
+        0.0, "share of requests of our own HTTP users that carry a sampled traceparent; 0: none", highest=1
+    )
     target_state: str = parameter("", "state file of the reference target: its API processes are sampled")
     probe_ports: tuple[int, ...] = parameter(
         (), "sample the processes that listen on these ports; default: the host's, on loopback", highest=65535
@@ -181,14 +192,19 @@ def secret_values(scenario: Scenario, values: Any) -> tuple[str, ...]:
 
 def listing(scenario: Scenario, parked: bool) -> str:
     """The options for people, with their defaults; without those that such users do not heed."""
-    shapes = [shape() for shape in _concrete(PhasedShape)]
-    ignored = {name for shape in shapes for name in shape.parameters if name not in shape.options_of(parked)}
-    ignored |= set() if parked else set(OF_PACERS)
+    ignored = unheeded(parked)
     lines = []
     for title, options in sections(scenario):
         heeded = [option for option in options if option.name not in ignored]
         lines += [f"Options {title}:", *(line for option in heeded for line in _help_lines(option)), ""]
     return "\n".join(lines)
+
+
+def unheeded(parked: bool) -> set[str]:
+    """The names of the options that such users do not heed."""
+    shapes = [shape() for shape in _concrete(PhasedShape)]
+    ignored = {name for shape in shapes for name in shape.parameters if name not in shape.options_of(parked)}
+    return ignored | (set() if parked else set(OF_PACERS))
 
 
 def misspelt(environment: Mapping[str, str], scenario: Scenario) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from types import SimpleNamespace
 from typing import Any, TypeAlias
 
 from harness.config.presets import NONE, Preset
+from harness.criteria import name_of
 from harness.errors import ConfigurationError
 from harness.faults import PlannedFault
 from harness.plugins import Parameter
@@ -119,8 +121,18 @@ class Scenario:
             raise ConfigurationError(f"{what}= of {self.name}: {type(error).__name__}: {error} ({place})") from error
 
     def default_specs(self, of_shape: Iterable[Parameter]) -> tuple[CriterionSpec, ...]:
-        """The criteria when nothing is given: their limits become options."""
-        return self.specs(SimpleNamespace(**{each.name: each.default for each in (*of_shape, *self.options)}))
+        """The criteria when nothing is given, and those that come with another choice of an option: the limits of all
+        of them become options. Raises as :meth:`specs` for those when nothing is given.
+        """
+        defaults = {each.name: each.default for each in (*of_shape, *self.options)}
+        found = list(self.specs(SimpleNamespace(**defaults)))
+        for option in self.options if callable(self.criteria) else ():
+            for choice in option.choices:
+                with contextlib.suppress(ConfigurationError):  # said when the options are read
+                    chosen = self.specs(SimpleNamespace(**{**defaults, option.name: choice}))
+                    known = set(map(name_of, found))
+                    found += [spec for spec in chosen if name_of(spec) not in known]
+        return tuple(found)
 
 
 def list_problem(what: str, given: object) -> str:

@@ -91,6 +91,7 @@ def read(
         setattr(shape, name, value)
     shape_problems = shape.problems()
     given.problems += shape_problems
+    of_shape = {name: getattr(shape, name) for name in of_shape}  # one may follow from others: the peak from --spike
     # What the scenario makes of its options may rely on them: what cannot be read is as it is by default.
     usable = SimpleNamespace(**{**vars(values), **general, **of_scenario, **of_shape, "host": host})
     criteria = _criteria(given, scenario, usable, users)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from harness.analysis.histogram import quantile_us
+from harness.analysis.histogram import quantile_us, quantiles_us
 from harness.analysis.phases import RunningTally
 from harness.recording import Slice
 from harness.recording_header import Phase
@@ -27,9 +27,25 @@ class PhaseFigures:
     """From the intended start to the end of the answer; of those that succeeded."""
 
 
+@dataclass(frozen=True)
+class NameFigures:
+    """The same of one request name."""
+
+    name: str
+    requests: int
+    failed: int
+    p50_ms: float | None
+    p95_ms: float | None
+    p99_ms: float | None
+    cause: str
+    """The most frequent outcome that was not ok; empty where all were."""
+
+
 class PhaseTally:
     def __init__(self, phase: Phase) -> None:
         self.phase = phase
+        self._figures: dict[str, NameFigures] = {}
+        """Of each name as they were worked out last."""
         self.total = RunningTally()
         self.by_name: dict[str, RunningTally] = {}
 
@@ -53,3 +69,13 @@ class PhaseTally:
             failed=self.total.failed,
             p95_ms=None if p95_us is None else round(p95_us / 1000, 1),
         )
+
+    def figures_by_name(self) -> tuple[NameFigures, ...]:
+        """Those of a name to which nothing came are the same object as the last time."""
+        for name, tally in self.by_name.items():
+            known = self._figures.get(name)
+            if known is None or known.requests != tally.intended:
+                p50, p95, p99 = (us and round(us / 1000, 2) for us in quantiles_us(tally.latency, (0.5, 0.95, 0.99)))
+                cause = max(tally.causes, key=lambda each: tally.causes[each], default="")
+                self._figures[name] = NameFigures(name, tally.intended, tally.failed, p50, p95, p99, cause)
+        return tuple(self._figures.values())

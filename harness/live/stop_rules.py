@@ -16,7 +16,7 @@ from harness.analysis.alerts import STALE_S
 from harness.analysis.histogram import bucket_bounds_us
 from harness.analysis.phases import RunningTally
 from harness.errors import nearest
-from harness.recording import ProbeSample, Slice
+from harness.recording import ProbeSample, Slice, Unanswered
 
 FEWEST = 10
 """Requests since a rule began to hold: fewer are no reason to end a run."""
@@ -148,7 +148,8 @@ class StopWatch:
         self._seen_of: dict[StopRule, int] = {}
         """Requests since the rule began to hold."""
         self._since_s: dict[StopRule, float] = {}
-        self._waiting: dict[str, tuple[tuple[int, int], ...]] = {}
+        self._waiting: dict[tuple[str, int, str, str], int] = {}
+        """(node, second in which they should have begun, name, outcome) → requests that have no answer yet."""
         self._bytes = 0
         self._starts: dict[int, int] = {}
         """Of the last seconds, by intended start."""
@@ -166,9 +167,12 @@ class StopWatch:
         self._ended.add(piece)
         self._starts[piece.t] = self._starts.get(piece.t, 0) + piece.count
 
-    def set_waiting(self, node: str, waiting: Iterable[tuple[int, int]]) -> None:
-        """(second in which it should have begun, number) of the requests of a node that have no answer yet."""
-        self._waiting[node] = tuple(waiting)
+    def add_unanswered(self, line: Unanswered) -> None:
+        for t, name, outcome, count, _ in line.requests:
+            if count:
+                self._waiting[line.node, t, name, outcome] = count
+            else:
+                self._waiting.pop((line.node, t, name, outcome), None)
 
     def set_target(self, asked_s: float, ok: bool, detail: str) -> None:
         """What came of a health check that was begun at that instant."""
@@ -227,8 +231,7 @@ class StopWatch:
         """
         waiting = [
             (elapsed_s - t - 1.0, number)
-            for pairs in self._waiting.values()
-            for t, number in pairs
+            for (_, t, *_), number in self._waiting.items()
             if elapsed_s - t - 1.0 > limit_s
         ]
         answered = [(bucket_bounds_us(bucket)[1] / 1e6, number) for bucket, number in ended.latency.items()]

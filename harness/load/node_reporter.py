@@ -22,15 +22,19 @@ from harness.load.http.expectation import DEFAULT_STATUSES, statuses
 from harness.load.node import Node, set_node
 from harness.load.outcomes import ExpectedStatuses
 from harness.load.run_plan import Plan
+from harness.load.traces import traces_of
 from harness.recording import Line, Operations, ProbeSample, Slice, Unanswered, fields_of_slice
 from harness.recording_line import encode
-from harness.recording_marks import BlockedMark
+from harness.recording_marks import BlockedMark, GateMark
 from harness.recording_values import ITERATION, UNFINISHED
 
 CONNECT_EARLY = {"yes": True, "no": False}
 """What the option says; ``auto``: as the users say."""
 SETTLE_S = 2.0
 """For the last report to be made, once the answers are waited for."""
+
+
+_OTHER_ROWS = ("samples", "unanswered", "gates")
 
 
 @dataclass(frozen=True)
@@ -42,10 +46,12 @@ class Report:
     """As they go into the recording's file: all but the slices."""
     slices: tuple[Slice, ...] = ()
     """The master adds up those of all nodes."""
-    waiting: tuple[tuple[int, int], ...] = ()
-    """Requests without an answer yet: (second in which they should have begun, number)."""
     samples: tuple[ProbeSample, ...] = ()
     """Those that are among the lines: a master with hundreds of nodes would be busy reading them back."""
+    unanswered: tuple[Unanswered, ...] = ()
+    """The same of what has no answer yet."""
+    gates: tuple[GateMark, ...] = ()
+    """The same of the gates that were released."""
     final: bool = False
     requests: int = 0
     """Of a last report all that have ended, and of one after that those since then."""
@@ -54,16 +60,23 @@ class Report:
     """Whether it comes after the last one: the node has no users any more."""
 
     def to_message(self) -> dict[str, Any]:
-        """Slices and samples as rows, in the order of their fields."""
+        """What it has of the recording as rows, in the order of their fields."""
         slices = [fields_of_slice(piece) for piece in self.slices]
-        return {**vars(self), "slices": slices, "samples": [tuple(vars(sample).values()) for sample in self.samples]}
+        others = {name: [tuple(vars(line).values()) for line in getattr(self, name)] for name in _OTHER_ROWS}
+        return {**vars(self), "slices": slices, **others}
 
     @staticmethod
     def from_message(body: Mapping[str, Any]) -> Report:
-        slices = tuple(Slice(*row) for row in body["slices"])
-        samples = tuple(ProbeSample(*row) for row in body["samples"])
-        waiting = tuple((t, count) for t, count in body["waiting"])
-        return Report(**{**body, "slices": slices, "samples": samples, "waiting": waiting})
+        rows: dict[str, Any] = {
+            "slices": tuple(Slice(*row) for row in body["slices"]),
+            "samples": tuple(ProbeSample(*row) for row in body["samples"]),
+            "unanswered": tuple(Unanswered(node, tuple(map(tuple, told))) for node, told in body["unanswered"]),
+            "gates": tuple(
+                GateMark(t, node, gate, planned, tuple(us), *more)
+                for t, node, gate, planned, us, *more in body["gates"]
+            ),
+        }
+        return Report(**{**body, **rows})
 
 
 @dataclass(frozen=True)
@@ -116,6 +129,7 @@ class NodeReporter:
         options: Any = environment.parsed_options
         node.connect_early = CONNECT_EARLY.get(getattr(options, "connect_early", ""))
         node.recorder.expected = _expected_statuses(environment)
+        node.recorder.traces = traces_of(options)
         environment.events.request.add_listener(node.recorder.on_request)
         node.exceptions.listen(environment)
         # What is there now stays for the whole run: no collection has to look at it again while load is made.
@@ -138,10 +152,11 @@ class NodeReporter:
         slices = tuple(self.node.recorder.drain(self._name))
         marks, self.node.gate_marks[:] = list(self.node.gate_marks), []
         samples = tuple(sample for measured in self._monitor.take() for sample in self._samples(measured))
-        waiting = self._waiting()
-        lines: list[Line] = [*self._unanswered(waiting), *(replace(mark, node=self._name) for mark in marks)]
+        unanswered, gates = tuple(self._unanswered()), tuple(replace(mark, node=self._name) for mark in marks)
+        lines: list[Line] = [*unanswered, *gates]
         lines += self.node.streams.take(self._name)
         lines += self.node.attempts.take(self._name)
+        lines += self.node.recorder.traces.take(self._name) if self.node.recorder.traces is not None else ()
         lines += self.node.exceptions.take(self.node.t_of, self._name)
         lines += [
             BlockedMark(self.node.t_of(second_s + 0.5) // 1, self._name, place, count)
@@ -149,10 +164,7 @@ class NodeReporter:
         ]
         lines += self._operations()
         text = "".join(encode(line) for line in [*lines, *samples])
-        by_second: Counter[int] = Counter()
-        for (t, *_), count in waiting.items():
-            by_second[t] += count
-        return Report(self.node.run, text, slices, tuple(by_second.items()), samples)
+        return Report(self.node.run, text, slices, samples, unanswered, gates)
 
     def _operations(self) -> Iterator[Operations]:
         """Those that have ended since they were asked for last."""
@@ -160,19 +172,15 @@ class NodeReporter:
         if operations:
             yield Operations(self._name, round(self.node.operation_uncertainty_s(), 6), operations)
 
-    def _waiting(self) -> Counter[tuple[int, str, str, bool]]:
-        """What has no answer yet, as :meth:`Node.unanswered`."""
+    def _unanswered(self) -> Iterator[Unanswered]:
+        """What has changed in what has no answer yet, for a recording that ends with this report. In the last report,
+        when all of it has been counted, the rest is taken back.
+        """
         plan = self.node.plan
         assert plan is not None
         waiting = self.node.unanswered()
         if not plan.paced and not self._settled:
             waiting += Counter((self._second(since_s), "", UNFINISHED, True) for since_s in self._running().values())
-        return waiting
-
-    def _unanswered(self, waiting: Counter[tuple[int, str, str, bool]]) -> Iterator[Unanswered]:
-        """What has changed in what has no answer yet, for a recording that ends with this report. In the last report,
-        when all of it has been counted, the rest is taken back.
-        """
         told, now = self._told_unanswered, dict[tuple[int, str, str], tuple[int, int]]()
         for (t, name, outcome, begins), n in waiting.items():
             key = (t, name or ITERATION, outcome)
@@ -240,6 +248,8 @@ class NodeReporter:
         marks = self.node.exceptions.take(self.node.t_of, self._name) if self.node.plan is not None else []
         kept: list[Line] = [*marks, *self._operations()]
         self.node.exceptions.close()
+        if self.node.recorder.traces is not None:
+            self.node.recorder.traces.close()
         listeners = self._environment.events.request
         if self.node.recorder.on_request in listeners._handlers:
             listeners.remove_listener(self.node.recorder.on_request)

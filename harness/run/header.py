@@ -17,6 +17,7 @@ from harness.config.settings import RunSettings
 from harness.live import stop_rules
 from harness.load.users.body_checks import judged_by_status
 from harness.recording_header import Header, Phase, PlannedGate
+from harness.recording_values import Scalar
 from harness.run.messages import REFERENCE_TARGET
 from shapes._phased import PhasedShape
 
@@ -31,7 +32,8 @@ def header(
     users: Iterable[type[User]],
 ) -> Header:
     profile, parked = shape.profile(), shape.parked
-    notes = [f"{name} was left out (--without)" for name in settings.without]
+    notes = [*shape.notes()]
+    notes += [f"{name} was left out (--without)" for name in settings.without]
     notes += [f"preset {settings.preset}"] if settings.preset else []
     notes += tls.of_run().notes()
     unverified = [user.__name__ for user in users if not getattr(user, "verify_tls", True)]
@@ -46,7 +48,7 @@ def header(
         scenario=scenario,
         started_utc=started_utc,
         shape=type(shape).__name__,
-        parameters=settings.shape_parameters,
+        parameters={name: without_secrets(value) for name, value in settings.shape_parameters.items()},
         phases=tuple(Phase(p.name, p.start_s, p.end_s) for p in profile.phases),
         level=profile.level(parked).points,
         level_unit=profile.level_unit(parked),
@@ -61,6 +63,10 @@ def header(
         stop_when=tuple(rule.words for rule in settings.stop_rules if rule.flag == stop_rules.FLAG),
         reference_target=os.environ.get(REFERENCE_TARGET) == host,
     )
+
+
+def without_secrets(value: Scalar) -> Scalar:
+    return strip_url(value) if isinstance(value, str) and "://" in value else value
 
 
 def fingerprint() -> Mapping[str, str]:

@@ -109,6 +109,19 @@ class RunRequest:
         self._read(values, host, self.shape, [])
         self.shape().clock = None
 
+    def try_out(self, values: Any, host: str | None, chosen: PhasedShape | None) -> tuple[PhasedShape, list[str]]:
+        """A copy of the shape, or of the ``chosen`` one, as ``values`` would have it, and all that is wrong with them.
+        Nothing is changed, and no server is asked.
+        """
+        problems: list[str] = []
+        shape = copy.copy(self.shape() if chosen is None else chosen)
+        host = target_host(self._environment.host if host is None else host, self._environment.user_classes, problems)
+        try:
+            self._read(values, host, lambda: shape, problems)
+        except ConfigurationError as error:
+            return shape, list(error.messages)
+        return shape, []
+
     def _read(
         self,
         values: Any,

@@ -40,15 +40,15 @@ from harness.recording_marks import (
     Mark,
     NodeMark,
 )
+from harness.run.console import display
+from harness.run.console.plan import ShownPlan
 from harness.run.header import header
 from harness.run.health_check import TLS_FAILED, HealthResult, TargetHealth
 from harness.run.live_alerts import raise_and_clear
-from harness.run.progress import PhaseProgress
 from harness.run.readiness import BrokenOffError, Readiness
 from harness.run.recording_writer import RecordingWriter, make_run_directory
 from harness.run.stopping import Stopping
 from harness.run.workers import LEFT
-from harness.safe_text import say
 from harness.sidecar.injector import PREPARED, Injector
 from harness.sidecar.sampler import RawReading, Sampler
 from shapes._phased import PhasedShape
@@ -79,8 +79,12 @@ class Run:
     ) -> None:
         self.directory, started_utc = make_run_directory(Path(settings.runs_dir), scenario.name)
         self.name = self.directory.name
+        self.scenario = scenario.name
         self.profile = shape.profile()
+        self.level, self.level_unit = self.profile.level(shape.parked), self.profile.level_unit(shape.parked)
+        """The planned load, without herds."""
         self.report_formats = settings.report_formats
+        self.console = settings.console
         self.finished = False
         self.failure: str | None = None
         """Why the run was broken off, if it was."""
@@ -92,15 +96,16 @@ class Run:
         self._halt_nodes = halt
         self._requests = self._unfinished = 0
         users, host = environment.user_classes, environment.host or ""
-        planned = header(scenario.name, started_utc, settings, shape, host, nodes, users)
-        self.live = LiveState(planned, settings.stop_rules)
-        self._writer = RecordingWriter(self.directory, planned, self.live.add)
+        self.header = header(scenario.name, started_utc, settings, shape, host, nodes, users)
+        self.live = LiveState(self.header, settings.stop_rules)
+        self._writer = RecordingWriter(self.directory, self.header, self.live.add)
         probes = settings.probes
         if isinstance(environment.runner, MasterRunner):
             probes = _with_master(probes)
         self._sampler = Sampler(probes, 1.0, self._take_reading) if probes else None
         self._injector = Injector(settings.faults, self._take_fault_mark)
-        self._progress = PhaseProgress(self.profile, self.live)
+        shown = ShownPlan(self.name, self.scenario, self.header.target, self.profile, self.level, self.level_unit)
+        self.display = display(settings.console, shown, self.live)
         verified = all(getattr(user, "verify_tls", False) and not user.ca_file for user in users)
         self._target = TargetHealth(host, settings.health_path, settings.health_timeout_s, self.mark, verified)
         self.readiness = Readiness(
@@ -111,7 +116,7 @@ class Run:
             self._target,
             set_connect_early,
             self.mark,
-            lambda: self._progress.show(None),
+            lambda: self.display.show(None),
         )
         self.stopping = Stopping(self.live.nodes, self.profile.duration_s)
         self._conducting: gevent.Greenlet[..., Any] | None = None
@@ -139,7 +144,8 @@ class Run:
                 self._watch_target()
                 self._watch_phases()
             if self.stopped_early:
-                say(f"stopping early: {self.stopped_early}")
+                event = {"event": "stopped_early", "rule": self.stopped_early}
+                self.display.tell(f"stopping early: {self.stopped_early}", event)
                 self.stopping.begin(self.elapsed_s())
                 self._halt_nodes()
                 self._injector.begin_undoing()
@@ -178,7 +184,7 @@ class Run:
 
     def mark(self, mark: Mark, instant_s: float | None = None) -> None:
         """Records a mark at an instant of the monotonic clock, or at the present one."""
-        self.live.add(mark)
+        self.live.add(replace(mark, t=self._writer.t_of(instant_s)))
         self._writer.write(mark, instant_s)
 
     def take_report(self, node: str, report: Report) -> None:
@@ -191,9 +197,12 @@ class Run:
             self._requests += report.requests
         for piece in report.slices:
             self.live.add(piece)
+        for told in report.unanswered:
+            self.live.add(told)
+        for mark in report.gates:
+            self.live.add(mark)
         for sample in report.samples:
             self.live.add(sample)
-        self.live.stop_watch.set_waiting(node, report.waiting)
         if report.final and node not in self.live.nodes.finished:
             if not self.stopping.has_begun and (self.elapsed_s() or 0.0) < self.profile.duration_s:
                 self.note_lost(node, LEFT)
@@ -216,7 +225,8 @@ class Run:
         return self._writer.elapsed_s()
 
     def _take_fault_mark(self, mark: FaultMark) -> None:
-        say(f"fault {mark.fault} {mark.event}: {mark.detail}".rstrip(": "))
+        words = f"fault {mark.fault} {mark.event}: {mark.detail}".rstrip(": ")
+        self.display.tell(words, {"event": "fault", "fault": mark.fault, "state": mark.event, "number": mark.number})
         if mark.event != PREPARED:
             self.mark(mark, mark.t)
 
@@ -271,8 +281,8 @@ class Run:
         end_s = self.profile.duration_s
         while True:
             t = self.elapsed_s() or 0.0
-            self._progress.show(t)
-            raise_and_clear(self.live, min(t, end_s + SETTLES_S), self.mark)
+            self.display.show(t)
+            raise_and_clear(self.live, min(t, end_s + SETTLES_S), self.mark, self.display)
             if self._writer.failure:
                 raise BrokenOffError(f"the recording cannot be written: {self._writer.failure}")
             if t < end_s and (why := self.live.stop_watch.look(t)):
@@ -315,7 +325,7 @@ class Run:
         reason = "completed" if self._completed else broken_off or stopped_because
         early = bool(self.stopped_early) and reason == self.stopped_early
         self._writer.close(reason, self._completed, self._requests, self._unfinished, early)
-        self._progress.close()
+        self.display.close()
         self.failure = self.failure or self._writer.failure
 
 

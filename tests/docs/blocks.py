@@ -32,9 +32,11 @@ KINDS = {
     "sh run": "run, all of a page in one shell, in a copy of the tree",
     "sh plan": "every command is parsed, and every file and flag in it exists",
     "yaml workflow": "a GitHub workflow: it can be read, and its commands are parsed as those of `sh plan`",
+    "yaml gitlab": "a file of GitLab's: the same",
 }
 NOT_RUN = {
     "text output": "what a run printed, kept from a real one: times and figures differ from machine to machine",
+    "groovy jenkins": "a Jenkinsfile: no Jenkins is to be had here",
 }
 """The allow-list: kinds of blocks that nothing can be done with, and why."""
 

@@ -22,6 +22,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 from harness.commands.reference_target import options_for, reference_target
@@ -71,10 +72,11 @@ class Case:
     begins: str = ""
     """The fault is put when this phase has begun; empty: before the load."""
     options: tuple[str, ...] = ()
+    """``{state}`` stands for the target's state file."""
     reference: Mapping[str, str] = field(default_factory=dict)
     """Settings of the target beyond those that the scenario wants."""
-    meanwhile: Callable[[Mapping[str, Any]], Any] | None = None
-    """Called with the target while the run goes, in a thread; has to return by itself."""
+    meanwhile: Callable[[Mapping[str, Any], Event], Any] | None = None
+    """Called with the target while the run goes, in a thread; has to return soon after the event, the run's end."""
     ask: Callable[[Mapping[str, Any]], Any] | None = None
     """Called with the target when the run is over: what it says of itself besides the fault's account."""
 
@@ -194,10 +196,11 @@ def _file(case: Case) -> str:
 def load(case: Case, stack: Stack) -> Run:
     """Runs the scenario on the stack, with the fault on. Raises RuntimeError when there is no run to judge."""
     target, state, file = stack.target, stack.state, _file(case)
+    over = Event()
     with ThreadPoolExecutor(1) as beside:
         if not case.begins:
             _put(case, state)
-        meanwhile = beside.submit(case.meanwhile, target) if case.meanwhile else None
+        meanwhile = beside.submit(case.meanwhile, target, over) if case.meanwhile else None
         runs, told = stack.place / "runs", stack.place / "told"
         with told.open("wb") as out:
             process = subprocess.Popen(
@@ -206,7 +209,7 @@ def load(case: Case, stack: Stack) -> Run:
                     *("--only-summary", "--host", target["url"], "--target-state", str(state)),
                     *("--health-path", "/readyz", "--runs-dir", str(runs), "--report-formats", "verdict_json"),
                     *BESIDE_EACH_OTHER,
-                    *case.options,
+                    *(word.replace("{state}", str(state)) for word in case.options),
                 ],
                 cwd=ROOT,
                 stdout=out,
@@ -221,6 +224,7 @@ def load(case: Case, stack: Stack) -> Run:
             finally:
                 process.kill()
                 process.wait()
+                over.set()
         if process.returncode not in {outcome.exit_code for outcome in Outcome}:
             raise RuntimeError(f"the run ended with {process.returncode}: {told.read_text()[-500:]}")
         answer = case.ask(target) if case.ask else None

@@ -53,7 +53,8 @@ NO_FALLBACK = Case(
     expected={"fallback_time": FAIL, "outage": FAIL, "error_ratio": FAIL},
     rest=INCONCLUSIVE,
     check=_no_fallback,
-    options=(*OPTIONS, "--failure", "replicas"),
+    # Their Patronis start them again within seconds.
+    options=(*OPTIONS, *flags(fallback_time_limit_s=1, outage_limit_s=1), "--failure", "replicas"),
 )
 CASES = (*map(_healthy, ("replica", "replicas", "lag")), STICKY, NO_FALLBACK)
 SHORT = ()

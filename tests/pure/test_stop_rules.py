@@ -13,9 +13,9 @@ from harness.analysis.histogram import bucket_index
 from harness.findings import EXIT_STOPPED_EARLY, Outcome
 from harness.live.state import LiveState
 from harness.live.stop_rules import BYTES, FEWEST, RATE, StopRule, parse
-from harness.recording import End, ProbeSample, Recording, Slice
+from harness.recording import End, ProbeSample, Recording, Slice, Unanswered
 from harness.recording_line import decode, encode
-from harness.recording_values import OK
+from harness.recording_values import OK, UNFINISHED
 from harness.repeats import pooled
 from harness.verdict import judge
 from tests import recordings
@@ -99,6 +99,11 @@ class Going:
         self.t += 1
         return self.live.stop_watch.look(float(self.t))
 
+    def waiting(self, counts: dict[int, int]) -> None:
+        """Second in which they should have begun → requests without an answer."""
+        told = tuple((t, "GET /", UNFINISHED, count, count) for t, count in counts.items())
+        self.live.add(Unanswered("local", told))
+
     def until(self, seconds: Iterable[tuple[int, int]]) -> int | None:
         """The second after which the run is stopped."""
         return next((self.t for ok, failed in seconds if self.second(ok, failed)), None)
@@ -143,7 +148,7 @@ def test_a_target_that_answers_nobody_has_a_quantile_too() -> None:
     going = Going("p95 > 2 s for 3 s")
     going.second(ok=50)
     for _ in range(4):
-        going.live.stop_watch.set_waiting("local", [(1, 30), (2, 30)])
+        going.waiting({1: 30, 2: 30})
         assert not going.second()
     assert [bool(going.second()) for _ in range(3)] == [False, True, True]
 
@@ -151,7 +156,7 @@ def test_a_target_that_answers_nobody_has_a_quantile_too() -> None:
 def test_those_who_wait_no_longer_than_the_limit_are_no_evidence() -> None:
     going = Going("p50 > 2 s")
     for _ in range(20):
-        going.live.stop_watch.set_waiting("local", [(going.t, 500)])
+        going.waiting({going.t: 500, going.t - 1: 0})
         assert not going.second(ok=20)
 
 

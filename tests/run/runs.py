@@ -334,3 +334,4 @@ def _told(process: psutil.Process) -> str:
 
 
 SIGINT, SIGTERM, SIGKILL = signal.SIGINT, signal.SIGTERM, signal.SIGKILL
+SIGSTOP, SIGCONT = signal.SIGSTOP, signal.SIGCONT
