@@ -41,7 +41,7 @@ def of_verdict(scenario: str, verdict: Verdict) -> Iterator[Annotation]:
     """The verdict, and each finding that keeps it from passing."""
     if verdict.outcome is Outcome.PASS:
         return
-    yield Annotation(verdict.outcome, f"{verdict.outcome.value}: {scenario}", verdict.reason)
+    yield Annotation(verdict.outcome, f"{verdict.word}: {scenario}", verdict.reason)
     for row in (*_rows.judged(verdict), *_rows.guards(verdict)):
         if row.outcome is not Outcome.PASS:
             is_known = _quantity.NOTHING not in (row.figure, row.limit)

@@ -271,6 +271,15 @@ class NodeReporter:
             runner: Any = self._environment.runner
             runner.user_greenlets.kill(block=False)
 
+    def halt(self) -> None:
+        """Ends the load at once, with the last report: whoever is in mid-request is stopped there."""
+        runner: Any = self._environment.runner
+        self._environment.stop_timeout = 0.0
+        self.node.stop_draining = True  # settling may have begun
+        self.stopping()
+        self.settle(wait=False)
+        runner.user_greenlets.kill(block=False)
+
     def close(self) -> None:
         """Lets go, without a report, of everything but what users do while they are stopped: see users_gone()."""
         if not self._settled:
