@@ -45,6 +45,10 @@ class Report:
     samples: tuple[ProbeSample, ...] = ()
     """Those that are among the lines: a master with hundreds of nodes would be busy reading them back."""
     final: bool = False
+    whole: bool = False
+    """Of a last report, whether the node's part in the run had come to its end, by the node's own reckoning: that of
+    the master may be behind by the error of the clocks.
+    """
     requests: int = 0
     """Of a last report all that have ended, and of one after that those since then."""
     unfinished: int = 0
@@ -202,6 +206,8 @@ class NodeReporter:
             self._closed.wait(drain_s + SETTLE_S)
             return
         self._settled = True
+        elapsed_s = self.node.elapsed_s()
+        whole = elapsed_s is not None and self.node.plan is not None and elapsed_s >= self.node.plan.duration_s
         self.node.drain(wait)
         if self.node.plan is not None and not self.node.plan.paced:
             recorder = self.node.recorder
@@ -211,7 +217,8 @@ class NodeReporter:
             for since_s in sorted(stuck)[: max(0, len(self._running_at_stop) - answered)]:
                 recorder.without_answer(self._second(since_s), "", UNFINISHED)
                 self.node.unfinished += 1
-        final = replace(self.report(), final=True, requests=self._new_requests(), unfinished=self.node.unfinished)
+        last, requests = self.report(), self._new_requests()
+        final = replace(last, final=True, whole=whole, requests=requests, unfinished=self.node.unfinished)
         self.node.recorder.wind_down()
         self.close()
         self._deliver_final(final)
