@@ -28,7 +28,7 @@ def started(locustfile: str, arguments: Sequence[str]) -> Iterator[LaunchedLocus
 
     It has a session of its own, so that a Ctrl-C reaches it once, from here, and not twice.
     """
-    command = [sys.executable, "-P", "-m", "harness.commands.locust_process", "-f", locustfile, *arguments]
+    command = [sys.executable, "-P", "-m", "harness.locust_process", "-f", locustfile, *arguments]
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     inherited = {name: value for name, value in os.environ.items() if name != REFERENCE_TARGET}
     environment = {**inherited, LAUNCHER_FD: str(theirs.fileno())}
