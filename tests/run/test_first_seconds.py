@@ -26,12 +26,13 @@ ROOT = Path(__file__).parents[2]
 
 
 FILE = """
-import os, time
+import os, sys, time
 with open(os.environ["LOADED"], "a") as file:
     file.write("x")
 while os.path.getsize(file.name) > int(os.environ["GOES_ON_AFTER"]):
     time.sleep(0.01)
-from scenarios.herd_http import *
+sys.path.insert(0, os.environ["SCENARIOS"])
+from herd_http import *
 """
 """It is read twice, by the check and by Locust, and comes to no end the first time or the second."""
 
@@ -46,8 +47,8 @@ def ended_early(directory: Path, number: int, at: str) -> Finished:
     host = f"http://127.0.0.1:{runs.free_port()}"
     file, loaded = directory / "slow.py", directory / "loaded"
     file.write_text(FILE)
-    variables = {"LOADED": str(loaded), "GOES_ON_AFTER": "1" if at == "Locust" else "0"}
-    variables["PYTHONPATH"] = str(SCENARIOS.parent)
+    goes_on_after = "1" if at == "Locust" else "0"
+    variables = {"LOADED": str(loaded), "GOES_ON_AFTER": goes_on_after, "SCENARIOS": str(SCENARIOS)}
     going = runs.springback(directory, "run", str(file), "--host", host, variables=variables)
     if at == "the start":
         going.until(lambda: any("locust_process" in command_line(each) for each in going.family), "it is started")
