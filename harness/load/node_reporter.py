@@ -88,6 +88,9 @@ class Place:
 class NodeReporter:
     """``name`` is the node's name in the recording. ``deliver_final`` is called once, with the last report."""
 
+    _has_frozen = False
+    """Whether a run of this process has been begun."""
+
     def __init__(
         self,
         environment: Environment,
@@ -119,11 +122,21 @@ class NodeReporter:
         node.recorder.expected = _expected_statuses(environment)
         environment.events.request.add_listener(node.recorder.on_request)
         node.exceptions.listen(environment)
-        # What is there now stays for the whole run: no collection has to look at it again while load is made.
-        gc.unfreeze()
+        self._freeze_what_is_there()
+        self._monitor.start()
+
+    @staticmethod
+    def _freeze_what_is_there() -> None:
+        """It stays for the whole run: no collection has to look at it again while load is made.
+
+        What was frozen before the first run stays so. To look through it would copy, in a load process that is a fork,
+        all that it shares with its master; what was frozen for an earlier run may have become garbage.
+        """
+        if NodeReporter._has_frozen:
+            gc.unfreeze()
         gc.collect()
         gc.freeze()
-        self._monitor.start()
+        NodeReporter._has_frozen = True
 
     def begin(self, plan: Plan) -> None:
         """The plan has come: pacers go, and a paced node settles by itself after the last phase."""
