@@ -26,6 +26,8 @@ TESTS_AT_ONCE = 2
 PATIENCE_S = 900
 """How long a test may wait for its run; how long the run itself may take, its function says."""
 SLOWEST = 10
+NAMED_BY = 30
+"""Letters of a directory's name, as pytest has it: addresses of sockets below it have to be short."""
 
 
 class RunPool:
@@ -52,7 +54,7 @@ class RunPool:
 
     def _submit(self, case: Case) -> Future[Any]:
         if case not in self._futures:
-            directory = self._directories.mktemp(case.function.__name__)
+            directory = self._directories.mktemp(case.function.__name__[:NAMED_BY])
             self._futures[case] = self._executor.submit(self._run, case, directory)
         return self._futures[case]
 
