@@ -19,11 +19,11 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 HERE = Path(__file__).parent
-AT_ONCE = 2
-"""Of the parts that mostly wait. More are done no sooner: with one that computes, and the runs of the first of them, so
-many keep two cores busy, and what is timed goes wrong where they are more than busy.
+AT_ONCE = 3
+"""Of the parts that mostly wait: with the runs of the first of them, so many keep two cores busy. Where these are more
+than busy, load processes have no turn for seconds, and are lost.
 """
-GIVE_WAY, GIVE_WAY_TO_MEASURED = 5, 19
+GIVE_WAY, GIVE_WAY_TO_MEASURED = 10, 19
 """Niceness of the parts that compute: what is timed beside them goes before, and they still come along. What is
 measured beside them hardly knows of them.
 """
@@ -46,8 +46,8 @@ class Part:
 
 PARTS = (
     Part("runs", ("run", "browser", "distributed")),
-    Part("load", ("config", "http", "load")),
     Part("target", ("target",)),
+    Part("load", ("config", "http", "load")),
     Part("faults", ("faults", "probes")),
     Part("docs", ("docs",)),
     Part("shapes", ("shapes",)),
