@@ -20,8 +20,8 @@ from xml.etree import ElementTree
 
 HERE = Path(__file__).parent
 AT_ONCE = 3
-"""Of the parts that mostly wait: with the runs of the first of them, so many keep two cores busy. Where these are more
-than busy, load processes have no turn for seconds, and are lost.
+"""Of the parts that do not compute: with the runs of the first of them, so many keep two cores busy. Where these are
+more than busy, load processes have no turn for seconds, and are lost.
 """
 GIVE_WAY, GIVE_WAY_TO_MEASURED = 10, 19
 """Niceness of the parts that compute: what is timed beside them goes before, and they still come along. What is
@@ -41,7 +41,7 @@ class Part:
     measures: bool = False
     """The size of faults, so nothing else may take the machine from it but what gives way at once."""
     computes: bool = False
-    """It waits for nothing: one such part goes beside the others all the time, and takes what they leave."""
+    """It waits for nothing: such a part goes beside the others from the beginning, and takes what they leave."""
 
 
 PARTS = (
@@ -136,10 +136,7 @@ def next_part(waiting: Sequence[Part], going: Sequence[Part]) -> Part | None:
         if part.measures:
             if all(one.computes for one in going) and all(other.measures or other.computes for other in waiting):
                 return part
-        elif part.computes:
-            if not any(one.computes for one in going):
-                return part
-        elif sum(not one.computes for one in going) < AT_ONCE:
+        elif part.computes or sum(not one.computes for one in going) < AT_ONCE:
             return part
     return None
 
