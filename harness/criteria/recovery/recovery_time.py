@@ -40,7 +40,7 @@ class RecoveryTime(Criterion):
         1.5, "how many times as long as in the baseline latency may stay, though within floor_s; 0: any", lowest=0
     )
     shorter_ratio: float = parameter(
-        0.5, "how many times as long as in the baseline good answers have to be, at least; 0: any", lowest=0, highest=1
+        0.5, "how many times as long as in the baseline good answers have to be, at least; 0: any", lowest=0
     )
     spike: str = parameter("spike", "phase after whose end the time counts")
     recovery: str = parameter("recovery", "phase in which the target is watched")
