@@ -8,7 +8,7 @@ OF ?=
 SAMPLE ?= 480
 SEED ?= 1
 
-.PHONY: demo suite suite-ha test lint truth calibrate mutants bench clean install install-dev
+.PHONY: demo suite suite-ha test lint truth calibrate mutants bench pictures clean install install-dev
 
 demo: install
 	@$(BIN)/springback run locustfiles/login_herd.py; code=$$?; \
@@ -43,6 +43,10 @@ mutants: install-dev
 
 bench: install-dev
 	$(BIN)/python -m benchmarks --write
+
+# The pictures of README and pages, from one run on the reference target; wants Chromium.
+pictures: install-dev
+	$(BIN)/python -m tests.browser.pictures
 
 install: .venv/.installed
 install-dev: .venv/.installed-dev

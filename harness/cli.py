@@ -1,4 +1,4 @@
-"""The command line: ``springback run | suite | plan | plugins | doctor | check | report | dump``."""
+"""The command line: ``springback COMMAND``; each is a file of ``harness/commands``."""
 
 # ruff: noqa: E402
 
@@ -24,7 +24,7 @@ import click
 
 from harness.errors import ConfigurationError
 from harness.findings import EXIT_USAGE, Outcome
-from harness.safe_text import say
+from harness.safe_text import safe, say
 from harness.standard_streams import kept
 
 signal.signal(signal.SIGINT, _on_interrupt)
@@ -34,15 +34,30 @@ MOST_USERS, MOST_PROCESSES, MOST_REPEATS = 1_000_000, 1000, 1000
 """More is a slip of the finger."""
 PASS_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": ["--help"]}
 
+QUIET = click.option("--quiet", is_flag=True, help="Print the verdict on one line, and nothing before it but problems.")
+AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document a line, for programs.")
+PRINTED = {"": "table", "quiet": "line", "json": "json"}
+"""What is wanted → how the verdict is printed."""
 
-class _Locustfile(click.Path):
-    """A file, or -h in its place, which these commands otherwise leave to the locustfile."""
 
-    def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> Any:
+def _shown(quiet: bool, as_json: bool) -> str:
+    if quiet and as_json:
+        raise ConfigurationError("--quiet and --json: leave out one of them")
+    return "quiet" if quiet else "json" if as_json else ""
+
+
+class _Scenario(click.ParamType):
+    """A file, the name of one of our own, or -h in its place, which these commands leave to the locustfile."""
+
+    name = "scenario"
+
+    def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> Any:  # noqa: ARG002
+        from harness.commands.scenario_files import find
+
         if value == "-h" and context is not None:
             click.echo(context.get_help())
             context.exit()
-        return super().convert(value, parameter, context)
+        return find(value)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -50,14 +65,14 @@ class _Locustfile(click.Path):
 def cli() -> None:
     """When a spike hits, what breaks, and does the service come back, how fast, and at what cost?
 
-    Exit codes: 0 PASS, 2 usage or configuration, 3 FAIL, 4 INCONCLUSIVE. (1 is Locust's own.)
+    Exit codes: 0 PASS, 2 usage or configuration, 3 FAIL, 4 INCONCLUSIVE, 5 stopped early. (1 is Locust's own.)
     """
 
 
 @cli.command(
     context_settings={**PASS_ON, "help_option_names": ["-h", "--help"]}, short_help="Run a scenario and judge it."
 )
-@click.argument("locustfile", type=click.Path(exists=True, dir_okay=False))
+@click.argument("locustfile", type=_Scenario())
 @click.option("--web", is_flag=True, help="Show Locust's web UI instead of starting at once.")
 @click.option(
     "--repeat",
@@ -66,27 +81,35 @@ def cli() -> None:
     help="Make the run so many times, and judge all together.",
 )
 @click.option("--runs-dir", default=None, type=click.Path(path_type=Path), help="Where runs go [runs].")
+@QUIET
+@AS_JSON
 @click.pass_context
-def run(context: click.Context, locustfile: str, web: bool, repeat: int, runs_dir: Path | None) -> None:
-    """Run the scenario LOCUSTFILE and judge it.
+def run(
+    context: click.Context, locustfile: str, web: bool, repeat: int, runs_dir: Path | None, quiet: bool, as_json: bool
+) -> None:
+    """Run the scenario LOCUSTFILE, a file or the name of one of Springback's own (login-herd), and judge it.
 
     Without --host the reference target is started on this machine, and stopped at the end. All other options are
     Locust's (``locust --help``) and ours: ``springback plan LOCUSTFILE -h`` lists these.
     """
+    shown = _shown(quiet, as_json)
     if repeat > 1:
         if web:
             raise ConfigurationError("--web and --repeat: a run from the web UI is made once; leave out one of them")
+        if shown:
+            raise ConfigurationError(f"--{shown} and --repeat: several runs have one page; leave out one of them")
         from harness.commands.repeat import repeat as run_again
 
         sys.exit(run_again(Path(locustfile), context.args, runs_dir or Path("runs"), repeat))
     from harness.commands.run import launch
 
     directory = [] if runs_dir is None else ["--runs-dir", str(runs_dir)]
-    sys.exit(launch(locustfile, [*context.args, *directory], web))
+    console = ["--console", shown] if shown else []
+    sys.exit(launch(locustfile, [*context.args, *directory, *console], web))
 
 
 @cli.command(context_settings=PASS_ON, short_help="Show what a run would do, without load.")
-@click.argument("locustfile", type=_Locustfile(exists=True, dir_okay=False))
+@click.argument("locustfile", type=_Scenario())
 @click.option("--repeat", type=click.IntRange(1), default=1, metavar="N", help="As for ``run``: how long N runs take.")
 @click.pass_context
 def plan(context: click.Context, locustfile: str, repeat: int) -> None:
@@ -101,7 +124,7 @@ def plan(context: click.Context, locustfile: str, repeat: int) -> None:
 
 
 @cli.command(context_settings=PASS_ON, hidden=True)
-@click.argument("locustfile", type=click.Path(exists=True, dir_okay=False))
+@click.argument("locustfile", type=_Scenario())
 @click.pass_context
 def host(context: click.Context, locustfile: str) -> None:
     """Print, as JSON, the host that a run of LOCUSTFILE would load and how its reference target has to be.
@@ -138,8 +161,34 @@ def suite(words: tuple[str, ...], runs_dir: Path) -> None:
     sys.exit(run_all(words[:first_option], words[first_option:], runs_dir))
 
 
-@cli.command(short_help="List criteria, probes, faults, shapes or report formats.")
-@click.argument("kind", type=click.Choice(["criteria", "probes", "faults", "shapes", "reports"]))
+@cli.command(short_help="Write a scenario of your own to begin with.")
+@click.argument("name")
+@click.option("--kind", default="http", show_default=True, help="What it loads: http, login, websocket or grpc.")
+@click.option("--host", default="http://127.0.0.1:8000", show_default=True, help="Your service.")
+@click.option("--into", default=".", type=click.Path(path_type=Path), help="Folder to write into [.].")
+def new(name: str, kind: str, host: str, into: Path) -> None:
+    """Write NAME.py, NAME.conf and .github/workflows/NAME.yml: a scenario, its options and its CI job.
+
+    They run as they are, and are yours to change.
+    """
+    from harness.commands.new import kinds, write
+    from harness.errors import nearest
+
+    if kind not in kinds():
+        meant = nearest(kind, kinds())
+        raise ConfigurationError(
+            f"--kind {kind}: " + (f"did you mean {meant}?" if meant else f"give one of {', '.join(kinds())}")
+        )
+    written = write(name, kind, host, into)
+    for path in written:
+        click.echo(f"wrote {path}")
+    scenario, config, _ = written
+    click.echo(f"\nSee what it would do:  springback plan {scenario} --config {config}")
+    click.echo(f"Run it:                springback run {scenario} --config {config}")
+
+
+@cli.command(short_help="List criteria, probes, faults, shapes, report formats or presets.")
+@click.argument("kind", type=click.Choice(["criteria", "probes", "faults", "shapes", "reports", "presets"]))
 def plugins(kind: str) -> None:
     """List what there is of one KIND, with its parameters and their defaults. One of your own is one more file."""
     from harness.commands.plugins import listing
@@ -167,21 +216,117 @@ def doctor(users: int, processes: int, host: str) -> None:
 
 @cli.command(short_help="Judge an earlier run again.")
 @click.argument("run_directory", metavar="RUN", type=click.Path(path_type=Path))
-def check(run_directory: Path) -> None:
-    """Judge the recording of RUN (its directory, or its recording.jsonl) and print the verdict."""
+@click.option(
+    "--against", default=None, type=click.Choice(["history"]), help="Judge it beside the runs before it, too."
+)
+@click.option("--worse-than", default="10%", show_default=True, help="How much worse than them a figure may become.")
+@click.option("--branch", default="", help="Only runs of this branch before it are its history [all].")
+@QUIET
+@AS_JSON
+def check(run_directory: Path, against: str | None, worse_than: str, branch: str, quiet: bool, as_json: bool) -> None:
+    """Judge the recording of RUN (its directory, or its recording.jsonl) and print the verdict.
+
+    With ``--against history`` it also fails where a figure has changed for the worse by more than --worse-than, over
+    the runs of the same plan and machine in its runs directory.
+    """
     from harness.commands import check
 
-    sys.exit(check.check(run_directory))
+    sys.exit(check.check(run_directory, PRINTED[_shown(quiet, as_json)], against or "", worse_than, branch))
 
 
 @cli.command(short_help="Judge an earlier run again and write its reports.")
 @click.argument("run_directory", metavar="RUN", type=click.Path(path_type=Path))
 @click.option("--report-formats", default="", help="Formats to write beside verdict.json, with commas [all].")
-def report(run_directory: Path, report_formats: str) -> None:
+@QUIET
+@AS_JSON
+def report(run_directory: Path, report_formats: str, quiet: bool, as_json: bool) -> None:
     """Judge the recording of RUN, write its reports beside it and print the verdict."""
     from harness.commands import check
 
-    sys.exit(check.report(run_directory, [name.strip() for name in report_formats.split(",") if name.strip()]))
+    formats = [name.strip() for name in report_formats.split(",") if name.strip()]
+    sys.exit(check.report(run_directory, formats, PRINTED[_shown(quiet, as_json)]))
+
+
+@cli.command(short_help="Print a dashboard for Grafana.")
+def grafana() -> None:
+    """Print, as JSON, a dashboard of what a run shows at /metrics. Import it, and choose your Prometheus."""
+    from harness.commands.grafana import text
+
+    click.echo(text())
+
+
+@cli.command(short_help="Say whether one run, or several, are worse than others.")
+@click.argument("first", metavar="A")
+@click.argument("second", metavar="B")
+@click.option("--worse-than", default="10%", show_default=True, help="How much worse a figure may become.")
+@click.option("--anyway", is_flag=True, help="Compare though plan or environment differ; the report says so.")
+@click.option("--runs-dir", default="runs", show_default=True, type=click.Path(path_type=Path), help="Where runs lie.")
+@click.option("--output", default=None, type=click.Path(path_type=Path), help="Where the page goes [beside B's last].")
+def compare(first: str, second: str, worse_than: str, anyway: bool, runs_dir: Path, output: Path | None) -> None:
+    """Say whether B is worse than A: each a run, several with commas, or a directory of runs.
+
+    Of one run each only what is an estimate over requests can be told; four against four show what differs from run to
+    run, too. Exit code 3 where a figure of B is worse by more than --worse-than, 0 where none is, 4 where the evidence
+    does not tell. The page has all timelines over one axis.
+    """
+    from harness.commands import compare as command
+
+    sys.exit(command.compare(first, second, worse_than, anyway, runs_dir, output))
+
+
+@cli.command(short_help="List the runs there were, and how their figures went.")
+@click.option("--runs-dir", default="runs", show_default=True, type=click.Path(path_type=Path), help="Where runs lie.")
+@click.option("--scenario", default="", help="Only runs of this scenario.")
+@click.option("--branch", default="", help="Only runs of this branch.")
+@click.option("--commit", default="", help="Only runs of this commit, or that begins so.")
+@click.option("--tag", default="", help="Only runs with this tag.")
+@click.option("--verdict", default="", help="Only runs with this verdict.")
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(1), help="How many are listed.")
+@click.option("--page", default="", metavar="FILE", help="Write the trend page (- for standard output).")
+@click.option("--base", default="", hidden=True, help="What leads from the page to the runs directory.")
+@click.option("--csv", default="", metavar="FILE", help="Write one row a figure (- for standard output).")
+@click.option("--json", "as_json", default="", metavar="FILE", help="Write one object a run (- for standard output).")
+@click.option("--keep", default=None, type=click.IntRange(1), help="Delete all but the newest N of each scenario.")
+@click.option("--dry-run", is_flag=True, help="Say what --keep would delete, and delete nothing.")
+@click.option("--rebuild", is_flag=True, help="Read all runs anew.")
+def history(
+    runs_dir: Path,
+    scenario: str,
+    branch: str,
+    commit: str,
+    tag: str,
+    verdict: str,
+    limit: int,
+    page: str,
+    base: str,
+    csv: str,
+    as_json: str,
+    keep: int | None,
+    dry_run: bool,
+    rebuild: bool,
+) -> None:
+    """List the runs of a runs directory, the newest first, or write their trends as a page, as CSV or as JSON.
+
+    They are indexed in history.sqlite beside the runs, which may be deleted at any time: it is made anew from them.
+    """
+    from harness.commands import history as command
+    from harness.history.stored_run import Filter
+
+    wanted = Filter(scenario, branch, commit, tag, verdict)
+    sys.exit(
+        command.history(
+            runs_dir,
+            wanted,
+            limit=limit,
+            page=page,
+            base=base,
+            csv=csv,
+            json=as_json,
+            keep=keep,
+            dry_run=dry_run,
+            rebuild=rebuild,
+        )
+    )
 
 
 @cli.command(short_help="Print the lines of a recording as text.")
@@ -194,6 +339,77 @@ def dump(run_directory: Path) -> None:
     from harness.commands.dump import lines
 
     sys.stdout.writelines(lines(run_directory))
+
+
+@cli.group(name="import", short_help="Write a scenario from a HAR file or access logs.")
+def import_traffic() -> None:
+    """Write a scenario from what was seen of real traffic. Secrets are taken out of it, and it says what was."""
+
+
+@import_traffic.command(short_help="Write a scenario from a HAR file.")
+@click.argument("file", metavar="FILE")
+@click.option("--host", default="", help="Whose requests to take, e.g. https://shop.example [that of the first one].")
+@click.option("--output", type=click.Path(path_type=Path), help="Scenario to write [NAME_visit.py].")
+@click.option("--force", is_flag=True, help="Write over what is there.")
+def har(file: str, host: str, output: Path | None, force: bool) -> None:
+    """Write a scenario that makes the visit of the HAR file FILE again: its GET requests to one host, in their order.
+
+    Headers, cookies, query strings and bodies are not taken over.
+    """
+    from harness.commands.import_traffic import import_har
+
+    click.echo(safe("\n".join(import_har(file, host, output, force))))
+
+
+@import_traffic.command(short_help="Write a scenario from access logs.")
+@click.argument("files", nargs=-1, required=True, metavar="FILE…")
+@click.option("--utc-offset", default="", metavar="±HH:MM", help="Of times without a zone: how far ahead of UTC.")
+@click.option("--output", type=click.Path(path_type=Path), help="Scenario to write [NAME_mix.py].")
+@click.option("--force", is_flag=True, help="Write over what is there.")
+def log(files: tuple[str, ...], utc_offset: str, output: Path | None, force: bool) -> None:
+    """Write a scenario with the requests of access logs, each as often as it was seen.
+
+    nginx and Apache (common, combined), HAProxy, AWS load balancers and JSON lines, plain, gzip, bzip2 or xz.
+    """
+    from harness.commands.import_traffic import import_log
+    from harness.learn.log_file import offset_of
+
+    click.echo(safe("\n".join(import_log(files, offset_of(utc_offset), output, force))))
+
+
+@cli.command(short_help="Learn spikes from real traffic.")
+@click.argument("files", nargs=-1, required=True, metavar="FILE…")
+@click.option("--output", type=click.Path(path_type=Path), help="Directory to write into [learned-NAME].")
+@click.option("--window-s", type=click.IntRange(1, 86_400), help="Length of a window [by how much there is].")
+@click.option("--utc-offset", default="", metavar="±HH:MM", help="Of times without a zone: how far ahead of UTC.")
+@click.option("--time-column", default="", help="Of a CSV file, by name or number [found by its name].")
+@click.option("--level-column", default="", help="Of a CSV file, by name or number [the only one that it can be].")
+@click.option("--allow-host", default="", metavar="NAME", help="Host outside this machine to read from.")
+@click.option("--force", is_flag=True, help="Write over what is there.")
+def learn(
+    files: tuple[str, ...],
+    output: Path | None,
+    window_s: int | None,
+    utc_offset: str,
+    time_column: str,
+    level_column: str,
+    allow_host: str,
+    force: bool,
+) -> None:
+    """Learn from access logs, or from a level over time (CSV, Locust's history, Grafana, Prometheus), how much traffic
+    there is and what its spikes look like.
+
+    Writes a page, the data for --learned, and two scenarios: one replays the largest spike, one generalises it.
+    """
+    from harness.clients import connection_guard
+    from harness.clients.address import allowed_hosts
+    from harness.commands.learn import learn_from
+    from harness.learn.log_file import offset_of
+    from shapes._series import Wanted
+
+    connection_guard.arm(allowed_hosts(allow_host))
+    wanted = Wanted(time_column, level_column, option="-")
+    click.echo(safe("\n".join(learn_from(files, output, window_s, offset_of(utc_offset), wanted, force))))
 
 
 def main() -> None:

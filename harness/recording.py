@@ -24,7 +24,8 @@ any moment can be judged up to its last seconds. Each line is one of eight kinds
     would hide when the run is cut off.
 ``mark``
     Something that happened at an instant: a gate released, a fault injected, a health check answered, a node
-    joined or was lost, users' code raised exceptions; or counts of a second beside its slices (starts, attempts).
+    joined or was lost, users' code raised exceptions, a traced request was slow; or counts of a second beside its
+    slices (starts, attempts).
 ``end``
     Last line: why the run ended, and totals to check the slices against.
 
@@ -69,6 +70,7 @@ from harness.recording_marks import (
     Mark,
     NodeMark,
     StartsMark,
+    TraceMark,
     gate_stream,
 )
 from harness.recording_values import (
@@ -167,6 +169,7 @@ __all__ = [
     "Sparse",
     "StartsMark",
     "Total",
+    "TraceMark",
     "Unanswered",
     "gate_stream",
 ]
@@ -297,6 +300,8 @@ class End:
     requests: Total
     """Requests that ended, of all nodes, as counted apart from the slices."""
     unfinished: Total
+    stopped_early: bool = False
+    """By a rule of the run or a safety limit, which is the reason."""
 
 
 Line: TypeAlias = Header | Slice | Slices | Unanswered | ProbeSample | Operations | Mark | End

@@ -32,6 +32,7 @@ from harness.recording_marks import (
     HealthMark,
     NodeMark,
     StartsMark,
+    TraceMark,
 )
 from harness.recording_slices import Packed
 from harness.recording_values import HIGHEST_BUCKET, OK, Count, Instant, Second, Seconds, Size
@@ -57,6 +58,7 @@ _MARKS: Mapping[str, type[Line]] = {
     "blocked": BlockedMark,
     "starts": StartsMark,
     "attempts": AttemptsMark,
+    "trace": TraceMark,
 }
 
 

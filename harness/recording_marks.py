@@ -173,6 +173,31 @@ class AttemptsMark:
     mark: str = "attempts"
 
 
+@dataclass(frozen=True)
+class TraceMark:
+    """A request that carried a sampled ``traceparent``: one of the slowest of its second and its node."""
+
+    t: Instant
+    """When it should have begun."""
+    node: str
+    name: str
+    trace_id: str
+    """32 hexadecimal digits."""
+    outcome: str
+    latency_us: Microseconds
+    """From ``t`` to the end of the answer."""
+    mark: str = "trace"
+
+
 Mark: TypeAlias = (
-    GateMark | HealthMark | NodeMark | FaultMark | AlertMark | ExceptionMark | BlockedMark | StartsMark | AttemptsMark
+    GateMark
+    | HealthMark
+    | NodeMark
+    | FaultMark
+    | AlertMark
+    | ExceptionMark
+    | BlockedMark
+    | StartsMark
+    | AttemptsMark
+    | TraceMark
 )

@@ -1,4 +1,4 @@
-"""Instance loss: one of several instances behind a balancer is killed, frozen or drained. Who notices, and when?
+"""Instance loss: an instance behind a balancer is killed, frozen, drained or told to end. Who notices, and when?
 
 Point it at your own service (what it has to answer: harness/load/users/ledger.py), whose instances run here:
     springback run locustfiles/instance_loss.py --host http://127.0.0.1:8000 --failure freeze \\
@@ -35,7 +35,9 @@ class InstanceLoss(step.Step):
 
 
 class Options(LedgerOptions):
-    failure: str = parameter("kill", "what happens to an instance in the spike", choices=(*KINDS, "random", "none"))
+    failure: str = parameter(
+        "kill", "what happens to an instance in the spike", choices=(*KINDS, "terminate", "random", "none")
+    )
     failure_seed: int = parameter(1, "of random failures: the same seed gives the same ones at the same instants")
     away_s: float = parameter(12.0, "how long an instance is away", lowest=1)
     api_urls: tuple[str, ...] = parameter((), "addresses of the instances past the balancer")
@@ -56,8 +58,9 @@ def failures(options):
 
 def planned_loss(options, kind, place, after_s):
     port, member = urlsplit(options.api_urls[place]).port, options.member.replace("{number}", str(place + 1))
-    if kind == "kill":
-        fault = load("kill_process", port=port, start_command=start_command(options, member))
+    if kind in ("kill", "terminate"):
+        sent = "KILL" if kind == "kill" else "TERM"  # as for a new version, whose old one should go on to its end
+        fault = load("kill_process", port=port, signal=sent, start_command=start_command(options, member))
     elif kind == "freeze":
         fault = load("stop_process", port=port)
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from harness.analysis import traces
 from harness.analysis.amplification import by_phase
 from harness.findings import Verdict
 from harness.recording import Recording
@@ -23,13 +24,16 @@ def facts(recording: Recording) -> list[tuple[str, str]]:
         ),
         ("target", target(header)),
         ("load processes", str(header.nodes)),
+        *((name, value) for name, value in version(header) if value),
         ("started", started(recording)),
         ("ended", _ending(recording)),
+        *(("to be stopped early when", rule) for rule in header.stop_when),
     ]
     if end is not None:
         unfinished = _quantity.count(end.unfinished)
         rows.append(("requests", f"{_quantity.count(end.requests)} ended, {unfinished} unfinished"))
     rows += amplification(recording)
+    rows += slowest_traces(recording)
     rows += [
         (
             f"health {mark.when} the load",
@@ -49,6 +53,20 @@ def facts(recording: Recording) -> list[tuple[str, str]]:
 
 def _value(value: Scalar | tuple[Scalar, ...]) -> str:
     return ", ".join(map(_scalar, value)) if isinstance(value, tuple) else _scalar(value)
+
+
+def slowest_traces(recording: Recording) -> list[tuple[str, str]]:
+    """(phase, its slowest traced requests with their trace ids); empty where none was traced."""
+    return [
+        (
+            f"slowest traces, {phase}",
+            "; ".join(
+                f"{mark.trace_id} {_quantity.quantity(mark.latency_us / 1e6, 's')} {mark.name} ({mark.outcome})"
+                for mark in marks
+            ),
+        )
+        for phase, marks in traces.slowest(recording).items()
+    ]
 
 
 def amplification(recording: Recording) -> list[tuple[str, str]]:
@@ -73,6 +91,11 @@ def target(header: Header) -> str:
     """Its address, and whether it was the demo."""
     address = header.target or _quantity.NOTHING
     return f"the built-in demo at {address}" if header.reference_target else address
+
+
+def version(header: Header) -> list[tuple[str, str]]:
+    """Of what was tested; empty values where nobody says."""
+    return [("branch", header.branch), ("commit", header.commit), ("tags", ", ".join(header.tags))]
 
 
 def started(recording: Recording) -> str:

@@ -18,7 +18,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from junitparser import Error, JUnitXml, TestCase, TestSuite
 from markupsafe import Markup
 
-from harness.findings import Outcome
+from harness.findings import EXIT_STOPPED_EARLY, Outcome
 from harness.safe_text import one_line, safe
 from harness.verdict import DEMO
 from reports import _quantity, _rows, markdown, verdict_json
@@ -32,6 +32,7 @@ WORDS = (*(outcome.value for outcome in Outcome), NOT_RUN)
 SYMBOLS = {**{outcome.value: symbol for outcome, symbol in _rows.SYMBOLS.items()}, NOT_RUN: "–"}
 MOST_TARGETS = 2
 """That are named at the top; of more it is said how many, and each report has its own."""
+MOST_KEY_FIGURES = 4
 ON_DEMO = f"{DEMO}; it says nothing about a service of your own."
 
 
@@ -69,6 +70,7 @@ def page(parts: Sequence[Part], name: str) -> str:
         nothing=_quantity.NOTHING,
         evidence=evidence,
         in_counts=in_counts,
+        key_figures=key_figures,
         style=Markup("".join((_PAGE / file).read_text(encoding="utf-8") for file in ("page.css", "suite.css"))),
     )
     return text
@@ -77,6 +79,12 @@ def page(parts: Sequence[Part], name: str) -> str:
 def groups(parts: Sequence[Part]) -> list[tuple[str, list[Part]]]:
     """The scenarios by the group that they belong to, in their order."""
     return [(group, list(found)) for group, found in groupby(parts, key=lambda part: part.suite)]
+
+
+def key_figures(part: Part) -> list[_rows.FindingRow]:
+    """The first findings about the target that have a figure and a limit, the worst first."""
+    measured = [row for row in part.judged if _quantity.NOTHING not in (row.figure, row.limit)]
+    return measured[:MOST_KEY_FIGURES]
 
 
 def evidence(row: _rows.FindingRow) -> list[tuple[str, str]]:
@@ -158,7 +166,7 @@ def summary(parts: Sequence[Part]) -> str:
     whole = worst(parts)
     body: dict[str, Any] = {
         "outcome": whole.value,
-        "exit_code": whole.exit_code,
+        "exit_code": exit_code(parts),
         "reason": counted(parts),
         "scenarios": [
             {
@@ -192,6 +200,11 @@ def table(parts: Sequence[Part], lasted_s: float) -> str:
             rows = [row for row in (*part.judged, *part.guards) if row.outcome is not Outcome.PASS]
             lines += [f"      {row.outcome.value}  {one_line(row.finding.title)}: {_figures(row)}" for row in rows]
     return "\n".join([*lines, "", "Reports:"])
+
+
+def exit_code(parts: Sequence[Part]) -> int:
+    """That of the worst, unless one was stopped early."""
+    return EXIT_STOPPED_EARLY if any(part.stopped_early for part in parts) else worst(parts).exit_code
 
 
 def worst(parts: Sequence[Part]) -> Outcome:

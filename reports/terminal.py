@@ -56,6 +56,8 @@ def render(recording: Recording, verdict: Verdict, paths: Sequence[Path] = (), w
         ]
     if amplified := _facts.amplification(recording):
         lines += ["", *(f"  {name}: {value}" for name, value in amplified)]
+    for phase, traced in _facts.slowest_traces(recording):
+        lines += ["", *_wrapped(one_line(f"{phase}: {traced}"), width)]
     for alert in _alerts.lines(recording):
         lines += ["", *_wrapped(one_line(alert), width)]
     for note in _facts.notes(recording, verdict):
@@ -65,9 +67,14 @@ def render(recording: Recording, verdict: Verdict, paths: Sequence[Path] = (), w
     return "\n".join(lines) + "\n"
 
 
+def line(recording: Recording, verdict: Verdict) -> str:
+    """The verdict on one line, with its reason."""
+    return f"{_headline(recording, verdict)}: {one_line(verdict.reason)}"
+
+
 def _headline(recording: Recording, verdict: Verdict) -> str:
     header = recording.header
-    return f"{verdict.outcome.value}  {one_line(header.scenario)} against {one_line(_facts.target(header))}"
+    return f"{verdict.word}  {one_line(header.scenario)} against {one_line(_facts.target(header))}"
 
 
 def _groups(verdict: Verdict) -> list[tuple[str, list[_rows.FindingRow]]]:
@@ -119,9 +126,9 @@ def _wrapped(text: str, width: int, indent: str = "", hanging: str | None = None
 def _show_rich(recording: Recording, verdict: Verdict, paths: Sequence[Path], console: Console) -> None:
     style = STYLES[verdict.outcome]
     headline = Text.assemble(
-        (f" {verdict.outcome.value} ", f"{style} reverse"),
+        (f" {verdict.word} ", f"{style} reverse"),
         "  ",
-        (_headline(recording, verdict).removeprefix(verdict.outcome.value).strip(), "bold"),
+        (_headline(recording, verdict).removeprefix(verdict.word).strip(), "bold"),
     )
     console.print()
     console.print(headline)
@@ -144,6 +151,8 @@ def _show_rich(recording: Recording, verdict: Verdict, paths: Sequence[Path], co
             console.print(Text(f"  {line}"))
     for name, value in _facts.amplification(recording):
         console.print(Text(f"  {name}: {value}"))
+    for phase, traced in _facts.slowest_traces(recording):
+        console.print(Text(one_line(f"{phase}: {traced}")))
     for alert in _alerts.lines(recording):
         console.print(Text(one_line(alert), style="yellow"))
     for note in _facts.notes(recording, verdict):

@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, TypeAlias
 
-from harness.analysis import phases
+from harness.analysis import phases, traces
 from harness.analysis.alerts import Episode, episodes
 from harness.analysis.amplification import by_phase
 from harness.findings import Basis, Finding, Outcome, Verdict
@@ -34,14 +35,18 @@ def render(recording: Recording, verdict: Verdict) -> str:
     body: dict[str, Json] = {
         "format": FORMAT,
         "outcome": verdict.outcome.value,
-        "exit_code": verdict.outcome.exit_code,
+        "exit_code": verdict.exit_code,
         "reason": verdict.reason,
         "scenario": header.scenario,
         "shape": header.shape,
         "target": header.target,
         "reference_target": header.reference_target,
         "started_utc": header.started_utc,
+        "branch": header.branch,
+        "commit": header.commit,
+        "tags": list(header.tags),
         "load_began": bool(recording.slices or (end and end.completed)),
+        "stopped_early": verdict.stopped_early,
         "completed": bool(end and end.completed),
         "end_reason": end.reason if end else None,
         "notes": list(verdict.notes),
@@ -52,9 +57,40 @@ def render(recording: Recording, verdict: Verdict) -> str:
             {"phase": phase, "attempts": each.attempts, "requests": each.requests, "ratio": each.ratio}
             for phase, each in by_phase(recording).items()
         ],
+        "traces": [
+            {
+                "phase": phase,
+                "trace_id": mark.trace_id,
+                "name": mark.name,
+                "outcome": mark.outcome,
+                "t_s": mark.t,
+                "latency_s": mark.latency_us / 1e6,
+            }
+            for phase, marks in traces.slowest(recording).items()
+            for mark in marks
+        ],
         "alerts": [_alert(episode) for episode in episodes(recording)],
     }
     return json.dumps(body, indent=2, ensure_ascii=True, allow_nan=False) + "\n"
+
+
+def events(recording: Recording, verdict: Verdict, files: Sequence[Path]) -> Iterator[str]:
+    """One line of JSON for each finding, and one, the last, for the verdict."""
+    for each in verdict.findings:
+        body = finding(each)
+        assert isinstance(body, dict)
+        yield json.dumps({"event": "finding", **body}, allow_nan=False)
+    told: dict[str, Json] = {
+        "event": "verdict",
+        "outcome": verdict.outcome.value,
+        "exit_code": verdict.exit_code,
+        "stopped_early": verdict.stopped_early,
+        "reason": verdict.reason,
+        "scenario": recording.header.scenario,
+        "target": recording.header.target,
+        "files": [str(path) for path in files],
+    }
+    yield json.dumps(told, allow_nan=False)
 
 
 def finding(finding: Finding) -> Json:

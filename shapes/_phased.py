@@ -93,6 +93,10 @@ class PhasedShape(LoadTestShape):
         """
         yield from ()
 
+    def notes(self) -> list[str]:
+        """What whoever reads the plan or the report should know of it, a line each."""
+        return []
+
     def problems(self) -> list[str]:
         """Everything that makes the present option values impossible, in words; empty when they are fine."""
         self._built = None

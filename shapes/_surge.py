@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 
 from harness.plugins import parameter
+from shapes._learned import times_of_level
 from shapes._phased import MOST, Conflict, PhasedShape
 from shapes._profile import ARRIVALS, PACINGS, USERS, Phase, Polyline, Profile, chain
 
@@ -31,6 +32,10 @@ class Surge(PhasedShape):
     """For those who make it an option: time without any load at the very end."""
     base: float = parameter(10.0, "level before and after the spike: starts per second (closed model: users)")
     peak: float = parameter(100.0, "highest level: starts per second (closed model: users)")
+    spike: str = parameter(
+        "", "size of the spike in place of the peak, by what was learned: expected:30d (its upper end) or largest"
+    )
+    learned: str = parameter("", "file that springback learn has written, for the size of the spike")
     pacing: str = parameter(
         ARRIVALS,
         "what a level is for parked users: arrivals (starts per second, open model) or users (closed model)",
@@ -39,6 +44,8 @@ class Surge(PhasedShape):
     pool_users: int = parameter(
         0, f"users to park; 0 chooses {POOL_S} seconds' worth of the peak (closed model: the peak)"
     )
+
+    _spike_problem = ""
 
     def curve(self) -> Points:
         """The spike as (seconds after its onset, level), beginning at 0; two points with one time are a step."""
@@ -74,7 +81,18 @@ class Surge(PhasedShape):
         )
         return paced(phases, level, self.pacing, self.pool_users)
 
+    def problems(self) -> list[str]:
+        self._spike_problem = ""
+        if self.spike and "spike" in self.parameters:
+            m, self._spike_problem = times_of_level(self.spike, self.learned)
+            if not self._spike_problem and self.parameters["base"].problem(self.base) is None:
+                self.peak = round(self.base * m, 3)
+        return super().problems()
+
     def conflicts(self) -> Iterator[Conflict]:
+        yield ("spike", "learned"), bool(self._spike_problem), self._spike_problem
+        nothing = f"--spike {self.spike}: it is so many times --base, which is 0"
+        yield ("spike", "base"), bool(self.spike) and self.base == 0, nothing
         yield ("base", "peak"), self.peak < self.base, f"--peak {self.peak:g} is below --base {self.base:g}"
         yield from self.pool_conflicts(self.peak, "peak")
 

@@ -22,7 +22,7 @@ class Diurnal(Surge):
     """
 
     abstract = True
-    undeclared = ("base", "peak")
+    undeclared = ("base", "peak", "spike", "learned")
 
     mean: float = parameter(30.0, "mean level without bursts, λ0: starts per second (closed model: users)")
     amplitude_ratio: float = parameter(

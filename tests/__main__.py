@@ -52,7 +52,7 @@ PARTS = (
     Part("docs", ("docs",)),
     Part("shapes", ("shapes",)),
     Part("pure", ("pure", "calibration"), computes=True),
-    Part("reports", ("reports",), computes=True),
+    Part("reports", ("reports", "learn"), computes=True),
     Part("truth", ("ground_truth",), measures=True),
 )
 """In the order in which they are begun: the longest first. Locust patches the process that imports it, so what runs

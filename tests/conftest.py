@@ -32,7 +32,7 @@ settings.register_profile(
 )
 settings.load_profile("springback")
 
-PLAIN = frozenset({"pure", "reports", "probes", "target", "faults", "docs", "run", "browser", "distributed"})
+PLAIN = frozenset({"pure", "reports", "learn", "probes", "target", "faults", "docs", "run", "browser", "distributed"})
 """Folders whose tests are run in a process that Locust has not patched, as `make test` does."""
 
 MAY_BE_SKIPPED = {

@@ -38,6 +38,7 @@ from harness.recording_marks import (
     FaultMark,
     Mark,
     StartsMark,
+    TraceMark,
 )
 from harness.recording_seal import Sealer
 from harness.recording_values import OK
@@ -155,7 +156,7 @@ def bases(kept: bool = True) -> list[Base]:
 
 def _with_every_kind(run: Recording) -> Recording:
     """With what users did before and after the load, attempts, starts, exceptions, blocked connections, an alert, a
-    fault, and operations.
+    fault, a traced request, and operations.
     """
     some = [piece for piece in run.slices if piece.outcome == OK][:40]
     marks: list[Mark] = [
@@ -165,6 +166,7 @@ def _with_every_kind(run: Recording) -> Recording:
         AlertMark(15.0, "error ratio", "cleared"),
         ExceptionMark(9.0, some[0].node, "KeyError", "'token'", "shop.py, line 12, in buy", "task", 2),
         BlockedMark(8.0, some[0].node, "cdn.example.com:443", 3),
+        TraceMark(7.5, some[0].node, some[0].name, "0af7651916cd43dd8448eb211c80319c", OK, 23_000),
     ]
     for t in range(0, 40, 4):
         waits, busy = {"User": {1_000: 3}}, {"User": (4, 0.3)}

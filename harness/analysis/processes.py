@@ -222,7 +222,9 @@ def _fault(faults: Iterable[FaultMark], before_s: float, t: float, pid: float) -
         if mark.fault not in STRIKING or mark.event != INJECTED:
             continue
         ended_s = [other.t for other in faults if other.number == mark.number and other.t > mark.t]
-        until_s = mark.t if mark.fault == "kill_process" else max([mark.t, *ended_s]) + STRUCK_WITHIN_S
+        # Who is killed is gone; who was stopped, or asked to end, may be there for a while.
+        is_gone = mark.fault == "kill_process" and mark.detail.startswith("killed")
+        until_s = mark.t if is_gone else max([mark.t, *ended_s]) + STRUCK_WITHIN_S
         if not (mark.t <= t and until_s >= before_s - SAMPLING_S):
             continue
         named = {int(number) for number in re.findall(r"\b\d+\b(?! more)", mark.detail)}

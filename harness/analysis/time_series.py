@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from harness.analysis import generator, histogram, phases
 from harness.analysis.lazy import LazyModule
 from harness.recording import Recording, Slice
-from harness.recording_values import UNFINISHED
+from harness.recording_values import UNFINISHED, UNSERVED
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,6 +34,8 @@ class Requests:
     """Requests per second; every array has the shape of ``Series.t``."""
 
     intended: IntArray
+    starts: IntArray
+    """Iterations that began: first requests of iterations, without those that found no user."""
     ok: IntArray
     errors: Mapping[str, IntArray]
     """Failed requests by outcome, the most frequent outcome first; also ``unfinished`` and ``unserved``."""
@@ -113,12 +115,14 @@ def _requests(slices: Sequence[Slice], t: IntArray) -> Requests:
     grouped: list[list[Slice]] = [[] for _ in t]
     for piece in slices:
         grouped[piece.t - int(t[0])].append(piece)
-    intended, ok, sent_bytes = (np.zeros(len(t), dtype=np.int64) for _ in range(3))
+    intended, starts, ok, sent_bytes = (np.zeros(len(t), dtype=np.int64) for _ in range(4))
     latency_us = np.full((len(QUANTILES), len(t)), math.nan)
     errors: dict[str, IntArray] = {}
     for second, group in enumerate(grouped):  # of each only its figures: the histograms of all at once are large
         tally = phases.tally(tuple(group))
         intended[second], ok[second], sent_bytes[second] = tally.intended, tally.ok, tally.bytes
+        begun = (piece for piece in group if piece.outcome != UNSERVED)
+        starts[second] = sum(piece.count if piece.starts is None else piece.starts for piece in begun)
         for cause, count in tally.causes.items():
             errors.setdefault(cause, np.zeros(len(t), dtype=np.int64))[second] = count
         if tally.latency:
@@ -126,6 +130,7 @@ def _requests(slices: Sequence[Slice], t: IntArray) -> Requests:
     p50_s, p95_s, p99_s = latency_us / 1e6
     return Requests(
         intended=intended,
+        starts=starts,
         ok=ok,
         errors=dict(sorted(errors.items(), key=lambda each: -int(each[1].sum()))),
         unfinished=errors.get(UNFINISHED, np.zeros(len(t), dtype=np.int64)),

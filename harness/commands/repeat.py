@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +14,7 @@ from harness.recording_file import read
 from harness.repeats import pooled
 from harness.safe_text import say
 from harness.verdict import judge
-from reports import repeat_page
+from reports import github, repeat_page
 from reports.suite_part import Part
 
 
@@ -30,8 +31,8 @@ def repeat(locustfile: Path, arguments: Sequence[str], runs_dir: Path, times: in
     began_s = time.monotonic()
     for number in range(1, times + 1):
         label = f"{scenario.name}-{number}"
-        if signals.stopped:
-            parts.append(Part.not_run(label, "it was stopped before"))
+        if signals.stopped or (verdicts and verdicts[-1].stopped_early):
+            parts.append(Part.not_run(label, "the runs were stopped before"))
             continue
         left_s = (scenario.duration_s + AROUND_S) * (times + 1 - number)
         say(f"{number} of {times}: {scenario.name}, about {minutes(left_s)} left in all")
@@ -42,6 +43,8 @@ def repeat(locustfile: Path, arguments: Sequence[str], runs_dir: Path, times: in
         repeat_page.write(pooled(verdicts, times), parts, directory)  # it survives whatever happens to the rest
     verdict = pooled(verdicts, times)
     paths = repeat_page.write(verdict, parts, directory)
-    print(repeat_page.text(verdict, parts, time.monotonic() - began_s))
+    with github.quoted(sys.stdout):
+        print(repeat_page.text(verdict, parts, time.monotonic() - began_s))
     print("\n".join(f"  {path}" for path in paths))
-    return verdict.outcome.exit_code
+    github.show(github.of_verdict(scenario.name, verdict), lambda: repeat_page.as_markdown(verdict, parts), sys.stdout)
+    return verdict.exit_code

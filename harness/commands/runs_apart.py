@@ -18,6 +18,7 @@ from harness.commands.scenario_check import Scenario
 from harness.errors import ConfigurationError
 from harness.findings import EXIT_USAGE, Outcome
 from harness.safe_text import say
+from reports import github
 from reports.suite_part import Part, of_verdict
 
 AROUND_S = 12
@@ -73,7 +74,12 @@ def _run(scenario: Scenario, arguments: Sequence[str], directory: Path, signals:
     before = set(runs.names(directory))
     with (directory / f"{label}.txt").open("w", encoding="utf-8") as output:
         process = subprocess.Popen(
-            command, stdout=output, stderr=subprocess.PIPE, text=True, start_new_session=True, env={**os.environ}
+            command,
+            stdout=output,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+            env=github.without_variables(os.environ),
         )
         signals.process = process
         if signals.stopped:  # while it was being started

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -9,6 +10,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, TypeAlias
 
+from harness.config.presets import NONE, Preset
+from harness.criteria import name_of
 from harness.errors import ConfigurationError
 from harness.faults import PlannedFault
 from harness.plugins import Parameter
@@ -66,11 +69,13 @@ class Scenario:
     whether a server can be reached. What it says refuses the run."""
     suite: str = DEFAULT_SUITE
     """The group that ``springback suite GROUP`` runs it with."""
+    preset: Preset = NONE
+    """What ``--preset`` has changed about it."""
 
     def specs(self, options: Any) -> tuple[CriterionSpec, ...]:
         """The criteria of a run with these options. Raises ConfigurationError for what is no criterion."""
         listed = self._list("criteria", options, "the name of a criterion, or a CriterionSpec", str | CriterionSpec)
-        return tuple(CriterionSpec(each) if isinstance(each, str) else each for each in listed)
+        return self.preset.changed(CriterionSpec(each) if isinstance(each, str) else each for each in listed)
 
     def planned_probes(self, options: Any) -> tuple[Probe | ProbeData, ...]:
         """Raises ConfigurationError for what is wrong with the options, or with the scenario's own code."""
@@ -116,8 +121,18 @@ class Scenario:
             raise ConfigurationError(f"{what}= of {self.name}: {type(error).__name__}: {error} ({place})") from error
 
     def default_specs(self, of_shape: Iterable[Parameter]) -> tuple[CriterionSpec, ...]:
-        """The criteria when nothing is given: their limits become options."""
-        return self.specs(SimpleNamespace(**{each.name: each.default for each in (*of_shape, *self.options)}))
+        """The criteria when nothing is given, and those that come with another choice of an option: the limits of all
+        of them become options. Raises as :meth:`specs` for those when nothing is given.
+        """
+        defaults = {each.name: each.default for each in (*of_shape, *self.options)}
+        found = list(self.specs(SimpleNamespace(**defaults)))
+        for option in self.options if callable(self.criteria) else ():
+            for choice in option.choices:
+                with contextlib.suppress(ConfigurationError):  # said when the options are read
+                    chosen = self.specs(SimpleNamespace(**{**defaults, option.name: choice}))
+                    known = set(map(name_of, found))
+                    found += [spec for spec in chosen if name_of(spec) not in known]
+        return tuple(found)
 
 
 def list_problem(what: str, given: object) -> str:

@@ -1,8 +1,12 @@
-"""Kills processes with SIGKILL: a crash, or the kernel out of memory; with ``machine`` one that has lost its power."""
+"""Kills processes with SIGKILL: a crash, or the kernel out of memory; with ``machine`` one that has lost its power.
+
+With SIGTERM they are asked to end, as by whoever installs a new version: how long they take is theirs to say.
+"""
 
 from __future__ import annotations
 
 import shlex
+import signal as signals
 import subprocess
 import time
 from collections.abc import Iterator
@@ -17,6 +21,7 @@ from harness.plugins import parameter
 
 GONE_WITHIN_S = 3.0
 STARTED_WITHIN_S = 25.0
+SIGNALS = {"KILL": signals.SIGKILL, "TERM": signals.SIGTERM}
 
 
 @dataclass(frozen=True)
@@ -25,6 +30,7 @@ class KillProcess(ProcessFault):
     ``start_command``, whose word ``{member}`` stands for the name of the server that was found in a cluster.
     """
 
+    signal: str = parameter("KILL", "KILL, or TERM, which asks it to end", choices=("KILL", "TERM"))
     start_command: str = parameter("", "command that starts it again in the end", secret=True)
 
     def conflicts(self) -> Iterator[str]:
@@ -41,12 +47,14 @@ class KillProcess(ProcessFault):
         for process in victims:
             refuse_own(process)
             try:
-                process.kill()
+                process.send_signal(SIGNALS[self.signal])
             except psutil.AccessDenied:
                 raise FaultError(f"process {process.pid} may not be killed: run the load as the same user") from None
             except psutil.NoSuchProcess:
                 continue
         description = describe(victims)
+        if self.signal == "TERM":
+            return f"asked {description} to end"
         end_s = time.monotonic() + GONE_WITHIN_S
         while alive := [process for process in victims if _is_alive(process)]:
             if time.monotonic() > end_s:

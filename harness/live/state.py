@@ -2,25 +2,43 @@
 
 It is fed once, where something arrives (``Run.take_report``, ``Run.mark``, the sampler's readings), and everybody who
 shows the run reads it: alerts, the progress on the terminal, the web UI. It knows no clock: its readers say how late
-it is. What it keeps does not grow with the number of requests, nor with the length of the run: the last seconds, the
-last samples of each source, and of each phase one histogram a name.
+it is. What it keeps does not grow with the number of requests, nor with the length of the run beyond two hours: the
+series of these (``series.py``), the last samples of each source, and of each phase one histogram a name.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from harness.analysis.alerts import MOST_SOURCES, Book, Episode, in_words, of_header
+from harness.analysis.alerts import MOST_SOURCES, Book, Condition, Episode, in_words, limits_of, of_header
+from harness.analysis.phases import RunningTally
+from harness.live.expectations import Expectation, expectations
 from harness.live.nodes import Nodes
 from harness.live.phase_tally import PhaseFigures, PhaseTally
-from harness.recording import ProbeSample, Slice
+from harness.live.recovery_clock import RecoveryClock, RecoveryState
+from harness.live.request_durations import RequestDurations
+from harness.live.series import LiveSeries
+from harness.live.stop_rules import StopRule, StopWatch
+from harness.recording import ProbeSample, Slice, Unanswered
 from harness.recording_header import Header
-from harness.recording_marks import INJECTED, UNDONE, FaultMark, Mark, NodeMark
+from harness.recording_marks import FINISHED, INJECTED, JOINED, UNDONE, FaultMark, GateMark, Mark, NodeMark
 
 SETTLES_S = 1.0
 """A second is looked at when it has been over for this long: reports come about once a second."""
+MOST_MOMENTS = 500
+"""Marks, and alerts that are over, that are kept."""
+
+
+@dataclass(frozen=True)
+class Moment:
+    """Something that happened at an instant, for whoever draws a line there."""
+
+    t: float
+    kind: str
+    """``gate``, ``fault`` or ``node``."""
+    text: str
 
 
 @dataclass(frozen=True)
@@ -50,32 +68,62 @@ class Snapshot:
 class LiveState:
     """Of one run, on the master or the local runner."""
 
-    def __init__(self, header: Header) -> None:
+    def __init__(self, header: Header, stop_rules: Iterable[StopRule] = ()) -> None:
         self.nodes = Nodes(header.nodes)
         self.phases = tuple(PhaseTally(phase) for phase in header.phases)
+        self.durations = RequestDurations()
+        """Of the requests of all phases, by name and outcome, for monitoring systems."""
         self.samples: dict[tuple[str, str], ProbeSample] = {}
         """Of each probe and source the latest; those of the probe ``generator`` are the health of the nodes."""
+        self.stop_watch = StopWatch(stop_rules, self.samples)
+        self.series = LiveSeries(header)
+        self.moments: list[Moment] = []
+        """In the order in which they became known, the last ``MOST_MOMENTS``."""
         self._phase_starts_s = [phase.start_s for phase in header.phases]
         self._faults: dict[int, str] = {}
         self._seen = of_header(header)
         self._book = Book()
+        self._over: list[Episode] = []
+        self.conditions: tuple[Condition, ...] = ()
+        """What the rules of the alerts saw in the last second that was closed, whether it is over a limit or not."""
+        self.limits = limits_of(header.alerts)
+        self._criteria = header.criteria
+        self._clock = RecoveryClock(header)
+        baseline = (tally.total for tally in self.phases if tally.phase.name == "baseline")
+        self._baseline = next(baseline, RunningTally())
         self._next_t = 0
 
-    def add(self, line: Slice | ProbeSample | Mark) -> None:
-        """Takes in a line of the recording. Slices may come in any order; the samples of one source come in theirs."""
-        if isinstance(line, Slice) and (line.warm_up or line.wind_down):
-            return
+    def add(self, line: Slice | Unanswered | ProbeSample | Mark) -> None:
+        """Takes in a line of the recording. Slices may come in any order; the samples of one source come in theirs, and
+        so does what one node tells of what has no answer.
+        """
         if isinstance(line, Slice):
+            self.stop_watch.add(line)
+            if line.warm_up or line.wind_down:
+                return
             self._seen.add(line)
+            self.durations.add(line)
+            self.series.add_slice(line)
             number = bisect_right(self._phase_starts_s, line.t) - 1
             if number >= 0 and line.t < self.phases[number].phase.end_s:
                 self.phases[number].add(line)
         elif isinstance(line, ProbeSample):
             self._seen.add(line)
+            self.series.add_sample(line)
             self._keep_latest(line)
+        elif isinstance(line, Unanswered):
+            self.series.add_unanswered(line)
+            self.stop_watch.add_unanswered(line)
+        elif isinstance(line, GateMark):
+            sent, late_ms = len(line.sent_us), max(line.sent_us, default=0) / 1000
+            text = f"gate {line.gate} on {line.node}: {sent} of {line.planned} sent, the last after {late_ms:.0f} ms"
+            self._note(line.t, "gate", text)
         elif isinstance(line, NodeMark):
             self.nodes.add(line)
+            if line.event not in (JOINED, FINISHED):
+                self._note(line.t, "node", f"load process {line.node} {line.event}: {line.detail}".rstrip(": "))
         elif isinstance(line, FaultMark):
+            self._note(line.t, "fault", f"fault {line.fault} {line.event}: {line.detail}".rstrip(": "))
             if line.event == INJECTED:
                 self._faults[line.number] = f"{line.fault}: {line.detail}"
             elif line.event == UNDONE:
@@ -86,15 +134,41 @@ class LiveState:
         while self._next_t + 1 + SETTLES_S <= elapsed_s:
             t = self._next_t
             self._next_t += 1
-            raised, cleared = self._book.note(t, self._seen.look(t))
+            self.conditions = tuple(self._seen.look(t))
+            raised, cleared = self._book.note(t, self.conditions)
+            self._clock.close_second(t, self.series.tally(t), self._baseline)
+            self._over = [*self._over, *cleared][-MOST_MOMENTS:]
             yield Second(t, tuple(raised), tuple(cleared))
+
+    @property
+    def recovery(self) -> RecoveryState | None:
+        """None before the spike is over, and where there is none."""
+        return self._clock.state
+
+    def expectations(self) -> tuple[Expectation, ...]:
+        """How the run's criteria look so far, a few milliseconds' work."""
+        return tuple(expectations(self._criteria, self.phases, self.conditions, self.recovery))
+
+    @property
+    def episodes(self) -> tuple[Episode, ...]:
+        """Alerts from their beginning to their end, in the order of their beginning; those that hold have no end."""
+        return tuple(sorted((*self._over, *self._book.open.values()), key=lambda episode: episode.start_s))
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """Those that are injected, in words."""
+        return tuple(self._faults.values())
+
+    def _note(self, t: float, kind: str, text: str) -> None:
+        self.moments.append(Moment(t, kind, text))
+        del self.moments[:-MOST_MOMENTS]
 
     def snapshot(self) -> Snapshot:
         """A few milliseconds' work with thousands of requests a second, so for about once a second."""
         return Snapshot(
             phases=tuple(phase.figures() for phase in self.phases),
             alerts=tuple(f"{episode.alert}: {in_words(episode.worst)}" for episode in self._book.open.values()),
-            faults=tuple(self._faults.values()),
+            faults=self.faults,
             nodes_wanted=self.nodes.wanted,
             nodes_lost=tuple(sorted(self.nodes.lost)),
             parked_users=self.nodes.parked_users,

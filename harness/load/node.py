@@ -33,6 +33,7 @@ from harness.load.run_plan import Plan
 from harness.load.schedule import active_changes, due_times
 from harness.load.spawned import Sent, SpawnedRequests
 from harness.load.streams import Streams
+from harness.load.traces import Traces
 from harness.load.user_exceptions import UserExceptions
 from harness.recording import Operation
 from harness.recording_marks import ARRIVALS, GateMark, gate_stream
@@ -57,6 +58,12 @@ def node_of(environment: Environment) -> Node:
 
 def set_node(environment: Environment, node: Node) -> None:
     _nodes[environment] = node
+
+
+def traces_of_run(environment: Environment) -> Traces | None:
+    """None where no request of the present run is traced, or there is none."""
+    node = _nodes.get(environment)
+    return None if node is None else node.recorder.traces
 
 
 def note_sent(user: User | None, name: str) -> Sent | None:

@@ -22,15 +22,19 @@ from harness.load.http.expectation import DEFAULT_STATUSES, statuses
 from harness.load.node import Node, set_node
 from harness.load.outcomes import ExpectedStatuses
 from harness.load.run_plan import Plan
+from harness.load.traces import traces_of
 from harness.recording import Line, Operations, ProbeSample, Slice, Unanswered, fields_of_slice
 from harness.recording_line import encode
-from harness.recording_marks import BlockedMark
+from harness.recording_marks import BlockedMark, GateMark
 from harness.recording_values import ITERATION, UNFINISHED
 
 CONNECT_EARLY = {"yes": True, "no": False}
 """What the option says; ``auto``: as the users say."""
 SETTLE_S = 2.0
 """For the last report to be made, once the answers are waited for."""
+
+
+_OTHER_ROWS = ("samples", "unanswered", "gates")
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,10 @@ class Report:
     """The master adds up those of all nodes."""
     samples: tuple[ProbeSample, ...] = ()
     """Those that are among the lines: a master with hundreds of nodes would be busy reading them back."""
+    unanswered: tuple[Unanswered, ...] = ()
+    """The same of what has no answer yet."""
+    gates: tuple[GateMark, ...] = ()
+    """The same of the gates that were released."""
     final: bool = False
     whole: bool = False
     """Of a last report, whether the node's part in the run had come to its end, by the node's own reckoning: that of
@@ -56,15 +64,23 @@ class Report:
     """Whether it comes after the last one: the node has no users any more."""
 
     def to_message(self) -> dict[str, Any]:
-        """Slices and samples as rows, in the order of their fields."""
+        """What it has of the recording as rows, in the order of their fields."""
         slices = [fields_of_slice(piece) for piece in self.slices]
-        return {**vars(self), "slices": slices, "samples": [tuple(vars(sample).values()) for sample in self.samples]}
+        others = {name: [tuple(vars(line).values()) for line in getattr(self, name)] for name in _OTHER_ROWS}
+        return {**vars(self), "slices": slices, **others}
 
     @staticmethod
     def from_message(body: Mapping[str, Any]) -> Report:
-        slices = tuple(Slice(*row) for row in body["slices"])
-        samples = tuple(ProbeSample(*row) for row in body["samples"])
-        return Report(**{**body, "slices": slices, "samples": samples})
+        rows: dict[str, Any] = {
+            "slices": tuple(Slice(*row) for row in body["slices"]),
+            "samples": tuple(ProbeSample(*row) for row in body["samples"]),
+            "unanswered": tuple(Unanswered(node, tuple(map(tuple, told))) for node, told in body["unanswered"]),
+            "gates": tuple(
+                GateMark(t, node, gate, planned, tuple(us), *more)
+                for t, node, gate, planned, us, *more in body["gates"]
+            ),
+        }
+        return Report(**{**body, **rows})
 
 
 @dataclass(frozen=True)
@@ -120,6 +136,7 @@ class NodeReporter:
         options: Any = environment.parsed_options
         node.connect_early = CONNECT_EARLY.get(getattr(options, "connect_early", ""))
         node.recorder.expected = _expected_statuses(environment)
+        node.recorder.traces = traces_of(options)
         environment.events.request.add_listener(node.recorder.on_request)
         node.exceptions.listen(environment)
         self._freeze_what_is_there()
@@ -152,9 +169,11 @@ class NodeReporter:
         slices = tuple(self.node.recorder.drain(self._name))
         marks, self.node.gate_marks[:] = list(self.node.gate_marks), []
         samples = tuple(sample for measured in self._monitor.take() for sample in self._samples(measured))
-        lines: list[Line] = [*self._unanswered(), *(replace(mark, node=self._name) for mark in marks)]
+        unanswered, gates = tuple(self._unanswered()), tuple(replace(mark, node=self._name) for mark in marks)
+        lines: list[Line] = [*unanswered, *gates]
         lines += self.node.streams.take(self._name)
         lines += self.node.attempts.take(self._name)
+        lines += self.node.recorder.traces.take(self._name) if self.node.recorder.traces is not None else ()
         lines += self.node.exceptions.take(self.node.t_of, self._name)
         lines += [
             BlockedMark(self.node.t_of(second_s + 0.5) // 1, self._name, place, count)
@@ -162,7 +181,7 @@ class NodeReporter:
         ]
         lines += self._operations()
         text = "".join(encode(line) for line in [*lines, *samples])
-        return Report(self.node.run, text, slices, samples)
+        return Report(self.node.run, text, slices, samples, unanswered, gates)
 
     def _operations(self) -> Iterator[Operations]:
         """Those that have ended since they were asked for last."""
@@ -253,7 +272,11 @@ class NodeReporter:
         if self.node.recorder.on_request in listeners._handlers:
             listeners.remove_listener(self.node.recorder.on_request)
         lines = "".join(map(encode, kept))
-        return Report(self.node.run, lines, slices, requests=self._new_requests(), users_gone=True)
+        report = Report(self.node.run, lines, slices, requests=self._new_requests(), users_gone=True)
+        traces, self.node.recorder.traces = self.node.recorder.traces, None
+        if traces is not None:
+            traces.close()
+        return report
 
     def _new_requests(self) -> int:
         """Those that have ended since this was asked last."""
@@ -267,6 +290,15 @@ class NodeReporter:
         if self.node.plan is None or not self.node.plan.paced:
             runner: Any = self._environment.runner
             runner.user_greenlets.kill(block=False)
+
+    def halt(self) -> None:
+        """Ends the load at once, with the last report: whoever is in mid-request is stopped there."""
+        runner: Any = self._environment.runner
+        self._environment.stop_timeout = 0.0
+        self.node.stop_draining = True  # settling may have begun
+        self.stopping()
+        self.settle(wait=False)
+        runner.user_greenlets.kill(block=False)
 
     def close(self) -> None:
         """Lets go, without a report, of everything but what users do while they are stopped: see users_gone()."""

@@ -17,6 +17,7 @@ from gevent import getcurrent
 from harness.analysis.histogram import bucket_index
 from harness.load.outcomes import ExpectedStatuses, outcome_of
 from harness.load.pacing import Start
+from harness.load.traces import Trace, Traces
 from harness.recording import Slice
 from harness.recording_values import ITERATION, OK, OTHER_NAMES
 
@@ -62,6 +63,7 @@ class Recorder:
         """Greenlet → when its last request ended, where that is all that is known of users: those without a pacer."""
         self.expected = ExpectedStatuses()
         """What counts as an answer to clients that are not ours."""
+        self.traces: Traces | None = None
         self._cells: dict[int, dict[Key, Cell]] = {}
         self._series: dict[bool, set[Key]] = {True: set(), False: set()}
         """Those that are ok, and those that are not."""
@@ -78,6 +80,7 @@ class Recorder:
         sent_s: float | None = None,
         done_s: float | None = None,
         intended_s: float | None = None,
+        trace: Trace | None = None,
         **_: Any,
     ) -> None:
         """One request has ended. The first request of a paced iteration was intended when the pacer said so, any
@@ -134,6 +137,9 @@ class Recorder:
                 cell.service[latency] -= 1
             service = bucket_index(int((done_s - sent_s) * 1e6))
             cell.service[service] = cell.service.get(service, 0) + 1
+        if trace is not None and self.traces is not None and kind is LOAD and origin_s is not None:
+            name = f"{request_type} {name}"
+            self.traces.ended(trace, intended_s - origin_s, name, outcome, done_s - intended_s, sent_s)
 
     def gets_ready(self, user: Any) -> None:
         """The user gets ready to be started, for the first time or again; until :meth:`is_ready`."""

@@ -19,7 +19,7 @@ from locust.runners import STATE_STOPPED, LocalRunner, MasterRunner
 from harness.config.options import secret_values
 from harness.config.scenario import Scenario
 from harness.errors import ConfigurationError
-from harness.findings import EXIT_USAGE, Outcome
+from harness.findings import EXIT_STOPPED_EARLY, EXIT_USAGE, Outcome
 from harness.load.clock import Clock
 from harness.load.node import Node
 from harness.load.node_reporter import NodeReporter, Report
@@ -32,6 +32,7 @@ from harness.run.request import RunRequest
 from harness.run.run import ALL_LOST, Run
 from harness.run.workers import ProcessDescription, Workers
 from harness.safe_text import say
+from shapes._phased import PhasedShape
 
 logger = logging.getLogger(__name__)
 
@@ -69,7 +70,7 @@ class Master:
         self.stop_reason = STOPPED_BY_USER
         self._environment = environment
         self._runner = runner
-        self._scenario = scenario
+        self.scenario = scenario
         self._request = RunRequest(environment, scenario)
         self._reporter: NodeReporter | None = None
         self._closing: gevent.Greenlet[[], None] | None = None
@@ -92,8 +93,12 @@ class Master:
             self.exit_code.set(Outcome.INCONCLUSIVE.exit_code)  # until there is a verdict
         else:
             self._request.shape()  # one with the locustfile cannot be mended in the web UI
-        if when_launcher_is_gone(self._launcher_is_gone) and self._request.is_headless:
-            # Locust's closing tables would stand between the progress and the verdict.
+        console = str(getattr(environment.parsed_options, "console", ""))
+        if (when_launcher_is_gone(self._launcher_is_gone) and self._request.is_headless) or console in (
+            "quiet",
+            "json",
+        ):
+            # Locust's tables would stand between the progress and the verdict.
             logging.getLogger("locust.stats_logger").disabled = True
 
     # What Locust's events call
@@ -105,16 +110,17 @@ class Master:
             settings = self._request.settings()
             nodes = [LOCAL]
             if self._workers is not None:
-                nodes = self._workers.choose(ProcessDescription.of(self._environment, self._scenario))
+                nodes = self._workers.choose(ProcessDescription.of(self._environment, self.scenario))
             shape = self._request.shape()
             run = Run(
                 self._environment,
-                self._scenario,
+                self.scenario,
                 settings,
                 shape,
                 len(nodes),
                 self._send_plan,
                 self._tell_connect_early,
+                self._halt_nodes,
             )
         except ConfigurationError as error:
             self._refuse(error)
@@ -128,12 +134,12 @@ class Master:
         self._environment.stop_timeout = parsed.stop_timeout or settings.drain_timeout_s
         if isinstance(self._runner, LocalRunner):
             node = Node(run.name, Clock(exact=True))
-            node.exceptions.secrets = secret_values(self._scenario, parsed)
+            node.exceptions.secrets = secret_values(self.scenario, parsed)
             self._reporter = NodeReporter(self._environment, LOCAL, node, self._deliver_local)
         shape.clock = run.elapsed_s
         try:
-            for line in plan_text.summary(self._scenario.name, shape):
-                say(line)
+            for line in plan_text.summary(self.scenario.name, shape):
+                run.display.tell(line, {"event": "plan"})
             for line in self._request.disturbing:
                 say(line)
             run.start()
@@ -202,6 +208,20 @@ class Master:
             self.test_stopping()
             self.test_stop()
 
+    def stop_waiting(self) -> None:
+        """No answer is waited for any more: whoever stops the run ends its load at once."""
+        run = self.current_run
+        if run is None or run.finished:
+            return
+        run.begin_stopping()  # first: a last report that comes before is that of a process that is lost
+        run.stopping.stop_waiting()
+        if self._reporter is not None:
+            self._reporter.stop_waiting()
+            self._environment.stop_timeout = 0.0
+        else:
+            for _ in range(2):  # told a second time, a worker does not wait
+                self._send(messages.STOP)
+
     @property
     def verdict_code(self) -> int | None:
         """Exit code of the latest verdict; None when there is none, or while a run goes."""
@@ -224,6 +244,14 @@ class Master:
     def prepare(self, values: Any, host: str | None) -> None:
         """See :meth:`RunRequest.prepare`."""
         self._request.prepare(values, host)
+
+    def try_out(self, values: Any, host: str | None, chosen: PhasedShape | None) -> tuple[PhasedShape, list[str]]:
+        """See :meth:`RunRequest.try_out`."""
+        return self._request.try_out(values, host, chosen)
+
+    def shape(self) -> PhasedShape:
+        """See :meth:`RunRequest.shape`."""
+        return self._request.shape()
 
     def _refuse(self, error: ConfigurationError) -> Never:
         if self._request.starts_by_itself:
@@ -257,6 +285,13 @@ class Master:
             self._reporter.node.set_connect_early(connect_early)
         else:
             self._send(messages.CONNECT_EARLY, connect_early=connect_early)
+
+    def _halt_nodes(self) -> None:
+        self._environment.stop_timeout = 0.0
+        if self._reporter is not None:
+            self._reporter.halt()
+        else:
+            self._send(messages.STOP, at_once=True)
 
     def _send(self, message: str, **more: Any) -> None:
         """To all workers, about the present run: one that is late for another must not take it for its own."""
@@ -337,19 +372,15 @@ class Master:
             self.stop_reason = why
             gevent.kill(main, KeyboardInterrupt)
         elif not run.finished:
-            run.stopping.stop_waiting()
-            if self._reporter is not None:
-                self._reporter.stop_waiting()
-            else:
-                self._send(messages.STOP)
+            self.stop_waiting()
         elif not self.ending and not self._request.is_headless:
             gevent.kill(main, KeyboardInterrupt)
 
 
 def _write_reports(run: Run) -> int:
     """Judges the run and writes its reports, in a process of its own: nothing of it weighs on this one."""
-    code = run_report(run.directory, ",".join(run.report_formats))
-    if code in {outcome.exit_code for outcome in Outcome}:
+    code = run_report(run.directory, ",".join(run.report_formats), run.console)
+    if code in {EXIT_STOPPED_EARLY, *(outcome.exit_code for outcome in Outcome)}:
         return code
     say(
         f"INCONCLUSIVE: the run could not be judged (its judging ended with {code}); try again with: "
@@ -358,7 +389,15 @@ def _write_reports(run: Run) -> int:
     return Outcome.INCONCLUSIVE.exit_code
 
 
-def run_report(directory: Path, formats: str) -> int:
-    """``springback report`` in a process of its own, to its end; its exit code, or -signal."""
-    command = [sys.executable, "-P", "-m", "harness.cli", "report", str(directory), "--report-formats", formats]
+def run_report(directory: Path, formats: str, console: str) -> int:
+    """``springback report`` in a process of its own, to its end; its exit code, or -signal. It prints the verdict as
+    suits what was wanted of the ``console``.
+    """
+    command = [sys.executable, "-P", "-m", "harness.cli", *report_words(directory, formats, console)[1:]]
     return subprocess.run(command, check=False, start_new_session=True).returncode
+
+
+def report_words(directory: Path, formats: str, console: str) -> list[str]:
+    """The command line that prints and writes what is known of a run."""
+    shown = [f"--{console}"] if console in ("quiet", "json") else []
+    return ["springback", "report", str(directory), "--report-formats", formats, *shown]

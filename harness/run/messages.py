@@ -31,7 +31,7 @@ CONNECT_EARLY = "springback_connect_early"
 PLAN = "springback_plan"
 """Master → worker."""
 STOP = "springback_stop"
-"""Master → worker: drain and deliver the last report now; the second time, do not wait for answers."""
+"""Master → worker: drain and deliver the last report now; the second time, or ``at_once``, do not wait for answers."""
 STOP_USERS = "springback_stop_users"
 """Master → worker, after the last reports: stop the users now, and tell what they raise. When Locust quits it would
 tell its workers only after the reports are written.

@@ -7,6 +7,7 @@ import textwrap
 from rich.console import Console
 from rich.table import Table
 
+from harness.clients.address import strip_url
 from harness.plugins import flag
 from harness.run.level_chart import BLOCKS, chart, marks_for
 from shapes._phased import PhasedShape
@@ -50,8 +51,8 @@ def lines(name: str, shape: PhasedShape, width: int, encoding: str) -> list[str]
     with console.capture() as captured:
         console.print(table)
     lines += [*captured.get().splitlines(), ""]
-    for amount in _amounts(profile, parked):
-        lines += paragraph(amount, width)
+    for text in (*_amounts(profile, parked), *shape.notes()):
+        lines += paragraph(text, width)
     return lines
 
 
@@ -97,7 +98,10 @@ def _number(level: float) -> str:
 
 
 def _told(value: object) -> str:
-    return f"{value:.12g}" if isinstance(value, float) else str(value) or "''"
+    if isinstance(value, float):
+        return f"{value:.12g}"
+    text = str(value)
+    return (strip_url(text) if "://" in text else text) or "''"
 
 
 _TOGETHER = "\N{NO-BREAK SPACE}"

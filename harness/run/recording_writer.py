@@ -84,6 +84,12 @@ class RecordingWriter:
         """Seconds after the origin; None before there is one."""
         return None if self._origin_s is None else time.monotonic() - self._origin_s
 
+    def t_of(self, instant_s: float | None = None) -> float:
+        """Seconds after the origin of an instant, or of the present one; 0 before there is an origin."""
+        if self._origin_s is None:
+            return 0.0
+        return round((time.monotonic() if instant_s is None else instant_s) - self._origin_s, 3)
+
     def set_origin(self, origin_s: float) -> None:
         """Once; what came before is written now."""
         self._origin_s = origin_s
@@ -98,7 +104,7 @@ class RecordingWriter:
         if self._origin_s is None:
             self._early.append((line, instant_s))
             return
-        placed = replace(line, t=round(instant_s - self._origin_s, 3))
+        placed = replace(line, t=self.t_of(instant_s))
         self.append(encode(placed))
         if isinstance(placed, ProbeSample):
             self._on_sample(placed)
@@ -156,7 +162,7 @@ class RecordingWriter:
             self._file.truncate(self._whole_bytes)
             self._file.seek(self._whole_bytes)
 
-    def close(self, reason: str, completed: bool, requests: int, unfinished: int) -> None:
+    def close(self, reason: str, completed: bool, requests: int, unfinished: int, stopped_early: bool = False) -> None:
         """Writes the last line."""
         if self._origin_s is None:
             self.set_origin(time.monotonic())
@@ -166,7 +172,7 @@ class RecordingWriter:
             return
         try:
             self._make_room()
-            self._put(encode(End(t, reason, completed, requests, unfinished)))
+            self._put(encode(End(t, reason, completed, requests, unfinished, stopped_early)))
             self._file.close()
         except OSError as error:
             if not self.failure:

@@ -62,6 +62,8 @@ class RunRequest:
     def __init__(self, environment: Any, scenario: Scenario) -> None:
         self._environment = environment
         self._scenario = scenario
+        self._stop_when = str(getattr(environment.parsed_options, "stop_when", "") or "")
+        """As it was given when Locust was started: the web form can add rules, and take none away."""
         self.disturbing: tuple[str, ...] = ()
         """Limits of this machine that the run meets and that do not prevent it, in words."""
 
@@ -107,6 +109,19 @@ class RunRequest:
         self._read(values, host, self.shape, [])
         self.shape().clock = None
 
+    def try_out(self, values: Any, host: str | None, chosen: PhasedShape | None) -> tuple[PhasedShape, list[str]]:
+        """A copy of the shape, or of the ``chosen`` one, as ``values`` would have it, and all that is wrong with them.
+        Nothing is changed, and no server is asked.
+        """
+        problems: list[str] = []
+        shape = copy.copy(self.shape() if chosen is None else chosen)
+        host = target_host(self._environment.host if host is None else host, self._environment.user_classes, problems)
+        try:
+            self._read(values, host, lambda: shape, problems)
+        except ConfigurationError as error:
+            return shape, list(error.messages)
+        return shape, []
+
     def _read(
         self,
         values: Any,
@@ -118,6 +133,8 @@ class RunRequest:
     ) -> RunSettings:
         settings: RunSettings | None = None
         users = self._environment.user_classes
+        if self._stop_when not in (asked := str(getattr(values, "stop_when", "") or "")):
+            values.stop_when = f"{self._stop_when}; {asked}"
         problems += options.misspelt(os.environ, self._scenario)
         problems += class_problems(users)
         try:

@@ -23,6 +23,7 @@ class Stopping:
         self._duration_s = duration_s
         self._stopped_at_s: float | None = None
         self._settle_until_s = math.inf
+        self._in_a_hurry = False
 
     @property
     def has_begun(self) -> bool:
@@ -38,11 +39,12 @@ class Stopping:
         self._stopped_at_s = -math.inf if elapsed_s is None else elapsed_s
 
     def wait_for_last_reports(self, timeout_s: float) -> None:
-        self._settle_until_s = time.monotonic() + timeout_s
+        self._settle_until_s = time.monotonic() + (min(timeout_s, LAST_REPORTS_S) if self._in_a_hurry else timeout_s)
         _wait(lambda: self._nodes.all_settled or time.monotonic() >= self._settle_until_s)
 
     def stop_waiting(self) -> None:
         """Somebody does not want to wait for answers any more: the last reports have a moment to come."""
+        self._in_a_hurry = True
         self._settle_until_s = min(self._settle_until_s, time.monotonic() + LAST_REPORTS_S)
 
     def wait_for_users_gone(self, timeout_s: float) -> list[str]:

@@ -1,7 +1,10 @@
 """What Springback adds to Locust's web UI, on the master or the local runner.
 
 ``guard``    who may talk to it at all: the names it is bound to, and pages of its own
-``form``     what the form may set, and the check before anything starts
-``pages``    the runs and their reports, and the live tab (``panel.js``)
+``form``     what the form may set, the check before anything starts, and the kill switch
+``form_fields``  the form's fields as the page (``form.js``) draws them, and its preview of the shape
+``pages``    the runs and their reports, and the live page (``panel.js``), which Locust shows as a tab
+``status``   how the session stands
+``updates``  what the live page is sent, once a second
 ``locust_state``  what Locust's own page is told of a run that takes its time to begin and to end
 """

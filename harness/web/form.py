@@ -21,11 +21,12 @@ from werkzeug.datastructures import ImmutableMultiDict
 
 from harness.errors import ConfigurationError
 from harness.run.master import Master
-from harness.web import secrets
+from harness.web import form_fields, secrets
 
 OF_LOCUST = ("host", "user_count", "spawn_rate", "run_time", "profile")
 OF_PICKER = ("user_classes", "shape_class")
 STOPPED = "stopped in the web UI"
+KILLED = "load killed in the web UI"
 START_PATIENCE_S = 30.0
 
 
@@ -41,7 +42,8 @@ def install(web_ui: WebUI, master: Master) -> None:
         problems = list(_prepare(web_ui, master, shown, fields))
         if problems:
             host = web_ui.environment.host
-            return jsonify({"success": False, "message": _in_words(problems), "host": host})
+            by_field = form_fields.by_field(problems, shown)
+            return jsonify({"success": False, "message": _in_words(problems), "host": host, "problems": by_field})
         _set_as_text(web_ui, shown, fields)
         # Locust's own view reads the form once more.
         several = {name: values for name, values in request.form.lists() if len(values) > 1}
@@ -50,14 +52,40 @@ def install(web_ui: WebUI, master: Master) -> None:
         answer: Response = start()
         return answer
 
-    def end() -> Response:
+    def end(why: str = STOPPED) -> Response:
         if master.ending:
             return jsonify({"success": True, "message": "The run is ending already."})
         if going(master):
-            master.stop_reason = STOPPED
+            master.stop_reason = why
             _wait_started(web_ui)
         answer: Response = stop()
         return answer
+
+    def kill() -> Response:
+        """No request is begun and no answer waited for any more. Also while the run is being stopped."""
+        if not going(master):
+            return jsonify({"success": False, "message": "No run is going."})
+        if not master.ending:
+            master.stop_reason = KILLED  # also of what is stopped by it
+        master.stop_waiting()
+        return end(KILLED)
+
+    def fields_of_form() -> Response:
+        shape, _ = master.try_out(_values(web_ui, {}, set()), None, None)
+        answer = jsonify(form_fields.described(web_ui, master.scenario, shape, shown))
+        answer.headers["Cache-Control"] = "no-store"
+        return answer
+
+    def check() -> Response:
+        """What the fields would do, and what is wrong with them. Nothing is changed by it."""
+        fields = secrets.meant(web_ui, _by_their_names(request.form, shown))
+        chosen: Any = (web_ui.environment.available_shape_classes or {}).get(fields.get("shape_class", ""))
+        values = _values(web_ui, fields, _allowed(web_ui, shown))
+        shape, problems = master.try_out(values, fields.get("host"), chosen)
+        found = form_fields.by_field(problems, shown)
+        # A value that could not be read is not the shape's: it would be drawn as it was.
+        has_shape = not shape.parameters.keys() & {name for name, _ in found} and not shape.problems()
+        return jsonify({"problems": found, "preview": form_fields.preview(shape) if has_shape else None})
 
     def update_user() -> Any:
         body = request.get_json(force=True, silent=True)
@@ -67,6 +95,11 @@ def install(web_ui: WebUI, master: Master) -> None:
 
     for name, view in (("swarm", swarm), ("stop", end), ("update_user", update_user)):
         views[f"locust.{name}"] = web_ui.auth_required_if_enabled(view)
+    options: Any = web_ui.environment.parsed_options
+    base = f"{options.web_base_path or ''}/springback"
+    for path, own, method in (("kill", kill, "POST"), ("form", fields_of_form, "GET"), ("check", check, "POST")):
+        shielded: Any = web_ui.auth_required_if_enabled(own)
+        web_ui.app.add_url_rule(f"{base}/{path}", f"springback_{path}", shielded, methods=[method])
 
 
 def _prepare(web_ui: WebUI, master: Master, shown: set[str], fields: Mapping[str, str]) -> Iterator[str]:
@@ -85,8 +118,7 @@ def _prepare(web_ui: WebUI, master: Master, shown: set[str], fields: Mapping[str
         return
     if isinstance(runner, MasterRunner) and not runner.worker_count:
         yield "no load process has connected: start one with --worker, or start this with --processes 2"
-    picker = web_ui.userclass_picker_is_active
-    allowed = shown | set(OF_LOCUST) | set(OF_PICKER if picker else ())
+    picker, allowed = web_ui.userclass_picker_is_active, _allowed(web_ui, shown)
     for name in sorted(set(fields) - allowed):
         yield f"{name} cannot be set in the web form, only on the command line (--{name.replace('_', '-')})"
     if picker:
@@ -96,12 +128,20 @@ def _prepare(web_ui: WebUI, master: Master, shown: set[str], fields: Mapping[str
             yield f"choose a shape: {', '.join(sorted(shapes)) or 'the locustfile has none'}"
             return
         environment.shape_class = chosen  # as Locust's own view does next
-    given = {name: value for name, value in fields.items() if name in allowed}
-    host = given.pop("host", None)
     try:
-        master.prepare(SimpleNamespace(**{**vars(environment.parsed_options), **given}), host)
+        master.prepare(_values(web_ui, fields, allowed), fields.get("host"))
     except ConfigurationError as error:
         yield from error.messages
+
+
+def _allowed(web_ui: WebUI, shown: set[str]) -> set[str]:
+    return shown | set(OF_LOCUST) | set(OF_PICKER if web_ui.userclass_picker_is_active else ())
+
+
+def _values(web_ui: WebUI, fields: Mapping[str, str], allowed: set[str]) -> SimpleNamespace:
+    """Locust's options, with what the form may set and has set."""
+    given = {name: value for name, value in fields.items() if name in allowed and name != "host"}
+    return SimpleNamespace(**{**vars(web_ui.environment.parsed_options), **given})
 
 
 def going(master: Master) -> bool:

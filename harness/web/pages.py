@@ -1,13 +1,19 @@
 """The pages: the list of runs, a run's files, and what the live tab asks for.
 
 ``/springback/``                    all runs, for a browser without scripts as well
-``/springback/status``              how the session stands, as JSON; the live tab asks once a second
+``/springback/history``             every figure over the runs
+``/springback/live``                the live page, as in the tab of Locust's page
+``/springback/events``              what the live page is sent, as server-sent events: see ``updates.py``
+``/springback/status``              how the session stands, as JSON, for scripts
 ``/springback/runs/<run>/<file>``   a file of a run, or of a suite
 ``/springback/runs/<suite>/<run>/<file>``   a file of a run of a suite
+``/metrics``                        the same as figures, for Prometheus; see :mod:`harness.web.metrics`
 """
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -19,7 +25,10 @@ from locust.web import WebUI
 
 from harness import runs
 from harness.run.master import Master
+from harness.web import exposition, secrets
+from harness.web.metrics import Metrics
 from harness.web.status import Status, Watch
+from harness.web.updates import Updates
 
 View = TypeVar("View", bound=Callable[..., Response])
 
@@ -31,6 +40,8 @@ TAB = {"title": "Springback", "key": "springback", "component": "springback-pane
 
 ALONE = "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 PAGE_POLICY = f"default-src 'none'; style-src 'self'; {ALONE}"
+LIVE_POLICY = f"{PAGE_POLICY}; script-src 'self'; connect-src 'self'; img-src data:"
+ASSETS = tuple(path.name for path in HERE.iterdir() if path.suffix in (".js", ".css"))
 # A run's files hold text of the target. In a sandbox without an origin of its own, nothing in them could speak to
 # the UI even if it were run; the report's own policy, inside the file, lets only the report's scripts run.
 FILE_POLICY = (
@@ -45,6 +56,7 @@ def install(web_ui: WebUI, master: Master) -> None:
     base = f"{options.web_base_path or ''}/springback"
     runs_dir = Path(str(options.runs_dir or "runs")).absolute()
     watch = Watch(web_ui.environment, master, runs_dir)
+    updates = Updates(watch, lambda: secrets.values(web_ui))
     templates = Environment(loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined)
     protected: Callable[[View], View] = web_ui.auth_required_if_enabled
     blueprint = Blueprint("springback", __name__, url_prefix=base)
@@ -66,12 +78,35 @@ def install(web_ui: WebUI, master: Master) -> None:
         )
         return Response(page, headers={"Content-Security-Policy": PAGE_POLICY, "Cache-Control": "no-store"})
 
+    @blueprint.route("/history")
+    @protected
+    def history() -> Response:
+        # In a process of its own: thousands of runs may have to be read, and nothing of it weighs on this one.
+        command = [sys.executable, "-P", "-m", "harness.cli", "history", "--runs-dir", str(runs_dir), "--page", "-"]
+        made = subprocess.run([*command, "--base", "runs/"], stdout=subprocess.PIPE, check=False)
+        if made.returncode:
+            return Response("There is no history yet: no run was made.\n", 404, mimetype="text/plain")
+        policy = f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; {ALONE}"
+        return Response(made.stdout, headers={"Content-Security-Policy": policy, "Cache-Control": "no-store"})
+
     @blueprint.route("/status")
     @protected
     def status() -> Response:
         answer = jsonify(asdict(watch.status()))
         answer.headers["Cache-Control"] = "no-store"
         return answer
+
+    @blueprint.route("/live")
+    @protected
+    def live() -> Response:
+        page = templates.get_template("live.html.j2").render()
+        return Response(page, headers={"Content-Security-Policy": LIVE_POLICY, "Cache-Control": "no-store"})
+
+    @blueprint.route("/events")
+    @protected
+    def events() -> Response:
+        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}  # a proxy must not hold them back
+        return Response(updates.stream(), mimetype="text/event-stream", headers=headers)
 
     @blueprint.route("/runs/<run>/<file>")
     @blueprint.route("/runs/<suite>/<run>/<file>")
@@ -85,14 +120,25 @@ def install(web_ui: WebUI, master: Master) -> None:
         answer.headers["Cache-Control"] = "no-cache"
         return answer
 
-    @blueprint.route("/<any('panel.js', 'runs.css'):name>")
+    @blueprint.route(f"/<any({', '.join(repr(name) for name in ASSETS)}):name>")
     @protected
     def asset(name: str) -> Response:
-        return send_file(HERE / name, conditional=True, max_age=0)
+        kind = "text/javascript" if name.endswith(".js") else "text/css"  # whatever this machine's table says
+        return send_file(HERE / name, mimetype=kind, conditional=True, max_age=0)
+
+    metrics = Metrics(web_ui.environment, master, watch)
+
+    @web_ui.app.route(f"{options.web_base_path or ''}/metrics")
+    @protected
+    def metrics_page() -> Response:
+        # Passed through as it is: it holds no secrets, and looking for some in it takes longer than to make it.
+        answer = Response(metrics.text(), content_type=exposition.CONTENT_TYPE, direct_passthrough=True)
+        answer.headers["Cache-Control"] = "no-store"
+        return answer
 
     web_ui.app.register_blueprint(blueprint)
     web_ui.template_args["extended_tabs"] = [*web_ui.template_args.get("extended_tabs", ()), TAB]
-    _add_script(web_ui, f'<script src="{base}/panel.js"></script>')
+    _add_script(web_ui, f'<script type="module" src="{base}/start.js"></script>')
 
 
 def _add_script(web_ui: WebUI, script: str) -> None:

@@ -35,7 +35,7 @@ def install(web_ui: WebUI) -> None:
     def hide(answer: Response) -> Response:
         if answer.direct_passthrough or answer.is_streamed:
             return answer
-        secrets = _values(web_ui)
+        secrets = values(web_ui)
         if answer.mimetype == "application/json":
             answer.set_data(_hidden_in_json(answer.get_data(as_text=True), secrets))
         elif answer.mimetype == "text/html":
@@ -71,6 +71,7 @@ def meant(web_ui: WebUI, fields: Mapping[str, str]) -> dict[str, str]:
     return found
 
 
-def _values(web_ui: WebUI) -> tuple[str, ...]:
+def values(web_ui: WebUI) -> tuple[str, ...]:
+    """Those of the run that goes, or of the next one."""
     scenario = attached_scenario()
     return () if scenario is None else secret_values(scenario, web_ui.environment.parsed_options)

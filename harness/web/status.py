@@ -11,12 +11,9 @@ from locust.env import Environment
 from harness import runs
 from harness.clients.address import strip_url
 from harness.live.phase_tally import PhaseFigures
+from harness.run.console import quiet_window
 from harness.run.master import Master
 from harness.run.run import Run
-
-QUIET_BEFORE_S = 0.6
-QUIET_AFTER_S = 0.4
-"""Around a herd's instant nobody asks and nothing is read, so that watching does not spread the release."""
 
 WORDS = {
     "idle": "no run yet",
@@ -76,10 +73,24 @@ class Watch:
         self._runs_dir = runs_dir
         self._last = Status("idle", WORDS["idle"])
 
+    @property
+    def run(self) -> Run | None:
+        """The session's latest, also when it has ended; None after a start that was refused."""
+        return None if self._master.refusal else self._master.current_run
+
+    def quiet_s(self) -> float | None:
+        """Seconds until it is time to look again, None when it is time."""
+        return quiet_s(self._master.current_run)
+
+    def quiet_begins_s(self, run: Run) -> list[float]:
+        """In how many seconds each time begins in which nobody may look; negative where it has."""
+        elapsed_s = run.elapsed_s() or 0.0
+        return [herd.t - quiet_window.BEFORE_S - elapsed_s for herd in run.profile.herds]
+
     def status(self) -> Status:
         run = self._master.current_run
-        if (quiet_s := _quiet_s(run)) is not None:
-            return replace(self._last, ask_again_s=quiet_s)
+        if (left_s := self.quiet_s()) is not None:
+            return replace(self._last, ask_again_s=left_s)
         self._last = self._look(run)
         return self._last
 
@@ -140,11 +151,6 @@ class Watch:
         return Status(state, WORDS[state], **known, runs=len(self._master.runs))
 
 
-def _quiet_s(run: Run | None) -> float | None:
+def quiet_s(run: Run | None) -> float | None:
     """Seconds until it is time to look again, None when it is time."""
-    if run is None or run.finished or (elapsed_s := run.elapsed_s()) is None:
-        return None
-    for herd in run.profile.herds:
-        if herd.t - QUIET_BEFORE_S <= elapsed_s < herd.t + QUIET_AFTER_S:
-            return round(herd.t + QUIET_AFTER_S - elapsed_s + 0.05, 2)
-    return None
+    return None if run is None or run.finished else quiet_window.quiet_s(run.profile, run.elapsed_s())

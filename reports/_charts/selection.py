@@ -15,6 +15,7 @@ def charts(recording: Recording, verdict: Verdict) -> tuple[Chart, ...]:
     seen = windows(run)
     return (
         traffic.load(recording, seen),
+        traffic.by_name(seen),
         traffic.throughput(recording),
         traffic.latency(seen, verdict),
         traffic.errors(seen),

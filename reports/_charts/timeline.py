@@ -18,6 +18,10 @@ CLOSE_S = 0.05
 """Marks nearer than this share one line."""
 MOST = 26
 """Marks with a letter; a run with more has its list in the recording."""
+SPIKE = "spike"
+LEAST_AROUND_S, AROUND = 4.0, 0.5
+"""Before the spike; three times as much after it, where the recovery is."""
+MOST_OF_RUN = 0.8
 _QUIET = frozenset({"joined", "finished"})
 
 
@@ -53,6 +57,18 @@ class Timeline:
     instants: tuple[Instant, ...]
     left_out: int = 0
     """Marks that had no letter left."""
+
+    @property
+    def spike_s(self) -> tuple[float, float] | None:
+        """The stretch of the spike, with as much around it as shows where it came from and how it went on; None where
+        it takes so much of the run already, or there is none.
+        """
+        spike = next((phase for phase in self.phases if phase.name == SPIKE), None)
+        if spike is None:
+            return None
+        around_s = max(LEAST_AROUND_S, spike.duration_s * AROUND)
+        start, end = max(self.start_s, spike.start_s - around_s), min(self.end_s, spike.end_s + 3 * around_s)
+        return (start, end) if end - start < MOST_OF_RUN * (self.end_s - self.start_s) else None
 
     @property
     def is_empty(self) -> bool:

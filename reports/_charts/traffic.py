@@ -20,24 +20,35 @@ LOGARITHMIC_FROM = 30.0
 
 
 def load(recording: Recording, windows: Windows) -> Chart:
-    """Starts per second by request name, with the plan where it is a number of starts."""
+    """Starts per second against the plan, where that is a number of starts."""
     header = recording.header
-    title, unit = "Load: planned and intended", "starts/s"
-    gates = tuple((gate.t, float(gate.users)) for gate in header.gates if gate.users)
-    points = (Points("planned herd (users released at once)", gates, palette.INK),) if gates else ()
-    planned: tuple[Line, ...] = ()
-    if header.level_unit == unit and windows.requests and len(header.level) > 1:
-        planned = (Line("planned", windows.planned_level, palette.INK, "dashed", step=True),)
+    title, unit = "Load: starts planned and made", "starts/s"
     if not windows.requests:
         return nothing("load", title, unit, NO_REQUESTS)
+    gates = tuple((gate.t, float(gate.users)) for gate in header.gates if gate.users)
+    points = (Points("planned herd (users released at once)", gates, palette.INK),) if gates else ()
+    made = Line("made", windows.started_per_s, palette.BLUE, area=True)
+    unserved = Line("due, but no user was free", windows.unserved_per_s, palette.VERMILLION, area=True)
+    lines = [made, *([unserved] if windows.unserved_per_s.any() else [])]
+    explanation = "Iterations by the second in which they should have begun."
+    if header.level_unit == unit and len(header.level) > 1:
+        lines.append(Line("planned", windows.planned_level, palette.INK, "dashed", step=True))
+    elif not points and header.level:
+        explanation += f" The plan is in {header.level_unit}, so it has no line here."
+    return Chart("load", title, unit, explanation, windows.times_s, tuple(lines), points, windows.window_s)
+
+
+def by_name(windows: Windows) -> Chart:
+    """Requests per second by name: an iteration may make several."""
+    title, unit = "Requests by name", "requests/s"
+    if not windows.requests:
+        return nothing("by-name", title, unit, NO_REQUESTS)
     lines = tuple(
         Line(name, values, palette.nth(index)[0], area=True)
-        for index, (name, values) in enumerate(windows.started_per_s.items())
+        for index, (name, values) in enumerate(windows.intended_per_s.items())
     )
-    explanation = "Requests by the second in which they should have begun, stacked by name."
-    if not points and not planned and header.level:
-        explanation += f" The plan is in {header.level_unit}, so it has no line here."
-    return Chart("load", title, unit, explanation, windows.times_s, (*lines, *planned), points, windows.window_s)
+    explanation = "All requests by the second in which they should have begun, stacked; an iteration may make several."
+    return Chart("by-name", title, unit, explanation, windows.times_s, lines, window_s=windows.window_s)
 
 
 def throughput(recording: Recording) -> Chart:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.analysis.time_series import Series
+from harness.recording_values import UNSERVED
 from reports._charts.chart import Values
 
 MOST_WINDOWS = 3600
@@ -26,8 +27,12 @@ class Windows:
     window_s: float
     planned_level: Values
     """In the unit of the header."""
-    started_per_s: Mapping[str, Values]
-    """By request name, most frequent first."""
+    started_per_s: Values
+    """Iterations that began."""
+    unserved_per_s: Values
+    """Those that were due and found no free user."""
+    intended_per_s: Mapping[str, Values]
+    """Requests by name, most frequent first."""
     causes_per_s: Mapping[str, Values]
     """Failed requests by outcome, most frequent first."""
     latency_ms: Mapping[str, Values]
@@ -44,7 +49,9 @@ def windows(series: Series) -> Windows:
         times_s=series.t[::size].astype(np.float64),
         window_s=float(size),
         planned_level=mean(series.planned_level, size),
-        started_per_s=most_frequent({name: mean(counts, size) for name, counts in series.intended_by_name.items()}),
+        started_per_s=mean(seen.starts, size),
+        unserved_per_s=mean(seen.errors.get(UNSERVED, np.zeros(len(series.t))), size),
+        intended_per_s=most_frequent({name: mean(counts, size) for name, counts in series.intended_by_name.items()}),
         causes_per_s=most_frequent({cause: mean(counts, size) for cause, counts in seen.errors.items()}),
         latency_ms={name: highest(values_s * 1e3, size) for name, values_s in quantiles.items()},
         requests=int(seen.intended.sum()),

@@ -10,7 +10,10 @@ from typing import Any
 
 import psutil
 import pytest
+import requests
+from prometheus_client.parser import text_string_to_metric_families
 
+from harness.recording_file import read
 from tests.browser.session import Session, session
 from tests.run import runs
 from tests.run.together import together
@@ -45,7 +48,7 @@ def ended(ui: Session) -> str:
 def test_a_foreign_page_can_start_and_stop_nothing(ui: Session, headers: dict[str, str]) -> None:
     """403 with a reason, for every way to say that the request is another site's."""
     before = ui.status()["runs"]
-    for path in ("/swarm", "/stop", "/stats/reset", "/user"):
+    for path in ("/swarm", "/stop", "/stats/reset", "/user", "/springback/kill", "/springback/check"):
         answer = ui.post(path, {"host": ui.target.url}, headers=headers)
         assert answer.status_code == 403
         assert answer.text.startswith("Refused: ")
@@ -54,7 +57,15 @@ def test_a_foreign_page_can_start_and_stop_nothing(ui: Session, headers: dict[st
 
 def test_a_rebound_name_reads_nothing(ui: Session) -> None:
     """The page, the status and the reports are for the names that the UI goes by."""
-    for path in ("/", "/springback/", "/springback/status", "/stats/requests"):
+    for path in (
+        "/",
+        "/springback/",
+        "/springback/live",
+        "/springback/form",
+        "/springback/status",
+        "/stats/requests",
+        "/metrics",
+    ):
         assert ui.get(path, headers={"Host": "evil.example"}).status_code == 403
         assert ui.get(path, headers={"Host": f"localhost:{ui.url.rpartition(':')[2]}"}).ok
 
@@ -98,6 +109,24 @@ def test_a_second_start_is_refused_while_a_run_goes(ui: Session) -> None:
     assert ui.wait("ended")["verdict"]["outcome"] == "PASS"
 
 
+def test_metrics_of_a_run_that_has_ended_have_its_verdict_and_all_its_requests(ui: Session, ended: str) -> None:
+    def shown() -> dict[str, float]:
+        return {
+            sample.name: sample.value
+            for family in text_string_to_metric_families(ui.get("/metrics").text)
+            for sample in family.samples
+            if sample.labels.get("outcome", "PASS") == "PASS" and sample.labels.get("phase", "spike") == "spike"
+        }
+
+    answer = ui.get("/metrics")
+    assert answer.headers["Content-Type"].startswith("text/plain; version=0.0.4")
+    assert shown()["springback_verdict"] == 1
+    assert f'run="{ended}"' in answer.text
+    spike = next(phase for phase in ui.status()["phases"] if phase["phase"] == "spike")
+    # A counter that is new to whoever asked before is 0 first.
+    ui.run.until(lambda: shown()["springback_requests_total"] == spike["requests"], "all requests are counted")
+
+
 def test_files_of_a_run_have_their_types_and_nothing_else_is_shown(ui: Session, ended: str) -> None:
     """Known names of run directories only, whatever way to a file outside is tried."""
     (ui.run.runs_dir / "secret.txt").write_text("secret")
@@ -119,6 +148,16 @@ def test_files_of_a_run_have_their_types_and_nothing_else_is_shown(ui: Session, 
         "20200101T000000Z-none/report.md",
     ):
         assert ui.get(f"/springback/runs/{path}").status_code == 404
+
+
+def test_the_history_shows_the_run_and_leads_to_its_report(ui: Session, ended: str) -> None:
+    """Made in a process of its own, linked from the list of runs."""
+    assert '<a href="history">' in ui.get("/springback/").text
+    answer = ui.get("/springback/history")
+    assert answer.ok and answer.headers["Content-Type"].startswith("text/html")
+    assert "script-src" not in answer.headers["Content-Security-Policy"]
+    assert f'<a href="runs/{ended}/report.html">' in answer.text
+    assert ui.get(f"/springback/runs/{ended}/report.html").ok
 
 
 def test_a_target_that_is_down_gives_a_verdict_in_the_tab(ui: Session) -> None:
@@ -164,7 +203,9 @@ def test_stock_users_run_twice_in_one_session(outcome: list[dict[str, Any]]) -> 
 @dataclass
 class OverTwoProcesses:
     down: dict[str, Any]
-    stopped: dict[str, Any]
+    killed: dict[str, Any]
+    killed_at_s: float
+    last_start_s: int
     whole: dict[str, Any]
 
 
@@ -174,19 +215,22 @@ def three_runs_over_two_processes(directory: Path) -> OverTwoProcesses:
         down = ui.run_once(host=f"http://127.0.0.1:{runs.free_port()}")
         assert ui.start(host=ui.target.url, recovery_s="300")["success"]
         ui.wait_phase("recovery")
-        ui.post("/stop")
-        stopped = ui.wait("ended", down["runs"])
+        killed_at_s = ui.status()["elapsed_s"]
+        ui.post("/springback/kill")
+        killed = ui.wait("ended", down["runs"])
         ui.run.until(lambda: ui.get("/stats/requests").json()["state"] == "stopped", "Locust's page may start again")
-        return OverTwoProcesses(down, stopped, ui.run_once(recovery_s="2"))
+        last_start_s = max(piece.t for piece in read(ui.run.runs_dir / killed["run"]).slices)
+        return OverTwoProcesses(down, killed, killed_at_s, last_start_s, ui.run_once(recovery_s="2"))
 
 
 @together(three_runs_over_two_processes, takes_s=30)
-def test_a_failed_a_stopped_and_a_whole_run_over_two_processes(outcome: OverTwoProcesses) -> None:
+def test_a_failed_a_killed_and_a_whole_run_over_two_processes(outcome: OverTwoProcesses) -> None:
     """One after the other in one session, each with its verdict and its reports."""
     assert outcome.down["verdict"]["outcome"] == "INCONCLUSIVE"
-    assert outcome.stopped["verdict"]["outcome"] == "INCONCLUSIVE"
-    assert "stopped in the web UI" in str(outcome.stopped["verdict"])
-    assert {"junit.xml", "verdict.json"} <= set(outcome.stopped["files"])
+    assert outcome.killed["verdict"]["outcome"] == "INCONCLUSIVE"
+    assert "load killed in the web UI" in str(outcome.killed["verdict"])
+    assert {"junit.xml", "verdict.json"} <= set(outcome.killed["files"])
+    assert outcome.last_start_s <= outcome.killed_at_s + 2
     assert outcome.whole["verdict"]["outcome"] == "PASS"
     assert outcome.whole["nodes"] == 2
 
@@ -195,8 +239,9 @@ def below_a_base_path(directory: Path) -> dict[str, Any]:
     with session(directory, base_path="/load") as ui:
         return {
             "page": ui.get("/").text,
-            "script": ui.get("/springback/panel.js").status_code,
+            "script": ui.get("/springback/start.js").status_code,
             "list": ui.get("/springback/").text,
+            "metrics": ui.get("/metrics").text,
             "refused": ui.start(herd_users="no")["success"],
         }
 
@@ -204,10 +249,36 @@ def below_a_base_path(directory: Path) -> dict[str, Any]:
 @together(below_a_base_path)
 def test_everything_is_found_below_a_base_path(outcome: dict[str, Any]) -> None:
     """``--web-base-path`` moves our pages along with Locust's."""
-    assert '<script src="/load/springback/panel.js">' in outcome["page"]
+    assert '<script type="module" src="/load/springback/start.js">' in outcome["page"]
     assert outcome["script"] == 200
     assert "No run yet" in outcome["list"]
+    assert 'springback_run_state{state="idle"} 1' in outcome["metrics"]
     assert outcome["refused"] is False
+
+
+OURS = ("live", "events", "status", "form", "check", "kill", "", "panel.js")
+
+
+def answer(ui: Session, visitor: requests.Session, path: str) -> tuple[int, str]:
+    method, url = "POST" if path in ("check", "kill") else "GET", f"{ui.url}/springback/{path}"
+    with visitor.request(method, url, stream=True, timeout=10, allow_redirects=False) as got:
+        return got.status_code, got.headers["Content-Type"]
+
+
+def behind_a_login(directory: Path) -> dict[str, Any]:
+    with session(directory, "--web-login", scenario="web_login.py", base_path="/load") as ui:
+        without = {path: answer(ui, requests.Session(), path)[0] for path in OURS}
+        anna = requests.Session()
+        anna.get(f"{ui.url}/enter", timeout=10)
+        return {"without": without, "with": {path: answer(ui, anna, path) for path in OURS}}
+
+
+@together(behind_a_login)
+def test_nobody_sees_or_does_anything_without_the_login(outcome: dict[str, Any]) -> None:
+    """Neither the page, nor its stream, nor the kill switch; with it all of them answer, also below a base path."""
+    assert set(outcome["without"].values()) == {302}
+    assert {status for status, _ in outcome["with"].values()} == {200}
+    assert outcome["with"]["events"][1].startswith("text/event-stream")
 
 
 def test_the_ui_listens_on_this_machine_only_by_default(ui: Session) -> None:

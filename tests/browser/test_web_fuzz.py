@@ -73,7 +73,17 @@ PATHS = st.sampled_from(
             "/tasks",
             "/logs",
         ),
-        *("/login", "/worker-count", "/assets/..%2f..%2fweb.py", "/springback/", "/springback/status"),
+        *(
+            "/login",
+            "/worker-count",
+            "/assets/..%2f..%2fweb.py",
+            "/springback/",
+            "/springback/status",
+            "/springback/live",
+            "/springback/form",
+            "/springback/check",
+            "/metrics",
+        ),
         *("/springback/panel.js", "/springback/runs.css", "/springback/runs/%2e%2e/recording.jsonl"),
         *(
             "/springback/runs/..%2f../x",

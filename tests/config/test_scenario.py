@@ -53,6 +53,27 @@ def test_criteria_may_follow_from_the_options() -> None:
     assert one.default_specs(())[0].parameters == {"limit_s": 2.0}
 
 
+def test_a_criterion_that_comes_with_a_choice_has_its_limit_as_an_option() -> None:
+    """Beside those of the default, whose limits are as they are by default; a choice that goes wrong is left to whoever
+    makes it.
+    """
+
+    class Options:
+        failure: str = parameter("one", "what happens", choices=("one", "all", "wrong"))
+
+    def criteria(options: Any) -> list[CriterionSpec]:
+        if options.failure == "wrong":
+            raise ValueError
+        of_all = [CriterionSpec("fallback_time", {"limit_s": 3.0})] if options.failure == "all" else []
+        return [*of_all, CriterionSpec("error_ratio", {"limit": 0.1 if options.failure == "one" else 0.9})]
+
+    specs = Scenario("one", criteria=criteria, options=parameters_of(Options)).default_specs(())
+    assert [(spec.criterion, *spec.parameters.values()) for spec in specs] == [
+        ("error_ratio", 0.1),
+        ("fallback_time", 3.0),
+    ]
+
+
 @pytest.mark.parametrize(("given", "words"), [("error_ratio", "give a list"), ((7,), "has 7"), (None, "give a list")])
 def test_criteria_that_are_none_are_refused(given: Any, words: str) -> None:
     with pytest.raises(ConfigurationError, match=words):

@@ -28,12 +28,16 @@ KINDS = {
     "python guard": "a whole file of harness/criteria/guards/: it judges a run that did not ask for it",
     "python report": "a whole file of reports/: it renders a recording",
     "python target-fault": "a whole file of target/faults/: discovered, and it says what it did",
+    "toml preset": "a whole preset: in place for the commands of its page",
     "sh run": "run, all of a page in one shell, in a copy of the tree",
     "sh plan": "every command is parsed, and every file and flag in it exists",
+    "python test": "a whole file of tests: pytest collects it where our plug-in is loaded",
     "yaml workflow": "a GitHub workflow: it can be read, and its commands are parsed as those of `sh plan`",
+    "yaml gitlab": "a file of GitLab's: the same",
 }
 NOT_RUN = {
     "text output": "what a run printed, kept from a real one: times and figures differ from machine to machine",
+    "groovy jenkins": "a Jenkinsfile: no Jenkins is to be had here",
 }
 """The allow-list: kinds of blocks that nothing can be done with, and why."""
 

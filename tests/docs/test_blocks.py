@@ -19,6 +19,7 @@ import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,7 @@ from tests.docs import sh
 from tests.docs.blocks import ROOT, Block, all_blocks, undeclared
 from tests.docs.conftest import Tree, at_port, free_port
 
+PLUGIN = ("-p", "harness.pytest_plugin")
 PLUGINS = ("python probe", "python fault", "python criterion", "python guard", "python report", "python target-fault")
 EXPECTED = {
     "docs/target.md": ['"token":'],
@@ -157,27 +159,41 @@ def test_every_command_could_be_run(block: Block, tree: Tree) -> None:
 
 @each("yaml workflow")
 def test_a_workflow_can_be_read_and_its_commands_could_be_run(block: Block, tree: Tree) -> None:
+    """What it gives to the action is among the action's inputs, and what that makes of it is a command, too."""
     workflow = yaml.safe_load(block.text)
     steps = [step for job in workflow["jobs"].values() for step in job["steps"]]
     commands = [step["run"] for step in steps if "run" in step]
-    assert commands
+    used = [step for step in steps if step.get("uses") == "./springback/.github/actions/springback"]
+    inputs = yaml.safe_load((ROOT / ".github/actions/springback/action.yml").read_text())["inputs"]
+    assert used
+    for step in used:
+        assert set(step["with"]) <= set(inputs)
+        given = step["with"]
+        commands.append(f"springback run {given['scenarios']} --host {given['host']} {given['options']}")
     directory = tree.directory_of(block.page)
     assert not [problem for text in commands for problem in sh.problems(text, tree, directory)]
 
 
-@pytest.mark.parametrize(("there_was_a_run", "shown"), [(True, "# PASS"), (False, "Nothing was run")])
-def test_the_summary_of_the_workflow_is_there_whether_there_was_a_run_or_not(
-    there_was_a_run: bool, shown: str, tmp_path: Path
-) -> None:
-    """A run that is refused (exit code 2) makes no directory; the step before has said why."""
-    (block,) = all_blocks("yaml workflow")
-    steps = {step.get("name"): step for step in yaml.safe_load(block.text)["jobs"]["spike"]["steps"]}
-    if there_was_a_run:
-        (tmp_path / "runs" / "20260101T000000Z-mine").mkdir(parents=True)
-        (tmp_path / "runs" / "20260101T000000Z-mine" / "report.md").write_text("# PASS\n")
-    command = ["bash", "-eo", "pipefail", "-c", steps["Summary"]["run"]]
-    subprocess.run(command, cwd=tmp_path, env={**os.environ, "GITHUB_STEP_SUMMARY": "summary.md"}, check=True)
-    assert (tmp_path / "summary.md").read_text().startswith(shown)
+@each("yaml gitlab")
+def test_a_gitlab_file_can_be_read_and_its_commands_could_be_run(block: Block, tree: Tree) -> None:
+    commands = [line for job in yaml.safe_load(block.text).values() for line in job["script"]]
+    directory = tree.directory_of(block.page)
+    assert commands
+    assert not [problem for text in commands for problem in sh.problems(text, tree, directory)]
+
+
+@each("python test")
+def test_a_file_of_tests_is_collected(block: Block, tmp_path: Path) -> None:
+    """With our plug-in, markers it does not know being errors."""
+    (tmp_path / block.file).write_text(block.text)
+    plugin = () if any(each.name == "springback" for each in entry_points(group="pytest11")) else PLUGIN
+    arguments = ("--collect-only", "-q", "--strict-markers", "--fixtures-per-test", *plugin, "-p", "no:cacheprovider")
+    command = [sys.executable, "-P", "-m", "pytest", *arguments, block.file]
+    done = subprocess.run(
+        command, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout
+    assert "springback -- " in done.stdout
 
 
 PAGES_THAT_RUN = sorted({block.page for block in all_blocks("sh run")})

@@ -1,10 +1,11 @@
-"""Recorded APIs of the systems that run other people's services, with just enough behind them to be disturbed.
+"""APIs of the systems that run other people's services, with just enough behind them to be disturbed.
 
-No engine runs where these tests do. What is answered are the documents of the real ones: Docker's as the examples and
-status codes of Engine API 1.43 have them (https://docs.docker.com/reference/api/engine/, operations ContainerInspect,
-ContainerStop, ContainerKill, ContainerPause …, and the messages of moby), Kubernetes' as kube-apiserver 1.31 writes a
-Pod and a Status (https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/ and
-…/common-definitions/status/), cut down to what a client looks at and what stands beside it.
+No engine runs where these tests do, and nothing here was recorded from one: all of it was written after the public
+references. Docker's documents and status codes are those of the examples of Engine API 1.43
+(https://docs.docker.com/reference/api/engine/, operations ContainerInspect, ContainerStop, ContainerKill,
+ContainerPause …) with the messages of moby's source. Kubernetes' are a Pod and a Status as the reference of 1.31 has
+them (https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/, …/common-definitions/status/),
+cut down to what a client looks at and what stands beside it.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ class Request:
     body: Any
 
 
-class Recorded:
+class Documented:
     """Reads one request per connection and answers it; ``seen`` are all of them."""
 
     def __init__(self) -> None:
@@ -73,7 +74,7 @@ class Recorded:
 
 
 @contextmanager
-def listening(api: Recorded, path: Path | None = None) -> Iterator[str]:
+def listening(api: Documented, path: Path | None = None) -> Iterator[str]:
     """On a socket of this machine, or on a free port; yields its path, or host:port."""
     if path is None:
         listener = socket.create_server(("127.0.0.1", 0))
@@ -101,7 +102,7 @@ def listening(api: Recorded, path: Path | None = None) -> Iterator[str]:
 
 
 @dataclass
-class DockerEngine(Recorded):
+class DockerEngine(Documented):
     """One container, ``api1``."""
 
     status: str = "running"
@@ -184,7 +185,7 @@ class DockerEngine(Recorded):
 
 
 @dataclass
-class Kubernetes(Recorded):
+class Kubernetes(Documented):
     """Pods of the namespace shop, by name."""
 
     labels: dict[str, dict[str, str]] = field(

@@ -118,3 +118,15 @@ def test_a_process_that_is_stopped_can_be_killed() -> None:
         KillProcess(pid=victim.process.pid).pin().inject()
         assert victim.process.wait(5) == -signal.SIGKILL
         assert time.monotonic() - began_s < 3
+
+
+def test_a_process_that_is_asked_to_end_may_take_its_time() -> None:
+    program = "import signal, sys\nsignal.signal(signal.SIGTERM, lambda *_: (sys.stdin.readline(), sys.exit(7)))\n"
+    with python(f"{program}print('there', flush=True)\nwhile True: signal.pause()") as process:
+        assert process.stdout is not None and process.stdin is not None
+        process.stdout.readline()
+        assert f"asked python {process.pid} to end" in KillProcess(pid=process.pid, signal="TERM").pin().inject()
+        assert process.poll() is None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+        assert process.wait(5) == 7

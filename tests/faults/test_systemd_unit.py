@@ -1,4 +1,4 @@
-"""The fault ``systemd_unit`` against a systemctl that says what the real one (252) does, for no systemd runs here."""
+"""The fault ``systemd_unit`` against a systemctl written after systemctl(1) of 252, for no systemd runs here."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ In every case the upstream must have received exactly the requests that did not 
 from __future__ import annotations
 
 import math
-import time
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -52,13 +52,11 @@ class Account:
     """Host and port of each API process → its ``/quote/breaker``."""
 
 
-def _failing_since_s(target: Mapping[str, Any]) -> float:
+def _failing_since_s(target: Mapping[str, Any], over: threading.Event) -> float:
     """Waits until the upstream fails, and returns since when; NaN when it does not."""
-    deadline_s = time.monotonic() + 60
     while (active := _active(target)) is None:
-        if time.monotonic() > deadline_s:
+        if over.wait(0.2):
             return math.nan
-        time.sleep(0.2)
     return float(active["since"])
 
 

@@ -5,6 +5,9 @@
   sees between its last good answer and its first one has to lie within 0.3 s of the run's write outage.
 - ``acknowledge_before_commit``: the writes that the run calls lost are those of which the fault says it, one by one;
   and the outage is that of the test's own client, some of whose writes the fault has struck as well.
+- ``asynchronous``: a write is acknowledged before a replica has it. The replicas receive nothing for two seconds before
+  the primary is killed, and the writes that the run calls lost are those that the new primary does not have, by a look
+  of the test's own at its table.
 - ``double_write``: the writes that are there more than once are those that the fault has written again.
 """
 
@@ -19,11 +22,12 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+import psycopg
+
 from harness.criteria.replication._ledger import ledger_of
 from tests.ground_truth.frame import FAIL, Case, Compared, Run, flags
 
 NEAR_S = 0.3
-WATCHED_S = 90.0
 THREADS = 32
 EVERY_S = 0.8
 """Of each thread: all together each 25 ms, and each 0.1 s while every try hangs."""
@@ -37,14 +41,14 @@ OPTIONS = (
 AWAY = flags(hold_s=40, away_s=26, recovery_s=22)
 
 
-def watch(target: Mapping[str, Any]) -> list[float]:
+def watch(target: Mapping[str, Any], over: threading.Event) -> list[float]:
     """When this client's writes had good answers, by the monotonic clock, while the run is there."""
-    address, answered_s, until_s = urlsplit(target["url"]), list[float](), time.monotonic() + WATCHED_S
+    address, answered_s = urlsplit(target["url"]), list[float]()
 
     def write(thread: int) -> None:
         number = 0
         time.sleep(thread * EVERY_S / THREADS)
-        while time.monotonic() < until_s:
+        while not over.is_set():
             number += 1
             begun_s = time.monotonic()
             document = {"id": f"{OWN}{thread}-{number}", "client": "own", "value": "x"}
@@ -93,6 +97,22 @@ def _lost(found: Run) -> Compared:
     return Compared(wrong, figure, len(true), "writes")
 
 
+def rows(target: Mapping[str, Any]) -> set[str]:
+    """Ids of all that the primary of now has."""
+    with psycopg.connect(target["ha"]["postgres"]["admin"], connect_timeout=5) as connection:
+        return {str(row[0]) for row in connection.execute("SELECT id FROM ledger").fetchall()}
+
+
+def _not_there(found: Run) -> Compared:
+    acknowledged = ledger_of(found.recording, "ledger", "audit").acknowledged
+    true = {row.key for row in acknowledged} - found.answer
+    mine = {row.key for row in acknowledged if row.rows == 0}
+    wrong = [f"{only} only in one account" for only in sorted(true ^ mine)]
+    if not true:
+        wrong.append("nothing was lost, so nothing was to be found")
+    return Compared(wrong, found.finding("lost_writes").figure, len(true), "writes")
+
+
 def _doubled(found: Run) -> Compared:
     finding, doubled = found.finding("doubled_writes"), found.account["doubled"]
     wrong = []
@@ -126,5 +146,12 @@ DOUBLED = dataclasses.replace(
     check=_doubled,
     options=OPTIONS,
 )
-CASES = (PROCESS, SWITCHOVER, MACHINE, FREEZE, LOST, DOUBLED)
+ASYNCHRONOUS = Case(
+    *("asynchronous", "database_failover", "noop", {}, {"lost_writes": FAIL}),
+    check=_not_there,
+    ask=rows,
+    options=(*OPTIONS, *flags(behind_s=2)),
+    reference={"asynchronous": ""},
+)
+CASES = (PROCESS, SWITCHOVER, MACHINE, FREEZE, LOST, DOUBLED, ASYNCHRONOUS)
 SHORT = (LOST,)

@@ -18,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 from harness.commands.reference_target import options_for, reference_target
@@ -67,10 +68,11 @@ class Case:
     begins: str = ""
     """The fault is put when this phase has begun; empty: before the load."""
     options: tuple[str, ...] = ()
+    """``{state}`` stands for the target's state file."""
     reference: Mapping[str, str] = field(default_factory=dict)
     """Settings of the target beyond those that the scenario wants."""
-    meanwhile: Callable[[Mapping[str, Any]], Any] | None = None
-    """Called with the target while the run goes, in a thread; has to return by itself."""
+    meanwhile: Callable[[Mapping[str, Any], Event], Any] | None = None
+    """Called with the target while the run goes, in a thread; has to return soon after the event, the run's end."""
     ask: Callable[[Mapping[str, Any]], Any] | None = None
     """Called with the target when the run is over: what it says of itself besides the fault's account."""
 
@@ -193,10 +195,11 @@ def load(case: Case, stack: Stack) -> Run:
     Raises RuntimeError when there is no run to judge, and AssertionError when one does not come as far as the fault.
     """
     target, state, file = stack.target, stack.state, _file(case)
+    over = Event()
     with ThreadPoolExecutor(1) as beside:
         if not case.begins:
             _put(case, state)
-        meanwhile = beside.submit(case.meanwhile, target) if case.meanwhile else None
+        meanwhile = beside.submit(case.meanwhile, target, over) if case.meanwhile else None
         runs = stack.place / "runs"
         locust = start(
             stack.place,
@@ -205,7 +208,7 @@ def load(case: Case, stack: Stack) -> Run:
                 *("--host", target["url"], "--target-state", str(state), "--health-path", "/readyz"),
                 *("--runs-dir", str(runs), "--report-formats", "verdict_json"),
                 *BESIDE_EACH_OTHER,
-                *case.options,
+                *(word.replace("{state}", str(state)) for word in case.options),
             ],
             options_for(target),
             forked=True,
@@ -218,12 +221,13 @@ def load(case: Case, stack: Stack) -> Run:
             code = locust.process.wait(LIMIT_S)
         finally:
             locust.kill_all()
+            over.set()
         if code not in {outcome.exit_code for outcome in Outcome}:
             raise RuntimeError(f"the run ended with {code}: {locust.err[-500:]}")
         answer = case.ask(target) if case.ask else None
         accounts = [ask("GET", url, token).document["active"] for url, token in _switches(case, state)]
         seen = meanwhile.result() if meanwhile else None
-        (directory,) = runs.iterdir()
+        (directory,) = (path for path in runs.iterdir() if path.is_dir())
         recording = read(directory)
     # A fault that the scenario itself has put in its place and taken away again has no account.
     accounts = [one for one in accounts if one and one["fault"] == case.fault]

@@ -19,6 +19,7 @@ from harness.load.pacing import Start
 from harness.load.run_plan import Plan
 from harness.recording import ProbeSample, Slice, Slices, Unanswered
 from harness.recording_file import decode
+from harness.recording_marks import GateMark
 from shapes._profile import ARRIVALS, Polyline
 
 SAMPLED_S = 1.2
@@ -105,6 +106,14 @@ def test_one_load_process_of_each_machine_tells_of_it() -> None:
         Place(0, False),
         Place(2, False),
     ]
+
+
+def test_what_waits_and_the_gates_come_to_the_master_without_being_read_back() -> None:
+    told = Unanswered("worker-1", ((3, "GET /", "unfinished", 2, 1),))
+    gate = GateMark(20.0, "worker-1", "herd", 3, (100, -5), 0.001)
+    report = Report("run", unanswered=(told,), gates=(gate,))
+    came = Message.unserialize(Message("stats", report.to_message(), "worker").serialize())
+    assert Report.from_message(came.data) == report
 
 
 def test_what_was_frozen_before_the_first_run_is_not_looked_through_again(monkeypatch: pytest.MonkeyPatch) -> None:

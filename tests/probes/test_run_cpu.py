@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import subprocess
 import sys
 import time
@@ -14,6 +15,7 @@ import pytest
 from harness.clients.process_search import listeners
 from harness.probes import run_cpu
 from harness.probes.run_cpu import RunCpu
+from tests.probes.loopback import wait_for
 
 BUSY = """
 import os, socket, sys
@@ -26,6 +28,34 @@ os.killpg(0, 9)
 """
 
 
+LOAD = """
+import os, subprocess, sys, time
+program = "import sys, time\\nwhile time.process_time() < float(sys.argv[1]): pass"
+if os.fork() == 0:  # a worker, which works as well
+    os.write(1, b"there\\n")
+    while line := os.read(0, 10):
+        while time.process_time() < 0.2: pass
+        subprocess.run([sys.executable, "-c", program, line.decode().strip()])
+        os.write(1, b"done")
+    os._exit(0)
+os.close(0)
+os.wait()
+"""
+"""For each number that it gets, a child of its worker's takes so many seconds of CPU."""
+
+
+@pytest.fixture(autouse=True)
+def load(monkeypatch: pytest.MonkeyPatch) -> Iterator[subprocess.Popen[str]]:
+    """In place of who has started these tests, whose other children may be anything."""
+    pipe = subprocess.PIPE
+    with subprocess.Popen([sys.executable, "-c", LOAD], stdin=pipe, stdout=pipe, text=True) as process:
+        assert process.stdin is not None and process.stdout is not None
+        assert process.stdout.readline() == "there\n"
+        monkeypatch.setattr(os, "getppid", lambda: process.pid)
+        yield process
+        process.stdin.close()
+
+
 @contextmanager
 def service(port: int = 0) -> Iterator[int]:
     """It listens, on a free port for 0, and its child does the work; yields the port."""
@@ -33,8 +63,10 @@ def service(port: int = 0) -> Iterator[int]:
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, start_new_session=True) as process:
         assert process.stdout is not None
-        yield int(process.stdout.readline())
+        used = int(process.stdout.readline())
+        yield used
         process.stdin.close()  # type: ignore[union-attr]
+    wait_for(lambda: not listeners((used,))[used])  # its child has ended, too
 
 
 def test_a_service_counts_with_its_children() -> None:
@@ -78,6 +110,24 @@ def test_all_processes_are_searched_while_somebody_is_missing_and_seldom_when_no
     with service(port):
         assert [reading.values["processes"] for reading in probe.sample()] == [3]
     assert len(searched) == 4
+
+
+@pytest.mark.parametrize("refresh_interval_s", [0.0, 1e9], ids=["found", "never found"])
+def test_what_a_load_process_has_started_counts_once(load: subprocess.Popen[str], refresh_interval_s: float) -> None:
+    """While it is there, or when it has been waited for; neither the load itself does, nor its worker."""
+    assert load.stdin is not None and load.stdout is not None
+    probe = RunCpu(refresh_interval_s=refresh_interval_s)
+    list(probe.sample())
+    sampled_s, own_s, used_s, is_done = time.monotonic(), time.process_time(), 0.0, False
+    load.stdin.write("0.4\n")
+    load.stdin.flush()
+    while not is_done:
+        is_done = bool(select.select([load.stdout], [], [], 0.05)[0])
+        before_s, sampled_s = sampled_s, time.monotonic()
+        (reading,) = probe.sample()
+        used_s += reading.values["cpu_ratio"] * (sampled_s - before_s)
+    used_s -= time.process_time() - own_s  # who samples
+    assert 0.34 <= used_s <= 0.5, "0.4 s, in ticks of 10 ms and by two clocks; twice that would be 0.8 s"
 
 
 def test_a_process_may_count_alone() -> None:

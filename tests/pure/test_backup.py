@@ -62,6 +62,14 @@ def test_each_row_that_is_missing_or_too_new_is_counted(rows: range, figure: int
     assert (wrong.outcome, wrong.figure) == (FAIL, figure), wrong.reason
 
 
+def test_a_backup_with_nothing_in_it_lacks_everything() -> None:
+    """That nothing was read of it is no misspelt name."""
+    steps = step("take incremental", BEGIN_S, END_S), step("read restored incremental", READ_S, READ_S + 1)
+    names = {"backup": "take incremental", "restored": "read restored incremental", "via": "restored incremental"}
+    empty = found(histories.recording(*writes(), *steps), "restored_writes", **names)
+    assert (empty.outcome, empty.figure) == (FAIL, 200), empty.reason
+
+
 def test_rows_that_are_there_twice_or_were_never_written() -> None:
     doubled = contents(*restored(range(100)), *restored(range(100, 103), copies=2), *restored(range(103, 220)))
     assert (doubled.outcome, doubled.figure) == (FAIL, 3)
@@ -108,19 +116,13 @@ def test_steps_that_failed_or_were_not_made() -> None:
     assert found(histories.recording(*writes()), "backup_steps").outcome is INCONCLUSIVE
 
 
-def costing(during_ms: float, before_ms: float = 20) -> Recording:
-    slices = [
-        Slice(
-            t,
-            "local",
-            "POST /ledger",
-            OK,
-            50,
-            0,
-            {bucket_index(round((during_ms if t >= 10 else before_ms) * 1000)): 50},
-        )
-        for t in range(20)
-    ]
+def costing(during_ms: float, before_ms: float = 20, after_ms: float | None = None, per_s: int = 50) -> Recording:
+    """A backup of 2 s, from 10 s on."""
+    after_ms = before_ms if after_ms is None else after_ms
+    slices = []
+    for t in range(60):
+        ms = before_ms if t < BEGIN_S else during_ms if t < END_S else after_ms
+        slices.append(Slice(t, "local", "POST /ledger", OK, per_s, 0, {bucket_index(round(ms * 1000)): per_s}))
     return replace(histories.recording(*STEPS), slices=tuple(slices))
 
 
@@ -130,6 +132,25 @@ def test_what_a_backup_costs(during_ms: float, outcome: Outcome) -> None:
     cost = found(costing(during_ms), "backup_cost")
     assert cost.outcome is outcome, cost.reason
     assert cost.figure == pytest.approx((during_ms - 20) / 1000, rel=0.03, abs=0.001)
+    assert cost.evidence == {"seconds of the backup": 2, "requests in them": 100}
+
+
+def test_what_came_after_the_backup_was_not_its_doing() -> None:
+    assert found(costing(during_ms=20, after_ms=900), "backup_cost").outcome is PASS
+
+
+def test_a_step_that_failed_was_under_way_until_the_next_one() -> None:
+    failed = step("take physical", BEGIN_S, None, "no room")
+    run = replace(costing(600), operations=histories.recording(failed, step("list", END_S, END_S + 1)).operations)
+    assert found(run, "backup_cost").evidence["seconds of the backup"] == 2
+
+
+def test_without_a_backup_or_with_too_few_requests_nothing_is_said() -> None:
+    unmade = replace(costing(600), operations=())
+    alone = found(unmade, "backup_cost", remedy="name a command")
+    assert alone.outcome is INCONCLUSIVE and alone.reason.endswith("name a command")
+    few = found(costing(600, per_s=1), "backup_cost")
+    assert few.outcome is INCONCLUSIVE and "2 s in which a backup was taken" in few.reason
 
 
 def test_no_requests_have_no_cost() -> None:

@@ -11,6 +11,7 @@ from harness import criteria
 from harness.findings import Finding, Outcome
 from harness.recording import CriterionSpec, Operation, Recording, Scalar
 from harness.recording_marks import INJECTED, UNDONE, FaultMark
+from harness.verdict import judge
 from tests.histories import recording
 from tests.ledgers import KILLED, ask, ledger
 
@@ -117,12 +118,12 @@ def test_without_a_fault_or_a_victim_there_is_no_time() -> None:
     assert judged("back_in_rotation", rotating(faults=FAULT[:1])).outcome is INCONCLUSIVE
 
 
-def falling_back(after_s: float) -> Recording:
-    """Replicas answer until 12 s, nobody for so long, then the primary."""
+def falling_back(after_s: float, then: str = "primary") -> Recording:
+    """Replicas answer until 12 s, nobody for so long, then the primary, or a replica again."""
     made = []
     for number in range(3000):
         t = number / 50
-        who = "replica" if t < 12 else "primary"
+        who = "replica" if t < 12 else then
         answered = t < 12 or t >= 12 + after_s
         made.append(ask(t, t + 0.005 if answered else None, who, f"ledger, {who}" if answered else "ledger"))
     return ledger(made, faults=KILLED)
@@ -133,6 +134,20 @@ def test_reads_fall_back_with_the_first_answer_of_the_primary() -> None:
     found = judged("fallback_time", falling_back(2))
     assert (found.outcome, interval(found)) == (PASS, (1.98, 2.005))
     assert judged("fallback_time", falling_back(2), limit_s=1.5).outcome is FAIL
+
+
+def test_replicas_that_are_back_first_show_how_long_nobody_fell_back() -> None:
+    """In vain from 12 s to 17.98 s."""
+    found = judged("fallback_time", falling_back(6, then="replica"))
+    assert (found.outcome, found.figure, found.censored, interval(found)) == (FAIL, None, True, (5.98, math.inf))
+    assert judged("fallback_time", falling_back(4, then="replica")).outcome is INCONCLUSIVE
+
+
+def test_a_primary_that_has_answered_nothing_at_all_is_found_and_no_misspelt_name() -> None:
+    run = falling_back(6, then="replica")
+    specs = [CriterionSpec("fallback_time", {"via": "ledger, primary", "of": "ledger*"})]
+    found = next(each for each in judge(run, specs).findings if each.kind == "fallback_time")
+    assert found.outcome is FAIL, found.reason
 
 
 def test_reads_that_never_fall_back_are_never_a_pass() -> None:

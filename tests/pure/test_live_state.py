@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from harness.analysis import phases
 from harness.analysis.alerts import MOST_SOURCES, Episode, episodes
 from harness.analysis.histogram import quantile_us
+from harness.live import series, state
 from harness.live.phase_tally import MOST_NAMES
 from harness.live.state import SETTLES_S, LiveState
 from harness.recording import ProbeSample, Recording, Slice
@@ -133,8 +134,11 @@ def steady(live: LiveState, from_s: int, to_s: int) -> None:
         list(live.close_seconds(t + 1))
 
 
-def test_a_run_of_any_length_takes_no_more_memory() -> None:
+def test_a_run_of_any_length_takes_no_more_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     phase = Phase("spike", 20, 10_000)
+    monkeypatch.setattr(series, "MOST_SECONDS", 150)
+    monkeypatch.setattr(series, "EXACT_S", 50)
+    monkeypatch.setattr(state, "MOST_MOMENTS", 3)
     live = live_of(dataclasses.replace(HEADER, phases=(PHASES[0], phase)))
     steady(live, 0, 200)
     before_bytes = size_bytes(live)

@@ -86,6 +86,15 @@ def test_a_restart_after_a_fault_of_ours_is_expected_and_said(fault: str, detail
     assert (f"by our {fault} at 59 s" in finding.reason) == is_expected
 
 
+def test_who_was_asked_to_end_may_take_the_time_of_the_fault_for_it() -> None:
+    marks = [
+        FaultMark(50.0, "kill_process", INJECTED, "asked python 100 to end", 1),
+        FaultMark(62.0, "kill_process", UNDONE, "started api again", 1),
+    ]
+    assert found(run({"api": (63,)}, tuple(marks))).outcome is Outcome.PASS
+    assert found(run({"api": (80,)}, tuple(marks))).outcome is Outcome.FAIL
+
+
 def test_a_fault_long_before_excuses_nothing() -> None:
     mark = FaultMark(40.0, "kill_process", INJECTED, "killed python 100", 1)
     assert found(run({"api": (60,)}, (mark,))).outcome is Outcome.FAIL

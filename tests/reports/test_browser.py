@@ -214,14 +214,19 @@ def test_dragging_zooms_all_charts_and_the_button_undoes_it(browser: Any, tmp_pa
     visit.page.mouse.up()
     visit.until(f"() => {{ const all = ({RANGES})(); return all[0] > 10 && new Set(all).size === 1; }}")
     visit.page.click("#reset-zoom")
+    visit.until(f"() => ({RANGES})().every((start) => start === 0)")
+    assert visit.page.get_attribute("#reset-zoom", "aria-pressed") == "true"
+    visit.page.click("#zoom-spike")
     visit.until(f"(before) => ({RANGES})().every((start, at) => start === before[at])", before)
+    assert visit.page.get_attribute("#zoom-spike", "aria-pressed") == "true"
+    assert before[0] == 26, "it opens on the spike, which begins at 30 s"
     visit.context.close()
 
 
 def test_hostile_names_do_nothing_not_even_under_the_pointer(browser: Any, tmp_path: Path) -> None:
     run = runs.hostile()
     visit = Visit(browser, tmp_path, html.render(run, runs.verdict(run)))
-    for chart in ("errors", "memory", "generator-lag", "load"):
+    for chart in ("errors", "memory", "generator-lag", "by-name"):
         text, elements = visit.point_at(chart)
         assert "window.hacked" in text, chart
         assert set(elements) <= {"STYLE", "DIV", "SPAN"}, chart

@@ -17,7 +17,7 @@ from harness.analysis.generator import PROBE as GENERATOR
 from harness.analysis.histogram import bucket_index
 from harness.recording import Recording, Slice
 from harness.recording_marks import GateMark
-from harness.recording_values import OK
+from harness.recording_values import OK, UNSERVED
 from harness.verdict import judge
 from reports._charts import selection
 from reports._charts.chart import Chart
@@ -58,8 +58,27 @@ def counted(run: Recording, which: Callable[[Slice], bool]) -> dict[int, float]:
 @pytest.mark.parametrize("name", RUNS)
 def test_load_and_errors_are_those_of_each_second(name: str) -> None:
     run = RUNS[name]()
-    assert by_second(charts(name)["load"]) == pytest.approx(counted(run, lambda _: True))
+    assert by_second(charts(name)["by-name"]) == pytest.approx(counted(run, lambda _: True))
     assert by_second(charts(name)["errors"]) == pytest.approx(counted(run, lambda piece: piece.outcome != OK))
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_the_load_is_of_starts_so_that_it_can_be_compared_with_the_plan(name: str) -> None:
+    """An iteration may make several requests; a start that found no user is not made."""
+    made: Counter[int] = Counter()
+    unserved: Counter[int] = Counter()
+    for piece in RUNS[name]().slices:
+        if piece.outcome == UNSERVED:
+            unserved[piece.t] += piece.count
+        else:
+            made[piece.t] += piece.count if piece.starts is None else piece.starts
+    lines = {
+        line.label: dict(zip(charts(name)["load"].times_s, line.values, strict=True))
+        for line in charts(name)["load"].lines
+    }
+    for label, counted_s in (("made", made), ("due, but no user was free", unserved)):
+        shown = {int(t): value for t, value in lines.get(label, {}).items() if value}
+        assert shown == pytest.approx({t: count for t, count in counted_s.items() if count})
 
 
 @pytest.mark.parametrize("name", RUNS)

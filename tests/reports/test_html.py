@@ -16,7 +16,18 @@ from tests import recordings
 from tests.reports import runs
 from tests.reports.page import parse
 
-CHARTS = ("load", "throughput", "latency", "errors", "memory", "cpu", "generator-lag", "generator-cpu", "skew")
+CHARTS = (
+    "load",
+    "by-name",
+    "throughput",
+    "latency",
+    "errors",
+    "memory",
+    "cpu",
+    "generator-lag",
+    "generator-cpu",
+    "skew",
+)
 LARGEST_BYTES = 2_000_000
 
 

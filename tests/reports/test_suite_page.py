@@ -54,6 +54,18 @@ def test_every_finding_stands_on_the_page_with_figure_limit_interval_evidence_an
     assert f"{len(part.guards)} guards" in page
 
 
+def test_at_a_glance_are_the_key_figures_against_their_limits_the_worst_first(tmp_path: Path) -> None:
+    part = part_of(recordings.failing(), tmp_path)
+    suite_page.write([part], tmp_path)
+    overview = (tmp_path / "index.html").read_text().replace("\u00a0", " ").partition('id="findings"')[0]
+    shown = suite_page.key_figures(part)
+    assert 0 < len(shown) <= suite_page.MOST_KEY_FIGURES
+    assert shown[0].outcome is Outcome.FAIL
+    for row in shown:
+        assert f"<dt>{row.finding.title}</dt><dd>{row.figure} <span>limit {row.limit}</span>" in overview
+    assert suite_page.key_figures(Part.not_run("a", "away")) == []
+
+
 def test_what_was_not_run_is_said_everywhere_and_never_passes(tmp_path: Path) -> None:
     well = part_of(recordings.healthy(), tmp_path)
     assert well.outcome is Outcome.PASS

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
+import json
 from pathlib import Path
 
 import pytest
 
+from harness.commands import check
 from harness.verdict import judge
 from reports import terminal
 from tests import recordings
@@ -66,3 +68,14 @@ def test_escape_sequences_in_names_do_not_reach_the_terminal() -> None:
         terminal.show(run, runs.verdict(run), [], stream)
         assert "\x1b[31m" not in stream.getvalue().replace("\x1b[1;31m", "")
         assert "\u202e" not in stream.getvalue()
+
+
+def test_on_one_line_and_as_events_it_is_the_same_verdict(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As ``springback check --quiet`` and ``--json`` print it."""
+    recordings.write(recordings.never_recovering(), tmp_path)
+    assert check.check(tmp_path, check.LINE) == 3
+    assert capsys.readouterr().out.startswith("FAIL  login-herd against http://127.0.0.1:8080: ")
+    assert check.check(tmp_path, check.JSON) == 3
+    events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [each["event"] for each in events] == ["finding"] * (len(events) - 1) + ["verdict"]
+    assert (events[-1]["outcome"], events[-1]["exit_code"]) == ("FAIL", 3)

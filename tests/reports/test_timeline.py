@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+from harness.recording_header import Phase
 from harness.recording_marks import FAILED, INJECTED, RAISED, UNDONE, AlertMark, FaultMark
 from reports._charts.timeline import MOST, timeline
 from tests import recordings
@@ -57,3 +58,21 @@ def test_the_axis_reaches_over_all_that_was_recorded() -> None:
     axis = timeline(recordings.healthy(), None)
     assert axis.start_s <= -2
     assert axis.end_s >= 91
+
+
+def test_the_report_opens_on_the_spike_where_that_is_a_small_part_of_the_run() -> None:
+    """With half of it around, but 4 s at least, and three times as much afterwards; never beyond the axis."""
+    run = recordings.healthy()
+    assert timeline(run, None).spike_s == (26, 43)  # a spike from 30 to 31 s
+    short = (Phase("baseline", 0, 5), Phase("spike", 5, 60), Phase("recovery", 60, 70))
+    assert (
+        timeline(dataclasses.replace(run, header=dataclasses.replace(run.header, phases=short)), None).spike_s is None
+    )
+    long = (Phase("baseline", 0, 300), Phase("spike", 300, 400), Phase("recovery", 400, 900))
+    assert timeline(dataclasses.replace(run, header=dataclasses.replace(run.header, phases=long)), None).spike_s == (
+        250,
+        550,
+    )
+    late = (Phase("baseline", 0, 88), Phase("spike", 88, 90))
+    axis = timeline(dataclasses.replace(run, header=dataclasses.replace(run.header, phases=late)), None)
+    assert axis.spike_s == (84, axis.end_s)

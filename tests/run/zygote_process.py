@@ -125,7 +125,7 @@ def end(code: Any) -> Never:
     _exit(code or 0)
 
 
-def report_in_a_fork(directory: Path, formats: str) -> int:
+def report_in_a_fork(directory: Path, formats: str, console: str) -> int:
     """As :func:`harness.run.master.run_report`, in a fork of the run: to import what a verdict needs takes several
     times as long as to judge a short run.
     """
@@ -142,7 +142,9 @@ def report_in_a_fork(directory: Path, formats: str) -> int:
         gc.disable()
         _of_the_run.extend([sys.stdout, sys.stderr])
         _open_streams()
-        sys.argv = ["springback", "report", str(directory), "--report-formats", formats]
+        from harness.run.master import report_words
+
+        sys.argv = report_words(directory, formats, console)
         _commands()["springback"]()
     except SystemExit as ended:
         code = ended.code or 0

@@ -81,6 +81,8 @@ def _value(cls: type[PhasedShape], option: str) -> st.SearchStrategy[Any]:
         return st.sampled_from([0, 0, 1, 700])
     if option in ("trace_scale", "trace_speed"):
         return st.floats(0.1, 2)
+    if declared.kind is str:
+        return st.just(declared.default)
     lowest, highest = declared.lowest, declared.highest
     highest = min(highest, UPPER.get(option, 30 if option.endswith("_s") and not option.endswith("_per_s") else 60))
     if declared.kind is int:

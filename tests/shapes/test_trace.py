@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from harness.clients import connection_guard
+from harness.run import header, plan_text
+from shapes._series import Series, Wanted, read
 from shapes.trace import Trace
+from tests import service
 from tests.shapes import every
 
 
@@ -82,3 +96,181 @@ def test_a_file_is_read_afresh_at_every_check(tmp_path: Path) -> None:
     assert shape.problems()
     (tmp_path / "t.csv").write_text("0,1\n9,8\n")
     assert shape.problems() == [] and shape.profile().users.peak == 8
+
+
+def series(path: Path, text: str, **wanted: Any) -> Series:
+    path.write_bytes(text.encode())
+    return read(str(path), Wanted(**wanted))
+
+
+ISO = "2026-06-13T10:00:00"
+LOCUST = (
+    "Timestamp,User Count,Type,Name,Requests/s,Failures/s,50%\n"
+    "1781344800,0,,Aggregated,0.0,0.0,N/A\n"
+    "1781344800,5,GET,/cart,20.0,0.0,120\n"
+    "1781344801,9,,Aggregated,25.5,0.1,120\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted", "points"),
+    [
+        ("time;level\n0;10\n10;20\n", {}, [(0, 10), (10, 20)]),
+        ("time;level\n0;10,5\n10;20\n", {}, [(0, 10.5), (10, 20)]),
+        ("0\t1\n1\t2\n", {}, [(0, 1), (1, 2)]),
+        (
+            'sep=,\n"Time","Value"\n"1781344800000","10"\n"1781344810000","20"\n',
+            {},
+            [(1781344800, 10), (1781344810, 20)],
+        ),
+        ("1781344800000000000,1\n1781344801000000000,2\n", {}, [(1781344800, 1), (1781344801, 2)]),
+        (f"Time,api\n{ISO}Z,1\n2026-06-13T12:00:10+02:00,2\n", {}, [(1781344800, 1), (1781344810, 2)]),
+        ("time,value\n2026/06/13 10:00:00,1\n2026/06/13 10:00:10,2\n", {}, [(1781344800, 1), (1781344810, 2)]),
+        (LOCUST, {}, [(1781344800, 0), (1781344801, 25.5)]),
+        (LOCUST, {"users": True}, [(1781344800, 0), (1781344801, 9)]),
+        (LOCUST, {"level_column": "50%"}, [(1781344801, 120)]),
+        ("a,b,c\n7,0,1\n8,9,2\n", {"time_column": "b", "level_column": "3"}, [(0, 1), (9, 2)]),
+        ("time,a,b\n0,,1\n1,null,2\n2,5,3\n3,6,4\n", {"level_column": "a"}, [(2, 5), (3, 6)]),
+    ],
+)  # fmt: skip
+def test_what_other_programs_write_is_read(
+    tmp_path: Path, text: str, wanted: dict[str, Any], points: list[tuple[float, float]]
+) -> None:
+    found = series(tmp_path / "t.csv", text, **wanted)
+    assert found.points == points
+    assert found.problems == [] or len(points) < 2
+
+
+def test_it_says_what_was_read_and_what_was_left_out(tmp_path: Path) -> None:
+    """Every row is either a point or named."""
+    text = "time,a,b\n" + "".join(f"{t},{'' if t == 4 else t},0\n" for t in (*range(10), 100))
+    assert series(tmp_path / "t.csv", text, level_column="a").notes == [
+        "read 10 rows: time as the time, a as the level, times in seconds",
+        "left out 1 rows without a level, the first of them line 6",
+        "left out the column b",
+        "bridged 1 gap with a straight level, the longest of 91 s where a row comes each 1 s",
+    ]
+    (one, two, three) = series(tmp_path / "t.csv", LOCUST).notes
+    assert "Requests/s as the level of Locust's history" in one and "50%" in two and "1 rows of single" in three
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted", "told"),
+    [
+        ("time,a,b\n0,1,2\n1,2,3\n", {}, "line 1: 3 columns, and none of them alone is the level: choose one by"),
+        ("time,a\n0,1\n", {"level_column": "c"}, "line 1: there is no column c for --trace-level-column; it has 2"),
+        (f"{ISO},1\n{ISO}Z,2\n", {}, "line 2: the time has a zone, other than those before it; use UTC in all"),
+        (f"{ISO},1\n2026-06-13T09:30:00,2\n", {}, "line 2: the time goes back, from 1781344800 (by an hour or less"),
+        (f"{ISO},1\n7,2\n", {}, "line 2: the time is not as those before it, in ISO 8601"),
+        ("time,a\n0,nan\n1,2\n2,3\n", {}, "line 2: the level is not a number"),
+        ('{"status":"error","error":"bad"}', {}, "no answer of Prometheus to query_range, but its error"),
+        ('{"data":{"resultType":"vector","result":[]}}', {}, "the answer to a query of one instant; ask query_range"),
+        ('{"data":{"resultType":"matrix","result":[{},{}]}}', {}, "2 series in the answer; ask for one, as sum(…)"),
+        ('{"data":{"resultType":"matrix","result":[]}}', {}, "0 series in the answer"),
+        ('{"data":{"resultType":"matrix","result":[{"values":[[0,"NaN"],[1]]}]}}', {}, "value 1: the level is not a"),
+        ('{"data":', {}, "not JSON to its end"),
+        ("[" * 100_000, {}, "not JSON to its end"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_read_is_told_with_its_place(
+    tmp_path: Path, text: str, wanted: dict[str, Any], told: str
+) -> None:
+    problems = series(tmp_path / "t.csv", text, **wanted).problems
+    assert told in problems[0] and "t.csv" in problems[0]
+
+
+@contextmanager
+def answering(body: bytes) -> Iterator[str]:
+    """The address of a service that answers so."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def test_an_answer_of_prometheus_is_read_from_a_file_and_from_its_address(tmp_path: Path) -> None:
+    """What is in the query of the address may be secret; the path is not."""
+    answer = {"data": {"resultType": "matrix", "result": [{"values": [[0, "1"], [15.5, "2"]]}, {"values": []}]}}
+    found = series(tmp_path / "t.json", json.dumps(answer), level_column="1")
+    assert found.points == [(0, 1), (15.5, 2)] and not found.problems
+    assert "left out 1 other series" in found.notes[-1]
+    with answering(json.dumps(answer).encode()) as url:
+        address = f"{url}/api/v1/query_range?query=hush"
+        assert read(address, Wanted(level_column="1")).points == found.points
+        made = every.shape("trace", trace_file=address, trace_level_column="1", baseline_s=1)
+        assert made.problems() == []
+        told = " ".join(plan_text.lines("traced", made, 100, "utf-8"))
+    assert "read 2 rows: the answer of Prometheus" in told and "query_range" in told and "hush" not in told
+    assert header.without_secrets(address) == f"{url}/api/v1/query_range"
+    with service.running() as site:
+        shape = every.shape("trace", trace_file=f"{site.url}/api/v1/query_range?query=hush", baseline_s=1)
+        (problem,) = shape.problems()
+    assert "/api/v1/query_range: " in problem and "hush" not in problem
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("http://192.0.2.1/api?key=hush", "--allow-host 192.0.2.1"),
+        ("file:///etc/passwd", "Use http:// or https://"),
+        ("http://u:hush@127.0.0.1:1/x", "onnection"),
+    ],
+)
+def test_only_an_address_that_load_may_go_to_is_read(url: str, told: str) -> None:
+    connection_guard.disarm()
+    (problem,) = read(url, Wanted()).problems
+    assert told in problem and "hush" not in problem
+
+
+NUMBERS = st.floats(0, 1e9, allow_nan=False)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 10**6), NUMBERS), min_size=2, max_size=30),
+    st.sampled_from(",;\t"),
+    st.booleans(),
+    st.integers(0, 2),
+)
+def test_whatever_was_written_is_what_is_read(
+    tmp_path_factory: pytest.TempPathFactory,
+    rows: list[tuple[int, float]],
+    delimiter: str,
+    has_heading: bool,
+    before: int,
+) -> None:
+    """Any delimiter, with or without a heading, with other columns before."""
+    rows = sorted({t: (t, level) for t, level in rows}.values())
+    text = io.StringIO()
+    writer = csv.writer(text, delimiter=delimiter)
+    if has_heading:
+        writer.writerow([*(f"x{n}" for n in range(before)), "Time", "Anything"])
+    writer.writerows([*range(before), t, level] for t, level in rows)
+    path = tmp_path_factory.mktemp("traces") / "t.csv"
+    found = series(path, text.getvalue(), time_column=str(before + 1), level_column=str(before + 2))
+    assert found.points == rows
+    assert len(found.problems) == (len(rows) < 2)
+
+
+@given(st.text(max_size=200), st.sampled_from(["", "1", "2", "time", "é"]))
+def test_any_text_is_read_or_refused_in_words(tmp_path_factory: pytest.TempPathFactory, text: str, column: str) -> None:
+    path = tmp_path_factory.getbasetemp() / "any.csv"
+    path.write_bytes(text.encode(errors="surrogatepass"))
+    found = read(str(path), Wanted(level_column=column))
+    assert found.problems or len(found.points) >= 2
+    assert all("any.csv" in problem and "\n" not in problem for problem in found.problems)

@@ -1,4 +1,4 @@
-"""An OTLP/HTTP receiver: keeps the spans that it is sent, as the protocol's own messages."""
+"""An OTLP/HTTP receiver: keeps the spans that it is sent, as the protocol's own messages, and the names of metrics."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
     ExportTraceServiceResponse,
@@ -23,6 +24,7 @@ class Receiver:
     url: str
     spans: list[Span] = field(default_factory=list)
     resources: list[dict[str, str]] = field(default_factory=list)
+    metrics: set[str] = field(default_factory=set)
 
     def named(self, name: str) -> list[Span]:
         """The spans of this name."""
@@ -42,6 +44,9 @@ def receiving() -> Iterator[Receiver]:
                 for one in ExportTraceServiceRequest.FromString(body).resource_spans:
                     receiver.resources.append({item.key: item.value.string_value for item in one.resource.attributes})
                     receiver.spans += [span for scope in one.scope_spans for span in scope.spans]
+            elif self.path == "/v1/metrics":
+                for resource in ExportMetricsServiceRequest.FromString(body).resource_metrics:
+                    receiver.metrics |= {metric.name for scope in resource.scope_metrics for metric in scope.metrics}
             answer = ExportTraceServiceResponse().SerializeToString()
             self.send_response(200)
             self.send_header("Content-Type", "application/x-protobuf")

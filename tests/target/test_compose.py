@@ -45,6 +45,24 @@ def test_the_profile_ha_has_the_nodes_of_the_embedded_form(compose: dict[str, An
         assert set(needed) <= {*profile, "upstream"}, name  # started alone, it brings no part of the simple form along
 
 
+def test_the_profile_observe_is_for_this_machine_only(compose: dict[str, Any]) -> None:
+    """A run listens on loopback, so Prometheus and Grafana share this machine's network, and listen there, too. What
+    they are given is in the tree.
+    """
+    profile = {name: each for name, each in compose["services"].items() if each.get("profiles") == ["observe"]}
+    assert set(profile) == {"prometheus", "grafana"}
+    assert all(each["network_mode"] == "host" and "ports" not in each for each in profile.values())
+    assert "--web.listen-address=127.0.0.1:9090" in profile["prometheus"]["command"]
+    assert profile["grafana"]["environment"]["GF_SERVER_HTTP_ADDR"] == "127.0.0.1"
+    mounted = [volume.split(":") for each in profile.values() for volume in each["volumes"]]
+    assert all((FILE.parent / source).exists() and mode == "ro" for source, _, mode in mounted)
+    at = {source: place for source, place, _ in mounted}
+    provider = yaml.safe_load((FILE.parent / "deploy/observe/dashboards.yml").read_text())["providers"][0]
+    assert at["./deploy/observe/springback.json"].startswith(provider["options"]["path"] + "/")
+    (source,) = yaml.safe_load((FILE.parent / "deploy/observe/datasource.yml").read_text())["datasources"]
+    assert source["url"] == "http://127.0.0.1:9090"
+
+
 def test_every_published_port_is_bound_to_loopback(compose: dict[str, Any]) -> None:
     """Default passwords must not be reachable from another machine."""
     ports = [port for service in compose["services"].values() for port in service.get("ports", [])]

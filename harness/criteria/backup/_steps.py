@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Collection
+from fnmatch import fnmatchcase
+
 from harness.recording import STEP, Operation, Recording
 
 
@@ -15,3 +19,19 @@ def steps_of(recording: Recording) -> dict[str, Operation]:
                 if before is None or before.invoke_s <= operation.invoke_s:
                     found[operation.key] = operation
     return found
+
+
+def seconds_of(recording: Recording, patterns: Collection[str]) -> list[int]:
+    """The seconds of the load in which a step was under way whose name is like one of these; ``*`` stands for anything.
+    One that has no end was under way until the next began.
+    """
+    load = {t for phase in recording.header.phases for t in range(phase.start_s, phase.end_s)}
+    steps = sorted(steps_of(recording).values(), key=lambda step: step.invoke_s)
+    found: set[int] = set()
+    for number, step in enumerate(steps):
+        if not any(fnmatchcase(step.key, pattern) for pattern in patterns):
+            continue
+        later_s = [each.invoke_s for each in steps[number + 1 : number + 2]]
+        end_s = step.return_s if step.return_s is not None else min([*later_s, max(load, default=0) + 1.0])
+        found |= load.intersection(range(math.floor(step.invoke_s), math.ceil(end_s)))
+    return sorted(found)

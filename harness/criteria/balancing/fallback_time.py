@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.criteria._criterion import Criterion
@@ -11,7 +12,7 @@ from harness.criteria._outcome import against, seconds, with_remedy
 from harness.criteria.balancing._answers import tries
 from harness.findings import CLIENTS, Finding, Outcome
 from harness.plugins import parameter
-from harness.recording import READ, Recording
+from harness.recording import READ, Operation, Recording
 from harness.recording_values import Scalar
 
 
@@ -20,12 +21,14 @@ class FallbackTime(Criterion):
     """From a fault that takes all replicas away to the first good answer of the primary stays within a limit.
 
     It lies between the beginning of the last try that was in vain, or that a replica answered, before it, and its own
-    return. A primary that answered nothing while that was watched took longer: never 0 and never a pass.
+    return. A primary that answered nothing while that was watched took longer: never 0 and never a pass. Where replicas
+    are back before it has answered, it took longer than the longest stretch in which every try was in vain.
     """
 
     title = "time until reads fall back to the primary"
     unit = "s"
     evidence = CLIENTS
+    may_be_absent = ("via",)
 
     limit_s: float = parameter(5.0, "longest time in seconds until the primary answers")
     kind: str = parameter(READ, "what is asked")
@@ -56,10 +59,23 @@ class FallbackTime(Criterion):
             "answers of a replica before": len(before) - in_vain,
             "answers of the primary": len(answers_s),
         }
+        limit = f"limit {seconds(self.limit_s)}"
         if any(one.return_s is not None and one.invoke_s >= (at_s + until_s) / 2 for one in before):
-            reason = f"replicas went on answering a {self.kind} while the fault was watched, so none had to fall back"
-            return self.inconclusive(reason, told)
-        outcome, limit = against(self.limit_s, interval), f"limit {seconds(self.limit_s)}"
+            if not in_vain:
+                reason = (
+                    f"replicas went on answering a {self.kind} while the fault was watched, so none had to fall back"
+                )
+                return self.inconclusive(reason, told)
+            low_s = _longest_in_vain_s(before)
+            outcome = against(self.limit_s, (low_s, math.inf))
+            reason = (
+                f"every {self.kind} was in vain for {seconds(low_s)}, {in_vain:,} in all, until a replica was back, "
+            )
+            reason += f"and the primary answered none; {limit}"
+            if outcome is Outcome.INCONCLUSIVE:
+                reason += "; replicas that stay away for longer would settle it"
+            return self.finding(outcome, reason, None, (low_s, math.inf), told, censored=True)
+        outcome = against(self.limit_s, interval)
         if math.isinf(first_s):
             reason = f"the primary answered no {self.kind} in the {seconds(until_s - at_s)} that the fault was watched"
             reason += f", with {in_vain:,} tries in vain, {limit}"
@@ -69,3 +85,12 @@ class FallbackTime(Criterion):
         reason = f"the primary answered {seconds(interval[0])} to {seconds(interval[1])} after the fault, "
         reason += f"after {in_vain:,} tries in vain; {limit}"
         return self.finding(outcome, reason, interval[1], interval, told)
+
+
+def _longest_in_vain_s(tried: Sequence[Operation]) -> float:
+    """From the first to the last of those that were in vain one after the other, in the order of their beginning."""
+    longest_s, since_s = 0.0, math.inf
+    for one in tried:
+        since_s = min(since_s, one.invoke_s) if one.return_s is None else math.inf
+        longest_s = max(longest_s, one.invoke_s - since_s)
+    return longest_s

@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import gevent
-from gevent import GreenletExit
+from gevent import GreenletExit, getcurrent
 from locust import User
 
 from harness.load.http.catch_response import ResponseContextManager
@@ -22,9 +23,10 @@ from harness.load.http.response import Response
 from harness.load.http.retries import LONGEST_AWAY_S, Retrier
 from harness.load.http.settings import ClientSettings, Timeouts, timeouts_of
 from harness.load.http.tls import tls_context
-from harness.load.node import note_sent
+from harness.load.node import note_sent, traces_of_run
 from harness.load.pacing import Start
 from harness.load.spawned import GivenUpError
+from harness.load.traces import Trace
 from harness.load.user_exceptions import raised_in
 
 if TYPE_CHECKING:
@@ -56,6 +58,9 @@ class HttpClient(RequestBuilder):
         self._not_before_s = 0.0
         self._context = user.context if user is not None and type(user).context is not User.context else dict
         self._cookies: Cookies | None = None
+        self._traces = traces_of_run(environment)
+        self._traced: WeakKeyDictionary[Any, Trace | None] = WeakKeyDictionary()
+        """Greenlet → the trace of what it sends, or has prepared."""
         self._owns_pool = pool is None
         origin = self._base.origin
         if origin.scheme == "https":
@@ -182,6 +187,8 @@ class HttpClient(RequestBuilder):
             "sent_s": begun_s,
             "done_s": done_s,
         }
+        if self._traces is not None:
+            meta["trace"] = self._traced.pop(getcurrent(), None)
         if ended_by is not None:
             # The user goes on without the answer, and nobody would know that there had been a request.
             self._request_event.fire(**meta)
@@ -250,12 +257,18 @@ class HttpClient(RequestBuilder):
         return response
 
     def payload(self, request: Request) -> bytes:
-        """The bytes to send, with the cookies of the moment."""
-        if not self._cookies and not request.cookies:
-            return request.payload
-        jar = self._cookies.header(request.target) if self._cookies else ""
-        together = "; ".join(part for part in (request.cookies, jar) if part)
-        return request.with_cookies(together) if together else request.payload
+        """The bytes to send, with the cookies of the moment, and the trace that the request belongs to, if any."""
+        payload = request.payload
+        if self._cookies or request.cookies:
+            jar = self._cookies.header(request.target) if self._cookies else ""
+            together = "; ".join(part for part in (request.cookies, jar) if part)
+            payload = request.with_cookies(together) if together else request.payload
+        if self._traces is not None:
+            trace = self._traced[getcurrent()] = self._traces.begin()
+            if trace is None:
+                return payload
+            payload = payload[: request.head_length] + trace.header + payload[request.head_length :]
+        return payload
 
     def _follow(self, request: Request, response: Response, deadline_s: float, timeouts: Timeouts) -> Response:
         for _ in range(self._settings.max_redirects):

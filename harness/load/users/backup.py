@@ -4,7 +4,8 @@ The command is called with ``take --in DIR --kind KIND`` (dump, physical, increm
 --in DIR``, ``prune --keep N --in DIR`` and ``restore NAME --in DIR``. Each prints one line of JSON and ends with 0 when
 it has done what it should: ``take`` with ``name`` and ``bytes``, ``list`` an array of these, ``restore`` with ``dsn``,
 the address of a PostgreSQL with what was in the backup, which it keeps until its standard input ends. What ``verify``
-says of a damaged backup is another code than 0.
+says of a damaged backup is another code than 0. Where ``take`` tells when it has begun, as ``begun_at`` in Unix seconds
+of this machine, whatever was acknowledged by then has to be in it; else by when it was called.
 """
 
 from __future__ import annotations
@@ -133,6 +134,8 @@ class BackupUser(LedgerUser):
         done_s = time.monotonic() if request.error is None else None
         size = found.get("bytes") if isinstance(found, dict) else None
         reason = "" if request.error is None else str(request.error)[:LONGEST_REASON]
+        if done_s is not None and isinstance(found, dict):
+            begun_s = _told_s(found.get("begun_at"), begun_s, done_s)
         self.operation(STEP, step, str(self.number), size, begun_s, done_s, "backup", "", reason)
         return found if request.error is None else None
 
@@ -180,6 +183,16 @@ class BackupUser(LedgerUser):
                     process.wait(LONGEST_STEP_S)
                 except subprocess.TimeoutExpired:
                     process.kill()
+
+
+def _told_s(begun_at: Any, called_s: float, done_s: float) -> float:
+    """The beginning that a backup tells, on the monotonic clock; when it was called, where it tells none between that
+    and its end.
+    """
+    if not isinstance(begun_at, (int, float)):
+        return called_s
+    told_s = time.monotonic() - (time.time() - begun_at)
+    return told_s if called_s <= told_s <= done_s else called_s
 
 
 def _last_line(text: str) -> str:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from locust.env import Environment
 
 VALKEY, AUDIT = "valkey", "valkey audit"
+RETRY_S = 0.25
 """The ways of the load's operations, and of the look for the keys in the end."""
 ASK_S, AUDIT_RETRY_S = 1.0, 0.5
 
@@ -32,6 +33,7 @@ class SentinelOptions:
     sentinels: tuple[str, ...] = parameter((), "addresses of Sentinels, redis://host:port", secret=True)
     sentinel_service: str = parameter("", "name of the service that they watch")
     valkey_password: str = parameter("", "password of its servers", secret=True)
+    write_attempts: int = parameter(3, "how often a write without an answer is tried", lowest=1)
     audit_within_s: float = parameter(15.0, "longest time in the end for a user to look for its keys")
 
 
@@ -51,14 +53,20 @@ class SentinelUser(Measured, Paced):
         """Where that is connected to."""
 
     def write_new_key(self) -> bool:
-        """Whether the primary has acknowledged it."""
+        """Whether the primary of then has acknowledged it in the end. Each attempt is an operation with a version of
+        its own: users who gave up after one would see a new primary no sooner than their turn comes again.
+        """
         key = f"springback:{self.node.run}-{self.number}-{len(self._keys)}"
         self._keys.append(key)
-        with self.measure("VALKEY", "SET new key") as request:
-            self._primary().set(key, 1, ex=KEY_TTL_S)
-        is_written = request.error is None
-        self._keep(WRITE, key, 1, request.sent_s, request.done_s if is_written else None, VALKEY)
-        return is_written
+        options: Any = self.environment.parsed_options
+        for attempt in range(1, options.write_attempts + 1):
+            if attempt > 1:
+                gevent.sleep(RETRY_S)
+                if self.node.ending:
+                    break
+            if self._write(key, attempt):
+                return True
+        return False
 
     def read_own_key(self) -> None:
         """The newest."""
@@ -72,6 +80,13 @@ class SentinelUser(Measured, Paced):
         for key in self._keys:
             while time.monotonic() < until_s and not self._read(key, "GET own key in the end", AUDIT):
                 gevent.sleep(AUDIT_RETRY_S)
+
+    def _write(self, key: str, attempt: int) -> bool:
+        with self.measure("VALKEY", "SET new key") as request:
+            self._primary().set(key, 1, ex=KEY_TTL_S)
+        is_written = request.error is None
+        self._keep(WRITE, key, attempt, request.sent_s, request.done_s if is_written else None, VALKEY)
+        return is_written
 
     def _read(self, key: str, name: str, via: str) -> bool:
         found: Any = None

@@ -1,0 +1,120 @@
+"""``springback import har | log``: a scenario from what was seen of real traffic."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from harness.errors import ConfigurationError
+from harness.learn import scenario_text
+from harness.learn.har import read_har
+from harness.learn.log_file import read_logs
+from harness.learn.paths import sendable
+from harness.learn.scenario_text import ShapeText, slug
+from harness.learn.traffic import Traffic
+from harness.safe_text import one_line
+
+MOST_KINDS = 60
+LEAST_PEAK_FACTOR = 4.0
+"""A scenario is for a spike, also where the log has none: so many times the usual level at least."""
+BASE_PER_S, PEAK_PER_S = 1, 10
+"""Visits of a HAR file, which says nothing of how many there are."""
+RATE_WINDOW_S = 60
+
+
+def import_har(name: str, host: str, output: Path | None, force: bool) -> list[str]:
+    """Writes the scenario, and returns what to tell. Raises ConfigurationError."""
+    found = read_har(name, host)
+    file = _free(output or Path(f"{slug(Path(name).stem, '_')}_visit.py"), force)
+    removed = [f"{count:,} {what}" for what, count in found.removed.items() if count]
+    left_out = [f"left out {count:,}: {reason}" for reason, count in found.left_out.items()]
+    notes = [
+        f"{len(found.steps)} requests to {found.host}, one after another, without pauses",
+        f"removed, for the secrets in them: {', '.join(removed) or 'nothing'}",
+        *left_out,
+    ]
+    values = (("baseline_s", 30), ("ramp_up_s", 5), ("plateau_s", 20), ("ramp_down_s", 5), ("recovery_s", 60))
+    comment = "A HAR file is one visit, and does not say how many there are a second: set what you expect."
+    shape = ShapeText("flash_crowd", "FlashCrowd", (*values, ("base", BASE_PER_S), ("peak", PEAK_PER_S)), (comment,))
+    title = f"A visit as it was recorded in {Path(name).name}."
+    write(file, scenario_text.visit(title, f"{slug(Path(name).stem)}-visit", found, shape, notes))
+    return told(notes, file)
+
+
+def import_log(names: Sequence[str], offset_s: int | None, output: Path | None, force: bool) -> list[str]:
+    """Writes the scenario, and returns what to tell. Raises ConfigurationError."""
+    stem = Path(Path(names[0]).stem).stem
+    file = output or Path(f"{slug(stem, '_')}_mix.py")
+    _free(file, force)
+    traffic = read_logs(names, offset_s)
+    kinds, notes = mix_of(traffic)
+    first, end = traffic.span
+    window_s = RATE_WINDOW_S if end - first >= 10 * RATE_WINDOW_S else 1
+    rates = traffic.counts(window_s)[1] / window_s
+    base = _rounded(max(float(np.median(rates)), 0.1))
+    seen = float(rates.max())
+    values = (("baseline_s", 30), ("ramp_up_s", 5), ("plateau_s", 20), ("ramp_down_s", 5), ("recovery_s", 60))
+    peak = _rounded(max(seen, LEAST_PEAK_FACTOR * base))
+    comment = f"In the log {_rounded(float(np.median(rates))):g} requests/s in the middle, {_rounded(seen):g} at most."
+    shape = ShapeText("flash_crowd", "FlashCrowd", (*values, ("base", base), ("peak", peak)), (comment,))
+    title = f"Requests as they were seen in {', '.join(Path(name).name for name in names)}."
+    write(file, scenario_text.mix(title, f"{slug(stem)}-mix", kinds, shape, notes))
+    return told(notes, file)
+
+
+def mix_of(traffic: Traffic) -> tuple[list[scenario_text.Kind], list[str]]:
+    """The kinds of requests that can be sent again, and what was read, removed and left out. Raises ConfigurationError
+    where none can.
+    """
+    kinds, left_out = sendable(traffic.mix.kinds(), MOST_KINDS)
+    total = max(1, traffic.total)
+    reasons = {
+        "answered with a status of 400 or more": traffic.refused,
+        "no path": traffic.mix.without_path,
+        "of too many different kinds": traffic.mix.of_others,
+        **left_out,
+    }
+    notes = list(traffic.notes)
+    kept = sum(kind.count for kind in kinds)
+    notes.append(f"{kept:,} of {traffic.total:,} requests are of {len(kinds)} kinds that can be sent again")
+    if traffic.with_query:
+        notes.append(f"removed, for the secrets in them: the query strings of {traffic.with_query:,} requests")
+    notes += [f"left out {count / total:.1%}: {reason}" for reason, count in reasons.items() if count]
+    if not kinds:
+        raise ConfigurationError([*notes, "no request that can be sent again: give a log with GET requests"])
+    return kinds, notes
+
+
+def write(path: Path, text: str) -> None:
+    """Whole or not at all. Raises ConfigurationError."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(prefix=f".{path.name[:50]}.", dir=path.parent)
+        with os.fdopen(handle, "w", encoding="utf-8", errors="replace", newline="\n") as file:
+            file.write(text)
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+    except OSError as error:
+        raise ConfigurationError(f"{path}: cannot be written ({error.strerror}); name another with --output") from None
+
+
+def told(notes: Iterable[str], *files: Path) -> list[str]:
+    return [*(one_line(note) for note in notes), *(f"wrote {file}" for file in files)]
+
+
+def _free(path: Path, force: bool) -> Path:
+    """Raises ConfigurationError where something is there already, or where it is no name of a scenario."""
+    if path.suffix != ".py":
+        raise ConfigurationError(f"--output {path}: give a file of Python, whose name ends with .py")
+    if path.exists() and (not force or not path.is_file()):
+        raise ConfigurationError(f"{path} is there already: name another with --output, or give --force")
+    return path
+
+
+def _rounded(value: float) -> float:
+    """Three significant digits."""
+    return float(f"{value:.3g}")

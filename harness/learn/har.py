@@ -1,0 +1,127 @@
+"""The requests of a HAR file, without whatever may be a secret: headers, cookies, query strings, bodies."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from harness.clients.address import strip_url, url_problems
+from harness.errors import ConfigurationError
+from harness.learn.paths import path_of
+from harness.regular_file import regular
+
+MOST_BYTES = 256 * 1024 * 1024
+MOST_REQUESTS = 200
+SAFE = ("GET", "HEAD", "OPTIONS")
+
+
+@dataclass(frozen=True)
+class Step:
+    """A request of the visit, in its order."""
+
+    method: str
+    path: str
+    template: str
+
+
+@dataclass
+class Visit:
+    """What of a HAR file can be sent again to one host."""
+
+    host: str
+    """Origin of the requests that are kept, e.g. ``https://shop.example``."""
+    steps: list[Step] = field(default_factory=list)
+    removed: Counter[str] = field(default_factory=Counter)
+    """What was taken away → how often."""
+    left_out: Counter[str] = field(default_factory=Counter)
+    """Why requests are not among the steps → how many."""
+    unsent: list[tuple[str, str]] = field(default_factory=list)
+    """(method, template) of those that only the user can complete."""
+
+
+def read_har(name: str, host: str = "") -> Visit:
+    """The requests to ``host``, by default the host of the first one. Raises ConfigurationError."""
+    entries = _entries(name)
+    origins = [_origin(entry) for entry in entries]
+    chosen = host.rstrip("/").lower() or next((origin for origin in origins if origin), "")
+    if host and (problems := url_problems(host)):
+        raise ConfigurationError([f"--host {problem}" for problem in problems])
+    if not chosen or chosen not in origins:
+        others = ", ".join(sorted({origin for origin in origins if origin})[:8]) or "none"
+        raise ConfigurationError(f"{name}: no request to {strip_url(chosen) or 'any http address'}; it has {others}")
+    visit = Visit(chosen)
+    for entry, origin in zip(entries, origins, strict=True):
+        if origin == chosen:
+            _take(entry["request"], visit)
+        else:
+            visit.left_out[f"to another host, {origin}" if origin else "no request to an http address"] += 1
+    if not visit.steps:
+        why = "; ".join(f"{count}: {reason}" for reason, count in visit.left_out.items())
+        raise ConfigurationError(f"{name}: no request that can be sent as it is ({why}); record one with GETs")
+    return visit
+
+
+def _entries(name: str) -> list[dict[str, Any]]:
+    try:
+        path = regular(Path(name))
+        if path.stat().st_size > MOST_BYTES:
+            raise ConfigurationError(f"{name}: larger than {MOST_BYTES // 2**20} MB; export it without contents")
+        told: Any = json.loads(path.read_bytes().decode("utf-8-sig"))
+        entries = told["log"]["entries"]
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or "not text in UTF-8"
+        raise ConfigurationError(f"{name}: cannot be read ({reason})") from None
+    except (ValueError, RecursionError):
+        raise ConfigurationError(f"{name}: not JSON to its end; export the HAR again") from None
+    except (KeyError, TypeError):
+        entries = None
+    if not isinstance(entries, list):
+        raise ConfigurationError(f"{name}: no HAR: it has no log.entries; export one from the browser's network panel")
+    if not entries:
+        raise ConfigurationError(f"{name}: it has no requests; record a visit, then export it")
+    return [entry if isinstance(entry, dict) else {} for entry in entries]
+
+
+def _origin(entry: dict[str, Any]) -> str:
+    """Scheme, host and port, without user info; empty where it is no address for HTTP."""
+    request = entry.get("request")
+    url = request.get("url") if isinstance(request, dict) else None
+    if not isinstance(url, str) or not isinstance(request.get("method"), str):
+        return ""
+    try:
+        parts = urlsplit(url)
+        origin = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}".lower()
+    except ValueError:
+        return ""
+    return origin if not url_problems(origin) else ""
+
+
+def _take(request: dict[str, Any], visit: Visit) -> None:
+    method, url = request["method"].upper(), request["url"]
+    path = path_of(url)
+    _count_removed(request, url, visit.removed)
+    if path is None or not method.isascii() or not method.isalpha():
+        visit.left_out["no path that can be sent"] += 1
+    elif method not in SAFE:
+        visit.left_out[f"{method}: its body was removed, and to send it may change data"] += 1
+        if (method, path.template) not in visit.unsent:
+            visit.unsent.append((method, path.template))
+    elif path.is_secret:
+        visit.left_out["a part of the path that may be a secret (a key, a session, an address)"] += 1
+    elif len(visit.steps) >= MOST_REQUESTS:
+        visit.left_out[f"after the first {MOST_REQUESTS}"] += 1
+    else:
+        visit.steps.append(Step(method, path.path, path.template))
+
+
+def _count_removed(request: dict[str, Any], url: str, removed: Counter[str]) -> None:
+    for key, what in (("headers", "headers"), ("cookies", "cookies")):
+        if isinstance(request.get(key), list):
+            removed[what] += len(request[key])
+    removed["query strings"] += "?" in url or bool(request.get("queryString"))
+    removed["bodies"] += bool(request.get("postData"))
+    removed["user names and passwords in addresses"] += "@" in urlsplit(url).netloc

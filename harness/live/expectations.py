@@ -1,0 +1,106 @@
+"""What a run's criteria look like so far: those whose figure the live state has, against their limits.
+
+No finding is made before the end: a figure on the right side of its limit is not proven, and one on the wrong side may
+come back. The criteria judge from the recording.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from harness.analysis import histogram
+from harness.analysis.alerts import Condition
+from harness.analysis.phases import RunningTally
+from harness.live.phase_tally import PhaseTally
+from harness.live.recovery_clock import RecoveryState
+from harness.recording_header import CriterionSpec
+
+WITHIN, BEYOND, OPEN = "within", "beyond", "open"
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """One criterion of the run."""
+
+    criterion: str
+    """The name of its file."""
+    title: str
+    figure: float | None
+    """None: not known, or not before the end."""
+    limit: float | None
+    unit: str
+    state: str
+    """``within`` or ``beyond`` its limit so far, or ``open``."""
+
+
+def expectations(
+    criteria: Sequence[CriterionSpec],
+    phases: Sequence[PhaseTally],
+    conditions: Sequence[Condition],
+    recovery: RecoveryState | None,
+) -> Iterator[Expectation]:
+    """One for each criterion, in their order."""
+    by_name = {tally.phase.name: tally for tally in phases}
+    for spec in criteria:
+        given = spec.parameters
+        name = str(given.get("phase", "spike"))
+        phase = by_name.get(name)
+        tally = _tally(phase, str(given.get("requests", "") or ""))
+        about = f" in the {name}" + (f", {given['requests']}" if given.get("requests") else "")
+        match spec.criterion:
+            case "error_ratio":
+                ratio = tally.failed / tally.intended if tally is not None and tally.intended else None
+                yield _expectation(spec, f"error ratio{about}", ratio, _number(spec, "limit", 0.05), "ratio")
+            case "latency_quantile":
+                q = _number(spec, "quantile", 0.95)
+                us = None
+                if phase is not None and tally is phase.total:
+                    us = phase.quantile_us(q, tally.failed)
+                elif tally is not None:
+                    us = histogram.quantile_us(tally.latency, q, tally.failed)
+                limit_s = _number(spec, "limit_s", 5.0)
+                yield _expectation(spec, f"p{q * 100:g} latency{about}", None if us is None else us / 1e6, limit_s, "s")
+            case "recovery_time":
+                limit_s = _number(spec, "limit_s", 30.0)
+                if recovery is None:
+                    yield Expectation(spec.criterion, "recovery after the spike", None, limit_s, "s", OPEN)
+                else:
+                    took_s = recovery.normal_after_s
+                    figure_s = recovery.since_spike_s if took_s is None else took_s
+                    is_open = took_s is None and figure_s <= limit_s
+                    state = OPEN if is_open else WITHIN if figure_s <= limit_s else BEYOND
+                    yield Expectation(spec.criterion, "recovery after the spike", figure_s, limit_s, "s", state)
+            case "memory_growth":
+                seen = next((each for each in conditions if each.alert == "memory growth"), None)
+                limit_bytes = _number(spec, "limit_bytes", 200e6)
+                yield _expectation(
+                    spec, "memory growth of the target", seen.figure if seen else None, limit_bytes, "bytes"
+                )
+            case other:
+                title = str(given.get("name") or other).replace("_", " ")
+                yield Expectation(other, title, None, None, "", OPEN)
+
+
+def _expectation(spec: CriterionSpec, title: str, figure: float | None, limit: float, unit: str) -> Expectation:
+    if figure is None:
+        return Expectation(spec.criterion, title, None, limit, unit, OPEN)
+    state = WITHIN if figure <= limit else BEYOND
+    return Expectation(spec.criterion, title, None if math.isinf(figure) else figure, limit, unit, state)
+
+
+def _tally(phase: PhaseTally | None, pattern: str) -> RunningTally | None:
+    if phase is None or not pattern:
+        return None if phase is None else phase.total
+    merged = RunningTally()
+    for name, tally in phase.by_name.items():
+        if fnmatchcase(name, pattern.replace("[", "[[]")):
+            merged.merge(tally)
+    return merged
+
+
+def _number(spec: CriterionSpec, name: str, default: float) -> float:
+    value = spec.parameters.get(name, default)
+    return float(value) if isinstance(value, int | float) else default

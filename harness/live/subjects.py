@@ -1,0 +1,53 @@
+"""What a sampled figure is about, by the names that probes and the limits of the alerts give it: for who draws it."""
+
+from __future__ import annotations
+
+from harness.analysis import generator
+from harness.analysis.alerts import Limits
+from harness.recording_header import Header
+
+MEMORY, CPU, POOL, BREAKER, REPLICAS, CONNECTIONS, QUEUE = (
+    "memory",
+    "cpu",
+    "pool",
+    "breaker",
+    "replicas",
+    "connections",
+    "queue",
+)
+GENERATOR_LAG, GENERATOR_CPU = "generator lag", "generator cpu"
+WORDS = {
+    BREAKER: ("breaker_state",),
+    CONNECTIONS: ("connections", "sessions", "numbackends"),
+    QUEUE: ("queue", "length"),
+}
+"""Parts of names."""
+
+
+class Subjects:
+    """Of one run."""
+
+    def __init__(self, header: Header, limits: Limits) -> None:
+        self._busy, _, self._size = limits.pool_names.partition("/")
+        self._replicas = [name for name in limits.replicas_name.split(",") if name]
+        states = (str(spec.parameters.get("state") or "") for spec in header.criteria)
+        self._breaker_states = {state for state in states if state}
+
+    def of(self, probe: str, key: str) -> str:
+        """One of the subjects, empty for any other figure."""
+        if probe == generator.PROBE:
+            return {generator.LOOP_LAG: GENERATOR_LAG, generator.CPU: GENERATOR_CPU}.get(key, "")
+        if probe == "process":
+            return {"rss_bytes": MEMORY, "cpu_ratio": CPU}.get(key, "")
+        name = key.partition("{")[0]
+        if key in self._breaker_states or name in self._breaker_states:
+            return BREAKER
+        if key in self._replicas:
+            return REPLICAS
+        if probe in ("machine", "run_cpu"):
+            return ""
+        if self._busy and self._size and (self._busy in key or key.endswith(self._size)) and not key.endswith("_bytes"):
+            return POOL
+        if name.endswith(("_total", "_count", "_sum", "_bucket", "_s", "_bytes")):
+            return ""
+        return next((subject for subject, words in WORDS.items() if any(word in name for word in words)), "")

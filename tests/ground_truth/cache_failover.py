@@ -1,0 +1,108 @@
+"""Ground truth of a cache failover: the run's figures beside those of a client of the test's own, and of the cache.
+
+Killed, frozen and replaced as planned, and everything passes. A client of the test's own asks the Sentinels and writes
+to the primary that they name, a thread at a time every few milliseconds: what it sees between its last good answer and
+its first one has to lie within 0.3 s of the run's time to a new primary. Keys that are lost are those that the primary
+of the end does not have, by a look of the test's own at all of its keys.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import redis
+import redis.sentinel
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from harness.criteria.replication._ledger import ledger_of
+from tests.ground_truth.frame import Case, Compared, Run, flags
+
+NEAR_S = 0.3
+THREADS = 32
+EVERY_S = 0.8
+"""Of each thread: all together each 25 ms."""
+ANSWER_S = 0.6
+OWN = "truth:"
+OPTIONS = (
+    *flags(baseline_s=8, hold_s=25, recovery_s=8, base=40, peak=40),
+    *flags(generator_health_loop_lag_limit_s=2, generator_health_cpu_limit_ratio=2),
+)
+
+
+def _sentinel(target: Mapping[str, Any]) -> tuple[redis.sentinel.Sentinel, str]:
+    of = target["ha"]["valkey"]
+    addresses = [(host, int(port)) for host, _, port in (one.partition(":") for one in of["sentinels"])]
+    password = unquote(urlsplit(of["nodes"][0]["url"]).password or "")
+    once: dict[str, Any] = {"socket_timeout": ANSWER_S, "retry": Retry(NoBackoff(), 0)}
+    asked = redis.sentinel.Sentinel(addresses, sentinel_kwargs=once, password=password, **once)
+    return asked, of["service_name"]
+
+
+def watch(target: Mapping[str, Any], over: threading.Event) -> list[float]:
+    """When this client's writes had good answers, by the monotonic clock, while the run is there."""
+    answered_s = list[float]()
+
+    def write(thread: int) -> None:
+        asked, service = _sentinel(target)
+        time.sleep(thread * EVERY_S / THREADS)
+        while not over.is_set():
+            begun_s = time.monotonic()
+            try:
+                host, port = asked.discover_master(service)
+                of_connection = {**asked.connection_kwargs, "host": host, "port": port}
+                with redis.Redis(**of_connection) as primary:
+                    primary.set(f"{OWN}{thread}", 1)
+                answered_s.append(time.monotonic())
+            except redis.RedisError:
+                pass
+            time.sleep(max(0.0, begun_s + EVERY_S - time.monotonic()))
+
+    threads = [threading.Thread(target=write, args=(thread,)) for thread in range(THREADS)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    return sorted(answered_s)
+
+
+def keys(target: Mapping[str, Any]) -> set[str]:
+    """All that the primary of now has."""
+    asked, service = _sentinel(target)
+    found: Iterable[bytes] = asked.master_for(service).scan_iter("springback:*", count=1000)
+    return {key.decode() for key in found}
+
+
+def _as_seen(found: Run) -> Compared:
+    longest_s = max(after - before for before, after in zip(found.seen, found.seen[1:], strict=False))
+    finding = found.finding("time_to_new_primary")
+    assert finding.figure is not None
+    assert finding.interval is not None
+    wrong = []
+    if abs(finding.figure - longest_s) > NEAR_S:
+        wrong.append(f"{finding.figure:.3f} s of outage found, {longest_s:.3f} s by the test's own client")
+    if not finding.interval[0] - NEAR_S <= longest_s <= finding.interval[1] + NEAR_S:
+        wrong.append(f"{finding.interval} does not hold the {longest_s:.3f} s of the test's own client")
+    rows = ledger_of(found.recording, "valkey", "valkey audit").acknowledged
+    lost = sum(row.key not in found.answer for row in rows)
+    if found.finding("lost_keys").figure != lost:
+        wrong.append(f"{found.finding('lost_keys').figure} lost keys found, {lost} of {len(rows)} are not there")
+    return Compared(wrong, finding.figure, longest_s, "s")
+
+
+CASES = tuple(
+    Case(
+        failure,
+        "cache_failover",
+        check=_as_seen,
+        meanwhile=watch,
+        ask=keys,
+        options=(*OPTIONS, "--failure", failure),
+    )
+    for failure in ("kill", "freeze", "failover")
+)
+SHORT = ()

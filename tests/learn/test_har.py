@@ -1,0 +1,99 @@
+"""A HAR file becomes a scenario; whatever may be a secret does not."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.commands.import_traffic import import_har
+from harness.errors import ConfigurationError
+from harness.learn.har import read_har
+
+SECRET = "hush-4711"
+
+
+def entry(method: str, url: str, **more: Any) -> dict[str, Any]:
+    return {"request": {"method": method, "url": url, **more}, "response": {"content": {"text": SECRET}}}
+
+
+def har(path: Path, *entries: Any) -> str:
+    path.write_text(json.dumps({"log": {"version": "1.2", "entries": entries}}))
+    return str(path)
+
+
+VISIT = (
+    entry(
+        "GET", f"https://me:{SECRET}@shop.example/?token={SECRET}", headers=[{"name": "Cookie", "value": SECRET}] * 3
+    ),
+    entry("GET", "https://shop.example/items/7", cookies=[{"name": "sid", "value": SECRET}]),
+    entry("POST", "https://shop.example/login", postData={"text": f"password={SECRET}"}),
+    entry("GET", f"https://shop.example/reset/{SECRET}"),
+    entry("GET", f"https://cdn.example/a.js?sig={SECRET}"),
+    entry("GET", f"data:text/plain,{SECRET}"),
+)
+
+
+def test_a_visit_is_taken_over_without_what_may_be_secret(tmp_path: Path) -> None:
+    told = import_har(har(tmp_path / "shop.har", *VISIT), "", tmp_path / "visit.py", force=False)
+    text = (tmp_path / "visit.py").read_text()
+    assert SECRET not in text + "\n".join(told)
+    assert '("GET", "/", "/"),' in text and '("GET", "/items/7", "/items/{id}"),' in text
+    assert '# self.client.request("POST", "/login", json={})' in text
+    for words in (
+        "2 requests to https://shop.example",
+        "3 headers",
+        "1 cookies",
+        "1 query strings",
+        "1 bodies",
+        "1 user names and passwords in addresses",
+        "left out 1: POST: its body was removed",
+        "left out 1: a part of the path that may be a secret",
+        "left out 1: to another host, https://cdn.example",
+        "left out 1: no request to an http address",
+    ):
+        assert words in "\n".join(told) and words in text
+
+
+def test_another_host_may_be_asked_for(tmp_path: Path) -> None:
+    found = read_har(har(tmp_path / "shop.har", *VISIT), "https://cdn.example")
+    assert [step.path for step in found.steps] == ["/a.js"]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "not JSON to its end"),
+        ('{"log": {"entries": [', "not JSON to its end"),
+        ("[" * 100_000, "not JSON to its end"),
+        ("[]", "it has no log.entries"),
+        ('{"log": 7}', "it has no log.entries"),
+        ('{"log": {"entries": {}}}', "it has no log.entries"),
+        ('{"log": {"entries": []}}', "it has no requests"),
+        ('{"log": {"entries": [7, {"request": 7}, {"request": {"url": 7}}]}}', "no request to any http address"),
+        (json.dumps({"log": {"entries": [VISIT[2]]}}), "no request that can be sent as it is (1: POST"),
+        ("\ud800", "not text in UTF-8"),
+    ],
+)
+def test_what_is_no_har_is_refused_in_one_line(tmp_path: Path, text: str, told: str) -> None:
+    (tmp_path / "a.har").write_bytes(text.encode("utf-8", "surrogatepass"))
+    with pytest.raises(ConfigurationError) as raised:
+        read_har(str(tmp_path / "a.har"))
+    (message,) = raised.value.messages
+    assert told in message and "a.har" in message and SECRET not in message
+
+
+def test_nothing_is_written_over_unless_it_is_asked_for(tmp_path: Path) -> None:
+    name = har(tmp_path / "shop.har", *VISIT)
+    file = tmp_path / "visit.py"
+    file.write_text("mine")
+    with pytest.raises(ConfigurationError, match="is there already"):
+        import_har(name, "", file, force=False)
+    assert file.read_text() == "mine"
+    import_har(name, "", file, force=True)
+    with pytest.raises(ConfigurationError, match="whose name ends with"):
+        import_har(name, "", tmp_path / "visit.txt", force=False)
+    with pytest.raises(ConfigurationError, match="cannot be written"):
+        import_har(name, "", Path("/dev/null/visit.py"), force=True)
