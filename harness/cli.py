@@ -46,14 +46,18 @@ def _shown(quiet: bool, as_json: bool) -> str:
     return "quiet" if quiet else "json" if as_json else ""
 
 
-class _Locustfile(click.Path):
-    """A file, or -h in its place, which these commands otherwise leave to the locustfile."""
+class _Scenario(click.ParamType):
+    """A file, the name of one of our own, or -h in its place, which these commands leave to the locustfile."""
 
-    def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> Any:
+    name = "scenario"
+
+    def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> Any:  # noqa: ARG002
+        from harness.commands.scenario_files import find
+
         if value == "-h" and context is not None:
             click.echo(context.get_help())
             context.exit()
-        return super().convert(value, parameter, context)
+        return find(value)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -61,14 +65,14 @@ class _Locustfile(click.Path):
 def cli() -> None:
     """When a spike hits, what breaks, and does the service come back, how fast, and at what cost?
 
-    Exit codes: 0 PASS, 2 usage or configuration, 3 FAIL, 4 INCONCLUSIVE. (1 is Locust's own.)
+    Exit codes: 0 PASS, 2 usage or configuration, 3 FAIL, 4 INCONCLUSIVE, 5 stopped early. (1 is Locust's own.)
     """
 
 
 @cli.command(
     context_settings={**PASS_ON, "help_option_names": ["-h", "--help"]}, short_help="Run a scenario and judge it."
 )
-@click.argument("locustfile", type=click.Path(exists=True, dir_okay=False))
+@click.argument("locustfile", type=_Scenario())
 @click.option("--web", is_flag=True, help="Show Locust's web UI instead of starting at once.")
 @click.option(
     "--repeat",
@@ -83,7 +87,7 @@ def cli() -> None:
 def run(
     context: click.Context, locustfile: str, web: bool, repeat: int, runs_dir: Path | None, quiet: bool, as_json: bool
 ) -> None:
-    """Run the scenario LOCUSTFILE and judge it.
+    """Run the scenario LOCUSTFILE, a file or the name of one of Springback's own (login-herd), and judge it.
 
     Without --host the reference target is started on this machine, and stopped at the end. All other options are
     Locust's (``locust --help``) and ours: ``springback plan LOCUSTFILE -h`` lists these.
@@ -105,7 +109,7 @@ def run(
 
 
 @cli.command(context_settings=PASS_ON, short_help="Show what a run would do, without load.")
-@click.argument("locustfile", type=_Locustfile(exists=True, dir_okay=False))
+@click.argument("locustfile", type=_Scenario())
 @click.option("--repeat", type=click.IntRange(1), default=1, metavar="N", help="As for ``run``: how long N runs take.")
 @click.pass_context
 def plan(context: click.Context, locustfile: str, repeat: int) -> None:
@@ -120,7 +124,7 @@ def plan(context: click.Context, locustfile: str, repeat: int) -> None:
 
 
 @cli.command(context_settings=PASS_ON, hidden=True)
-@click.argument("locustfile", type=click.Path(exists=True, dir_okay=False))
+@click.argument("locustfile", type=_Scenario())
 @click.pass_context
 def host(context: click.Context, locustfile: str) -> None:
     """Print, as JSON, the host that a run of LOCUSTFILE would load and how its reference target has to be.
@@ -157,8 +161,34 @@ def suite(words: tuple[str, ...], runs_dir: Path) -> None:
     sys.exit(run_all(words[:first_option], words[first_option:], runs_dir))
 
 
-@cli.command(short_help="List criteria, probes, faults, shapes or report formats.")
-@click.argument("kind", type=click.Choice(["criteria", "probes", "faults", "shapes", "reports"]))
+@cli.command(short_help="Write a scenario of your own to begin with.")
+@click.argument("name")
+@click.option("--kind", default="http", show_default=True, help="What it loads: http, login, websocket or grpc.")
+@click.option("--host", default="http://127.0.0.1:8000", show_default=True, help="Your service.")
+@click.option("--into", default=".", type=click.Path(path_type=Path), help="Folder to write into [.].")
+def new(name: str, kind: str, host: str, into: Path) -> None:
+    """Write NAME.py, NAME.conf and .github/workflows/NAME.yml: a scenario, its options and its CI job.
+
+    They run as they are, and are yours to change.
+    """
+    from harness.commands.new import kinds, write
+    from harness.errors import nearest
+
+    if kind not in kinds():
+        meant = nearest(kind, kinds())
+        raise ConfigurationError(
+            f"--kind {kind}: " + (f"did you mean {meant}?" if meant else f"give one of {', '.join(kinds())}")
+        )
+    written = write(name, kind, host, into)
+    for path in written:
+        click.echo(f"wrote {path}")
+    scenario, config, _ = written
+    click.echo(f"\nSee what it would do:  springback plan {scenario} --config {config}")
+    click.echo(f"Run it:                springback run {scenario} --config {config}")
+
+
+@cli.command(short_help="List criteria, probes, faults, shapes, report formats or presets.")
+@click.argument("kind", type=click.Choice(["criteria", "probes", "faults", "shapes", "reports", "presets"]))
 def plugins(kind: str) -> None:
     """List what there is of one KIND, with its parameters and their defaults. One of your own is one more file."""
     from harness.commands.plugins import listing

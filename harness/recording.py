@@ -300,6 +300,8 @@ class End:
     requests: Total
     """Requests that ended, of all nodes, as counted apart from the slices."""
     unfinished: Total
+    stopped_early: bool = False
+    """By a rule of the run or a safety limit, which is the reason."""
 
 
 Line: TypeAlias = Header | Slice | Slices | Unanswered | ProbeSample | Operations | Mark | End

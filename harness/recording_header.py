@@ -89,6 +89,8 @@ class Header:
     tags: tuple[str, ...] = ()
     """What somebody calls the run by, to find it among others."""
     format: int = FORMAT
+    stop_when: tuple[str, ...] = ()
+    """The rules by which the run was to be stopped early, as they were given."""
 
     def phase(self, name: str) -> Phase | None:
         return next((phase for phase in self.phases if phase.name == name), None)

@@ -27,6 +27,7 @@ def facts(recording: Recording) -> list[tuple[str, str]]:
         *((name, value) for name, value in version(header) if value),
         ("started", started(recording)),
         ("ended", _ending(recording)),
+        *(("to be stopped early when", rule) for rule in header.stop_when),
     ]
     if end is not None:
         unfinished = _quantity.count(end.unfinished)

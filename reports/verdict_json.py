@@ -35,7 +35,7 @@ def render(recording: Recording, verdict: Verdict) -> str:
     body: dict[str, Json] = {
         "format": FORMAT,
         "outcome": verdict.outcome.value,
-        "exit_code": verdict.outcome.exit_code,
+        "exit_code": verdict.exit_code,
         "reason": verdict.reason,
         "scenario": header.scenario,
         "shape": header.shape,
@@ -46,6 +46,7 @@ def render(recording: Recording, verdict: Verdict) -> str:
         "commit": header.commit,
         "tags": list(header.tags),
         "load_began": bool(recording.slices or (end and end.completed)),
+        "stopped_early": verdict.stopped_early,
         "completed": bool(end and end.completed),
         "end_reason": end.reason if end else None,
         "notes": list(verdict.notes),
@@ -82,7 +83,8 @@ def events(recording: Recording, verdict: Verdict, files: Sequence[Path]) -> Ite
     told: dict[str, Json] = {
         "event": "verdict",
         "outcome": verdict.outcome.value,
-        "exit_code": verdict.outcome.exit_code,
+        "exit_code": verdict.exit_code,
+        "stopped_early": verdict.stopped_early,
         "reason": verdict.reason,
         "scenario": recording.header.scenario,
         "target": recording.header.target,

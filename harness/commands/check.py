@@ -29,7 +29,7 @@ def check(run: Path, shown: str = TABLE, against: str = "", worse_than: str = "1
     if against:
         verdict = against_history(recording, verdict, run if run.is_dir() else run.parent, ratio, branch)
     _print(recording, verdict, (), shown)
-    return verdict.outcome.exit_code
+    return verdict.exit_code
 
 
 def report(run: Path, formats: Collection[str] = (), shown: str = TABLE) -> int:
@@ -56,7 +56,7 @@ def report(run: Path, formats: Collection[str] = (), shown: str = TABLE) -> int:
     stream = sys.stderr if shown == JSON else sys.stdout  # GitHub reads both
     annotations = github.of_verdict(recording.header.scenario, verdict)
     github.show(annotations, lambda: markdown.render(recording, verdict), stream)
-    return verdict.outcome.exit_code
+    return verdict.exit_code
 
 
 def _print(recording: Recording, verdict: Verdict, written: Sequence[Path], shown: str) -> None:

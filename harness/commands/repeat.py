@@ -31,8 +31,8 @@ def repeat(locustfile: Path, arguments: Sequence[str], runs_dir: Path, times: in
     began_s = time.monotonic()
     for number in range(1, times + 1):
         label = f"{scenario.name}-{number}"
-        if signals.stopped:
-            parts.append(Part.not_run(label, "it was stopped before"))
+        if signals.stopped or (verdicts and verdicts[-1].stopped_early):
+            parts.append(Part.not_run(label, "the runs were stopped before"))
             continue
         left_s = (scenario.duration_s + AROUND_S) * (times + 1 - number)
         say(f"{number} of {times}: {scenario.name}, about {minutes(left_s)} left in all")
@@ -47,4 +47,4 @@ def repeat(locustfile: Path, arguments: Sequence[str], runs_dir: Path, times: in
         print(repeat_page.text(verdict, parts, time.monotonic() - began_s))
     print("\n".join(f"  {path}" for path in paths))
     github.show(github.of_verdict(scenario.name, verdict), lambda: repeat_page.as_markdown(verdict, parts), sys.stdout)
-    return verdict.outcome.exit_code
+    return verdict.exit_code
