@@ -128,6 +128,8 @@ class History:
 
     def _opened(self) -> sqlite3.Connection:
         file = self.runs_dir / DATABASE
+        if not file.exists() and not paths(self.runs_dir):
+            return _connected(":memory:")  # nothing is left in a directory without runs, which may be no runs directory
         try:
             return _connected(str(file))
         except OtherVersionError as error:

@@ -202,6 +202,12 @@ def test_what_is_no_run_is_none(runs_dir: Path) -> None:
         assert len(history.runs()) == 3
 
 
+def test_a_directory_without_runs_is_left_as_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command(tmp_path, Filter()) == 0
+    assert "No run" in capsys.readouterr().out
+    assert not list(tmp_path.iterdir())
+
+
 def test_runs_of_a_suite_are_in_it(runs_dir: Path) -> None:
     suite = runs_dir / "20260401T000000Z-suite"
     stored_runs.store(suite, 5)
