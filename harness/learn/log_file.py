@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import IO, cast
 
 from harness.errors import ConfigurationError
-from harness.learn.log_formats import KNOWN, LogFormat, Moment, best, misses
+from harness.learn.log_formats import KNOWN, best, misses
+from harness.learn.log_lines import LogFormat, Moment
 from harness.learn.traffic import Traffic
 from harness.regular_file import regular
 
