@@ -13,8 +13,6 @@ from tests.learn.logs import WRITERS, Seen
 
 METHODS, TARGETS = st.sampled_from(["GET", "POST", "x"]), st.sampled_from(["/", "/a?b", "*"])
 SEEN = st.builds(Seen, st.integers(0, 2**31), METHODS, TARGETS)
-    Seen, st.integers(0, 2**31), st.sampled_from(["GET", "POST", "x"]), st.sampled_from(["/", "/a?b", "*"])
-)
 LIKE = st.sampled_from([writer for name, writer in WRITERS.items() if name.startswith("json")])
 UNLIKE = st.sampled_from(
     [
