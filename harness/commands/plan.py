@@ -20,7 +20,6 @@ from harness import hidden_packages
 from harness.clients import connection_guard, tls
 from harness.clients.address import allowed_hosts, require_allowed
 from harness.commands import locust_options
-from harness.commands.runs_apart import AROUND_S, minutes
 from harness.config import fault_schedule, options
 from harness.config.scenario import attached_scenario
 from harness.errors import ConfigurationError, UnavailableError, nearest
@@ -59,6 +58,8 @@ def plan(locustfile: str, arguments: Sequence[str], repeat: int = 1, stream: Tex
 
 
 def _of_all(repeat: int, duration_s: int) -> str:
+    from harness.commands.runs_apart import AROUND_S, minutes  # with the reports: only where several are asked for
+
     whole_s = repeat * (duration_s + AROUND_S)
     return (
         f"{repeat} runs one after another: about {minutes(whole_s)}, {AROUND_S} s around the phases of each among them"

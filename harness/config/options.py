@@ -36,6 +36,9 @@ class GeneralOptions:
     allow_host: tuple[str, ...] = parameter(
         (), "host name outside this machine that load may go to; several with commas"
     )
+    run_tags: tuple[str, ...] = parameter((), "what to call the run by in the history; several with commas", web=True)
+    run_branch: str = parameter("", "branch of the version that is tested; empty: as the build server or Git says")
+    run_commit: str = parameter("", "its commit; empty: as the build server or Git says")
     health_path: str = parameter(
         "", "path asked before and after the load, e.g. /healthz; empty: only the port", web=True
     )

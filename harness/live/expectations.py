@@ -25,6 +25,8 @@ WITHIN, BEYOND, OPEN = "within", "beyond", "open"
 class Expectation:
     """One criterion of the run."""
 
+    criterion: str
+    """The name of its file."""
     title: str
     figure: float | None
     """None: not known, or not before the end."""
@@ -45,41 +47,48 @@ def expectations(
     for spec in criteria:
         given = spec.parameters
         name = str(given.get("phase", "spike"))
-        tally = _tally(by_name.get(name), str(given.get("requests", "") or ""))
+        phase = by_name.get(name)
+        tally = _tally(phase, str(given.get("requests", "") or ""))
         about = f" in the {name}" + (f", {given['requests']}" if given.get("requests") else "")
         match spec.criterion:
             case "error_ratio":
                 ratio = tally.failed / tally.intended if tally is not None and tally.intended else None
-                yield _expectation(f"error ratio{about}", ratio, _number(spec, "limit", 0.05), "ratio")
+                yield _expectation(spec, f"error ratio{about}", ratio, _number(spec, "limit", 0.05), "ratio")
             case "latency_quantile":
                 q = _number(spec, "quantile", 0.95)
-                us = histogram.quantile_us(tally.latency, q, tally.failed) if tally is not None else None
+                us = None
+                if phase is not None and tally is phase.total:
+                    us = phase.quantile_us(q, tally.failed)
+                elif tally is not None:
+                    us = histogram.quantile_us(tally.latency, q, tally.failed)
                 limit_s = _number(spec, "limit_s", 5.0)
-                yield _expectation(f"p{q * 100:g} latency{about}", None if us is None else us / 1e6, limit_s, "s")
+                yield _expectation(spec, f"p{q * 100:g} latency{about}", None if us is None else us / 1e6, limit_s, "s")
             case "recovery_time":
                 limit_s = _number(spec, "limit_s", 30.0)
                 if recovery is None:
-                    yield Expectation("recovery after the spike", None, limit_s, "s", OPEN)
+                    yield Expectation(spec.criterion, "recovery after the spike", None, limit_s, "s", OPEN)
                 else:
                     took_s = recovery.normal_after_s
                     figure_s = recovery.since_spike_s if took_s is None else took_s
                     is_open = took_s is None and figure_s <= limit_s
                     state = OPEN if is_open else WITHIN if figure_s <= limit_s else BEYOND
-                    yield Expectation("recovery after the spike", figure_s, limit_s, "s", state)
+                    yield Expectation(spec.criterion, "recovery after the spike", figure_s, limit_s, "s", state)
             case "memory_growth":
                 seen = next((each for each in conditions if each.alert == "memory growth"), None)
                 limit_bytes = _number(spec, "limit_bytes", 200e6)
-                yield _expectation("memory growth of the target", seen.figure if seen else None, limit_bytes, "bytes")
+                yield _expectation(
+                    spec, "memory growth of the target", seen.figure if seen else None, limit_bytes, "bytes"
+                )
             case other:
                 title = str(given.get("name") or other).replace("_", " ")
-                yield Expectation(title, None, None, "", OPEN)
+                yield Expectation(other, title, None, None, "", OPEN)
 
 
-def _expectation(title: str, figure: float | None, limit: float, unit: str) -> Expectation:
+def _expectation(spec: CriterionSpec, title: str, figure: float | None, limit: float, unit: str) -> Expectation:
     if figure is None:
-        return Expectation(title, None, limit, unit, OPEN)
+        return Expectation(spec.criterion, title, None, limit, unit, OPEN)
     state = WITHIN if figure <= limit else BEYOND
-    return Expectation(title, None if math.isinf(figure) else figure, limit, unit, state)
+    return Expectation(spec.criterion, title, None if math.isinf(figure) else figure, limit, unit, state)
 
 
 def _tally(phase: PhaseTally | None, pattern: str) -> RunningTally | None:

@@ -14,6 +14,10 @@ MOST_NAMES = 500
 """Names that are kept apart in a phase. Each node keeps that many, but they need not be the same."""
 
 
+MOST_QUANTILES = 20
+"""That are remembered."""
+
+
 @dataclass(frozen=True)
 class PhaseFigures:
     """Requests of a phase that were answered or given up so far, by their intended start."""
@@ -46,6 +50,7 @@ class PhaseTally:
         self.phase = phase
         self._figures: dict[str, NameFigures] = {}
         """Of each name as they were worked out last."""
+        self._quantiles_us: dict[tuple[float, int, int], float | None] = {}
         self.total = RunningTally()
         self.by_name: dict[str, RunningTally] = {}
 
@@ -59,8 +64,17 @@ class PhaseTally:
             self.by_name.setdefault(name, RunningTally())
         self.by_name[name].add(piece)
 
+    def quantile_us(self, q: float, slower: int = 0) -> float | None:
+        """As :func:`harness.analysis.histogram.quantile_us`; worked out once as long as nothing comes."""
+        key = (q, slower, self.total.intended)
+        if key not in self._quantiles_us:
+            if len(self._quantiles_us) > MOST_QUANTILES:
+                self._quantiles_us.clear()
+            self._quantiles_us[key] = quantile_us(self.total.latency, q, slower)
+        return self._quantiles_us[key]
+
     def figures(self) -> PhaseFigures:
-        p95_us = quantile_us(self.total.latency, 0.95)
+        p95_us = self.quantile_us(0.95)
         return PhaseFigures(
             phase=self.phase.name,
             start_s=self.phase.start_s,
@@ -70,12 +84,11 @@ class PhaseTally:
             p95_ms=None if p95_us is None else round(p95_us / 1000, 1),
         )
 
-    def figures_by_name(self) -> tuple[NameFigures, ...]:
-        """Those of a name to which nothing came are the same object as the last time."""
-        for name, tally in self.by_name.items():
-            known = self._figures.get(name)
-            if known is None or known.requests != tally.intended:
-                p50, p95, p99 = (us and round(us / 1000, 2) for us in quantiles_us(tally.latency, (0.5, 0.95, 0.99)))
-                cause = max(tally.causes, key=lambda each: tally.causes[each], default="")
-                self._figures[name] = NameFigures(name, tally.intended, tally.failed, p50, p95, p99, cause)
-        return tuple(self._figures.values())
+    def figures_of(self, name: str) -> NameFigures:
+        """Of a name to which nothing came it is the same object as the last time."""
+        known, tally = self._figures.get(name), self.by_name[name]
+        if known is None or known.requests != tally.intended:
+            p50, p95, p99 = (us and round(us / 1000, 2) for us in quantiles_us(tally.latency, (0.5, 0.95, 0.99)))
+            cause = max(tally.causes, key=lambda each: tally.causes[each], default="")
+            known = self._figures[name] = NameFigures(name, tally.intended, tally.failed, p50, p95, p99, cause)
+        return known

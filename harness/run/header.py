@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from importlib.metadata import version
+from pathlib import Path
 
 from locust import User
 
@@ -19,6 +20,7 @@ from harness.load.users.body_checks import judged_by_status
 from harness.recording_header import Header, Phase, PlannedGate
 from harness.recording_values import Scalar
 from harness.run.messages import REFERENCE_TARGET
+from harness.run.source_revision import source_revision
 from shapes._phased import PhasedShape
 
 
@@ -44,6 +46,7 @@ def header(
             f"the answers to {', '.join(by_status)} were judged by their status only: "
             "nothing in the scenario checks a body"
         )
+    found = source_revision(Path.cwd(), os.environ)
     return Header(
         scenario=scenario,
         started_utc=started_utc,
@@ -62,6 +65,9 @@ def header(
         faults=tuple(fault.plan for fault in settings.faults),
         stop_when=tuple(rule.words for rule in settings.stop_rules if rule.flag == stop_rules.FLAG),
         reference_target=os.environ.get(REFERENCE_TARGET) == host,
+        branch=settings.run_branch or found.branch,
+        commit=settings.run_commit or found.commit,
+        tags=settings.run_tags,
     )
 
 

@@ -8,6 +8,10 @@ PARENT = "SPRINGBACK_PARENT"
 VERDICT_FD = "SPRINGBACK_VERDICT_FD"
 """Environment variable with a file descriptor to ``springback run``: each byte written to it is an exit code, and the
 last one holds, so that the code is known however the process ends."""
+LAUNCHER_FD = "SPRINGBACK_LAUNCHER_FD"
+"""Environment variable with a socket to ``springback run``: Locust's process says there what its check has found, and
+is told whether to run it.
+"""
 
 REFERENCE_TARGET = "SPRINGBACK_REFERENCE_TARGET"
 """Environment variable: ``springback run`` has started the reference target for this run, because no host is named."""

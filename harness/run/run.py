@@ -204,7 +204,7 @@ class Run:
         for sample in report.samples:
             self.live.add(sample)
         if report.final and node not in self.live.nodes.finished:
-            if not self.stopping.has_begun and (self.elapsed_s() or 0.0) < self.profile.duration_s:
+            if not self.stopping.has_begun and not report.whole:
                 self.note_lost(node, LEFT)
             self._requests += report.requests
             self._unfinished += report.unfinished

@@ -10,7 +10,7 @@ const plain = (value) => {
   return size >= 100 || Number.isInteger(value) ? Math.round(value).toLocaleString("en") : value.toPrecision(3).replace(/\.?0+$/, "");
 };
 const seconds = (value) => !Number.isFinite(value) ? "–" : value < 0.001 ? `${Math.round(value * 1e6)} µs` : value < 1 ? `${plain(value * 1000)} ms` : `${plain(value)} s`;
-const bytes = (value) => `${plain(value / 1e6)} MB`;
+const bytes = (value) => Math.abs(value) < 1e6 ? `${plain(Math.round(value / 1e3))} kB` : `${plain(value / 1e6)} MB`;
 export const FORMATS = { count: plain, s: seconds, bytes, cores: plain };
 
 const line = (label, column, colour, more = {}) => ({ label, column, colour, ...more });
@@ -35,7 +35,7 @@ function causes(data) {
 
 export const CHARTS = [
   { id: "starts", title: "Starts: planned and made", unit: "starts/s", format: "count", lines: (data) => [
-    line("made", data.made, "--blue", { area: true }), line("planned", data.planned, "--ink", { step: true, dash: [5, 3] })] },
+    line("made", data.made, "--blue", { area: true }), line("planned", data.planned, "--ink", { step: true, dash: [5, 3], isPlan: true })] },
   { id: "answers", title: "Answers by outcome", unit: "requests/s", format: "count", lines: (data) => [
     line("ok", data.ok, "--blue", { area: true }), line("shed", data.shed, "--ochre", { area: true, optional: true }),
     line("failed", data.failed, "--vermillion", { area: true }), line("no answer yet", data.waiting, "--grey", { area: true })] },
@@ -58,10 +58,11 @@ const ALWAYS = new Set(["starts", "answers", "latency", "heat", "errors", "memor
 export const isShown = (chart, data) => ALWAYS.has(chart.id) || chart.lines(data).length > 0;
 
 // The highest of each stretch of seconds that shares a pixel, so that no peak is lost; NaN where there is none.
-function columns(line_, from, to, pixels) {
+function columns(line_, from, to, pixels, newest) {
   const span = to - from, count = Math.min(span, Math.max(1, Math.floor(pixels)));
   const values = new Float64Array(count).fill(NaN);
-  for (let t = from; t < to; t += 1) {
+  const end = line_.isPlan ? to : Math.min(to, newest + 1);
+  for (let t = from; t < end; t += 1) {
     const value = line_.column.at(t);
     if (Number.isNaN(value)) continue;
     const place = Math.min(count - 1, Math.floor((t - from) * count / span));
@@ -117,7 +118,7 @@ function bands(pen, data, x, high, wide, colour) {
 
 function curves(pen, chart, lines, data, view, x, room, high, colour) {
   const { from, to } = view;
-  const all = lines.map((each) => columns(each, from, to, room));
+  const all = lines.map((each) => columns(each, from, to, room, data.newest));
   const limit = chart.limit ? chart.limit(data) : 0;
   let top = chart.atLeast || 0, low = Infinity;
   const count = all.length ? all[0].length : 0, stack = new Float64Array(count);
@@ -199,7 +200,7 @@ function heat(pen, data, view, x, high, colour) {
   const { from, to } = view, { floor_s, rows } = data.plan.heat;
   let low = Infinity, top = -1, most = 0;
   const cells = new Map(), span = to - from, wideEnough = Math.max(1, Math.ceil(span / 700));
-  for (let t = from; t < to; t += 1) {
+  for (let t = from; t < Math.min(to, data.newest + 1); t += 1) {
     const row = data.heat.get(t);
     if (!row) continue;
     const place = Math.floor((t - from) / wideEnough);

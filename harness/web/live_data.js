@@ -38,7 +38,8 @@ export class RunData {
     this.heat = new Map(); // t -> [row, count, row, count, ...]
     this.figures = new Map(); // "probe source key" -> {subject, source, key, probe, column}
     this.names = new Map(); // phase -> Map of name -> row
-    this.newest = -1;
+    this.last = -1;
+    this.complete = Infinity; // the last second that is over: one that goes on would look like a dip
     const last = Math.min(this.duration_s, 100000);
     for (let t = Math.max(0, last - ROOM); t < last; t += 1) this.planned.set(t, this.plannedStarts(t));
   }
@@ -78,7 +79,7 @@ export class RunData {
         this.causes.set(cause, known);
       }
       if (heat.length) this.heat.set(t, heat);
-      this.newest = Math.max(this.newest, t);
+      this.last = Math.max(this.last, t);
     }
     for (const [probe, source, key, subject, values] of message.figures) {
       const id = `${probe}\n${source}\n${key}`;
@@ -95,6 +96,8 @@ export class RunData {
       this.names.get(phase).set(row[0], row);
     }
   }
+
+  get newest() { return Math.min(this.last, this.complete); }
 
   of(subject) { return [...this.figures.values()].filter((figure) => figure.subject === subject); }
 

@@ -7,6 +7,7 @@ import { alertList, course, expectationTable, headline, markList, tiles, verdict
 
 const STALE_MS = 3000;
 const AGAIN_MS = 1500;
+const DEAD_MS = 10000;
 
 class Panel extends HTMLElement {
   connectedCallback() {
@@ -32,7 +33,7 @@ class Panel extends HTMLElement {
   // A tab that nobody sees costs the master nothing, and takes none of the browser's few connections.
   look() {
     if (document.hidden) this.disconnect();
-    else if (!this.source) this.connect();
+    else if (!this.source) { this.heard = undefined; this.connect(); }
   }
 
   build() {
@@ -86,7 +87,8 @@ class Panel extends HTMLElement {
       // Refused for good, as after a logout or a restart of the master: the browser does not try again by itself.
       if (this.source && this.source.readyState === EventSource.CLOSED) this.retry();
     });
-    this.heard = performance.now();
+    this.tried = performance.now();
+    if (this.heard === undefined) this.heard = this.tried;
   }
 
   async retry() {
@@ -120,6 +122,7 @@ class Panel extends HTMLElement {
     const here = data && data.run === status.run && status.state !== "refused";
     this.parts.hidden = !here;
     if (!here) return;
+    data.complete = status.state === "running" ? Math.floor(status.elapsed_s) - 1 : Infinity;
     const marks = this.lettered(data, state);
     this.tiles.show(this.tileFacts(status, state, data));
     this.charts.show(data, marks);
@@ -153,10 +156,11 @@ class Panel extends HTMLElement {
 
   // Says that what is shown is old, as soon as it is.
   watch() {
-    const quiet_ms = performance.now() - (this.heard || 0), isStale = quiet_ms > STALE_MS && !document.hidden;
+    const now = performance.now(), quiet_ms = now - this.heard, isStale = quiet_ms > STALE_MS && !document.hidden;
     this.view.classList.toggle("is-stale", isStale);
     this.stale.hidden = !isStale;
     if (!isStale) return;
+    if (Math.min(quiet_ms, now - this.tried) > DEAD_MS) this.connect(); // open, and yet nothing comes
     const since = `${Math.round(quiet_ms / 1000)} s old`;
     const words = this.mustSignIn ? `Signed out: what is shown is ${since}. Sign in again in Locust's page.`
       : `No connection: what is shown is ${since}. Trying again.`;

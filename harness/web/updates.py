@@ -18,6 +18,7 @@ import gevent
 import msgspec
 from gevent.queue import Empty, Full, Queue
 
+from harness import criteria
 from harness.live.phase_tally import NameFigures
 from harness.live.series import HEAT_ROWS_PER_DOUBLING, MOST_SECONDS, Figure, Point, heat_floor_s
 from harness.live.subjects import Subjects
@@ -29,7 +30,8 @@ AT_S = 0.95
 """So long after the end of a second it is sent: reports come about once a second."""
 IDLE_S = 1.0
 PIECE = 200
-"""Points that are read at once for a page that begins; load goes on between the pieces."""
+"""Points that are read at once; the master goes on between the pieces, which in the local runner makes load."""
+NAMES_AT_ONCE = 10
 MOST_FIGURES = 60
 MOST_UNREAD = 60
 """Updates of a page that does not read them: it is cut off, and begins anew."""
@@ -80,11 +82,9 @@ class Updates:
             self._pages.discard(queue)
 
     def _follow(self, run: Run | None) -> None:
-        """From now on only what is new of it."""
-        self._run, self._names, self._texts, self._stamp = run, {}, {}, 0
-        if run is not None:
-            self._stamp, _ = run.live.series.seconds_since(0)
-            self._news_of_names(run)
+        """From now on only what is new of it; it may not wait for anything, or something would be in between."""
+        self._run, self._names, self._texts = run, {}, {}
+        self._stamp = 0 if run is None else run.live.series.seconds_since(0)[0]
 
     def _send(self) -> None:
         """As long as there are pages."""
@@ -100,6 +100,7 @@ class Updates:
                 if run is not None:
                     self._put(_event(self._plan(run)))
             update = "".join(map(_event, self._news(run))) if run is not None else ""
+            gevent.sleep(0)
             state = _event(self._state(run))
             update += state if state != self._told else _event({"kind": "beat"})
             self._told = state
@@ -153,8 +154,12 @@ class Updates:
         for figure, subject in self._figures(run):
             yield _event(self._points(run, [], [(figure, subject, figure.changed_since(0))]))
             gevent.sleep(0)
-        rows = [(tally.phase.name, each) for tally in run.live.phases for each in tally.figures_by_name()]
-        yield _event(self._of_names(run, rows))
+        for tally in run.live.phases:
+            names = tuple(tally.by_name)
+            for begin in range(0, len(names), NAMES_AT_ONCE):
+                rows = [(tally.phase.name, tally.figures_of(name)) for name in names[begin : begin + NAMES_AT_ONCE]]
+                yield _event(self._of_names(run, rows))
+                gevent.sleep(0)
 
     def _news(self, run: Run) -> Iterator[dict[str, Any]]:
         """What has changed since the last update."""
@@ -170,10 +175,13 @@ class Updates:
     def _news_of_names(self, run: Run) -> list[tuple[str, NameFigures]]:
         rows = []
         for tally in run.live.phases:
-            for each in tally.figures_by_name():
-                if self._names.get((tally.phase.name, each.name)) is not each:
-                    self._names[tally.phase.name, each.name] = each
+            for name in tuple(tally.by_name):
+                each = tally.figures_of(name)
+                if self._names.get((tally.phase.name, name)) is not each:
+                    self._names[tally.phase.name, name] = each
                     rows.append((tally.phase.name, each))
+                    if len(rows) % NAMES_AT_ONCE == 0:
+                        gevent.sleep(0)
         return rows
 
     def _figures(self, run: Run) -> list[tuple[Figure, str]]:
@@ -203,7 +211,9 @@ class Updates:
         message["conditions"] = {
             each.alert: [_finite(each.figure), each.limit, each.unit, each.is_over] for each in live.conditions
         }
-        message["expectations"] = [list(vars(each).values()) for each in live.expectations()]
+        message["expectations"] = [
+            list(vars(each).values())[1:] for each in live.expectations() if not criteria.is_guard(each.criterion)
+        ]
         message["recovery"] = (
             None if live.recovery is None else asdict(live.recovery) | {"has_recovered": live.recovery.has_recovered}
         )

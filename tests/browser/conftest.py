@@ -41,7 +41,7 @@ def page(browser: Any, ui: Session) -> Iterator[Any]:
     opened.on("pageerror", lambda error: opened.complaints.append(str(error)))
     opened.on("request", lambda request: _same_site(request.url, ui.url, opened.complaints))
     opened.goto(ui.url)
-    opened.wait_for_selector("text=/^(START|NEW)$/i")
+    opened.wait_for_selector("springback-form [name=baseline_s], springback-panel h2")
     yield opened
     assert not opened.complaints
     context.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -40,3 +41,13 @@ def start_without_page(ui: Session, **fields: str) -> None:
     answer = ui.start(**{**PLANNED, **fields})
     assert answer["success"], answer["message"]
     ui.wait("running", before)
+
+
+def until(page: Any, expression: str, argument: Any = None) -> None:
+    """Waits until ``expression`` holds on the page. Playwright's own way to wait for one asks the page to evaluate it,
+    which our pages' policy forbids.
+    """
+    deadline_s = time.monotonic() + PATIENCE_MS / 1000
+    while not page.evaluate(expression, argument):
+        assert time.monotonic() < deadline_s, expression
+        page.wait_for_timeout(50)

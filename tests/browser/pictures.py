@@ -23,7 +23,7 @@ from typing import Any
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
-from tests.browser.page import CHROMIUM, FLAGS
+from tests.browser.page import CHROMIUM, FLAGS, until
 from tests.run import runs
 
 ROOT = Path(__file__).parents[2]
@@ -32,10 +32,9 @@ WIDTH = 1100
 COLOURS = 128
 STARTS_S, RUNS_S = 120, 240
 FIELDS = {"herd_users": "500"}
-SHOWN = "document.querySelector('springback-panel')?.data?.newest >= "
 
 
-def until(condition: Callable[[], bool], within_s: float, what: str) -> None:
+def until_true(condition: Callable[[], bool], within_s: float, what: str) -> None:
     deadline_s = time.monotonic() + within_s
     while not condition():
         if time.monotonic() > deadline_s:
@@ -75,12 +74,12 @@ def draw(url: str) -> None:
         page.locator("springback-panel h2", has_text="Running: recovery").wait_for()
         spike_ends_s = page.evaluate("document.querySelector('springback-panel').data.phase('spike')[2]")
         page.goto(f"{url}/springback/live")
-        page.wait_for_function(f"{SHOWN}{spike_ends_s + 12}")
+        until(page, f"() => document.querySelector('springback-panel').data?.newest >= {spike_ends_s + 12}")
         page.get_by_role("button", name="Spike", exact=True).click()
         keep(page, "live.png", 1400)
         page.locator("springback-panel .verdict").wait_for()
         report = page.locator("springback-panel .verdict a.main").get_attribute("href")
-        page.goto(report)
+        page.goto(str(report))
         page.wait_for_selector("html[data-charts]")
         keep(page, "report.png", 2400)
         browser.close()
@@ -102,7 +101,9 @@ def main() -> None:
         options = ["--web-port", str(port), "--runs-dir", directory, "--report-formats", "html"]
         started = subprocess.Popen([*command, *options], cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)})
         try:
-            until(lambda: answers(f"{url}/springback/status") or started.poll() is not None, STARTS_S, "the web UI")
+            until_true(
+                lambda: answers(f"{url}/springback/status") or started.poll() is not None, STARTS_S, "the web UI"
+            )
             draw(url)
         finally:
             started.send_signal(signal.SIGTERM)

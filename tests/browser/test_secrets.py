@@ -59,7 +59,9 @@ def names(ui: Session) -> set[str]:
 
 def test_no_answer_shows_a_secret_and_a_blank_field_is_unchanged(ui: Session) -> None:
     page = ui.get("/").text
-    assert '"token"' in page and '<script src="/springback/panel.js"></script>' in page, "a word is only hidden in data"
+    assert '"token"' in page and '<script type="module" src="/springback/start.js"></script>' in page, (
+        "a word is only hidden in data"
+    )
     with_user_info = ui.target.url.replace("http://", "http://user:hush-host@")
     ui.run_once(host=with_user_info, token="")
     assert names(ui) == {f"length {len('hush-token')}"}
@@ -69,7 +71,7 @@ def test_no_answer_shows_a_secret_and_a_blank_field_is_unchanged(ui: Session) ->
     ui.run_once(host=ui.target.url, token="hush-other-one")
     assert names(ui) == {f"length {len('hush-other-one')}"}
     paths = ("/", "/stats/requests", "/stats/report", "/stats/requests/csv", "/exceptions", "/logs", "/tasks")
-    for path in (*paths, "/springback/", "/springback/status"):
+    for path in (*paths, "/springback/", "/springback/status", "/springback/form", "/springback/live"):
         answer = ui.get(path)
         assert answer.ok, path
         assert not [secret for secret in SECRETS if secret in answer.text + str(answer.headers)], path

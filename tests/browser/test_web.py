@@ -110,18 +110,21 @@ def test_a_second_start_is_refused_while_a_run_goes(ui: Session) -> None:
 
 
 def test_metrics_of_a_run_that_has_ended_have_its_verdict_and_all_its_requests(ui: Session, ended: str) -> None:
+    def shown() -> dict[str, float]:
+        return {
+            sample.name: sample.value
+            for family in text_string_to_metric_families(ui.get("/metrics").text)
+            for sample in family.samples
+            if sample.labels.get("outcome", "PASS") == "PASS" and sample.labels.get("phase", "spike") == "spike"
+        }
+
     answer = ui.get("/metrics")
     assert answer.headers["Content-Type"].startswith("text/plain; version=0.0.4")
-    shown = {
-        sample.name: sample.value
-        for family in text_string_to_metric_families(answer.text)
-        for sample in family.samples
-        if sample.labels.get("outcome", "PASS") == "PASS" and sample.labels.get("phase", "spike") == "spike"
-    }
-    assert shown["springback_verdict"] == 1
-    spike = next(phase for phase in ui.status()["phases"] if phase["phase"] == "spike")
-    assert shown["springback_requests_total"] == spike["requests"]
+    assert shown()["springback_verdict"] == 1
     assert f'run="{ended}"' in answer.text
+    spike = next(phase for phase in ui.status()["phases"] if phase["phase"] == "spike")
+    # A counter that is new to whoever asked before is 0 first.
+    ui.run.until(lambda: shown()["springback_requests_total"] == spike["requests"], "all requests are counted")
 
 
 def test_files_of_a_run_have_their_types_and_nothing_else_is_shown(ui: Session, ended: str) -> None:
@@ -145,6 +148,16 @@ def test_files_of_a_run_have_their_types_and_nothing_else_is_shown(ui: Session, 
         "20200101T000000Z-none/report.md",
     ):
         assert ui.get(f"/springback/runs/{path}").status_code == 404
+
+
+def test_the_history_shows_the_run_and_leads_to_its_report(ui: Session, ended: str) -> None:
+    """Made in a process of its own, linked from the list of runs."""
+    assert '<a href="history">' in ui.get("/springback/").text
+    answer = ui.get("/springback/history")
+    assert answer.ok and answer.headers["Content-Type"].startswith("text/html")
+    assert "script-src" not in answer.headers["Content-Security-Policy"]
+    assert f'<a href="runs/{ended}/report.html">' in answer.text
+    assert ui.get(f"/springback/runs/{ended}/report.html").ok
 
 
 def test_a_target_that_is_down_gives_a_verdict_in_the_tab(ui: Session) -> None:
@@ -246,21 +259,18 @@ def test_everything_is_found_below_a_base_path(outcome: dict[str, Any]) -> None:
 OURS = ("live", "events", "status", "form", "check", "kill", "", "panel.js")
 
 
-def behind_a_login(directory: Path) -> dict[str, Any]:
-    def answer(visitor: requests.Session, path: str) -> tuple[int, str]:
-        method = "POST" if path in ("check", "kill") else "GET"
-        with visitor.request(
-            method, f"{ui.url}/springback/{path}", stream=True, timeout=10, allow_redirects=False
-        ) as got:
-            return got.status_code, got.headers["Content-Type"]
+def answer(ui: Session, visitor: requests.Session, path: str) -> tuple[int, str]:
+    method, url = "POST" if path in ("check", "kill") else "GET", f"{ui.url}/springback/{path}"
+    with visitor.request(method, url, stream=True, timeout=10, allow_redirects=False) as got:
+        return got.status_code, got.headers["Content-Type"]
 
-    with (
-        session(directory, "--web-login", scenario="web_login.py", base_path="/load") as ui,
-        requests.Session() as anna,
-    ):
-        without = {path: answer(requests.Session(), path)[0] for path in OURS}
+
+def behind_a_login(directory: Path) -> dict[str, Any]:
+    with session(directory, "--web-login", scenario="web_login.py", base_path="/load") as ui:
+        without = {path: answer(ui, requests.Session(), path)[0] for path in OURS}
+        anna = requests.Session()
         anna.get(f"{ui.url}/enter", timeout=10)
-        return {"without": without, "with": {path: answer(anna, path) for path in OURS}}
+        return {"without": without, "with": {path: answer(ui, anna, path) for path in OURS}}
 
 
 @together(behind_a_login)

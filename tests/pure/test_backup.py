@@ -62,6 +62,14 @@ def test_each_row_that_is_missing_or_too_new_is_counted(rows: range, figure: int
     assert (wrong.outcome, wrong.figure) == (FAIL, figure), wrong.reason
 
 
+def test_a_backup_with_nothing_in_it_lacks_everything() -> None:
+    """That nothing was read of it is no misspelt name."""
+    steps = step("take incremental", BEGIN_S, END_S), step("read restored incremental", READ_S, READ_S + 1)
+    names = {"backup": "take incremental", "restored": "read restored incremental", "via": "restored incremental"}
+    empty = found(histories.recording(*writes(), *steps), "restored_writes", **names)
+    assert (empty.outcome, empty.figure) == (FAIL, 200), empty.reason
+
+
 def test_rows_that_are_there_twice_or_were_never_written() -> None:
     doubled = contents(*restored(range(100)), *restored(range(100, 103), copies=2), *restored(range(103, 220)))
     assert (doubled.outcome, doubled.figure) == (FAIL, 3)

@@ -11,6 +11,7 @@ from harness import criteria
 from harness.findings import Finding, Outcome
 from harness.recording import CriterionSpec, Operation, Recording, Scalar
 from harness.recording_marks import INJECTED, UNDONE, FaultMark
+from harness.verdict import judge
 from tests.histories import recording
 from tests.ledgers import KILLED, ask, ledger
 
@@ -140,6 +141,13 @@ def test_replicas_that_are_back_first_show_how_long_nobody_fell_back() -> None:
     found = judged("fallback_time", falling_back(6, then="replica"))
     assert (found.outcome, found.figure, found.censored, interval(found)) == (FAIL, None, True, (5.98, math.inf))
     assert judged("fallback_time", falling_back(4, then="replica")).outcome is INCONCLUSIVE
+
+
+def test_a_primary_that_has_answered_nothing_at_all_is_found_and_no_misspelt_name() -> None:
+    run = falling_back(6, then="replica")
+    specs = [CriterionSpec("fallback_time", {"via": "ledger, primary", "of": "ledger*"})]
+    found = next(each for each in judge(run, specs).findings if each.kind == "fallback_time")
+    assert found.outcome is FAIL, found.reason
 
 
 def test_reads_that_never_fall_back_are_never_a_pass() -> None:

@@ -28,6 +28,7 @@ class RestoredWrites(Criterion):
     title = "writes that a restored backup has wrongly, or lacks"
     unit = "writes"
     evidence = CLIENTS
+    may_be_absent = ("via",)
 
     limit: float = parameter(0.0, "most writes of which this may be true")
     backup: str = parameter("take dump", "the step that took the backup")

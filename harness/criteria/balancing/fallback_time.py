@@ -28,6 +28,7 @@ class FallbackTime(Criterion):
     title = "time until reads fall back to the primary"
     unit = "s"
     evidence = CLIENTS
+    may_be_absent = ("via",)
 
     limit_s: float = parameter(5.0, "longest time in seconds until the primary answers")
     kind: str = parameter(READ, "what is asked")
