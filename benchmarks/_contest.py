@@ -114,7 +114,7 @@ def locust(file: str, url: str, *options: str, variables: Mapping[str, str] | No
         done = subprocess.run(
             command, env=environment, capture_output=True, text=True, timeout=RUN_TIMEOUT_S, check=False
         )
-        runs = list(Path(directory).iterdir())
+        runs = [path for path in Path(directory).iterdir() if path.is_dir()]
         if done.returncode not in (0, 3, 4):
             raise RuntimeError(f"{file} ended with {done.returncode}: {done.stderr[-2000:]}")
         return read(runs[0]) if runs else None

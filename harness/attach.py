@@ -7,6 +7,7 @@ import re
 import signal
 import sys
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any, Never
 
 from gevent.event import Event
@@ -15,9 +16,10 @@ from locust.env import Environment
 from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 from locust.web import WebUI
 
-from harness.clients import connection_guard
+from harness.clients import connection_guard, tls
 from harness.clients.address import allowed_hosts
 from harness.config import options as run_options
+from harness.config.presets import NONE
 from harness.config.scenario import (
     DEFAULT_SUITE,
     STANDARD,
@@ -34,7 +36,7 @@ from harness.config.scenario import (
 from harness.errors import ConfigurationError, nearest
 from harness.faults import PlannedFault
 from harness.findings import EXIT_USAGE
-from harness.load.stock_clients import count_all_requests
+from harness.load.stock_clients import count_all_requests, use_run_tls
 from harness.plugins import parameters_of, undeclared
 from harness.probes import Probe, ProbeData
 from harness.run import locust_output
@@ -177,6 +179,7 @@ class Attachment:
 
     def register(self) -> None:
         count_all_requests()
+        use_run_tls()
         self._exits = ExitsAtOnce()
         # At import, not in ``init``: listeners of ``quitting`` run in reverse order, and ours has to come last.
         events.init_command_line_parser.add_listener(self._declare)
@@ -189,14 +192,19 @@ class Attachment:
         events.worker_report.add_listener(self._worker_report)
 
     def _declare(self, parser: Any, **_: Any) -> None:
+        self._take_preset(replace(self.scenario, preset=NONE))  # it is this parser that says which
         try:
-            run_options.declare(parser, self.scenario)
+            run_options.declare(parser, self.scenario, self._take_preset)
         except ConfigurationError as error:
             _give_up(error)
         # An option that comes later would make a short form mean another one, or nothing.
         parser.allow_abbrev = False
         # Anybody who reaches the web UI can start load, so it is for this machine unless the user says otherwise.
         parser.set_defaults(web_host="127.0.0.1")
+
+    def _take_preset(self, scenario: Scenario) -> None:
+        self.scenario = scenario
+        set_attached(scenario)
 
     def _init(self, environment: Environment, runner: Any, web_ui: WebUI | None = None, **_: Any) -> None:
         self._watch.met()
@@ -205,6 +213,7 @@ class Attachment:
             signal.signal(signal.SIGINT, signal.default_int_handler)
         options: Any = environment.parsed_options
         connection_guard.arm(allowed_hosts(options.allow_host))
+        tls.arm(tls.RunTls.of(options))
         locust_output.hide(lambda: run_options.secret_values(self.scenario, environment.parsed_options))
         try:
             if isinstance(runner, WorkerRunner):

@@ -46,14 +46,18 @@ def _shown(quiet: bool, as_json: bool) -> str:
     return "quiet" if quiet else "json" if as_json else ""
 
 
-class _Locustfile(click.Path):
-    """A file, or -h in its place, which these commands otherwise leave to the locustfile."""
+class _Scenario(click.ParamType[str]):
+    """A file, the name of one of our own, or -h in its place, which these commands leave to the locustfile."""
 
-    def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> Any:
+    name = "scenario"
+
+    def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> Any:  # noqa: ARG002
+        from harness.commands.scenario_files import find
+
         if value == "-h" and context is not None:
             click.echo(context.get_help())
             context.exit()
-        return super().convert(value, parameter, context)
+        return find(value)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -61,14 +65,14 @@ class _Locustfile(click.Path):
 def cli() -> None:
     """When a spike hits, what breaks, and does the service come back, how fast, and at what cost?
 
-    Exit codes: 0 PASS, 2 usage or configuration, 3 FAIL, 4 INCONCLUSIVE. (1 is Locust's own.)
+    Exit codes: 0 PASS, 2 usage or configuration, 3 FAIL, 4 INCONCLUSIVE, 5 stopped early. (1 is Locust's own.)
     """
 
 
 @cli.command(
     context_settings={**PASS_ON, "help_option_names": ["-h", "--help"]}, short_help="Run a scenario and judge it."
 )
-@click.argument("locustfile", type=click.Path(exists=True, dir_okay=False))
+@click.argument("locustfile", type=_Scenario())
 @click.option("--web", is_flag=True, help="Show Locust's web UI instead of starting at once.")
 @click.option(
     "--repeat",
@@ -83,7 +87,7 @@ def cli() -> None:
 def run(
     context: click.Context, locustfile: str, web: bool, repeat: int, runs_dir: Path | None, quiet: bool, as_json: bool
 ) -> None:
-    """Run the scenario LOCUSTFILE and judge it.
+    """Run the scenario LOCUSTFILE, a file or the name of one of Springback's own (login-herd), and judge it.
 
     Without --host the reference target is started on this machine, and stopped at the end. All other options are
     Locust's (``locust --help``) and ours: ``springback plan LOCUSTFILE -h`` lists these.
@@ -105,7 +109,7 @@ def run(
 
 
 @cli.command(context_settings=PASS_ON, short_help="Show what a run would do, without load.")
-@click.argument("locustfile", type=_Locustfile(exists=True, dir_okay=False))
+@click.argument("locustfile", type=_Scenario())
 @click.option("--repeat", type=click.IntRange(1), default=1, metavar="N", help="As for ``run``: how long N runs take.")
 @click.pass_context
 def plan(context: click.Context, locustfile: str, repeat: int) -> None:
@@ -120,7 +124,7 @@ def plan(context: click.Context, locustfile: str, repeat: int) -> None:
 
 
 @cli.command(context_settings=PASS_ON, hidden=True)
-@click.argument("locustfile", type=click.Path(exists=True, dir_okay=False))
+@click.argument("locustfile", type=_Scenario())
 @click.pass_context
 def host(context: click.Context, locustfile: str) -> None:
     """Print, as JSON, the host that a run of LOCUSTFILE would load and how its reference target has to be.
@@ -157,8 +161,34 @@ def suite(words: tuple[str, ...], runs_dir: Path) -> None:
     sys.exit(run_all(words[:first_option], words[first_option:], runs_dir))
 
 
-@cli.command(short_help="List criteria, probes, faults, shapes or report formats.")
-@click.argument("kind", type=click.Choice(["criteria", "probes", "faults", "shapes", "reports"]))
+@cli.command(short_help="Write a scenario of your own to begin with.")
+@click.argument("name")
+@click.option("--kind", default="http", show_default=True, help="What it loads: http, login, websocket or grpc.")
+@click.option("--host", default="http://127.0.0.1:8000", show_default=True, help="Your service.")
+@click.option("--into", default=".", type=click.Path(path_type=Path), help="Folder to write into [.].")
+def new(name: str, kind: str, host: str, into: Path) -> None:
+    """Write NAME.py, NAME.conf and .github/workflows/NAME.yml: a scenario, its options and its CI job.
+
+    They run as they are, and are yours to change.
+    """
+    from harness.commands.new import kinds, write
+    from harness.errors import nearest
+
+    if kind not in kinds():
+        meant = nearest(kind, kinds())
+        raise ConfigurationError(
+            f"--kind {kind}: " + (f"did you mean {meant}?" if meant else f"give one of {', '.join(kinds())}")
+        )
+    written = write(name, kind, host, into)
+    for path in written:
+        click.echo(f"wrote {path}")
+    scenario, config, _ = written
+    click.echo(f"\nSee what it would do:  springback plan {scenario} --config {config}")
+    click.echo(f"Run it:                springback run {scenario} --config {config}")
+
+
+@cli.command(short_help="List criteria, probes, faults, shapes, report formats or presets.")
+@click.argument("kind", type=click.Choice(["criteria", "probes", "faults", "shapes", "reports", "presets"]))
 def plugins(kind: str) -> None:
     """List what there is of one KIND, with its parameters and their defaults. One of your own is one more file."""
     from harness.commands.plugins import listing
@@ -186,13 +216,22 @@ def doctor(users: int, processes: int, host: str) -> None:
 
 @cli.command(short_help="Judge an earlier run again.")
 @click.argument("run_directory", metavar="RUN", type=click.Path(path_type=Path))
+@click.option(
+    "--against", default=None, type=click.Choice(["history"]), help="Judge it beside the runs before it, too."
+)
+@click.option("--worse-than", default="10%", show_default=True, help="How much worse than them a figure may become.")
+@click.option("--branch", default="", help="Only runs of this branch before it are its history [all].")
 @QUIET
 @AS_JSON
-def check(run_directory: Path, quiet: bool, as_json: bool) -> None:
-    """Judge the recording of RUN (its directory, or its recording.jsonl) and print the verdict."""
+def check(run_directory: Path, against: str | None, worse_than: str, branch: str, quiet: bool, as_json: bool) -> None:
+    """Judge the recording of RUN (its directory, or its recording.jsonl) and print the verdict.
+
+    With ``--against history`` it also fails where a figure has changed for the worse by more than --worse-than, over
+    the runs of the same plan and machine in its runs directory.
+    """
     from harness.commands import check
 
-    sys.exit(check.check(run_directory, PRINTED[_shown(quiet, as_json)]))
+    sys.exit(check.check(run_directory, PRINTED[_shown(quiet, as_json)], against or "", worse_than, branch))
 
 
 @cli.command(short_help="Judge an earlier run again and write its reports.")
@@ -214,6 +253,80 @@ def grafana() -> None:
     from harness.commands.grafana import text
 
     click.echo(text())
+
+
+@cli.command(short_help="Say whether one run, or several, are worse than others.")
+@click.argument("first", metavar="A")
+@click.argument("second", metavar="B")
+@click.option("--worse-than", default="10%", show_default=True, help="How much worse a figure may become.")
+@click.option("--anyway", is_flag=True, help="Compare though plan or environment differ; the report says so.")
+@click.option("--runs-dir", default="runs", show_default=True, type=click.Path(path_type=Path), help="Where runs lie.")
+@click.option("--output", default=None, type=click.Path(path_type=Path), help="Where the page goes [beside B's last].")
+def compare(first: str, second: str, worse_than: str, anyway: bool, runs_dir: Path, output: Path | None) -> None:
+    """Say whether B is worse than A: each a run, several with commas, or a directory of runs.
+
+    Of one run each only what is an estimate over requests can be told; four against four show what differs from run to
+    run, too. Exit code 3 where a figure of B is worse by more than --worse-than, 0 where none is, 4 where the evidence
+    does not tell. The page has all timelines over one axis.
+    """
+    from harness.commands import compare as command
+
+    sys.exit(command.compare(first, second, worse_than, anyway, runs_dir, output))
+
+
+@cli.command(short_help="List the runs there were, and how their figures went.")
+@click.option("--runs-dir", default="runs", show_default=True, type=click.Path(path_type=Path), help="Where runs lie.")
+@click.option("--scenario", default="", help="Only runs of this scenario.")
+@click.option("--branch", default="", help="Only runs of this branch.")
+@click.option("--commit", default="", help="Only runs of this commit, or that begins so.")
+@click.option("--tag", default="", help="Only runs with this tag.")
+@click.option("--verdict", default="", help="Only runs with this verdict.")
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(1), help="How many are listed.")
+@click.option("--page", default="", metavar="FILE", help="Write the trend page (- for standard output).")
+@click.option("--base", default="", hidden=True, help="What leads from the page to the runs directory.")
+@click.option("--csv", default="", metavar="FILE", help="Write one row a figure (- for standard output).")
+@click.option("--json", "as_json", default="", metavar="FILE", help="Write one object a run (- for standard output).")
+@click.option("--keep", default=None, type=click.IntRange(1), help="Delete all but the newest N of each scenario.")
+@click.option("--dry-run", is_flag=True, help="Say what --keep would delete, and delete nothing.")
+@click.option("--rebuild", is_flag=True, help="Read all runs anew.")
+def history(
+    runs_dir: Path,
+    scenario: str,
+    branch: str,
+    commit: str,
+    tag: str,
+    verdict: str,
+    limit: int,
+    page: str,
+    base: str,
+    csv: str,
+    as_json: str,
+    keep: int | None,
+    dry_run: bool,
+    rebuild: bool,
+) -> None:
+    """List the runs of a runs directory, the newest first, or write their trends as a page, as CSV or as JSON.
+
+    They are indexed in history.sqlite beside the runs, which may be deleted at any time: it is made anew from them.
+    """
+    from harness.commands import history as command
+    from harness.history.stored_run import Filter
+
+    wanted = Filter(scenario, branch, commit, tag, verdict)
+    sys.exit(
+        command.history(
+            runs_dir,
+            wanted,
+            limit=limit,
+            page=page,
+            base=base,
+            csv=csv,
+            json=as_json,
+            keep=keep,
+            dry_run=dry_run,
+            rebuild=rebuild,
+        )
+    )
 
 
 @cli.command(short_help="Print the lines of a recording as text.")

@@ -26,6 +26,8 @@ class Outcome(Enum):
 
 
 EXIT_USAGE = 2
+EXIT_STOPPED_EARLY = 5
+"""By a rule of the run or a safety limit, whatever the findings are."""
 
 CLIENTS, TARGET, RUN = ALL = ("clients", "target", "run")
 """From what a figure is measured: by the clients, from probes of the target, from what the run says of itself."""
@@ -83,3 +85,14 @@ class Verdict:
     findings: tuple[Finding, ...]
     notes: tuple[str, ...] = ()
     """What a reader must know besides: damage to the recording, an early end."""
+    stopped_early: bool = False
+    """By a rule of the run or a safety limit: then it is no verdict of the whole run."""
+
+    @property
+    def exit_code(self) -> int:
+        return EXIT_STOPPED_EARLY if self.stopped_early else self.outcome.exit_code
+
+    @property
+    def word(self) -> str:
+        """Its outcome, for people."""
+        return f"STOPPED EARLY, {self.outcome.value}" if self.stopped_early else self.outcome.value

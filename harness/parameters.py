@@ -83,7 +83,7 @@ class Parameter:
     @property
     def text(self) -> str:
         """The default, as it would be written."""
-        return _text(self.default)
+        return text_of(self.default)
 
     def shown(self, value: object) -> str:
         """A value for a message; a secret is not repeated, since it may be half of a token."""
@@ -271,9 +271,10 @@ def _words(hint: Any) -> str:
     return {str: "text", int: "a whole number", float: "a number", bool: "true or false"}.get(hint, str(hint))
 
 
-def _text(value: object) -> str:
+def text_of(value: object) -> str:
+    """A value as it would be written on the command line."""
     if isinstance(value, tuple | list):
-        return ",".join(map(_text, value))
+        return ",".join(map(text_of, value))
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):

@@ -13,7 +13,6 @@ import pkgutil
 import traceback
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, is_dataclass
-from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any, ClassVar
@@ -102,15 +101,21 @@ class Folder:
     method: str
     """The method by which its class is told from others in its file."""
 
-    def modules(self) -> dict[str, str]:
-        """Name of each → its module, in alphabetical order. Raises ConfigurationError for two of one name."""
-        found: dict[str, str] = {}
-        for name, module in sorted(_modules_in(self.package)):
-            if name in found:
-                raise ConfigurationError(
-                    f"two files are the {self.kind} {name}: {found[name]} and {module}; rename one"
-                )
-            found[name] = module
+    def modules(self) -> Mapping[str, str]:
+        """Name of each → its module, in alphabetical order. Raises ConfigurationError for two of one name.
+
+        Read again when a file has come or gone: a verdict asks for it many times.
+        """
+        changed_ns, found = _known.get(self.package, ({}, {}))
+        if not changed_ns or any(_changed_ns(folder) != then_ns for folder, then_ns in changed_ns.items()):
+            changed_ns, found = dict[Path, int](), dict[str, str]()
+            for name, module in sorted(_modules_in(self.package, changed_ns)):
+                if name in found:
+                    raise ConfigurationError(
+                        f"two files are the {self.kind} {name}: {found[name]} and {module}; rename one"
+                    )
+                found[name] = module
+            _known[self.package] = changed_ns, found
         return found
 
     def available(self) -> tuple[str, ...]:
@@ -165,18 +170,27 @@ class Folder:
         return {key: declared[key].read(text) if key in declared else text for key, text in texts.items()}
 
 
-def _modules_in(package: str) -> Iterator[tuple[str, str]]:
-    for folder in importlib.import_module(package).__path__:
-        for name, is_package in _listed(folder, Path(folder).stat().st_mtime_ns):
-            module = f"{package}.{name}"
-            if is_package:
-                yield from _modules_in(module)
+_known: dict[str, tuple[dict[Path, int], dict[str, str]]] = {}
+"""Package → its folders, each with when it was last changed, and what was found in them then."""
+
+
+def _modules_in(package: str, changed_ns: dict[Path, int]) -> Iterator[tuple[str, str]]:
+    """Name and module of each plug-in. Notes the folders."""
+    for path in importlib.import_module(package).__path__:
+        folder = Path(path)
+        changed_ns[folder] = _changed_ns(folder)
+        for each in pkgutil.iter_modules([path]):
+            module = f"{package}.{each.name}"
+            if each.name.startswith("_"):
+                continue
+            if each.ispkg:
+                yield from _modules_in(module, changed_ns)
             else:
-                yield name, module
+                yield each.name, module
 
 
-@lru_cache(maxsize=256)
-def _listed(folder: str, _changed_ns: int) -> tuple[tuple[str, bool], ...]:
-    """Name of each plug-in and room in a folder, and whether it is a room. A verdict asks for them thirty times."""
-    found = pkgutil.iter_modules([folder])
-    return tuple((each.name, each.ispkg) for each in found if not each.name.startswith("_"))
+def _changed_ns(folder: Path) -> int:
+    try:
+        return folder.stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0

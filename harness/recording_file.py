@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import msgspec
 
 from harness.recording import End, Line, Operations, ProbeSample, Recording, Slice, Slices, Unanswered
+from harness.recording_damage import Damage, in_short, missing
 from harness.recording_header import FORMAT, Header
 from harness.recording_line import LONGEST_LINE_BYTES, UnknownMarkError, decode, encode
 from harness.recording_marks import Mark
@@ -31,8 +31,6 @@ NEAR_S = 3_600
 """Requests that begin this long before or after all phases cannot be of the run: users that warm up are there, and
 users that have not been stopped yet."""
 NO_RUN = "of a time at which there was no run"
-MOST_NAMED = 5
-"""Lines named of each kind of damage; the others are counted."""
 
 
 class RecordingError(Exception):
@@ -98,7 +96,7 @@ class _Reading:
         self._probes: list[ProbeSample] = []
         self._operations: list[Operations] = []
         self._marks: list[Mark] = []
-        self._damage = _Damage()
+        self._damage = Damage()
         self._seals: SealCheck | None = None
         self._other_from: int | None = None
         """The line with a second header: whatever follows is of another run."""
@@ -145,7 +143,7 @@ class _Reading:
             header = decode(text)
         except ValueError as error:
             raise RecordingError(
-                f"{self._source}: the header, line {number}, cannot be read ({_detail(error)}), so nobody knows what "
+                f"{self._source}: the header, line {number}, cannot be read ({in_short(error)}), so nobody knows what "
                 "was planned. Take an undamaged copy of the file."
             ) from None
         assert isinstance(header, Header)
@@ -243,7 +241,7 @@ class _Reading:
             for (t, name, outcome), (count, starts) in waiting.items()
             if t in self._near
         ]
-        damage = [*self._damage.in_words(), *(_missing(*gap) for gap in (self._seals.missing if self._seals else ()))]
+        damage = [*self._damage.in_words(), *(missing(*gap) for gap in (self._seals.missing if self._seals else ()))]
         if self._other_from is not None:
             damage.append(f"line {self._other_from} begins another recording, and was left out with all that follows")
         ended_s = self._near.stop if self._end is None else self._end.t
@@ -277,57 +275,3 @@ class _Outline(msgspec.Struct):
 
 
 _OUTLINE = msgspec.json.Decoder(_Outline)
-
-
-@dataclass(frozen=True)
-class _Found:
-    """Lines with the same damage."""
-
-    what: str
-    was_left_out: bool
-    numbers: list[int]
-    detail: str = ""
-
-    def __str__(self) -> str:
-        named = [str(number) for number in self.numbers[:MOST_NAMED]]
-        if len(self.numbers) > MOST_NAMED:
-            named.append(f"{len(self.numbers) - MOST_NAMED:,} more")
-        many = len(self.numbers) > 1
-        lines = f"lines {', '.join(named[:-1])} and {named[-1]}" if many else f"line {named[0]}"
-        verb = "" if self.what.startswith("cannot") else "are " if many else "is "
-        left_out = f" and {'were' if many else 'was'} left out" if self.was_left_out else ""
-        return f"{lines} {verb}{self.what}{left_out}{self.detail}"
-
-
-class _Damage:
-    """What is wrong with which lines."""
-
-    def __init__(self) -> None:
-        self._found: dict[str, _Found] = {}
-
-    def left_out(self, number: int, what: str, detail: str = "") -> None:
-        self._found.setdefault(what, _Found(what, True, [], detail)).numbers.append(number)
-
-    def kept(self, number: int, what: str) -> None:
-        """The line is used all the same."""
-        self._found.setdefault(f"{what}, kept", _Found(what, False, [])).numbers.append(number)
-
-    def unreadable(self, number: int, error: Exception) -> None:
-        """Of many such lines the first says why."""
-        what = "cannot be read"
-        self._found.setdefault(what, _Found(what, True, [], f" ({_detail(error)})")).numbers.append(number)
-
-    def in_words(self) -> Iterator[str]:
-        return map(str, self._found.values())
-
-
-def _detail(error: Exception) -> str:
-    """In one short line, without the marks of code."""
-    text = " ".join(str(error).replace("`", "").split()) or type(error).__name__
-    return text if len(text) <= 120 else f"{text[:119]}…"
-
-
-def _missing(first: int, last: int) -> str:
-    if first == last:
-        return f"line {first} of those that were written is missing"
-    return f"lines {first} to {last} of those that were written are missing"

@@ -82,7 +82,15 @@ class Header:
     faults: tuple[FaultPlan, ...] = ()
     reference_target: bool = False
     """The target was the built-in one, started for this run because nobody had named a host."""
+    branch: str = ""
+    """Of the version that was tested, as the working tree or the build server says; empty where nobody does."""
+    commit: str = ""
+    """Its revision, in full."""
+    tags: tuple[str, ...] = ()
+    """What somebody calls the run by, to find it among others."""
     format: int = FORMAT
+    stop_when: tuple[str, ...] = ()
+    """The rules by which the run was to be stopped early, as they were given."""
 
     def phase(self, name: str) -> Phase | None:
         return next((phase for phase in self.phases if phase.name == name), None)

@@ -43,6 +43,7 @@ def pooled(verdicts: Sequence[Verdict], planned: int) -> Verdict:
     ]
     findings.sort(key=lambda finding: (finding.is_guard, -finding.outcome.rank))
     missing = planned - len(verdicts)
+    early = any(verdict.stopped_early for verdict in verdicts)
     if not findings or missing:
         reason = f"{missing} of {planned} runs left no verdict" if missing else "nothing was judged"
         findings.append(
@@ -52,7 +53,8 @@ def pooled(verdicts: Sequence[Verdict], planned: int) -> Verdict:
     if worst.outcome is Outcome.PASS:
         held = sum(not finding.is_guard for finding in findings)
         return Verdict(Outcome.PASS, f"All {held} criteria hold in {planned} runs.", tuple(findings))
-    return Verdict(worst.outcome, f"{worst.title}: {worst.reason}.", tuple(findings))
+    said = "STOPPED EARLY, no verdict of all runs. " if early else ""
+    return Verdict(worst.outcome, f"{said}{worst.title}: {worst.reason}.", tuple(findings), stopped_early=early)
 
 
 def _by_criterion(verdicts: Sequence[Verdict]) -> list[list[Finding]]:

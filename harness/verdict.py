@@ -58,9 +58,13 @@ def judge(recording: Recording, criteria: Sequence[CriterionSpec] | None = None)
     if criteria is not None and tuple(criteria) != tuple(planned):
         notes.append(_overridden(planned, criteria))
     outcome, reason = _worst(recording, findings, listed)
+    end = recording.end
+    stopped_early = end is not None and end.stopped_early
+    if end is not None and stopped_early:
+        reason = f"STOPPED EARLY {end.t:.0f} s in, no verdict of the whole run: {end.reason}. {reason}"
     if recording.header.reference_target:
         reason = f"{DEMO}: {reason}"
-    return Verdict(outcome, reason, tuple(findings), tuple(notes))
+    return Verdict(outcome, reason, tuple(findings), tuple(notes), stopped_early)
 
 
 def without_reports(verdict: Verdict, problems: Sequence[str], remedy: str) -> Verdict:

@@ -24,8 +24,10 @@ def facts(recording: Recording) -> list[tuple[str, str]]:
         ),
         ("target", target(header)),
         ("load processes", str(header.nodes)),
+        *((name, value) for name, value in version(header) if value),
         ("started", started(recording)),
         ("ended", _ending(recording)),
+        *(("to be stopped early when", rule) for rule in header.stop_when),
     ]
     if end is not None:
         unfinished = _quantity.count(end.unfinished)
@@ -89,6 +91,11 @@ def target(header: Header) -> str:
     """Its address, and whether it was the demo."""
     address = header.target or _quantity.NOTHING
     return f"the built-in demo at {address}" if header.reference_target else address
+
+
+def version(header: Header) -> list[tuple[str, str]]:
+    """Of what was tested; empty values where nobody says."""
+    return [("branch", header.branch), ("commit", header.commit), ("tags", ", ".join(header.tags))]
 
 
 def started(recording: Recording) -> str:

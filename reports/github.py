@@ -16,7 +16,7 @@ from typing import TextIO
 
 from harness.findings import Outcome, Verdict
 from harness.safe_text import one_line, say
-from reports import _rows, markdown
+from reports import _quantity, _rows, markdown
 from reports.suite_part import Part
 
 VARIABLES = ACTIONS, SUMMARY = "GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY"
@@ -41,10 +41,11 @@ def of_verdict(scenario: str, verdict: Verdict) -> Iterator[Annotation]:
     """The verdict, and each finding that keeps it from passing."""
     if verdict.outcome is Outcome.PASS:
         return
-    yield Annotation(verdict.outcome, f"{verdict.outcome.value}: {scenario}", verdict.reason)
+    yield Annotation(verdict.outcome, f"{verdict.word}: {scenario}", verdict.reason)
     for row in (*_rows.judged(verdict), *_rows.guards(verdict)):
         if row.outcome is not Outcome.PASS:
-            figures = f"{row.figure} (limit {row.limit}): " if row.figure and row.limit else ""
+            is_known = _quantity.NOTHING not in (row.figure, row.limit)
+            figures = f"{row.figure} (limit {row.limit}): " if is_known else ""
             title = f"{row.outcome.value}: {scenario}: {row.finding.title}"
             yield Annotation(row.outcome, title, f"{figures}{row.reason}")
 

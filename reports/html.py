@@ -6,30 +6,19 @@ that a hostile request name could do nothing even if it were not escaped. All of
 
 from __future__ import annotations
 
-import base64
-import hashlib
-from functools import cache
-from pathlib import Path
 from typing import Any
 
-from bokeh.core.json_encoder import serialize_json
-from bokeh.document import Document
 from bokeh.models import Range1d
-from bokeh.resources import Resources
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from harness.findings import Verdict
 from harness.recording import Recording
-from harness.safe_text import safe
 from reports import _alerts, _facts, _phase_table, _quantity, _rows
 from reports._charts import drawing, palette, recovered, selection, skew, table
 from reports._charts.timeline import Timeline, timeline
-from reports._page import gauge, legend, reading
-from reports._quantity import with_units
+from reports._page import document, gauge, legend, reading
 
 FILE_NAME = "report.html"
-_PAGE = Path(__file__).parent / "_page"
 
 
 def render(recording: Recording, verdict: Verdict) -> str:
@@ -43,9 +32,9 @@ def render(recording: Recording, verdict: Verdict) -> str:
         drawings = {c.identity: drawing.draw(c, axis, shared) for c in charts if not c.missing}
     if herd is not None:
         drawings["skew"] = skew.draw(herd)
-    documents, items = _embedded(drawings)
-    scripts = [*_bokeh_scripts(), Markup(_text("page.js"))]
-    page: str = _template().render(
+    documents, items = document.embedded(drawings)
+    scripts = [*document.bokeh_scripts(), Markup(document.text("page.js"))]
+    page: str = document.template("page.html.j2").render(
         recording=recording,
         header=recording.header,
         verdict=verdict,
@@ -76,14 +65,14 @@ def render(recording: Recording, verdict: Verdict) -> str:
         started=_facts.started(recording),
         target=_facts.target(recording.header),
         sends_count=len(sends),
-        style=Markup(_text("page.css")),
+        style=Markup(document.text("page.css")),
         rules=legend.rules(),
         scripts=scripts,
-        policy=_policy(scripts),
+        policy=document.policy(scripts),
         data={
-            "charts-json": _json(documents),
-            "render-items": _json(items),
-            "dark-colours": _json(palette.DARK),
+            "charts-json": document.as_json(documents),
+            "render-items": document.as_json(items),
+            "dark-colours": document.as_json(palette.DARK),
         },
     )
     return page
@@ -100,64 +89,3 @@ def _time_axis(axis: Timeline) -> Range1d:
         bounds=(axis.start_s, axis.end_s),
         min_interval=min(2, end_s - start_s),
     )
-
-
-def _embedded(drawings: dict[str, Any]) -> tuple[Any, list[dict[str, Any]]]:
-    """Bokeh's document of all drawings, and which drawing goes into which element."""
-    if not drawings:
-        return {}, []
-    document = Document()
-    with document.models.freeze():  # else Bokeh walks over all models once for each root
-        for identity, plot in drawings.items():
-            plot.name = identity
-            document.add_root(plot)
-    roots = {plot.id: f"{identity}-drawing" for identity, plot in drawings.items()}
-    return {"report": document.to_json(deferred=False)}, [{"docid": "report", "roots": roots, "root_ids": list(roots)}]
-
-
-@cache
-def _template() -> Any:
-    environment = Environment(
-        loader=FileSystemLoader(_PAGE),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=_safe,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["with_units"] = with_units
-    return environment.get_template("page.html.j2")
-
-
-def _safe(value: object) -> object:
-    """Every text that the template prints, before it is escaped; markup of our own passes as it is."""
-    return safe(value) if isinstance(value, str) and not isinstance(value, Markup) else value
-
-
-@cache
-def _text(name: str) -> str:
-    return (_PAGE / name).read_text(encoding="utf-8")
-
-
-@cache
-def _bokeh_scripts() -> tuple[Markup, ...]:
-    """Bokeh's own script, from its wheel; only the part that draws."""
-    return tuple(Markup(script) for script in Resources(mode="inline", components=["bokeh"]).js_raw)
-
-
-def _policy(scripts: list[Markup]) -> str:
-    hashes = " ".join(
-        f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'" for script in scripts
-    )
-    return (
-        f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; img-src data:; "
-        "base-uri 'none'; form-action 'none'"
-    )
-
-
-def _json(value: object) -> Markup:
-    """JSON that cannot end the script element that holds it, nor open a comment in it."""
-    text: str = serialize_json(value)
-    for character in "<>&\u2028\u2029":
-        text = text.replace(character, f"\\u{ord(character):04x}")
-    return Markup(text)

@@ -24,7 +24,7 @@ SIGNS = {Outcome.PASS: "✅", Outcome.FAIL: "❌", Outcome.INCONCLUSIVE: "⚠️
 def render(recording: Recording, verdict: Verdict) -> str:
     header = recording.header
     lines = [
-        f"## {SIGNS[verdict.outcome]} {verdict.outcome.value}: {escaped(header.scenario)}",
+        f"## {SIGNS[verdict.outcome]} {verdict.word}: {escaped(header.scenario)}",
         "",
         escaped(verdict.reason),
         "",

@@ -54,7 +54,7 @@ def page(verdict: Verdict, parts: Sequence[Part], name: str) -> str:
 
 
 def as_markdown(verdict: Verdict, parts: Sequence[Part]) -> str:
-    lines = [f"## {verdict.outcome.value}: {len(parts)} runs", "", markdown.escaped(verdict.reason)]
+    lines = [f"## {verdict.word}: {len(parts)} runs", "", markdown.escaped(verdict.reason)]
     heads = ("outcome", "finding", "figure", "limit", "95 % interval", "reason")
     findings = [
         (row.outcome.value, row.finding.title, row.figure, row.limit, row.interval, row.reason)
@@ -82,7 +82,7 @@ def as_junit(verdict: Verdict, parts: Sequence[Part], directory: Path) -> str:
 def summary(verdict: Verdict, parts: Sequence[Part]) -> str:
     body = {
         "outcome": verdict.outcome.value,
-        "exit_code": verdict.outcome.exit_code,
+        "exit_code": verdict.exit_code,
         "reason": verdict.reason,
         "findings": [verdict_json.finding(finding) for finding in verdict.findings],
         "runs": [
@@ -101,7 +101,7 @@ def summary(verdict: Verdict, parts: Sequence[Part]) -> str:
 
 def text(verdict: Verdict, parts: Sequence[Part], lasted_s: float) -> str:
     """For the terminal: the verdict, its findings, and one line a run."""
-    lines = ["", f"{verdict.outcome.value}  {len(parts)} runs, {suite_page.duration(lasted_s)}", "", "Over all runs"]
+    lines = ["", f"{verdict.word}  {len(parts)} runs, {suite_page.duration(lasted_s)}", "", "Over all runs"]
     for row in _findings(verdict):
         lines.append(f"  {row.outcome.value:<12}  {one_line(row.finding.title)}: {row.figure}, limit {row.limit}")
         lines.append(f"      {one_line(row.reason)}")

@@ -18,7 +18,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from junitparser import Error, JUnitXml, TestCase, TestSuite
 from markupsafe import Markup
 
-from harness.findings import Outcome
+from harness.findings import EXIT_STOPPED_EARLY, Outcome
 from harness.safe_text import one_line, safe
 from harness.verdict import DEMO
 from reports import _quantity, _rows, markdown, verdict_json
@@ -146,18 +146,18 @@ def junit(parts: Sequence[Part], directory: Path) -> str:
 
 
 def junit_suites(parts: Sequence[Part], directory: Path) -> list[TestSuite]:
-    """The test suites of all runs; one with an error for a run without a verdict."""
+    """The test suites of all runs; one with an error for a run without a verdict, or that did not end by its own."""
     found: list[TestSuite] = []
     for part in parts:
         try:
             suites = list(JUnitXml.fromfile(str(directory / part.run / "junit.xml"))) if part.run else []
         except (OSError, ParseError):
             suites = []
-        if not suites:
-            suites = [TestSuite(safe(f"springback {part.scenario}"))]
+        if part.outcome is not Outcome.PASS and not any(case.result for suite in suites for case in suite):
+            suites.append(TestSuite(safe(f"springback {part.scenario}")))
             case = TestCase(safe("verdict of the run"), safe(f"springback.{part.scenario}"), round(part.lasted_s, 3))
             case.result = [Error(safe(part.reason), part.word)]
-            suites[0].add_testcase(case)
+            suites[-1].add_testcase(case)
         found += suites
     return found
 
@@ -166,7 +166,7 @@ def summary(parts: Sequence[Part]) -> str:
     whole = worst(parts)
     body: dict[str, Any] = {
         "outcome": whole.value,
-        "exit_code": whole.exit_code,
+        "exit_code": exit_code(parts),
         "reason": counted(parts),
         "scenarios": [
             {
@@ -200,6 +200,11 @@ def table(parts: Sequence[Part], lasted_s: float) -> str:
             rows = [row for row in (*part.judged, *part.guards) if row.outcome is not Outcome.PASS]
             lines += [f"      {row.outcome.value}  {one_line(row.finding.title)}: {_figures(row)}" for row in rows]
     return "\n".join([*lines, "", "Reports:"])
+
+
+def exit_code(parts: Sequence[Part]) -> int:
+    """That of the worst, unless one was stopped early."""
+    return EXIT_STOPPED_EARLY if any(part.stopped_early for part in parts) else worst(parts).exit_code
 
 
 def worst(parts: Sequence[Part]) -> Outcome:

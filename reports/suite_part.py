@@ -35,6 +35,8 @@ class Part:
     on_demo: bool = False
     """Whether the target was our own demo."""
     started_utc: str = ""
+    stopped_early: bool = False
+    """By a rule of ``--stop-when`` or a safety limit."""
 
     def __post_init__(self) -> None:
         if not self.was_run:
@@ -89,6 +91,7 @@ def of_verdict(path: Path, scenario: str, lasted_s: float, suite: str) -> Part |
             str(said["target"]),
             bool(said["reference_target"]),
             str(said["started_utc"]),
+            bool(said.get("stopped_early", False)),
         )
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return None

@@ -74,7 +74,7 @@ def line(recording: Recording, verdict: Verdict) -> str:
 
 def _headline(recording: Recording, verdict: Verdict) -> str:
     header = recording.header
-    return f"{verdict.outcome.value}  {one_line(header.scenario)} against {one_line(_facts.target(header))}"
+    return f"{verdict.word}  {one_line(header.scenario)} against {one_line(_facts.target(header))}"
 
 
 def _groups(verdict: Verdict) -> list[tuple[str, list[_rows.FindingRow]]]:
@@ -126,9 +126,9 @@ def _wrapped(text: str, width: int, indent: str = "", hanging: str | None = None
 def _show_rich(recording: Recording, verdict: Verdict, paths: Sequence[Path], console: Console) -> None:
     style = STYLES[verdict.outcome]
     headline = Text.assemble(
-        (f" {verdict.outcome.value} ", f"{style} reverse"),
+        (f" {verdict.word} ", f"{style} reverse"),
         "  ",
-        (_headline(recording, verdict).removeprefix(verdict.outcome.value).strip(), "bold"),
+        (_headline(recording, verdict).removeprefix(verdict.word).strip(), "bold"),
     )
     console.print()
     console.print(headline)

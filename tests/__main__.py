@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -18,12 +19,16 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 HERE = Path(__file__).parent
-AT_ONCE = 2
-"""Of the parts that mostly wait. More are done no sooner: with one that computes, and the runs of the first of them, so
-many keep two cores busy, and what is timed goes wrong where they are more than busy.
+AT_ONCE = 3
+"""Of the parts that do not compute: with the runs of the first of them, so many keep two cores busy. Where these are
+more than busy, load processes have no turn for seconds, and are lost.
 """
-GIVE_WAY = 5
-"""Niceness of the parts that compute: what is timed beside them goes before, and they still come along."""
+GIVE_WAY, GIVE_WAY_TO_MEASURED = 10, 19
+"""Niceness of the parts that compute: what is timed beside them goes before, and they still come along. What is
+measured beside them hardly knows of them.
+"""
+PATIENCE_S = 900
+"""For a test of a part that gives way, when the others leave little."""
 SLOWEST = 10
 
 
@@ -33,22 +38,22 @@ class Part:
 
     name: str
     folders: tuple[str, ...]
-    alone: bool = False
-    """It measures the size of faults, so nothing else may take the machine from it."""
+    measures: bool = False
+    """The size of faults, so nothing else may take the machine from it but what gives way at once."""
     computes: bool = False
-    """It waits for nothing: one such part goes beside the others all the time, and takes what they leave."""
+    """It waits for nothing: such a part goes beside the others from the beginning, and takes what they leave."""
 
 
 PARTS = (
     Part("runs", ("run", "browser", "distributed")),
-    Part("load", ("config", "http", "load")),
     Part("target", ("target",)),
+    Part("load", ("config", "http", "load")),
     Part("faults", ("faults", "probes")),
     Part("docs", ("docs",)),
     Part("shapes", ("shapes",)),
     Part("pure", ("pure", "calibration"), computes=True),
     Part("reports", ("reports", "learn"), computes=True),
-    Part("truth", ("ground_truth",), alone=True),
+    Part("truth", ("ground_truth",), measures=True),
 )
 """In the order in which they are begun: the longest first. Locust patches the process that imports it, so what runs
 unpatched in the product is never with `runs`, `load` and `shapes`; tests/conftest.py sees to that."""
@@ -88,13 +93,29 @@ class Going:
         self._output, self._report = place / f"{part.name}.txt", place / f"{part.name}.xml"
         command = [sys.executable, "-m", "pytest", *(str(HERE / folder) for folder in part.folders)]
         command += ["-o", "junit_duration_report=call", f"--junit-xml={self._report}"]
+        if part.computes:
+            command += ["-o", f"timeout={PATIENCE_S}"]
         with self._output.open("wb") as output:
             self.process = subprocess.Popen(
-                ["nice", "-n", str(GIVE_WAY), *command] if part.computes else command,
-                cwd=HERE.parent,
-                stdout=output,
-                stderr=output,
+                command, cwd=HERE.parent, stdout=output, stderr=output, start_new_session=part.computes
             )
+        if part.computes:
+            self.give_way(GIVE_WAY)
+
+    def give_way(self, niceness: int) -> None:
+        """To what is in other sessions, such as real runs, as well: where Linux groups what competes for the machine by
+        sessions, the niceness of a process counts only within its own.
+        """
+        with contextlib.suppress(ProcessLookupError):  # it has just ended
+            os.setpriority(os.PRIO_PGRP, self.process.pid, niceness)
+        with contextlib.suppress(OSError):  # it does not
+            Path(f"/proc/{self.process.pid}/autogroup").write_text(str(niceness))
+
+    def kill(self) -> None:
+        """Ends what a Ctrl-C has not reached."""
+        with contextlib.suppress(ProcessLookupError):
+            if self.part.computes:
+                os.killpg(self.process.pid, signal.SIGKILL)
 
     def ended(self, code: int, cpu_s: float) -> Result:
         """Prints its output."""
@@ -112,13 +133,10 @@ class Going:
 def next_part(waiting: Sequence[Part], going: Sequence[Part]) -> Part | None:
     """The part to begin now, beside those that are going; None while nothing may be begun."""
     for part in waiting:
-        if part.alone:
-            if not going and all(other.alone for other in waiting):
+        if part.measures:
+            if all(one.computes for one in going) and all(other.measures or other.computes for other in waiting):
                 return part
-        elif part.computes:
-            if not any(one.computes for one in going):
-                return part
-        elif sum(not one.computes for one in going) < AT_ONCE:
+        elif part.computes or sum(not one.computes for one in going) < AT_ONCE:
             return part
     return None
 
@@ -136,13 +154,21 @@ def main(names: Sequence[str]) -> int:
     waiting = [known[name] for name in known if not names or name in names]
     going: dict[int, Going] = {}
     with tempfile.TemporaryDirectory(prefix="springback-tests-") as place:
-        while waiting or going:
-            while (part := next_part(waiting, [one.part for one in going.values()])) is not None:
-                waiting.remove(part)
-                one = Going(part, Path(place))
-                going[one.process.pid] = one
-            pid, status, usage = os.wait3(0)
-            results.append(going.pop(pid).ended(os.waitstatus_to_exitcode(status), usage.ru_utime + usage.ru_stime))
+        try:
+            while waiting or going:
+                while (part := next_part(waiting, [one.part for one in going.values()])) is not None:
+                    waiting.remove(part)
+                    one = Going(part, Path(place))
+                    going[one.process.pid] = one
+                if any(one.part.measures for one in going.values()):
+                    for one in going.values():
+                        if one.part.computes:
+                            one.give_way(GIVE_WAY_TO_MEASURED)
+                pid, status, usage = os.wait3(0)
+                results.append(going.pop(pid).ended(os.waitstatus_to_exitcode(status), usage.ru_utime + usage.ru_stime))
+        finally:
+            for one in going.values():
+                one.kill()
     tests = [test for result in results for test in result.tests]
     print(f"===== the slowest {SLOWEST}, without what a test waits for in its set-up")
     for test in sorted(tests, key=lambda test: -test.seconds)[:SLOWEST]:

@@ -15,7 +15,12 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.run import pool
-from tests.run.pool import outcome, run_pool  # noqa: F401  # fixtures are found by their names
+from tests.run.pool import (  # noqa: F401  # fixtures and hooks are found by their names
+    outcome,
+    pytest_pyfunc_call,
+    pytest_runtest_setup,
+    run_pool,
+)
 from tests.run.zygote import zygote
 
 # A busy machine must not make a test fail that counts nothing but truth; what fails in CI fails the same way again.

@@ -43,14 +43,16 @@ class Service:
         self._ask(f"/_behave?latency_ms={latency_ms}&status={status}")
 
     def counts(self) -> dict[str, int]:
-        """``POST /path`` → requests that arrived so far, whatever they were answered; and ``connections``."""
+        """``POST /path`` → requests that arrived so far, whatever they were answered; ``connections``; and of
+        these ``open``, how many there are now, each with a request so far.
+        """
         counts: dict[str, int] = json.loads(self._ask("/_counts"))
         return counts
 
     @property
     def requests(self) -> int:
         """Those of load, and whatever else arrived, but for :data:`BESIDE_PARKED`."""
-        return sum(count for name, count in self.counts().items() if name not in ("connections", BESIDE_PARKED))
+        return sum(count for name, count in self.counts().items() if " /" in name and name != BESIDE_PARKED)
 
     def kill(self) -> None:
         """As a crash of the target: SIGKILL, at once."""
@@ -87,12 +89,15 @@ class Answering:
     def __init__(self, latency_ms: float, status: int) -> None:
         self.behaviour = {"latency_ms": str(latency_ms), "status": str(status)}
         self.counts: Counter[str] = Counter()
+        self.open: set[asyncio.StreamWriter] = set()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         counted = False
         with contextlib.suppress(OSError, asyncio.IncompleteReadError):
             while await self._one(reader, writer, counted):
                 counted = True
+        self.counts["open"] -= writer in self.open
+        self.open.discard(writer)
         writer.close()
 
     async def _one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, counted: bool) -> bool:
@@ -115,6 +120,8 @@ class Answering:
             is_of_run = name == "GET /" and headers.get("user-agent") == "springback-probe"
             self.counts[BESIDE_PARKED if is_of_run else name] += 1
             self.counts["connections"] += not counted
+            self.counts["open"] += writer not in self.open
+            self.open.add(writer)
         how = {**self.behaviour, **own}
         await asyncio.sleep(float(how["latency_ms"]) / 1000)
         status = int(how["status"])

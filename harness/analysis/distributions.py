@@ -50,6 +50,11 @@ def normal_quantile(probability: float) -> float:
     return float(special.ndtri(probability))
 
 
+def normal_quantiles(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The same, element by element."""
+    return np.asarray(special.ndtri(probabilities), dtype=np.float64)
+
+
 def normal_above(value: float) -> float:
     """P(Z > value) of the standard normal distribution."""
     return float(special.ndtr(-value))

@@ -5,7 +5,6 @@ Plain sockets, which also wait cooperatively when gevent has patched them.
 
 from __future__ import annotations
 
-import functools
 import ipaddress
 import socket
 import ssl
@@ -15,8 +14,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
-import certifi
-
+from harness.clients import tls as run_tls
 from harness.clients.connection_guard import BlockedError
 
 _Address: TypeAlias = tuple[int, Any]
@@ -62,7 +60,10 @@ def connect(host: str, port: int, tls: bool, deadline: Deadline, ca_file: str = 
             connection.settimeout(deadline.remaining_s() / left)
             connection.connect(address)
             connection.settimeout(deadline.remaining_s())
-            return _tls(ca_file).wrap_socket(connection, server_hostname=host) if tls else connection
+            # A file of one's own is read anew each time, because it is replaced when its authority is; ours are not.
+            if not tls:
+                return connection
+            return run_tls.context(ca_file, afresh=bool(ca_file)).wrap_socket(connection, server_hostname=host)
         except BlockedError as error:
             failure = NoAnswerError(str(error.strerror))
         except TimeoutError:
@@ -138,15 +139,3 @@ def reason_of(error: OSError) -> str:
     if isinstance(error, ssl.SSLError) and error.reason:
         return error.reason.lower().replace("_", " ")
     return error.strerror or str(error) or type(error).__name__
-
-
-def _tls(ca_file: str) -> ssl.SSLContext:
-    # Read anew each time, because such a file is replaced when its authority is; ours are not.
-    return ssl.create_default_context(cafile=ca_file) if ca_file else _usual_tls()
-
-
-@functools.cache
-def _usual_tls() -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    context.load_verify_locations(certifi.where())  # a slim container has no certificates of its own
-    return context

@@ -11,7 +11,8 @@ _REMEDIES = (
     (r"no process of this user listens", "start it, or correct the port; only root sees those of other users"),
     (r"name not resolved", "correct the name of the host"),
     (r"timed out|timeout", "is it running, and is that its port?"),
-    (r"certificate", "name its authority, or correct the host name"),
+    (r"certificate required|bad certificate|handshake failure", "it wants a certificate; show one with --client-cert"),
+    (r"certificate", "name its authority with --ca-file, or correct the host name"),
     (
         r"wrong version number|record layer|tls failed",
         "it does not speak TLS there; write http:// in place of https://",

@@ -7,8 +7,10 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import reports
+from harness.comparison.words import share_of
 from harness.errors import ConfigurationError
 from harness.findings import Verdict
+from harness.history.of_run import against_history, noted
 from harness.recording import Recording
 from harness.recording_file import RecordingError, read
 from harness.verdict import judge, without_reports
@@ -18,11 +20,16 @@ TABLE, LINE, JSON = SHOWN = ("table", "line", "json")
 """How a verdict is printed."""
 
 
-def check(run: Path, shown: str = TABLE) -> int:
-    """Prints the verdict of ``run`` and returns its exit code. Raises ConfigurationError when there is no recording."""
+def check(run: Path, shown: str = TABLE, against: str = "", worse_than: str = "10%", branch: str = "") -> int:
+    """Prints the verdict of ``run``, with ``against`` the verdict of it and of how it stands against the runs before
+    it, and returns its exit code. Raises ConfigurationError when there is no recording.
+    """
+    ratio = share_of(worse_than)
     recording, verdict = _judged(run)
+    if against:
+        verdict = against_history(recording, verdict, run if run.is_dir() else run.parent, ratio, branch)
     _print(recording, verdict, (), shown)
-    return verdict.outcome.exit_code
+    return verdict.exit_code
 
 
 def report(run: Path, formats: Collection[str] = (), shown: str = TABLE) -> int:
@@ -35,6 +42,7 @@ def report(run: Path, formats: Collection[str] = (), shown: str = TABLE) -> int:
         raise ConfigurationError(f"--report-formats: {problem}")
     recording, verdict = _judged(run)
     directory = run if run.is_dir() else run.parent
+    verdict = noted(recording, verdict, directory)
     written, problems = reports.write(recording, verdict, directory, formats)
     if problems:
         about_files = any(f", {reports.MEND} " not in problem for problem in problems)
@@ -48,7 +56,7 @@ def report(run: Path, formats: Collection[str] = (), shown: str = TABLE) -> int:
     stream = sys.stderr if shown == JSON else sys.stdout  # GitHub reads both
     annotations = github.of_verdict(recording.header.scenario, verdict)
     github.show(annotations, lambda: markdown.render(recording, verdict), stream)
-    return verdict.outcome.exit_code
+    return verdict.exit_code
 
 
 def _print(recording: Recording, verdict: Verdict, written: Sequence[Path], shown: str) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
@@ -21,6 +22,7 @@ from harness.regular_file import NoRegularFileError, regular
 T = TypeVar("T")
 OF_THE_SHAPE = {"num_users": "--users", "spawn_rate": "--spawn-rate", "run_time": "--run-time"}
 """Options of Locust that have no effect beside a shape."""
+SEVERAL_IN_ONE = ("--stop-when", "--fault", "--queue-gauge")
 MOST_PROCESSES = 1000
 ELSEWHERE = " (It stands in a config file or in an environment variable.)"
 
@@ -95,6 +97,14 @@ def conflicts(parsed: Any, has_shape: bool = True) -> Iterator[str]:
     for name, flag in OF_THE_SHAPE.items():
         if has_shape and getattr(parsed, name) is not None:
             yield f"{flag}: the shape says how many users there are and for how long; leave it out, and set its options"
+
+
+def repeated(arguments: Sequence[str]) -> Iterator[str]:
+    """Options that hold several things, and that are given several times: only the last would hold."""
+    given = Counter(argument.partition("=")[0] for argument in arguments)
+    for name in SEVERAL_IN_ONE:
+        if given[name] > 1:
+            yield f"{name}: given {given[name]} times; give it once, several with semicolons"
 
 
 def _config_files(arguments: Sequence[str]) -> list[str]:

@@ -16,14 +16,15 @@ from typing import Any, TextIO
 from locust.argument_parser import get_locustfiles_locally, get_parser, parse_locustfile_option
 from locust.main import merge_locustfiles_content
 
-from harness.clients import connection_guard
+from harness import hidden_packages
+from harness.clients import connection_guard, tls
 from harness.clients.address import allowed_hosts, require_allowed
 from harness.commands import locust_options
-from harness.commands.runs_apart import AROUND_S, minutes
 from harness.config import fault_schedule, options
 from harness.config.scenario import attached_scenario
 from harness.errors import ConfigurationError, UnavailableError, nearest
 from harness.findings import EXIT_USAGE
+from harness.live.stop_rules import FLAG
 from harness.load.users.class_problems import class_problems
 from harness.load.users.measured import Measured
 from harness.load.users.paced import Paced, all_paced
@@ -57,6 +58,8 @@ def plan(locustfile: str, arguments: Sequence[str], repeat: int = 1, stream: Tex
 
 
 def _of_all(repeat: int, duration_s: int) -> str:
+    from harness.commands.runs_apart import AROUND_S, minutes  # with the reports: only where several are asked for
+
     whole_s = repeat * (duration_s + AROUND_S)
     return (
         f"{repeat} runs one after another: about {minutes(whole_s)}, {AROUND_S} s around the phases of each among them"
@@ -113,6 +116,8 @@ def _loaded(
         several = f"{locustfile} is named already; leave it out (`springback suite` runs several)"
         given = locust_options.without_its_value(str(option.locustfile))
         raise ConfigurationError([*problems, f"--locustfile {given}: {several}"])
+    if hiding := hidden_packages.problems((Path.cwd(), Path(locustfile).resolve().parent)):
+        raise ConfigurationError([*problems, *hiding])
     loading = False
     try:
         files = get_locustfiles_locally(option)
@@ -140,6 +145,7 @@ def _loaded(
         raise ConfigurationError(problems)
     parsed, unknown = found
     connection_guard.arm(allowed_hosts(getattr(parsed, "allow_host", "")))
+    tls.arm(tls.RunTls.of(parsed))
     known = [text for action in parser._actions for text in action.option_strings]
     unreadable = [
         _no_such_option(argument.partition("=")[0], known, locustfile)
@@ -148,7 +154,7 @@ def _loaded(
         if argument.startswith("-")
     ]
     unreadable += _misspelt_variables(action.env_var for action in parser._actions)
-    problems += [*unreadable, *locust_options.conflicts(parsed, shape is not None)]
+    problems += [*unreadable, *locust_options.conflicts(parsed, shape is not None), *locust_options.repeated(arguments)]
     chosen = parsed.user_classes or list(users)
     if not unreadable:  # what follows an unknown option looks like the name of a user class
         there = f"; it has {', '.join(users)}" if users else ""
@@ -233,7 +239,9 @@ def _read_options(locustfile: str, environment: Any, problems: list[str], away: 
         except ConfigurationError as error:
             (away if _is_well_by_itself(request) else problems).extend(error.messages)
             return scenario.name, []
-        return scenario.name, fault_schedule.lines(scenario, settings.faults)
+        rules = [f"stopped early when: {rule.words}" for rule in settings.stop_rules if rule.flag == FLAG]
+        of_preset = scenario.preset.lines(settings.criteria, environment.parsed_options)
+        return scenario.name, [*fault_schedule.lines(scenario, settings.faults), *rules, *of_preset]
     except ConfigurationError as error:
         problems += error.messages
         return "", []

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import MISSING, dataclass
 
 from harness import criteria, faults, probes
+from harness.config import presets
 from harness.errors import ConfigurationError
 from harness.plugins import Parameter, loaded
 
@@ -63,6 +64,7 @@ KINDS: dict[str, tuple[Callable[[], Iterable[str]], Callable[[str], Entry]]] = {
     "faults": (faults.available, lambda name: Entry(name, faults.summary(name), faults.parameters(name))),
     "shapes": (_names_of_shapes, _shape),
     "reports": (_names_of_reports, _report),
+    "presets": (presets.available, lambda name: Entry(name, presets.summary_of(name))),
 }
 """Kind → the names of all, and what there is to say of one."""
 

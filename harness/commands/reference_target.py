@@ -50,7 +50,7 @@ def reference_target(wanted: Mapping[str, str] | None = None) -> Iterator[tuple[
         watched, lifeline = os.pipe()
         process: subprocess.Popen[str] | None = None
         try:
-            with _signals_put_off():
+            with signals_put_off():
                 process = subprocess.Popen(
                     command,
                     stdin=watched,
@@ -68,7 +68,7 @@ def reference_target(wanted: Mapping[str, str] | None = None) -> Iterator[tuple[
 
 
 @contextmanager
-def _signals_put_off() -> Iterator[None]:
+def signals_put_off() -> Iterator[None]:
     """A SIGINT or SIGTERM that comes meanwhile counts at the end: in the middle it would leave a process behind."""
     if threading.current_thread() is not threading.main_thread():  # where none comes
         yield

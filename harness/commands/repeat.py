@@ -9,7 +9,7 @@ from pathlib import Path
 
 from harness.commands.runs_apart import AROUND_S, Signals, make_directory, minutes, run_apart
 from harness.commands.scenario_check import checked
-from harness.findings import Verdict
+from harness.findings import Outcome, Verdict
 from harness.recording_file import read
 from harness.repeats import pooled
 from harness.safe_text import say
@@ -31,15 +31,16 @@ def repeat(locustfile: Path, arguments: Sequence[str], runs_dir: Path, times: in
     began_s = time.monotonic()
     for number in range(1, times + 1):
         label = f"{scenario.name}-{number}"
-        if signals.stopped:
-            parts.append(Part.not_run(label, "it was stopped before"))
+        if signals.stopped or (verdicts and verdicts[-1].stopped_early):
+            parts.append(Part.not_run(label, "the runs were stopped before"))
             continue
         left_s = (scenario.duration_s + AROUND_S) * (times + 1 - number)
         say(f"{number} of {times}: {scenario.name}, about {minutes(left_s)} left in all")
         part = run_apart(scenario, arguments, directory, signals, label)
         parts.append(part)
-        if part.run:
-            verdicts.append(judge(read(directory / part.run)))
+        verdict = judge(read(directory / part.run)) if part.run else None
+        if verdict is not None and (part.outcome is verdict.outcome or verdict.outcome is not Outcome.PASS):
+            verdicts.append(verdict)
         repeat_page.write(pooled(verdicts, times), parts, directory)  # it survives whatever happens to the rest
     verdict = pooled(verdicts, times)
     paths = repeat_page.write(verdict, parts, directory)
@@ -47,4 +48,4 @@ def repeat(locustfile: Path, arguments: Sequence[str], runs_dir: Path, times: in
         print(repeat_page.text(verdict, parts, time.monotonic() - began_s))
     print("\n".join(f"  {path}" for path in paths))
     github.show(github.of_verdict(scenario.name, verdict), lambda: repeat_page.as_markdown(verdict, parts), sys.stdout)
-    return verdict.outcome.exit_code
+    return verdict.exit_code

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
-import os
 import signal
 import socket
-import subprocess
-import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from harness.commands.launched_locust import started
 from harness.commands.reference_target import ENDING, options_for, reference_target
 from harness.errors import ConfigurationError
 from harness.findings import Outcome
-from harness.run.messages import PARENT, REFERENCE_TARGET, VERDICT_FD
+from harness.run.messages import REFERENCE_TARGET
 from harness.safe_text import say
 
 WITHOUT_RUN = (
@@ -57,33 +53,28 @@ def launch(locustfile: str, arguments: Sequence[str], web: bool) -> int:
         )
     else:
         port_problems = []
+    judges = not _given(arguments, *WITHOUT_RUN)
     # A problem with the options is said before anything is started, and all of them at once.
-    checking = [sys.executable, "-P", "-m", "harness.cli", "host", locustfile, *arguments]
-    # In a session of its own: a Ctrl-C ends it from here, by this process.
-    checked = subprocess.run(checking, stdout=subprocess.PIPE, text=True, check=False, start_new_session=True)
-    if both or port_problems:
-        raise ConfigurationError([*both, *port_problems])
-    if checked.returncode:
-        return checked.returncode
-    command = [sys.executable, "-P", "-m", "harness.commands.locust_process", "-f", locustfile, *arguments]
-    if _given(arguments, *WITHOUT_RUN):
-        return _run(command)
-    # The host may also come from a config file, the environment or the users' class: Locust's parser knows.
-    found = json.loads((checked.stdout.splitlines() or ["{}"])[-1])
-    if found.get("host"):
-        return _run(command)
-    try:
-        with _unwinding(), reference_target(found.get("reference")) as (target, state, lifeline):
-            if not _given(arguments, "--health-path"):
-                command += ["--health-path", "/readyz"]
-            command += ["--host", target["url"], "--target-state", str(state)]
-            variables = {**options_for(target), REFERENCE_TARGET: target["url"]}
-            code = _run(command, variables, lifeline)
-            _ignore_signals()  # the target is stopped next, whatever comes
-            return code
-    except _EndedError as error:
-        say(f"ended by {error}; nothing is proven")
-        return Outcome.INCONCLUSIVE.exit_code
+    with started(locustfile, arguments) as locust:
+        refused, found = locust.check()
+        if both or port_problems:
+            raise ConfigurationError([*both, *port_problems])
+        if refused:
+            return refused
+        # The host may also come from a config file, the environment or the users' class: Locust's parser knows.
+        if not judges or found.get("host"):
+            return locust.run(judges=judges and _given(arguments, "--headless"))
+        try:
+            with _unwinding(), reference_target(found.get("reference")) as (target, state, lifeline):
+                more = [] if _given(arguments, "--health-path") else ["--health-path", "/readyz"]
+                more += ["--host", target["url"], "--target-state", str(state)]
+                variables = {**options_for(target), REFERENCE_TARGET: target["url"]}
+                code = locust.run(more, variables, lifeline, judges=_given(arguments, "--headless"))
+                _ignore_signals()  # the target is stopped next, whatever comes
+                return code
+        except _EndedError as error:
+            say(f"ended by {error}; nothing is proven")
+            return Outcome.INCONCLUSIVE.exit_code
 
 
 class _EndedError(Exception):
@@ -161,60 +152,3 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def _run(command: Sequence[str], variables: Mapping[str, str] | None = None, *descriptors: int) -> int:
-    """Runs Locust, hands it these file descriptors, SIGINT and SIGTERM, and waits until it is done.
-
-    It has a session of its own, so that a Ctrl-C reaches it once, from here, and not twice. The verdict's code,
-    where it has told one, holds whatever the process itself ends with.
-    """
-    reading, writing = os.pipe()
-    os.set_blocking(reading, False)
-    inherited = {name: value for name, value in os.environ.items() if name != REFERENCE_TARGET}
-    environment = {**inherited, **(variables or {}), PARENT: str(os.getpid()), VERDICT_FD: str(writing)}
-    process: subprocess.Popen[bytes] | None = None
-    early: list[int] = []
-
-    def pass_on(number: int, _: Any) -> None:
-        if process is None:
-            early.append(number)
-        else:
-            process.send_signal(number)
-
-    # Before it is started: a signal that comes in between would leave it behind.
-    before = {number: signal.signal(number, pass_on) for number in ENDING}
-    try:
-        # It begins with SIGINT blocked, and takes it when it can end without a traceback.
-        usual = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
-        try:
-            process = subprocess.Popen(
-                command, start_new_session=True, env=environment, pass_fds=(writing, *descriptors)
-            )
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, usual)
-            os.close(writing)
-        for number in early:
-            process.send_signal(number)
-        code = process.wait()
-        told = _last_code(reading)
-        if code < 0 and told in (None, Outcome.INCONCLUSIVE.exit_code):
-            say(f"Locust was ended by {signal.Signals(-code).name}; nothing is proven")
-            return Outcome.INCONCLUSIVE.exit_code
-        if code == 0 and told is None and _given(command, "--headless") and not _given(command, *WITHOUT_RUN):
-            say("the locustfile ended Locust before there was a verdict; nothing is proven")
-            return Outcome.INCONCLUSIVE.exit_code
-        return code if told is None else told
-    finally:
-        os.close(reading)
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _last_code(reading: int) -> int | None:
-    """The last exit code that Locust's process has told, None when it has told none."""
-    last = None
-    with contextlib.suppress(BlockingIOError):  # a process that Locust has left behind holds the other end
-        while codes := os.read(reading, 4096):
-            last = codes[-1]
-    return last

@@ -64,7 +64,7 @@ def checked(files: Sequence[Path], arguments: Sequence[str]) -> list[Scenario]:
 def _check(file: Path, arguments: Sequence[str]) -> Scenario | Refused:
     command = [sys.executable, "-P", "-m", "harness.cli", "host", str(file), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    said = _last_object(done.stdout)
+    said = last_object(done.stdout)
     if not done.returncode and "duration_s" in said:
         return Scenario(file, said["scenario"], said["suite"], said["duration_s"])
     words = tuple(line.removeprefix("springback: ") for line in done.stderr.strip().splitlines())
@@ -77,10 +77,15 @@ def _check(file: Path, arguments: Sequence[str]) -> Scenario | Refused:
     )
 
 
-def _last_object(text: str) -> dict[str, Any]:
-    """The last line, for a locustfile may print while it is loaded; nothing where it is not ours."""
-    try:
-        found = json.loads((text.splitlines() or ["{}"])[-1])
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}
+def last_object(text: str) -> dict[str, Any]:
+    """The last line that is one in JSON, for a locustfile may print while it is loaded, and at its end; nothing where
+    there is none.
+    """
+    for line in reversed(text.splitlines()):
+        try:
+            found = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(found, dict):
+            return found
+    return {}

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from harness.commands import scenario_files
 from harness.commands.runs_apart import AROUND_S, Signals, make_directory, minutes, run_apart
 from harness.commands.scenario_check import Refused, Scenario, check
 from harness.config.scenario import DEFAULT_SUITE
@@ -58,7 +59,7 @@ def suite(words: Sequence[str], arguments: Sequence[str], runs_dir: Path) -> int
         print(suite_page.table(parts, time.monotonic() - began_s))
     print("\n".join(f"  {path}" for path in paths))
     github.show(github.of_parts(parts), lambda: suite_page.as_markdown(parts), sys.stdout)
-    return suite_page.worst(parts).exit_code
+    return suite_page.exit_code(parts)
 
 
 def _not_run(each: Scenario | Refused, reason: str = "") -> Part:
@@ -99,6 +100,8 @@ def _read(words: Sequence[str]) -> tuple[list[Path], list[Path], list[str]]:
             folders.append(path)
         elif path.is_file():
             files.append(path)
+        elif (own := scenario_files.named(word)) is not None:
+            files.append(own)
         elif "/" in word or word.endswith(".py") or not word:
             named = word or "an empty word"
             problems.append(f"{named}: there is no such file or folder; name scenario files, or a folder of them")

@@ -6,12 +6,13 @@ them back.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import MISSING, dataclass, replace
 from typing import Any
 
 from harness import criteria as criteria_folder
 from harness.analysis.alerts import Limits
+from harness.config import presets
 from harness.config.scenario import Scenario
 from harness.errors import ConfigurationError, nearest
 from harness.plugins import Parameter, parameter, parameters_of
@@ -35,9 +36,16 @@ class GeneralOptions:
     allow_host: tuple[str, ...] = parameter(
         (), "host name outside this machine that load may go to; several with commas"
     )
+    run_tags: tuple[str, ...] = parameter((), "what to call the run by in the history; several with commas", web=True)
+    run_branch: str = parameter("", "branch of the version that is tested; empty: as the build server or Git says")
+    run_commit: str = parameter("", "its commit; empty: as the build server or Git says")
     health_path: str = parameter(
         "", "path asked before and after the load, e.g. /healthz; empty: only the port", web=True
     )
+    ca_file: str = parameter("", "certificates of authorities to trust beside the usual ones, a file in PEM")
+    client_cert: str = parameter("", "certificate to show to a service that asks for one, a file in PEM")
+    client_key: str = parameter("", "its key, a file in PEM without a passphrase; empty: in the file of --client-cert")
+    insecure: bool = parameter(False, "verify no certificate; the report says so", web=False)
     health_timeout_s: float = parameter(5.0, "how long a health check may take, in seconds")
     wait_for_target: float = parameter(0.0, "how many seconds to wait for the target to be healthy before the load")
     back_within_s: float = parameter(10.0, "how long the target may take to be healthy after the load, in seconds")
@@ -68,6 +76,21 @@ class GeneralOptions:
     )
     seed: int = parameter(1, "of random arrivals: the same seed gives the same starts on any number of load processes")
     without: tuple[str, ...] = parameter((), "criteria to leave out, several with commas; the report says so", web=True)
+    stop_when: str = parameter(
+        "",
+        "stop the run early when a rule holds, e.g. error_ratio > 0.5 for 10 s; also p95 > 2 s, memory > 2 GB, target "
+        "down for 5 s; several with semicolons",
+        web=True,
+    )
+    max_users: int = parameter(100_000, "refuse a plan with more users", lowest=1, web=False)
+    max_duration_s: float = parameter(86_400.0, "refuse a plan whose phases take longer", lowest=1, web=False)
+    max_requests_per_s: float = parameter(
+        100_000.0, "refuse a plan with more starts a second, and stop a run that makes more requests", web=False
+    )
+    max_bytes: float = parameter(1e12, "stop a run that has received more bytes of answers", web=False)
+    preset: str = parameter(
+        "", "limits and options under one name: a preset of Springback, e.g. source-suite, or the path of a TOML file"
+    )
     report_formats: tuple[str, ...] = parameter(
         (), "report formats to write beside verdict.json, e.g. html,junit; empty: all there are"
     )
@@ -109,18 +132,45 @@ ALERTS = tuple(
 )
 
 
-def declare(parser: argparse.ArgumentParser, scenario: Scenario) -> None:
+def declare(
+    parser: argparse.ArgumentParser, scenario: Scenario, changed: Callable[[Scenario], None] = lambda _: None
+) -> None:
     """Adds every option of the harness, of the scenario, of its shapes and of its criteria to Locust's parser.
 
-    Raises ConfigurationError for options of one name.
+    Where a preset is named to the parser, it sets defaults, and ``changed`` gets the scenario as it is with it. Raises
+    ConfigurationError for options of one name.
     """
     # Straight to the parser: Locust leaves the options of an argument group out of its web form.
     known = {action.dest for action in parser._actions}
-    for option in (option for _, options in sections(scenario) for option in options):
+    for option in _all(scenario):
         if option.name in known:
             raise ConfigurationError(f"{option.flag} exists already; give the option another name in the scenario")
         known.add(option.name)
         _add(option, parser)
+
+    def apply(word: str) -> Mapping[str, str]:
+        preset = with_preset(word, scenario)
+        declared = _all(preset)
+        for option in declared:
+            if option.name not in known:
+                known.add(option.name)
+                _add(option, parser)
+        changed(preset)
+        return {**{option.name: option.text for option in declared}, **preset.preset.options}
+
+    presets.obey(parser, apply)
+
+
+def with_preset(word: str, scenario: Scenario) -> Scenario:
+    """The scenario as it is with this preset, whichever it had. Raises ConfigurationError with all that is wrong."""
+    bare = replace(scenario, preset=presets.NONE)
+    judged = bare.default_specs(_of_shapes())
+    preset = presets.load(word, bare.name, judged, lambda found: _all(replace(bare, preset=found)))
+    return replace(bare, preset=preset)
+
+
+def _all(scenario: Scenario) -> list[Parameter]:
+    return [option for _, options in sections(scenario) for option in options]
 
 
 def sections(scenario: Scenario) -> list[tuple[str, list[Parameter]]]:
@@ -205,6 +255,8 @@ def _add(option: Parameter, parser: argparse.ArgumentParser) -> None:
         "is_secret": option.secret,
         "include_in_web_ui": option.in_web_form,
     }
+    if option.name == "insecure":  # as everywhere else it needs no value
+        locust_only |= {"nargs": "?", "const": "yes"}
     parser.add_argument(
         option.flag, dest=option.name, default=option.text, metavar="<value>", help=help_text, **locust_only
     )

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, TypeAlias
 
+from harness.config.presets import NONE, Preset
 from harness.criteria import name_of
 from harness.errors import ConfigurationError
 from harness.faults import PlannedFault
@@ -68,11 +69,13 @@ class Scenario:
     whether a server can be reached. What it says refuses the run."""
     suite: str = DEFAULT_SUITE
     """The group that ``springback suite GROUP`` runs it with."""
+    preset: Preset = NONE
+    """What ``--preset`` has changed about it."""
 
     def specs(self, options: Any) -> tuple[CriterionSpec, ...]:
         """The criteria of a run with these options. Raises ConfigurationError for what is no criterion."""
         listed = self._list("criteria", options, "the name of a criterion, or a CriterionSpec", str | CriterionSpec)
-        return tuple(CriterionSpec(each) if isinstance(each, str) else each for each in listed)
+        return self.preset.changed(CriterionSpec(each) if isinstance(each, str) else each for each in listed)
 
     def planned_probes(self, options: Any) -> tuple[Probe | ProbeData, ...]:
         """Raises ConfigurationError for what is wrong with the options, or with the scenario's own code."""

@@ -21,12 +21,14 @@ from harness import probes as probes_folder
 from harness.analysis.alerts import Limits
 from harness.analysis.machine import on_masters_machine
 from harness.analysis.phases import SHED_RATIO
+from harness.clients import tls
 from harness.clients.address import require_allowed
-from harness.config import addresses, fault_schedule, queue_gauge
-from harness.config.options import ALERTS, GENERAL, OF_BUDGET, GeneralOptions, limit_option
+from harness.config import addresses, fault_schedule, queue_gauge, safety_limits
+from harness.config.options import ALERTS, GENERAL, OF_BUDGET, GeneralOptions, limit_option, with_preset
 from harness.config.scenario import Scenario
 from harness.errors import ConfigurationError
 from harness.faults import ScheduledFault
+from harness.live.stop_rules import StopRule
 from harness.load.http.expectation import statuses
 from harness.plugins import Parameter, name_of
 from harness.probes import Probe
@@ -49,6 +51,8 @@ class RunSettings(GeneralOptions):
     faults: tuple[ScheduledFault, ...]
     shape_parameters: Mapping[str, Scalar]
     alerts: Limits
+    stop_rules: tuple[StopRule, ...]
+    """Those of ``--stop-when``, then those of the safety limits."""
 
     @property
     def arrival_seed(self) -> int | None:
@@ -74,6 +78,11 @@ def read(
     """
     given = _Given(values)
     general = given.read_all(GENERAL)
+    if general["preset"] and general["preset"] != scenario.preset.name:
+        try:
+            scenario = with_preset(general["preset"], scenario)
+        except ConfigurationError as error:
+            given.problems += error.messages
     of_scenario = given.read_all(scenario.options)
     of_shape = given.read_all(
         replace(each, default=getattr(type(shape), name)) for name, each in shape.parameters.items()
@@ -92,6 +101,9 @@ def read(
     probes = (*_probes(given, scenario, usable), *gauge.probes)
     behind = fault_schedule.behind(host, faults)
     sampled = (*probes, *_behind_host(behind, probes), *_of_run((host, behind), scenario, usable))
+    rules = safety_limits.rules(usable, sampled, given.problems)
+    if not shape_problems:
+        given.problems += safety_limits.beyond(usable, shape)
     alerts = given.read_all(ALERTS)
     pool_names = alerts["alert_pool_names"]
     if pool_names and not all(pool_names.partition("/")):
@@ -101,6 +113,7 @@ def read(
         given.problems.append(wrong_path)
     if problem := reports.problem(general["report_formats"]):
         given.problems.append(f"--report-formats: {problem}")
+    given.problems += tls.RunTls.of(usable).problems()
     if ask:
         given.problems += _runs_dir_problems(Path(general["runs_dir"]))
         wait_s = 0.0 if given.problems else general["wait_for_target"]
@@ -122,6 +135,7 @@ def read(
         alerts=Limits(
             **{name.removeprefix("alert_"): value for name, value in alerts.items()}, **_objective_of(criteria)
         ),
+        stop_rules=rules,
     )
 
 

@@ -25,6 +25,9 @@ class Criterion:
     """Of a guard: the kinds of evidence that nobody can rely upon unless it passes."""
     follows: ClassVar[tuple[str, ...]] = ()
     """Criteria whose FAIL takes away what this one judges: then it has no PASS."""
+    may_be_absent: ClassVar[tuple[str, ...]] = ()
+    """Parameters that pick by name what may be missing, and is then found to be; others that pick nothing prove nothing
+    at all."""
     evidence: ClassVar[str] = CLIENTS
     """From what the figure is measured: CLIENTS (a late load generator would make it good or bad by itself), TARGET (a
     probe of the target), RUN (the run itself). A guard voids what is measured from the evidence that it protects.

@@ -30,6 +30,8 @@ def unmatched(criterion: Criterion, recording: Recording) -> str:
         what, names = there.get(declared.name, ("", ()))
         if not names or not isinstance(pattern, str) or pattern in ("", declared.default):
             continue
+        if declared.name in criterion.may_be_absent:
+            continue
         literal = pattern.replace("[", "[[]")
         if not any(fnmatchcase(name, literal) for name in names):
             elsewhere = _outside_of_phases(recording, literal) if what == "request" else ""

@@ -58,7 +58,10 @@ class Learned:
 def expect(observed: Observed, usual: Values) -> Expected:
     """How big a spike to expect, by all peaks above the noise."""
     peaks = spikes.find(observed, usual, spikes.PEAKS_SD)
-    return peaks_over_threshold.expected([spike.m for spike in peaks.spikes], peaks.threshold, observed.known_days)
+    at_days = [spike.peak_s / level.DAY_S for spike in peaks.spikes]
+    return peaks_over_threshold.expected(
+        [spike.m for spike in peaks.spikes], peaks.threshold, observed.known_days, at_days, peaks.noise
+    )
 
 
 def learn(source: Source) -> Learned:

@@ -18,6 +18,8 @@ BEFORE_DAYS = 7
 LAST_WEEKS, LEAST_WEEKS = 4, 2
 LEAST_DAYS = 3
 """So many days at least make a usual level by the time of day."""
+LEAST_KNOWN = 0.5
+"""Of the hours of a day, for one to be a day that is known."""
 SMOOTHED_S = 3_600
 SHORT_S = 6 * HOUR_S
 """Where there are fewer days, the usual level is the median of the time around."""
@@ -42,7 +44,7 @@ class Observed:
     @property
     def times_s(self) -> Values:
         """The start of each window after the first one."""
-        return np.arange(len(self.values)) * float(self.window_s)
+        return np.asarray(np.arange(len(self.values)) * float(self.window_s), dtype=np.float64)
 
     @property
     def days(self) -> float:
@@ -136,7 +138,7 @@ def ahead(observed: Observed) -> Ahead | None:
     step_s = max(HOUR_S, observed.window_s)
     days, _ = _by_days(observed)
     hourly = _nanmean(days.reshape(len(days), DAY_S // step_s, -1), axis=2)
-    whole = np.isfinite(hourly).mean(axis=1) > 0.9
+    whole = np.isfinite(hourly).mean(axis=1) >= LEAST_KNOWN
     if whole.sum() < LEAST_DAYS:
         return None
     lag = 7 if len(hourly) >= 15 else 1
@@ -152,7 +154,9 @@ def ahead(observed: Observed) -> Ahead | None:
     if not tested or levels <= 0 or not whole[source]:
         return None
     first_day = observed.start_s // DAY_S
-    return Ahead((first_day + last + 1) * DAY_S, step_s, hourly[source], lag, errors / levels, tested)
+    # An hour that was all spike is taken as it usually is.
+    values = np.where(np.isfinite(hourly[source]), hourly[source], _median(hourly, axis=0))
+    return Ahead((first_day + last + 1) * DAY_S, step_s, values, lag, errors / levels, tested)
 
 
 def _by_days(observed: Observed) -> tuple[Values, int]:

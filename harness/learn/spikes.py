@@ -60,6 +60,8 @@ class Spikes:
     """The least M that counts as a spike in these data."""
     spikes: tuple[Spike, ...]
     """In the order of time."""
+    noise: float = 0.0
+    """Robust standard deviation of log M: what the usual level is known to."""
 
     @property
     def largest(self) -> Spike | None:
@@ -69,13 +71,14 @@ class Spikes:
 def find(observed: Observed, usual: Values, noise_sd: float = NOISE_SD) -> Spikes:
     """All spikes. ``usual`` is that of :func:`harness.learn.level.usual_level`."""
     m = observed.values / np.where(usual > 0, usual, np.nan)
-    threshold = max(LEAST_M, math.exp(noise_sd * _noise(m)))
+    noise = _noise(m)
+    threshold = max(LEAST_M, math.exp(noise_sd * noise))
     places = np.flatnonzero(np.nan_to_num(m) >= threshold)
     if not len(places):
-        return Spikes(threshold, ())
+        return Spikes(threshold, (), noise)
     apart = max(APART_S / observed.window_s, 2.0)
     groups = np.split(places, np.flatnonzero(np.diff(places) > apart) + 1)
-    return Spikes(threshold, tuple(_spike(observed, usual, m, group) for group in groups))
+    return Spikes(threshold, tuple(_spike(observed, usual, m, group) for group in groups), noise)
 
 
 def without(observed: Observed, found: Spikes) -> Observed:

@@ -9,7 +9,7 @@ series of these (``series.py``), the last samples of each source, and of each ph
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from harness.analysis.alerts import MOST_SOURCES, Book, Condition, Episode, in_words, limits_of, of_header
@@ -20,6 +20,7 @@ from harness.live.phase_tally import PhaseFigures, PhaseTally
 from harness.live.recovery_clock import RecoveryClock, RecoveryState
 from harness.live.request_durations import RequestDurations
 from harness.live.series import LiveSeries
+from harness.live.stop_rules import StopRule, StopWatch
 from harness.recording import ProbeSample, Slice, Unanswered
 from harness.recording_header import Header
 from harness.recording_marks import FINISHED, INJECTED, JOINED, UNDONE, FaultMark, GateMark, Mark, NodeMark
@@ -67,13 +68,14 @@ class Snapshot:
 class LiveState:
     """Of one run, on the master or the local runner."""
 
-    def __init__(self, header: Header) -> None:
+    def __init__(self, header: Header, stop_rules: Iterable[StopRule] = ()) -> None:
         self.nodes = Nodes(header.nodes)
         self.phases = tuple(PhaseTally(phase) for phase in header.phases)
         self.durations = RequestDurations()
         """Of the requests of all phases, by name and outcome, for monitoring systems."""
         self.samples: dict[tuple[str, str], ProbeSample] = {}
         """Of each probe and source the latest; those of the probe ``generator`` are the health of the nodes."""
+        self.stop_watch = StopWatch(stop_rules, self.samples)
         self.series = LiveSeries(header)
         self.moments: list[Moment] = []
         """In the order in which they became known, the last ``MOST_MOMENTS``."""
@@ -95,9 +97,10 @@ class LiveState:
         """Takes in a line of the recording. Slices may come in any order; the samples of one source come in theirs, and
         so does what one node tells of what has no answer.
         """
-        if isinstance(line, Slice) and (line.warm_up or line.wind_down):
-            return
         if isinstance(line, Slice):
+            self.stop_watch.add(line)
+            if line.warm_up or line.wind_down:
+                return
             self._seen.add(line)
             self.durations.add(line)
             self.series.add_slice(line)
@@ -110,6 +113,7 @@ class LiveState:
             self._keep_latest(line)
         elif isinstance(line, Unanswered):
             self.series.add_unanswered(line)
+            self.stop_watch.add_unanswered(line)
         elif isinstance(line, GateMark):
             sent, late_ms = len(line.sent_us), max(line.sent_us, default=0) / 1000
             text = f"gate {line.gate} on {line.node}: {sent} of {line.planned} sent, the last after {late_ms:.0f} ms"

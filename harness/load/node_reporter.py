@@ -53,6 +53,10 @@ class Report:
     gates: tuple[GateMark, ...] = ()
     """The same of the gates that were released."""
     final: bool = False
+    whole: bool = False
+    """Of a last report, whether the node's part in the run had come to its end, by the node's own reckoning: that of
+    the master may be behind by the error of the clocks.
+    """
     requests: int = 0
     """Of a last report all that have ended, and of one after that those since then."""
     unfinished: int = 0
@@ -100,6 +104,9 @@ class Place:
 class NodeReporter:
     """``name`` is the node's name in the recording. ``deliver_final`` is called once, with the last report."""
 
+    _has_frozen = False
+    """Whether a run of this process has been begun."""
+
     def __init__(
         self,
         environment: Environment,
@@ -132,11 +139,21 @@ class NodeReporter:
         node.recorder.traces = traces_of(options)
         environment.events.request.add_listener(node.recorder.on_request)
         node.exceptions.listen(environment)
-        # What is there now stays for the whole run: no collection has to look at it again while load is made.
-        gc.unfreeze()
+        self._freeze_what_is_there()
+        self._monitor.start()
+
+    @staticmethod
+    def _freeze_what_is_there() -> None:
+        """It stays for the whole run: no collection has to look at it again while load is made.
+
+        What was frozen before the first run stays so. To look through it would copy, in a load process that is a fork,
+        all that it shares with its master; what was frozen for an earlier run may have become garbage.
+        """
+        if NodeReporter._has_frozen:
+            gc.unfreeze()
         gc.collect()
         gc.freeze()
-        self._monitor.start()
+        NodeReporter._has_frozen = True
 
     def begin(self, plan: Plan) -> None:
         """The plan has come: pacers go, and a paced node settles by itself after the last phase."""
@@ -221,6 +238,8 @@ class NodeReporter:
             self._closed.wait(drain_s + SETTLE_S)
             return
         self._settled = True
+        elapsed_s = self.node.elapsed_s()
+        whole = elapsed_s is not None and self.node.plan is not None and elapsed_s >= self.node.plan.duration_s
         self.node.drain(wait)
         if self.node.plan is not None and not self.node.plan.paced:
             recorder = self.node.recorder
@@ -230,7 +249,8 @@ class NodeReporter:
             for since_s in sorted(stuck)[: max(0, len(self._running_at_stop) - answered)]:
                 recorder.without_answer(self._second(since_s), "", UNFINISHED)
                 self.node.unfinished += 1
-        final = replace(self.report(), final=True, requests=self._new_requests(), unfinished=self.node.unfinished)
+        last, requests = self.report(), self._new_requests()
+        final = replace(last, final=True, whole=whole, requests=requests, unfinished=self.node.unfinished)
         self.node.recorder.wind_down()
         self.close()
         self._deliver_final(final)
@@ -248,13 +268,15 @@ class NodeReporter:
         marks = self.node.exceptions.take(self.node.t_of, self._name) if self.node.plan is not None else []
         kept: list[Line] = [*marks, *self._operations()]
         self.node.exceptions.close()
-        if self.node.recorder.traces is not None:
-            self.node.recorder.traces.close()
         listeners = self._environment.events.request
         if self.node.recorder.on_request in listeners._handlers:
             listeners.remove_listener(self.node.recorder.on_request)
         lines = "".join(map(encode, kept))
-        return Report(self.node.run, lines, slices, requests=self._new_requests(), users_gone=True)
+        report = Report(self.node.run, lines, slices, requests=self._new_requests(), users_gone=True)
+        traces, self.node.recorder.traces = self.node.recorder.traces, None
+        if traces is not None:
+            traces.close()
+        return report
 
     def _new_requests(self) -> int:
         """Those that have ended since this was asked last."""
@@ -268,6 +290,15 @@ class NodeReporter:
         if self.node.plan is None or not self.node.plan.paced:
             runner: Any = self._environment.runner
             runner.user_greenlets.kill(block=False)
+
+    def halt(self) -> None:
+        """Ends the load at once, with the last report: whoever is in mid-request is stopped there."""
+        runner: Any = self._environment.runner
+        self._environment.stop_timeout = 0.0
+        self.node.stop_draining = True  # settling may have begun
+        self.stopping()
+        self.settle(wait=False)
+        runner.user_greenlets.kill(block=False)
 
     def close(self) -> None:
         """Lets go, without a report, of everything but what users do while they are stopped: see users_gone()."""

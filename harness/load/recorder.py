@@ -129,9 +129,6 @@ class Recorder:
             self.last_ended_s[getcurrent()] = done_s
         cell.bytes += int(response_length or 0)
         latency = bucket_index(int((done_s - intended_s) * 1e6))
-        if trace is not None and self.traces is not None and kind is LOAD and origin_s is not None:
-            name = f"{request_type} {name}"
-            self.traces.ended(trace, intended_s - origin_s, name, outcome, done_s - intended_s, sent_s)
         counts = cell.latency
         counts[latency] = counts.get(latency, 0) + 1
         if cell.service is not None or sent_s != intended_s:
@@ -140,6 +137,9 @@ class Recorder:
                 cell.service[latency] -= 1
             service = bucket_index(int((done_s - sent_s) * 1e6))
             cell.service[service] = cell.service.get(service, 0) + 1
+        if trace is not None and self.traces is not None and kind is LOAD and origin_s is not None:
+            name = f"{request_type} {name}"
+            self.traces.ended(trace, intended_s - origin_s, name, outcome, done_s - intended_s, sent_s)
 
     def gets_ready(self, user: Any) -> None:
         """The user gets ready to be started, for the first time or again; until :meth:`is_ready`."""

@@ -20,6 +20,7 @@ from locust import clients
 from locust.contrib import fasthttp
 from locust.exception import ResponseError
 
+from harness.clients import tls
 from harness.clients.address import strip_url
 from harness.load.node import note_sent
 from harness.load.spawned import GivenUpError
@@ -28,6 +29,7 @@ from harness.load.user_exceptions import CONTROL
 _OPEN = "_springback_open"
 """Attribute of a session: its answers with ``catch_response`` since the last look, each with the instant it came."""
 _COUNTING = "_springback_counting"
+_TLS = "_springback_tls"
 _CLASSES: tuple[tuple[Any, Any], ...] = (
     (clients.HttpSession, clients.ResponseContextManager),
     (fasthttp.FastHttpSession, fasthttp.ResponseContextManager),
@@ -49,6 +51,49 @@ def count_all_requests() -> None:
         fasthttp.FAILURE_EXCEPTIONS = tuple(  # type: ignore[assignment]
             kind for kind in fasthttp.FAILURE_EXCEPTIONS if kind is not gevent.Timeout
         )
+
+
+def use_run_tls() -> None:
+    """From now on sessions of Locust's own clients are made as the run says (:mod:`harness.clients.tls`), where it says
+    anything, and their class does not say otherwise. FastHttpUser verifies nothing unless it is told to: an authority
+    that is named tells it.
+    """
+    for session, adjust in ((clients.HttpSession, _adjust_session), (fasthttp.FastHttpSession, _adjust_fast_session)):
+        if not hasattr(session, _TLS):
+            setattr(session, _TLS, True)
+            session.__init__ = adjust(session.__init__)  # type: ignore[method-assign]
+
+
+def _adjust_session(original: Callable[..., None]) -> Callable[..., None]:
+    @functools.wraps(original)
+    def make(session: Any, *rest: Any, **named: Any) -> None:
+        original(session, *rest, **named)
+        of_run = tls.of_run()
+        if of_run.insecure or of_run.ca_file:
+            session.verify = of_run.ca_file or False
+            # REQUESTS_CA_BUNDLE would go before what a session says, but not before what a request says.
+            merge = session.merge_environment_settings
+            session.merge_environment_settings = lambda url, proxies, stream, verify, cert: merge(
+                url, proxies, stream, session.verify if verify is None else verify, cert
+            )
+        if of_run.client_cert:
+            session.cert = (of_run.client_cert, of_run.client_key) if of_run.client_key else of_run.client_cert
+
+    return make
+
+
+def _adjust_fast_session(original: Callable[..., None]) -> Callable[..., None]:
+    @functools.wraps(original)
+    def make(session: Any, *rest: Any, **named: Any) -> None:
+        of_run = tls.of_run()
+        if (of_run.ca_file or of_run.client_cert) and not named.get("ssl_context_factory"):
+            verify = bool(of_run.ca_file) or not named.get("insecure", True)
+            named |= {"insecure": not verify, "ssl_context_factory": lambda: tls.context(verify=verify)}
+        elif of_run.insecure:
+            named["insecure"] = True
+        original(session, *rest, **named)
+
+    return make
 
 
 def count_without_block(client: object) -> None:

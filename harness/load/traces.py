@@ -11,15 +11,18 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import gevent
+
 from harness.recording_marks import TraceMark
 from harness.recording_values import OK
 
 if TYPE_CHECKING:
-    from opentelemetry.sdk.trace import SpanProcessor
+    from opentelemetry.sdk.trace.export import SpanExporter
 
 MOST_A_SECOND = 3
 """Slowest traced requests that go into the recording, of each second of one load process."""
 MOST_HELD = 10_000
+SEND_S = 1.0
 EXPORT_S = 2.0
 """For one export, with all its tries: at the end of a run somebody waits for it."""
 
@@ -36,14 +39,59 @@ class Trace:
         return b"\r\ntraceparent: 00-%b-%b-01" % (self.trace_id.encode(), self.span_id.encode())
 
 
+@dataclass(frozen=True)
+class Ended:
+    """A traced request that has ended."""
+
+    trace: Trace
+    t: float
+    """Intended start, seconds after the origin."""
+    name: str
+    outcome: str
+    latency_us: int
+    sent_ns: int
+    """Unix time, as in the next."""
+    ended_ns: int
+
+
+class Spans:
+    """Sends spans to a receiver, once a second, from a greenlet of its own: who counts a request must not wait."""
+
+    def __init__(self, exporter: SpanExporter) -> None:
+        self._exporter = exporter
+        self._ended: list[Ended] = []
+        self._sender = gevent.spawn(self._send_again_and_again)
+
+    def add(self, ended: Ended) -> None:
+        if len(self._ended) < MOST_HELD:
+            self._ended.append(ended)
+
+    def close(self) -> None:
+        """Sends what is left; a receiver that is away holds nobody up for long."""
+        self._sender.kill()
+        self._send()
+        self._exporter.shutdown()
+
+    def _send_again_and_again(self) -> None:
+        while True:
+            gevent.sleep(SEND_S)
+            self._send()
+
+    def _send(self) -> None:
+        ended, self._ended = self._ended, []
+        if ended:
+            self._exporter.export([_span(each) for each in ended])
+
+
 @dataclass
 class Traces:
     """Of one load process in one run; ``ratio`` is the share of requests that carry one."""
 
     ratio: float
-    exporter: SpanProcessor | None = None
-    _ended: dict[int, list[tuple[int, float, str, str, str]]] = field(default_factory=dict)
-    """Second → (latency, t, name, outcome, trace id)."""
+    spans: Spans | None = None
+    _ended: dict[int, list[Ended]] = field(default_factory=dict)
+    """By second of the intended start."""
+    _held: int = 0
 
     def begin(self) -> Trace | None:
         """For the next request; None where that carries none."""
@@ -53,25 +101,30 @@ class Traces:
         return Trace(f"{random.getrandbits(128) or 1:032x}", f"{random.getrandbits(64) or 1:016x}")
 
     def ended(self, trace: Trace, t: float, name: str, outcome: str, latency_s: float, sent_s: float) -> None:
-        """``t`` is the intended start, seconds after the origin; ``sent_s`` an instant of the monotonic clock."""
-        if len(self._ended) < MOST_HELD:
-            self._ended.setdefault(int(t // 1), []).append((int(latency_s * 1e6), t, name, outcome, trace.trace_id))
-        if self.exporter is not None:
-            self.exporter.on_end(_span(trace, name, outcome, sent_s))
+        """``t`` is the intended start, seconds after the origin; ``sent_s`` an instant of the monotonic clock. It only
+        keeps what there is to keep: while a request is counted, nothing else may happen.
+        """
+        now_ns = time.time_ns()
+        sent_ns = now_ns - int((time.monotonic() - sent_s) * 1e9)
+        ended = Ended(trace, t, name, outcome, int(latency_s * 1e6), sent_ns, now_ns)
+        if self._held < MOST_HELD:
+            self._held += 1
+            self._ended.setdefault(int(t // 1), []).append(ended)
+        if self.spans is not None:
+            self.spans.add(ended)
 
     def take(self, node: str) -> list[TraceMark]:
         """The slowest that have ended since the last call, of each second in which they should have begun."""
-        ended, self._ended = self._ended, {}
+        ended, self._ended, self._held = self._ended, {}, 0
         return [
-            TraceMark(round(t, 3), node, name, trace_id, outcome, latency_us)
+            TraceMark(round(each.t, 3), node, each.name, each.trace.trace_id, each.outcome, each.latency_us)
             for _, of_second in sorted(ended.items())
-            for latency_us, t, name, outcome, trace_id in heapq.nlargest(MOST_A_SECOND, of_second)
+            for each in heapq.nlargest(MOST_A_SECOND, of_second, key=lambda each: each.latency_us)
         ]
 
     def close(self) -> None:
-        """Sends what is left; a receiver that is away holds nobody up for long."""
-        if self.exporter is not None:
-            self.exporter.shutdown()
+        if self.spans is not None:
+            self.spans.close()
 
 
 def traces_of(options: Any) -> Traces | None:
@@ -79,39 +132,36 @@ def traces_of(options: Any) -> Traces | None:
     ratio = float(getattr(options, "trace_ratio", 0) or 0)
     if not ratio:
         return None
-    return Traces(ratio, _exporter() if getattr(options, "otel", False) else None)
+    return Traces(ratio, Spans(_exporter()) if getattr(options, "otel", False) else None)
 
 
-def _exporter() -> SpanProcessor:
+def _exporter() -> SpanExporter:
     """To the receiver that OpenTelemetry's own variables name."""
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-    from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-    return BatchSpanProcessor(OTLPSpanExporter(timeout=EXPORT_S))
+    return OTLPSpanExporter(timeout=EXPORT_S)
 
 
-def _span(trace: Trace, name: str, outcome: str, sent_s: float) -> Any:
-    """From the send to the end of the answer, which is now, by the conventions for HTTP clients."""
+def _span(ended: Ended) -> Any:
+    """From the send to the end of the answer, by the conventions for HTTP clients."""
     from opentelemetry import trace as api
     from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace import ReadableSpan
 
-    method, _, template = name.partition(" ")
+    method, _, template = ended.name.partition(" ")
     attributes = {"http.request.method": method, "url.template": template}
     status = api.Status(api.StatusCode.UNSET)
-    if outcome != OK:
-        attributes["error.type"] = outcome.removeprefix("http ")
-        status = api.Status(api.StatusCode.ERROR, outcome)
-    ended_ns = time.time_ns()
+    if ended.outcome != OK:
+        attributes["error.type"] = ended.outcome.removeprefix("http ")
+        status = api.Status(api.StatusCode.ERROR, ended.outcome)
+    trace_id, span_id = int(ended.trace.trace_id, 16), int(ended.trace.span_id, 16)
     return ReadableSpan(
-        name=name,
-        context=api.SpanContext(
-            int(trace.trace_id, 16), int(trace.span_id, 16), is_remote=False, trace_flags=api.TraceFlags(1)
-        ),
+        name=ended.name,
+        context=api.SpanContext(trace_id, span_id, is_remote=False, trace_flags=api.TraceFlags(1)),
         resource=Resource.create({"service.name": "springback"}),
         kind=api.SpanKind.CLIENT,
         attributes=attributes,
         status=status,
-        start_time=ended_ns - int((time.monotonic() - sent_s) * 1e9),
-        end_time=ended_ns,
+        start_time=ended.sent_ns,
+        end_time=ended.ended_ns,
     )

@@ -8,15 +8,19 @@ import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from importlib.metadata import version
+from pathlib import Path
 
 from locust import User
 
+from harness.clients import tls
 from harness.clients.address import strip_url
 from harness.config.settings import RunSettings
+from harness.live import stop_rules
 from harness.load.users.body_checks import judged_by_status
 from harness.recording_header import Header, Phase, PlannedGate
 from harness.recording_values import Scalar
 from harness.run.messages import REFERENCE_TARGET
+from harness.run.source_revision import source_revision
 from shapes._phased import PhasedShape
 
 
@@ -32,11 +36,17 @@ def header(
     profile, parked = shape.profile(), shape.parked
     notes = [*shape.notes()]
     notes += [f"{name} was left out (--without)" for name in settings.without]
+    notes += [f"preset {settings.preset}"] if settings.preset else []
+    notes += tls.of_run().notes()
+    unverified = [user.__name__ for user in users if not getattr(user, "verify_tls", True)]
+    if host.startswith("https") and unverified and not tls.of_run().insecure:
+        notes.append(f"certificates were not verified by {', '.join(unverified)}")
     if by_status := judged_by_status(users):
         notes.append(
             f"the answers to {', '.join(by_status)} were judged by their status only: "
             "nothing in the scenario checks a body"
         )
+    found = source_revision(Path.cwd(), os.environ)
     return Header(
         scenario=scenario,
         started_utc=started_utc,
@@ -53,7 +63,11 @@ def header(
         notes=tuple(notes),
         alerts=asdict(settings.alerts),
         faults=tuple(fault.plan for fault in settings.faults),
+        stop_when=tuple(rule.words for rule in settings.stop_rules if rule.flag == stop_rules.FLAG),
         reference_target=os.environ.get(REFERENCE_TARGET) == host,
+        branch=settings.run_branch or found.branch,
+        commit=settings.run_commit or found.commit,
+        tags=settings.run_tags,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NoReturn
 from urllib.parse import urlsplit
 
 from harness.clients.address import url_problems
@@ -15,6 +16,9 @@ LIMIT_BYTES = 1_000_000
 ANSWER_S = 2.0
 """Whoever has not answered a request on a connection of its own by then does not answer."""
 AGAIN_S = 0.2
+TLS_FAILED = "TLS failed"
+"""Begins the cause where there was a connection and no session."""
+WATCH_S = 1.0
 FRONT_PAGE = "GET / on a new connection"
 TOO_MANY_REQUESTS = 429
 
@@ -78,8 +82,12 @@ class TargetHealth:
     what it says is the target's own business, but after the load it must not be worse.
     """
 
-    def __init__(self, host: str, path: str, timeout_s: float, mark: Callable[[HealthMark], None]) -> None:
+    def __init__(
+        self, host: str, path: str, timeout_s: float, mark: Callable[[HealthMark], None], verified: bool = False
+    ) -> None:
+        """``verified``: users verify certificates, as this does, so where it gets no session they get none."""
         self.path = path
+        self._verified = verified
         self._host = host.rstrip("/")
         self._timeout_s = timeout_s
         self._mark = mark
@@ -87,14 +95,34 @@ class TargetHealth:
 
     def check_before(self, within_s: float) -> HealthResult:
         result = self._check("before", within_s)
-        if result.ok and not self.path and (answer := self._front_page()) is not None:
+        if not result.ok or self.path:
+            return result
+        if (answer := self._front_page()) is not None:
             self._status_before = answer.status
             self._mark(HealthMark(0, "before", FRONT_PAGE, True, f"HTTP {answer.status}"))
+        elif failure := self._tls_failure():
+            result = HealthResult(FRONT_PAGE, False, failure)
+            self._mark(HealthMark(0, "before", FRONT_PAGE, False, failure))
         return result
+
+    def _tls_failure(self) -> str:
+        if self._verified and urlsplit(self._host).scheme == "https":
+            try:
+                get(f"{self._host}/", ANSWER_S, LIMIT_BYTES)
+            except NoAnswerError as error:
+                return str(error) if str(error).startswith(TLS_FAILED) else ""
+        return ""
 
     def check_after(self, within_s: float) -> None:
         if self._check("after", within_s).ok and self._status_before is not None:
             self._compare_front_page(self._status_before, within_s)
+
+    def watch(self, note: Callable[[float, HealthResult], None]) -> NoReturn:
+        """Asks once a second, and tells when it began to (on the monotonic clock) and what came."""
+        while True:
+            began_s = time.monotonic()
+            note(began_s, check(self._host + self.path, min(self._timeout_s, ANSWER_S)))
+            time.sleep(max(0.0, began_s + WATCH_S - time.monotonic()))
 
     def answered_anew_in_s(self) -> float | None:
         """How long a request on a connection of its own waits for its answer, whatever that is; None: over

@@ -19,7 +19,7 @@ from locust.runners import STATE_STOPPED, LocalRunner, MasterRunner
 from harness.config.options import secret_values
 from harness.config.scenario import Scenario
 from harness.errors import ConfigurationError
-from harness.findings import EXIT_USAGE, Outcome
+from harness.findings import EXIT_STOPPED_EARLY, EXIT_USAGE, Outcome
 from harness.load.clock import Clock
 from harness.load.node import Node
 from harness.load.node_reporter import NodeReporter, Report
@@ -120,6 +120,7 @@ class Master:
                 len(nodes),
                 self._send_plan,
                 self._tell_connect_early,
+                self._halt_nodes,
             )
         except ConfigurationError as error:
             self._refuse(error)
@@ -285,6 +286,13 @@ class Master:
         else:
             self._send(messages.CONNECT_EARLY, connect_early=connect_early)
 
+    def _halt_nodes(self) -> None:
+        self._environment.stop_timeout = 0.0
+        if self._reporter is not None:
+            self._reporter.halt()
+        else:
+            self._send(messages.STOP, at_once=True)
+
     def _send(self, message: str, **more: Any) -> None:
         """To all workers, about the present run: one that is late for another must not take it for its own."""
         if self.current_run is not None:
@@ -372,7 +380,7 @@ class Master:
 def _write_reports(run: Run) -> int:
     """Judges the run and writes its reports, in a process of its own: nothing of it weighs on this one."""
     code = run_report(run.directory, ",".join(run.report_formats), run.console)
-    if code in {outcome.exit_code for outcome in Outcome}:
+    if code in {EXIT_STOPPED_EARLY, *(outcome.exit_code for outcome in Outcome)}:
         return code
     say(
         f"INCONCLUSIVE: the run could not be judged (its judging ended with {code}); try again with: "

@@ -8,6 +8,10 @@ PARENT = "SPRINGBACK_PARENT"
 VERDICT_FD = "SPRINGBACK_VERDICT_FD"
 """Environment variable with a file descriptor to ``springback run``: each byte written to it is an exit code, and the
 last one holds, so that the code is known however the process ends."""
+LAUNCHER_FD = "SPRINGBACK_LAUNCHER_FD"
+"""Environment variable with a socket to ``springback run``: Locust's process says there what its check has found, and
+is told whether to run it.
+"""
 
 REFERENCE_TARGET = "SPRINGBACK_REFERENCE_TARGET"
 """Environment variable: ``springback run`` has started the reference target for this run, because no host is named."""
@@ -27,7 +31,7 @@ CONNECT_EARLY = "springback_connect_early"
 PLAN = "springback_plan"
 """Master → worker."""
 STOP = "springback_stop"
-"""Master → worker: drain and deliver the last report now; the second time, do not wait for answers."""
+"""Master → worker: drain and deliver the last report now; the second time, or ``at_once``, do not wait for answers."""
 STOP_USERS = "springback_stop_users"
 """Master → worker, after the last reports: stop the users now, and tell what they raise. When Locust quits it would
 tell its workers only after the reports are written.

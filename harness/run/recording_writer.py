@@ -162,7 +162,7 @@ class RecordingWriter:
             self._file.truncate(self._whole_bytes)
             self._file.seek(self._whole_bytes)
 
-    def close(self, reason: str, completed: bool, requests: int, unfinished: int) -> None:
+    def close(self, reason: str, completed: bool, requests: int, unfinished: int, stopped_early: bool = False) -> None:
         """Writes the last line."""
         if self._origin_s is None:
             self.set_origin(time.monotonic())
@@ -172,7 +172,7 @@ class RecordingWriter:
             return
         try:
             self._make_room()
-            self._put(encode(End(t, reason, completed, requests, unfinished)))
+            self._put(encode(End(t, reason, completed, requests, unfinished, stopped_early)))
             self._file.close()
         except OSError as error:
             if not self.failure:

@@ -62,6 +62,8 @@ class RunRequest:
     def __init__(self, environment: Any, scenario: Scenario) -> None:
         self._environment = environment
         self._scenario = scenario
+        self._stop_when = str(getattr(environment.parsed_options, "stop_when", "") or "")
+        """As it was given when Locust was started: the web form can add rules, and take none away."""
         self.disturbing: tuple[str, ...] = ()
         """Limits of this machine that the run meets and that do not prevent it, in words."""
 
@@ -131,6 +133,8 @@ class RunRequest:
     ) -> RunSettings:
         settings: RunSettings | None = None
         users = self._environment.user_classes
+        if self._stop_when not in (asked := str(getattr(values, "stop_when", "") or "")):
+            values.stop_when = f"{self._stop_when}; {asked}"
         problems += options.misspelt(os.environ, self._scenario)
         problems += class_problems(users)
         try:

@@ -20,9 +20,11 @@ import gevent
 from locust.env import Environment
 from locust.runners import MasterRunner
 
+from harness.clients.remedies import with_remedy
 from harness.config.scenario import Scenario
 from harness.config.settings import RunSettings
 from harness.live.state import SETTLES_S, LiveState
+from harness.live.stop_rules import TARGET_DOWN
 from harness.load.node_reporter import Report
 from harness.load.run_plan import Plan
 from harness.probes import Probe
@@ -41,7 +43,7 @@ from harness.recording_marks import (
 from harness.run.console import display
 from harness.run.console.plan import ShownPlan
 from harness.run.header import header
-from harness.run.health_check import TargetHealth
+from harness.run.health_check import TLS_FAILED, HealthResult, TargetHealth
 from harness.run.live_alerts import raise_and_clear
 from harness.run.readiness import BrokenOffError, Readiness
 from harness.run.recording_writer import RecordingWriter, make_run_directory
@@ -61,7 +63,7 @@ ALL_LOST = "every load process was lost"
 
 class Run:
     """``nodes`` are the load processes that take part; ``send_plan`` hands the plan to all of them, and returns their
-    names; ``set_connect_early`` tells all of them how users are to be parked.
+    names; ``set_connect_early`` tells all of them how users are to be parked, and ``halt`` to end their load at once.
     """
 
     def __init__(
@@ -73,6 +75,7 @@ class Run:
         nodes: int,
         send_plan: Callable[[Plan], tuple[str, ...]],
         set_connect_early: Callable[[bool | None], None],
+        halt: Callable[[], None],
     ) -> None:
         self.directory, started_utc = make_run_directory(Path(settings.runs_dir), scenario.name)
         self.name = self.directory.name
@@ -85,13 +88,16 @@ class Run:
         self.finished = False
         self.failure: str | None = None
         """Why the run was broken off, if it was."""
+        self.stopped_early = ""
+        """By which rule, if by any."""
         self._settings = settings
         self._shape = shape
         self._send_to_nodes = send_plan
+        self._halt_nodes = halt
         self._requests = self._unfinished = 0
         users, host = environment.user_classes, environment.host or ""
         self.header = header(scenario.name, started_utc, settings, shape, host, nodes, users)
-        self.live = LiveState(self.header)
+        self.live = LiveState(self.header, settings.stop_rules)
         self._writer = RecordingWriter(self.directory, self.header, self.live.add)
         probes = settings.probes
         if isinstance(environment.runner, MasterRunner):
@@ -100,7 +106,8 @@ class Run:
         self._injector = Injector(settings.faults, self._take_fault_mark)
         shown = ShownPlan(self.name, self.scenario, self.header.target, self.profile, self.level, self.level_unit)
         self.display = display(settings.console, shown, self.live)
-        self._target = TargetHealth(host, settings.health_path, settings.health_timeout_s, self.mark)
+        verified = all(getattr(user, "verify_tls", False) and not getattr(user, "ca_file", "") for user in users)
+        self._target = TargetHealth(host, settings.health_path, settings.health_timeout_s, self.mark, verified)
         self.readiness = Readiness(
             self.live.nodes,
             self.profile.pool_users,
@@ -113,6 +120,7 @@ class Run:
         )
         self.stopping = Stopping(self.live.nodes, self.profile.duration_s)
         self._conducting: gevent.Greenlet[..., Any] | None = None
+        self._watching: gevent.Greenlet[..., Any] | None = None
 
     # A run from top to bottom
 
@@ -133,7 +141,14 @@ class Run:
                 if self._shape.parked:
                     self.readiness.wait()
                     self._send_plan()
+                self._watch_target()
                 self._watch_phases()
+            if self.stopped_early:
+                event = {"event": "stopped_early", "rule": self.stopped_early}
+                self.display.tell(f"stopping early: {self.stopped_early}", event)
+                self.stopping.begin(self.elapsed_s())
+                self._halt_nodes()
+                self._injector.begin_undoing()
         except Exception as error:
             self.failure = f"the run could not be conducted: {type(error).__name__}: {error}"
             raise
@@ -154,6 +169,8 @@ class Run:
         """When Locust has no users any more. ``stopped_because`` holds only if the run had not come to its end."""
         if self._conducting is not None:
             self._conducting.kill()
+        if self._watching is not None:
+            self._watching.kill()
         self.begin_stopping()
         self._give_up_on_silent_nodes()
         self._injector.stop()
@@ -187,7 +204,7 @@ class Run:
         for sample in report.samples:
             self.live.add(sample)
         if report.final and node not in self.live.nodes.finished:
-            if not self.stopping.has_begun and (self.elapsed_s() or 0.0) < self.profile.duration_s:
+            if not self.stopping.has_begun and not report.whole:
                 self.note_lost(node, LEFT)
             self._requests += report.requests
             self._unfinished += report.unfinished
@@ -239,10 +256,9 @@ class Run:
         """A target that is down gets no load."""
         result = self._target.check_before(self._settings.wait_for_target)
         if not result.ok:
-            raise BrokenOffError(
-                f"the target was not healthy before the start: {result.check}: {result.detail} "
-                "(start it, correct --host or --health-path, or wait for it with --wait-for-target 60)"
-            )
+            remedy = " (start it, correct --host or --health-path, or wait for it with --wait-for-target 60)"
+            detail = with_remedy(result.detail) if result.detail.startswith(TLS_FAILED) else result.detail + remedy
+            raise BrokenOffError(f"the target was not healthy before the start: {result.check}: {detail}")
 
     def _send_plan(self) -> None:
         """Fixes the origin, and sends the plan to the nodes."""
@@ -269,6 +285,9 @@ class Run:
             raise_and_clear(self.live, min(t, end_s + SETTLES_S), self.mark, self.display)
             if self._writer.failure:
                 raise BrokenOffError(f"the recording cannot be written: {self._writer.failure}")
+            if t < end_s and (why := self.live.stop_watch.look(t)):
+                self.stopped_early = why
+                return
             if t >= end_s and (self.live.nodes.all_settled or not self._shape.parked):
                 return
             if self.live.nodes.all_lost:
@@ -276,6 +295,18 @@ class Run:
             if t >= end_s + self._settings.drain_timeout_s + OVERTIME_S:
                 return
             gevent.sleep(TICK_S)
+
+    def _watch_target(self) -> None:
+        """Where a rule wants to know whether it is down: it costs the target a request a second."""
+
+        def note(began_s: float, result: HealthResult) -> None:
+            age_s = time.monotonic() - began_s
+            self.live.stop_watch.set_target(
+                (self.elapsed_s() or 0.0) - age_s, result.ok, f"{result.check}: {result.detail}"
+            )
+
+        if any(rule.metric == TARGET_DOWN for rule in self._settings.stop_rules):
+            self._watching = gevent.spawn(self._target.watch, note)
 
     def _give_up_on_silent_nodes(self) -> None:
         for node in self.live.nodes.joined:
@@ -290,8 +321,10 @@ class Run:
             self._sampler.stop()
 
     def _write_end(self, stopped_because: str) -> None:
-        reason = "completed" if self._completed else self.failure or self._writer.failure or stopped_because
-        self._writer.close(reason, self._completed, self._requests, self._unfinished)
+        broken_off = self.failure or self._writer.failure or self.stopped_early
+        reason = "completed" if self._completed else broken_off or stopped_because
+        early = bool(self.stopped_early) and reason == self.stopped_early
+        self._writer.close(reason, self._completed, self._requests, self._unfinished, early)
         self.display.close()
         self.failure = self.failure or self._writer.failure
 

@@ -10,7 +10,7 @@ import gevent
 from locust.env import Environment
 from locust.runners import WorkerRunner
 
-from harness.clients import connection_guard
+from harness.clients import connection_guard, tls
 from harness.clients.address import allowed_hosts
 from harness.config.options import secret_values
 from harness.config.scenario import Scenario
@@ -62,6 +62,7 @@ class Worker:
             self._reporter.users_gone()
         options: Any = self._environment.parsed_options
         connection_guard.arm(allowed_hosts(options.allow_host))  # the master's consents, which came with its options
+        tls.arm(tls.RunTls.of(options))
         run, nodes = getattr(options, messages.RUN, ""), getattr(options, messages.NODES, ())
         if self._runner.client_id not in nodes:
             # These users would be parked for ever: no plan will come.
@@ -137,6 +138,10 @@ class Worker:
     def _on_stop(self, msg: Any, **_: Any) -> None:
         reporter = self._reporter
         if reporter is None or not self._is_about(msg):
+            return
+        if msg.data.get("at_once"):
+            self._stopping = reporter
+            reporter.halt()
             return
         if reporter is self._stopping:
             reporter.stop_waiting()

@@ -14,10 +14,12 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from harness.clients import connection_guard
+from harness.clients import connection_guard, tls
 
 ALLOW_HOST = "allow_host"
 """Of the first line: the hosts, besides this machine, to which it may connect."""
+TLS = "tls"
+"""Of the first line: whom it trusts, and as whom it shows itself."""
 
 
 class ParentLink:
@@ -40,10 +42,11 @@ class ParentLink:
 
     def obey(self, plan: Mapping[str, Any]) -> None:
         """Who started us says itself who it is, because it may have died before we could ask; and where connections may
-        go.
+        go, and how.
         """
         self._parent_pid = int(plan.get("parent_pid", os.getppid()))
         connection_guard.arm([str(name) for name in plan.get(ALLOW_HOST, ())])
+        tls.arm(tls.RunTls.from_data(plan.get(TLS, {})))
 
     def _wait_for_sigterm(self) -> None:
         # Not a handler: it would run inside the main thread's wait for this very event, and could hang there.

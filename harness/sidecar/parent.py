@@ -13,13 +13,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
-from harness.clients import connection_guard
-from harness.sidecar.child import ALLOW_HOST
+from harness.clients import connection_guard, tls
+from harness.sidecar.child import ALLOW_HOST, TLS
 
 
 class Sidecar:
-    """Runs ``python -m module``. It gets ``first``, ``parent_pid`` and ``allow_host`` in its first line of input; see
-    :mod:`harness.sidecar.child` for its own part.
+    """Runs ``python -m module``. It gets ``first``, ``parent_pid``, ``allow_host`` and ``tls`` in its first line of
+    input; see :mod:`harness.sidecar.child` for its own part.
 
     ``on_line`` gets each line of its output and ``on_end``, once, in words how it ended: both from one thread, or
     from one greenlet when gevent has patched this process, so that reading never blocks the hub. ``on_end`` may
@@ -40,7 +40,8 @@ class Sidecar:
             start_new_session=True,
             env=_environment(),
         )
-        self.send({**first, "parent_pid": os.getpid(), ALLOW_HOST: connection_guard.consented()})
+        of_run = {ALLOW_HOST: connection_guard.consented(), TLS: tls.of_run().to_data()}
+        self.send({**first, "parent_pid": os.getpid(), **of_run})
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 

@@ -1,6 +1,7 @@
 """The pages: the list of runs, a run's files, and what the live tab asks for.
 
 ``/springback/``                    all runs, for a browser without scripts as well
+``/springback/history``             every figure over the runs
 ``/springback/live``                the live page, as in the tab of Locust's page
 ``/springback/events``              what the live page is sent, as server-sent events: see ``updates.py``
 ``/springback/status``              how the session stands, as JSON, for scripts
@@ -11,6 +12,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -74,6 +77,17 @@ def install(web_ui: WebUI, master: Master) -> None:
             about_status=_about(status),
         )
         return Response(page, headers={"Content-Security-Policy": PAGE_POLICY, "Cache-Control": "no-store"})
+
+    @blueprint.route("/history")
+    @protected
+    def history() -> Response:
+        # In a process of its own: thousands of runs may have to be read, and nothing of it weighs on this one.
+        command = [sys.executable, "-P", "-m", "harness.cli", "history", "--runs-dir", str(runs_dir), "--page", "-"]
+        made = subprocess.run([*command, "--base", "runs/"], stdout=subprocess.PIPE, check=False)
+        if made.returncode:
+            return Response("There is no history yet: no run was made.\n", 404, mimetype="text/plain")
+        policy = f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; {ALONE}"
+        return Response(made.stdout, headers={"Content-Security-Policy": policy, "Cache-Control": "no-store"})
 
     @blueprint.route("/status")
     @protected

@@ -150,6 +150,16 @@ def test_files_of_a_run_have_their_types_and_nothing_else_is_shown(ui: Session, 
         assert ui.get(f"/springback/runs/{path}").status_code == 404
 
 
+def test_the_history_shows_the_run_and_leads_to_its_report(ui: Session, ended: str) -> None:
+    """Made in a process of its own, linked from the list of runs."""
+    assert '<a href="history">' in ui.get("/springback/").text
+    answer = ui.get("/springback/history")
+    assert answer.ok and answer.headers["Content-Type"].startswith("text/html")
+    assert "script-src" not in answer.headers["Content-Security-Policy"]
+    assert f'<a href="runs/{ended}/report.html">' in answer.text
+    assert ui.get(f"/springback/runs/{ended}/report.html").ok
+
+
 def test_a_target_that_is_down_gives_a_verdict_in_the_tab(ui: Session) -> None:
     """No load is made, and the reason is there."""
     ui.wait_idle()

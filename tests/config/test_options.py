@@ -146,6 +146,12 @@ def test_the_scenarios_checks_see_the_shapes_own_in_place_of_what_is_no_number(g
         ("mode", False, True),
         ("runs_dir", False, False),
         ("allow_host", False, False),
+        ("stop_when", False, True),
+        ("max_users", False, False),
+        ("max_bytes", False, False),
+        ("preset", False, False),
+        ("client_key", False, False),
+        ("insecure", False, False),
         ("probe_pids", False, False),
         ("herd_users", False, True),
         ("release_skew_limit_s", False, True),
@@ -216,6 +222,43 @@ def test_an_objective_that_is_none_is_refused(given: str, said: str) -> None:
         settings.read(values(one, slo_objective=given), one, Small(), HOST)
     (message,) = refused.value.messages
     assert said in message and given in message
+
+
+def rules_of(read: Any) -> list[str]:
+    return [rule.words for rule in read.stop_rules if rule.flag == "--stop-when"]
+
+
+def test_rules_that_were_given_at_the_start_stay_whatever_the_web_form_says() -> None:
+    """It can add some: more people reach the page than the command line."""
+    parsed = values(scenario(), stop_when="error_ratio > 0.5; target down")
+    environment = MagicMock(
+        parsed_options=parsed, host=HOST, user_classes=[], shape_class=Small(), parsed_locustfiles=[]
+    )
+    request = RunRequest(environment, scenario())
+    for form, more in (("", []), ("p95 > 2 s", ["p95 > 2 s"]), ("error_ratio > 0.5; target down", [])):
+        parsed.stop_when = form  # as the form's own view leaves it
+        assert rules_of(request.settings(ask=False)) == ["error_ratio > 0.5", "target down", *more]
+
+
+def test_safety_limits_hold_without_being_asked_and_a_plan_beyond_them_is_refused() -> None:
+    read = settings.read(values(scenario()), scenario(), Small(), HOST)
+    assert [rule.flag for rule in read.stop_rules] == ["--max-requests-per-s", "--max-bytes"]
+    shape = Small()
+    shape.parked = True
+    given = values(scenario(), herd_users="200000", baseline_s="90000", canary_per_s="500", max_requests_per_s="400")
+    with pytest.raises(ConfigurationError) as caught:
+        settings.read(given, scenario(), shape, HOST)
+    assert [line.partition(";")[0] for line in caught.value.messages] == [
+        "--max-users 100000: the plan has 200,050 users",
+        "--max-duration-s 86400: the plan has 90,046 s",
+        "--max-requests-per-s 400: the plan has 500 starts a second",
+    ]
+
+
+def test_memory_is_a_rule_only_where_it_is_sampled() -> None:
+    with pytest.raises(ConfigurationError, match="--stop-when memory: no process of the target is sampled"):
+        settings.read(values(scenario(), stop_when="memory > 1 GB"), scenario(), Small(), "https://staging.example")
+    assert settings.read(values(scenario(), stop_when="memory > 1 GB"), scenario(), Small(), HOST)
 
 
 def test_a_slip_in_a_variable_is_told_and_what_the_demo_says_of_itself_is_none() -> None:

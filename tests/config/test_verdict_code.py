@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from harness.commands.run import _last_code
+from harness.commands.launched_locust import _last_code
 
 
 @pytest.mark.parametrize(("codes", "last"), [(b"", None), (b"\x04", 4), (b"\x04" * 20_000 + b"\x03", 3)])

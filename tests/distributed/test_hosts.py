@@ -8,6 +8,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from harness.criteria.guards import _skew as skew
 from harness.recording import Recording
 from harness.recording_file import read
 from tests.run import runs
+from tests.run.runs import Finished
+from tests.run.together import beside
 
 pytestmark = pytest.mark.spike_testing
 
@@ -35,8 +38,8 @@ class Hosts:
     second: str
 
 
-@pytest.fixture
-def hosts() -> Iterator[Hosts]:
+@contextmanager
+def two_hosts() -> Iterator[Hosts]:
     """Two namespaces joined by a veth pair; skipped, with the reason, where they cannot be made."""
     if shutil.which("ip") is None:
         pytest.skip("no `ip` command here: install iproute2")
@@ -59,35 +62,42 @@ def hosts() -> Iterator[Hosts]:
             _ip("netns", "delete", name)
 
 
-def test_a_worker_on_another_host_with_another_clock_releases_on_time(hosts: Hosts, tmp_path: Path) -> None:
+@beside
+def test_a_worker_on_another_host_with_another_clock_releases_on_time(tmp_path: Path) -> None:
     """The offset is measured over the network: both hosts release together, though one clock is 5,000 s ahead.
 
     The target's clock is the judge of that, and not the one under test.
     """
+    with two_hosts() as hosts:
+        finished, noted = _run_over(hosts, tmp_path)
+    assert "Traceback" not in finished.err, finished.err
+    _arrived_together([(instant_s, host) for instant_s, host in noted])
+    _told_as_it_was(read(finished.directory))
+
+
+def _run_over(hosts: Hosts, directory: Path) -> tuple[Finished, list[tuple[float, str]]]:
+    """A run with a load process on each, and when which of them has asked the target."""
     port, master_port = str(runs.free_port()), str(runs.free_port())
     ahead = ("unshare", "--fork", "--time", "--monotonic", str(AHEAD_S))
     if _code([*ahead, "true"]):
         pytest.skip("time namespaces are refused here")
     locust = (str(runs.BIN / "locust"), "-f", str(SCENARIO))
     url = f"http://{ADDRESSES[0]}:{port}"
-    running = [runs.start(tmp_path, _on(hosts.first, sys.executable, str(TARGET), ADDRESSES[0], port))]
+    running = [runs.start(directory, _on(hosts.first, sys.executable, str(TARGET), ADDRESSES[0], port))]
     try:
         running[0].until(lambda: _asked(hosts.second, url) is not None, "target is up")
-        options = ("--headless", "--host", url, "--allow-host", ADDRESSES[0], "--runs-dir", str(tmp_path / "runs"))
+        options = ("--headless", "--host", url, "--allow-host", ADDRESSES[0], "--runs-dir", str(directory / "runs"))
         bind = ("--master", "--expect-workers", "2", "--master-bind-port", master_port)
         master_command = _on(hosts.first, *locust, *options, *bind, *runs.UNHURRIED, *runs.VERDICT_ONLY)
-        master = runs.start(tmp_path, master_command)
+        master = runs.start(directory, master_command)
         follow = ("--worker", "--master-host", ADDRESSES[0], "--master-port", master_port)
-        running += [master, runs.start(tmp_path, _on(hosts.first, *locust, *follow))]
-        running.append(runs.start(tmp_path, _on(hosts.second, *ahead, *locust, *follow)))
+        running += [master, runs.start(directory, _on(hosts.first, *locust, *follow))]
+        running.append(runs.start(directory, _on(hosts.second, *ahead, *locust, *follow)))
         finished = master.wait(90)
-        noted = json.loads(_asked(hosts.first, f"{url}/noted") or "[]")
+        return finished, json.loads(_asked(hosts.first, f"{url}/noted") or "[]")
     finally:
         for run in running[:1] + running[2:]:
             run.kill_all()
-    assert "Traceback" not in finished.err, finished.err
-    _arrived_together([(instant_s, host) for instant_s, host in noted])
-    _told_as_it_was(read(finished.directory))
 
 
 def _arrived_together(noted: list[tuple[float, str]]) -> None:

@@ -28,8 +28,10 @@ KINDS = {
     "python guard": "a whole file of harness/criteria/guards/: it judges a run that did not ask for it",
     "python report": "a whole file of reports/: it renders a recording",
     "python target-fault": "a whole file of target/faults/: discovered, and it says what it did",
+    "toml preset": "a whole preset: in place for the commands of its page",
     "sh run": "run, all of a page in one shell, in a copy of the tree",
     "sh plan": "every command is parsed, and every file and flag in it exists",
+    "python test": "a whole file of tests: pytest collects it where our plug-in is loaded",
     "yaml workflow": "a GitHub workflow: it can be read, and its commands are parsed as those of `sh plan`",
     "yaml gitlab": "a file of GitLab's: the same",
 }

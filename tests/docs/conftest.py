@@ -26,7 +26,18 @@ FOLDERS = {
     "python report": "reports",
     "python target-fault": "target/faults",
 }
-COPIED = ("harness", "shapes", "reports", "target", "locustfiles", "examples", "tests", "benchmarks", "Makefile")
+COPIED = (
+    "harness",
+    "shapes",
+    "reports",
+    "target",
+    "locustfiles",
+    "presets",
+    "examples",
+    "tests",
+    "benchmarks",
+    "Makefile",
+)
 PORT = re.compile(r"\b8000\b")
 """The port of "your service" in all pages."""
 
@@ -61,7 +72,7 @@ class Tree:
             directory.mkdir(parents=True)
             for name in COPIED:
                 (directory / name).symlink_to(self.root / name)
-            for block in all_blocks("python scenario", "python service"):
+            for block in all_blocks("python scenario", "python service", "toml preset"):
                 if block.page == page and block.file:
                     (directory / block.file).parent.mkdir(exist_ok=True)
                     (directory / block.file).write_text(block.text)

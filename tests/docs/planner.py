@@ -6,6 +6,7 @@ classes behind in the process, and a whole new one for each question would cost 
 
 from __future__ import annotations
 
+import gc
 import importlib
 import io
 import json
@@ -139,6 +140,8 @@ def import_what_scenarios_import() -> None:
 
 if __name__ == "__main__":
     import_what_scenarios_import()
+    gc.disable()  # no fork has to look through it, and is over before there is garbage
+    gc.freeze()
     for line in sys.stdin:
         reply = json.dumps(answer(json.loads(line)))
         print(reply, flush=True)

@@ -7,13 +7,19 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
@@ -23,6 +29,7 @@ from tests.docs import sh
 from tests.docs.blocks import ROOT, Block, all_blocks, undeclared
 from tests.docs.conftest import Tree, at_port, free_port
 
+PLUGIN = ("-p", "harness.pytest_plugin")
 PLUGINS = ("python probe", "python fault", "python criterion", "python guard", "python report", "python target-fault")
 EXPECTED = {
     "docs/target.md": ['"token":'],
@@ -175,20 +182,54 @@ def test_a_gitlab_file_can_be_read_and_its_commands_could_be_run(block: Block, t
     assert not [problem for text in commands for problem in sh.problems(text, tree, directory)]
 
 
+@each("python test")
+def test_a_file_of_tests_is_collected(block: Block, tmp_path: Path) -> None:
+    """With our plug-in, markers it does not know being errors."""
+    (tmp_path / block.file).write_text(block.text)
+    plugin = () if any(each.name == "springback" for each in entry_points(group="pytest11")) else PLUGIN
+    arguments = ("--collect-only", "-q", "--strict-markers", "--fixtures-per-test", *plugin, "-p", "no:cacheprovider")
+    command = [sys.executable, "-P", "-m", "pytest", *arguments, block.file]
+    done = subprocess.run(
+        command, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout
+    assert "springback -- " in done.stdout
+
+
 PAGES_THAT_RUN = sorted({block.page for block in all_blocks("sh run")})
+PAGES_AT_ONCE = 3
 
 
-@pytest.mark.parametrize("page", PAGES_THAT_RUN)
-def test_the_commands_of_a_page_run_as_written(page: str, tree: Tree) -> None:
-    """One after the other in one shell; what they left in the background is ended."""
-    directory = tree.directory_of(page)
+@dataclass(frozen=True)
+class Printed:
+    code: int
+    text: str
+    directory: Path
+
+
+@pytest.fixture(scope="module", autouse=True)
+def pages(request: pytest.FixtureRequest, tree: Tree) -> Iterator[dict[str, Future[Printed]]]:
+    """Those of the selected tests, begun with the first of all: they mostly wait."""
+    selected = [item.callspec.params.get("page") for item in request.session.items if hasattr(item, "callspec")]
+    with ThreadPoolExecutor(PAGES_AT_ONCE) as pool:
+        # Directories are made here: which page was asked for first must not matter.
+        places = {page: tree.directory_of(page) for page in PAGES_THAT_RUN if page in selected}
+        yield {page: pool.submit(_run, page, directory, tree) for page, directory in places.items()}
+
+
+def _run(page: str, directory: Path, tree: Tree) -> Printed:
+    """Its commands, one after the other in one shell; what they left in the background is ended."""
+    blocks = [block.text for block in all_blocks("sh run") if block.page == page]
+    port = tree.port if any("examples/" in text for text in blocks) else free_port()
     for file in directory.glob("*.py"):
-        file.write_text(at_port(file.read_text(), tree.port))
-    blocks = [at_port(block.text, tree.port) for block in all_blocks("sh run") if block.page == page]
+        file.write_text(at_port(file.read_text(), port))
+    if any("shapes/" in text for text in blocks):  # what it puts there is not for others
+        (directory / "shapes").unlink()
+        shutil.copytree(tree.root / "shapes", directory / "shapes")
     with (directory / "printed.txt").open("w+") as output:
         # Not a pipe: what is left in the background would keep it open.
         shell = subprocess.Popen(
-            ["bash", "-ec", "\n".join(blocks)],
+            ["bash", "-ec", "\n".join(at_port(text, port) for text in blocks)],
             cwd=directory,
             env=tree.environment,
             stdout=output,
@@ -200,11 +241,16 @@ def test_the_commands_of_a_page_run_as_written(page: str, tree: Tree) -> None:
         finally:
             sh.end_group(shell.pid, signal.SIGKILL)
         output.seek(0)
-        printed = output.read()
-    assert shell.returncode == 0, printed
+        return Printed(shell.returncode, output.read(), directory)
+
+
+@pytest.mark.parametrize("page", PAGES_THAT_RUN)
+def test_the_commands_of_a_page_run_as_written(page: str, pages: dict[str, Future[Printed]]) -> None:
+    done = pages[page].result()
+    assert done.code == 0, done.text
     for words in EXPECTED.get(page, []):
-        assert words in printed
-    assert page not in GONE or not (directory / GONE[page]).exists()
+        assert words in done.text
+    assert page not in GONE or not (done.directory / GONE[page]).exists()
 
 
 def _commands_in_docstring(file: Path) -> list[str]:

@@ -27,6 +27,7 @@ NOT_OURS = {
     "--profile": "docker compose",
     "--require-hashes": "pip",
     "--cov": "an example of no program",
+    "--benchmark-only": "pytest-benchmark",
 }
 
 
@@ -38,6 +39,7 @@ def known_flags(tree: Tree) -> set[str]:
     answers = [tree.ask("flags", [file]) for file in files] + [tree.ask("click_flags", ["harness.cli:cli"])]
     assert all(answer["code"] == 0 for answer in answers), answers
     found = {flag for answer in answers for flag in json.loads(answer["output"].splitlines()[-1])}
+    found |= set(FLAG.findall((ROOT / "harness" / "pytest_plugin" / "__init__.py").read_text()))
     return found.union(*(sh.flags_of(module) for module in sh.COMMAND_LINES))
 
 

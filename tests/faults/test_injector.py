@@ -18,6 +18,7 @@ from harness.faults.tcp_proxy import TcpProxy
 from harness.recording_marks import FAILED, INJECTED, UNDONE
 from tests.faults.victims import Watched, injecting, server
 from tests.probes.loopback import free_port, python, said, wait_for
+from tests.run.together import beside
 
 NEVER_S = 300.0
 
@@ -43,6 +44,7 @@ def test_the_injecting_process_has_neither_locust_nor_gevent() -> None:
         assert said(process) == "[]"
 
 
+@beside
 def test_stop_undoes_at_once_what_is_injected_and_injects_no_more() -> None:
     with server() as victim, injecting((StopProcess(port=victim.port), 0, NEVER_S), (Noop(), 60, NEVER_S)) as injector:
         injector.until(INJECTED)
@@ -60,6 +62,7 @@ def test_nothing_is_injected_before_there_is_an_origin() -> None:
     assert injector.events == []
 
 
+@beside
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_an_injecting_process_that_is_ended_leaves_nothing_injected(number: int) -> None:
     """After SIGKILL it is another process that undoes, from the data alone."""
@@ -76,6 +79,7 @@ def test_an_injecting_process_that_is_ended_leaves_nothing_injected(number: int)
     assert not injector.said(FAILED, 1)
 
 
+@beside
 def test_an_injecting_process_that_stands_still_leaves_nothing_injected() -> None:
     """A stopped process neither undoes nor ends: it is noticed while the run goes, and another one undoes."""
     with server() as victim:
@@ -90,6 +94,7 @@ def test_an_injecting_process_that_stands_still_leaves_nothing_injected() -> Non
     assert failed.detail == "not injected: the injecting process said nothing for 5 s and was killed"
 
 
+@beside
 def test_an_injecting_process_that_stands_still_at_the_end_leaves_nothing_injected() -> None:
     with server() as victim:
         injector = Watched((StopProcess(port=victim.port), 0, NEVER_S))
@@ -105,6 +110,7 @@ def test_an_injecting_process_that_stands_still_at_the_end_leaves_nothing_inject
         assert [each.event for each in injector.events] == [INJECTED, UNDONE]
 
 
+@beside
 def test_an_injecting_process_that_has_little_to_say_is_left_alone() -> None:
     """Eight seconds in which nothing happens are more than the silence for which one is killed."""
     with injecting((Noop(), 0, 8)) as injector:
@@ -114,6 +120,7 @@ def test_an_injecting_process_that_has_little_to_say_is_left_alone() -> None:
         assert injector.pid == first
 
 
+@beside
 def test_a_rescuer_that_is_killed_has_a_rescuer() -> None:
     with server() as victim:
         fault = HttpToggle(url=victim.url, token="hush", timeout_s=10)
@@ -150,6 +157,7 @@ time.sleep(300)
 """
 
 
+@beside
 def test_a_parent_killed_leaves_nothing_injected() -> None:
     with server() as victim, server() as other, python(PARENT, str(victim.port), other.url) as parent:
         said(parent)
@@ -158,6 +166,7 @@ def test_a_parent_killed_leaves_nothing_injected() -> None:
         wait_for(lambda: victim.answers and [mark[0] for mark in other.marks] == ["PUT", "DELETE"])
 
 
+@beside
 def test_undoing_is_tried_again() -> None:
     with server() as victim, injecting((HttpToggle(url=victim.url, token="hush", timeout_s=0.4), 0, 1)) as injector:
         injector.until(INJECTED)
@@ -168,6 +177,7 @@ def test_undoing_is_tried_again() -> None:
     assert not injector.said(FAILED)
 
 
+@beside
 def test_what_cannot_be_injected_or_undone_is_said() -> None:
     with injecting((HttpToggle(url=f"http://127.0.0.1:{free_port()}/x"), 0, 1), (Noop(), 0, 0.1)) as injector:
         injector.until(UNDONE, 2)
@@ -176,6 +186,7 @@ def test_what_cannot_be_injected_or_undone_is_said() -> None:
     assert "refused" in injector.said(FAILED)[0].detail
 
 
+@beside
 def test_a_fault_that_will_find_nothing_is_said_before_the_load() -> None:
     injector = Watched((StopProcess(port=free_port()), 0, NEVER_S))
     (failure,) = injector.start()

@@ -12,11 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
-import subprocess
-import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -194,43 +190,44 @@ def _file(case: Case) -> str:
 
 
 def load(case: Case, stack: Stack) -> Run:
-    """Runs the scenario on the stack, with the fault on. Raises RuntimeError when there is no run to judge."""
+    """Runs the scenario on the stack, with the fault on.
+
+    Raises RuntimeError when there is no run to judge, and AssertionError when one does not come as far as the fault.
+    """
     target, state, file = stack.target, stack.state, _file(case)
     over = Event()
     with ThreadPoolExecutor(1) as beside:
         if not case.begins:
             _put(case, state)
         meanwhile = beside.submit(case.meanwhile, target, over) if case.meanwhile else None
-        runs, told = stack.place / "runs", stack.place / "told"
-        with told.open("wb") as out:
-            process = subprocess.Popen(
-                [
-                    *(sys.executable, "-m", "locust", "-f", file, "--headless", "--loglevel", "ERROR"),
-                    *("--only-summary", "--host", target["url"], "--target-state", str(state)),
-                    *("--health-path", "/readyz", "--runs-dir", str(runs), "--report-formats", "verdict_json"),
-                    *BESIDE_EACH_OTHER,
-                    *(word.replace("{state}", str(state)) for word in case.options),
-                ],
-                cwd=ROOT,
-                stdout=out,
-                stderr=out,
-                env={**os.environ, **options_for(target)},
-            )
-            try:
-                if case.begins:
-                    _until(case.begins, told, process)
-                    _put(case, state)
-                process.wait(LIMIT_S)
-            finally:
-                process.kill()
-                process.wait()
-                over.set()
-        if process.returncode not in {outcome.exit_code for outcome in Outcome}:
-            raise RuntimeError(f"the run ended with {process.returncode}: {told.read_text()[-500:]}")
+        runs = stack.place / "runs"
+        locust = start(
+            stack.place,
+            [
+                *("locust", "-f", file, "--headless", "--loglevel", "ERROR", "--only-summary"),
+                *("--host", target["url"], "--target-state", str(state), "--health-path", "/readyz"),
+                *("--runs-dir", str(runs), "--report-formats", "verdict_json"),
+                *BESIDE_EACH_OTHER,
+                *(word.replace("{state}", str(state)) for word in case.options),
+            ],
+            options_for(target),
+            forked=True,
+            cwd=ROOT,
+        )
+        try:
+            if case.begins:
+                locust.until_phase(case.begins, LIMIT_S)
+                _put(case, state)
+            code = locust.process.wait(LIMIT_S)
+        finally:
+            locust.kill_all()
+            over.set()
+        if code not in {outcome.exit_code for outcome in Outcome}:
+            raise RuntimeError(f"the run ended with {code}: {locust.err[-500:]}")
         answer = case.ask(target) if case.ask else None
         accounts = [ask("GET", url, token).document["active"] for url, token in _switches(case, state)]
         seen = meanwhile.result() if meanwhile else None
-        (directory,) = runs.iterdir()
+        (directory,) = (path for path in runs.iterdir() if path.is_dir())
         recording = read(directory)
     # A fault that the scenario itself has put in its place and taken away again has no account.
     accounts = [one for one in accounts if one and one["fault"] == case.fault]
@@ -263,11 +260,3 @@ def _switches(case: Case, state: Path) -> list[tuple[str, str]]:
     if folder.belongs_to_autoscaler(case.fault):
         takers = (running.autoscaler,)
     return [(one.url + running.faults.path, running.faults.token) for one in takers if one is not None]
-
-
-def _until(phase: str, told: Path, process: subprocess.Popen[bytes]) -> None:
-    deadline_s = time.monotonic() + LIMIT_S
-    while f"springback: {phase} (" not in told.read_text(errors="replace"):
-        if process.poll() is not None or time.monotonic() > deadline_s:
-            raise RuntimeError(f"the run never came to {phase}: {told.read_text()[-500:]}")
-        time.sleep(0.05)

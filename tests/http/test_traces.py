@@ -6,8 +6,10 @@ import re
 import time
 from dataclasses import replace
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
+import gevent
+import greenlet
 import pytest
 from locust.env import Environment
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
@@ -18,7 +20,7 @@ from harness.load.http import HerdHttpUser
 from harness.load.node import Node, set_node
 from harness.load.pacing import Start
 from harness.load.recorder import Recorder
-from harness.load.traces import MOST_A_SECOND, Trace, Traces, traces_of
+from harness.load.traces import MOST_A_SECOND, Spans, Trace, Traces, traces_of
 from harness.recording_marks import TraceMark
 from harness.recording_values import OK
 from harness.verdict import judge
@@ -134,6 +136,41 @@ def test_the_slowest_of_each_second_go_into_the_recording_and_what_is_no_load_do
     assert recorder.traces.take("local") == []
 
 
+class Kept:
+    """An exporter that sends nothing anywhere, and takes its time."""
+
+    def __init__(self) -> None:
+        self.spans: list[Any] = []
+
+    def export(self, spans: Any) -> None:
+        gevent.sleep(0.01)
+        self.spans += spans
+
+    def shutdown(self) -> None:
+        """Nothing."""
+
+
+def test_while_a_traced_request_is_counted_nothing_else_happens() -> None:
+    """A report that is made in the middle of it would hold half of a request."""
+    exporter = Kept()
+    recorder = Recorder()
+    recorder.traces = Traces(1, Spans(cast(Any, exporter)))
+    recorder.begin(1000.0)
+    gevent.sleep(0)
+    switches: list[str] = []
+    greenlet.settrace(lambda event, _: switches.append(event))
+    try:
+        for number in range(200):
+            ended(recorder, number, 1002.0 + number, 0.1)
+    finally:
+        greenlet.settrace(None)
+    assert not switches
+    (first, *_) = recorder.drain("a")
+    assert first.count == sum(first.latency.values())
+    recorder.traces.close()
+    assert len(exporter.spans) == 200
+
+
 def test_a_report_leads_to_the_slowest_of_each_phase() -> None:
     healthy = recordings.healthy()
     times = [(5.0, 10), (6.0, 30), (7.0, 20), (8.0, 40), (40.0, 7)]
@@ -155,7 +192,7 @@ def test_a_span_is_the_parent_of_what_the_target_makes_of_it(monkeypatch: pytest
     """Name, kind, attributes, length and status, at a real receiver; without --otel nothing is exported."""
     assert traces_of(SimpleNamespace(trace_ratio="0", otel=True)) is None
     without = traces_of(SimpleNamespace(trace_ratio="0.5", otel=False))
-    assert without is not None and without.exporter is None
+    assert without is not None and without.spans is None
     with receiving() as receiver:
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", receiver.url)
         traces = traces_of(SimpleNamespace(trace_ratio=1.0, otel=True))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections import Counter
 from typing import Any
 
 import gevent
+import pytest
 from locust.env import Environment
 from locust.rpc.protocol import Message
 
@@ -112,3 +114,15 @@ def test_what_waits_and_the_gates_come_to_the_master_without_being_read_back() -
     report = Report("run", unanswered=(told,), gates=(gate,))
     came = Message.unserialize(Message("stats", report.to_message(), "worker").serialize())
     assert Report.from_message(came.data) == report
+
+
+def test_what_was_frozen_before_the_first_run_is_not_looked_through_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A load process that is a fork would copy all that it shares with its master."""
+    unfrozen = []
+    monkeypatch.setattr(gc, "unfreeze", lambda: unfrozen.append(len(made)))
+    monkeypatch.setattr(NodeReporter, "_has_frozen", False)
+    made: list[NodeReporter] = []
+    for _ in range(3):
+        made.append(NodeReporter(Environment(), "worker-1", Node("run", Clock(exact=True)), lambda _: None))
+        made[-1].close()
+    assert unfrozen == [1, 2], "only what an earlier run has frozen"

@@ -62,11 +62,24 @@ def test_each_row_that_is_missing_or_too_new_is_counted(rows: range, figure: int
     assert (wrong.outcome, wrong.figure) == (FAIL, figure), wrong.reason
 
 
+def test_a_backup_with_nothing_in_it_lacks_everything() -> None:
+    """That nothing was read of it is no misspelt name."""
+    steps = step("take incremental", BEGIN_S, END_S), step("read restored incremental", READ_S, READ_S + 1)
+    names = {"backup": "take incremental", "restored": "read restored incremental", "via": "restored incremental"}
+    empty = found(histories.recording(*writes(), *steps), "restored_writes", **names)
+    assert (empty.outcome, empty.figure) == (FAIL, 200), empty.reason
+
+
 def test_rows_that_are_there_twice_or_were_never_written() -> None:
     doubled = contents(*restored(range(100)), *restored(range(100, 103), copies=2), *restored(range(103, 220)))
     assert (doubled.outcome, doubled.figure) == (FAIL, 3)
     foreign = Operation("nobody's", "s", READ, 1, READ_S, READ_S, "restored dump")
     assert contents(*restored(WHOLE), foreign).outcome is FAIL
+
+
+def test_rows_with_another_value_are_not_what_was_written() -> None:
+    changed = contents(*restored(range(5), copies=0), *restored(range(5, 220)))
+    assert (changed.outcome, changed.figure) == (FAIL, 5)
 
 
 def test_nothing_restored_and_nothing_at_risk_is_no_pass() -> None:
@@ -143,6 +156,21 @@ def test_without_a_backup_or_with_too_few_requests_nothing_is_said() -> None:
     assert alone.outcome is INCONCLUSIVE and alone.reason.endswith("name a command")
     few = found(costing(600, per_s=1), "backup_cost")
     assert few.outcome is INCONCLUSIVE and "2 s in which a backup was taken" in few.reason
+
+
+def test_a_backup_that_is_short_in_a_long_phase_costs_what_it_costs() -> None:
+    """Two seconds in which all wait, of ten in the phase."""
+    whole = costing(during_ms=20)
+    stalled = tuple(
+        replace(piece, latency={bucket_index(1_500_000): 50}) if 10 <= piece.t < 12 else piece for piece in whole.slices
+    )
+    assert found(replace(whole, slices=stalled), "backup_cost").outcome is FAIL
+    calm = tuple(
+        replace(piece, latency={bucket_index(1_500_000): 50}) if piece.t >= 13 else piece for piece in whole.slices
+    )
+    assert found(replace(whole, slices=calm), "backup_cost").outcome is PASS
+    untaken = replace(costing(during_ms=20), operations=())
+    assert "no backup was taken" in found(untaken, "backup_cost").reason
 
 
 def test_no_requests_have_no_cost() -> None:

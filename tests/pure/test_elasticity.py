@@ -131,6 +131,20 @@ def test_never_scaled_is_censored_and_fails() -> None:
     assert (short.outcome, short.censored) == (INCONCLUSIVE, True) and "more than 40 s would settle it" in short.reason
 
 
+def test_the_autoscalers_own_part_of_the_lag_is_judged_by_itself() -> None:
+    """Wanted 1.5 s after the demand rose, whenever the replicas are ready; never wanted is censored."""
+    trigger = CriterionSpec("scaling_trigger", {"limit_s": 5.0})
+    late = run(((-2.0, 1), (23.5, 2), (39.5, 3), (52.5, 1)), wanted=((-2.0, 1), (13.5, 2), (29.5, 3), (52.0, 1)))
+    found = judged(trigger, late)
+    assert found.outcome is PASS and found.interval is not None
+    assert found.interval[0] < 1.5 < found.interval[1] and found.interval[1] - found.interval[0] < 1.5
+    assert judged(trigger, late, limit_s=1.0).outcome is FAIL
+    never = judged(trigger, run(((-2.0, 1),), wanted=((-2.0, 1),)))
+    assert (never.outcome, never.figure, never.interval, never.censored) == (FAIL, None, (32, math.inf), True)
+    unknown = judged(trigger, run(), wanted="")
+    assert unknown.outcome is INCONCLUSIVE and "was not sampled" in unknown.reason
+
+
 def test_the_parts_of_a_late_start_are_told_apart() -> None:
     """RunRequest 1.5 s after the demand rose, ready 10 s later."""
     late = run(((-2.0, 1), (23.5, 2), (39.5, 3), (52.5, 1)), wanted=((-2.0, 1), (13.5, 2), (29.5, 3), (52.0, 1)))

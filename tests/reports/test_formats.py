@@ -121,7 +121,7 @@ def test_hostile_names_are_written_too(tmp_path: Path) -> None:
 def test_a_report_of_an_ordinary_run_takes_moments() -> None:
     run = recordings.healthy()
     verdict = judge(run)
-    began_s = time.monotonic()
+    began_s = time.process_time()
     for form in reports.formats().values():
         form.render(run, verdict)
-    assert time.monotonic() - began_s < 10  # 1 s on an idle machine
+    assert time.process_time() - began_s < 5  # 1 s, on a machine with nothing else to do

@@ -47,6 +47,7 @@ def test_each_finding_that_did_not_pass_is_one_line_and_one_command(capsys: pyte
     title = commands[1][2].replace("%3A", ":").replace("%2C", ",").replace("%25", "%")
     assert title == f"FAIL: shop: {one_line(HOSTILE)} 0"
     assert commands[1][3].replace("%25", "%").startswith("50 % (limit 10 %): too many ::add-mask::")
+    assert lines[2].endswith("::59 samples needed, 31 seen"), "no figure that there is not"
     assert "\u202e" not in "".join(lines)
 
 

@@ -6,9 +6,11 @@ of them come first, and use the time; the others find their run done, or wait fo
 
 from __future__ import annotations
 
+import functools
+import threading
 import time
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +19,15 @@ import pytest
 from tests.run import runs
 from tests.run.together import Case
 
-AT_ONCE = 4
+AT_ONCE = 5
 """More make the runs themselves late, beside the other parts that go at the same time."""
+TESTS_AT_ONCE = 2
+"""Of those, the ones that are tests: beside them go others of their folder, which have a stack, say."""
 PATIENCE_S = 900
 """How long a test may wait for its run; how long the run itself may take, its function says."""
 SLOWEST = 10
+NAMED_BY = 30
+"""Letters of a directory's name, as pytest has it: addresses of sockets below it have to be short."""
 
 
 class RunPool:
@@ -39,12 +45,16 @@ class RunPool:
         """What the case's function returned; raises what it raised."""
         return self._submit(case).result()
 
+    def wait(self, case: Case) -> None:
+        """Until it has ended, well or not."""
+        wait([self._submit(case)])
+
     def close(self) -> None:
         self._executor.shutdown(cancel_futures=True)
 
     def _submit(self, case: Case) -> Future[Any]:
         if case not in self._futures:
-            directory = self._directories.mktemp(case.function.__name__)
+            directory = self._directories.mktemp(case.function.__name__[:NAMED_BY])
             self._futures[case] = self._executor.submit(self._run, case, directory)
         return self._futures[case]
 
@@ -58,10 +68,43 @@ class RunPool:
 
 
 def case_of(item: pytest.Item) -> Case | None:
-    """The run that a test looks at, if it looks at one."""
+    """The run that a test looks at, or that it is, if there is one."""
     callspec = getattr(item, "callspec", None)
-    case = callspec.params.get("outcome") if callspec is not None else None
+    parameters: dict[str, Any] = callspec.params if callspec is not None else {}
+    if isinstance(item, pytest.Function) and item.get_closest_marker("beside"):
+        if CASE not in item.stash:
+            item.stash[CASE] = Case(_in_its_turn(item), tuple(parameters.items()))
+        return item.stash[CASE]
+    case = parameters.get("outcome")
     return case if isinstance(case, Case) else None
+
+
+_turns = threading.Semaphore(TESTS_AT_ONCE)
+
+
+def _in_its_turn(item: pytest.Function) -> Callable[..., None]:
+    test = item.function
+
+    @functools.wraps(test)
+    def run(directory: Path, **parameters: Any) -> None:
+        with _turns:
+            test(**parameters, **({"tmp_path": directory} if "tmp_path" in item.fixturenames else {}))
+
+    return run
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if CASE in item.stash:
+        item.config.stash[POOL].wait(item.stash[CASE])
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    if CASE not in pyfuncitem.stash:
+        return None
+    pyfuncitem.config.stash[POOL].result(pyfuncitem.stash[CASE])
+    return True
 
 
 def in_order(items: Sequence[pytest.Item]) -> list[pytest.Item]:
@@ -92,6 +135,7 @@ def outcome(request: pytest.FixtureRequest, run_pool: RunPool) -> Any:
 
 
 POOL = pytest.StashKey[RunPool]()
+CASE = pytest.StashKey[Case]()
 
 
 def slowest(config: pytest.Config) -> list[str]:

@@ -19,6 +19,7 @@ from typing import Any
 
 import psutil
 
+from harness.history.database import BESIDE
 from harness.recording import Recording
 from harness.recording_file import FILE_NAME, RecordingError, read
 from harness.recording_values import UNFINISHED
@@ -60,7 +61,8 @@ class Finished:
 
     @property
     def directories(self) -> list[Path]:
-        return sorted(self.runs_dir.iterdir()) if self.runs_dir.is_dir() else []
+        there = self.runs_dir.iterdir() if self.runs_dir.is_dir() else ()
+        return sorted(path for path in there if path.name not in BESIDE)  # the history lies beside the runs
 
     @property
     def directory(self) -> Path:

@@ -10,19 +10,31 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, Never
 
 import psutil
 import pytest
 
 from harness import cli
-from harness.commands import run
+from harness.commands import launched_locust
 from harness.errors import ConfigurationError
 from tests.run import runs
 from tests.run.runs import SCENARIOS, Finished
 from tests.run.together import together
 
 ROOT = Path(__file__).parents[2]
+
+
+FILE = """
+import os, sys, time
+with open(os.environ["LOADED"], "a") as file:
+    file.write("x")
+while os.path.getsize(file.name) > int(os.environ["GOES_ON_AFTER"]):
+    time.sleep(0.01)
+sys.path.insert(0, os.environ["SCENARIOS"])
+from herd_http import *
+"""
+"""It is read twice, by the check and by Locust, and comes to no end the first time or the second."""
 
 
 def command_line(process: psutil.Process) -> str:
@@ -33,13 +45,21 @@ def command_line(process: psutil.Process) -> str:
 
 def ended_early(directory: Path, number: int, at: str) -> Finished:
     host = f"http://127.0.0.1:{runs.free_port()}"
-    going = runs.springback(directory, "run", str(SCENARIOS / "herd_http.py"), "--host", host)
-    going.until(lambda: any(at in command_line(process) for process in going.family), f"{at} has been started")
+    file, loaded = directory / "slow.py", directory / "loaded"
+    file.write_text(FILE)
+    goes_on_after = "1" if at == "Locust" else "0"
+    variables = {"LOADED": str(loaded), "GOES_ON_AFTER": goes_on_after, "SCENARIOS": str(SCENARIOS)}
+    going = runs.springback(directory, "run", str(file), "--host", host, variables=variables)
+    if at == "the start":
+        going.until(lambda: any("locust_process" in command_line(each) for each in going.family), "it is started")
+    else:
+        times = {"the check": 1, "Locust": 2}[at]
+        going.until(lambda: loaded.exists() and loaded.stat().st_size == times, f"{at} reads the locustfile")
     os.kill(going.process.pid, number)
     return going.wait(gone_within_s=5)
 
 
-@together(ended_early, number=[signal.SIGINT, signal.SIGTERM], at=["harness.cli host", "locust_process"])
+@together(ended_early, number=[signal.SIGINT, signal.SIGTERM], at=["the start", "the check", "Locust"])
 def test_a_run_that_is_ended_in_its_first_seconds_says_so_in_a_line(outcome: Finished) -> None:
     assert outcome.code == 4
     said = [line for line in outcome.err.splitlines() if line]
@@ -49,20 +69,49 @@ def test_a_run_that_is_ended_in_its_first_seconds_says_so_in_a_line(outcome: Fin
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_that_comes_while_locust_is_being_started_ends_it(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], number: signal.Signals
+    monkeypatch: pytest.MonkeyPatch, number: signal.Signals
 ) -> None:
     started = []
 
     class InterruptedPopen(subprocess.Popen[bytes]):
-        def __init__(self, *arguments: Any, **named: Any) -> None:
-            super().__init__(*arguments, **named)
+        def __init__(self, _: list[str], **named: Any) -> None:
+            super().__init__([sys.executable, "-c", "import signal; signal.pause()"], **named)
             started.append(self)
             os.kill(os.getpid(), number)
 
-    monkeypatch.setattr(run.subprocess, "Popen", InterruptedPopen)
-    assert run._run([sys.executable, "-c", "import signal; signal.pthread_sigmask(1, [2]); signal.pause()"]) == 4
+    def end(*_: object) -> Never:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(launched_locust.subprocess, "Popen", InterruptedPopen)
+    before = signal.signal(number, end)
+    try:
+        with pytest.raises(KeyboardInterrupt), launched_locust.started("x.py", []):
+            pass
+    finally:
+        signal.signal(number, before)
     (process,) = started
-    assert process.returncode == -number
+    assert process.returncode == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_is_handed_on_to_locust_that_runs(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], number: signal.Signals
+) -> None:
+    """As soon as it has been told to run: it may not have heard it."""
+    waiting = "import signal; signal.pthread_sigmask(1, [2]); signal.signal(2, signal.SIG_DFL); signal.pause()"
+
+    def told(_: object, said: list[bytes], *__: object) -> int:
+        os.kill(os.getpid(), number)
+        return len(said[0])
+
+    def popen(_: list[str], **named: Any) -> subprocess.Popen[bytes]:
+        return real([sys.executable, "-c", waiting], **named)
+
+    real = subprocess.Popen
+    monkeypatch.setattr(launched_locust.subprocess, "Popen", popen)
+    monkeypatch.setattr(launched_locust.socket, "send_fds", told)
+    with launched_locust.started("x.py", []) as locust:
+        assert locust.run() == 4
     assert capsys.readouterr().err == f"springback: Locust was ended by {number.name}; nothing is proven\n"
 
 

@@ -16,7 +16,7 @@ from harness.commands import run as launch
 from harness.errors import ConfigurationError
 
 PROGRAM = """
-import subprocess, sys
+import contextlib, subprocess, sys
 from types import SimpleNamespace
 from harness.commands import run as launch
 
@@ -38,10 +38,10 @@ real = subprocess.Popen
 def pretended(command, **rest):
     return real([sys.executable, "-c", PRETENDED, sys.argv[1]], **rest)
 subprocess.Popen = pretended
-launch.subprocess = SimpleNamespace(
-    run=lambda *_, **__: SimpleNamespace(returncode=0, stdout="{}"), PIPE=subprocess.PIPE
-)
-launch._run, launch.options_for = lambda *_: 3, lambda _: {}
+@contextlib.contextmanager
+def started(*_):
+    yield SimpleNamespace(check=lambda: (0, {}), run=lambda *_, **__: 3)
+launch.started, launch.options_for = started, lambda _: {}
 sys.exit(launch.launch("x.py", [], False))
 """
 """A target that only says when it starts or stops, and a run that fails at once."""

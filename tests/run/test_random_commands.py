@@ -6,12 +6,11 @@ from __future__ import annotations
 
 import secrets
 
-import pytest
-
 from tests.run.random_commands import KINDS, try_many
+from tests.run.together import beside
 
 
-@pytest.mark.timeout(600)
+@beside
 def test_one_of_each_kind_ends_in_time_with_a_documented_code_and_leaves_nobody() -> None:
     seed = secrets.randbelow(1_000_000)
     print(f"seed {seed}")

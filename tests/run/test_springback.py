@@ -64,7 +64,7 @@ def command_lines(processes: Iterable[psutil.Process]) -> set[str]:
 
 
 def reference_target(run: Run) -> StackState:
-    """What the target says of itself in the file that Locust is told of."""
+    """What the target says of itself in its state file, once it is up."""
     found: list[StackState] = []
 
     def look() -> bool:
@@ -73,13 +73,15 @@ def reference_target(run: Run) -> StackState:
                 command = process.cmdline()
             except psutil.NoSuchProcess:
                 continue
-            if "--target-state" in command:
-                path = Path(command[command.index("--target-state") + 1])
-                found.append(from_json(json.loads(path.read_text())))
-                return True
+            if "--state" not in command:
+                continue
+            with contextlib.suppress(FileNotFoundError):  # it has not come so far
+                if text := Path(command[command.index("--state") + 1]).read_text():
+                    found.append(from_json(json.loads(text)))
+                    return True
         return False
 
-    run.until(look, "the reference target is up and Locust started", 90)
+    run.until(look, "the reference target is up", 90)
     return found[0]
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from junitparser import JUnitXml
 
+from harness.commands.scenario_check import last_object
 from tests import service
 from tests.run import runs
 from tests.run.runs import Finished
@@ -204,3 +205,9 @@ def test_what_is_wrong_with_any_scenario_is_said_before_the_first_is_run(outcome
     outcome.ended_well(code=2)
     assert [line.split(": ")[1] for line in outcome.err.splitlines() if "--ready-timeout-s" in line] == ["a.py", "b.py"]
     assert outcome.directories == []
+
+
+def test_what_is_known_of_a_scenario_may_stand_between_what_it_prints() -> None:
+    """While it is loaded, and at its end."""
+    assert last_object('hello\n{"scenario": "a"}\n[1]\nbye\n') == {"scenario": "a"}
+    assert last_object("hello\n{") == {}

@@ -36,3 +36,8 @@ def together(function: Callable[..., Any], *, takes_s: float = 0.0, **values: Se
     combinations = product(*values.values())
     cases = [Case(function, tuple(zip(values, combined, strict=True)), takes_s) for combined in combinations]
     return pytest.mark.parametrize("outcome", cases, ids=str, indirect=True)
+
+
+def beside(function: Callable[..., None]) -> Callable[..., None]:
+    """For a test that takes its time and little of the machine."""
+    return pytest.mark.beside(function)

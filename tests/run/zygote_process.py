@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import gc
 import importlib
@@ -10,14 +11,15 @@ import os
 import signal
 import socket
 import sys
+import threading
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, Never, TextIO
 from unittest import mock
 
 _control = socket.socket(fileno=os.dup(0))
-_fork, _wait, _close = os.fork, os.waitpid, os.close
+_fork, _wait, _close, _exit = os.fork, os.waitpid, os.close, os._exit
 """All from before Locust patches them: this process waits for nothing but requests, and its event loop never runs."""
 MOST_BYTES = 1 << 18
 """Of a request: the words and the whole environment of a command."""
@@ -98,8 +100,29 @@ def be(wanted: dict[str, Any]) -> None:
     os.chdir(wanted["directory"])
     _open_streams()
     sys.argv = wanted["words"]
+    code: Any = 1
     with mock.patch.object(master, "run_report", report_in_a_fork):
-        sys.exit(_commands()[Path(sys.argv[0]).name]())
+        try:
+            code = _commands()[Path(sys.argv[0]).name]()
+        except SystemExit as ended:
+            code = ended.code
+        except Exception:
+            traceback.print_exc()
+    end(code)
+
+
+def end(code: Any) -> Never:
+    """As the interpreter ends, but that nothing is taken apart of what the run shares with this process: it would be
+    copied for that, which takes longer than all else.
+    """
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    if isinstance(code, str):
+        print(code, file=sys.stderr)
+        code = 1
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    _exit(code or 0)
 
 
 def report_in_a_fork(directory: Path, formats: str, console: str) -> int:

@@ -25,6 +25,7 @@ from target.loopback_http import ask
 from target.stack import postmaster
 from target.stack.haproxy import runtime_command
 from target.stack.state import read
+from tests.run.together import beside
 from tests.target.ha_nodes import (
     act,
     healthy,
@@ -300,6 +301,7 @@ def test_a_simple_stack_has_no_nodes(stack: Stack) -> None:
     assert "--ha" in done.stderr
 
 
+@beside
 def test_a_stop_while_the_databases_are_made_leaves_nothing(tmp_path: Path) -> None:
     """Ctrl-C as soon as Patroni has started a PostgreSQL."""
     environment = {**os.environ, "TMPDIR": str(tmp_path)}

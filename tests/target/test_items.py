@@ -20,6 +20,7 @@ import pytest
 
 from target.loopback_http import ask
 from target.service.items import key_problem, parse_item
+from tests.run.together import beside
 from tests.target import stacks
 from tests.target.stacks import Stack, until
 
@@ -257,6 +258,7 @@ def test_no_single_flight_loads_for_every_miss(healthy: Stack) -> None:
     assert stats(healthy)["loads of k9"] - before == len(misses) == healthy.account().status["loads"]
 
 
+@beside
 def test_an_item_expires(tmp_path: Path) -> None:
     """After its time to live, and not before, it is loaded once again; the setting is the service's."""
     small = ("--with-parent", "--users", "1", "--processes", "1")

@@ -18,6 +18,7 @@ import psutil
 import pytest
 
 from target.stack.ports import reserve
+from tests.run.together import beside
 from tests.target.stacks import Stack, all_gone, ended_afterwards, launched, started, target, until
 
 UNPRIVILEGED = 65534
@@ -73,6 +74,7 @@ def test_a_second_stack_on_the_same_state_file_is_refused(stack: Stack) -> None:
     assert stack.command("status").returncode == 0
 
 
+@beside
 def test_bad_options_are_all_reported_at_once(tmp_path: Path) -> None:
     """One line, exit code 2, nothing on stdout, no state file."""
     (tmp_path / "full").mkdir()
@@ -89,6 +91,7 @@ def test_bad_options_are_all_reported_at_once(tmp_path: Path) -> None:
     assert not state.exists()
 
 
+@beside
 def test_a_taken_port_is_named(tmp_path: Path) -> None:
     """Exit code 2 with the remedy, before any server is started."""
     with socket.create_server(("127.0.0.1", 0)) as holder:
@@ -111,6 +114,7 @@ def test_a_reserved_port_is_given_to_nobody_else_and_can_be_listened_on() -> Non
             reserved.release()
 
 
+@beside
 def test_a_server_that_does_not_start_is_quoted_and_nothing_is_left(tmp_path: Path) -> None:
     """A broken HAProxy: exit code 1, its last words, no state file, no data."""
     broken = tmp_path / "haproxy"
@@ -126,6 +130,7 @@ def test_a_server_that_does_not_start_is_quoted_and_nothing_is_left(tmp_path: Pa
     assert [path.name for path in tmp_path.iterdir()] == ["haproxy"]
 
 
+@beside
 def test_status_and_down_without_a_stack(tmp_path: Path) -> None:
     """`status` is exit code 1 and says how to start one; `down` has nothing to do."""
     state = str(tmp_path / "state.json")
@@ -135,6 +140,7 @@ def test_status_and_down_without_a_stack(tmp_path: Path) -> None:
     assert target("down", "--state", state).returncode == 0
 
 
+@beside
 def test_a_file_that_is_no_state_file_is_left_alone(tmp_path: Path) -> None:
     """`--state` with a file of yours by mistake: refused, unchanged."""
     precious = tmp_path / "precious"
@@ -159,6 +165,7 @@ def test_down_stops_one_of_two_stacks_side_by_side(stack: Stack, tmp_path: Path)
     assert stack.login().status == 200
 
 
+@beside
 def test_sigint_stops_everything(tmp_path: Path) -> None:
     """Exit code 0, every process gone, temporary data and state file removed."""
     with started(tmp_path / "state.json", "--users", "10", "--processes", "1") as running:
@@ -171,6 +178,7 @@ def test_sigint_stops_everything(tmp_path: Path) -> None:
         assert not running.state_file.exists()
 
 
+@beside
 def test_a_stop_during_the_start_leaves_nothing(tmp_path: Path) -> None:
     """SIGTERM as soon as PostgreSQL is being set up."""
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
@@ -184,6 +192,7 @@ def test_a_stop_during_the_start_leaves_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@beside
 def test_kill_9_of_up_leaves_nothing_even_with_frozen_servers(tmp_path: Path) -> None:
     """PostgreSQL's primary and one API process are frozen, then `up` is killed: all end, all files go."""
     with started(tmp_path / "state.json", "--users", "10", "--processes", "1") as running:
@@ -197,6 +206,7 @@ def test_kill_9_of_up_leaves_nothing_even_with_frozen_servers(tmp_path: Path) ->
         assert not running.state_file.exists()
 
 
+@beside
 def test_kill_9_of_up_and_guard_together_leaves_no_server(tmp_path: Path) -> None:
     """The second line of defence: the servers die with `up` by themselves."""
     options = ("--users", "10", "--processes", "1", "--data", str(tmp_path / "data"))
@@ -210,6 +220,7 @@ def test_kill_9_of_up_and_guard_together_leaves_no_server(tmp_path: Path) -> Non
         until(lambda: all_gone(family), "every process gone")
 
 
+@beside
 def test_a_killed_parent_takes_the_stack_along(tmp_path: Path) -> None:
     """`--with-parent`: kill -9 of a Python process that had started `up`."""
     state = tmp_path / "state.json"
@@ -232,6 +243,7 @@ def test_a_killed_parent_takes_the_stack_along(tmp_path: Path) -> None:
             assert not state.exists()
 
 
+@beside
 def test_the_last_who_holds_the_other_end_of_the_input_takes_the_stack_along(tmp_path: Path) -> None:
     """`--with-input`: whoever started it may be gone, as long as somebody else has the pipe."""
     state = tmp_path / "state.json"
@@ -253,6 +265,7 @@ def test_the_last_who_holds_the_other_end_of_the_input_takes_the_stack_along(tmp
         assert not state.exists()
 
 
+@beside
 def test_a_parent_that_is_already_gone_stops_the_start(tmp_path: Path) -> None:
     """`--with-parent PID` with a pid that is not our parent's: nothing is started."""
     done = target("up", "--with-parent", "1", "--state", str(tmp_path / "state.json"))

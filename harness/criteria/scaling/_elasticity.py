@@ -130,17 +130,26 @@ def find_rises(measured: Elasticity, needed: Steps) -> tuple[Rise, ...]:
     for t, before, after in needed.changes():
         if after <= before:
             continue
-        until_s = next((at for at, _, then in needed.changes() if at > t and then < after), needed.end_s)
-        earliest = measured.ready.high.first(after, t)
-        latest = measured.ready.low.first(after, t)
+        until_s = _lasts_until_s(needed, t, after)
+        interval_s = waited(measured.ready, needed, t, after)
         middle = measured.ready.middle.first(after, t)
         wanted = measured.wanted.middle.first(after, t) if measured.wanted else None
-        early_s = until_s - t if earliest is None else min(earliest, until_s) - t
-        late_s = math.inf if latest is None or latest > until_s else latest - t
         lag_s = None if middle is None or middle > until_s else middle - t
         decided_s = None if wanted is None or wanted > until_s else wanted - t
-        found.append(Rise(t, round(after), lag_s, (early_s, late_s), decided_s))
+        found.append(Rise(t, round(after), lag_s, interval_s, decided_s))
     return tuple(found)
+
+
+def waited(supply: Sampled, needed: Steps, t: float, replicas: float) -> tuple[float, float]:
+    """Between which times after a rise at ``t`` there were so many; (how long it lasted, infinity) for never."""
+    until_s = _lasts_until_s(needed, t, replicas)
+    earliest, latest = supply.high.first(replicas, t), supply.low.first(replicas, t)
+    early_s = until_s - t if earliest is None else min(earliest, until_s) - t
+    return early_s, math.inf if latest is None or latest > until_s else latest - t
+
+
+def _lasts_until_s(needed: Steps, t: float, replicas: float) -> float:
+    return next((at for at, _, then in needed.changes() if at > t and then < replicas), needed.end_s)
 
 
 def ask_for_capacity(measured: Elasticity, criterion: ElasticityCriterion) -> str:

@@ -5,31 +5,19 @@ So a request can be encrypted while its user is parked, and the gate only writes
 
 from __future__ import annotations
 
-import functools
 import ssl
-from pathlib import Path
 
-from harness.regular_file import regular
+from harness.clients import tls
 
 RECORD_BYTES = 16384 + 256
 
 
-@functools.cache
 def tls_context(verify: bool, ca_file: str | None) -> ssl.SSLContext:
-    """One for the process: loading the certificates of the authorities takes tens of milliseconds.
-
-    Raises ValueError when ``ca_file`` has no certificates to offer.
-    """
+    """As a client's settings and the run say. Raises ValueError when ``ca_file`` has no certificates to offer."""
     try:
-        made = ssl.create_default_context(cafile=None if ca_file is None else str(regular(Path(ca_file))))
+        return tls.context(ca_file or "", verify)
     except OSError as error:
         raise ValueError(f"ca_file {ca_file!r}: {error}") from None
-    if not verify:
-        # Without authorities at all: OpenSSL would look for the right one in vain, for a third of the handshake.
-        made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        made.check_hostname, made.verify_mode = False, ssl.CERT_NONE
-    made.set_alpn_protocols(["http/1.1"])
-    return made
 
 
 class TlsLayer:

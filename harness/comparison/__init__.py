@@ -1,0 +1,1 @@
+"""Comparison of runs: is the second of two, or the second group, worse than the first?"""

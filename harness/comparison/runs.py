@@ -1,0 +1,216 @@
+"""Two runs, or two groups of runs: one verdict over all figures.
+
+Of two single runs only what is an estimate over requests can be told: another run of the same version may differ by
+more, and of two herds, or two recoveries, there is one observation each. See :mod:`harness.comparison.groups` for more.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from harness import criteria as criteria_folder
+from harness.analysis import intervals, phases, quantile_shift
+from harness.analysis.two_samples import FEWEST, Bounds
+from harness.comparison import groups, words
+from harness.comparison.metric import Margin, Metric, bounds_of, margin_of, metric_of, metrics, turned
+from harness.comparison.plan import differences, plan_of
+from harness.criteria._criterion import Criterion
+from harness.errors import ConfigurationError
+from harness.findings import Basis, Finding, Outcome, Verdict
+from harness.recording import Recording
+from harness.recording_header import CriterionSpec
+
+Judged = tuple[Recording, Verdict]
+LATENCY, ERRORS = "latency_quantile", "error_ratio"
+CONFIDENCE = groups.CONFIDENCE
+
+
+def compared(first: Sequence[Judged], second: Sequence[Judged], ratio: float, notes: Sequence[str] = ()) -> Verdict:
+    """The verdict on the second: FAIL where any figure is worse by more than ``ratio``, PASS where none is."""
+    if len(first) == len(second) == 1:
+        findings = _two_runs(first[0], second[0], ratio)
+        notes = (*notes, "One run each: what differs from run to run is not in it; four against four would show it.")
+    else:
+        findings = groups.compared([each for _, each in first], [each for _, each in second], ratio)
+    findings.sort(key=lambda each: -each.outcome.rank)
+    return Verdict(*_whole(findings), tuple(findings), tuple(notes))
+
+
+def plan_differences(recordings: Sequence[Recording]) -> list[str]:
+    """How the plans and the environments of the others differ from the first; nothing where all can be compared."""
+    first = plan_of(recordings[0].header)
+    return list(dict.fromkeys(line for each in recordings[1:] for line in differences(first, plan_of(each.header))))
+
+
+def _whole(findings: Sequence[Finding]) -> tuple[Outcome, str]:
+    if not findings:
+        return Outcome.INCONCLUSIVE, "There is no figure to compare: the runs have no criteria about the target."
+    worst = findings[0]
+    if worst.outcome is Outcome.PASS:
+        return Outcome.PASS, f"Nothing is worse: all {len(findings)} figures keep their margin."
+    same = sum(each.outcome is worst.outcome for each in findings)
+    more = f" ({same - 1} more {worst.outcome.value})" if same > 1 else ""
+    return worst.outcome, f"{worst.title}: {worst.reason}{more}."
+
+
+def _two_runs(first: Judged, second: Judged, ratio: float) -> list[Finding]:
+    """As with findings together: each estimate decides with a tail of 2.5 % ÷ their number, so that chance makes any of
+    them FAIL in no more than 5 %.
+    """
+    every = metrics([first[1], second[1]])
+    estimates = sum(
+        all(found is not None and found.basis is Basis.ESTIMATE for found in _both(metric, first, second))
+        for metric in every
+    )
+    confidence = 1 - (1 - CONFIDENCE) / max(1, estimates)
+    return [_of_two(metric, first, second, ratio, confidence) for metric in every]
+
+
+def _both(metric: Metric, first: Judged, second: Judged) -> tuple[Finding | None, Finding | None]:
+    return metric.of(first[1].findings), metric.of(second[1].findings)
+
+
+def _of_two(metric: Metric, first: Judged, second: Judged, ratio: float, confidence: float) -> Finding:
+    before, after = _both(metric, first, second)
+    sides = bounds_of(before), bounds_of(after)
+    if before is None or after is None or sides[0] is None or sides[1] is None:
+        lacking = [word for word, side in zip(("first", "second"), sides, strict=True) if side is None]
+        told = next((each.reason for each in (before, after) if each is not None and bounds_of(each) is None), "")
+        missing = f"the {lacking[0]} has no" if len(lacking) == 1 else "neither has a"
+        reason = f"{missing} figure to compare" + (f": {told}" if told else "")
+        return _finding(metric, Outcome.INCONCLUSIVE, reason)
+    seen = f"{words.bounds(sides[0], metric.unit)} in the first, {words.bounds(sides[1], metric.unit)} in the second"
+    shift = sides[1][1] - sides[0][1] if all(map(math.isfinite, (sides[0][1], sides[1][1]))) else None
+    if shift is not None:
+        seen += f", {words.change(shift, sides[0][1], metric.unit)}"
+    margin = margin_of((before, after), ratio)
+    limit = margin.at(sides[0][1]) if math.isfinite(sides[0][1]) else None
+    shown = None if limit is None else -limit if metric.higher_is_better else limit
+    if before.basis is not Basis.ESTIMATE or after.basis is not Basis.ESTIMATE:
+        reason = f"{seen}; one run each is one observation each, {FEWEST} against {FEWEST} would tell"
+        return _finding(metric, Outcome.INCONCLUSIVE, reason, shift, None, shown, basis=Basis.MEASURED)
+    if only := _only(metric, first) or _only(metric, second):
+        reason = f"{seen}; {only}; {FEWEST} against {FEWEST} would tell"
+        return _finding(metric, Outcome.INCONCLUSIVE, reason, shift, None, shown, basis=Basis.MEASURED)
+    draws = _draws(metric, first, second)
+    interval = _interval(metric, first, second, Margin(0.0), CONFIDENCE, draws)
+    excess = _interval(metric, first, second, margin, confidence, draws)
+    allowed = words.allowed(ratio, limit, sides[0][1], metric.unit)
+    if excess[0] > 0:
+        outcome, told = Outcome.FAIL, f"worse by more than {allowed}"
+    elif excess[1] <= 0:
+        outcome, told = Outcome.PASS, f"not worse by more than {allowed}"
+    else:
+        return _finding(
+            metric,
+            Outcome.INCONCLUSIVE,
+            f"{seen}; worse by more than {allowed} or not: more requests, or a longer phase, would tell",
+            shift,
+            interval,
+            shown,
+        )
+    return _finding(metric, outcome, f"{seen}; {told}, as far as the requests of two runs tell", shift, interval, shown)
+
+
+def _draws(metric: Metric, first: Judged, second: Judged) -> quantile_shift.Draws | None:
+    """Of a latency quantile; of anything else the runs' own intervals are all there is."""
+    if metric.kind != LATENCY:
+        return None
+    q = float(getattr(_criterion(metric, first[0]), "quantile", 0.95))
+    return quantile_shift.draws(_seconds(metric, first[0]), _seconds(metric, second[0]), q)
+
+
+def _interval(
+    metric: Metric,
+    first: Judged,
+    second: Judged,
+    margin: Margin,
+    confidence: float,
+    draws: quantile_shift.Draws | None,
+) -> Bounds:
+    """Of the second less the first made worse by the margin, more being worse where there is one; else as it is."""
+    before, after = (_at(metric, each, confidence) for each in (first, second))
+    assert before.interval is not None and after.interval is not None
+    is_turned = metric.higher_is_better and margin.ratio > 0
+    turn = (lambda of: turned(of, metric)) if is_turned else (lambda of: of)
+    figures = [turn(bounds_of(each) or (math.nan, math.nan))[1] for each in (before, after)]
+    sides = [turn(each.interval) for each in (before, after)]
+    worsened = tuple(margin.worsened(end) for end in sides[0])
+    wide = quantile_shift.from_intervals(margin.worsened(figures[0]), (worsened[0], worsened[1]), figures[1], sides[1])
+    if any(map(math.isnan, wide)):
+        wide = (-math.inf, math.inf)
+    if draws is None:
+        return wide
+    low, high = draws.interval(confidence, Margin(margin.ratio, margin.floor * 1e6).worsened)
+    return min(wide[0], low / 1e6), max(wide[1], high / 1e6)
+
+
+def _at(metric: Metric, judged: Judged, confidence: float) -> Finding:
+    """The finding with an interval of this confidence."""
+    recording, verdict = judged
+    found = metric.of(verdict.findings)
+    assert found is not None
+    if found.confidence == confidence:
+        return found
+    spec = _spec(metric, recording)
+    stricter = CriterionSpec(spec.criterion, {**spec.parameters, "confidence": confidence})
+    again = criteria_folder.load(stricter).judge(recording)
+    return again if again.interval is not None and metric_of(again).title == metric.title else found
+
+
+def _only(metric: Metric, judged: Judged) -> str:
+    """Why the requests of this run say nothing of others; empty where they do."""
+    criterion = _criterion(metric, judged[0])
+    if metric.kind == LATENCY:
+        q = float(getattr(criterion, "quantile", 0.95))
+        return intervals.latency_quantile_us(_seconds(metric, judged[0]), q).only
+    if metric.kind == ERRORS:
+        return intervals.error_ratio(_seconds(metric, judged[0])).only
+    return ""
+
+
+def _seconds(metric: Metric, recording: Recording) -> tuple[phases.Tally, ...]:
+    criterion = _criterion(metric, recording)
+    judged = phases.judged(recording, str(getattr(criterion, "requests", "")))
+    phase = judged.phase(str(getattr(criterion, "phase", "spike")))
+    assert phase is not None  # there is a figure of it
+    return phases.by_second(judged, phase)
+
+
+def _spec(metric: Metric, recording: Recording) -> CriterionSpec:
+    specs = {criteria_folder.name_of(spec): spec for spec in recording.header.criteria}
+    return specs.get(metric.criterion, CriterionSpec(metric.kind))
+
+
+def _criterion(metric: Metric, recording: Recording) -> Criterion | None:
+    try:
+        return criteria_folder.load(_spec(metric, recording))
+    except ConfigurationError:
+        return None
+
+
+def _finding(
+    metric: Metric,
+    outcome: Outcome,
+    reason: str,
+    figure: float | None = None,
+    interval: Bounds | None = None,
+    limit: float | None = None,
+    basis: Basis = Basis.ESTIMATE,
+) -> Finding:
+    confidence = CONFIDENCE if basis is Basis.ESTIMATE and interval is not None else None
+    return Finding(
+        metric.criterion,
+        metric.title,
+        outcome,
+        reason,
+        figure,
+        metric.unit,
+        limit,
+        interval,
+        basis,
+        confidence,
+        {},
+        groups.KIND,
+    )

@@ -1,0 +1,46 @@
+"""What keeps a run from doing harm: the rules by which it is stopped early, and what a plan may have at most."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+from harness.live.stop_rules import BYTES, FLAG, MEMORY, RATE, StopRule, parse
+from harness.plugins import flag
+from harness.probes import Probe, name_of
+from shapes._phased import PhasedShape
+
+
+def rules(options: Any, probes: Iterable[Probe], problems: list[str]) -> tuple[StopRule, ...]:
+    """Those of ``--stop-when``, then those of the limits, which hold without being asked. ``probes``: what is sampled.
+    What is wrong is added to ``problems``.
+    """
+    found, wrong = parse(options.stop_when)
+    problems += wrong
+    # Without a host nobody knows yet what will be sampled.
+    sampled = not options.host or any(name_of(each) == "process" for each in probes)
+    if any(rule.metric == MEMORY for rule in found) and not sampled:
+        problems.append(
+            f"{FLAG} {MEMORY}: no process of the target is sampled; name it with --probe-ports or --probe-pids"
+        )
+    return (
+        *found,
+        StopRule(RATE, options.max_requests_per_s, flag="--max-requests-per-s"),
+        StopRule(BYTES, options.max_bytes, flag="--max-bytes"),
+    )
+
+
+def beyond(options: Any, shape: PhasedShape) -> Iterable[str]:
+    """What a plan has more of than a run may have: a slip of the finger must be no flood."""
+    profile = shape.profile()
+    users = profile.pool_users if shape.parked else math.ceil(profile.level(False).peak)
+    planned = (
+        ("users", users, "users", options.max_users),
+        ("duration_s", profile.duration_s, "s", options.max_duration_s),
+        ("requests_per_s", profile.starts.peak, "starts a second", options.max_requests_per_s),
+    )
+    for name, figure, what, limit in planned:
+        if figure > limit:
+            option = flag(f"max_{name}")
+            yield f"{option} {limit:.10g}: the plan has {figure:,.10g} {what}; lower it, or give {option} {figure:.10g}"

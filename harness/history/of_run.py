@@ -1,0 +1,71 @@
+"""A run among the others of its runs directory: what its report says of changes, and how it stands against them."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from harness.comparison.plan import plan_of
+from harness.errors import ConfigurationError
+from harness.findings import Verdict
+from harness.history import regression
+from harness.history.database import History
+from harness.history.stored_run import HistoryRun, root_of
+from harness.recording import Recording
+
+
+def noted(recording: Recording, verdict: Verdict, directory: Path) -> Verdict:
+    """The verdict with a note on each change of a figure that began with this run or not long before. Whatever is wrong
+    with the history, the verdict is as it was.
+    """
+    if root_of(directory) is None:
+        return verdict
+    try:
+        runs, run = _among(recording, verdict, directory)
+        told = regression.notes(runs, run)
+    except (OSError, sqlite3.Error):
+        return verdict
+    return replace(verdict, notes=(*verdict.notes, *told)) if told else verdict
+
+
+def against_history(recording: Recording, verdict: Verdict, directory: Path, ratio: float, branch: str = "") -> Verdict:
+    """The verdict of the run and of how it stands against the runs before it, or those of one branch before it. What
+    came after it does not count. Raises ConfigurationError for a run that is in no runs directory.
+    """
+    if root_of(directory) is None:
+        raise ConfigurationError(
+            f"{directory}: is in no runs directory, so it has no history; name a run where it was made"
+        )
+    runs, run = _among(recording, verdict, directory)
+    runs = runs[: runs.index(run) + 1]
+    taken = [each for each in runs if each is run or not branch or each.branch == branch]
+    return regression.with_history(verdict, regression.judged(taken, ratio))
+
+
+def _among(recording: Recording, verdict: Verdict, directory: Path) -> tuple[Sequence[HistoryRun], HistoryRun]:
+    """All runs of its plan, with it as it was judged now, and itself."""
+    found = root_of(directory)
+    assert found is not None
+    root, path = found
+    with History(root) as history:
+        stored = history.runs()
+    header = recording.header
+    run = HistoryRun(
+        path,
+        header.scenario,
+        header.started_utc,
+        header.branch,
+        header.commit,
+        header.tags,
+        verdict.outcome,
+        verdict.reason,
+        header.target,
+        bool(recording.end and recording.end.completed),
+        plan_of(header),
+        verdict.findings,
+    )
+    others = [each for each in stored if each.path != path]
+    every = sorted([*others, run], key=lambda each: (each.started_utc, each.path))
+    return regression.of_plan(every, run.plan), run

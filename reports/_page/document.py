@@ -1,0 +1,83 @@
+"""What every page with drawings is made of: Bokeh's document and script, the policy that lets only them run, and a
+template that escapes whatever it prints.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from bokeh.core.json_encoder import serialize_json
+from bokeh.document import Document
+from bokeh.resources import Resources
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from markupsafe import Markup
+
+from harness.safe_text import safe
+from reports._quantity import with_units
+
+_PAGE = Path(__file__).parent
+
+
+def embedded(drawings: dict[str, Any]) -> tuple[Any, list[dict[str, Any]]]:
+    """Bokeh's document of all drawings, and which drawing goes into which element."""
+    if not drawings:
+        return {}, []
+    document = Document()
+    with document.models.freeze():  # else Bokeh walks over all models once for each root
+        for identity, plot in drawings.items():
+            plot.name = identity
+            document.add_root(plot)
+    roots = {plot.id: f"{identity}-drawing" for identity, plot in drawings.items()}
+    return {"report": document.to_json(deferred=False)}, [{"docid": "report", "roots": roots, "root_ids": list(roots)}]
+
+
+@cache
+def template(name: str) -> Template:
+    environment = Environment(
+        loader=FileSystemLoader(_PAGE),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_safe,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["with_units"] = with_units
+    return environment.get_template(name)
+
+
+def _safe(value: object) -> object:
+    """Every text that the template prints, before it is escaped; markup of our own passes as it is."""
+    return safe(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+@cache
+def text(name: str) -> str:
+    return (_PAGE / name).read_text(encoding="utf-8")
+
+
+@cache
+def bokeh_scripts() -> tuple[Markup, ...]:
+    """Bokeh's own script, from its wheel; only the part that draws."""
+    return tuple(Markup(script) for script in Resources(mode="inline", components=["bokeh"]).js_raw)
+
+
+def policy(scripts: list[Markup]) -> str:
+    hashes = " ".join(
+        f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'" for script in scripts
+    )
+    return (
+        f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; img-src data:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def as_json(value: object) -> Markup:
+    """JSON that cannot end the script element that holds it, nor open a comment in it."""
+    text: str = serialize_json(value)
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return Markup(text)

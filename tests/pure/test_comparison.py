@@ -1,0 +1,198 @@
+"""Runs held against each other: worse is found, the same is not called worse, and little evidence is called little."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from functools import cache
+
+import pytest
+
+from harness.comparison import words
+from harness.comparison.metric import Margin, margin_of, metrics
+from harness.comparison.plan import differences, plan_of
+from harness.comparison.runs import Judged, compared, plan_differences
+from harness.errors import ConfigurationError
+from harness.findings import Finding, Outcome, Verdict
+from harness.recording_header import CriterionSpec
+from harness.verdict import judge
+from tests import recordings
+
+BASELINE = (
+    CriterionSpec("latency_quantile", {"phase": "recovery", "name": "p95"}),
+    CriterionSpec("error_ratio", {"phase": "recovery", "name": "errors"}),
+)
+
+
+@cache
+def herd(seed: int, drain_per_s: float = 250, slow_for_s: float = 0) -> Judged:
+    run = recordings.login_herd(seed=seed, drain_per_s=drain_per_s, slow_for_s=slow_for_s)
+    return run, judge(run)
+
+
+@cache
+def steady(seed: int, latency_s: float = 0.02, error_ratio: float = 0, per_s: float = 20) -> Judged:
+    """Five minutes without a herd, poisson arrivals."""
+    run = recordings.login_herd(
+        seed=seed,
+        herd_users=0,
+        canary_per_s=per_s,
+        poisson=True,
+        base_latency_s=latency_s,
+        recovery_s=300,
+        recovery_error_ratio=error_ratio,
+        criteria=BASELINE,
+    )
+    run = dataclasses.replace(run, header=dataclasses.replace(run.header, gates=()))
+    return run, judge(run)
+
+
+def found(verdict: Verdict, criterion: str) -> Finding:
+    return next(each for each in verdict.findings if each.criterion == criterion)
+
+
+def herds(first: int, **kind: float) -> list[Judged]:
+    return [herd(first + number, **kind) for number in range(4)]
+
+
+def test_four_runs_against_four_of_the_same_version_are_not_worse() -> None:
+    whole = compared(herds(1), herds(11), 0.1)
+    assert whole.outcome is Outcome.PASS
+    assert all(each.interval is not None for each in whole.findings)
+
+
+def test_four_slower_ones_are() -> None:
+    whole = compared(herds(1), herds(11, drain_per_s=200), 0.1)
+    assert whole.outcome is Outcome.FAIL
+    worse = found(whole, "latency_quantile")
+    assert worse.outcome is Outcome.FAIL
+    assert worse.figure == pytest.approx(0.48, abs=0.03)
+    assert "+25 %" in worse.reason or "+24" in worse.reason
+    assert found(whole, "error_ratio").outcome is Outcome.PASS
+
+
+def test_slower_by_less_than_may_be_is_not_worse() -> None:
+    assert compared(herds(1), herds(11, drain_per_s=200), 0.5).outcome is Outcome.PASS
+
+
+def test_faster_ones_are_not_worse() -> None:
+    assert compared(herds(1, drain_per_s=200), herds(11), 0.1).outcome is Outcome.PASS
+
+
+def test_runs_that_never_recover_are_worse_though_nobody_knows_by_how_much() -> None:
+    whole = compared(herds(1), herds(11, slow_for_s=math.inf), 0.1)
+    recovery = found(whole, "recovery_time")
+    assert recovery.outcome is Outcome.FAIL
+    assert recovery.figure is None
+    assert recovery.interval is not None and recovery.interval[1] == math.inf
+    assert "log-rank" in recovery.reason
+
+
+def test_where_neither_recovers_nothing_is_known() -> None:
+    both = herds(1, slow_for_s=math.inf), herds(11, slow_for_s=math.inf)
+    assert found(compared(*both, 0.1), "recovery_time").outcome is Outcome.INCONCLUSIVE
+
+
+def test_three_runs_tell_nothing_and_say_how_many_would() -> None:
+    whole = compared(herds(1)[:3], herds(11), 0.1)
+    assert whole.outcome is Outcome.INCONCLUSIVE
+    assert "4 against 4 would tell" in whole.reason
+
+
+def test_a_run_that_a_guard_voids_does_not_count() -> None:
+    run = recordings.saturated(seed=11)
+    second = [(run, judge(run)), *herds(11)[1:]]
+    assert found(compared(herds(1), second, 0.1), "latency_quantile").outcome is Outcome.INCONCLUSIVE
+
+
+def test_of_two_herds_there_is_one_observation_each() -> None:
+    whole = compared([herd(1)], [herd(11, drain_per_s=100)], 0.1)
+    assert whole.outcome is Outcome.INCONCLUSIVE
+    assert "one observation each" in found(whole, "latency_quantile").reason
+    assert any("four against four" in note for note in whole.notes)
+
+
+def test_of_two_steady_runs_the_shift_is_what_was_done() -> None:
+    whole = compared([steady(1)], [steady(2, latency_s=0.026)], 0.1)
+    slower = found(whole, "p95")
+    assert slower.outcome is Outcome.FAIL
+    assert slower.interval is not None and slower.figure is not None
+    before = found(steady(1)[1], "p95").figure
+    assert before is not None
+    assert slower.interval[0] < 0.3 * before < slower.interval[1]
+
+
+def test_of_two_steady_runs_of_one_version_nothing_is_worse() -> None:
+    whole = compared([steady(1)], [steady(3)], 0.15)
+    assert found(whole, "p95").outcome is Outcome.PASS
+    assert found(whole, "errors").outcome is Outcome.PASS
+
+
+def test_a_short_run_tells_less() -> None:
+    few = [(dataclasses.replace(run, slices=run.slices[::12]), verdict) for run, verdict in (steady(1), steady(3))]
+    again = [(run, judge(run)) for run, _ in few]
+    assert found(compared(again[:1], again[1:], 0.02), "p95").outcome is Outcome.INCONCLUSIVE
+
+
+def test_errors_that_were_not_there_before_are_worse() -> None:
+    whole = compared([steady(1)], [steady(2, error_ratio=0.08)], 0.1)
+    assert found(whole, "errors").outcome is Outcome.FAIL
+
+
+def test_more_is_better_where_the_limit_is_a_lower_one() -> None:
+    specs = (CriterionSpec("throughput", {"phase": "recovery"}),)
+
+    def group(first: int, per_s: float) -> list[Judged]:
+        made = []
+        for number in range(4):
+            run = recordings.login_herd(seed=first + number, canary_per_s=per_s, poisson=True, criteria=specs)
+            made.append((run, judge(run)))
+        return made
+
+    whole = compared(group(1, 10), group(11, 6), 0.1)
+    fewer = found(whole, "throughput")
+    assert fewer.outcome is Outcome.FAIL
+    assert fewer.figure is not None and fewer.figure < 0
+    assert compared(group(1, 6), group(11, 10), 0.1).outcome is Outcome.PASS
+
+
+def test_runs_without_criteria_about_the_target_cannot_be_compared() -> None:
+    run = recordings.login_herd(criteria=())
+    assert compared([(run, judge(run))], [(run, judge(run))], 0.1).outcome is Outcome.INCONCLUSIVE
+
+
+def test_what_differs_in_plan_or_machine_is_named() -> None:
+    run, other = recordings.healthy(), recordings.login_herd(herd_users=400)
+    header = dataclasses.replace(other.header, environment={**other.header.environment, "python": "3.12.1"})
+    told = plan_differences([run, dataclasses.replace(other, header=header)])
+    assert told == ["option herd_users of the shape: 500 and 400", "python: 3.11.7 and 3.12.1"]
+    assert not plan_differences([run, recordings.healthy(seed=2)])
+    later = dataclasses.replace(run.header, commit="abc", target="http://127.0.0.1:9", started_utc="2027")
+    assert not differences(plan_of(run.header), plan_of(later))
+
+
+def test_the_margin_is_no_finer_than_the_figures_are_measured() -> None:
+    recovery = found(herd(1)[1], "recovery_time")
+    assert margin_of([recovery], 0.1) == Margin(0.1, 1.0)
+    assert Margin(0.1, 1.0).worsened(2.0) == 3.0
+    assert Margin(0.1, 1.0).worsened(50.0) == 55.0
+    assert Margin(0.1).worsened(-50.0) == -45.0
+
+
+@pytest.mark.parametrize("text", ["", "x", "nan", "inf", "-1", "1e9", "%", "10%%"])
+def test_a_margin_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(ConfigurationError, match="--worse-than"):
+        words.share_of(text)
+
+
+def test_a_margin_is_in_percent() -> None:
+    assert words.share_of("10%") == words.share_of(" 10 ") == pytest.approx(0.1)
+
+
+def test_guards_are_no_metrics() -> None:
+    assert {each.kind for each in metrics([herd(1)[1]])} == {
+        "error_ratio",
+        "latency_quantile",
+        "recovery_time",
+        "memory_growth",
+    }

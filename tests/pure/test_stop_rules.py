@@ -1,0 +1,248 @@
+"""Rules that stop a run early: read with every problem at once, and looked at once a second."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.analysis.histogram import bucket_index
+from harness.findings import EXIT_STOPPED_EARLY, Outcome
+from harness.live.state import LiveState
+from harness.live.stop_rules import BYTES, FEWEST, RATE, StopRule, parse
+from harness.recording import End, ProbeSample, Recording, Slice, Unanswered
+from harness.recording_line import decode, encode
+from harness.recording_values import OK, UNFINISHED
+from harness.repeats import pooled
+from harness.verdict import judge
+from tests import recordings
+
+HEADER = recordings.healthy().header
+
+
+@pytest.mark.parametrize(
+    "text, limit, for_s, words",
+    [
+        ("error_ratio > 0.5 for 10s", 0.5, 10, "error_ratio > 0.5 for 10 s"),
+        ("error_ratio>50% for 10 s", 0.5, 10, "error_ratio > 0.5 for 10 s"),
+        ("p95 > 800 ms", 0.8, 0, "p95 > 0.8 s"),
+        ("p99>2s for 1 min", 2.0, 60, "p99 > 2 s for 60 s"),
+        ("memory > 1.5 GB for 3", 1.5e9, 3, "memory > 1.5 GB for 3 s"),
+        ("memory > 512 MiB", 512 * 2**20, 0, "memory > 536.9 MB"),
+        ("target down for 5 s", 0.0, 5, "target down for 5 s"),
+        ("Target is down", 0.0, 0, "target down"),
+    ],
+)
+def test_a_rule_is_read_as_it_is_written(text: str, limit: float, for_s: float, words: str) -> None:
+    (rule,), problems = parse(text)
+    assert not problems
+    assert (rule.limit, rule.for_s, rule.words) == (pytest.approx(limit), for_s, words)
+
+
+@pytest.mark.parametrize(
+    "text, problem",
+    [
+        ("error_rate > 0.5", "did you mean error_ratio?"),
+        ("latency > 2 s", "choose one of error_ratio, p50, p90, p95, p99, memory, target down"),
+        ("p95 > 2", "its limit has no unit; give s or ms"),
+        ("p95 > 2 MB", "the unit MB is none of p95; give s or ms"),
+        ("error_ratio < 0.5", "write >"),
+        ("error_ratio > 5", "give a share below 1"),
+        ("error_ratio > nan", "cannot be read"),
+        ("error_ratio > -1", "no number of 0 or more"),
+        ("error_ratio > 0.5 for ever", "give seconds up to 3600, e.g. for 10 s"),
+        ("target down for 1e9 s", "give seconds up to 3600"),
+        ("stop it", 'write METRIC > LIMIT for SECONDS s, e.g. --stop-when "error_ratio > 0.5 for 10 s"'),
+        ("p95 \x1b[2J > 2", r"\x1b"),
+    ],
+)
+def test_what_is_no_rule_is_refused_with_its_remedy(text: str, problem: str) -> None:
+    rules, problems = parse(f"p50 > 9 s; {text}")
+    assert len(rules) == 1
+    assert problems[0].startswith("--stop-when ")
+    assert any(problem in line for line in problems), problems
+
+
+def test_all_problems_of_all_rules_are_told_at_once() -> None:
+    _, problems = parse("error_ratio < 5 for ever; nonsense; p95 > 2")
+    assert len(problems) == 5
+
+
+@given(st.text(max_size=60))
+def test_whatever_is_written_is_read_or_refused(text: str) -> None:
+    rules, problems = parse(text)
+    assert rules or problems or not text.replace(";", "").strip()
+    assert all(line.isprintable() for line in problems)
+
+
+# While a run goes
+
+
+class Going:
+    """A run that goes: what each second brings, and what its rules say then."""
+
+    def __init__(self, text: str, *limits: StopRule) -> None:
+        rules, problems = parse(text)
+        assert not problems
+        self.live = LiveState(HEADER, (*rules, *limits))
+        self.t = 0
+
+    def second(self, ok: int = 0, failed: int = 0, ms: int = 5, began: int | None = None, size: int = 0) -> str:
+        t = self.t if began is None else began
+        if ok:
+            self.live.add(Slice(t, "local", "GET /", OK, ok, size, {bucket_index(ms * 1000): ok}))
+        if failed:
+            self.live.add(Slice(t, "local", "GET /", "http 503", failed, size, {bucket_index(ms * 1000): failed}))
+        self.t += 1
+        return self.live.stop_watch.look(float(self.t))
+
+    def waiting(self, counts: dict[int, int]) -> None:
+        """Second in which they should have begun → requests without an answer."""
+        told = tuple((t, "GET /", UNFINISHED, count, count) for t, count in counts.items())
+        self.live.add(Unanswered("local", told))
+
+    def until(self, seconds: Iterable[tuple[int, int]]) -> int | None:
+        """The second after which the run is stopped."""
+        return next((self.t for ok, failed in seconds if self.second(ok, failed)), None)
+
+
+def test_errors_stop_a_run_when_they_have_lasted_and_not_before() -> None:
+    assert Going("error_ratio > 0.5 for 3 s").until([(20, 0), (5, 15), (5, 15), (20, 0), *[(5, 15)] * 5]) == 7
+    assert Going("error_ratio > 0.5 for 3 s").until([(10, 10)] * 20) is None
+
+
+def test_the_reason_names_the_rule_the_option_and_the_figure() -> None:
+    assert Going("error_ratio > 0.5").second(5, 15) == "error_ratio > 0.5 (--stop-when): it was 0.75"
+
+
+def test_a_second_without_news_changes_nothing() -> None:
+    """Load processes tell every three seconds."""
+    told = [(0, 0), (0, 0), (10, 50)] * 5
+    assert Going("error_ratio > 0.5 for 5 s").until(told) == 9
+
+
+def test_few_requests_stop_nothing() -> None:
+    assert Going("error_ratio > 0.1").until([(0, 1)] * (FEWEST - 1)) is None
+    assert Going("error_ratio > 0.1").until([(0, 1)] * 100) == FEWEST
+
+
+def test_an_error_counts_when_it_is_told_whenever_it_should_have_begun() -> None:
+    going = Going("error_ratio > 0.5 for 2 s")
+    for _ in range(30):
+        assert not going.second(ok=20)
+    assert not going.second(failed=20, began=1)
+    assert going.second(failed=20, began=2)
+
+
+def test_a_quantile_takes_what_failed_as_slower_than_anything() -> None:
+    assert Going("p95 > 2 s").second(ok=94, failed=6) == "p95 > 2 s (--stop-when): it was unbounded, too many failed"
+    assert Going("p95 > 2 s").second(ok=96, failed=4) == ""
+    assert Going("p95 > 2 s").second(ok=96, ms=2100)
+
+
+def test_a_target_that_answers_nobody_has_a_quantile_too() -> None:
+    """What has waited longer than the limit is slower, if it ever ends."""
+    going = Going("p95 > 2 s for 3 s")
+    going.second(ok=50)
+    for _ in range(4):
+        going.waiting({1: 30, 2: 30})
+        assert not going.second()
+    assert [bool(going.second()) for _ in range(3)] == [False, True, True]
+
+
+def test_those_who_wait_no_longer_than_the_limit_are_no_evidence() -> None:
+    going = Going("p50 > 2 s")
+    for _ in range(20):
+        going.waiting({going.t: 500, going.t - 1: 0})
+        assert not going.second(ok=20)
+
+
+def test_memory_is_that_of_all_processes_and_not_of_those_that_are_gone() -> None:
+    going = Going("memory > 1 GB for 2 s")
+
+    def sample(t: float, source: str, size: float) -> None:
+        going.live.add(ProbeSample(t, "process", source, {"rss_bytes": size}))
+
+    sample(0.5, "old", 0.9e9)
+    assert not going.second()
+    for t in range(1, 5):
+        sample(t + 0.5, "1", 0.6e9)
+        assert going.second() == ""
+    for t in range(5, 7):
+        sample(t + 0.5, "1", 0.6e9)
+        sample(t + 0.5, "2", 0.7e9)
+        why = going.second()
+    assert why == "memory > 1 GB for 2 s (--stop-when): it was 1.3 GB"
+
+
+def test_a_target_is_down_from_the_first_check_that_failed_to_one_that_does_not() -> None:
+    going = Going("target down for 3 s")
+    watch = going.live.stop_watch
+    watch.set_target(0.5, False, "TCP 127.0.0.1:1: refused")
+    assert not going.second()
+    watch.set_target(1.5, True, "TCP 127.0.0.1:1: connected")
+    assert not any(going.second() for _ in range(5))
+    watch.set_target(6.5, False, "TCP 127.0.0.1:1: refused")
+    assert [bool(going.second()) for _ in range(4)] == [False, False, False, True]
+
+
+def test_a_rate_is_a_mean_over_seconds_and_a_herd_is_none() -> None:
+    limit = StopRule(RATE, 100.0, flag="--max-requests-per-s")
+    assert not any(Going("", limit).second(ok=n) for n in (400, 0, 0, 0, 0, 0))
+    going = Going("", limit)
+    told = [going.second(ok=110) for _ in range(8)]
+    assert "requests per second > 100 (--max-requests-per-s): it was 110" in told
+
+
+def test_bytes_are_those_of_the_warm_up_too() -> None:
+    going = Going("", StopRule(BYTES, 1e6, flag="--max-bytes"))
+    going.live.add(Slice(-1, "local", "GET /", OK, 1, 600_000, {}, warm_up=True))
+    assert not going.second(ok=1, size=300_000)
+    assert going.second(ok=1, size=300_000) == "bytes received > 1 MB (--max-bytes): it was 1.2 MB"
+
+
+def test_it_is_looked_at_once_a_second() -> None:
+    live = LiveState(HEADER, parse("error_ratio > 0.5")[0])
+    live.add(Slice(0, "local", "GET /", "http 503", 50, 0, {}))
+    assert live.stop_watch.look(0.9) == ""
+    assert live.stop_watch.look(1.1)
+    assert live.stop_watch.look(1.9) == ""
+
+
+# What becomes of such a run
+
+
+def stopped() -> Recording:
+    run = recordings.healthy()
+    assert run.end is not None
+    end = End(12.0, "error_ratio > 0.5 (--stop-when): it was 0.75", False, run.end.requests, 0, stopped_early=True)
+    return dataclasses.replace(run, end=end)
+
+
+def test_a_run_that_was_stopped_early_never_passes_and_says_so_first() -> None:
+    verdict = judge(stopped())
+    assert verdict.outcome is not Outcome.PASS
+    assert verdict.exit_code == EXIT_STOPPED_EARLY == 5
+    assert verdict.reason.startswith("STOPPED EARLY 12 s in, no verdict of the whole run: error_ratio > 0.5")
+    assert verdict.word == f"STOPPED EARLY, {verdict.outcome.value}"
+
+
+def test_one_that_was_stopped_by_somebody_was_not_stopped_early() -> None:
+    run = dataclasses.replace(stopped(), end=End(12.0, "stopped by SIGTERM", False, 1, 0))
+    assert judge(run).exit_code == 4
+
+
+def test_it_is_read_back_and_an_older_recording_says_that_it_was_not() -> None:
+    end = stopped().end
+    assert end is not None
+    assert decode(encode(end)) == end
+    older = decode(encode(end).replace(',"stopped_early":true', ""))
+    assert isinstance(older, End) and not older.stopped_early
+
+
+def test_a_repetition_with_such_a_run_was_stopped_early() -> None:
+    verdict = pooled([judge(recordings.healthy()), judge(stopped())], 2)
+    assert verdict.exit_code == EXIT_STOPPED_EARLY and verdict.outcome is not Outcome.PASS

@@ -1,0 +1,62 @@
+"""Good answers per second against a limit, which may be a share of the users."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from harness import criteria
+from harness.findings import Finding, Outcome
+from harness.recording import Recording, Slice
+from harness.recording_header import CriterionSpec, Phase, PlannedGate
+from harness.recording_values import OK
+from tests import recordings
+
+PASS, FAIL, INCONCLUSIVE = Outcome.PASS, Outcome.FAIL, Outcome.INCONCLUSIVE
+PHASES = (Phase("baseline", 0, 10), Phase("spike", 10, 20), Phase("recovery", 20, 30))
+
+
+def run(good: int, failed: int = 0, **header: object) -> Recording:
+    whole = recordings.healthy()
+    planned = dataclasses.replace(whole.header, phases=PHASES, gates=(), level=(), **header)  # type: ignore[arg-type]
+    slices = (
+        Slice(10, "local", "GET /", OK, good, 0, {1000: good}),
+        Slice(12, "local", "GET /", "http 503", failed, 0, {}),
+    )
+    return dataclasses.replace(whole, header=planned, slices=tuple(piece for piece in slices if piece.count))
+
+
+def judged(recording: Recording, **parameters: float) -> Finding:
+    return criteria.load(CriterionSpec("throughput", parameters)).judge(recording)
+
+
+def test_it_is_counted_in_the_phase_and_fails_below_its_limit() -> None:
+    found = judged(run(100, 50), lower_limit_per_s=9.0)
+    assert (found.outcome, found.figure) == (PASS, 10)
+    assert judged(run(100, 50), lower_limit_per_s=12.0).outcome is FAIL
+    less_asked = judged(run(100, 0), lower_limit_per_s=12.0)
+    assert less_asked.outcome is INCONCLUSIVE and "ask for more than that" in less_asked.reason
+
+
+def test_a_share_of_a_herd() -> None:
+    """A tenth of 500 users, each second."""
+    herd = run(400, 200)
+    herd = dataclasses.replace(herd, header=dataclasses.replace(herd.header, gates=(PlannedGate("herd", 10.0, 500),)))
+    assert judged(herd, lower_limit_of_users_ratio=0.05).outcome is PASS
+    found = judged(herd, lower_limit_of_users_ratio=0.1)
+    assert found.outcome is FAIL and "at least 50/s, 10 % of 500 users wanted" in found.reason
+
+
+def test_a_share_of_the_users_that_are_active() -> None:
+    """The most that the phase has, and not those with whom the next one begins."""
+    closed = run(400, 200)
+    level = ((0, 10.0), (10, 10.0), (10, 100.0), (20, 100.0), (20, 900.0), (30, 900.0))
+    closed = dataclasses.replace(closed, header=dataclasses.replace(closed.header, level=level, level_unit="users"))
+    assert "of 100 users" in judged(closed, lower_limit_of_users_ratio=0.1).reason
+
+
+@pytest.mark.parametrize("unit", ["starts/s", "users"])
+def test_without_users_there_is_no_share(unit: str) -> None:
+    found = judged(run(400, level_unit=unit), lower_limit_of_users_ratio=0.1)
+    assert found.outcome is INCONCLUSIVE and "give lower_limit_per_s" in found.reason
