@@ -122,7 +122,8 @@ def notes(runs: Sequence[HistoryRun], run: HistoryRun) -> list[str]:
 
 
 def judged(runs: Sequence[HistoryRun], ratio: float) -> list[Finding]:
-    """One finding for each figure that the last run was judged by: whether the latest runs are worse than those before by more than ``ratio``.
+    """One finding for each figure that the last run was judged by: whether the latest runs are worse than those before
+    by more than ``ratio``.
 
     FAIL: a change for the worse began no more than ``RECENT`` runs ago, and the whole interval of its shift is beyond
     the margin; or the latest runs are worse than the others of their level, by Holm's procedure over all figures. PASS:
