@@ -46,7 +46,7 @@ def _shown(quiet: bool, as_json: bool) -> str:
     return "quiet" if quiet else "json" if as_json else ""
 
 
-class _Scenario(click.ParamType):
+class _Scenario(click.ParamType[str]):
     """A file, the name of one of our own, or -h in its place, which these commands leave to the locustfile."""
 
     name = "scenario"

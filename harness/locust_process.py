@@ -20,11 +20,12 @@ import socket  # noqa: E402
 import sys  # noqa: E402
 from typing import Any  # noqa: E402
 
-_fork, _wait = os.fork, os.waitpid
+_fork, _wait, _close = os.fork, os.waitpid, os.close
 _Socket = socket.socket
 """All from before Locust patches them: nothing here waits by way of an event loop."""
 
 gc.disable()  # nothing of what is imported is garbage: not to look for it, now and at the end, saves a fifth of a start
+import gevent  # noqa: E402
 from locust.main import main as locust  # noqa: E402
 
 from harness import cli  # noqa: E402
@@ -34,22 +35,22 @@ from harness.run.messages import LAUNCHER_FD, VERDICT_FD  # noqa: E402
 
 gc.freeze()
 MOST_BYTES = 1 << 20
-"""Of what ``springback run`` says: options, and variables for the scenario."""
+"""Of what comes at once."""
 
 
 def main() -> None:
     launcher = _Socket(fileno=int(os.environ.pop(LAUNCHER_FD)))
     code, found = _checked(launcher)
     with contextlib.suppress(OSError):  # a launcher that is gone does not ask
-        launcher.sendall(json.dumps([code, found]).encode())
+        launcher.sendall(json.dumps([code, found]).encode() + b"\n")
     if code:
         sys.exit(code)
     try:
         request, (verdict, *_), _, _ = socket.recv_fds(launcher, MOST_BYTES, 2)
     except (OSError, ValueError):  # nobody wants it to be run, or is there any more
         return
-    launcher.close()
-    arguments, variables = json.loads(request)
+    with launcher, launcher.makefile("rb") as rest:
+        arguments, variables = json.loads(request if request.endswith(b"\n") else request + rest.readline())
     sys.argv += arguments
     os.environ.update(variables)
     os.environ[VERDICT_FD] = str(verdict)
@@ -59,23 +60,24 @@ def main() -> None:
 
 def _checked(launcher: socket.socket) -> tuple[int, dict[str, Any]]:
     """Exit code of ``springback host``, which is made in a fork, and what it has found."""
-    output = os.memfd_create("checked")
+    reading, writing = os.pipe()
     pid = _fork()
     if not pid:
-        import gevent
-
         gevent.reinit()
         launcher.close()
-        os.dup2(output, 1)
+        _close(reading)
+        os.dup2(writing, 1)
+        _close(writing)
         sys.argv = ["springback", "host", *sys.argv[2:]]
         try:
             cli.main()
         finally:
             gc.freeze()
-    code = os.waitstatus_to_exitcode(_wait(pid, 0)[1])
-    with os.fdopen(output, "rb") as said:
-        said.seek(0)
-        return code, last_object(said.read().decode(errors="replace"))
+        sys.exit()
+    _close(writing)
+    with os.fdopen(reading, "rb") as output:
+        said = output.read().decode(errors="replace")
+    return os.waitstatus_to_exitcode(_wait(pid, 0)[1]), last_object(said)
 
 
 if __name__ == "__main__":

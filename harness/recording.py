@@ -246,6 +246,7 @@ class ProbeSample:
 
 READ, WRITE, INVALIDATE, TAKE, STEP = "read", "write", "invalidate", "take", "step"
 ADMITTED, REFUSED, BYPASS = "admitted", "refused", "bypass"
+UNCOUNTED = "uncounted"
 """``Operation.cache`` of a ``take``."""
 
 
@@ -278,7 +279,8 @@ class Operation:
     """Who answered, where the answer says so: ``cache``, ``primary`` …"""
     cache: str = ""
     """What the cache did, where the answer says so: ``hit``, ``miss``, ``bypass`` … Of a ``take``: ``admitted``,
-    ``refused``, or ``bypass``, admitted without a look at the limit; empty: neither, such as an error."""
+    ``refused``, or ``bypass``, admitted without a look at the limit; empty: neither, such as an error. Of a look for a
+    row of a ledger: ``uncounted``, it is there, and the answer does not say how often."""
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ class Developer(valkey.ValkeyUser, PacedHttpUser):
     def create(self):
         name = f"m{self.node.run}-{self.number}-{len(self.made)}".lower()
         body = {"name": name, "description": "made by a test"}
-        if self.client.post(self.options.modules_path, json=body, name="[modules]").ok:
+        if self.client.post(self.options.modules_path, json=body, name="[modules]").is_success:
             self.made.append([name, 0])
 
     def publish(self):
@@ -51,14 +51,21 @@ class Developer(valkey.ValkeyUser, PacedHttpUser):
 
     def read(self):
         sent_s = time.monotonic()
-        response = self.client.get(self.path_of(random.choice(self.made)), name="[modules]/[name]")
+        response = self.find("", "[modules]/[name]")
         cache = response.headers.get("X-Cache", "").strip().lower()
-        if response.ok and cache in ("hit", "miss"):
+        if response.is_success and cache in ("hit", "miss"):
             self.observe("module", cache, sent_s, time.monotonic())
 
     def read_replica(self):
-        path = self.path_of(random.choice(self.made)) + self.options.replica_query
-        self.client.get(path, name="[modules]/[name] replica")
+        self.find(self.options.replica_query, "[modules]/[name] replica")
+
+    def find(self, query, name):
+        """A page that a service has for every path, or an error with status 200, is no module."""
+        module = random.choice(self.made)
+        with self.client.get(self.path_of(module) + query, name=name, catch_response=True) as response:
+            if response.is_success and module[0] not in response.text:
+                response.failure("no such module in the answer")
+        return response
 
     def query(self):
         kind = random.choice(["query", "pool"])

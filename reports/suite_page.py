@@ -146,18 +146,18 @@ def junit(parts: Sequence[Part], directory: Path) -> str:
 
 
 def junit_suites(parts: Sequence[Part], directory: Path) -> list[TestSuite]:
-    """The test suites of all runs; one with an error for a run without a verdict."""
+    """The test suites of all runs; one with an error for a run without a verdict, or that did not end by its own."""
     found: list[TestSuite] = []
     for part in parts:
         try:
             suites = list(JUnitXml.fromfile(str(directory / part.run / "junit.xml"))) if part.run else []
         except (OSError, ParseError):
             suites = []
-        if not suites:
-            suites = [TestSuite(safe(f"springback {part.scenario}"))]
+        if part.outcome is not Outcome.PASS and not any(case.result for suite in suites for case in suite):
+            suites.append(TestSuite(safe(f"springback {part.scenario}")))
             case = TestCase(safe("verdict of the run"), safe(f"springback.{part.scenario}"), round(part.lasted_s, 3))
             case.result = [Error(safe(part.reason), part.word)]
-            suites[0].add_testcase(case)
+            suites[-1].add_testcase(case)
         found += suites
     return found
 

@@ -37,8 +37,11 @@ class RunTls:
     def of(options: Any) -> RunTls:
         """From the options of a run, read already or still as text."""
         insecure = getattr(options, "insecure", False)
-        texts = (str(getattr(options, name, "") or "").strip() for name in ("ca_file", "client_cert", "client_key"))
-        return RunTls(*texts, insecure=insecure is True or BOOLEANS.get(str(insecure).strip().lower(), False))
+        ca_file, client_cert, client_key = (
+            str(getattr(options, name, "") or "").strip() for name in ("ca_file", "client_cert", "client_key")
+        )
+        is_insecure = insecure is True or BOOLEANS.get(str(insecure).strip().lower(), False)
+        return RunTls(ca_file, client_cert, client_key, is_insecure)
 
     def problems(self) -> Iterator[str]:
         """All that is wrong with its files, each with its option and its remedy."""

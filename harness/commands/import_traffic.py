@@ -13,7 +13,7 @@ from harness.errors import ConfigurationError
 from harness.learn import scenario_text
 from harness.learn.har import read_har
 from harness.learn.log_file import read_logs
-from harness.learn.paths import sendable
+from harness.learn.paths import Kind, sendable
 from harness.learn.scenario_text import ShapeText, slug
 from harness.learn.traffic import Traffic
 from harness.safe_text import one_line
@@ -66,7 +66,7 @@ def import_log(names: Sequence[str], offset_s: int | None, output: Path | None, 
     return told(notes, file)
 
 
-def mix_of(traffic: Traffic) -> tuple[list[scenario_text.Kind], list[str]]:
+def mix_of(traffic: Traffic) -> tuple[list[Kind], list[str]]:
     """The kinds of requests that can be sent again, and what was read, removed and left out. Raises ConfigurationError
     where none can.
     """

@@ -18,9 +18,6 @@ from harness.findings import Outcome
 from harness.run.messages import LAUNCHER_FD, PARENT, REFERENCE_TARGET
 from harness.safe_text import say
 
-MOST_BYTES = 1 << 20
-"""Of what the check has found."""
-
 
 @contextmanager
 def started(locustfile: str, arguments: Sequence[str]) -> Iterator[LaunchedLocust]:
@@ -29,7 +26,7 @@ def started(locustfile: str, arguments: Sequence[str]) -> Iterator[LaunchedLocus
     It has a session of its own, so that a Ctrl-C reaches it once, from here, and not twice.
     """
     command = [sys.executable, "-P", "-m", "harness.locust_process", "-f", locustfile, *arguments]
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    ours, theirs = socket.socketpair()
     inherited = {name: value for name, value in os.environ.items() if name != REFERENCE_TARGET}
     environment = {**inherited, LAUNCHER_FD: str(theirs.fileno())}
     process: subprocess.Popen[bytes] | None = None
@@ -56,11 +53,10 @@ class LaunchedLocust:
 
     def check(self) -> tuple[int, dict[str, Any]]:
         """Waits until it is known what would be run: exit code and findings of ``springback host``."""
-        said = self._launcher.recv(MOST_BYTES)
-        if not said:
-            return self._process.wait() or Outcome.INCONCLUSIVE.exit_code, {}
-        code, found = json.loads(said)
-        return code, found
+        with self._launcher.makefile("rb") as answer:
+            said = answer.readline()
+        code, found = json.loads(said) if said else (self._process.wait() or Outcome.INCONCLUSIVE.exit_code, {})
+        return (_said_of_signal(code) if code < 0 else code), found
 
     def run(
         self,
@@ -83,9 +79,10 @@ class LaunchedLocust:
 
         before = {number: signal.signal(number, pass_on) for number in ENDING}
         try:
-            request = [list(arguments), {**(variables or {}), PARENT: str(os.getpid())}]
+            request = json.dumps([list(arguments), {**(variables or {}), PARENT: str(os.getpid())}]).encode() + b"\n"
             with contextlib.suppress(OSError):  # it has been ended: its code says so
-                socket.send_fds(self._launcher, [json.dumps(request).encode()], [writing, *descriptors])
+                sent = socket.send_fds(self._launcher, [request], [writing, *descriptors])
+                self._launcher.sendall(request[sent:])
             os.close(writing)
             code = self._process.wait()
             told = _last_code(reading)
@@ -94,12 +91,16 @@ class LaunchedLocust:
             for number, handler in before.items():
                 signal.signal(number, handler)
         if code < 0 and told in (None, Outcome.INCONCLUSIVE.exit_code):
-            say(f"Locust was ended by {signal.Signals(-code).name}; nothing is proven")
-            return Outcome.INCONCLUSIVE.exit_code
+            return _said_of_signal(code)
         if code == 0 and told is None and judges:
             say("the locustfile ended Locust before there was a verdict; nothing is proven")
             return Outcome.INCONCLUSIVE.exit_code
         return code if told is None else told
+
+
+def _said_of_signal(code: int) -> int:
+    say(f"Locust was ended by {signal.Signals(-code).name}; nothing is proven")
+    return Outcome.INCONCLUSIVE.exit_code
 
 
 @contextmanager

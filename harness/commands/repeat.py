@@ -9,7 +9,7 @@ from pathlib import Path
 
 from harness.commands.runs_apart import AROUND_S, Signals, make_directory, minutes, run_apart
 from harness.commands.scenario_check import checked
-from harness.findings import Verdict
+from harness.findings import Outcome, Verdict
 from harness.recording_file import read
 from harness.repeats import pooled
 from harness.safe_text import say
@@ -38,8 +38,9 @@ def repeat(locustfile: Path, arguments: Sequence[str], runs_dir: Path, times: in
         say(f"{number} of {times}: {scenario.name}, about {minutes(left_s)} left in all")
         part = run_apart(scenario, arguments, directory, signals, label)
         parts.append(part)
-        if part.run:
-            verdicts.append(judge(read(directory / part.run)))
+        verdict = judge(read(directory / part.run)) if part.run else None
+        if verdict is not None and (part.outcome is verdict.outcome or verdict.outcome is not Outcome.PASS):
+            verdicts.append(verdict)
         repeat_page.write(pooled(verdicts, times), parts, directory)  # it survives whatever happens to the rest
     verdict = pooled(verdicts, times)
     paths = repeat_page.write(verdict, parts, directory)

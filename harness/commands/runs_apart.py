@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
@@ -102,11 +103,21 @@ def _run(scenario: Scenario, arguments: Sequence[str], directory: Path, signals:
         verdict = runs.file_of(directory, (name,), "verdict.json")
         part = of_verdict(verdict, label, lasted_s, scenario.suite) if verdict is not None else None
         if part is not None:
-            return part
+            return _as_it_ended(part, process.returncode, late or words.last)
     if process.returncode == EXIT_USAGE:
         return Part.not_run(label, words.last, scenario.suite)
     reason = f"it left no verdict: {late or words.last or f'ended with {process.returncode}'}"
     return Part(label, Outcome.INCONCLUSIVE, reason, lasted_s, suite=scenario.suite)
+
+
+def _as_it_ended(part: Part, code: int, said: str) -> Part:
+    """What was written before a process was killed, or could not end as it should, is no PASS: its exit code is that of
+    its verdict.
+    """
+    if part.outcome is not Outcome.PASS or code == part.outcome.exit_code:
+        return part
+    reason = f"it ended with {code} after its verdict{f' ({said})' if said else ''}: {part.reason}"
+    return replace(part, outcome=Outcome.INCONCLUSIVE, reason=reason)
 
 
 class _Words:

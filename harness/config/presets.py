@@ -83,13 +83,13 @@ class Preset:
             now = text_of(getattr(values, option, text))
             yield f"  {option} = {text}" + ("" if _same(now, text) else f" (given: {now})")
         of = {criteria_folder.name_of(spec): spec for spec in judged}
-        for name, table in {**self.criteria, **self.own_criteria}.items():
+        for name in dict.fromkeys((*self.criteria, *self.own_criteria)):
+            table = {**self.criteria.get(name, {}), **self.own_criteria.get(name, {})}
             for key, value in _parameters(table).items():
-                now = of[name].parameters.get(key, value) if name in of else value
+                held = of[name].parameters.get(key, value) if name in of else value
                 doubt = "" if name in of else " (not judged in this scenario)"
-                yield f"  {name}: {key} = {text_of(value)}{doubt}" + (
-                    "" if now == value else f" (given: {text_of(now)})"
-                )
+                doubt += "" if held == value else f" (given: {text_of(held)})"
+                yield f"  {name}: {key} = {text_of(value)}{doubt}"
 
 
 NONE = Preset()

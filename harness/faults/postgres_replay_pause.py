@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
 from harness.clients.postgres import DEFAULT_PORT, PostgresError, Session, address, dsn_problems, hosts
@@ -17,12 +17,14 @@ class PostgresReplayPause(Fault):
     """``pg_wal_replay_pause()`` on the first of these servers that is a replica when the fault comes, and
     ``pg_wal_replay_resume()`` in the end. It takes a superuser, or whoever may execute the two.
 
-    Patroni resumes what is paused within seconds: stop the replaying process there, ``stop_process patroni=…
-    member=replica child=startup``.
+    Patroni resumes what is paused within seconds, and then the end fails: the fault was not there for as long as it was
+    planned. Stop the replaying process there, ``stop_process patroni=… member=replica child=startup``.
     """
 
     dsns: tuple[str, ...] = parameter(help="addresses of the servers, with user and password", secret=True)
     timeout_s: float = parameter(2.0, "longest time for each step", lowest=0.001, highest=5)
+    _paused: list[str] = field(default_factory=list, init=False, repr=False, compare=False)
+    """Only where it was injected is it known that something was."""
 
     def conflicts(self) -> Iterator[str]:
         if not self.dsns:
@@ -54,6 +56,7 @@ class PostgresReplayPause(Fault):
     def inject(self) -> str:
         (dsn,) = self.pin().dsns
         self._rows(dsn, "SELECT pg_wal_replay_pause()::text")
+        self._paused.append(dsn)
         return f"{address(dsn)} replays nothing any more"
 
     def undo(self) -> str:
@@ -63,6 +66,9 @@ class PostgresReplayPause(Fault):
             if rows[0][0]:
                 self._rows(dsn, "SELECT pg_wal_replay_resume()::text")
                 resumed.append(address(dsn))
+        paused, self._paused[:] = list(self._paused), []
+        if paused and not resumed:
+            raise FaultError(f"{address(paused[0])} replays already: somebody else has resumed it, as Patroni does")
         return f"{', '.join(resumed)} replays again" if resumed else "nothing to undo: nothing is paused"
 
     def _rows(self, dsn: str, statement: str) -> list[tuple[object, ...]]:

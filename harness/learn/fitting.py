@@ -53,7 +53,7 @@ def fitted(times_s: Values, m: Values, window_s: float, peak_m: float, time_to_p
 
     def trapezoid(of: Values) -> Values:
         start_s, up_s, plateau_s, down_s, height = of
-        return 1 + (height - 1) * _trapezoid(times_s, start_s, abs(up_s), abs(plateau_s), abs(down_s))
+        return np.asarray(1 + (height - 1) * _trapezoid(times_s, start_s, abs(up_s), abs(plateau_s), abs(down_s)))
 
     def hill(of: Values) -> Values:
         middle_s, sd_s, height = of

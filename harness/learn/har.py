@@ -89,8 +89,10 @@ def _entries(name: str) -> list[dict[str, Any]]:
 def _origin(entry: dict[str, Any]) -> str:
     """Scheme, host and port, without user info; empty where it is no address for HTTP."""
     request = entry.get("request")
-    url = request.get("url") if isinstance(request, dict) else None
-    if not isinstance(url, str) or not isinstance(request.get("method"), str):
+    if not isinstance(request, dict) or not isinstance(request.get("method"), str):
+        return ""
+    url = request.get("url")
+    if not isinstance(url, str):
         return ""
     try:
         parts = urlsplit(url)

@@ -44,7 +44,7 @@ class Observed:
     @property
     def times_s(self) -> Values:
         """The start of each window after the first one."""
-        return np.arange(len(self.values)) * float(self.window_s)
+        return np.asarray(np.arange(len(self.values)) * float(self.window_s), dtype=np.float64)
 
     @property
     def days(self) -> float:

@@ -8,14 +8,15 @@ import lzma
 import re
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import compress, pairwise
 from operator import itemgetter
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Any, cast
 
 from harness.errors import ConfigurationError
-from harness.learn.log_formats import KNOWN, LogFormat, Moment, best, misses
+from harness.learn.log_formats import KNOWN, best, misses
+from harness.learn.log_lines import LogFormat, Moment
 from harness.learn.traffic import Traffic
 from harness.regular_file import regular
 
@@ -26,7 +27,7 @@ LEAST_SHARE = 0.5
 """Of the lines: where fewer are of the best format, the file is of another one."""
 REFUSED = (b"4", b"5")
 """How the statuses begin of requests that count, but that nobody should send again."""
-COMPRESSED = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
+COMPRESSED: dict[bytes, Callable[..., Any]] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
 _CORRUPT = (EOFError, zlib.error, lzma.LZMAError, OSError)
 
 

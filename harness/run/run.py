@@ -106,7 +106,7 @@ class Run:
         self._injector = Injector(settings.faults, self._take_fault_mark)
         shown = ShownPlan(self.name, self.scenario, self.header.target, self.profile, self.level, self.level_unit)
         self.display = display(settings.console, shown, self.live)
-        verified = all(getattr(user, "verify_tls", False) and not user.ca_file for user in users)
+        verified = all(getattr(user, "verify_tls", False) and not getattr(user, "ca_file", "") for user in users)
         self._target = TargetHealth(host, settings.health_path, settings.health_timeout_s, self.mark, verified)
         self.readiness = Readiness(
             self.live.nodes,

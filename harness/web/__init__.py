@@ -5,6 +5,6 @@
 ``form_fields``  the form's fields as the page (``form.js``) draws them, and its preview of the shape
 ``pages``    the runs and their reports, and the live page (``panel.js``), which Locust shows as a tab
 ``status``   how the session stands
-``updates``  what the live page is sent, once a second
+``updates``  who is sent what has changed, once a second; ``messages`` has what that is
 ``locust_state``  what Locust's own page is told of a run that takes its time to begin and to end
 """

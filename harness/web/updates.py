@@ -2,28 +2,22 @@
 
 Server-sent events (HTML Living Standard, 9.2): the master pushes when a second is over, and a page that nobody has open
 costs nothing. Around a herd's instant nothing is read and nothing sent, so that watching does not spread the release;
-what happened then comes with the next update. A page that was away gets everything again.
-
-Messages are JSON with the key ``kind``: ``plan`` (once, and for each new run), ``points`` (of a run), ``state``,
-``quiet`` (for so many seconds).
+what happened then comes with the next update. A page that was away gets everything again. What a message holds is in
+``messages.py``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import asdict
 from typing import Any
 
 import gevent
 import msgspec
 from gevent.queue import Empty, Full, Queue
 
-from harness import criteria
 from harness.live.phase_tally import NameFigures
-from harness.live.series import HEAT_ROWS_PER_DOUBLING, MOST_SECONDS, Figure, Point, heat_floor_s
-from harness.live.subjects import Subjects
-from harness.run.locust_output import hidden, hidden_in
 from harness.run.run import Run
+from harness.web.messages import Messages
 from harness.web.status import Watch
 
 AT_S = 0.95
@@ -32,7 +26,6 @@ IDLE_S = 1.0
 PIECE = 200
 """Points that are read at once; the master goes on between the pieces, which in the local runner makes load."""
 NAMES_AT_ONCE = 10
-MOST_FIGURES = 60
 MOST_UNREAD = 60
 """Updates of a page that does not read them: it is cut off, and begins anew."""
 KEEP_ALIVE_S = 15.0
@@ -43,15 +36,13 @@ class Updates:
 
     def __init__(self, watch: Watch, secrets: Callable[[], Collection[str]]) -> None:
         self._watch = watch
-        self._secrets = secrets
+        self._messages = Messages(secrets)
         self._pages: set[Queue[str | None]] = set()
         self._sender: gevent.Greenlet[[], None] | None = None
         self._run: Run | None = None
         self._stamp = 0
         self._names: dict[tuple[str, str], NameFigures] = {}
         """By phase and name, as they were sent last."""
-        self._texts: dict[str, str] = {}
-        """Request names and the like → as they may be shown."""
         self._told = ""
         """The state that was sent last."""
 
@@ -69,7 +60,7 @@ class Updates:
         try:
             if run is not None:
                 yield from self._whole(run)
-            yield _event(self._state(run))
+            yield _event(self._messages.state(run, self._watch.status()))
             while True:
                 try:
                     update = queue.get(timeout=KEEP_ALIVE_S)
@@ -83,7 +74,8 @@ class Updates:
 
     def _follow(self, run: Run | None) -> None:
         """From now on only what is new of it; it may not wait for anything, or something would be in between."""
-        self._run, self._names, self._texts = run, {}, {}
+        self._run, self._names = run, {}
+        self._messages.begin()
         self._stamp = 0 if run is None else run.live.series.seconds_since(0)[0]
 
     def _send(self) -> None:
@@ -96,12 +88,13 @@ class Updates:
                 gevent.sleep(quiet_s)
                 continue
             if run is not self._run:
-                self._run, self._names, self._texts, self._stamp = run, {}, {}, 0
+                self._follow(run)
+                self._stamp = 0
                 if run is not None:
-                    self._put(_event(self._plan(run)))
+                    self._put(_event(self._messages.plan(run)))
             update = "".join(map(_event, self._news(run))) if run is not None else ""
             gevent.sleep(0)
-            state = _event(self._state(run))
+            state = _event(self._messages.state(run, self._watch.status()))
             update += state if state != self._told else _event({"kind": "beat"})
             self._told = state
             self._put(update)
@@ -125,52 +118,34 @@ class Updates:
                 queue.queue.clear()
                 queue.put_nowait(None)
 
-    # What a page is told
-
-    def _plan(self, run: Run) -> dict[str, Any]:
-        """What is known before the run begins, and how the rest is to be read."""
-        header = run.header
-        return {
-            "kind": "plan",
-            "run": run.name,
-            "phases": [[phase.name, phase.start_s, phase.end_s] for phase in header.phases],
-            "level": [list(point) for point in header.level],
-            "level_unit": header.level_unit,
-            "gates": [[gate.t, gate.users, gate.gate] for gate in header.gates],
-            "faults": [[fault.start_s, fault.end_s, fault.fault] for fault in header.faults],
-            "limits": {"p95_s": run.live.limits.p95_s, "error_ratio": run.live.limits.error_ratio},
-            "heat": {"floor_s": heat_floor_s(1) / 2 ** (1 / HEAT_ROWS_PER_DOUBLING), "rows": HEAT_ROWS_PER_DOUBLING},
-            "most_seconds": MOST_SECONDS,
-        }
-
     def _whole(self, run: Run) -> Iterator[str]:
         """All that is kept of a run, in pieces."""
-        yield _event(self._plan(run))
+        yield _event(self._messages.plan(run))
         series = run.live.series
         _, seconds = series.seconds_since(0)
         for begin in range(0, len(seconds), PIECE):
-            yield _event(self._points(run, [series.point(t) for t in seconds[begin : begin + PIECE]], []))
+            yield _event(self._messages.points(run, [series.point(t) for t in seconds[begin : begin + PIECE]], []))
             gevent.sleep(0)
-        for figure, subject in self._figures(run):
-            yield _event(self._points(run, [], [(figure, subject, figure.changed_since(0))]))
+        for figure, subject in self._messages.figures(run):
+            yield _event(self._messages.points(run, [], [(figure, subject, figure.changed_since(0))]))
             gevent.sleep(0)
         for tally in run.live.phases:
             names = tuple(tally.by_name)
             for begin in range(0, len(names), NAMES_AT_ONCE):
                 rows = [(tally.phase.name, tally.figures_of(name)) for name in names[begin : begin + NAMES_AT_ONCE]]
-                yield _event(self._of_names(run, rows))
+                yield _event(self._messages.names(run, rows))
                 gevent.sleep(0)
 
     def _news(self, run: Run) -> Iterator[dict[str, Any]]:
         """What has changed since the last update."""
         series, before = run.live.series, self._stamp
         self._stamp, seconds = series.seconds_since(before)
-        looked_at = [(figure, subject, figure.changed_since(before)) for figure, subject in self._figures(run)]
+        looked_at = [(figure, subject, figure.changed_since(before)) for figure, subject in self._messages.figures(run)]
         figures = [each for each in looked_at if each[2]]
         if seconds or figures:
-            yield self._points(run, [series.point(t) for t in seconds], figures)
+            yield self._messages.points(run, [series.point(t) for t in seconds], figures)
         if rows := self._news_of_names(run):
-            yield self._of_names(run, rows)
+            yield self._messages.names(run, rows)
 
     def _news_of_names(self, run: Run) -> list[tuple[str, NameFigures]]:
         rows = []
@@ -184,90 +159,6 @@ class Updates:
                         gevent.sleep(0)
         return rows
 
-    def _figures(self, run: Run) -> list[tuple[Figure, str]]:
-        subjects = Subjects(run.header, run.live.limits)
-        found = [(figure, subjects.of(figure.probe, figure.key)) for figure in run.live.series.figures.values()]
-        return [each for each in found if each[1]][:MOST_FIGURES]
-
-    def _state(self, run: Run | None) -> dict[str, Any]:
-        """All else; its texts are also those of libraries and of the target."""
-        message: dict[str, Any] = {"kind": "state", "status": asdict(self._watch.status())}
-        if run is None:
-            return message
-        live = run.live
-        message["alerts"] = [
-            [
-                each.alert,
-                each.start_s,
-                each.end_s,
-                each.worst.unit,
-                _finite(each.worst.figure),
-                each.worst.limit,
-                each.worst.detail,
-            ]
-            for each in live.episodes
-        ]
-        message["moments"] = [[each.t, each.kind, each.text] for each in live.moments]
-        message["conditions"] = {
-            each.alert: [_finite(each.figure), each.limit, each.unit, each.is_over] for each in live.conditions
-        }
-        message["expectations"] = [
-            list(vars(each).values())[1:] for each in live.expectations() if not criteria.is_guard(each.criterion)
-        ]
-        message["recovery"] = (
-            None if live.recovery is None else asdict(live.recovery) | {"has_recovered": live.recovery.has_recovered}
-        )
-        message["waiting"] = live.series.waiting
-        return self._hidden(message)
-
-    def _points(self, run: Run, points: list[Point], figures: list[tuple[Figure, str, Any]]) -> dict[str, Any]:
-        return {
-            "kind": "points",
-            "run": run.name,
-            "points": [
-                [
-                    each.t,
-                    each.made,
-                    each.ok,
-                    each.failed,
-                    each.shed,
-                    each.waiting,
-                    each.p50_s,
-                    each.p95_s,
-                    each.p99_s,
-                    {self._shown(cause): count for cause, count in each.causes.items()},
-                    [number for pair in sorted(each.heat.items()) for number in pair],
-                ]
-                for each in points
-            ],
-            "figures": [
-                [figure.probe, self._shown(figure.source), figure.key, subject, values]
-                for figure, subject, values in figures
-            ],
-        }
-
-    def _of_names(self, run: Run, rows: list[tuple[str, NameFigures]]) -> dict[str, Any]:
-        shown = [
-            [phase, self._shown(each.name), *list(vars(each).values())[1:-1], self._shown(each.cause)]
-            for phase, each in rows
-        ]
-        return {"kind": "names", "run": run.name, "names": shown}
-
-    def _shown(self, text: str) -> str:
-        """Without secrets; the same few texts come every second."""
-        if text not in self._texts:
-            self._texts[text] = hidden(text, self._secrets())
-        return self._texts[text]
-
-    def _hidden(self, message: dict[str, Any]) -> dict[str, Any]:
-        hidden: dict[str, Any] = hidden_in(msgspec.to_builtins(message), self._secrets())
-        return hidden
-
 
 def _event(message: dict[str, Any]) -> str:
     return f"data: {msgspec.json.encode(message).decode()}\n\n"
-
-
-def _finite(figure: float) -> float | None:
-    """None: beyond every answer."""
-    return figure if figure < float("inf") else None

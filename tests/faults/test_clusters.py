@@ -115,6 +115,32 @@ def test_a_switchover_that_is_refused_fails() -> None:
             fault.inject()
 
 
+@pytest.mark.parametrize("resumed_meanwhile", [False, True])
+def test_a_replay_that_somebody_else_has_resumed_was_not_paused_for_as_long_as_planned(
+    resumed_meanwhile: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = {"paused": False}
+
+    def rows(_: PostgresReplayPause, __: str, statement: str) -> list[tuple[object, ...]]:
+        if "pg_wal_replay_pause()" in statement or "pg_wal_replay_resume" in statement:
+            state["paused"] = "resume" not in statement
+        return [("is_wal_replay_paused" not in statement or state["paused"],)]
+
+    monkeypatch.setattr(PostgresReplayPause, "_rows", rows)
+    fault = PostgresReplayPause(dsns=("postgresql://me:hush@127.0.0.1:5433/shop",))
+    assert "nothing is paused" in fault.undo()  # as before a run that begins well
+    fault.inject()
+    assert state["paused"]
+    if not resumed_meanwhile:
+        assert "replays again" in fault.undo()
+        assert not state["paused"]
+    else:
+        state["paused"] = False
+        with pytest.raises(FaultError, match=r"127\.0\.0\.1:5433.* replays already: somebody else"):
+            fault.undo()
+    assert "nothing is paused" in fault.undo()
+
+
 def test_a_replay_that_cannot_be_paused_says_why_without_the_password() -> None:
     dsn = f"postgresql://me:hush@127.0.0.1:{free_port()}/shop"
     fault = PostgresReplayPause(dsns=(dsn,))

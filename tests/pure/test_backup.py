@@ -77,6 +77,11 @@ def test_rows_that_are_there_twice_or_were_never_written() -> None:
     assert contents(*restored(WHOLE), foreign).outcome is FAIL
 
 
+def test_rows_with_another_value_are_not_what_was_written() -> None:
+    changed = contents(*restored(range(5), copies=0), *restored(range(5, 220)))
+    assert (changed.outcome, changed.figure) == (FAIL, 5)
+
+
 def test_nothing_restored_and_nothing_at_risk_is_no_pass() -> None:
     assert contents(*restored(WHOLE), steps=STEPS[:1]).outcome is INCONCLUSIVE
     failed = step("take dump", BEGIN_S, None, "disk full")
@@ -151,6 +156,21 @@ def test_without_a_backup_or_with_too_few_requests_nothing_is_said() -> None:
     assert alone.outcome is INCONCLUSIVE and alone.reason.endswith("name a command")
     few = found(costing(600, per_s=1), "backup_cost")
     assert few.outcome is INCONCLUSIVE and "2 s in which a backup was taken" in few.reason
+
+
+def test_a_backup_that_is_short_in_a_long_phase_costs_what_it_costs() -> None:
+    """Two seconds in which all wait, of ten in the phase."""
+    whole = costing(during_ms=20)
+    stalled = tuple(
+        replace(piece, latency={bucket_index(1_500_000): 50}) if 10 <= piece.t < 12 else piece for piece in whole.slices
+    )
+    assert found(replace(whole, slices=stalled), "backup_cost").outcome is FAIL
+    calm = tuple(
+        replace(piece, latency={bucket_index(1_500_000): 50}) if piece.t >= 13 else piece for piece in whole.slices
+    )
+    assert found(replace(whole, slices=calm), "backup_cost").outcome is PASS
+    untaken = replace(costing(during_ms=20), operations=())
+    assert "no backup was taken" in found(untaken, "backup_cost").reason
 
 
 def test_no_requests_have_no_cost() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from dataclasses import replace
 
 import pytest
 
@@ -110,6 +111,33 @@ def test_one_that_never_comes_back_is_never_a_pass() -> None:
     assert (found.outcome, found.censored) == (FAIL, True)
 
 
+@pytest.mark.parametrize(("again_s", "outcome"), [(36, PASS), (48, INCONCLUSIVE), (99, FAIL)])
+def test_one_that_comes_back_for_one_answer_is_not_back(again_s: float, outcome: Outcome) -> None:
+    """It answers at 33 s, and then not until so late."""
+    made = [
+        replace(one, source=f"api{n // 3 % 2 + 1}") if one.source == "api3" and 33.1 < one.invoke_s < again_s else one
+        for n, one in enumerate(rotating(back_s=33).operations[0].operations)
+    ]
+    found = judged("back_in_rotation", recording(*made, faults=FAULT))
+    assert found.outcome is outcome, found.reason
+    assert interval(found)[0] == (27.0 + 2.82 if outcome is FAIL else 2.86)
+
+
+def test_chance_takes_nobody_out_of_a_rotation() -> None:
+    """Five requests in the later half of the fault, of which the third of three got none."""
+    made = [ask(n / 50, n / 50 + 0.005, f"api{n % 3 + 1}") for n in range(600)]
+    made += [ask(t, t + 0.005, f"api{t % 2 + 1}") for t in range(22, 27)]
+    assert judged("out_of_rotation", recording(*made, faults=FAULT)).outcome is INCONCLUSIVE
+
+
+def test_one_that_has_answered_before_and_does_not_now_is_no_even_share_of_the_others() -> None:
+    run = rotating(back_s=99)
+    found = judged("even_share", run, phase="recovery")
+    assert (found.outcome, "api3 answered before and nothing now" in found.reason) == (INCONCLUSIVE, True)
+    assert judged("even_share", run, phase="recovery", members=3).outcome is FAIL
+    assert judged("even_share", run, phase="recovery", members=2).outcome is PASS
+
+
 def test_without_a_fault_or_a_victim_there_is_no_time() -> None:
     for name in ("out_of_rotation", "back_in_rotation", "fallback_time"):
         assert judged(name, rotating(faults=())).outcome is INCONCLUSIVE
@@ -154,3 +182,45 @@ def test_reads_that_never_fall_back_are_never_a_pass() -> None:
     found = judged("fallback_time", falling_back(99))
     assert (found.outcome, found.figure, found.censored, interval(found)) == (FAIL, None, True, (37.98, math.inf))
     assert judged("fallback_time", falling_back(99), limit_s=38).outcome is INCONCLUSIVE
+
+
+def mixed(*, replicas_die: bool, in_vain_until_s: float = 0.0) -> Recording:
+    """The primary answers every third read anyway. Replicas answer the others, until 12 s if they die: then these are
+    in vain for so long, and answered by the primary afterwards.
+    """
+    made = []
+    for number in range(3000):
+        t, who = number / 50, "primary" if number % 3 == 0 else "replica"
+        if replicas_die and t >= 12 and who == "replica":
+            who = "" if t < in_vain_until_s else "primary"
+        made.append(ask(t, t + 0.005 if who else None, who, f"ledger, {who}" if who else "ledger"))
+    return ledger(made, faults=KILLED)
+
+
+def test_a_primary_that_answers_its_share_anyway_is_no_fallback() -> None:
+    found = judged("fallback_time", mixed(replicas_die=False))
+    assert (found.outcome, "went on answering" in found.reason) == (INCONCLUSIVE, True)
+
+
+def test_reads_that_go_on_in_vain_have_not_all_fallen_back() -> None:
+    assert judged("fallback_time", mixed(replicas_die=True, in_vain_until_s=14)).outcome is PASS
+    late = judged("fallback_time", mixed(replicas_die=True, in_vain_until_s=24))
+    assert (late.outcome, interval(late)[1]) == (INCONCLUSIVE, 12.005)
+
+
+def test_answers_that_name_nobody_may_be_anybodys() -> None:
+    """One in four does not say whose it is."""
+    run = rotating()
+    mute = [replace(one, source="" if n % 4 == 0 else one.source) for n, one in enumerate(run.operations[0].operations)]
+    for name in ("even_share", "out_of_rotation", "back_in_rotation"):
+        assert judged(name, run).outcome is PASS
+        found = judged(name, recording(*mute, faults=FAULT))
+        assert (found.outcome, "do not say who gave them" in found.reason) == (INCONCLUSIVE, True), found
+
+
+def test_a_fault_that_struck_nobody_is_not_passed_over_for_one_that_did() -> None:
+    second = FaultMark(45, "noop", INJECTED, "", 2), FaultMark(50, "noop", UNDONE, "", 2)
+    for name in ("out_of_rotation", "back_in_rotation"):
+        found = judged(name, rotating(faults=(*FAULT, *second)))
+        assert (found.outcome, "1 of 2 faults struck nobody" in found.reason) == (INCONCLUSIVE, True)
+        assert judged(name, rotating(faults=(*FAULT, *second)), fault="kill_*").outcome is PASS

@@ -14,6 +14,7 @@ from harness.analysis.histogram import bucket_index
 from harness.findings import BASELINE, Finding, Outcome
 from harness.recording import Recording, Slice
 from harness.recording_header import CriterionSpec, Phase
+from harness.recording_marks import INJECTED, UNDONE, FaultMark
 from harness.recording_values import OK
 from harness.verdict import judge
 from tests.recordings import healthy
@@ -221,3 +222,19 @@ def test_an_alert_that_holds_for_half_of_the_baseline_is_no_baseline(from_s: int
     found = judged(dataclasses.replace(base, header=header, slices=tuple(slices)))
     assert found.outcome is (Outcome.INCONCLUSIVE if held else Outcome.PASS)
     assert ("the alert error ratio held for most of it (10 % (http 500), limit 5 %)" in found.reason) is held
+
+
+@pytest.mark.parametrize(
+    ("from_s", "until_s", "is_in_it"), [(10, 15, True), (-5, 3, True), (39.8, 45, False), (40.1, 45, False)]
+)
+def test_a_fault_in_the_baseline_leaves_nothing_to_compare_with(from_s: float, until_s: float, is_in_it: bool) -> None:
+    """However little it did there: what stays as bad as that would look as good as before. Where nothing is compared
+    with it, a scenario may have its reasons.
+    """
+    marks = FaultMark(from_s, "tcp_proxy", INJECTED, "", 1), FaultMark(until_s, "tcp_proxy", UNDONE, "", 1)
+    struck = dataclasses.replace(run(lambda _: 20), marks=marks)
+    assert judged(struck).outcome is Outcome.PASS
+    header = dataclasses.replace(struck.header, criteria=(CriterionSpec("recovery_time"),))
+    found = judged(dataclasses.replace(struck, header=header))
+    assert found.outcome is (Outcome.INCONCLUSIVE if is_in_it else Outcome.PASS)
+    assert ("tcp_proxy was there from" in found.reason) == is_in_it

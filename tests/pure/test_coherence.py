@@ -416,6 +416,16 @@ def test_all_reads_failing_is_a_failure_and_all_hitting_proves_nothing() -> None
     assert judged(hits, "fail_open").outcome is Outcome.INCONCLUSIVE
 
 
+def test_a_service_that_lets_a_few_past_at_any_time_does_not_show_that_the_cache_was_away() -> None:
+    def reads(begin_s: float) -> list[Operation]:
+        return [past(begin_s + n / 100) if n % 20 == 0 else hit(1, begin_s + n / 100, 60) for n in range(500)]
+
+    run = recording(write(1, 0, 1), *reads(20), *reads(30), faults=outage(30, 60))
+    assert judged(run, "fail_open").outcome is Outcome.INCONCLUSIVE
+    away = recording(write(1, 0, 1), *reads(20), *(past(30 + n / 100) for n in range(500)), faults=outage(30, 60))
+    assert judged(away, "fail_open").outcome is Outcome.PASS
+
+
 @pytest.mark.parametrize("cache", ["bypass", "hit"])
 def test_a_service_that_hangs_until_the_cache_is_back_does_not_fail_open(cache: str) -> None:
     """Good answers all, but none while the cache was away. Those that just began to wait do not save it."""

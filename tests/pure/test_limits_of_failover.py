@@ -37,8 +37,8 @@ def lagging(lag_s: float) -> Recording:
 
 
 def acknowledged(before_s: float) -> Recording:
-    """One write, so long before the fault at 12 s."""
-    return ledger([write("a", 11.5 - before_s, 12.0 - before_s), ask(1, 2)])
+    """One write, so long before the fault at 12 s, which shows in the reads."""
+    return ledger([write("a", 11.5 - before_s, 12.0 - before_s), ask(1, 2), ask(12.1, None), ask(12.2, None)])
 
 
 def back(after_s: float) -> Recording:

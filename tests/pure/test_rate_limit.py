@@ -137,6 +137,19 @@ def test_fixed_windows_admit_twice_at_their_edge() -> None:
     assert found(run, "remaining_told", algorithm="fixed_window").outcome is INCONCLUSIVE
 
 
+@pytest.mark.parametrize("cls", [Sliding, Fixed])
+def test_requests_that_are_evenly_spread_do_not_tell_a_sliding_window_from_a_fixed_one(cls: type[Sliding]) -> None:
+    limiter, made = cls(), []
+    for n in range(1200):
+        is_admitted, _ = limiter.take(n / 40)
+        made.append(
+            Operation("k", "s", TAKE, None, n / 40, n / 40, "stream", "a", ADMITTED if is_admitted else REFUSED)
+        )
+    even = judged(*made, criterion="over_admission")
+    assert even.outcome is INCONCLUSIVE and "requests that come at random, or in bursts" in even.reason
+    assert judged(*made, criterion="over_admission", algorithm="fixed_window").outcome is PASS
+
+
 def test_a_limit_that_refuses_too_early() -> None:
     early = judged(*takes(lambda *_: Sliding(15), instances=1), criterion="wrong_refusals")
     assert (
@@ -156,6 +169,15 @@ def test_a_wrong_number_is_found(lie: int) -> None:
 def test_no_number_is_nothing_to_judge() -> None:
     untold = (replace(each, version=None) for each in takes(shared()))
     assert judged(*untold, criterion="remaining_told").outcome is INCONCLUSIVE
+
+
+def test_an_instance_that_never_says_how_many_are_left_is_no_pass() -> None:
+    exact = list(takes(shared(), latency_s=0.0005, keys=("k", "l")))
+    assert judged(*exact, criterion="remaining_told").outcome is PASS
+    mute = judged(
+        *(replace(each, version=None) if each.source == "a2" else each for each in exact), criterion="remaining_told"
+    )
+    assert mute.outcome is INCONCLUSIVE and "a2 never told any" in mute.reason
 
 
 @pytest.mark.parametrize("criterion", ["over_admission", "wrong_refusals", "remaining_told", "key_fairness"])
@@ -275,9 +297,19 @@ def by_default(criterion: str, *operations: Operation) -> tuple[Outcome, float |
     return one.outcome, one.figure
 
 
+def at_an_edge() -> Iterator[Operation]:
+    """Asked for late in a minute that begins with its first request, and early in the next: a sliding window admits one
+    of the latter, a fixed one all.
+    """
+    yield at(0.0, ADMITTED, "edge")
+    yield from (at(50 + n / 1000, ADMITTED, "edge") for n in range(99))
+    yield from (at(60.5 + n / 1000, ADMITTED if n == 0 else REFUSED, "edge") for n in range(100))
+
+
 def test_default_limits_from_both_sides() -> None:
-    assert by_default("over_admission", *admitted(105), *refused(1)) == (PASS, 1.05)
-    assert by_default("over_admission", *admitted(106), *refused(1)) == (FAIL, 1.06)
+    assert by_default("over_admission", *admitted(105), *refused(1), *at_an_edge()) == (PASS, 1.05)
+    assert by_default("over_admission", *admitted(106), *refused(1), *at_an_edge()) == (FAIL, 1.06)
+    assert by_default("over_admission", *admitted(105), *refused(1)) == (INCONCLUSIVE, 1.05)
     right = (*admitted(100), *refused(990))
     assert by_default("wrong_refusals", *right, *refused(10, "l")) == (PASS, 0.01)
     assert by_default("wrong_refusals", *right, *refused(11, "l"))[0] is FAIL

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from harness import criteria
 from harness.findings import Finding, Outcome
-from harness.recording import CriterionSpec, Recording, Scalar
+from harness.recording import UNCOUNTED, CriterionSpec, Operation, Operations, Recording, Scalar
 from harness.recording_marks import FaultMark
 from tests import ledgers
 from tests.histories import recording
@@ -102,6 +103,80 @@ def test_writes_that_no_fault_met_prove_nothing_of_doubling() -> None:
     assert (found.outcome, found.figure) == (INCONCLUSIVE, None)
 
 
+def test_a_fault_that_shows_in_nothing_puts_no_write_at_risk() -> None:
+    """What was killed was no primary: nobody notices, and 0 lost writes say nothing."""
+    for name in ("lost_writes", "single_primary", "rejoin_time"):
+        run = sampled(ledger(writes(away=None)), failover(at_s=99, promoted_s=999, rejoined_s=0))
+        found = judged(name, run)
+        assert found.outcome is INCONCLUSIVE, found
+        assert "nothing shows that kill_process struck" in found.reason
+    assert judged("lost_writes", ledger(writes(away=None), lost=1)).outcome is FAIL
+
+
+@pytest.mark.parametrize(
+    ("shows", "sign"),
+    [
+        ([write(f"v{n}", 12 + n / 20, None) for n in range(3)], "in vain"),
+        ([write("slow", 12.1, 13.0)], "a write took 900 ms"),
+        ([write(f"o{n}", 30 + n / 20, 30.01 + n / 20, "other") for n in range(900)], "other answered a write"),
+    ],
+)
+def test_what_clients_see_shows_that_a_fault_has_struck(shows: list[Operation], sign: str) -> None:
+    found = judged("lost_writes", ledger([*writes(away=None, sources=("db1", "db1")), *shows]))
+    assert found.outcome is PASS
+    assert sign in str(found.evidence["effect of fault 1, kill_process at 12 s"])
+
+
+def test_what_a_probe_sees_of_a_node_shows_that_a_fault_has_struck() -> None:
+    calm = ledger(writes(away=None))
+    assert judged("lost_writes", sampled(calm, failover())).outcome is PASS
+    lags = [sample(t, NODES[1], streaming=True, more={"lag_s": 9.0 * (20 < t < 30)}) for t in range(60)]
+    assert judged("lost_writes", sampled(calm, [*failover(at_s=99, promoted_s=999), *lags])).outcome is PASS
+
+
+def test_failures_that_were_there_before_show_no_fault() -> None:
+    """One in a hundred, before and afterwards."""
+    noisy = [replace(one, return_s=None) if n % 100 == 50 else one for n, one in enumerate(writes(away=None))]
+    assert judged("lost_writes", ledger(noisy)).outcome is INCONCLUSIVE
+
+
+def test_only_writes_before_a_fault_that_showed_were_at_risk() -> None:
+    unseen, seen = FaultMark(5, "noop", "injected", "", 1), FaultMark(12, "kill_process", "injected", "", 2)
+    early = [one for one in writes() if not 10.9 < one.invoke_s < 12]
+    assert judged("lost_writes", ledger(early, faults=(unseen, seen))).outcome is INCONCLUSIVE
+    assert judged("lost_writes", ledger(writes(), faults=(unseen, seen))).outcome is PASS
+
+
+def test_a_service_that_finds_whatever_it_is_asked_for_proves_nothing() -> None:
+    run = ledger(writes())
+    for copies, outcome in ((None, PASS), (1, INCONCLUSIVE)):
+        control = replace(ledgers.look("never", copies), via="audit control")
+        more = (Operations("local", 0.0, (*run.operations[0].operations, control)),)
+        for name in ("lost_writes", "doubled_writes"):
+            found = judged(name, replace(run, operations=more))
+            assert found.outcome is outcome
+            assert outcome is PASS or "1 of 1 looks for a row that nobody has written found it" in found.reason
+
+
+def test_what_replicas_have_does_not_say_what_the_primary_has() -> None:
+    run = ledger(writes())
+    of_replica = [
+        replace(one, via="audit, replica") if one.via == "audit" else one for one in run.operations[0].operations
+    ]
+    found = judged("lost_writes", replace(run, operations=(Operations("local", 0.0, tuple(of_replica)),)))
+    assert found.outcome is INCONCLUSIVE
+    assert "answered by a replica, not by the primary" in found.reason
+
+
+def test_a_row_of_which_nobody_says_how_often_it_is_there_may_be_doubled() -> None:
+    run = ledger(writes())
+    untold = [replace(one, cache=UNCOUNTED) if one.via == "audit" else one for one in run.operations[0].operations]
+    run = replace(run, operations=(Operations("local", 0.0, tuple(untold)),))
+    found = judged("doubled_writes", run)
+    assert (found.outcome, found.interval) == (INCONCLUSIVE, (0, 1140))
+    assert judged("lost_writes", run).outcome is PASS
+
+
 # Outage
 
 
@@ -114,6 +189,13 @@ def test_an_outage_goes_from_the_last_good_answer_to_the_first() -> None:
     assert interval(found) == (2.94, 3.05)
     assert judged("outage", ledger(writes()), limit_s=2).outcome is FAIL
     assert judged("outage", ledger(writes()), limit_s=3).outcome is INCONCLUSIVE
+
+
+def test_an_outage_of_nothing_says_that_the_fault_showed_in_nothing() -> None:
+    for away, effect in (((12.0, 15.0), "tries of a write were in vain"), (None, "none was seen")):
+        found = judged("outage", ledger(writes(away=away)))
+        assert found.outcome is PASS
+        assert effect in str(found.evidence["effect of fault 1"])
 
 
 def test_what_a_lock_takes_to_expire_comes_on_top_of_the_limit() -> None:
@@ -221,6 +303,25 @@ def test_an_old_primary_rejoins_between_two_samples() -> None:
 def test_an_old_primary_that_stays_away_is_never_a_pass() -> None:
     found = judged("rejoin_time", sampled(ledger(writes()), failover(rejoined_s=99)), limit_s=10)
     assert (found.outcome, found.censored, interval(found)) == (FAIL, True, (47.25, math.inf))
+
+
+def test_a_replica_that_finds_no_new_primary_has_not_rejoined_either() -> None:
+    third = "db3 127.0.0.1:3"
+    for follows_again_s, outcome in ((16, PASS), (99, FAIL)):
+        samples = [sample(t, third, streaming=t < 12 or t >= follows_again_s) for t in range(60)]
+        found = judged("rejoin_time", sampled(ledger(writes()), [*failover(), *samples]), limit_s=10)
+        assert found.outcome is outcome
+    assert third in found.reason
+    lag = judged("replication_lag", sampled(ledger(writes()), [*failover(), *samples]))
+    assert (lag.outcome, "follows nobody in the end" in lag.reason) == (INCONCLUSIVE, True)
+
+
+@pytest.mark.parametrize("name", ["single_primary", "rejoin_time", "replication_lag"])
+def test_a_probe_that_fell_silent_proves_nothing(name: str) -> None:
+    silent = [one for one in failover() if one.t < 21 or one.t > 40]
+    found = judged(name, sampled(ledger(writes()), silent))
+    assert found.outcome is INCONCLUSIVE
+    assert "was not sampled for" in found.reason
 
 
 def test_it_counts_from_the_end_of_the_fault_where_only_then_it_can_rejoin() -> None:

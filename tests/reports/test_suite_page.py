@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,14 @@ def test_every_finding_stands_on_the_page_with_figure_limit_interval_evidence_an
     assert "<summary>Evidence</summary>" in page and "requests: " in text
     assert f'href="{part.run}/report.html"' in page
     assert f"{len(part.guards)} guards" in page
+
+
+def test_a_run_that_did_not_end_by_its_verdict_is_an_error_for_build_servers_too(tmp_path: Path) -> None:
+    """Its own file has only what passed."""
+    killed = replace(part_of(recordings.healthy(), tmp_path), outcome=Outcome.INCONCLUSIVE, reason="it was killed")
+    suite_page.write([killed], tmp_path)
+    (own, added) = JUnitXml.fromfile(str(tmp_path / "junit.xml"))
+    assert (own.errors, added.errors) == (0, 1)
 
 
 def test_at_a_glance_are_the_key_figures_against_their_limits_the_worst_first(tmp_path: Path) -> None:

@@ -164,13 +164,20 @@ def test_a_fail_stays_one_when_its_reports_cannot_be_written(
     assert "junit: Is a directory" in " ".join(said.out.split())
 
 
-@pytest.mark.parametrize("arguments", [("run", "/nonexistent/scenario.py"), ("check",), ("run",)], ids=" ".join)
+@pytest.mark.parametrize(
+    ("arguments", "remedy"),
+    [
+        (("run", "/nonexistent/scenario.py"), "there is no such file; name a scenario file, or one of autoscaling"),
+        (("check",), "--help` says"),
+        (("run",), "--help` says"),
+    ],
+)
 def test_the_command_line_refuses_what_it_does_not_know(
-    arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+    arguments: tuple[str, ...], remedy: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     said = in_process(capsys, *arguments)
     said.ended_well(code=2)
-    assert said.err.startswith("springback: ") and "--help` says" in said.err and said.err.count("\n") == 1
+    assert said.err.startswith("springback: ") and remedy in said.err and said.err.count("\n") == 1
 
 
 def nonsense(directory: Path) -> Finished:

@@ -100,8 +100,9 @@ def test_a_signal_is_handed_on_to_locust_that_runs(
     """As soon as it has been told to run: it may not have heard it."""
     waiting = "import signal; signal.pthread_sigmask(1, [2]); signal.signal(2, signal.SIG_DFL); signal.pause()"
 
-    def told(*_: object) -> None:
+    def told(_: object, said: list[bytes], *__: object) -> int:
         os.kill(os.getpid(), number)
+        return len(said[0])
 
     def popen(_: list[str], **named: Any) -> subprocess.Popen[bytes]:
         return real([sys.executable, "-c", waiting], **named)

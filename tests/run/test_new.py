@@ -120,7 +120,7 @@ def test_a_wheel_has_the_scenarios_and_the_presets_and_runs_them_by_name_in_any_
     where = outcome.springback.parents[1]
     script = "import harness, locustfiles, pathlib; print(pathlib.Path(harness.__file__).parents[1])"
     library = subprocess.check_output(
-        [where / "bin/python", "-c", script], text=True, env={**os.environ, "PYTHONPATH": ""}
+        [where / "bin/python", "-P", "-c", script], text=True, env={**os.environ, "PYTHONPATH": ""}
     )
     assert Path(library.strip()).is_relative_to(where)
     assert ask(outcome.springback, outcome.directory, "plugins", "presets").stdout.startswith("source-suite\n")

@@ -20,9 +20,9 @@ EXAMPLES = 3
 class RestoredWrites(Criterion):
     """Writes that a restored backup lacks, or has more than once, or should not have, stay within a limit.
 
-    A write that was acknowledged before the backup began has to be in it, exactly once; one that was begun after the
-    backup had ended cannot be. What overlaps the backup may be either way. There is no PASS without writes of both
-    kinds, and without one in the last ``near_s`` before the beginning: the youngest are the first to be missed.
+    A write that was acknowledged before the backup began has to be in it, exactly once and as it was; one begun after
+    the backup had ended cannot be. What overlaps the backup may be either way. There is no PASS without writes of
+    both kinds, and without one in the last ``near_s`` before the beginning: the youngest are the first to be missed.
     """
 
     title = "writes that a restored backup has wrongly, or lacks"
@@ -60,14 +60,14 @@ class RestoredWrites(Criterion):
         before = {key for key, t in acknowledged.items() if t + error_s < taken.invoke_s}
         after = {key for key, t in begun.items() if t - error_s > taken.return_s}
         near = sum(acknowledged[key] >= taken.invoke_s - self.near_s for key in before)
-        lacking = sorted(before - found.keys(), key=acknowledged.__getitem__)
+        lacking = sorted((key for key in before if not found.get(key)), key=acknowledged.__getitem__)
         doubled = sorted(key for key, copies in found.items() if copies > 1)
         too_new, unknown = sorted(after & found.keys()), sorted(found.keys() - begun.keys())
         wrong = len(lacking) + len(doubled) + len(too_new) + len(unknown)
         outcome = against(self.limit, (wrong, wrong))
         reason = (
-            f"of {len(before):,} writes acknowledged before the backup {len(lacking):,} are missing, of {len(after):,} "
-            f"begun after it {len(too_new):,} are there, {len(doubled):,} are there more than once"
+            f"of {len(before):,} writes acknowledged before the backup {len(lacking):,} are missing or changed, of "
+            f"{len(after):,} begun after it {len(too_new):,} are there, {len(doubled):,} are there more than once"
             + (f", and {len(unknown):,} were never written" if unknown else "")
             + f"; limit {self.limit:g}"
         )

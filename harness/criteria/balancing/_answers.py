@@ -10,6 +10,8 @@ from harness.criteria._outcome import with_remedy
 from harness.recording import Operation, Recording
 
 ANY = "*"
+MOST_UNNAMED = 0.01
+"""Share of the answers."""
 
 
 def tries(recording: Recording, kind: str, via: str) -> list[Operation]:
@@ -26,6 +28,17 @@ def tries(recording: Recording, kind: str, via: str) -> list[Operation]:
 def by_source(operations: Sequence[Operation]) -> Counter[str]:
     """Good answers that say who gave them."""
     return Counter(one.source for one in operations if one.return_s is not None and one.source)
+
+
+def unnamed(operations: Sequence[Operation]) -> str:
+    """Why a PASS would rest on too few of the answers: those that do not say who gave them may be anybody's; or
+    nothing.
+    """
+    good = [one for one in operations if one.return_s is not None]
+    mute = sum(not one.source for one in good)
+    if mute <= MOST_UNNAMED * len(good):
+        return ""
+    return f"{mute:,} of {len(good):,} answers do not say who gave them, and may be anybody's"
 
 
 def nobody_named(via: str, remedy: str) -> str:

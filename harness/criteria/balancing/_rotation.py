@@ -1,23 +1,28 @@
 """When a balancer stops sending requests to one that is gone, and when it begins again.
 
-Struck is who answered shortly before a fault and answers nothing any more while it lasts. It is in the rotation as
-long as requests go to it: as long as some are in vain, or it answers. Where requests go round, or to anybody by chance,
-three times as many as there are members reach each of them with 95 % certainty ((1 − 1/k)^{3k} ≤ e^−3): it was out of
-the rotation by the end of so many good answers of others, and not in it yet before as many.
+Struck is who answered shortly before a fault and answers nothing any more while it lasts, though so many were asked
+that chance does not do it (1 %). It is in the rotation as long as requests go to it: as long as some are in vain, or it
+answers. Where requests go round, or to anybody by chance, three times as many as there are members reach each of them
+with 95 % certainty ((1 − 1/k)^{3k} ≤ e^−3): it was out of the rotation by the end of so many good answers of others,
+and not in it yet before as many. It is back for good where no more answers of others come between two of its own, or
+after the last one, than chance may put there (1 %, for all that were asked afterwards together).
 """
 
 from __future__ import annotations
 
 import math
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from harness.criteria._injections import Injection
 from harness.recording import Operation
 
 BEFORE_S = 5.0
 ROUNDS = 3
+CHANCE = 0.01
 
 
 @dataclass(frozen=True)
@@ -39,8 +44,12 @@ def struck(operations: Sequence[Operation], faults: Sequence[Injection], load_en
         later_s = [other.at_s for other in faults if other.at_s > fault.at_s]
         until_s = min([fault.undone_s, load_end_s, *later_s])
         before = _sources(_between(operations, begun_s, fault.at_s - BEFORE_S, fault.at_s))
-        late = _sources(_between(operations, begun_s, (fault.at_s + until_s) / 2, until_s))
-        yield Struck(fault, until_s, len(before), tuple(sorted(before - late)))
+        asked = _between(operations, begun_s, (fault.at_s + until_s) / 2, until_s)
+        late = _sources(asked)
+        gone = {
+            name for name in before.keys() - late.keys() if (1 - before[name] / before.total()) ** len(asked) <= CHANCE
+        }
+        yield Struck(fault, until_s, len(before), tuple(sorted(gone)))
 
 
 def taken_out(operations: Sequence[Operation], of: Struck) -> tuple[float, float]:
@@ -57,24 +66,39 @@ def taken_out(operations: Sequence[Operation], of: Struck) -> tuple[float, float
 
 
 def put_back(operations: Sequence[Operation], of: Struck, load_end_s: float) -> tuple[float, float]:
-    """From the end of the fault until all those struck answer again: at least and at most, in seconds; infinite where
-    one never did.
+    """From the end of the fault until all those struck answer again, and go on to: at least and at most, in seconds;
+    infinite where one never did, or does not in the end. One that went away again in between was back with its first
+    answer at least, and at most with the one from which on it stayed.
     """
     begun_s = [one.invoke_s for one in operations]
     after = _between(operations, begun_s, of.fault.undone_s, load_end_s)
     low_s = high_s = 0.0
     for name in of.names:
-        first = next((n for n, one in enumerate(after) if one.source == name and one.return_s is not None), len(after))
+        mine = [n for n, one in enumerate(after) if one.source == name and one.return_s is not None]
+        stays = _stays_from(mine, len(after), of.members)
+        first = mine[0] if mine and stays is not None else len(after)
         before = first - ROUNDS * of.members
         low_s = max(low_s, after[before].invoke_s - of.fault.undone_s if before >= 0 else 0.0)
-        returned_s = after[first].return_s if first < len(after) else None
+        returned_s = None if stays is None else after[stays].return_s
         high_s = max(high_s, math.inf if returned_s is None else returned_s - of.fault.undone_s)
     return low_s, high_s
+
+
+def _stays_from(mine: Sequence[int], asked: int, members: int) -> int | None:
+    """From which of its answers on, by their places among all that were ``asked``, there are none without it for longer
+    than chance does it; None where it is not there in the end, or never was.
+    """
+    if not mine:
+        return None
+    longest = math.ceil(math.log(asked / CHANCE) / -math.log(1 - 1 / members)) if members > 1 else asked
+    if asked - mine[-1] > longest:
+        return None
+    return next((later for earlier, later in reversed(list(pairwise(mine))) if later - earlier > longest), mine[0])
 
 
 def _between(operations: Sequence[Operation], begun_s: Sequence[float], from_s: float, to_s: float) -> list[Operation]:
     return list(operations[bisect_left(begun_s, from_s) : bisect_left(begun_s, to_s)])
 
 
-def _sources(operations: Sequence[Operation]) -> set[str]:
-    return {one.source for one in operations if one.return_s is not None and one.source}
+def _sources(operations: Sequence[Operation]) -> Counter[str]:
+    return Counter(one.source for one in operations if one.return_s is not None and one.source)

@@ -10,7 +10,7 @@ from typing import ClassVar
 from harness.criteria._criterion import Criterion
 from harness.criteria._injections import Injection, injections, load_end_s, not_injected
 from harness.criteria._outcome import against, seconds
-from harness.criteria.balancing._answers import ANY, by_source, nobody_named, tries
+from harness.criteria.balancing._answers import ANY, by_source, nobody_named, tries, unnamed
 from harness.criteria.balancing._rotation import Struck, struck
 from harness.findings import CLIENTS, Finding, Outcome
 from harness.plugins import parameter
@@ -49,9 +49,11 @@ class RotationCriterion(Criterion):
     def _judge_faults(self, operations: Sequence[Operation], faults: Sequence[Injection], end_s: float) -> Finding:
         told: dict[str, Scalar] = {}
         times: list[tuple[tuple[float, float], str]] = []
+        nobody = 0
         for number, of in enumerate(struck(operations, faults, end_s), start=1):
             found = self.time_of(operations, of, end_s) if of.names else None
             who = ", ".join(of.names) or "nobody"
+            nobody += not of.names
             told[f"fault {number}, {of.fault.fault} at {seconds(of.fault.at_s)}"] = f"{who}: {_in_words(found)}"
             if found is not None:
                 times.append((found, who))
@@ -65,6 +67,13 @@ class RotationCriterion(Criterion):
         reason = f"{who} {self.done} {_in_words((low_s, high_s))}, limit {seconds(self.limit_s)}"
         if outcome is Outcome.INCONCLUSIVE:
             reason += "; more requests, or a longer load, would settle it"
+        doubts = [unnamed(operations)]
+        if nobody:
+            doubts.append(
+                f"{nobody} of {len(faults)} faults struck nobody who had answered: name with fault those that do"
+            )
+        if outcome is Outcome.PASS and any(doubts):
+            outcome, reason = Outcome.INCONCLUSIVE, f"{reason}; {'; '.join(filter(None, doubts))}"
         figure_s = None if is_censored else (low_s + high_s) / 2
         return self.finding(outcome, reason, figure_s, (low_s, high_s), told, censored=is_censored)
 

@@ -14,10 +14,11 @@ from harness.recording import Operation
 
 @dataclass(frozen=True)
 class BackInRotation(RotationCriterion):
-    """From the end of a fault until who was struck answers again.
+    """From the end of a fault until who was struck answers again, and goes on to.
 
-    Of a fault that was never undone there is no such time. One that did not answer while it was watched took longer
-    than that: never 0 and never a pass.
+    Of a fault that was never undone there is no such time. One that did not answer while it was watched, or not in the
+    end, took longer than that: never 0 and never a pass. One that went away again in between is in the interval up to
+    the answer from which on it stayed, see :mod:`harness.criteria.balancing._rotation`.
     """
 
     title = "time until it is back in the rotation"

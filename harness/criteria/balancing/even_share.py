@@ -8,7 +8,7 @@ from harness.analysis.distributions import chi_square_above
 from harness.analysis.intervals import clopper_pearson
 from harness.criteria._criterion import Estimate
 from harness.criteria._outcome import against, no_phase, percent
-from harness.criteria.balancing._answers import ANY, by_source, nobody_named, tries
+from harness.criteria.balancing._answers import ANY, by_source, nobody_named, tries, unnamed
 from harness.findings import CLIENTS, Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
@@ -24,7 +24,8 @@ class EvenShare(Estimate):
 
     The figure is the largest |share ÷ even share − 1|; its interval that of Clopper and Pearson of each share, at a
     confidence that holds for all of them together (Bonferroni). Pearson's χ² against even shares, with its p, is told
-    beside it. ``members``: how many there are; one who answers nothing is seen by that alone.
+    beside it. ``members``: how many there are; one who answers nothing is seen by that alone. Where that is not given,
+    and somebody has answered before the phase who does not in it, there is no PASS.
     """
 
     unit = "ratio"
@@ -42,7 +43,8 @@ class EvenShare(Estimate):
         phase = recording.phase(self.phase)
         if phase is None:
             return self.inconclusive(no_phase(recording, self.phase), title=title)
-        inside = [one for one in tries(recording, self.kind, self.via) if phase.start_s <= one.invoke_s < phase.end_s]
+        operations = tries(recording, self.kind, self.via)
+        inside = [one for one in operations if phase.start_s <= one.invoke_s < phase.end_s]
         counts = by_source(inside)
         if not counts:
             return self.inconclusive(nobody_named(self.via, self.remedy), title=title)
@@ -70,6 +72,14 @@ class EvenShare(Estimate):
         )
         if outcome is Outcome.INCONCLUSIVE:
             reason += "; more requests would settle it"
+        mute = unnamed(inside)
+        if outcome is Outcome.PASS and mute:
+            outcome, reason = Outcome.INCONCLUSIVE, f"{reason}; {mute}"
+        before = by_source([one for one in operations if one.invoke_s < phase.start_s])
+        gone = sorted(before.keys() - counts.keys())
+        if outcome is Outcome.PASS and gone and not self.members:
+            outcome = Outcome.INCONCLUSIVE
+            reason += f"; {', '.join(gone)} answered before and nothing now: say with members how many there are"
         return self.finding(outcome, reason, figure, (low, high), told, title=title)
 
     def _deviation(self, counts: list[int], n: int, members: int) -> tuple[float, float, float]:

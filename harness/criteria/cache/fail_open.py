@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
@@ -15,6 +16,9 @@ from harness.findings import CLIENTS, Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import ADMITTED, BYPASS, READ, TAKE, Operation, Recording
 
+FEWEST_BEFORE = 5
+"""Answers that went past the cache before it was away, for their share to be that of any time."""
+
 
 @dataclass(frozen=True)
 class FailOpen(Estimate):
@@ -23,7 +27,8 @@ class FailOpen(Estimate):
     A request under a rate limit counts as a read: refused while nobody can count, it has no good answer. A read has
     failed when its good answer took longer than ``answer_within_s``, or never came. One that was in time, but came only
     after the cache was back, is left out: it does not tell what would have become of it. That the cache was away has to
-    show: at least one answer says ``X-Cache: bypass``, or none was good. The interval is Clopper–Pearson's.
+    show: answers say ``X-Cache: bypass``, more of them than before it, or none was good. The interval is that of
+    Clopper and Pearson.
     """
 
     title = "reads while the cache is away"
@@ -54,10 +59,10 @@ class FailOpen(Estimate):
                 f"nothing was read while {self.fault} lasted; a longer one, or more readers, would show it"
             )
         good = [read for read in reads if self._is_in_time(read)]
-        went_past = any(read.cache == BYPASS for read in reads if read.return_s is not None)
-        if not went_past and good:
+        if good and not self._went_past(recording, reads, outages[0][0]):
             return self.inconclusive(
-                f"no answer went past the cache while {self.fault} lasted, so it does not show that it was away"
+                f"no more answers than before went past the cache while {self.fault} lasted, so it does not show that "
+                "it was away"
             )
         failed = len(reads) - len(good)
         refused = sum(_is_refused(read) for read in reads)
@@ -87,6 +92,18 @@ class FailOpen(Estimate):
             },
         )
 
+    def _went_past(self, recording: Recording, reads: Sequence[Operation], before_s: float) -> bool:
+        """Whether more of the answers than before the first outage did: some services let a few past at any time."""
+        calm = [
+            one
+            for batch in recording.operations
+            for one in batch.operations
+            if one.kind in (READ, TAKE) and fnmatchcase(one.via, self.via) and one.invoke_s < before_s
+        ]
+        (past, answered), (past_before, before) = _past(reads), _past(calm)
+        low = intervals.clopper_pearson(past, answered, self.confidence)[0]
+        return low > (past_before / before if past_before >= FEWEST_BEFORE else 0.0)
+
     def _is_in_time(self, read: Operation) -> bool:
         return (
             read.return_s is not None
@@ -101,6 +118,12 @@ class FailOpen(Estimate):
             and (read.return_s is None or read.return_s <= end_s or not self._is_in_time(read))
             for begin_s, end_s in outages
         )
+
+
+def _past(reads: Sequence[Operation]) -> tuple[int, int]:
+    """Answers that went past the cache, and all answers."""
+    answered = [read.cache for read in reads if read.return_s is not None]
+    return answered.count(BYPASS), len(answered)
 
 
 def _is_refused(read: Operation) -> bool:

@@ -10,6 +10,7 @@ from harness.analysis import alerts, histogram, phases
 from harness.analysis.distributions import beta_probability
 from harness.analysis.lazy import LazyModule
 from harness.criteria._criterion import Guard
+from harness.criteria._injections import injections
 from harness.criteria._outcome import no_phase, percent, seconds
 from harness.criteria.recovery._trend import trend
 from harness.findings import BASELINE, Finding, Outcome
@@ -42,6 +43,8 @@ TREND_P, TREND_RATIO, TREND_FLOOR_S = 0.01, 0.5, 0.05
 """The median latency trends when it is so sure to change, over the whole baseline by more than this share of it, and
 by so much.
 """
+EDGE_S = 0.5
+"""A fault that comes with the end of the baseline is none in it."""
 
 
 @dataclass(frozen=True)
@@ -50,9 +53,10 @@ class BaselineHealthy(Guard):
 
     It is not when more requests fail, or a quantile of the latency is longer, than the run's own criteria accept in any
     phase; when an alert holds for half of it; when it stalls again and again (seconds in which most requests fail or
-    take ten times the usual median); or when the latency trends (Mann–Kendall with the correction of Hamed & Rao, and
-    the bounds of the Theil–Sen slope). What is compared with such a baseline would look well because *it* was not.
-    Latency counts from the send here: what arrivals wait for users of ours is the matter of ``enough_users``.
+    take ten times the usual median); when a fault was there in it; or when the latency trends (Mann–Kendall with the
+    correction of Hamed & Rao, and the bounds of the Theil–Sen slope). What is compared with such a baseline would look
+    well because *it* was not. Latency counts from the send here: what arrivals wait for users of ours is the matter of
+    ``enough_users``.
     """
 
     title = "baseline healthy"
@@ -73,6 +77,7 @@ class BaselineHealthy(Guard):
         problems = [
             *self._beyond_limits(recording, tally),
             *self._alerts(recording, phase),
+            *_faults(recording, phase),
             *_unsteady(phases.by_second(answered, phase)),
         ]
         if problems:
@@ -108,6 +113,17 @@ class BaselineHealthy(Guard):
             end_s = phase.end_s if episode.end_s is None else min(phase.end_s, episode.end_s)
             if end_s - max(phase.start_s, episode.start_s) >= phase.duration_s / 2:
                 yield f"the alert {episode.alert} held for most of it ({alerts.in_words(episode.worst)})"
+
+
+def _faults(recording: Recording, phase: Phase) -> Iterator[str]:
+    """Only where something is compared with it: a scenario may let replicas fall behind before it kills the primary."""
+    from harness.criteria import rests_on  # which lists the criteria, this one among them
+
+    if not any(BASELINE in rests_on(spec.criterion) for spec in recording.header.criteria):
+        return
+    for each in injections(recording):
+        if each.at_s < phase.end_s - EDGE_S and each.undone_s > phase.start_s + EDGE_S:
+            yield f"{each.fault} was there from {seconds(each.at_s)} on, while this was to show what is normal"
 
 
 def _number(spec: CriterionSpec, name: str, default: float) -> float:

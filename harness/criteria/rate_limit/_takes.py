@@ -12,7 +12,7 @@ import math
 from bisect import bisect_left, bisect_right
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
@@ -92,6 +92,11 @@ def _by_sent(take: Take) -> float:
     return take.sent_s
 
 
+def _decided(take: Take) -> float:
+    """In the middle."""
+    return (take.sent_s + take.received_s) / 2
+
+
 def _key(key: str, takes: list[Take], doubtful: list[Take]) -> Key:
     admitted = [take for take in takes if take.operation.cache == ADMITTED or take.received_s == math.inf]
     refused = [take for take in takes if take.operation.cache == REFUSED]
@@ -152,7 +157,7 @@ def beyond_the_limit(key: Key, allowed: int, window_s: float) -> int:
     """
     counted: deque[float] = deque()
     beyond = 0
-    for decided_s in sorted((take.sent_s + take.received_s) / 2 for take in key.admitted if take.received_s < math.inf):
+    for decided_s in sorted(_decided(take) for take in key.admitted if take.received_s < math.inf):
         while counted and counted[0] <= decided_s - window_s:
             counted.popleft()
         if len(counted) < allowed:
@@ -160,6 +165,22 @@ def beyond_the_limit(key: Key, allowed: int, window_s: float) -> int:
         else:
             beyond += 1
     return beyond
+
+
+def as_fixed_windows(key: Key, allowed: int, window_s: float) -> Key:
+    """What would have become of the same requests, each decided in the middle between its sending and its answer, under
+    windows that begin with the first request after the last one has ended, which count from 0 each.
+    """
+    begun_s, count, admitted = -math.inf, 0, []
+    answered = [take for take in key.takes if take.received_s < math.inf]
+    for take in sorted(answered, key=_decided):
+        decided_s = _decided(take)
+        if decided_s >= begun_s + window_s:
+            begun_s, count = decided_s, 0
+        if count < allowed:
+            count += 1
+            admitted.append(Take(take.operation, decided_s, decided_s))
+    return replace(key, admitted=tuple(admitted))
 
 
 def by_way_of(takes: Sequence[Take], via: str) -> tuple[Take, ...]:

@@ -7,7 +7,14 @@ from dataclasses import dataclass
 
 from harness.criteria._outcome import against, seconds
 from harness.criteria.rate_limit._criterion import BUCKET, FIXED, SLIDING, RateLimitCriterion
-from harness.criteria.rate_limit._takes import Key, Window, beyond_the_limit, by_source, fullest_window
+from harness.criteria.rate_limit._takes import (
+    Key,
+    Window,
+    as_fixed_windows,
+    beyond_the_limit,
+    by_source,
+    fullest_window,
+)
 from harness.findings import Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
@@ -26,7 +33,8 @@ class OverAdmission(RateLimitCriterion):
     A sliding window allows ``allowed`` in any ``window_s``. Windows that begin at fixed instants, and a token bucket of
     that size, allow as many again at their edge: m + 1 times ``allowed`` in m windows. The interval runs from what was
     surely admitted in a window to what possibly was, see :mod:`harness.criteria.rate_limit._takes`. Instances that
-    each admit the whole limit by themselves are told from their own counts.
+    each admit the whole limit by themselves are told from their own counts. There is no PASS of a sliding window where
+    the same requests would not have shown a fixed one.
     """
 
     unit = "ratio"
@@ -53,12 +61,27 @@ class OverAdmission(RateLimitCriterion):
             f"{seconds(window.begin_s)} on, {allowed:,} are allowed ({self.promise}); with the instants that clients "
             f"cannot see, at most {high:.3g} times what is allowed, limit {self.limit:g}"
         )
+        if outcome is Outcome.PASS and self.algorithm == SLIDING and not self._tells_fixed(keys):
+            outcome = Outcome.INCONCLUSIVE
+            reason += (
+                "; the same requests would have kept it under windows that begin at instants of their own, too, and "
+            )
+            reason += "those admit twice as many at their edge: requests that come at random, or in bursts, would tell"
+            return self.finding(outcome, reason, low, (low, high), self._evidence(keys, window, {}))
         sources = by_source(key, window, window_s)
         if outcome is Outcome.FAIL:
             reason += self._separate(sources, low, allowed)
         elif outcome is Outcome.INCONCLUSIVE:
             reason += "; answers that come sooner, or a longer window, would settle it"
         return self.finding(outcome, reason, low, (low, high), self._evidence(keys, window, sources))
+
+    def _tells_fixed(self, keys: tuple[Key, ...]) -> bool:
+        """Whether fixed windows would have shown in what was asked for."""
+        return any(
+            fullest_window(fixed, length * self.window_s)[0].surely > self.limit * self._allowed(length)
+            for fixed in (as_fixed_windows(key, self.allowed, self.window_s) for key in keys)
+            for length in LENGTHS
+        )
 
     def _allowed(self, length: int) -> int:
         return self.allowed * (length if self.algorithm == SLIDING else length + 1)

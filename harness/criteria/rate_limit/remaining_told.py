@@ -35,12 +35,16 @@ class RemainingTold(RateLimitCriterion):
         if isinstance(keys, Finding):
             return keys
         told = exact = 0
+        by_source: dict[str, list[int]] = {}
         wrong: list[str] = []
         for key in keys:
             admissions, maybe = Admissions(key.admitted), key.maybe_counted
             for take in by_way_of(key.admitted, self.via):
                 remaining = take.operation.version
-                if remaining is None or take.operation.cache != ADMITTED:
+                if take.operation.cache != ADMITTED:
+                    continue
+                by_source.setdefault(take.operation.source, []).append(remaining is not None)
+                if remaining is None:
                     continue
                 told += 1
                 surely = max(1, admissions.surely(take.received_s - self.window_s, take.sent_s) + 1)
@@ -64,6 +68,10 @@ class RemainingTold(RateLimitCriterion):
                 if self.algorithm == SLIDING
                 else ": windows that begin at instants of their own cannot be checked from outside"
             )
+        mute = [source for source, each in sorted(by_source.items()) if len(each) >= MIN_EXACT and not any(each)]
+        if outcome is Outcome.PASS and mute:
+            outcome = Outcome.INCONCLUSIVE
+            reason += f"; {', '.join(mute)} never told any, so nobody knows what is left there"
         evidence = {"numbers told": told, "wrong": len(wrong), "checked exactly": exact, **examples(wrong)}
         return self.finding(outcome, reason, figure, (figure, figure), evidence)
 

@@ -22,7 +22,9 @@ from typing import TYPE_CHECKING
 from harness.analysis import generator, histogram, phases
 from harness.analysis.lazy import LazyModule
 from harness.analysis.quality import MINIMUM_REQUESTS, ServiceLevel, Windows, mean_log_latency, service_levels, windows
+from harness.criteria.recovery._answer_size import Shorter, shorter_answers
 from harness.criteria.recovery._baseline_band import EFFECTIVE_WINDOWS, Band, Share, band, larger
+from harness.criteria.recovery._left_behind import LeftBehind, left_behind
 from harness.criteria.recovery._levels import Posterior
 from harness.criteria.recovery._relapses import is_lasting, passed_over, relapses
 from harness.criteria.recovery._wandering import Wandering, wandering_of
@@ -66,6 +68,8 @@ class Settings:
     baseline_windows: int = 30
     requests: str = ""
     """Only requests of this name, ``*`` for anything; empty for all."""
+    shorter_ratio: float = 0.5
+    """Good answers that are shorter than so many times the baseline's are told; 0: none."""
 
 
 @dataclass(frozen=True)
@@ -132,6 +136,10 @@ class Recovery:
     """Bad requests and all requests from the recovery (never degraded: from the end of the spike) to the end of the
     observation, the windows that are outside by themselves among them.
     """
+    left_behind: LeftBehind | None = None
+    """A request name that stays worse since the recovery, though all requests together do not."""
+    shorter: Shorter | None = None
+    """A request name whose good answers are far shorter since the recovery than they were."""
     canary_per_s: float = 0
     """Mean rate of the requests after the spike."""
     slo: ServiceLevel | None = None
@@ -174,7 +182,14 @@ def measure(recording: Recording, settings: Settings | None = None) -> Recovery:
     ratio, lasting_ratio = _slower(log_latency, later), _slower(log_latency, last)
     misses = ratio is not None and not settings.slo_s and ratio * usual_p95_s > slo.overall_s
     lasting = None if lasting_ratio is None else Slowdown(lasting_ratio, (lasting_ratio - 1) * usual_p95_s)
-    return replace(found, slower_ratio=ratio if misses else None, lasting=lasting)
+    compared_s = (baseline.start_s, baseline.end_s), (back_s, end_s)
+    return replace(
+        found,
+        slower_ratio=ratio if misses else None,
+        lasting=lasting,
+        left_behind=left_behind(recording, slo, *compared_s),
+        shorter=shorter_answers(recording, settings.shorter_ratio, *compared_s),
+    )
 
 
 def _slower(before: NDArray[np.float64], after: NDArray[np.float64]) -> float | None:

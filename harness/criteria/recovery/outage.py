@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from harness.criteria._criterion import Criterion
+from harness.criteria._effects import effect_of
 from harness.criteria._injections import Injection, injections, load_end_s, not_injected
 from harness.criteria._outcome import against, seconds
 from harness.criteria.recovery._gaps import Gap, gaps, tries_of
@@ -23,7 +24,8 @@ class Outage(Criterion):
     time would have found it shorter: at least from the first sign of trouble to the last one, see
     :mod:`harness.criteria.recovery._gaps`. Tries that are further apart make the interval wider; where they are further
     apart than the limit, nobody could have seen it kept. A service that did not come back while it was watched took
-    longer than that: never 0 and never a pass.
+    longer than that: never 0 and never a pass. A service that needs nothing of what was struck has no outage: the
+    evidence tells whether a fault showed in anything, see :mod:`harness.criteria._effects`.
     """
 
     unit = "s"
@@ -67,6 +69,10 @@ class Outage(Criterion):
             "stretches with tries in vain": len(failing),
             **{
                 f"fault {number}, {fault.fault} at {seconds(fault.at_s)}": _of_fault(found, fault, faults)
+                for number, fault in enumerate(faults, start=1)
+            },
+            **{
+                f"effect of fault {number}": effect_of(recording, fault) or "none was seen"
                 for number, fault in enumerate(faults, start=1)
             },
         }

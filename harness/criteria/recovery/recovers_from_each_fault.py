@@ -44,6 +44,9 @@ class RecoversFromEachFault(Criterion):
     hold_s: int = parameter(10, "seconds for which a recovery must hold", lowest=1)
     slo_s: float = parameter(0.0, "latency in seconds of a good answer; 0 takes it from the baseline")
     floor_s: float = parameter(0.1, "how many seconds slower than the baseline is no harm")
+    shorter_ratio: float = parameter(
+        0.5, "how many times as long as in the baseline good answers have to be, at least; 0: any", lowest=0
+    )
     baseline: str = parameter("baseline", "phase that shows what is normal")
     baseline_windows: int = parameter(30, "windows that the baseline must have", lowest=5)
     requests: str = parameter("", "only requests of this name, * for anything; empty for all")
@@ -91,6 +94,7 @@ class RecoversFromEachFault(Criterion):
             hold_s=self.hold_s,
             slo_s=self.slo_s,
             floor_s=self.floor_s,
+            shorter_ratio=self.shorter_ratio,
             spike=each.name,
             recovery=calm,
             baseline=self.baseline,

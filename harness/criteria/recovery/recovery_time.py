@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from harness.criteria._criterion import Criterion
 from harness.criteria._outcome import against, percent, seconds
 from harness.criteria.recovery._episode import Recovery, Settings, State, measure
+from harness.criteria.recovery._since import Named, doubt_since, in_words
 from harness.findings import CLIENTS, Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
 
-MOST_INSTANTS = 8
-"""Named in a sentence."""
 TOLD_RATIO = 1.25
 """A latency that is proven to stay so many times as long is told."""
 RESOLUTION_S = 0.005
@@ -39,6 +38,9 @@ class RecoveryTime(Criterion):
     floor_s: float = parameter(0.1, "how many seconds slower than the baseline is no harm")
     slower_ratio: float = parameter(
         1.5, "how many times as long as in the baseline latency may stay, though within floor_s; 0: any", lowest=0
+    )
+    shorter_ratio: float = parameter(
+        0.5, "how many times as long as in the baseline good answers have to be, at least; 0: any", lowest=0
     )
     spike: str = parameter("spike", "phase after whose end the time counts")
     recovery: str = parameter("recovery", "phase in which the target is watched")
@@ -91,33 +93,8 @@ class RecoveryTime(Criterion):
             )
         if outcome is Outcome.FAIL or measured.since is None or measured.band is None:
             return ""
-        bad, intended = measured.since
-        since = "the recovery" if measured.state is State.RECOVERED else f"the {self.spike}"
-        if measured.bursts_s is not None:
-            at = ""
-            if measured.bursts_s:
-                at = f", most of them at {self._instants(measured.bursts_s)} after the {self.spike}"
-            return (
-                f"{bad:,} of {intended:,} requests since {since} failed or were too slow, against "
-                f"{percent(measured.band.bad.ratio)} in the {self.baseline}, and they come by turns{at}: more "
-                "requests/s would show in which seconds the target leaves the band again"
-            )
-        if outcome is not Outcome.PASS:
-            return ""
-        if measured.band.is_worse(bad, intended):
-            return (
-                f"{bad:,} of {intended:,} requests since {since} failed or were too slow, against "
-                f"{percent(measured.band.bad.ratio)} in the {self.baseline}: all together they are worse than before, "
-                f"and it is not shown when; a longer {self.recovery} phase, or more canaries in it, would settle it"
-            )
-        upper = measured.band.may_be_beyond(bad, intended)
-        if upper is None:
-            return ""
-        return (
-            f"{bad:,} of {intended:,} requests since {since} failed or were too slow, so up to {percent(upper)} "
-            f"may, and it is not shown that the target is as good as before: a longer {self.recovery} phase, or more "
-            "requests in it, would settle it"
-        )
+        phases = Named(self.baseline, self.spike, self.recovery)
+        return doubt_since(measured, phases, passes=outcome is Outcome.PASS)
 
     def _steadier(self, measured: Recovery) -> str:
         """What would settle it where the latency of the baseline goes up and down by itself."""
@@ -171,7 +148,7 @@ class RecoveryTime(Criterion):
             case State.NOT_DEGRADED if measured.relapses_s:
                 return (
                     f"not degraded: only single windows left the band of the {self.baseline}, "
-                    f"{measured.degraded_s:g} s in all, at {self._instants(measured.relapses_s)} after the {self.spike}"
+                    f"{measured.degraded_s:g} s in all, at {in_words(measured.relapses_s)} after the {self.spike}"
                 )
             case State.NOT_DEGRADED:
                 return f"not degraded: no window of the spike or after it left the band of the {self.baseline}"
@@ -193,7 +170,7 @@ class RecoveryTime(Criterion):
             text = f"recovered {at_s:g} s ({low_s:g} to {high_s:g} s) after the {self.spike}"
         if measured.relapses_s:
             what = "single windows left the band afterwards" if measured.passed_over else "it had left the band again"
-            text += f"; {what} at {self._instants(measured.relapses_s)}"
+            text += f"; {what} at {in_words(measured.relapses_s)}"
         if outcome is not Outcome.INCONCLUSIVE:
             return f"{text}, {limit}"
         return f"{text}, {limit}{self._too_few(measured)}"
@@ -217,22 +194,13 @@ class RecoveryTime(Criterion):
     def _not_recovered(self, outcome: Outcome, measured: Recovery, limit: str) -> str:
         text = f"not recovered in the {measured.observed_s:g} s that it was watched, {limit}"
         if measured.relapses_s:
-            text += (
-                f"; it returned but left the band again at {self._instants(measured.relapses_s)} after the {self.spike}"
-            )
+            text += f"; it returned but left the band again at {in_words(measured.relapses_s)} after the {self.spike}"
         if outcome is Outcome.FAIL:
             return text
         if measured.wandering is not None:
             return f"{text}; in the {self.baseline} the latency goes up and down by itself: {self._steadier(measured)}"
         longer = math.ceil(max(self.limit_s, measured.observed_s if measured.relapses_s else 0)) + self.hold_s
         return f"{text}; a {self.recovery} phase of {longer + 2 * self.window_s} s would settle it"
-
-    def _instants(self, instants: tuple[float, ...]) -> str:
-        """``13, 23, 33 s, 6 times``."""
-        told = ", ".join(f"{at_s:g}" for at_s in instants[:MOST_INSTANTS]) + (
-            " …" if len(instants) > MOST_INSTANTS else ""
-        )
-        return f"{told} s, {len(instants)} times" if len(instants) > 1 else f"{told} s"
 
 
 def _evidence(measured: Recovery) -> dict[str, float | str | None]:

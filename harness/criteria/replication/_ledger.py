@@ -3,7 +3,7 @@
 A user writes a row by one operation (WRITE) under a key of its own, or by several, each with a version of its own,
 where the ones before had no answer. When the load is over it looks for the row on the primary of then, by another
 (READ). The version that this returns is the number of rows with the id, None: there is none. A look without an answer
-proves nothing.
+proves nothing, nor does any look where one for a row that nobody has written finds it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from harness.criteria._injections import injections
 from harness.criteria._outcome import with_remedy
 from harness.findings import CLIENTS, Finding
 from harness.plugins import parameter
-from harness.recording import READ, WRITE, Operation, Recording
+from harness.recording import READ, UNCOUNTED, WRITE, Operation, Recording
 from harness.recording_values import Scalar
 
 
@@ -31,6 +31,8 @@ class Row:
     """In the order of their beginning."""
     rows: int | None
     """So many with its id were found by the last look that had an answer; None: no look for it had one."""
+    is_counted: bool = True
+    """Whether that answer has said how many; otherwise there may be more."""
 
     @property
     def key(self) -> str:
@@ -47,6 +49,11 @@ class Ledger:
     rows: tuple[Row, ...] = ()
     looked_at: Mapping[str, int] = field(default_factory=dict)
     """Who answered the looks → how many."""
+    elsewhere: tuple[str, ...] = ()
+    """By whom looks were answered that are no looks at all, because it was not the primary."""
+    controls: int = 0
+    """Looks with an answer for rows that nobody has written."""
+    found_by_controls: int = 0
 
     @property
     def acknowledged(self) -> tuple[Row, ...]:
@@ -58,20 +65,36 @@ def ledger_of(recording: Recording, via: str, audit: str) -> Ledger:
     writes: dict[str, list[Operation]] = defaultdict(list)
     looks: dict[str, Operation] = {}
     looked_at: Counter[str] = Counter()
+    elsewhere: set[str] = set()
+    controls: list[Operation] = []
     for batch in recording.operations:
         for operation in batch.operations:
             if operation.kind == WRITE and fnmatchcase(operation.via, via):
                 writes[operation.key].append(operation)
-            elif operation.kind == READ and operation.return_s is not None and fnmatchcase(operation.via, audit):
+            elif operation.kind != READ or operation.return_s is None:
+                continue
+            elif operation.via == f"{audit} control":
+                controls.append(operation)
+            elif fnmatchcase(operation.via, audit):
                 looked_at[operation.source or "not said"] += 1
                 before = looks.get(operation.key)
                 if before is None or before.invoke_s <= operation.invoke_s:
                     looks[operation.key] = operation
-    rows = [
-        Row(tuple(sorted(attempts, key=_invoked_s)), (looks[key].version or 0) if key in looks else None)
-        for key, attempts in writes.items()
-    ]
-    return Ledger(tuple(sorted(rows, key=lambda row: row.attempts[0].invoke_s)), looked_at)
+            elif fnmatchcase(operation.via, f"{audit}, *"):
+                elsewhere.add(operation.via.rpartition(", ")[2])
+    rows = [_row(attempts, looks.get(key)) for key, attempts in writes.items()]
+    return Ledger(
+        tuple(sorted(rows, key=lambda row: row.attempts[0].invoke_s)),
+        looked_at,
+        tuple(sorted(elsewhere)),
+        len(controls),
+        sum(control.version is not None for control in controls),
+    )
+
+
+def _row(attempts: list[Operation], look: Operation | None) -> Row:
+    in_order = tuple(sorted(attempts, key=_invoked_s))
+    return Row(in_order, None) if look is None else Row(in_order, look.version or 0, look.cache != UNCOUNTED)
 
 
 def _invoked_s(operation: Operation) -> float:
@@ -98,7 +121,15 @@ class LedgerCriterion(Criterion):
             return self.inconclusive(with_remedy(reason, self.remedy))
         if not ledger.looked_at:
             reason = f"no look by way of {self.audit} for what was written had an answer, so nobody knows what is there"
+            if ledger.elsewhere:
+                reason += f"; those that did were answered by a {', '.join(ledger.elsewhere)}, not by the primary"
             return self.inconclusive(with_remedy(reason, self.remedy), self._extent(recording, ledger))
+        if ledger.found_by_controls:
+            reason = (
+                f"{ledger.found_by_controls:,} of {ledger.controls:,} looks for a row that nobody has written found "
+            )
+            reason += "it, so that a row is found proves nothing: an answer for one that is not there has to be 404"
+            return self.inconclusive(reason, self._extent(recording, ledger))
         return self.judge_rows(recording, ledger)
 
     def judge_rows(self, recording: Recording, ledger: Ledger) -> Finding:

@@ -8,8 +8,9 @@ a name, an address, or both.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from harness.recording import ProbeSample, Recording
 
@@ -56,6 +57,12 @@ def primary_before(nodes: Mapping[str, list[NodeSample]], at_s: float) -> str | 
     """Who was seen to be primary last before an instant."""
     seen = [(one.from_s, node) for node, samples in nodes.items() for one in samples if one.is_primary]
     return max((each for each in seen if each[0] <= at_s), default=(0.0, None))[1]
+
+
+def silent_s(samples: Sequence[NodeSample], from_s: float, until_s: float) -> float:
+    """The longest time between these instants in which there was no sample, with an answer or without."""
+    begun_s = sorted({from_s, until_s, *(one.from_s for one in samples if from_s < one.from_s < until_s)})
+    return max((later_s - earlier_s for earlier_s, later_s in pairwise(begun_s)), default=0.0)
 
 
 def _node_sample(sample: ProbeSample) -> NodeSample:

@@ -20,7 +20,8 @@ class DoubledWrites(LedgerCriterion):
     """Writes that are there more than once when everything is over stay within a limit.
 
     Each has an id, under which it is sent again when there was no answer, so it has to be there once. A write that
-    nobody has looked for with an answer may be doubled as well, so it is in the interval. There is no PASS unless some
+    nobody has looked for with an answer may be doubled as well, so it is in the interval; so is one that was found by
+    an answer which does not say how often it is there. There is no PASS unless some
     were sent again, or were under way when a fault came, or had no answer afterwards: nobody tries the others again.
     """
 
@@ -31,6 +32,7 @@ class DoubledWrites(LedgerCriterion):
     def judge_rows(self, recording: Recording, ledger: Ledger) -> Finding:
         doubled = [row for row in ledger.rows if row.rows is not None and row.rows > 1]
         unknown = sum(row.rows is None for row in ledger.rows)
+        uncounted = sum(bool(row.rows) and not row.is_counted for row in ledger.rows)
         met = self._met(recording, ledger)
         evidence: dict[str, Scalar] = {
             "doubled": len(doubled),
@@ -47,10 +49,12 @@ class DoubledWrites(LedgerCriterion):
                 reason = "no write was sent again, none was under way when a fault came, and none had no answer "
                 reason += "afterwards; more writers would put some there"
             return self.inconclusive(reason, evidence)
-        interval = float(len(doubled)), float(len(doubled) + unknown)
+        interval = float(len(doubled)), float(len(doubled) + unknown + uncounted)
         reason = f"{len(doubled):,} of {len(ledger.rows):,} writes are there more than once"
         if unknown:
             reason += f", and of {unknown:,} nobody knows, because no look for them had an answer"
+        if uncounted:
+            reason += f"; of {uncounted:,} the answer does not say how many there are: let it, or name its field"
         outcome = against(self.limit, interval)
         return self.finding(outcome, f"{reason}; limit {self.limit:g}", interval[0], interval, evidence)
 

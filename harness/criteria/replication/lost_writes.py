@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.criteria._injections import injections, not_injected
+from harness.criteria._effects import effect_of, nothing_shown
+from harness.criteria._injections import Injection, injections, not_injected
 from harness.criteria._outcome import against, seconds
 from harness.criteria.replication._ledger import Ledger, LedgerCriterion, Row
 from harness.findings import Finding
@@ -20,8 +22,9 @@ class LostWrites(LedgerCriterion):
     """Writes that had a good answer and are not there when everything is over stay within a limit.
 
     A write that nobody has looked for with an answer may be lost as well, so it is in the interval. There is no PASS
-    unless writes were acknowledged in the last ``at_risk_s`` before a fault: only those that have not reached a replica
-    yet can be lost. A write without an answer may be there or not, and is told as a count.
+    unless writes were acknowledged in the last ``at_risk_s`` before a fault that showed in anything, see
+    :mod:`harness.criteria._effects`: only those that have not reached a replica yet can be lost, and only where it was
+    the primary that was struck. A write without an answer may be there or not, and is told as a count.
     """
 
     title = "acknowledged writes that are lost"
@@ -33,11 +36,18 @@ class LostWrites(LedgerCriterion):
         acknowledged = ledger.acknowledged
         lost = [row for row in acknowledged if row.rows == 0]
         unknown = sum(row.rows is None for row in acknowledged)
-        at_risk = self._at_risk(recording, acknowledged)
+        faults = injections(recording, self.fault)
+        effects = {fault: effect_of(recording, fault) for fault in faults}
+        before_any = self._shortly_before(faults, acknowledged)
+        at_risk = self._shortly_before([fault for fault in faults if effects[fault]], acknowledged)
         evidence: dict[str, Scalar] = {
             "lost": len(lost),
-            "acknowledged in the last second before a fault": at_risk,
+            "acknowledged in the last second before a fault": before_any,
             **self._extent(recording, ledger),
+            **{
+                f"effect of fault {number}, {fault.fault} at {seconds(fault.at_s)}": effects[fault] or "none was seen"
+                for number, fault in enumerate(faults, start=1)
+            },
             **{f"example {number}": _described(row) for number, row in enumerate(lost[:EXAMPLES], start=1)},
         }
         if not acknowledged:
@@ -45,8 +55,10 @@ class LostWrites(LedgerCriterion):
         interval = float(len(lost)), float(len(lost) + unknown)
         outcome = against(self.limit, interval)
         if not lost and not at_risk:
-            if not injections(recording, self.fault):
+            if not faults:
                 reason = not_injected(self.fault, "no write was at risk", self.remedy)
+            elif before_any:
+                reason = nothing_shown(faults)
             else:
                 reason = f"no write was acknowledged in the last {seconds(self.at_risk_s)} before a fault, so none was "
                 reason += "at risk; more writers would put some there"
@@ -60,9 +72,8 @@ class LostWrites(LedgerCriterion):
             reason += f" ({unanswered:,} more had no answer, and {there} of these are there)"
         return self.finding(outcome, f"{reason}; limit {self.limit:g}", interval[0], interval, evidence)
 
-    def _at_risk(self, recording: Recording, acknowledged: tuple[Row, ...]) -> int:
+    def _shortly_before(self, faults: Sequence[Injection], acknowledged: tuple[Row, ...]) -> int:
         returned_s = [_acknowledged_s(row) for row in acknowledged]
-        faults = injections(recording, self.fault)
         return sum(any(0 <= fault.at_s - t <= self.at_risk_s for fault in faults) for t in returned_s)
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.criteria._criterion import Criterion
+from harness.criteria._injections import load_end_s
 from harness.criteria._outcome import against, seconds, with_remedy
-from harness.criteria.replication._nodes import LAG_S, PRIMARY, nodes_of
+from harness.criteria.replication._nodes import LAG_S, PRIMARY, NodeSample, nodes_of, silent_s
 from harness.findings import TARGET, Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
@@ -21,7 +23,8 @@ class ReplicationLag(Criterion):
 
     A replica lags by the age of what it has not replayed. Its position is held against those that the primary had at
     the samples before, so a lag is known to a sample: from ``lag_s`` to ``lag_up_to_s``. One that follows nobody has no
-    lag, and is judged by ``rejoin_time``.
+    lag, and is judged by ``rejoin_time``; where it still follows nobody in the end, how far it is behind is not known,
+    and there is no PASS. Nor is there one where nothing was sampled for longer than ``seen_every_s``.
     """
 
     title = "largest replication lag"
@@ -29,6 +32,7 @@ class ReplicationLag(Criterion):
     evidence = TARGET
 
     limit_s: float = parameter(5.0, "largest lag in seconds")
+    seen_every_s: float = parameter(10.0, "at least so often, in seconds, a node has to be sampled")
     remedy: str = parameter("", "what to say when no replica was sampled")
 
     def judge(self, recording: Recording) -> Finding:
@@ -50,9 +54,22 @@ class ReplicationLag(Criterion):
             f"at most {seconds(high_s)} in {len(lags):,} samples, at least {seconds(low_s)} ({node} at "
             f"{seconds(at_s)}); limit {seconds(self.limit_s)}"
         )
+        unknown = self._unknown(recording, nodes) if outcome is Outcome.PASS else ""
+        if unknown:
+            return self.finding(Outcome.INCONCLUSIVE, f"{reason}; {unknown}", low_s, (low_s, high_s), evidence)
         if outcome is Outcome.INCONCLUSIVE:
             reason += "; samples at shorter intervals would settle it"
         return self.finding(outcome, reason, low_s, (low_s, high_s), evidence)
+
+    def _unknown(self, recording: Recording, nodes: Mapping[str, Sequence[NodeSample]]) -> str:
+        """What of the lags nobody knows, or nothing."""
+        for node, samples in nodes.items():
+            if samples[-1].error is None and not samples[-1].is_joined:
+                return f"{node} follows nobody in the end, so how far it is behind is not known"
+            gap_s = silent_s(samples, samples[0].from_s, load_end_s(recording))
+            if gap_s > self.seen_every_s:
+                return f"{node} was not sampled for {seconds(gap_s)}, in which it may have been further behind"
+        return ""
 
 
 def _longest(lags: list[tuple[float, float, str, float]], node: str) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harness.criteria._criterion import Criterion
-from harness.criteria._injections import injections, not_injected
+from harness.criteria._effects import effect_of, nothing_shown
+from harness.criteria._injections import injections, load_end_s, not_injected
 from harness.criteria._outcome import against, seconds, with_remedy
-from harness.criteria.replication._nodes import NodeSample, nodes_of, primary_before
+from harness.criteria.replication._nodes import NodeSample, nodes_of, primary_before, silent_s
 from harness.criteria.replication._reigns import evidence_of, overlaps
 from harness.findings import TARGET, Finding, Outcome
 from harness.plugins import parameter
@@ -21,7 +22,9 @@ class SinglePrimary(Criterion):
 
     Seen by samples of a probe, and by who has acknowledged writes, where the answers name a node of the probe, see
     :mod:`harness.criteria.replication._reigns`. Each one is certain. Two primaries for less than the time between two
-    samples show only when both of them take writes.
+    samples show only when both of them take writes. There is no PASS where a node was not sampled for longer than
+    ``seen_every_s``, nor where the fault showed in nothing, see :mod:`harness.criteria._effects`: then no primary was
+    replaced.
     """
 
     title = "two primaries at once"
@@ -30,6 +33,7 @@ class SinglePrimary(Criterion):
 
     limit: float = parameter(0.0, "how often two nodes may be primary at once")
     fault: str = parameter("*", "the planned fault after which a primary is replaced, * for anything")
+    seen_every_s: float = parameter(5.0, "at least so often, in seconds, a node has to be sampled")
     remedy: str = parameter("", "what to say when no node was sampled, or no fault injected")
 
     def judge(self, recording: Recording) -> Finding:
@@ -77,4 +81,7 @@ class SinglePrimary(Criterion):
         silent = [node for node, samples in after.items() if all(one.is_primary is None for one in samples)]
         if silent:
             return f"nobody knows what {', '.join(silent)} was after the fault: it could not be sampled any more"
-        return ""
+        longest_s, node = max((silent_s(samples, at_s, load_end_s(recording)), node) for node, samples in nodes.items())
+        if longest_s > self.seen_every_s:
+            return f"{node} was not sampled for {seconds(longest_s)} after the fault, in which it may have been primary"
+        return "" if any(effect_of(recording, fault) for fault in faults) else nothing_shown(faults)

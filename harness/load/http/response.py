@@ -100,6 +100,11 @@ class Response:
         return 0 < self.status_code < 400
 
     @property
+    def is_success(self) -> bool:
+        """Whether its status is 2xx (RFC 9110 §15.3): a redirect, which is ``ok`` as in Requests, has done nothing."""
+        return 200 <= self.status_code < 300
+
+    @property
     def content(self) -> bytes:
         """The body, decompressed where it was compressed; so are ``text`` and ``json()``.
 

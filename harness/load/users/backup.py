@@ -4,8 +4,9 @@ The command is called with ``take --in DIR --kind KIND`` (dump, physical, increm
 --in DIR``, ``prune --keep N --in DIR`` and ``restore NAME --in DIR``. Each prints one line of JSON and ends with 0 when
 it has done what it should: ``take`` with ``name`` and ``bytes``, ``list`` an array of these, ``restore`` with ``dsn``,
 the address of a PostgreSQL with what was in the backup, which it keeps until its standard input ends. What ``verify``
-says of a damaged backup is another code than 0. Where ``take`` tells when it has begun, as ``begun_at`` in Unix seconds
-of this machine, whatever was acknowledged by then has to be in it; else by when it was called.
+says of a damaged backup is another code than 0, and of one that was kept and is whole 0. Where ``take`` tells when it
+has begun, as ``begun_at`` in Unix seconds of this machine, whatever was acknowledged by then has to be in it; else by
+when it was called.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ import gevent
 import psycopg2
 from gevent import subprocess
 
-from harness.load.users.ledger import LedgerOptions, LedgerUser
+from harness.load.users.ledger import VALUE, LedgerOptions, LedgerUser
 from harness.load.users.measured import WrongAnswerError
 from harness.plugins import parameter
 from harness.recording import READ, STEP
@@ -37,8 +38,8 @@ class BackupOptions(LedgerOptions):
 
     backup_command: str = parameter("", "command that takes, verifies, lists, prunes and restores backups", secret=True)
     restored_query: str = parameter(
-        "SELECT id, count(*) FROM ledger WHERE client = %s GROUP BY id",
-        "query of the rows of a run in a restored database: id, and how many",
+        "SELECT id, count(*), min(value) FROM ledger WHERE client = %s GROUP BY id",
+        "query of the rows of a run in a restored database: id, how many, and, to be compared, the value",
     )
 
 
@@ -93,12 +94,15 @@ class BackupUser(LedgerUser):
         finally:
             connection.close()
         done_s = time.monotonic()
-        for key, copies in rows:
-            self.operation(READ, str(key), str(self.number), int(copies), begun_s, done_s, f"restored {kind}")
+        for key, copies, *values in rows:
+            there = (
+                int(copies) if all(value == VALUE for value in values) else 0
+            )  # another value is not what was written
+            self.operation(READ, str(key), str(self.number), there, begun_s, done_s, f"restored {kind}")
         return {"bytes": len(rows)}
 
     def _pruned(self, kept: set[str]) -> dict[str, Any]:
-        """With one to keep, the newest is kept and the last one that was verified, and nothing else."""
+        """With one to keep, the newest is kept and the last one that was verified, nothing else; and both are whole."""
         self._told("prune", "--keep", "1")
         left = {str(one["name"]) for one in self._told("list")}
         if left != kept:
@@ -106,10 +110,13 @@ class BackupUser(LedgerUser):
                 "the last verified backup is gone" if kept - left else f"{len(left)} are left in place of {len(kept)}"
             )
             raise WrongAnswerError(what)
+        for name in sorted(kept):  # what a list says is there may be gone
+            self._told("verify", name)
         return {}
 
     def _damaged(self, place: Path) -> dict[str, Any]:
-        """One byte in the middle of its largest file is changed: to verify it has to fail."""
+        """One byte in the middle of its largest file is changed: to verify it has to fail, and not before."""
+        self._told("verify", place.name)
         file = max((path for path in place.rglob("*") if path.is_file()), key=lambda path: path.stat().st_size)
         with file.open("r+b") as damaged:
             damaged.seek(file.stat().st_size // 2)

@@ -75,7 +75,7 @@ class ItemUser(Measured, PacedHttpUser):
             found = _found(response)
             if found.answered:
                 response.success()
-            elif response.ok:
+            elif response.is_success:
                 response.failure("no version in the answer")
         returned_s = done_s if found.answered else None
         self.operation(READ, key, self.session, found.version, begun_s, returned_s, via, found.source, found.cache)
@@ -89,7 +89,7 @@ class ItemUser(Measured, PacedHttpUser):
         document = {"version": version, "value": VALUE}
         response = self.client.put(self._path(key), json=document, name=self._path("[key]"))
         done_s = time.monotonic()
-        relied_on = response.ok and _document(response).get("invalidated") is not False
+        relied_on = response.is_success and _document(response).get("invalidated") is not False
         self.operation(WRITE, key, self.session, version, begun_s, done_s if relied_on else None, via)
         return relied_on
 
@@ -111,7 +111,7 @@ class ItemUser(Measured, PacedHttpUser):
         path, name = (self._path(item) + self.options.forget_path for item in (key, "[key]"))
         response = self.client.delete(path, name=name)
         done_s = time.monotonic()
-        forgotten = response.ok and _document(response).get("invalidated") is not False
+        forgotten = response.is_success and _document(response).get("invalidated") is not False
         self.operation(INVALIDATE, key, self.session, None, begun_s, done_s if forgotten else None, via)
         return forgotten
 
@@ -122,7 +122,7 @@ class ItemUser(Measured, PacedHttpUser):
 def _found(response: Response) -> Found:
     version: Any = None
     answered = response.status_code == 404
-    if response.ok:
+    if response.is_success:
         version = _document(response).get("version")
         answered = isinstance(version, int) and not isinstance(version, bool)
     headers = response.headers

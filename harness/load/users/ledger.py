@@ -1,11 +1,13 @@
 """Users of a ledger: each writes rows with ids of its own, and in the end looks whether they are there.
 
 The service takes ``POST PATH`` of ``{"id", "client", "value"}`` with 2xx when the row is safe, and answers ``GET
-PATH/ID`` with 200 and JSON, or 404. A write without an answer is sent again under the same id, with the header
-``Idempotency-Key``, and so are some of the others: that must not make it two. When the load is over, each user reads
-all its rows from the primary (``?read=primary``), where ``copies`` in the answer says how many there are of the id;
-without it, one. Where the service says so, ``X-Served-By`` is the node that answered, and ``X-Read-From`` what it is:
-``primary``, ``replica``.
+PATH/ID`` with 200 and JSON that has the ``id``, or 404. A write without an answer is sent again under the same id, with
+the header ``Idempotency-Key``, and so are some of the others: that must not make it two. When the load is over, each
+user reads all its rows from the primary (``?read=primary``), where ``copies`` in the answer says how many there are of
+the id, and ``value``, where it is there, has to be what was written. It looks for one more that nobody has written, so
+that a service which finds whatever it is asked for proves nothing. Where the service says so, ``X-Served-By`` is the
+node that answered, and ``X-Read-From`` what it is: ``primary``, ``replica``; a row that a replica has, or a cache
+(``X-Cache: hit``), is no look on the primary.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import json
 import random
 import time
 from collections import deque
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -24,13 +27,14 @@ from harness.load.http.response import Response
 from harness.load.node import Node
 from harness.load.users.measured import Measured
 from harness.plugins import parameter
-from harness.recording import READ, WRITE
+from harness.recording import READ, UNCOUNTED, WRITE
 
 if TYPE_CHECKING:
     from locust.env import Environment
 
-LEDGER, AUDIT = "ledger", "audit"
-"""The ways of the load's operations, and of the look for them in the end."""
+LEDGER, AUDIT, CONTROL = "ledger", "audit", "audit control"
+"""The ways of the load's operations, of the look for them in the end, and of that for a row that nobody has written."""
+PRIMARY, ROLE_HEADERS = "primary", ("X-Read-From", "X-Cache")
 VALUE = "x" * 100
 RETRY_S = 0.25
 AUDIT_RETRY_S = 0.5
@@ -45,12 +49,32 @@ class LedgerOptions:
 
     ledger_path: str = parameter("/ledger", "path that takes rows, and below which they are read", web=True)
     audit_query: str = parameter("?read=primary", "what follows a row's path to read it from the primary", web=True)
+    id_field: str = parameter(
+        "id",
+        "field of a row's JSON with its id, without which an answer is none; empty: its status is enough",
+        web=True,
+    )
     copies_field: str = parameter("copies", "field of a row's JSON with the number of rows of its id", web=True)
     write_attempts: int = parameter(3, "how often a write without an answer is sent, with the same id", lowest=1)
     resend_every: int = parameter(
         10, "every n-th row that was written is sent once more, as by a client that has missed the answer; 0: none"
     )
     audit_within_s: float = parameter(15.0, "longest time in the end for a user to look for its rows")
+
+
+@dataclass(frozen=True)
+class Look:
+    """What became of a look for a row."""
+
+    copies: int
+    """How many rows there are of the id; 0: none, or one that is not what was written."""
+    is_counted: bool
+    """Whether the answer has said so; otherwise it is one at least."""
+    source: str
+    role: str
+    begun_s: float
+    done_s: float | None
+    """None: there was no good answer."""
 
 
 class LedgerUser(Measured, PacedHttpUser):
@@ -99,22 +123,28 @@ class LedgerUser(Measured, PacedHttpUser):
     def read_row(self) -> bool:
         """Whether it had an answer: that the row is not there (404) is one, too. A row has to have been written."""
         row, attempt = random.choice(self._written)
-        copies, source, role, begun_s, done_s = self._get(row, "", "[id]")
-        version = attempt if copies else None
-        via = f"{LEDGER}, {role}" if role else LEDGER
-        self.operation(READ, row, str(self.number), version, begun_s, done_s, via, source)
-        return done_s is not None
+        look = self._get(row, "", "[id]")
+        self._keep(row, look, attempt if look.copies else None, f"{LEDGER}, {look.role}" if look.role else LEDGER)
+        return look.done_s is not None
 
     def on_stop(self) -> None:
-        """Looks for every row on the primary of now, as long as there is time."""
+        """Looks for every row on the primary of now, as long as there is time; and for one that cannot be there."""
         until_s = time.monotonic() + self.options.audit_within_s
+        if self._sent:
+            self._look_for(f"{self.node.run}-{self.number}-never", CONTROL)
         for row in self._sent:
-            while time.monotonic() < until_s:
-                copies, source, _, begun_s, done_s = self._get(row, self.options.audit_query, "[id] in the end")
-                self.operation(READ, row, str(self.number), copies or None, begun_s, done_s, AUDIT, source)
-                if done_s is not None:
-                    break
+            while time.monotonic() < until_s and not self._look_for(row, AUDIT):
                 gevent.sleep(AUDIT_RETRY_S)
+
+    def _look_for(self, row: str, via: str) -> bool:
+        """On the primary; whether there was an answer. One that says that it comes from elsewhere is kept as such."""
+        look = self._get(row, self.options.audit_query, "[id] in the end")
+        self._keep(row, look, look.copies or None, via if look.role in ("", PRIMARY) else f"{via}, {look.role}")
+        return look.done_s is not None
+
+    def _keep(self, row: str, look: Look, version: int | None, via: str) -> None:
+        told = UNCOUNTED if look.copies and not look.is_counted else ""
+        self.operation(READ, row, str(self.number), version, look.begun_s, look.done_s, via, look.source, told)
 
     def _write(self, row: str, attempt: int) -> bool:
         begun_s = time.monotonic()
@@ -125,7 +155,7 @@ class LedgerUser(Measured, PacedHttpUser):
             catch_response=True,
         ) as response:
             done_s = time.monotonic()
-            is_good = response.ok or (attempt > 1 and response.status_code == 409)  # it was there already
+            is_good = response.is_success or (attempt > 1 and response.status_code == 409)  # it was there already
             if is_good:
                 response.success()
         source = response.headers.get(self.source_header, "")
@@ -133,23 +163,42 @@ class LedgerUser(Measured, PacedHttpUser):
         self.operation(WRITE, row, str(self.number), attempt, begun_s, returned_s, LEDGER, source)
         return is_good
 
-    def _get(self, row: str, query: str, name: str) -> tuple[int, str, str, float, float | None]:
-        """How many there are, who says so and what it is, and from when to when; no end where there was no answer."""
+    def _get(self, row: str, query: str, name: str) -> Look:
         begun_s = time.monotonic()
-        path = self.options.ledger_path
+        path, copies, is_counted = self.options.ledger_path, 0, False
         with self.client.get(f"{path}/{row}{query}", name=f"{path}/{name}", catch_response=True) as response:
             done_s = time.monotonic()
-            is_good = response.ok or response.status_code == 404
-            if is_good:
+            is_good = response.status_code == 404
+            if response.is_success:
+                document = _document(response)
+                is_good = self._is_of(row, document)
+                if not is_good:
+                    response.failure("no such row in the answer")  # an error page may come with status 200
+                elif document.get("value", VALUE) != VALUE:
+                    response.failure("another value in the row")
+                else:
+                    copies, is_counted = self._copies(document)
+            elif is_good:
                 response.success()
-        source, role = (response.headers.get(header, "") for header in (self.source_header, "X-Read-From"))
-        copies = self._copies(response) if response.ok else 0
-        return copies, source, role.strip().lower(), begun_s, done_s if is_good else None
+        source, role, cache = (response.headers.get(name, "") for name in (self.source_header, *ROLE_HEADERS))
+        role = "cache" if cache.strip().lower() == "hit" else role.strip().lower()
+        return Look(copies, is_counted, source, role, begun_s, done_s if is_good else None)
 
-    def _copies(self, response: Response) -> int:
-        try:
-            document = json.loads(response.content)
-            copies = document.get(self.options.copies_field, 1)
-        except (ValueError, AttributeError):  # no JSON, or no object: it is there
-            return 1
-        return copies if isinstance(copies, int) and not isinstance(copies, bool) else 1
+    def _is_of(self, row: str, document: dict[str, Any]) -> bool:
+        field = self.options.id_field
+        return bool(document) if not field else document.get(field) == row
+
+    def _copies(self, document: dict[str, Any]) -> tuple[int, bool]:
+        copies = document.get(self.options.copies_field)
+        if isinstance(copies, int) and not isinstance(copies, bool):
+            return copies, True
+        return 1, False
+
+
+def _document(response: Response) -> dict[str, Any]:
+    """Empty where it is no JSON, or no object."""
+    try:
+        document = json.loads(response.content)
+    except Exception:  # not even text, or compressed wrongly
+        return {}
+    return document if isinstance(document, dict) else {}

@@ -34,7 +34,7 @@ class PooledHttpUser(PacedHttpUser, Measured):
         options: Any = self.environment.parsed_options
         sent_s = time.monotonic()
         answer = self.client.get(options.work_path.replace("{ms}", f"{options.query_ms:g}"), name=options.work_path)
-        times_s = _times_s(answer) if answer.ok else None
+        times_s = _times_s(answer) if answer.is_success else None
         if times_s is not None:
             wait_s, query_s = times_s
             self.observe("pool", "wait", sent_s, sent_s + wait_s)

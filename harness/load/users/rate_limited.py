@@ -70,7 +70,7 @@ class RateLimitedUser(Measured, PacedHttpUser):
         verdict = ""
         if response.status_code == REFUSAL:
             verdict = REFUSED
-        elif response.ok:
+        elif response.is_success:
             verdict = BYPASS if _has(response.headers, options.open_header) else ADMITTED
         elif not response.status_code:
             done_s = None

@@ -74,7 +74,10 @@ class SentinelUser(Measured, Paced):
             self._read(self._keys[-1], "GET own key", VALKEY)
 
     def look_for_keys(self) -> None:
-        """Each of them, as long as there is time."""
+        """Each of them, as long as there is time, on the primary that the Sentinels name now: one that was replaced may
+        still have the connection, and what the new one has lost.
+        """
+        self._forget_primary()
         options: Any = self.environment.parsed_options
         until_s = time.monotonic() + options.audit_within_s
         for key in self._keys:
@@ -100,7 +103,11 @@ class SentinelUser(Measured, Paced):
         self, kind: str, key: str, version: int | None, begun_s: float, returned_s: float | None, via: str
     ) -> None:
         self.operation(kind, key, str(self.number), version, begun_s, returned_s, via, self._server)
-        if returned_s is None and self._valkey is not None:
+        if returned_s is None:
+            self._forget_primary()
+
+    def _forget_primary(self) -> None:
+        if self._valkey is not None:
             self._valkey.close()
             self._valkey = None
 

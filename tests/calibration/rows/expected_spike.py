@@ -1,8 +1,9 @@
 """Weeks of simulated traffic with flash crowds of known kinds: what is learned from the first part predicts the largest
 spike of the second, as M, the level ÷ the usual level of that time of day. The 90 % predictive interval is to hold
 85 to 95 of 100 outcomes. Outcomes are measured in the same way as spikes are found, on the whole series; with no spike
-the outcome is 1. Sizes are exponential, log-normal, heavy-tailed (Pareto, exponent 3), bounded, or mostly small with
-one in ten of another kind; spikes come independently, with echoes, or in restless weeks.
+the outcome is 1. Sizes are exponential, log-normal, heavy-tailed (Pareto, exponent 3), bounded (of which slightly more
+are held than is wanted), or mostly small with one in ten of another kind; spikes come independently, with echoes, or in
+restless weeks.
 
 Fewer than 28 days or 25 peaks tell nothing, and it has to be said. Last, how wrong the level of the day that follows
 was without its spikes, as a part of the mean level, where the noise is 5 %.

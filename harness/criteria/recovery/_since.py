@@ -1,0 +1,83 @@
+"""Why requests since a recovery do not show that the target is as good as before, in words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from harness.criteria._outcome import percent
+from harness.criteria.recovery._answer_size import Shorter
+from harness.criteria.recovery._episode import Recovery, State
+from harness.criteria.recovery._left_behind import LeftBehind
+
+MOST_INSTANTS = 8
+"""Named in a sentence."""
+
+
+@dataclass(frozen=True)
+class Named:
+    """What the phases of a run are called."""
+
+    baseline: str
+    spike: str
+    recovery: str
+
+
+def doubt_since(measured: Recovery, phases: Named, *, passes: bool) -> str:
+    """Empty where there is none. ``passes``: whether the interval is within the limit; otherwise only what comes by
+    turns is told.
+    """
+    if measured.since is None or measured.band is None:
+        return ""
+    bad, intended = measured.since
+    since = "the recovery" if measured.state is State.RECOVERED else f"the {phases.spike}"
+    seen = f"{bad:,} of {intended:,} requests since {since} failed or were too slow"
+    before = f"{percent(measured.band.bad.ratio)} in the {phases.baseline}"
+    if measured.bursts_s is not None:
+        at = ""
+        if measured.bursts_s:
+            at = f", most of them at {in_words(measured.bursts_s)} after the {phases.spike}"
+        return (
+            f"{seen}, against {before}, and they come by turns{at}: more requests/s would show in which seconds the "
+            "target leaves the band again"
+        )
+    if not passes:
+        return ""
+    if measured.left_behind is not None:
+        return _behind(measured.left_behind, since, phases)
+    if measured.shorter is not None:
+        return _shorter(measured.shorter, since, phases)
+    if measured.band.is_worse(bad, intended):
+        return (
+            f"{seen}, against {before}: all together they are worse than before, and it is not shown when; a longer "
+            f"{phases.recovery} phase, or more canaries in it, would settle it"
+        )
+    upper = measured.band.may_be_beyond(bad, intended)
+    if upper is None:
+        return ""
+    return (
+        f"{seen}, so up to {percent(upper)} may, and it is not shown that the target is as good as before: a longer "
+        f"{phases.recovery} phase, or more requests in it, would settle it"
+    )
+
+
+def in_words(instants_s: tuple[float, ...]) -> str:
+    """``13, 23, 33 s, 6 times``."""
+    told = ", ".join(f"{at_s:g}" for at_s in instants_s[:MOST_INSTANTS])
+    told += " …" if len(instants_s) > MOST_INSTANTS else ""
+    return f"{told} s, {len(instants_s)} times" if len(instants_s) > 1 else f"{told} s"
+
+
+def _behind(name: LeftBehind, since: str, phases: Named) -> str:
+    return (
+        f"{name.bad:,} of {name.requests:,} requests {name.name} since {since} failed or were too slow, and "
+        f"{name.bad_before:,} of {name.requests_before:,} in the {phases.baseline}: it is not back, though all "
+        f"together are; a criterion of its own, with requests = {name.name}, would judge it"
+    )
+
+
+def _shorter(name: Shorter, since: str, phases: Named) -> str:
+    return (
+        f"good answers to {name.name} have {name.since_bytes:,.0f} bytes since {since}, and {name.before_bytes:,.0f} "
+        f"in the {phases.baseline}: it is not shown that they are good; let the scenario check them, as with "
+        "expect_text, or accept it with shorter_ratio = 0"
+    )

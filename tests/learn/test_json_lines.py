@@ -1,0 +1,55 @@
+"""Lines of JSON that are decoded together are what each of them is alone."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.learn import json_lines
+from tests.learn.logs import WRITERS, Seen
+
+METHODS, TARGETS = st.sampled_from(["GET", "POST", "x"]), st.sampled_from(["/", "/a?b", "*"])
+SEEN = st.builds(Seen, st.integers(0, 2**31), METHODS, TARGETS)
+LIKE = st.sampled_from([writer for name, writer in WRITERS.items() if name.startswith("json")])
+UNLIKE = st.sampled_from(
+    [
+        "",
+        "{}",
+        "7",
+        "hush",
+        '{"time": 1e400}',
+        '{"time": null, "method": "GET", "path": "/"}',
+        '{"ts": 9, "request": {"method": 7, "uri": "/"}}',
+        '{"ts": 9, "request": {"method": "GET"}}',
+        '{"ts": 9, "request": null, "method": "GET", "path": "/only"}',
+        '{"time": "2026-06-13T10:00:00.5Z", "request": "GET", "status": {}}',
+        '{"time": 1781344800123, "method": "GET", "url": "https://a.example/x?y", "response": {"status": 404}}',
+        '{"log": "hush", "time": "9"}',
+        json.dumps({"log": "a\nb", "time": "9"}),
+        "[" * 3000,
+    ]
+)
+
+
+@given(LIKE, st.lists(st.one_of(SEEN, UNLIKE), max_size=40))
+def test_together_is_as_one_by_one(writer: object, drawn: list[Seen | str]) -> None:
+    lines = [each if isinstance(each, str) else writer(each) for each in drawn]  # type: ignore[operator]
+    piece = "\n".join(lines).encode()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(json_lines, "BLOCK_LINES", 3)
+        assert json_lines.requests(piece) == json_lines._one_by_one(piece)
+
+
+def test_lines_of_one_second_have_one_time() -> None:
+    """Or each would be read anew."""
+    for name, value in (("time", "2026-06-13T10:00:00.{}Z"), ("ts", "1781344800.{}"), ("msec", "1781344800{:0<3}")):
+        lines = [{name: value.format(n), "method": "GET", "path": "/"} for n in (1, 25, 999)]
+        if name != "time":
+            lines = [{**line, name: json.loads(line[name])} for line in lines]
+        found = json_lines.requests("\n".join(map(json.dumps, lines)).encode())
+        assert len({each.time for each in found}) == 1 and len(found) == 3
+        (told,) = {json_lines.moment(each.time) for each in found}
+        assert told is not None and told.second == 1_781_344_800

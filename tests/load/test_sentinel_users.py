@@ -1,0 +1,53 @@
+"""Users of Valkey under Sentinel: in the end they look on the primary of then, whatever they are connected to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from harness.clients.sentinel import Server
+from harness.load.users import sentinel
+from harness.load.users.sentinel import SentinelUser
+from harness.recording import READ, WRITE
+from tests.load.single_user import single_user
+
+OLD, NEW = 1, 2
+
+
+class Valkey:
+    """A server that keeps what is written to it."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, bytes] = {}
+
+    def set(self, key: str, value: int, ex: int) -> None:  # noqa: ARG002
+        self.kept[key] = str(value).encode()
+
+    def get(self, key: str) -> bytes | None:
+        return self.kept.get(key)
+
+    def close(self) -> None:
+        pass
+
+
+def test_a_primary_that_was_replaced_is_not_asked_in_the_end_though_it_still_has_the_connection(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It acknowledged a key while another one led already, and still has it."""
+    told, made = [OLD], {OLD: Valkey(), NEW: Valkey()}
+    monkeypatch.setattr(sentinel, "servers", lambda *_: (Server("127.0.0.1", told[0], True),))
+    monkeypatch.setattr(sentinel, "connect", lambda url, _: made[int(url.rpartition(":")[2])])
+    kind: Any = SentinelUser  # it makes no requests over HTTP
+    options = {"sentinels": (), "sentinel_service": "", "valkey_password": "", "audit_within_s": 5.0}
+    user, node = single_user(kind, "http://127.0.0.1:9", write_attempts=1, **options)
+    assert user.write_new_key()
+    told[0] = NEW
+    assert user.write_new_key()
+    user.look_for_keys()
+    assert [(one.kind, one.version, one.source) for one in node.operations] == [
+        (WRITE, 1, "127.0.0.1:1"),
+        (WRITE, 1, "127.0.0.1:1"),
+        (READ, None, "127.0.0.1:2"),
+        (READ, None, "127.0.0.1:2"),
+    ]
