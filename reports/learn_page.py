@@ -79,7 +79,7 @@ def _timeline(learned: Learned) -> Markup:
     count = len(observed.values)
     width = max(1, -(-count // MOST_COLUMNS))
     starts = np.arange(0, count, width)
-    times_s = (starts + width / 2) * observed.window_s
+    times_s: Values = np.asarray((starts + width / 2) * observed.window_s, dtype=np.float64)
     seen, usual = _highest(observed.values, width), _highest(learned.usual, width)
     end_s = float(count * observed.window_s)
     picture = Picture(
@@ -102,7 +102,7 @@ def _drawn(learned: Learned, spike: Spike, fit: Fit) -> Markup:
     margin = max(3, round(0.4 * spike.duration_s / step))
     low = max(0, round(spike.start_s / step) - margin)
     high = min(len(learned.usual), round(spike.end_s / step) + margin)
-    times_s = (np.arange(low, high) + 0.5) * step - spike.start_s
+    times_s: Values = np.asarray((np.arange(low, high) + 0.5) * step - spike.start_s, dtype=np.float64)
     m = learned.observed.values[low:high] / learned.usual[low:high]
     fine_s = np.linspace(low * step - spike.start_s, high * step - spike.start_s, 400)
     curve = fit.at(fine_s)

@@ -43,9 +43,7 @@ class Service:
         self._ask(f"/_behave?latency_ms={latency_ms}&status={status}")
 
     def counts(self) -> dict[str, int]:
-        """``POST /path`` → requests that arrived so far, whatever they were answered; ``connections``; and of
-        these ``open``, how many there are now, each with a request so far.
-        """
+        """``POST /path`` → requests that arrived so far, whatever they were answered; and ``connections``."""
         counts: dict[str, int] = json.loads(self._ask("/_counts"))
         return counts
 
@@ -53,6 +51,14 @@ class Service:
     def requests(self) -> int:
         """Those of load, and whatever else arrived, but for :data:`BESIDE_PARKED`."""
         return sum(count for name, count in self.counts().items() if " /" in name and name != BESIDE_PARKED)
+
+    @property
+    def established(self) -> int:
+        """Connections that nobody has closed, also where a request waits for its answer."""
+        import psutil
+
+        found = psutil.Process(self.process.pid).net_connections("tcp")
+        return sum(each.status == psutil.CONN_ESTABLISHED for each in found)
 
     def kill(self) -> None:
         """As a crash of the target: SIGKILL, at once."""
@@ -89,15 +95,12 @@ class Answering:
     def __init__(self, latency_ms: float, status: int) -> None:
         self.behaviour = {"latency_ms": str(latency_ms), "status": str(status)}
         self.counts: Counter[str] = Counter()
-        self.open: set[asyncio.StreamWriter] = set()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         counted = False
         with contextlib.suppress(OSError, asyncio.IncompleteReadError):
             while await self._one(reader, writer, counted):
                 counted = True
-        self.counts["open"] -= writer in self.open
-        self.open.discard(writer)
         writer.close()
 
     async def _one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, counted: bool) -> bool:
@@ -120,8 +123,6 @@ class Answering:
             is_of_run = name == "GET /" and headers.get("user-agent") == "springback-probe"
             self.counts[BESIDE_PARKED if is_of_run else name] += 1
             self.counts["connections"] += not counted
-            self.counts["open"] += writer not in self.open
-            self.open.add(writer)
         how = {**self.behaviour, **own}
         await asyncio.sleep(float(how["latency_ms"]) / 1000)
         status = int(how["status"])

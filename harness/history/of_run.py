@@ -24,7 +24,7 @@ def noted(recording: Recording, verdict: Verdict, directory: Path) -> Verdict:
         return verdict
     try:
         runs, run = _among(recording, verdict, directory)
-        told = regression.notes(runs, run)
+        told = regression.notes(regression.of_plan(runs, run.plan), run)
     except (OSError, sqlite3.Error):
         return verdict
     return replace(verdict, notes=(*verdict.notes, *told)) if told else verdict
@@ -39,13 +39,12 @@ def against_history(recording: Recording, verdict: Verdict, directory: Path, rat
             f"{directory}: is in no runs directory, so it has no history; name a run where it was made"
         )
     runs, run = _among(recording, verdict, directory)
-    runs = runs[: runs.index(run) + 1]
-    taken = [each for each in runs if each is run or not branch or each.branch == branch]
-    return regression.with_history(verdict, regression.judged(taken, ratio))
+    before = [each for each in runs[: runs.index(run)] if not branch or each.branch == branch]
+    return regression.with_history(verdict, regression.judged(regression.of_plan([*before, run], run.plan), ratio))
 
 
 def _among(recording: Recording, verdict: Verdict, directory: Path) -> tuple[Sequence[HistoryRun], HistoryRun]:
-    """All runs of its plan, with it as it was judged now, and itself."""
+    """All runs of its runs directory, the oldest first, with it as it was judged now, and itself."""
     found = root_of(directory)
     assert found is not None
     root, path = found
@@ -67,5 +66,4 @@ def _among(recording: Recording, verdict: Verdict, directory: Path) -> tuple[Seq
         verdict.findings,
     )
     others = [each for each in stored if each.path != path]
-    every = sorted([*others, run], key=lambda each: (each.started_utc, each.path))
-    return regression.of_plan(every, run.plan), run
+    return sorted([*others, run], key=lambda each: (each.started_utc, each.path)), run

@@ -106,7 +106,9 @@ def notes(runs: Sequence[HistoryRun], run: HistoryRun) -> list[str]:
     """What the report of ``run``, which may have been followed by others, says of changes: those that began with it, or
     not long before it. ``runs`` are all of its plan.
     """
-    place = next((place for place, each in enumerate(runs) if each.path == run.path), len(runs) - 1)
+    place = next((place for place, each in enumerate(runs) if each.path == run.path), None)
+    if place is None:  # it was made long ago
+        return []
     told = []
     for series in all_series(runs):
         ages = {each.path: place - at for at, each in enumerate(runs)}
@@ -120,13 +122,15 @@ def notes(runs: Sequence[HistoryRun], run: HistoryRun) -> list[str]:
 
 
 def judged(runs: Sequence[HistoryRun], ratio: float) -> list[Finding]:
-    """One finding for each figure: whether the latest runs are worse than those before by more than ``ratio``.
+    """One finding for each figure that the last run was judged by: whether the latest runs are worse than those before
+    by more than ``ratio``.
 
     FAIL: a change for the worse began no more than ``RECENT`` runs ago, and the whole interval of its shift is beyond
     the margin; or the latest runs are worse than the others of their level, by Holm's procedure over all figures. PASS:
     the whole interval of the shift from these to the latest is within the margin. Else INCONCLUSIVE.
     """
-    held = [_held(series, ratio) for series in all_series(runs)]
+    judged_now = {metric_of(each) for each in (runs[-1].findings if runs else ())}
+    held = [_held(series, ratio) for series in all_series(runs) if series.metric in judged_now]
     tested = [each for each in held if each.p is not None]
     together = two_samples.holm([each.p for each in tested if each.p is not None])
     adjusted = {each.series.metric: p for each, p in zip(tested, together, strict=True)}

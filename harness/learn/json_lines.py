@@ -34,6 +34,7 @@ Place = tuple[str, ...]
 """A field, by its name, or by those of an object and of a field in it."""
 Fields = tuple[Place | None, ...]
 """Time, method, target, request text, status and envelope; None for what there is not."""
+STATUS, ENVELOPE = 4, 5
 
 
 class _UnlikeError(Exception):
@@ -42,7 +43,8 @@ class _UnlikeError(Exception):
 
 def requests(piece: bytes) -> list[Request]:
     """Of all lines that are such objects, in their order."""
-    fields = next(filter(None, map(_fields_of_line, piece.split(b"\n", FIRST_LINES)[:FIRST_LINES])), None)
+    found = filter(None, map(_fields_of_line, piece.split(b"\n", FIRST_LINES)[:FIRST_LINES]))
+    fields = next((each for each in found if each[STATUS] is not None or each[ENVELOPE] is not None), None)
     return _one_by_one(piece) if fields is None else _together(fields, piece)
 
 
@@ -126,14 +128,17 @@ def _at(told: dict[str, Any], place: Place | None) -> Value:
 def _reader(fields: Fields) -> Callable[[bytes], list[Request]]:
     """Reads lines with just these fields, all in one call. Raises _UnlikeError and others for a line without them."""
     decoder: Any = msgspec.json.Decoder(_structure(fields))
-    if fields[-1] is not None:
+    if fields[ENVELOPE] is not None:
         return lambda piece: _unwrapped(decoder.decode_lines(piece))
     named = [f"f{number}" if place is None or len(place) == 1 else f"o_{_plain(place[0])}.f{number}"
              for number, place in enumerate(fields)]  # fmt: skip
     values = attrgetter(*named)
 
     def read(piece: bytes) -> list[Request]:
-        return [_request(*each) for each in map(values, decoder.decode_lines(piece))]
+        rows = list(map(values, decoder.decode_lines(piece)))
+        if any(row[STATUS] is None for row in rows):  # it may be called otherwise there
+            raise _UnlikeError
+        return [_request(*row) for row in rows]
 
     return read
 

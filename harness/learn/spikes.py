@@ -97,7 +97,7 @@ def fit(observed: Observed, usual: Values, spike: Spike) -> Fit:
     low, high = max(0, first - margin), min(len(observed.values), last + margin + 1)
     m = observed.values[low:high] / usual[low:high]
     known = np.isfinite(m)
-    times_s = (np.arange(low, high) + 0.5) * step - spike.start_s
+    times_s: Values = np.asarray((np.arange(low, high) + 0.5) * step - spike.start_s, dtype=np.float64)
     return fitted(times_s[known], m[known], float(step), spike.m, spike.time_to_peak_s, spike.duration_s)
 
 

@@ -20,7 +20,7 @@ from harness.run.run import Run
 from harness.web.messages import Messages
 from harness.web.status import Watch
 
-AT_S = 0.95
+AT_S = 0.9
 """So long after the end of a second it is sent: reports come about once a second."""
 IDLE_S = 1.0
 PIECE = 200

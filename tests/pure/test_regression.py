@@ -95,6 +95,13 @@ def test_a_figure_that_a_guard_voids_does_not_count() -> None:
     assert len(series.runs) == 39
 
 
+def test_a_figure_that_nobody_asks_for_any_more_is_not_judged() -> None:
+    runs = slower(0.3, last=6)
+    other = dataclasses.replace(runs[-1].findings[0], criterion="other")
+    (found,) = regression.judged([*runs[:-1], dataclasses.replace(runs[-1], findings=(other,))], 0.1)
+    assert found.criterion == "history_other"
+
+
 def test_runs_that_stopped_recovering_are_a_change() -> None:
     runs = slower(0, last=0)
     for place in range(34, 40):
@@ -158,6 +165,14 @@ def test_it_looks_at_what_was_before_and_at_one_branch(runs_dir: Path) -> None:
         if each.criterion == "history_latency_quantile"
     )
     assert latency.outcome is Outcome.INCONCLUSIVE
+
+
+def test_a_run_of_long_ago_is_held_against_what_was_before_it(runs_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(regression, "LONGEST", 3)
+    first = runs_dir / stored_runs.named(2)
+    run = read(first)
+    assert noted(run, judge(run), first) == judge(run)
+    assert against_history(run, judge(run), first, 0.1).outcome is Outcome.INCONCLUSIVE
 
 
 def test_a_run_that_lies_elsewhere_has_no_history(tmp_path: Path) -> None:

@@ -49,12 +49,12 @@ def stopped_early(directory: Path, why: str, way: str) -> Outcome:
 
 
 def _last_seen_s(run: Run, target: service.Service) -> float:
-    """Until the process ends: when a request came last, or one was still out, or a connection open."""
+    """Until the process ends: when a request came last, or a connection was still open."""
     began_s = time.monotonic()
     last_s, before = 0.0, target.requests
     while run.process.poll() is None:
-        counts, now = target.counts(), target.requests
-        if counts["open"] or now != before:
+        is_open, now = target.established, target.requests
+        if is_open or now != before:
             last_s, before = time.monotonic() - began_s, now
         time.sleep(0.05)
     return last_s
