@@ -157,7 +157,7 @@ def test_on_paper_it_is_white_with_pictures_of_the_charts(browser: Any, tmp_path
     background = visit.page.evaluate("getComputedStyle(document.body).backgroundColor")
     hidden = visit.page.evaluate("getComputedStyle(document.querySelector('.drawing')).display")
     opened = visit.page.evaluate("[...document.querySelectorAll('details.short')].every((each) => each.open)")
-    assert (pictures, background, hidden, opened) == (9, "rgb(255, 255, 255)", "none", True)
+    assert (pictures, background, hidden, opened) == (10, "rgb(255, 255, 255)", "none", True)
     visit.page.emulate_media(media="screen")
     visit.page.evaluate("window.dispatchEvent(new Event('afterprint'))")
     pdf = visit.page.pdf(format="A4", print_background=True)
@@ -214,7 +214,7 @@ def test_dragging_zooms_all_charts_and_the_button_undoes_it(browser: Any, tmp_pa
     visit.page.mouse.up()
     visit.until(f"() => {{ const all = ({RANGES})(); return all[0] > 10 && new Set(all).size === 1; }}")
     visit.page.click("#reset-zoom")
-    visit.until(f"() => ({RANGES})().every((start) => start === 0)")
+    visit.until(f"() => ({RANGES})().every((start) => start === -2)")
     assert visit.page.get_attribute("#reset-zoom", "aria-pressed") == "true"
     visit.page.click("#zoom-spike")
     visit.until(f"(before) => ({RANGES})().every((start, at) => start === before[at])", before)
