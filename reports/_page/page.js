@@ -127,14 +127,16 @@
     for (const range of ranges) range.change.connect(arrangeAll);
     const reset = document.getElementById("reset-zoom");
     const spike = document.getElementById("zoom-spike");
-    const press = () => ranges.forEach(({start, end, reset_start, reset_end}) => {
+    // The release of the herd has an axis of its own, in milliseconds.
+    const shared = new Set(views.filter((view) => view.model.name !== "skew").map((view) => view.model.x_range));
+    const press = () => shared.forEach(({start, end, reset_start, reset_end}) => {
       if (!spike) return;
       reset.setAttribute("aria-pressed", String(start === reset_start && end === reset_end));
       spike.setAttribute("aria-pressed", String(start === Number(spike.dataset.start) && end === Number(spike.dataset.end)));
     });
-    for (const range of ranges) range.change.connect(press);
-    if (reset) reset.addEventListener("click", () => ranges.forEach((range) => range.setv({start: range.reset_start, end: range.reset_end})));
-    if (spike) spike.addEventListener("click", () => ranges.forEach((range) => range.setv({start: Number(spike.dataset.start), end: Number(spike.dataset.end)})));
+    for (const range of shared) range.change.connect(press);
+    if (reset) reset.addEventListener("click", () => shared.forEach((range) => range.setv({start: range.reset_start, end: range.reset_end})));
+    if (spike) spike.addEventListener("click", () => shared.forEach((range) => range.setv({start: Number(spike.dataset.start), end: Number(spike.dataset.end)})));
     document.documentElement.dataset.charts = "drawn";
   }
 
