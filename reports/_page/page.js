@@ -135,7 +135,7 @@
       spike.setAttribute("aria-pressed", String(start === Number(spike.dataset.start) && end === Number(spike.dataset.end)));
     });
     for (const range of shared) range.change.connect(press);
-    if (reset) reset.addEventListener("click", () => shared.forEach((range) => range.setv({start: range.reset_start, end: range.reset_end})));
+    if (reset) reset.addEventListener("click", () => ranges.forEach((range) => range.reset()));
     if (spike) spike.addEventListener("click", () => shared.forEach((range) => range.setv({start: Number(spike.dataset.start), end: Number(spike.dataset.end)})));
     document.documentElement.dataset.charts = "drawn";
   }
