@@ -24,7 +24,7 @@ from tests.ground_truth import (
 from tests.ground_truth.frame import Case, Result, Stack, compare, load, run, stack_for
 
 pytestmark = [pytest.mark.ground_truth, pytest.mark.spike_testing, pytest.mark.timeout(600)]
-AT_ONCE = 2
+AT_ONCE = 3
 ONE_BY_ONE = (*login_herd.SHORT, *db_pool.SHORT)
 """A herd or a full pool of theirs takes all of the machine for a moment: no other of these may be under way then."""
 BESIDE = (
