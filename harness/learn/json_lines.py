@@ -72,7 +72,7 @@ def _one_by_one(piece: bytes) -> list[Request]:
 def _object(line: bytes) -> dict[str, Any] | None:
     try:
         told = msgspec.json.decode(line)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
         return None
     return told if isinstance(told, dict) else None
 

@@ -130,6 +130,7 @@ KNOWN = "known are: nginx or Apache, common or combined; HAProxy, HTTP; AWS load
         (b"\x7fELF\0\0hush", f"it is no text; {KNOWN}"),
         (b"(\xb5/\xfd1234", "it is compressed by zstd; unpack it with unzstd"),
         (gzip.compress(b"x" * 5000)[:-8] + b"\0" * 8, "the compressed file is damaged"),
+        (b'{"\xed\xa0\x80": "hush"}\n', "line 1 and all others are of no known format"),
         (b'{"message": "hush"}\n', "line 1 and all others are of no known format"),
         (b"[" * 200_000, "line 1 and all others are of no known format"),
         (b"x" * 1_200_000, "line 1 is longer than a megabyte"),
