@@ -9,7 +9,6 @@ import ast
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -208,13 +207,21 @@ class Printed:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def pages(request: pytest.FixtureRequest, tree: Tree) -> Iterator[dict[str, Future[Printed]]]:
+def pages(
+    request: pytest.FixtureRequest, tree: Tree, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, Future[Printed]]]:
     """Those of the selected tests, begun with the first of all: they mostly wait."""
     selected = [item.callspec.params.get("page") for item in request.session.items if hasattr(item, "callspec")]
     with ThreadPoolExecutor(PAGES_AT_ONCE) as pool:
         # Directories are made here: which page was asked for first must not matter.
-        places = {page: tree.directory_of(page) for page in PAGES_THAT_RUN if page in selected}
-        yield {page: pool.submit(_run, page, directory, tree) for page, directory in places.items()}
+        places = {}
+        for page in PAGES_THAT_RUN:
+            if page in selected:
+                # What it puts into a folder of ours is not for others.
+                adds = any("shapes/" in block.text for block in all_blocks("sh run") if block.page == page)
+                of_page = Tree(tmp_path_factory.mktemp("tree")) if adds else tree
+                places[page] = (of_page.directory_of(page), of_page)
+        yield {page: pool.submit(_run, page, directory, of_page) for page, (directory, of_page) in places.items()}
 
 
 def _run(page: str, directory: Path, tree: Tree) -> Printed:
@@ -223,9 +230,6 @@ def _run(page: str, directory: Path, tree: Tree) -> Printed:
     port = tree.port if any("examples/" in text for text in blocks) else free_port()
     for file in directory.glob("*.py"):
         file.write_text(at_port(file.read_text(), port))
-    if any("shapes/" in text for text in blocks):  # what it puts there is not for others
-        (directory / "shapes").unlink()
-        shutil.copytree(tree.root / "shapes", directory / "shapes")
     with (directory / "printed.txt").open("w+") as output:
         # Not a pipe: what is left in the background would keep it open.
         shell = subprocess.Popen(
