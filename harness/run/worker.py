@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import signal
 import time
 from typing import Any
 
 import gevent
+from locust import argument_parser
 from locust.env import Environment
 from locust.runners import WorkerRunner
 
@@ -43,6 +45,7 @@ class Worker:
         self._reporter: NodeReporter | None = None
         self._stopping: NodeReporter | None = None
         self._ending = False
+        know_locusts_options_by_heart()
         runner.register_message(messages.PONG, self._on_pong)
         runner.register_message(messages.DESCRIBE, self._on_describe)
         runner.register_message(messages.PLAN, self._on_plan)
@@ -190,3 +193,11 @@ class Worker:
         main = gevent.get_hub().parent
         assert main is not None  # the hub's parent is the greenlet in which Locust's main waits
         gevent.kill(main, KeyboardInterrupt)
+
+
+def know_locusts_options_by_heart() -> None:
+    """Locust asks for each option of each spawn message which ones are its own, and builds its whole parser to tell:
+    some hundred times, in which the process hears and says nothing, and on a full machine is lost. They never change.
+    """
+    if not hasattr(argument_parser.default_args_dict, "cache_info"):
+        argument_parser.default_args_dict = functools.cache(argument_parser.default_args_dict)
