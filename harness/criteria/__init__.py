@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import MISSING
 
 from harness.criteria._criterion import Criterion, Guard
 from harness.criteria._filters import unmatched
@@ -32,6 +33,7 @@ __all__ = [
     "rests_on",
     "summary",
     "unmatched",
+    "with_defaults",
     "without_objection",
 ]
 
@@ -49,6 +51,18 @@ def name_of(spec: CriterionSpec) -> str:
 def guard_specs() -> tuple[CriterionSpec, ...]:
     """Every guard, as it is by default."""
     return tuple(CriterionSpec(name) for name, module in _FOLDER.modules().items() if _lies_with_guards(module))
+
+
+def with_defaults(specs: Iterable[CriterionSpec]) -> tuple[CriterionSpec, ...]:
+    """The same, with the value of every parameter that they leave at its default."""
+    return tuple(
+        CriterionSpec(
+            spec.criterion,
+            {each.name: each.default for each in parameters(spec.criterion) if each.default is not MISSING}
+            | dict(spec.parameters),
+        )
+        for spec in specs
+    )
 
 
 def is_guard(criterion: str) -> bool:

@@ -7,9 +7,10 @@ come back. The criteria judge from the recording.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from typing import Any
 
 from harness.analysis import histogram
 from harness.analysis.alerts import Condition
@@ -42,29 +43,29 @@ def expectations(
     conditions: Sequence[Condition],
     recovery: RecoveryState | None,
 ) -> Iterator[Expectation]:
-    """One for each criterion, in their order."""
+    """One for each criterion, in their order; ``criteria`` name all their parameters."""
     by_name = {tally.phase.name: tally for tally in phases}
     for spec in criteria:
-        given = spec.parameters
-        name = str(given.get("phase", "spike"))
+        given: Mapping[str, Any] = spec.parameters
+        name = str(given.get("phase", ""))
         phase = by_name.get(name)
         tally = _tally(phase, str(given.get("requests", "") or ""))
         about = f" in the {name}" + (f", {given['requests']}" if given.get("requests") else "")
         match spec.criterion:
             case "error_ratio":
                 ratio = tally.failed / tally.intended if tally is not None and tally.intended else None
-                yield _expectation(spec, f"error ratio{about}", ratio, _number(spec, "limit", 0.05), "ratio")
+                yield _expectation(spec, f"error ratio{about}", ratio, float(given["limit"]), "ratio")
             case "latency_quantile":
-                q = _number(spec, "quantile", 0.95)
+                q = float(given["quantile"])
                 us = None
                 if phase is not None and tally is phase.total:
                     us = phase.quantile_us(q, tally.failed)
                 elif tally is not None:
                     us = histogram.quantile_us(tally.latency, q, tally.failed)
-                limit_s = _number(spec, "limit_s", 5.0)
+                limit_s = float(given["limit_s"])
                 yield _expectation(spec, f"p{q * 100:g} latency{about}", None if us is None else us / 1e6, limit_s, "s")
             case "recovery_time":
-                limit_s = _number(spec, "limit_s", 30.0)
+                limit_s = float(given["limit_s"])
                 if recovery is None:
                     yield Expectation(spec.criterion, "recovery after the spike", None, limit_s, "s", OPEN)
                 else:
@@ -75,7 +76,7 @@ def expectations(
                     yield Expectation(spec.criterion, "recovery after the spike", figure_s, limit_s, "s", state)
             case "memory_growth":
                 seen = next((each for each in conditions if each.alert == "memory growth"), None)
-                limit_bytes = _number(spec, "limit_bytes", 200e6)
+                limit_bytes = float(given["limit_bytes"])
                 yield _expectation(
                     spec, "memory growth of the target", seen.figure if seen else None, limit_bytes, "bytes"
                 )
@@ -99,8 +100,3 @@ def _tally(phase: PhaseTally | None, pattern: str) -> RunningTally | None:
         if fnmatchcase(name, pattern.replace("[", "[[]")):
             merged.merge(tally)
     return merged
-
-
-def _number(spec: CriterionSpec, name: str, default: float) -> float:
-    value = spec.parameters.get(name, default)
-    return float(value) if isinstance(value, int | float) else default

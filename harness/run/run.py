@@ -20,6 +20,7 @@ import gevent
 from locust.env import Environment
 from locust.runners import MasterRunner
 
+from harness import criteria
 from harness.clients.remedies import with_remedy
 from harness.config.scenario import Scenario
 from harness.config.settings import RunSettings
@@ -97,7 +98,8 @@ class Run:
         self._requests = self._unfinished = 0
         users, host = environment.user_classes, environment.host or ""
         self.header = header(scenario.name, started_utc, settings, shape, host, nodes, users)
-        self.live = LiveState(self.header, settings.stop_rules)
+        judged = criteria.with_defaults(self.header.criteria)
+        self.live = LiveState(replace(self.header, criteria=judged), settings.stop_rules)
         self._writer = RecordingWriter(self.directory, self.header, self.live.add)
         probes = settings.probes
         if isinstance(environment.runner, MasterRunner):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import gevent
 import pytest
 
+from harness.criteria import with_defaults
 from harness.live.state import LiveState
 from harness.recording import ProbeSample, Slice
 from harness.recording_values import OK
@@ -28,7 +30,7 @@ class FakeWatch:
         self.looks = 0
 
     def begin(self, name: str) -> LiveState:
-        live = LiveState(HEADER)
+        live = LiveState(replace(HEADER, criteria=with_defaults(HEADER.criteria)))
         self.run = SimpleNamespace(name=name, header=HEADER, live=live, finished=True, elapsed_s=lambda: None)
         return live
 

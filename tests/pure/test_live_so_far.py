@@ -8,6 +8,7 @@ from collections.abc import Iterable
 import pytest
 
 from harness.analysis.alerts import Limits
+from harness.criteria import with_defaults
 from harness.live.expectations import BEYOND, OPEN, WITHIN, Expectation
 from harness.live.state import LiveState
 from harness.live.subjects import BREAKER, CONNECTIONS, CPU, GENERATOR_LAG, MEMORY, POOL, REPLICAS, Subjects
@@ -22,7 +23,7 @@ QUICK, SLOW = 1000, 6000
 
 def header(*criteria: CriterionSpec) -> Header:
     """Baseline to 20 s, spike to 25 s, recovery to 40 s."""
-    return dataclasses.replace(HEADER, criteria=criteria)
+    return dataclasses.replace(HEADER, criteria=with_defaults(criteria))
 
 
 RECOVERY = CriterionSpec("recovery_time", {"limit_s": 6.0, "hold_s": 5, "floor_s": 0.01})
