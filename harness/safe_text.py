@@ -14,9 +14,9 @@ import sys
 MOST_LETTERS = 2000
 """Of a line that is printed: a server may answer with a book."""
 
-_USER_INFO = re.compile(r"([A-Za-z][A-Za-z0-9+.-]{0,30}://)[^/\s\"'<>@\\]*@")
+_USER_INFO = re.compile(r"([A-Za-z][A-Za-z0-9+.-]{0,30}:/{1,2})[^/\s\"'<>@\\]*@")
 """The scheme is bounded, or a long word without one would take time by the square of its length."""
-_BARE_USER_INFO = re.compile(r"(?<![^\s\"'=(,])[^\s/:\"'<>@\\=]{1,64}:[^\s/\"'<>@\\]{1,256}@(?=[\w.\[-])")
+_BARE_USER_INFO = re.compile(r"(?<![^\s\"'=(,])[^\s/:\"'<>@\\=]{0,64}:[^\s/\"'<>@\\]{1,256}@(?=[\w.\[-])")
 """``user:password@host``, as somebody writes who has forgotten the scheme."""
 _TURNING = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
 _UNPRINTABLE = re.compile(f"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f{_TURNING}\ud800-\udfff\ufffe\uffff]")

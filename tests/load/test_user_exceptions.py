@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Iterator
 
 import gevent
@@ -29,7 +30,11 @@ def exceptions(environment: Environment) -> Iterator[UserExceptions]:
 
 
 def counted(exceptions: UserExceptions) -> dict[str, int]:
-    return {mark.where: mark.count for mark in exceptions.take(lambda _: 0.0, "n")}
+    """Over all seconds."""
+    counts = Counter[str]()
+    for mark in exceptions.take(lambda _: 0.0, "n"):
+        counts[mark.where] += mark.count
+    return dict(counts)
 
 
 def test_lines_that_users_log_about_errors_they_have_caught_are_all_printed_and_count_as_nothing(

@@ -81,7 +81,7 @@ def test_page_markdown_and_junit_lead_to_the_runs_and_have_the_findings_over_all
 def test_ctrl_c_ends_the_run_that_goes_and_what_was_not_made_is_no_pass(outcome: Outcome) -> None:
     outcome.done.ended_well(code=4)
     assert [run["was_run"] for run in outcome.told["runs"]] == [True, False]
-    assert outcome.told["runs"][1]["reason"] == "it was stopped before"
+    assert outcome.told["runs"][1]["reason"] == "the runs were stopped before"
     assert outcome.told["outcome"] == "INCONCLUSIVE"
 
 
