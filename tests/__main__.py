@@ -19,7 +19,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 HERE = Path(__file__).parent
-AT_ONCE = 3
+AT_ONCE = 2
 """Of the parts that do not compute: with the runs of the first of them, so many keep two cores busy. Where these are
 more than busy, load processes have no turn for seconds, and are lost.
 """

@@ -211,9 +211,13 @@ def _run_anew(mutant: Mutant, items: list[pytest.Item], _there: object) -> int:
         name for name in sys.modules if name.partition(".")[0] in OURS and not name.startswith("tests.mutants")
     ]:
         del sys.modules[name]
-    sys.meta_path.insert(0, _Changed(mutant))
 
     class Only:
+        @pytest.hookimpl(tryfirst=True)
+        def pytest_load_initial_conftests(self) -> None:
+            # In front of pytest's own loader: it would load what our plug-in comes with, and not what was changed.
+            sys.meta_path.insert(0, _Changed(mutant))
+
         def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
             items[:] = sorted((each for each in items if each.nodeid in wanted), key=lambda each: wanted[each.nodeid])
 

@@ -196,7 +196,8 @@ def test_the_least_limit_of_memory_holds() -> None:
 
 
 def fault(t: float, event: str = INJECTED, *, name: str = "stop_process", number: int = 1) -> FaultMark:
-    return FaultMark(t, name, event, "stopped python 7", number)
+    did = "killed" if name == "kill_process" else "stopped"
+    return FaultMark(t, name, event, f"{did} python 7", number)
 
 
 @pytest.mark.parametrize(

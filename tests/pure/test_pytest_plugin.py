@@ -264,9 +264,10 @@ def test_recovery_is_decided_on_the_interval(
 def test_a_pytest_run_without_spikes_loads_nothing_of_it(tmp_path: Path) -> None:
     """Neither Locust nor gevent, numpy, or anything of our own but the plug-in's first file."""
     (tmp_path / "test_other.py").write_text("def test_nothing(): pass\n")
+    plugin = "" if _is_installed() else "'-p', 'harness.pytest_plugin', "
     code = (
         "import pytest, sys\n"
-        f"code = pytest.main(['-q', '-p', 'harness.pytest_plugin', '-p', 'no:cacheprovider', r'{tmp_path}'])\n"
+        f"code = pytest.main(['-q', {plugin}'-p', 'no:cacheprovider', r'{tmp_path}'])\n"
         "own = ('locust', 'gevent', 'numpy', 'harness', 'reports')\n"
         "loaded = [name for name in sys.modules if name.partition('.')[0] in own]\n"
         "print(code, sorted(loaded))\n"

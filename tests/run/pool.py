@@ -19,7 +19,7 @@ import pytest
 from tests.run import runs
 from tests.run.together import Case
 
-AT_ONCE = 5
+AT_ONCE = 4
 """More make the runs themselves late, beside the other parts that go at the same time."""
 TESTS_AT_ONCE = 2
 """Of those, the ones that are tests: beside them go others of their folder, which have a stack, say."""
