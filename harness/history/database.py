@@ -145,7 +145,7 @@ class History:
     def _replace(self, why: str) -> None:
         """Takes the damaged file away, unless another process has done so in the meantime."""
         file = self.runs_dir / DATABASE
-        with _alone(self.runs_dir):
+        with alone(self.runs_dir):
             try:
                 _connected(str(file)).close()
             except (sqlite3.DatabaseError, OtherVersionError):
@@ -237,8 +237,8 @@ def _transaction(connection: sqlite3.Connection, kind: str = "IMMEDIATE") -> Ite
 
 
 @contextmanager
-def _alone(directory: Path) -> Iterator[None]:
-    """One process at a time; the lock is on the directory itself, so that it leaves no file."""
+def alone(directory: Path) -> Iterator[None]:
+    """One process at a time; the lock is on the directory itself, so that it leaves no file. Not to be taken twice."""
     handle = os.open(directory, os.O_RDONLY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)

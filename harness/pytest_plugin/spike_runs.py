@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from harness.errors import nearest
 from harness.findings import EXIT_USAGE
+from harness.history.database import alone
 from harness.pytest_plugin.spike_verdict import SpikeVerdict, read
 
+INSTALLED = Path(__file__).parent
+"""On which runs of several processes wait for each other, wherever they put theirs: two would take the machine from one
+another. Not the runs directory, on which the run itself waits where its history is damaged.
+"""
 HISTORY = "history"
 WORSE_THAN = 0.1
 LAST_WORDS_S = 60.0
@@ -58,7 +61,7 @@ class SpikeRuns:
             arguments += ["--host", host]
         self.runs_dir.mkdir(parents=True, exist_ok=True)
         command = [sys.executable, "-P", "-m", "harness.cli", "run", str(file), *arguments]
-        with _alone(self.runs_dir):
+        with alone(INSTALLED):
             code, output = _output_of([*command, "--runs-dir", str(self.runs_dir)])
             print(output)  # pytest shows it with a test that fails
             verdict = self._verdict(output, code, must_pass)
@@ -157,14 +160,3 @@ def _output_of(command: Sequence[str]) -> tuple[int, str]:
             process.wait()
         raise
     return process.returncode, output
-
-
-@contextmanager
-def _alone(directory: Path) -> Iterator[None]:
-    """One run at a time, of all processes that put theirs there: two would take the machine from each other."""
-    handle = os.open(directory, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)

@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 
 from harness.findings import Finding, Outcome, Verdict
+from harness.history.database import DATABASE, History
 from harness.pytest_plugin import spike_runs
+from harness.pytest_plugin.spike_runs import SpikeRunError, SpikeRuns
 from harness.pytest_plugin.spike_verdict import InconclusiveError, SpikeVerdict
 from harness.verdict import judge
 from tests import recordings
@@ -275,3 +277,19 @@ def test_a_pytest_run_without_spikes_loads_nothing_of_it(tmp_path: Path) -> None
     command = [sys.executable, "-P", "-c", code]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "0 ['harness', 'harness.pytest_plugin']", done.stdout
+
+
+def test_a_run_may_make_a_damaged_history_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It waits for nobody but those who do so as well, and not for the test whose run it is."""
+
+    def made(_: list[str]) -> tuple[int, str]:
+        (tmp_path / DATABASE).write_bytes(b"nonsense" * 1000)
+        with History(tmp_path) as history:
+            assert any("anew" in note for note in history.notes)
+        return 2, ""
+
+    monkeypatch.setattr(spike_runs, "_output_of", made)
+    scenario = tmp_path / "spike.py"
+    scenario.write_text("")
+    with pytest.raises(SpikeRunError):
+        SpikeRuns(tmp_path, tmp_path, (), "").run(str(scenario))
