@@ -81,8 +81,11 @@ def source(number: int) -> str:
 
 
 def on_masters_machine(target: str) -> bool:
-    """Whether this address is reached by loopback."""
-    host = urlsplit(target).hostname or ""
+    """Whether this address is reached by loopback; one that is none is not."""
+    try:
+        host = urlsplit(target).hostname or ""
+    except ValueError:
+        return False
     try:
         return ip_address(host).is_loopback
     except ValueError:

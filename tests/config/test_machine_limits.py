@@ -11,6 +11,7 @@ import pytest
 from harness.commands.doctor import examine
 from harness.config import machine_limits
 from harness.config.machine_limits import Limit, Need, limits, need_of
+from harness.errors import ConfigurationError
 from harness.load import descriptors
 
 HERE = "http://127.0.0.1:8000"
@@ -73,6 +74,12 @@ def test_what_is_needed_is_of_this_machine_alone() -> None:
     assert of() == Need(100, 1, HERE)
     assert of(processes=3, master=True) == Need(100, 3, HERE)
     assert of(master=True) is None, "its load processes are elsewhere"
+
+
+@pytest.mark.parametrize("host", ["http://[::1", "127.0.0.1:8000", "http://", ""])
+def test_the_doctor_refuses_what_is_no_address(host: str) -> None:
+    with pytest.raises(ConfigurationError):
+        examine(100, 1, host)
 
 
 def test_the_doctor_ends_with_2_where_a_run_could_not_be_made(capsys: pytest.CaptureFixture[str]) -> None:

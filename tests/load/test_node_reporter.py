@@ -125,4 +125,5 @@ def test_what_was_frozen_before_the_first_run_is_not_looked_through_again(monkey
     for _ in range(3):
         made.append(NodeReporter(Environment(), "worker-1", Node("run", Clock(exact=True)), lambda _: None))
         made[-1].close()
+        made[-1].users_gone()
     assert unfrozen == [1, 2], "only what an earlier run has frozen"

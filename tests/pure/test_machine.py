@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from harness.analysis import machine
-from harness.analysis.machine import Machine
+from harness.analysis.machine import Machine, on_masters_machine
 from harness.recording import ProbeSample, Recording
 from tests.recordings import healthy
 
@@ -119,3 +119,18 @@ def test_a_part_has_the_samples_after_its_beginning_up_to_its_end() -> None:
 
 def test_a_machine_has_a_number_and_no_name() -> None:
     assert (MASTERS, machine.source(2)) == ("machine of the master", "machine 2")
+
+
+@pytest.mark.parametrize(
+    ("target", "is_there"),
+    [
+        ("http://127.0.0.1:1", True),
+        ("http://[::1]:1/x", True),
+        ("http://localhost", True),
+        ("http://192.0.2.1", False),
+        ("http://[::1", False),
+        ("", False),
+    ],
+)
+def test_what_is_reached_by_loopback_is_on_the_masters_machine(target: str, is_there: bool) -> None:
+    assert on_masters_machine(target) is is_there
