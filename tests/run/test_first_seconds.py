@@ -6,10 +6,12 @@ import contextlib
 import errno
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Never
 
 import psutil
@@ -82,7 +84,10 @@ def test_a_signal_that_comes_while_locust_is_being_started_ends_it(
     def end(*_: object) -> Never:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(launched_locust.subprocess, "Popen", InterruptedPopen)
+    # Not for whoever else starts processes meanwhile: the pool does, in threads of its own.
+    monkeypatch.setattr(
+        launched_locust, "subprocess", SimpleNamespace(**{**vars(subprocess), "Popen": InterruptedPopen})
+    )
     before = signal.signal(number, end)
     try:
         with pytest.raises(KeyboardInterrupt), launched_locust.started("x.py", []):
@@ -108,8 +113,8 @@ def test_a_signal_is_handed_on_to_locust_that_runs(
         return real([sys.executable, "-c", waiting], **named)
 
     real = subprocess.Popen
-    monkeypatch.setattr(launched_locust.subprocess, "Popen", popen)
-    monkeypatch.setattr(launched_locust.socket, "send_fds", told)
+    monkeypatch.setattr(launched_locust, "subprocess", SimpleNamespace(**{**vars(subprocess), "Popen": popen}))
+    monkeypatch.setattr(launched_locust, "socket", SimpleNamespace(**{**vars(socket), "send_fds": told}))
     with launched_locust.started("x.py", []) as locust:
         assert locust.run() == 4
     assert capsys.readouterr().err == f"springback: Locust was ended by {number.name}; nothing is proven\n"
