@@ -13,14 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from bokeh.models import Range1d
-from markupsafe import Markup
 
 from harness.findings import Verdict
 from harness.recording import Recording
 from harness.safe_text import one_line
-from reports import _facts, _quantity, _rows, verdict_json
-from reports._charts import drawing, overlay, palette, table
-from reports._page import document, gauge, legend
+from reports import _facts, _rows, verdict_json
+from reports._charts import drawing, overlay, table
+from reports._page import document, legend
 
 PAGE, SUMMARY = "comparison.html", "comparison.json"
 AXIS = "seconds after the start of the spike"
@@ -57,8 +56,6 @@ def page(verdict: Verdict, groups: Groups) -> str:
     drawings: dict[str, Any] = {each.identity: drawing.draw(each, axis, shared) for each in charts if not each.missing}
     for plot in drawings.values():
         plot.xaxis.axis_label = AXIS
-    documents, items = document.embedded(drawings)
-    scripts = [*document.bokeh_scripts(), Markup(document.text("page.js"))]
     text_of: str = document.template("comparison.html.j2").render(
         verdict=verdict,
         symbols=_rows.SYMBOLS,
@@ -66,18 +63,7 @@ def page(verdict: Verdict, groups: Groups) -> str:
         groups=groups,
         about=_facts.started,
         charts=[(chart, legend.entries(chart), table.table(chart)) for chart in charts],
-        drawn=frozenset(drawings),
-        nothing=_quantity.NOTHING,
-        gauge=gauge.gauge,
-        style=Markup(document.text("page.css")),
-        rules=legend.rules(),
-        scripts=scripts,
-        policy=document.policy(scripts),
-        data={
-            "charts-json": document.as_json(documents),
-            "render-items": document.as_json(items),
-            "dark-colours": document.as_json(palette.DARK),
-        },
+        **document.of_drawings(drawings),
     )
     return text_of
 

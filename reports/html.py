@@ -9,14 +9,13 @@ from __future__ import annotations
 from typing import Any
 
 from bokeh.models import Range1d
-from markupsafe import Markup
 
 from harness.findings import Verdict
 from harness.recording import Recording
 from reports import _alerts, _facts, _phase_table, _quantity, _rows
-from reports._charts import drawing, palette, recovered, selection, skew, table
+from reports._charts import drawing, recovered, selection, skew, table
 from reports._charts.timeline import Timeline, timeline
-from reports._page import document, gauge, legend, reading
+from reports._page import document, legend, reading
 
 FILE_NAME = "report.html"
 
@@ -32,8 +31,6 @@ def render(recording: Recording, verdict: Verdict) -> str:
         drawings = {c.identity: drawing.draw(c, axis, shared) for c in charts if not c.missing}
     if herd is not None:
         drawings["skew"] = skew.draw(herd)
-    documents, items = document.embedded(drawings)
-    scripts = [*document.bokeh_scripts(), Markup(document.text("page.js"))]
     page: str = document.template("page.html.j2").render(
         recording=recording,
         header=recording.header,
@@ -45,7 +42,6 @@ def render(recording: Recording, verdict: Verdict) -> str:
         ],
         notes=_facts.notes(recording, verdict),
         charts=[(chart, legend.entries(chart), table.table(chart)) for chart in charts],
-        drawn=frozenset(drawings),
         axis=axis,
         requests=_phase_table.table(recording),
         heads=_phase_table.HEADS,
@@ -59,21 +55,11 @@ def render(recording: Recording, verdict: Verdict) -> str:
         sends_table=skew.table(sends) if sends else None,
         facts=_facts.facts(recording),
         definitions=reading.DEFINITIONS,
-        nothing=_quantity.NOTHING,
-        gauge=gauge.gauge,
         instant=_quantity.instant,
         started=_facts.started(recording),
         target=_facts.target(recording.header),
         sends_count=len(sends),
-        style=Markup(document.text("page.css")),
-        rules=legend.rules(),
-        scripts=scripts,
-        policy=document.policy(scripts),
-        data={
-            "charts-json": document.as_json(documents),
-            "render-items": document.as_json(items),
-            "dark-colours": document.as_json(palette.DARK),
-        },
+        **document.of_drawings(drawings),
     )
     return page
 

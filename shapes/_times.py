@@ -53,9 +53,13 @@ class Times:
             self._is_iso, self._has_zone = True, moment.tzinfo is not None
             self.kind = "times in ISO 8601" + ("" if self._has_zone else " without a zone, taken as UTC")
             return
-        of_unit = next((each for each in UNITS if value is not None and abs(value) >= each[0]), None)
-        self._divisor = of_unit[1] if of_unit else 1.0
-        self.kind = f"times in {of_unit[2] if of_unit else 'seconds'}"
+        self._divisor, unit = unit_of(value or 0.0)
+        self.kind = f"times in {unit}"
+
+
+def unit_of(value: float) -> tuple[float, str]:
+    """How many of its units a second has, and what they are called."""
+    return next(((size, unit) for least, size, unit in UNITS if abs(value) >= least), (1.0, "seconds"))
 
 
 def iso(text: str) -> datetime | None:

@@ -105,7 +105,7 @@ def effective_size(
     excess = hits - share * requests
     independent = total * share * (1 - share)
     between = max(0.0, seconds / (seconds - 1) * float(excess @ excess) - independent)
-    length = _block_length(seconds)
+    length = block_length(seconds)
     variances = (
         (_block_variance(excess, length), seconds / length - 1),
         (independent + between * lasting(persistence) if between > 0 else 0.0, seconds / lasting(persistence) - 1),
@@ -153,7 +153,8 @@ def is_steady(hits: NDArray[np.float64], requests: NDArray[np.float64]) -> bool:
     return square <= chi_square_quantile(1 - DIFFER, len(hits) - 1)
 
 
-def _block_length(seconds: int) -> int:
+def block_length(seconds: int) -> int:
+    """Of the blocks of so many seconds, n^⅓."""
     return math.ceil(math.cbrt(seconds) - 1e-9)
 
 

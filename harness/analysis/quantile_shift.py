@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from harness.analysis.effective_size import block_length
 from harness.analysis.histogram import bucket_bounds_us
 from harness.analysis.lazy import LazyModule
 from harness.analysis.phases import Tally
@@ -78,7 +79,7 @@ def _quantiles(seconds: Sequence[Tally], q: float, random: np.random.Generator) 
             counts[row, place[index]] = count
         counts[row, -1] = second.intended - second.ok
     values_us = np.array([*(float(bucket_bounds_us(index)[1]) for index in buckets), np.inf])
-    length = max(1, math.ceil(math.cbrt(len(used)) - 1e-9))
+    length = max(1, block_length(len(used)))
     blocks = math.ceil(len(used) / length)
     found = []
     for begin in range(0, DRAWS, AT_ONCE):

@@ -11,19 +11,15 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.analysis import two_samples
 from harness.analysis.two_samples import FEWEST, Bounds, is_censored
 from harness.comparison import words
-from harness.comparison.metric import Margin, Metric, bounds_of, margin_of, metrics, turned
-from harness.findings import Basis, Finding, Outcome, Verdict
-
-CONFIDENCE = 0.95
-FAMILY_ERROR = 0.05
-"""The chance of any FAIL where both groups are of one version, at most."""
-KIND = "comparison"
+from harness.comparison.metric import CONFIDENCE, Margin, Metric, bounds_of, made, margin_of, metrics, turned
+from harness.family import FAMILY_ERROR
+from harness.findings import Finding, Outcome, Verdict
 
 
 @dataclass(frozen=True)
@@ -86,7 +82,7 @@ def _finding(each: _Compared, p: float | None, tests: int, runs_first: int, runs
             f"{len(each.first)} of {runs_first} runs in the first and {len(each.second)} of {runs_second} in the "
             f"second have this figure, and no guard against it; {FEWEST} against {FEWEST} would tell"
         )
-        return _made(metric, Outcome.INCONCLUSIVE, reason, evidence=counts)
+        return made(metric, Outcome.INCONCLUSIVE, reason, confidence=CONFIDENCE, evidence=counts)
     figure, interval = two_samples.shift(each.first, each.second, CONFIDENCE)
     _, excess = two_samples.shift(each.worsened, each.second, CONFIDENCE)
     censored = sum(map(is_censored, (*each.first, *each.second)))
@@ -104,14 +100,14 @@ def _finding(each: _Compared, p: float | None, tests: int, runs_first: int, runs
         reason += f"; {censored} of {len(each.first) + len(each.second)} runs were not seen to recover"
     reason += f"; {_decided(outcome, each, p, tests, test, excess)}"
     low, high = interval
-    return _made(
+    return made(
         metric,
         outcome,
         reason,
         None if figure is None else sign * figure,
         (low, high) if sign > 0 else (-high, -low),
         None if each.limit is None else sign * each.limit,
-        {**counts, **({} if p is None else {f"p ({test}, Holm over {tests})": round(p, 4)})},
+        evidence={**counts, **({} if p is None else {f"p ({test}, Holm over {tests})": round(p, 4)})},
     )
 
 
@@ -128,28 +124,3 @@ def _decided(outcome: Outcome, each: _Compared, p: float | None, tests: int, tes
             f"by {test}, all together); at least {needed} runs against {needed} would tell"
         )
     return f"it may be worse by more than {allowed} or not; more runs would tell"
-
-
-def _made(
-    metric: Metric,
-    outcome: Outcome,
-    reason: str,
-    figure: float | None = None,
-    interval: Bounds | None = None,
-    limit: float | None = None,
-    evidence: Mapping[str, int | float] | None = None,
-) -> Finding:
-    return Finding(
-        metric.criterion,
-        metric.title,
-        outcome,
-        reason,
-        figure,
-        metric.unit,
-        limit,
-        interval,
-        Basis.ESTIMATE,
-        CONFIDENCE,
-        evidence or {},
-        KIND,
-    )

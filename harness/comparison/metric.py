@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness import criteria as criteria_folder
 from harness.analysis.two_samples import Bounds
 from harness.errors import ConfigurationError
-from harness.findings import Basis, Finding, Verdict
+from harness.findings import Basis, Finding, Outcome, Verdict
 
+CONFIDENCE = 0.95
+KIND = "comparison"
 OF_LIMIT = ("ratio", "bytes", "MB")
 """Units of figures that are often near zero, where a share of the figure itself would be next to nothing."""
 
@@ -90,3 +92,34 @@ def margin_of(findings: Sequence[Finding], ratio: float) -> Margin:
 def turned(bounds: Bounds, metric: Metric) -> Bounds:
     """So that more is worse."""
     return (-bounds[1], -bounds[0]) if metric.higher_is_better else bounds
+
+
+def made(
+    metric: Metric,
+    outcome: Outcome,
+    reason: str,
+    figure: float | None = None,
+    interval: Bounds | None = None,
+    limit: float | None = None,
+    *,
+    basis: Basis = Basis.ESTIMATE,
+    confidence: float | None = None,
+    evidence: Mapping[str, int | float] | None = None,
+) -> Finding:
+    """The finding of a comparison; ``confidence`` is that of the interval, where there is one."""
+    if basis is Basis.ESTIMATE and interval is not None:
+        confidence = CONFIDENCE
+    return Finding(
+        metric.criterion,
+        metric.title,
+        outcome,
+        reason,
+        figure,
+        metric.unit,
+        limit,
+        interval,
+        basis,
+        confidence,
+        evidence or {},
+        KIND,
+    )

@@ -13,7 +13,7 @@ from harness import criteria as criteria_folder
 from harness.analysis import intervals, phases, quantile_shift
 from harness.analysis.two_samples import FEWEST, Bounds
 from harness.comparison import groups, words
-from harness.comparison.metric import Margin, Metric, bounds_of, margin_of, metric_of, metrics, turned
+from harness.comparison.metric import CONFIDENCE, Margin, Metric, bounds_of, made, margin_of, metric_of, metrics, turned
 from harness.comparison.plan import differences, plan_of
 from harness.criteria._criterion import Criterion
 from harness.errors import ConfigurationError
@@ -23,7 +23,6 @@ from harness.recording_header import CriterionSpec
 
 Judged = tuple[Recording, Verdict]
 LATENCY, ERRORS = "latency_quantile", "error_ratio"
-CONFIDENCE = groups.CONFIDENCE
 
 
 def compared(first: Sequence[Judged], second: Sequence[Judged], ratio: float, notes: Sequence[str] = ()) -> Verdict:
@@ -79,7 +78,7 @@ def _of_two(metric: Metric, first: Judged, second: Judged, ratio: float, confide
         told = next((each.reason for each in (before, after) if each is not None and bounds_of(each) is None), "")
         missing = f"the {lacking[0]} has no" if len(lacking) == 1 else "neither has a"
         reason = f"{missing} figure to compare" + (f": {told}" if told else "")
-        return _finding(metric, Outcome.INCONCLUSIVE, reason)
+        return made(metric, Outcome.INCONCLUSIVE, reason)
     seen = f"{words.bounds(sides[0], metric.unit)} in the first, {words.bounds(sides[1], metric.unit)} in the second"
     shift = sides[1][1] - sides[0][1] if all(map(math.isfinite, (sides[0][1], sides[1][1]))) else None
     if shift is not None:
@@ -89,10 +88,10 @@ def _of_two(metric: Metric, first: Judged, second: Judged, ratio: float, confide
     shown = None if limit is None else -limit if metric.higher_is_better else limit
     if before.basis is not Basis.ESTIMATE or after.basis is not Basis.ESTIMATE:
         reason = f"{seen}; one run each is one observation each, {FEWEST} against {FEWEST} would tell"
-        return _finding(metric, Outcome.INCONCLUSIVE, reason, shift, None, shown, basis=Basis.MEASURED)
+        return made(metric, Outcome.INCONCLUSIVE, reason, shift, None, shown, basis=Basis.MEASURED)
     if only := _only(metric, first) or _only(metric, second):
         reason = f"{seen}; {only}; {FEWEST} against {FEWEST} would tell"
-        return _finding(metric, Outcome.INCONCLUSIVE, reason, shift, None, shown, basis=Basis.MEASURED)
+        return made(metric, Outcome.INCONCLUSIVE, reason, shift, None, shown, basis=Basis.MEASURED)
     draws = _draws(metric, first, second)
     interval = _interval(metric, first, second, Margin(0.0), CONFIDENCE, draws)
     excess = _interval(metric, first, second, margin, confidence, draws)
@@ -102,7 +101,7 @@ def _of_two(metric: Metric, first: Judged, second: Judged, ratio: float, confide
     elif excess[1] <= 0:
         outcome, told = Outcome.PASS, f"not worse by more than {allowed}"
     else:
-        return _finding(
+        return made(
             metric,
             Outcome.INCONCLUSIVE,
             f"{seen}; worse by more than {allowed} or not: more requests, or a longer phase, would tell",
@@ -110,7 +109,7 @@ def _of_two(metric: Metric, first: Judged, second: Judged, ratio: float, confide
             interval,
             shown,
         )
-    return _finding(metric, outcome, f"{seen}; {told}, as far as the requests of two runs tell", shift, interval, shown)
+    return made(metric, outcome, f"{seen}; {told}, as far as the requests of two runs tell", shift, interval, shown)
 
 
 def _draws(metric: Metric, first: Judged, second: Judged) -> quantile_shift.Draws | None:
@@ -188,29 +187,3 @@ def _criterion(metric: Metric, recording: Recording) -> Criterion | None:
         return criteria_folder.load(_spec(metric, recording))
     except ConfigurationError:
         return None
-
-
-def _finding(
-    metric: Metric,
-    outcome: Outcome,
-    reason: str,
-    figure: float | None = None,
-    interval: Bounds | None = None,
-    limit: float | None = None,
-    basis: Basis = Basis.ESTIMATE,
-) -> Finding:
-    confidence = CONFIDENCE if basis is Basis.ESTIMATE and interval is not None else None
-    return Finding(
-        metric.criterion,
-        metric.title,
-        outcome,
-        reason,
-        figure,
-        metric.unit,
-        limit,
-        interval,
-        basis,
-        confidence,
-        {},
-        groups.KIND,
-    )

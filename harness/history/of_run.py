@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from harness.comparison.plan import plan_of
 from harness.errors import ConfigurationError
 from harness.findings import Verdict
 from harness.history import regression
@@ -50,20 +49,12 @@ def _among(recording: Recording, verdict: Verdict, directory: Path) -> tuple[Seq
     root, path = found
     with History(root) as history:
         stored = history.runs()
-    header = recording.header
-    run = HistoryRun(
-        path,
-        header.scenario,
-        header.started_utc,
-        header.branch,
-        header.commit,
-        header.tags,
-        verdict.outcome,
-        verdict.reason,
-        header.target,
-        bool(recording.end and recording.end.completed),
-        plan_of(header),
-        verdict.findings,
+    run = replace(
+        HistoryRun.of(path, recording.header),
+        outcome=verdict.outcome,
+        reason=verdict.reason,
+        completed=bool(recording.end and recording.end.completed),
+        findings=verdict.findings,
     )
     others = [each for each in stored if each.path != path]
     return sorted([*others, run], key=lambda each: (each.started_utc, each.path)), run

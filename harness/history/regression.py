@@ -15,8 +15,8 @@ from dataclasses import dataclass, replace
 from harness.analysis import change_points, two_samples
 from harness.analysis.two_samples import Bounds
 from harness.comparison import words
-from harness.comparison.groups import CONFIDENCE, FAMILY_ERROR
-from harness.comparison.metric import Metric, bounds_of, margin_of, metric_of, turned
+from harness.comparison.metric import CONFIDENCE, Metric, bounds_of, margin_of, metric_of, turned
+from harness.family import FAMILY_ERROR
 from harness.findings import Basis, Finding, Outcome, Verdict
 from harness.history.stored_run import HistoryRun
 

@@ -41,6 +41,12 @@ class HistoryRun:
     findings: tuple[Finding, ...] = ()
     """Without their evidence."""
 
+    @staticmethod
+    def of(path: str, header: Header) -> HistoryRun:
+        """As its recording begins: not judged."""
+        about = (header.scenario, header.started_utc, header.branch, header.commit, header.tags)
+        return HistoryRun(path, *about, None, "", header.target, False, plan_of(header))
+
     @property
     def name(self) -> str:
         return self.path.rpartition("/")[2]
@@ -94,19 +100,7 @@ def read_run(runs_dir: Path, path: str) -> HistoryRun | None:
     header = header_of(directory)
     if header is None:
         return None
-    run = HistoryRun(
-        path,
-        header.scenario,
-        header.started_utc,
-        header.branch,
-        header.commit,
-        header.tags,
-        None,
-        "",
-        header.target,
-        False,
-        plan_of(header),
-    )
+    run = HistoryRun.of(path, header)
     try:
         verdict = directory / VERDICT
         if verdict.is_symlink() or verdict.stat().st_size > runs.MOST_BYTES:

@@ -11,12 +11,11 @@ from urllib.parse import urlsplit
 
 from harness.clients.address import strip_url, url_problems
 from harness.errors import ConfigurationError
-from harness.learn.paths import path_of
+from harness.learn.paths import SAFE, path_of
 from harness.regular_file import regular
 
 MOST_BYTES = 256 * 1024 * 1024
 MOST_REQUESTS = 200
-SAFE = ("GET", "HEAD", "OPTIONS")
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from harness.learn.log_lines import COMMON_LINE, DATE, LogFormat, Moment, Request, common_moment, iso_moment
+from shapes._times import unit_of
 
 TIMES = ("time", "timestamp", "@timestamp", "ts", "time_iso8601", "msec", "time_local", "StartUTC", "start_time")
 METHODS = ("method", "request_method", "RequestMethod", "requestMethod", "http_method", "verb")
@@ -26,8 +27,6 @@ WRAPPED = ("log", "message", "msg")
 """Where a line of another log may stand, as Docker and collectors of logs keep it."""
 ANSWERS = ("response", "res", "httpRequest", "http")
 FIRST_LINES, BLOCK_LINES = 100, 256
-UNITS = ((1e17, 1e9), (1e14, 1e6), (1e11, 1e3))
-"""From so large a number on a time is in nanoseconds, microseconds, milliseconds."""
 
 Value = str | int | float | None
 Place = tuple[str, ...]
@@ -205,9 +204,8 @@ def _second(time: str | int | float) -> bytes:
     """Without its fraction, so that lines of one second have one text."""
     if isinstance(time, str):
         return (_FRACTION.sub("", time) if "." in time else time).encode(errors="replace")
-    size = next((size for least, size in UNITS if time >= least), 1.0)
     try:
-        return b"%d" % int(time / size)
+        return b"%d" % int(time / unit_of(time)[0])
     except (OverflowError, ValueError):
         return b""
 
@@ -224,8 +222,7 @@ def moment(text: bytes) -> Moment | None:
         value = float(text)
     except ValueError:
         return iso_moment(text)
-    size = next((size for least, size in UNITS if value >= least), 1.0)
-    return Moment(int(value / size), "+0000") if 0 <= value < 1e20 else None
+    return Moment(int(value / unit_of(value)[0]), "+0000") if 0 <= value < 1e20 else None
 
 
 JSON = LogFormat("JSON, an object a line", requests, moment)

@@ -13,6 +13,8 @@ MOST_SAMPLES = 20
 """Paths of one template that are kept, those asked for most."""
 LONGEST_PATH = 2000
 
+SAFE = ("GET", "HEAD", "OPTIONS")
+"""Methods that change nothing, and need no body."""
 SECRET = frozenset({"uuid", "hash", "token", "email"})
 """Kinds of segments that may be somebody's: a session, a key of a share, a link to reset a password."""
 _KINDS = (
@@ -141,7 +143,7 @@ def sendable(kinds: Iterable[Kind], most: int) -> tuple[list[Kind], dict[str, in
     kept: list[Kind] = []
     left_out: dict[str, int] = {}
     for kind in kinds:
-        if kind.method not in ("GET", "HEAD", "OPTIONS"):
+        if kind.method not in SAFE:
             why = f"{kind.method}: a log has no bodies, and to send it may change data"
         elif kind.is_secret:
             why = "a part of the path that may be a secret (a key, a session, an address)"

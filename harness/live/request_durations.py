@@ -37,7 +37,9 @@ _PLACES = _Places()
 
 
 class Durations:
-    """A histogram that grows. A value counts as the highest of its recorded bucket, at most 0.1 % too high."""
+    """A histogram that grows. A value counts as the highest of its recorded bucket, at most 0.1 % too high, and in the
+    sum as its middle.
+    """
 
     __slots__ = ("counts", "sum_s")
 

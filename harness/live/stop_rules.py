@@ -142,6 +142,8 @@ class StopWatch:
     def __init__(self, rules: Iterable[StopRule], samples: Mapping[tuple[str, str], ProbeSample]) -> None:
         """``samples``: of each probe and source the latest, kept by the live state."""
         self.rules = tuple(rules)
+        self._ask_requests = any(rule.metric in (ERROR_RATIO, *QUANTILES) for rule in self.rules)
+        """Else what came of each is not added up: the limits that every run has want only their number and size."""
         self._samples = samples
         self._ended = RunningTally()
         """Told since the last look."""
@@ -164,11 +166,12 @@ class StopWatch:
         self._bytes += piece.bytes
         if piece.warm_up or piece.wind_down:
             return
-        self._ended.add(piece)
+        if self._ask_requests:
+            self._ended.add(piece)
         self._starts[piece.t] = self._starts.get(piece.t, 0) + piece.count
 
     def add_unanswered(self, line: Unanswered) -> None:
-        for t, name, outcome, count, _ in line.requests:
+        for t, name, outcome, count, _ in line.requests if self._ask_requests else ():
             if count:
                 self._waiting[line.node, t, name, outcome] = count
             else:

@@ -9,6 +9,7 @@ import heapq
 import random
 import time
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import gevent
@@ -145,7 +146,6 @@ def _exporter() -> SpanExporter:
 def _span(ended: Ended) -> Any:
     """From the send to the end of the answer, by the conventions for HTTP clients."""
     from opentelemetry import trace as api
-    from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace import ReadableSpan
 
     method, _, template = ended.name.partition(" ")
@@ -158,10 +158,18 @@ def _span(ended: Ended) -> Any:
     return ReadableSpan(
         name=ended.name,
         context=api.SpanContext(trace_id, span_id, is_remote=False, trace_flags=api.TraceFlags(1)),
-        resource=Resource.create({"service.name": "springback"}),
+        resource=_resource(),
         kind=api.SpanKind.CLIENT,
         attributes=attributes,
         status=status,
         start_time=ended.sent_ns,
         end_time=ended.ended_ns,
     )
+
+
+@cache
+def _resource() -> Any:
+    """Once: to make one looks for what can be told of this process."""
+    from opentelemetry.sdk.resources import Resource
+
+    return Resource.create({"service.name": "springback"})

@@ -80,7 +80,8 @@ class Watch:
 
     def quiet_s(self) -> float | None:
         """Seconds until it is time to look again, None when it is time."""
-        return quiet_s(self._master.current_run)
+        run = self._master.current_run
+        return None if run is None or run.finished else quiet_window.quiet_s(run.profile, run.elapsed_s())
 
     def quiet_begins_s(self, run: Run) -> list[float]:
         """In how many seconds each time begins in which nobody may look; negative where it has."""
@@ -149,8 +150,3 @@ class Watch:
 
     def _status(self, state: str, **known: Any) -> Status:
         return Status(state, WORDS[state], **known, runs=len(self._master.runs))
-
-
-def quiet_s(run: Run | None) -> float | None:
-    """Seconds until it is time to look again, None when it is time."""
-    return None if run is None or run.finished else quiet_window.quiet_s(run.profile, run.elapsed_s())

@@ -17,12 +17,34 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from harness.safe_text import safe
-from reports._quantity import with_units
+from reports._charts import palette
+from reports._page import gauge, legend
+from reports._quantity import NOTHING, with_units
 
 _PAGE = Path(__file__).parent
 
 
-def embedded(drawings: dict[str, Any]) -> tuple[Any, list[dict[str, Any]]]:
+def of_drawings(drawings: dict[str, Any]) -> dict[str, Any]:
+    """What the template of a page with these drawings, by their elements, is given besides what the page tells."""
+    documents, items = _embedded(drawings)
+    scripts = [*_bokeh_scripts(), Markup(text("page.js"))]
+    return {
+        "drawn": frozenset(drawings),
+        "nothing": NOTHING,
+        "gauge": gauge.gauge,
+        "style": Markup(text("page.css")),
+        "rules": legend.rules(),
+        "scripts": scripts,
+        "policy": _policy(scripts),
+        "data": {
+            "charts-json": _as_json(documents),
+            "render-items": _as_json(items),
+            "dark-colours": _as_json(palette.DARK),
+        },
+    }
+
+
+def _embedded(drawings: dict[str, Any]) -> tuple[Any, list[dict[str, Any]]]:
     """Bokeh's document of all drawings, and which drawing goes into which element."""
     if not drawings:
         return {}, []
@@ -60,12 +82,12 @@ def text(name: str) -> str:
 
 
 @cache
-def bokeh_scripts() -> tuple[Markup, ...]:
+def _bokeh_scripts() -> tuple[Markup, ...]:
     """Bokeh's own script, from its wheel; only the part that draws."""
     return tuple(Markup(script) for script in Resources(mode="inline", components=["bokeh"]).js_raw)
 
 
-def policy(scripts: list[Markup]) -> str:
+def _policy(scripts: list[Markup]) -> str:
     hashes = " ".join(
         f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'" for script in scripts
     )
@@ -75,7 +97,7 @@ def policy(scripts: list[Markup]) -> str:
     )
 
 
-def as_json(value: object) -> Markup:
+def _as_json(value: object) -> Markup:
     """JSON that cannot end the script element that holds it, nor open a comment in it."""
     text: str = serialize_json(value)
     for character in "<>&\u2028\u2029":

@@ -8,9 +8,9 @@ of the end does not have, by a look of the test's own at all of its keys.
 
 from __future__ import annotations
 
+import dataclasses
 import threading
-import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -20,12 +20,9 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from harness.criteria.replication._ledger import ledger_of
+from tests.ground_truth._own_client import asking, outage_as_seen
 from tests.ground_truth.frame import Case, Compared, Run, flags
 
-NEAR_S = 0.3
-THREADS = 32
-EVERY_S = 0.8
-"""Of each thread: all together each 25 ms."""
 ANSWER_S = 0.6
 OWN = "truth:"
 OPTIONS = (
@@ -45,29 +42,23 @@ def _sentinel(target: Mapping[str, Any]) -> tuple[redis.sentinel.Sentinel, str]:
 
 def watch(target: Mapping[str, Any], over: threading.Event) -> list[float]:
     """When this client's writes had good answers, by the monotonic clock, while the run is there."""
-    answered_s = list[float]()
 
-    def write(thread: int) -> None:
+    def begin(thread: int) -> Callable[[], bool]:
         asked, service = _sentinel(target)
-        time.sleep(thread * EVERY_S / THREADS)
-        while not over.is_set():
-            begun_s = time.monotonic()
+
+        def write() -> bool:
             try:
                 host, port = asked.discover_master(service)
                 of_connection = {**asked.connection_kwargs, "host": host, "port": port}
                 with redis.Redis(**of_connection) as primary:
                     primary.set(f"{OWN}{thread}", 1)
-                answered_s.append(time.monotonic())
             except redis.RedisError:
-                pass
-            time.sleep(max(0.0, begun_s + EVERY_S - time.monotonic()))
+                return False
+            return True
 
-    threads = [threading.Thread(target=write, args=(thread,)) for thread in range(THREADS)]
-    for each in threads:
-        each.start()
-    for each in threads:
-        each.join()
-    return sorted(answered_s)
+        return write
+
+    return asking(begin, over)
 
 
 def keys(target: Mapping[str, Any]) -> set[str]:
@@ -78,20 +69,13 @@ def keys(target: Mapping[str, Any]) -> set[str]:
 
 
 def _as_seen(found: Run) -> Compared:
-    longest_s = max(after - before for before, after in zip(found.seen, found.seen[1:], strict=False))
-    finding = found.finding("time_to_new_primary")
-    assert finding.figure is not None
-    assert finding.interval is not None
-    wrong = []
-    if abs(finding.figure - longest_s) > NEAR_S:
-        wrong.append(f"{finding.figure:.3f} s of outage found, {longest_s:.3f} s by the test's own client")
-    if not finding.interval[0] - NEAR_S <= longest_s <= finding.interval[1] + NEAR_S:
-        wrong.append(f"{finding.interval} does not hold the {longest_s:.3f} s of the test's own client")
+    outage = outage_as_seen(found, "time_to_new_primary")
+    wrong = list(outage.differences)
     rows = ledger_of(found.recording, "valkey", "valkey audit").acknowledged
     lost = sum(row.key not in found.answer for row in rows)
     if found.finding("lost_keys").figure != lost:
         wrong.append(f"{found.finding('lost_keys').figure} lost keys found, {lost} of {len(rows)} are not there")
-    return Compared(wrong, finding.figure, longest_s, "s")
+    return dataclasses.replace(outage, differences=wrong)
 
 
 CASES = tuple(

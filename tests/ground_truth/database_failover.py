@@ -15,22 +15,19 @@ from __future__ import annotations
 
 import dataclasses
 import http.client
+import itertools
 import json
 import threading
-import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
 import psycopg
 
 from harness.criteria.replication._ledger import ledger_of
+from tests.ground_truth._own_client import asking, outage_as_seen
 from tests.ground_truth.frame import FAIL, Case, Compared, Run, flags
 
-NEAR_S = 0.3
-THREADS = 32
-EVERY_S = 0.8
-"""Of each thread: all together each 25 ms, and each 0.1 s while every try hangs."""
 ANSWER_S = 3.0
 OWN = "own-"
 """Begins the ids of its rows."""
@@ -43,46 +40,29 @@ AWAY = flags(hold_s=40, away_s=26, recovery_s=22)
 
 def watch(target: Mapping[str, Any], over: threading.Event) -> list[float]:
     """When this client's writes had good answers, by the monotonic clock, while the run is there."""
-    address, answered_s = urlsplit(target["url"]), list[float]()
+    address = urlsplit(target["url"])
 
-    def write(thread: int) -> None:
-        number = 0
-        time.sleep(thread * EVERY_S / THREADS)
-        while not over.is_set():
-            number += 1
-            begun_s = time.monotonic()
-            document = {"id": f"{OWN}{thread}-{number}", "client": "own", "value": "x"}
+    def begin(thread: int) -> Callable[[], bool]:
+        numbers = itertools.count(1)
+
+        def write() -> bool:
+            document = {"id": f"{OWN}{thread}-{next(numbers)}", "client": "own", "value": "x"}
             connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=ANSWER_S)
             try:
                 connection.request("POST", "/ledger", json.dumps(document), {"Content-Type": "application/json"})
-                if connection.getresponse().status < 300:
-                    answered_s.append(time.monotonic())
+                return connection.getresponse().status < 300
             except OSError:
-                pass
+                return False
             finally:
                 connection.close()
-            time.sleep(max(0.0, begun_s + EVERY_S - time.monotonic()))
 
-    threads = [threading.Thread(target=write, args=(thread,)) for thread in range(THREADS)]
-    for each in threads:
-        each.start()
-    for each in threads:
-        each.join()
-    return sorted(answered_s)
+        return write
+
+    return asking(begin, over)
 
 
 def _outage(found: Run) -> Compared:
-    """The longest of this client, which had nothing else to survive than the run's fault."""
-    longest_s = max(after - before for before, after in zip(found.seen, found.seen[1:], strict=False))
-    finding = found.finding("write_outage")
-    assert finding.figure is not None
-    assert finding.interval is not None
-    wrong = []
-    if abs(finding.figure - longest_s) > NEAR_S:
-        wrong.append(f"{finding.figure:.3f} s of outage found, {longest_s:.3f} s by the test's own client")
-    if not finding.interval[0] - NEAR_S <= longest_s <= finding.interval[1] + NEAR_S:
-        wrong.append(f"{finding.interval} does not hold the {longest_s:.3f} s of the test's own client")
-    return Compared(wrong, finding.figure, longest_s, "s")
+    return outage_as_seen(found, "write_outage")
 
 
 def _lost(found: Run) -> Compared:
