@@ -1,7 +1,7 @@
 """Ground truth of a cache failover: the run's figures beside those of a client of the test's own, and of the cache.
 
 Killed, frozen and replaced as planned, and everything passes. A client of the test's own asks the Sentinels and writes
-to the primary that they name, a thread at a time every few milliseconds: what it sees between its last good answer and
+to the primary that they name, every few milliseconds: what it sees between its last good answer and
 its first one has to lie within 0.3 s of the run's time to a new primary. Keys that are lost are those that the primary
 of the end does not have, by a look of the test's own at all of its keys.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -43,22 +43,21 @@ def _sentinel(target: Mapping[str, Any]) -> tuple[redis.sentinel.Sentinel, str]:
 def watch(target: Mapping[str, Any], over: threading.Event) -> list[float]:
     """When this client's writes had good answers, by the monotonic clock, while the run is there."""
 
-    def begin(thread: int) -> Callable[[], bool]:
+    def write(number: int) -> bool:
         asked, service = _sentinel(target)
+        try:
+            host, port = asked.discover_master(service)
+            of_connection = {**asked.connection_kwargs, "host": host, "port": port}
+            with redis.Redis(**of_connection) as primary:
+                primary.set(f"{OWN}{number}", 1)
+        except redis.RedisError:
+            return False
+        finally:
+            for each in asked.sentinels:
+                each.close()
+        return True
 
-        def write() -> bool:
-            try:
-                host, port = asked.discover_master(service)
-                of_connection = {**asked.connection_kwargs, "host": host, "port": port}
-                with redis.Redis(**of_connection) as primary:
-                    primary.set(f"{OWN}{thread}", 1)
-            except redis.RedisError:
-                return False
-            return True
-
-        return write
-
-    return asking(begin, over)
+    return asking(write, over)
 
 
 def keys(target: Mapping[str, Any]) -> set[str]:

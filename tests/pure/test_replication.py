@@ -228,6 +228,23 @@ def test_a_fault_at_the_end_was_not_watched_for_as_long_as_the_limit() -> None:
     assert (found.outcome, "were watched" in found.reason) == (INCONCLUSIVE, True)
 
 
+def test_answers_that_were_kept_back_are_signs_of_an_outage() -> None:
+    """Nobody is refused: whoever asks from 12 s on is answered from 15 s on, within 50 ms."""
+    kept_back = [replace(one, return_s=15.01 + one.invoke_s % 0.05) for one in writes() if 12 <= one.invoke_s < 15]
+    well = [one for one in writes() if one.return_s is not None]
+    found = judged("outage", ledger([*well, *kept_back]), limit_s=2)
+    assert (found.outcome, interval(found)) == (FAIL, (2.94, 3.05))
+    assert found.evidence["tries in vain after the fault"] == 0
+
+
+def test_a_time_without_tries_is_not_taken_for_the_outage() -> None:
+    """It may have been one of four seconds, and what was seen is one of three."""
+    asked = [one for one in writes() if not 30 <= one.invoke_s < 34]
+    found = judged("outage", ledger(asked), limit_s=5)
+    assert found.figure == pytest.approx(3.05)
+    assert interval(found) == (2.94, 4.05)
+
+
 def test_reads_and_writes_have_outages_of_their_own() -> None:
     reads = [ask(t / 20, t / 20 + 0.01, via="ledger, replica") for t in range(1200)]
     run = ledger([*writes(), *reads])
