@@ -229,11 +229,13 @@ def test_a_fault_at_the_end_was_not_watched_for_as_long_as_the_limit() -> None:
 
 
 def test_answers_that_were_kept_back_are_signs_of_an_outage() -> None:
-    """Nobody is refused: whoever asks from 12 s on is answered from 15 s on, within 50 ms."""
-    kept_back = [replace(one, return_s=15.01 + one.invoke_s % 0.05) for one in writes() if 12 <= one.invoke_s < 15]
+    """Nobody is refused: whoever asks from 12 s on is answered at 15 s. Of who did not wait for long, nobody knows whether
+    there was need.
+    """
+    kept_back = [replace(one, return_s=15.01) for one in writes() if 12 <= one.invoke_s < 15]
     well = [one for one in writes() if one.return_s is not None]
     found = judged("outage", ledger([*well, *kept_back]), limit_s=2)
-    assert (found.outcome, interval(found)) == (FAIL, (2.94, 3.05))
+    assert (found.outcome, interval(found)) == (FAIL, (2.44, 3.05))
     assert found.evidence["tries in vain after the fault"] == 0
 
 

@@ -4,8 +4,8 @@ A stretch goes from one good answer to the next. Clients that had asked all the 
 answer later and their first one earlier: not before everybody had been answered who asked while all was well, and not
 while somebody asked in vain. So it was at most as long as from answer to answer, and at least as long as from the first
 sign of trouble to the last: a try that gets no good answer is a sign from its beginning and the longest time that a
-good answer usually takes, until when it would have been there. So is one whose good answer came later than that: a
-service that keeps its clients waiting until it is back refuses nobody.
+good answer usually takes, until when it would have been there. So is one whose good answer took far longer than that:
+a service that keeps its clients waiting until it is back refuses nobody.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from harness.criteria import _clocks
+from harness.criteria._effects import is_stalled
 from harness.recording import Operation, Recording
 
 
@@ -78,7 +79,7 @@ def gaps(tries: Tries, from_s: float, until_s: float) -> Iterator[Gap]:
     """
     answers_s = [_returned_s(each) for each in tries.good]
     longest_s = usual_s(tries, from_s)
-    signs_s = sorted([*tries.bad_s, *(one.invoke_s for one in tries.good if _took_s(one) > longest_s)])
+    signs_s = sorted([*tries.bad_s, *(one.invoke_s for one in tries.good if is_stalled(_took_s(one), longest_s))])
     first = bisect_right(answers_s, from_s) - 1
     for index in range(max(first, 0), len(answers_s)):
         start_s = answers_s[index]
