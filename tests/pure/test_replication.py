@@ -229,9 +229,7 @@ def test_a_fault_at_the_end_was_not_watched_for_as_long_as_the_limit() -> None:
 
 
 def test_answers_that_were_kept_back_are_signs_of_an_outage() -> None:
-    """Nobody is refused: whoever asks from 12 s on is answered at 15 s. Of who did not wait for long, nobody knows whether
-    there was need.
-    """
+    """Nobody is refused: whoever asks from 12 s on is answered at 15 s. A short wait is no sign."""
     kept_back = [replace(one, return_s=15.01) for one in writes() if 12 <= one.invoke_s < 15]
     well = [one for one in writes() if one.return_s is not None]
     found = judged("outage", ledger([*well, *kept_back]), limit_s=2)
