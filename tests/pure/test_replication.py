@@ -295,7 +295,16 @@ def test_two_nodes_that_acknowledge_writes_in_turn_are_two_primaries() -> None:
     """For less than the time between two samples."""
     split = [write(f"x{n}", 15.3 + n / 20, 15.31 + n / 20, ("127.0.0.1:1", "127.0.0.1:2")[n % 2]) for n in range(10)]
     run = sampled(ledger([*writes(sources=NODES), *split]), failover())
-    assert judged("single_primary", run).outcome is FAIL
+    found = judged("single_primary", run)
+    assert found.outcome is FAIL
+    assert "both acknowledged writes meanwhile" in found.reason
+
+
+def test_an_old_primary_that_acknowledges_nothing_is_one_all_the_same_and_the_reason_says_so() -> None:
+    """Its replicas are gone, so its writes wait; whoever asks for less than its replicas is acknowledged."""
+    found = judged("single_primary", sampled(ledger(writes(sources=NODES)), failover(overlap_s=4)))
+    assert found.outcome is FAIL
+    assert f"though {NODES[0]} acknowledged no write meanwhile" in found.reason
 
 
 def test_a_node_that_nobody_can_sample_may_be_primary_but_for_one_that_is_dead() -> None:

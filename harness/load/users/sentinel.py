@@ -69,9 +69,11 @@ class SentinelUser(Measured, Paced):
         return False
 
     def read_own_key(self) -> None:
-        """The newest."""
+        """The newest; who has none yet writes one."""
         if self._keys:
             self._read(self._keys[-1], "GET own key", VALKEY)
+        else:
+            self.write_new_key()
 
     def look_for_keys(self) -> None:
         """Each of them, as long as there is time, on the primary that the Sentinels name now: one that was replaced may
