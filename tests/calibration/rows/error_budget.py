@@ -25,7 +25,7 @@ from tests.calibration.__main__ import Each
 from tests.calibration.figures import Figure, Share
 
 TITLE = "Error budgets"
-SHORT = 6
+SHORT = 4
 AIM = Objective(0.99)
 OUTAGE_S = 5
 """Its burn rate over the long window of the first rule is what is given; that over its short one is far above."""
