@@ -51,6 +51,16 @@ class SentinelUser(Measured, Paced):
         self._valkey: redis.Redis | None = None
         self._server = ""
         """Where that is connected to."""
+        self._turns = self.number
+        """They are started in turn: from the same one on, all would read at the same time, and none write."""
+
+    def work_on_keys(self) -> None:
+        """Writes two keys, and reads the newest, one of these each time."""
+        self._turns += 1
+        if self._turns % 3:
+            self.write_new_key()
+        else:
+            self.read_own_key()
 
     def write_new_key(self) -> bool:
         """Whether the primary of then has acknowledged it in the end. Each attempt is an operation with a version of
