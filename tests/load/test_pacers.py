@@ -82,10 +82,10 @@ def test_the_gate_is_armed_again_and_releases_a_second_herd(
 ) -> None:
     origin_s = time.monotonic() + 0.4
     herds = (Herd("first", 0.0, 30), Herd("second", 0.5, 30))
-    gate = Gate(herds, 30, origin_s, EXACT, marks.append)
+    gate = Gate(herds, {"": 30}, origin_s, EXACT, marks.append)
     users = GateUsers(gate, 30)
     ended += users.greenlets
-    assert gate.has_starts_left
+    assert gate.has_starts_left("")
     gevent.spawn(gate.run).get(timeout=5)
     gevent.sleep(0)
     assert [(mark.gate, mark.t, mark.planned, len(mark.sent_us)) for mark in marks] == [
@@ -96,13 +96,13 @@ def test_the_gate_is_armed_again_and_releases_a_second_herd(
     assert all(wire.sent_s[0] >= origin_s and wire.sent_s[1] >= origin_s + 0.5 for wire in users.wires)
     assert min(min(mark.sent_us) for mark in marks) >= 0, "never before the instant"
     assert sorted(start.t for start in users.starts) == [0.0] * 30 + [0.5] * 30
-    assert not gate.has_starts_left
+    assert not gate.has_starts_left("")
 
 
 def test_a_user_with_a_dead_connection_is_sent_back_for_a_fresh_one_before_the_instant(
     marks: list[GateMark], ended: list[gevent.Greenlet[..., None]]
 ) -> None:
-    gate = Gate((Herd("herd", 0.0, 5),), 5, time.monotonic() + 1.5, EXACT, marks.append)
+    gate = Gate((Herd("herd", 0.0, 5),), {"": 5}, time.monotonic() + 1.5, EXACT, marks.append)
     users = GateUsers(gate, 5)
     ended += users.greenlets
     gevent.sleep(0)
@@ -115,7 +115,7 @@ def test_a_user_with_a_dead_connection_is_sent_back_for_a_fresh_one_before_the_i
 def test_a_user_whose_connection_dies_at_the_last_moment_is_woken_and_not_counted_as_sent(
     marks: list[GateMark], ended: list[gevent.Greenlet[..., None]]
 ) -> None:
-    gate = Gate((Herd("herd", 0.0, 3),), 3, time.monotonic() + 0.2, EXACT, marks.append)
+    gate = Gate((Herd("herd", 0.0, 3),), {"": 3}, time.monotonic() + 0.2, EXACT, marks.append)
     users = GateUsers(gate, 3)
     ended += users.greenlets
     gevent.sleep(0)
@@ -132,7 +132,7 @@ def test_a_user_whose_connection_dies_at_the_last_moment_is_woken_and_not_counte
 def test_users_that_stay_away_are_missing_from_the_gates_mark(
     marks: list[GateMark], ended: list[gevent.Greenlet[..., None]]
 ) -> None:
-    gate = Gate((Herd("herd", 0.0, 10),), 10, time.monotonic() + 0.2, EXACT, marks.append)
+    gate = Gate((Herd("herd", 0.0, 10),), {"": 10}, time.monotonic() + 0.2, EXACT, marks.append)
     ended += GateUsers(gate, 4).greenlets
     gevent.spawn(gate.run).get(timeout=5)
     gate.report_release()
