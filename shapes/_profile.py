@@ -166,8 +166,8 @@ def places(levels: Sequence[object]) -> list[tuple[int, int]]:
 
 
 def starts_due(area: float, number: int = 0, of: int = 1) -> int:
-    """How many starts are due by when the area under a level is ``area``, where start i is due at i + (number + ½) ÷ of:
-    level ``number`` of several, lest the starts of all of them fall together.
+    """How many starts are due by when the area under a level is ``area``, where start i is due at i + (number + ½) ÷
+    ``of``: it is level ``number`` of several, lest the starts of all of them fall together.
     """
     return max(0, math.ceil(area - (number + 0.5) / of))
 

@@ -35,7 +35,7 @@ class Timeline(PhasedShape):
     def conflicts(self) -> Iterator[Conflict]:
         stretches = self._stretches()
         names = [name for name, _ in stretches]
-        unread = ", ".join(name or "nothing" for name, length_s in stretches if not name or not 0 < length_s <= LONGEST_S)
+        unread = ", ".join(repr(name) for name, length_s in stretches if not name or not 0 < length_s <= LONGEST_S)
         give = "give each phase a name and whole seconds, e.g. baseline 30, spike 10, recovery 60"
         yield ("phases",), bool(unread), f"--phases {self.phases}: {unread} cannot be read; {give}"
         twice = ", ".join(sorted({name for name in names if names.count(name) > 1}))
@@ -44,4 +44,4 @@ class Timeline(PhasedShape):
     def _stretches(self) -> list[tuple[str, int]]:
         """What cannot be read has a length of 0."""
         split = [each.strip().rpartition(" ") for each in self.phases.split(",")]
-        return [(name.strip() or length, int(length) if name and length.isdecimal() else 0) for name, _, length in split]
+        return [(name.strip() or last, int(last) if name and last.isdecimal() else 0) for name, _, last in split]

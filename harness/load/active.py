@@ -90,7 +90,7 @@ class ActiveUsers:
         """No iteration begins any more; those under way come to their end."""
         self._target = self._targets[0]
 
-    def unserved(self) -> Counter[int]:
+    def unserved(self) -> Counter[tuple[int, str]]:
         """None: in the closed model nobody waits for a user."""
         return Counter()
 

@@ -75,7 +75,7 @@ def note_sent(user: User | None, name: str) -> Sent | None:
     node = _nodes.get(user.environment)
     if node is None or node.ending or (second := node.recorder.second_of(time.monotonic())) is None:
         return None
-    return node.spawned.begin(second, name)
+    return node.spawned.begin(second, name, node.recorder.class_of(getcurrent()))
 
 
 class Node:
@@ -246,14 +246,17 @@ class Node:
         shift_s = self.clock.to_local(self.plan.origin_s) - self._local_origin_s
         return self.clock.uncertainty_s() + abs(shift_s)
 
-    def unanswered(self) -> Counter[tuple[int, str, str, bool]]:
+    def unanswered(self) -> Counter[tuple[int, str, str, bool, str]]:
         """Starts that have no answer yet, and arrivals that have no user: (second, name, outcome, whether it is the
-        first request of its iteration) → number.
+        first request of its iteration, class of user as in a slice) → number.
         """
+        recorder = self.recorder
         waiting = Counter(
-            (int(start.t // 1), start.name, UNFINISHED, not start.answered) for start in self.recorder.starts.values()
+            (int(start.t // 1), start.name, UNFINISHED, not start.answered, recorder.class_of(user))
+            for user, start in recorder.starts.items()
         )
-        waiting.update({(t, "", UNSERVED, True): count for t, count in self._unserved().items()})
+        for (t, kind), count in self._unserved().items():
+            waiting[t, "", UNSERVED, True, kind if recorder.by_class else ""] += count
         waiting += self.spawned.unanswered()
         return waiting
 
@@ -276,8 +279,8 @@ class Node:
         self.iterations.note_all_free()
         if self._gate is not None:
             self._gate.report_release()
-        for (t, name, outcome, begins), count in self.unanswered().items():
-            self.recorder.without_answer(t, name, outcome, begins, count)
+        for (t, name, outcome, begins, kind), count in self.unanswered().items():
+            self.recorder.without_answer(t, name, outcome, begins, count, kind)
         self.unfinished += len(self.recorder.starts) + self.spawned.out
         self.recorder.starts.clear()
         self.spawned = SpawnedRequests()
@@ -307,5 +310,5 @@ class Node:
         self._pacer_of[user] = pacer, kind
         return pacer, kind
 
-    def _unserved(self) -> Counter[int]:
-        return sum((pacer.unserved() for pacer in self._pacers.values()), Counter[int]())
+    def _unserved(self) -> Counter[tuple[int, str]]:
+        return sum((pacer.unserved() for pacer in self._pacers.values()), Counter[tuple[int, str]]())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import gevent
 import pytest
@@ -154,10 +154,10 @@ def test_an_arrival_that_finds_nobody_waits_and_goes_to_the_next_who_comes() -> 
     origin_s = time.monotonic()
     pacer = arrivals([0.0, 0.01, 0.02], origin_s)
     gevent.spawn(pacer.run).get(timeout=5)
-    assert pacer.unserved() == {0: 3}
+    assert pacer.unserved() == {(0, ""): 3}
     first = taken(pacer)
     assert first is not None and first.t == 0.0 and first.intended_s == origin_s
-    assert pacer.unserved() == {0: 2}
+    assert pacer.unserved() == {(0, ""): 2}
     assert [start.t if start else None for start in (taken(pacer), taken(pacer), taken(pacer))] == [0.01, 0.02, None]
     assert not pacer.unserved()
 
@@ -179,7 +179,7 @@ def test_a_pacer_that_is_stopped_while_it_lags_loses_none_that_was_due() -> None
     gevent.sleep(0.05)
     running.kill()
     pacer.stop(0.7)
-    assert pacer.unserved() == {0: 3}
+    assert pacer.unserved() == {(0, ""): 3}
     assert [start.t if start else None for start in (taken(pacer) for _ in range(4))] == [0.0, 0.3, 0.6, None]
 
 
@@ -291,9 +291,9 @@ def test_a_node_that_is_drained_at_once_counts_who_was_just_woken(ended: list[ge
     release_users = gate._release_users
     stopping: list[gevent.Greenlet[..., None]] = []
 
-    def release_and_stop(release: Release) -> None:
+    def release_and_stop(release: Release, slots: Sequence[Slot]) -> None:
         stopping.append(gevent.spawn(node.drain))  # has its turn before those who are about to be woken
-        release_users(release)
+        release_users(release, slots)
 
     gate._release_users = release_and_stop  # type: ignore[method-assign]
     gevent.sleep(0.3)
