@@ -103,7 +103,7 @@ class Node:
         """Called from the event loop when the node begins to drain."""
         self.index = index
         self.nodes = nodes
-        self._numbered = 0
+        self._numbered = Counter[str]()
         self._planned = Event()
         self.connect_early: bool | None = None
         """Whether parked users hold a connection open; None: as they say."""
@@ -118,10 +118,12 @@ class Node:
 
     # What users call, each from its own greenlet
 
-    def number_user(self) -> int:
-        """The next user's number; nodes count interleaved, so that no two users of a run share one."""
-        self._numbered += 1
-        return self.index + (self._numbered - 1) * self.nodes
+    def number_user(self, kind: str = "") -> int:
+        """The next user's number, of all or of a class; nodes count interleaved, so that no two users of a run share
+        one.
+        """
+        self._numbered[kind] += 1
+        return self.index + (self._numbered[kind] - 1) * self.nodes
 
     def park(self, slot: Slot) -> Start | None:
         """Blocks the calling user until it is released; None means: get ready afresh and park again."""

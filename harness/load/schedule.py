@@ -20,10 +20,10 @@ def due_times(
     """When node ``share`` of ``shares`` has to start somebody, in order; ``starts`` is in starts per second.
 
     Without a seed the starts are even: number i of the whole cluster is due where the area under the level reaches
-    i + ½, if that is before the end. Of several levels at once, of which this one's ``place`` is (number, how many),
-    i + (number + ½) ÷ how many, lest their starts fall together; see :func:`shapes._profile.starts_due`. With a seed they are a non-homogeneous Poisson process, made by thinning (Lewis &
-    Shedler 1979): candidates at the peak rate, each kept with probability level ÷ peak. Node k takes every W-th,
-    beginning with number k.
+    i + ½, if that is before the end. Of several levels at once, of which this one's ``place`` is (number, how many), it
+    is i + (number + ½) ÷ how many, lest their starts fall together; see :func:`shapes._profile.starts_due`. With a seed
+    they are a non-homogeneous Poisson process, made by thinning (Lewis & Shedler 1979): candidates at the peak rate,
+    each kept with probability level ÷ peak. Node k takes every W-th, beginning with number k.
     """
     number, of = place
     if seed is None:

@@ -19,7 +19,7 @@ from harness.recording_marks import ARRIVALS
 class SpikeDelivered(Guard):
     """Guard: of every gate, of the arrivals alone or beside it, and of each class of users, enough was really sent.
 
-    Where classes of users have levels of their own, that is the load, in every phase; else it is the phase of the spike.
+    Where classes of users have levels of their own, it is about each of them in every phase.
     A spike that was not sent proves nothing about the target, so without it everything else is void. Where every gate
     was released and arrivals found no free user, there was load, if less of it: a FAIL that holds for what was sent,
     counted from the send, stands.
