@@ -1,5 +1,5 @@
-"""Comprehensive: ramp, login herd, WebSocket avalanche, cache traffic and a failing upstream, one after the other on one
-timeline. Each part is judged by itself, and the whole by the worst of them.
+"""Comprehensive: ramp, login herd, WebSocket avalanche, cache traffic and a failing upstream, one after the other on
+one timeline. Each part is judged by itself, and the whole by the worst of them.
 
 Point it at your own service (docs/user-classes.md), without the parts that it does not have:
     springback run locustfiles/comprehensive.py --host http://127.0.0.1:8000 --parts "login cache" \\

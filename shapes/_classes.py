@@ -61,7 +61,7 @@ class Level:
         herds = tuple(
             Herd(each.name, float(each.start_s), crowd, (name,)) for each in profile.phases if each.name in self.herds
         )
-        users = self.users or pool_for(line.peak, profile.pacing)
+        users = self.users or (pool_for(line.peak, profile.pacing) if line.peak else 0)
         nothing = Polyline(((0, 0), (profile.duration_s, 0)))
         starts = line if profile.pacing == ARRIVALS else nothing
         return ClassLoad(name, Polyline(tuple(crowded)), starts, users + crowd, users), herds
@@ -105,7 +105,7 @@ def problems(profile: Profile, parts: Mapping[str, Part], known: Sequence[str] |
         told = " + ".join(f"{name} {share:g}" for name, share in shares.items())
         yield f"the shares add up to {sum(shares.values()):g}, not to 1: {told}"
     if not shares and (profile.users.peak or profile.herds):
-        yield "nobody has a share of the shape's own load: give one class the share 1, or take timeline.Timeline"
+        yield "nobody has a share of the shape's own load: give one class the share 1, or the shape no load"
     for name, part in parts.items():
         if isinstance(part, Level):
             yield from (f"{name}: {why}" for why in part.problems([p.name for p in profile.phases], profile.pacing))

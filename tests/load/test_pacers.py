@@ -308,9 +308,10 @@ def test_a_user_that_is_stopped_between_being_woken_and_its_turn_is_counted() ->
     gevent.sleep(0)
     node.begin(plan(level=Polyline(((0, 0), (1, 0)))))
     gevent.sleep(0.01)
-    assert isinstance(node._pacer, Arrivals)
+    (pacer,) = node._pacers.values()
+    assert isinstance(pacer, Arrivals)
     stopped.kill(block=False)  # comes about in the next turn of the loop, as the waking does after it
-    node._pacer._start(0.0)
+    pacer._start(0.0)
     stopped.join(timeout=5)
     assert counted(node) == {INTERRUPTED: 1}
     assert node.unfinished == 0, "nobody waited for an answer of the target"
