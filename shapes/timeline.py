@@ -35,7 +35,7 @@ class Timeline(PhasedShape):
 
     phases: str = parameter(
         "baseline 30 at 10, spike 10 at 100, recovery 60 at 10",
-        "phases in their order: name, whole seconds, and the level or two, at its beginning and its end, with .. between",
+        "phases in their order: name, whole seconds and level, or two with .. between, at its beginning and its end",
         web=True,
     )
     pacing: str = parameter(
