@@ -64,18 +64,20 @@ class OneTimeline(timeline.Timeline):
     socket_users: int = parameter(150, "users who connect together, and stay", lowest=1)
     cache_peak: float = parameter(60.0, "starts per second of shoppers in the phase cache", lowest=1)
     customers: float = parameter(25.0, "starts per second of customers", lowest=1)
-    ramp_factor: float = parameter(2.0, "so many times as many in the ramp, at its end", lowest=1)
+    ramp_factor: float = parameter(2.0, "so many times as many of all, at the end of the ramp", lowest=1)
 
     def class_levels(self):
-        def level(part, base, phases=None, **herds):
-            ramp = {"ramp": (base, base * self.ramp_factor)}
-            return Level(base, ramp | (phases or {}), herds) if part in self.parts.split() else Level()
-
+        levels = {
+            "Login": ("login", 4, {}, {"login": self.login_users}),
+            "Visitor": ("sockets", 4, {}, {"sockets": self.socket_users}),
+            "Shopper": ("cache", 15, {"cache": self.cache_peak}, {}),
+            "Customer": ("breaker", self.customers, {}, {}),
+        }
         return {
-            "Login": level("login", 2, login=self.login_users),
-            "Visitor": level("sockets", 4, sockets=self.socket_users),
-            "Shopper": level("cache", 15, {"cache": self.cache_peak}),
-            "Customer": level("breaker", self.customers),
+            name: Level(base, {"ramp": (base, base * self.ramp_factor)} | phases, herds)
+            if part in self.parts
+            else Level()
+            for name, (part, base, phases, herds) in levels.items()
         }
 
 
@@ -86,40 +88,37 @@ class Options(FeedOptions, items.ItemOptions, guarded.UpstreamOptions):
     failure_s: float = parameter(8.0, "how long the upstream fails, from the beginning of the phase breaker", lowest=1)
 
 
-def judged(part, criterion, name="", **more):
-    return CriterionSpec(criterion, {"part": part, "name": f"{part}_{name or criterion}", **more})
+HANDSHAKES, QUOTES = "@Visitor WS * connect", {"requests": "@Customer"}
+JUDGED = {
+    "baseline": [("error_ratio", {})],
+    "ramp": [("error_ratio", {}), ("latency_quantile", {"limit_s": 1.0})],
+    "login": [(name, {"requests": "@Login"}) for name in ("error_ratio", "latency_quantile")],
+    "sockets": [
+        *((name, {"requests": HANDSHAKES}) for name in ("error_ratio", "latency_quantile")),
+        *(("message_delivery", {}), ("connections_kept", {"connections": "/feed"})),
+    ],
+    "cache": [
+        *((name, {"requests": "@Shopper"}) for name in ("error_ratio", "latency_quantile")),
+        *((name, {"via": "service*"}) for name in ("hit_ratio", "stampede", "stale_reads", "lost_invalidations")),
+    ],
+    "breaker": [(f"breaker_{name}", QUOTES | guarded.WITNESSES) for name in ("opens", "leak_through", "closes")],
+    "recovery": [("error_ratio", {}), ("recovery_time", {"spike": "breaker", "limit_s": 15}), ("memory_growth", {})],
+}
 
 
 def criteria(options):
-    parts = options.parts.split()
-    yield judged("baseline", "error_ratio", phase="baseline")
-    yield judged("ramp", "error_ratio", phase="ramp")
-    yield judged("ramp", "latency_quantile", phase="ramp", limit_s=1.0)
-    if "login" in parts:
-        yield judged("login", "error_ratio", phase="login", requests="@Login")
-        yield judged("login", "latency_quantile", phase="login", requests="@Login")
-    if "sockets" in parts:
-        yield judged("sockets", "error_ratio", phase="sockets", requests="@Visitor WS *")
-        yield judged("sockets", "latency_quantile", phase="sockets", requests="@Visitor WS * connect")
-        yield judged("sockets", "message_delivery")
-        yield judged("sockets", "connections_kept", connections="/feed")
-    if "cache" in parts:
-        yield judged("cache", "error_ratio", phase="cache", requests="@Shopper")
-        yield judged("cache", "latency_quantile", phase="cache", requests="@Shopper", limit_s=1.0)
-        for name in ("hit_ratio", "stampede", "stale_reads", "read_your_writes", "lost_invalidations"):
-            yield judged("cache", name, via="service*")
-    if "breaker" in parts:
-        for name in ("opens", "leak_through", "closes"):
-            yield judged("breaker", f"breaker_{name}", **guarded.WITNESSES)
-    yield judged("recovery", "error_ratio", phase="recovery")
-    yield judged("recovery", "recovery_time", spike="breaker", limit_s=15)
-    yield judged("recovery", "memory_growth")
+    for part in (part for part in JUDGED if part not in PARTS or part in options.parts):
+        for name, parameters in JUDGED[part]:
+            of_phase = {"phase": part} if name in ("error_ratio", "latency_quantile") else {}
+            quotes = QUOTES if name == "recovery_time" and "breaker" in options.parts else {}
+            named = {"part": part, "name": name if name.startswith(part) else f"{part}_{name}"}
+            yield CriterionSpec(name, of_phase | quotes | parameters | named)
 
 
 def checks(options):
     unknown = [part for part in options.parts.split() if part not in PARTS]
     yield from (f"--parts {part}: there is no such part; there are {', '.join(PARTS)}" for part in unknown)
-    if "sockets" in options.parts.split():
+    if "sockets" in options.parts:
         yield from feed.problems(options, connections=options.socket_users)
 
 
