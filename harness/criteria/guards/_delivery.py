@@ -57,6 +57,27 @@ def deliveries(recording: Recording, phase: Phase) -> tuple[Delivery, ...]:
     return (*parts, *_by_class(recording, phase, streams))
 
 
+def of_levels(recording: Recording) -> Iterator[Delivery]:
+    """What each class of users that has a level of its own did of it, phase by phase."""
+    if recording.header.level_unit != STARTS_PER_S:
+        return
+    for phase in recording.header.phases:
+        began = Counter[str]()
+        for mark in recording.starts:
+            if mark.stream == ARRIVALS and phase.start_s <= mark.t < phase.end_s:
+                began.update(mark.starts)
+        for each in recording.header.classes:
+            planned = planned_starts(each.level, phase.start_s, phase.end_s)
+            if planned >= 1:
+                ratio = min(1.0, (began[each.user_class] + _scatter(planned)) / planned)
+                yield Delivery(f"{each.user_class} in the {phase.name}", planned, began[each.user_class], ratio)
+
+
+def _scatter(planned: float) -> float:
+    """By so much may random arrivals fall short of their plan, and whole numbers by one."""
+    return max(1.0, 3 * math.sqrt(planned))
+
+
 def planned_starts(level: tuple[tuple[float, float], ...], start_s: float, end_s: float) -> float:
     """Integral of the level, a polyline of (t, starts/s), from ``start_s`` to ``end_s``: the starts expected.
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from harness.analysis import generator
 from harness.criteria._criterion import Guard
-from harness.criteria._outcome import no_phase, percent, phases_from, seconds
+from harness.criteria._outcome import no_phase, percent, phases_under_load, seconds
 from harness.criteria.guards._delivery import silences
 from harness.findings import CLIENTS, Finding, Outcome
 from harness.plugins import parameter
@@ -33,7 +33,7 @@ class GeneratorHealth(Guard):
     phase: str = parameter("spike", "judged from the beginning of this phase")
 
     def judge(self, recording: Recording) -> Finding:
-        stretch = phases_from(recording, self.phase)
+        stretch = phases_under_load(recording, self.phase)
         if not stretch:
             return self._about([no_phase(recording, self.phase)], {})
         start_s = stretch[0].start_s
