@@ -64,6 +64,10 @@ class Probe(PlugIn):
     """
 
     kind: ClassVar[str] = "Probe"
+    watches_processes: ClassVar[bool] = False
+    """Whether it reads memory and restarts of the target's processes or containers: these are judged wherever they are
+    sampled.
+    """
 
     def sample(self) -> Iterable[Reading]:
         raise NotImplementedError
@@ -71,7 +75,6 @@ class Probe(PlugIn):
 
 _FOLDER = Folder(__name__, "probe", "sample")
 available = _FOLDER.available
-parameters = _FOLDER.parameters
 parameters = _FOLDER.parameters
 summary = _FOLDER.summary
 
