@@ -22,7 +22,7 @@ def rules(options: Any, probes: Iterable[Probe], problems: list[str]) -> tuple[S
     sampled = not options.host or any(each.watches_processes for each in probes)
     if any(rule.metric == MEMORY for rule in found) and not sampled:
         problems.append(
-            f"{FLAG} {MEMORY}: no process of the target is sampled; name it with --probe-ports or --probe-pids"
+            f"{FLAG} {MEMORY}: no process of the target is sampled; name it with --probe-ports, --probe-pids or --probe"
         )
     return (
         *found,

@@ -23,7 +23,7 @@ from harness.analysis.machine import on_masters_machine
 from harness.analysis.phases import SHED_RATIO
 from harness.clients import tls
 from harness.clients.address import require_allowed
-from harness.config import addresses, fault_schedule, queue_gauge, safety_limits
+from harness.config import addresses, fault_schedule, queue_gauge, safety_limits, written_probes
 from harness.config.options import ALERTS, GENERAL, OF_BUDGET, GeneralOptions, limit_option, with_preset
 from harness.config.scenario import Scenario
 from harness.errors import ConfigurationError
@@ -320,6 +320,7 @@ def _probes(given: _Given, scenario: Scenario, usable: Any) -> Iterable[Probe]:
     if usable.probe_prometheus:
         wanted.append(("prometheus", {"urls": usable.probe_prometheus}))
     wanted += [("http_json", {"url": url}) for url in usable.probe_json]
+    yield from written_probes.read(usable.probe, given.problems)
     for name, parameters in wanted:
         try:
             yield probes_folder.load(name, **parameters)

@@ -21,6 +21,7 @@ __all__ = [
     "as_data",
     "available",
     "from_data",
+    "from_text",
     "load",
     "name_of",
     "parameters",
@@ -76,6 +77,7 @@ class Probe(PlugIn):
 _FOLDER = Folder(__name__, "probe", "sample")
 available = _FOLDER.available
 parameters = _FOLDER.parameters
+from_text = _FOLDER.from_text
 summary = _FOLDER.summary
 
 
