@@ -58,7 +58,7 @@ class Cgroup(Probe):
         for path in self.paths:
             # It is another group after each restart of its service, under the same path.
             group = ControlGroup.named(path)
-            yield self._read(path, group) if group else Reading.failed(path, f"there is no control group {path}")
+            yield self._read(path, group) if group else Reading.failed(path, _absent(path))
         for pid in self.pids:
             yield self._of_pid(f"cgroup of pid {pid}", pid, f"there is no process {pid}")
         for port in self.ports:
@@ -102,6 +102,10 @@ class Cgroup(Probe):
                 values[name] = value
         meter = self._session.meters.setdefault(source, CounterMeter())
         return Reading.of(source, values | meter.read(time.monotonic(), group.cpu_s(), group.throttling()))
+
+
+def _absent(path: str) -> str:
+    return f"there is no control group {path}: `systemd-cgls` shows those that there are, below /sys/fs/cgroup"
 
 
 def _oldest(pids: list[int]) -> psutil.Process | None:

@@ -33,8 +33,8 @@ class CpuThrottling(Criterion):
     in which it was used up. Where that was more than a quarter, the reason says how slow the requests were that began
     then, and all others: so it explains a latency that the machine's own CPU does not. A container without a quota is
     not throttled; one with a quota whose periods nobody counted leaves the finding INCONCLUSIVE.
-    Judged by default wherever periods were counted, and then with the limit 1: it explains, and fails no run. A limit
-    that is given, or a scenario that names the criterion (0.25), makes it one to be met.
+    Judged by default wherever periods were counted, and then with the limit 1: it explains, and fails no run. In a
+    scenario that names it there is a limit to be met.
     https://docs.kernel.org/scheduler/sched-bwc.html
     """
 
