@@ -41,6 +41,7 @@ SHORT = {
     "baseline_s": 1, "recovery_s": 1, "base": 1.0, "peak": 6.0, "spike_s": 4, "ramp_s": 1, "hold_s": 3, "steps": 2,
     "period_s": 6, "pulses": 2, "duty_ratio": 0.5, "teeth": 2, "soak_s": 4, "gap_s": 2, "ramp_up_s": 1,
     "plateau_s": 3, "ramp_down_s": 1, "mean": 4.0, "days": 1, "bursts": 1, "burst_s": 3, "burst": 5.0,
+    "phases": "baseline 1 at 1, spike 3 at 6, recovery 1 at 1",
     "herd_users": 5, "canary_users": 1, "canary_per_s": 1.0, "steady_s": 1, "drop_s": 1,
 }  # fmt: skip
 
