@@ -23,14 +23,14 @@ from harness.analysis.machine import on_masters_machine
 from harness.analysis.phases import SHED_RATIO, split_pattern
 from harness.clients import tls
 from harness.clients.address import require_allowed
-from harness.config import addresses, fault_schedule, queue_gauge, safety_limits
+from harness.config import addresses, fault_schedule, queue_gauge, safety_limits, written_probes
 from harness.config.options import ALERTS, GENERAL, OF_BUDGET, GeneralOptions, limit_option, with_preset
 from harness.config.scenario import Scenario
 from harness.errors import ConfigurationError, nearest
 from harness.faults import ScheduledFault
 from harness.live.stop_rules import StopRule
 from harness.load.http.expectation import statuses
-from harness.plugins import Parameter, name_of
+from harness.plugins import Parameter
 from harness.probes import Probe
 from harness.recording_header import CriterionSpec
 from harness.recording_values import Scalar
@@ -38,8 +38,12 @@ from shapes._phased import PhasedShape
 
 DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443, "postgresql": 5432, "postgres": 5432, "redis": 6379}
 ERROR_BUDGET = "error_budget"
-OF_PROCESSES = tuple(CriterionSpec(name, {"only_where_measured": True}) for name in ("memory_leak", "process_restarts"))
-"""Judged wherever the target's processes are sampled, whether anybody has thought of them or not."""
+OF_PROCESSES = (
+    CriterionSpec("memory_leak", {"only_where_measured": True}),
+    CriterionSpec("process_restarts", {"only_where_measured": True}),
+    CriterionSpec("cpu_throttling", {"only_where_measured": True, "limit": 1.0}),
+)
+"""Judged wherever the target's processes or containers are sampled, whether anybody has thought of them or not."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -227,7 +231,7 @@ def _with_defaults(
     if all(criteria_folder.is_guard(name) for name in named):
         return criteria
     criteria = (*criteria, *queue_gauge.by_default(criteria, usable.without))
-    if not any(name_of(probe) == "process" for probe in probes):
+    if not any(probe.watches_processes for probe in probes):
         return criteria
     return (*criteria, *(spec for spec in OF_PROCESSES if spec.criterion not in {*named, *usable.without}))
 
@@ -285,7 +289,7 @@ def _behind_host(host: str, probes: Iterable[Probe]) -> Iterable[Probe]:
     """The processes behind the host's port, where nothing else says which to sample. Nobody has named them, so they may
     be out of sight: in a container, or another user's.
     """
-    if not any(probes_folder.name_of(probe) == "process" for probe in probes) and (port := _loopback_port(host)):
+    if not any(probe.watches_processes for probe in probes) and (port := _loopback_port(host)):
         yield probes_folder.load("process", ports=(port,))
 
 
@@ -327,6 +331,7 @@ def _probes(given: _Given, scenario: Scenario, usable: Any) -> Iterable[Probe]:
     if usable.probe_prometheus:
         wanted.append(("prometheus", {"urls": usable.probe_prometheus}))
     wanted += [("http_json", {"url": url}) for url in usable.probe_json]
+    yield from written_probes.read(usable.probe, given.problems)
     for name, parameters in wanted:
         try:
             yield probes_folder.load(name, **parameters)
