@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 
 from harness import criteria as criteria_folder
 from harness.analysis import intervals, phases, quantile_shift
 from harness.analysis.two_samples import FEWEST, Bounds
-from harness.comparison import groups, words
+from harness.comparison import by_name, groups, words
 from harness.comparison.metric import CONFIDENCE, Margin, Metric, bounds_of, made, margin_of, metric_of, metrics, turned
+from harness.comparison.objections import of_guards
 from harness.comparison.plan import differences, plan_of
 from harness.criteria._criterion import Criterion
 from harness.errors import ConfigurationError
@@ -31,9 +33,27 @@ def compared(first: Sequence[Judged], second: Sequence[Judged], ratio: float, no
         findings = _two_runs(first[0], second[0], ratio)
         notes = (*notes, "One run each: what differs from run to run is not in it; four against four would show it.")
     else:
-        findings = groups.compared([each for _, each in first], [each for _, each in second], ratio)
+        findings = groups.compared(*_verdicts(first, second), ratio)
+    if findings:
+        findings += by_name.compared(first, second, partial(_alone, ratio))
+        findings += of_guards(*_verdicts(first, second))
     findings.sort(key=lambda each: -each.outcome.rank)
     return Verdict(*_whole(findings), tuple(findings), tuple(notes))
+
+
+def _verdicts(*groups: Sequence[Judged]) -> list[list[Verdict]]:
+    return [[verdict for _, verdict in group] for group in groups]
+
+
+def _alone(ratio: float, first: Sequence[Judged], second: Sequence[Judged], number: int) -> list[Finding]:
+    """Each figure by itself. Of two runs with the confidence that so many together need; of groups without, as no four
+    against four could have it: what comes of it fails nothing.
+    """
+    if len(first) == len(second) == 1:
+        confidence = 1 - (1 - CONFIDENCE) / number
+        of_any = metrics([first[0][1], second[0][1]])
+        return [_of_two(metric, first[0], second[0], ratio, confidence) for metric in of_any]
+    return groups.compared(*_verdicts(first, second), ratio, alone=True)
 
 
 def plan_differences(recordings: Sequence[Recording]) -> list[str]:
