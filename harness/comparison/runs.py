@@ -29,20 +29,17 @@ LATENCY, ERRORS = "latency_quantile", "error_ratio"
 
 def compared(first: Sequence[Judged], second: Sequence[Judged], ratio: float, notes: Sequence[str] = ()) -> Verdict:
     """The verdict on the second: FAIL where any figure is worse by more than ``ratio``, PASS where none is."""
+    verdicts = [[verdict for _, verdict in group] for group in (first, second)]
     if len(first) == len(second) == 1:
         findings = _two_runs(first[0], second[0], ratio)
         notes = (*notes, "One run each: what differs from run to run is not in it; four against four would show it.")
     else:
-        findings = groups.compared(*_verdicts(first, second), ratio)
+        findings = groups.compared(verdicts[0], verdicts[1], ratio)
     if findings:
         findings += by_name.compared(first, second, partial(_alone, ratio))
-        findings += of_guards(*_verdicts(first, second))
+        findings += of_guards(verdicts[0], verdicts[1])
     findings.sort(key=lambda each: -each.outcome.rank)
     return Verdict(*_whole(findings), tuple(findings), tuple(notes))
-
-
-def _verdicts(*groups: Sequence[Judged]) -> list[list[Verdict]]:
-    return [[verdict for _, verdict in group] for group in groups]
 
 
 def _alone(ratio: float, first: Sequence[Judged], second: Sequence[Judged], number: int) -> list[Finding]:
@@ -53,7 +50,8 @@ def _alone(ratio: float, first: Sequence[Judged], second: Sequence[Judged], numb
         confidence = 1 - (1 - CONFIDENCE) / number
         of_any = metrics([first[0][1], second[0][1]])
         return [_of_two(metric, first[0], second[0], ratio, confidence) for metric in of_any]
-    return groups.compared(*_verdicts(first, second), ratio, alone=True)
+    verdicts = [[verdict for _, verdict in group] for group in (first, second)]
+    return groups.compared(verdicts[0], verdicts[1], ratio, alone=True)
 
 
 def plan_differences(recordings: Sequence[Recording]) -> list[str]:
