@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from harness.findings import Basis, Finding, Outcome
-from harness.limit.search import TAIL, Bounds, End, Tried, known
+from harness.limit.search import TAIL, Bounds, End, Tried, estimate
 from harness.limit.step import Said, Silence
 from harness.limit.threshold import Answer
 
@@ -48,9 +48,9 @@ class Limit:
     @property
     def interval(self) -> tuple[float, float] | None:
         """Of the limit; an open end where nothing broke, or nothing held. None where nothing is known."""
-        found = known(self.tried)
+        found = estimate(self.tried)
         if found is not None:
-            return self._sustained(found.quantile(TAIL)), found.quantile(1 - TAIL)
+            return self._sustained(found.low), found.high
         holds, breaks = self.tried.levels(Answer.HOLDS), self.tried.levels(Answer.BREAKS)
         if holds:
             return self._sustained(holds[-1]), math.inf
@@ -59,8 +59,8 @@ class Limit:
     @property
     def figure(self) -> float | None:
         """Half of the runs would hold at it; None where it was not found."""
-        found = known(self.tried)
-        return None if found is None else found.quantile(0.5)
+        found = estimate(self.tried)
+        return None if found is None else found.middle
 
     @property
     def outcome(self) -> Outcome:
@@ -77,7 +77,7 @@ class Limit:
     def finding(self) -> Finding:
         searched = self.searched
         answers = [answer for _, answer in self.tried.counted]
-        is_estimate = known(self.tried) is not None
+        is_estimate = self.tried.is_bracketed
         return Finding(
             criterion=searched.criterion,
             title=f"largest {searched.option} at which {searched.criterion} holds",
@@ -155,4 +155,4 @@ def _longest_s(said: Said) -> float:
 
 
 def _level(level: float, unit: str = "") -> str:
-    return f"{level:,.4g} {unit}".rstrip() if level < 10_000 else f"{level:,.0f} {unit}".rstrip()
+    return f"{level:,.3g} {unit}".rstrip() if level < 1000 else f"{level:,.0f} {unit}".rstrip()

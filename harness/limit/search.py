@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from harness.limit.step import Said, Silence
-from harness.limit.threshold import Answer, Posterior, posterior
+from harness.limit.threshold import Answer, posterior
 
 GROWTH = 2.0
 TAIL = 0.025
@@ -87,8 +87,26 @@ class Tried:
         return min(ends, default=None)
 
 
-def known(tried: Tried) -> Posterior | None:
-    return posterior(tried.counted) if tried.is_bracketed else None
+@dataclass(frozen=True)
+class Estimate:
+    """Of the limit."""
+
+    middle: float
+    low: float
+    high: float
+
+
+def estimate(tried: Tried) -> Estimate | None:
+    """The median of the posterior, and its interval, which never ends inside of the bracket: between the nearest level
+    that held and the nearest that broke only the flat prior tells one place from another. None without a bracket.
+    """
+    if not tried.is_bracketed:
+        return None
+    found = posterior(tried.counted)
+    middle = found.quantile(0.5)
+    held = max((level for level in tried.levels(Answer.HOLDS) if level <= middle), default=math.inf)
+    broke = min((level for level in tried.levels(Answer.BREAKS) if level >= middle), default=0.0)
+    return Estimate(middle, min(held, found.quantile(TAIL)), max(broke, found.quantile(1 - TAIL)))
 
 
 def next_level(tried: Tried, bounds: Bounds) -> float | End:
@@ -96,9 +114,9 @@ def next_level(tried: Tried, bounds: Bounds) -> float | End:
     if not tried.said:
         return bounds.usable(bounds.start)
     last = [each.says for each in tried.said[-MOST_SILENT:]]
-    if tried.is_bracketed:
+    if (found := estimate(tried)) is not None:
         is_silent = len(last) == MOST_SILENT and all(isinstance(says, Silence) for says in last)
-        return End.SILENT if is_silent else _within(tried, bounds)
+        return End.SILENT if is_silent else _within(found, bounds)
     if last.count(Silence.UNUSABLE) == MOST_SILENT:
         return End.SILENT
     if breaks := tried.levels(Answer.BREAKS):
@@ -106,14 +124,12 @@ def next_level(tried: Tried, bounds: Bounds) -> float | End:
     return _above(tried, bounds)
 
 
-def _within(tried: Tried, bounds: Bounds) -> float | End:
-    found = posterior(tried.counted)
-    low, high = found.quantile(TAIL), found.quantile(1 - TAIL)
-    if high <= low * (1 + bounds.resolution):
+def _within(found: Estimate, bounds: Bounds) -> float | End:
+    if found.high <= found.low * (1 + bounds.resolution):
         return End.FOUND
-    if bounds.wanted is not None and not low < bounds.wanted <= high:
+    if bounds.wanted is not None and not found.low < bounds.wanted <= found.high:
         return End.WANTED
-    return bounds.usable(found.quantile(0.5))
+    return bounds.usable(found.middle)
 
 
 def _below(breaks: Sequence[float], bounds: Bounds) -> float | End:

@@ -69,7 +69,8 @@ def test_contradictions_widen_the_interval() -> None:
     steady = [(80.0, HOLDS), (120.0, BREAKS), (98.0, HOLDS), (103.0, BREAKS), (99.0, HOLDS), (102.0, BREAKS)]
     wild = [(80.0, HOLDS), (120.0, BREAKS), (98.0, BREAKS), (103.0, HOLDS), (92.0, BREAKS), (108.0, HOLDS)]
     narrow, wide = (posterior(each) for each in (steady, wild))
-    assert wide.quantile(0.975) / wide.quantile(0.025) > narrow.quantile(0.975) / narrow.quantile(0.025) * 1.1
+    widths = [math.log(each.quantile(0.975) / each.quantile(0.025)) for each in (narrow, wide)]
+    assert widths[1] > 1.3 * widths[0]
 
 
 def test_a_step_that_cannot_tell_says_that_the_limit_is_near() -> None:
@@ -160,8 +161,8 @@ def test_what_is_wanted_decides_the_outcome_and_when_the_search_may_end(wanted: 
 def test_a_queue_that_a_step_of_20_s_has_hidden_is_taken_off_the_lower_end() -> None:
     # 103/s asked for and 100/s answered: at 95 % of 20 s requests wait for 0.57 s.
     waited_s = 0.95 * 20 * 0.03
-    held = [said(level, HOLDS, waited_s) for level in (60, 80, 100, 102, 103, 103, 103)]
-    found = Tried([*held, *[said(level, BREAKS) for level in (104, 104, 105, 109, 112, 125, 160)]])
+    held = [said(level, HOLDS, waited_s) for level in (60, 80, 100, *[102] * 4, *[103] * 4)]
+    found = Tried([*held, *[said(level, BREAKS) for level in (*[104] * 4, *[105] * 4, 109, 112, 125, 160)]])
     low, high = limit(found, End.FOUND).interval or (0, 0)
     herd = Searched("latency_quantile", "latency_quantile", 0.95, "--herd-users", "users", 0)
     at_once = limit(found, End.FOUND, searched=herd).interval or (0, 0)
@@ -175,7 +176,7 @@ def test_a_search_that_was_broken_off_keeps_what_it_found() -> None:
     told = Limit(LATENCY, found, BOUNDS, None, "the search was stopped")
     assert told.outcome is Outcome.INCONCLUSIVE
     low, high = told.interval or (0, 0)
-    assert 20 < low < 40 < 80 < high
+    assert 30 < low <= 40 < 80 <= high
     assert told.finding().reason.endswith("with 95 % confidence: the search was stopped")
     nothing = Limit(LATENCY, Tried([]), BOUNDS, None, "the search was stopped")
     assert nothing.interval is None

@@ -1,5 +1,5 @@
-"""`find-limit` by p95 of the latency, from 20/s on, in steps of 20 s beside 10 requests/s, to an interval of 20 %, in 14
-steps at most. The truth is the rate at which the stationary p95 is the limit, computed from queueing theory: for one
+"""`find-limit` by p95 of the latency: from 20/s on, in steps of 20 s beside 10 requests/s, to an interval of 20 %, in
+14 steps at most. The truth is the rate at which the stationary p95 is the limit, computed from queueing theory: for one
 exponential server μ − ln 20 ÷ limit, for several with Erlang's C. Where the service differs from step to step, its
 rate varies log-normally, and the truth is that of the median service. A search that ends before its interval is narrow
 enough is INCONCLUSIVE and counts as it is. A step of 20 s that begins with an empty queue ends before a long queue has
