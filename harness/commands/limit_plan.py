@@ -25,6 +25,8 @@ BASELINE_S, BASELINE_TO_COMPARE_S = 10, 30
 """Of a step: enough to see that all is well, and enough for a band that a recovery is held against."""
 HOLD_S, RECOVERY_S = 20, 10
 SHORT_HOLD_S, SHORT_RECOVERY_S = 10, 5
+LIMITS_HELD, SHORT_LIMITS_HELD = 20, 10
+"""A level is held for so many times the limit of a latency, at least: a queue that grows has to reach it."""
 AFTER_LIMIT_S = 5
 """A recovery is watched so much longer than it may take and has to hold."""
 POOL_S = 2.0
@@ -91,8 +93,8 @@ class LimitPlan:
         pool = self.adjustable.option(POOL)
         if pool is None or pool.value or self.option.name != PEAK or self.unit != "starts/s":
             return None
-        limits_s = [judged.number("limit_s") or 0.0 for judged in self.judged if judged.kind == LATENCY]
-        return math.ceil(level * max([POOL_S, *(BEYOND_LIMIT * limit_s + 1 for limit_s in limits_s)]))
+        limit_s = _longest_limit_s(self.judged)
+        return math.ceil(level * max(POOL_S, BEYOND_LIMIT * limit_s + 1 if limit_s else 0.0))
 
 
 def made(wanted: Wanted, adjustable: Adjustable, arguments: Sequence[str]) -> LimitPlan:
@@ -181,7 +183,8 @@ def _times(
     """
     compares = [each for each in judged if each.needs_baseline]
     most = {"baseline_s": BASELINE_TO_COMPARE_S if compares else BASELINE_S}
-    most |= dict.fromkeys(HELD, SHORT_HOLD_S if wanted.is_short else HOLD_S)
+    least_s, limits = (SHORT_HOLD_S, SHORT_LIMITS_HELD) if wanted.is_short else (HOLD_S, LIMITS_HELD)
+    most |= dict.fromkeys(HELD, max(least_s, math.ceil(limits * _longest_limit_s(judged))))
     most["recovery_s"] = SHORT_RECOVERY_S if wanted.is_short else RECOVERY_S
     least: dict[str, int] = {}
     for each in compares:
@@ -195,3 +198,8 @@ def _times(
         step_s = max(min(round(found.value), value_s), least.get(name, 0))
         if step_s != found.value:
             yield name, step_s
+
+
+def _longest_limit_s(judged: Sequence[Judged]) -> float:
+    """Of a latency, among the criteria that are searched; 0 where none is."""
+    return max((each.number("limit_s") or 0.0 for each in judged if each.kind == LATENCY), default=0.0)

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 from harness.findings import Basis, Finding, Outcome
 from harness.limit.search import TAIL, Bounds, End, Tried, estimate
-from harness.limit.step import Said, Silence
-from harness.limit.threshold import Answer
+from harness.limit.step import Answer, Said, Silence
 
 CONFIDENCE = 1 - 2 * TAIL
 LATENCY = "latency_quantile"
@@ -80,7 +79,7 @@ class Limit:
         is_estimate = self.tried.is_bracketed
         return Finding(
             criterion=searched.criterion,
-            title=f"largest {searched.option} at which {searched.criterion} holds",
+            title=f"largest {searched.option} that keeps the limit of: {self._what()}",
             outcome=self.outcome,
             reason=self._reason(),
             figure=self.figure,
@@ -97,6 +96,11 @@ class Limit:
             kind=searched.kind,
         )
 
+    def _what(self) -> str:
+        """What the criterion judges, in its own words where any step has them."""
+        titles = (each.finding.title for each in self.tried.said if each.finding is not None)
+        return next(titles, self.searched.criterion)
+
     def _sustained(self, level: float) -> float:
         """The level without what a queue may have hidden. A service that is asked for r a second and answers μ has,
         when a share q of H seconds is over, requests wait for W = q·H·(r − μ)/μ; so one whose q-quantile of the latency
@@ -104,7 +108,7 @@ class Limit:
         """
         if not self.searched.is_sustained:
             return level
-        held = [each for each in self.tried.said if each.says is Answer.HOLDS]
+        held = [each for each in self.tried.said if each.answer is not None and each.answer.is_good]
         nearest = min((each for each in held if each.level >= level), key=lambda each: each.level, default=None)
         waited_s = _longest_s(nearest or max(held, key=lambda each: each.level))
         return level / (1 + waited_s / (self.searched.quantile * self.searched.plateau_s))
@@ -119,7 +123,8 @@ class Limit:
             return f"at least {_level(low, unit)}: {why}"
         if not self.tried.levels(Answer.HOLDS):
             return f"less than {_level(high, unit)}: {why}"
-        sure = f"{_level(low)} to {_level(high, unit)} with {CONFIDENCE * 100:g} % confidence"
+        assert self.figure is not None
+        sure = f"{_level(self.figure, unit)}, {_level(low)} to {_level(high)} with {CONFIDENCE * 100:g} % confidence"
         if self.bounds.wanted is not None and self.outcome is not Outcome.INCONCLUSIVE:
             than = "at least" if self.outcome is Outcome.PASS else "less than"
             return f"{sure}, so {than} the {_level(self.bounds.wanted, unit)} that are wanted"

@@ -15,8 +15,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from harness.limit.step import Said, Silence
-from harness.limit.threshold import Answer, posterior
+from harness.limit.step import Answer, Said, Silence
+from harness.limit.threshold import posterior
 
 GROWTH = 2.0
 TAIL = 0.025
@@ -97,16 +97,18 @@ class Estimate:
 
 
 def estimate(tried: Tried) -> Estimate | None:
-    """The median of the posterior, and its interval, which never ends inside of the bracket: between the nearest level
-    that held and the nearest that broke only the flat prior tells one place from another. None without a bracket.
+    """The median of the posterior, and its interval, which never ends between the two levels nearest to the median that
+    held below it and broke above it: there only the flat prior tells one place from another. None
+    without a level that held and one that broke.
     """
     if not tried.is_bracketed:
         return None
-    found = posterior(tried.counted)
+    found = posterior([(level, answer.is_good) for level, answer in tried.counted])
     middle = found.quantile(0.5)
-    held = max((level for level in tried.levels(Answer.HOLDS) if level <= middle), default=math.inf)
-    broke = min((level for level in tried.levels(Answer.BREAKS) if level >= middle), default=0.0)
-    return Estimate(middle, min(held, found.quantile(TAIL)), max(broke, found.quantile(1 - TAIL)))
+    low, high = found.quantile(TAIL), found.quantile(1 - TAIL)
+    below = max((level for level, answer in tried.counted if answer.is_good and level <= middle), default=low)
+    above = min((level for level, answer in tried.counted if not answer.is_good and level >= middle), default=high)
+    return Estimate(middle, min(low, below), max(high, above))
 
 
 def next_level(tried: Tried, bounds: Bounds) -> float | End:

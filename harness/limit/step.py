@@ -9,8 +9,21 @@ from enum import Enum
 
 from harness import criteria as criteria_folder
 from harness.findings import Basis, Finding, Outcome
-from harness.limit.threshold import Answer
 from harness.verdict import RUN_COMPLETE, TARGET_HEALTHY
+
+
+class Answer(Enum):
+    """What a step says of the limit."""
+
+    HOLDS = "holds"
+    SEEMS_TO_HOLD = "seems to hold"
+    """Its figure keeps the limit, and its interval leaves both open."""
+    SEEMS_TO_BREAK = "seems to break"
+    BREAKS = "breaks"
+
+    @property
+    def is_good(self) -> bool:
+        return self in (Answer.HOLDS, Answer.SEEMS_TO_HOLD)
 
 
 class Silence(Enum):
@@ -95,8 +108,15 @@ class Step:
             return said(Silence.UNUSABLE, reason)
         if complete is not None and complete.outcome is not Outcome.PASS:
             return said(Silence.UNUSABLE, complete.reason)
-        if finding.basis is Basis.ESTIMATE and finding.interval is not None:
-            if all(map(math.isfinite, finding.interval)):
-                return said(Answer.UNCLEAR, finding.reason)
+        if finding.basis is not Basis.ESTIMATE or finding.interval is None:
+            return said(Silence.UNUSABLE, finding.reason)
+        if not all(map(math.isfinite, finding.interval)) or finding.figure is None or finding.limit is None:
             return said(Silence.TOO_FEW, finding.reason)
-        return said(Silence.UNUSABLE, finding.reason)
+        is_above = finding.figure > finding.limit
+        keeps = is_above == _is_least(finding.kind)
+        return said(Answer.SEEMS_TO_HOLD if keeps else Answer.SEEMS_TO_BREAK, finding.reason)
+
+
+def _is_least(kind: str) -> bool:
+    """Whether the limit of the criterion is the least that is accepted, and not the most."""
+    return any(each.name.startswith("lower_limit") for each in criteria_folder.parameters(kind))

@@ -34,6 +34,8 @@ def picture(steps: Sequence[Step], limit: Limit) -> Markup:
     parts = [*_band(limit, x), *_frame(levels, limit.searched.unit, x)]
     if y is not None:
         parts += _across(of_criterion, unit, y)
+        title = next(each.finding.title for each in said if each.finding is not None)
+        parts.append(_text(8, TOP - 14, title, "start"))
         parts += [_text(LEFT - 8, y(value) + 4, _quantity.quantity(value, unit), "end") for value in _ends(shown)]
     parts += [_step(number, each, x, y) for number, each in enumerate(said, 1)]
     label = f"Steps by level and {limit.searched.criterion}; the table below says the same"

@@ -143,7 +143,7 @@ def test_the_limit_is_found_and_every_step_is_told(search: Search, capsys: pytes
     printed = capsys.readouterr()
     assert "step 1: --peak 20 starts/s, 13 more at most" in printed.err
     assert "step 4: 160 starts/s: latency_quantile: breaks: as it was played" in printed.err
-    assert "largest --peak at which latency_quantile holds" in printed.out
+    assert "largest --peak that keeps the limit of: p95 latency in the spike" in printed.out
 
 
 def test_the_search_ends_with_its_steps_and_keeps_what_it_has(search: Search) -> None:
@@ -151,7 +151,7 @@ def test_the_search_ends_with_its_steps_and_keeps_what_it_has(search: Search) ->
     assert code == 4
     assert len(service.made) == 4
     assert "all 4 steps are made" in str(told["reason"])
-    assert "79.9 to 160 starts/s" in str(told["reason"])
+    assert "79.9 to 160" in str(told["reason"])
 
 
 def test_no_step_begins_that_would_take_too_long_in_all(search: Search) -> None:
@@ -165,7 +165,7 @@ def test_ctrl_c_keeps_what_was_found(search: Search) -> None:
     service, code, told = search(Played(stop_at=5))
     assert code == 4
     assert len(service.made) == 5
-    assert "79.9 to 160 starts/s with 95 % confidence: the search was stopped" in str(told["reason"])
+    assert "79.9 to 160 with 95 % confidence: the search was stopped" in str(told["reason"])
 
 
 def test_a_service_that_heals_without_load_is_waited_for(search: Search) -> None:

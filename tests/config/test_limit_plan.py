@@ -103,6 +103,7 @@ def test_more_users_wait_where_the_latency_may_be_long() -> None:
     shape.parked = True
     found = made(WANTED, adjustable.of(shape, slow), ())
     assert given(found, 100)["--pool-users"] == "600"
+    assert "--hold-s" not in given(found, 100)  # 80 s would do, and the scenario has 60
     shape.pool_users = 50
     assert "--pool-users" not in given(made(WANTED, adjustable.of(shape, slow), ()), 100)
 

@@ -9,11 +9,12 @@ import pytest
 
 from harness.findings import Basis, Finding, Outcome
 from harness.limit.result import Limit, Searched
-from harness.limit.search import Bounds, End, Tried, next_level
-from harness.limit.step import Said, Silence, Step
-from harness.limit.threshold import Answer, posterior
+from harness.limit.search import Bounds, End, Tried, estimate, next_level
+from harness.limit.step import Answer, Said, Silence, Step
+from harness.limit.threshold import posterior
 
-HOLDS, BREAKS, UNCLEAR = Answer.HOLDS, Answer.BREAKS, Answer.UNCLEAR
+HOLDS, BREAKS = Answer.HOLDS, Answer.BREAKS
+SEEMS_TO_HOLD, SEEMS_TO_BREAK = Answer.SEEMS_TO_HOLD, Answer.SEEMS_TO_BREAK
 BOUNDS = Bounds(lowest=10, start=20, highest=1000, resolution=0.2)
 LATENCY = Searched("latency_quantile", "latency_quantile", 0.95, "--peak", "starts/s", 20)
 
@@ -61,23 +62,25 @@ def test_levels_double_until_one_breaks() -> None:
 def test_one_run_that_goes_wrong_does_not_decide_the_limit() -> None:
     steps = [(20, HOLDS), (40, BREAKS), *[(level, HOLDS) for level in (28, 34, 40, 50, 60, 80, 90)]]
     late = [(160, BREAKS), (120, BREAKS), (110, BREAKS), (95, HOLDS), (105, BREAKS), (100, HOLDS)]
-    found = posterior([*steps, *late])
+    found = posterior([(level, says is HOLDS) for level, says in (*steps, *late)])
     assert 90 < found.quantile(0.5) < 110
 
 
 def test_contradictions_widen_the_interval() -> None:
     steady = [(80.0, HOLDS), (120.0, BREAKS), (98.0, HOLDS), (103.0, BREAKS), (99.0, HOLDS), (102.0, BREAKS)]
     wild = [(80.0, HOLDS), (120.0, BREAKS), (98.0, BREAKS), (103.0, HOLDS), (92.0, BREAKS), (108.0, HOLDS)]
-    narrow, wide = (posterior(each) for each in (steady, wild))
+    narrow, wide = (posterior([(level, says is HOLDS) for level, says in each]) for each in (steady, wild))
     widths = [math.log(each.quantile(0.975) / each.quantile(0.025)) for each in (narrow, wide)]
     assert widths[1] > 1.3 * widths[0]
 
 
-def test_a_step_that_cannot_tell_says_that_the_limit_is_near() -> None:
+def test_a_step_near_the_limit_counts_by_its_figure() -> None:
     bracket = [(80.0, HOLDS), (160.0, BREAKS)]
-    without, near = posterior(bracket), posterior([*bracket, (100.0, UNCLEAR)])
-    assert near.quantile(0.975) < without.quantile(0.975)
-    assert 80 < near.quantile(0.025) < 100 < near.quantile(0.975)
+    holds, breaks = (estimate(tried(*bracket, (113.0, says))) for says in (SEEMS_TO_HOLD, SEEMS_TO_BREAK))
+    assert holds is not None
+    assert breaks is not None
+    assert breaks.middle < 113 < holds.middle
+    assert estimate(tried((80.0, SEEMS_TO_HOLD), (160.0, BREAKS))) is None  # nothing has held for sure
 
 
 def test_a_saturated_generator_is_never_the_limit_of_the_service() -> None:
@@ -190,8 +193,8 @@ def test_levels_are_whole_where_the_option_is() -> None:
 
 
 def finding(outcome: Outcome, name: str = "latency_quantile", **more: object) -> Finding:
-    values: dict[str, object] = {"interval": (0.1, 0.2), "limit": 0.5, "basis": Basis.ESTIMATE, **more}
-    return Finding(name, name, outcome, f"{name} {outcome.value}", kind=name, **values)  # type: ignore[arg-type]
+    values = {"kind": name, "interval": (0.1, 0.2), "limit": 0.5, "basis": Basis.ESTIMATE, **more}
+    return Finding(name, name, outcome, f"{name} {outcome.value}", **values)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -199,7 +202,9 @@ def finding(outcome: Outcome, name: str = "latency_quantile", **more: object) ->
     [
         ([finding(Outcome.PASS)], HOLDS),
         ([finding(Outcome.FAIL)], BREAKS),
-        ([finding(Outcome.INCONCLUSIVE, interval=(0.4, 0.6))], UNCLEAR),
+        ([finding(Outcome.INCONCLUSIVE, interval=(0.4, 0.6), figure=0.45)], SEEMS_TO_HOLD),
+        ([finding(Outcome.INCONCLUSIVE, interval=(0.4, 0.6), figure=0.55)], SEEMS_TO_BREAK),
+        ([finding(Outcome.INCONCLUSIVE, interval=(0.4, 0.6), figure=0.55, kind="hit_ratio")], SEEMS_TO_HOLD),
         ([finding(Outcome.INCONCLUSIVE, interval=(0.4, math.inf))], Silence.TOO_FEW),
         ([finding(Outcome.INCONCLUSIVE, voided_by="generator_health")], Silence.GENERATOR),
         ([finding(Outcome.INCONCLUSIVE, voided_by="machine_pressure")], Silence.GENERATOR),

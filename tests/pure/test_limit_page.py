@@ -50,7 +50,7 @@ def test_the_page_has_the_limit_the_picture_and_every_step_with_its_report() -> 
     for each in STEPS:
         assert f'href="{each.run}/report.html">{each.label}<' in page
     assert 'href="20261128T030009Z-visit/report.html">cool-down-1<' in page
-    assert "largest --peak at which latency_quantile holds" in page
+    assert "largest --peak that keeps the limit of: p95 latency in the spike" in page
     assert "with 95 % confidence" in page
     assert page.count("<circle") == len(STEPS)
     assert "<0.05>" not in page

@@ -66,7 +66,7 @@ def test_the_limit_lies_in_its_interval(outcome: Outcome) -> None:
     levels = {step["level"]: step["says"] for step in outcome.limit["steps"]}
     assert levels[90] == "holds"
     assert levels[180] == "breaks"
-    assert "largest --peak at which latency_quantile holds" in outcome.done.out
+    assert "largest --peak that keeps the limit of: p95 latency in the spike" in outcome.done.out
 
 
 @together(found, takes_s=110)
