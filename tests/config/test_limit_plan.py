@@ -51,13 +51,21 @@ class Twice(double_spike.DoubleSpike):
     spike_kind = "herd"
 
 
-def of(shape: PhasedShape) -> Adjustable:
-    shape.parked = True
+def of(kind: type[PhasedShape], **options: object) -> Adjustable:
+    shape = parked(kind, **options)
     return Adjustable.read(asdict(adjustable.of(shape, SPECS)))
 
 
-def plan(shape: PhasedShape, arguments: tuple[str, ...] = (), **wanted: object) -> LimitPlan:
-    return made(replace(WANTED, **wanted), of(shape), arguments)  # type: ignore[arg-type]
+def parked(kind: type[PhasedShape], **options: object) -> PhasedShape:
+    shape: PhasedShape = kind()
+    shape.parked = True
+    for name, value in options.items():
+        setattr(shape, name, value)
+    return shape
+
+
+def plan(kind: type[PhasedShape], arguments: tuple[str, ...] = (), **wanted: object) -> LimitPlan:
+    return made(replace(WANTED, **wanted), of(kind), arguments)  # type: ignore[arg-type]
 
 
 def given(found: LimitPlan, level: float) -> dict[str, str]:
@@ -66,14 +74,14 @@ def given(found: LimitPlan, level: float) -> dict[str, str]:
 
 
 def test_each_shape_says_which_option_is_its_size() -> None:
-    assert of(Stepped()).size_option == "peak"
-    assert of(Herded()).size_option == "herd_users"
-    assert of(Twice()).size_option == "herd_users"
-    assert of(Days()).size_option == "burst"
+    assert of(Stepped).size_option == "peak"
+    assert of(Herded).size_option == "herd_users"
+    assert of(Twice).size_option == "herd_users"
+    assert of(Days).size_option == "burst"
 
 
 def test_a_step_has_the_level_and_is_shorter_than_the_scenario() -> None:
-    found = plan(Stepped())
+    found = plan(Stepped)
     assert given(found, 160) == {
         "--peak": "160",
         "--baseline-s": "10",
@@ -82,34 +90,30 @@ def test_a_step_has_the_level_and_is_shorter_than_the_scenario() -> None:
         "--pool-users": "320",
     }
     assert (found.bounds.lowest, found.bounds.start, found.bounds.highest) == (10, 20, 1000)
-    assert given(plan(Stepped(), is_short=True), 160)["--hold-s"] == "10"
+    assert given(plan(Stepped, is_short=True), 160)["--hold-s"] == "10"
 
 
 def test_what_was_given_as_an_option_stays_as_it_was_given() -> None:
-    shape = Stepped()
-    shape.hold_s = 90
-    assert "--hold-s" not in given(plan(shape), 160)
+    found = made(WANTED, of(Stepped, hold_s=90), ())
+    assert "--hold-s" not in given(found, 160)
 
 
 def test_a_recovery_gets_the_baseline_and_the_time_that_it_needs() -> None:
-    found = given(plan(Stepped(), criteria=("recovery_time",)), 160)
+    found = given(plan(Stepped, criteria=("recovery_time",)), 160)
     assert found["--baseline-s"] == "30"
     assert found["--recovery-s"] == "35"  # limit 20 s, hold 10 s, and 5 s
 
 
 def test_more_users_wait_where_the_latency_may_be_long() -> None:
     slow = (CriterionSpec("latency_quantile", {"limit_s": 4.0}),)
-    shape = Stepped()
-    shape.parked = True
-    found = made(WANTED, adjustable.of(shape, slow), ())
+    found = made(WANTED, adjustable.of(parked(Stepped), slow), ())
     assert given(found, 100)["--pool-users"] == "600"
     assert "--hold-s" not in given(found, 100)  # 80 s would do, and the scenario has 60
-    shape.pool_users = 50
-    assert "--pool-users" not in given(made(WANTED, adjustable.of(shape, slow), ()), 100)
+    assert "--pool-users" not in given(made(WANTED, of(Stepped, pool_users=50), ()), 100)
 
 
 def test_herds_are_whole_numbers_of_users() -> None:
-    found = plan(Herded())
+    found = plan(Herded)
     assert given(found, 160.0)["--herd-users"] == "160"
     assert found.unit == "users"
     assert found.bounds.is_whole
@@ -117,8 +121,8 @@ def test_herds_are_whole_numbers_of_users() -> None:
 
 
 def test_the_plateau_is_how_long_the_peak_is_held() -> None:
-    assert of(Stepped()).plateau_s == 60
-    assert of(Herded()).plateau_s == 0
+    assert of(Stepped).plateau_s == 60
+    assert of(Herded).plateau_s == 0
 
 
 @pytest.mark.parametrize(
@@ -145,7 +149,7 @@ def test_what_cannot_be_searched_is_refused_all_at_once(
     wanted: dict[str, object], arguments: tuple[str, ...], words: list[str]
 ) -> None:
     with pytest.raises(ConfigurationError) as refused:
-        plan(Stepped(), arguments, **wanted)
+        plan(Stepped, arguments, **wanted)
     assert len(refused.value.messages) == len(words)
     for message, beginning in zip(refused.value.messages, words, strict=True):
         assert message.startswith(beginning)
@@ -153,6 +157,6 @@ def test_what_cannot_be_searched_is_refused_all_at_once(
 
 def test_a_shape_without_a_size_asks_for_one() -> None:
     with pytest.raises(ConfigurationError) as refused:
-        made(WANTED, replace(of(Stepped()), size_option=""), ())
+        made(WANTED, replace(of(Stepped), size_option=""), ())
     assert "name it with --vary" in str(refused.value)
-    assert plan(Stepped(), vary="hold_s").option.name == "hold_s"
+    assert plan(Stepped, vary="hold_s").option.name == "hold_s"
