@@ -74,6 +74,11 @@ class PhasedShape(LoadTestShape):
                 value = vars(cls)[name]
                 setattr(cls, name, each.usable(each.default if isinstance(value, Field) else value))
 
+    @property
+    def size_option(self) -> str:
+        """The parameter that says how large the spike is; empty where none does."""
+        return ""
+
     def build(self) -> Profile:
         """The profile of the present option values, which have no ``problems()``."""
         raise NotImplementedError
