@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -107,3 +107,14 @@ class Verdict:
     def word(self) -> str:
         """Its outcome, for people."""
         return f"STOPPED EARLY, {self.outcome.value}" if self.stopped_early else self.outcome.value
+
+
+def objections(verdicts: Sequence[Verdict]) -> list[list[Finding]]:
+    """Guards that failed, or that doubt a run without voiding any finding."""
+    found: dict[str, list[Finding]] = {}
+    for verdict in verdicts:
+        for finding in verdict.findings:
+            doubts = finding.outcome is Outcome.INCONCLUSIVE and not finding.voids
+            if finding.is_guard and (finding.outcome is Outcome.FAIL or doubts):
+                found.setdefault(finding.criterion, []).append(finding)
+    return list(found.values())

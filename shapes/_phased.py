@@ -74,21 +74,30 @@ class PhasedShape(LoadTestShape):
                 value = vars(cls)[name]
                 setattr(cls, name, each.usable(each.default if isinstance(value, Field) else value))
 
+    @property
+    def size_option(self) -> str:
+        """The parameter that says how large the spike is; empty where none does."""
+        return ""
+
     def build(self) -> Profile:
         """The profile of the present option values, which have no ``problems()``."""
         raise NotImplementedError
 
-    def class_levels(self) -> Mapping[str, _classes.Part]:
-        """Name of each class of users → its share of the shape's own load (``0.2``; all of them add up to 1), a level
-        of its own (:class:`shapes.timeline.Level`), or another shape. Nothing: all share the load by their weights.
+    def class_levels(self) -> Mapping[Any, _classes.Part]:
+        """Each class of users, or its name → its share of the shape's own load (``0.2``; all of them add up to 1), a
+        level of its own (:class:`shapes.timeline.Level`), or another shape. Nothing: all share the load by their
+        weights.
         """
         return {}
+
+    def _parts(self) -> dict[str, _classes.Part]:
+        return {getattr(each, "__name__", each): part for each, part in self.class_levels().items()}
 
     def profile(self) -> Profile:
         """As ``build()``, with the levels of the classes, and built once as long as no option changes."""
         values = tuple(getattr(self, name) for name in self.parameters)
         if self._built is None or self._built[0] != values:
-            built, parts = self.build(), self.class_levels()
+            built, parts = self.build(), self._parts()
             self._built = values, _classes.by_class(built, parts) if parts else built
         return self._built[1]
 
@@ -129,8 +138,11 @@ class PhasedShape(LoadTestShape):
 
     def _class_problems(self) -> list[str]:
         """What is wrong with the levels of classes."""
-        parts = self.class_levels()
-        return list(_classes.problems(self.build(), parts, self.user_classes)) if parts else []
+        try:
+            parts = self._parts()
+            return list(_classes.problems(self.build(), parts, self.user_classes)) if parts else []
+        except Exception as error:  # in the scenario's own code
+            return [f"{type(self).__name__}.class_levels(): {type(error).__name__}: {error}"]
 
     def _unread(self) -> Iterator[str]:
         """Attributes of a concrete shape that nothing reads: a slip in the name of an option would go unnoticed."""
@@ -161,8 +173,12 @@ class PhasedShape(LoadTestShape):
         self.start_time = time.perf_counter()
         self.ended = False
         if self.runner is not None:
-            by_class = bool(self.class_levels())
-            self.runner.environment.dispatcher_class = ClassDispatcher if by_class else UsersDispatcher
+            environment = self.runner.environment
+            environment.dispatcher_class = ClassDispatcher if self._parts() else UsersDispatcher
+            if self.user_classes is None:  # without the harness nobody has looked
+                self.user_classes = tuple(each.__name__ for each in environment.user_classes)
+                if problems := self._class_problems():
+                    raise ValueError("; ".join(problems))
 
     def tick(self) -> Any:
         """Users and spawn rate now, None at the end (Locust calls this about once a second). With levels of classes the

@@ -45,6 +45,10 @@ class Surge(PhasedShape):
 
     _spike_problem = ""
 
+    @property
+    def size_option(self) -> str:
+        return "peak"
+
     def curve(self) -> Points:
         """The spike as (seconds after its onset, level), beginning at 0; two points with one time are a step."""
         raise NotImplementedError

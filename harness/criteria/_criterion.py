@@ -122,6 +122,8 @@ class Guard(Criterion):
 
     evidence: ClassVar[str] = RUN
     guarded: ClassVar[tuple[str, ...]] = ALL
+    of_generator: ClassVar[bool] = False
+    """Whether it objects to what made the load, or to its machine: with another one more could be said."""
 
     def without_objection(self, recording: Recording) -> Recording | None:  # noqa: ARG002
         """Where it objects: the recording without what it objects to. What is a FAIL there as well has been proven, and

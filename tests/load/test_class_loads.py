@@ -199,4 +199,4 @@ def test_weights_that_give_each_class_some_are_fine() -> None:
 
 def test_more_load_processes_than_users_of_a_class_are_refused() -> None:
     (problem,) = spread_problems(profile({"Buyer": Level(1, users=1), "Reader": Level(1)}), 2)
-    assert problem.startswith("Buyer: 1 users for its level are too few for 2 load processes")
+    assert problem.startswith("Buyer: its level has 1 of the users, too few for 2 load processes")

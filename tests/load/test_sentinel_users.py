@@ -59,9 +59,8 @@ def test_at_each_instant_some_of_the_users_write() -> None:
     kind: Any = type("Counted", (SentinelUser,), {"abstract": True})
     kind._write = lambda *_: done.append("write") or True
     kind._read = lambda *_: done.append("read") or True
-    users = [single_user(kind, "http://127.0.0.1:9", write_attempts=1)[0] for _ in range(100)]
-    for number, user in enumerate(users):
-        user._turns = number  # each has a node of its own here, and all of them would be its first
+    first, _ = single_user(kind, "http://127.0.0.1:9", write_attempts=1)
+    users = [first, *(type(first)(first.environment) for _ in range(99))]
     for _ in range(6):
         for user in users:
             user.work_on_keys()

@@ -26,7 +26,9 @@ class Rush(step.Step):
     baseline_s, hold_s, recovery_s, base, peak = 10, 5, 10, 10, 50
 
 
-def of(shape: type[PhasedShape], levels: Mapping[str, Any], known: tuple[str, ...] = ("A", "B"), **values: Any) -> Any:
+def of(
+    shape: type[PhasedShape], levels: Mapping[str, Any], known: tuple[str, ...] | None = ("A", "B"), **values: Any
+) -> Any:
     made: Any = type("Concrete", (shape,), {"abstract": False, "class_levels": lambda _: levels, **values})()
     made.user_classes = known
     return made
@@ -101,6 +103,25 @@ REFUSED = {
 def test_what_cannot_be_is_refused_in_words(case: str) -> None:
     levels, words = REFUSED[case]
     assert any(words in each for each in of(Rush, levels).problems())
+
+
+def test_a_class_may_be_named_by_itself() -> None:
+    shape = of(Rush, {A: 0.5, "B": 0.5})
+    assert shape.problems() == []
+    assert [each.user_class for each in shape.profile().by_class] == ["A", "B"]
+
+
+@pytest.mark.parametrize("levels", [["A"], None, 7])
+def test_what_the_scenarios_own_code_gets_wrong_is_said_and_no_traceback(levels: Any) -> None:
+    (problem,) = of(Rush, levels).problems()
+    assert problem
+
+
+def test_without_the_harness_a_class_that_nobody_gave_a_level_ends_the_run() -> None:
+    shape = of(Rush, {"A": 1}, known=None)
+    shape.runner = SimpleNamespace(environment=SimpleNamespace(user_classes=[A, B]))
+    with pytest.raises(ValueError, match="B has no level"):
+        shape.reset_time()
 
 
 def test_all_that_is_wrong_is_told_at_once() -> None:
@@ -226,7 +247,7 @@ def test_stock_users_follow_their_own_levels_and_parked_ones_are_all_there() -> 
 
 
 def test_the_shape_chooses_the_dispatcher_at_the_start_of_each_run() -> None:
-    environment = SimpleNamespace(dispatcher_class=UsersDispatcher)
+    environment = SimpleNamespace(dispatcher_class=UsersDispatcher, user_classes=[A, B])
     for levels, wanted in (({"A": 0.5, "B": 0.5}, ClassDispatcher), ({}, UsersDispatcher)):
         shape = of(Rush, levels)
         shape.runner = SimpleNamespace(environment=environment)

@@ -27,6 +27,7 @@ class GeneratorHealth(Guard):
     title = "load generator healthy"
     unit = "s"
     guarded = (CLIENTS,)
+    of_generator = True
 
     loop_lag_limit_s: float = parameter(0.25, "largest event-loop lag in seconds, mean of 3 s")
     cpu_limit_ratio: float = parameter(0.9, "largest CPU use of a load process, mean of 3 s, 1 = one core")

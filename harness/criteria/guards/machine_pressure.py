@@ -38,6 +38,7 @@ class MachinePressure(Guard):
     title = "machine left to the run"
     unit = "ratio"
     guarded: ClassVar[tuple[str, ...]] = (CLIENTS, TARGET)
+    of_generator = True
 
     limit: float = parameter(0.3, "largest share of a full machine's CPUs that others may take", highest=1)
     throttled_limit: float = parameter(0.25, "largest share of the periods with the quota of CPU used up", highest=1)

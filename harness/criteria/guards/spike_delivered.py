@@ -27,6 +27,7 @@ class SpikeDelivered(Guard):
 
     title = "spike delivered"
     unit = "ratio"
+    of_generator = True
 
     limit: float = parameter(0.99, "smallest share of the planned spike that must be sent", highest=1)
     phase: str = parameter("spike", "phase that holds the spike")

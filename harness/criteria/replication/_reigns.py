@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.criteria.replication._nodes import NodeSample
-from harness.recording import WRITE, Operation, Recording
+from harness.recording import WRITE, Recording
 
 STEADY_S = 2.5
 """Samples of a second, one of which may be missing."""
@@ -58,14 +58,10 @@ def evidence_of(recording: Recording, nodes: Mapping[str, list[NodeSample]]) -> 
         error_s = 2 * batch.clock_uncertainty_s if several else batch.clock_uncertainty_s
         for operation in batch.operations:
             if operation.kind == WRITE and operation.return_s is not None and operation.source in named:
-                found[named[operation.source]].append(_written(operation, error_s))
+                from_s, to_s = operation.invoke_s - error_s, operation.return_s + error_s
+                found[named[operation.source]].append(Seen(from_s, to_s, wrote=True))
                 writes += 1
     return {node: sorted(seen, key=lambda one: one.from_s) for node, seen in found.items()}, writes
-
-
-def _written(operation: Operation, error_s: float) -> Seen:
-    assert operation.return_s is not None
-    return Seen(operation.invoke_s - error_s, operation.return_s + error_s, wrote=True)
 
 
 def overlaps(evidence: Mapping[str, list[Seen]]) -> Iterator[Overlap]:

@@ -42,7 +42,7 @@ def spread_problems(profile: Profile, nodes: int) -> Iterator[str]:
     for each in profile.by_class:
         if each.background_users < nodes and max(each.starts.peak, each.users.peak):
             yield (
-                f"{each.user_class}: {each.background_users} users for its level are too few for {nodes} load "
+                f"{each.user_class}: its level has {each.background_users} of the users, too few for {nodes} load "
                 f"processes; give it {nodes} at least"
             )
 
