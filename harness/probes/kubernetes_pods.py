@@ -29,6 +29,8 @@ STALE_S = 90.0
 interval at which one looks by default.
 """
 OOM = "OOMKilled"
+COMING = ("ContainerCreating", "PodInitializing", "Pending")
+"""What is said of a container that is on its way to its first start; any other fails, again and again."""
 COUNTED = ("periods", "throttled_periods", "throttled_s")
 
 
@@ -201,7 +203,7 @@ class KubernetesPods(Probe):
     def _of_waiting(self, source: str, why: str, values: Mapping[str, float]) -> Reading:
         known = self._known.get(source)
         if known is None or not known.has_run:
-            return Reading.failed(source, why, may_come=True)
+            return Reading.failed(source, why, may_come=why.endswith(COMING))
         return Reading.of(source, {"running": 0.0, **values})
 
     @property

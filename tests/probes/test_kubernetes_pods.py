@@ -234,6 +234,8 @@ def test_one_that_waits_for_its_first_start_may_come(cluster: Cluster, url: str,
     cluster.state = {"waiting": {"reason": "ContainerCreating"}}
     reading = only(pods(url, token))
     assert (reading.error, reading.may_come) == ("container shop/web-1/web does not run: ContainerCreating", True)
+    cluster.state = {"waiting": {"reason": "CrashLoopBackOff"}}
+    assert not only(pods(url, token)).may_come
     cluster.statuses = []
     assert only(pods(url, token)).error == "pod web-1 does not run: Running"
 
