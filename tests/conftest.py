@@ -47,6 +47,7 @@ MAY_BE_SKIPPED = {
     r"^network namespaces are refused here": "containers without CAP_SYS_ADMIN",
     r"^time namespaces are refused here$": "kernels without them, and containers",
     r"^needs root, unshare and ip$": "the same, or not root",
+    r"^no control group with limits can be made: ": "containers, other users than root, other systems than Linux",
     r"^needs root and mount$": "containers in which nothing can be mounted, or not root",
 }
 """Reasons, as regular expressions, and where they hold. Everything else can be installed: see .ci/run."""

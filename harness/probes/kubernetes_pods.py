@@ -29,6 +29,8 @@ STALE_S = 90.0
 interval at which one looks by default.
 """
 OOM = "OOMKilled"
+COMING = ("ContainerCreating", "PodInitializing", "Pending")
+"""What is said of a container that is on its way to its first start; any other fails, again and again."""
 COUNTED = ("periods", "throttled_periods", "throttled_s")
 
 
@@ -92,9 +94,7 @@ class KubernetesPods(Probe):
         try:
             namespace = namespace_of(self.namespace)
             source = f"{namespace}/{self.selector}"
-            pods = [
-                pod for pod in self._items("api/v1", namespace) if "deletionTimestamp" not in part_of(pod, "metadata")
-            ]
+            pods = [pod for pod in self._items("api/v1", namespace) if self._is_watched(namespace, pod)]
             if not pods:
                 yield Reading.failed(source, f"no pod of {namespace} has {self.selector}: check selector and namespace")
                 return
@@ -114,6 +114,15 @@ class KubernetesPods(Probe):
         if not isinstance(items, list) or not all(isinstance(each, dict) for each in items):
             raise NoAnswerError("the answer lists no pods: is this the API server?")
         return items
+
+    def _is_watched(self, namespace: str, pod: Mapping[str, Any]) -> bool:
+        """Not one that is taken away; nor one that was over before anybody looked, as evicted ones stay in the list."""
+        metadata = part_of(pod, "metadata")
+        if "deletionTimestamp" in metadata:
+            return False
+        beginning = f"{namespace}/{metadata.get('name')}/"
+        has_run = any(each.has_run for source, each in self._known.items() if source.startswith(beginning))
+        return has_run or part_of(pod, "status").get("phase") not in ("Succeeded", "Failed")
 
     def _used(self, namespace: str, pods: list[Mapping[str, Any]]) -> Mapping[tuple[str, str], _Usage]:
         """By pod and container. Raises NoAnswerError."""
@@ -201,7 +210,7 @@ class KubernetesPods(Probe):
     def _of_waiting(self, source: str, why: str, values: Mapping[str, float]) -> Reading:
         known = self._known.get(source)
         if known is None or not known.has_run:
-            return Reading.failed(source, why, may_come=True)
+            return Reading.failed(source, why, may_come=why.endswith(COMING))
         return Reading.of(source, {"running": 0.0, **values})
 
     @property

@@ -141,7 +141,11 @@ def test_hostile_names_are_text_and_the_table_sorts_what_fails_first(page: Any, 
         "most_seconds": 7200,
     }
     points = [[t, 5, 4, 1, 0, 0, 0.1, 0.2, 0.3, {hostile: 1}, [40, 4]] for t in range(5)]
-    figures = [["process", hostile, "rss_bytes", "memory", [[0, 1e6], [1, 2e6]]]]
+    figures = [
+        ["process", hostile, "rss_bytes", "memory", [[0, 1e6], [1, 2e6]]],
+        ["process", hostile, "memory_limit_bytes", "memory limit", [[0, 3e6], [1, 3e6]]],
+        ["docker_container", hostile, "cpu_throttled_ratio", "throttling", [[0, 0.1], [1, 0.9]]],
+    ]
     names = [
         [hostile, f"GET /{n}", 10, 5 if n == 7 else 0, 1.0, 2.0, 3.0, hostile if n == 7 else ""] for n in range(200)
     ]
@@ -172,7 +176,8 @@ def test_hostile_names_are_text_and_the_table_sorts_what_fails_first(page: Any, 
     panel.get_by_label("Search").fill("/13")
     assert panel.locator("table.names tbody tr").count() == 11
     assert hostile in panel.locator(".marks").inner_text() and hostile in panel.locator("table.alerts").inner_text()
-    panel.locator("figure[data-chart=memory] .legend li", has_text=hostile).wait_for()
+    for chart in ("memory", "throttling"):
+        panel.locator(f"figure[data-chart={chart}] .legend li", has_text=hostile).wait_for()
     assert page.evaluate("window.hacked") is None
     assert panel.locator("img").count() == 0
 

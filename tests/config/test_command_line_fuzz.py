@@ -123,6 +123,11 @@ VALUES = st.one_of(
     ADDRESSES,
     st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=9),
 )
+WITH_SECRET = {
+    "fault": f"http_toggle token={SECRET} {{}}",
+    "probe": f"prometheus urls=http://reader:{SECRET}@127.0.0.1:9/metrics {{}}",
+}
+"""Where a secret is a part of what is given."""
 WAYS = st.sampled_from(["word", "word", "equals", "equals", "bare", "short", "variable", "config"])
 GIVEN = st.lists(st.tuples(st.integers(0, 10_000), VALUES, WAYS, st.integers(0, 30)), max_size=5)
 
@@ -138,7 +143,7 @@ def command(options: list[dict[str, Any]], drawn: Any, config: Path) -> tuple[li
             continue
         flag = option["flags"][-1 if cut % 2 else 0]
         if option["secret"] and cut % 3 == 0:
-            value = SECRET if option["dest"] != "fault" else f"http_toggle token={SECRET} {value}"
+            value = WITH_SECRET.get(option["dest"], SECRET).format(value)
         if way == "variable":
             if option["variable"]:
                 variables[option["variable"]] = value

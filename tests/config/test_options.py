@@ -182,12 +182,15 @@ def judged_by_default(criteria: tuple[str, ...], host: str = HOST, **given: str)
 
 
 def test_leaks_and_restarts_are_judged_wherever_the_processes_of_the_target_are_sampled() -> None:
-    all_three = {"error_ratio", "memory_leak", "process_restarts"}
-    assert judged_by_default(("error_ratio",)) == all_three
-    assert judged_by_default(("error_ratio", "memory_leak", "process_restarts")) == all_three
-    assert judged_by_default(("error_ratio",), without="memory_leak") == all_three - {"memory_leak"}
-    assert judged_by_default(("error_ratio",), without="memory_leak,process_restarts") == {"error_ratio"}
-    assert judged_by_default(("error_ratio",), host="http://elsewhere.example") == {"error_ratio"}
+    of_processes = {"memory_leak", "process_restarts", "cpu_throttling"}
+    every = {"error_ratio", *of_processes}
+    assert judged_by_default(("error_ratio",)) == every
+    assert judged_by_default(tuple(every)) == every
+    assert judged_by_default(("error_ratio",), without="memory_leak") == every - {"memory_leak"}
+    assert judged_by_default(("error_ratio",), without=",".join(of_processes)) == {"error_ratio"}
+    elsewhere = "http://elsewhere.example"
+    assert judged_by_default(("error_ratio",), host=elsewhere) == {"error_ratio"}
+    assert judged_by_default(("error_ratio",), host=elsewhere, probe="docker_container containers=api1") == every
     assert judged_by_default(()) == set(), "a run without criteria has nothing to pass"
 
 

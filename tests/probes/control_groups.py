@@ -28,13 +28,13 @@ def obstacle() -> str:
     """Why no group with limits can be made here; empty where one can."""
     if not hasattr(os, "geteuid") or os.geteuid() != 0:
         return "control groups are made by root"
+    if not os.access(MOUNT / "memory" if (MOUNT / "memory").is_dir() else MOUNT, os.W_OK):
+        return "/sys/fs/cgroup is not writable"
     if _is_version_2():
         on = (MOUNT / "cgroup.subtree_control").read_text().split()
         return "" if {"memory", "cpu"} <= set(on) else "memory and cpu are not handed down in cgroup.subtree_control"
     there = [(MOUNT / name).is_dir() for name in ("memory", "cpu", "cpuacct")]
-    if not all(there):
-        return "no control groups are mounted at /sys/fs/cgroup"
-    return "" if os.access(MOUNT / "memory", os.W_OK) else "/sys/fs/cgroup is read-only"
+    return "" if all(there) else "memory and cpu are not mounted at /sys/fs/cgroup"
 
 
 @contextmanager

@@ -63,6 +63,10 @@ FIRST = {
 }
 
 
+OBSTACLE = control_groups.obstacle()
+real = pytest.mark.skipif(bool(OBSTACLE), reason=f"no control group with limits can be made: {OBSTACLE}")
+
+
 def only(probe: probes.Probe) -> Reading:
     (reading,) = probe.sample()
     return reading
@@ -75,7 +79,7 @@ def tree(root: Path, files: Mapping[str, str]) -> Path:
     return root
 
 
-@pytest.mark.skipif(bool(control_groups.obstacle()), reason=control_groups.obstacle())
+@real
 def test_memory_throttling_and_oom_kills_of_a_real_group() -> None:
     with control_groups.group(LIMIT_BYTES, cores=0.2) as group, python(WORKS) as process:
         assert said(process) == "ready"
@@ -102,7 +106,7 @@ def test_memory_throttling_and_oom_kills_of_a_real_group() -> None:
     assert (gone.error or "").startswith(f"there is no control group {group.path}: ")
 
 
-@pytest.mark.skipif(bool(control_groups.obstacle()), reason=control_groups.obstacle())
+@real
 def test_a_group_is_found_by_its_port_and_one_that_is_empty_is_no_reading() -> None:
     port = free_port()
     listens = f"import socket\nserver = socket.create_server(('127.0.0.1', {port}))\n{WORKS}"

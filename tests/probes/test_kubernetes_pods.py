@@ -50,6 +50,7 @@ class Cluster(Documented):
         self.refused: dict[str, int] = {}
         """Beginning of a path → status."""
         self.is_being_deleted = False
+        self.phase = "Running"
 
     def answer(self, request: Request) -> tuple[int, Any]:
         assert request.headers["authorization"] == f"Bearer {TOKEN}"
@@ -88,7 +89,7 @@ class Cluster(Documented):
             "metadata": {"name": "web-1", "namespace": "shop", "uid": "0c1a", "labels": {"app": "web"}}
             | ({"deletionTimestamp": "2026-03-14T09:26:00Z"} if self.is_being_deleted else {}),
             "spec": {"nodeName": "node-1", "containers": [{"name": "web", "resources": {"limits": limits}}]},
-            "status": {"phase": "Running", "containerStatuses": [status] if self.statuses is None else self.statuses},
+            "status": {"phase": self.phase, "containerStatuses": [status] if self.statuses is None else self.statuses},
         }
 
     def end(self, reason: str, code: int, *, again: bool) -> None:
@@ -230,10 +231,22 @@ def test_a_pod_that_is_taken_away_is_not_read(cluster: Cluster, url: str, token:
     assert reading.error == "no pod of shop has app=web: check selector and namespace"
 
 
+def test_an_evicted_pod_counts_where_it_was_watched_and_not_where_it_only_stays_in_the_list(
+    cluster: Cluster, url: str, token: str
+) -> None:
+    probe = pods(url, token)
+    assert only(probe).values["running"] == 1
+    cluster.phase, cluster.statuses = "Failed", []
+    assert only(probe).values == {"running": 0}
+    assert "no pod of shop has app=web" in (only(pods(url, token)).error or "")
+
+
 def test_one_that_waits_for_its_first_start_may_come(cluster: Cluster, url: str, token: str) -> None:
     cluster.state = {"waiting": {"reason": "ContainerCreating"}}
     reading = only(pods(url, token))
     assert (reading.error, reading.may_come) == ("container shop/web-1/web does not run: ContainerCreating", True)
+    cluster.state = {"waiting": {"reason": "CrashLoopBackOff"}}
+    assert not only(pods(url, token)).may_come
     cluster.statuses = []
     assert only(pods(url, token)).error == "pod web-1 does not run: Running"
 

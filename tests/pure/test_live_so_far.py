@@ -11,7 +11,18 @@ from harness.analysis.alerts import Limits
 from harness.criteria import with_defaults
 from harness.live.expectations import BEYOND, OPEN, WITHIN, Expectation
 from harness.live.state import LiveState
-from harness.live.subjects import BREAKER, CONNECTIONS, CPU, GENERATOR_LAG, MEMORY, POOL, REPLICAS, Subjects
+from harness.live.subjects import (
+    BREAKER,
+    CONNECTIONS,
+    CPU,
+    GENERATOR_LAG,
+    MEMORY,
+    MEMORY_LIMIT,
+    POOL,
+    REPLICAS,
+    THROTTLING,
+    Subjects,
+)
 from harness.recording import ProbeSample, Slice, Unanswered
 from harness.recording_header import CriterionSpec, Header
 from harness.recording_values import OK
@@ -135,6 +146,12 @@ def test_more_failures_than_a_quantile_leaves_out_are_beyond_every_limit() -> No
         ("process", "rss_bytes", MEMORY),
         ("process", "cpu_ratio", CPU),
         ("process", "pid", ""),
+        ("docker_container", "memory_working_set_bytes", MEMORY),
+        ("docker_container", "memory_limit_bytes", MEMORY_LIMIT),
+        ("kubernetes_pods", "cpu_throttled_ratio", THROTTLING),
+        ("cgroup", "cpu_ratio", CPU),
+        ("run_cpu", "cpu_ratio", ""),
+        ("docker_container", "processes", ""),
         ("generator", "loop_lag_s", GENERATOR_LAG),
         ("generator", "rss_bytes", ""),
         ("pool", "in_use", POOL),
