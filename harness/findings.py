@@ -75,6 +75,8 @@ class Finding:
     """Of a guard that did not pass: the kinds of evidence that it voids, with all that is measured from them."""
     voided_by: str | None = None
     is_guard: bool = False
+    part: str = ""
+    """Of the run, as the scenario calls it; empty where it has none."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,15 @@ class Verdict:
     @property
     def exit_code(self) -> int:
         return EXIT_STOPPED_EARLY if self.stopped_early else self.outcome.exit_code
+
+    @property
+    def parts(self) -> dict[str, Outcome]:
+        """Part of the run → the worst of its findings."""
+        found: dict[str, Outcome] = {}
+        for each in self.findings:
+            if each.part:
+                found[each.part] = max(found.get(each.part, each.outcome), each.outcome, key=lambda one: one.rank)
+        return found
 
     @property
     def word(self) -> str:

@@ -10,6 +10,7 @@ from harness.comparison.runs import compared, plan_differences
 from harness.comparison.words import share_of
 from harness.errors import ConfigurationError
 from harness.recording_file import FILE_NAME, RecordingError, read
+from harness.regular_file import is_folder, is_there
 from harness.verdict import judge, without_reports
 from reports import comparison_page
 from reports.comparison_page import ComparedRun
@@ -61,10 +62,10 @@ def _paths(words: str, runs_dir: Path, problems: list[str]) -> list[Path]:
             problems.append(f"{words!r}: names a run that is empty; give run directories with commas between them")
             continue
         path = Path(word.strip())
-        if not path.exists() and (runs_dir / path).exists():
+        if not is_there(path) and is_there(runs_dir / path):
             path = runs_dir / path
-        inside = [path / name for name in reversed(runs.names(path))] if path.is_dir() else []
-        found += inside if inside and not (path / FILE_NAME).exists() else [path]
+        inside = [path / name for name in reversed(runs.names(path))] if is_folder(path) else []
+        found += inside if inside and not is_there(path / FILE_NAME) else [path]
     if len(found) > MOST_RUNS:
         problems.append(f"{words[:80]}: {len(found)} runs; name {MOST_RUNS} at the most")
         return []
@@ -96,7 +97,7 @@ def _copies(judged: Sequence[ComparedRun]) -> list[str]:
 
 
 def _directory_of(path: Path) -> Path:
-    return path if path.is_dir() else path.parent
+    return path if is_folder(path) else path.parent
 
 
 def _judged(path: Path, problems: list[str]) -> ComparedRun | None:
