@@ -6,6 +6,7 @@ It stands for no run, so it is no format in the sense of this folder and has no 
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ from reports._charts.picture import Picture, marks, rules
 _PAGE = Path(__file__).parent / "_page"
 MOST_COLUMNS = 900
 DRAWN_SPIKES = 6
+STEPS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 21_600, 43_200, 86_400)
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
@@ -114,8 +116,18 @@ def _drawn(learned: Learned, spike: Spike, fit: Fit) -> Markup:
     )
     picture.line("seen", times_s, m)
     picture.line("fitted", fine_s, curve)
-    at = marks(*picture.x, lambda x: duration(x) if x >= 0 else f"−{duration(-x)}")
-    return picture.drawn(at, "after its start")
+    return picture.drawn([(x, _since_start(x)) for x in _round_times(*picture.x)], "after its start")
+
+
+def _round_times(low_s: float, high_s: float) -> list[float]:
+    """At most nine, as a clock has them."""
+    span_s = high_s - low_s
+    step_s = next((each for each in STEPS_S if span_s / each <= 8), math.ceil(span_s / 8 / DAY_S) * DAY_S)
+    return [float(step_s * number) for number in range(math.ceil(low_s / step_s), math.floor(high_s / step_s) + 1)]
+
+
+def _since_start(seconds: float) -> str:
+    return duration(seconds) if seconds >= 0 else f"−{duration(-seconds)}"
 
 
 def _bars(values: Values, words: list[str], title: str, learned: Learned) -> Markup | None:

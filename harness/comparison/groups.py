@@ -130,7 +130,8 @@ def _finding(each: _Compared, p: float | None, tests: int, runs_first: int, runs
 def _decided(outcome: Outcome, each: _Compared, p: float | None, tests: int, test: str, excess: Bounds) -> str:
     allowed = words.allowed(each.margin.ratio, each.limit, _middle(each.first), each.metric.unit)
     if outcome is Outcome.FAIL:
-        return f"worse by more than {allowed} (p = {p:.2g} by {test}, {tests} figures together)"
+        beside = f"{tests} figures together" if tests > 1 else "by itself"
+        return f"worse by more than {allowed} (p = {p:.2g} by {test}, {beside})"
     if outcome is Outcome.PASS:
         return f"not worse by more than {allowed}, with {CONFIDENCE * 100:g} % confidence"
     if excess[0] > 0:

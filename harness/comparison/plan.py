@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from zlib import crc32
 
-from harness.recording_header import FaultPlan, Header
+from harness.recording_header import FaultPlan, Header, PlannedClass
 
 
 def plan_of(header: Header) -> dict[str, str]:
@@ -18,6 +18,7 @@ def plan_of(header: Header) -> dict[str, str]:
         **{f"option {name} of the shape": str(value) for name, value in header.parameters.items()},
         "phases": ", ".join(f"{phase.name} {phase.start_s} to {phase.end_s} s" for phase in header.phases),
         "planned load": _load(header),
+        "classes of users": ", ".join(map(_class, header.classes)) or "not told",
         "faults": "; ".join(map(_fault, header.faults)) or "none",
         "load processes": str(header.nodes),
         "built-in demo": "yes" if header.reference_target else "no",
@@ -28,10 +29,20 @@ def plan_of(header: Header) -> dict[str, str]:
 def _load(header: Header) -> str:
     """Of a shape that reads a file its options do not tell. The number stands for all of the course."""
     gates = [(gate.gate, gate.t, gate.users) for gate in header.gates]
-    whole = f"{crc32(repr((header.level, gates)).encode()):08x}"
+    whole = _number_of((header.level, gates))
     highest = max((level for _, level in header.level), default=0.0)
     herds = "".join(f", {users:,} users at {t:g} s" for _, t, users in gates[:3])
     return f"up to {highest:g} {header.level_unit}{herds} ({whole})"
+
+
+def _class(planned: PlannedClass) -> str:
+    own = f" ({_number_of((planned.users, planned.level))})" if planned.users or planned.level else ""
+    return f"{planned.user_class}{own}"
+
+
+def _number_of(plan: object) -> str:
+    """That stands for all of it, as it would be too long."""
+    return f"{crc32(repr(plan).encode()):08x}"
 
 
 def _fault(fault: FaultPlan) -> str:

@@ -85,6 +85,16 @@ def without_secrets(value: Scalar) -> Scalar:
     return strip_url(value) if isinstance(value, str) and "://" in value else value
 
 
+def cpu_model(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
+    """What the processor calls itself: two machines of a build server with as many of them need not be alike."""
+    try:
+        lines = cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        lines = []
+    named = (line.partition(":")[2] for line in lines if line.lower().startswith("model name"))
+    return " ".join((next(named, "") or platform.processor() or platform.machine()).split())
+
+
 def fingerprint() -> Mapping[str, str]:
     """The environment: runs are compared only where these agree.
 
@@ -95,6 +105,7 @@ def fingerprint() -> Mapping[str, str]:
         "gevent": version("gevent"),
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
+        "cpu": cpu_model(),
         "cpus": str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()),
         "gil": str(getattr(sys, "_is_gil_enabled", lambda: True)()).lower(),
     }

@@ -9,7 +9,7 @@ const plain = (value) => {
   const size = Math.abs(value);
   return size >= 100 || Number.isInteger(value) ? Math.round(value).toLocaleString("en") : value.toPrecision(3).replace(/\.?0+$/, "");
 };
-const seconds = (value) => !Number.isFinite(value) ? "–" : value < 0.001 ? `${Math.round(value * 1e6)} µs` : value < 1 ? `${plain(value * 1000)} ms` : `${plain(value)} s`;
+const seconds = (value) => !Number.isFinite(value) ? "–" : value === 0 ? "0 s" : value < 0.001 ? `${Math.round(value * 1e6)} µs` : value < 1 ? `${plain(value * 1000)} ms` : `${plain(value)} s`;
 const bytes = (value) => value === 0 ? "0" : Math.abs(value) < 1e6 ? `${plain(Math.round(value / 1e3))} kB` : `${plain(value / 1e6)} MB`;
 export const FORMATS = { count: plain, s: seconds, bytes, cores: plain };
 

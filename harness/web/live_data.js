@@ -40,32 +40,8 @@ export class RunData {
     this.names = new Map(); // phase -> Map of name -> row
     this.last = -1;
     this.complete = Infinity; // the last second that is over: one that goes on would look like a dip
-    const last = Math.min(this.duration_s, 100000);
-    for (let t = Math.max(0, last - ROOM); t < last; t += 1) this.planned.set(t, this.plannedStarts(t));
-  }
-
-  // Starts that are planned in [t, t + 1): the area under the level, and the herds. NaN where the plan is of users.
-  plannedStarts(t) {
-    const herd = this.plan.gates.reduce((sum, [at, users]) => sum + (at >= t && at < t + 1 ? users : 0), 0);
-    if (this.plan.level_unit !== "starts/s") return herd || NaN;
-    return this.area(t + 1) - this.area(t) + herd;
-  }
-
-  area(to) {
-    const points = this.plan.level;
-    if (this.areas === undefined) {
-      this.areas = [0];
-      for (let i = 1; i < points.length; i += 1) {
-        const [[t0, y0], [t1, y1]] = [points[i - 1], points[i]];
-        this.areas.push(this.areas[i - 1] + (t1 - t0) * (y0 + y1) / 2);
-      }
-    }
-    let low = 0, high = points.length - 1;
-    if (high < 1 || to <= points[0][0]) return 0;
-    if (to >= points[high][0]) return this.areas[high];
-    while (high - low > 1) { const middle = (low + high) >> 1; if (points[middle][0] <= to) low = middle; else high = middle; }
-    const [[t0, y0], [t1, y1]] = [points[low], points[high]], part = to - t0;
-    return this.areas[low] + part * (y0 + (y0 + (y1 - y0) * part / (t1 - t0))) / 2;
+    const [first, starts] = plan.planned;
+    starts.forEach((count, index) => this.planned.set(first + index, count === null ? NaN : count));
   }
 
   add(message) {

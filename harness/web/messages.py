@@ -6,21 +6,27 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import asdict
+from itertools import pairwise
 from typing import Any
 
 import msgspec
 
 from harness import criteria
+from harness.criteria.guards._delivery import STARTS_PER_S
 from harness.live.phase_tally import NameFigures
 from harness.live.series import HEAT_ROWS_PER_DOUBLING, MOST_SECONDS, Figure, Point, heat_floor_s
 from harness.live.subjects import Subjects
 from harness.run.locust_output import hidden, hidden_in
 from harness.run.run import Run
 from harness.web.status import Status
+from shapes._profile import Polyline
 
 MOST_FIGURES = 60
+LONGEST_PLAN_S, MOST_PLANNED_S = 100_000, 16_384
 
 
 class Messages:
@@ -30,6 +36,8 @@ class Messages:
         self._secrets = secrets
         self._texts: dict[str, str] = {}
         """Request names and the like → as they may be shown."""
+        self._starts: dict[str, tuple[int, list[float | None]]] = {}
+        """Of the run that was told of last."""
 
     def begin(self) -> None:
         """Another run, which may have other secrets."""
@@ -42,14 +50,33 @@ class Messages:
             "kind": "plan",
             "run": run.name,
             "phases": [[phase.name, phase.start_s, phase.end_s] for phase in header.phases],
-            "level": [list(point) for point in header.level],
-            "level_unit": header.level_unit,
+            "planned": self._planned(run),
             "gates": [[gate.t, gate.users, gate.gate] for gate in header.gates],
             "faults": [[fault.start_s, fault.end_s, fault.fault] for fault in header.faults],
             "limits": {"p95_s": run.live.limits.p95_s, "error_ratio": run.live.limits.error_ratio},
             "heat": {"floor_s": heat_floor_s(1) / 2 ** (1 / HEAT_ROWS_PER_DOUBLING), "rows": HEAT_ROWS_PER_DOUBLING},
             "most_seconds": MOST_SECONDS,
         }
+
+    def _planned(self, run: Run) -> tuple[int, list[float | None]]:
+        """The first second that is told of, and the starts that are planned in each from it on: the area under the
+        level, and the herds. None where the plan is of users. Of a very long plan the last part, as much as is kept.
+        """
+        header = run.header
+        if run.name not in self._starts:
+            end_s = min(LONGEST_PLAN_S, max((phase.end_s for phase in header.phases), default=0))
+            first_s = max(0, end_s - MOST_PLANNED_S)
+            herds: Counter[int] = Counter()
+            for gate in header.gates:
+                herds[math.floor(gate.t)] += gate.users
+            is_open = header.level_unit == STARTS_PER_S
+            level = Polyline(tuple(header.level))
+            areas = [level.area_to(t) if is_open else 0.0 for t in range(first_s, end_s + 1)]
+            starts = (round(after - before, 3) for before, after in pairwise(areas))
+            seconds = range(first_s, end_s)
+            every = [s + herds[t] if is_open else herds[t] or None for t, s in zip(seconds, starts, strict=True)]
+            self._starts = {run.name: (first_s, every)}
+        return self._starts[run.name]
 
     def points(self, run: Run, points: list[Point], figures: list[tuple[Figure, str, Any]]) -> dict[str, Any]:
         return {

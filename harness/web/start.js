@@ -16,7 +16,7 @@ document.head.append(make("style", {}, `
   .MuiTabs-root [role="tab"]:last-of-type { order: -1; }
   main form + springback-form + a[href^="http"], main form + a[href^="http"] { display: none; }
   .MuiAlert-message { white-space: pre-line; overflow-wrap: anywhere; }
-  #springback-runs { color: inherit; font: 500 14px/1.4 Roboto, Arial, sans-serif; margin: 0 auto 0 1.5rem; padding: .35rem .75rem; border: 1px solid currentColor; border-radius: .4rem; text-decoration: none; white-space: nowrap; }
+  #springback-runs { flex: none; align-self: center; width: max-content; box-sizing: border-box; color: inherit; font: 500 14px/1.4 Roboto, Arial, sans-serif; margin: 0 auto 0 1.5rem; padding: .35rem .75rem; border: 1px solid currentColor; border-radius: .4rem; text-decoration: none; white-space: nowrap; }
   #springback-runs:focus-visible { outline: 2px solid currentColor; outline-offset: 2px; }
   @media (max-width: 90rem) { #springback-runs span { display: none; } }
   @media (max-width: 40rem) { #springback-runs { margin-left: .75rem; padding: .2rem .5rem; } }

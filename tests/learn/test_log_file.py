@@ -107,6 +107,14 @@ def test_zones_are_taken_in_utc_and_said(tmp_path: Path) -> None:
     assert "zones +0100, +0200, all taken in UTC" in traffic.notes[0]
 
 
+def test_a_zone_that_is_none_makes_a_line_of_no_known_format(tmp_path: Path) -> None:
+    """It would shift the hours by days, and nobody would see."""
+    lines = [common(Seen(START + n)) for n in range(5)]
+    lines[2] = lines[2].replace("+0000", "+9999")
+    traffic = read(tmp_path / "a.log", *lines)
+    assert traffic.total == 4 and "the first is line 3" in traffic.notes[0]
+
+
 def test_times_without_a_zone_are_taken_as_they_are_said_to_be(tmp_path: Path) -> None:
     """Beside times that have one it has to be said."""
     line = haproxy(Seen(START))

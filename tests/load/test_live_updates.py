@@ -14,6 +14,7 @@ import pytest
 from harness.criteria import with_defaults
 from harness.live.state import LiveState
 from harness.recording import ProbeSample, Slice
+from harness.recording_header import Phase, PlannedGate
 from harness.recording_values import OK
 from harness.web import updates
 from harness.web.status import Status
@@ -72,6 +73,18 @@ def until(messages: Iterator[dict[str, Any]], kind: str) -> list[dict[str, Any]]
         if message["kind"] == kind:
             return found
     raise AssertionError(f"the stream ended before a {kind}")
+
+
+def test_the_plan_tells_the_starts_of_each_second_and_the_herds(watch: FakeWatch) -> None:
+    watch.begin("run-1")
+    level, gates = ((0.0, 2.0), (10.0, 4.0)), (PlannedGate("herd", 3.5, 100),)
+    phases = (Phase("spike", 0, 10),)
+    watch.run.header = replace(HEADER, level=level, level_unit="starts/s", gates=gates, phases=phases)
+    plan = until(opened(watch)[1], "plan")[-1]
+    assert plan["planned"] == [0, [2.1, 2.3, 2.5, 102.7, 2.9, 3.1, 3.3, 3.5, 3.7, 3.9]]
+    watch.begin("run-2")
+    watch.run.header = replace(HEADER, level=level, level_unit="users", gates=gates, phases=phases)
+    assert until(opened(watch)[1], "plan")[-1]["planned"] == [0, [None] * 3 + [100] + [None] * 6]
 
 
 def answered(t: int, count: int, name: str = "GET /") -> Slice:

@@ -15,7 +15,7 @@ from harness.comparison.runs import Judged, compared, plan_differences
 from harness.errors import ConfigurationError
 from harness.findings import Finding, Outcome, Verdict
 from harness.recording import Recording
-from harness.recording_header import CriterionSpec, FaultPlan
+from harness.recording_header import CriterionSpec, FaultPlan, PlannedClass
 from harness.verdict import judge
 from tests import recordings
 
@@ -188,6 +188,9 @@ def test_a_plan_is_its_load_and_its_faults_wherever_they_find_their_targets() ->
     assert [line.partition(":")[0] for line in plan_differences([recordings.healthy(), other_level])] == [
         "planned load"
     ]
+    apart = (PlannedClass("Buyer", 10, ((0.0, 1.0), (91.0, 1.0))), PlannedClass("Reader"))
+    (line,) = plan_differences([recordings.healthy(), with_header(classes=apart)])
+    assert line.startswith("classes of users: not told and Buyer (") and line.endswith("), Reader")
     assert plan_differences([recordings.healthy(), with_header(faults=delay(100, 8000))]) == [
         "faults: none and delay ms=100 from 35 to 40 s"
     ]

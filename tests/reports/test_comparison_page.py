@@ -58,6 +58,12 @@ def test_the_page_lies_beside_the_last_run(runs_dir: Path) -> None:
     assert (runs_dir / one[1] / "comparison.html").is_file()
 
 
+def test_runs_that_are_not_there_are_said_and_nothing_else(runs_dir: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        compare("A", "B", "10%", False, runs_dir, tmp_path)
+    assert [message.partition(":")[0] for message in refused.value.messages] == ["A", "B"]
+
+
 def test_copies_of_one_run_are_not_several(runs_dir: Path, tmp_path: Path) -> None:
     for number in range(3):
         shutil.copytree(
