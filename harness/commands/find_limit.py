@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from harness.commands.adjustable import Judged
@@ -175,9 +175,10 @@ class _Search:
         short = [word for name in there for word in (f"--{name.replace('_', '-')}", str(LOOK_S[name]))]
         number = len(self.looks) + 1
         look = self._run(level, f"cool-down-{number}", [*self.plan.arguments(level), *short])
-        self.looks.append(look)
         recording = self._recording(look)
-        return recording is not None and self._was_well(recording, BASELINE)
+        is_well = recording is not None and self._was_well(recording, BASELINE)
+        self.looks.append(replace(look, reason=f"{'as' if is_well else 'not yet as'} it was before the first step"))
+        return is_well
 
     def _normal(self, step: Step) -> Normal | None:
         recording = self._recording(step)

@@ -99,7 +99,9 @@ class LimitPlan:
 
 def made(wanted: Wanted, adjustable: Adjustable, arguments: Sequence[str]) -> LimitPlan:
     """Raises ConfigurationError with everything that is wrong."""
-    problems: list[str] = []
+    problems = list(_endless(wanted))
+    if problems:
+        raise ConfigurationError(problems)
     judged = list(_criteria(wanted, adjustable, problems))
     option = _option(wanted, adjustable, problems)
     if option is None:
@@ -119,6 +121,21 @@ def made(wanted: Wanted, adjustable: Adjustable, arguments: Sequence[str]) -> Li
     return LimitPlan(wanted, option, unit, bounds, judged, adjustable, times)
 
 
+def _endless(wanted: Wanted) -> Iterator[str]:
+    """What reads as a number and is none that anything could be held against."""
+    given = {
+        "--from": wanted.first,
+        "--max-rate": wanted.highest,
+        "--at-least": wanted.at_least,
+        "--resolution": wanted.resolution,
+        "--max-duration": wanted.most_s,
+        "--cool-down": wanted.cool_down_s,
+    }
+    for flag, value in given.items():
+        if value is not None and not math.isfinite(value):
+            yield f"{flag} {value}: give a number with an end"
+
+
 def _reset_problems(command: str) -> Iterator[str]:
     try:
         if command and shutil.which(shlex.split(command)[0]) is None:
@@ -129,6 +146,8 @@ def _reset_problems(command: str) -> Iterator[str]:
 
 def _criteria(wanted: Wanted, adjustable: Adjustable, problems: list[str]) -> Iterator[Judged]:
     known = {each.name: each for each in adjustable.criteria}
+    if not wanted.criteria:
+        problems.append(f"--criterion: its value is empty; name one of {', '.join(known)}")
     for name in wanted.criteria:
         if name in known:
             yield known[name]

@@ -171,7 +171,10 @@ def test_a_service_that_heals_without_load_is_waited_for(search: Search) -> None
     looks = [level for label, level in service.made if label.startswith("cool-down")]
     assert looks
     assert set(looks) == {10.0}
-    assert len(told["cool_downs"]) == len(looks)
+    words = [each["reason"] for each in told["cool_downs"]]
+    assert words[-1] == "as it was before the first step"
+    assert "not yet as it was before the first step" in words
+    assert len(words) == len(looks)
 
 
 def test_a_service_that_does_not_come_back_ends_the_search_with_what_was_found(search: Search) -> None:

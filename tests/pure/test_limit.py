@@ -227,3 +227,14 @@ def test_a_step_that_was_stopped_early_counts_only_where_it_broke_before() -> No
 
     assert stopped(Outcome.INCONCLUSIVE) is Silence.STOPPED
     assert stopped(Outcome.FAIL) is BREAKS
+
+
+def test_a_spike_from_which_a_service_does_not_come_back_tells_whether_it_ever_would() -> None:
+    down = finding(Outcome.FAIL, "recovery_time", basis=Basis.MEASURED)
+    metastable = finding(Outcome.FAIL, "metastability", basis=Basis.MEASURED)
+    said = Step(100, "step-1", [down, metastable]).about("recovery_time")
+    assert said.says is BREAKS
+    assert said.reason == "recovery_time FAIL; metastability: FAIL, metastability FAIL"
+    assert Step(100, "step-1", [down]).about("recovery_time").reason == "recovery_time FAIL"
+    late = [finding(Outcome.FAIL), metastable]
+    assert Step(100, "step-1", late).about("latency_quantile").reason == "latency_quantile FAIL"
