@@ -16,7 +16,7 @@ from harness.commands.runs_apart import AROUND_S, Signals, make_directory, minut
 from harness.commands.scenario_check import Scenario, checked
 from harness.limit.normal import BASELINE, RECOVERY, Normal
 from harness.limit.result import Limit
-from harness.limit.search import End, Tried, next_level
+from harness.limit.search import End, Tried
 from harness.limit.step import Step
 from harness.recording import Recording
 from harness.recording_file import RecordingError, read
@@ -94,7 +94,7 @@ class _Search:
 
     def _search(self, judged: Judged) -> End | None:
         while not self.broken_off:
-            following = next_level(self._tried(judged), self.plan.bounds)
+            following = self._limit(judged, None).next_level()
             if isinstance(following, End):
                 return following
             if self._is_over() or not self._is_back():
@@ -109,12 +109,10 @@ class _Search:
     def _place(self, judged: Judged) -> int:
         return list(self.plan.judged).index(judged)
 
-    def _tried(self, judged: Judged) -> Tried:
-        return Tried([step.about(judged.name) for step in self.steps])
-
     def _limit(self, judged: Judged, ended: End | None) -> Limit:
         searched = self.plan.searched(judged, self.scenario.adjustable.plateau_s)
-        return Limit(searched, self._tried(judged), self.plan.bounds, ended, self.broken_off)
+        tried = Tried([step.about(judged.name) for step in self.steps])
+        return Limit(searched, tried, self.plan.bounds, ended, self.broken_off)
 
     def _is_over(self) -> bool:
         most = self.plan.wanted

@@ -77,6 +77,8 @@ class LimitPlan:
         return [word for flag, value in given.items() for word in (flag, value)]
 
     def searched(self, judged: Judged, plateau_s: float) -> Searched:
+        """``plateau_s``: for how long a step holds its level; only a rate can be kept up."""
+        plateau_s = plateau_s if self.option.name == PEAK else 0.0
         quantile = judged.number("quantile") or 0.0
         return Searched(judged.name, judged.kind, quantile, self.option.flag, self.unit, plateau_s)
 
@@ -179,9 +181,11 @@ def _bounds(wanted: Wanted, adjustable: Adjustable, option: Option, problems: li
     if option.name == PEAK:
         lowest = max(1.0, base.value if base is not None else 1.0)
     else:
-        lowest = 1.0 if option.is_whole else option.value / FIRST_OF_HIGHEST
+        lowest = 1.0 if option.is_whole else (option.value or wanted.first or 1.0) / FIRST_OF_HIGHEST
     is_count = option.name == PEAK or option.is_whole
-    highest = wanted.highest if wanted.highest is not None else HIGHEST if is_count else HIGHEST_FACTOR * option.value
+    highest = (
+        wanted.highest if wanted.highest is not None else HIGHEST if is_count else HIGHEST_FACTOR * (option.value or 1)
+    )
     if wanted.highest is None and wanted.at_least is not None:
         highest = max(highest, GROWTH * wanted.at_least)
     first = max(GROWTH * lowest, highest / FIRST_OF_HIGHEST) if wanted.first is None else wanted.first

@@ -40,7 +40,7 @@ class Bounds:
     is_whole: bool = False
     """Whether levels are whole numbers."""
     wanted: float | None = None
-    """The limit is known well enough when it is known to be above or below this."""
+    """What the limit has to be at least, where anything is wanted."""
 
     def usable(self, level: float) -> float:
         """The level with three digits, within the bounds."""
@@ -52,7 +52,7 @@ class End(Enum):
     """Why no further level is tried."""
 
     FOUND = "found"
-    WANTED = "known to be above or below what is wanted"
+    WANTED = "known to be what is wanted, or not to be"
     LOWEST = "breaks at the lowest level"
     HIGHEST = "holds at the highest level"
     GENERATOR = "the generator ended"
@@ -129,8 +129,6 @@ def next_level(tried: Tried, bounds: Bounds) -> float | End:
 def _within(found: Estimate, bounds: Bounds) -> float | End:
     if found.high <= found.low * (1 + bounds.resolution):
         return End.FOUND
-    if bounds.wanted is not None and not found.low < bounds.wanted <= found.high:
-        return End.WANTED
     return bounds.usable(found.middle)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from harness.findings import Basis, Finding, Outcome
 from harness.limit.result import Limit, Searched
-from harness.limit.search import Bounds, End, Tried, estimate, next_level
+from harness.limit.search import Bounds, End, Tried, estimate
 from harness.limit.step import Answer, Said, Silence, Step
 from harness.limit.threshold import posterior
 
@@ -32,7 +32,7 @@ def search(answer: Callable[[float], Answer | Silence], bounds: Bounds = BOUNDS,
     """The whole search of a service that answers so."""
     found: list[Said] = []
     while len(found) < most:
-        following = next_level(Tried(found), bounds)
+        following = limit(Tried(found), None, bounds).next_level()
         if isinstance(following, End):
             return Tried(found), following
         found.append(said(following, answer(following)))
@@ -156,9 +156,20 @@ def test_what_is_wanted_decides_the_outcome_and_when_the_search_may_end(wanted: 
     whole, _ = search(lambda level: HOLDS if level <= 150 else BREAKS)
     told = limit(found, ended, bounds)
     assert told.outcome is outcome
+    assert ended is (End.FOUND if outcome is Outcome.INCONCLUSIVE else End.WANTED)
     assert (len(found.said) < len(whole.said)) is (outcome is not Outcome.INCONCLUSIVE)
-    if outcome is not Outcome.INCONCLUSIVE:
-        assert f"the {wanted:g} starts/s that are wanted" in told.finding().reason
+    assert f"the {wanted:g} starts/s that are wanted" in told.finding().reason
+
+
+def test_what_is_wanted_has_to_be_kept_up_for_as_long_as_one_likes() -> None:
+    # At half a second of latency after 20 s, 80/s may be no more than 78/s in the long run.
+    held = [said(level, HOLDS, 0.5) for level in (20, 40, 80)]
+    found = Tried([*held, *[said(level, BREAKS) for level in (160, 113, 98)]])
+    herd = Searched("latency_quantile", "latency_quantile", 0.95, "--herd-users", "users", 0)
+    lows = [(limit(found, None, searched=each).interval or (0, 0))[0] for each in (LATENCY, herd)]
+    wanted = Bounds(10, 20, 1000, 0.2, wanted=sum(lows) / 2)
+    assert limit(found, None, wanted, herd).next_level() is End.WANTED
+    assert isinstance(limit(found, None, wanted).next_level(), float)
 
 
 def test_a_queue_that_a_step_of_20_s_has_hidden_is_taken_off_the_lower_end() -> None:
