@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 from harness.analysis import generator, machine
 from harness.analysis.lazy import LazyModule
 from harness.criteria._criterion import Guard
-from harness.criteria._outcome import no_phase, percent, phases_from
+from harness.criteria._outcome import no_phase, percent, phases_under_load
 from harness.findings import CLIENTS, TARGET, Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
@@ -45,7 +45,7 @@ class MachinePressure(Guard):
     phase: str = parameter("spike", "judged from the beginning of this phase")
 
     def judge(self, recording: Recording) -> Finding:
-        stretch = phases_from(recording, self.phase)
+        stretch = phases_under_load(recording, self.phase)
         if not stretch:
             return self.inconclusive(no_phase(recording, self.phase))
         end_s = min(stretch[-1].end_s, generator.last_trace_s(recording))
