@@ -121,8 +121,8 @@ def next_level(tried: Tried, bounds: Bounds) -> float | End:
         return End.SILENT if is_silent else _within(found, bounds)
     if last.count(Silence.UNUSABLE) == MOST_SILENT:
         return End.SILENT
-    if breaks := tried.levels(Answer.BREAKS):
-        return _below(breaks, bounds)
+    if tried.levels(Answer.BREAKS):
+        return _below(tried, bounds)
     return _above(tried, bounds)
 
 
@@ -132,10 +132,13 @@ def _within(found: Estimate, bounds: Bounds) -> float | End:
     return bounds.usable(found.middle)
 
 
-def _below(breaks: Sequence[float], bounds: Bounds) -> float | End:
-    if breaks.count(bounds.lowest) >= SURE_OF_LOWEST:
-        return End.LOWEST
-    return bounds.usable(breaks[0] / GROWTH)
+def _below(tried: Tried, bounds: Bounds) -> float | End:
+    """Something has broken, and nothing has held for sure."""
+    lowest = min(level for level, _ in tried.counted)
+    there = [answer for level, answer in tried.counted if level == bounds.lowest]
+    if len(there) < SURE_OF_LOWEST:
+        return bounds.usable(lowest / GROWTH)
+    return End.LOWEST if all(answer is Answer.BREAKS for answer in there) else End.SILENT
 
 
 def _above(tried: Tried, bounds: Bounds) -> float | End:

@@ -133,6 +133,13 @@ def test_what_breaks_at_the_base_load_fails() -> None:
     assert [each.level for each in found.said] == [20, 10, 10]
 
 
+def test_where_nothing_holds_for_sure_the_search_goes_down_and_ends() -> None:
+    found, ended = search(lambda level: BREAKS if level > 15 else SEEMS_TO_HOLD)
+    assert ended is End.SILENT
+    assert [each.level for each in found.said] == [20, 10, 10]
+    assert limit(found, ended).outcome is Outcome.INCONCLUSIVE
+
+
 def test_what_holds_at_the_highest_level_is_at_least_that() -> None:
     found, ended = search(lambda _: HOLDS)
     assert ended is End.HIGHEST
