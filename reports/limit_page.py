@@ -139,7 +139,7 @@ def as_markdown(found: Found) -> str:
         steps = [row.cells for row in rows(found, limit)]
         lines += markdown.section(f"Steps, by {limit.searched.criterion}", HEADS, steps)
     looks = [(look.label, look.run, look.reason) for look in found.looks]
-    lines += markdown.section("Was it back? Runs without a spike", ("run", "directory", "its verdict"), looks)
+    lines += markdown.section("Was it back? Runs without a spike", ("run", "directory", "the service was"), looks)
     return markdown.bounded(lines)
 
 

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from harness.commands.adjustable import Judged
@@ -16,7 +16,7 @@ from harness.commands.runs_apart import AROUND_S, Signals, make_directory, minut
 from harness.commands.scenario_check import Scenario, checked
 from harness.limit.normal import BASELINE, RECOVERY, Normal
 from harness.limit.result import Limit
-from harness.limit.search import End, Tried, next_level
+from harness.limit.search import End, Tried
 from harness.limit.step import Step
 from harness.recording import Recording
 from harness.recording_file import RecordingError, read
@@ -94,7 +94,7 @@ class _Search:
 
     def _search(self, judged: Judged) -> End | None:
         while not self.broken_off:
-            following = next_level(self._tried(judged), self.plan.bounds)
+            following = self._limit(judged, None).next_level()
             if isinstance(following, End):
                 return following
             if self._is_over() or not self._is_back():
@@ -109,12 +109,10 @@ class _Search:
     def _place(self, judged: Judged) -> int:
         return list(self.plan.judged).index(judged)
 
-    def _tried(self, judged: Judged) -> Tried:
-        return Tried([step.about(judged.name) for step in self.steps])
-
     def _limit(self, judged: Judged, ended: End | None) -> Limit:
         searched = self.plan.searched(judged, self.scenario.adjustable.plateau_s)
-        return Limit(searched, self._tried(judged), self.plan.bounds, ended, self.broken_off)
+        tried = Tried([step.about(judged.name) for step in self.steps])
+        return Limit(searched, tried, self.plan.bounds, ended, self.broken_off)
 
     def _is_over(self) -> bool:
         most = self.plan.wanted
@@ -175,9 +173,10 @@ class _Search:
         short = [word for name in there for word in (f"--{name.replace('_', '-')}", str(LOOK_S[name]))]
         number = len(self.looks) + 1
         look = self._run(level, f"cool-down-{number}", [*self.plan.arguments(level), *short])
-        self.looks.append(look)
         recording = self._recording(look)
-        return recording is not None and self._was_well(recording, BASELINE)
+        is_well = recording is not None and self._was_well(recording, BASELINE)
+        self.looks.append(replace(look, reason=f"{'as' if is_well else 'not yet as'} it was before the first step"))
+        return is_well
 
     def _normal(self, step: Step) -> Normal | None:
         recording = self._recording(step)

@@ -77,6 +77,8 @@ class LimitPlan:
         return [word for flag, value in given.items() for word in (flag, value)]
 
     def searched(self, judged: Judged, plateau_s: float) -> Searched:
+        """``plateau_s``: for how long a step holds its level; only a rate can be kept up."""
+        plateau_s = plateau_s if self.option.name == PEAK else 0.0
         quantile = judged.number("quantile") or 0.0
         return Searched(judged.name, judged.kind, quantile, self.option.flag, self.unit, plateau_s)
 
@@ -99,7 +101,9 @@ class LimitPlan:
 
 def made(wanted: Wanted, adjustable: Adjustable, arguments: Sequence[str]) -> LimitPlan:
     """Raises ConfigurationError with everything that is wrong."""
-    problems: list[str] = []
+    problems = list(_endless(wanted))
+    if problems:
+        raise ConfigurationError(problems)
     judged = list(_criteria(wanted, adjustable, problems))
     option = _option(wanted, adjustable, problems)
     if option is None:
@@ -119,6 +123,21 @@ def made(wanted: Wanted, adjustable: Adjustable, arguments: Sequence[str]) -> Li
     return LimitPlan(wanted, option, unit, bounds, judged, adjustable, times)
 
 
+def _endless(wanted: Wanted) -> Iterator[str]:
+    """What reads as a number and is none that anything could be held against."""
+    given = {
+        "--from": wanted.first,
+        "--max-rate": wanted.highest,
+        "--at-least": wanted.at_least,
+        "--resolution": wanted.resolution,
+        "--max-duration": wanted.most_s,
+        "--cool-down": wanted.cool_down_s,
+    }
+    for flag, value in given.items():
+        if value is not None and not math.isfinite(value):
+            yield f"{flag} {value}: give a number with an end"
+
+
 def _reset_problems(command: str) -> Iterator[str]:
     try:
         if command and shutil.which(shlex.split(command)[0]) is None:
@@ -129,6 +148,8 @@ def _reset_problems(command: str) -> Iterator[str]:
 
 def _criteria(wanted: Wanted, adjustable: Adjustable, problems: list[str]) -> Iterator[Judged]:
     known = {each.name: each for each in adjustable.criteria}
+    if not wanted.criteria:
+        problems.append(f"--criterion: its value is empty; name one of {', '.join(known)}")
     for name in wanted.criteria:
         if name in known:
             yield known[name]
@@ -160,9 +181,11 @@ def _bounds(wanted: Wanted, adjustable: Adjustable, option: Option, problems: li
     if option.name == PEAK:
         lowest = max(1.0, base.value if base is not None else 1.0)
     else:
-        lowest = 1.0 if option.is_whole else option.value / FIRST_OF_HIGHEST
+        lowest = 1.0 if option.is_whole else (option.value or wanted.first or 1.0) / FIRST_OF_HIGHEST
     is_count = option.name == PEAK or option.is_whole
-    highest = wanted.highest if wanted.highest is not None else HIGHEST if is_count else HIGHEST_FACTOR * option.value
+    highest = (
+        wanted.highest if wanted.highest is not None else HIGHEST if is_count else HIGHEST_FACTOR * (option.value or 1)
+    )
     if wanted.highest is None and wanted.at_least is not None:
         highest = max(highest, GROWTH * wanted.at_least)
     first = max(GROWTH * lowest, highest / FIRST_OF_HIGHEST) if wanted.first is None else wanted.first

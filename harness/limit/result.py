@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from harness.findings import Basis, Finding, Outcome
-from harness.limit.search import TAIL, Bounds, End, Tried, estimate
+from harness.limit.search import TAIL, Bounds, End, Tried, estimate, next_level
 from harness.limit.step import Answer, Said, Silence
 
 CONFIDENCE = 1 - 2 * TAIL
@@ -73,6 +73,13 @@ class Limit:
             return Outcome.PASS
         return Outcome.FAIL if self.ended is End.LOWEST else Outcome.INCONCLUSIVE
 
+    def next_level(self) -> float | End:
+        """Of a search that goes on; none where it is known already whether the limit is what is wanted."""
+        is_known = self.tried.is_bracketed and self.bounds.wanted is not None
+        if is_known and self.outcome is not Outcome.INCONCLUSIVE:
+            return End.WANTED
+        return next_level(self.tried, self.bounds)
+
     def finding(self) -> Finding:
         searched = self.searched
         answers = [answer for _, answer in self.tried.counted]
@@ -102,8 +109,8 @@ class Limit:
         return next(titles, self.searched.criterion)
 
     def _sustained(self, level: float) -> float:
-        """The level without what a queue may have hidden. A service that is asked for r a second and answers μ has,
-        when a share q of H seconds is over, requests wait for W = q·H·(r − μ)/μ; so one whose q-quantile of the latency
+        """The level without what a queue may have hidden. Where a service is asked for r a second and answers μ, its
+        requests wait for W = q·H·(r − μ)/μ when a share q of H seconds is over; so one whose q-quantile of the latency
         is W answers r ÷ (1 + W/(q·H)) at least, for as long as one likes.
         """
         if not self.searched.is_sustained:
@@ -128,7 +135,10 @@ class Limit:
         if self.bounds.wanted is not None and self.outcome is not Outcome.INCONCLUSIVE:
             than = "at least" if self.outcome is Outcome.PASS else "less than"
             return f"{sure}, so {than} the {_level(self.bounds.wanted, unit)} that are wanted"
-        return f"{sure}" + ("" if self.ended is End.FOUND else f": {why}")
+        if self.bounds.wanted is not None and self.ended is End.FOUND:
+            wanted = _level(self.bounds.wanted, unit)
+            return f"{sure}, around the {wanted} that are wanted: a smaller --resolution would tell, with more steps"
+        return sure if self.ended is End.FOUND else f"{sure}: {why}"
 
     def _why(self) -> str:
         """Why the search ended, and what would settle what it left open."""

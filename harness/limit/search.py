@@ -40,7 +40,7 @@ class Bounds:
     is_whole: bool = False
     """Whether levels are whole numbers."""
     wanted: float | None = None
-    """The limit is known well enough when it is known to be above or below this."""
+    """What the limit has to be at least, where anything is wanted."""
 
     def usable(self, level: float) -> float:
         """The level with three digits, within the bounds."""
@@ -52,7 +52,7 @@ class End(Enum):
     """Why no further level is tried."""
 
     FOUND = "found"
-    WANTED = "known to be above or below what is wanted"
+    WANTED = "known to be what is wanted, or not to be"
     LOWEST = "breaks at the lowest level"
     HIGHEST = "holds at the highest level"
     GENERATOR = "the generator ended"
@@ -121,23 +121,24 @@ def next_level(tried: Tried, bounds: Bounds) -> float | End:
         return End.SILENT if is_silent else _within(found, bounds)
     if last.count(Silence.UNUSABLE) == MOST_SILENT:
         return End.SILENT
-    if breaks := tried.levels(Answer.BREAKS):
-        return _below(breaks, bounds)
+    if tried.levels(Answer.BREAKS):
+        return _below(tried, bounds)
     return _above(tried, bounds)
 
 
 def _within(found: Estimate, bounds: Bounds) -> float | End:
     if found.high <= found.low * (1 + bounds.resolution):
         return End.FOUND
-    if bounds.wanted is not None and not found.low < bounds.wanted <= found.high:
-        return End.WANTED
     return bounds.usable(found.middle)
 
 
-def _below(breaks: Sequence[float], bounds: Bounds) -> float | End:
-    if breaks.count(bounds.lowest) >= SURE_OF_LOWEST:
-        return End.LOWEST
-    return bounds.usable(breaks[0] / GROWTH)
+def _below(tried: Tried, bounds: Bounds) -> float | End:
+    """Something has broken, and nothing has held for sure."""
+    lowest = min(level for level, _ in tried.counted)
+    there = [answer for level, answer in tried.counted if level == bounds.lowest]
+    if len(there) < SURE_OF_LOWEST:
+        return bounds.usable(lowest / GROWTH)
+    return End.LOWEST if all(answer is Answer.BREAKS for answer in there) else End.SILENT
 
 
 def _above(tried: Tried, bounds: Bounds) -> float | End:

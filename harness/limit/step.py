@@ -11,6 +11,8 @@ from harness import criteria as criteria_folder
 from harness.findings import Basis, Finding, Outcome
 from harness.verdict import RUN_COMPLETE, TARGET_HEALTHY
 
+RECOVERY, METASTABILITY = "recovery_time", "metastability"
+
 
 class Answer(Enum):
     """What a step says of the limit."""
@@ -97,7 +99,7 @@ class Step:
         if finding.outcome is Outcome.PASS:
             return said(Answer.HOLDS, finding.reason)
         if finding.outcome is Outcome.FAIL:
-            return said(Answer.BREAKS, finding.reason)
+            return said(Answer.BREAKS, finding.reason + self._whether_metastable(finding))
         if self.stopped_early:
             return said(Silence.STOPPED, self.reason)
         if finding.voided_by is not None:
@@ -115,6 +117,13 @@ class Step:
         is_above = finding.figure > finding.limit
         keeps = is_above == _is_least(finding.kind)
         return said(Answer.SEEMS_TO_HOLD if keeps else Answer.SEEMS_TO_BREAK, finding.reason)
+
+    def _whether_metastable(self, finding: Finding) -> str:
+        """Of a service that did not come back, whether it never would, as far as that was judged."""
+        found = next((each for each in self.findings if each.kind == METASTABILITY), None)
+        if finding.kind != RECOVERY or found is None or found.outcome is Outcome.PASS:
+            return ""
+        return f"; {found.title}: {found.outcome.value}, {found.reason}"
 
 
 def _is_least(kind: str) -> bool:

@@ -26,7 +26,9 @@ else:
     np = LazyModule("numpy")
 
 SPREADS = (0.005, 0.12)
-"""Deviation of the threshold from run to run, as a share of it: from what no run can show to what no search can."""
+"""Deviation of the threshold from run to run, as a share of it: from what no run can show to what no
+search of a dozen runs can. All between are alike probable, so that few runs do not pass for steady ones.
+"""
 MISHAP = 0.005
 """Chance that a run ends otherwise for reasons of its own, which no guard has seen."""
 POINTS, SPREAD_POINTS = 800, 12
@@ -53,7 +55,7 @@ def posterior(runs: Sequence[tuple[float, bool]]) -> Posterior:
     broke = min(level for level, (_, holds) in zip(levels, runs, strict=True) if not holds)
     beyond = math.log(BEYOND)
     log_limit = np.linspace(min(held, broke) - beyond, max(held, broke) + beyond, POINTS)
-    spread = np.geomspace(*SPREADS, SPREAD_POINTS)[:, None]
+    spread = np.linspace(*SPREADS, SPREAD_POINTS)[:, None]
     log_likelihood = np.zeros((SPREAD_POINTS, POINTS))
     for level, (_, holds) in zip(levels, runs, strict=True):
         chance = normal_probability((log_limit - level) * (1 if holds else -1) / spread)

@@ -130,6 +130,12 @@ def test_the_plateau_is_how_long_the_peak_is_held() -> None:
     [
         ({"criteria": ("latency",)}, (), ["--criterion latency: the scenario is not judged by it; did you mean"]),
         ({"criteria": ("generator_health",)}, (), ["--criterion generator_health: the scenario is not judged by it"]),
+        ({"criteria": ()}, (), ["--criterion: its value is empty; name one of latency_quantile, recovery_time"]),
+        (
+            {"highest": float("nan"), "cool_down_s": float("inf")},
+            (),
+            ["--max-rate nan: give a number", "--cool-down inf: give a number"],
+        ),
         ({"vary": "--hold"}, (), ["--vary --hold: no number of the shape"]),
         ({}, ("--peak", "5"), ["--peak: the search sets it; leave it out"]),
         ({"highest": 10.0}, (), ["--max-rate 10: give more than the 10"]),

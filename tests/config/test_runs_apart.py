@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from harness.commands import runs_apart
+from harness.commands.adjustable import Adjustable
 from harness.commands.scenario_check import Scenario
 from harness.findings import Outcome
 from harness.verdict import judge
@@ -49,6 +50,7 @@ def test_a_pass_of_a_run_that_did_not_end_with_it_is_none(
     directory.mkdir()
     monkeypatch.setattr(runs_apart.sys, "executable", str(program))
     signals: Any = SimpleNamespace(stopped=False, process=None)
-    part = runs_apart.run_apart(Scenario(tmp_path / "x.py", "x", "spike", 1.0), (), directory, signals)
+    scenario = Scenario(tmp_path / "x.py", "x", "spike", 1.0, Adjustable("", "", 0.0, (), ()))
+    part = runs_apart.run_apart(scenario, (), directory, signals)
     assert part.outcome is said
     assert (f"ended with {code}" in part.reason) == (said is Outcome.INCONCLUSIVE)
