@@ -41,7 +41,8 @@ def main() -> int:
     parser.add_argument("words", nargs="*", help="parts of the paths of what is changed")
     parser.add_argument("--sample", type=int, default=480, help="mutants, 0 for all of them")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--tests", nargs="*", default=["tests/pure", "tests/learn"], help="files of tests that are asked")
+    asked = ["tests/pure", "tests/learn"]
+    parser.add_argument("--tests", nargs="*", default=asked, help="files of tests that are asked")
     parser.add_argument("--least", type=float, default=0.0, help="share that has to be killed, or else it ends with 1")
     given = parser.parse_args()
 
