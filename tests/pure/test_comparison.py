@@ -9,7 +9,7 @@ from functools import cache
 import pytest
 
 from harness.comparison import groups, words
-from harness.comparison.metric import Margin, margin_of, metrics
+from harness.comparison.metric import Margin, bounds_of, margin_of, metrics
 from harness.comparison.plan import differences, plan_of
 from harness.comparison.runs import Judged, compared, plan_differences
 from harness.errors import ConfigurationError
@@ -195,6 +195,10 @@ def test_of_two_steady_runs_the_shift_is_what_was_done() -> None:
     before = found(steady(1)[1], "p95").figure
     assert before is not None
     assert slower.interval[0] < 0.3 * before < slower.interval[1]
+    after = found(steady(2, latency_s=0.026)[1], "p95").figure
+    assert after is not None and slower.figure == pytest.approx(after - before)
+    assert slower.limit == pytest.approx(0.1 * before)
+    assert "worse by more than 10 %" in slower.reason
 
 
 def test_of_two_steady_runs_of_one_version_nothing_is_worse() -> None:
@@ -212,6 +216,8 @@ def test_a_short_run_tells_less() -> None:
 def test_errors_that_were_not_there_before_are_worse() -> None:
     whole = compared([steady(1)], [steady(2, error_ratio=0.08)], 0.1)
     assert found(whole, "errors").outcome is Outcome.FAIL
+    assert whole.reason.endswith("."), whole.reason
+    assert "more FAIL" not in whole.reason and found(whole, "p95").outcome is not Outcome.FAIL, "it is the only one"
 
 
 def test_more_is_better_where_the_limit_is_a_lower_one() -> None:
@@ -228,6 +234,9 @@ def test_more_is_better_where_the_limit_is_a_lower_one() -> None:
     fewer = found(whole, "throughput")
     assert fewer.outcome is Outcome.FAIL
     assert fewer.figure is not None and fewer.figure < 0
+    assert "more FAIL" not in whole.reason, "it is the only one"
+    (one,) = compared(group(1, 10)[:1], group(11, 6)[:1], 0.1).findings
+    assert one.figure is not None and one.figure < 0 and one.limit is not None and one.limit < 0
     assert compared(group(1, 6), group(11, 10), 0.1).outcome is Outcome.PASS
 
 
@@ -262,6 +271,48 @@ def test_a_margin_that_is_none_is_refused(text: str) -> None:
 
 def test_a_margin_is_in_percent() -> None:
     assert words.share_of("10%") == words.share_of(" 10 ") == pytest.approx(0.1)
+
+
+def test_between_what_a_figure_lies() -> None:
+    known = stored_runs.finding(2.0)
+    assert bounds_of(known) == (2.0, 2.0)
+    assert bounds_of(stored_runs.finding(None, censored_s=60.0)) == (60.0, math.inf)
+    without = dataclasses.replace(known, figure=math.nan, interval=(math.inf, math.inf))
+    assert bounds_of(without) == (math.inf, math.inf), "too many failed for it to have a bound"
+    assert bounds_of(dataclasses.replace(without, interval=(1.0, 2.0))) is None
+    assert bounds_of(dataclasses.replace(without, interval=None)) is None
+    assert bounds_of(dataclasses.replace(known, voided_by="generator_health")) is None
+    assert bounds_of(None) is None
+
+
+def test_the_same_in_every_run_is_not_worse_even_without_a_margin() -> None:
+    (same,) = groups.compared(verdicts([1.0] * 4), verdicts([1.0] * 4), 0.0)
+    assert same.outcome is Outcome.PASS and same.figure == 0 and same.interval == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("by", "of", "unit", "told"),
+    [
+        (0.5, 2.0, "s", "+25 %"),
+        (-0.5, 2.0, "s", "-25 %"),
+        (19.9, 2.0, "s", "+995 %"),
+        (20.0, 2.0, "s", "+20 s"),
+        (0.5, 0.0, "s", "+500 ms"),
+        (0.02, 0.1, "ratio", "+2 percentage points"),
+        (-0.02, 0.1, "ratio", "-2 percentage points"),
+        (1e6, 1e8, "bytes", "+1.0 MB"),
+        (0.0, 0.1, "ratio", "+0 percentage points"),
+        (1.0, math.inf, "s", "+1 s"),
+    ],
+)
+def test_a_change_in_words(by: float, of: float, unit: str, told: str) -> None:
+    assert words.change(by, of, unit) == told
+
+
+def test_a_margin_in_words_is_a_share_unless_it_is_more() -> None:
+    assert words.allowed(0.1, 0.2, 2.0, "s") == words.allowed(0.1, None, 2.0, "s") == "10 %"
+    assert words.allowed(0.1, 0.5, 2.0, "s") == "500 ms"
+    assert words.allowed(0.1, 0.005, 0.01, "ratio") == "0.5 percentage points"
 
 
 def test_guards_are_no_metrics() -> None:

@@ -110,6 +110,15 @@ def test_runs_that_stopped_recovering_are_a_change() -> None:
     found = judged(runs)
     assert found.outcome is Outcome.FAIL
     assert found.interval is not None and found.interval[1] == float("inf")
+    assert "+59.9 s since" in found.reason, "at least: they were watched for 60 s"
+
+
+def test_what_may_be_is_a_share_of_how_long_they_were_watched_at_least() -> None:
+    """Of a level whose runs were not seen to recover within 60 s."""
+    never = stored_runs.finding(None, censored_s=60.0)
+    found = judged([dataclasses.replace(run, findings=(never,)) for run in stored_runs.history([1.0] * 16)])
+    assert found.limit == pytest.approx(6.0)
+    assert found.outcome is Outcome.INCONCLUSIVE and found.figure is None
 
 
 def test_a_change_no_larger_than_a_window_is_none_of_a_recovery_time() -> None:
