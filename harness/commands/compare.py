@@ -31,6 +31,7 @@ def compare(first: str, second: str, worse_than: str, anyway: bool, runs_dir: Pa
     groups = {name: _paths(words, runs_dir, problems) for name, words in (("first", first), ("second", second))}
     problems += _twice([path for paths in groups.values() for path in paths])
     judged = {name: [run for path in paths if (run := _judged(path, problems))] for name, paths in groups.items()}
+    problems += _copies([run for group in judged.values() for run in group]) if not problems else []
     if problems:
         raise ConfigurationError(problems)
     different = plan_differences([run.recording for group in judged.values() for run in group])
@@ -78,6 +79,21 @@ def _twice(paths: Sequence[Path]) -> list[str]:
         for path in dict.fromkeys(named)
         if named.count(path) > 1
     ]
+
+
+def _copies(judged: Sequence[ComparedRun]) -> list[str]:
+    """Of one run, under other names: four of them are one observation."""
+    problems: list[str] = []
+    of_instant: dict[tuple[str, str], list[ComparedRun]] = {}
+    for run in judged:
+        header = run.recording.header
+        others = of_instant.setdefault((header.started_utc, header.scenario), [])
+        same = next((each for each in others if each.recording.slices == run.recording.slices), None)
+        if same is None:
+            others.append(run)
+        else:
+            problems.append(f"{run.name}: is a copy of {same.name}; a run is compared with others")
+    return problems
 
 
 def _directory_of(path: Path) -> Path:
