@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from harness.analysis import phases, traces
-from harness.analysis.alerts import Episode, episodes
+from harness.analysis.alert_episodes import Episode
+from harness.analysis.alerts import episodes
 from harness.analysis.amplification import by_phase
 from harness.findings import Basis, Finding, Outcome, Verdict
 from harness.recording import Recording

@@ -27,6 +27,9 @@ GIVE_WAY, GIVE_WAY_TO_MEASURED = 10, 19
 """Niceness of the parts that compute: what is timed beside them goes before, and they still come along. What is
 measured beside them hardly knows of them.
 """
+ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1"}
+"""Of those that multiply matrices: the others would only wait, and take the machine from what goes beside them for it.
+"""
 PATIENCE_S = 900
 """For a test of a part that gives way, when the others leave little."""
 SLOWEST = 10
@@ -95,9 +98,15 @@ class Going:
         command += ["-o", "junit_duration_report=call", f"--junit-xml={self._report}"]
         if part.computes:
             command += ["-o", f"timeout={PATIENCE_S}"]
+        environment = {**os.environ, **(ONE_THREAD if part.computes else {})}
         with self._output.open("wb") as output:
             self.process = subprocess.Popen(
-                command, cwd=HERE.parent, stdout=output, stderr=output, start_new_session=part.computes
+                command,
+                cwd=HERE.parent,
+                env=environment,
+                stdout=output,
+                stderr=output,
+                start_new_session=part.computes,
             )
         if part.computes:
             self.give_way(GIVE_WAY)

@@ -34,7 +34,7 @@ settings.register_profile(
 settings.load_profile("springback")
 
 # Hundreds of processes are started. Containers often say that none is to keep what it has compiled, and then each would
-# compile all of the harness again, which takes a third of what a short one needs of the machine.
+# compile all of the harness again, a tenth of what it takes to start.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 

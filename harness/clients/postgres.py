@@ -100,7 +100,7 @@ def dsn_problems(dsn: str) -> list[str]:
         return [problem]
     try:
         parts = _parts(dsn)
-    except psycopg2.Error:  # its text may quote the password
+    except (psycopg2.Error, ValueError):  # its text may quote the password; the latter of what cannot be encoded
         return [f"the PostgreSQL address cannot be read. Give one like {EXAMPLE}"]
     problems = []
     if not parts.get("host") and not parts.get("hostaddr"):

@@ -171,7 +171,7 @@ def _by_days(observed: Observed) -> tuple[Values, int]:
 
 def _median(values: Values, axis: int) -> Values:
     """Of those that are no NaN, and NaN where there are none. As ``np.nanmedian``, which takes several times as long
-    for as few values as these are.
+    for so few values.
     """
     ordered = np.sort(values, axis=axis)  # NaN comes last
     known = np.sum(~np.isnan(values), axis=axis, keepdims=True)

@@ -13,7 +13,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from harness.analysis import histogram
-from harness.analysis.alerts import Condition
+from harness.analysis.alert_episodes import Condition
 from harness.analysis.phases import OF_CLASS, RunningTally
 from harness.live.phase_tally import PhaseTally
 from harness.live.recovery_clock import RecoveryState

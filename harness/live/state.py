@@ -12,7 +12,8 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from harness.analysis.alerts import MOST_SOURCES, Book, Condition, Episode, in_words, limits_of, of_header
+from harness.analysis.alert_episodes import Book, Condition, Episode, in_words
+from harness.analysis.alerts import MOST_SOURCES, limits_of, of_header
 from harness.analysis.phases import RunningTally
 from harness.live.expectations import Expectation, expectations
 from harness.live.nodes import Nodes

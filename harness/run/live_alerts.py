@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from harness.analysis.alerts import in_words
+from harness.analysis.alert_episodes import in_words
 from harness.live.state import LiveState
 from harness.recording_marks import CLEARED, RAISED, AlertMark
 from harness.run.console import Display

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from tests.browser.page import CHROMIUM, FLAGS, PATIENCE_MS
+from tests.browser.page import PATIENCE_MS
 from tests.browser.session import Session, session
+from tests.chromium import CHROMIUM, FLAGS
 from tests.run.conftest import nobody_left  # noqa: F401  # a fixture is found by its name
 
 

@@ -24,7 +24,8 @@ from typing import Any
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
-from tests.browser.page import CHROMIUM, FLAGS, until
+from tests.browser.page import until
+from tests.chromium import CHROMIUM, FLAGS
 from tests.run import runs
 
 ROOT = Path(__file__).parents[2]

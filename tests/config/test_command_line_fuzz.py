@@ -21,7 +21,8 @@ from harness.safe_text import safe
 
 ROOT = Path(__file__).parents[2]
 LOCUSTFILE = str(ROOT / "tests" / "config" / "every_kind.py")
-EXAMPLES = 2000
+EXAMPLES = 600
+"""Others in every session; by hand as many more as one likes."""
 PATIENCE_S = 20.0
 SECRET = "hush-4711"
 
@@ -206,3 +207,10 @@ def test_a_name_that_is_too_long_is_refused_where_it_stands(commander: Commander
     assert_in_order(told)
     assert told["code"] == 2
     assert all(option in told["err"] for option in words if option in ("--preset", "--config")), told
+
+
+@pytest.mark.parametrize("address", ["\udcff", "postgresql://u@\udcff/d", "host=\udcff"])
+def test_an_address_of_a_database_that_is_no_text_is_refused(commander: Commander, address: str) -> None:
+    told = commander.ask(words=["plan", LOCUSTFILE, "--postgres", address], variables={})
+    assert_in_order(told)
+    assert told["code"] == 2 and "the PostgreSQL address cannot be read" in told["err"]

@@ -6,6 +6,7 @@ by the first word and shows none of the others.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -87,8 +88,10 @@ def anchors(path: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
-def _tokens(path: Path) -> list[Token]:
-    return MarkdownIt("commonmark").enable("table").parse(path.read_text(encoding="utf-8"))
+@functools.cache
+def _tokens(path: Path) -> tuple[Token, ...]:
+    """Read once: nearly every test asks for the blocks of all pages."""
+    return tuple(MarkdownIt("commonmark").enable("table").parse(path.read_text(encoding="utf-8")))
 
 
 def _block(page: str, token: Token) -> Block:

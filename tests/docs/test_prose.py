@@ -35,21 +35,27 @@ NOT_OURS = {
 
 @pytest.fixture(scope="module")
 def known_flags(tree: Tree) -> set[str]:
-    """Of every scenario, of Locust and of all commands."""
+    """Of every scenario and shape, of Locust and of all commands."""
     found = [file for folder in ("locustfiles", "examples") for file in sorted((tree.root / folder).glob("*.py"))]
     files = [str(file) for file in found if "harness.attach" in file.read_text()]
     answers = [tree.ask("flags", [file]) for file in files] + [tree.ask("click_flags", ["harness.cli:cli"])]
     assert all(answer["code"] == 0 for answer in answers), answers
     found = {flag for answer in answers for flag in json.loads(answer["output"].splitlines()[-1])}
     found |= set(FLAG.findall((ROOT / "harness" / "pytest_plugin" / "__init__.py").read_text()))
+    found |= {flag for shape in (ROOT / "shapes").glob("[a-z]*.py") for flag in _options(shape.read_text())}
     return found.union(*(sh.flags_of(module) for module in sh.COMMAND_LINES))
+
+
+def _options(source: str) -> set[str]:
+    """Of the classes in a text, which shapes and scenarios have theirs from."""
+    return {f"--{option.replace('_', '-')}" for option in re.findall(r"^    (\w+): \w+ = ", source, re.MULTILINE)}
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_flag_exists(name: str, known_flags: set[str]) -> None:
     """A flag that was renamed is wrong in prose, too. Options of the examples on the page are its own."""
     text = (ROOT / name).read_text()
-    own = {f"--{option.replace('_', '-')}" for option in re.findall(r"^    (\w+): \w+ = ", text, re.MULTILINE)}
+    own = _options(text)
     named = {flag for code in inline_code(ROOT / name) for flag in FLAG.findall(code)}
     assert named - known_flags - own - set(NOT_OURS) == set()
 

@@ -27,9 +27,12 @@ KEPT = (hypothesis, msgspec, numpy, scipy.optimize, scipy.special, scipy.stats)
 """Imported before the first fork, so that none does it again."""
 
 
+ROOMS = ("analysis", "comparison", "criteria", "history", "learn", "probes")
+
+
 def judged() -> list[Path]:
-    """The files from a recording to a verdict."""
-    rooms = [*(ROOT / "harness/criteria").rglob("*.py"), *(ROOT / "harness/analysis").rglob("*.py")]
+    """The files from what is sampled to a verdict, and those that hold runs and logs against one another."""
+    rooms = [path for room in ROOMS for path in (ROOT / "harness" / room).rglob("*.py")]
     return sorted([*rooms, ROOT / "harness/verdict.py"])
 
 
@@ -38,7 +41,8 @@ def main() -> int:
     parser.add_argument("words", nargs="*", help="parts of the paths of what is changed")
     parser.add_argument("--sample", type=int, default=480, help="mutants, 0 for all of them")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--tests", nargs="*", default=["tests/pure"], help="files of tests that are asked")
+    asked = ["tests/pure", "tests/learn"]
+    parser.add_argument("--tests", nargs="*", default=asked, help="files of tests that are asked")
     parser.add_argument("--least", type=float, default=0.0, help="share that has to be killed, or else it ends with 1")
     given = parser.parse_args()
 

@@ -8,7 +8,8 @@ import math
 import pytest
 
 from harness.analysis import alerts
-from harness.analysis.alerts import Book, Episode, Limits, Seen, episodes, in_words
+from harness.analysis.alert_episodes import Book, Condition, Episode, in_words
+from harness.analysis.alerts import Limits, Seen, episodes
 from harness.analysis.histogram import bucket_index
 from harness.live.state import LiveState
 from harness.recording import End, ProbeSample, Slice
@@ -208,7 +209,7 @@ def test_the_newest_sources_are_kept() -> None:
 def test_a_condition_is_told_in_its_unit(
     unit: str, figure: float, limit: float | None, detail: str, words: str
 ) -> None:
-    assert in_words(alerts.Condition("x", True, figure, limit, unit, detail)) == words
+    assert in_words(Condition("x", True, figure, limit, unit, detail)) == words
 
 
 def test_the_worst_of_an_episode_is_kept() -> None:

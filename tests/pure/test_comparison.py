@@ -8,8 +8,8 @@ from functools import cache
 
 import pytest
 
-from harness.comparison import words
-from harness.comparison.metric import Margin, margin_of, metrics
+from harness.comparison import groups, words
+from harness.comparison.metric import Margin, bounds_of, margin_of, metrics
 from harness.comparison.plan import differences, plan_of
 from harness.comparison.runs import Judged, compared, plan_differences
 from harness.errors import ConfigurationError
@@ -17,7 +17,7 @@ from harness.findings import Finding, Outcome, Verdict
 from harness.recording import Recording
 from harness.recording_header import CriterionSpec, FaultPlan, PlannedClass
 from harness.verdict import judge
-from tests import recordings
+from tests import recordings, stored_runs
 
 BASELINE = (
     CriterionSpec("latency_quantile", {"phase": "recovery", "name": "p95"}),
@@ -94,6 +94,81 @@ def test_where_neither_recovers_nothing_is_known() -> None:
     assert found(compared(*both, 0.1), "recovery_time").outcome is Outcome.INCONCLUSIVE
 
 
+def verdicts(values: list[float | None], *criteria: str, kind: str = "latency_quantile") -> list[Verdict]:
+    """One run a figure, the same for each criterion; None: it was not seen to come within 60 s."""
+    made = []
+    for value in values:
+        one = stored_runs.finding(value, censored_s=60.0 if value is None else None)
+        findings = [dataclasses.replace(one, criterion=each, title=each, kind=kind) for each in criteria or ("p95",)]
+        made.append(Verdict(Outcome.PASS, "", tuple(findings)))
+    return made
+
+
+QUICK: list[float | None] = [1.0, 1.01, 1.02, 1.03]
+SLOW: list[float | None] = [1.5, 1.51, 1.52, 1.53]
+
+
+def test_the_figure_of_groups_is_the_median_of_their_differences() -> None:
+    """Of 70 orders of eight runs one is so; four against four leave all differences in the interval."""
+    (worse,) = groups.compared(verdicts(QUICK), verdicts(SLOW), 0.1)
+    assert worse.outcome is Outcome.FAIL and worse.confidence == 0.95
+    assert worse.figure == pytest.approx(0.5) and worse.limit == pytest.approx(0.1015)
+    assert worse.interval == pytest.approx((0.47, 0.53))
+    assert worse.evidence == {
+        "runs in the first": 4, "runs in the second": 4, "p (Mann–Whitney, Holm over 1)": round(1 / 70, 4),
+    }  # fmt: skip
+    assert worse.reason == (
+        "median 1.02 s in the first, 1.52 s in the second, +49.3 %; "
+        "worse by more than 10 % (p = 0.014 by Mann–Whitney, 1 figures together)"
+    )
+    (better,) = groups.compared(verdicts(SLOW), verdicts(QUICK), 0.1)
+    assert better.outcome is Outcome.PASS and better.figure == pytest.approx(-0.5)
+    assert better.reason.endswith("not worse by more than 10 %, with 95 % confidence")
+
+
+def test_the_figure_of_groups_that_ought_to_be_high_is_turned() -> None:
+    (worse,) = groups.compared(verdicts(SLOW, kind="throughput"), verdicts(QUICK, kind="throughput"), 0.1)
+    assert worse.outcome is Outcome.FAIL
+    assert worse.figure == pytest.approx(-0.5) and worse.limit == pytest.approx(-0.1515)
+    assert worse.interval == pytest.approx((-0.53, -0.47))
+    assert worse.reason.startswith("median 1.52 s in the first, 1.02 s in the second, -33 %;")
+    (better,) = groups.compared(verdicts(QUICK, kind="throughput"), verdicts(SLOW, kind="throughput"), 0.1)
+    assert better.outcome is Outcome.PASS
+
+
+@pytest.mark.parametrize(("figures", "fails"), [(3, True), (4, False)])
+def test_of_many_figures_four_against_four_prove_none(figures: int, fails: bool) -> None:
+    """Three times 1 in 70 is 4.3 %, four times 5.7 %; 1 in 252, of five against five, is enough for twelve."""
+    names = [f"figure {number}" for number in range(figures)]
+    found_now = groups.compared(verdicts(QUICK, *names), verdicts(SLOW, *names), 0.1)
+    assert {each.outcome for each in found_now} == {Outcome.FAIL if fails else Outcome.INCONCLUSIVE}
+    told = "by itself worse by more than 10 %, but of 4 figures one may be so by chance (p = 0.057 by Mann–Whitney, all"
+    assert fails or all(f"{told} together); at least 5 runs against 5 would tell" in each.reason for each in found_now)
+
+
+def test_larger_by_about_what_may_be_is_neither_worse_nor_not() -> None:
+    (between,) = groups.compared(verdicts(QUICK), verdicts(SLOW), 0.49)
+    assert between.outcome is Outcome.INCONCLUSIVE
+    assert between.reason.endswith("it may be worse by more than 49 % or not; more runs would tell")
+
+
+def test_how_many_were_not_seen_to_end_is_said() -> None:
+    (censored,) = groups.compared(verdicts(QUICK), verdicts([*SLOW[:3], None]), 0.1)
+    assert "1 of 8 runs were not seen to recover" in censored.reason and "log-rank" in censored.reason
+    assert censored.interval is not None and censored.interval[1] == math.inf
+
+
+def test_of_the_whole_the_worst_is_said_first() -> None:
+    whole = compared([*herds(1)], [*herds(11, drain_per_s=200)], 0.1)
+    worst = whole.findings[0]
+    assert worst.outcome is Outcome.FAIL and whole.reason.startswith(f"{worst.title}: {worst.reason}")
+    failed = sum(each.outcome is Outcome.FAIL for each in whole.findings)
+    assert whole.reason.endswith(f" ({failed - 1} more FAIL)." if failed > 1 else ".")
+    assert [each.outcome.rank for each in whole.findings] == sorted(
+        (each.outcome.rank for each in whole.findings), reverse=True
+    )
+
+
 def test_three_runs_tell_nothing_and_say_how_many_would() -> None:
     whole = compared(herds(1)[:3], herds(11), 0.1)
     assert whole.outcome is Outcome.INCONCLUSIVE
@@ -121,6 +196,10 @@ def test_of_two_steady_runs_the_shift_is_what_was_done() -> None:
     before = found(steady(1)[1], "p95").figure
     assert before is not None
     assert slower.interval[0] < 0.3 * before < slower.interval[1]
+    after = found(steady(2, latency_s=0.026)[1], "p95").figure
+    assert after is not None and slower.figure == pytest.approx(after - before)
+    assert slower.limit == pytest.approx(0.1 * before)
+    assert "worse by more than 10 %" in slower.reason
 
 
 def test_of_two_steady_runs_of_one_version_nothing_is_worse() -> None:
@@ -138,6 +217,8 @@ def test_a_short_run_tells_less() -> None:
 def test_errors_that_were_not_there_before_are_worse() -> None:
     whole = compared([steady(1)], [steady(2, error_ratio=0.08)], 0.1)
     assert found(whole, "errors").outcome is Outcome.FAIL
+    assert whole.reason.endswith("."), whole.reason
+    assert "more FAIL" not in whole.reason and found(whole, "p95").outcome is not Outcome.FAIL, "it is the only one"
 
 
 def test_more_is_better_where_the_limit_is_a_lower_one() -> None:
@@ -154,6 +235,9 @@ def test_more_is_better_where_the_limit_is_a_lower_one() -> None:
     fewer = found(whole, "throughput")
     assert fewer.outcome is Outcome.FAIL
     assert fewer.figure is not None and fewer.figure < 0
+    assert "more FAIL" not in whole.reason, "it is the only one"
+    (one,) = compared(group(1, 10)[:1], group(11, 6)[:1], 0.1).findings
+    assert one.figure is not None and one.figure < 0 and one.limit is not None and one.limit < 0
     assert compared(group(1, 6), group(11, 10), 0.1).outcome is Outcome.PASS
 
 
@@ -282,6 +366,48 @@ def test_a_margin_that_is_none_is_refused(text: str) -> None:
 
 def test_a_margin_is_in_percent() -> None:
     assert words.share_of("10%") == words.share_of(" 10 ") == pytest.approx(0.1)
+
+
+def test_between_what_a_figure_lies() -> None:
+    known = stored_runs.finding(2.0)
+    assert bounds_of(known) == (2.0, 2.0)
+    assert bounds_of(stored_runs.finding(None, censored_s=60.0)) == (60.0, math.inf)
+    without = dataclasses.replace(known, figure=math.nan, interval=(math.inf, math.inf))
+    assert bounds_of(without) == (math.inf, math.inf), "too many failed for it to have a bound"
+    assert bounds_of(dataclasses.replace(without, interval=(1.0, 2.0))) is None
+    assert bounds_of(dataclasses.replace(without, interval=None)) is None
+    assert bounds_of(dataclasses.replace(known, voided_by="generator_health")) is None
+    assert bounds_of(None) is None
+
+
+def test_the_same_in_every_run_is_not_worse_even_without_a_margin() -> None:
+    (same,) = groups.compared(verdicts([1.0] * 4), verdicts([1.0] * 4), 0.0)
+    assert same.outcome is Outcome.PASS and same.figure == 0 and same.interval == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("by", "of", "unit", "told"),
+    [
+        (0.5, 2.0, "s", "+25 %"),
+        (-0.5, 2.0, "s", "-25 %"),
+        (19.9, 2.0, "s", "+995 %"),
+        (20.0, 2.0, "s", "+20 s"),
+        (0.5, 0.0, "s", "+500 ms"),
+        (0.02, 0.1, "ratio", "+2 percentage points"),
+        (-0.02, 0.1, "ratio", "-2 percentage points"),
+        (1e6, 1e8, "bytes", "+1.0 MB"),
+        (0.0, 0.1, "ratio", "+0 percentage points"),
+        (1.0, math.inf, "s", "+1 s"),
+    ],
+)
+def test_a_change_in_words(by: float, of: float, unit: str, told: str) -> None:
+    assert words.change(by, of, unit) == told
+
+
+def test_a_margin_in_words_is_a_share_unless_it_is_more() -> None:
+    assert words.allowed(0.1, 0.2, 2.0, "s") == words.allowed(0.1, None, 2.0, "s") == "10 %"
+    assert words.allowed(0.1, 0.5, 2.0, "s") == "500 ms"
+    assert words.allowed(0.1, 0.005, 0.01, "ratio") == "0.5 percentage points"
 
 
 def test_guards_are_no_metrics() -> None:

@@ -9,7 +9,8 @@ from dataclasses import replace
 import pytest
 
 from harness.analysis.histogram import bucket_index
-from harness.criteria.recovery._episode import Settings, State, measure
+from harness.criteria.recovery._episode import measure
+from harness.criteria.recovery._recovery import Settings, State
 from harness.recording import End, Recording, Slice
 from harness.recording_header import Phase
 from harness.recording_values import OK

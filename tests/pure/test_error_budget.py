@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from harness import criteria
 from harness.analysis import alerts
+from harness.analysis.alert_episodes import in_words
 from harness.analysis.error_budget import BurnRates, Objective, Rule, rules
 from harness.analysis.histogram import bucket_index
 from harness.findings import Finding, Outcome
@@ -125,7 +126,7 @@ def test_the_alert_is_raised_in_the_report_and_live_where_both_windows_are_above
     raised = [each for each in alerts.episodes(watched) if "budget" in each.alert]
     assert [each.alert for each in raised][:1] == ["error budget, 1 h"]
     assert raised[0].worst.figure > 14.4
-    assert alerts.in_words(raised[0].worst).endswith("limit 14.4 times")
+    assert in_words(raised[0].worst).endswith("limit 14.4 times")
     assert not [each for each in alerts.episodes(_with(recordings.healthy(), (), limits)) if "budget" in each.alert]
 
 

@@ -21,6 +21,7 @@ from harness.history import database, export
 from harness.history.database import DATABASE, History
 from harness.history.stored_run import NOT_JUDGED, Filter, paths
 from harness.recording_file import FILE_NAME
+from harness.verdict import judge
 from tests import stored_runs
 from tests.pure.test_kept_recordings import KEPT
 
@@ -58,6 +59,23 @@ def test_every_run_is_in_it_with_what_it_was_and_what_was_found(runs_dir: Path) 
     assert latency.title == stored_runs.LATENCY
     assert latency.interval == (latency.figure, latency.figure)
     assert latency.limit == 5.0
+
+
+def test_what_a_guard_has_voided_stays_void(tmp_path: Path) -> None:
+    kind = {"loop_lag_s": 1.0}
+    found = {each.criterion: each for each in judge(stored_runs.recording(1, **kind)).findings}
+    stored_runs.store(tmp_path, 1, **kind)
+    stored_runs.store(tmp_path, 2)
+    with History(tmp_path) as history:
+        void, whole = history.runs()
+    assert {each.criterion: each.voided_by for each in void.findings} == {
+        name: each.voided_by for name, each in found.items()
+    }
+    assert any(each.voided_by == "generator_health" for each in void.findings)
+    assert all(each.voided_by is None for each in whole.findings)
+    assert {each.criterion for each in void.findings if each.is_guard} == {
+        name for name, each in found.items() if each.is_guard
+    }
 
 
 def test_a_run_that_comes_goes_or_is_judged_is_seen(runs_dir: Path) -> None:

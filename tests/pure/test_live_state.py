@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.analysis import phases
-from harness.analysis.alerts import MOST_SOURCES, Episode, episodes
+from harness.analysis.alert_episodes import Episode
+from harness.analysis.alerts import MOST_SOURCES, episodes
 from harness.analysis.histogram import quantile_us
 from harness.live import series, state
 from harness.live.phase_tally import MOST_NAMES

@@ -16,7 +16,8 @@ from typing import Any
 
 import pytest
 
-from harness.criteria.recovery._episode import Recovery, Settings, State, measure
+from harness.criteria.recovery._episode import measure
+from harness.criteria.recovery._recovery import Recovery, Settings, State
 from harness.criteria.recovery.recovery_time import RecoveryTime
 from harness.findings import Finding, Outcome
 from harness.recording import Recording, Slice

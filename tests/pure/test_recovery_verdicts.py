@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from harness.criteria.recovery import recovery_time
-from harness.criteria.recovery._episode import Recovery, Slowdown, State
+from harness.criteria.recovery._recovery import Recovery, Slowdown, State
 from harness.criteria.recovery.recovery_time import RecoveryTime
 from harness.findings import Finding, Outcome
 from tests.pure.test_baseline_band import learned

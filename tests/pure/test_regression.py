@@ -142,6 +142,15 @@ def test_runs_that_stopped_recovering_are_a_change() -> None:
     found = judged(runs)
     assert found.outcome is Outcome.FAIL
     assert found.interval is not None and found.interval[1] == float("inf")
+    assert "+59.9 s since" in found.reason, "at least: they were watched for 60 s"
+
+
+def test_what_may_be_is_a_share_of_how_long_they_were_watched_at_least() -> None:
+    """Of a level whose runs were not seen to recover within 60 s."""
+    never = stored_runs.finding(None, censored_s=60.0)
+    found = judged([dataclasses.replace(run, findings=(never,)) for run in stored_runs.history([1.0] * 16)])
+    assert found.limit == pytest.approx(6.0)
+    assert found.outcome is Outcome.INCONCLUSIVE and found.figure is None
 
 
 def test_a_change_no_larger_than_a_window_is_none_of_a_recovery_time() -> None:
@@ -152,10 +161,91 @@ def test_a_change_no_larger_than_a_window_is_none_of_a_recovery_time() -> None:
     assert not regression.notes(of_windows, of_windows[-1])
 
 
+def by_turns(middle: float, runs: int, apart: float = 0.01) -> list[float]:
+    return [middle + apart * (-1) ** number for number in range(runs)]
+
+
+def more_is_better(values: list[float]) -> list[HistoryRun]:
+    """The same figure of a criterion whose limit is a lower one."""
+    runs = stored_runs.history(values)
+    turned = [dataclasses.replace(run.findings[0], criterion="throughput", kind="throughput") for run in runs]
+    return [dataclasses.replace(run, findings=(each,)) for run, each in zip(runs, turned, strict=True)]
+
+
+def test_the_figure_is_the_shift_and_the_limit_what_is_allowed_of_the_level_before() -> None:
+    found = judged(stored_runs.history([*by_turns(3, 9), *by_turns(1, 20), *by_turns(1.5, 6)]))
+    assert found.outcome is Outcome.FAIL
+    assert found.figure == pytest.approx(0.5) and found.limit == pytest.approx(0.1)
+    assert found.interval == pytest.approx((0.48, 0.52)) and found.confidence == 0.95
+    assert found.evidence == {"runs": 35, "latest": 6, "before": 20}, "the level before that one is not asked"
+    assert "+50 % since 5 runs ago, commit 000001d00000: worse by more than 10 %" in found.reason
+
+
+def test_of_a_figure_that_ought_to_be_high_all_of_it_is_turned() -> None:
+    found = judged(more_is_better([*by_turns(1, 20), *by_turns(0.5, 6)]))
+    assert found.outcome is Outcome.FAIL and found.criterion == "history_throughput"
+    assert found.figure == pytest.approx(-0.5) and found.limit == pytest.approx(-0.1)
+    assert found.interval == pytest.approx((-0.52, -0.48))
+    risen = more_is_better([*by_turns(1, 20), *by_turns(1.5, 6)])
+    assert "better" in regression.notes(risen, risen[-1])[0]
+    assert judged(risen).outcome is not Outcome.FAIL
+
+
+@pytest.mark.parametrize(
+    ("ratio", "outcome", "said"),
+    [
+        (0.1, Outcome.FAIL, "worse by more than 10 %"),
+        (0.4, Outcome.INCONCLUSIVE, "worse, 40 % may be, more than that or not: further runs will tell"),
+        (1.5, Outcome.PASS, "worse, 150 % may be, no more than that"),
+    ],
+)
+def test_a_change_is_judged_by_the_whole_interval_of_its_shift(ratio: float, outcome: Outcome, said: str) -> None:
+    """It is 0.5, and between 0.3 and 0.7; levels that differ by 0.2 among themselves."""
+    found = judged(stored_runs.history([*by_turns(1, 20, 0.1), *by_turns(1.5, 6, 0.1)]), ratio)
+    assert found.outcome is outcome and said in found.reason
+    assert found.interval == pytest.approx((0.3, 0.7))
+
+
+def test_of_too_few_runs_for_a_change_the_latest_are_held_against_the_others() -> None:
+    """Of 70 orders of eight runs one is so; of two figures, twice that."""
+    runs = stored_runs.history([1.0, 1.01, 1.02, 1.03, 1.5, 1.51, 1.52, 1.53])
+    found = judged(runs)
+    assert found.outcome is Outcome.FAIL
+    assert found.reason.startswith("the latest 4 runs against 4 before them: worse by more than 10 %")
+    assert "(p = 0.014, all figures together)" in found.reason
+    assert found.figure == pytest.approx(0.5) and found.limit == pytest.approx(0.1015)
+    also = [dataclasses.replace(run.findings[0], criterion="also") for run in runs]
+    both = [dataclasses.replace(run, findings=(*run.findings, each)) for run, each in zip(runs, also, strict=True)]
+    assert all("(p = 0.029, all figures together)" in each.reason for each in regression.judged(both, 0.1))
+    assert judged(runs, ratio=0.51).outcome is Outcome.INCONCLUSIVE, "they are larger, but not by so much"
+
+
+def test_seven_runs_of_one_level_are_one_too_few() -> None:
+    """Without four on either side nothing is proven, however far apart they are."""
+    found = judged(stored_runs.history([1.0, 1.01, 1.02, 1.5, 1.51, 1.52, 1.53]))
+    assert found.outcome is Outcome.INCONCLUSIVE
+    assert found.evidence == {"runs": 7, "latest": 4, "before": 3}
+    assert judged(stored_runs.history([1.0] * 8)).outcome is Outcome.PASS
+
+
+def test_a_change_is_news_for_ten_runs_and_then_the_level_that_the_latest_are_held_against() -> None:
+    runs = stored_runs.history([*by_turns(1, 20), *by_turns(1.5, 11)])
+    found = judged(runs)
+    assert found.outcome is Outcome.PASS and found.evidence == {"runs": 31, "latest": 4, "before": 7}
+    assert judged(runs[:-1]).outcome is Outcome.FAIL
+
+
 def test_the_verdict_is_the_worst_of_run_and_history() -> None:
     good = Verdict(Outcome.PASS, "All 1 criteria hold.", ())
-    assert regression.with_history(good, [judged(slower(0, last=0))]).outcome is Outcome.PASS
-    assert regression.with_history(good, [judged(slower(0.3, last=6))]).outcome is Outcome.FAIL
+    passed = regression.with_history(good, [judged(slower(0, last=0))])
+    assert (passed.outcome, passed.reason) == (
+        Outcome.PASS,
+        "All 1 criteria hold. Against the history nothing is worse.",
+    )
+    worse, unknown = judged(slower(0.3, last=6)), judged(slower(0, last=0, runs=3))
+    failed = regression.with_history(good, [unknown, worse])
+    assert (failed.outcome, failed.reason) == (Outcome.FAIL, f"{worse.title}: {worse.reason}.")
+    assert failed.findings == (worse, unknown), "the worst first"
     assert regression.with_history(good, []).outcome is Outcome.INCONCLUSIVE
     bad = Verdict(Outcome.FAIL, "It was slow.", ())
     assert regression.with_history(bad, [judged(slower(0, last=0))]).reason == "It was slow."

@@ -11,7 +11,7 @@ import pytest
 
 from harness.commands.history import history as command
 from harness.history.database import History
-from harness.history.retention import STILL_S, surplus
+from harness.history.retention import STILL_S, delete, surplus
 from harness.history.stored_run import Filter
 from harness.recording_file import FILE_NAME
 from tests import stored_runs
@@ -95,6 +95,56 @@ def test_a_suite_goes_as_a_whole_when_none_of_its_runs_stays(runs_dir: Path) -> 
     assert (suite / "suite.json").exists()
     command(runs_dir, Filter(), keep=2)
     assert not suite.exists()
+
+
+def a_suite(runs_dir: Path) -> Path:
+    suite = runs_dir / "20260228T000000Z-suite"
+    for number in (1, 2):
+        stored_runs.store(suite, number)
+    (suite / "suite.json").write_text("{}")
+    return suite
+
+
+@pytest.mark.parametrize("what", ["goes on", "link"])
+def test_a_suite_with_a_run_that_is_not_surely_ours_stays_whole(runs_dir: Path, what: str) -> None:
+    suite = a_suite(runs_dir)
+    if what == "goes on":
+        stored_runs.store(suite, 3, is_judged=False)
+    else:
+        (suite / stored_runs.named(3)).symlink_to(stored_runs.store(runs_dir / "elsewhere", 3))
+    with History(runs_dir) as history:
+        known = history.runs()
+    assert delete(runs_dir, suite.name, known) is None
+    assert len(list(suite.iterdir())) == 4
+
+
+def test_a_suite_of_whose_runs_one_is_not_too_old_stays_whole(runs_dir: Path) -> None:
+    suite = a_suite(runs_dir)
+    with History(runs_dir) as history:
+        known = [run for run in history.runs() if run.path.startswith(suite.name)]
+    assert delete(runs_dir, suite.name, known[:1]) is None
+    assert len(list(suite.iterdir())) == 3
+    deleted = delete(runs_dir, suite.name, known)
+    assert deleted is not None and not suite.exists()
+
+
+def test_a_folder_of_another_name_stays_whatever_is_in_it(runs_dir: Path) -> None:
+    renamed = (runs_dir / stored_runs.named(1)).rename(runs_dir / "the slow one")
+    with History(runs_dir) as history:
+        assert delete(runs_dir, renamed.name, history.runs()) is None
+    assert (renamed / FILE_NAME).exists()
+
+
+def test_the_output_of_a_repetition_goes_with_its_runs(runs_dir: Path) -> None:
+    repeated = runs_dir / "20260228T000000Z-login-herd"
+    for number in (1, 2):
+        stored_runs.store(repeated, number)
+        (repeated / f"login-herd-{number}.txt").write_text("its output")
+    (repeated / "login-herd-3.txt").write_text("of nobody")
+    with History(runs_dir) as history:
+        deleted = delete(runs_dir, repeated.name, history.runs())
+    assert deleted is not None and deleted.left == ("login-herd-3.txt",)
+    assert [path.name for path in repeated.iterdir()] == ["login-herd-3.txt"]
 
 
 def test_each_scenario_keeps_its_own() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,12 +12,11 @@ import pytest
 from harness.verdict import judge
 from reports import html
 from reports._charts import palette
+from tests.chromium import CHROMIUM, FLAGS
 from tests.reports import runs
 from tests.reports.test_names import many
 
 sync_api = pytest.importorskip("playwright.sync_api")
-CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking"]
 
 pytestmark = [
     pytest.mark.browser,

@@ -21,7 +21,7 @@ SHORT = ("--baseline-s", "2", "--recovery-s", "2", "--ramp-up-s", "1", "--platea
 
 def learned_run(directory: Path) -> tuple[Finished, dict[str, int], float]:
     """The run, what arrived, and M of the spike that was learned."""
-    name = traffic_log.write(directory / "shop.log", days=4, crowds=1, per_minute=60)
+    name = traffic_log.write(directory / "shop.log", days=4, crowds=1, per_minute=15)
     learn_from([name], directory / "out", None, None, Wanted(), force=False)
     largest_m = json.loads((directory / "out" / "learned.json").read_text())["spikes"]["largest_m"]
     file = directory / "mix.py"
@@ -47,7 +47,7 @@ def test_a_mix_that_was_written_runs_as_it_is(outcome: tuple[Finished, dict[str,
 
 
 def test_every_scenario_that_is_written_can_be_planned(tmp_path: Path) -> None:
-    name = traffic_log.write(tmp_path / "shop.log", days=4, crowds=1, per_minute=60)
+    name = traffic_log.write(tmp_path / "shop.log", days=4, crowds=1, per_minute=15)
     learn_from([name], tmp_path / "out", None, None, Wanted(), force=False)
     har = {"log": {"entries": [{"request": {"method": "GET", "url": "https://shop.example/items/7"}}]}}
     (tmp_path / "shop.har").write_text(json.dumps(har))

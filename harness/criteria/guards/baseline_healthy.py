@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from harness.analysis import alerts, histogram, phases
+from harness.analysis.alert_episodes import in_words
 from harness.analysis.distributions import beta_probability
 from harness.analysis.lazy import LazyModule
 from harness.criteria._criterion import Guard
@@ -112,7 +113,7 @@ class BaselineHealthy(Guard):
         for episode in alerts.episodes(phases.from_the_send(recording)):
             end_s = phase.end_s if episode.end_s is None else min(phase.end_s, episode.end_s)
             if end_s - max(phase.start_s, episode.start_s) >= phase.duration_s / 2:
-                yield f"the alert {episode.alert} held for most of it ({alerts.in_words(episode.worst)})"
+                yield f"the alert {episode.alert} held for most of it ({in_words(episode.worst)})"
 
 
 def _faults(recording: Recording, phase: Phase) -> Iterator[str]:

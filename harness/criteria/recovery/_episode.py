@@ -15,19 +15,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from enum import Enum
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from harness.analysis import generator, histogram, phases
 from harness.analysis.lazy import LazyModule
 from harness.analysis.quality import MINIMUM_REQUESTS, ServiceLevel, Windows, mean_log_latency, service_levels, windows
-from harness.criteria.recovery._answer_size import Shorter, shorter_answers
+from harness.criteria.recovery._answer_size import shorter_answers
 from harness.criteria.recovery._baseline_band import EFFECTIVE_WINDOWS, Band, Share, band, larger
-from harness.criteria.recovery._left_behind import LeftBehind, left_behind
+from harness.criteria.recovery._left_behind import left_behind
 from harness.criteria.recovery._levels import Posterior
+from harness.criteria.recovery._recovery import Recovery, Settings, Slowdown, State
 from harness.criteria.recovery._relapses import is_lasting, passed_over, relapses
-from harness.criteria.recovery._wandering import Wandering, wandering_of
+from harness.criteria.recovery._wandering import wandering_of
 from harness.recording import Recording
 from harness.recording_header import Phase
 
@@ -40,110 +40,6 @@ else:
 TAIL = 0.025
 """Probability beyond each end of the interval."""
 LARGEST_BASELINE_ERROR_RATIO = 0.1
-
-
-class State(Enum):
-    """How the run ended for the target."""
-
-    NOT_DEGRADED = "not degraded"
-    RECOVERED = "recovered"
-    NOT_RECOVERED = "not recovered"
-    UNKNOWN = "unknown"
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How recovery is measured; the defaults suit a baseline of 30 s and a canary stream of 10 requests/s."""
-
-    spike: str = "spike"
-    baseline: str = "baseline"
-    recovery: str = "recovery"
-    window_s: int = 1
-    hold_s: int = 10
-    """The run of windows in which a recovery must hold, k = hold_s / window_s."""
-    slo_s: float = 0
-    """Latency within which an answer is good; 0 takes it from the baseline."""
-    floor_s: float = 0.1
-    """How much slower than the baseline is no harm."""
-    baseline_windows: int = 30
-    requests: str = ""
-    """Only requests of this name, ``*`` for anything; empty for all."""
-    shorter_ratio: float = 0.5
-    """Good answers that are shorter than so many times the baseline's are told; 0: none."""
-
-
-@dataclass(frozen=True)
-class Slowdown:
-    """How much slower a target stays."""
-
-    ratio: float
-    """Of the means of the logarithms of the latency."""
-    slower_s: float
-    """By which the baseline's p95 is longer for it."""
-
-
-@dataclass(frozen=True, eq=False)
-class Recovery:
-    """What the spike did to the target. Instants are seconds after the origin, durations are seconds."""
-
-    state: State
-    reason: str
-    """Why the state is unknown; empty otherwise."""
-    observed_s: float = 0
-    """How long the target was watched after the end of the spike."""
-    recovery_s: float | None = None
-    """From the end of the spike to the recovery; 0 when never degraded; None when censored or unknown."""
-    interval_s: tuple[float, float] | None = None
-    """At 95 %; open upwards when it did not recover while it was watched."""
-    failed_interval_s: tuple[float, float] | None = None
-    """The same by failures alone, whatever the latency."""
-    degraded_at_s: float | None = None
-    detect_s: float | None = None
-    """From the beginning of the spike to the end of the first degraded window."""
-    degraded_s: float = 0
-    """Time spent in windows outside the band, from the beginning of the spike on."""
-    depth_ratio: float | None = None
-    """1 − min Q, from the beginning of the spike to the last window outside the band."""
-    area_lost_requests: float = 0
-    """Σ (1 − Q) · intended over the same windows: requests that were not served well."""
-    relapses_s: tuple[float, ...] = ()
-    """When it left the band again after it had returned, in seconds after the end of the spike; those
-    that are passed over among them.
-    """
-    passed_over: bool = False
-    """Whether the relapses were single windows, no more than are tolerated."""
-    doubt: str = ""
-    """Why the interval allows neither a pass nor a fail; empty where it does."""
-    slower_ratio: float | None = None
-    """Latency since the recovery ÷ before the spike (means of the logarithms), where it is proven to be longer, and by
-    so much that the baseline's p95 would miss the SLO; else None.
-    """
-    lasting: Slowdown | None = None
-    """Of the latter half of the time since the recovery, where its latency is proven to be longer than the baseline's,
-    however little that is.
-    """
-    baseline_s: int = 0
-    """How long the baseline was."""
-    wandering: Wandering | None = None
-    """None where neighbouring windows of the baseline are not alike."""
-    bursts_s: tuple[float, ...] | None = None
-    """Where requests since the recovery are bad more often than before, and by turns, see :meth:`Band.bursts`: the
-    windows that have most of those, in seconds after the end of the spike. None where they are not.
-    """
-    is_shifted: bool = True
-    """Whether the stretch before the recovery is proven to differ from the baseline, where that varies by itself."""
-    since: tuple[int, int] | None = None
-    """Bad requests and all requests from the recovery (never degraded: from the end of the spike) to the end of the
-    observation, the windows that are outside by themselves among them.
-    """
-    left_behind: LeftBehind | None = None
-    """A request name that stays worse since the recovery, though all requests together do not."""
-    shorter: Shorter | None = None
-    """A request name whose good answers are far shorter since the recovery than they were."""
-    canary_per_s: float = 0
-    """Mean rate of the requests after the spike."""
-    slo: ServiceLevel | None = None
-    band: Band | None = None
 
 
 def measure(recording: Recording, settings: Settings | None = None) -> Recovery:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from harness.criteria._outcome import percent
 from harness.criteria.recovery._answer_size import Shorter
-from harness.criteria.recovery._episode import Recovery, State
 from harness.criteria.recovery._left_behind import LeftBehind
+from harness.criteria.recovery._recovery import Recovery, State
 
 MOST_INSTANTS = 8
 """Named in a sentence."""

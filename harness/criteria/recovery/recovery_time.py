@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from harness.criteria._criterion import Criterion
 from harness.criteria._outcome import against, percent, seconds
-from harness.criteria.recovery._episode import Recovery, Settings, State, measure
+from harness.criteria.recovery._episode import measure
+from harness.criteria.recovery._recovery import Recovery, Settings, State
 from harness.criteria.recovery._since import Named, doubt_since, in_words
 from harness.findings import CLIENTS, Finding, Outcome
 from harness.plugins import parameter

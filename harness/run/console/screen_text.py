@@ -7,7 +7,7 @@ from math import isfinite
 
 from rich.text import Text
 
-from harness.analysis.alerts import in_words
+from harness.analysis.alert_episodes import in_words
 from harness.analysis.target_memory import memory_key
 from harness.live.recovery_clock import RecoveryState
 from harness.live.state import SETTLES_S, LiveState
