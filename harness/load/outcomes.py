@@ -94,13 +94,17 @@ def _grpc_status(error: BaseException) -> str:
 
 
 def _http2_event(error: BaseException) -> str:
-    """Of an error that has an event of h2 for its reason: the end of a stream, or of the connection, by the peer."""
+    """Of an error that has an event of h2 for its reason: the end of a stream, or of the connection, by the peer. Or
+    of one of httpcore's, below httpx, which has one name for a peer that is gone and for one that speaks otherwise.
+    """
     for event in error.args:
         what = {"StreamReset": "reset", "ConnectionTerminated": "goaway"}.get(type(event).__name__)
         code = getattr(event, "error_code", None)
         if what and code is not None:
             known = 0 <= int(code) < len(HTTP2_ERRORS)
             return f"http/2 {what}, {HTTP2_ERRORS[int(code)] if known else f'code {int(code)}'}"
+    if type(error).__module__.startswith("httpcore") and type(error).__name__.endswith("ProtocolError"):
+        return "connection reset" if str(error).startswith("Server disconnected") else "malformed answer"
     return ""
 
 
