@@ -17,20 +17,20 @@ from harness.plugins import parameter
 from shapes import step
 
 clients = {}
-"""Number → a client with one connection, which users of this load process share."""
+"""Host and number → a client with one connection, which users of this load process share."""
 
 
 class Caller(Paced, Measured):
     def on_start(self):
         self.options = self.environment.parsed_options
-        place = self.number if self.options.own_connections else 0
+        place = self.host, self.number if self.options.own_connections else 0
         if place not in clients:
             clients[place] = httpx.Client(
                 base_url=self.host,
                 http1=False,
                 http2=True,
                 verify=tls.context(afresh=True),  # as --ca-file, --client-cert and --insecure say
-                limits=httpx.Limits(max_connections=1),
+                limits=httpx.Limits(max_connections=1, keepalive_expiry=None),  # parked users keep it open
                 timeout=httpx.Timeout(None, connect=10),  # one that runs out would end the other streams as well
                 trust_env=False,
             )

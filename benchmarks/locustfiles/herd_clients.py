@@ -29,7 +29,7 @@ elif os.environ["CLIENT"].startswith("http2"):
         def on_start(self):
             place = self.number if os.environ["CLIENT"] == "http2 own" else 0
             if place not in clients:
-                limits, timeout = httpx.Limits(max_connections=1), httpx.Timeout(None)
+                limits, timeout = httpx.Limits(max_connections=1, keepalive_expiry=None), httpx.Timeout(None)
                 clients[place] = httpx.Client(
                     base_url=self.host, http1=False, http2=True, limits=limits, timeout=timeout, trust_env=False
                 )

@@ -45,7 +45,7 @@ def peer() -> Iterator[str]:
 
 def client(url: str) -> httpx.Client:
     """As in examples/http2_api.py."""
-    limits = httpx.Limits(max_connections=1)
+    limits = httpx.Limits(max_connections=1, keepalive_expiry=None)
     timeout = httpx.Timeout(None, connect=5)
     return httpx.Client(base_url=url, http1=False, http2=True, limits=limits, timeout=timeout, trust_env=False)
 
