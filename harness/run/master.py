@@ -24,6 +24,7 @@ from harness.load.clock import Clock
 from harness.load.node import Node
 from harness.load.node_reporter import NodeReporter, Report
 from harness.load.run_plan import Plan
+from harness.load.users.class_counts import spread_problems
 from harness.load.users.csv_rows import RowDealer, RowsError
 from harness.recording_marks import ExceptionMark
 from harness.run import messages, plan_text
@@ -116,6 +117,8 @@ class Master:
             if self._workers is not None:
                 nodes = self._workers.choose(ProcessDescription.of(self._environment, self.scenario))
             shape = self._request.shape()
+            if few := list(spread_problems(shape.profile(), len(nodes))):
+                raise ConfigurationError(few)
             run = Run(
                 self._environment,
                 self.scenario,

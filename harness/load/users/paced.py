@@ -48,6 +48,8 @@ class Paced(User):
             sys.exit(EXIT_USAGE)
         self.number: int = self.node.number_user()
         """0, 1, 2 …: different for every user of the run, over all nodes."""
+        self.number_in_class: int = self.node.number_user(type(self).__name__)
+        """The same of the users of its class."""
         self.current_start: Start | None = None
         self.ready_until_s = math.inf
         """For ``get_ready()`` to set: the instant, of ``time.monotonic()``, from which on the user has to get ready
