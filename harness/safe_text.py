@@ -16,8 +16,8 @@ MOST_LETTERS = 2000
 """Of a line that is printed: a server may answer with a book."""
 
 SHORTEST_SECRET = 4
-_hidden: dict[str, set[str]] = {}
-"""Their first letters → values that no message may show."""
+_hidden: dict[str, dict[int, set[str]]] = {}
+"""First letters of values that no message may show → their lengths → the values: thousands may begin alike."""
 
 _USER_INFO = re.compile(r"([A-Za-z][A-Za-z0-9+.-]{0,30}:/{1,2})[^/\s\"'<>@\\]*@")
 """The scheme is bounded, or a long word without one would take time by the square of its length."""
@@ -53,7 +53,7 @@ def hide_values(values: Iterable[str]) -> None:
     """
     for value in values:
         if len(value) >= SHORTEST_SECRET:
-            _hidden.setdefault(value[:SHORTEST_SECRET], set()).add(value)
+            _hidden.setdefault(value[:SHORTEST_SECRET], {}).setdefault(len(value), set()).add(value)
 
 
 def without_values(text: str, instead: str) -> str:
@@ -63,10 +63,10 @@ def without_values(text: str, instead: str) -> str:
     parts: list[str] = []
     place = 0
     while place < len(text):
-        alike = _hidden.get(text[place : place + SHORTEST_SECRET], ())
-        found = max((value for value in alike if text.startswith(value, place)), key=len, default="")
-        parts.append(instead if found else text[place])
-        place += len(found) or 1
+        alike = _hidden.get(text[place : place + SHORTEST_SECRET], {})
+        length = max((length for length in alike if text[place : place + length] in alike[length]), default=0)
+        parts.append(instead if length else text[place])
+        place += length or 1
     return "".join(parts)
 
 

@@ -7,6 +7,7 @@ import pytest
 from harness.load.http import Response
 from harness.load.http.forms import FormError, fetch_form, form_of, has_form
 from harness.load.pacing import NotReadyError
+from harness.load.users.measured import WrongAnswerError
 from tests.http.conftest import Make
 from tests.http.scripted import READ, scripted
 
@@ -97,3 +98,16 @@ def test_what_this_client_does_not_send_is_said(make: Make) -> None:
     elsewhere = form_of(page('<form method=post action="https://id.example/login"><input name=a>'), "a")
     with pytest.raises(ValueError, match=r"is not on http://127\.0\.0\.1:1"):
         elsewhere.prepare(make("http://127.0.0.1:1"), {})
+
+
+def test_a_login_that_is_answered_with_the_form_again_is_called_so(make: Make) -> None:
+    """With status 200, so that only a look at the page can tell; a cause of its own, or just a wrong answer."""
+
+    def check(page: Response) -> Exception | None:
+        return WrongAnswerError("login form again") if has_form(page, "password") else None
+
+    with scripted([READ, answer(LOGIN), READ, answer("<p>Hello"), READ, answer(LOGIN)]) as server:
+        client = make(server.url)
+        for each in (check, check, lambda page: "again" if has_form(page, "password") else None):
+            client.send(client.prepare("POST", "/login"), check=each)
+    assert client.outcomes == ["login form again", "ok", "wrong answer"]
