@@ -124,7 +124,7 @@ class Seen:
     _next_s: int = 1 - WINDOW_S
     _samples: dict[tuple[str, str], deque[ProbeSample]] = field(default_factory=dict)
     """Of each source at least one."""
-    _memory_before: dict[str, list[float]] = field(default_factory=dict)
+    _memory_before: dict[tuple[str, str], list[float]] = field(default_factory=dict)
     """Of each process, those of the baseline in ascending order."""
 
     def __post_init__(self) -> None:
