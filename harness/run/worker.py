@@ -150,7 +150,7 @@ class Worker:
         asked = {"run": run, "number": number, "option": option, "digest": digest}
         self._runner.send_message(messages.ROW_WANTED, asked)
         try:
-            answer = wanted.get(timeout=ROW_WITHIN_S)
+            answer: Any = wanted.get(timeout=ROW_WITHIN_S)
         except gevent.Timeout:
             raise RowsError(f"{flag(option)}: the master has not dealt out a row within {ROW_WITHIN_S:g} s") from None
         finally:

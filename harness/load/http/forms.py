@@ -61,8 +61,10 @@ class Form:
         if self.is_multipart:
             raise FormError(f"the form at {strip_url(self.page_url)} is sent as multipart/form-data: use a stock class")
         headers = {"Referer": self.page_url, **arguments.pop("headers", {})}
-        filled = {"params" if self.method == "GET" else "data": self.filled(values)}
-        return client.prepare(self.method, self.action, headers=headers, **filled, **arguments)
+        filled = self.filled(values)
+        if self.method == "GET":
+            return client.prepare("GET", self.action, headers=headers, params=filled, **arguments)
+        return client.prepare("POST", self.action, headers=headers, data=filled, **arguments)
 
 
 def fetch_form(client: HttpClient, path: str, *fields: str, name: str | None = None) -> Form:
