@@ -17,8 +17,8 @@ from tests.run.services import counts, served
 from tests.run.together import together
 
 ROOT = Path(__file__).parents[2]
-USERS = 70
-SHORT = ("--baseline-s", "3", "--herd-users", "60", "--recovery-s", "3", "--canary-users", "10", "--canary-per-s", "5")
+USERS = 80
+SHORT = ("--baseline-s", "3", "--herd-users", "60", "--recovery-s", "3", "--canary-users", "20", "--canary-per-s", "5")
 WITHOUT = ("--without", "recovery_time,memory_growth,memory_leak,process_restarts")
 TOKEN = re.compile(r"eyJ[\w-]+\.|csrfmiddlewaretoken=|sessionid=|Bearer ")
 """What tokens and cookies look like."""
@@ -75,10 +75,9 @@ def test_a_form_login_passes_and_only_the_form_itself_is_sent_by_the_gate(outcom
 
 @together(form, takes_s=25, fault=[""])
 def test_each_account_is_one_users_over_all_load_processes(outcome: Outcome) -> None:
-    """As many accounts as users, so each has logged in; the herd's sixty once each."""
+    """As many accounts as users, so nearly all are seen: two that shared one would leave another unused."""
     logins = outcome.counts
-    assert len(logins) <= USERS
-    assert sum(times == 1 for times in logins.values()) >= 60 - 2
+    assert len(logins) >= USERS - 2
     assert logins.total() == sum(piece.count for piece in outcome.done.recording.slices)
 
 
@@ -133,7 +132,7 @@ def _leaves_no_secret(outcome: Outcome) -> None:
 
 SLIPS = {
     "no file": ("", "cannot be read (No such file or directory); correct the path"),
-    "few rows": ("username,password\nalice,s3cret-one\n", "all its 1 rows are too few, 70 are needed"),
+    "few rows": ("username,password\nalice,s3cret-one\n", f"all its 1 rows are too few, {USERS} are needed"),
     "twice": ("username,password\nalice,s3cret-one\nalice,s3cret-two\n", "lines 2, 3 have the same username"),
     "another name": ("user,password\nalice,s3cret-one\n", "there is no column username (did you mean user?)"),
     "no names": ("alice,s3cret-one\nbob,s3cret-two\n", "the first line names none of the columns username, password"),
