@@ -106,7 +106,7 @@ class UserExceptions:
         self._failed_to_prepare[id(user), key] += 1
         if self.prevents is None and self._failed_to_prepare[id(user), key] == 2:
             self._messages.setdefault(key, _message(error, self.secrets))
-            self.prevents = self._mark(0.0, "", key, 2)
+            self.prevents = self._mark(0.0, "", key, 0)
 
     def take(self, t_of: Callable[[float], float], node: str) -> list[ExceptionMark]:
         """Those since the last call. ``t_of``: from an instant of the monotonic clock to seconds after the origin."""

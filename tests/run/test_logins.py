@@ -17,7 +17,7 @@ from tests.run.services import counts, served
 from tests.run.together import together
 
 ROOT = Path(__file__).parents[2]
-USERS = 80
+USERS, FORM_USERS = 80, 50
 SHORT = ("--baseline-s", "3", "--herd-users", "60", "--recovery-s", "3", "--canary-users", "20", "--canary-per-s", "5")
 WITHOUT = ("--without", "recovery_time,memory_growth,memory_leak,process_restarts")
 TOKEN = re.compile(r"eyJ[\w-]+\.|csrfmiddlewaretoken=|sessionid=|Bearer ")
@@ -35,8 +35,8 @@ class Outcome:
     """Of the load's requests."""
 
 
-def example(directory: Path, name: str, url: str, *options: str) -> Outcome:
-    table = accounts.written(directory / "accounts.csv", USERS)
+def example(directory: Path, name: str, url: str, *options: str, accounts_of: int = USERS) -> Outcome:
+    table = accounts.written(directory / "accounts.csv", accounts_of)
     run = runs.locust(
         directory,
         str(ROOT / "examples" / name),
@@ -53,8 +53,10 @@ def example(directory: Path, name: str, url: str, *options: str) -> Outcome:
 
 
 def form(directory: Path, fault: str) -> Outcome:
-    with served("django_app", directory / "db.sqlite3", USERS, *([fault] if fault else [])) as url:
-        return example(directory, "form_login.py", url, *runs.processes(2))
+    """A small herd, whose latency is not judged: SQLite lets one write at a time."""
+    options = ("--herd-users", "30", "--canary-per-s", "3", "--without", f"{WITHOUT[1]},latency_quantile")
+    with served("django_app", directory / "db.sqlite3", FORM_USERS, *([fault] if fault else [])) as url:
+        return example(directory, "form_login.py", url, *options, *runs.processes(2), accounts_of=FORM_USERS)
 
 
 def oauth2(directory: Path, fault: str) -> Outcome:
@@ -69,7 +71,7 @@ def test_a_form_login_passes_and_only_the_form_itself_is_sent_by_the_gate(outcom
     done.ended_well(0)
     names = {piece.name for piece in done.recording.slices}
     assert names == {"POST log in"} and outcome.causes.keys() == {"ok"}
-    assert outcome.warm_up["GET /accounts/login/", "ok"] >= USERS
+    assert outcome.warm_up["GET /accounts/login/", "ok"] >= FORM_USERS
     assert done.finding("spike_delivered")["outcome"] == "PASS"
 
 
@@ -77,14 +79,14 @@ def test_a_form_login_passes_and_only_the_form_itself_is_sent_by_the_gate(outcom
 def test_each_account_is_one_users_over_all_load_processes(outcome: Outcome) -> None:
     """As many accounts as users, so nearly all are seen: two that shared one would leave another unused."""
     logins = outcome.counts
-    assert len(logins) >= USERS - 2
+    assert len(logins) >= FORM_USERS - 8  # the last of the canary stream may have had no turn
     assert logins.total() == sum(piece.count for piece in outcome.done.recording.slices)
 
 
 @together(form, takes_s=25, fault=["mixed_sessions"])
 def test_mixed_up_sessions_fail_the_run_and_are_called_so(outcome: Outcome) -> None:
     outcome.done.ended_well(3)
-    assert outcome.causes["session of somebody else"] > 30
+    assert outcome.causes["session of somebody else"] > 15
     assert "session of somebody else" in outcome.done.finding("error_ratio")["reason"]
 
 
