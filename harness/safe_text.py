@@ -10,9 +10,14 @@ from __future__ import annotations
 import contextlib
 import re
 import sys
+from collections.abc import Iterable
 
 MOST_LETTERS = 2000
 """Of a line that is printed: a server may answer with a book."""
+
+SHORTEST_SECRET = 4
+_hidden: dict[str, dict[int, set[str]]] = {}
+"""First letters of values that no message may show → their lengths → the values: thousands may begin alike."""
 
 _USER_INFO = re.compile(r"([A-Za-z][A-Za-z0-9+.-]{0,30}:/{1,2})[^/\s\"'<>@\\]*@")
 """The scheme is bounded, or a long word without one would take time by the square of its length."""
@@ -42,11 +47,34 @@ def without_user_info(text: str) -> str:
     return _BARE_USER_INFO.sub("", _USER_INFO.sub(r"\1", text))
 
 
+def hide_values(values: Iterable[str]) -> None:
+    """From now on :func:`without_values` leaves these out, in this process, which cannot list them for each message:
+    a file may have a hundred thousand. Shorter ones than :data:`SHORTEST_SECRET` are words that stand anywhere.
+    """
+    for value in values:
+        if len(value) >= SHORTEST_SECRET:
+            _hidden.setdefault(value[:SHORTEST_SECRET], {}).setdefault(len(value), set()).add(value)
+
+
+def without_values(text: str, instead: str) -> str:
+    """The text without what was given to :func:`hide_values`."""
+    if not _hidden:
+        return text
+    parts: list[str] = []
+    place = 0
+    while place < len(text):
+        alike = _hidden.get(text[place : place + SHORTEST_SECRET], {})
+        length = max((length for length in alike if text[place : place + length] in alike[length]), default=0)
+        parts.append(instead if length else text[place])
+        place += length or 1
+    return "".join(parts)
+
+
 def say(text: str) -> None:
     """One line on standard error, without user info. When nobody reads that any more (``2>&1 | head``), the run goes on
     all the same.
     """
-    shown = one_line(without_user_info(text))
+    shown = one_line(without_values(without_user_info(text), "…"))
     shown = shown if len(shown) <= MOST_LETTERS else f"{shown[:MOST_LETTERS]} …"
     with contextlib.suppress(OSError):
         print(f"springback: {shown}", file=sys.stderr, flush=True)

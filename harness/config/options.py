@@ -17,10 +17,10 @@ from harness.config.scenario import Scenario
 from harness.errors import ConfigurationError, nearest
 from harness.plugins import Parameter, parameter, parameters_of
 from harness.recording_header import CriterionSpec
+from harness.safe_text import SHORTEST_SECRET
 from shapes._phased import PhasedShape
 
 PREFIX = "SPRINGBACK_"
-SHORTEST_SECRET = 4
 """Shorter ones would blacken half of a message."""
 CLOSE = 0.92
 """How alike two variables must be, prefix and all, for one to be a slip of the other: a letter or two, or its unit."""

@@ -7,6 +7,7 @@ then on they are what they were declared as, for whoever reads the options.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, replace
 from pathlib import Path
@@ -97,7 +98,10 @@ def read(
     given.problems += shape_problems
     of_shape = {name: getattr(shape, name) for name in of_shape}  # one may follow from others: the peak from --spike
     # What the scenario makes of its options may rely on them: what cannot be read is as it is by default.
-    usable = SimpleNamespace(**{**vars(values), **general, **of_scenario, **of_shape, "host": host})
+    users_planned = 0 if shape_problems else planned_users(shape)
+    usable = SimpleNamespace(
+        **{**vars(values), **general, **of_scenario, **of_shape, "host": host, "planned_users": users_planned}
+    )
     criteria = _criteria(given, scenario, usable, tuple(users))
     faults, problems = fault_schedule.read(scenario, usable, None if shape_problems else shape.profile())
     given.problems += problems
@@ -141,6 +145,12 @@ def read(
         ),
         stop_rules=rules,
     )
+
+
+def planned_users(shape: PhasedShape) -> int:
+    """How many users the run has, most of all at one time."""
+    profile = shape.profile()
+    return profile.pool_users if shape.parked else math.ceil(profile.level(False).peak)
 
 
 def _path_problem(path: str) -> str:

@@ -27,6 +27,8 @@ CHECK_INTERVAL_S = 0.5
 """How often connections that the other side has closed are looked for; their users connect again."""
 LAST_CHECK_S = 0.25
 """No reconnection is started later than this before the instant."""
+LAST_RENEWAL_S = 1.0
+"""No user whose token runs out leaves the gate later than this before the instant."""
 TIMER_SLACK_S = 0.003
 """A timer of the event loop can fire a millisecond or two late, so the last stretch is slept outside of it …"""
 SPIN_S = 0.0002
@@ -68,6 +70,13 @@ class Gate:
     def has_starts_left(self, kind: str) -> bool:
         """Whether a herd is still to come, so that it is worth keeping connections open."""
         return any(_is_of(herd, kind) for herd in self._herds)
+
+    @property
+    def is_about_to_release(self) -> bool:
+        """Whether the next herd is so near that who leaves now might miss it."""
+        if not self._herds:
+            return False
+        return self._clock.to_local(self._origin_s + self._herds[0].t) - time.monotonic() <= LAST_RENEWAL_S
 
     def run(self) -> None:
         while self._herds:

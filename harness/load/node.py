@@ -7,6 +7,7 @@ takes its reports.
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -24,7 +25,7 @@ from harness.load.active import ActiveUsers
 from harness.load.arrivals import Arrivals
 from harness.load.attempts import Attempts
 from harness.load.clock import Clock
-from harness.load.gate import Gate
+from harness.load.gate import LAST_RENEWAL_S, Gate
 from harness.load.iterations import Iterations
 from harness.load.mix import interleaved, rotated
 from harness.load.pacing import Pacer, Slot, Start
@@ -35,6 +36,7 @@ from harness.load.spawned import Sent, SpawnedRequests
 from harness.load.streams import Streams
 from harness.load.traces import Traces
 from harness.load.user_exceptions import UserExceptions
+from harness.load.users.csv_rows import RowDealer
 from harness.recording import Operation
 from harness.recording_marks import ARRIVALS, GateMark, gate_stream
 from harness.recording_values import INTERRUPTED, UNFINISHED, UNSERVED, USER_EXCEPTION
@@ -105,6 +107,8 @@ class Node:
         self.nodes = nodes
         self._numbered = Counter[str]()
         self._planned = Event()
+        self.deal_row: Callable[[str, str], int] = RowDealer().deal
+        """Of a file of rows, by its option and its digest; the owner's, where it is one node of several."""
         self.connect_early: bool | None = None
         """Whether parked users hold a connection open; None: as they say."""
         self._parked_before_plan: dict[Any, str] = {}
@@ -129,6 +133,8 @@ class Node:
         """Blocks the calling user until it is released; None means: get ready afresh and park again."""
         user = getcurrent()
         self.recorder.is_ready(user)
+        if slot.until_s <= time.monotonic():
+            slot.until_s = math.inf  # what does not even last until it parks would have it get ready for ever
         start = self._park(user, slot)
         if start is None:
             self.recorder.gets_ready(user)
@@ -138,7 +144,7 @@ class Node:
         if self.plan is None:
             self._parked_before_plan[user] = slot.kind
             try:
-                self._planned.wait()
+                self._planned.wait(_left_s(slot))
             finally:
                 self._parked_before_plan.pop(user, None)
             if self.plan is None:
@@ -149,7 +155,13 @@ class Node:
         self.iterations.note_free(user)
         pacer.park(slot)
         try:
-            slot.woken.wait()
+            while not (slot.woken.wait(_left_s(slot)) or slot.woken.is_set()):
+                # Shortly before its herd a user stays where it is: getting ready it would miss the gate.
+                if pacer is self._gate and self._gate.is_about_to_release:
+                    slot.until_s = time.monotonic() + LAST_RENEWAL_S
+                    continue
+                pacer.remove(slot)
+                return None
         except BaseException:
             pacer.remove(slot)
             if slot.start is not None:  # it was woken, and stopped before it had its turn
@@ -314,3 +326,8 @@ class Node:
 
     def _unserved(self) -> Counter[tuple[int, str]]:
         return sum((pacer.unserved() for pacer in self._pacers.values()), Counter[tuple[int, str]]())
+
+
+def _left_s(slot: Slot) -> float | None:
+    """For how long what its user has made ready holds; None: for ever."""
+    return None if slot.until_s == math.inf else max(0.0, slot.until_s - time.monotonic())

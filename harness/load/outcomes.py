@@ -34,8 +34,18 @@ _BY_TYPE: tuple[tuple[type[BaseException], str], ...] = (
 )
 
 
+HTTP2_ERRORS = (
+    *("no error", "protocol error", "internal error", "flow control error", "settings timeout", "stream closed"),
+    *("frame size error", "refused stream", "cancel", "compression error", "connect error", "enhance your calm"),
+    *("inadequate security", "http 1.1 required"),
+)
+"""By their codes (RFC 9113, section 7)."""
+
+
 def outcome_of(exception: BaseException | None, response: Any) -> str:
     """``ok``, ``http 503``, ``timeout``, ``connection refused`` …: few different values, whatever the target does.
+    ``grpc unavailable`` and ``http/2 goaway, enhance your calm`` are those of clients that say so (grpcio, and httpx by
+    way of h2).
 
     ``exception`` and ``response`` are those of Locust's ``request`` event, of any client.
     """
@@ -57,6 +67,8 @@ def outcome_of(exception: BaseException | None, response: Any) -> str:
         own_outcome = getattr(error, "outcome", None)
         if isinstance(own_outcome, str):
             return own_outcome
+        if said := _grpc_status(error) or _http2_event(error):
+            return said
         for kind, outcome in _BY_TYPE:
             if isinstance(error, kind):
                 return outcome
@@ -70,6 +82,30 @@ def outcome_of(exception: BaseException | None, response: Any) -> str:
     if isinstance(status, int) and status > 0:
         return "wrong answer"
     return type(exception).__name__
+
+
+def _grpc_status(error: BaseException) -> str:
+    """Of an error of grpcio, which is known by its ``code()``: the name of the status."""
+    code = getattr(error, "code", None)
+    if not callable(code) or not type(error).__module__.startswith("grpc"):
+        return ""
+    name = getattr(code(), "name", "unknown")
+    return f"grpc {str(name).lower().replace('_', ' ')}"
+
+
+def _http2_event(error: BaseException) -> str:
+    """Of an error that has an event of h2 for its reason: the end of a stream, or of the connection, by the peer. Or
+    of one of httpcore's, below httpx, which has one name for a peer that is gone and for one that speaks otherwise.
+    """
+    for event in error.args:
+        what = {"StreamReset": "reset", "ConnectionTerminated": "goaway"}.get(type(event).__name__)
+        code = getattr(event, "error_code", None)
+        if what and code is not None:
+            known = 0 <= int(code) < len(HTTP2_ERRORS)
+            return f"http/2 {what}, {HTTP2_ERRORS[int(code)] if known else f'code {int(code)}'}"
+    if type(error).__module__.startswith("httpcore") and type(error).__name__.endswith("ProtocolError"):
+        return "connection reset" if str(error).startswith("Server disconnected") else "malformed answer"
+    return ""
 
 
 @dataclass(frozen=True)

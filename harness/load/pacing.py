@@ -8,6 +8,12 @@ from typing import Protocol
 from gevent.event import Event
 
 
+class NotReadyError(Exception):
+    """What the service has answered does not let a user get ready. The failed request stands in the warm-up; the user
+    tries again, and nothing is wrong with its code.
+    """
+
+
 class GateConnection(Protocol):
     """A connection with a request prepared for it, warm (open) or cold, so that a gate can send without waking the
     user.
@@ -76,7 +82,7 @@ class Start:
 class Slot:
     """A parked user's place in a pacer. The pacer fills in ``start`` and wakes the user."""
 
-    __slots__ = ("connection", "kind", "start", "woken")
+    __slots__ = ("connection", "kind", "start", "until_s", "woken")
 
     def __init__(self, connection: GateConnection | None = None) -> None:
         self.woken = Event()
@@ -85,6 +91,8 @@ class Slot:
         """Name of the user's class."""
         self.start: Start | None = None
         """None after waking means: come back with a fresh connection."""
+        self.until_s = math.inf
+        """On this node's monotonic clock: whoever has not been started by then has to get ready afresh."""
 
     def release(self, start: Start) -> None:
         self.start = start

@@ -29,6 +29,7 @@ from locust.exception import InterruptTaskSet, RescheduleTask, RescheduleTaskImm
 
 from harness.clients.address import strip_url
 from harness.recording_marks import ExceptionMark
+from harness.safe_text import without_values
 
 CONTROL = (GreenletExit, InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately, StopTest, StopUser)
 """With these a user steers Locust: they are no errors."""
@@ -96,6 +97,16 @@ class UserExceptions:
             self._failed_to_prepare[id(user), key] += 1
         if self.prevents is None and (where == "on_start" or self._failed_to_prepare[id(user), key] == 2):
             self.prevents = self._mark(0.0, "", key, self._totals[key])
+
+    def note_not_ready(self, error: Exception, user: object) -> None:
+        """The service has not let the user get ready. That is no exception of its code, and is not counted; but before
+        the plan is there, the second time of one user is told as what prevents the run.
+        """
+        key = self._key(error, "prepare")
+        self._failed_to_prepare[id(user), key] += 1
+        if self.prevents is None and self._failed_to_prepare[id(user), key] == 2:
+            self._messages.setdefault(key, _message(error, self.secrets))
+            self.prevents = self._mark(0.0, "", key, 0)
 
     def take(self, t_of: Callable[[float], float], node: str) -> list[ExceptionMark]:
         """Those since the last call. ``t_of``: from an instant of the monotonic clock to seconds after the origin."""
@@ -204,6 +215,7 @@ def _message(error: BaseException, secrets: Iterable[str]) -> str:
     text = _URL.sub(lambda found: strip_url(found.group()), str(error))
     for secret in secrets:
         text = text.replace(secret, "…")
+    text = without_values(text, "…")
     text = " ".join(_NAMED_SECRET.sub(r"\1…", text).split())
     return text if len(text) <= MOST_LETTERS else text[: MOST_LETTERS - 1] + "…"
 

@@ -13,7 +13,7 @@ from typing import Any
 import locust.main
 from jinja2.utils import htmlsafe_json_dumps
 
-from harness.safe_text import safe, without_user_info
+from harness.safe_text import safe, without_user_info, without_values
 
 HIDDEN = "•••"
 _DATA = re.compile(r"(window\.templateArgs = )(\{.*\})")
@@ -52,7 +52,7 @@ def hidden(text: str, secrets: Collection[str]) -> str:
     text = without_user_info(text)
     for secret in secrets:
         text = text.replace(secret, HIDDEN)
-    return text
+    return without_values(text, HIDDEN)
 
 
 def hidden_in(value: Any, secrets: Collection[str]) -> Any:

@@ -25,6 +25,7 @@ from harness.load.node import Node
 from harness.load.node_reporter import NodeReporter, Report
 from harness.load.run_plan import Plan
 from harness.load.users.class_counts import spread_problems
+from harness.load.users.csv_rows import RowDealer, RowsError
 from harness.recording_marks import ExceptionMark
 from harness.run import messages, plan_text
 from harness.run.exit_code import ExitCode
@@ -76,6 +77,8 @@ class Master:
         self._reporter: NodeReporter | None = None
         self._closing: gevent.Greenlet[[], None] | None = None
         self._plans: dict[str, Plan] = {}
+        self._rows = RowDealer()
+        """Of the present run, for all its workers."""
         self._workers: Workers | None = None
         """None in the local runner."""
         self.exit_code = ExitCode(environment, self._end_with_process)
@@ -83,6 +86,7 @@ class Master:
             runner.register_message(messages.PING, self._on_ping)
             runner.register_message(messages.PARKED, self._on_parked)
             runner.register_message(messages.FINAL, self._on_final)
+            runner.register_message(messages.ROW_WANTED, self._on_row_wanted)
             self._workers = Workers(runner, self._on_late)
         self._log_filter = _NothingNew()
         logging.getLogger("locust.runners").addFilter(self._log_filter)
@@ -127,7 +131,7 @@ class Master:
             )
         except ConfigurationError as error:
             self._refuse(error)
-        self.current_run, self._plans = run, {}
+        self.current_run, self._plans, self._rows = run, {}, RowDealer()
         self.exit_code.set(Outcome.INCONCLUSIVE.exit_code)
         self.runs.append(run.name)
         parsed: Any = self._environment.parsed_options
@@ -344,6 +348,18 @@ class Master:
         run.readiness.note_parked(self._name(msg.node_id), msg.data["parked"], mark, msg.data["connect_early"])
         if msg.node_id in self._plans:
             self._runner.send_message(messages.PLAN, self._plans[msg.node_id].to_message(), msg.node_id)
+
+    def _on_row_wanted(self, msg: Any, **_: Any) -> None:
+        run = self.current_run
+        if run is None or run.finished or msg.data["run"] != run.name:
+            return
+        row, problem = None, ""
+        try:
+            row = self._rows.deal(msg.data["option"], msg.data["digest"])
+        except RowsError as error:
+            problem = f"{error} ({self._name(msg.node_id)})"
+        answer = {"number": msg.data["number"], "row": row, "problem": problem}
+        self._runner.send_message(messages.ROW, answer, msg.node_id)
 
     def _on_final(self, msg: Any, **_: Any) -> None:
         if self.current_run is not None:

@@ -79,7 +79,8 @@ class Readiness:
             if nodes.lost:
                 raise BrokenOffError(f"lost before the first phase: {', '.join(sorted(nodes.lost))}")
             if nodes.prevented:
-                self._mark(nodes.prevented)
+                if nodes.prevented.count:  # otherwise it is no exception of the users' code
+                    self._mark(nodes.prevented)
                 raise BrokenOffError(f"users cannot get ready: {nodes.prevented}")
             if time.monotonic() > deadline_s:
                 raise BrokenOffError(

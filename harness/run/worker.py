@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import signal
 import time
 from typing import Any
 
 import gevent
+from gevent.event import AsyncResult
 from locust import argument_parser
 from locust.env import Environment
 from locust.runners import WorkerRunner
@@ -21,6 +23,8 @@ from harness.load.clock import Clock
 from harness.load.node import Node
 from harness.load.node_reporter import NodeReporter, Place, Report
 from harness.load.run_plan import Plan
+from harness.load.users.csv_rows import RowsError
+from harness.parameters import flag
 from harness.run import messages
 from harness.run.master_link import MasterLink
 from harness.run.parent_watch import when_launcher_is_gone
@@ -32,6 +36,7 @@ FIRST_PINGS = 20
 PING_INTERVAL_S = 2.0
 READY_INTERVAL_S = 0.2
 CTRL_C_GRACE_S = 30.0
+ROW_WITHIN_S = 10.0
 
 
 class Worker:
@@ -45,6 +50,8 @@ class Worker:
         self._reporter: NodeReporter | None = None
         self._stopping: NodeReporter | None = None
         self._ending = False
+        self._wanted_rows: dict[int, AsyncResult[dict[str, Any]]] = {}
+        self._next_wanted = itertools.count()
         know_locusts_options_by_heart()
         runner.register_message(messages.PONG, self._on_pong)
         runner.register_message(messages.DESCRIBE, self._on_describe)
@@ -52,6 +59,7 @@ class Worker:
         runner.register_message(messages.STOP, self._on_stop, concurrent=True)
         runner.register_message(messages.CONNECT_EARLY, self._on_connect_early)
         runner.register_message(messages.STOP_USERS, self._on_stop_users, concurrent=True)
+        runner.register_message(messages.ROW, self._on_row)
         self._master = MasterLink(runner, self._is_under_way, self._on_master_lost)
         gevent.spawn(self._ping)
         if forked:
@@ -75,6 +83,7 @@ class Worker:
             return
         node = Node(run, self._clock, nodes.index(self._runner.client_id), len(nodes))
         node.exceptions.secrets = secret_values(self._scenario, options)
+        node.deal_row = functools.partial(self._deal_row, run)
         name = messages.worker_name(self._runner.worker_index)
         place = Place.of_worker(self._runner.client_id, nodes, getattr(options, messages.MASTER_HOST, ""))
         self._reporter = NodeReporter(self._environment, name, node, self._deliver_final, place)
@@ -133,6 +142,27 @@ class Worker:
         plan = Plan.from_message(msg.data)
         if self._reporter is not None and self._reporter.node.run == plan.run:
             self._reporter.begin(plan)
+
+    def _deal_row(self, run: str, option: str, digest: str) -> int:
+        """As the master deals it out. Raises RowsError."""
+        number = next(self._next_wanted)
+        wanted = self._wanted_rows[number] = AsyncResult()
+        asked = {"run": run, "number": number, "option": option, "digest": digest}
+        self._runner.send_message(messages.ROW_WANTED, asked)
+        try:
+            answer: Any = wanted.get(timeout=ROW_WITHIN_S)
+        except gevent.Timeout:
+            raise RowsError(f"{flag(option)}: the master has not dealt out a row within {ROW_WITHIN_S:g} s") from None
+        finally:
+            del self._wanted_rows[number]
+        if answer["problem"]:
+            raise RowsError(answer["problem"])
+        row: int = answer["row"]
+        return row
+
+    def _on_row(self, msg: Any, **_: Any) -> None:
+        if (wanted := self._wanted_rows.get(msg.data["number"])) is not None:
+            wanted.set(msg.data)
 
     def _is_about(self, msg: Any) -> bool:
         """Whether a message is about the run that goes here, and not late for one that is over."""

@@ -1,42 +1,42 @@
-"""A gRPC service for tests, in a process of its own: the standard health check, which always says that it serves.
+"""A gRPC service for tests: the standard health check, which always says that it serves; see services.py.
 
-``with serving() as url``.
+``python -m tests.run.grpc_service [FAULT]``: the fault is the name of a status with which every third call is answered
+(``UNAVAILABLE``), or ``slow``: every third takes a minute.
 """
 
 from __future__ import annotations
 
-import subprocess
+import itertools
 import sys
-from collections.abc import Iterator
+import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from typing import Any
+
+import grpc
 
 SERVING = b"\x08\x01"
 
 
-@contextmanager
-def serving() -> Iterator[str]:
-    command = [sys.executable, "-m", "tests.run.grpc_service"]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    try:
-        yield process.stdout.readline().strip()
-    finally:
-        process.kill()
-        process.communicate()
+def main(fault: str = "") -> None:
+    numbers = itertools.count(1)
 
+    def check(_request: bytes, context: Any) -> bytes:
+        if fault and next(numbers) % 3 == 0:
+            if fault != "slow":
+                context.abort(grpc.StatusCode[fault], "as told")
+            time.sleep(60)
+        return SERVING
 
-def main() -> None:
-    import grpc
-
-    check = grpc.unary_unary_rpc_method_handler(lambda _request, _context: SERVING)
-    server = grpc.server(ThreadPoolExecutor(8))
-    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("grpc.health.v1.Health", {"Check": check}),))
+    handler = grpc.unary_unary_rpc_method_handler(check)
+    server = grpc.server(ThreadPoolExecutor(64))
+    server.add_generic_rpc_handlers(
+        (grpc.method_handlers_generic_handler("grpc.health.v1.Health", {"Check": handler}),)
+    )
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     print(f"http://127.0.0.1:{port}", flush=True)
-    sys.stdin.read()  # the pipe closes with the test that holds it
+    server.wait_for_termination()
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

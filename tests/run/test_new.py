@@ -18,8 +18,8 @@ import yaml
 from tests import service
 from tests.run import runs
 from tests.run.echo_service import echoing
-from tests.run.grpc_service import serving
 from tests.run.runs import Finished
+from tests.run.services import served
 from tests.run.together import together
 
 ROOT = Path(__file__).parents[2]
@@ -51,7 +51,7 @@ def new(directory: Path, kind: str) -> Outcome:
     directory = directory / "any folder"
     directory.mkdir()
     springback = installed(directory.parent) if kind == "http" else runs.BIN / "springback"
-    services: dict[str, Any] = {"websocket": echoing, "grpc": serving}
+    services: dict[str, Any] = {"websocket": echoing, "grpc": lambda: served("grpc_service")}
     with services.get(kind, service.running)() as target:
         host = target if isinstance(target, str) else target.url
         ask(springback, directory, "new", "spring-sale", "--kind", kind, "--host", host)

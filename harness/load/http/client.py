@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 from weakref import WeakKeyDictionary
 
 import gevent
@@ -31,6 +31,9 @@ from harness.load.user_exceptions import raised_in
 
 if TYPE_CHECKING:
     from locust.env import Environment
+
+
+Check: TypeAlias = Callable[[Response], "str | Exception | None"]
 
 
 class HttpClient(RequestBuilder):
@@ -130,7 +133,7 @@ class HttpClient(RequestBuilder):
         self,
         request: Request,
         start: Start | None = None,
-        check: Callable[[Response], str | None] | None = None,
+        check: Check | None = None,
         *,
         timeout: float | Timeouts | None = None,
         catch_response: bool = False,
@@ -139,7 +142,8 @@ class HttpClient(RequestBuilder):
     ) -> Response:
         """Sends a prepared request (unless a gate has sent it already: ``start.sent_s``) and reads the answer.
 
-        ``check(response)`` may return the reason for which an answer with a good status is wrong all the same.
+        ``check(response)`` may return the reason for which an answer with a good status is wrong all the same: in
+        words, or as an exception like ``WrongAnswerError("a form again")``, whose cause is then told by itself.
         """
         timeouts = self._settings.timeouts if timeout is None else timeouts_of(timeout, self._settings.timeouts)
         if self._not_before_s and start is None and (away_s := self.away_s()):
@@ -205,7 +209,7 @@ class HttpClient(RequestBuilder):
         begun_s: float,
         timeouts: Timeouts,
         allow_redirects: bool,
-        check: Callable[[Response], str | None] | None,
+        check: Check | None,
     ) -> Response:
         """One request and its answer; why it failed, if it did, is the answer's ``error``."""
         error: BaseException | None = None
@@ -281,7 +285,7 @@ class HttpClient(RequestBuilder):
             return response
         raise TooManyRedirectsError(f"more than {self._settings.max_redirects} redirects")
 
-    def _checked(self, check: Callable[[Response], str | None], response: Response) -> HttpError | None:
+    def _checked(self, check: Check, response: Response) -> Exception | None:
         """A check that cannot cope with the answer (no JSON, a missing field) has found it wrong."""
         try:
             reason = check(response)
@@ -293,6 +297,8 @@ class HttpClient(RequestBuilder):
             raised_in("check", problem)
             self._user_error.fire(user_instance=self._user, exception=problem, tb=problem.__traceback__)
             reason = f"{type(problem).__name__}: {problem}"
+        if isinstance(reason, Exception):
+            return reason
         return HttpError(reason) if reason else None
 
     # For users that park: with an open connection, or with one that is opened when they start

@@ -42,7 +42,7 @@ class Cookies:
     def set(self, name: str, value: str, path: str = "/") -> None:
         """Raises ValueError for what cannot be sent."""
         if not name or "=" in name or not _SENDABLE.match(name + value):
-            raise ValueError(f"cookie {name!r}: {value!r} cannot be sent")
+            raise ValueError(f"cookie {name!r}: such a value cannot be sent")  # it may be a session
         self._keep(Cookie(name, value, path, None, False))
 
     def clear(self) -> None:

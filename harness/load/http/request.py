@@ -152,9 +152,9 @@ def build_request(
 def _check(fields: Mapping[str, str]) -> None:
     for key, value in fields.items():
         if not isinstance(key, str) or not isinstance(value, str):
-            raise ValueError(f"header {key!r}: {value!r}: names and values are text")
+            raise ValueError(f"header {key!r}: a {type(value).__name__}: names and values are text")
         if not _TOKEN.match(key) or not _FIELD_VALUE.match(value):
-            raise ValueError(f"header {key!r}: {value!r} cannot be sent")
+            raise ValueError(f"header {key!r}: such a value cannot be sent")  # it may be a token
         if key.lower() in ("content-length", "transfer-encoding"):
             raise ValueError(f"header {key!r} follows from the body and cannot be given")
 

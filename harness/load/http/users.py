@@ -180,8 +180,10 @@ class HerdHttpUser(PacedHttpUser):
         """The request of the next iteration, e.g. ``self.client.prepare("GET", "/")``."""
         raise NotImplementedError
 
-    def check(self, response: Response) -> str | None:  # noqa: ARG002
-        """Why an answer with a good status is wrong all the same, or None."""
+    def check(self, response: Response) -> str | Exception | None:  # noqa: ARG002
+        """Why an answer with a good status is wrong all the same, or None: in words, or as an exception like
+        ``WrongAnswerError("a form again")``, whose cause the report tells by itself.
+        """
         return None
 
     def prepare_slot(self) -> Slot:

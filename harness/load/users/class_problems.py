@@ -15,7 +15,7 @@ from harness.load.http.retries import retries_of
 from harness.load.http.users import LeanHttpUser
 from harness.load.users.paced import Paced
 
-HOOKS = ("prepare", "check", "path", "on_open", "on_message", "on_end", "on_start", "on_stop")
+HOOKS = ("prepare", "check", "get_ready", "path", "on_open", "on_message", "on_end", "on_start", "on_stop")
 """Methods that a class gives for others to call."""
 OF_LOCUST = ("wait_time", "fixed_count")
 OF_LEAN_CLIENT = ("expect", "expect_text", "expect_json", "shed", "honours_retry_after")

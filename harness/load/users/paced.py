@@ -7,6 +7,7 @@ parked user still stops at once. Its first task is an empty one, because Locust 
 from __future__ import annotations
 
 import logging
+import math
 import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,7 @@ from locust import User
 from harness.errors import ConfigurationError
 from harness.findings import EXIT_USAGE
 from harness.load.node import node_of
-from harness.load.pacing import Slot, Start
+from harness.load.pacing import NotReadyError, Slot, Start
 from harness.load.stock_clients import count_without_block
 from harness.load.user_exceptions import CONTROL, raised_in
 from harness.safe_text import say
@@ -50,6 +51,15 @@ class Paced(User):
         self.number_in_class: int = self.node.number_user(type(self).__name__)
         """The same of the users of its class."""
         self.current_start: Start | None = None
+        self.ready_until_s = math.inf
+        """For ``get_ready()`` to set: the instant, of ``time.monotonic()``, from which on the user has to get ready
+        again although it has not been started, because a token runs out.
+        """
+
+    def get_ready(self) -> None:
+        """Called whenever the user parks, and again at ``ready_until_s``: the moment to log in, or to renew a token.
+        What it asks for is warm-up. Raises NotReadyError where the service does not let it; then it is called again.
+        """
 
     @property
     def in_herd(self) -> bool:
@@ -84,11 +94,17 @@ class Paced(User):
     def _prepared(self) -> Slot | None:
         """None when that has failed, in the user's own code; then the user tries again after a pause."""
         try:
+            self.ready_until_s = math.inf
+            self.get_ready()
             slot = self.prepare_slot()
-            slot.kind = type(self).__name__
+            slot.kind, slot.until_s = type(self).__name__, self.ready_until_s
             return slot
         except CONTROL:
             raise
+        except NotReadyError as error:
+            self.node.exceptions.note_not_ready(error, self)
+            gevent.sleep(PREPARE_PAUSE_S)
+            return None
         except Exception as error:
             raised_in("prepare", error)
             self.environment.events.user_error.fire(user_instance=self, exception=error, tb=error.__traceback__)

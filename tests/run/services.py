@@ -1,0 +1,34 @@
+"""Services for tests, each a module of this folder in a process of its own, which prints its address first.
+
+``with served("fastapi_app", "40", "3") as url``.
+"""
+
+from __future__ import annotations
+
+import json
+import ssl
+import subprocess
+import sys
+import urllib.request
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def served(module: str, *arguments: object) -> Iterator[str]:
+    command = [sys.executable, "-m", f"tests.run.{module}", *map(str, arguments)]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    try:
+        yield process.stdout.readline().strip()
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def counts(url: str, ca: str = "") -> Counter[str]:
+    """What the service says that it has done; ``ca`` is the authority of its certificate."""
+    context = ssl.create_default_context(cafile=ca) if ca else None
+    with urllib.request.urlopen(f"{url}/counts", timeout=10, context=context) as answer:
+        return Counter(json.loads(answer.read()))
