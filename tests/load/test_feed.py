@@ -13,13 +13,12 @@ import gevent
 import pytest
 from locust import task
 from locust.env import Environment
-from websocket import _handshake as library_handshake
 
 from harness.load.clock import Clock
 from harness.load.node import Node, set_node
 from harness.load.pacing import Start
 from harness.load.run_plan import Plan
-from harness.load.websocket import FeedUser, feed
+from harness.load.websocket import FeedUser, feed, handshake
 from shapes._profile import ARRIVALS, Phase, Polyline
 from tests.http.scripted import READ, scripted
 from tests.load.test_websocket import KEY, OPEN, frame
@@ -43,7 +42,7 @@ class Talker(FeedUser):
 
 @pytest.fixture(autouse=True)
 def known_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(library_handshake, "_create_sec_websocket_key", lambda: KEY)
+    monkeypatch.setattr(handshake, "new_key", lambda: KEY)
 
 
 @pytest.fixture
@@ -130,8 +129,9 @@ def test_the_herd_talks_until_the_run_is_over(users: Callable[..., FeedUser]) ->
     """One of four messages is published, and comes back to those of the channel, the one who said it among them."""
     published = {"type": "published", "seq": 8, "client_seq": 1}
     delivery = {"type": "message", "seq": 8, "publish": {"sent_s": time.monotonic()}}
-    answers = said({"type": "hello", "seq": 7}, published, delivery, *({"type": "echo", "seq": n} for n in (2, 3)))
-    with scripted([READ, OPEN, 1.0, answers]) as server:
+    hello = said({"type": "hello", "seq": 7})
+    answers = said(published, delivery, *({"type": "echo", "seq": n} for n in (2, 3)))
+    with scripted([READ, OPEN + hello, 1.0, answers]) as server:
         user = users(server.url, herd=True)
         talked(user, for_s=1.3)
         (seen,) = server.seen()

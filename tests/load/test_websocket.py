@@ -14,14 +14,13 @@ import gevent
 import pytest
 from locust import task
 from locust.env import Environment
-from websocket import _handshake as library_handshake
 
 from harness.load.clock import Clock
 from harness.load.node import Node, set_node
 from harness.load.outcomes import outcome_of
 from harness.load.pacing import Start
 from harness.load.run_plan import Plan
-from harness.load.websocket import WebSocketUser
+from harness.load.websocket import WebSocketUser, handshake
 from shapes._profile import ARRIVALS, Phase, Polyline
 from tests.http.conftest import Certificates
 from tests.http.conftest import certificates as certificates  # the fixture
@@ -68,7 +67,7 @@ class Listener(WebSocketUser):
 
 @pytest.fixture(autouse=True)
 def known_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(library_handshake, "_create_sec_websocket_key", lambda: KEY)
+    monkeypatch.setattr(handshake, "new_key", lambda: KEY)
 
 
 @pytest.fixture
