@@ -12,13 +12,35 @@ from typing import Any
 import gevent
 from gevent import get_hub
 
-LONGEST_TURN_S = 0.05
+LONGEST_TURN_S = 0.03
+
+
+class _Turn:
+    """Of one event loop. Its own ``now()`` does not tell when the turn began: every timer that is set moves it on."""
+
+    __slots__ = ("began_s", "loop", "watcher")
+
+    def __init__(self, loop: Any) -> None:
+        self.loop = loop
+        self.began_s = time.monotonic()
+        # Called first of all that has become ready; it must not keep the loop alive when nothing else does.
+        self.watcher = loop.check(ref=False, priority=loop.MAXPRI)
+        self.watcher.start(self._begin)
+
+    def _begin(self) -> None:
+        self.began_s = time.monotonic()
+
+
+_turn: _Turn | None = None
 
 
 def turn_is_long() -> bool:
     """Whether what is ready beside can wait, and timers cannot: whoever is called by the loop comes back later."""
+    global _turn
     loop: Any = get_hub().loop
-    return time.time() - loop.now() > LONGEST_TURN_S
+    if _turn is None or _turn.loop is not loop:
+        _turn = _Turn(loop)
+    return time.monotonic() - _turn.began_s > LONGEST_TURN_S
 
 
 def end_long_turn() -> None:
