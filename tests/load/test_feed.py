@@ -116,6 +116,32 @@ def test_an_echo_that_does_not_come_is_lost(users: Callable[..., FeedUser]) -> N
         assert counted(user)["message echo", "lost"] == 1
 
 
+def test_who_is_not_greeted_says_nothing_to_a_service_that_speaks_otherwise(users: Callable[..., FeedUser]) -> None:
+    with scripted([READ, OPEN + frame(b"welcome")]) as server:
+        user = users(server.url, herd=True)
+        talked(user, for_s=0.4)
+        (seen,) = server.seen()
+    found = counted(user)
+    assert heard_by(seen) == [] and found["greeting /feed", "lost"] == 1
+    assert found["message (unreadable)", "malformed message"] == 1
+    assert not any(name.startswith("message") and outcome == "lost" for name, outcome in found)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"feed_headers": ("Cookie",)}, "--feed-headers: each is NAME: VALUE"),
+        ({"feed_headers": ("Connection: close",)}, "--feed-headers: header 'Connection' is the handshake's own"),
+        ({"feed_subprotocols": ("a b",)}, "--feed-subprotocols: 'a b' is no name of one"),
+        ({"first_pause_s": 5.0, "longest_pause_s": 1.0}, "--longest-pause-s 1 is less than --first-pause-s 5"),
+    ],
+)
+def test_wrong_options_of_the_connection_are_said(options: dict[str, Any], words: str) -> None:
+    given = SimpleNamespace(host="http://127.0.0.1:1", feed_path="/feed", processes=1, expect_workers=1, **options)
+    (problem,) = feed.problems(given, connections=1)
+    assert words in problem
+
+
 def talked(user: FeedUser, for_s: float) -> None:
     """Until its run is over."""
     talking = gevent.spawn(user.stay_and_talk, quiet_before="drop")

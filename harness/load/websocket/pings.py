@@ -36,7 +36,7 @@ class Pings:
         """Does what is due, and says when it wants to be asked again. Raises ConnectionEndedError."""
         name = self._user.name
         pong, sent_s = connection.pong, self._sent_s
-        if sent_s is not None and pong is not None and pong.data == self._payload:
+        if sent_s is not None and pong is not None and pong.data == self._payload and pong.arrived_s >= sent_s:
             self._user.observe("ping", name, sent_s, pong.arrived_s)
             self._sent_s = sent_s = None
         if sent_s is not None:
