@@ -32,6 +32,7 @@ signal.signal(signal.SIGINT, _on_interrupt)
 PROGRAM = "springback"
 MOST_USERS, MOST_PROCESSES, MOST_REPEATS = 1_000_000, 1000, 1000
 """More is a slip of the finger."""
+ABOVE_NOTHING = click.FloatRange(0, min_open=True)
 PASS_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": ["--help"]}
 
 QUIET = click.option("--quiet", is_flag=True, help="Print the verdict on one line, and nothing before it but problems.")
@@ -159,6 +160,67 @@ def suite(words: tuple[str, ...], runs_dir: Path) -> None:
 
     first_option = next((place for place, word in enumerate(words) if word.startswith("-")), len(words))
     sys.exit(run_all(words[:first_option], words[first_option:], runs_dir))
+
+
+@cli.command(
+    name="find-limit",
+    context_settings={**PASS_ON, "help_option_names": ["-h", "--help"]},
+    short_help="Find the load up to which a criterion holds.",
+)
+@click.argument("locustfile", type=_Scenario())
+@click.option(
+    "--criterion", default="latency_quantile", show_default=True, help="Of the scenario; several with commas."
+)
+@click.option("--vary", default="", metavar="OPTION", help="Option of the shape that is the level [its peak or herd].")
+@click.option("--from", "first", type=ABOVE_NOTHING, help="First level [twice the base load].")
+@click.option("--max-rate", "highest", type=ABOVE_NOTHING, help="Highest level that is tried [1000].")
+@click.option("--at-least", type=ABOVE_NOTHING, help="Fail where the limit is lower; stop when that is known.")
+@click.option(
+    "--resolution",
+    default=0.2,
+    show_default=True,
+    type=click.FloatRange(0.01, 10),
+    help="Width of the interval to reach, upper ÷ lower end less 1.",
+)
+@click.option("--max-steps", default=14, show_default=True, type=click.IntRange(1, 200), help="How many runs at most.")
+@click.option(
+    "--max-duration", default=1800.0, show_default=True, type=ABOVE_NOTHING, help="Seconds after which none begins."
+)
+@click.option(
+    "--cool-down", default=120.0, show_default=True, type=click.FloatRange(0), help="Seconds without load, at most."
+)
+@click.option("--reset", default="", metavar="COMMAND", help="Restarts a service that does not come back by itself.")
+@click.option("--short", is_flag=True, help="Shorter steps: less time, and less sure.")
+@click.option("--runs-dir", default="runs", show_default=True, type=click.Path(path_type=Path), help="Where runs go.")
+@click.pass_context
+def find_limit(
+    context: click.Context,
+    locustfile: str,
+    criterion: str,
+    vary: str,
+    first: float | None,
+    highest: float | None,
+    at_least: float | None,
+    resolution: float,
+    max_steps: int,
+    max_duration: float,
+    cool_down: float,
+    reset: str,
+    short: bool,
+    runs_dir: Path,
+) -> None:
+    """Run the scenario LOCUSTFILE at one level after another, and find up to which one a criterion holds.
+
+    The level doubles until the criterion breaks, then the steps close in on the limit, which is told with a 95 %
+    interval. Between two steps the service has to be as it was before the first. With --criterion recovery_time it is
+    the largest spike from which the service comes back. All further options are those of ``springback run``.
+    """
+    from harness.commands.find_limit import find_limit as search
+    from harness.commands.limit_plan import Wanted
+
+    names = tuple(dict.fromkeys(name.strip() for name in criterion.split(",") if name.strip()))
+    wanted = Wanted(names, vary, first, highest, at_least, resolution, max_steps, max_duration, cool_down, reset, short)
+    sys.exit(search(Path(locustfile), context.args, runs_dir, wanted))
 
 
 @cli.command(short_help="Write a scenario of your own to begin with.")

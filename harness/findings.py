@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -75,6 +75,8 @@ class Finding:
     """Of a guard that did not pass: the kinds of evidence that it voids, with all that is measured from them."""
     voided_by: str | None = None
     is_guard: bool = False
+    part: str = ""
+    """Of the run, as the scenario calls it; empty where it has none."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,26 @@ class Verdict:
         return EXIT_STOPPED_EARLY if self.stopped_early else self.outcome.exit_code
 
     @property
+    def parts(self) -> dict[str, Outcome]:
+        """Part of the run → the worst of its findings."""
+        found: dict[str, Outcome] = {}
+        for each in self.findings:
+            if each.part:
+                found[each.part] = max(found.get(each.part, each.outcome), each.outcome, key=lambda one: one.rank)
+        return found
+
+    @property
     def word(self) -> str:
         """Its outcome, for people."""
         return f"STOPPED EARLY, {self.outcome.value}" if self.stopped_early else self.outcome.value
+
+
+def objections(verdicts: Sequence[Verdict]) -> list[list[Finding]]:
+    """Guards that failed, or that doubt a run without voiding any finding."""
+    found: dict[str, list[Finding]] = {}
+    for verdict in verdicts:
+        for finding in verdict.findings:
+            doubts = finding.outcome is Outcome.INCONCLUSIVE and not finding.voids
+            if finding.is_guard and (finding.outcome is Outcome.FAIL or doubts):
+                found.setdefault(finding.criterion, []).append(finding)
+    return list(found.values())

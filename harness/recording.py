@@ -204,6 +204,8 @@ class Slice:
     """Made by users that got ready to be started, in ``on_start`` or ``prepare``, before the run or in its course."""
     wind_down: bool = False
     """Made by users when the load was over and they came to their end, in ``on_stop``."""
+    user_class: str = ""
+    """Whose users' they are, where a run has several classes; empty: it has one, or nobody can say."""
 
 
 fields_of_slice: Callable[[Slice], tuple[Any, ...]] = attrgetter(*Slice.__slots__)

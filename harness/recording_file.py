@@ -17,7 +17,7 @@ from harness.recording_marks import Mark
 from harness.recording_seal import Flaw, SealCheck, is_sealed
 from harness.recording_slices import SliceSums
 from harness.recording_values import DAY_S
-from harness.regular_file import regular
+from harness.regular_file import is_folder, regular
 
 __all__ = ["FILE_NAME", "READABLE", "RecordingError", "decode", "encode", "open_lines", "parse", "read"]
 
@@ -63,10 +63,7 @@ def open_lines(path: Path) -> Iterator[bytes]:
 
 
 def _file(path: Path) -> Path:
-    try:
-        return path / FILE_NAME if path.is_dir() else path
-    except OSError:  # a name that is too long, say
-        return path
+    return path / FILE_NAME if is_folder(path) else path
 
 
 def parse(lines: Iterable[str | bytes], source: str) -> Recording:

@@ -35,6 +35,17 @@ class PlannedGate:
 
 
 @dataclass(frozen=True)
+class PlannedClass:
+    """A class of users, and what it was to do."""
+
+    user_class: str
+    users: Count = 0
+    """In the pool, those of the herds among them; 0: by its weight."""
+    level: tuple[tuple[Instant, Level], ...] = ()
+    """Its own part of the planned load; empty: it shares in all of it, by its weight."""
+
+
+@dataclass(frozen=True)
 class FaultPlan:
     """Fault ``number`` (from 1) is to be injected at ``start_s`` and undone at ``end_s``."""
 
@@ -91,6 +102,9 @@ class Header:
     format: int = FORMAT
     stop_when: tuple[str, ...] = ()
     """The rules by which the run was to be stopped early, as they were given."""
+
+    classes: tuple[PlannedClass, ...] = ()
+    """Of users; empty in recordings that do not tell."""
 
     def phase(self, name: str) -> Phase | None:
         return next((phase for phase in self.phases if phase.name == name), None)

@@ -104,6 +104,7 @@ class _SliceRow(msgspec.Struct, array_like=True):
     warm_up: bool = False
     node: str = ""
     wind_down: bool = False
+    user_class: str = ""
 
 
 class _SliceRows(msgspec.Struct):
@@ -160,7 +161,14 @@ def _row(piece: Slice) -> list[object]:
     service = None if piece.service is None else Packed.of(piece.service).steps()
     latency = Packed.of(piece.latency).steps()
     row = [piece.t, piece.name, piece.outcome, piece.count, piece.bytes, latency, service]
-    rest = [(piece.starts, None), (piece.status, 0), (piece.warm_up, False), (piece.node, ""), (piece.wind_down, False)]
+    rest = [
+        (piece.starts, None),
+        (piece.status, 0),
+        (piece.warm_up, False),
+        (piece.node, ""),
+        (piece.wind_down, False),
+        (piece.user_class, ""),
+    ]
     while rest and rest[-1][0] == rest[-1][1]:
         rest.pop()
     return [*row, *(value for value, _ in rest)]
@@ -269,6 +277,7 @@ def _slices_decoder() -> Callable[[str | bytes], Slices]:
                         row.status,
                         row.warm_up,
                         row.wind_down,
+                        row.user_class,
                     )
                 )
                 for row in rows_of(text)

@@ -82,7 +82,9 @@ class Packed(Mapping[int, int]):
 
 
 class _Sum:
-    """Of one second, name, outcome and status. Histograms are only put one behind the other until they are packed."""
+    """Of one second, name, outcome, status and class of users. Histograms are only put one behind the other until they
+    are packed.
+    """
 
     __slots__ = ("bytes", "count", "is_packed", "latency", "node", "service", "starts")
 
@@ -124,7 +126,7 @@ class SliceSums:
         """``by_numpy``: quicker for many, but no process that makes load loads numpy."""
         self._by_numpy = by_numpy
         self._apart = frozenset(int(gate.t // 1) for gate in header.gates)
-        self._sums: dict[tuple[int, str, str, str, int, bool, bool], _Sum] = {}
+        self._sums: dict[tuple[int, str, str, str, int, bool, bool, str], _Sum] = {}
         self._words: dict[str, str] = {}
         """Each name and outcome once: a recording has few, in millions of lines."""
         self._open: dict[int, list[_Sum]] = {}
@@ -132,13 +134,14 @@ class SliceSums:
 
     def add(self, piece: Slice) -> None:
         node = piece.node if piece.t in self._apart else ""
-        key = (piece.t, node, piece.name, piece.outcome, piece.status, piece.warm_up, piece.wind_down)
+        which = (piece.status, piece.warm_up, piece.wind_down, piece.user_class)
+        key = (piece.t, node, piece.name, piece.outcome, *which)
         known = self._sums.get(key)
         if known is not None:
             known.add(piece)
             return
         word = self._words.setdefault
-        key = (piece.t, node, word(piece.name, piece.name), word(piece.outcome, piece.outcome), *key[4:])
+        key = (piece.t, node, word(piece.name, piece.name), word(piece.outcome, piece.outcome), *which)
         made = self._sums[key] = _Sum(piece)
         if piece.t not in self._open and len(self._open) >= OPEN:
             self._pack(self._open.pop(next(iter(self._open))))
@@ -159,7 +162,7 @@ class SliceSums:
             self._pack(second)
         sums, self._sums, self._open = self._sums, {}, {}
         for key in list(sums):
-            t, _, name, outcome, status, warm_up, wind_down = key
+            t, _, name, outcome, status, warm_up, wind_down, user_class = key
             each = sums.pop(key)
             each.pack()
             service = None if each.service is None else Packed(each.service)
@@ -176,6 +179,7 @@ class SliceSums:
                 status,
                 warm_up,
                 wind_down,
+                user_class,
             )
 
 

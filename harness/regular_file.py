@@ -1,9 +1,10 @@
-"""Files that somebody names are read to their end, so they must have one: a device has none, nor has a pipe that nobody
-writes to.
+"""Files that somebody names. They are read to their end, so they must have one: a device has none, nor has a pipe that
+nobody writes to. And a name may be one that the system does not even look at: too long, or behind a closed folder.
 """
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import stat
 from pathlib import Path
@@ -11,6 +12,27 @@ from pathlib import Path
 
 class NoRegularFileError(OSError):
     """A device, a pipe or a socket."""
+
+
+def is_file(path: Path) -> bool:
+    """As the method of Path, but it raises nothing."""
+    with contextlib.suppress(OSError):
+        return path.is_file()
+    return False
+
+
+def is_folder(path: Path) -> bool:
+    """As ``is_dir`` of Path, but it raises nothing."""
+    with contextlib.suppress(OSError):
+        return path.is_dir()
+    return False
+
+
+def is_there(path: Path) -> bool:
+    """As ``exists`` of Path, but it raises nothing."""
+    with contextlib.suppress(OSError):
+        return path.exists()
+    return False
 
 
 def regular(path: Path) -> Path:

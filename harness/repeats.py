@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 from harness.analysis.distributions import student_quantile
 from harness.analysis.intervals import CONFIDENCE, clopper_pearson, quantile_ranks
 from harness.analysis.lazy import LazyModule
-from harness.findings import Basis, Finding, Outcome, Verdict
+from harness.findings import Basis, Finding, Outcome, Verdict, objections
 
 if TYPE_CHECKING:
     from scipy import stats
@@ -39,7 +39,7 @@ def pooled(verdicts: Sequence[Verdict], planned: int) -> Verdict:
     """One verdict over those of the runs that left one, of so many that were planned."""
     findings = [
         *(_pool(found, planned) for found in _by_criterion(verdicts)),
-        *(_of_guard(found) for found in _objections(verdicts)),
+        *(_of_guard(found) for found in objections(verdicts)),
     ]
     findings.sort(key=lambda finding: (finding.is_guard, -finding.outcome.rank))
     missing = planned - len(verdicts)
@@ -63,17 +63,6 @@ def _by_criterion(verdicts: Sequence[Verdict]) -> list[list[Finding]]:
     for verdict in verdicts:
         for finding in verdict.findings:
             if not finding.is_guard:
-                found.setdefault(finding.criterion, []).append(finding)
-    return list(found.values())
-
-
-def _objections(verdicts: Sequence[Verdict]) -> list[list[Finding]]:
-    """Guards that failed, or that doubt a run without voiding any finding."""
-    found: dict[str, list[Finding]] = {}
-    for verdict in verdicts:
-        for finding in verdict.findings:
-            doubts = finding.outcome is Outcome.INCONCLUSIVE and not finding.voids
-            if finding.is_guard and (finding.outcome is Outcome.FAIL or doubts):
                 found.setdefault(finding.criterion, []).append(finding)
     return list(found.values())
 

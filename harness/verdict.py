@@ -144,7 +144,8 @@ def _phases_named(recording: Recording, spec: CriterionSpec) -> list[Phase]:
 def _not_judged(spec: CriterionSpec, reason: str) -> Finding:
     """What a guard would have guarded is guarded by nobody, and void."""
     name = criteria_folder.name_of(spec)
-    return Finding(name, name, Outcome.INCONCLUSIVE, reason, voids=criteria_folder.guarded_by(spec.criterion))
+    voids = criteria_folder.guarded_by(spec.criterion)
+    return Finding(name, name, Outcome.INCONCLUSIVE, reason, voids=voids, part=str(spec.parameters.get("part", "")))
 
 
 def _void(recording: Recording, specs: Sequence[CriterionSpec], findings: Sequence[Finding]) -> list[family.Judged]:

@@ -23,14 +23,15 @@ class Visitor(ItemUser, SentinelUser):
     """Half of the users own an item of the service each; the others work on Valkey itself, as Sentinel leads them."""
 
     def on_start(self):
-        self.version = 0
+        self.version, self.turns = 0, self.number  # not all of them write at the same time
 
     @task
     def take_turn(self):
-        self.version += 1
+        self.turns += 1
         if self.number % 2:
-            self.read_own_key() if self.version % 3 == 0 else self.write_new_key()
-        elif self.version % 5 == 1:
+            self.work_on_keys()
+        elif self.turns % 5 == 1:
+            self.version += 1
             self.write_item(self.key(self.number), self.version)
         else:
             self.read_item(self.key(self.number))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from harness.analysis import histogram, phases
@@ -57,10 +57,21 @@ def table(recording: Recording) -> Table:
         of_names += [((-worst[name], name, number), _row(short, name, tallies[name], seen[name])) for name in order]
         every = tuple(piece for pieces in named.values() for piece in pieces)
         of_phases.append(_row(labels.get(short, short), "", phases.merged(tallies.values()), statuses(every)))
+        of_phases += [_row(labels.get(short, short), *each) for each in _by_class(every)]
         if len(order) > 1:
             of_phases += [_row(labels.get(short, short), name, tallies[name], seen[name]) for name in order[:most]]
     ordered = tuple(row for _, row in sorted(of_names, key=lambda each: each[0]))
     return Table(tuple(of_phases), ordered if len(worst) > MOST_NAMES else ())
+
+
+def _by_class(pieces: Iterable[Slice]) -> Iterator[tuple[str, phases.Tally, str]]:
+    """The requests of each class of users, where they are kept apart."""
+    of_class: dict[str, list[Slice]] = {}
+    for piece in pieces:
+        if piece.user_class:
+            of_class.setdefault(piece.user_class, []).append(piece)
+    for name, own in sorted(of_class.items()):
+        yield f"{phases.OF_CLASS}{name}", phases.tally(tuple(own)), statuses(own)
 
 
 def statuses(pieces: Iterable[Slice]) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from harness.findings import Basis, Finding, Outcome, Verdict
+from harness.recording import Recording
 from reports import _quantity
 
 SYMBOLS = {Outcome.PASS: "✓", Outcome.FAIL: "✗", Outcome.INCONCLUSIVE: "?"}
@@ -70,6 +71,18 @@ def is_censored(finding: Finding) -> bool:
 def judged(verdict: Verdict) -> list[FindingRow]:
     """The findings about the target, worst first."""
     return _worst_first(finding for finding in verdict.findings if not finding.is_guard)
+
+
+def groups(recording: Recording, verdict: Verdict, heading: str) -> list[tuple[str, list[FindingRow]]]:
+    """The findings about the target by part of the run, in the order in which the scenario names the parts; what
+    belongs to none under ``heading``.
+    """
+    rows, outcomes = judged(verdict), verdict.parts
+    named = [str(spec.parameters.get("part", "")) for spec in recording.header.criteria]
+    order = dict.fromkeys(part for part in (*named, *outcomes) if part in outcomes)
+    parts = [(f"{SYMBOLS[outcomes[part]]} {part}: {outcomes[part].value}", part) for part in order]
+    found = [(words, [each for each in rows if each.finding.part == part]) for words, part in (*parts, (heading, ""))]
+    return [(words, of_part) for words, of_part in found if of_part or (words == heading and not parts)]
 
 
 def guards(verdict: Verdict) -> list[FindingRow]:

@@ -109,5 +109,5 @@ def text(verdict: Verdict, groups: Groups) -> str:
         lines.append(f"      {one_line(row.reason)}")
     lines += [line for note in verdict.notes for line in ("", f"Note: {one_line(note)}")]
     for group, runs in groups.items():
-        lines += ["", f"The {group}", *(f"  {run.verdict.outcome.value:<12}  {one_line(run.name)}" for run in runs)]
+        lines += ["", f"The {group}", *(f"  {run.verdict.word:<12}  {one_line(run.name)}" for run in runs)]
     return "\n".join(lines)

@@ -37,7 +37,7 @@ def render(recording: Recording, verdict: Verdict) -> str:
         verdict=verdict,
         symbol=_rows.SYMBOLS[verdict.outcome],
         groups=[
-            ("What was judged", _rows.judged(verdict)),
+            *_rows.groups(recording, verdict, "What was judged"),
             ("Can the measurement be trusted?", _rows.guards(verdict)),
         ],
         notes=_facts.notes(recording, verdict),

@@ -32,7 +32,7 @@ def render(recording: Recording, verdict: Verdict) -> str:
         *(line for note in _facts.notes(recording, verdict)[:MOST_ROWS] for line in ("", f"> {escaped(note)}")),
     ]
     for heading, rows in (
-        ("Findings", _rows.judged(verdict)),
+        *_rows.groups(recording, verdict, "Findings"),
         ("Guards of the measurement", _rows.guards(verdict)),
     ):
         lines += section(

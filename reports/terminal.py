@@ -46,7 +46,7 @@ def render(recording: Recording, verdict: Verdict, paths: Sequence[Path] = (), w
         *_wrapped(_headline(recording, verdict), width),
         *_wrapped(one_line(verdict.reason), width, "  "),
     ]
-    for heading, rows in _groups(verdict):
+    for heading, rows in _groups(recording, verdict):
         lines += ["", heading, *_aligned(rows, width)]
     if statuses := _status_lines(recording):
         lines += [
@@ -77,8 +77,8 @@ def _headline(recording: Recording, verdict: Verdict) -> str:
     return f"{verdict.word}  {one_line(header.scenario)} against {one_line(_facts.target(header))}"
 
 
-def _groups(verdict: Verdict) -> list[tuple[str, list[_rows.FindingRow]]]:
-    groups = [("Findings", _rows.judged(verdict)), ("Guards of the measurement", _rows.guards(verdict))]
+def _groups(recording: Recording, verdict: Verdict) -> list[tuple[str, list[_rows.FindingRow]]]:
+    groups = [*_rows.groups(recording, verdict, "Findings"), ("Guards of the measurement", _rows.guards(verdict))]
     return [(heading, rows) for heading, rows in groups if rows]
 
 
@@ -133,7 +133,7 @@ def _show_rich(recording: Recording, verdict: Verdict, paths: Sequence[Path], co
     console.print()
     console.print(headline)
     console.print(Text(one_line(verdict.reason)))
-    for heading, rows in _groups(verdict):
+    for heading, rows in _groups(recording, verdict):
         table = Table(box=SIMPLE, title=heading, title_justify="left", title_style="bold", expand=False)
         for name in ("outcome", "finding"):
             table.add_column(name, overflow="fold")

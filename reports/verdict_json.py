@@ -52,6 +52,7 @@ def render(recording: Recording, verdict: Verdict) -> str:
         "notes": list(verdict.notes),
         "damage": list(recording.damage),
         "findings": [finding(each) for each in verdict.findings],
+        "parts": {part: outcome.value for part, outcome in verdict.parts.items()},
         "statuses": _statuses(recording),
         "amplification": [
             {"phase": phase, "attempts": each.attempts, "requests": each.requests, "ratio": each.ratio}
@@ -112,6 +113,7 @@ def finding(finding: Finding) -> Json:
         "is_guard": finding.is_guard,
         "voids": list(finding.voids),
         "voided_by": finding.voided_by,
+        "part": finding.part,
     }
 
 
@@ -136,6 +138,7 @@ def finding_of(body: Mapping[str, Any]) -> Finding:
         voids=tuple(map(str, body.get("voids", ()))),
         voided_by=None if body.get("voided_by") is None else str(body["voided_by"]),
         is_guard=bool(body["is_guard"]),
+        part=str(body.get("part", "")),
     )
 
 

@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import Field, replace
 from typing import Any, ClassVar
 
 from locust import LoadTestShape
+from locust.dispatch import UsersDispatcher
 
 from harness.errors import nearest
 from harness.plugins import Parameter, declared_in
+from shapes import _classes
+from shapes._dispatcher import ClassDispatcher
 from shapes._profile import Profile
 
 LONGEST_S = 7 * 24 * 3600
@@ -52,6 +55,8 @@ class PhasedShape(LoadTestShape):
     """Set by the harness: seconds after the first phase began, None as long as it has not begun."""
     parked: bool = False
     """Set by the harness: users are parked and paced, so spawn the whole pool and keep it."""
+    user_classes: tuple[str, ...] | None = None
+    """Set by the harness: the names of the run's classes of users."""
     ended: bool = False
     """Set by the harness: every node has delivered its last report."""
 
@@ -69,15 +74,31 @@ class PhasedShape(LoadTestShape):
                 value = vars(cls)[name]
                 setattr(cls, name, each.usable(each.default if isinstance(value, Field) else value))
 
+    @property
+    def size_option(self) -> str:
+        """The parameter that says how large the spike is; empty where none does."""
+        return ""
+
     def build(self) -> Profile:
         """The profile of the present option values, which have no ``problems()``."""
         raise NotImplementedError
 
+    def class_levels(self) -> Mapping[Any, _classes.Part]:
+        """Each class of users, or its name → its share of the shape's own load (``0.2``; all of them add up to 1), a
+        level of its own (:class:`shapes.timeline.Level`), or another shape. Nothing: all share the load by their
+        weights.
+        """
+        return {}
+
+    def _parts(self) -> dict[str, _classes.Part]:
+        return {getattr(each, "__name__", each): part for each, part in self.class_levels().items()}
+
     def profile(self) -> Profile:
-        """As ``build()``, and built once as long as no option changes."""
+        """As ``build()``, with the levels of the classes, and built once as long as no option changes."""
         values = tuple(getattr(self, name) for name in self.parameters)
         if self._built is None or self._built[0] != values:
-            self._built = values, self.build()
+            built, parts = self.build(), self._parts()
+            self._built = values, _classes.by_class(built, parts) if parts else built
         return self._built[1]
 
     def level(self, t: float) -> float:
@@ -113,7 +134,15 @@ class PhasedShape(LoadTestShape):
             *wrong.values(),
             *(why for names, impossible, why in self.conflicts() if impossible and not wrong.keys() & set(names)),
         ]
-        return found or self._too_large()
+        return found or self._class_problems() or self._too_large()
+
+    def _class_problems(self) -> list[str]:
+        """What is wrong with the levels of classes."""
+        try:
+            parts = self._parts()
+            return list(_classes.problems(self.build(), parts, self.user_classes)) if parts else []
+        except Exception as error:  # in the scenario's own code
+            return [f"{type(self).__name__}.class_levels(): {type(error).__name__}: {error}"]
 
     def _unread(self) -> Iterator[str]:
         """Attributes of a concrete shape that nothing reads: a slip in the name of an option would go unnoticed."""
@@ -143,21 +172,35 @@ class PhasedShape(LoadTestShape):
         """Locust calls this at the start of each run; the one instance serves all runs of a session."""
         self.start_time = time.perf_counter()
         self.ended = False
+        if self.runner is not None:
+            environment = self.runner.environment
+            environment.dispatcher_class = ClassDispatcher if self._parts() else UsersDispatcher
+            if self.user_classes is None:  # without the harness nobody has looked
+                self.user_classes = tuple(each.__name__ for each in environment.user_classes)
+                if problems := self._class_problems():
+                    raise ValueError("; ".join(problems))
 
-    def tick(self) -> tuple[int, float] | None:
-        """Users and spawn rate now, None at the end (Locust calls this about once a second)."""
+    def tick(self) -> Any:
+        """Users and spawn rate now, None at the end (Locust calls this about once a second). With levels of classes the
+        users of each, too, for :class:`shapes._dispatcher.ClassDispatcher`.
+        """
         profile = self.profile()
         if self.ended:
             return None
         if self.parked:
-            return profile.pool_users, profile.pool_users
+            counts = tuple((each.user_class, each.pool_users) for each in profile.by_class)
+            return (profile.pool_users, profile.pool_users, *([counts] if counts else []))
         t = time.perf_counter() - self.start_time if self.clock is None else self.clock()
         if t is None:
             t = 0.0
         if t >= profile.duration_s:
             return None
+        rate = max(1.0, profile.users.peak)
+        if profile.by_class:
+            counts = tuple((each.user_class, round(each.users.at(t))) for each in profile.by_class)
+            return sum(users for _, users in counts), rate, counts
         # The rate is the peak, so that a step is asked for in one go; Locust spawns on a grid of one second anyway.
-        return round(profile.users.at(t)), max(1.0, profile.users.peak)
+        return round(profile.users.at(t)), rate
 
     def _too_large(self) -> list[str]:
         """What only shows when the profile is drawn."""

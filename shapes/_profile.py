@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -28,6 +28,8 @@ class Herd:
     name: str
     t: float
     users: int
+    classes: tuple[str, ...] = ()
+    """The classes of users that they are of; none: of any, by their shares of those who wait for a herd."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,9 @@ class Polyline:
         """Area under the whole line: with a level in starts per second, the number of starts."""
         return self._areas[-1]
 
+    def times(self, factor: float) -> Polyline:
+        return Polyline(tuple((t, level * factor) for t, level in self.points))
+
     def at(self, t: float) -> float:
         """Level at ``t``; at a step the level after it."""
         index = bisect_right(self._times, t) - 1
@@ -72,6 +77,14 @@ class Polyline:
             return 0.0
         (t0, y0), (t1, y1) = self.points[index], self.points[index + 1]
         return y0 + (y1 - y0) * (t - t0) / (t1 - t0)
+
+    def around(self, t: float) -> tuple[float, float]:
+        """Level just before ``t``, and at it."""
+        index = bisect_left(self._times, t)
+        if not 0 < index < len(self.points):
+            return 0.0, self.at(t)
+        (t0, y0), (t1, y1) = self.points[index - 1], self.points[index]
+        return y0 + (y1 - y0) * (t - t0) / (t1 - t0), self.at(t)
 
     def highest(self, start_s: float, end_s: float) -> float:
         """The highest level in ``start_s`` ≤ t ≤ ``end_s``, at a step both sides of it."""
@@ -87,6 +100,22 @@ class Polyline:
             return self.total
         t0, y0 = self.points[index]
         return self._areas[index] + (t - t0) * (y0 + self.at(t)) / 2
+
+
+@dataclass(frozen=True)
+class ClassLoad:
+    """What one class of users does, where each has a level of its own."""
+
+    user_class: str
+    users: Polyline
+    starts: Polyline
+    pool_users: int
+    background_users: int
+    """These as in a :class:`Profile`; the rest of the pool are its users of each herd."""
+
+    def level(self, parked: bool, pacing: str) -> Polyline:
+        """As that of a profile."""
+        return self.starts if parked and pacing == ARRIVALS else self.users
 
 
 @dataclass(frozen=True)
@@ -106,6 +135,8 @@ class Profile:
     """Users of the pool that serve ``starts``, or are the active ones; the rest wait for the herds."""
     pacing: str = ARRIVALS
     """What paces parked users: ``arrivals`` follow ``starts``, ``users`` keeps as many active as ``users`` says."""
+    by_class: tuple[ClassLoad, ...] = ()
+    """What each class of users does, which together is this profile; empty: all do the same, by their weights."""
 
     @property
     def duration_s(self) -> int:
@@ -114,7 +145,8 @@ class Profile:
     @property
     def total_starts(self) -> int:
         """Starts that are planned, arrivals and herds; 0 when only the number of users is."""
-        arrivals = math.floor(self.starts.total + 0.5)
+        levels = [each.starts for each in self.by_class] or [self.starts]
+        arrivals = sum(starts_due(level.total, *place) for level, place in zip(levels, places(levels), strict=True))
         return arrivals + sum(herd.users for herd in self.herds)
 
     def level(self, parked: bool) -> Polyline:
@@ -126,6 +158,32 @@ class Profile:
 
     def phase_at(self, t: float) -> Phase | None:
         return next((phase for phase in self.phases if phase.start_s <= t < phase.end_s), None)
+
+
+def places(levels: Sequence[object]) -> list[tuple[int, int]]:
+    """(number, how many) of each of several levels whose starts are to fall between each other's."""
+    return [(number, len(levels)) for number in range(len(levels))]
+
+
+def starts_due(area: float, number: int = 0, of: int = 1) -> int:
+    """How many starts are due by when the area under a level is ``area``, where start i is due at i + (number + ½) ÷
+    ``of``: it is level ``number`` of several, lest the starts of all of them fall together.
+    """
+    return max(0, math.ceil(area - (number + 0.5) / of))
+
+
+def added(lines: Sequence[Polyline]) -> Polyline:
+    """The sum of several levels. One that begins or ends in the course of the others is a step there."""
+    times = sorted({t for line in lines for t, _ in line.points})
+    points: list[tuple[float, float]] = []
+    for t in times:
+        before, after = (sum(each) for each in zip(*(line.around(t) for line in lines), strict=True))
+        points += [(t, before)] if before == after else [(t, before), (t, after)]
+    if points and points[0][1] == 0 and len(points) > 1 and points[0][0] == points[1][0]:
+        del points[0]  # nothing is before the first point
+    if points and points[-1][1] == 0 and len(points) > 1 and points[-1][0] == points[-2][0]:
+        del points[-1]
+    return Polyline(tuple(points))
 
 
 def chain(*stretches: tuple[str, int]) -> tuple[Phase, ...]:

@@ -6,14 +6,12 @@ import math
 from collections.abc import Iterator
 
 from harness.plugins import parameter
+from shapes._classes import POOL_S, pool_for
 from shapes._learned import times_of_level
 from shapes._phased import MOST, Conflict, PhasedShape
 from shapes._profile import ARRIVALS, PACINGS, USERS, Phase, Polyline, Profile, chain
 
 Points = tuple[tuple[float, float], ...]
-POOL_S = 2
-"""The pool has this many seconds' worth of starts: users are enough as long as an iteration takes no longer."""
-FEWEST = 10
 
 
 class Surge(PhasedShape):
@@ -46,6 +44,10 @@ class Surge(PhasedShape):
     )
 
     _spike_problem = ""
+
+    @property
+    def size_option(self) -> str:
+        return "peak"
 
     def curve(self) -> Points:
         """The spike as (seconds after its onset, level), beginning at 0; two points with one time are a step."""
@@ -107,17 +109,9 @@ class Surge(PhasedShape):
 
 
 def paced(phases: tuple[Phase, ...], level: Polyline, pacing: str, pool_users: int) -> Profile:
-    """The profile of one level, with its pool of users: as many as were asked for, or by rule where that is 0.
-
-    The rule: arrivals need (Little's law) as many users as there are starts in the time that one iteration takes,
-    and POOL_S seconds are allowed for it; a number of active users needs just that many.
-    """
-    if pacing == USERS:
-        pool_users = pool_users or max(1, math.ceil(level.peak))
-        starts = Polyline(((0, 0), (phases[-1].end_s, 0)))
-    else:
-        pool_users = pool_users or max(FEWEST, math.ceil(POOL_S * level.peak))
-        starts = level
+    """The profile of one level, with its pool of users: as many as were asked for, or by rule where that is 0."""
+    pool_users = pool_users or pool_for(level.peak, pacing)
+    starts = Polyline(((0, 0), (phases[-1].end_s, 0))) if pacing == USERS else level
     return Profile(
         phases, users=level, starts=starts, pool_users=pool_users, background_users=pool_users, pacing=pacing
     )

@@ -37,6 +37,10 @@ class Diurnal(Surge):
     burst_s: int = parameter(5, "length of each burst")
     burst: float = parameter(50.0, "level that a burst adds: starts per second (closed model: users)")
 
+    @property
+    def size_option(self) -> str:
+        return "burst"
+
     def smooth(self, t: float) -> float:
         """λ(t) without bursts, t seconds after the first day began. Not below 0 by rounding."""
         angle = 2 * math.pi * (t / self.period_s + self.start_ratio)

@@ -28,6 +28,10 @@ class DoubleSpike(Surge):
     gap_s: int = parameter(60, "from the end of the first spike to the second", lowest=1, highest=86_400)
     herd_users: int = parameter(500, "users of each herd, where the spikes are herds")
 
+    @property
+    def size_option(self) -> str:
+        return "peak" if self.spike_kind == PLATEAU else "herd_users"
+
     def build(self) -> Profile:
         onsets_s = (self.baseline_s, self.baseline_s + self.spike_s + self.gap_s)
         phases = chain(

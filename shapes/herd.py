@@ -29,6 +29,10 @@ class Herd(PhasedShape):
     )
     canary_users: int = parameter(50, "users who serve the canary stream; with stock users, users outside the spike")
 
+    @property
+    def size_option(self) -> str:
+        return "herd_users"
+
     def build(self) -> Profile:
         phases = chain(("baseline", self.baseline_s), ("spike", self.spike_s), ("recovery", self.recovery_s))
         onset, back, end = self.baseline_s, self.baseline_s + self.spike_s, phases[-1].end_s

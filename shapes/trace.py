@@ -32,6 +32,10 @@ class Trace(Surge):
 
     _read: tuple[tuple[str, Wanted], Series] | None = None
 
+    @property
+    def size_option(self) -> str:
+        return "trace_scale"
+
     def curve(self) -> Points:
         points = self._series().points
         start = points[0][0]

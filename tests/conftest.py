@@ -1,5 +1,6 @@
-"""What holds for every test: Hypothesis without a deadline, no monkey-patched process where the product runs in none,
-and, under SPRINGBACK_NO_SKIPS=1, no skipped test but those that a machine may refuse for a reason we know.
+"""What holds for every test: Hypothesis without a deadline, bytecode that is kept, no monkey-patched process where the
+product runs in none, and, under SPRINGBACK_NO_SKIPS=1, no skipped test but those that a machine may refuse for a reason
+we know.
 """
 
 from __future__ import annotations
@@ -31,6 +32,11 @@ settings.register_profile(
     derandomize=bool(os.environ.get("CI")),
 )
 settings.load_profile("springback")
+
+# Hundreds of processes are started. Containers often say that none is to keep what it has compiled, and then each would
+# compile all of the harness again, which takes a third of what a short one needs of the machine.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 PLAIN = frozenset({"pure", "reports", "learn", "probes", "target", "faults", "docs", "run", "browser", "distributed"})
 """Folders whose tests are run in a process that Locust has not patched, as `make test` does."""

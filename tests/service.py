@@ -38,9 +38,9 @@ class Service:
     def port(self) -> int:
         return urlsplit(self.url).port or 0
 
-    def behave(self, *, latency_ms: float = 0, status: int = 200) -> None:
-        """From now on every request is answered so."""
-        self._ask(f"/_behave?latency_ms={latency_ms}&status={status}")
+    def behave(self, *, latency_ms: float = 0, status: int = 200, per_s: float = 0) -> None:
+        """From now on every request is answered so; one after another, ``per_s`` a second, where that is given."""
+        self._ask(f"/_behave?latency_ms={latency_ms}&status={status}&per_s={per_s}")
 
     def counts(self) -> dict[str, int]:
         """``POST /path`` → requests that arrived so far, whatever they were answered; and ``connections``."""
@@ -95,6 +95,8 @@ class Answering:
     def __init__(self, latency_ms: float, status: int) -> None:
         self.behaviour = {"latency_ms": str(latency_ms), "status": str(status)}
         self.counts: Counter[str] = Counter()
+        self._free_s = 0.0
+        """When the last one has had its turn."""
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         counted = False
@@ -124,7 +126,7 @@ class Answering:
             self.counts[BESIDE_PARKED if is_of_run else name] += 1
             self.counts["connections"] += not counted
         how = {**self.behaviour, **own}
-        await asyncio.sleep(float(how["latency_ms"]) / 1000)
+        await asyncio.sleep(float(how["latency_ms"]) / 1000 + self._turn_s(float(how.get("per_s", 0))))
         status = int(how["status"])
         if status == HANG_UP:
             return False
@@ -134,6 +136,14 @@ class Answering:
         writer.write(answer)
         await writer.drain()
         return length == len(body)
+
+    def _turn_s(self, per_s: float) -> float:
+        """How long a request that comes now waits until it has had its turn, on a clock that no load makes late."""
+        if not per_s:
+            return 0.0
+        now_s = asyncio.get_running_loop().time()
+        self._free_s = max(now_s, self._free_s) + 1 / per_s
+        return self._free_s - now_s
 
 
 async def main(latency_ms: float, status: int) -> None:

@@ -17,6 +17,7 @@ from harness.analysis import error_budget, histogram
 from harness.analysis.error_budget import BurnRates, Objective
 from harness.analysis.once import once
 from harness.analysis.phases import RunningTally, shedding
+from harness.analysis.target_memory import memory_bytes, memory_key
 from harness.parameters import parameters_of
 from harness.plugins import parameter
 from harness.recording import ProbeSample, Recording, Slice
@@ -123,7 +124,7 @@ class Seen:
     _next_s: int = 1 - WINDOW_S
     _samples: dict[tuple[str, str], deque[ProbeSample]] = field(default_factory=dict)
     """Of each source at least one."""
-    _memory_before: dict[str, list[float]] = field(default_factory=dict)
+    _memory_before: dict[tuple[str, str], list[float]] = field(default_factory=dict)
     """Of each process, those of the baseline in ascending order."""
 
     def __post_init__(self) -> None:
@@ -167,13 +168,13 @@ class Seen:
             if len(self._samples) >= MOST_SOURCES:
                 oldest = min(self._samples, key=lambda each: self._samples[each][-1].t)
                 del self._samples[oldest]
-                if oldest[0] == "process":
-                    self._memory_before.pop(oldest[1], None)
+                self._memory_before.pop(oldest, None)
             self._samples[key] = deque(maxlen=RECENT)
         self._samples[key].append(sample)
         in_baseline = self.baseline is not None and self.baseline.start_s <= sample.t < self.baseline.end_s
-        if sample.probe == "process" and in_baseline and "rss_bytes" in sample.values:
-            insort(self._memory_before.setdefault(sample.source, []), sample.values["rss_bytes"])
+        memory = memory_bytes(sample.probe, sample.values) if in_baseline else None
+        if memory is not None:
+            insort(self._memory_before.setdefault(key, []), memory)
 
     def _requests(self) -> Iterator[Condition]:
         tally = self._window
@@ -194,8 +195,8 @@ class Seen:
         if self.baseline is None or t < self.baseline.end_s or not limits.memory_growth_bytes:
             return
         pairs = []
-        for source, readings in self._memory_before.items():
-            now = _latest(self._samples["process", source], "rss_bytes", t)
+        for (probe, source), readings in self._memory_before.items():
+            now = _latest(self._samples[probe, source], memory_key(probe), t)
             if now is not None:
                 pairs.append((statistics.median(readings), now))
         if pairs:

@@ -60,6 +60,11 @@ def normal_above(value: float) -> float:
     return float(special.ndtr(-value))
 
 
+def normal_probability(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """P(Z ≤ value) of the standard normal distribution, element by element."""
+    return np.asarray(special.ndtr(values), dtype=np.float64)
+
+
 def student_quantile(probability: float, freedom: float) -> float:
     """Of Student's t with so many degrees of freedom."""
     return float(special.stdtrit(freedom, probability))

@@ -37,6 +37,8 @@ WIND_DOWN = "wind-down, in no phase"
 """Stretch of the requests with which users came to their end, and of whatever else was sent after the last phase."""
 SHED_RATIO = "shed_ratio"
 """The criterion that judges what was shed; without it, shedding is failing."""
+OF_CLASS = "@"
+"""Before the class of users that a pattern of names means."""
 RECONNECTIONS = "WS * reconnect"
 """Names of the requests with which users of WebSockets are back after a loss."""
 
@@ -118,10 +120,32 @@ def slices_of(recording: Recording, phase: Phase, name: str = "") -> tuple[Slice
 
 
 def only(recording: Recording, pattern: str) -> Recording:
-    """The recording with the slices alone whose name matches; ``*`` stands for anything. Empty: with all of them."""
+    """The recording with the slices alone whose name matches; ``*`` stands for anything. Empty: with all of them.
+    ``@Buyer`` are those of a class of users, and ``@Buyer GET *`` of these the ones whose name matches.
+    """
     if not pattern:
         return recording
-    return replace(recording, slices=tuple(piece for piece in recording.slices if _matches(piece.name, pattern)))
+    return replace(recording, slices=tuple(piece for piece in recording.slices if is_of(recording, piece, pattern)))
+
+
+def is_of(recording: Recording, piece: Slice, pattern: str) -> bool:
+    """Whether ``pattern`` means it."""
+    user_class, name = split_pattern(pattern)
+    return (not name or _matches(piece.name, name)) and (not user_class or class_of(recording, piece) == user_class)
+
+
+def split_pattern(pattern: str) -> tuple[str, str]:
+    """Class of users and name, each empty where the pattern has none."""
+    if not pattern.startswith(OF_CLASS):
+        return "", pattern
+    user_class, _, name = pattern.removeprefix(OF_CLASS).partition(" ")
+    return user_class, name.strip()
+
+
+def class_of(recording: Recording, piece: Slice) -> str:
+    """Where a run has one class of users, all are of it."""
+    classes = recording.header.classes
+    return classes[0].user_class if len(classes) == 1 else piece.user_class
 
 
 def _matches(name: str, pattern: str) -> bool:
@@ -133,11 +157,18 @@ def judged(recording: Recording, pattern: str) -> Recording:
     of them, so nobody knows about it.
     """
     recording = settled(recording)
-    if not pattern or _matches(ITERATION, pattern):
+    user_class, name = split_pattern(pattern)
+    if not user_class and (not name or _matches(ITERATION, name)):
         return only(recording, pattern)
     waiting = (UNFINISHED, UNSERVED)
     ended_s = generator.last_trace_s(recording)
-    nameless = [piece for piece in recording.slices if piece.name == ITERATION]
+    nameless = [
+        piece
+        for piece in recording.slices
+        if piece.name == ITERATION
+        and class_of(recording, piece) in ("", user_class or class_of(recording, piece))
+        and not is_of(recording, piece, pattern)
+    ]
     unknown = (_censored(piece, ended_s) if piece.outcome in waiting else piece for piece in nameless)
     others = (piece for piece in unknown if piece.outcome == CENSORED)
     return replace(recording, slices=(*only(recording, pattern).slices, *others))

@@ -1,8 +1,9 @@
-"""The target's processes as the probe ``process`` sampled them: their memory, and where one of them was restarted.
+"""The target's processes, and the containers that they run in, as probes sampled them: memory, and restarts.
 
-A source is a name (``api1``, ``port-8000``) under which there may be one process after another. They are told apart by
-pid and create time. Recordings from before these were sampled show a restart only as memory that falls at once to
-about where it began, which a collector may do as well: such a restart is *possible*, not certain.
+A source is a name (``api1``, ``port-8000``) under which there may be one process, or one start of a container, after
+another. They are told apart by pid and create time. Recordings from before these were sampled show a restart only as
+memory that falls at once to about where it began, which a collector may do as well: such a restart is *possible*, not
+certain.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from harness.analysis.lazy import LazyModule
+from harness.analysis.target_memory import LIMIT, PROCESS, memory_bytes, memory_key
 from harness.recording import ProbeSample, Recording
 from harness.recording_marks import INJECTED, FaultMark
 
@@ -24,8 +26,6 @@ else:
     np = LazyModule("numpy")
 
 FloatArray: TypeAlias = "NDArray[np.float64]"
-PROBE = "process"
-VALUE = "rss_bytes"
 MOST_BYTES = 2.0**63
 """No process has more memory, nor less than none."""
 DROP_SHARE = 0.3
@@ -38,6 +38,8 @@ SILENT_S = 3.0
 """A source that the probe was no longer told of for longer, and that had not failed, was taken away on purpose."""
 STRIKING = ("kill_process", "stop_process")
 """Faults of ours after which a supervisor starts a process again."""
+STRIKING_CONTAINERS = ("docker_container", "kubernetes_pod", "systemd_unit")
+"""Those that name a container, a pod or a unit, and no process."""
 STRUCK_WITHIN_S = 5.0
 """A supervisor that finds its process frozen starts another within this time."""
 SAMPLING_S = 1.5
@@ -46,11 +48,14 @@ SAMPLING_S = 1.5
 
 @dataclass(frozen=True, eq=False)
 class ProcessSeries:
-    """One source over time, instants in seconds and increasing; every array but ``failed_s`` has the shape of ``t``."""
+    """One source over time, instants in seconds and increasing; every array but ``failed_s`` and ``stopped_s`` has the
+    shape of ``t``.
+    """
 
     source: str
     t: FloatArray
     rss_bytes: FloatArray
+    """Of a container its working set; NaN where only the start of the container was read."""
     pid: FloatArray
     """NaN where it was not sampled; so of those below."""
     create_time_s: FloatArray
@@ -58,18 +63,37 @@ class ProcessSeries:
     """In its cgroup, counted since that began."""
     failed_s: FloatArray
     """Instants at which it could not be read."""
+    stopped_s: FloatArray
+    """Instants at which it was known not to run."""
+    ending: str
+    """How it ended last, in words; empty where that is not told."""
+    restarts: FloatArray
+    """Of a container, as whoever restarts it counts."""
+    is_container: bool
+    """As another probe than ``process`` has it."""
     memory_limit_bytes: float
     """The least that it was allowed to have; infinite where that is not known."""
 
     @property
     def is_identified(self) -> bool:
         """Whether each sample says which process it is of."""
-        return bool(np.isfinite(self.pid).all() and len(self.pid))
+        return bool((np.isfinite(self.pid) | np.isfinite(self.create_time_s)).all() and len(self.pid))
 
     @property
     def known_until_s(self) -> float:
         """The last reading, also one that failed."""
-        return float(max([self.t[-1], *self.failed_s[-1:]]))
+        return float(max([self.t[-1], *self.failed_s[-1:], *self.stopped_s[-1:]]))
+
+    @property
+    def is_named(self) -> bool:
+        """Whether the source is the name of a container: whoever knows that counts its restarts."""
+        return bool(np.isfinite(self.restarts).any())
+
+    @property
+    def memory(self) -> tuple[FloatArray, FloatArray]:
+        """Instants and memory, where it was read."""
+        read = np.isfinite(self.rss_bytes)
+        return self.t[read], self.rss_bytes[read]
 
     @property
     def root(self) -> str:
@@ -82,8 +106,9 @@ class ProcessSeries:
 
     def between(self, start_s: float, end_s: float) -> tuple[FloatArray, FloatArray]:
         """Instants and memory of the samples in that stretch."""
-        inside = (self.t >= start_s) & (self.t < end_s)
-        return self.t[inside], self.rss_bytes[inside]
+        t, memory_bytes = self.memory
+        inside = (t >= start_s) & (t < end_s)
+        return t[inside], memory_bytes[inside]
 
 
 @dataclass(frozen=True)
@@ -102,43 +127,93 @@ class Restart:
     """The fault of ours that struck the process before, in words; empty where none did."""
     is_oom: bool = False
     """The kernel killed a process of its cgroup for want of memory meanwhile."""
+    times: int = 1
+    """A container may be restarted more than once from one sample to the next."""
 
     def __str__(self) -> str:
         cause = ", out of memory" if self.is_oom else f", by our {self.fault}" if self.fault else ""
         return f"{self.source} at {self.t:.0f} s ({self.how}{cause})"
 
 
+@dataclass(frozen=True)
+class Ended:
+    """A container that had ended when the run did, and was not started again."""
+
+    source: str
+    t: float
+    """The first sample that says so."""
+    how: str
+    fault: str
+    """As in :class:`Restart`."""
+
+    def __str__(self) -> str:
+        causes = [each for each in (self.how, f"by our {self.fault}" if self.fault else "") if each]
+        return f"{self.source} at {self.t:.0f} s" + (f" ({', '.join(causes)})" if causes else "")
+
+
 def processes(recording: Recording) -> Mapping[str, ProcessSeries]:
-    """By source, those of which memory was read at least once; a reading that can be none counts as failed."""
-    read: dict[str, dict[float, ProbeSample]] = {}
-    failed: dict[str, list[float]] = {}
+    """By source, those of which memory, or of a container its start, was read at least once; a reading that can be
+    none counts as failed. Two probes that use one name for what they sample give two sources.
+    """
+    read: dict[tuple[str, str], dict[float, ProbeSample]] = {}
+    failed: dict[tuple[str, str], list[float]] = {}
+    stopped: dict[tuple[str, str], list[ProbeSample]] = {}
     for sample in recording.probes:
-        if sample.probe != PROBE:
-            continue
-        if 0 <= sample.values.get(VALUE, -1) <= MOST_BYTES:
-            read.setdefault(sample.source, {}).setdefault(sample.t, sample)
-        elif sample.error or VALUE in sample.values:
-            failed.setdefault(sample.source, []).append(sample.t)
-    return {source: _series(source, by_t.values(), failed.get(source, ())) for source, by_t in read.items()}
+        key, memory = (sample.probe, sample.source), memory_bytes(sample.probe, sample.values)
+        if 0 <= (-1 if memory is None else memory) <= MOST_BYTES or (memory is None and _is_start(sample)):
+            read.setdefault(key, {}).setdefault(sample.t, sample)
+        elif sample.values.get("running") == 0:
+            stopped.setdefault(key, []).append(sample)
+        elif sample.error or memory is not None:
+            failed.setdefault(key, []).append(sample.t)
+    names = [source for _, source in read]
+    found = {}
+    for (probe, source), by_t in read.items():
+        name = source if names.count(source) == 1 else f"{source} ({probe})"
+        found[name] = _series(
+            name, probe, by_t.values(), failed.get((probe, source), ()), stopped.get((probe, source), ())
+        )
+    return found
 
 
-def _series(source: str, readings: Iterable[ProbeSample], failed_s: Iterable[float]) -> ProcessSeries:
+def _is_start(sample: ProbeSample) -> bool:
+    """Whether it tells when a container was started, without its memory."""
+    return sample.probe != PROCESS and {"create_time_s", "running"} <= sample.values.keys()
+
+
+def _series(
+    source: str,
+    probe: str,
+    readings: Iterable[ProbeSample],
+    failed_s: Iterable[float],
+    stopped: Iterable[ProbeSample],
+) -> ProcessSeries:
     samples = sorted(readings, key=lambda sample: sample.t)
+    ends = sorted(stopped, key=lambda sample: sample.t)
     columns = {
         key: np.array([sample.values.get(key, math.nan) for sample in samples], dtype=np.float64)
-        for key in (VALUE, "pid", "create_time_s", "oom_kills")
+        for key in (memory_key(probe), "pid", "create_time_s", "oom_kills", "restarts")
     }
-    limits = [sample.values["memory_limit_bytes"] for sample in samples if "memory_limit_bytes" in sample.values]
+    limits = [sample.values[LIMIT] for sample in samples if LIMIT in sample.values]
     return ProcessSeries(
-        source,
-        np.array([sample.t for sample in samples], dtype=np.float64),
-        columns[VALUE],
-        columns["pid"],
-        columns["create_time_s"],
-        columns["oom_kills"],
-        np.array(sorted(failed_s), dtype=np.float64),
-        min((limit for limit in limits if limit > 0), default=math.inf),
+        source=source,
+        t=np.array([sample.t for sample in samples], dtype=np.float64),
+        rss_bytes=columns[memory_key(probe)],
+        pid=columns["pid"],
+        create_time_s=columns["create_time_s"],
+        oom_kills=columns["oom_kills"],
+        failed_s=np.array(sorted(failed_s), dtype=np.float64),
+        stopped_s=np.array([sample.t for sample in ends], dtype=np.float64),
+        ending=_ending(ends[-1].values) if ends else "",
+        restarts=columns["restarts"],
+        is_container=probe != PROCESS,
+        memory_limit_bytes=min((limit for limit in limits if limit > 0), default=math.inf),
     )
+
+
+def _ending(values: Mapping[str, float]) -> str:
+    told = ["out of memory"] if values.get("oom_killed") else []
+    return ", ".join([*told, *([f"exit code {values['exit_code']:.0f}"] if "exit_code" in values else [])])
 
 
 def restarts(recording: Recording) -> tuple[Restart, ...]:
@@ -169,12 +244,28 @@ def gone(recording: Recording) -> tuple[tuple[str, float], ...]:
     return tuple(
         (one.source, float(one.failed_s[one.failed_s > one.t[-1]][0]))
         for one in known.values()
-        if not one.is_worker and one.known_until_s > max(float(one.t[-1]), end_s - SILENT_S)
+        if not one.is_worker
+        and len(one.failed_s)
+        and one.failed_s[-1] > max(float(one.t[-1]), *one.stopped_s[-1:], end_s - SILENT_S)
     )
 
 
+def ended(recording: Recording) -> tuple[Ended, ...]:
+    """Containers that did not run when the run ended, as whoever runs them says."""
+    known = processes(recording)
+    end_s = max((one.known_until_s for one in known.values()), default=0.0)
+    found = []
+    for one in known.values():
+        last_s = float(one.t[-1])
+        if len(one.stopped_s) and one.stopped_s[-1] > max(last_s, end_s - SILENT_S):
+            since_s = float(one.stopped_s[one.stopped_s > last_s][0])
+            found.append(Ended(one.source, since_s, one.ending, _fault(recording.faults, last_s, since_s, one, -1)))
+    return tuple(found)
+
+
 def _under_one_name(one: ProcessSeries, sampled_s: FloatArray, faults: Iterable[FaultMark]) -> Iterator[Restart]:
-    level_bytes = float(np.median(one.rss_bytes[:5]))
+    first_bytes = one.memory[1][:5]
+    level_bytes = float(np.median(first_bytes)) if len(first_bytes) else math.nan
     fell = one.rss_bytes[1:] < (1 - DROP_SHARE) * one.rss_bytes[:-1]
     created_anew = np.abs(np.diff(one.create_time_s)) > SAME_CREATION_S
     for i in map(int, np.flatnonzero(fell | created_anew | (np.abs(np.diff(one.pid)) > 0))):
@@ -185,7 +276,10 @@ def _under_one_name(one: ProcessSeries, sampled_s: FloatArray, faults: Iterable[
         if is_certain and _was_taken_away(one, before_s, t, sampled_s):
             continue
         rise = one.oom_kills[i + 1] - one.oom_kills[i]
-        yield Restart(one.source, before_s, t, how, is_certain, _fault(faults, before_s, t, one.pid[i]), bool(rise > 0))
+        fault = _fault(faults, before_s, t, one, i)
+        more = one.restarts[i + 1] - one.restarts[i]
+        times = max(1, int(more)) if math.isfinite(more) and not fault else 1
+        yield Restart(one.source, before_s, t, how, is_certain, fault, bool(rise > 0), times)
 
 
 def _change(one: ProcessSeries, i: int, level_bytes: float) -> tuple[str, bool]:
@@ -196,6 +290,10 @@ def _change(one: ProcessSeries, i: int, level_bytes: float) -> tuple[str, bool]:
             return f"pid {pid:.0f}, then {then:.0f}", True
         later_s = abs(one.create_time_s[i + 1] - one.create_time_s[i])
         return (f"pid {pid:.0f} was created anew", True) if later_s > SAME_CREATION_S else ("", True)
+    if one.is_container and np.isfinite(one.create_time_s[i]) and np.isfinite(one.create_time_s[i + 1]):
+        count, then_count = one.restarts[i], one.restarts[i + 1]
+        counted = f", restarts {count:.0f}, then {then_count:.0f}" if abs(then_count - count) > 0 else ""
+        return f"started again{counted}", True
     before, after = one.rss_bytes[i], one.rss_bytes[i + 1]
     # And stays there: a single sample that is low is noise, and so is one that is high, also where it is the first.
     lately, from_then_on = (
@@ -209,28 +307,37 @@ def _change(one: ProcessSeries, i: int, level_bytes: float) -> tuple[str, bool]:
 
 def _was_taken_away(one: ProcessSeries, before_s: float, t: float, sampled_s: FloatArray) -> bool:
     """Nobody had expected it there: the probe went on, and neither read it nor failed to for a while."""
-    told_s = np.concatenate([[before_s], one.failed_s[(one.failed_s > before_s) & (one.failed_s < t)], [t]])
+    silent = np.sort(np.concatenate([one.failed_s, one.stopped_s]))
+    told_s = np.concatenate([[before_s], silent[(silent > before_s) & (silent < t)], [t]])
     longest = int(np.argmax(np.diff(told_s)))
     start_s, end_s = told_s[longest], told_s[longest + 1]
     others = sampled_s[(sampled_s > start_s) & (sampled_s < end_s)]
     return bool(end_s - start_s > SILENT_S and len(others) >= (end_s - start_s) / 2)
 
 
-def _fault(faults: Iterable[FaultMark], before_s: float, t: float, pid: float) -> str:
-    """The fault of ours that struck the process; by its pid, where both are told."""
+def _fault(faults: Iterable[FaultMark], before_s: float, t: float, one: ProcessSeries, i: int) -> str:
+    """The fault of ours that struck what sample i is of; by its pid or name, where both are told."""
     for mark in faults:
-        if mark.fault not in STRIKING or mark.event != INJECTED:
+        if mark.event != INJECTED or mark.fault not in (*STRIKING, *STRIKING_CONTAINERS):
             continue
         ended_s = [other.t for other in faults if other.number == mark.number and other.t > mark.t]
         # Who is killed is gone; who was stopped, or asked to end, may be there for a while.
         is_gone = mark.fault == "kill_process" and mark.detail.startswith("killed")
         until_s = mark.t if is_gone else max([mark.t, *ended_s]) + STRUCK_WITHIN_S
-        if not (mark.t <= t and until_s >= before_s - SAMPLING_S):
-            continue
-        named = {int(number) for number in re.findall(r"\b\d+\b(?! more)", mark.detail)}
-        if not named or " more" in mark.detail or not math.isfinite(pid) or int(pid) in named:
+        if mark.t <= t and until_s >= before_s - SAMPLING_S and _names(mark, one, float(one.pid[i])):
             return f"{mark.fault} at {mark.t:.0f} s"
     return ""
+
+
+def _names(mark: FaultMark, one: ProcessSeries, pid: float) -> bool:
+    """Whether a fault may have struck it: not where it says that it was another."""
+    if mark.fault in STRIKING_CONTAINERS:
+        if not one.is_named or mark.fault == "systemd_unit":
+            return True  # of a process nobody knows the container's name
+        names = (one.source, one.source.rpartition("/")[0])
+        return any(re.search(rf"(?<![\w./-]){re.escape(name)}(?![\w/-])", mark.detail) for name in names if name)
+    named = {int(number) for number in re.findall(r"\b\d+\b(?! more)", mark.detail)}
+    return not named or " more" in mark.detail or not math.isfinite(pid) or int(pid) in named
 
 
 def _of_workers(known: Mapping[str, ProcessSeries], roots_ended_s: list[float]) -> Iterator[Restart]:

@@ -6,6 +6,7 @@ https://kubernetes.io/docs/reference/using-api/api-concepts/
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,15 +15,21 @@ from urllib.parse import quote, urlsplit
 
 from harness.clients.address import url_problems
 from harness.clients.connection import NoAnswerError
-from harness.clients.http_get import request
+from harness.clients.http_get import Answer, request
 from harness.regular_file import regular
 
 LIMIT_BYTES = 2_000_000
+PAGE_LIMIT_BYTES = 32_000_000
+"""A kubelet tells some 60 kB of each of its pods, and has 110 of them at most by default."""
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 IN_POD = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 """Where a pod finds token, authority and namespace of its service account."""
 MERGE_PATCH = "application/merge-patch+json"
 """RFC 7396: null takes a key away."""
+
+
+_QUANTITY = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)([KMGTPE]i|[numkMGTPE]?)")
+_DECIMAL = {"n": 1e-9, "u": 1e-6, "m": 1e-3, "": 1.0, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15, "E": 1e18}
 
 
 class RefusedError(NoAnswerError):
@@ -50,6 +57,31 @@ class ApiServer:
 
         Raises RefusedError for another status than 2xx, and NoAnswerError for no answer, or none of an API server.
         """
+        answer = self._answer(verb, path, what, body)
+        try:
+            document = json.loads(answer.body)
+        except (ValueError, RecursionError):
+            document = None
+        if not isinstance(document, dict):
+            raise NoAnswerError(f"the answer of {len(answer.body)} bytes is no JSON object: is this the API server?")
+        return document
+
+    def text(self, path: str, what: str) -> str:
+        """The page at ``path``, e.g. the metrics of a node's kubelet. Raises as :meth:`ask` does."""
+        try:
+            return self._answer("get", path, what, None, "text/plain", PAGE_LIMIT_BYTES).body.decode()
+        except UnicodeDecodeError:
+            raise NoAnswerError(f"the {what} is not text") from None
+
+    def _answer(
+        self,
+        verb: str,
+        path: str,
+        what: str,
+        body: Mapping[str, Any] | None,
+        accept: str = "application/json",
+        limit_bytes: int = LIMIT_BYTES,
+    ) -> Answer:
         token = _token(Path(self.token_file) if self.token_file else IN_POD / "token", optional=not self.token_file)
         ca_file = self.ca_file
         if ca_file:
@@ -59,9 +91,9 @@ class ApiServer:
         answer = request(
             self.url.rstrip("/") + path,
             self.timeout_s,
-            LIMIT_BYTES,
+            limit_bytes,
             method="GET" if verb == "list" else verb.upper(),
-            accept="application/json",
+            accept=accept,
             json_body="" if body is None else json.dumps(body),
             content_type=MERGE_PATCH if verb == "patch" else "application/json",
             bearer_token=token,
@@ -69,13 +101,7 @@ class ApiServer:
         )
         if not 200 <= answer.status < 300:
             raise RefusedError(answer.status, _refusal(answer.status, answer.reason, what, verb))
-        try:
-            document = json.loads(answer.body)
-        except (ValueError, RecursionError):
-            document = None
-        if not isinstance(document, dict):
-            raise NoAnswerError(f"the answer of {len(answer.body)} bytes is no JSON object: is this the API server?")
-        return document
+        return answer
 
 
 def path_of(group: str, namespace: str, kind: str, name: str = "") -> str:
@@ -87,6 +113,26 @@ def path_of(group: str, namespace: str, kind: str, name: str = "") -> str:
 def namespace_of(given: str) -> str:
     """The one given, else the pod's own, else default. Raises NoAnswerError."""
     return given or _contents(IN_POD / "namespace", optional=True) or "default"
+
+
+def part_of(document: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    """The object under that key. Raises NoAnswerError."""
+    part = document.get(key)
+    if not isinstance(part, dict):
+        raise NoAnswerError(f"the answer has no {key}: is this the API server?")
+    return part
+
+
+def quantity(text: object) -> float:
+    """``250m``, ``1536Mi``, ``2``, ``129e6`` as a number: cores of CPU, bytes of memory. Raises NoAnswerError.
+
+    https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/
+    """
+    found = _QUANTITY.fullmatch(str(text))
+    if found is None:
+        raise NoAnswerError(f"{text!r} is no quantity of Kubernetes: is this the API server?")
+    number, suffix = float(found[1]), found[2]
+    return number * (1024.0 ** ("KMGTPE".index(suffix[0]) + 1) if suffix.endswith("i") else _DECIMAL[suffix])
 
 
 def access_problems(url: str, token_file: str) -> Iterator[str]:

@@ -10,6 +10,7 @@ from harness.comparison.runs import compared, plan_differences
 from harness.comparison.words import share_of
 from harness.errors import ConfigurationError
 from harness.recording_file import FILE_NAME, RecordingError, read
+from harness.regular_file import is_folder, is_there
 from harness.verdict import judge, without_reports
 from reports import comparison_page
 from reports.comparison_page import ComparedRun
@@ -30,6 +31,7 @@ def compare(first: str, second: str, worse_than: str, anyway: bool, runs_dir: Pa
     groups = {name: _paths(words, runs_dir, problems) for name, words in (("first", first), ("second", second))}
     problems += _twice([path for paths in groups.values() for path in paths])
     judged = {name: [run for path in paths if (run := _judged(path, problems))] for name, paths in groups.items()}
+    problems += _copies([run for group in judged.values() for run in group]) if not problems else []
     if problems:
         raise ConfigurationError(problems)
     different = plan_differences([run.recording for group in judged.values() for run in group])
@@ -60,10 +62,10 @@ def _paths(words: str, runs_dir: Path, problems: list[str]) -> list[Path]:
             problems.append(f"{words!r}: names a run that is empty; give run directories with commas between them")
             continue
         path = Path(word.strip())
-        if not path.exists() and (runs_dir / path).exists():
+        if not is_there(path) and is_there(runs_dir / path):
             path = runs_dir / path
-        inside = [path / name for name in reversed(runs.names(path))] if path.is_dir() else []
-        found += inside if inside and not (path / FILE_NAME).exists() else [path]
+        inside = [path / name for name in reversed(runs.names(path))] if is_folder(path) else []
+        found += inside if inside and not is_there(path / FILE_NAME) else [path]
     if len(found) > MOST_RUNS:
         problems.append(f"{words[:80]}: {len(found)} runs; name {MOST_RUNS} at the most")
         return []
@@ -79,8 +81,23 @@ def _twice(paths: Sequence[Path]) -> list[str]:
     ]
 
 
+def _copies(judged: Sequence[ComparedRun]) -> list[str]:
+    """Of one run, under other names: four of them are one observation."""
+    problems: list[str] = []
+    of_instant: dict[tuple[str, str], list[ComparedRun]] = {}
+    for run in judged:
+        header = run.recording.header
+        others = of_instant.setdefault((header.started_utc, header.scenario), [])
+        same = next((each for each in others if each.recording.slices == run.recording.slices), None)
+        if same is None:
+            others.append(run)
+        else:
+            problems.append(f"{run.name}: is a copy of {same.name}; a run is compared with others")
+    return problems
+
+
 def _directory_of(path: Path) -> Path:
-    return path if path.is_dir() else path.parent
+    return path if is_folder(path) else path.parent
 
 
 def _judged(path: Path, problems: list[str]) -> ComparedRun | None:

@@ -10,6 +10,7 @@ from harness.errors import ConfigurationError
 from harness.history import export, retention
 from harness.history.database import History
 from harness.history.stored_run import Filter, HistoryRun
+from harness.regular_file import is_folder
 from harness.safe_text import one_line, say
 from reports import history_page
 
@@ -34,7 +35,7 @@ def history(
     the newest ``keep`` of each scenario. Raises ConfigurationError.
     """
     problems = wanted.problems()
-    if not runs_dir.is_dir():
+    if not is_folder(runs_dir):
         problems.append(f"--runs-dir {runs_dir}: there is no such directory; name the one that runs went to")
     if [page, csv, json].count(STREAM) > 1:
         problems.append(f"only one of --page, --csv and --json can go to standard output ({STREAM})")

@@ -16,6 +16,7 @@ from harness.learn.log_file import read_logs
 from harness.learn.paths import Kind, sendable
 from harness.learn.scenario_text import ShapeText, slug
 from harness.learn.traffic import Traffic
+from harness.regular_file import is_file, is_there
 from harness.safe_text import one_line
 
 MOST_KINDS = 60
@@ -110,7 +111,7 @@ def _free(path: Path, force: bool) -> Path:
     """Raises ConfigurationError where something is there already, or where it is no name of a scenario."""
     if path.suffix != ".py":
         raise ConfigurationError(f"--output {path}: give a file of Python, whose name ends with .py")
-    if path.exists() and (not force or not path.is_file()):
+    if is_there(path) and (not force or not is_file(path)):
         raise ConfigurationError(f"{path} is there already: name another with --output, or give --force")
     return path
 

@@ -22,6 +22,7 @@ from harness.learn.paths import Kind
 from harness.learn.scenario_text import ShapeText, slug
 from harness.learn.source import read_source
 from harness.learn.spikes import Spike
+from harness.regular_file import is_folder, is_there
 from reports import learn_page
 from reports.learn_page import duration
 from shapes._series import Wanted
@@ -54,10 +55,10 @@ def learn_from(
     first = shown(names[0])
     stem = slug(Path(first.rstrip("/").rpartition("/")[2] if is_url(first) else Path(first).stem).stem)
     directory = output or Path(f"learned-{stem}")
-    there = [directory / file for file in FILES if (directory / file).exists()]
+    there = [directory / file for file in FILES if is_there(directory / file)]
     if there and not force:
         raise ConfigurationError(f"{there[0]} is there already: name another directory with --output, or give --force")
-    if directory.exists() and not directory.is_dir():
+    if is_there(directory) and not is_folder(directory):
         raise ConfigurationError(f"{directory} is no directory: name another with --output")
     source = read_source(names, window_s, offset_s, wanted)
     learned = learn(source)

@@ -22,7 +22,7 @@ from harness.regular_file import NoRegularFileError, regular
 T = TypeVar("T")
 OF_THE_SHAPE = {"num_users": "--users", "spawn_rate": "--spawn-rate", "run_time": "--run-time"}
 """Options of Locust that have no effect beside a shape."""
-SEVERAL_IN_ONE = ("--stop-when", "--fault", "--queue-gauge")
+SEVERAL_IN_ONE = ("--stop-when", "--fault", "--probe", "--queue-gauge")
 MOST_PROCESSES = 1000
 ELSEWHERE = " (It stands in a config file or in an environment variable.)"
 

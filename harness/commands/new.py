@@ -15,6 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from harness.clients.address import is_loopback, url_problems
 from harness.errors import ConfigurationError
+from harness.regular_file import is_there
 
 TEMPLATES = Path(__file__).parent / "templates"
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}", re.IGNORECASE)
@@ -55,7 +56,7 @@ def write(name: str, kind: str, host: str, directory: Path) -> list[Path]:
         directory / f"{file}.conf": "run.conf.j2",
         directory / WORKFLOWS / f"{file}.yml": "workflow.yml.j2",
     }
-    problems += [f"{path}: is there already; choose another name, or take it away" for path in wanted if path.exists()]
+    problems += [f"{path}: is there already; choose another name, or take it away" for path in wanted if is_there(path)]
     if problems:
         raise ConfigurationError(problems)
     try:

@@ -8,6 +8,7 @@ import sys
 import traceback
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, TextIO
@@ -19,7 +20,7 @@ from locust.main import merge_locustfiles_content
 from harness import hidden_packages
 from harness.clients import connection_guard, tls
 from harness.clients.address import allowed_hosts, require_allowed
-from harness.commands import locust_options
+from harness.commands import adjustable, locust_options
 from harness.config import fault_schedule, options
 from harness.config.scenario import attached_scenario
 from harness.errors import ConfigurationError, UnavailableError, nearest
@@ -28,6 +29,7 @@ from harness.live.stop_rules import FLAG
 from harness.load.users.class_problems import class_problems
 from harness.load.users.measured import Measured
 from harness.load.users.paced import Paced, all_paced
+from harness.recording_header import CriterionSpec
 from harness.regular_file import regular
 from harness.run import plan_text
 from harness.run.request import RunRequest, only_shape, target_host
@@ -47,11 +49,12 @@ def plan(locustfile: str, arguments: Sequence[str], repeat: int = 1, stream: Tex
 
     Raises ConfigurationError with everything for which a run would be refused; only the host may be missing.
     """
-    name, shape, _, planned_faults = _loaded(locustfile, list(arguments))
+    loaded = _loaded(locustfile, list(arguments))
+    name, shape = loaded.name, loaded.shape
     stream = stream or sys.stdout
     encoding = stream.encoding or "ascii"
     width = min(max(NARROWEST, shutil.get_terminal_size().columns), WIDEST)
-    planned_faults = [line for text in planned_faults for line in plan_text.paragraph(text, width)]
+    planned_faults = [line for text in loaded.planned_faults for line in plan_text.paragraph(text, width)]
     again = [] if repeat == 1 else plan_text.paragraph(_of_all(repeat, shape.profile().duration_s), width)
     for line in (*plan_text.lines(name, shape, width, encoding), *planned_faults, *again):
         stream.write(line.rstrip().encode(encoding, "replace").decode(encoding) + "\n")
@@ -69,15 +72,17 @@ def _of_all(repeat: int, duration_s: int) -> str:
 def target_of(locustfile: str, arguments: Sequence[str]) -> dict[str, Any]:
     """``host``: what a run would load, from wherever it is named; empty where nobody names one. ``reference``: how the
     reference target has to be started in its place. ``scenario`` and ``duration_s``: its name and how long its phases
-    take. ``suite``: its group. Raises as :func:`plan`, and where no scenario is attached.
+    take. ``suite``: its group. ``adjustable``: what a search may change about it. Raises as :func:`plan`, and where no
+    scenario is attached.
     """
-    name, shape, host, _ = _loaded(locustfile, list(arguments), to_be_judged=True)
+    loaded = _loaded(locustfile, list(arguments), to_be_judged=True)
     scenario = attached_scenario()
     return {
-        "scenario": name,
+        "scenario": loaded.name,
         "suite": scenario.suite if scenario is not None else "",
-        "duration_s": shape.profile().duration_s,
-        "host": host,
+        "duration_s": loaded.shape.profile().duration_s,
+        "host": loaded.host,
+        "adjustable": asdict(adjustable.of(loaded.shape, loaded.criteria)),
         "reference": dict(scenario.reference) if scenario is not None else {},
     }
 
@@ -94,12 +99,21 @@ def known_of_refused(error: ConfigurationError) -> dict[str, Any]:
     }
 
 
-def _loaded(
-    locustfile: str, arguments: list[str], to_be_judged: bool = False
-) -> tuple[str, PhasedShape, str, list[str]]:
-    """Name of the scenario, its shape with the options of this run, the host, and the planned faults in words; read by
-    Locust as for a run. ``to_be_judged``: a file that attaches no scenario, which Locust alone would run, is refused.
-    """
+@dataclass(frozen=True)
+class _Loaded:
+    """A scenario as Locust reads it for a run."""
+
+    name: str
+    shape: PhasedShape
+    """With the options of this run."""
+    host: str
+    planned_faults: Sequence[str]
+    """In words, with the rules that stop the run and what a preset changes."""
+    criteria: Sequence[CriterionSpec]
+
+
+def _loaded(locustfile: str, arguments: list[str], to_be_judged: bool = False) -> _Loaded:
+    """``to_be_judged``: a file that attaches no scenario, which Locust alone would run, is refused."""
     help_wanted = "-h" in arguments
     arguments = ["-f", locustfile, *(argument for argument in arguments if argument != "-h")]
     if not locustfile.endswith(".py"):
@@ -171,7 +185,7 @@ def _loaded(
         worker=bool(parsed.worker),
     )
     away: list[str] = []
-    name, planned_faults = _read_options(locustfile, environment, problems, away)
+    name, planned_faults, criteria = _read_options(locustfile, environment, problems, away)
     if attached_scenario() is None and (to_be_judged or any(issubclass(user, (Paced, Measured)) for user in classes)):
         problems.append(NOT_ATTACHED)
     if problems:
@@ -179,7 +193,7 @@ def _loaded(
     if away:
         raise UnavailableError(away)
     assert isinstance(shape, PhasedShape)
-    return name, shape, environment.host or "", planned_faults
+    return _Loaded(name, shape, environment.host or "", planned_faults, criteria)
 
 
 @contextmanager
@@ -224,27 +238,30 @@ def _misspelt_variables(known: Iterable[str | None]) -> Iterator[str]:
             yield f"{name}: Locust has no such variable; did you mean {meant}?"
 
 
-def _read_options(locustfile: str, environment: Any, problems: list[str], away: list[str]) -> tuple[str, list[str]]:
-    """Sets the shape's options, notes all for which a run would be refused, and returns the scenario's name and its
-    planned faults. ``away``: what was found only by asking servers, where nothing else is wrong.
+def _read_options(
+    locustfile: str, environment: Any, problems: list[str], away: list[str]
+) -> tuple[str, Sequence[str], Sequence[CriterionSpec]]:
+    """Sets the shape's options, notes all for which a run would be refused, and returns the scenario's name, its
+    planned faults and its criteria. ``away``: what was found only by asking servers, where nothing else is wrong.
     """
     scenario = attached_scenario()
     try:
         if scenario is None:  # a shape in anybody's locustfile: its class says everything
             _check_unattached(environment, problems)
-            return locustfile, []
+            return locustfile, [], ()
         request = RunRequest(environment, scenario)
         try:
             settings = request.settings(host_needed=False, ask=not environment.worker)  # its master has asked
         except ConfigurationError as error:
             (away if _is_well_by_itself(request) else problems).extend(error.messages)
-            return scenario.name, []
+            return scenario.name, [], ()
         rules = [f"stopped early when: {rule.words}" for rule in settings.stop_rules if rule.flag == FLAG]
         of_preset = scenario.preset.lines(settings.criteria, environment.parsed_options)
-        return scenario.name, [*fault_schedule.lines(scenario, settings.faults), *rules, *of_preset]
+        planned_faults = [*fault_schedule.lines(scenario, settings.faults), *rules, *of_preset]
+        return scenario.name, planned_faults, settings.criteria
     except ConfigurationError as error:
         problems += error.messages
-        return "", []
+        return "", [], ()
 
 
 def _is_well_by_itself(request: RunRequest) -> bool:

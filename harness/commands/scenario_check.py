@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.commands.adjustable import Adjustable
 from harness.errors import ConfigurationError
 
 CHECKED_AT_ONCE = 2
@@ -26,6 +27,7 @@ class Scenario:
     """The group that it belongs to."""
     duration_s: float
     """Of its phases."""
+    adjustable: Adjustable
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,8 @@ def _check(file: Path, arguments: Sequence[str]) -> Scenario | Refused:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     said = last_object(done.stdout)
     if not done.returncode and "duration_s" in said:
-        return Scenario(file, said["scenario"], said["suite"], said["duration_s"])
+        adjustable = Adjustable.read(said["adjustable"])
+        return Scenario(file, said["scenario"], said["suite"], said["duration_s"], adjustable)
     words = tuple(line.removeprefix("springback: ") for line in done.stderr.strip().splitlines())
     return Refused(
         file,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from harness.errors import ConfigurationError, nearest
+from harness.regular_file import is_file, is_folder
 
 FOLDER = Path(__file__).parents[2] / "locustfiles"
 
@@ -23,9 +24,9 @@ def named(word: str) -> Path | None:
 def find(word: str) -> str:
     """The path of a scenario; a file goes before a name. Raises ConfigurationError where there is neither."""
     path = Path(word)
-    if path.is_file():
+    if is_file(path):
         return word
-    if path.is_dir():
+    if is_folder(path):
         raise ConfigurationError(f"{word}: a folder; name a scenario file, or run all of them: springback suite {word}")
     if own := named(word):
         return str(own)

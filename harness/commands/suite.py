@@ -17,6 +17,7 @@ from harness.commands.runs_apart import AROUND_S, Signals, make_directory, minut
 from harness.commands.scenario_check import Refused, Scenario, check
 from harness.config.scenario import DEFAULT_SUITE
 from harness.errors import ConfigurationError, nearest
+from harness.regular_file import is_file, is_folder
 from harness.safe_text import say
 from reports import github, suite_page
 from reports.suite_part import Part
@@ -96,9 +97,9 @@ def _read(words: Sequence[str]) -> tuple[list[Path], list[Path], list[str]]:
     problems: list[str] = []
     for word in words:
         path = Path(word)
-        if path.is_dir():
+        if is_folder(path):
             folders.append(path)
-        elif path.is_file():
+        elif is_file(path):
             files.append(path)
         elif (own := scenario_files.named(word)) is not None:
             files.append(own)

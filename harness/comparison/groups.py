@@ -4,7 +4,8 @@ For each metric two things are asked, see :mod:`harness.analysis.two_samples`. I
 sum or log-rank test, by Holm's procedure over all metrics that could show it (those that are the same in all runs could
 not, Tarone 1990), so that runs of one version FAIL by chance in at most 5 %. And is it still larger when the first is
 made worse by the margin: the 95 % interval of the shift that is left. FAIL takes both. PASS, not worse, takes the whole
-of that interval at or below zero. All else is INCONCLUSIVE.
+of that interval at or below zero, and the figures of more than half of the runs in each group: those that a guard voids
+may be the worst. All else is INCONCLUSIVE.
 """
 
 from __future__ import annotations
@@ -50,14 +51,19 @@ class _Compared:
         return two_samples.larger(self.first, self.second)
 
 
-def compared(first: Sequence[Verdict], second: Sequence[Verdict], ratio: float) -> list[Finding]:
+def compared(
+    first: Sequence[Verdict], second: Sequence[Verdict], ratio: float, *, alone: bool = False
+) -> list[Finding]:
     """One finding a metric: figure and interval are the shift from the first group to the second, the limit what it may
-    be. ``ratio`` is the share by which a figure may become worse.
+    be. ``ratio`` is the share by which a figure may become worse. With ``alone`` each is judged as if it were the only
+    one.
     """
     every = [_gather(metric, first, second, ratio) for metric in metrics([*first, *second])]
     tested = [each for each in every if each.is_enough and each.can_fail]
-    together = dict(zip([each.metric for each in tested], two_samples.holm([each.p for each in tested]), strict=True))
-    return [_finding(each, together.get(each.metric), len(tested), len(first), len(second)) for each in every]
+    chances = [each.p for each in tested]
+    p_of = dict(zip([each.metric for each in tested], chances if alone else two_samples.holm(chances), strict=True))
+    tests = 1 if alone else len(tested)
+    return [_finding(each, p_of.get(each.metric), tests, len(first), len(second)) for each in every]
 
 
 def _gather(metric: Metric, first: Sequence[Verdict], second: Sequence[Verdict], ratio: float) -> _Compared:
@@ -91,6 +97,16 @@ def _finding(each: _Compared, p: float | None, tests: int, runs_first: int, runs
         outcome = Outcome.FAIL
     else:
         outcome = Outcome.PASS if excess[1] <= 0 else Outcome.INCONCLUSIVE
+    few = next(
+        (
+            f"only {len(side)} of {runs} runs in the {name} have this figure, and no guard against it; more than half"
+            for side, runs, name in ((each.first, runs_first, "first"), (each.second, runs_second, "second"))
+            if 2 * len(side) <= runs
+        ),
+        "",
+    )
+    if few and outcome is Outcome.PASS:
+        return made(metric, Outcome.INCONCLUSIVE, f"{few} would tell", confidence=CONFIDENCE, evidence=counts)
     middles = [_middle(side) for side in (each.first, each.second)]
     reason = f"median {words.figure(sign * middles[0], metric.unit)} in the first, "
     reason += f"{words.figure(sign * middles[1], metric.unit)} in the second"

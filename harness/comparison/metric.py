@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -81,12 +82,14 @@ class Margin:
 
 def margin_of(findings: Sequence[Finding], ratio: float) -> Margin:
     """No finer than the figures are measured, as a recovery is to a window; of a figure that is often near zero, the
-    same share of its limit.
+    same share of its limit. Both as they are in most of the runs: one that could hardly be measured, or had a limit
+    that was none, lets no other become worse.
     """
     measured = [each.interval for each in findings if each.basis is Basis.MEASURED and each.interval is not None]
     widths = [(high - low) / 2 for low, high in measured if math.isfinite(high - low)]
     limits = [abs(each.limit) for each in findings if each.limit is not None and each.unit in OF_LIMIT]
-    return Margin(ratio, max([*widths, *(ratio * limit for limit in limits), 0.0]))
+    usual = [statistics.median_low(of) for of in (widths, [ratio * limit for limit in limits]) if of]
+    return Margin(ratio, max([*usual, 0.0]))
 
 
 def turned(bounds: Bounds, metric: Metric) -> Bounds:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 
 from harness import criteria as criteria_folder
 from harness.analysis import intervals, phases, quantile_shift
 from harness.analysis.two_samples import FEWEST, Bounds
-from harness.comparison import groups, words
+from harness.comparison import by_name, groups, words
 from harness.comparison.metric import CONFIDENCE, Margin, Metric, bounds_of, made, margin_of, metric_of, metrics, turned
+from harness.comparison.objections import of_guards
 from harness.comparison.plan import differences, plan_of
 from harness.criteria._criterion import Criterion
 from harness.errors import ConfigurationError
@@ -27,13 +29,29 @@ LATENCY, ERRORS = "latency_quantile", "error_ratio"
 
 def compared(first: Sequence[Judged], second: Sequence[Judged], ratio: float, notes: Sequence[str] = ()) -> Verdict:
     """The verdict on the second: FAIL where any figure is worse by more than ``ratio``, PASS where none is."""
+    verdicts = [[verdict for _, verdict in group] for group in (first, second)]
     if len(first) == len(second) == 1:
         findings = _two_runs(first[0], second[0], ratio)
         notes = (*notes, "One run each: what differs from run to run is not in it; four against four would show it.")
     else:
-        findings = groups.compared([each for _, each in first], [each for _, each in second], ratio)
+        findings = groups.compared(verdicts[0], verdicts[1], ratio)
+    if findings:
+        findings += by_name.compared(first, second, partial(_alone, ratio))
+        findings += of_guards(verdicts[0], verdicts[1])
     findings.sort(key=lambda each: -each.outcome.rank)
     return Verdict(*_whole(findings), tuple(findings), tuple(notes))
+
+
+def _alone(ratio: float, first: Sequence[Judged], second: Sequence[Judged], number: int) -> list[Finding]:
+    """Each figure by itself. Of two runs with the confidence that so many together need; of groups without, as no four
+    against four could have it: what comes of it fails nothing.
+    """
+    if len(first) == len(second) == 1:
+        confidence = 1 - (1 - CONFIDENCE) / number
+        of_any = metrics([first[0][1], second[0][1]])
+        return [_of_two(metric, first[0], second[0], ratio, confidence) for metric in of_any]
+    verdicts = [[verdict for _, verdict in group] for group in (first, second)]
+    return groups.compared(verdicts[0], verdicts[1], ratio, alone=True)
 
 
 def plan_differences(recordings: Sequence[Recording]) -> list[str]:

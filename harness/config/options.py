@@ -112,6 +112,12 @@ class GeneralOptions:
     probe_pids: tuple[int, ...] = parameter((), "sample these processes, several with commas")
     probe_prometheus: tuple[str, ...] = parameter((), "sample these Prometheus endpoints, several URLs with commas")
     probe_json: tuple[str, ...] = parameter((), "sample the numbers of these JSON endpoints, several URLs with commas")
+    probe: str = parameter(
+        "",
+        "sample with these probes, several with semicolons: name key=value …, e.g. docker_container containers=api1; "
+        "see docs/containers.md",
+        secret=True,  # there may be a password in an address
+    )
     queue_gauge: str = parameter(
         "",
         "length of the target's queue: URL#NAME or the NAME of a sampled value, or RECEIVED - HANDLED in place of "

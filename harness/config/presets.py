@@ -34,7 +34,7 @@ from harness import criteria as criteria_folder
 from harness.errors import ConfigurationError, nearest
 from harness.parameters import Parameter, check, text_of
 from harness.recording_header import CriterionSpec
-from harness.regular_file import regular
+from harness.regular_file import is_file, regular
 
 FOLDER = Path(__file__).parents[2] / "presets"
 ENDING = ".toml"
@@ -159,7 +159,7 @@ def obey(parser: ArgumentParser, apply: Callable[[str], Mapping[str, str]]) -> N
 
 def _read(word: str) -> Table:
     path = Path(word) if "/" in word or word.endswith(ENDING) else FOLDER / f"{word}{ENDING}"
-    if path.parent == FOLDER and not path.is_file():
+    if path.parent == FOLDER and not is_file(path):
         meant = nearest(word, available())
         remedy = f"did you mean {meant}?" if meant else f"there is {' and '.join(available())}."
         raise ConfigurationError(

@@ -88,7 +88,7 @@ def by_default(specs: Iterable[CriterionSpec], left_out: Iterable[str]) -> Itera
     specs = tuple(specs)
     recovery = next((spec for spec in specs if spec.criterion == RECOVERY), None)
     if recovery is not None and CRITERION not in {*left_out, *(spec.criterion for spec in specs)}:
-        same = ("spike", "recovery", "baseline", "requests", "floor_s")
+        same = ("spike", "recovery", "baseline", "requests", "floor_s", "part")
         shared = {name: recovery.parameters[name] for name in same if name in recovery.parameters}
         yield CriterionSpec(CRITERION, {**shared, "only_where_measured": True})
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from harness.live.stop_rules import BYTES, FLAG, MEMORY, RATE, StopRule, parse
 from harness.plugins import flag
-from harness.probes import Probe, name_of
+from harness.probes import Probe
 from shapes._phased import PhasedShape
 
 
@@ -19,10 +19,10 @@ def rules(options: Any, probes: Iterable[Probe], problems: list[str]) -> tuple[S
     found, wrong = parse(options.stop_when)
     problems += wrong
     # Without a host nobody knows yet what will be sampled.
-    sampled = not options.host or any(name_of(each) == "process" for each in probes)
+    sampled = not options.host or any(each.watches_processes for each in probes)
     if any(rule.metric == MEMORY for rule in found) and not sampled:
         problems.append(
-            f"{FLAG} {MEMORY}: no process of the target is sampled; name it with --probe-ports or --probe-pids"
+            f"{FLAG} {MEMORY}: no process of the target is sampled; name it with --probe-ports, --probe-pids or --probe"
         )
     return (
         *found,

@@ -7,7 +7,7 @@ then on they are what they were declared as, for whoever reads the options.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,17 +20,17 @@ from harness import criteria as criteria_folder
 from harness import probes as probes_folder
 from harness.analysis.alerts import Limits
 from harness.analysis.machine import on_masters_machine
-from harness.analysis.phases import SHED_RATIO
+from harness.analysis.phases import SHED_RATIO, split_pattern
 from harness.clients import tls
 from harness.clients.address import require_allowed
-from harness.config import addresses, fault_schedule, queue_gauge, safety_limits
+from harness.config import addresses, fault_schedule, queue_gauge, safety_limits, written_probes
 from harness.config.options import ALERTS, GENERAL, OF_BUDGET, GeneralOptions, limit_option, with_preset
 from harness.config.scenario import Scenario
-from harness.errors import ConfigurationError
+from harness.errors import ConfigurationError, nearest
 from harness.faults import ScheduledFault
 from harness.live.stop_rules import StopRule
 from harness.load.http.expectation import statuses
-from harness.plugins import Parameter, name_of
+from harness.plugins import Parameter
 from harness.probes import Probe
 from harness.recording_header import CriterionSpec
 from harness.recording_values import Scalar
@@ -38,8 +38,12 @@ from shapes._phased import PhasedShape
 
 DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443, "postgresql": 5432, "postgres": 5432, "redis": 6379}
 ERROR_BUDGET = "error_budget"
-OF_PROCESSES = tuple(CriterionSpec(name, {"only_where_measured": True}) for name in ("memory_leak", "process_restarts"))
-"""Judged wherever the target's processes are sampled, whether anybody has thought of them or not."""
+OF_PROCESSES = (
+    CriterionSpec("memory_leak", {"only_where_measured": True}),
+    CriterionSpec("process_restarts", {"only_where_measured": True}),
+    CriterionSpec("cpu_throttling", {"only_where_measured": True, "limit": 1.0}),
+)
+"""Judged wherever the target's processes or containers are sampled, whether anybody has thought of them or not."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +98,7 @@ def read(
     of_shape = {name: getattr(shape, name) for name in of_shape}  # one may follow from others: the peak from --spike
     # What the scenario makes of its options may rely on them: what cannot be read is as it is by default.
     usable = SimpleNamespace(**{**vars(values), **general, **of_scenario, **of_shape, "host": host})
-    criteria = _criteria(given, scenario, usable, users)
+    criteria = _criteria(given, scenario, usable, tuple(users))
     faults, problems = fault_schedule.read(scenario, usable, None if shape_problems else shape.profile())
     given.problems += problems
     gauge = queue_gauge.read(usable.queue_gauge, given.problems)
@@ -183,13 +187,14 @@ class _Given:
         return declared.usable(value)
 
 
-def _criteria(given: _Given, scenario: Scenario, usable: Any, users: Iterable[type[Any]]) -> tuple[CriterionSpec, ...]:
+def _criteria(given: _Given, scenario: Scenario, usable: Any, users: Sequence[type[Any]]) -> tuple[CriterionSpec, ...]:
     """Those of the scenario that are not left out, and the guards, with their limits as they were given."""
     try:
         specs = scenario.specs(usable)
     except ConfigurationError as error:
         given.problems += error.messages
         return ()
+    given.problems += _unknown_classes(specs, [user.__name__ for user in users])
     specs = (*_with_objective(specs, usable), *_about_shedding(given, specs, usable, users))
     judged = {criteria_folder.name_of(spec) for spec in (*specs, *OF_PROCESSES, *queue_gauge.by_default(specs, ()))}
     given.problems += [
@@ -206,6 +211,16 @@ def _criteria(given: _Given, scenario: Scenario, usable: Any, users: Iterable[ty
     return tuple(_with_limits(given, spec) for spec in (*kept, *criteria_folder.guard_specs()))
 
 
+def _unknown_classes(specs: Iterable[CriterionSpec], known: Sequence[str]) -> Iterator[str]:
+    for spec in specs:
+        requests = str(spec.parameters.get("requests", "") or "")
+        user_class, _ = split_pattern(requests)
+        if user_class and known and user_class not in known:
+            name, meant = criteria_folder.name_of(spec), nearest(user_class, known)
+            told = f"did you mean {meant}?" if meant else f"this run has {', '.join(known)}"
+            yield f"requests={requests!r} of {name}: no class of users is called {user_class}; {told}"
+
+
 def _with_defaults(
     criteria: tuple[CriterionSpec, ...], probes: Iterable[Probe], usable: Any
 ) -> tuple[CriterionSpec, ...]:
@@ -216,7 +231,7 @@ def _with_defaults(
     if all(criteria_folder.is_guard(name) for name in named):
         return criteria
     criteria = (*criteria, *queue_gauge.by_default(criteria, usable.without))
-    if not any(name_of(probe) == "process" for probe in probes):
+    if not any(probe.watches_processes for probe in probes):
         return criteria
     return (*criteria, *(spec for spec in OF_PROCESSES if spec.criterion not in {*named, *usable.without}))
 
@@ -274,7 +289,7 @@ def _behind_host(host: str, probes: Iterable[Probe]) -> Iterable[Probe]:
     """The processes behind the host's port, where nothing else says which to sample. Nobody has named them, so they may
     be out of sight: in a container, or another user's.
     """
-    if not any(probes_folder.name_of(probe) == "process" for probe in probes) and (port := _loopback_port(host)):
+    if not any(probe.watches_processes for probe in probes) and (port := _loopback_port(host)):
         yield probes_folder.load("process", ports=(port,))
 
 
@@ -316,6 +331,7 @@ def _probes(given: _Given, scenario: Scenario, usable: Any) -> Iterable[Probe]:
     if usable.probe_prometheus:
         wanted.append(("prometheus", {"urls": usable.probe_prometheus}))
     wanted += [("http_json", {"url": url}) for url in usable.probe_json]
+    yield from written_probes.read(usable.probe, given.problems)
     for name, parameters in wanted:
         try:
             yield probes_folder.load(name, **parameters)

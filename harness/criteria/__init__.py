@@ -25,6 +25,7 @@ __all__ = [
     "follows",
     "guard_specs",
     "guarded_by",
+    "is_about_generator",
     "is_guard",
     "load",
     "load_all",
@@ -109,6 +110,14 @@ def guarded_by(criterion: str) -> tuple[str, ...]:
         return tuple(getattr(_FOLDER.class_of(criterion), "guarded", ()))
     except ConfigurationError:
         return ()
+
+
+def is_about_generator(criterion: str) -> bool:
+    """Whether it is a guard that objects to what made the load, and not to the target."""
+    try:
+        return bool(getattr(_FOLDER.class_of(criterion), "of_generator", False))
+    except ConfigurationError:
+        return False
 
 
 def without_objection(spec: CriterionSpec, recording: Recording) -> Recording | None:

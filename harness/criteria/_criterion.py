@@ -37,6 +37,7 @@ class Criterion:
     """What the interval of a finding leaves open."""
 
     name: str = parameter("", "name of this finding, needed when the criterion is used twice")
+    part: str = parameter("", "part of the run that it is about: reports judge each part by itself as well")
 
     def judge(self, recording: Recording) -> Finding:
         raise NotImplementedError
@@ -79,6 +80,7 @@ class Criterion:
         basis = basis or self.basis
         return Finding(
             criterion=self.name or name_of(self),
+            part=self.part,
             title=title or self.title,
             outcome=outcome,
             reason=reason,
@@ -120,6 +122,8 @@ class Guard(Criterion):
 
     evidence: ClassVar[str] = RUN
     guarded: ClassVar[tuple[str, ...]] = ALL
+    of_generator: ClassVar[bool] = False
+    """Whether it objects to what made the load, or to its machine: with another one more could be said."""
 
     def without_objection(self, recording: Recording) -> Recording | None:  # noqa: ARG002
         """Where it objects: the recording without what it objects to. What is a FAIL there as well has been proven, and

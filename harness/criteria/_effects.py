@@ -41,6 +41,11 @@ def nothing_shown(faults: Sequence[Injection]) -> str:
     )
 
 
+def is_stalled(took_s: float, usual_s: float) -> bool:
+    """Whether an answer took so much longer than the longest did before."""
+    return took_s > max(usual_s + STALL_S, usual_s * TIMES_SLOWER)
+
+
 def _signs(recording: Recording, fault: Injection) -> Iterator[str]:
     faults, end_s = injections(recording), load_end_s(recording)
     next_s = min([end_s, *(each.at_s for each in faults if each.at_s > fault.at_s)])
@@ -87,7 +92,7 @@ def _in_vain(kind: str, calm: Sequence[Operation], during: Sequence[Operation]) 
 
 def _stalled(kind: str, calm: Sequence[Operation], during: Sequence[Operation]) -> Iterator[str]:
     usual_s, longest_s = (max(map(_took_s, of), default=0.0) for of in (calm, during))
-    if calm and longest_s > max(usual_s + STALL_S, usual_s * TIMES_SLOWER):
+    if calm and is_stalled(longest_s, usual_s):
         yield f"a {kind} took {seconds(longest_s)}, and {seconds(usual_s)} at most before"
 
 

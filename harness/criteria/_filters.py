@@ -32,11 +32,25 @@ def unmatched(criterion: Criterion, recording: Recording) -> str:
             continue
         if declared.name in criterion.may_be_absent:
             continue
+        user_class, name = phases.split_pattern(pattern) if what == "request" else ("", pattern)
+        if user_class:
+            if not any(phases.is_of(recording, piece, pattern) for piece in recording.slices):
+                return f"no request of {user_class} is called {name!r}" if name else _no_class(recording, user_class)
+            continue
         literal = pattern.replace("[", "[[]")
         if not any(fnmatchcase(name, literal) for name in names):
             elsewhere = _outside_of_phases(recording, literal) if what == "request" else ""
             return f"no {what} is called {pattern!r}{elsewhere}: {_those_there(pattern, names)}"
     return ""
+
+
+def _no_class(recording: Recording, user_class: str) -> str:
+    known = [each.user_class for each in recording.header.classes]
+    if user_class in known:
+        return f"users of the class {user_class} have made no request"
+    return f"no class of users is called {user_class!r}: " + (
+        f"there are {', '.join(known)}" if known else "the recording tells of none"
+    )
 
 
 def _outside_of_phases(recording: Recording, literal: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from harness.findings import Outcome
+from harness.findings import BASELINE, Outcome
 from harness.recording import Recording
 from harness.recording_header import Phase
 from harness.recording_values import CENSORED, Scalar
@@ -43,6 +43,16 @@ def phases_from(recording: Recording, first: str) -> tuple[Phase, ...]:
     if opening is None:
         return ()
     return tuple(phase for phase in recording.header.phases if phase.start_s >= opening.start_s)
+
+
+def phases_under_load(recording: Recording, first: str) -> tuple[Phase, ...]:
+    """As :func:`phases_from`; where classes of users have levels of their own, no phase need be called so, and all that
+    follow the baseline are meant.
+    """
+    header = recording.header
+    if header.phase(first) is None and any(each.level for each in header.classes):
+        return tuple(phase for phase in header.phases if phase.name != BASELINE)
+    return phases_from(recording, first)
 
 
 def seconds(value_s: float) -> str:

@@ -8,8 +8,16 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from harness.clients.address import url_problems
-from harness.clients.docker_engine import SOCKET, ContainerState, Engine, EngineError
+from harness.clients.docker_engine import (
+    SOCKET,
+    ContainerState,
+    Engine,
+    EngineError,
+    address_of,
+    address_problems,
+    addresses_of,
+    is_name,
+)
 from harness.faults import Fault, FaultError
 from harness.plugins import parameter
 
@@ -39,19 +47,16 @@ class DockerContainer(Fault):
     """So that a new container of the same name is left alone."""
 
     def conflicts(self) -> Iterator[str]:
-        if not self.container or not self.container.isprintable() or " " in self.container:
+        if not is_name(self.container):
             yield f"container is {self.container!r}. Give its name or id, as `docker ps` shows it"
-        if "/" not in self._address and ":" not in self._address:
-            yield f"socket is {self.socket!r}. Give its path, {SOCKET}, or host:port"
-        for url in self.addresses():
-            yield from (f"socket: {problem}" for problem in url_problems(url))
+        yield from address_problems(self.socket)
         if self.signal != "SIGKILL" and self.action != "kill":
             yield "signal is what kill sends. Leave it away, or choose action=kill"
         if not self.signal.isalnum():
             yield f"signal is {self.signal!r}. Give a name like SIGTERM, or a number"
 
     def addresses(self) -> Iterable[str]:
-        return () if "/" in self._address or ":" not in self._address else (f"http://{self._address}",)
+        return addresses_of(self.socket)
 
     def pin(self) -> DockerContainer:
         """Looks whether it is there and runs. Raises FaultError, also for the container that we run in."""
@@ -118,9 +123,4 @@ class DockerContainer(Fault):
 
     @property
     def _engine(self) -> Engine:
-        return Engine(self._address, self.timeout_s)
-
-    @property
-    def _address(self) -> str:
-        """As it stands in DOCKER_HOST, too."""
-        return self.socket.removeprefix("unix://").removeprefix("tcp://")
+        return Engine(address_of(self.socket), self.timeout_s)

@@ -44,6 +44,7 @@ MIGRATIONS = (
     ) WITHOUT ROWID;
     """,
     "CREATE INDEX run_by_scenario ON run (scenario, started_utc);",
+    "UPDATE run SET stamp = '';",  # plans hold the course of the load and the faults, too: all runs are read anew
 )
 """From each version of the schema to the next; its number is SQLite's ``user_version``. One that was released is never
 changed: a further one is appended."""

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from harness.analysis import change_points, two_samples
 from harness.analysis.two_samples import Bounds
 from harness.comparison import words
-from harness.comparison.metric import CONFIDENCE, Metric, bounds_of, margin_of, metric_of, turned
+from harness.comparison.metric import CONFIDENCE, Margin, Metric, bounds_of, margin_of, metric_of, turned
 from harness.family import FAMILY_ERROR
 from harness.findings import Basis, Finding, Outcome, Verdict
 from harness.history.stored_run import HistoryRun
@@ -69,8 +69,23 @@ class Series:
 
 
 def of_plan(runs: Sequence[HistoryRun], plan: Mapping[str, str]) -> list[HistoryRun]:
-    """Those of the plan that were judged, the latest of them, in their order."""
-    return [run for run in runs if run.outcome is not None and run.plan == plan][-LONGEST:]
+    """Those of the plan that were judged, the latest of them, in their order, each once, whatever copies of it there
+    are. One that was stopped or cut off counts only as the last: its figures are of a part.
+    """
+    found: list[HistoryRun] = []
+    for run in runs:
+        if run.outcome is not None and run.plan == plan and (run.completed or run is runs[-1]):
+            found = [each for each in found if not _is_copy(each, run)]
+            found.append(run)
+    return found[-LONGEST:]
+
+
+def _is_copy(run: HistoryRun, other: HistoryRun) -> bool:
+    return run.started_utc == other.started_utc and run.findings == _without_evidence(other.findings)
+
+
+def _without_evidence(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    return tuple(replace(each, evidence={}, voids=()) for each in findings)
 
 
 def all_series(runs: Sequence[HistoryRun]) -> list[Series]:
@@ -97,7 +112,7 @@ def changes(series: Series) -> list[Change]:
 def _change(series: Series, begin: int, cut: int, end: int) -> Change:
     before, after = series.bounds[begin:cut], series.bounds[cut:end]
     figure, interval = two_samples.shift(before, after, CONFIDENCE)
-    middles = [statistics.median([low if math.isinf(high) else high for low, high in side]) for side in (before, after)]
+    middles = [_middle(side) for side in (before, after)]
     shift = figure if figure is not None else middles[1] - middles[0]
     return Change(series.metric, series.runs[cut], len(series.runs) - 1 - cut, middles[0], shift, interval)
 
@@ -127,14 +142,24 @@ def judged(runs: Sequence[HistoryRun], ratio: float) -> list[Finding]:
 
     FAIL: a change for the worse began no more than ``RECENT`` runs ago, and the whole interval of its shift is beyond
     the margin; or the latest runs are worse than the others of their level, by Holm's procedure over all figures. PASS:
-    the whole interval of the shift from these to the latest is within the margin. Else INCONCLUSIVE.
+    the whole interval of the shift from these to the latest is within the margin, and so are all the steps so far that
+    were too small to fail. Else INCONCLUSIVE, also where the last run itself has no figure.
     """
     judged_now = {metric_of(each) for each in (runs[-1].findings if runs else ())}
-    held = [_held(series, ratio) for series in all_series(runs) if series.metric in judged_now]
+    every = [series for series in all_series(runs) if series.metric in judged_now]
+    silent = [series for series in every if series.runs[-1] is not runs[-1]]
+    held = [_held(series, ratio) for series in every if series not in silent]
     tested = [each for each in held if each.p is not None]
     together = two_samples.holm([each.p for each in tested if each.p is not None])
     adjusted = {each.series.metric: p for each, p in zip(tested, together, strict=True)}
-    return [_finding(each, adjusted.get(each.series.metric)) for each in held]
+    return [*(_finding(each, adjusted.get(each.series.metric)) for each in held), *map(_without_figure, silent)]
+
+
+def _without_figure(series: Series) -> Finding:
+    metric, runs = series.metric, len(series.runs)
+    reason = f"this run has no such figure, as {runs} before it had; one that has it would tell"
+    title = f"{metric.title}, against the history"
+    return Finding(f"history_{metric.criterion}", title, Outcome.INCONCLUSIVE, reason, unit=metric.unit, kind=KIND)
 
 
 @dataclass(frozen=True)
@@ -153,6 +178,8 @@ class _Held:
     excess: Bounds
     p: float | None
     """That the latest are as large by chance; None where nothing could be told."""
+    crept: str
+    """By how much, and since when, if by more than the margin in steps that are each too small to be told."""
 
 
 def _held(series: Series, ratio: float) -> _Held:
@@ -173,10 +200,40 @@ def _held(series: Series, ratio: float) -> _Held:
     excess = two_samples.shift(worsened, latest, CONFIDENCE)[1] if before and latest else nothing
     can_tell = before and latest and two_samples.least_chance(before, latest) <= FAMILY_ERROR
     p = two_samples.larger(before, latest) if can_tell and recent is None else None
-    middle = statistics.median([low if math.isinf(high) else high for low, high in before]) if before else math.nan
+    middle = _middle(before) if before else math.nan
     limit = margin.at(middle) if math.isfinite(middle) else math.nan
     allowed = words.allowed(ratio, limit, middle, metric.unit)
-    return _Held(series, recent, tuple(before), tuple(latest), limit, allowed, shift, interval, excess, p)
+    crept = _crept(series, found, bounds, margin)
+    return _Held(series, recent, tuple(before), tuple(latest), limit, allowed, shift, interval, excess, p, crept)
+
+
+def _crept(series: Series, found: Sequence[Change], bounds: Sequence[Bounds], margin: Margin) -> str:
+    """From the first runs since the last change that could be seen, and is the usual level by now, to the latest ones:
+    a figure that grows by one percent a run is never much larger than shortly before.
+    """
+    places = [series.runs.index(each.run) for each in found if each.runs_ago >= RECENT]
+    begin = max([0, *(place for place in places if _is_step(bounds, place, margin))])
+    first, latest = bounds[begin:-LATEST][:RECENT], bounds[-LATEST:]
+    if not first:
+        return ""
+    worsened = [(margin.worsened(low), margin.worsened(high)) for low, high in first]
+    if two_samples.shift(worsened, latest, CONFIDENCE)[1][0] <= 0:
+        return ""
+    middles = [_middle(side) for side in (first, latest)]
+    by = words.change(abs(middles[1] - middles[0]), middles[0], series.metric.unit).removeprefix("+")
+    return f"but in small steps it has become worse by {by} since {len(series.runs) - begin} runs ago"
+
+
+def _is_step(bounds: Sequence[Bounds], place: int, margin: Margin) -> bool:
+    """Whether the runs shortly before and after differ by as much as is told, and not only those long before and
+    after.
+    """
+    before, after = _middle(bounds[max(0, place - LATEST) : place]), _middle(bounds[place : place + LATEST])
+    return abs(after - before) > margin.at(before)
+
+
+def _middle(side: Sequence[Bounds]) -> float:
+    return statistics.median([low if math.isinf(high) else high for low, high in side])
 
 
 def _finding(held: _Held, p: float | None) -> Finding:
@@ -203,6 +260,8 @@ def _finding(held: _Held, p: float | None) -> Finding:
     else:
         outcome = Outcome.INCONCLUSIVE
         reason = f"{beside}: worse by more than {held.allowed} or not; further runs will tell"
+    if held.crept and outcome is Outcome.PASS:
+        outcome, reason = Outcome.INCONCLUSIVE, f"{reason}, {held.crept}"
     low, high = held.interval
     return Finding(
         criterion=f"history_{metric.criterion}",

@@ -170,9 +170,13 @@ def _by_days(observed: Observed) -> tuple[Values, int]:
 
 
 def _median(values: Values, axis: int) -> Values:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # of nothing but NaN it is NaN
-        return np.asarray(np.nanmedian(values, axis=axis))
+    """Of those that are no NaN, and NaN where there are none. As ``np.nanmedian``, which takes several times as long for as
+    few values as these are.
+    """
+    ordered = np.sort(values, axis=axis)  # NaN comes last
+    known = np.sum(~np.isnan(values), axis=axis, keepdims=True)
+    middles = np.take_along_axis(ordered, np.concatenate([np.maximum(known - 1, 0) // 2, known // 2], axis=axis), axis)
+    return np.asarray(np.mean(middles, axis=axis))
 
 
 def _nanmean(values: Values, axis: int) -> Values:

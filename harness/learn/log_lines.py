@@ -70,6 +70,10 @@ _MONTHS = {
 }
 
 
+FARTHEST_ZONE_S = 14 * 3600
+"""That any time zone is away from UTC."""
+
+
 @lru_cache(maxsize=4096)
 def _day(text: bytes) -> int | None:
     """Of ``10/Oct/2000``, the second at which it begins."""
@@ -90,6 +94,8 @@ def common_moment(text: bytes) -> Moment | None:
     if not zone:
         return Moment(second, None)
     offset_s = int(zone[1:3]) * 3600 + int(zone[3:5]) * 60
+    if offset_s > FARTHEST_ZONE_S:
+        return None
     return Moment(second - offset_s if zone[0] == "+" else second + offset_s, zone)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from harness.analysis import histogram
 from harness.analysis.alerts import Condition
-from harness.analysis.phases import RunningTally
+from harness.analysis.phases import OF_CLASS, RunningTally
 from harness.live.phase_tally import PhaseTally
 from harness.live.recovery_clock import RecoveryState
 from harness.recording_header import CriterionSpec
@@ -97,6 +97,6 @@ def _tally(phase: PhaseTally | None, pattern: str) -> RunningTally | None:
         return None if phase is None else phase.total
     merged = RunningTally()
     for name, tally in phase.by_name.items():
-        if fnmatchcase(name, pattern.replace("[", "[[]")):
+        if name.startswith(OF_CLASS) == pattern.startswith(OF_CLASS) and fnmatchcase(name, pattern.replace("[", "[[]")):
             merged.merge(tally)
     return merged

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harness.analysis.histogram import quantile_us, quantiles_us
-from harness.analysis.phases import RunningTally
+from harness.analysis.phases import OF_CLASS, RunningTally
 from harness.recording import Slice
 from harness.recording_header import Phase
 from harness.recording_values import OTHER_NAMES
@@ -53,10 +53,13 @@ class PhaseTally:
         self._quantiles_us: dict[tuple[float, int, int], float | None] = {}
         self.total = RunningTally()
         self.by_name: dict[str, RunningTally] = {}
+        """Of each name, and of each class of users, as ``@Buyer``, where a run has several."""
 
     def add(self, piece: Slice) -> None:
         """``piece`` lies in the phase."""
         self.total.add(piece)
+        if piece.user_class:
+            self.by_name.setdefault(f"{OF_CLASS}{piece.user_class}", RunningTally()).add(piece)
         name = piece.name
         if name not in self.by_name:
             if len(self.by_name) >= MOST_NAMES:

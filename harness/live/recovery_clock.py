@@ -1,12 +1,14 @@
 """The recovery clock: how long ago the spike ended, and since when the target has been as before.
 
-It looks at seconds as they close, by the rule of the criterion ``recovery_time`` without its statistics: a second is
-normal when no more of its requests are bad (failed, or slower than p95 of the baseline and ``floor_s``) than in the
-baseline, and a tenth. It informs; the criterion judges.
+It looks at seconds as they close, and again when answers to them come late, by the rule of the criterion
+``recovery_time`` without its statistics: a second is normal when no more of its requests are bad (failed, or slower
+than p95 of the baseline and ``floor_s``, or without an answer for longer than that) than in the baseline, and a tenth.
+It informs; the criterion judges.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from harness.analysis import histogram
@@ -17,6 +19,8 @@ CRITERION = "recovery_time"
 SHARE_FLOOR = 0.1
 BASELINE_BAD_RATIO = 0.05
 """By definition of p95, beside what failed."""
+LATE_S = 100
+"""Seconds that are looked at again: a request that hangs is given up by then."""
 
 
 @dataclass(frozen=True)
@@ -29,10 +33,12 @@ class RecoveryState:
     """For which it has to stay so."""
     limit_s: float | None
     """None: nothing judges it."""
+    heard_s: float
+    """Until when requests have told how it is: so long after the spike. Silence is no recovery."""
 
     @property
     def has_recovered(self) -> bool:
-        return self.normal_after_s is not None and self.since_spike_s - self.normal_after_s >= self.hold_s
+        return self.normal_after_s is not None and self.heard_s - self.normal_after_s >= self.hold_s
 
 
 class RecoveryClock:
@@ -48,7 +54,10 @@ class RecoveryClock:
         self._hold_s, self._floor_s, self._slo_s = number("hold_s", 10.0), number("floor_s", 0.1), number("slo_s", 0.0)
         self._spike = header.phase(str(given.get("spike", "spike")))
         self._seconds = 0
-        self._normal_from_s: int | None = None
+        self._is_normal: dict[int, bool] = {}
+        """By second, of those whose requests tell."""
+        self._looked_at: dict[int, tuple[int, int]] = {}
+        """Of the same seconds, from how many requests and how many of them without an answer it is known."""
         self._limit_us: float | None = None
         self._bad_ratio = 0.0
 
@@ -57,8 +66,12 @@ class RecoveryClock:
         """The end of the spike; None where there is none."""
         return None if self._spike is None else self._spike.end_s
 
-    def close_second(self, t: int, tally: RunningTally, baseline: RunningTally) -> None:
-        """``tally`` is that of second ``t``, ``baseline`` that of the whole phase."""
+    def close_second(
+        self, t: int, second_of: Callable[[int], tuple[RunningTally, int]], baseline: RunningTally
+    ) -> None:
+        """Second ``t`` has closed, and earlier ones may have changed. ``second_of`` tells what has ended of a second,
+        and how many requests have no answer yet; ``baseline`` is the tally of the whole phase.
+        """
         if self._spike is None or t < self._spike.end_s:
             return
         self._seconds = t + 1 - self._spike.end_s
@@ -67,18 +80,25 @@ class RecoveryClock:
             self._limit_us = self._slo_s * 1e6 or p95_us + self._floor_s * 1e6
             failed_ratio = baseline.failed / baseline.intended if baseline.intended else 0.0
             self._bad_ratio = failed_ratio + BASELINE_BAD_RATIO + SHARE_FLOOR
-        if not tally.intended:
-            return  # nothing says anything
-        good = histogram.within(tally.latency, self._limit_us / 1e6)
-        if (tally.intended - good) / tally.intended > self._bad_ratio:
-            self._normal_from_s = None
-        elif self._normal_from_s is None:
-            self._normal_from_s = t - self._spike.end_s
+        for each in range(max(self._spike.end_s, t - LATE_S), t + 1):
+            tally, waiting = second_of(each)
+            overdue = waiting if (t - each) * 1e6 > self._limit_us else 0
+            requests = tally.intended + overdue
+            if requests and self._looked_at.get(each) != (requests, overdue):
+                self._looked_at[each] = requests, overdue
+                good = histogram.within(tally.latency, self._limit_us / 1e6)
+                self._is_normal[each] = (requests - good) / requests <= self._bad_ratio
 
     @property
     def state(self) -> RecoveryState | None:
         """None before the spike is over."""
-        if not self._seconds:
+        if not self._seconds or self._spike is None:
             return None
-        normal = None if self._normal_from_s is None else float(self._normal_from_s)
-        return RecoveryState(float(self._seconds), normal, self._hold_s, self._limit_s)
+        normal_from_s: int | None = None
+        for t in sorted(self._is_normal, reverse=True):
+            if not self._is_normal[t]:
+                break
+            normal_from_s = t
+        normal = None if normal_from_s is None else float(normal_from_s - self._spike.end_s)
+        heard_s = max((t + 1.0 - self._spike.end_s for t in self._is_normal), default=0.0)
+        return RecoveryState(float(self._seconds), normal, self._hold_s, self._limit_s, heard_s)

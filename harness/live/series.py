@@ -247,9 +247,10 @@ class LiveSeries:
         now, self._stamp = self._stamp, self._stamp + 1
         return now, sorted(changed)
 
-    def tally(self, t: int) -> RunningTally:
-        """The requests of second ``t``; not to be changed."""
-        return self._seconds.get(t, _NOTHING).tally
+    def second(self, t: int) -> tuple[RunningTally, int]:
+        """The requests of second ``t`` that have ended, not to be changed, and how many have no answer, or no user."""
+        second = self._seconds.get(t, _NOTHING)
+        return second.tally, second.waiting
 
     def _touched(self, t: int) -> _Second | None:
         """That of ``t``, which is about to change; None when it is not kept."""

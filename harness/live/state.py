@@ -136,7 +136,7 @@ class LiveState:
             self._next_t += 1
             self.conditions = tuple(self._seen.look(t))
             raised, cleared = self._book.note(t, self.conditions)
-            self._clock.close_second(t, self.series.tally(t), self._baseline)
+            self._clock.close_second(t, self.series.second, self._baseline)
             self._over = [*self._over, *cleared][-MOST_MOMENTS:]
             yield Second(t, tuple(raised), tuple(cleared))
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from harness.analysis.alerts import STALE_S
 from harness.analysis.histogram import bucket_bounds_us
 from harness.analysis.phases import RunningTally
+from harness.analysis.target_memory import memory_bytes
 from harness.errors import nearest
 from harness.recording import ProbeSample, Slice, Unanswered
 
@@ -253,10 +254,14 @@ class StopWatch:
         """Of the processes that were sampled with the newest: one that has taken another's place is not counted with
         it.
         """
-        samples = [each for (probe, _), each in self._samples.items() if probe == "process" and not each.error]
-        newest_s = max((sample.t for sample in samples), default=0.0)
+        read = [
+            (each.t, memory)
+            for (probe, _), each in self._samples.items()
+            if not each.error and (memory := memory_bytes(probe, each.values)) is not None
+        ]
+        newest_s = max((t for t, _ in read), default=0.0)
         if newest_s >= elapsed_s - STALE_S:
-            yield from (each.values.get("rss_bytes", 0.0) for each in samples if each.t > newest_s - TOGETHER_S)
+            yield from (memory for t, memory in read if t > newest_s - TOGETHER_S)
 
     def _rate(self, elapsed_s: float) -> float:
         """The largest mean over whole seconds that are over; what is told late can only raise it."""

@@ -43,15 +43,16 @@ class Arrivals:
         self._note_due = note_due
         self._parked: Queues[Slot] = Queues()
         self._overdue: Queues[Start] = Queues()
-        self._overdue_in: Counter[int] = Counter()
-        """How many of these were due in each second, counted as they come and go: there may be a hundred thousand."""
+        self._overdue_in: Counter[tuple[int, str]] = Counter()
+        """(second, class) → how many of these were due, counted as they come and go: there may be a hundred thousand.
+        """
         self._next_due_s: float | None = None
         """The next one due, taken from the schedule and not yet started."""
 
     def park(self, slot: Slot) -> None:
         start = self._overdue.take(slot.kind)
         if start is not None:
-            self._count_overdue(start, -1)
+            self._count_overdue(start, slot.kind, -1)
             start.waited_s = time.monotonic() - start.intended_s
             slot.release(start)
         else:
@@ -60,8 +61,7 @@ class Arrivals:
     def remove(self, slot: Slot) -> None:
         self._parked.discard(slot.kind, slot)
 
-    @property
-    def has_starts_left(self) -> bool:
+    def has_starts_left(self, kind: str) -> bool:  # noqa: ARG002
         return True
 
     def run(self) -> None:
@@ -92,16 +92,16 @@ class Arrivals:
             slot.release(start)
         else:
             self._overdue.add(kind, start)
-            self._count_overdue(start, 1)
+            self._count_overdue(start, kind, 1)
 
-    def _count_overdue(self, start: Start, change: int) -> None:
-        second = int(start.t // 1)
-        self._overdue_in[second] += change
-        if not self._overdue_in[second]:
-            del self._overdue_in[second]
+    def _count_overdue(self, start: Start, kind: str, change: int) -> None:
+        key = int(start.t // 1), kind
+        self._overdue_in[key] += change
+        if not self._overdue_in[key]:
+            del self._overdue_in[key]
 
-    def unserved(self) -> Counter[int]:
-        """Second → arrivals that were due in it and are still waiting for a user."""
+    def unserved(self) -> Counter[tuple[int, str]]:
+        """(second, class) → arrivals that were due and are still waiting for a user."""
         return self._overdue_in
 
     def clear(self) -> None:

@@ -13,7 +13,7 @@ import gc
 import os
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import gevent
 from gevent.monkey import get_original
@@ -40,15 +40,17 @@ class Gate:
 
     def __init__(
         self,
-        herds: tuple[Herd, ...],
-        users: int,
+        herds: Iterable[Herd],
+        users: Mapping[str, int],
         origin_s: float,
         clock: Clock,
         report: Callable[[GateMark], None],
-        note_due: Callable[[Herd], None] = lambda _: None,
+        note_due: Callable[[Herd, Mapping[str, int]], None] = lambda *_: None,
     ) -> None:
-        """``note_due`` hears of each herd when it is due."""
-        self._herds = deque(herds)
+        """``users`` of each class wait for its herds. ``note_due`` hears of each herd, and of whom it is, when it is
+        due.
+        """
+        self._herds = deque(sorted(herds, key=lambda herd: herd.t))
         self._users = users
         self._origin_s = origin_s
         self._clock = clock
@@ -63,20 +65,21 @@ class Gate:
     def remove(self, slot: Slot) -> None:
         self._slots.pop(slot, None)
 
-    @property
-    def has_starts_left(self) -> bool:
+    def has_starts_left(self, kind: str) -> bool:
         """Whether a herd is still to come, so that it is worth keeping connections open."""
-        return bool(self._herds)
+        return any(_is_of(herd, kind) for herd in self._herds)
 
     def run(self) -> None:
         while self._herds:
             herd = self._herds[0]
             self._wait_for(self._origin_s + herd.t)
             self.report_release()
-            self._latest = Release(herd, self._users, self._clock.to_local(self._origin_s + herd.t))
+            held = {kind: users for kind, users in self._users.items() if _is_of(herd, kind)}
+            self._latest = Release(herd, sum(held.values()), self._clock.to_local(self._origin_s + herd.t))
+            slots = [slot for slot in self._slots if slot.kind in held]
             self._herds.popleft()
-            self._release_users(self._latest)
-            self._note_due(herd)
+            self._release_users(self._latest, slots[: self._latest.planned])
+            self._note_due(herd, held)
             if self._latest.complete:
                 self.report_release()
 
@@ -101,8 +104,7 @@ class Gate:
         gc.collect()
         gevent.sleep(max(0.0, self._clock.to_local(instant_master_s) - time.monotonic() - TIMER_SLACK_S))
 
-    def _release_users(self, release: Release) -> None:
-        slots = list(self._slots)[: self._users]
+    def _release_users(self, release: Release, slots: Sequence[Slot]) -> None:
         stream = gate_stream(release.herd.name)
         collecting = gc.isenabled()
         gc.disable()
@@ -129,6 +131,10 @@ class Gate:
                 os.sched_setscheduler(0, *usual_scheduling)
             if collecting:
                 gc.enable()
+
+
+def _is_of(herd: Herd, kind: str) -> bool:
+    return not herd.classes or kind in herd.classes
 
 
 def _use_realtime_scheduling() -> tuple[int, os.sched_param] | None:

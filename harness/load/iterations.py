@@ -71,7 +71,10 @@ class Iterations:
         start = self._recorder.starts.pop(user, None)
         if start is None:
             return
+        of = self._recorder.class_of(user)
         if start.raised and not start.failed:
-            self._recorder.without_answer(int(start.t // 1), "", USER_EXCEPTION, begins=not start.answered)
+            self._recorder.without_answer(
+                int(start.t // 1), "", USER_EXCEPTION, begins=not start.answered, user_class=of
+            )
         elif not start.answered:
-            self._recorder.without_answer(int(start.t // 1), start.name, without_answer)
+            self._recorder.without_answer(int(start.t // 1), start.name, without_answer, user_class=of)

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
+
+from harness.clients.cgroups import ControlGroup, paths_of
 
 RESOURCES = ("cpu", "memory", "io")
 
@@ -26,7 +28,7 @@ class MachineReader:
         self._root = root
         self._clock = clock
         self._cgroup = _unified(root)
-        self._throttling = list(_throttling_files(root))
+        self._group = ControlGroup.of_process("self", root)
         self._counters: dict[str, float] = {}
         self._read_s = 0.0
         self.read()
@@ -99,11 +101,8 @@ class MachineReader:
 
     def _quota_periods(self) -> dict[str, float]:
         found: dict[str, float] = {}
-        for number, path in enumerate(self._throttling):
-            rows = dict(line.split()[:2] for line in self._text(path).splitlines() if len(line.split()) > 1)
-            if "nr_throttled" in rows and "nr_periods" in rows:
-                found[f"throttled_{number}"] = float(rows["nr_throttled"])
-                found[f"of_throttled_{number}"] = float(rows["nr_periods"])
+        for number, (throttled, periods) in enumerate(self._group.period_counts()):
+            found |= {f"throttled_{number}": throttled, f"of_throttled_{number}": periods}
         return found
 
     def _text(self, path: str) -> str:
@@ -113,27 +112,7 @@ class MachineReader:
             return ""
 
 
-def _cgroups(root: Path) -> dict[str, str]:
-    """Controller → path of this process's cgroup, as the system says; the key of version 2 is empty."""
-    try:
-        rows = [line.split(":", 2) for line in (root / "proc/self/cgroup").read_text().splitlines()]
-    except OSError:
-        return {}
-    return {name: row[2].strip("/") for row in rows if len(row) == 3 for name in row[1].split(",")}
-
-
 def _unified(root: Path) -> str:
     """The own cgroup of version 2. In a container its path is that of the host, or the mount is the cgroup itself."""
-    path = f"sys/fs/cgroup/{_cgroups(root).get('', '')}".rstrip("/")
+    path = f"sys/fs/cgroup/{paths_of('self', root).get('', '')}".rstrip("/")
     return path if (root / path / "cpu.pressure").exists() else "sys/fs/cgroup"
-
-
-def _throttling_files(root: Path) -> Iterator[str]:
-    """``cpu.stat`` of the own cgroup and of those around it, of both versions: a quota may be set on any of them."""
-    own = _cgroups(root)
-    for mount, path in (("sys/fs/cgroup", own.get("", "")), ("sys/fs/cgroup/cpu", own.get("cpu", ""))):
-        parts = [part for part in path.split("/") if part]
-        for depth in range(len(parts), -1, -1):
-            found = "/".join([mount, *parts[:depth], "cpu.stat"])
-            if (root / found).exists():
-                yield found

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -29,7 +29,7 @@ from harness.load.iterations import Iterations
 from harness.load.mix import interleaved, rotated
 from harness.load.pacing import Pacer, Slot, Start
 from harness.load.recorder import Recorder
-from harness.load.run_plan import Plan
+from harness.load.run_plan import Load, Plan
 from harness.load.schedule import active_changes, due_times
 from harness.load.spawned import Sent, SpawnedRequests
 from harness.load.streams import Streams
@@ -38,7 +38,7 @@ from harness.load.user_exceptions import UserExceptions
 from harness.recording import Operation
 from harness.recording_marks import ARRIVALS, GateMark, gate_stream
 from harness.recording_values import INTERRUPTED, UNFINISHED, UNSERVED, USER_EXCEPTION
-from shapes._profile import USERS, Herd
+from shapes._profile import USERS, Herd, places
 
 DRAIN_CHECK_S = 0.05
 
@@ -75,7 +75,7 @@ def note_sent(user: User | None, name: str) -> Sent | None:
     node = _nodes.get(user.environment)
     if node is None or node.ending or (second := node.recorder.second_of(time.monotonic())) is None:
         return None
-    return node.spawned.begin(second, name)
+    return node.spawned.begin(second, name, node.recorder.class_of(getcurrent()))
 
 
 class Node:
@@ -103,23 +103,27 @@ class Node:
         """Called from the event loop when the node begins to drain."""
         self.index = index
         self.nodes = nodes
-        self._numbered = 0
+        self._numbered = Counter[str]()
         self._planned = Event()
         self.connect_early: bool | None = None
         """Whether parked users hold a connection open; None: as they say."""
         self._parked_before_plan: dict[Any, str] = {}
         """Greenlet of a user → its class."""
-        self._pacer_of: dict[Any, Pacer] = {}
-        self._pacer: Arrivals | ActiveUsers | None = None
+        self._pacer_of: dict[Any, tuple[Pacer, str]] = {}
+        """Greenlet of a user → what starts it, and its class."""
+        self._pacers: dict[str, Arrivals | ActiveUsers] = {}
+        """By class; "": of all classes that have none of their own."""
         self._gate: Gate | None = None
         self._greenlets: list[gevent.Greenlet[..., Any]] = []
 
     # What users call, each from its own greenlet
 
-    def number_user(self) -> int:
-        """The next user's number; nodes count interleaved, so that no two users of a run share one."""
-        self._numbered += 1
-        return self.index + (self._numbered - 1) * self.nodes
+    def number_user(self, kind: str = "") -> int:
+        """The next user's number, of all or of a class; nodes count interleaved, so that no two users of a run share
+        one.
+        """
+        self._numbered[kind] += 1
+        return self.index + (self._numbered[kind] - 1) * self.nodes
 
     def park(self, slot: Slot) -> Start | None:
         """Blocks the calling user until it is released; None means: get ready afresh and park again."""
@@ -141,7 +145,7 @@ class Node:
                 return None
             if slot.connection is not None and not slot.connection.is_alive():
                 return None
-        pacer = self._pacer_of.get(user) or self._assign(user)
+        pacer, _ = self._pacer_of.get(user) or self._assign(user, slot.kind)
         self.iterations.note_free(user)
         pacer.park(slot)
         try:
@@ -161,8 +165,8 @@ class Node:
     @property
     def stays_connected(self) -> bool:
         """Whether the calling user may be started again, so that it should park with an open connection."""
-        pacer = self._pacer_of.get(getcurrent())
-        return pacer is None or pacer.has_starts_left
+        pacer, kind = self._pacer_of.get(getcurrent(), (None, ""))
+        return pacer is None or pacer.has_starts_left(kind)
 
     # What the owner calls
 
@@ -190,24 +194,26 @@ class Node:
         if not plan.paced:
             self.recorder.last_ended_s = WeakKeyDictionary()
             return
-        kind_of = self._parked_before_plan
-        users = interleaved(kind_of)
-        herd_users = max(0, len(users) - plan.own_background_users) if plan.herds else 0
-        self._pacer = self._pacer_for(plan, [kind_of[user] for user in users[herd_users:]] or [""])
-        held = Counter(kind_of[user] for user in users[:herd_users])
-        self._gate = Gate(
-            plan.herds,
-            herd_users,
-            plan.origin_s,
-            self.clock,
-            self.gate_marks.append,
-            lambda herd: self._note_herd(herd, held),
-        )
-        for user in users[:herd_users]:
-            self._pacer_of[user] = self._gate
+        held = Counter[str]()
+        self._gate = Gate(plan.herds, held, plan.origin_s, self.clock, self.gate_marks.append, self._note_herd)
+        for place, load in zip(places(plan.loads), plan.loads, strict=True):
+            self._deal_out(plan, load, place, held)
         self._planned.set()
         # The pacers begin in a later turn of the loop, when the users have taken their slots.
-        self._greenlets = [gevent.spawn(self._pacer.run), gevent.spawn(self._gate.run)]
+        self._greenlets = [gevent.spawn(pacer.run) for pacer in (*self._pacers.values(), self._gate)]
+
+    def _deal_out(self, plan: Plan, load: Load, place: tuple[int, int], held: Counter[str]) -> None:
+        """The users of a load, to a pacer of its own and to the gate, where they are ``held``."""
+        assert self._gate is not None
+        of_all = not load.user_class
+        kind_of = {user: kind for user, kind in self._parked_before_plan.items() if of_all or kind == load.user_class}
+        users = interleaved(kind_of)
+        herd_users = max(0, len(users) - plan.own_background_users(load)) if plan.has_herd(load) else 0
+        kinds = [kind_of[user] for user in users[herd_users:]] or [load.user_class]
+        self._pacers[load.user_class] = self._pacer_for(plan, load, place, kinds)
+        for user in users[:herd_users]:
+            self._pacer_of[user] = self._gate, kind_of[user]
+            held[kind_of[user]] += 1
 
     def elapsed_s(self) -> float | None:
         """Seconds after the origin, None before the plan is here."""
@@ -242,14 +248,17 @@ class Node:
         shift_s = self.clock.to_local(self.plan.origin_s) - self._local_origin_s
         return self.clock.uncertainty_s() + abs(shift_s)
 
-    def unanswered(self) -> Counter[tuple[int, str, str, bool]]:
+    def unanswered(self) -> Counter[tuple[int, str, str, bool, str]]:
         """Starts that have no answer yet, and arrivals that have no user: (second, name, outcome, whether it is the
-        first request of its iteration) → number.
+        first request of its iteration, class of user as in a slice) → number.
         """
+        recorder = self.recorder
         waiting = Counter(
-            (int(start.t // 1), start.name, UNFINISHED, not start.answered) for start in self.recorder.starts.values()
+            (int(start.t // 1), start.name, UNFINISHED, not start.answered, recorder.class_of(user))
+            for user, start in recorder.starts.items()
         )
-        waiting.update({(t, "", UNSERVED, True): count for t, count in self._unserved().items()})
+        for (t, kind), count in self._unserved().items():
+            waiting[t, "", UNSERVED, True, kind if recorder.by_class else ""] += count
         waiting += self.spawned.unanswered()
         return waiting
 
@@ -259,8 +268,8 @@ class Node:
         if not self.ending:
             self.ending = True
             gevent.get_hub().loop.run_callback(self._notify_ending)
-        if self._pacer is not None:
-            self._pacer.stop(self.elapsed_s() or 0.0)
+        for pacer in self._pacers.values():
+            pacer.stop(self.elapsed_s() or 0.0)
         gevent.sleep(0)  # who was woken this very moment takes its start
         if self.plan is not None and still_answering:
             deadline_s = time.monotonic() + self.plan.drain_s
@@ -272,35 +281,36 @@ class Node:
         self.iterations.note_all_free()
         if self._gate is not None:
             self._gate.report_release()
-        for (t, name, outcome, begins), count in self.unanswered().items():
-            self.recorder.without_answer(t, name, outcome, begins, count)
+        for (t, name, outcome, begins, kind), count in self.unanswered().items():
+            self.recorder.without_answer(t, name, outcome, begins, count, kind)
         self.unfinished += len(self.recorder.starts) + self.spawned.out
         self.recorder.starts.clear()
         self.spawned = SpawnedRequests()
-        if self._pacer is not None:
-            self._pacer.clear()
+        for pacer in self._pacers.values():
+            pacer.clear()
 
     def _notify_ending(self) -> None:
         for listener in self.on_ending:
             listener()
 
-    def _pacer_for(self, plan: Plan, kinds: list[str]) -> Arrivals | ActiveUsers:
+    def _pacer_for(self, plan: Plan, load: Load, place: tuple[int, int], kinds: list[str]) -> Arrivals | ActiveUsers:
         """``kinds`` of the users that it serves, in their order."""
         if plan.pacing == USERS:
-            changes = active_changes(plan.level, plan.share, plan.shares)
+            changes = active_changes(load.level, plan.share, plan.shares)
             return ActiveUsers(changes, plan.origin_s, self.clock, kinds)
-        due = due_times(plan.level, plan.share, plan.shares, plan.seed)
+        due = due_times(load.level, plan.share, plan.shares, plan.seed, place)
         order = rotated(kinds, plan.share, plan.shares)
         return Arrivals(due, plan.origin_s, self.clock, order, lambda t, kind: self.streams.due(t, ARRIVALS, kind))
 
-    def _note_herd(self, herd: Herd, held: Counter[str]) -> None:
+    def _note_herd(self, herd: Herd, held: Mapping[str, int]) -> None:
         for kind, count in held.items():
             self.streams.due(herd.t, gate_stream(herd.name), kind, count)
 
-    def _assign(self, user: Any) -> Pacer:
-        assert self._pacer is not None  # begin() has run: the plan is here
-        self._pacer_of[user] = self._pacer
-        return self._pacer
+    def _assign(self, user: Any, kind: str) -> tuple[Pacer, str]:
+        """begin() has run: the plan is here."""
+        pacer = self._pacers.get(kind) or self._pacers[""]
+        self._pacer_of[user] = pacer, kind
+        return pacer, kind
 
-    def _unserved(self) -> Counter[int]:
-        return self._pacer.unserved() if self._pacer is not None else Counter()
+    def _unserved(self) -> Counter[tuple[int, str]]:
+        return sum((pacer.unserved() for pacer in self._pacers.values()), Counter[tuple[int, str]]())

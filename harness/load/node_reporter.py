@@ -135,6 +135,7 @@ class NodeReporter:
         set_node(environment, node)
         options: Any = environment.parsed_options
         node.connect_early = CONNECT_EARLY.get(getattr(options, "connect_early", ""))
+        node.recorder.by_class = len(environment.user_classes) > 1
         node.recorder.expected = _expected_statuses(environment)
         node.recorder.traces = traces_of(options)
         environment.events.request.add_listener(node.recorder.on_request)
@@ -200,9 +201,10 @@ class NodeReporter:
         assert plan is not None
         waiting = self.node.unanswered()
         if not plan.paced and not self._settled:
-            waiting += Counter((self._second(since_s), "", UNFINISHED, True) for since_s in self._running().values())
+            running = self._running().values()
+            waiting += Counter((self._second(since_s), "", UNFINISHED, True, "") for since_s in running)
         told, now = self._told_unanswered, dict[tuple[int, str, str], tuple[int, int]]()
-        for (t, name, outcome, begins), n in waiting.items():
+        for (t, name, outcome, begins, _), n in waiting.items():
             key = (t, name or ITERATION, outcome)
             count, starts = now.get(key, (0, 0))
             now[key] = (count + n, starts + n * begins)

@@ -102,9 +102,8 @@ class Pacer(Protocol):
         """The user was stopped while it was parked."""
         ...
 
-    @property
-    def has_starts_left(self) -> bool:
-        """Whether somebody is still to be started, so that a parked user should keep its connection."""
+    def has_starts_left(self, kind: str) -> bool:
+        """Whether somebody of the class is still to be started, so that a parked user should keep its connection."""
         ...
 
     def run(self) -> None:

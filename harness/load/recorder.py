@@ -13,6 +13,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from gevent import getcurrent
+from locust import User
 
 from harness.analysis.histogram import bucket_index
 from harness.load.outcomes import ExpectedStatuses, outcome_of
@@ -30,8 +31,8 @@ ROUNDING_S = 0.002
 """Clients that are not ours tell how long a request took, some of them in whole milliseconds."""
 
 WARM_UP, WIND_DOWN, LOAD = "warm-up", "wind-down", "load"
-Key = tuple[str, str, str, int, str]
-"""Method, name, outcome, status, and whether it is load."""
+Key = tuple[str, str, str, int, str, str]
+"""Method, name, outcome, status, whether it is load, and the class of its user."""
 
 
 class Cell:
@@ -64,6 +65,10 @@ class Recorder:
         self.expected = ExpectedStatuses()
         """What counts as an answer to clients that are not ours."""
         self.traces: Traces | None = None
+        self.by_class = False
+        """Whether the classes of users are kept apart: where there are several."""
+        self._class_of: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
+        """Greenlet → class of the user that it is of."""
         self._cells: dict[int, dict[Key, Cell]] = {}
         self._series: dict[bool, set[Key]] = {True: set(), False: set()}
         """Those that are ok, and those that are not."""
@@ -121,7 +126,9 @@ class Recorder:
             outcome = OK if exception is None else outcome_of(exception, response)
         if outcome is not OK and start is not None:
             start.failed = True
-        cell = self._cell(second, (request_type, name, outcome, status, kind))
+        cell = self._cell(
+            second, (request_type, name, outcome, status, kind, self.class_of(getcurrent()) if self.by_class else "")
+        )
         cell.count += 1
         cell.starts += begins
         self.requests += 1
@@ -188,12 +195,32 @@ class Recorder:
             greenlet = spawner() if spawner is not None else None
         return None, LOAD
 
-    def without_answer(self, t: int, name: str, outcome: str, begins: bool = True, count: int = 1) -> None:
+    def class_of(self, greenlet: Any) -> str:
+        """Class of the user that it is of, or that has spawned it; empty where there is none, or one class alone."""
+        if not self.by_class:
+            return ""
+        known = self._class_of.get(greenlet)
+        if known is None:
+            known, each = "", greenlet
+            while each is not None and not known:
+                # So Locust itself finds the user of a greenlet.
+                user = next(iter(getattr(each, "args", ())), None)
+                known = type(user).__name__ if isinstance(user, User) else ""
+                spawner = getattr(each, "spawning_greenlet", None)
+                each = spawner() if spawner is not None else None
+            self._class_of[greenlet] = known
+        return known
+
+    def without_answer(
+        self, t: int, name: str, outcome: str, begins: bool = True, count: int = 1, user_class: str | None = None
+    ) -> None:
         """Counts ``count`` of what should have begun in second ``t`` and has no latency: ``unfinished``, ``unserved`` …
 
-        ``begins``: it is the first of an iteration, which no request before it has been counted for.
+        ``begins``: it is the first of an iteration, which no request before it has been counted for. ``user_class``:
+        whose it is; None: of the calling greenlet.
         """
-        cell = self._cell(t, ("", name or ITERATION, outcome, 0, LOAD))
+        of = self.class_of(getcurrent()) if user_class is None else user_class
+        cell = self._cell(t, ("", name or ITERATION, outcome, 0, LOAD, of))
         cell.count += count
         cell.starts += begins * count
 
@@ -226,9 +253,10 @@ class Recorder:
                 status=status,
                 warm_up=kind == WARM_UP,
                 wind_down=kind == WIND_DOWN,
+                user_class=user_class,
             )
             for t, of_second in sorted(cells.items())
-            for (method, name, outcome, status, kind), cell in of_second.items()
+            for (method, name, outcome, status, kind, user_class), cell in of_second.items()
         ]
 
     def _cell(self, second: int, key: Key) -> Cell:

@@ -10,6 +10,17 @@ from shapes._profile import Herd, Phase, Polyline, Profile
 
 
 @dataclass(frozen=True)
+class Load:
+    """The level of one class of users."""
+
+    user_class: str
+    """Empty: of all classes together, by their shares of the users."""
+    level: Polyline
+    background_users: int
+    """Users of the whole cluster that serve the level; the others wait at the gate."""
+
+
+@dataclass(frozen=True)
 class Plan:
     run: str
     """Identifies the run, so that a late message of an earlier run is not taken for one of this run."""
@@ -30,6 +41,8 @@ class Plan:
     drain_s: float
     """How long to wait, after the last phase, for answers that are still out."""
     phases: tuple[Phase, ...] = ()
+    by_class: tuple[Load, ...] = ()
+    """Where classes have levels of their own, these, which are the level together."""
     share: int = 0
     shares: int = 1
     """This node is number ``share`` of ``shares``."""
@@ -49,6 +62,10 @@ class Plan:
             paced=paced,
             drain_s=drain_s,
             phases=profile.phases,
+            by_class=tuple(
+                Load(each.user_class, each.level(paced, profile.pacing), each.background_users)
+                for each in profile.by_class
+            ),
         )
 
     def for_node(self, share: int, shares: int) -> Plan:
@@ -59,9 +76,17 @@ class Plan:
         return next((phase.start_s for phase in self.phases if phase.name == name), None)
 
     @property
-    def own_background_users(self) -> int:
-        """This node's part of ``background_users``; the parts of all nodes add up exactly."""
-        return split(self.background_users, self.share, self.shares)
+    def loads(self) -> tuple[Load, ...]:
+        """Each with users of its own; one of all classes where they share the level."""
+        return self.by_class or (Load("", self.level, self.background_users),)
+
+    def has_herd(self, load: Load) -> bool:
+        """Whether users of it wait for a herd."""
+        return any(not herd.classes or load.user_class in ("", *herd.classes) for herd in self.herds)
+
+    def own_background_users(self, load: Load) -> int:
+        """This node's part of its ``background_users``; the parts of all nodes add up exactly."""
+        return split(load.background_users, self.share, self.shares)
 
     def to_message(self) -> dict[str, Any]:
         return asdict(self)
@@ -71,11 +96,16 @@ class Plan:
         return Plan(
             **{
                 **body,
-                "level": Polyline(tuple((t, level) for t, level in body["level"]["points"])),
-                "herds": tuple(Herd(**herd) for herd in body["herds"]),
+                "level": _line(body["level"]),
+                "by_class": tuple(Load(**{**each, "level": _line(each["level"])}) for each in body["by_class"]),
+                "herds": tuple(Herd(**{**herd, "classes": tuple(herd["classes"])}) for herd in body["herds"]),
                 "phases": tuple(Phase(**phase) for phase in body["phases"]),
             }
         )
+
+
+def _line(body: Mapping[str, Any]) -> Polyline:
+    return Polyline(tuple((t, level) for t, level in body["points"]))
 
 
 def split(total: int, share: int, shares: int) -> int:

@@ -14,20 +14,29 @@ from itertools import islice, pairwise
 from shapes._profile import Polyline
 
 
-def due_times(starts: Polyline, share: int = 0, shares: int = 1, seed: int | None = None) -> Iterator[float]:
+def due_times(
+    starts: Polyline, share: int = 0, shares: int = 1, seed: int | None = None, place: tuple[int, int] = (0, 1)
+) -> Iterator[float]:
     """When node ``share`` of ``shares`` has to start somebody, in order; ``starts`` is in starts per second.
 
     Without a seed the starts are even: number i of the whole cluster is due where the area under the level reaches
-    i + ½, if that is before the end. With a seed they are a non-homogeneous Poisson process, made by thinning (Lewis &
-    Shedler 1979): candidates at the peak rate, each kept with probability level ÷ peak. Node k takes every W-th,
-    beginning with number k.
+    i + ½, if that is before the end. Of several levels at once, of which this one's ``place`` is (number, how many), it
+    is i + (number + ½) ÷ how many, lest their starts fall together; see :func:`shapes._profile.starts_due`. With a seed
+    they are a non-homogeneous Poisson process, made by thinning (Lewis & Shedler 1979): candidates at the peak rate,
+    each kept with probability level ÷ peak. Node k takes every W-th, beginning with number k.
     """
+    number, of = place
     if seed is None:
-        return _even(starts, share, shares)
-    return islice(_thinned(starts, seed), share, None, shares)
+        return _even(starts, share, shares, (number + 0.5) / of)
+    # Each level has chances of its own.
+    return islice(_thinned(starts, seed + number * _BETWEEN_SEEDS), share, None, shares)
 
 
-def _even(starts: Polyline, share: int, shares: int) -> Iterator[float]:
+_BETWEEN_SEEDS = 1_000_003
+"""People choose small seeds, or years: those of the other levels of a run are none that anybody would take."""
+
+
+def _even(starts: Polyline, share: int, shares: int, first: float) -> Iterator[float]:
     """One pass over the polyline; each segment is a quadratic in t, solved in the form that is exact when flat."""
     number, area, end = share, 0.0, starts.points[-1][0]
     for (t0, y0), (t1, y1) in pairwise(starts.points):
@@ -35,7 +44,7 @@ def _even(starts: Polyline, share: int, shares: int) -> Iterator[float]:
             continue
         slope = (y1 - y0) / (t1 - t0)
         segment = (t1 - t0) * (y0 + y1) / 2
-        while (missing := number + 0.5 - area) <= segment:
+        while (missing := number + first - area) <= segment:
             due = t0 + 2 * missing / (y0 + math.sqrt(max(y0 * y0 + 2 * slope * missing, 0.0)))
             if due >= end:
                 return  # at the very end nobody is left to start it

@@ -22,22 +22,22 @@ class SpawnedRequests:
     """Those of one node that have no answer yet."""
 
     def __init__(self) -> None:
-        self._out: dict[Sent, tuple[int, str]] = {}
+        self._out: dict[Sent, tuple[int, str, str]] = {}
 
     @property
     def out(self) -> int:
         """How many they are."""
         return len(self._out)
 
-    def begin(self, second: int, name: str) -> Sent:
+    def begin(self, second: int, name: str, user_class: str = "") -> Sent:
         """One that counts in ``second`` of the run."""
         sent = Sent(self)
-        self._out[sent] = (second, name)
+        self._out[sent] = (second, name, user_class)
         return sent
 
-    def unanswered(self) -> Counter[tuple[int, str, str, bool]]:
-        """(second, name, outcome, False, for none of them begins an iteration) → number."""
-        return Counter((second, name, UNFINISHED, False) for second, name in self._out.values())
+    def unanswered(self) -> Counter[tuple[int, str, str, bool, str]]:
+        """(second, name, outcome, False, for none of them begins an iteration, class of user) → number."""
+        return Counter((second, name, UNFINISHED, False, kind) for second, name, kind in self._out.values())
 
 
 class Sent:

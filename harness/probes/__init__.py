@@ -21,6 +21,7 @@ __all__ = [
     "as_data",
     "available",
     "from_data",
+    "from_text",
     "load",
     "name_of",
     "parameters",
@@ -64,6 +65,10 @@ class Probe(PlugIn):
     """
 
     kind: ClassVar[str] = "Probe"
+    watches_processes: ClassVar[bool] = False
+    """Whether it reads memory and restarts of the target's processes or containers: these are judged wherever they are
+    sampled.
+    """
 
     def sample(self) -> Iterable[Reading]:
         raise NotImplementedError
@@ -72,7 +77,7 @@ class Probe(PlugIn):
 _FOLDER = Folder(__name__, "probe", "sample")
 available = _FOLDER.available
 parameters = _FOLDER.parameters
-parameters = _FOLDER.parameters
+from_text = _FOLDER.from_text
 summary = _FOLDER.summary
 
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 import psutil
 
+from harness.clients.cgroups import ControlGroup
 from harness.clients.process_search import descendants
 from harness.probes import Reading
-from harness.probes._memory_bounds import MemoryBounds
 
 
 class ProcessMeter:
@@ -21,7 +21,8 @@ class ProcessMeter:
     def __init__(self, pid: int) -> None:
         self._process = psutil.Process(pid)
         self._created_s = self._process.create_time()
-        self._bounds: MemoryBounds | None = None
+        self._group: ControlGroup | None = None
+        self._memory_limit_bytes = 0.0
         self._cpu_s = 0.0
         self._read_s: float | None = None
         self._uss_read_s: float | None = None
@@ -82,10 +83,11 @@ class ProcessMeter:
 
     def _memory_bounds(self) -> dict[str, float]:
         """What it may have is read once."""
-        if self._bounds is None:
-            self._bounds = MemoryBounds(self.pid)
-        oom_kills = self._bounds.oom_kills()
-        values = {"memory_limit_bytes": self._bounds.limit_bytes}
+        if self._group is None:
+            self._group = ControlGroup.of_process(self.pid)
+            self._memory_limit_bytes = self._group.memory_limit_bytes()
+        oom_kills = self._group.oom_kills()
+        values = {"memory_limit_bytes": self._memory_limit_bytes}
         return values if oom_kills is None else {**values, "oom_kills": oom_kills}
 
     def _uss(self, interval_s: float) -> dict[str, float]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.clients.connection import NoAnswerError
-from harness.clients.kubernetes import ApiServer, access_problems, namespace_of, path_of
+from harness.clients.kubernetes import ApiServer, access_problems, namespace_of, part_of, path_of
 from harness.plugins import parameter
 from harness.probes import Probe, Reading
 
@@ -57,7 +57,7 @@ class Kubernetes(Probe):
 
 def _of_deployment(document: Mapping[str, Any]) -> dict[str, float]:
     """Kubernetes leaves a count out where it is 0."""
-    status, spec = _part(document, "status"), _part(document, "spec")
+    status, spec = part_of(document, "status"), part_of(document, "spec")
     return {
         "ready": _number(status, "readyReplicas"),
         "current": _number(status, "replicas"),
@@ -67,19 +67,12 @@ def _of_deployment(document: Mapping[str, Any]) -> dict[str, float]:
 
 
 def _of_autoscaler(document: Mapping[str, Any]) -> dict[str, float]:
-    status, spec = _part(document, "status"), _part(document, "spec")
+    status, spec = part_of(document, "status"), part_of(document, "spec")
     return {
         "desired": _number(status, "desiredReplicas"),
         "min": _number(spec, "minReplicas", 1.0),
         "max": _number(spec, "maxReplicas"),
     }
-
-
-def _part(document: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    part = document.get(key)
-    if not isinstance(part, dict):
-        raise NoAnswerError(f"the answer has no {key}: is this the API server?")
-    return part
 
 
 def _number(part: Mapping[str, Any], key: str, absent: float = 0.0) -> float:

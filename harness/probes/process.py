@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 import psutil
 
@@ -45,6 +46,8 @@ class Process(Probe):
     ``oom_kills``, processes of its cgroup that were killed for want of memory. What the system does not permit, or
     does not have, is left out.
     """
+
+    watches_processes: ClassVar[bool] = True
 
     pids: tuple[int, ...] = parameter((), "pids of processes", lowest=1)
     ports: tuple[int, ...] = parameter((), "TCP ports on which they listen", lowest=1, highest=65535)

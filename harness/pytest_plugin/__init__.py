@@ -6,7 +6,7 @@ loaded by the first test that asks for one, and Locust, which patches its proces
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -23,6 +23,8 @@ PROPERTY = "springback"
 """Of a test's report, and of its case in JUnit files: the verdict and where its report lies."""
 
 _runs_of: pytest.StashKey[SpikeRuns] = pytest.StashKey()
+_kept_of: pytest.StashKey[dict[str, list[SpikeVerdict]]] = pytest.StashKey()
+"""By the test that has made the run."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -82,7 +84,10 @@ def pytest_runtest_setup(item: pytest.Item) -> Generator[None, Any, Any]:
         runs.taken()
     try:
         return (yield)
-    except AssertionError as error:
+    except pytest.skip.Exception:  # what has been run by then counts when the test is taken down
+        raise
+    except BaseException as error:
+        _made_since(item)
         _skip_inconclusive(item, error)
         raise
 
@@ -92,15 +97,41 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
     """After the body of a test: what it has run has to have passed, unless it has said that it decides for itself."""
     try:
         result = yield
+    except pytest.skip.Exception:
+        _hold(item, [each for each in _held_by(item) if not each.is_open])  # a FAIL is no matter of skipping
+        raise
     except BaseException as error:
-        _made_since(item)
+        _held_by(item)
         _skip_inconclusive(item, error)
         raise
-    for verdict in _made_since(item):
+    _hold(item, _held_by(item))
+    return result
+
+
+@pytest.hookimpl(wrapper=True, trylast=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, Any, Any]:
+    """What a fixture runs when it is taken down has to have passed, too."""
+    result = yield
+    _hold(item, _made_since(item))
+    return result
+
+
+def _hold(item: pytest.Item, verdicts: Sequence[SpikeVerdict]) -> None:
+    for verdict in verdicts:
         if verdict.must_pass and (problem := verdict.problem()) is not None:
             _skip_inconclusive(item, problem)
             pytest.fail(str(problem), pytrace=False)
-    return result
+
+
+def _held_by(item: pytest.Item) -> list[SpikeVerdict]:
+    """The verdicts of the runs of this test. One that is tried again without a run of its own, as a fixture of a wider
+    scope has made it, is held to that of before.
+    """
+    made = _made_since(item)
+    kept = item.config.stash.setdefault(_kept_of, {})
+    if made:
+        kept[item.nodeid] = made
+    return kept.get(item.nodeid, [])
 
 
 def _made_since(item: pytest.Item) -> list[SpikeVerdict]:

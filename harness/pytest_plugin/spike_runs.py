@@ -8,11 +8,12 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from harness import runs
 from harness.errors import nearest
 from harness.findings import EXIT_USAGE
 from harness.history.database import alone
@@ -62,9 +63,10 @@ class SpikeRuns:
         self.runs_dir.mkdir(parents=True, exist_ok=True)
         command = [sys.executable, "-P", "-m", "harness.cli", "run", str(file), *arguments]
         with alone(INSTALLED):
+            before = set(runs.names(self.runs_dir))
             code, output = _output_of([*command, "--runs-dir", str(self.runs_dir)])
             print(output)  # pytest shows it with a test that fails
-            verdict = self._verdict(output, code, must_pass)
+            verdict = self._verdict(output, code, must_pass, before)
             if self._compare:
                 verdict = self._compared(verdict)
         self._made.append(verdict)
@@ -92,11 +94,17 @@ class SpikeRuns:
             + (f"; did you mean {meant}?" if meant else "")
         )
 
-    def _verdict(self, output: str, code: int, must_pass: bool) -> SpikeVerdict:
-        paths = [line.strip() for line in output.splitlines() if line.strip().endswith(SUMMARIES)]
-        if paths:
+    def _verdict(self, output: str, code: int, must_pass: bool, before: Collection[str]) -> SpikeVerdict:
+        """That of the run that was made just now, whatever else its output names, and the service prints into it."""
+        paths = [Path(line.strip()) for line in output.splitlines() if line.strip().endswith(SUMMARIES)]
+        ours = self.runs_dir.resolve()
+        made = [path for path in paths if path.parent.name not in before and path.parent.parent.resolve() == ours]
+        if made:
             with contextlib.suppress(OSError, ValueError, LookupError, TypeError):
-                return read(Path(paths[-1]), must_pass)
+                verdict = read(made[-1], must_pass)
+                if verdict.passed and code != verdict.verdict.exit_code:
+                    raise SpikeRunError(f"the run ended with {code} after its verdict PASS, so that proves nothing")
+                return verdict
         why = "it was refused, see what it printed" if code == EXIT_USAGE else f"it ended with {code}"
         raise SpikeRunError(f"the run left no verdict: {why}")
 

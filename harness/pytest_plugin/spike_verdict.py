@@ -13,7 +13,7 @@ from harness.errors import nearest
 from harness.findings import Finding, Outcome, Verdict
 from reports import _rows, verdict_json
 
-RECOVERY = "recovery_time"
+RECOVERY, HEALTH = "recovery_time", "target_healthy"
 
 
 class InconclusiveError(AssertionError):
@@ -78,7 +78,7 @@ class SpikeVerdict:
 
     @property
     def line(self) -> str:
-        return f"{self.outcome} {self.report}"
+        return f"{self.verdict.word} {self.report}"
 
     def __getattr__(self, name: str) -> SpikeFinding:
         if name.startswith("_"):  # copying and pickling ask for these before there are findings
@@ -93,7 +93,7 @@ class SpikeVerdict:
         raise AttributeError(f"the run has no finding {name}; {known}")
 
     def __repr__(self) -> str:
-        lines = [f"{self.outcome}: {self.reason}", ""]
+        lines = [f"{self.verdict.word}: {self.reason}", ""]
         for heading, rows in (("Findings", _rows.judged(self.verdict)), ("Guards", _rows.guards(self.verdict))):
             shown = [row for row in rows if heading == "Findings" or row.outcome is not Outcome.PASS]
             for row in shown:
@@ -108,35 +108,54 @@ class SpikeVerdict:
         """None of a PASS; else what a test fails with, with the whole verdict."""
         if self.passed:
             return None
-        kind = InconclusiveError if self.verdict.outcome is Outcome.INCONCLUSIVE else AssertionError
-        return kind(repr(self))
+        return (InconclusiveError if self.is_open else AssertionError)(repr(self))
+
+    @property
+    def is_open(self) -> bool:
+        """A run that was stopped by a rule is not: that the rule held is what it has told."""
+        return self.verdict.outcome is Outcome.INCONCLUSIVE and not self.verdict.stopped_early
 
     def assert_passed(self) -> None:
-        """Raises AssertionError for a FAIL, InconclusiveError for an INCONCLUSIVE."""
+        """Raises AssertionError for a FAIL and for a run that was stopped early, InconclusiveError for an
+        INCONCLUSIVE.
+        """
         __tracebackhide__ = True
         if (problem := self.problem()) is not None:
             raise problem
 
     def assert_recovers(self, within_s: float, finding: str = RECOVERY) -> None:
         """The whole interval of the recovery time lies within so many seconds. Raises AssertionError where none of it
-        does, or where the service did not recover while it was watched for longer; InconclusiveError otherwise.
+        does, where the service did not recover while it was watched for longer, or was away in the end;
+        InconclusiveError otherwise, also where the watching was cut off. ValueError for what is no time.
         """
         __tracebackhide__ = True
+        if not 0 <= within_s < math.inf:
+            raise ValueError(f"within_s={within_s}: give seconds from 0 on")
         if finding not in self.findings:
             raise AssertionError(f"the run has no finding {finding}, so it does not tell whether the service recovers")
         found = self.findings[finding]
         low, high = found.interval or (-math.inf, math.inf)
-        void = found.finding.voided_by is not None or found.interval is None
+        unproven = found.finding.outcome is Outcome.INCONCLUSIVE and not _is_about(found.limit, low, high)
+        void = found.finding.voided_by is not None or found.interval is None or unproven
         message = f"{found!r}\n  wanted: recovery within {seconds(within_s)}\n  Report: {self.report}"
+        if (health := self.findings.get(HEALTH)) is not None and health.finding.outcome is Outcome.FAIL:
+            raise AssertionError(f"{health!r}\n{message}")
         if void or low <= within_s < high:
             raise InconclusiveError(f"INCONCLUSIVE: {message}")
         if low > within_s:
             raise AssertionError(message)
 
 
+def _is_about(limit: float | None, low: float, high: float) -> bool:
+    """Whether a finding is INCONCLUSIVE for no other reason than that its limit lies in the interval."""
+    return limit is not None and low <= limit < high
+
+
 def read(path: Path, must_pass: bool) -> SpikeVerdict:
     """From ``verdict.json`` of a run, or ``repeat.json`` of several. May raise ValueError and LookupError."""
     said: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     findings = tuple(verdict_json.finding_of(body) for body in said["findings"])
-    verdict = Verdict(Outcome(said["outcome"]), str(said["reason"]), findings, tuple(map(str, said.get("notes", ()))))
+    notes = tuple(map(str, said.get("notes", ())))
+    is_early = bool(said.get("stopped_early", False))
+    verdict = Verdict(Outcome(said["outcome"]), str(said["reason"]), findings, notes, is_early)
     return SpikeVerdict(verdict, path.parent, must_pass)

@@ -17,7 +17,7 @@ from harness.clients.address import strip_url
 from harness.config.settings import RunSettings
 from harness.live import stop_rules
 from harness.load.users.body_checks import judged_by_status
-from harness.recording_header import Header, Phase, PlannedGate
+from harness.recording_header import Header, Phase, PlannedClass, PlannedGate
 from harness.recording_values import Scalar
 from harness.run.messages import REFERENCE_TARGET
 from harness.run.source_revision import source_revision
@@ -64,11 +64,21 @@ def header(
         alerts=asdict(settings.alerts),
         faults=tuple(fault.plan for fault in settings.faults),
         stop_when=tuple(rule.words for rule in settings.stop_rules if rule.flag == stop_rules.FLAG),
+        classes=_classes(shape, users),
         reference_target=os.environ.get(REFERENCE_TARGET) == host,
         branch=settings.run_branch or found.branch,
         commit=settings.run_commit or found.commit,
         tags=settings.run_tags,
     )
+
+
+def _classes(shape: PhasedShape, users: Iterable[type[User]]) -> tuple[PlannedClass, ...]:
+    profile = shape.profile()
+    own = {
+        each.user_class: PlannedClass(each.user_class, each.pool_users, each.level(shape.parked, profile.pacing).points)
+        for each in profile.by_class
+    }
+    return tuple(own.get(user.__name__, PlannedClass(user.__name__)) for user in users)
 
 
 def without_secrets(value: Scalar) -> Scalar:

@@ -24,6 +24,7 @@ from harness.load.clock import Clock
 from harness.load.node import Node
 from harness.load.node_reporter import NodeReporter, Report
 from harness.load.run_plan import Plan
+from harness.load.users.class_counts import spread_problems
 from harness.recording_marks import ExceptionMark
 from harness.run import messages, plan_text
 from harness.run.exit_code import ExitCode
@@ -112,6 +113,8 @@ class Master:
             if self._workers is not None:
                 nodes = self._workers.choose(ProcessDescription.of(self._environment, self.scenario))
             shape = self._request.shape()
+            if few := list(spread_problems(shape.profile(), len(nodes))):
+                raise ConfigurationError(few)
             run = Run(
                 self._environment,
                 self.scenario,

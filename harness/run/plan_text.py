@@ -11,7 +11,7 @@ from harness.clients.address import strip_url
 from harness.plugins import flag
 from harness.run.level_chart import BLOCKS, chart, marks_for
 from shapes._phased import PhasedShape
-from shapes._profile import USERS, Phase, Profile
+from shapes._profile import USERS, Phase, Polyline, Profile
 
 
 def summary(name: str, shape: PhasedShape) -> list[str]:
@@ -51,24 +51,28 @@ def lines(name: str, shape: PhasedShape, width: int, encoding: str) -> list[str]
     with console.capture() as captured:
         console.print(table)
     lines += [*captured.get().splitlines(), ""]
-    for text in (*_amounts(profile, parked), *shape.notes()):
+    for text in (*_amounts(profile, parked), *_of_classes(profile, parked), *shape.notes()):
         lines += paragraph(text, width)
     return lines
 
 
 def _row(profile: Profile, phase: Phase, parked: bool, to: str) -> list[str]:
     level = profile.level(parked)
-    # Just before its end: a step there belongs to what follows.
-    inside = [level.at(phase.start_s), level.at(phase.end_s - 1e-9)]
-    inside += [height for t, height in level.points if phase.start_s < t < phase.end_s]
-    low, high = _number(min(inside)), _number(max(inside))
-    row = [phase.name, f"{phase.start_s:,} s", f"{phase.end_s:,} s", low if low == high else f"{low}{to}{high}"]
+    row = [phase.name, f"{phase.start_s:,} s", f"{phase.end_s:,} s", _level_in(level, phase, to)]
     if profile.level_unit(parked) != "users":
         # Start number i is due where the area under the level reaches i + ½.
         first, last = (int(profile.starts.area_to(t) + 0.5) for t in (phase.start_s, phase.end_s))
         herds = sum(herd.users for herd in profile.herds if phase.start_s <= herd.t < phase.end_s)
         row.append(f"{last - first + herds:,}")
     return row
+
+
+def _level_in(level: Polyline, phase: Phase, to: str) -> str:
+    # Just before its end: a step there belongs to what follows.
+    inside = [level.at(phase.start_s), level.at(phase.end_s - 1e-9)]
+    inside += [height for t, height in level.points if phase.start_s < t < phase.end_s]
+    low, high = _number(min(inside)), _number(max(inside))
+    return low if low == high else f"{low}{to}{high}"
 
 
 def _amounts(profile: Profile, parked: bool) -> list[str]:
@@ -85,6 +89,21 @@ def _amounts(profile: Profile, parked: bool) -> list[str]:
     if profile.herds:
         pool += f", {profile.background_users:,} of them for the stream beside the herd"
     return [*amounts, pool]
+
+
+def _of_classes(profile: Profile, parked: bool) -> list[str]:
+    """What each class of users does, where they have levels of their own."""
+    told = []
+    for each in profile.by_class:
+        level = each.level(parked, profile.pacing)
+        heights = {phase.name: _level_in(level, phase, " to ") for phase in profile.phases}
+        same = len(set(heights.values())) == 1
+        height = next(iter(heights.values())) if same else ", ".join(f"{name} {high}" for name, high in heights.items())
+        herds = [herd.name for herd in profile.herds if parked and each.user_class in herd.classes]
+        beside = f"; in the herd {' and '.join(herds)}" if herds else ""
+        users = f"; {each.pool_users:,} users" if parked else ""
+        told.append(f"{each.user_class}: {height} {profile.level_unit(parked)}{beside}{users}")
+    return told
 
 
 def _kind_of(shape: PhasedShape) -> str:

@@ -20,6 +20,7 @@ from harness.config.machine_limits import limits, need_of
 from harness.config.scenario import Scenario
 from harness.config.settings import RunSettings, read
 from harness.errors import ConfigurationError
+from harness.load.users.class_counts import count_problems
 from harness.load.users.class_problems import class_problems
 from harness.load.users.paced import all_paced
 from shapes._phased import PhasedShape
@@ -140,7 +141,9 @@ class RunRequest:
         try:
             shape = shape_of()
             shape.parked = all_paced(users, problems)
+            shape.user_classes = tuple(user.__name__ for user in users)
             settings = read(values, self._scenario, shape, host or "", ask, self._environment.user_classes)
+            problems += count_problems(users, shape)
         except ConfigurationError as error:
             problems += error.messages
         if host is None and host_needed:

@@ -27,6 +27,7 @@ export class ChartList {
     }, { rootMargin: "200px" });
     this.resized = new ResizeObserver(() => this.redraw());
     this.resized.observe(this.list);
+    addEventListener("beforeprint", () => this.paint(true)); // on paper there is nothing out of view
   }
 
   choose(name) {
@@ -59,15 +60,15 @@ export class ChartList {
     return { from: oldest, to: Math.max(data.duration_s - oldest > data.plan.most_seconds ? 0 : data.duration_s, newest) };
   }
 
-  paint() {
-    if (!this.data || document.hidden) return;
+  paint(all = false) {
+    if (!this.data || document.hidden && !all) return;
     const began = performance.now(), style = getComputedStyle(this.host), cache = new Map();
     const colour = (name) => { if (!cache.has(name)) cache.set(name, style.getPropertyValue(name).trim()); return cache.get(name); };
     const view = { ...this.view(), marks: this.marks }, sum = performance.now() - (this.summed || 0) > SUMMARY_MS;
     for (const chart of CHARTS) {
       if (!isShown(chart, this.data)) { this.remove(chart.id); continue; }
       const part = this.shown.get(chart.id) || this.add(chart);
-      if (!this.visible.has(chart.id)) continue;
+      if (!all && !this.visible.has(chart.id)) continue;
       part.drawn = draw(part.canvas, chart, this.data, view, colour);
       part.view = view;
       if (part.drawn) this.legend(part, part.drawn.lines);

@@ -21,6 +21,13 @@ const sampled = (data, subject) => {
     line(label, column, COLOURS[index % COLOURS.length], { dash: DASHES[Math.floor(index / COLOURS.length) % DASHES.length] }));
 };
 
+// The least limit, where it is not far above all that was used: a whole machine's memory would leave a flat line.
+function least(data, subject, used) {
+  const newest = (name) => data.of(name).map(({ column }) => column.at(column.last)).filter((value) => value > 0);
+  const limit = Math.min(...newest(subject));
+  return Number.isFinite(limit) && limit < 5 * Math.max(0, ...newest(used)) ? limit : 0;
+}
+
 function causes(data) {
   const order = [...data.causes].sort((a, b) => b[1].total - a[1].total);
   const shown = order.slice(0, order.length > MOST ? MOST - 1 : MOST);
@@ -43,8 +50,10 @@ export const CHARTS = [
     lines: (data) => [line("p99", data.p99, "--purple"), line("p95", data.p95, "--vermillion"), line("p50", data.p50, "--blue")] },
   { id: "heat", title: "Latency heat map", unit: "", format: "s", heat: true, lines: () => [] },
   { id: "errors", title: "Error causes", unit: "requests/s", format: "count", lines: causes, nothing: "No request has failed." },
-  { id: "memory", title: "Memory of the target", unit: "", format: "bytes", lines: (data) => sampled(data, "memory") },
+  { id: "memory", title: "Memory of the target", unit: "", format: "bytes", limit: (data) => least(data, "memory limit", "memory"),
+    lines: (data) => sampled(data, "memory") },
   { id: "cpu", title: "CPU of the target", unit: "cores", format: "cores", atLeast: 1, lines: (data) => sampled(data, "cpu") },
+  { id: "throttling", title: "CPU quota used up, share of its periods", unit: "", format: "count", atLeast: 1, lines: (data) => sampled(data, "throttling") },
   { id: "pool", title: "Connection pools", unit: "connections", format: "count", lines: (data) => sampled(data, "pool") },
   { id: "breaker", title: "Circuit breakers: 0 closed, 1 open, 2 half-open", unit: "state", format: "count", atLeast: 2, step: true, lines: (data) => sampled(data, "breaker") },
   { id: "replicas", title: "Replicas", unit: "replicas", format: "count", step: true, lines: (data) => sampled(data, "replicas") },

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from locust.env import Environment
 
 from harness.analysis import generator
+from harness.analysis.target_memory import PROCESS, memory_bytes
 from harness.config.options import secret_values
 from harness.config.scenario import attached_scenario
 from harness.findings import Outcome
@@ -161,7 +162,7 @@ def _of_probes(page: Page, run: Run) -> Iterator[str]:
 
     def others() -> Iterator[Sample]:
         for each in samples:
-            if each.probe not in ("process", generator.PROBE):
+            if each.probe not in (PROCESS, generator.PROBE):
                 for figure, value in list(each.values.items())[:MOST_SAMPLES]:
                     yield {"probe": each.probe, "source": each.source, "figure": figure}, value
 
@@ -176,13 +177,13 @@ def _of_probes(page: Page, run: Run) -> Iterator[str]:
     )
     yield from page.gauge(
         "springback_target_memory_bytes",
-        "Resident memory of a process of the target.",
-        of("process", "process", "rss_bytes"),
+        "Resident memory of a process of the target, working set of a container.",
+        (({"process": each.source}, memory_bytes(each.probe, each.values)) for each in samples),
     )
     yield from page.gauge(
         "springback_target_cpu_ratio",
         "CPU of a process of the target, 1 is a core.",
-        of("process", "process", "cpu_ratio"),
+        of(PROCESS, "process", "cpu_ratio"),
     )
     yield from page.gauge("springback_probe_value", "Newest figures of all other probes, in their own units.", others())
 

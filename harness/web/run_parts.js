@@ -56,9 +56,9 @@ export function tiles(facts) {
 
 function recoveryTile(recovery) {
   if (!recovery) return tile("Recovery clock", "–", "starts when the spike is over");
-  const { since_spike_s, normal_after_s, limit_s, hold_s, has_recovered } = recovery, limit = limit_s === null ? "" : `limit ${count(limit_s)} s, `;
+  const { since_spike_s, normal_after_s, limit_s, hold_s, heard_s, has_recovered } = recovery, limit = limit_s === null ? "" : `limit ${count(limit_s)} s, `;
   if (normal_after_s === null) return tile("Recovery clock", `${count(since_spike_s)} s`, `${limit}not as before yet`, limit_s !== null && since_spike_s > limit_s ? "beyond" : "");
-  const held = since_spike_s - normal_after_s, words = has_recovered ? "as before since" : `as before for ${count(held)} of ${count(hold_s)} s`;
+  const held = heard_s - normal_after_s, words = has_recovered ? "as before since" : `as before for ${count(held)} of ${count(hold_s)} s`;
   return tile("Recovery clock", `${count(normal_after_s)} s`, limit + words, limit_s !== null && normal_after_s > limit_s ? "beyond" : "within");
 }
 

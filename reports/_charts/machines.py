@@ -4,19 +4,21 @@ machines was left to both.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
 
-from harness.analysis import machine
+from harness.analysis import machine, quota
 from harness.analysis.generator import PROBE as GENERATOR
+from harness.analysis.target_memory import LIMIT, memory_key
 from harness.analysis.time_series import ProbeSeries, Series
 from harness.recording import Recording
 from reports._charts import palette
 from reports._charts.chart import Chart, Line, Values, lines_of, nothing
 from reports._charts.windows import MOST_WINDOWS, highest_valued
 
-RESIDENT, CPU, LAG = "rss_bytes", "cpu_ratio", "loop_lag_s"
+CPU, LAG = "cpu_ratio", "loop_lag_s"
 OURS = frozenset({GENERATOR, machine.PROBE, machine.RUN_CPU})
 """Probes that do not look at the target."""
 PRESSURES = {
@@ -26,19 +28,25 @@ PRESSURES = {
     "I/O": "pressure_io_ratio",
     "CPU quota used up": "throttled_ratio",
 }
+FAR_RATIO = 5.0
+"""A limit that is further above the highest value would leave a flat line of it: the whole memory of a machine."""
 BRIDGED = 3
 """Windows without a sample over which the sum of the processes is carried on."""
 
 
 def memory(recording: Recording, series: Series) -> Chart:
     title, unit = "Memory of the target", "MB"
-    times, size, named = _sampled(series, RESIDENT, of_generator=False)
+    found = [one for one in series.probes if one.key == memory_key(one.probe) and _is_asked(one.probe, False)]
+    times, size, named = by_window(found)
     if not named:
         return nothing("memory", title, unit, _why(recording, "memory", of_generator=False))
     named = {source: values / 1e6 for source, values in named.items()}
     total = () if len(named) == 1 else (Line("sum", _sum(named), palette.INK, width_px=2.4),)
-    explanation = "Resident memory of each process, and of all of them together."
-    return Chart("memory", title, unit, explanation, times, (*lines_of(highest_valued(named)), *total), window_s=size)
+    explanation = "Resident memory of each process, working set of each container, and of all of them together."
+    lines = (*lines_of(highest_valued(named)), *total)
+    highest = max((float(one.value.max()) for one in found), default=0.0)
+    limit = _limit(series, LIMIT, highest, 1e-6, unit)
+    return Chart("memory", title, unit, explanation, times, lines, window_s=size, limit=limit)
 
 
 def cpu(recording: Recording, series: Series) -> Chart:
@@ -46,8 +54,19 @@ def cpu(recording: Recording, series: Series) -> Chart:
     times, size, named = _sampled(series, CPU, of_generator=False)
     if not named:
         return nothing("cpu", title, unit, _why(recording, "CPU", of_generator=False))
-    explanation = "Processor time of each process; 1 is one core, fully busy."
-    return _chart("cpu", title, unit, explanation, times, size, highest_valued(named))
+    explanation = "Processor time of each process or container; 1 is one core, fully busy."
+    chart = _chart("cpu", title, unit, explanation, times, size, highest_valued(named))
+    highest = max(float(np.nanmax(values)) for values in named.values())
+    return dataclasses.replace(chart, limit=_limit(series, quota.LIMIT, highest, 1.0, unit))
+
+
+def _limit(series: Series, key: str, highest: float, scale: float, unit: str) -> tuple[str, float] | None:
+    """The least that any of them may have, as the line of a chart, unless it is far above all that it has."""
+    found = [(float(one.value.min()), one.source) for one in series.probes if one.key == key and one.value.size]
+    least, source = min(found, default=(math.inf, ""))
+    if not 0 < least <= FAR_RATIO * highest:
+        return None
+    return f"limit of {source}, {least * scale:,.4g} {unit}", least * scale
 
 
 def generator_lag(recording: Recording, series: Series) -> Chart:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from harness.analysis import quota
+from harness.analysis.target_memory import LIMIT, RESIDENT, WORKING_SET
 from harness.analysis.time_series import ProbeSeries, Series
 from reports._charts import machines
 from reports._charts.chart import Chart, Values, lines_of
@@ -13,18 +15,22 @@ MOST = 10
 """Charts; a metrics page may have hundreds of figures."""
 OF_PROCESSES = frozenset(
     {
-        machines.RESIDENT,
+        RESIDENT,
         "uss_bytes",
         machines.CPU,
         "threads",
         "open_fds",
         "pid",
         "create_time_s",
-        "memory_limit_bytes",
+        LIMIT,
         "oom_kills",
     }
 )
 """Memory and CPU have charts of their own; the rest is for who looks into the recording."""
+OF_CONTAINERS = frozenset(
+    {WORKING_SET, quota.LIMIT, *quota.COUNTERS, "processes", "restarts", "running", "exit_code", "oom_killed"}
+)
+"""The same of a probe that tells of working sets."""
 COUNTERS = ("_total", "_count", "_sum")
 UNITS = {"_bytes": "bytes", "_seconds": "s", "_s": "s", "_ms": "ms", "_ratio": "ratio"}
 
@@ -32,7 +38,10 @@ UNITS = {"_bytes": "bytes", "_seconds": "s", "_s": "s", "_ms": "ms", "_ratio": "
 def charts(series: Series) -> tuple[Chart, ...]:
     """One chart for each figure that changed while the run went; counters as their rate. Empty without any."""
     figures: dict[tuple[str, str], list[ProbeSeries]] = {}
+    of_containers = {one.probe for one in series.probes if one.key == WORKING_SET}
     for one in series.probes:
+        if one.probe in of_containers and one.key in OF_CONTAINERS:
+            continue
         if one.probe not in machines.OURS and one.key not in OF_PROCESSES:
             figures.setdefault((one.probe, one.key), []).append(one)
     changing = {

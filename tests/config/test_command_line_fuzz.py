@@ -179,3 +179,25 @@ def test_options_of_a_run(
     config = tmp_path_factory.getbasetemp() / "fuzz.conf"
     words, variables = command(options, drawn, config)
     assert_in_order(commander.ask(words=[name, LOCUSTFILE, *words], variables=variables))
+
+
+TOO_LONG = "9" * 400
+"""A name that no file system takes: it may not even be asked whether there is such a file."""
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        *(["plan", TOO_LONG], ["host", TOO_LONG], ["suite", TOO_LONG], ["check", TOO_LONG], ["report", TOO_LONG]),
+        *(["dump", TOO_LONG], ["compare", TOO_LONG, TOO_LONG], ["history", "--runs-dir", TOO_LONG]),
+        *(["import", TOO_LONG], ["import", "x", "--output", f"{TOO_LONG}.py"], ["learn", "x", "--output", TOO_LONG]),
+        *(["new", TOO_LONG], ["new", "sale", "--into", TOO_LONG], ["plan", LOCUSTFILE, "--preset", TOO_LONG]),
+        *(["plan", LOCUSTFILE, "--config", TOO_LONG], ["plan", LOCUSTFILE, "--runs-dir", TOO_LONG]),
+    ],
+    ids=lambda words: " ".join(word[:12] for word in words),
+)
+def test_a_name_that_is_too_long_is_refused_where_it_stands(commander: Commander, words: list[str]) -> None:
+    told = commander.ask(words=words, variables={})
+    assert_in_order(told)
+    assert told["code"] == 2
+    assert all(option in told["err"] for option in words if option in ("--preset", "--config")), told

@@ -268,3 +268,16 @@ def test_a_slip_in_a_variable_is_told_and_what_the_demo_says_of_itself_is_none()
     assert misspelt({"SPRINGBACK_RATES_PER_S": "1", "SPRINGBACK_ELSEWHERE": "1", "OTHER_KEY": ""}, scenario()) == [
         "SPRINGBACK_RATES_PER_S is read by no option; did you mean SPRINGBACK_RATE_PER_S?"
     ]
+
+
+def test_a_criterion_of_a_class_that_the_run_does_not_have_is_refused() -> None:
+    class Login:
+        pass
+
+    named = [CriterionSpec("error_ratio", {"requests": pattern, "name": pattern}) for pattern in ("@Login", "@Logi *")]
+    one = Scenario("one", criteria=named)
+    with pytest.raises(ConfigurationError) as refused:
+        settings.read(values(one), one, Small(), HOST, users=[Login])
+    assert refused.value.messages == (
+        "requests='@Logi *' of @Logi *: no class of users is called Logi; did you mean Login?",
+    )

@@ -30,7 +30,7 @@ def springback(words: list[str]) -> None:
     name, *arguments = words
     command = cli.commands[name]
     context = command.make_context(name, list(arguments))
-    if name in ("run", "plan"):
+    if name in ("run", "plan", "find-limit"):
         planning.plan(context.params["locustfile"], list(context.args))
     elif name == "suite":
         named = list(context.params["words"])

@@ -14,14 +14,14 @@ from tests.docs.commands import Command, commands
 from tests.docs.conftest import Tree
 
 SHELL = {"cd", "export", "kill", "wait", "sleep", "until", "do", "done", "echo", "curl", "git", "rm", "mkdir", "docker"}
-SHELL |= {"apt-get", "sudo", "ls", "find"}
+SHELL |= {"apt-get", "sudo", "ls", "find", "kubectl"}
 """Of the machine, not ours: their flags change with nobody here."""
 COMMAND_LINES = {"target": "target", "benchmarks": "benchmarks/__main__.py"}
 COMMAND_LINES |= {"tests.ground_truth": "tests/ground_truth/__main__.py"}
 """Where the flags of a module stand, as text."""
 NOT_HERE = (
     *("nothing listens there", "there is no such socket", "no process of this user listens on port"),
-    *("there is no socket /var/run/docker.sock", "there is no container"),
+    *("there is no socket /var/run/docker.sock", "there is no container", "there is no control group"),
 )
 """A plan also tries the addresses that are named. That nobody is there on this machine is no mistake of the page, and
 all other problems are told beside it.

@@ -25,6 +25,8 @@ NOT_OURS = {
     "--build": "docker compose",
     "--wait": "docker compose",
     "--profile": "docker compose",
+    "--scale": "docker compose",
+    "--exit-code-from": "docker compose",
     "--require-hashes": "pip",
     "--cov": "an example of no program",
     "--benchmark-only": "pytest-benchmark",

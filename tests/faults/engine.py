@@ -66,11 +66,23 @@ class Documented:
             request = Request(method, unquote(parts.path), query, headers, json.loads(body) if body else None)
             self.seen.append(request)
             status, document = self.broken or self.answer(request)
-            content = b"" if document is None else json.dumps(document).encode()
+            content = _content(document)
             kind = "Content-Type: application/json\r\n" if content else ""
             connection.sendall(
                 f"HTTP/1.1 {status} X\r\n{kind}Content-Length: {len(content)}\r\n\r\n".encode() + content
             )
+
+
+class Lines(list[Any]):
+    """Documents one a line, as events are."""
+
+
+def _content(document: Any) -> bytes:
+    if isinstance(document, Lines):
+        return b"".join(json.dumps(each).encode() + b"\n" for each in document)
+    if isinstance(document, str):
+        return document.encode()
+    return b"" if document is None else json.dumps(document).encode()
 
 
 @contextmanager

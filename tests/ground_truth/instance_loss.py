@@ -4,28 +4,34 @@
 it is sent. As many tries are in vain as it says in its log that it has refused, and it is out of the rotation no sooner
 than it has gone.
 
-When the balancer has taken the instance out, and put it back, stands in its own log of states, which the test's own
-look at its runtime socket keeps: it lies within the times that the run finds, but for the time between two looks.
+For how long the balancer has given the instance nothing stands in its own counts of how often it has chosen each
+(``lbtot``), which the test's own look at its runtime socket keeps: it lies within the times that the run finds, but for
+the time between two looks. Its states do not tell: one that hangs is up for seven seconds more, and gets nothing all
+the same, because the requests that hang on it make the others the ones with the least connections.
 """
 
 from __future__ import annotations
 
+import csv
 import re
 import threading
 import time
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from harness.clients.haproxy import HaproxyError, parse_statistics, run_command
+from harness.clients.haproxy import HaproxyError, run_command
 from harness.criteria.balancing._answers import tries
+from target.stack.haproxy import BACKEND
 from tests.ground_truth.frame import FAIL, Case, Compared, Run, flags
 
 LOOK_S = 0.05
 NEAR_S = 0.5
 """Between the state and the next request: one of three, 40 a second, and a look."""
 FALL_S = 1.5
-"""Three checks, after which the balancer calls one down. Who refuses connections gets nothing sooner than that."""
+"""Three checks, after which the balancer calls one down, and does not choose it any more. Who refuses connections gets
+nothing from the first one on."""
 REFUSING = "kill", "terminate"
 OPTIONS = (
     *flags(baseline_s=8, hold_s=22, recovery_s=10, away_s=12, base=30, peak=30),
@@ -33,25 +39,27 @@ OPTIONS = (
 )
 
 
-def watch(target: Mapping[str, Any], over: threading.Event) -> list[tuple[float, int]]:
-    """How many instances were up at each look, by the monotonic clock, while the run is there."""
-    seen = list[tuple[float, int]]()
+def watch(target: Mapping[str, Any], over: threading.Event) -> dict[str, list[float]]:
+    """Instance → the looks, by the monotonic clock, at which it had been chosen since the one before."""
+    counts, chosen_s = dict[str, str](), dict[str, list[float]]()
     while not over.is_set():
         try:
-            rows = parse_statistics(run_command(target["haproxy"]["stats_socket"], "show stat", 2.0))
-            up = sum(row.backend == "api" and not row.is_backend and row.status.startswith("UP") for row in rows)
-            seen.append((time.monotonic(), up))
+            answer = run_command(target["haproxy"]["stats_socket"], "show stat", 2.0).removeprefix("# ")
         except HaproxyError:
-            pass
+            continue
+        for row in csv.DictReader(answer.splitlines()):
+            name, count = row["svname"], row["lbtot"]
+            if row["pxname"] == BACKEND and name not in ("FRONTEND", "BACKEND"):
+                if counts.get(name, count) != count:
+                    chosen_s.setdefault(name, []).append(time.monotonic())
+                counts[name] = count
         time.sleep(LOOK_S)
-    return seen
+    return chosen_s
 
 
 def _away(found: Run) -> Compared:
-    """For how long the balancer gave it nothing: by its own states, and by the run's two times and the fault's."""
-    most = max(up for _, up in found.seen)
-    out_s = [t for t, up in found.seen if up < most]
-    true_s = out_s[-1] - out_s[0]
+    """For how long the balancer gave it nothing: by its own counts, and by the run's two times and the fault's."""
+    true_s = max(later - earlier for chosen_s in found.seen.values() for earlier, later in pairwise(chosen_s))
     marks = {mark.event: mark.t for mark in found.recording.faults}
     lasted_s = marks["undone"] - marks["injected"]
     out, back = (found.finding(name).interval or (0.0, 0.0) for name in ("out_of_rotation", "back_in_rotation"))
@@ -59,7 +67,7 @@ def _away(found: Run) -> Compared:
     wrong = []
     sooner_s = FALL_S if any(kind in found.case.options for kind in REFUSING) else 0.0
     if not low_s - NEAR_S - sooner_s <= true_s <= high_s + NEAR_S:
-        wrong.append(f"away for {low_s:.2f} to {high_s:.2f} s found, {true_s:.2f} s by the balancer's states")
+        wrong.append(f"away for {low_s:.2f} to {high_s:.2f} s found, {true_s:.2f} s by the balancer's counts")
     return Compared(wrong, (low_s + high_s) / 2, true_s, "s")
 
 

@@ -61,7 +61,7 @@ def test_arrivals_go_to_each_class_by_its_share_whoever_is_back_first() -> None:
         slots.append(parked(pacer, "quick"))
     started = Counter(slot.kind for slot in slots if slot.start is not None)
     assert started == {"quick": 60, "slow": 10}
-    assert pacer.unserved() == {0: 10}, "the other half of the slow ones' arrivals waits for them"
+    assert pacer.unserved() == {(0, "slow"): 10}, "the other half of the slow ones' arrivals waits for them"
     assert parked(pacer, "slow").start is not None
 
 

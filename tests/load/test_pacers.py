@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import gevent
 import pytest
@@ -82,10 +82,10 @@ def test_the_gate_is_armed_again_and_releases_a_second_herd(
 ) -> None:
     origin_s = time.monotonic() + 0.4
     herds = (Herd("first", 0.0, 30), Herd("second", 0.5, 30))
-    gate = Gate(herds, 30, origin_s, EXACT, marks.append)
+    gate = Gate(herds, {"": 30}, origin_s, EXACT, marks.append)
     users = GateUsers(gate, 30)
     ended += users.greenlets
-    assert gate.has_starts_left
+    assert gate.has_starts_left("")
     gevent.spawn(gate.run).get(timeout=5)
     gevent.sleep(0)
     assert [(mark.gate, mark.t, mark.planned, len(mark.sent_us)) for mark in marks] == [
@@ -96,13 +96,13 @@ def test_the_gate_is_armed_again_and_releases_a_second_herd(
     assert all(wire.sent_s[0] >= origin_s and wire.sent_s[1] >= origin_s + 0.5 for wire in users.wires)
     assert min(min(mark.sent_us) for mark in marks) >= 0, "never before the instant"
     assert sorted(start.t for start in users.starts) == [0.0] * 30 + [0.5] * 30
-    assert not gate.has_starts_left
+    assert not gate.has_starts_left("")
 
 
 def test_a_user_with_a_dead_connection_is_sent_back_for_a_fresh_one_before_the_instant(
     marks: list[GateMark], ended: list[gevent.Greenlet[..., None]]
 ) -> None:
-    gate = Gate((Herd("herd", 0.0, 5),), 5, time.monotonic() + 1.5, EXACT, marks.append)
+    gate = Gate((Herd("herd", 0.0, 5),), {"": 5}, time.monotonic() + 1.5, EXACT, marks.append)
     users = GateUsers(gate, 5)
     ended += users.greenlets
     gevent.sleep(0)
@@ -115,7 +115,7 @@ def test_a_user_with_a_dead_connection_is_sent_back_for_a_fresh_one_before_the_i
 def test_a_user_whose_connection_dies_at_the_last_moment_is_woken_and_not_counted_as_sent(
     marks: list[GateMark], ended: list[gevent.Greenlet[..., None]]
 ) -> None:
-    gate = Gate((Herd("herd", 0.0, 3),), 3, time.monotonic() + 0.2, EXACT, marks.append)
+    gate = Gate((Herd("herd", 0.0, 3),), {"": 3}, time.monotonic() + 0.2, EXACT, marks.append)
     users = GateUsers(gate, 3)
     ended += users.greenlets
     gevent.sleep(0)
@@ -132,7 +132,7 @@ def test_a_user_whose_connection_dies_at_the_last_moment_is_woken_and_not_counte
 def test_users_that_stay_away_are_missing_from_the_gates_mark(
     marks: list[GateMark], ended: list[gevent.Greenlet[..., None]]
 ) -> None:
-    gate = Gate((Herd("herd", 0.0, 10),), 10, time.monotonic() + 0.2, EXACT, marks.append)
+    gate = Gate((Herd("herd", 0.0, 10),), {"": 10}, time.monotonic() + 0.2, EXACT, marks.append)
     ended += GateUsers(gate, 4).greenlets
     gevent.spawn(gate.run).get(timeout=5)
     gate.report_release()
@@ -154,10 +154,10 @@ def test_an_arrival_that_finds_nobody_waits_and_goes_to_the_next_who_comes() -> 
     origin_s = time.monotonic()
     pacer = arrivals([0.0, 0.01, 0.02], origin_s)
     gevent.spawn(pacer.run).get(timeout=5)
-    assert pacer.unserved() == {0: 3}
+    assert pacer.unserved() == {(0, ""): 3}
     first = taken(pacer)
     assert first is not None and first.t == 0.0 and first.intended_s == origin_s
-    assert pacer.unserved() == {0: 2}
+    assert pacer.unserved() == {(0, ""): 2}
     assert [start.t if start else None for start in (taken(pacer), taken(pacer), taken(pacer))] == [0.01, 0.02, None]
     assert not pacer.unserved()
 
@@ -179,7 +179,7 @@ def test_a_pacer_that_is_stopped_while_it_lags_loses_none_that_was_due() -> None
     gevent.sleep(0.05)
     running.kill()
     pacer.stop(0.7)
-    assert pacer.unserved() == {0: 3}
+    assert pacer.unserved() == {(0, ""): 3}
     assert [start.t if start else None for start in (taken(pacer) for _ in range(4))] == [0.0, 0.3, 0.6, None]
 
 
@@ -291,9 +291,9 @@ def test_a_node_that_is_drained_at_once_counts_who_was_just_woken(ended: list[ge
     release_users = gate._release_users
     stopping: list[gevent.Greenlet[..., None]] = []
 
-    def release_and_stop(release: Release) -> None:
+    def release_and_stop(release: Release, slots: Sequence[Slot]) -> None:
         stopping.append(gevent.spawn(node.drain))  # has its turn before those who are about to be woken
-        release_users(release)
+        release_users(release, slots)
 
     gate._release_users = release_and_stop  # type: ignore[method-assign]
     gevent.sleep(0.3)
@@ -308,9 +308,10 @@ def test_a_user_that_is_stopped_between_being_woken_and_its_turn_is_counted() ->
     gevent.sleep(0)
     node.begin(plan(level=Polyline(((0, 0), (1, 0)))))
     gevent.sleep(0.01)
-    assert isinstance(node._pacer, Arrivals)
+    (pacer,) = node._pacers.values()
+    assert isinstance(pacer, Arrivals)
     stopped.kill(block=False)  # comes about in the next turn of the loop, as the waking does after it
-    node._pacer._start(0.0)
+    pacer._start(0.0)
     stopped.join(timeout=5)
     assert counted(node) == {INTERRUPTED: 1}
     assert node.unfinished == 0, "nobody waited for an answer of the target"

@@ -160,4 +160,4 @@ def test_a_plan_survives_the_way_to_a_worker() -> None:
     message = plan.to_message()
     message["level"]["points"] = [list(point) for point in message["level"]["points"]]  # as msgpack hands tuples over
     assert Plan.from_message(message) == plan
-    assert plan.own_background_users == 2
+    assert plan.own_background_users(plan.loads[0]) == 2

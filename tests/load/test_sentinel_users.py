@@ -51,3 +51,18 @@ def test_a_primary_that_was_replaced_is_not_asked_in_the_end_though_it_still_has
         (READ, None, "127.0.0.1:2"),
         (READ, None, "127.0.0.1:2"),
     ]
+
+
+def test_at_each_instant_some_of_the_users_write() -> None:
+    """100 of them, started one after the other, round and round: two in three write, and one reads its newest key."""
+    done: list[str] = []
+    kind: Any = type("Counted", (SentinelUser,), {"abstract": True})
+    kind._write = lambda *_: done.append("write") or True
+    kind._read = lambda *_: done.append("read") or True
+    first, _ = single_user(kind, "http://127.0.0.1:9", write_attempts=1)
+    users = [first, *(type(first)(first.environment) for _ in range(99))]
+    for _ in range(6):
+        for user in users:
+            user.work_on_keys()
+    assert all("write" in done[at : at + 3] for at in range(len(done) - 2))
+    assert done.count("read") > len(done) / 4

@@ -13,9 +13,9 @@ import psutil
 import pytest
 
 from harness import probes
+from harness.clients.cgroups import ControlGroup
 from harness.findings import Outcome
 from harness.probes import Reading
-from harness.probes._memory_bounds import MemoryBounds
 from harness.probes._process_meter import ProcessMeter
 from harness.recording import CriterionSpec, ProbeSample
 from harness.verdict import judge
@@ -254,8 +254,8 @@ def test_what_a_process_may_have_and_how_often_that_was_too_little(
     for name, text in files.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text + "\n")
-    bounds = MemoryBounds(7, tmp_path)
-    assert (bounds.limit_bytes, bounds.oom_kills()) == (limit_bytes, oom_kills)
+    group = ControlGroup.of_process(7, tmp_path)
+    assert (group.memory_limit_bytes(), group.oom_kills()) == (limit_bytes, oom_kills)
 
 
 def test_workers_come_and_go_with_their_supervisor() -> None:

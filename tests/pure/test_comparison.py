@@ -14,7 +14,8 @@ from harness.comparison.plan import differences, plan_of
 from harness.comparison.runs import Judged, compared, plan_differences
 from harness.errors import ConfigurationError
 from harness.findings import Finding, Outcome, Verdict
-from harness.recording_header import CriterionSpec
+from harness.recording import Recording
+from harness.recording_header import CriterionSpec, FaultPlan
 from harness.verdict import judge
 from tests import recordings
 
@@ -25,8 +26,8 @@ BASELINE = (
 
 
 @cache
-def herd(seed: int, drain_per_s: float = 250, slow_for_s: float = 0) -> Judged:
-    run = recordings.login_herd(seed=seed, drain_per_s=drain_per_s, slow_for_s=slow_for_s)
+def herd(seed: int, **kind: float) -> Judged:
+    run = recordings.login_herd(seed=seed, **kind)  # type: ignore[arg-type]
     return run, judge(run)
 
 
@@ -165,10 +166,101 @@ def test_what_differs_in_plan_or_machine_is_named() -> None:
     run, other = recordings.healthy(), recordings.login_herd(herd_users=400)
     header = dataclasses.replace(other.header, environment={**other.header.environment, "python": "3.12.1"})
     told = plan_differences([run, dataclasses.replace(other, header=header)])
-    assert told == ["option herd_users of the shape: 500 and 400", "python: 3.11.7 and 3.12.1"]
+    assert told[0] == "option herd_users of the shape: 500 and 400"
+    assert told[1].startswith("planned load: up to 500 users, 500 users at 30 s")
+    assert told[2] == "python: 3.11.7 and 3.12.1"
     assert not plan_differences([run, recordings.healthy(seed=2)])
     later = dataclasses.replace(run.header, commit="abc", target="http://127.0.0.1:9", started_utc="2027")
     assert not differences(plan_of(run.header), plan_of(later))
+
+
+def test_a_plan_is_its_load_and_its_faults_wherever_they_find_their_targets() -> None:
+    """A shape that reads a file has the same options whatever is in the file."""
+
+    def with_header(**changed: object) -> Recording:
+        run = recordings.healthy()
+        return dataclasses.replace(run, header=dataclasses.replace(run.header, **changed))  # type: ignore[arg-type]
+
+    def delay(ms: int, port: int) -> tuple[FaultPlan, ...]:
+        return (FaultPlan(1, "delay", 35, 40, f"delay port={port} url=http://127.0.0.1:{port}/x ms={ms}"),)
+
+    other_level = with_header(level=((0.0, 10.0), (91.0, 20.0)))
+    assert [line.partition(":")[0] for line in plan_differences([recordings.healthy(), other_level])] == [
+        "planned load"
+    ]
+    assert plan_differences([recordings.healthy(), with_header(faults=delay(100, 8000))]) == [
+        "faults: none and delay ms=100 from 35 to 40 s"
+    ]
+    assert not plan_differences([with_header(faults=delay(100, 8000)), with_header(faults=delay(100, 9000))])
+    assert plan_differences([with_header(faults=delay(100, 8000)), with_header(faults=delay(500, 8000))])
+
+
+def test_a_target_that_does_not_come_back_any_more_is_worse_whatever_its_figures() -> None:
+    gone = herds(11, healthy_after=False)
+    whole = compared(herds(1), gone, 0.1)
+    assert whole.outcome is Outcome.FAIL
+    assert (
+        "0 of 4 runs in the first and 4 of 4 in the second: did not come back" in found(whole, "target_healthy").reason
+    )
+    assert compared(herds(1), [*herds(11)[:3], gone[0]], 0.1).outcome is Outcome.INCONCLUSIVE
+    assert compared(gone, herds(1), 0.1).outcome is Outcome.INCONCLUSIVE
+
+
+def test_runs_that_were_cut_off_are_not_shown_to_be_no_worse() -> None:
+    whole = compared(herds(1), herds(11, cut_off_at_s=50), 0.1)
+    assert whole.outcome is Outcome.INCONCLUSIVE
+    assert "4 of 4 in the second" in found(whole, "run_complete").reason
+
+
+def test_where_most_runs_are_void_the_others_do_not_stand_for_them() -> None:
+    void = [(run, judge(run)) for run in (recordings.saturated(seed=50 + number) for number in range(4))]
+    latency = found(compared(herds(1), [*herds(11), *void], 0.1), "latency_quantile")
+    assert latency.outcome is Outcome.INCONCLUSIVE
+    assert "only 4 of 8 runs in the second" in latency.reason
+
+
+@cache
+def mixed(seed: int, rare_s: float = 0.02, share: float = 0.03, latency_s: float = 0.02) -> Judged:
+    """As ``steady``, with a request besides that is made so much less often."""
+    run, _ = steady(seed, latency_s)
+    rare = recordings.login_herd(
+        seed=seed + 1000, herd_users=0, canary_per_s=20 * share, poisson=True, base_latency_s=rare_s, recovery_s=300
+    )
+    assert run.end is not None and rare.end is not None
+    both = dataclasses.replace(
+        run,
+        slices=(*run.slices, *(dataclasses.replace(piece, name="GET /rare") for piece in rare.slices)),
+        end=dataclasses.replace(run.end, requests=run.end.requests + rare.end.requests),
+    )
+    return both, judge(both)
+
+
+def mixes(first: int, **kind: float) -> list[Judged]:
+    return [mixed(first + number, **kind) for number in range(4)]
+
+
+def test_one_slow_request_among_many_is_not_passed_over() -> None:
+    """The p95 of all does not see what makes three of a hundred."""
+    for first, second in (([mixed(1)], [mixed(2, rare_s=0.06)]), (mixes(1), mixes(11, rare_s=0.06))):
+        whole = compared(first, second, 0.2)
+        assert whole.outcome is Outcome.INCONCLUSIVE
+        assert found(whole, "p95").outcome is Outcome.PASS
+        assert "worse by more than 20 %" in found(whole, "p95 of GET /rare").reason
+    assert compared(mixes(1), mixes(11), 0.1).outcome is Outcome.PASS
+
+
+def test_another_mix_of_requests_hides_that_each_is_worse() -> None:
+    whole = compared(mixes(1, rare_s=0.2, share=0.3), mixes(11, rare_s=0.26, latency_s=0.026), 0.2)
+    assert found(whole, "p95").outcome is Outcome.PASS
+    assert whole.outcome is Outcome.INCONCLUSIVE
+    assert "% of them in the first" in found(whole, "mix_in_recovery").reason
+
+
+def test_one_run_that_could_hardly_be_measured_lets_no_other_become_worse() -> None:
+    recovery, errors = found(herd(1)[1], "recovery_time"), found(herd(1)[1], "error_ratio")
+    wide = dataclasses.replace(recovery, interval=(0.0, 1000.0))
+    assert margin_of([recovery] * 3 + [wide], 0.1) == Margin(0.1, 1.0)
+    assert margin_of([errors, dataclasses.replace(errors, limit=1.0)], 0.1).floor == pytest.approx(0.005)
 
 
 def test_the_margin_is_no_finer_than_the_figures_are_measured() -> None:

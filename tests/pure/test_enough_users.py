@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import pytest
 
@@ -96,6 +96,35 @@ def test_arrivals_that_wait_for_a_user_void_what_clients_measure(
     assert found.voids == (() if expected == "PASS" else (CLIENTS,))
     if expected != "PASS":
         assert found.figure == pytest.approx((of + never) / 60)
+
+
+@pytest.mark.parametrize(("from_s", "to_s", "seen"), [(50, 54, True), (50, 51, True), (10, 20, False)])
+def test_a_load_process_that_stops_making_load_is_seen_from_the_spike_on(from_s: int, to_s: int, seen: bool) -> None:
+    """Two of them with 30 arrivals a second each: one has none for a while, as if they had not been planned."""
+    kept = _of_two(60, lambda mark: mark.node == "worker-1" or not from_s <= mark.t < to_s)
+    found = judged("generator_health", kept)
+    assert (found.outcome is Outcome.INCONCLUSIVE) is seen, found.reason
+    assert (f"worker-2 had no arrival from {from_s} s to {to_s} s, when about" in found.reason) is seen
+    assert found.voids == ((CLIENTS,) if seen else ())
+
+
+def test_arrivals_that_were_not_planned_are_no_stop_of_the_load() -> None:
+    """Two a second: nine seconds without any may be chance."""
+    kept = _of_two(2, lambda mark: not 40 <= mark.t < 49)
+    assert judged("generator_health", kept).outcome is Outcome.PASS
+
+
+def _of_two(per_s: int, kept: Callable[[StartsMark], bool]) -> Recording:
+    """Two load processes that are well, with half of the arrivals each, as far as these are kept."""
+    healthy, whole = recordings.healthy(), run(per_s=per_s, herd=0)
+    half = {"Visitor": per_s // 2}
+    marks = [
+        dataclasses.replace(mark, node=node, due=half, starts=half)
+        for mark in whole.starts
+        for node in ("worker-1", "worker-2")
+    ]
+    others = tuple(mark for mark in healthy.marks if not isinstance(mark, StartsMark | GateMark))
+    return dataclasses.replace(healthy, header=whole.header, marks=(*others, *filter(kept, marks)))
 
 
 def test_it_says_how_many_users_are_needed_by_littles_law() -> None:

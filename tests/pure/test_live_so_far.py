@@ -12,7 +12,7 @@ from harness.criteria import with_defaults
 from harness.live.expectations import BEYOND, OPEN, WITHIN, Expectation
 from harness.live.state import LiveState
 from harness.live.subjects import BREAKER, CONNECTIONS, CPU, GENERATOR_LAG, MEMORY, POOL, REPLICAS, Subjects
-from harness.recording import ProbeSample, Slice
+from harness.recording import ProbeSample, Slice, Unanswered
 from harness.recording_header import CriterionSpec, Header
 from harness.recording_values import OK
 from tests.pure.test_live_state import HEADER
@@ -62,6 +62,29 @@ def test_failures_keep_the_clock_going_as_slowness_does() -> None:
         live.add(Slice(t, "local", "GET /", "http 503", failed, 0, {QUICK: failed}))
         list(live.close_seconds(t + 2))
     assert live.recovery is not None and live.recovery.normal_after_s is None
+
+
+def test_a_target_that_hangs_after_a_good_second_has_not_recovered() -> None:
+    """Its requests have no answer for half a minute, and their failures belong to seconds that are long over."""
+    live = run_to(28, range(20, 25))
+    for t in range(28, 40):
+        live.add(Unanswered("local", ((t, "GET /", "unfinished", 10, 10),)))
+        list(live.close_seconds(t + 2))
+        assert live.recovery is not None and not live.recovery.has_recovered
+    assert live.recovery.normal_after_s is None
+    for t in range(28, 40):
+        live.add(Unanswered("local", ((t, "GET /", "unfinished", 0, 0),)))
+        live.add(Slice(t, "local", "GET /", "timeout", 10, 0, {SLOW: 10}))
+    list(live.close_seconds(42))
+    assert live.recovery is not None and live.recovery.normal_after_s is None
+
+
+def test_silence_is_no_recovery() -> None:
+    live = run_to(27, range(20, 25))
+    list(live.close_seconds(60))
+    assert live.recovery is not None
+    assert (live.recovery.since_spike_s, live.recovery.heard_s) == (34, 2)
+    assert live.recovery.normal_after_s == 0 and not live.recovery.has_recovered
 
 
 def state_of(expected: Iterable[Expectation]) -> dict[str, str]:

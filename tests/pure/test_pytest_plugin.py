@@ -35,6 +35,8 @@ KINDS = {
     "healthy": dict(),
     "slow": dict(slow_for_s=45),
     "never": dict(slow_for_s=1e9),
+    "cut_off": dict(cut_off_at_s=50),
+    "gone": dict(healthy_after=False),
     "saturated": dict(generator_cpu_ratio=0.99, loop_lag_s=0.8),
 }
 
@@ -51,7 +53,8 @@ def made(command):
     recordings.write(run, directory)
     verdict = judge(run)
     written, _ = reports.write(run, verdict, directory, ["verdict_json"])
-    return verdict.outcome.exit_code, "Reports:" + "".join(f"\\n  {path}" for path in written)
+    code = int(value.get("--ended-with", verdict.outcome.exit_code))
+    return code, "Reports:" + "".join(f"\\n  {path}" for path in written) + value.get("--prints", "")
 
 @pytest.fixture(autouse=True, scope="session")
 def without_load():
@@ -179,6 +182,68 @@ def test_a_run_of_a_shared_fixture_fails_the_test_that_asked_for_it_first(own: p
     run(own, body).assert_outcomes(failed=1, passed=1)
 
 
+def test_a_run_of_a_shared_fixture_is_not_forgotten_when_its_test_is_tried_again(own: pytest.Pytester) -> None:
+    """As pytest-rerunfailures does, which makes no fixture of a wider scope anew."""
+    with own.path.joinpath("conftest.py").open("a") as conftest:
+        conftest.write(
+            "\nfrom _pytest.runner import runtestprotocol\n"
+            "def pytest_runtest_protocol(item, nextitem):\n"
+            "    runtestprotocol(item, nextitem=item, log=False)\n"
+            "    for report in runtestprotocol(item, nextitem=nextitem, log=False):\n"
+            "        item.ihook.pytest_runtest_logreport(report=report)\n"
+            "    return True\n"
+        )
+    own.makepyfile(
+        "import pytest\n"
+        "@pytest.fixture(scope='module')\n"
+        "def spike(springback):\n"
+        "    return springback.run('login-herd', kind='never')\n"
+        "def test_it(spike):\n    pass\n"
+    )
+    own.runpytest_inprocess().assert_outcomes(failed=1)
+
+
+def test_a_run_counts_though_the_test_is_skipped_or_over(own: pytest.Pytester) -> None:
+    own.makepyfile(
+        "import pytest\n"
+        "def test_skipped(springback):\n"
+        "    springback.run('login-herd', kind='never')\n"
+        "    pytest.skip('it is Friday')\n"
+        "@pytest.fixture\n"
+        "def afterwards(springback):\n"
+        "    yield\n"
+        "    springback.run('login-herd', kind='never')\n"
+        "def test_over(afterwards):\n    pass\n"
+    )
+    own.runpytest_inprocess().assert_outcomes(failed=1, passed=1, errors=1)
+
+
+@pytest.mark.parametrize("code", [-9, 1, 3, 139])
+def test_a_run_that_crashed_after_its_verdict_has_not_passed(own: pytest.Pytester, code: int) -> None:
+    own.makepyfile(f"def test_it(springback):\n    springback.run('login-herd', ended_with={code}, must_pass=False)\n")
+    result = own.runpytest_inprocess()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines([f"*the run ended with {code} after its verdict PASS, so that proves nothing"])
+
+
+def test_the_verdict_is_that_of_the_run_and_none_that_its_output_names(own: pytest.Pytester) -> None:
+    """What a scenario prints in the end may end with the path of another run."""
+    own.makepyfile(
+        "def test_it(springback):\n"
+        "    good = springback.run('login-herd')\n"
+        "    bad = springback.run('login-herd', kind='never', prints=f'\\n{good.directory}/verdict.json')\n"
+    )
+    own.runpytest_inprocess().assert_outcomes(failed=1)
+
+
+def test_a_run_that_was_stopped_early_is_not_skipped(tmp_path: Path) -> None:
+    """That its rule held is what it has told."""
+    stopped = Verdict(Outcome.INCONCLUSIVE, "STOPPED EARLY 12 s in", (), (), stopped_early=True)
+    problem = SpikeVerdict(stopped, tmp_path, True).problem()
+    assert problem is not None and not isinstance(problem, InconclusiveError)
+    assert str(problem).startswith("STOPPED EARLY, INCONCLUSIVE")
+
+
 def test_what_a_fixture_finds_inconclusive_may_be_skipped_and_is_no_matter_of_other_tests(own: pytest.Pytester) -> None:
     body = """
     import pytest
@@ -229,6 +294,24 @@ def test_a_misspelt_finding_is_said(tmp_path: Path) -> None:
         SpikeVerdict(verdict, tmp_path, True).recovery_tme  # noqa: B018
     with pytest.raises(AssertionError, match="no finding"):
         SpikeVerdict(Verdict(Outcome.PASS, "", ()), tmp_path, True).assert_recovers(within_s=1)
+
+
+@pytest.mark.parametrize("kind", ["cut_off_at_s", "healthy_after"])
+def test_a_recovery_that_was_not_watched_to_the_end_is_none(tmp_path: Path, kind: str) -> None:
+    run = recordings.login_herd(
+        **{"cut_off_at_s": {"cut_off_at_s": 50}, "healthy_after": {"healthy_after": False}}[kind]
+    )  # type: ignore[arg-type]
+    verdict = SpikeVerdict(judge(run), tmp_path, False)
+    assert verdict.recovery_time.figure == 1.0
+    with pytest.raises(InconclusiveError if kind == "cut_off_at_s" else AssertionError):
+        verdict.assert_recovers(within_s=30)
+
+
+@pytest.mark.parametrize("within_s", [float("nan"), float("inf"), -1.0])
+def test_what_is_no_time_is_refused(tmp_path: Path, within_s: float) -> None:
+    verdict = SpikeVerdict(judge(recordings.login_herd(slow_for_s=1e9)), tmp_path, False)
+    with pytest.raises(ValueError, match="give seconds"):
+        verdict.assert_recovers(within_s=within_s)
 
 
 @pytest.mark.parametrize(

@@ -102,6 +102,38 @@ def test_a_figure_that_nobody_asks_for_any_more_is_not_judged() -> None:
     assert found.criterion == "history_other"
 
 
+@pytest.mark.parametrize("by", [0.005, 0.01, 0.02])
+def test_a_figure_that_grows_in_small_steps_is_not_passed(by: float) -> None:
+    """Never much larger than shortly before, and 50 % larger than it was."""
+    runs = round(np.log(1.5) / np.log(1 + by))
+    values = noisy(runs, noise=0.02) * (1 + by) ** np.arange(runs)
+    found = judged(stored_runs.history(values.tolist()))
+    assert found.outcome is not Outcome.PASS
+    if by == 0.005:
+        assert re.search(r"in small steps it has become worse by [34]\d\.?\d* % since \d+ runs ago", found.reason)
+
+
+def test_a_step_that_was_told_long_ago_is_no_small_one() -> None:
+    assert judged(slower(0.3, last=20)).outcome is Outcome.PASS
+
+
+def test_a_run_without_a_figure_is_not_passed_by_those_before_it() -> None:
+    runs = slower(0, last=0)
+    void = dataclasses.replace(runs[-1].findings[0], voided_by="generator_health")
+    found = judged([*runs[:-1], dataclasses.replace(runs[-1], findings=(void,))])
+    assert found.outcome is Outcome.INCONCLUSIVE
+    assert "this run has no such figure, as 39 before it had" in found.reason
+
+
+def test_a_run_that_was_cut_off_and_a_copy_are_no_history() -> None:
+    runs = slower(0, last=0)
+    cut_off = dataclasses.replace(runs[5], completed=False)
+    copies = [dataclasses.replace(runs[7], path=f"{runs[7].path}-{number}") for number in range(9)]
+    among = regression.of_plan([*runs[:5], cut_off, *runs[6:8], *copies, *runs[8:]], runs[-1].plan)
+    assert [run.started_utc for run in among] == [run.started_utc for run in runs if run is not runs[5]]
+    assert regression.of_plan([*runs[:5], cut_off], cut_off.plan)[-1] is cut_off
+
+
 def test_runs_that_stopped_recovering_are_a_change() -> None:
     runs = slower(0, last=0)
     for place in range(34, 40):

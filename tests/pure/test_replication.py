@@ -228,6 +228,23 @@ def test_a_fault_at_the_end_was_not_watched_for_as_long_as_the_limit() -> None:
     assert (found.outcome, "were watched" in found.reason) == (INCONCLUSIVE, True)
 
 
+def test_answers_that_were_kept_back_are_signs_of_an_outage() -> None:
+    """Nobody is refused: whoever asks from 12 s on is answered at 15 s. A short wait is no sign."""
+    kept_back = [replace(one, return_s=15.01) for one in writes() if 12 <= one.invoke_s < 15]
+    well = [one for one in writes() if one.return_s is not None]
+    found = judged("outage", ledger([*well, *kept_back]), limit_s=2)
+    assert (found.outcome, interval(found)) == (FAIL, (2.44, 3.05))
+    assert found.evidence["tries in vain after the fault"] == 0
+
+
+def test_a_time_without_tries_is_not_taken_for_the_outage() -> None:
+    """It may have been one of four seconds, and what was seen is one of three."""
+    asked = [one for one in writes() if not 30 <= one.invoke_s < 34]
+    found = judged("outage", ledger(asked), limit_s=5)
+    assert found.figure == pytest.approx(3.05)
+    assert interval(found) == (2.94, 4.05)
+
+
 def test_reads_and_writes_have_outages_of_their_own() -> None:
     reads = [ask(t / 20, t / 20 + 0.01, via="ledger, replica") for t in range(1200)]
     run = ledger([*writes(), *reads])
@@ -278,7 +295,16 @@ def test_two_nodes_that_acknowledge_writes_in_turn_are_two_primaries() -> None:
     """For less than the time between two samples."""
     split = [write(f"x{n}", 15.3 + n / 20, 15.31 + n / 20, ("127.0.0.1:1", "127.0.0.1:2")[n % 2]) for n in range(10)]
     run = sampled(ledger([*writes(sources=NODES), *split]), failover())
-    assert judged("single_primary", run).outcome is FAIL
+    found = judged("single_primary", run)
+    assert found.outcome is FAIL
+    assert "both acknowledged writes meanwhile" in found.reason
+
+
+def test_an_old_primary_that_acknowledges_nothing_is_one_all_the_same_and_the_reason_says_so() -> None:
+    """Its replicas are gone, so its writes wait; whoever asks for less than its replicas is acknowledged."""
+    found = judged("single_primary", sampled(ledger(writes(sources=NODES)), failover(overlap_s=4)))
+    assert found.outcome is FAIL
+    assert f"though {NODES[0]} acknowledged no write meanwhile" in found.reason
 
 
 def test_a_node_that_nobody_can_sample_may_be_primary_but_for_one_that_is_dead() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,18 @@ def test_the_page_lies_beside_the_last_run(runs_dir: Path) -> None:
     one = [f"{group}/{stored_runs.named(number)}" for group, number in ((FIRST, 1), (SECOND, 5))]
     assert compare(one[0], one[1], "10%", False, runs_dir, None) == Outcome.INCONCLUSIVE.exit_code
     assert (runs_dir / one[1] / "comparison.html").is_file()
+
+
+def test_copies_of_one_run_are_not_several(runs_dir: Path, tmp_path: Path) -> None:
+    for number in range(3):
+        shutil.copytree(
+            runs_dir / FIRST / stored_runs.named(1), tmp_path / "copies" / f"{stored_runs.named(1)}-{number}"
+        )
+    with pytest.raises(ConfigurationError) as refused:
+        compare(str(tmp_path / "copies"), SECOND, "10%", False, runs_dir, tmp_path)
+    assert [message.partition(":")[2] for message in refused.value.messages] == [
+        f" is a copy of {stored_runs.named(1)}-0; a run is compared with others"
+    ] * 2
 
 
 def test_other_plans_are_refused_and_anyway_says_so(runs_dir: Path, tmp_path: Path) -> None:

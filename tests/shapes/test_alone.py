@@ -41,6 +41,7 @@ SHORT = {
     "baseline_s": 1, "recovery_s": 1, "base": 1.0, "peak": 6.0, "spike_s": 4, "ramp_s": 1, "hold_s": 3, "steps": 2,
     "period_s": 6, "pulses": 2, "duty_ratio": 0.5, "teeth": 2, "soak_s": 4, "gap_s": 2, "ramp_up_s": 1,
     "plateau_s": 3, "ramp_down_s": 1, "mean": 4.0, "days": 1, "bursts": 1, "burst_s": 3, "burst": 5.0,
+    "phases": "baseline 1 at 1, spike 3 at 6, recovery 1 at 1",
     "herd_users": 5, "canary_users": 1, "canary_per_s": 1.0, "steady_s": 1, "drop_s": 1,
 }  # fmt: skip
 
@@ -73,6 +74,50 @@ def check(finished: runs.Finished, name: str) -> None:
     users = [int(line.removeprefix("users ")) for line in finished.out.splitlines() if line.startswith("users ")]
     highest = max(users)
     assert 1 < highest <= 12 if name in SLOPES else highest == 6, (name, users)
+
+
+BY_CLASS = """
+import gevent
+from locust import User, constant, events, task
+from shapes.timeline import Level, Timeline
+
+class Buyer(User):
+    wait_time = constant(0.2)
+
+    @task
+    def buy(self):
+        pass
+
+class Reader(Buyer):
+    pass
+
+class Load(Timeline):
+    phases = "one 3, two 3"
+
+    def class_levels(self):
+        return {"Buyer": Level(0, {"one": 6, "two": 2}), "Reader": Level(0, {"one": 2, "two": 6})}
+
+@events.test_start.add_listener
+def watch(environment, **_):
+    def count():
+        while True:
+            print("users", sorted(environment.runner.reported_user_classes_count.items()), flush=True)
+            gevent.sleep(0.1)
+    if type(environment.runner).__name__ != "WorkerRunner":
+        gevent.spawn(count)
+"""
+
+
+@pytest.mark.spike_testing
+def test_stock_users_of_two_classes_follow_their_own_levels_over_two_workers(tmp_path: Path) -> None:
+    """The sum is the same all the time, so that Locust by itself would change nothing."""
+    file = tmp_path / "by_class.py"
+    file.write_text(BY_CLASS)
+    command = [str(runs.BIN / "locust"), "-f", str(file), "--headless", "--only-summary", *runs.processes(2)]
+    finished = runs.start(tmp_path, command, forked=True).wait(60, gone_within_s=5)
+    finished.ended_well(0)
+    for buyers, readers in ((6, 2), (2, 6)):
+        assert f"users [('Buyer', {buyers}), ('Reader', {readers})]" in finished.out
 
 
 AT_ONCE = 8

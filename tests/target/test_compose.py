@@ -7,6 +7,7 @@ import subprocess
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import yaml  # type: ignore[import-untyped]
@@ -43,6 +44,24 @@ def test_the_profile_ha_has_the_nodes_of_the_embedded_form(compose: dict[str, An
     for name in profile:
         needed = compose["services"][name].get("depends_on", [])
         assert set(needed) <= {*profile, "upstream"}, name  # started alone, it brings no part of the simple form along
+
+
+def test_the_profile_load_has_a_master_and_workers_of_one_scenario(compose: dict[str, Any]) -> None:
+    """As many as the master waits for; the scenario is in the image, and the host is a service that is consented to."""
+    profile = {name: each for name, each in compose["services"].items() if each.get("profiles") == ["load"]}
+    assert set(profile) == {"master", "worker"}
+    commands = {name: each["command"].split() for name, each in profile.items()}
+    scenarios = {words[words.index("--locustfile") + 1] for words in commands.values()}
+    (scenario,) = scenarios
+    assert (FILE.parent / scenario.removeprefix("/springback/")).is_file()
+    master = commands["master"]
+    host = urlsplit(master[master.index("--host") + 1]).hostname
+    assert host in compose["services"]
+    assert master[master.index("--allow-host") + 1] == host
+    assert int(master[master.index("--expect-workers") + 1]) == profile["worker"]["deploy"]["replicas"]
+    assert commands["worker"][-2:] == ["--master-host", "master"]
+    assert all("ports" not in each for each in profile.values())
+    assert all((FILE.parent / each["build"]["dockerfile"]).is_file() for each in profile.values())
 
 
 def test_the_profile_observe_is_for_this_machine_only(compose: dict[str, Any]) -> None:

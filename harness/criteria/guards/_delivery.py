@@ -19,6 +19,8 @@ _NOT_SENT = (UNSERVED, UNSENT, INTERRUPTED, USER_EXCEPTION)
 """Outcomes of an iteration that was due and sent no request, or was cut off on our side."""
 NOBODY = "load processes without users"
 """In the place of a class of users, where the arrivals of a load process had none at all."""
+NEVER_BY_CHANCE = 20.0
+"""Starts planned in a stretch in which none was due. Random arrivals do so in one of 5 · 10⁸ (e^20) such stretches."""
 STARTS_PER_S = "starts/s"
 """Level unit of the open model, in which the level is a rate of starts and not a number of users."""
 
@@ -55,6 +57,27 @@ def deliveries(recording: Recording, phase: Phase) -> tuple[Delivery, ...]:
     return (*parts, *_by_class(recording, phase, streams))
 
 
+def of_levels(recording: Recording) -> Iterator[Delivery]:
+    """What each class of users that has a level of its own did of it, phase by phase."""
+    if recording.header.level_unit != STARTS_PER_S:
+        return
+    for phase in recording.header.phases:
+        began = Counter[str]()
+        for mark in recording.starts:
+            if mark.stream == ARRIVALS and phase.start_s <= mark.t < phase.end_s:
+                began.update(mark.starts)
+        for each in recording.header.classes:
+            planned = planned_starts(each.level, phase.start_s, phase.end_s)
+            if planned >= 1:
+                ratio = min(1.0, (began[each.user_class] + _scatter(planned)) / planned)
+                yield Delivery(f"{each.user_class} in the {phase.name}", planned, began[each.user_class], ratio)
+
+
+def _scatter(planned: float) -> float:
+    """By so much may random arrivals fall short of their plan, and whole numbers by one."""
+    return max(1.0, 3 * math.sqrt(planned))
+
+
 def planned_starts(level: tuple[tuple[float, float], ...], start_s: float, end_s: float) -> float:
     """Integral of the level, a polyline of (t, starts/s), from ``start_s`` to ``end_s``: the starts expected.
 
@@ -67,6 +90,40 @@ def planned_starts(level: tuple[tuple[float, float], ...], start_s: float, end_s
             slope = (y1 - y0) / (t1 - t0)
             area += (finish - begin) * (y0 + slope * ((begin + finish) / 2 - t0))
     return area
+
+
+@dataclass(frozen=True)
+class Silence:
+    """Seconds on end in which a load process had no arrival at all, although some were planned for it."""
+
+    node: str
+    from_s: int
+    to_s: int
+    planned: float
+
+
+def silences(recording: Recording, start_s: float, end_s: float) -> Iterator[Silence]:
+    """The longest of each load process, where it is no chance. Its part of the plan is its share of all arrivals
+    between these instants. A recording that does not tell what was due has none, and neither has a closed model.
+    """
+    due: dict[str, Counter[int]] = {}
+    seconds = range(math.ceil(start_s), math.floor(end_s))
+    for mark in recording.starts:
+        if mark.stream == ARRIVALS and int(mark.t) in seconds:
+            due.setdefault(mark.node, Counter())[int(mark.t)] += sum(mark.due.values())
+    total = sum(each.total() for each in due.values())
+    if not total or recording.header.level_unit != STARTS_PER_S:
+        return
+    planned = [planned_starts(recording.header.level, t, t + 1) for t in seconds]
+    for node in sorted(due):
+        share = due[node].total() / total
+        longest, since = Silence(node, 0, 0, 0.0), seconds.start
+        for t in [*(t for t in seconds if due[node][t]), seconds.stop]:
+            missing = share * sum(planned[since - seconds.start : t - seconds.start])
+            longest = max(longest, Silence(node, since, t, missing), key=lambda one: one.planned)
+            since = t + 1
+        if longest.planned >= NEVER_BY_CHANCE:
+            yield longest
 
 
 def _arrivals(recording: Recording, phase: Phase) -> Delivery:

@@ -83,6 +83,7 @@ class EnoughUsers(Guard):
     title = "enough users for the arrivals"
     unit = "ratio"
     guarded = (CLIENTS,)
+    of_generator = True
 
     limit: float = parameter(0.01, "largest share of the arrivals of a phase that may wait for a free user", highest=1)
     wait_s: float = parameter(

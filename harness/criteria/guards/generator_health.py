@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from harness.analysis import generator
 from harness.criteria._criterion import Guard
-from harness.criteria._outcome import no_phase, percent, phases_from, seconds
+from harness.criteria._outcome import no_phase, percent, phases_under_load, seconds
+from harness.criteria.guards._delivery import silences
 from harness.findings import CLIENTS, Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
@@ -16,22 +17,24 @@ from harness.recording_values import Scalar
 
 @dataclass(frozen=True)
 class GeneratorHealth(Guard):
-    """Guard: no load process was saturated, lost, late or silent in the spike and after it.
+    """Guard: no load process was saturated, lost, late or silent in the spike and after it, or stopped making load.
 
-    Lag and CPU are means over any three seconds. A saturated generator makes a good target look bad and hides
-    a bad one, so latency, errors and recovery are void, PASS and FAIL alike.
+    Lag and CPU are means over any three seconds. Arrivals that were planned and never due are looked for as far as
+    their number cannot be chance, see :mod:`harness.criteria.guards._delivery`. A saturated generator makes a good
+    target look bad and hides a bad one, so latency, errors and recovery are void, PASS and FAIL alike.
     """
 
     title = "load generator healthy"
     unit = "s"
     guarded = (CLIENTS,)
+    of_generator = True
 
     loop_lag_limit_s: float = parameter(0.25, "largest event-loop lag in seconds, mean of 3 s")
     cpu_limit_ratio: float = parameter(0.9, "largest CPU use of a load process, mean of 3 s, 1 = one core")
     phase: str = parameter("spike", "judged from the beginning of this phase")
 
     def judge(self, recording: Recording) -> Finding:
-        stretch = phases_from(recording, self.phase)
+        stretch = phases_under_load(recording, self.phase)
         if not stretch:
             return self._about([no_phase(recording, self.phase)], {})
         start_s = stretch[0].start_s
@@ -43,6 +46,9 @@ class GeneratorHealth(Guard):
         reasons = [*_attendance(recording)]
         for node in nodes:
             reasons += self._objections(node)
+        for silence in silences(recording, start_s, end_s):
+            begun = f"from {silence.from_s} s to {silence.to_s} s, when about {silence.planned:,.0f} were planned"
+            reasons.append(f"{silence.node} had no arrival {begun}")
         worst_cpu = max((node.cpu_ratio for node in nodes if node.cpu_ratio is not None), default=None)
         worst_lag_s = max((node.loop_lag_s for node in nodes if node.loop_lag_s is not None), default=None)
         return self._about(reasons, {"load processes": len(nodes), "cpu_ratio": worst_cpu}, worst_lag_s)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 from harness.analysis import generator, machine
 from harness.analysis.lazy import LazyModule
 from harness.criteria._criterion import Guard
-from harness.criteria._outcome import no_phase, percent, phases_from
+from harness.criteria._outcome import no_phase, percent, phases_under_load
 from harness.findings import CLIENTS, TARGET, Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
@@ -38,13 +38,14 @@ class MachinePressure(Guard):
     title = "machine left to the run"
     unit = "ratio"
     guarded: ClassVar[tuple[str, ...]] = (CLIENTS, TARGET)
+    of_generator = True
 
     limit: float = parameter(0.3, "largest share of a full machine's CPUs that others may take", highest=1)
     throttled_limit: float = parameter(0.25, "largest share of the periods with the quota of CPU used up", highest=1)
     phase: str = parameter("spike", "judged from the beginning of this phase")
 
     def judge(self, recording: Recording) -> Finding:
-        stretch = phases_from(recording, self.phase)
+        stretch = phases_under_load(recording, self.phase)
         if not stretch:
             return self.inconclusive(no_phase(recording, self.phase))
         end_s = min(stretch[-1].end_s, generator.last_trace_s(recording))

@@ -24,6 +24,7 @@ class ReleaseSkew(Guard):
     title = "release skew"
     unit = "s"
     guarded = (CLIENTS,)
+    of_generator = True
 
     limit_s: float = parameter(0.25, "largest time in seconds from the first to the last send of a gate")
 

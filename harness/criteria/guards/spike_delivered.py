@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from harness.analysis import phases
 from harness.criteria._criterion import Guard
 from harness.criteria._outcome import no_phase, percent
-from harness.criteria.guards._delivery import deliveries
+from harness.criteria.guards._delivery import deliveries, of_levels
 from harness.findings import Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
+from harness.recording_header import Phase
 from harness.recording_marks import ARRIVALS
 
 
@@ -18,6 +19,7 @@ from harness.recording_marks import ARRIVALS
 class SpikeDelivered(Guard):
     """Guard: of every gate, of the arrivals alone or beside it, and of each class of users, enough was really sent.
 
+    Where classes of users have levels of their own, it is about each of them in every phase.
     A spike that was not sent proves nothing about the target, so without it everything else is void. Where every gate
     was released and arrivals found no free user, there was load, if less of it: a FAIL that holds for what was sent,
     counted from the send, stands.
@@ -25,22 +27,23 @@ class SpikeDelivered(Guard):
 
     title = "spike delivered"
     unit = "ratio"
+    of_generator = True
 
     limit: float = parameter(0.99, "smallest share of the planned spike that must be sent", highest=1)
     phase: str = parameter("spike", "phase that holds the spike")
 
     def judge(self, recording: Recording) -> Finding:
-        phase = recording.phase(self.phase)
+        phase = self._judged(recording)
         if phase is None:
             return self.inconclusive(no_phase(recording, self.phase))
         intended = phases.of_phase(recording, phase).intended
         if not intended:
             return self.finding(
-                Outcome.INCONCLUSIVE, f"no request was sent in the {self.phase}: there was no spike", 0.0
+                Outcome.INCONCLUSIVE, f"no request was sent in the {phase.name}: there was no spike", 0.0
             )
-        parts = deliveries(recording, phase)
+        parts = (*deliveries(recording, phase), *of_levels(recording))
         if not parts:
-            reason = f"{intended:,} requests in the {self.phase}; the closed model plans users, not requests"
+            reason = f"{intended:,} requests in the {phase.name}; the closed model plans users, not requests"
             return self.finding(Outcome.PASS, reason)
         worst = min(parts, key=lambda part: part.ratio)
         text = f"{worst.what}: {worst.delivered:,} of {worst.planned:,.0f} planned requests were sent"
@@ -49,8 +52,14 @@ class SpikeDelivered(Guard):
         reason = f"{text}, below {percent(self.limit)}; give the load generator more users, load processes or time"
         return self.finding(Outcome.INCONCLUSIVE, reason, worst.ratio)
 
+    def _judged(self, recording: Recording) -> Phase | None:
+        phases = recording.header.phases
+        if any(each.level for each in recording.header.classes):
+            return Phase("run", phases[0].start_s, phases[-1].end_s)
+        return recording.phase(self.phase)
+
     def without_objection(self, recording: Recording) -> Recording | None:
-        phase = recording.phase(self.phase)
+        phase = self._judged(recording)
         short = () if phase is None else [p for p in deliveries(recording, phase) if p.ratio < self.limit]
         beside = recording.header.gates and short and all(part.what.startswith(ARRIVALS) for part in short)
         return phases.from_the_send(recording) if beside else None

@@ -4,7 +4,8 @@ A stretch goes from one good answer to the next. Clients that had asked all the 
 answer later and their first one earlier: not before everybody had been answered who asked while all was well, and not
 while somebody asked in vain. So it was at most as long as from answer to answer, and at least as long as from the first
 sign of trouble to the last: a try that gets no good answer is a sign from its beginning and the longest time that a
-good answer usually takes, until when it would have been there.
+good answer usually takes, until when it would have been there. So is one whose good answer took far longer than that:
+a service that keeps its clients waiting until it is back refuses nobody.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from harness.criteria import _clocks
+from harness.criteria._effects import is_stalled
 from harness.recording import Operation, Recording
 
 
@@ -26,7 +28,7 @@ class Gap:
     start_s: float
     end_s: float
     shortest_s: float
-    """Clients that had asked all the time would have seen at least so much of it; 0 where nobody asked in vain."""
+    """Clients that had asked all the time would have seen at least so much of it; 0 where there was no sign."""
     in_vain: int
     """Tries in it without a good answer."""
 
@@ -68,9 +70,7 @@ def tries_of(recording: Recording, kind: str, via: str) -> Tries:
 
 def usual_s(tries: Tries, before_s: float) -> float:
     """The longest time that a good answer took before this instant; infinite where there was none."""
-    return max(
-        (_returned_s(each) - each.invoke_s for each in tries.good if _returned_s(each) < before_s), default=math.inf
-    )
+    return max((_took_s(each) for each in tries.good if _returned_s(each) < before_s), default=math.inf)
 
 
 def gaps(tries: Tries, from_s: float, until_s: float) -> Iterator[Gap]:
@@ -79,24 +79,33 @@ def gaps(tries: Tries, from_s: float, until_s: float) -> Iterator[Gap]:
     """
     answers_s = [_returned_s(each) for each in tries.good]
     longest_s = usual_s(tries, from_s)
+    signs_s = sorted([*tries.bad_s, *(one.invoke_s for one in tries.good if is_stalled(_took_s(one), longest_s))])
     first = bisect_right(answers_s, from_s) - 1
     for index in range(max(first, 0), len(answers_s)):
         start_s = answers_s[index]
         if start_s >= until_s:
             return
         end_s = answers_s[index + 1] if index + 1 < len(answers_s) else math.inf
-        yield _gap(tries.bad_s, start_s, end_s, longest_s, until_s)
+        in_vain = len(_between(tries.bad_s, start_s - longest_s, end_s))
+        yield _gap(_between(signs_s, start_s - longest_s, end_s), start_s, end_s, longest_s, until_s, in_vain)
 
 
-def _gap(bad_s: Sequence[float], start_s: float, end_s: float, usual_s: float, until_s: float) -> Gap:
-    # One that began before the last good answer is a sign of this stretch when it should have ended in it.
-    signs = bad_s[bisect_right(bad_s, start_s - usual_s) if usual_s < math.inf else 0 : bisect_left(bad_s, end_s)]
+def _between(begun_s: Sequence[float], after_s: float, before_s: float) -> Sequence[float]:
+    return begun_s[bisect_right(begun_s, after_s) : bisect_left(begun_s, before_s)]
+
+
+def _gap(signs: Sequence[float], start_s: float, end_s: float, usual_s: float, until_s: float, in_vain: int) -> Gap:
+    """``signs``: one that began before the last good answer is of this stretch when it should have ended in it."""
     if end_s == math.inf and not signs:
         end_s = max(start_s, until_s)  # nobody asked in vain, so it was no more than the end of the load
     if not signs:
         return Gap(start_s, end_s, 0.0, 0)
     since_s = max(start_s, signs[0] + usual_s)
-    return Gap(start_s, end_s, max(0.0, signs[-1] - since_s), len(signs))
+    return Gap(start_s, end_s, max(0.0, signs[-1] - since_s), in_vain)
+
+
+def _took_s(operation: Operation) -> float:
+    return _returned_s(operation) - operation.invoke_s
 
 
 def _returned_s(operation: Operation) -> float:

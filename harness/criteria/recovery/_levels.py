@@ -60,8 +60,8 @@ def posterior(hits: NDArray[np.float64], n: NDArray[np.float64], threshold: floa
     likelihood = np.exp(logs - logs.max(axis=1, keepdims=True))
     within = levels <= threshold
     change = min(0.1, CHANGES / max(len(n), 1))
-    drifts = _drift(within, STAYING, crossing=False), _drift(within, FADING, crossing=True)
-    staying, fading = (_smoothed(likelihood, within, prior, (1 - change) * d + change * prior) for d in drifts)
+    drifts = np.stack([_drift(within, STAYING, crossing=False), _drift(within, FADING, crossing=True)])
+    staying, fading = _smoothed(likelihood, within, prior, (1 - change) * drifts + change * prior)
     odds = FADES / (1 - FADES) * math.exp(min(MOST_LOG_ODDS, fading[1] - staying[1]))
     fades = odds / (1 + odds)
     return Posterior(
@@ -72,30 +72,34 @@ def posterior(hits: NDArray[np.float64], n: NDArray[np.float64], threshold: floa
 
 def _smoothed(
     likelihood: NDArray[np.float64], within: NDArray[np.bool_], prior: NDArray[np.float64], moves: NDArray[np.float64]
-) -> tuple[Posterior, float]:
-    """Forwards and backwards; and the logarithm of how likely all windows together are, but for a constant."""
-    windows = len(likelihood)
-    expected = np.empty_like(likelihood)
-    state, log_likelihood = prior, 0.0
-    last = np.where(within, 1.0, LAST)
+) -> list[tuple[Posterior, float]]:
+    """Forwards and backwards, for each of the ways to move, ``moves`` of shape (ways, levels, levels); and the
+    logarithm of how likely all windows together are, but for a constant.
+    """
+    (windows, levels), ways = likelihood.shape, len(moves)
+    expected, totals = np.empty((windows, ways, 1, levels)), np.empty((windows, ways, 1, 1))
+    expected[:1], state = prior, np.tile(prior, (ways, 1, 1))
     for window in range(windows):
-        expected[window] = state @ moves if window else prior
         state = expected[window] * likelihood[window]
-        total = float(state.sum())
-        state, log_likelihood = state / total, log_likelihood + math.log(total)
-    within_from, above = np.empty(windows), np.empty(windows)
+        totals[window] = state.sum(axis=-1, keepdims=True)
+        state /= totals[window]
+        if window + 1 < windows:
+            np.matmul(state, moves, out=expected[window + 1])
     # Of what follows: with any levels, and with none above the threshold; scaled alike.
-    any_level, none_above = last, np.ones_like(last)
-    for window in reversed(range(windows)):
-        here = expected[window] * likelihood[window]
-        whole = here @ any_level
-        within_from[window] = (here[within] @ none_above[within]) / whole
-        above[window] = (here[~within] @ any_level[~within]) / whole
-        came = likelihood[window] * any_level
-        came_within = np.where(within, likelihood[window] * none_above, 0.0)
-        scale = came.sum()
-        any_level, none_above = moves @ came / scale, moves @ came_within / scale
-    return Posterior(within_from, above), log_likelihood + math.log(float(state @ last))
+    last = np.where(within, 1.0, LAST)
+    following = np.empty((windows, ways, 2, levels))
+    following[-1:, :, 0], following[-1:, :, 1] = last, 1.0
+    back, some = np.ascontiguousarray(moves.transpose(0, 2, 1)), np.stack([np.ones(levels), within])
+    for window in range(windows - 1, 0, -1):
+        came = likelihood[window] * following[window] * some
+        np.matmul(came, back, out=following[window - 1])
+        following[window - 1] /= came[:, :1].sum(axis=-1, keepdims=True)
+    here = expected[:, :, 0] * likelihood[:, None]
+    any_level, none_above = here * following[:, :, 0], here * following[:, :, 1]
+    whole = any_level.sum(axis=-1)
+    within_from, above = none_above[..., within].sum(axis=-1) / whole, any_level[..., ~within].sum(axis=-1) / whole
+    likely = np.log(totals).sum(axis=(0, 2, 3)) + np.log((state * last).sum(axis=(1, 2)))
+    return [(Posterior(within_from[:, way], above[:, way]), float(likely[way])) for way in range(ways)]
 
 
 def _drift(within: NDArray[np.bool_], steps: tuple[float, ...], crossing: bool) -> NDArray[np.float64]:
@@ -104,12 +108,10 @@ def _drift(within: NDArray[np.bool_], steps: tuple[float, ...], crossing: bool) 
     """
     levels = len(within)
     stay = np.eye(levels)
-    for here in range(levels):
-        for apart, probability in enumerate(steps, 1):
-            for there in (here - apart, here + apart):
-                if 0 <= there < levels and (within[here] == within[there] or (crossing and within[there])):
-                    stay[here, there] += probability
-                    stay[here, here] -= probability
+    for apart, probability in enumerate(steps, 1):
+        near = np.eye(levels, k=apart, dtype=bool) | np.eye(levels, k=-apart, dtype=bool)
+        goes = near & ((within[:, None] == within) | (crossing & within))
+        stay += probability * (goes - np.diag(goes.sum(axis=1)))
     return stay
 
 

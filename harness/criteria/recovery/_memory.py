@@ -20,7 +20,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from harness.analysis.lazy import LazyModule
-from harness.analysis.processes import PROBE, VALUE, ProcessSeries, Restart, processes, restarts
+from harness.analysis.processes import ProcessSeries, Restart, processes, restarts
 from harness.criteria.recovery import _leak
 from harness.criteria.recovery._leak import LeakTest, Stretch
 from harness.criteria.recovery._trend import FloatArray
@@ -72,9 +72,9 @@ class Growth:
 
 def growth(recording: Recording, baseline: Phase, recovery: Phase) -> Growth:
     """Growth from the baseline to the end of the recovery phase."""
-    samples = processes(recording)
+    samples = {name: one for name, one in processes(recording).items() if len(one.memory[0])}
     if not samples:
-        return Growth(None, f"the probe {PROBE!r} gave no {VALUE}, so memory is not known")
+        return Growth(None, "no probe read memory of the target's processes or containers, so it is not known")
     end_s = min(float(recovery.end_s), max(one.known_until_s for one in samples.values()) + 1)
     start_s = end_s - max(LAST_SHARE * recovery.duration_s, MINIMUM_SAMPLES)
     if start_s < recovery.start_s:
@@ -257,7 +257,7 @@ def _summed(samples: Mapping[str, ProcessSeries], names: Sequence[str], start_s:
     grid = np.arange(math.ceil(start_s), math.floor(end_s), dtype=np.float64)
     total = np.zeros(len(grid))
     for name in names:
-        total += np.interp(grid, samples[name].t, samples[name].rss_bytes)
+        total += np.interp(grid, *samples[name].memory)
     return total
 
 

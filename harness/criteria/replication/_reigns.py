@@ -8,7 +8,7 @@ it was primary all the time: no failover goes there and back so fast.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.criteria.replication._nodes import NodeSample
@@ -25,6 +25,8 @@ class Seen:
     from_s: float
     to_s: float
     primary: bool = True
+    wrote: bool = False
+    """It has acknowledged a write."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,8 @@ class Overlap:
     other: str
     from_s: float
     to_s: float
-    witnesses: int
+    wrote: tuple[str, ...]
+    """Which of the two acknowledged writes between the first and the last evidence of it, as far as writes say."""
 
     @property
     def length_s(self) -> float:
@@ -55,7 +58,8 @@ def evidence_of(recording: Recording, nodes: Mapping[str, list[NodeSample]]) -> 
         error_s = 2 * batch.clock_uncertainty_s if several else batch.clock_uncertainty_s
         for operation in batch.operations:
             if operation.kind == WRITE and operation.return_s is not None and operation.source in named:
-                found[named[operation.source]].append(Seen(operation.invoke_s - error_s, operation.return_s + error_s))
+                from_s, to_s = operation.invoke_s - error_s, operation.return_s + error_s
+                found[named[operation.source]].append(Seen(from_s, to_s, wrote=True))
                 writes += 1
     return {node: sorted(seen, key=lambda one: one.from_s) for node, seen in found.items()}, writes
 
@@ -67,7 +71,12 @@ def overlaps(evidence: Mapping[str, list[Seen]]) -> Iterator[Overlap]:
             for other, theirs in evidence.items():
                 inside = [one for one in theirs if one.primary and from_s < one.from_s and one.to_s < to_s]
                 if other != node and inside:
-                    yield Overlap(node, other, inside[0].to_s, inside[-1].from_s, len(inside))
+                    wrote = tuple(name for name in (node, other) if _wrote(evidence[name], inside[0], inside[-1]))
+                    yield Overlap(node, other, inside[0].to_s, inside[-1].from_s, wrote)
+
+
+def _wrote(seen: Sequence[Seen], first: Seen, last: Seen) -> bool:
+    return any(one.wrote and one.to_s >= first.from_s and one.from_s <= last.to_s for one in seen)
 
 
 def _reigns(seen: list[Seen]) -> Iterator[tuple[float, float]]:

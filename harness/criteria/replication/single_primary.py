@@ -9,7 +9,7 @@ from harness.criteria._effects import effect_of, nothing_shown
 from harness.criteria._injections import injections, load_end_s, not_injected
 from harness.criteria._outcome import against, seconds, with_remedy
 from harness.criteria.replication._nodes import NodeSample, nodes_of, primary_before, silent_s
-from harness.criteria.replication._reigns import evidence_of, overlaps
+from harness.criteria.replication._reigns import Overlap, evidence_of, overlaps
 from harness.findings import TARGET, Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
@@ -24,7 +24,8 @@ class SinglePrimary(Criterion):
     :mod:`harness.criteria.replication._reigns`. Each one is certain. Two primaries for less than the time between two
     samples show only when both of them take writes. There is no PASS where a node was not sampled for longer than
     ``seen_every_s``, nor where the fault showed in nothing, see :mod:`harness.criteria._effects`: then no primary was
-    replaced.
+    replaced. One that takes writes, and acknowledges none because no replica has them, is a primary: a client that asks
+    for less than its replicas is acknowledged, and loses what it wrote. The reason says whether both acknowledged some.
     """
 
     title = "two primaries at once"
@@ -62,6 +63,7 @@ class SinglePrimary(Criterion):
         if found:
             longest = max(found, key=lambda overlap: overlap.length_s)
             reason += f"; {longest.other} beside {longest.node} for at least {seconds(longest.length_s)}"
+            reason += _who_wrote(longest) if writes else ""
         elif not writes:
             reason += "; no write says which node took it, so less than the time between two samples would not show"
         return self.finding(outcome, reason, figure, (figure, figure), told)
@@ -85,3 +87,10 @@ class SinglePrimary(Criterion):
         if longest_s > self.seen_every_s:
             return f"{node} was not sampled for {seconds(longest_s)} after the fault, in which it may have been primary"
         return "" if any(effect_of(recording, fault) for fault in faults) else nothing_shown(faults)
+
+
+def _who_wrote(overlap: Overlap) -> str:
+    silent = [node for node in (overlap.node, overlap.other) if node not in overlap.wrote]
+    if not silent:
+        return ", and both acknowledged writes meanwhile"
+    return f", though {' and '.join(silent)} acknowledged no write meanwhile"

@@ -47,6 +47,8 @@ class Paced(User):
             sys.exit(EXIT_USAGE)
         self.number: int = self.node.number_user()
         """0, 1, 2 …: different for every user of the run, over all nodes."""
+        self.number_in_class: int = self.node.number_user(type(self).__name__)
+        """The same of the users of its class."""
         self.current_start: Start | None = None
 
     @property

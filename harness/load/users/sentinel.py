@@ -51,6 +51,16 @@ class SentinelUser(Measured, Paced):
         self._valkey: redis.Redis | None = None
         self._server = ""
         """Where that is connected to."""
+        self._turns = self.number
+        """They are started in turn: from the same one on, all would read at the same time, and none write."""
+
+    def work_on_keys(self) -> None:
+        """Writes two keys, and reads the newest, one of these each time."""
+        self._turns += 1
+        if self._turns % 3:
+            self.write_new_key()
+        else:
+            self.read_own_key()
 
     def write_new_key(self) -> bool:
         """Whether the primary of then has acknowledged it in the end. Each attempt is an operation with a version of
@@ -69,9 +79,11 @@ class SentinelUser(Measured, Paced):
         return False
 
     def read_own_key(self) -> None:
-        """The newest."""
+        """The newest; who has none yet writes one."""
         if self._keys:
             self._read(self._keys[-1], "GET own key", VALKEY)
+        else:
+            self.write_new_key()
 
     def look_for_keys(self) -> None:
         """Each of them, as long as there is time, on the primary that the Sentinels name now: one that was replaced may

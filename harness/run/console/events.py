@@ -8,10 +8,10 @@ import math
 from collections.abc import Mapping
 from typing import Any, TextIO
 
+from harness.analysis.target_memory import memory_key
 from harness.live.state import SETTLES_S, LiveState
 from harness.run.console.plan import ShownPlan
 from harness.run.console.quiet_window import quiet_s
-from harness.run.console.screen_text import MEMORY
 
 
 class Events:
@@ -61,7 +61,7 @@ class Events:
 
     def _tell_second(self, t: int) -> None:
         point = self._live.series.point(t)
-        figures = [each for key, each in self._live.series.figures.items() if (key[0], key[2]) == MEMORY]
+        figures = [each for key, each in self._live.series.figures.items() if key[2] == memory_key(key[0])]
         latest = [each.latest[1] for each in figures]
         self.tell(
             "",

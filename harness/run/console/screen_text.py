@@ -8,6 +8,7 @@ from math import isfinite
 from rich.text import Text
 
 from harness.analysis.alerts import in_words
+from harness.analysis.target_memory import memory_key
 from harness.live.recovery_clock import RecoveryState
 from harness.live.state import SETTLES_S, LiveState
 from harness.run.console.plan import ShownPlan, note
@@ -19,7 +20,6 @@ LABEL, FIGURE = 9, 26
 MOST_ROWS = 3
 """Of alerts, and of faults."""
 MEGABYTE = 1e6
-MEMORY = ("process", "rss_bytes")
 """Probe and figure."""
 
 
@@ -92,9 +92,7 @@ def _recovery(state: RecoveryState) -> str:
 
 def _memory(live: LiveState, course: range, marks: Marks) -> Text:
     """All processes of the target that are sampled, together."""
-    figures = [
-        each for (probe, _, key), each in live.series.figures.items() if (probe, key) == ("process", "rss_bytes")
-    ]
+    figures = [each for (probe, _, key), each in live.series.figures.items() if key == memory_key(probe)]
     by_second = [dict(zip(each.seconds, each.values, strict=True)) for each in figures]
     totals = [sum(of_one.get(second, 0.0) for of_one in by_second) for second in course]
     told = [total for total in totals if total]

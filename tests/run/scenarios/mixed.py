@@ -8,10 +8,11 @@ import harness
 from harness.load.http import PacedHttpUser
 from harness.recording import CriterionSpec
 from shapes import herd, step
+from shapes.timeline import Level
 
 
 class Browser(PacedHttpUser):
-    weight = 3
+    weight = 1 if os.environ["SHAPE"] == "levels" else 3
 
     @task
     def browse(self):
@@ -42,6 +43,14 @@ match os.environ["SHAPE"]:
 
         class Load(step.Step):
             baseline_s, hold_s, recovery_s, base, peak, pacing = 3, 2, 3, 4, 16, "users"
+
+    case "levels":
+
+        class Load(step.Step):
+            baseline_s, hold_s, recovery_s, base, peak = 3, 2, 3, 8, 32
+
+            def class_levels(self):
+                return {"Browser": 1.0, "Reporter": Level(4, {"spike": 10}, herds={"spike": 11})}
 
 
 harness.attach("mixed", criteria=[CriterionSpec("error_ratio", {"limit": 0.3})])

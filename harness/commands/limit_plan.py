@@ -1,0 +1,205 @@
+"""What ``springback find-limit`` was asked for, checked against the scenario: which option is changed, between which
+levels, and how long each step takes.
+"""
+
+from __future__ import annotations
+
+import math
+import shlex
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from harness.commands.adjustable import Adjustable, Judged, Option
+from harness.errors import ConfigurationError, nearest
+from harness.limit.result import LATENCY, Searched
+from harness.limit.search import GROWTH, Bounds
+
+HIGHEST = 1000.0
+"""Unless another is given: a search must be no flood by itself."""
+HIGHEST_FACTOR = 16.0
+"""The same for a size that is neither a rate nor users, e.g. a scale: so many times what the scenario has."""
+FIRST_OF_HIGHEST = 64
+"""The first level is so many times below the highest, unless the base load is larger."""
+BASELINE_S, BASELINE_TO_COMPARE_S = 10, 30
+"""Of a step: enough to see that all is well, and enough for a band that a recovery is held against."""
+HOLD_S, RECOVERY_S = 20, 10
+SHORT_HOLD_S, SHORT_RECOVERY_S = 10, 5
+LIMITS_HELD, SHORT_LIMITS_HELD = 20, 10
+"""A level is held for so many times the limit of a latency, at least: a queue that grows has to reach it."""
+AFTER_LIMIT_S = 5
+"""A recovery is watched so much longer than it may take and has to hold."""
+POOL_S = 2.0
+"""The pool has users for so many seconds' worth of starts, or for a latency beyond the limit."""
+BEYOND_LIMIT = 1.25
+PEAK, POOL = "peak", "pool_users"
+HELD = ("hold_s", "plateau_s")
+"""Options of shapes that say for how long the peak is held."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """As it was given; None where it was not."""
+
+    criteria: tuple[str, ...]
+    vary: str
+    first: float | None
+    highest: float | None
+    at_least: float | None
+    resolution: float
+    most_steps: int
+    most_s: float
+    cool_down_s: float
+    reset: str
+    is_short: bool
+
+
+@dataclass(frozen=True)
+class LimitPlan:
+    """How the search goes."""
+
+    wanted: Wanted
+    option: Option
+    unit: str
+    bounds: Bounds
+    judged: Sequence[Judged]
+    """The criteria whose limit is looked for, one after another."""
+    adjustable: Adjustable
+    times: dict[str, int]
+    """Options of the shape that make a step shorter than the scenario is."""
+
+    def arguments(self, level: float) -> list[str]:
+        """Of a run at this level, beside those of the user."""
+        given = {self.option.flag: self._text(level)}
+        given |= {f"--{name.replace('_', '-')}": str(value) for name, value in self.times.items()}
+        if (users := self._pool_users(level)) is not None:
+            given["--pool-users"] = str(users)
+        return [word for flag, value in given.items() for word in (flag, value)]
+
+    def searched(self, judged: Judged, plateau_s: float) -> Searched:
+        quantile = judged.number("quantile") or 0.0
+        return Searched(judged.name, judged.kind, quantile, self.option.flag, self.unit, plateau_s)
+
+    def level_in_words(self, level: float) -> str:
+        return f"{self._text(level)} {self.unit}".rstrip()
+
+    def _text(self, level: float) -> str:
+        return str(round(level)) if self.option.is_whole else f"{level:.6g}"
+
+    def _pool_users(self, level: float) -> int | None:
+        """Users for the starts that wait for an answer when the latency is at its limit: with fewer, what is beyond it
+        would be seen as a lack of users, and not as the service's. None where somebody has said how many.
+        """
+        pool = self.adjustable.option(POOL)
+        if pool is None or pool.value or self.option.name != PEAK or self.unit != "starts/s":
+            return None
+        limit_s = _longest_limit_s(self.judged)
+        return math.ceil(level * max(POOL_S, BEYOND_LIMIT * limit_s + 1 if limit_s else 0.0))
+
+
+def made(wanted: Wanted, adjustable: Adjustable, arguments: Sequence[str]) -> LimitPlan:
+    """Raises ConfigurationError with everything that is wrong."""
+    problems: list[str] = []
+    judged = list(_criteria(wanted, adjustable, problems))
+    option = _option(wanted, adjustable, problems)
+    if option is None:
+        raise ConfigurationError(problems)
+    given = [word.partition("=")[0] for word in arguments]
+    if option.flag in given:
+        problems.append(f"{option.flag}: the search sets it; leave it out, and give --from and --max-rate")
+    bounds = _bounds(wanted, adjustable, option, problems)
+    if wanted.at_least is not None and len(judged) > 1:
+        problems.append("--at-least and several criteria: it is the limit of one; search for one at a time")
+    problems += _reset_problems(wanted.reset)
+    if problems:
+        raise ConfigurationError(problems)
+    is_rate = option.name == PEAK
+    unit = adjustable.unit if is_rate else "users" if option.name.endswith("_users") else ""
+    times = dict(_times(wanted, adjustable, judged, option))
+    return LimitPlan(wanted, option, unit, bounds, judged, adjustable, times)
+
+
+def _reset_problems(command: str) -> Iterator[str]:
+    try:
+        if command and shutil.which(shlex.split(command)[0]) is None:
+            yield f"--reset: there is no command {shlex.split(command)[0]}; correct it (it is run without a shell)"
+    except (ValueError, IndexError):
+        yield "--reset: cannot be read as a command; close its quotes"
+
+
+def _criteria(wanted: Wanted, adjustable: Adjustable, problems: list[str]) -> Iterator[Judged]:
+    known = {each.name: each for each in adjustable.criteria}
+    for name in wanted.criteria:
+        if name in known:
+            yield known[name]
+            continue
+        meant = nearest(name, known)
+        told = f"did you mean {meant}?" if meant else f"it has {', '.join(known) or 'none'}"
+        problems.append(f"--criterion {name}: the scenario is not judged by it; {told}")
+
+
+def _option(wanted: Wanted, adjustable: Adjustable, problems: list[str]) -> Option | None:
+    name = wanted.vary.removeprefix("--").replace("-", "_") or adjustable.size_option
+    there = [each.name for each in adjustable.options]
+    if not name:
+        problems.append(
+            f"the shape does not say which of its options is the size of the spike; name it with --vary, one of "
+            f"{', '.join(there)}"
+        )
+        return None
+    found = adjustable.option(name)
+    if found is None:
+        meant = nearest(name, there)
+        told = f"did you mean {meant}?" if meant else f"it has {', '.join(there)}"
+        problems.append(f"--vary {wanted.vary}: no number of the shape; {told}")
+    return found
+
+
+def _bounds(wanted: Wanted, adjustable: Adjustable, option: Option, problems: list[str]) -> Bounds:
+    base = adjustable.option("base")
+    if option.name == PEAK:
+        lowest = max(1.0, base.value if base is not None else 1.0)
+    else:
+        lowest = 1.0 if option.is_whole else option.value / FIRST_OF_HIGHEST
+    is_count = option.name == PEAK or option.is_whole
+    highest = wanted.highest if wanted.highest is not None else HIGHEST if is_count else HIGHEST_FACTOR * option.value
+    if wanted.highest is None and wanted.at_least is not None:
+        highest = max(highest, GROWTH * wanted.at_least)
+    first = max(GROWTH * lowest, highest / FIRST_OF_HIGHEST) if wanted.first is None else wanted.first
+    if highest <= lowest:
+        problems.append(f"--max-rate {highest:g}: give more than the {lowest:g} that there is without a spike (--base)")
+    elif wanted.first is not None and not lowest <= first <= highest:
+        problems.append(f"--from {first:g}: give a level from {lowest:g} to {highest:g}")
+    if wanted.at_least is not None and not lowest < wanted.at_least <= highest:
+        problems.append(f"--at-least {wanted.at_least:g}: give a level from {lowest:g} to {highest:g} (--max-rate)")
+    return Bounds(lowest, min(first, highest), highest, wanted.resolution, option.is_whole, wanted.at_least)
+
+
+def _times(
+    wanted: Wanted, adjustable: Adjustable, judged: Sequence[Judged], option: Option
+) -> Iterator[tuple[str, int]]:
+    """What nobody has given otherwise than in the scenario's file is made shorter, and never longer, but for what a
+    criterion needs to tell.
+    """
+    compares = [each for each in judged if each.needs_baseline]
+    most = {"baseline_s": BASELINE_TO_COMPARE_S if compares else BASELINE_S}
+    least_s, limits = (SHORT_HOLD_S, SHORT_LIMITS_HELD) if wanted.is_short else (HOLD_S, LIMITS_HELD)
+    most |= dict.fromkeys(HELD, max(least_s, math.ceil(limits * _longest_limit_s(judged))))
+    most["recovery_s"] = SHORT_RECOVERY_S if wanted.is_short else RECOVERY_S
+    least: dict[str, int] = {}
+    for each in compares:
+        if (limit_s := each.number("limit_s")) is not None:
+            needed_s = math.ceil(limit_s + (each.number("hold_s") or 0.0)) + AFTER_LIMIT_S
+            least["recovery_s"] = max(needed_s, least.get("recovery_s", 0))
+    for name, value_s in most.items():
+        found = adjustable.option(name)
+        if found is None or name == option.name or found.value != found.own:
+            continue
+        step_s = max(min(round(found.value), value_s), least.get(name, 0))
+        if step_s != found.value:
+            yield name, step_s
+
+
+def _longest_limit_s(judged: Sequence[Judged]) -> float:
+    """Of a latency, among the criteria that are searched; 0 where none is."""
+    return max((each.number("limit_s") or 0.0 for each in judged if each.kind == LATENCY), default=0.0)

@@ -1,0 +1,117 @@
+"""What figures over all requests hide: one request among many that became worse, or another mix of them.
+
+Criteria are about all requests of a phase, unless they name some. A request that makes two of a hundred does not move
+the p95 of all, however slow it has become; and where fewer slow ones are made than before, all of them can be slower
+and the p95 of all be lower. Neither is a FAIL, which takes a criterion of that request; but with either, nothing has
+been shown not to be worse.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from harness import criteria as criteria_folder
+from harness.analysis import phases
+from harness.comparison.metric import KIND
+from harness.criteria._criterion import Criterion
+from harness.errors import ConfigurationError
+from harness.findings import Finding, Outcome, Verdict
+from harness.recording import Recording
+from harness.recording_header import CriterionSpec
+from harness.recording_values import ITERATION
+
+Judged = tuple[Recording, Verdict]
+Compare = Callable[[Sequence[Judged], Sequence[Judged], int], list[Finding]]
+"""Of two groups, each figure by itself, beside so many others."""
+KINDS = ("latency_quantile", "error_ratio")
+MOST_NAMES = 50
+"""That are looked at, those with the most requests."""
+FEWEST_REQUESTS = 59
+"""Of a name, or of a phase, in all runs of a group: a p95 takes them."""
+MIX = 0.05
+"""The share of the requests that may be others, beyond what chance makes."""
+
+
+def compared(first: Sequence[Judged], second: Sequence[Judged], compare: Compare) -> list[Finding]:
+    """INCONCLUSIVE findings alone: each request that is worse by itself, and each phase with another mix."""
+    groups = ([run for run, _ in first], [run for run, _ in second])
+    found = []
+    for phase in groups[0][0].header.phases:
+        requests = tuple(_requests(recordings, phase.name) for recordings in groups)
+        if min(counts.total() for counts in requests) < FEWEST_REQUESTS:
+            continue
+        found += _mix(phase.name, *requests)
+        both = Counter({name: min(counts[name] for counts in requests) for name in requests[0]})
+        names = [name for name, count in both.most_common(MOST_NAMES) if count >= FEWEST_REQUESTS]
+        if len(requests[0] | requests[1]) > 1:
+            found += _worse(phase.name, names, first, second, compare)
+    return found
+
+
+def _requests(recordings: Sequence[Recording], phase: str) -> Counter[str]:
+    counts: Counter[str] = Counter()
+    for recording in recordings:
+        for name, tally in phases.tallies_by_phase_and_name(recording).get(phase, {}).items():
+            if name != ITERATION and tally.intended:
+                counts[name] += tally.intended
+    return counts
+
+
+def _mix(phase: str, first: Counter[str], second: Counter[str]) -> list[Finding]:
+    """By the total variation distance, half of the sum of all differences between shares. Chance makes each of them
+    about √(2/π) of its standard deviation large; twice that is allowed.
+    """
+    sizes = first.total(), second.total()
+    names = [*(first | second)]
+    shares = {name: (first[name] / sizes[0], second[name] / sizes[1]) for name in names}
+    distance = sum(abs(after - before) for before, after in shares.values()) / 2
+    pooled = [(first[name] + second[name]) / sum(sizes) for name in names]
+    by_chance = sum(math.sqrt(share * (1 - share) * (1 / sizes[0] + 1 / sizes[1])) for share in pooled)
+    if distance <= MIX + math.sqrt(2 / math.pi) * by_chance:
+        return []
+    most = max(names, key=lambda name: abs(shares[name][1] - shares[name][0]))
+    before, after = shares[most]
+    reason = (
+        f"other requests were made: {most} is {before * 100:.3g} % of them in the first and {after * 100:.3g} % in the "
+        "second, so a figure of all of them may be better though each request is worse; runs of one mix would tell"
+    )
+    return [Finding(f"mix_in_{phase}", f"mix of requests in the {phase}", Outcome.INCONCLUSIVE, reason, kind=KIND)]
+
+
+def _worse(
+    phase: str, names: Sequence[str], first: Sequence[Judged], second: Sequence[Judged], compare: Compare
+) -> list[Finding]:
+    of_all = [spec for spec in first[0][0].header.criteria if spec.criterion in KINDS and _is_of_all(spec, phase)]
+    specs = [(spec, _of_name(spec, name)) for spec in of_all for name in names]
+    if not specs:
+        return []
+    groups = [[_judged(run, specs) for run in group] for group in (first, second)]
+    worse = [each for each in compare(groups[0], groups[1], len(specs)) if each.outcome is Outcome.FAIL]
+    remedy = "no criterion is about this request alone; one (its parameter is requests) would tell whether it FAILs"
+    return [replace(each, outcome=Outcome.INCONCLUSIVE, reason=f"{each.reason}; {remedy}") for each in worse]
+
+
+def _of_name(spec: CriterionSpec, name: str) -> CriterionSpec:
+    called = f"{criteria_folder.name_of(spec)} of {name}"
+    return CriterionSpec(spec.criterion, {**spec.parameters, "requests": name, "name": called})
+
+
+def _is_of_all(spec: CriterionSpec, phase: str) -> bool:
+    try:
+        criterion: Criterion = criteria_folder.load(spec)
+    except ConfigurationError:  # of a version that had other criteria
+        return False
+    return getattr(criterion, "requests", None) == "" and getattr(criterion, "phase", "") == phase
+
+
+def _judged(run: Judged, specs: Sequence[tuple[CriterionSpec, CriterionSpec]]) -> Judged:
+    """By the criteria of single names; what a guard voids of all requests it voids of each."""
+    recording, verdict = run
+    void = {each.criterion for each in verdict.findings if each.voided_by is not None}
+    used = [of_name for spec, of_name in specs if criteria_folder.name_of(spec) not in void]
+    findings = tuple(replace(criteria_folder.load(spec).judge(recording), kind=spec.criterion) for spec in used)
+    of_names = replace(recording, header=replace(recording.header, criteria=tuple(used)))
+    return of_names, replace(verdict, findings=findings)

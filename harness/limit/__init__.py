@@ -1,0 +1,1 @@
+"""The limit: up to which load a criterion holds, found by runs at one load after another."""

@@ -1,0 +1,163 @@
+"""What a search has found: the limit with its interval, or how far it came and what would settle it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from harness.findings import Basis, Finding, Outcome
+from harness.limit.search import TAIL, Bounds, End, Tried, estimate
+from harness.limit.step import Answer, Said, Silence
+
+CONFIDENCE = 1 - 2 * TAIL
+LATENCY = "latency_quantile"
+
+
+@dataclass(frozen=True)
+class Searched:
+    """For what the limit was looked for, and in what."""
+
+    criterion: str
+    kind: str
+    """Of the criterion."""
+    quantile: float
+    """That it judges; 0 where it judges none."""
+    option: str
+    """Of the shape, that was changed: ``--peak``."""
+    unit: str
+    plateau_s: float
+    """For which the highest level was held; 0 where it was an instant."""
+
+    @property
+    def is_sustained(self) -> bool:
+        """Whether the limit is that of a load that lasts: then a queue must not have grown meanwhile."""
+        return self.kind == LATENCY and self.plateau_s > 0 and self.quantile > 0
+
+
+@dataclass(frozen=True)
+class Limit:
+    searched: Searched
+    tried: Tried
+    bounds: Bounds
+    ended: End | None
+    """None: the search was broken off."""
+    broken_off: str
+    """Why, where it was, and what to do."""
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """Of the limit; an open end where nothing broke, or nothing held. None where nothing is known."""
+        found = estimate(self.tried)
+        if found is not None:
+            return self._sustained(found.low), found.high
+        holds, breaks = self.tried.levels(Answer.HOLDS), self.tried.levels(Answer.BREAKS)
+        if holds:
+            return self._sustained(holds[-1]), math.inf
+        return (0.0, breaks[0]) if breaks else None
+
+    @property
+    def figure(self) -> float | None:
+        """Half of the runs would hold at it; None where it was not found."""
+        found = estimate(self.tried)
+        return None if found is None else found.middle
+
+    @property
+    def outcome(self) -> Outcome:
+        interval, wanted = self.interval, self.bounds.wanted
+        if interval is None:
+            return Outcome.INCONCLUSIVE
+        if wanted is not None:
+            low, high = interval
+            return Outcome.PASS if low >= wanted else Outcome.FAIL if high < wanted else Outcome.INCONCLUSIVE
+        if self.ended is End.FOUND:
+            return Outcome.PASS
+        return Outcome.FAIL if self.ended is End.LOWEST else Outcome.INCONCLUSIVE
+
+    def finding(self) -> Finding:
+        searched = self.searched
+        answers = [answer for _, answer in self.tried.counted]
+        is_estimate = self.tried.is_bracketed
+        return Finding(
+            criterion=searched.criterion,
+            title=f"largest {searched.option} that keeps the limit of: {self._what()}",
+            outcome=self.outcome,
+            reason=self._reason(),
+            figure=self.figure,
+            unit=searched.unit,
+            limit=self.bounds.wanted,
+            interval=self.interval,
+            basis=Basis.ESTIMATE if is_estimate else Basis.MEASURED,
+            confidence=CONFIDENCE if is_estimate else None,
+            evidence={
+                "steps": len(self.tried.said),
+                **{each.value: answers.count(each) for each in Answer},
+                "did not count": len(self.tried.said) - len(answers),
+            },
+            kind=searched.kind,
+        )
+
+    def _what(self) -> str:
+        """What the criterion judges, in its own words where any step has them."""
+        titles = (each.finding.title for each in self.tried.said if each.finding is not None)
+        return next(titles, self.searched.criterion)
+
+    def _sustained(self, level: float) -> float:
+        """The level without what a queue may have hidden. A service that is asked for r a second and answers μ has,
+        when a share q of H seconds is over, requests wait for W = q·H·(r − μ)/μ; so one whose q-quantile of the latency
+        is W answers r ÷ (1 + W/(q·H)) at least, for as long as one likes.
+        """
+        if not self.searched.is_sustained:
+            return level
+        held = [each for each in self.tried.said if each.answer is not None and each.answer.is_good]
+        nearest = min((each for each in held if each.level >= level), key=lambda each: each.level, default=None)
+        waited_s = _longest_s(nearest or max(held, key=lambda each: each.level))
+        return level / (1 + waited_s / (self.searched.quantile * self.searched.plateau_s))
+
+    def _reason(self) -> str:
+        unit, interval = self.searched.unit, self.interval
+        why = self.broken_off or self._why()
+        if interval is None:
+            return f"no step said anything: {why}"
+        low, high = interval
+        if math.isinf(high):
+            return f"at least {_level(low, unit)}: {why}"
+        if not self.tried.levels(Answer.HOLDS):
+            return f"less than {_level(high, unit)}: {why}"
+        assert self.figure is not None
+        sure = f"{_level(self.figure, unit)}, {_level(low)} to {_level(high)} with {CONFIDENCE * 100:g} % confidence"
+        if self.bounds.wanted is not None and self.outcome is not Outcome.INCONCLUSIVE:
+            than = "at least" if self.outcome is Outcome.PASS else "less than"
+            return f"{sure}, so {than} the {_level(self.bounds.wanted, unit)} that are wanted"
+        return f"{sure}" + ("" if self.ended is End.FOUND else f": {why}")
+
+    def _why(self) -> str:
+        """Why the search ended, and what would settle what it left open."""
+        top = self.tried.said[-1] if self.tried.said else None
+        match self.ended:
+            case End.LOWEST:
+                return "it breaks there, and lower was not looked: mend that, or begin with a lower base"
+            case End.HIGHEST:
+                return "nothing broke up to --max-rate: a higher one would find the limit"
+            case End.GENERATOR:
+                spoilt = [each for each in self.tried.said if each.says is Silence.GENERATOR]
+                first = min(spoilt, key=lambda each: each.level)
+                return (
+                    f"the load generator ended at {_level(first.level, self.searched.unit)} ({first.reason}): more "
+                    "load processes (--processes), or a machine that is left to them, would tell whether the service "
+                    "holds more"
+                )
+            case End.STOPPED:
+                stopped = next(each for each in self.tried.said if each.says is Silence.STOPPED)
+                return f"the run at {_level(stopped.level, self.searched.unit)} was stopped early: {stopped.reason}"
+            case End.SILENT if top is not None:
+                return f"the last steps said nothing of it: {top.reason}"
+        return "more steps would narrow it (--max-steps, --max-duration)"
+
+
+def _longest_s(said: Said) -> float:
+    """The upper end of the latency of a step that held, in seconds; it is known, for it is within a limit."""
+    return said.finding.interval[1] if said.finding is not None and said.finding.interval is not None else 0.0
+
+
+def _level(level: float, unit: str = "") -> str:
+    return f"{level:,.3g} {unit}".rstrip() if level < 1000 else f"{level:,.0f} {unit}".rstrip()

@@ -1,0 +1,257 @@
+"""Memory, CPU, throttling, OOM kills and restarts of the containers of pods, by Kubernetes' API server."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, ClassVar
+from urllib.parse import quote
+
+from harness.clients.connection import NoAnswerError
+from harness.clients.kubernetes import (
+    ApiServer,
+    RefusedError,
+    access_problems,
+    namespace_of,
+    part_of,
+    path_of,
+    quantity,
+)
+from harness.plugins import parameter
+from harness.probes import Probe, Reading, _kubelet
+from harness.probes._container_meter import WORKING_SET, CounterMeter
+
+METRICS, KUBELET, NONE = "metrics", "kubelet", "none"
+STALE_S = 90.0
+"""Figures that have not changed for so long come from a metrics server, or a kubelet, that has stopped: six times the
+interval at which one looks by default.
+"""
+OOM = "OOMKilled"
+COUNTED = ("periods", "throttled_periods", "throttled_s")
+
+
+@dataclass
+class _Container:
+    restarts: float
+    oom_kills: float = 0.0
+    has_run: bool = False
+    meter: CounterMeter = field(default_factory=CounterMeter)
+    read_at: float | str = ""
+    """When its figures were read, in the words of whoever did."""
+    changed_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class _Usage:
+    read_at: float | str
+    values: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class KubernetesPods(Probe):
+    """Figures of the containers of those pods of ``namespace`` that have the labels ``selector`` (``app=web``).
+    Sources are ``namespace/pod/container``. A pod that is being deleted is taken away on purpose, and is not read.
+
+    From the pods themselves: ``restarts``, and ``create_time_s``, Unix time of the latest start; ``running`` 0 while a
+    container that has run does not, with the ``exit_code`` of its end; ``oom_kills`` since the probe began, as often
+    as its latest end was OOMKilled; ``memory_limit_bytes`` and ``cpu_limit_cores``, where it has limits. With
+    ``usage=metrics``, from the metrics API (metrics.k8s.io/v1beta1, by metrics-server): ``memory_working_set_bytes``
+    and ``cpu_ratio``, 1.0 = one core, both of a window that ends up to 15 s or more before. With ``usage=kubelet``,
+    from cAdvisor's page in the kubelet of each node, read about every 10 s there: the same, with
+    ``cpu_throttled_ratio``, the share of the periods of the CPU limit in which it was used up, its counters
+    ``cpu_periods_total``, ``cpu_throttled_periods_total`` and ``cpu_throttled_s_total``, and the kernel's own count in
+    ``oom_kills``. Figures that have not changed for 90 s are a failed reading.
+
+    The account may list pods (and ``pods`` of metrics.k8s.io); for ``usage=kubelet`` it needs ``get`` of
+    ``nodes/proxy``, which lets whoever has its token run commands in every pod of the node: use it where that does not
+    matter.
+    https://kubernetes.io/docs/tasks/debug/debug-cluster/resource-metrics-pipeline/
+    https://kubernetes.io/docs/reference/instrumentation/metrics/
+    """
+
+    watches_processes: ClassVar[bool] = True
+
+    selector: str = parameter(help="labels of the pods, e.g. app=web")
+    usage: str = parameter(METRICS, "where memory and CPU are read", choices=(METRICS, KUBELET, NONE))
+    url: str = parameter("https://kubernetes.default.svc", "address of the API server")
+    namespace: str = parameter("", "namespace of the pods; empty: our own pod's, else default")
+    token_file: str = parameter("", "file with the bearer token; empty: our pod's, if there is one")
+    ca_file: str = parameter("", "certificates of the authorities, PEM; empty: our pod's, else the system's")
+    timeout_s: float = parameter(2.0, "longest time for one request", lowest=0.001)
+    _known: dict[str, _Container] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def conflicts(self) -> Iterator[str]:
+        yield from access_problems(self.url, self.token_file)
+        if not self.selector.strip():
+            yield "selector is empty. Give the labels of the pods, e.g. app=web"
+
+    def sample(self) -> Iterator[Reading]:
+        source = f"{self.namespace or 'the pod'}/{self.selector}"
+        try:
+            namespace = namespace_of(self.namespace)
+            source = f"{namespace}/{self.selector}"
+            pods = [
+                pod for pod in self._items("api/v1", namespace) if "deletionTimestamp" not in part_of(pod, "metadata")
+            ]
+            if not pods:
+                yield Reading.failed(source, f"no pod of {namespace} has {self.selector}: check selector and namespace")
+                return
+            used = self._used(namespace, pods)
+            readings = [reading for pod in pods for reading in self._of_pod(namespace, pod, used)]
+        except NoAnswerError as error:
+            # What is known must not look as if it had been taken away on purpose.
+            for known in list(self._known) or [source]:
+                yield Reading.failed(known, str(error))
+            return
+        yield from readings
+
+    def _items(self, group: str, namespace: str) -> list[Mapping[str, Any]]:
+        path = f"{path_of(group, namespace, 'pods')}?labelSelector={quote(self.selector, safe='')}"
+        what = f"pods of {namespace}" if group == "api/v1" else f"metrics of the pods of {namespace}"
+        items = self._server.ask("list", path, what).get("items")
+        if not isinstance(items, list) or not all(isinstance(each, dict) for each in items):
+            raise NoAnswerError("the answer lists no pods: is this the API server?")
+        return items
+
+    def _used(self, namespace: str, pods: list[Mapping[str, Any]]) -> Mapping[tuple[str, str], _Usage]:
+        """By pod and container. Raises NoAnswerError."""
+        if self.usage == METRICS:
+            try:
+                return _of_metrics(self._items("apis/metrics.k8s.io/v1beta1", namespace))
+            except RefusedError as error:
+                if error.status in (404, 503):
+                    raise NoAnswerError(
+                        f"the metrics API is not served (HTTP {error.status}): install metrics-server, or give "
+                        "usage=kubelet or usage=none"
+                    ) from None
+                raise
+        if self.usage == NONE:
+            return {}
+        nodes = {str(part_of(pod, "spec").get("nodeName") or "") for pod in pods}
+        found: dict[tuple[str, str], _Usage] = {}
+        for node in sorted(nodes - {""}):
+            path = f"/api/v1/nodes/{quote(node, safe='')}/proxy/metrics/cadvisor"
+            for (of_namespace, pod, container), told in _kubelet.told(
+                self._server.text(path, f"nodes/proxy {node}")
+            ).items():
+                if of_namespace == namespace:
+                    found[pod, container] = _Usage(told.at_s, told.values)
+        return found
+
+    def _of_pod(
+        self, namespace: str, pod: Mapping[str, Any], used: Mapping[tuple[str, str], _Usage]
+    ) -> Iterator[Reading]:
+        name = str(part_of(pod, "metadata").get("name"))
+        status = part_of(pod, "status")
+        limits = {
+            str(each.get("name")): (each.get("resources") or {}).get("limits") or {}
+            for each in _list(part_of(pod, "spec"), "containers")
+        }
+        told = {str(each.get("name")): each for each in _list(status, "containerStatuses")}
+        for container, limit in limits.items():
+            source = f"{namespace}/{name}/{container}"
+            if container not in told:
+                # An evicted pod has none left, one that waits for a node none yet.
+                why = str(status.get("message") or status.get("reason") or status.get("phase"))
+                yield self._of_waiting(source, f"pod {name} does not run: {why}", {})
+                continue
+            yield self._of_container(source, told[container], limit, used.get((name, container)))
+
+    def _of_container(
+        self, source: str, status: Mapping[str, Any], limit: Mapping[str, Any], usage: _Usage | None
+    ) -> Reading:
+        state, last = status.get("state") or {}, (status.get("lastState") or {}).get("terminated") or {}
+        restarts = float(status.get("restartCount", 0))
+        known = self._known.setdefault(source, _Container(restarts))
+        if restarts > known.restarts:
+            # Of several ends between two samples only the last one is told.
+            known.oom_kills += last.get("reason") == OOM
+            known.restarts = restarts
+        running = state.get("running")
+        if running is None:
+            ended = state.get("terminated") or last
+            why = (state.get("waiting") or ended).get("reason") or "it waits"
+            text = f"container {source} does not run: {why}"
+            return self._of_waiting(source, text, {"restarts": restarts, **_ending(ended)})
+        known.has_run = True
+        values = {"restarts": restarts, "running": 1.0, "oom_kills": known.oom_kills}
+        if started_s := _unix_s(running.get("startedAt")):
+            values["create_time_s"] = started_s
+        values |= {
+            name: quantity(limit[key])
+            for key, name in (("memory", "memory_limit_bytes"), ("cpu", "cpu_limit_cores"))
+            if key in limit
+        }
+        if self.usage == NONE:
+            return Reading.of(source, values)
+        now_s = time.monotonic()
+        if usage is None:
+            # One that has just been started is not in the figures before they are drawn up next.
+            known.changed_s = known.changed_s or now_s
+        elif usage.read_at != known.read_at:
+            known.read_at, known.changed_s = usage.read_at, now_s
+        if now_s - known.changed_s > STALE_S:
+            return Reading.failed(source, f"its memory and CPU have not been read for {STALE_S:.0f} s ({self.usage})")
+        if usage is None:
+            return Reading.of(source, values)
+        return Reading.of(source, values | _figures(known, usage))
+
+    def _of_waiting(self, source: str, why: str, values: Mapping[str, float]) -> Reading:
+        known = self._known.get(source)
+        if known is None or not known.has_run:
+            return Reading.failed(source, why, may_come=True)
+        return Reading.of(source, {"running": 0.0, **values})
+
+    @property
+    def _server(self) -> ApiServer:
+        return ApiServer(self.url, self.token_file, self.ca_file, self.timeout_s)
+
+
+def _of_metrics(items: list[Mapping[str, Any]]) -> dict[tuple[str, str], _Usage]:
+    return {
+        (str(part_of(item, "metadata").get("name")), str(container.get("name"))): _Usage(
+            str(item.get("timestamp")),
+            {
+                WORKING_SET: quantity(part_of(container, "usage").get("memory")),
+                "cpu_ratio": quantity(part_of(container, "usage").get("cpu")),
+            },
+        )
+        for item in items
+        for container in _list(item, "containers")
+    }
+
+
+def _figures(known: _Container, usage: _Usage) -> dict[str, float]:
+    values = {name: value for name, value in usage.values.items() if name not in (*COUNTED, "cpu_s")}
+    if isinstance(usage.read_at, float) and "cpu_s" in usage.values:
+        throttling = {name: usage.values[name] for name in COUNTED if name in usage.values}
+        values |= known.meter.read(usage.read_at, usage.values["cpu_s"], throttling)
+    # The kernel counts in a group that is another one after a restart.
+    return values | {"oom_kills": max(known.oom_kills, values.get("oom_kills", 0.0))}
+
+
+def _ending(terminated: Mapping[str, Any]) -> dict[str, float]:
+    if not terminated:
+        return {}
+    return {
+        "exit_code": float(terminated.get("exitCode", 0)),
+        "oom_killed": float(terminated.get("reason") == OOM),
+    }
+
+
+def _unix_s(text: object) -> float:
+    """0 for what is no instant."""
+    try:
+        return datetime.fromisoformat(str(text)).timestamp()
+    except ValueError:
+        return 0.0
+
+
+def _list(document: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
+    """Kubernetes leaves out what is empty."""
+    items = document.get(key) or []
+    if not isinstance(items, list) or not all(isinstance(each, dict) for each in items):
+        raise NoAnswerError(f"{key} is no list: is this the API server?")
+    return items

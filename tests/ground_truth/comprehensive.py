@@ -1,0 +1,38 @@
+"""Ground truth of the comprehensive scenario: a defect of one part is found in that part, and in no other.
+
+The figures are judged by the same criteria as in the scenarios of the parts, whose own pages compare them with the
+faults' accounts; here it is the part that has to be right: of a fault, every criterion of all other parts has to pass.
+"""
+
+from __future__ import annotations
+
+from harness.findings import Outcome
+from tests.ground_truth.frame import FAIL, INCONCLUSIVE, Case, Compared, Run
+
+
+def _in_part(found: Run) -> Compared:
+    """No part but that of the criteria which have to fail is a FAIL."""
+    failed = {part for part, outcome in found.verdict.parts.items() if outcome is Outcome.FAIL}
+    wanted = {found.finding(name).part for name, outcome in found.case.expected.items() if outcome is FAIL}
+    return Compared([] if failed == wanted else [f"FAIL in {sorted(failed)}, the fault is in {sorted(wanted)}"])
+
+
+CASES = (
+    Case("healthy", "comprehensive", check=_in_part),
+    Case(
+        *("no_single_flight", "comprehensive", "no_single_flight", {}, {"cache_stampede": FAIL}),
+        check=_in_part,
+        follow=frozenset({"cache_latency_quantile"}),
+    ),
+    Case(
+        *("breaker_never_opens", "comprehensive", "breaker_never_opens", {}),
+        {**dict.fromkeys(("breaker_opens", "breaker_leak_through"), FAIL), "breaker_closes": INCONCLUSIVE},
+        check=_in_part,
+    ),
+    Case(
+        *("lost_messages 10%", "comprehensive", "lost_messages", {"share": 0.1}, {"sockets_message_delivery": FAIL}),
+        check=_in_part,
+    ),
+)
+SHORT: tuple[Case, ...] = ()
+"""Each takes 100 s, and what it adds to the scenarios of its parts is proven by recordings."""

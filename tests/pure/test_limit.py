@@ -1,0 +1,229 @@
+"""The search for the limit: which level is tried next, what a step says, and what is known in the end."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from harness.findings import Basis, Finding, Outcome
+from harness.limit.result import Limit, Searched
+from harness.limit.search import Bounds, End, Tried, estimate, next_level
+from harness.limit.step import Answer, Said, Silence, Step
+from harness.limit.threshold import posterior
+
+HOLDS, BREAKS = Answer.HOLDS, Answer.BREAKS
+SEEMS_TO_HOLD, SEEMS_TO_BREAK = Answer.SEEMS_TO_HOLD, Answer.SEEMS_TO_BREAK
+BOUNDS = Bounds(lowest=10, start=20, highest=1000, resolution=0.2)
+LATENCY = Searched("latency_quantile", "latency_quantile", 0.95, "--peak", "starts/s", 20)
+
+
+def said(level: float, says: Answer | Silence, waited_s: float = 0.0, reason: str = "") -> Said:
+    found = Finding("latency_quantile", "p95", Outcome.PASS, "", waited_s, "s", 0.5, (0.0, waited_s))
+    return Said(level, says, reason, found)
+
+
+def tried(*each: tuple[float, Answer | Silence]) -> Tried:
+    return Tried([said(*one) for one in each])
+
+
+def search(answer: Callable[[float], Answer | Silence], bounds: Bounds = BOUNDS, most: int = 40) -> tuple[Tried, End]:
+    """The whole search of a service that answers so."""
+    found: list[Said] = []
+    while len(found) < most:
+        following = next_level(Tried(found), bounds)
+        if isinstance(following, End):
+            return Tried(found), following
+        found.append(said(following, answer(following)))
+    raise AssertionError(f"no end after {most} steps: {[(each.level, each.says.value) for each in found]}")
+
+
+def limit(found: Tried, ended: End | None, bounds: Bounds = BOUNDS, searched: Searched = LATENCY) -> Limit:
+    return Limit(searched, found, bounds, ended, "")
+
+
+@pytest.mark.parametrize("capacity", [23.0, 150.0, 700.0])
+def test_a_service_that_always_breaks_at_one_level_is_found_in_a_dozen_steps(capacity: float) -> None:
+    found, ended = search(lambda level: HOLDS if level <= capacity else BREAKS)
+    low, high = limit(found, ended).interval or (0, 0)
+    assert ended is End.FOUND
+    assert low <= capacity <= high
+    assert high <= 1.2 * low
+    assert len(found.said) <= 13
+    assert max(each.level for each in found.said) <= 2 * capacity
+
+
+def test_levels_double_until_one_breaks() -> None:
+    found, _ = search(lambda level: HOLDS if level <= 150 else BREAKS)
+    assert [each.level for each in found.said[:4]] == [20, 40, 80, 160]
+
+
+def test_one_run_that_goes_wrong_does_not_decide_the_limit() -> None:
+    steps = [(20, HOLDS), (40, BREAKS), *[(level, HOLDS) for level in (28, 34, 40, 50, 60, 80, 90)]]
+    late = [(160, BREAKS), (120, BREAKS), (110, BREAKS), (95, HOLDS), (105, BREAKS), (100, HOLDS)]
+    found = posterior([(level, says is HOLDS) for level, says in (*steps, *late)])
+    assert 90 < found.quantile(0.5) < 110
+
+
+def test_contradictions_widen_the_interval() -> None:
+    steady = [(80.0, HOLDS), (120.0, BREAKS), (98.0, HOLDS), (103.0, BREAKS), (99.0, HOLDS), (102.0, BREAKS)]
+    wild = [(80.0, HOLDS), (120.0, BREAKS), (98.0, BREAKS), (103.0, HOLDS), (92.0, BREAKS), (108.0, HOLDS)]
+    narrow, wide = (posterior([(level, says is HOLDS) for level, says in each]) for each in (steady, wild))
+    widths = [math.log(each.quantile(0.975) / each.quantile(0.025)) for each in (narrow, wide)]
+    assert widths[1] > 1.3 * widths[0]
+
+
+def test_a_step_near_the_limit_counts_by_its_figure() -> None:
+    bracket = [(80.0, HOLDS), (160.0, BREAKS)]
+    holds, breaks = (estimate(tried(*bracket, (113.0, says))) for says in (SEEMS_TO_HOLD, SEEMS_TO_BREAK))
+    assert holds is not None
+    assert breaks is not None
+    assert breaks.middle < 113 < holds.middle
+    assert estimate(tried((80.0, SEEMS_TO_HOLD), (160.0, BREAKS))) is None  # nothing has held for sure
+
+
+def test_a_saturated_generator_is_never_the_limit_of_the_service() -> None:
+    found, ended = search(lambda level: Silence.GENERATOR if level > 330 else HOLDS)
+    told = limit(found, ended)
+    assert ended is End.GENERATOR
+    assert told.outcome is Outcome.INCONCLUSIVE
+    low, high = told.interval or (0, 0)
+    assert 330 / 1.25 < low <= 330
+    assert math.isinf(high)
+    assert told.figure is None
+    assert "the load generator ended at" in told.finding().reason
+    assert "--processes" in told.finding().reason
+
+
+def test_a_step_that_was_disturbed_once_is_made_again() -> None:
+    disturbed = [True]
+
+    def answer(level: float) -> Answer | Silence:
+        if level >= 80 and disturbed:
+            disturbed.clear()
+            return Silence.GENERATOR
+        return HOLDS if level <= 150 else BREAKS
+
+    found, ended = search(answer)
+    assert ended is End.FOUND
+    assert [each.level for each in found.said[2:4]] == [80, 80]
+
+
+def test_steps_that_say_nothing_end_the_search_and_say_why() -> None:
+    found, ended = search(lambda level: HOLDS if level < 50 else BREAKS if level > 100 else Silence.UNUSABLE)
+    assert ended is End.SILENT
+    assert [each.says for each in found.said[-3:]] == [Silence.UNUSABLE] * 3
+    assert limit(found, ended).outcome is Outcome.INCONCLUSIVE
+    _, at_once = search(lambda _: Silence.UNUSABLE)
+    assert at_once is End.SILENT
+
+
+def test_a_level_with_too_few_requests_is_followed_by_a_higher_one() -> None:
+    found, ended = search(lambda level: Silence.TOO_FEW if level < 70 else HOLDS if level <= 150 else BREAKS)
+    assert ended is End.FOUND
+    assert [each.level for each in found.said[:3]] == [20, 40, 80]
+
+
+def test_what_breaks_at_the_base_load_fails() -> None:
+    found, ended = search(lambda _: BREAKS)
+    assert ended is End.LOWEST
+    assert limit(found, ended).outcome is Outcome.FAIL
+    assert limit(found, ended).finding().reason.startswith("less than 10 starts/s: it breaks there")
+    assert [each.level for each in found.said] == [20, 10, 10]
+
+
+def test_what_holds_at_the_highest_level_is_at_least_that() -> None:
+    found, ended = search(lambda _: HOLDS)
+    assert ended is End.HIGHEST
+    assert limit(found, ended).outcome is Outcome.INCONCLUSIVE
+    assert limit(found, ended).finding().reason.startswith("at least 1,000 starts/s: nothing broke up to --max-rate")
+
+
+def test_a_run_that_was_stopped_early_bounds_the_search_from_above() -> None:
+    found, ended = search(lambda level: Silence.STOPPED if level > 100 else HOLDS)
+    assert ended is End.STOPPED
+    assert limit(found, ended).outcome is Outcome.INCONCLUSIVE
+    assert max(each.level for each in found.said if each.says is HOLDS) > 80
+
+
+@pytest.mark.parametrize(
+    ("wanted", "outcome"), [(100.0, Outcome.PASS), (250.0, Outcome.FAIL), (151.0, Outcome.INCONCLUSIVE)]
+)
+def test_what_is_wanted_decides_the_outcome_and_when_the_search_may_end(wanted: float, outcome: Outcome) -> None:
+    bounds = Bounds(10, 20, 1000, 0.2, wanted=wanted)
+    found, ended = search(lambda level: HOLDS if level <= 150 else BREAKS, bounds)
+    whole, _ = search(lambda level: HOLDS if level <= 150 else BREAKS)
+    told = limit(found, ended, bounds)
+    assert told.outcome is outcome
+    assert (len(found.said) < len(whole.said)) is (outcome is not Outcome.INCONCLUSIVE)
+    if outcome is not Outcome.INCONCLUSIVE:
+        assert f"the {wanted:g} starts/s that are wanted" in told.finding().reason
+
+
+def test_a_queue_that_a_step_of_20_s_has_hidden_is_taken_off_the_lower_end() -> None:
+    # 103/s asked for and 100/s answered: at 95 % of 20 s requests wait for 0.57 s.
+    waited_s = 0.95 * 20 * 0.03
+    held = [said(level, HOLDS, waited_s) for level in (60, 80, 100, *[102] * 4, *[103] * 4)]
+    found = Tried([*held, *[said(level, BREAKS) for level in (*[104] * 4, *[105] * 4, 109, 112, 125, 160)]])
+    low, high = limit(found, End.FOUND).interval or (0, 0)
+    herd = Searched("latency_quantile", "latency_quantile", 0.95, "--herd-users", "users", 0)
+    at_once = limit(found, End.FOUND, searched=herd).interval or (0, 0)
+    assert at_once[0] > 100
+    assert low == pytest.approx(at_once[0] / 1.03)
+    assert low < 100 < high == at_once[1]
+
+
+def test_a_search_that_was_broken_off_keeps_what_it_found() -> None:
+    found = tried((20, HOLDS), (40, HOLDS), (80, BREAKS))
+    told = Limit(LATENCY, found, BOUNDS, None, "the search was stopped")
+    assert told.outcome is Outcome.INCONCLUSIVE
+    low, high = told.interval or (0, 0)
+    assert 30 < low <= 40 < 80 <= high
+    assert told.finding().reason.endswith("with 95 % confidence: the search was stopped")
+    nothing = Limit(LATENCY, Tried([]), BOUNDS, None, "the search was stopped")
+    assert nothing.interval is None
+    assert nothing.outcome is Outcome.INCONCLUSIVE
+
+
+def test_levels_are_whole_where_the_option_is() -> None:
+    bounds = Bounds(1, 16, 1000, 0.2, is_whole=True)
+    found, _ = search(lambda level: HOLDS if level <= 37 else BREAKS, bounds)
+    assert all(each.level == round(each.level) for each in found.said)
+
+
+def finding(outcome: Outcome, name: str = "latency_quantile", **more: object) -> Finding:
+    values = {"kind": name, "interval": (0.1, 0.2), "limit": 0.5, "basis": Basis.ESTIMATE, **more}
+    return Finding(name, name, outcome, f"{name} {outcome.value}", **values)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("findings", "says"),
+    [
+        ([finding(Outcome.PASS)], HOLDS),
+        ([finding(Outcome.FAIL)], BREAKS),
+        ([finding(Outcome.INCONCLUSIVE, interval=(0.4, 0.6), figure=0.45)], SEEMS_TO_HOLD),
+        ([finding(Outcome.INCONCLUSIVE, interval=(0.4, 0.6), figure=0.55)], SEEMS_TO_BREAK),
+        ([finding(Outcome.INCONCLUSIVE, interval=(0.4, 0.6), figure=0.55, kind="hit_ratio")], SEEMS_TO_HOLD),
+        ([finding(Outcome.INCONCLUSIVE, interval=(0.4, math.inf))], Silence.TOO_FEW),
+        ([finding(Outcome.INCONCLUSIVE, voided_by="generator_health")], Silence.GENERATOR),
+        ([finding(Outcome.INCONCLUSIVE, voided_by="machine_pressure")], Silence.GENERATOR),
+        ([finding(Outcome.INCONCLUSIVE, voided_by="enough_users")], Silence.GENERATOR),
+        ([finding(Outcome.INCONCLUSIVE, voided_by="spike_delivered")], Silence.GENERATOR),
+        ([finding(Outcome.INCONCLUSIVE, voided_by="baseline_healthy")], Silence.UNUSABLE),
+        ([finding(Outcome.INCONCLUSIVE), finding(Outcome.FAIL, "target_healthy", is_guard=True)], BREAKS),
+        ([finding(Outcome.INCONCLUSIVE, basis=Basis.MEASURED)], Silence.UNUSABLE),
+        ([finding(Outcome.INCONCLUSIVE), finding(Outcome.INCONCLUSIVE, "run_complete")], Silence.UNUSABLE),
+        ([], Silence.UNUSABLE),
+    ],
+)
+def test_what_a_step_says(findings: Sequence[Finding], says: Answer | Silence) -> None:
+    assert Step(100, "step-1", findings).about("latency_quantile").says is says
+
+
+def test_a_step_that_was_stopped_early_counts_only_where_it_broke_before() -> None:
+    def stopped(outcome: Outcome) -> Answer | Silence:
+        return Step(100, "step-1", [finding(outcome)], stopped_early=True).about("latency_quantile").says
+
+    assert stopped(Outcome.INCONCLUSIVE) is Silence.STOPPED
+    assert stopped(Outcome.FAIL) is BREAKS

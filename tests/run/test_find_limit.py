@@ -1,0 +1,92 @@
+"""The limit of a real service that serves exactly so many requests a second, found by real runs."""
+
+from __future__ import annotations
+
+import json
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests import service
+from tests.run import runs
+from tests.run.runs import Finished
+from tests.run.together import together
+
+PER_S = 130.0
+
+
+@dataclass
+class Outcome:
+    done: Finished
+    directory: Path
+
+    @property
+    def told(self) -> dict[str, Any]:
+        said: dict[str, Any] = json.loads((self.directory / "limit.json").read_text())
+        return said
+
+    @property
+    def limit(self) -> dict[str, Any]:
+        (only,) = self.told["limits"]
+        assert isinstance(only, dict)
+        return only
+
+
+def arguments(directory: Path, target: service.Service) -> tuple[str, ...]:
+    scenario = str(runs.SCENARIOS / "visits_step.py")
+    return ("find-limit", scenario, "--host", target.url, *runs.UNHURRIED, "--runs-dir", str(directory / "runs"))
+
+
+def found(directory: Path) -> Outcome:
+    with service.running() as target:
+        target.behave(per_s=PER_S)
+        how = ("--from", "90", "--max-rate", "400", "--resolution", "0.5", "--max-steps", "8")
+        done = runs.springback(directory, *arguments(directory, target), *how).wait(200)
+    return Outcome(done, done.directory)
+
+
+def stopped_by_the_generator_and_then_by_ctrl_c(directory: Path) -> Outcome:
+    """No generator is as good as it is asked to be here."""
+    with service.running() as target:
+        target.behave(per_s=PER_S)
+        how = ("--from", "60", "--generator-health-cpu-limit-ratio", "0.0001")
+        run = runs.springback(directory, *arguments(directory, target), *how)
+        run.until(lambda: "step-2: recovery" in run.err, "the second step goes")
+        run.send(signal.SIGINT)
+        done = run.wait(60)
+    return Outcome(done, done.directory)
+
+
+@together(found, takes_s=110)
+def test_the_limit_lies_in_its_interval(outcome: Outcome) -> None:
+    outcome.done.ended_well(code=0)
+    bounds = outcome.limit["finding"]["interval"]
+    assert bounds["low"] <= PER_S <= bounds["high"] <= 1.6 * bounds["low"]
+    levels = {step["level"]: step["says"] for step in outcome.limit["steps"]}
+    assert levels[90] == "holds"
+    assert levels[180] == "breaks"
+    assert "largest --peak that keeps the limit of: p95 latency in the spike" in outcome.done.out
+
+
+@together(found, takes_s=110)
+def test_each_step_is_a_run_with_a_report_to_which_the_page_leads(outcome: Outcome) -> None:
+    page = (outcome.directory / "index.html").read_text()
+    steps = outcome.limit["steps"]
+    assert len(steps) >= 3
+    for step in steps:
+        assert f'href="{step["run"]}/report.html"' in page
+        assert (outcome.directory / step["run"] / "report.html").is_file()
+        assert (outcome.directory / step["run"] / "recording.jsonl").is_file()
+    assert "breaks" in (outcome.directory / "report.md").read_text()
+
+
+@together(stopped_by_the_generator_and_then_by_ctrl_c)
+def test_a_saturated_generator_is_no_limit_and_ctrl_c_leaves_what_was_found(outcome: Outcome) -> None:
+    outcome.done.ended_well(code=4)
+    assert outcome.told["outcome"] == "INCONCLUSIVE"
+    first, *_ = outcome.limit["steps"]
+    assert first["says"] == "generator"
+    assert first["guard"] == "generator_health"
+    assert not first["counts"]
+    assert "the search was stopped" in outcome.told["reason"]
