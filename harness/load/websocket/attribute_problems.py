@@ -60,6 +60,6 @@ def header_problems(headers: object) -> Iterator[str]:
             yield f"headers: {own[0]}"
             continue
         try:
-            handshake.request(ANYWHERE, "/", "", {name: value}, "", ())
+            handshake.Opening(ANYWHERE, "/", {name: value}).encode("")
         except ValueError:
             yield f"headers: {name!r} cannot be sent: names are letters, digits and -, values one line of text"

@@ -8,19 +8,17 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import websocket
 from websocket import ABNF, WebSocketConnectionClosedException, WebSocketException
 
-from harness.load.http.request import BaseUrl
 from harness.load.http.settings import TlsSettings
 from harness.load.http.waitable_socket import DeadlineError, WaitableSocket
 from harness.load.outcomes import outcome_of
 from harness.load.turns import end_long_turn, turn_is_long
 from harness.load.websocket import handshake
-from harness.load.websocket.handshake import PROTOCOL_ERROR, Answer, ConnectionFailedError
+from harness.load.websocket.handshake import PROTOCOL_ERROR, Answer, ConnectionFailedError, Opening
 from harness.load.websocket.transport import ConnectionEndedEarlyError, PendingWebSocket, Transport
 
 CLOSED_NORMALLY = 1000
@@ -66,15 +64,13 @@ class Connection:
     def __init__(
         self,
         pending: PendingWebSocket,
-        base: BaseUrl,
+        opening: Opening,
         tls_settings: TlsSettings,
         longest_bytes: int,
         deadline_s: float,
-        request: Callable[[str], bytes],
-        subprotocols: Sequence[str] = (),
     ) -> None:
-        """TCP, TLS and WebSocket handshake, with what ``request`` makes of a key. Raises ConnectionFailedError, with
-        the socket closed.
+        """TCP, TLS and WebSocket handshake. Raises ConnectionFailedError, with the socket closed, and ValueError for
+        what cannot be sent.
         """
         self._longest_bytes = longest_bytes
         self._socket: WaitableSocket = pending.tcp.socket
@@ -88,9 +84,10 @@ class Connection:
         try:
             self._socket = pending.tcp.finish(deadline_s)
             end_long_turn()
-            tls = tls_settings if base.origin.scheme == "https" else None
-            self._transport = Transport(self._socket, base.origin.host, tls, deadline_s)
-            self.answer: Answer = self._handshake(request, subprotocols)
+            origin = opening.base.origin
+            tls = tls_settings if origin.scheme == "https" else None
+            self._transport = Transport(self._socket, origin.host, tls, deadline_s)
+            self.answer: Answer = self._handshake(opening)
         except BaseException as error:
             self._socket = pending.tcp.socket  # the latest, whatever became of it
             self.abort()
@@ -157,10 +154,10 @@ class Connection:
         self._library.sock = None
         self._socket.close()
 
-    def _handshake(self, request: Callable[[str], bytes], subprotocols: Sequence[str]) -> Answer:
+    def _handshake(self, opening: Opening) -> Answer:
         key = handshake.new_key()
-        self._transport.send(request(key))
-        return handshake.read_answer(self._transport.read_head(handshake.MAX_HEAD_BYTES), key, subprotocols)
+        self._transport.send(opening.encode(key))
+        return handshake.read_answer(self._transport.read_head(handshake.MAX_HEAD_BYTES), key, opening.subprotocols)
 
     def _send(self, opcode: int, data: str | bytes) -> None:
         if self._ended is not None and not self._unread:

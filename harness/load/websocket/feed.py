@@ -215,15 +215,8 @@ def handshake_refusal(
     base, deadline_s = parse_base_url(host), time.monotonic() + TRIED_FOR_S
     try:
         pending = PendingWebSocket(base.origin, deadline_s)
-        Connection(
-            pending,
-            base,
-            TlsSettings(True, None),
-            1 << 20,
-            deadline_s,
-            lambda key: handshake.request(base, path, key, headers, "", subprotocols),
-            subprotocols,
-        ).close(0.0)
+        opening = handshake.Opening(base, path, headers, "", subprotocols)
+        Connection(pending, opening, TlsSettings(True, None), 1 << 20, deadline_s).close(0.0)
     except (ConnectionFailedError, OSError) as error:
         if getattr(error, "outcome", "") == handshake.NO_SUBPROTOCOL:
             return f"{error}; correct --feed-subprotocols"

@@ -11,7 +11,7 @@ import hashlib
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from harness.load.http.request import BaseUrl, build_request, request_target
 
@@ -46,28 +46,37 @@ def new_key() -> str:
     return base64.b64encode(os.urandom(16)).decode()
 
 
-def request(
-    base: BaseUrl, path: str, key: str, headers: Mapping[str, str], cookies: str, subprotocols: Sequence[str]
-) -> bytes:
-    """What is sent. Raises ValueError for what cannot be."""
-    if problems := list(header_problems(headers)):
-        raise ValueError("; ".join(problems))
-    given = {name.lower() for name in headers}
-    usual = {"Origin": f"{base.origin.scheme}://{base.origin.authority}", **base.headers}
-    fields = {
-        **{name: value for name, value in usual.items() if name.lower() not in given},
-        **headers,
-        "Upgrade": "websocket",
-        "Connection": "Upgrade",
-        "Sec-WebSocket-Key": key,
-        "Sec-WebSocket-Version": "13",
-    }
-    if subprotocols:
-        fields["Sec-WebSocket-Protocol"] = ", ".join(subprotocols)
-    target = base.prefix + request_target(path)
-    asked = build_request(base.origin, "GET", target, name=path, headers=fields)
-    together = "; ".join(part for part in (asked.cookies, cookies) if part)
-    return asked.with_cookies(together) if together else asked.payload
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What a client asks for."""
+
+    base: BaseUrl
+    path: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    cookies: str = ""
+    subprotocols: Sequence[str] = ()
+
+    def encode(self, key: str) -> bytes:
+        """What is sent. Raises ValueError for what cannot be."""
+        if problems := list(header_problems(self.headers)):
+            raise ValueError("; ".join(problems))
+        origin = self.base.origin
+        given = {name.lower() for name in self.headers}
+        usual = {"Origin": f"{origin.scheme}://{origin.authority}", **self.base.headers}
+        fields = {
+            **{name: value for name, value in usual.items() if name.lower() not in given},
+            **self.headers,
+            "Upgrade": "websocket",
+            "Connection": "Upgrade",
+            "Sec-WebSocket-Key": key,
+            "Sec-WebSocket-Version": "13",
+        }
+        if self.subprotocols:
+            fields["Sec-WebSocket-Protocol"] = ", ".join(self.subprotocols)
+        target = self.base.prefix + request_target(self.path)
+        asked = build_request(origin, "GET", target, name=self.path, headers=fields)
+        together = "; ".join(part for part in (asked.cookies, self.cookies) if part)
+        return asked.with_cookies(together) if together else asked.payload
 
 
 def header_problems(headers: Mapping[str, str]) -> Iterable[str]:

@@ -21,9 +21,9 @@ from harness.load.pacing import Slot
 from harness.load.turns import end_long_turn
 from harness.load.users.measured import Measured
 from harness.load.users.paced import Paced
-from harness.load.websocket import handshake
 from harness.load.websocket.attribute_problems import attribute_problems
 from harness.load.websocket.connection import Connection, ConnectionEndedError, ConnectionFailedError, Message
+from harness.load.websocket.handshake import Opening
 from harness.load.websocket.pings import Pings
 from harness.load.websocket.reconnection import EXPONENTIAL, FULL, KICKED, NONE, Reconnection
 from harness.load.websocket.transport import PendingWebSocket
@@ -271,15 +271,9 @@ class WebSocketUser(Paced, Measured):
         path, cookies = self.path(), ""
         if self._cookies is not None:
             cookies = self._cookies.header(base.prefix + path)
-        self.connection = connection = Connection(
-            pending,
-            base,
-            tls_settings,
-            self.longest_message_bytes,
-            deadline_s,
-            lambda key: handshake.request(base, path, key, self.headers, cookies, self.subprotocols),
-            self.subprotocols,
-        )
+        opening = Opening(base, path, self.headers, cookies, self.subprotocols)
+        connection = Connection(pending, opening, tls_settings, self.longest_message_bytes, deadline_s)
+        self.connection = connection
         if connection.answer.set_cookies:
             self.cookies.store(connection.answer.set_cookies, base.prefix + path)
 
