@@ -91,7 +91,10 @@ class Connection:
         except BaseException as error:
             self._socket = pending.tcp.socket  # the latest, whatever became of it
             self.abort()
-            if isinstance(error, Exception) and not isinstance(error, ValueError):
+            cannot_be_sent = isinstance(error, ValueError) and not isinstance(
+                error, OSError
+            )  # ssl has one that is both
+            if isinstance(error, Exception) and not cannot_be_sent:
                 raise ConnectionFailedError(_cause(error), str(error)[:200]) from None
             raise
         self._transport.blocking = False
