@@ -111,8 +111,7 @@ class FeedUser(WebSocketUser):
         self.connection_name = connection_name
         if self.open():
             until_s = time.monotonic() + self.options.say_every_s
-            if not self._greeted:
-                self.listen(until_s)  # until the hello
+            self.listen(until_s)  # until the hello
             if self._greeted:
                 self.say(ECHO)
                 self.listen(until_s)
@@ -122,7 +121,8 @@ class FeedUser(WebSocketUser):
         """Opens a connection, talks until the run is over, and leaves. Nothing is said shortly before the phase
         ``quiet_before`` and the end: whatever was said is delivered by then, or lost.
         """
-        self.open()
+        if self.open():
+            self.listen(time.monotonic() + GREETED_WITHIN_S)  # until the hello
         edges_s = self.phase_start_s(quiet_before), self.run_end_s()
         turn_s = time.monotonic() + self.options.say_every_s * (self.number * GOLDEN_RATIO % 1)
         while self.stay_connected(turn_s):
@@ -144,14 +144,14 @@ class FeedUser(WebSocketUser):
         self.deliveries = Deliveries(self, channel_of(self, self.channel))
 
     def on_message(self, message: str | bytes) -> bool:
-        """True when the hello or an echo has come to a user who only looks in."""
+        """True when the hello has come, and when an echo has to a user who only looks in."""
         now_s, answer = self.arrived_s, json.loads(message)
         match answer.get("type"):
             case "hello":
                 self.deliveries.start_after(answer["seq"] or 0)
                 self._greeted = True
                 self.observe(GREETING, self.name, self._opened_s, max(now_s, self._opened_s))
-                return not self.in_herd
+                return True
             case "echo":
                 self.deliveries.answered(ECHO, answer["seq"], now_s)
                 return not self.in_herd
