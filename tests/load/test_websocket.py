@@ -20,7 +20,7 @@ from harness.load.node import Node, set_node
 from harness.load.outcomes import outcome_of
 from harness.load.pacing import Start
 from harness.load.run_plan import Plan
-from harness.load.websocket import WebSocketUser, handshake
+from harness.load.websocket import WebSocketUser, connection, handshake
 from shapes._profile import ARRIVALS, Phase, Polyline
 from tests.http.conftest import Certificates
 from tests.http.conftest import certificates as certificates  # the fixture
@@ -101,6 +101,7 @@ HANDSHAKES: dict[str, tuple[list[Step], str]] = {
     "never answers": ([READ], "timeout"),
     "half an answer": ([READ, SWITCH], "timeout"),
     "a wrong key": ([READ, SWITCH + b"bm9uc2Vuc2U=\r\n\r\n"], "protocol error"),
+    "half an answer, then the end": ([READ, SWITCH, CLOSE], "cut off"),
     "no HTTP": ([READ, b"\x15\x03\x03\x00\x02\x02\x46\r\n\r\n", CLOSE], "protocol error"),
 }
 
@@ -322,6 +323,32 @@ def test_a_ping_is_answered_while_the_user_is_busy_and_messages_have_their_own_i
         busy_until_s = time.monotonic()
         user.listen(busy_until_s)
         assert len(came_s) == 2 and began_s < came_s[0] < came_s[1] < busy_until_s
+
+
+def test_who_does_not_take_what_comes_gets_all_of_it_later(users: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In one piece, so that nothing more makes the socket readable; and the end comes after the messages."""
+    monkeypatch.setattr(connection, "MOST_UNREAD", 3)
+    many = b"".join(frame(b"%d" % k) for k in range(10))
+    with scripted([READ, OPEN + many + frame((1001).to_bytes(2), opcode=8), CLOSE]) as server:
+        user = users(server.url)
+        assert user.open()
+        gevent.sleep(0.1)
+        assert len(user.connection._unread) == 3
+        assert user.send("anybody?"), "what came first is to be taken first"
+        user.listen(time.monotonic() + 2)
+    assert user.heard == [str(k) for k in range(10)]
+    assert user.outcomes("connection /feed ended") == ["closed 1001"]
+
+
+def test_what_came_with_the_handshake_is_read_in_a_long_turn_as_well(
+    users: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "turn_is_long", lambda: True)
+    with scripted([READ, OPEN + frame(b"hello")]) as server:
+        user = users(server.url)
+        assert user.open()
+        user.listen(time.monotonic() + 0.1)
+        assert user.heard == ["hello"]
 
 
 def test_the_round_trip_of_a_ping_is_measured_and_one_without_an_answer_ends_the_connection(users: Any) -> None:

@@ -99,7 +99,7 @@ class Connection:
         self._transport.blocking = False
         self._library.sock, self._library.connected = self._transport, True
         self._socket.watch(self._read)
-        self._read()  # what came with the handshake
+        self._take()  # what came with the handshake
 
     def receive(self) -> Message | None:
         """The next message that is there; None when no whole one is. Raises ConnectionEndedError."""
@@ -110,6 +110,7 @@ class Connection:
                 if self._ended is None and self._paused:
                     self._paused = False
                     self._socket.watch(self._read)
+                    self._take()  # the rest of what was read with the last one
             return message
         if self._ended is not None:
             raise self._ended
@@ -162,7 +163,9 @@ class Connection:
         return handshake.read_answer(self._transport.read_head(handshake.MAX_HEAD_BYTES), key, opening.subprotocols)
 
     def _send(self, opcode: int, data: str | bytes) -> None:
-        if self._ended is not None and not self._unread:
+        if self._ended is not None:
+            if self._unread:
+                return  # it goes nowhere; what has come before the end is to be taken first
             raise self._ended
         try:
             self._library.send(data, opcode)
@@ -170,9 +173,12 @@ class Connection:
             raise ConnectionEndedError(_cause(error)) from None
 
     def _read(self) -> None:
-        """Called by the event loop: takes what has come, and answers pings. What remains makes the loop call again."""
-        if turn_is_long():
-            return
+        """Called by the event loop, and again in a later turn where nothing is read in this one."""
+        if not turn_is_long():
+            self._take()
+
+    def _take(self) -> None:
+        """Takes what has come, and answers pings."""
         try:
             while (message := self._next()) is not None:
                 if self._unread is None:

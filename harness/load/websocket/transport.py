@@ -86,20 +86,18 @@ class Transport:
 
     def read_head(self, most_bytes: int) -> bytes:
         """All up to an empty line, which is taken, and is no part of it; none of it when there was no such line within
-        so many bytes or before the end. Raises OSError.
+        so many bytes. Raises ConnectionEndedEarlyError, OSError.
         """
         head = b""
         while len(head) <= most_bytes:
             piece = self._read()
             if not piece:
-                break
+                raise ConnectionEndedEarlyError
             head += piece
             found = head.find(b"\r\n\r\n")
             if found >= 0:
                 self._buffer = head[found + 4 :]
                 return head[:found]
-        if not head:
-            raise ConnectionEndedEarlyError
         return b""
 
     def send(self, data: bytes) -> int:
@@ -109,9 +107,7 @@ class Transport:
         """
         self._unsent += data if self._tls is None else self._tls.encrypt(data)
         if self._sending or getcurrent() is get_hub():
-            if not self._sending:
-                self._send_some()
-            if len(self._unsent) > MOST_UNSENT_BYTES:
+            if not self._sending and not self._send_some() and len(self._unsent) > MOST_UNSENT_BYTES:
                 raise TimeoutError("the peer does not read")
             return len(data)
         deadline_s = self.deadline_s if self.blocking else time.monotonic() + SEND_TIMEOUT_S
