@@ -221,11 +221,18 @@ class Connection:
                     raise ConnectionEndedError(PROTOCOL_ERROR, now_s) from None
 
 
+class _LibrarySocket(websocket.WebSocket):
+    def send_close(self, status: int = CLOSED_NORMALLY, reason: bytes = b"") -> None:
+        """Also the answer to a goodbye: a peer that has hung up by then has said why all the same."""
+        with contextlib.suppress(OSError):
+            super().send_close(status, reason)
+
+
 def _new_library_socket() -> Any:
     """websocket-client's. Its locks are for threads, and a connection belongs to one greenlet; none of them and nothing
     of its options is ever changed, so ten thousand share what would be a tenth of their memory.
     """
-    made: Any = websocket.WebSocket(enable_multithread=False, skip_utf8_validation=True)
+    made: Any = _LibrarySocket(enable_multithread=False, skip_utf8_validation=True)
     made.sock_opt, made.lock, made.readlock = _shared.sock_opt, _shared.lock, _shared.lock
     made.frame_buffer.lock = _shared.lock
     return made
