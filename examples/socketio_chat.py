@@ -28,15 +28,23 @@ class Chatter(WebSocketUser):
 
     @task
     def chat(self):
+        """The herd stays until the end; the others look in, say one thing, and leave."""
         self.open()
-        if self.in_herd:
-            self.abort_in("drop")
-        turn_s = time.monotonic() + (0 if self.in_herd else 1)
-        while self.stay_connected(turn_s) and (self.in_herd or self.asked_s):
-            if self.joined:
-                self.say("say", {"number": self.number})
+        if not self.in_herd:
+            self.listen(time.monotonic() + 1)  # until it has joined
+            self.say_if_joined()
+            self.listen(time.monotonic() + 1)
+            return self.disconnect()
+        self.abort_in("drop")
+        turn_s = time.monotonic()
+        while self.stay_connected(turn_s):
+            self.say_if_joined()
             turn_s += 1
-        self.disconnect()
+        return self.disconnect()
+
+    def say_if_joined(self):
+        if self.connection is not None and self.joined:
+            self.say("say", {"number": self.number})
 
     def say(self, event, data):
         self.last_id += 1
@@ -57,6 +65,8 @@ class Chatter(WebSocketUser):
             self.send(engine.Packet(engine.PONG, frame.data).encode())
         elif frame.packet_type == engine.MESSAGE:
             self.on_packet(packets.Packet(encoded_packet=frame.data))
+            return not self.in_herd  # who only looks in goes on
+        return False
 
     def on_packet(self, packet):
         if packet.packet_type == packets.CONNECT:
