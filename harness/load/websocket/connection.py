@@ -222,7 +222,7 @@ class Connection:
 
 
 class _LibrarySocket(websocket.WebSocket):
-    def send_close(self, status: int = CLOSED_NORMALLY, reason: bytes = b"") -> None:
+    def send_close(self, status: int = CLOSED_NORMALLY, reason: str | bytes = b"") -> None:
         """Also the answer to a goodbye: a peer that has hung up by then has said why all the same."""
         with contextlib.suppress(OSError):
             super().send_close(status, reason)

@@ -22,8 +22,8 @@ from harness.load.turns import end_long_turn
 from harness.load.users.measured import Measured
 from harness.load.users.paced import Paced
 from harness.load.websocket.attribute_problems import attribute_problems
-from harness.load.websocket.connection import Connection, ConnectionEndedError, ConnectionFailedError, Message
-from harness.load.websocket.handshake import Opening
+from harness.load.websocket.connection import Connection, ConnectionEndedError, Message
+from harness.load.websocket.handshake import ConnectionFailedError, Opening
 from harness.load.websocket.pings import Pings
 from harness.load.websocket.reconnection import EXPONENTIAL, FULL, KICKED, NONE, Reconnection
 from harness.load.websocket.transport import PendingWebSocket
