@@ -127,6 +127,18 @@ def test_who_is_not_greeted_says_nothing_to_a_service_that_speaks_otherwise(user
     assert not any(name.startswith("message") and outcome == "lost" for name, outcome in found)
 
 
+def test_a_hello_that_is_missing_is_noted_once_unless_others_have_come(users: Callable[..., FeedUser]) -> None:
+    """A service that speaks otherwise has not lost one on each of its connections."""
+    for first, missing in ((b"", 1), (HELLO, 2)):
+        with scripted([READ, OPEN + first], [READ, OPEN]) as server:
+            user = users(server.url, herd=True)
+            for _ in range(3):
+                assert user.open()
+                user.listen(time.monotonic() + 0.05)
+                user.disconnect()
+        assert counted(user)["greeting /feed", "lost"] == missing
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [

@@ -54,7 +54,7 @@ class MessageDelivery(Criterion):
         total, lost, doubled = due.total(), outcomes[LOST], outcomes[DOUBLED]
         if total and not any(outcomes[came] for came in (OK, LATE, DOUBLED)):
             told = ", ".join(f"{count:,} {outcome}" for outcome, count in outcomes.most_common())
-            reason = f"not one of {total:,} messages came as it was expected ({told}): {ADAPT}"
+            reason = f"no message came as it was expected ({told}): {ADAPT}"
             return self.inconclusive(reason, {"due": total, **outcomes})
         if not total:
             return self.inconclusive(f"no {self.messages} was due, so none could be lost")

@@ -13,11 +13,13 @@ import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 from harness.clients.address import url_problems
 from harness.load.descriptors import shortage
 from harness.load.http.request import parse_base_url
 from harness.load.http.settings import TlsSettings
+from harness.load.node import Node
 from harness.load.websocket import handshake
 from harness.load.websocket.attribute_problems import header_problems, subprotocol_problems
 from harness.load.websocket.connection import Connection
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
 ECHO, PUBLISHED = "echo", "published"
 GREETING = "greeting"
 GREETED_WITHIN_S = 1.0
-"""A connection that ended sooner may have ended before its hello was sent."""
+"""So long a hello is waited for before anything else is done: a service that speaks otherwise has none."""
 PUBLISH_EVERY = 4
 """Of so many messages one is published, the others are for the echo."""
 GOLDEN_RATIO = 0.618
@@ -111,7 +113,7 @@ class FeedUser(WebSocketUser):
         self.connection_name = connection_name
         if self.open():
             until_s = time.monotonic() + self.options.say_every_s
-            self.listen(until_s)  # until the hello
+            self.listen(min(until_s, time.monotonic() + GREETED_WITHIN_S))  # until the hello
             if self._greeted:
                 self.say(ECHO)
                 self.listen(until_s)
@@ -150,6 +152,7 @@ class FeedUser(WebSocketUser):
             case "hello":
                 self.deliveries.start_after(answer["seq"] or 0)
                 self._greeted = True
+                _greeted.add(self.node)
                 self.observe(GREETING, self.name, self._opened_s, max(now_s, self._opened_s))
                 return True
             case "echo":
@@ -164,9 +167,23 @@ class FeedUser(WebSocketUser):
         return False
 
     def on_end(self, ended_s: float) -> None:
-        if not self._greeted and self._opened_s < ended_s - min(self.options.quiet_s, GREETED_WITHIN_S):
-            self.missing(f"{GREETING} {self.name}", LOST, self._opened_s)
+        if not self._greeted and self._opened_s < ended_s - self.options.quiet_s:
+            self._note_missing_greeting()
         self.deliveries.settle(ended_s - self.options.quiet_s)
+
+    def _note_missing_greeting(self) -> None:
+        """Once, where nobody here has ever been greeted: such a service speaks otherwise, and each of its connections
+        would look like something that it has lost.
+        """
+        if self.node in _greeted or self.node not in _never_greeted:
+            self.missing(f"{GREETING} {self.name}", LOST, self._opened_s)
+        _never_greeted.add(self.node)
+
+
+_greeted: WeakSet[Node] = WeakSet()
+"""Load processes in a run that have heard a hello …"""
+_never_greeted: WeakSet[Node] = WeakSet()
+"""… and those that have noted that one was missing."""
 
 
 def problems(options: Any, connections: int) -> Iterator[str]:
