@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import resource
 import statistics
 import subprocess
 import sys
 from collections.abc import Callable
 
-from benchmarks._contest import HERE, RUN_TIMEOUT_S, Table, bare_target, in_turn, spread
+from benchmarks._contest import HERE, RUN_TIMEOUT_S, Table, bare_target, descriptors, in_turn, spread
 from benchmarks._server import Server, server
 
 USERS = 10_000
@@ -19,7 +18,7 @@ ROUNDS = 3
 
 
 def run(rounds: int) -> list[Table]:
-    users = min(USERS, _descriptors() - SPARE)
+    users = min(USERS, descriptors(2 * USERS) - SPARE)
     with server(core=0, connections=users + SPARE) as target:
         counts = {"HerdHttpUser": users, "LeanHttpUser": users, **STOCK_USERS}
         contestants = {f"{name}, {count:,}": _parked(target, name, count) for name, count in counts.items()}
@@ -47,16 +46,6 @@ def _websockets(users: int, rounds: int) -> Table:
     )
     rows = tuple((name, spread(values, "kB", 1)) for name, values in results.items())
     return Table("Open WebSocket connections", ("users", "memory per user"), rows, note)
-
-
-def _descriptors() -> int:
-    """The limit of this process, raised as far as the system allows; children inherit it."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    try:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (max(hard, 2 * USERS), max(hard, 2 * USERS)))
-    except (ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 
 
 def _parked(target: Server, name: str, users: int) -> Callable[[], float]:

@@ -8,7 +8,7 @@ import signal
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Any, Never
+from typing import TYPE_CHECKING, Any, Never
 
 from gevent.event import Event
 from locust import events
@@ -41,12 +41,12 @@ from harness.plugins import parameters_of, undeclared
 from harness.probes import Probe, ProbeData
 from harness.run import locust_output
 from harness.run.exit_code import ExitsAtOnce
-from harness.run.master import Master
 from harness.run.parent_watch import MasterWatch
-from harness.run.worker import Worker
 from harness.safe_text import say
-from harness.web.install import install
-from harness.web.metrics_port import serve as serve_metrics
+
+if TYPE_CHECKING:
+    from harness.run.master import Master
+    from harness.run.worker import Worker
 
 INITIALISED_S = 10.0
 LONGEST_NAME = 80
@@ -173,7 +173,8 @@ class Attachment:
 
     def __init__(self, scenario: Scenario) -> None:
         self.scenario = scenario
-        self._part: Master | Worker | None = None
+        self._master: Master | None = None
+        self._worker: Worker | None = None
         self._watch = MasterWatch()
         self._initialised = Event()
 
@@ -217,18 +218,40 @@ class Attachment:
         locust_output.hide(lambda: run_options.secret_values(self.scenario, environment.parsed_options))
         try:
             if isinstance(runner, WorkerRunner):
-                self._part = Worker(environment, runner, self.scenario, self._watch.is_forked)
+                self._be_worker(environment, runner)
             elif isinstance(runner, LocalRunner | MasterRunner):
-                self._part = master = Master(environment, runner, self.scenario)
-                self._exits.verdict_code = lambda: master.verdict_code
-                serve_metrics(environment, master)
-                if web_ui is not None:
-                    install(web_ui, master)
+                self._be_master(environment, runner, web_ui)
         except ConfigurationError as error:
-            if isinstance(self._part, Master):
-                self._part.exit_code.set(EXIT_USAGE)
+            if self._master is not None:
+                self._master.exit_code.set(EXIT_USAGE)
             _give_up(error)
         self._initialised.set()
+
+    # Each part is loaded by the process that plays it: a worker needs nothing of the master's and of the web UI's.
+
+    def _be_worker(self, environment: Environment, runner: WorkerRunner) -> None:
+        from harness.run.worker import Worker
+
+        self._worker = Worker(environment, runner, self.scenario, self._watch.is_forked)
+
+    def _be_master(self, environment: Environment, runner: LocalRunner | MasterRunner, web_ui: WebUI | None) -> None:
+        from harness.run.master import Master
+
+        self._master = master = Master(environment, runner, self.scenario)
+        self._exits.verdict_code = lambda: master.verdict_code
+        options: Any = environment.parsed_options
+        if options.metrics_port:
+            from harness.web.metrics_port import serve
+
+            serve(environment, master)
+        if web_ui is not None:
+            from harness.web.install import install
+
+            install(web_ui, master)
+
+    @property
+    def _part(self) -> Master | Worker | None:
+        return self._master or self._worker
 
     def _test_start(self, **_: Any) -> None:
         # A worker that joins a run which is under way may be told to start before Locust has come to ``init``.
@@ -253,12 +276,12 @@ class Attachment:
         # traceback. Locust's comes after this one.
         data.setdefault("user_classes_count", {})
         data.setdefault("user_count", 0)
-        if isinstance(self._part, Worker):
-            self._part.report(data)
+        if self._worker is not None:
+            self._worker.report(data)
 
     def _worker_report(self, client_id: str, data: dict[str, Any], **_: Any) -> None:
-        if isinstance(self._part, Master):
-            self._part.worker_report(client_id, data)
+        if self._master is not None:
+            self._master.worker_report(client_id, data)
 
 
 def _give_up(error: ConfigurationError) -> None:

@@ -11,6 +11,7 @@ A host that was consented to is resolved once, when the guard is armed: what its
 from __future__ import annotations
 
 import errno
+import functools
 import ipaddress
 import math
 import socket
@@ -152,6 +153,7 @@ def _audit(event: str, arguments: tuple[Any, ...], outgoing: Collection[str] = _
             _guard.require(*address[:2])
 
 
+@functools.lru_cache(maxsize=1000)
 def _plain(host: str) -> str:
     """An address as it is compared: without a zone, and an IPv4 address that is written as an IPv6 one as itself."""
     try:

@@ -96,6 +96,10 @@ def _adjust_fast_session(original: Callable[..., None]) -> Callable[..., None]:
     return make
 
 
+_name_of = functools.lru_cache(maxsize=1000)(strip_url)
+"""Most users ask for the same few addresses again and again."""
+
+
 def count_without_block(client: object) -> None:
     """The answers of this session whose with-block was forgotten count as they are; a client that is none has none."""
     for response, done_s in getattr(client, _OPEN, ()):
@@ -116,7 +120,7 @@ def _request(original: Callable[..., Any]) -> Callable[..., Any]:
         redirects = getattr(agent, "redirect_response_codes", None)
         name = named.get("name") or (rest[0] if rest else None) or session.request_name
         if not name and isinstance(url, str):
-            name = named["name"] = strip_url(url)  # as our own client does
+            name = named["name"] = _name_of(url)  # as our own client does
         spawned = note_sent(session.user, f"{method} {name}")
         try:
             response = original(session, method, url, *rest, **named)

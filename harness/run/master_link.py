@@ -7,13 +7,13 @@ lost its power or its network, the silence does.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
 from typing import Any
 
 import gevent
 import zmq
 from locust.runners import WorkerRunner
-from zmq.utils.monitor import recv_monitor_message
 
 SILENCE_S = 10.0
 """The master answers each heartbeat of Locust, one a second, and our pings; a starved machine makes it late."""
@@ -21,6 +21,9 @@ RECONNECTS_S = 2.0
 """While nothing is planned, a connection may come back."""
 TICK_S = 0.5
 
+_EVENT = struct.Struct("=hi")
+"""First frame of a monitor's message: number of the event, and its value. zmq's own function for it lies beside one for
+asyncio, and brings all of that into the process."""
 _EVENTS = zmq.EVENT_DISCONNECTED | zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_MONITOR_STOPPED
 
 
@@ -48,7 +51,7 @@ class MasterLink:
         while not self._lost:
             socket: Any = self._runner.client.socket
             monitor = socket.get_monitor_socket(_EVENTS)
-            while (event := recv_monitor_message(monitor)["event"]) != zmq.EVENT_MONITOR_STOPPED:
+            while (event := _EVENT.unpack(monitor.recv_multipart()[0])[0]) != zmq.EVENT_MONITOR_STOPPED:
                 self._connected = event != zmq.EVENT_DISCONNECTED
                 if not self._connected and self._is_critical():
                     self._lose("the connection to the master has ended")

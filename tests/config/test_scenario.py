@@ -191,6 +191,6 @@ def test_a_report_that_comes_before_locusts_own_listener_has_what_a_master_reads
     """Locust's master reads these two of every report, and logs a traceback without them."""
     early: dict[str, Any] = {}
     part = object.__new__(Attachment)
-    part._part = None
+    part._worker = None
     part._report(early)
     assert early == {"user_classes_count": {}, "user_count": 0}

@@ -19,7 +19,8 @@ from harness.clients.tls import RunTls
 from harness.load.http.request import parse_base_url
 from harness.load.http.settings import TlsSettings
 from harness.load.stock_clients import use_run_tls
-from harness.load.websocket.connection import Connection, ConnectionFailedError
+from harness.load.websocket.connection import Connection
+from harness.load.websocket.handshake import ConnectionFailedError, Opening
 from harness.load.websocket.transport import PendingWebSocket
 from harness.run import health_check
 from tests.certificates import Certificates
@@ -52,9 +53,8 @@ def of(certificates: Certificates, **other: Any) -> RunTls:
 def websocket(url: str) -> str:
     base, deadline_s = parse_base_url(url), time.monotonic() + 5
     try:
-        Connection(
-            PendingWebSocket(base.origin, deadline_s), base, "/feed", TlsSettings(True, None), 1 << 20, deadline_s
-        ).close(0.0)
+        pending = PendingWebSocket(base.origin, deadline_s)
+        Connection(pending, Opening(base, "/feed"), TlsSettings(True, None), 1 << 20, deadline_s).close(0.0)
     except ConnectionFailedError as error:
         return error.outcome
     return "ok"

@@ -13,13 +13,12 @@ import gevent
 import pytest
 from locust import task
 from locust.env import Environment
-from websocket import _handshake as library_handshake
 
 from harness.load.clock import Clock
 from harness.load.node import Node, set_node
 from harness.load.pacing import Start
 from harness.load.run_plan import Plan
-from harness.load.websocket import FeedUser, feed
+from harness.load.websocket import FeedUser, feed, handshake
 from shapes._profile import ARRIVALS, Phase, Polyline
 from tests.http.scripted import READ, scripted
 from tests.load.test_websocket import KEY, OPEN, frame
@@ -43,7 +42,7 @@ class Talker(FeedUser):
 
 @pytest.fixture(autouse=True)
 def known_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(library_handshake, "_create_sec_websocket_key", lambda: KEY)
+    monkeypatch.setattr(handshake, "new_key", lambda: KEY)
 
 
 @pytest.fixture
@@ -117,6 +116,44 @@ def test_an_echo_that_does_not_come_is_lost(users: Callable[..., FeedUser]) -> N
         assert counted(user)["message echo", "lost"] == 1
 
 
+def test_who_is_not_greeted_says_nothing_to_a_service_that_speaks_otherwise(users: Callable[..., FeedUser]) -> None:
+    with scripted([READ, OPEN + frame(b"welcome")]) as server:
+        user = users(server.url, herd=True)
+        talked(user, for_s=0.4)
+        (seen,) = server.seen()
+    found = counted(user)
+    assert heard_by(seen) == [] and found["greeting /feed", "lost"] == 1
+    assert found["message (unreadable)", "malformed message"] == 1
+    assert not any(name.startswith("message") and outcome == "lost" for name, outcome in found)
+
+
+def test_a_hello_that_is_missing_is_noted_once_unless_others_have_come(users: Callable[..., FeedUser]) -> None:
+    """A service that speaks otherwise has not lost one on each of its connections."""
+    for first, missing in ((b"", 1), (HELLO, 2)):
+        with scripted([READ, OPEN + first], [READ, OPEN]) as server:
+            user = users(server.url, herd=True)
+            for _ in range(3):
+                assert user.open()
+                user.listen(time.monotonic() + 0.05)
+                user.disconnect()
+        assert counted(user)["greeting /feed", "lost"] == missing
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"feed_headers": ("Cookie",)}, "--feed-headers: each is NAME: VALUE"),
+        ({"feed_headers": ("Connection: close",)}, "--feed-headers: header 'Connection' is the handshake's own"),
+        ({"feed_subprotocols": ("a b",)}, "--feed-subprotocols: 'a b' is no name of one"),
+        ({"first_pause_s": 5.0, "longest_pause_s": 1.0}, "--longest-pause-s 1 is less than --first-pause-s 5"),
+    ],
+)
+def test_wrong_options_of_the_connection_are_said(options: dict[str, Any], words: str) -> None:
+    given = SimpleNamespace(host="http://127.0.0.1:1", feed_path="/feed", processes=1, expect_workers=1, **options)
+    (problem,) = feed.problems(given, connections=1)
+    assert words in problem
+
+
 def talked(user: FeedUser, for_s: float) -> None:
     """Until its run is over."""
     talking = gevent.spawn(user.stay_and_talk, quiet_before="drop")
@@ -130,8 +167,9 @@ def test_the_herd_talks_until_the_run_is_over(users: Callable[..., FeedUser]) ->
     """One of four messages is published, and comes back to those of the channel, the one who said it among them."""
     published = {"type": "published", "seq": 8, "client_seq": 1}
     delivery = {"type": "message", "seq": 8, "publish": {"sent_s": time.monotonic()}}
-    answers = said({"type": "hello", "seq": 7}, published, delivery, *({"type": "echo", "seq": n} for n in (2, 3)))
-    with scripted([READ, OPEN, 1.0, answers]) as server:
+    hello = said({"type": "hello", "seq": 7})
+    answers = said(published, delivery, *({"type": "echo", "seq": n} for n in (2, 3)))
+    with scripted([READ, OPEN + hello, 1.0, answers]) as server:
         user = users(server.url, herd=True)
         talked(user, for_s=1.3)
         (seen,) = server.seen()

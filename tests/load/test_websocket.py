@@ -14,14 +14,13 @@ import gevent
 import pytest
 from locust import task
 from locust.env import Environment
-from websocket import _handshake as library_handshake
 
 from harness.load.clock import Clock
 from harness.load.node import Node, set_node
 from harness.load.outcomes import outcome_of
 from harness.load.pacing import Start
 from harness.load.run_plan import Plan
-from harness.load.websocket import WebSocketUser
+from harness.load.websocket import WebSocketUser, connection, handshake
 from shapes._profile import ARRIVALS, Phase, Polyline
 from tests.http.conftest import Certificates
 from tests.http.conftest import certificates as certificates  # the fixture
@@ -68,7 +67,7 @@ class Listener(WebSocketUser):
 
 @pytest.fixture(autouse=True)
 def known_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(library_handshake, "_create_sec_websocket_key", lambda: KEY)
+    monkeypatch.setattr(handshake, "new_key", lambda: KEY)
 
 
 @pytest.fixture
@@ -102,6 +101,7 @@ HANDSHAKES: dict[str, tuple[list[Step], str]] = {
     "never answers": ([READ], "timeout"),
     "half an answer": ([READ, SWITCH], "timeout"),
     "a wrong key": ([READ, SWITCH + b"bm9uc2Vuc2U=\r\n\r\n"], "protocol error"),
+    "half an answer, then the end": ([READ, SWITCH, CLOSE], "cut off"),
     "no HTTP": ([READ, b"\x15\x03\x03\x00\x02\x02\x46\r\n\r\n", CLOSE], "protocol error"),
 }
 
@@ -308,8 +308,148 @@ def test_a_message_that_the_scenario_cannot_read_is_counted(users: Any) -> None:
         assert user.outcomes("message (unreadable)") == ["malformed message"]
 
 
+def test_a_ping_is_answered_while_the_user_is_busy_and_messages_have_their_own_instants(users: Any) -> None:
+    with scripted([READ, OPEN, 0.1, frame(b"you?", opcode=9) + frame(b"one"), 0.1, frame(b"two")]) as server:
+        user = users(server.url)
+        came_s: list[float] = []
+        user.on_message = lambda _: came_s.append(user.arrived_s)
+        assert user.open()
+        began_s = time.monotonic()
+        with gevent.Timeout(10):
+            while len(user.connection._unread or ()) < 2:
+                gevent.sleep(0.02)
+        (seen,) = server.seen()
+        assert seen.partition(b"\r\n\r\n")[2][0] == 0x8A, "a pong, of a user who has not listened yet"
+        busy_until_s = time.monotonic()
+        user.listen(busy_until_s)
+        assert len(came_s) == 2 and began_s < came_s[0] < came_s[1] < busy_until_s
+
+
+def test_who_does_not_take_what_comes_gets_all_of_it_later(users: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In one piece, so that nothing more makes the socket readable; and the end comes after the messages."""
+    monkeypatch.setattr(connection, "MOST_UNREAD", 3)
+    many = b"".join(frame(b"%d" % k) for k in range(10))
+    with scripted([READ, OPEN + many + frame((1001).to_bytes(2), opcode=8), CLOSE]) as server:
+        user = users(server.url)
+        assert user.open()
+        gevent.sleep(0.1)
+        assert len(user.connection._unread) == 3
+        assert user.send("anybody?"), "what came first is to be taken first"
+        user.listen(time.monotonic() + 2)
+    assert user.heard == [str(k) for k in range(10)]
+    assert user.outcomes("connection /feed ended") == ["closed 1001"]
+
+
+def test_what_came_with_the_handshake_is_read_in_a_long_turn_as_well(
+    users: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "turn_is_long", lambda: True)
+    with scripted([READ, OPEN + frame(b"hello")]) as server:
+        user = users(server.url)
+        assert user.open()
+        user.listen(time.monotonic() + 0.1)
+        assert user.heard == ["hello"]
+
+
+def test_the_round_trip_of_a_ping_is_measured_and_one_without_an_answer_ends_the_connection(users: Any) -> None:
+    pong = frame(b"1", opcode=10)
+    with scripted([READ, OPEN, 0.5, pong], [READ, OPEN]) as server:
+        user = users(server.url, ping_every_s=0.05, ping_timeout_s=1.0)
+        assert user.open()
+        with gevent.Timeout(10):
+            while not user.outcomes("connection /feed ended"):
+                user.listen(time.monotonic() + 0.1)
+        assert user.outcomes("ping /feed") == ["ok"]
+        assert 0 < next(took_s for name, _, took_s in user.seen if name == "ping /feed") < 0.6
+        assert user.outcomes("connection /feed ended") == ["no pong"]
+        counts = {(piece.name, piece.outcome): piece.count for piece in user.node.recorder.drain("n")}
+        assert counts["ping /feed", "no pong"] == 1
+
+
+def test_headers_and_the_subprotocol_of_the_class_are_in_the_handshake(users: Any) -> None:
+    chosen = OPEN.replace(b"\r\n\r\n", b"\r\nSec-WebSocket-Protocol: v2.own\r\n\r\n")
+    with scripted([READ, chosen], [READ, OPEN], [READ, chosen]) as server:
+        offers = {"subprotocols": ("v1.own", "v2.own"), "headers": {"authorization": "Bearer t", "Origin": "http://o"}}
+        user = users(server.url, **offers)
+        assert user.open() and user.subprotocol == "v2.own"
+        refused = users(server.url, **offers)
+        assert not refused.open() and refused.outcomes("WS /feed connect") == ["no subprotocol"]
+        unasked = users(server.url)
+        assert not unasked.open() and unasked.outcomes("WS /feed connect") == ["protocol error"]
+        first, _, third = server.seen()
+    for line in (b"authorization: Bearer t", b"Sec-WebSocket-Protocol: v1.own, v2.own", b"Origin: http://o"):
+        assert line in first and line not in third
+    assert first.lower().count(b"origin:") == 1
+
+
+def test_cookies_of_a_user_come_back_with_its_next_handshake(users: Any) -> None:
+    sticky = OPEN.replace(b"\r\n\r\n", b"\r\nSet-Cookie: at=a1; Path=/\r\nSet-Cookie: b=2; Path=/x\r\n\r\n")
+    with scripted([READ, sticky, CLOSE], [READ, OPEN]) as server:
+        user = users(server.url)
+        user.cookies.set("session", "s1")
+        assert user.open()
+        with gevent.Timeout(10):
+            while len(user.outcomes("connection /feed opened")) < 2:
+                user.stay_connected(time.monotonic() + 0.1)
+        first, second = server.seen()
+    assert b"Cookie: session=s1\r\n" in first and b"Cookie: session=s1; at=a1\r\n" in second
+
+
+@pytest.mark.parametrize(
+    ("policy", "lowest", "highest"),
+    [
+        ({"reconnect": "fixed", "jitter": "none"}, [0.5] * 4, [0.5] * 4),
+        ({"reconnect": "exponential", "jitter": "none"}, [0.5, 1, 2, 3], [0.5, 1, 2, 3]),
+        ({"reconnect": "exponential", "jitter": "equal"}, [0.25, 0.5, 1, 1.5], [0.5, 1, 2, 3]),
+        ({"reconnect": "exponential", "jitter": "full"}, [0] * 4, [0.5, 1, 2, 3]),
+    ],
+)
+def test_the_pauses_are_those_of_the_policy(
+    users: Any, policy: dict[str, str], lowest: list[float], highest: list[float]
+) -> None:
+    pauses: list[list[float]] = []
+    for _ in range(200):
+        reconnection = users("http://127.0.0.1:1", first_pause_s=0.5, longest_pause_s=3.0, **policy)._reconnection
+        pauses.append([reconnection.next_pause_s() for _ in range(4)])
+    for nth, low, high in zip(zip(*pauses, strict=True), lowest, highest, strict=True):
+        assert low <= min(nth) <= max(nth) <= high
+        assert min(nth) <= low + 0.1 * (high - low) and max(nth) >= high - 0.1 * (high - low), "all of the range"
+
+
+def test_who_does_not_come_back_says_so_and_has_an_end(users: Any) -> None:
+    with scripted([READ, OPEN, CLOSE]) as server:
+        user = users(server.url, reconnect="none")
+        assert user.open()
+        assert user.stay_connected(time.monotonic() + 10) is False
+    assert user.outcomes("attempt /feed reconnect") == ["not tried"]
+    assert user.outcomes("connection /feed ended") == ["cut off"] and not user.outcomes("WS /feed reconnect")
+
+
+WRONG: dict[str, tuple[dict[str, Any], str]] = {
+    "a policy": ({"reconnect": "always"}, "reconnect = 'always': give one of none, fixed, exponential"),
+    "a jitter": ({"jitter": True}, "jitter = True: give one of none, equal, full"),
+    "a time": ({"ping_timeout_s": 0}, "ping_timeout_s = 0: give a number of seconds, above 0"),
+    "no number": ({"stable_s": math.nan}, "stable_s = nan: give a number of seconds, 0 or more"),
+    "pauses": ({"first_pause_s": 20}, "longest_pause_s = 10 is less than first_pause_s = 20"),
+    "one name": ({"subprotocols": "stomp"}, "subprotocols = 'stomp': give a tuple of names"),
+    "no name": ({"subprotocols": ("a b",)}, "subprotocols: 'a b' is no name of one"),
+    "twice": ({"subprotocols": ("a", "a")}, "name each once"),
+    "no headers": ({"headers": ["a"]}, "headers: give a dictionary of text"),
+    "its own": ({"headers": {"Sec-WebSocket-Key": "x"}}, "header 'Sec-WebSocket-Key' is the handshake's own"),
+    "a line break": ({"headers": {"X-Token": "secret\r\nX: y"}}, "headers: 'X-Token' cannot be sent"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_a_wrong_attribute_is_said_before_the_run(case: str) -> None:
+    attributes, words = WRONG[case]
+    kind = type("Mine", (Listener,), {"abstract": True, **attributes})
+    (problem,) = kind.conflicts()
+    assert problem.startswith("Mine.") and words in problem and "secret" not in problem
+
+
 def test_cookies_of_one_user_are_not_sent_by_another(users: Any) -> None:
-    """The library keeps one jar for all: a load balancer with sticky cookies would send everybody to one place."""
+    """A load balancer with sticky cookies would send everybody to one place."""
     sticky = OPEN.replace(b"\r\n\r\n", b"\r\nSet-Cookie: at=a1; Domain=localhost\r\n\r\n")
     with scripted([READ, sticky], [READ, OPEN]) as server:
         for _ in range(2):

@@ -251,3 +251,33 @@ def test_counts_are_compared_in_the_last_three_seconds(t: float, outcome: Outcom
     for opened_s, ours in ((19, 200), (18, 201)):
         held = run(*HELD, opened(opened_s, 1), gauge={18.5: (200.0,), 58.0: (200.0,)})
         assert judged("connections_agree", held, metric=GAUGE).evidence["clients, end of steady"] == ours
+
+
+@pytest.mark.parametrize("outcome", ["lost", "refused", "malformed message"])
+def test_a_target_of_which_no_message_ever_came_may_speak_another_protocol(outcome: str) -> None:
+    """Nothing says that it lost them; one that has greeted, or answered once, speaks ours and has."""
+    silent = counted(12, "message echo", 40, outcome, took_s=None)
+    found = judged("message_delivery", run(silent))
+    assert found.outcome is Outcome.INCONCLUSIVE and "adapt" in found.reason, found.reason
+    lost = counted(12, "message echo", 40, "lost", took_s=None)
+    for sign in (
+        counted(6, "greeting /feed", 1),
+        counted(12, "message echo", 1),
+        counted(12, "message echo", 1, "late"),
+    ):
+        assert judged("message_delivery", run(lost, sign)).outcome is Outcome.FAIL
+
+
+def test_a_greeting_that_is_missing_where_others_were_greeted_is_lost() -> None:
+    greeted, missed = counted(6, "greeting /feed", 99), counted(6, "greeting /feed", 1, "lost", took_s=None)
+    found = judged("message_delivery", run(greeted, missed, counted(12, "message echo", 100)))
+    assert (found.outcome, found.evidence["due"], found.evidence["lost"]) == (Outcome.FAIL, 200, 1)
+    found = judged("message_delivery", run(counted(6, "greeting /feed", 100, "lost", took_s=None)))
+    assert found.outcome is Outcome.INCONCLUSIVE and "another protocol" in found.reason
+
+
+def test_users_who_do_not_come_back_prove_nothing_of_the_target() -> None:
+    away = counted(20, "attempt /feed reconnect", 100, "not tried")
+    found = judged("reconnect_time", run(*DROPPED, away))
+    assert found.outcome is Outcome.INCONCLUSIVE and "reconnect is none" in found.reason
+    assert judged("reconnect_time", run(*DROPPED)).outcome is Outcome.FAIL

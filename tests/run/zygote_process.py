@@ -36,7 +36,11 @@ def import_what_runs_import() -> None:
     import harness.commands.check
     import harness.commands.plan
     import harness.load.http
-    import harness.load.websocket  # noqa: F401
+    import harness.load.websocket
+    import harness.run.master
+    import harness.run.worker
+    import harness.web.install
+    import harness.web.metrics_port  # noqa: F401
     import reports
     from harness import attach, criteria, faults, probes  # noqa: F401  attach the function: its module would hide it
 

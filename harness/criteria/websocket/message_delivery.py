@@ -11,8 +11,13 @@ from harness.criteria._outcome import against, percent
 from harness.findings import CLIENTS, Finding
 from harness.plugins import parameter
 from harness.recording import Recording
+from harness.recording_values import OK
 
-LOST, DOUBLED = "lost", "doubled"
+LOST, DOUBLED, LATE = "lost", "doubled", "late"
+ADAPT = (
+    "the target may speak another protocol; adapt what the users say and what they take for an answer (say and "
+    "on_message of the user class, docs/websocket.md)"
+)
 
 
 @dataclass(frozen=True)
@@ -22,6 +27,9 @@ class MessageDelivery(Criterion):
     Due is a message to a receiver who was connected when it was sent, and stayed long enough to get it; whatever was
     under way when a connection ended is not. A message that comes a second time was due once. All messages are
     counted by their numbers, none is inferred from others, so the figure has no uncertainty.
+
+    A greeting with which the service begins each connection is a message as well. Where not one message or greeting has
+    ever come, nobody knows whether the target loses them or speaks another protocol: that is no FAIL.
     """
 
     title = "messages delivered once"
@@ -30,18 +38,24 @@ class MessageDelivery(Criterion):
 
     limit: float = parameter(0.0, "largest share of messages that may be lost or come twice", highest=1)
     messages: str = parameter("message *", "names of the messages that are counted, * for anything")
+    greetings: str = parameter("greeting *", "names of the greetings, which are counted as well")
 
     def judge(self, recording: Recording) -> Finding:
         due: Counter[str] = Counter()
         outcomes: Counter[str] = Counter()
         wrong: Counter[str] = Counter()
-        for piece in phases.only(recording, self.messages).slices:
+        messages = phases.only(recording, self.messages).slices
+        for piece in (*messages, *phases.only(recording, self.greetings).slices):
             outcomes[piece.outcome] += piece.count
             if piece.outcome != DOUBLED:
                 due[piece.name] += piece.count
             if piece.outcome in (LOST, DOUBLED):
                 wrong[f"{piece.name}, {piece.outcome}"] += piece.count
         total, lost, doubled = due.total(), outcomes[LOST], outcomes[DOUBLED]
+        if total and not any(outcomes[came] for came in (OK, LATE, DOUBLED)):
+            told = ", ".join(f"{count:,} {outcome}" for outcome, count in outcomes.most_common())
+            reason = f"no message came as it was expected ({told}): {ADAPT}"
+            return self.inconclusive(reason, {"due": total, **outcomes})
         if not total:
             return self.inconclusive(f"no {self.messages} was due, so none could be lost")
         ratio = (lost + doubled) / total
@@ -52,8 +66,8 @@ class MessageDelivery(Criterion):
             **{f"{name}, due": count for name, count in sorted(due.items())},
             **dict(sorted(wrong.items())),
         }
-        if outcomes["late"]:
-            evidence["came after a later one"] = outcomes["late"]
+        if outcomes[LATE]:
+            evidence["came after a later one"] = outcomes[LATE]
         if outcomes["refused"]:
             evidence["refused by the target, and so not lost"] = outcomes["refused"]
         reason = f"{lost:,} lost and {doubled:,} doubled of {total:,} messages due; limit {percent(self.limit)}"

@@ -15,6 +15,9 @@ from harness.recording import Recording
 from harness.recording_header import Phase
 from harness.recording_values import OK, Scalar, Sparse
 
+NOT_TRIED = "not tried"
+"""Outcome of a return of which the users are not the kind."""
+
 
 @dataclass(frozen=True)
 class ReconnectTime(Criterion):
@@ -56,6 +59,12 @@ class ReconnectTime(Criterion):
             dropped = f"only {lost:,} of {before:,} connections were dropped" if before else "nobody was connected"
             reason = f"{dropped} in the phase {self.drop}, so there was no reconnect storm to be judged"
             return self.inconclusive(reason, evidence, title=self._title)
+        if (stayed_away := self._not_tried(recording, phase)) and not back:
+            reason = (
+                f"{stayed_away:,} of {lost:,} dropped connections were not opened again, because the users do not come "
+                "back (reconnect is none); let them, or judge without this criterion"
+            )
+            return self.inconclusive(reason, evidence, title=self._title)
         for label, share in (("half back after (s)", 0.5), ("all back after (s)", 1.0)):
             value_us = histogram.quantile_us(times, share, away)
             evidence[label] = None if value_us is None or math.isinf(value_us) else value_us / 1e6
@@ -88,6 +97,10 @@ class ReconnectTime(Criterion):
         found = phases.only(recording, f"attempt {self.connections} reconnect").slices
         tally = phases.tally(tuple(piece for piece in found if piece.t >= phase.start_s))
         return {f"failed attempts, {cause}": count for cause, count in tally.causes.items()}
+
+    def _not_tried(self, recording: Recording, phase: Phase) -> int:
+        found = phases.only(recording, f"attempt {self.connections} reconnect").slices
+        return sum(piece.count for piece in found if piece.t >= phase.start_s and piece.outcome == NOT_TRIED)
 
     def _kicks(self, recording: Recording) -> dict[str, Scalar]:
         kicks = connections.kicks_by_second(recording, self.connections)

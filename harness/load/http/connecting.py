@@ -7,6 +7,7 @@ from __future__ import annotations
 import _socket
 import contextlib
 import errno
+import functools
 import ipaddress
 import math
 import os
@@ -243,14 +244,19 @@ def _send_alert(opened: WaitableSocket, tls: TlsLayer) -> None:
         opened.raw.send(tls.alert())
 
 
+@functools.lru_cache(maxsize=100)
+def _family_of_literal(host: str) -> int | None:
+    try:
+        return int(_socket.AF_INET6 if ipaddress.ip_address(host).version == 6 else _socket.AF_INET)
+    except ValueError:
+        return None
+
+
 def resolve(origin: Origin, deadline_s: float) -> list[tuple[int, tuple[Any, ...]]]:
     """Family and address of the origin's host, best first. Raises OSError (gaierror) when there are none."""
-    try:
-        # A name that is an address already need not wait for gevent's resolver, which is a pool of threads.
-        family = _socket.AF_INET6 if ipaddress.ip_address(origin.host).version == 6 else _socket.AF_INET
-        return [(family, (origin.host, origin.port))]
-    except ValueError:
-        pass
+    # A name that is an address already need not wait for gevent's resolver, which is a pool of threads.
+    if (literal := _family_of_literal(origin.host)) is not None:
+        return [(literal, (origin.host, origin.port))]
     with Timeout(max(0.001, deadline_s - time.monotonic()), ConnectTimeoutError("host name not resolved in time")):
         found = gevent_socket.getaddrinfo(origin.host, origin.port, type=_socket.SOCK_STREAM)
     return [(int(family), tuple(address)) for family, _, _, _, address in found]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import _socket
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from gevent import get_hub, getcurrent
@@ -60,6 +60,24 @@ class WaitableSocket:
             for one in (watcher, *beside):
                 one.close()
 
+    def watch(self, callback: Callable[[], None]) -> None:
+        """From now on the event loop calls this whenever there is something to read, whoever waits; whoever waits for
+        its own part uses :meth:`wait`, and is woken by :meth:`wake`.
+        """
+        self._readable.start(callback)
+
+    def stop_watching(self) -> None:
+        self._readable.stop()
+
+    def wait(self, deadline_s: float) -> None:
+        """Until somebody calls :meth:`wake`. Raises DeadlineError at the deadline."""
+        self._wait(None, deadline_s)
+
+    def wake(self) -> None:
+        """To be called from the event loop."""
+        if self._waiting is not None:
+            self._waiting.switch()
+
     def interrupt(self) -> None:
         """Ends the wait of whoever waits now, as if its deadline had come. To be called from the event loop."""
         if self._waiting is not None:
@@ -77,12 +95,14 @@ class WaitableSocket:
         if deadline_s < self._alarm_s:
             self._set_alarm(deadline_s)
         self._waiting = current = getcurrent()
-        watcher.start(current.switch)
+        if watcher is not None:
+            watcher.start(current.switch)
         try:
             self._hub.switch()
         finally:
             self._waiting = None
-            watcher.stop()
+            if watcher is not None:
+                watcher.stop()
 
     def _set_alarm(self, due_s: float) -> None:
         if self._alarm is not None:

@@ -16,6 +16,12 @@ if TYPE_CHECKING:
     from harness.load.websocket.users import WebSocketUser
 
 KICKED = "kicked"
+NOT_TRIED = "not tried"
+"""Outcome of a return that nobody has tried, because that is how the users are."""
+NONE, FIXED, EXPONENTIAL = "none", "fixed", "exponential"
+POLICIES = (NONE, FIXED, EXPONENTIAL)
+FULL, EQUAL = "full", "equal"
+JITTERS = (NONE, EQUAL, FULL)
 
 
 @dataclass
@@ -30,8 +36,8 @@ class Unproven:
 
 
 class Reconnection:
-    """Of one user, whose attributes ``first_pause_s``, ``longest_pause_s`` and ``stable_s`` it goes by, and in whose
-    name it counts. All instants are ``time.monotonic()`` seconds.
+    """Of one user, whose attributes ``reconnect``, ``jitter``, ``first_pause_s``, ``longest_pause_s`` and ``stable_s``
+    it goes by, and in whose name it counts. All instants are ``time.monotonic()`` seconds.
     """
 
     def __init__(self, user: WebSocketUser) -> None:
@@ -44,9 +50,16 @@ class Reconnection:
         self._user = user
 
     def next_pause_s(self) -> float:
-        """Before an attempt; each longer than the one before, until the user is back."""
-        pause_s, self.pause_s = self.pause_s, min(2 * self.pause_s, self._user.longest_pause_s)
-        return random.uniform(0, pause_s)
+        """Before an attempt; with an exponential back-off each twice the one before, until the user is back."""
+        pause_s = self.pause_s
+        if self._user.reconnect == EXPONENTIAL:
+            self.pause_s = min(2 * pause_s, self._user.longest_pause_s)
+        least = {NONE: 1.0, EQUAL: 0.5, FULL: 0.0}[self._user.jitter]
+        return random.uniform(least * pause_s, pause_s)
+
+    def not_tried(self) -> None:
+        """The connection is lost, and the user is none that comes back."""
+        self._user.observe("attempt", self._name, self.lost_s, self.lost_s, NOT_TRIED)
 
     def attempt_failed(self, sent_s: float, error: Exception) -> None:
         self._user._fire("attempt", self._name, sent_s, time.monotonic(), sent_s, error, 0)

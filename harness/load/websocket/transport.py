@@ -1,22 +1,34 @@
 """What websocket-client takes for a socket.
 
-It reads in large pieces, because websocket-client asks for a handshake's answer byte by byte, and it keeps every wait
-within a deadline. Once it is no longer ``blocking``, reading never waits: it raises BlockingIOError, websocket-client
-keeps the part of the frame that has come, and goes on with it at the next call.
+It reads in large pieces, and it keeps every wait within a deadline. Once it is no longer ``blocking``, reading never
+waits: it raises BlockingIOError, websocket-client keeps the part of the frame that has come, and goes on with it at the
+next call. Reading is then the event loop's, which may not wait when it answers a ping, nor answer it in the middle of
+what the user sends.
 """
 
 from __future__ import annotations
 
 import time
 
+from gevent import get_hub, getcurrent
+
 from harness.load.http.connecting import READ_BYTES, PendingSocket, tls_handshake
 from harness.load.http.request import Origin
 from harness.load.http.settings import TlsSettings
 from harness.load.http.tls import TlsLayer, tls_context
 from harness.load.http.waitable_socket import DeadlineError, WaitableSocket
+from harness.load.turns import end_long_turn
 
 SEND_TIMEOUT_S = 10.0
 """A peer that takes nothing for so long is as good as gone."""
+
+
+MOST_UNSENT_BYTES = 1 << 16
+"""Of answers to pings that a peer does not read."""
+
+
+class ConnectionEndedEarlyError(Exception):
+    """The peer hung up before it had answered."""
 
 
 class PendingWebSocket:
@@ -46,12 +58,13 @@ class PendingWebSocket:
 class Transport:
     """An open connection, encrypted where ``tls_settings`` are given."""
 
-    __slots__ = ("_buffer", "_offset", "_socket", "_tls", "blocking", "deadline_s")
+    __slots__ = ("_buffer", "_offset", "_sending", "_socket", "_tls", "_unsent", "blocking", "deadline_s")
 
     def __init__(self, opened: WaitableSocket, host: str, tls_settings: TlsSettings | None, deadline_s: float) -> None:
         """With the TLS handshake, if any. Raises OSError (ssl.SSLError)."""
         self._socket = opened
         self._buffer, self._offset = b"", 0
+        self._sending, self._unsent = False, b""
         self.blocking = True
         self.deadline_s = deadline_s
         """Of waits as long as it is blocking."""
@@ -71,20 +84,52 @@ class Transport:
             self._buffer, self._offset = b"", 0
         return piece
 
+    def read_head(self, most_bytes: int) -> bytes:
+        """All up to an empty line, which is taken, and is no part of it; none of it when there was no such line within
+        so many bytes. Raises ConnectionEndedEarlyError, OSError.
+        """
+        head = b""
+        while len(head) <= most_bytes:
+            piece = self._read()
+            if not piece:
+                raise ConnectionEndedEarlyError
+            head += piece
+            found = head.find(b"\r\n\r\n")
+            if found >= 0:
+                self._buffer = head[found + 4 :]
+                return head[:found]
+        return b""
+
     def send(self, data: bytes) -> int:
-        """Sends all of it. Raises TimeoutError when the peer takes nothing, another OSError when it is gone."""
-        rest = memoryview(data if self._tls is None else self._tls.encrypt(data))
+        """Sends all of it; in the event loop what can be sent without waiting, and the rest before anything else.
+
+        Raises TimeoutError when the peer takes nothing, another OSError when it is gone.
+        """
+        self._unsent += data if self._tls is None else self._tls.encrypt(data)
+        if self._sending or getcurrent() is get_hub():
+            if not self._sending and not self._send_some() and len(self._unsent) > MOST_UNSENT_BYTES:
+                raise TimeoutError("the peer does not read")
+            return len(data)
         deadline_s = self.deadline_s if self.blocking else time.monotonic() + SEND_TIMEOUT_S
-        while rest:
-            try:
-                rest = rest[self._socket.raw.send(rest) :]
-            except BlockingIOError:
-                try:
-                    self._socket.wait_writable(deadline_s)
-                except DeadlineError:
-                    # Also when the run ends in mid-frame: the connection cannot be used any more.
-                    raise TimeoutError("the peer does not read") from None
+        self._sending = True
+        try:
+            while not self._send_some():
+                self._socket.wait_writable(deadline_s)
+        except DeadlineError:
+            # Also when the run ends in mid-frame: the connection cannot be used any more.
+            raise TimeoutError("the peer does not read") from None
+        finally:
+            self._sending = False
         return len(data)
+
+    def _send_some(self) -> bool:
+        """Whether all is sent that was to be."""
+        try:
+            while self._unsent:
+                self._unsent = self._unsent[self._socket.raw.send(self._unsent) :]
+        except BlockingIOError:
+            return False
+        return True
 
     def gettimeout(self) -> float:
         """0 keeps websocket-client from waiting by means of its own."""
@@ -110,6 +155,7 @@ class Transport:
                     self._socket.wait_readable(self.deadline_s)
                 except DeadlineError:
                     raise TimeoutError("no answer in time") from None
+                end_long_turn()
                 continue
             if not data or self._tls is None:
                 return data

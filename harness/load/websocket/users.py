@@ -8,22 +8,24 @@ from __future__ import annotations
 import functools
 import math
 import time
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from gevent.event import Event
 
 from harness.load.descriptors import raise_limit
+from harness.load.http.cookies import Cookies
 from harness.load.http.request import BaseUrl, parse_base_url
 from harness.load.http.settings import TlsSettings
 from harness.load.pacing import Slot
+from harness.load.turns import end_long_turn
 from harness.load.users.measured import Measured
 from harness.load.users.paced import Paced
-from harness.load.websocket.connection import (
-    Connection,
-    ConnectionEndedError,
-    ConnectionFailedError,
-)
-from harness.load.websocket.reconnection import KICKED, Reconnection
+from harness.load.websocket.attribute_problems import attribute_problems
+from harness.load.websocket.connection import Connection, ConnectionEndedError, Message
+from harness.load.websocket.handshake import ConnectionFailedError, Opening
+from harness.load.websocket.pings import Pings
+from harness.load.websocket.reconnection import EXPONENTIAL, FULL, KICKED, NONE, Reconnection
 from harness.load.websocket.transport import PendingWebSocket
 from harness.recording_values import OK
 
@@ -43,6 +45,7 @@ class WebSocketUser(Paced, Measured):
       ``stable_s`` or answers a message of ours, however many attempts that took; ``unfinished`` when there was none
       until the end of the run;
     - ``attempt /feed reconnect``: each attempt of these that failed, ``kicked`` where it was ended again before that;
+    - ``ping /feed``: from a ping of ours to its pong, with ``ping_every_s``; ``no pong`` where it did not come in time;
     - ``connection /feed opened`` and ``connection /feed ended``: instants, so without a latency. The outcome of an end
       is ``ok`` when we wanted it, else ``closed CODE``, ``cut off``, ``connection reset``, ``protocol error`` …, with
       ``kicked, `` before it where nobody had been back.
@@ -59,13 +62,25 @@ class WebSocketUser(Paced, Measured):
     has waited for a free user of ours is no time of the server's."""
     close_timeout_s: float = 2.0
     """How long the answer to our goodbye is waited for."""
+    headers: Mapping[str, str] = {}
+    """Of the handshake, beside its own; a user with one of its own (a token, say) sets it on itself."""
+    subprotocols: Sequence[str] = ()
+    """Offered in the handshake; a server that chooses none of them has refused (``no subprotocol``)."""
+    reconnect: str = EXPONENTIAL
+    """``exponential``: attempt n to come back is made after a pause of ``first_pause_s`` · 2ⁿ, at most
+    ``longest_pause_s``; ``fixed``: always after the first; ``none``: whoever has lost the connection stays away."""
+    jitter: str = FULL
+    """What of each pause is left to chance, so that not everybody who was dropped at one instant is back at one:
+    ``full`` (it is 0 to the whole), ``equal`` (half to the whole), ``none``."""
     first_pause_s: float = 0.5
     longest_pause_s: float = 10.0
-    """Attempt n to come back is made after a random pause of up to ``first_pause_s`` · 2ⁿ, at most the longest ("full
-    jitter"), so that everybody who was dropped at one instant is not back at one instant."""
     stable_s: float = 1.0
-    """So long a connection has to stay for a user to be back; a handshake alone says nothing of the service behind it.
-    A message that answers one of ours says as much."""
+    """So long a connection has to stay for a user to be back, and for the next pause to be a first one again; a
+    handshake alone says nothing of the service behind it. A message that answers one of ours says as much."""
+    ping_every_s: float = 0.0
+    """From one ping of ours to the next, while the user listens; 0: none. Pings of the server are always answered."""
+    ping_timeout_s: float = 10.0
+    """A connection on which a pong has not come for so long is given up (``no pong``)."""
     longest_message_bytes: int = 1 << 20
     verify_tls: bool = True
     ca_file: str | None = None
@@ -74,11 +89,20 @@ class WebSocketUser(Paced, Measured):
         super().__init__(environment)
         _raise_descriptor_limit()
         self.connection: Connection | None = None
+        self.arrived_s = 0.0
+        """When the message that is being handled came, on ``time.monotonic()``; the user may have been busy since."""
+        self._cookies: Cookies | None = None
+        self._pings = Pings(self) if self.ping_every_s else None
         self._pending: PendingWebSocket | None = None
         self._reconnection = Reconnection(self)
         self._abort_s = math.inf
         self._ending = Event()
         self.node.on_ending.append(self._on_run_ending)
+
+    @classmethod
+    def conflicts(cls) -> Iterator[str]:
+        yield from super().conflicts()
+        yield from (f"{cls.__name__}.{problem}" for problem in attribute_problems(cls))
 
     # What a subclass gives
 
@@ -117,6 +141,25 @@ class WebSocketUser(Paced, Measured):
         plan = self.node.plan
         return math.inf if plan is None else self.node.instant_s(plan.duration_s)
 
+    @property
+    def cookies(self) -> Cookies:
+        """Sent with each handshake, and kept from its answer. A user that has logged in by HTTP may put its client's
+        here.
+        """
+        if self._cookies is None:
+            origin = _base(self.host or "").origin
+            self._cookies = Cookies(origin.host, origin.scheme == "https")
+        return self._cookies
+
+    @cookies.setter
+    def cookies(self, cookies: Cookies) -> None:
+        self._cookies = cookies
+
+    @property
+    def subprotocol(self) -> str | None:
+        """What the server has chosen; None without a connection, and where nothing was offered."""
+        return None if self.connection is None else self.connection.answer.subprotocol
+
     def open(self) -> bool:
         """Connects; False when it could not."""
         start = self.current_start
@@ -132,10 +175,15 @@ class WebSocketUser(Paced, Measured):
         return request.error is None
 
     def stay_connected(self, until_s: float) -> bool:
-        """Takes messages until then, and comes back whenever the connection is lost. False once the run is over."""
+        """Takes messages until then, and comes back whenever the connection is lost. False once the run is over, or the
+        connection is lost and nobody comes back.
+        """
         while not self.ending:
             now_s = time.monotonic()
             if self.connection is None:
+                if self.reconnect == NONE:
+                    self._reconnection.not_tried()
+                    return False
                 self._reconnect()
             elif now_s >= self._abort_s:
                 self._connection_ended(OK, self._abort_s)
@@ -161,9 +209,12 @@ class WebSocketUser(Paced, Measured):
                 now_s = time.monotonic()
                 if now_s >= until_s or self.connection is None:
                     return
-                self.connection.wait(min(until_s, now_s + LONGEST_WAIT_S))
+                wake_s = min(until_s, now_s + LONGEST_WAIT_S)
+                if self._pings is not None:
+                    wake_s = min(wake_s, self._pings.next_s(self.connection, now_s))
+                self.connection.wait(wake_s)
             except ConnectionEndedError as ended:
-                self._connection_ended(ended.outcome)
+                self._connection_ended(ended.outcome, ended.at_s)
 
     def send(self, data: str | bytes) -> bool:
         """Sends one message; False when there is no connection for it."""
@@ -173,7 +224,7 @@ class WebSocketUser(Paced, Measured):
             self.connection.send(data)
             self._reconnection.asked()
         except ConnectionEndedError as ended:
-            self._connection_ended(ended.outcome)
+            self._connection_ended(ended.outcome, ended.at_s)
             return False
         return True
 
@@ -217,7 +268,14 @@ class WebSocketUser(Paced, Measured):
         """Raises ConnectionFailedError, or OSError when there are no descriptors or no address."""
         pending, self._pending = self._pending or self._new_pending(), None
         base, tls_settings = _base(self.host or ""), _tls_settings(self.verify_tls, self.ca_file)
-        self.connection = Connection(pending, base, self.path(), tls_settings, self.longest_message_bytes, deadline_s)
+        path, cookies = self.path(), ""
+        if self._cookies is not None:
+            cookies = self._cookies.header(base.prefix + path)
+        opening = Opening(base, path, self.headers, cookies, self.subprotocols)
+        connection = Connection(pending, opening, tls_settings, self.longest_message_bytes, deadline_s)
+        self.connection = connection
+        if connection.answer.set_cookies:
+            self.cookies.store(connection.answer.set_cookies, base.prefix + path)
 
     def _new_pending(self) -> PendingWebSocket:
         return PendingWebSocket(_base(self.host or "").origin, time.monotonic() + RESOLVED_WITHIN_S)
@@ -226,6 +284,7 @@ class WebSocketUser(Paced, Measured):
         """Tries again and again, until there is a connection or the run is over."""
         reconnection = self._reconnection
         while not self._ending.wait(reconnection.next_pause_s()):
+            end_long_turn()
             sent_s = time.monotonic()
             try:
                 self._connect(sent_s + self.connect_timeout_s)
@@ -243,6 +302,8 @@ class WebSocketUser(Paced, Measured):
             self.current_start.name = f"connection {self.name}"
         if opened_s >= self._abort_s:
             self._abort_s = math.inf
+        if self._pings is not None:
+            self._pings.begin(opened_s)
         self.observe("connection", f"{self.connection_name or self.name} opened", opened_s, opened_s)
         self.on_open()
 
@@ -259,10 +320,11 @@ class WebSocketUser(Paced, Measured):
             self.on_end(ended_s)
         return connection
 
-    def _handle_message(self, message: str | bytes) -> bool:
+    def _handle_message(self, message: Message) -> bool:
         self._reconnection.heard()
+        self.arrived_s = message.arrived_s
         try:
-            return bool(self.on_message(message))
+            return bool(self.on_message(message.data))
         except (ValueError, LookupError, TypeError, AttributeError):
             now_s = time.monotonic()
             self.observe("message", "(unreadable)", now_s, now_s, "malformed message")

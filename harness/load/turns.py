@@ -1,0 +1,49 @@
+"""Turns of the event loop: one that goes on for long holds up every timer of the process, and what it measures.
+
+The loop calls, one after another, all that has become ready at once, and looks at its timers only when it is through:
+ten thousand connections that are accepted in one moment are seconds of work.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import gevent
+from gevent import get_hub
+
+LONGEST_TURN_S = 0.03
+
+
+class _Turn:
+    """Of one event loop. Its own ``now()`` does not tell when the turn began: every timer that is set moves it on."""
+
+    __slots__ = ("began_s", "loop", "watcher")
+
+    def __init__(self, loop: Any) -> None:
+        self.loop = loop
+        self.began_s = time.monotonic()
+        # Called first of all that has become ready; it must not keep the loop alive when nothing else does.
+        self.watcher = loop.check(ref=False, priority=loop.MAXPRI)
+        self.watcher.start(self._begin)
+
+    def _begin(self) -> None:
+        self.began_s = time.monotonic()
+
+
+_turn: _Turn | None = None
+
+
+def turn_is_long() -> bool:
+    """Whether what is ready beside can wait, and timers cannot: whoever is called by the loop comes back later."""
+    global _turn
+    loop: Any = get_hub().loop
+    if _turn is None or _turn.loop is not loop:
+        _turn = _Turn(loop)
+    return time.monotonic() - _turn.began_s > LONGEST_TURN_S
+
+
+def end_long_turn() -> None:
+    """Goes on in a later turn of the loop, where this one has been long. To be called by a greenlet that has waited."""
+    if turn_is_long():
+        gevent.sleep(0)

@@ -1,0 +1,59 @@
+"""Long turns of the event loop are ended by who can wait, so that timers fire in time."""
+
+from __future__ import annotations
+
+import time
+
+import gevent
+from gevent.event import Event
+
+from harness.load.turns import LONGEST_TURN_S, end_long_turn, turn_is_long
+
+MANY, EACH_S = 400, 0.003
+
+
+def latest(end_turns: bool) -> float:
+    """The largest delay of a timer, in seconds, while many greenlets are woken at once for some work each."""
+    go, late_s = Event(), [0.0]
+
+    def work() -> None:
+        go.wait()
+        gevent.sleep(0.01)  # a timer wakes them all in one turn
+        if end_turns:
+            end_long_turn()
+        since_s = time.thread_time()
+        while time.thread_time() - since_s < EACH_S:
+            pass
+
+    def watch() -> None:
+        while True:
+            due_s = time.monotonic() + 0.005
+            gevent.sleep(0.005)
+            late_s[0] = max(late_s[0], time.monotonic() - due_s)
+
+    turn_is_long()  # the clock of the turns goes from here
+    watching = gevent.spawn(watch)
+    working = [gevent.spawn(work) for _ in range(MANY)]
+    gevent.sleep(0)
+    go.set()
+    gevent.joinall(working)
+    gevent.sleep(0.01)
+    watching.kill()
+    return late_s[0]
+
+
+def test_a_timer_waits_for_a_part_of_the_work_and_not_for_all_of_it() -> None:
+    whole_s = MANY * EACH_S
+    assert latest(end_turns=False) > 0.9 * whole_s, "the work is in one turn, or this test shows nothing"
+    assert latest(end_turns=True) < 0.6 * whole_s
+
+
+def test_a_turn_is_long_while_it_goes_on() -> None:
+    gevent.sleep(0.001)
+    assert not turn_is_long()
+    since_s = time.monotonic()
+    while time.monotonic() < since_s + 1.5 * LONGEST_TURN_S:
+        pass
+    assert turn_is_long()
+    gevent.sleep(0.001)
+    assert not turn_is_long()
