@@ -31,6 +31,8 @@ Bucket: TypeAlias = Annotated[int, Meta(ge=0, le=HIGHEST_BUCKET)]
 OK = "ok"
 UNFINISHED = "unfinished"
 """Outcome of a request that had begun and had no answer when the run ended. It has no latency."""
+NOT_TRIED = "not tried"
+"""Outcome of a return that nobody has tried, because the users are not of the kind that comes back."""
 UNSERVED = "unserved"
 """Outcome of an arrival that was due and never found a free user. It has no latency."""
 UNSENT = "no request"

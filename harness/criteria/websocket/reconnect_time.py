@@ -13,10 +13,7 @@ from harness.findings import CLIENTS, Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
 from harness.recording_header import Phase
-from harness.recording_values import OK, Scalar, Sparse
-
-NOT_TRIED = "not tried"
-"""Outcome of a return of which the users are not the kind."""
+from harness.recording_values import NOT_TRIED, OK, Scalar, Sparse
 
 
 @dataclass(frozen=True)

@@ -27,13 +27,14 @@ class DeadlineError(Exception):
 class WaitableSocket:
     """A socket of one connection, at which at most one greenlet waits at a time."""
 
-    __slots__ = ("_alarm", "_alarm_s", "_deadline_s", "_hub", "_readable", "_waiting", "raw")
+    __slots__ = ("_alarm", "_alarm_s", "_deadline_s", "_hub", "_readable", "_waiting", "_writable", "raw")
 
     def __init__(self, family: int) -> None:
         self.raw = _socket.socket(family, _socket.SOCK_STREAM)
         self.raw.setblocking(False)
         self._hub: Any = get_hub()
         self._readable = self._hub.loop.io(self.raw.fileno(), READ)
+        self._writable: Any = None
         self._waiting: Any = None
         self._deadline_s = math.inf
         self._alarm: Any = None
@@ -69,6 +70,17 @@ class WaitableSocket:
     def stop_watching(self) -> None:
         self._readable.stop()
 
+    def watch_writable(self, callback: Callable[[], None]) -> None:
+        """From now on the event loop calls this whenever the kernel takes bytes."""
+        if self._writable is None:
+            self._writable = self._hub.loop.io(self.raw.fileno(), WRITE)
+            self._writable.start(callback)
+
+    def stop_watching_writable(self) -> None:
+        if self._writable is not None:
+            self._writable.close()
+            self._writable = None
+
     def wait(self, deadline_s: float) -> None:
         """Until somebody calls :meth:`wake`. Raises DeadlineError at the deadline."""
         self._wait(None, deadline_s)
@@ -88,6 +100,7 @@ class WaitableSocket:
             self._alarm.close()
             self._alarm = None
         self._readable.close()
+        self.stop_watching_writable()
         self.raw.close()
 
     def _wait(self, watcher: Any, deadline_s: float) -> None:

@@ -52,13 +52,13 @@ class Connection:
     __slots__ = (
         "_ended",
         "_library",
-        "_longest_bytes",
         "_paused",
         "_socket",
         "_transport",
         "_unread",
         "answer",
         "pong",
+        "reading_since_s",
     )
 
     def __init__(
@@ -72,14 +72,15 @@ class Connection:
         """TCP, TLS and WebSocket handshake. Raises ConnectionFailedError, with the socket closed, and ValueError for
         what cannot be sent.
         """
-        self._longest_bytes = longest_bytes
         self._socket: WaitableSocket = pending.tcp.socket
-        self._library = _new_library_socket()
+        self._library = _new_library_socket(longest_bytes)
         self._ended: ConnectionEndedError | None = None
         self._unread: list[Message] | None = None
         self._paused = False
         self.pong: Message | None = None
         """The latest one."""
+        self.reading_since_s = time.monotonic()
+        """The instant since which nothing has kept us from reading; before it, the user was too far behind."""
         try:
             self._socket = pending.tcp.finish(deadline_s)
             end_long_turn()
@@ -109,6 +110,7 @@ class Connection:
                 self._unread = None
                 if self._ended is None and self._paused:
                     self._paused = False
+                    self.reading_since_s = time.monotonic()
                     self._socket.watch(self._read)
                     self._take()  # the rest of what was read with the last one
             return message
@@ -128,9 +130,11 @@ class Connection:
         """Ends a wait. To be called from the event loop."""
         self._socket.interrupt()
 
-    def send(self, data: str | bytes) -> None:
-        """One message. Raises ConnectionEndedError."""
-        self._send(ABNF.OPCODE_TEXT if isinstance(data, str) else ABNF.OPCODE_BINARY, data)
+    def send(self, data: str | bytes) -> bool:
+        """One message. False when the connection is over, and what came before its end is still to be taken. Raises
+        ConnectionEndedError.
+        """
+        return self._send(ABNF.OPCODE_TEXT if isinstance(data, str) else ABNF.OPCODE_BINARY, data)
 
     def ping(self, data: bytes) -> None:
         """Of at most 125 bytes, which come back in a ``pong``. Raises ConnectionEndedError."""
@@ -144,6 +148,8 @@ class Connection:
             while time.monotonic() < deadline_s:
                 if self.receive() is None:
                     self.wait(deadline_s)
+                else:
+                    end_long_turn()
         except ConnectionEndedError as ended:
             return ended.outcome == f"closed {CLOSED_NORMALLY}"
         except (OSError, WebSocketException):
@@ -162,15 +168,16 @@ class Connection:
         self._transport.send(opening.encode(key))
         return handshake.read_answer(self._transport.read_head(handshake.MAX_HEAD_BYTES), key, opening.subprotocols)
 
-    def _send(self, opcode: int, data: str | bytes) -> None:
+    def _send(self, opcode: int, data: str | bytes) -> bool:
         if self._ended is not None:
             if self._unread:
-                return  # it goes nowhere; what has come before the end is to be taken first
+                return False
             raise self._ended
         try:
             self._library.send(data, opcode)
         except (OSError, WebSocketException) as error:
             raise ConnectionEndedError(_cause(error)) from None
+        return True
 
     def _read(self) -> None:
         """Called by the event loop, and again in a later turn where nothing is read in this one."""
@@ -199,8 +206,7 @@ class Connection:
             try:
                 opcode, data = self._library.recv_data(control_frame=True)
             except BlockingIOError:
-                if (self._library.frame_buffer.length or 0) > self._longest_bytes:
-                    raise ConnectionEndedError("message too large") from None
+                self._library.check_length(self._library.frame_buffer.length or 0)
                 return None
             except WebSocketConnectionClosedException:
                 raise ConnectionEndedError(CUT_OFF) from None
@@ -222,19 +228,34 @@ class Connection:
 
 
 class _LibrarySocket(websocket.WebSocket):
+    longest_bytes = 0
+
+    def recv_frame(self) -> ABNF:
+        frame: ABNF = super().recv_frame()  # type: ignore[no-untyped-call]
+        if frame.opcode in (ABNF.OPCODE_TEXT, ABNF.OPCODE_BINARY, ABNF.OPCODE_CONT):
+            self.check_length(len(frame.data))
+        return frame
+
+    def check_length(self, more_bytes: int) -> None:
+        """Of a message, with the fragments of it that have come before. Raises ConnectionEndedError."""
+        before = self.cont_frame.cont_data
+        if more_bytes + (len(before[1]) if before else 0) > self.longest_bytes:
+            raise ConnectionEndedError("message too large")
+
     def send_close(self, status: int = CLOSED_NORMALLY, reason: str | bytes = b"") -> None:
         """Also the answer to a goodbye: a peer that has hung up by then has said why all the same."""
         with contextlib.suppress(OSError):
             super().send_close(status, reason)
 
 
-def _new_library_socket() -> Any:
+def _new_library_socket(longest_bytes: int) -> Any:
     """websocket-client's. Its locks are for threads, and a connection belongs to one greenlet; none of them and nothing
     of its options is ever changed, so ten thousand share what would be a tenth of their memory.
     """
     made: Any = _LibrarySocket(enable_multithread=False, skip_utf8_validation=True)
     made.sock_opt, made.lock, made.readlock = _shared.sock_opt, _shared.lock, _shared.lock
     made.frame_buffer.lock = _shared.lock
+    made.longest_bytes = longest_bytes
     return made
 
 

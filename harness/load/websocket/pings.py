@@ -37,10 +37,13 @@ class Pings:
         name = self._user.name
         pong, sent_s = connection.pong, self._sent_s
         if sent_s is not None and pong is not None and pong.data == self._payload and pong.arrived_s >= sent_s:
-            self._user.observe("ping", name, sent_s, pong.arrived_s)
+            if (
+                not sent_s < connection.reading_since_s <= pong.arrived_s
+            ):  # else it has lain there, nobody knows how long
+                self._user.observe("ping", name, sent_s, pong.arrived_s)
             self._sent_s = sent_s = None
         if sent_s is not None:
-            lost_s = sent_s + self._user.ping_timeout_s
+            lost_s = max(sent_s, connection.reading_since_s) + self._user.ping_timeout_s
             if now_s >= lost_s:
                 self._sent_s = None
                 self._user.missing(f"ping {name}", NO_PONG, sent_s)

@@ -5,19 +5,18 @@ A handshake alone says nothing of the service behind it: a user is back when its
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.recording_values import OK, UNFINISHED
+from harness.recording_values import NOT_TRIED, OK, UNFINISHED
 
 if TYPE_CHECKING:
     from harness.load.websocket.users import WebSocketUser
 
 KICKED = "kicked"
-NOT_TRIED = "not tried"
-"""Outcome of a return that nobody has tried, because that is how the users are."""
 NONE, FIXED, EXPONENTIAL = "none", "fixed", "exponential"
 POLICIES = (NONE, FIXED, EXPONENTIAL)
 FULL, EQUAL = "full", "equal"
@@ -31,8 +30,8 @@ class Unproven:
     lost_s: float
     sent_s: float
     opened_s: float
-    asked: bool = False
-    """Whether a message was sent on it."""
+    asked_s: float = math.inf
+    """When the first message was sent on it."""
 
 
 class Reconnection:
@@ -68,13 +67,13 @@ class Reconnection:
         self.unproven = Unproven(self.lost_s, sent_s, opened_s)
 
     def asked(self) -> None:
-        """A message was sent."""
+        """A message was sent, just now."""
         if self.unproven is not None:
-            self.unproven.asked = True
+            self.unproven.asked_s = min(self.unproven.asked_s, time.monotonic())
 
-    def heard(self) -> None:
-        """A message has come; where it answers one of ours, the user is back."""
-        if self.unproven is not None and self.unproven.asked:
+    def heard(self, arrived_s: float) -> None:
+        """A message came then; where it may answer one of ours, the user is back."""
+        if self.unproven is not None and arrived_s > self.unproven.asked_s:
             self.back()
 
     def proven_s(self) -> float | None:

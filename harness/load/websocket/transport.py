@@ -8,6 +8,7 @@ what the user sends.
 
 from __future__ import annotations
 
+import contextlib
 import time
 
 from gevent import get_hub, getcurrent
@@ -107,8 +108,10 @@ class Transport:
         """
         self._unsent += data if self._tls is None else self._tls.encrypt(data)
         if self._sending or getcurrent() is get_hub():
-            if not self._sending and not self._send_some() and len(self._unsent) > MOST_UNSENT_BYTES:
-                raise TimeoutError("the peer does not read")
+            if not self._sending and not self._send_some():
+                if len(self._unsent) > MOST_UNSENT_BYTES:
+                    raise TimeoutError("the peer does not read")
+                self._socket.watch_writable(self._send_rest)
             return len(data)
         deadline_s = self.deadline_s if self.blocking else time.monotonic() + SEND_TIMEOUT_S
         self._sending = True
@@ -121,6 +124,13 @@ class Transport:
         finally:
             self._sending = False
         return len(data)
+
+    def _send_rest(self) -> None:
+        """Called by the event loop when the peer reads again; that it has gone is seen by whoever reads."""
+        with contextlib.suppress(OSError):
+            if not self._sending and not self._send_some():
+                return
+        self._socket.stop_watching_writable()
 
     def _send_some(self) -> bool:
         """Whether all is sent that was to be."""

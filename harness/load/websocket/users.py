@@ -97,6 +97,8 @@ class WebSocketUser(Paced, Measured):
         self._reconnection = Reconnection(self)
         self._abort_s = math.inf
         self._ending = Event()
+        self._ended_s = math.inf
+        """When the run came to its end."""
         self.node.on_ending.append(self._on_run_ending)
 
     @classmethod
@@ -200,12 +202,13 @@ class WebSocketUser(Paced, Measured):
         return False
 
     def listen(self, until_s: float) -> None:
-        """Takes messages until then, until the connection is lost, or the run is over."""
+        """Takes what comes until then, until the connection is lost, or the run is over; what came later is left."""
         while self.connection is not None and not self.ending:
             try:
                 while self.connection is not None and (message := self.connection.receive()) is not None:
-                    if self._handle_message(message):
+                    if self._handle_message(message) or message.arrived_s >= min(until_s, self._ended_s):
                         return
+                    end_long_turn()  # a peer may send as fast as this reads
                 now_s = time.monotonic()
                 if now_s >= until_s or self.connection is None:
                     return
@@ -221,11 +224,12 @@ class WebSocketUser(Paced, Measured):
         if self.connection is None:
             return False
         try:
-            self.connection.send(data)
-            self._reconnection.asked()
+            if not self.connection.send(data):
+                return False
         except ConnectionEndedError as ended:
             self._connection_ended(ended.outcome, ended.at_s)
             return False
+        self._reconnection.asked()
         return True
 
     def abort_at(self, instant_s: float) -> None:
@@ -321,7 +325,7 @@ class WebSocketUser(Paced, Measured):
         return connection
 
     def _handle_message(self, message: Message) -> bool:
-        self._reconnection.heard()
+        self._reconnection.heard(message.arrived_s)
         self.arrived_s = message.arrived_s
         try:
             return bool(self.on_message(message.data))
@@ -333,6 +337,7 @@ class WebSocketUser(Paced, Measured):
     def _on_run_ending(self) -> None:
         """From the event loop, where nothing may block: listeners of an event might."""
         self._ending.set()
+        self._ended_s = time.monotonic()
         if self.connection is not None:
             self.connection.interrupt()
 
