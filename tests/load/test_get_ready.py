@@ -131,4 +131,5 @@ def test_a_service_that_lets_nobody_get_ready_is_told_and_is_no_exception_of_the
         until(lambda: len(Refused.log) == 2)
         assert str(node.exceptions.prevents).startswith("NotReadyError: /token was answered with http 500")
         assert not node.parked and not raised
-        assert not node.exceptions.prevents.count and not node.exceptions.take(lambda second: second, "n")
+        assert node.exceptions.prevents is not None and not node.exceptions.prevents.count
+        assert not node.exceptions.take(lambda second: second, "n")
