@@ -105,6 +105,9 @@ class Header:
 
     classes: tuple[PlannedClass, ...] = ()
     """Of users; empty in recordings that do not tell."""
+    even_arrivals: bool = False
+    """Starts of the open model were due at even distances. Random ones, and those of recordings that do not tell, may
+    fall short of the plan by chance."""
 
     def phase(self, name: str) -> Phase | None:
         return next((phase for phase in self.phases if phase.name == name), None)
