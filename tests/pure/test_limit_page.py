@@ -73,7 +73,7 @@ def test_a_step_without_a_figure_is_drawn_all_the_same(figure: float | None) -> 
     only = (step(1, 80, Outcome.INCONCLUSIVE, figure, "generator_health"),)
     told = found(only, None)
     assert str(limit_picture.picture(only, told.limits[0])).count("<circle") == 1
-    assert "no step said anything" in told.verdict.reason
+    assert "no step said anything for sure" in told.verdict.reason
     assert json.loads(limit_page.summary(told))["outcome"] == "INCONCLUSIVE"
 
 
