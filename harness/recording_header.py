@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from harness.recording_values import Count, Instant, Level, PlannedSecond, Scalar
 
 FORMAT = 4
+STARTS_PER_S = "starts/s"
+"""Level unit of the open model, in which the level is a rate of starts and not a number of users."""
 
 
 @dataclass(frozen=True)

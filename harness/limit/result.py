@@ -46,8 +46,8 @@ class Limit:
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """Of the limit; an open end where nothing broke, or nothing held. None where nothing is known, also because levels
-        that only seem to hold contradict those that broke.
+        """Of the limit; an open end where nothing broke, or nothing held. None where nothing is known, also because
+        levels that only seem to hold contradict those that broke.
         """
         found = estimate(self.tried)
         if found is not None:

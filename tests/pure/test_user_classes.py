@@ -125,8 +125,8 @@ def test_a_class_that_fell_short_of_its_level_in_any_phase_was_not_delivered() -
 
 
 def marked(run: Recording, begun: Mapping[str, int], due: Mapping[str, int], level: float, even: bool) -> Finding:
-    """Of a spike of one second (10 s to 11 s) with this level of Login, all of whose many later starts were sent, as were
-    those of Visitor.
+    """Of a spike of one second (10 s to 11 s) with this level of Login, all of whose many later starts were sent, as
+    were those of Visitor.
     """
     phases = (Phase("baseline", 0, 10), Phase("spike", 10, 11), Phase("recovery", 11, 91))
     steps = ((0, 0), (10, 0), (10, level), (11, level), (11, 200), (91, 200))
@@ -149,7 +149,12 @@ def marked(run: Recording, begun: Mapping[str, int], due: Mapping[str, int], lev
 @pytest.mark.parametrize("even", [True, False])
 @pytest.mark.parametrize(
     ("due", "begun", "outcome"),
-    [(9, 9, Outcome.PASS), (9, 0, Outcome.INCONCLUSIVE), (9, 7, Outcome.INCONCLUSIVE), (1000, 910, Outcome.INCONCLUSIVE)],
+    [
+        (9, 9, Outcome.PASS),
+        (9, 0, Outcome.INCONCLUSIVE),
+        (9, 7, Outcome.INCONCLUSIVE),
+        (1000, 910, Outcome.INCONCLUSIVE),
+    ],
 )
 def test_what_was_due_of_a_class_and_did_not_begin_is_no_chance(
     due: int, begun: int, outcome: Outcome, even: bool

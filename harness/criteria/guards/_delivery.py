@@ -11,7 +11,7 @@ from itertools import pairwise
 from harness.analysis import phases
 from harness.criteria.guards import _skew as skew
 from harness.recording import Recording, Slice
-from harness.recording_header import Phase
+from harness.recording_header import STARTS_PER_S, Phase
 from harness.recording_marks import ARRIVALS, gate_stream
 from harness.recording_values import INTERRUPTED, UNSENT, UNSERVED, USER_EXCEPTION
 
@@ -21,8 +21,6 @@ NOBODY = "load processes without users"
 """In the place of a class of users, where the arrivals of a load process had none at all."""
 NEVER_BY_CHANCE = 20.0
 """Starts planned in a stretch in which none was due. Random arrivals do so in one of 5 · 10⁸ (e^20) such stretches."""
-STARTS_PER_S = "starts/s"
-"""Level unit of the open model, in which the level is a rate of starts and not a number of users."""
 
 
 @dataclass(frozen=True)
@@ -58,8 +56,8 @@ def deliveries(recording: Recording, phase: Phase) -> tuple[Delivery, ...]:
 
 
 def of_levels(recording: Recording) -> Iterator[Delivery]:
-    """What each class of users that has a level of its own did of it, phase by phase: what was due and did not begin, or
-    sent nothing, counts in full; what was not due as far as it cannot be chance.
+    """What each class of users that has a level of its own did of it, phase by phase: what was due and did not begin,
+    or sent nothing, counts in full; what was not due as far as it cannot be chance.
     """
     header = recording.header
     if header.level_unit != STARTS_PER_S:
