@@ -172,8 +172,15 @@ def suite(words: tuple[str, ...], runs_dir: Path) -> None:
     "--criterion", default="latency_quantile", show_default=True, help="Of the scenario; several with commas."
 )
 @click.option("--vary", default="", metavar="OPTION", help="Option of the shape that is the level [its peak or herd].")
-@click.option("--from", "first", type=ABOVE_NOTHING, help="First level [twice the base load].")
-@click.option("--max-rate", "highest", type=ABOVE_NOTHING, help="Highest level that is tried [1000].")
+@click.option(
+    "--from", "first", type=ABOVE_NOTHING, help="First level [twice the base load, or --max-rate ÷ 64 if that is more]."
+)
+@click.option(
+    "--max-rate",
+    "highest",
+    type=ABOVE_NOTHING,
+    help="Highest level that is tried [1000, or twice --at-least; of a scale 16 times what the scenario has].",
+)
 @click.option("--at-least", type=ABOVE_NOTHING, help="Fail where the limit is lower; stop when that is known.")
 @click.option(
     "--resolution",

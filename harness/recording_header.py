@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from harness.recording_values import Count, Instant, Level, PlannedSecond, Scalar
 
 FORMAT = 4
+STARTS_PER_S = "starts/s"
+"""Level unit of the open model, in which the level is a rate of starts and not a number of users."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,9 @@ class Header:
 
     classes: tuple[PlannedClass, ...] = ()
     """Of users; empty in recordings that do not tell."""
+    even_arrivals: bool = False
+    """Starts of the open model were due at even distances. Random ones, and those of recordings that do not tell, may
+    fall short of the plan by chance."""
 
     def phase(self, name: str) -> Phase | None:
         return next((phase for phase in self.phases if phase.name == name), None)

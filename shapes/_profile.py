@@ -10,6 +10,8 @@ from functools import cached_property
 
 ARRIVALS, USERS = PACINGS = ("arrivals", "users")
 """What a level is for parked users: starts per second, whatever the answers (open model), or active users (closed)."""
+STARTS_PER_S = "starts/s"
+"""Unit of the level in the open model, as recordings have it."""
 
 
 @dataclass(frozen=True)
@@ -154,7 +156,7 @@ class Profile:
         return self.starts if parked and self.pacing == ARRIVALS else self.users
 
     def level_unit(self, parked: bool) -> str:
-        return "starts/s" if parked and self.pacing == ARRIVALS else "users"
+        return STARTS_PER_S if parked and self.pacing == ARRIVALS else "users"
 
     def phase_at(self, t: float) -> Phase | None:
         return next((phase for phase in self.phases if phase.start_s <= t < phase.end_s), None)

@@ -14,7 +14,8 @@ from harness.commands.adjustable import Judged
 from harness.commands.limit_plan import LimitPlan, Wanted, made
 from harness.commands.runs_apart import AROUND_S, Signals, make_directory, minutes, run_apart
 from harness.commands.scenario_check import Scenario, checked
-from harness.limit.normal import BASELINE, RECOVERY, Normal
+from harness.findings import BASELINE
+from harness.limit.normal import RECOVERY, Normal
 from harness.limit.result import Limit
 from harness.limit.search import End, Tried
 from harness.limit.step import Step
@@ -152,7 +153,8 @@ class _Search:
         if reset and not self._reset():
             return False
         wait_s, pause_s = self.plan.wanted.cool_down_s, 0.0 if reset else FIRST_PAUSE_S
-        while pause_s <= wait_s and not self.signals.stopped:
+        while (wait_s > 0 or not pause_s) and not self.signals.stopped:
+            pause_s = min(pause_s, wait_s)
             if pause_s:
                 say(f"the service is not yet as it was before the first step: {minutes(pause_s)} without load")
             self._pause(pause_s)

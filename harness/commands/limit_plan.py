@@ -14,6 +14,9 @@ from harness.commands.adjustable import Adjustable, Judged, Option
 from harness.errors import ConfigurationError, nearest
 from harness.limit.result import LATENCY, Searched
 from harness.limit.search import GROWTH, Bounds
+from harness.recording_header import STARTS_PER_S
+from shapes._classes import pool_for
+from shapes._profile import ARRIVALS
 
 HIGHEST = 1000.0
 """Unless another is given: a search must be no flood by itself."""
@@ -29,9 +32,8 @@ LIMITS_HELD, SHORT_LIMITS_HELD = 20, 10
 """A level is held for so many times the limit of a latency, at least: a queue that grows has to reach it."""
 AFTER_LIMIT_S = 5
 """A recovery is watched so much longer than it may take and has to hold."""
-POOL_S = 2.0
-"""The pool has users for so many seconds' worth of starts, or for a latency beyond the limit."""
 BEYOND_LIMIT = 1.25
+"""The pool has users for a latency so many times the limit, where the shape would have fewer."""
 PEAK, POOL = "peak", "pool_users"
 HELD = ("hold_s", "plateau_s")
 """Options of shapes that say for how long the peak is held."""
@@ -93,10 +95,10 @@ class LimitPlan:
         would be seen as a lack of users, and not as the service's. None where somebody has said how many.
         """
         pool = self.adjustable.option(POOL)
-        if pool is None or pool.value or self.option.name != PEAK or self.unit != "starts/s":
+        if pool is None or pool.value or self.option.name != PEAK or self.unit != STARTS_PER_S:
             return None
         limit_s = _longest_limit_s(self.judged)
-        return math.ceil(level * max(POOL_S, BEYOND_LIMIT * limit_s + 1 if limit_s else 0.0))
+        return max(pool_for(level, ARRIVALS), math.ceil(level * (BEYOND_LIMIT * limit_s + 1)) if limit_s else 0)
 
 
 def made(wanted: Wanted, adjustable: Adjustable, arguments: Sequence[str]) -> LimitPlan:

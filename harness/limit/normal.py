@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from harness.analysis.quality import ServiceLevel, service_levels, windows
 from harness.criteria.recovery._baseline_band import SHARE_FLOOR, SLOW_SHARE
+from harness.findings import BASELINE
 from harness.recording import Recording
 from harness.recording_header import Phase
 
@@ -14,7 +15,7 @@ FLOOR_S = 0.1
 WATCHED_S = 5
 FEWEST = 10
 """Requests that say how it is."""
-BASELINE, RECOVERY = "baseline", "recovery"
+RECOVERY = "recovery"
 
 
 @dataclass(frozen=True)

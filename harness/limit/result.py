@@ -46,14 +46,17 @@ class Limit:
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """Of the limit; an open end where nothing broke, or nothing held. None where nothing is known."""
+        """Of the limit; an open end where nothing broke, or nothing held. None where nothing is known, also because
+        levels that only seem to hold contradict those that broke.
+        """
         found = estimate(self.tried)
         if found is not None:
             return self._sustained(found.low), found.high
         holds, breaks = self.tried.levels(Answer.HOLDS), self.tried.levels(Answer.BREAKS)
         if holds:
             return self._sustained(holds[-1]), math.inf
-        return (0.0, breaks[0]) if breaks else None
+        seeming = self.tried.levels(Answer.SEEMS_TO_HOLD)
+        return (0.0, breaks[0]) if breaks and not (seeming and seeming[-1] >= breaks[0]) else None
 
     @property
     def figure(self) -> float | None:
@@ -124,7 +127,7 @@ class Limit:
         unit, interval = self.searched.unit, self.interval
         why = self.broken_off or self._why()
         if interval is None:
-            return f"no step said anything: {why}"
+            return f"no step said anything for sure: {why}"
         low, high = interval
         if math.isinf(high):
             return f"at least {_level(low, unit)}: {why}"

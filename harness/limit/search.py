@@ -74,8 +74,13 @@ class Tried:
         return sorted(each.level for each in self.said if each.says in wanted)
 
     @property
+    def broken(self) -> list[float]:
+        """Levels that broke, or seemed to: what seems to break is not overtaken, for there the limit may lie."""
+        return self.levels(Answer.BREAKS, Answer.SEEMS_TO_BREAK)
+
+    @property
     def is_bracketed(self) -> bool:
-        return bool(self.levels(Answer.HOLDS)) and bool(self.levels(Answer.BREAKS))
+        return bool(self.levels(Answer.HOLDS)) and bool(self.broken)
 
     @property
     def ceiling(self) -> float | None:
@@ -99,7 +104,7 @@ class Estimate:
 def estimate(tried: Tried) -> Estimate | None:
     """The median of the posterior, and its interval, which never ends between the two levels nearest to the median that
     held below it and broke above it: there only the flat prior tells one place from another. None
-    without a level that held and one that broke.
+    without a level that held and one that broke, or seemed to.
     """
     if not tried.is_bracketed:
         return None
@@ -115,25 +120,33 @@ def next_level(tried: Tried, bounds: Bounds) -> float | End:
     """The level of the next step, or why there is none."""
     if not tried.said:
         return bounds.usable(bounds.start)
-    last = [each.says for each in tried.said[-MOST_SILENT:]]
-    if (found := estimate(tried)) is not None:
-        is_silent = len(last) == MOST_SILENT and all(isinstance(says, Silence) for says in last)
-        return End.SILENT if is_silent else _within(found, bounds)
-    if last.count(Silence.UNUSABLE) == MOST_SILENT:
+    last = tried.said[-MOST_SILENT:]
+    is_silent = len(last) == MOST_SILENT and all(isinstance(each.says, Silence) for each in last)
+    if tried.broken:
+        if is_silent:
+            return End.SILENT
+        found = estimate(tried)
+        return _below(tried, bounds) if found is None else _within(found, bounds)
+    # Nothing has broken: other levels may say more, but for what was said of one again and again.
+    if (
+        is_silent
+        and len({(each.level, each.says) for each in last}) == 1
+        and last[0].says in (Silence.UNUSABLE, Silence.TOO_FEW)
+    ):
         return End.SILENT
-    if tried.levels(Answer.BREAKS):
-        return _below(tried, bounds)
     return _above(tried, bounds)
 
 
 def _within(found: Estimate, bounds: Bounds) -> float | End:
-    if found.high <= found.low * (1 + bounds.resolution):
+    is_narrow = found.high <= found.low * (1 + bounds.resolution)
+    # Between two whole numbers in turn there is nothing to try.
+    if is_narrow or (bounds.is_whole and round(found.high) - round(found.low) <= 1):
         return End.FOUND
     return bounds.usable(found.middle)
 
 
 def _below(tried: Tried, bounds: Bounds) -> float | End:
-    """Something has broken, and nothing has held for sure."""
+    """Something has broken, or seemed to, and nothing has held for sure."""
     lowest = min(level for level, _ in tried.counted)
     there = [answer for level, answer in tried.counted if level == bounds.lowest]
     if len(there) < SURE_OF_LOWEST:
@@ -148,10 +161,11 @@ def _above(tried: Tried, bounds: Bounds) -> float | End:
     ceiling = tried.ceiling
     if ceiling is not None:
         below = top or bounds.lowest
-        if ceiling <= below * (1 + bounds.resolution) or ceiling <= bounds.lowest:
-            return End.STOPPED if ceiling in tried.levels(Silence.STOPPED) else End.GENERATOR
         between = bounds.usable(math.sqrt(below * ceiling))
-        return between if between < ceiling else End.GENERATOR
+        is_close = ceiling <= below * (1 + bounds.resolution) or ceiling <= bounds.lowest
+        if is_close or not top < between < ceiling:
+            return End.STOPPED if ceiling in tried.levels(Silence.STOPPED) else End.GENERATOR
+        return between
     spoilt = [level for level in tried.levels(Silence.GENERATOR) if level > top]
     if spoilt:
         return spoilt[0]  # once more: it may have been disturbed

@@ -65,6 +65,7 @@ def header(
         faults=tuple(fault.plan for fault in settings.faults),
         stop_when=tuple(rule.words for rule in settings.stop_rules if rule.flag == stop_rules.FLAG),
         classes=_classes(shape, users),
+        even_arrivals=settings.arrival_seed is None,
         reference_target=os.environ.get(REFERENCE_TARGET) == host,
         branch=settings.run_branch or found.branch,
         commit=settings.run_commit or found.commit,

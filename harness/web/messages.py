@@ -16,10 +16,10 @@ from typing import Any
 import msgspec
 
 from harness import criteria
-from harness.criteria.guards._delivery import STARTS_PER_S
 from harness.live.phase_tally import NameFigures
 from harness.live.series import HEAT_ROWS_PER_DOUBLING, MOST_SECONDS, Figure, Point, heat_floor_s
 from harness.live.subjects import Subjects
+from harness.recording_header import STARTS_PER_S
 from harness.run.locust_output import hidden, hidden_in
 from harness.run.run import Run
 from harness.web.status import Status

@@ -12,7 +12,9 @@ from harness.commands.limit_plan import LimitPlan, Wanted, made
 from harness.errors import ConfigurationError
 from harness.recording_header import CriterionSpec
 from shapes import diurnal, double_spike, herd, step
+from shapes._classes import pool_for
 from shapes._phased import PhasedShape
+from shapes._profile import ARRIVALS
 
 WANTED = Wanted(
     criteria=("latency_quantile",),
@@ -91,6 +93,10 @@ def test_a_step_has_the_level_and_is_shorter_than_the_scenario() -> None:
     }
     assert (found.bounds.lowest, found.bounds.start, found.bounds.highest) == (10, 20, 1000)
     assert given(plan(Stepped, is_short=True), 160)["--hold-s"] == "10"
+
+
+def test_as_many_users_wait_as_the_shape_would_have_at_least() -> None:
+    assert given(plan(Stepped), 1)["--pool-users"] == str(pool_for(1, ARRIVALS)) == "10"
 
 
 def test_what_was_given_as_an_option_stays_as_it_was_given() -> None:

@@ -125,6 +125,43 @@ def test_a_level_with_too_few_requests_is_followed_by_a_higher_one() -> None:
     assert [each.level for each in found.said[:3]] == [20, 40, 80]
 
 
+@pytest.mark.parametrize("silence", [Silence.TOO_FEW, Silence.GENERATOR, Silence.STOPPED, Silence.UNUSABLE])
+def test_silence_below_the_level_that_broke_ends_the_search(silence: Silence) -> None:
+    found, ended = search(lambda level: BREAKS if level >= 32 else silence, Bounds(10, 32, 1000, 0.2))
+    assert ended is End.SILENT
+    assert [each.level for each in found.said] == [32, 16, 16, 16]
+
+
+def test_too_few_requests_below_the_level_at_which_the_generator_ends_end_the_search() -> None:
+    found, ended = search(lambda level: Silence.GENERATOR if level >= 11 else Silence.TOO_FEW, Bounds(10, 11, 20, 0.01))
+    assert ended is End.SILENT
+    assert len(found.said) <= 6
+
+
+def test_a_level_that_seems_to_break_is_not_overtaken_and_the_limit_lies_below_it() -> None:
+    found, ended = search(lambda level: HOLDS if level <= 150 else SEEMS_TO_BREAK)
+    low, high = limit(found, ended).interval or (0, 0)
+    assert ended is End.FOUND
+    assert low <= 150 <= high
+    assert max(each.level for each in found.said) <= 300
+    lowest, _ = search(lambda level: SEEMS_TO_HOLD if level <= 15 else SEEMS_TO_BREAK)
+    assert max(each.level for each in lowest.said) == 20
+
+
+def test_what_is_wanted_is_not_held_while_a_lower_level_seems_to_break() -> None:
+    wanted = Bounds(10, 20, 1000, 0.2, wanted=100)
+    found = tried((32, SEEMS_TO_HOLD), (64, SEEMS_TO_BREAK), (100, HOLDS))
+    assert limit(found, None, wanted).outcome is Outcome.INCONCLUSIVE
+    assert limit(tried((100, SEEMS_TO_BREAK), (100, HOLDS)), None, wanted).outcome is Outcome.INCONCLUSIVE
+    assert limit(tried((32, SEEMS_TO_HOLD), (100, HOLDS)), None, wanted).outcome is Outcome.PASS
+
+
+def test_what_is_wanted_is_not_missed_while_a_higher_level_seems_to_hold() -> None:
+    wanted = Bounds(10, 20, 1000, 0.2, wanted=100)
+    assert limit(tried((40, BREAKS), (80, SEEMS_TO_HOLD)), None, wanted).outcome is Outcome.INCONCLUSIVE
+    assert limit(tried((40, BREAKS), (20, SEEMS_TO_HOLD)), None, wanted).outcome is Outcome.FAIL
+
+
 def test_what_breaks_at_the_base_load_fails() -> None:
     found, ended = search(lambda _: BREAKS)
     assert ended is End.LOWEST
@@ -208,6 +245,27 @@ def test_levels_are_whole_where_the_option_is() -> None:
     bounds = Bounds(1, 16, 1000, 0.2, is_whole=True)
     found, _ = search(lambda level: HOLDS if level <= 37 else BREAKS, bounds)
     assert all(each.level == round(each.level) for each in found.said)
+
+
+@pytest.mark.parametrize("capacity", [1, 2, 3, 4, 7])
+@pytest.mark.parametrize("resolution", [0.01, 0.2])
+def test_the_limit_is_found_where_no_whole_number_lies_between(capacity: int, resolution: float) -> None:
+    bounds = Bounds(1, 2, 1000, resolution, is_whole=True)
+    found, ended = search(lambda level: HOLDS if level <= capacity else BREAKS, bounds, 14)
+    told = limit(
+        found, ended, bounds, Searched("latency_quantile", "latency_quantile", 0.95, "--herd-users", "users", 0)
+    )
+    low, high = told.interval or (0, 0)
+    assert told.outcome is Outcome.PASS
+    assert low <= capacity < high
+    assert (round(low), round(high)) == (capacity, capacity + 1)
+
+
+@pytest.mark.parametrize(("silence", "end"), [(Silence.GENERATOR, End.GENERATOR), (Silence.STOPPED, End.STOPPED)])
+def test_no_level_is_tried_again_where_none_lies_below_the_end_of_the_generator(silence: Silence, end: End) -> None:
+    found, ended = search(lambda level: HOLDS if level <= 10 else silence, Bounds(1, 11, 11, 0.01, is_whole=True))
+    assert ended is end
+    assert [each.level for each in found.said].count(10) <= 1
 
 
 def finding(outcome: Outcome, name: str = "latency_quantile", **more: object) -> Finding:

@@ -73,7 +73,7 @@ def test_a_step_without_a_figure_is_drawn_all_the_same(figure: float | None) -> 
     only = (step(1, 80, Outcome.INCONCLUSIVE, figure, "generator_health"),)
     told = found(only, None)
     assert str(limit_picture.picture(only, told.limits[0])).count("<circle") == 1
-    assert "no step said anything" in told.verdict.reason
+    assert "no step said anything for sure" in told.verdict.reason
     assert json.loads(limit_page.summary(told))["outcome"] == "INCONCLUSIVE"
 
 
@@ -84,7 +84,8 @@ def test_json_has_each_step_and_whether_it_counts() -> None:
     assert [each["counts"] for each in limit["steps"]] == [True, True, False, True, True]
     assert limit["steps"][2]["says"] == "generator"
     assert limit["steps"][2]["guard"] == "generator_health"
-    assert limit["finding"]["interval"]["low"] < 113 < limit["finding"]["interval"]["high"] + 1
+    bounds = limit["finding"]["interval"]
+    assert bounds["low"] < 100 < 113 <= bounds["high"]  # 100 held, 113 broke
     assert limit["finding"]["unit"] == "starts/s"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 
 import pytest
 
@@ -14,7 +15,7 @@ from harness.findings import Finding, Outcome
 from harness.live.expectations import expectations
 from harness.live.phase_tally import PhaseTally
 from harness.live.state import LiveState
-from harness.recording import OK, UNFINISHED, Recording, Slice, Slices
+from harness.recording import OK, UNFINISHED, UNSENT, Phase, Recording, Slice, Slices
 from harness.recording_header import CriterionSpec, PlannedClass
 from harness.recording_line import decode, encode
 from harness.recording_marks import ARRIVALS, StartsMark
@@ -122,6 +123,62 @@ def test_a_class_that_fell_short_of_its_level_in_any_phase_was_not_delivered() -
     short = delivered(started(run, 0.5))
     assert short.outcome is Outcome.INCONCLUSIVE
     assert "Visitor in the recovery: 300 of 600 planned" in short.reason
+
+
+def marked(run: Recording, begun: Mapping[str, int], due: Mapping[str, int], level: float, even: bool) -> Finding:
+    """Of a spike of one second (10 s to 11 s) with this level of Login, all of whose many later starts were sent, as
+    were those of Visitor.
+    """
+    phases = (Phase("baseline", 0, 10), Phase("spike", 10, 11), Phase("recovery", 11, 91))
+    steps = ((0, 0), (10, 0), (10, level), (11, level), (11, 200), (91, 200))
+    classes = (PlannedClass("Login", 9, steps), PlannedClass("Visitor", 9, LEVELS["Visitor"]))
+    total = tuple((t, each + 10) for t, each in steps)
+    others = {"classes": classes, "phases": phases, "level": total, "gates": (), "even_arrivals": even}
+    header = dataclasses.replace(run.header, level_unit="starts/s", **others)  # type: ignore[arg-type]
+    others_due = [{"Visitor": 10, "Login": 200 if t > 10 else 0} for t in range(91)]
+    marks = [StartsMark(t, "w", each, stream=ARRIVALS, due=each) for t, each in enumerate(others_due)]
+    mark = StartsMark(10, "w", begun, stream=ARRIVALS, due=due)
+    pieces = [
+        Slice(t, "w", "GET /", OK, count, 0, {}, user_class=name)
+        for t, each in enumerate(others_due)
+        for name, count in each.items()
+    ]
+    made = (*pieces, *run.slices)
+    return delivered(dataclasses.replace(run, header=header, marks=(*marks, mark), slices=made))
+
+
+@pytest.mark.parametrize("even", [True, False])
+@pytest.mark.parametrize(
+    ("due", "begun", "outcome"),
+    [
+        (9, 9, Outcome.PASS),
+        (9, 0, Outcome.INCONCLUSIVE),
+        (9, 7, Outcome.INCONCLUSIVE),
+        (1000, 910, Outcome.INCONCLUSIVE),
+    ],
+)
+def test_what_was_due_of_a_class_and_did_not_begin_is_no_chance(
+    due: int, begun: int, outcome: Outcome, even: bool
+) -> None:
+    run = dataclasses.replace(healthy(), slices=(Slice(10, "w", "GET /", OK, begun, 0, {}, user_class="Login"),))
+    found = marked(run, {"Login": begun}, {"Login": due}, due, even)
+    assert found.outcome is outcome
+    assert outcome is Outcome.PASS or f"Login in the spike: {begun} of {due:,} planned" in found.reason
+
+
+@pytest.mark.parametrize(("even", "outcome"), [(True, Outcome.INCONCLUSIVE), (False, Outcome.PASS)])
+def test_only_random_arrivals_of_a_class_may_fall_short_of_their_plan(even: bool, outcome: Outcome) -> None:
+    run = dataclasses.replace(healthy(), slices=(Slice(10, "w", "GET /", OK, 920, 0, {}, user_class="Login"),))
+    assert marked(run, {"Login": 920}, {"Login": 920}, 1000, even).outcome is outcome
+
+
+def test_users_of_a_class_that_sent_nothing_in_a_short_spike_are_not_lost_in_a_long_run() -> None:
+    kept, lost = (
+        Slice(10, "w", "GET /", outcome, count, 0, {}, user_class="Login") for outcome, count in ((OK, 18), (UNSENT, 2))
+    )
+    found = marked(dataclasses.replace(healthy(), slices=(kept, lost)), {"Login": 20}, {"Login": 20}, 20, True)
+    assert found.outcome is Outcome.INCONCLUSIVE
+    assert "Login in the spike: 18 of 20 planned" in found.reason
 
 
 def test_where_no_phase_is_called_the_spike_all_after_the_baseline_are_judged() -> None:

@@ -63,7 +63,10 @@ def stopped_by_the_generator_and_then_by_ctrl_c(directory: Path) -> Outcome:
 def test_the_limit_lies_in_its_interval(outcome: Outcome) -> None:
     outcome.done.ended_well(code=0)
     bounds = outcome.limit["finding"]["interval"]
-    assert bounds["low"] <= PER_S <= bounds["high"] <= 1.6 * bounds["low"]
+    held = [step["finding"] for step in outcome.limit["steps"] if step["says"] in ("holds", "seems to hold")]
+    # Of the lower end is taken off what a queue of so long an answer may have hidden, at the 95 % quantile in 6 s.
+    hidden = 1 + max(each["interval"]["high"] for each in held) / (0.95 * 6)
+    assert bounds["low"] <= PER_S <= bounds["high"] <= 1.5 * hidden * bounds["low"]
     levels = {step["level"]: step["says"] for step in outcome.limit["steps"]}
     assert levels[90] == "holds"
     assert levels[180] == "breaks"

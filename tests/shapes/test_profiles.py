@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.load.schedule import due_times
+from harness.recording_header import STARTS_PER_S
 from harness.run.level_chart import ASCII, BLOCKS, chart
 from harness.run.plan_text import lines as plan_lines
 from harness.run.plan_text import summary
@@ -77,7 +78,7 @@ def test_the_pool_fits_what_it_is_for(name: str, data: st.DataObject) -> None:
         assert profile.level_unit(True) == "users"
     else:
         assert profile.pacing == ARRIVALS
-        assert profile.level_unit(True) == "starts/s"
+        assert profile.level_unit(True) == STARTS_PER_S
     assert profile.level_unit(False) == "users"
 
 

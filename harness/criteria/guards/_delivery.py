@@ -11,7 +11,7 @@ from itertools import pairwise
 from harness.analysis import phases
 from harness.criteria.guards import _skew as skew
 from harness.recording import Recording, Slice
-from harness.recording_header import Phase
+from harness.recording_header import STARTS_PER_S, Phase
 from harness.recording_marks import ARRIVALS, gate_stream
 from harness.recording_values import INTERRUPTED, UNSENT, UNSERVED, USER_EXCEPTION
 
@@ -21,8 +21,6 @@ NOBODY = "load processes without users"
 """In the place of a class of users, where the arrivals of a load process had none at all."""
 NEVER_BY_CHANCE = 20.0
 """Starts planned in a stretch in which none was due. Random arrivals do so in one of 5 · 10⁸ (e^20) such stretches."""
-STARTS_PER_S = "starts/s"
-"""Level unit of the open model, in which the level is a rate of starts and not a number of users."""
 
 
 @dataclass(frozen=True)
@@ -58,24 +56,39 @@ def deliveries(recording: Recording, phase: Phase) -> tuple[Delivery, ...]:
 
 
 def of_levels(recording: Recording) -> Iterator[Delivery]:
-    """What each class of users that has a level of its own did of it, phase by phase."""
-    if recording.header.level_unit != STARTS_PER_S:
+    """What each class of users that has a level of its own did of it, phase by phase: what was due and did not begin,
+    or sent nothing, counts in full; what was not due as far as it cannot be chance.
+    """
+    header = recording.header
+    if header.level_unit != STARTS_PER_S:
         return
-    for phase in recording.header.phases:
-        began = Counter[str]()
+    at_a_gate = {int(gate.t // 1) for gate in header.gates}
+    for phase in header.phases:
+        due, sent = Counter[str](), Counter[str]()
         for mark in recording.starts:
             if mark.stream == ARRIVALS and phase.start_s <= mark.t < phase.end_s:
-                began.update(mark.starts)
-        for each in recording.header.classes:
-            planned = planned_starts(each.level, phase.start_s, phase.end_s)
+                due.update(mark.due)
+                sent.update(mark.starts)
+        for piece in phases.slices_of(recording, phase):
+            # In the second of a gate nobody can tell whether its users sent nothing or those who arrived.
+            if piece.outcome in _NOT_SENT and piece.outcome != UNSERVED and piece.t not in at_a_gate:
+                sent[phases.class_of(recording, piece)] -= _starts(piece)
+        for each in header.classes:
+            kind, planned = each.user_class, planned_starts(each.level, phase.start_s, phase.end_s)
             if planned >= 1:
-                ratio = min(1.0, (began[each.user_class] + _scatter(planned)) / planned)
-                yield Delivery(f"{each.user_class} in the {phase.name}", planned, began[each.user_class], ratio)
+                scatter = 1.0 if header.even_arrivals else max(1.0, _scatter(planned))
+                ratio = min(_share(sent[kind], due[kind]), (due[kind] + scatter) / planned)
+                yield Delivery(f"{kind} in the {phase.name}", planned, sent[kind], min(1.0, ratio))
+
+
+def _share(sent: int, due: int) -> float:
+    """Of what was due; of any of which something was sent at all, one start more or less is whole numbers."""
+    return 1.0 if due == 0 else min(1.0, (sent + 1 if sent > 0 else 0) / due)
 
 
 def _scatter(planned: float) -> float:
-    """By so much may random arrivals fall short of their plan, and whole numbers by one."""
-    return max(1.0, 3 * math.sqrt(planned))
+    """By so much may random arrivals (Poisson: √planned) fall short of their plan by chance."""
+    return 3 * math.sqrt(planned)
 
 
 def planned_starts(level: tuple[tuple[float, float], ...], start_s: float, end_s: float) -> float:
@@ -145,14 +158,12 @@ def _arrivals(recording: Recording, phase: Phase) -> Delivery:
     served = max(0, due - lost)
     planned = planned_starts(recording.header.level, phase.start_s, phase.end_s)
     served_ratio = served / due if due > 0 else 0.0
-    due_ratio = (due + 3 * math.sqrt(planned)) / planned if planned > 0 else 1.0
+    due_ratio = (due + _scatter(planned)) / planned if planned > 0 else 1.0
     return Delivery(ARRIVALS, planned, served, min(1.0, served_ratio, due_ratio))
 
 
 def _by_class(recording: Recording, phase: Phase, streams: Sequence[str]) -> Iterator[Delivery]:
-    """The users of each class, where a stream has several: a class that is a small share may be missing altogether. Of
-    any that has begun at all, one start more or less is whole numbers.
-    """
+    """The users of each class, where a stream has several: a class that is a small share may be missing altogether."""
     for stream in dict.fromkeys(streams):
         due, began = Counter[str](), Counter[str]()
         for mark in recording.starts:
@@ -160,8 +171,7 @@ def _by_class(recording: Recording, phase: Phase, streams: Sequence[str]) -> Ite
                 due.update(mark.due)
                 began.update(mark.starts)
         for kind in sorted(due) if len(due) > 1 else ():
-            allowed = began[kind] + 1 if began[kind] else 0
-            yield Delivery(f"{stream} of {kind or NOBODY}", due[kind], began[kind], min(1.0, allowed / due[kind]))
+            yield Delivery(f"{stream} of {kind or NOBODY}", due[kind], began[kind], _share(began[kind], due[kind]))
 
 
 def _starts(piece: Slice) -> int:

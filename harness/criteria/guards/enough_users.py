@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from harness.analysis import histogram, phases
 from harness.criteria._criterion import Guard
 from harness.criteria._outcome import percent, seconds
-from harness.criteria.guards._delivery import NOBODY, STARTS_PER_S
+from harness.criteria.guards._delivery import NOBODY
 from harness.findings import CLIENTS, Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
+from harness.recording_header import STARTS_PER_S
 from harness.recording_marks import ARRIVALS, StartsMark
 from harness.recording_values import UNSERVED
 

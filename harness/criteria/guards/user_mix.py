@@ -9,11 +9,10 @@ from typing import ClassVar
 
 from harness.criteria._criterion import Guard
 from harness.criteria._outcome import percent
-from harness.criteria.guards._delivery import STARTS_PER_S
 from harness.findings import BASELINE, Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
-from harness.recording_header import Phase
+from harness.recording_header import STARTS_PER_S, Phase
 
 
 @dataclass(frozen=True)

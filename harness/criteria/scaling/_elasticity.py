@@ -21,7 +21,7 @@ from harness.criteria.scaling._criterion import ElasticityCriterion
 from harness.criteria.scaling._replicas import measure_supply
 from harness.criteria.scaling._step_function import Sampled, Steps
 from harness.recording import Recording
-from harness.recording_header import Phase
+from harness.recording_header import STARTS_PER_S, Phase
 from harness.recording_values import Scalar
 
 SETTLED_S = 2
@@ -104,7 +104,7 @@ def measure(recording: Recording, criterion: ElasticityCriterion) -> Elasticity 
     before = recording.phase(criterion.baseline)
     if before is None:
         return no_phase(recording, criterion.baseline)
-    if recording.header.level_unit != "starts/s":
+    if recording.header.level_unit != STARTS_PER_S:
         return "users are no demand: a target that slows down slows them, too. Use the open model (pacing: arrivals)"
     supply = measure_supply(recording, criterion)
     if isinstance(supply, str):

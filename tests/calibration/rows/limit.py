@@ -63,7 +63,7 @@ def figures(seeds: range, each: Callable[[Callable[..., Any], Iterable[Any]], It
             f"interval covers the limit, {truth_per_s:.0f}/s",
             covers,
             len(found),
-            (0.9, 1.0),
+            (0.93, 1.0),
             known_short(case),
         )
         bias = sum(math.log(figure / truth_per_s) for figure, _, _, _ in found) / len(found)
