@@ -46,6 +46,15 @@ class ClassDispatcher(UsersDispatcher):
         yield self._users_on_workers
 
 
+def dispatcher(of: type[UsersDispatcher], by_class: bool) -> type[UsersDispatcher]:
+    """``of`` with counts of classes or without. What it does with workers who come and go stays as it is."""
+    if issubclass(of, ClassDispatcher):
+        return of if by_class else of.__bases__[0]
+    if not by_class:
+        return of
+    return ClassDispatcher if of is UsersDispatcher else type(f"Class{of.__name__}", (of, ClassDispatcher), {})
+
+
 def placed(classes: Sequence[str], counts: Mapping[str, int], nodes: Sequence[str]) -> dict[str, dict[str, int]]:
     """Node → class → users, all classes for each node."""
     spread = len(nodes)

@@ -14,12 +14,11 @@ from dataclasses import Field, replace
 from typing import Any, ClassVar
 
 from locust import LoadTestShape
-from locust.dispatch import UsersDispatcher
 
 from harness.errors import nearest
 from harness.plugins import Parameter, declared_in
 from shapes import _classes
-from shapes._dispatcher import ClassDispatcher
+from shapes._dispatcher import dispatcher
 from shapes._profile import Profile
 
 LONGEST_S = 7 * 24 * 3600
@@ -174,7 +173,7 @@ class PhasedShape(LoadTestShape):
         self.ended = False
         if self.runner is not None:
             environment = self.runner.environment
-            environment.dispatcher_class = ClassDispatcher if self._parts() else UsersDispatcher
+            environment.dispatcher_class = dispatcher(environment.dispatcher_class, by_class=bool(self._parts()))
             if self.user_classes is None:  # without the harness nobody has looked
                 self.user_classes = tuple(each.__name__ for each in environment.user_classes)
                 if problems := self._class_problems():

@@ -144,8 +144,12 @@ def split_pattern(pattern: str) -> tuple[str, str]:
 
 def class_of(recording: Recording, piece: Slice) -> str:
     """Where a run has one class of users, all are of it."""
-    classes = recording.header.classes
-    return classes[0].user_class if len(classes) == 1 else piece.user_class
+    return only_class(recording.header) or piece.user_class
+
+
+def only_class(header: Header) -> str:
+    """The class of users of a run that has one; empty where it has several, or does not tell."""
+    return header.classes[0].user_class if len(header.classes) == 1 else ""
 
 
 def _matches(name: str, pattern: str) -> bool:

@@ -38,8 +38,8 @@ class Quota:
     """One container over time; the arrays have one shape, and hold the samples in which its periods were counted."""
 
     source: str
-    limit_cores: float
-    """0 for none."""
+    limit_cores: float | None
+    """0 for none; None where whoever sampled it did not tell."""
     last_s: float
     t: FloatArray
     periods: FloatArray
@@ -101,6 +101,7 @@ def quotas(recording: Recording) -> tuple[Quota, ...]:
 def _quota(source: str, samples: list[ProbeSample]) -> Quota:
     counted = [each for each in samples if {PERIODS, THROTTLED} <= each.values.keys()]
     columns = [np.array([each.values.get(key, math.nan) for each in counted], dtype=np.float64) for key in COUNTERS]
-    limit_cores = min((each.values[LIMIT] for each in samples if each.values.get(LIMIT, 0) > 0), default=0.0)
+    limits = [each.values[LIMIT] for each in samples if LIMIT in each.values]
+    limit_cores = min((each for each in limits if each > 0), default=0.0 if limits else None)
     t = np.array([each.t for each in counted], dtype=np.float64)
     return Quota(source, limit_cores, samples[-1].t, t, *columns)

@@ -83,8 +83,10 @@ class ControlGroup:
         return None
 
     def cpu_limit_cores(self) -> float | None:
-        """The least that it and those around it may use; None where there is no quota."""
-        return min((cores for directory in self._cpu if (cores := _quota_cores(directory)) is not None), default=None)
+        """The least that it and those around it may use; 0 where there is no quota."""
+        if not self._cpu:
+            return None
+        return min((cores for directory in self._cpu if (cores := _quota_cores(directory)) is not None), default=0.0)
 
     def throttling(self) -> dict[str, float]:
         """``periods`` of its quota in which something wanted to run, ``throttled_periods`` in which it was used up, and

@@ -48,8 +48,8 @@ class ContainerState:
     """Of what ended last; 0 while nothing has."""
     was_oom: bool
     """The kernel killed a process of it for want of memory."""
-    cpu_limit_cores: float | None
-    """None without a limit."""
+    cpu_limit_cores: float
+    """0 without a limit."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ class Engine:
             raise EngineError(f"{self.address}: the answer describes no container: is this Docker's socket?") from None
 
     def usage(self, container: str) -> ContainerUsage | None:
-        """What it uses; None where it does not run any more. Raises EngineError.
+        """What it uses; None where it does not run any more, or its memory is not told. Raises EngineError.
 
         Memory as ``docker stats`` shows it, use less inactive file cache; times are nanoseconds there. ``one-shot``
         spares the engine a second sample, for which it would wait a second (API 1.41).
@@ -116,7 +116,7 @@ class Engine:
             document = json.loads(answer.body)
             memory, cpu = document["memory_stats"], document["cpu_stats"]
             if not memory.get("usage"):
-                return None  # the figures of a container that has ended are empty
+                return None  # as of a container that has ended, or where the memory controller is off
             details = memory.get("stats") or {}
             inactive = details.get("inactive_file", details.get("total_inactive_file", 0))
             quota = cpu.get("throttling_data") or {}
@@ -215,12 +215,12 @@ def is_name(container: str) -> bool:
     return bool(container) and container.isprintable() and " " not in container
 
 
-def _cpu_limit_cores(host: Mapping[str, Any]) -> float | None:
+def _cpu_limit_cores(host: Mapping[str, Any]) -> float:
     """``--cpus`` is kept as NanoCpus, the older pair of options as quota and period, in microseconds."""
     if host.get("NanoCpus"):
         return float(host["NanoCpus"]) / 1e9
     quota_us = float(host.get("CpuQuota") or 0)
-    return quota_us / float(host.get("CpuPeriod") or 100_000) if quota_us > 0 else None
+    return quota_us / float(host.get("CpuPeriod") or 100_000) if quota_us > 0 else 0.0
 
 
 def _with_remedy(cause: str) -> str:

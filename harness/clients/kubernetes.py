@@ -20,7 +20,9 @@ from harness.regular_file import regular
 
 LIMIT_BYTES = 2_000_000
 PAGE_LIMIT_BYTES = 32_000_000
-"""A kubelet tells some 60 kB of each of its pods, and has 110 of them at most by default."""
+"""A kubelet tells some 60 kB of each of its pods, and has 110 of them at most by default. In a list, a pod has 10 to
+20 kB with what is kept of who set which field.
+"""
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 IN_POD = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 """Where a pod finds token, authority and namespace of its service account."""
@@ -57,7 +59,8 @@ class ApiServer:
 
         Raises RefusedError for another status than 2xx, and NoAnswerError for no answer, or none of an API server.
         """
-        answer = self._answer(verb, path, what, body)
+        limit_bytes = PAGE_LIMIT_BYTES if verb == "list" else LIMIT_BYTES
+        answer = self._answer(verb, path, what, body, "application/json", limit_bytes)
         try:
             document = json.loads(answer.body)
         except (ValueError, RecursionError):
@@ -79,8 +82,8 @@ class ApiServer:
         path: str,
         what: str,
         body: Mapping[str, Any] | None,
-        accept: str = "application/json",
-        limit_bytes: int = LIMIT_BYTES,
+        accept: str,
+        limit_bytes: int,
     ) -> Answer:
         token = _token(Path(self.token_file) if self.token_file else IN_POD / "token", optional=not self.token_file)
         ca_file = self.ca_file

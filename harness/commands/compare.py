@@ -73,7 +73,7 @@ def _paths(words: str, runs_dir: Path, problems: list[str]) -> list[Path]:
 
 
 def _twice(paths: Sequence[Path]) -> list[str]:
-    named = [_directory_of(path).resolve() for path in paths if path.exists()]
+    named = [_directory_of(path).resolve() for path in paths if is_there(path)]
     return [
         f"{path}: is named more than once; a run is compared with others"
         for path in dict.fromkeys(named)

@@ -21,7 +21,7 @@ from harness.safe_text import SHORTEST_SECRET
 from shapes._phased import PhasedShape
 
 PREFIX = "SPRINGBACK_"
-"""Shorter ones would blacken half of a message."""
+"""Of the environment variables."""
 CLOSE = 0.92
 """How alike two variables must be, prefix and all, for one to be a slip of the other: a letter or two, or its unit."""
 OF_PACERS = ("arrivals", "seed", "ready_timeout_s")

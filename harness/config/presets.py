@@ -38,6 +38,8 @@ from harness.regular_file import is_file, regular
 
 FOLDER = Path(__file__).parents[2] / "presets"
 ENDING = ".toml"
+LIKENESS = 0.7
+"""Of an option to one that is meant: ``host``, which is none here, is no slip of ``hold_s``."""
 MOST_BYTES = 1_000_000
 _OF_FILE = ("summary", "options", "criteria", "scenarios")
 _OF_SCENARIO = ("options", "criteria")
@@ -242,7 +244,7 @@ def _option_problems(given: Table, declared: Mapping[str, Parameter]) -> Iterato
     for name, value in given.items():
         option = declared.get(name)
         if option is None:
-            meant = nearest(name.replace("-", "_"), declared)
+            meant = nearest(name.replace("-", "_"), declared, LIKENESS)
             remedy = (
                 f"did you mean {meant}?"
                 if meant

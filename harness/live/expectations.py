@@ -9,12 +9,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import Any
 
 from harness.analysis import histogram
 from harness.analysis.alert_episodes import Condition
-from harness.analysis.phases import OF_CLASS, RunningTally
 from harness.live.phase_tally import PhaseTally
 from harness.live.recovery_clock import RecoveryState
 from harness.recording_header import CriterionSpec
@@ -49,7 +47,7 @@ def expectations(
         given: Mapping[str, Any] = spec.parameters
         name = str(given.get("phase", ""))
         phase = by_name.get(name)
-        tally = _tally(phase, str(given.get("requests", "") or ""))
+        tally = None if phase is None else phase.of_pattern(str(given.get("requests", "") or ""))
         about = f" in the {name}" + (f", {given['requests']}" if given.get("requests") else "")
         match spec.criterion:
             case "error_ratio":
@@ -90,13 +88,3 @@ def _expectation(spec: CriterionSpec, title: str, figure: float | None, limit: f
         return Expectation(spec.criterion, title, None, limit, unit, OPEN)
     state = WITHIN if figure <= limit else BEYOND
     return Expectation(spec.criterion, title, None if math.isinf(figure) else figure, limit, unit, state)
-
-
-def _tally(phase: PhaseTally | None, pattern: str) -> RunningTally | None:
-    if phase is None or not pattern:
-        return None if phase is None else phase.total
-    merged = RunningTally()
-    for name, tally in phase.by_name.items():
-        if name.startswith(OF_CLASS) == pattern.startswith(OF_CLASS) and fnmatchcase(name, pattern.replace("[", "[[]")):
-            merged.merge(tally)
-    return merged

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 
 from harness.analysis.histogram import quantile_us, quantiles_us
-from harness.analysis.phases import OF_CLASS, RunningTally
+from harness.analysis.phases import OF_CLASS, RunningTally, split_pattern
 from harness.recording import Slice
 from harness.recording_header import Phase
 from harness.recording_values import OTHER_NAMES
@@ -46,14 +47,19 @@ class NameFigures:
 
 
 class PhaseTally:
-    def __init__(self, phase: Phase) -> None:
+    """``only_class``: of which all users are, empty where a run has several classes."""
+
+    def __init__(self, phase: Phase, only_class: str = "") -> None:
         self.phase = phase
+        self._only_class = only_class
         self._figures: dict[str, NameFigures] = {}
         """Of each name as they were worked out last."""
         self._quantiles_us: dict[tuple[float, int, int], float | None] = {}
         self.total = RunningTally()
         self.by_name: dict[str, RunningTally] = {}
         """Of each name, and of each class of users, as ``@Buyer``, where a run has several."""
+        self._by_class: dict[str, dict[str, RunningTally]] = {}
+        """Of each class of several, by name."""
 
     def add(self, piece: Slice) -> None:
         """``piece`` lies in the phase."""
@@ -66,6 +72,22 @@ class PhaseTally:
                 name = OTHER_NAMES
             self.by_name.setdefault(name, RunningTally())
         self.by_name[name].add(piece)
+        if piece.user_class:
+            self._by_class.setdefault(piece.user_class, {}).setdefault(name, RunningTally()).add(piece)
+
+    def of_pattern(self, pattern: str) -> RunningTally:
+        """Of the requests that ``pattern`` means, as :func:`harness.analysis.phases.is_of`; the total itself where it
+        means all of them.
+        """
+        user_class, name = split_pattern(pattern)
+        by_name = self.by_name if user_class in ("", self._only_class) else self._by_class.get(user_class, {})
+        if not name and by_name is self.by_name:
+            return self.total
+        merged, literal = RunningTally(), name.replace("[", "[[]") or "*"
+        for each, tally in by_name.items():
+            if not each.startswith(OF_CLASS) and fnmatchcase(each, literal):
+                merged.merge(tally)
+        return merged
 
     def quantile_us(self, q: float, slower: int = 0) -> float | None:
         """As :func:`harness.analysis.histogram.quantile_us`; worked out once as long as nothing comes."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from harness.analysis.alert_episodes import Book, Condition, Episode, in_words
 from harness.analysis.alerts import MOST_SOURCES, limits_of, of_header
-from harness.analysis.phases import RunningTally
+from harness.analysis.phases import RunningTally, only_class
 from harness.live.expectations import Expectation, expectations
 from harness.live.nodes import Nodes
 from harness.live.phase_tally import PhaseFigures, PhaseTally
@@ -71,7 +71,7 @@ class LiveState:
 
     def __init__(self, header: Header, stop_rules: Iterable[StopRule] = ()) -> None:
         self.nodes = Nodes(header.nodes)
-        self.phases = tuple(PhaseTally(phase) for phase in header.phases)
+        self.phases = tuple(PhaseTally(phase, only_class(header)) for phase in header.phases)
         self.durations = RequestDurations()
         """Of the requests of all phases, by name and outcome, for monitoring systems."""
         self.samples: dict[tuple[str, str], ProbeSample] = {}

@@ -113,6 +113,8 @@ class Node:
         """Whether parked users hold a connection open; None: as they say."""
         self._parked_before_plan: dict[Any, str] = {}
         """Greenlet of a user → its class."""
+        self._seen_before_plan: dict[Any, str] = {}
+        """The same, with those who have been parked and get ready again."""
         self._pacer_of: dict[Any, tuple[Pacer, str]] = {}
         """Greenlet of a user → what starts it, and its class."""
         self._pacers: dict[str, Arrivals | ActiveUsers] = {}
@@ -142,7 +144,7 @@ class Node:
 
     def _park(self, user: Any, slot: Slot) -> Start | None:
         if self.plan is None:
-            self._parked_before_plan[user] = slot.kind
+            self._parked_before_plan[user] = self._seen_before_plan[user] = slot.kind
             try:
                 self._planned.wait(_left_s(slot))
             finally:
@@ -210,6 +212,7 @@ class Node:
         self._gate = Gate(plan.herds, held, plan.origin_s, self.clock, self.gate_marks.append, self._note_herd)
         for place, load in zip(places(plan.loads), plan.loads, strict=True):
             self._deal_out(plan, load, place, held)
+        self._seen_before_plan.clear()
         self._planned.set()
         # The pacers begin in a later turn of the loop, when the users have taken their slots.
         self._greenlets = [gevent.spawn(pacer.run) for pacer in (*self._pacers.values(), self._gate)]
@@ -218,7 +221,8 @@ class Node:
         """The users of a load, to a pacer of its own and to the gate, where they are ``held``."""
         assert self._gate is not None
         of_all = not load.user_class
-        kind_of = {user: kind for user, kind in self._parked_before_plan.items() if of_all or kind == load.user_class}
+        seen = {user: kind for user, kind in self._seen_before_plan.items() if not user.dead}
+        kind_of = {user: kind for user, kind in seen.items() if of_all or kind == load.user_class}
         users = interleaved(kind_of)
         herd_users = max(0, len(users) - plan.own_background_users(load)) if plan.has_herd(load) else 0
         kinds = [kind_of[user] for user in users[herd_users:]] or [load.user_class]

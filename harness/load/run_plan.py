@@ -85,8 +85,12 @@ class Plan:
         return any(not herd.classes or load.user_class in ("", *herd.classes) for herd in self.herds)
 
     def own_background_users(self, load: Load) -> int:
-        """This node's part of its ``background_users``; the parts of all nodes add up exactly."""
-        return split(load.background_users, self.share, self.shares)
+        """This node's part of its ``background_users``; the parts of all nodes add up exactly. They are dealt out from
+        the same node on as the users of the class (:func:`shapes._dispatcher.placed`), so that what is left of a node's
+        users is its part of the herd.
+        """
+        rank = sorted(each.user_class for each in self.loads).index(load.user_class)
+        return split(load.background_users, (self.share - rank) % self.shares, self.shares)
 
     def to_message(self) -> dict[str, Any]:
         return asdict(self)

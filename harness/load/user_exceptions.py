@@ -70,7 +70,8 @@ class UserExceptions:
     def __init__(self, on_iteration_failed: Callable[[], None]) -> None:
         self.prevents: ExceptionMark | None = None
         """What ended a user in its ``on_start``, which does not come back, or what ``prepare`` of one user has raised
-        twice: before the plan is there, the users will never be complete.
+        twice in a row: before the plan is there, the users will never be complete. With a count of 0: what the service
+        has last refused somebody, who tries again and may succeed.
         """
         self.secrets: tuple[str, ...] = ()
         """What no message may show: the values of options that are secret."""
@@ -78,7 +79,8 @@ class UserExceptions:
         self._counts: Counter[tuple[int, Key]] = Counter()
         self._messages: dict[Key, str] = {}
         self._totals: Counter[Key] = Counter()
-        self._failed_to_prepare: Counter[tuple[int, Key]] = Counter()
+        self._failed_to_prepare: dict[int, Counter[Key]] = {}
+        """Number of a user → how often in a row."""
         self._printed: set[tuple[str, str]] = set()
         self._environment: Environment | None = None
         self._hub: Any = None
@@ -94,19 +96,25 @@ class UserExceptions:
         self._counts[int(time.monotonic() // 1), key] += 1
         self._totals[key] += 1
         if where == "prepare":
-            self._failed_to_prepare[id(user), key] += 1
-        if self.prevents is None and (where == "on_start" or self._failed_to_prepare[id(user), key] == 2):
+            self._failed_to_prepare.setdefault(id(user), Counter())[key] += 1
+        if self.prevents is not None and self.prevents.count:
+            return
+        if where == "on_start" or (where == "prepare" and self._failed_to_prepare[id(user)][key] == 2):
             self.prevents = self._mark(0.0, "", key, self._totals[key])
 
     def note_not_ready(self, error: Exception, user: object) -> None:
-        """The service has not let the user get ready. That is no exception of its code, and is not counted; but before
-        the plan is there, the second time of one user is told as what prevents the run.
+        """The service has not let the user get ready. That is no exception of its code, and is not counted; but
+        it is told where the users are not complete in time.
         """
+        self.note_ready(user)
         key = self._key(error, "prepare")
-        self._failed_to_prepare[id(user), key] += 1
-        if self.prevents is None and self._failed_to_prepare[id(user), key] == 2:
+        if self.prevents is None or not self.prevents.count:
             self._messages.setdefault(key, _message(error, self.secrets))
             self.prevents = self._mark(0.0, "", key, 0)
+
+    def note_ready(self, user: object) -> None:
+        """Its own code has done what it should."""
+        self._failed_to_prepare.pop(id(user), None)
 
     def take(self, t_of: Callable[[float], float], node: str) -> list[ExceptionMark]:
         """Those since the last call. ``t_of``: from an instant of the monotonic clock to seconds after the origin."""

@@ -1,15 +1,13 @@
-"""What the probes of containers have in common: the names of their figures, and what is derived from counters."""
+"""What the probes of containers derive from counters; their figures have the names that the analysis reads."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-WORKING_SET = "memory_working_set_bytes"
-COUNTERS = {
-    "periods": "cpu_periods_total",
-    "throttled_periods": "cpu_throttled_periods_total",
-    "throttled_s": "cpu_throttled_s_total",
-}
+from harness.analysis import quota
+
+COUNTERS = {"periods": quota.PERIODS, "throttled_periods": quota.THROTTLED, "throttled_s": quota.THROTTLED_S}
+"""As the clients call them → as they are recorded."""
 
 
 class CounterMeter:
@@ -26,7 +24,7 @@ class CounterMeter:
         ``at_s``: by the clock of whoever counts. A counter that fell, and what was read at the same instant as before,
         tell of no time in between.
         """
-        now = {f"{name}": value for name, value in throttling.items()} | ({} if cpu_s is None else {"cpu_s": cpu_s})
+        now = dict(throttling) | ({} if cpu_s is None else {"cpu_s": cpu_s})
         values = {COUNTERS[name]: value for name, value in throttling.items()}
         before, before_s = self._before, self._read_s
         if before_s is not None and at_s <= before_s:
@@ -37,8 +35,8 @@ class CounterMeter:
             return values
         if "cpu_s" in gone:
             values["cpu_ratio"] = gone["cpu_s"] / (at_s - before_s)
-        if gone.get("periods", 0.0) > 0:
-            values["cpu_throttled_ratio"] = min(1.0, gone["throttled_periods"] / gone["periods"])
-        elif "periods" in gone:
-            values["cpu_throttled_ratio"] = 0.0  # nothing wanted to run
+        if {"periods", "throttled_periods"} <= gone.keys():
+            # Without any period nothing wanted to run.
+            share = gone["throttled_periods"] / gone["periods"] if gone["periods"] > 0 else 0.0
+            values["cpu_throttled_ratio"] = min(1.0, share)
         return values

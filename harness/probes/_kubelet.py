@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from harness.probes._container_meter import WORKING_SET
+from harness.analysis.target_memory import WORKING_SET
 
 FIGURES = {
     "container_memory_working_set_bytes": WORKING_SET,

@@ -9,11 +9,12 @@ from typing import ClassVar
 
 import psutil
 
+from harness.analysis import quota, target_memory
 from harness.clients.cgroups import ControlGroup
 from harness.clients.process_search import SearchError, listeners
 from harness.plugins import parameter
 from harness.probes import Probe, Reading
-from harness.probes._container_meter import WORKING_SET, CounterMeter
+from harness.probes._container_meter import CounterMeter
 
 
 @dataclass
@@ -32,8 +33,8 @@ class Cgroup(Probe):
     Values: ``memory_working_set_bytes``, the memory in use less the file cache that was not used of late, as the
     kubelet has it; ``memory_limit_bytes``, the least of the machine's memory and of what it and the groups around it
     may have; ``oom_kills``, processes of it killed for want of memory; ``cpu_ratio``, 1.0 = one core, the mean since
-    the sample before; ``cpu_limit_cores``, the quota; ``cpu_throttled_ratio``, the share of the quota's periods (0.1 s
-    as a rule) since the sample before in which it was used up, and its counters ``cpu_periods_total``,
+    the sample before; ``cpu_limit_cores``, the quota, 0 without one; ``cpu_throttled_ratio``, the share of the quota's
+    periods (0.1 s as a rule) since the sample before in which it was used up, and its counters ``cpu_periods_total``,
     ``cpu_throttled_periods_total``, ``cpu_throttled_s_total``; ``processes``; ``pid`` and ``create_time_s`` of the
     oldest of them, by which a restart is seen. What the system does not tell is left out; without memory the reading
     fails.
@@ -95,9 +96,9 @@ class Cgroup(Probe):
         oldest = _oldest(pids := group.pids())
         if oldest is None:
             return Reading.failed(source, "no process is in it: what ran there has ended")
-        values = {WORKING_SET: working_set, "memory_limit_bytes": group.memory_limit_bytes(), "processes": len(pids)}
-        values |= {"pid": oldest.pid, "create_time_s": oldest.create_time()}
-        for name, value in (("oom_kills", group.oom_kills()), ("cpu_limit_cores", group.cpu_limit_cores())):
+        values = {target_memory.WORKING_SET: working_set, target_memory.LIMIT: group.memory_limit_bytes()}
+        values |= {"processes": len(pids), "pid": oldest.pid, "create_time_s": oldest.create_time()}
+        for name, value in (("oom_kills", group.oom_kills()), (quota.LIMIT, group.cpu_limit_cores())):
             if value is not None:
                 values[name] = value
         meter = self._session.meters.setdefault(source, CounterMeter())

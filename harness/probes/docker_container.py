@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import ClassVar
 
+from harness.analysis import quota, target_memory
 from harness.clients.docker_engine import (
     SOCKET,
     ContainerState,
@@ -19,7 +20,7 @@ from harness.clients.docker_engine import (
 )
 from harness.plugins import parameter
 from harness.probes import Probe, Reading
-from harness.probes._container_meter import WORKING_SET, CounterMeter
+from harness.probes._container_meter import CounterMeter
 
 OVERLAP_S = 2.0
 """Events are asked for again for so long: the engine may write one down after it has answered for that time."""
@@ -40,7 +41,7 @@ class DockerContainer(Probe):
 
     Values: ``memory_working_set_bytes``, what ``docker stats`` shows: use less inactive file cache;
     ``memory_limit_bytes``, without a limit of its own the machine's memory; ``cpu_ratio``, 1.0 = one core, the mean
-    since the sample before; ``cpu_limit_cores``, where it has a limit; ``cpu_throttled_ratio``, the share of the
+    since the sample before; ``cpu_limit_cores``, 0 without a limit; ``cpu_throttled_ratio``, the share of the
     periods of that limit (0.1 s as a rule) since the sample before in which it was used up, with the counters
     ``cpu_periods_total``, ``cpu_throttled_periods_total`` and ``cpu_throttled_s_total``; ``oom_kills`` since the probe
     began; ``restarts`` by its restart policy, ``pid`` and ``create_time_s``, Unix time of its latest start. One that
@@ -77,7 +78,7 @@ class DockerContainer(Probe):
         state = engine.state(container)
         usage = engine.usage(state.container_id) if state.is_running else None
         if usage is None:
-            return self._of_ended(container, engine.state(container) if state.is_running else state)
+            return self._without_figures(container, engine.state(container) if state.is_running else state)
         known = self._known.setdefault(container, _Container())
         until_s = usage.read_at.timestamp()
         since_s = until_s if known.asked_s is None else known.asked_s - OVERLAP_S
@@ -85,19 +86,24 @@ class DockerContainer(Probe):
         known.ooms |= {each for each in events if each[0] == state.container_id}
         known.asked_s = until_s
         values = {
-            WORKING_SET: usage.memory_working_set_bytes,
-            "memory_limit_bytes": usage.memory_limit_bytes,
+            target_memory.WORKING_SET: usage.memory_working_set_bytes,
+            target_memory.LIMIT: usage.memory_limit_bytes,
+            quota.LIMIT: state.cpu_limit_cores,
             "oom_kills": len(known.ooms),
             "running": 1,
             **_identity(state),
         }
-        if state.cpu_limit_cores is not None:
-            values["cpu_limit_cores"] = state.cpu_limit_cores
-        throttling = usage.throttling if state.cpu_limit_cores is not None else {}
+        throttling = usage.throttling if state.cpu_limit_cores else {}
         return Reading.of(state.name, values | known.meter.read(until_s, usage.cpu_s, throttling))
 
-    def _of_ended(self, container: str, state: ContainerState) -> Reading:
-        """One that never ran while it was watched was named by mistake."""
+    def _without_figures(self, container: str, state: ContainerState) -> Reading:
+        """One that has ended, as a rule; one that never ran while it was watched was named by mistake."""
+        if state.is_running:
+            return Reading.failed(
+                state.name,
+                f"container {state.name} is running, and the engine does not tell its memory: `docker stats` shows "
+                "whether it ever does; where it shows 0, turn on the memory controller of the machine's control groups",
+            )
         if container not in self._known:
             return Reading.failed(state.name, f"container {state.name} is {state.status}: start it first")
         values = {"running": 0, "exit_code": state.exit_code, "restarts": state.restarts, "oom_killed": state.was_oom}

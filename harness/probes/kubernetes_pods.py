@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, ClassVar
 from urllib.parse import quote
 
+from harness.analysis import quota, target_memory
 from harness.clients.connection import NoAnswerError
 from harness.clients.kubernetes import (
     ApiServer,
@@ -21,7 +22,7 @@ from harness.clients.kubernetes import (
 )
 from harness.plugins import parameter
 from harness.probes import Probe, Reading, _kubelet
-from harness.probes._container_meter import WORKING_SET, CounterMeter
+from harness.probes._container_meter import COUNTERS, CounterMeter
 
 METRICS, KUBELET, NONE = "metrics", "kubelet", "none"
 STALE_S = 90.0
@@ -31,13 +32,14 @@ interval at which one looks by default.
 OOM = "OOMKilled"
 COMING = ("ContainerCreating", "PodInitializing", "Pending")
 """What is said of a container that is on its way to its first start; any other fails, again and again."""
-COUNTED = ("periods", "throttled_periods", "throttled_s")
 
 
 @dataclass
 class _Container:
     restarts: float
     oom_kills: float = 0.0
+    kernel_oom_kills: float | None = None
+    """As the kernel counted them last in the group of this start; None before it was read."""
     has_run: bool = False
     meter: CounterMeter = field(default_factory=CounterMeter)
     read_at: float | str = ""
@@ -58,13 +60,13 @@ class KubernetesPods(Probe):
 
     From the pods themselves: ``restarts``, and ``create_time_s``, Unix time of the latest start; ``running`` 0 while a
     container that has run does not, with the ``exit_code`` of its end; ``oom_kills`` since the probe began, as often
-    as its latest end was OOMKilled; ``memory_limit_bytes`` and ``cpu_limit_cores``, where it has limits. With
+    as its latest end was OOMKilled; ``memory_limit_bytes``, where it has a limit; ``cpu_limit_cores``, 0 without. With
     ``usage=metrics``, from the metrics API (metrics.k8s.io/v1beta1, by metrics-server): ``memory_working_set_bytes``
     and ``cpu_ratio``, 1.0 = one core, both of a window that ends up to 15 s or more before. With ``usage=kubelet``,
     from cAdvisor's page in the kubelet of each node, read about every 10 s there: the same, with
     ``cpu_throttled_ratio``, the share of the periods of the CPU limit in which it was used up, its counters
-    ``cpu_periods_total``, ``cpu_throttled_periods_total`` and ``cpu_throttled_s_total``, and the kernel's own count in
-    ``oom_kills``. Figures that have not changed for 90 s are a failed reading.
+    ``cpu_periods_total``, ``cpu_throttled_periods_total`` and ``cpu_throttled_s_total``, and in ``oom_kills`` also what
+    the kernel killed while the container went on. Figures that have not changed for 90 s are a failed reading.
 
     The account may list pods (and ``pods`` of metrics.k8s.io); for ``usage=kubelet`` it needs ``get`` of
     ``nodes/proxy``, which lets whoever has its token run commands in every pod of the node: use it where that does not
@@ -154,10 +156,9 @@ class KubernetesPods(Probe):
     ) -> Iterator[Reading]:
         name = str(part_of(pod, "metadata").get("name"))
         status = part_of(pod, "status")
-        limits = {
-            str(each.get("name")): (each.get("resources") or {}).get("limits") or {}
-            for each in _list(part_of(pod, "spec"), "containers")
-        }
+        spec = part_of(pod, "spec")
+        # A limit of the pod as a whole holds for each of its containers.
+        limits = {str(each.get("name")): {**_limits(spec), **_limits(each)} for each in _list(spec, "containers")}
         told = {str(each.get("name")): each for each in _list(status, "containerStatuses")}
         for container, limit in limits.items():
             source = f"{namespace}/{name}/{container}"
@@ -174,10 +175,10 @@ class KubernetesPods(Probe):
         state, last = status.get("state") or {}, (status.get("lastState") or {}).get("terminated") or {}
         restarts = float(status.get("restartCount", 0))
         known = self._known.setdefault(source, _Container(restarts))
-        if restarts > known.restarts:
-            # Of several ends between two samples only the last one is told.
-            known.oom_kills += last.get("reason") == OOM
-            known.restarts = restarts
+        if restarts != known.restarts:
+            # Of several ends between two samples only the last one is told; another pod of that name has fewer.
+            known.oom_kills += restarts > known.restarts and last.get("reason") == OOM
+            known.restarts, known.kernel_oom_kills = restarts, 0.0
         running = state.get("running")
         if running is None:
             ended = state.get("terminated") or last
@@ -188,11 +189,9 @@ class KubernetesPods(Probe):
         values = {"restarts": restarts, "running": 1.0, "oom_kills": known.oom_kills}
         if started_s := _unix_s(running.get("startedAt")):
             values["create_time_s"] = started_s
-        values |= {
-            name: quantity(limit[key])
-            for key, name in (("memory", "memory_limit_bytes"), ("cpu", "cpu_limit_cores"))
-            if key in limit
-        }
+        if "memory" in limit:
+            values[target_memory.LIMIT] = quantity(limit["memory"])
+        values[quota.LIMIT] = quantity(limit.get("cpu", 0))
         if self.usage == NONE:
             return Reading.of(source, values)
         now_s = time.monotonic()
@@ -205,7 +204,7 @@ class KubernetesPods(Probe):
             return Reading.failed(source, f"its memory and CPU have not been read for {STALE_S:.0f} s ({self.usage})")
         if usage is None:
             return Reading.of(source, values)
-        return Reading.of(source, values | _figures(known, usage))
+        return Reading.of(source, values | _figures(known, usage, started_s))
 
     def _of_waiting(self, source: str, why: str, values: Mapping[str, float]) -> Reading:
         known = self._known.get(source)
@@ -223,7 +222,7 @@ def _of_metrics(items: list[Mapping[str, Any]]) -> dict[tuple[str, str], _Usage]
         (str(part_of(item, "metadata").get("name")), str(container.get("name"))): _Usage(
             str(item.get("timestamp")),
             {
-                WORKING_SET: quantity(part_of(container, "usage").get("memory")),
+                target_memory.WORKING_SET: quantity(part_of(container, "usage").get("memory")),
                 "cpu_ratio": quantity(part_of(container, "usage").get("cpu")),
             },
         )
@@ -232,13 +231,22 @@ def _of_metrics(items: list[Mapping[str, Any]]) -> dict[tuple[str, str], _Usage]
     }
 
 
-def _figures(known: _Container, usage: _Usage) -> dict[str, float]:
-    values = {name: value for name, value in usage.values.items() if name not in (*COUNTED, "cpu_s")}
+def _figures(known: _Container, usage: _Usage, started_s: float) -> dict[str, float]:
+    values = {name: value for name, value in usage.values.items() if name not in (*COUNTERS, "cpu_s", "oom_kills")}
     if isinstance(usage.read_at, float) and "cpu_s" in usage.values:
-        throttling = {name: usage.values[name] for name in COUNTED if name in usage.values}
+        throttling = {name: usage.values[name] for name in COUNTERS if name in usage.values}
         values |= known.meter.read(usage.read_at, usage.values["cpu_s"], throttling)
-    # The kernel counts in a group that is another one after a restart.
-    return values | {"oom_kills": max(known.oom_kills, values.get("oom_kills", 0.0))}
+    kernel = usage.values.get("oom_kills")
+    # The kernel counts anew in the group of each start; figures from before it are those of the start before.
+    if kernel is not None and isinstance(usage.read_at, float) and usage.read_at > started_s:
+        if known.kernel_oom_kills is not None:
+            known.oom_kills += max(0.0, kernel - known.kernel_oom_kills)
+        known.kernel_oom_kills = kernel
+    return values | {"oom_kills": known.oom_kills}
+
+
+def _limits(of: Mapping[str, Any]) -> Mapping[str, Any]:
+    return (of.get("resources") or {}).get("limits") or {}
 
 
 def _ending(terminated: Mapping[str, Any]) -> dict[str, float]:

@@ -310,11 +310,12 @@ class Master:
             self._reporter.begin(whole.for_node(0, 1))
             return (LOCAL,)
         assert self._workers is not None
-        workers = sorted(set(self._workers.present) & set(self._workers.taking_part), key=self._name)
+        # In the order in which the dispatcher deals out users: each node's part of a level has to fit its users.
+        workers = sorted(set(self._workers.present) & set(self._workers.taking_part))
         self._plans = {worker: whole.for_node(k, len(workers)) for k, worker in enumerate(workers)}
         for worker, part in self._plans.items():
             self._runner.send_message(messages.PLAN, part.to_message(), worker)
-        return tuple(self._name(worker) for worker in workers)
+        return tuple(sorted(self._name(worker) for worker in workers))
 
     def _deliver_local(self, report: Report) -> None:
         if self.current_run is not None:

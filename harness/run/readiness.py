@@ -62,7 +62,8 @@ class Readiness:
         """A node says how many of its users are parked, and how; and what has prevented others from it."""
         if connect_early is self._connect_early:  # otherwise they are about to get ready afresh
             self._nodes.parked[node] = parked
-        if prevented:
+        known = self._nodes.prevented
+        if prevented and (prevented.count or known is None or not known.count):
             self._nodes.prevented = replace(prevented, node=node)
 
     def wait(self) -> None:
@@ -78,13 +79,14 @@ class Readiness:
             self._show()
             if nodes.lost:
                 raise BrokenOffError(f"lost before the first phase: {', '.join(sorted(nodes.lost))}")
-            if nodes.prevented:
-                if nodes.prevented.count:  # otherwise it is no exception of the users' code
-                    self._mark(nodes.prevented)
+            if nodes.prevented and nodes.prevented.count:
+                self._mark(nodes.prevented)
                 raise BrokenOffError(f"users cannot get ready: {nodes.prevented}")
             if time.monotonic() > deadline_s:
+                # What the service refuses now it may grant at the next try: only the time tells.
+                why = f"users cannot get ready: {nodes.prevented}; " if nodes.prevented else ""
                 raise BrokenOffError(
-                    f"only {nodes.parked_users} of {self._wanted} users were parked within {self._within_s:g} s; "
+                    f"{why}only {nodes.parked_users} of {self._wanted} users were parked within {self._within_s:g} s; "
                     "raise --ready-timeout-s or start fewer users"
                 )
             gevent.sleep(CHECK_S)

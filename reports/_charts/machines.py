@@ -62,7 +62,8 @@ def cpu(recording: Recording, series: Series) -> Chart:
 
 def _limit(series: Series, key: str, highest: float, scale: float, unit: str) -> tuple[str, float] | None:
     """The least that any of them may have, as the line of a chart, unless it is far above all that it has."""
-    found = [(float(one.value.min()), one.source) for one in series.probes if one.key == key and one.value.size]
+    of_probes = [(one.value[one.value > 0], one.source) for one in series.probes if one.key == key]  # 0 for none
+    found = [(float(limits.min()), source) for limits, source in of_probes if limits.size]
     least, source = min(found, default=(math.inf, ""))
     if not 0 < least <= FAR_RATIO * highest:
         return None

@@ -19,6 +19,7 @@ from harness.recording import Slice
 from harness.recording_marks import ARRIVALS, StartsMark, gate_stream
 from harness.recording_values import UNSERVED
 from shapes import herd, step, timeline
+from shapes._dispatcher import placed
 from shapes._profile import Profile
 from shapes.timeline import Level
 
@@ -40,20 +41,22 @@ CLASSES: dict[str, type[User]] = {"Buyer": Buyer, "Reader": Reader}
 class Cluster:
     """Nodes with users as Locust would have placed them, through one second of a plan."""
 
-    def __init__(self, profile: Profile, takes_s: float = 0.001) -> None:
-        self.nodes = [Node("r", EXACT, index, NODES) for index in range(NODES)]
+    def __init__(self, profile: Profile, takes_s: float = 0.001, nodes: int = NODES) -> None:
+        self.nodes = [Node("r", EXACT, index, nodes) for index in range(nodes)]
         self.takes_s = takes_s
         self._users: list[gevent.Greenlet[..., Any]] = []
+        pools = {load.user_class: load.pool_users for load in profile.by_class}
+        users = placed(sorted(pools), pools, [str(place) for place in range(nodes)])
         for place, node in enumerate(self.nodes):
             node.recorder.by_class = True
-            for load in profile.by_class:
-                for _ in range(load.pool_users // NODES + (place < load.pool_users % NODES)):
-                    kind = CLASSES[load.user_class]
+            for name, count in users[str(place)].items():
+                for _ in range(count):
+                    kind = CLASSES[name]
                     self._users.append(gevent.spawn(self._work, kind.__new__(kind), node))
         gevent.sleep(0)
         plan = Plan.of(profile, run="r", origin_s=time.monotonic() + 0.05, paced=True, seed=None, drain_s=0.2)
         for share, node in enumerate(self.nodes):
-            node.begin(Plan.from_message(plan.for_node(share, NODES).to_message()))
+            node.begin(Plan.from_message(plan.for_node(share, nodes).to_message()))
 
     def _work(self, user: User, node: Node) -> None:
         kind = type(user).__name__
@@ -108,6 +111,12 @@ def test_a_herd_is_of_its_class_alone_and_whole() -> None:
     assert counted(cluster.marks(), gate_stream("spike")) == {"Buyer": 21}
     gates = [mark for node in cluster.nodes for mark in node.gate_marks]
     assert sum(mark.planned for mark in gates) == sum(len(mark.sent_us) for mark in gates) == 21
+
+
+def test_a_herd_is_whole_where_its_class_is_not_dealt_out_from_the_first_node_on() -> None:
+    cluster = Cluster(profile({"Buyer": Level(5), "Reader": Level(5, herds={"spike": 1}, users=4)}), nodes=3)
+    cluster.finish(1.2)
+    assert sum(mark.planned for node in cluster.nodes for mark in node.gate_marks) == 1
 
 
 def test_a_shared_herd_has_each_class_by_its_share() -> None:

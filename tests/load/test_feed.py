@@ -193,6 +193,20 @@ def test_nothing_is_said_shortly_before_the_drop(users: Callable[..., FeedUser])
         assert (heard_by(seen) == []) is silent
 
 
+@pytest.mark.parametrize(("drop_in_s", "end_in_s", "silent"), [(-0.01, 9, True), (-5, 9, False), (-5, -0.01, True)])
+def test_nothing_is_said_while_they_are_dropped_and_when_the_run_should_be_over(
+    users: Callable[..., FeedUser], monkeypatch: pytest.MonkeyPatch, drop_in_s: float, end_in_s: float, silent: bool
+) -> None:
+    """On a busy machine both take a while, and what is said meanwhile is sent to those who do not listen any more."""
+    with scripted([READ, OPEN + HELLO]) as server:
+        user, now_s = users(server.url, herd=True), time.monotonic()
+        monkeypatch.setattr(user, "phase_start_s", lambda _: now_s + drop_in_s)
+        monkeypatch.setattr(user, "run_end_s", lambda: now_s + end_in_s)
+        talked(user, for_s=0.3)
+        (seen,) = server.seen()
+    assert (heard_by(seen) == []) is silent
+
+
 def test_what_was_under_way_at_the_end_is_not_lost(users: Callable[..., FeedUser]) -> None:
     with scripted([READ, OPEN + HELLO]) as server:
         user = users(server.url, herd=True, quiet_s=20.0)

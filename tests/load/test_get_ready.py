@@ -98,6 +98,25 @@ def test_nobody_leaves_the_gate_shortly_before_its_instant() -> None:
     assert 0 < max(renewals_s) < 1.6 - LAST_RENEWAL_S + 0.05
 
 
+def test_who_gets_ready_again_when_the_plan_arrives_is_of_the_herd() -> None:
+    class Renewing(Member):
+        log: list[tuple[str, float]] = []  # noqa: RUF012  # of this test
+
+        def get_ready(self) -> None:
+            super().get_ready()
+            self.ready_until_s = time.monotonic() + (0.05 if len(self.log) == 1 else 60)
+            if len(self.log) == 2:
+                gevent.sleep(0.3)
+
+    with parked(Renewing) as (node, _):
+        until(lambda: node.parked)
+        until(lambda: not node.parked)
+        node.begin(plan(time.monotonic(), herd_at_s=0.6))
+        until(lambda: "work" in dict(Renewing.log))
+        node.drain()
+        assert [mark.planned for mark in node.gate_marks] == [1]
+
+
 def test_a_service_that_lets_nobody_get_ready_is_told_and_is_no_exception_of_the_users() -> None:
     class Refused(Member):
         log: list[tuple[str, float]] = []  # noqa: RUF012  # of this test
@@ -109,7 +128,8 @@ def test_a_service_that_lets_nobody_get_ready_is_told_and_is_no_exception_of_the
     with parked(Refused) as (node, environment):
         raised: list[Any] = []
         environment.events.user_error.add_listener(lambda **event: raised.append(event))
-        until(lambda: node.exceptions.prevents)
+        until(lambda: len(Refused.log) == 2)
         assert str(node.exceptions.prevents).startswith("NotReadyError: /token was answered with http 500")
-        assert len(Refused.log) == 2 and not node.parked and not raised
-        assert not node.exceptions.prevents.count and not node.exceptions.take(lambda second: second, "n")
+        assert not node.parked and not raised
+        assert node.exceptions.prevents is not None and not node.exceptions.prevents.count
+        assert not node.exceptions.take(lambda second: second, "n")

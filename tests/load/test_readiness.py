@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
+import gevent
 import pytest
 from locust import FastHttpUser, HttpUser, User
 
 from harness.load.http import LeanHttpUser, PacedHttpUser
 from harness.load.users.paced import Paced
-from harness.run.readiness import are_held, check_name
+from harness.recording_marks import ExceptionMark
+from harness.run.readiness import BrokenOffError, Readiness, are_held, check_name
 
 
 def test_who_holds_connections_while_parked() -> None:
@@ -22,3 +27,48 @@ def test_who_holds_connections_while_parked() -> None:
 @pytest.mark.parametrize(("path", "asked"), [("", "/"), ("/readyz", "/readyz"), ("/readyz?token=hush", "/readyz")])
 def test_what_is_recorded_of_the_question_has_no_query(path: str, asked: str) -> None:
     assert check_name(path) == f"GET {asked} beside parked connections"
+
+
+def refused(count: int) -> ExceptionMark:
+    return ExceptionMark(0, "", "NotReadyError", "/token was answered with http 503", "", "prepare", count)
+
+
+def readiness(nodes: Any, within_s: float) -> Readiness:
+    settings: Any = SimpleNamespace(ready_timeout_s=within_s, connect_early="yes")
+    nothing: Any = lambda *_: None  # noqa: E731
+    return Readiness(nodes, 1, settings, [], nothing, nothing, nothing, nothing)
+
+
+def waited_for() -> Any:
+    return SimpleNamespace(parked={}, wanted=1, lost={}, prevented=None, parked_users=0)
+
+
+def test_a_refusal_of_the_service_is_told_only_when_the_time_is_up() -> None:
+    nodes = waited_for()
+    late = readiness(nodes, 0.1)
+    late.note_parked("n", 0, refused(0), late._connect_early)
+    with pytest.raises(
+        BrokenOffError, match=r"^users cannot get ready: .*http 503.*; only 0 of 1 users .* within 0.1 s"
+    ):
+        late.wait()
+
+
+def test_users_who_are_let_in_at_last_are_waited_for() -> None:
+    nodes = waited_for()
+    patient = readiness(nodes, 5)
+    patient.note_parked("n", 0, refused(0), patient._connect_early)
+
+    def let_in() -> None:
+        nodes.parked_users = 1
+        patient.note_parked("n", 1, refused(0), patient._connect_early)
+
+    gevent.spawn_later(0.1, let_in)
+    patient.wait()
+
+
+def test_what_users_code_raises_is_told_at_once_whatever_a_service_refuses() -> None:
+    told = readiness(waited_for(), 5)
+    told.note_parked("n", 0, refused(2), told._connect_early)
+    told.note_parked("m", 0, refused(0), told._connect_early)
+    with gevent.Timeout(2), pytest.raises(BrokenOffError, match="users cannot get ready"):
+        told.wait()

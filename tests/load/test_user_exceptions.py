@@ -167,5 +167,18 @@ def test_only_a_user_who_fails_twice_to_get_ready_prevents_the_run() -> None:
     for user in (first, second):
         exceptions.note(ValueError("busy"), "prepare", user)
     assert exceptions.prevents is None
+    exceptions.note_ready(first)
     exceptions.note(ValueError("busy"), "prepare", first)
-    assert exceptions.prevents is not None and exceptions.prevents.count == 3
+    assert exceptions.prevents is None, "not twice in a row"
+    exceptions.note(ValueError("busy"), "prepare", first)
+    assert exceptions.prevents is not None and exceptions.prevents.count == 4
+
+
+def test_refusals_of_a_service_hide_no_exception_of_users_code() -> None:
+    exceptions = UserExceptions(lambda: None)
+    user = object()
+    exceptions.note_not_ready(ValueError("http 503"), user)
+    exceptions.note(KeyError("token"), "prepare", user)
+    exceptions.note(KeyError("token"), "prepare", user)
+    exceptions.note_not_ready(ValueError("http 503"), user)
+    assert exceptions.prevents is not None and exceptions.prevents.exception == "KeyError"

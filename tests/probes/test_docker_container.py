@@ -25,6 +25,7 @@ class Engine(DockerEngine):
         self.second = 0
         self.throttled = 0
         self.version_1 = False
+        self.memory_is_told = True
         self.cpus = 500_000_000
         self.ooms: list[int] = []
         """Seconds in which it ran out of memory."""
@@ -59,6 +60,7 @@ class Engine(DockerEngine):
         if self.status == "exited":
             return {"read": "0001-01-01T00:00:00Z", "memory_stats": {}, "cpu_stats": {"cpu_usage": {"total_usage": 0}}}
         cache = {"total_inactive_file": 20_000_000} if self.version_1 else {"inactive_file": 20_000_000}
+        memory = {"usage": 120_000_000, "stats": {"anon": 7, **cache}, "limit": 268_435_456}
         return {
             "read": f"2026-03-14T09:26:{40 + self.second:02d}.547189239Z",
             "preread": "0001-01-01T00:00:00Z",
@@ -66,7 +68,7 @@ class Engine(DockerEngine):
             "num_procs": 0,
             "name": "/api1",
             "id": CONTAINER_ID,
-            "memory_stats": {"usage": 120_000_000, "stats": {"anon": 7, **cache}, "limit": 268_435_456},
+            "memory_stats": memory if self.memory_is_told else {},
             "cpu_stats": {
                 "cpu_usage": {"total_usage": 4_000_000_000 + self.second * 400_000_000, "usage_in_usermode": 1},
                 "system_cpu_usage": 739306590000000,
@@ -115,7 +117,8 @@ def test_without_a_limit_of_cpu_nothing_is_said_of_periods() -> None:
     engine.cpus = 0
     with listening(engine) as place:
         values = only(probes.load("docker_container", containers=("api1",), socket=f"tcp://{place}")).values
-    assert not {"cpu_limit_cores", "cpu_periods_total", "cpu_throttled_ratio"} & values.keys()
+    assert values["cpu_limit_cores"] == 0
+    assert not {"cpu_periods_total", "cpu_throttled_ratio"} & values.keys()
 
 
 def test_restarts_and_oom_kills_are_seen(tmp_path: Path) -> None:
@@ -153,6 +156,23 @@ def test_one_that_never_ran_was_named_by_mistake(tmp_path: Path) -> None:
         assert absent.error == "there is no container api7; running: api1"
     (away,) = probes.load("docker_container", containers=("api1",), socket=place).sample()
     assert "start the engine, or name its socket with socket=" in (away.error or "")
+
+
+def test_one_that_runs_and_whose_memory_is_not_told_has_neither_ended_nor_to_be_started(tmp_path: Path) -> None:
+    engine = Engine()
+    with listening(engine, tmp_path / "docker.sock") as place:
+        probe = probes.load("docker_container", containers=("api1",), socket=place)
+        engine.memory_is_told = False
+        at_first = only(probe)
+        engine.memory_is_told = True
+        assert only(probe).error is None
+        engine.memory_is_told = False
+        engine.later()
+        later = only(probe)
+    for reading in (at_first, later):
+        assert (reading.source, reading.values) == ("api1", {})
+        assert reading.error is not None
+        assert reading.error.startswith("container api1 is running, and the engine does not tell its memory")
 
 
 @pytest.mark.parametrize(

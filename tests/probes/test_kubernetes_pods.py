@@ -17,6 +17,7 @@ from harness.clients.connection import NoAnswerError
 from harness.clients.kubernetes import quantity
 from harness.errors import ConfigurationError
 from harness.probes import Probe, Reading, _kubelet
+from harness.probes._container_meter import CounterMeter
 from harness.recording import ProbeSample
 from tests import recordings
 from tests.faults.engine import TOKEN, Documented, Request, listening
@@ -30,7 +31,7 @@ container_cpu_usage_seconds_total{{container="",cpu="total",id="/kubepods/pod1",
 container_cpu_usage_seconds_total{{container="web",cpu="total",id="/kubepods/pod1/a",namespace="shop",pod="web-1"}} {cpu_s} {ms}
 container_memory_working_set_bytes{{container="web",id="/kubepods/pod1/a",namespace="shop",pod="web-1"}} 1.2e+08 {ms}
 container_memory_working_set_bytes{{container="POD",id="/kubepods/pod1/b",namespace="shop",pod="web-1"}} 7 {ms}
-container_oom_events_total{{container="web",id="/kubepods/pod1/a",namespace="shop",pod="web-1"}} 0 {ms}
+container_oom_events_total{{container="web",id="/kubepods/pod1/a",namespace="shop",pod="web-1"}} {ooms} {ms}
 container_memory_working_set_bytes{{container="web",id="/kubepods/pod9/a",namespace="other",pod="web-1"}} 9 {ms}
 machine_cpu_cores{{boot_id="x"}} 8
 """  # noqa: E501
@@ -43,6 +44,12 @@ class Cluster(Documented):
         super().__init__()
         self.second = 0
         self.restarts = 0
+        self.ooms = 0
+        """As the kernel counts them."""
+        self.pods = 1
+        self.managed = ""
+        self.limits = {"cpu": "250m", "memory": "256Mi"}
+        self.limits_of_pod: dict[str, str] = {}
         self.state: dict[str, Any] = {"running": {"startedAt": "2026-03-14T09:20:00Z"}}
         self.last: dict[str, Any] = {}
         self.statuses: list[dict[str, Any]] | None = None
@@ -60,12 +67,12 @@ class Cluster(Documented):
         if request.path == "/api/v1/nodes/node-1/proxy/metrics/cadvisor":
             at_s = self.second if self.metrics_are_read else 0
             ms = 1773480400000 + 1000 * at_s
-            return 200, PAGE.format(periods=10 * at_s, throttled=4 * at_s, cpu_s=0.2 * at_s, ms=ms)
+            return 200, PAGE.format(periods=10 * at_s, throttled=4 * at_s, cpu_s=0.2 * at_s, ooms=self.ooms, ms=ms)
         assert request.query["labelSelector"] == "app=web"
         if request.path == "/apis/metrics.k8s.io/v1beta1/namespaces/shop/pods":
             return 200, {"kind": "PodMetricsList", "items": [self._metrics()]}
         assert request.path == "/api/v1/namespaces/shop/pods"
-        return 200, {"kind": "PodList", "apiVersion": "v1", "items": [self._pod()]}
+        return 200, {"kind": "PodList", "apiVersion": "v1", "items": [self._pod()] * self.pods}
 
     def _metrics(self) -> dict[str, Any]:
         return {
@@ -76,7 +83,6 @@ class Cluster(Documented):
         }
 
     def _pod(self) -> dict[str, Any]:
-        limits = {"cpu": "250m", "memory": "256Mi"}
         status = {
             "name": "web",
             "state": self.state,
@@ -86,9 +92,19 @@ class Cluster(Documented):
             "image": "w:1",
         }
         return {
-            "metadata": {"name": "web-1", "namespace": "shop", "uid": "0c1a", "labels": {"app": "web"}}
+            "metadata": {
+                "name": "web-1",
+                "namespace": "shop",
+                "uid": "0c1a",
+                "labels": {"app": "web"},
+                "managedFields": [self.managed],
+            }
             | ({"deletionTimestamp": "2026-03-14T09:26:00Z"} if self.is_being_deleted else {}),
-            "spec": {"nodeName": "node-1", "containers": [{"name": "web", "resources": {"limits": limits}}]},
+            "spec": {
+                "nodeName": "node-1",
+                "resources": {"limits": self.limits_of_pod},
+                "containers": [{"name": "web", "resources": {"limits": self.limits}}],
+            },
             "status": {"phase": self.phase, "containerStatuses": [status] if self.statuses is None else self.statuses},
         }
 
@@ -180,6 +196,57 @@ def test_restarts_oom_kills_and_a_container_that_does_not_come_back(cluster: Clu
     assert found.how == "started again, restarts 0, then 1"
     assert oom_kills(recording) == 1
     assert [str(each) for each in ended(recording)] == ["shop/web-1/web at 6 s (exit code 1)"]
+
+
+def test_kills_count_from_the_first_sample_on_whoever_tells_of_them(cluster: Cluster, url: str, token: str) -> None:
+    """The kernel counts anew in the group of each start. Its page may still be that of the start before."""
+    probe, counts = pods(url, token, usage="kubelet"), []
+    cluster.ooms = 2
+    for second in range(8):
+        cluster.second = 10 + second
+        if second == 1:
+            cluster.ooms = 3
+        if second == 3:
+            cluster.end("OOMKilled", 137, again=True)
+            cluster.state = {"running": {"startedAt": "2026-03-14T09:26:54Z"}}  # second 14 of the page's clock
+        if second == 5:
+            cluster.ooms = 0
+        if second == 6:
+            cluster.ooms = 1
+        counts.append(only(probe).values["oom_kills"])
+    assert counts == [0, 1, 1, 2, 2, 2, 3, 3]
+
+
+def test_a_pod_that_comes_again_under_its_name_counts_restarts_anew(cluster: Cluster, url: str, token: str) -> None:
+    probe = pods(url, token)
+    cluster.restarts = 3
+    assert only(probe).values["oom_kills"] == 0
+    cluster.restarts = 0
+    assert only(probe).values["oom_kills"] == 0
+    cluster.end("OOMKilled", 137, again=True)
+    assert only(probe).values["oom_kills"] == 1
+
+
+def test_periods_without_those_that_were_throttled_are_no_ratio() -> None:
+    meter = CounterMeter()
+    meter.read(1.0, 1.0, {"periods": 10.0})
+    assert meter.read(2.0, 1.5, {"periods": 20.0}) == {"cpu_periods_total": 20.0, "cpu_ratio": 0.5}
+
+
+def test_two_hundred_pods_with_all_that_is_kept_of_them_are_listed(cluster: Cluster, url: str, token: str) -> None:
+    cluster.pods, cluster.managed = 200, "f:" * 10_000
+    readings = list(pods(url, token).sample())
+    assert len(readings) == 200
+    assert readings[0].error is None
+
+
+def test_a_limit_may_be_that_of_the_pod_and_without_any_the_quota_is_0(cluster: Cluster, url: str, token: str) -> None:
+    cluster.limits = {}
+    free = only(pods(url, token)).values
+    assert free["cpu_limit_cores"] == 0
+    assert "memory_limit_bytes" not in free
+    cluster.limits_of_pod = {"cpu": "2"}
+    assert only(pods(url, token)).values["cpu_limit_cores"] == 2
 
 
 def test_without_a_metrics_server_starts_are_known_and_memory_is_not(cluster: Cluster, url: str, token: str) -> None:

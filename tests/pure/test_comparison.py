@@ -119,7 +119,7 @@ def test_the_figure_of_groups_is_the_median_of_their_differences() -> None:
     }  # fmt: skip
     assert worse.reason == (
         "median 1.02 s in the first, 1.52 s in the second, +49.3 %; "
-        "worse by more than 10 % (p = 0.014 by Mann–Whitney, 1 figures together)"
+        "worse by more than 10 % (p = 0.014 by Mann–Whitney, by itself)"
     )
     (better,) = groups.compared(verdicts(SLOW), verdicts(QUICK), 0.1)
     assert better.outcome is Outcome.PASS and better.figure == pytest.approx(-0.5)

@@ -107,8 +107,15 @@ def test_without_a_quota_nothing_is_throttled_and_one_that_nobody_counted_proves
     def bare(**values: float) -> list[ProbeSample]:
         return [ProbeSample(t, "p", "api1", {"memory_working_set_bytes": 1e8, **values}) for t in range(END_S)]
 
-    free = found(with_samples(*bare()))
+    free = found(with_samples(*bare(cpu_limit_cores=0.0)))
     assert (free.outcome, free.reason) == (Outcome.PASS, "none of api1 has a CPU quota")
+    untold = found(with_samples(*bare()))
+    assert (untold.outcome, untold.reason) == (
+        Outcome.INCONCLUSIVE,
+        "whether api1 has a CPU quota was not told: its probe gives no cpu_limit_cores",
+    )
+    beside = found(with_samples(*bare(), *counted(lambda _: 0.0, range(END_S + 1), "api2")))
+    assert beside.outcome is Outcome.INCONCLUSIVE
     unknown = found(with_samples(*bare(cpu_limit_cores=2.0)))
     assert (unknown.outcome, unknown.reason) == (
         Outcome.INCONCLUSIVE,
@@ -130,6 +137,19 @@ def test_it_is_left_out_where_no_periods_were_counted() -> None:
     for samples, kinds in ((counted(lambda _: 0.0, range(END_S + 1)), 1), ([], 0)):
         findings = judge(with_samples(*samples), [spec, CriterionSpec("error_ratio")]).findings
         assert sum(each.kind == "cpu_throttling" for each in findings) == kinds
+
+
+def test_by_default_a_source_that_tells_of_no_quota_is_not_judged() -> None:
+    untold = [ProbeSample(t, "p", "cache", {"memory_working_set_bytes": 1e8}) for t in range(END_S)]
+    finding = found(with_samples(*untold, *counted(lambda _: 0.1, range(END_S + 1))), **BY_DEFAULT)
+    assert finding.outcome is Outcome.PASS
+    assert "cache" not in finding.reason
+
+
+def test_a_container_without_a_quota_does_not_hide_the_limit_of_another() -> None:
+    free = [ProbeSample(t, "p", "api2", {"cpu_ratio": 0.1, "cpu_limit_cores": 0.0}) for t in range(END_S)]
+    recording = with_samples(*free, *counted(lambda _: 0.0, range(END_S + 1)))
+    assert machines.cpu(recording, time_series.of(recording)).limit == ("limit of api1, 0.5 cores", 0.5)
 
 
 def test_limits_are_lines_of_the_charts_and_throttling_is_a_chart() -> None:

@@ -13,6 +13,7 @@ from harness.criteria._outcome import phases_under_load
 from harness.findings import Finding, Outcome
 from harness.live.expectations import expectations
 from harness.live.phase_tally import PhaseTally
+from harness.live.state import LiveState
 from harness.recording import OK, UNFINISHED, Recording, Slice, Slices
 from harness.recording_header import CriterionSpec, PlannedClass
 from harness.recording_line import decode, encode
@@ -199,3 +200,27 @@ def test_the_live_state_has_figures_of_each_class_and_judges_by_them() -> None:
     )
     figures = [each.figure for each in expectations(specs, [tally], (), None)]
     assert figures == [0.0, 0.0, None]
+
+
+def test_while_it_goes_a_pattern_may_name_a_class_and_a_name_of_its_requests() -> None:
+    """Of one run with two classes, and of one that has a single class, whose slices do not name it."""
+    specs = criteria.with_defaults([CriterionSpec("error_ratio", {"requests": "@Login POST *"})])
+    several = by_class(healthy())
+    header = dataclasses.replace(several.header, classes=(PlannedClass("Login"),), criteria=specs)
+    plain = dataclasses.replace(healthy(), header=header)
+    for run in (dataclasses.replace(several, header=dataclasses.replace(several.header, criteria=specs)), plain):
+        live = LiveState(run.header)
+        for piece in run.slices:
+            live.add(piece)
+        (found,) = live.expectations()
+        assert found.figure == 0.0
+
+
+def test_while_it_goes_another_class_has_no_figures_for_a_pattern_of_one() -> None:
+    specs = criteria.with_defaults([CriterionSpec("error_ratio", {"requests": "@Visitor POST *"})])
+    run = by_class(healthy())
+    live = LiveState(dataclasses.replace(run.header, criteria=specs))
+    for piece in run.slices:
+        live.add(piece)
+    (found,) = live.expectations()
+    assert found.figure is None

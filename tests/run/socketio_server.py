@@ -1,4 +1,4 @@
-"""A Socket.IO server that acknowledges what is said; with a number, each so manieth it does not. Prints its port."""
+"""A Socket.IO server that acknowledges what is said; with a number, each so manieth it does not. Prints its address."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def main(forgets_each: int) -> None:
 
     server.on("say", say)
     listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
-    print(listener.getsockname()[1], flush=True)
+    print(f"http://127.0.0.1:{listener.getsockname()[1]}", flush=True)
     uvicorn.Server(uvicorn.Config(socketio.ASGIApp(server), log_level="critical")).run([listener])
 
 

@@ -160,7 +160,7 @@ def test_a_file_that_cannot_be_used_is_refused_before_any_load(tmp_path: Path, s
 def in_vain(directory: Path, slip: str) -> Finished:
     table = accounts.written(directory / "accounts.csv", USERS)
     with served("django_app", directory / "db.sqlite3", USERS) as url:
-        options = (*SHORT, "--accounts", str(table), *slip.split())
+        options = (*SHORT, "--accounts", str(table), "--ready-timeout-s", "8", *slip.split())
         return runs.locust(directory, str(ROOT / "examples/form_login.py"), *options, host=url).wait()
 
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.run import runs
+from tests.run.services import served
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "socketio_chat.py"
-SERVER = Path(__file__).parent / "socketio_server.py"
 QUICK = {"baseline": 2, "spike": 2, "steady": 3, "drop": 3, "recovery": 3}
 SMALL = ("--herd-users", "10", "--canary-per-s", "2", "--canary-users", "3")
 
@@ -19,20 +17,12 @@ SMALL = ("--herd-users", "10", "--canary-per-s", "2", "--canary-users", "3")
 @pytest.mark.parametrize(("forgets_each", "delivered"), [(0, "PASS"), (7, "FAIL")])
 def test_it_is_judged_by_what_is_acknowledged(tmp_path: Path, forgets_each: int, delivered: str) -> None:
     """One that forgets to acknowledge each seventh has lost it."""
-    command = [sys.executable, str(SERVER), str(forgets_each)]
-    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    try:
-        assert server.stdout is not None
-        host = f"http://127.0.0.1:{int(server.stdout.readline())}"
-        lengths = [word for name, s in QUICK.items() for word in (f"--{name}-s", str(s))]
-        done = runs.locust(tmp_path, str(EXAMPLE), *lengths, *SMALL, *runs.VERDICT_ONLY, host=host).wait()
-    finally:
-        server.kill()
-        server.wait()
-        assert server.stdout is not None
-        server.stdout.close()
+    lengths = [word for name, s in QUICK.items() for word in (f"--{name}-s", str(s))]
+    with served("socketio_server", forgets_each) as url:
+        done = runs.locust(tmp_path, str(EXAMPLE), *lengths, *SMALL, host=url).wait()
     done.ended_well(code=4 if delivered == "PASS" else 3)  # too short for the other figures
     outcomes = {finding["criterion"]: finding["outcome"] for finding in done.verdict["findings"]}
     assert outcomes["message_delivery"] == delivered, done.finding("message_delivery")
     assert outcomes["reconnect_time"] == outcomes["connections_kept"] == "PASS"
+    assert done.finding("reconnect_time")["evidence"]["dropped"] == 10, "who leaves in the drop was not dropped"
     assert done.finding("message_delivery")["evidence"]["message say, due"] > 20

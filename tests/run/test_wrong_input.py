@@ -88,7 +88,8 @@ def test_every_fault_of_the_options_is_said_at_once(outcome: Outcome) -> None:
         "springback: --recovery-s 2.5: give a whole number from 0 to 604,800",
         "springback: --error-ratio-limit 150: give a number from 0 to 1",
         "springback: --drain-timeout-s nan: give a number of 0 or more",
-        "springback: --without beauty: not a criterion of this scenario; it has error_ratio",
+        "springback: --without beauty: not a criterion of this scenario; it has cpu_throttling, error_ratio, "
+        "memory_leak, process_restarts",
         "springback: --probe-pids x: give a list of whole numbers of 0 or more",
         "springback: --health-path healthz: give a path that begins with /",
         f"springback: --report-formats: no format pdf; there are {', '.join(reports.available())}",

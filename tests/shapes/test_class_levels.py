@@ -15,7 +15,7 @@ from locust.dispatch import UsersDispatcher
 
 from harness.load.schedule import due_times
 from shapes import double_spike, herd, step, timeline
-from shapes._dispatcher import ClassDispatcher, placed
+from shapes._dispatcher import ClassDispatcher, dispatcher, placed
 from shapes._phased import PhasedShape
 from shapes._profile import Polyline, added, places, starts_due
 from shapes.timeline import Level
@@ -119,7 +119,7 @@ def test_what_the_scenarios_own_code_gets_wrong_is_said_and_no_traceback(levels:
 
 def test_without_the_harness_a_class_that_nobody_gave_a_level_ends_the_run() -> None:
     shape = of(Rush, {"A": 1}, known=None)
-    shape.runner = SimpleNamespace(environment=SimpleNamespace(user_classes=[A, B]))
+    shape.runner = SimpleNamespace(environment=SimpleNamespace(dispatcher_class=UsersDispatcher, user_classes=[A, B]))
     with pytest.raises(ValueError, match="B has no level"):
         shape.reset_time()
 
@@ -246,10 +246,29 @@ def test_stock_users_follow_their_own_levels_and_parked_ones_are_all_there() -> 
     assert shape.tick() == (140, 140, (("A", 100), ("B", 40)))
 
 
-def test_the_shape_chooses_the_dispatcher_at_the_start_of_each_run() -> None:
-    environment = SimpleNamespace(dispatcher_class=UsersDispatcher, user_classes=[A, B])
-    for levels, wanted in (({"A": 0.5, "B": 0.5}, ClassDispatcher), ({}, UsersDispatcher)):
+class NobodyJoins(UsersDispatcher):
+    """As that of a master, whose late workers get no users."""
+
+    def add_worker(self, worker_node: Any) -> None:
+        """No users for it."""
+
+
+@pytest.mark.parametrize("stock", [UsersDispatcher, NobodyJoins])
+def test_the_shape_chooses_the_dispatcher_at_the_start_of_each_run(stock: type[UsersDispatcher]) -> None:
+    environment = SimpleNamespace(dispatcher_class=stock, user_classes=[A, B])
+    for levels in ({"A": 0.5, "B": 0.5}, {"A": 0.5, "B": 0.5}, {}):
         shape = of(Rush, levels)
         shape.runner = SimpleNamespace(environment=environment)
         shape.reset_time()
-        assert environment.dispatcher_class is wanted
+        assert issubclass(environment.dispatcher_class, stock)
+        assert issubclass(environment.dispatcher_class, ClassDispatcher) == bool(levels)
+    assert environment.dispatcher_class is stock
+
+
+@pytest.mark.parametrize(("stock", "users"), [(UsersDispatcher, [4, 3, 2]), (NobodyJoins, [5, 4])])
+def test_whether_a_late_worker_gets_users_is_up_to_who_set_the_dispatcher(
+    stock: type[UsersDispatcher], users: list[int]
+) -> None:
+    by_class = dispatcher(stock, by_class=True)(nodes(2), [A, B])
+    by_class.add_worker(nodes(3)[2])
+    assert sorted((sum(each.values()) for each in dispatched(by_class, A=5, B=4).values()), reverse=True) == users

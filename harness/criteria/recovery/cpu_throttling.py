@@ -32,7 +32,8 @@ class CpuThrottling(Criterion):
     The figure is the largest share, over all containers and any five seconds, of the quota's periods (0.1 s as a rule)
     in which it was used up. Where that was more than a quarter, the reason says how slow the requests were that began
     then, and all others: so it explains a latency that the machine's own CPU does not. A container without a quota is
-    not throttled; one with a quota whose periods nobody counted leaves the finding INCONCLUSIVE.
+    not throttled; one with a quota whose periods nobody counted leaves the finding INCONCLUSIVE, as does one of which
+    nobody told whether it has a quota.
     Judged by default wherever periods were counted, and then with the limit 1: it explains, and fails no run. In a
     scenario that names it there is a limit to be met.
     https://docs.kernel.org/scheduler/sched-bwc.html
@@ -53,7 +54,8 @@ class CpuThrottling(Criterion):
         stretch = phases_from(recording, self.phase)
         if not stretch:
             return self.inconclusive(no_phase(recording, self.phase))
-        known = quotas(recording)
+        tell = [one for one in quotas(recording) if one.limit_cores is not None or one.is_counted]
+        known = tell if self.only_where_measured else quotas(recording)
         if not known:
             return self.inconclusive(
                 "no container was sampled, so nobody knows of a quota: the probes cgroup, docker_container and "
@@ -123,7 +125,9 @@ def _p95_s(pieces: list[Slice]) -> float | None:
 
 def _doubts(known: Iterable[Quota], start_s: float, end_s: float) -> Iterable[str]:
     for one in known:
-        if one.limit_cores and not one.is_counted:
+        if one.limit_cores is None and not one.is_counted:
+            yield f"whether {one.source} has a CPU quota was not told: its probe gives no cpu_limit_cores"
+        elif one.limit_cores and not one.is_counted:
             yield f"{one.source} has a quota of {one.limit_cores:g} cores, and its periods were not counted"
         elif one.is_counted and one.last_s < end_s - LATEST_S:
             yield f"{one.source} was not read after {max(one.last_s, start_s):.0f} s"

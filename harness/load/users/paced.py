@@ -98,6 +98,7 @@ class Paced(User):
             self.get_ready()
             slot = self.prepare_slot()
             slot.kind, slot.until_s = type(self).__name__, self.ready_until_s
+            self.node.exceptions.note_ready(self)
             return slot
         except CONTROL:
             raise

@@ -37,6 +37,9 @@ ECHO, PUBLISHED = "echo", "published"
 GREETING = "greeting"
 GREETED_WITHIN_S = 1.0
 """So long a hello is waited for before anything else is done: a service that speaks otherwise has none."""
+ALL_DROPPED_AFTER_S = 0.5
+"""So long after the instant of a drop nothing is said: on a busy machine not everybody has been dropped before, and the
+service sends to connections of which nobody reads any more."""
 PUBLISH_EVERY = 4
 """Of so many messages one is published, the others are for the echo."""
 GOLDEN_RATIO = 0.618
@@ -121,15 +124,16 @@ class FeedUser(WebSocketUser):
 
     def stay_and_talk(self, quiet_before: str) -> None:
         """Opens a connection, talks until the run is over, and leaves. Nothing is said shortly before the phase
-        ``quiet_before`` and the end: whatever was said is delivered by then, or lost.
+        ``quiet_before`` and the end, nor while these come about: whatever was said is delivered by then, or lost.
         """
         if self.open():
             self.listen(time.monotonic() + GREETED_WITHIN_S)  # until the hello
-        edges_s = self.phase_start_s(quiet_before), self.run_end_s()
+        drop_s, end_s, quiet_s = self.phase_start_s(quiet_before), self.run_end_s(), self.options.quiet_s
         turn_s = time.monotonic() + self.options.say_every_s * (self.number * GOLDEN_RATIO % 1)
         while self.stay_connected(turn_s):
             now_s = time.monotonic()
-            if self._greeted and not any(0 <= edge_s - now_s < self.options.quiet_s for edge_s in edges_s):
+            is_quiet = drop_s - quiet_s < now_s < drop_s + ALL_DROPPED_AFTER_S or now_s > end_s - quiet_s
+            if self._greeted and not is_quiet:
                 self.say(ECHO if (self.said + self.number) % PUBLISH_EVERY else PUBLISHED)
             turn_s += self.options.say_every_s
         self.disconnect()

@@ -103,4 +103,4 @@ def figures(seeds: range, each: Each) -> Iterator[Figure]:
             and one.interval[0] <= truth[one.limit] <= one.interval[1]
             for one, truth in found
         )
-        yield Share(str(case), "interval covers the truth", covers, len(seeds), (0.9, 1))
+        yield Share(str(case), "interval covers the truth", covers, len(seeds), (0.93, 1))
