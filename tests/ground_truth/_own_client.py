@@ -10,7 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 from tests.ground_truth.frame import Compared, Run
 
-NEAR_S = 0.3
 EVERY_S = 0.05
 THREADS = 200
 """Many more than may hang: a client of whom all hang on what has died does not see what answers meanwhile."""
@@ -34,15 +33,17 @@ def asking(once: Callable[[int], bool], over: threading.Event) -> list[float]:
     return sorted(s for each in tries if (s := each.result()) is not None)
 
 
-def outage_as_seen(found: Run, criterion: str) -> Compared:
-    """The longest of this client, which had nothing else to survive than the run's fault."""
+def outage_as_seen(found: Run, criterion: str, near_s: float = 0.3) -> Compared:
+    """The longest of this client, which had nothing else to survive than the run's fault: the figure has to lie within
+    ``near_s`` of it.
+    """
     longest_s = max(after - before for before, after in zip(found.seen, found.seen[1:], strict=False))
     finding = found.finding(criterion)
     assert finding.figure is not None
     assert finding.interval is not None
     wrong = []
-    if abs(finding.figure - longest_s) > NEAR_S:
+    if abs(finding.figure - longest_s) > near_s:
         wrong.append(f"{finding.figure:.3f} s of outage found, {longest_s:.3f} s by the test's own client")
-    if not finding.interval[0] - NEAR_S <= longest_s <= finding.interval[1] + NEAR_S:
+    if not finding.interval[0] - near_s <= longest_s <= finding.interval[1] + near_s:
         wrong.append(f"{finding.interval} does not hold the {longest_s:.3f} s of the test's own client")
     return Compared(wrong, finding.figure, longest_s, "s")

@@ -42,7 +42,7 @@ OPTIONS = (
 def watch(target: Mapping[str, Any], over: threading.Event) -> dict[str, list[float]]:
     """Instance → the looks, by the monotonic clock, at which it had been chosen since the one before."""
     counts, chosen_s = dict[str, str](), dict[str, list[float]]()
-    while not over.is_set():
+    while not over.wait(LOOK_S):
         try:
             answer = run_command(target["haproxy"]["stats_socket"], "show stat", 2.0).removeprefix("# ")
         except HaproxyError:
@@ -53,7 +53,6 @@ def watch(target: Mapping[str, Any], over: threading.Event) -> dict[str, list[fl
                 if counts.get(name, count) != count:
                     chosen_s.setdefault(name, []).append(time.monotonic())
                 counts[name] = count
-        time.sleep(LOOK_S)
     return chosen_s
 
 

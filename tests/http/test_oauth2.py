@@ -111,4 +111,4 @@ def test_a_token_is_renewed_before_it_runs_out_but_not_in_its_first_half(
     with scripted([READ, granted(1, expires_in=life)]) as server:
         tokens = OAuth2Tokens(make(server.url), "/token")
         tokens.log_in("me", "pw")
-        assert tokens.renew_at_s - time.monotonic() == pytest.approx(renewed_after_s, abs=1)
+        assert tokens.renew_at_s - time.monotonic() == pytest.approx(renewed_after_s, abs=0.3)

@@ -43,8 +43,9 @@ def latest(end_turns: bool) -> float:
 
 
 def test_a_timer_waits_for_a_part_of_the_work_and_not_for_all_of_it() -> None:
-    whole_s = MANY * EACH_S
-    assert latest(end_turns=False) > 0.9 * whole_s, "the work is in one turn, or this test shows nothing"
+    whole_s = latest(end_turns=False)
+    assert whole_s > 0.9 * MANY * EACH_S, "the work is in one turn, or this test shows nothing"
+    # Beside the other way and not beside a figure: the work is CPU time, and what is late is so by the wall clock.
     assert latest(end_turns=True) < 0.6 * whole_s
 
 

@@ -250,6 +250,7 @@ def test_what_differs_in_plan_or_machine_is_named() -> None:
     run, other = recordings.healthy(), recordings.login_herd(herd_users=400)
     header = dataclasses.replace(other.header, environment={**other.header.environment, "python": "3.12.1"})
     told = plan_differences([run, dataclasses.replace(other, header=header)])
+    assert len(told) == 3
     assert told[0] == "option herd_users of the shape: 500 and 400"
     assert told[1].startswith("planned load: up to 500 users, 500 users at 30 s")
     assert told[2] == "python: 3.11.7 and 3.12.1"

@@ -1,13 +1,16 @@
 """A Django service for tests: its own login view, CSRF middleware and sessions, on SQLite; see services.py.
 
-``python -m tests.run.django_app DATABASE ACCOUNTS [FAULT]``. ``/counts`` has the logins of each account. The fault
+``python -m tests.run.django_app DATABASE ACCOUNTS [FAULT]``. ``/counts`` has the logins of each account, ``/issued``
+the values of all cookies and CSRF tokens. The fault
 ``mixed_sessions`` shows everybody the page of whoever has logged in last.
 """
 
 from __future__ import annotations
 
+import re
 import sys
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 from tests.run.accounts import password_of
@@ -32,6 +35,7 @@ def main(database: str, accounts: int, fault: str = "") -> None:
         DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": database, "OPTIONS": in_turn}},
         INSTALLED_APPS=["django.contrib.auth", "django.contrib.contenttypes", "django.contrib.sessions"],
         MIDDLEWARE=[
+            "tests.run.django_app.noting_what_is_issued",
             "django.contrib.sessions.middleware.SessionMiddleware",
             "django.middleware.csrf.CsrfViewMiddleware",
             "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -84,6 +88,19 @@ def main(database: str, accounts: int, fault: str = "") -> None:
 
 
 urlpatterns: list[Any] = []
+issued: set[str] = set()
+
+
+def noting_what_is_issued(answered: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """A middleware, before all others."""
+
+    def answer(request: Any) -> Any:
+        response = answered(request)
+        issued.update(cookie.value for cookie in response.cookies.values())
+        issued.update(re.findall(r'name="csrfmiddlewaretoken" value="(\w+)"', response.content.decode()))
+        return response
+
+    return answer
 
 
 def _urls(logins: Counter[str], shown: Any) -> list[Any]:
@@ -100,6 +117,7 @@ def _urls(logins: Counter[str], shown: Any) -> list[Any]:
         path("accounts/login/", LoginView.as_view()),
         path("me/", me),
         path("counts", lambda _request: JsonResponse(logins)),
+        path("issued", lambda _request: JsonResponse(sorted(issued), safe=False)),
         path("", lambda _request: HttpResponse("well")),
     ]
 

@@ -1,7 +1,8 @@
 """A FastAPI service for tests: OAuth2 with the password grant, JWTs, and refresh tokens that are good for one use; see
 services.py.
 
-``python -m tests.run.fastapi_app ACCOUNTS LIFE_S [FAULT]``. ``/counts`` says how often what was granted. The fault
+``python -m tests.run.fastapi_app ACCOUNTS LIFE_S [FAULT]``. ``/counts`` says how often what was granted,
+``/issued`` has all tokens. The fault
 ``refresh_500`` fails each refresh, ``mixed_up`` answers about whoever asked before.
 """
 
@@ -27,6 +28,7 @@ app = FastAPI()
 passwords = {f"member{number}": password_of(number) for number in range(ACCOUNTS)}
 refresh_tokens: dict[str, str] = {}
 counts: Counter[str] = Counter()
+issued: list[str] = []
 before = [""]
 
 
@@ -35,6 +37,7 @@ def granted(username: str) -> dict[str, Any]:
     refresh_tokens[refresh_token] = username
     claims = {"sub": username, "exp": time.time() + LIFE_S, "jti": secrets.token_hex(4)}
     token = jwt.encode(claims, KEY, "HS256")
+    issued.extend((token, refresh_token))
     return {"access_token": token, "token_type": "bearer", "expires_in": LIFE_S, "refresh_token": refresh_token}
 
 
@@ -73,6 +76,11 @@ async def me(token: Annotated[str, Depends(OAuth2PasswordBearer("token"))]) -> d
 @app.get("/counts")
 async def counted() -> dict[str, int]:
     return dict(counts)
+
+
+@app.get("/issued")
+async def given_out() -> list[str]:
+    return issued
 
 
 @app.get("/")

@@ -13,6 +13,7 @@ import urllib.request
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 
 @contextmanager
@@ -29,6 +30,15 @@ def served(module: str, *arguments: object) -> Iterator[str]:
 
 def counts(url: str, ca: str = "") -> Counter[str]:
     """What the service says that it has done; ``ca`` is the authority of its certificate."""
+    return Counter(_told(f"{url}/counts", ca))
+
+
+def issued(url: str) -> frozenset[str]:
+    """The tokens and the values of cookies that the service says it has given out."""
+    return frozenset(_told(f"{url}/issued"))
+
+
+def _told(url: str, ca: str = "") -> Any:
     context = ssl.create_default_context(cafile=ca) if ca else None
-    with urllib.request.urlopen(f"{url}/counts", timeout=10, context=context) as answer:
-        return Counter(json.loads(answer.read()))
+    with urllib.request.urlopen(url, timeout=10, context=context) as answer:
+        return json.loads(answer.read())

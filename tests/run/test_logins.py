@@ -13,7 +13,7 @@ import pytest
 
 from tests.run import accounts, runs
 from tests.run.runs import Finished
-from tests.run.services import counts, served
+from tests.run.services import counts, issued, served
 from tests.run.together import together
 
 ROOT = Path(__file__).parents[2]
@@ -21,7 +21,7 @@ USERS, FORM_USERS = 80, 50
 SHORT = ("--baseline-s", "3", "--herd-users", "60", "--recovery-s", "3", "--canary-users", "20", "--canary-per-s", "5")
 WITHOUT = ("--without", "recovery_time,memory_growth,memory_leak,process_restarts")
 TOKEN = re.compile(r"eyJ[\w-]+\.|csrfmiddlewaretoken=|sessionid=|Bearer ")
-"""What tokens and cookies look like."""
+"""What tokens and cookies look like, of the service or not."""
 
 
 @dataclass
@@ -33,6 +33,9 @@ class Outcome:
 
     causes: Counter[str]
     """Of the load's requests."""
+
+    issued: frozenset[str]
+    """Tokens and cookies that the service gave out."""
 
 
 def example(directory: Path, name: str, url: str, *options: str, accounts_of: int = USERS) -> Outcome:
@@ -49,7 +52,7 @@ def example(directory: Path, name: str, url: str, *options: str, accounts_of: in
         warm_up[piece.name, piece.outcome] += piece.count
     for piece in done.recording.slices:
         causes[piece.outcome] += piece.count
-    return Outcome(done, counts(url), warm_up, causes)
+    return Outcome(done, counts(url), warm_up, causes, issued(url))
 
 
 def form(directory: Path, fault: str) -> Outcome:
@@ -128,8 +131,10 @@ def _leaves_no_secret(outcome: Outcome) -> None:
     done = outcome.done
     kept = [path.read_bytes().decode(errors="replace") for path in done.directory.rglob("*") if path.is_file()]
     assert len(kept) > 3
+    assert len(outcome.issued) >= FORM_USERS and min(map(len, outcome.issued)) >= 16
     for text in (*kept, done.out, done.err):
         assert accounts.PASSWORD not in text and not TOKEN.search(text)
+        assert not any(secret in text for secret in outcome.issued)
 
 
 SLIPS = {
@@ -159,14 +164,19 @@ def in_vain(directory: Path, slip: str) -> Finished:
         return runs.locust(directory, str(ROOT / "examples/form_login.py"), *options, host=url).wait()
 
 
-@together(in_vain, slip=["--token-field csrf_token", "--login-page /me/nowhere"])
-def test_users_that_cannot_get_ready_are_told_why_and_make_no_load(outcome: Finished) -> None:
-    outcome.ended_well(4)
-    assert not outcome.count()
-    reason = outcome.verdict["reason"]
-    assert "users cannot get ready: FormError" in reason
-    assert (
-        "/accounts/login/ has no form with csrf_token; one has the fields csrfmiddlewaretoken, username, password"
-        in reason
-        or "/me/nowhere was answered with http 404, and no page with a form" in reason
-    )
+def _makes_no_load(done: Finished, words: str) -> None:
+    done.ended_well(4)
+    assert not done.count()
+    reason = done.verdict["reason"]
+    assert "users cannot get ready: FormError" in reason and words in reason
+
+
+@together(in_vain, slip=["--token-field csrf_token"])
+def test_users_whose_form_has_another_token_make_no_load_and_are_told_its_fields(outcome: Finished) -> None:
+    words = "/accounts/login/ has no form with csrf_token; one has the fields csrfmiddlewaretoken, username, password"
+    _makes_no_load(outcome, words)
+
+
+@together(in_vain, slip=["--login-page /me/nowhere"])
+def test_users_without_a_login_page_make_no_load_and_are_told_its_answer(outcome: Finished) -> None:
+    _makes_no_load(outcome, "/me/nowhere was answered with http 404, and no page with a form")

@@ -111,10 +111,10 @@ def test_a_class_may_be_named_by_itself() -> None:
     assert [each.user_class for each in shape.profile().by_class] == ["A", "B"]
 
 
-@pytest.mark.parametrize("levels", [["A"], None, 7])
-def test_what_the_scenarios_own_code_gets_wrong_is_said_and_no_traceback(levels: Any) -> None:
+@pytest.mark.parametrize(("levels", "kind"), [(["A"], "list"), (None, "NoneType"), (7, "int")])
+def test_what_the_scenarios_own_code_gets_wrong_is_said_and_no_traceback(levels: Any, kind: str) -> None:
     (problem,) = of(Rush, levels).problems()
-    assert problem
+    assert problem == f"Concrete.class_levels(): AttributeError: '{kind}' object has no attribute 'items'"
 
 
 def test_without_the_harness_a_class_that_nobody_gave_a_level_ends_the_run() -> None:
