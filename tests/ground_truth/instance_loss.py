@@ -58,7 +58,10 @@ def watch(target: Mapping[str, Any], over: threading.Event) -> dict[str, list[fl
 
 def _away(found: Run) -> Compared:
     """For how long the balancer gave it nothing: by its own counts, and by the run's two times and the fault's."""
-    true_s = max(later - earlier for chosen_s in found.seen.values() for earlier, later in pairwise(chosen_s))
+    gaps_s = [later - earlier for chosen_s in found.seen.values() for earlier, later in pairwise(chosen_s)]
+    if not gaps_s:
+        return Compared(["nobody saw the balancer choose an instance twice"])
+    true_s = max(gaps_s)
     marks = {mark.event: mark.t for mark in found.recording.faults}
     lasted_s = marks["undone"] - marks["injected"]
     out, back = (found.finding(name).interval or (0.0, 0.0) for name in ("out_of_rotation", "back_in_rotation"))
