@@ -13,6 +13,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import gevent
+from gevent.event import Event
 
 from harness.recording_marks import TraceMark
 from harness.recording_values import OK
@@ -61,6 +62,7 @@ class Spans:
     def __init__(self, exporter: SpanExporter) -> None:
         self._exporter = exporter
         self._ended: list[Ended] = []
+        self._over = Event()
         self._sender = gevent.spawn(self._send_again_and_again)
 
     def add(self, ended: Ended) -> None:
@@ -69,13 +71,14 @@ class Spans:
 
     def close(self) -> None:
         """Sends what is left; a receiver that is away holds nobody up for long."""
+        self._over.set()
+        self._sender.join(EXPORT_S)  # what it is just sending is nowhere else
         self._sender.kill()
         self._send()
         self._exporter.shutdown()
 
     def _send_again_and_again(self) -> None:
-        while True:
-            gevent.sleep(SEND_S)
+        while not self._over.wait(SEND_S):
             self._send()
 
     def _send(self) -> None:

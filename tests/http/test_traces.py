@@ -11,10 +11,12 @@ from typing import Any, cast
 import gevent
 import greenlet
 import pytest
+from gevent.event import Event
 from locust.env import Environment
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from harness.analysis.traces import slowest
+from harness.load import traces
 from harness.load.clock import Clock
 from harness.load.http import HerdHttpUser
 from harness.load.node import Node, set_node
@@ -141,8 +143,10 @@ class Kept:
 
     def __init__(self) -> None:
         self.spans: list[Any] = []
+        self.is_sending = Event()
 
     def export(self, spans: Any) -> None:
+        self.is_sending.set()
         gevent.sleep(0.01)
         self.spans += spans
 
@@ -169,6 +173,19 @@ def test_while_a_traced_request_is_counted_nothing_else_happens() -> None:
     assert first.count == sum(first.latency.values())
     recorder.traces.close()
     assert len(exporter.spans) == 200
+
+
+def test_spans_that_are_on_their_way_as_the_run_ends_arrive(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(traces, "SEND_S", 0.001)
+    exporter = Kept()
+    recorder = Recorder()
+    recorder.traces = Traces(1, Spans(cast(Any, exporter)))
+    recorder.begin(1000.0)
+    ended(recorder, 1, 1002.0, 0.1)
+    assert exporter.is_sending.wait(5) and not exporter.spans
+    ended(recorder, 2, 1003.0, 0.1)
+    recorder.traces.close()
+    assert len(exporter.spans) == 2
 
 
 def test_a_report_leads_to_the_slowest_of_each_phase() -> None:

@@ -91,4 +91,4 @@ async def well() -> str:
 if __name__ == "__main__":
     listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
     print(f"http://127.0.0.1:{listener.getsockname()[1]}", flush=True)
-    asyncio.run(uvicorn.Server(uvicorn.Config(app, log_level="error")).serve([listener]))
+    asyncio.run(uvicorn.Server(uvicorn.Config(app, log_level="error", timeout_keep_alive=60)).serve([listener]))
