@@ -11,6 +11,7 @@ import random
 from collections.abc import Iterator
 from itertools import islice, pairwise
 
+from harness.load.run_plan import split
 from shapes._profile import Polyline
 
 
@@ -72,7 +73,7 @@ def active_changes(users: Polyline, share: int, shares: int) -> Iterator[tuple[f
     """
     last = 0
     for t, total in _crossings(users):
-        own = total // shares + (1 if share < total % shares else 0)
+        own = split(total, share, shares)
         if own != last:
             last = own
             yield t, own

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from harness.commands import adjustable, find_limit
-from harness.commands.limit_plan import Wanted
 from harness.commands.scenario_check import Scenario
 from harness.findings import Basis, Finding, Outcome
 from harness.recording import Recording
@@ -21,20 +20,9 @@ from harness.recording_header import CriterionSpec
 from reports.suite_part import Part
 from shapes import step
 from tests.calibration.simulation import Load, Service, simulate
+from tests.config import test_limit_plan
 
-WANTED = Wanted(
-    criteria=("latency_quantile",),
-    vary="",
-    first=None,
-    highest=None,
-    at_least=None,
-    resolution=0.2,
-    most_steps=14,
-    most_s=1e6,
-    cool_down_s=30.0,
-    reset="",
-    is_short=False,
-)
+WANTED = replace(test_limit_plan.WANTED, most_s=1e6, cool_down_s=30.0)
 CAPACITY = 150.0
 STAYS_DOWN_FROM = 150.0
 """Levels above it leave the played service down, where it is to be metastable."""

@@ -1,4 +1,4 @@
-"""A server of HTTP/2 frames, in a process of its own: ``with h2_peer() as url``.
+"""A server of HTTP/2 frames, in a process of its own: ``with served("tests.http.h2_peer") as url``.
 
 The path says what becomes of a stream: ``/reset/7`` (RST_STREAM with that code), ``/goaway/11``, ``/silent``,
 ``/hang-up``; any other is answered with its name.
@@ -7,21 +7,6 @@ The path says what becomes of a stream: ``/reset/7`` (RST_STREAM with that code)
 from __future__ import annotations
 
 import asyncio
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-
-
-@contextmanager
-def h2_peer() -> Iterator[str]:
-    process = subprocess.Popen([sys.executable, __file__], stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    try:
-        yield process.stdout.readline().strip()
-    finally:
-        process.kill()
-        process.communicate()
 
 
 async def _serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

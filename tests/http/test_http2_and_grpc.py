@@ -17,7 +17,6 @@ from locust.env import Environment
 
 from harness.load.outcomes import outcome_of
 from harness.load.users.measured import Measured
-from tests.http.h2_peer import h2_peer
 from tests.http.scripted import READ, scripted
 from tests.run.services import served
 
@@ -39,7 +38,7 @@ class Caller(Measured):
 
 @pytest.fixture(scope="module")
 def peer() -> Iterator[str]:
-    with h2_peer() as url:
+    with served("tests.http.h2_peer") as url:
         yield url
 
 

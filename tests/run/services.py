@@ -1,6 +1,6 @@
-"""Services for tests, each a module of this folder in a process of its own, which prints its address first.
+"""Services for tests, each a module in a process of its own, which prints its address first.
 
-``with served("fastapi_app", "40", "3") as url``.
+``with served("fastapi_app", "40", "3") as url`` is one of this folder; others go by their whole name.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from typing import Any
 
 @contextmanager
 def served(module: str, *arguments: object) -> Iterator[str]:
-    command = [sys.executable, "-m", f"tests.run.{module}", *map(str, arguments)]
+    name = module if "." in module else f"{__package__}.{module}"
+    command = [sys.executable, "-m", name, *map(str, arguments)]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     try:
