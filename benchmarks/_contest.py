@@ -122,9 +122,15 @@ def locust(file: str, url: str, *options: str, variables: Mapping[str, str] | No
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Nobody else is given it, and no connection leaves from it, until this process ends."""
+    holder = socket.socket()
+    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    holder.bind(("127.0.0.1", 0))
+    _HELD.append(holder)
+    return int(holder.getsockname()[1])
+
+
+_HELD: list[socket.socket] = []
 
 
 def descriptors(wanted: int) -> int:

@@ -26,12 +26,14 @@ _Socket = socket.socket
 
 gc.disable()  # nothing of what is imported is garbage: not to look for it, now and at the end, saves a fifth of a start
 import gevent  # noqa: E402
+from locust.exception import RPCError  # noqa: E402
 from locust.main import main as locust  # noqa: E402
 
 from harness import cli  # noqa: E402
 from harness.commands import plan  # noqa: E402, F401  for the check
 from harness.commands.scenario_check import last_object  # noqa: E402
 from harness.run.messages import LAUNCHER_FD, VERDICT_FD  # noqa: E402
+from harness.safe_text import say  # noqa: E402
 
 gc.freeze()
 MOST_BYTES = 1 << 20
@@ -55,7 +57,11 @@ def main() -> None:
     os.environ.update(variables)
     os.environ[VERDICT_FD] = str(verdict)
     gc.enable()
-    locust()
+    try:
+        locust()
+    except RPCError as error:  # the port was free when the options were checked
+        say(f"the master cannot listen: {error}; choose another port with --master-bind-port")
+        sys.exit(2)
 
 
 def _checked(launcher: socket.socket) -> tuple[int, dict[str, Any]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import socket
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 from harness.commands.launched_locust import started
@@ -32,6 +32,7 @@ WITHOUT_RUN = (
 def launch(locustfile: str, arguments: Sequence[str], web: bool) -> int:
     """Runs Locust on ``locustfile`` and returns its exit code. Raises ConfigurationError."""
     arguments = list(arguments)
+    reserved: AbstractContextManager[Any] = nullcontext()
     both = ["--web and --headless: leave out one of them"] if web and _given(arguments, "--headless") else []
     if not web and not _given(arguments, "--headless"):
         arguments.append("--headless")
@@ -41,7 +42,8 @@ def launch(locustfile: str, arguments: Sequence[str], web: bool) -> int:
         arguments.append("--only-summary")
     if _given(arguments, "--processes") and not _given(arguments, "--master-bind-port", "--master-port"):
         # Locust's own port may belong to another master on this machine, and its load processes would come to us.
-        port = str(_free_port())
+        reserved = holder = _reserved_port()
+        port = str(holder.getsockname()[1])
         arguments += ["--master-bind-host", "127.0.0.1", "--master-bind-port", port, "--master-port", port]
         port_problems = []
     elif _given(arguments, "--processes", "--master"):
@@ -55,7 +57,7 @@ def launch(locustfile: str, arguments: Sequence[str], web: bool) -> int:
         port_problems = []
     judges = not _given(arguments, *WITHOUT_RUN)
     # A problem with the options is said before anything is started, and all of them at once.
-    with started(locustfile, arguments) as locust:
+    with reserved, started(locustfile, arguments) as locust:
         refused, found = locust.check()
         if both or port_problems:
             raise ConfigurationError([*both, *port_problems])
@@ -148,7 +150,11 @@ def _other_port(arguments: Sequence[str]) -> list[str]:
     return [] if bound and asked else ["--master-port", bound] if bound else ["--master-bind-port", asked]
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def _reserved_port() -> socket.socket:
+    """A free port of 127.0.0.1 that nobody else is given, and no connection leaves from, while the socket is bound. It
+    does not listen, so that the master may bind the port too.
+    """
+    holder = socket.socket()
+    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    holder.bind(("127.0.0.1", 0))
+    return holder

@@ -26,7 +26,7 @@ from playwright.sync_api import sync_playwright
 
 from tests.browser.page import until
 from tests.chromium import CHROMIUM, FLAGS
-from tests.run import runs
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 IMAGES = ROOT / "docs" / "images"
@@ -94,7 +94,7 @@ def draw(url: str) -> None:
 
 
 def main() -> None:
-    port = runs.free_port()
+    port = free_port()
     url = f"http://127.0.0.1:{port}"
     with tempfile.TemporaryDirectory(prefix="springback-pictures-") as directory:
         command = [

@@ -12,6 +12,7 @@ from typing import Any
 import requests
 
 from tests import service
+from tests.ports import free_port
 from tests.run import runs
 
 
@@ -65,7 +66,7 @@ class Session:
 @contextmanager
 def session(directory: Path, *arguments: str, scenario: str = "herd_http.py", base_path: str = "") -> Iterator[Session]:
     with service.running() as target:
-        port = runs.free_port()
+        port = free_port()
         options = ("--web-port", str(port), "--health-path", "/healthz", *arguments)
         options += ("--web-base-path", base_path) if base_path else ()
         run = runs.locust(directory, scenario, *options, host=target.url, headless=False)

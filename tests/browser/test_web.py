@@ -15,6 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from harness.recording_file import read
 from tests.browser.session import Session, session
+from tests.ports import free_port
 from tests.run import runs
 from tests.run.together import together
 
@@ -163,7 +164,7 @@ def test_the_history_shows_the_run_and_leads_to_its_report(ui: Session, ended: s
 def test_a_target_that_is_down_gives_a_verdict_in_the_tab(ui: Session) -> None:
     """No load is made, and the reason is there."""
     ui.wait_idle()
-    told = ui.run_once(host=f"http://127.0.0.1:{runs.free_port()}")
+    told = ui.run_once(host=f"http://127.0.0.1:{free_port()}")
     assert told["verdict"]["outcome"] == "INCONCLUSIVE"
     assert "not healthy before the start" in str(told["verdict"])
     assert ui.target.url != told["target"]
@@ -212,7 +213,7 @@ class OverTwoProcesses:
 def three_runs_over_two_processes(directory: Path) -> OverTwoProcesses:
     with session(directory, *runs.processes(2), "--report-formats", "junit") as ui:
         ui.run.until(lambda: ui.get("/worker-count").json()["worker_count"] == 2, "two workers")
-        down = ui.run_once(host=f"http://127.0.0.1:{runs.free_port()}")
+        down = ui.run_once(host=f"http://127.0.0.1:{free_port()}")
         assert ui.start(host=ui.target.url, recovery_s="300")["success"]
         ui.wait_phase("recovery")
         killed_at_s = ui.status()["elapsed_s"]

@@ -20,8 +20,8 @@ from harness.faults import ScheduledFault
 from harness.plugins import parameter, parameters_of
 from harness.probes import Probe, Reading
 from tests import service
+from tests.ports import free_port
 from tests.probes import loopback
-from tests.run.runs import free_port
 
 SECRET = "s3cret"
 

@@ -17,6 +17,7 @@ import pytest
 from harness.criteria.guards import _skew as skew
 from harness.recording import Recording
 from harness.recording_file import read
+from tests.ports import free_port
 from tests.run import runs
 from tests.run.runs import Finished
 from tests.run.together import beside
@@ -77,7 +78,7 @@ def test_a_worker_on_another_host_with_another_clock_releases_on_time(tmp_path: 
 
 def _run_over(hosts: Hosts, directory: Path) -> tuple[Finished, list[tuple[float, str]]]:
     """A run with a load process on each, and when which of them has asked the target."""
-    port, master_port = str(runs.free_port()), str(runs.free_port())
+    port, master_port = str(free_port()), str(free_port())
     ahead = ("unshare", "--fork", "--time", "--monotonic", str(AHEAD_S))
     if _code([*ahead, "true"]):
         pytest.skip("time namespaces are refused here")

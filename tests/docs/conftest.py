@@ -6,7 +6,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,6 +15,7 @@ from typing import Any
 import pytest
 
 from tests.docs.blocks import NOT_RUN, ROOT, all_blocks
+from tests.ports import free_port
 
 FOLDERS = {
     "python shape": "shapes",
@@ -110,12 +110,6 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tree]:
     made = Tree(tmp_path_factory.mktemp("tree"))
     yield made
     made.close()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def at_port(text: str, port: int) -> str:

@@ -26,7 +26,8 @@ import yaml
 
 from tests.docs import sh
 from tests.docs.blocks import ROOT, Block, all_blocks, undeclared
-from tests.docs.conftest import Tree, at_port, free_port
+from tests.docs.conftest import Tree, at_port
+from tests.ports import free_port
 
 PLUGIN = ("-p", "harness.pytest_plugin")
 PLUGINS = ("python probe", "python fault", "python criterion", "python guard", "python report", "python target-fault")

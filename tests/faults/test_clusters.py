@@ -14,7 +14,7 @@ from harness.faults.kill_process import KillProcess
 from harness.faults.postgres_replay_pause import PostgresReplayPause
 from harness.faults.stop_process import StopProcess
 from tests.faults.victims import server
-from tests.probes.loopback import free_port
+from tests.ports import free_port
 from tests.probes.patronis import cluster
 
 

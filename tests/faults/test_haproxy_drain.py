@@ -21,7 +21,8 @@ from harness.sidecar.injector import BEGUN
 from harness.sidecar.injector_process import FaultTask
 from target.stack.haproxy import binary
 from tests.faults.victims import Watched, injecting, server
-from tests.probes.loopback import free_port, wait_for
+from tests.ports import free_port
+from tests.probes.loopback import wait_for
 
 CONFIGURATION = """
 global

@@ -7,7 +7,8 @@ import pytest
 from harness.faults import FaultError
 from harness.faults.http_toggle import HttpToggle
 from tests.faults.victims import server
-from tests.probes.loopback import answer, free_port, hanging, serving
+from tests.ports import free_port
+from tests.probes.loopback import answer, hanging, serving
 
 
 def test_put_injects_and_delete_undoes() -> None:

@@ -17,7 +17,8 @@ from harness.faults.stop_process import StopProcess
 from harness.faults.tcp_proxy import TcpProxy
 from harness.recording_marks import FAILED, INJECTED, UNDONE
 from tests.faults.victims import Watched, injecting, server
-from tests.probes.loopback import free_port, python, said, wait_for
+from tests.ports import free_port
+from tests.probes.loopback import python, said, wait_for
 from tests.run.together import beside
 
 NEVER_S = 300.0

@@ -12,7 +12,8 @@ from harness.errors import ConfigurationError
 from harness.faults import FaultError, ScheduledFault, load
 from harness.faults.kubernetes_pod import OUT, KubernetesPod
 from tests.faults.engine import TOKEN, Kubernetes, listening
-from tests.probes.loopback import free_port, hanging
+from tests.ports import free_port
+from tests.probes.loopback import hanging
 
 A = "web-6c9f7-a"
 

@@ -15,7 +15,8 @@ from harness.faults import FaultError
 from harness.faults.kill_process import KillProcess
 from harness.faults.stop_process import StopProcess
 from tests.faults.victims import server
-from tests.probes.loopback import free_port, python, wait_for
+from tests.ports import free_port
+from tests.probes.loopback import python, wait_for
 
 
 def test_a_stopped_server_answers_nothing_until_it_is_continued() -> None:

@@ -11,7 +11,8 @@ from harness.analysis.histogram import bucket_index
 from harness.recording_marks import INJECTED, UNDONE
 from tests import service
 from tests.faults.victims import server
-from tests.probes.loopback import free_port, wait_for
+from tests.ports import free_port
+from tests.probes.loopback import wait_for
 from tests.run import runs
 from tests.run.runs import SIGINT, SIGKILL, Finished
 from tests.run.together import together

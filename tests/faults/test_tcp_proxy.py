@@ -17,7 +17,8 @@ import pytest
 from harness.faults.tcp_proxy import TcpProxy
 from harness.recording_marks import INJECTED, UNDONE
 from tests.faults.victims import Watched, connected, injecting
-from tests.probes.loopback import free_port, wait_for
+from tests.ports import free_port
+from tests.probes.loopback import wait_for
 
 NEVER_S = 300.0
 MEGABYTE = 1_000_000

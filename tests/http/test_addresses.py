@@ -15,7 +15,7 @@ from harness.load.http import Timeouts, TlsSettings, connecting
 from tests.http.conftest import Certificates, Make
 from tests.http.scripted import READ, scripted
 from tests.http.sockets import new_sockets, sockets, unanswered
-from tests.probes.loopback import free_port
+from tests.ports import free_port
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 Resolve = Callable[..., None]

@@ -11,7 +11,7 @@ import pytest
 from harness.load.http import ResponseLimits, Timeouts
 from tests.http.conftest import Make
 from tests.http.scripted import CLOSE, READ, RESET, STOP_READING, scripted
-from tests.probes.loopback import free_port
+from tests.ports import free_port
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 

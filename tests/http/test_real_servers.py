@@ -17,7 +17,7 @@ import requests
 
 from harness.load.http import Timeouts, TlsSettings
 from tests.http.conftest import Certificates, Make
-from tests.probes.loopback import free_port
+from tests.ports import free_port
 
 APPLICATION = """
 import asyncio, hashlib

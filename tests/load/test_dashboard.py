@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import socket
 import subprocess
 import time
 import urllib.parse
@@ -27,6 +26,7 @@ from harness.recording_values import OK
 from harness.verdict import judge
 from tests import recordings
 from tests.load.test_metrics import OneRun, metrics_of
+from tests.ports import free_port
 
 OBSERVE = Path(__file__).resolve().parents[2] / "deploy" / "observe"
 FAILING = recordings.failing()
@@ -92,9 +92,7 @@ class Prometheus:
 
 @contextmanager
 def answering(directory: Path, end_s: int) -> Iterator[Prometheus]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    address = f"127.0.0.1:{free_port()}"
     (directory / "prometheus.yml").write_text("{}")
     process = subprocess.Popen(
         [

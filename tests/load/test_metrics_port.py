@@ -11,13 +11,7 @@ import pytest
 
 from harness.errors import ConfigurationError
 from harness.web.metrics_port import HOST, serve
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
+from tests.ports import free_port
 
 
 def served(port: object) -> None:

@@ -15,7 +15,7 @@ from psycopg2 import extensions
 
 from harness.clients.postgres import PostgresError
 from harness.load.users.postgres import PoolTimeouts, PostgresPool
-from tests.probes import loopback
+from tests.ports import free_port
 from tests.target import stacks
 
 TIMEOUTS = PoolTimeouts(acquire_s=5, connect_s=2, query_s=1)
@@ -165,7 +165,7 @@ def test_a_frozen_server_is_a_timeout_and_comes_back(stack: stacks.Stack) -> Non
 def test_a_name_is_looked_up_without_holding_up_the_others(stack: stacks.Stack) -> None:
     with connections(stack.state.postgres.primary.replace("127.0.0.1", "localhost"), 1) as pool:
         assert ask(pool) == 1
-    with connections(f"postgresql://me:x@nowhere.invalid:{loopback.free_port()}/db", 1) as pool:
+    with connections(f"postgresql://me:x@nowhere.invalid:{free_port()}/db", 1) as pool:
         assert ask(pool) == "name not resolved"
 
 

@@ -30,7 +30,7 @@ from shapes._profile import Polyline
 from tests import service
 from tests.http.conftest import Certificates, certificates
 from tests.http.scripted import CLOSE, RESET, scripted
-from tests.run.runs import free_port
+from tests.ports import free_port
 
 __all__ = ["certificates"]
 

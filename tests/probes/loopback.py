@@ -69,13 +69,6 @@ def hanging() -> Iterator[str]:
         over.set()
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 @contextmanager
 def python(source: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
     """A Python process that runs ``source`` and is gone afterwards."""

@@ -12,8 +12,9 @@ from harness.clients.cgroups import ControlGroup
 from harness.errors import ConfigurationError
 from harness.probes import Reading
 from harness.probes._container_meter import CounterMeter
+from tests.ports import free_port
 from tests.probes import control_groups
-from tests.probes.loopback import free_port, python, said, tell, wait_for
+from tests.probes.loopback import python, said, tell, wait_for
 
 WORKS = """
 import os, subprocess, sys, time

@@ -16,7 +16,8 @@ import pytest
 from harness import probes
 from harness.errors import ConfigurationError
 from harness.probes import Reading
-from tests.probes.loopback import answer, free_port, hanging, raw, serving, wait_for
+from tests.ports import free_port
+from tests.probes.loopback import answer, hanging, raw, serving, wait_for
 
 CONFIGURATION = """\
 global

@@ -10,7 +10,8 @@ import pytest
 
 from harness.recording_marks import HealthMark
 from harness.run.health_check import FRONT_PAGE, HealthResult, TargetHealth, check, is_worse, wait_until_healthy
-from tests.probes.loopback import Respond, answer, free_port, hanging, python, raw, said, serving
+from tests.ports import free_port
+from tests.probes.loopback import Respond, answer, hanging, python, raw, said, serving
 
 
 def test_a_path_is_asked_with_get() -> None:

@@ -10,7 +10,8 @@ import pytest
 from harness import probes
 from harness.probes import Reading
 from harness.probes.http_json import LIMIT_BYTES
-from tests.probes.loopback import Respond, answer, free_port, hanging, raw, serving
+from tests.ports import free_port
+from tests.probes.loopback import Respond, answer, hanging, raw, serving
 
 
 def sample(url: str, **parameters: object) -> list[Reading]:

@@ -18,7 +18,8 @@ import pytest
 from harness import probes
 from harness.errors import ConfigurationError
 from harness.probes import Reading
-from tests.probes.loopback import answer, free_port, hanging, serving
+from tests.ports import free_port
+from tests.probes.loopback import answer, hanging, serving
 
 TOKEN = "eyJhbGciOiJSUzI1NiJ9.c2VjcmV0.c2lnbmF0dXJl"
 DEPLOYMENT: dict[str, Any] = {

@@ -8,7 +8,8 @@ from harness import probes
 from harness.errors import ConfigurationError
 from harness.probes import Reading
 from harness.probes._lag import LagMeter
-from tests.probes.loopback import answer, free_port, serving
+from tests.ports import free_port
+from tests.probes.loopback import answer, serving
 from tests.probes.patronis import Cluster, cluster
 
 

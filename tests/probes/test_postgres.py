@@ -19,6 +19,7 @@ from harness.errors import ConfigurationError
 from harness.probes import Reading
 from harness.probes.pool import Pool
 from harness.probes.postgres import KEYS, Postgres
+from tests.ports import free_port
 from tests.probes import loopback
 from tests.target import stacks
 
@@ -159,12 +160,12 @@ def test_a_valkey_server_never_answers_libpq(stack: stacks.Stack) -> None:
 
 
 def test_nobody_listens() -> None:
-    assert only(Postgres(at(loopback.free_port()))).error == "connection refused"
+    assert only(Postgres(at(free_port()))).error == "connection refused"
 
 
 def test_a_server_that_is_away_is_said_before_a_whole_run_of_failures() -> None:
     with pytest.raises(ConfigurationError, match=r"^--postgres 127.0.0.1:\d+/db: nothing listens there"):
-        require_usable(at(loopback.free_port()), "--postgres")
+        require_usable(at(free_port()), "--postgres")
     require_usable("", "--postgres")
 
 

@@ -20,7 +20,8 @@ from harness.probes._process_meter import ProcessMeter
 from harness.recording import CriterionSpec, ProbeSample
 from harness.verdict import judge
 from tests import recordings
-from tests.probes.loopback import free_port, python, said, tell, wait_for
+from tests.ports import free_port
+from tests.probes.loopback import python, said, tell, wait_for
 
 GROWS = """
 import sys

@@ -8,7 +8,8 @@ import pytest
 
 from harness import probes
 from harness.probes import Reading
-from tests.probes.loopback import Respond, answer, free_port, hanging, raw, serving
+from tests.ports import free_port
+from tests.probes.loopback import Respond, answer, hanging, raw, serving
 
 PAGE = """\
 # HELP pool_in_use Connections in use.

@@ -14,7 +14,8 @@ from harness import probes
 from harness.errors import ConfigurationError
 from harness.probes import Reading
 from target.stack.valkey import binary
-from tests.probes.loopback import free_port, wait_for
+from tests.ports import free_port
+from tests.probes.loopback import wait_for
 
 PASSWORD = "hush"
 

@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -23,6 +22,7 @@ from harness.history.database import BESIDE
 from harness.recording import Recording
 from harness.recording_file import FILE_NAME, RecordingError, read
 from harness.recording_values import UNFINISHED
+from tests.ports import free_port
 from tests.run.zygote import Forked, zygote
 
 SCENARIOS = Path(__file__).parent / "scenarios"
@@ -283,13 +283,6 @@ def processes(count: int = 2) -> tuple[str, ...]:
     port = str(free_port())
     ours = ("--master-bind-host", "127.0.0.1", "--master-bind-port", port, "--master-port", port)
     return "--processes", str(count), *ours
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def has_slice(run: Run, t: int) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests import service
+from tests.ports import free_port
 from tests.run import runs
 from tests.run.runs import Finished
 from tests.run.together import together
@@ -46,8 +47,8 @@ def away(directory: Path) -> Finished:
     (directory / "no.sock").write_text("")
     return run(
         directory,
-        *("--autoscaler", f"http://127.0.0.1:{runs.free_port()}", "--haproxy-socket", str(directory / "no.sock")),
-        *("--kubernetes", f"http://127.0.0.1:{runs.free_port()}", "--kubernetes-deployment", "web"),
+        *("--autoscaler", f"http://127.0.0.1:{free_port()}", "--haproxy-socket", str(directory / "no.sock")),
+        *("--kubernetes", f"http://127.0.0.1:{free_port()}", "--kubernetes-deployment", "web"),
     )
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from harness.criteria.websocket import _connections as connections
 from tests import service
+from tests.ports import free_port
 from tests.run import runs
 from tests.run.runs import SIGINT, Finished
 from tests.run.together import together
@@ -108,7 +109,7 @@ def test_a_server_that_knows_no_websocket_fails(outcome: Finished) -> None:
 
 
 def nothing_listens(directory: Path) -> Finished:
-    return runs.locust(directory, AVALANCHE, *SHORT, host=f"http://127.0.0.1:{runs.free_port()}").wait()
+    return runs.locust(directory, AVALANCHE, *SHORT, host=f"http://127.0.0.1:{free_port()}").wait()
 
 
 @together(nothing_listens)

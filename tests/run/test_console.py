@@ -17,6 +17,7 @@ from typing import Any
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests import service
+from tests.ports import free_port
 from tests.run import runs
 from tests.run.runs import Finished
 from tests.run.together import together
@@ -49,7 +50,7 @@ def on_a_terminal(directory: Path) -> Shown:
 
     threading.Thread(target=read, daemon=True).start()
     with service.running() as target:
-        port = runs.free_port()
+        port = free_port()
         run = runs.locust(
             *(directory, "herd_http.py", "--recovery-s", "30", "--metrics-port", str(port)),
             host=target.url,

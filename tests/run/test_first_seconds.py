@@ -20,6 +20,7 @@ import pytest
 from harness import cli
 from harness.commands import launched_locust
 from harness.errors import ConfigurationError
+from tests.ports import free_port
 from tests.run import runs
 from tests.run.runs import SCENARIOS, Finished
 from tests.run.together import together
@@ -46,7 +47,7 @@ def command_line(process: psutil.Process) -> str:
 
 
 def ended_early(directory: Path, number: int, at: str) -> Finished:
-    host = f"http://127.0.0.1:{runs.free_port()}"
+    host = f"http://127.0.0.1:{free_port()}"
     file, loaded = directory / "slow.py", directory / "loaded"
     file.write_text(FILE)
     goes_on_after = "1" if at == "Locust" else "0"

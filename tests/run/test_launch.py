@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +15,11 @@ import pytest
 
 from harness.commands import reference_target
 from harness.commands import run as launch
+from harness.commands.launched_locust import started
 from harness.errors import ConfigurationError
+from tests.ports import free_port
+
+SCENARIO = Path(__file__).parent / "scenarios" / "herd_http.py"
 
 PROGRAM = """
 import contextlib, subprocess, sys
@@ -112,3 +117,29 @@ def test_ports_at_which_nobody_would_meet_are_refused(given: list[str]) -> None:
     """The master would wait for its load processes for ever, without a word."""
     with pytest.raises(ConfigurationError, match="leave out both"):
         launch._other_port(given)
+
+
+def test_a_port_that_is_taken_after_the_check_is_said(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    port = str(free_port())
+    options = ("--headless", "--host", "http://127.0.0.1:1", "--processes", "1", "--master-bind-host", "127.0.0.1")
+    with started(str(SCENARIO), [*options, "--master-bind-port", port, "--master-port", port]) as locust:
+        assert locust.check()[0] == 0
+        with socket.create_server(("127.0.0.1", int(port))):
+            assert locust.run() == 2
+    said = capfd.readouterr().err
+    assert "the master cannot listen" in said and "--master-bind-port" in said
+    assert "Traceback" not in said
+
+
+def test_nobody_else_is_given_the_masters_port() -> None:
+    with launch._reserved_port() as held, socket.socket() as other, socket.socket() as master:
+        place = held.getsockname()
+        with pytest.raises(OSError, match="in use"):
+            other.bind(place)
+        master.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        master.bind(place)
+        master.listen()
+        socket.create_connection(place).close()

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests import service
+from tests.ports import free_port
 from tests.run import runs
 from tests.run.runs import SIGINT, SIGKILL, SIGTERM, Finished, Run
 from tests.run.together import together
@@ -169,7 +170,7 @@ def test_arrivals_that_still_wait_for_a_user_at_the_stop_are_no_failures(outcome
 
 
 def stopped_without_workers(directory: Path, number: signal.Signals) -> Outcome:
-    port = str(runs.free_port())
+    port = str(free_port())
     with service.running() as target:
         bind = ("--master", "--master-bind-host", "127.0.0.1", "--master-bind-port", port, "--expect-workers", "2")
         master = runs.locust(directory, "herd_http.py", *bind, host=target.url)
@@ -217,7 +218,7 @@ def test_a_run_whose_launcher_was_killed_ends_by_itself_with_its_report(outcome:
 
 def idle_launcher_killed(directory: Path, way: str) -> Finished:
     """A web UI that nobody has used, or a worker without work."""
-    port = str(runs.free_port())
+    port = str(free_port())
     scenario = str(runs.SCENARIOS / "herd_http.py")
     with service.running() as target:
         if way == "web":

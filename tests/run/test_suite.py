@@ -11,6 +11,7 @@ from junitparser import JUnitXml
 
 from harness.commands.scenario_check import last_object
 from tests import service
+from tests.ports import free_port
 from tests.run import runs
 from tests.run.runs import Finished
 from tests.run.together import together
@@ -60,7 +61,7 @@ def scenarios(directory: Path, recovery_s: int = 2, **hosts: str) -> Path:
 def with_one_away(directory: Path) -> Outcome:
     with service.running() as well, service.running() as ill:
         ill.behave(status=503)
-        away = f"http://127.0.0.1:{runs.free_port()}"
+        away = f"http://127.0.0.1:{free_port()}"
         folder = scenarios(directory, a_away=away, b_well=well.url, c_ill=ill.url)
         arguments = (str(folder), *runs.UNHURRIED, "--runs-dir", str(directory / "runs"))
         done = runs.springback(directory, "suite", *arguments).wait(150)

@@ -13,6 +13,7 @@ from pathlib import Path
 from harness.recording import Recording
 from harness.recording_marks import FINISHED, RAISED
 from tests import service
+from tests.ports import free_port
 from tests.run import runs
 from tests.run.runs import Finished
 from tests.run.together import together
@@ -60,7 +61,7 @@ def forked(directory: Path) -> Outcome:
 
 
 def master_and_workers(directory: Path) -> Outcome:
-    port = str(runs.free_port())
+    port = str(free_port())
     with service.running() as target:
         workers = [
             runs.locust(directory / str(k), "herd_http.py", "--worker", "--master-port", port, host=target.url)
@@ -421,7 +422,7 @@ def test_the_document_shows_the_example_as_it_is() -> None:
 
 
 def dead_target(directory: Path) -> Finished:
-    host, crowd = f"http://127.0.0.1:{runs.free_port()}", {"SHAPE": "flash_crowd"}
+    host, crowd = f"http://127.0.0.1:{free_port()}", {"SHAPE": "flash_crowd"}
     return runs.locust(directory, "stock.py", *runs.ALL_REPORTS, host=host, variables=crowd).wait()
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests import service
+from tests.ports import free_port
 from tests.run import runs
 from tests.run.runs import Finished
 from tests.run.together import together
@@ -27,7 +28,7 @@ def assert_inconclusive(done: Finished) -> None:
 def master_and_workers(
     directory: Path, target: service.Service, *arguments: str, scenario: str = "herd_http.py"
 ) -> tuple[runs.Run, list[runs.Run]]:
-    port = str(runs.free_port())
+    port = str(free_port())
     bind = ("--master", "--master-bind-host", "127.0.0.1", "--master-bind-port", port, "--expect-workers", "2")
     master = runs.locust(directory, scenario, *bind, *arguments, host=target.url)
     workers = [
@@ -149,7 +150,7 @@ def test_workers_whose_master_says_nothing_stop_after_a_few_seconds(outcome: Mas
 
 
 def late_worker(directory: Path) -> Finished:
-    port = str(runs.free_port())
+    port = str(free_port())
     with service.running() as target:
         bind = ("--master", "--master-bind-host", "127.0.0.1", "--master-bind-port", port, "--expect-workers", "1")
         master = runs.locust(directory, "herd_http.py", *bind, "--baseline-s", "8", host=target.url)
@@ -213,7 +214,7 @@ def other_worker(directory: Path, what: str) -> Refused:
             own.write_text(own.read_text().replace("class Visitor(", "class Guest("))
         case "module":
             (directory / "pages.py").write_text("PATH = '/other'\n")
-    port = str(runs.free_port())
+    port = str(free_port())
     with service.running() as target:
         bind = ("--master", "--master-bind-host", "127.0.0.1", "--master-bind-port", port, "--expect-workers", "2")
         master = runs.locust(directory, str(given), *bind, host=target.url)
@@ -252,7 +253,7 @@ def test_a_worker_that_runs_something_else_is_named_and_the_run_does_not_start(o
 def plain_master(directory: Path) -> tuple[Finished, int]:
     file = directory / "own.py"
     file.write_text((runs.SCENARIOS / "herd_http.py").read_text().partition("harness.attach(")[0])
-    port = str(runs.free_port())
+    port = str(free_port())
     with service.running() as target:
         bind = ("--master", "--master-bind-host", "127.0.0.1", "--master-bind-port", port, "--expect-workers", "1")
         command = [sys.executable, "-P", "-m", "locust", "-f", str(file), "--headless", "--host", target.url, *bind]

@@ -23,6 +23,7 @@ import pytest
 import reports
 from harness.recording_file import FILE_NAME
 from tests import service
+from tests.ports import free_port
 from tests.run import runs
 from tests.run.runs import Finished
 from tests.run.together import together
@@ -208,7 +209,7 @@ def two_shapes(directory: Path, way: str) -> Outcome:
     with service.running() as target:
         options = ("--host", target.url, "--runs-dir", str(directory / "runs"))
         if way in ("locust", "web"):
-            port = ("--web-port", str(runs.free_port())) if way == "web" else ()
+            port = ("--web-port", str(free_port())) if way == "web" else ()
             run = runs.locust(directory, str(file), *port, host=target.url, headless=way == "locust")
         else:
             run = runs.springback(directory, way, str(file), *options)
@@ -263,7 +264,7 @@ def test_a_host_without_a_scheme_is_refused_with_what_was_probably_meant(outcome
 
 def unreachable(directory: Path, way: str) -> Outcome:
     forked = runs.processes(2) if way == "forked" else ()
-    host = f"http://127.0.0.1:{runs.free_port()}"
+    host = f"http://127.0.0.1:{free_port()}"
     return Outcome(runs.locust(directory, "herd_http.py", "--health-path", "/healthz", *forked, host=host).wait(60), 0)
 
 

