@@ -11,8 +11,8 @@ import random
 from locust import task
 
 import harness
-from harness.load.http import HerdHttpUser
 from harness.load.users import guarded, items
+from harness.load.users.login import LoginOptions, LoginUser
 from harness.load.websocket import FeedOptions, FeedUser, feed
 from harness.plugins import parameter
 from harness.recording import CriterionSpec
@@ -22,14 +22,8 @@ from shapes.timeline import Level
 PARTS = ("login", "sockets", "cache", "breaker")
 
 
-class Login(HerdHttpUser):
-    def prepare(self):
-        options = self.environment.parsed_options
-        credentials = {"username": options.username.format(number=self.number), "password": options.password}
-        return self.client.prepare("POST", options.login_path, json=credentials)
-
-    def check(self, response):
-        return None if "token" in response.json() else "no token in the answer"
+class Login(LoginUser):
+    """As in the login herd."""
 
 
 class Visitor(FeedUser):
@@ -81,10 +75,7 @@ class OneTimeline(timeline.Timeline):
         }
 
 
-class Options(FeedOptions, items.ItemOptions, guarded.UpstreamOptions):
-    login_path: str = parameter("/auth/login", "path that takes the login as JSON", web=True)
-    username: str = parameter("user{number}", "name to log in with; {number} is different for every user", web=True)
-    password: str = parameter("springback", "password of all these users", secret=True, web=True)
+class Options(LoginOptions, FeedOptions, items.ItemOptions, guarded.UpstreamOptions):
     failure_s: float = parameter(8.0, "how long the upstream fails, from the beginning of the phase breaker", lowest=1)
 
 
