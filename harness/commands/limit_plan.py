@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 from harness.commands.adjustable import Adjustable, Judged, Option
 from harness.errors import ConfigurationError, nearest
-from harness.limit.result import LATENCY, Searched
+from harness.findings import LATENCY_QUANTILE
+from harness.limit.result import Searched
 from harness.limit.search import GROWTH, Bounds
 from harness.recording_header import STARTS_PER_S
 from shapes._classes import pool_for
@@ -227,4 +228,4 @@ def _times(
 
 def _longest_limit_s(judged: Sequence[Judged]) -> float:
     """Of a latency, among the criteria that are searched; 0 where none is."""
-    return max((each.number("limit_s") or 0.0 for each in judged if each.kind == LATENCY), default=0.0)
+    return max((each.number("limit_s") or 0.0 for each in judged if each.kind == LATENCY_QUANTILE), default=0.0)
