@@ -20,6 +20,7 @@ from locust.web import WebUI
 from werkzeug.datastructures import ImmutableMultiDict
 
 from harness.errors import ConfigurationError
+from harness.parameters import flag
 from harness.run.master import Master
 from harness.web import form_fields, secrets
 
@@ -120,7 +121,7 @@ def _prepare(web_ui: WebUI, master: Master, shown: set[str], fields: Mapping[str
         yield "no load process has connected: start one with --worker, or start this with --processes 2"
     picker, allowed = web_ui.userclass_picker_is_active, _allowed(web_ui, shown)
     for name in sorted(set(fields) - allowed):
-        yield f"{name} cannot be set in the web form, only on the command line (--{name.replace('_', '-')})"
+        yield f"{name} cannot be set in the web form, only on the command line ({flag(name)})"
     if picker:
         shapes = environment.available_shape_classes or {}
         chosen = shapes.get(fields.get("shape_class", ""))
