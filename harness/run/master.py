@@ -5,10 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 import socket
-import subprocess
-import sys
 import time
-from pathlib import Path
 from typing import Any, Never
 
 import gevent
@@ -19,7 +16,7 @@ from locust.runners import STATE_STOPPED, LocalRunner, MasterRunner
 from harness.config.options import secret_values
 from harness.config.scenario import Scenario
 from harness.errors import ConfigurationError
-from harness.findings import EXIT_STOPPED_EARLY, EXIT_USAGE, Outcome
+from harness.findings import EXIT_USAGE, Outcome
 from harness.load.clock import Clock
 from harness.load.node import Node
 from harness.load.node_reporter import NodeReporter, Report
@@ -29,33 +26,19 @@ from harness.load.users.csv_rows import RowDealer, RowsError
 from harness.recording_marks import ExceptionMark
 from harness.run import messages, plan_text
 from harness.run.exit_code import ExitCode
+from harness.run.locust_output import NothingNew
 from harness.run.parent_watch import when_launcher_is_gone
+from harness.run.report_process import write_reports
 from harness.run.request import RunRequest
 from harness.run.run import ALL_LOST, Run
 from harness.run.workers import ProcessDescription, Workers
 from harness.safe_text import say
-from shapes._phased import PhasedShape
 
 logger = logging.getLogger(__name__)
 
 LOCAL = "local"
 STOPPED_BY_USER = "stopped by the user"
 WATCH_S = 0.5
-
-
-class _NothingNew(logging.Filter):
-    """Drops what Locust logs and what is known: a high spawn rate, because parked users are meant to be there at once,
-    and why a run of ours was not started (``said``), which the report or the log has told in our words.
-    """
-
-    said: str | None = None
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        words = str(record.msg)
-        is_ours = self.said is not None and (
-            words == "Stopping Locust..." or (isinstance(record.msg, StopTest) and words == self.said)
-        )
-        return not is_ours and "spawn rate is very high" not in words
 
 
 class Master:
@@ -73,7 +56,7 @@ class Master:
         self._environment = environment
         self._runner = runner
         self.scenario = scenario
-        self._request = RunRequest(environment, scenario)
+        self.request = RunRequest(environment, scenario)
         self._reporter: NodeReporter | None = None
         self._closing: gevent.Greenlet[[], None] | None = None
         self._plans: dict[str, Plan] = {}
@@ -88,18 +71,18 @@ class Master:
             runner.register_message(messages.FINAL, self._on_final)
             runner.register_message(messages.ROW_WANTED, self._on_row_wanted)
             self._workers = Workers(runner, self._on_late)
-        self._log_filter = _NothingNew()
+        self._log_filter = NothingNew()
         logging.getLogger("locust.runners").addFilter(self._log_filter)
         # A start that is refused is said in words; gevent would add a traceback.
         gevent.get_hub().NOT_ERROR += (StopTest,)
-        if self._request.starts_by_itself:
+        if self.request.starts_by_itself:
             self._handle_signals()  # first: others may run while servers are asked
-            self._request.settings()  # a problem is said now, before anything is started
+            self.request.settings()  # a problem is said now, before anything is started
             self.exit_code.set(Outcome.INCONCLUSIVE.exit_code)  # until there is a verdict
         else:
-            self._request.shape()  # one with the locustfile cannot be mended in the web UI
+            self.request.shape()  # one with the locustfile cannot be mended in the web UI
         console = str(getattr(environment.parsed_options, "console", ""))
-        if (when_launcher_is_gone(self._launcher_is_gone) and self._request.is_headless) or console in (
+        if (when_launcher_is_gone(self._launcher_is_gone) and self.request.is_headless) or console in (
             "quiet",
             "json",
         ):
@@ -112,11 +95,11 @@ class Master:
         """Begins a run. Raises StopTest when it cannot: then no load is made."""
         self.stop_reason, self.refusal, self._log_filter.said = STOPPED_BY_USER, (), None
         try:
-            settings = self._request.settings()
+            settings = self.request.settings()
             nodes = [LOCAL]
             if self._workers is not None:
                 nodes = self._workers.choose(ProcessDescription.of(self._environment, self.scenario))
-            shape = self._request.shape()
+            shape = self.request.shape()
             if few := list(spread_problems(shape.profile(), len(nodes))):
                 raise ConfigurationError(few)
             run = Run(
@@ -147,7 +130,7 @@ class Master:
         try:
             for line in plan_text.summary(self.scenario.name, shape):
                 run.display.tell(line, {"event": "plan"})
-            for line in self._request.disturbing:
+            for line in self.request.disturbing:
                 say(line)
             run.start()
         except Exception as error:
@@ -175,7 +158,7 @@ class Master:
             self.stop_reason = ALL_LOST  # it is Locust that stops a run when the last one is gone
         run.begin_stopping()
         if self._reporter is not None:
-            if self._request.shape().parked:
+            if self.request.shape().parked:
                 self._reporter.settle(wait=True)
             else:
                 self._reporter.stopping()
@@ -203,7 +186,7 @@ class Master:
                 self._send(messages.STOP_USERS)
                 run.wait_for_users_gone()
             run.finish(self.stop_reason)
-            self.exit_code.set(_write_reports(run))
+            self.exit_code.set(write_reports(run.directory, run.report_formats, run.console))
         finally:
             self.ending = False
             if self._reporter is not None:
@@ -248,20 +231,8 @@ class Master:
             self.stop_reason = "the locustfile ended the process"
         self.quitting()
 
-    def prepare(self, values: Any, host: str | None) -> None:
-        """See :meth:`RunRequest.prepare`."""
-        self._request.prepare(values, host)
-
-    def try_out(self, values: Any, host: str | None, chosen: PhasedShape | None) -> tuple[PhasedShape, list[str]]:
-        """See :meth:`RunRequest.try_out`."""
-        return self._request.try_out(values, host, chosen)
-
-    def shape(self) -> PhasedShape:
-        """See :meth:`RunRequest.shape`."""
-        return self._request.shape()
-
     def _refuse(self, error: ConfigurationError) -> Never:
-        if self._request.starts_by_itself:
+        if self.request.starts_by_itself:
             self.exit_code.set(EXIT_USAGE)
         for message in error.messages:
             logger.error(message)
@@ -393,31 +364,5 @@ class Master:
             gevent.kill(main, KeyboardInterrupt)
         elif not run.finished:
             self.stop_waiting()
-        elif not self.ending and not self._request.is_headless:
+        elif not self.ending and not self.request.is_headless:
             gevent.kill(main, KeyboardInterrupt)
-
-
-def _write_reports(run: Run) -> int:
-    """Judges the run and writes its reports, in a process of its own: nothing of it weighs on this one."""
-    code = run_report(run.directory, ",".join(run.report_formats), run.console)
-    if code in {EXIT_STOPPED_EARLY, *(outcome.exit_code for outcome in Outcome)}:
-        return code
-    say(
-        f"INCONCLUSIVE: the run could not be judged (its judging ended with {code}); try again with: "
-        f"springback report {run.directory}"
-    )
-    return Outcome.INCONCLUSIVE.exit_code
-
-
-def run_report(directory: Path, formats: str, console: str) -> int:
-    """``springback report`` in a process of its own, to its end; its exit code, or -signal. It prints the verdict as
-    suits what was wanted of the ``console``.
-    """
-    command = [sys.executable, "-P", "-m", "harness.cli", *report_words(directory, formats, console)[1:]]
-    return subprocess.run(command, check=False, start_new_session=True).returncode
-
-
-def report_words(directory: Path, formats: str, console: str) -> list[str]:
-    """The command line that prints and writes what is known of a run."""
-    shown = [f"--{console}"] if console in ("quiet", "json") else []
-    return ["springback", "report", str(directory), "--report-formats", formats, *shown]
