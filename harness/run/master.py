@@ -19,7 +19,8 @@ from harness.errors import ConfigurationError
 from harness.findings import EXIT_USAGE, Outcome
 from harness.load.clock import Clock
 from harness.load.node import Node
-from harness.load.node_reporter import NodeReporter, Report
+from harness.load.node_reporter import NodeReporter
+from harness.load.report import Report
 from harness.load.run_plan import Plan
 from harness.load.users.class_counts import spread_problems
 from harness.load.users.csv_rows import RowDealer, RowsError
