@@ -248,6 +248,10 @@ class WebSocketUser(Paced, Measured):
         if connection is not None:
             connection.close(self.close_timeout_s)
 
+    over = ending
+    stay, leave, cut_at = stay_connected, disconnect, abort_at
+    """As they were called at first; locustfiles may still do so."""
+
     # Inside
 
     def prepare_slot(self) -> Slot:
