@@ -72,7 +72,7 @@ class Leaving(TaskSet):
 
 def test_a_task_in_the_place_of_an_inherited_method_is_refused() -> None:
     """``listen`` is what stay_connected() calls: each connection would end in a TypeError of ours."""
-    said = "it would take the place of a method that is called so; give it another name"
+    said = "it takes the place of a method that is called so; give it another name"
     assert class_problems([one(WebSocketUser, listen=chore)]) == [f"Mine.listen: {said}"]
     assert class_problems([one(HttpUser, wait=chore)]) == [f"Mine.wait: {said}"]
     assert class_problems([one(HttpUser, tasks=[Leaving])]) == [f"Leaving.interrupt: {said}"]

@@ -1,6 +1,6 @@
 """What a user class says and nobody would read, or what it takes away: a misspelt attribute or hook, a pause of its own
-where a pacer starts it, a task that bears the name of a method it inherits. Found before the run: nothing of it would be
-an error in Python, and the run would go on without it.
+where a pacer starts it, a task that bears the name of a method it inherits. Found before the run: nothing of it would
+be an error in Python, and the run would go on without it.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def _hidden(cls: type[User] | type[TaskSet], of_locust: type) -> Iterator[str]:
                 continue
             is_task = hasattr(value, "locust_task_weight") and not hasattr(replaced, "locust_task_weight")
             if is_task or name.startswith("_"):
-                yield f"{own.__name__}.{name}: it would take the place of a method that is called so; give it another name"
+                yield f"{own.__name__}.{name}: it takes the place of a method that is called so; give it another name"
             elif inspect.isfunction(replaced) and (arguments := _unfit(value, replaced)):
                 yield f"{own.__name__}.{name}: it is called with {arguments}; take that, or give it another name"
 
