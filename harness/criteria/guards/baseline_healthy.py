@@ -71,7 +71,7 @@ class BaselineHealthy(Guard):
         phase = recording.phase(self.baseline)
         if phase is None:
             return self.inconclusive(no_phase(recording, self.baseline))
-        answered = phases.from_the_send(phases.settled(recording))
+        answered = phases.from_the_send(phases.judged(recording, ""))
         tally = phases.of_phase(answered, phase)
         if tally.error_ratio is None:
             return self.inconclusive(f"no requests in the {self.baseline}, so there is nothing to compare with")

@@ -97,7 +97,7 @@ def _last_requests_failed(recording: Recording) -> str:
     )
     if last == baseline or level_at(level, last.end_s - SHORTLY_S) > usual:
         return ""
-    pieces = phases.settled(recording).slices
+    pieces = phases.judged(recording, "").slices
     in_last = [piece for piece in pieces if last.start_s <= piece.t < last.end_s and piece.outcome != UNSERVED]
     if said := _failed_to_the_end(in_last, last.end_s, "requests"):
         return said
