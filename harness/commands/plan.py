@@ -17,7 +17,9 @@ from typing import Any, TextIO
 from locust.argument_parser import get_locustfiles_locally, get_parser, parse_locustfile_option
 from locust.main import merge_locustfiles_content
 
+from harness import criteria as criteria_folder
 from harness import hidden_packages
+from harness.analysis.quality import MINIMUM_REQUESTS
 from harness.clients import connection_guard, tls
 from harness.clients.address import allowed_hosts, require_allowed
 from harness.commands import adjustable, locust_options
@@ -29,13 +31,14 @@ from harness.live.stop_rules import FLAG
 from harness.load.users.class_problems import class_problems
 from harness.load.users.measured import Measured
 from harness.load.users.paced import Paced, all_paced
-from harness.recording_header import CriterionSpec
+from harness.recording_header import STARTS_PER_S, CriterionSpec
 from harness.regular_file import regular
 from harness.run import plan_text
 from harness.run.request import RunRequest, only_shape, target_host
 from shapes._phased import PhasedShape
 
 NARROWEST, WIDEST = 40, 120
+RECOVERY = "recovery_time"
 ALIKE = 0.9
 OPTIONS_ALIKE = 0.7
 """Below this a slip in an option is answered with the list: ``--bogus`` is no ``--tags``."""
@@ -56,8 +59,35 @@ def plan(locustfile: str, arguments: Sequence[str], repeat: int = 1, stream: Tex
     width = min(max(NARROWEST, shutil.get_terminal_size().columns), WIDEST)
     planned_faults = [line for text in loaded.planned_faults for line in plan_text.paragraph(text, width)]
     again = [] if repeat == 1 else plan_text.paragraph(_of_all(repeat, shape.profile().duration_s), width)
-    for line in (*plan_text.lines(name, shape, width, encoding), *planned_faults, *again):
+    wanted = [line for text in _baselines_wanted(shape, loaded.criteria) for line in plan_text.paragraph(text, width)]
+    for line in (*plan_text.lines(name, shape, width, encoding), *planned_faults, *wanted, *again):
         stream.write(line.rstrip().encode(encoding, "replace").decode(encoding) + "\n")
+
+
+def _baselines_wanted(shape: PhasedShape, criteria: Iterable[CriterionSpec]) -> Iterator[str]:
+    """What the plan lacks for a recovery to be judged, once each: nobody has to make a run to be told."""
+    profile, told = shape.profile(), set()
+    for spec in criteria:
+        judged: Any = criteria_folder.load(spec) if spec.criterion == RECOVERY else None
+        phase = next((each for each in profile.phases if judged is not None and each.name == judged.baseline), None)
+        if phase is None:
+            continue
+        length_s, wanted_s = phase.end_s - phase.start_s, judged.baseline_windows * judged.window_s
+        text = f"{phase.name}: {length_s} s are too few to judge the recovery by, {wanted_s} are needed"
+        if length_s >= wanted_s:
+            starts = profile.starts.area_to(phase.end_s) - profile.starts.area_to(phase.start_s)
+            if (
+                profile.level_unit(shape.parked) != STARTS_PER_S
+                or starts * judged.window_s >= MINIMUM_REQUESTS * length_s
+            ):
+                continue
+            text = (
+                f"{phase.name}: {starts / length_s:.2g} starts/s are too few to judge the recovery by, unless each "
+                f"makes several requests: {MINIMUM_REQUESTS} requests are needed every {judged.window_s} s"
+            )
+        if text not in told:
+            told.add(text)
+            yield text
 
 
 def _of_all(repeat: int, duration_s: int) -> str:
