@@ -1,10 +1,10 @@
-"""What ``springback plan`` says of a plan by which a recovery cannot be judged."""
+"""What ``springback plan`` says of a plan by which a recovery cannot be judged, and of a library that is not there."""
 
 from __future__ import annotations
 
 import pytest
 
-from harness.commands.plan import _baselines_wanted
+from harness.commands.plan import _baselines_wanted, _where
 from harness.recording_header import CriterionSpec
 from shapes import step
 
@@ -41,3 +41,10 @@ def test_a_baseline_that_is_too_little_is_told_before_the_run(
     for name, value in changes.items():
         setattr(shape, name, value)
     assert list(_baselines_wanted(shape, criteria)) == said
+
+
+def test_a_library_that_is_not_there_is_to_be_installed() -> None:
+    error = ModuleNotFoundError("No module named 'grpc'")
+    said = "ModuleNotFoundError: No module named 'grpc'; install what has it where Springback is installed"
+    assert _where(error, "calls.py") == said
+    assert _where(ValueError("no"), "calls.py") == "ValueError: no"
