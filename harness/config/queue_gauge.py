@@ -10,13 +10,13 @@ import dataclasses
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from typing import Any
 
 from harness import criteria as criteria_folder
 from harness import probes as probes_folder
 from harness.errors import ConfigurationError
 from harness.probes import Probe
 from harness.recording_header import CriterionSpec
-from harness.recording_values import Scalar
 
 CRITERION, RECOVERY = "metastability", "recovery_time"
 FLAG = "--queue-gauge"
@@ -91,7 +91,7 @@ def by_default(specs: Iterable[CriterionSpec], left_out: Iterable[str]) -> Itera
     if CRITERION in {*left_out, *(spec.criterion for spec in specs)}:
         return
     same = ("spike", "recovery", "baseline", "requests", "floor_s", "part")
-    judged: list[dict[str, Scalar]] = []
+    judged: list[dict[str, Any]] = []
     for recovery in (spec for spec in specs if spec.criterion == RECOVERY):
         shared = {name: recovery.parameters[name] for name in same if name in recovery.parameters}
         if shared not in judged:
