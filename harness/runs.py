@@ -12,6 +12,7 @@ from typing import Any
 import reports
 from harness.findings import Outcome
 from harness.recording_file import FILE_NAME
+from harness.regular_file import is_there
 from reports import suite_page
 from reports.suite_part import NOT_RUN
 
@@ -63,6 +64,12 @@ class StoredRun:
     def page(self) -> str:
         """The file to be looked at first; empty where it is missing."""
         return next((file for file in ("report.html", suite_page.INDEX) if file in self.files), "")
+
+
+def located(run: Path, runs_dir: Path) -> Path:
+    """A run as people name it: its path, or where there is none its name in the runs directory."""
+    inside = runs_dir / run
+    return inside if not is_there(run) and is_there(inside) else run
 
 
 def names(runs_dir: Path) -> list[str]:

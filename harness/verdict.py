@@ -7,6 +7,7 @@ crashes.
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from collections.abc import Sequence
 
 from harness import criteria as criteria_folder
@@ -44,7 +45,7 @@ def judge(recording: Recording, criteria: Sequence[CriterionSpec] | None = None)
         specs.append(CriterionSpec(RUN_COMPLETE))
     found = [_cut_short(recording, spec, _judge_one(recording, spec)) for spec in specs]
     judged = _void(recording, specs, found)
-    findings = _in_reading_order(_follow(family.confirmed(judged, _judge_one)))
+    findings = _in_reading_order(_with_own_titles(_follow(family.confirmed(judged, _judge_one))))
     notes = [
         *recording.damage,
         *recording.header.notes,
@@ -205,6 +206,17 @@ def _follow(findings: Sequence[Finding]) -> list[Finding]:
             finding = dataclasses.replace(finding, outcome=Outcome.INCONCLUSIVE, reason=reason)
         result.append(finding)
     return result
+
+
+def _with_own_titles(findings: Sequence[Finding]) -> list[Finding]:
+    """Where criteria of one kind differ in what no title says, each has the name in it that the scenario gave it."""
+    often = Counter(finding.title for finding in findings)
+    return [
+        dataclasses.replace(finding, title=f"{finding.title} ({finding.criterion})")
+        if often[finding.title] > 1
+        else finding
+        for finding in findings
+    ]
 
 
 def _without_objection(recording: Recording, spec: CriterionSpec) -> Recording | None:

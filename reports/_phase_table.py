@@ -56,8 +56,9 @@ def table(recording: Recording) -> Table:
         order = sorted(tallies, key=lambda name: (-tallies[name].failed, -tallies[name].intended, name))
         of_names += [((-worst[name], name, number), _row(short, name, tallies[name], seen[name])) for name in order]
         every = tuple(piece for pieces in named.values() for piece in pieces)
-        of_phases.append(_row(labels.get(short, short), "", phases.merged(tallies.values()), statuses(every)))
-        of_phases += [_row(labels.get(short, short), *each) for each in _by_class(every)]
+        asked = tuple(piece for piece in every if not phases.is_good_instant(piece))
+        of_phases.append(_row(labels.get(short, short), "", phases.tally(asked), statuses(every)))
+        of_phases += [_row(labels.get(short, short), *each) for each in _by_class(asked)]
         if len(order) > 1:
             of_phases += [_row(labels.get(short, short), name, tallies[name], seen[name]) for name in order[:most]]
     ordered = tuple(row for _, row in sorted(of_names, key=lambda each: each[0]))
@@ -108,11 +109,12 @@ def _worst_ratio(added: dict[str, dict[str, phases.Tally]]) -> dict[str, float]:
 
 def _row(label: str, name: str, tally: phases.Tally, seen: str) -> PhaseRow:
     ratio = _quantity.quantity(tally.error_ratio, "ratio")
+    latency = {} if name.startswith(phases.OF_CONNECTIONS) else tally.latency  # an instant has none
     latencies = [
         _quantity.quantity(value_us / 1e6 if value_us is not None else None, "s")
-        for value_us in histogram.quantiles_us(tally.latency, _QUANTILES)
+        for value_us in histogram.quantiles_us(latency, _QUANTILES)
     ]
-    n = _quantity.count(histogram.total(tally.latency))
+    n = _quantity.count(histogram.total(latency))
     cells = (_quantity.count(tally.intended), _quantity.count(tally.ok), ratio, *latencies, n, seen)
     cause = next((f"{cause} ({_quantity.count(count)})" for cause, count in tally.causes.items()), "")
     return PhaseRow(label, name, cells, tally.failed > 0, cause)

@@ -9,7 +9,7 @@ user. Where a run was cut off, nobody knows what would have become of these: see
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 
@@ -39,6 +39,8 @@ SHED_RATIO = "shed_ratio"
 """The criterion that judges what was shed; without it, shedding is failing."""
 OF_CLASS = "@"
 """Before the class of users that a pattern of names means."""
+OF_CONNECTIONS = "connection "
+"""Names of the instants at which users of WebSockets had a connection, and had it no more, begin so."""
 RECONNECTIONS = "WS * reconnect"
 """Names of the requests with which users of WebSockets are back after a loss."""
 
@@ -122,10 +124,26 @@ def slices_of(recording: Recording, phase: Phase, name: str = "") -> tuple[Slice
 def only(recording: Recording, pattern: str) -> Recording:
     """The recording with the slices alone whose name matches; ``*`` stands for anything. Empty: with all of them.
     ``@Buyer`` are those of a class of users, and ``@Buyer GET *`` of these the ones whose name matches.
+
+    A connection that was there, or was ended as we wanted, is no answer to anybody, and has no latency: it is among
+    them only where its name is asked for.
     """
+    if not split_pattern(pattern)[1].startswith(OF_CONNECTIONS):
+        recording = _without_instants(recording)
     if not pattern:
         return recording
     return replace(recording, slices=tuple(piece for piece in recording.slices if is_of(recording, piece, pattern)))
+
+
+@once
+def _without_instants(recording: Recording) -> Recording:
+    kept = tuple(piece for piece in recording.slices if not is_good_instant(piece))
+    return recording if len(kept) == len(recording.slices) else replace(recording, slices=kept)
+
+
+def is_good_instant(piece: Slice) -> bool:
+    """Whether it is a connection that came about, or was ended as we wanted. One that was cut off is a failure."""
+    return piece.outcome == OK and piece.name.startswith(OF_CONNECTIONS)
 
 
 def is_of(recording: Recording, piece: Slice, pattern: str) -> bool:
@@ -305,22 +323,6 @@ def tallies_by_phase_and_name(recording: Recording) -> dict[str, dict[str, Tally
         stretch: {name: tally(pieces) for name, pieces in named.items()}
         for stretch, named in by_phase_and_name(recording).items()
     }
-
-
-def merged(tallies: Collection[Tally]) -> Tally:
-    """Tallies added up."""
-    causes: Counter[str] = Counter()
-    for each in tallies:
-        causes.update(each.causes)
-    return Tally(
-        intended=sum(each.intended for each in tallies),
-        ok=sum(each.ok for each in tallies),
-        causes=dict(causes.most_common()),
-        bytes=sum(each.bytes for each in tallies),
-        latency=histogram.merge(each.latency for each in tallies),
-        service=histogram.merge(each.service for each in tallies),
-        waited=histogram.merge(each.waited for each in tallies),
-    )
 
 
 @once

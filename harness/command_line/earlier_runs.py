@@ -11,10 +11,15 @@ from harness.command_line.options import AS_JSON, QUIET, shown_as
 
 PRINTED = {"": "table", "quiet": "line", "json": "json"}
 """What is wanted → how the verdict is printed."""
+RUN = click.argument("run_directory", metavar="RUN", type=click.Path(path_type=Path))
+RUNS_DIR = click.option(
+    "--runs-dir", default="runs", show_default=True, type=click.Path(path_type=Path), help="Where runs lie."
+)
 
 
 @click.command(short_help="Judge an earlier run again.")
-@click.argument("run_directory", metavar="RUN", type=click.Path(path_type=Path))
+@RUN
+@RUNS_DIR
 @click.option(
     "--against", default=None, type=click.Choice(["history"]), help="Judge it beside the runs before it, too."
 )
@@ -22,28 +27,45 @@ PRINTED = {"": "table", "quiet": "line", "json": "json"}
 @click.option("--branch", default="", help="Only runs of this branch before it are its history [all].")
 @QUIET
 @AS_JSON
-def check(run_directory: Path, against: str | None, worse_than: str, branch: str, quiet: bool, as_json: bool) -> None:
-    """Judge the recording of RUN (its directory, or its recording.jsonl) and print the verdict.
+def check(
+    run_directory: Path,
+    runs_dir: Path,
+    against: str | None,
+    worse_than: str,
+    branch: str,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Judge the recording of RUN and print the verdict.
 
+    RUN is its directory, its recording.jsonl, or its name in --runs-dir, as ``springback history`` lists it.
     With ``--against history`` it also fails where a figure has changed for the worse by more than --worse-than, over
     the runs of the same plan and machine in its runs directory.
     """
+    from harness import runs
     from harness.commands import check
 
-    sys.exit(check.check(run_directory, PRINTED[shown_as(quiet, as_json)], against or "", worse_than, branch))
+    run = runs.located(run_directory, runs_dir)
+    sys.exit(check.check(run, PRINTED[shown_as(quiet, as_json)], against or "", worse_than, branch))
 
 
 @click.command(short_help="Judge an earlier run again and write its reports.")
-@click.argument("run_directory", metavar="RUN", type=click.Path(path_type=Path))
+@RUN
+@RUNS_DIR
 @click.option("--report-formats", default="", help="Formats to write beside verdict.json, with commas [all].")
 @QUIET
 @AS_JSON
-def report(run_directory: Path, report_formats: str, quiet: bool, as_json: bool) -> None:
-    """Judge the recording of RUN, write its reports beside it and print the verdict."""
+def report(run_directory: Path, runs_dir: Path, report_formats: str, quiet: bool, as_json: bool) -> None:
+    """Judge the recording of RUN, write its reports beside it and print the verdict.
+
+    RUN is its directory, its recording.jsonl, or its name in --runs-dir.
+    """
+    from harness import runs
     from harness.commands import check
 
+    run = runs.located(run_directory, runs_dir)
     formats = [name.strip() for name in report_formats.split(",") if name.strip()]
-    sys.exit(check.report(run_directory, formats, PRINTED[shown_as(quiet, as_json)]))
+    sys.exit(check.report(run, formats, PRINTED[shown_as(quiet, as_json)]))
 
 
 @click.command(short_help="Say whether one run, or several, are worse than others.")
@@ -51,7 +73,7 @@ def report(run_directory: Path, report_formats: str, quiet: bool, as_json: bool)
 @click.argument("second", metavar="B")
 @click.option("--worse-than", default="10%", show_default=True, help="How much worse a figure may become.")
 @click.option("--anyway", is_flag=True, help="Compare though plan or environment differ; the report says so.")
-@click.option("--runs-dir", default="runs", show_default=True, type=click.Path(path_type=Path), help="Where runs lie.")
+@RUNS_DIR
 @click.option("--output", default=None, type=click.Path(path_type=Path), help="Where the page goes [beside B's last].")
 def compare(first: str, second: str, worse_than: str, anyway: bool, runs_dir: Path, output: Path | None) -> None:
     """Say whether B is worse than A: each a run, several with commas, or a directory of runs.
@@ -66,7 +88,7 @@ def compare(first: str, second: str, worse_than: str, anyway: bool, runs_dir: Pa
 
 
 @click.command(short_help="List the runs there were, and how their figures went.")
-@click.option("--runs-dir", default="runs", show_default=True, type=click.Path(path_type=Path), help="Where runs lie.")
+@RUNS_DIR
 @click.option("--scenario", default="", help="Only runs of this scenario.")
 @click.option("--branch", default="", help="Only runs of this branch.")
 @click.option("--commit", default="", help="Only runs of this commit, or that begins so.")
@@ -121,15 +143,19 @@ def history(
 
 
 @click.command(short_help="Print the lines of a recording as text.")
-@click.argument("run_directory", metavar="RUN", type=click.Path(path_type=Path))
-def dump(run_directory: Path) -> None:
-    """Print the recording of RUN (its directory, or its recording.jsonl) as JSON lines that can be read and searched.
+@RUN
+@RUNS_DIR
+def dump(run_directory: Path, runs_dir: Path) -> None:
+    """Print the recording of RUN as JSON lines that can be read and searched.
+
+    RUN is its directory, its recording.jsonl, or its name in --runs-dir.
 
     Slices, which are packed in the file, are one a line; all other lines are as they are. Nothing is checked.
     """
+    from harness import runs
     from harness.commands.dump import lines
 
-    sys.stdout.writelines(lines(run_directory))
+    sys.stdout.writelines(lines(runs.located(run_directory, runs_dir)))
 
 
 COMMANDS = (check, report, compare, history, dump)

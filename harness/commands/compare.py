@@ -62,8 +62,7 @@ def _paths(words: str, runs_dir: Path, problems: list[str]) -> list[Path]:
             problems.append(f"{words!r}: names a run that is empty; give run directories with commas between them")
             continue
         path = Path(word.strip())
-        if not is_there(path) and is_there(runs_dir / path):
-            path = runs_dir / path
+        path = runs.located(path, runs_dir)
         inside = [path / name for name in reversed(runs.names(path))] if is_folder(path) else []
         found += inside if inside and not is_there(path / FILE_NAME) else [path]
     if len(found) > MOST_RUNS:

@@ -172,6 +172,7 @@ class _Search:
         look = self._run(self.plan.bounds.lowest, label, self.plan.looking())
         recording = self._recording(look)
         is_well = recording is not None and self._was_well(recording, BASELINE)
+        say(f"{look.label}: the service is {'as' if is_well else 'not yet as'} it was before the first step")
         self.looks.append(replace(look, reason=f"{'as' if is_well else 'not yet as'} it was before the first step"))
         return is_well
 

@@ -233,4 +233,5 @@ def _where(error: BaseException, locustfile: str) -> str:
         return f"{error.msg} (line {error.lineno})"
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename.endswith(locustfile)]
     place = f" (line {lines[-1]})" if lines else ""
-    return f"{type(error).__name__}: {error}{place}"
+    remedy = "; install what has it where Springback is installed" if isinstance(error, ModuleNotFoundError) else ""
+    return f"{type(error).__name__}: {error}{place}{remedy}"

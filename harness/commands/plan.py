@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any, TextIO
 
 # Locust first: it patches the process, and whatever is imported before it would keep what is not patched.
 import locust.main  # noqa: F401
 
+from harness import criteria as criteria_folder
+from harness.analysis.quality import MINIMUM_REQUESTS
 from harness.commands import adjustable
 from harness.commands.loaded_scenario import load
 from harness.config.scenario import attached_scenario
 from harness.errors import ConfigurationError, UnavailableError
+from harness.findings import RECOVERY_TIME
+from harness.recording_header import STARTS_PER_S, CriterionSpec
 from harness.run import plan_text
+from shapes._phased import PhasedShape
 
 NARROWEST, WIDEST = 40, 120
 
@@ -33,8 +38,35 @@ def plan(locustfile: str, arguments: Sequence[str], repeat: int = 1, stream: Tex
     width = min(max(NARROWEST, shutil.get_terminal_size().columns), WIDEST)
     planned_faults = [line for text in loaded.planned_faults for line in plan_text.paragraph(text, width)]
     again = [] if repeat == 1 else plan_text.paragraph(_of_all(repeat, shape.profile().duration_s), width)
-    for line in (*plan_text.lines(name, shape, width, encoding), *planned_faults, *again):
+    wanted = [line for text in _baselines_wanted(shape, loaded.criteria) for line in plan_text.paragraph(text, width)]
+    for line in (*plan_text.lines(name, shape, width, encoding), *planned_faults, *wanted, *again):
         stream.write(line.rstrip().encode(encoding, "replace").decode(encoding) + "\n")
+
+
+def _baselines_wanted(shape: PhasedShape, criteria: Iterable[CriterionSpec]) -> Iterator[str]:
+    """What the plan lacks for a recovery to be judged, once each: nobody has to make a run to be told."""
+    profile, told = shape.profile(), set()
+    for spec in criteria:
+        judged: Any = criteria_folder.load(spec) if spec.criterion == RECOVERY_TIME else None
+        phase = next((each for each in profile.phases if judged is not None and each.name == judged.baseline), None)
+        if phase is None:
+            continue
+        length_s, wanted_s = phase.end_s - phase.start_s, judged.baseline_windows * judged.window_s
+        text = f"{phase.name}: {length_s} s are too few to judge the recovery by, {wanted_s} are needed"
+        if length_s >= wanted_s:
+            starts = profile.starts.area_to(phase.end_s) - profile.starts.area_to(phase.start_s)
+            if (
+                profile.level_unit(shape.parked) != STARTS_PER_S
+                or starts * judged.window_s >= MINIMUM_REQUESTS * length_s
+            ):
+                continue
+            text = (
+                f"{phase.name}: {starts / length_s:.2g} starts/s are too few to judge the recovery by, unless each "
+                f"makes several requests: {MINIMUM_REQUESTS} requests are needed every {judged.window_s} s"
+            )
+        if text not in told:
+            told.add(text)
+            yield text
 
 
 def _of_all(repeat: int, duration_s: int) -> str:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.commands.runs_apart import AROUND_S, Signals, make_directory, minutes, run_apart
+from harness.commands.runs_apart import AROUND_S, Signals, make_directory, minutes, run_apart, say_verdict
 from harness.commands.scenario_check import checked
 from harness.findings import Outcome, Verdict
 from harness.recording_file import read
@@ -37,6 +37,7 @@ def repeat(locustfile: Path, arguments: Sequence[str], runs_dir: Path, times: in
         left_s = (scenario.duration_s + AROUND_S) * (times + 1 - number)
         say(f"{number} of {times}: {scenario.name}, about {minutes(left_s)} left in all")
         part = run_apart(scenario, arguments, directory, signals, label)
+        say_verdict(part)
         parts.append(part)
         verdict = judge(read(directory / part.run)) if part.run else None
         if verdict is not None and (part.outcome is verdict.outcome or verdict.outcome is not Outcome.PASS):

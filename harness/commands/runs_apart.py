@@ -58,15 +58,17 @@ class Signals:
 
 
 def run_apart(scenario: Scenario, arguments: Sequence[str], directory: Path, signals: Signals, label: str = "") -> Part:
-    """One scenario in a process of its own. Its progress and what became of it go on to the terminal, its report into
-    a file.
+    """One scenario in a process of its own. Its progress goes on to the terminal, its report into a file.
 
     ``label`` is what it is called, where that is not the name of the scenario.
     """
     options = [*arguments, *EVERY_REPORT, "--runs-dir", str(directory)]
-    part = _run(scenario, options, directory, signals, label or scenario.name)
+    return _run(scenario, options, directory, signals, label or scenario.name)
+
+
+def say_verdict(part: Part) -> None:
+    """What became of a run, on the terminal."""
     say(f"{part.word}: {part.scenario}, {part.lasted_s:.0f} s: {part.reason}")
-    return part
 
 
 def _run(scenario: Scenario, arguments: Sequence[str], directory: Path, signals: Signals, label: str) -> Part:

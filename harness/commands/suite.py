@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from harness.commands import scenario_files
-from harness.commands.runs_apart import AROUND_S, Signals, make_directory, minutes, run_apart
+from harness.commands.runs_apart import AROUND_S, Signals, make_directory, minutes, run_apart, say_verdict
 from harness.commands.scenario_check import Refused, Scenario, check
 from harness.config.scenario import DEFAULT_SUITE
 from harness.errors import ConfigurationError, nearest
@@ -54,6 +54,7 @@ def suite(words: Sequence[str], arguments: Sequence[str], runs_dir: Path) -> int
         left_s = sum(each.duration_s + AROUND_S for each in left)
         say(f"{number + 1} of {len(to_run)}: {scenario.name}, about {minutes(left_s)} left in all")
         parts[place] = run_apart(scenario, arguments, directory, signals)
+        say_verdict(parts[place])
         suite_page.write(parts, directory)
     paths = suite_page.write(parts, directory)
     with github.quoted(sys.stdout):

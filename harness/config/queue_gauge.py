@@ -10,7 +10,9 @@ import dataclasses
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from typing import Any
 
+from harness import criteria as criteria_folder
 from harness import probes as probes_folder
 from harness.errors import ConfigurationError
 from harness.findings import METASTABILITY, RECOVERY_TIME
@@ -83,14 +85,19 @@ def judged(specs: Iterable[CriterionSpec], gauge: str) -> tuple[CriterionSpec, .
 
 def by_default(specs: Iterable[CriterionSpec], left_out: Iterable[str]) -> Iterable[CriterionSpec]:
     """Where a recovery is judged, whether the target will come back by itself is judged, too, whether anybody has
-    thought of it or not; of the same phases and requests.
+    thought of it or not; of the same phases and requests, once for each of these.
     """
     specs = tuple(specs)
-    recovery = next((spec for spec in specs if spec.criterion == RECOVERY_TIME), None)
-    if recovery is not None and METASTABILITY not in {*left_out, *(spec.criterion for spec in specs)}:
-        same = ("spike", "recovery", "baseline", "requests", "floor_s", "part")
+    if METASTABILITY in {*left_out, *(spec.criterion for spec in specs)}:
+        return
+    same = ("spike", "recovery", "baseline", "requests", "floor_s", "part")
+    judged: list[dict[str, Any]] = []
+    for recovery in (spec for spec in specs if spec.criterion == RECOVERY_TIME):
         shared = {name: recovery.parameters[name] for name in same if name in recovery.parameters}
-        yield CriterionSpec(METASTABILITY, {**shared, "only_where_measured": True})
+        if shared not in judged:
+            name = {"name": f"{METASTABILITY} of {criteria_folder.name_of(recovery)}"} if judged else {}
+            yield CriterionSpec(METASTABILITY, {**name, **shared, "only_where_measured": True})
+            judged.append(shared)
 
 
 def _fits(name: str, sampled: str) -> bool:

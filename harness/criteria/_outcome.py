@@ -27,6 +27,11 @@ def no_phase(recording: Recording, name: str) -> str:
     return f"the run has no phase {name!r}; its phases are {there}"
 
 
+def titled(title: str, requests: str) -> str:
+    """The title of a finding about some requests only, with their name."""
+    return f"{title}, {requests}" if requests else title
+
+
 def with_remedy(reason: str, remedy: str) -> str:
     """A reason, and what the scenario says would change it, if it says so."""
     return f"{reason}: {remedy}" if remedy else reason

@@ -38,8 +38,8 @@ class Visit:
     """What was taken away → how often."""
     left_out: Counter[str] = field(default_factory=Counter)
     """Why requests are not among the steps → how many."""
-    unsent: list[tuple[str, str]] = field(default_factory=list)
-    """(method, template) of those that only the user can complete."""
+    unsent: list[tuple[str, str, bool]] = field(default_factory=list)
+    """(method, template, whether its body was a form) of those that only the user can complete."""
 
 
 def read_har(name: str, host: str = "") -> Visit:
@@ -109,14 +109,21 @@ def _take(request: dict[str, Any], visit: Visit) -> None:
         visit.left_out["no path that can be sent"] += 1
     elif method not in SAFE:
         visit.left_out[f"{method}: its body was removed, and to send it may change data"] += 1
-        if (method, path.template) not in visit.unsent:
-            visit.unsent.append((method, path.template))
+        unsent = method, path.template, _is_form(request)
+        if unsent not in visit.unsent:
+            visit.unsent.append(unsent)
     elif path.is_secret:
         visit.left_out["a part of the path that may be a secret (a key, a session, an address)"] += 1
     elif len(visit.steps) >= MOST_REQUESTS:
         visit.left_out[f"after the first {MOST_REQUESTS}"] += 1
     else:
         visit.steps.append(Step(method, path.path, path.template))
+
+
+def _is_form(request: dict[str, Any]) -> bool:
+    body = request.get("postData")
+    kind = body.get("mimeType") if isinstance(body, dict) else ""
+    return isinstance(kind, str) and kind.lower().startswith("application/x-www-form-urlencoded")
 
 
 def _count_removed(request: dict[str, Any], url: str, removed: Counter[str]) -> None:

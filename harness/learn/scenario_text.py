@@ -76,7 +76,10 @@ def visit(title: str, name: str, visit: Visit, shape: ShapeText, notes: Iterable
     lines += ["        for method, path, name in VISIT:", "            self.client.request(method, path, name)"]
     if visit.unsent:
         lines += ["        # Left out, because its body was removed. Complete what you need:"]
-        lines += [f"        # self.client.request({literal(m)}, {literal(p)}, json={{}})" for m, p in visit.unsent]
+        lines += [
+            f"        # self.client.request({literal(method)}, {literal(path)}, {'data' if is_form else 'json'}={{}})"
+            for method, path, is_form in visit.unsent
+        ]
     return _with_end(lines, name, shape)
 
 

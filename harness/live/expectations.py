@@ -48,7 +48,8 @@ def expectations(
         name = str(given.get("phase", ""))
         phase = by_name.get(name)
         tally = None if phase is None else phase.of_pattern(str(given.get("requests", "") or ""))
-        about = f" in the {name}" + (f", {given['requests']}" if given.get("requests") else "")
+        of_requests = f", {given['requests']}" if given.get("requests") else ""
+        about = f" in the {name}{of_requests}"
         match spec.criterion:
             case "error_ratio":
                 ratio = tally.failed / tally.intended if tally is not None and tally.intended else None
@@ -64,14 +65,15 @@ def expectations(
                 yield _expectation(spec, f"p{q * 100:g} latency{about}", None if us is None else us / 1e6, limit_s, "s")
             case "recovery_time":
                 limit_s = float(given["limit_s"])
-                if recovery is None:
-                    yield Expectation(spec.criterion, "recovery after the spike", None, limit_s, "s", OPEN)
+                title = f"recovery after the spike{of_requests}"
+                if recovery is None or of_requests:  # the clock is that of all requests
+                    yield Expectation(spec.criterion, title, None, limit_s, "s", OPEN)
                 else:
                     took_s = recovery.normal_after_s
                     figure_s = recovery.since_spike_s if took_s is None else took_s
                     is_open = took_s is None and figure_s <= limit_s
                     state = OPEN if is_open else WITHIN if figure_s <= limit_s else BEYOND
-                    yield Expectation(spec.criterion, "recovery after the spike", figure_s, limit_s, "s", state)
+                    yield Expectation(spec.criterion, title, figure_s, limit_s, "s", state)
             case "memory_growth":
                 seen = next((each for each in conditions if each.alert == "memory growth"), None)
                 limit_bytes = float(given["limit_bytes"])

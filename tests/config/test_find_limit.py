@@ -126,6 +126,7 @@ def test_the_limit_is_found_and_every_step_is_told(search: Search, capsys: pytes
     printed = capsys.readouterr()
     assert "step 1: --peak 20 starts/s, 13 more at most" in printed.err
     assert "step 4: 160 starts/s: latency_quantile: breaks: as it was played" in printed.err
+    assert "FAIL: step-4" not in printed.err  # what else was judged in it is not what was asked
     assert "largest --peak that keeps the limit of: p95 latency in the spike" in printed.out
 
 

@@ -80,6 +80,20 @@ def test_it_is_judged_wherever_a_recovery_is_of_the_same_phases() -> None:
     assert named == CriterionSpec("metastability", {"remedy": REMEDY})
 
 
+def test_each_recovery_that_is_judged_of_other_requests_has_its_own() -> None:
+    """What buyers meet says nothing of readers; what is asked twice of the same requests is answered once."""
+    recoveries = [
+        CriterionSpec("recovery_time", {"requests": "@Buyer"}),
+        CriterionSpec("recovery_time", {"requests": "@Buyer", "limit_s": 5.0, "name": "soon"}),
+        CriterionSpec("recovery_time", {"requests": "@Reader", "name": "readers"}),
+    ]
+    found = metastability(Scenario("one", criteria=recoveries))
+    assert [(spec.parameters.get("name"), spec.parameters["requests"]) for spec in found] == [
+        (None, "@Buyer"),
+        ("metastability of readers", "@Reader"),
+    ]
+
+
 def test_the_gauge_reaches_the_criterion_and_the_sampler() -> None:
     one = Scenario("one", criteria=STANDARD)
     given = settings.read(values(one, queue_gauge="http://127.0.0.1:1/m#waiting"), one, Small(), HOST)

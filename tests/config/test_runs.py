@@ -94,3 +94,11 @@ def test_a_suite_is_a_row_of_its_own_with_its_page_and_the_runs_in_it(tmp_path: 
     assert set(found.files) == {"index.html", "report.md", "junit.xml", "suite.json"}
     assert runs.file_of(tmp_path, (SUITE,), found.page) is not None
     assert runs.file_of(tmp_path, (SUITE, RUN), "verdict.json") is not None
+
+
+def test_a_run_is_found_by_its_path_and_by_the_name_that_the_history_lists(tmp_path: Path) -> None:
+    inside = tmp_path / "20261128T070952Z-limit" / RUN
+    inside.mkdir(parents=True)
+    assert runs.located(Path(f"20261128T070952Z-limit/{RUN}"), tmp_path) == inside
+    assert runs.located(inside, tmp_path / "elsewhere") == inside
+    assert runs.located(Path("nobody"), tmp_path) == Path("nobody")  # its own words say that there is none

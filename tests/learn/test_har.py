@@ -30,6 +30,11 @@ VISIT = (
     ),
     entry("GET", "https://shop.example/items/7", cookies=[{"name": "sid", "value": SECRET}]),
     entry("POST", "https://shop.example/login", postData={"text": f"password={SECRET}"}),
+    entry(
+        "POST",
+        "https://shop.example/signup",
+        postData={"mimeType": "application/x-www-form-urlencoded; charset=utf-8", "text": f"password={SECRET}"},
+    ),
     entry("GET", f"https://shop.example/reset/{SECRET}"),
     entry("GET", f"https://cdn.example/a.js?sig={SECRET}"),
     entry("GET", f"data:text/plain,{SECRET}"),
@@ -42,14 +47,15 @@ def test_a_visit_is_taken_over_without_what_may_be_secret(tmp_path: Path) -> Non
     assert SECRET not in text + "\n".join(told)
     assert '("GET", "/", "/"),' in text and '("GET", "/items/7", "/items/{id}"),' in text
     assert '# self.client.request("POST", "/login", json={})' in text
+    assert '# self.client.request("POST", "/signup", data={})' in text
     for words in (
         "2 requests to https://shop.example",
         "3 headers",
         "1 cookies",
         "1 query strings",
-        "1 bodies",
+        "2 bodies",
         "1 user names and passwords in addresses",
-        "left out 1: POST: its body was removed",
+        "left out 2: POST: its body was removed",
         "left out 1: a part of the path that may be a secret",
         "left out 1: to another host, https://cdn.example",
         "left out 1: no request to an http address",

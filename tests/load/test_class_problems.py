@@ -65,6 +65,32 @@ def test_what_is_a_users_own_is_left_alone(base: type[User], attributes: dict[st
     assert class_problems([one(base, **attributes)]) == []
 
 
+class Leaving(TaskSet):
+    @task
+    def interrupt(self) -> None: ...
+
+
+def test_a_task_in_the_place_of_an_inherited_method_is_refused() -> None:
+    """``listen`` is what stay_connected() calls: each connection would end in a TypeError of ours."""
+    said = "it takes the place of a method that is called so; give it another name"
+    assert class_problems([one(WebSocketUser, listen=chore)]) == [f"Mine.listen: {said}"]
+    assert class_problems([one(HttpUser, wait=chore)]) == [f"Mine.wait: {said}"]
+    assert class_problems([one(HttpUser, tasks=[Leaving])]) == [f"Leaving.interrupt: {said}"]
+    assert class_problems([one(WebSocketUser, _connect=method)]) == [f"Mine._connect: {said}"]
+    assert class_problems([one(HerdHttpUser, prepare=method, send_prepared=chore)]) == []
+
+
+def test_a_method_that_cannot_be_called_as_the_inherited_one_is_refused() -> None:
+    def check(self: object) -> None: ...
+
+    (problem,) = class_problems([one(HerdHttpUser, prepare=method, check=check)])
+    assert problem == "Mine.check: it is called with (self, response); take that, or give it another name"
+
+    def send(self: object, data: str, quietly: bool = False) -> bool: ...
+
+    assert class_problems([one(WebSocketUser, send=send)]) == []
+
+
 @pytest.mark.parametrize("base", [PacedHttpUser, type("Stock", (Paced, HttpUser), {"abstract": True})])
 def test_a_pause_of_users_whose_starts_come_from_a_shape_is_refused(base: type[User]) -> None:
     """They would wait in it, and never be parked."""

@@ -238,3 +238,32 @@ def test_a_fault_in_the_baseline_leaves_nothing_to_compare_with(from_s: float, u
     found = judged(dataclasses.replace(struck, header=header))
     assert found.outcome is (Outcome.INCONCLUSIVE if is_in_it else Outcome.PASS)
     assert ("tcp_proxy was there from" in found.reason) == is_in_it
+
+
+@pytest.mark.parametrize(
+    ("cause", "words"),
+    [
+        ("http 422", "not one was answered well, so mend what is asked, and how: the path"),
+        ("wrong answer", "not one was answered well, so mend what is asked"),
+        ("http 429", "mend that, or begin with less load, before"),
+        ("http 503", "mend that, or begin with less load, before"),
+        ("connection refused", "mend that, or begin with less load, before"),
+    ],
+)
+def test_less_load_is_no_remedy_where_the_service_takes_no_request_at_all(cause: str, words: str) -> None:
+    refused = dataclasses.replace(
+        run(lambda _: 20), slices=tuple(Slice(t, "w", "POST /login", cause, 20, 0, {}) for t in range(SECONDS))
+    )
+    found = judged(refused)
+    assert found.outcome is Outcome.INCONCLUSIVE
+    assert words in found.reason
+
+
+def test_a_target_that_never_answered_well_is_not_said_to_have_failed_anew() -> None:
+    template = healthy()
+    never = dataclasses.replace(
+        template, slices=tuple(dataclasses.replace(piece, outcome="http 422") for piece in template.slices)
+    )
+    found = criteria.load(CriterionSpec("target_healthy")).judge(never)
+    assert found.outcome is Outcome.INCONCLUSIVE
+    assert "Nor was any before them answered well" in found.reason

@@ -49,6 +49,14 @@ def run_to(t: int, bad: Iterable[int], criteria: tuple[CriterionSpec, ...] = (RE
     return live
 
 
+def test_the_clock_of_all_requests_is_no_figure_of_some_of_them() -> None:
+    of_some = dataclasses.replace(RECOVERY, parameters={**RECOVERY.parameters, "requests": "GET /"})
+    live = run_to(30, range(10, 14), (RECOVERY, of_some))
+    of_all, some = live.expectations()
+    assert (of_all.title, of_all.figure is None) == ("recovery after the spike", False)
+    assert (some.title, some.figure, some.state) == ("recovery after the spike, GET /", None, OPEN)
+
+
 def test_the_recovery_clock_starts_at_the_end_of_the_spike_and_stops_where_the_target_stays_normal() -> None:
     bad = {*range(20, 28), 30}
     assert run_to(25, bad).recovery is None

@@ -119,6 +119,26 @@ def test_a_pattern_picks_names_and_knows_one_wildcard() -> None:
     assert phases.only(run, "") is run
 
 
+def test_connections_that_come_and_go_are_no_good_answers() -> None:
+    """One of ten requests fails; as many connections opened and closed would make it one of thirty."""
+    name, opened, ended = "GET /", "connection /feed opened", "connection /feed ended"
+    run = dataclasses.replace(
+        healthy(),
+        slices=(
+            Slice(30, "w", name, OK, 9, 0, {bucket_index(1000): 9}),
+            Slice(30, "w", name, "http 503", 1, 0, {}),
+            Slice(30, "w", opened, OK, 10, 0, {0: 10}),
+            Slice(30, "w", ended, OK, 9, 0, {0: 9}),
+            Slice(30, "w", ended, "cut off", 1, 0, {}),
+        ),
+    )
+    for pattern in ("", "*"):
+        tally = phases.tally(phases.judged(run, pattern).slices)
+        assert (tally.ok, tally.failed, tally.causes) == (9, 2, {"http 503": 1, "cut off": 1})
+        assert tally.latency == {bucket_index(1000): 9}
+    assert phases.tally(phases.judged(run, "connection * ended").slices).ok == 9
+
+
 def test_a_tally_adds_up_what_it_is_given() -> None:
     ok = Slice(30, "w", "x", OK, 5, 50, {1000: 5}, {900: 5})
     found = phases.tally((ok, at(30, outcome="timeout", count=2), at(31, outcome="http 503", count=3), at(31)))

@@ -175,3 +175,18 @@ def test_several_criteria_keep_the_order_of_reading(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(verdict, "_judge_one", lambda *_: order[0])
     assert [each.criterion for each in verdict._in_reading_order(order)] == ["c", "b", "a", "g", "h"]
     assert order[0].basis is Basis.MEASURED
+
+
+def test_findings_of_one_kind_can_be_told_apart_by_their_titles() -> None:
+    """By the requests that they are about, and where these are the same, by the names that the scenario gave them."""
+    planned = [
+        CriterionSpec("recovery_time", {"requests": "GET /"}),
+        CriterionSpec("recovery_time", {"name": "soon", "limit_s": 5.0}),
+        CriterionSpec("recovery_time", {"name": "at last"}),
+        CriterionSpec("metastability", {"requests": "GET /"}),
+    ]
+    titles = {each.criterion: each.title for each in judge(RUN, planned).findings}
+    assert titles["recovery_time"] == "recovery after the spike, GET /"
+    assert titles["soon"] == "recovery after the spike (soon)"
+    assert titles["at last"] == "recovery after the spike (at last)"
+    assert titles["metastability"] == "comes back by itself, GET /"

@@ -68,3 +68,12 @@ def test_an_old_recording_without_statuses_is_shown_as_before() -> None:
     assert "Statuses" not in terminal.render(run, judge(run))
     assert json.loads(verdict_json.render(run, judge(run)))["statuses"] == []
     assert {row.cells[-1] for row in _phase_table.table(run).phases} == {"–"}
+
+
+def test_a_connection_that_came_about_is_no_request_of_its_class_and_has_no_latency() -> None:
+    users = (Slice(31, "local", "GET /", OK, 1, 0, {1000: 1}, user_class="Listener"),)
+    instants = (Slice(31, "local", "connection /feed opened", OK, 5, 0, {0: 5}, user_class="Listener"),)
+    run = dataclasses.replace(recordings.healthy(), slices=(*users, *instants))
+    rows = {row.name: row.cells for row in _phase_table.table(run).phases}
+    assert [rows[name][0] for name in ("", "@Listener", "GET /", "connection /feed opened")] == ["1", "1", "1", "5"]
+    assert set(rows["connection /feed opened"][3:7]) == {"–"}

@@ -44,6 +44,10 @@ TREND_P, TREND_RATIO, TREND_FLOOR_S = 0.01, 0.5, 0.05
 """The median latency trends when it is so sure to change, over the whole baseline by more than this share of it, and
 by so much.
 """
+REFUSED = ("http 3", "http 4", "wrong answer")
+"""Beginnings of the outcomes of requests that the service has read and does not take, whatever the load …"""
+BY_LOAD = ("http 408", "http 425", "http 429")
+"""… but for these."""
 EDGE_S = 0.5
 """A fault that comes with the end of the baseline is none in it."""
 
@@ -71,7 +75,7 @@ class BaselineHealthy(Guard):
         phase = recording.phase(self.baseline)
         if phase is None:
             return self.inconclusive(no_phase(recording, self.baseline))
-        answered = phases.from_the_send(phases.settled(recording))
+        answered = phases.from_the_send(phases.judged(recording, ""))
         tally = phases.of_phase(answered, phase)
         if tally.error_ratio is None:
             return self.inconclusive(f"no requests in the {self.baseline}, so there is nothing to compare with")
@@ -82,7 +86,7 @@ class BaselineHealthy(Guard):
             *_unsteady(phases.by_second(answered, phase)),
         ]
         if problems:
-            reason = f"{'; '.join(problems)}: mend that, or begin with less load, before anything is compared with it"
+            reason = f"{'; '.join(problems)}: {_remedy(tally)}, before anything is compared with it"
             return self.finding(Outcome.INCONCLUSIVE, reason, tally.error_ratio)
         return self.finding(Outcome.PASS, "well within the run's own limits, and steady", tally.error_ratio)
 
@@ -114,6 +118,14 @@ class BaselineHealthy(Guard):
             end_s = phase.end_s if episode.end_s is None else min(phase.end_s, episode.end_s)
             if end_s - max(phase.start_s, episode.start_s) >= phase.duration_s / 2:
                 yield f"the alert {episode.alert} held for most of it ({in_words(episode.worst)})"
+
+
+def _remedy(tally: phases.Tally) -> str:
+    """Less load helps no request that is answered, and never well."""
+    refused = [cause for cause in tally.causes if cause.startswith(REFUSED) and cause not in BY_LOAD]
+    if not tally.ok and len(refused) == len(tally.causes):
+        return "not one was answered well, so mend what is asked, and how: the path, the method, the body, the login"
+    return "mend that, or begin with less load"
 
 
 def _faults(recording: Recording, phase: Phase) -> Iterator[str]:

@@ -14,7 +14,7 @@ from harness.criteria._outcome import most_common_cause
 from harness.findings import Finding, Outcome
 from harness.recording import Recording, Slice
 from harness.recording_marks import HealthMark
-from harness.recording_values import UNSERVED
+from harness.recording_values import OK, UNSERVED
 
 FEWEST = 5
 """Requests that say how the target was in the end: fewer may all fail by bad luck."""
@@ -52,10 +52,12 @@ class TargetHealthy(Guard):
             reason = "no health check after the load, so it is not known whether the target came back"
             return self._voids_nothing(Outcome.INCONCLUSIVE, reason)
         if last := _last_requests_failed(recording):
-            reason = (
-                f"{last}; afterwards {_told(after)}. Whether the target had failed anew, or for a moment, would be "
-                "known from a longer last phase"
+            open_question = (
+                "Whether the target had failed anew, or for a moment, would be known from a longer last phase"
+                if any(piece.outcome == OK for piece in phases.judged(recording, "").slices)
+                else "Nor was any before them answered well, so mend what is asked, or the target"
             )
+            reason = f"{last}; afterwards {_told(after)}. {open_question}"
             return self._voids_nothing(Outcome.INCONCLUSIVE, reason)
         checks = ", ".join(sorted({mark.check for mark in (*before, *after)}))
         return self.finding(Outcome.PASS, f"{checks} answered before and after the load")
@@ -97,7 +99,7 @@ def _last_requests_failed(recording: Recording) -> str:
     )
     if last == baseline or level_at(level, last.end_s - SHORTLY_S) > usual:
         return ""
-    pieces = phases.settled(recording).slices
+    pieces = phases.judged(recording, "").slices
     in_last = [piece for piece in pieces if last.start_s <= piece.t < last.end_s and piece.outcome != UNSERVED]
     if said := _failed_to_the_end(in_last, last.end_s, "requests"):
         return said

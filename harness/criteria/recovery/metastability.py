@@ -8,7 +8,7 @@ from harness.analysis import amplification, generator, intervals, phases
 from harness.analysis.quality import ServiceLevel, Windows, service_level, windows
 from harness.analysis.time_series import level_at
 from harness.criteria._criterion import Criterion
-from harness.criteria._outcome import no_phase, percent, seconds, with_remedy
+from harness.criteria._outcome import no_phase, percent, seconds, titled, with_remedy
 from harness.criteria.recovery._queue import Course, Queue, measure_queue
 from harness.findings import CLIENTS, Finding, Outcome
 from harness.plugins import parameter
@@ -60,7 +60,7 @@ class Metastability(Criterion):
     def judge(self, recording: Recording) -> Finding:
         measured = self._measure(recording)
         if isinstance(measured, str):
-            return self.inconclusive(measured)
+            return self.inconclusive(measured, title=titled(self.title, self.requests))
         queue = self._queue(recording, measured)
         back = measured.is_back(self.lower_limit)
         if back:
@@ -77,6 +77,7 @@ class Metastability(Criterion):
             measured.figure,
             measured.interval,
             _evidence(queue) | _amplification(recording, measured),
+            title=titled(self.title, self.requests),
         )
 
     def _measure(self, recording: Recording) -> Goodput | str:

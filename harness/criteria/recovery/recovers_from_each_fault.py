@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.criteria._criterion import Criterion
-from harness.criteria._outcome import seconds
+from harness.criteria._outcome import seconds, titled
 from harness.criteria.recovery.recovery_time import RecoveryTime
 from harness.findings import CLIENTS, Finding, Outcome
 from harness.plugins import parameter
@@ -55,7 +55,8 @@ class RecoversFromEachFault(Criterion):
         planned = len(recording.header.faults)
         if not planned:
             return self.inconclusive(
-                "no fault was planned, so there was nothing to recover from: plan one with --fault"
+                "no fault was planned, so there was nothing to recover from: plan one with --fault",
+                title=titled(self.title, self.requests),
             )
         found = _disturbances(recording.faults)
         done = len({mark.number for mark in recording.faults if mark.event == INJECTED})
@@ -79,6 +80,7 @@ class RecoversFromEachFault(Criterion):
             _figure(judged),
             _interval(judged, outcome),
             {f"after {each.name}": finding.reason for each, finding in zip(found, judged, strict=True)},
+            title=titled(self.title, self.requests),
             censored=any(each.censored for each in judged),
         )
 

@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass
 
 from harness.criteria._criterion import Criterion
-from harness.criteria._outcome import against, percent, seconds
+from harness.criteria._outcome import against, percent, seconds, titled
 from harness.criteria.recovery._episode import measure
 from harness.criteria.recovery._recovery import Recovery, Settings, State
 from harness.criteria.recovery._since import Named, doubt_since, in_words
@@ -62,7 +62,7 @@ class RecoveryTime(Criterion):
             measured.recovery_s,
             measured.interval_s,
             _evidence(measured),
-            title=f"recovery after the {self.spike}",
+            title=titled(f"recovery after the {self.spike}", self.requests),
             censored=measured.state is State.NOT_RECOVERED,
         )
 

@@ -12,7 +12,7 @@ from harness.analysis.error_budget import Objective, Rule, rules
 from harness.analysis.intervals import clopper_pearson
 from harness.analysis.phases import Tally
 from harness.criteria._criterion import Estimate
-from harness.criteria._outcome import against, percent, with_remedy
+from harness.criteria._outcome import against, percent, titled, with_remedy
 from harness.findings import CLIENTS, Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
@@ -66,9 +66,7 @@ class ErrorBudget(Estimate):
 
     def judge(self, recording: Recording) -> Finding:
         aim = Objective(self.objective, self.window_days, self.latency_s)
-        title = f"error budget of {self.objective * 100:.6g} % in {self.window_days:g} days" + (
-            f", {self.requests}" if self.requests else ""
-        )
+        title = titled(f"error budget of {self.objective * 100:.6g} % in {self.window_days:g} days", self.requests)
         planned = recording.header.phases
         if not planned:
             return self.inconclusive("the run planned no phases, so there is nothing to judge", title=title)

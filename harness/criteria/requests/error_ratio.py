@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from harness.analysis import herd, intervals, phases
 from harness.criteria._criterion import Estimate
-from harness.criteria._outcome import against, most_common_cause, no_phase, percent, unanswered, with_remedy
+from harness.criteria._outcome import against, most_common_cause, no_phase, percent, titled, unanswered, with_remedy
 from harness.findings import CLIENTS, Basis, Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
@@ -31,7 +31,7 @@ class ErrorRatio(Estimate):
 
     def judge(self, recording: Recording) -> Finding:
         recording = phases.judged(recording, self.requests)
-        title = f"error ratio in the {self.phase}" + (f", {self.requests}" if self.requests else "")
+        title = titled(f"error ratio in the {self.phase}", self.requests)
         phase = recording.phase(self.phase)
         if phase is None:
             return self.inconclusive(no_phase(recording, self.phase), title=title)

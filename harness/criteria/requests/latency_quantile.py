@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from harness.analysis import herd, histogram, intervals, phases
 from harness.criteria._criterion import Estimate
-from harness.criteria._outcome import against, no_phase, percent, seconds, unanswered, with_remedy
+from harness.criteria._outcome import against, no_phase, percent, seconds, titled, unanswered, with_remedy
 from harness.findings import CLIENTS, Basis, Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
@@ -38,7 +38,7 @@ class LatencyQuantile(Estimate):
     def judge(self, recording: Recording) -> Finding:
         recording = phases.judged(recording, self.requests)
         p = f"p{self.quantile * 100:g}"
-        title = f"{p} latency in the {self.phase}" + (f", {self.requests}" if self.requests else "")
+        title = titled(f"{p} latency in the {self.phase}", self.requests)
         phase = recording.phase(self.phase)
         if phase is None:
             return self.inconclusive(no_phase(recording, self.phase), title=title)

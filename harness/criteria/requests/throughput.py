@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from harness.analysis import phases
 from harness.analysis.time_series import level_at
 from harness.criteria._criterion import Criterion
-from harness.criteria._outcome import no_phase, percent, with_remedy
+from harness.criteria._outcome import no_phase, percent, titled, with_remedy
 from harness.findings import CLIENTS, Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
@@ -35,7 +35,7 @@ class Throughput(Criterion):
 
     def judge(self, recording: Recording) -> Finding:
         recording = phases.judged(recording, self.requests)
-        title = f"good answers per second in the {self.phase}" + (f", {self.requests}" if self.requests else "")
+        title = titled(f"good answers per second in the {self.phase}", self.requests)
         phase = recording.phase(self.phase)
         if phase is None:
             return self.inconclusive(no_phase(recording, self.phase), title=title)

@@ -1,11 +1,12 @@
-"""What a user class says and nobody would read: a misspelt attribute or hook, a pause of its own where a pacer starts
-it. Found before the run: nothing of it would be an error in Python, and the run would go on without it.
+"""What a user class says and nobody would read, or what it takes away: a misspelt attribute or hook, a pause of its own
+where a pacer starts it, a task that bears the name of a method it inherits. Found before the run: nothing of it would
+be an error in Python, and the run would go on without it.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from locust import FastHttpUser, HttpUser, TaskSet, User
 
@@ -32,6 +33,9 @@ def class_problems(users: Iterable[type[User]]) -> list[str]:
 
 def _problems(user: type[User]) -> Iterator[str]:
     yield from _misspelt(user)
+    yield from _hidden(user, User)
+    for tasks in _task_sets(getattr(user, "tasks", ())):
+        yield from _hidden(tasks, TaskSet)
     if issubclass(user, HttpUser | FastHttpUser):
         for name in OF_LEAN_CLIENT:
             if hasattr(user, name):
@@ -81,6 +85,37 @@ def _misspelt(user: type[User]) -> Iterator[str]:
                     f"{cls.__name__}.{name}: nothing reads it; did you mean {meant}? "
                     "(One of your own may begin with an underscore.)"
                 )
+
+
+def _hidden(cls: type[User] | type[TaskSet], of_locust: type) -> Iterator[str]:
+    """Methods in the place of inherited ones that are called by others: a task, which is none of them, one of the same
+    name as an inner one of ours, and one that cannot be called as the one that it replaces is.
+    """
+    inherited = [parent for parent in cls.__mro__ if parent.__module__.startswith("harness.") or parent is of_locust]
+    for own in cls.__mro__:
+        if own.__module__.startswith(("harness.", "locust.")) or own is object:
+            continue
+        for name, value in vars(own).items():
+            replaced = next((vars(parent)[name] for parent in inherited if name in vars(parent)), None)
+            if not inspect.isfunction(value) or not callable(replaced) or name.startswith("__"):
+                continue
+            is_task = hasattr(value, "locust_task_weight") and not hasattr(replaced, "locust_task_weight")
+            if is_task or name.startswith("_"):
+                yield f"{own.__name__}.{name}: it takes the place of a method that is called so; give it another name"
+            elif inspect.isfunction(replaced) and (arguments := _unfit(value, replaced)):
+                yield f"{own.__name__}.{name}: it is called with {arguments}; take that, or give it another name"
+
+
+def _unfit(given: Callable[..., object], replaced: Callable[..., object]) -> str:
+    """What the replaced one is called with, where the given one cannot be; else empty."""
+    required = [each for each in inspect.signature(replaced).parameters.values() if each.default is each.empty]
+    by_place = [each.name for each in required if each.kind is each.POSITIONAL_OR_KEYWORD]
+    by_name = [each.name for each in required if each.kind is each.KEYWORD_ONLY]
+    try:
+        inspect.signature(given).bind(*by_place, **dict.fromkeys(by_name))
+    except TypeError:
+        return f"({', '.join(by_place + by_name)})"
+    return ""
 
 
 def _attributes(cls: type) -> dict[str, object]:
