@@ -36,6 +36,8 @@ LONGEST_TEST_S = 1.5
 """Of CPU: longer tests notice little that others do not, and are not asked."""
 LONGEST_MUTANT_S = 6.0
 """Of CPU, in which tests are asked one after the other, the shortest first."""
+WAITS_S = 20
+ENDED_BY_THE_CLOCK = (signal.SIGXCPU, signal.SIGKILL, signal.SIGALRM)
 KILLED, SURVIVED, NOT_EXECUTED, HANGS = "killed", "survived", "not executed", "killed by the clock"
 
 
@@ -268,6 +270,7 @@ def _in_a_fork(job: Callable[[], int], cpu_s: float) -> int:
         try:
             limit_s = int(cpu_s) + 1
             resource.setrlimit(resource.RLIMIT_CPU, (limit_s, limit_s))
+            signal.alarm(WAITS_S + 2 * limit_s)  # what waits for ever takes no CPU
             silence = os.open(os.devnull, os.O_WRONLY)
             os.dup2(silence, 1)
             os.dup2(silence, 2)
@@ -275,4 +278,4 @@ def _in_a_fork(job: Callable[[], int], cpu_s: float) -> int:
         finally:
             os._exit(status)
     _, status = os.waitpid(pid, 0)
-    return -1 if os.WIFSIGNALED(status) and os.WTERMSIG(status) in (signal.SIGXCPU, signal.SIGKILL) else status >> 8
+    return -1 if os.WIFSIGNALED(status) and os.WTERMSIG(status) in ENDED_BY_THE_CLOCK else status >> 8
