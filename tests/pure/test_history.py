@@ -55,6 +55,7 @@ def test_every_run_is_in_it_with_what_it_was_and_what_was_found(runs_dir: Path) 
     assert second.tags == ("nightly", "a b")
     assert second.version == "faster 000000200000"
     assert third.word == NOT_JUDGED
+    assert [run.completed for run in (first, second, third)] == [True, True, False], "of the last nothing says so"
     (latency,) = (each for each in second.findings if each.criterion == "latency_quantile")
     assert latency.title == stored_runs.LATENCY
     assert latency.interval == (latency.figure, latency.figure)
@@ -215,6 +216,30 @@ def test_two_processes_may_write(runs_dir: Path) -> None:
     for each in both:
         each.join()
     assert found == [(3, ())] * 10
+
+
+@pytest.mark.parametrize(
+    ("failures", "message", "is_opened"), [(2, "database is locked", True), (1, "disk full", False)]
+)
+def test_a_file_that_is_locked_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch, failures: int, message: str, is_opened: bool
+) -> None:
+    """SQLite itself does not, for the lock with which its write-ahead log begins."""
+    errors = [sqlite3.OperationalError(message)] * failures
+    open_now = database._connected_at_once
+
+    def connected(file: str) -> sqlite3.Connection:
+        if errors:
+            raise errors.pop()
+        return open_now(file)
+
+    monkeypatch.setattr(database, "_connected_at_once", connected)
+    if is_opened:
+        database._connected(":memory:").close()
+    else:
+        with pytest.raises(sqlite3.OperationalError, match=message):
+            database._connected(":memory:")
+    assert not errors
 
 
 def test_what_is_no_run_is_none(runs_dir: Path) -> None:
