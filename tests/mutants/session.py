@@ -36,7 +36,11 @@ LONGEST_TEST_S = 1.5
 """Of CPU: longer tests notice little that others do not, and are not asked."""
 LONGEST_MUTANT_S = 6.0
 """Of CPU, in which tests are asked one after the other, the shortest first."""
+LONGEST_FILE_S = 120.0
+"""Of CPU, to follow the tests of one file; those of a file that takes longer, or waits for ever in a fork, are not asked.
+"""
 WAITS_S = 20
+"""Beside twice the CPU that something may take: so long it may wait."""
 ENDED_BY_THE_CLOCK = (signal.SIGXCPU, signal.SIGKILL, signal.SIGALRM)
 KILLED, SURVIVED, NOT_EXECUTED, HANGS = "killed", "survived", "not executed", "killed by the clock"
 
@@ -87,7 +91,7 @@ def _executed(session: pytest.Session, judged: frozenset[str]) -> Executed:
         if not kept.exists():
             for old in directory.glob(f"{path.stem}-*.json"):
                 old.unlink()
-            _in_a_fork(functools.partial(_trace, items, judged, kept), 600)
+            _in_a_fork(functools.partial(_trace, items, judged, kept), LONGEST_FILE_S)
         if kept.exists():
             # A test may be called otherwise each time, by what a clock has put into it.
             names = {item.nodeid for item in items}

@@ -41,6 +41,7 @@ class Asked:
         self.number = 0
 
     def __call__(self, first: Sequence[Judged], second: Sequence[Judged], number: int) -> list[Finding]:
+        assert len(first) == len(second)
         self.number = number
         findings = first[0][1].findings
         self.names = [each.criterion for each in findings]
