@@ -37,7 +37,7 @@ LONGEST_TEST_S = 1.5
 LONGEST_MUTANT_S = 6.0
 """Of CPU, in which tests are asked one after the other, the shortest first."""
 LONGEST_FILE_S = 120.0
-"""Of CPU, to follow the tests of one file; those of one that takes longer, or waits for ever in a fork, are not asked."""
+"""Of CPU, to follow the tests of one file; of one that takes longer, or waits for ever in a fork, none is asked."""
 WAITS_S = 20
 """Beside twice the CPU that something may take: so long it may wait."""
 ENDED_BY_THE_CLOCK = (signal.SIGXCPU, signal.SIGKILL, signal.SIGALRM)
