@@ -325,6 +325,52 @@ def test_the_level_at_which_the_generator_ends_is_known_after_two_steps_above_al
     assert ceiling((60, Silence.STOPPED), (50, Silence.GENERATOR), (55, Silence.GENERATOR)) == 55
 
 
+def test_the_interval_never_ends_between_the_levels_that_held_and_broke() -> None:
+    found = estimate(tried((80, HOLDS), (160, BREAKS)))
+    assert found is not None and found.low <= 80 and found.high >= 160
+    more = estimate(tried((80, HOLDS), (160, BREAKS), (100, HOLDS), (120, BREAKS)))
+    assert more is not None and 80 < more.low <= 100 and 120 <= more.high < 160
+
+
+def test_a_limit_that_is_known_to_be_enough_is_still_found() -> None:
+    wanted = Bounds(10, 20, 1000, 0.2, wanted=40)
+    herd = Searched("latency_quantile", "latency_quantile", 0.95, "--herd-users", "users", 0)
+    enough = limit(tried((20, HOLDS), (40, HOLDS)), None, wanted, herd)
+    assert enough.outcome is Outcome.PASS
+    assert enough.next_level() == 80
+
+
+@pytest.mark.parametrize(("at_last", "end"), [(BREAKS, End.LOWEST), (SEEMS_TO_BREAK, End.SILENT)])
+def test_the_lowest_level_breaks_only_where_it_broke_for_sure_each_time(at_last: Answer, end: End) -> None:
+    found = tried((20, BREAKS), (10, BREAKS), (10, at_last))
+    assert limit(found, None).next_level() is end
+    assert limit(found, end).outcome is (Outcome.FAIL if end is End.LOWEST else Outcome.INCONCLUSIVE)
+
+
+def test_a_search_ends_where_the_generator_does_as_near_as_the_limit_has_to_be_known() -> None:
+    def following(held: float) -> float | End:
+        return limit(tried((held, HOLDS), (120, Silence.GENERATOR), (120, Silence.GENERATOR)), None).next_level()
+
+    assert following(100) is End.GENERATOR
+    assert following(99) == 109  # √(99 · 120)
+
+
+def test_a_search_that_ends_says_what_the_last_step_or_the_first_that_was_spoilt_said() -> None:
+    silent = Tried([said(20, HOLDS), said(40, BREAKS), *[said(30, Silence.UNUSABLE, reason="no answer")] * 3])
+    assert limit(silent, End.SILENT).finding().reason.endswith(": the last steps said nothing of it: no answer")
+    spoilt = [said(80, Silence.GENERATOR, reason="late"), said(60, Silence.GENERATOR, reason="no core")]
+    told = limit(Tried([said(40, HOLDS), *spoilt]), End.GENERATOR).finding().reason
+    assert "the load generator ended at 60 starts/s (no core)" in told
+    stopped = [said(80, Silence.STOPPED, reason="too many errors"), said(90, Silence.STOPPED, reason="later")]
+    told = limit(Tried([said(40, HOLDS), *stopped]), End.STOPPED).finding().reason
+    assert told.endswith("the run at 80 starts/s was stopped early: too many errors")
+    assert (
+        limit(Tried([]), End.SILENT)
+        .finding()
+        .reason.endswith("more steps would narrow it (--max-steps, --max-duration)")
+    )
+
+
 def test_levels_are_whole_where_the_option_is() -> None:
     bounds = Bounds(1, 16, 1000, 0.2, is_whole=True)
     found, _ = search(lambda level: HOLDS if level <= 37 else BREAKS, bounds)
