@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
-from harness.comparison import by_name, groups
+from harness.comparison import by_name, groups, words
 from harness.comparison.by_name import FEWEST_REQUESTS, MOST_NAMES, Judged
 from harness.comparison.metric import Margin, margin_of
 from harness.comparison.objections import of_guards
-from harness.comparison.runs import compared
+from harness.comparison.runs import _whole, compared
 from harness.findings import Basis, Finding, Outcome, Verdict
 from harness.recording_header import CriterionSpec, Phase
-from harness.recording_values import OK
+from harness.recording_values import ITERATION, OK
 from harness.verdict import judge
 from tests import recordings, stored_runs
 from tests.recordings import Request
@@ -71,6 +72,13 @@ def test_a_request_that_only_one_of_two_groups_makes_is_another_beside_those_of_
     assert asked.names == ["p95 of GET /a"]
     by_name.compared([second], [second], alone)
     assert not alone.names, "the criterion is about it already"
+
+
+def test_iterations_are_no_requests() -> None:
+    asked = Asked()
+    first, second = run(named({"GET /a": 60, ITERATION: 60})), run(named({"GET /a": 60, ITERATION: 600}))
+    assert not by_name.compared([first], [second], asked)
+    assert not asked.names, "there is one request"
 
 
 def test_the_fifty_names_with_the_most_requests_are_looked_at() -> None:
@@ -178,3 +186,52 @@ def test_of_two_runs_a_figure_that_ought_to_be_high_is_not_turned() -> None:
     assert found.outcome is not Outcome.PASS
     if found.interval is not None:
         assert found.interval[0] <= found.figure <= found.interval[1] < 0
+
+
+def without(judged: Judged) -> Judged:
+    return judged[0], replace(judged[1], findings=tuple(each for each in judged[1].findings if each.criterion != "it"))
+
+
+def with_finding(judged: Judged, **changed: object) -> Judged:
+    found = (replace(each, **changed) if each.criterion == "it" else each for each in judged[1].findings)  # type: ignore[arg-type]
+    return judged[0], replace(judged[1], findings=tuple(found))
+
+
+def test_of_two_runs_each_has_to_have_the_figure() -> None:
+    one, other = steady(1), steady(2)
+    void = with_finding(other, voided_by="generator_health", reason="it was late")
+    for first, second, told in (
+        (one, without(other), "the second has no figure to compare"),
+        (without(one), other, "the first has no figure to compare"),
+        (one, void, "the second has no figure to compare: it was late"),
+        (void, void, "neither has a figure to compare: it was late"),
+    ):
+        found = only(first, second)
+        assert (found.outcome, found.reason) == (Outcome.INCONCLUSIVE, told)
+        assert found.figure is None and found.interval is None
+
+
+def test_of_two_runs_there_is_no_shift_to_where_too_many_failed() -> None:
+    one = steady(1)
+    failed = with_finding(steady(2), figure=None, interval=(math.inf, math.inf), basis=Basis.MEASURED)
+    found = only(one, failed)
+    assert (found.outcome, found.figure) == (Outcome.INCONCLUSIVE, None)
+    assert "in the first, too many failed in the second; one run each" in found.reason
+
+
+def test_how_many_more_are_as_bad_is_said_of_the_whole() -> None:
+    (worse,) = groups.compared([Verdict(Outcome.PASS, "", (stored_runs.finding(1.0),))], [], 0.1)
+    assert worse.outcome is Outcome.INCONCLUSIVE
+    outcome, reason = _whole([worse, worse])
+    assert outcome is Outcome.INCONCLUSIVE and reason == f"{worse.title}: {worse.reason} (1 more INCONCLUSIVE)."
+    assert _whole([worse])[1] == f"{worse.title}: {worse.reason}."
+    well = replace(worse, outcome=Outcome.PASS)
+    assert _whole([well, well]) == (Outcome.PASS, "Nothing is worse: all 2 figures keep their margin.")
+
+
+def test_figures_and_margins_in_words() -> None:
+    assert words.bounds((60.0, math.inf), "s") == "not seen to end in 60 s"
+    assert words.bounds((2.0, 2.0), "s") == "2 s"
+    assert words.bounds((math.inf, math.inf), "s") == "too many failed"
+    assert words.allowed(0.1, 0.3, 2.0, "s") == "300 ms"
+    assert words.allowed(0.1, 0.200001, 2.0, "s") == "200 ms"

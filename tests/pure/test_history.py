@@ -11,6 +11,7 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -265,10 +266,26 @@ def test_runs_of_a_suite_are_in_it(runs_dir: Path) -> None:
     assert len(words(runs_dir)) == 4
 
 
+def test_what_has_not_changed_is_not_read_again(runs_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = words(runs_dir)
+    read: list[str] = []
+    monkeypatch.setattr(database, "read_run", lambda _, path: read.append(path))
+    assert words(runs_dir) == before and not read
+
+
+@pytest.mark.parametrize("interval", [None, (1.0, 2.0), (0.0, 0.0), (5.0, float("inf")), (float("-inf"), 0.0)], ids=str)
+def test_a_finding_is_kept_as_it_is(interval: tuple[float, float] | None) -> None:
+    kept = replace(stored_runs.finding(2.0), interval=interval, voided_by="skew", is_guard=True, censored=True)
+    assert database._finding(list(database._row(kept))) == kept
+    bare = replace(stored_runs.finding(None), interval=interval, confidence=None)
+    assert database._finding(list(database._row(bare))) == bare
+
+
 def test_export_as_json_has_every_run_and_finding(three: Path) -> None:
     with History(three) as history:
         runs = history.runs()
     body = json.loads(export.as_json(runs))
+    assert body["format"] == 1
     assert [each["outcome"] for each in body["runs"]] == ["PASS", "PASS", None]
     assert {each["criterion"] for each in body["runs"][0]["findings"]} >= {"latency_quantile", "recovery_time"}
 

@@ -178,6 +178,8 @@ def test_runs_with_the_same_figures_are_several_and_a_copy_is_none() -> None:
     plan = runs[0].plan
     assert regression.of_plan(runs, plan) == runs
     assert len(regression.of_plan([*runs, dataclasses.replace(runs[0], path="elsewhere")], plan)) == 4
+    many = stored_runs.history([1 + number / 100 for number in range(101)])
+    assert regression.of_plan(many, plan) == many[1:], "the latest hundred"
     at_once = dataclasses.replace(runs[1], started_utc=runs[0].started_utc, findings=(stored_runs.finding(2.0),))
     assert len(regression.of_plan([runs[0], at_once], plan)) == 2
 
