@@ -1,7 +1,8 @@
 """``python -m tests.mutants [WORD …] [--sample N] [--seed S] [--least RATIO]``: would the tests notice?
 
-Of the files of the judging side whose path has one of the words (of all, without one) a sample of the mutants is drawn,
-and each is held against the pure tests. See docs/testing.md.
+Of the files whose path has one of the words (without one, of all but those of `harness/load`) a sample of the mutants
+is drawn, and each is held against the tests of what judges and samples. Those of `harness/load` are held against
+`--tests tests/load`, in a process that Locust has patched. See docs/testing.md.
 """
 
 from __future__ import annotations
@@ -27,11 +28,12 @@ KEPT = (hypothesis, msgspec, numpy, scipy.optimize, scipy.special, scipy.stats)
 """Imported before the first fork, so that none does it again."""
 
 
-ROOMS = ("analysis", "comparison", "criteria", "history", "learn", "probes")
+ROOMS = ("analysis", "comparison", "criteria", "history", "learn", "limit", "load", "probes")
+UNDER_LOCUST = "load"
 
 
 def judged() -> list[Path]:
-    """The files from what is sampled to a verdict, and those that hold runs and logs against one another."""
+    """The files from what is counted and sampled to a verdict, and those that hold runs and logs against others."""
     rooms = [path for room in ROOMS for path in (ROOT / "harness" / room).rglob("*.py")]
     return sorted([*rooms, ROOT / "harness/verdict.py"])
 
@@ -41,12 +43,13 @@ def main() -> int:
     parser.add_argument("words", nargs="*", help="parts of the paths of what is changed")
     parser.add_argument("--sample", type=int, default=480, help="mutants, 0 for all of them")
     parser.add_argument("--seed", type=int, default=1)
-    asked = ["tests/pure", "tests/learn"]
+    asked = ["tests/pure", "tests/learn", "tests/probes"]
     parser.add_argument("--tests", nargs="*", default=asked, help="files of tests that are asked")
     parser.add_argument("--least", type=float, default=0.0, help="share that has to be killed, or else it ends with 1")
     given = parser.parse_args()
 
-    files = [path for path in judged() if not given.words or any(word in str(path) for word in given.words)]
+    words = given.words or [room for room in (*ROOMS, "verdict") if room != UNDER_LOCUST]
+    files = [path for path in judged() if any(word in str(path.relative_to(ROOT)) for word in words)]
     mutants = [mutant for path in files for mutant in mutants_of(path)]
     if given.sample and given.sample < len(mutants):
         mutants = random.Random(given.seed).sample(mutants, given.sample)

@@ -36,6 +36,11 @@ LONGEST_TEST_S = 1.5
 """Of CPU: longer tests notice little that others do not, and are not asked."""
 LONGEST_MUTANT_S = 6.0
 """Of CPU, in which tests are asked one after the other, the shortest first."""
+LONGEST_FILE_S = 120.0
+"""Of CPU, to follow the tests of one file; of one that takes longer, or waits for ever in a fork, none is asked."""
+WAITS_S = 20
+"""Beside twice the CPU that something may take: so long it may wait."""
+ENDED_BY_THE_CLOCK = (signal.SIGXCPU, signal.SIGKILL, signal.SIGALRM)
 KILLED, SURVIVED, NOT_EXECUTED, HANGS = "killed", "survived", "not executed", "killed by the clock"
 
 
@@ -85,9 +90,11 @@ def _executed(session: pytest.Session, judged: frozenset[str]) -> Executed:
         if not kept.exists():
             for old in directory.glob(f"{path.stem}-*.json"):
                 old.unlink()
-            _in_a_fork(functools.partial(_trace, items, judged, kept), 600)
+            _in_a_fork(functools.partial(_trace, items, judged, kept), LONGEST_FILE_S)
         if kept.exists():
-            found.update(json.loads(kept.read_text()))
+            # A test may be called otherwise each time, by what a clock has put into it.
+            names = {item.nodeid for item in items}
+            found.update({test: each for test, each in json.loads(kept.read_text()).items() if test in names})
     return {test: each for test, each in found.items() if each["cpu_s"] <= LONGEST_TEST_S}
 
 
@@ -268,6 +275,7 @@ def _in_a_fork(job: Callable[[], int], cpu_s: float) -> int:
         try:
             limit_s = int(cpu_s) + 1
             resource.setrlimit(resource.RLIMIT_CPU, (limit_s, limit_s))
+            signal.alarm(WAITS_S + 2 * limit_s)  # what waits for ever takes no CPU
             silence = os.open(os.devnull, os.O_WRONLY)
             os.dup2(silence, 1)
             os.dup2(silence, 2)
@@ -275,4 +283,4 @@ def _in_a_fork(job: Callable[[], int], cpu_s: float) -> int:
         finally:
             os._exit(status)
     _, status = os.waitpid(pid, 0)
-    return -1 if os.WIFSIGNALED(status) and os.WTERMSIG(status) in (signal.SIGXCPU, signal.SIGKILL) else status >> 8
+    return -1 if os.WIFSIGNALED(status) and os.WTERMSIG(status) in ENDED_BY_THE_CLOCK else status >> 8

@@ -11,6 +11,7 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,7 @@ def test_every_run_is_in_it_with_what_it_was_and_what_was_found(runs_dir: Path) 
     assert second.tags == ("nightly", "a b")
     assert second.version == "faster 000000200000"
     assert third.word == NOT_JUDGED
+    assert [run.completed for run in (first, second, third)] == [True, True, False], "of the last nothing says so"
     (latency,) = (each for each in second.findings if each.criterion == "latency_quantile")
     assert latency.title == stored_runs.LATENCY
     assert latency.interval == (latency.figure, latency.figure)
@@ -217,6 +219,30 @@ def test_two_processes_may_write(runs_dir: Path) -> None:
     assert found == [(3, ())] * 10
 
 
+@pytest.mark.parametrize(
+    ("failures", "message", "is_opened"), [(2, "database is locked", True), (1, "disk full", False)]
+)
+def test_a_file_that_is_locked_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch, failures: int, message: str, is_opened: bool
+) -> None:
+    """SQLite itself does not, for the lock with which its write-ahead log begins."""
+    errors = [sqlite3.OperationalError(message)] * failures
+    open_now = database._connected_at_once
+
+    def connected(file: str) -> sqlite3.Connection:
+        if errors:
+            raise errors.pop()
+        return open_now(file)
+
+    monkeypatch.setattr(database, "_connected_at_once", connected)
+    if is_opened:
+        database._connected(":memory:").close()
+    else:
+        with pytest.raises(sqlite3.OperationalError, match=message):
+            database._connected(":memory:")
+    assert not errors
+
+
 def test_what_is_no_run_is_none(runs_dir: Path) -> None:
     """A link, a directory of another name, a recording that cannot be read."""
     (runs_dir / stored_runs.named(7)).symlink_to(runs_dir / stored_runs.named(1))
@@ -240,10 +266,26 @@ def test_runs_of_a_suite_are_in_it(runs_dir: Path) -> None:
     assert len(words(runs_dir)) == 4
 
 
+def test_what_has_not_changed_is_not_read_again(runs_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = words(runs_dir)
+    read: list[str] = []
+    monkeypatch.setattr(database, "read_run", lambda _, path: read.append(path))
+    assert words(runs_dir) == before and not read
+
+
+@pytest.mark.parametrize("interval", [None, (1.0, 2.0), (0.0, 0.0), (5.0, float("inf")), (float("-inf"), 0.0)], ids=str)
+def test_a_finding_is_kept_as_it_is(interval: tuple[float, float] | None) -> None:
+    kept = replace(stored_runs.finding(2.0), interval=interval, voided_by="skew", is_guard=True, censored=True)
+    assert database._finding(list(database._row(kept))) == kept
+    bare = replace(stored_runs.finding(None), interval=interval, confidence=None)
+    assert database._finding(list(database._row(bare))) == bare
+
+
 def test_export_as_json_has_every_run_and_finding(three: Path) -> None:
     with History(three) as history:
         runs = history.runs()
     body = json.loads(export.as_json(runs))
+    assert body["format"] == 1
     assert [each["outcome"] for each in body["runs"]] == ["PASS", "PASS", None]
     assert {each["criterion"] for each in body["runs"][0]["findings"]} >= {"latency_quantile", "recovery_time"}
 

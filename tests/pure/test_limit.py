@@ -241,6 +241,136 @@ def test_a_search_that_was_broken_off_keeps_what_it_found() -> None:
     assert nothing.outcome is Outcome.INCONCLUSIVE
 
 
+def test_whether_what_is_wanted_is_kept_is_open_where_the_interval_ends_there() -> None:
+    wanted = Bounds(10, 20, 1000, 0.2, wanted=40)
+    assert limit(tried((40, BREAKS)), None, wanted).outcome is Outcome.INCONCLUSIVE
+    assert limit(tried((39, BREAKS)), None, wanted).outcome is Outcome.FAIL
+    herd = Searched("latency_quantile", "latency_quantile", 0.95, "--herd-users", "users", 0)
+    assert limit(tried((40, HOLDS)), None, wanted, herd).outcome is Outcome.PASS
+    assert limit(tried((39, HOLDS)), None, wanted, herd).outcome is Outcome.INCONCLUSIVE
+
+
+def test_a_finding_says_what_was_counted_how_sure_it_is_and_which_way_it_went() -> None:
+    steps = tried((20, HOLDS), (40, HOLDS), (80, BREAKS), (160, Silence.GENERATOR), (57, SEEMS_TO_HOLD))
+    wanted = Bounds(10, 20, 1000, 0.2, wanted=10)
+    told = limit(steps, End.WANTED, wanted).finding()
+    assert told.evidence == {
+        "steps": 5, "holds": 2, "seems to hold": 1, "seems to break": 0, "breaks": 1, "did not count": 1
+    }  # fmt: skip
+    assert (told.basis, told.confidence, told.limit) == (Basis.ESTIMATE, 0.95, 10)
+    assert told.figure == limit(steps, None).figure == pytest.approx(math.sqrt(57 * 80), rel=0.05)
+    assert told.outcome is Outcome.PASS
+    assert told.reason.endswith("with 95 % confidence, so at least the 10 starts/s that are wanted")
+    missed = limit(steps, End.WANTED, Bounds(10, 20, 1000, 0.2, wanted=200)).finding()
+    assert missed.reason.endswith("with 95 % confidence, so less than the 200 starts/s that are wanted")
+    only = limit(tried((20, HOLDS)), None).finding()
+    assert (only.basis, only.confidence, only.figure) == (Basis.MEASURED, None, None)
+
+
+def test_the_queue_that_is_taken_off_is_that_of_the_next_level_that_held() -> None:
+    # Of 95 % of 20 s, 0.19 s are a hundredth.
+    steps = Tried([said(20, HOLDS, 1.9), said(40, HOLDS, 0.19), said(80, SEEMS_TO_HOLD, 0.57), said(90, BREAKS, 3)])
+    assert Limit(LATENCY, Tried(steps.said[:3]), BOUNDS, None, "").interval == (pytest.approx(40 / 1.01), math.inf)
+    found = estimate(steps)
+    assert found is not None and 40 < found.low <= 80
+    assert (limit(steps, None).interval or (0, 0))[0] == pytest.approx(found.low / 1.03)
+    unknown = Finding("latency_quantile", "p95", Outcome.PASS, "")
+    for nothing in (None, unknown):
+        held = Tried([Said(40, HOLDS, "", nothing)])
+        assert limit(held, None).interval == (40, math.inf)
+
+
+@pytest.mark.parametrize(
+    ("kind", "quantile", "plateau_s", "is_sustained"),
+    [
+        ("latency_quantile", 0.95, 20, True),
+        ("latency_quantile", 0, 20, False),
+        ("latency_quantile", 0.95, 0, False),
+        ("error_ratio", 0.95, 20, False),
+    ],
+)
+def test_a_queue_can_hide_only_in_a_quantile_of_a_load_that_lasts(
+    kind: str, quantile: float, plateau_s: float, is_sustained: bool
+) -> None:
+    assert Searched("it", kind, quantile, "--peak", "starts/s", plateau_s).is_sustained is is_sustained
+
+
+def test_only_what_holds_or_breaks_for_sure_is_a_pass_or_a_fail() -> None:
+    known = {HOLDS: Outcome.PASS, BREAKS: Outcome.FAIL}
+    for says in (*Answer, *Silence):
+        assert said(80, says).outcome is known.get(says, Outcome.INCONCLUSIVE)  # type: ignore[call-overload]
+    assert Step(80, "step-1").about("latency_quantile").outcome is Outcome.INCONCLUSIVE
+
+
+def test_before_any_step_the_limit_may_lie_twice_beyond_those_that_held_and_broke() -> None:
+    found = posterior([(80, True), (160, False)])
+    assert math.exp(found.log_limit[0]) == pytest.approx(40)
+    assert math.exp(found.log_limit[-1]) == pytest.approx(320)
+    assert found.probability.sum() == pytest.approx(1)
+    turned = posterior([(80, False), (160, True)])  # they contradict each other
+    assert math.exp(turned.log_limit[0]) == pytest.approx(40)
+    assert math.exp(turned.log_limit[-1]) == pytest.approx(320)
+    assert found.quantile(0.5) == pytest.approx(math.sqrt(80 * 160), rel=0.01)
+
+
+def test_the_level_at_which_the_generator_ends_is_known_after_two_steps_above_all_that_was_answered() -> None:
+    def ceiling(*each: tuple[float, Answer | Silence]) -> float | None:
+        return tried(*each).ceiling
+
+    assert ceiling((0.5, Silence.GENERATOR)) is None
+    assert ceiling((0.5, Silence.GENERATOR), (0.5, Silence.GENERATOR)) == 0.5
+    assert ceiling((40, Silence.GENERATOR), (50, Silence.GENERATOR), (40, HOLDS)) is None
+    assert ceiling((60, Silence.GENERATOR), (50, Silence.GENERATOR), (40, HOLDS)) == 60
+    assert ceiling((60, Silence.STOPPED), (40, HOLDS)) == 60
+    assert ceiling((60, Silence.STOPPED), (50, Silence.GENERATOR), (55, Silence.GENERATOR)) == 55
+
+
+def test_the_interval_never_ends_between_the_levels_that_held_and_broke() -> None:
+    found = estimate(tried((80, HOLDS), (160, BREAKS)))
+    assert found is not None and found.low <= 80 and found.high >= 160
+    more = estimate(tried((80, HOLDS), (160, BREAKS), (100, HOLDS), (120, BREAKS)))
+    assert more is not None and 80 < more.low <= 100 and 120 <= more.high < 160
+
+
+def test_a_limit_that_is_known_to_be_enough_is_still_found() -> None:
+    wanted = Bounds(10, 20, 1000, 0.2, wanted=40)
+    herd = Searched("latency_quantile", "latency_quantile", 0.95, "--herd-users", "users", 0)
+    enough = limit(tried((20, HOLDS), (40, HOLDS)), None, wanted, herd)
+    assert enough.outcome is Outcome.PASS
+    assert enough.next_level() == 80
+
+
+@pytest.mark.parametrize(("at_last", "end"), [(BREAKS, End.LOWEST), (SEEMS_TO_BREAK, End.SILENT)])
+def test_the_lowest_level_breaks_only_where_it_broke_for_sure_each_time(at_last: Answer, end: End) -> None:
+    found = tried((20, BREAKS), (10, BREAKS), (10, at_last))
+    assert limit(found, None).next_level() is end
+    assert limit(found, end).outcome is (Outcome.FAIL if end is End.LOWEST else Outcome.INCONCLUSIVE)
+
+
+def test_a_search_ends_where_the_generator_does_as_near_as_the_limit_has_to_be_known() -> None:
+    def following(held: float) -> float | End:
+        return limit(tried((held, HOLDS), (120, Silence.GENERATOR), (120, Silence.GENERATOR)), None).next_level()
+
+    assert following(100) is End.GENERATOR
+    assert following(99) == 109  # √(99 · 120)
+
+
+def test_a_search_that_ends_says_what_the_last_step_or_the_first_that_was_spoilt_said() -> None:
+    silent = Tried([said(20, HOLDS), said(40, BREAKS), *[said(30, Silence.UNUSABLE, reason="no answer")] * 3])
+    assert limit(silent, End.SILENT).finding().reason.endswith(": the last steps said nothing of it: no answer")
+    spoilt = [said(80, Silence.GENERATOR, reason="late"), said(60, Silence.GENERATOR, reason="no core")]
+    told = limit(Tried([said(40, HOLDS), *spoilt]), End.GENERATOR).finding().reason
+    assert "the load generator ended at 60 starts/s (no core)" in told
+    stopped = [said(80, Silence.STOPPED, reason="too many errors"), said(90, Silence.STOPPED, reason="later")]
+    told = limit(Tried([said(40, HOLDS), *stopped]), End.STOPPED).finding().reason
+    assert told.endswith("the run at 80 starts/s was stopped early: too many errors")
+    assert (
+        limit(Tried([]), End.SILENT)
+        .finding()
+        .reason.endswith("more steps would narrow it (--max-steps, --max-duration)")
+    )
+
+
 def test_levels_are_whole_where_the_option_is() -> None:
     bounds = Bounds(1, 16, 1000, 0.2, is_whole=True)
     found, _ = search(lambda level: HOLDS if level <= 37 else BREAKS, bounds)

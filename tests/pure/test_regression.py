@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from harness.commands import check
+from harness.comparison.metric import Margin
 from harness.errors import ConfigurationError
 from harness.findings import Basis, Finding, Outcome, Verdict
 from harness.history import regression
@@ -170,6 +171,39 @@ def more_is_better(values: list[float]) -> list[HistoryRun]:
     runs = stored_runs.history(values)
     turned = [dataclasses.replace(run.findings[0], criterion="throughput", kind="throughput") for run in runs]
     return [dataclasses.replace(run, findings=(each,)) for run, each in zip(runs, turned, strict=True)]
+
+
+def test_runs_with_the_same_figures_are_several_and_a_copy_is_none() -> None:
+    runs = stored_runs.history([1.0] * 4)
+    plan = runs[0].plan
+    assert regression.of_plan(runs, plan) == runs
+    assert len(regression.of_plan([*runs, dataclasses.replace(runs[0], path="elsewhere")], plan)) == 4
+    many = stored_runs.history([1 + number / 100 for number in range(101)])
+    assert regression.of_plan(many, plan) == many[1:], "the latest hundred"
+    at_once = dataclasses.replace(runs[1], started_utc=runs[0].started_utc, findings=(stored_runs.finding(2.0),))
+    assert len(regression.of_plan([runs[0], at_once], plan)) == 2
+
+
+@pytest.mark.parametrize(("runs", "can_tell"), [(3, False), (4, False), (5, False), (6, False), (7, True)])
+def test_what_could_not_be_significant_is_not_among_the_figures_that_are_tested(runs: int, can_tell: bool) -> None:
+    """Of six runs the latest four are one of 15 choices, 6.7 %; of seven one of 35."""
+    (series,) = regression.all_series(stored_runs.history([1 + number / 1000 for number in range(runs)]))
+    assert (regression._held(series, 0.1).p is not None) is can_tell
+
+
+def crept(first: list[float], between: list[float], latest: list[float]) -> str:
+    (series,) = regression.all_series(stored_runs.history([*first, *between, *latest]))
+    return regression._crept(series, [], series.bounds, Margin(0.1))
+
+
+def test_what_crept_is_told_where_all_of_its_interval_is_beyond_the_margin() -> None:
+    first, between = by_turns(1.0, 10, 0.02), [1.05] * 10
+    assert (
+        crept(first, between, by_turns(1.5, 4, 0.02))
+        == "but in small steps it has become worse by 50 % since 24 runs ago"
+    )
+    assert not crept(first, between, by_turns(1.1, 4, 0.05)), "by about what may be"
+    assert not crept([1.0] * 10, between, [1.1] * 4), "by just what may be"
 
 
 def test_the_figure_is_the_shift_and_the_limit_what_is_allowed_of_the_level_before() -> None:

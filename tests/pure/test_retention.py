@@ -11,7 +11,7 @@ import pytest
 
 from harness.commands.history import history as command
 from harness.history.database import History
-from harness.history.retention import STILL_S, delete, surplus
+from harness.history.retention import STILL_S, Deleted, delete, surplus
 from harness.history.stored_run import Filter
 from harness.recording_file import FILE_NAME
 from tests import stored_runs
@@ -151,3 +151,8 @@ def test_each_scenario_keeps_its_own() -> None:
     runs = stored_runs.history([1.0] * 4)
     other = [dataclasses.replace(run, scenario="other", path=f"{run.path}x") for run in runs]
     assert surplus([*runs, *other[:2]], 2) == [run.path for run in runs[:2]]
+
+
+def test_what_was_deleted_is_said_with_its_size() -> None:
+    assert str(Deleted("one", 1_500_000, ())) == "deleted one (1.5 MB)"
+    assert str(Deleted("one", 0, ("a", "b"))) == "deleted one (0.0 MB), but for what is not ours: a, b"

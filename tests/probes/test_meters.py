@@ -1,0 +1,134 @@
+"""What probes derive from counters, and what every probe declares: worked out by hand, without anything to sample."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from harness import probes
+from harness.clients.postgres import PostgresError
+from harness.probes import postgres_replication
+from harness.probes._container_meter import CounterMeter
+from harness.probes._lag import KEPT, LagMeter
+from harness.probes.docker_container import _identity
+from harness.probes.kubernetes_pods import _Container, _figures, _Usage
+
+TIMEOUTS_S = {
+    "docker_container": 2.0, "haproxy": 2.0, "http_json": 2.0, "kubernetes": 2.0, "kubernetes_pods": 2.0,
+    "patroni": 3.0, "pool": 2.0, "postgres": 2.0, "postgres_replication": 2.0, "prometheus": 2.0, "queue": 2.0,
+    "sentinel": 1.0,
+}  # fmt: skip
+
+
+def test_every_probe_waits_as_long_as_it_says() -> None:
+    declared = {name: {each.name: each for each in probes.parameters(name)} for name in probes.available()}
+    waits = {name: of["timeout_s"] for name, of in declared.items() if "timeout_s" in of}
+    assert {name: each.default for name, each in waits.items()} == TIMEOUTS_S
+    assert {each.lowest for each in waits.values()} == {0.001}
+    assert declared["process"]["uss_interval_s"].default == 10
+
+
+def test_what_a_probe_remembers_is_no_parameter_and_shown_nowhere() -> None:
+    for name in probes.available():
+        for field in dataclasses.fields(probes._FOLDER.class_of(name)):
+            if field.name.startswith("_"):
+                assert not (field.init or field.compare or field.repr), f"{name}.{field.name}"
+            else:
+                assert field.init, f"{name}.{field.name}"
+
+
+def test_memory_and_restarts_are_judged_wherever_they_are_sampled() -> None:
+    watching = {name for name in probes.available() if probes._FOLDER.class_of(name).watches_processes}
+    assert watching == {"cgroup", "docker_container", "kubernetes_pods", "process"}
+
+
+def test_counters_are_shares_of_the_time_in_between() -> None:
+    meter = CounterMeter()
+    first = {"periods": 100.0, "throttled_periods": 10.0, "throttled_s": 1.0}
+    counters = {"cpu_periods_total": 100, "cpu_throttled_periods_total": 10, "cpu_throttled_s_total": 1}
+    assert meter.read(10.0, 5.0, first) == counters
+    assert meter.read(10.0, 5.5, first) == counters, "no time has gone by"
+    later = {"periods": 120.0, "throttled_periods": 15.0, "throttled_s": 1.5}
+    found = meter.read(12.0, 8.0, later)
+    assert (found["cpu_ratio"], found["cpu_throttled_ratio"]) == (1.5, 0.25)
+    assert "cpu_ratio" not in meter.read(13.0, 2.0, later), "it has begun anew"
+    assert meter.read(14.0, 2.5, later)["cpu_ratio"] == 0.5
+
+
+def test_periods_alone_are_enough_for_their_share_and_none_is_no_throttling() -> None:
+    meter = CounterMeter()
+    meter.read(1.0, None, {"periods": 10.0, "throttled_periods": 0.0})
+    found = meter.read(2.0, None, {"periods": 20.0, "throttled_periods": 10.0})
+    assert found["cpu_throttled_ratio"] == 1.0 and "cpu_ratio" not in found
+    assert meter.read(3.0, None, {"periods": 20.0, "throttled_periods": 10.0})["cpu_throttled_ratio"] == 0.0
+    assert "cpu_throttled_ratio" not in meter.read(4.0, None, {"periods": 30.0})
+
+
+def test_positions_of_an_hour_are_remembered() -> None:
+    meter = LagMeter()
+    for second in range(KEPT + 1):
+        meter.note_primary("db1", float(second), float(second))
+    assert KEPT == 3600
+    assert meter.lag(3600.0, 0.5) == {"lag_bytes": 3599.5, "lag_s": 3599.0}, "the first one is forgotten"
+
+
+def test_who_a_container_is() -> None:
+    def of(pid: int, started_at: str) -> dict[str, float]:
+        return _identity(SimpleNamespace(restarts=2, pid=pid, started_at=started_at))  # type: ignore[arg-type]
+
+    assert of(7, "1970-01-01T00:01:00+00:00") == {"restarts": 2, "pid": 7, "create_time_s": 60}
+    unknown = of(0, "never")
+    assert math.isnan(unknown["pid"]) and math.isnan(unknown["create_time_s"])
+
+
+def test_the_kernel_counts_kills_anew_in_each_start() -> None:
+    known = _Container(0.0)
+    assert _figures(known, _Usage(5.0, {"oom_kills": 3.0, "memory_bytes": 9.0}), 0.0) == {
+        "memory_bytes": 9,
+        "oom_kills": 0,
+    }
+    assert _figures(known, _Usage(6.0, {"oom_kills": 5.0}), 0.0) == {"oom_kills": 2}
+    assert _figures(known, _Usage(6.5, {"oom_kills": 9.0}), 6.5) == {"oom_kills": 2}, "of the start before"
+    assert _figures(known, _Usage(7.0, {"oom_kills": 0.0}), 6.5) == {"oom_kills": 2}
+    assert _figures(known, _Usage(8.0, {"oom_kills": 1.0}), 6.5) == {"oom_kills": 3}
+    assert _figures(known, _Usage("8 o'clock", {"oom_kills": 9.0, "cpu_s": 1.0}), 6.5) == {"oom_kills": 3}
+
+
+class Servers:
+    """In place of sessions: what each server says, or why it says nothing."""
+
+    def __init__(self, rows: dict[str, Any]) -> None:
+        self.rows = rows
+
+    def __call__(self, dsn: str, *_: object) -> Any:
+        def ask(_: str) -> Any:
+            said = self.rows[dsn]
+            if isinstance(said, Exception):
+                raise said
+            return [said]
+
+        return SimpleNamespace(rows=ask)
+
+
+def test_servers_that_replicate_say_who_they_are_and_how_far_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second, third = (f"postgresql://user:secret@127.0.0.1:{port}/shop" for port in (5001, 5002, 5003))
+    servers = Servers({first: (False, 1000.0, False, 3), second: (True, 400.0, True, 3), third: (True, None, False, 2)})
+    monkeypatch.setattr(postgres_replication, "Session", servers)
+    probe = probes.load("postgres_replication", dsns=(first, second, third))
+    primary, replica, alone = probe.sample()
+    assert [each.source for each in (primary, replica, alone)] == [f"127.0.0.1:{port}" for port in (5001, 5002, 5003)]
+    assert (primary.values["primary"], primary.values["streaming"], primary.values["timeline"]) == (1, 0, 3)
+    assert "lag_bytes" not in primary.values and "lag_bytes" not in alone.values
+    assert (replica.values["primary"], replica.values["streaming"]) == (0, 1)
+    assert replica.values["lag_bytes"] == 600
+    assert (alone.values["primary"], alone.values["streaming"], alone.values["timeline"]) == (0, 0, 2)
+    assert 0 <= alone.values["answered_s"] < 60
+    # One that has become primary is not connected to itself, whatever it says of its receiver.
+    servers.rows |= {first: PostgresError("refused"), second: (False, 900.0, True, 4)}
+    gone, new, _ = probe.sample()
+    assert gone.error == "refused" and not gone.values
+    assert (new.values["primary"], new.values["streaming"], new.values["timeline"]) == (1, 0, 4)

@@ -1,0 +1,235 @@
+"""What a comparison of runs says, worked out by hand: of single names, of guards that object, of two runs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+
+from harness.comparison import by_name, groups, words
+from harness.comparison.by_name import FEWEST_REQUESTS, MOST_NAMES, Judged
+from harness.comparison.metric import Margin, margin_of
+from harness.comparison.objections import of_guards
+from harness.comparison.runs import _whole, compared
+from harness.findings import Basis, Finding, Outcome, Verdict
+from harness.recording_header import CriterionSpec, Phase
+from harness.recording_values import ITERATION, OK
+from harness.verdict import judge
+from tests import recordings, stored_runs
+from tests.recordings import Request
+
+EMPTY = recordings.login_herd(baseline_s=10, recovery_s=30, herd_users=0)
+BASELINE, RECOVERY = Phase("baseline", 0, 10), Phase("recovery", 10, 40)
+OF_ALL = CriterionSpec("latency_quantile", {"phase": "recovery", "name": "p95"})
+
+
+def named(counts: dict[str, int], begin_s: float = 10.0) -> list[Request]:
+    return [Request(begin_s, "worker-1", name, OK, 0.02) for name, count in counts.items() for _ in range(count)]
+
+
+def run(requests: Sequence[Request]) -> Judged:
+    header = replace(EMPTY.header, phases=(BASELINE, RECOVERY), criteria=(OF_ALL,))
+    return replace(EMPTY, header=header, slices=recordings.slices(requests)), Verdict(Outcome.PASS, "", ())
+
+
+class Asked:
+    """In place of the comparison of two groups: what it was asked, and that the first figure is worse."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        self.number = 0
+
+    def __call__(self, first: Sequence[Judged], second: Sequence[Judged], number: int) -> list[Finding]:
+        assert len(first) == len(second)
+        self.number = number
+        findings = first[0][1].findings
+        self.names = [each.criterion for each in findings]
+        return [replace(findings[0], outcome=Outcome.FAIL, reason="it is worse")]
+
+
+def test_of_a_request_that_is_worse_by_itself_nothing_is_passed_and_nothing_fails() -> None:
+    asked = Asked()
+    one = run(named({"GET /a": 70, "GET /b": 60}))
+    (found,) = by_name.compared([one], [one], asked)
+    assert (asked.names, asked.number) == (["p95 of GET /a", "p95 of GET /b"], 2)
+    assert found.outcome is Outcome.INCONCLUSIVE
+    assert found.reason.startswith("it is worse; no criterion is about this request alone")
+
+
+def test_a_phase_with_too_few_requests_does_not_hide_the_next() -> None:
+    asked = Asked()
+    one = run([*named({"GET /a": FEWEST_REQUESTS - 1}, 5.0), *named({"GET /a": FEWEST_REQUESTS, "GET /b": 1})])
+    by_name.compared([one], [one], asked)
+    assert asked.names == ["p95 of GET /a"], "of the other there are too few"
+
+
+def test_a_request_that_only_one_of_two_groups_makes_is_another_beside_those_of_both() -> None:
+    asked, alone = Asked(), Asked()
+    first, second = run(named({"GET /a": 60, "GET /b": 60})), run(named({"GET /a": 60}))
+    by_name.compared([first], [second], asked)
+    assert asked.names == ["p95 of GET /a"]
+    by_name.compared([second], [second], alone)
+    assert not alone.names, "the criterion is about it already"
+
+
+def test_iterations_are_no_requests() -> None:
+    asked = Asked()
+    first, second = run(named({"GET /a": 60, ITERATION: 60})), run(named({"GET /a": 60, ITERATION: 600}))
+    assert not by_name.compared([first], [second], asked)
+    assert not asked.names, "there is one request"
+
+
+def test_the_fifty_names_with_the_most_requests_are_looked_at() -> None:
+    asked = Asked()
+    one = run(named({f"GET /{number}": FEWEST_REQUESTS + number for number in range(MOST_NAMES + 1)}))
+    by_name.compared([one], [one], asked)
+    assert len(asked.names) == MOST_NAMES == 50
+    assert "p95 of GET /0" not in asked.names and "p95 of GET /1" in asked.names
+
+
+def test_another_mix_is_told_with_the_shares_of_what_changed_most() -> None:
+    first, second = run(named({"GET /a": 600, "GET /b": 400})), run(named({"GET /a": 900, "GET /b": 100}))
+    (found,) = by_name.compared([first], [second], lambda *_: [])
+    assert (found.criterion, found.outcome) == ("mix_in_recovery", Outcome.INCONCLUSIVE)
+    assert "GET /a is 60 % of them in the first and 90 % in the second" in found.reason
+
+
+@pytest.mark.parametrize(("moved", "is_told"), [(70, False), (90, True)])
+def test_a_mix_is_another_beyond_a_twentieth_and_what_chance_makes(moved: int, is_told: bool) -> None:
+    # Of 1,000 and 1,000 in halves chance makes √(2/π) · 2 · √(½ · ½ · 2/1,000) = 3.6 %; that and 5 % is 8.6 %.
+    first, second = (
+        run(named({"GET /a": 500, "GET /b": 500})),
+        run(named({"GET /a": 500 + moved, "GET /b": 500 - moved})),
+    )
+    assert bool(by_name.compared([first], [second], lambda *_: [])) is is_told
+
+
+def test_a_figure_that_is_judged_alone_says_so() -> None:
+    def verdicts(value: float) -> list[Verdict]:
+        found = [replace(stored_runs.finding(value), criterion=each, title=each) for each in ("one", "other")]
+        return [Verdict(Outcome.PASS, "", tuple(found))] * 4
+
+    for each in groups.compared(verdicts(1.0), verdicts(1.5), 0.1, alone=True):
+        assert each.outcome is Outcome.FAIL
+        assert "p (Mann–Whitney, Holm over 1)" in each.evidence
+        assert each.reason.endswith("by Mann–Whitney, by itself)")
+    for each in groups.compared(verdicts(1.0), verdicts(1.5), 0.1):
+        assert "p (Mann–Whitney, Holm over 2)" in each.evidence
+        assert each.reason.endswith("by Mann–Whitney, 2 figures together)")
+
+
+def test_the_margin_is_wider_by_what_was_measured_and_not_by_what_was_estimated() -> None:
+    wide = replace(stored_runs.finding(1.0), interval=(0.0, 10.0))
+    assert margin_of([wide], 0.1) == Margin(0.1, 0.0)
+    assert margin_of([replace(wide, basis=Basis.MEASURED)], 0.1) == Margin(0.1, 5.0)
+    assert margin_of([replace(wide, basis=Basis.MEASURED, interval=None)], 0.1) == Margin(0.1, 0.0)
+
+
+def guarded(*outcomes: Outcome) -> list[Verdict]:
+    found = [Finding("target_healthy", "it", each, f"said {each.value}", is_guard=True) for each in outcomes]
+    return [Verdict(each.outcome, "", (each,)) for each in found]
+
+
+def test_of_a_guard_that_objects_the_worst_counts_in_whichever_run_it_was() -> None:
+    well, doubt, gone = Outcome.PASS, Outcome.INCONCLUSIVE, Outcome.FAIL
+    (found,) = of_guards(guarded(doubt, well, well, well), guarded(gone, gone, gone, gone))
+    assert found.outcome is Outcome.FAIL
+    assert found.reason == "in 1 of 4 runs in the first and 4 of 4 in the second: said FAIL"
+    (open_,) = of_guards(guarded(doubt, well, well, well), guarded(doubt, well, well, gone))
+    assert open_.outcome is Outcome.INCONCLUSIVE
+    assert open_.reason.endswith("and 2 of 4 in the second: said FAIL; runs without that would tell")
+    assert not of_guards(guarded(well), guarded(well))
+
+
+def steady(seed: int, latency_s: float = 0.02, kind: str = "latency_quantile") -> Judged:
+    made = recordings.login_herd(
+        seed=seed, herd_users=0, canary_per_s=20, poisson=True, base_latency_s=latency_s, recovery_s=60,
+        criteria=(CriterionSpec(kind, {"phase": "recovery", "name": "it"}),),
+    )  # fmt: skip
+    made = replace(made, header=replace(made.header, gates=()))
+    return made, judge(made)
+
+
+def only(first: Judged, second: Judged, ratio: float = 0.1) -> Finding:
+    return next(each for each in compared([first], [second], ratio).findings if each.criterion == "it")
+
+
+def with_basis(judged: Judged, basis: Basis) -> Judged:
+    found = tuple(replace(each, basis=basis) if each.criterion == "it" else each for each in judged[1].findings)
+    return judged[0], replace(judged[1], findings=found)
+
+
+def test_of_two_runs_both_have_to_be_estimates() -> None:
+    quick, slow = steady(1), steady(2, 0.04)
+    assert only(quick, slow).outcome is Outcome.FAIL
+    for first, second in ((with_basis(quick, Basis.MEASURED), slow), (quick, with_basis(slow, Basis.MEASURED))):
+        found = only(first, second)
+        assert found.outcome is Outcome.INCONCLUSIVE and found.interval is None
+        assert found.reason.endswith("one run each is one observation each, 4 against 4 would tell")
+
+
+def test_of_two_runs_the_margin_in_words_is_that_of_the_first() -> None:
+    found = only(steady(2, 0.04), steady(1))
+    assert found.outcome is Outcome.PASS
+    assert found.reason.endswith("; not worse by more than 10 %, as far as the requests of two runs tell")
+    assert found.figure is not None and found.limit is not None and found.limit > 0 > found.figure
+
+
+def test_of_two_runs_a_figure_that_ought_to_be_high_falls_below_zero() -> None:
+    many, few = steady(1, kind="throughput"), steady(2, kind="throughput")
+    few = (replace(few[0], slices=tuple(each for each in few[0].slices if each.t % 2)), few[1])
+    found = only(many, (few[0], judge(few[0])))
+    assert found.figure == pytest.approx(-10, abs=1.5)
+    assert found.limit == pytest.approx(-2, abs=0.2)
+    assert (found.outcome, found.interval) == (Outcome.INCONCLUSIVE, None), "it is measured once a run"
+
+
+def without(judged: Judged) -> Judged:
+    return judged[0], replace(judged[1], findings=tuple(each for each in judged[1].findings if each.criterion != "it"))
+
+
+def with_finding(judged: Judged, **changed: object) -> Judged:
+    found = (replace(each, **changed) if each.criterion == "it" else each for each in judged[1].findings)  # type: ignore[arg-type]
+    return judged[0], replace(judged[1], findings=tuple(found))
+
+
+def test_of_two_runs_each_has_to_have_the_figure() -> None:
+    one, other = steady(1), steady(2)
+    void = with_finding(other, voided_by="generator_health", reason="it was late")
+    for first, second, told in (
+        (one, without(other), "the second has no figure to compare"),
+        (without(one), other, "the first has no figure to compare"),
+        (one, void, "the second has no figure to compare: it was late"),
+        (void, void, "neither has a figure to compare: it was late"),
+    ):
+        found = only(first, second)
+        assert (found.outcome, found.reason) == (Outcome.INCONCLUSIVE, told)
+        assert found.figure is None and found.interval is None
+
+
+def test_of_two_runs_there_is_no_shift_to_where_too_many_failed() -> None:
+    one = steady(1)
+    failed = with_finding(steady(2), figure=None, interval=(math.inf, math.inf), basis=Basis.MEASURED)
+    found = only(one, failed)
+    assert (found.outcome, found.figure) == (Outcome.INCONCLUSIVE, None)
+    assert "in the first, too many failed in the second; one run each" in found.reason
+
+
+def test_how_many_more_are_as_bad_is_said_of_the_whole() -> None:
+    (worse,) = groups.compared([Verdict(Outcome.PASS, "", (stored_runs.finding(1.0),))], [], 0.1)
+    assert worse.outcome is Outcome.INCONCLUSIVE
+    outcome, reason = _whole([worse, worse])
+    assert outcome is Outcome.INCONCLUSIVE and reason == f"{worse.title}: {worse.reason} (1 more INCONCLUSIVE)."
+    assert _whole([worse])[1] == f"{worse.title}: {worse.reason}."
+    well = replace(worse, outcome=Outcome.PASS)
+    assert _whole([well, well]) == (Outcome.PASS, "Nothing is worse: all 2 figures keep their margin.")
+
+
+def test_figures_and_margins_in_words() -> None:
+    assert words.bounds((60.0, math.inf), "s") == "not seen to end in 60 s"
+    assert words.bounds((2.0, 2.0), "s") == "2 s"
+    assert words.bounds((math.inf, math.inf), "s") == "too many failed"
+    assert words.allowed(0.1, 0.3, 2.0, "s") == "300 ms"
+    assert words.allowed(0.1, 0.200001, 2.0, "s") == "200 ms"
