@@ -38,7 +38,8 @@ def _expected(told: dict[str, Any], days: int) -> tuple[float, str]:
         return 1.0, f"--spike expected:{days}d is INCONCLUSIVE: {expected['inconclusive']}; give --peak, or {LARGEST}"
     longest = int(expected["horizons"][-1]["days"])
     if not 1 <= days <= longest:
-        return 1.0, f"--spike expected:{days}d: 1 to {longest} days can be told from what was learned"
+        remedy = "no longer than a third of the time that is known: learn from more of it"
+        return 1.0, f"--spike expected:{days}d: 1 to {longest} days can be told from what was learned, {remedy}"
     # The next one that is as long at least: a longer time has the larger spike.
     horizon = next(each for each in expected["horizons"] if each["days"] >= days)
     m = float(horizon["high_m"])

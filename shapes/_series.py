@@ -22,6 +22,8 @@ MOST_PROBLEMS = 10
 """Problems of a file that are said; of the rest the number."""
 GAP = 5.0
 """A step of time so many times longer than the middle one is a gap."""
+BRIDGED = "bridged"
+"""How the note on gaps begins: a shape goes straight over them."""
 MOST_SHOWN, LONGEST_TITLE = 8, 60
 """Columns that are named, and letters of each name."""
 
@@ -291,6 +293,6 @@ def _gaps(points: list[tuple[float, float]]) -> Iterable[str]:
     gaps = [step for step in steps if step > GAP * usual_s]
     if gaps:
         yield (
-            f"bridged {len(gaps)} gap{'s' if len(gaps) > 1 else ''} with a straight level, the longest of "
+            f"{BRIDGED} {len(gaps)} gap{'s' if len(gaps) > 1 else ''} with a straight level, the longest of "
             f"{max(gaps):,.0f} s where a row comes each {usual_s:,.4g} s"
         )

@@ -44,8 +44,8 @@ class Times:
         """Why a time that is before the one above it cannot be used."""
         words = f"the time goes back, from {before_s:.15g}"
         if self._is_iso and not self._has_zone and before_s - t_s <= HOUR_S:
-            words += " (by an hour or less and without a zone, as where summer time ends: export it in UTC)"
-        return words
+            return f"{words} (by an hour or less and without a zone, as where summer time ends: export it in UTC)"
+        return f"{words}; sort the rows by their time"
 
     def _take_kind_of(self, text: str, value: float | None) -> None:
         moment = iso(text) if value is None else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import codecs
 import gzip
 import lzma
 import re
@@ -28,6 +29,12 @@ LEAST_SHARE = 0.5
 REFUSED = (b"4", b"5")
 """How the statuses begin of requests that count, but that nobody should send again."""
 COMPRESSED: dict[bytes, Callable[..., Any]] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
+UTF_8_MARK, UTF_16_MARKS = codecs.BOM_UTF8, (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+"""That some programs write before the first line."""
+SUMMER_TIME = (
+    " (an hour apart, as where summer time begins or ends: for four days from then on the edges of a day, an hour off "
+    "in UTC, may be taken for spikes)"
+)
 _CORRUPT = (EOFError, zlib.error, lzma.LZMAError, OSError)
 
 
@@ -61,6 +68,11 @@ def read_logs(names: Sequence[str], offset_s: int | None = None) -> Traffic:
     if problems:
         raise ConfigurationError(problems)
     return traffic
+
+
+def _minutes(zone: str) -> int:
+    """That ``+0130`` is ahead of UTC."""
+    return (int(zone[1:3]) * 60 + int(zone[3:5])) * (-1 if zone[0] == "-" else 1)
 
 
 def offset_of(text: str) -> int | None:
@@ -117,6 +129,8 @@ class _File:
         zones = sorted(zone for zone in self.zones if zone)
         if len(zones) > 1:
             note += f"; zones {', '.join(zones)}, all taken in UTC"
+            if len(zones) == 2 and abs(_minutes(zones[0]) - _minutes(zones[1])) == 60:
+                note += SUMMER_TIME
         if None in self.zones:
             note += f"; times without a zone, taken as {'UTC' if self.offset_s is None else 'they were said to be'}"
             note += " (an hour is missing or doubled where summer time begins or ends)"
@@ -140,7 +154,13 @@ class _File:
                 raise ConfigurationError(f"{self.name}: it is compressed by zstd; unpack it with unzstd")
             file = cast(IO[bytes], raw if opened is None else opened(raw, "rb"))
             rest = b""
+            is_first = True
             for data in self._read(file, is_compressed=opened is not None):
+                if is_first:
+                    if data.startswith(UTF_16_MARKS):
+                        raise ConfigurationError(f"{self.name}: it is UTF-16; convert it with iconv -f UTF-16 -t UTF-8")
+                    data = data.removeprefix(UTF_8_MARK)
+                    is_first = False
                 if b"\0" in data[:4096] and not self.lines:
                     raise ConfigurationError(f"{self.name}: it is no text; known are: {KNOWN}")
                 head, newline, tail = data.rpartition(b"\n")

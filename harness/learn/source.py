@@ -14,7 +14,7 @@ from harness.learn.level import DAY_S, Observed, Values
 from harness.learn.log_file import read_logs, start_of
 from harness.learn.log_formats import KNOWN, best
 from harness.learn.traffic import Traffic
-from shapes._series import Wanted, read
+from shapes._series import BRIDGED, Wanted, read
 from shapes._source import is_url
 
 WINDOWS_S = tuple(
@@ -68,7 +68,9 @@ def _is_log(name: str) -> bool:
         lines = start_of(name)
     except (ConfigurationError, OSError, ValueError):
         return True
-    return Path(name).suffix.lower() not in (".csv", ".tsv") and best(lines)[1] > 0 if lines else True
+    if not any(lines):
+        return True  # the reader of logs says that it is empty
+    return Path(name).suffix.lower() not in (".csv", ".tsv") and best(lines)[1] > 0
 
 
 def _observed(traffic: Traffic, window_s: int | None) -> tuple[Observed, list[str]]:
@@ -129,7 +131,7 @@ def _of_series(name: str, window_s: int | None, wanted: Wanted) -> Source:
     numbers = np.bincount(places, minlength=count)
     sums = np.bincount(places, levels, count)
     values = np.where(numbers > 0, sums / np.maximum(numbers, 1), np.nan)
-    notes = list(series.notes)
+    notes = [note for note in series.notes if not note.startswith(BRIDGED)]  # here nothing is taken for known there
     if missing := int(np.isnan(values).sum()):
         notes.append(f"{missing:,} of {count:,} windows of {window_s} s have no row: nothing is learned from them")
     return Source(Observed(first * window_s, window_s, values, "level"), None, tuple(notes))

@@ -50,6 +50,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if (config.option.springback_runs or "").isdecimal():
+        number = config.option.springback_runs
+        raise pytest.UsageError(
+            f"--springback-runs {number}: name the folder where runs go, ./{number} if it is called so; "
+            f"a number of runs is for springback.run(…, repeat={number})"
+        )
     for name, text in MARKERS.items():
         # pytest-benchmark has one of that name with arguments of its own, and describes it.
         if name != "benchmark" or not config.pluginmanager.hasplugin("benchmark"):

@@ -20,7 +20,7 @@ COLOURS = {"seen": palette.BLUE, "usual": palette.GREY, "fitted": palette.VERMIL
 def rules() -> Markup:
     """The style sheet of all pictures, for light and for dark."""
     lines = [
-        ".picture { display: block; width: 100%; height: auto; }",
+        ".picture { display: block; width: 100%; min-width: 40rem; height: auto; }",
         ".picture text { font-size: 13px; fill: var(--muted); }",
         ".picture .grid { stroke: var(--rule); } .picture .axis { stroke: var(--muted); }",
         ".picture polyline { fill: none; stroke-width: 1.6; stroke-linejoin: round; }",
@@ -91,8 +91,8 @@ class Picture:
         frame.append(f'<text x="{LEFT}" y="{HEIGHT - 6}">{escape(self.y_title)}</text>')
         body = "".join([*frame, *self._parts])
         return Markup(
-            f'<svg class="picture" viewBox="0 0 {WIDTH:.0f} {HEIGHT:.0f}" role="img" '
-            f'aria-label="{escape(self.label)}">{body}</svg>'
+            f'<div class="scroll" tabindex="0"><svg class="picture" viewBox="0 0 {WIDTH:.0f} {HEIGHT:.0f}" role="img" '
+            f'aria-label="{escape(self.label)}">{body}</svg></div>'
         )
 
     def _x(self, x: float) -> float:

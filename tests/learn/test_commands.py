@@ -87,6 +87,14 @@ def test_a_series_is_learned_too(tmp_path: Path) -> None:
     assert '(1, "GET", "/", ["/"])' in (tmp_path / "out" / "learned_spike.py").read_text()
 
 
+def test_of_a_gap_in_a_series_nothing_is_learned(tmp_path: Path) -> None:
+    """And nothing else is said of it: a shape would go straight over it."""
+    rows = [f"{60 * n},{5 + n % 3}" for n in range(3000) if not 1000 < n < 1600]
+    (tmp_path / "a.csv").write_text("\n".join(rows))
+    told = "\n".join(learn(str(tmp_path / "a.csv"), tmp_path / "out"))
+    assert "599 of 3,000 windows of 60 s have no row: nothing is learned from them" in told and "bridged" not in told
+
+
 def test_an_hour_of_data_is_learned_as_far_as_it_goes(tmp_path: Path) -> None:
     (tmp_path / "a.log").write_text("\n".join(common(Seen(traffic_log.START + n)) for n in range(3600)))
     told = "\n".join(learn(str(tmp_path / "a.log"), tmp_path / "out"))
@@ -111,6 +119,8 @@ def test_an_hour_of_data_is_learned_as_far_as_it_goes(tmp_path: Path) -> None:
         ({"a.log": common(Seen(9))}, {}, "1 windows of 1 s, and 10 are needed"),
         ({"a.csv": "0,1\n1e300,1\n"}, {}, "too large to be any"),
         ({"a.csv": "0,1\n1,1e300\n"}, {}, "too large to be any"),
+        ({"a.csv": ""}, {}, "a.csv: it is empty"),
+        ({"a.csv": "0,1\n2,1\n1,1\n"}, {}, "line 3: the time goes back, from 2; sort the rows by their time"),
     ],
 )
 def test_what_cannot_be_learned_from_is_refused_in_words(

@@ -77,6 +77,16 @@ def test_the_usual_level_is_that_of_the_time_of_day_whatever_the_spikes() -> Non
     assert len(spikes.find(data, level.usual_level(data)).spikes) == 8
 
 
+@pytest.mark.parametrize("window_s", [60, 300])
+def test_the_edge_of_a_day_is_no_spike(window_s: int) -> None:
+    """A shop that opens at nine, closed to the minute: an hour's mean around the edge is half of what is usual then."""
+    per_day = DAY_S // window_s
+    day = np.where(np.arange(per_day) * window_s < 9 * 3600, 0.0, 10.0)
+    noise = np.exp(0.02 * np.random.default_rng(1).standard_normal(10 * per_day))
+    data = observed(np.tile(day, 10) * noise, window_s)
+    assert spikes.find(data, level.usual_level(data)).spikes == ()
+
+
 def test_the_daily_peak_is_no_spike_and_noise_is_none() -> None:
     """Also noise so large that half as much again comes by itself."""
     for noise in (0.0, 0.02, 0.3):

@@ -8,7 +8,7 @@ import lzma
 import random
 import time
 from collections import Counter
-from datetime import timedelta, timezone
+from datetime import UTC, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -74,6 +74,14 @@ def test_of_a_compressed_file_that_ends_early_the_beginning_is_read(tmp_path: Pa
     assert "the compressed file ends early, after line" in traffic.notes[0]
 
 
+@pytest.mark.parametrize("writer", ["common", "json_nginx"])
+def test_marks_and_line_ends_of_other_systems_lose_no_line(tmp_path: Path, writer: str) -> None:
+    lines = "".join(f"{WRITERS[writer](Seen(START + n))}\r\n" for n in range(100))
+    traffic = read(tmp_path / "a.log", text=lines.encode("utf-8-sig"))
+    assert traffic.total == 100 and "left out" not in traffic.notes[0]
+    assert "iconv -f UTF-16" in refusal(tmp_path / "a.log", lines.encode("utf-16"))
+
+
 def test_what_is_left_out_is_said_with_its_first_line(tmp_path: Path) -> None:
     lines = [common(Seen(START + n)) for n in range(10)]
     lines[4] = "hush: what is this"
@@ -104,7 +112,10 @@ def test_zones_are_taken_in_utc_and_said(tmp_path: Path) -> None:
     zones = (timezone(timedelta(hours=2)), timezone(timedelta(hours=1)))
     traffic = read(tmp_path / "a.log", *(common(Seen(START + 3600 * n), zone) for n, zone in enumerate(zones)))
     assert by_second(traffic) == Counter([START, START + 3600])
-    assert "zones +0100, +0200, all taken in UTC" in traffic.notes[0]
+    assert "zones +0100, +0200, all taken in UTC (an hour apart, as where summer time" in traffic.notes[0]
+    zones = (timezone(timedelta(hours=-5)), UTC)
+    far = read(tmp_path / "b.log", *(common(Seen(START), zone) for zone in zones))
+    assert far.notes[0].endswith("zones +0000, -0500, all taken in UTC")
 
 
 def test_a_zone_that_is_none_makes_a_line_of_no_known_format(tmp_path: Path) -> None:

@@ -275,6 +275,13 @@ def test_runs_go_where_they_are_wanted(own: pytest.Pytester) -> None:
     assert [path.name for path in (own.path / "elsewhere").iterdir()] == ["20260314T090000Z-login-herd"]
 
 
+def test_a_number_is_no_folder_that_runs_go_to(own: pytest.Pytester) -> None:
+    ended = run(own, "def test_login(springback): pass", "--springback-runs=3")
+    assert ended.ret == pytest.ExitCode.USAGE_ERROR
+    ended.stderr.fnmatch_lines(["*--springback-runs 3: name the folder*springback.run(…, repeat=3)"])
+    assert run(own, "def test_login(springback): pass", "--springback-runs=./3").ret == 0
+
+
 def test_they_are_held_against_the_history_or_a_run(own: pytest.Pytester) -> None:
     body = """
     def test_login(springback):

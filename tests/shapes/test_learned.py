@@ -45,7 +45,11 @@ def test_the_peak_is_so_many_times_the_level(tmp_path: Path, name: str, spike: s
 @pytest.mark.parametrize(
     ("told", "spike", "problem"),
     [
-        (TOLD, "expected:31d", "--spike expected:31d: 1 to 30 days can be told from what was learned"),
+        (
+            TOLD,
+            "expected:31d",
+            "--spike expected:31d: 1 to 30 days can be told from what was learned, no longer",
+        ),
         (TOLD, "expected:0d", "--spike expected:0d: 1 to 30 days"),
         (TOLD, "huge", "--spike 'huge': give expected:30d, with any number of days, or largest"),
         (NOTHING, "expected:7d", "is INCONCLUSIVE: 3 days are known; give --peak, or largest"),

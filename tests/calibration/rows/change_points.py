@@ -1,12 +1,13 @@
 """Histories of 40 runs of one plan, one figure a run, with normal noise of 5 % from run to run: of one level; 10 %
-higher from run 30 on; and 25 % higher from run 15 to run 25, when it was mended. Apache Otava 0.8, which is no
-dependency, was given 400 histories of the first two kinds once (seeds 1,000 to 1,399, p 0.001): it found a change in
-2.5 % of those of one level, and 92.5 % of the changes.
+higher from some run on; and 25 % higher from run 15 to run 25, when it was mended. Apache Otava 0.8, which is no
+dependency, was given 400 histories of one level and as many that change at run 30 (seeds 1,000 to 1,399, p 0.001): it
+found a change in 2.5 % of those of one level, and 92.5 % of the changes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,8 @@ from tests.calibration.figures import Figure, Share
 TITLE = "Changes over a history"
 SHORT = 10
 RUNS, NOISE, CLOSE = 40, 0.05, 2
+PLACES, HELD = (20, 30, 34, 36), (20, 30)
+"""Where the level changes, and of these where so many are wanted: few runs after a change show less of it."""
 
 Values = NDArray[np.float64]
 
@@ -26,8 +29,10 @@ def figures(seeds: range, each: Callable[[Callable[..., Any], Iterable[Any]], It
     n = len(seeds)
     steady = sum(each(one_level, seeds))
     yield Share("one level, 5 % noise, 40 runs", "a change is found", steady, n, (0, 0.02))
-    shifted = sum(each(ten_percent, seeds))
-    yield Share("+10 % from run 30 on", "found within 2 runs", shifted, n, (0.9, 1))
+    for place in PLACES:
+        shifted = sum(each(partial(ten_percent, place), seeds))
+        goal = (0.9, 1.0) if place in HELD else None
+        yield Share(f"+10 % from run {place} on", "found within 2 runs", shifted, n, goal)
     mended = sum(each(mended_again, seeds))
     yield Share("+25 % from run 15 to 25", "both ends found within 2 runs", mended, n, (0.9, 1))
 
@@ -40,8 +45,8 @@ def one_level(seed: int) -> bool:
     return bool(change_points((1 + noise(seed)).tolist()))
 
 
-def ten_percent(seed: int) -> bool:
-    return _is_near(change_points((1 + noise(seed) + 0.1 * (np.arange(RUNS) >= 30)).tolist()), 30)
+def ten_percent(place: int, seed: int) -> bool:
+    return _is_near(change_points((1 + noise(seed) + 0.1 * (np.arange(RUNS) >= place)).tolist()), place)
 
 
 def mended_again(seed: int) -> bool:
