@@ -15,6 +15,8 @@ from typing import Any
 
 from gevent import get_hub, getcurrent
 
+from harness.load.turns import turn_is_long
+
 READ, WRITE = 1, 2
 DEADLINE_TOLERANCE_S = 0.0005
 """An alarm that goes off this much before the deadline counts as in time: the loop's clock is coarse."""
@@ -129,7 +131,11 @@ class WaitableSocket:
         self._alarm_s = math.inf
         if self._waiting is None:
             return
-        if time.monotonic() < self._deadline_s - DEADLINE_TOLERANCE_S:
+        now_s = time.monotonic()
+        if now_s < self._deadline_s - DEADLINE_TOLERANCE_S:
             self._set_alarm(self._deadline_s)
+        elif turn_is_long():
+            # Of ten thousand deadlines at one instant all alarms go off in one turn; these are for the next.
+            self._set_alarm(now_s)
         else:
             self._waiting.throw(DeadlineError())
