@@ -128,14 +128,17 @@ class WaitableSocket:
         self._alarm.start(self._on_alarm, update=True)
 
     def _on_alarm(self) -> None:
+        if turn_is_long():
+            # Of ten thousand deadlines at one instant all alarms go off in one turn.
+            self._hub.loop.run_callback(self._on_deadline)
+        else:
+            self._on_deadline()
+
+    def _on_deadline(self) -> None:
         self._alarm_s = math.inf
         if self._waiting is None:
             return
-        now_s = time.monotonic()
-        if now_s < self._deadline_s - DEADLINE_TOLERANCE_S:
+        if time.monotonic() < self._deadline_s - DEADLINE_TOLERANCE_S:
             self._set_alarm(self._deadline_s)
-        elif turn_is_long():
-            # Of ten thousand deadlines at one instant all alarms go off in one turn; these are for the next.
-            self._set_alarm(now_s)
         else:
             self._waiting.throw(DeadlineError())
