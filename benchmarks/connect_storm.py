@@ -54,7 +54,7 @@ def _figures(recording: Recording, phase_name: str, name: str, users: int) -> tu
     last_us = histogram.quantile_us(up, SHARE, max(0, users - histogram.total(up)))
     return (
         math.inf if last_us is None else last_us / 1e6,
-        min(1.0, histogram.total(up) / users),  # the few who look in beside the herd are among them
+        histogram.total(up) / users,
         1000 * max(_vital(recording, phase, "loop_lag_s")),
         sum(_vital(recording, phase, "cpu_ratio")),
     )

@@ -12,6 +12,7 @@ from shapes import avalanche
 class Held(WebSocketUser):
     @task
     def hold(self):
+        self.name = "/feed" if self.in_herd else "/canary"  # who looks in beside the herd is not counted with it
         self.open()
         if self.in_herd:
             self.abort_in("drop")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import socket
 import time
+from contextlib import closing, suppress
 
 import gevent
 from gevent.event import Event
 
+from harness.load.http.waitable_socket import DeadlineError, WaitableSocket
 from harness.load.turns import LONGEST_TURN_S, end_long_turn, turn_is_long
 
 MANY, EACH_S = 400, 0.003
@@ -47,6 +50,35 @@ def test_a_timer_waits_for_a_part_of_the_work_and_not_for_all_of_it() -> None:
     assert whole_s > 0.9 * MANY * EACH_S, "the work is in one turn, or this test shows nothing"
     # Beside the other way and not beside a figure: the work is CPU time, and what is late is so by the wall clock.
     assert latest(end_turns=True) < 0.6 * whole_s
+
+
+def test_deadlines_that_come_together_are_met_in_several_turns() -> None:
+    """As of ten thousand connections that are to be cut at one instant: each goes off in its time, or a turn later."""
+    watched, deadline_s = list[float](), time.monotonic() + 0.05
+
+    def waits() -> None:
+        with closing(WaitableSocket(socket.AF_INET)) as waiting:
+            with suppress(DeadlineError):
+                waiting.wait(deadline_s)
+            began_s = time.monotonic()
+            while time.monotonic() < began_s + EACH_S:
+                pass
+            watched.append(time.monotonic())
+
+    def longest_turn_s() -> float:
+        longest_s = 0.0
+        while len(watched) < MANY:
+            began_s = time.monotonic()
+            gevent.sleep(0.001)
+            longest_s = max(longest_s, time.monotonic() - began_s)
+        return longest_s
+
+    turn_is_long()
+    users = [gevent.spawn(waits) for _ in range(MANY)]
+    longest_s = longest_turn_s()
+    gevent.joinall(users)
+    assert min(watched) >= deadline_s
+    assert longest_s < 0.5 * (max(watched) - deadline_s)
 
 
 def test_a_turn_is_long_while_it_goes_on() -> None:

@@ -3,7 +3,8 @@ services.py.
 
 ``python -m tests.run.fastapi_app ACCOUNTS LIFE_S [FAULT]``. ``/counts`` says how often what was granted,
 ``/issued`` has all tokens. The fault
-``refresh_500`` fails each refresh, ``mixed_up`` answers about whoever asked before.
+``refresh_500`` fails each refresh, ``mixed_up`` answers about whoever asked before, and
+``any_token`` takes anybody's token for anybody's page.
 """
 
 import asyncio
@@ -62,15 +63,29 @@ async def token(
     return granted(username)
 
 
-@app.get("/users/me")
-async def me(token: Annotated[str, Depends(OAuth2PasswordBearer("token"))]) -> dict[str, str]:
+Token = Annotated[str, Depends(OAuth2PasswordBearer("token"))]
+
+
+def owner_of(token: str) -> str:
     try:
-        username = jwt.decode(token, KEY, ["HS256"])["sub"]
+        return str(jwt.decode(token, KEY, ["HS256"])["sub"])
     except jwt.InvalidTokenError:
         counts["refused"] += 1
         raise HTTPException(401) from None
+
+
+@app.get("/users/me")
+async def me(token: Token) -> dict[str, str]:
+    username = owner_of(token)
     before[0], said = username, before[0] if FAULT == "mixed_up" else username
     return {"username": said}
+
+
+@app.get("/users/{username}")
+async def page(username: str, token: Token) -> dict[str, str]:
+    if owner_of(token) != username and FAULT != "any_token":
+        raise HTTPException(403)
+    return {"username": username}
 
 
 @app.get("/counts")

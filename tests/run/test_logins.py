@@ -64,8 +64,13 @@ def form(directory: Path, fault: str) -> Outcome:
 
 def oauth2(directory: Path, fault: str) -> Outcome:
     with served("fastapi_app", USERS, 8, *([fault] if fault else [])) as url:
-        released = ("--released", "refresh") if fault == "refresh_500" else ()
-        return example(directory, "oauth2_api.py", url, *released)
+        released = {"refresh_500": "refresh", "any_token": "trespass"}.get(fault, "request")
+        return example(directory, "oauth2_api.py", url, "--released", released)
+
+
+def trespass(directory: Path) -> Outcome:
+    with served("fastapi_app", USERS, 8) as url:
+        return example(directory, "oauth2_api.py", url, "--released", "trespass")
 
 
 @together(form, takes_s=25, fault=[""])
@@ -114,6 +119,20 @@ def test_a_herd_of_refreshes_that_fail_is_seen_for_what_it_is(outcome: Outcome) 
     outcome.done.ended_well(3)
     assert outcome.causes["http 500"] >= 60
     assert "http 500" in outcome.done.finding("error_ratio")["reason"]
+
+
+@together(oauth2, takes_s=20, fault=["any_token"])
+def test_a_token_of_somebody_else_that_is_accepted_fails_the_run(outcome: Outcome) -> None:
+    outcome.done.ended_well(3)
+    assert outcome.causes["token of somebody else accepted"] > 60 and not outcome.causes["ok"]
+    assert "token of somebody else accepted" in outcome.done.finding("error_ratio")["reason"]
+
+
+@together(trespass, takes_s=20)
+def test_tokens_of_others_that_are_refused_pass(outcome: Outcome) -> None:
+    outcome.done.ended_well(0)
+    assert outcome.causes.keys() == {"ok"}
+    assert outcome.warm_up["GET page of one's own", "ok"] == USERS
 
 
 @together(form, takes_s=25, fault=["", "mixed_sessions"])
