@@ -14,12 +14,16 @@ class Panel extends HTMLElement {
     if (!this.shadowRoot) this.build();
     this.connect();
     document.addEventListener("visibilitychange", this.seen = () => this.look());
+    addEventListener("beforeprint", this.printed = () => this.print(true));
+    addEventListener("afterprint", this.shown = () => this.print(false));
     this.clock = setInterval(() => { this.theme(); this.watch(); }, 500);
     this.theme();
   }
 
   disconnectedCallback() {
     document.removeEventListener("visibilitychange", this.seen);
+    removeEventListener("beforeprint", this.printed);
+    removeEventListener("afterprint", this.shown);
     clearInterval(this.clock);
     this.disconnect();
   }
@@ -168,10 +172,17 @@ class Panel extends HTMLElement {
     if (this.stale.textContent !== words) this.stale.textContent = words;
   }
 
+  // Paper is white, and shows what is out of view on the screen.
+  print(isOnPaper) {
+    this.toggleAttribute("paper", isOnPaper);
+    this.theme();
+    this.charts.paint();
+  }
+
   // Locust changes its theme without telling: its page's background says which one it is.
   theme() {
     const found = getComputedStyle(document.body).backgroundColor.match(/[\d.]+/g) || [255, 255, 255];
-    const [red, green, blue] = found.map(Number), dark = red + green + blue < 384;
+    const [red, green, blue] = found.map(Number), dark = red + green + blue < 384 && !this.hasAttribute("paper");
     if (this.hasAttribute("dark") === dark) return;
     this.toggleAttribute("dark", dark);
     this.charts.redraw();

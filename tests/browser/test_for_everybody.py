@@ -1,0 +1,139 @@
+"""Our pages for those who see them otherwise: by ear, by keyboard alone, on paper, and after an hour."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psutil
+import pytest
+
+from tests import accessibility
+from tests.browser.made_up_run import PANEL, TAKE, names, opened, plan, second, shown, state
+from tests.browser.page import FORM, PLANNED, open_form, until
+from tests.browser.session import Session
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_is_wrong_for_a_screen_reader_and_nothing_too_faint(page: Any, ui: Session, scheme: str) -> None:
+    """By axe-core: the form, with a problem told; the live page in a spike, and with a verdict; the list of runs, and
+    the history; at 400 px, where tables are narrowest.
+    """
+    if not ui.status()["run"]:
+        ui.run_once(**PLANNED)
+    page.emulate_media(color_scheme=scheme)
+    page.set_viewport_size({"width": 400, "height": 800})
+    found: dict[str, list[str]] = {}
+    page.goto(ui.url)
+    page.locator("springback-panel .verdict").wait_for()
+    found["tab"] = accessibility.violations(page, "springback-panel")
+    open_form(page)
+    page.fill(f"{FORM} input[name=herd_users]", "-5")
+    page.locator(f"{FORM} .problem", has_text="--herd-users").wait_for()
+    found["form"] = accessibility.violations(page, FORM)
+    page.fill(f"{FORM} input[name=herd_users]", "20")
+    page.goto(f"{ui.url}/springback/live")
+    page.locator("springback-panel .verdict").wait_for()
+    found["verdict"] = accessibility.violations(page)
+    shown(page, ui)
+    page.locator(".tile.beyond").first.wait_for()
+    found["spike"] = accessibility.violations(page)
+    page.goto(f"{ui.url}/springback/")
+    found["runs"] = accessibility.violations(page)
+    page.goto(f"{ui.url}/springback/history")
+    found["history"] = accessibility.violations(page)
+    assert found == {part: [] for part in found}
+
+
+def test_by_keyboard_every_second_of_every_chart_is_said(page: Any, ui: Session) -> None:
+    """Also of those out of view: what is newest and highest is their name, the second that the arrows choose their
+    value. And the buttons come in their order, none twice.
+    """
+    shown(page, ui)
+    page.set_viewport_size({"width": 400, "height": 300})
+    slider = page.get_by_role("slider", name="Memory of the target")
+    until(page, f"() => {PANEL}.shadowRoot.querySelector('[data-chart=memory] canvas').ariaLabel.includes('highest')")
+    assert "api: now 100 MB, highest 100 MB at 24 s" in slider.get_attribute("aria-label")
+    slider.focus()
+    page.keyboard.press("Home")
+    page.keyboard.press("ArrowRight")
+    until(page, f"() => {PANEL}.shadowRoot.activeElement.ariaValueNow === '1'")
+    assert slider.get_attribute("aria-valuetext") == "1 s: api 100 MB"
+    heat = page.get_by_role("slider", name="Latency heat map")
+    heat.focus()
+    page.keyboard.press("Home")
+    assert heat.get_attribute("aria-valuetext") == "0 s: 9 answers took 65.5 ms to 156 ms"
+    page.keyboard.press("Escape")
+    assert heat.get_attribute("aria-valuetext") == "no second chosen"
+    page.evaluate("document.activeElement.blur()")
+    reached = []
+    for _ in range(5):
+        page.keyboard.press("Tab")
+        reached.append(
+            page.evaluate(f"{PANEL}.shadowRoot.activeElement?.textContent ?? document.activeElement.textContent")
+        )
+    assert reached == ["Stop", "Kill load", "Whole run", "Spike", "Last minute"]
+
+
+ON_PAPER = f"""addEventListener("beforeprint", () => {{
+  const inked = (canvas) => {{
+    const {{ data }} = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+    let count = 0;
+    for (let i = 3; i < data.length; i += 4) count += data[i] > 200;
+    return [canvas.dataset.chart, count > 2000, canvas.width / canvas.clientWidth];
+  }};
+  const charts = [...{PANEL}.shadowRoot.querySelectorAll("canvas")].map(inked);
+  window.paper = {{ dark: {PANEL}.hasAttribute("dark"), charts }};
+}})"""
+STYLE = f"""() => {{
+  const of = (name) => getComputedStyle({PANEL}.shadowRoot.querySelector(name));
+  const behind = getComputedStyle(document.body).backgroundColor;
+  return [of(".controls").display, of(".tall").maxHeight, of("h2").color, behind];
+}}"""
+
+
+def test_on_paper_it_is_white_and_has_the_charts_that_are_out_of_view(page: Any, ui: Session) -> None:
+    """Printed in the run, from a small dark window; which is dark again afterwards, and goes on."""
+    page.emulate_media(color_scheme="dark")
+    page.set_viewport_size({"width": 400, "height": 300})
+    shown(page, ui)
+    page.locator("springback-panel[dark]").wait_for()
+    page.evaluate(ON_PAPER)
+    assert page.pdf(format="A4").startswith(b"%PDF")
+    paper = page.evaluate("window.paper")
+    assert not paper["dark"]
+    assert len(paper["charts"]) >= 10
+    assert paper["charts"] == [[chart, True, 3] for chart, *_ in paper["charts"]]
+    page.locator("springback-panel[dark]:not([paper])").wait_for()
+    page.emulate_media(media="print")
+    page.evaluate(f"{PANEL}.print(true)")
+    seen = page.evaluate(STYLE)
+    assert seen == ["none", "none", "rgb(28, 32, 36)", "rgb(246, 247, 248)"]
+
+
+HOUR_S = 3600
+
+
+def test_after_an_hour_it_is_small_and_as_quick(page: Any, ui: Session) -> None:
+    """Ten names and six figures a second: below 150 MB of its own, and drawn in less than a tenth of a second."""
+    before = {process.pid for process in renderers()}
+    context = page.context.browser.new_context(viewport={"width": 1280, "height": 2400})
+    watched = context.new_page()
+    opened(watched, ui)
+    watched.evaluate(TAKE, [plan(HOUR_S), names(10)])
+    for begin in range(0, HOUR_S, 60):
+        told = [message for t in range(begin, begin + 60) for message in (second(t), {"kind": "beat"})]
+        watched.evaluate(TAKE, [state(ui, begin + 0.5), *told, names(10), state(ui, begin + 61)])
+    until(watched, f"() => {PANEL}.charts.element.dataset.drawn === '{HOUR_S - 1}'")
+    took_ms = watched.evaluate(
+        f"() => Math.min(...[1, 2, 3].map(() => {{ {PANEL}.charts.paint(); return {PANEL}.charts.took_ms; }}))"
+    )
+    largest_bytes = max(process.memory_full_info().uss for process in renderers() if process.pid not in before)
+    context.close()
+    assert took_ms < 100
+    assert largest_bytes < 150e6
+
+
+def renderers() -> list[psutil.Process]:
+    return [each for each in psutil.Process().children(recursive=True) if "--type=renderer" in each.cmdline()]
