@@ -21,7 +21,8 @@ export class ChartList {
     this.list = make("div", { class: "charts" });
     this.element = make("section", { "aria-label": "Charts" }, make("div", { class: "tools" }, make("h3", {}, "Over time"),
       make("div", { class: "views", role: "group", "aria-label": "Stretch of time" }, ...this.buttons)), this.list,
-      make("p", { class: "muted" }, "By the second in which requests should have begun. Point at a chart, or focus it and use the arrow keys, to read a second."));
+      make("p", { class: "muted" }, "By the second in which requests should have begun. ",
+        make("span", { class: "hint" }, "Point at a chart, or focus it and use the arrow keys, to read a second.")));
     this.visible = new Set();
     this.observer = new IntersectionObserver((entries) => {
       for (const { target, isIntersecting } of entries) isIntersecting ? this.visible.add(target.dataset.chart) : this.visible.delete(target.dataset.chart);
@@ -39,7 +40,7 @@ export class ChartList {
 
   // New figures, or another run. `marks` are {t, letter}.
   show(data, marks) {
-    if (this.data !== data) { this.cursor = null; this.summed = 0; }
+    if (this.data !== data) { this.cursor = null; this.summed = -Infinity; }
     this.data = data;
     this.marks = marks;
     this.redraw();
@@ -66,7 +67,7 @@ export class ChartList {
     if (!this.data || document.hidden && !onPaper) return;
     const began = performance.now(), style = getComputedStyle(this.host), cache = new Map();
     const colour = (name) => { if (!cache.has(name)) cache.set(name, style.getPropertyValue(name).trim()); return cache.get(name); };
-    const view = { ...this.view(), marks: this.marks }, sum = performance.now() - (this.summed || 0) > SUMMARY_MS;
+    const view = { ...this.view(), marks: this.marks }, sum = performance.now() - this.summed > SUMMARY_MS;
     for (const chart of CHARTS) {
       if (!isShown(chart, this.data)) { this.remove(chart.id); continue; }
       const part = this.shown.get(chart.id) || this.add(chart);
@@ -172,7 +173,7 @@ export class ChartList {
       }
       const { t } = this.cursor;
       part.cursor.style.left = `${part.drawn.x(t + 0.5)}px`;
-      part.readout.textContent = told(part.chart, part.drawn.lines, this.data, t);
+      part.readout.textContent = told(part.chart, linesOf(part.chart, this.data, part.view), this.data, t);
       part.canvas.setAttribute("aria-valuenow", String(t));
       part.canvas.setAttribute("aria-valuetext", part.readout.textContent);
     }

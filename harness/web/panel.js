@@ -1,4 +1,5 @@
 // The live page, in the tab of Locust's page and by itself: a custom element that is sent what changes, once a second.
+import { ask } from "./ask.js";
 import { ChartList } from "./chart_list.js";
 import { Part, base, link, make } from "./elements.js";
 import { RunData } from "./live_data.js";
@@ -74,8 +75,7 @@ class Panel extends HTMLElement {
     button.addEventListener("click", async () => {
       this.told.textContent = text === "Stop" ? "Stopping: waiting for the last answers …" : "Killing the load …";
       try {
-        const answer = await fetch(new URL(`../${path}`, base), { method: "POST" });
-        const said = await answer.json();
+        const said = await ask(`../${path}`, { method: "POST" });
         if (!said.success) this.told.textContent = said.message;
       } catch (error) { this.told.textContent = `Not done: ${error.message}`; }
     });
@@ -139,8 +139,13 @@ class Panel extends HTMLElement {
 
   tileFacts(status, state, data) {
     const newest = data.newest, at = (column) => { const value = column.at(newest); return Number.isNaN(value) ? null : value; };
+    const recent = [0, 0];
+    for (let t = Math.max(0, newest - 9); t <= newest; t += 1) {
+      if (Number.isNaN(data.planned.at(t))) continue;
+      recent[0] += data.made.at(t) || 0; recent[1] += data.planned.at(t);
+    }
     return {
-      state: status.state, made: at(data.made), planned: at(data.planned), waiting: state.waiting,
+      state: status.state, made: at(data.made), planned: at(data.planned), recent, waiting: state.waiting,
       conditions: state.conditions, recovery: state.recovery, users: [status.users_connected, status.users_wanted, status.users_parked],
       nodes: [status.nodes, status.nodes_lost],
     };

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import psutil
@@ -17,18 +18,19 @@ pytestmark = pytest.mark.browser
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_nothing_is_wrong_for_a_screen_reader_and_nothing_too_faint(page: Any, ui: Session, scheme: str) -> None:
-    """By axe-core: the form, with a problem told; the live page in a spike, and with a verdict; the list of runs, and
-    the history; at 400 px, where tables are narrowest.
+    """By axe-core: the tab of Locust's page; and at 400 px, where tables are narrowest, the form with a problem told,
+    the live page with a verdict and in a spike, the list of runs, and the history.
     """
     if not ui.status()["run"]:
         ui.run_once(**PLANNED)
     page.emulate_media(color_scheme=scheme)
-    page.set_viewport_size({"width": 400, "height": 800})
     found: dict[str, list[str]] = {}
     page.goto(ui.url)
     page.locator("springback-panel .verdict").wait_for()
+    page.get_by_role("button", name="New").wait_for()
     found["tab"] = accessibility.violations(page, "springback-panel")
     open_form(page)
+    page.set_viewport_size({"width": 400, "height": 800})
     page.fill(f"{FORM} input[name=herd_users]", "-5")
     page.locator(f"{FORM} .problem", has_text="--herd-users").wait_for()
     found["form"] = accessibility.violations(page, FORM)
@@ -74,6 +76,27 @@ def test_by_keyboard_every_second_of_every_chart_is_said(page: Any, ui: Session)
             page.evaluate(f"{PANEL}.shadowRoot.activeElement?.textContent ?? document.activeElement.textContent")
         )
     assert reached == ["Stop", "Kill load", "Whole run", "Spike", "Last minute"]
+
+
+def test_a_button_that_reached_nobody_says_why(page: Any, ui: Session) -> None:
+    """Who is signed out is sent to the page of the login in place of an answer."""
+    for answer, words in (
+        ({"status": 302, "headers": {"Location": "/springback/"}}, "Not done: you are signed out. Sign in again"),
+        ({"status": 403, "body": "Refused: of another site"}, "Not done: Refused: of another site"),
+        (None, "Not done: Failed to fetch"),
+    ):
+        shown(page, ui)
+        page.route("**/kill", partial(_answer, answer))
+        page.get_by_role("button", name="Kill load").click()
+        page.get_by_role("status").filter(has_text=words).wait_for()
+        page.unroute("**/kill")
+
+
+def _answer(answer: dict[str, Any] | None, route: Any) -> None:
+    if answer is None:
+        route.abort()
+    else:
+        route.fulfill(**answer)
 
 
 ON_PAPER = f"""addEventListener("beforeprint", () => {{
@@ -122,9 +145,10 @@ def test_after_an_hour_it_is_small_and_as_quick(page: Any, ui: Session) -> None:
     watched = context.new_page()
     opened(watched, ui)
     watched.evaluate(TAKE, [plan(HOUR_S), names(10)])
+    told = state(ui, 0)
     for begin in range(0, HOUR_S, 60):
-        told = [message for t in range(begin, begin + 60) for message in (second(t), {"kind": "beat"})]
-        watched.evaluate(TAKE, [state(ui, begin + 0.5), *told, names(10), state(ui, begin + 61)])
+        now = {**told, "status": {**told["status"], "elapsed_s": begin + 60.9}}
+        watched.evaluate(TAKE, [*map(second, range(begin, begin + 60)), names(10), now])
     until(watched, f"() => {PANEL}.charts.element.dataset.drawn === '{HOUR_S - 1}'")
     took_ms = watched.evaluate(
         f"() => Math.min(...[1, 2, 3].map(() => {{ {PANEL}.charts.paint(); return {PANEL}.charts.took_ms; }}))"
