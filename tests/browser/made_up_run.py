@@ -82,3 +82,15 @@ def shown(page: Any, ui: Session, seconds: int = 25, duration_s: int = 60) -> No
     """The live page in the spike of such a run."""
     opened(page, ui)
     page.evaluate(TAKE, [plan(duration_s), *map(second, range(seconds)), names(20), state(ui, seconds + 0.9)])
+
+
+def ended(ui: Session) -> dict[str, Any]:
+    """The state after the run, with a verdict."""
+    findings = [
+        {"outcome": outcome, "title": title, "reason": f"because of {title}", "is_guard": title == "run complete"}
+        for outcome, title in (("FAIL", "p95 latency"), ("PASS", "error ratio"), ("INCONCLUSIVE", "run complete"))
+    ]
+    verdict = {"outcome": "FAIL", "reason": "p95 latency", "notes": ["a note"], "findings": findings}
+    told = state(ui, 60)
+    told["status"] |= {"state": "ended", "words": "ended", "phase": "", "verdict": verdict, "files": ["report.html"]}
+    return told
