@@ -139,8 +139,8 @@ class Panel extends HTMLElement {
 
   tileFacts(status, state, data) {
     const newest = data.newest, at = (column) => { const value = column.at(newest); return Number.isNaN(value) ? null : value; };
-    const recent = [0, 0];
-    for (let t = Math.max(0, newest - 9); t <= newest; t += 1) {
+    const recent = [0, 0]; // made and planned in ten seconds, without the newest: a load process may yet report of it
+    for (let t = Math.max(0, newest - 10); t < newest; t += 1) {
       if (Number.isNaN(data.planned.at(t))) continue;
       recent[0] += data.made.at(t) || 0; recent[1] += data.planned.at(t);
     }

@@ -43,7 +43,7 @@ export function tiles(facts) {
   const plan = facts.planned === null ? "the last second" : `of ${count(facts.planned)} planned, the last second`;
   // Random arrivals vary by the root of their number: ten seconds tell what one cannot.
   const [recent, due] = facts.recent, least = due - 3 * Math.sqrt(due) - 1;
-  const rate = tile("Starts per second", made, plan, least <= 0 ? "" : recent < least ? "beyond" : "within", "below the plan for 10 s");
+  const rate = tile("Starts per second", made, plan, least <= 0 ? "" : recent < least ? "beyond" : "within", "below the plan of 10 s");
   const shown = [
     facts.state === "warm-up" ? tile("Users parked", String(parked), `of ${wanted}`) : rate,
     against("Error ratio", "error ratio", "last 10 s"), against("p95 latency", "p95 latency", "last 10 s"),

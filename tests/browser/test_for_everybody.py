@@ -75,6 +75,22 @@ def test_by_keyboard_every_second_of_every_chart_is_said(page: Any, ui: Session)
     assert reached == ["Stop", "Kill load", "Whole run", "Spike", "Last minute"]
 
 
+def test_tiles_say_which_load_processes_are_left_and_that_too_little_was_begun(page: Any, ui: Session) -> None:
+    """Over ten seconds: 4 of 10 in one of them may be chance."""
+    shown(page, ui)
+    starts = page.locator(".tile", has_text="Starts per second")
+    starts.and_(page.locator(".within")).wait_for()
+    lost = page.locator(".tile.beyond", has_text="Load processes")
+    assert [text.strip() for text in lost.locator("dd").inner_text().splitlines()] == ["1", "of 2", "lost: worker-2"]
+    few = second(24)
+    few["points"] = [[t, 4, 4, *[0] * 3, 0.1, 0.2, 0.3, {}, []] for t in range(24, 34)]
+    page.evaluate(TAKE, [{**few, "points": few["points"][:1]}, state(ui, 25.9)])
+    starts.filter(has_text="4of 10 planned").wait_for()
+    assert starts.locator(".sign").count() == 0
+    page.evaluate(TAKE, [few, state(ui, 34.9)])
+    starts.locator(".sign", has_text="below the plan of 10 s").wait_for()
+
+
 def test_a_button_that_reached_nobody_says_why(page: Any, ui: Session) -> None:
     """Who is signed out is sent to the page of the login in place of an answer."""
     for answer, words in (
