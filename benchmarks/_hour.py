@@ -16,7 +16,7 @@ from collections import defaultdict
 from pathlib import Path
 
 from harness.analysis.histogram import bucket_index
-from harness.load.node_reporter import Report
+from harness.load.report import Report
 from harness.recording import End, ProbeSample, Slice
 from harness.recording_file import FILE_NAME, read
 from harness.recording_header import CriterionSpec, Header, Phase

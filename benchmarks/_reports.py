@@ -20,7 +20,7 @@ from locust.rpc.protocol import Message
 from harness.analysis import phases
 from harness.analysis.histogram import bucket_index, quantile_us
 from harness.live.state import SETTLES_S, LiveState
-from harness.load.node_reporter import Report
+from harness.load.report import Report
 from harness.recording import ProbeSample, Slice
 from harness.recording_file import decode, encode
 from harness.recording_header import Header, Phase

@@ -190,7 +190,6 @@ class Attachment:
         events.test_stop.add_listener(self._test_stop)
         events.quitting.add_listener(self._quitting)
         events.report_to_master.add_listener(self._report)
-        events.worker_report.add_listener(self._worker_report)
 
     def _declare(self, parser: Any, **_: Any) -> None:
         self._take_preset(replace(self.scenario, preset=NONE))  # it is this parser that says which
@@ -278,10 +277,6 @@ class Attachment:
         data.setdefault("user_count", 0)
         if self._worker is not None:
             self._worker.report(data)
-
-    def _worker_report(self, client_id: str, data: dict[str, Any], **_: Any) -> None:
-        if self._master is not None:
-            self._master.worker_report(client_id, data)
 
 
 def _give_up(error: ConfigurationError) -> None:

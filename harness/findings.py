@@ -32,6 +32,10 @@ EXIT_STOPPED_EARLY = 5
 CLIENTS, TARGET, RUN = ALL = ("clients", "target", "run")
 """From what a figure is measured: by the clients, from probes of the target, from what the run says of itself."""
 
+ERROR_RATIO, LATENCY_QUANTILE, RECOVERY_TIME = "error_ratio", "latency_quantile", "recovery_time"
+METASTABILITY, TARGET_HEALTHY = "metastability", "target_healthy"
+"""Criteria that others than they themselves treat in a way of their own."""
+
 BASELINE = "baseline"
 """What a guard voids besides: all that is compared with the baseline, from whatever it is measured."""
 

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 from harness.analysis.distributions import student_quantile
 from harness.analysis.intervals import CONFIDENCE, clopper_pearson, quantile_ranks
 from harness.analysis.lazy import LazyModule
-from harness.findings import Basis, Finding, Outcome, Verdict, objections
+from harness.findings import ERROR_RATIO, RECOVERY_TIME, Basis, Finding, Outcome, Verdict, objections
 
 if TYPE_CHECKING:
     from scipy import stats
@@ -125,12 +125,12 @@ def _figure(judged: Sequence[Finding]) -> tuple[float | None, Interval | None, s
     bounds = [_bounds(finding) for finding in judged]
     if not bounds:
         return None, None, ""
-    if judged[0].kind == "error_ratio":
+    if judged[0].kind == ERROR_RATIO:
         failed, requests = ([float(f.evidence.get(key) or 0) for f in judged] for key in ("failed", "requests"))
         if all(requests):
             figure, interval = clustered_ratio(failed, requests)
             return figure, interval, "failed ÷ requests over all runs"
-    if judged[0].kind == "recovery_time":
+    if judged[0].kind == RECOVERY_TIME:
         median = kaplan_meier_median(bounds)
         censored = sum(math.isinf(high) for _, high in bounds)
         words = "median by Kaplan and Meier" + (f", {censored} not seen to recover" if censored else "")

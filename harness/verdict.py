@@ -14,14 +14,13 @@ from harness import family
 from harness.analysis import generator
 from harness.analysis.names import names_in_doubt, outside_of_phases_in_words
 from harness.errors import ConfigurationError
-from harness.findings import Finding, Outcome, Verdict
+from harness.findings import TARGET_HEALTHY, Finding, Outcome, Verdict
 from harness.recording import Recording
 from harness.recording_header import CriterionSpec, Phase
 from harness.recording_marks import PARKED
 
 RUN_COMPLETE = "run_complete"
 """The criterion that is judged for every run, whether it is listed or not."""
-TARGET_HEALTHY = "target_healthy"
 CAUSES = (TARGET_HEALTHY, "faults_injected")
 """Guards that are named first where several void a finding: without a target, or a fault that could be prepared, there
 was no load, and the others only say that they saw none."""

@@ -11,7 +11,8 @@ which needs the metrics of docs/scenarios.md; or let it fail in another way, at 
 from locust import task
 
 import harness
-from harness.load.users.guarded import WITNESSES, GuardedHttpUser, UpstreamOptions, breaker_counters, upstream_failure
+from harness.load.users.guarded import GuardedHttpUser
+from harness.load.users.upstream import WITNESSES, UpstreamOptions, breaker_counters, upstream_failure
 from harness.recording import CriterionSpec
 from shapes import step
 

@@ -11,8 +11,10 @@ import random
 from locust import task
 
 import harness
-from harness.load.http import HerdHttpUser
-from harness.load.users import guarded, items
+from harness.load.users import items
+from harness.load.users.guarded import GuardedHttpUser
+from harness.load.users.login import LoginOptions, LoginUser
+from harness.load.users.upstream import WITNESSES, UpstreamOptions, breaker_counters, upstream_failure
 from harness.load.websocket import FeedOptions, FeedUser, feed
 from harness.plugins import parameter
 from harness.recording import CriterionSpec
@@ -22,14 +24,8 @@ from shapes.timeline import Level
 PARTS = ("login", "sockets", "cache", "breaker")
 
 
-class Login(HerdHttpUser):
-    def prepare(self):
-        options = self.environment.parsed_options
-        credentials = {"username": options.username.format(number=self.number), "password": options.password}
-        return self.client.prepare("POST", options.login_path, json=credentials)
-
-    def check(self, response):
-        return None if "token" in response.json() else "no token in the answer"
+class Login(LoginUser):
+    """As in the login herd."""
 
 
 class Visitor(FeedUser):
@@ -51,7 +47,7 @@ class Shopper(items.ItemUser):
             self.read_item(self.key(0) if random.random() < 0.8 else self.any_key())
 
 
-class Customer(guarded.GuardedHttpUser):
+class Customer(GuardedHttpUser):
     @task
     def quote(self):
         self.ask_for_quote()
@@ -81,10 +77,7 @@ class OneTimeline(timeline.Timeline):
         }
 
 
-class Options(FeedOptions, items.ItemOptions, guarded.UpstreamOptions):
-    login_path: str = parameter("/auth/login", "path that takes the login as JSON", web=True)
-    username: str = parameter("user{number}", "name to log in with; {number} is different for every user", web=True)
-    password: str = parameter("springback", "password of all these users", secret=True, web=True)
+class Options(LoginOptions, FeedOptions, items.ItemOptions, UpstreamOptions):
     failure_s: float = parameter(8.0, "how long the upstream fails, from the beginning of the phase breaker", lowest=1)
 
 
@@ -101,7 +94,7 @@ JUDGED = {
         *((name, {"requests": "@Shopper"}) for name in ("error_ratio", "latency_quantile")),
         *((name, {"via": "service*"}) for name in ("hit_ratio", "stampede", "stale_reads", "lost_invalidations")),
     ],
-    "breaker": [(f"breaker_{name}", QUOTES | guarded.WITNESSES) for name in ("opens", "leak_through", "closes")],
+    "breaker": [(f"breaker_{name}", QUOTES | WITNESSES) for name in ("opens", "leak_through", "closes")],
     "recovery": [("error_ratio", {}), ("recovery_time", {"spike": "breaker", "limit_s": 15}), ("memory_growth", {})],
 }
 
@@ -125,8 +118,8 @@ def checks(options):
 harness.attach(
     "comprehensive",
     criteria=criteria,
-    probes=guarded.breaker_counters,
-    faults=lambda options: guarded.upstream_failure(options, at="breaker", for_s=options.failure_s),
+    probes=breaker_counters,
+    faults=lambda options: upstream_failure(options, at="breaker", for_s=options.failure_s),
     checks=checks,
     options=Options,
     reference={"TARGET_ITEMS_TTL_S": "3", "TARGET_ITEMS_LOAD_MS": "100"},

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from harness.findings import Basis, Finding, Outcome, Verdict
+from harness.findings import RECOVERY_TIME, Basis, Finding, Outcome, Verdict
 from harness.recording import Recording
 from reports import _quantity
 
@@ -65,7 +65,7 @@ def _interval(finding: Finding) -> str:
 
 def is_censored(finding: Finding) -> bool:
     """Whether this is a recovery that did not come inside the observation."""
-    return finding.censored and finding.kind == "recovery_time"
+    return finding.censored and finding.kind == RECOVERY_TIME
 
 
 def judged(verdict: Verdict) -> list[FindingRow]:

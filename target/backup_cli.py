@@ -12,6 +12,7 @@ import click
 from target.backup.catalogue import DUMP, KINDS, Backup, Catalogue
 from target.errors import TargetError
 from target.stack import state as states
+from target.state_option import state_option
 
 where_option = click.option(
     "--in",
@@ -24,7 +25,7 @@ where_option = click.option(
 
 
 @click.group()
-@click.option("--state", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="The state file.")
+@state_option
 @click.option(
     "--old-snapshot-s",
     type=click.FloatRange(0, 60),

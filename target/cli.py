@@ -19,17 +19,9 @@ from target.stack import options as stack_options
 from target.stack import parent
 from target.stack import state as states
 from target.stack.guard import send
+from target.state_option import state_option
 
 STOP_WITHIN_S = 20.0
-
-state_option = click.option(
-    "--state",
-    type=click.Path(path_type=Path, dir_okay=False),
-    default=None,
-    metavar="FILE",
-    help="The stack's state file; by default one a user, in the temporary directory.",
-)
-
 
 write_option = click.option(
     "--write",

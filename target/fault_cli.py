@@ -13,18 +13,13 @@ from target.faults import folder
 from target.faults.summed import summed
 from target.loopback_http import ask
 from target.stack import state as states
+from target.state_option import state_option
 
 
 @click.command()
 @click.argument("name", metavar="NAME|off|status")
 @click.argument("parameters", nargs=-1, metavar="[KEY=VALUE]…")
-@click.option(
-    "--state",
-    type=click.Path(path_type=Path, dir_okay=False),
-    default=None,
-    metavar="FILE",
-    help="The state file.",
-)
+@state_option
 def fault(name: str, parameters: tuple[str, ...], state: Path | None) -> None:
     """Switch a known defect on or off in every API process (or the autoscaler), or show what it did."""
     given = key_values(parameters, none_for=name if name in ("off", "status") else None)

@@ -10,18 +10,13 @@ import click
 from target.errors import TargetError, UsageError
 from target.loopback_http import ask
 from target.stack import state as states
+from target.state_option import state_option
 
 
 @click.command()
 @click.argument("action", metavar="status|kill|freeze|thaw|start")
 @click.argument("name", metavar="[NAME]", default="")
-@click.option(
-    "--state",
-    type=click.Path(path_type=Path, dir_okay=False),
-    default=None,
-    metavar="FILE",
-    help="The state file.",
-)
+@state_option
 def node(action: str, name: str, state: Path | None) -> None:
     """Have a node of a stack with --ha die or hang, or bring it back; prints JSON.
 

@@ -11,19 +11,14 @@ from target.errors import TargetError
 from target.fault_cli import key_values
 from target.loopback_http import ask
 from target.stack import state as states
+from target.state_option import state_option
 from target.upstream.failures import build
 
 
 @click.command()
 @click.argument("name", metavar="errors|slowness|hang|heal|status")
 @click.argument("parameters", nargs=-1, metavar="[KEY=VALUE]…")
-@click.option(
-    "--state",
-    type=click.Path(path_type=Path, dir_okay=False),
-    default=None,
-    metavar="FILE",
-    help="The state file.",
-)
+@state_option
 def upstream(name: str, parameters: tuple[str, ...], state: Path | None) -> None:
     """Have the upstream fail, or heal it, or show its counters; prints JSON."""
     given = key_values(parameters, none_for=name if name in ("heal", "status") else None)

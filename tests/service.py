@@ -1,4 +1,4 @@
-"""A tiny real HTTP service for tests that need a target but not the reference stack: ``with service.running() as it``.
+"""A tiny real HTTP service for tests that need no reference target: ``with service.running() as it``.
 
 It runs in a process of its own on a free loopback port, answers every path, and counts what it was asked.
 ``it.behave(latency_ms=500)`` changes how it answers from now on, and a query does so for one request:

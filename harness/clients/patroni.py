@@ -37,7 +37,6 @@ class Member:
     host: str
     port: int
     """Of its PostgreSQL."""
-    rest_host: str
     rest_port: int
     """Of its Patroni."""
 
@@ -123,17 +122,12 @@ def _members(document: dict[str, Any]) -> tuple[Member, ...]:
             Member(
                 *(str(each["name"]), str(each["role"]), str(each.get("state", ""))),
                 *(str(each["host"]), int(each["port"])),
-                *_rest_address(str(each.get("api_url", ""))),
+                urlsplit(str(each.get("api_url", ""))).port or 0,
             )
             for each in document["members"]
         )
     except (KeyError, TypeError, ValueError):
         raise PatroniError("its page /cluster has no members with name, role, host and port") from None
-
-
-def _rest_address(url: str) -> tuple[str, int]:
-    parts = urlsplit(url)
-    return parts.hostname or "", parts.port or 0
 
 
 def _status(answer: Answer, answered_s: float) -> Status:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness import criteria as criteria_folder
 from harness.findings import BASELINE
+from harness.parameters import flag
 from harness.recording_header import CriterionSpec
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ class Option:
 
     @property
     def flag(self) -> str:
-        return f"--{self.name.replace('_', '-')}"
+        return flag(self.name)
 
 
 @dataclass(frozen=True)

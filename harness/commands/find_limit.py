@@ -28,8 +28,6 @@ from reports.suite_part import Part
 
 FIRST_PAUSE_S = 5.0
 """Without load, before it is looked whether the service is back; each further pause is twice as long."""
-LOOK_S = {"baseline_s": 10, "hold_s": 1, "plateau_s": 1, "recovery_s": 5}
-"""Options of shapes that make the run short which looks whether the service is back."""
 TICK_S = 0.2
 STOPPED = "the search was stopped; one that is left to its end would narrow it"
 
@@ -170,11 +168,8 @@ class _Search:
         return False
 
     def _looks_well(self) -> bool:
-        level = self.plan.bounds.lowest
-        there = [name for name in LOOK_S if self.scenario.adjustable.option(name) is not None]
-        short = [word for name in there for word in (f"--{name.replace('_', '-')}", str(LOOK_S[name]))]
-        number = len(self.looks) + 1
-        look = self._run(level, f"cool-down-{number}", [*self.plan.arguments(level), *short])
+        label = f"cool-down-{len(self.looks) + 1}"
+        look = self._run(self.plan.bounds.lowest, label, self.plan.looking())
         recording = self._recording(look)
         is_well = recording is not None and self._was_well(recording, BASELINE)
         self.looks.append(replace(look, reason=f"{'as' if is_well else 'not yet as'} it was before the first step"))

@@ -7,13 +7,15 @@ from __future__ import annotations
 import math
 import shlex
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.commands.adjustable import Adjustable, Judged, Option
 from harness.errors import ConfigurationError, nearest
-from harness.limit.result import LATENCY, Searched
+from harness.findings import LATENCY_QUANTILE
+from harness.limit.result import Searched
 from harness.limit.search import GROWTH, Bounds
+from harness.parameters import flag
 from harness.recording_header import STARTS_PER_S
 from shapes._classes import pool_for
 from shapes._profile import ARRIVALS
@@ -37,6 +39,8 @@ BEYOND_LIMIT = 1.25
 PEAK, POOL = "peak", "pool_users"
 HELD = ("hold_s", "plateau_s")
 """Options of shapes that say for how long the peak is held."""
+LOOK_S = {"baseline_s": 10, **dict.fromkeys(HELD, 1), "recovery_s": 5}
+"""Of a run that looks whether the service is back."""
 
 
 @dataclass(frozen=True)
@@ -72,11 +76,15 @@ class LimitPlan:
 
     def arguments(self, level: float) -> list[str]:
         """Of a run at this level, beside those of the user."""
-        given = {self.option.flag: self._text(level)}
-        given |= {f"--{name.replace('_', '-')}": str(value) for name, value in self.times.items()}
+        given = {self.option.name: self._text(level), **self.times}
         if (users := self._pool_users(level)) is not None:
-            given["--pool-users"] = str(users)
-        return [word for flag, value in given.items() for word in (flag, value)]
+            given[POOL] = users
+        return _words(given)
+
+    def looking(self) -> list[str]:
+        """:meth:`arguments` of a short run without a spike, which looks whether the service is back."""
+        there = {name: value_s for name, value_s in LOOK_S.items() if self.adjustable.option(name) is not None}
+        return [*self.arguments(self.bounds.lowest), *_words(there)]
 
     def searched(self, judged: Judged, plateau_s: float) -> Searched:
         """``plateau_s``: for how long a step holds its level; only a rate can be kept up."""
@@ -125,6 +133,11 @@ def made(wanted: Wanted, adjustable: Adjustable, arguments: Sequence[str]) -> Li
     return LimitPlan(wanted, option, unit, bounds, judged, adjustable, times)
 
 
+def _words(given: Mapping[str, object]) -> list[str]:
+    """Options, by name, as words of a command line."""
+    return [word for name, value in given.items() for word in (flag(name), str(value))]
+
+
 def _endless(wanted: Wanted) -> Iterator[str]:
     """What reads as a number and is none that anything could be held against."""
     given = {
@@ -135,9 +148,9 @@ def _endless(wanted: Wanted) -> Iterator[str]:
         "--max-duration": wanted.most_s,
         "--cool-down": wanted.cool_down_s,
     }
-    for flag, value in given.items():
+    for name, value in given.items():
         if value is not None and not math.isfinite(value):
-            yield f"{flag} {value}: give a number with an end"
+            yield f"{name} {value}: give a number with an end"
 
 
 def _reset_problems(command: str) -> Iterator[str]:
@@ -227,4 +240,4 @@ def _times(
 
 def _longest_limit_s(judged: Sequence[Judged]) -> float:
     """Of a latency, among the criteria that are searched; 0 where none is."""
-    return max((each.number("limit_s") or 0.0 for each in judged if each.kind == LATENCY), default=0.0)
+    return max((each.number("limit_s") or 0.0 for each in judged if each.kind == LATENCY_QUANTILE), default=0.0)

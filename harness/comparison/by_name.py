@@ -18,7 +18,7 @@ from harness.analysis import phases
 from harness.comparison.metric import KIND
 from harness.criteria._criterion import Criterion
 from harness.errors import ConfigurationError
-from harness.findings import Finding, Outcome, Verdict
+from harness.findings import ERROR_RATIO, LATENCY_QUANTILE, Finding, Outcome, Verdict
 from harness.recording import Recording
 from harness.recording_header import CriterionSpec
 from harness.recording_values import ITERATION
@@ -26,7 +26,7 @@ from harness.recording_values import ITERATION
 Judged = tuple[Recording, Verdict]
 Compare = Callable[[Sequence[Judged], Sequence[Judged], int], list[Finding]]
 """Of two groups, each figure by itself, beside so many others."""
-KINDS = ("latency_quantile", "error_ratio")
+KINDS = (LATENCY_QUANTILE, ERROR_RATIO)
 MOST_NAMES = 50
 """That are looked at, those with the most requests."""
 FEWEST_REQUESTS = 59

@@ -19,12 +19,11 @@ from harness.comparison.objections import of_guards
 from harness.comparison.plan import differences, plan_of
 from harness.criteria._criterion import Criterion
 from harness.errors import ConfigurationError
-from harness.findings import Basis, Finding, Outcome, Verdict
+from harness.findings import ERROR_RATIO, LATENCY_QUANTILE, Basis, Finding, Outcome, Verdict
 from harness.recording import Recording
 from harness.recording_header import CriterionSpec
 
 Judged = tuple[Recording, Verdict]
-LATENCY, ERRORS = "latency_quantile", "error_ratio"
 
 
 def compared(first: Sequence[Judged], second: Sequence[Judged], ratio: float, notes: Sequence[str] = ()) -> Verdict:
@@ -132,7 +131,7 @@ def _of_two(metric: Metric, first: Judged, second: Judged, ratio: float, confide
 
 def _draws(metric: Metric, first: Judged, second: Judged) -> quantile_shift.Draws | None:
     """Of a latency quantile; of anything else the runs' own intervals are all there is."""
-    if metric.kind != LATENCY:
+    if metric.kind != LATENCY_QUANTILE:
         return None
     q = float(getattr(_criterion(metric, first[0]), "quantile", 0.95))
     return quantile_shift.draws(_seconds(metric, first[0]), _seconds(metric, second[0]), q)
@@ -179,10 +178,10 @@ def _at(metric: Metric, judged: Judged, confidence: float) -> Finding:
 def _only(metric: Metric, judged: Judged) -> str:
     """Why the requests of this run say nothing of others; empty where they do."""
     criterion = _criterion(metric, judged[0])
-    if metric.kind == LATENCY:
+    if metric.kind == LATENCY_QUANTILE:
         q = float(getattr(criterion, "quantile", 0.95))
         return intervals.latency_quantile_us(_seconds(metric, judged[0]), q).only
-    if metric.kind == ERRORS:
+    if metric.kind == ERROR_RATIO:
         return intervals.error_ratio(_seconds(metric, judged[0])).only
     return ""
 

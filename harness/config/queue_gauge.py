@@ -13,10 +13,10 @@ from fnmatch import fnmatchcase
 
 from harness import probes as probes_folder
 from harness.errors import ConfigurationError
+from harness.findings import METASTABILITY, RECOVERY_TIME
 from harness.probes import Probe
 from harness.recording_header import CriterionSpec
 
-CRITERION, RECOVERY = "metastability", "recovery_time"
 FLAG = "--queue-gauge"
 PROBE = "queue"
 PAIR = " - "
@@ -76,7 +76,7 @@ def judged(specs: Iterable[CriterionSpec], gauge: str) -> tuple[CriterionSpec, .
     """The criteria of a run, those of its queue with what was given for it."""
     more = {"remedy": f"name a gauge with {FLAG}", **({"gauge": gauge} if gauge else {})}
     return tuple(
-        dataclasses.replace(spec, parameters={**more, **spec.parameters}) if spec.criterion == CRITERION else spec
+        dataclasses.replace(spec, parameters={**more, **spec.parameters}) if spec.criterion == METASTABILITY else spec
         for spec in specs
     )
 
@@ -86,11 +86,11 @@ def by_default(specs: Iterable[CriterionSpec], left_out: Iterable[str]) -> Itera
     thought of it or not; of the same phases and requests.
     """
     specs = tuple(specs)
-    recovery = next((spec for spec in specs if spec.criterion == RECOVERY), None)
-    if recovery is not None and CRITERION not in {*left_out, *(spec.criterion for spec in specs)}:
+    recovery = next((spec for spec in specs if spec.criterion == RECOVERY_TIME), None)
+    if recovery is not None and METASTABILITY not in {*left_out, *(spec.criterion for spec in specs)}:
         same = ("spike", "recovery", "baseline", "requests", "floor_s", "part")
         shared = {name: recovery.parameters[name] for name in same if name in recovery.parameters}
-        yield CriterionSpec(CRITERION, {**shared, "only_where_measured": True})
+        yield CriterionSpec(METASTABILITY, {**shared, "only_where_measured": True})
 
 
 def _fits(name: str, sampled: str) -> bool:

@@ -14,11 +14,12 @@ from harness.config.presets import NONE, Preset
 from harness.criteria import name_of
 from harness.errors import ConfigurationError
 from harness.faults import PlannedFault
+from harness.findings import ERROR_RATIO, LATENCY_QUANTILE, RECOVERY_TIME
 from harness.plugins import Parameter
 from harness.probes import Probe, ProbeData
 from harness.recording_header import CriterionSpec
 
-STANDARD = ("error_ratio", "latency_quantile", "recovery_time", "memory_growth")
+STANDARD = (ERROR_RATIO, LATENCY_QUANTILE, RECOVERY_TIME, "memory_growth")
 """Criteria about the target, with the defaults of their files, for a scenario that names none."""
 
 DEFAULT_SUITE = "spike"

@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from harness.findings import Basis, Finding, Outcome
+from harness.findings import LATENCY_QUANTILE, Basis, Finding, Outcome
 from harness.limit.search import TAIL, Bounds, End, Tried, estimate, next_level
 from harness.limit.step import Answer, Said, Silence
 
 CONFIDENCE = 1 - 2 * TAIL
-LATENCY = "latency_quantile"
 
 
 @dataclass(frozen=True)
@@ -31,7 +30,7 @@ class Searched:
     @property
     def is_sustained(self) -> bool:
         """Whether the limit is that of a load that lasts: then a queue must not have grown meanwhile."""
-        return self.kind == LATENCY and self.plateau_s > 0 and self.quantile > 0
+        return self.kind == LATENCY_QUANTILE and self.plateau_s > 0 and self.quantile > 0
 
 
 @dataclass(frozen=True)

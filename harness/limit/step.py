@@ -8,10 +8,8 @@ from dataclasses import dataclass
 from enum import Enum
 
 from harness import criteria as criteria_folder
-from harness.findings import Basis, Finding, Outcome
-from harness.verdict import RUN_COMPLETE, TARGET_HEALTHY
-
-RECOVERY, METASTABILITY = "recovery_time", "metastability"
+from harness.findings import METASTABILITY, RECOVERY_TIME, TARGET_HEALTHY, Basis, Finding, Outcome
+from harness.verdict import RUN_COMPLETE
 
 
 class Answer(Enum):
@@ -121,7 +119,7 @@ class Step:
     def _whether_metastable(self, finding: Finding) -> str:
         """Of a service that did not come back, whether it never would, as far as that was judged."""
         found = next((each for each in self.findings if each.kind == METASTABILITY), None)
-        if finding.kind != RECOVERY or found is None or found.outcome is Outcome.PASS:
+        if finding.kind != RECOVERY_TIME or found is None or found.outcome is Outcome.PASS:
             return ""
         return f"; {found.title}: {found.outcome.value}, {found.reason}"
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 from harness.analysis import histogram
 from harness.analysis.phases import RunningTally
+from harness.findings import RECOVERY_TIME
 from harness.recording_header import Header
 
-CRITERION = "recovery_time"
 SHARE_FLOOR = 0.1
 BASELINE_BAD_RATIO = 0.05
 """By definition of p95, beside what failed."""
@@ -43,7 +43,7 @@ class RecoveryState:
 
 class RecoveryClock:
     def __init__(self, header: Header) -> None:
-        spec = next((spec for spec in header.criteria if spec.criterion == CRITERION), None)
+        spec = next((spec for spec in header.criteria if spec.criterion == RECOVERY_TIME), None)
         given = dict(spec.parameters) if spec is not None else {}
 
         def number(name: str, default: float) -> float:

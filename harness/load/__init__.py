@@ -1,4 +1,4 @@
-"""Making load: plans, pacers, clocks, and users for each protocol. Lives inside a Locust process."""
+"""Making load: plans, pacers, clocks, and users for each protocol. Lives in a load process."""
 
 from harness import hidden_packages
 

@@ -7,6 +7,7 @@ ten thousand connections that are accepted in one moment are seconds of work.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import gevent
@@ -47,3 +48,14 @@ def end_long_turn() -> None:
     """Goes on in a later turn of the loop, where this one has been long. To be called by a greenlet that has waited."""
     if turn_is_long():
         gevent.sleep(0)
+
+
+def call_in_later_turn(callback: Callable[[], None]) -> None:
+    """Of the loop, once. For whoever is called by the loop, has more to do, and would not be called again for it."""
+    timer: Any = get_hub().loop.timer(0, ref=False)
+
+    def call() -> None:
+        timer.close()
+        callback()
+
+    timer.start(call)

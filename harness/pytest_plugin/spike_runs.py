@@ -17,6 +17,7 @@ from harness import runs
 from harness.errors import nearest
 from harness.findings import EXIT_USAGE
 from harness.history.database import alone
+from harness.parameters import flag
 from harness.pytest_plugin.spike_verdict import SpikeVerdict, read
 
 INSTALLED = Path(__file__).parent
@@ -149,7 +150,7 @@ def _argument(name: str, value: Any) -> list[str]:
         value = "true" if value else "false"
     elif isinstance(value, list | tuple):
         value = ",".join(map(str, value))
-    return [f"--{name.replace('_', '-')}", str(value)]
+    return [flag(name), str(value)]
 
 
 def _output_of(command: Sequence[str]) -> tuple[int, str]:

@@ -10,10 +10,8 @@ from typing import Any
 
 from harness.criteria._outcome import seconds
 from harness.errors import nearest
-from harness.findings import Finding, Outcome, Verdict
+from harness.findings import RECOVERY_TIME, TARGET_HEALTHY, Finding, Outcome, Verdict
 from reports import _rows, verdict_json
-
-RECOVERY, HEALTH = "recovery_time", "target_healthy"
 
 
 class InconclusiveError(AssertionError):
@@ -123,7 +121,7 @@ class SpikeVerdict:
         if (problem := self.problem()) is not None:
             raise problem
 
-    def assert_recovers(self, within_s: float, finding: str = RECOVERY) -> None:
+    def assert_recovers(self, within_s: float, finding: str = RECOVERY_TIME) -> None:
         """The whole interval of the recovery time lies within so many seconds. Raises AssertionError where none of it
         does, where the service did not recover while it was watched for longer, or was away in the end;
         InconclusiveError otherwise, also where the watching was cut off. ValueError for what is no time.
@@ -138,7 +136,7 @@ class SpikeVerdict:
         unproven = found.finding.outcome is Outcome.INCONCLUSIVE and not _is_about(found.limit, low, high)
         void = found.finding.voided_by is not None or found.interval is None or unproven
         message = f"{found!r}\n  wanted: recovery within {seconds(within_s)}\n  Report: {self.report}"
-        if (health := self.findings.get(HEALTH)) is not None and health.finding.outcome is Outcome.FAIL:
+        if (health := self.findings.get(TARGET_HEALTHY)) is not None and health.finding.outcome is Outcome.FAIL:
             raise AssertionError(f"{health!r}\n{message}")
         if void or low <= within_s < high:
             raise InconclusiveError(f"INCONCLUSIVE: {message}")

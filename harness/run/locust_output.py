@@ -1,5 +1,6 @@
-"""What Locust itself writes, its log and its pages, without secrets, and its log without characters that change how a
-terminal shows what is around them: both hold addresses and messages as users, libraries and the target gave them.
+"""What Locust itself writes, its log and its pages, without secrets, and its log without what is known by then and
+without characters that change how a terminal shows what is around them: both hold addresses and messages as users,
+libraries and the target gave them.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any
 
 import locust.main
 from jinja2.utils import htmlsafe_json_dumps
+from locust.exception import StopTest
 
 from harness.safe_text import safe, without_user_info, without_values
 
@@ -35,6 +37,21 @@ def hide(secrets: Callable[[], Collection[str]]) -> None:
 
     report_without_secrets.inner = report  # type: ignore[attr-defined]
     main.get_html_report = report_without_secrets
+
+
+class NothingNew(logging.Filter):
+    """Drops what Locust logs and what is known: a high spawn rate, because parked users are meant to be there at once,
+    and why a run of ours was not started (``said``), which the report or the log has told in our words.
+    """
+
+    said: str | None = None
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        words = str(record.msg)
+        is_ours = self.said is not None and (
+            words == "Stopping Locust..." or (isinstance(record.msg, StopTest) and words == self.said)
+        )
+        return not is_ours and "spawn rate is very high" not in words
 
 
 class _Formatter(logging.Formatter):

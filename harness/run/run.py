@@ -26,7 +26,7 @@ from harness.config.scenario import Scenario
 from harness.config.settings import RunSettings
 from harness.live.state import SETTLES_S, LiveState
 from harness.live.stop_rules import TARGET_DOWN
-from harness.load.node_reporter import Report
+from harness.load.report import Report
 from harness.load.run_plan import Plan
 from harness.probes import Probe
 from harness.probes.run_cpu import RunCpu

@@ -21,7 +21,8 @@ from harness.config.scenario import Scenario
 from harness.findings import EXIT_USAGE, Outcome
 from harness.load.clock import Clock
 from harness.load.node import Node
-from harness.load.node_reporter import NodeReporter, Place, Report
+from harness.load.node_reporter import NodeReporter, Place
+from harness.load.report import Report
 from harness.load.run_plan import Plan
 from harness.load.users.csv_rows import RowsError
 from harness.parameters import flag

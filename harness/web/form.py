@@ -20,6 +20,7 @@ from locust.web import WebUI
 from werkzeug.datastructures import ImmutableMultiDict
 
 from harness.errors import ConfigurationError
+from harness.parameters import flag
 from harness.run.master import Master
 from harness.web import form_fields, secrets
 
@@ -71,7 +72,7 @@ def install(web_ui: WebUI, master: Master) -> None:
         return end(KILLED)
 
     def fields_of_form() -> Response:
-        shape, _ = master.try_out(_values(web_ui, {}, set()), None, None)
+        shape, _ = master.request.try_out(_values(web_ui, {}, set()), None, None)
         answer = jsonify(form_fields.described(web_ui, master.scenario, shape, shown))
         answer.headers["Cache-Control"] = "no-store"
         return answer
@@ -81,7 +82,7 @@ def install(web_ui: WebUI, master: Master) -> None:
         fields = secrets.meant(web_ui, _by_their_names(request.form, shown))
         chosen: Any = (web_ui.environment.available_shape_classes or {}).get(fields.get("shape_class", ""))
         values = _values(web_ui, fields, _allowed(web_ui, shown))
-        shape, problems = master.try_out(values, fields.get("host"), chosen)
+        shape, problems = master.request.try_out(values, fields.get("host"), chosen)
         found = form_fields.by_field(problems, shown)
         # A value that could not be read is not the shape's: it would be drawn as it was.
         has_shape = not shape.parameters.keys() & {name for name, _ in found} and not shape.problems()
@@ -120,7 +121,7 @@ def _prepare(web_ui: WebUI, master: Master, shown: set[str], fields: Mapping[str
         yield "no load process has connected: start one with --worker, or start this with --processes 2"
     picker, allowed = web_ui.userclass_picker_is_active, _allowed(web_ui, shown)
     for name in sorted(set(fields) - allowed):
-        yield f"{name} cannot be set in the web form, only on the command line (--{name.replace('_', '-')})"
+        yield f"{name} cannot be set in the web form, only on the command line ({flag(name)})"
     if picker:
         shapes = environment.available_shape_classes or {}
         chosen = shapes.get(fields.get("shape_class", ""))
@@ -129,7 +130,7 @@ def _prepare(web_ui: WebUI, master: Master, shown: set[str], fields: Mapping[str
             return
         environment.shape_class = chosen  # as Locust's own view does next
     try:
-        master.prepare(_values(web_ui, fields, allowed), fields.get("host"))
+        master.request.prepare(_values(web_ui, fields, allowed), fields.get("host"))
     except ConfigurationError as error:
         yield from error.messages
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 
 from harness.criteria import name_of
-from harness.findings import Finding, Verdict
+from harness.findings import RECOVERY_TIME, Finding, Verdict
 from harness.recording import Recording
 from harness.recording_header import CriterionSpec
 
-CRITERION = "recovery_time"
 RECOVERED = "recovered"
 """The state that its evidence gives; a target that was not degraded has an instant of recovery nowhere."""
 
@@ -19,10 +18,10 @@ def instant_s(recording: Recording, verdict: Verdict) -> float | None:
 
     Taken from the finding, so that the charts mark the instant on which the verdict rests.
     """
-    specs = {name_of(spec): spec for spec in recording.header.criteria if spec.criterion == CRITERION}
+    specs = {name_of(spec): spec for spec in recording.header.criteria if spec.criterion == RECOVERY_TIME}
     for finding in verdict.findings:
-        if finding.kind == CRITERION:
-            spec = specs.get(finding.criterion, CriterionSpec(CRITERION))
+        if finding.kind == RECOVERY_TIME:
+            spec = specs.get(finding.criterion, CriterionSpec(RECOVERY_TIME))
             spike = recording.phase(str(spec.parameters.get("spike", "spike")))
             if spike is not None and _has_recovered(finding) and finding.figure is not None:
                 return spike.end_s + finding.figure

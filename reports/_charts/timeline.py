@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from harness.analysis.answers import answers
-from harness.analysis.processes import restarts
+from harness.analysis.restarts import restarts
 from harness.recording import Recording
 from harness.recording_header import Phase
 from harness.recording_marks import RAISED, AlertMark, FaultMark, GateMark, NodeMark

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from harness.analysis.answers import answers
-from harness.findings import Verdict
+from harness.findings import LATENCY_QUANTILE, Verdict
 from harness.recording import Recording
 from reports import _quantity
 from reports._charts import palette
@@ -99,7 +99,7 @@ def latency(windows: Windows, verdict: Verdict) -> Chart:
 
 def _latency_limit(verdict: Verdict) -> tuple[str, float] | None:
     for finding in verdict.findings:
-        if finding.kind == "latency_quantile" and finding.limit and finding.unit in {"s", "ms"}:
+        if finding.kind == LATENCY_QUANTILE and finding.limit and finding.unit in {"s", "ms"}:
             limit_ms = finding.limit * (1e3 if finding.unit == "s" else 1.0)
             return f"limit {_quantity.quantity(limit_ms, 'ms')} ({finding.title})", limit_ms
     return None

@@ -85,7 +85,7 @@ class Database:
         addresses = addresses or [("primary", settings.primary_dsn), ("replica", settings.replica_dsn)]
         nodes = [DatabaseNode(name, dsn, settings.name) for name, dsn in addresses]
         self.monitor = NodeMonitor(nodes, settings.nodes_check_s, self._nodes_asked)
-        self.pools = Pools(settings, nodes)
+        self.pools = Pools(settings)
         self._turn = 0
         self.reads = {node.name: 0 for node in nodes}
         """Answered reads by node."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Coroutine, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,13 +55,12 @@ class Pools:
     started again or to be another one: the new one connects at once, and connections to an old primary end.
     """
 
-    def __init__(self, settings: ServiceSettings, nodes: Sequence[DatabaseNode]) -> None:
+    def __init__(self, settings: ServiceSettings) -> None:
         self._settings = settings
         self._through_proxy = bool(settings.database_nodes)
         self._names: dict[tuple[str, int], str] = {}
         self._started: dict[str, str] = {}
         self._replicas: dict[str, Pool] = {}
-        self._dsns = {node.name: node.dsn for node in nodes}
         self._background: set[asyncio.Task[None]] = set()
         self._checked: set[int] = set()
         self._primary_is: tuple[str, str] | None = None

@@ -22,7 +22,7 @@ from harness import plugins
 from harness.cli import main
 
 # Locust first: it patches the process, and whatever is imported before it would keep what is not patched.
-from harness.commands import plan
+from harness.commands import loaded_scenario
 from harness.config import addresses
 
 _ask_the_system = socket.getaddrinfo
@@ -78,7 +78,7 @@ def flags(locustfile: str) -> list[dict[str, Any]]:
     """Every option of a run of this file."""
     from locust.argument_parser import get_parser
 
-    plan.merge_locustfiles_content([locustfile])
+    loaded_scenario.merge_locustfiles_content([locustfile])
     return [
         {
             "flags": list(action.option_strings),
@@ -94,8 +94,8 @@ def flags(locustfile: str) -> list[dict[str, Any]]:
 
 if __name__ == "__main__":
     read_once = functools.lru_cache(lambda files: plan_merge(list(files)))
-    plan_merge = plan.merge_locustfiles_content
-    plan.merge_locustfiles_content = lambda files: read_once(tuple(files))
+    plan_merge = loaded_scenario.merge_locustfiles_content
+    loaded_scenario.merge_locustfiles_content = lambda files: read_once(tuple(files))
     plugins.Folder.modules = functools.cache(plugins.Folder.modules)
     socket.getaddrinfo = without_name_servers
     addresses.problems = at_once

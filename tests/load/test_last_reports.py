@@ -11,7 +11,8 @@ from locust.env import Environment
 from harness.live.state import LiveState
 from harness.load.clock import Clock
 from harness.load.node import Node
-from harness.load.node_reporter import NodeReporter, Report
+from harness.load.node_reporter import NodeReporter
+from harness.load.report import Report
 from harness.load.run_plan import Plan
 from harness.run.recording_writer import RecordingWriter
 from harness.run.run import Run

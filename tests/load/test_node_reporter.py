@@ -14,8 +14,9 @@ from locust.rpc.protocol import Message
 
 from harness.load.clock import Clock
 from harness.load.node import Node
-from harness.load.node_reporter import NodeReporter, Place, Report
+from harness.load.node_reporter import NodeReporter, Place
 from harness.load.pacing import Start
+from harness.load.report import Report
 from harness.load.run_plan import Plan
 from harness.recording import ProbeSample, Slice, Slices, Unanswered
 from harness.recording_file import decode

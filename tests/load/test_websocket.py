@@ -343,7 +343,8 @@ def test_who_does_not_take_what_comes_gets_all_of_it_later(users: Any, monkeypat
 def test_what_came_with_the_handshake_is_read_in_a_long_turn_as_well(
     users: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connection, "turn_is_long", lambda: True)
+    long = iter([True])  # later turns are not
+    monkeypatch.setattr(connection, "turn_is_long", lambda: next(long, False))
     with scripted([READ, OPEN + frame(b"hello")]) as server:
         user = users(server.url)
         assert user.open()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import time
+from itertools import pairwise
 from typing import Any
 
 import gevent
@@ -99,6 +100,36 @@ def test_a_torrent_holds_neither_the_process_nor_the_end(users: Any, end: str) -
     finally:
         gevent.killall([beside, *([ending] if ending else [])])
     assert len(turns) >= 3 and user.heard
+
+
+FLOODS = {
+    "of pongs": frame(b"", opcode=10) * 40_000 + frame(b"over"),
+    "of empty fragments": frame(b"over", fin=False) + frame(b"", opcode=0, fin=False) * 40_000 + frame(b"", opcode=0),
+}
+
+
+@pytest.mark.parametrize("flood", FLOODS)
+def test_frames_that_are_no_messages_leave_others_their_turns(users: Any, flood: str) -> None:
+    turns: list[float] = []
+
+    def others() -> None:
+        while True:
+            turns.append(time.monotonic())
+            gevent.sleep(0.001)
+
+    with scripted([READ, OPEN + FLOODS[flood]]) as server:
+        user = users(server.url)
+        beside = gevent.spawn(others)
+        gevent.sleep(0.005)
+        try:
+            assert user.open()
+            until_s = time.monotonic() + 20
+            while not user.heard and time.monotonic() < until_s:
+                user.listen(time.monotonic() + 0.01)
+        finally:
+            beside.kill()
+    assert user.heard == ["over"]
+    assert max(after - before for before, after in pairwise(turns)) < 0.5 * (turns[-1] - turns[0])
 
 
 class Silent:

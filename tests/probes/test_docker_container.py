@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from harness import probes
-from harness.analysis.processes import ended, oom_kills, restarts
+from harness.analysis.restarts import ended, oom_kills, restarts
 from harness.errors import ConfigurationError
 from harness.probes import Probe, Reading
 from harness.recording import ProbeSample

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from harness import probes
-from harness.analysis.processes import ended, oom_kills, processes, restarts
+from harness.analysis.processes import processes
+from harness.analysis.restarts import ended, oom_kills, restarts
 from harness.clients.connection import NoAnswerError
 from harness.clients.kubernetes import quantity
 from harness.errors import ConfigurationError

@@ -9,7 +9,8 @@ import pytest
 
 from harness.analysis.histogram import bucket_index
 from harness.findings import Finding, Outcome
-from harness.recording import OK, READ, STEP, WRITE, CriterionSpec, Operation, Operations, Recording, Slice
+from harness.recording import READ, STEP, WRITE, CriterionSpec, Operation, Operations, Recording, Slice
+from harness.recording_values import OK
 from harness.verdict import judge
 from tests import histories
 

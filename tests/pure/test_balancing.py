@@ -10,8 +10,9 @@ import pytest
 
 from harness import criteria
 from harness.findings import Finding, Outcome
-from harness.recording import CriterionSpec, Operation, Recording, Scalar
+from harness.recording import CriterionSpec, Operation, Recording
 from harness.recording_marks import INJECTED, UNDONE, FaultMark
+from harness.recording_values import Scalar
 from harness.verdict import judge
 from tests.histories import recording
 from tests.ledgers import KILLED, ask, ledger

@@ -7,9 +7,11 @@ from collections.abc import Mapping
 
 import pytest
 
-from harness.analysis.processes import gone, processes
+from harness.analysis.processes import processes
+from harness.analysis.restarts import gone
 from harness.findings import Finding, Outcome
-from harness.recording import INJECTED, UNDONE, CriterionSpec, FaultMark, ProbeSample, Recording
+from harness.recording import CriterionSpec, ProbeSample, Recording
+from harness.recording_marks import INJECTED, UNDONE, FaultMark
 from harness.verdict import judge
 from tests import recordings
 

@@ -11,22 +11,10 @@ from harness import criteria
 from harness.criteria.guards._delivery import deliveries, planned_starts
 from harness.criteria.guards._skew import release
 from harness.findings import Finding, Outcome
-from harness.recording import (
-    ARRIVALS,
-    INTERRUPTED,
-    OK,
-    UNSENT,
-    UNSERVED,
-    CriterionSpec,
-    GateMark,
-    Phase,
-    PlannedGate,
-    Recording,
-    Scalar,
-    Slice,
-    StartsMark,
-    gate_stream,
-)
+from harness.recording import CriterionSpec, Recording, Slice
+from harness.recording_header import Phase, PlannedGate
+from harness.recording_marks import ARRIVALS, GateMark, StartsMark, gate_stream
+from harness.recording_values import INTERRUPTED, OK, UNSENT, UNSERVED, Scalar
 from tests.recordings import healthy
 
 RAMP = ((0.0, 0.0), (10.0, 100.0), (10.0, 200.0), (20.0, 200.0))

@@ -8,7 +8,8 @@ import math
 import pytest
 
 from harness.analysis import generator
-from harness.recording import End, GateMark, NodeMark, ProbeSample, Recording, Slice
+from harness.recording import End, ProbeSample, Recording, Slice
+from harness.recording_marks import GateMark, NodeMark
 from tests.recordings import healthy
 
 

@@ -17,20 +17,9 @@ from harness.criteria.breaker import BREAKER_OPEN
 from harness.errors import ConfigurationError
 from harness.findings import Finding, Outcome
 from harness.plugins import parameters_of
-from harness.recording import (
-    INJECTED,
-    OK,
-    UNDONE,
-    CriterionSpec,
-    End,
-    ExceptionMark,
-    FaultMark,
-    GateMark,
-    ProbeSample,
-    Recording,
-    Scalar,
-    Slice,
-)
+from harness.recording import CriterionSpec, End, ProbeSample, Recording, Slice
+from harness.recording_marks import INJECTED, UNDONE, ExceptionMark, FaultMark, GateMark
+from harness.recording_values import OK, Scalar
 from tests.breakers import WITNESSES, simulate
 from tests.calibration import memory
 from tests.histories import read, recording, write

@@ -7,7 +7,8 @@ import dataclasses
 import pytest
 
 from harness.analysis.names import names_in_doubt, outside_of_phases_in_words
-from harness.recording import ITERATION, OTHER_NAMES, Recording, Slice
+from harness.recording import Recording, Slice
+from harness.recording_values import ITERATION, OTHER_NAMES
 from tests.recordings import healthy
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pytest
 
-from harness.analysis.processes import restarts
+from harness.analysis.restarts import restarts
 from harness.findings import Finding, Outcome
 from harness.recording import CriterionSpec, ProbeSample, Recording
 from harness.recording_marks import INJECTED, UNDONE, FaultMark

@@ -8,8 +8,10 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from harness.analysis.processes import Restart, gone, oom_kills, processes, restarts
-from harness.recording import INJECTED, UNDONE, FaultMark, ProbeSample, Recording
+from harness.analysis.processes import processes
+from harness.analysis.restarts import Restart, gone, oom_kills, restarts
+from harness.recording import ProbeSample, Recording
+from harness.recording_marks import INJECTED, UNDONE, FaultMark
 from tests.recordings import healthy
 
 SECONDS = 60

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from harness import criteria
 from harness.findings import Finding, Outcome
-from harness.recording import UNCOUNTED, CriterionSpec, Operation, Operations, Recording, Scalar
+from harness.recording import UNCOUNTED, CriterionSpec, Operation, Operations, Recording
 from harness.recording_marks import FaultMark
+from harness.recording_values import Scalar
 from tests import ledgers
 from tests.histories import recording
 from tests.ledgers import KILLED, NODES, ask, failover, ledger, sample, sampled, write, writes

@@ -15,12 +15,12 @@ from harness.findings import Finding, Outcome
 from harness.live.expectations import expectations
 from harness.live.phase_tally import PhaseTally
 from harness.live.state import LiveState
-from harness.recording import OK, UNFINISHED, UNSENT, Phase, Recording, Slice, Slices
-from harness.recording_header import CriterionSpec, PlannedClass
+from harness.recording import Recording, Slice, Slices
+from harness.recording_header import CriterionSpec, Phase, PlannedClass
 from harness.recording_line import decode, encode
 from harness.recording_marks import ARRIVALS, StartsMark
 from harness.recording_slices import SliceSums
-from harness.recording_values import ITERATION
+from harness.recording_values import ITERATION, OK, UNFINISHED, UNSENT
 from harness.verdict import judge
 from reports import _phase_table, markdown, terminal, verdict_json
 from tests.recordings import CANARY, LOGIN, healthy

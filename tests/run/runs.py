@@ -75,8 +75,12 @@ class Finished:
 
     @property
     def verdict(self) -> dict[str, Any]:
-        told: dict[str, Any] = json.loads((self.directory / "verdict.json").read_text())
-        return told
+        return self.told("verdict.json")
+
+    def told(self, name: str) -> dict[str, Any]:
+        """What this file of its directory says."""
+        said: dict[str, Any] = json.loads((self.directory / name).read_text())
+        return said
 
     def finding(self, name: str) -> dict[str, Any]:
         found: dict[str, Any] = next(f for f in self.verdict["findings"] if f["criterion"] == name)

@@ -175,7 +175,7 @@ def test_a_failure_that_could_not_be_injected_is_no_pass(outcome: Outcome) -> No
 
 
 def always_503(directory: Path) -> Outcome:
-    """As the reference service answers when no upstream is configured."""
+    """As the reference target answers when no upstream is configured."""
     with service.running(status=503) as target:
         arguments = (*SHORT, "--fault", "noop at=spike for=6", "--health-path", "/healthz")
         return Outcome(runs.locust(directory, SCENARIO, *arguments, host=target.url).wait())

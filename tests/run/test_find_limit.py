@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import signal
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,21 +15,10 @@ PER_S = 150.0
 """Between 127 and 180, the levels that a search from 90 tries first, and far from both."""
 
 
-@dataclass
-class Outcome:
-    done: Finished
-    directory: Path
-
-    @property
-    def told(self) -> dict[str, Any]:
-        said: dict[str, Any] = json.loads((self.directory / "limit.json").read_text())
-        return said
-
-    @property
-    def limit(self) -> dict[str, Any]:
-        (only,) = self.told["limits"]
-        assert isinstance(only, dict)
-        return only
+def limit(done: Finished) -> dict[str, Any]:
+    only: dict[str, Any]
+    (only,) = done.told("limit.json")["limits"]
+    return only
 
 
 def arguments(directory: Path, target: service.Service) -> tuple[str, ...]:
@@ -39,15 +26,14 @@ def arguments(directory: Path, target: service.Service) -> tuple[str, ...]:
     return ("find-limit", scenario, "--host", target.url, *runs.UNHURRIED, "--runs-dir", str(directory / "runs"))
 
 
-def found(directory: Path) -> Outcome:
+def found(directory: Path) -> Finished:
     with service.running() as target:
         target.behave(per_s=PER_S)
         how = ("--from", "90", "--max-rate", "400", "--resolution", "0.5", "--max-steps", "8")
-        done = runs.springback(directory, *arguments(directory, target), *how).wait(200)
-    return Outcome(done, done.directory)
+        return runs.springback(directory, *arguments(directory, target), *how).wait(200)
 
 
-def stopped_by_the_generator_and_then_by_ctrl_c(directory: Path) -> Outcome:
+def stopped_by_the_generator_and_then_by_ctrl_c(directory: Path) -> Finished:
     """No generator is as good as it is asked to be here."""
     with service.running() as target:
         target.behave(per_s=PER_S)
@@ -55,28 +41,27 @@ def stopped_by_the_generator_and_then_by_ctrl_c(directory: Path) -> Outcome:
         run = runs.springback(directory, *arguments(directory, target), *how)
         run.until(lambda: "step-2: recovery" in run.err, "the second step goes")
         run.send(signal.SIGINT)
-        done = run.wait(60)
-    return Outcome(done, done.directory)
+        return run.wait(60)
 
 
 @together(found, takes_s=110)
-def test_the_limit_lies_in_its_interval(outcome: Outcome) -> None:
-    outcome.done.ended_well(code=0)
-    bounds = outcome.limit["finding"]["interval"]
-    held = [step["finding"] for step in outcome.limit["steps"] if step["says"] in ("holds", "seems to hold")]
+def test_the_limit_lies_in_its_interval(outcome: Finished) -> None:
+    outcome.ended_well(code=0)
+    bounds = limit(outcome)["finding"]["interval"]
+    held = [step["finding"] for step in limit(outcome)["steps"] if step["says"] in ("holds", "seems to hold")]
     # Of the lower end is taken off what a queue of so long an answer may have hidden, at the 95 % quantile in 6 s.
     hidden = 1 + max(each["interval"]["high"] for each in held) / (0.95 * 6)
     assert bounds["low"] <= PER_S <= bounds["high"] <= 1.5 * hidden * bounds["low"]
-    levels = {step["level"]: step["says"] for step in outcome.limit["steps"]}
+    levels = {step["level"]: step["says"] for step in limit(outcome)["steps"]}
     assert levels[90] == "holds"
     assert levels[180] == "breaks"
-    assert "largest --peak that keeps the limit of: p95 latency in the spike" in outcome.done.out
+    assert "largest --peak that keeps the limit of: p95 latency in the spike" in outcome.out
 
 
 @together(found, takes_s=110)
-def test_each_step_is_a_run_with_a_report_to_which_the_page_leads(outcome: Outcome) -> None:
+def test_each_step_is_a_run_with_a_report_to_which_the_page_leads(outcome: Finished) -> None:
     page = (outcome.directory / "index.html").read_text()
-    steps = outcome.limit["steps"]
+    steps = limit(outcome)["steps"]
     assert len(steps) >= 3
     for step in steps:
         assert f'href="{step["run"]}/report.html"' in page
@@ -86,11 +71,11 @@ def test_each_step_is_a_run_with_a_report_to_which_the_page_leads(outcome: Outco
 
 
 @together(stopped_by_the_generator_and_then_by_ctrl_c)
-def test_a_saturated_generator_is_no_limit_and_ctrl_c_leaves_what_was_found(outcome: Outcome) -> None:
-    outcome.done.ended_well(code=4)
-    assert outcome.told["outcome"] == "INCONCLUSIVE"
-    first, *_ = outcome.limit["steps"]
+def test_a_saturated_generator_is_no_limit_and_ctrl_c_leaves_what_was_found(outcome: Finished) -> None:
+    outcome.ended_well(code=4)
+    assert outcome.told("limit.json")["outcome"] == "INCONCLUSIVE"
+    first, *_ = limit(outcome)["steps"]
     assert first["says"] == "generator"
     assert first["guard"] == "generator_health"
     assert not first["counts"]
-    assert "the search was stopped" in outcome.told["reason"]
+    assert "the search was stopped" in outcome.told("limit.json")["reason"]

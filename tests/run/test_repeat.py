@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import signal
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from junitparser import JUnitXml
 
@@ -17,34 +14,21 @@ from tests.run.test_suite import scenarios
 from tests.run.together import together
 
 
-@dataclass
-class Outcome:
-    done: Finished
-    directory: Path
-
-    @property
-    def told(self) -> dict[str, Any]:
-        said: dict[str, Any] = json.loads((self.directory / "repeat.json").read_text())
-        return said
-
-
-def repeated(directory: Path) -> Outcome:
+def repeated(directory: Path) -> Finished:
     with service.running() as well:
         (file,) = scenarios(directory, a_well=well.url).iterdir()
         arguments = (str(file), "--repeat", "3", *runs.UNHURRIED, "--runs-dir", str(directory / "runs"))
-        done = runs.springback(directory, "run", *arguments).wait(150)
-    return Outcome(done, done.directory)
+        return runs.springback(directory, "run", *arguments).wait(150)
 
 
-def stopped(directory: Path) -> Outcome:
+def stopped(directory: Path) -> Finished:
     with service.running() as target:
         (file,) = scenarios(directory, 60, a_well=target.url).iterdir()
         arguments = (str(file), "--repeat", "2", *runs.UNHURRIED, "--runs-dir", str(directory / "runs"))
         run = runs.springback(directory, "run", *arguments)
         run.until(lambda: "a_well-1: recovery" in run.err, "the first run watches")
         run.send(signal.SIGINT)
-        done = run.wait(60)
-    return Outcome(done, done.directory)
+        return run.wait(60)
 
 
 def from_the_web_ui(directory: Path) -> Finished:
@@ -53,18 +37,18 @@ def from_the_web_ui(directory: Path) -> Finished:
 
 
 @together(repeated, takes_s=40)
-def test_every_run_is_judged_and_one_verdict_is_over_all_of_them(outcome: Outcome) -> None:
-    outcome.done.ended_well(code=0)
-    assert [run["outcome"] for run in outcome.told["runs"]] == ["PASS"] * 3
-    (errors,) = (each for each in outcome.told["findings"] if each["criterion"] == "error_ratio")
+def test_every_run_is_judged_and_one_verdict_is_over_all_of_them(outcome: Finished) -> None:
+    outcome.ended_well(code=0)
+    assert [run["outcome"] for run in outcome.told("repeat.json")["runs"]] == ["PASS"] * 3
+    (errors,) = (each for each in outcome.told("repeat.json")["findings"] if each["criterion"] == "error_ratio")
     assert errors["figure"] == 0
     assert errors["reason"].startswith("kept in 3 of 3 runs, so with 95 % confidence in at least 36.8 % of such runs")
-    assert "springback: 2 of 3: a_well, about" in outcome.done.err
-    assert "PASS  3 runs" in outcome.done.out
+    assert "springback: 2 of 3: a_well, about" in outcome.err
+    assert "PASS  3 runs" in outcome.out
 
 
 @together(repeated, takes_s=40)
-def test_page_markdown_and_junit_lead_to_the_runs_and_have_the_findings_over_all(outcome: Outcome) -> None:
+def test_page_markdown_and_junit_lead_to_the_runs_and_have_the_findings_over_all(outcome: Finished) -> None:
     page = (outcome.directory / "index.html").read_text()
     made = sorted(outcome.directory.glob("*Z-a_well"))
     assert len(made) == 3
@@ -78,11 +62,11 @@ def test_page_markdown_and_junit_lead_to_the_runs_and_have_the_findings_over_all
 
 
 @together(stopped)
-def test_ctrl_c_ends_the_run_that_goes_and_what_was_not_made_is_no_pass(outcome: Outcome) -> None:
-    outcome.done.ended_well(code=4)
-    assert [run["was_run"] for run in outcome.told["runs"]] == [True, False]
-    assert outcome.told["runs"][1]["reason"] == "the runs were stopped before"
-    assert outcome.told["outcome"] == "INCONCLUSIVE"
+def test_ctrl_c_ends_the_run_that_goes_and_what_was_not_made_is_no_pass(outcome: Finished) -> None:
+    outcome.ended_well(code=4)
+    assert [run["was_run"] for run in outcome.told("repeat.json")["runs"]] == [True, False]
+    assert outcome.told("repeat.json")["runs"][1]["reason"] == "the runs were stopped before"
+    assert outcome.told("repeat.json")["outcome"] == "INCONCLUSIVE"
 
 
 @together(from_the_web_ui)

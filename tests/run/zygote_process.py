@@ -96,7 +96,7 @@ def be(wanted: dict[str, Any]) -> None:
     """Runs the command as a new process would: with its words, environment, directory and streams."""
     import gevent
 
-    from harness.run import master
+    from harness.run import report_process
 
     gevent.reinit()
     os.environ.clear()
@@ -105,7 +105,7 @@ def be(wanted: dict[str, Any]) -> None:
     _open_streams()
     sys.argv = wanted["words"]
     code: Any = 1
-    with mock.patch.object(master, "run_report", report_in_a_fork):
+    with mock.patch.object(report_process, "run_report", report_in_a_fork):
         try:
             code = _commands()[Path(sys.argv[0]).name]()
         except SystemExit as ended:
@@ -130,8 +130,8 @@ def end(code: Any) -> Never:
 
 
 def report_in_a_fork(directory: Path, formats: str, console: str) -> int:
-    """As :func:`harness.run.master.run_report`, in a fork of the run: to import what a verdict needs takes several
-    times as long as to judge a short run.
+    """As :func:`harness.run.report_process.run_report`, in a fork of the run: to import what a verdict needs takes
+    several times as long as to judge a short run.
     """
     from gevent.os import fork_and_watch, waitpid
 
@@ -146,7 +146,7 @@ def report_in_a_fork(directory: Path, formats: str, console: str) -> int:
         gc.disable()
         _of_the_run.extend([sys.stdout, sys.stderr])
         _open_streams()
-        from harness.run.master import report_words
+        from harness.run.report_process import report_words
 
         sys.argv = report_words(directory, formats, console)
         _commands()["springback"]()

@@ -1,4 +1,4 @@
-"""What a client of the reference service sees."""
+"""What a client of the reference target sees."""
 
 from __future__ import annotations
 

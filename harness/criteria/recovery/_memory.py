@@ -20,7 +20,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from harness.analysis.lazy import LazyModule
-from harness.analysis.processes import ProcessSeries, Restart, processes, restarts
+from harness.analysis.processes import ProcessSeries, processes
+from harness.analysis.restarts import Restart, restarts
 from harness.criteria.recovery import _leak
 from harness.criteria.recovery._leak import LeakTest, Stretch
 from harness.criteria.recovery._trend import FloatArray

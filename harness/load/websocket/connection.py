@@ -16,7 +16,7 @@ from websocket import ABNF, WebSocketConnectionClosedException, WebSocketExcepti
 from harness.load.http.settings import TlsSettings
 from harness.load.http.waitable_socket import DeadlineError, WaitableSocket
 from harness.load.outcomes import outcome_of
-from harness.load.turns import end_long_turn, turn_is_long
+from harness.load.turns import call_in_later_turn, end_long_turn, turn_is_long
 from harness.load.websocket import handshake
 from harness.load.websocket.handshake import PROTOCOL_ERROR, Answer, ConnectionFailedError, Opening
 from harness.load.websocket.transport import ConnectionEndedEarlyError, PendingWebSocket, Transport
@@ -37,6 +37,10 @@ class ConnectionEndedError(Exception):
         super().__init__(outcome)
         self.outcome = outcome
         self.at_s = time.monotonic() if at_s is None else at_s
+
+
+class _TurnOverError(Exception):
+    """There may be more, for a later turn of the loop: also of frames that are no messages, which nobody counts."""
 
 
 class Message(NamedTuple):
@@ -198,10 +202,19 @@ class Connection:
         except ConnectionEndedError as ended:
             self._ended = ended
             self._socket.stop_watching()
+        except _TurnOverError:
+            self._socket.stop_watching()
+            call_in_later_turn(self._go_on)
         self._socket.wake()
 
+    def _go_on(self) -> None:
+        """The rest of what was read, of which the loop tells nothing, may be all there is."""
+        if self._library.sock is not None:
+            self._socket.watch(self._read)
+            self._take()
+
     def _next(self) -> Message | None:
-        """The next message, or None when no whole one is there. Raises ConnectionEndedError."""
+        """The next message, or None when no whole one is there. Raises ConnectionEndedError, and _TurnOverError."""
         while True:
             try:
                 opcode, data = self._library.recv_data(control_frame=True)
@@ -231,6 +244,8 @@ class _LibrarySocket(websocket.WebSocket):
     longest_bytes = 0
 
     def recv_frame(self) -> ABNF:
+        if turn_is_long():
+            raise _TurnOverError
         frame: ABNF = super().recv_frame()  # type: ignore[no-untyped-call]
         if frame.opcode in (ABNF.OPCODE_TEXT, ABNF.OPCODE_BINARY, ABNF.OPCODE_CONT):
             self.check_length(len(frame.data))

@@ -1,0 +1,58 @@
+"""What a load process sends to the master while a run goes, as an object and as a message of Locust's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from harness.recording import ProbeSample, Slice, Unanswered, fields_of_slice
+from harness.recording_marks import GateMark
+
+_OTHER_ROWS = ("samples", "unanswered", "gates")
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a node sends: lines of the recording, and, in its last reports, its totals."""
+
+    run: str
+    lines: str = ""
+    """As they go into the recording's file: all but the slices."""
+    slices: tuple[Slice, ...] = ()
+    """The master adds up those of all nodes."""
+    samples: tuple[ProbeSample, ...] = ()
+    """Those that are among the lines: a master with hundreds of nodes would be busy reading them back."""
+    unanswered: tuple[Unanswered, ...] = ()
+    """The same of what has no answer yet."""
+    gates: tuple[GateMark, ...] = ()
+    """The same of the gates that were released."""
+    final: bool = False
+    whole: bool = False
+    """Of a last report, whether the node's part in the run had come to its end, by the node's own reckoning: that of
+    the master may be behind by the error of the clocks.
+    """
+    requests: int = 0
+    """Of a last report all that have ended, and of one after that those since then."""
+    unfinished: int = 0
+    users_gone: bool = False
+    """Whether it comes after the last one: the node has no users any more."""
+
+    def to_message(self) -> dict[str, Any]:
+        """What it has of the recording as rows, in the order of their fields."""
+        slices = [fields_of_slice(piece) for piece in self.slices]
+        others = {name: [tuple(vars(line).values()) for line in getattr(self, name)] for name in _OTHER_ROWS}
+        return {**vars(self), "slices": slices, **others}
+
+    @staticmethod
+    def from_message(body: Mapping[str, Any]) -> Report:
+        rows: dict[str, Any] = {
+            "slices": tuple(Slice(*row) for row in body["slices"]),
+            "samples": tuple(ProbeSample(*row) for row in body["samples"]),
+            "unanswered": tuple(Unanswered(node, tuple(map(tuple, told))) for node, told in body["unanswered"]),
+            "gates": tuple(
+                GateMark(t, node, gate, planned, tuple(us), *more)
+                for t, node, gate, planned, us, *more in body["gates"]
+            ),
+        }
+        return Report(**{**body, **rows})
