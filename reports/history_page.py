@@ -121,7 +121,8 @@ def _drawing(series: Series, changed: Sequence[str], plans: Mapping[str, int], b
     parts.append(f'<text class="tick" x="{WIDTH - 8}" y="{HEIGHT - 6}" text-anchor="end">{escape(safe(last))}</text>')
     label = escape(f"{safe(series.metric.title)} over {len(series.runs)} runs. The figures are in the table below.")
     return Markup(
-        f'<svg class="trend" viewBox="0 0 {WIDTH:g} {HEIGHT:g}" role="img" aria-label="{label}">{"".join(parts)}</svg>'
+        f'<svg class="trend" viewBox="0 0 {WIDTH:g} {HEIGHT:g}" role="group" aria-label="{label}">'
+        f"{''.join(parts)}</svg>"
     )
 
 

@@ -1,9 +1,11 @@
 // The charts on the page: drawn when there is something new and somebody can see them, read with pointer or keys.
-import { CHARTS, FORMATS, draw, isShown } from "./charts.js";
+import { CHARTS, FORMATS, NOTHING, draw, isShown, linesOf, told } from "./charts.js";
 import { make } from "./elements.js";
 
 const VIEWS = [["run", "Whole run"], ["spike", "Spike"], ["minute", "Last minute"]];
 const SUMMARY_MS = 5000;
+const NO_SECOND = "no second chosen";
+const PAPER_SCALE = 3; // pixels on paper for each of the screen
 
 export class ChartList {
   constructor(host) {
@@ -19,7 +21,8 @@ export class ChartList {
     this.list = make("div", { class: "charts" });
     this.element = make("section", { "aria-label": "Charts" }, make("div", { class: "tools" }, make("h3", {}, "Over time"),
       make("div", { class: "views", role: "group", "aria-label": "Stretch of time" }, ...this.buttons)), this.list,
-      make("p", { class: "muted" }, "By the second in which requests should have begun. Point at a chart, or focus it and use the arrow keys, to read a second."));
+      make("p", { class: "muted" }, "By the second in which requests should have begun. ",
+        make("span", { class: "hint" }, "Point at a chart, or focus it and use the arrow keys, to read a second.")));
     this.visible = new Set();
     this.observer = new IntersectionObserver((entries) => {
       for (const { target, isIntersecting } of entries) isIntersecting ? this.visible.add(target.dataset.chart) : this.visible.delete(target.dataset.chart);
@@ -27,7 +30,6 @@ export class ChartList {
     }, { rootMargin: "200px" });
     this.resized = new ResizeObserver(() => this.redraw());
     this.resized.observe(this.list);
-    addEventListener("beforeprint", () => this.paint(true)); // on paper there is nothing out of view
   }
 
   choose(name) {
@@ -38,7 +40,7 @@ export class ChartList {
 
   // New figures, or another run. `marks` are {t, letter}.
   show(data, marks) {
-    if (this.data !== data) { this.cursor = null; this.summed = 0; }
+    if (this.data !== data) { this.cursor = null; this.summed = -Infinity; }
     this.data = data;
     this.marks = marks;
     this.redraw();
@@ -60,27 +62,31 @@ export class ChartList {
     return { from: oldest, to: Math.max(data.duration_s - oldest > data.plan.most_seconds ? 0 : data.duration_s, newest) };
   }
 
-  paint(all = false) {
-    if (!this.data || document.hidden && !all) return;
+  paint() {
+    const onPaper = this.host.hasAttribute("paper"); // where nothing is out of view
+    if (!this.data || document.hidden && !onPaper) return;
     const began = performance.now(), style = getComputedStyle(this.host), cache = new Map();
     const colour = (name) => { if (!cache.has(name)) cache.set(name, style.getPropertyValue(name).trim()); return cache.get(name); };
-    const view = { ...this.view(), marks: this.marks }, sum = performance.now() - (this.summed || 0) > SUMMARY_MS;
+    const view = { ...this.view(), marks: this.marks }, sum = performance.now() - this.summed > SUMMARY_MS;
     for (const chart of CHARTS) {
       if (!isShown(chart, this.data)) { this.remove(chart.id); continue; }
       const part = this.shown.get(chart.id) || this.add(chart);
-      if (!all && !this.visible.has(chart.id)) continue;
-      part.drawn = draw(part.canvas, chart, this.data, view, colour);
+      if (sum) this.summary(chart, part, view);
+      if (!onPaper && !this.visible.has(chart.id)) continue;
+      part.drawn = draw(part.canvas, chart, this.data, view, colour, onPaper ? PAPER_SCALE : globalThis.devicePixelRatio);
       part.view = view;
       if (part.drawn) this.legend(part, part.drawn.lines);
-      if (sum) { this.summary(chart, part, view); this.summed = performance.now(); }
     }
+    if (sum) this.summed = performance.now();
     this.place();
     this.took_ms = performance.now() - began;
     this.element.dataset.drawn = String(this.data.newest);
   }
 
   add(chart) {
-    const canvas = make("canvas", { role: "img", tabindex: "0", "data-chart": chart.id, "aria-label": chart.title });
+    // A slider over the seconds: a screen reader leaves it the arrow keys, and says the value that they lead to.
+    const canvas = make("canvas", { role: "slider", tabindex: "0", "data-chart": chart.id, "aria-label": chart.title,
+      "aria-valuemin": "0", "aria-valuemax": "0", "aria-valuenow": "0", "aria-valuetext": NO_SECOND });
     const cursor = make("i", { class: "cursor", hidden: true }), legend = make("ul", { class: "legend" });
     const readout = make("output", { class: "readout", "aria-live": "off" });
     const unit = chart.unit ? make("small", {}, ` ${chart.unit}`) : null;
@@ -90,8 +96,7 @@ export class ChartList {
     canvas.addEventListener("pointermove", (event) => this.point(part, event.offsetX));
     canvas.addEventListener("pointerleave", () => { if (this.cursor && !this.cursor.held) this.read(null); });
     canvas.addEventListener("keydown", (event) => this.key(part, event));
-    canvas.addEventListener("focus", () => readout.setAttribute("aria-live", "polite"));
-    canvas.addEventListener("blur", () => { readout.setAttribute("aria-live", "off"); this.read(null); });
+    canvas.addEventListener("blur", () => this.read(null));
     const after = CHARTS.slice(CHARTS.indexOf(chart) + 1).map(({ id }) => this.shown.get(id)).find(Boolean);
     this.list.insertBefore(box, after ? after.box : null);
     this.shown.set(chart.id, part);
@@ -119,19 +124,21 @@ export class ChartList {
     }));
   }
 
-  // For who cannot see it: what is newest, and what was highest.
+  // For who cannot see it, wherever the page is scrolled to: what is newest, and what was highest.
   summary(chart, part, view) {
-    const format = FORMATS[chart.format];
-    const words = (part.drawn ? part.drawn.lines : []).map(({ label, column }) => {
+    const format = FORMATS[chart.format], { data } = this;
+    const words = linesOf(chart, data, view).map(({ label, column }) => {
       let top = NaN, when = 0, newest = NaN;
       for (let t = view.from; t < view.to; t += 1) {
         const value = column.at(t);
         if (!(top >= value) && !Number.isNaN(value)) { top = value; when = t; }
-        if (t <= this.data.newest && !Number.isNaN(value)) newest = value;
+        if (t <= data.newest && !Number.isNaN(value)) newest = value;
       }
       return Number.isNaN(top) ? `${label}: nothing` : `${label}: now ${format(newest)}, highest ${format(top)} at ${when} s`;
     });
-    part.canvas.setAttribute("aria-label", [chart.title, ...words].join(". "));
+    part.canvas.setAttribute("aria-label", [chart.title, ...(words.length ? words : [chart.inWords || chart.nothing || NOTHING])].join(". "));
+    part.canvas.setAttribute("aria-valuemin", String(view.from));
+    part.canvas.setAttribute("aria-valuemax", String(Math.max(view.from, data.newest)));
   }
 
   point(part, at) {
@@ -160,11 +167,15 @@ export class ChartList {
     for (const part of this.shown.values()) {
       const seen = this.cursor && part.drawn;
       part.cursor.hidden = !seen;
-      if (!seen) { if (part.readout.textContent) part.readout.textContent = ""; continue; }
-      const { t } = this.cursor, format = FORMATS[part.chart.format];
+      if (!seen) {
+        if (part.readout.textContent) { part.readout.textContent = ""; part.canvas.setAttribute("aria-valuetext", NO_SECOND); }
+        continue;
+      }
+      const { t } = this.cursor;
       part.cursor.style.left = `${part.drawn.x(t + 0.5)}px`;
-      const values = part.drawn.lines.map(({ label, column }) => [label, column.at(t)]).filter(([, value]) => !Number.isNaN(value));
-      part.readout.textContent = `${t} s: ${values.map(([label, value]) => `${label} ${format(value)}`).join(", ") || "nothing"}`;
+      part.readout.textContent = told(part.chart, linesOf(part.chart, this.data, part.view), this.data, t);
+      part.canvas.setAttribute("aria-valuenow", String(t));
+      part.canvas.setAttribute("aria-valuetext", part.readout.textContent);
     }
   }
 }

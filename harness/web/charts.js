@@ -3,6 +3,7 @@ const LEFT = 58, RIGHT = 10, TOP = 18, BOTTOM = 20, HEIGHT = 170;
 const COLOURS = ["--blue", "--vermillion", "--green", "--purple", "--ochre", "--grey"];
 const DASHES = [[], [6, 3], [2, 3]];
 const MOST = 6;
+export const NOTHING = "Nothing was measured here so far.";
 
 const plain = (value) => {
   if (!Number.isFinite(value)) return "–";
@@ -48,7 +49,7 @@ export const CHARTS = [
     line("failed", data.failed, "--vermillion", { area: true }), line("no answer yet", data.waiting, "--grey", { area: true })] },
   { id: "latency", title: "Latency from the intended start", unit: "", format: "s", logarithmic: true, limit: (data) => data.plan.limits.p95_s,
     lines: (data) => [line("p99", data.p99, "--purple"), line("p95", data.p95, "--vermillion"), line("p50", data.p50, "--blue")] },
-  { id: "heat", title: "Latency heat map", unit: "", format: "s", heat: true, lines: () => [] },
+  { id: "heat", title: "Latency heat map", unit: "", format: "s", heat: true, lines: () => [], inWords: "In figures it is the chart of the latency." },
   { id: "errors", title: "Error causes", unit: "requests/s", format: "count", lines: causes, nothing: "No request has failed." },
   { id: "memory", title: "Memory of the target", unit: "", format: "bytes", limit: (data) => least(data, "memory limit", "memory"),
     lines: (data) => sampled(data, "memory") },
@@ -85,8 +86,24 @@ function niceTop(value) {
   return [1, 1.5, 2, 3, 4, 5, 6, 8, 10].map((factor) => factor * power).find((top) => top >= value * 0.999) || value;
 }
 
-export function draw(canvas, chart, data, view, colour) {
-  const wide = canvas.clientWidth, scale = globalThis.devicePixelRatio || 1;
+// The lines of a chart, those that it shows only where there is something.
+export const linesOf = (chart, data, { from, to }) =>
+  chart.lines(data).filter((each) => !each.optional || each.column.last >= 0 && highest(each.column, from, to) > 0);
+
+// One second of a chart in words.
+export function told(chart, lines, data, t) {
+  const row = data.heat.get(t) || [];
+  if (chart.heat && row.length) {
+    const { floor_s, rows } = data.plan.heat, at = row.filter((_, index) => index % 2 === 0), edge = (of) => seconds(floor_s * 2 ** (of / rows));
+    const answers = row.reduce((sum, each, index) => sum + (index % 2 ? each : 0), 0);
+    return `${t} s: ${plain(answers)} answers took ${edge(Math.min(...at))} to ${edge(Math.max(...at) + 1)}`;
+  }
+  const format = FORMATS[chart.format], values = lines.map(({ label, column }) => [label, column.at(t)]).filter(([, value]) => !Number.isNaN(value));
+  return `${t} s: ${values.map(([label, value]) => `${label} ${format(value)}`).join(", ") || "nothing"}`;
+}
+
+export function draw(canvas, chart, data, view, colour, scale) {
+  const wide = canvas.clientWidth;
   if (!wide) return null;
   if (canvas.width !== Math.round(wide * scale)) { canvas.width = Math.round(wide * scale); canvas.height = Math.round(HEIGHT * scale); }
   const pen = canvas.getContext("2d");
@@ -96,11 +113,12 @@ export function draw(canvas, chart, data, view, colour) {
   const { from, to } = view, room = wide - LEFT - RIGHT, high = HEIGHT - TOP - BOTTOM;
   const x = (t) => LEFT + (t - from) / (to - from) * room;
   bands(pen, data, x, high, wide, colour);
-  const lines = chart.lines(data).filter((each) => !each.optional || each.column.last >= 0 && highest(each.column, from, to) > 0);
-  const told = chart.heat ? heat(pen, data, view, x, high, colour) : curves(pen, chart, lines, data, view, x, room, high, colour);
+  const lines = linesOf(chart, data, view);
+  if (chart.heat) heat(pen, data, view, x, high, colour);
+  else curves(pen, chart, lines, data, view, x, room, high, colour);
   axis(pen, view, x, high, wide, colour);
   marks(pen, view, x, high, colour);
-  return { x, told, lines, left: LEFT, right: wide - RIGHT };
+  return { x, lines, left: LEFT, right: wide - RIGHT };
 }
 
 function highest(column, from, to) {
@@ -137,7 +155,7 @@ function curves(pen, chart, lines, data, view, x, room, high, colour) {
     if (value > top) top = value;
     if (value > 0 && value < low) low = value;
   }));
-  if (!top) { nothing(pen, chart, data, high, colour, room); return { top: 0 }; }
+  if (!top) { nothing(pen, chart, data, high, colour, room); return; }
   if (limit && limit < top * 30) top = Math.max(top, limit * 1.05);
   const logarithmic = chart.logarithmic && top / low > 30;
   const bottom = logarithmic ? 10 ** Math.floor(Math.log10(low)) : 0;
@@ -157,7 +175,6 @@ function curves(pen, chart, lines, data, view, x, room, high, colour) {
     pen.strokeStyle = colour("--vermillion"); pen.setLineDash([4, 4]); pen.lineWidth = 1;
     pen.beginPath(); pen.moveTo(x(from), y(limit)); pen.lineTo(x(to), y(limit)); pen.stroke(); pen.setLineDash([]);
   }
-  return { top };
 }
 
 function area(pen, values, below, x, y, from, step) {
@@ -201,7 +218,7 @@ function grid(pen, chart, logarithmic, bottom, top, y, x, view, colour) {
 
 function nothing(pen, chart, data, high, colour, room) {
   pen.fillStyle = colour("--muted"); pen.textAlign = "center"; pen.font = "13px system-ui, Roboto, sans-serif";
-  pen.fillText(data.newest < 0 ? "The first second is not over yet." : chart.nothing || "Nothing was measured here so far.", LEFT + room / 2, TOP + high / 2);
+  pen.fillText(data.newest < 0 ? "The first second is not over yet." : chart.nothing || NOTHING, LEFT + room / 2, TOP + high / 2);
   pen.textAlign = "left"; pen.font = "11px system-ui, Roboto, sans-serif";
 }
 
@@ -219,7 +236,7 @@ function heat(pen, data, view, x, high, colour) {
       low = Math.min(low, row[i]); top = Math.max(top, row[i]); most = Math.max(most, count);
     }
   }
-  if (top < 0) { nothing(pen, { }, data, high, colour, x(to) - LEFT); return { top: 0 }; }
+  if (top < 0) { nothing(pen, { }, data, high, colour, x(to) - LEFT); return; }
   low = Math.max(0, low - 1); top += 1;
   const tall = high / (top - low + 1), y = (row) => TOP + high - (row - low + 1) * tall;
   pen.fillStyle = colour("--heat");
@@ -234,7 +251,6 @@ function heat(pen, data, view, x, high, colour) {
     if (row >= low && row <= top) pen.fillText(seconds(value), LEFT - 6, y(row) + tall + 4);
   }
   pen.textAlign = "left";
-  return { top: floor_s * 2 ** (top / rows) };
 }
 
 function axis(pen, view, x, high, wide, colour) {

@@ -1,5 +1,6 @@
 // The form of a run: groups of fields with their units and what they mean, a preview of the shape, and each problem
 // beside its field. The master says what the fields are, and checks them; nothing is judged here.
+import { ask } from "./ask.js";
 import { base, make } from "./elements.js";
 import { Preview } from "./preview.js";
 
@@ -17,7 +18,7 @@ class RunForm extends HTMLElement {
     this.painter = setInterval(() => this.theme(), 500);
     this.theme();
     try {
-      this.build(await (await fetch(new URL("form", base))).json());
+      this.build(await ask("form"));
       this.check();
     } catch (error) { this.form.replaceChildren(make("p", { class: "box refused", role: "alert" }, `The fields did not come: ${error.message}. Load the page again.`)); }
   }
@@ -66,11 +67,7 @@ class RunForm extends HTMLElement {
 
   values() { return new URLSearchParams(new FormData(this.form)); }
 
-  async send(path) {
-    const answer = await fetch(new URL(path, base), { method: "POST", body: this.values() });
-    if (!answer.ok) throw new Error((await answer.text()).slice(0, 200) || `the web UI answered ${answer.status}`);
-    return answer.json();
-  }
+  send(path) { return ask(path, { method: "POST", body: this.values() }); }
 
   async check() {
     const number = this.asked = (this.asked || 0) + 1;

@@ -26,7 +26,7 @@ export class NameTable {
     this.phases.addEventListener("change", () => { this.chosen = this.phases.value; this.fill(); });
     this.element = make("section", { "aria-label": "Requests by name" }, make("div", { class: "tools" }, make("h3", {}, "Requests by name"),
       make("div", {}, make("label", { for: "names-phase" }, "Phase "), this.phases, make("label", { for: "names-search" }, " Search "), this.search)),
-      make("div", { class: "scroll tall", tabindex: "0", role: "region", "aria-label": "Requests by name" },
+      make("div", { class: "scroll tall", tabindex: "0", role: "region", "aria-label": "Table of requests by name" },
         make("table", { class: "names" }, make("thead", {}, make("tr", {}, ...this.heads)), this.body)));
     this.rows = new Map();
   }

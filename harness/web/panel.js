@@ -1,4 +1,5 @@
 // The live page, in the tab of Locust's page and by itself: a custom element that is sent what changes, once a second.
+import { ask } from "./ask.js";
 import { ChartList } from "./chart_list.js";
 import { Part, base, link, make } from "./elements.js";
 import { RunData } from "./live_data.js";
@@ -14,12 +15,16 @@ class Panel extends HTMLElement {
     if (!this.shadowRoot) this.build();
     this.connect();
     document.addEventListener("visibilitychange", this.seen = () => this.look());
+    addEventListener("beforeprint", this.printed = () => this.print(true));
+    addEventListener("afterprint", this.shown = () => this.print(false));
     this.clock = setInterval(() => { this.theme(); this.watch(); }, 500);
     this.theme();
   }
 
   disconnectedCallback() {
     document.removeEventListener("visibilitychange", this.seen);
+    removeEventListener("beforeprint", this.printed);
+    removeEventListener("afterprint", this.shown);
     clearInterval(this.clock);
     this.disconnect();
   }
@@ -70,8 +75,7 @@ class Panel extends HTMLElement {
     button.addEventListener("click", async () => {
       this.told.textContent = text === "Stop" ? "Stopping: waiting for the last answers …" : "Killing the load …";
       try {
-        const answer = await fetch(new URL(`../${path}`, base), { method: "POST" });
-        const said = await answer.json();
+        const said = await ask(`../${path}`, { method: "POST" });
         if (!said.success) this.told.textContent = said.message;
       } catch (error) { this.told.textContent = `Not done: ${error.message}`; }
     });
@@ -135,8 +139,13 @@ class Panel extends HTMLElement {
 
   tileFacts(status, state, data) {
     const newest = data.newest, at = (column) => { const value = column.at(newest); return Number.isNaN(value) ? null : value; };
+    const recent = [0, 0]; // made and planned in ten seconds, without the newest: a load process may yet report of it
+    for (let t = Math.max(0, newest - 10); t < newest; t += 1) {
+      if (Number.isNaN(data.planned.at(t))) continue;
+      recent[0] += data.made.at(t) || 0; recent[1] += data.planned.at(t);
+    }
     return {
-      state: status.state, made: at(data.made), planned: at(data.planned), waiting: state.waiting,
+      state: status.state, made: at(data.made), planned: at(data.planned), recent, waiting: state.waiting,
       conditions: state.conditions, recovery: state.recovery, users: [status.users_connected, status.users_wanted, status.users_parked],
       nodes: [status.nodes, status.nodes_lost],
     };
@@ -168,10 +177,17 @@ class Panel extends HTMLElement {
     if (this.stale.textContent !== words) this.stale.textContent = words;
   }
 
+  // Paper is white, and shows what is out of view on the screen.
+  print(isOnPaper) {
+    this.toggleAttribute("paper", isOnPaper);
+    this.theme();
+    this.charts.paint();
+  }
+
   // Locust changes its theme without telling: its page's background says which one it is.
   theme() {
     const found = getComputedStyle(document.body).backgroundColor.match(/[\d.]+/g) || [255, 255, 255];
-    const [red, green, blue] = found.map(Number), dark = red + green + blue < 384;
+    const [red, green, blue] = found.map(Number), dark = red + green + blue < 384 && !this.hasAttribute("paper");
     if (this.hasAttribute("dark") === dark) return;
     this.toggleAttribute("dark", dark);
     this.charts.redraw();

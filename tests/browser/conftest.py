@@ -15,7 +15,7 @@ from tests.chromium import CHROMIUM, FLAGS
 from tests.run.conftest import nobody_left  # noqa: F401  # a fixture is found by its name
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Any]:
     sync_api = pytest.importorskip("playwright.sync_api")
     if not CHROMIUM.exists():

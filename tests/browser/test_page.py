@@ -11,6 +11,7 @@ import pytest
 
 from harness.analysis import time_series
 from harness.recording_file import read
+from tests.browser.made_up_run import PANEL, TAKE, names, opened, plan, second, state
 from tests.browser.page import PATIENCE_MS, PLANNED, start, start_without_page, until
 from tests.browser.session import Session, session
 from tests.run import runs
@@ -108,61 +109,18 @@ def test_what_holds_just_now_is_on_the_page_and_a_connection_that_is_lost_is_tol
         context.close()
 
 
-PANEL = "document.querySelector('springback-panel')"
 NEWEST = f"() => {PANEL}.data.newest"
-TAKE = f"messages => messages.forEach((message) => {PANEL}.take(message))"
 
 
 def test_hostile_names_are_text_and_the_table_sorts_what_fails_first(page: Any, ui: Session) -> None:
     """As names of requests and processes, as causes, alerts, problems; also when many come."""
     hostile = "<img src=x onerror=window.hacked=1>"
-    page.goto(f"{ui.url}/springback/live")
-    until(page, f"() => Boolean({PANEL}.state)")
-    page.evaluate("document.querySelector('springback-panel').source.close()")
-    status = {
-        **ui.status(),
-        "state": "running",
-        "run": "r",
-        "phase": hostile,
-        "phases": [],
-        "problems": [],
-        "verdict": None,
-    }
-    plan = {
-        "kind": "plan",
-        "run": "r",
-        "phases": [[hostile, 0, 10]],
-        "planned": [0, [5] * 10],
-        "gates": [[2, 9, hostile]],
-        "faults": [],
-        "limits": {"p95_s": 2, "error_ratio": 0.05},
-        "heat": {"floor_s": 64e-6, "rows": 4},
-        "most_seconds": 7200,
-    }
-    points = [[t, 5, 4, 1, 0, 0, 0.1, 0.2, 0.3, {hostile: 1}, [40, 4]] for t in range(5)]
-    figures = [
-        ["process", hostile, "rss_bytes", "memory", [[0, 1e6], [1, 2e6]]],
-        ["process", hostile, "memory_limit_bytes", "memory limit", [[0, 3e6], [1, 3e6]]],
-        ["docker_container", hostile, "cpu_throttled_ratio", "throttling", [[0, 0.1], [1, 0.9]]],
-    ]
-    names = [
-        [hostile, f"GET /{n}", 10, 5 if n == 7 else 0, 1.0, 2.0, 3.0, hostile if n == 7 else ""] for n in range(200)
-    ]
-    state = {
-        "kind": "state",
-        "status": status,
-        "alerts": [[hostile, 1, None, "s", 3.0, 2.0, hostile]],
-        "moments": [[1.5, "fault", hostile]],
-        "conditions": {},
-        "expectations": [[hostile, 1.0, 2.0, "s", "within"]],
-        "recovery": None,
-        "waiting": 0,
-    }
+    opened(page, ui)
     messages = [
-        plan,
-        {"kind": "points", "run": "r", "points": points, "figures": figures},
-        {"kind": "names", "run": "r", "names": names},
-        state,
+        plan(10, hostile, hostile),
+        *(second(t, hostile, hostile) for t in range(5)),
+        names(200, hostile, cause=hostile),
+        state(ui, 5.9, hostile, hostile),
     ]
     page.evaluate(TAKE, messages)
     panel = page.locator("springback-panel")
@@ -184,8 +142,7 @@ def test_hostile_names_are_text_and_the_table_sorts_what_fails_first(page: Any, 
 def test_why_a_start_was_refused_is_in_the_tab(page: Any, ui: Session) -> None:
     """Each problem a line, as text whatever is in it."""
     problems = ["no such file: <b>x</b>", "--seed y: give a number"]
-    page.goto(f"{ui.url}/springback/live")
-    until(page, f"() => Boolean({PANEL}.state)")
+    opened(page, ui)
     told = ui.status() | {"state": "refused", "words": "not started", "problems": problems}
     page.evaluate(TAKE, [{"kind": "state", "status": told}])
     refused = page.locator("springback-panel .box.refused")

@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 
 from harness.verdict import judge
-from reports import html
+from reports import html, suite_page
 from reports._charts import palette
+from tests import accessibility, recordings
 from tests.chromium import CHROMIUM, FLAGS
 from tests.reports import runs
 from tests.reports.test_names import many
+from tests.reports.test_suite_page import part_of
 
 sync_api = pytest.importorskip("playwright.sync_api")
 
@@ -145,6 +147,21 @@ def test_it_fits_a_phone(browser: Any, tmp_path: Path) -> None:
     assert visit.page.evaluate("document.documentElement.scrollWidth") <= 390
     assert 250 < visit.ink("latency")["width"] <= 390
     visit.context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_is_wrong_for_a_screen_reader_and_nothing_too_faint(browser: Any, tmp_path: Path, scheme: Any) -> None:
+    """By axe-core: a report with a FAIL, and the page of a suite with it, on a phone, where tables are narrowest."""
+    visit = Visit(browser, tmp_path, runs.page("failing"), color_scheme=scheme, viewport={"width": 390, "height": 800})
+    assert accessibility.violations(visit.page) == []
+    visit.context.close()
+    suite_page.write(
+        [part_of(recordings.failing(), tmp_path), part_of(recordings.healthy(), tmp_path, "other")], tmp_path
+    )
+    page = browser.new_page(color_scheme=scheme, viewport={"width": 390, "height": 800})
+    page.goto((tmp_path / "index.html").as_uri())
+    assert accessibility.violations(page) == []
+    page.close()
 
 
 def test_on_paper_it_is_white_with_pictures_of_the_charts(browser: Any, tmp_path: Path) -> None:
