@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from harness.analysis.quality import ServiceLevel
-from harness.criteria.recovery._answer_size import Shorter
+from harness.criteria._answer_size import Shorter
 from harness.criteria.recovery._baseline_band import Band
 from harness.criteria.recovery._left_behind import LeftBehind
 from harness.criteria.recovery._wandering import Wandering
