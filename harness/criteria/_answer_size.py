@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 
+from harness.analysis.names import kind_of
 from harness.findings import BASELINE
 from harness.recording import Recording
 from harness.recording_header import Phase
@@ -46,9 +47,9 @@ def shorter_answers(
         if piece.outcome != OK or piece.name == ITERATION:
             continue
         if baseline_s[0] <= piece.t < baseline_s[1]:
-            _add(before[piece.name][piece.t], piece.count, piece.bytes)
+            _add(before[kind_of(recording, piece)][piece.t], piece.count, piece.bytes)
         elif since_s[0] <= piece.t < since_s[1]:
-            _add(since[piece.name], piece.count, piece.bytes)
+            _add(since[kind_of(recording, piece)], piece.count, piece.bytes)
     found: list[tuple[float, Shorter]] = []
     for name, (count, size) in since.items():
         seconds = before[name].values()
