@@ -19,14 +19,10 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 HERE = Path(__file__).parent
-AT_ONCE = 2
-"""Of the parts that do not compute: with the runs of the first of them, so many keep two cores busy. Where these are
-more than busy, load processes have no turn for seconds, and are lost.
-"""
-GIVE_WAY, GIVE_WAY_TO_MEASURED = 10, 19
-"""Niceness of the parts that compute: what is timed beside them goes before, and they still come along. What is
-measured beside them hardly knows of them.
-"""
+AT_ONCE = 3
+"""Of the parts that do not compute: with the runs of the first of them, so many keep two cores busy."""
+GIVE_WAY = 19
+"""Niceness of the parts that compute: they take what the others leave, which hardly know of them."""
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1"}
 """Of those that multiply matrices: the others would only wait, and take the machine from what goes beside them for it.
 """
@@ -109,16 +105,16 @@ class Going:
                 start_new_session=part.computes,
             )
         if part.computes:
-            self.give_way(GIVE_WAY)
+            self.give_way()
 
-    def give_way(self, niceness: int) -> None:
+    def give_way(self) -> None:
         """To what is in other sessions, such as real runs, as well: where Linux groups what competes for the machine by
         sessions, the niceness of a process counts only within its own.
         """
         with contextlib.suppress(ProcessLookupError):  # it has just ended
-            os.setpriority(os.PRIO_PGRP, self.process.pid, niceness)
+            os.setpriority(os.PRIO_PGRP, self.process.pid, GIVE_WAY)
         with contextlib.suppress(OSError):  # it does not
-            Path(f"/proc/{self.process.pid}/autogroup").write_text(str(niceness))
+            Path(f"/proc/{self.process.pid}/autogroup").write_text(str(GIVE_WAY))
 
     def kill(self) -> None:
         """Ends what a Ctrl-C has not reached."""
@@ -169,10 +165,6 @@ def main(names: Sequence[str]) -> int:
                     waiting.remove(part)
                     one = Going(part, Path(place))
                     going[one.process.pid] = one
-                if any(one.part.measures for one in going.values()):
-                    for one in going.values():
-                        if one.part.computes:
-                            one.give_way(GIVE_WAY_TO_MEASURED)
                 pid, status, usage = os.wait3(0)
                 results.append(going.pop(pid).ended(os.waitstatus_to_exitcode(status), usage.ru_utime + usage.ru_stime))
         finally:

@@ -54,4 +54,4 @@ CASES = (
         options=(*OPTIONS, *flags(peak=60, hold_s=5)),
     ),
 )
-SHORT = (shortened(IDLE, steps=6, hold_s=2),)
+SHORT = (shortened(IDLE, steps=5, hold_s=2, recovery_s=12),)

@@ -26,7 +26,7 @@ from tests.calibration.figures import Figure, Mean, Share
 from tests.calibration.simulation import Load, Service, done_s, simulate
 
 TITLE = "The limit of a service"
-SHORT = 8
+SHORT = 5
 BASE_PER_S, HOLD_S, MOST_STEPS, STEPS = 10.0, 20, 14, 200
 BOUNDS = Bounds(lowest=BASE_PER_S, start=20.0, highest=1000.0, resolution=0.2)
 QUANTILE = 0.95

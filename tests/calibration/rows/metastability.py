@@ -17,7 +17,7 @@ from tests.calibration.figures import Figure, Share
 from tests.calibration.retries import GAUGE, Storm, play, recorded
 
 TITLE = "Metastable or slow"
-SHORT = 6
+SHORT = 4
 METASTABLE, SLOW, BACK, UNCLEAR, UNOBSERVABLE = "metastable", "slow", "back", "unclear", "not observable"
 CASES = (
     ("λ 80/s, spike 300/s for 10 s", Storm(), METASTABLE),
