@@ -42,7 +42,8 @@ def test_buyers_who_are_all_refused_pass_nothing() -> None:
     found = BaselineHealthy().judge(run)
     assert found.outcome is Outcome.INCONCLUSIVE
     assert "all 15 requests of the class Buyer failed, all of them with http 403 (15)" in found.reason
-    assert judge(run, [CriterionSpec("recovery_time")]).outcome is Outcome.INCONCLUSIVE
+    guarded = [CriterionSpec("recovery_time"), CriterionSpec("baseline_healthy")]
+    assert judge(run, guarded).outcome is Outcome.INCONCLUSIVE
     assert list(names_in_doubt(run)) == [f"All requests failed of {BUYERS} (46)."]
 
 
