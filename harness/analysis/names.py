@@ -63,11 +63,11 @@ def names_in_doubt(recording: Recording) -> Iterator[str]:
     failed: Counter[str] = Counter()
     together = 0
     for piece in phases.settled(recording).slices:
-        name = kind_of(recording, piece)
+        name = kind_of(recording, piece) if piece.name != ITERATION else ITERATION
         intended[name] += piece.count
         failed[name] += piece.count if piece.outcome not in (OK, CENSORED) else 0
         together += piece.count if piece.name.endswith(OTHER_NAMES) else 0
-    named = {name: count for name, count in intended.items() if count >= FEWEST and not name.endswith(ITERATION)}
+    named = {name: count for name, count in intended.items() if count >= FEWEST and name != ITERATION}
     always = sorted((name for name in named if failed[name] == named[name]), key=lambda name: (-named[name], name))
     if always and len(always) < len(named):
         told = ", ".join(f"{name} ({named[name]:,})" for name in always[:MOST_NAMED])
