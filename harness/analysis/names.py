@@ -4,10 +4,11 @@ are in no phase.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
 from harness.analysis import phases
+from harness.analysis.once import once
 from harness.recording import Recording, Slice
 from harness.recording_values import CENSORED, ITERATION, OK, OTHER_NAMES
 
@@ -39,14 +40,32 @@ def _in_words(stretch: str, what_for: str, pieces: Sequence[Slice]) -> Iterator[
     yield f"{stretch}: {made}: {told}{more}; {failed}."
 
 
+@once
+def shared_names(recording: Recording) -> frozenset[str]:
+    """Names that requests of several classes of users have."""
+    users_of: dict[str, set[str]] = defaultdict(set)
+    for piece in recording.slices:
+        users_of[piece.name].add(phases.class_of(recording, piece))
+    return frozenset(name for name, users in users_of.items() if len(users) > 1)
+
+
+def kind_of(recording: Recording, piece: Slice) -> str:
+    """What requests are told apart by: their name, and their class of users where several have the name, as a pattern
+    has them: ``@Buyer GET /products``. What one class is refused would else hide behind what others get.
+    """
+    user_class = phases.class_of(recording, piece) if piece.name in shared_names(recording) else ""
+    return f"{phases.OF_CLASS}{user_class} {piece.name}" if user_class else piece.name
+
+
 def names_in_doubt(recording: Recording) -> Iterator[str]:
     """Sentences for whoever reads the verdict: an endpoint that always fails is a small share of a large run."""
     intended: Counter[str] = Counter()
     failed: Counter[str] = Counter()
     together = 0
     for piece in phases.settled(recording).slices:
-        intended[piece.name] += piece.count
-        failed[piece.name] += piece.count if piece.outcome not in (OK, CENSORED) else 0
+        name = kind_of(recording, piece) if piece.name != ITERATION else ITERATION
+        intended[name] += piece.count
+        failed[name] += piece.count if piece.outcome not in (OK, CENSORED) else 0
         together += piece.count if piece.name.endswith(OTHER_NAMES) else 0
     named = {name: count for name, count in intended.items() if count >= FEWEST and name != ITERATION}
     always = sorted((name for name in named if failed[name] == named[name]), key=lambda name: (-named[name], name))

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from harness import criteria as criteria_folder
-from harness.analysis.phases import SHED_RATIO, split_pattern
+from harness.analysis.phases import OF_CLASS, SHED_RATIO, split_pattern
 from harness.config import queue_gauge
 from harness.config.given import Given
 from harness.config.options import OF_BUDGET, limit_option
@@ -55,10 +55,10 @@ def _unknown_classes(specs: Iterable[CriterionSpec], known: Sequence[str]) -> It
     for spec in specs:
         requests = str(spec.parameters.get("requests", "") or "")
         user_class, _ = split_pattern(requests)
-        if user_class and known and user_class not in known:
+        if requests.startswith(OF_CLASS) and known and user_class not in known:
             name, meant = criteria_folder.name_of(spec), nearest(user_class, known)
             told = f"did you mean {meant}?" if meant else f"this run has {', '.join(known)}"
-            yield f"requests={requests!r} of {name}: no class of users is called {user_class}; {told}"
+            yield f"requests={requests!r} of {name}: no class of users is called {user_class!r}; {told}"
 
 
 def with_defaults(

@@ -277,10 +277,14 @@ def test_a_criterion_of_a_class_that_the_run_does_not_have_is_refused() -> None:
     class Login:
         pass
 
-    named = [CriterionSpec("error_ratio", {"requests": pattern, "name": pattern}) for pattern in ("@Login", "@Logi *")]
+    named = [
+        CriterionSpec("error_ratio", {"requests": pattern, "name": pattern})
+        for pattern in ("@Login", "@Logi *", "@ Login")
+    ]
     one = Scenario("one", criteria=named)
     with pytest.raises(ConfigurationError) as refused:
         settings.read(values(one), one, Small(), HOST, users=[Login])
     assert refused.value.messages == (
-        "requests='@Logi *' of @Logi *: no class of users is called Logi; did you mean Login?",
+        "requests='@Logi *' of @Logi *: no class of users is called 'Logi'; did you mean Login?",
+        "requests='@ Login' of @ Login: no class of users is called ''; this run has Login",
     )

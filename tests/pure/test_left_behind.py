@@ -9,7 +9,11 @@ import numpy as np
 import pytest
 
 from harness.criteria.recovery.recovery_time import RecoveryTime
+from harness.criteria.requests.error_ratio import ErrorRatio
+from harness.criteria.requests.latency_quantile import LatencyQuantile
+from harness.criteria.requests.throughput import Throughput
 from harness.findings import Outcome
+from harness.limit.step import Step
 from harness.recording import Recording
 from tests import recordings
 from tests.recordings import sliced
@@ -64,3 +68,18 @@ def test_good_answers_that_are_far_shorter_than_before_are_not_shown_to_be_good(
     assert RecoveryTime(shorter_ratio=0).judge(error_page).outcome is Outcome.PASS
     for well in (lambda t: 2000 + t, lambda t: 2000 if t < 31 else 1100, lambda t: 60 if t % 7 == 3 else 2000 - t * 20):
         assert RecoveryTime().judge(sized(well)).outcome is Outcome.PASS
+
+
+def test_answers_of_the_spike_that_are_far_shorter_are_not_shown_to_be_good_either() -> None:
+    """A service that answers its spike with an error page and status 200 has answered none of it."""
+    page_in_spike = sized(lambda t: 60 if t == 30 else 2000)
+    page_in_spike = dataclasses.replace(
+        page_in_spike, slices=tuple(dataclasses.replace(each, name=USUAL) for each in page_in_spike.slices)
+    )
+    for criterion in (ErrorRatio, LatencyQuantile, Throughput):
+        found = criterion().judge(page_in_spike)
+        assert found.outcome is Outcome.INCONCLUSIVE
+        assert f"good answers to {USUAL} have 60 bytes in the spike, and 2,000 in the baseline" in found.reason
+        assert Step(1.0, "", (found,)).about(found.criterion).answer is None  # of no limit, either
+        assert criterion(shorter_ratio=0).judge(page_in_spike).outcome is Outcome.PASS
+        assert criterion(phase="recovery").judge(page_in_spike).outcome is Outcome.PASS

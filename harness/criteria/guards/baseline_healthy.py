@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
@@ -12,11 +13,11 @@ from harness.analysis.distributions import beta_probability
 from harness.analysis.lazy import LazyModule
 from harness.criteria._criterion import Guard
 from harness.criteria._injections import injections
-from harness.criteria._outcome import no_phase, percent, seconds
+from harness.criteria._outcome import most_common_cause, no_phase, percent, seconds
 from harness.criteria.recovery._trend import trend
 from harness.findings import BASELINE, Finding, Outcome
 from harness.plugins import parameter
-from harness.recording import Recording
+from harness.recording import Recording, Slice
 from harness.recording_header import CriterionSpec, Phase
 
 if TYPE_CHECKING:
@@ -48,6 +49,8 @@ REFUSED = ("http 3", "http 4", "wrong answer")
 """Beginnings of the outcomes of requests that the service has read and does not take, whatever the load …"""
 BY_LOAD = ("http 408", "http 425", "http 429")
 """… but for these."""
+FEWEST = 5
+"""Requests of a class of users that say how it is served: fewer may all fail by bad luck."""
 EDGE_S = 0.5
 """A fault that comes with the end of the baseline is none in it."""
 
@@ -57,11 +60,11 @@ class BaselineHealthy(Guard):
     """Guard: in the baseline the target is well by the run's own limits, and steady.
 
     It is not when more requests fail, or a quantile of the latency is longer, than the run's own criteria accept in any
-    phase; when an alert holds for half of it; when it stalls again and again (seconds in which most requests fail or
-    take ten times the usual median); when a fault was there in it; or when the latency trends (Mann–Kendall with the
-    correction of Hamed & Rao, and the bounds of the Theil–Sen slope). What is compared with such a baseline would look
-    well because *it* was not. Latency counts from the send here: what arrivals wait for users of ours is the matter of
-    ``enough_users``.
+    phase; when a class of users, of several, gets nothing but failures; when an alert holds for half of it; when it
+    stalls again and again (seconds in which most requests fail or take ten times the usual median); when a fault was
+    there in it; or when the latency trends (Mann–Kendall with the correction of Hamed & Rao, and the bounds of the
+    Theil–Sen slope). What is compared with such a baseline would look well because *it* was not. Latency counts from
+    the send here: what arrivals wait for users of ours is the matter of ``enough_users``.
     """
 
     title = "baseline healthy"
@@ -81,6 +84,7 @@ class BaselineHealthy(Guard):
             return self.inconclusive(f"no requests in the {self.baseline}, so there is nothing to compare with")
         problems = [
             *self._beyond_limits(recording, tally),
+            *_refused_classes(answered, phase),
             *self._alerts(recording, phase),
             *_faults(recording, phase),
             *_unsteady(phases.by_second(answered, phase)),
@@ -137,6 +141,18 @@ def _faults(recording: Recording, phase: Phase) -> Iterator[str]:
     for each in injections(recording):
         if each.at_s < phase.end_s - EDGE_S and each.undone_s > phase.start_s + EDGE_S:
             yield f"{each.fault} was there from {seconds(each.at_s)} on, while this was to show what is normal"
+
+
+def _refused_classes(recording: Recording, phase: Phase) -> Iterator[str]:
+    """Classes of users of whom nobody got anything: a small class is no large share of all requests."""
+    of_class: dict[str, list[Slice]] = defaultdict(list)
+    for piece in phases.slices_of(recording, phase):
+        of_class[phases.class_of(recording, piece)].append(piece)
+    for user_class in sorted(of_class) if len(of_class) > 1 else ():
+        tally = phases.tally(tuple(of_class[user_class]))
+        if user_class and tally.intended >= FEWEST and not tally.ok and not tally.unknown:
+            told = f"all {tally.intended:,} requests of the class {user_class} failed"
+            yield f"{told}, {most_common_cause(tally.causes)}"
 
 
 def _number(spec: CriterionSpec, name: str, default: float) -> float:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from harness.analysis import generator, histogram, phases
 from harness.analysis.lazy import LazyModule
 from harness.analysis.quality import MINIMUM_REQUESTS, ServiceLevel, Windows, mean_log_latency, service_levels, windows
-from harness.criteria.recovery._answer_size import shorter_answers
+from harness.criteria._answer_size import shorter_answers
 from harness.criteria.recovery._baseline_band import EFFECTIVE_WINDOWS, Band, Share, band, larger
 from harness.criteria.recovery._left_behind import left_behind
 from harness.criteria.recovery._levels import Posterior

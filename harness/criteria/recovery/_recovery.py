@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from harness.analysis.quality import ServiceLevel
-from harness.criteria.recovery._answer_size import Shorter
+from harness.criteria._answer_size import SHORTER_RATIO, Shorter
 from harness.criteria.recovery._baseline_band import Band
 from harness.criteria.recovery._left_behind import LeftBehind
 from harness.criteria.recovery._wandering import Wandering
@@ -38,7 +38,7 @@ class Settings:
     baseline_windows: int = 30
     requests: str = ""
     """Only requests of this name, ``*`` for anything; empty for all."""
-    shorter_ratio: float = 0.5
+    shorter_ratio: float = SHORTER_RATIO
     """Good answers that are shorter than so many times the baseline's are told; 0: none."""
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harness.criteria._outcome import percent
-from harness.criteria.recovery._answer_size import Shorter
 from harness.criteria.recovery._left_behind import LeftBehind
 from harness.criteria.recovery._recovery import Recovery, State
 
@@ -45,7 +44,7 @@ def doubt_since(measured: Recovery, phases: Named, *, passes: bool) -> str:
     if measured.left_behind is not None:
         return _behind(measured.left_behind, since, phases)
     if measured.shorter is not None:
-        return _shorter(measured.shorter, since, phases)
+        return measured.shorter.in_words(f"since {since}", phases.baseline)
     if measured.band.is_worse(bad, intended):
         return (
             f"{seen}, against {before}: all together they are worse than before, and it is not shown when; a longer "
@@ -72,12 +71,4 @@ def _behind(name: LeftBehind, since: str, phases: Named) -> str:
         f"{name.bad:,} of {name.requests:,} requests {name.name} since {since} failed or were too slow, and "
         f"{name.bad_before:,} of {name.requests_before:,} in the {phases.baseline}: it is not back, though all "
         f"together are; a criterion of its own, with requests = {name.name}, would judge it"
-    )
-
-
-def _shorter(name: Shorter, since: str, phases: Named) -> str:
-    return (
-        f"good answers to {name.name} have {name.since_bytes:,.0f} bytes since {since}, and {name.before_bytes:,.0f} "
-        f"in the {phases.baseline}: it is not shown that they are good; let the scenario check them, as with "
-        "expect_text, or accept it with shorter_ratio = 0"
     )

@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from harness.criteria._answer_size import SHORTER_HELP, SHORTER_RATIO
 from harness.criteria._criterion import Criterion
 from harness.criteria._outcome import seconds, titled
 from harness.criteria.recovery.recovery_time import RecoveryTime
@@ -44,9 +45,7 @@ class RecoversFromEachFault(Criterion):
     hold_s: int = parameter(10, "seconds for which a recovery must hold", lowest=1)
     slo_s: float = parameter(0.0, "latency in seconds of a good answer; 0 takes it from the baseline")
     floor_s: float = parameter(0.1, "how many seconds slower than the baseline is no harm")
-    shorter_ratio: float = parameter(
-        0.5, "how many times as long as in the baseline good answers have to be, at least; 0: any", lowest=0
-    )
+    shorter_ratio: float = parameter(SHORTER_RATIO, SHORTER_HELP, lowest=0)
     baseline: str = parameter("baseline", "phase that shows what is normal")
     baseline_windows: int = parameter(30, "windows that the baseline must have", lowest=5)
     requests: str = parameter("", "only requests of this name, * for anything; empty for all")

@@ -6,6 +6,7 @@ import dataclasses
 import math
 from dataclasses import dataclass
 
+from harness.criteria._answer_size import SHORTER_HELP, SHORTER_RATIO
 from harness.criteria._criterion import Criterion
 from harness.criteria._outcome import against, percent, seconds, titled
 from harness.criteria.recovery._episode import measure
@@ -40,9 +41,7 @@ class RecoveryTime(Criterion):
     slower_ratio: float = parameter(
         1.5, "how many times as long as in the baseline latency may stay, though within floor_s; 0: any", lowest=0
     )
-    shorter_ratio: float = parameter(
-        0.5, "how many times as long as in the baseline good answers have to be, at least; 0: any", lowest=0
-    )
+    shorter_ratio: float = parameter(SHORTER_RATIO, SHORTER_HELP, lowest=0)
     spike: str = parameter("spike", "phase after whose end the time counts")
     recovery: str = parameter("recovery", "phase in which the target is watched")
     baseline: str = parameter("baseline", "phase that shows what is normal")

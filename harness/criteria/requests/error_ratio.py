@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harness.analysis import herd, intervals, phases
+from harness.criteria._answer_size import SHORTER_HELP, SHORTER_RATIO, doubt_in_phase
 from harness.criteria._criterion import Estimate
 from harness.criteria._outcome import against, most_common_cause, no_phase, percent, titled, unanswered, with_remedy
 from harness.findings import CLIENTS, Basis, Finding, Outcome
@@ -19,6 +20,8 @@ class ErrorRatio(Estimate):
     Unfinished and unserved requests count as failed; where the run was cut off, they may have failed or not, and the
     interval goes from none of them to all of them. The figure of a herd is a census of it, see
     :mod:`harness.analysis.herd`; any other is an estimate, see :func:`harness.analysis.intervals.error_ratio`.
+    Good answers that are far shorter than those of the baseline may be an error page with status 200: then there is no
+    PASS.
     """
 
     unit = "ratio"
@@ -28,6 +31,7 @@ class ErrorRatio(Estimate):
     phase: str = parameter("spike", "phase that is judged")
     requests: str = parameter("", "only requests of this name, * for anything; empty for all")
     remedy: str = parameter("", "what to say when there are none of them")
+    shorter_ratio: float = parameter(SHORTER_RATIO, SHORTER_HELP, lowest=0)
 
     def judge(self, recording: Recording) -> Finding:
         recording = phases.judged(recording, self.requests)
@@ -46,9 +50,12 @@ class ErrorRatio(Estimate):
             found = intervals.error_ratio(phases.by_second(recording, phase), self.confidence)
             interval, only = found.interval, found.only
         outcome = against(self.limit, interval)
+        reason = self._reason(outcome, tally, interval, is_herd) + (f" ({only})" if only else "")
+        if outcome is Outcome.PASS and (doubt := doubt_in_phase(recording, phase, self.shorter_ratio)):
+            return self.inconclusive(f"{reason}; but {doubt}", title=title)
         return self.finding(
             outcome,
-            self._reason(outcome, tally, interval, is_herd) + (f" ({only})" if only else ""),
+            reason,
             tally.error_ratio,
             interval,
             {"requests": tally.intended, "failed": tally.failed, **unanswered(tally.unknown), **tally.causes},

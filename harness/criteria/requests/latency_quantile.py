@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from harness.analysis import herd, histogram, intervals, phases
+from harness.criteria._answer_size import SHORTER_HELP, SHORTER_RATIO, doubt_in_phase
 from harness.criteria._criterion import Estimate
 from harness.criteria._outcome import against, no_phase, percent, seconds, titled, unanswered, with_remedy
 from harness.findings import CLIENTS, Basis, Finding, Outcome
@@ -17,7 +18,9 @@ from harness.recording import Recording
 class LatencyQuantile(Estimate):
     """A quantile of the latency of a phase, from the intended start, stays within a limit.
 
-    A request that failed is slower than any answer: a service that answers 503 at once must not look quick.
+    A request that failed is slower than any answer: a service that answers 503 at once must not look quick. Nor must
+    one that sends an error page with status 200: where good answers are far shorter than in the baseline, there is no
+    PASS.
     So when more than 1 − quantile of the requests failed, the quantile has no figure, and its interval is
     open upwards. A request that had no answer when the run was cut off took longer than it had waited by then, nobody
     knows how much.
@@ -34,6 +37,7 @@ class LatencyQuantile(Estimate):
     phase: str = parameter("spike", "phase that is judged")
     requests: str = parameter("", "only requests of this name, * for anything; empty for all")
     remedy: str = parameter("", "what to say when there are none of them")
+    shorter_ratio: float = parameter(SHORTER_RATIO, SHORTER_HELP, lowest=0)
 
     def judge(self, recording: Recording) -> Finding:
         recording = phases.judged(recording, self.requests)
@@ -57,9 +61,12 @@ class LatencyQuantile(Estimate):
         interval = (low_us / 1e6, high_us / 1e6)
         outcome = against(self.limit_s, interval)
         words = self._of_herd if is_herd else self._reason
+        reason = words(outcome, p, tally, interval) + (f" ({only})" if only and not math.isinf(high_us) else "")
+        if outcome is Outcome.PASS and (doubt := doubt_in_phase(recording, phase, self.shorter_ratio)):
+            return self.inconclusive(f"{reason}; but {doubt}", title=title)
         return self.finding(
             outcome,
-            words(outcome, p, tally, interval) + (f" ({only})" if only and not math.isinf(high_us) else ""),
+            reason,
             None if figure_us is None or math.isinf(figure_us) else figure_us / 1e6,
             interval,
             {

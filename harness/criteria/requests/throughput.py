@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from harness.analysis import phases
 from harness.analysis.time_series import level_at
+from harness.criteria._answer_size import SHORTER_HELP, SHORTER_RATIO, doubt_in_phase
 from harness.criteria._criterion import Criterion
 from harness.criteria._outcome import no_phase, percent, titled, with_remedy
 from harness.findings import CLIENTS, Finding, Outcome
@@ -32,6 +33,7 @@ class Throughput(Criterion):
     phase: str = parameter("spike", "phase that is judged")
     requests: str = parameter("", "only requests of this name, * for anything; empty for all")
     remedy: str = parameter("", "what to say when there are none of them")
+    shorter_ratio: float = parameter(SHORTER_RATIO, SHORTER_HELP, lowest=0)
 
     def judge(self, recording: Recording) -> Finding:
         recording = phases.judged(recording, self.requests)
@@ -62,6 +64,8 @@ class Throughput(Criterion):
         reason += f"at least {limit_per_s:g}/s{told} wanted"
         if outcome is Outcome.INCONCLUSIVE:
             reason += "; ask for more than that" if asked < limit_per_s else "; a run to its end would show it"
+        if outcome is Outcome.PASS and (doubt := doubt_in_phase(recording, phase, self.shorter_ratio)):
+            return self.inconclusive(f"{reason}; but {doubt}", title=title)
         evidence = {"good": good, "failed": tally.failed, "seconds": lasted_s}
         return self.finding(outcome, reason, low, (low, high), evidence, title=title)
 

@@ -5,22 +5,34 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 
+from harness.analysis.names import kind_of
+from harness.findings import BASELINE
 from harness.recording import Recording
+from harness.recording_header import Phase
 from harness.recording_values import ITERATION, OK
 
 FEWEST = 20
 """Good answers, before and since."""
 LESS_BYTES = 100.0
 """By as little as that no page is told from another."""
+SHORTER_RATIO = 0.5
+SHORTER_HELP = "how many times as long as in the baseline good answers have to be, at least; 0: any"
 
 
 @dataclass(frozen=True)
 class Shorter:
-    """A name, and the mean size of its good answers since the recovery and in the baseline."""
+    """A name, and the mean size of its good answers in the stretch that is looked at, and in the baseline."""
 
     name: str
     since_bytes: float
     before_bytes: float
+
+    def in_words(self, when: str, baseline: str) -> str:
+        return (
+            f"good answers to {self.name} have {self.since_bytes:,.0f} bytes {when}, and {self.before_bytes:,.0f} in "
+            f"the {baseline}: it is not shown that they are good; let the scenario check them, as with expect_text, or "
+            "accept it with shorter_ratio = 0"
+        )
 
 
 def shorter_answers(
@@ -35,9 +47,9 @@ def shorter_answers(
         if piece.outcome != OK or piece.name == ITERATION:
             continue
         if baseline_s[0] <= piece.t < baseline_s[1]:
-            _add(before[piece.name][piece.t], piece.count, piece.bytes)
+            _add(before[kind_of(recording, piece)][piece.t], piece.count, piece.bytes)
         elif since_s[0] <= piece.t < since_s[1]:
-            _add(since[piece.name], piece.count, piece.bytes)
+            _add(since[kind_of(recording, piece)], piece.count, piece.bytes)
     found: list[tuple[float, Shorter]] = []
     for name, (count, size) in since.items():
         seconds = before[name].values()
@@ -48,6 +60,15 @@ def shorter_answers(
         if size / count < ratio * least and size / count < least - LESS_BYTES:
             found.append((size / count / least, Shorter(name, size / count, mean)))
     return min(found, key=lambda each: each[0], default=(0.0, None))[1]
+
+
+def doubt_in_phase(recording: Recording, phase: Phase, ratio: float) -> str:
+    """Why answers of the phase that count as good may be none; empty where nothing says so."""
+    usual = recording.phase(BASELINE)
+    if usual is None:
+        return ""
+    shorter = shorter_answers(recording, ratio, (usual.start_s, usual.end_s), (phase.start_s, phase.end_s))
+    return shorter.in_words(f"in the {phase.name}", usual.name) if shorter else ""
 
 
 def _add(total: list[int], count: int, size: int) -> None:
