@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from harness.commands.plan import _baselines_wanted, _where
+from harness.commands.loaded_scenario import _where
+from harness.commands.plan import _baselines_wanted
 from harness.recording_header import CriterionSpec
 from shapes import step
 

@@ -12,8 +12,9 @@ from harness.criteria.guards.target_healthy import TargetHealthy
 from harness.criteria.recovery.recovery_time import RecoveryTime
 from harness.criteria.requests.error_ratio import ErrorRatio
 from harness.findings import Outcome
-from harness.recording import OK, Recording, Slice
+from harness.recording import Recording, Slice
 from harness.recording_header import CriterionSpec, PlannedClass
+from harness.recording_values import OK
 from harness.verdict import judge
 from tests.recordings import CANARY, healthy
 
