@@ -109,7 +109,7 @@ def _worst_ratio(added: dict[str, dict[str, phases.Tally]]) -> dict[str, float]:
 
 def _row(label: str, name: str, tally: phases.Tally, seen: str) -> PhaseRow:
     ratio = _quantity.quantity(tally.error_ratio, "ratio")
-    latency = {} if name.startswith(phases.OF_CONNECTIONS) else tally.latency  # an instant has none
+    latency = {} if phases.is_of_connection(name) else tally.latency  # an instant has none
     latencies = [
         _quantity.quantity(value_us / 1e6 if value_us is not None else None, "s")
         for value_us in histogram.quantiles_us(latency, _QUANTILES)

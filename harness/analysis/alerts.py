@@ -17,7 +17,7 @@ from harness.analysis import error_budget, histogram
 from harness.analysis.alert_episodes import Book, Condition, Episode
 from harness.analysis.error_budget import BurnRates, Objective
 from harness.analysis.once import once
-from harness.analysis.phases import RunningTally, shedding
+from harness.analysis.phases import RunningTally, is_good_instant, shedding
 from harness.analysis.target_memory import memory_bytes, memory_key
 from harness.parameters import parameters_of
 from harness.plugins import parameter
@@ -90,6 +90,8 @@ class Seen:
     def add(self, line: object) -> None:
         """Takes in a slice, or a probe's sample (those of one source in order); anything else is left alone."""
         if isinstance(line, Slice):
+            if is_good_instant(line):
+                return
             if self._burn_rates is not None and line.outcome not in self.shedding:
                 self._burn_rates.add(line)
             if line.t >= self._oldest_s and line.outcome not in self.shedding:

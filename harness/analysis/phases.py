@@ -40,7 +40,9 @@ SHED_RATIO = "shed_ratio"
 OF_CLASS = "@"
 """Before the class of users that a pattern of names means."""
 OF_CONNECTIONS = "connection "
-"""Names of the instants at which users of WebSockets had a connection, and had it no more, begin so."""
+"""Names of the instants at which users of WebSockets had a connection, and had it no more, begin so …"""
+INSTANTS = (" opened", " ended")
+"""… and end so."""
 RECONNECTIONS = "WS * reconnect"
 """Names of the requests with which users of WebSockets are back after a loss."""
 
@@ -104,6 +106,11 @@ class RunningTally:
         histogram.add(self.latency, other.latency)
         histogram.add(self.causes, other.causes)
 
+    def merge_failures(self, other: RunningTally) -> None:
+        self.intended += other.failed
+        self.failed += other.failed
+        histogram.add(self.causes, other.causes)
+
     def take_off(self, other: RunningTally) -> None:
         """The inverse of :meth:`merge`."""
         self.intended -= other.intended
@@ -143,7 +150,12 @@ def _without_instants(recording: Recording) -> Recording:
 
 def is_good_instant(piece: Slice) -> bool:
     """Whether it is a connection that came about, or was ended as we wanted. One that was cut off is a failure."""
-    return piece.outcome == OK and piece.name.startswith(OF_CONNECTIONS)
+    return piece.outcome == OK and is_of_connection(piece.name)
+
+
+def is_of_connection(name: str) -> bool:
+    """Whether it is the name of an instant, which has no latency."""
+    return name.startswith(OF_CONNECTIONS) and name.endswith(INSTANTS)
 
 
 def is_of(recording: Recording, piece: Slice, pattern: str) -> bool:

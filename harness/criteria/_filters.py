@@ -12,7 +12,6 @@ from harness.plugins import parameters_of
 from harness.recording import Recording
 
 MOST_NAMES = 8
-_OPENED = "connection ", " opened"
 
 
 def unmatched(criterion: Criterion, recording: Recording) -> str:
@@ -62,12 +61,11 @@ def _outside_of_phases(recording: Recording, literal: str) -> str:
 
 
 def _connections(recording: Recording) -> tuple[str, ...]:
-    begins, ends = _OPENED
-    names = phases.names(recording)
+    opened = phases.INSTANTS[0]
     return tuple(
-        name.removeprefix(begins).removesuffix(ends)
-        for name in names
-        if name.startswith(begins) and name.endswith(ends)
+        name.removeprefix(phases.OF_CONNECTIONS).removesuffix(opened)
+        for name in phases.names(recording)
+        if phases.is_of_connection(name) and name.endswith(opened)
     )
 
 

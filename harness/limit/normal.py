@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from harness.analysis import phases
 from harness.analysis.quality import ServiceLevel, service_levels, windows
 from harness.criteria.recovery._baseline_band import SHARE_FLOOR, SLOW_SHARE
 from harness.findings import BASELINE
@@ -31,6 +32,7 @@ class Normal:
     @classmethod
     def of(cls, recording: Recording) -> Normal | None:
         """By the baseline of a run; None where it has too few requests, or too many of them failed."""
+        recording = phases.only(recording, "")
         baseline = recording.phase(BASELINE)
         if baseline is None:
             return None
@@ -45,6 +47,7 @@ class Normal:
         """Whether the service was so in the last seconds of a phase, or in all of it where these have too few requests;
         not where nothing says so.
         """
+        recording = phases.only(recording, "")
         for start_s in (max(phase.start_s, phase.end_s - WATCHED_S), phase.start_s):
             seen = windows(recording, start_s, phase.end_s, 1, self.slo, self.usual)
             intended = int(seen.intended.sum())

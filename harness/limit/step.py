@@ -118,8 +118,12 @@ class Step:
 
     def _whether_metastable(self, finding: Finding) -> str:
         """Of a service that did not come back, whether it never would, as far as that was judged."""
-        found = next((each for each in self.findings if each.kind == METASTABILITY), None)
-        if finding.kind != RECOVERY_TIME or found is None or found.outcome is Outcome.PASS:
+        if finding.kind != RECOVERY_TIME:
+            return ""
+        first = next(each for each in self.findings if each.kind == RECOVERY_TIME)
+        of_it = {f"{METASTABILITY} of {finding.criterion}", *([METASTABILITY] if first is finding else [])}
+        found = next((each for each in self.findings if each.criterion in of_it), None)
+        if found is None or found.outcome is Outcome.PASS:
             return ""
         return f"; {found.title}: {found.outcome.value}, {found.reason}"
 

@@ -6,7 +6,14 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from harness.analysis.histogram import quantile_us, quantiles_us
-from harness.analysis.phases import OF_CLASS, RunningTally, split_pattern
+from harness.analysis.phases import (
+    OF_CLASS,
+    OF_CONNECTIONS,
+    RunningTally,
+    is_good_instant,
+    is_of_connection,
+    split_pattern,
+)
 from harness.recording import Slice
 from harness.recording_header import Phase
 from harness.recording_values import OTHER_NAMES
@@ -63,9 +70,10 @@ class PhaseTally:
 
     def add(self, piece: Slice) -> None:
         """``piece`` lies in the phase."""
-        self.total.add(piece)
-        if piece.user_class:
-            self.by_name.setdefault(f"{OF_CLASS}{piece.user_class}", RunningTally()).add(piece)
+        if not is_good_instant(piece):
+            self.total.add(piece)
+            if piece.user_class:
+                self.by_name.setdefault(f"{OF_CLASS}{piece.user_class}", RunningTally()).add(piece)
         name = piece.name
         if name not in self.by_name:
             if len(self.by_name) >= MOST_NAMES:
@@ -85,7 +93,11 @@ class PhaseTally:
             return self.total
         merged, literal = RunningTally(), name.replace("[", "[[]") or "*"
         for each, tally in by_name.items():
-            if not each.startswith(OF_CLASS) and fnmatchcase(each, literal):
+            if each.startswith(OF_CLASS) or not fnmatchcase(each, literal):
+                continue
+            if is_of_connection(each) and not name.startswith(OF_CONNECTIONS):
+                merged.merge_failures(tally)
+            else:
                 merged.merge(tally)
         return merged
 

@@ -32,7 +32,7 @@ class RecoveryState:
     hold_s: float
     """For which it has to stay so."""
     limit_s: float | None
-    """None: nothing judges it."""
+    """None: nothing judges it, or only that of some requests."""
     heard_s: float
     """Until when requests have told how it is: so long after the spike. Silence is no recovery."""
 
@@ -43,7 +43,8 @@ class RecoveryState:
 
 class RecoveryClock:
     def __init__(self, header: Header) -> None:
-        spec = next((spec for spec in header.criteria if spec.criterion == RECOVERY_TIME), None)
+        judged = (spec for spec in header.criteria if spec.criterion == RECOVERY_TIME)
+        spec = next((spec for spec in judged if not spec.parameters.get("requests")), None)
         given = dict(spec.parameters) if spec is not None else {}
 
         def number(name: str, default: float) -> float:

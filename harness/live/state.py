@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from harness.analysis.alert_episodes import Book, Condition, Episode, in_words
 from harness.analysis.alerts import MOST_SOURCES, limits_of, of_header
-from harness.analysis.phases import RunningTally, only_class
+from harness.analysis.phases import RunningTally, is_good_instant, only_class
 from harness.live.expectations import Expectation, expectations
 from harness.live.nodes import Nodes
 from harness.live.phase_tally import PhaseFigures, PhaseTally
@@ -99,12 +99,15 @@ class LiveState:
         so does what one node tells of what has no answer.
         """
         if isinstance(line, Slice):
-            self.stop_watch.add(line)
+            is_answer = not is_good_instant(line)
+            if is_answer:
+                self.stop_watch.add(line)
             if line.warm_up or line.wind_down:
                 return
             self._seen.add(line)
             self.durations.add(line)
-            self.series.add_slice(line)
+            if is_answer:
+                self.series.add_slice(line)
             number = bisect_right(self._phase_starts_s, line.t) - 1
             if number >= 0 and line.t < self.phases[number].phase.end_s:
                 self.phases[number].add(line)

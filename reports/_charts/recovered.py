@@ -16,12 +16,13 @@ RECOVERED = "recovered"
 def instant_s(recording: Recording, verdict: Verdict) -> float | None:
     """End of the spike plus the recovery time that was found; None when not degraded or not recovered.
 
-    Taken from the finding, so that the charts mark the instant on which the verdict rests.
+    Taken from the finding, so that the charts mark the instant on which the verdict rests; that of all requests, as the
+    charts are, before that of some.
     """
     specs = {name_of(spec): spec for spec in recording.header.criteria if spec.criterion == RECOVERY_TIME}
-    for finding in verdict.findings:
+    found = [(each, specs.get(each.criterion, CriterionSpec(RECOVERY_TIME))) for each in verdict.findings]
+    for finding, spec in sorted(found, key=lambda each: bool(each[1].parameters.get("requests"))):
         if finding.kind == RECOVERY_TIME:
-            spec = specs.get(finding.criterion, CriterionSpec(RECOVERY_TIME))
             spike = recording.phase(str(spec.parameters.get("spike", "spike")))
             if spike is not None and _has_recovered(finding) and finding.figure is not None:
                 return spike.end_s + finding.figure

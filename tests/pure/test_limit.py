@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -442,5 +443,9 @@ def test_a_spike_from_which_a_service_does_not_come_back_tells_whether_it_ever_w
     assert said.says is BREAKS
     assert said.reason == "recovery_time FAIL; metastability: FAIL, metastability FAIL"
     assert Step(100, "step-1", [down]).about("recovery_time").reason == "recovery_time FAIL"
+    of_readers = replace(down, criterion="readers"), replace(metastable, criterion="metastability of readers")
+    both = [down, of_readers[0], metastable, of_readers[1]]
+    assert "metastability FAIL" in Step(100, "step-1", both).about("readers").reason
+    assert Step(100, "step-1", both[:3]).about("readers").reason == "recovery_time FAIL"
     late = [finding(Outcome.FAIL), metastable]
     assert Step(100, "step-1", late).about("latency_quantile").reason == "latency_quantile FAIL"

@@ -95,3 +95,13 @@ def test_the_last_five_seconds_count_where_they_have_ten_requests() -> None:
 
 def test_a_service_of_which_nothing_is_known_is_not_normal() -> None:
     assert not is_there(steady([QUICK_S, QUICK_S]), *((t, [QUICK_S]) for t in range(20, 29)))
+
+
+def test_connections_that_come_about_make_nothing_normal() -> None:
+    """Of four requests a second all fail; nine connections as well would make that 4 of 13, and none of them slow."""
+    normal = Normal.of(run(*steady([QUICK_S] * 4)))
+    assert normal is not None
+    failing = run(*steady([QUICK_S] * 4), *((t, [None] * 4) for t in range(11, 31)))
+    opened = [Request(t + 0.5, "worker-1", "connection /feed opened", OK, 0) for t in range(31) for _ in range(90)]
+    assert not normal.is_there(replace(failing, slices=(*failing.slices, *recordings.slices(opened))), AFTER)
+    assert Normal.of(run(*steady([None] * 4))) is None

@@ -51,10 +51,14 @@ def run_to(t: int, bad: Iterable[int], criteria: tuple[CriterionSpec, ...] = (RE
 
 def test_the_clock_of_all_requests_is_no_figure_of_some_of_them() -> None:
     of_some = dataclasses.replace(RECOVERY, parameters={**RECOVERY.parameters, "requests": "GET /"})
-    live = run_to(30, range(10, 14), (RECOVERY, of_some))
-    of_all, some = live.expectations()
-    assert (of_all.title, of_all.figure is None) == ("recovery after the spike", False)
-    assert (some.title, some.figure, some.state) == ("recovery after the spike, GET /", None, OPEN)
+    for criteria in ((RECOVERY, of_some), (of_some, RECOVERY)):
+        live = run_to(30, range(10, 14), criteria)
+        by_title = {each.title: each for each in live.expectations()}
+        of_all, some = by_title["recovery after the spike"], by_title["recovery after the spike, GET /"]
+        assert of_all.figure is not None
+        assert (some.figure, some.state) == (None, OPEN)
+    alone = run_to(30, (), (of_some,)).recovery
+    assert alone is not None and alone.limit_s is None
 
 
 def test_the_recovery_clock_starts_at_the_end_of_the_spike_and_stops_where_the_target_stays_normal() -> None:

@@ -214,3 +214,28 @@ def test_a_snapshot_stays_as_it_was() -> None:
     before = live.snapshot()
     live.add(Slice(1, "local", "GET /", OK, 5, 0, {10: 5}))
     assert (before.phases[0].requests, live.snapshot().phases[0].requests) == (5, 10)
+
+
+def test_connections_that_come_and_go_are_no_good_answers_while_it_runs_either() -> None:
+    """As in the recording: where nothing but connections is well, the alert and the phase say so."""
+    pieces = [
+        piece
+        for t in range(12)
+        for piece in (
+            Slice(t, "w", "GET /", "http 503", 10, 0, {}, user_class="Buyer"),
+            Slice(t, "w", "connection /feed opened", OK, 190, 0, {0: 190}, user_class="Buyer"),
+            Slice(t, "w", "connection /feed ended", "cut off", 1, 0, {}, user_class="Buyer"),
+            Slice(t, "w", "connection pool opened and closed", OK, 1, 0, {1000: 1}, user_class="Buyer"),
+        )
+    ]
+    live, recording = live_of(HEADER, pieces), Recording(HEADER, tuple(pieces))
+    baseline = live.phases[0]
+    for pattern, tally in (("", baseline.total), ("@Buyer", baseline.by_name["@Buyer"])):
+        whole = phases.of_phase(phases.judged(recording, pattern), PHASES[0])
+        assert (tally.intended, tally.failed, tally.latency) == (whole.intended, whole.failed, whole.latency)
+        assert (tally.intended, tally.failed) == (144, 132)
+    assert baseline.of_pattern("@Buyer").intended == baseline.of_pattern("*").intended == 144
+    assert baseline.of_pattern("connection * opened").intended == 190 * 12
+    seen = [each for _ in live.close_seconds(14) for each in live.conditions if each.alert == "error ratio"]
+    assert seen and max(each.figure for each in seen) == pytest.approx(11 / 12)
+    assert live.series._seconds[5].ok == 1

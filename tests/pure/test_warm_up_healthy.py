@@ -7,8 +7,10 @@ import dataclasses
 import pytest
 
 from harness import criteria
+from harness.criteria.guards.warm_up_healthy import WarmUpHealthy
 from harness.findings import Outcome
 from harness.recording import CriterionSpec, Slice
+from harness.recording_values import OK
 from harness.verdict import judge
 from tests import recordings
 
@@ -58,3 +60,10 @@ def test_what_paced_users_ask_to_get_ready_is_looked_at_and_voids_only_what_come
     assert verdict.outcome is Outcome.INCONCLUSIVE
     assert "50 of 150 requests" in verdict.reason and "GET /form (50), with http 500" in verdict.reason
     assert any(found.voided_by for found in verdict.findings) is voids
+
+
+def test_connections_that_come_about_are_no_users_that_got_ready() -> None:
+    before = with_warm_up(-2, 90, 10)
+    opened = Slice(-2, "w", "connection /feed opened", OK, 900, 0, {0: 900}, warm_up=True)
+    found = WarmUpHealthy().judge(dataclasses.replace(before, warm_up=(*before.warm_up, opened)))
+    assert (found.outcome, found.figure) == (Outcome.INCONCLUSIVE, 0.1)

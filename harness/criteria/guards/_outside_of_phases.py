@@ -27,6 +27,7 @@ class Failures:
 
 
 def failures(pieces: Sequence[Slice], when: str) -> Failures:
+    pieces = [piece for piece in pieces if not phases.is_good_instant(piece)]
     tally = phases.tally(tuple(pieces))
     if tally.error_ratio is None:
         return Failures(0.0, "", "")
