@@ -84,7 +84,7 @@ def mix_of(traffic: Traffic) -> tuple[list[Kind], list[str]]:
     notes.append(f"{kept:,} of {traffic.total:,} requests are of {len(kinds)} kinds that can be sent again")
     if traffic.with_query:
         notes.append(f"removed, for the secrets in them: the query strings of {traffic.with_query:,} requests")
-    notes += [f"left out {count / total:.1%}: {reason}" for reason, count in reasons.items() if count]
+    notes += [f"left out {100 * count / total:.3g} %: {reason}" for reason, count in reasons.items() if count]
     if not kinds:
         raise ConfigurationError([*notes, "no request that can be sent again: give a log with GET requests"])
     return kinds, notes

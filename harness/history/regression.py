@@ -256,7 +256,7 @@ def _finding(held: _Held, p: float | None) -> Finding:
     elif min(len(held.before), len(held.latest)) < LATEST:
         needed = 2 * LATEST
         outcome = Outcome.INCONCLUSIVE
-        reason = f"{runs} runs of this plan and machine have this figure; {needed} of one level would tell"
+        reason = f"runs of this plan and machine with this figure: {runs}; {needed} of one level would tell"
     else:
         outcome = Outcome.INCONCLUSIVE
         reason = f"{beside}: worse by more than {held.allowed} or not; further runs will tell"

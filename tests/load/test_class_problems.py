@@ -84,7 +84,7 @@ def test_a_method_that_cannot_be_called_as_the_inherited_one_is_refused() -> Non
     def check(self: object) -> None: ...
 
     (problem,) = class_problems([one(HerdHttpUser, prepare=method, check=check)])
-    assert problem == "Mine.check: it is called with (self, response); take that, or give it another name"
+    assert problem == "Mine.check: it is called with (response); take that, or give it another name"
 
     def send(self: object, data: str, quietly: bool = False) -> bool: ...
 

@@ -114,7 +114,8 @@ def _unfit(given: Callable[..., object], replaced: Callable[..., object]) -> str
     try:
         inspect.signature(given).bind(*by_place, **dict.fromkeys(by_name))
     except TypeError:
-        return f"({', '.join(by_place + by_name)})"
+        told = [name for name in (*by_place, *by_name) if name != "self"]
+        return f"({', '.join(told)})"
     return ""
 
 
