@@ -59,7 +59,10 @@ def main() -> None:
     gc.enable()
     try:
         locust()
-    except RPCError as error:  # the port was free when the options were checked
+    except RPCError as error:
+        if "bind" not in str(error):
+            raise
+        # The port was free when the options were checked.
         say(f"the master cannot listen: {error}; choose another port with --master-bind-port")
         sys.exit(2)
 

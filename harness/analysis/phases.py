@@ -133,13 +133,14 @@ def only(recording: Recording, pattern: str) -> Recording:
     ``@Buyer`` are those of a class of users, and ``@Buyer GET *`` of these the ones whose name matches.
 
     A connection that was there, or was ended as we wanted, is no answer to anybody, and has no latency: it is among
-    them only where its name is asked for.
+    them only where nothing but connections is asked for.
     """
-    if not split_pattern(pattern)[1].startswith(OF_CONNECTIONS):
-        recording = _without_instants(recording)
     if not pattern:
-        return recording
-    return replace(recording, slices=tuple(piece for piece in recording.slices if is_of(recording, piece, pattern)))
+        return _without_instants(recording)
+    found = tuple(piece for piece in recording.slices if is_of(recording, piece, pattern))
+    if not split_pattern(pattern)[1] or not all(is_of_connection(piece.name) for piece in found):
+        found = tuple(piece for piece in found if not is_good_instant(piece))
+    return replace(recording, slices=found)
 
 
 @once

@@ -83,7 +83,7 @@ def of(recording: Recording) -> Series:
     return Series(
         t=t,
         planned_level=np.array([level_at(recording.header.level, second + 0.5) for second in t]),
-        requests=_requests(recording.slices, t),
+        requests=_requests(phases.only(recording, "").slices, t),
         intended_by_name=_intended_by_name(recording, t),
         probes=_probes(recording),
     )

@@ -88,6 +88,7 @@ def by_default(specs: Iterable[CriterionSpec], left_out: Iterable[str]) -> Itera
     thought of it or not; of the same phases and requests, once for each of these.
     """
     specs = tuple(specs)
+    left_out = {*left_out}
     if METASTABILITY in {*left_out, *(spec.criterion for spec in specs)}:
         return
     same = ("spike", "recovery", "baseline", "requests", "floor_s", "part")
@@ -96,8 +97,10 @@ def by_default(specs: Iterable[CriterionSpec], left_out: Iterable[str]) -> Itera
         shared = {name: recovery.parameters[name] for name in same if name in recovery.parameters}
         if shared not in judged:
             name = {"name": f"{METASTABILITY} of {criteria_folder.name_of(recovery)}"} if judged else {}
-            yield CriterionSpec(METASTABILITY, {**name, **shared, "only_where_measured": True})
+            spec = CriterionSpec(METASTABILITY, {**name, **shared, "only_where_measured": True})
             judged.append(shared)
+            if criteria_folder.name_of(spec) not in left_out:
+                yield spec
 
 
 def _fits(name: str, sampled: str) -> bool:

@@ -8,7 +8,6 @@ from fnmatch import fnmatchcase
 from harness.analysis.histogram import quantile_us, quantiles_us
 from harness.analysis.phases import (
     OF_CLASS,
-    OF_CONNECTIONS,
     RunningTally,
     is_good_instant,
     is_of_connection,
@@ -92,10 +91,11 @@ class PhaseTally:
         if not name and by_name is self.by_name:
             return self.total
         merged, literal = RunningTally(), name.replace("[", "[[]") or "*"
-        for each, tally in by_name.items():
-            if each.startswith(OF_CLASS) or not fnmatchcase(each, literal):
-                continue
-            if is_of_connection(each) and not name.startswith(OF_CONNECTIONS):
+        meant = [each for each in by_name if not each.startswith(OF_CLASS) and fnmatchcase(each, literal)]
+        are_connections = bool(name) and all(map(is_of_connection, meant))
+        for each in meant:
+            tally = by_name[each]
+            if is_of_connection(each) and not are_connections:
                 merged.merge_failures(tally)
             else:
                 merged.merge(tally)

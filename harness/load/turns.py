@@ -52,7 +52,8 @@ def end_long_turn() -> None:
 
 def call_in_later_turn(callback: Callable[[], None]) -> None:
     """Of the loop, once. For whoever is called by the loop, has more to do, and would not be called again for it."""
-    timer: Any = get_hub().loop.timer(0, ref=False)
+    loop: Any = get_hub().loop
+    timer: Any = loop.timer(0, ref=False, priority=loop.MINPRI)  # after all that has come for others
 
     def call() -> None:
         timer.close()

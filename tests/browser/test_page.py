@@ -134,7 +134,9 @@ def test_hostile_names_are_text_and_the_table_sorts_what_fails_first(page: Any, 
     assert panel.locator("table.names tbody tr").count() == 11
     assert hostile in panel.locator(".marks").inner_text() and hostile in panel.locator("table.alerts").inner_text()
     for chart in ("memory", "throttling"):
-        panel.locator(f"figure[data-chart={chart}] .legend li", has_text=hostile).wait_for()
+        figure = panel.locator(f"figure[data-chart={chart}]")
+        figure.scroll_into_view_if_needed()
+        figure.locator(".legend li", has_text=hostile).wait_for()
     assert page.evaluate("window.hacked") is None
     assert panel.locator("img").count() == 0
 

@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from harness import probes
+from harness import criteria, probes
 from harness.config import queue_gauge, settings
 from harness.config.scenario import STANDARD, Scenario
 from harness.errors import ConfigurationError
@@ -106,3 +106,11 @@ def test_the_web_form_cannot_set_it() -> None:
     """It is an address, and more people reach the page than the command line."""
     (option,) = (each for each in settings.GENERAL if each.name == "queue_gauge")
     assert not option.in_web_form and not dataclasses.replace(option, web=None).in_web_form
+
+
+def test_each_of_them_can_be_left_out_by_its_name() -> None:
+    specs = (CriterionSpec("recovery_time"), CriterionSpec("recovery_time", {"name": "readers", "requests": "@Reader"}))
+    second = "metastability of readers"
+    assert [criteria.name_of(spec) for spec in queue_gauge.by_default(specs, ())] == ["metastability", second]
+    assert [criteria.name_of(spec) for spec in queue_gauge.by_default(specs, (second,))] == ["metastability"]
+    assert not list(queue_gauge.by_default(specs, ("metastability",)))

@@ -17,7 +17,7 @@ SHELL = {"cd", "export", "kill", "wait", "sleep", "until", "do", "done", "echo",
 SHELL |= {"apt-get", "sudo", "ls", "find", "kubectl"}
 """Of the machine, not ours: their flags change with nobody here."""
 COMMAND_LINES = {"target": "target", "benchmarks": "benchmarks/__main__.py"}
-COMMAND_LINES |= {"tests.ground_truth": "tests/ground_truth/__main__.py"}
+COMMAND_LINES |= {f"tests.{name}": f"tests/{name}/__main__.py" for name in ("ground_truth", "mutants")}
 """Where the flags of a module stand, as text."""
 NOT_HERE = (
     *("nothing listens there", "there is no such socket", "no process of this user listens on port"),

@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 
 from harness.criteria.recovery.recovery_time import RecoveryTime
+from harness.criteria.requests.error_budget import ErrorBudget
 from harness.criteria.requests.error_ratio import ErrorRatio
 from harness.criteria.requests.latency_quantile import LatencyQuantile
 from harness.criteria.requests.throughput import Throughput
+from harness.criteria.scaling.scaling_errors import ScalingErrors
 from harness.findings import Outcome
 from harness.limit.step import Step
-from harness.recording import Recording
+from harness.recording import Recording, Slice
 from tests import recordings
 from tests.recordings import sliced
 
@@ -83,3 +85,26 @@ def test_answers_of_the_spike_that_are_far_shorter_are_not_shown_to_be_good_eith
         assert Step(1.0, "", (found,)).about(found.criterion).answer is None  # of no limit, either
         assert criterion(shorter_ratio=0).judge(page_in_spike).outcome is Outcome.PASS
         assert criterion(phase="recovery").judge(page_in_spike).outcome is Outcome.PASS
+
+
+def test_answers_without_a_body_are_no_short_ones_and_one_tiny_answer_says_nothing_of_the_others() -> None:
+    """A cache that is asked whether anything has changed answers 304 to most under load, and a poll 204."""
+    steady = tuple(dataclasses.replace(piece, name=USUAL, status=200) for piece in sized(lambda _: 2000).slices)
+    for status in (204, 304):
+        empty = tuple(Slice(30, "worker-1", USUAL, "ok", 5000, 0, {100: 5000}, status=status) for _ in range(2))
+        assert (
+            ErrorRatio().judge(dataclasses.replace(recordings.healthy(), slices=(*steady, *empty))).outcome
+            is Outcome.PASS
+        )
+    tiny = dataclasses.replace(next(piece for piece in steady if piece.t == 3), count=1, bytes=10)
+    page_in_spike = [dataclasses.replace(piece, bytes=60 * piece.count) if piece.t == 30 else piece for piece in steady]
+    alone = [piece for piece in page_in_spike if piece.t != 3]  # in a second of its own
+    for criterion in (ErrorRatio(), ErrorBudget(objective=0.9)):
+        found = criterion.judge(dataclasses.replace(recordings.healthy(), slices=(*alone, tiny)))
+        assert found.outcome is Outcome.INCONCLUSIVE and "have 60 bytes in the spike" in found.reason
+
+
+def test_while_scaling_they_are_looked_at_as_well() -> None:
+    assert ScalingErrors().judge(sized(lambda _: 2000)).outcome is Outcome.PASS
+    found = ScalingErrors().judge(sized(lambda t: 2000 if t < 30 else 60))
+    assert found.outcome is Outcome.INCONCLUSIVE and "2,000 in the baseline" in found.reason

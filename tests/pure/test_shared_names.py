@@ -68,3 +68,19 @@ def test_buyers_who_get_what_they_ask_for_are_no_matter(
     criterion: BaselineHealthy | RecoveryTime | TargetHealthy,
 ) -> None:
     assert criterion.judge(with_buyers(OK, OK)).outcome is Outcome.PASS
+
+
+def test_buyers_who_log_in_and_get_nothing_of_what_others_get_pass_nothing() -> None:
+    run = with_buyers(REFUSED, REFUSED)
+    login = Slice(0, "worker-1", "POST /login", OK, 1, 180, {1000: 1}, user_class="Buyer")
+    more = (Slice(t, "worker-1", CANARY, REFUSED, 1, 0, {}, user_class="Buyer") for t in range(1, 29, 2))
+    found = BaselineHealthy().judge(dataclasses.replace(run, slices=(*run.slices, login, *more)))
+    assert found.outcome is Outcome.INCONCLUSIVE
+    assert f"all 29 requests {CANARY} of the class Buyer failed" in found.reason
+    assert "others are answered by that name" in found.reason
+
+
+def test_the_ends_of_idle_connections_are_no_requests_that_failed() -> None:
+    run = with_buyers(OK, OK)
+    ends = Slice(5, "worker-1", "connection /feed ended", "closed 1001", 6, 0, {}, user_class="Visitor")
+    assert BaselineHealthy().judge(dataclasses.replace(run, slices=(*run.slices, ends))).outcome is Outcome.PASS

@@ -46,7 +46,10 @@ class BackupCost(Estimate):
             return self.inconclusive(reason, title=title)
         each = 1 - (1 - self.confidence) / 2
         during, before = (
-            LatencyQuantile(phase=phase, quantile=self.quantile, requests=self.requests, confidence=each).judge(run)
+            # How good the answers are, others judge.
+            LatencyQuantile(
+                phase=phase, quantile=self.quantile, requests=self.requests, confidence=each, shorter_ratio=0
+            ).judge(run)
             for phase, run in ((BACKUP, _only(recording, taken)), (self.before, recording))
         )
         for found, of in ((during, f"of the {len(taken)} s in which a backup was taken: "), (before, "")):

@@ -50,7 +50,9 @@ REFUSED = ("http 3", "http 4", "wrong answer")
 BY_LOAD = ("http 408", "http 425", "http 429")
 """… but for these."""
 FEWEST = 5
-"""Requests of a class of users that say how it is served: fewer may all fail by bad luck."""
+"""Requests of a class of users that say how it is served: fewer may all fail by bad luck …"""
+FEWEST_OF_NAME = 20
+"""… and of a class and a name: some may be there to fail."""
 EDGE_S = 0.5
 """A fault that comes with the end of the baseline is none in it."""
 
@@ -144,15 +146,29 @@ def _faults(recording: Recording, phase: Phase) -> Iterator[str]:
 
 
 def _refused_classes(recording: Recording, phase: Phase) -> Iterator[str]:
-    """Classes of users of whom nobody got anything: a small class is no large share of all requests."""
+    """Classes of users of whom nobody got anything, or nothing of what others get by the same name: a small class is no
+    large share of all requests. The end of a connection is no request.
+    """
     of_class: dict[str, list[Slice]] = defaultdict(list)
+    of_name: dict[str, dict[str, list[Slice]]] = defaultdict(lambda: defaultdict(list))
     for piece in phases.slices_of(recording, phase):
-        of_class[phases.class_of(recording, piece)].append(piece)
+        if not phases.is_of_connection(piece.name):
+            user_class = phases.class_of(recording, piece)
+            of_class[user_class].append(piece)
+            of_name[piece.name][user_class].append(piece)
     for user_class in sorted(of_class) if len(of_class) > 1 else ():
         tally = phases.tally(tuple(of_class[user_class]))
         if user_class and tally.intended >= FEWEST and not tally.ok and not tally.unknown:
             told = f"all {tally.intended:,} requests of the class {user_class} failed"
             yield f"{told}, {most_common_cause(tally.causes)}"
+    for name in sorted(of_name):
+        tallies = {user_class: phases.tally(tuple(pieces)) for user_class, pieces in of_name[name].items()}
+        if not any(tally.ok for tally in tallies.values()):
+            continue
+        for user_class, tally in tallies.items():
+            if user_class and tally.intended >= FEWEST_OF_NAME and not tally.ok and not tally.unknown:
+                told = f"all {tally.intended:,} requests {name} of the class {user_class} failed"
+                yield f"{told}, {most_common_cause(tally.causes)}, and others are answered by that name"
 
 
 def _number(spec: CriterionSpec, name: str, default: float) -> float:

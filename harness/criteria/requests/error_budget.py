@@ -11,9 +11,10 @@ from harness.analysis import histogram, phases
 from harness.analysis.error_budget import Objective, Rule, rules
 from harness.analysis.intervals import clopper_pearson
 from harness.analysis.phases import Tally
+from harness.criteria._answer_size import SHORTER_HELP, SHORTER_RATIO, doubt_in_phase
 from harness.criteria._criterion import Estimate
 from harness.criteria._outcome import against, percent, titled, with_remedy
-from harness.findings import CLIENTS, Finding, Outcome
+from harness.findings import BASELINE, CLIENTS, Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
 from harness.recording_header import Phase
@@ -63,6 +64,7 @@ class ErrorBudget(Estimate):
     latency_s: float = parameter(0.0, "an answer is good only within so many seconds; 0: whenever it comes")
     requests: str = parameter("", "only requests of this name, * for anything; empty for all")
     remedy: str = parameter("", "what to say when there are none of them")
+    shorter_ratio: float = parameter(SHORTER_RATIO, SHORTER_HELP, lowest=0)
 
     def judge(self, recording: Recording) -> Finding:
         aim = Objective(self.objective, self.window_days, self.latency_s)
@@ -71,7 +73,8 @@ class ErrorBudget(Estimate):
         if not planned:
             return self.inconclusive("the run planned no phases, so there is nothing to judge", title=title)
         whole = Phase("whole run", planned[0].start_s, planned[-1].end_s)
-        seconds = [self._as_good(each) for each in phases.by_second(phases.judged(recording, self.requests), whole)]
+        recording = phases.judged(recording, self.requests)
+        seconds = [self._as_good(each) for each in phases.by_second(recording, whole)]
         requests = sum(each.intended for each in seconds)
         if not requests:
             reason = "no requests in the run, so there is nothing to judge"
@@ -95,6 +98,11 @@ class ErrorBudget(Estimate):
         burns = [self._highest(rule, seconds, aim, instants) for rule in followed]
         evidence |= {f"burn rate, {each.rule.name}, limit {each.rule.burn_rate:g}": each.words for each in burns}
         worst = max(burns, key=lambda each: (each.outcome.rank, each.rate / each.rule.burn_rate))
+        doubts = (doubt_in_phase(recording, phase, self.shorter_ratio) for phase in planned if phase.name != BASELINE)
+        if worst.outcome is Outcome.PASS and (doubt := next(filter(None, doubts), "")):
+            return self.inconclusive(
+                f"{self._reason(worst, aim, spent, requests / len(seconds))}; but {doubt}", title=title
+            )
         return self.finding(
             worst.outcome,
             self._reason(worst, aim, spent, requests / len(seconds)),

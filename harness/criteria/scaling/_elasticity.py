@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
-from harness.analysis import quality
+from harness.analysis import phases, quality
 from harness.analysis.time_series import level_at
 from harness.criteria._outcome import no_phase, with_remedy
 from harness.criteria.scaling import _step_function as step_function
@@ -109,7 +109,7 @@ def measure(recording: Recording, criterion: ElasticityCriterion) -> Elasticity 
     supply = measure_supply(recording, criterion)
     if isinstance(supply, str):
         return supply
-    capacity = _capacity(recording, before, supply.ready, criterion)
+    capacity = _capacity(phases.only(recording, ""), before, supply.ready, criterion)
     if isinstance(capacity, str):
         return capacity
     level, start_s, end_s = recording.header.level, float(before.start_s), supply.ready.middle.end_s

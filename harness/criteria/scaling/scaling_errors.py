@@ -6,6 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 
 from harness.analysis import phases
+from harness.criteria._answer_size import SHORTER_HELP, SHORTER_RATIO
 from harness.criteria._outcome import no_phase
 from harness.criteria.requests.error_ratio import ErrorRatio
 from harness.criteria.scaling._criterion import ReplicasCriterion
@@ -33,14 +34,16 @@ class ScalingErrors(ReplicasCriterion):
 
     limit: float = parameter(0.05, "largest share of failed requests that is accepted", highest=1)
     requests: str = parameter("", "only requests of this name, * for anything; empty for all")
+    shorter_ratio: float = parameter(SHORTER_RATIO, SHORTER_HELP, lowest=0)
 
     def judge(self, recording: Recording) -> Finding:
         before = recording.phase(self.baseline)
         if before is None:
             return self.inconclusive(no_phase(recording, self.baseline))
         stretch = Phase(STRETCH, before.end_s, recording.header.phases[-1].end_s)
-        header = dataclasses.replace(recording.header, phases=(stretch,))
-        found = ErrorRatio(self.limit, STRETCH, self.requests).judge(dataclasses.replace(recording, header=header))
+        header = dataclasses.replace(recording.header, phases=(before, stretch))
+        asked = ErrorRatio(self.limit, STRETCH, self.requests, shorter_ratio=self.shorter_ratio)
+        found = asked.judge(dataclasses.replace(recording, header=header))
         evidence = {**found.evidence, **self._count_near_changes(recording)}
         return self.finding(found.outcome, found.reason, found.figure, found.interval, evidence)
 
