@@ -34,7 +34,7 @@ CLIENTS, TARGET, RUN = ALL = ("clients", "target", "run")
 
 ERROR_RATIO, LATENCY_QUANTILE, RECOVERY_TIME = "error_ratio", "latency_quantile", "recovery_time"
 METASTABILITY, TARGET_HEALTHY = "metastability", "target_healthy"
-"""Criteria that others than they themselves treat in a way of their own."""
+"""Criteria that something besides themselves has to know by name."""
 
 BASELINE = "baseline"
 """What a guard voids besides: all that is compared with the baseline, from whatever it is measured."""

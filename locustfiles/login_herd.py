@@ -11,7 +11,9 @@ from shapes import herd
 
 
 class Login(LoginUser):
-    """Its request is prepared while it waits, and sent with all the others."""
+    """Prepares ``POST /auth/login`` while it waits, and sends it with all the others; an answer without a token has
+    failed. Both are in ``harness/load/users/login.py``, to be overridden: ``prepare()`` and ``check()``.
+    """
 
 
 class LoginHerd(herd.Herd):

@@ -49,7 +49,7 @@ def shared_names(recording: Recording) -> frozenset[str]:
     return frozenset(name for name, users in users_of.items() if len(users) > 1)
 
 
-def kind_of(recording: Recording, piece: Slice) -> str:
+def name_with_class(recording: Recording, piece: Slice) -> str:
     """What requests are told apart by: their name, and their class of users where several have the name, as a pattern
     has them: ``@Buyer GET /products``. What one class is refused would else hide behind what others get.
     """
@@ -63,7 +63,7 @@ def names_in_doubt(recording: Recording) -> Iterator[str]:
     failed: Counter[str] = Counter()
     together = 0
     for piece in phases.settled(recording).slices:
-        name = kind_of(recording, piece) if piece.name != ITERATION else ITERATION
+        name = name_with_class(recording, piece) if piece.name != ITERATION else ITERATION
         intended[name] += piece.count
         failed[name] += piece.count if piece.outcome not in (OK, CENSORED) else 0
         together += piece.count if piece.name.endswith(OTHER_NAMES) else 0

@@ -169,7 +169,7 @@ class _Search:
 
     def _looks_well(self) -> bool:
         label = f"cool-down-{len(self.looks) + 1}"
-        look = self._run(self.plan.bounds.lowest, label, self.plan.looking())
+        look = self._run(self.plan.bounds.lowest, label, self.plan.cool_down_arguments())
         recording = self._recording(look)
         is_well = recording is not None and self._was_well(recording, BASELINE)
         say(f"{look.label}: the service is {'as' if is_well else 'not yet as'} it was before the first step")

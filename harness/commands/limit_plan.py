@@ -39,7 +39,7 @@ BEYOND_LIMIT = 1.25
 PEAK, POOL = "peak", "pool_users"
 HELD = ("hold_s", "plateau_s")
 """Options of shapes that say for how long the peak is held."""
-LOOK_S = {"baseline_s": 10, **dict.fromkeys(HELD, 1), "recovery_s": 5}
+COOL_DOWN_S = {"baseline_s": 10, **dict.fromkeys(HELD, 1), "recovery_s": 5}
 """Of a run that looks whether the service is back."""
 
 
@@ -81,9 +81,9 @@ class LimitPlan:
             given[POOL] = users
         return _words(given)
 
-    def looking(self) -> list[str]:
+    def cool_down_arguments(self) -> list[str]:
         """:meth:`arguments` of a short run without a spike, which looks whether the service is back."""
-        there = {name: value_s for name, value_s in LOOK_S.items() if self.adjustable.option(name) is not None}
+        there = {name: value_s for name, value_s in COOL_DOWN_S.items() if self.adjustable.option(name) is not None}
         return [*self.arguments(self.bounds.lowest), *_words(there)]
 
     def searched(self, judged: Judged, plateau_s: float) -> Searched:

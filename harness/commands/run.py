@@ -42,7 +42,7 @@ def launch(locustfile: str, arguments: Sequence[str], web: bool) -> int:
         arguments.append("--only-summary")
     if _given(arguments, "--processes") and not _given(arguments, "--master-bind-port", "--master-port"):
         # Locust's own port may belong to another master on this machine, and its load processes would come to us.
-        reserved = holder = _reserved_port()
+        holder = reserved = _reserved_port()
         port = str(holder.getsockname()[1])
         arguments += ["--master-bind-host", "127.0.0.1", "--master-bind-port", port, "--master-port", port]
         port_problems = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 
-from harness.analysis.names import kind_of
+from harness.analysis.names import name_with_class
 from harness.findings import BASELINE
 from harness.recording import Recording
 from harness.recording_header import Phase
@@ -51,7 +51,7 @@ def shorter_answers(
     for piece in recording.slices:
         if piece.outcome != OK or piece.name == ITERATION or piece.status in WITHOUT_BODY:
             continue
-        kind = kind_of(recording, piece), piece.status
+        kind = name_with_class(recording, piece), piece.status
         if baseline_s[0] <= piece.t < baseline_s[1]:
             _add(before[kind][piece.t], piece.count, piece.bytes)
         elif since_s[0] <= piece.t < since_s[1]:

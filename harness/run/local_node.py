@@ -43,7 +43,7 @@ class LocalNode:
     def tell_connect_early(self, connect_early: bool | None) -> None:
         self._present.node.set_connect_early(connect_early)
 
-    def look(self) -> None:
+    def take_reports(self) -> None:
         reporter, run = self._present, self._run
         assert run is not None
         node = reporter.node
@@ -68,12 +68,12 @@ class LocalNode:
         self._environment.stop_timeout = 0.0
         self._present.halt()
 
-    def users_gone(self) -> None:
+    def wait_for_users_gone(self) -> None:
         assert self._run is not None
         self._present.settle(wait=False)
         self._run.take_report(NAME, self._present.users_gone())
 
-    def over(self) -> None:
+    def close(self) -> None:
         self._present.users_gone()  # whatever has happened, it listens no more
 
     @property

@@ -147,12 +147,12 @@ class Master:
     def _close(self, run: Run) -> None:
         self.ending = True
         try:
-            self._nodes.users_gone()
+            self._nodes.wait_for_users_gone()
             run.finish(self.stop_reason)
             self.exit_code.set(write_reports(run.directory, run.report_formats, run.console))
         finally:
             self.ending = False
-            self._nodes.over()
+            self._nodes.close()
 
     def quitting(self) -> None:
         """Locust ends. A run that is still going is stopped first."""
@@ -207,7 +207,7 @@ class Master:
 
     def _watch(self, run: Run) -> None:
         while not run.finished:
-            self._nodes.look()
+            self._nodes.take_reports()
             gevent.sleep(WATCH_S)
 
     def _handle_signals(self) -> None:

@@ -59,7 +59,7 @@ class WorkerNodes:
         """How users are to be parked."""
         self._send(messages.CONNECT_EARLY, connect_early=connect_early)
 
-    def look(self) -> None:
+    def take_reports(self) -> None:
         """Now and then while the run goes."""
         self.note_lost()
 
@@ -91,13 +91,13 @@ class WorkerNodes:
         self._environment.stop_timeout = 0.0
         self._send(messages.STOP, at_once=True)
 
-    def users_gone(self) -> None:
+    def wait_for_users_gone(self) -> None:
         """Takes what is told after the last reports, when the users have been stopped."""
         assert self._run is not None
         self._send(messages.STOP_USERS)
         self._run.wait_for_users_gone()
 
-    def over(self) -> None:
+    def close(self) -> None:
         """Everything of the run is done, or has failed."""
 
     def _send(self, message: str, **more: Any) -> None:

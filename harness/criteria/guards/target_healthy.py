@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from harness.analysis import generator, phases
-from harness.analysis.names import kind_of
+from harness.analysis.names import name_with_class
 from harness.analysis.time_series import level_at
 from harness.criteria._criterion import Guard
 from harness.criteria._outcome import most_common_cause
@@ -105,10 +105,10 @@ def _last_requests_failed(recording: Recording) -> str:
     if said := _failed_to_the_end(in_last, last.end_s, "requests"):
         return said
     before = [piece for piece in pieces if baseline.start_s <= piece.t < baseline.end_s]
-    for name in sorted({kind_of(recording, piece) for piece in in_last}):
-        usually = phases.tally(tuple(piece for piece in before if kind_of(recording, piece) == name))
+    for name in sorted({name_with_class(recording, piece) for piece in in_last}):
+        usually = phases.tally(tuple(piece for piece in before if name_with_class(recording, piece) == name))
         if usually.ok and usually.ok >= USUALLY * usually.intended:
-            of_name = [piece for piece in in_last if kind_of(recording, piece) == name]
+            of_name = [piece for piece in in_last if name_with_class(recording, piece) == name]
             if said := _failed_to_the_end(of_name, last.end_s, f"requests of {name}"):
                 return said
     return ""

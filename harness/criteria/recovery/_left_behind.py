@@ -8,7 +8,7 @@ from collections import defaultdict
 from dataclasses import dataclass, replace
 
 from harness.analysis.intervals import clopper_pearson
-from harness.analysis.names import kind_of
+from harness.analysis.names import name_with_class
 from harness.analysis.quality import ServiceLevel, windows
 from harness.recording import Recording, Slice
 from harness.recording_values import ITERATION
@@ -39,7 +39,7 @@ def left_behind(
     by_name: dict[str, list[Slice]] = defaultdict(list)
     for piece in recording.slices:
         if piece.name != ITERATION:
-            by_name[kind_of(recording, piece)].append(piece)
+            by_name[name_with_class(recording, piece)].append(piece)
     sure = 1 - 2 * CHANCE / max(1, len(by_name))
     found: list[tuple[float, LeftBehind]] = []
     for name, pieces in by_name.items():
