@@ -7,10 +7,11 @@ import time
 from contextlib import closing, suppress
 
 import gevent
+from gevent import get_hub
 from gevent.event import Event
 
 from harness.load.http.waitable_socket import DeadlineError, WaitableSocket
-from harness.load.turns import LONGEST_TURN_S, end_long_turn, turn_is_long
+from harness.load.turns import LONGEST_TURN_S, call_in_later_turn, end_long_turn, turn_is_long
 
 MANY, EACH_S = 400, 0.003
 
@@ -90,3 +91,19 @@ def test_a_turn_is_long_while_it_goes_on() -> None:
     assert turn_is_long()
     gevent.sleep(0.001)
     assert not turn_is_long()
+
+
+def test_a_later_turn_comes_after_what_has_come_for_others() -> None:
+    """A peer that floods is read again and again, and would have each turn to itself."""
+    order: list[str] = []
+    ours, theirs = socket.socketpair()
+    with closing(ours), closing(theirs):
+        heard = get_hub().loop.io(ours.fileno(), 1)
+        heard.start(lambda: order.append(ours.recv(1).decode()))
+        theirs.send(b"quiet")
+        for _ in range(2):
+            call_in_later_turn(lambda: order.append("flooded"))
+        gevent.sleep(0.05)
+        heard.stop()
+        heard.close()
+    assert order[0] == "q" and order.count("flooded") == 2
