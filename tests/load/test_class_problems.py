@@ -78,6 +78,8 @@ def test_a_task_in_the_place_of_an_inherited_method_is_refused() -> None:
     assert class_problems([one(HttpUser, tasks=[Leaving])]) == [f"Leaving.interrupt: {said}"]
     assert class_problems([one(WebSocketUser, _connect=method)]) == [f"Mine._connect: {said}"]
     assert class_problems([one(HerdHttpUser, prepare=method, send_prepared=chore)]) == []
+    behind = type("Behind", (), {"_connect": method})
+    assert class_problems([type("Mine", (WebSocketUser, behind), {"tasks": [chore]})]) == [], "it takes no place"
 
 
 def test_a_method_that_cannot_be_called_as_the_inherited_one_is_refused() -> None:

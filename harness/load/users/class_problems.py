@@ -91,10 +91,11 @@ def _hidden(cls: type[User] | type[TaskSet], of_locust: type) -> Iterator[str]:
     """Methods in the place of inherited ones that are called by others: a task, which is none of them, one of the same
     name as an inner one of ours, and one that cannot be called as the one that it replaces is.
     """
-    inherited = [parent for parent in cls.__mro__ if parent.__module__.startswith("harness.") or parent is of_locust]
-    for own in cls.__mro__:
+    for place, own in enumerate(cls.__mro__):
         if own.__module__.startswith(("harness.", "locust.")) or own is object:
             continue
+        behind = cls.__mro__[place + 1 :]
+        inherited = [parent for parent in behind if parent.__module__.startswith("harness.") or parent is of_locust]
         for name, value in vars(own).items():
             replaced = next((vars(parent)[name] for parent in inherited if name in vars(parent)), None)
             if not inspect.isfunction(value) or not callable(replaced) or name.startswith("__"):
