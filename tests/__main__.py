@@ -19,8 +19,10 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 HERE = Path(__file__).parent
-AT_ONCE = 3
-"""Of the parts that do not compute: with the runs of the first of them, so many keep two cores busy."""
+AT_ONCE = 2
+"""Of the parts that do not compute: with the runs of the first of them, so many keep two cores busy. Where these are
+more than busy, load processes have no turn for seconds, and what a test has to meet comes late.
+"""
 GIVE_WAY = 19
 """Niceness of the parts that compute: they take what the others leave, which hardly know of them."""
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1"}

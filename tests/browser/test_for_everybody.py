@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -173,4 +174,8 @@ def test_after_an_hour_it_is_small_and_as_quick(page: Any, ui: Session) -> None:
 
 
 def renderers() -> list[psutil.Process]:
-    return [each for each in psutil.Process().children(recursive=True) if "--type=renderer" in each.cmdline()]
+    found = []
+    for each in psutil.Process().children(recursive=True):
+        with suppress(psutil.NoSuchProcess):  # it has ended since, of which a zombie is a kind
+            found += [each] if "--type=renderer" in each.cmdline() else []
+    return found

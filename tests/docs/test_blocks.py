@@ -124,19 +124,18 @@ def test_a_shape_carries_a_scenario(block: Block, tree: Tree) -> None:
 
 
 @pytest.fixture(scope="module")
-def problems_of(tree: Tree) -> dict[str, str]:
-    """KIND:NAME → what goes wrong with it in the tree: of the blocks, and of bare copies of the files to copy."""
+def problems_of(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """KIND:NAME → what goes wrong with it in a tree: of the blocks, and of bare copies of the files to copy. It is a
+    tree of its own: in the other one commands of pages go meanwhile, which would find the copies.
+    """
+    tree = Tree(tmp_path_factory.mktemp("copies"))
     for kind, (folder, original) in COPIES.items():
         (tree.root / folder / f"copied_{kind.replace('-', '_')}.py").write_text((ROOT / original).read_text())
     blocks = [f"{block.kind.removeprefix('python ')}:{Path(block.file).stem}" for block in all_blocks(*PLUGINS)]
     copies = [f"{kind}:copied_{kind.replace('-', '_')}" for kind in COPIES]
     script = tree.root / "tests" / "docs" / "plugins_at_work.py"
     command = [sys.executable, "-P", str(script), *blocks, *copies]
-    try:
-        printed = subprocess.check_output(command, cwd=tree.root, env=tree.environment, text=True, timeout=60)
-    finally:
-        for kind, (folder, _) in COPIES.items():
-            (tree.root / folder / f"copied_{kind.replace('-', '_')}.py").unlink()
+    printed = subprocess.check_output(command, cwd=tree.root, env=tree.environment, text=True, timeout=60)
     problems: dict[str, str] = json.loads(printed)
     return problems
 

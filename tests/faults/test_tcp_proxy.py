@@ -208,7 +208,7 @@ def test_jitter_spreads_and_keeps_the_order() -> None:
             got += connection.recv(100)
     assert got == bytes(range(50))
     assert max(times_ms) - min(times_ms) > 20
-    assert max(times_ms) < 60 + 60
+    assert statistics.median(times_ms) < 100, "60 on the way there and back, and 120 if it were twice as much"
 
 
 def test_bandwidth_is_shared_by_all_connections() -> None:

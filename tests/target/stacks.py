@@ -178,4 +178,5 @@ def signal_tree(pid: int, number: int) -> None:
     """Signal a server and its children: PostgreSQL's backends are in no common process group."""
     server = psutil.Process(pid)
     for process in (server, *server.children(recursive=True)):
-        os.kill(process.pid, number)
+        with suppress(ProcessLookupError):  # a backend that has just ended
+            os.kill(process.pid, number)
