@@ -161,7 +161,7 @@ def _refused_classes(recording: Recording, phase: Phase) -> Iterator[str]:
         if user_class and tally.intended >= FEWEST and not tally.ok and not tally.unknown:
             told = f"all {tally.intended:,} requests of the class {user_class} failed"
             yield f"{told}, {most_common_cause(tally.causes)}"
-    for name in sorted(of_name):
+    for name in sorted(name for name, by_class in of_name.items() if len(by_class) > 1):
         tallies = {user_class: phases.tally(tuple(pieces)) for user_class, pieces in of_name[name].items()}
         if not any(tally.ok for tally in tallies.values()):
             continue

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -105,13 +106,21 @@ def _last_requests_failed(recording: Recording) -> str:
     if said := _failed_to_the_end(in_last, last.end_s, "requests"):
         return said
     before = [piece for piece in pieces if baseline.start_s <= piece.t < baseline.end_s]
-    for name in sorted({name_with_class(recording, piece) for piece in in_last}):
-        usually = phases.tally(tuple(piece for piece in before if name_with_class(recording, piece) == name))
-        if usually.ok and usually.ok >= USUALLY * usually.intended:
-            of_name = [piece for piece in in_last if name_with_class(recording, piece) == name]
-            if said := _failed_to_the_end(of_name, last.end_s, f"requests of {name}"):
-                return said
+    usual_of, last_of = _by_name(recording, before), _by_name(recording, in_last)
+    for name in sorted(last_of):
+        usually = phases.tally(tuple(usual_of.get(name, ())))
+        if not usually.ok or usually.ok < USUALLY * usually.intended:
+            continue
+        if said := _failed_to_the_end(last_of[name], last.end_s, f"requests of {name}"):
+            return said
     return ""
+
+
+def _by_name(recording: Recording, pieces: Iterable[Slice]) -> dict[str, list[Slice]]:
+    found: dict[str, list[Slice]] = defaultdict(list)
+    for piece in pieces:
+        found[name_with_class(recording, piece)].append(piece)
+    return found
 
 
 def _failed_to_the_end(pieces: list[Slice], end_s: int, what: str) -> str:

@@ -30,7 +30,7 @@ class WarmUpHealthy(Guard):
 
     def judge(self, recording: Recording) -> Finding:
         begin_s = min((phase.start_s for phase in recording.header.phases), default=0)
-        pieces = (*phases.judged(recording, "").slices, *recording.warm_up)
+        pieces = (*phases.settled(recording).slices, *recording.warm_up)
         before = failures([piece for piece in pieces if piece.t < begin_s], "before the first phase")
         later = failures([piece for piece in recording.warm_up if piece.t >= begin_s], "to get ready again")
         if before.ratio > self.limit:

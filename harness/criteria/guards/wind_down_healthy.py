@@ -30,7 +30,7 @@ class WindDownHealthy(Guard):
 
     def judge(self, recording: Recording) -> Finding:
         end_s = max((phase.end_s for phase in recording.header.phases), default=0)
-        late = (piece for piece in phases.judged(recording, "").slices if piece.t >= end_s)
+        late = (piece for piece in phases.settled(recording).slices if piece.t >= end_s)
         found = failures([*recording.wind_down, *late], "after the last phase")
         reasons = []
         if found.ratio > self.limit:
