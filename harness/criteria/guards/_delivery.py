@@ -173,7 +173,9 @@ def _by_class(recording: Recording, phase: Phase, streams: Sequence[str]) -> Ite
                 due.update(mark.due)
                 began.update(mark.starts)
         for kind in sorted(due) if len(due) > 1 else ():
-            yield Delivery(f"{stream} of {kind or NOBODY}", due[kind], began[kind], _share(began[kind], due[kind]), kind)
+            yield Delivery(
+                f"{stream} of {kind or NOBODY}", due[kind], began[kind], _share(began[kind], due[kind]), kind
+            )
 
 
 def _starts(piece: Slice) -> int:
