@@ -18,8 +18,10 @@ from contextlib import contextmanager
 from typing import Any
 
 READ, CLOSE, RESET, STOP_READING = "read", "close", "reset", "stop reading"
-UNCHANGED_FOR_S = 0.1
-"""So long nothing more may have come, before the server tells what it has seen."""
+LOOK_EVERY_S, UNCHANGED_LOOKS = 0.005, 20
+"""So often nothing more may have come, before the server tells what it has seen. Looks and not seconds: while it has no
+turn, nothing is read either.
+"""
 
 
 class Scripted:
@@ -84,12 +86,11 @@ def _serve(arguments: dict[str, Any]) -> None:
 
     threading.Thread(target=accept, daemon=True).start()
     sys.stdin.readline()
-    total, unchanged_since = -1, 0.0
-    while total < 0 or time.monotonic() < unchanged_since + UNCHANGED_FOR_S:
+    total, unchanged = -1, 0
+    while unchanged < UNCHANGED_LOOKS:
         now = len(seen) + len(handshakes) + sum(len(part) for parts in seen for part in parts)
-        if now != total:
-            total, unchanged_since = now, time.monotonic()
-        time.sleep(0.005)
+        total, unchanged = now, unchanged + 1 if now == total else 0
+        time.sleep(LOOK_EVERY_S)
     told = {"seen": [b"".join(parts).decode("latin-1") for parts in seen], "handshakes": handshakes}
     print(json.dumps(told), flush=True)
 

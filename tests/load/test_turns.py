@@ -16,9 +16,9 @@ from harness.load.turns import LONGEST_TURN_S, call_in_later_turn, end_long_turn
 MANY, EACH_S = 400, 0.003
 
 
-def latest(end_turns: bool) -> float:
-    """The largest delay of a timer, in seconds, while many greenlets are woken at once for some work each."""
-    go, late_s = Event(), [0.0]
+def most_at_once(end_turns: bool) -> int:
+    """How many of those that are woken at once for some work each have done it while a timer of 5 ms was due."""
+    go, done, most = Event(), [0], [0]
 
     def work() -> None:
         go.wait()
@@ -28,12 +28,13 @@ def latest(end_turns: bool) -> float:
         since_s = time.thread_time()
         while time.thread_time() - since_s < EACH_S:
             pass
+        done[0] += 1
 
     def watch() -> None:
         while True:
-            due_s = time.monotonic() + 0.005
+            before = done[0]
             gevent.sleep(0.005)
-            late_s[0] = max(late_s[0], time.monotonic() - due_s)
+            most[0] = max(most[0], done[0] - before)
 
     turn_is_long()  # the clock of the turns goes from here
     watching = gevent.spawn(watch)
@@ -43,14 +44,13 @@ def latest(end_turns: bool) -> float:
     gevent.joinall(working)
     gevent.sleep(0.01)
     watching.kill()
-    return late_s[0]
+    return most[0]
 
 
 def test_a_timer_waits_for_a_part_of_the_work_and_not_for_all_of_it() -> None:
-    whole_s = latest(end_turns=False)
-    assert whole_s > 0.9 * MANY * EACH_S, "the work is in one turn, or this test shows nothing"
-    # Beside the other way and not beside a figure: the work is CPU time, and what is late is so by the wall clock.
-    assert latest(end_turns=True) < 0.6 * whole_s
+    """By what is done meanwhile, which is the same however busy the machine is."""
+    assert most_at_once(end_turns=False) > 0.9 * MANY, "the work is in one turn, or this test shows nothing"
+    assert most_at_once(end_turns=True) < 0.6 * MANY
 
 
 def test_deadlines_that_come_together_are_met_in_several_turns() -> None:
@@ -66,31 +66,38 @@ def test_deadlines_that_come_together_are_met_in_several_turns() -> None:
                 pass
             watched.append(time.monotonic())
 
-    def longest_turn_s() -> float:
-        longest_s = 0.0
+    def most_in_a_turn() -> int:
+        most = 0
         while len(watched) < MANY:
-            began_s = time.monotonic()
+            before = len(watched)
             gevent.sleep(0.001)
-            longest_s = max(longest_s, time.monotonic() - began_s)
-        return longest_s
+            most = max(most, len(watched) - before)
+        return most
 
     turn_is_long()
     users = [gevent.spawn(waits) for _ in range(MANY)]
-    longest_s = longest_turn_s()
+    most = most_in_a_turn()
     gevent.joinall(users)
     assert min(watched) >= deadline_s
-    assert longest_s < 0.5 * (max(watched) - deadline_s)
+    assert most < 0.5 * MANY
 
 
 def test_a_turn_is_long_while_it_goes_on() -> None:
-    gevent.sleep(0.001)
-    assert not turn_is_long()
+    assert a_new_turn_is_short()
     since_s = time.monotonic()
     while time.monotonic() < since_s + 1.5 * LONGEST_TURN_S:
         pass
     assert turn_is_long()
-    gevent.sleep(0.001)
-    assert not turn_is_long()
+    assert a_new_turn_is_short()
+
+
+def a_new_turn_is_short() -> bool:
+    """One of a few: in any one of them somebody else may have the machine."""
+    for _ in range(10):
+        gevent.sleep(0.001)
+        if not turn_is_long():
+            return True
+    return False
 
 
 def test_a_later_turn_comes_after_what_has_come_for_others() -> None:
