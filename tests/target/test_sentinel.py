@@ -97,7 +97,7 @@ def test_a_frozen_sentinel_costs_little(service: Service, valkeys: Guarded) -> N
     caller = next(CALLERS)
     try:
         until(lambda: limited(service.url, caller).headers["x-ratelimit-state"] == "fail-open", "noticed")
-        valkeys.fail_over()
+        valkeys.fail_over(valkeys.sentinels[0])
         until(lambda: limited(service.url, caller).headers["x-ratelimit-state"] == "enforced", "enforced again")
     finally:
         valkeys.sentinels[0].process.send_signal(signal.SIGCONT)
