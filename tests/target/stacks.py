@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import signal
@@ -155,6 +156,25 @@ def target(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "target", *arguments], capture_output=True, text=True, timeout=60, check=False
     )
+
+
+def at_once(url: str, requests: Sequence[tuple[str, str, object]]) -> list[tuple[float, float, Reply]]:
+    """Method, path and body of each, sent in one breath on connections that are there already, however busy the machine
+    is; when each was sent and seen to be answered, in seconds of the monotonic clock, and the answer.
+    """
+    connections = [http.client.HTTPConnection(url.removeprefix("http://"), timeout=PATIENCE_S) for _ in requests]
+    for connection in connections:
+        connection.connect()
+    sent_s, found = [], []
+    for connection, (method, path, body) in zip(connections, requests, strict=True):
+        sent_s.append(time.monotonic())
+        connection.request(method, path, None if body is None else json.dumps(body))
+    for started_s, connection in zip(sent_s, connections, strict=True):
+        answer = connection.getresponse()
+        reply = Reply(answer.status, json.loads(answer.read()))
+        found.append((started_s, time.monotonic(), reply))
+        connection.close()
+    return found
 
 
 def until(condition: Callable[[], object], what: str, limit_s: float = PATIENCE_S) -> None:

@@ -18,7 +18,7 @@ from target.faults.retry_storm import RetryStorm
 from target.faults.slow_drain import SlowDrain
 from target.faults.summed import summed
 from target.loopback_http import ask
-from tests.target.stacks import Stack, target, until
+from tests.target.stacks import Stack, at_once, target, until
 
 
 def state_of(stack: Stack) -> list[dict[str, object] | None]:
@@ -85,10 +85,12 @@ def test_slow_drain_degrades_until_the_instant_it_reports(healthy: Stack) -> Non
             ask("GET", api.url + healthy.state.faults.path, healthy.state.faults.token).document["active"]["status"]
         )
 
-    first = logins_at_once(healthy, api.url, 5)
+    logins = [{"username": f"user{number}", "password": healthy.state.users.password} for number in range(5)]
+    first = at_once(api.url, [("POST", "/auth/login", login) for login in logins])
+    assert {reply.status for _, _, reply in first} == {200}
     assert (account()["bursts"], account()["delayed"]) == (1, 1)
-    assert max(ended - started for started, ended in first) >= 0.3
-    assert min(started for started, _ in first) <= account()["degraded_from"] <= max(ended for _, ended in first)
+    assert max(ended - started for started, ended, _ in first) >= 0.3
+    assert min(started for started, _, _ in first) <= account()["degraded_from"] <= max(ended for _, ended, _ in first)
     drain = []
     for delayed in range(2, 60):
         drain.append(timed())
@@ -100,24 +102,6 @@ def test_slow_drain_degrades_until_the_instant_it_reports(healthy: Stack) -> Non
     assert all(ended - started >= 0.3 for started, ended in drain[:-1])
     assert all(started < status["degraded_until"] for started, _ in drain[:-1])
     assert drain[-1][1] >= status["degraded_until"]
-
-
-def logins_at_once(stack: Stack, url: str, count: int) -> list[tuple[float, float]]:
-    """So many in one breath, on connections that are there already; when each was sent and seen to be answered."""
-    address = url.removeprefix("http://")
-    connections = [http.client.HTTPConnection(address, timeout=20) for _ in range(count)]
-    for connection in connections:
-        connection.connect()
-    sent_s, found = [], []
-    for number, connection in enumerate(connections):
-        body = json.dumps({"username": f"user{number}", "password": stack.state.users.password})
-        sent_s.append(time.monotonic())
-        connection.request("POST", "/auth/login", body)
-    for started, connection in zip(sent_s, connections, strict=True):
-        assert connection.getresponse().status == 200
-        found.append((started, time.monotonic()))
-        connection.close()
-    return found
 
 
 def test_slow_drain_ends_a_second_after_the_nth_newest_arrival() -> None:
