@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import subprocess
+import time
 import urllib.error
 import urllib.request
 from collections import Counter
@@ -17,6 +19,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from target.loopback_http import ask
+from target.service.database_node import DatabaseNode, NodeAnswer
 from target.service.node_monitor import ReplicationLag
 from target.stack import unprivileged
 from tests.target import stacks
@@ -56,6 +59,26 @@ def test_lag_is_the_age_of_the_oldest_write_that_is_not_there() -> None:
     lag.primary_at(("two", "b"), 10.0, 250)
     assert lag.of(250, 11.0) == 0.0, "what the old one wrote beyond 250 will never come"
     assert lag.of(249, 11.0) == 1.0
+
+
+@pytest.mark.parametrize(("answers", "reachable"), [(True, True), (False, False)])
+def test_a_time_in_which_nothing_went_on_here_says_nothing_of_the_server(answers: bool, reachable: bool) -> None:
+    """Half a second in which this process has no turn, and a server that has answered meanwhile, or has not."""
+    answer = NodeAnswer(False, 1, ("127.0.0.1", 5432), "now", 1)
+
+    async def query() -> NodeAnswer:
+        for _ in range(3):  # as psycopg, which reads one answer after another
+            await asyncio.sleep(0.05 if answers else 60)
+        return answer
+
+    async def asked() -> bool:
+        node = DatabaseNode("one", "", "test")
+        node._query = query  # type: ignore[method-assign]
+        asyncio.get_running_loop().call_later(0.02, time.sleep, 0.5)
+        await node.ask(0.2)
+        return node.reachable
+
+    assert asyncio.run(asked()) is reachable
 
 
 def test_the_stack_shows_its_nodes(stack: Stack) -> None:
