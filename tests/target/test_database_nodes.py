@@ -23,7 +23,7 @@ from target.service.database_node import DatabaseNode, NodeAnswer
 from target.service.node_monitor import ReplicationLag
 from target.stack import unprivileged
 from tests.target import stacks
-from tests.target.services import Service, proxying, serving
+from tests.target.services import Service, proxying, servers_of, serving
 from tests.target.stacks import Stack, signal_tree, until
 
 
@@ -37,13 +37,8 @@ def served_by(service_url: str, path: str) -> tuple[int, str | None, str | None]
 
 
 def with_nodes(stack: Stack, **more: str) -> dict[str, str]:
-    return {
-        "TARGET_PRIMARY_DSN": stack.state.postgres.primary,
-        "TARGET_REPLICA_DSN": stack.state.postgres.replica,
-        "TARGET_VALKEY_URL": stack.state.valkey,
-        "TARGET_DATABASE_NODES": f"one={stack.state.postgres.primary} two={stack.state.postgres.replica}",
-        **more,
-    }
+    nodes = f"one={stack.state.postgres.primary} two={stack.state.postgres.replica}"
+    return servers_of(stack, **{"TARGET_DATABASE_NODES": nodes, **more})
 
 
 def test_lag_is_the_age_of_the_oldest_write_that_is_not_there() -> None:

@@ -20,8 +20,8 @@ import pytest
 
 from target.loopback_http import ask
 from target.service.items import key_problem, parse_item
-from tests.run.together import beside
 from tests.target import stacks
+from tests.target.services import servers_of, serving
 from tests.target.stacks import Stack, until
 
 VERSIONS = itertools.count(1)
@@ -261,19 +261,18 @@ def test_no_single_flight_loads_for_every_miss(healthy: Stack) -> None:
     assert stats(healthy)["loads of k9"] - before == len(misses) == healthy.account().status["loads"]
 
 
-@beside
-def test_an_item_expires(tmp_path: Path) -> None:
+def test_an_item_expires(stack: Stack, tmp_path: Path) -> None:
     """After its time to live, and not before, it is loaded once again; the setting is the service's."""
-    small = ("--with-parent", "--users", "1", "--processes", "1")
-    with stacks.started(tmp_path / "state.json", *small, TARGET_ITEMS_TTL_S="2") as stack:
-        assert ask("GET", f"{stack.state.url}/items/stats").document["ttl_s"] == 2.0
+    with serving(tmp_path, servers_of(stack, TARGET_ITEMS_TTL_S="2")) as service:
+        until(lambda: service.get("/readyz").status == 200, "ready")
+        assert service.get("/items/stats").document["ttl_s"] == 2.0
         put(stack, "k10")
         began = time.monotonic()
-        assert get(stack, "k10").cache == "miss"
-        until(lambda: get(stack, "k10").cache == "miss", "expired")
+        assert get(stack, "k10", service.url).cache == "miss"
+        until(lambda: get(stack, "k10", service.url).cache == "miss", "expired")
         assert time.monotonic() - began >= 2
-        totals = stats(stack)
-        assert totals["loads of k10"] == 2
+        totals = service.get("/items/stats?keys").document
+        assert totals["loads_by_key"]["k10"] == 2
         assert totals["hits"] >= 1
 
 

@@ -7,7 +7,7 @@ import signal
 import time
 from pathlib import Path
 
-from tests.target.services import serving
+from tests.target.services import servers_of, serving
 from tests.target.stacks import PATIENCE_S, Stack, until
 
 STAYS_S = 3
@@ -16,11 +16,7 @@ STAYS_S = 3
 
 def test_slow_to_leave_is_alive_for_the_balancer_and_nobody_else(stack: Stack, tmp_path: Path) -> None:
     """Told to end: for a while /healthz says 200 and everything else 503, as many as it counts; then it has gone."""
-    settings = {
-        "TARGET_PRIMARY_DSN": stack.state.postgres.primary,
-        "TARGET_REPLICA_DSN": stack.state.postgres.replica,
-        "TARGET_VALKEY_URL": stack.state.valkey,
-    }
+    settings = servers_of(stack)
     with serving(tmp_path, settings) as service:
         until(lambda: service.get("/readyz").status == 200, "ready")
         service.switch("slow_to_leave", seconds=STAYS_S)

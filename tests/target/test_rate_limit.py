@@ -19,7 +19,7 @@ import pytest
 
 from target.faults.lying_remaining import LyingRemaining
 from target.service.rate_limit import Decision
-from tests.target.services import serving
+from tests.target.services import servers_of, serving
 from tests.target.stacks import Stack, until
 
 CALLERS = (f"caller{number}" for number in itertools.count())
@@ -55,15 +55,6 @@ def enforced(request: pytest.FixtureRequest) -> None:
             until(lambda at=api.url: limited(at, next(CALLERS)).headers["x-ratelimit-state"] == "enforced", "enforced")  # type: ignore[misc]
 
 
-def own(stack: Stack, **more: str) -> dict[str, str]:
-    return {
-        "TARGET_PRIMARY_DSN": stack.state.postgres.primary,
-        "TARGET_REPLICA_DSN": stack.state.postgres.replica,
-        "TARGET_VALKEY_URL": stack.state.valkey,
-        **more,
-    }
-
-
 def test_a_herd_gets_the_limit_and_not_one_more_over_all_processes(stack: Stack) -> None:
     """150 tries of one caller at both processes: 100 pass; another caller has all of his own."""
     caller = next(CALLERS)
@@ -90,7 +81,7 @@ def test_what_remains_goes_down_by_one_and_is_said_in_both_ways(stack: Stack) ->
 
 def test_retry_after_is_honest_and_the_window_slides(stack: Stack, tmp_path: Path) -> None:
     """3 in 2 s: refused until Retry-After has passed, admitted then; never more than 3 within any 2 s."""
-    settings = own(stack, TARGET_RATE_LIMIT="3", TARGET_RATE_LIMIT_WINDOW_S="2")
+    settings = servers_of(stack, TARGET_RATE_LIMIT="3", TARGET_RATE_LIMIT_WINDOW_S="2")
     caller = next(CALLERS)
     with serving(tmp_path, settings) as service:
         until(lambda: limited(service.url, next(CALLERS)).headers["x-ratelimit-state"] == "enforced", "connected")
@@ -183,7 +174,7 @@ def test_lying_remaining_lies_by_what_it_says(healthy: Stack) -> None:
 
 def test_the_limit_can_stand_before_other_paths(stack: Stack, tmp_path: Path) -> None:
     """By a setting: 429 there, with the headers on what passes too; other paths are free."""
-    settings = own(stack, TARGET_RATE_LIMIT="2", TARGET_RATE_LIMIT_PATHS="/items /ledger")
+    settings = servers_of(stack, TARGET_RATE_LIMIT="2", TARGET_RATE_LIMIT_PATHS="/items /ledger")
     caller = next(CALLERS)
     with serving(tmp_path, settings) as service:
         until(lambda: limited(service.url, caller, "/readyz").status == 200, "ready")
