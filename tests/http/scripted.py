@@ -1,27 +1,23 @@
-"""A server that sends given bytes at given times, in a process of its own: it knows nothing of HTTP or gevent. It is a
-fork of one that has imported what it needs, which takes a millisecond and not fifty.
+"""A server that sends given bytes at given times, in a process of its own: it knows nothing of HTTP or gevent.
 
 A script is a list of connections, the last of which is repeated; a connection is a list of steps.
 """
 
 from __future__ import annotations
 
-import _socket
-import functools
-import io
 import json
 import os
 import signal
 import socket
 import ssl
 import struct
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, TextIO
+from typing import Any
+
+from tests.forks import Channel, forked
 
 READ, CLOSE, RESET, STOP_READING = "read", "close", "reset", "stop reading"
 LOOK_EVERY_S, UNCHANGED_LOOKS = 0.005, 20
@@ -31,7 +27,7 @@ turn, nothing is read either.
 
 
 class Scripted:
-    def __init__(self, port: int, channel: TextIO) -> None:
+    def __init__(self, port: int, channel: Channel) -> None:
         self.port = port
         self.url = f"http://127.0.0.1:{port}"
         self.handshakes: list[str] = []
@@ -40,8 +36,8 @@ class Scripted:
 
     def seen(self) -> list[bytes]:
         """What each connection sent, in the order in which they were accepted. Ends the server."""
-        _tell(self._channel, "over")
-        told = json.loads(self._channel.readline())
+        self._channel.tell("over")
+        told = json.loads(self._channel.hear())
         self.handshakes = told["handshakes"]
         return [part.encode("latin-1") for part in told["seen"]]
 
@@ -58,68 +54,29 @@ def scripted(
         [step.decode("latin-1") + "!" if isinstance(step, bytes) else step for step in one] for one in connections
     ]
     arguments = json.dumps({"connections": encoded, "tls": tls, "ipv6": ipv6})
-    # Not gevent's: as long as the server is being asked, nothing else happens here.
-    ours, theirs = _socket.socketpair()
-    socket.send_fds(_forking()[1], [b"1"], [theirs.fileno()])  # type: ignore[arg-type]  # sendmsg() is all it needs
-    theirs.close()
-    channel = _channel(ours.detach())
+    channel = forked(__name__, "serve")
     try:
-        _tell(channel, arguments)
-        port, pid = json.loads(channel.readline())
+        channel.tell(arguments)
+        port, pid = json.loads(channel.hear())
         yield Scripted(port, channel)
         with suppress(ProcessLookupError):  # it has told what it has seen
             os.kill(pid, signal.SIGKILL)
-        assert not channel.read(), "it has ended, and its port is free again"
+        assert not channel.hear(), "it has ended, and its port is free again"
     finally:
         channel.close()
 
 
-@functools.cache
-def _forking() -> tuple[subprocess.Popen[bytes], _socket.socket]:
-    """The process that forks the servers, and where it is sent the other end of each one's channel."""
-    ours, theirs = _socket.socketpair()
-    process = subprocess.Popen([sys.executable, __file__, str(theirs.fileno())], pass_fds=[theirs.fileno()])
-    theirs.close()
-    return process, ours
-
-
-def _fork_servers(control: socket.socket) -> None:
-    """Until whoever asks has ended."""
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for them
-    while True:
-        _, descriptors, _, _ = socket.recv_fds(control, 1, 1)
-        if not descriptors:
-            return
-        if os.fork() == 0:
-            control.close()
-            try:
-                _serve(descriptors[0])
-            finally:
-                os._exit(0)
-        os.close(descriptors[0])
-
-
-def _channel(descriptor: int) -> TextIO:
-    both = io.BufferedRWPair(io.FileIO(descriptor, "r"), io.FileIO(descriptor, "w", closefd=False))
-    return io.TextIOWrapper(both, newline="\n")
-
-
-def _tell(channel: TextIO, line: str) -> None:
-    channel.write(line + "\n")
-    channel.flush()
-
-
-def _serve(descriptor: int) -> None:
-    channel = _channel(descriptor)
-    arguments = json.loads(channel.readline())
+def serve(channel: Channel) -> None:
+    """What a fork does: the server."""
+    arguments = json.loads(channel.hear())
     host, family = ("::1", socket.AF_INET6) if arguments["ipv6"] else ("127.0.0.1", socket.AF_INET)
     listener = socket.create_server((host, 0), family=family, backlog=1024)
-    os.dup(descriptor)  # what is opened last is closed last: who reads the end of it knows that nobody listens any more
+    os.dup(channel.descriptor)  # what is opened last is closed last: who hears the end of it knows that nobody listens
     context = None
     if arguments["tls"]:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(*arguments["tls"])
-    _tell(channel, json.dumps([listener.getsockname()[1], os.getpid()]))
+    channel.tell(json.dumps([listener.getsockname()[1], os.getpid()]))
     seen: list[list[bytes]] = []
     handshakes: list[str | None] = []
 
@@ -132,7 +89,7 @@ def _serve(descriptor: int) -> None:
             threading.Thread(target=_play, args=given, daemon=True).start()
 
     threading.Thread(target=accept, daemon=True).start()
-    if not channel.readline():
+    if not channel.hear():
         return
     total, unchanged = -1, 0
     while unchanged < UNCHANGED_LOOKS:
@@ -140,7 +97,7 @@ def _serve(descriptor: int) -> None:
         total, unchanged = now, unchanged + 1 if now == total else 0
         time.sleep(LOOK_EVERY_S)
     told = {"seen": [b"".join(parts).decode("latin-1") for parts in seen], "handshakes": handshakes}
-    _tell(channel, json.dumps(told))
+    channel.tell(json.dumps(told))
 
 
 def _play(
@@ -194,7 +151,3 @@ def _read_request(peer: socket.socket, seen: list[bytes]) -> None:
             raise OSError
         seen.append(part)
         body += part
-
-
-if __name__ == "__main__":
-    _fork_servers(socket.socket(fileno=int(sys.argv[1])))

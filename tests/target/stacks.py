@@ -8,7 +8,9 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -17,9 +19,11 @@ from typing import Any
 
 import psutil
 
+from target import cli
 from target.faults.summed import summed
 from target.loopback_http import Reply, ask
 from target.stack.state import Process, StackState, from_json
+from tests.forks import Channel, forked
 
 PATIENCE_S = 60.0
 """For what comes in a second or two where nothing else wants the machine: how soon it comes is not what is tested."""
@@ -152,10 +156,38 @@ def _descendants(parent: subprocess.Popen[str]) -> set[psutil.Process]:
 
 
 def target(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """`python -m target …` to its end."""
-    return subprocess.run(
-        [sys.executable, "-m", "target", *arguments], capture_output=True, text=True, timeout=60, check=False
-    )
+    """`python -m target …` to its end: `up` from nothing, and what only asks a stack in a fork that has imported it."""
+    if arguments[0] == "up":
+        command = [sys.executable, "-m", "target", *arguments]
+        return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    channel = forked(__name__, "do_command")
+    channel.tell(json.dumps(arguments))
+    code, out, err = json.loads(channel.hear())
+    channel.close()
+    return subprocess.CompletedProcess(arguments, code, out, err)
+
+
+def do_command(channel: Channel) -> None:
+    """What a fork does: one command, as its own process would."""
+    sys.argv = ["target", *json.loads(channel.hear())]
+    code: object = 0
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+        for file, descriptor in ((out, 1), (err, 2)):
+            os.dup2(file.fileno(), descriptor)
+        try:
+            cli.main()
+        except SystemExit as ended:
+            code = ended.code or 0
+        except BaseException:
+            traceback.print_exc()
+            code = 1
+        sys.stdout.flush()
+        sys.stderr.flush()
+        said = []
+        for file in (out, err):
+            file.seek(0)
+            said.append(file.read())
+    channel.tell(json.dumps([code, *said]))
 
 
 def at_once(url: str, requests: Sequence[tuple[str, str, object]]) -> list[tuple[float, float, Reply]]:
