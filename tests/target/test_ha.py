@@ -40,10 +40,9 @@ from tests.target.ha_nodes import (
 )
 from tests.target.stacks import PATIENCE_S, Stack, all_gone, launched, started, target, until
 
-
 LOCK_S = 20.0
-"""So long Patroni's lock is held after a machine died. Of a server whose Patroni lives it is given back: on an idle machine
-writes go on after about 8 s.
+"""So long Patroni's lock is held after a machine died. Of a server whose Patroni lives it is given back: on an idle
+machine writes go on after about 8 s.
 """
 
 
