@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import signal
@@ -11,7 +12,7 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,10 +33,10 @@ TOKEN = "SPRINGBACK_TEST_RUN"
 
 UNHURRIED = (
     *("--generator-health-loop-lag-limit-s", "20", "--generator-health-cpu-limit-ratio", "20"),
-    *("--release-skew-limit-s", "5", "--machine-pressure-limit", "1"),
+    *("--release-skew-limit-s", "5", "--machine-pressure-limit", "1", "--enough-users-limit", "1"),
 )
-"""Several runs share this machine: their load generators, and how close together they release a herd, are not judged,
-unless that is what a test is about."""
+"""Several runs share this machine: their load generators, how close together they release a herd, and whether an answer
+came so late that somebody waited for its user, are not judged, unless that is what a test is about."""
 
 VERDICT_ONLY = ("--report-formats", "verdict_json")
 """Drawing report.html takes as much of the machine as the rest of a short run, and most tests do not look at it."""
@@ -163,9 +164,12 @@ class Run:
         return [child for child in master.children() if child.cmdline() == master.cmdline()]
 
     def until_gone(self, processes: Sequence[psutil.Process], within_s: float) -> None:
-        psutil.wait_procs(processes, within_s)
-        alive = [process for process in processes if _belongs(process.pid, self)]
-        assert not alive, f"still there after {within_s} s: {alive}"
+        """``within_s`` as :func:`naps` has it."""
+        for now_s in naps():
+            alive = [process for process in processes if _belongs(process.pid, self)]
+            if not alive:
+                return
+            assert now_s < within_s, f"still there after {within_s} s: {alive}"
 
     def wait(self, within_s: float = 90, gone_within_s: float = 0.0) -> Finished:
         """Waits for the end. Whoever is alive ``gone_within_s`` later is left over, and is killed."""
@@ -274,6 +278,18 @@ def springback(
     directory: Path, *arguments: str, variables: Mapping[str, str] | None = None, cwd: Path | None = None
 ) -> Run:
     return start(directory, [str(BIN / "springback"), *arguments], variables, cwd=cwd)
+
+
+NAP_S = 0.02
+
+
+def naps() -> Iterator[float]:
+    """Seconds from now on as one has them who sleeps again and again: where the machine gives nobody a turn in time
+    they are longer. So much the later may be what is measured by them.
+    """
+    for number in itertools.count():
+        yield number * NAP_S
+        time.sleep(NAP_S)
 
 
 def plan(directory: Path, *arguments: str, variables: Mapping[str, str] | None = None) -> Finished:

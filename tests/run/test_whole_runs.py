@@ -251,7 +251,11 @@ def on_a_terminal(directory: Path) -> OnATerminal:
     with service.running() as target:
         variables = {"TERM": "xterm", "COLUMNS": "100"}
         run = runs.locust(
-            directory, "herd_http.py", host=target.url, variables=variables, from_nothing=True, stderr=theirs
+            *(directory, "herd_http.py", "--spike-s", "4"),
+            host=target.url,
+            variables=variables,
+            from_nothing=True,
+            stderr=theirs,
         )
         os.close(theirs)
         reader.start()
@@ -269,9 +273,9 @@ def test_on_a_terminal_a_screen_goes_through_the_phases(outcome: OnATerminal) ->
     phases = re.findall(r"(warm-up|baseline|spike|recovery|drain)[^\r\n]* against ", shown)
     assert list(dict.fromkeys(phases))[:4] == ["warm-up", "baseline", "spike", "recovery"]
     bars = re.findall(r"(\d+) of (\d+) s\r", shown)
-    assert {total for _, total in bars} == {"4"}
+    assert {total for _, total in bars} == {"7"}
     seconds = [int(second) for second, _ in bars]
-    assert seconds == sorted(seconds) and seconds[0] == 0 and seconds[-1] >= 3
+    assert seconds == sorted(seconds) and seconds[0] == 0 and seconds[-1] >= 6
     assert not re.search(r"springback: (baseline|spike|recovery)", shown), "the screen, and not a line a phase"
     assert "PASS  herd-http" in outcome.done.out, "the verdict is on standard output, unspoilt by the screen"
 
