@@ -20,9 +20,10 @@ from typing import Any
 import psutil
 
 from harness.history.database import BESIDE
-from harness.recording import Recording
+from harness.recording import ProbeSample, Recording
 from harness.recording_file import FILE_NAME, RecordingError, read
 from harness.recording_values import UNFINISHED
+from harness.sidecar.sampling_loop import SKIPPED
 from tests.ports import free_port
 from tests.run.zygote import Forked, zygote
 
@@ -92,6 +93,14 @@ class Finished:
         return sum(
             piece.count for piece in self.recording.slices if outcome in (None, piece.outcome) and t in (None, piece.t)
         )
+
+    def samples(self, probe: str) -> list[ProbeSample]:
+        """But for those that were left out because the one before had not ended, as it is on a busy machine."""
+        return [
+            sample
+            for sample in self.recording.probes
+            if sample.probe == probe and not (sample.error or "").startswith(SKIPPED)
+        ]
 
     def ended_well(self, code: int) -> None:
         """What holds for every run, however it ended: the code, no traceback, and nobody left behind."""
@@ -275,9 +284,14 @@ def locust(
 
 
 def springback(
-    directory: Path, *arguments: str, variables: Mapping[str, str] | None = None, cwd: Path | None = None
+    directory: Path,
+    *arguments: str,
+    variables: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    forked: bool = False,
 ) -> Run:
-    return start(directory, [str(BIN / "springback"), *arguments], variables, cwd=cwd)
+    """``forked``: and its Locust is a fork of that."""
+    return start(directory, [str(BIN / "springback"), *arguments], variables, cwd=cwd, forked=forked)
 
 
 NAP_S = 0.02
