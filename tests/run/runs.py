@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import json
 import os
 import signal
@@ -45,6 +44,8 @@ ALL_REPORTS = ("--report-formats", "html,junit,markdown,verdict_json")
 """All of ours: what others have put beside them is not what these tests are about."""
 
 PHASES = ("warm-up", "baseline", "spike", "steady", "drop", "recovery", "drain")
+LATE = (SKIPPED, "timed out")
+"""How the error of a sample begins that was not in time."""
 _going: list[Run] = []
 """Runs that nobody has waited for."""
 
@@ -95,11 +96,11 @@ class Finished:
         )
 
     def samples(self, probe: str) -> list[ProbeSample]:
-        """But for those that were left out because the one before had not ended, as it is on a busy machine."""
+        """But for those that came too late, as they may on a busy machine."""
         return [
             sample
             for sample in self.recording.probes
-            if sample.probe == probe and not (sample.error or "").startswith(SKIPPED)
+            if sample.probe == probe and not (sample.error or "").startswith(LATE)
         ]
 
     def ended_well(self, code: int) -> None:
@@ -173,12 +174,11 @@ class Run:
         return [child for child in master.children() if child.cmdline() == master.cmdline()]
 
     def until_gone(self, processes: Sequence[psutil.Process], within_s: float) -> None:
-        """``within_s`` as :func:`naps` has it."""
-        for now_s in naps():
-            alive = [process for process in processes if _belongs(process.pid, self)]
-            if not alive:
-                return
-            assert now_s < within_s, f"still there after {within_s} s: {alive}"
+        """``within_s`` of a :class:`NapClock`."""
+        with naps() as clock:
+            while alive := [process for process in processes if _belongs(process.pid, self)]:
+                assert clock.now_s < within_s, f"still there after {within_s} s: {alive}"
+                time.sleep(NapClock.NAP_S)
 
     def wait(self, within_s: float = 90, gone_within_s: float = 0.0) -> Finished:
         """Waits for the end. Whoever is alive ``gone_within_s`` later is left over, and is killed."""
@@ -294,16 +294,38 @@ def springback(
     return start(directory, [str(BIN / "springback"), *arguments], variables, cwd=cwd, forked=forked)
 
 
-NAP_S = 0.02
-
-
-def naps() -> Iterator[float]:
-    """Seconds from now on as one has them who sleeps again and again: where the machine gives nobody a turn in time
-    they are longer. So much the later may be what is measured by them.
+class NapClock:
+    """Seconds since it was made as one has them who sleeps again and again: where the machine gives nobody a turn in
+    time they are longer. So much the later may be what is measured by them.
     """
-    for number in itertools.count():
-        yield number * NAP_S
-        time.sleep(NAP_S)
+
+    NAP_S = 0.02
+
+    def __init__(self) -> None:
+        self._naps = 0
+        self._stopped = False
+        threading.Thread(target=self._count, daemon=True).start()
+
+    @property
+    def now_s(self) -> float:
+        return self._naps * self.NAP_S
+
+    def stop(self) -> None:
+        self._stopped = True
+
+    def _count(self) -> None:
+        while not self._stopped:
+            time.sleep(self.NAP_S)
+            self._naps += 1
+
+
+@contextlib.contextmanager
+def naps() -> Iterator[NapClock]:
+    clock = NapClock()
+    try:
+        yield clock
+    finally:
+        clock.stop()
 
 
 def plan(directory: Path, *arguments: str, variables: Mapping[str, str] | None = None) -> Finished:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,8 +25,7 @@ GONE_S = 2.0
 class Outcome:
     done: Finished
     gone_s: float
-    """From the words that say so to the last thing that the service saw of the load, as :func:`tests.run.runs.naps` has
-    it.
+    """From the words that say so to the last thing that the service saw of the load, by a clock of naps.
     """
     rule: str
 
@@ -52,12 +52,12 @@ def stopped_early(directory: Path, why: str, way: str) -> Outcome:
 def _last_seen_s(run: Run, target: service.Service) -> float:
     """Until the process ends: when a request came last, or a connection was still open."""
     last_s, before = 0.0, target.requests
-    for now_s in runs.naps():
-        if run.process.poll() is not None:
-            break
-        is_open, now = target.established, target.requests
-        if is_open or now != before:
-            last_s, before = now_s, now
+    with runs.naps() as clock:
+        while run.process.poll() is None:
+            is_open, now = target.established, target.requests
+            if is_open or now != before:
+                last_s, before = clock.now_s, now
+            time.sleep(0.05)
     return last_s
 
 

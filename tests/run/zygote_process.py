@@ -12,7 +12,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import traceback
 from collections.abc import Callable, Mapping, Sequence
@@ -106,7 +105,7 @@ def be(wanted: dict[str, Any]) -> None:
     """Runs the command as a new process would: with its words, environment, directory and streams."""
     import gevent
 
-    from harness.commands import launched_locust, runs_apart, scenario_check
+    from harness.commands import launched_locust, runs_apart
     from harness.run import report_process
 
     gevent.reinit()
@@ -115,11 +114,11 @@ def be(wanted: dict[str, Any]) -> None:
     os.chdir(wanted["directory"])
     _open_streams()
     sys.argv = wanted["words"]
-    processes = SimpleNamespace(**{**vars(subprocess), "Popen": ForkedCommand, "run": run_in_a_fork})
+    processes = SimpleNamespace(**{**vars(subprocess), "Popen": ForkedCommand})
     code: Any = 1
     with contextlib.ExitStack() as stack:
         stack.enter_context(mock.patch.object(report_process, "run_report", report_in_a_fork))
-        for module in (launched_locust, runs_apart, scenario_check):
+        for module in (launched_locust, runs_apart):
             stack.enter_context(mock.patch.object(module, "subprocess", processes))
         try:
             code = _commands()[Path(sys.argv[0]).name]()
@@ -238,23 +237,6 @@ class ForkedCommand:
             if pid:
                 self.returncode = os.waitstatus_to_exitcode(status)
         return self.returncode
-
-
-def run_in_a_fork(
-    command: Sequence[str], *, capture_output: bool, text: bool, check: bool
-) -> subprocess.CompletedProcess[str]:
-    """As ``subprocess.run``."""
-    assert capture_output and text and not check
-    with tempfile.TemporaryFile("w+", encoding="utf-8") as output:
-        process = ForkedCommand(
-            command, start_new_session=True, env=dict(os.environ), stdout=output, stderr=subprocess.PIPE
-        )
-        assert process.stderr is not None
-        with process.stderr:
-            said = process.stderr.read()
-        code = process.wait() or 0
-        output.seek(0)
-        return subprocess.CompletedProcess(list(command), code, output.read(), said)
 
 
 def _become_command(words: Sequence[str], environment: Mapping[str, str], kept: Sequence[int]) -> Never:
