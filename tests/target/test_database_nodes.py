@@ -9,6 +9,7 @@ import urllib.request
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import psycopg
@@ -60,14 +61,20 @@ def test_lag_is_the_age_of_the_oldest_write_that_is_not_there() -> None:
 def test_the_stack_shows_its_nodes(stack: Stack) -> None:
     """/database and /readyz: roles, state, lag; pools by name; the metrics of the same."""
     url = stack.state.apis[0].url
-    until(lambda: ask("GET", f"{url}/database").document["primary"] == "primary", "known")
-    shown = ask("GET", f"{url}/database").document
+    # That a replica can be read is known with the second reading of it, and one that came late has a lag.
+    shown: dict[str, Any] = {}
+
+    def known() -> bool:
+        shown.update(ask("GET", f"{url}/database").document)
+        pools = {pool["open"] for pool in shown["pools"].values()}
+        return (shown["primary"], shown["readable"], pools) == ("primary", ["replica"], {8})
+
+    until(known, "primary, replica and full pools")
     assert [(node["name"], node["role"], node["state"]) for node in shown["nodes"]] == [
         ("primary", "primary", "ok"),
         ("replica", "replica", "ok"),
     ]
-    assert (shown["primary"], shown["readable"]) == ("primary", ["replica"])
-    assert {name: pool["open"] for name, pool in shown["pools"].items()} == {"primary": 8, "replica": 8}
+    assert set(shown["pools"]) == {"primary", "replica"}
     ready = ask("GET", f"{url}/readyz").document
     assert [node["role"] for node in ready["database_nodes"]] == ["primary", "replica"]
     assert [node["role"] for node in ready["valkey_nodes"]] == ["primary"]

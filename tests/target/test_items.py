@@ -17,6 +17,7 @@ from typing import Any
 
 import psycopg
 import pytest
+import redis as valkey
 
 from target.loopback_http import ask
 from target.service.items import key_problem, parse_item
@@ -178,6 +179,38 @@ def test_without_valkey_the_database_answers_and_writes_are_made_up_for(stack: S
         until(lambda at=api.url: get(stack, "k5", at).cache == "hit", "cached again")  # type: ignore[misc]
         assert get(stack, "k5", api.url).version == new
     assert stats(stack)["cache_errors"] >= 2
+
+
+def test_what_a_loader_gave_up_is_not_stored_when_valkey_goes_on(stack: Stack) -> None:
+    """Loaded before a write, told to a frozen Valkey: whoever waits for it sees no old value on its waking, though the
+    write's invalidation comes later.
+    """
+    url = stack.state.apis[0].url
+    put(stack, "k12", url)
+    get(stack, "k12", url)  # Valkey knows the scripts
+    old = put(stack, "k12", url)
+    looker = valkey.Redis.from_url(stack.state.valkey).connection_pool.get_connection()
+    with (
+        psycopg.connect(stack.state.postgres.admin, autocommit=True) as watching,
+        psycopg.connect(stack.state.postgres.admin) as holding,
+        ThreadPoolExecutor(1) as beside,
+    ):
+        holding.execute("LOCK TABLE item_versions IN ACCESS EXCLUSIVE MODE")
+        read = beside.submit(get, stack, "k12", url)
+        until(lambda: watching.execute(WAITING_FOR_A_LOCK).fetchone() == (1,), "the load waits")
+        os.kill(stack.process("valkey").pid, signal.SIGSTOP)
+        try:
+            holding.rollback()
+            assert read.result() == Got(old, "miss", "primary")
+            looker.send_command("GET", "item:k12")
+            new = next(VERSIONS)
+            reply = ask("PUT", f"{url}/items/k12", body={"version": new, "value": "v"})
+            assert reply.document["invalidated"] is False
+        finally:
+            os.kill(stack.process("valkey").pid, signal.SIGCONT)
+        assert looker.read_response() is None
+    until(lambda: stats(stack)["pending_invalidations"] == 0, "made up for")
+    until(lambda: get(stack, "k12", url) == Got(new, "hit", "cache"), "cached again")
 
 
 def test_lost_invalidation_loses_a_known_share(healthy: Stack) -> None:
