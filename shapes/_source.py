@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 from harness.clients import connection_guard
 from harness.clients.address import require_allowed, strip_url
@@ -59,5 +60,15 @@ def _from_url(url: str) -> bytes:
     except NoAnswerError as error:
         raise SourceError(f"{error}; correct the address, or save the answer in a file") from None
     if answer.status != 200:
-        raise SourceError(f"it answers {answer.status}; correct the address, or save the answer in a file")
+        why = _missing(url) if answer.status == 400 else ", and leads elsewhere" if answer.status // 100 == 3 else ""
+        raise SourceError(f"it answers {answer.status}{why}; correct the address, or save the answer in a file")
     return answer.body
+
+
+def _missing(url: str) -> str:
+    """What Prometheus has to be told, and this address does not say."""
+    parts = urlsplit(url)
+    missing = [name for name in ("query", "start", "end", "step") if name not in parse_qs(parts.query)]
+    if not missing or not parts.path.endswith("/query_range"):
+        return ""
+    return f", as the address has no {' and no '.join(f'{name}=' for name in missing)} (times in seconds since 1970)"
