@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from harness.analysis import distributions, quantile_shift, two_samples
+from harness.analysis import distributions, two_samples
 from harness.analysis.effective_size import is_steady, only_these, persistence_of
 from harness.analysis.histogram import bucket_bounds_us, bucket_index
 from harness.analysis.intervals import clopper_pearson, quantile_ranks
