@@ -166,7 +166,8 @@ def test_it_says_what_was_read_and_what_was_left_out(tmp_path: Path) -> None:
         ('{"status":"error","error":"bad"}', {}, "no answer of Prometheus to query_range, but its error"),
         ('{"data":{"resultType":"vector","result":[]}}', {}, "the answer to a query of one instant; ask query_range"),
         ('{"data":{"resultType":"matrix","result":[{},{}]}}', {}, "2 series in the answer; ask for one, as sum(…)"),
-        ('{"data":{"resultType":"matrix","result":[]}}', {}, "0 series in the answer"),
+        ('{"data":{"resultType":"matrix","result":[]}}', {}, "no series in the answer; check the name"),
+        ("# HELP up x\n# TYPE up gauge\nup 1\n", {}, "the metrics of a program as they are now; ask the Prometheus"),
         ('{"data":{"resultType":"matrix","result":[{"values":[[0,"NaN"],[1]]}]}}', {}, "value 1: the level is not a"),
         ('{"data":', {}, "not JSON to its end"),
         ("[" * 100_000, {}, "not JSON to its end"),
@@ -180,12 +181,12 @@ def test_what_cannot_be_read_is_told_with_its_place(
 
 
 @contextmanager
-def answering(body: bytes) -> Iterator[str]:
+def answering(body: bytes, status: int = 200) -> Iterator[str]:
     """The address of a service that answers so."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self.send_response(200)
+            self.send_response(status)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
@@ -222,6 +223,30 @@ def test_an_answer_of_prometheus_is_read_from_a_file_and_from_its_address(tmp_pa
         shape = every.shape("trace", trace_file=f"{site.url}/api/v1/query_range?query=hush", baseline_s=1)
         (problem,) = shape.problems()
     assert "/api/v1/query_range: " in problem and "hush" not in problem
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (
+            {"status": "error", "errorType": "bad_data", "error": 'invalid parameter "start": cannot parse ""'},
+            'it answers 400 (invalid parameter "start": cannot parse "")',
+        ),
+        (
+            {"status": "error", "errorType": "bad_data", "error": '1:1: parse error: unexpected "hush"\nhere'},
+            'it answers 400 (1:1: parse error: unexpected "…" here)',
+        ),
+        ({"status": "error", "message": "hush"}, "it answers 400; "),
+        ("hush", "it answers 400; "),
+        (["errorType", "error"], "it answers 400; "),
+    ],
+)
+def test_why_prometheus_refuses_a_query_is_said_in_its_words(body: object, told: str) -> None:
+    """And how its address has to be; of what is asked, and of whatever else answers, nothing is repeated."""
+    with answering(json.dumps(body).encode(), 400) as url:
+        (problem,) = read(f"{url}/api/v1/query_range?query=hush", Wanted()).problems
+    assert told in problem and "hush" not in problem
+    assert "&start=" in problem and "&step=" in problem
 
 
 @pytest.mark.parametrize(
