@@ -72,7 +72,7 @@ def _from_url(url: str) -> bytes:
     if answer.status != 200:
         why = _reason_of(answer.body, url)
         raise SourceError(
-            f"it answers {answer.status}{why}; correct the address (of Prometheus, and in quotes: {AS_IN}), or save the "
+            f"it answers {answer.status}{why}; correct the address (of Prometheus, in quotes: {AS_IN}), or save the "
             "answer in a file"
         )
     return answer.body
