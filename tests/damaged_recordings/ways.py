@@ -189,7 +189,7 @@ def _packed_nonsense() -> tuple[bytes, ...]:
 
 def _lines(chance: random.Random, lines: Lines, among: list[Base]) -> Lines:
     at, to = sorted((_some_line(chance, lines), _some_line(chance, lines)))
-    match chance.randrange(10):
+    match chance.randrange(12):
         case 0:
             return [*lines[:at], *[lines[at]] * chance.choice((2, 40)), *lines[at + 1 :]]
         case 1:
@@ -210,6 +210,10 @@ def _lines(chance: random.Random, lines: Lines, among: list[Base]) -> Lines:
         case 8:
             whole = b"".join(lines)
             return whole[: chance.randrange(len(whole) + 1)].splitlines(keepends=True)
+        case 9:
+            return [line.replace(b"\n", b"\r\n") for line in lines]
+        case 10:
+            return [b"\xef\xbb\xbf" + lines[0], *lines[1:]]
         case _:
             return [*lines[:at], chance.choice((b"\n", b"[1]\n", b"\xff\xfe\n", b"{}\n", b"nonsense")), *lines[at:]]
 
