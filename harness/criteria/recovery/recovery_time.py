@@ -6,7 +6,7 @@ import dataclasses
 import math
 from dataclasses import dataclass
 
-from harness.criteria._answer_size import SHORTER_HELP, SHORTER_RATIO
+from harness.criteria._answer_size import SHORTER_HELP, SHORTER_RATIO, Compared, unless_shorter
 from harness.criteria._criterion import Criterion
 from harness.criteria._outcome import against, percent, seconds, titled
 from harness.criteria.recovery._episode import measure
@@ -49,6 +49,13 @@ class RecoveryTime(Criterion):
     requests: str = parameter("", "only requests of this name, * for anything; empty for all")
 
     def judge(self, recording: Recording) -> Finding:
+        found, phase = self._judge(recording), recording.phase(self.recovery)
+        if phase is None:
+            return found
+        compared = Compared(recording.phase(self.baseline), phase, self.shorter_ratio, self.requests)
+        return unless_shorter(found, recording, compared, self._judge)
+
+    def _judge(self, recording: Recording) -> Finding:
         measured = measure(recording, self._settings())
         outcome = Outcome.INCONCLUSIVE
         if measured.state is not State.UNKNOWN and measured.interval_s is not None:
