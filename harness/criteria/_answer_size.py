@@ -71,8 +71,8 @@ class Shorter:
         answers = f"{self.short:,} of {self.answers:,} good answers to {self.name}"
         return (
             f"{answers} have about {self.since_bytes:,.0f} bytes in the {compared.since.name}, and "
-            f"{self.before_bytes:,.0f} in the {compared.before.name}: it is not shown that they are good; a check of the "
-            "body, as with expect_text, would, and shorter_ratio = 0 accepts them"
+            f"{self.before_bytes:,.0f} in the {compared.before.name}: it is not shown that they are good; a check of "
+            "the body, as with expect_text, would, and shorter_ratio = 0 accepts them"
         )
 
 
@@ -149,7 +149,8 @@ def _lengths(
     pieces: Sequence[Slice], groups_of: Callable[[Sequence[Slice]], list[list[Slice]]]
 ) -> list[tuple[Slice, Lengths]]:
     """How long the answers of each are. Where only the sum is known they count as of the mean of their group."""
-    told, untold = [], []
+    told: list[tuple[Slice, Lengths]] = []
+    untold: list[Slice] = []
     for piece in pieces:
         if piece.sizes is None:
             untold.append(piece)

@@ -6,8 +6,9 @@ import dataclasses
 import math
 from dataclasses import dataclass
 
+from harness.analysis.quality import MINIMUM_REQUESTS
 from harness.criteria._answer_size import SHORTER_HELP, SHORTER_RATIO, Compared, unless_shorter
-from harness.criteria._criterion import Criterion
+from harness.criteria._criterion import BaselineWanted, Criterion
 from harness.criteria._outcome import against, percent, seconds, titled
 from harness.criteria.recovery._episode import measure
 from harness.criteria.recovery._recovery import Recovery, Settings, State
@@ -47,6 +48,10 @@ class RecoveryTime(Criterion):
     baseline: str = parameter("baseline", "phase that shows what is normal")
     baseline_windows: int = parameter(30, "windows that the baseline must have", lowest=5)
     requests: str = parameter("", "only requests of this name, * for anything; empty for all")
+
+    @property
+    def baseline_wanted(self) -> BaselineWanted:
+        return BaselineWanted(self.baseline, self.baseline_windows, self.window_s, MINIMUM_REQUESTS, "the recovery")
 
     def judge(self, recording: Recording) -> Finding:
         found, phase = self._judge(recording), recording.phase(self.recovery)
