@@ -53,6 +53,22 @@ def test_the_event_is_that_of_the_stock_clients(make: Make) -> None:
         assert event["response_time"] == pytest.approx((event["done_s"] - event["sent_s"]) * 1000)
 
 
+def test_the_length_of_a_body_is_told_unless_its_content_is_known(make: Make) -> None:
+    """As it is when it is unpacked: some services compress only when they are busy."""
+    packed = gzip.compress(b"ok" * 500)
+    small = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n%b" % (len(packed), packed)
+    with scripted([READ, OK, READ, small, READ, OK, READ, OK, READ, OK]) as server:
+        made = make(server.url)
+        made.get("/")
+        made.get("/")
+        made.get("/", expect_text="ok")
+        made.send(made.prepare("GET", "/"), check=lambda _: None)
+        with made.get("/", catch_response=True) as response:
+            response.success()
+        assert [event["unchecked_bytes"] for event in made.events] == [2, 1000, None, None, None]
+        assert made.outcomes == ["ok"] * 5 and made.events[1]["response_length"] == len(packed)
+
+
 def test_with_blocks(make: Make) -> None:
     """The user decides; without a decision the status does. One event for each request, whatever happens."""
     with scripted([READ, OK, READ, BAD, READ, BAD, READ, OK, READ, OK, READ, OK]) as server:
