@@ -24,13 +24,21 @@ def from_json(text: str, wanted: Wanted, series: Series) -> None:
         series.problems.append(f"{series.name}: no answer of Prometheus to query_range, {_why_not(told)}")
         return
     if not isinstance(matrix, list):
-        series.problems.append(f"{series.name}: it is the answer to a query of one instant; ask query_range")
+        series.problems.append(
+            f"{series.name}: it is the answer to a query of one instant; ask query_range, with start, end and step"
+        )
         return
     chosen = int(wanted.level_column) if wanted.level_column.isdecimal() else 0
-    if not matrix or (len(matrix) > 1 and not 1 <= chosen <= len(matrix)):
+    if not matrix:
         series.problems.append(
-            f"{series.name}: {len(matrix)} series in the answer; ask for one, as sum(…) makes it"
-            + (f", or choose it by its number with {wanted.option}-level-column{_numbered(matrix)}" if matrix else "")
+            f"{series.name}: no series in the answer; check the name in the query, and that something was recorded "
+            "between start and end"
+        )
+        return
+    if len(matrix) > 1 and not 1 <= chosen <= len(matrix):
+        series.problems.append(
+            f"{series.name}: {len(matrix)} series in the answer; ask for one, as sum(…) makes it, or choose it by its "
+            f"number with {wanted.option}-level-column{_numbered(matrix)}"
         )
         return
     reader = Reader(series, wanted.most_points)

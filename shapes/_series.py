@@ -32,7 +32,12 @@ def read(name: str, wanted: Wanted) -> Series:
     except SourceError as error:
         series.problems.append(f"{series.name}: {error}")
         return series
-    if text.lstrip()[:1] in ("{", "["):
+    if re.match(r"\s*# (HELP|TYPE) ", text):
+        series.problems.append(
+            f"{series.name}: the metrics of a program as they are now; ask the Prometheus that collects them, at its "
+            "query_range"
+        )
+    elif text.lstrip()[:1] in ("{", "["):
         from_json(text, wanted, series)
     else:
         _from_csv(text, wanted, series)

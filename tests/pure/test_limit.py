@@ -424,6 +424,11 @@ def finding(outcome: Outcome, name: str = "latency_quantile", **more: object) ->
         ([finding(Outcome.INCONCLUSIVE), finding(Outcome.FAIL, "target_healthy", is_guard=True)], BREAKS),
         ([finding(Outcome.INCONCLUSIVE, basis=Basis.MEASURED)], Silence.UNUSABLE),
         ([finding(Outcome.INCONCLUSIVE), finding(Outcome.INCONCLUSIVE, "run_complete")], Silence.UNUSABLE),
+        ([finding(Outcome.PASS), finding(Outcome.PASS, "shed_ratio")], HOLDS),
+        ([finding(Outcome.PASS), finding(Outcome.FAIL, "shed_ratio")], BREAKS),
+        ([finding(Outcome.PASS), finding(Outcome.INCONCLUSIVE, "shed_ratio", figure=0.45)], SEEMS_TO_HOLD),
+        ([finding(Outcome.PASS), finding(Outcome.INCONCLUSIVE, "shed_ratio", figure=0.55)], SEEMS_TO_BREAK),
+        ([finding(Outcome.PASS, basis=Basis.MEASURED), finding(Outcome.FAIL, "shed_ratio")], HOLDS),
         ([], Silence.UNUSABLE),
     ],
 )

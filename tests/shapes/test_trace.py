@@ -166,13 +166,13 @@ def test_a_series_of_an_answer_is_named_where_it_has_a_name(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("query", "told"),
     [
-        ("query=up&hush=1", ", as the address has no start= and no end= and no step= (times in seconds since 1970);"),
+        ("query=up&hush=1", "it answers 400; correct"),
         ("query=up&start=1&end=2&step=5&status=400", "it answers 400; correct"),
         ("query=up&status=302", "it answers 302, and leads elsewhere;"),
         ("query=up&status=503", "it answers 503; correct"),
     ],
 )
-def test_an_address_that_is_refused_says_what_it_lacks(query: str, told: str) -> None:
+def test_an_address_that_is_refused_shows_one_that_is_not(query: str, told: str) -> None:
     with service.running(status=400) as site:
         (problem,) = read(f"{site.url}/api/v1/query_range?{query}", Wanted()).problems
     assert told in problem and "hush" not in problem
@@ -213,7 +213,8 @@ def answer_of(*metrics: dict[str, str]) -> str:
         ('{"status":"error","error":"bad"}', {}, "no answer of Prometheus to query_range, but its error"),
         ('{"data":{"resultType":"vector","result":[]}}', {}, "the answer to a query of one instant; ask query_range"),
         ('{"data":{"resultType":"matrix","result":[{},{}]}}', {}, "2 series in the answer; ask for one, as sum(…)"),
-        ('{"data":{"resultType":"matrix","result":[]}}', {}, "0 series in the answer"),
+        ('{"data":{"resultType":"matrix","result":[]}}', {}, "no series in the answer; check the name"),
+        ("# HELP up x\n# TYPE up gauge\nup 1\n", {}, "the metrics of a program as they are now; ask the Prometheus"),
         ('{"data":{"resultType":"matrix","result":[{"values":[[0,"NaN"],[1]]}]}}', {}, "value 1: the level is not a"),
         ("Time,a\n0,5 req/s\n", {}, "line 2: the level is not a number; it has a unit: export it without (Grafana"),
         ("Time,a\n0,1.2K\n", {}, "it has a unit"),
@@ -240,12 +241,12 @@ def test_what_cannot_be_read_is_told_with_its_place(
 
 
 @contextmanager
-def answering(body: bytes) -> Iterator[str]:
+def answering(body: bytes, status: int = 200) -> Iterator[str]:
     """The address of a service that answers so."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self.send_response(200)
+            self.send_response(status)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
@@ -282,6 +283,30 @@ def test_an_answer_of_prometheus_is_read_from_a_file_and_from_its_address(tmp_pa
         shape = every.shape("trace", trace_file=f"{site.url}/api/v1/query_range?query=hush", baseline_s=1)
         (problem,) = shape.problems()
     assert "/api/v1/query_range: " in problem and "hush" not in problem
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (
+            {"status": "error", "errorType": "bad_data", "error": 'invalid parameter "start": cannot parse ""'},
+            'it answers 400 (invalid parameter "start": cannot parse "")',
+        ),
+        (
+            {"status": "error", "errorType": "bad_data", "error": '1:1: parse error: unexpected "hush"\nhere'},
+            'it answers 400 (1:1: parse error: unexpected "…" here)',
+        ),
+        ({"status": "error", "message": "hush"}, "it answers 400; "),
+        ("hush", "it answers 400; "),
+        (["errorType", "error"], "it answers 400; "),
+    ],
+)
+def test_why_prometheus_refuses_a_query_is_said_in_its_words(body: object, told: str) -> None:
+    """And how its address has to be; of what is asked, and of whatever else answers, nothing is repeated."""
+    with answering(json.dumps(body).encode(), 400) as url:
+        (problem,) = read(f"{url}/api/v1/query_range?query=hush", Wanted()).problems
+    assert told in problem and "hush" not in problem
+    assert "&start=" in problem and "&step=" in problem
 
 
 @pytest.mark.parametrize(
