@@ -99,8 +99,10 @@ def test_a_gate_that_was_to_come_when_a_run_was_cut_off_is_not_missing() -> None
     header = dataclasses.replace(both.header, gates=(first, dataclasses.replace(second, t=first.t + 3)))
     run = dataclasses.replace(both, header=header, marks=both.marks[:1])
     assert judged("spike_delivered", run).outcome is Outcome.INCONCLUSIVE
-    assert judged("spike_delivered", cut_off(run, first.t + 2)).outcome is Outcome.PASS
-    assert judged("spike_delivered", cut_off(run, first.t + 4)).outcome is Outcome.INCONCLUSIVE
+    for guard in ("spike_delivered", "release_skew"):
+        assert judged(guard, cut_off(run, first.t + 2)).outcome is Outcome.PASS
+        assert judged(guard, cut_off(run, first.t + 0.5)).outcome is Outcome.PASS, "it has been released"
+        assert judged(guard, cut_off(run, first.t + 4)).outcome is Outcome.INCONCLUSIVE
 
 
 def test_a_part_of_which_most_sent_nothing_asks_for_no_more_users() -> None:

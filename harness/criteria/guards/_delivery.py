@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from harness.analysis import generator, phases
+from harness.analysis import phases
 from harness.criteria.guards import _skew as skew
 from harness.recording import Recording, Slice
 from harness.recording_header import STARTS_PER_S, Phase
@@ -45,7 +45,7 @@ def deliveries(recording: Recording, phase: Phase) -> tuple[Delivery, ...]:
     number of requests to compare with.
     """
     phase = seen(recording, phase)
-    releases = [each for each in skew.releases(recording) if each.gate.t < _until_s(recording)]
+    releases = skew.releases(recording)
     gates = tuple(
         Delivery(f"gate {found.gate.gate}", found.planned, found.sent, min(1.0, found.delivered_ratio))
         for found in releases
@@ -63,13 +63,8 @@ def seen(recording: Recording, phase: Phase) -> Phase:
     """As much of it as there was when the run was cut off, in whole seconds: what was not due yet is not missing, and
     what has failed by then has failed.
     """
-    end_s = min(phase.end_s, _until_s(recording))
+    end_s = min(phase.end_s, skew.due_until_s(recording))
     return phase if end_s == phase.end_s else replace(phase, end_s=max(phase.start_s, int(end_s)))
-
-
-def _until_s(recording: Recording) -> float:
-    """Until when anything can be missing; infinity where the run came to its end."""
-    return math.inf if generator.is_complete(recording) else max(0.0, generator.known_until_s(recording)) // 1
 
 
 def of_levels(recording: Recording) -> Iterator[Delivery]:
