@@ -65,7 +65,7 @@ def new(directory: Path, kind: str) -> Outcome:
         run = runs.start(
             directory, ["sh", "-ec", f"{spike} {options}"], {**variables, "PATH": path, **alone(kind)}, cwd=directory
         )
-        return Outcome(run.wait(90), directory, springback, host)
+        return Outcome(run.wait(), directory, springback, host)
 
 
 def installed(directory: Path) -> Path:
