@@ -96,7 +96,7 @@ def ask(springback: Path, directory: Path, *words: str) -> subprocess.CompletedP
     kept = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     variables = kept if springback.parent != runs.BIN else {**kept, "PYTHONPATH": str(ROOT)}
     return subprocess.run(
-        [springback, *words], cwd=directory, env=variables, text=True, capture_output=True, timeout=60
+        [springback, *words], cwd=directory, env=variables, text=True, capture_output=True, timeout=runs.PATIENCE_S
     )
 
 
