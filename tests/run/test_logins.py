@@ -142,6 +142,11 @@ def test_tokens_of_others_that_are_refused_pass(outcome: Outcome) -> None:
     outcome.done.ended_well(0)
     assert outcome.causes.keys() == {"ok"}
     assert outcome.warm_up["GET page of one's own", "ok"] == USERS
+    # And again after each refusal: a token that opens nothing any more is refused everywhere.
+    asked = Counter[str]()
+    for piece in outcome.done.recording.slices:
+        asked[piece.name] += piece.count
+    assert asked["GET page of one's own"] == asked["GET page of somebody else"] >= USERS
 
 
 @together(form, takes_s=25, fault=["", "mixed_sessions"])
