@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from harness.analysis import histogram, phases
@@ -12,7 +13,7 @@ from harness.criteria.websocket import _connections as connections
 from harness.findings import CLIENTS, Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
-from harness.recording_header import Phase
+from harness.recording_header import Header, Phase
 from harness.recording_values import NOT_TRIED, OK, Scalar, Sparse
 
 
@@ -35,6 +36,9 @@ class ReconnectTime(Criterion):
     dropped: float = parameter(0.99, "smallest share of the open connections that the drop must have ended", highest=1)
     drop: str = parameter("drop", "phase that begins with the drop")
     connections: str = parameter("*", "only connections of this name, * for anything")
+
+    def failures_seen(self, header: Header) -> Iterator[tuple[Phase, str]]:
+        yield from ((phase, f"* {self.connections} reconnect") for phase in header.phases)
 
     def judge(self, recording: Recording) -> Finding:
         phase = recording.phase(self.drop)
