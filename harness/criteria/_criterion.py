@@ -13,6 +13,19 @@ from harness.recording_header import Header, Phase
 from harness.recording_values import Scalar
 
 
+@dataclass(frozen=True)
+class BaselineWanted:
+    """What a criterion needs of the phase with which it compares, to say anything."""
+
+    phase: str
+    windows: int
+    window_s: int
+    requests: int
+    """In each window, in the mean."""
+    to_judge: str
+    """What it could not be judged without: ``the recovery``."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Criterion:
     """A concrete one is a frozen dataclass in a file of its own: its fields are its parameters, ``judge`` is a pure
@@ -60,6 +73,11 @@ class Criterion:
     @property
     def sure(self) -> float | None:
         """How sure an interval is that is an estimate; None where nobody says."""
+        return None
+
+    @property
+    def baseline_wanted(self) -> BaselineWanted | None:
+        """None where any will do, or none is compared with."""
         return None
 
     @property

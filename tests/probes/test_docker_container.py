@@ -26,6 +26,7 @@ class Engine(DockerEngine):
         self.throttled = 0
         self.version_1 = False
         self.memory_is_told = True
+        self.cache_bytes = 20_000_000
         self.cpus = 500_000_000
         self.ooms: list[int] = []
         """Seconds in which it ran out of memory."""
@@ -60,7 +61,9 @@ class Engine(DockerEngine):
     def _stats(self) -> dict[str, Any]:
         if self.status == "exited":
             return {"read": "0001-01-01T00:00:00Z", "memory_stats": {}, "cpu_stats": {"cpu_usage": {"total_usage": 0}}}
-        cache = {"total_inactive_file": 20_000_000} if self.version_1 else {"inactive_file": 20_000_000}
+        cache = {"inactive_file": self.cache_bytes}
+        if self.version_1:  # where the first is of the group without those within it
+            cache = {"inactive_file": 4096, "total_inactive_file": self.cache_bytes}
         memory = {"usage": 120_000_000, "stats": {"anon": 7, **cache}, "limit": 268_435_456}
         return {
             "read": f"2026-03-14T09:26:{40 + self.second:02d}.547189239Z",
@@ -111,6 +114,15 @@ def test_what_docker_stats_shows_with_its_quota(tmp_path: Path, version_1: bool)
         assert second["cpu_throttled_ratio"] == pytest.approx(0.75)
         assert second["cpu_throttled_s_total"] == pytest.approx(0.75)
     assert {each.method for each in engine.seen} == {"GET"}
+
+
+def test_more_cache_than_use_is_no_cache_of_it() -> None:
+    """Both are read one after the other; ``docker stats`` shows the use then."""
+    engine = Engine()
+    engine.cache_bytes = 120_000_001
+    with listening(engine) as place:
+        values = only(probes.load("docker_container", containers=("api1",), socket=f"tcp://{place}")).values
+    assert values["memory_working_set_bytes"] == 120e6
 
 
 def test_without_a_limit_of_cpu_nothing_is_said_of_periods() -> None:

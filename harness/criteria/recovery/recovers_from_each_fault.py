@@ -7,8 +7,9 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from harness.analysis.quality import MINIMUM_REQUESTS
 from harness.criteria._answer_size import SHORTER_HELP, SHORTER_RATIO
-from harness.criteria._criterion import Criterion
+from harness.criteria._criterion import BaselineWanted, Criterion
 from harness.criteria._outcome import seconds, titled
 from harness.criteria.recovery.recovery_time import RecoveryTime
 from harness.findings import CLIENTS, Finding, Outcome
@@ -52,6 +53,10 @@ class RecoversFromEachFault(Criterion):
 
     def failures_seen(self, header: Header) -> Iterator[tuple[Phase, str]]:
         yield from ((phase, self.requests) for phase in header.phases)
+
+    @property
+    def baseline_wanted(self) -> BaselineWanted:
+        return BaselineWanted(self.baseline, self.baseline_windows, 1, MINIMUM_REQUESTS, "the recovery")
 
     def judge(self, recording: Recording) -> Finding:
         planned = len(recording.header.faults)

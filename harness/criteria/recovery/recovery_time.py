@@ -7,8 +7,9 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from harness.criteria._answer_size import SHORTER_HELP, SHORTER_RATIO
-from harness.criteria._criterion import Criterion
+from harness.analysis.quality import MINIMUM_REQUESTS
+from harness.criteria._answer_size import SHORTER_HELP, SHORTER_RATIO, Compared, unless_shorter
+from harness.criteria._criterion import BaselineWanted, Criterion
 from harness.criteria._outcome import against, percent, seconds, titled
 from harness.criteria.recovery._episode import measure
 from harness.criteria.recovery._recovery import Recovery, Settings, State
@@ -58,7 +59,18 @@ class RecoveryTime(Criterion):
             within = (each for each in header.phases if spike.start_s <= each.start_s <= watched.start_s)
             yield from ((phase, self.requests) for phase in within)
 
+    @property
+    def baseline_wanted(self) -> BaselineWanted:
+        return BaselineWanted(self.baseline, self.baseline_windows, self.window_s, MINIMUM_REQUESTS, "the recovery")
+
     def judge(self, recording: Recording) -> Finding:
+        found, phase = self._judge(recording), recording.phase(self.recovery)
+        if phase is None:
+            return found
+        compared = Compared(recording.phase(self.baseline), phase, self.shorter_ratio, self.requests)
+        return unless_shorter(found, recording, compared, self._judge)
+
+    def _judge(self, recording: Recording) -> Finding:
         measured = measure(recording, self._settings())
         outcome = Outcome.INCONCLUSIVE
         if measured.state is not State.UNKNOWN and measured.interval_s is not None:

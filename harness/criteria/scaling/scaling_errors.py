@@ -46,7 +46,9 @@ class ScalingErrors(ReplicasCriterion):
             return self.inconclusive(no_phase(recording, self.baseline))
         stretch = Phase(STRETCH, before.end_s, recording.header.phases[-1].end_s)
         header = dataclasses.replace(recording.header, phases=(before, stretch))
-        asked = ErrorRatio(self.limit, STRETCH, self.requests, shorter_ratio=self.shorter_ratio)
+        asked = ErrorRatio(
+            self.limit, STRETCH, self.requests, shorter_ratio=self.shorter_ratio, shorter_than=self.baseline
+        )
         found = asked.judge(dataclasses.replace(recording, header=header))
         evidence = {**found.evidence, **self._count_near_changes(recording)}
         return self.finding(found.outcome, found.reason, found.figure, found.interval, evidence)

@@ -74,15 +74,12 @@ class ReconnectTime(Criterion):
             return self._judge_those_away(recording, phase, back, away, evidence)
         high_s = histogram.values_at_us(times, (rank,))[0] / 1e6
         low_s = histogram.bucket_bounds_us(histogram.bucket_index(int(high_s * 1e6)))[0] / 1e6
-        reason = f"{percent(self.share)} of {lost:,} dropped connections were back after {seconds(high_s)}"
-        return self.finding(
-            against(self.limit_s, (low_s, high_s)),
-            f"{reason}, limit {seconds(self.limit_s)}",
-            high_s,
-            (low_s, high_s),
-            evidence,
-            title=self._title,
-        )
+        outcome = against(self.limit_s, (low_s, high_s))
+        back_after = f"{percent(self.share)} of {lost:,} dropped connections were back after {seconds(high_s)}"
+        reason = f"{back_after}, limit {seconds(self.limit_s)}"
+        if outcome is Outcome.INCONCLUSIVE:
+            reason += f": too close to tell, as times are kept to {seconds(high_s - low_s)}"
+        return self.finding(outcome, reason, high_s, (low_s, high_s), evidence, title=self._title)
 
     @property
     def _title(self) -> str:
