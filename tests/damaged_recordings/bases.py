@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import criteria
+from harness.analysis.answer_sizes import size_index
 from harness.findings import Outcome
 from harness.recording import Line, Operation, Operations, ProbeSample, Recording, Slice, Slices, Unanswered
 from harness.recording_file import parse
@@ -166,11 +167,12 @@ def with_every_field(run: Recording) -> Recording:
         Operation("item", "two", "read", 1, 3.0, 3.1, "service", "cache", "hit"),
         Operation("item", "two", "read", None, 4.0, None, "replica"),
     )
+    of_known_size = (replace(piece, sizes={size_index(100): piece.count}) for piece in run.slices)
     whole = recordings.ended(
         replace(
             run,
             header=header,
-            slices=(*run.slices, *others),
+            slices=(*of_known_size, *others),
             probes=(*run.probes, ProbeSample(4.2, "process", "api1", {}, "gone"), *_of_containers()),
             marks=(*run.marks, *marks),
             warm_up=tuple(replace(piece, t=-1, warm_up=True) for piece in some),
