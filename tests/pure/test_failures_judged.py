@@ -127,3 +127,13 @@ def test_more_than_the_limit_have_to_have_failed_for_certain(failed: int, outcom
     few = of_two_classes("Login", failed)
     few = dataclasses.replace(few, slices=tuple(piece for piece in few.slices if piece.t == 40))
     assert guarded(few, criterion("error_ratio")).outcome is Outcome.PASS
+
+
+def test_attempts_to_come_back_are_only_kept_where_they_failed() -> None:
+    healthy = recordings.login_herd()
+    attempts = Slice(40, "worker-1", "attempt /feed reconnect", "connection refused", 200, 0, {})
+    back = Slice(40, "worker-1", "WS /feed reconnect", OK, 100, 0, {})
+    of_others = dataclasses.replace(attempts, name="WS /feed connect")
+    for piece, outcome in ((attempts, Outcome.PASS), (of_others, Outcome.INCONCLUSIVE)):
+        found = guarded(dataclasses.replace(healthy, slices=(piece, back)), criterion("error_ratio"))
+        assert found.outcome is outcome, found.reason
