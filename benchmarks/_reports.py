@@ -21,7 +21,7 @@ from harness.analysis import phases
 from harness.analysis.histogram import bucket_index, quantile_us
 from harness.live.state import SETTLES_S, LiveState
 from harness.load.report import Report
-from harness.recording import ProbeSample, Slice
+from harness.recording import Line, ProbeSample, Slice
 from harness.recording_file import decode, encode
 from harness.recording_header import Header, Phase
 from harness.recording_values import OK
@@ -63,7 +63,8 @@ def messages(body: Callable[[Report], dict[str, object]]) -> list[list[bytes]]:
 
 
 def as_text(report: Report) -> dict[str, object]:
-    return {"lines": "".join(encode(line) for line in (*report.slices, *report.samples))}
+    lines: tuple[Line, ...] = (*report.slices, *report.samples)
+    return {"lines": "".join(map(encode, lines))}
 
 
 def live(sent: list[list[bytes]], writer: RecordingWriter, state: LiveState) -> None:

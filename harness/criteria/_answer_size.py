@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 
-from harness.analysis.names import name_with_class
+from harness.analysis.names import names_with_class
 from harness.findings import BASELINE
 from harness.recording import Recording
 from harness.recording_header import Phase
@@ -48,10 +48,11 @@ def shorter_answers(
     """
     before: dict[tuple[str, int], dict[int, list[int]]] = defaultdict(lambda: defaultdict(lambda: [0, 0]))
     since: dict[tuple[str, int], list[int]] = defaultdict(lambda: [0, 0])
+    name_of = names_with_class(recording)
     for piece in recording.slices:
         if piece.outcome != OK or piece.name == ITERATION or piece.status in WITHOUT_BODY:
             continue
-        kind = name_with_class(recording, piece), piece.status
+        kind = name_of(piece), piece.status
         if baseline_s[0] <= piece.t < baseline_s[1]:
             _add(before[kind][piece.t], piece.count, piece.bytes)
         elif since_s[0] <= piece.t < since_s[1]:

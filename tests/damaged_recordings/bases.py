@@ -4,6 +4,7 @@ criterion.
 
 from __future__ import annotations
 
+import json
 import lzma
 import re
 from collections.abc import Iterable
@@ -64,7 +65,7 @@ class Base:
 
 
 def bases(kept: bool = True) -> list[Base]:
-    """Each with its seals, and as it would have been written before there were any."""
+    """Each as it would have been written before there were seals, and with them, where its format has them."""
     texts: dict[str, list[str]] = {}
     if kept:
         for path in sorted(KEPT.glob("*.jsonl.xz")):
@@ -74,7 +75,12 @@ def bases(kept: bool = True) -> list[Base]:
         texts[f"{name}, packed"] = _in_order(run, packed=True)
         if name in UNPACKED:
             texts[name] = _in_order(run, packed=False)
-    return [base for name, lines in texts.items() for base in (_base(name, lines, False), _base(name, lines, True))]
+    return [
+        _base(name, lines, sealed)
+        for name, lines in texts.items()
+        for sealed in (False, True)
+        if not sealed or _format(lines[0]) > OLD_FORMAT
+    ]
 
 
 UNPACKED = ("healthy", "failing", "with every field")
@@ -219,8 +225,11 @@ def without_seal(line: str) -> str:
     return bare + "}\n" if seal else line
 
 
+def _format(header: str) -> int:
+    return int(json.loads(header)["format"])
+
+
 def _base(name: str, lines: list[str], sealed: bool) -> Base:
-    """Seals are looked at wherever there are some, so a kept recording of format 1 may have them."""
     header, *rest = lines
     if not sealed:
         header = re.sub(r'"format":[3-9]\d*', f'"format":{OLD_FORMAT}', header)
