@@ -19,6 +19,7 @@ from pathlib import Path
 
 from harness.recording import Recording
 from harness.recording_file import read
+from harness.reserved_port import reserved_port
 
 HERE = Path(__file__).parent
 RUN_TIMEOUT_S = 120
@@ -123,11 +124,8 @@ def locust(file: str, url: str, *options: str, variables: Mapping[str, str] | No
 
 def free_port() -> int:
     """Nobody else is given it, and no connection leaves from it, until this process ends."""
-    holder = socket.socket()
-    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    holder.bind(("127.0.0.1", 0))
-    _HELD.append(holder)
-    return int(holder.getsockname()[1])
+    _HELD.append(reserved_port())
+    return int(_HELD[-1].getsockname()[1])
 
 
 _HELD: list[socket.socket] = []

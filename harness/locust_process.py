@@ -4,6 +4,8 @@ What the check imports is nearly all that Locust needs, and takes longer than al
 check has a process of its own, because to read a locustfile may do anything, and Locust reads it for the first time.
 """
 
+# ruff: noqa: E402
+
 from __future__ import annotations
 
 import signal
@@ -12,28 +14,28 @@ import signal
 signal.signal(signal.SIGINT, signal.SIG_DFL)
 signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
 
-import contextlib  # noqa: E402
-import gc  # noqa: E402
-import json  # noqa: E402
-import os  # noqa: E402
-import socket  # noqa: E402
-import sys  # noqa: E402
-from typing import Any  # noqa: E402
+import contextlib
+import gc
+import json
+import os
+import socket
+import sys
+from typing import Any
 
 _fork, _wait, _close = os.fork, os.waitpid, os.close
 _Socket = socket.socket
 """All from before Locust patches them: nothing here waits by way of an event loop."""
 
 gc.disable()  # nothing of what is imported is garbage: not to look for it, now and at the end, saves a fifth of a start
-import gevent  # noqa: E402
-from locust.exception import RPCError  # noqa: E402
-from locust.main import main as locust  # noqa: E402
+import gevent
+from locust.exception import RPCError
+from locust.main import main as locust
 
-from harness import cli  # noqa: E402
-from harness.commands import plan  # noqa: E402, F401  for the check
-from harness.commands.scenario_check import last_object  # noqa: E402
-from harness.run.messages import LAUNCHER_FD, VERDICT_FD  # noqa: E402
-from harness.safe_text import say  # noqa: E402
+from harness import cli
+from harness.commands import plan  # noqa: F401  for the check
+from harness.commands.scenario_check import last_object
+from harness.run.messages import LAUNCHER_FD, VERDICT_FD
+from harness.safe_text import say
 
 gc.freeze()
 MOST_BYTES = 1 << 20

@@ -93,6 +93,9 @@ class Slice:
     """Made by users when the load was over and they came to their end, in ``on_stop``."""
     user_class: str = ""
     """Whose users' they are, where a run has several classes; empty: it has one, or nobody can say."""
+    sizes: Sparse | None = None
+    """How long the bodies of good answers were whose content nobody has checked, in the buckets of
+    :mod:`harness.analysis.answer_sizes`; None: not told, as in recordings that did not keep it yet."""
 
 
 fields_of_slice: Callable[[Slice], tuple[Any, ...]] = attrgetter(*Slice.__slots__)

@@ -105,6 +105,7 @@ class _SliceRow(msgspec.Struct, array_like=True):
     node: str = ""
     wind_down: bool = False
     user_class: str = ""
+    sizes: list[Count] | None = None
 
 
 class _SliceRows(msgspec.Struct):
@@ -168,6 +169,7 @@ def _row(piece: Slice) -> list[object]:
         (piece.node, ""),
         (piece.wind_down, False),
         (piece.user_class, ""),
+        (None if piece.sizes is None else Packed.of(piece.sizes).steps(), None),
     ]
     while rest and rest[-1][0] == rest[-1][1]:
         rest.pop()
@@ -241,6 +243,8 @@ def _checked(piece: Slice) -> Slice:
         _refuse(f"{piece.count} requests with {timed} latencies")
     if piece.service is not None and sum(piece.service.values()) != timed:
         _refuse(f"{timed} latencies with {sum(piece.service.values())} service times")
+    if piece.sizes is not None and sum(piece.sizes.values()) > piece.count:
+        _refuse(f"{piece.count} requests with {sum(piece.sizes.values())} sizes")
     if piece.starts is not None and piece.starts > piece.count:
         _refuse(f"{piece.count} requests of {piece.starts} iterations")
     return piece
@@ -278,6 +282,7 @@ def _slices_decoder() -> Callable[[str | bytes], Slices]:
                         row.warm_up,
                         row.wind_down,
                         row.user_class,
+                        None if row.sizes is None else _histogram(row.sizes),
                     )
                 )
                 for row in rows_of(text)

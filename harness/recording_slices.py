@@ -86,7 +86,7 @@ class _Sum:
     are packed.
     """
 
-    __slots__ = ("bytes", "count", "is_packed", "latency", "node", "service", "starts")
+    __slots__ = ("bytes", "count", "is_packed", "latency", "node", "service", "sizes", "starts")
 
     def __init__(self, piece: Slice) -> None:
         self.node = piece.node
@@ -95,6 +95,7 @@ class _Sum:
         self.starts = piece.starts
         self.latency = array("I", _numbers(piece.latency))
         self.service = None if piece.service is None else array("I", _numbers(piece.service))
+        self.sizes = None if piece.sizes is None else array("I", _numbers(piece.sizes))
         self.is_packed = False
 
     def add(self, piece: Slice) -> None:
@@ -111,12 +112,18 @@ class _Sum:
         _extend(self.latency, _numbers(piece.latency))
         if self.service is not None:
             _extend(self.service, _numbers(piece.latency if piece.service is None else piece.service))
+        if self.sizes is not None and piece.sizes is not None:
+            _extend(self.sizes, _numbers(piece.sizes))
+        else:
+            self.sizes = None
 
     def pack(self) -> None:
         if not self.is_packed:
             self.latency = _packed(self.latency)
             self.service = None if self.service is None else _packed(self.service)
             self.is_packed = True
+        if self.sizes is not None and len(self.sizes) > 2:  # so few that numpy would not be quicker
+            self.sizes = _packed(self.sizes)
 
 
 class SliceSums:
@@ -165,7 +172,7 @@ class SliceSums:
             t, _, name, outcome, status, warm_up, wind_down, user_class = key
             each = sums.pop(key)
             each.pack()
-            service = None if each.service is None else Packed(each.service)
+            service, sizes = (None if of is None else Packed(of) for of in (each.service, each.sizes))
             yield Slice(
                 t,
                 each.node,
@@ -180,6 +187,7 @@ class SliceSums:
                 warm_up,
                 wind_down,
                 user_class,
+                sizes,
             )
 
 

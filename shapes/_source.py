@@ -70,7 +70,7 @@ def _from_url(url: str) -> bytes:
     except NoAnswerError as error:
         raise SourceError(f"{error}; correct the address, or save the answer in a file") from None
     if answer.status != 200:
-        why = _reason_of(answer.body, url)
+        why = ", and leads elsewhere" if answer.status // 100 == 3 else _reason_of(answer.body, url)
         raise SourceError(
             f"it answers {answer.status}{why}; correct the address (of Prometheus, in quotes: {AS_IN}), or save the "
             "answer in a file"

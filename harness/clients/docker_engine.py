@@ -101,7 +101,8 @@ class Engine:
             raise EngineError(f"{self.address}: the answer describes no container: is this Docker's socket?") from None
 
     def usage(self, container: str) -> ContainerUsage | None:
-        """What it uses; None where it does not run any more, or its memory is not told. Raises EngineError.
+        """What the container of this id uses; None where it does not run any more, or its memory is not told. Raises
+        EngineError.
 
         Memory as ``docker stats`` shows it, use less inactive file cache (``calculateMemUsageUnixNoCache`` of its
         client); times are nanoseconds there. ``one-shot``
@@ -115,6 +116,8 @@ class Engine:
             raise EngineError(self._refusal(answer))
         try:
             document = json.loads(answer.body)
+            if document.get("id", container) != container:
+                raise EngineError(f"{self.address}: asked for container {container[:12]}, and told of another one")
             memory, cpu = document["memory_stats"], document["cpu_stats"]
             if not memory.get("usage"):
                 return None  # as of a container that has ended, or where the memory controller is off

@@ -25,7 +25,7 @@ from harness.learn.spikes import Spike
 from harness.regular_file import is_folder, is_there
 from reports import learn_page
 from reports.learn_page import duration
-from shapes._series import Wanted
+from shapes._points import Wanted
 from shapes._source import is_url, shown
 
 JSON, PAGE, REPLAY, SPIKE_FILE, REPLAY_FILE = (

@@ -12,12 +12,10 @@ from typing import Any, TextIO
 import locust.main  # noqa: F401
 
 from harness import criteria as criteria_folder
-from harness.analysis.quality import MINIMUM_REQUESTS
 from harness.commands import adjustable
 from harness.commands.loaded_scenario import load
 from harness.config.scenario import attached_scenario
 from harness.errors import ConfigurationError, UnavailableError
-from harness.findings import RECOVERY_TIME
 from harness.recording_header import STARTS_PER_S, CriterionSpec
 from harness.run import plan_text
 from shapes._phased import PhasedShape
@@ -44,25 +42,25 @@ def plan(locustfile: str, arguments: Sequence[str], repeat: int = 1, stream: Tex
 
 
 def _baselines_wanted(shape: PhasedShape, criteria: Iterable[CriterionSpec]) -> Iterator[str]:
-    """What the plan lacks for a recovery to be judged, once each: nobody has to make a run to be told."""
+    """What the plan lacks of a baseline for a criterion to judge by, once each: nobody has to make a run to be told."""
     profile, told = shape.profile(), set()
     for spec in criteria:
-        judged: Any = criteria_folder.load(spec) if spec.criterion == RECOVERY_TIME else None
-        phase = next((each for each in profile.phases if judged is not None and each.name == judged.baseline), None)
-        if phase is None:
+        wanted = criteria_folder.load(spec).baseline_wanted
+        phase = next((each for each in profile.phases if wanted is not None and each.name == wanted.phase), None)
+        if phase is None or wanted is None:
             continue
-        length_s, wanted_s = phase.end_s - phase.start_s, judged.baseline_windows * judged.window_s
-        text = f"{phase.name}: {length_s} s are too few to judge the recovery by, {wanted_s} are needed"
+        length_s, wanted_s = phase.end_s - phase.start_s, wanted.windows * wanted.window_s
+        text = f"{phase.name}: {length_s} s are too few to judge {wanted.to_judge} by, {wanted_s} are needed"
         if length_s >= wanted_s:
             starts = profile.starts.area_to(phase.end_s) - profile.starts.area_to(phase.start_s)
             if (
                 profile.level_unit(shape.parked) != STARTS_PER_S
-                or starts * judged.window_s >= MINIMUM_REQUESTS * length_s
+                or starts * wanted.window_s >= wanted.requests * length_s
             ):
                 continue
             text = (
-                f"{phase.name}: {starts / length_s:.2g} starts/s are too few to judge the recovery by, unless each "
-                f"makes several requests: {MINIMUM_REQUESTS} requests are needed every {judged.window_s} s"
+                f"{phase.name}: {starts / length_s:.2g} starts/s are too few to judge {wanted.to_judge} by, unless "
+                f"each makes several requests: {wanted.requests} requests are needed every {wanted.window_s} s"
             )
         if text not in told:
             told.add(text)

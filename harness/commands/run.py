@@ -12,6 +12,7 @@ from harness.commands.launched_locust import started
 from harness.commands.reference_target import ENDING, options_for, reference_target
 from harness.errors import ConfigurationError
 from harness.findings import Outcome
+from harness.reserved_port import reserved_port
 from harness.run.messages import REFERENCE_TARGET
 from harness.safe_text import say
 
@@ -42,7 +43,7 @@ def launch(locustfile: str, arguments: Sequence[str], web: bool) -> int:
         arguments.append("--only-summary")
     if _given(arguments, "--processes") and not _given(arguments, "--master-bind-port", "--master-port"):
         # Locust's own port may belong to another master on this machine, and its load processes would come to us.
-        holder = reserved = _reserved_port()
+        holder = reserved = reserved_port()
         port = str(holder.getsockname()[1])
         arguments += ["--master-bind-host", "127.0.0.1", "--master-bind-port", port, "--master-port", port]
         port_problems = []
@@ -148,13 +149,3 @@ def _other_port(arguments: Sequence[str]) -> list[str]:
             "and a free one is taken"
         )
     return [] if bound and asked else ["--master-port", bound] if bound else ["--master-bind-port", asked]
-
-
-def _reserved_port() -> socket.socket:
-    """A free port of 127.0.0.1 that nobody else is given, and no connection leaves from, while the socket is bound. It
-    does not listen, so that the master may bind the port too.
-    """
-    holder = socket.socket()
-    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    holder.bind(("127.0.0.1", 0))
-    return holder

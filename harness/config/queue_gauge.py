@@ -91,7 +91,7 @@ def by_default(specs: Iterable[CriterionSpec], left_out: Iterable[str]) -> Itera
     left_out = {*left_out}
     if METASTABILITY in {*left_out, *(spec.criterion for spec in specs)}:
         return
-    same = ("spike", "recovery", "baseline", "requests", "floor_s", "part")
+    same = ("spike", "recovery", "baseline", "requests", "floor_s", "shorter_ratio", "part")
     judged: list[dict[str, Any]] = []
     for recovery in (spec for spec in specs if spec.criterion == RECOVERY_TIME):
         shared = {name: recovery.parameters[name] for name in same if name in recovery.parameters}

@@ -1,97 +1,220 @@
-"""Good answers that are far shorter than before: an error page, or an empty list, may come with status 200."""
+"""Good answers that are far shorter than before: an error page, or an empty list, may come with status 200.
+
+Nobody can say that they are none, so they may have failed. What passes only because they are taken for good does not
+pass.
+"""
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 
+from harness.analysis import phases
+from harness.analysis.answer_sizes import middle_bytes
+from harness.analysis.intervals import clopper_pearson
 from harness.analysis.names import names_with_class
-from harness.findings import BASELINE
-from harness.recording import Recording
+from harness.findings import Finding, Outcome
+from harness.recording import Recording, Slice
 from harness.recording_header import Phase
-from harness.recording_values import ITERATION, OK
+from harness.recording_values import ITERATION, OK, Sparse
 
 FEWEST = 20
-"""Good answers, since, and in each group of seconds before."""
-FEWEST_GROUPS = 3
-"""Of seconds of the baseline: fewer say little of how much the sizes vary by themselves."""
+"""Good answers of a group of seconds, where a recording has only the sum of their lengths."""
+FEWEST_BEFORE = 60
+"""Good answers of the baseline: fewer say little of how much the lengths vary by themselves."""
+NEARLY_NONE = 0.01
+"""Of the answers of the baseline, those that are shorter than what is taken for the shortest."""
 WITHOUT_BODY = (204, 304)
 """Statuses whose answers have none, however good they are (RFC 9110, 15.3.5 and 15.4.5)."""
 LESS_BYTES = 100.0
 """By as little as that no page is told from another."""
+FAR_SHORTER = "far shorter than before"
+"""The outcome that they have, where it is asked what they would change."""
 SHORTER_RATIO = 0.5
-SHORTER_HELP = "how many times as long as in the baseline good answers have to be, at least; 0: any"
+SHORTER_HELP = "good answers shorter than so many times nearly all of the baseline may have failed; 0: none"
+SHORTER_THAN_HELP = "phase whose good answers show how long they are"
+
+Lengths = Sequence[tuple[float, int]]
+"""Of bodies in bytes, each with how many answers have it."""
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Of which requests, in what stretch, and with what the lengths are compared."""
+
+    before: Phase | None
+    since: Phase
+    """What of it lies in ``before`` is not looked at."""
+    ratio: float
+    requests: str = ""
+    """Only requests of this name, as criteria have it."""
 
 
 @dataclass(frozen=True)
 class Shorter:
-    """A name, and the mean size of its good answers in the stretch that is looked at, and in the baseline."""
+    """A name, its good answers in the stretch that is looked at, how many are far shorter, and how long they are."""
 
     name: str
+    short: int
+    answers: int
     since_bytes: float
     before_bytes: float
+    """Mean of all in the baseline."""
+    recording: Recording
+    """In which all that are far shorter have failed, of this name and of others."""
 
-    def in_words(self, when: str, baseline: str) -> str:
+    def in_words(self, compared: Compared) -> str:
+        assert compared.before is not None
+        answers = f"{self.short:,} of {self.answers:,} good answers to {self.name}"
         return (
-            f"good answers to {self.name} have {self.since_bytes:,.0f} bytes {when}, and {self.before_bytes:,.0f} in "
-            f"the {baseline}: it is not shown that they are good; a check of the body, as with expect_text, counts "
-            "those that are not as failed, and shorter_ratio = 0 accepts those that are"
+            f"{answers} have about {self.since_bytes:,.0f} bytes in the {compared.since.name}, and "
+            f"{self.before_bytes:,.0f} in the {compared.before.name}: it is not shown that they are good; a check of "
+            "the body, as with expect_text, would, and shorter_ratio = 0 accepts them"
         )
 
 
-def shorter_answers(
-    recording: Recording, ratio: float, baseline_s: tuple[int, int], since_s: tuple[int, int]
-) -> Shorter | None:
-    """The name whose good answers are so many times as short as those of *every* group of seconds of the baseline, by
-    most; None where there is none. Bodies that vary by themselves are short in some of these, too. Answers of another
-    status are others, and so are those that have no body.
+def unless_shorter(
+    found: Finding, recording: Recording, compared: Compared, judge: Callable[[Recording], Finding]
+) -> Finding:
+    """The finding of ``judge`` on the recording, where it holds though the far shorter answers had failed. Otherwise
+    nothing has passed, and there is no figure, which others would be compared with: it stands in the evidence.
     """
-    before: dict[tuple[str, int], dict[int, list[int]]] = defaultdict(lambda: defaultdict(lambda: [0, 0]))
-    since: dict[tuple[str, int], list[int]] = defaultdict(lambda: [0, 0])
+    if found.outcome is not Outcome.PASS:
+        return found
+    shorter = shorter_answers(recording, compared)
+    if shorter is None or judge(shorter.recording).outcome is Outcome.PASS:
+        return found
+    counted = {} if found.figure is None else {f"with them ({found.unit})": found.figure}
+    return replace(
+        found,
+        outcome=Outcome.INCONCLUSIVE,
+        reason=f"{found.reason}; but {shorter.in_words(compared)}",
+        figure=None,
+        interval=None,
+        confidence=None,
+        evidence={**found.evidence, **counted},
+    )
+
+
+def shorter_answers(recording: Recording, compared: Compared) -> Shorter | None:
+    """The name with the most good answers that are shorter than nearly all of the baseline by so much; None where there
+    is none, or no larger share of them than there may have been before (95 %, Clopper & Pearson of both). Answers of
+    another status are others, and those that have no body, or whose body has been checked, are none.
+    """
+    before, ratio = compared.before, compared.ratio
+    if before is None or not ratio:
+        return None
     name_of = names_with_class(recording)
+    kinds: dict[tuple[str, int], tuple[list[Slice], list[Slice]]] = defaultdict(lambda: ([], []))
     for piece in recording.slices:
         if piece.outcome != OK or piece.name == ITERATION or piece.status in WITHOUT_BODY:
             continue
-        kind = name_of(piece), piece.status
-        if baseline_s[0] <= piece.t < baseline_s[1]:
-            _add(before[kind][piece.t], piece.count, piece.bytes)
-        elif since_s[0] <= piece.t < since_s[1]:
-            _add(since[kind], piece.count, piece.bytes)
-    found: list[tuple[float, Shorter]] = []
-    for kind, (count, size) in since.items():
-        groups = _groups(before[kind])
-        if count < FEWEST or len(groups) < FEWEST_GROUPS:
+        if compared.requests and not phases.is_of(recording, piece, compared.requests):
             continue
-        least = min(size / answers for answers, size in groups)
-        mean = sum(size for _, size in groups) / sum(answers for answers, _ in groups)
-        if size / count < ratio * least and size / count < least - LESS_BYTES:
-            found.append((size / count / least, Shorter(kind[0], size / count, mean)))
-    return min(found, key=lambda each: each[0], default=(0.0, None))[1]
+        place = 0 if _is_in(before, piece) else 1 if _is_in(compared.since, piece) else None
+        if place is not None:
+            kinds[name_of(piece), piece.status][place].append(piece)
+    failed: dict[int, int] = {}  # by identity: what has histograms has no hash
+    most: tuple[int, str, int, float, float] | None = None
+    for (name, _), (usual, later) in kinds.items():
+        lengths = sorted(length for _, each in _lengths(usual, _by_seconds) for length in each)
+        answers = sum(n for _, n in lengths)
+        if answers < FEWEST_BEFORE:
+            continue
+        least = _quantile(lengths, NEARLY_NONE * answers)
+        bound = min(ratio * least, least - LESS_BYTES)
+        seen = _lengths(later, partial(_by_phase, recording.header.phases))
+        short = {id(piece): _shorter(each, bound) for piece, each in seen}
+        count, of = sum(short.values()), sum(n for _, each in seen for _, n in each)
+        if not count or clopper_pearson(count, of)[0] <= clopper_pearson(_shorter(lengths, bound), answers)[1]:
+            continue
+        failed |= short
+        size = sum(length * n for _, each in seen for length, n in each if length < bound) / count
+        if most is None or count > most[0]:
+            most = count, name, of, size, sum(piece.bytes for piece in usual) / sum(piece.count for piece in usual)
+    if most is None:
+        return None
+    pieces = tuple(part for piece in recording.slices for part in _split(piece, failed.get(id(piece), 0)))
+    count, name, of, size, usual_bytes = most
+    return Shorter(name, count, of, size, usual_bytes, replace(recording, slices=pieces))
 
 
-def _groups(seconds: dict[int, list[int]]) -> list[tuple[int, int]]:
-    """Answers and bytes of seconds that follow each other, added up until there are enough answers: a single tiny one
-    would else say that they are all like that. What is left over at the end is of the last group.
+def _is_in(phase: Phase, piece: Slice) -> bool:
+    return phase.start_s <= piece.t < phase.end_s
+
+
+def _lengths(
+    pieces: Sequence[Slice], groups_of: Callable[[Sequence[Slice]], list[list[Slice]]]
+) -> list[tuple[Slice, Lengths]]:
+    """How long the answers of each are. Where only the sum is known they count as of the mean of their group."""
+    told: list[tuple[Slice, Lengths]] = []
+    untold: list[Slice] = []
+    for piece in pieces:
+        if piece.sizes is None:
+            untold.append(piece)
+        else:
+            told.append((piece, [(middle_bytes(at), n) for at, n in piece.sizes.items()]))
+    for group in groups_of(untold):
+        answers = sum(piece.count for piece in group)
+        if answers >= FEWEST:
+            mean = sum(piece.bytes for piece in group) / answers
+            told += [(piece, [(mean, piece.count)]) for piece in group]
+    return told
+
+
+def _by_phase(phases_of: Sequence[Phase], pieces: Sequence[Slice]) -> list[list[Slice]]:
+    return [[piece for piece in pieces if _is_in(phase, piece)] for phase in phases_of]
+
+
+def _by_seconds(pieces: Sequence[Slice]) -> list[list[Slice]]:
+    """Those that follow each other, until they have enough answers: a single tiny one would else say that they are all
+    like that. What is left over at the end is of the last group.
     """
-    groups: list[list[int]] = []
-    for t in sorted(seconds):
-        if not groups or groups[-1][0] >= FEWEST:
-            groups.append([0, 0])
-        _add(groups[-1], *seconds[t])
-    if len(groups) > 1 and groups[-1][0] < FEWEST:
-        _add(groups[-2], *groups.pop())
-    return [(answers, size) for answers, size in groups if answers >= FEWEST]
+    groups: list[list[Slice]] = []
+    for piece in sorted(pieces, key=lambda piece: piece.t):
+        if not groups or sum(each.count for each in groups[-1]) >= FEWEST:
+            groups.append([])
+        groups[-1].append(piece)
+    if len(groups) > 1 and sum(piece.count for piece in groups[-1]) < FEWEST:
+        groups[-2].extend(groups.pop())
+    return groups
 
 
-def doubt_in_phase(recording: Recording, phase: Phase, ratio: float) -> str:
-    """Why answers of the phase that count as good may be none; empty where nothing says so."""
-    usual = recording.phase(BASELINE)
-    if usual is None:
-        return ""
-    shorter = shorter_answers(recording, ratio, (usual.start_s, usual.end_s), (phase.start_s, phase.end_s))
-    return shorter.in_words(f"in the {phase.name}", usual.name) if shorter else ""
+def _shorter(lengths: Lengths, bound: float) -> int:
+    return sum(n for length, n in lengths if length < bound)
 
 
-def _add(total: list[int], count: int, size: int) -> None:
-    total[0] += count
-    total[1] += size
+def _quantile(lengths: Lengths, rank: float) -> float:
+    """The value of that rank, of lengths in their order."""
+    for length, n in lengths:
+        rank -= n
+        if rank <= 0:
+            return length
+    return math.nan
+
+
+def _split(piece: Slice, short: int) -> Iterator[Slice]:
+    """Good answers, and those that have failed. Nobody knows how long each of these took; an error page is quick."""
+    if not short:
+        yield piece
+        return
+    first = None if piece.starts is None else min(piece.starts, piece.count - short)
+    others = None if piece.starts is None or first is None else piece.starts - first
+    yield replace(piece, outcome=FAR_SHORTER, count=short, bytes=0, latency={}, service=None, starts=others, sizes=None)
+    if short < piece.count:
+        service = None if piece.service is None else _without_quickest(piece.service, short)
+        latency = _without_quickest(piece.latency, short)
+        yield replace(piece, count=piece.count - short, latency=latency, service=service, starts=first, sizes=None)
+
+
+def _without_quickest(histogram: Sparse, count: int) -> Sparse:
+    left = {}
+    for index in sorted(histogram):
+        taken = min(count, histogram[index])
+        count -= taken
+        if histogram[index] > taken:
+            left[index] = histogram[index] - taken
+    return left

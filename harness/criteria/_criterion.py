@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from harness.findings import ALL, CLIENTS, RUN, Basis, Finding, Outcome
 from harness.plugins import name_of, parameter, parameters_of
 from harness.recording import Recording
+from harness.recording_header import Header, Phase
 from harness.recording_values import Scalar
+
+
+@dataclass(frozen=True)
+class BaselineWanted:
+    """What a criterion needs of the phase with which it compares, to say anything."""
+
+    phase: str
+    windows: int
+    window_s: int
+    requests: int
+    """In each window, in the mean."""
+    to_judge: str
+    """What it could not be judged without: ``the recovery``."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,9 +62,22 @@ class Criterion:
         """
         return True
 
+    def failures_seen(self, header: Header) -> Iterator[tuple[Phase, str]]:
+        """Phases, and in each the names of requests (a pattern) whose failures would show in the finding: here those
+        of the parameters ``phase`` and ``requests``, where it has both.
+        """
+        phase, requests = getattr(self, "phase", None), getattr(self, "requests", None)
+        if phase is not None and requests is not None:
+            yield from ((each, requests) for each in header.phases if each.name == phase)
+
     @property
     def sure(self) -> float | None:
         """How sure an interval is that is an estimate; None where nobody says."""
+        return None
+
+    @property
+    def baseline_wanted(self) -> BaselineWanted | None:
+        """None where any will do, or none is compared with."""
         return None
 
     @property

@@ -25,6 +25,8 @@ LEAST_KNOWN = 0.5
 SMOOTHED_S = 3_600
 EDGE = 1.25
 """More than so many times the mean of the hour around it is an edge in the day, and no noise."""
+EDGE_S = 900
+"""For most of so long around, or it is noise. What comes every day for less than half of it is a spike each time."""
 SHORT_S = 6 * HOUR_S
 """Where there are fewer days, the usual level is the median of the time around."""
 FLOOR = 0.1
@@ -74,7 +76,7 @@ def usual_level(observed: Observed) -> Values:
                 before = others if len(others) >= LEAST_DAYS else before
             by_day[day] = _median(before, axis=0)
         by_day *= _weekday_factors(days, by_day)[:, np.newaxis]
-        usual = _smoothed_beside_edges(by_day.ravel(), max(1, SMOOTHED_S // observed.window_s))
+        usual = _smoothed_beside_edges(by_day.ravel(), observed.window_s)
         usual = usual[skipped : skipped + len(observed.values)]
     else:
         usual = _running_median(observed.values, max(3, SHORT_S // observed.window_s))
@@ -210,12 +212,13 @@ def _smoothed(values: Values, width: int) -> Values:
     return np.where(count > 0, (sums[high] - sums[low]) / np.maximum(count, 1), np.nan)
 
 
-def _smoothed_beside_edges(values: Values, width: int) -> Values:
-    """As :func:`_smoothed`; but where a day has an edge, as when a shop opens at nine, the mean around it is far below
-    what is usual just there, every day, and the median is not.
+def _smoothed_beside_edges(values: Values, window_s: int) -> Values:
+    """As :func:`_smoothed`, over an hour; but where a day has an edge, as when a shop opens at nine, or a rush of some
+    minutes, the mean around it is far below what is usual just there, every day, and the median of a short while is
+    not.
     """
-    smoothed = _smoothed(values, width)
-    half = (width | 1) // 2
+    smoothed = _smoothed(values, max(1, SMOOTHED_S // window_s))
+    half = max(1, EDGE_S // window_s // 2)
     for place in np.flatnonzero(values > EDGE * smoothed):
         middle = float(_median(values[max(0, place - half) : place + half + 1], axis=0))
         if middle > EDGE * smoothed[place]:

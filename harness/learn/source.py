@@ -14,7 +14,8 @@ from harness.learn.level import DAY_S, LEVEL, Observed, Values
 from harness.learn.log_file import read_logs, start_of
 from harness.learn.log_formats import KNOWN, best
 from harness.learn.traffic import Traffic
-from shapes._series import BRIDGED, Wanted, read
+from shapes._points import Wanted
+from shapes._series import BRIDGED, read
 from shapes._source import is_url
 
 WINDOWS_S = tuple(

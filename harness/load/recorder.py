@@ -15,7 +15,8 @@ from weakref import WeakKeyDictionary
 from gevent import getcurrent
 from locust import User
 
-from harness.analysis.histogram import bucket_index
+from harness.analysis.answer_sizes import size_index
+from harness.analysis.histogram import add, bucket_index
 from harness.load.outcomes import ExpectedStatuses, outcome_of
 from harness.load.pacing import Start
 from harness.load.traces import Trace, Traces
@@ -38,7 +39,7 @@ Key = tuple[str, str, str, int, str, str]
 class Cell:
     """Counts of one second, name, outcome and status."""
 
-    __slots__ = ("bytes", "count", "latency", "service", "starts")
+    __slots__ = ("bytes", "count", "latency", "service", "sizes", "starts")
 
     def __init__(self) -> None:
         self.count = 0
@@ -46,6 +47,7 @@ class Cell:
         self.bytes = 0
         self.latency: dict[int, int] = {}
         self.service: dict[int, int] | None = None
+        self.sizes: dict[int, int] = {}
 
 
 class Recorder:
@@ -86,12 +88,14 @@ class Recorder:
         done_s: float | None = None,
         intended_s: float | None = None,
         trace: Trace | None = None,
+        unchecked_bytes: int | None = None,
         **_: Any,
     ) -> None:
         """One request has ended. The first request of a paced iteration was intended when the pacer said so, any
         other when it was sent, unless its client says when. All requests of an iteration that a gate has released count
-        in the second of the gate: they are what the herd did. Clients of ours give exact instants; for others they
-        follow from the response time."""
+        in the second of the gate: they are what the herd did. Clients of ours give exact instants, and how long a
+        body is that nobody has checked; for others the instants follow from the response time, and what a user has
+        called a success is checked."""
         if done_s is None:
             done_s = time.monotonic()
         foreign = sent_s is None
@@ -135,6 +139,12 @@ class Recorder:
         if self.last_ended_s is not None:
             self.last_ended_s[getcurrent()] = done_s
         cell.bytes += int(response_length or 0)
+        if outcome is OK:
+            if foreign:
+                unchecked_bytes = None if getattr(response, "_manual_result", None) is True else response_length or 0
+            if unchecked_bytes is not None:
+                size = size_index(int(unchecked_bytes))
+                cell.sizes[size] = cell.sizes.get(size, 0) + 1
         latency = bucket_index(int((done_s - intended_s) * 1e6))
         counts = cell.latency
         counts[latency] = counts.get(latency, 0) + 1
@@ -254,6 +264,7 @@ class Recorder:
                 warm_up=kind == WARM_UP,
                 wind_down=kind == WIND_DOWN,
                 user_class=user_class,
+                sizes=cell.sizes if outcome == OK else None,
             )
             for t, of_second in sorted(cells.items())
             for (method, name, outcome, status, kind, user_class), cell in of_second.items()
@@ -282,11 +293,10 @@ def _merge(into: Cell, other: Cell) -> None:
         into.service = {**into.latency}
     elif into.service is not None and other.service is None:
         other.service = other.latency
-    for index, count in other.latency.items():
-        into.latency[index] = into.latency.get(index, 0) + count
+    add(into.latency, other.latency)
+    add(into.sizes, other.sizes)
     if into.service is not None and other.service is not None:
-        for index, count in other.service.items():
-            into.service[index] = into.service.get(index, 0) + count
+        add(into.service, other.service)
 
 
 def _positive(counts: Mapping[int, int]) -> dict[int, int]:

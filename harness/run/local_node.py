@@ -11,15 +11,18 @@ from harness.load.node import Node
 from harness.load.node_reporter import NodeReporter
 from harness.load.report import Report
 from harness.load.run_plan import Plan
+from harness.run.nodes import Nodes
 from harness.run.run import Run
 
 NAME = "local"
 
 
-class LocalNode:
-    """As :class:`~harness.run.worker_nodes.WorkerNodes`, for a local runner."""
+class LocalNode(Nodes):
+    """Asked directly."""
 
-    all_gone = False
+    @property
+    def all_gone(self) -> bool:
+        return False
 
     def __init__(self, environment: Environment, scenario: Scenario) -> None:
         self._environment = environment

@@ -20,6 +20,7 @@ from harness.run import messages, plan_text
 from harness.run.exit_code import ExitCode
 from harness.run.local_node import LocalNode
 from harness.run.locust_output import NothingNew
+from harness.run.nodes import Nodes
 from harness.run.parent_watch import when_launcher_is_gone
 from harness.run.report_process import write_reports
 from harness.run.request import RunRequest
@@ -50,7 +51,7 @@ class Master:
         self.scenario = scenario
         self.request = RunRequest(environment, scenario)
         self._closing: gevent.Greenlet[[], None] | None = None
-        self._nodes: LocalNode | WorkerNodes = (
+        self._nodes: Nodes = (
             WorkerNodes(environment, runner, scenario)
             if isinstance(runner, MasterRunner)
             else LocalNode(environment, scenario)

@@ -16,12 +16,13 @@ from harness.load.run_plan import Plan
 from harness.load.users.csv_rows import RowDealer, RowsError
 from harness.recording_marks import ExceptionMark
 from harness.run import messages
+from harness.run.nodes import Nodes
 from harness.run.run import Run
 from harness.run.workers import ProcessDescription, Workers
 
 
-class WorkerNodes:
-    """For the whole session, whose latest run is the one that was begun last."""
+class WorkerNodes(Nodes):
+    """Told by messages."""
 
     def __init__(self, environment: Environment, runner: MasterRunner, scenario: Scenario) -> None:
         self._environment = environment
@@ -39,15 +40,12 @@ class WorkerNodes:
         environment.events.worker_report.add_listener(self._on_report)
 
     def choose(self) -> list[str]:
-        """Those that take part in the run that is about to begin. Raises ConfigurationError when one cannot."""
         return self._workers.choose(ProcessDescription.of(self._environment, self._scenario))
 
     def begin(self, run: Run) -> None:
-        """This is the present run from now on."""
         self._run, self._plans, self._rows = run, {}, RowDealer()
 
     def send_plan(self, whole: Plan) -> tuple[str, ...]:
-        """Its part to each; the names of those who got one."""
         # In the order in which the dispatcher deals out users: each node's part of a level has to fit its users.
         workers = sorted(set(self._workers.present) & set(self._workers.taking_part))
         self._plans = {worker: whole.for_node(k, len(workers)) for k, worker in enumerate(workers)}
@@ -56,15 +54,12 @@ class WorkerNodes:
         return tuple(sorted(self._workers.name(worker) for worker in workers))
 
     def tell_connect_early(self, connect_early: bool | None) -> None:
-        """How users are to be parked."""
         self._send(messages.CONNECT_EARLY, connect_early=connect_early)
 
     def take_reports(self) -> None:
-        """Now and then while the run goes."""
         self.note_lost()
 
     def note_lost(self) -> None:
-        """Tells the run who is gone."""
         assert self._run is not None
         for node, why in self._workers.lost():
             self._run.note_lost(node, why)
@@ -74,7 +69,6 @@ class WorkerNodes:
         return not self._workers.present
 
     def stop(self, parked: bool) -> None:  # noqa: ARG002  each of them knows
-        """The load is over: they deliver while answers can still come."""
         assert self._run is not None
         if not self._run.live.nodes.all_settled:
             self._send(messages.STOP)
@@ -82,23 +76,20 @@ class WorkerNodes:
             self._run.stopping.wait_for_last_reports(timeout_s + 5)
 
     def stop_waiting(self) -> None:
-        """No answer is waited for any more."""
         for _ in range(2):  # told a second time, a worker does not wait
             self._send(messages.STOP)
 
     def halt(self) -> None:
-        """The load ends at once."""
         self._environment.stop_timeout = 0.0
         self._send(messages.STOP, at_once=True)
 
     def wait_for_users_gone(self) -> None:
-        """Takes what is told after the last reports, when the users have been stopped."""
         assert self._run is not None
         self._send(messages.STOP_USERS)
         self._run.wait_for_users_gone()
 
     def close(self) -> None:
-        """Everything of the run is done, or has failed."""
+        """They are there for the next one."""
 
     def _send(self, message: str, **more: Any) -> None:
         """To all workers, about the present run: one that is late for another must not take it for its own."""

@@ -31,6 +31,11 @@ class Sale(step.Step):
             ],
         ),
         ({"base": 2, "baseline_s": 60}, [CriterionSpec("recovery_time", {"window_s": 2})], []),
+        (
+            {"baseline_s": 10},
+            [CriterionSpec("recovers_from_each_fault", {})],
+            ["baseline: 10 s are too few to judge the recovery by, 30 are needed"],
+        ),
         ({"base": 2, "pacing": "users"}, [RECOVERY], []),
     ],
 )

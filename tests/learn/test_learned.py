@@ -87,6 +87,16 @@ def test_the_edge_of_a_day_is_no_spike(window_s: int) -> None:
     assert spikes.find(data, level.usual_level(data)).spikes == ()
 
 
+@pytest.mark.parametrize("minutes", [10, 20, 45])
+def test_a_rush_that_comes_every_day_is_no_spike_however_short_and_one_that_comes_once_is(minutes: int) -> None:
+    day = np.where(np.abs(np.arange(1440) - 720) < minutes / 2, 30.0, 10.0)
+    calm = np.tile(np.full(1440, 10.0), 10) * np.exp(0.02 * np.random.default_rng(1).standard_normal(14400))
+    rush = np.tile(day, 10) / 10
+    assert spikes.find(observed(calm * rush, 60), level.usual_level(observed(calm * rush, 60))).spikes == ()
+    rush[: 9 * 1440] = 1.0
+    assert len(spikes.find(observed(calm * rush, 60), level.usual_level(observed(calm * rush, 60))).spikes) == 1
+
+
 def test_the_daily_peak_is_no_spike_and_noise_is_none() -> None:
     """Also noise so large that half as much again comes by itself."""
     for noise in (0.0, 0.02, 0.3):

@@ -14,6 +14,7 @@ from gevent import getcurrent
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.analysis.answer_sizes import size_index
 from harness.analysis.histogram import bucket_index
 from harness.load.outcomes import outcome_of
 from harness.load.pacing import Start
@@ -227,3 +228,19 @@ def test_names_without_end_hide_none_that_fails() -> None:
         ended(recorder, ORIGIN_S + number % 2, 0.001, f"/item/{number}")
     recorder.on_request("GET", "/broken", 1.0, 0, ConnectionResetError(), done_s=ORIGIN_S + 1)
     assert ("GET /broken", "connection reset") in {(piece.name, piece.outcome) for piece in recorder.drain("n")}
+
+
+def test_of_good_answers_that_nobody_has_checked_the_length_is_kept() -> None:
+    """Of our own clients, who say it, and of others: what a user has called a success is checked."""
+    recorder = begun()
+    success, untouched = Answered(200), Answered(200)
+    success._manual_result = True  # type: ignore[attr-defined]
+    ended(recorder, ORIGIN_S, 0.1, unchecked_bytes=700)
+    ended(recorder, ORIGIN_S, 0.1)
+    ended(recorder, ORIGIN_S, 0.1, unchecked_bytes=700, exception=OSError())
+    for response in (success, untouched):
+        recorder.on_request("GET", "/stock", 1.0, 20, response=response)
+    slices = {(piece.name, piece.outcome): piece for piece in recorder.drain("n")}
+    assert slices["GET /", OK].count == 2 and slices["GET /", OK].sizes == {size_index(700): 1}
+    assert [piece.sizes for piece in slices.values() if piece.outcome != OK] == [None]
+    assert slices["GET /stock", OK].sizes == {size_index(20): 1}

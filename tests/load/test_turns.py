@@ -14,26 +14,34 @@ from harness.load.http.waitable_socket import DeadlineError, WaitableSocket
 from harness.load.turns import LONGEST_TURN_S, call_in_later_turn, end_long_turn, turn_is_long
 
 MANY, EACH_S = 400, 0.003
+CALLBACKS = 50
+"""Of those that go on in a later turn gevent calls so many before it looks whether a timer is due."""
+MOST = LONGEST_TURN_S / EACH_S + 1 + CALLBACKS
+"""Do their work between two calls of a timer. Counted, and not timed: a turn ends by the clock, so on a busy machine it
+holds less work, never more."""
 
 
-def latest(end_turns: bool) -> float:
-    """The largest delay of a timer, in seconds, while many greenlets are woken at once for some work each."""
-    go, late_s = Event(), [0.0]
+def most_between_timers(end_turns: bool) -> int:
+    """How many of many greenlets that are woken at once did their work between two calls of a timer, at most."""
+    go, done, most, due_s = Event(), 0, 0, time.monotonic() + 0.1
 
     def work() -> None:
+        nonlocal done
         go.wait()
-        gevent.sleep(0.01)  # a timer wakes them all in one turn
+        gevent.sleep(due_s - time.monotonic())  # timers wake them all in one turn
         if end_turns:
             end_long_turn()
         since_s = time.thread_time()
         while time.thread_time() - since_s < EACH_S:
             pass
+        done += 1
 
     def watch() -> None:
+        nonlocal most
+        seen = 0
         while True:
-            due_s = time.monotonic() + 0.005
             gevent.sleep(0.005)
-            late_s[0] = max(late_s[0], time.monotonic() - due_s)
+            seen, most = done, max(most, done - seen)
 
     turn_is_long()  # the clock of the turns goes from here
     watching = gevent.spawn(watch)
@@ -43,14 +51,12 @@ def latest(end_turns: bool) -> float:
     gevent.joinall(working)
     gevent.sleep(0.01)
     watching.kill()
-    return late_s[0]
+    return most
 
 
 def test_a_timer_waits_for_a_part_of_the_work_and_not_for_all_of_it() -> None:
-    whole_s = latest(end_turns=False)
-    assert whole_s > 0.9 * MANY * EACH_S, "the work is in one turn, or this test shows nothing"
-    # Beside the other way and not beside a figure: the work is CPU time, and what is late is so by the wall clock.
-    assert latest(end_turns=True) < 0.6 * whole_s
+    assert most_between_timers(end_turns=False) > MANY / 2, "the work is in one turn, or this test shows nothing"
+    assert most_between_timers(end_turns=True) <= MOST
 
 
 def test_deadlines_that_come_together_are_met_in_several_turns() -> None:
@@ -66,20 +72,19 @@ def test_deadlines_that_come_together_are_met_in_several_turns() -> None:
                 pass
             watched.append(time.monotonic())
 
-    def longest_turn_s() -> float:
-        longest_s = 0.0
+    def most_in_a_turn() -> int:
+        most = seen = 0
         while len(watched) < MANY:
-            began_s = time.monotonic()
             gevent.sleep(0.001)
-            longest_s = max(longest_s, time.monotonic() - began_s)
-        return longest_s
+            seen, most = len(watched), max(most, len(watched) - seen)
+        return most
 
     turn_is_long()
     users = [gevent.spawn(waits) for _ in range(MANY)]
-    longest_s = longest_turn_s()
+    most = most_in_a_turn()
     gevent.joinall(users)
     assert min(watched) >= deadline_s
-    assert longest_s < 0.5 * (max(watched) - deadline_s)
+    assert most <= MOST
 
 
 def test_a_turn_is_long_while_it_goes_on() -> None:

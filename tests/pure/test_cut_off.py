@@ -140,3 +140,16 @@ def test_a_criterion_that_names_no_phase_needs_the_whole_run(monkeypatch: pytest
     monkeypatch.setattr(type(criteria.load(spec)), "judge", passes)
     assert of(judge(stopped(hung=0), [spec]), "stale_reads").outcome is Outcome.INCONCLUSIVE
     assert of(judge(recordings.healthy(), [spec]), "stale_reads").outcome is Outcome.PASS
+
+
+@pytest.mark.parametrize("criterion", ["error_budget", "scaling_errors"])
+def test_a_run_that_was_cut_off_has_not_passed_what_is_asked_of_all_that_follows_the_baseline(criterion: str) -> None:
+    """The baseline is named only to be compared with, and was recorded to its end."""
+    spec = CriterionSpec(criterion, {"objective": 0.9} if criterion == "error_budget" else {})
+    run = recordings.healthy()
+    whole = dataclasses.replace(run, header=dataclasses.replace(run.header, criteria=(spec,)))
+    assert of(judge(whole), criterion).outcome is Outcome.PASS
+    end = End(60, "stopped by SIGINT", False, 1410, 0)
+    cut = dataclasses.replace(whole, slices=tuple(piece for piece in run.slices if piece.t < 60), end=end)
+    found = of(judge(cut), criterion)
+    assert found.outcome is Outcome.INCONCLUSIVE and "before the end of the recovery" in found.reason

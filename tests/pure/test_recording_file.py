@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.analysis.answer_sizes import size_index
 from harness.analysis.histogram import HIGHEST_US, bucket_index
 from harness.recording import Line, ProbeSample, Slice, Slices
 from harness.recording_file import FILE_NAME, RecordingError, parse, read
@@ -27,7 +28,8 @@ instants = st.integers(-100, 10**5)
 def slice_of(latency: dict[int, int], extra: int, at: int, name: str, outcome: str, size: int) -> Slice:
     count = sum(latency.values())
     service = {0: count} if count and extra else None
-    return Slice(at, name, name, outcome, count, size, latency, service, min(extra, count))
+    sizes = {size_index(size): count} if extra else None
+    return Slice(at, name, name, outcome, count, size, latency, service, min(extra, count), sizes=sizes)
 
 
 lines = st.one_of(
@@ -108,6 +110,18 @@ def test_more_requests_than_a_packed_number_holds_are_added_up_all_the_same() ->
         {4: 9 * 10**9},
         "",
     )
+
+
+def test_lengths_of_bodies_are_added_up_where_all_tell_them() -> None:
+    run = recordings.healthy()
+    short, long = (Slice(3, "w", "GET /", "ok", 2, of, {5: 2}, sizes={size_index(of): 2}) for of in (90, 9000))
+    checked, untold = (dataclasses.replace(short, t=t, sizes=sizes) for t, sizes in ((4, {}), (5, None)))
+    others = [dataclasses.replace(checked, sizes={1: 1}), dataclasses.replace(untold, sizes={1: 2})]
+    found = parse(recordings.texts([run.header, Slices((short, long, checked, untold)), *others, short]), "file")
+    by_second = {piece.t: piece.sizes for piece in found.slices if piece.name == "GET /"}
+    assert by_second == {3: {size_index(90): 4, size_index(9000): 2}, 4: {1: 1}, 5: None}
+    with pytest.raises(ValueError, match="2 requests with 3 sizes"):
+        decode(encode(Slices((dataclasses.replace(short, sizes={7: 3}),))))
 
 
 OLD_HEADER = encode(recordings.healthy().header).replace(f'"format":{FORMAT}', '"format":2')

@@ -17,6 +17,7 @@ from harness.commands import reference_target
 from harness.commands import run as launch
 from harness.commands.launched_locust import started
 from harness.errors import ConfigurationError
+from harness.reserved_port import reserved_port
 from tests.ports import free_port
 
 SCENARIO = Path(__file__).parent / "scenarios" / "herd_http.py"
@@ -135,7 +136,7 @@ def test_a_port_that_is_taken_after_the_check_is_said(
 
 
 def test_nobody_else_is_given_the_masters_port() -> None:
-    with launch._reserved_port() as held, socket.socket() as other, socket.socket() as master:
+    with reserved_port() as held, socket.socket() as other, socket.socket() as master:
         place = held.getsockname()
         with pytest.raises(OSError, match="in use"):
             other.bind(place)

@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING
 from harness.analysis import generator, histogram, phases
 from harness.analysis.lazy import LazyModule
 from harness.analysis.quality import MINIMUM_REQUESTS, ServiceLevel, Windows, mean_log_latency, service_levels, windows
-from harness.criteria._answer_size import shorter_answers
 from harness.criteria.recovery._baseline_band import EFFECTIVE_WINDOWS, Band, Share, band, larger
 from harness.criteria.recovery._left_behind import left_behind
 from harness.criteria.recovery._levels import Posterior
@@ -78,13 +77,11 @@ def measure(recording: Recording, settings: Settings | None = None) -> Recovery:
     ratio, lasting_ratio = _slower(log_latency, later), _slower(log_latency, last)
     misses = ratio is not None and not settings.slo_s and ratio * usual_p95_s > slo.overall_s
     lasting = None if lasting_ratio is None else Slowdown(lasting_ratio, (lasting_ratio - 1) * usual_p95_s)
-    compared_s = (baseline.start_s, baseline.end_s), (back_s, end_s)
     return replace(
         found,
         slower_ratio=ratio if misses else None,
         lasting=lasting,
-        left_behind=left_behind(recording, slo, *compared_s),
-        shorter=shorter_answers(recording, settings.shorter_ratio, *compared_s),
+        left_behind=left_behind(recording, slo, (baseline.start_s, baseline.end_s), (back_s, end_s)),
     )
 
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from enum import Enum
 
 from harness.analysis.quality import ServiceLevel
-from harness.criteria._answer_size import SHORTER_RATIO, Shorter
 from harness.criteria.recovery._baseline_band import Band
 from harness.criteria.recovery._left_behind import LeftBehind
 from harness.criteria.recovery._wandering import Wandering
@@ -38,8 +37,6 @@ class Settings:
     baseline_windows: int = 30
     requests: str = ""
     """Only requests of this name, ``*`` for anything; empty for all."""
-    shorter_ratio: float = SHORTER_RATIO
-    """Good answers that are shorter than so many times the baseline's are told; 0: none."""
 
 
 @dataclass(frozen=True)
@@ -108,8 +105,6 @@ class Recovery:
     """
     left_behind: LeftBehind | None = None
     """A request name that stays worse since the recovery, though all requests together do not."""
-    shorter: Shorter | None = None
-    """A request name whose good answers are far shorter since the recovery than they were."""
     canary_per_s: float = 0
     """Mean rate of the requests after the spike."""
     slo: ServiceLevel | None = None

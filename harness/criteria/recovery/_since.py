@@ -43,8 +43,6 @@ def doubt_since(measured: Recovery, phases: Named, *, passes: bool) -> str:
         return ""
     if measured.left_behind is not None:
         return _behind(measured.left_behind, since, phases)
-    if measured.shorter is not None:
-        return measured.shorter.in_words(f"since {since}", phases.baseline)
     if measured.band.is_worse(bad, intended):
         return (
             f"{seen}, against {before}: all together they are worse than before, and it is not shown when; a longer "

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from harness.analysis import amplification, generator, intervals, phases
 from harness.analysis.quality import ServiceLevel, Windows, service_level, windows
 from harness.analysis.time_series import level_at
+from harness.criteria._answer_size import SHORTER_HELP, SHORTER_RATIO, Compared, unless_shorter
 from harness.criteria._criterion import Criterion
 from harness.criteria._outcome import no_phase, percent, seconds, titled, with_remedy
 from harness.criteria.recovery._queue import Course, Queue, measure_queue
@@ -47,6 +48,7 @@ class Metastability(Criterion):
     recovery: str = parameter("recovery", "phase in which the target is watched")
     baseline: str = parameter("baseline", "phase that shows what is normal")
     requests: str = parameter("", "only requests of this name, * for anything; empty for all")
+    shorter_ratio: float = parameter(SHORTER_RATIO, SHORTER_HELP, lowest=0)
     remedy: str = parameter("", "what to say when there is no gauge")
     only_where_measured: bool = parameter(False, "left out where nothing was measured that could tell")
 
@@ -58,6 +60,13 @@ class Metastability(Criterion):
         return not isinstance(measured, str) and measured.is_back(self.lower_limit) is not None
 
     def judge(self, recording: Recording) -> Finding:
+        found, phase = self._judge(recording), recording.phase(self.recovery)
+        if phase is None:
+            return found
+        compared = Compared(recording.phase(self.baseline), phase, self.shorter_ratio, self.requests)
+        return unless_shorter(found, recording, compared, self._judge)
+
+    def _judge(self, recording: Recording) -> Finding:
         measured = self._measure(recording)
         if isinstance(measured, str):
             return self.inconclusive(measured, title=titled(self.title, self.requests))

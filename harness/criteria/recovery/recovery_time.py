@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from harness.criteria._answer_size import SHORTER_HELP, SHORTER_RATIO
-from harness.criteria._criterion import Criterion
+from harness.analysis.quality import MINIMUM_REQUESTS
+from harness.criteria._answer_size import SHORTER_HELP, SHORTER_RATIO, Compared, unless_shorter
+from harness.criteria._criterion import BaselineWanted, Criterion
 from harness.criteria._outcome import against, percent, seconds, titled
 from harness.criteria.recovery._episode import measure
 from harness.criteria.recovery._recovery import Recovery, Settings, State
@@ -15,6 +17,7 @@ from harness.criteria.recovery._since import Named, doubt_since, in_words
 from harness.findings import CLIENTS, Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
+from harness.recording_header import Header, Phase
 
 TOLD_RATIO = 1.25
 """A latency that is proven to stay so many times as long is told."""
@@ -48,7 +51,26 @@ class RecoveryTime(Criterion):
     baseline_windows: int = parameter(30, "windows that the baseline must have", lowest=5)
     requests: str = parameter("", "only requests of this name, * for anything; empty for all")
 
+    def failures_seen(self, header: Header) -> Iterator[tuple[Phase, str]]:
+        """From the beginning of the spike on; what comes before is for others."""
+        spike = next((phase for phase in header.phases if phase.name == self.spike), None)
+        watched = next((phase for phase in header.phases if phase.name == self.recovery), None)
+        if spike is not None and watched is not None:
+            within = (each for each in header.phases if spike.start_s <= each.start_s <= watched.start_s)
+            yield from ((phase, self.requests) for phase in within)
+
+    @property
+    def baseline_wanted(self) -> BaselineWanted:
+        return BaselineWanted(self.baseline, self.baseline_windows, self.window_s, MINIMUM_REQUESTS, "the recovery")
+
     def judge(self, recording: Recording) -> Finding:
+        found, phase = self._judge(recording), recording.phase(self.recovery)
+        if phase is None:
+            return found
+        compared = Compared(recording.phase(self.baseline), phase, self.shorter_ratio, self.requests)
+        return unless_shorter(found, recording, compared, self._judge)
+
+    def _judge(self, recording: Recording) -> Finding:
         measured = measure(recording, self._settings())
         outcome = Outcome.INCONCLUSIVE
         if measured.state is not State.UNKNOWN and measured.interval_s is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from operator import attrgetter
 
@@ -11,13 +11,19 @@ from harness.analysis import histogram, phases
 from harness.analysis.error_budget import Objective, Rule, rules
 from harness.analysis.intervals import clopper_pearson
 from harness.analysis.phases import Tally
-from harness.criteria._answer_size import SHORTER_HELP, SHORTER_RATIO, doubt_in_phase
+from harness.criteria._answer_size import (
+    SHORTER_HELP,
+    SHORTER_RATIO,
+    SHORTER_THAN_HELP,
+    Compared,
+    unless_shorter,
+)
 from harness.criteria._criterion import Estimate
 from harness.criteria._outcome import against, percent, titled, with_remedy
-from harness.findings import BASELINE, CLIENTS, Finding, Outcome
+from harness.findings import CLIENTS, Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
-from harness.recording_header import Phase
+from harness.recording_header import Header, Phase
 from harness.recording_values import Scalar
 
 
@@ -65,8 +71,20 @@ class ErrorBudget(Estimate):
     requests: str = parameter("", "only requests of this name, * for anything; empty for all")
     remedy: str = parameter("", "what to say when there are none of them")
     shorter_ratio: float = parameter(SHORTER_RATIO, SHORTER_HELP, lowest=0)
+    shorter_than: str = parameter("baseline", SHORTER_THAN_HELP)
+
+    def failures_seen(self, header: Header) -> Iterator[tuple[Phase, str]]:
+        yield from ((phase, self.requests) for phase in header.phases)
 
     def judge(self, recording: Recording) -> Finding:
+        found, planned = self._judge(recording), recording.header.phases
+        if not planned:
+            return found
+        whole = Phase("rest of the run", planned[0].start_s, planned[-1].end_s)
+        compared = Compared(recording.phase(self.shorter_than), whole, self.shorter_ratio, self.requests)
+        return unless_shorter(found, recording, compared, self._judge)
+
+    def _judge(self, recording: Recording) -> Finding:
         aim = Objective(self.objective, self.window_days, self.latency_s)
         title = titled(f"error budget of {self.objective * 100:.6g} % in {self.window_days:g} days", self.requests)
         planned = recording.header.phases
@@ -98,11 +116,6 @@ class ErrorBudget(Estimate):
         burns = [self._highest(rule, seconds, aim, instants) for rule in followed]
         evidence |= {f"burn rate, {each.rule.name}, limit {each.rule.burn_rate:g}": each.words for each in burns}
         worst = max(burns, key=lambda each: (each.outcome.rank, each.rate / each.rule.burn_rate))
-        doubts = (doubt_in_phase(recording, phase, self.shorter_ratio) for phase in planned if phase.name != BASELINE)
-        if worst.outcome is Outcome.PASS and (doubt := next(filter(None, doubts), "")):
-            return self.inconclusive(
-                f"{self._reason(worst, aim, spent, requests / len(seconds))}; but {doubt}", title=title
-            )
         return self.finding(
             worst.outcome,
             self._reason(worst, aim, spent, requests / len(seconds)),

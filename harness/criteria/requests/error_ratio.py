@@ -5,7 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harness.analysis import herd, intervals, phases
-from harness.criteria._answer_size import SHORTER_HELP, SHORTER_RATIO, doubt_in_phase
+from harness.criteria._answer_size import (
+    SHORTER_HELP,
+    SHORTER_RATIO,
+    SHORTER_THAN_HELP,
+    Compared,
+    unless_shorter,
+)
 from harness.criteria._criterion import Estimate
 from harness.criteria._outcome import against, most_common_cause, no_phase, percent, titled, unanswered, with_remedy
 from harness.findings import CLIENTS, Basis, Finding, Outcome
@@ -32,8 +38,16 @@ class ErrorRatio(Estimate):
     requests: str = parameter("", "only requests of this name, * for anything; empty for all")
     remedy: str = parameter("", "what to say when there are none of them")
     shorter_ratio: float = parameter(SHORTER_RATIO, SHORTER_HELP, lowest=0)
+    shorter_than: str = parameter("baseline", SHORTER_THAN_HELP)
 
     def judge(self, recording: Recording) -> Finding:
+        found, phase = self._judge(recording), recording.phase(self.phase)
+        if phase is None:
+            return found
+        compared = Compared(recording.phase(self.shorter_than), phase, self.shorter_ratio, self.requests)
+        return unless_shorter(found, recording, compared, self._judge)
+
+    def _judge(self, recording: Recording) -> Finding:
         recording = phases.judged(recording, self.requests)
         title = titled(f"error ratio in the {self.phase}", self.requests)
         phase = recording.phase(self.phase)
@@ -51,8 +65,6 @@ class ErrorRatio(Estimate):
             interval, only = found.interval, found.only
         outcome = against(self.limit, interval)
         reason = self._reason(outcome, tally, interval, is_herd) + (f" ({only})" if only else "")
-        if outcome is Outcome.PASS and (doubt := doubt_in_phase(recording, phase, self.shorter_ratio)):
-            return self.inconclusive(f"{reason}; but {doubt}", title=title)
         return self.finding(
             outcome,
             reason,

@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from harness.analysis import herd, histogram, intervals, phases
-from harness.criteria._answer_size import SHORTER_HELP, SHORTER_RATIO, doubt_in_phase
+from harness.criteria._answer_size import (
+    SHORTER_HELP,
+    SHORTER_RATIO,
+    SHORTER_THAN_HELP,
+    Compared,
+    unless_shorter,
+)
 from harness.criteria._criterion import Estimate
 from harness.criteria._outcome import against, no_phase, percent, seconds, titled, unanswered, with_remedy
 from harness.findings import CLIENTS, Basis, Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
+from harness.recording_header import Header, Phase
+
+SHOWS_FAILURES = 0.95
+"""The least quantile that has no figure where more requests failed than any other criterion accepts by default."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +49,21 @@ class LatencyQuantile(Estimate):
     requests: str = parameter("", "only requests of this name, * for anything; empty for all")
     remedy: str = parameter("", "what to say when there are none of them")
     shorter_ratio: float = parameter(SHORTER_RATIO, SHORTER_HELP, lowest=0)
+    shorter_than: str = parameter("baseline", SHORTER_THAN_HELP)
+
+    def failures_seen(self, header: Header) -> Iterator[tuple[Phase, str]]:
+        """A median does not show the failures of a third."""
+        if self.quantile >= SHOWS_FAILURES:
+            yield from super().failures_seen(header)
 
     def judge(self, recording: Recording) -> Finding:
+        found, phase = self._judge(recording), recording.phase(self.phase)
+        if phase is None:
+            return found
+        compared = Compared(recording.phase(self.shorter_than), phase, self.shorter_ratio, self.requests)
+        return unless_shorter(found, recording, compared, self._judge)
+
+    def _judge(self, recording: Recording) -> Finding:
         recording = phases.judged(recording, self.requests)
         p = f"p{self.quantile * 100:g}"
         title = titled(f"{p} latency in the {self.phase}", self.requests)
@@ -62,8 +86,6 @@ class LatencyQuantile(Estimate):
         outcome = against(self.limit_s, interval)
         words = self._of_herd if is_herd else self._reason
         reason = words(outcome, p, tally, interval) + (f" ({only})" if only and not math.isinf(high_us) else "")
-        if outcome is Outcome.PASS and (doubt := doubt_in_phase(recording, phase, self.shorter_ratio)):
-            return self.inconclusive(f"{reason}; but {doubt}", title=title)
         return self.finding(
             outcome,
             reason,

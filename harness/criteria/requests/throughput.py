@@ -6,7 +6,13 @@ from dataclasses import dataclass
 
 from harness.analysis import phases
 from harness.analysis.time_series import level_at
-from harness.criteria._answer_size import SHORTER_HELP, SHORTER_RATIO, doubt_in_phase
+from harness.criteria._answer_size import (
+    SHORTER_HELP,
+    SHORTER_RATIO,
+    SHORTER_THAN_HELP,
+    Compared,
+    unless_shorter,
+)
 from harness.criteria._criterion import Criterion
 from harness.criteria._outcome import no_phase, percent, titled, with_remedy
 from harness.findings import CLIENTS, Finding, Outcome
@@ -34,8 +40,16 @@ class Throughput(Criterion):
     requests: str = parameter("", "only requests of this name, * for anything; empty for all")
     remedy: str = parameter("", "what to say when there are none of them")
     shorter_ratio: float = parameter(SHORTER_RATIO, SHORTER_HELP, lowest=0)
+    shorter_than: str = parameter("baseline", SHORTER_THAN_HELP)
 
     def judge(self, recording: Recording) -> Finding:
+        found, phase = self._judge(recording), recording.phase(self.phase)
+        if phase is None:
+            return found
+        compared = Compared(recording.phase(self.shorter_than), phase, self.shorter_ratio, self.requests)
+        return unless_shorter(found, recording, compared, self._judge)
+
+    def _judge(self, recording: Recording) -> Finding:
         recording = phases.judged(recording, self.requests)
         title = titled(f"good answers per second in the {self.phase}", self.requests)
         phase = recording.phase(self.phase)
@@ -64,8 +78,6 @@ class Throughput(Criterion):
         reason += f"at least {limit_per_s:g}/s{told} wanted"
         if outcome is Outcome.INCONCLUSIVE:
             reason += "; ask for more than that" if asked < limit_per_s else "; a run to its end would show it"
-        if outcome is Outcome.PASS and (doubt := doubt_in_phase(recording, phase, self.shorter_ratio)):
-            return self.inconclusive(f"{reason}; but {doubt}", title=title)
         evidence = {"good": good, "failed": tally.failed, "seconds": lasted_s}
         return self.finding(outcome, reason, low, (low, high), evidence, title=title)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from harness.analysis import phases
@@ -14,7 +15,7 @@ from harness.criteria.scaling._replicas import measure_supply
 from harness.findings import Finding
 from harness.plugins import parameter
 from harness.recording import Recording
-from harness.recording_header import Phase
+from harness.recording_header import Header, Phase
 from harness.recording_values import CENSORED, OK, Scalar
 
 NEAR_S = 2
@@ -36,13 +37,18 @@ class ScalingErrors(ReplicasCriterion):
     requests: str = parameter("", "only requests of this name, * for anything; empty for all")
     shorter_ratio: float = parameter(SHORTER_RATIO, SHORTER_HELP, lowest=0)
 
+    def failures_seen(self, header: Header) -> Iterator[tuple[Phase, str]]:
+        yield from ((phase, self.requests) for phase in header.phases)
+
     def judge(self, recording: Recording) -> Finding:
         before = recording.phase(self.baseline)
         if before is None:
             return self.inconclusive(no_phase(recording, self.baseline))
         stretch = Phase(STRETCH, before.end_s, recording.header.phases[-1].end_s)
         header = dataclasses.replace(recording.header, phases=(before, stretch))
-        asked = ErrorRatio(self.limit, STRETCH, self.requests, shorter_ratio=self.shorter_ratio)
+        asked = ErrorRatio(
+            self.limit, STRETCH, self.requests, shorter_ratio=self.shorter_ratio, shorter_than=self.baseline
+        )
         found = asked.judge(dataclasses.replace(recording, header=header))
         evidence = {**found.evidence, **self._count_near_changes(recording)}
         return self.finding(found.outcome, found.reason, found.figure, found.interval, evidence)

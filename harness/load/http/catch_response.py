@@ -61,6 +61,7 @@ class ResponseContextManager(Response):
         passed_on = error is not None
         if self._manual is True:
             self.request_meta["exception"] = None
+            self.request_meta["unchecked_bytes"] = None
         elif isinstance(self._manual, Exception):
             self.request_meta["exception"] = self._manual
         elif error is not None and not isinstance(error, _NOT_A_FAILURE):

@@ -11,6 +11,7 @@ import gevent
 from gevent import GreenletExit, getcurrent
 from locust import User
 
+from harness.analysis.answer_sizes import content_bytes
 from harness.load.http.catch_response import ResponseContextManager
 from harness.load.http.connecting import PendingConnection
 from harness.load.http.connection import Connection
@@ -183,6 +184,7 @@ class HttpClient(RequestBuilder):
             "name": request.name,
             "response_time": (done_s - begun_s) * 1000,
             "response_length": len(response.body),
+            "unchecked_bytes": None if self._is_checked(request, check) else content_bytes(response.body),
             "response": response,
             "context": {**self._context(), **context} if context else self._context(),
             "exception": error,
@@ -284,6 +286,10 @@ class HttpClient(RequestBuilder):
         if next_request(request, response, self._base.origin) is None:
             return response
         raise TooManyRedirectsError(f"more than {self._settings.max_redirects} redirects")
+
+    def _is_checked(self, request: Request, check: Check | None) -> bool:
+        """Whether it is known of a good answer what is in it."""
+        return check is not None or (request.expectation or self._expectation).checks_body
 
     def _checked(self, check: Check, response: Response) -> Exception | None:
         """A check that cannot cope with the answer (no JSON, a missing field) has found it wrong."""

@@ -93,6 +93,7 @@ class Measured(User):
             name=name,
             response_time=(done_s - sent_s) * 1000,
             response_length=length_bytes,
+            unchecked_bytes=length_bytes,
             response=None,
             context=self.context(),
             exception=error,

@@ -1,0 +1,38 @@
+"""How long bodies are, in buckets: eight to a doubling, so one is never wider than an eighth of its length.
+
+A recording keeps how many good answers of a second had which length, so that a short page among long ones is seen, of
+which the sum of the bytes tells nothing. What is compressed in transfer is as long as what comes out.
+"""
+
+from __future__ import annotations
+
+SUB_BUCKET_BITS = 3
+_LINEAR = 1 << (SUB_BUCKET_BITS + 1)
+_GZIP = b"\x1f\x8b"
+_SMALLEST_GZIP_BYTES = 18
+
+
+def size_index(size_bytes: int) -> int:
+    """Index of the bucket of a length; negative ones count as 0."""
+    if size_bytes < _LINEAR:
+        return size_bytes if size_bytes > 0 else 0
+    shift = size_bytes.bit_length() - SUB_BUCKET_BITS - 1
+    return (shift << SUB_BUCKET_BITS) + (size_bytes >> shift)
+
+
+def middle_bytes(index: int) -> float:
+    """The middle of a bucket."""
+    if index < _LINEAR:
+        return float(index)
+    shift = (index >> SUB_BUCKET_BITS) - 1
+    low = (index - (shift << SUB_BUCKET_BITS)) << shift
+    return low + ((1 << shift) - 1) / 2
+
+
+def content_bytes(body: bytes) -> int:
+    """How long a body is that may be compressed: a gzip member ends with the length of what is in it (RFC 1952, 2.3.1),
+    so it need not be unpacked. Of any other coding it is the length as it came.
+    """
+    if body[:2] == _GZIP and len(body) >= _SMALLEST_GZIP_BYTES:
+        return int.from_bytes(body[-4:], "little")
+    return len(body)

@@ -1,0 +1,165 @@
+"""Good answers that are far shorter than before: an error page may come with status 200."""
+
+from __future__ import annotations
+
+import dataclasses
+import gzip
+from collections.abc import Callable, Mapping
+
+import pytest
+
+from harness.analysis.answer_sizes import content_bytes, middle_bytes, size_index
+from harness.config.queue_gauge import by_default
+from harness.criteria._criterion import Criterion
+from harness.criteria.recovery.metastability import Metastability
+from harness.criteria.recovery.recovery_time import RecoveryTime
+from harness.criteria.requests.error_budget import ErrorBudget
+from harness.criteria.requests.error_ratio import ErrorRatio
+from harness.criteria.requests.latency_quantile import LatencyQuantile
+from harness.criteria.requests.throughput import Throughput
+from harness.criteria.scaling.scaling_errors import ScalingErrors
+from harness.findings import Outcome
+from harness.limit.step import Step
+from harness.recording import Recording, Slice
+from harness.recording_header import CriterionSpec, Phase
+from tests import recordings
+
+USUAL = "GET /orders"
+
+
+def sized(size_of: Callable[[int], int]) -> Recording:
+    """All answers of a second have the same size."""
+    run = recordings.healthy()
+    pieces = tuple(
+        dataclasses.replace(piece, bytes=piece.count * size_of(piece.t)) if piece.outcome == "ok" else piece
+        for piece in run.slices
+    )
+    return dataclasses.replace(run, slices=pieces)
+
+
+def test_good_answers_that_are_far_shorter_than_before_are_not_shown_to_be_good() -> None:
+    """As an error page with status 200; unless bodies are as short at any time, or nobody minds."""
+    error_page = sized(lambda t: 2000 if t < 31 else 60)
+    found = RecoveryTime().judge(error_page)
+    assert found.outcome is Outcome.INCONCLUSIVE
+    assert f"good answers to {recordings.CANARY} have about 60 bytes in the recovery, and 2,000 in the" in found.reason
+    assert RecoveryTime(shorter_ratio=0).judge(error_page).outcome is Outcome.PASS
+    for well in (lambda t: 2000 + t, lambda t: 2000 if t < 31 else 1100, lambda t: 60 if t % 7 == 3 else 2000 - t * 20):
+        assert RecoveryTime().judge(sized(well)).outcome is Outcome.PASS
+
+
+def test_answers_of_the_spike_that_are_far_shorter_are_not_shown_to_be_good_either() -> None:
+    """A service that answers its spike with an error page and status 200 has answered none of it."""
+    page_in_spike = sized(lambda t: 60 if t == 30 else 2000)
+    page_in_spike = dataclasses.replace(
+        page_in_spike, slices=tuple(dataclasses.replace(each, name=USUAL) for each in page_in_spike.slices)
+    )
+    for criterion in (ErrorRatio, LatencyQuantile, Throughput):
+        found = criterion().judge(page_in_spike)
+        assert found.outcome is Outcome.INCONCLUSIVE
+        assert f"good answers to {USUAL} have about 60 bytes in the spike, and 2,000 in the baseline" in found.reason
+        assert Step(1.0, "", (found,)).about(found.criterion).answer is None  # of no limit, either
+        assert criterion(shorter_ratio=0).judge(page_in_spike).outcome is Outcome.PASS
+        assert criterion(phase="recovery").judge(page_in_spike).outcome is Outcome.PASS
+
+
+def test_answers_without_a_body_are_no_short_ones_and_one_tiny_answer_says_nothing_of_the_others() -> None:
+    """A cache that is asked whether anything has changed answers 304 to most under load, and a poll 204."""
+    steady = tuple(dataclasses.replace(piece, name=USUAL, status=200) for piece in sized(lambda _: 2000).slices)
+    for status in (204, 304):
+        empty = tuple(Slice(30, "worker-1", USUAL, "ok", 5000, 0, {100: 5000}, status=status) for _ in range(2))
+        assert (
+            ErrorRatio().judge(dataclasses.replace(recordings.healthy(), slices=(*steady, *empty))).outcome
+            is Outcome.PASS
+        )
+    tiny = dataclasses.replace(next(piece for piece in steady if piece.t == 3), count=1, bytes=10)
+    page_in_spike = [dataclasses.replace(piece, bytes=60 * piece.count) if piece.t == 30 else piece for piece in steady]
+    alone = [piece for piece in page_in_spike if piece.t != 3]  # in a second of its own
+    for criterion in (ErrorRatio(), ErrorBudget(objective=0.99)):
+        found = criterion.judge(dataclasses.replace(recordings.healthy(), slices=(*alone, tiny)))
+        assert found.outcome is Outcome.INCONCLUSIVE and "have about 60 bytes in the" in found.reason
+
+
+def test_while_scaling_they_are_looked_at_as_well() -> None:
+    assert ScalingErrors().judge(sized(lambda _: 2000)).outcome is Outcome.PASS
+    found = ScalingErrors().judge(sized(lambda t: 2000 if t < 30 else 60))
+    assert found.outcome is Outcome.INCONCLUSIVE and "2,000 in the baseline" in found.reason
+
+
+def mixed(short: Mapping[int, float], sizes: tuple[int, int] = (4000, 60), checked: float = 0.0) -> Recording:
+    """A recording that knows how long single answers are: in some seconds a share of them is short, and of each second
+    a share has been checked.
+    """
+    run = recordings.healthy()
+
+    def of(piece: Slice) -> Slice:
+        if piece.outcome != "ok":
+            return piece
+        few = round(short.get(piece.t, 0.0) * piece.count)
+        lengths = {size_index(sizes[0]): round((piece.count - few) * (1 - checked)), size_index(sizes[1]): few}
+        total = (piece.count - few) * sizes[0] + few * sizes[1]
+        told = {index: count for index, count in lengths.items() if count}
+        return dataclasses.replace(piece, name=USUAL, bytes=total, sizes=told)
+
+    return dataclasses.replace(run, slices=tuple(map(of, run.slices)))
+
+
+SPIKE = {30: 0.3}
+RECOVERY = dict.fromkeys(range(31, 91), 0.3)
+
+
+@pytest.mark.parametrize("criterion", [ErrorRatio(), LatencyQuantile(), Throughput(lower_limit_per_s=450)])
+def test_a_spike_of_which_a_third_are_short_pages_has_not_passed(criterion: Criterion) -> None:
+    """By the sum of the bytes they would not be seen. As few as keep the limit although they had failed do no harm."""
+    found = criterion.judge(mixed(SPIKE))
+    assert found.outcome is Outcome.INCONCLUSIVE
+    assert "good answers to GET /orders have about 62 bytes in the spike, and 4,000 in the baseline" in found.reason
+    assert found.figure is None and found.interval is None  # nobody may compare it, or be at a limit by it
+    assert f"with them ({found.unit})" in found.evidence
+    for harmless in (mixed({30: 0.02}), mixed(SPIKE, (4000, 2100)), mixed(SPIKE, (110, 20))):
+        assert criterion.judge(harmless).outcome is Outcome.PASS
+    assert dataclasses.replace(criterion, shorter_ratio=0).judge(mixed(SPIKE)).outcome is Outcome.PASS
+
+
+@pytest.mark.parametrize("criterion", [RecoveryTime(), Metastability()])
+def test_a_recovery_of_which_a_third_are_short_pages_has_not_passed(criterion: Criterion) -> None:
+    found = criterion.judge(mixed(RECOVERY))
+    assert found.outcome is Outcome.INCONCLUSIVE
+    assert "have about 62 bytes in the recovery, and 4,000 in the baseline" in found.reason and found.figure is None
+    assert criterion.judge(mixed({})).outcome is criterion.judge(mixed({31: 0.3})).outcome is Outcome.PASS
+    assert dataclasses.replace(criterion, shorter_ratio=0).judge(mixed(RECOVERY)).outcome is Outcome.PASS
+
+
+def test_who_accepts_short_answers_after_a_spike_accepts_them_for_both() -> None:
+    asked = CriterionSpec("recovery_time", {"shorter_ratio": 0.0})
+    assert [spec.parameters["shorter_ratio"] for spec in by_default([asked], ())] == [0.0]
+
+
+def test_pages_that_are_as_often_short_at_any_time_are_no_news() -> None:
+    assert ErrorRatio().judge(mixed(dict.fromkeys(range(91), 0.3))).outcome is Outcome.PASS
+
+
+def test_answers_whose_bodies_were_checked_are_not_doubted() -> None:
+    run = mixed(SPIKE)
+    all_checked = [piece if piece.t < 30 else dataclasses.replace(piece, sizes={}) for piece in run.slices]
+    assert ErrorRatio().judge(dataclasses.replace(run, slices=tuple(all_checked))).outcome is Outcome.PASS
+    assert ErrorRatio().judge(mixed(SPIKE, checked=0.3)).outcome is Outcome.INCONCLUSIVE
+
+
+def test_the_phase_with_which_they_are_compared_may_have_another_name() -> None:
+    run = mixed(SPIKE)
+    first, *others = run.header.phases
+    header = dataclasses.replace(run.header, phases=(Phase("usual", first.start_s, first.end_s), *others))
+    renamed = dataclasses.replace(run, header=header)
+    assert ErrorRatio().judge(renamed).outcome is Outcome.PASS  # with nothing to be compared with
+    found = ErrorRatio(shorter_than="usual").judge(renamed)
+    assert found.outcome is Outcome.INCONCLUSIVE and "in the usual" in found.reason
+
+
+def test_lengths_are_told_to_an_eighth_and_those_of_what_is_compressed_are_of_what_comes_out() -> None:
+    for size in (0, 1, 15, 16, 17, 255, 256, 4000, 10**6, 2**52):
+        assert abs(middle_bytes(size_index(size)) - size) <= size / 16
+    assert size_index(-1) == 0 and size_index(500) < size_index(600) < size_index(700)
+    page = b"<li>an order</li>" * 500
+    assert content_bytes(gzip.compress(page)) == len(page) > 20 * len(gzip.compress(page))
+    assert content_bytes(page) == len(page) and content_bytes(b"") == 0
