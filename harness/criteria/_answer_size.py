@@ -15,7 +15,7 @@ from functools import partial
 from harness.analysis import phases
 from harness.analysis.answer_sizes import middle_bytes
 from harness.analysis.intervals import clopper_pearson
-from harness.analysis.names import name_with_class
+from harness.analysis.names import names_with_class
 from harness.findings import Finding, Outcome
 from harness.recording import Recording, Slice
 from harness.recording_header import Phase
@@ -107,6 +107,7 @@ def shorter_answers(recording: Recording, compared: Compared) -> Shorter | None:
     before, ratio = compared.before, compared.ratio
     if before is None or not ratio:
         return None
+    name_of = names_with_class(recording)
     kinds: dict[tuple[str, int], tuple[list[Slice], list[Slice]]] = defaultdict(lambda: ([], []))
     for piece in recording.slices:
         if piece.outcome != OK or piece.name == ITERATION or piece.status in WITHOUT_BODY:
@@ -115,7 +116,7 @@ def shorter_answers(recording: Recording, compared: Compared) -> Shorter | None:
             continue
         place = 0 if _is_in(before, piece) else 1 if _is_in(compared.since, piece) else None
         if place is not None:
-            kinds[name_with_class(recording, piece), piece.status][place].append(piece)
+            kinds[name_of(piece), piece.status][place].append(piece)
     failed: dict[int, int] = {}  # by identity: what has histograms has no hash
     most: tuple[int, str, int, float, float] | None = None
     for (name, _), (usual, later) in kinds.items():
