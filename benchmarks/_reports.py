@@ -25,6 +25,7 @@ from harness.recording import ProbeSample, Slice
 from harness.recording_file import decode, encode
 from harness.recording_header import Header, Phase
 from harness.recording_values import OK
+from harness.run.console import Quiet
 from harness.run.live_alerts import raise_and_clear
 from harness.run.recording_writer import RecordingWriter
 
@@ -74,7 +75,7 @@ def live(sent: list[list[bytes]], writer: RecordingWriter, state: LiveState) -> 
                 state.add(piece)
             for sample in came.samples:
                 state.add(sample)
-        raise_and_clear(state, t + 1 + SETTLES_S, writer.write)
+        raise_and_clear(state, t + 1 + SETTLES_S, writer.write, Quiet())
         state.snapshot()
 
 

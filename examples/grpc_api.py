@@ -20,6 +20,8 @@ from shapes import step
 
 grpc_gevent.init_gevent()  # or every call would block all other users
 
+HEALTH, SERVING = "/grpc.health.v1.Health/Check", b"\x08\x01"  # what it answers, by its health.proto, where all is well
+
 
 class Caller(Paced, Measured):
     def on_start(self):
@@ -42,6 +44,8 @@ class Caller(Paced, Measured):
             measured.length_bytes = len(answer)
             if not answer:
                 raise WrongAnswerError("empty answer")
+            if self.options.grpc_method == HEALTH and answer != SERVING:
+                raise WrongAnswerError("not serving")
 
     def on_stop(self):
         self.channel.close()
@@ -52,9 +56,7 @@ class Rush(step.Step):
 
 
 class Options:
-    grpc_method: str = parameter(
-        "/grpc.health.v1.Health/Check", "method that is called, /package.Service/Method", web=True
-    )
+    grpc_method: str = parameter(HEALTH, "method that is called, /package.Service/Method", web=True)
     timeout_s: float = parameter(10.0, "deadline of a call", lowest=0.01)
     own_connections: bool = parameter(False, "each user has a connection of its own, in place of one for all")
 

@@ -7,6 +7,8 @@ Users log in while they are parked, by the password grant, and refresh their tok
 everybody asks for the page of somebody else, which the service has to refuse.
 """
 
+from locust import task
+
 import harness
 from harness.load.http import HerdHttpUser
 from harness.load.http.oauth2 import OAuth2Tokens
@@ -56,6 +58,13 @@ class ApiClient(HerdHttpUser):
             refused_or_not = {"expect": "2xx,401,403,404", "name": "page of somebody else"}
             return self.client.prepare("GET", self.page_of(owner), headers=self.tokens.header, **refused_or_not)
         return self.client.prepare("GET", self.options.own_path, headers=self.tokens.header)
+
+    @task
+    def send_prepared(self):
+        super().send_prepared()
+        if self.options.released == "trespass":  # with a token that opens nothing any more, nobody was refused anything
+            own = self.page_of(self.account["username"])
+            self.client.get(own, headers=self.tokens.header, name="page of one's own")
 
     def check(self, response):
         if self.options.released == "trespass":

@@ -33,7 +33,7 @@ CLIENTS, TARGET, RUN = ALL = ("clients", "target", "run")
 """From what a figure is measured: by the clients, from probes of the target, from what the run says of itself."""
 
 ERROR_RATIO, LATENCY_QUANTILE, RECOVERY_TIME = "error_ratio", "latency_quantile", "recovery_time"
-METASTABILITY, TARGET_HEALTHY = "metastability", "target_healthy"
+METASTABILITY, TARGET_HEALTHY, ENOUGH_USERS = "metastability", "target_healthy", "enough_users"
 """Criteria that something besides themselves has to know by name."""
 
 BASELINE = "baseline"

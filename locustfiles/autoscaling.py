@@ -72,6 +72,7 @@ def criteria(options):
     yield CriterionSpec("scaling_stability", elastic)
     yield CriterionSpec("scale_in", {**elastic, "limit_s": 20.0})
     yield CriterionSpec("scaling_errors", {**counted, "limit": 0.01})
+    yield CriterionSpec("latency_quantile", {})  # replicas that are ready and serve nobody are no help
 
 
 SCALING = "metric=in_flight,target=4,max=3,sync_s=1,stabilisation_s=8,drain_s=5"

@@ -55,10 +55,16 @@ def table(recording: Recording) -> Table:
         seen = {name: statuses(pieces) for name, pieces in named.items()}
         order = sorted(tallies, key=lambda name: (-tallies[name].failed, -tallies[name].intended, name))
         of_names += [((-worst[name], name, number), _row(short, name, tallies[name], seen[name])) for name in order]
+        # Of hundreds of thousands of slices each histogram is added up once.
+        lost = {
+            name: phases.tally(tuple(piece for piece in pieces if not phases.is_good_instant(piece)))
+            for name, pieces in named.items()
+            if phases.is_of_connection(name)
+        }
         every = tuple(piece for pieces in named.values() for piece in pieces)
-        asked = tuple(piece for piece in every if not phases.is_good_instant(piece))
-        of_phases.append(_row(labels.get(short, short), "", phases.tally(asked), statuses(every)))
-        of_phases += [_row(labels.get(short, short), *each) for each in _by_class(asked)]
+        together = phases.merged({**tallies, **lost}.values())
+        of_phases.append(_row(labels.get(short, short), "", together, statuses(every)))
+        of_phases += [_row(labels.get(short, short), *each) for each in _by_class(every)]
         if len(order) > 1:
             of_phases += [_row(labels.get(short, short), name, tallies[name], seen[name]) for name in order[:most]]
     ordered = tuple(row for _, row in sorted(of_names, key=lambda each: each[0]))
@@ -69,7 +75,7 @@ def _by_class(pieces: Iterable[Slice]) -> Iterator[tuple[str, phases.Tally, str]
     """The requests of each class of users, where they are kept apart."""
     of_class: dict[str, list[Slice]] = {}
     for piece in pieces:
-        if piece.user_class:
+        if piece.user_class and not phases.is_good_instant(piece):
             of_class.setdefault(piece.user_class, []).append(piece)
     for name, own in sorted(of_class.items()):
         yield f"{phases.OF_CLASS}{name}", phases.tally(tuple(own)), statuses(own)

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
 
 from harness.clients import connection_guard
 from harness.clients.address import require_allowed, strip_url
 from harness.clients.http_get import NoAnswerError, get
 from harness.errors import ConfigurationError
+from harness.safe_text import one_line
 
 MOST_BYTES = 64 * 1024 * 1024
 TIMEOUT_S = 30.0
+LONGEST_REASON = 200
+AS_IN = (
+    "http://HOST:9090/api/v1/query_range?query=sum(rate(NAME[5m]))"
+    "&start=2026-03-01T00:00:00Z&end=2026-03-29T00:00:00Z&step=300"
+)
+"""Four weeks, from which `springback learn` can tell how large a spike to expect; Prometheus answers with 11,000 values
+at most.
+"""
 
 
 class SourceError(Exception):
@@ -59,5 +70,26 @@ def _from_url(url: str) -> bytes:
     except NoAnswerError as error:
         raise SourceError(f"{error}; correct the address, or save the answer in a file") from None
     if answer.status != 200:
-        raise SourceError(f"it answers {answer.status}; correct the address, or save the answer in a file")
+        why = ", and leads elsewhere" if answer.status // 100 == 3 else _reason_of(answer.body, url)
+        raise SourceError(
+            f"it answers {answer.status}{why}; correct the address (of Prometheus, in quotes: {AS_IN}), or save the "
+            "answer in a file"
+        )
     return answer.body
+
+
+def _reason_of(body: bytes, url: str) -> str:
+    """Why Prometheus refuses a query, in its words, but for what the address asks; of another answer nothing is
+    repeated.
+    """
+    try:
+        told = json.loads(body)
+        is_its_error = told["status"] == "error" and {"errorType", "error"} <= told.keys()
+    except (ValueError, RecursionError, TypeError, KeyError, AttributeError):
+        return ""
+    if not is_its_error:
+        return ""
+    reason = str(told["error"])
+    for _, asked in parse_qsl(urlsplit(url).query):
+        reason = reason.replace(asked, "…")
+    return f" ({one_line(reason)[:LONGEST_REASON]})"

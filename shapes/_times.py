@@ -29,7 +29,8 @@ class Times:
         if not self.kind:
             self._take_kind_of(text, value)
         if not self._is_iso:
-            return (value / self._divisor, "") if value is not None else (0.0, "the time is not a number")
+            unknown = 0.0, "the time is neither a number nor in ISO 8601, as 2026-06-01T10:00:00Z"
+            return (value / self._divisor, "") if value is not None else unknown
         moment = iso(text) if value is None else None
         if moment is None:
             return 0.0, "the time is not as those before it, in ISO 8601"

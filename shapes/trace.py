@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from harness.plugins import parameter
 from shapes._phased import LONGEST_S, MOST, Conflict
+from shapes._points import Series, Wanted
 from shapes._profile import ARRIVALS
-from shapes._series import Series, Wanted, read
+from shapes._series import read
 from shapes._surge import Points, Surge
 
 

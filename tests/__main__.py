@@ -31,6 +31,7 @@ ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1"}
 PATIENCE_S = 900
 """For a test of a part that gives way, when the others leave little."""
 SLOWEST = 10
+LINES_OF_A_FAILURE = 40
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,12 @@ unpatched in the product is never with `runs`, `load` and `shapes`; tests/confte
 class Test:
     name: str
     seconds: float
-    passed: bool
+    failure: str
+    """What pytest says of it, empty when it passed."""
+
+    @property
+    def passed(self) -> bool:
+        return not self.failure
 
 
 @dataclass(frozen=True)
@@ -132,8 +138,9 @@ class Going:
         tests: list[Test] = []
         with contextlib.suppress(OSError, ElementTree.ParseError):
             for case in ElementTree.parse(self._report).iter("testcase"):
-                passed = case.find("failure") is None and case.find("error") is None
-                tests.append(Test(f"{case.get('classname')}::{case.get('name')}", float(case.get("time", 0)), passed))
+                wrong = [*case.findall("failure"), *case.findall("error")]
+                failure = "\n".join(each.text or each.get("message") or each.tag for each in wrong)
+                tests.append(Test(f"{case.get('classname')}::{case.get('name')}", float(case.get("time", 0)), failure))
         return Result(self.part, code, seconds, cpu_s, tuple(tests))
 
 
@@ -179,8 +186,9 @@ def main(names: Sequence[str]) -> int:
     print("===== parts")
     print("\n".join(result.line for result in results))
     seconds = round(time.monotonic() - began_s)
-    failed = [test.name for test in tests if not test.passed]
-    print("\n".join(f"FAILED {name}" for name in failed))
+    for test in tests:
+        if not test.passed:  # again: a long output may be cut short by who keeps it, but seldom at its end
+            print(f"FAILED {test.name}", *test.failure.splitlines()[-LINES_OF_A_FAILURE:], sep="\n    ")
     print(f"{len(tests)} tests in {seconds // 60} min {seconds % 60} s")
     return int(any(result.code for result in results))
 

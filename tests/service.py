@@ -71,7 +71,7 @@ class Service:
     def _ask(self, path: str) -> bytes:
         import urllib.request  # not for the service itself, which is started a hundred times
 
-        with urllib.request.urlopen(self.url + path, timeout=10) as answer:
+        with urllib.request.urlopen(self.url + path, timeout=30) as answer:
             body: bytes = answer.read()
             return body
 

@@ -74,7 +74,8 @@ def end_in_words(recording: Recording, when: str) -> str:
         return (
             f"the recording has no end: the run was killed about {max(0.0, last_trace_s(recording)):.0f} s in, {when}"
         )
-    return f"the run ended {recording.end.t:.0f} s in, {when}: {recording.end.reason}"
+    at = f"{recording.end.t:.0f} s in, {when}" if recording.end.t >= 0 else "before its first phase"
+    return f"the run ended {at}: {recording.end.reason}"
 
 
 def last_trace_s(recording: Recording) -> float:

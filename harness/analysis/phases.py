@@ -9,7 +9,7 @@ user. Where a run was cut off, nobody knows what would have become of these: see
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 
@@ -277,6 +277,22 @@ def tally(slices: tuple[Slice, ...]) -> Tally:
         latency=histogram.merge(piece.latency for piece in good),
         service=histogram.merge(piece.latency if piece.service is None else piece.service for piece in good),
         waited=histogram.merge(piece.latency for piece in slices if piece.outcome == CENSORED),
+    )
+
+
+def merged(tallies: Collection[Tally]) -> Tally:
+    """Tallies added up."""
+    causes: Counter[str] = Counter()
+    for each in tallies:
+        causes.update(each.causes)
+    return Tally(
+        intended=sum(each.intended for each in tallies),
+        ok=sum(each.ok for each in tallies),
+        causes=dict(causes.most_common()),
+        bytes=sum(each.bytes for each in tallies),
+        latency=histogram.merge(each.latency for each in tallies),
+        service=histogram.merge(each.service for each in tallies),
+        waited=histogram.merge(each.waited for each in tallies),
     )
 
 

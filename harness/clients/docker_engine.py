@@ -101,9 +101,11 @@ class Engine:
             raise EngineError(f"{self.address}: the answer describes no container: is this Docker's socket?") from None
 
     def usage(self, container: str) -> ContainerUsage | None:
-        """What it uses; None where it does not run any more, or its memory is not told. Raises EngineError.
+        """What the container of this id uses; None where it does not run any more, or its memory is not told. Raises
+        EngineError.
 
-        Memory as ``docker stats`` shows it, use less inactive file cache; times are nanoseconds there. ``one-shot``
+        Memory as ``docker stats`` shows it, use less inactive file cache (``calculateMemUsageUnixNoCache`` of its
+        client); times are nanoseconds there. ``one-shot``
         spares the engine a second sample, for which it would wait a second (API 1.41).
         """
         path = f"/containers/{quote(container, safe='')}/stats?stream=false&one-shot=true"
@@ -114,15 +116,19 @@ class Engine:
             raise EngineError(self._refusal(answer))
         try:
             document = json.loads(answer.body)
+            if document.get("id", container) != container:
+                raise EngineError(f"{self.address}: asked for container {container[:12]}, and told of another one")
             memory, cpu = document["memory_stats"], document["cpu_stats"]
             if not memory.get("usage"):
                 return None  # as of a container that has ended, or where the memory controller is off
             details = memory.get("stats") or {}
-            inactive = details.get("inactive_file", details.get("total_inactive_file", 0))
+            # Version 1 of control groups has both: the one of the group alone, and that with the groups within it.
+            inactive = float(details.get("total_inactive_file", details.get("inactive_file", 0)))
+            used = float(memory["usage"])
             quota = cpu.get("throttling_data") or {}
             return ContainerUsage(
                 datetime.fromisoformat(document["read"]),
-                max(0.0, float(memory["usage"]) - float(inactive)),
+                used - inactive if inactive < used else used,
                 float(memory["limit"]),
                 float(cpu["cpu_usage"]["total_usage"]) / 1e9,
                 {

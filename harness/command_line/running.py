@@ -183,7 +183,12 @@ def find_limit(
 
 @click.command(short_help="Write a scenario of your own to begin with.")
 @click.argument("name")
-@click.option("--kind", default="http", show_default=True, help="What it loads: http, login, websocket or grpc.")
+@click.option(
+    "--kind",
+    default="http",
+    show_default=True,
+    help="What it loads: http, login (JSON), form-login, websocket or grpc.",
+)
 @click.option("--host", default="http://127.0.0.1:8000", show_default=True, help="Your service.")
 @click.option("--into", default=".", type=click.Path(path_type=Path), help="Folder to write into [.].")
 def new(name: str, kind: str, host: str, into: Path) -> None:

@@ -73,7 +73,7 @@ def learn(
     from harness.clients.address import allowed_hosts
     from harness.commands.learn import learn_from
     from harness.learn.log_file import offset_of
-    from shapes._series import Wanted
+    from shapes._points import Wanted
 
     connection_guard.arm(allowed_hosts(allow_host))
     wanted = Wanted(time_column, level_column, option="-")

@@ -17,7 +17,7 @@ from harness.learn import scenario_text
 from harness.learn.fitting import HILL, STEP, Fit
 from harness.learn.learned import Learned, Source, learn
 from harness.learn.learned_file import as_json
-from harness.learn.level import DAY_S
+from harness.learn.level import DAY_S, LEVEL
 from harness.learn.paths import Kind
 from harness.learn.scenario_text import ShapeText, slug
 from harness.learn.source import read_source
@@ -25,7 +25,7 @@ from harness.learn.spikes import Spike
 from harness.regular_file import is_folder, is_there
 from reports import learn_page
 from reports.learn_page import duration
-from shapes._series import Wanted
+from shapes._points import Wanted
 from shapes._source import is_url, shown
 
 JSON, PAGE, REPLAY, SPIKE_FILE, REPLAY_FILE = (
@@ -84,7 +84,7 @@ def summary(learned: Learned) -> list[str]:
     observed, ahead = learned.observed, learned.ahead
     lines = [
         f"{duration(observed.known_days * DAY_S)} known, in windows of {duration(observed.window_s)}, usual level "
-        f"{learned.middle:.3g} {observed.unit}"
+        f"{learned.middle:.3g}{'' if observed.unit == LEVEL else f' {observed.unit}'}"
     ]
     if np.isfinite(learned.pattern.hours).any():
         busiest, quietest = int(np.nanargmax(learned.pattern.hours)), int(np.nanargmin(learned.pattern.hours))

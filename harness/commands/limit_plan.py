@@ -36,6 +36,8 @@ AFTER_LIMIT_S = 5
 """A recovery is watched so much longer than it may take and has to hold."""
 BEYOND_LIMIT = 1.25
 """The pool has users for a latency so many times the limit, where the shape would have fewer."""
+MOST_WAITING = 10_000
+"""Users for starts that wait while a service is down: each is a connection."""
 PEAK, POOL = "peak", "pool_users"
 HELD = ("hold_s", "plateau_s")
 """Options of shapes that say for how long the peak is held."""
@@ -99,14 +101,25 @@ class LimitPlan:
         return str(round(level)) if self.option.is_whole else f"{level:.6g}"
 
     def _pool_users(self, level: float) -> int | None:
-        """Users for the starts that wait for an answer when the latency is at its limit: with fewer, what is beyond it
-        would be seen as a lack of users, and not as the service's. None where somebody has said how many.
+        """Users for the starts that wait for an answer when the latency is at its limit, and where a recovery is judged
+        for all of a spike in which nobody is answered until that limit: with fewer, what is beyond it would be seen as
+        a lack of users, and not as the service's. None where somebody has said how many.
         """
         pool = self.adjustable.option(POOL)
         if pool is None or pool.value or self.option.name != PEAK or self.unit != STARTS_PER_S:
             return None
         limit_s = _longest_limit_s(self.judged)
-        return max(pool_for(level, ARRIVALS), math.ceil(level * (BEYOND_LIMIT * limit_s + 1)) if limit_s else 0)
+        slow = level * (BEYOND_LIMIT * limit_s + 1) if limit_s else 0.0
+        return max(pool_for(level, ARRIVALS), math.ceil(slow), math.ceil(min(MOST_WAITING, self._waiting(level))))
+
+    def _waiting(self, level: float) -> float:
+        """Starts of a spike, and of the base load after it until the longest recovery that may be; 0 where none is."""
+        limits_s = [each.number("limit_s") for each in self.judged if each.needs_baseline]
+        longest_s = max((limit_s for limit_s in limits_s if limit_s is not None), default=None)
+        if longest_s is None:
+            return 0.0
+        held = [self.times.get(name, each.value) for name in HELD if (each := self.adjustable.option(name)) is not None]
+        return level * max(held, default=self.adjustable.plateau_s) + self.bounds.lowest * longest_s
 
 
 def made(wanted: Wanted, adjustable: Adjustable, arguments: Sequence[str]) -> LimitPlan:

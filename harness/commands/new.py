@@ -20,6 +20,8 @@ from harness.regular_file import is_there
 TEMPLATES = Path(__file__).parent / "templates"
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}", re.IGNORECASE)
 WORKFLOWS = Path(".github") / "workflows"
+PACKAGES = {"grpc": ("grpcio",)}
+"""What a kind imports and Springback does not bring along."""
 
 
 def kinds() -> tuple[str, ...]:
@@ -47,6 +49,8 @@ def write(name: str, kind: str, host: str, directory: Path) -> list[Path]:
         "name": name,
         "file": file,
         "kind": kind,
+        "has_password": "secret=True" in (TEMPLATES / f"{kind}.py.j2").read_text(encoding="utf-8"),
+        "packages": PACKAGES.get(kind, ()),
         "host": host,
         "foreign": foreign,
         "baseline_s": 10 if kind == "websocket" else 30,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from harness.findings import ALL, CLIENTS, RUN, Basis, Finding, Outcome
 from harness.plugins import name_of, parameter, parameters_of
 from harness.recording import Recording
+from harness.recording_header import Header, Phase
 from harness.recording_values import Scalar
 
 
@@ -60,6 +61,14 @@ class Criterion:
         without evidence; one that is judged by default may be left out.
         """
         return True
+
+    def failures_seen(self, header: Header) -> Iterator[tuple[Phase, str]]:
+        """Phases, and in each the names of requests (a pattern) whose failures would show in the finding: here those
+        of the parameters ``phase`` and ``requests``, where it has both.
+        """
+        phase, requests = getattr(self, "phase", None), getattr(self, "requests", None)
+        if phase is not None and requests is not None:
+            yield from ((each, requests) for each in header.phases if each.name == phase)
 
     @property
     def sure(self) -> float | None:

@@ -115,7 +115,8 @@ def expected(
     the interval is made wider at both ends, because the usual level that M is measured by is known no better.
     """
     count = len(peaks_m)
-    needs = ((known_days, LEAST_DAYS, "days are known"), (count, LEAST_PEAKS, "peaks were found"))
+    found = "peak was found" if count == 1 else "peaks were found"
+    needs = ((known_days, LEAST_DAYS, "days are known"), (count, LEAST_PEAKS, found))
     lacking = [f"{known:.3g} {what}, and {least} are needed" for known, least, what in needs if known < least]
     if lacking:
         return Expected(threshold, count, known_days, (), "; ".join(lacking))

@@ -38,8 +38,9 @@ class Visit:
     """What was taken away → how often."""
     left_out: Counter[str] = field(default_factory=Counter)
     """Why requests are not among the steps → how many."""
-    unsent: list[tuple[str, str, bool]] = field(default_factory=list)
-    """(method, template, whether its body was a form) of those that only the user can complete."""
+    unsent: list[tuple[str, str, str]] = field(default_factory=list)
+    """(method, template, what its body was of: ``form``, ``multipart``, ``json``, or empty for none) of those that only
+    the user can complete."""
 
 
 def read_har(name: str, host: str = "") -> Visit:
@@ -108,8 +109,9 @@ def _take(request: dict[str, Any], visit: Visit) -> None:
     if path is None or not method.isascii() or not method.isalpha():
         visit.left_out["no path that can be sent"] += 1
     elif method not in SAFE:
-        visit.left_out[f"{method}: its body was removed, and to send it may change data"] += 1
-        unsent = method, path.template, _is_form(request)
+        unsent = method, path.template, _kind_of_body(request)
+        without = "its body was removed, and " if unsent[2] else ""
+        visit.left_out[f"{method}: {without}to send it may change data"] += 1
         if unsent not in visit.unsent:
             visit.unsent.append(unsent)
     elif path.is_secret:
@@ -120,10 +122,14 @@ def _take(request: dict[str, Any], visit: Visit) -> None:
         visit.steps.append(Step(method, path.path, path.template))
 
 
-def _is_form(request: dict[str, Any]) -> bool:
+def _kind_of_body(request: dict[str, Any]) -> str:
     body = request.get("postData")
-    kind = body.get("mimeType") if isinstance(body, dict) else ""
-    return isinstance(kind, str) and kind.lower().startswith("application/x-www-form-urlencoded")
+    if not body:
+        return ""
+    kind = str(body.get("mimeType", "") if isinstance(body, dict) else "").lower()
+    if kind.startswith("multipart/"):
+        return "multipart"
+    return "form" if kind.startswith("application/x-www-form-urlencoded") else "json"
 
 
 def _count_removed(request: dict[str, Any], url: str, removed: Counter[str]) -> None:

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 Values = NDArray[np.float64]
 DAY_S, HOUR_S = 86_400, 3_600
+LEVEL = "level"
+"""The unit of a series of which only the level is known."""
 BEFORE_DAYS = 7
 LAST_WEEKS, LEAST_WEEKS = 4, 2
 LEAST_DAYS = 3
@@ -41,7 +43,7 @@ class Observed:
     values: Values
     """The mean level of each window, NaN where nothing is known."""
     unit: str
-    """``requests/s``, or ``level`` where only a series is known."""
+    """``requests/s``, or :data:`LEVEL`."""
     events: float = float("nan")
     """Requests in all; NaN where only a level is known."""
 

@@ -15,6 +15,13 @@ from harness.learn.paths import MOST_SAMPLES, Kind
 from harness.safe_text import one_line
 
 WIDTH = 110
+BODIES = {
+    "": "",
+    "form": ", data={}",
+    "json": ", json={}",
+    "multipart": ', data=b"", headers={"Content-Type": "multipart/form-data; boundary=..."}',
+}
+"""Of what a body was → where the user is to put another."""
 
 
 @dataclass(frozen=True)
@@ -75,10 +82,10 @@ def visit(title: str, name: str, visit: Visit, shape: ShapeText, notes: Iterable
     lines += ["]", "", "", "class Visitor(PacedHttpUser):", "    @task", "    def visit(self):"]
     lines += ["        for method, path, name in VISIT:", "            self.client.request(method, path, name)"]
     if visit.unsent:
-        lines += ["        # Left out, because its body was removed. Complete what you need:"]
+        lines += ["        # Left out, as it may change data, and without its body. Complete what you need:"]
         lines += [
-            f"        # self.client.request({literal(method)}, {literal(path)}, {'data' if is_form else 'json'}={{}})"
-            for method, path, is_form in visit.unsent
+            f"        # self.client.request({literal(method)}, {literal(path)}{BODIES[body]})"
+            for method, path, body in visit.unsent
         ]
     return _with_end(lines, name, shape)
 

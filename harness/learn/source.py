@@ -10,11 +10,12 @@ import numpy as np
 
 from harness.errors import ConfigurationError
 from harness.learn.learned import Source
-from harness.learn.level import DAY_S, Observed, Values
+from harness.learn.level import DAY_S, LEVEL, Observed, Values
 from harness.learn.log_file import read_logs, start_of
 from harness.learn.log_formats import KNOWN, best
 from harness.learn.traffic import Traffic
-from shapes._series import BRIDGED, Wanted, read
+from shapes._points import Wanted
+from shapes._series import BRIDGED, read
 from shapes._source import is_url
 
 WINDOWS_S = tuple(
@@ -134,4 +135,4 @@ def _of_series(name: str, window_s: int | None, wanted: Wanted) -> Source:
     notes = [note for note in series.notes if not note.startswith(BRIDGED)]  # here nothing is taken for known there
     if missing := int(np.isnan(values).sum()):
         notes.append(f"{missing:,} of {count:,} windows of {window_s} s have no row: nothing is learned from them")
-    return Source(Observed(first * window_s, window_s, values, "level"), None, tuple(notes))
+    return Source(Observed(first * window_s, window_s, values, LEVEL), None, tuple(notes))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from harness.findings import LATENCY_QUANTILE, Basis, Finding, Outcome
+from harness.findings import ENOUGH_USERS, LATENCY_QUANTILE, Basis, Finding, Outcome
 from harness.limit.search import TAIL, Bounds, End, Tried, estimate, next_level
 from harness.limit.step import Answer, Said, Silence
 
@@ -153,10 +153,12 @@ class Limit:
             case End.GENERATOR:
                 spoilt = [each for each in self.tried.said if each.says is Silence.GENERATOR]
                 first = min(spoilt, key=lambda each: each.level)
+                remedy = "more load processes (--processes), or a machine that is left to them,"
+                if first.guard == ENOUGH_USERS:
+                    remedy = "more users (--pool-users)"
                 return (
-                    f"the load generator ended at {_level(first.level, self.searched.unit)} ({first.reason}): more "
-                    "load processes (--processes), or a machine that is left to them, would tell whether the service "
-                    "holds more"
+                    f"the load generator ended at {_level(first.level, self.searched.unit)} ({first.reason}): {remedy} "
+                    "would tell whether the service holds more"
                 )
             case End.STOPPED:
                 stopped = next(each for each in self.tried.said if each.says is Silence.STOPPED)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from harness import criteria as criteria_folder
+from harness.analysis.phases import SHED_RATIO
 from harness.findings import METASTABILITY, RECOVERY_TIME, TARGET_HEALTHY, Basis, Finding, Outcome
 from harness.verdict import RUN_COMPLETE
 
@@ -81,9 +82,10 @@ class Step:
 
     def about(self, criterion: str) -> Said:
         """A PASS or a FAIL counts as it stands in the verdict of the run, so what a guard has voided does not. A
-        service that does not answer after the run has not held its load, whatever else is known.
+        service that does not answer after the run has not held its load, whatever else is known; nor has one that
+        turned more of it away than ``shed_ratio`` accepts, where the criterion leaves out what was turned away.
         """
-        finding = next((each for each in self.findings if each.criterion == criterion), None)
+        finding = self._with_what_was_shed(next((each for each in self.findings if each.criterion == criterion), None))
         named = {each.criterion: each for each in self.findings}
         health, complete = named.get(TARGET_HEALTHY), named.get(RUN_COMPLETE)
 
@@ -115,6 +117,13 @@ class Step:
         is_above = finding.figure > finding.limit
         keeps = is_above == _is_least(finding.kind)
         return said(Answer.SEEMS_TO_HOLD if keeps else Answer.SEEMS_TO_BREAK, finding.reason)
+
+    def _with_what_was_shed(self, finding: Finding | None) -> Finding | None:
+        """The share that was turned away, where that does not pass, in place of what passes for the rest of a load."""
+        if finding is None or finding.outcome is not Outcome.PASS or finding.basis is Basis.MEASURED:
+            return finding
+        shed = (each for each in self.findings if each.kind == SHED_RATIO and each.outcome is not Outcome.PASS)
+        return max(shed, key=lambda each: each.outcome.rank, default=finding)
 
     def _whether_metastable(self, finding: Finding) -> str:
         """Of a service that did not come back, whether it never would, as far as that was judged."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -22,6 +23,10 @@ from harness.plugins import parameter
 from harness.probes import Probe, Reading
 from harness.probes._container_meter import CounterMeter
 
+STALE_S = 5.0
+"""The engine reads the counters whenever it is asked: figures that are of the same instant for so long are those of a
+proxy, or of an engine that hangs.
+"""
 OVERLAP_S = 2.0
 """Events are asked for again for so long: the engine may write one down after it has answered for that time."""
 
@@ -33,6 +38,8 @@ class _Container:
     """Id and instant of each time in which it ran out of memory."""
     asked_s: float | None = None
     """Until when, by the engine's clock, these are known."""
+    changed_s: float = 0.0
+    """When the engine had read its figures anew, by our clock."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +87,11 @@ class DockerContainer(Probe):
         if usage is None:
             return self._without_figures(container, engine.state(container) if state.is_running else state)
         known = self._known.setdefault(container, _Container())
-        until_s = usage.read_at.timestamp()
+        until_s, now_s = usage.read_at.timestamp(), time.monotonic()
+        if known.asked_s is None or until_s != known.asked_s:
+            known.changed_s = now_s
+        elif now_s - known.changed_s > STALE_S:
+            return Reading.failed(state.name, f"its figures have been of the same instant for {STALE_S:.0f} s")
         since_s = until_s if known.asked_s is None else known.asked_s - OVERLAP_S
         events = engine.oom_events(since_s, until_s) if known.asked_s is not None else []
         known.ooms |= {each for each in events if each[0] == state.container_id}

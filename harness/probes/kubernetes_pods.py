@@ -27,7 +27,11 @@ from harness.probes._container_meter import COUNTERS, CounterMeter
 METRICS, KUBELET, NONE = "metrics", "kubelet", "none"
 STALE_S = 90.0
 """Figures that have not changed for so long come from a metrics server, or a kubelet, that has stopped: six times the
-interval at which one looks by default.
+interval at which one looks by default …
+"""
+STALE_INTERVALS, SOONEST_STALE_S = 2.5, 20.0
+"""… and so many of the longest interval that was seen, once there was one, but not sooner than this: in a run of a
+minute or two, figures of before the spike would else be those of its end.
 """
 OOM = "OOMKilled"
 COMING = ("ContainerCreating", "PodInitializing", "Pending")
@@ -45,6 +49,21 @@ class _Container:
     read_at: float | str = ""
     """When its figures were read, in the words of whoever did."""
     changed_s: float = 0.0
+    interval_s: float = 0.0
+    """Longest time from one reading to the next; 0 before two of them were seen to come."""
+    is_first: bool = True
+    """What is known was there when the probe began, or is nothing: how old it is nobody knows."""
+
+    @property
+    def stale_s(self) -> float:
+        """So old figures may become."""
+        return min(STALE_S, max(SOONEST_STALE_S, STALE_INTERVALS * self.interval_s)) if self.interval_s else STALE_S
+
+    def note_reading(self, read_at: float | str, now_s: float) -> None:
+        if self.read_at and not self.is_first:
+            self.interval_s = max(self.interval_s, now_s - self.changed_s)
+        self.is_first = not self.read_at
+        self.read_at, self.changed_s = read_at, now_s
 
 
 @dataclass(frozen=True)
@@ -66,7 +85,8 @@ class KubernetesPods(Probe):
     from cAdvisor's page in the kubelet of each node, read about every 10 s there: the same, with
     ``cpu_throttled_ratio``, the share of the periods of the CPU limit in which it was used up, its counters
     ``cpu_periods_total``, ``cpu_throttled_periods_total`` and ``cpu_throttled_s_total``, and in ``oom_kills`` also what
-    the kernel killed while the container went on. Figures that have not changed for 90 s are a failed reading.
+    the kernel killed while the container went on. Figures that have not changed for 90 s, or for two and a
+    half of the longest interval that was seen between two of them (20 s at least), are a failed reading.
 
     The account may list pods (and ``pods`` of metrics.k8s.io); for ``usage=kubelet`` it needs ``get`` of
     ``nodes/proxy``, which lets whoever has its token run commands in every pod of the node: use it where that does not
@@ -199,9 +219,11 @@ class KubernetesPods(Probe):
             # One that has just been started is not in the figures before they are drawn up next.
             known.changed_s = known.changed_s or now_s
         elif usage.read_at != known.read_at:
-            known.read_at, known.changed_s = usage.read_at, now_s
-        if now_s - known.changed_s > STALE_S:
-            return Reading.failed(source, f"its memory and CPU have not been read for {STALE_S:.0f} s ({self.usage})")
+            known.note_reading(usage.read_at, now_s)
+        if now_s - known.changed_s > known.stale_s:
+            return Reading.failed(
+                source, f"its memory and CPU have not been read for {known.stale_s:.0f} s ({self.usage})"
+            )
         if usage is None:
             return Reading.of(source, values)
         return Reading.of(source, values | _figures(known, usage, started_s))

@@ -26,6 +26,10 @@ from harness.run.health_check import ANSWER_S, TargetHealth
 from harness.safe_text import say
 
 CHECK_S = 0.05
+QUICK_S = ANSWER_S / 4
+"""An answer within this is one of a target that serves whoever asks."""
+TRIES = 3
+"""For a quick answer: of a machine that is busy just now one may be late, and the baseline is not to starve for it."""
 
 
 class BrokenOffError(Exception):
@@ -96,8 +100,8 @@ class Readiness:
         if self._target.answered_anew_in_s() is not None:
             return
         self._park_afresh(False)
-        alone_s = self._target.answered_anew_in_s()
-        if alone_s is None or alone_s > ANSWER_S / 4:
+        alone_s = self._quick_answer_s()
+        if alone_s is None:
             self._park_afresh(None)  # it is slow without them as well: that proves nothing
             return
         check = check_name(self._target.path)
@@ -107,6 +111,14 @@ class Readiness:
         )
         say(f"{check}: {detail}")
         self._mark(HealthMark(0, PARKED, check, False, detail))
+
+    def _quick_answer_s(self) -> float | None:
+        """What the first one took; None when none was."""
+        for _ in range(TRIES):
+            answer_s = self._target.answered_anew_in_s()
+            if answer_s is not None and answer_s <= QUICK_S:
+                return answer_s
+        return None
 
     def _park_afresh(self, connect_early: bool | None) -> None:
         self._connect_early = connect_early

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import itertools
 import signal
-import time
 from typing import Any
 
 import gevent
@@ -27,14 +26,12 @@ from harness.load.run_plan import Plan
 from harness.load.users.csv_rows import RowsError
 from harness.parameters import flag
 from harness.run import messages
+from harness.run.clock_pings import ClockPings
 from harness.run.master_link import MasterLink
 from harness.run.parent_watch import when_launcher_is_gone
 from harness.run.workers import ProcessDescription
 from harness.safe_text import say
 
-FIRST_PINGS = 20
-"""Taken quickly, while the worker is idle: the shortest round trip decides, and users that spawn hold others up."""
-PING_INTERVAL_S = 2.0
 READY_INTERVAL_S = 0.2
 CTRL_C_GRACE_S = 30.0
 ROW_WITHIN_S = 10.0
@@ -62,7 +59,8 @@ class Worker:
         runner.register_message(messages.STOP_USERS, self._on_stop_users, concurrent=True)
         runner.register_message(messages.ROW, self._on_row)
         self._master = MasterLink(runner, self._is_under_way, self._on_master_lost)
-        gevent.spawn(self._ping)
+        self._pings = ClockPings(self._clock, lambda now_s: runner.send_message(messages.PING, {"sent_s": now_s}))
+        gevent.spawn(self._pings.run)
         if forked:
             gevent.signal_handler(signal.SIGINT, self._interrupted)
         else:
@@ -111,16 +109,9 @@ class Worker:
     def _deliver_final(self, report: Report) -> None:
         self._runner.send_message(messages.FINAL, report.to_message())
 
-    def _ping(self) -> None:
-        count = 0
-        while True:
-            self._runner.send_message(messages.PING, {"sent_s": time.monotonic()})
-            count += 1
-            gevent.sleep(0.05 if count < FIRST_PINGS else PING_INTERVAL_S)
-
     def _on_pong(self, msg: Any, **_: Any) -> None:
         self._master.heard()
-        self._clock.exchanged(msg.data["sent_s"], msg.data["master_s"], time.monotonic())
+        self._pings.answered(msg.data["sent_s"], msg.data["master_s"])
 
     def _say_parked(self, reporter: NodeReporter) -> None:
         while reporter is self._reporter and reporter.node.plan is None:

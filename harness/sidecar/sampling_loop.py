@@ -9,6 +9,9 @@ from collections.abc import Callable, Sequence
 
 from harness.probes import Probe, Reading, name_of
 
+SKIPPED = "skipped:"
+"""How the error of a sample begins that was not taken, because the one before had not ended."""
+
 Emit = Callable[[float, str, Reading], None]
 """Takes the instant on the monotonic clock in seconds, the probe's name, and the reading; from any thread."""
 
@@ -32,7 +35,7 @@ class _Worker:
         """Lets the thread take a sample, or says that the one before has not ended."""
         since_s = self._busy_since_s
         if since_s is not None:
-            late = f"skipped: the sample begun {now_s - since_s:.1f} s ago has not ended"
+            late = f"{SKIPPED} the sample begun {now_s - since_s:.1f} s ago has not ended"
             self._emit(now_s, self.name, Reading.failed(self.name, late))
         else:
             self._busy_since_s = now_s

@@ -6,7 +6,6 @@ import dataclasses
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -177,13 +176,15 @@ class Controller:
     def _copy_fault(self, url: str) -> None:
         """A process that comes later gets the fault that the others have; its account starts at nothing."""
         for one in self._base:
-            with suppress(OSError):  # that one may be dead: ask the next
+            try:
                 reply = ask("GET", one.url + self._fault_path, self._token, limit_s=TIMEOUT_S)
-                active = reply.document["active"] if reply.status == 200 else None
-                if active is not None:
-                    body = {"fault": active["fault"], "parameters": active["parameters"]}
-                    ask("PUT", url + self._fault_path, self._token, body, limit_s=TIMEOUT_S)
-                return
+            except OSError:  # that one may be dead: ask the next
+                continue
+            active = reply.document["active"] if reply.status == 200 else None
+            if active is not None:
+                body = {"fault": active["fault"], "parameters": active["parameters"]}
+                ask("PUT", url + self._fault_path, self._token, body, limit_s=TIMEOUT_S)
+            return
 
     def _log(self, event: str, replica: Replica) -> None:
         self.events.append(Event(time.monotonic(), event, replica.name, replica.pid, replica.cut_sessions))

@@ -11,6 +11,8 @@ import psycopg
 
 ABANDONED_AFTER_S = 5.0
 """A question that got no answer for so long is asked again on a new connection."""
+NO_TURN_S = 0.1
+"""Woken so much too late, this process had no turn on its machine, and knows nothing of the server."""
 
 WHAT_ARE_YOU: LiteralString = """
 SELECT pg_is_in_recovery(),
@@ -61,7 +63,7 @@ class DatabaseNode:
         return "replica" if self.answer.in_recovery else "primary"
 
     async def ask(self, limit_s: float) -> None:
-        """Update what is known; never raises, and never takes longer than `limit_s`.
+        """Update what is known; never raises, and never takes longer than `limit_s` of the time that this process has.
 
         A question that takes longer is left running, and the node is not reachable until it is answered: to cancel
         it would wait for the server, which may be frozen.
@@ -74,7 +76,10 @@ class DatabaseNode:
             self._question, self._asked_at_s = asyncio.create_task(self._query()), now_s
         question = self._question
         # One that was late before is looked at, and not waited for again.
-        await asyncio.wait({question}, timeout=max(0.0, self._asked_at_s + limit_s - now_s))
+        patience_s = max(0.0, self._asked_at_s + limit_s - now_s)
+        await asyncio.wait({question}, timeout=patience_s)
+        if not question.done() and time.monotonic() > now_s + patience_s + NO_TURN_S:
+            await asyncio.wait({question}, timeout=limit_s)  # what has come meanwhile is still to be read
         if not question.done():
             self.reachable, self.reason = False, f"no answer within {limit_s:g} s"
             return

@@ -3,6 +3,9 @@
 Each key has a generation, which every invalidation changes before it is answered. A loader notes the
 generation before it reads the database and may store only while that is unchanged: a value read before a
 write cannot be stored after it. For the same reason a reader joins only loads of the generation it saw.
+
+A Valkey that was frozen does on waking what it was told before: there the store may come before an invalidation that
+nobody answered. So a store is void once its loader has given it up, by Valkey's own clock.
 """
 
 from __future__ import annotations
@@ -29,19 +32,22 @@ RETRY_AFTER_S = 1.0
 POLL_S = 0.005
 PENDING_RETRY_S = 0.05
 
-# What is there; else the generation, and whether the caller is the one to load.
+# What is there; else the generation, whether the caller is the one to load, and the time in ms.
 CLAIM = """
 local value = redis.call('GET', KEYS[1])
-if value then return {value, '', 0} end
+if value then return {value, '', 0, 0} end
 local generation = redis.call('GET', KEYS[2]) or ''
 local mine = redis.call('SET', KEYS[3] .. generation, ARGV[1], 'NX', 'PX', ARGV[2])
-return {false, generation, mine and 1 or 0}
+local time = redis.call('TIME')
+return {false, generation, mine and 1 or 0, time[1] * 1000 + math.floor(time[2] / 1000)}
 """
 
-# Give the claim back; store, if nothing was invalidated since.
+# Give the claim back; store, if nothing was invalidated since and the loader still waits for it.
 FILL = """
 if redis.call('GET', KEYS[3] .. ARGV[2]) == ARGV[1] then redis.call('DEL', KEYS[3] .. ARGV[2]) end
 if ARGV[3] == '' or (redis.call('GET', KEYS[2]) or '') ~= ARGV[2] then return 0 end
+local time = redis.call('TIME')
+if time[1] * 1000 + time[2] / 1000 > tonumber(ARGV[5]) then return 0 end
 redis.call('SET', KEYS[1], ARGV[3], 'PX', ARGV[4])
 return 1
 """
@@ -114,10 +120,13 @@ class ItemCache:
         token, deadline = secrets.token_hex(8), time.monotonic() + self._claim_s
         while time.monotonic() < deadline:
             try:
-                text, generation, mine = await self._claim(keys=_names(key), args=[token, round(self._claim_s * 1000)])
+                text, generation, mine, told_ms = await self._claim(
+                    keys=_names(key), args=[token, round(self._claim_s * 1000)]
+                )
             except valkey_client.UNAVAILABLE_ERRORS:
                 self._mark_unavailable()
                 break
+            told_s = time.monotonic()
             if text:
                 return _decoded(text), False
             if mine:
@@ -125,21 +134,31 @@ class ItemCache:
                 try:
                     item = await load(key)
                 finally:
-                    await self._store(key, token, generation, item)
+                    await self._store(key, token, generation, item, told_ms, told_s)
                 return item, True
             await asyncio.sleep(POLL_S)
         return await load(key), True
 
     async def load_alone(self, key: str, generation: str, load: Load) -> Item | None:
         """After a miss, without looking whether somebody else is loading."""
+        try:
+            seconds, microseconds = await self._client.time()
+        except valkey_client.UNAVAILABLE_ERRORS:
+            self._mark_unavailable()
+            return await load(key)
+        told_s = time.monotonic()
         item = await load(key)
-        await self._store(key, "", generation, item)
+        await self._store(key, "", generation, item, seconds * 1000 + microseconds // 1000, told_s)
         return item
 
-    async def _store(self, key: str, token: str, generation: str, item: Item | None) -> None:
+    async def _store(
+        self, key: str, token: str, generation: str, item: Item | None, told_ms: int, told_s: float
+    ) -> None:
+        """Valkey's clock had said ``told_ms`` before ours said ``told_s``: the last instant is early, never late."""
         text = "" if item is None else json.dumps([item.version, item.value])
+        until_ms = told_ms + round((time.monotonic() - told_s + ANSWER_WITHIN_S) * 1000)
         with suppress(*valkey_client.UNAVAILABLE_ERRORS):
-            await self._fill(keys=_names(key), args=[token, generation, text, self._ttl_ms])
+            await self._fill(keys=_names(key), args=[token, generation, text, self._ttl_ms, until_ms])
 
     async def invalidate(self, key: str) -> bool:
         """Forget the item; False when Valkey did not take it: then it is tried again until it does."""

@@ -24,7 +24,7 @@ class Session:
     target: service.Service
 
     def get(self, path: str, **options: Any) -> requests.Response:
-        return requests.get(self.url + path, timeout=10, **options)
+        return requests.get(self.url + path, timeout=30, **options)
 
     def post(self, path: str, data: dict[str, str] | None = None, **options: Any) -> requests.Response:
         return requests.post(self.url + path, data=data, timeout=60, **options)
@@ -84,5 +84,5 @@ def session(directory: Path, *arguments: str, scenario: str = "herd_http.py", ba
 def _answers(opened: Session) -> bool:
     try:
         return opened.get("/springback/status").ok
-    except requests.ConnectionError:
+    except (requests.ConnectionError, requests.Timeout):
         return False

@@ -164,9 +164,9 @@ def test_after_an_hour_it_is_small_and_as_quick(page: Any, ui: Session) -> None:
         now = {**told, "status": {**told["status"], "elapsed_s": begin + 600.9}}
         watched.evaluate(TAKE, [*map(second, range(begin, begin + 600)), names(10), now, *[{"kind": "beat"}] * 60])
     until(watched, f"() => {PANEL}.charts.element.dataset.drawn === '{HOUR_S - 1}'")
-    took_ms = watched.evaluate(
-        f"() => Math.min(...[1, 2, 3].map(() => {{ {PANEL}.charts.paint(); return {PANEL}.charts.took_ms; }}))"
-    )
+    # The quickest of many: others on the machine make the rest slower.
+    paint = f"() => {{ {PANEL}.charts.paint(); return {PANEL}.charts.took_ms; }}"
+    took_ms = watched.evaluate(f"() => Math.min(...Array.from({{ length: 20 }}, {paint}))")
     largest_bytes = max(process.memory_full_info().uss for process in renderers() if process.pid not in before)
     context.close()
     assert took_ms < 100

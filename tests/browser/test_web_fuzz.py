@@ -125,5 +125,5 @@ def test_every_route(ui: Session, path: str, method: str, parameters: dict[str, 
         # As anything but JSON it would be a form in which nothing is filled in, and that starts a run.
         parameters, body, kind = {}, json.dumps({"host": "http://192.0.2.1"}), "application/json"
     options = {"params": parameters, "data": body.encode(), "headers": {"Content-Type": kind} if kind else {}}
-    assert_in_order(requests.request(method, ui.url + path, timeout=10, allow_redirects=False, **options))
+    assert_in_order(requests.request(method, ui.url + path, timeout=30, allow_redirects=False, **options))
     assert ui.status()["runs"] == 0

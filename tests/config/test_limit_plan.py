@@ -118,6 +118,16 @@ def test_more_users_wait_where_the_latency_may_be_long() -> None:
     assert "--pool-users" not in given(made(WANTED, of(Stepped, pool_users=50), ()), 100)
 
 
+def test_users_wait_for_all_of_a_spike_from_which_a_service_may_come_back() -> None:
+    """160/s for the 20 s of the step, and 10/s for the 20 s that the recovery may take."""
+    assert given(plan(Stepped, criteria=("recovery_time",)), 160)["--pool-users"] == "3400"
+    both = ("latency_quantile", "recovery_time")
+    assert given(plan(Stepped, criteria=both), 160)["--pool-users"] == "3400"
+    assert given(plan(Stepped, criteria=("recovery_time",)), 900)["--pool-users"] == "10000", "each is a connection"
+    longer = made(replace(WANTED, criteria=("recovery_time",)), of(Stepped, hold_s=30), ())
+    assert given(longer, 100)["--pool-users"] == "3200"
+
+
 def test_herds_are_whole_numbers_of_users() -> None:
     found = plan(Herded)
     assert given(found, 160.0)["--herd-users"] == "160"

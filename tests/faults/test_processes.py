@@ -16,7 +16,7 @@ from harness.faults.kill_process import KillProcess
 from harness.faults.stop_process import StopProcess
 from tests.faults.victims import server
 from tests.ports import free_port
-from tests.probes.loopback import python, wait_for
+from tests.probes.loopback import PATIENCE_S, python, wait_for
 
 
 def test_a_stopped_server_answers_nothing_until_it_is_continued() -> None:
@@ -106,7 +106,7 @@ def test_a_killed_server_is_gone_and_stays_so() -> None:
     with server() as victim:
         fault = KillProcess(port=victim.port).pin()
         assert "killed" in fault.inject()
-        assert victim.process.wait(5) == -signal.SIGKILL
+        assert victim.process.wait(PATIENCE_S) == -signal.SIGKILL
         assert "nothing to undo" in fault.undo()
         with pytest.raises(FaultError, match="gone already"):
             fault.inject()
@@ -117,7 +117,7 @@ def test_a_process_that_is_stopped_can_be_killed() -> None:
         StopProcess(port=victim.port).pin().inject()
         began_s = time.monotonic()
         KillProcess(pid=victim.process.pid).pin().inject()
-        assert victim.process.wait(5) == -signal.SIGKILL
+        assert victim.process.wait(PATIENCE_S) == -signal.SIGKILL
         assert time.monotonic() - began_s < 3
 
 
@@ -130,4 +130,4 @@ def test_a_process_that_is_asked_to_end_may_take_its_time() -> None:
         assert process.poll() is None
         process.stdin.write("go\n")
         process.stdin.flush()
-        assert process.wait(5) == 7
+        assert process.wait(PATIENCE_S) == 7

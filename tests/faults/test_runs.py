@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from signal import SIGSTOP
@@ -17,6 +18,8 @@ from tests.run import runs
 from tests.run.runs import SIGINT, SIGKILL, Finished
 from tests.run.together import together
 
+GONE_WITHIN_S = 20.0
+"""What has ended then is not left over, however busy the machine was."""
 LONG = ("--baseline-s", "1", "--spike-s", "30", "--recovery-s", "3")
 
 
@@ -79,9 +82,10 @@ def test_a_fault_is_in_the_recording_the_terminal_and_the_report(outcome: Outcom
     read = [sample for sample in done.recording.probes if sample.probe == "process" and sample.error is None]
     sampled = {sample.source for sample in read}
     assert sampled == {f"port-{outcome.port}"}, "not the proxy, which is ours"
-    fastest = {t: min(min(piece.latency) for piece in done.recording.slices if piece.t == t) for t in (1, 3)}
-    assert bucket_index(20_000) > fastest[1], "microseconds of the quickest request"
-    assert fastest[3] >= bucket_index(200_000)
+    slow = math.ceil(marks[1, INJECTED])
+    fastest = {t: min(min(piece.latency) for piece in done.recording.slices if piece.t == t) for t in (1, slow)}
+    assert bucket_index(100_000) > fastest[1], "microseconds of the quickest request"
+    assert fastest[slow] >= bucket_index(200_000)
 
 
 def ended(directory: Path, number: int) -> Finished:
@@ -91,8 +95,8 @@ def ended(directory: Path, number: int) -> Finished:
         run.until(lambda: "fault stop_process injected" in run.err, "the fault is injected")
         assert victim.is_stopped
         run.send(number)
-        wait_for(lambda: victim.answers, 20)
-        return run.wait(gone_within_s=5)
+        wait_for(lambda: victim.answers)
+        return run.wait(gone_within_s=GONE_WITHIN_S)
 
 
 @together(ended, number=[SIGINT, SIGKILL])
@@ -115,8 +119,8 @@ def injector_hit(directory: Path, number: int) -> Finished:
         run.until(lambda: "fault stop_process injected" in run.err, "the fault is injected")
         (injector,) = [process for process in run.family if "harness.sidecar.injector_process" in process.cmdline()]
         injector.send_signal(number)
-        wait_for(lambda: victim.answers, 20)
-        return run.wait(gone_within_s=2)
+        wait_for(lambda: victim.answers)
+        return run.wait(gone_within_s=GONE_WITHIN_S)
 
 
 @together(injector_hit, number=[SIGKILL, SIGSTOP])
@@ -131,7 +135,7 @@ def nothing_to_stop(directory: Path) -> Outcome:
     with service.running() as target:
         fault = f"stop_process port={free_port()} at=spike"
         run = runs.locust(directory, str(scenario(directory)), "--fault", fault, host=target.url)
-        return Outcome(run.wait(gone_within_s=2), requests=target.requests)
+        return Outcome(run.wait(gone_within_s=GONE_WITHIN_S), requests=target.requests)
 
 
 @together(nothing_to_stop)

@@ -177,15 +177,19 @@ def test_a_slow_reader_holds_up_the_sender(latency_ms: float) -> None:
 
 
 def test_latency_is_added_to_a_round_trip_and_taken_away_again() -> None:
-    with target(echo) as to, proxied(to, 0.5, 2.0, latency_ms=100) as (injector, port), connected(port) as connection:
-        before = [round_trip_ms(connection) for _ in range(20)]
-        injector.until(INJECTED)
-        during = [round_trip_ms(connection) for _ in range(6)]
-        injector.until(UNDONE)
-        after = [round_trip_ms(connection) for _ in range(20)]
+    began_s, trips = time.monotonic(), list[tuple[float, float, float]]()
+    with target(echo) as to, proxied(to, 1.0, 2.5, latency_ms=100) as (injector, port), connected(port) as connection:
+        while not injector.said(UNDONE) or len(trips) < 20 or trips[-20][0] <= injector.said(UNDONE)[0].t:
+            sent_s, took_ms = time.monotonic(), round_trip_ms(connection)
+            trips.append((sent_s, time.monotonic(), took_ms))
+            time.sleep(0.02)
+    (injected,), (undone,) = injector.said(INJECTED), injector.said(UNDONE)
+    before = [took_ms for _, back_s, took_ms in trips if back_s < began_s + 1.0]
+    during = [took_ms for sent_s, back_s, took_ms in trips if sent_s > injected.t and back_s < began_s + 2.5]
+    after = [took_ms for sent_s, _, took_ms in trips if sent_s > undone.t]
+    assert before and during, "both have had their time, or this test shows nothing"
     assert min(during) >= 100
-    added_ms = statistics.median(during) - statistics.median(before)
-    assert 95 < added_ms < 140
+    assert min(during) - min(before) < 140, "of those that the machine has added the least to"
     assert statistics.median(after) < 50
 
 
@@ -193,13 +197,23 @@ def test_latency_delays_and_does_not_narrow() -> None:
     """A thousand messages sent at once come back after one delay, not after a thousand."""
     with target(echo) as to, proxied(to, 0, latency_ms=150) as (injector, port), connected(port) as connection:
         injector.until(INJECTED)
-        assert 150 <= round_trip_ms(connection, b"x" * 200_000) < 450
+        took_ms = [round_trip_ms(connection, b"x" * 200_000) for _ in range(3)]
+    assert 150 <= min(took_ms) < 450
 
 
 def test_jitter_spreads_and_keeps_the_order() -> None:
-    with target(echo) as to, proxied(to, 0, jitter_ms=60) as (injector, port), connected(port) as connection:
+    with (
+        target(echo) as to,
+        proxied(to, 0, jitter_ms=60) as (injector, port),
+        proxied(to) as (_, port_beside),
+        connected(port) as connection,
+        connected(port_beside) as beside,
+    ):
         injector.until(INJECTED)
-        times_ms = [round_trip_ms(connection) for _ in range(25)]
+        times_ms, besides_ms = [], []
+        for _ in range(25):
+            times_ms.append(round_trip_ms(connection))
+            besides_ms.append(round_trip_ms(beside))
         got = b""
         for number in range(50):
             connection.sendall(bytes([number]))
@@ -208,19 +222,22 @@ def test_jitter_spreads_and_keeps_the_order() -> None:
             got += connection.recv(100)
     assert got == bytes(range(50))
     assert max(times_ms) - min(times_ms) > 20
-    assert statistics.median(times_ms) < 100, "60 on the way there and back, and 120 if it were twice as much"
+    added_ms = statistics.median(times_ms) - statistics.median(besides_ms)
+    assert added_ms < 100, "60 on the way there and back, and 120 if it were twice as much"
 
 
 def test_bandwidth_is_shared_by_all_connections() -> None:
     """Three connections fetch 100 kB each over a link of 200 kB/s: together 1.5 s, and each its share all along."""
 
+    arrived = threading.Barrier(4)
+
     def send(connection: socket.socket) -> None:
+        arrived.wait(20)
         connection.sendall(b"x" * 100_000)
 
     ended_s: list[float] = []
     with target(send) as to, proxied(to, 0, bandwidth_bytes_per_s=200_000) as (injector, port):
         injector.until(INJECTED)
-        began_s = time.monotonic()
 
         def fetch() -> None:
             with connected(port, 20) as connection:
@@ -230,10 +247,12 @@ def test_bandwidth_is_shared_by_all_connections() -> None:
         threads = [threading.Thread(target=fetch) for _ in range(3)]
         for thread in threads:
             thread.start()
+        began_s = time.monotonic()  # those who send wait for this thread, too
+        arrived.wait(20)
         for thread in threads:
             thread.join(20)
     assert len(ended_s) == 3
-    assert 1.45 < max(ended_s) < 2.5
+    assert 1.45 < max(ended_s) < 2.9, "3 s if they had half of it"
     assert min(ended_s) > 1.2
 
 
@@ -247,11 +266,11 @@ def test_a_link_that_is_wide_again_holds_nothing_back() -> None:
             injector.until(UNDONE)
             began_s = time.monotonic()
             assert len(read_all(connection)) == MEGABYTE
-            assert time.monotonic() - began_s < 3
+            assert time.monotonic() - began_s < 30, "of a thousand"
 
 
 def test_a_black_hole_keeps_what_was_sent_and_lets_it_through_afterwards() -> None:
-    with target(echo) as to, proxied(to, 0, 2, blackhole=True) as (injector, port), connected(port) as before:
+    with target(echo) as to, proxied(to, 0, 3, blackhole=True) as (injector, port), connected(port) as before:
         injector.until(INJECTED)
         before.sendall(b"old")
         with connected(port) as new:
@@ -274,7 +293,7 @@ def test_reset_ends_what_is_there_and_what_comes() -> None:
         finally:
             ended.set()
 
-    with target(watch) as to, proxied(to, 0.5, 1.5, reset=True) as (injector, port), connected(port) as connection:
+    with target(watch) as to, proxied(to, 1, 3, reset=True) as (injector, port), connected(port) as connection:
         round_trip_ms(connection)
         injector.until(INJECTED)
         assert is_reset(connection)
@@ -290,11 +309,11 @@ def test_two_faults_on_one_port_share_the_proxy_and_add_up() -> None:
     with target(echo) as to:
         slow = TcpProxy(to=to, listen=port, latency_ms=60)
         slower = TcpProxy(to=to, listen=port, latency_ms=90)
-        with injecting((slow, 0, NEVER_S), (slower, 0, 1.0)) as injector, connected(port) as connection:
+        with injecting((slow, 0, NEVER_S), (slower, 0, 2.0)) as injector, connected(port) as connection:
             injector.until(INJECTED, 2)
             assert round_trip_ms(connection) >= 150
             injector.until(UNDONE, 2)
-            assert 60 <= round_trip_ms(connection) < 150
+            assert 60 <= min(round_trip_ms(connection) for _ in range(5)) < 150
 
 
 def test_a_free_port_is_said() -> None:
@@ -337,7 +356,7 @@ def test_five_hundred_clients_at_once_get_their_answers() -> None:
 
 def test_connections_that_have_ended_are_forgotten() -> None:
     """Their number is in what the fault says of itself."""
-    with target(echo) as to, proxied(to, 1.2, latency_ms=1) as (injector, port):
+    with target(echo) as to, proxied(to, 2.5, latency_ms=1) as (injector, port):
         for _ in range(20):
             with connected(port) as connection:
                 round_trip_ms(connection)

@@ -18,7 +18,7 @@ import psutil
 from harness.faults import Fault, ScheduledFault
 from harness.recording_marks import FaultMark
 from harness.sidecar.injector import Injector
-from tests.probes.loopback import python, said, wait_for
+from tests.probes.loopback import PATIENCE_S, python, said, wait_for
 
 SERVER = """
 import http.server, json, os, sys
@@ -110,7 +110,7 @@ class Watched(Injector):
     def said(self, event: str, number: int = 1) -> list[FaultMark]:
         return [each for each in self.events if each.event == event and each.number == number]
 
-    def until(self, event: str, number: int = 1, within_s: float = 15) -> FaultMark:
+    def until(self, event: str, number: int = 1, within_s: float = PATIENCE_S) -> FaultMark:
         wait_for(lambda: bool(self.said(event, number)), within_s)
         return self.said(event, number)[0]
 

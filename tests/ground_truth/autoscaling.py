@@ -27,6 +27,8 @@ from tests.ground_truth.frame import FAIL, INCONCLUSIVE, PASS, Case, Compared, R
 CLOCK_S = 0.05
 """The run's origin on the monotonic clock is read off the controller's own clock in the samples: so near to it."""
 CRITERIA = frozenset({"scaling_lag", "under_provisioning", "over_provisioning", "scaling_stability", "scale_in"})
+LATENCY = "latency_quantile"
+"""Requests wait where replicas are missing."""
 
 
 @dataclass(frozen=True)
@@ -168,6 +170,7 @@ HEALTHY = Case("healthy", "autoscaling", check=_by_the_log(_given_back), ask=_lo
 NEVER = Case(
     *("never_scales", "autoscaling", "never_scales", {}),
     expected=dict.fromkeys(("scaling_lag", "under_provisioning"), FAIL),
+    follow=frozenset({LATENCY}),
     rest=INCONCLUSIVE,
     check=_by_the_log(_never),
     ask=_log,
@@ -176,7 +179,7 @@ KILLED = _short(
     Case(
         *("a replica killed", "autoscaling"),
         expected={"scaling_stability": PASS},
-        follow=frozenset({"scaling_errors", "scale_in"}),
+        follow=frozenset({"scaling_errors", "scale_in", LATENCY}),
         rest=INCONCLUSIVE,
         check=_by_the_log(_died),
         meanwhile=_kill_the_second,
@@ -187,7 +190,7 @@ CASES = (
     HEALTHY,
     Case(
         *("slow_start 10 s", "autoscaling", "slow_start", {"seconds": 10}, {"scaling_lag": FAIL}),
-        follow=frozenset({"under_provisioning", "scale_in"}),
+        follow=frozenset({"under_provisioning", "scale_in", LATENCY}),
         rest=INCONCLUSIVE,
         check=_by_the_log(_late),
         ask=_log,
@@ -195,7 +198,7 @@ CASES = (
     NEVER,
     Case(
         *("flapping 5 s", "autoscaling", "flapping", {"period": 5}, {"scaling_stability": FAIL}),
-        follow=CRITERIA - {"scaling_stability"},
+        follow=CRITERIA - {"scaling_stability"} | {LATENCY},
         rest=INCONCLUSIVE,
         check=_by_the_log(_flips),
         ask=_log,

@@ -6,36 +6,38 @@ A script is a list of connections, the last of which is repeated; a connection i
 from __future__ import annotations
 
 import json
+import os
+import signal
 import socket
 import ssl
 import struct
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
+from tests.forks import Channel, forked
+
 READ, CLOSE, RESET, STOP_READING = "read", "close", "reset", "stop reading"
-UNCHANGED_FOR_S = 0.1
-"""So long nothing more may have come, before the server tells what it has seen."""
+LOOK_EVERY_S, UNCHANGED_LOOKS = 0.005, 20
+"""So often nothing more may have come, before the server tells what it has seen. Looks and not seconds: while it has no
+turn, nothing is read either.
+"""
 
 
 class Scripted:
-    def __init__(self, port: int, process: subprocess.Popen[str]) -> None:
+    def __init__(self, port: int, channel: Channel) -> None:
         self.port = port
         self.url = f"http://127.0.0.1:{port}"
         self.handshakes: list[str] = []
         """Version of each TLS handshake that came to its end; known once :meth:`seen` was called."""
-        self._process = process
+        self._channel = channel
 
     def seen(self) -> list[bytes]:
         """What each connection sent, in the order in which they were accepted. Ends the server."""
-        assert self._process.stdin is not None and self._process.stdout is not None
-        self._process.stdin.write("over\n")
-        self._process.stdin.flush()
-        told = json.loads(self._process.stdout.readline())
+        self._channel.tell("over")
+        told = json.loads(self._channel.hear())
         self.handshakes = told["handshakes"]
         return [part.encode("latin-1") for part in told["seen"]]
 
@@ -52,25 +54,29 @@ def scripted(
         [step.decode("latin-1") + "!" if isinstance(step, bytes) else step for step in one] for one in connections
     ]
     arguments = json.dumps({"connections": encoded, "tls": tls, "ipv6": ipv6})
-    process = subprocess.Popen([sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    channel = forked(__name__, "serve")
     try:
-        assert process.stdin is not None and process.stdout is not None
-        process.stdin.write(arguments + "\n")
-        process.stdin.flush()
-        yield Scripted(int(process.stdout.readline()), process)
+        channel.tell(arguments)
+        port, pid = json.loads(channel.hear())
+        yield Scripted(port, channel)
+        with suppress(ProcessLookupError):  # it has told what it has seen
+            os.kill(pid, signal.SIGKILL)
+        assert not channel.hear(), "it has ended, and its port is free again"
     finally:
-        process.kill()
-        process.communicate()
+        channel.close()
 
 
-def _serve(arguments: dict[str, Any]) -> None:
+def serve(channel: Channel) -> None:
+    """What a fork does: the server."""
+    arguments = json.loads(channel.hear())
     host, family = ("::1", socket.AF_INET6) if arguments["ipv6"] else ("127.0.0.1", socket.AF_INET)
     listener = socket.create_server((host, 0), family=family, backlog=1024)
+    os.dup(channel.descriptor)  # what is opened last is closed last: who hears the end of it knows that nobody listens
     context = None
     if arguments["tls"]:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(*arguments["tls"])
-    print(listener.getsockname()[1], flush=True)
+    channel.tell(json.dumps([listener.getsockname()[1], os.getpid()]))
     seen: list[list[bytes]] = []
     handshakes: list[str | None] = []
 
@@ -83,15 +89,15 @@ def _serve(arguments: dict[str, Any]) -> None:
             threading.Thread(target=_play, args=given, daemon=True).start()
 
     threading.Thread(target=accept, daemon=True).start()
-    sys.stdin.readline()
-    total, unchanged_since = -1, 0.0
-    while total < 0 or time.monotonic() < unchanged_since + UNCHANGED_FOR_S:
+    if not channel.hear():
+        return
+    total, unchanged = -1, 0
+    while unchanged < UNCHANGED_LOOKS:
         now = len(seen) + len(handshakes) + sum(len(part) for parts in seen for part in parts)
-        if now != total:
-            total, unchanged_since = now, time.monotonic()
-        time.sleep(0.005)
+        total, unchanged = now, unchanged + 1 if now == total else 0
+        time.sleep(LOOK_EVERY_S)
     told = {"seen": [b"".join(parts).decode("latin-1") for parts in seen], "handshakes": handshakes}
-    print(json.dumps(told), flush=True)
+    channel.tell(json.dumps(told))
 
 
 def _play(
@@ -145,7 +151,3 @@ def _read_request(peer: socket.socket, seen: list[bytes]) -> None:
             raise OSError
         seen.append(part)
         body += part
-
-
-if __name__ == "__main__":
-    _serve(json.loads(sys.stdin.readline()))

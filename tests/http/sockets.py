@@ -9,6 +9,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import gevent
+import psutil
+
 
 def sockets() -> frozenset[str]:
     """Those of this process, by their inodes. Others may go while a test runs: earlier tests' are closed when they are
@@ -23,6 +26,19 @@ def sockets() -> frozenset[str]:
 
 def new_sockets(before: frozenset[str]) -> int:
     return len(sockets() - before)
+
+
+def connected_to(port: int) -> int:
+    """Connections of this process that are open, or on their way."""
+    there = [one for one in psutil.Process().net_connections("tcp") if one.raddr and one.raddr.port == port]
+    return sum(one.status in (psutil.CONN_ESTABLISHED, psutil.CONN_SYN_SENT) for one in there)
+
+
+def until_idle_ends(port: int) -> None:
+    """The peer has closed all connections to this port, and here nobody has noticed."""
+    with gevent.Timeout(20):
+        while connected_to(port):
+            gevent.sleep(0.01)
 
 
 @contextmanager

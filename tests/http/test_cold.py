@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from typing import Any
 
 import gevent
-import psutil
 import pytest
 from gevent.pool import Group
 from locust import task
@@ -25,7 +24,7 @@ from harness.load.users.class_problems import class_problems
 from shapes._profile import Herd, Polyline
 from tests.http.conftest import Certificates
 from tests.http.scripted import READ, scripted
-from tests.http.sockets import unanswered
+from tests.http.sockets import connected_to, unanswered
 
 LATER_S = 3600.0
 """On the time axis of the run: an instant that comes when the test says so, see :class:`SteeredClock`."""
@@ -46,12 +45,6 @@ class SteeredClock(Clock):
 
     def jump_to(self, master_s: float) -> None:
         self._offset_s = master_s - time.monotonic()
-
-
-def connected_to(port: int) -> int:
-    """Connections of this process that are open, or on their way."""
-    there = [one for one in psutil.Process().net_connections("tcp") if one.raddr and one.raddr.port == port]
-    return sum(one.status in (psutil.CONN_ESTABLISHED, psutil.CONN_SYN_SENT) for one in there)
 
 
 @contextmanager

@@ -4,8 +4,11 @@ name, and what ends one does not end its neighbours.
 
 from __future__ import annotations
 
+import runpy
 import socket
 from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import gevent
@@ -20,6 +23,7 @@ from harness.load.users.measured import Measured
 from tests.http.scripted import READ, scripted
 from tests.run.services import served
 
+EXAMPLE = Path(__file__).parents[2] / "examples" / "grpc_api.py"
 METHOD = "/grpc.health.v1.Health/Check"
 
 
@@ -62,7 +66,8 @@ def client(url: str) -> httpx.Client:
 )
 def test_what_ends_a_stream_is_told_by_its_name(peer: str, path: str, outcome: str) -> None:
     caller = Caller()
-    with client(peer) as http, gevent.Timeout(0.5, False), caller.measure("GET", path):
+    within_s = 0.5 if outcome == "timeout" else 20
+    with client(peer) as http, gevent.Timeout(within_s, False), caller.measure("GET", path):
         http.get(path)
     assert caller.outcomes == [outcome]
 
@@ -144,3 +149,22 @@ def test_nobody_there_is_unavailable() -> None:
         with grpc.insecure_channel(f"127.0.0.1:{nobody.getsockname()[1]}") as channel, caller.measure("gRPC", METHOD):
             channel.unary_unary(METHOD)(b"", timeout=5)
     assert caller.outcomes == ["grpc unavailable"]
+
+
+@pytest.mark.parametrize(
+    ("method", "answer", "outcome"),
+    [
+        (METHOD, b"\x08\x01", "ok"),
+        (METHOD, b"\x08\x02", "not serving"),
+        (METHOD, b"", "empty answer"),
+        ("/shop.Orders/Create", b"\x08\x02", "ok"),
+    ],
+)
+def test_a_health_check_that_says_no_is_no_good_answer(method: str, answer: bytes, outcome: str) -> None:
+    """A service that is not serving says so in a good answer, in the time that a good one takes."""
+    example: Any = runpy.run_path(str(EXAMPLE))["Caller"]
+    caller: Any = Caller()
+    caller.options = SimpleNamespace(grpc_method=method, timeout_s=5.0)
+    caller.call = lambda *_, **__: answer
+    example.ask(caller)
+    assert caller.outcomes == [outcome]

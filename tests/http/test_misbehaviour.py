@@ -11,6 +11,7 @@ import pytest
 from harness.load.http import ResponseLimits, Timeouts
 from tests.http.conftest import Make
 from tests.http.scripted import CLOSE, READ, RESET, STOP_READING, scripted
+from tests.http.sockets import until_idle_ends
 from tests.ports import free_port
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -72,9 +73,9 @@ def test_deadlines_strike_on_time(make: Make, timeouts: Timeouts | float, outcom
 
 def test_a_later_deadline_is_not_struck_by_an_earlier_alarm(make: Make) -> None:
     """The alarm of a connection is set once and moved lazily: a short limit must not hit the long request after it."""
-    with scripted([READ, OK, READ, 0.6, OK]) as server:
+    with scripted([READ, OK, READ, 1.5, OK]) as server:
         made = make(server.url)
-        assert made.get("/", timeout=0.3).ok and made.get("/", timeout=5).ok
+        assert made.get("/", timeout=1).ok and made.get("/", timeout=20).ok
         assert made.outcomes == ["ok", "ok"]
 
 
@@ -109,11 +110,11 @@ def test_nobody_there(make: Make) -> None:
 
 def test_an_idle_connection_that_was_closed_is_replaced_unseen(make: Make) -> None:
     """Nothing was sent on it, so the request is sent once, on a new connection."""
-    with scripted([READ, OK, CLOSE], [READ, OK, RESET], [READ, OK]) as server:
+    with scripted([READ, OK, CLOSE], [READ, OK, RESET], [READ, OK, CLOSE]) as server:
         made = make(server.url)
         for _ in range(3):
             assert made.get("/").text == "ok"
-            gevent.sleep(0.1)
+            until_idle_ends(server.port)
         assert made.outcomes == ["ok"] * 3
         assert [seen.count(b"GET") for seen in server.seen()] == [1, 1, 1]
 
@@ -136,7 +137,7 @@ def test_surplus_bytes_are_not_the_next_answer(make: Make) -> None:
         texts = []
         for _ in range(3):
             texts.append(made.get("/").text)
-            gevent.sleep(0.15)
+            gevent.sleep(0.4)
         assert texts == ["ok", "ok", "ok"] and len(server.seen()) == 3
 
 
@@ -163,7 +164,7 @@ def test_redirects_share_the_deadline_of_their_request(make: Make) -> None:
         made = make(server.url)
         begun_s = time.monotonic()
         made.get("/", timeout=0.6)
-        assert 0.59 <= time.monotonic() - begun_s < 1.5 and made.outcomes == ["timeout"]
+        assert 0.59 <= time.monotonic() - begun_s < 3 and made.outcomes == ["timeout"]
 
 
 def test_an_answer_before_the_request_is_complete(make: Make) -> None:

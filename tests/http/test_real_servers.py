@@ -17,6 +17,7 @@ import requests
 
 from harness.load.http import Timeouts, TlsSettings
 from tests.http.conftest import Certificates, Make
+from tests.http.sockets import until_idle_ends
 from tests.ports import free_port
 
 APPLICATION = """
@@ -245,7 +246,7 @@ def test_uvicorn_closes_idle_connections(make: Make, uvicorn: str) -> None:
     """After a second here: the next request goes over a new connection, and none fails."""
     made = make(uvicorn)
     made.get("/")
-    gevent.sleep(1.2)
+    until_idle_ends(int(uvicorn.rpartition(":")[2]))
     made.get("/")
     assert made.outcomes == ["ok"] * 2
 

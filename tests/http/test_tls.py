@@ -107,8 +107,8 @@ def test_session_tickets_are_no_first_byte(make: Make, certificates: Certificate
 
 def test_the_first_byte_is_enough_for_its_time_limit(make: Make, certificates: Certificates) -> None:
     """From then on only the whole counts, however slowly the rest comes."""
-    with scripted([READ, OK[:1], 0.6, OK[1:]] * 2, tls=good(certificates)) as server:
-        timeouts = Timeouts(total_s=5, first_byte_s=0.4)
+    with scripted([READ, OK[:1], 1.3, OK[1:]] * 2, tls=good(certificates)) as server:
+        timeouts = Timeouts(total_s=20, first_byte_s=1.0)
         made = make(f"https://localhost:{server.port}", tls=TlsSettings(ca_file=certificates.ca), timeouts=timeouts)
         assert made.get("/").text == "ok" and made.outcomes == ["ok"]
 

@@ -35,6 +35,10 @@ VISIT = (
         "https://shop.example/signup",
         postData={"mimeType": "application/x-www-form-urlencoded; charset=utf-8", "text": f"password={SECRET}"},
     ),
+    entry(
+        "POST", "https://shop.example/photo", postData={"mimeType": "multipart/form-data; boundary=x", "text": SECRET}
+    ),
+    entry("DELETE", "https://shop.example/cart/7"),
     entry("GET", f"https://shop.example/reset/{SECRET}"),
     entry("GET", f"https://cdn.example/a.js?sig={SECRET}"),
     entry("GET", f"data:text/plain,{SECRET}"),
@@ -48,14 +52,17 @@ def test_a_visit_is_taken_over_without_what_may_be_secret(tmp_path: Path) -> Non
     assert '("GET", "/", "/"),' in text and '("GET", "/items/7", "/items/{id}"),' in text
     assert '# self.client.request("POST", "/login", json={})' in text
     assert '# self.client.request("POST", "/signup", data={})' in text
+    assert '# self.client.request("POST", "/photo", data=b"", headers={"Content-Type": "multipart/form-data; ' in text
+    assert '# self.client.request("DELETE", "/cart/{id}")' in text
     for words in (
         "2 requests to https://shop.example",
         "3 headers",
         "1 cookies",
         "1 query strings",
-        "2 bodies",
+        "3 bodies",
         "1 user names and passwords in addresses",
-        "left out 2: POST: its body was removed",
+        "left out 3: POST: its body was removed, and to send it may change data",
+        "left out 1: DELETE: to send it may change data",
         "left out 1: a part of the path that may be a secret",
         "left out 1: to another host, https://cdn.example",
         "left out 1: no request to an http address",

@@ -52,7 +52,7 @@ def test_a_mix_is_written_as_it_was_seen(targets: list[str], title: str) -> None
 @given(HOSTILE, HOSTILE)
 def test_a_visit_is_written_as_it_was_seen(title: str, host: str) -> None:
     steps = [Step("GET", "/a'b", "/a'b"), Step("HEAD", "/items/7", "/items/{id}")]
-    visit = Visit(host, steps, unsent=[("POST", "/login", False)])
+    visit = Visit(host, steps, unsent=[("POST", "/login", "json")])
     text = scenario_text.visit(title, slug(title), visit, SHAPE, [host])
     assert requests_in(text, "VISIT") == [("GET", "/a'b", "/a'b"), ("HEAD", "/items/7", "/items/{id}")]
 

@@ -82,6 +82,35 @@ def test_a_task_in_the_place_of_an_inherited_method_is_refused() -> None:
     assert class_problems([type("Mine", (WebSocketUser, behind), {"tasks": [chore]})]) == [], "it takes no place"
 
 
+class Extending(WebSocketUser):
+    abstract = True
+
+    @task
+    def listen(self, until_s: float = 0.0) -> None:
+        super().listen(until_s)
+
+
+class Unfit(WebSocketUser):
+    abstract = True
+
+    @task
+    def stay_connected(self) -> bool:
+        return super().stay_connected(1.0)
+
+    @task
+    def abort_at(self, instant_s: float) -> None:
+        super().abort_at(instant_s)
+
+
+def test_a_task_that_extends_the_inherited_method_is_called_in_both_ways() -> None:
+    assert class_problems([Extending]) == []
+    named = "take that, or give it another name"
+    assert class_problems([Unfit]) == [
+        f"Unfit.stay_connected: it is called with (until_s) or, as a task, with nothing; {named}",
+        "Unfit.abort_at: Locust calls a task with nothing; give its arguments defaults",
+    ]
+
+
 def test_a_method_that_cannot_be_called_as_the_inherited_one_is_refused() -> None:
     def check(self: object) -> None: ...
 

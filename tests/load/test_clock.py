@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 import random
 
+import gevent
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.load.clock import DRIFT_RATIO, Clock
+from harness.run import clock_pings
+from harness.run.clock_pings import ClockPings
 
 
 def exchange(clock: Clock, at_s: float, true_offset_s: float, out_s: float, back_s: float) -> None:
@@ -73,3 +76,30 @@ def test_drifting_clocks_under_a_load_that_holds_messages_up_stay_within_the_bou
         truth_s = now_s + 40.0 + now_s * DRIFT_RATIO * 0.9
         assert abs(clock.to_master(now_s) - truth_s) <= clock.uncertainty_s(now_s)
     assert clock.uncertainty_s(local_s) < 0.005
+
+
+def test_a_master_that_is_busy_at_first_is_asked_again_when_it_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was out meanwhile has taken as long as that; the first questions count when they are answered."""
+    monkeypatch.setattr(clock_pings, "FIRST_INTERVAL_S", 0.0)
+    monkeypatch.setattr(clock_pings, "FIRST", 5)
+    sent: list[float] = []
+    clock = Clock(exact=False)
+    pings = ClockPings(clock, sent.append)
+    asking = gevent.spawn(pings.run)
+    try:
+        for _ in range(100):
+            gevent.sleep(0)
+        assert len(sent) == 1, "one at a time"
+        pings.answered(sent[0] - 3.0, 7.0)
+        assert clock.uncertainty_s() >= 1.5
+        for number in range(2, 6):
+            with gevent.Timeout(10):
+                while len(sent) < number:
+                    gevent.sleep(0)
+            pings.answered(sent[-1], sent[-1] + 7.0)
+        assert clock.uncertainty_s() < 1.5
+        for _ in range(100):
+            gevent.sleep(0)
+        assert len(sent) == 5, "from now on seldom"
+    finally:
+        asking.kill()

@@ -5,10 +5,20 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.load.websocket.deliveries import DOUBLED, LATE, LOST, REFUSED, Channel, Deliveries, SequenceNumbers
+from harness.load.websocket.deliveries import (
+    DOUBLED,
+    LARGEST_GAP,
+    LATE,
+    LOST,
+    REFUSED,
+    Channel,
+    Deliveries,
+    SequenceNumbers,
+)
 
 
 class Notes:
@@ -99,3 +109,32 @@ def test_numbers_keep_no_memory_as_long_as_nothing_is_missing() -> None:
     for number in range(1, 1000):
         assert numbers.take(number) == "ok"
     assert numbers._gaps is None and numbers.take(5) == DOUBLED
+
+
+@pytest.mark.parametrize(
+    ("after", "numbers", "lost"),
+    [
+        pytest.param(0, (1, 2, 3), 0, id="each has its own"),
+        pytest.param(0, (0, 0, 0), 3, id="none ever grows"),
+        pytest.param(0, (1, 1, 1), 2, id="all have the same"),
+        pytest.param(10**9, (1, 2, 3), 3, id="the feed said that all of them were before"),
+    ],
+)
+def test_a_message_without_a_number_of_its_own_is_lost(after: int, numbers: tuple[int, ...], lost: int) -> None:
+    """Nobody gets a single one of them, or nobody could tell."""
+    user, _, deliveries = account(after)
+    for mine, number in enumerate(numbers):
+        deliveries.sent("published", mine, 1.0 + mine)
+        deliveries.published(number, mine, 2.0 + mine)
+        if lost == 0:
+            deliveries.delivered(number, 1.0 + mine, 2.0 + mine)
+    assert user.counted["message published", "ok"] == len(numbers)
+    assert user.counted["message broadcast", LOST] == lost
+    assert user.counted["message broadcast", "ok"] == (0 if lost else len(numbers))
+
+
+def test_numbers_far_apart_are_no_end_of_missing_ones() -> None:
+    """A service that numbers by its clock."""
+    numbers = SequenceNumbers(0)
+    assert numbers.take(1_773_480_400_000) == "ok"
+    assert len(numbers.gaps()) == LARGEST_GAP

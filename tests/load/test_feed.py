@@ -154,12 +154,19 @@ def test_wrong_options_of_the_connection_are_said(options: dict[str, Any], words
     assert words in problem
 
 
-def talked(user: FeedUser, for_s: float) -> None:
-    """Until its run is over."""
+def talked(user: FeedUser, for_s: float, until: str = "", times: int = 1) -> None:
+    """Until its run is over: so long after it was connected, and not before so many of the name have been counted."""
+    names: list[str] = []
+    user.environment.events.request.add_listener(lambda request_type, name, **_: names.append(f"{request_type} {name}"))
     talking = gevent.spawn(user.stay_and_talk, quiet_before="drop")
-    gevent.sleep(for_s)
+    with gevent.Timeout(20):
+        while user.connection is None:
+            gevent.sleep(0.01)
+        gevent.sleep(for_s)
+        while until and names.count(until) < times:
+            gevent.sleep(0.01)
     user.node.drain(still_answering=False)
-    talking.join(3)
+    talking.join(20)
     assert talking.ready() and user.connection is None
 
 
@@ -171,7 +178,7 @@ def test_the_herd_talks_until_the_run_is_over(users: Callable[..., FeedUser]) ->
     answers = said(published, delivery, *({"type": "echo", "seq": n} for n in (2, 3)))
     with scripted([READ, OPEN + hello, 1.0, answers]) as server:
         user = users(server.url, herd=True)
-        talked(user, for_s=1.3)
+        talked(user, for_s=1.0, until="message echo", times=2)
         (seen,) = server.seen()
     assert seen.startswith(b"GET /feed?client=0&channel=run-0-0 ")
     documents = heard_by(seen)
@@ -218,7 +225,7 @@ def test_an_answer_of_another_kind_refuses_the_message_that_it_names(users: Call
     refusal = said({"type": "error", "error": "unavailable", "client_seq": 1}, {"type": "error", "error": "what?"})
     with scripted([READ, OPEN + HELLO, 0.3, refusal]) as server:
         user = users(server.url, herd=True, say_every_s=0.1)
-        talked(user, for_s=0.6)
+        talked(user, for_s=0.3, until="message error")
         found = counted(user)
     assert found["message published", "refused"] == found["message error", "refused"] == 1
 

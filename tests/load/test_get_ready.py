@@ -11,7 +11,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import gevent
-import pytest
 from locust import User, task
 from locust.env import Environment
 
@@ -56,7 +55,7 @@ def parked(kind: type[User], users: int = 1) -> Iterator[tuple[Node, Any]]:
 
 
 def until(condition: Any) -> None:
-    with gevent.Timeout(5):
+    with gevent.Timeout(20):
         while not condition():
             gevent.sleep(0.01)
 
@@ -94,7 +93,7 @@ def test_nobody_leaves_the_gate_shortly_before_its_instant() -> None:
         instants = [(what, instant_s - origin_s) for what, instant_s in Short.log]
     worked_s = dict(instants)["work"]
     renewals_s = [instant_s for what, instant_s in instants if what == "ready" and instant_s < worked_s]
-    assert worked_s == pytest.approx(1.6, abs=0.2)
+    assert 1.6 <= worked_s < 2.6
     assert 0 < max(renewals_s) < 1.6 - LAST_RENEWAL_S + 0.05
 
 
@@ -111,7 +110,7 @@ def test_who_gets_ready_again_when_the_plan_arrives_is_of_the_herd() -> None:
     with parked(Renewing) as (node, _):
         until(lambda: node.parked)
         until(lambda: not node.parked)
-        node.begin(plan(time.monotonic(), herd_at_s=0.6))
+        node.begin(plan(time.monotonic(), herd_at_s=1.2))
         until(lambda: "work" in dict(Renewing.log))
         node.drain()
         assert [mark.planned for mark in node.gate_marks] == [1]

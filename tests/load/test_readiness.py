@@ -33,6 +33,28 @@ def refused(count: int) -> ExceptionMark:
     return ExceptionMark(0, "", "NotReadyError", "/token was answered with http 503", "", "prepare", count)
 
 
+@pytest.mark.parametrize(
+    ("answers_s", "told"),
+    [
+        ([0.1], []),
+        ([None, 0.1], [False]),
+        ([None, 1.9, None, 0.4], [False]),  # a machine that was busy
+        ([None, 1.9, 0.6, 0.6, 0.1], [False, None]),  # slow also without them, which proves nothing
+    ],
+)
+def test_users_are_parked_unconnected_where_only_their_connections_make_others_starve(
+    answers_s: list[float | None], told: list[bool | None]
+) -> None:
+    """``answers_s`` beside them first, and then without them, None for no answer in time."""
+    nodes: Any = SimpleNamespace(parked={}, wanted=0, lost={}, prevented=None, parked_users=1)
+    settings: Any = SimpleNamespace(ready_timeout_s=5, connect_early="auto")
+    answers, said, marks = iter(answers_s), [], []
+    target: Any = SimpleNamespace(answered_anew_in_s=lambda: next(answers), path="")
+    Readiness(nodes, 1, settings, [PacedHttpUser], target, said.append, marks.append, lambda: None).wait()
+    assert said == told
+    assert [mark.ok for mark in marks] == [False] * (told == [False])
+
+
 def readiness(nodes: Any, within_s: float) -> Readiness:
     settings: Any = SimpleNamespace(ready_timeout_s=within_s, connect_early="yes")
     nothing: Any = lambda *_: None  # noqa: E731

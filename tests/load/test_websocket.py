@@ -40,7 +40,7 @@ def frame(data: bytes, opcode: int = 1, fin: bool = True, reserved: int = 0) -> 
 class Listener(WebSocketUser):
     abstract = True
     first_pause_s = 0.05
-    connect_timeout_s = 0.5
+    connect_timeout_s = 20.0
     close_timeout_s = 0.5
     stable_s = 0.1
 
@@ -91,6 +91,21 @@ def users() -> Iterator[Any]:
         user._close_sockets()
 
 
+def hear(user: Any, messages: int) -> None:
+    """Listens until so many have come, and for a moment longer."""
+    with gevent.Timeout(20):
+        while len(user.heard) < messages:
+            user.listen(time.monotonic() + 0.05)
+    user.listen(time.monotonic() + 0.05)
+
+
+def come_back(user: Any) -> None:
+    """Stays until it is connected again."""
+    with gevent.Timeout(20):
+        while not user.outcomes("WS /feed reconnect"):
+            user.stay_connected(time.monotonic() + 0.05)
+
+
 HANDSHAKES: dict[str, tuple[list[Step], str]] = {
     "answers 200": ([READ, b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"], "http 200"),
     "answers 404": ([READ, b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"], "http 404"),
@@ -110,10 +125,10 @@ HANDSHAKES: dict[str, tuple[list[Step], str]] = {
 def test_a_handshake_that_fails_is_counted_by_its_cause(users: Any, case: str) -> None:
     steps, outcome = HANDSHAKES[case]
     with scripted(steps) as server:
-        user = users(server.url)
+        user = users(server.url, **({"connect_timeout_s": 0.5} if outcome == "timeout" else {}))
         began_s = time.monotonic()
         assert not user.open()
-        assert time.monotonic() - began_s < 2
+        assert time.monotonic() - began_s < 5
         assert user.outcomes("WS /feed connect") == [outcome]
         assert user.connection is None and not user.outcomes("connection /feed opened")
 
@@ -148,7 +163,7 @@ def test_tls_where_there_is_none_and_none_where_there_is(users: Any, certificate
     with scripted([READ, OPEN + frame(b"hello")], tls=pair) as server:
         user = users(f"https://localhost:{server.port}", ca_file=certificates.ca)
         assert user.open()
-        user.listen(time.monotonic() + 0.2)
+        hear(user, 1)
         assert user.heard == ["hello"]
 
 
@@ -171,7 +186,7 @@ def test_a_connection_that_ends_without_our_asking_says_why(users: Any, case: st
     with scripted([READ, OPEN + frame(b"first"), *steps]) as server:
         user = users(server.url)
         assert user.open()
-        user.listen(time.monotonic() + 2)
+        user.listen(time.monotonic() + 20)
         assert user.heard == ["first"]
         assert user.outcomes("connection /feed ended") == [outcome]
         assert user.connection is None
@@ -185,7 +200,7 @@ def test_messages_come_whole_however_they_are_cut(users: Any) -> None:
     with scripted(steps) as server:
         user = users(server.url)
         assert user.open()
-        user.listen(time.monotonic() + 0.4)
+        hear(user, 4)
         assert user.heard == ["one", "zwölf", "in parts", b"\x00\x01"]
         (seen,) = server.seen()
         pong = seen.partition(b"\r\n\r\n")[2]
@@ -199,7 +214,7 @@ def test_it_comes_back_and_the_time_counts_from_the_loss(users: Any) -> None:
         user = users(server.url)
         assert user.open()
         began_s = time.monotonic()
-        assert user.stay_connected(began_s + 1.0)
+        come_back(user)
         assert user.outcomes("WS /feed connect") == user.outcomes("WS /feed reconnect") == ["ok"]
         assert user.outcomes("attempt /feed reconnect") == ["http 503"]
         assert user.outcomes("connection /feed opened") == ["ok", "ok"]
@@ -217,9 +232,7 @@ def test_a_handshake_is_no_return_until_the_connection_has_stayed(users: Any) ->
         user = users(server.url)
         assert user.open()
         began_s = time.monotonic()
-        with gevent.Timeout(20):
-            while "WS /feed reconnect" not in [name for name, _, _ in user.seen]:
-                user.stay_connected(time.monotonic() + 0.05)
+        come_back(user)
         assert user.outcomes("attempt /feed reconnect") == ["kicked", "kicked"]
         assert user.outcomes("WS /feed reconnect") == ["ok"]
         assert user.outcomes("connection /feed ended") == ["closed 1008", "kicked, closed 1008", "kicked, closed 1008"]
@@ -258,7 +271,7 @@ def test_a_cut_is_ours_and_the_time_counts_from_its_instant(users: Any) -> None:
         assert user.open()
         cut_s = time.monotonic() + 0.1
         user.abort_at(cut_s)
-        assert user.stay_connected(cut_s + 0.5)
+        come_back(user)
         assert user.outcomes("connection /feed ended") == ["ok"]
         assert user.outcomes("WS /feed reconnect") == ["ok"]
 
@@ -280,7 +293,7 @@ def test_the_end_of_the_run_wakes_everybody(users: Any) -> None:
         staying = gevent.spawn(lambda: (user.stay_connected(math.inf), user.disconnect()))
         gevent.sleep(0.1)
         user.node.drain(still_answering=False)
-        staying.join(3)
+        staying.join(20)
         assert staying.ready() and user.outcomes("connection /feed ended") == ["ok"]
         (seen,) = server.seen()
         goodbye = seen.partition(b"\r\n\r\n")[2]
@@ -291,7 +304,7 @@ def test_the_end_of_the_run_wakes_everybody(users: Any) -> None:
     coming = gevent.spawn(away.stay_connected, math.inf)
     gevent.sleep(0.3)
     away.node.drain(still_answering=False)
-    coming.join(2)
+    coming.join(20)
     assert coming.ready() and coming.value is False
     counted = {(piece.name, piece.outcome): piece.count for piece in away.node.recorder.drain("node")}
     assert counted["WS /feed reconnect", "unfinished"] == 1
@@ -304,7 +317,9 @@ def test_a_message_that_the_scenario_cannot_read_is_counted(users: Any) -> None:
     with scripted([READ, OPEN + frame(b"{}")]) as server:
         user = users(server.url, on_message=puzzled)
         assert user.open()
-        user.listen(time.monotonic() + 0.2)
+        with gevent.Timeout(20):
+            while not user.outcomes("message (unreadable)"):
+                user.listen(time.monotonic() + 0.05)
         assert user.outcomes("message (unreadable)") == ["malformed message"]
 
 
@@ -332,10 +347,13 @@ def test_who_does_not_take_what_comes_gets_all_of_it_later(users: Any, monkeypat
     with scripted([READ, OPEN + many + frame((1001).to_bytes(2), opcode=8), CLOSE]) as server:
         user = users(server.url)
         assert user.open()
+        with gevent.Timeout(20):
+            while len(user.connection._unread or ()) < 3:
+                gevent.sleep(0.01)
         gevent.sleep(0.1)
         assert len(user.connection._unread) == 3
         assert user.send("anybody?"), "what came first is to be taken first"
-        user.listen(time.monotonic() + 2)
+        user.listen(time.monotonic() + 20)
     assert user.heard == [str(k) for k in range(10)]
     assert user.outcomes("connection /feed ended") == ["closed 1001"]
 
@@ -348,20 +366,23 @@ def test_what_came_with_the_handshake_is_read_in_a_long_turn_as_well(
     with scripted([READ, OPEN + frame(b"hello")]) as server:
         user = users(server.url)
         assert user.open()
-        user.listen(time.monotonic() + 0.1)
+        hear(user, 1)
         assert user.heard == ["hello"]
 
 
 def test_the_round_trip_of_a_ping_is_measured_and_one_without_an_answer_ends_the_connection(users: Any) -> None:
     pong = frame(b"1", opcode=10)
     with scripted([READ, OPEN, 0.5, pong], [READ, OPEN]) as server:
-        user = users(server.url, ping_every_s=0.05, ping_timeout_s=1.0)
+        user = users(server.url, ping_every_s=0.05, ping_timeout_s=2.0)
+        began_s, ponged_s = time.monotonic(), math.inf
         assert user.open()
-        with gevent.Timeout(10):
+        with gevent.Timeout(20):
             while not user.outcomes("connection /feed ended"):
                 user.listen(time.monotonic() + 0.1)
+                if user.outcomes("ping /feed"):
+                    ponged_s = min(ponged_s, time.monotonic())
         assert user.outcomes("ping /feed") == ["ok"]
-        assert 0 < next(took_s for name, _, took_s in user.seen if name == "ping /feed") < 0.6
+        assert 0 < next(took_s for name, _, took_s in user.seen if name == "ping /feed") < ponged_s - began_s
         assert user.outcomes("connection /feed ended") == ["no pong"]
         counts = {(piece.name, piece.outcome): piece.count for piece in user.node.recorder.drain("n")}
         assert counts["ping /feed", "no pong"] == 1

@@ -10,6 +10,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+PATIENCE_S = 60.0
+"""For what comes at once where nothing else wants the machine: how soon it comes is not what is tested."""
+
 Respond = Callable[[socket.socket, bytes], None]
 """Gets the connection and the request's bytes."""
 
@@ -93,7 +96,7 @@ def tell(process: subprocess.Popen[str], text: str) -> None:
     process.stdin.flush()
 
 
-def wait_for(condition: Callable[[], bool], within_s: float = 10.0) -> None:
+def wait_for(condition: Callable[[], bool], within_s: float = PATIENCE_S) -> None:
     end_s = time.monotonic() + within_s
     while not condition():
         assert time.monotonic() < end_s, f"not within {within_s} s"

@@ -26,10 +26,12 @@ class Engine(DockerEngine):
         self.throttled = 0
         self.version_1 = False
         self.memory_is_told = True
+        self.cache_bytes = 20_000_000
         self.cpus = 500_000_000
         self.ooms: list[int] = []
         """Seconds in which it ran out of memory."""
         self.restarts = 0
+        self.stats_of = CONTAINER_ID
 
     def answer(self, request: Request) -> tuple[int, Any]:
         if request.path == "/events":
@@ -59,7 +61,9 @@ class Engine(DockerEngine):
     def _stats(self) -> dict[str, Any]:
         if self.status == "exited":
             return {"read": "0001-01-01T00:00:00Z", "memory_stats": {}, "cpu_stats": {"cpu_usage": {"total_usage": 0}}}
-        cache = {"total_inactive_file": 20_000_000} if self.version_1 else {"inactive_file": 20_000_000}
+        cache = {"inactive_file": self.cache_bytes}
+        if self.version_1:  # where the first is of the group without those within it
+            cache = {"inactive_file": 4096, "total_inactive_file": self.cache_bytes}
         memory = {"usage": 120_000_000, "stats": {"anon": 7, **cache}, "limit": 268_435_456}
         return {
             "read": f"2026-03-14T09:26:{40 + self.second:02d}.547189239Z",
@@ -67,7 +71,7 @@ class Engine(DockerEngine):
             "pids_stats": {"current": 3, "limit": 4629},
             "num_procs": 0,
             "name": "/api1",
-            "id": CONTAINER_ID,
+            "id": self.stats_of,
             "memory_stats": memory if self.memory_is_told else {},
             "cpu_stats": {
                 "cpu_usage": {"total_usage": 4_000_000_000 + self.second * 400_000_000, "usage_in_usermode": 1},
@@ -112,6 +116,15 @@ def test_what_docker_stats_shows_with_its_quota(tmp_path: Path, version_1: bool)
     assert {each.method for each in engine.seen} == {"GET"}
 
 
+def test_more_cache_than_use_is_no_cache_of_it() -> None:
+    """Both are read one after the other; ``docker stats`` shows the use then."""
+    engine = Engine()
+    engine.cache_bytes = 120_000_001
+    with listening(engine) as place:
+        values = only(probes.load("docker_container", containers=("api1",), socket=f"tcp://{place}")).values
+    assert values["memory_working_set_bytes"] == 120e6
+
+
 def test_without_a_limit_of_cpu_nothing_is_said_of_periods() -> None:
     engine = Engine()
     engine.cpus = 0
@@ -144,6 +157,28 @@ def test_restarts_and_oom_kills_are_seen(tmp_path: Path) -> None:
     assert oom_kills(recording) == 1
     (end,) = ended(recording)
     assert str(end) == "api1 at 6 s (out of memory, exit code 137)"
+
+
+def test_figures_of_one_instant_are_no_figures_of_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What answers with a copy of its own, or stands still, shows no growth for ever."""
+    now_s = [1000.0]
+    monkeypatch.setattr("harness.probes.docker_container.time.monotonic", lambda: now_s[0])
+    engine = Engine()
+    with listening(engine, tmp_path / "docker.sock") as place:
+        probe = probes.load("docker_container", containers=("api1",), socket=place)
+        for after_s, failed in ((0, False), (4, False), (6, True)):
+            now_s[0] = 1000.0 + after_s
+            assert bool(only(probe).error) is failed
+        engine.later()
+        assert only(probe).error is None
+
+
+def test_figures_of_another_container_are_refused(tmp_path: Path) -> None:
+    engine = Engine()
+    engine.stats_of = "f" * 64
+    with listening(engine, tmp_path / "docker.sock") as place:
+        error = only(probes.load("docker_container", containers=("api1",), socket=place)).error
+    assert error == f"{place}: asked for container {CONTAINER_ID[:12]}, and told of another one"
 
 
 def test_one_that_never_ran_was_named_by_mistake(tmp_path: Path) -> None:

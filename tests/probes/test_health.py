@@ -11,7 +11,7 @@ import pytest
 from harness.recording_marks import HealthMark
 from harness.run.health_check import FRONT_PAGE, HealthResult, TargetHealth, check, is_worse, wait_until_healthy
 from tests.ports import free_port
-from tests.probes.loopback import Respond, answer, hanging, python, raw, said, serving
+from tests.probes.loopback import PATIENCE_S, Respond, answer, hanging, python, raw, said, serving, tell
 
 
 def test_a_path_is_asked_with_get() -> None:
@@ -76,7 +76,7 @@ def test_a_name_server_that_hangs_does_not_extend_the_deadline(monkeypatch: pyte
     result = check("http://nowhere.invalid/", 0.2)
     over.set()
     assert "name not resolved: no answer" in result.detail
-    assert time.monotonic() - began_s < 1.5
+    assert time.monotonic() - began_s < 5
 
 
 def test_a_target_that_hangs_is_timed_out() -> None:
@@ -84,25 +84,28 @@ def test_a_target_that_hangs_is_timed_out() -> None:
         began_s = time.monotonic()
         result = check(f"{url}/", 0.2)
     assert result.detail.startswith("timed out")
-    assert time.monotonic() - began_s < 1.5
+    assert time.monotonic() - began_s < 5
 
 
 def test_waiting_ends_when_the_target_is_healthy() -> None:
     port = free_port()
     late = (
-        "import http.server, time; time.sleep(0.6)\n"
+        "import http.server; input()\n"
         f"http.server.HTTPServer(('127.0.0.1', {port}), http.server.SimpleHTTPRequestHandler).serve_forever()"
     )
-    with python(late):
+    with python(late) as process:
         assert not check(f"http://127.0.0.1:{port}/", 1).ok
-        assert wait_until_healthy(f"http://127.0.0.1:{port}/", 15).ok
+        begins = threading.Timer(0.6, tell, (process, ""))
+        begins.start()
+        assert wait_until_healthy(f"http://127.0.0.1:{port}/", PATIENCE_S).ok
+        begins.join()
 
 
 def test_waiting_gives_up_with_the_last_answer() -> None:
     began_s = time.monotonic()
     result = wait_until_healthy(f"http://127.0.0.1:{free_port()}/", 0.5)
     assert not result.ok and "refused" in result.detail
-    assert time.monotonic() - began_s < 2
+    assert time.monotonic() - began_s < 5
 
 
 def test_under_gevent_other_greenlets_go_on_while_the_check_waits() -> None:

@@ -111,7 +111,7 @@ def test_an_endpoint_that_hangs_is_given_up_in_time() -> None:
         began_s = time.monotonic()
         (reading,) = sample(url, timeout_s=0.2)
     assert "timed out" in (reading.error or "")
-    assert time.monotonic() - began_s < 1.5
+    assert time.monotonic() - began_s < 5
 
 
 def test_an_endpoint_that_drips_does_not_extend_the_deadline() -> None:
@@ -123,4 +123,4 @@ def test_an_endpoint_that_drips_does_not_extend_the_deadline() -> None:
 
     began_s = time.monotonic()
     assert "timed out" in error_of(drip, timeout_s=0.3)
-    assert time.monotonic() - began_s < 2
+    assert time.monotonic() - began_s < 4, "it drips for 5 s"

@@ -285,6 +285,24 @@ def test_figures_that_nobody_reads_any_more_are_a_failure(
         assert bool(only(probe).error) is failed
 
 
+@pytest.mark.parametrize(("every_s", "longest_s"), [(15, 37.5), (5, 20), (60, 90)])
+def test_who_is_known_to_read_often_is_missed_sooner(
+    cluster: Cluster, url: str, token: str, monkeypatch: pytest.MonkeyPatch, every_s: int, longest_s: float
+) -> None:
+    """A metrics server that stops as the spike begins says nothing of the end of a run of 90 s."""
+    now_s = [1000.0]
+    monkeypatch.setattr("harness.probes.kubernetes_pods.time.monotonic", lambda: now_s[0])
+    probe = pods(url, token)
+    assert only(probe).error is None
+    for _ in range(2):
+        now_s[0] += every_s
+        cluster.second += 1
+        assert only(probe).error is None
+    for after_s, failed in ((longest_s - 1, False), (longest_s + 1, True)):
+        now_s[0] = 1000.0 + 2 * every_s + after_s
+        assert bool(only(probe).error) is failed
+
+
 def test_a_server_that_is_away_fails_for_each_container_that_was_known(cluster: Cluster, url: str, token: str) -> None:
     probe = pods(url, token)
     assert only(probe).error is None

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import psutil
 import pytest
 
 from harness.clients.process_search import listeners
@@ -74,12 +75,14 @@ def test_a_service_counts_with_its_children() -> None:
         probe = RunCpu(ports=(port,))
         (first,) = probe.sample()
         assert (first.error, dict(first.values)) == (None, {"processes": 3}), "the two, and who samples"
-        deadline_s, used = time.monotonic() + 20, 0.0
-        while used < 0.2 and time.monotonic() < deadline_s:
+        (child,) = [other for each in listeners((port,))[port] for other in psutil.Process(each).children()]
+        took_s, used_s, sampled_s = child.cpu_times().user, 0.0, time.monotonic()
+        while child.cpu_times().user < took_s + 0.5:
             time.sleep(0.3)
+            before_s, sampled_s = sampled_s, time.monotonic()
             (reading,) = probe.sample()
-            used = reading.values["cpu_ratio"]
-        assert used >= 0.2
+            used_s += reading.values["cpu_ratio"] * (sampled_s - before_s)
+        assert used_s >= 0.3, "of the half second that its child took by then"
 
 
 def test_a_service_that_cannot_be_seen_is_a_failed_reading_until_it_has_been() -> None:
@@ -117,17 +120,24 @@ def test_what_a_load_process_has_started_counts_once(load: subprocess.Popen[str]
     """While it is there, or when it has been waited for; neither the load itself does, nor its worker."""
     assert load.stdin is not None and load.stdout is not None
     probe = RunCpu(refresh_interval_s=refresh_interval_s)
+    begun_s = time.monotonic()
     list(probe.sample())
-    sampled_s, own_s, used_s, is_done = time.monotonic(), time.process_time(), 0.0, False
+    ended_s = time.monotonic()
+    own_s, least_s, most_s, is_done = time.process_time(), 0.0, 0.0, False
     load.stdin.write("0.4\n")
     load.stdin.flush()
     while not is_done:
         is_done = bool(select.select([load.stdout], [], [], 0.05)[0])
-        before_s, sampled_s = sampled_s, time.monotonic()
+        before = begun_s, ended_s
+        begun_s = time.monotonic()
         (reading,) = probe.sample()
-        used_s += reading.values["cpu_ratio"] * (sampled_s - before_s)
-    used_s -= time.process_time() - own_s  # who samples
-    assert 0.34 <= used_s <= 0.5, "0.4 s, in ticks of 10 ms and by two clocks; twice that would be 0.8 s"
+        ended_s = time.monotonic()
+        # The time that the ratio is of begins and ends within two samples.
+        least_s += reading.values["cpu_ratio"] * (begun_s - before[1])
+        most_s += reading.values["cpu_ratio"] * (ended_s - before[0])
+    own_s = time.process_time() - own_s  # who samples
+    assert least_s - own_s <= 0.5, "0.4 s, in ticks of 10 ms and by two clocks; twice that would be 0.8 s"
+    assert most_s - own_s >= 0.34
 
 
 def test_a_process_may_count_alone() -> None:

@@ -17,7 +17,7 @@ import pytest
 from harness import probes
 from harness.errors import ConfigurationError
 from harness.sidecar.sampler import RawReading, Sampler
-from tests.probes.loopback import hanging, python, said, tell, wait_for
+from tests.probes.loopback import PATIENCE_S, hanging, python, said, tell, wait_for
 
 NOOP = probes.load("noop", value=1)
 
@@ -74,7 +74,7 @@ def test_stop_does_not_wait_for_an_endpoint_that_hangs() -> None:
         wait_for(lambda: len(got) >= 2)
         began_s = time.monotonic()
         sampler.stop()
-    assert time.monotonic() - began_s < 3
+    assert time.monotonic() - began_s < 20
     assert not sampler.alive
 
 
@@ -140,18 +140,21 @@ from gevent import monkey; monkey.patch_all()
 import gevent, time
 from harness import probes
 from harness.sidecar.sampler import Sampler
-got = []; lags = []
+def usual_lag_s(condition):
+    lags = []
+    while len(lags) < 60 or not condition():
+        began = time.monotonic(); gevent.sleep(0.01); lags.append(time.monotonic() - began)
+    return sorted(lags)[len(lags) // 2]
+got = []
+alone_s = usual_lag_s(lambda: True)
 sampler = Sampler([probes.load("noop")], 0.05, got.append)
 sampler.start()
-end = time.monotonic() + 1.5
-while time.monotonic() < end:
-    began = time.monotonic(); gevent.sleep(0.01); lags.append(time.monotonic() - began)
-flowed = len(got)
+beside_s = usual_lag_s(lambda: len(got) >= 10)
 sampler.stop()
-print(flowed >= 10, sorted(lags)[len(lags) // 2] < 0.03, len(lags) > 30, sampler.alive)
+print(len(got) >= 10, beside_s < 2 * alone_s + 0.01, sampler.alive, alone_s, beside_s)
 """
     with python(script) as process:
-        assert said(process) == "True True True False"
+        assert said(process).startswith("True True False")
 
 
 PARENT = """
@@ -260,7 +263,7 @@ def test_interrupt_is_ignored_and_terminate_ends_it() -> None:
     process.send_signal(signal.SIGINT)
     assert said(process) and said(process) and process.poll() is None
     process.send_signal(signal.SIGTERM)
-    assert process.wait(5) == 0
+    assert process.wait(PATIENCE_S) == 0
     _, errors = process.communicate()
     assert errors == ""
 
@@ -275,6 +278,6 @@ def test_interrupt_is_ignored_and_terminate_ends_it() -> None:
 )
 def test_a_plan_that_is_none_is_refused_without_a_traceback(line: str, words: str) -> None:
     process = run_by_hand(line)
-    _, errors = process.communicate(timeout=10)
+    _, errors = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 2
     assert words in errors and "Traceback" not in errors

@@ -6,13 +6,16 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
+from harness.analysis.quantile_shift import DRAWS, Draws
 from harness.comparison import by_name, groups, words
 from harness.comparison.by_name import FEWEST_REQUESTS, MOST_NAMES, Judged
-from harness.comparison.metric import Margin, margin_of
+from harness.comparison.metric import Margin, margin_of, metric_of
 from harness.comparison.objections import of_guards
-from harness.comparison.runs import _whole, compared
+from harness.comparison.runs import _interval, _whole, compared
+from harness.errors import ConfigurationError
 from harness.findings import Basis, Finding, Outcome, Verdict
 from harness.recording_header import CriterionSpec, Phase
 from harness.recording_values import ITERATION, OK
@@ -233,3 +236,24 @@ def test_figures_and_margins_in_words() -> None:
     assert words.bounds((math.inf, math.inf), "s") == "too many failed"
     assert words.allowed(0.1, 0.3, 2.0, "s") == "300 ms"
     assert words.allowed(0.1, 0.200001, 2.0, "s") == "200 ms"
+
+
+def test_a_margin_is_a_share_of_a_thousand_percent_at_most() -> None:
+    assert (words.share_of("0"), words.share_of("1000%")) == (0.0, 10.0)
+    for text in ("1000.1", "-0.1"):
+        with pytest.raises(ConfigurationError, match="from 0 to 1000"):
+            words.share_of(text)
+
+
+def test_of_two_runs_the_interval_is_the_wider_of_what_was_drawn_and_of_their_own() -> None:
+    first, second = steady(1), steady(2)
+    metric = metric_of(next(each for each in first[1].findings if each.criterion == "it"))
+    own = _interval(metric, first, second, Margin(0.0), 0.95, None)
+    assert own[0] < 0 < own[1]
+
+    def drawn(low_s: float, high_s: float) -> tuple[float, float]:
+        after = np.repeat([low_s, high_s], [DRAWS // 2, DRAWS - DRAWS // 2]) * 1e6
+        return _interval(metric, first, second, Margin(0.0), 0.95, Draws(np.zeros(DRAWS), after))
+
+    assert drawn(-5.0, 5.0) == (-5, 5) and drawn(0.0, 0.0) == own
+    assert drawn(-5.0, 0.0) == (-5, own[1]) and drawn(0.0, 5.0) == (own[0], 5)

@@ -312,6 +312,18 @@ def test_lines_are_one_for_each_phase(capsys: pytest.CaptureFixture[str]) -> Non
     ]
 
 
+def test_a_phase_that_was_over_before_anybody_looked_is_told_all_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+    """A busy machine gives the master no turn for the second that a spike takes. Who has no warm-up is told of none."""
+    lines, stream = Lines(PLAN, LiveState(HEADER)), io.StringIO()
+    events = Events(PLAN, LiveState(HEADER), stream)
+    for t in (2.0, 29.0, 33.0, 34.0):
+        lines.show(t)
+        events.show(t)
+    said = [line.split()[1] for line in capsys.readouterr().err.splitlines()]
+    assert said == ["baseline", "spike", "recovery"]
+    assert [each["phase"] for each in events_of(stream) if each["event"] == "phase"] == said
+
+
 def events_of(stream: io.StringIO) -> list[dict[str, Any]]:
     return [json.loads(line, parse_constant=lambda word: pytest.fail(word)) for line in stream.getvalue().splitlines()]
 

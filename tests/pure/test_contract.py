@@ -82,6 +82,7 @@ def test_nothing_measured_is_never_a_pass_and_never_a_crash(name: str, of: str) 
 NOTHING_TO_GUARD = {
     "connections_allowed",
     "enough_users",
+    "failures_judged",
     "faults_injected",
     "release_skew",
     "user_exceptions",

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
+from harness import criteria
 from harness.findings import Outcome
+from harness.recording import Line, Operation
 from harness.recording_file import RecordingError, parse
-from harness.recording_header import FORMAT
+from harness.recording_header import FORMAT, Header, Phase, PlannedClass, PlannedGate
+from harness.recording_line import decode
 from harness.verdict import judge
 from tests import recordings
-from tests.damaged_recordings import bases, try_many
+from tests.damaged_recordings.bases import bases
+from tests.damaged_recordings.trial import try_many
+from tests.damaged_recordings.ways import sealed_anew
 
 SAMPLE = 200
 
@@ -29,6 +35,44 @@ def test_a_sample_of_damaged_recordings() -> None:
 
 def test_undamaged_ones_end_in_every_way() -> None:
     assert {base.outcome for base in bases(kept=False)} == set(Outcome)
+
+
+def test_undamaged_ones_have_every_kind_of_line_every_field_and_every_criterion() -> None:
+    """A new one that is in none of them would never be damaged."""
+    said: set[tuple[type, str]] = set()
+    judged_by: set[str] = set()
+
+    def note(value: object) -> None:
+        if dataclasses.is_dataclass(value):
+            for each in dataclasses.fields(value):
+                of_value = getattr(value, each.name)
+                default = each.default_factory() if callable(each.default_factory) else each.default
+                if of_value != default or each.name == "mark":
+                    said.add((type(value), each.name))
+                note(of_value)
+        elif isinstance(value, tuple):
+            for inner in value:
+                note(inner)
+
+    for base in bases(kept=False):
+        for line in base.lines:
+            body = decode(line)
+            note(body)
+            if isinstance(body, Header):
+                judged_by |= {spec.criterion for spec in body.criteria}
+    parts = (Operation, Phase, PlannedGate, PlannedClass)
+    lines = {cls for kind in (*get_args(Line), *parts) for cls in get_args(kind) or (kind,)}
+    assert {(cls, each.name) for cls in lines for each in dataclasses.fields(cls)} <= said
+    assert judged_by == set(criteria.available())
+
+
+def test_seals_that_are_made_anew_show_no_damage() -> None:
+    """So what stands in a line of the present format is read, and not only that it is another one."""
+    (base,) = (base for base in bases(kept=False) if base.name == "small, failing, packed (sealed)")
+    altered = [line.replace(b'"rss_bytes":9', b'"rss_bytes":8') for line in base.lines]
+    assert parse(altered, "file").damage
+    anew = parse(sealed_anew(altered), "file")
+    assert anew.damage == () and anew.probes != parse(base.lines, "file").probes
 
 
 RUN = recordings.login_herd(baseline_s=5, recovery_s=5, herd_users=10)

@@ -71,6 +71,51 @@ def test_what_was_due_and_not_sent_counts_in_full(outcome: str) -> None:
     assert (found.delivered, found.ratio) == (1000, 1), "a request that failed was sent"
 
 
+def test_a_part_of_which_most_sent_nothing_asks_for_no_more_users() -> None:
+    """More of them would send nothing as well."""
+    more = "give the load generator more users"
+    idle = judged("spike_delivered", ramp(900, unsent=60, unserved=40)).reason
+    assert "60 iterations began and sent nothing: let the tasks make a request" in idle and more not in idle
+    full = judged("spike_delivered", ramp(900, unsent=40, unserved=61)).reason
+    assert more in full and "sent nothing" not in full
+
+
+def closed(*pieces: tuple[float, str, str, int]) -> Recording:
+    """A closed model, in which (t, class of users, outcome, iterations) began beside 1,000 of Buyer."""
+    run = ramp(0)
+    header = dataclasses.replace(run.header, level_unit="users")
+    every = ((35, "Buyer", OK, 1000), *pieces)
+    made = [Slice(int(t), "w", "x", outcome, n, 0, {}, user_class=of) for t, of, outcome, n in every]
+    return dataclasses.replace(run, header=header, slices=tuple(made))
+
+
+@pytest.mark.parametrize(
+    ("pieces", "outcome"),
+    [
+        ([(35, "Idle", UNSENT, 5)], Outcome.INCONCLUSIVE),
+        ([(35, "Idle", UNSENT, 5), (-3, "Idle", OK, 9), (95, "Idle", OK, 9)], Outcome.INCONCLUSIVE),
+        ([(10, "Idle", UNSENT, 3), (80, "Idle", UNSENT, 2), (80, "Idle", UNSERVED, 9)], Outcome.INCONCLUSIVE),
+        ([(35, "Idle", UNSENT, 4)], Outcome.PASS),
+        ([(35, "Idle", UNSENT, 500), (80, "Idle", "http 500", 1)], Outcome.PASS),
+    ],
+)
+def test_a_class_that_never_sends_anything_is_no_load(
+    pieces: list[tuple[float, str, str, int]], outcome: Outcome
+) -> None:
+    """Not getting ready, nor coming to an end, is load; and a closed model plans no requests that could be missing."""
+    found = judged("spike_delivered", closed(*pieces))
+    assert found.outcome is outcome
+    if outcome is not Outcome.PASS:
+        assert "users of Idle: 0 of 5 planned requests were sent" in found.reason
+        assert "iterations of Idle began and sent nothing: let the tasks make a request" in found.reason
+
+
+def test_a_baseline_without_requests_says_who_sent_nothing() -> None:
+    told = judged("baseline_healthy", closed((5, "Idle", UNSENT, 7))).reason
+    assert "nothing to compare with (7 iterations of Idle began and sent nothing" in told
+    assert judged("baseline_healthy", closed()).reason.endswith("nothing to compare with")
+
+
 def test_iterations_are_counted_by_their_starts() -> None:
     """3,000 requests of 1,000 iterations."""
     run = ramp(0)

@@ -65,6 +65,19 @@ def test_a_run_that_was_killed_before_its_load_was_killed_at_its_beginning() -> 
     )
 
 
+@pytest.mark.parametrize(
+    ("t", "words"),
+    [
+        (-1.2, "the run ended before its first phase: stopped by Ctrl-C"),
+        (0.0, "the run ended 0 s in, before the spike: stopped by Ctrl-C"),
+        (12.4, "the run ended 12 s in, before the spike: stopped by Ctrl-C"),
+    ],
+)
+def test_an_end_before_the_first_phase_has_no_time_in_it(t: float, words: str) -> None:
+    stopped = dataclasses.replace(sampled([0.1]), end=End(t, "stopped by Ctrl-C", False, 0, 0))
+    assert generator.end_in_words(stopped, "before the spike") == words
+
+
 def test_a_node_without_samples_has_no_health() -> None:
     run = dataclasses.replace(sampled([0.1]), slices=(Slice(31, "silent", "x", "ok", 1, 0, {}),))
     silent, _ = generator.health(run, 30, 34)

@@ -20,9 +20,9 @@ BOUNDS = Bounds(lowest=10, start=20, highest=1000, resolution=0.2)
 LATENCY = Searched("latency_quantile", "latency_quantile", 0.95, "--peak", "starts/s", 20)
 
 
-def said(level: float, says: Answer | Silence, waited_s: float = 0.0, reason: str = "") -> Said:
+def said(level: float, says: Answer | Silence, waited_s: float = 0.0, reason: str = "", guard: str = "") -> Said:
     found = Finding("latency_quantile", "p95", Outcome.PASS, "", waited_s, "s", 0.5, (0.0, waited_s))
-    return Said(level, says, reason, found)
+    return Said(level, says, reason, found, guard)
 
 
 def tried(*each: tuple[float, Answer | Silence]) -> Tried:
@@ -361,7 +361,10 @@ def test_a_search_that_ends_says_what_the_last_step_or_the_first_that_was_spoilt
     assert limit(silent, End.SILENT).finding().reason.endswith(": the last steps said nothing of it: no answer")
     spoilt = [said(80, Silence.GENERATOR, reason="late"), said(60, Silence.GENERATOR, reason="no core")]
     told = limit(Tried([said(40, HOLDS), *spoilt]), End.GENERATOR).finding().reason
-    assert "the load generator ended at 60 starts/s (no core)" in told
+    assert "the load generator ended at 60 starts/s (no core): more load processes (--processes)" in told
+    crowded = said(60, Silence.GENERATOR, reason="all busy", guard="enough_users")
+    told = limit(Tried([said(40, HOLDS), crowded]), End.GENERATOR).finding().reason
+    assert "at 60 starts/s (all busy): more users (--pool-users) would tell" in told
     stopped = [said(80, Silence.STOPPED, reason="too many errors"), said(90, Silence.STOPPED, reason="later")]
     told = limit(Tried([said(40, HOLDS), *stopped]), End.STOPPED).finding().reason
     assert told.endswith("the run at 80 starts/s was stopped early: too many errors")
@@ -421,6 +424,11 @@ def finding(outcome: Outcome, name: str = "latency_quantile", **more: object) ->
         ([finding(Outcome.INCONCLUSIVE), finding(Outcome.FAIL, "target_healthy", is_guard=True)], BREAKS),
         ([finding(Outcome.INCONCLUSIVE, basis=Basis.MEASURED)], Silence.UNUSABLE),
         ([finding(Outcome.INCONCLUSIVE), finding(Outcome.INCONCLUSIVE, "run_complete")], Silence.UNUSABLE),
+        ([finding(Outcome.PASS), finding(Outcome.PASS, "shed_ratio")], HOLDS),
+        ([finding(Outcome.PASS), finding(Outcome.FAIL, "shed_ratio")], BREAKS),
+        ([finding(Outcome.PASS), finding(Outcome.INCONCLUSIVE, "shed_ratio", figure=0.45)], SEEMS_TO_HOLD),
+        ([finding(Outcome.PASS), finding(Outcome.INCONCLUSIVE, "shed_ratio", figure=0.55)], SEEMS_TO_BREAK),
+        ([finding(Outcome.PASS, basis=Basis.MEASURED), finding(Outcome.FAIL, "shed_ratio")], HOLDS),
         ([], Silence.UNUSABLE),
     ],
 )

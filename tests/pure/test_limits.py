@@ -7,6 +7,8 @@ recordings by the arithmetic that stands beside each of them.
 from __future__ import annotations
 
 import dataclasses
+import math
+import re
 from collections.abc import Callable, Mapping
 
 import pytest
@@ -535,6 +537,27 @@ def test_the_default_limit_lies_between_the_two(case: Case) -> None:
         elif figure is not None or case.parameter == "dropped":
             assert found.figure == (None if figure is None else pytest.approx(figure, rel=0.01, abs=1e-9))
     assert case.judged(case.beyond, **{case.parameter: case.relaxed}).outcome is PASS
+
+
+BETWEEN = (
+    *("breaker_opens", "breaker_closes", "breaker_leak_through", "fail_open", "hit_ratio", "long_transactions"),
+    *("memory_growth", "metastability", "over_provisioning", "reconnect_time", "recovery_time", "scale_in"),
+    *("scaling_errors", "scaling_lag", "under_provisioning"),
+)
+SETTLED = re.compile(r"would settle it|would tell|too close to tell|were not sampled, in which")
+
+
+@pytest.mark.parametrize("name", BETWEEN)
+def test_a_limit_within_the_interval_proves_nothing_and_what_would_is_said(name: str) -> None:
+    """And is said of nothing that is proven."""
+    case = next(each for each in CASES if each.criterion == name and "limit" in each.parameter)
+    for run, outcome in ((case.within, PASS), (case.beyond, case.outcome)):
+        found = case.judged(run)
+        assert found.interval is not None and found.interval[0] < found.interval[1] < math.inf
+        between = case.judged(run, **{case.parameter: sum(found.interval) / 2})
+        assert between.outcome is INCONCLUSIVE, between.reason
+        assert SETTLED.search(between.reason), between.reason
+        assert found.outcome is outcome and not SETTLED.search(found.reason), found.reason
 
 
 @pytest.mark.parametrize("name", sorted(OUR_OWN))

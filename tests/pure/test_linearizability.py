@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.criteria import _clocks as clocks
 from harness.criteria.cache import _coherence as coherence
 from harness.criteria.cache import _linearizability as linearizability
 from harness.criteria.cache._invalidations import invalidations
@@ -189,3 +190,9 @@ def test_between_nodes_the_two_worst_clocks_tell_what_can_be_seen() -> None:
     assert seen.resolution_s == pytest.approx(0.5)
     assert seen.apart_s("a", "b") == pytest.approx(0.4)
     assert seen.apart_s("b", "b") == 0
+
+
+def test_instants_of_any_two_nodes_are_in_order_when_the_two_worst_clocks_say_so() -> None:
+    assert clocks.apart_s({}) == clocks.apart_s({"a": 0.3}) == 0
+    assert clocks.apart_s({"a": 0.3, "b": 0.1}) == pytest.approx(0.4)
+    assert clocks.apart_s({"a": 0.3, "b": 0.1, "c": 0.2}) == pytest.approx(0.5)

@@ -14,6 +14,7 @@ from harness.recording import CriterionSpec, ProbeSample, Recording
 from tests.recordings import healthy
 
 LIMIT = 0.3
+MASTER = "machine of the master"
 
 
 def shared(
@@ -80,6 +81,8 @@ def test_what_was_taken_is_told_by_cause_and_in_figures() -> None:
     assert " were stolen by the hypervisor and " in both.reason and " were taken by other processes " in both.reason
     assert both.evidence["machine of the master, stolen by the hypervisor"] == pytest.approx(0.1, abs=0.001)
     assert both.figure == pytest.approx(0.5, abs=0.1)
+    third = judged(shared(steal=0.2 / 3, throttled_ratio=0.1 / 3)).evidence
+    assert (third[f"{MASTER}, stolen by the hypervisor"], third[f"{MASTER}, throttled"]) == (0.0333, 0.0333)
     assert " and " not in judged(shared(others=1.0)).reason.partition(" in the ")[0], "a share of 0 is not told"
     assert f"limit {LIMIT * 100:g} %" in both.reason
 

@@ -356,7 +356,7 @@ def test_a_use_that_scatters_is_judged_by_its_interval(more: float, outcome: Out
             sample,
             values={
                 **sample.values,
-                "in_use": SIZE / 2 * (0.4 + (0.1 if int(sample.t) % 2 else -0.1) + (more if sample.t >= 20 else 0)),
+                "in_use": SIZE / 2 * (0.5 + (0.1 if int(sample.t) % 2 else -0.1) + (more if sample.t >= 20 else 0)),
             },
         )
         for sample in run.probes
@@ -415,3 +415,31 @@ def test_a_probe_that_was_silent_for_long_proves_no_short_transactions() -> None
     run = without(closed_pool(), lambda sample: 20 <= sample.t < 30)
     found = judged("long_transactions", run)
     assert found.outcome is Outcome.INCONCLUSIVE and "not sampled" in found.reason
+
+
+@pytest.mark.parametrize("name", ["pool_stable", "leaked_connections", "pool_saturation"])
+@pytest.mark.parametrize(
+    ("in_use", "outcome"),
+    [
+        pytest.param(lambda _: 1.0, Outcome.INCONCLUSIVE, id="stands still"),
+        pytest.param(lambda value: value / 3, Outcome.INCONCLUSIVE, id="of a third of the processes"),
+        pytest.param(lambda value: value * 0.9, Outcome.PASS, id="a little less"),
+        pytest.param(lambda value: value + 1, Outcome.PASS, id="with a listener's"),
+    ],
+)
+def test_a_metric_that_little_s_law_contradicts_is_no_evidence(
+    name: str, in_use: Callable[[float], float], outcome: Outcome
+) -> None:
+    """16 are held at once in the spike, as the answers tell."""
+    run = closed_pool()
+    probes = [
+        dataclasses.replace(sample, values={**sample.values, "in_use": in_use(sample.values["in_use"])})
+        if sample.probe == levels.PROBE
+        else sample
+        for sample in run.probes
+    ]
+    found = judged(
+        name, dataclasses.replace(run, probes=tuple(probes)), **({"requests": "GET *"} if "sat" in name else {})
+    )
+    assert found.outcome is outcome, found.reason
+    assert ("where the answers tell of 16.0 (Little's law)" in found.reason) is (outcome is Outcome.INCONCLUSIVE)

@@ -18,6 +18,9 @@ from tests.reports import runs
 from tests.reports.test_names import many
 from tests.reports.test_suite_page import part_of
 
+PATIENCE_S = 120
+"""This part of the tests gives way to the others, and Chromium with it."""
+
 sync_api = pytest.importorskip("playwright.sync_api")
 
 pytestmark = [
@@ -42,6 +45,7 @@ class Visit:
         path.write_text(text, encoding="utf-8", errors="replace")
         settings.setdefault("viewport", {"width": 1200, "height": 900})
         self.context = browser.new_context(**settings)
+        self.context.set_default_timeout(1000 * PATIENCE_S)
         self.page = self.context.new_page()
         self.requests: list[str] = []
         self.complaints: list[str] = []
@@ -49,12 +53,12 @@ class Visit:
         self.page.on("console", self._listen)
         self.page.route("**/*", lambda route: self._refuse(route, path.as_uri()))
         self.page.goto(path.as_uri())
-        self.page.wait_for_selector("html[data-charts]", timeout=30_000)
+        self.page.wait_for_selector("html[data-charts]")
         self.until(DRAWN)
 
     def until(self, condition: str, argument: Any = None) -> None:
         """Waits until a function in the page returns something true; fails when it does not in time."""
-        self.page.wait_for_function(condition, arg=argument, timeout=15_000)
+        self.page.wait_for_function(condition, arg=argument)
 
     def point_at(self, chart: str) -> tuple[str, list[str]]:
         """Moves the pointer over a chart until its tooltip is there: its text and the tags in it.
@@ -65,7 +69,7 @@ class Visit:
         self.until(f"() => ({TOOLTIP})() === null")
         drawing = self.page.locator(f"#{chart}-drawing")
         self.page.evaluate(f"window.scrollBy(0, {drawing.bounding_box()['y'] - 200})")
-        deadline = time.monotonic() + 15
+        deadline = time.monotonic() + PATIENCE_S
         while (shown := self.page.evaluate(TOOLTIP)) is None:
             assert time.monotonic() < deadline, f"no tooltip on {chart}"
             box = drawing.bounding_box()
@@ -159,7 +163,7 @@ def test_nothing_is_wrong_for_a_screen_reader_and_nothing_too_faint(browser: Any
         [part_of(recordings.failing(), tmp_path), part_of(recordings.healthy(), tmp_path, "other")], tmp_path
     )
     page = browser.new_page(color_scheme=scheme, viewport={"width": 390, "height": 800})
-    page.goto((tmp_path / "index.html").as_uri())
+    page.goto((tmp_path / "index.html").as_uri(), timeout=1000 * PATIENCE_S)
     assert accessibility.violations(page) == []
     page.close()
 

@@ -21,6 +21,9 @@ from tests.run import runs
 from tests.run.runs import Finished
 from tests.run.together import together
 
+PATIENCE_S = 600.0
+"""This part of the tests gives way to the others."""
+
 
 @dataclass
 class Said:
@@ -113,7 +116,7 @@ def test_a_recording_cut_off_in_mid_line_is_judged_up_to_there_and_that_is_said(
 
 
 def judged(directory: Path) -> Finished:
-    return runs.springback(directory, "report", spoilt(directory, "truncated")).wait(60)
+    return runs.springback(directory, "report", spoilt(directory, "truncated")).wait(PATIENCE_S)
 
 
 @together(judged)
@@ -181,7 +184,7 @@ def test_the_command_line_refuses_what_it_does_not_know(
 
 
 def nonsense(directory: Path) -> Finished:
-    return runs.springback(directory, "judge").wait(60)
+    return runs.springback(directory, "judge").wait(PATIENCE_S)
 
 
 @together(nonsense)

@@ -153,7 +153,7 @@ def problems(command: Command, directory: Path) -> list[str]:
 
 def _left(mark: str) -> list[str]:
     """Command lines of the processes with this mark that are still there after a moment."""
-    deadline_s = time.monotonic() + 5
+    deadline_s = time.monotonic() + 15
     while True:
         there = []
         for process in psutil.process_iter():

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,9 +19,10 @@ from typing import Any
 import psutil
 
 from harness.history.database import BESIDE
-from harness.recording import Recording
+from harness.recording import ProbeSample, Recording
 from harness.recording_file import FILE_NAME, RecordingError, read
 from harness.recording_values import UNFINISHED
+from harness.sidecar.sampling_loop import SKIPPED
 from tests.ports import free_port
 from tests.run.zygote import Forked, zygote
 
@@ -32,10 +33,10 @@ TOKEN = "SPRINGBACK_TEST_RUN"
 
 UNHURRIED = (
     *("--generator-health-loop-lag-limit-s", "20", "--generator-health-cpu-limit-ratio", "20"),
-    *("--release-skew-limit-s", "5", "--machine-pressure-limit", "1"),
+    *("--release-skew-limit-s", "5", "--machine-pressure-limit", "1", "--enough-users-limit", "1"),
 )
-"""Several runs share this machine: their load generators, and how close together they release a herd, are not judged,
-unless that is what a test is about."""
+"""Several runs share this machine: their load generators, how close together they release a herd, and whether an answer
+came so late that somebody waited for its user, are not judged, unless that is what a test is about."""
 
 VERDICT_ONLY = ("--report-formats", "verdict_json")
 """Drawing report.html takes as much of the machine as the rest of a short run, and most tests do not look at it."""
@@ -43,6 +44,8 @@ ALL_REPORTS = ("--report-formats", "html,junit,markdown,verdict_json")
 """All of ours: what others have put beside them is not what these tests are about."""
 
 PHASES = ("warm-up", "baseline", "spike", "steady", "drop", "recovery", "drain")
+LATE = (SKIPPED, "timed out")
+"""How the error of a sample begins that was not in time."""
 _going: list[Run] = []
 """Runs that nobody has waited for."""
 
@@ -91,6 +94,14 @@ class Finished:
         return sum(
             piece.count for piece in self.recording.slices if outcome in (None, piece.outcome) and t in (None, piece.t)
         )
+
+    def samples(self, probe: str) -> list[ProbeSample]:
+        """But for those that came too late, as they may on a busy machine."""
+        return [
+            sample
+            for sample in self.recording.probes
+            if sample.probe == probe and not (sample.error or "").startswith(LATE)
+        ]
 
     def ended_well(self, code: int) -> None:
         """What holds for every run, however it ended: the code, no traceback, and nobody left behind."""
@@ -163,9 +174,11 @@ class Run:
         return [child for child in master.children() if child.cmdline() == master.cmdline()]
 
     def until_gone(self, processes: Sequence[psutil.Process], within_s: float) -> None:
-        psutil.wait_procs(processes, within_s)
-        alive = [process for process in processes if _belongs(process.pid, self)]
-        assert not alive, f"still there after {within_s} s: {alive}"
+        """``within_s`` of a :class:`NapClock`."""
+        with naps() as clock:
+            while alive := [process for process in processes if _belongs(process.pid, self)]:
+                assert clock.now_s < within_s, f"still there after {within_s} s: {alive}"
+                time.sleep(NapClock.NAP_S)
 
     def wait(self, within_s: float = 90, gone_within_s: float = 0.0) -> Finished:
         """Waits for the end. Whoever is alive ``gone_within_s`` later is left over, and is killed."""
@@ -271,9 +284,48 @@ def locust(
 
 
 def springback(
-    directory: Path, *arguments: str, variables: Mapping[str, str] | None = None, cwd: Path | None = None
+    directory: Path,
+    *arguments: str,
+    variables: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    forked: bool = False,
 ) -> Run:
-    return start(directory, [str(BIN / "springback"), *arguments], variables, cwd=cwd)
+    """``forked``: and its Locust is a fork of that."""
+    return start(directory, [str(BIN / "springback"), *arguments], variables, cwd=cwd, forked=forked)
+
+
+class NapClock:
+    """Seconds since it was made as one has them who sleeps again and again: where the machine gives nobody a turn in
+    time they are longer. So much the later may be what is measured by them.
+    """
+
+    NAP_S = 0.02
+
+    def __init__(self) -> None:
+        self._naps = 0
+        self._stopped = False
+        threading.Thread(target=self._count, daemon=True).start()
+
+    @property
+    def now_s(self) -> float:
+        return self._naps * self.NAP_S
+
+    def stop(self) -> None:
+        self._stopped = True
+
+    def _count(self) -> None:
+        while not self._stopped:
+            time.sleep(self.NAP_S)
+            self._naps += 1
+
+
+@contextlib.contextmanager
+def naps() -> Iterator[NapClock]:
+    clock = NapClock()
+    try:
+        yield clock
+    finally:
+        clock.stop()
 
 
 def plan(directory: Path, *arguments: str, variables: Mapping[str, str] | None = None) -> Finished:

@@ -41,5 +41,5 @@ def issued(url: str) -> frozenset[str]:
 
 def _told(url: str, ca: str = "") -> Any:
     context = ssl.create_default_context(cafile=ca) if ca else None
-    with urllib.request.urlopen(url, timeout=10, context=context) as answer:
+    with urllib.request.urlopen(url, timeout=30, context=context) as answer:
         return json.loads(answer.read())

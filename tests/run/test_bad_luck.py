@@ -88,7 +88,7 @@ def test_a_service_that_is_still_starting_is_waited_for(outcome: Outcome) -> Non
 def herd_that_cannot_connect(directory: Path) -> Outcome:
     """The target listens when it is asked for its health, and is gone before anybody is parked."""
     with service.running() as target:
-        arguments = ("--canary-per-s", "0", "--back-within-s", "1")
+        arguments = ("--canary-per-s", "0", "--back-within-s", "1", "--baseline-s", "4")
         run = runs.locust(directory, "herd_http.py", *arguments, host=target.url)
         run.until_phase("warm-up")
         served = target.requests
@@ -157,7 +157,8 @@ def test_requests_without_an_answer_at_the_end_are_counted_as_unfinished(outcome
 
 def overloaded(directory: Path, way: str) -> Finished:
     forked = runs.processes(2) if way == "forked" else ()
-    with service.running(latency_ms=400) as target:
+    # Slow enough for the few users that there are, and so quick that a machine that is slower still leaves enough.
+    with service.running(latency_ms=300 if forked else 200) as target:
         arguments = ("--pool-users", "2" if forked else "1", "--drain-timeout-s", "1", *forked)
         return runs.locust(directory, "crowd_http.py", *arguments, host=target.url).wait()
 

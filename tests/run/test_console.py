@@ -59,7 +59,7 @@ def on_a_terminal(directory: Path) -> Shown:
             stderr=ours,
         )
         run.until(lambda: b"2 s since the spike" in b"".join(pieces), "the recovery is on the screen")
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as answer:
             page = answer.read().decode()
         run.send(runs.SIGINT)
         finished = run.wait()

@@ -91,5 +91,5 @@ def test_a_server_that_is_killed_is_an_outcome_in_the_recording(outcome: Finishe
     assert "ok" in causes and "connection refused" in causes, causes
     assert causes <= {"ok", "connection refused", "connection reset", "server closed", "server starting"}, causes
     assert outcome.finding("direct_error_ratio")["outcome"] == "FAIL"
-    errors = {sample.error for sample in recording.probes if sample.probe == "postgres" and sample.error}
+    errors = {sample.error for sample in outcome.samples("postgres") if sample.error}
     assert errors <= {"connection refused", "server closed", "server starting"} and errors, errors

@@ -34,11 +34,11 @@ def run(directory: Path, does: str, way: str, status: int = 503) -> Outcome:
         if way == "springback":
             file, runs_dir = str(runs.SCENARIOS / "listeners.py"), str(directory / "runs")
             arguments = ("--host", target.url, "--runs-dir", runs_dir, *runs.UNHURRIED, *runs.VERDICT_ONLY)
-            started = runs.springback(directory, "run", file, *arguments, variables=variables)
+            started = runs.springback(directory, "run", file, *arguments, variables=variables, forked=True)
         else:
             forked = runs.processes(2) if way == "forked" else ()
             started = runs.locust(directory, "listeners.py", *forked, host=target.url, variables=variables)
-        return Outcome(started.wait(gone_within_s=2), log.read_text() if log.exists() else "")
+        return Outcome(started.wait(gone_within_s=10), log.read_text() if log.exists() else "")
 
 
 def failing(directory: Path, does: str, way: str) -> Outcome:

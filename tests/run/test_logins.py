@@ -62,14 +62,23 @@ def form(directory: Path, fault: str) -> Outcome:
         return example(directory, "form_login.py", url, *options, *runs.processes(2), accounts_of=FORM_USERS)
 
 
+LONG_S = 600
+"""Life of tokens that none has to renew in a run."""
+LIFE_S = 12
+"""Of tokens that everybody renews once while parked, after 7 s: long before the gate, and not again until it is over,
+also where it takes seconds until the last user has logged in and the baseline begins.
+"""
+
+
 def oauth2(directory: Path, fault: str) -> Outcome:
-    with served("fastapi_app", USERS, 8, *([fault] if fault else [])) as url:
+    with served("fastapi_app", USERS, LONG_S if fault else LIFE_S, *([fault] if fault else [])) as url:
         released = {"refresh_500": "refresh", "any_token": "trespass"}.get(fault, "request")
-        return example(directory, "oauth2_api.py", url, "--released", released)
+        lengths = () if fault else ("--baseline-s", "8")
+        return example(directory, "oauth2_api.py", url, "--released", released, *lengths)
 
 
 def trespass(directory: Path) -> Outcome:
-    with served("fastapi_app", USERS, 8) as url:
+    with served("fastapi_app", USERS, LONG_S) as url:
         return example(directory, "oauth2_api.py", url, "--released", "trespass")
 
 
@@ -133,6 +142,11 @@ def test_tokens_of_others_that_are_refused_pass(outcome: Outcome) -> None:
     outcome.done.ended_well(0)
     assert outcome.causes.keys() == {"ok"}
     assert outcome.warm_up["GET page of one's own", "ok"] == USERS
+    # And again after each refusal: a token that opens nothing any more is refused everywhere.
+    asked = Counter[str]()
+    for piece in outcome.done.recording.slices:
+        asked[piece.name] += piece.count
+    assert asked["GET page of one's own"] == asked["GET page of somebody else"] >= USERS
 
 
 @together(form, takes_s=25, fault=["", "mixed_sessions"])

@@ -169,7 +169,10 @@ def test_nothing_is_written_over_and_every_problem_is_told(tmp_path: Path) -> No
     assert again.returncode == 2 and again.stderr.count("is there already") == 3 and "--host here" in again.stderr
     for name, words in {"redis": "would hide the module redis", "a b": "letters, digits", "json": "would hide"}.items():
         assert words in ask(springback, tmp_path, "new", name).stderr
-    assert "give one of grpc, http, login, websocket" in ask(springback, tmp_path, "new", "a", "--kind", "soap").stderr
+    assert (
+        "give one of form-login, grpc, http, login, websocket"
+        in ask(springback, tmp_path, "new", "a", "--kind", "soap").stderr
+    )
 
 
 def test_a_service_elsewhere_is_loaded_only_with_consent(tmp_path: Path) -> None:

@@ -47,7 +47,8 @@ def lengths(phase: str) -> tuple[str, ...]:
 
 def stopped(directory: Path, phase: str, number: signal.Signals, way: str) -> Outcome:
     forked = runs.processes(2) if way == "forked" else ()
-    with service.running() as target:
+    # While the front page has no answer, users that are parked are asked to do so in another way: the warm-up lasts.
+    with service.running(latency_ms=60_000 if phase == "warm-up" else 0) as target:
         formats = runs.ALL_REPORTS if (phase, number, way) == ("spike", SIGINT, "forked") else runs.VERDICT_ONLY
         run = runs.locust(directory, "herd_http.py", *lengths(phase), *forked, *formats, host=target.url)
         reach(run, phase, target, LENGTHS[phase])
@@ -179,7 +180,7 @@ def stopped_without_workers(directory: Path, number: signal.Signals) -> Outcome:
         began_s = time.monotonic()
         master.send(number)
         done = master.wait(30)
-        worker.wait(15).ended_well(code=0)
+        worker.wait(30).ended_well(code=0)
         return Outcome(done, time.monotonic() - began_s, number=number)
 
 
@@ -199,7 +200,7 @@ def launched(directory: Path, number: signal.Signals) -> Outcome:
         reach(run, "spike", target)
         began_s = time.monotonic()
         run.send_in("spike", number)
-        done = run.wait(40, gone_within_s=15 if number == SIGKILL else 1)
+        done = run.wait(40, gone_within_s=30 if number == SIGKILL else 1)
         return Outcome(done, time.monotonic() - began_s, target.requests, number, REPORTS[formats])
 
 
@@ -226,16 +227,16 @@ def idle_launcher_killed(directory: Path, way: str) -> Finished:
             run = runs.springback(directory, "run", scenario, *arguments)
             run.until(lambda: "Starting web interface" in run.err, "the web UI is up")
             run.send(SIGKILL)
-            return run.wait(gone_within_s=10)
+            return run.wait(gone_within_s=30)
         bind = ("--master", "--master-bind-host", "127.0.0.1", "--master-bind-port", port, "--expect-workers", "9")
         master = runs.locust(directory / "m", "herd_http.py", *bind, host=target.url)
         join = ("--worker", "--master-port", port, "--host", target.url)
         worker = runs.springback(directory, "run", scenario, *join)
         master.until(lambda: "1 workers connected" in master.err, "the worker is there")
         worker.send(SIGKILL)
-        done = worker.wait(gone_within_s=10)
+        done = worker.wait(gone_within_s=30)
         master.send(SIGINT)
-        master.wait(20)
+        master.wait(40)
         return done
 
 
@@ -244,7 +245,7 @@ def test_neither_a_web_ui_nor_a_worker_outlives_its_launcher(outcome: Finished) 
     outcome.ended_well(code=-SIGKILL)
 
 
-def master_killed(directory: Path) -> tuple[Finished, Finished, float]:
+def master_killed(directory: Path) -> tuple[Finished, Finished]:
     """A master with forked workers, killed in the spike; then its recording judged."""
     with service.running() as target:
         options = (*LONG, *runs.processes(2))
@@ -252,29 +253,27 @@ def master_killed(directory: Path) -> tuple[Finished, Finished, float]:
         reach(run, "spike", target)
         workers = run.workers()
         assert len(workers) == 2
-        began_s = time.monotonic()
         run.send_in("spike", SIGKILL)
         run.process.wait()
-        run.until_gone(workers, 10)
-        gone_s = time.monotonic() - began_s
-        done = run.wait(5, gone_within_s=3)
-        return done, runs.springback(directory / "check", "check", str(done.directory)).wait(40), gone_s
+        run.until_gone(workers, 5)
+        done = run.wait(5, gone_within_s=15)
+        return done, runs.springback(directory / "check", "check", str(done.directory)).wait(60)
 
 
 @together(master_killed)
 def test_forked_workers_and_the_sampler_go_away_with_a_master_that_was_killed(
-    outcome: tuple[Finished, Finished, float],
+    outcome: tuple[Finished, Finished],
 ) -> None:
-    done, _, gone_s = outcome
+    done, _ = outcome
     done.ended_well(code=-SIGKILL)
-    assert gone_s < 5
+    assert "the connection to the master has ended: this worker ends" in done.err
 
 
 @together(master_killed)
 def test_the_recording_of_a_master_that_was_killed_is_judged_up_to_there(
-    outcome: tuple[Finished, Finished, float],
+    outcome: tuple[Finished, Finished],
 ) -> None:
-    done, judged, _ = outcome
+    done, judged = outcome
     assert done.recording.end is None
     assert done.count() > 20
     judged.ended_well(code=4)
@@ -309,7 +308,7 @@ def hung(directory: Path, number: signal.Signals, scenario: str) -> Finished:
         run.until_phase("recovery")
         run.until(lambda: runs.told_unanswered(run), "the load process has told who waits")
         run.send_in("recovery", number)
-        done = run.wait(40, gone_within_s=5)
+        done = run.wait(40, gone_within_s=15)
         if number == SIGKILL:
             runs.springback(directory / "report", "report", str(done.directory)).wait(60)
         return done

@@ -25,7 +25,8 @@ GONE_S = 2.0
 class Outcome:
     done: Finished
     gone_s: float
-    """From the words that say so to the last thing that the service saw of the load."""
+    """From the words that say so to the last thing that the service saw of the load, by a clock of naps.
+    """
     rule: str
 
 
@@ -50,13 +51,13 @@ def stopped_early(directory: Path, why: str, way: str) -> Outcome:
 
 def _last_seen_s(run: Run, target: service.Service) -> float:
     """Until the process ends: when a request came last, or a connection was still open."""
-    began_s = time.monotonic()
     last_s, before = 0.0, target.requests
-    while run.process.poll() is None:
-        is_open, now = target.established, target.requests
-        if is_open or now != before:
-            last_s, before = time.monotonic() - began_s, now
-        time.sleep(0.05)
+    with runs.naps() as clock:
+        while run.process.poll() is None:
+            is_open, now = target.established, target.requests
+            if is_open or now != before:
+                last_s, before = clock.now_s, now
+            time.sleep(0.05)
     return last_s
 
 

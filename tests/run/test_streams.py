@@ -14,7 +14,7 @@ from tests.run.together import together
 def herd(directory: Path, users: int, latency_ms: int) -> Finished:
     variables = {"CANARY_USERS": str(users), "LATENCY_MS": str(latency_ms)}
     with service.running() as target:
-        arguments = (*runs.UNHURRIED, "--drain-timeout-s", "3.5")
+        arguments = ("--enough-users-limit", "0.01", "--drain-timeout-s", "3.5")
         return runs.locust(directory, "few_users.py", *arguments, host=target.url, variables=variables).wait()
 
 

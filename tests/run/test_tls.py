@@ -41,7 +41,7 @@ def test_everything_of_a_run_is_let_in_and_the_report_says_how(outcome: Outcome)
     done, insecure = outcome.done, "--insecure" in " ".join(outcome.done.verdict["notes"])
     assert done.code in (0, 4), done.err
     assert done.count("ok") == done.count() > 20
-    samples = [sample for sample in done.recording.probes if sample.probe == "http_json"]
+    samples = done.samples("http_json")
     assert samples and all(sample.values == {"well": 1.0} for sample in samples)
     assert all(mark.ok for mark in done.recording.health if mark.when in ("before", "after"))
     assert any("--client-cert" in note for note in done.verdict["notes"])

@@ -83,7 +83,7 @@ def worker_leaves(directory: Path, number: signal.Signals) -> Finished:
         workers[0].send(number)
         done = master.wait()
         for worker in workers:
-            worker.wait(10)
+            worker.wait(30)
         return done
 
 
@@ -95,8 +95,10 @@ def test_a_worker_that_takes_leave_in_the_run_makes_it_inconclusive_and_is_named
     assert lost.node in outcome.finding("generator_health")["reason"]
 
 
-BASELINE_S = 15
-"""Longer than workers wait for a silent master: the herd would be due after they have gone."""
+BASELINE_S = 60
+"""Much longer than workers wait for a silent master, who count so many turns of theirs and not seconds: the herd would
+be due after they have gone.
+"""
 
 
 @dataclass
@@ -109,9 +111,11 @@ class MasterGone:
     requests: int
     """In all."""
     loaded_s: float
-    """From then to the last request."""
+    """From then to the last request, by a clock of naps."""
     gone_s: float
-    """From then until the workers had ended."""
+    """From then until the workers had ended, by the same."""
+    gone_after_s: float
+    """The same as it was."""
 
 
 def master_gone(directory: Path, number: signal.Signals, scenario: str = "herd_http.py") -> MasterGone:
@@ -120,21 +124,22 @@ def master_gone(directory: Path, number: signal.Signals, scenario: str = "herd_h
         master.until(lambda: runs.has_slice(master, 0), "the baseline goes")
         began_s = time.monotonic()
         os.kill(master.process.pid, number)
-        last_s = began_s
-        before = requests = target.requests
-        while any(worker.process.poll() is None for worker in workers) and time.monotonic() < began_s + 30:
-            if target.requests > requests:
-                last_s, requests = time.monotonic(), target.requests
-            time.sleep(0.02)
-        gone_s = time.monotonic() - began_s
+        with runs.naps() as clock:
+            before = requests = target.requests
+            loaded_s = 0.0
+            while any(worker.process.poll() is None for worker in workers) and clock.now_s < 30:
+                if (now := target.requests) > requests:
+                    loaded_s, requests = clock.now_s, now
+                time.sleep(0.02)
+            gone_s, gone_after_s = clock.now_s, time.monotonic() - began_s
         master.kill_all()
-        return MasterGone([worker.wait(1) for worker in workers], before, requests, last_s - began_s, gone_s)
+        return MasterGone([worker.wait(1) for worker in workers], before, requests, loaded_s, gone_s, gone_after_s)
 
 
 @together(master_gone, number=[signal.SIGKILL], scenario=["herd_http.py", "stock_fast.py"])
 def test_workers_whose_master_was_killed_stop_at_once_and_release_no_herd(outcome: MasterGone) -> None:
     assert outcome.loaded_s < 1 and outcome.gone_s < 4
-    assert outcome.requests - outcome.before < 10, "a few more, and no herd"
+    assert outcome.requests - outcome.before < HERD, "a few more, and no herd"
     for worker in outcome.workers:
         worker.ended_well(code=4)
         assert "the connection to the master has ended: this worker ends" in worker.err
@@ -142,7 +147,7 @@ def test_workers_whose_master_was_killed_stop_at_once_and_release_no_herd(outcom
 
 @together(master_gone, number=[signal.SIGSTOP])
 def test_workers_whose_master_says_nothing_stop_after_a_few_seconds(outcome: MasterGone) -> None:
-    assert 8 < outcome.loaded_s < 13 and outcome.gone_s < 16
+    assert outcome.gone_after_s > 8 and outcome.loaded_s < 13 and outcome.gone_s < 16
     assert outcome.requests <= 10 * BASELINE_S, "canaries of the baseline at most, and no herd"
     for worker in outcome.workers:
         worker.ended_well(code=4)
@@ -160,7 +165,7 @@ def late_worker(directory: Path) -> Finished:
         second = runs.locust(directory / "2", "herd_http.py", *join, host=target.url)
         done = master.wait()
         for worker in (first, second):
-            worker.wait(10).ended_well(code=0)
+            worker.wait(30).ended_well(code=0)
         return done
 
 
@@ -225,7 +230,7 @@ def other_worker(directory: Path, what: str) -> Refused:
         ]
         done = master.wait(60)
         for worker in workers:
-            worker.wait(20)
+            worker.wait(40)
         return Refused(done, target.requests, what)
 
 

@@ -10,11 +10,13 @@ import json
 import os
 import signal
 import socket
+import subprocess
 import sys
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Never, TextIO
 from unittest import mock
 
@@ -28,7 +30,14 @@ _of_the_run: list[TextIO] = []
 
 
 def import_what_runs_import() -> None:
-    """Locust first: it patches the process, and whatever is imported before it would keep what is not patched."""
+    """Locust first: it patches the process, and whatever is imported before it would keep what is not patched. What
+    starts it for ``springback run`` is what wants that.
+    """
+    import harness.locust_process
+
+    gc.enable()
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
     import locust.main  # noqa: F401
     import numpy  # noqa: F401  this and the next for the verdicts
     import scipy.special  # noqa: F401
@@ -96,6 +105,7 @@ def be(wanted: dict[str, Any]) -> None:
     """Runs the command as a new process would: with its words, environment, directory and streams."""
     import gevent
 
+    from harness.commands import launched_locust, runs_apart
     from harness.run import report_process
 
     gevent.reinit()
@@ -104,8 +114,12 @@ def be(wanted: dict[str, Any]) -> None:
     os.chdir(wanted["directory"])
     _open_streams()
     sys.argv = wanted["words"]
+    processes = SimpleNamespace(**{**vars(subprocess), "Popen": ForkedCommand})
     code: Any = 1
-    with mock.patch.object(report_process, "run_report", report_in_a_fork):
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(mock.patch.object(report_process, "run_report", report_in_a_fork))
+        for module in (launched_locust, runs_apart):
+            stack.enter_context(mock.patch.object(module, "subprocess", processes))
         try:
             code = _commands()[Path(sys.argv[0]).name]()
         except SystemExit as ended:
@@ -157,6 +171,111 @@ def report_in_a_fork(directory: Path, formats: str, console: str) -> int:
         traceback.print_exc()
     finally:
         os._exit(code)
+
+
+class ForkedCommand:
+    """``python -m harness.…`` that ``springback`` starts, as a fork of it: as much of ``subprocess.Popen`` as it uses.
+
+    It has a group of its own and no session: a signal to the group of who has started it is not for it, and it is found
+    by the session.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        *,
+        start_new_session: bool,
+        env: Mapping[str, str],
+        pass_fds: Sequence[int] = (),
+        stdout: TextIO | None = None,
+        stderr: int | None = None,
+        text: bool = True,
+    ) -> None:
+        from gevent.os import fork_and_watch
+
+        assert start_new_session and text and stderr in (None, subprocess.PIPE)
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        reading, writing = os.pipe() if stderr else (-1, -1)
+        self.returncode: int | None = None
+        self.pid = fork_and_watch()
+        if not self.pid:
+            if stdout is not None:
+                os.dup2(stdout.fileno(), 1)
+            if stderr:
+                os.dup2(writing, 2)
+            _become_command(command[command.index("-m") + 1 :], env, pass_fds)
+        self.stderr: TextIO | None = None
+        if stderr:
+            _close(writing)
+            self.stderr = os.fdopen(reading, encoding="utf-8", errors="replace")
+
+    def poll(self) -> int | None:
+        return self._ended(os.WNOHANG)
+
+    def wait(self, timeout: float | None = None) -> int | None:
+        import gevent
+
+        with gevent.Timeout(timeout, subprocess.TimeoutExpired("", timeout or 0.0)):
+            return self._ended(0)
+
+    def send_signal(self, number: int) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def terminate(self) -> None:
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+    def _ended(self, options: int) -> int | None:
+        from gevent.os import waitpid
+
+        if self.returncode is None:
+            pid, status = waitpid(self.pid, options)
+            if pid:
+                self.returncode = os.waitstatus_to_exitcode(status)
+        return self.returncode
+
+
+def _become_command(words: Sequence[str], environment: Mapping[str, str], kept: Sequence[int]) -> Never:
+    from harness import cli, locust_process
+
+    os.setpgid(0, 0)
+    for descriptor in kept:
+        os.set_blocking(descriptor, True)  # gevent has made it otherwise
+    _close_sockets(kept)
+    os.environ.clear()
+    os.environ.update(environment)
+    _of_the_run.extend([sys.stdout, sys.stderr])
+    _open_streams()
+    main, interrupted = {
+        "harness.locust_process": (locust_process.main, signal.SIG_DFL),
+        "harness.cli": (cli.main, signal.default_int_handler),
+    }[words[0]]
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, interrupted)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT, signal.SIGTERM])
+    sys.argv = ["springback", *words[1:]]
+    gc.disable()
+    code: Any = 0
+    try:
+        main()
+    except SystemExit as ended:
+        code = ended.code
+    except BaseException:
+        traceback.print_exc()
+        code = 1
+    end(code)
+
+
+def _close_sockets(kept: Sequence[int]) -> None:
+    """Those that a new process would not have: whoever waits for their end would wait for this process as well."""
+    for entry in list(Path("/proc/self/fd").iterdir()):
+        with contextlib.suppress(OSError):  # what the directory itself was read by
+            if int(entry.name) not in kept and str(entry.readlink()).startswith("socket:"):
+                _close(int(entry.name))
 
 
 def _open_streams() -> None:

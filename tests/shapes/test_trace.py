@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 
 from harness.clients import connection_guard
 from harness.run import header, plan_text
-from shapes._series import Series, Wanted, read
+from shapes._points import Series, Wanted
+from shapes._series import read
 from shapes.trace import Trace
 from tests import service
 from tests.shapes import every
@@ -52,7 +53,7 @@ def test_a_trace_is_replayed_at_a_scale_and_a_speed(tmp_path: Path) -> None:
         ("0,1\n5,2\n3,2\n9,1\n", ["line 3: the time goes back, from 5"]),
         ("0,1\n1,-2\nx,3\n3,y\n4\n5,6,7\n6,nan\n", [
             "line 2: the level is below 0",
-            "line 3: the time is not a number",
+            "line 3: the time is neither a number nor in ISO 8601",
             "line 4: the level is not a number",
             "line 5: 1 fields instead of time,level",
             "line 6: 3 fields instead of time,level",
@@ -141,6 +142,42 @@ def test_what_other_programs_write_is_read(
     assert found.problems == [] or len(points) < 2
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "time,level,note\n0,5,before\n5,5,at\n5,20,after\n9,20,end\n",
+        "time,level,what\n0,5,calm\n5,20,rush\n9,20,rush\n12,5,calm\n",
+        "time,level,other\n0,5,1\n0,6,2\n9,20,1\n9,21,2\n",
+    ],
+)
+def test_words_beside_one_series_tell_nothing_apart(tmp_path: Path, text: str) -> None:
+    found = series(tmp_path / "t.csv", text, level_column="level")
+    assert len(found.points) == 4 and not found.problems
+
+
+def test_a_series_of_an_answer_is_named_where_it_has_a_name(tmp_path: Path) -> None:
+    """A gauge whose name ends as that of a counter may be, is none."""
+    metrics = ({"path": "/a", "code": "200"}, {"__name__": "active_users_count"})
+    first, second = (series(tmp_path / "t.json", answer_of(*metrics), level_column=f"{n}") for n in (1, 2))
+    assert 'read 2 rows: the answer of Prometheus, {path="/a", code="200"}, times in seconds' in first.notes
+    assert "read 2 rows: the answer of Prometheus, active_users_count, times in seconds" in second.notes
+
+
+@pytest.mark.parametrize(
+    ("query", "told"),
+    [
+        ("query=up&hush=1", "it answers 400; correct"),
+        ("query=up&start=1&end=2&step=5&status=400", "it answers 400; correct"),
+        ("query=up&status=302", "it answers 302, and leads elsewhere;"),
+        ("query=up&status=503", "it answers 503; correct"),
+    ],
+)
+def test_an_address_that_is_refused_shows_one_that_is_not(query: str, told: str) -> None:
+    with service.running(status=400) as site:
+        (problem,) = read(f"{site.url}/api/v1/query_range?{query}", Wanted()).problems
+    assert told in problem and "hush" not in problem
+
+
 def test_it_says_what_was_read_and_what_was_left_out(tmp_path: Path) -> None:
     """Every row is either a point or named."""
     text = "time,a,b\n" + "".join(f"{t},{'' if t == 4 else t},0\n" for t in (*range(10), 100))
@@ -152,6 +189,16 @@ def test_it_says_what_was_read_and_what_was_left_out(tmp_path: Path) -> None:
     ]
     (one, two, three) = series(tmp_path / "t.csv", LOCUST).notes
     assert "Requests/s as the level of Locust's history" in one and "50%" in two and "1 rows of single" in three
+
+
+LONG = "Series;Time;Value\napi;0;5\napi;15;20\nweb;0;3\nweb;15;8\n"
+BY_TIME = "0,5,api\n0,3,web\n15,20,api\n15,8,web\n"
+"""As steps of one series it would be another load."""
+
+
+def answer_of(*metrics: dict[str, str]) -> str:
+    result = [{"metric": metric, "values": [[0, "1"], [15, "2"]]} for metric in metrics]
+    return json.dumps({"data": {"resultType": "matrix", "result": result}})
 
 
 @pytest.mark.parametrize(
@@ -166,8 +213,22 @@ def test_it_says_what_was_read_and_what_was_left_out(tmp_path: Path) -> None:
         ('{"status":"error","error":"bad"}', {}, "no answer of Prometheus to query_range, but its error"),
         ('{"data":{"resultType":"vector","result":[]}}', {}, "the answer to a query of one instant; ask query_range"),
         ('{"data":{"resultType":"matrix","result":[{},{}]}}', {}, "2 series in the answer; ask for one, as sum(…)"),
-        ('{"data":{"resultType":"matrix","result":[]}}', {}, "0 series in the answer"),
+        ('{"data":{"resultType":"matrix","result":[]}}', {}, "no series in the answer; check the name"),
+        ("# HELP up x\n# TYPE up gauge\nup 1\n", {}, "the metrics of a program as they are now; ask the Prometheus"),
         ('{"data":{"resultType":"matrix","result":[{"values":[[0,"NaN"],[1]]}]}}', {}, "value 1: the level is not a"),
+        ("Time,a\n0,5 req/s\n", {}, "line 2: the level is not a number; it has a unit: export it without (Grafana"),
+        ("Time,a\n0,1.2K\n", {}, "it has a unit"),
+        ("06/13/2026 10:00,1\n", {}, "line 1: the time is neither a number nor in ISO 8601, as 2026"),
+        (LONG, {}, "t.csv: rows of 2 series, which Series tells apart: keep those of one, or export a column for each"),
+        (BY_TIME, {"level_column": "2"}, "t.csv: rows of 2 series, which number 3 tells apart"),
+        (answer_of({"__name__": "http_requests_total"}), {}, "it is a counter, which only rises; ask for its rate("),
+        (answer_of({"__name__": "took_seconds_count", "path": "/"}), {}, "it is a counter"),
+        (
+            answer_of({"__name__": "up", "path": "/a"}, {}),
+            {},
+            '2 series in the answer; ask for one, as sum(…) makes it, or choose it by its number with '
+            '--trace-level-column (1: up{path="/a"})',
+        ),
         ('{"data":', {}, "not JSON to its end"),
         ("[" * 100_000, {}, "not JSON to its end"),
     ],
@@ -180,12 +241,12 @@ def test_what_cannot_be_read_is_told_with_its_place(
 
 
 @contextmanager
-def answering(body: bytes) -> Iterator[str]:
+def answering(body: bytes, status: int = 200) -> Iterator[str]:
     """The address of a service that answers so."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self.send_response(200)
+            self.send_response(status)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
@@ -222,6 +283,30 @@ def test_an_answer_of_prometheus_is_read_from_a_file_and_from_its_address(tmp_pa
         shape = every.shape("trace", trace_file=f"{site.url}/api/v1/query_range?query=hush", baseline_s=1)
         (problem,) = shape.problems()
     assert "/api/v1/query_range: " in problem and "hush" not in problem
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (
+            {"status": "error", "errorType": "bad_data", "error": 'invalid parameter "start": cannot parse ""'},
+            'it answers 400 (invalid parameter "start": cannot parse "")',
+        ),
+        (
+            {"status": "error", "errorType": "bad_data", "error": '1:1: parse error: unexpected "hush"\nhere'},
+            'it answers 400 (1:1: parse error: unexpected "…" here)',
+        ),
+        ({"status": "error", "message": "hush"}, "it answers 400; "),
+        ("hush", "it answers 400; "),
+        (["errorType", "error"], "it answers 400; "),
+    ],
+)
+def test_why_prometheus_refuses_a_query_is_said_in_its_words(body: object, told: str) -> None:
+    """And how its address has to be; of what is asked, and of whatever else answers, nothing is repeated."""
+    with answering(json.dumps(body).encode(), 400) as url:
+        (problem,) = read(f"{url}/api/v1/query_range?query=hush", Wanted()).problems
+    assert told in problem and "hush" not in problem
+    assert "&start=" in problem and "&step=" in problem
 
 
 @pytest.mark.parametrize(

@@ -13,11 +13,11 @@ from tests.target import stacks
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[stacks.Stack]:
     """The shared stack; whoever changes it puts it back."""
     impatient = {
-        "TARGET_POOL_WAIT_S": "2",  # frozen servers: do not wait long
-        "TARGET_QUERY_TIMEOUT_S": "1",
+        "TARGET_POOL_WAIT_S": "3",  # frozen servers: do not wait long
+        "TARGET_QUERY_TIMEOUT_S": "2",
         "TARGET_ITEMS_TTL_S": "60",
-        "TARGET_BREAKER_REST_S": "0.5",
-        "TARGET_UPSTREAM_TIMEOUT_S": "0.3",
+        "TARGET_BREAKER_REST_S": "1",
+        "TARGET_UPSTREAM_TIMEOUT_S": "1",
     }
     state_file = tmp_path_factory.mktemp("stack") / "state.json"
     with stacks.started(state_file, "--with-parent", "--users", "300", **impatient) as running:

@@ -10,7 +10,7 @@ from redis.sentinel import Sentinel
 
 from target.loopback_http import ask
 from target.stack.ha.state import DatabaseNode, HighAvailability
-from tests.target.stacks import Stack
+from tests.target.stacks import Stack, until
 
 
 def parts(stack: Stack) -> HighAvailability:
@@ -57,8 +57,15 @@ def healthy(stack: Stack) -> bool:
 
 
 def primary_of(stack: Stack) -> DatabaseNode:
-    (primary,) = [node for node in parts(stack).postgres.nodes if _role(node) == "primary"]
-    return primary
+    """As soon as there is one, and no other."""
+    found: list[DatabaseNode] = []
+
+    def is_one() -> bool:
+        found[:] = [node for node in parts(stack).postgres.nodes if _role(node) == "primary"]
+        return len(found) == 1
+
+    until(is_one, "one primary")
+    return found[0]
 
 
 def server_behind(dsn: str) -> tuple[str, bool]:

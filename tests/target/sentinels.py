@@ -17,6 +17,7 @@ from tests.target.stacks import ended_afterwards, until
 
 SERVICE = "springback"
 PASSWORD = "a-password-for-tests"
+NEVER_MS = 3_600_000
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,14 @@ class Guarded:
     def url(self) -> str:
         """Of the one that is the primary at first."""
         return f"redis://:{PASSWORD}@127.0.0.1:{self.primary.port}/0"
+
+    def fail_over(self, *frozen: Server) -> None:
+        """From now on a primary that says nothing for half a second is replaced; until then none is, however busy the
+        machine is, or however late a test looks.
+        """
+        for sentinel in [one for one in self.sentinels if one not in frozen]:
+            with redis.Redis(port=sentinel.port, socket_timeout=5) as client:
+                client.sentinel_set(SERVICE, "down-after-milliseconds", 500)
 
     @property
     def addresses(self) -> str:
@@ -71,7 +80,7 @@ def guarded(directory: Path) -> Iterator[Guarded]:
         watch = (
             f"sentinel monitor {SERVICE} 127.0.0.1 {primary.port} 2\n"
             f"sentinel auth-pass {SERVICE} {PASSWORD}\n"
-            f"sentinel down-after-milliseconds {SERVICE} 500\n"
+            f"sentinel down-after-milliseconds {SERVICE} {NEVER_MS}\n"
             f"sentinel failover-timeout {SERVICE} 3000"
         )
         sentinels = [start(f"sentinel{number}", watch, "--sentinel") for number in range(3)]
@@ -85,5 +94,5 @@ def guarded(directory: Path) -> Iterator[Guarded]:
                 return all(state["num-slaves"] == 1 and state["num-other-sentinels"] == 2 for state in states)
             return False
 
-        until(complete, "the Sentinels know each other and the replica", 30)
+        until(complete, "the Sentinels know each other and the replica")
         yield Guarded(primary, replica, sentinels)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from target.loopback_http import Reply, ask
-from tests.target.stacks import until
+from tests.target.stacks import Stack, until
 
 TOKEN = "a-token-for-tests"
 
@@ -45,6 +45,16 @@ class Service:
     def account(self) -> dict[str, Any]:
         """What the active fault did."""
         return dict(ask("GET", f"{self.url}/_fault", TOKEN).document["active"])
+
+
+def servers_of(stack: Stack, **more: str) -> dict[str, str]:
+    """Settings of one that has the servers of the stack, and some more."""
+    return {
+        "TARGET_PRIMARY_DSN": stack.state.postgres.primary,
+        "TARGET_REPLICA_DSN": stack.state.postgres.replica,
+        "TARGET_VALKEY_URL": stack.state.valkey,
+        **more,
+    }
 
 
 @contextmanager

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -16,9 +19,14 @@ from typing import Any
 
 import psutil
 
+from target import cli
 from target.faults.summed import summed
 from target.loopback_http import Reply, ask
 from target.stack.state import Process, StackState, from_json
+from tests.forks import Channel, forked
+
+PATIENCE_S = 60.0
+"""For what comes in a second or two where nothing else wants the machine: how soon it comes is not what is tested."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +89,7 @@ class Stack:
     def stop(self) -> int:
         """SIGTERM, and the exit code."""
         self.up.send_signal(signal.SIGTERM)
-        return self.up.wait(30)
+        return self.up.wait(PATIENCE_S)
 
 
 @contextmanager
@@ -148,13 +156,60 @@ def _descendants(parent: subprocess.Popen[str]) -> set[psutil.Process]:
 
 
 def target(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """`python -m target …` to its end."""
-    return subprocess.run(
-        [sys.executable, "-m", "target", *arguments], capture_output=True, text=True, timeout=60, check=False
-    )
+    """`python -m target …` to its end: `up` from nothing, and what only asks a stack in a fork that has imported it."""
+    if arguments[0] == "up":
+        command = [sys.executable, "-m", "target", *arguments]
+        return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    channel = forked(__name__, "do_command")
+    channel.tell(json.dumps(arguments))
+    code, out, err = json.loads(channel.hear())
+    channel.close()
+    return subprocess.CompletedProcess(arguments, code, out, err)
 
 
-def until(condition: Callable[[], object], what: str, limit_s: float = 15.0) -> None:
+def do_command(channel: Channel) -> None:
+    """What a fork does: one command, as its own process would."""
+    sys.argv = ["target", *json.loads(channel.hear())]
+    code: object = 0
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+        for file, descriptor in ((out, 1), (err, 2)):
+            os.dup2(file.fileno(), descriptor)
+        try:
+            cli.main()
+        except SystemExit as ended:
+            code = ended.code or 0
+        except BaseException:
+            traceback.print_exc()
+            code = 1
+        sys.stdout.flush()
+        sys.stderr.flush()
+        said = []
+        for file in (out, err):
+            file.seek(0)
+            said.append(file.read())
+    channel.tell(json.dumps([code, *said]))
+
+
+def at_once(url: str, requests: Sequence[tuple[str, str, object]]) -> list[tuple[float, float, Reply]]:
+    """Method, path and body of each, sent in one breath on connections that are there already, however busy the machine
+    is; when each was sent and seen to be answered, in seconds of the monotonic clock, and the answer.
+    """
+    connections = [http.client.HTTPConnection(url.removeprefix("http://"), timeout=PATIENCE_S) for _ in requests]
+    for connection in connections:
+        connection.connect()
+    sent_s, found = [], []
+    for connection, (method, path, body) in zip(connections, requests, strict=True):
+        sent_s.append(time.monotonic())
+        connection.request(method, path, None if body is None else json.dumps(body))
+    for started_s, connection in zip(sent_s, connections, strict=True):
+        answer = connection.getresponse()
+        reply = Reply(answer.status, json.loads(answer.read()))
+        found.append((started_s, time.monotonic(), reply))
+        connection.close()
+    return found
+
+
+def until(condition: Callable[[], object], what: str, limit_s: float = PATIENCE_S) -> None:
     """Wait for a condition; an assertion error when it does not come true."""
     deadline = time.monotonic() + limit_s
     while not condition():

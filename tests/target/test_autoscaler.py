@@ -107,15 +107,10 @@ def test_it_scales_out_and_in_without_a_failed_request(one_replica: Stack) -> No
     """8 users, 3 a replica: three replicas, all of them at work; 2 users: one again; every request was 200."""
     started = time.monotonic()
     with load(one_replica, 8) as results:
-        until(lambda: look(one_replica)["ready"] == 3, "three replicas", 20.0)
-        document = status(one_replica)
-        assert document["apis"][0]["name"] == "api1"
-        assert len(document["apis"]) == 3
-        assert len([process for process in document["processes"] if process["role"] == "api"]) == 3
-        for api in document["apis"]:
-            until(lambda at=api: worked(at["url"]) > 0, f"{api['name']} at work")  # type: ignore[misc]
+        until(lambda: look(one_replica)["ready"] == 3, "three replicas")
+        until(lambda: all_at_work(one_replica, 3), "each of them at work")
     with load(one_replica, 2) as later:
-        until(lambda: len(look(one_replica)["replicas"]) == 1, "one replica", 20.0)
+        until(lambda: len(look(one_replica)["replicas"]) == 1, "one replica")
         until(lambda: len(status(one_replica)["apis"]) == 1, "the state file follows")
     assert len(results) > 20 and len(later) > 20
     assert set(results) | set(later) == {200}
@@ -130,6 +125,18 @@ def test_it_scales_out_and_in_without_a_failed_request(one_replica: Stack) -> No
     assert [one["at"] for one in decisions] == sorted(one["at"] for one in decisions)
 
 
+def all_at_work(stack: Stack, replicas: int) -> bool:
+    """Whether the state file has so many, each with requests of its own by now."""
+    document = status(stack)
+    assert document["apis"][0]["name"] == "api1"
+    roles = [process["role"] for process in document["processes"]]
+    try:
+        busy = [worked(api["url"]) > 0 for api in document["apis"]]
+    except OSError:  # one has just left
+        return False
+    return busy == [True] * replicas and roles.count("api") == replicas
+
+
 def worked(url: str) -> float:
     connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=5)
     connection.request("GET", "/metrics")
@@ -142,12 +149,12 @@ def test_sessions_that_outlast_the_drain_are_cut_and_counted(one_replica: Stack)
     """A WebSocket on a replica that leaves: closed after 2 s, and the log says one."""
     started = time.monotonic()
     switch(one_replica, "flapping", period=60)
-    until(lambda: look(one_replica)["ready"] == 3, "three replicas", 20.0)
+    until(lambda: look(one_replica)["ready"] == 3, "three replicas")
     clients = [Client(one_replica, f"c{number}") for number in range(3)]
     staying = [client for client in clients if client.hello["server"] == "api1"]
     assert len(staying) == 1
     switch(one_replica, None)
-    until(lambda: len(events(one_replica, started, "gone")) == 2, "two gone", 20.0)
+    until(lambda: len(events(one_replica, started, "gone")) == 2, "two gone")
     assert [one["cut_sessions"] for one in events(one_replica, started, "stopping")] == [1, 1]
     staying[0].send(seq=1)
     assert staying[0].next()["type"] == "echo"
@@ -161,11 +168,13 @@ def test_slow_start_delays_readiness_by_what_it_says(one_replica: Stack) -> None
     switch(one_replica, "slow_start", seconds=2.5)
     assert one_replica.command("fault", "noop").returncode == 0
     with load(one_replica, 4):
-        until(lambda: events(one_replica, started, "ready"), "a second replica", 20.0)
-        shown = json.loads(one_replica.command("fault", "status").stdout)  # without load it would soon be gone
-        delayed = len(events(one_replica, started, "started"))
+        until(lambda: events(one_replica, started, "ready"), "a second replica")
+        delayed = -1
+        while delayed != (now := len(events(one_replica, started, "started"))):  # one more meanwhile: once again
+            delayed = now
+            shown = json.loads(one_replica.command("fault", "status").stdout)  # without load it would soon be gone
     begun, ready = (events(one_replica, started, kind)[0] for kind in ("started", "ready"))
-    assert 2.5 <= ready["at"] - begun["at"] < 10
+    assert 2.5 <= ready["at"] - begun["at"] < 20
     assert [one["active"]["fault"] for one in shown["processes"]] == ["noop"] * len(shown["processes"])
     assert len(shown["processes"]) >= 2
     assert shown["autoscaler"]["active"]["status"] == {"delayed": delayed}
@@ -191,22 +200,23 @@ def test_flapping_goes_to_the_maximum_and_back_without_load(one_replica: Stack) 
     """Each flip is a decision that changes the number; idle all the while."""
     started = time.monotonic()
     switch(one_replica, "flapping", period=1.0)
-    until(lambda: account(one_replica)["flips"] >= 3, "three flips", 20.0)
-    document, flips = look(one_replica, started), account(one_replica)["flips"]
+    until(lambda: account(one_replica)["flips"] >= 3, "three flips")
+    least = account(one_replica)["flips"] - 1  # each is counted, and then decided
+    document = look(one_replica, started)
     changes = [one["desired"] for one in document["decisions"] if one["desired"] != one["current"]]
     assert changes[:3] == [3, 1, 3]
-    assert 0 <= flips - len(changes) <= 1
+    assert least <= len(changes) <= account(one_replica)["flips"]
 
 
 def test_a_replica_that_is_killed_is_replaced(one_replica: Stack) -> None:
     """The log says that it died, and another one takes its place while there is load for it."""
     started = time.monotonic()
     with load(one_replica, 8):
-        until(lambda: look(one_replica)["ready"] == 3, "three replicas", 20.0)
+        until(lambda: look(one_replica)["ready"] == 3, "three replicas")
         victim = next(one for one in look(one_replica)["replicas"] if one["name"] != "api1")
         psutil.Process(victim["pid"]).kill()
         until(lambda: events(one_replica, started, "died"), "noticed")
-        until(lambda: look(one_replica)["ready"] == 3, "replaced", 20.0)
+        until(lambda: look(one_replica)["ready"] == 3, "replaced")
     assert [one["name"] for one in events(one_replica, started, "died")] == [victim["name"]]
 
 

@@ -21,7 +21,7 @@ import pytest
 from target.backup.catalogue import ABOUT, Backup, Catalogue
 from target.errors import TargetError, UsageError
 from target.loopback_http import ask
-from tests.target.stacks import Stack
+from tests.target.stacks import PATIENCE_S, Stack, all_gone, until
 
 
 def backup(stack: Stack, *words: str, code: int = 0, defect: tuple[str, ...] = ()) -> Any:
@@ -41,8 +41,8 @@ def restored(name: str, directory: Path) -> Iterator[dict[str, Any]]:
         family = psutil.Process(process.pid).children(recursive=True)
         yield told
         process.stdin.close()
-        assert process.wait(30) == 0
-        assert not [each for each in family if each.is_running() and each.status() != psutil.STATUS_ZOMBIE]
+        assert process.wait(PATIENCE_S) == 0
+        until(lambda: all_gone(family), "every process gone")
 
 
 def write(stack: Stack, *ids: str) -> None:

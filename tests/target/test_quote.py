@@ -16,8 +16,8 @@ from target.upstream import failures
 from tests.target.stacks import Stack, target, until
 from tests.target.test_service import metric
 
-REST_S = 0.5
-TIMEOUT_S = 0.3
+REST_S = 1.0
+TIMEOUT_S = 1.0
 
 
 def quote(stack: Stack) -> Reply:
@@ -62,25 +62,20 @@ def test_the_breaker_opens_fails_fast_probes_and_closes(closed: Stack) -> None:
     received = calls(closed)["received"]
     closed.fail("errors")
     assert [quote(closed).status for _ in range(4)] == [502] * 4
-    opening = time.monotonic()
     assert quote(closed).status == 502
     refused = quote(closed)
     assert (refused.status, refused.document["error"], refused.document["breaker"]) == (503, "breaker open", "open")
     assert calls(closed)["received"] == received + 5
     until(lambda: calls(closed)["received"] > received + 5 or quote(closed).status != 503, "a probe")
-    assert REST_S <= time.monotonic() - opening < REST_S + 2
     assert quote(closed).status == 503
     closed.fail(None)
     until(lambda: quote(closed).status == 200, "closed again")
     now = breaker(closed)
     assert calls(closed)["received"] == received + 7
-    assert [one["state"] for one in now["transitions"][len(seen["transitions"]) :]] == [
-        "open",
-        "half_open",
-        "open",
-        "half_open",
-        "closed",
-    ]
+    steps = now["transitions"][len(seen["transitions"]) :]
+    assert [one["state"] for one in steps] == ["open", "half_open", "open", "half_open", "closed"]
+    rests_s = [steps[half]["at"] - steps[half - 1]["at"] for half in (1, 3)]
+    assert REST_S - 0.01 <= min(rests_s) < REST_S + 2, rests_s
     assert [now[key] - seen[key] for key in ("opens", "closes", "probes")] == [2, 1, 2]
     assert metric(closed.state.apis[0].url, "target_breaker_opens_total") == now["opens"]
     assert metric(closed.state.apis[0].url, "target_breaker_closes_total") == now["closes"]

@@ -19,7 +19,7 @@ import pytest
 
 from target.faults.lying_remaining import LyingRemaining
 from target.service.rate_limit import Decision
-from tests.target.services import serving
+from tests.target.services import servers_of, serving
 from tests.target.stacks import Stack, until
 
 CALLERS = (f"caller{number}" for number in itertools.count())
@@ -55,15 +55,6 @@ def enforced(request: pytest.FixtureRequest) -> None:
             until(lambda at=api.url: limited(at, next(CALLERS)).headers["x-ratelimit-state"] == "enforced", "enforced")  # type: ignore[misc]
 
 
-def own(stack: Stack, **more: str) -> dict[str, str]:
-    return {
-        "TARGET_PRIMARY_DSN": stack.state.postgres.primary,
-        "TARGET_REPLICA_DSN": stack.state.postgres.replica,
-        "TARGET_VALKEY_URL": stack.state.valkey,
-        **more,
-    }
-
-
 def test_a_herd_gets_the_limit_and_not_one_more_over_all_processes(stack: Stack) -> None:
     """150 tries of one caller at both processes: 100 pass; another caller has all of his own."""
     caller = next(CALLERS)
@@ -76,38 +67,50 @@ def test_a_herd_gets_the_limit_and_not_one_more_over_all_processes(stack: Stack)
 
 def test_what_remains_goes_down_by_one_and_is_said_in_both_ways(stack: Stack) -> None:
     """One after the other, at both processes in turn."""
-    caller = next(CALLERS)
+    caller, began = next(CALLERS), time.time()
     for sent in range(1, 6):
         got = limited(stack.state.apis[sent % 2].url, caller)
+        passed_s = time.time() - began
         assert (got.number("x-ratelimit-limit"), got.number("x-ratelimit-remaining")) == (100, 100 - sent)
         assert got.headers["ratelimit-policy"] == '"default";q=100;w=60'
-        assert re.fullmatch(rf'"default";r={100 - sent};t=(59|60)', got.headers["ratelimit"])
-        assert 58 < got.number("x-ratelimit-reset") - time.time() <= 61
+        told = re.fullmatch(rf'"default";r={100 - sent};t=(\d+)', got.headers["ratelimit"])
+        assert told is not None and 60 - passed_s <= int(told[1]) <= 60
+        assert began + 60 <= got.number("x-ratelimit-reset") <= began + passed_s + 61
         assert "retry-after" not in got.headers
 
 
 def test_retry_after_is_honest_and_the_window_slides(stack: Stack, tmp_path: Path) -> None:
     """3 in 2 s: refused until Retry-After has passed, admitted then; never more than 3 within any 2 s."""
-    settings = own(stack, TARGET_RATE_LIMIT="3", TARGET_RATE_LIMIT_WINDOW_S="2")
+    settings = servers_of(stack, TARGET_RATE_LIMIT="3", TARGET_RATE_LIMIT_WINDOW_S="2")
     caller = next(CALLERS)
     with serving(tmp_path, settings) as service:
         until(lambda: limited(service.url, next(CALLERS)).headers["x-ratelimit-state"] == "enforced", "connected")
-        assert [limited(service.url, caller).status for _ in range(3)] == [200] * 3
-        refused = limited(service.url, caller)
-        assert (refused.status, refused.number("x-ratelimit-remaining")) == (429, 0)
-        assert refused.number("retry-after") == 2
-        time.sleep(refused.number("retry-after"))
-        assert limited(service.url, caller).status == 200
-        admitted = []
-        deadline = time.monotonic() + 4.5
-        while time.monotonic() < deadline:
+        admitted: list[tuple[float, float]] = []
+
+        def one() -> Got:
+            """And that it is refused where three were admitted within 2 s, and nowhere else."""
             sent = time.monotonic()
-            if limited(service.url, caller).status == 200:
-                admitted.append((sent, time.monotonic()))
+            got = limited(service.url, caller)
+            answered = time.monotonic()
+            if got.status == 200:
+                admitted.append((sent, answered))
+                assert len(admitted) < 4 or answered - admitted[-4][0] > 2.0, "four within one window"
+            else:
+                assert sum(earlier > sent - 2.0 for _, earlier in admitted) >= 3, "fewer than three within one window"
+            return got
+
+        while (refused := one()).status == 200:
+            assert len(admitted) < 50
+        assert len(admitted) >= 3
+        assert (refused.status, refused.number("x-ratelimit-remaining")) == (429, 0)
+        waited_s = time.monotonic() - admitted[-3][0]
+        assert math.ceil(2.0 - waited_s) <= refused.number("retry-after") <= 2
+        time.sleep(refused.number("retry-after"))
+        assert one().status == 200
+        before = len(admitted)
+        while len(admitted) < before + 5:
+            one()
             time.sleep(0.02)
-        assert len(admitted) >= 5
-        for first, fourth in zip(admitted, admitted[3:], strict=False):
-            assert fourth[1] - first[0] > 2.0, "four within one window"
 
 
 def test_without_valkey_everybody_passes_and_is_told_so(stack: Stack) -> None:
@@ -127,7 +130,8 @@ def test_without_valkey_everybody_passes_and_is_told_so(stack: Stack) -> None:
         os.kill(stack.process("valkey").pid, signal.SIGCONT)
     assert [(one.status, one.headers["X-RateLimit-State"]) for one in got] == [(200, "fail-open")] * 5
     assert all("x-ratelimit-remaining" not in one.headers for one in got)
-    assert max(waits_s) < 1.5
+    assert 0.45 <= waits_s[0] < 2.5, "it has waited for Valkey, and not for long"
+    assert sorted(waits_s)[2] < 0.4, "and most of the others have not"
     until(lambda: limited(url, caller).status == 429, "enforced again")
 
 
@@ -170,7 +174,7 @@ def test_lying_remaining_lies_by_what_it_says(healthy: Stack) -> None:
 
 def test_the_limit_can_stand_before_other_paths(stack: Stack, tmp_path: Path) -> None:
     """By a setting: 429 there, with the headers on what passes too; other paths are free."""
-    settings = own(stack, TARGET_RATE_LIMIT="2", TARGET_RATE_LIMIT_PATHS="/items /ledger")
+    settings = servers_of(stack, TARGET_RATE_LIMIT="2", TARGET_RATE_LIMIT_PATHS="/items /ledger")
     caller = next(CALLERS)
     with serving(tmp_path, settings) as service:
         until(lambda: limited(service.url, caller, "/readyz").status == 200, "ready")
@@ -182,7 +186,8 @@ def test_the_limit_can_stand_before_other_paths(stack: Stack, tmp_path: Path) ->
 
 def test_times_are_rounded_so_that_the_promise_holds() -> None:
     """Up, and never to 0 where it is a refusal."""
+    before = time.time()
     refused = Decision(False, "enforced", 10, 60, 0, 0.2).headers()
     assert (refused["Retry-After"], refused["RateLimit"]) == ("1", '"default";r=0;t=1')
-    assert math.isclose(int(refused["X-RateLimit-Reset"]), time.time() + 0.7, abs_tol=0.8)
+    assert math.ceil(before + 0.2) <= int(refused["X-RateLimit-Reset"]) <= math.ceil(time.time() + 0.2)
     assert "Retry-After" not in Decision(True, "enforced", 10, 60, 3, 59.2).headers()

@@ -106,8 +106,8 @@ def test_metrics_show_the_pool_and_the_memory(stack: Stack) -> None:
     """Size, open, in use, waiting, wait seconds, resident memory."""
     url = stack.state.apis[0].url
     assert metric(url, 'target_pool_size{pool="primary"}') == 8
-    assert metric(url, 'target_pool_open{pool="primary"}') == 8
-    assert metric(url, 'target_pool_in_use{pool="primary"}') == 0
+    until(lambda: metric(url, 'target_pool_open{pool="primary"}') == 8, "all connections are open")
+    until(lambda: metric(url, 'target_pool_in_use{pool="primary"}') == 0, "nobody uses one")
     assert metric(url, 'target_pool_waiting{pool="primary"}') == 0
     assert metric(url, 'target_pool_wait_seconds_total{pool="primary"}') >= 0
     assert metric(url, "process_resident_memory_bytes") > 20e6

@@ -19,7 +19,7 @@ import pytest
 
 from target.stack.ports import reserve
 from tests.run.together import beside
-from tests.target.stacks import Stack, all_gone, ended_afterwards, launched, started, target, until
+from tests.target.stacks import PATIENCE_S, Stack, all_gone, ended_afterwards, launched, started, target, until
 
 UNPRIVILEGED = 65534
 
@@ -158,7 +158,7 @@ def test_down_stops_one_of_two_stacks_side_by_side(stack: Stack, tmp_path: Path)
         assert second.login(19).status == 200
         assert stack.login(password=second.state.users.password).status == 401
         assert second.command("down").returncode == 0
-        assert second.up.wait(20) == 0
+        assert second.up.wait(PATIENCE_S) == 0
         assert all_gone(family)
         assert (data / "postgres" / "primary" / "PG_VERSION").exists()
         assert not second.state_file.exists()
@@ -172,7 +172,7 @@ def test_sigint_stops_everything(tmp_path: Path) -> None:
         family = running.family()
         assert len(family) > 10
         running.up.send_signal(signal.SIGINT)
-        assert running.up.wait(20) == 0
+        assert running.up.wait(PATIENCE_S) == 0
         assert all_gone(family)
         assert not Path(running.state.data).exists()
         assert not running.state_file.exists()
@@ -187,7 +187,7 @@ def test_a_stop_during_the_start_leaves_nothing(tmp_path: Path) -> None:
         until(lambda: len(supervisor.children(recursive=True)) >= 3, "three processes")
         family = supervisor.children(recursive=True)
         up.send_signal(signal.SIGTERM)
-        assert up.wait(20) == 0
+        assert up.wait(PATIENCE_S) == 0
         assert all_gone(family)
     assert list(tmp_path.iterdir()) == []
 
@@ -260,7 +260,7 @@ def test_the_last_who_holds_the_other_end_of_the_input_takes_the_stack_along(tmp
         with pytest.raises(subprocess.TimeoutExpired):
             up.wait(1.5)
         os.close(other)
-        assert up.wait(20) == 0
+        assert up.wait(PATIENCE_S) == 0
         until(lambda: all_gone(family), "every process gone")
         assert not state.exists()
 
@@ -350,6 +350,6 @@ def test_a_normal_user_can_start_it(public: Path) -> None:
         family = [psutil.Process(up.pid), *psutil.Process(up.pid).children(recursive=True)]
         assert {process.uids().real for process in family} == {UNPRIVILEGED}
         up.send_signal(signal.SIGTERM)
-        assert up.wait(20) == 0
+        assert up.wait(PATIENCE_S) == 0
         assert all_gone(family)
         assert list(home.iterdir()) == []

@@ -12,20 +12,14 @@ from pathlib import Path
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from tests.target.otlp import attributes, receiving
-from tests.target.services import serving
+from tests.target.services import servers_of, serving
 from tests.target.stacks import Stack, signal_tree, until
 
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 
 
 def settings(stack: Stack, endpoint: str) -> dict[str, str]:
-    return {
-        "TARGET_PRIMARY_DSN": stack.state.postgres.primary,
-        "TARGET_REPLICA_DSN": stack.state.postgres.replica,
-        "TARGET_VALKEY_URL": stack.state.valkey,
-        "TARGET_OTLP_ENDPOINT": endpoint,
-        "OTEL_BSP_SCHEDULE_DELAY": "100",
-    }
+    return servers_of(stack, TARGET_OTLP_ENDPOINT=endpoint, OTEL_BSP_SCHEDULE_DELAY="100")
 
 
 def traced(url: str) -> int:

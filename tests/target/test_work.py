@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-
 import psycopg
 import pytest
 
 from target.errors import UsageError
 from target.faults import folder
 from target.loopback_http import Reply, ask
-from tests.target.stacks import Stack, until
+from tests.target.stacks import Stack, at_once, until
 from tests.target.test_service import metric
 
 IN_USE = 'target_pool_in_use{pool="primary"}'
@@ -34,8 +32,8 @@ def sessions(stack: Stack, state: str) -> int:
 
 def test_wait_and_query_are_told_apart(stack: Stack) -> None:
     """12 at once, 600 ms each, 8 connections: 8 wait for nothing, 4 wait for the length of a query."""
-    with ThreadPoolExecutor(12) as threads:
-        replies = [reply.document for reply in threads.map(lambda _: work(stack, 600), range(12))]
+    requests = [("GET", "/db/work?ms=600", None)] * 12
+    replies = [reply.document for _, _, reply in at_once(stack.state.apis[0].url, requests)]
     assert all(reply["query_ms"] >= 600 for reply in replies)
     waits = sorted(reply["wait_ms"] for reply in replies)
     assert waits[7] < 300

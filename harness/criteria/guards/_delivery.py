@@ -33,6 +33,8 @@ class Delivery:
     delivered: int
     ratio: float
     """Delivered ÷ planned, at most 1."""
+    user_class: str = ""
+    """Where it is of one class alone."""
 
 
 def deliveries(recording: Recording, phase: Phase) -> tuple[Delivery, ...]:
@@ -78,7 +80,7 @@ def of_levels(recording: Recording) -> Iterator[Delivery]:
             if planned >= 1:
                 scatter = 1.0 if header.even_arrivals else max(1.0, _scatter(planned))
                 ratio = min(_share(sent[kind], due[kind]), (due[kind] + scatter) / planned)
-                yield Delivery(f"{kind} in the {phase.name}", planned, sent[kind], min(1.0, ratio))
+                yield Delivery(f"{kind} in the {phase.name}", planned, sent[kind], min(1.0, ratio), kind)
 
 
 def _share(sent: int, due: int) -> float:
@@ -171,7 +173,9 @@ def _by_class(recording: Recording, phase: Phase, streams: Sequence[str]) -> Ite
                 due.update(mark.due)
                 began.update(mark.starts)
         for kind in sorted(due) if len(due) > 1 else ():
-            yield Delivery(f"{stream} of {kind or NOBODY}", due[kind], began[kind], _share(began[kind], due[kind]))
+            yield Delivery(
+                f"{stream} of {kind or NOBODY}", due[kind], began[kind], _share(began[kind], due[kind]), kind
+            )
 
 
 def _starts(piece: Slice) -> int:

@@ -14,6 +14,8 @@ from harness.analysis.lazy import LazyModule
 from harness.criteria._criterion import Guard
 from harness.criteria._injections import injections
 from harness.criteria._outcome import most_common_cause, no_phase, percent, seconds
+from harness.criteria.guards._silent import in_words as nothing_sent
+from harness.criteria.guards._silent import silent
 from harness.criteria.recovery._trend import trend
 from harness.findings import BASELINE, Finding, Outcome
 from harness.plugins import parameter
@@ -83,7 +85,9 @@ class BaselineHealthy(Guard):
         answered = phases.from_the_send(phases.judged(recording, ""))
         tally = phases.of_phase(answered, phase)
         if tally.error_ratio is None:
-            return self.inconclusive(f"no requests in the {self.baseline}, so there is nothing to compare with")
+            idle = nothing_sent(silent(recording, phase))
+            why = f" ({idle})" if idle else ""
+            return self.inconclusive(f"no requests in the {self.baseline}, so there is nothing to compare with{why}")
         problems = [
             *self._beyond_limits(recording, tally),
             *_refused_classes(answered, phase),

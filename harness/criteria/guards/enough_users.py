@@ -101,7 +101,7 @@ class EnoughUsers(Guard):
         evidence = {f"{each.what}, waited": each.late(self.wait_s) for each in streams}
         worst = max(streams, key=lambda each: shares[each.what])
         share = shares[worst.what]
-        longest_us = histogram.quantile_us(worst.waits, 1)
+        longest_us = max(histogram.quantile_us(each.waits, 1) or 0 for each in streams)
         if share <= self.limit:
             longest = "none waited" if not longest_us else f"the longest waited {seconds(longest_us / 1e6)}"
             told = f"{percent(1 - share)} of the arrivals found a free user within {seconds(self.wait_s)}; {longest}"

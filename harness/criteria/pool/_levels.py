@@ -22,6 +22,8 @@ IN_USE, SIZE, WAITING = "in_use", "size", "waiting"
 NOT_SAMPLED = "the pool was not sampled"
 WAIT, HELD = "pool wait", "pool query"
 """Observations: how long a request waited for a connection, and for how long it held it."""
+FAR = 3.0
+"""Standard errors that are no chance."""
 
 
 @dataclass(frozen=True)
@@ -141,9 +143,7 @@ def permanent(recording: Recording, baseline: Phase) -> dict[str, float]:
     before = in_use(recording, -math.inf, baseline.end_s)
     during = in_use(recording, baseline.start_s, baseline.end_s)
     means = {source: statistics.fmean(values) for source, values in during.items()}
-    held_s = _mean_s(recording, baseline, HELD)
-    count = sum(piece.count for piece in phases.slices_of(recording, baseline, HELD))
-    busy, total = (held_s or 0.0) * count / baseline.duration_s, sum(means.values())
+    busy, total = _held(recording, baseline), sum(means.values())
     share = max(0.0, 1 - busy / total) if total else 0.0
     whole = in_use(recording, -math.inf, math.inf)
     return {
@@ -152,6 +152,37 @@ def permanent(recording: Recording, baseline: Phase) -> dict[str, float]:
         for source, mean in means.items()
         if (values := before[source])
     }
+
+
+def contradiction(recording: Recording) -> str:
+    """Why the metric cannot be the use of the pool that the load was on; empty where nothing speaks against it.
+
+    Little's law tells how many connections were held where most were: throughput × time held, as the answers tell it.
+    A metric that says less than half of that, by more than samples of so many scatter (Poisson), stands still, is
+    another pool's, or is not that of all processes, and would look just as good with a leak.
+    """
+    busiest, held = max(
+        ((phase, _held(recording, phase)) for phase in recording.header.phases),
+        key=lambda each: each[1],
+        default=(None, 0.0),
+    )
+    if busiest is None or not held:
+        return ""
+    seen = [instant.in_use for instant in instants(recording, busiest)]
+    mean = statistics.fmean(seen) if seen else held
+    if mean >= held / 2 or mean + FAR * math.sqrt(held / len(seen)) >= held:
+        return ""
+    return (
+        f"the metric says that {mean:.1f} connections were in use in the {busiest.name}, where the answers tell of "
+        f"{held:.1f} (Little's law): it stands still, is that of another pool, or not of all processes; name the right "
+        "one, and the pages of all processes"
+    )
+
+
+def _held(recording: Recording, phase: Phase) -> float:
+    """Connections in use in the mean, by what the answers tell; 0 where they do not."""
+    pieces = phases.slices_of(recording, phase, HELD)
+    return (_mean_s(recording, phase, HELD) or 0.0) * sum(piece.count for piece in pieces) / phase.duration_s
 
 
 def _measure(recording: Recording, phase: Phase, requests: str) -> Level | None:

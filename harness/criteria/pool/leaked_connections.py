@@ -71,6 +71,8 @@ class LeakedConnections(Criterion):
             unread = levels.unread(recording, phase.start_s, phase.end_s)
             reason += f"; but fewer than {FEWEST} samples of {', '.join(silent)} in the {self.phase}: "
             reason += f"never read was {unread}" if unread else f"{self._phase_needed()} gives enough"
+        if outcome is Outcome.PASS and (doubt := levels.contradiction(recording)):
+            outcome, reason = Outcome.INCONCLUSIVE, f"{reason}; but {doubt}"
         return self.finding(outcome, reason, leaked, (known, leaked), evidence)
 
     def _phase_needed(self) -> str:

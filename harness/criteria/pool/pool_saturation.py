@@ -51,6 +51,8 @@ class PoolSaturation(Criterion):
                 f"nothing tells for how long a connection is held: the users have to observe {levels.HELD!r}"
             )
         evidence: dict[str, Scalar] = {level.phase: _describe(level) for level in climb}
+        if doubt := levels.contradiction(recording):
+            return self.inconclusive(doubt, evidence)
         return self.finding(Outcome.PASS, self._reason(climb), knee, evidence=evidence)
 
     def _reason(self, climb: tuple[Level, ...]) -> str:

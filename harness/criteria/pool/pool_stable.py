@@ -27,7 +27,8 @@ class PoolStable(Criterion):
 
     Compares the last ``tail_s`` seconds of the recovery. The interval of the difference is Welch's, since use scatters
     with the requests that happen to be under way. A queue in some of these samples only is neither gone nor there.
-    There is no PASS where the pool was so full, before and after, that a use beyond the limit had no room in it.
+    There is no PASS where the pool was so full, before and after, that a use beyond the limit had no room in it, nor
+    where the metric is not that of the pool which the load was on.
     """
 
     title = "pool use beyond the baseline's"
@@ -83,6 +84,8 @@ class PoolStable(Criterion):
             reason += f"; somebody waited for a connection in {waiting} of the last {len(queues)} samples"
             reason += "" if lasting else ": a longer recovery would tell whether the queue goes away"
             outcome = max(outcome, queue_outcome, key=lambda each: each.rank)
+        if outcome is Outcome.PASS and (doubt := levels.contradiction(recording)):
+            outcome, reason = Outcome.INCONCLUSIVE, f"{reason}; but {doubt}"
         return self.finding(outcome, reason, excess, interval, evidence)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from harness.analysis.quality import MINIMUM_REQUESTS
@@ -15,7 +15,7 @@ from harness.criteria.recovery.recovery_time import RecoveryTime
 from harness.findings import CLIENTS, Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
-from harness.recording_header import Phase
+from harness.recording_header import Header, Phase
 from harness.recording_marks import INJECTED, UNDONE, FaultMark
 
 
@@ -50,6 +50,9 @@ class RecoversFromEachFault(Criterion):
     baseline: str = parameter("baseline", "phase that shows what is normal")
     baseline_windows: int = parameter(30, "windows that the baseline must have", lowest=5)
     requests: str = parameter("", "only requests of this name, * for anything; empty for all")
+
+    def failures_seen(self, header: Header) -> Iterator[tuple[Phase, str]]:
+        yield from ((phase, self.requests) for phase in header.phases)
 
     @property
     def baseline_wanted(self) -> BaselineWanted:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from harness.analysis.quality import MINIMUM_REQUESTS
@@ -16,6 +17,7 @@ from harness.criteria.recovery._since import Named, doubt_since, in_words
 from harness.findings import CLIENTS, Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
+from harness.recording_header import Header, Phase
 
 TOLD_RATIO = 1.25
 """A latency that is proven to stay so many times as long is told."""
@@ -48,6 +50,14 @@ class RecoveryTime(Criterion):
     baseline: str = parameter("baseline", "phase that shows what is normal")
     baseline_windows: int = parameter(30, "windows that the baseline must have", lowest=5)
     requests: str = parameter("", "only requests of this name, * for anything; empty for all")
+
+    def failures_seen(self, header: Header) -> Iterator[tuple[Phase, str]]:
+        """From the beginning of the spike on; what comes before is for others."""
+        spike = next((phase for phase in header.phases if phase.name == self.spike), None)
+        watched = next((phase for phase in header.phases if phase.name == self.recovery), None)
+        if spike is not None and watched is not None:
+            within = (each for each in header.phases if spike.start_s <= each.start_s <= watched.start_s)
+            yield from ((phase, self.requests) for phase in within)
 
     @property
     def baseline_wanted(self) -> BaselineWanted:

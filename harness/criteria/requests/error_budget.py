@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from operator import attrgetter
 
@@ -23,7 +23,7 @@ from harness.criteria._outcome import against, percent, titled, with_remedy
 from harness.findings import CLIENTS, Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
-from harness.recording_header import Phase
+from harness.recording_header import Header, Phase
 from harness.recording_values import Scalar
 
 
@@ -72,6 +72,9 @@ class ErrorBudget(Estimate):
     remedy: str = parameter("", "what to say when there are none of them")
     shorter_ratio: float = parameter(SHORTER_RATIO, SHORTER_HELP, lowest=0)
     shorter_than: str = parameter("baseline", SHORTER_THAN_HELP)
+
+    def failures_seen(self, header: Header) -> Iterator[tuple[Phase, str]]:
+        yield from ((phase, self.requests) for phase in header.phases)
 
     def judge(self, recording: Recording) -> Finding:
         found, planned = self._judge(recording), recording.header.phases

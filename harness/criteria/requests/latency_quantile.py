@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from harness.analysis import herd, histogram, intervals, phases
@@ -18,6 +19,10 @@ from harness.criteria._outcome import against, no_phase, percent, seconds, title
 from harness.findings import CLIENTS, Basis, Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
+from harness.recording_header import Header, Phase
+
+SHOWS_FAILURES = 0.95
+"""The least quantile that has no figure where more requests failed than any other criterion accepts by default."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,11 @@ class LatencyQuantile(Estimate):
     remedy: str = parameter("", "what to say when there are none of them")
     shorter_ratio: float = parameter(SHORTER_RATIO, SHORTER_HELP, lowest=0)
     shorter_than: str = parameter("baseline", SHORTER_THAN_HELP)
+
+    def failures_seen(self, header: Header) -> Iterator[tuple[Phase, str]]:
+        """A median does not show the failures of a third."""
+        if self.quantile >= SHOWS_FAILURES:
+            yield from super().failures_seen(header)
 
     def judge(self, recording: Recording) -> Finding:
         found, phase = self._judge(recording), recording.phase(self.phase)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from harness.analysis import phases
@@ -14,7 +15,7 @@ from harness.criteria.scaling._replicas import measure_supply
 from harness.findings import Finding
 from harness.plugins import parameter
 from harness.recording import Recording
-from harness.recording_header import Phase
+from harness.recording_header import Header, Phase
 from harness.recording_values import CENSORED, OK, Scalar
 
 NEAR_S = 2
@@ -35,6 +36,9 @@ class ScalingErrors(ReplicasCriterion):
     limit: float = parameter(0.05, "largest share of failed requests that is accepted", highest=1)
     requests: str = parameter("", "only requests of this name, * for anything; empty for all")
     shorter_ratio: float = parameter(SHORTER_RATIO, SHORTER_HELP, lowest=0)
+
+    def failures_seen(self, header: Header) -> Iterator[tuple[Phase, str]]:
+        yield from ((phase, self.requests) for phase in header.phases)
 
     def judge(self, recording: Recording) -> Finding:
         before = recording.phase(self.baseline)

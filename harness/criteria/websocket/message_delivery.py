@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from harness.analysis import phases
@@ -11,6 +12,7 @@ from harness.criteria._outcome import against, percent
 from harness.findings import CLIENTS, Finding
 from harness.plugins import parameter
 from harness.recording import Recording
+from harness.recording_header import Header, Phase
 from harness.recording_values import OK
 
 LOST, DOUBLED, LATE = "lost", "doubled", "late"
@@ -39,6 +41,9 @@ class MessageDelivery(Criterion):
     limit: float = parameter(0.0, "largest share of messages that may be lost or come twice", highest=1)
     messages: str = parameter("message *", "names of the messages that are counted, * for anything")
     greetings: str = parameter("greeting *", "names of the greetings, which are counted as well")
+
+    def failures_seen(self, header: Header) -> Iterator[tuple[Phase, str]]:
+        yield from ((phase, pattern) for phase in header.phases for pattern in (self.messages, self.greetings))
 
     def judge(self, recording: Recording) -> Finding:
         due: Counter[str] = Counter()

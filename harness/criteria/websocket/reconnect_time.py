@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from harness.analysis import histogram, phases
@@ -12,7 +13,7 @@ from harness.criteria.websocket import _connections as connections
 from harness.findings import CLIENTS, Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
-from harness.recording_header import Phase
+from harness.recording_header import Header, Phase
 from harness.recording_values import NOT_TRIED, OK, Scalar, Sparse
 
 
@@ -35,6 +36,9 @@ class ReconnectTime(Criterion):
     dropped: float = parameter(0.99, "smallest share of the open connections that the drop must have ended", highest=1)
     drop: str = parameter("drop", "phase that begins with the drop")
     connections: str = parameter("*", "only connections of this name, * for anything")
+
+    def failures_seen(self, header: Header) -> Iterator[tuple[Phase, str]]:
+        yield from ((phase, f"* {self.connections} reconnect") for phase in header.phases)
 
     def judge(self, recording: Recording) -> Finding:
         phase = recording.phase(self.drop)
@@ -70,15 +74,12 @@ class ReconnectTime(Criterion):
             return self._judge_those_away(recording, phase, back, away, evidence)
         high_s = histogram.values_at_us(times, (rank,))[0] / 1e6
         low_s = histogram.bucket_bounds_us(histogram.bucket_index(int(high_s * 1e6)))[0] / 1e6
-        reason = f"{percent(self.share)} of {lost:,} dropped connections were back after {seconds(high_s)}"
-        return self.finding(
-            against(self.limit_s, (low_s, high_s)),
-            f"{reason}, limit {seconds(self.limit_s)}",
-            high_s,
-            (low_s, high_s),
-            evidence,
-            title=self._title,
-        )
+        outcome = against(self.limit_s, (low_s, high_s))
+        back_after = f"{percent(self.share)} of {lost:,} dropped connections were back after {seconds(high_s)}"
+        reason = f"{back_after}, limit {seconds(self.limit_s)}"
+        if outcome is Outcome.INCONCLUSIVE:
+            reason += f": too close to tell, as times are kept to {seconds(high_s - low_s)}"
+        return self.finding(outcome, reason, high_s, (low_s, high_s), evidence, title=self._title)
 
     @property
     def _title(self) -> str:

@@ -88,8 +88,9 @@ def _misspelt(user: type[User]) -> Iterator[str]:
 
 
 def _hidden(cls: type[User] | type[TaskSet], of_locust: type) -> Iterator[str]:
-    """Methods in the place of inherited ones that are called by others: a task, which is none of them, one of the same
-    name as an inner one of ours, and one that cannot be called as the one that it replaces is.
+    """Methods in the place of inherited ones that are called by others: a task that is none of them, one of the same
+    name as an inner one of ours, and one that cannot be called as the one that it replaces is. A task that extends what
+    it replaces is called as a task and in its place.
     """
     for place, own in enumerate(cls.__mro__):
         if own.__module__.startswith(("harness.", "locust.")) or own is object:
@@ -101,10 +102,27 @@ def _hidden(cls: type[User] | type[TaskSet], of_locust: type) -> Iterator[str]:
             if not inspect.isfunction(value) or not callable(replaced) or name.startswith("__"):
                 continue
             is_task = hasattr(value, "locust_task_weight") and not hasattr(replaced, "locust_task_weight")
-            if is_task or name.startswith("_"):
+            if (is_task and not _extends(value, name)) or name.startswith("_"):
                 yield f"{own.__name__}.{name}: it takes the place of a method that is called so; give it another name"
             elif inspect.isfunction(replaced) and (arguments := _unfit(value, replaced)):
-                yield f"{own.__name__}.{name}: it is called with {arguments}; take that, or give it another name"
+                also = " or, as a task, with nothing" if is_task else ""
+                yield f"{own.__name__}.{name}: it is called with {arguments}{also}; take that, or give it another name"
+            elif is_task and _takes_more(value):
+                yield f"{own.__name__}.{name}: Locust calls a task with nothing; give its arguments defaults"
+
+
+def _extends(given: Callable[..., object], name: str) -> bool:
+    """Whether it calls the one that it replaces, by ``super()``."""
+    return {"super", name} <= set(given.__code__.co_names)
+
+
+def _takes_more(given: Callable[..., object]) -> bool:
+    """Than the user, which is all that Locust gives a task."""
+    try:
+        inspect.signature(given).bind(None)
+    except TypeError:
+        return True
+    return False
 
 
 def _unfit(given: Callable[..., object], replaced: Callable[..., object]) -> str:

@@ -33,8 +33,10 @@ from harness.plugins import parameter
 from harness.recording import READ, WRITE
 
 TIMEOUT_S = 2.0
-CACHE_PEEK = "service, cache"
-"""The ``via`` of a look into the cache of a service."""
+CACHE_PEEK = "cache of the service"
+"""The ``via`` of a look into the cache of a service: what lies there is no answer that the service gave. It may know
+better, and pass by the cache until an invalidation that had no answer has been made up for.
+"""
 KEY_TTL_S = 3600
 """Our own keys are gone this long after their last write, however the run ends."""
 

@@ -17,6 +17,8 @@ KIND = "message"
 LOST, DOUBLED, LATE, REFUSED = "lost", "doubled", "late", "refused"
 """Outcomes. ``late``: it came, after one with a higher number. ``refused``: the target said that it would not."""
 BROADCAST = "broadcast"
+LARGEST_GAP = 10_000
+"""Numbers that are kept as missing between two that came: a service whose numbers are instants has no fewer gaps."""
 
 _channels: WeakKeyDictionary[Node, dict[str, Channel]] = WeakKeyDictionary()
 
@@ -24,9 +26,10 @@ _channels: WeakKeyDictionary[Node, dict[str, Channel]] = WeakKeyDictionary()
 class SequenceNumbers:
     """The numbers that one connection got, beginning after ``last``."""
 
-    __slots__ = ("_gaps", "last")
+    __slots__ = ("_gaps", "first", "last")
 
     def __init__(self, last: int) -> None:
+        self.first = last + 1
         self.last = last
         self._gaps: set[int] | None = None
         """Those below ``last`` that have not come; None for none, which is the usual case."""
@@ -36,7 +39,7 @@ class SequenceNumbers:
         if number > self.last:
             if number > self.last + 1:
                 self._gaps = self._gaps or set()
-                self._gaps.update(range(self.last + 1, number))
+                self._gaps.update(range(max(self.last + 1, number - LARGEST_GAP), number))
             self.last = number
             return OK
         if self._gaps and number in self._gaps:
@@ -53,6 +56,8 @@ class Channel:
 
     def __init__(self) -> None:
         self.sent_s: dict[int, float] = {}
+        self.answered: set[int] = set()
+        """Those that the target has told a publisher."""
 
 
 def channel_of(user: Measured, name: str) -> Channel:
@@ -94,9 +99,19 @@ class Deliveries:
         return sent_s
 
     def published(self, number: int, mine: int, now_s: float) -> None:
-        """The channel has reached ``number`` with message ``mine``, so it is due to everybody who is connected."""
+        """The channel has reached ``number`` with message ``mine``, so it is due to everybody who is connected.
+
+        A number that another message has, or that came before this connection by what the feed said of it, is none: by
+        it nobody would ever miss the message, so it counts as lost, once.
+        """
+        is_awaited = mine in self._unanswered
         sent_s = self.answered("published", mine, now_s)
+        if is_awaited and self._numbers is not None:
+            if number in self._channel.answered or number < self._numbers.first:
+                return self._user.missing(f"{KIND} {BROADCAST}", LOST, sent_s)
+            self._channel.answered.add(number)
         self._channel.sent_s.setdefault(number, sent_s)
+        return None
 
     def refused(self, mine: int | None, now_s: float) -> None:
         """The target says that it cannot publish message ``mine``, or says so of no message in particular."""

@@ -10,7 +10,7 @@ from typing import Any, TextIO
 
 from harness.analysis.target_memory import memory_key
 from harness.live.state import SETTLES_S, LiveState
-from harness.run.console.plan import ShownPlan
+from harness.run.console.plan import Course, ShownPlan
 from harness.run.console.quiet_window import quiet_s
 
 
@@ -21,7 +21,7 @@ class Events:
         self._plan = plan
         self._live = live
         self._stream = stream
-        self._stretch = ""
+        self._course = Course(plan.profile)
         self._next_s = 0
         self._now_s = 0.0
         phases = [{"phase": each.name, "start_s": each.start_s, "end_s": each.end_s} for each in plan.profile.phases]
@@ -44,9 +44,8 @@ class Events:
         self._now_s = min(t or 0.0, self._plan.profile.duration_s)
         if quiet_s(self._plan.profile, t) is not None:
             return
-        if (stretch := self._plan.stretch(t)) != self._stretch:
-            self._stretch = stretch
-            self.tell("", {"event": "phase", "phase": stretch, "t": 0 if t is None else round(t, 3)})
+        for name, _ in self._course.begun(t):
+            self.tell("", {"event": "phase", "phase": name, "t": 0 if t is None else round(t, 3)})
         self._tell_seconds(self._now_s - SETTLES_S)
 
     def close(self) -> None:

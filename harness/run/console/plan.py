@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harness.live.nodes import Nodes
-from shapes._profile import Polyline, Profile
+from shapes._profile import Phase, Polyline, Profile
+
+WARM_UP, DRAIN = "warm-up", "drain"
 
 
 @dataclass(frozen=True)
@@ -22,9 +24,32 @@ class ShownPlan:
     def stretch(self, t: float | None) -> str:
         """Name of the phase at ``t``, ``warm-up`` before the first one, ``drain`` after the last one."""
         if t is None or t < 0:
-            return "warm-up"
+            return WARM_UP
         phase = self.profile.phase_at(t)
-        return phase.name if phase else "drain"
+        return phase.name if phase else DRAIN
+
+
+class Course:
+    """What of a run has begun, each stretch once and in its order: a master that had no turn for as long as a phase
+    takes tells of it all the same, if late.
+    """
+
+    def __init__(self, profile: Profile) -> None:
+        self._profile = profile
+        self._told = 0
+
+    def begun(self, t: float | None) -> list[tuple[str, Phase | None]]:
+        """Since it was asked last: name and phase, of which warm-up and drain are none. A run that is looked at when
+        its first phase has begun has no warm-up.
+        """
+        stretches: list[tuple[str, Phase | None]] = [(WARM_UP, None)]
+        if t is not None and t >= 0:
+            stretches += [(phase.name, phase) for phase in self._profile.phases if phase.start_s <= t]
+            stretches += [(DRAIN, None)] if t >= self._profile.duration_s else []
+            self._told = max(self._told, 1)
+        new = stretches[self._told :]
+        self._told = max(self._told, len(stretches))
+        return new
 
 
 def note(plan: ShownPlan, nodes: Nodes) -> str:

@@ -1,4 +1,6 @@
-"""Visits, a few a second and then many: for the search for the limit."""
+"""Visits, a few a second and then many: for the search for the limit. A service that falls behind by a fifth for 6 s is
+more than twice as late as it may be, and one that does not has time for a turn that comes late.
+"""
 
 import harness
 from harness.load.http import HerdHttpUser
@@ -15,4 +17,4 @@ class Visits(step.Step):
     base, peak, baseline_s, hold_s, recovery_s = 20, 100, 2, 6, 3
 
 
-harness.attach("visits", criteria=[CriterionSpec("latency_quantile", {"limit_s": 0.15}), "error_ratio"])
+harness.attach("visits", criteria=[CriterionSpec("latency_quantile", {"limit_s": 0.5}), "error_ratio"])

@@ -1,0 +1,55 @@
+"""Users who began and sent nothing: their tasks come to their end without a request, which no load of ours mends."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from harness.analysis import phases
+from harness.criteria.guards._delivery import Delivery
+from harness.recording import Recording
+from harness.recording_header import Phase
+from harness.recording_values import INTERRUPTED, UNSENT, UNSERVED
+
+FEWEST = 5
+"""Iterations of a class that never sent anything: fewer may all have had a reason."""
+
+
+def silent(recording: Recording, phase: Phase) -> Counter[str]:
+    """Class of users → its iterations that were due in the phase and sent nothing."""
+    found = Counter[str]()
+    for piece in phases.slices_of(recording, phase):
+        if piece.outcome == UNSENT:
+            found[phases.class_of(recording, piece)] += piece.count
+    return found
+
+
+def all_load(recording: Recording) -> Phase:
+    """From the first phase to the last."""
+    return Phase("run", recording.header.phases[0].start_s, recording.header.phases[-1].end_s)
+
+
+def silent_classes(recording: Recording) -> Iterator[Delivery]:
+    """Classes of users that began again and again and sent nothing in the whole run, whatever paced them: they may be a
+    small share of all arrivals, and a closed model plans no number of requests.
+    """
+    load = all_load(recording)
+    sent = {
+        phases.class_of(recording, piece)
+        for piece in phases.slices_of(recording, load)
+        if piece.count and piece.outcome not in (UNSENT, UNSERVED, INTERRUPTED)
+    }
+    for user_class, count in sorted(silent(recording, load).items()):
+        if count >= FEWEST and user_class not in sent:
+            yield Delivery(f"users of {user_class}" if user_class else "all users", count, 0, 0.0, user_class)
+
+
+def in_words(found: Counter[str]) -> str:
+    """How many began and sent nothing, and what to do about it; empty where nobody did."""
+    if not found.total():
+        return ""
+    of_whom = f" of {', '.join(sorted(found))}" if all(found) else ""
+    return (
+        f"{found.total():,} iterations{of_whom} began and sent nothing: let the tasks make a request, with a client "
+        "that is recorded"
+    )

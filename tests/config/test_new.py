@@ -1,0 +1,84 @@
+"""What ``springback new`` writes: each kind is a scenario, and its CI job installs and names what that needs."""
+
+from __future__ import annotations
+
+import ast
+import runpy
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+import harness
+from harness.commands.new import kinds, write
+from harness.load.users.measured import WrongAnswerError
+from tests.http.scripted import READ, scripted
+from tests.load.single_user import single_user
+
+ROOT = Path(__file__).parents[2]
+HOST = "http://127.0.0.1:8000"
+IMPORTED_AS = {"grpcio": "grpc"}
+"""Package → module, where these differ."""
+
+
+def imported(path: Path) -> set[str]:
+    """The modules of others that a scenario imports."""
+    tree = ast.parse(path.read_text())
+    names = {each.name for node in ast.walk(tree) if isinstance(node, ast.Import) for each in node.names}
+    names |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    return {name.partition(".")[0] for name in names} - sys.stdlib_module_names - {"harness", "shapes"}
+
+
+@pytest.mark.parametrize("kind", kinds())
+def test_the_ci_job_has_what_its_scenario_needs(tmp_path: Path, kind: str) -> None:
+    scenario, config, workflow = write("spring-sale", kind, HOST, tmp_path)
+    steps = yaml.safe_load(workflow.read_text())["jobs"]["spring-sale"]["steps"]
+    (install,) = (step["run"] for step in steps if step.get("name") == "Install Springback")
+    (spike,) = (step for step in steps if step.get("name") == "Spike")
+    brought = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    others = {name for name in imported(scenario) if not any(each.startswith(name) for each in brought)}
+    installed = {IMPORTED_AS.get(name, name) for line in install.splitlines() for name in line.split(" install ")[1:]}
+    assert others == installed
+    asks = "secret=True" in scenario.read_text()
+    assert spike.get("env") == ({"SPRINGBACK_PASSWORD": "${{ secrets.SPRINGBACK_PASSWORD }}"} if asks else None)
+    assert ("secret SPRINGBACK_PASSWORD" in workflow.read_text()) is asks
+    assert "password =" not in config.read_text()
+
+
+FORM = b"<form method=post><input type=hidden name=csrf value=t1><input name=mail><input type=password name=pin></form>"
+
+
+def answer(body: bytes, more: bytes = b"") -> bytes:
+    return b"HTTP/1.1 200 OK\r\n%sContent-Length: %d\r\n\r\n%s" % (more, len(body), body)
+
+
+@pytest.mark.parametrize(
+    ("led_to", "problem"),
+    [(b"Log out", None), (FORM, "login form again"), (b"Sorry", "not the page of somebody who is logged in")],
+)
+def test_the_form_login_sends_the_token_of_the_page_and_knows_a_refusal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, led_to: bytes, problem: str | None
+) -> None:
+    scenario, *_ = write("members", "form-login", HOST, tmp_path)
+    monkeypatch.setattr(harness, "attach", lambda *_, **__: None)
+    login: Any = runpy.run_path(str(scenario))["Login"]
+    options = {
+        "login_page": "/in",
+        "username_field": "mail",
+        "password_field": "pin",
+        "username": "u{number}@x",
+        "password": "s3",
+        "welcome_text": "Log out",
+    }
+    with scripted([READ, answer(FORM, b"Set-Cookie: csrf=c1; Path=/\r\n"), READ, answer(led_to)]) as server:
+        user, _ = single_user(login, server.url, **options)
+        response = user.client.send(user.prepare())
+        (sent,) = server.seen()
+    found = user.check(response)
+    assert (str(found) if isinstance(found, WrongAnswerError) else found) == problem
+    post = sent.partition(b"POST /in")[2]
+    assert b"Cookie: csrf=c1\r\n" in post
+    assert post.endswith(f"csrf=t1&mail=u{user.number}%40x&pin=s3".encode())

@@ -1,0 +1,265 @@
+"""What guards object to and what they do not, on both sides of each bound, and what they say of it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from harness.analysis import histogram
+from harness.analysis.histogram import bucket_index
+from harness.criteria.guards import baseline_healthy
+from harness.criteria.guards._delivery import Silence, deliveries, silences
+from harness.criteria.guards.run_complete import RunComplete
+from harness.criteria.guards.target_healthy import TargetHealthy
+from harness.criteria.guards.warm_up_healthy import WarmUpHealthy
+from harness.findings import BASELINE, Outcome
+from harness.recording import Recording, Slice
+from harness.recording_header import CriterionSpec, Phase, PlannedClass
+from harness.recording_marks import ARRIVALS, INJECTED, UNDONE, FaultMark, NodeMark, StartsMark
+from harness.recording_values import OK
+from tests.pure.test_baseline_healthy import PER_SECOND, SECONDS, judged, run
+from tests.pure.test_delivery import two_gates
+from tests.pure.test_enough_users import judged as judged_by
+from tests.pure.test_enough_users import run as arriving
+from tests.pure.test_warm_up_healthy import with_warm_up
+from tests.recordings import ended, healthy
+
+
+def asked(recording: Recording, *criteria: CriterionSpec) -> Recording:
+    """With these criteria, and without alerts."""
+    header = dataclasses.replace(recording.header, criteria=criteria, alerts={"error_ratio": 0.0, "p95_s": 0.0})
+    return dataclasses.replace(recording, header=header)
+
+
+LATENCY = CriterionSpec("latency_quantile")
+
+
+@pytest.mark.parametrize(
+    ("recording", "told"),
+    [
+        (run(lambda _: 4900, noise=0), ""),
+        (run(lambda _: 5200, noise=0), "p95 was 5.2 s, limit 5 s"),
+        (run(lambda t: 6000 if t == 5 else 20, noise=0), ""),  # one of forty seconds
+        (run(lambda t: 6000 if 5 <= t < 8 else 20, noise=0), "p95 was 6 s, limit 5 s"),
+    ],
+)
+def test_a_criterion_without_parameters_holds_the_baseline_to_its_own_defaults(recording: Recording, told: str) -> None:
+    found = judged(asked(recording, LATENCY))
+    assert (found.outcome is Outcome.PASS) is not bool(told)
+    assert told in found.reason
+
+
+def test_a_criterion_of_some_requests_is_no_limit_for_all_and_hides_no_other() -> None:
+    of_some = CriterionSpec("latency_quantile", {"requests": "POST /checkout", "limit_s": 0.001})
+    assert judged(asked(run(lambda _: 20), of_some)).outcome is Outcome.PASS
+    assert "p95 was" in judged(asked(run(lambda _: 9000, noise=0), of_some, LATENCY)).reason
+
+
+def test_a_quantile_that_is_just_the_limit_is_within_it() -> None:
+    steady = run(lambda _: 700, noise=0)
+    figure_us = histogram.quantile_us(steady.slices[0].latency, 0.95)
+    assert figure_us is not None
+    limit_s = figure_us / 1e6
+    assert judged(asked(steady, CriterionSpec("latency_quantile", {"limit_s": limit_s}))).outcome is Outcome.PASS
+    short = CriterionSpec("latency_quantile", {"limit_s": limit_s * 0.999})
+    assert judged(asked(steady, short)).outcome is Outcome.INCONCLUSIVE
+
+
+def slow_in(slow: Mapping[int, int]) -> Recording:
+    """So many of the 20 requests of a second take two seconds."""
+    made = []
+    for t in range(SECONDS):
+        latency = {bucket_index(20_000): PER_SECOND - slow.get(t, 0)}
+        if t in slow:
+            latency[bucket_index(2_000_000)] = slow[t]
+        made.append(Slice(t, "w", "GET /", OK, PER_SECOND, 0, latency))
+    return asked(dataclasses.replace(run(lambda _: 20), slices=tuple(made)))
+
+
+@pytest.mark.parametrize(
+    ("slow", "told"),
+    [
+        ({10: 11, 25: 11}, "it stalled 2 times (in second 10, 25 of it)"),
+        ({10: 10, 25: 10}, ""),  # half of a second's requests is not most of them
+        ({10: 7, 11: 7, 25: 7, 26: 7}, "it stalled 2 times (in second 10, 25 of it)"),  # 14 of the 40 in two seconds
+        ({10: 7, 11: 6, 25: 7, 26: 6}, ""),
+        ({10: 7, 25: 7}, ""),  # more than a third, but of one second
+    ],
+)
+def test_a_stall_takes_most_of_a_second_or_a_third_of_two(slow: dict[int, int], told: str) -> None:
+    found = judged(slow_in(slow))
+    assert (found.outcome is Outcome.PASS) is not bool(told), found.reason
+    assert told in found.reason
+
+
+@pytest.mark.parametrize(
+    ("from_s", "until_s", "is_in_it"),
+    [(39.4, 60, True), (39.6, 60, False), (-9, 0.6, True), (-9, 0.4, False)],
+)
+def test_a_fault_is_in_the_baseline_from_half_a_second_of_it_on(from_s: float, until_s: float, is_in_it: bool) -> None:
+    marks = FaultMark(from_s, "tcp_proxy", INJECTED, "", 1), FaultMark(until_s, "tcp_proxy", UNDONE, "", 1)
+    struck = dataclasses.replace(run(lambda _: 20), marks=marks)
+    found = judged(asked(struck, CriterionSpec("error_ratio"), CriterionSpec("recovery_time")))
+    assert (found.outcome is Outcome.INCONCLUSIVE) is is_in_it
+    assert judged(asked(struck, CriterionSpec("error_ratio"))).outcome is Outcome.PASS
+
+
+def of_classes(*pieces: tuple[str, str, str, int]) -> Recording:
+    """(class, name, outcome, how many) in the first second."""
+    header = dataclasses.replace(healthy().header, classes=(PlannedClass("Buyer"), PlannedClass("Reader")))
+    made = (
+        Slice(0, "w", name, outcome, count, 0, {9: count}, user_class=kind) for kind, name, outcome, count in pieces
+    )
+    return dataclasses.replace(healthy(), header=header, slices=tuple(made))
+
+
+@pytest.mark.parametrize(
+    ("pieces", "told"),
+    [
+        ([("Buyer", "/buy", "http 403", 4), ("Reader", "/", OK, 9)], ""),
+        ([("Buyer", "/buy", "http 403", 5), ("Reader", "/", OK, 9)], "all 5 requests of the class Buyer failed"),
+        ([("Buyer", "/buy", "http 403", 5), ("Buyer", "/buy", OK, 1), ("Reader", "/", OK, 9)], ""),
+        ([("", "/buy", "http 403", 50), ("Reader", "/", OK, 9)], ""),  # nobody knows whose these were
+        ([("Buyer", "/", "http 403", 19), ("Buyer", "/in", OK, 1), ("Reader", "/", OK, 9)], ""),
+        ([("Buyer", "/", "http 403", 20), ("Buyer", "/in", OK, 1), ("Reader", "/", OK, 9)], "all 20 requests / of the"),
+        ([("Buyer", "/", "http 403", 20), ("Buyer", "/in", OK, 1), ("Reader", "/", "http 500", 9)], "class Reader"),
+    ],
+)
+def test_a_class_that_is_refused_is_seen_from_five_requests_and_by_one_name_from_twenty(
+    pieces: list[tuple[str, str, str, int]], told: str
+) -> None:
+    found = list(baseline_healthy._refused_classes(of_classes(*pieces), Phase(BASELINE, 0, 30)))
+    assert bool(found) is bool(told)
+    assert told in "; ".join(found)
+    assert not any("others are answered" in each for each in found) or "requests / of" in told
+
+
+def test_a_gate_needs_no_arrivals_beside_it() -> None:
+    gates = two_gates(100, 100)
+    header = dataclasses.replace(gates.header, level_unit="starts/s", level=((0, 0), (91, 0)))
+    spike = header.phases[1]
+    assert [each.ratio for each in deliveries(dataclasses.replace(gates, header=header), spike)] == [1, 1]
+    planned = dataclasses.replace(header, level=((0, 20), (91, 20)))
+    parts = deliveries(dataclasses.replace(gates, header=planned), spike)
+    assert [each.what for each in parts] == ["gate herd", "gate herd", ARRIVALS]
+
+
+@pytest.mark.parametrize(("per_s", "told"), [(20, True), (19, False)])
+def test_twenty_arrivals_that_never_came_are_no_chance(per_s: float, told: bool) -> None:
+    """Two load processes with half of the arrivals each, both of them silent for two seconds, at different times."""
+    marks = []
+    for t in range(30, 90):
+        for node, silent_s in (("a", (40, 41)), ("b", (60, 61))):
+            if t not in silent_s:
+                marks.append(StartsMark(t, node, {"V": 10}, stream=ARRIVALS, due={"V": 10}))
+    header = dataclasses.replace(healthy().header, level_unit="starts/s", level=((0, per_s), (91, per_s)))
+    recording = dataclasses.replace(healthy(), header=header, marks=tuple(marks))
+    found = list(silences(recording, 30, 90))
+    assert found == ([Silence("a", 40, 42, 20.0), Silence("b", 60, 62, 20.0)] if told else [])
+    closed = dataclasses.replace(recording, header=dataclasses.replace(header, level_unit="users"))
+    assert list(silences(closed, 30, 90)) == []
+
+
+@pytest.mark.parametrize(
+    ("late", "words"),
+    [
+        ({}, "100 % of the arrivals found a free user within 250 ms; none waited"),
+        (
+            {"waits_s": 0.1, "of": 60},
+            "100 % of the arrivals found a free user within 250 ms; the longest waited 100 ms",
+        ),
+        ({"never": 5}, "5 of 60 arrivals (spike, Visitor) waited for a free user of ours, 5 of them until the end: "),
+        (
+            {"waits_s": 2, "of": 48},
+            "48 of 60 arrivals (spike, Visitor) waited for a free user of ours, the longest 2 s: ",
+        ),
+    ],
+)
+def test_how_arrivals_waited_is_said(late: dict[str, Any], words: str) -> None:
+    assert judged_by("enough_users", arriving(**late)).reason.startswith(words)
+
+
+END_S = healthy().header.phases[-1].end_s
+
+
+def refused_in_the_end(level: tuple[tuple[float, float], ...], phases: tuple[Phase, ...] | None = None) -> Recording:
+    """All requests of the last three seconds fail."""
+    base = healthy()
+    slices = tuple(
+        dataclasses.replace(piece, outcome="http 503", latency={}) if piece.t >= END_S - 3 else piece
+        for piece in base.slices
+    )
+    header = dataclasses.replace(base.header, level=level, phases=phases or base.header.phases)
+    return dataclasses.replace(base, header=header, slices=slices)
+
+
+@pytest.mark.parametrize(
+    ("level", "is_asked"),
+    [
+        (((0, 0), (END_S, 0)), True),
+        # As much as the baseline had at its end, on its way up, is no more than it.
+        (((0, 0), (29, 0), (31, 10), (40, 4), (END_S, 4)), True),
+        (((0, 0), (29, 0), (31, 10), (40, 6), (END_S, 6)), False),
+        # More load in the last half second: nobody says that the target should have stood that.
+        (((0, 0), (END_S - 0.5, 0), (END_S - 0.5, 5), (END_S, 5), (END_S, 0)), False),
+    ],
+)
+def test_the_last_requests_count_at_no_more_load_than_that_of_the_baseline(
+    level: tuple[tuple[float, float], ...], is_asked: bool
+) -> None:
+    found = TargetHealthy().judge(refused_in_the_end(level))
+    assert (found.outcome is Outcome.INCONCLUSIVE) is is_asked, found.reason
+    assert ("afterwards GET /readyz answered. Whether the target had failed anew" in found.reason) is is_asked
+
+
+def test_a_baseline_that_is_all_of_the_run_has_nothing_to_come_back_from() -> None:
+    alone = refused_in_the_end(((0, 0), (END_S, 0)), (Phase(BASELINE, 0, END_S),))
+    assert TargetHealthy().judge(alone).outcome is Outcome.PASS
+
+
+def test_what_was_first_asked_for_in_the_spike_was_not_usually_there() -> None:
+    first_s = healthy().header.phases[0].end_s
+    page = [Slice(t, "a", "GET /rare", OK if t == first_s else "http 500", 1, 0, {5: 1}) for t in range(first_s, END_S)]
+    base = healthy()
+    assert TargetHealthy().judge(dataclasses.replace(base, slices=(*base.slices, *page))).outcome is Outcome.PASS
+
+
+@pytest.mark.parametrize(("before", "later"), [(2, 3), (3, 2)])
+def test_the_worse_of_getting_ready_and_getting_ready_again_is_the_figure(before: int, later: int) -> None:
+    first, again = with_warm_up(-2, 100 - before, before), with_warm_up(40, 100 - later, later)
+    found = WarmUpHealthy().judge(dataclasses.replace(first, warm_up=(*first.warm_up, *again.warm_up)))
+    assert (found.outcome, found.figure) == (Outcome.PASS, 0.03)
+    words = f"{before} of 100 requests before the first phase failed; {later} of 100 requests to get ready again failed"
+    assert found.reason == words
+
+
+@pytest.mark.parametrize(
+    ("more", "lost", "told"),
+    [
+        (0, False, ""),
+        (1, False, "requests ended, but only"),
+        (-1, False, "some of them twice, or of another run"),
+        (-1, True, ""),  # a load process that was lost never said how many it had
+        (1, True, "requests ended, but only"),
+    ],
+)
+def test_as_many_requests_are_recorded_as_ended(more: int, lost: bool, told: str) -> None:
+    whole = ended(dataclasses.replace(healthy(), slices=(Slice(30, "w", "x", OK, 50, 0, {9: 50}),)))
+    assert whole.end is not None
+    marks = (*whole.marks, NodeMark(40, "worker-2", "lost")) if lost else whole.marks
+    end = dataclasses.replace(whole.end, requests=whole.end.requests + more)
+    found = RunComplete().judge(dataclasses.replace(whole, marks=marks, end=end))
+    assert (found.outcome is Outcome.PASS) is not bool(told)
+    assert told in found.reason
+
+
+@pytest.mark.parametrize(("t", "told"), [(END_S, False), (END_S - 1, True)])
+def test_a_run_that_is_complete_came_to_its_planned_end(t: float, told: bool) -> None:
+    whole = ended(healthy())
+    assert whole.end is not None
+    found = RunComplete().judge(dataclasses.replace(whole, end=dataclasses.replace(whole.end, t=t)))
+    assert (f"{t:.0f} s in, and was planned for {END_S} s" in found.reason) is told
+    assert found.evidence["ended_s"] == t
