@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import criteria
+from harness.analysis.answer_sizes import size_index
 from harness.findings import Outcome
 from harness.recording import Line, Operation, Operations, ProbeSample, Recording, Slice, Slices, Unanswered
 from harness.recording_file import parse
@@ -170,7 +171,7 @@ def with_every_field(run: Recording) -> Recording:
         replace(
             run,
             header=header,
-            slices=(*run.slices, *others),
+            slices=(*map(_with_sizes, run.slices), *others),
             probes=(*run.probes, ProbeSample(4.2, "process", "api1", {}, "gone"), *_of_containers()),
             marks=(*run.marks, *marks),
             warm_up=tuple(replace(piece, t=-1, warm_up=True) for piece in some),
@@ -180,6 +181,11 @@ def with_every_field(run: Recording) -> Recording:
     )
     assert whole.end is not None
     return replace(whole, end=replace(whole.end, unfinished=3, stopped_early=True))
+
+
+def _with_sizes(piece: Slice) -> Slice:
+    sizes = {size_index(piece.bytes // piece.count): piece.count} if piece.outcome == OK else None
+    return replace(piece, sizes=sizes)
 
 
 def _of_containers() -> Iterable[ProbeSample]:
