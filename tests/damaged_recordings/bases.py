@@ -167,11 +167,12 @@ def with_every_field(run: Recording) -> Recording:
         Operation("item", "two", "read", 1, 3.0, 3.1, "service", "cache", "hit"),
         Operation("item", "two", "read", None, 4.0, None, "replica"),
     )
+    of_known_size = (replace(piece, sizes={size_index(100): piece.count}) for piece in run.slices)
     whole = recordings.ended(
         replace(
             run,
             header=header,
-            slices=(*map(_with_sizes, run.slices), *others),
+            slices=(*of_known_size, *others),
             probes=(*run.probes, ProbeSample(4.2, "process", "api1", {}, "gone"), *_of_containers()),
             marks=(*run.marks, *marks),
             warm_up=tuple(replace(piece, t=-1, warm_up=True) for piece in some),
@@ -181,11 +182,6 @@ def with_every_field(run: Recording) -> Recording:
     )
     assert whole.end is not None
     return replace(whole, end=replace(whole.end, unfinished=3, stopped_early=True))
-
-
-def _with_sizes(piece: Slice) -> Slice:
-    sizes = {size_index(piece.bytes // piece.count): piece.count} if piece.outcome == OK else None
-    return replace(piece, sizes=sizes)
 
 
 def _of_containers() -> Iterable[ProbeSample]:
