@@ -388,6 +388,18 @@ def test_the_round_trip_of_a_ping_is_measured_and_one_without_an_answer_ends_the
         assert counts["ping /feed", "no pong"] == 1
 
 
+def test_a_connection_that_the_scenario_gives_up_is_lost_and_made_again(users: Any) -> None:
+    with scripted([READ, OPEN], [READ, OPEN]) as server:
+        user = users(server.url)
+        assert user.open()
+        user.give_up("no heart-beat")
+        assert user.outcomes("connection /feed ended") == ["no heart-beat"]
+        come_back(user)
+        user.disconnect()
+        user.give_up("no heart-beat")
+    assert user.outcomes("connection /feed ended") == ["no heart-beat", "ok"], "there was none any more"
+
+
 def test_headers_and_the_subprotocol_of_the_class_are_in_the_handshake(users: Any) -> None:
     chosen = OPEN.replace(b"\r\n\r\n", b"\r\nSec-WebSocket-Protocol: v2.own\r\n\r\n")
     with scripted([READ, chosen], [READ, OPEN], [READ, chosen]) as server:

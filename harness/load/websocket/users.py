@@ -242,6 +242,12 @@ class WebSocketUser(Paced, Measured):
         """:meth:`abort_at`, so soon after the phase has begun that it certainly lies in its first second."""
         self.abort_at(self.phase_start_s(phase) + JUST_AFTER_S)
 
+    def give_up(self, outcome: str) -> None:
+        """Ends the connection as one that is lost, with the reason as its outcome, e.g. ``no heart-beat``: what a
+        protocol of the scenario's own says of it. :meth:`stay_connected` comes back.
+        """
+        self._connection_ended(outcome)
+
     def disconnect(self) -> None:
         """Says goodbye (1000)."""
         connection = self._connection_ended(OK, abort=False)
