@@ -47,7 +47,7 @@ class Follower(WebSocketUser):
                 self.give_up("no heart-beat")
             elif self.said:
                 self.say()
-        self.stomp.disconnect()
+        self.stomp.send_frame("DISCONNECT")
         self.disconnect()
 
     def on_open(self):
