@@ -22,6 +22,8 @@ from harness.recording_values import ITERATION
 BACK_WITHIN_S = 1
 """After a fault: what failed in the second in which it was undone is still its doing."""
 MOST_TOLD = 3
+OF_ATTEMPTS = "attempt "
+"""Names of attempts to come back begin so, and only those that failed are kept: no share of anything."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,9 @@ def _requests_by_name(recording: Recording, phase: Phase) -> dict[str, list[Slic
     name_of = names_with_class(recording)
     found: dict[str, list[Slice]] = defaultdict(list)
     for piece in phases.slices_of(phases.judged(recording, ""), phase):
-        if piece.name == ITERATION or any(begin_s < piece.t + 1 and piece.t < end_s for begin_s, end_s in faults):
+        if piece.name == ITERATION or piece.name.startswith(OF_ATTEMPTS):
+            continue
+        if any(begin_s < piece.t + 1 and piece.t < end_s for begin_s, end_s in faults):
             continue
         found[name_of(piece)].append(piece)
     return found
