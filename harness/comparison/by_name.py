@@ -1,9 +1,11 @@
-"""What figures over all requests hide: one request among many that became worse, or another mix of them.
+"""What figures over all requests hide: one request among many that became worse, another mix of them, and a phase that
+no criterion looks at.
 
 Criteria are about all requests of a phase, unless they name some. A request that makes two of a hundred does not move
 the p95 of all, however slow it has become; and where fewer slow ones are made than before, all of them can be slower
-and the p95 of all be lower. Neither is a FAIL, which takes a criterion of that request; but with either, nothing has
-been shown not to be worse.
+and the p95 of all be lower. A service that is slower at its usual load recovers to that as soon as before, and a herd
+may hide it. None of it is a FAIL, which takes a criterion of that request or phase; but with any of it, nothing was
+shown not to be worse.
 """
 
 from __future__ import annotations
@@ -14,13 +16,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from harness import criteria as criteria_folder
-from harness.analysis import phases
+from harness.analysis import histogram, phases
 from harness.comparison.metric import KIND
 from harness.criteria._criterion import Criterion
+from harness.criteria._outcome import seconds
 from harness.errors import ConfigurationError
 from harness.findings import ERROR_RATIO, LATENCY_QUANTILE, Finding, Outcome, Verdict
 from harness.recording import Recording
-from harness.recording_header import CriterionSpec
+from harness.recording_header import CriterionSpec, Phase
 from harness.recording_values import ITERATION
 
 Judged = tuple[Recording, Verdict]
@@ -33,6 +36,8 @@ FEWEST_REQUESTS = 59
 """Of a name, or of a phase, in all runs of a group: a p95 takes them."""
 MIX = 0.05
 """The share of the requests that may be others, beyond what chance makes."""
+QUANTILE, SLOWER_RATIO, RESOLUTION_S = 0.95, 1.5, 0.005
+"""Of a phase that no criterion looks at: so many times as long, and by so much, as a recovery may stay slower."""
 
 
 def compared(first: Sequence[Judged], second: Sequence[Judged], compare: Compare) -> list[Finding]:
@@ -41,6 +46,7 @@ def compared(first: Sequence[Judged], second: Sequence[Judged], compare: Compare
     found = []
     for phase in groups[0][0].header.phases:
         requests = tuple(_requests(recordings, phase.name) for recordings in groups)
+        found += _slower(phase, *groups)
         if min(counts.total() for counts in requests) < FEWEST_REQUESTS:
             continue
         found += _mix(phase.name, *requests)
@@ -79,6 +85,37 @@ def _mix(phase: str, first: Counter[str], second: Counter[str]) -> list[Finding]
         "second, so a figure of all of them may be better though each request is worse; runs of one mix would tell"
     )
     return [Finding(f"mix_in_{phase}", f"mix of requests in the {phase}", Outcome.INCONCLUSIVE, reason, kind=KIND)]
+
+
+def _slower(phase: Phase, first: Sequence[Recording], second: Sequence[Recording]) -> list[Finding]:
+    """Where no criterion is about the latency of all requests of the phase, and each run of the second group is much
+    slower in it than any of the first.
+    """
+    specs = first[0].header.criteria
+    if any(spec.criterion == LATENCY_QUANTILE and _is_of_all(spec, phase.name) for spec in specs):
+        return []
+    groups = [[_p95_s(run, phase) for run in group] for group in (first, second)]
+    if any(map(math.isnan, (*groups[0], *groups[1]))):
+        return []
+    slowest, quickest = max(groups[0]), min(groups[1])
+    if quickest <= max(SLOWER_RATIO * slowest, slowest + RESOLUTION_S):
+        return []
+    reason = (
+        f"at most {seconds(slowest)} in the first, at least {seconds(quickest)} in the second; no criterion is about "
+        "the latency in this phase; one (its parameter is phase) would tell whether it FAILs"
+    )
+    title = f"p95 latency in the {phase.name}"
+    return [Finding(f"p95_in_{phase.name}", title, Outcome.INCONCLUSIVE, reason, kind=KIND)]
+
+
+def _p95_s(recording: Recording, phase: Phase) -> float:
+    """NaN where the phase of that name had too few requests, infinite where too many of them failed."""
+    own = recording.phase(phase.name)
+    tally = phases.of_phase(phases.judged(recording, ""), own) if own is not None else phases.tally(())
+    if tally.intended < FEWEST_REQUESTS:
+        return math.nan
+    value_us = histogram.quantile_us(tally.latency, QUANTILE, tally.failed)
+    return math.inf if value_us is None else value_us / 1e6
 
 
 def _worse(

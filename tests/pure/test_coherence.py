@@ -268,6 +268,30 @@ def test_the_way_that_is_judged_is_in_the_title_and_what_nobody_wrote_is_counted
     assert nobody not in judged(recording(*ONE_THEN_TWO, read(2, 4, 5)), "stale_reads").evidence
 
 
+@pytest.mark.parametrize("name", ["stale_reads", "monotonic_reads", "read_your_writes", "lost_invalidations"])
+def test_a_version_that_nobody_wrote_is_no_good_one(name: str) -> None:
+    """An item in the place of another has versions of its own: neither old nor new."""
+    calm = (
+        *(write(1, 0, 1, session="s"), read(1, 1.1, 1.2, cache="miss"), read(1, 1.3, 1.4, cache="hit")),
+        *(write(2, 2, 3, session="s"), read(2, 4, 5, cache="miss"), read(2, 6, 7, cache="hit")),
+    )
+    assert judged(recording(*calm), name).outcome is Outcome.PASS
+    found = judged(recording(*calm, read(57, 8, 9, cache="hit")), name)
+    assert found.outcome is Outcome.INCONCLUSIVE
+    assert (
+        "; but 1 reads besides found a version that nobody has written in this run (k at 8 s: version 57)"
+        in found.reason
+    )
+
+
+def test_where_all_versions_are_those_of_nobody_that_is_said() -> None:
+    run = recording(write(1, 0, 1), read(57, 2, 3), read(57, 4, 5))
+    assert judged(run, "linearizability").outcome is Outcome.FAIL
+    found = judged(run, "stale_reads")
+    assert found.outcome is Outcome.INCONCLUSIVE
+    assert found.reason.startswith("all 2 reads that came by way of * found a version that nobody has written")
+
+
 def test_a_way_that_needs_an_option_names_it() -> None:
     found = judged(recording(*ONE_THEN_TWO, read(2, 4, 5)), "linearizability", via="valkey", needs="--valkey")
     assert found.outcome is Outcome.INCONCLUSIVE

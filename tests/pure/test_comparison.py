@@ -337,6 +337,20 @@ def test_one_slow_request_among_many_is_not_passed_over() -> None:
     assert compared(mixes(1), mixes(11), 0.1).outcome is Outcome.PASS
 
 
+@pytest.mark.parametrize(
+    ("latency_s", "phases"),
+    [(0.06, ["baseline", "recovery"]), (0.025, []), (0.007, [])],
+)
+def test_a_herd_does_not_hide_that_the_service_is_slower_at_its_usual_load(latency_s: float, phases: list[str]) -> None:
+    """Of its queue the p95 of the spike comes, and each run recovers to what its own baseline was."""
+    for first, second in ((herds(1), herds(11, base_latency_s=latency_s)), ([herd(1)], [herd(2, base_latency_s=0.06)])):
+        whole = compared(first, second, 0.1)
+        slower = [each.title for each in whole.findings if each.criterion.startswith("p95_in_")]
+        expected = phases if len(first) > 1 else ["baseline", "recovery"]
+        assert slower == [f"p95 latency in the {phase}" for phase in expected]
+        assert (whole.outcome is Outcome.PASS) is not bool(expected)
+
+
 def test_another_mix_of_requests_hides_that_each_is_worse() -> None:
     whole = compared(mixes(1, rare_s=0.2, share=0.3), mixes(11, rare_s=0.26, latency_s=0.026), 0.2)
     assert found(whole, "p95").outcome is Outcome.PASS

@@ -69,7 +69,12 @@ def test_a_run_of_which_nobody_looks_at_the_recovery_does_not_pass() -> None:
         assert judge(dataclasses.replace(FAILS_AFTERWARDS, header=header)).outcome is outcome
 
 
-SLOWED = [criterion("error_ratio")]
+def run(ok: int, failed: int) -> Recording:
+    """So many requests of one name in the recovery, and a criterion of the spike alone."""
+    added = [Slice(40, "worker-1", "POST /shop", outcome, n, 0, {}) for outcome, n in ((OK, ok), ("http 500", failed))]
+    healthy = recordings.login_herd()
+    header = dataclasses.replace(healthy.header, criteria=(criterion("error_ratio"),))
+    return dataclasses.replace(healthy, header=header, slices=tuple(added))
 
 
 @pytest.mark.parametrize(
@@ -85,7 +90,7 @@ def test_while_a_fault_is_there_failures_are_meant(from_s: float, undone_s: floa
     marks = [FaultMark(from_s, "noop", INJECTED)]
     marks += [FaultMark(undone_s, "noop", UNDONE)] if undone_s < math.inf else []
     run = dataclasses.replace(FAILS_AFTERWARDS, marks=(*FAILS_AFTERWARDS.marks, *marks))
-    assert guarded(run, *SLOWED).outcome is outcome
+    assert guarded(run, criterion("error_ratio")).outcome is outcome
 
 
 def of_two_classes(failing: str, failed: int) -> Recording:
@@ -122,3 +127,13 @@ def test_more_than_the_limit_have_to_have_failed_for_certain(failed: int, outcom
     few = of_two_classes("Login", failed)
     few = dataclasses.replace(few, slices=tuple(piece for piece in few.slices if piece.t == 40))
     assert guarded(few, criterion("error_ratio")).outcome is Outcome.PASS
+
+
+def test_attempts_to_come_back_are_only_kept_where_they_failed() -> None:
+    healthy = recordings.login_herd()
+    attempts = Slice(40, "worker-1", "attempt /feed reconnect", "connection refused", 200, 0, {})
+    back = Slice(40, "worker-1", "WS /feed reconnect", OK, 100, 0, {})
+    of_others = dataclasses.replace(attempts, name="WS /feed connect")
+    for piece, outcome in ((attempts, Outcome.PASS), (of_others, Outcome.INCONCLUSIVE)):
+        found = guarded(dataclasses.replace(healthy, slices=(piece, back)), criterion("error_ratio"))
+        assert found.outcome is outcome, found.reason

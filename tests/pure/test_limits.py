@@ -32,6 +32,7 @@ from tests.pure import (
     test_criteria,
     test_elasticity,
     test_enough_users,
+    test_failures_judged,
     test_faults_injected,
     test_machine_pressure,
     test_memory_leak,
@@ -433,6 +434,14 @@ CASES = (
         *((1.0, 35.0), 0.98),
     ),
     Case("reconnect_time", "dropped", lambda: dropped(99), lambda: dropped(98), (1.0, None), 0.98, INCONCLUSIVE),
+    # Clopper and Pearson's lower end: of 600, 41 are from 4.95 % on, and 42 from 5.09 % on.
+    Case(
+        "failures_judged",
+        "limit",
+        lambda: test_failures_judged.run(559, 41),
+        lambda: test_failures_judged.run(558, 42),
+        *((None, 0.07), 0.06, INCONCLUSIVE),
+    ),
     Case("recovery_time", "limit_s", lambda: slow(28), lambda: slow(32), (28, 32), 34.0),
     Case(
         "release_skew",
@@ -585,6 +594,7 @@ def test_by_default_no_rise_is_beyond_all_bounds() -> None:
 
 SHARES = (
     *("baseline_healthy", "breaker_leak_through", "connections_agree", "connections_kept", "enough_users"),
+    *("failures_judged",),
     *("error_ratio", "fail_open", "hit_ratio", "machine_pressure", "message_delivery", "metastability"),
     *("monotonic_reads", "pool_stable", "read_your_writes", "scaling_errors", "shed_ratio", "spike_delivered"),
     *("stale_reads", "user_mix", "warm_up_healthy", "wind_down_healthy"),

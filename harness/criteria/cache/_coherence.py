@@ -24,6 +24,7 @@ from harness.criteria.cache._operations import (
     extent,
     history_of,
     nothing_read,
+    unless_unwritten,
 )
 from harness.findings import CLIENTS, Finding
 from harness.plugins import parameter
@@ -170,10 +171,12 @@ class SessionGuarantee(Criterion):
         if not found.compared:
             return self.inconclusive(f"none of {seen.reads:,} reads could have gone back: {self.remedy}")
         figure = len(found.back) / found.compared
-        return self.finding(
-            against(self.limit, (figure, figure)),
+        reason = (
             f"{len(found.back):,} of {found.compared:,} reads that could have gone back did, "
-            f"to an older version than one {self.known}; limit {percent(self.limit)}",
+            f"to an older version than one {self.known}; limit {percent(self.limit)}"
+        )
+        return self.finding(
+            *unless_unwritten(seen, against(self.limit, (figure, figure)), reason),
             figure,
             (figure, figure),
             {

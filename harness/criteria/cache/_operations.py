@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 from harness.criteria import _clocks
 from harness.criteria._outcome import seconds
+from harness.findings import Outcome
 from harness.recording import INVALIDATE, READ, WRITE, Operation, Recording
 from harness.recording_values import Scalar
 
@@ -64,6 +65,11 @@ class History:
     @property
     def reads(self) -> int:
         return sum(len(item.reads) for item in self.items)
+
+    @property
+    def unwritten(self) -> tuple[Placed, ...]:
+        """Reads that returned a version of which no write is in the recording."""
+        return tuple(read for item in self.items for read in item.unwritten)
 
     @property
     def writes(self) -> int:
@@ -180,6 +186,8 @@ def nothing_read(recording: Recording, history: History, via: str, needs: str = 
         return f"a version was written twice to {keys}: each write of a key needs a version of its own"
     if history.reads:
         return None
+    if history.unwritten:
+        return f"all {len(history.unwritten):,} reads that came by way of {via} found {_which_nobody_wrote(history)}"
     if not any(batch.operations for batch in recording.operations):
         return "the run has no operations: users keep them with self.operation(...)"
     ways = sorted({operation.via for batch in recording.operations for operation in batch.operations})
@@ -187,12 +195,28 @@ def nothing_read(recording: Recording, history: History, via: str, needs: str = 
     return f"no answered read came by way of {via}{remedy}; the ways in this run are {', '.join(ways)}"
 
 
+def unless_unwritten(history: History, outcome: Outcome, reason: str) -> tuple[Outcome, str]:
+    """Outcome and reason, without a PASS where a read found what nobody has written: it is neither old nor new, and
+    nothing that a service may answer.
+    """
+    if outcome is not Outcome.PASS or not history.unwritten:
+        return outcome, reason
+    found = f"{len(history.unwritten):,} reads besides found {_which_nobody_wrote(history)}"
+    return Outcome.INCONCLUSIVE, f"{reason}; but {found}"
+
+
+def _which_nobody_wrote(history: History) -> str:
+    return (
+        f"a version that nobody has written in this run ({describe_read(history.unwritten[0])}): look whether items "
+        "are mixed up, or whether somebody else writes them"
+    )
+
+
 def extent(history: History) -> dict[str, Scalar]:
     """How much was looked at, and what the clocks allow to be seen."""
     evidence: dict[str, Scalar] = {"reads": history.reads, "writes": history.writes, "items": len(history.items)}
-    unwritten = sum(len(item.unwritten) for item in history.items)
-    if unwritten:
-        evidence["reads of a version whose write is not in the recording"] = unwritten
+    if history.unwritten:
+        evidence["reads of a version whose write is not in the recording"] = len(history.unwritten)
     if history.resolution_s:
         evidence["order known between nodes from (ms)"] = round(history.resolution_s * 1000, 3)
     return evidence

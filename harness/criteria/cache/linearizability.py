@@ -33,12 +33,12 @@ class Linearizability(Criterion):
     def judge(self, recording: Recording) -> Finding:
         title = "linearizability of each item" + (f", by way of {self.via}" if self.via != "*" else "")
         seen = history_of(recording, self.via)
-        if reason := nothing_read(recording, seen, self.via, self.needs):
+        reason = nothing_read(recording, seen, self.via, self.needs)
+        if reason and (seen.set_aside or not seen.unwritten):
             return self.inconclusive(reason, title=title)
         checked = check(seen, self.reads_cap)
-        unwritten = [read for item in seen.items for read in item.unwritten]
         broken = {violation.key for violation in checked.violations}
-        doubtful = {read.operation.key for read in unwritten} - broken
+        doubtful = {read.operation.key for read in seen.unwritten} - broken
         highest = float(len(broken | doubtful))
         figure = highest if _is_whole(recording) else float(len(broken))
         if not checked.compared and not highest:
@@ -50,7 +50,7 @@ class Linearizability(Criterion):
         found = [
             f"{violation.key} at {seconds(violation.at_s)}: {violation.reason}" for violation in checked.violations
         ]
-        found += [f"{describe_read(read)}, which nobody wrote" for read in unwritten]
+        found += [f"{describe_read(read)}, which nobody wrote" for read in seen.unwritten]
         reason = f"{figure:g} of {checked.items:,} items are not linearizable"
         if figure < highest:
             reason += f", and {highest - figure:g} more if no write is missing from the recording, which is not whole"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from harness.criteria._criterion import Criterion
 from harness.criteria._outcome import against, seconds
 from harness.criteria.cache._invalidations import invalidations
-from harness.criteria.cache._operations import Placed, examples, extent, history_of, nothing_read
+from harness.criteria.cache._operations import Placed, examples, extent, history_of, nothing_read, unless_unwritten
 from harness.findings import CLIENTS, Finding
 from harness.plugins import parameter
 from harness.recording import Recording
@@ -41,10 +41,12 @@ class LostInvalidations(Criterion):
                 "before it is written, and again afterwards"
             )
         figure = float(len(found.lost))
-        return self.finding(
-            against(self.limit, (figure, figure)),
+        reason = (
             f"after {len(found.lost):,} of {found.writes:,} writes the cache still had an older version "
-            f"({found.observable:,} could have shown it); limit {self.limit:g}",
+            f"({found.observable:,} could have shown it); limit {self.limit:g}"
+        )
+        return self.finding(
+            *unless_unwritten(seen, against(self.limit, (figure, figure)), reason),
             figure,
             (figure, figure),
             {

@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from harness.criteria._criterion import Criterion
 from harness.criteria._outcome import against, percent, seconds
 from harness.criteria.cache import _coherence as coherence
-from harness.criteria.cache._operations import describe_read, examples, extent, history_of, nothing_read
+from harness.criteria.cache._operations import (
+    describe_read,
+    examples,
+    extent,
+    history_of,
+    nothing_read,
+    unless_unwritten,
+)
 from harness.findings import CLIENTS, Finding
 from harness.plugins import parameter
 from harness.recording import Recording
@@ -49,8 +56,7 @@ class StaleReads(Criterion):
         if stale:
             reason += f", the oldest by {seconds(ages_s[-1])}, {percent(figure)}"
         return self.finding(
-            against(self.limit, (figure, figure)),
-            f"{reason}; limit {percent(self.limit)}",
+            *unless_unwritten(seen, against(self.limit, (figure, figure)), f"{reason}; limit {percent(self.limit)}"),
             figure,
             (figure, figure),
             {
