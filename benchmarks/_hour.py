@@ -13,8 +13,10 @@ import resource
 import sys
 import time
 from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
 
+from harness.analysis.answer_sizes import size_index
 from harness.analysis.histogram import bucket_index
 from harness.load.report import Report
 from harness.recording import End, ProbeSample, Slice
@@ -29,6 +31,7 @@ from harness.verdict import judge
 NODES, NAMES, SECONDS = 10, 50, 3_600
 BASELINE, SPIKE = 2, 3
 """Requests of one node, one name and one second."""
+BODY_BYTES = 180
 FAILS = 0.3
 """In so many seconds one request of a node does."""
 CRITERIA = (
@@ -67,7 +70,9 @@ def report(node: str, t: float, seconds: int, chance: random.Random) -> Report:
     slices = []
     for (second, name_, outcome, status), (latency, service) in cells.items():
         count = sum(latency.values())
-        slices.append(Slice(second, node, name_, outcome, count, 180 * count, latency, service, count, status))
+        sizes = {size_index(BODY_BYTES): count} if outcome == OK else None
+        piece = Slice(second, node, name_, outcome, count, BODY_BYTES * count, latency, service, count, status)
+        slices.append(replace(piece, sizes=sizes))
     sample = ProbeSample(t, "generator", node, {"loop_lag_s": 0.001, "cpu_ratio": 0.3, "rss_bytes": 8e7, "machine": 0})
     due = {"User": NAMES * (SPIKE if spike else BASELINE)}
     starts = StartsMark(int(t), node, due, stream="arrivals", due=due)

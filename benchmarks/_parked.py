@@ -52,7 +52,7 @@ def parked_class(name: str) -> type[Any]:
 
         return Herd
 
-    class Reader(BASES[name]):  # type: ignore[misc]
+    class Reader(BASES[name]):  # type: ignore[misc, valid-type]
         wait_time = constant(3600)
 
         @task

@@ -18,10 +18,11 @@ from pathlib import Path
 from locust.rpc.protocol import Message
 
 from harness.analysis import phases
+from harness.analysis.answer_sizes import size_index
 from harness.analysis.histogram import bucket_index, quantile_us
 from harness.live.state import SETTLES_S, LiveState
 from harness.load.report import Report
-from harness.recording import ProbeSample, Slice
+from harness.recording import Line, ProbeSample, Slice
 from harness.recording_file import decode, encode
 from harness.recording_header import Header, Phase
 from harness.recording_values import OK
@@ -32,6 +33,7 @@ from harness.run.recording_writer import RecordingWriter
 WORKERS, NAMES, SECONDS = 200, 20, 20
 REQUESTS = 5
 """Of one worker, one name and one second."""
+BODY_BYTES = 180
 WINDOW_S = 10
 PHASES = (Phase("baseline", 0, SECONDS // 2), Phase("spike", SECONDS // 2, SECONDS))
 HEADER = Header("bench", "", "step", {}, PHASES, (), "users", (), (), "", WORKERS, {})
@@ -46,8 +48,9 @@ def report(node: str, t: int, chance: random.Random) -> Report:
             latency_us = int(1e6 * chance.lognormvariate(-3, 0.5))
             latency[bucket_index(latency_us)] += 1
             service[bucket_index(latency_us - 100)] += 1
-        size_bytes = 180 * REQUESTS
-        slices.append(Slice(t, node, f"GET /{name}", OK, REQUESTS, size_bytes, latency, service, REQUESTS))
+        sizes = {size_index(BODY_BYTES): REQUESTS}
+        counts = REQUESTS, BODY_BYTES * REQUESTS, latency, service, REQUESTS
+        slices.append(Slice(t, node, f"GET /{name}", OK, *counts, sizes=sizes))
     values = {"loop_lag_s": 0.001, "cpu_ratio": 0.3, "rss_bytes": 8e7, "answered_per_s": 100.0, "failed_per_s": 0.0}
     sample = ProbeSample(t + 0.5, "generator", node, values)
     return Report("run", encode(sample), tuple(slices), (sample,))
@@ -63,7 +66,8 @@ def messages(body: Callable[[Report], dict[str, object]]) -> list[list[bytes]]:
 
 
 def as_text(report: Report) -> dict[str, object]:
-    return {"lines": "".join(encode(line) for line in (*report.slices, *report.samples))}
+    lines: tuple[Line, ...] = (*report.slices, *report.samples)
+    return {"lines": "".join(map(encode, lines))}
 
 
 def live(sent: list[list[bytes]], writer: RecordingWriter, state: LiveState) -> None:

@@ -11,6 +11,7 @@ import random
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -76,6 +77,11 @@ def second(t: int, names: int, chance: random.Random) -> list[Slice | ProbeSampl
     return lines
 
 
+def _put_all(told: Iterable[str], read: Queue[str]) -> None:
+    for update in told:
+        read.put(update)
+
+
 def main(names: int, way: str) -> None:
     chance = random.Random(1)
     sent = [second(t, names, chance) for t in range(SECONDS)]
@@ -94,7 +100,7 @@ def main(names: int, way: str) -> None:
     read: Queue[str] = Queue()
     if way == "page":
         updates.IDLE_S = 0.02  # one update for each second of the run
-        gevent.spawn(lambda: [read.put(update) for update in updates.Updates(watch, tuple).stream()])
+        gevent.spawn(_put_all, updates.Updates(watch, tuple).stream(), read)
         run.elapsed_s = lambda: None  # type: ignore[method-assign]
     began_s = time.process_time()
     for t, lines in enumerate(sent):

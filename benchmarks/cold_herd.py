@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections import defaultdict
 from collections.abc import Callable
+from functools import partial
 
 from benchmarks._contest import HERE, RUN_TIMEOUT_S, Table, bare_target, certificate, in_turn, spread
 from benchmarks._herd import USERS, Skew, peer, peers, springback
@@ -29,12 +30,12 @@ def run(rounds: int) -> list[Table]:
         contestants: dict[str, Callable[[], float]] = {}
         for layer, url in targets.items():
             herds: dict[str, Callable[[], Skew]] = {
-                "Springback, cold": lambda url=url: springback(url, cold=True),
-                **{name: lambda url=url, name=name: peer(url, name) for name in peers()},
+                "Springback, cold": partial(springback, url, cold=True),
+                **{name: partial(peer, url, name) for name in peers()},
             }
             for name, herd in herds.items():
                 contestants[f"{layer}, {name}"] = noted(f"{layer}, {name}", herd)
-            contestants[f"{layer}, {BARE}"] = lambda url=url: _connecting_ms(url)
+            contestants[f"{layer}, {BARE}"] = partial(_connecting_ms, url)
         results = in_turn(rounds, contestants)
     return [_table(layer, results, seen, rounds) for layer in targets]
 

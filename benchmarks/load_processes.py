@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from benchmarks._contest import HERE, RUN_TIMEOUT_S, Table, bare_target, free_port, in_turn, locust, spread
 from harness.analysis.generator import PROBE as GENERATOR
@@ -124,7 +125,8 @@ def _processes(url: str, forked: bool, environment: dict[str, str]) -> Iterator[
         for worker in workers:
             worker.wait(RUN_TIMEOUT_S)
     finally:
-        for process in (master, *workers):
+        processes: list[subprocess.Popen[Any]] = [master, *workers]
+        for process in processes:
             process.kill()
             process.wait()
 

@@ -21,12 +21,15 @@ def run(rounds: int) -> list[Table]:
                 skew(url, USERS, lambda: locust("herd_stock.py", url, *options, variables={"STOCK": kind})).requests_ms
             )
 
+        def cold(name: str) -> Callable[[], float]:
+            return lambda: peer(url, name).requests_ms
+
         contestants = {
             "Springback, one process": lambda: springback(url).requests_ms,
             "Springback, two load processes": lambda: springback(url, "--processes", "2").requests_ms,
             "stock FastHttpUser, cold": stock("fast"),
             "stock HttpUser, cold": stock("http"),
-            **{f"{name}, cold": lambda name=name: peer(url, name).requests_ms for name in peers()},
+            **{f"{name}, cold": cold(name) for name in peers()},
         }
         results = in_turn(rounds, contestants)
         many = f"Springback, one process, {MANY:,} users"

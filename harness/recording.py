@@ -60,7 +60,7 @@ from harness.recording_marks import (
     NodeMark,
     StartsMark,
 )
-from harness.recording_values import Count, Instant, Second, Seconds, Size, Sparse, Total
+from harness.recording_values import Count, Instant, Second, Seconds, Size, Sizes, Sparse, Total
 
 
 @dataclass(frozen=True, slots=True)  # of an hour there may be hundreds of thousands in memory
@@ -93,7 +93,7 @@ class Slice:
     """Made by users when the load was over and they came to their end, in ``on_stop``."""
     user_class: str = ""
     """Whose users' they are, where a run has several classes; empty: it has one, or nobody can say."""
-    sizes: Sparse | None = None
+    sizes: Sizes | None = None
     """How long the bodies of good answers were whose content nobody has checked, in the buckets of
     :mod:`harness.analysis.answer_sizes`; None: not told, as in recordings that did not keep it yet."""
 

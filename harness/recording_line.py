@@ -35,7 +35,7 @@ from harness.recording_marks import (
     TraceMark,
 )
 from harness.recording_slices import Packed
-from harness.recording_values import HIGHEST_BUCKET, OK, Count, Instant, Second, Seconds, Size
+from harness.recording_values import HIGHEST_BUCKET, HIGHEST_SIZE_BUCKET, OK, Count, Instant, Second, Seconds, Size
 
 LONGEST_LINE_BYTES = 64 * 1024 * 1024
 """No line is longer, nor what is packed in it: whatever is, is no recording of ours."""
@@ -282,7 +282,7 @@ def _slices_decoder() -> Callable[[str | bytes], Slices]:
                         row.warm_up,
                         row.wind_down,
                         row.user_class,
-                        None if row.sizes is None else _histogram(row.sizes),
+                        None if row.sizes is None else _histogram(row.sizes, HIGHEST_SIZE_BUCKET),
                     )
                 )
                 for row in rows_of(text)
@@ -292,12 +292,12 @@ def _slices_decoder() -> Callable[[str | bytes], Slices]:
     return decoded
 
 
-def _histogram(steps: list[int]) -> Packed:
+def _histogram(steps: list[int], highest: int = HIGHEST_BUCKET) -> Packed:
     if len(steps) % 2:
         _refuse("a histogram with an index that has no count")
     indexes = list(accumulate(steps[::2]))
-    if indexes and indexes[-1] > HIGHEST_BUCKET:
-        _refuse(f"a histogram with the index {indexes[-1]}, of which the highest is {HIGHEST_BUCKET}")
+    if indexes and indexes[-1] > highest:
+        _refuse(f"a histogram with the index {indexes[-1]}, of which the highest is {highest}")
     steps[::2] = indexes
     return Packed(array("I", steps))
 

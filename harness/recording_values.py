@@ -27,6 +27,9 @@ Busy: TypeAlias = Annotated[float, Meta(ge=-1e9, le=1e12)]
 HIGHEST_BUCKET = 23_220
 Bucket: TypeAlias = Annotated[int, Meta(ge=0, le=HIGHEST_BUCKET)]
 """Index in a histogram; the last one is that of an hour."""
+HIGHEST_SIZE_BUCKET = 407
+SizeBucket: TypeAlias = Annotated[int, Meta(ge=0, le=HIGHEST_SIZE_BUCKET)]
+"""Index in a histogram of lengths; the last one is that of 2**53 - 1 bytes."""
 
 OK = "ok"
 UNFINISHED = "unfinished"
@@ -65,3 +68,5 @@ OTHER_NAMES = "(other names)"
 Scalar: TypeAlias = float | int | str | bool | None
 Sparse: TypeAlias = Mapping[Bucket, Count]
 """Histogram: bucket index → count."""
+Sizes: TypeAlias = Mapping[SizeBucket, Count]
+"""The same of lengths."""

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 SUB_BUCKET_BITS = 3
 _LINEAR = 1 << (SUB_BUCKET_BITS + 1)
+LONGEST_BYTES = 2**53 - 1
 _GZIP = b"\x1f\x8b"
 _SMALLEST_GZIP_BYTES = 18
 
 
 def size_index(size_bytes: int) -> int:
-    """Index of the bucket of a length; negative ones count as 0."""
+    """Index of the bucket of a length; negative ones count as 0, and any above as the longest."""
+    size_bytes = min(size_bytes, LONGEST_BYTES)
     if size_bytes < _LINEAR:
         return size_bytes if size_bytes > 0 else 0
     shift = size_bytes.bit_length() - SUB_BUCKET_BITS - 1

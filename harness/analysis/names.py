@@ -5,7 +5,8 @@ are in no phase.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from operator import attrgetter
 
 from harness.analysis import phases
 from harness.analysis.once import once
@@ -49,12 +50,19 @@ def shared_names(recording: Recording) -> frozenset[str]:
     return frozenset(name for name, users in users_of.items() if len(users) > 1)
 
 
-def name_with_class(recording: Recording, piece: Slice) -> str:
+def names_with_class(recording: Recording) -> Callable[[Slice], str]:
     """What requests are told apart by: their name, and their class of users where several have the name, as a pattern
     has them: ``@Buyer GET /products``. What one class is refused would else hide behind what others get.
     """
-    user_class = phases.class_of(recording, piece) if piece.name in shared_names(recording) else ""
-    return f"{phases.OF_CLASS}{user_class} {piece.name}" if user_class else piece.name
+    shared = shared_names(recording)
+    if not shared:  # as nearly always; and there may be hundreds of thousands to be named
+        return attrgetter("name")
+
+    def name_of(piece: Slice) -> str:
+        user_class = phases.class_of(recording, piece) if piece.name in shared else ""
+        return f"{phases.OF_CLASS}{user_class} {piece.name}" if user_class else piece.name
+
+    return name_of
 
 
 def names_in_doubt(recording: Recording) -> Iterator[str]:
@@ -62,8 +70,9 @@ def names_in_doubt(recording: Recording) -> Iterator[str]:
     intended: Counter[str] = Counter()
     failed: Counter[str] = Counter()
     together = 0
+    name_of = names_with_class(recording)
     for piece in phases.settled(recording).slices:
-        name = name_with_class(recording, piece) if piece.name != ITERATION else ITERATION
+        name = name_of(piece) if piece.name != ITERATION else ITERATION
         intended[name] += piece.count
         failed[name] += piece.count if piece.outcome not in (OK, CENSORED) else 0
         together += piece.count if piece.name.endswith(OTHER_NAMES) else 0

@@ -7,7 +7,7 @@ pass.
 from __future__ import annotations
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -15,7 +15,7 @@ from functools import partial
 from harness.analysis import phases
 from harness.analysis.answer_sizes import middle_bytes
 from harness.analysis.intervals import clopper_pearson
-from harness.analysis.names import name_with_class
+from harness.analysis.names import names_with_class
 from harness.findings import Finding, Outcome
 from harness.recording import Recording, Slice
 from harness.recording_header import Phase
@@ -107,20 +107,22 @@ def shorter_answers(recording: Recording, compared: Compared) -> Shorter | None:
     before, ratio = compared.before, compared.ratio
     if before is None or not ratio:
         return None
+    name_of = names_with_class(recording)
     kinds: dict[tuple[str, int], tuple[list[Slice], list[Slice]]] = defaultdict(lambda: ([], []))
     for piece in recording.slices:
         if piece.outcome != OK or piece.name == ITERATION or piece.status in WITHOUT_BODY:
             continue
-        if compared.requests and not phases.is_of(recording, piece, compared.requests):
-            continue
         place = 0 if _is_in(before, piece) else 1 if _is_in(compared.since, piece) else None
-        if place is not None:
-            kinds[name_with_class(recording, piece), piece.status][place].append(piece)
+        if place is not None and (not compared.requests or phases.is_of(recording, piece, compared.requests)):
+            kinds[name_of(piece), piece.status][place].append(piece)
     failed: dict[int, int] = {}  # by identity: what has histograms has no hash
     most: tuple[int, str, int, float, float] | None = None
     for (name, _), (usual, later) in kinds.items():
-        lengths = sorted(length for _, each in _lengths(usual, _by_seconds) for length in each)
-        answers = sum(n for _, n in lengths)
+        counts: Counter[float] = Counter()
+        for _, each in _lengths(usual, _by_seconds):
+            for length, n in each:
+                counts[length] += n
+        lengths, answers = sorted(counts.items()), counts.total()
         if answers < FEWEST_BEFORE:
             continue
         least = _quantile(lengths, NEARLY_NONE * answers)

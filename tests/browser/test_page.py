@@ -29,14 +29,14 @@ def test_ours_is_the_first_tab(page: Any, ui: Session) -> None:
     assert min(lefts, key=lambda name: lefts[name]) == "springback"
 
 
-HEADINGS = """() => {
+HEADINGS = """(() => {
   window.headings = [];
   const note = () => {
     const heading = document.querySelector("springback-panel")?.shadowRoot?.querySelector("h2")?.textContent;
     if (heading && heading !== window.headings.at(-1)) window.headings.push(heading);
   };
   setInterval(note, 50);
-}"""
+})()"""
 """Notes what the panel says, one after the other: who watches from outside may come too late for what lasts seconds."""
 
 DRAWN = """() => {
@@ -51,10 +51,10 @@ def test_a_run_is_followed_through_its_spike_to_its_verdict_and_its_report(page:
     """The tab shows parked users, each phase, its figures; every second of its charts, and so the peak, is that of the
     recording; then the verdict, with links that open.
     """
-    page.evaluate(HEADINGS)
-    start(page, host=ui.target.url)
+    page.add_init_script(HEADINGS)  # the run is followed on a page that is loaded when it has been started
+    start(page, baseline_s="8", host=ui.target.url)
     panel = page.locator("springback-panel")
-    panel.locator(".verdict").wait_for()
+    panel.locator(".verdict").wait_for(timeout=2 * PATIENCE_MS)
     headings = page.evaluate("window.headings")
     running = [heading for heading in headings if heading.startswith("Running: ")]
     assert running == [f"Running: {phase}" for phase in ("baseline", "spike", "recovery")], headings
@@ -73,7 +73,7 @@ def test_a_run_is_followed_through_its_spike_to_its_verdict_and_its_report(page:
     panel.locator("canvas[data-chart=answers]").focus()
     page.keyboard.press("Home")
     assert panel.locator("figure[data-chart=answers] .readout").inner_text().startswith("0 s: ok ")
-    assert panel.locator(".marks li").first.inner_text().startswith("A 3 s – gate herd: 20 users are due together")
+    assert panel.locator(".marks li").first.inner_text().startswith("A 8 s – gate herd: 20 users are due together")
     page.get_by_role("button", name="New").wait_for()
     with page.context.expect_page() as opening:
         panel.get_by_text("Open the report").click()

@@ -106,7 +106,7 @@ def test_every_problem_is_told_at_once_beside_those_of_other_options(tmp_path: P
         "scenarios.two.criterias: there is no such key; did you mean criteria?",
         "criteria.error_rate: there is no criterion error_rate; did you mean error_ratio?",
         "criteria.error_ratio: there is no parameter 'limits'. "
-        "Valid ones: limit, phase, requests, remedy, shorter_ratio, name, part, confidence",
+        "Valid ones: limit, phase, requests, remedy, shorter_ratio, shorter_than, name, part, confidence",
         "criteria.error_ratio: limit 7: give a number from 0 to 1",
         "criteria.run_complete: a guard is judged in every run; set its limits under [options], as run_complete_…",
         "scenarios.one.criteria.hit_ratio.like stale_reads: the scenario has no such criterion; "

@@ -4,6 +4,7 @@ criterion.
 
 from __future__ import annotations
 
+import json
 import lzma
 import re
 from collections.abc import Iterable
@@ -65,7 +66,7 @@ class Base:
 
 
 def bases(kept: bool = True) -> list[Base]:
-    """Each with its seals, and as it would have been written before there were any."""
+    """Each as it would have been written before there were seals, and with them, where its format has them."""
     texts: dict[str, list[str]] = {}
     if kept:
         for path in sorted(KEPT.glob("*.jsonl.xz")):
@@ -75,7 +76,12 @@ def bases(kept: bool = True) -> list[Base]:
         texts[f"{name}, packed"] = _in_order(run, packed=True)
         if name in UNPACKED:
             texts[name] = _in_order(run, packed=False)
-    return [base for name, lines in texts.items() for base in (_base(name, lines, False), _base(name, lines, True))]
+    return [
+        _base(name, lines, sealed)
+        for name, lines in texts.items()
+        for sealed in (False, True)
+        if not sealed or _format(lines[0]) > OLD_FORMAT
+    ]
 
 
 UNPACKED = ("healthy", "failing", "with every field")
@@ -167,12 +173,11 @@ def with_every_field(run: Recording) -> Recording:
         Operation("item", "two", "read", 1, 3.0, 3.1, "service", "cache", "hit"),
         Operation("item", "two", "read", None, 4.0, None, "replica"),
     )
-    of_known_size = (replace(piece, sizes={size_index(100): piece.count}) for piece in run.slices)
     whole = recordings.ended(
         replace(
             run,
             header=header,
-            slices=(*of_known_size, *others),
+            slices=(*(replace(piece, sizes=_sizes_of(piece)) for piece in run.slices), *others),
             probes=(*run.probes, ProbeSample(4.2, "process", "api1", {}, "gone"), *_of_containers()),
             marks=(*run.marks, *marks),
             warm_up=tuple(replace(piece, t=-1, warm_up=True) for piece in some),
@@ -182,6 +187,11 @@ def with_every_field(run: Recording) -> Recording:
     )
     assert whole.end is not None
     return replace(whole, end=replace(whole.end, unfinished=3, stopped_early=True))
+
+
+def _sizes_of(piece: Slice) -> dict[int, int] | None:
+    """Of answers, all of which are as long."""
+    return {size_index(piece.bytes // piece.count): piece.count} if piece.outcome == OK else None
 
 
 def _of_containers() -> Iterable[ProbeSample]:
@@ -221,8 +231,11 @@ def without_seal(line: str) -> str:
     return bare + "}\n" if seal else line
 
 
+def _format(header: str) -> int:
+    return int(json.loads(header)["format"])
+
+
 def _base(name: str, lines: list[str], sealed: bool) -> Base:
-    """Seals are looked at wherever there are some, so a kept recording of format 1 may have them."""
     header, *rest = lines
     if not sealed:
         header = re.sub(r'"format":[3-9]\d*', f'"format":{OLD_FORMAT}', header)

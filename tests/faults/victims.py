@@ -104,6 +104,8 @@ class Watched(Injector):
 
     def __init__(self, *faults: tuple[Fault, float, float]) -> None:
         self.events: list[FaultMark] = []
+        self.origin_s = 0.0
+        """From which the times of the faults count, once they go on."""
         scheduled = [ScheduledFault.of(number, *each) for number, each in enumerate(faults, start=1)]
         super().__init__(scheduled, self.events.append)
 
@@ -121,7 +123,8 @@ def injecting(*faults: tuple[Fault, float, float]) -> Iterator[Watched]:
     injector = Watched(*faults)
     failures = injector.start()
     assert not failures
-    injector.begin(time.monotonic())
+    injector.origin_s = time.monotonic()
+    injector.begin(injector.origin_s)
     try:
         yield injector
     finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _socket
 import contextlib
 import os
 import socket
@@ -14,14 +15,21 @@ import psutil
 
 
 def sockets() -> frozenset[str]:
-    """Those of this process, by their inodes. Others may go while a test runs: earlier tests' are closed when they are
-    collected, or when a thread of theirs has ended.
+    """Those of this process that speak IP, by their inodes. Others may go while a test runs: earlier tests' are closed
+    when they are collected, or when a thread of theirs has ended.
     """
     found = set()
     for name in os.listdir("/proc/self/fd"):  # noqa: PTH208
         with contextlib.suppress(OSError):
-            found.add(os.readlink(f"/proc/self/fd/{name}"))  # noqa: PTH115
-    return frozenset(each for each in found if each.startswith("socket:"))
+            inode = os.readlink(f"/proc/self/fd/{name}")  # noqa: PTH115
+            if inode.startswith("socket:") and _speaks_ip(int(name)):
+                found.add(inode)
+    return frozenset(found)
+
+
+def _speaks_ip(descriptor: int) -> bool:
+    with contextlib.closing(_socket.socket(fileno=os.dup(descriptor))) as one:
+        return one.family in (socket.AF_INET, socket.AF_INET6)
 
 
 def new_sockets(before: frozenset[str]) -> int:

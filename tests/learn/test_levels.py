@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from harness.learn import expected as tail
+from harness.learn import learned as module
 from harness.learn import level, spikes
 from harness.learn.expected import expected
 from harness.learn.fitting import Fit, fitted
-from harness.learn.learned import MOST_FITTED, Source, learn
+from harness.learn.learned import Source, learn
 from harness.learn.learned_file import as_json
 from harness.learn.level import DAY_S, Observed, Values
 
@@ -108,11 +109,21 @@ def test_the_day_ahead_is_told_of_days_that_are_known() -> None:
 
 
 def test_beside_an_edge_the_middle_is_usual_and_elsewhere_the_mean() -> None:
+    """Of quarters of an hour the mean is over five, and the middle one of three."""
     values = np.array([0.0] * 6 + [8.0] * 6)
-    found = level._smoothed_beside_edges(values, 4).tolist()  # of five
+    found = level._smoothed_beside_edges(values, 900).tolist()
     assert found == pytest.approx([0, 0, 0, 0, 1.6, 3.2, 8, 6.4, 8, 8, 8, 8])  # 8 is just 1.25 times 6.4
     slight = np.array([8.0] * 6 + [10.0] * 6)
-    assert level._smoothed_beside_edges(slight, 4).tolist() == pytest.approx([8] * 4 + [8.4, 8.8, 9.2, 9.6] + [10] * 4)
+    wanted = [8] * 4 + [8.4, 8.8, 9.2, 9.6] + [10] * 4
+    assert level._smoothed_beside_edges(slight, 900).tolist() == pytest.approx(wanted)
+
+
+@pytest.mark.parametrize(("minutes", "is_usual"), [(8, True), (7, False)])
+def test_what_lasts_for_most_of_a_quarter_of_an_hour_is_an_edge(minutes: int, is_usual: bool) -> None:
+    values = np.zeros(200)
+    values[100 : 100 + minutes] = 9.0
+    found = level._smoothed_beside_edges(values, 60)
+    assert float(found[104]) == pytest.approx(9.0 if is_usual else 9.0 * minutes / 61)
 
 
 def test_what_is_known_counts_in_days() -> None:
@@ -197,15 +208,17 @@ def spiky(count: int) -> Observed:
     return observed(values, 60)
 
 
-def test_the_largest_spikes_are_fitted_and_told_first() -> None:
+def test_the_largest_spikes_are_fitted_and_told_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert module.MOST_FITTED == 12
+    monkeypatch.setattr(module, "MOST_FITTED", 2)
     learned = learn(Source(spiky(14), None, ("a note",)))
-    assert len(learned.found.spikes) == 14 and MOST_FITTED == len(learned.fits) == 12
-    assert [round(spike.m, 1) for spike, _ in learned.fits] == [round(4.3 - number / 10, 1) for number in range(12)]
+    assert len(learned.found.spikes) == 14
+    assert [round(spike.m, 1) for spike, _ in learned.fits] == [4.3, 4.2]
     told = json.loads(as_json(learned))
     assert told["spikes"]["count"] == 14 and told["spikes"]["largest_m"] == 4.3
     listed = told["spikes"]["largest"]
     assert [each["m"] for each in listed] == [round(4.3 - number / 10, 1) for number in range(14)]
-    assert ["family" in each for each in listed] == [True] * 12 + [False] * 2
+    assert ["family" in each for each in listed] == [True] * 2 + [False] * 12
     assert listed[0]["from_utc"] == "2026-06-05T00:21:00+00:00" and listed[0]["duration_s"] == 1800
     assert (told["from_utc"], told["to_utc"]) == ("2026-06-01T00:00:00+00:00", "2026-06-07T00:00:00+00:00")
     assert (told["usual_level"], told["notes"], told["expected"]["confidence"]) == (1.0, ["a note"], 0.9)

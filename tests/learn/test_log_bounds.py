@@ -186,7 +186,7 @@ def test_of_a_visit_two_hundred_requests_are_kept_and_each_body_is_asked_for_onc
     found = read_har(har_file(tmp_path / "a.har", *gets, *posts, *odd), "HTTPS://shop.example/")
     assert MOST_REQUESTS == len(found.steps) == 200
     assert found.steps[-1] == har.Step("GET", "/items/199", "/items/{id}")
-    assert found.unsent == [("POST", "/cart", False)]
+    assert found.unsent == [("POST", "/cart", "json")]
     assert found.left_out == {
         "after the first 200": 3,
         "POST: its body was removed, and to send it may change data": 3,

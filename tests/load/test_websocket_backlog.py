@@ -94,9 +94,9 @@ def test_a_torrent_holds_neither_the_process_nor_the_end(users: Any, end: str) -
         user._on_run_ending()
 
     began_s = time.monotonic()
-    ending = gevent.spawn_later(0.3, over) if end == "ending" else None
+    ending = gevent.spawn_later(1.0, over) if end == "ending" else None
     try:
-        user.listen(began_s + (0.3 if end == "until" else 60))
+        user.listen(began_s + (1.0 if end == "until" else 60))
     finally:
         gevent.killall([beside, *([ending] if ending else [])])
     assert len(turns) >= 3 and user.heard

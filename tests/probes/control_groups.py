@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,18 @@ class Group:
     def add(self, pid: int) -> None:
         for each in self.directories:
             (each / "cgroup.procs").write_text(str(pid))
+
+    def limit_cores(self, cores: float) -> None:
+        """From now on."""
+        quota_us = int(cores * PERIOD_US)
+        self.limit({"cpu.max": f"{quota_us} {PERIOD_US}", "cpu.cfs_quota_us": quota_us})
+
+    def limit(self, values: Mapping[str, object]) -> None:
+        """By the files of either version."""
+        for directory in self.directories:
+            for file, value in values.items():
+                if (directory / file).exists():
+                    (directory / file).write_text(str(value))
 
 
 def obstacle() -> str:
@@ -43,20 +55,12 @@ def group(memory_bytes: int, cores: float) -> Iterator[Group]:
     name = f"springback-{uuid.uuid4().hex[:8]}"
     tops = (MOUNT,) if _is_version_2() else tuple(MOUNT / name for name in ("memory", "cpu", "cpuacct"))
     made = Group(name, tuple(top / name for top in tops))
-    quota_us = int(cores * PERIOD_US)
-    limits = {
-        "memory.max": memory_bytes,
-        "memory.swap.max": 0,
-        "memory.limit_in_bytes": memory_bytes,
-        "cpu.max": f"{quota_us} {PERIOD_US}",
-        "cpu.cfs_quota_us": quota_us,
-    }
+    limits = {"memory.max": memory_bytes, "memory.swap.max": 0, "memory.limit_in_bytes": memory_bytes}
     try:
         for directory in made.directories:
             directory.mkdir()
-            for file, value in limits.items():
-                if (directory / file).exists():
-                    (directory / file).write_text(str(value))
+        made.limit(limits)
+        made.limit_cores(cores)
         yield made
     finally:
         for directory in made.directories:

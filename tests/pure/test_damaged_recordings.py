@@ -109,6 +109,7 @@ def with_value(lines: list[str], at: int, raw: str, *path: Any) -> list[str]:
         ("7", ("node",), "Expected str"),
         ('{"-1":3}', ("latency",), "Expected int >= 0 - at key"),
         ('{"23221":3}', ("latency",), "Expected int <= 23220 - at key"),
+        ('{"408":3}', ("sizes",), "Expected int <= 407 - at key"),
         ("[" * 3000 + "]" * 3000, ("bytes",), "nested too deeply"),
         ("[" * 3000 + "]" * 3000, ("new",), "nested too deeply"),
     ],

@@ -7,11 +7,11 @@ import math
 
 import pytest
 
-from harness import criteria
+from harness import criteria, verdict
 from harness.criteria.guards._delivery import deliveries, planned_starts
 from harness.criteria.guards._skew import release
 from harness.findings import Finding, Outcome
-from harness.recording import CriterionSpec, Recording, Slice
+from harness.recording import CriterionSpec, End, Recording, Slice
 from harness.recording_header import Phase, PlannedGate
 from harness.recording_marks import ARRIVALS, GateMark, StartsMark, gate_stream
 from harness.recording_values import INTERRUPTED, OK, UNSENT, UNSERVED, Scalar
@@ -69,6 +69,40 @@ def test_what_was_due_and_not_sent_counts_in_full(outcome: str) -> None:
     assert (found.delivered, found.ratio) == (900, 0.9)
     (found,) = deliveries(ramp(900, failed=100), Phase("spike", 30, 40))
     assert (found.delivered, found.ratio) == (1000, 1), "a request that failed was sent"
+
+
+def cut_off(run: Recording, t: float) -> Recording:
+    return dataclasses.replace(run, end=End(t, "error_ratio > 0.5", False, 0, 0, stopped_early=True))
+
+
+@pytest.mark.parametrize(("sent", "outcome"), [(360, Outcome.PASS), (290, Outcome.INCONCLUSIVE)])
+def test_what_was_not_due_when_a_run_was_cut_off_is_not_missing(sent: int, outcome: Outcome) -> None:
+    """In six seconds of the ramp 360 of its 1,000 starts are due, of which chance may lack three times 19."""
+    found = judged("spike_delivered", cut_off(ramp(sent), 36.5))
+    assert (found.outcome, judged("spike_delivered", ramp(sent)).outcome) == (outcome, Outcome.INCONCLUSIVE)
+    assert f"{sent} of 360 planned requests were sent" in found.reason
+    assert "no spike" in judged("spike_delivered", cut_off(dataclasses.replace(ramp(0), slices=()), 20.0)).reason
+
+
+def test_what_had_failed_when_a_run_was_stopped_has_failed() -> None:
+    run = cut_off(ramp(0, failed=360), 36.5)
+    header = dataclasses.replace(run.header, criteria=(CriterionSpec("error_ratio"),))
+    found = verdict.judge(dataclasses.replace(run, header=header))
+    (errors,) = (each for each in found.findings if each.kind == "error_ratio")
+    assert (errors.outcome, errors.voided_by, found.outcome) == (Outcome.FAIL, None, Outcome.FAIL)
+    assert found.word == "STOPPED EARLY, FAIL"
+
+
+def test_a_gate_that_was_to_come_when_a_run_was_cut_off_is_not_missing() -> None:
+    both = two_gates(100, 0)
+    first, second = both.header.gates
+    header = dataclasses.replace(both.header, gates=(first, dataclasses.replace(second, t=first.t + 3)))
+    run = dataclasses.replace(both, header=header, marks=both.marks[:1])
+    assert judged("spike_delivered", run).outcome is Outcome.INCONCLUSIVE
+    for guard in ("spike_delivered", "release_skew"):
+        assert judged(guard, cut_off(run, first.t + 2)).outcome is Outcome.PASS
+        assert judged(guard, cut_off(run, first.t + 0.5)).outcome is Outcome.PASS, "it has been released"
+        assert judged(guard, cut_off(run, first.t + 4)).outcome is Outcome.INCONCLUSIVE
 
 
 def test_a_part_of_which_most_sent_nothing_asks_for_no_more_users() -> None:

@@ -12,6 +12,8 @@ from harness.analysis import histogram
 from harness.analysis.histogram import bucket_index
 from harness.criteria.guards import baseline_healthy
 from harness.criteria.guards._delivery import Silence, deliveries, silences
+from harness.criteria.guards.generator_health import GeneratorHealth
+from harness.criteria.guards.machine_pressure import MachinePressure
 from harness.criteria.guards.run_complete import RunComplete
 from harness.criteria.guards.target_healthy import TargetHealthy
 from harness.criteria.guards.warm_up_healthy import WarmUpHealthy
@@ -263,3 +265,14 @@ def test_a_run_that_is_complete_came_to_its_planned_end(t: float, told: bool) ->
     found = RunComplete().judge(dataclasses.replace(whole, end=dataclasses.replace(whole.end, t=t)))
     assert (f"{t:.0f} s in, and was planned for {END_S} s" in found.reason) is told
     assert found.evidence["ended_s"] == t
+
+
+@pytest.mark.parametrize(("ended_s", "is_before"), [(30.0, True), (30.5, False)])
+def test_of_a_run_that_ended_with_the_baseline_the_guards_of_the_spike_say_so(ended_s: float, is_before: bool) -> None:
+    whole = healthy()
+    assert whole.end is not None
+    cut = dataclasses.replace(whole, end=dataclasses.replace(whole.end, t=ended_s))
+    for guard in (GeneratorHealth(), MachinePressure()):
+        found = guard.judge(cut)
+        assert ("the run ended before the spike" in found.reason) is is_before
+        assert found.outcome is Outcome.INCONCLUSIVE or not is_before

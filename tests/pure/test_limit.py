@@ -10,7 +10,7 @@ import pytest
 
 from harness.findings import Basis, Finding, Outcome
 from harness.limit.result import Limit, Searched
-from harness.limit.search import Bounds, End, Tried, estimate
+from harness.limit.search import Bounds, End, Estimate, Tried, _within, estimate
 from harness.limit.step import Answer, Said, Silence, Step
 from harness.limit.threshold import posterior
 
@@ -373,6 +373,12 @@ def test_a_search_that_ends_says_what_the_last_step_or_the_first_that_was_spoilt
         .finding()
         .reason.endswith("more steps would narrow it (--max-steps, --max-duration)")
     )
+
+
+@pytest.mark.parametrize(("high", "following"), [(120.0, End.FOUND), (120.1, 110.0)])
+def test_an_interval_that_is_just_as_narrow_as_it_has_to_be_is_enough(high: float, following: float | End) -> None:
+    """A fifth above its lower end."""
+    assert _within(Estimate(110.0, 100.0, high), BOUNDS) == following
 
 
 def test_levels_are_whole_where_the_option_is() -> None:

@@ -16,6 +16,7 @@ from harness.recording_file import FILE_NAME, RecordingError, parse, read
 from harness.recording_header import FORMAT, CriterionSpec
 from harness.recording_line import decode, encode
 from harness.recording_marks import AlertMark, GateMark, HealthMark, NodeMark
+from harness.recording_values import HIGHEST_SIZE_BUCKET
 from tests import recordings
 
 words = st.text(max_size=20)
@@ -120,6 +121,9 @@ def test_lengths_of_bodies_are_added_up_where_all_tell_them() -> None:
     found = parse(recordings.texts([run.header, Slices((short, long, checked, untold)), *others, short]), "file")
     by_second = {piece.t: piece.sizes for piece in found.slices if piece.name == "GET /"}
     assert by_second == {3: {size_index(90): 4, size_index(9000): 2}, 4: {1: 1}, 5: None}
+    with pytest.raises(ValueError, match="a histogram with the index 408, of which the highest is 407"):
+        decode(encode(Slices((dataclasses.replace(short, sizes={HIGHEST_SIZE_BUCKET + 1: 2}),))))
+    assert size_index(2**53 - 1) == size_index(10**30) == HIGHEST_SIZE_BUCKET
     with pytest.raises(ValueError, match="2 requests with 3 sizes"):
         decode(encode(Slices((dataclasses.replace(short, sizes={7: 3}),))))
 

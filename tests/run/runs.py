@@ -43,6 +43,8 @@ VERDICT_ONLY = ("--report-formats", "verdict_json")
 ALL_REPORTS = ("--report-formats", "html,junit,markdown,verdict_json")
 """All of ours: what others have put beside them is not what these tests are about."""
 
+PATIENCE_S = 150
+"""For what a run does in seconds, before it is given up; a busy machine takes many times as long."""
 PHASES = ("warm-up", "baseline", "spike", "steady", "drop", "recovery", "drain")
 LATE = (SKIPPED, "timed out")
 """How the error of a sample begins that was not in time."""
@@ -128,7 +130,7 @@ class Run:
     def err(self) -> str:
         return self.err_file.read_text(errors="replace")
 
-    def until(self, condition: Callable[[], object], what: str, within_s: float = 60) -> None:
+    def until(self, condition: Callable[[], object], what: str, within_s: float = PATIENCE_S) -> None:
         """Waits for a condition; the run's own words are in the assertion when it does not come true."""
         deadline_s = time.monotonic() + within_s
         while not condition():
@@ -144,7 +146,7 @@ class Run:
         said = [line.split()[1] for line in self.err.splitlines() if line.startswith("springback: ")]
         return next((word for word in reversed(said) if word in PHASES), "")
 
-    def until_phase(self, name: str, within_s: float = 60) -> None:
+    def until_phase(self, name: str, within_s: float = PATIENCE_S) -> None:
         self.until(lambda: f"springback: {name}" in self.err, f"phase {name}", within_s)
 
     def send_in(self, phase: str, number: int, group: bool = False) -> None:
@@ -180,7 +182,7 @@ class Run:
                 assert clock.now_s < within_s, f"still there after {within_s} s: {alive}"
                 time.sleep(NapClock.NAP_S)
 
-    def wait(self, within_s: float = 90, gone_within_s: float = 0.0) -> Finished:
+    def wait(self, within_s: float = PATIENCE_S, gone_within_s: float = 0.0) -> Finished:
         """Waits for the end. Whoever is alive ``gone_within_s`` later is left over, and is killed."""
         try:
             code = self.process.wait(within_s)
@@ -331,7 +333,7 @@ def naps() -> Iterator[NapClock]:
 def plan(directory: Path, *arguments: str, variables: Mapping[str, str] | None = None) -> Finished:
     """``springback plan`` in ``directory``, whole."""
     command = [str(BIN / "springback"), "plan", *arguments]
-    return start(directory, command, variables, forked=True, cwd=directory).wait(30)
+    return start(directory, command, variables, forked=True, cwd=directory).wait()
 
 
 def processes(count: int = 2) -> tuple[str, ...]:

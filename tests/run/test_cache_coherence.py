@@ -39,9 +39,9 @@ def on_one_target(directory: Path) -> Outcome:
         address = up[0]["valkey"]
         wrong = address.replace(address.split("@")[0], "redis://:open-sesame")
         return Outcome(
-            begun(up, directory, *runs.processes(2)).wait(60, 4),
-            begun(up, directory / "wrong", "--keys", "0", SPRINGBACK_VALKEY=wrong).wait(40, 4),
-            begun(up, directory / "soon", "--outage-s", "soon").wait(40, 4),
+            begun(up, directory, *runs.processes(2)).wait(gone_within_s=4),
+            begun(up, directory / "wrong", "--keys", "0", SPRINGBACK_VALKEY=wrong).wait(gone_within_s=4),
+            begun(up, directory / "soon", "--outage-s", "soon").wait(gone_within_s=4),
         )
 
 
@@ -85,7 +85,7 @@ def test_a_valkey_that_dies_is_an_outcome_and_no_end(tmp_path: Path) -> None:
         run.until_phase("spike")
         (pid,) = [process["pid"] for process in up[0]["processes"] if process["role"] == "valkey"]
         psutil.Process(pid).kill()
-        done = run.wait(60, 4)
+        done = run.wait(gone_within_s=4)
     done.ended_well(done.code)
     assert done.code in (0, 3, 4)
     assert done.recording.end is not None and done.recording.end.completed

@@ -25,7 +25,7 @@ def wrong(directory: Path) -> Finished:
         foreign, nowhere = f"postgresql://me:{SECRET}@192.0.2.7/db", f"postgresql://me:{SECRET}@/db"
         variables = {"SPRINGBACK_POSTGRES": foreign, "SPRINGBACK_POSTGRES_ADMIN": nowhere}
         arguments = ("--query-ms", "many", "--direct-every", "-1", "--api-urls", "127.0.0.1:80")
-        return runs.locust(directory, SCENARIO, *arguments, host=target.url, variables=variables).wait(40, 4)
+        return runs.locust(directory, SCENARIO, *arguments, host=target.url, variables=variables).wait(gone_within_s=4)
 
 
 @together(wrong)
@@ -42,7 +42,7 @@ def test_what_can_be_known_is_refused_before_any_load(outcome: Finished) -> None
 
 def sparse(directory: Path) -> Finished:
     with service.running(latency_ms=5) as target:
-        return runs.locust(directory, SCENARIO, *BRIEF, host=target.url).wait(60, 4)
+        return runs.locust(directory, SCENARIO, *BRIEF, host=target.url).wait(gone_within_s=4)
 
 
 @together(sparse, takes_s=25)
@@ -78,7 +78,7 @@ def crashed(directory: Path) -> Finished:
         postmaster = psutil.Process(stack.process("postgres-primary").pid)
         for process in [postmaster, *postmaster.children(recursive=True)]:
             process.kill()
-        return run.wait(90, 4)
+        return run.wait(gone_within_s=4)
 
 
 @together(crashed, takes_s=40)

@@ -39,7 +39,7 @@ def springback(directory: Path, what: str, line: str, *arguments: str) -> Finish
     (directory / FILE).write_text(SCENARIO.replace("{line}", line))
     if what == "plan":
         return runs.plan(directory, FILE, *arguments)
-    return runs.springback(directory, what, FILE, *arguments, cwd=directory).wait(60)
+    return runs.springback(directory, what, FILE, *arguments, cwd=directory).wait()
 
 
 def locust(directory: Path, line: str) -> Finished:
@@ -47,7 +47,7 @@ def locust(directory: Path, line: str) -> Finished:
     (directory / FILE).write_text(SCENARIO.replace("{line}", line))
     options = ("--headless", "--only-summary", "--loglevel", "WARNING", *runs.VERDICT_ONLY)
     command = [str(runs.BIN / "locust"), "-f", FILE, *options, *HOST]
-    return runs.start(directory, command, forked=True, cwd=directory).wait(60)
+    return runs.start(directory, command, forked=True, cwd=directory).wait()
 
 
 def loaded(directory: Path, what: str, line: str) -> Finished:

@@ -41,7 +41,7 @@ def stopped_by_the_generator_and_then_by_ctrl_c(directory: Path) -> Finished:
         run = runs.springback(directory, *arguments(directory, target), *how, forked=True)
         run.until(lambda: "step-2: recovery" in run.err, "the second step goes")
         run.send(signal.SIGINT)
-        return run.wait(60)
+        return run.wait()
 
 
 @together(found, takes_s=110)

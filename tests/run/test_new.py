@@ -65,7 +65,7 @@ def new(directory: Path, kind: str) -> Outcome:
         run = runs.start(
             directory, ["sh", "-ec", f"{spike} {options}"], {**variables, "PATH": path, **alone(kind)}, cwd=directory
         )
-        return Outcome(run.wait(90), directory, springback, host)
+        return Outcome(run.wait(), directory, springback, host)
 
 
 def installed(directory: Path) -> Path:
@@ -96,7 +96,7 @@ def ask(springback: Path, directory: Path, *words: str) -> subprocess.CompletedP
     kept = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     variables = kept if springback.parent != runs.BIN else {**kept, "PYTHONPATH": str(ROOT)}
     return subprocess.run(
-        [springback, *words], cwd=directory, env=variables, text=True, capture_output=True, timeout=60
+        [springback, *words], cwd=directory, env=variables, text=True, capture_output=True, timeout=runs.PATIENCE_S
     )
 
 

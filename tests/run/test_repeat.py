@@ -18,7 +18,7 @@ def repeated(directory: Path) -> Finished:
     with service.running() as well:
         (file,) = scenarios(directory, a_well=well.url).iterdir()
         arguments = (str(file), "--repeat", "3", *runs.UNHURRIED, "--runs-dir", str(directory / "runs"))
-        return runs.springback(directory, "run", *arguments, forked=True).wait(150)
+        return runs.springback(directory, "run", *arguments, forked=True).wait()
 
 
 def stopped(directory: Path) -> Finished:
@@ -28,12 +28,12 @@ def stopped(directory: Path) -> Finished:
         run = runs.springback(directory, "run", *arguments, forked=True)
         run.until(lambda: "a_well-1: recovery" in run.err, "the first run watches")
         run.send(signal.SIGINT)
-        return run.wait(60)
+        return run.wait()
 
 
 def from_the_web_ui(directory: Path) -> Finished:
     (file,) = scenarios(directory, a="http://127.0.0.1:1").iterdir()
-    return runs.springback(directory, "run", str(file), "--repeat", "3", "--web", forked=True).wait(60)
+    return runs.springback(directory, "run", str(file), "--repeat", "3", "--web", forked=True).wait()
 
 
 @together(repeated, takes_s=40)

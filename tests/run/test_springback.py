@@ -53,7 +53,7 @@ def on_the_reference_target(directory: Path, way: str) -> Outcome:
         run.until_phase("baseline", 120)
         commands |= command_lines([*run.family, *family])
     # Nobody waits for those whose command was killed; they notice it by themselves.
-    done = run.wait(150, gone_within_s=30 if way == "killed" else 2)
+    done = run.wait(gone_within_s=30 if way == "killed" else 10)
     _, alive = psutil.wait_procs(family, 20 if way == "killed" else 5)
     left = tuple(f"{process.pid} {process.name()}" for process in alive if process.status() != psutil.STATUS_ZOMBIE)
     return Outcome(done, urlsplit(stack.url).port or 0, left, stack.users.password, tuple(sorted(commands)))
@@ -154,7 +154,7 @@ def judged_without_locust(directory: Path, command: str) -> Finished:
     run = directory / "run"
     run.mkdir()
     recordings.write(recordings.login_herd(), run)
-    return runs.springback(directory, command, str(run), variables={"PYTHONPATH": str(directory)}).wait(60)
+    return runs.springback(directory, command, str(run), variables={"PYTHONPATH": str(directory)}).wait()
 
 
 @together(judged_without_locust, command=["check", "report"])

@@ -55,7 +55,7 @@ def stopped(directory: Path, phase: str, number: signal.Signals, way: str) -> Ou
         began_s = time.monotonic()
         # A Ctrl-C in a terminal goes to the whole group.
         run.send_in(phase, number, group=number == SIGINT and way == "forked")
-        done = run.wait(40, gone_within_s=2)
+        done = run.wait(gone_within_s=2)
         return Outcome(done, time.monotonic() - began_s, target.requests, number, REPORTS[formats])
 
 
@@ -144,7 +144,7 @@ def stopped_twice(directory: Path, way: str, canary_per_s: int = 0) -> Outcome:
         assert run.process.poll() is None, "the first one waits for answers"
         began_s = time.monotonic()
         (os.killpg if way == "forked" else os.kill)(run.process.pid, SIGINT)
-        done = run.wait(40, gone_within_s=2)
+        done = run.wait(gone_within_s=2)
         return Outcome(done, time.monotonic() - began_s, target.requests)
 
 
@@ -179,8 +179,8 @@ def stopped_without_workers(directory: Path, number: signal.Signals) -> Outcome:
         master.until(lambda: "1 workers connected" in master.err, "the first worker is there")
         began_s = time.monotonic()
         master.send(number)
-        done = master.wait(30)
-        worker.wait(30).ended_well(code=0)
+        done = master.wait()
+        worker.wait().ended_well(code=0)
         return Outcome(done, time.monotonic() - began_s, number=number)
 
 
@@ -200,7 +200,7 @@ def launched(directory: Path, number: signal.Signals) -> Outcome:
         reach(run, "spike", target)
         began_s = time.monotonic()
         run.send_in("spike", number)
-        done = run.wait(40, gone_within_s=30 if number == SIGKILL else 1)
+        done = run.wait(gone_within_s=30 if number == SIGKILL else 1)
         return Outcome(done, time.monotonic() - began_s, target.requests, number, REPORTS[formats])
 
 
@@ -236,7 +236,7 @@ def idle_launcher_killed(directory: Path, way: str) -> Finished:
         worker.send(SIGKILL)
         done = worker.wait(gone_within_s=30)
         master.send(SIGINT)
-        master.wait(40)
+        master.wait()
         return done
 
 
@@ -257,7 +257,7 @@ def master_killed(directory: Path) -> tuple[Finished, Finished]:
         run.process.wait()
         run.until_gone(workers, 5)
         done = run.wait(5, gone_within_s=15)
-        return done, runs.springback(directory / "check", "check", str(done.directory)).wait(60)
+        return done, runs.springback(directory / "check", "check", str(done.directory)).wait()
 
 
 @together(master_killed)
@@ -288,7 +288,7 @@ def standard_error_closed(directory: Path) -> Finished:
         os.close(writing)
         os.read(reading, 1)
         os.close(reading)
-        return run.wait(60)
+        return run.wait()
 
 
 @together(standard_error_closed)
@@ -308,9 +308,9 @@ def hung(directory: Path, number: signal.Signals, scenario: str) -> Finished:
         run.until_phase("recovery")
         run.until(lambda: runs.told_unanswered(run), "the load process has told who waits")
         run.send_in("recovery", number)
-        done = run.wait(40, gone_within_s=15)
+        done = run.wait(gone_within_s=15)
         if number == SIGKILL:
-            runs.springback(directory / "report", "report", str(done.directory)).wait(60)
+            runs.springback(directory / "report", "report", str(done.directory)).wait()
         return done
 
 

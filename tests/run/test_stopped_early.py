@@ -46,7 +46,7 @@ def stopped_early(directory: Path, why: str, way: str) -> Outcome:
             target.behave(**behaviour)
         run.until(lambda: "stopping early" in run.err, "it is stopped")
         gone_s = 0.0 if behaviour is None else _last_seen_s(run, target)
-        return Outcome(run.wait(40, gone_within_s=2), gone_s, rules.split("; ")[-1])
+        return Outcome(run.wait(gone_within_s=2), gone_s, rules.split("; ")[-1])
 
 
 def _last_seen_s(run: Run, target: service.Service) -> float:

@@ -64,7 +64,7 @@ def with_one_away(directory: Path) -> Outcome:
         away = f"http://127.0.0.1:{free_port()}"
         folder = scenarios(directory, a_away=away, b_well=well.url, c_ill=ill.url)
         arguments = (str(folder), *runs.UNHURRIED, "--runs-dir", str(directory / "runs"))
-        done = runs.springback(directory, "suite", *arguments, forked=True).wait(150)
+        done = runs.springback(directory, "suite", *arguments, forked=True).wait()
     return Outcome(done, done.directory)
 
 
@@ -76,7 +76,7 @@ def stopped(directory: Path) -> Outcome:
         )
         run.until(lambda: "a_first: recovery" in run.err, "the first scenario watches")
         run.send(signal.SIGINT)
-        done = run.wait(60)
+        done = run.wait()
     return Outcome(done, done.directory)
 
 
@@ -87,30 +87,30 @@ def one_group(directory: Path) -> Outcome:
         folder = scenarios(directory, a_spike=nowhere, b_ha_well=well.url, c_ha_unasked=nowhere, d_unasked=nowhere)
         (folder / "e_broken.py").write_text(BROKEN)
         arguments = ("ha", str(folder), *runs.UNHURRIED, "--runs-dir", str(directory / "runs"))
-        done = runs.springback(directory, "suite", *arguments, forked=True).wait(150)
+        done = runs.springback(directory, "suite", *arguments, forked=True).wait()
     return Outcome(done, done.directory)
 
 
 def no_such_path(directory: Path) -> Finished:
     folder = scenarios(directory, a_spike="http://127.0.0.1:1")
-    return runs.springback(directory, "suite", str(folder), "ha", "gone/one.py", forked=True).wait(60)
+    return runs.springback(directory, "suite", str(folder), "ha", "gone/one.py", forked=True).wait()
 
 
 def no_such_group(directory: Path) -> Finished:
     folder = scenarios(directory, a_spike="http://127.0.0.1:1", b_ha_one="http://127.0.0.1:1")
-    return runs.springback(directory, "suite", str(folder), "rain", "spikes", forked=True).wait(60)
+    return runs.springback(directory, "suite", str(folder), "rain", "spikes", forked=True).wait()
 
 
 def all_away(directory: Path) -> Finished:
     folder = scenarios(directory, a_unasked="http://127.0.0.1:1", b_unasked="http://127.0.0.1:1")
-    return runs.springback(directory, "suite", str(folder), "--runs-dir", str(directory / "runs"), forked=True).wait(60)
+    return runs.springback(directory, "suite", str(folder), "--runs-dir", str(directory / "runs"), forked=True).wait()
 
 
 def refused(directory: Path) -> Finished:
     folder = scenarios(directory, a="http://127.0.0.1:1", b="http://127.0.0.1:1")
     (folder / "c_broken.py").write_text(BROKEN)
     arguments = (str(folder), "--ready-timeout-s", "soon", "--runs-dir", str(directory / "runs"))
-    return runs.springback(directory, "suite", *arguments, forked=True).wait(60)
+    return runs.springback(directory, "suite", *arguments, forked=True).wait()
 
 
 @together(with_one_away, takes_s=50)

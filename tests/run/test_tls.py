@@ -32,7 +32,7 @@ def over_tls(directory: Path, how: str) -> Outcome:
         sampled = ("--probe-json", f"{url}/page") if shown else ()
         forked = runs.processes(2) if how == "insecure" else ()
         return Outcome(
-            runs.locust(directory, "herd_http.py", *options, *sampled, *forked, host=url).wait(90), certificates
+            runs.locust(directory, "herd_http.py", *options, *sampled, *forked, host=url).wait(), certificates
         )
 
 

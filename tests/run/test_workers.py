@@ -83,7 +83,7 @@ def worker_leaves(directory: Path, number: signal.Signals) -> Finished:
         workers[0].send(number)
         done = master.wait()
         for worker in workers:
-            worker.wait(30)
+            worker.wait()
         return done
 
 
@@ -165,7 +165,7 @@ def late_worker(directory: Path) -> Finished:
         second = runs.locust(directory / "2", "herd_http.py", *join, host=target.url)
         done = master.wait()
         for worker in (first, second):
-            worker.wait(30).ended_well(code=0)
+            worker.wait().ended_well(code=0)
         return done
 
 
@@ -228,9 +228,9 @@ def other_worker(directory: Path, what: str) -> Refused:
             runs.start(directory / str(number), [sys.executable, *join, str(file)])
             for number, file in enumerate((given, own))
         ]
-        done = master.wait(60)
+        done = master.wait()
         for worker in workers:
-            worker.wait(40)
+            worker.wait()
         return Refused(done, target.requests, what)
 
 
@@ -264,7 +264,7 @@ def plain_master(directory: Path) -> tuple[Finished, int]:
         command = [sys.executable, "-P", "-m", "locust", "-f", str(file), "--headless", "--host", target.url, *bind]
         master = runs.start(directory, command)
         worker = runs.locust(directory / "1", "herd_http.py", "--worker", "--master-port", port, host=target.url)
-        done = worker.wait(30)
+        done = worker.wait()
         master.kill_all()
         return done, target.requests
 

@@ -43,7 +43,7 @@ def refused(directory: Path, arguments: tuple[str, ...], from_nothing: bool = Fa
         run = runs.locust(
             directory, "herd_http.py", *arguments, host=target.url, variables=variables, from_nothing=from_nothing
         )
-        return Outcome(run.wait(40, 4), target.counts().get("connections", 0))
+        return Outcome(run.wait(gone_within_s=4), target.counts().get("connections", 0))
 
 
 def by_flags(directory: Path) -> Outcome:
@@ -123,7 +123,7 @@ def refused_by_springback(directory: Path, command: str) -> Outcome:
         wrong = ("--config", "away.conf", "--processes", "two", "--users", "x", "--herd-users", "many")
         options = ("--host", target.url, "--runs-dir", str(directory / "runs"), *wrong)
         run = runs.springback(directory, command, str(runs.SCENARIOS / "herd_http.py"), *options)
-        return Outcome(run.wait(40), target.requests)
+        return Outcome(run.wait(), target.requests)
 
 
 @together(refused_by_springback, command=["run", "plan"])
@@ -143,7 +143,7 @@ def what_goes_together_with_nothing(directory: Path) -> Outcome:
         options = ("--host", f"{target.url}/?key=value", "--runs-dir", str(directory / "runs"), "--health-path", "/a b")
         odd = ("--web", "--headless", "--processes", "0", "--web-port", "99999", "-u", "5", "-t", "10s")
         run = runs.springback(directory, "run", str(runs.SCENARIOS / "herd_http.py"), *options, *odd)
-        return Outcome(run.wait(40), target.requests)
+        return Outcome(run.wait(), target.requests)
 
 
 @together(what_goes_together_with_nothing)
@@ -194,7 +194,7 @@ def test_a_runs_directory_that_cannot_be_made_is_refused(outcome: Outcome) -> No
 def two_scenarios(directory: Path) -> Outcome:
     with service.running() as target:
         files = f"{runs.SCENARIOS}/herd_http.py,{runs.SCENARIOS}/crowd_http.py"
-        return Outcome(runs.locust(directory, files, host=target.url, from_nothing=True).wait(40), target.requests)
+        return Outcome(runs.locust(directory, files, host=target.url, from_nothing=True).wait(), target.requests)
 
 
 @together(two_scenarios)
@@ -213,7 +213,7 @@ def two_shapes(directory: Path, way: str) -> Outcome:
             run = runs.locust(directory, str(file), *port, host=target.url, headless=way == "locust")
         else:
             run = runs.springback(directory, way, str(file), *options)
-        return Outcome(run.wait(40), target.requests)
+        return Outcome(run.wait(), target.requests)
 
 
 @together(two_shapes, way=["locust", "web", "run", "plan"])
@@ -224,7 +224,7 @@ def test_two_shapes_in_one_file_are_refused_and_both_are_named(outcome: Outcome)
 
 def without_host(directory: Path, way: str) -> Outcome:
     forked = runs.processes(2) if way == "forked" else ()
-    return Outcome(runs.locust(directory, "herd_http.py", *forked).wait(40, 4), 0)
+    return Outcome(runs.locust(directory, "herd_http.py", *forked).wait(gone_within_s=4), 0)
 
 
 @together(without_host, way=["local", "forked"])
@@ -244,7 +244,7 @@ def empty_host(directory: Path, way: str) -> Outcome:
     arguments = {"flag": ["--host", " "], "file": ["--config", str(directory / "my.conf")]}.get(way, [])
     variables = {"LOCUST_HOST": ""} if way == "variable" else {}
     command = ["run", str(file), *arguments, "--runs-dir", str(directory / "runs")]
-    return Outcome(runs.springback(directory, *command, variables=variables).wait(40, 4), 0)
+    return Outcome(runs.springback(directory, *command, variables=variables).wait(gone_within_s=4), 0)
 
 
 @together(empty_host, way=NOTHING_NAMED)
@@ -254,7 +254,7 @@ def test_a_host_that_is_named_and_empty_never_means_the_demo(outcome: Outcome) -
 
 
 def malformed_host(directory: Path) -> Outcome:
-    return Outcome(runs.locust(directory, "herd_http.py", host="127.0.0.1:9").wait(40), 0)
+    return Outcome(runs.locust(directory, "herd_http.py", host="127.0.0.1:9").wait(), 0)
 
 
 @together(malformed_host)
@@ -265,7 +265,7 @@ def test_a_host_without_a_scheme_is_refused_with_what_was_probably_meant(outcome
 def unreachable(directory: Path, way: str) -> Outcome:
     forked = runs.processes(2) if way == "forked" else ()
     host = f"http://127.0.0.1:{free_port()}"
-    return Outcome(runs.locust(directory, "herd_http.py", "--health-path", "/healthz", *forked, host=host).wait(60), 0)
+    return Outcome(runs.locust(directory, "herd_http.py", "--health-path", "/healthz", *forked, host=host).wait(), 0)
 
 
 @together(unreachable, way=["local", "forked"])
@@ -286,7 +286,7 @@ def test_a_host_that_does_not_answer_is_inconclusive_and_the_check_that_failed_i
 def unwell(directory: Path) -> Outcome:
     with service.running(status=503) as target:
         run = runs.locust(directory, "herd_http.py", "--health-path", "/readyz", host=target.url)
-        done = run.wait(60)
+        done = run.wait()
         return Outcome(done, target.counts().get("POST /visit", 0))
 
 
@@ -336,7 +336,7 @@ exit $code
     locust = [str(runs.BIN / "locust"), "-f", str(runs.SCENARIOS / "herd_http.py"), "--headless", *runs.UNHURRIED]
     locust += ["--host", f"http://{FOREIGN}:8000", "--runs-dir", str(directory / "runs"), *runs.VERDICT_ONLY, *consent]
     command = ["unshare", "--net", "sh", "-c", script, "sh", *locust]
-    done = runs.start(directory, command, {"PYTHON": sys.executable}).wait(60)
+    done = runs.start(directory, command, {"PYTHON": sys.executable}).wait()
     return Outcome(done, len(served.read_text().splitlines()))
 
 
@@ -377,7 +377,7 @@ def port_taken(directory: Path, which: str) -> tuple[Outcome, int]:
                 run = runs.springback(
                     directory, "run", str(runs.SCENARIOS / "herd_http.py"), *master, "--host", target.url
                 )
-        return Outcome(run.wait(40, 4), target.requests), port
+        return Outcome(run.wait(gone_within_s=4), target.requests), port
 
 
 @together(port_taken, which=["web", "master of springback run"])
@@ -422,7 +422,7 @@ def full_before(directory: Path) -> Outcome:
             while filler.write(b"x" * 4096):
                 pass
         run = runs.locust(directory, "herd_http.py", "--runs-dir", str(disk), *runs.UNHURRIED, host=target.url)
-        done = run.wait(60)
+        done = run.wait()
         return Outcome(done, target.requests)
 
 
@@ -438,7 +438,7 @@ def full_in_mid_run(directory: Path) -> tuple[Finished, bytes, float]:
     with service.running() as target, small_disk(directory / "disk", 36) as disk:
         long = ("--baseline-s", "300", "--canary-per-s", "50", "--runs-dir", str(disk), *runs.UNHURRIED)
         run = runs.locust(directory, "herd_http.py", *long, host=target.url)
-        done = run.wait(120)
+        done = run.wait()
         return done, next(disk.glob(f"*/{FILE_NAME}")).read_bytes(), done.seconds
 
 
@@ -460,7 +460,7 @@ def deleted_in_mid_run(directory: Path) -> Finished:
         run = runs.locust(directory, "herd_http.py", "--baseline-s", "300", *runs.UNHURRIED, host=target.url)
         run.until(lambda: runs.has_slice(run, 0), "the baseline goes")
         shutil.rmtree(directory / "runs")
-        return run.wait(120)
+        return run.wait()
 
 
 @together(deleted_in_mid_run)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from harness.analysis import phases
@@ -44,17 +44,27 @@ def deliveries(recording: Recording, phase: Phase) -> tuple[Delivery, ...]:
     does to others: it is a part as well. A closed model plans users and lets the target set the pace, so it has no
     number of requests to compare with.
     """
+    phase = seen(recording, phase)
+    releases = skew.releases(recording)
     gates = tuple(
         Delivery(f"gate {found.gate.gate}", found.planned, found.sent, min(1.0, found.delivered_ratio))
-        for found in skew.releases(recording)
+        for found in releases
     )
-    streams = [gate_stream(found.gate.gate) for found in skew.releases(recording)]
+    streams = [gate_stream(found.gate.gate) for found in releases]
     parts = gates
     if recording.header.level_unit == STARTS_PER_S:
         beside = _arrivals(recording, phase)
         if beside.planned > 0 or not gates:
             parts, streams = (*gates, beside), [*streams, ARRIVALS]
     return (*parts, *_by_class(recording, phase, streams))
+
+
+def seen(recording: Recording, phase: Phase) -> Phase:
+    """As much of it as there was when the run was cut off, in whole seconds: what was not due yet is not missing, and
+    what has failed by then has failed.
+    """
+    end_s = min(phase.end_s, skew.due_until_s(recording))
+    return phase if end_s == phase.end_s else replace(phase, end_s=max(phase.start_s, int(end_s)))
 
 
 def of_levels(recording: Recording) -> Iterator[Delivery]:
@@ -65,7 +75,7 @@ def of_levels(recording: Recording) -> Iterator[Delivery]:
     if header.level_unit != STARTS_PER_S:
         return
     at_a_gate = {int(gate.t // 1) for gate in header.gates}
-    for phase in header.phases:
+    for phase in (seen(recording, each) for each in header.phases):
         due, sent = Counter[str](), Counter[str]()
         for mark in recording.starts:
             if mark.stream == ARRIVALS and phase.start_s <= mark.t < phase.end_s:

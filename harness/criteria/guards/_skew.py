@@ -7,10 +7,12 @@ uncertainty_i + uncertainty_j, and nothing within a node.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from harness.analysis import generator
 from harness.analysis.lazy import LazyModule
 from harness.recording import Recording
 from harness.recording_header import PlannedGate
@@ -49,11 +51,20 @@ class Release:
 
 
 def releases(recording: Recording) -> tuple[Release, ...]:
-    """One release for each planned gate, also for a gate that no node reported."""
-    return tuple(
+    """One release for each planned gate, also for a gate that no node reported, but for those that were still to come
+    when the run was cut off.
+    """
+    found = (
         release(gate, [mark for mark in recording.gates if mark.gate == gate.gate and _same_time(mark, gate)])
         for gate in recording.header.gates
     )
+    until_s = due_until_s(recording)
+    return tuple(each for each in found if each.nodes or each.gate.t < until_s)
+
+
+def due_until_s(recording: Recording) -> float:
+    """Until when anything can be missing, in whole seconds; infinity where the run came to its end."""
+    return math.inf if generator.is_complete(recording) else max(0.0, generator.known_until_s(recording)) // 1
 
 
 def release(gate: PlannedGate, marks: Sequence[GateMark]) -> Release:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from harness.analysis import intervals, phases
-from harness.analysis.names import name_with_class
+from harness.analysis.names import names_with_class
 from harness.criteria._criterion import Guard
 from harness.criteria._injections import injections
 from harness.criteria._outcome import most_common_cause, percent
@@ -90,13 +90,14 @@ def _looked_at(recording: Recording) -> dict[Phase, list[str]]:
 def _requests_by_name(recording: Recording, phase: Phase) -> dict[str, list[Slice]]:
     """Those of seconds without a fault. What came of arrivals that have no name is for other guards to say."""
     faults = list(_fault_times(recording))
+    name_of = names_with_class(recording)
     found: dict[str, list[Slice]] = defaultdict(list)
     for piece in phases.slices_of(phases.judged(recording, ""), phase):
         if piece.name == ITERATION or piece.name.startswith(OF_ATTEMPTS):
             continue
         if any(begin_s < piece.t + 1 and piece.t < end_s for begin_s, end_s in faults):
             continue
-        found[name_with_class(recording, piece)].append(piece)
+        found[name_of(piece)].append(piece)
     return found
 
 

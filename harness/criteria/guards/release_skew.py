@@ -33,7 +33,8 @@ class ReleaseSkew(Guard):
         if not releases:
             if recording.gates:
                 return self._about("a gate was released that the shape had not planned")
-            return self._about("not applicable: the shape plans no gate", outcome=Outcome.PASS)
+            why = "the run was cut off before its gate" if recording.header.gates else "the shape plans no gate"
+            return self._about(f"not applicable: {why}", outcome=Outcome.PASS)
         silent = [found.gate.gate for found in releases if found.skew_interval_s is None]
         if silent:
             return self._about(f"gate {', '.join(silent)}: no load process reported a send, so the skew is not known")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from harness.analysis import generator, phases
-from harness.analysis.names import name_with_class
+from harness.analysis.names import names_with_class
 from harness.analysis.time_series import level_at
 from harness.criteria._criterion import Guard
 from harness.criteria._outcome import most_common_cause
@@ -118,8 +118,9 @@ def _last_requests_failed(recording: Recording) -> str:
 
 def _by_name(recording: Recording, pieces: Iterable[Slice]) -> dict[str, list[Slice]]:
     found: dict[str, list[Slice]] = defaultdict(list)
+    name_of = names_with_class(recording)
     for piece in pieces:
-        found[name_with_class(recording, piece)].append(piece)
+        found[name_of(piece)].append(piece)
     return found
 
 

@@ -8,7 +8,7 @@ from collections import defaultdict
 from dataclasses import dataclass, replace
 
 from harness.analysis.intervals import clopper_pearson
-from harness.analysis.names import name_with_class
+from harness.analysis.names import names_with_class
 from harness.analysis.quality import ServiceLevel, windows
 from harness.recording import Recording, Slice
 from harness.recording_values import ITERATION
@@ -37,9 +37,10 @@ def left_behind(
     the names); None where none is. Both times are from a second to another. One that the baseline has not is none.
     """
     by_name: dict[str, list[Slice]] = defaultdict(list)
+    name_of = names_with_class(recording)
     for piece in recording.slices:
         if piece.name != ITERATION:
-            by_name[name_with_class(recording, piece)].append(piece)
+            by_name[name_of(piece)].append(piece)
     sure = 1 - 2 * CHANCE / max(1, len(by_name))
     found: list[tuple[float, LeftBehind]] = []
     for name, pieces in by_name.items():

@@ -32,4 +32,4 @@ def wandering_of(known: Band, window_s: int, floor_s: float) -> Wandering | None
     if correlation == 0:
         return None
     enough_s = window_s * EFFECTIVE_WINDOWS * (1 + correlation) / (1 - correlation)
-    return Wandering(max(ENOUGH_S, 10 * math.ceil(enough_s / 10)), floor_s)
+    return Wandering(max(ENOUGH_S, 10 * math.ceil(enough_s / 10 - 1e-9)), floor_s)

@@ -29,6 +29,7 @@ class Case:
     service: Service
     per_s: float
     lasting_s: int
+    known_short: str = ""
 
     def __str__(self) -> str:
         return f"{self.words}, {self.per_s:g} requests/s, {self.lasting_s} s"
@@ -44,7 +45,12 @@ CASES = (
     *(Case("correlation 0.5", Service(deviation=0.3, correlation=0.5), 50, s) for s in (8, 30, 60, 300)),
     *(Case("correlation 0.9", Service(deviation=0.3, correlation=0.9), 50, s) for s in (8, 30, 60, 120, 300)),
     Case("M/M/1 at ρ = 0.7", Service(distribution="exponential", mean_s=0.014, servers=1), 50, 60),
-    Case("M/M/1 at ρ = 0.9", Service(distribution="exponential", mean_s=0.018, servers=1), 50, 300),
+    Case(
+        "M/M/1 at ρ = 0.9",
+        Service(distribution="exponential", mean_s=0.018, servers=1),
+        *(50, 300),
+        "p95 is made by a few long queues; in one run of ten none came, and its seconds hang together less for that",
+    ),
 )
 
 
@@ -52,8 +58,9 @@ def figures(seeds: range, each: Callable[[Callable[..., Any], Iterable[Any]], It
     for case in CASES:
         found = list(each(partial(one, case, truth_s(case)), seeds))
         is_short = case.lasting_s < ENOUGH_SECONDS
+        goal = None if is_short else (0.9, 1.0)
         covering, only = (sum(each[place] for each in found) for place in (0, 1))
-        yield Share(str(case), "interval covers the truth", covering, len(seeds), None if is_short else (0.9, 1))
+        yield Share(str(case), "interval covers the truth", covering, len(seeds), goal, case.known_short)
         yield Share(str(case), "says that it is of these requests only", only, len(seeds), (1, 1) if is_short else None)
 
 

@@ -1,0 +1,82 @@
+"""Stretches without a good answer: how long they were for those who asked, and would have been for any other."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from harness.criteria.recovery._gaps import Gap, gaps, tries_of, usual_s
+from harness.recording import Operation
+from tests.histories import read, recording, write
+
+FROM_S, UNTIL_S = 9.5, 17.0
+
+
+def good(*begun_s: float, took_s: float = 0.1) -> list[Operation]:
+    return [read(1, at_s, at_s + took_s) for at_s in begun_s]
+
+
+def in_vain(*begun_s: float) -> list[Operation]:
+    return [read(None, at_s, None) for at_s in begun_s]
+
+
+BEFORE, AFTER = good(*range(10)), good(15, 16)
+
+
+def longest(*operations: Operation, until_s: float = UNTIL_S) -> Gap:
+    found = gaps(tries_of(recording(*BEFORE, *operations), "read", "*"), FROM_S, until_s)
+    return max(found, key=lambda gap: gap.length_s)
+
+
+def about(gap: Gap) -> tuple[float, float, float, int]:
+    return round(gap.start_s, 6), round(gap.end_s, 6), round(gap.shortest_s, 6), gap.in_vain
+
+
+@pytest.mark.parametrize(
+    ("operations", "gap"),
+    [
+        # A good answer takes 0.1 s, so the try of 10 s shows from 10.1 s on that there is none.
+        ([*in_vain(10, 11, 12, 13, 14), *AFTER], (9.1, 15.1, 3.9, 5)),
+        ([*in_vain(10), *AFTER], (9.1, 15.1, 0.0, 1)),
+        (AFTER, (9.1, 15.1, 0.0, 0)),
+        # One that began before the last good answer, and should have had its own after it.
+        ([*in_vain(9.05, 14), *AFTER], (9.1, 15.1, 4.85, 2)),
+        ([*in_vain(8.95, 14), *AFTER], (9.1, 15.1, 0.0, 1)),
+        # Who had to wait until it was back is a sign as well, and was not in vain.
+        ([*good(10, took_s=5.1), *good(11, took_s=4.1), *good(14, took_s=1.1)], (9.1, 15.1, 3.9, 0)),
+        # Half a second longer than usual is a sign, and less is none.
+        ([*good(10, took_s=5.1), *good(14.49, took_s=0.61)], (9.1, 15.1, 4.39, 0)),
+        ([*good(10, took_s=5.1), *good(14.51, took_s=0.59)], (9.1, 15.1, 0.0, 0)),
+        # It does not come back: in vain to the end, or nobody asks any more.
+        (in_vain(10, 12, 16), (9.1, math.inf, 5.9, 3)),
+        ([], (9.1, 17.0, 0.0, 0)),
+    ],
+)
+def test_a_stretch_from_answer_to_answer_and_what_of_it_others_would_have_seen(
+    operations: list[Operation], gap: tuple[float, float, float, int]
+) -> None:
+    assert about(longest(*operations)) == gap
+
+
+def test_the_first_stretch_begins_before_the_fault_and_the_last_before_the_end_of_the_load() -> None:
+    def starts(until_s: float) -> list[float]:
+        found = gaps(tries_of(recording(*BEFORE, *AFTER), "read", "*"), FROM_S, until_s)
+        return [round(gap.start_s, 6) for gap in found]
+
+    assert starts(60.0) == [9.1, 15.1, 16.1] and starts(16.1) == [9.1, 15.1] and starts(9.1) == []
+    assert longest(*AFTER, until_s=15.0).length_s == pytest.approx(6.0), "it ends with an answer after the load"
+
+
+def test_the_usual_time_is_the_longest_before_the_fault() -> None:
+    tries = tries_of(recording(*BEFORE, *good(2.0, took_s=0.3), *good(9.4, took_s=0.2)), "read", "*")
+    assert usual_s(tries, FROM_S) == pytest.approx(0.3)
+    assert usual_s(tries, 2.3) == pytest.approx(0.1) and usual_s(tries, 0.05) == math.inf
+
+
+def test_tries_are_those_of_a_kind_and_a_way_on_all_nodes() -> None:
+    other = read(1, 3, 3.1, via="cache")
+    nodes = {"a": (0.2, [*good(4, 2), other]), "b": (0.3, [write(1, 1, 2), *in_vain(7, 5)])}
+    tries = tries_of(recording(nodes=nodes), "read", "ser*")
+    assert [one.invoke_s for one in tries.good] == [2, 4]
+    assert (tries.bad_s, tries.count, tries.uncertainty_s) == ((5, 7), 4, 0.5)

@@ -1,0 +1,100 @@
+"""Names that stay worse behind all the others, and baselines that go up and down by themselves: by hand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from scipy.stats import binomtest
+
+from harness.analysis.quality import ServiceLevel
+from harness.criteria.recovery._left_behind import left_behind
+from harness.criteria.recovery._wandering import Wandering, wandering_of
+from harness.recording import Recording, Slice
+from harness.recording_values import ITERATION, OK
+from tests.pure.test_baseline_band import learned
+from tests.recordings import healthy
+
+SLO = ServiceLevel(1.0, {})
+BASELINE_S, SINCE_S = (0, 30), (40, 60)
+
+
+def of(name: str, before: tuple[int, int], since: tuple[int, int]) -> tuple[Slice, ...]:
+    """(bad, requests) in the baseline and since, each all in one second."""
+    pieces = []
+    for t, (bad, requests) in ((29, before), (40, since)):
+        pieces += [Slice(t, "w", name, "http 500", bad, 0, {9: bad})] if bad else []
+        pieces += [Slice(t, "w", name, OK, requests - bad, 0, {9: requests - bad})] if requests > bad else []
+    return tuple(pieces)
+
+
+def run(*pieces: tuple[Slice, ...]) -> Recording:
+    return replace(healthy(), slices=tuple(piece for each in pieces for piece in each))
+
+
+def low(bad: int, requests: int, sure: float) -> float:
+    return float(binomtest(bad, requests).proportion_ci(sure, "exact").low)
+
+
+@pytest.mark.parametrize(
+    ("before", "since", "names", "is_worse"),
+    [
+        # Of one name with 98 %: 10.8 % at least, or 9.2 %, where none was bad in the baseline and a tenth may be.
+        ((0, 1000), (19, 100), 1, True),
+        ((0, 1000), (17, 100), 1, False),
+        # Of two with 99 %: 19 are 10.1 % at least, and 18 are 9.3 %.
+        ((0, 1000), (19, 100), 2, True),
+        ((0, 1000), (18, 100), 2, False),
+        # 50 of 100 before may have been 61.9 %. 660 are 62.4 % at least, and 640 are 60.4 %: a tenth above one half.
+        ((50, 100), (660, 1000), 1, True),
+        ((50, 100), (640, 1000), 1, False),
+        ((0, 0), (100, 100), 1, False),  # the baseline did not have it
+        ((0, 1000), (0, 0), 1, False),
+    ],
+)
+def test_a_name_is_left_behind_where_it_is_proven_to_be_worse_by_a_tenth(
+    before: tuple[int, int], since: tuple[int, int], names: int, is_worse: bool
+) -> None:
+    others = [of(f"GET /{number}", (0, 1000), (0, 1000)) for number in range(names - 1)]
+    found = left_behind(run(of("POST /orders", before, since), *others), SLO, BASELINE_S, SINCE_S)
+    assert (found is not None) is is_worse
+    if found is not None:
+        assert (found.name, found.bad, found.requests) == ("POST /orders", *since)
+        assert (found.bad_before, found.requests_before) == before
+    if before == (0, 1000) and since[1]:
+        assert (low(*since, 1 - 0.02 / names) > 0.1) is is_worse
+
+
+def test_of_several_the_one_that_is_worse_by_most_is_told_and_iterations_are_none() -> None:
+    worse, worst = of("GET /a", (0, 1000), (50, 100)), of("GET /b", (0, 1000), (90, 100))
+    for pieces in ((worse, worst), (worst, worse)):
+        found = left_behind(run(*pieces, of(ITERATION, (0, 1000), (1000, 1000))), SLO, BASELINE_S, SINCE_S)
+        assert found is not None and found.name == "GET /b"
+
+
+def test_what_is_outside_of_both_times_counts_for_neither() -> None:
+    outside = tuple(Slice(t, "w", "GET /a", "http 500", 500, 0, {9: 500}) for t in (-1, 30, 39, 60))
+    assert left_behind(run(of("GET /a", (0, 1000), (0, 100)), outside), SLO, BASELINE_S, SINCE_S) is None
+
+
+@pytest.mark.parametrize(
+    ("correlation", "window_s", "baseline_s"),
+    [
+        (0.5, 1, 120),  # 15 independent windows are 45 of these
+        (0.8, 1, 140),  # 135
+        (0.8, 2, 270),
+        (0.95, 1, 590),  # 585
+    ],
+)
+def test_a_baseline_that_wanders_takes_fifteen_independent_windows_and_two_minutes(
+    correlation: float, window_s: int, baseline_s: int
+) -> None:
+    steady = learned([0] * 30)
+    assert wandering_of(steady, window_s, 0.3) is None
+    for share in ("bad", "slow"):
+        alike = replace(steady, **{share: replace(getattr(steady, share), correlation=correlation)})
+        assert wandering_of(alike, window_s, 0.3) == Wandering(baseline_s, 0.3)
+    drifting = replace(steady, drift=replace(steady.drift, correlation=correlation, reaches=True, windows=30))
+    assert wandering_of(drifting, window_s, 0.3) == (None if drifting.drift.is_told else Wandering(baseline_s, 0.3))
+    harmless = replace(steady, drift=replace(steady.drift, correlation=correlation, reaches=False))
+    assert wandering_of(harmless, window_s, 0.3) is None
