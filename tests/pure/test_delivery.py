@@ -150,6 +150,15 @@ def test_a_baseline_without_requests_says_who_sent_nothing() -> None:
     assert judged("baseline_healthy", closed()).reason.endswith("nothing to compare with")
 
 
+def test_a_baseline_that_alarms_by_what_sent_nothing_asks_for_no_smaller_load() -> None:
+    well = [(t, "Buyer", OK, 20) for t in range(30)]
+    told = judged("baseline_healthy", closed(*well, *((t, "Idle", UNSENT, 20) for t in range(30)))).reason
+    assert "the alert error ratio held for most of it (50 % (no request), limit 5 %)" in told
+    assert ": 600 iterations of Idle began and sent nothing: let the tasks" in told and "less load" not in told
+    failed = [(t, "Buyer", "http 500", 20) for t in range(30)]
+    assert "less load" in judged("baseline_healthy", closed(*well, *failed, (5, "Idle", UNSENT, 9))).reason
+
+
 def test_iterations_are_counted_by_their_starts() -> None:
     """3,000 requests of 1,000 iterations."""
     run = ramp(0)

@@ -84,9 +84,9 @@ class BaselineHealthy(Guard):
             return self.inconclusive(no_phase(recording, self.baseline))
         answered = phases.from_the_send(phases.judged(recording, ""))
         tally = phases.of_phase(answered, phase)
+        idle = silent(recording, phase)
         if tally.error_ratio is None:
-            idle = nothing_sent(silent(recording, phase))
-            why = f" ({idle})" if idle else ""
+            why = f" ({nothing_sent(idle)})" if idle else ""
             return self.inconclusive(f"no requests in the {self.baseline}, so there is nothing to compare with{why}")
         problems = [
             *self._beyond_limits(recording, tally),
@@ -96,7 +96,10 @@ class BaselineHealthy(Guard):
             *_unsteady(phases.by_second(answered, phase)),
         ]
         if problems:
-            reason = f"{'; '.join(problems)}: {_remedy(tally)}, before anything is compared with it"
+            # An alert counts what sent nothing, which no smaller load makes less.
+            many = idle.total() > self.limit * (tally.intended + idle.total())
+            remedy = nothing_sent(idle) if many else _remedy(tally)
+            reason = f"{'; '.join(problems)}: {remedy}, before anything is compared with it"
             return self.finding(Outcome.INCONCLUSIVE, reason, tally.error_ratio)
         return self.finding(Outcome.PASS, "well within the run's own limits, and steady", tally.error_ratio)
 
