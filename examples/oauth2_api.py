@@ -7,8 +7,6 @@ Users log in while they are parked, by the password grant, and refresh their tok
 everybody asks for the page of somebody else, which the service has to refuse.
 """
 
-from locust import task
-
 import harness
 from harness.load.http import HerdHttpUser
 from harness.load.http.oauth2 import OAuth2Tokens
@@ -59,10 +57,9 @@ class ApiClient(HerdHttpUser):
             return self.client.prepare("GET", self.page_of(owner), headers=self.tokens.header, **refused_or_not)
         return self.client.prepare("GET", self.options.own_path, headers=self.tokens.header)
 
-    @task
-    def send_prepared(self):
-        super().send_prepared()
-        if self.options.released == "trespass":  # with a token that opens nothing any more, nobody was refused anything
+    def follow_up(self, response):
+        if self.options.released == "trespass" and not response.is_success:
+            # With a token that opens nothing any more, nobody was refused anything.
             own = self.page_of(self.account["username"])
             self.client.get(own, headers=self.tokens.header, name="page of one's own")
 

@@ -84,6 +84,13 @@ def _merged(parts: Sequence[Packed]) -> Packed:
     return Packed.from_numbers(numbers.ravel().tolist())
 
 
+def columns(histograms: Sequence[Sparse]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """All that is in them, one behind the other, each of shape (values,): the place of its histogram, index, count."""
+    parts = [Packed.of(each) for each in histograms]
+    rows = pairs(parts) if parts else np.empty((0, 2), dtype=np.int64)
+    return np.repeat(np.arange(len(parts)), [len(part) for part in parts]), rows[:, 0], rows[:, 1]
+
+
 def pairs(parts: Sequence[Packed]) -> NDArray[np.int64]:
     """Index and count of all that is in them, one behind the other, shape (values, 2)."""
     numbers = [part.numbers for part in parts]

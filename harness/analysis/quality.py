@@ -128,10 +128,11 @@ def windows(
     proves neither good nor bad, so it is left out; so is an iteration that was cut off by us.
     """
     count = max(0, (end_s - start_s) // window_s)
-    intended, good, quick, failed = ([0] * count for _ in range(4))
+    intended, failed = ([0] * count for _ in range(2))
+    answered: list[tuple[int, Slice]] = []
+    """(window, what was answered ok in it)."""
     ended_s = generator.last_trace_s(recording)
     waiting = (UNFINISHED,) if generator.is_complete(recording) else (UNFINISHED, UNSERVED)
-    bounds: dict[str, tuple[int, int]] = {}
     for piece in recording.slices:
         position = (piece.t - start_s) // window_s
         if not 0 <= position < count or piece.outcome in (INTERRUPTED, BLOCKED):
@@ -142,19 +143,20 @@ def windows(
         if piece.outcome != OK:
             failed[position] += 0 if piece.outcome == UNFINISHED else piece.count
             continue
-        if piece.name not in bounds:
-            bounds[piece.name] = (
-                histogram.last_bucket_within(slo.of(piece.name)),
-                histogram.last_bucket_within((usual or slo).of(piece.name)),
-            )
-        within_slo, within_usual = bounds[piece.name]
-        for index, of_bucket in piece.latency.items():
-            if index <= within_slo:
-                good[position] += of_bucket
-            if index <= within_usual:
-                quick[position] += of_bucket
+        answered.append((position, piece))
+    bounds = {
+        name: [histogram.last_bucket_within(of.of(name)) for of in (slo, usual or slo)]
+        for name in {piece.name for _, piece in answered}
+    }
+    which, index, of_bucket = histogram.columns([piece.latency for _, piece in answered])
+    window = np.array([position for position, _ in answered], dtype=np.int64)[which]
+    within = np.array([bounds[piece.name] for _, piece in answered], dtype=np.int64).reshape(-1, 2)[which]
+    # Added up as floats, which are exact up to 2**53.
+    well, soon = (
+        np.bincount(window, of_bucket * (index <= within[:, column]), count).astype(np.int64) for column in (0, 1)
+    )
     starts = start_s + window_s * np.arange(count, dtype=np.int64)
-    every, well, soon, errors = (np.array(column, dtype=np.int64) for column in (intended, good, quick, failed))
+    every, errors = (np.array(column, dtype=np.int64) for column in (intended, failed))
     return Windows(window_s, starts, every, well, every - soon, errors)
 
 
@@ -163,17 +165,19 @@ def mean_log_latency(recording: Recording, phase: Phase, window_s: int) -> NDArr
     how slow its seconds are, with less noise than their medians have.
     """
     count = phase.duration_s // window_s
-    total, answers = [0.0] * count, [0] * count
-    logs: dict[int, float] = {}
-    for piece in phases.slices_of(recording, phase):
-        position = (piece.t - phase.start_s) // window_s
-        if piece.outcome == OK and position < count:
-            for index, of_bucket in piece.latency.items():
-                if index not in logs:
-                    logs[index] = math.log(1 + histogram.bucket_bounds_us(index)[1])
-                total[position] += of_bucket * logs[index]
-                answers[position] += of_bucket
-    return np.array([of / n for of, n in zip(total, answers, strict=True) if n], dtype=np.float64)
+    answered = [
+        (position, piece.latency)
+        for piece in phases.slices_of(recording, phase)
+        if piece.outcome == OK and (position := (piece.t - phase.start_s) // window_s) < count
+    ]
+    which, index, of_bucket = histogram.columns([latency for _, latency in answered])
+    window = np.array([position for position, _ in answered], dtype=np.int64)[which]
+    known, place = np.unique(index, return_inverse=True)
+    logs = np.array([math.log(1 + histogram.bucket_bounds_us(each)[1]) for each in known.tolist()], dtype=np.float64)
+    total = np.bincount(window, of_bucket * logs[place], count)
+    answers = np.bincount(window, of_bucket, count)
+    some = answers > 0
+    return np.asarray(total[some] / answers[some], dtype=np.float64)
 
 
 def _limit_s(tally: phases.Tally, quantile: float, floor_s: float, floor_ratio: float) -> float | None:

@@ -51,10 +51,14 @@ def test_a_run_is_followed_through_its_spike_to_its_verdict_and_its_report(page:
     """The tab shows parked users, each phase, its figures; every second of its charts, and so the peak, is that of the
     recording; then the verdict, with links that open.
     """
-    page.add_init_script(HEADINGS)  # the run is followed on a page that is loaded when it has been started
+    before = ui.status()["runs"]
+    page.add_init_script(HEADINGS)  # the first run of a session is followed on a page that is loaded when it has begun
+    page.evaluate(HEADINGS)
     start(page, baseline_s="8", host=ui.target.url)
+    ui.wait("ended", before)
+    until(page, "() => (window.headings ?? []).includes('Running: recovery')")
     panel = page.locator("springback-panel")
-    panel.locator(".verdict").wait_for(timeout=2 * PATIENCE_MS)
+    panel.locator(".verdict").wait_for()
     headings = page.evaluate("window.headings")
     running = [heading for heading in headings if heading.startswith("Running: ")]
     assert running == [f"Running: {phase}" for phase in ("baseline", "spike", "recovery")], headings

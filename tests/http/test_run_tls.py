@@ -64,7 +64,7 @@ def stock(session: type[Any], url: str) -> str:
     environment = Environment()
     told: list[Any] = []
     environment.events.request.add_listener(lambda **event: told.append(event["exception"]))
-    user = SimpleNamespace(context=dict)
+    user = SimpleNamespace(context=dict, environment=environment)
     session(base_url=url, request_event=environment.events.request, user=user, **_pools(session)).get("/page")
     return "ok" if told == [None] else "failed"
 

@@ -183,8 +183,8 @@ def test_a_trapezoid_is_fitted_with_its_edges(height: float) -> None:
     times_s = (np.arange(40, dtype=np.float64) + 0.5) * 60
     m = wanted.at(times_s)
     found = fitted(times_s, m, 60.0, height, 450.0, 1350.0)
-    assert (found.m, found.start_s) == (pytest.approx(height, rel=0.01), pytest.approx(120, abs=10))
-    assert (found.ramp_up_s, found.ramp_down_s) == (pytest.approx(300, abs=15), pytest.approx(450, abs=15))
+    assert found.m == pytest.approx(height, rel=0.01) and found.start_s == pytest.approx(120, abs=10)
+    assert found.ramp_up_s == pytest.approx(300, abs=15) and found.ramp_down_s == pytest.approx(450, abs=15)
     assert found.plateau_s == pytest.approx(600, abs=15) and found.explained_ratio == pytest.approx(1, abs=1e-3)
     left = float(np.sum((m - found.at(times_s)) ** 2) / np.sum((m - m.mean()) ** 2))
     assert found.explained_ratio == pytest.approx(1 - left)
@@ -195,7 +195,7 @@ def test_a_hill_is_fitted_with_its_middle_and_three_deviations() -> None:
     m = 1 + 4 * np.exp(-(((times_s - 1500) / 300) ** 2) / 2)
     found = fitted(times_s, m, 60.0, 5.0, 1500.0, 1800.0)
     assert (found.family, found.plateau_s) == ("hill", 0.0)
-    assert (found.m, found.start_s) == (pytest.approx(5, rel=0.01), pytest.approx(600, abs=10))
+    assert found.m == pytest.approx(5, rel=0.01) and found.start_s == pytest.approx(600, abs=10)
     assert found.ramp_up_s == found.ramp_down_s == pytest.approx(900, abs=10)
     assert found.explained_ratio == pytest.approx(1, abs=1e-3)
 

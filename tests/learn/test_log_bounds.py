@@ -21,7 +21,7 @@ from harness.learn.paths import MOST_SAMPLES, Mix, path_of, sendable
 from harness.learn.scenario_text import slug
 from harness.learn.source import read_source
 from harness.learn.traffic import DAY_S, Traffic
-from shapes._series import Wanted
+from shapes._points import Wanted
 from tests.learn.logs import Seen, combined, common, haproxy
 from tests.learn.test_har import entry
 from tests.learn.test_har import har as har_file

@@ -96,8 +96,8 @@ def test_who_answers_no_more_or_for_the_first_time_is_a_sign(
     assert list(effects._others("read", answered(**calm), answered(**late))) == told
 
 
-def seen(at_s: float, error: str | None = None, **values: float) -> NodeSample:
-    return NodeSample(at_s, at_s, values, error)
+def seen(at_s: float, error: str | None = None, values: Mapping[str, float] | None = None) -> NodeSample:
+    return NodeSample(at_s, at_s, values or {}, error)
 
 
 P, F = {PRIMARY: 1.0}, {STREAMING: 1.0, LAG_S: 1.0}
@@ -106,20 +106,20 @@ P, F = {PRIMARY: 1.0}, {STREAMING: 1.0, LAG_S: 1.0}
 @pytest.mark.parametrize(
     ("samples", "told"),
     [
-        ([seen(11, **P), seen(13, **P)], []),
-        ([seen(11, **P), seen(12, "timeout"), seen(20.1, "timeout")], []),  # not after it, or too late
-        ([seen(11, **P), seen(12.1, "timeout")], ["db could not be read"]),
-        ([seen(11, **P), seen(20, "timeout")], ["db could not be read"]),
+        ([seen(11, values=P), seen(13, values=P)], []),
+        ([seen(11, values=P), seen(12, "timeout"), seen(20.1, "timeout")], []),  # not after it, or too late
+        ([seen(11, values=P), seen(12.1, "timeout")], ["db could not be read"]),
+        ([seen(11, values=P), seen(20, "timeout")], ["db could not be read"]),
         ([seen(11, "timeout"), seen(13, "timeout")], []),
         ([seen(13, "timeout")], []),  # of before nothing is known
-        ([seen(11, **P), seen(13, **F)], ["db became no primary"]),
-        ([seen(11, **F), seen(13, **P)], ["db became primary"]),
-        ([seen(11, **F), seen(13)], ["db followed nobody"]),
+        ([seen(11, values=P), seen(13, values=F)], ["db became no primary"]),
+        ([seen(11, values=F), seen(13, values=P)], ["db became primary"]),
+        ([seen(11, values=F), seen(13)], ["db followed nobody"]),
         ([seen(11), seen(13)], []),
         # As late as 1 s before, it may be 4 s behind.
-        ([seen(11, **F), seen(13, **F | {LAG_S: 4.0})], []),
-        ([seen(11, **F), seen(13, **F | {LAG_S: 4.1})], ["db was 4.1 s behind"]),
-        ([seen(10, **F | {LAG_S: 2.0}), seen(11, **F), seen(13, **F | {LAG_S: 4.1})], []),
+        ([seen(11, values=F), seen(13, values=F | {LAG_S: 4.0})], []),
+        ([seen(11, values=F), seen(13, values=F | {LAG_S: 4.1})], ["db was 4.1 s behind"]),
+        ([seen(10, values=F | {LAG_S: 2.0}), seen(11, values=F), seen(13, values=F | {LAG_S: 4.1})], []),
     ],
 )
 def test_a_node_that_changes_is_a_sign(samples: Sequence[NodeSample], told: list[str]) -> None:

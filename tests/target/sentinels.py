@@ -29,7 +29,13 @@ class Server:
 
     def client(self) -> redis.Redis:
         """A new one."""
-        return redis.Redis(port=self.port, password=PASSWORD, socket_timeout=1, decode_responses=True)
+        return redis.Redis(port=self.port, password=PASSWORD, socket_timeout=5, decode_responses=True)
+
+    def role(self) -> str | None:
+        """`master` or `slave`; None while it does not answer."""
+        with suppress(redis.RedisError):
+            return str(self.client().info("replication")["role"])
+        return None
 
 
 @dataclass(frozen=True)

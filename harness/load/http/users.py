@@ -186,6 +186,9 @@ class HerdHttpUser(PacedHttpUser):
         """
         return None
 
+    def follow_up(self, response: Response) -> None:
+        """What the user does next in the same iteration, once the answer is counted; nothing by default."""
+
     def prepare_slot(self) -> Slot:
         request = self._request = self.prepare()
         if not self.connects_early and self.node.stays_connected:
@@ -208,7 +211,7 @@ class HerdHttpUser(PacedHttpUser):
     def send_prepared(self) -> None:
         assert self._request is not None and self.current_start is not None
         self.current_start.name = f"{self._request.method} {self._request.name}"
-        self.client.send(self._request, self.current_start, self.check)
+        self.follow_up(self.client.send(self._request, self.current_start, self.check))
 
 
 class WarmConnection:
