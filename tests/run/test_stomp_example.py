@@ -20,7 +20,7 @@ def test_it_is_judged_by_what_comes_back(tmp_path: Path, loses_each: int, delive
     lengths = [word for name, s in QUICK.items() for word in (f"--{name}-s", str(s))]
     with served("stomp_broker", loses_each) as url:
         done = runs.locust(tmp_path, str(EXAMPLE), *lengths, *SMALL, host=url).wait()
-    done.ended_well(code=4 if delivered == "PASS" else 3)  # too short for the other figures
+    done.ended_well(code=0 if delivered == "PASS" else 3)
     outcomes = {finding["criterion"]: finding["outcome"] for finding in done.verdict["findings"]}
     delivery, evidence = done.finding("message_delivery"), done.finding("message_delivery")["evidence"]
     assert outcomes["message_delivery"] == delivered, delivery
