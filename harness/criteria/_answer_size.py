@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -16,6 +16,7 @@ from harness.analysis import phases
 from harness.analysis.answer_sizes import middle_bytes
 from harness.analysis.intervals import clopper_pearson
 from harness.analysis.names import names_with_class
+from harness.analysis.once import once
 from harness.findings import Finding, Outcome
 from harness.recording import Recording, Slice
 from harness.recording_header import Phase
@@ -107,17 +108,13 @@ def shorter_answers(recording: Recording, compared: Compared) -> Shorter | None:
     before, ratio = compared.before, compared.ratio
     if before is None or not ratio:
         return None
-    name_of = names_with_class(recording)
-    kinds: dict[tuple[str, int], tuple[list[Slice], list[Slice]]] = defaultdict(lambda: ([], []))
-    for piece in recording.slices:
-        if piece.outcome != OK or piece.name == ITERATION or piece.status in WITHOUT_BODY:
-            continue
-        place = 0 if _is_in(before, piece) else 1 if _is_in(compared.since, piece) else None
-        if place is not None and (not compared.requests or phases.is_of(recording, piece, compared.requests)):
-            kinds[name_of(piece), piece.status][place].append(piece)
     failed: dict[int, int] = {}  # by identity: what has histograms has no hash
     most: tuple[int, str, int, float, float] | None = None
-    for (name, _), (usual, later) in kinds.items():
+    for (name, _), pieces in _answers_by_kind(recording).items():
+        if compared.requests and not phases.is_of(recording, pieces[0], compared.requests):
+            continue
+        usual = [piece for piece in pieces if _is_in(before, piece)]
+        later = [piece for piece in pieces if _is_in(compared.since, piece) and not _is_in(before, piece)]
         counts: Counter[float] = Counter()
         for _, each in _lengths(usual, _by_seconds):
             for length, n in each:
@@ -138,9 +135,20 @@ def shorter_answers(recording: Recording, compared: Compared) -> Shorter | None:
             most = count, name, of, size, sum(piece.bytes for piece in usual) / sum(piece.count for piece in usual)
     if most is None:
         return None
-    pieces = tuple(part for piece in recording.slices for part in _split(piece, failed.get(id(piece), 0)))
+    parts = tuple(part for piece in recording.slices for part in _split(piece, failed.get(id(piece), 0)))
     count, name, of, size, usual_bytes = most
-    return Shorter(name, count, of, size, usual_bytes, replace(recording, slices=pieces))
+    return Shorter(name, count, of, size, usual_bytes, replace(recording, slices=parts))
+
+
+@once
+def _answers_by_kind(recording: Recording) -> Mapping[tuple[str, int], Sequence[Slice]]:
+    """Good answers with a body, by name and status."""
+    name_of = names_with_class(recording)
+    kinds: dict[tuple[str, int], list[Slice]] = defaultdict(list)
+    for piece in recording.slices:
+        if piece.outcome == OK and piece.name != ITERATION and piece.status not in WITHOUT_BODY:
+            kinds[name_of(piece), piece.status].append(piece)
+    return kinds
 
 
 def _is_in(phase: Phase, piece: Slice) -> bool:
