@@ -113,8 +113,7 @@ def shorter_answers(recording: Recording, compared: Compared) -> Shorter | None:
     for (name, _), pieces in _answers_by_kind(recording).items():
         if compared.requests and not phases.is_of(recording, pieces[0], compared.requests):
             continue
-        usual = [piece for piece in pieces if _is_in(before, piece)]
-        later = [piece for piece in pieces if _is_in(compared.since, piece) and not _is_in(before, piece)]
+        usual, later = _within(before, pieces), _within(compared.since, pieces, but=before)
         lengths = _together(usual, _by_seconds)
         answers = sum(n for _, n in lengths)
         if answers < FEWEST_BEFORE:
@@ -148,8 +147,10 @@ def _answers_by_kind(recording: Recording) -> Mapping[tuple[str, int], Sequence[
     return kinds
 
 
-def _is_in(phase: Phase, piece: Slice) -> bool:
-    return phase.start_s <= piece.t < phase.end_s
+def _within(phase: Phase, pieces: Sequence[Slice], but: Phase | None = None) -> list[Slice]:
+    start_s, end_s = phase.start_s, phase.end_s  # once: of a long recording there are hundreds of thousands
+    inside = [piece for piece in pieces if start_s <= piece.t < end_s]
+    return inside if but is None else [piece for piece in inside if not but.start_s <= piece.t < but.end_s]
 
 
 def _lengths(
@@ -182,7 +183,7 @@ def _together(pieces: Sequence[Slice], groups_of: Callable[[Sequence[Slice]], li
 
 
 def _by_phase(phases_of: Sequence[Phase], pieces: Sequence[Slice]) -> list[list[Slice]]:
-    return [[piece for piece in pieces if _is_in(phase, piece)] for phase in phases_of]
+    return [_within(phase, pieces) for phase in phases_of]
 
 
 def _by_seconds(pieces: Sequence[Slice]) -> list[list[Slice]]:
