@@ -20,6 +20,7 @@ from harness.analysis import histogram, phases
 from harness.comparison.metric import KIND
 from harness.criteria._criterion import Criterion
 from harness.criteria._outcome import seconds
+from harness.criteria.recovery.recovery_time import RESOLUTION_S, SLOWER_RATIO
 from harness.errors import ConfigurationError
 from harness.findings import ERROR_RATIO, LATENCY_QUANTILE, Finding, Outcome, Verdict
 from harness.recording import Recording
@@ -36,8 +37,8 @@ FEWEST_REQUESTS = 59
 """Of a name, or of a phase, in all runs of a group: a p95 takes them."""
 MIX = 0.05
 """The share of the requests that may be others, beyond what chance makes."""
-QUANTILE, SLOWER_RATIO, RESOLUTION_S = 0.95, 1.5, 0.005
-"""Of a phase that no criterion looks at: so many times as long, and by so much, as a recovery may stay slower."""
+QUANTILE = 0.95
+"""Of a phase that no criterion looks at, and which may be as many times as long as a recovery may stay."""
 
 
 def compared(first: Sequence[Judged], second: Sequence[Judged], compare: Compare) -> list[Finding]:

@@ -81,12 +81,13 @@ def unless_shorter(
     found: Finding, recording: Recording, compared: Compared, judge: Callable[[Recording], Finding]
 ) -> Finding:
     """The finding of ``judge`` on the recording, where it holds though the far shorter answers had failed. Otherwise
-    nothing has passed, and there is no figure, which others would be compared with: it stands in the evidence.
+    nothing has passed, and there is no figure, which others would be compared with, or a limit be found by: it stands
+    in the evidence.
     """
-    if found.outcome is not Outcome.PASS:
+    if found.outcome is Outcome.FAIL or (found.outcome is Outcome.INCONCLUSIVE and found.figure is None):
         return found
     shorter = shorter_answers(recording, compared)
-    if shorter is None or judge(shorter.recording).outcome is Outcome.PASS:
+    if shorter is None or _holds(found, judge(shorter.recording)):
         return found
     counted = {} if found.figure is None else {f"with them ({found.unit})": found.figure}
     return replace(
@@ -98,6 +99,18 @@ def unless_shorter(
         confidence=None,
         evidence={**found.evidence, **counted},
     )
+
+
+def _holds(found: Finding, with_failures: Finding) -> bool:
+    """Whether as much would be said for the service: no worse outcome, and no figure beyond the limit, or without an
+    end, where it is within by now.
+    """
+    if with_failures.outcome.rank > found.outcome.rank:
+        return False
+    if found.outcome is Outcome.PASS or found.figure is None or found.limit is None:
+        return True
+    figure = with_failures.figure
+    return figure is not None and (figure > found.limit) == (found.figure > found.limit)
 
 
 def shorter_answers(recording: Recording, compared: Compared) -> Shorter | None:
@@ -119,7 +132,7 @@ def shorter_answers(recording: Recording, compared: Compared) -> Shorter | None:
         if answers < FEWEST_BEFORE:
             continue
         least = _quantile(lengths, NEARLY_NONE * answers)
-        bound = min(ratio * least, least - LESS_BYTES)
+        bound = max(min(ratio * least, least - LESS_BYTES), min(least, 1))  # nothing at all is told from any page
         by_phase = partial(_by_phase, recording.header.phases)
         seen = _together(later, by_phase)
         count, of = _shorter(seen, bound), sum(n for _, n in seen)

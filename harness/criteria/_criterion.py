@@ -42,6 +42,8 @@ class Criterion:
     may_be_absent: ClassVar[tuple[str, ...]] = ()
     """Parameters that pick by name what may be missing, and is then found to be; others that pick nothing prove nothing
     at all."""
+    compared_with: ClassVar[tuple[str, ...]] = ("baseline",)
+    """Parameters that name a phase with which others are compared: what is judged came later."""
     evidence: ClassVar[str] = CLIENTS
     """From what the figure is measured: CLIENTS (a late load generator would make it good or bad by itself), TARGET (a
     probe of the target), RUN (the run itself). A guard voids what is measured from the evidence that it protects.

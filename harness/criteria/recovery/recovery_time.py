@@ -23,6 +23,8 @@ TOLD_RATIO = 1.25
 """A latency that is proven to stay so many times as long is told."""
 RESOLUTION_S = 0.005
 """A difference of p95 that is smaller may be the load generator's."""
+SLOWER_RATIO = 1.5
+"""As many times as long as before a service may stay, by default."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,9 @@ class RecoveryTime(Criterion):
     slo_s: float = parameter(0.0, "latency in seconds of a good answer; 0 takes it from the baseline")
     floor_s: float = parameter(0.1, "how many seconds slower than the baseline is no harm")
     slower_ratio: float = parameter(
-        1.5, "how many times as long as in the baseline latency may stay, though within floor_s; 0: any", lowest=0
+        SLOWER_RATIO,
+        "how many times as long as in the baseline latency may stay, though within floor_s; 0: any",
+        lowest=0,
     )
     shorter_ratio: float = parameter(SHORTER_RATIO, SHORTER_HELP, lowest=0)
     spike: str = parameter("spike", "phase after whose end the time counts")

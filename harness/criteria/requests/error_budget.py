@@ -64,6 +64,7 @@ class ErrorBudget(Estimate):
 
     unit = "times"
     evidence = CLIENTS
+    compared_with = ("shorter_than",)
 
     objective: float = parameter(0.999, "share of requests that has to be good", lowest=0.5, highest=0.999999)
     window_days: float = parameter(30.0, "days for which the objective holds", lowest=1, highest=366)

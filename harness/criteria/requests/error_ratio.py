@@ -32,6 +32,7 @@ class ErrorRatio(Estimate):
 
     unit = "ratio"
     evidence = CLIENTS
+    compared_with = ("shorter_than",)
 
     limit: float = parameter(0.05, "largest share of failed requests that is accepted", highest=1)
     phase: str = parameter("spike", "phase that is judged")

@@ -42,6 +42,7 @@ class LatencyQuantile(Estimate):
 
     unit = "s"
     evidence = CLIENTS
+    compared_with = ("shorter_than",)
 
     limit_s: float = parameter(5.0, "largest latency in seconds that is accepted")
     quantile: float = parameter(0.95, "quantile that is judged, 0.95 for p95", lowest=0.01, highest=0.9999)
