@@ -169,7 +169,7 @@ def contradiction(recording: Recording) -> str:
     for phase in recording.header.phases:
         seen = instants(recording, phase)
         if len(seen) >= FEWEST_SAMPLES and (held := _held(recording, phase)):
-            most = max((each.size or math.inf for each in seen), default=math.inf)
+            most = max(each.size or math.inf for each in seen)
             told.append((min(held, most), phase.name, [each.in_use for each in seen]))
     told.sort(key=lambda each: -each[0])
     # Fewer than one may come, and be held, at even distances that the samples miss.
