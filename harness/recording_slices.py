@@ -191,7 +191,7 @@ class SliceSums:
 
 
 def _numbers(histogram: Sparse) -> array[int]:
-    if isinstance(histogram, Packed):
+    if type(histogram) is Packed:  # not isinstance, which takes long of a dict: Mapping is abstract
         return histogram.numbers
     return array("I", chain.from_iterable(histogram.items()))
 
