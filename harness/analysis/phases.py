@@ -18,6 +18,7 @@ from harness.analysis.once import once
 from harness.recording import Recording, Slice
 from harness.recording_header import Header, Phase
 from harness.recording_values import (
+    ATTEMPT,
     BLOCKED,
     CENSORED,
     INTERRUPTED,
@@ -43,8 +44,11 @@ OF_CONNECTIONS = "connection "
 """Names of the instants at which users of WebSockets had a connection, and had it no more, begin so …"""
 INSTANTS = (" opened", " ended")
 """… and end so."""
+ALL_SHED = frozenset({SHED, SHED_WITHOUT_DELAY})
 RECONNECTIONS = "WS * reconnect"
 """Names of the requests with which users of WebSockets are back after a loss."""
+FAILED_ATTEMPTS = f"{ATTEMPT} * reconnect"
+"""Names of what they tried in vain for that, of which nothing else is kept: no share of anything."""
 
 
 @dataclass(frozen=True)
@@ -231,7 +235,7 @@ def settled(recording: Recording) -> Recording:
 def shedding(header: Header) -> frozenset[str]:
     """The outcomes of what was shed, where a criterion of its own judges that, so that it is no failure; else none."""
     judged_apart = any(spec.criterion == SHED_RATIO for spec in header.criteria)
-    return frozenset({SHED, SHED_WITHOUT_DELAY}) if judged_apart else frozenset()
+    return ALL_SHED if judged_apart else frozenset()
 
 
 def from_the_send(recording: Recording) -> Recording:
