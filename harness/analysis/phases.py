@@ -38,13 +38,14 @@ WIND_DOWN = "wind-down, in no phase"
 """Stretch of the requests with which users came to their end, and of whatever else was sent after the last phase."""
 SHED_RATIO = "shed_ratio"
 """The criterion that judges what was shed; without it, shedding is failing."""
+ALL_SHED = frozenset({SHED, SHED_WITHOUT_DELAY})
+"""The outcomes of what was shed."""
 OF_CLASS = "@"
 """Before the class of users that a pattern of names means."""
 OF_CONNECTIONS = "connection "
 """Names of the instants at which users of WebSockets had a connection, and had it no more, begin so …"""
 INSTANTS = (" opened", " ended")
 """… and end so."""
-ALL_SHED = frozenset({SHED, SHED_WITHOUT_DELAY})
 RECONNECTIONS = "WS * reconnect"
 """Names of the requests with which users of WebSockets are back after a loss."""
 FAILED_ATTEMPTS = f"{ATTEMPT} * reconnect"

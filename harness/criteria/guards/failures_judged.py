@@ -125,7 +125,7 @@ def _requests_by_name(recording: Recording, phase: Phase) -> dict[str, list[Slic
 
 
 def _with_what_was_shed(recording: Recording) -> Recording:
-    """As it is judged where no criterion of its own judges that: it does so in its phase alone."""
+    """What is judged, and what other criteria leave out to ``shed_ratio``, which looks at one phase alone."""
     return phases.judged(replace(recording, header=replace(recording.header, criteria=())), "")
 
 
