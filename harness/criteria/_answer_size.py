@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from harness.analysis import phases
+from harness.analysis import histogram, phases
 from harness.analysis.answer_sizes import middle_bytes
 from harness.analysis.intervals import clopper_pearson
 from harness.analysis.names import names_with_class
@@ -113,24 +113,20 @@ def shorter_answers(recording: Recording, compared: Compared) -> Shorter | None:
     for (name, _), pieces in _answers_by_kind(recording).items():
         if compared.requests and not phases.is_of(recording, pieces[0], compared.requests):
             continue
-        usual = [piece for piece in pieces if _is_in(before, piece)]
-        later = [piece for piece in pieces if _is_in(compared.since, piece) and not _is_in(before, piece)]
-        counts: Counter[float] = Counter()
-        for _, each in _lengths(usual, _by_seconds):
-            for length, n in each:
-                counts[length] += n
-        lengths, answers = sorted(counts.items()), counts.total()
+        usual, later = _within(before, pieces), _within(compared.since, pieces, but=before)
+        lengths = _together(usual, _by_seconds)
+        answers = sum(n for _, n in lengths)
         if answers < FEWEST_BEFORE:
             continue
         least = _quantile(lengths, NEARLY_NONE * answers)
         bound = min(ratio * least, least - LESS_BYTES)
-        seen = _lengths(later, partial(_by_phase, recording.header.phases))
-        short = {id(piece): _shorter(each, bound) for piece, each in seen}
-        count, of = sum(short.values()), sum(n for _, each in seen for _, n in each)
+        by_phase = partial(_by_phase, recording.header.phases)
+        seen = _together(later, by_phase)
+        count, of = _shorter(seen, bound), sum(n for _, n in seen)
         if not count or clopper_pearson(count, of)[0] <= clopper_pearson(_shorter(lengths, bound), answers)[1]:
             continue
-        failed |= short
-        size = sum(length * n for _, each in seen for length, n in each if length < bound) / count
+        failed |= {id(piece): _shorter(each, bound) for piece, each in _lengths(later, by_phase)}
+        size = sum(length * n for length, n in seen if length < bound) / count
         if most is None or count > most[0]:
             most = count, name, of, size, sum(piece.bytes for piece in usual) / sum(piece.count for piece in usual)
     if most is None:
@@ -151,8 +147,10 @@ def _answers_by_kind(recording: Recording) -> Mapping[tuple[str, int], Sequence[
     return kinds
 
 
-def _is_in(phase: Phase, piece: Slice) -> bool:
-    return phase.start_s <= piece.t < phase.end_s
+def _within(phase: Phase, pieces: Sequence[Slice], but: Phase | None = None) -> list[Slice]:
+    start_s, end_s = phase.start_s, phase.end_s  # once: of a long recording there are hundreds of thousands
+    inside = [piece for piece in pieces if start_s <= piece.t < end_s]
+    return inside if but is None else [piece for piece in inside if not but.start_s <= piece.t < but.end_s]
 
 
 def _lengths(
@@ -174,8 +172,18 @@ def _lengths(
     return told
 
 
+def _together(pieces: Sequence[Slice], groups_of: Callable[[Sequence[Slice]], list[list[Slice]]]) -> Lengths:
+    """Of all of them, in their order."""
+    told = histogram.merge([piece.sizes for piece in pieces if piece.sizes is not None])
+    counts = Counter({middle_bytes(at): n for at, n in told.items()})
+    for _, each in _lengths([piece for piece in pieces if piece.sizes is None], groups_of):
+        for length, n in each:
+            counts[length] += n
+    return sorted(counts.items())
+
+
 def _by_phase(phases_of: Sequence[Phase], pieces: Sequence[Slice]) -> list[list[Slice]]:
-    return [[piece for piece in pieces if _is_in(phase, piece)] for phase in phases_of]
+    return [_within(phase, pieces) for phase in phases_of]
 
 
 def _by_seconds(pieces: Sequence[Slice]) -> list[list[Slice]]:
