@@ -11,13 +11,13 @@ from harness.analysis.quality import MINIMUM_REQUESTS
 from harness.criteria._answer_size import SHORTER_HELP, SHORTER_RATIO, Compared, unless_shorter
 from harness.criteria._criterion import BaselineWanted, Criterion
 from harness.criteria._outcome import against, percent, seconds, titled
+from harness.criteria._seen import Seen
 from harness.criteria.recovery._episode import measure
 from harness.criteria.recovery._recovery import Recovery, Settings, State
 from harness.criteria.recovery._since import Named, doubt_since, in_words
 from harness.findings import CLIENTS, Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
-from harness.recording_header import Header, Phase
 
 TOLD_RATIO = 1.25
 """A latency that is proven to stay so many times as long is told."""
@@ -55,13 +55,11 @@ class RecoveryTime(Criterion):
     baseline_windows: int = parameter(30, "windows that the baseline must have", lowest=5)
     requests: str = parameter("", "only requests of this name, * for anything; empty for all")
 
-    def failures_seen(self, header: Header) -> Iterator[tuple[Phase, str]]:
-        """From the beginning of the spike on; what comes before is for others."""
-        spike = next((phase for phase in header.phases if phase.name == self.spike), None)
-        watched = next((phase for phase in header.phases if phase.name == self.recovery), None)
+    def failures_seen(self, recording: Recording) -> Iterator[Seen]:
+        """From the end of the spike on, from which the time counts; what was shed is not answered either."""
+        spike, watched = recording.phase(self.spike), recording.phase(self.recovery)
         if spike is not None and watched is not None:
-            within = (each for each in header.phases if spike.start_s <= each.start_s <= watched.start_s)
-            yield from ((phase, self.requests) for phase in within)
+            yield Seen(spike.end_s, watched.end_s, self.requests)
 
     @property
     def baseline_wanted(self) -> BaselineWanted:
