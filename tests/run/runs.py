@@ -182,7 +182,7 @@ class Run:
                 time.sleep(NapClock.NAP_S)
 
     def wait(self, within_s: float = PATIENCE_S, gone_within_s: float = 0.0) -> Finished:
-        """Waits for the end. Whoever is alive ``gone_within_s`` (of a :class:`NapClock`) later is left over and killed."""
+        """Waits for the end. Whoever lives ``gone_within_s`` longer, by a :class:`NapClock` is left over and killed."""
         try:
             code = self.process.wait(within_s)
         except subprocess.TimeoutExpired:
