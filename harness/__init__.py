@@ -13,9 +13,7 @@ def __getattr__(name: str) -> Any:
         from harness import hidden_packages
 
         hidden_packages.require_none()  # now: what is imported next would fail, and not say why
-        from harness.attach import attach
+        from harness.attachment import attach
 
-        # The import has put the module of that name here; a second call must find the function, too.
-        globals()["attach"] = attach
         return attach
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

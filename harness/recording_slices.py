@@ -121,9 +121,8 @@ class _Sum:
         if not self.is_packed:
             self.latency = _packed(self.latency)
             self.service = None if self.service is None else _packed(self.service)
+            self.sizes = None if self.sizes is None else _packed(self.sizes)
             self.is_packed = True
-        if self.sizes is not None and len(self.sizes) > 2:  # so few that numpy would not be quicker
-            self.sizes = _packed(self.sizes)
 
 
 class SliceSums:
@@ -192,7 +191,7 @@ class SliceSums:
 
 
 def _numbers(histogram: Sparse) -> array[int]:
-    if isinstance(histogram, Packed):
+    if type(histogram) is Packed:  # not isinstance, which takes long of a dict: Mapping is abstract
         return histogram.numbers
     return array("I", chain.from_iterable(histogram.items()))
 
@@ -205,7 +204,11 @@ def _pack_together(sums: list[_Sum]) -> None:
     """What :meth:`_Sum.pack` does for one, unless a count is too large for 32 bits."""
     import numpy as np  # late, see SliceSums
 
-    parts = [each.latency for each in sums] + [each.service for each in sums if each.service is not None]
+    parts = [
+        *(each.latency for each in sums),
+        *(each.service for each in sums if each.service is not None),
+        *(each.sizes for each in sums if each.sizes is not None),
+    ]
     if any(part.typecode != "I" for part in parts):
         return
     span = HIGHEST_BUCKET + 1
@@ -229,6 +232,9 @@ def _pack_together(sums: list[_Sum]) -> None:
     for each in sums:
         if each.service is not None:
             each.service = next(made)
+    for each in sums:
+        if each.sizes is not None:
+            each.sizes = next(made)
 
 
 def _packed(numbers: array[int]) -> array[int]:

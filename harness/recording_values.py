@@ -31,6 +31,8 @@ HIGHEST_SIZE_BUCKET = 407
 SizeBucket: TypeAlias = Annotated[int, Meta(ge=0, le=HIGHEST_SIZE_BUCKET)]
 """Index in a histogram of lengths; the last one is that of 2**53 - 1 bytes."""
 
+ATTEMPT = "attempt"
+"""Kind of a request that is an attempt of a WebSocket user to come back; its name follows."""
 OK = "ok"
 UNFINISHED = "unfinished"
 """Outcome of a request that had begun and had no answer when the run ended. It has no latency."""

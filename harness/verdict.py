@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 from harness import criteria as criteria_folder
 from harness import family
 from harness.analysis import generator
 from harness.analysis.names import names_in_doubt, outside_of_phases_in_words
 from harness.errors import ConfigurationError
-from harness.findings import BASELINE, TARGET_HEALTHY, Finding, Outcome, Verdict
+from harness.findings import TARGET_HEALTHY, Finding, Outcome, Verdict
 from harness.recording import Recording
 from harness.recording_header import CriterionSpec, Phase
 from harness.recording_marks import PARKED
@@ -25,8 +25,6 @@ RUN_COMPLETE = "run_complete"
 CAUSES = (TARGET_HEALTHY, "faults_injected")
 """Guards that are named first where several void a finding: without a target, or a fault that could be prepared, there
 was no load, and the others only say that they saw none."""
-COMPARED_WITH = (BASELINE, "before", "shorter_than")
-"""Parameters that name a phase with which others are compared: what is judged came later."""
 
 DEMO = "The built-in demo was tested, because no host was named"
 """Begins the reason of such a verdict, and with it every report: it says nothing about a service of anybody's own."""
@@ -134,15 +132,17 @@ def _phases_judged(recording: Recording, spec: CriterionSpec) -> list[Phase]:
     """The phases that a criterion names in its parameters; all of them where it names none but the one with which it
     compares the others.
     """
-    named = _phases_named(recording, spec, without=COMPARED_WITH)
-    return _phases_named(recording, spec) if named else list(recording.header.phases)
+    judged = _phases_named(recording, spec, but_compared_with=True)
+    return _phases_named(recording, spec) if judged else list(recording.header.phases)
 
 
-def _phases_named(recording: Recording, spec: CriterionSpec, without: Collection[str] = ()) -> list[Phase]:
+def _phases_named(recording: Recording, spec: CriterionSpec, but_compared_with: bool = False) -> list[Phase]:
     try:
-        values = {value for name, value in vars(criteria_folder.load(spec)).items() if name not in without}
+        criterion = criteria_folder.load(spec)
     except (ConfigurationError, TypeError):
-        values = set()
+        return []
+    without = criterion.compared_with if but_compared_with else ()
+    values = {value for name, value in vars(criterion).items() if name not in without}
     return [phase for phase in recording.header.phases if phase.name in values]
 
 

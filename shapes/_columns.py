@@ -92,7 +92,7 @@ def columns_of(row: list[str], wanted: Wanted) -> Columns:
 
 def told_apart(rows: Sequence[list[str]], columns: Columns) -> str:
     """Why these rows are no series: a column of words has several at one time, and has them again and again, as where
-    each series has rows of its own. Empty where they are one.
+    each series has rows of its own. Empty where they are one; where the level changes at once, so may the word.
     """
     for place in range(columns.width if columns.name < 0 else 0):
         labels = Counter(row[place].strip() for row in rows)
@@ -101,10 +101,24 @@ def told_apart(rows: Sequence[list[str]], columns: Columns) -> str:
             continue
         at: dict[str, set[str]] = defaultdict(set)
         for row in rows:
-            at[row[columns.time]].add(row[place])
-        if any(len(together) > 1 for together in at.values()):
+            at[row[columns.time]].add(row[place].strip())
+        changes = _changes([(row[columns.time], row[place].strip()) for row in rows])
+        if any(len(together) > 1 for t, together in at.items() if t not in changes):
             return (
                 f"rows of {len(labels)} series, which {columns.title(place)} tells apart: keep those of one, or export "
                 "a column for each"
             )
     return ""
+
+
+def _changes(rows: Sequence[tuple[str, str]]) -> set[str]:
+    """Times at which one word ends and another begins: of two rows one has the word before, and one that after."""
+    before, after = ("", rows[0][1]), ("", rows[-1][1])
+    padded = [before, *rows, after]
+    return {
+        t
+        for (_, first), (t, one), (same, other), (_, last) in zip(
+            padded, padded[1:], padded[2:], padded[3:], strict=False
+        )
+        if t == same and (first, last) == (one, other)
+    }

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import pairwise
 from typing import Any
 
 from harness.safe_text import one_line
 from shapes._points import LONGEST_TITLE, MOST_SHOWN, Reader, Series, Wanted
+from shapes._times import number
 
 _COUNTER = re.compile(r".*(_total|_bucket|_(seconds|milliseconds|bytes)_(count|sum))")
-"""Ends of the names that only counters have. What ``rate()`` makes of them has no name."""
+"""Ends of the names of counters, and of a few gauges. What ``rate()`` makes of a counter has no name."""
+FALLS_OF_COUNTER = 0.2
+"""A counter falls only where what counts begins anew, so in fewer than this of its changes."""
 
 
 def from_json(text: str, wanted: Wanted, series: Series) -> None:
@@ -43,7 +47,7 @@ def from_json(text: str, wanted: Wanted, series: Series) -> None:
         return
     reader = Reader(series, wanted.most_points)
     one = matrix[chosen - 1 if chosen else 0]
-    if _COUNTER.fullmatch(_metric(one).get("__name__", "")):
+    if _COUNTER.fullmatch(_metric(one).get("__name__", "")) and not _often_falls(one):
         series.problems.append(f"{series.name}: it is a counter, which only rises; ask for its rate(…[1m])")
         return
     for place, pair in enumerate(one.get("values") or [] if isinstance(one, dict) else [], 1):
@@ -67,6 +71,15 @@ def _metric(one: object) -> dict[str, str]:
     """Labels of a series, by name."""
     metric = one.get("metric") if isinstance(one, dict) else None
     return {str(name): str(value) for name, value in metric.items()} if isinstance(metric, dict) else {}
+
+
+def _often_falls(one: object) -> bool:
+    """Whether the values of a series fall as often as only those of a gauge do."""
+    pairs = one.get("values") if isinstance(one, dict) else None
+    told = [number(str(pair[1])) for pair in pairs or [] if isinstance(pair, list) and len(pair) == 2]
+    steps = [after - before for before, after in pairwise(value for value in told if value is not None)]
+    falls, changes = sum(step < 0 for step in steps), sum(step != 0 for step in steps)
+    return falls > 0 and falls >= FALLS_OF_COUNTER * changes
 
 
 def _label(one: object) -> str:

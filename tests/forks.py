@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
+import traceback
 from pathlib import Path
 
 
@@ -70,6 +71,8 @@ def _fork(module: str, function: str, control: socket.socket) -> None:
                 control.close()
                 signal.signal(signal.SIGCHLD, signal.SIG_DFL)
                 does(Channel(descriptors[0]))
+            except BaseException:
+                traceback.print_exc()
             finally:
                 os._exit(0)
         os.close(descriptors[0])

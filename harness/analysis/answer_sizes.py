@@ -11,6 +11,10 @@ _LINEAR = 1 << (SUB_BUCKET_BITS + 1)
 LONGEST_BYTES = 2**53 - 1
 _GZIP = b"\x1f\x8b"
 _SMALLEST_GZIP_BYTES = 18
+_MOST_PER_GZIP_BYTE = 1032
+"""What a byte of a gzip member unpacks to at most (the technical notes of zlib, "Maximum Compression Factor")."""
+_GZIP_OVERHEAD_BYTES = 64
+"""Header, trailer and empty blocks of a member that has next to nothing in it, with something to spare."""
 
 
 def size_index(size_bytes: int) -> int:
@@ -33,8 +37,12 @@ def middle_bytes(index: int) -> float:
 
 def content_bytes(body: bytes) -> int:
     """How long a body is that may be compressed: a gzip member ends with the length of what is in it (RFC 1952, 2.3.1),
-    so it need not be unpacked. Of any other coding it is the length as it came.
+    so it need not be unpacked. Of any other coding it is the length as it came, and so it is where the last bytes tell
+    one that it cannot have: the member was cut off, or it is not the only one.
     """
-    if body[:2] == _GZIP and len(body) >= _SMALLEST_GZIP_BYTES:
-        return int.from_bytes(body[-4:], "little")
-    return len(body)
+    came = len(body)
+    if body[:2] == _GZIP and came >= _SMALLEST_GZIP_BYTES:
+        told = int.from_bytes(body[-4:], "little")
+        if (came - _GZIP_OVERHEAD_BYTES) / 2 <= told <= came * _MOST_PER_GZIP_BYTE:
+            return told
+    return came

@@ -18,6 +18,7 @@ from harness.analysis.once import once
 from harness.recording import Recording, Slice
 from harness.recording_header import Header, Phase
 from harness.recording_values import (
+    ATTEMPT,
     BLOCKED,
     CENSORED,
     INTERRUPTED,
@@ -37,6 +38,8 @@ WIND_DOWN = "wind-down, in no phase"
 """Stretch of the requests with which users came to their end, and of whatever else was sent after the last phase."""
 SHED_RATIO = "shed_ratio"
 """The criterion that judges what was shed; without it, shedding is failing."""
+ALL_SHED = frozenset({SHED, SHED_WITHOUT_DELAY})
+"""The outcomes of what was shed."""
 OF_CLASS = "@"
 """Before the class of users that a pattern of names means."""
 OF_CONNECTIONS = "connection "
@@ -45,6 +48,8 @@ INSTANTS = (" opened", " ended")
 """… and end so."""
 RECONNECTIONS = "WS * reconnect"
 """Names of the requests with which users of WebSockets are back after a loss."""
+FAILED_ATTEMPTS = f"{ATTEMPT} * reconnect"
+"""Names of what they tried in vain for that, of which nothing else is kept: no share of anything."""
 
 
 @dataclass(frozen=True)
@@ -231,7 +236,7 @@ def settled(recording: Recording) -> Recording:
 def shedding(header: Header) -> frozenset[str]:
     """The outcomes of what was shed, where a criterion of its own judges that, so that it is no failure; else none."""
     judged_apart = any(spec.criterion == SHED_RATIO for spec in header.criteria)
-    return frozenset({SHED, SHED_WITHOUT_DELAY}) if judged_apart else frozenset()
+    return ALL_SHED if judged_apart else frozenset()
 
 
 def from_the_send(recording: Recording) -> Recording:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from harness.analysis.lazy import LazyModule
+from harness.analysis.once import once
 from harness.analysis.target_memory import LIMIT, PROCESS, memory_bytes, memory_key
 from harness.recording import ProbeSample, Recording
 
@@ -92,6 +93,7 @@ class ProcessSeries:
         return t[inside], memory_bytes[inside]
 
 
+@once
 def processes(recording: Recording) -> Mapping[str, ProcessSeries]:
     """By source, those of which memory, or of a container its start, was read at least once; a reading that can be
     none counts as failed. Two probes that use one name for what they sample give two sources.

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from harness.analysis import generator, histogram, phases
 from harness.analysis.lazy import LazyModule
@@ -25,8 +25,11 @@ if TYPE_CHECKING:
 else:
     np = LazyModule("numpy")
 
+Placed = TypeVar("Placed")
+"""A window, and what belongs to it."""
 MINIMUM_REQUESTS = 3
 """A window with fewer requests is no evidence: even when all of them are slow, that can be chance."""
+AT_A_TIME = 8192
 SLO_QUANTILE = 0.95
 SLO_MINIMUM = 100
 """Baseline requests of one name that are needed for an SLO of its own."""
@@ -148,16 +151,16 @@ def windows(
         name: [histogram.last_bucket_within(of.of(name)) for of in (slo, usual or slo)]
         for name in {piece.name for _, piece in answered}
     }
-    which, index, of_bucket = histogram.columns([piece.latency for _, piece in answered])
-    window = np.array([position for position, _ in answered], dtype=np.int64)[which]
-    within = np.array([bounds[piece.name] for _, piece in answered], dtype=np.int64).reshape(-1, 2)[which]
-    # Added up as floats, which are exact up to 2**53.
-    well, soon = (
-        np.bincount(window, of_bucket * (index <= within[:, column]), count).astype(np.int64) for column in (0, 1)
-    )
+    well, soon = np.zeros(count), np.zeros(count)  # as floats, which are exact up to 2**53
+    for part in _parts(answered):
+        which, index, of_bucket = histogram.columns([piece.latency for _, piece in part])
+        window = np.array([position for position, _ in part], dtype=np.int64)[which]
+        within = np.array([bounds[piece.name] for _, piece in part], dtype=np.int64)[which]
+        well += np.bincount(window, of_bucket * (index <= within[:, 0]), count)
+        soon += np.bincount(window, of_bucket * (index <= within[:, 1]), count)
     starts = start_s + window_s * np.arange(count, dtype=np.int64)
     every, errors = (np.array(column, dtype=np.int64) for column in (intended, failed))
-    return Windows(window_s, starts, every, well, every - soon, errors)
+    return Windows(window_s, starts, every, well.astype(np.int64), every - soon.astype(np.int64), errors)
 
 
 def mean_log_latency(recording: Recording, phase: Phase, window_s: int) -> NDArray[np.float64]:
@@ -170,14 +173,22 @@ def mean_log_latency(recording: Recording, phase: Phase, window_s: int) -> NDArr
         for piece in phases.slices_of(recording, phase)
         if piece.outcome == OK and (position := (piece.t - phase.start_s) // window_s) < count
     ]
-    which, index, of_bucket = histogram.columns([latency for _, latency in answered])
-    window = np.array([position for position, _ in answered], dtype=np.int64)[which]
-    known, place = np.unique(index, return_inverse=True)
-    logs = np.array([math.log(1 + histogram.bucket_bounds_us(each)[1]) for each in known.tolist()], dtype=np.float64)
-    total = np.bincount(window, of_bucket * logs[place], count)
-    answers = np.bincount(window, of_bucket, count)
+    total, answers = np.zeros(count), np.zeros(count)
+    for part in _parts(answered):
+        which, index, of_bucket = histogram.columns([latency for _, latency in part])
+        window = np.array([position for position, _ in part], dtype=np.int64)[which]
+        known, place = np.unique(index, return_inverse=True)
+        logs = np.array([math.log(1 + histogram.bucket_bounds_us(each)[1]) for each in known.tolist()])
+        total += np.bincount(window, of_bucket * logs[place], count)
+        answers += np.bincount(window, of_bucket, count)
     some = answers > 0
     return np.asarray(total[some] / answers[some], dtype=np.float64)
+
+
+def _parts(answered: Sequence[Placed]) -> Iterator[Sequence[Placed]]:
+    """So many histograms at a time as are worked on quickly: all of a long recording would take its size in memory."""
+    for begin in range(0, len(answered), AT_A_TIME):
+        yield answered[begin : begin + AT_A_TIME]
 
 
 def _limit_s(tally: phases.Tally, quantile: float, floor_s: float, floor_ratio: float) -> float | None:

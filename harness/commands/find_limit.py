@@ -41,6 +41,8 @@ def find_limit(locustfile: Path, arguments: Sequence[str], runs_dir: Path, wante
     plan = made(wanted, scenario.adjustable, arguments)
     for level in (plan.bounds.highest, plan.bounds.start):
         (scenario,) = checked([locustfile], [*arguments, *plan.arguments(level)])
+    if plan.pool is not None and (lacking := plan.pool.lacking(plan.bounds.highest)):
+        say(lacking)
     directory = make_directory(runs_dir, "limit")
     search = _Search(plan, scenario, list(arguments), directory, Signals())
     search.go()

@@ -11,14 +11,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.commands.adjustable import Adjustable, Judged, Option
+from harness.commands.limit_pool import Pool, processes_of
 from harness.errors import ConfigurationError, nearest
 from harness.findings import LATENCY_QUANTILE
 from harness.limit.result import Searched
 from harness.limit.search import GROWTH, Bounds
 from harness.parameters import flag
 from harness.recording_header import STARTS_PER_S
-from shapes._classes import pool_for
-from shapes._profile import ARRIVALS
 
 HIGHEST = 1000.0
 """Unless another is given: a search must be no flood by itself."""
@@ -34,10 +33,6 @@ LIMITS_HELD, SHORT_LIMITS_HELD = 20, 10
 """A level is held for so many times the limit of a latency, at least: a queue that grows has to reach it."""
 AFTER_LIMIT_S = 5
 """A recovery is watched so much longer than it may take and has to hold."""
-BEYOND_LIMIT = 1.25
-"""The pool has users for a latency so many times the limit, where the shape would have fewer."""
-MOST_WAITING = 10_000
-"""Users for starts that wait while a service is down: each is a connection."""
 PEAK, POOL = "peak", "pool_users"
 HELD = ("hold_s", "plateau_s")
 """Options of shapes that say for how long the peak is held."""
@@ -75,12 +70,14 @@ class LimitPlan:
     adjustable: Adjustable
     times: dict[str, int]
     """Options of the shape that make a step shorter than the scenario is."""
+    pool: Pool | None
+    """None where somebody has said how many users are parked, or none wait."""
 
     def arguments(self, level: float) -> list[str]:
         """Of a run at this level, beside those of the user."""
         given = {self.option.name: self._text(level), **self.times}
-        if (users := self._pool_users(level)) is not None:
-            given[POOL] = users
+        if self.pool is not None:
+            given[POOL] = self.pool.users(level)
         return _words(given)
 
     def cool_down_arguments(self) -> list[str]:
@@ -99,27 +96,6 @@ class LimitPlan:
 
     def _text(self, level: float) -> str:
         return str(round(level)) if self.option.is_whole else f"{level:.6g}"
-
-    def _pool_users(self, level: float) -> int | None:
-        """Users for the starts that wait for an answer when the latency is at its limit, and where a recovery is judged
-        for all of a spike in which nobody is answered until that limit: with fewer, what is beyond it would be seen as
-        a lack of users, and not as the service's. None where somebody has said how many.
-        """
-        pool = self.adjustable.option(POOL)
-        if pool is None or pool.value or self.option.name != PEAK or self.unit != STARTS_PER_S:
-            return None
-        limit_s = _longest_limit_s(self.judged)
-        slow = level * (BEYOND_LIMIT * limit_s + 1) if limit_s else 0.0
-        return max(pool_for(level, ARRIVALS), math.ceil(slow), math.ceil(min(MOST_WAITING, self._waiting(level))))
-
-    def _waiting(self, level: float) -> float:
-        """Starts of a spike, and of the base load after it until the longest recovery that may be; 0 where none is."""
-        limits_s = [each.number("limit_s") for each in self.judged if each.needs_baseline]
-        longest_s = max((limit_s for limit_s in limits_s if limit_s is not None), default=None)
-        if longest_s is None:
-            return 0.0
-        held = [self.times.get(name, each.value) for name in HELD if (each := self.adjustable.option(name)) is not None]
-        return level * max(held, default=self.adjustable.plateau_s) + self.bounds.lowest * longest_s
 
 
 def made(wanted: Wanted, adjustable: Adjustable, arguments: Sequence[str]) -> LimitPlan:
@@ -143,7 +119,8 @@ def made(wanted: Wanted, adjustable: Adjustable, arguments: Sequence[str]) -> Li
     is_rate = option.name == PEAK
     unit = adjustable.unit if is_rate else "users" if option.name.endswith("_users") else ""
     times = dict(_times(wanted, adjustable, judged, option))
-    return LimitPlan(wanted, option, unit, bounds, judged, adjustable, times)
+    pool = _pool(adjustable, judged, bounds, times, arguments) if is_rate and unit == STARTS_PER_S else None
+    return LimitPlan(wanted, option, unit, bounds, judged, adjustable, times, pool)
 
 
 def _words(given: Mapping[str, object]) -> list[str]:
@@ -249,6 +226,23 @@ def _times(
         step_s = max(min(round(found.value), value_s), least.get(name, 0))
         if step_s != found.value:
             yield name, step_s
+
+
+def _pool(
+    adjustable: Adjustable, judged: Sequence[Judged], bounds: Bounds, times: Mapping[str, int], arguments: Sequence[str]
+) -> Pool | None:
+    pool = adjustable.option(POOL)
+    if pool is None or pool.value:
+        return None
+    held = [times.get(name, each.value) for name in HELD if (each := adjustable.option(name)) is not None]
+    limits_s = [each.number("limit_s") for each in judged if each.needs_baseline]
+    return Pool(
+        latency_s=_longest_limit_s(judged),
+        held_s=max(held, default=adjustable.plateau_s),
+        base_per_s=bounds.lowest,
+        recovery_s=max((limit_s for limit_s in limits_s if limit_s is not None), default=None),
+        processes=processes_of(arguments),
+    )
 
 
 def _longest_limit_s(judged: Sequence[Judged]) -> float:

@@ -17,9 +17,11 @@ from dataclasses import replace
 
 from harness import criteria as criteria_folder
 from harness.analysis import histogram, phases
+from harness.analysis.two_samples import FEWEST
 from harness.comparison.metric import KIND
 from harness.criteria._criterion import Criterion
 from harness.criteria._outcome import seconds
+from harness.criteria.recovery.recovery_time import RESOLUTION_S, SLOWER_RATIO
 from harness.errors import ConfigurationError
 from harness.findings import ERROR_RATIO, LATENCY_QUANTILE, Finding, Outcome, Verdict
 from harness.recording import Recording
@@ -36,8 +38,8 @@ FEWEST_REQUESTS = 59
 """Of a name, or of a phase, in all runs of a group: a p95 takes them."""
 MIX = 0.05
 """The share of the requests that may be others, beyond what chance makes."""
-QUANTILE, SLOWER_RATIO, RESOLUTION_S = 0.95, 1.5, 0.005
-"""Of a phase that no criterion looks at: so many times as long, and by so much, as a recovery may stay slower."""
+QUANTILE = 0.95
+"""Of a phase that no criterion looks at, and which may be as many times as long as a recovery may stay."""
 
 
 def compared(first: Sequence[Judged], second: Sequence[Judged], compare: Compare) -> list[Finding]:
@@ -46,7 +48,7 @@ def compared(first: Sequence[Judged], second: Sequence[Judged], compare: Compare
     found = []
     for phase in groups[0][0].header.phases:
         requests = tuple(_requests(recordings, phase.name) for recordings in groups)
-        found += _slower(phase, *groups)
+        found += _slower(phase, first, second, compare)
         if min(counts.total() for counts in requests) < FEWEST_REQUESTS:
             continue
         found += _mix(phase.name, *requests)
@@ -87,25 +89,30 @@ def _mix(phase: str, first: Counter[str], second: Counter[str]) -> list[Finding]
     return [Finding(f"mix_in_{phase}", f"mix of requests in the {phase}", Outcome.INCONCLUSIVE, reason, kind=KIND)]
 
 
-def _slower(phase: Phase, first: Sequence[Recording], second: Sequence[Recording]) -> list[Finding]:
+def _slower(phase: Phase, first: Sequence[Judged], second: Sequence[Judged], compare: Compare) -> list[Finding]:
     """Where no criterion is about the latency of all requests of the phase, and each run of the second group is much
-    slower in it than any of the first.
+    slower in it than any of the first. Of one run each that may be chance, which the interval of the shift tells.
     """
-    specs = first[0].header.criteria
+    specs = first[0][0].header.criteria
     if any(spec.criterion == LATENCY_QUANTILE and _is_of_all(spec, phase.name) for spec in specs):
         return []
-    groups = [[_p95_s(run, phase) for run in group] for group in (first, second)]
+    groups = [[_p95_s(run, phase) for run, _ in group] for group in (first, second)]
     if any(map(math.isnan, (*groups[0], *groups[1]))):
         return []
     slowest, quickest = max(groups[0]), min(groups[1])
     if quickest <= max(SLOWER_RATIO * slowest, slowest + RESOLUTION_S):
         return []
-    reason = (
-        f"at most {seconds(slowest)} in the first, at least {seconds(quickest)} in the second; no criterion is about "
-        "the latency in this phase; one (its parameter is phase) would tell whether it FAILs"
-    )
+    name, interval = f"p95_in_{phase.name}", None
+    remedy = "no criterion is about the latency in this phase; one (its parameter is phase) would tell whether it FAILs"
+    if len(first) == len(second) == 1:
+        spec = CriterionSpec(LATENCY_QUANTILE, {"phase": phase.name, "quantile": QUANTILE, "name": name})
+        judged = [[_judged(run, [(spec, spec)]) for run in group] for group in (first, second)]
+        interval = next((each.interval for each in compare(judged[0], judged[1], 1)), None)
+        if interval is None or interval[0] <= 0:
+            remedy = f"of one run each it may be chance, and {FEWEST} against {FEWEST} would tell; {remedy}"
+    reason = f"at most {seconds(slowest)} in the first, at least {seconds(quickest)} in the second; {remedy}"
     title = f"p95 latency in the {phase.name}"
-    return [Finding(f"p95_in_{phase.name}", title, Outcome.INCONCLUSIVE, reason, kind=KIND)]
+    return [Finding(name, title, Outcome.INCONCLUSIVE, reason, interval=interval, unit="s", kind=KIND)]
 
 
 def _p95_s(recording: Recording, phase: Phase) -> float:

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from harness.analysis import phases
+from harness.analysis import histogram, phases
 from harness.analysis.answer_sizes import middle_bytes
 from harness.analysis.intervals import clopper_pearson
 from harness.analysis.names import names_with_class
+from harness.analysis.once import once
 from harness.findings import Finding, Outcome
 from harness.recording import Recording, Slice
 from harness.recording_header import Phase
@@ -80,12 +81,13 @@ def unless_shorter(
     found: Finding, recording: Recording, compared: Compared, judge: Callable[[Recording], Finding]
 ) -> Finding:
     """The finding of ``judge`` on the recording, where it holds though the far shorter answers had failed. Otherwise
-    nothing has passed, and there is no figure, which others would be compared with: it stands in the evidence.
+    nothing has passed, and there is no figure, which others would be compared with, or a limit be found by: it stands
+    in the evidence.
     """
-    if found.outcome is not Outcome.PASS:
+    if found.outcome is Outcome.FAIL or (found.outcome is Outcome.INCONCLUSIVE and found.figure is None):
         return found
     shorter = shorter_answers(recording, compared)
-    if shorter is None or judge(shorter.recording).outcome is Outcome.PASS:
+    if shorter is None or _holds(found, judge(shorter.recording)):
         return found
     counted = {} if found.figure is None else {f"with them ({found.unit})": found.figure}
     return replace(
@@ -99,6 +101,18 @@ def unless_shorter(
     )
 
 
+def _holds(found: Finding, with_failures: Finding) -> bool:
+    """Whether as much would be said for the service: no worse outcome, and no figure beyond the limit, or without an
+    end, where it is within by now.
+    """
+    if with_failures.outcome.rank > found.outcome.rank:
+        return False
+    if found.outcome is Outcome.PASS or found.figure is None or found.limit is None:
+        return True
+    figure = with_failures.figure
+    return figure is not None and (figure > found.limit) == (found.figure > found.limit)
+
+
 def shorter_answers(recording: Recording, compared: Compared) -> Shorter | None:
     """The name with the most good answers that are shorter than nearly all of the baseline by so much; None where there
     is none, or no larger share of them than there may have been before (95 %, Clopper & Pearson of both). Answers of
@@ -107,44 +121,49 @@ def shorter_answers(recording: Recording, compared: Compared) -> Shorter | None:
     before, ratio = compared.before, compared.ratio
     if before is None or not ratio:
         return None
-    name_of = names_with_class(recording)
-    kinds: dict[tuple[str, int], tuple[list[Slice], list[Slice]]] = defaultdict(lambda: ([], []))
-    for piece in recording.slices:
-        if piece.outcome != OK or piece.name == ITERATION or piece.status in WITHOUT_BODY:
-            continue
-        place = 0 if _is_in(before, piece) else 1 if _is_in(compared.since, piece) else None
-        if place is not None and (not compared.requests or phases.is_of(recording, piece, compared.requests)):
-            kinds[name_of(piece), piece.status][place].append(piece)
     failed: dict[int, int] = {}  # by identity: what has histograms has no hash
     most: tuple[int, str, int, float, float] | None = None
-    for (name, _), (usual, later) in kinds.items():
-        counts: Counter[float] = Counter()
-        for _, each in _lengths(usual, _by_seconds):
-            for length, n in each:
-                counts[length] += n
-        lengths, answers = sorted(counts.items()), counts.total()
+    for (name, _), pieces in _answers_by_kind(recording).items():
+        if compared.requests and not phases.is_of(recording, pieces[0], compared.requests):
+            continue
+        usual, later = _within(before, pieces), _within(compared.since, pieces, but=before)
+        lengths = _together(usual, _by_seconds)
+        answers = sum(n for _, n in lengths)
         if answers < FEWEST_BEFORE:
             continue
         least = _quantile(lengths, NEARLY_NONE * answers)
-        bound = min(ratio * least, least - LESS_BYTES)
-        seen = _lengths(later, partial(_by_phase, recording.header.phases))
-        short = {id(piece): _shorter(each, bound) for piece, each in seen}
-        count, of = sum(short.values()), sum(n for _, each in seen for _, n in each)
+        bound = max(min(ratio * least, least - LESS_BYTES), min(least, 1))  # nothing at all is told from any page
+        by_phase = partial(_by_phase, recording.header.phases)
+        seen = _together(later, by_phase)
+        count, of = _shorter(seen, bound), sum(n for _, n in seen)
         if not count or clopper_pearson(count, of)[0] <= clopper_pearson(_shorter(lengths, bound), answers)[1]:
             continue
-        failed |= short
-        size = sum(length * n for _, each in seen for length, n in each if length < bound) / count
+        failed |= {id(piece): _shorter(each, bound) for piece, each in _lengths(later, by_phase)}
+        size = sum(length * n for length, n in seen if length < bound) / count
         if most is None or count > most[0]:
             most = count, name, of, size, sum(piece.bytes for piece in usual) / sum(piece.count for piece in usual)
     if most is None:
         return None
-    pieces = tuple(part for piece in recording.slices for part in _split(piece, failed.get(id(piece), 0)))
+    parts = tuple(part for piece in recording.slices for part in _split(piece, failed.get(id(piece), 0)))
     count, name, of, size, usual_bytes = most
-    return Shorter(name, count, of, size, usual_bytes, replace(recording, slices=pieces))
+    return Shorter(name, count, of, size, usual_bytes, replace(recording, slices=parts))
 
 
-def _is_in(phase: Phase, piece: Slice) -> bool:
-    return phase.start_s <= piece.t < phase.end_s
+@once
+def _answers_by_kind(recording: Recording) -> Mapping[tuple[str, int], Sequence[Slice]]:
+    """Good answers with a body, by name and status."""
+    name_of = names_with_class(recording)
+    kinds: dict[tuple[str, int], list[Slice]] = defaultdict(list)
+    for piece in recording.slices:
+        if piece.outcome == OK and piece.name != ITERATION and piece.status not in WITHOUT_BODY:
+            kinds[name_of(piece), piece.status].append(piece)
+    return kinds
+
+
+def _within(phase: Phase, pieces: Sequence[Slice], but: Phase | None = None) -> list[Slice]:
+    start_s, end_s = phase.start_s, phase.end_s  # once: of a long recording there are hundreds of thousands
+    inside = [piece for piece in pieces if start_s <= piece.t < end_s]
+    return inside if but is None else [piece for piece in inside if not but.start_s <= piece.t < but.end_s]
 
 
 def _lengths(
@@ -166,8 +185,18 @@ def _lengths(
     return told
 
 
+def _together(pieces: Sequence[Slice], groups_of: Callable[[Sequence[Slice]], list[list[Slice]]]) -> Lengths:
+    """Of all of them, in their order."""
+    told = histogram.merge([piece.sizes for piece in pieces if piece.sizes is not None])
+    counts = Counter({middle_bytes(at): n for at, n in told.items()})
+    for _, each in _lengths([piece for piece in pieces if piece.sizes is None], groups_of):
+        for length, n in each:
+            counts[length] += n
+    return sorted(counts.items())
+
+
 def _by_phase(phases_of: Sequence[Phase], pieces: Sequence[Slice]) -> list[list[Slice]]:
-    return [[piece for piece in pieces if _is_in(phase, piece)] for phase in phases_of]
+    return [_within(phase, pieces) for phase in phases_of]
 
 
 def _by_seconds(pieces: Sequence[Slice]) -> list[list[Slice]]:

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from harness.criteria._seen import Seen
 from harness.findings import ALL, CLIENTS, RUN, Basis, Finding, Outcome
 from harness.plugins import name_of, parameter, parameters_of
 from harness.recording import Recording
-from harness.recording_header import Header, Phase
 from harness.recording_values import Scalar
 
 
@@ -42,6 +42,8 @@ class Criterion:
     may_be_absent: ClassVar[tuple[str, ...]] = ()
     """Parameters that pick by name what may be missing, and is then found to be; others that pick nothing prove nothing
     at all."""
+    compared_with: ClassVar[tuple[str, ...]] = ("baseline",)
+    """Parameters that name a phase with which others are compared: what is judged came later."""
     evidence: ClassVar[str] = CLIENTS
     """From what the figure is measured: CLIENTS (a late load generator would make it good or bad by itself), TARGET (a
     probe of the target), RUN (the run itself). A guard voids what is measured from the evidence that it protects.
@@ -62,13 +64,9 @@ class Criterion:
         """
         return True
 
-    def failures_seen(self, header: Header) -> Iterator[tuple[Phase, str]]:
-        """Phases, and in each the names of requests (a pattern) whose failures would show in the finding: here those
-        of the parameters ``phase`` and ``requests``, where it has both.
-        """
-        phase, requests = getattr(self, "phase", None), getattr(self, "requests", None)
-        if phase is not None and requests is not None:
-            yield from ((each, requests) for each in header.phases if each.name == phase)
+    def failures_seen(self, recording: Recording) -> Iterator[Seen]:  # noqa: ARG002
+        """The requests whose failures would show in the finding, or are part of what it allows: none here."""
+        yield from ()
 
     @property
     def sure(self) -> float | None:

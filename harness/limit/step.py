@@ -47,6 +47,7 @@ class Said:
     says: Answer | Silence
     reason: str
     finding: Finding | None = None
+    """Of that criterion, also where another one decides: its figure is in its own unit at every step."""
     guard: str = ""
     """That objected to what made the load."""
 
@@ -85,12 +86,13 @@ class Step:
         service that does not answer after the run has not held its load, whatever else is known; nor has one that
         turned more of it away than ``shed_ratio`` accepts, where the criterion leaves out what was turned away.
         """
-        finding = self._with_what_was_shed(next((each for each in self.findings if each.criterion == criterion), None))
+        own = next((each for each in self.findings if each.criterion == criterion), None)
+        finding = self._with_what_was_shed(own)
         named = {each.criterion: each for each in self.findings}
         health, complete = named.get(TARGET_HEALTHY), named.get(RUN_COMPLETE)
 
         def said(says: Answer | Silence, reason: str, guard: str = "") -> Said:
-            return Said(self.level, says, reason, finding, guard)
+            return Said(self.level, says, reason, own, guard)
 
         if health is not None and health.outcome is Outcome.FAIL:
             return said(Answer.BREAKS, health.reason)

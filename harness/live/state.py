@@ -25,6 +25,7 @@ from harness.live.stop_rules import StopRule, StopWatch
 from harness.recording import ProbeSample, Slice, Unanswered
 from harness.recording_header import Header
 from harness.recording_marks import FINISHED, INJECTED, JOINED, UNDONE, FaultMark, GateMark, Mark, NodeMark
+from harness.recording_slices import SliceSums
 
 SETTLES_S = 1.0
 """A second is looked at when it has been over for this long: reports come about once a second."""
@@ -71,13 +72,14 @@ class LiveState:
 
     def __init__(self, header: Header, stop_rules: Iterable[StopRule] = ()) -> None:
         self.nodes = Nodes(header.nodes)
-        self.phases = tuple(PhaseTally(phase, only_class(header)) for phase in header.phases)
-        self.durations = RequestDurations()
-        """Of the requests of all phases, by name and outcome, for monitoring systems."""
+        self._coming = SliceSums(header)
+        """Of all nodes, until somebody looks: to add them up first costs a quarter of taking in each by itself."""
+        self._phases = tuple(PhaseTally(phase, only_class(header)) for phase in header.phases)
+        self._durations = RequestDurations()
         self.samples: dict[tuple[str, str], ProbeSample] = {}
         """Of each probe and source the latest; those of the probe ``generator`` are the health of the nodes."""
-        self.stop_watch = StopWatch(stop_rules, self.samples)
-        self.series = LiveSeries(header)
+        self._stop_watch = StopWatch(stop_rules, self.samples)
+        self._series = LiveSeries(header)
         self.moments: list[Moment] = []
         """In the order in which they became known, the last ``MOST_MOMENTS``."""
         self._phase_starts_s = [phase.start_s for phase in header.phases]
@@ -90,7 +92,7 @@ class LiveState:
         self.limits = limits_of(header.alerts)
         self._criteria = header.criteria
         self._clock = RecoveryClock(header)
-        baseline = (tally.total for tally in self.phases if tally.phase.name == "baseline")
+        baseline = (tally.total for tally in self._phases if tally.phase.name == "baseline")
         self._baseline = next(baseline, RunningTally())
         self._next_t = 0
 
@@ -99,25 +101,14 @@ class LiveState:
         so does what one node tells of what has no answer.
         """
         if isinstance(line, Slice):
-            is_answer = not is_good_instant(line)
-            if is_answer:
-                self.stop_watch.add(line)
-            if line.warm_up or line.wind_down:
-                return
-            self._seen.add(line)
-            self.durations.add(line)
-            if is_answer:
-                self.series.add_slice(line)
-            number = bisect_right(self._phase_starts_s, line.t) - 1
-            if number >= 0 and line.t < self.phases[number].phase.end_s:
-                self.phases[number].add(line)
+            self._coming.add(line)
         elif isinstance(line, ProbeSample):
             self._seen.add(line)
-            self.series.add_sample(line)
+            self._series.add_sample(line)
             self._keep_latest(line)
         elif isinstance(line, Unanswered):
-            self.series.add_unanswered(line)
-            self.stop_watch.add_unanswered(line)
+            self._series.add_unanswered(line)
+            self._stop_watch.add_unanswered(line)
         elif isinstance(line, GateMark):
             sent, late_ms = len(line.sent_us), max(line.sent_us, default=0) / 1000
             text = f"gate {line.gate} on {line.node}: {sent} of {line.planned} sent, the last after {late_ms:.0f} ms"
@@ -133,14 +124,52 @@ class LiveState:
             elif line.event == UNDONE:
                 self._faults.pop(line.number, None)
 
+    def _settle(self) -> None:
+        """Takes in what came since somebody looked."""
+        for piece in self._coming.take():
+            is_answer = not is_good_instant(piece)
+            if is_answer:
+                self._stop_watch.add(piece)
+            if piece.warm_up or piece.wind_down:
+                continue
+            self._seen.add(piece)
+            self._durations.add(piece)
+            if is_answer:
+                self._series.add_slice(piece)
+            number = bisect_right(self._phase_starts_s, piece.t) - 1
+            if number >= 0 and piece.t < self._phases[number].phase.end_s:
+                self._phases[number].add(piece)
+
+    @property
+    def phases(self) -> tuple[PhaseTally, ...]:
+        self._settle()
+        return self._phases
+
+    @property
+    def durations(self) -> RequestDurations:
+        """Of the requests of all phases, by name and outcome, for monitoring systems."""
+        self._settle()
+        return self._durations
+
+    @property
+    def series(self) -> LiveSeries:
+        self._settle()
+        return self._series
+
+    @property
+    def stop_watch(self) -> StopWatch:
+        self._settle()
+        return self._stop_watch
+
     def close_seconds(self, elapsed_s: float) -> Iterator[Second]:
         """Looks at every second that is over by now, and has been for ``SETTLES_S``; at each once, in order."""
+        self._settle()
         while self._next_t + 1 + SETTLES_S <= elapsed_s:
             t = self._next_t
             self._next_t += 1
             self.conditions = tuple(self._seen.look(t))
             raised, cleared = self._book.note(t, self.conditions)
-            self._clock.close_second(t, self.series.second, self._baseline)
+            self._clock.close_second(t, self._series.second, self._baseline)
             self._over = [*self._over, *cleared][-MOST_MOMENTS:]
             yield Second(t, tuple(raised), tuple(cleared))
 

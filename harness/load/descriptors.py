@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 try:
     import resource
 except ImportError:  # not on Windows, which has no such limit
@@ -18,6 +20,12 @@ def raise_limit() -> int | None:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     return None if hard == resource.RLIM_INFINITY else hard
+
+
+def most_connections(processes: int = 1) -> float:
+    """That can be open in so many load processes of this machine; infinite where nothing limits them."""
+    limit = raise_limit()
+    return math.inf if limit is None else max(0, limit - SPARE) * max(1, processes)
 
 
 def shortage(connections: int, processes: int = 1) -> str | None:

@@ -8,8 +8,10 @@ from typing import Any
 
 from harness.recording import ProbeSample, Slice, Unanswered, fields_of_slice
 from harness.recording_marks import GateMark
+from harness.recording_slices import Packed
 
 _OTHER_ROWS = ("samples", "unanswered", "gates")
+_HISTOGRAMS = tuple(Slice.__slots__.index(name) for name in ("latency", "service", "sizes"))
 
 
 @dataclass(frozen=True)
@@ -40,14 +42,14 @@ class Report:
 
     def to_message(self) -> dict[str, Any]:
         """What it has of the recording as rows, in the order of their fields."""
-        slices = [fields_of_slice(piece) for piece in self.slices]
+        slices = [_as_row(piece) for piece in self.slices]
         others = {name: [tuple(vars(line).values()) for line in getattr(self, name)] for name in _OTHER_ROWS}
         return {**vars(self), "slices": slices, **others}
 
     @staticmethod
     def from_message(body: Mapping[str, Any]) -> Report:
         rows: dict[str, Any] = {
-            "slices": tuple(Slice(*row) for row in body["slices"]),
+            "slices": tuple(_of_row(row) for row in body["slices"]),
             "samples": tuple(ProbeSample(*row) for row in body["samples"]),
             "unanswered": tuple(Unanswered(node, tuple(map(tuple, told))) for node, told in body["unanswered"]),
             "gates": tuple(
@@ -56,3 +58,21 @@ class Report:
             ),
         }
         return Report(**{**body, **rows})
+
+
+def _as_row(piece: Slice) -> list[Any]:
+    """With each histogram as index, count, index, count …: a master only puts those of hundreds of nodes one behind the
+    other.
+    """
+    row = list(fields_of_slice(piece))
+    for place in _HISTOGRAMS:
+        if row[place] is not None:
+            row[place] = Packed.of(row[place]).numbers.tolist()
+    return row
+
+
+def _of_row(row: list[Any]) -> Slice:
+    for place in _HISTOGRAMS:
+        if row[place] is not None:
+            row[place] = Packed.from_numbers(row[place])
+    return Slice(*row)

@@ -176,7 +176,7 @@ def start_on_a_taken_port(directory: Path, way: str) -> tuple[int, runs.Finished
     with socket.create_server(("127.0.0.1", 0)) as holder:
         port: int = holder.getsockname()[1]
         run = runs.locust(directory, "herd_http.py", "--web-port", str(port), *forked, headless=False)
-        return port, run.wait(gone_within_s=15)
+        return port, run.wait(gone_within_s=5)
 
 
 @together(start_on_a_taken_port, way=["local", "processes"])

@@ -79,8 +79,13 @@ def section(name: str, row: Row, figures: Iterable[Figure], seeds: range) -> str
 
 
 def remark(figure: Figure) -> str:
-    """``✗`` where a goal is not reached, with the reason where it is known."""
-    return "" if figure.reached else f"✗ {getattr(figure, 'known_short', '')}".strip()
+    """``✗`` where a goal is not reached, with the reason where it is known; that is told of these runs, too, where the
+    goal is reached by chance.
+    """
+    known_short = getattr(figure, "known_short", "")
+    if figure.reached:
+        return f"not with other seeds: {known_short}" if known_short else ""
+    return f"✗ {known_short}".strip()
 
 
 def write(measured: dict[str, str]) -> None:

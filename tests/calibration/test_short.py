@@ -10,6 +10,8 @@ from tests.calibration.figures import Share
 
 CONFIDENCE = 0.9999
 """That a right share is outside of the interval by chance in no more than one of ten thousand."""
+SHORT_BY = 0.2
+"""What is known to fall short may do so by as much; the page shows it with its reason."""
 
 
 @pytest.mark.parametrize("name", rows())
@@ -19,7 +21,6 @@ def test_no_share_is_proven_to_be_other_than_wanted(name: str) -> None:
     assert shares
     assert all(share.goal[1] == 1 and share.goal[0] >= 0.9 for share in shares if share.goal and share.known_short)
     for share in shares:
-        if share.known_short:  # The page shows it with its reason; no test holds what is known not to be reached.
-            continue
         low, high = clopper_pearson(share.count, share.of, CONFIDENCE)
-        assert share.goal is not None and low <= share.goal[1] and high >= share.goal[0], share
+        least = SHORT_BY if share.known_short else 0.0
+        assert share.goal is not None and low <= share.goal[1] and high >= share.goal[0] - least, share

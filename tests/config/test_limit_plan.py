@@ -10,6 +10,7 @@ from harness.commands import adjustable
 from harness.commands.adjustable import Adjustable
 from harness.commands.limit_plan import LimitPlan, Wanted, made
 from harness.errors import ConfigurationError
+from harness.load import descriptors
 from harness.recording_header import CriterionSpec
 from shapes import diurnal, double_spike, herd, step
 from shapes._classes import pool_for
@@ -118,14 +119,31 @@ def test_more_users_wait_where_the_latency_may_be_long() -> None:
     assert "--pool-users" not in given(made(WANTED, of(Stepped, pool_users=50), ()), 100)
 
 
-def test_users_wait_for_all_of_a_spike_from_which_a_service_may_come_back() -> None:
+def test_users_wait_for_all_of_a_spike_from_which_a_service_may_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
     """160/s for the 20 s of the step, and 10/s for the 20 s that the recovery may take."""
+    monkeypatch.setattr(descriptors, "raise_limit", lambda: None)
     assert given(plan(Stepped, criteria=("recovery_time",)), 160)["--pool-users"] == "3400"
     both = ("latency_quantile", "recovery_time")
     assert given(plan(Stepped, criteria=both), 160)["--pool-users"] == "3400"
     assert given(plan(Stepped, criteria=("recovery_time",)), 900)["--pool-users"] == "10000", "each is a connection"
     longer = made(replace(WANTED, criteria=("recovery_time",)), of(Stepped, hold_s=30), ())
     assert given(longer, 100)["--pool-users"] == "3200"
+
+
+def test_no_more_users_wait_than_this_machine_can_open_connections_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(descriptors, "raise_limit", lambda: 4096)
+    wanted = {"criteria": ("recovery_time",)}
+    found = plan(Stepped, **wanted)
+    assert given(found, 900)["--pool-users"] == str(4096 - descriptors.SPARE)
+    assert descriptors.shortage(int(given(found, 900)["--pool-users"])) is None
+    assert found.pool is not None and found.pool.lacking(160) == ""
+    told = found.pool.lacking(900)
+    assert told.startswith("only 3,796 of 10,000 users who may wait are parked: 10,000 connections in 1 load process")
+    assert "ulimit -Hn" in told and "--processes 3" in told
+    for words in (("--processes", "3"), ("--processes=3",), ("--master",)):
+        enough = plan(Stepped, words, **wanted)
+        assert given(enough, 900)["--pool-users"] == "10000"
+        assert enough.pool is not None and enough.pool.lacking(900) == ""
 
 
 def test_herds_are_whole_numbers_of_users() -> None:

@@ -7,6 +7,7 @@ import runpy
 import sys
 import tomllib
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ import yaml
 
 import harness
 from harness.commands.new import kinds, write
+from harness.load.users.body_checks import judged_by_status
 from harness.load.users.measured import WrongAnswerError
 from tests.http.scripted import READ, scripted
 from tests.load.single_user import single_user
@@ -82,3 +84,24 @@ def test_the_form_login_sends_the_token_of_the_page_and_knows_a_refusal(
     post = sent.partition(b"POST /in")[2]
     assert b"Cookie: csrf=c1\r\n" in post
     assert post.endswith(f"csrf=t1&mail=u{user.number}%40x&pin=s3".encode())
+
+
+def test_a_form_login_without_a_text_to_look_for_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every page without a form would be a login; its config file has one, for the service to be asked for."""
+    attached: dict[str, Any] = {}
+    monkeypatch.setattr(harness, "attach", lambda *_, **given: attached.update(given))
+    scenario, config, _ = write("members", "form-login", HOST, tmp_path)
+    runpy.run_path(str(scenario))
+    (problem,) = attached["checks"](SimpleNamespace(welcome_text=""))
+    assert problem.startswith("--welcome-text is empty: give a text")
+    assert not list(attached["checks"](SimpleNamespace(welcome_text="Log out")))
+    assert "\nwelcome-text = Log out\n" in config.read_text()
+
+
+def test_the_pages_of_a_scenario_for_any_service_are_not_taken_for_checked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So those that are far shorter in the spike are doubted, and the report says that nothing looks at them."""
+    monkeypatch.setattr(harness, "attach", lambda *_, **__: None)
+    scenario, *_ = write("visits", "http", HOST, tmp_path)
+    assert judged_by_status([runpy.run_path(str(scenario))["Visitor"]]) == ("Visitor",)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from harness.attach import Attachment, attach
+from harness.attachment import Attachment, attach
 from harness.config import fault_schedule
 from harness.config.scenario import Scenario
 from harness.errors import ConfigurationError

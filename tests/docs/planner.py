@@ -129,7 +129,7 @@ def import_what_scenarios_import() -> None:
     """Once, here, and not in every fork."""
     import harness.load.http
     import harness.load.websocket  # noqa: F401
-    from harness import attach, criteria, faults, probes  # noqa: F401  attach the function: its module would hide it
+    from harness import attachment, criteria, faults, probes  # noqa: F401
 
     for folder in (criteria, faults, probes):
         for name in folder.available():

@@ -18,7 +18,7 @@ from tests.run import runs
 from tests.run.runs import SIGINT, SIGKILL, Finished
 from tests.run.together import together
 
-GONE_WITHIN_S = 20.0
+GONE_WITHIN_S = 5.0
 """What has ended then is not left over, however busy the machine was."""
 LONG = ("--baseline-s", "1", "--spike-s", "30", "--recovery-s", "3")
 

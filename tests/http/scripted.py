@@ -14,7 +14,7 @@ import struct
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any
 
 from tests.forks import Channel, forked
@@ -33,9 +33,11 @@ class Scripted:
         self.handshakes: list[str] = []
         """Version of each TLS handshake that came to its end; known once :meth:`seen` was called."""
         self._channel = channel
+        self.is_over = False
 
     def seen(self) -> list[bytes]:
         """What each connection sent, in the order in which they were accepted. Ends the server."""
+        self.is_over = True
         self._channel.tell("over")
         told = json.loads(self._channel.hear())
         self.handshakes = told["handshakes"]
@@ -58,8 +60,9 @@ def scripted(
     try:
         channel.tell(arguments)
         port, pid = json.loads(channel.hear())
-        yield Scripted(port, channel)
-        with suppress(ProcessLookupError):  # it has told what it has seen
+        server = Scripted(port, channel)
+        yield server
+        if not server.is_over:  # else the number may be another's by now
             os.kill(pid, signal.SIGKILL)
         assert not channel.hear(), "it has ended, and its port is free again"
     finally:

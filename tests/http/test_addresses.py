@@ -63,7 +63,7 @@ def test_an_address_that_says_nothing_gets_company(make: Make, resolve: Resolve)
     """After a quarter of a second, not after the whole time limit; and no socket of it is left."""
     with unanswered() as silent, scripted([READ, OK]) as server:
         resolve(("127.0.0.1", port_of(silent)), ("127.0.0.1", server.port))
-        made = make("http://two.example", timeouts=Timeouts(total_s=10, connect_s=8))
+        made = make("http://two.example", timeouts=Timeouts(total_s=60, connect_s=40))
         before = sockets()
         with took(connecting.NEXT_ADDRESS_AFTER_S, 8):
             assert made.get("/").text == "ok"

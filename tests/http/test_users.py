@@ -17,6 +17,7 @@ from harness.load.clock import Clock
 from harness.load.http import HerdHttpUser, LeanHttpUser, PacedHttpUser, Timeouts
 from harness.load.node import Node, node_of, set_node
 from harness.load.outcomes import outcome_of
+from harness.load.pacing import Start
 from harness.load.users.class_problems import class_problems
 from tests.http.conftest import Certificates, Make
 from tests.http.scripted import READ, scripted
@@ -223,6 +224,30 @@ def test_a_herd_parks_when_the_target_is_down() -> None:
                 return self.client.prepare("GET", "/")
 
         assert run_users(Parked, 2, after(0.1), attached()) == []
+
+
+@pytest.mark.parametrize("looks", [False, True])
+def test_the_answers_to_a_herd_are_unchecked_unless_it_has_a_check_of_its_own(looks: bool) -> None:
+    """They would not be doubted where they are far shorter than before."""
+
+    class Visitor(HerdHttpUser):
+        def prepare(self) -> Any:
+            return self.client.prepare("GET", "/")
+
+    class Looking(Visitor):
+        def check(self, response: Any) -> str | None:
+            return None if response.text == "ok" else "not ok"
+
+    with scripted([READ, OK]) as server:
+        environment, events = attached(), list[dict[str, Any]]()
+        environment.events.request.add_listener(lambda **event: events.append(event))
+        kind = Looking if looks else Visitor
+        kind.host = server.url
+        user = kind(environment)
+        user._request, user.current_start = user.prepare(), Start(0.0, time.monotonic())
+        user.send_prepared()
+        user.client.close()
+    assert [event["unchecked_bytes"] for event in events] == [None if looks else 2]
 
 
 def test_a_herd_cannot_share_connections() -> None:

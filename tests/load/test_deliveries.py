@@ -138,3 +138,9 @@ def test_numbers_far_apart_are_no_end_of_missing_ones() -> None:
     numbers = SequenceNumbers(0)
     assert numbers.take(1_773_480_400_000) == "ok"
     assert len(numbers.gaps()) == LARGEST_GAP
+    for message in range(1, 4):
+        assert numbers.take(1_773_480_400_000 + 1000 * message) == "ok"
+    assert len(numbers.gaps()) == LARGEST_GAP, "of all messages, not of each"
+    few = SequenceNumbers(0)
+    assert [few.take(number) for number in (LARGEST_GAP - 1, 2 * LARGEST_GAP)] == ["ok", "ok"]
+    assert len(few.gaps()) == LARGEST_GAP

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import gzip
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,7 @@ from harness.criteria.requests.latency_quantile import LatencyQuantile
 from harness.criteria.requests.throughput import Throughput
 from harness.criteria.scaling.scaling_errors import ScalingErrors
 from harness.findings import Outcome
-from harness.limit.step import Step
+from harness.limit.step import Answer, Step
 from harness.recording import Recording, Slice
 from harness.recording_header import CriterionSpec, Phase
 from tests import recordings
@@ -86,9 +87,14 @@ def test_while_scaling_they_are_looked_at_as_well() -> None:
     assert found.outcome is Outcome.INCONCLUSIVE and "2,000 in the baseline" in found.reason
 
 
-def mixed(short: Mapping[int, float], sizes: tuple[int, int] = (4000, 60), checked: float = 0.0) -> Recording:
+def mixed(
+    short: Mapping[int, float],
+    sizes: tuple[int, int] = (4000, 60),
+    checked: float = 0.0,
+    failing_s: Collection[int] = (),
+) -> Recording:
     """A recording that knows how long single answers are: in some seconds a share of them is short, and of each second
-    a share has been checked.
+    a share has been checked. In some seconds one has failed besides.
     """
     run = recordings.healthy()
 
@@ -101,7 +107,8 @@ def mixed(short: Mapping[int, float], sizes: tuple[int, int] = (4000, 60), check
         told = {index: count for index, count in lengths.items() if count}
         return dataclasses.replace(piece, name=USUAL, bytes=total, sizes=told)
 
-    return dataclasses.replace(run, slices=tuple(map(of, run.slices)))
+    failed = tuple(Slice(t, "worker-1", USUAL, "http 500", 1, 0, {}) for t in failing_s)
+    return dataclasses.replace(run, slices=(*map(of, run.slices), *failed))
 
 
 SPIKE = {30: 0.3}
@@ -130,9 +137,36 @@ def test_a_recovery_of_which_a_third_are_short_pages_has_not_passed(criterion: C
     assert dataclasses.replace(criterion, shorter_ratio=0).judge(mixed(RECOVERY)).outcome is Outcome.PASS
 
 
+@pytest.mark.parametrize("criterion", [LatencyQuantile(phase="recovery"), ErrorRatio(phase="recovery")])
+def test_what_is_unclear_has_no_figure_that_is_good_only_with_them(criterion: Criterion) -> None:
+    """Else a search would say of its level that it seems to hold, and a comparison that the service is as quick. As few
+    as leave it on its side of the limit do no harm.
+    """
+    is_ratio = isinstance(criterion, ErrorRatio)
+    for short, is_doubted in ((RECOVERY, True), ({31: 1.0}, False)):
+        run = mixed(short, failing_s=range(31, 91, 6) if is_ratio else ())
+        with_them = dataclasses.replace(criterion, shorter_ratio=0).judge(run)
+        assert with_them.figure is not None and with_them.interval is not None
+        limit = with_them.figure + 0.8 * (with_them.interval[1] - with_them.figure)
+        limits: Any = {"limit" if is_ratio else "limit_s": limit}
+        near = dataclasses.replace(criterion, **limits)
+        taken_for_good = dataclasses.replace(near, shorter_ratio=0).judge(run)
+        assert Step(1.0, "", (taken_for_good,)).about(taken_for_good.criterion).says is Answer.SEEMS_TO_HOLD
+        found = near.judge(run)
+        assert found.outcome is Outcome.INCONCLUSIVE
+        assert (found.figure is None) is (found.interval is None) is is_doubted
+        assert ("have about 62 bytes in the recovery" in found.reason) is is_doubted
+
+
 def test_who_accepts_short_answers_after_a_spike_accepts_them_for_both() -> None:
     asked = CriterionSpec("recovery_time", {"shorter_ratio": 0.0})
     assert [spec.parameters["shorter_ratio"] for spec in by_default([asked], ())] == [0.0]
+
+
+def test_nothing_at_all_is_far_shorter_than_a_small_page() -> None:
+    assert ErrorRatio().judge(mixed(SPIKE, (60, 0))).outcome is Outcome.INCONCLUSIVE
+    assert ErrorRatio().judge(mixed(SPIKE, (60, 1))).outcome is Outcome.PASS
+    assert ErrorRatio().judge(mixed(SPIKE, (0, 0))).outcome is Outcome.PASS
 
 
 def test_pages_that_are_as_often_short_at_any_time_are_no_news() -> None:
@@ -163,3 +197,16 @@ def test_lengths_are_told_to_an_eighth_and_those_of_what_is_compressed_are_of_wh
     page = b"<li>an order</li>" * 500
     assert content_bytes(gzip.compress(page)) == len(page) > 20 * len(gzip.compress(page))
     assert content_bytes(page) == len(page) and content_bytes(b"") == 0
+    assert content_bytes(gzip.compress(b"")) == 0
+
+
+def test_what_gzip_cannot_have_told_is_not_believed() -> None:
+    """Of a body that was cut off, or has several members, the last bytes tell nothing."""
+    page = "".join(f"<li>order {number * 7919 % 9973}</li>" for number in range(500)).encode()
+    packed = gzip.compress(page)
+    cut = [packed[:length] for length in range(100, len(packed), 7)]
+    assert all(len(each) / 3 <= content_bytes(each) <= 1032 * len(each) for each in cut)
+    assert sum(content_bytes(each) == len(each) for each in cut) > 0.9 * len(cut)
+    assert content_bytes(packed + gzip.compress(b"end")) == len(packed + gzip.compress(b"end"))
+    for whole in (b"0" * 10**6, bytes(range(256)), b"a"):
+        assert content_bytes(gzip.compress(whole)) == len(whole)

@@ -253,6 +253,18 @@ def test_counts_are_compared_in_the_last_three_seconds(t: float, outcome: Outcom
         assert judged("connections_agree", held, metric=GAUGE).evidence["clients, end of steady"] == ours
 
 
+@pytest.mark.parametrize("outcome", ["refused", "malformed message"])
+@pytest.mark.parametrize(("count", "said"), [(50, Outcome.PASS), (60, Outcome.INCONCLUSIVE)])
+def test_what_was_taken_proves_nothing_where_much_was_refused(outcome: str, count: int, said: Outcome) -> None:
+    """Of a thousand messages so many are neither lost nor doubled, and have not come."""
+    recording = run(counted(12, "message echo", 1000 - count), counted(12, "message error", count, outcome))
+    found = judged("message_delivery", recording)
+    assert (found.outcome, found.figure) == (said, 0)
+    assert (f"{count} {outcome}" in found.reason) is (said is Outcome.INCONCLUSIVE)
+    lost = counted(12, "message echo", 1, "lost")
+    assert judged("message_delivery", run(*recording.slices, lost)).outcome is Outcome.FAIL
+
+
 @pytest.mark.parametrize("outcome", ["lost", "refused", "malformed message"])
 def test_a_target_of_which_no_message_ever_came_may_speak_another_protocol(outcome: str) -> None:
     """Nothing says that it lost them; one that has greeted, or answered once, speaks ours and has."""

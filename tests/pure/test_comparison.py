@@ -351,6 +351,14 @@ def test_a_herd_does_not_hide_that_the_service_is_slower_at_its_usual_load(laten
         assert (whole.outcome is Outcome.PASS) is not bool(expected)
 
 
+def test_of_one_run_each_a_slower_phase_has_an_interval_or_asks_for_more_runs() -> None:
+    """The baseline is slower for sure; in the recovery the queue of the herd makes the p95 uncertain."""
+    whole = compared([herd(1)], [herd(2, base_latency_s=0.06)], 0.1)
+    sure, unsure = found(whole, "p95_in_baseline"), found(whole, "p95_in_recovery")
+    assert sure.interval is not None and sure.interval[0] > 0 and "4 against 4" not in sure.reason
+    assert unsure.interval is not None and unsure.interval[0] <= 0 and "4 against 4 would tell" in unsure.reason
+
+
 def test_another_mix_of_requests_hides_that_each_is_worse() -> None:
     whole = compared(mixes(1, rare_s=0.2, share=0.3), mixes(11, rare_s=0.26, latency_s=0.026), 0.2)
     assert found(whole, "p95").outcome is Outcome.PASS

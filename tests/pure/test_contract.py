@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from harness import criteria
 from harness.commands.plugins import listing
 from harness.criteria._criterion import Criterion, Guard
-from harness.findings import ALL, Basis, Outcome
+from harness.findings import ALL, BASELINE, Basis, Outcome
 from harness.plugins import parameters_of
 from harness.recording import CriterionSpec, Recording
 from harness.verdict import judge
@@ -43,6 +43,16 @@ def test_it_says_what_it_is_and_from_what_its_figure_is_measured(name: str) -> N
     for parameter in parameters_of(cls):
         assert parameter.help and not parameter.help.endswith("."), parameter.name
         assert parameter.problem(parameter.default) is None, parameter.name
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_declares_the_phase_with_which_it_only_compares(name: str) -> None:
+    """Else a run that was cut off after that phase has passed: ``phase`` alone names what is judged."""
+    cls = class_of(name)
+    about_it = {each.name for each in parameters_of(cls) if each.default == BASELINE and each.name != "phase"}
+    assert about_it <= set(cls.compared_with), name
+    if cls.compared_with != Criterion.compared_with:
+        assert set(cls.compared_with) <= about_it, name
 
 
 def test_it_has_a_row_in_the_docs() -> None:

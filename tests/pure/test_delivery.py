@@ -84,6 +84,19 @@ def test_what_was_not_due_when_a_run_was_cut_off_is_not_missing(sent: int, outco
     assert "no spike" in judged("spike_delivered", cut_off(dataclasses.replace(ramp(0), slices=()), 20.0)).reason
 
 
+def test_a_run_that_was_cut_off_in_the_first_second_of_the_spike_misses_nothing() -> None:
+    run = ramp(0)
+    run = cut_off(dataclasses.replace(run, slices=(Slice(30, "w", "x", "http 500", 6, 0, {}),)), 30.6)
+    found = judged("spike_delivered", run)
+    assert (found.outcome, found.figure) == (Outcome.PASS, 1.0), found.reason
+
+
+def test_an_objection_always_says_what_to_do() -> None:
+    """Random arrivals exceeded the plan by more than those that found no free user."""
+    reason = judged("spike_delivered", ramp(1100, unserved=60)).reason
+    assert reason.endswith("below 99 %; give the load generator more users, load processes or time")
+
+
 def test_what_had_failed_when_a_run_was_stopped_has_failed() -> None:
     run = cut_off(ramp(0, failed=360), 36.5)
     header = dataclasses.replace(run.header, criteria=(CriterionSpec("error_ratio"),))

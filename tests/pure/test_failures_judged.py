@@ -11,9 +11,10 @@ from harness.findings import Finding, Outcome
 from harness.recording import Recording, Slice
 from harness.recording_header import CriterionSpec, PlannedClass
 from harness.recording_marks import INJECTED, UNDONE, FaultMark
-from harness.recording_values import OK, Scalar
+from harness.recording_values import OK, SHED, Scalar
 from harness.verdict import judge
 from tests import recordings
+from tests.breakers import WITNESSES, simulate
 
 GUARD = "failures_judged"
 """The recordings have 30 s of baseline, a spike of 1 s and 60 s of recovery, of 10 requests a second beside a herd."""
@@ -52,6 +53,7 @@ FAILS_AFTERWARDS = recordings.login_herd(recovery_error_ratio=0.4, errors_for_s=
         ),
         pytest.param([criterion("recovery_time")], Outcome.PASS, id="the time of recovery"),
         pytest.param([criterion("error_budget")], Outcome.PASS, id="a budget"),
+        pytest.param([criterion("throughput", phase="recovery")], Outcome.INCONCLUSIVE, id="answers that are enough"),
         pytest.param([criterion("no_such_criterion")], Outcome.INCONCLUSIVE, id="what cannot be loaded"),
     ],
 )
@@ -134,6 +136,101 @@ def test_attempts_to_come_back_are_only_kept_where_they_failed() -> None:
     attempts = Slice(40, "worker-1", "attempt /feed reconnect", "connection refused", 200, 0, {})
     back = Slice(40, "worker-1", "WS /feed reconnect", OK, 100, 0, {})
     of_others = dataclasses.replace(attempts, name="WS /feed connect")
-    for piece, outcome in ((attempts, Outcome.PASS), (of_others, Outcome.INCONCLUSIVE)):
+    of_users = dataclasses.replace(attempts, name="attempt /pay")
+    for piece, outcome in (
+        (attempts, Outcome.PASS),
+        (of_others, Outcome.INCONCLUSIVE),
+        (of_users, Outcome.INCONCLUSIVE),
+    ):
         found = guarded(dataclasses.replace(healthy, slices=(piece, back)), criterion("error_ratio"))
         assert found.outcome is outcome, found.reason
+
+
+@pytest.mark.parametrize(
+    ("criteria", "outcome"),
+    [
+        ([criterion("shed_ratio"), criterion("error_ratio", phase="recovery")], Outcome.INCONCLUSIVE),
+        ([criterion("shed_ratio", phase="recovery")], Outcome.PASS),
+        ([criterion("error_ratio", phase="recovery")], Outcome.PASS),  # to which what was shed has failed
+        ([criterion("shed_ratio"), criterion("recovery_time")], Outcome.PASS),
+        ([criterion("shed_ratio"), criterion("wrong_refusals")], Outcome.PASS),
+    ],
+)
+def test_whoever_is_turned_away_has_to_be_in_somebodys_figure(criteria: list[CriterionSpec], outcome: Outcome) -> None:
+    """What is shed in one phase is no failure there; whoever is turned away in another is in the share of neither."""
+    healthy = recordings.login_herd()
+    shed = dataclasses.replace(healthy, slices=(*healthy.slices, Slice(60, "worker-1", "POST /shop", SHED, 100, 0, {})))
+    found = guarded(shed, *criteria)
+    assert found.outcome is outcome, found.reason
+    assert ("A shed_ratio of that phase" in found.reason) is (outcome is Outcome.INCONCLUSIVE)
+
+
+def test_what_was_shed_and_is_judged_makes_no_other_failures_a_larger_share() -> None:
+    healthy = recordings.login_herd()
+    added = [
+        Slice(60, "worker-1", "POST /shop", outcome, n, 0, {}) for outcome, n in ((OK, 900), (SHED, 3), ("http 500", 3))
+    ]
+    run = dataclasses.replace(healthy, slices=(*healthy.slices, *added))
+    assert guarded(run, criterion("shed_ratio"), criterion("error_ratio", phase="recovery")).outcome is Outcome.PASS
+
+
+def with_failures_of(phase_s: tuple[int, int]) -> Recording:
+    """Half of the requests of one name fail in these seconds, and nothing else does."""
+    healthy = recordings.login_herd()
+    added = [
+        Slice(t, "worker-1", "POST /shop", outcome, 10, 0, {}) for t in range(*phase_s) for outcome in (OK, "http 500")
+    ]
+    return dataclasses.replace(healthy, slices=(*healthy.slices, *added))
+
+
+def test_the_time_of_recovery_does_not_show_what_failed_in_the_spike() -> None:
+    run = with_failures_of((30, 31))
+    assert [phase.name for phase in run.header.phases if phase.start_s == 30] == ["spike"]
+    assert guarded(run, criterion("recovery_time")).outcome is Outcome.INCONCLUSIVE
+    assert guarded(run, criterion("recovery_time"), criterion("error_ratio")).outcome is Outcome.PASS
+    assert guarded(with_failures_of((31, 33)), criterion("recovery_time")).outcome is Outcome.PASS
+
+
+def test_recovery_from_faults_does_not_show_what_failed_before_them() -> None:
+    marks = (FaultMark(60, "noop", INJECTED), FaultMark(62, "noop", UNDONE))
+    for phase_s, outcome in (((31, 50), Outcome.INCONCLUSIVE), ((65, 70), Outcome.PASS)):
+        run = with_failures_of(phase_s)
+        run = dataclasses.replace(run, marks=(*run.marks, *marks))
+        assert guarded(run, criterion("recovers_from_each_fault")).outcome is outcome
+
+
+@pytest.mark.parametrize("name", ["outage", "out_of_rotation"])
+@pytest.mark.parametrize(("limit_s", "outcome"), [(10, Outcome.PASS), (3, Outcome.INCONCLUSIVE)])
+def test_for_as_long_after_a_fault_as_a_criterion_accepts_failures_are_meant(
+    name: str, limit_s: float, outcome: Outcome
+) -> None:
+    """A primary that is back after two seconds has been replaced by then, or after the eight that this takes."""
+    run = with_failures_of((40, 48))
+    marks = (FaultMark(40, "noop", INJECTED), FaultMark(42, "noop", UNDONE))
+    run = dataclasses.replace(run, marks=(*run.marks, *marks))
+    assert guarded(run, criterion(name, limit_s=limit_s)).outcome is outcome
+    assert guarded(run, criterion(name, limit_s=limit_s, fault="another")).outcome is Outcome.INCONCLUSIVE
+
+
+def test_of_many_names_some_have_two_failures_of_two_requests_by_chance() -> None:
+    """Two of two are more than 5 % for certain, of one name; of five hundred, one is so by chance."""
+    healthy = recordings.login_herd()
+
+    def run(names: int, failed: int) -> Recording:
+        """``failed`` of as many requests of the first name, two good ones of each of the others."""
+        first = Slice(60, "worker-1", "GET /0", "http 500", failed, 0, {})
+        others = (Slice(60, "worker-1", f"GET /{number}", OK, 2, 0, {}) for number in range(1, names))
+        return dataclasses.replace(healthy, slices=(first, *others))
+
+    assert guarded(run(1, 2), criterion("error_ratio")).outcome is Outcome.INCONCLUSIVE
+    assert guarded(run(500, 2), criterion("error_ratio")).outcome is Outcome.PASS
+    assert guarded(run(500, 4), criterion("error_ratio")).outcome is Outcome.INCONCLUSIVE
+
+
+def test_a_breaker_may_stay_open_for_as_long_as_it_is_accepted() -> None:
+    """Requests still fail fast when the dependency is well again, in a phase that nothing else is about."""
+    recording = simulate(failing_s=(30.005, 40.007), rest_s=3.0).recording
+    late, early = (
+        guarded(recording, criterion("breaker_closes", **WITNESSES, limit_s=limit_s)) for limit_s in (30.0, 0.01)
+    )
+    assert (late.outcome, early.outcome) == (Outcome.PASS, Outcome.INCONCLUSIVE), early.reason

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from harness.findings import Basis, Finding, Outcome
-from harness.limit.result import Limit, Searched
+from harness.limit.result import Limit, Searched, _longest_s
 from harness.limit.search import Bounds, End, Estimate, Tried, _within, estimate
 from harness.limit.step import Answer, Said, Silence, Step
 from harness.limit.threshold import posterior
@@ -440,6 +440,16 @@ def finding(outcome: Outcome, name: str = "latency_quantile", **more: object) ->
 )
 def test_what_a_step_says(findings: Sequence[Finding], says: Answer | Silence) -> None:
     assert Step(100, "step-1", findings).about("latency_quantile").says is says
+
+
+def test_what_was_turned_away_decides_and_is_no_latency() -> None:
+    """Its interval is of a ratio; taken as seconds of waiting it would make the limit smaller."""
+    latency = finding(Outcome.PASS, figure=0.15, unit="s")
+    shed = finding(Outcome.INCONCLUSIVE, "shed_ratio", figure=0.45, interval=(0.4, 0.52), unit="ratio")
+    step = Step(100, "step-1", [latency, shed]).about("latency_quantile")
+    assert (step.says, step.reason, step.finding) == (SEEMS_TO_HOLD, shed.reason, latency)
+    alone = Step(100, "step-1", [latency]).about("latency_quantile")
+    assert [_longest_s(each) for each in (alone, step)] == [0.2, 0.2]
 
 
 def test_a_step_that_was_stopped_early_counts_only_where_it_broke_before() -> None:

@@ -443,3 +443,54 @@ def test_a_metric_that_little_s_law_contradicts_is_no_evidence(
     )
     assert found.outcome is outcome, found.reason
     assert ("where the answers tell of 16.0 (Little's law)" in found.reason) is (outcome is Outcome.INCONCLUSIVE)
+
+
+def holding(count: int, t: int) -> Slice:
+    return Slice(t, "local", levels.HELD, "ok", count, 0, {bucket_index(100_000): count})
+
+
+def open_pool(per_s: int, sampled: Callable[[int], float], *, size: int = 8, spike_s: int = 10) -> Recording:
+    """Connections that are held for 100 ms, 5 requests a second, and ``per_s`` in a spike after 20 s."""
+    run = closed_pool()
+    ends = (20, 20 + spike_s, 60)
+    named = tuple(map(Phase, ("baseline", "spike", "recovery"), (0, *ends), ends))
+    each = {t: per_s if 20 <= t < ends[1] else 5 for t in range(60)}
+    held = [holding(n, t) for t, n in each.items()]
+    probes = [
+        ProbeSample(t + 0.9, levels.PROBE, "a:1", {"size": float(size), "in_use": sampled(t), "waiting": 0.0})
+        for t in range(60)
+    ]
+    header = dataclasses.replace(run.header, phases=named)
+    return dataclasses.replace(run, header=header, slices=tuple(held), probes=tuple(probes))
+
+
+def test_a_pool_that_is_full_contradicts_nothing() -> None:
+    """200/s of 100 ms would hold 20; there are 8, and the rest is held later."""
+    full = open_pool(200, lambda t: 8.0 if 20 <= t < 45 else 0.5)
+    assert levels.contradiction(full) == ""
+    other = open_pool(200, lambda _: 1.0)
+    assert "1.0 connections were in use in the spike, where the answers tell of 8.0" in levels.contradiction(other)
+
+
+def test_a_herd_that_is_over_between_two_samples_contradicts_nothing() -> None:
+    assert levels.contradiction(open_pool(500, lambda t: float(t % 2), size=100, spike_s=1)) == ""
+
+
+def test_few_that_come_at_even_distances_may_all_be_missed() -> None:
+    """Of 5/s that are held for 100 ms each, samples at one place in the second see none, or one each time."""
+    assert levels.contradiction(open_pool(70, lambda t: 7.0 if 20 <= t < 30 else 0.0)) == ""
+
+
+def test_part_of_the_processes_is_told_by_a_phase_that_does_not_fill_them() -> None:
+    """A third of 24 connections: in the spike full, as they should be, and at 60/s a third of 6."""
+    run = open_pool(200, lambda t: 8.0 if 20 <= t < 30 else 2.0)
+    slices = [p if 20 <= p.t < 30 else holding(60, p.t) for p in run.slices]
+    told = levels.contradiction(dataclasses.replace(run, slices=tuple(slices)))
+    assert "2.0 connections were in use in the baseline, where the answers tell of 6.0" in told
+
+
+def test_a_busiest_phase_without_samples_does_not_hide_the_others() -> None:
+    run = without(open_pool(70, lambda _: 0.0), lambda sample: 20 <= sample.t < 30)
+    slices = [p if p.t < 30 else holding(50, p.t) for p in run.slices]
+    told = levels.contradiction(dataclasses.replace(run, slices=tuple(slices)))
+    assert "in the recovery, where the answers tell of 5.0" in told

@@ -98,12 +98,11 @@ class Finished:
         )
 
     def samples(self, probe: str) -> list[ProbeSample]:
-        """But for those that came too late, as they may on a busy machine."""
-        return [
-            sample
-            for sample in self.recording.probes
-            if sample.probe == probe and not (sample.error or "").startswith(LATE)
-        ]
+        """But for those that came too late, as some may on a busy machine."""
+        every = [sample for sample in self.recording.probes if sample.probe == probe]
+        in_time = [sample for sample in every if not (sample.error or "").startswith(LATE)]
+        assert 2 * len(in_time) >= len(every), f"{len(every) - len(in_time)} of {len(every)} samples came too late"
+        return in_time
 
     def ended_well(self, code: int) -> None:
         """What holds for every run, however it ended: the code, no traceback, and nobody left behind."""
@@ -183,16 +182,16 @@ class Run:
                 time.sleep(NapClock.NAP_S)
 
     def wait(self, within_s: float = PATIENCE_S, gone_within_s: float = 0.0) -> Finished:
-        """Waits for the end. Whoever is alive ``gone_within_s`` later is left over, and is killed."""
+        """Waits for the end. Whoever lives ``gone_within_s`` longer, by a :class:`NapClock` is left over and killed."""
         try:
             code = self.process.wait(within_s)
         except subprocess.TimeoutExpired:
             words = self.err[-4000:]
             self.kill_all()
             raise AssertionError(f"still running after {within_s} s\n{words}") from None
-        deadline_s = time.monotonic() + gone_within_s
-        while self.family and time.monotonic() < deadline_s:
-            time.sleep(0.05)
+        with naps() as clock:
+            while self.family and clock.now_s < gone_within_s:
+                time.sleep(0.05)
         left_over = tuple(_told(process) for process in self.family)
         self.kill_all()
         return Finished(

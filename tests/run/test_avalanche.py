@@ -40,7 +40,7 @@ def bare_feed() -> Iterator[tuple[str, subprocess.Popen[str]]]:
 
 def on_the_reference_target(directory: Path) -> Finished:
     command = ("run", AVALANCHE, "--runs-dir", str(directory / "runs"), *SHORT, *runs.UNHURRIED, *runs.VERDICT_ONLY)
-    return runs.springback(directory, *command, "--processes", "2", forked=True).wait(gone_within_s=10)
+    return runs.springback(directory, *command, "--processes", "2", forked=True).wait(gone_within_s=5)
 
 
 @together(on_the_reference_target, takes_s=45)

@@ -38,7 +38,7 @@ def run(directory: Path, does: str, way: str, status: int = 503) -> Outcome:
         else:
             forked = runs.processes(2) if way == "forked" else ()
             started = runs.locust(directory, "listeners.py", *forked, host=target.url, variables=variables)
-        return Outcome(started.wait(gone_within_s=10), log.read_text() if log.exists() else "")
+        return Outcome(started.wait(gone_within_s=5), log.read_text() if log.exists() else "")
 
 
 def failing(directory: Path, does: str, way: str) -> Outcome:

@@ -59,7 +59,7 @@ def ended_early(directory: Path, number: int, at: str) -> Finished:
         times = {"the check": 1, "Locust": 2}[at]
         going.until(lambda: loaded.exists() and loaded.stat().st_size == times, f"{at} reads the locustfile")
     os.kill(going.process.pid, number)
-    return going.wait(gone_within_s=20)
+    return going.wait(gone_within_s=5)
 
 
 @together(ended_early, number=[signal.SIGINT, signal.SIGTERM], at=["the start", "the check", "Locust"])

@@ -53,7 +53,7 @@ def on_the_reference_target(directory: Path, way: str) -> Outcome:
         run.until_phase("baseline", 120)
         commands |= command_lines([*run.family, *family])
     # Nobody waits for those whose command was killed; they notice it by themselves.
-    done = run.wait(gone_within_s=30 if way == "killed" else 10)
+    done = run.wait(gone_within_s=30 if way == "killed" else 5)
     _, alive = psutil.wait_procs(family, 20 if way == "killed" else 5)
     left = tuple(f"{process.pid} {process.name()}" for process in alive if process.status() != psutil.STATUS_ZOMBIE)
     return Outcome(done, urlsplit(stack.url).port or 0, left, stack.users.password, tuple(sorted(commands)))

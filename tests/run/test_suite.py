@@ -71,9 +71,7 @@ def with_one_away(directory: Path) -> Outcome:
 def stopped(directory: Path) -> Outcome:
     with service.running() as target:
         folder = scenarios(directory, 60, a_first=target.url, b_second=target.url)
-        run = runs.springback(
-            directory, "suite", str(folder), *runs.UNHURRIED, "--runs-dir", str(directory / "runs"), forked=True
-        )
+        run = runs.springback(directory, "suite", str(folder), *runs.UNHURRIED, "--runs-dir", str(directory / "runs"))
         run.until(lambda: "a_first: recovery" in run.err, "the first scenario watches")
         run.send(signal.SIGINT)
         done = run.wait()

@@ -58,7 +58,7 @@ def test_a_worker_that_was_killed_in_the_spike_makes_the_run_inconclusive_and_is
 
 def every_worker_killed(directory: Path) -> Finished:
     with service.running() as target:
-        arguments = ("--baseline-s", "60", *runs.processes(2))
+        arguments = ("--baseline-s", "300", *runs.processes(2))
         run = runs.locust(directory, "herd_http.py", *arguments, host=target.url)
         run.until(lambda: runs.has_slice(run, 0), "the baseline goes")
         for worker in run.workers():
@@ -69,7 +69,7 @@ def every_worker_killed(directory: Path) -> Finished:
 @together(every_worker_killed)
 def test_a_run_without_workers_ends_long_before_its_time(outcome: Finished) -> None:
     assert_inconclusive(outcome)
-    assert outcome.seconds < 50
+    assert outcome.seconds < 120
     assert outcome.recording.end is not None and not outcome.recording.end.completed
     assert outcome.recording.end.reason == "every load process was lost", "nobody has stopped it"
     lost = {mark.node for mark in outcome.recording.node_events if mark.event == "lost"}
@@ -112,6 +112,8 @@ class MasterGone:
     """In all."""
     loaded_s: float
     """From then to the last request, by a clock of naps."""
+    loaded_after_s: float
+    """The same as it was."""
     gone_s: float
     """From then until the workers had ended, by the same."""
     gone_after_s: float
@@ -126,20 +128,23 @@ def master_gone(directory: Path, number: signal.Signals, scenario: str = "herd_h
         os.kill(master.process.pid, number)
         with runs.naps() as clock:
             before = requests = target.requests
-            loaded_s = 0.0
+            loaded_s = loaded_after_s = 0.0
             while any(worker.process.poll() is None for worker in workers) and clock.now_s < 30:
                 if (now := target.requests) > requests:
-                    loaded_s, requests = clock.now_s, now
+                    loaded_s, loaded_after_s, requests = clock.now_s, time.monotonic() - began_s, now
                 time.sleep(0.02)
             gone_s, gone_after_s = clock.now_s, time.monotonic() - began_s
         master.kill_all()
-        return MasterGone([worker.wait(1) for worker in workers], before, requests, loaded_s, gone_s, gone_after_s)
+        ended = [worker.wait(1) for worker in workers]
+        return MasterGone(ended, before, requests, loaded_s, loaded_after_s, gone_s, gone_after_s)
 
 
 @together(master_gone, number=[signal.SIGKILL], scenario=["herd_http.py", "stock_fast.py"])
 def test_workers_whose_master_was_killed_stop_at_once_and_release_no_herd(outcome: MasterGone) -> None:
     assert outcome.loaded_s < 1 and outcome.gone_s < 4
-    assert outcome.requests - outcome.before < HERD, "a few more, and no herd"
+    assert outcome.requests - outcome.before <= 10 * outcome.loaded_after_s + 5, (
+        "a few more, and nobody's share of a herd"
+    )
     for worker in outcome.workers:
         worker.ended_well(code=4)
         assert "the connection to the master has ended: this worker ends" in worker.err
@@ -147,8 +152,8 @@ def test_workers_whose_master_was_killed_stop_at_once_and_release_no_herd(outcom
 
 @together(master_gone, number=[signal.SIGSTOP])
 def test_workers_whose_master_says_nothing_stop_after_a_few_seconds(outcome: MasterGone) -> None:
-    assert outcome.gone_after_s > 8 and outcome.loaded_s < 13 and outcome.gone_s < 16
-    assert outcome.requests <= 10 * BASELINE_S, "canaries of the baseline at most, and no herd"
+    assert outcome.loaded_after_s > 8 and outcome.loaded_s < 13 and outcome.gone_s < 16
+    assert outcome.requests - outcome.before <= 10 * (outcome.gone_after_s + 1), "canaries of the baseline, and no herd"
     for worker in outcome.workers:
         worker.ended_well(code=4)
         assert "the master has said nothing for 10 s: this worker ends" in worker.err

@@ -51,7 +51,7 @@ def import_what_runs_import() -> None:
     import harness.web.install
     import harness.web.metrics_port  # noqa: F401
     import reports
-    from harness import attach, criteria, faults, probes  # noqa: F401  attach the function: its module would hide it
+    from harness import attachment, criteria, faults, probes  # noqa: F401
 
     for folder in (criteria, faults, probes):
         for name in folder.available():
@@ -205,6 +205,8 @@ class ForkedCommand:
             if stderr:
                 os.dup2(writing, 2)
             _become_command(command[command.index("-m") + 1 :], env, pass_fds)
+        with contextlib.suppress(OSError):  # it does so itself, but whoever signals its group may come first
+            os.setpgid(self.pid, self.pid)
         self.stderr: TextIO | None = None
         if stderr:
             _close(writing)

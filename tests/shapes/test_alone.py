@@ -114,7 +114,7 @@ def test_stock_users_of_two_classes_follow_their_own_levels_over_two_workers(tmp
     file = tmp_path / "by_class.py"
     file.write_text(BY_CLASS)
     command = [str(runs.BIN / "locust"), "-f", str(file), "--headless", "--only-summary", *runs.processes(2)]
-    finished = runs.start(tmp_path, command, forked=True).wait(gone_within_s=20)
+    finished = runs.start(tmp_path, command, forked=True).wait(gone_within_s=5)
     finished.ended_well(0)
     for buyers, readers in ((6, 2), (2, 6)):
         assert f"users [('Buyer', {buyers}), ('Reader', {readers})]" in finished.out
@@ -134,11 +134,11 @@ def test_every_shape_alone_drives_stock_users(tmp_path: Path) -> None:
     with service.running() as site, ThreadPoolExecutor(AT_ONCE) as pool:
 
         def alone(name: str) -> runs.Finished:
-            return started(tmp_path, name, site).wait(gone_within_s=20)
+            return started(tmp_path, name, site).wait(gone_within_s=5)
 
         def in_two_processes(name: str) -> runs.Finished:
             run = started(tmp_path / "two", name, site, *runs.processes(2), **DISTRIBUTED[name])
-            return run.wait(gone_within_s=20)
+            return run.wait(gone_within_s=5)
 
         going = [(name, pool.submit(in_two_processes, name)) for name in DISTRIBUTED]
         going += [(name, pool.submit(alone, name)) for name in every.NAMES]

@@ -147,12 +147,34 @@ def test_what_other_programs_write_is_read(
     [
         "time,level,note\n0,5,before\n5,5,at\n5,20,after\n9,20,end\n",
         "time,level,what\n0,5,calm\n5,20,rush\n9,20,rush\n12,5,calm\n",
+        "time,level,what\n0,10,base\n60,10,base\n60,100,spike\n120,100,spike\n",
+        "time,level,what\n0,10,base\n60,10,base \n60,100,spike\n120,100,spike\n120,10,base\n180,10,base\n",
         "time,level,other\n0,5,1\n0,6,2\n9,20,1\n9,21,2\n",
     ],
 )
 def test_words_beside_one_series_tell_nothing_apart(tmp_path: Path, text: str) -> None:
     found = series(tmp_path / "t.csv", text, level_column="level")
-    assert len(found.points) == 4 and not found.problems
+    assert len(found.points) == text.count("\n") - 1 and not found.problems
+
+
+@pytest.mark.parametrize(
+    ("values", "is_read"),
+    [
+        ((5, 9, 9, 40, 12, 6, 8, 5), True),
+        ((5, 9, 9, 40, 40, 40, 60, 70), False),
+        ((50, 60, 70, 80, 90, 5, 15, 25, 35), False),
+        ((5, 5, 5), False),
+    ],
+)
+def test_a_gauge_that_is_called_as_a_counter_is_told_by_its_falls(
+    tmp_path: Path, values: tuple[int, ...], is_read: bool
+) -> None:
+    """A counter falls where its program begins anew, and seldom."""
+    pairs = [[15 * place, str(value)] for place, value in enumerate(values)]
+    one = {"metric": {"__name__": "active_users_total"}, "values": pairs}
+    found = series(tmp_path / "t.json", json.dumps({"data": {"resultType": "matrix", "result": [one]}}))
+    assert bool(found.points) is is_read
+    assert any("it is a counter" in problem for problem in found.problems) is not is_read
 
 
 def test_a_series_of_an_answer_is_named_where_it_has_a_name(tmp_path: Path) -> None:
@@ -221,6 +243,7 @@ def answer_of(*metrics: dict[str, str]) -> str:
         ("06/13/2026 10:00,1\n", {}, "line 1: the time is neither a number nor in ISO 8601, as 2026"),
         (LONG, {}, "t.csv: rows of 2 series, which Series tells apart: keep those of one, or export a column for each"),
         (BY_TIME, {"level_column": "2"}, "t.csv: rows of 2 series, which number 3 tells apart"),
+        ("time,level,what\n0,5,a\n15,6,a\n30,7,a\n30,90,b\n45,8,a\n60,91,b\n", {"level_column": "2"}, "rows of 2"),
         (answer_of({"__name__": "http_requests_total"}), {}, "it is a counter, which only rises; ask for its rate("),
         (answer_of({"__name__": "took_seconds_count", "path": "/"}), {}, "it is a counter"),
         (

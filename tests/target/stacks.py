@@ -229,6 +229,14 @@ def _runs(process: psutil.Process) -> bool:
         return False
 
 
+def name_of(process: psutil.Process) -> str:
+    """Empty when it has ended meanwhile."""
+    try:
+        return process.name()
+    except psutil.NoSuchProcess:
+        return ""
+
+
 def signal_tree(pid: int, number: int) -> None:
     """Signal a server and its children: PostgreSQL's backends are in no common process group."""
     server = psutil.Process(pid)

@@ -224,7 +224,7 @@ def test_a_server_that_was_started_again_gets_new_connections_at_once(breakable:
             stacks.ended_afterwards(again),
         ):
             until(lambda: service.get("/database").document["readable"] == ["two"], "found out")
-            until(lambda: service.get("/database").document["pools"]["two"]["open"] == 4, "connected")
+            until(lambda: service.get("/database").document["pools"]["two"]["open"] == 4, "connected", limit_s=15)
             assert served_by(service.url, "/ledger/none") == (404, "two", "replica")
             assert service.get("/database").document["pools_renewed"] == 1
             again.send_signal(signal.SIGINT)  # to SIGTERM alone PostgreSQL waits until nobody is connected

@@ -38,7 +38,7 @@ from tests.target.ha_nodes import (
     write,
     written,
 )
-from tests.target.stacks import PATIENCE_S, Stack, all_gone, launched, started, target, until
+from tests.target.stacks import PATIENCE_S, Stack, all_gone, launched, name_of, started, target, until
 
 LOCK_S = 20.0
 """So long Patroni's lock is held after a machine died. Of a server whose Patroni lives it is given back: on an idle
@@ -307,7 +307,7 @@ def test_a_stop_while_the_databases_are_made_leaves_nothing(tmp_path: Path) -> N
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
     with launched(["--ha", "--state", str(tmp_path / "state.json")], env=environment) as up:
         supervisor = psutil.Process(up.pid)
-        until(lambda: "postgres" in {one.name() for one in supervisor.children()}, "a PostgreSQL")
+        until(lambda: any(name_of(one) == "postgres" for one in supervisor.children()), "a PostgreSQL")
         family = supervisor.children(recursive=True)
         up.send_signal(signal.SIGINT)
         assert up.wait(PATIENCE_S) == 0

@@ -131,7 +131,7 @@ def test_without_valkey_everybody_passes_and_is_told_so(stack: Stack) -> None:
     assert [(one.status, one.headers["X-RateLimit-State"]) for one in got] == [(200, "fail-open")] * 5
     assert all("x-ratelimit-remaining" not in one.headers for one in got)
     assert 0.45 <= waits_s[0] < 2.5, "it has waited for Valkey, and not for long"
-    assert sorted(waits_s)[2] < 0.4, "and most of the others have not"
+    assert sorted(waits_s)[3] < 0.4 and max(waits_s) < 2.5, "and no other has, but for what the machine adds to one"
     until(lambda: limited(url, caller).status == 429, "enforced again")
 
 

@@ -29,6 +29,7 @@ class BackupCost(Estimate):
 
     unit = "s"
     evidence = CLIENTS
+    compared_with = ("before",)
 
     limit_s: float = parameter(0.5, "by how much longer users may wait")
     quantile: float = parameter(0.95, "quantile that is compared", lowest=0.01, highest=0.9999)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from harness.criteria._injections import injections
+from harness.criteria._seen import Seen
 from harness.criteria.balancing._rotation import Struck, taken_out
 from harness.criteria.balancing._rotation_criterion import RotationCriterion
 from harness.plugins import parameter
-from harness.recording import Operation
+from harness.recording import Operation, Recording
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,10 @@ class OutOfRotation(RotationCriterion):
     done = "got no request any more"
 
     limit_s: float = parameter(5.0, "longest time in seconds until no request goes to it")
+
+    def failures_seen(self, recording: Recording) -> Iterator[Seen]:
+        """For as long after each fault as is accepted, what fails is meant."""
+        yield from (Seen(each.at_s, each.at_s + self.limit_s) for each in injections(recording, self.fault))
 
     def time_of(self, operations: Sequence[Operation], of: Struck, end_s: float) -> tuple[float, float] | None:  # noqa: ARG002
         return taken_out(operations, of)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from harness.criteria._outcome import against, seconds
+from harness.criteria._seen import Seen
 from harness.criteria.breaker._criterion import BreakerCriterion
 from harness.criteria.breaker._measure import Measured, measure
 from harness.criteria.breaker._presets import limit_to_close_s, preset_parameter, reject_unknown
@@ -30,12 +32,18 @@ class BreakerCloses(BreakerCriterion):
     limit_s: float = parameter(10.0, "largest time in seconds from the end of the failure to the closing")
     preset: str = preset_parameter()
 
+    def failures_seen(self, recording: Recording) -> Iterator[Seen]:
+        """From the healing on, for as long as it may stay open."""
+        measured = measure(recording, self)
+        if not measured.missing and measured.healed_s is not None and not reject_unknown(self.preset):
+            yield Seen(measured.healed_s, measured.healed_s + self._limit_s(measured), self.requests)
+
     def judge(self, recording: Recording) -> Finding:
         measured = measure(recording, self)
         missing = measured.missing or reject_unknown(self.preset) or _missing(measured)
         if missing or measured.healed_s is None:
             return self.inconclusive(missing)
-        limit_s = limit_to_close_s(self.preset, measured) if self.preset else self.limit_s
+        limit_s = self._limit_s(measured)
         interval = measured.closed.since(measured.healed_s)
         outcome = against(limit_s, interval)
         evidence = measured.describe_witnesses()
@@ -52,6 +60,9 @@ class BreakerCloses(BreakerCriterion):
             limit=limit_s,
             censored=math.isinf(interval[1]),
         )
+
+    def _limit_s(self, measured: Measured) -> float:
+        return limit_to_close_s(self.preset, measured) if self.preset else self.limit_s
 
     def _reason(self, measured: Measured, interval: tuple[float, float], limit_s: float, outcome: Outcome) -> str:
         limit = f"limit {seconds(limit_s)}"

@@ -169,7 +169,8 @@ def _arrivals(recording: Recording, phase: Phase) -> Delivery:
     lost = sum(_starts(p) for p in started if p.outcome in _NOT_SENT) - sum(map(_starts, of_gates))
     served = max(0, due - lost)
     planned = planned_starts(recording.header.level, phase.start_s, phase.end_s)
-    served_ratio = served / due if due > 0 else 0.0
+    # Of a run that was cut off in the first second of the phase nothing was due yet, so nothing is missing.
+    served_ratio = served / due if due > 0 else float(phase.end_s <= phase.start_s)
     due_ratio = (due + _scatter(planned)) / planned if planned > 0 else 1.0
     return Delivery(ARRIVALS, planned, served, min(1.0, served_ratio, due_ratio))
 

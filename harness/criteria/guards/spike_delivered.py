@@ -73,6 +73,6 @@ def _remedy(recording: Recording, phase: Phase, worst: Delivery) -> str:
     idle = silent.silent(recording, silent.all_load(recording) if kind else phase)
     if kind:
         idle = Counter({kind: idle[kind]})
-    if 2 * idle.total() >= worst.planned - worst.delivered:
+    if idle.total() and 2 * idle.total() >= worst.planned - worst.delivered:
         return silent.in_words(idle)
     return "give the load generator more users, load processes or time"

@@ -24,6 +24,8 @@ WAIT, HELD = "pool wait", "pool query"
 """Observations: how long a request waited for a connection, and for how long it held it."""
 FAR = 3.0
 """Standard errors that are no chance."""
+FEWEST_SAMPLES = 5
+"""Of a phase, for its mean use to be known: a herd is over between two of them."""
 
 
 @dataclass(frozen=True)
@@ -157,26 +159,29 @@ def permanent(recording: Recording, baseline: Phase) -> dict[str, float]:
 def contradiction(recording: Recording) -> str:
     """Why the metric cannot be the use of the pool that the load was on; empty where nothing speaks against it.
 
-    Little's law tells how many connections were held where most were: throughput × time held, as the answers tell it.
-    A metric that says less than half of that, by more than samples of so many scatter (Poisson), stands still, is
-    another pool's, or is not that of all processes, and would look just as good with a leak.
+    Little's law tells how many connections were held in each phase: throughput × time held, as the answers tell it,
+    and never more than the pool has, for what is sent beyond that is held later. A metric that says less than half of
+    that, by more than samples of so many scatter (Poisson), stands still, is another pool's, or is not that of all
+    processes, and would look just as good with a leak. The phase in which most were held is looked at first; where
+    only part of the pool is read, its size is too small as well, and a phase that does not fill it tells.
     """
-    busiest, held = max(
-        ((phase, _held(recording, phase)) for phase in recording.header.phases),
-        key=lambda each: each[1],
-        default=(None, 0.0),
-    )
-    if busiest is None or not held:
-        return ""
-    seen = [instant.in_use for instant in instants(recording, busiest)]
-    mean = statistics.fmean(seen) if seen else held
-    if mean >= held / 2 or mean + FAR * math.sqrt(held / len(seen)) >= held:
-        return ""
-    return (
-        f"the metric says that {mean:.1f} connections were in use in the {busiest.name}, where the answers tell of "
-        f"{held:.1f} (Little's law): it stands still, is that of another pool, or not of all processes; name the right "
-        "one, and the pages of all processes"
-    )
+    told = []
+    for phase in recording.header.phases:
+        seen = instants(recording, phase)
+        if len(seen) >= FEWEST_SAMPLES and (held := _held(recording, phase)):
+            most = max(each.size or math.inf for each in seen)
+            told.append((min(held, most), phase.name, [each.in_use for each in seen]))
+    told.sort(key=lambda each: -each[0])
+    # Fewer than one may come, and be held, at even distances that the samples miss.
+    for held, name, seen_in_use in [*told[:1], *(each for each in told[1:] if each[0] >= 1)]:
+        mean = statistics.fmean(seen_in_use)
+        if mean < held / 2 and mean + FAR * math.sqrt(held / len(seen_in_use)) < held:
+            return (
+                f"the metric says that {mean:.1f} connections were in use in the {name}, where the answers tell of "
+                f"{held:.1f} (Little's law): it stands still, is that of another pool, or not of all processes; name "
+                "the right one, and the pages of all processes"
+            )
+    return ""
 
 
 def _held(recording: Recording, phase: Phase) -> float:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+from harness.analysis.phases import ALL_SHED
 from harness.criteria._outcome import against, percent, seconds
+from harness.criteria._seen import Seen, after
 from harness.criteria.cache._operations import examples
 from harness.criteria.rate_limit._criterion import RateLimitCriterion
 from harness.criteria.rate_limit._takes import Admissions, by_way_of
@@ -27,6 +30,10 @@ class WrongRefusals(RateLimitCriterion):
 
     limit: float = parameter(0.01, "largest share of refusals without reason that is accepted", highest=1)
     tolerance: float = parameter(0.05, "share of the limit that may be left when it begins to refuse", highest=1)
+
+    def failures_seen(self, recording: Recording) -> Iterator[Seen]:
+        """Whoever was turned away was refused, and whether that had a reason is judged in all phases."""
+        yield from (each._replace(only=ALL_SHED) for each in after(recording, 0, ""))
 
     def judge(self, recording: Recording) -> Finding:
         keys = self.keys(recording)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from harness.criteria._criterion import Criterion
 from harness.criteria._effects import effect_of
 from harness.criteria._injections import Injection, injections, load_end_s, not_injected
 from harness.criteria._outcome import against, seconds
+from harness.criteria._seen import Seen
 from harness.criteria.recovery._gaps import Gap, gaps, tries_of
 from harness.findings import CLIENTS, Finding, Outcome
 from harness.plugins import parameter
@@ -41,6 +43,10 @@ class Outage(Criterion):
     @property
     def limit_value(self) -> float:
         return self.limit_s + self.on_top_s
+
+    def failures_seen(self, recording: Recording) -> Iterator[Seen]:
+        """For as long after each fault as is accepted, what fails is meant."""
+        yield from (Seen(each.at_s, each.at_s + self.limit_value) for each in injections(recording, self.fault))
 
     def judge(self, recording: Recording) -> Finding:
         title = f"longest time without a good answer to a {self.kind}"

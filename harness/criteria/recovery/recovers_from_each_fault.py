@@ -11,11 +11,12 @@ from harness.analysis.quality import MINIMUM_REQUESTS
 from harness.criteria._answer_size import SHORTER_HELP, SHORTER_RATIO
 from harness.criteria._criterion import BaselineWanted, Criterion
 from harness.criteria._outcome import seconds, titled
+from harness.criteria._seen import Seen
 from harness.criteria.recovery.recovery_time import RecoveryTime
 from harness.findings import CLIENTS, Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
-from harness.recording_header import Header, Phase
+from harness.recording_header import Phase
 from harness.recording_marks import INJECTED, UNDONE, FaultMark
 
 
@@ -51,8 +52,10 @@ class RecoversFromEachFault(Criterion):
     baseline_windows: int = parameter(30, "windows that the baseline must have", lowest=5)
     requests: str = parameter("", "only requests of this name, * for anything; empty for all")
 
-    def failures_seen(self, header: Header) -> Iterator[tuple[Phase, str]]:
-        yield from ((phase, self.requests) for phase in header.phases)
+    def failures_seen(self, recording: Recording) -> Iterator[Seen]:
+        """From the first fault on; what was shed is not answered either."""
+        for each in _disturbances(recording.faults)[:1]:
+            yield Seen(each.start_s, math.inf, self.requests)
 
     @property
     def baseline_wanted(self) -> BaselineWanted:

@@ -11,18 +11,20 @@ from harness.analysis.quality import MINIMUM_REQUESTS
 from harness.criteria._answer_size import SHORTER_HELP, SHORTER_RATIO, Compared, unless_shorter
 from harness.criteria._criterion import BaselineWanted, Criterion
 from harness.criteria._outcome import against, percent, seconds, titled
+from harness.criteria._seen import Seen
 from harness.criteria.recovery._episode import measure
 from harness.criteria.recovery._recovery import Recovery, Settings, State
 from harness.criteria.recovery._since import Named, doubt_since, in_words
 from harness.findings import CLIENTS, Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
-from harness.recording_header import Header, Phase
 
 TOLD_RATIO = 1.25
 """A latency that is proven to stay so many times as long is told."""
 RESOLUTION_S = 0.005
 """A difference of p95 that is smaller may be the load generator's."""
+SLOWER_RATIO = 1.5
+"""As many times as long as before a service may stay, by default."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,9 @@ class RecoveryTime(Criterion):
     slo_s: float = parameter(0.0, "latency in seconds of a good answer; 0 takes it from the baseline")
     floor_s: float = parameter(0.1, "how many seconds slower than the baseline is no harm")
     slower_ratio: float = parameter(
-        1.5, "how many times as long as in the baseline latency may stay, though within floor_s; 0: any", lowest=0
+        SLOWER_RATIO,
+        "how many times as long as in the baseline latency may stay, though within floor_s; 0: any",
+        lowest=0,
     )
     shorter_ratio: float = parameter(SHORTER_RATIO, SHORTER_HELP, lowest=0)
     spike: str = parameter("spike", "phase after whose end the time counts")
@@ -51,13 +55,11 @@ class RecoveryTime(Criterion):
     baseline_windows: int = parameter(30, "windows that the baseline must have", lowest=5)
     requests: str = parameter("", "only requests of this name, * for anything; empty for all")
 
-    def failures_seen(self, header: Header) -> Iterator[tuple[Phase, str]]:
-        """From the beginning of the spike on; what comes before is for others."""
-        spike = next((phase for phase in header.phases if phase.name == self.spike), None)
-        watched = next((phase for phase in header.phases if phase.name == self.recovery), None)
+    def failures_seen(self, recording: Recording) -> Iterator[Seen]:
+        """From the end of the spike on, from which the time counts; what was shed is not answered either."""
+        spike, watched = recording.phase(self.spike), recording.phase(self.recovery)
         if spike is not None and watched is not None:
-            within = (each for each in header.phases if spike.start_s <= each.start_s <= watched.start_s)
-            yield from ((phase, self.requests) for phase in within)
+            yield Seen(spike.end_s, watched.end_s, self.requests)
 
     @property
     def baseline_wanted(self) -> BaselineWanted:

@@ -20,10 +20,11 @@ from harness.criteria._answer_size import (
 )
 from harness.criteria._criterion import Estimate
 from harness.criteria._outcome import against, percent, titled, with_remedy
+from harness.criteria._seen import Seen, after
 from harness.findings import CLIENTS, Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
-from harness.recording_header import Header, Phase
+from harness.recording_header import Phase
 from harness.recording_values import Scalar
 
 
@@ -64,6 +65,7 @@ class ErrorBudget(Estimate):
 
     unit = "times"
     evidence = CLIENTS
+    compared_with = ("shorter_than",)
 
     objective: float = parameter(0.999, "share of requests that has to be good", lowest=0.5, highest=0.999999)
     window_days: float = parameter(30.0, "days for which the objective holds", lowest=1, highest=366)
@@ -73,8 +75,8 @@ class ErrorBudget(Estimate):
     shorter_ratio: float = parameter(SHORTER_RATIO, SHORTER_HELP, lowest=0)
     shorter_than: str = parameter("baseline", SHORTER_THAN_HELP)
 
-    def failures_seen(self, header: Header) -> Iterator[tuple[Phase, str]]:
-        yield from ((phase, self.requests) for phase in header.phases)
+    def failures_seen(self, recording: Recording) -> Iterator[Seen]:
+        yield from after(recording, 0, self.requests)
 
     def judge(self, recording: Recording) -> Finding:
         found, planned = self._judge(recording), recording.header.phases

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from harness.analysis import herd, intervals, phases
@@ -14,6 +15,7 @@ from harness.criteria._answer_size import (
 )
 from harness.criteria._criterion import Estimate
 from harness.criteria._outcome import against, most_common_cause, no_phase, percent, titled, unanswered, with_remedy
+from harness.criteria._seen import Seen, in_phase
 from harness.findings import CLIENTS, Basis, Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
@@ -32,6 +34,7 @@ class ErrorRatio(Estimate):
 
     unit = "ratio"
     evidence = CLIENTS
+    compared_with = ("shorter_than",)
 
     limit: float = parameter(0.05, "largest share of failed requests that is accepted", highest=1)
     phase: str = parameter("spike", "phase that is judged")
@@ -39,6 +42,9 @@ class ErrorRatio(Estimate):
     remedy: str = parameter("", "what to say when there are none of them")
     shorter_ratio: float = parameter(SHORTER_RATIO, SHORTER_HELP, lowest=0)
     shorter_than: str = parameter("baseline", SHORTER_THAN_HELP)
+
+    def failures_seen(self, recording: Recording) -> Iterator[Seen]:
+        yield from in_phase(recording, self.phase, self.requests)
 
     def judge(self, recording: Recording) -> Finding:
         found, phase = self._judge(recording), recording.phase(self.phase)

@@ -16,10 +16,10 @@ from harness.criteria._answer_size import (
 )
 from harness.criteria._criterion import Estimate
 from harness.criteria._outcome import against, no_phase, percent, seconds, titled, unanswered, with_remedy
+from harness.criteria._seen import Seen, in_phase
 from harness.findings import CLIENTS, Basis, Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
-from harness.recording_header import Header, Phase
 
 SHOWS_FAILURES = 0.95
 """The least quantile that has no figure where more requests failed than any other criterion accepts by default."""
@@ -42,6 +42,7 @@ class LatencyQuantile(Estimate):
 
     unit = "s"
     evidence = CLIENTS
+    compared_with = ("shorter_than",)
 
     limit_s: float = parameter(5.0, "largest latency in seconds that is accepted")
     quantile: float = parameter(0.95, "quantile that is judged, 0.95 for p95", lowest=0.01, highest=0.9999)
@@ -51,10 +52,10 @@ class LatencyQuantile(Estimate):
     shorter_ratio: float = parameter(SHORTER_RATIO, SHORTER_HELP, lowest=0)
     shorter_than: str = parameter("baseline", SHORTER_THAN_HELP)
 
-    def failures_seen(self, header: Header) -> Iterator[tuple[Phase, str]]:
+    def failures_seen(self, recording: Recording) -> Iterator[Seen]:
         """A median does not show the failures of a third."""
         if self.quantile >= SHOWS_FAILURES:
-            yield from super().failures_seen(header)
+            yield from in_phase(recording, self.phase, self.requests)
 
     def judge(self, recording: Recording) -> Finding:
         found, phase = self._judge(recording), recording.phase(self.phase)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from harness.analysis import herd, intervals, phases
 from harness.criteria._criterion import Estimate
 from harness.criteria._outcome import against, no_phase, percent
+from harness.criteria._seen import Seen, in_phase
 from harness.findings import CLIENTS, Basis, Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
@@ -28,6 +30,9 @@ class ShedRatio(Estimate):
     limit: float = parameter(0.5, "largest share of requests that the service may turn away", highest=1)
     phase: str = parameter("spike", "phase that is judged")
     needs_retry_after: bool = parameter(False, "whether each of them has to say for how long, with Retry-After")
+
+    def failures_seen(self, recording: Recording) -> Iterator[Seen]:
+        yield from (each._replace(only=phases.ALL_SHED) for each in in_phase(recording, self.phase, ""))
 
     def judge(self, recording: Recording) -> Finding:
         title = f"shed requests in the {self.phase}"

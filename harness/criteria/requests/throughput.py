@@ -31,6 +31,7 @@ class Throughput(Criterion):
 
     unit = "1/s"
     evidence = CLIENTS
+    compared_with = ("shorter_than",)
 
     lower_limit_per_s: float = parameter(1.0, "fewest good answers per second that are accepted")
     lower_limit_of_users_ratio: float = parameter(

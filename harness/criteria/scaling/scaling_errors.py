@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from harness.analysis import phases
 from harness.criteria._answer_size import SHORTER_HELP, SHORTER_RATIO
 from harness.criteria._outcome import no_phase
+from harness.criteria._seen import Seen, after
 from harness.criteria.requests.error_ratio import ErrorRatio
 from harness.criteria.scaling._criterion import ReplicasCriterion
 from harness.criteria.scaling._replicas import measure_supply
 from harness.findings import Finding
 from harness.plugins import parameter
 from harness.recording import Recording
-from harness.recording_header import Header, Phase
+from harness.recording_header import Phase
 from harness.recording_values import CENSORED, OK, Scalar
 
 NEAR_S = 2
@@ -37,8 +38,9 @@ class ScalingErrors(ReplicasCriterion):
     requests: str = parameter("", "only requests of this name, * for anything; empty for all")
     shorter_ratio: float = parameter(SHORTER_RATIO, SHORTER_HELP, lowest=0)
 
-    def failures_seen(self, header: Header) -> Iterator[tuple[Phase, str]]:
-        yield from ((phase, self.requests) for phase in header.phases)
+    def failures_seen(self, recording: Recording) -> Iterator[Seen]:
+        if before := recording.phase(self.baseline):
+            yield from after(recording, before.end_s, self.requests)
 
     def judge(self, recording: Recording) -> Finding:
         before = recording.phase(self.baseline)

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from harness.analysis import phases
 from harness.criteria._criterion import Criterion
 from harness.criteria._outcome import against, most_common_cause, percent
+from harness.criteria._seen import Seen, after
 from harness.criteria.websocket import _connections as connections
 from harness.findings import CLIENTS, Finding
 from harness.plugins import parameter
 from harness.recording import Recording
-from harness.recording_header import Header, Phase
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,8 @@ class ConnectionsKept(Criterion):
     connections: str = parameter("*", "only connections of this name, * for anything")
     drop: str = parameter("drop", "phase in which connections are dropped as planned; empty for none")
 
-    def failures_seen(self, header: Header) -> Iterator[tuple[Phase, str]]:
-        yield from ((phase, f"{phases.OF_CONNECTIONS}{self.connections} *") for phase in header.phases)
+    def failures_seen(self, recording: Recording) -> Iterator[Seen]:
+        yield from after(recording, 0, f"{phases.OF_CONNECTIONS}{self.connections} *")
 
     def judge(self, recording: Recording) -> Finding:
         opened = connections.opened(recording, self.connections)

@@ -9,13 +9,15 @@ from dataclasses import dataclass
 from harness.analysis import phases
 from harness.criteria._criterion import Criterion
 from harness.criteria._outcome import against, percent
-from harness.findings import CLIENTS, Finding
+from harness.criteria._seen import Seen, after
+from harness.findings import CLIENTS, Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
-from harness.recording_header import Header, Phase
 from harness.recording_values import OK
 
 LOST, DOUBLED, LATE = "lost", "doubled", "late"
+REFUSED_RATIO = 0.05
+"""So many of the messages may have been refused, or unreadable, where those that were taken prove anything."""
 ADAPT = (
     "the target may speak another protocol; adapt what the users say and what they take for an answer (say and "
     "on_message of the user class, docs/websocket.md)"
@@ -31,7 +33,8 @@ class MessageDelivery(Criterion):
     counted by their numbers, none is inferred from others, so the figure has no uncertainty.
 
     A greeting with which the service begins each connection is a message as well. Where not one message or greeting has
-    ever come, nobody knows whether the target loses them or speaks another protocol: that is no FAIL.
+    ever come, nobody knows whether the target loses them or speaks another protocol: that is no FAIL. Nor is there a
+    PASS where the target refused more than a few, or sent what nobody can read.
     """
 
     title = "messages delivered once"
@@ -42,8 +45,9 @@ class MessageDelivery(Criterion):
     messages: str = parameter("message *", "names of the messages that are counted, * for anything")
     greetings: str = parameter("greeting *", "names of the greetings, which are counted as well")
 
-    def failures_seen(self, header: Header) -> Iterator[tuple[Phase, str]]:
-        yield from ((phase, pattern) for phase in header.phases for pattern in (self.messages, self.greetings))
+    def failures_seen(self, recording: Recording) -> Iterator[Seen]:
+        for pattern in (self.messages, self.greetings):
+            yield from after(recording, 0, pattern)
 
     def judge(self, recording: Recording) -> Finding:
         due: Counter[str] = Counter()
@@ -76,4 +80,10 @@ class MessageDelivery(Criterion):
         if outcomes["refused"]:
             evidence["refused by the target, and so not lost"] = outcomes["refused"]
         reason = f"{lost:,} lost and {doubled:,} doubled of {total:,} messages due; limit {percent(self.limit)}"
-        return self.finding(against(self.limit, (ratio, ratio)), reason, ratio, (ratio, ratio), evidence)
+        outcome = against(self.limit, (ratio, ratio))
+        refused = {name: count for name, count in outcomes.most_common() if name not in (OK, LATE, LOST, DOUBLED)}
+        if outcome is Outcome.PASS and sum(refused.values()) > REFUSED_RATIO * total:
+            told = " and ".join(f"{count:,} {name}" for name, count in refused.items())
+            outcome = Outcome.INCONCLUSIVE
+            reason += f"; but {told}, which is neither: an error_ratio of {self.messages} would judge it"
+        return self.finding(outcome, reason, ratio, (ratio, ratio), evidence)

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from harness.analysis import histogram, phases
 from harness.criteria._criterion import Criterion
 from harness.criteria._outcome import against, no_phase, percent, seconds
+from harness.criteria._seen import Seen, after
 from harness.criteria.websocket import _connections as connections
 from harness.findings import CLIENTS, Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
-from harness.recording_header import Header, Phase
-from harness.recording_values import NOT_TRIED, OK, Scalar, Sparse
+from harness.recording_header import Phase
+from harness.recording_values import ATTEMPT, NOT_TRIED, OK, Scalar, Sparse
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,8 @@ class ReconnectTime(Criterion):
     drop: str = parameter("drop", "phase that begins with the drop")
     connections: str = parameter("*", "only connections of this name, * for anything")
 
-    def failures_seen(self, header: Header) -> Iterator[tuple[Phase, str]]:
-        yield from ((phase, f"* {self.connections} reconnect") for phase in header.phases)
+    def failures_seen(self, recording: Recording) -> Iterator[Seen]:
+        yield from after(recording, 0, f"* {self.connections} reconnect")
 
     def judge(self, recording: Recording) -> Finding:
         phase = recording.phase(self.drop)
@@ -92,12 +93,12 @@ class ReconnectTime(Criterion):
 
     def _count_failed_attempts(self, recording: Recording, phase: Phase) -> dict[str, Scalar]:
         """By cause, from the drop to the end of the run."""
-        found = phases.only(recording, f"attempt {self.connections} reconnect").slices
+        found = phases.only(recording, f"{ATTEMPT} {self.connections} reconnect").slices
         tally = phases.tally(tuple(piece for piece in found if piece.t >= phase.start_s))
         return {f"failed attempts, {cause}": count for cause, count in tally.causes.items()}
 
     def _not_tried(self, recording: Recording, phase: Phase) -> int:
-        found = phases.only(recording, f"attempt {self.connections} reconnect").slices
+        found = phases.only(recording, f"{ATTEMPT} {self.connections} reconnect").slices
         return sum(piece.count for piece in found if piece.t >= phase.start_s and piece.outcome == NOT_TRIED)
 
     def _kicks(self, recording: Recording) -> dict[str, Scalar]:

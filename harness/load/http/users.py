@@ -211,7 +211,9 @@ class HerdHttpUser(PacedHttpUser):
     def send_prepared(self) -> None:
         assert self._request is not None and self.current_start is not None
         self.current_start.name = f"{self._request.method} {self._request.name}"
-        self.follow_up(self.client.send(self._request, self.current_start, self.check))
+        # One that is not the user's own looks at nothing, and would make the answers pass for checked ones.
+        check = None if type(self).check is HerdHttpUser.check else self.check
+        self.follow_up(self.client.send(self._request, self.current_start, check))
 
 
 class WarmConnection:

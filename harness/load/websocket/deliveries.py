@@ -18,7 +18,7 @@ LOST, DOUBLED, LATE, REFUSED = "lost", "doubled", "late", "refused"
 """Outcomes. ``late``: it came, after one with a higher number. ``refused``: the target said that it would not."""
 BROADCAST = "broadcast"
 LARGEST_GAP = 10_000
-"""Numbers that are kept as missing between two that came: a service whose numbers are instants has no fewer gaps."""
+"""Numbers that a connection keeps as missing: a service whose numbers are instants has a gap before each of them."""
 
 _channels: WeakKeyDictionary[Node, dict[str, Channel]] = WeakKeyDictionary()
 
@@ -39,7 +39,8 @@ class SequenceNumbers:
         if number > self.last:
             if number > self.last + 1:
                 self._gaps = self._gaps or set()
-                self._gaps.update(range(max(self.last + 1, number - LARGEST_GAP), number))
+                room = LARGEST_GAP - len(self._gaps)
+                self._gaps.update(range(max(self.last + 1, number - room), number))
             self.last = number
             return OK
         if self._gaps and number in self._gaps:

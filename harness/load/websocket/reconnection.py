@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.recording_values import NOT_TRIED, OK, UNFINISHED
+from harness.recording_values import ATTEMPT, NOT_TRIED, OK, UNFINISHED
 
 if TYPE_CHECKING:
     from harness.load.websocket.users import WebSocketUser
@@ -58,10 +58,10 @@ class Reconnection:
 
     def not_tried(self) -> None:
         """The connection is lost, and the user is none that comes back."""
-        self._user.observe("attempt", self._name, self.lost_s, self.lost_s, NOT_TRIED)
+        self._user.observe(ATTEMPT, self._name, self.lost_s, self.lost_s, NOT_TRIED)
 
     def attempt_failed(self, sent_s: float, error: Exception) -> None:
-        self._user._fire("attempt", self._name, sent_s, time.monotonic(), sent_s, error, 0)
+        self._user._fire(ATTEMPT, self._name, sent_s, time.monotonic(), sent_s, error, 0)
 
     def opened(self, sent_s: float, opened_s: float) -> None:
         self.unproven = Unproven(self.lost_s, sent_s, opened_s)
@@ -108,7 +108,7 @@ class Reconnection:
             self.lost_s = ended_s
             return False
         self.unproven, self.lost_s = None, unproven.lost_s
-        self._user.observe("attempt", self._name, unproven.sent_s, ended_s, KICKED)
+        self._user.observe(ATTEMPT, self._name, unproven.sent_s, ended_s, KICKED)
         return True
 
     @property
