@@ -43,6 +43,9 @@ _BY_STATE = (
 """Beginning of the SQLSTATE (PostgreSQL, appendix A) → cause; the first that fits."""
 
 _BY_WORDS = (
+    ("broken pipe", "connection reset"),  # first: it is said of what could not be sent, such as a "negotiation packet"
+    ("reset by peer", "connection reset"),
+    ("connection abort", "connection reset"),
     ("too many clients", "too many connections"),
     ("remaining connection slots", "too many connections"),
     ("too many connections", "too many connections"),
@@ -61,11 +64,13 @@ _BY_WORDS = (
     ("timeout expired", "timeout"),
     ("timed out", "timeout"),
     ("translate host name", "name not resolved"),
-    ("reset by peer", "connection reset"),
     ("closed the connection", "server closed"),
     ("terminating connection", "server closed"),
     ("connection already closed", "server closed"),
     ("eof detected", "server closed"),
+    ("write to server failed", "server closed"),
+    ("no connection to the server", "server closed"),
+    ("connection not open", "server closed"),
 )
 """While connecting there is no SQLSTATE to be had from libpq, only these words."""
 

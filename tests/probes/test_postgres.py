@@ -14,7 +14,7 @@ import psutil
 import psycopg2
 import pytest
 
-from harness.clients.postgres import PostgresError, Session, require_usable
+from harness.clients.postgres import PostgresError, Session, cause_of, require_usable
 from harness.errors import ConfigurationError
 from harness.probes import Reading
 from harness.probes.pool import Pool
@@ -243,3 +243,18 @@ def test_the_probe_is_free_of_gevent() -> None:
     source = "import sys, harness.probes.postgres, harness.probes.pool; print('gevent' in sys.modules)"
     with loopback.python(source) as process:
         assert loopback.said(process) == "False"
+
+
+@pytest.mark.parametrize(
+    ("words", "cause"),
+    [
+        ("could not send SSL negotiation packet: Broken pipe", "connection reset"),
+        ("could not send startup packet: Connection reset by peer", "connection reset"),
+        ("received invalid response to SSL negotiation: H", "not postgresql"),
+        ("write to server failed", "server closed"),
+        ("no connection to the server", "server closed"),
+        ("something else", "connection failed"),
+    ],
+)
+def test_what_breaks_while_connecting_is_told_by_its_words(words: str, cause: str) -> None:
+    assert cause_of(psycopg2.OperationalError(words)) == cause
