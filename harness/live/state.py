@@ -73,7 +73,7 @@ class LiveState:
     def __init__(self, header: Header, stop_rules: Iterable[StopRule] = ()) -> None:
         self.nodes = Nodes(header.nodes)
         self._coming = SliceSums(header)
-        """Of all nodes, until somebody looks: to add them up first costs a quarter of taking in each by itself."""
+        """Of all nodes, until somebody looks: to add them up first costs less than to take in each by itself."""
         self._phases = tuple(PhaseTally(phase, only_class(header)) for phase in header.phases)
         self._durations = RequestDurations()
         self.samples: dict[tuple[str, str], ProbeSample] = {}
