@@ -17,6 +17,7 @@ from harness.analysis.answer_sizes import middle_bytes
 from harness.analysis.intervals import clopper_pearson
 from harness.analysis.names import names_with_class
 from harness.analysis.once import once
+from harness.criteria._criterion import Criterion
 from harness.findings import Finding, Outcome
 from harness.recording import Recording, Slice
 from harness.recording_header import Phase
@@ -77,7 +78,33 @@ class Shorter:
         )
 
 
-def unless_shorter(
+class JudgesAnswers(Criterion):
+    """A criterion that takes answers for good, and so has no PASS where it only passes by far shorter ones. Its
+    parameters are declared by each: they are told in its order.
+    """
+
+    requests: str
+    shorter_ratio: float
+
+    def judge(self, recording: Recording) -> Finding:
+        found = self._judge(recording)
+        before, since = self._stretches(recording)
+        if since is None:
+            return found
+        return _unless_shorter(
+            found, recording, Compared(before, since, self.shorter_ratio, self.requests), self._judge
+        )
+
+    def _judge(self, recording: Recording) -> Finding:
+        """As if all that was answered ok were good."""
+        raise NotImplementedError
+
+    def _stretches(self, recording: Recording) -> tuple[Phase | None, Phase | None]:
+        """What shows how long good answers are, and what is judged; None for what the run has not."""
+        raise NotImplementedError
+
+
+def _unless_shorter(
     found: Finding, recording: Recording, compared: Compared, judge: Callable[[Recording], Finding]
 ) -> Finding:
     """The finding of ``judge`` on the recording, where it holds though the far shorter answers had failed. Otherwise

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from harness.analysis import amplification, generator, intervals, phases
 from harness.analysis.quality import ServiceLevel, Windows, service_level, windows
 from harness.analysis.time_series import level_at
-from harness.criteria._answer_size import SHORTER_HELP, SHORTER_RATIO, Compared, unless_shorter
-from harness.criteria._criterion import Criterion
+from harness.criteria._answer_size import SHORTER_HELP, SHORTER_RATIO, JudgesAnswers
 from harness.criteria._outcome import no_phase, percent, seconds, titled, with_remedy
 from harness.criteria.recovery._queue import Course, Queue, measure_queue
 from harness.findings import CLIENTS, Finding, Outcome
@@ -27,7 +26,7 @@ SAME_LOAD = 0.05
 
 
 @dataclass(frozen=True)
-class Metastability(Criterion):
+class Metastability(JudgesAnswers):
     """After the spike, with the baseline's load alone, the target comes back, or works its queue off.
 
     A failure is metastable when it outlasts its cause (Bronson et al., HotOS 2021): the queue that the spike has left
@@ -59,12 +58,8 @@ class Metastability(Criterion):
         measured = self._measure(recording)
         return not isinstance(measured, str) and measured.is_back(self.lower_limit) is not None
 
-    def judge(self, recording: Recording) -> Finding:
-        found, phase = self._judge(recording), recording.phase(self.recovery)
-        if phase is None:
-            return found
-        compared = Compared(recording.phase(self.baseline), phase, self.shorter_ratio, self.requests)
-        return unless_shorter(found, recording, compared, self._judge)
+    def _stretches(self, recording: Recording) -> tuple[Phase | None, Phase | None]:
+        return recording.phase(self.baseline), recording.phase(self.recovery)
 
     def _judge(self, recording: Recording) -> Finding:
         measured = self._measure(recording)

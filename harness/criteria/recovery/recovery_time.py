@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from harness.analysis.quality import MINIMUM_REQUESTS
-from harness.criteria._answer_size import SHORTER_HELP, SHORTER_RATIO, Compared, unless_shorter
-from harness.criteria._criterion import BaselineWanted, Criterion
+from harness.criteria._answer_size import SHORTER_HELP, SHORTER_RATIO, JudgesAnswers
+from harness.criteria._criterion import BaselineWanted
 from harness.criteria._outcome import against, percent, seconds, titled
 from harness.criteria._seen import Seen
 from harness.criteria.recovery._episode import measure
@@ -18,6 +18,7 @@ from harness.criteria.recovery._since import Named, doubt_since, in_words
 from harness.findings import CLIENTS, Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
+from harness.recording_header import Phase
 
 TOLD_RATIO = 1.25
 """A latency that is proven to stay so many times as long is told."""
@@ -28,7 +29,7 @@ SLOWER_RATIO = 1.5
 
 
 @dataclass(frozen=True)
-class RecoveryTime(Criterion):
+class RecoveryTime(JudgesAnswers):
     """The target is back within the band of its baseline soon enough after the spike.
 
     Never having recovered while it was watched is "longer than that", never 0 and never a pass. What counts
@@ -65,12 +66,8 @@ class RecoveryTime(Criterion):
     def baseline_wanted(self) -> BaselineWanted:
         return BaselineWanted(self.baseline, self.baseline_windows, self.window_s, MINIMUM_REQUESTS, "the recovery")
 
-    def judge(self, recording: Recording) -> Finding:
-        found, phase = self._judge(recording), recording.phase(self.recovery)
-        if phase is None:
-            return found
-        compared = Compared(recording.phase(self.baseline), phase, self.shorter_ratio, self.requests)
-        return unless_shorter(found, recording, compared, self._judge)
+    def _stretches(self, recording: Recording) -> tuple[Phase | None, Phase | None]:
+        return recording.phase(self.baseline), recording.phase(self.recovery)
 
     def _judge(self, recording: Recording) -> Finding:
         measured = measure(recording, self._settings())

@@ -11,13 +11,7 @@ from harness.analysis import histogram, phases
 from harness.analysis.error_budget import Objective, Rule, rules
 from harness.analysis.intervals import clopper_pearson
 from harness.analysis.phases import Tally
-from harness.criteria._answer_size import (
-    SHORTER_HELP,
-    SHORTER_RATIO,
-    SHORTER_THAN_HELP,
-    Compared,
-    unless_shorter,
-)
+from harness.criteria._answer_size import SHORTER_HELP, SHORTER_RATIO, SHORTER_THAN_HELP, JudgesAnswers
 from harness.criteria._criterion import Estimate
 from harness.criteria._outcome import against, percent, titled, with_remedy
 from harness.criteria._seen import Seen, after
@@ -49,7 +43,7 @@ class _Burn:
 
 
 @dataclass(frozen=True)
-class ErrorBudget(Estimate):
+class ErrorBudget(JudgesAnswers, Estimate):
     """The burn rate of the error budget stays below those for which the SRE Workbook pages somebody.
 
     Objective, burn rate, windows and how they shrink with the run: :mod:`harness.analysis.error_budget`. Good is what
@@ -78,13 +72,10 @@ class ErrorBudget(Estimate):
     def failures_seen(self, recording: Recording) -> Iterator[Seen]:
         yield from after(recording, 0, self.requests)
 
-    def judge(self, recording: Recording) -> Finding:
-        found, planned = self._judge(recording), recording.header.phases
-        if not planned:
-            return found
-        whole = Phase("rest of the run", planned[0].start_s, planned[-1].end_s)
-        compared = Compared(recording.phase(self.shorter_than), whole, self.shorter_ratio, self.requests)
-        return unless_shorter(found, recording, compared, self._judge)
+    def _stretches(self, recording: Recording) -> tuple[Phase | None, Phase | None]:
+        planned = recording.header.phases
+        whole = Phase("rest of the run", planned[0].start_s, planned[-1].end_s) if planned else None
+        return recording.phase(self.shorter_than), whole
 
     def _judge(self, recording: Recording) -> Finding:
         aim = Objective(self.objective, self.window_days, self.latency_s)

@@ -6,23 +6,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from harness.analysis import herd, intervals, phases
-from harness.criteria._answer_size import (
-    SHORTER_HELP,
-    SHORTER_RATIO,
-    SHORTER_THAN_HELP,
-    Compared,
-    unless_shorter,
-)
+from harness.criteria._answer_size import SHORTER_HELP, SHORTER_RATIO, SHORTER_THAN_HELP, JudgesAnswers
 from harness.criteria._criterion import Estimate
 from harness.criteria._outcome import against, most_common_cause, no_phase, percent, titled, unanswered, with_remedy
 from harness.criteria._seen import Seen, in_phase
 from harness.findings import CLIENTS, Basis, Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
+from harness.recording_header import Phase
 
 
 @dataclass(frozen=True)
-class ErrorRatio(Estimate):
+class ErrorRatio(JudgesAnswers, Estimate):
     """Failed requests ÷ intended requests of a phase stay within a limit.
 
     Unfinished and unserved requests count as failed; where the run was cut off, they may have failed or not, and the
@@ -46,12 +41,8 @@ class ErrorRatio(Estimate):
     def failures_seen(self, recording: Recording) -> Iterator[Seen]:
         yield from in_phase(recording, self.phase, self.requests)
 
-    def judge(self, recording: Recording) -> Finding:
-        found, phase = self._judge(recording), recording.phase(self.phase)
-        if phase is None:
-            return found
-        compared = Compared(recording.phase(self.shorter_than), phase, self.shorter_ratio, self.requests)
-        return unless_shorter(found, recording, compared, self._judge)
+    def _stretches(self, recording: Recording) -> tuple[Phase | None, Phase | None]:
+        return recording.phase(self.shorter_than), recording.phase(self.phase)
 
     def _judge(self, recording: Recording) -> Finding:
         recording = phases.judged(recording, self.requests)

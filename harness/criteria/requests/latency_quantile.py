@@ -7,26 +7,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from harness.analysis import herd, histogram, intervals, phases
-from harness.criteria._answer_size import (
-    SHORTER_HELP,
-    SHORTER_RATIO,
-    SHORTER_THAN_HELP,
-    Compared,
-    unless_shorter,
-)
+from harness.criteria._answer_size import SHORTER_HELP, SHORTER_RATIO, SHORTER_THAN_HELP, JudgesAnswers
 from harness.criteria._criterion import Estimate
 from harness.criteria._outcome import against, no_phase, percent, seconds, titled, unanswered, with_remedy
 from harness.criteria._seen import Seen, in_phase
 from harness.findings import CLIENTS, Basis, Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
+from harness.recording_header import Phase
 
 SHOWS_FAILURES = 0.95
 """The least quantile that has no figure where more requests failed than any other criterion accepts by default."""
 
 
 @dataclass(frozen=True)
-class LatencyQuantile(Estimate):
+class LatencyQuantile(JudgesAnswers, Estimate):
     """A quantile of the latency of a phase, from the intended start, stays within a limit.
 
     A request that failed is slower than any answer: a service that answers 503 at once must not look quick. Nor must
@@ -57,12 +52,8 @@ class LatencyQuantile(Estimate):
         if self.quantile >= SHOWS_FAILURES:
             yield from in_phase(recording, self.phase, self.requests)
 
-    def judge(self, recording: Recording) -> Finding:
-        found, phase = self._judge(recording), recording.phase(self.phase)
-        if phase is None:
-            return found
-        compared = Compared(recording.phase(self.shorter_than), phase, self.shorter_ratio, self.requests)
-        return unless_shorter(found, recording, compared, self._judge)
+    def _stretches(self, recording: Recording) -> tuple[Phase | None, Phase | None]:
+        return recording.phase(self.shorter_than), recording.phase(self.phase)
 
     def _judge(self, recording: Recording) -> Finding:
         recording = phases.judged(recording, self.requests)

@@ -6,14 +6,7 @@ from dataclasses import dataclass
 
 from harness.analysis import phases
 from harness.analysis.time_series import level_at
-from harness.criteria._answer_size import (
-    SHORTER_HELP,
-    SHORTER_RATIO,
-    SHORTER_THAN_HELP,
-    Compared,
-    unless_shorter,
-)
-from harness.criteria._criterion import Criterion
+from harness.criteria._answer_size import SHORTER_HELP, SHORTER_RATIO, SHORTER_THAN_HELP, JudgesAnswers
 from harness.criteria._outcome import no_phase, percent, titled, with_remedy
 from harness.findings import CLIENTS, Finding, Outcome
 from harness.plugins import parameter
@@ -22,7 +15,7 @@ from harness.recording_header import Header, Phase
 
 
 @dataclass(frozen=True)
-class Throughput(Criterion):
+class Throughput(JudgesAnswers):
     """Good answers to the requests of a phase ÷ its seconds reach a limit.
 
     It is counted, so the figure has no interval but for requests of a run that was cut off. A service cannot answer
@@ -43,12 +36,8 @@ class Throughput(Criterion):
     shorter_ratio: float = parameter(SHORTER_RATIO, SHORTER_HELP, lowest=0)
     shorter_than: str = parameter("baseline", SHORTER_THAN_HELP)
 
-    def judge(self, recording: Recording) -> Finding:
-        found, phase = self._judge(recording), recording.phase(self.phase)
-        if phase is None:
-            return found
-        compared = Compared(recording.phase(self.shorter_than), phase, self.shorter_ratio, self.requests)
-        return unless_shorter(found, recording, compared, self._judge)
+    def _stretches(self, recording: Recording) -> tuple[Phase | None, Phase | None]:
+        return recording.phase(self.shorter_than), recording.phase(self.phase)
 
     def _judge(self, recording: Recording) -> Finding:
         recording = phases.judged(recording, self.requests)
