@@ -1,7 +1,8 @@
 """A target that does next to nothing, so that what is measured is the generator: one epoll loop, one fixed answer.
 
-It notes when each connection is accepted and when each request arrives. ``GET /arrivals`` gives the instants of the
-requests (monotonic clock, seconds), ``GET /connections`` those of the connections; each forgets what it gave.
+It notes when each connection is accepted and when each request arrives: by the kernel's time stamp of the packet, but
+with TLS when it is read. ``GET /arrivals`` gives the instants of the requests (monotonic clock, seconds), ``GET
+/connections`` those of the connections; each forgets what it gave.
 Run as ``python -m benchmarks._bare_target``, with a file of certificate and key for TLS; prints its port.
 """
 
@@ -11,9 +12,13 @@ import json
 import select
 import socket
 import ssl
+import struct
 import sys
 import time
 
+SO_TIMESTAMPNS = 35
+"""Linux, asm-generic/socket.h; what comes with it is a timespec of the real-time clock."""
+TIMESPEC = struct.Struct("ll")
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 13\r\n\r\n" + b'{"token":"x"}'
 
 
@@ -23,9 +28,24 @@ class Peer:
         accepted.setblocking(False)
         accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket = accepted
-        if context is not None:
+        self.stamped = context is None
+        if context is None:
+            accepted.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+        else:
             # It shakes hands by itself, in the first recv().
             self.socket = context.wrap_socket(accepted, server_side=True, do_handshake_on_connect=False)
+
+    def receive(self) -> tuple[bytes, float]:
+        """What has come, and when."""
+        if not self.stamped:
+            return self.socket.recv(65536), time.monotonic()
+        data, ancillary, _, _ = self.socket.recvmsg(65536, socket.CMSG_SPACE(TIMESPEC.size))
+        now_s = time.monotonic()
+        for level, kind, stamp in ancillary:
+            if (level, kind) == (socket.SOL_SOCKET, SO_TIMESTAMPNS):
+                seconds, nanoseconds = TIMESPEC.unpack(stamp)
+                now_s -= time.time() - (seconds + nanoseconds / 1e9)
+        return data, now_s
 
 
 class Target:
@@ -35,9 +55,9 @@ class Target:
         self.connections: list[float] = []
         self.requests: list[float] = []
 
-    def receive(self, peer: Peer, now_s: float) -> None:
+    def receive(self, peer: Peer) -> None:
         """Raises OSError when the peer has gone; BlockingIOError or ssl.SSLWantReadError when there is nothing."""
-        data = peer.socket.recv(65536)
+        data, at_s = peer.receive()
         if not data:
             raise ConnectionResetError
         # A request may come in pieces (head, then body): the piece with the request line counts.
@@ -50,7 +70,7 @@ class Target:
             peer.socket.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
             peer.socket.setblocking(False)
         elif data.startswith((b"GET ", b"POST ")):
-            self.requests.append(now_s)
+            self.requests.append(at_s)
             if not data.startswith(b"POST ") or not data.endswith(b"\r\n\r\n"):
                 peer.socket.send(ANSWER)
         else:
@@ -84,7 +104,7 @@ def serve(certificate_file: str | None) -> None:
                 continue
             peer = peers[descriptor]
             try:
-                target.receive(peer, time.monotonic())
+                target.receive(peer)
             except (BlockingIOError, ssl.SSLWantReadError):
                 continue
             except OSError:

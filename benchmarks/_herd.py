@@ -12,6 +12,7 @@ from benchmarks._contest import arrivals, connections, locust, percentile_span_m
 USERS = 500
 PEERS = {
     "h2load": ("h2load", "--h1", "-n", str(USERS), "-c", str(USERS)),
+    "hey": ("hey", "-n", str(USERS), "-c", str(USERS)),
     "autocannon": ("autocannon", "-c", str(USERS), "-a", str(USERS)),
 }
 

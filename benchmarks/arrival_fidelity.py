@@ -18,6 +18,7 @@ from harness.load.schedule import due_times
 from harness.recording import Recording
 from shapes._profile import Polyline
 
+ROUNDS = 3
 RATE = 2000
 MANY = 4
 """A round of the curves takes so many times as long as others, so there are fewer of them."""

@@ -12,6 +12,7 @@ from functools import partial
 from benchmarks._contest import HERE, RUN_TIMEOUT_S, Table, bare_target, certificate, in_turn, spread
 from benchmarks._herd import USERS, Skew, peer, peers, springback
 
+ROUNDS = 3
 BARE = "bare loop, connects only"
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from benchmarks._contest import HERE, RUN_TIMEOUT_S, Table, bare_target, descriptors, in_turn, spread
 from benchmarks._server import Server, server
 
+ROUNDS = 1
 USERS = 10_000
 STOCK_USERS = {"FastHttpUser": 2_000, "HttpUser": 1_000}
 """Fewer: what is compared is the memory of one, and ten thousand of these would take long."""

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from benchmarks._contest import HERE, RUN_TIMEOUT_S, Table, arrivals, bare_target, free_port, spread
 
+ROUNDS = 3
 IDLE_S = 4.0
 """After the start of a worker, which waits for its master meanwhile."""
 LOADED_S = 4.0

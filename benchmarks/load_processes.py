@@ -22,6 +22,7 @@ from harness.recording_file import read
 from harness.recording_marks import LOST, NodeMark
 from harness.recording_values import OK
 
+ROUNDS = 1
 PROCESSES = 24
 LOCUSTFILE = HERE / "locustfiles" / "many_processes.py"
 HERD_AFTER_S = 1

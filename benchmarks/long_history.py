@@ -11,6 +11,7 @@ from harness.criteria.cache._invalidations import invalidations
 from harness.criteria.cache._operations import history_of
 from tests.histories import linearizable, recording
 
+ROUNDS = 2
 OPERATIONS = (50_000, 100_000)
 KEYS = (20, 1)
 

@@ -11,6 +11,7 @@ from collections import defaultdict
 from benchmarks._contest import HERE, Table, spread
 from benchmarks._hour import NAMES, NODES
 
+ROUNDS = 1
 STEPS = ("read", "judge", "html", "markdown", "junit", "verdict_json", "terminal", "reports")
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from benchmarks._contest import Table, arrivals, bare_target, in_turn, locust, spread
 
+ROUNDS = 7
 MIDDLE_S = (1.5, 4.5)
 """Seconds after the first request that are counted: not the spawning, not the stopping."""
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from benchmarks._contest import Table, bare_target, in_turn, locust, spread
 from benchmarks._herd import USERS, peer, peers, skew, springback
 
+ROUNDS = 3
 MANY = 5_000
 MANY_ROUNDS = 3
 

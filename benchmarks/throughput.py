@@ -15,6 +15,7 @@ from pathlib import Path
 from benchmarks._contest import HERE, Table, free_port, in_turn, spread
 from benchmarks._server import Server, on_core, server
 
+ROUNDS = 3
 USERS = 32
 SERVER_CORE, GENERATOR_CORE = 0, 1
 SETTLE_S = 1.5
@@ -87,6 +88,7 @@ def _others(target: Server, directory: str) -> dict[str, Callable[[], float]]:
         "wrk": ("-t1", f"-c{USERS}", "-d30s", url),
         "h2load": ("--h1", "-t1", f"-c{USERS}", "-D30", url),
         "k6": ("run", "--quiet", "--no-usage-report", f"-u={USERS}", "-d=30s", f"--env=URL={target.url}", str(script)),
+        "hey": ("-c", str(USERS), "-z", "30s", url),
         "autocannon": ("-c", str(USERS), "-d", "30", url),
         "vegeta": ("attack", "-rate=0", f"-max-workers={USERS}", "-duration=30s", "-output=/dev/null"),
     }  # fmt: skip

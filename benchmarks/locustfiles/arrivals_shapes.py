@@ -15,6 +15,7 @@ BRIEF = {
     "ramp_up_s": 1, "plateau_s": 2, "ramp_down_s": 1, "steps": 3, "gap_s": 1, "teeth": 2, "period_s": 2, "pulses": 2,
     "duty_ratio": 0.6, "soak_s": 4, "mean": 100.0, "days": 1, "bursts": 2, "burst_s": 1, "burst": 200.0,
     "steady_s": 1, "drop_s": 1, "herd_users": 400, "canary_per_s": 20.0,
+    "phases": "baseline 1 at 20, spike 2 at 20..400, recovery 2 at 20",
     "trace_file": str(Path(__file__).with_name("trace.csv")),
 }  # fmt: skip
 OWN = {"avalanche": {"spike_s": 1}, "diurnal": {"period_s": 6}, "double_spike": {"spike_s": 2}, "herd": {"spike_s": 1}}
