@@ -74,6 +74,9 @@ _BY_WORDS = (
 )
 """While connecting there is no SQLSTATE to be had from libpq, only these words."""
 
+_BROKEN = ("connection reset", "server closed")
+"""Causes that say the least: libpq tries again after these, with another host or without TLS."""
+
 
 class PostgresError(Exception):
     """A query or a connection that failed; ``outcome`` is the short cause that a recording counts it under. Its text is
@@ -96,7 +99,13 @@ def cause_of(error: psycopg2.Error) -> str:
     message = str(error).lower()
     if "starting up" in message or "shutting down" in message or "not yet accepting" in message:
         return "server starting" if "shutting" not in message else "server closed"
-    return next((cause for words, cause in _BY_WORDS if words in message), "connection failed")
+    causes = [cause for line in message.splitlines() if (cause := _by_words(line))]  # a line or more for each try
+    telling = [cause for cause in causes if cause not in _BROKEN]
+    return next(iter(telling or causes), "connection failed")
+
+
+def _by_words(line: str) -> str:
+    return next((cause for words, cause in _BY_WORDS if words in line), "")
 
 
 def dsn_problems(dsn: str) -> list[str]:

@@ -44,6 +44,11 @@ def only(probe: Postgres) -> Reading:
     return reading
 
 
+def tries(*failures: str) -> str:
+    """As libpq tells of several tries, each with its address and with advice."""
+    return "".join(f'connection to server at "127.0.0.1", port 5 failed: {why}\n\tIs it running?\n' for why in failures)
+
+
 @contextmanager
 def answering(reply: bytes | None) -> Iterator[int]:
     """A server that reads once and sends ``reply``, then closes; None: it takes connections and never answers."""
@@ -254,6 +259,14 @@ def test_the_probe_is_free_of_gevent() -> None:
         ("write to server failed", "server closed"),
         ("no connection to the server", "server closed"),
         ("something else", "connection failed"),
+        (tries("SSL SYSCALL error: Connection reset by peer", "expected authentication request"), "not postgresql"),
+        (tries("SSL SYSCALL error: EOF detected", "expected authentication request"), "not postgresql"),
+        (
+            tries("FATAL: password authentication failed", "FATAL: no pg_hba.conf entry, no encryption"),
+            "authentication failed",
+        ),
+        (tries("server closed the connection unexpectedly", "Connection refused"), "connection refused"),
+        (tries("SSL SYSCALL error: EOF detected", "something else"), "server closed"),
     ],
 )
 def test_what_breaks_while_connecting_is_told_by_its_words(words: str, cause: str) -> None:
