@@ -120,6 +120,12 @@ class Result:
     def right(self) -> bool:
         return not self.differences
 
+    @property
+    def undecided(self) -> bool:
+        """All that is wrong is that criteria say less than they should: the machine may have disturbed the run."""
+        names = [difference.partition(f" {INCONCLUSIVE.value}: ")[0] for difference in self.differences]
+        return bool(names) and all(name in self.outcomes for name in names)
+
     def __str__(self) -> str:
         beside = "" if self.figure is None else f" (found {self.figure:.5g}, true {self.truth:.5g} {self.unit})"
         return f"{'right' if self.right else 'WRONG'} {self.case}{beside}{': ' * (not self.right)}" + "; ".join(

@@ -85,12 +85,19 @@ def _selected(request: pytest.FixtureRequest, parameter: str) -> list[Any]:
 @pytest.mark.parametrize("case", ONE_BY_ONE, ids=_name)
 def test_a_run_finds_what_is_true(case: Case, one_by_one: Callable[[Case], Result]) -> None:
     """The fault's own criteria find it with the figure that it accounts for, and nothing else fails."""
-    result = one_by_one(case)
-    assert result.right, result
+    decided(one_by_one(case), case)
 
 
 @pytest.mark.parametrize("beside", BESIDE, ids=_name)
 def test_a_run_that_mostly_waits_finds_what_is_true(beside: Case, going: dict[str, Future[Result]]) -> None:
     """The same of those that were under way meanwhile."""
-    result = going[_name(beside)].result()
-    assert result.right, result
+    decided(going[_name(beside)].result(), beside)
+
+
+def decided(result: Result, case: Case) -> None:
+    """A run that only says INCONCLUSIVE where it should have passed or failed is made once more, as it asks for: the
+    machine may have been busy. What is wrong stays wrong.
+    """
+    if result.undecided:
+        result = run(case)
+    assert result.right, str(result)
