@@ -63,7 +63,9 @@ def connect(host: str, port: int, tls: bool, deadline: Deadline, ca_file: str = 
             # A file of one's own is read anew each time, because it is replaced when its authority is; ours are not.
             if not tls:
                 return connection
-            return run_tls.context(ca_file, afresh=bool(ca_file)).wrap_socket(connection, server_hostname=host)
+            context = run_tls.context(ca_file, afresh=bool(ca_file))
+            # A connection that ends without close_notify is an error, as what came may have been cut short.
+            return context.wrap_socket(connection, server_hostname=host, suppress_ragged_eofs=False)
         except BlockedError as error:
             failure = NoAnswerError(str(error.strerror))
         except TimeoutError:

@@ -19,7 +19,7 @@ from typing import Any
 
 from tests.forks import Channel, forked
 
-READ, CLOSE, RESET, STOP_READING = "read", "close", "reset", "stop reading"
+READ, CLOSE, RESET, STOP_READING, END_SESSION = "read", "close", "reset", "stop reading", "end session"
 LOOK_EVERY_S, UNCHANGED_LOOKS = 0.005, 20
 """So often nothing more may have come, before the server tells what it has seen. Looks and not seconds: while it has no
 turn, nothing is read either.
@@ -48,7 +48,8 @@ class Scripted:
 def scripted(
     *connections: list[bytes | float | str], tls: tuple[str, str] | None = None, ipv6: bool = False
 ) -> Iterator[Scripted]:
-    """Steps: bytes to send, seconds to sleep, READ a request's head and body, CLOSE, RESET.
+    """Steps: bytes to send, seconds to sleep, READ a request's head and body, CLOSE, RESET; END_SESSION: close TLS with
+    a close_notify, and then the connection.
 
     A connection whose steps are over is held open until the client closes it.
     """
@@ -124,6 +125,10 @@ def _play(
                 return
             elif step == RESET:
                 peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                peer.close()
+                return
+            elif step == END_SESSION:
+                encrypted.unwrap()
                 peer.close()
                 return
             elif step == STOP_READING:

@@ -11,7 +11,7 @@ from harness.load.http import Timeouts, TlsSettings
 from harness.load.http.users import WarmConnection
 from harness.load.pacing import Start
 from tests.http.conftest import Certificates, Make
-from tests.http.scripted import CLOSE, READ, scripted
+from tests.http.scripted import CLOSE, END_SESSION, READ, scripted
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
@@ -82,15 +82,25 @@ def test_large_bodies_both_ways(make: Make, certificates: Certificates) -> None:
         assert made.post("/", data=(b"x" * 100_000 for _ in range(10))).text == "ok"
 
 
-def test_the_end_of_the_session_ends_an_answer_without_length(make: Make, certificates: Certificates) -> None:
-    """Closing is what frames it; what was framed and is cut stays truncated."""
-    with scripted([READ, b"HTTP/1.1 200 OK\r\n\r\nall of it", CLOSE], tls=good(certificates)) as server:
+@pytest.mark.parametrize(
+    ("head", "end", "outcome"),
+    [
+        ("", END_SESSION, "ok"),
+        ("", CLOSE, "truncated answer"),
+        ("Content-Length: 9\r\n", CLOSE, "ok"),
+        ("Content-Length: 99\r\n", END_SESSION, "truncated answer"),
+        ("Content-Length: 99\r\n", CLOSE, "truncated answer"),
+    ],
+)
+def test_an_answer_without_length_ends_with_the_session_and_not_with_the_connection(
+    make: Make, certificates: Certificates, head: str, end: str, outcome: str
+) -> None:
+    """Who cuts a connection sends no close_notify, so without one nobody knows that all of it has come."""
+    answer = f"HTTP/1.1 200 OK\r\n{head}\r\nall of it".encode()
+    with scripted([READ, answer, end], tls=good(certificates)) as server:
         made = make(f"https://localhost:{server.port}", tls=TlsSettings(ca_file=certificates.ca))
-        assert made.get("/").text == "all of it"
-    with scripted([READ, b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nall", CLOSE], tls=good(certificates)) as server:
-        made = make(f"https://localhost:{server.port}", tls=TlsSettings(ca_file=certificates.ca))
-        made.get("/")
-        assert made.outcomes == ["truncated answer"]
+        response = made.get("/")
+        assert made.outcomes == [outcome] and (response.text == "all of it") == (outcome == "ok")
 
 
 def test_session_tickets_are_no_first_byte(make: Make, certificates: Certificates) -> None:

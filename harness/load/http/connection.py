@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable
 
 from harness.load.http.connecting import READ_BYTES, PendingConnection
-from harness.load.http.errors import FirstByteTimeoutError, ResponseTimeoutError, StaleConnectionError
+from harness.load.http.errors import FirstByteTimeoutError, ResponseTimeoutError, StaleConnectionError, TruncatedError
 from harness.load.http.request import LAST_CHUNK, Request, encode_chunk
 from harness.load.http.response import Response
 from harness.load.http.response_parser import ResponseParser
@@ -154,7 +154,11 @@ class Connection:
     def _end(self) -> Response:
         if not self._reader.begun:
             raise ConnectionResetError("the peer closed the connection without an answer")
-        return self._reader.end()
+        answer = self._reader.end()
+        if self._tls is not None and not self._tls.closed:
+            # Where its end is that of the connection, only a close_notify tells it from one cut short (RFC 9112, 9.8).
+            raise TruncatedError("the peer closed the connection, and not the TLS session, in the answer's body")
+        return answer
 
     # Sending
 
