@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -17,42 +17,28 @@ from harness.analysis.answer_sizes import middle_bytes
 from harness.analysis.intervals import clopper_pearson
 from harness.analysis.names import names_with_class
 from harness.analysis.once import once
+from harness.criteria._answer_pieces import FEWEST_BEFORE, Compared, as_failed, within
+from harness.criteria._answer_status import other_statuses
 from harness.criteria._criterion import Criterion
 from harness.findings import Finding, Outcome
 from harness.recording import Recording, Slice
 from harness.recording_header import Phase
-from harness.recording_values import ITERATION, OK, Sparse
+from harness.recording_values import ITERATION, OK
 
 FEWEST = 20
 """Good answers of a group of seconds, where a recording has only the sum of their lengths."""
-FEWEST_BEFORE = 60
-"""Good answers of the baseline: fewer say little of how much the lengths vary by themselves."""
 NEARLY_NONE = 0.01
 """Of the answers of the baseline, those that are shorter than what is taken for the shortest."""
 WITHOUT_BODY = (204, 304)
 """Statuses whose answers have none, however good they are (RFC 9110, 15.3.5 and 15.4.5)."""
 LESS_BYTES = 100.0
 """By as little as that no page is told from another."""
-FAR_SHORTER = "far shorter than before"
-"""The outcome that they have, where it is asked what they would change."""
 SHORTER_RATIO = 0.5
 SHORTER_HELP = "good answers shorter than so many times nearly all of the baseline may have failed; 0: none"
 SHORTER_THAN_HELP = "phase whose good answers show how long they are"
 
 Lengths = Sequence[tuple[float, int]]
 """Of bodies in bytes, each with how many answers have it."""
-
-
-@dataclass(frozen=True)
-class Compared:
-    """Of which requests, in what stretch, and with what the lengths are compared."""
-
-    before: Phase | None
-    since: Phase
-    """What of it lies in ``before`` is not looked at."""
-    ratio: float
-    requests: str = ""
-    """Only requests of this name, as criteria have it."""
 
 
 @dataclass(frozen=True)
@@ -113,14 +99,17 @@ def _unless_shorter(
     """
     if found.outcome is Outcome.FAIL or (found.outcome is Outcome.INCONCLUSIVE and found.figure is None):
         return found
-    shorter = shorter_answers(recording, compared)
-    if shorter is None or _holds(found, judge(shorter.recording)):
+    for doubted in (shorter_answers, other_statuses):
+        doubt = doubted(recording, compared)
+        if doubt is not None and not _holds(found, judge(doubt.recording)):
+            break
+    else:
         return found
     counted = {} if found.figure is None else {f"with them ({found.unit})": found.figure}
     return replace(
         found,
         outcome=Outcome.INCONCLUSIVE,
-        reason=f"{found.reason}; but {shorter.in_words(compared)}",
+        reason=f"{found.reason}; but {doubt.in_words(compared)}",
         figure=None,
         interval=None,
         confidence=None,
@@ -153,7 +142,7 @@ def shorter_answers(recording: Recording, compared: Compared) -> Shorter | None:
     for (name, _), pieces in _answers_by_kind(recording).items():
         if compared.requests and not phases.is_of(recording, pieces[0], compared.requests):
             continue
-        usual, later = _within(before, pieces), _within(compared.since, pieces, but=before)
+        usual, later = within(before, pieces), within(compared.since, pieces, but=before)
         lengths = _together(usual, _by_seconds)
         answers = sum(n for _, n in lengths)
         if answers < FEWEST_BEFORE:
@@ -171,7 +160,7 @@ def shorter_answers(recording: Recording, compared: Compared) -> Shorter | None:
             most = count, name, of, size, sum(piece.bytes for piece in usual) / sum(piece.count for piece in usual)
     if most is None:
         return None
-    parts = tuple(part for piece in recording.slices for part in _split(piece, failed.get(id(piece), 0)))
+    parts = tuple(part for piece in recording.slices for part in as_failed(piece, failed.get(id(piece), 0)))
     count, name, of, size, usual_bytes = most
     return Shorter(name, count, of, size, usual_bytes, replace(recording, slices=parts))
 
@@ -185,12 +174,6 @@ def _answers_by_kind(recording: Recording) -> Mapping[tuple[str, int], Sequence[
         if piece.outcome == OK and piece.name != ITERATION and piece.status not in WITHOUT_BODY:
             kinds[name_of(piece), piece.status].append(piece)
     return kinds
-
-
-def _within(phase: Phase, pieces: Sequence[Slice], but: Phase | None = None) -> list[Slice]:
-    start_s, end_s = phase.start_s, phase.end_s  # once: of a long recording there are hundreds of thousands
-    inside = [piece for piece in pieces if start_s <= piece.t < end_s]
-    return inside if but is None else [piece for piece in inside if not but.start_s <= piece.t < but.end_s]
 
 
 def _lengths(
@@ -223,7 +206,7 @@ def _together(pieces: Sequence[Slice], groups_of: Callable[[Sequence[Slice]], li
 
 
 def _by_phase(phases_of: Sequence[Phase], pieces: Sequence[Slice]) -> list[list[Slice]]:
-    return [_within(phase, pieces) for phase in phases_of]
+    return [within(phase, pieces) for phase in phases_of]
 
 
 def _by_seconds(pieces: Sequence[Slice]) -> list[list[Slice]]:
@@ -251,27 +234,3 @@ def _quantile(lengths: Lengths, rank: float) -> float:
         if rank <= 0:
             return length
     return math.nan
-
-
-def _split(piece: Slice, short: int) -> Iterator[Slice]:
-    """Good answers, and those that have failed. Nobody knows how long each of these took; an error page is quick."""
-    if not short:
-        yield piece
-        return
-    first = None if piece.starts is None else min(piece.starts, piece.count - short)
-    others = None if piece.starts is None or first is None else piece.starts - first
-    yield replace(piece, outcome=FAR_SHORTER, count=short, bytes=0, latency={}, service=None, starts=others, sizes=None)
-    if short < piece.count:
-        service = None if piece.service is None else _without_quickest(piece.service, short)
-        latency = _without_quickest(piece.latency, short)
-        yield replace(piece, count=piece.count - short, latency=latency, service=service, starts=first, sizes=None)
-
-
-def _without_quickest(histogram: Sparse, count: int) -> Sparse:
-    left = {}
-    for index in sorted(histogram):
-        taken = min(count, histogram[index])
-        count -= taken
-        if histogram[index] > taken:
-            left[index] = histogram[index] - taken
-    return left

@@ -68,7 +68,7 @@ def test_answers_without_a_body_are_no_short_ones_and_one_tiny_answer_says_nothi
     """A cache that is asked whether anything has changed answers 304 to most under load, and a poll 204."""
     steady = tuple(dataclasses.replace(piece, name=USUAL, status=200) for piece in sized(lambda _: 2000).slices)
     for status in (204, 304):
-        empty = tuple(Slice(30, "worker-1", USUAL, "ok", 5000, 0, {100: 5000}, status=status) for _ in range(2))
+        empty = tuple(Slice(t, "worker-1", USUAL, "ok", n, 0, {100: n}, status=status) for t, n in ((3, 9), (30, 9999)))
         assert (
             ErrorRatio().judge(dataclasses.replace(recordings.healthy(), slices=(*steady, *empty))).outcome
             is Outcome.PASS
@@ -79,6 +79,32 @@ def test_answers_without_a_body_are_no_short_ones_and_one_tiny_answer_says_nothi
     for criterion in (ErrorRatio(), ErrorBudget(objective=0.99)):
         found = criterion.judge(dataclasses.replace(recordings.healthy(), slices=(*alone, tiny)))
         assert found.outcome is Outcome.INCONCLUSIVE and "have about 60 bytes in the" in found.reason
+
+
+def statused(status: int, sizes: Mapping[int, int] | None = None, before: int = 0) -> Recording:
+    """Answers of 200 at any time; in the spike a fifth has this status, and in the baseline as many as ``before``."""
+    run = sized(lambda _: 2000)
+    usual = [dataclasses.replace(piece, name=USUAL, status=200) for piece in run.slices]
+    spike = sum(piece.count for piece in usual if piece.t == 30)
+    others = [
+        Slice(t, "worker-1", USUAL, "ok", n, 2000 * n, {100: n}, status=status, sizes=sizes)
+        for t, n in ((3, before), (30, spike // 4))
+        if n
+    ]
+    return dataclasses.replace(run, slices=(*usual, *others))
+
+
+@pytest.mark.parametrize("status", [202, 203, 204, 206])
+def test_a_status_of_success_that_none_had_before_does_not_show_that_answers_are_good(status: int) -> None:
+    """As of a service that puts work off (202), or sends a part or nothing of a page, once it has too much to do."""
+    for criterion in (ErrorRatio(), Throughput(lower_limit_per_s=550)):
+        found = criterion.judge(statused(status))
+        assert found.outcome is Outcome.INCONCLUSIVE and found.figure is None, found
+        assert f"good answers to {USUAL} have status {status} in the spike, and none in the baseline" in found.reason
+        assert dataclasses.replace(criterion, shorter_ratio=0).judge(statused(status)).outcome is Outcome.PASS
+        assert criterion.judge(statused(status, before=1)).outcome is Outcome.PASS, "it is as usual"
+        assert criterion.judge(statused(status, sizes={})).outcome is Outcome.PASS, "their bodies were checked"
+        assert criterion.judge(statused(404)).outcome is Outcome.PASS, "good only because somebody has said so"
 
 
 def test_while_scaling_they_are_looked_at_as_well() -> None:
