@@ -95,6 +95,7 @@ class Answering:
     def __init__(self, latency_ms: float, status: int) -> None:
         self.behaviour = {"latency_ms": str(latency_ms), "status": str(status)}
         self.counts: Counter[str] = Counter()
+        self._tokens = 0
         self._free_s = 0.0
         """When the last one has had its turn."""
 
@@ -113,7 +114,8 @@ class Answering:
         method, target, _ = request.split(" ")
         url = urlsplit(target)
         own = dict(parse_qsl(url.query))
-        body = b'{"token": "abc", "well": true}'
+        self._tokens += 1
+        body = b'{"token": "%08d", "well": true}' % self._tokens
         if url.path == "/_behave":
             self.behaviour, own = own, {"latency_ms": "0", "status": "200"}
         elif url.path == "/_counts":

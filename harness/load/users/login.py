@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from harness.load.http import HerdHttpUser
 from harness.load.http.request import Request
 from harness.load.http.response import Response
+from harness.load.node import Node, node_of
 from harness.plugins import parameter
 
 
@@ -19,14 +21,32 @@ class LoginOptions:
 
 
 class LoginUser(HerdHttpUser):
-    """A user with :class:`LoginOptions`. A good answer is JSON with a ``token``."""
+    """A user with :class:`LoginOptions`. A good answer is JSON with a ``token`` that nobody else has got."""
 
     abstract = True
+    _username = ""
+    """For whom it logs in. Where a ``prepare()`` of one's own does not say, all may be one, and get one token."""
 
     def prepare(self) -> Request:
         options: Any = self.environment.parsed_options
-        credentials = {"username": options.username.format(number=self.number), "password": options.password}
+        self._username = options.username.format(number=self.number)
+        credentials = {"username": self._username, "password": options.password}
         return self.client.prepare("POST", options.login_path, json=credentials)
 
     def check(self, response: Response) -> str | None:
-        return None if "token" in response.json() else "no token in the answer"
+        return token_problem(self, self._username, response.json().get("token"))
+
+
+_owners: WeakKeyDictionary[Node, dict[int, int]] = WeakKeyDictionary()
+"""Tokens → who got them, in this load process; of both the hashes, as a token is secret and may be long."""
+
+
+def token_problem(user: HerdHttpUser, username: str, token: object) -> str | None:
+    """What is wrong with the token that the login of that name was answered with; None where nothing is. Under load, a
+    service that mixes up its sessions lets one user in as another.
+    """
+    if not token:
+        return "no token in the answer"
+    owners = _owners.setdefault(node_of(user.environment), {})
+    owner = hash(username)
+    return None if owners.setdefault(hash(str(token)), owner) == owner else "token of another user"

@@ -1,0 +1,56 @@
+"""Users who log in: which answer is their own."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from harness.load.users.login import LoginUser
+from tests.http.scripted import scripted
+from tests.load.single_user import single_user
+from tests.load.test_items import answer
+
+
+class Anybody(LoginUser):
+    """Whose request is somebody's own, and says nothing of a name."""
+
+    abstract = True
+
+    def prepare(self) -> Any:
+        return self.client.prepare("POST", "/auth/login", json={"device": 7})
+
+
+def outcomes(
+    username: str, *bodies: bytes, numbers: tuple[int, ...], kind: type[LoginUser] = LoginUser
+) -> Counter[str]:
+    """Of one login after another, each of the user of that number."""
+    with scripted(*(answer(200, body) for body in bodies)) as service:
+        user, node = single_user(kind, service.url, username=username, password="secret", login_path="/auth/login")
+        for number in numbers:
+            user.number = number
+            user.client.send(user.prepare(), check=user.check)
+        found: Counter[str] = Counter()
+        for piece in node.recorder.drain("n"):
+            found[piece.outcome] += piece.count
+        return found
+
+
+ONE, TWO = b'{"token": "one"}', b'{"token": "two"}'
+
+
+def test_a_token_that_somebody_else_has_got_is_no_good_answer() -> None:
+    assert outcomes("user{number}", ONE, TWO, numbers=(1, 2)) == {"ok": 2}
+    assert outcomes("user{number}", ONE, ONE, numbers=(1, 2)) == {"ok": 1, "wrong answer": 1}
+    assert outcomes("user{number}", ONE, ONE, TWO, numbers=(1, 1, 1)) == {"ok": 3}, "the same one's next login"
+
+
+def test_one_name_for_all_may_have_one_token() -> None:
+    assert outcomes("me", ONE, ONE, numbers=(1, 2)) == {"ok": 2}
+    assert outcomes("me", ONE, ONE, numbers=(1, 2), kind=Anybody) == {"ok": 2}
+
+
+@pytest.mark.parametrize("body", [b"{}", b'{"token": null}', b'{"token": ""}', b'{"error": "later"}', b"<html>"])
+def test_an_answer_without_a_token_is_none(body: bytes) -> None:
+    assert outcomes("user{number}", body, numbers=(1,)) == {"wrong answer": 1}
