@@ -147,6 +147,15 @@ def test_messages_lost_and_doubled_are_counted_exactly() -> None:
     assert judged("message_delivery", run()).outcome is Outcome.INCONCLUSIVE
 
 
+def test_a_message_that_came_to_another_channel_is_as_bad_as_one_that_was_lost() -> None:
+    """It was not due there, so it is no message that came."""
+    cast = "message broadcast"
+    found = judged("message_delivery", run(counted(6, cast, 100), counted(6, cast, 1, "misdelivered")))
+    assert (found.outcome, found.figure) == (Outcome.FAIL, 0.01)
+    assert found.reason == "1 misdelivered, 0 lost and 0 doubled of 100 messages due; limit 0 %"
+    assert found.evidence["misdelivered"] == 1
+
+
 HELD = (opened(5, 200), ended(20, 200, "closed 1012"), opened(21, 200), ended(60, 200))
 TIMES = [17.2, 18.2, 19.2, 57.2, 58.2, 59.2]
 

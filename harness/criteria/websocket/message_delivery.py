@@ -1,4 +1,4 @@
-"""Messages that were lost, or came twice."""
+"""Messages that were lost, came twice, or came to somebody else."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from harness.plugins import parameter
 from harness.recording import Recording
 from harness.recording_values import OK
 
-LOST, DOUBLED, LATE = "lost", "doubled", "late"
+LOST, DOUBLED, LATE, MISDELIVERED = "lost", "doubled", "late", "misdelivered"
+NOT_DUE = DOUBLED, MISDELIVERED
 REFUSED_RATIO = 0.05
 """So many of the messages may have been refused, or unreadable, where those that were taken prove anything."""
 ADAPT = (
@@ -26,11 +27,12 @@ ADAPT = (
 
 @dataclass(frozen=True)
 class MessageDelivery(Criterion):
-    """Messages lost or doubled ÷ messages due stays within a limit, over the whole run.
+    """Messages lost, doubled or misdelivered ÷ messages due stays within a limit, over the whole run.
 
     Due is a message to a receiver who was connected when it was sent, and stayed long enough to get it; whatever was
-    under way when a connection ended is not. A message that comes a second time was due once. All messages are
-    counted by their numbers, none is inferred from others, so the figure has no uncertainty.
+    under way when a connection ended is not. A message that comes a second time was due once, and one that comes to a
+    receiver of another channel was not due there. All messages are counted by their numbers, none is inferred from
+    others, so the figure has no uncertainty.
 
     A greeting with which the service begins each connection is a message as well. Where not one message or greeting has
     ever come, nobody knows whether the target loses them or speaks another protocol: that is no FAIL. Nor is there a
@@ -41,7 +43,7 @@ class MessageDelivery(Criterion):
     unit = "ratio"
     evidence = CLIENTS
 
-    limit: float = parameter(0.0, "largest share of messages that may be lost or come twice", highest=1)
+    limit: float = parameter(0.0, "largest share of messages that may be lost, or come twice or to others", highest=1)
     messages: str = parameter("message *", "names of the messages that are counted, * for anything")
     greetings: str = parameter("greeting *", "names of the greetings, which are counted as well")
 
@@ -56,9 +58,9 @@ class MessageDelivery(Criterion):
         messages = phases.only(recording, self.messages).slices
         for piece in (*messages, *phases.only(recording, self.greetings).slices):
             outcomes[piece.outcome] += piece.count
-            if piece.outcome != DOUBLED:
+            if piece.outcome not in NOT_DUE:
                 due[piece.name] += piece.count
-            if piece.outcome in (LOST, DOUBLED):
+            if piece.outcome in (LOST, *NOT_DUE):
                 wrong[f"{piece.name}, {piece.outcome}"] += piece.count
         total, lost, doubled = due.total(), outcomes[LOST], outcomes[DOUBLED]
         if total and not any(outcomes[came] for came in (OK, LATE, DOUBLED)):
@@ -67,7 +69,8 @@ class MessageDelivery(Criterion):
             return self.inconclusive(reason, {"due": total, **outcomes})
         if not total:
             return self.inconclusive(f"no {self.messages} was due, so none could be lost")
-        ratio = (lost + doubled) / total
+        misdelivered = outcomes[MISDELIVERED]
+        ratio = (lost + doubled + misdelivered) / total
         evidence = {
             "due": total,
             "lost": lost,
@@ -75,13 +78,17 @@ class MessageDelivery(Criterion):
             **{f"{name}, due": count for name, count in sorted(due.items())},
             **dict(sorted(wrong.items())),
         }
+        if misdelivered:
+            evidence[MISDELIVERED] = misdelivered
         if outcomes[LATE]:
             evidence["came after a later one"] = outcomes[LATE]
         if outcomes["refused"]:
             evidence["refused by the target, and so not lost"] = outcomes["refused"]
-        reason = f"{lost:,} lost and {doubled:,} doubled of {total:,} messages due; limit {percent(self.limit)}"
+        to_others = f"{misdelivered:,} misdelivered, " if misdelivered else ""
+        wrongly = f"{to_others}{lost:,} lost and {doubled:,} doubled"
+        reason = f"{wrongly} of {total:,} messages due; limit {percent(self.limit)}"
         outcome = against(self.limit, (ratio, ratio))
-        refused = {name: count for name, count in outcomes.most_common() if name not in (OK, LATE, LOST, DOUBLED)}
+        refused = {name: count for name, count in outcomes.most_common() if name not in (OK, LATE, LOST, *NOT_DUE)}
         if outcome is Outcome.PASS and sum(refused.values()) > REFUSED_RATIO * total:
             told = " and ".join(f"{count:,} {name}" for name, count in refused.items())
             outcome = Outcome.INCONCLUSIVE

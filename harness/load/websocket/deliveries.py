@@ -14,8 +14,10 @@ from harness.load.users.measured import Measured
 from harness.recording_values import OK
 
 KIND = "message"
-LOST, DOUBLED, LATE, REFUSED = "lost", "doubled", "late", "refused"
-"""Outcomes. ``late``: it came, after one with a higher number. ``refused``: the target said that it would not."""
+LOST, DOUBLED, LATE, REFUSED, MISDELIVERED = "lost", "doubled", "late", "refused", "misdelivered"
+"""Outcomes. ``late``: it came, after one with a higher number. ``refused``: the target said that it would not.
+``misdelivered``: it was published to another channel.
+"""
 BROADCAST = "broadcast"
 LARGEST_GAP = 10_000
 """Numbers that a connection keeps as missing: a service whose numbers are instants has a gap before each of them."""
@@ -120,6 +122,10 @@ class Deliveries:
             self._user.observe(KIND, "error", now_s, now_s, REFUSED)
         else:
             self.answered("published", mine, now_s, REFUSED)
+
+    def misdelivered(self, now_s: float) -> None:
+        """A message of another channel has come. Its number is none of this channel's."""
+        self._user.observe(KIND, BROADCAST, now_s, now_s, MISDELIVERED)
 
     def delivered(self, number: int, sent_s: float, now_s: float) -> None:
         """Number ``number`` of the channel, published at ``sent_s``, has come."""

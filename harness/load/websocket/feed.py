@@ -5,6 +5,9 @@ reached (null: not known). Said is ``{"seq": n, …}``, which comes back as ``{"
 n, "publish": …}``, which is answered ``{"type": "published", "client_seq": n, "seq": number in the channel}`` and comes
 to everybody in the channel as ``{"type": "message", "seq", "publish"}``. Any other answer is a refusal, of the message
 ``client_seq`` where it names one. A user of another protocol has a ``say`` and an ``on_message`` of its own.
+
+Nobody else says ``n``, and what is published names its channel: an answer, or a message, that is meant for somebody
+else is not taken for one's own.
 """
 
 from __future__ import annotations
@@ -42,6 +45,8 @@ ALL_DROPPED_AFTER_S = 0.5
 service sends to connections of which nobody reads any more."""
 PUBLISH_EVERY = 4
 """Of so many messages one is published, the others are for the echo."""
+NUMBERS_EACH = 100_000
+"""Each user's messages have so many numbers of their own. Those of ten thousand users fit into 32 bits with a sign."""
 GOLDEN_RATIO = 0.618
 """Multiples of it are spread evenly over 0 to 1, however many there are."""
 
@@ -141,9 +146,11 @@ class FeedUser(WebSocketUser):
     def say(self, kind: str) -> None:
         """``kind``: the answer that is wanted, ``echo`` or ``published``."""
         self.said += 1
-        document = {"seq": self.said, "sent_s": time.monotonic()}
-        self.deliveries.sent(kind, self.said, document["sent_s"])
-        self.send(json.dumps({"seq": self.said, "publish": document} if kind == PUBLISHED else document))
+        number, sent_s = self.number * NUMBERS_EACH + self.said, time.monotonic()
+        document = {"seq": number, "sent_s": sent_s}
+        self.deliveries.sent(kind, number, sent_s)
+        published = {"seq": number, "publish": {**document, "channel": self.channel}}
+        self.send(json.dumps(published if kind == PUBLISHED else document))
 
     def on_open(self) -> None:
         self._greeted, self._opened_s = False, time.monotonic()
@@ -164,11 +171,17 @@ class FeedUser(WebSocketUser):
                 return not self.in_herd
             case "published":
                 self.deliveries.published(answer["seq"], answer["client_seq"], now_s)
+            case "message" if self._is_of_another(answer["publish"].get("channel")):
+                self.deliveries.misdelivered(now_s)
             case "message":
                 self.deliveries.delivered(answer["seq"], answer["publish"]["sent_s"], now_s)
             case _:
                 self.deliveries.refused(answer.get("client_seq"), now_s)
         return False
+
+    def _is_of_another(self, channel: object) -> bool:
+        """Not where the service is told of no channel: it may have one for all."""
+        return "{channel}" in self.options.feed_path and channel != self.channel
 
     def on_end(self, ended_s: float) -> None:
         if not self._greeted and self._opened_s < ended_s - self.options.quiet_s:
