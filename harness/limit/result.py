@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.findings import ENOUGH_USERS, LATENCY_QUANTILE, Basis, Finding, Outcome
 from harness.limit.search import TAIL, Bounds, End, Tried, estimate, next_level
 from harness.limit.step import Answer, Said, Silence
+from harness.limit.threshold import CHANGED, PERHAPS_CHANGED, change
 
 CONFIDENCE = 1 - 2 * TAIL
 
@@ -46,8 +48,10 @@ class Limit:
     @property
     def interval(self) -> tuple[float, float] | None:
         """Of the limit; an open end where nothing broke, or nothing held. None where nothing is known, also because
-        levels that only seem to hold contradict those that broke.
+        levels that only seem to hold contradict those that broke, or there is no one limit of all steps.
         """
+        if self.change:
+            return None
         found = estimate(self.tried)
         if found is not None:
             return self._sustained(found.low), found.high
@@ -60,8 +64,16 @@ class Limit:
     @property
     def figure(self) -> float | None:
         """Half of the runs would hold at it; None where it was not found."""
-        found = estimate(self.tried)
+        found = None if self.change else estimate(self.tried)
         return None if found is None else found.middle
+
+    @property
+    def change(self) -> str:
+        """In words, where the steps contradict each other so much that the service was not the same in all of them."""
+        counted = self.tried.counted
+        least = CHANGED if self.bounds.wanted is None else PERHAPS_CHANGED
+        before = change([(level, answer.is_good) for level, answer in counted], least)
+        return "" if before is None else _contradiction(counted[:before], counted[before:], self.searched.unit)
 
     @property
     def outcome(self) -> Outcome:
@@ -85,7 +97,7 @@ class Limit:
     def finding(self) -> Finding:
         searched = self.searched
         answers = [answer for _, answer in self.tried.counted]
-        is_estimate = self.tried.is_bracketed
+        is_estimate = self.tried.is_bracketed and not self.change
         return Finding(
             criterion=searched.criterion,
             title=f"largest {searched.option} that keeps the limit of: {self._what()}",
@@ -123,6 +135,8 @@ class Limit:
         return level / (1 + waited_s / (self.searched.quantile * self.searched.plateau_s))
 
     def _reason(self) -> str:
+        if self.change:
+            return self.change
         unit, interval = self.searched.unit, self.interval
         why = self.broken_off or self._why()
         if interval is None:
@@ -166,6 +180,26 @@ class Limit:
             case End.SILENT if top is not None:
                 return f"the last steps said nothing of it: {top.reason}"
         return "more steps would narrow it (--max-steps, --max-duration)"
+
+
+def _contradiction(before: Sequence[tuple[float, Answer]], after: Sequence[tuple[float, Answer]], unit: str) -> str:
+    """The levels on the two sides of a change that contradict each other most, in words."""
+
+    def held(steps: Sequence[tuple[float, Answer]]) -> float:
+        return max((level for level, answer in steps if answer.is_good), default=0.0)
+
+    def broke(steps: Sequence[tuple[float, Answer]]) -> float:
+        return min((level for level, answer in steps if not answer.is_good), default=math.inf)
+
+    if held(before) / broke(after) > held(after) / broke(before):
+        seen = f"it held {_level(held(before), unit)} at first, and broke at {_level(broke(after), unit)} later"
+    else:
+        seen = f"it broke at {_level(broke(before), unit)} at first, and held {_level(held(after), unit)} later"
+    return (
+        f"{seen}: it was not the same service in all steps, and no one limit holds for them. What it keeps of a load "
+        "(replicas that were added, a queue, a breaker that is open) has to be gone before the next step, and nobody "
+        "else may load it meanwhile"
+    )
 
 
 def _longest_s(said: Said) -> float:

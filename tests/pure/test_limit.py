@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -73,6 +74,36 @@ def test_contradictions_widen_the_interval() -> None:
     narrow, wide = (posterior([(level, says is HOLDS) for level, says in 2 * each]) for each in (steady, wild))
     widths = [math.log(each.quantile(0.975) / each.quantile(0.025)) for each in (narrow, wide)]
     assert widths[1] > 1.5 * widths[0]
+
+
+@pytest.mark.parametrize(
+    ("at_first", "later", "wanted", "words"),
+    [
+        (400.0, 200.0, None, "it held 320 starts/s at first, and broke at 203 starts/s later"),
+        (120.0, 300.0, None, "it broke at 160 starts/s at first, and held 297 starts/s later"),
+        (120.0, 300.0, 150.0, "it broke at 160 starts/s at first, and held 297 starts/s later"),
+    ],
+)
+def test_steps_of_a_service_that_became_another_have_no_limit_together(
+    at_first: float, later: float, wanted: float | None, words: str
+) -> None:
+    """One that keeps something of an overload for minutes, and one that was given replicas for it."""
+    steps: list[Said] = []
+    bounds = replace(BOUNDS, wanted=wanted)
+    while len(steps) < 20 and not isinstance(level := limit(Tried(steps), None, bounds).next_level(), End):
+        has_broken = any(each.says is BREAKS for each in steps)
+        steps.append(said(level, HOLDS if level <= (later if has_broken else at_first) else BREAKS))
+    found = limit(Tried(steps), level if isinstance(level, End) else None, bounds)
+    assert (found.outcome, found.interval, found.figure) == (Outcome.INCONCLUSIVE, None, None)
+    assert found.finding().reason.startswith(words), found.finding().reason
+
+
+@pytest.mark.parametrize("spread", [0.0, 0.05])
+def test_a_service_that_is_the_same_but_for_chance_has_not_changed(spread: float) -> None:
+    chance = random.Random(7)
+    for _ in range(12):
+        found, ended = search(lambda level: HOLDS if level <= 150 * chance.lognormvariate(0, spread) else BREAKS)
+        assert not limit(found, ended).change
 
 
 def test_a_step_near_the_limit_counts_by_its_figure() -> None:
