@@ -23,9 +23,13 @@ PAGE_LIMIT_BYTES = 32_000_000
 """A kubelet tells some 60 kB of each of its pods, and has 110 of them at most by default. In a list, a pod has 10 to
 20 kB with what is kept of who set which field.
 """
+MOST_PAGES = 20
+"""Of a list. None are asked for; where somebody on the way makes them, what is on the second would go unseen."""
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 IN_POD = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 """Where a pod finds token, authority and namespace of its service account."""
+_EQUALITY = re.compile(r"(?:^|,)\s*([\w./-]+)\s*==?\s*([\w.-]*)\s*(?=,|$)")
+"""Terms of a selector that say which value a label has; there are others, as ``env in (a, b)``."""
 MERGE_PATCH = "application/merge-patch+json"
 """RFC 7396: null takes a key away."""
 
@@ -68,6 +72,36 @@ class ApiServer:
         if not isinstance(document, dict):
             raise NoAnswerError(f"the answer of {len(answer.body)} bytes is no JSON object: is this the API server?")
         return document
+
+    def pods(self, namespace: str, selector: str) -> list[Mapping[str, Any]]:
+        """Those of the namespace that have these labels. Raises as :meth:`ask` does, also where one has not: then
+        somebody on the way takes the selector away, and another service would be measured, or disturbed.
+        """
+        what = f"pods of {namespace}"
+        found = self.items(path_of("api/v1", namespace, "pods"), selector, what)
+        for pod in found:
+            labels = part_of(pod, "metadata").get("labels") or {}
+            if any(labels.get(key) != value for key, value in _EQUALITY.findall(selector)):
+                raise NoAnswerError(f"the answer has {what} without {selector}: does a proxy take the selector away?")
+        return found
+
+    def items(self, path: str, selector: str, what: str) -> list[Mapping[str, Any]]:
+        """All of a list that have these labels, whatever the number of its pages. Raises as :meth:`ask` does."""
+        query = f"?labelSelector={quote(selector, safe='')}"
+        found: list[Mapping[str, Any]] = []
+        page = ""
+        for _ in range(MOST_PAGES):
+            document = self.ask("list", path + query + page, what)
+            items = document.get("items")
+            if not isinstance(items, list) or not all(isinstance(each, dict) for each in items):
+                raise NoAnswerError(f"the answer lists no {what}: is this the API server?")
+            found += items
+            metadata = document.get("metadata")
+            following = metadata.get("continue") if isinstance(metadata, dict) else None
+            if not following:
+                return found
+            page = f"&continue={quote(str(following), safe='')}"
+        raise NoAnswerError(f"the list of the {what} has more than {MOST_PAGES} pages")
 
     def text(self, path: str, what: str) -> str:
         """The page at ``path``, e.g. the metrics of a node's kubelet. Raises as :meth:`ask` does."""

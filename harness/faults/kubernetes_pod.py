@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
 
 from harness.clients.connection import NoAnswerError
 from harness.clients.kubernetes import ApiServer, RefusedError, access_problems, namespace_of, path_of
@@ -127,11 +126,9 @@ class KubernetesPod(Fault):
         return self._server.ask("get", path_of("api/v1", namespace, "pods", name), f"pod {namespace}/{name}")
 
     def _first(self, namespace: str) -> Mapping[str, Any]:
-        path = f"{path_of('api/v1', namespace, 'pods')}?labelSelector={quote(self.selector, safe='')}"
-        items = self._server.ask("list", path, f"pods of {namespace}").get("items")
         running: dict[str, Mapping[str, Any]] = {
             _identity(pod)[0]: pod
-            for pod in (items if isinstance(items, list) else ())
+            for pod in self._server.pods(namespace, self.selector)
             if _part(pod, "status").get("phase") == "Running" and "deletionTimestamp" not in _part(pod, "metadata")
         }
         if not running:

@@ -25,6 +25,7 @@ from harness.probes import Probe, Reading, _kubelet
 from harness.probes._container_meter import COUNTERS, CounterMeter
 
 METRICS, KUBELET, NONE = "metrics", "kubelet", "none"
+METRICS_API = "apis/metrics.k8s.io/v1beta1"
 STALE_S = 90.0
 """Figures that have not changed for so long come from a metrics server, or a kubelet, that has stopped: six times the
 interval at which one looks by default …
@@ -116,7 +117,7 @@ class KubernetesPods(Probe):
         try:
             namespace = namespace_of(self.namespace)
             source = f"{namespace}/{self.selector}"
-            pods = [pod for pod in self._items("api/v1", namespace) if self._is_watched(namespace, pod)]
+            pods = [pod for pod in self._server.pods(namespace, self.selector) if self._is_watched(namespace, pod)]
             if not pods:
                 yield Reading.failed(source, f"no pod of {namespace} has {self.selector}: check selector and namespace")
                 return
@@ -128,14 +129,6 @@ class KubernetesPods(Probe):
                 yield Reading.failed(known, str(error))
             return
         yield from readings
-
-    def _items(self, group: str, namespace: str) -> list[Mapping[str, Any]]:
-        path = f"{path_of(group, namespace, 'pods')}?labelSelector={quote(self.selector, safe='')}"
-        what = f"pods of {namespace}" if group == "api/v1" else f"metrics of the pods of {namespace}"
-        items = self._server.ask("list", path, what).get("items")
-        if not isinstance(items, list) or not all(isinstance(each, dict) for each in items):
-            raise NoAnswerError("the answer lists no pods: is this the API server?")
-        return items
 
     def _is_watched(self, namespace: str, pod: Mapping[str, Any]) -> bool:
         """Not one that is taken away; nor one that was over before anybody looked, as evicted ones stay in the list."""
@@ -150,7 +143,8 @@ class KubernetesPods(Probe):
         """By pod and container. Raises NoAnswerError."""
         if self.usage == METRICS:
             try:
-                return _of_metrics(self._items("apis/metrics.k8s.io/v1beta1", namespace))
+                path, what = path_of(METRICS_API, namespace, "pods"), f"metrics of the pods of {namespace}"
+                return _of_metrics(self._server.items(path, self.selector, what))
             except RefusedError as error:
                 if error.status in (404, 503):
                     raise NoAnswerError(

@@ -210,6 +210,8 @@ class Kubernetes(Documented):
     uids: dict[str, str] = field(default_factory=dict)
     forbidden: str = ""
     """A method that the account has no right to."""
+    ignores_selectors: bool = False
+    """As a proxy in front of it that drops what is behind the question mark."""
     keeps_labels: bool = False
     """As where a webhook puts them back."""
 
@@ -223,7 +225,8 @@ class Kubernetes(Documented):
             return self._status(403, "Forbidden", 'pods is forbidden: User "x" cannot do that')
         _, _, _, _, namespace, _, *names = request.path.split("/")
         if not names:
-            wanted = dict(part.split("=") for part in request.query["labelSelector"].split(","))
+            terms = () if self.ignores_selectors else request.query["labelSelector"].split(",")
+            wanted = dict(part.split("=") for part in terms)
             items = [self.pod(name) for name, labels in self.labels.items() if wanted.items() <= labels.items()]
             return 200, {"kind": "PodList", "apiVersion": "v1", "metadata": {"resourceVersion": "9"}, "items": items}
         (name,) = names

@@ -73,6 +73,14 @@ def test_of_a_selector_the_first_by_name_that_runs(cluster: Kubernetes, url: str
         fault(url, token_file, selector="app=api").pin()
 
 
+def test_a_pod_of_another_service_is_not_taken_for_one_of_the_selector(
+    cluster: Kubernetes, url: str, token_file: str
+) -> None:
+    cluster.ignores_selectors = True
+    with pytest.raises(FaultError, match="pods of shop without app=api: does a proxy take the selector away"):
+        fault(url, token_file, selector="app=api").pin()
+
+
 def test_a_pod_that_has_gone_or_is_another_is_not_undone(cluster: Kubernetes, url: str, token_file: str) -> None:
     pinned = fault(url, token_file, action="cordon").pin()
     pinned.inject()

@@ -59,6 +59,9 @@ class Cluster(Documented):
         """Beginning of a path → status."""
         self.is_being_deleted = False
         self.phase = "Running"
+        self.labels = {"app": "web"}
+        self.pages = 1
+        """Of the list of pods, the last of which has them all."""
 
     def answer(self, request: Request) -> tuple[int, Any]:
         assert request.headers["authorization"] == f"Bearer {TOKEN}"
@@ -73,6 +76,9 @@ class Cluster(Documented):
         if request.path == "/apis/metrics.k8s.io/v1beta1/namespaces/shop/pods":
             return 200, {"kind": "PodMetricsList", "items": [self._metrics()]}
         assert request.path == "/api/v1/namespaces/shop/pods"
+        page = int(request.query.get("continue", "1+/").removesuffix("+/"))
+        if page < self.pages:
+            return 200, {"kind": "PodList", "metadata": {"continue": f"{page + 1}+/"}, "items": []}
         return 200, {"kind": "PodList", "apiVersion": "v1", "items": [self._pod()] * self.pods}
 
     def _metrics(self) -> dict[str, Any]:
@@ -97,7 +103,7 @@ class Cluster(Documented):
                 "name": "web-1",
                 "namespace": "shop",
                 "uid": "0c1a",
-                "labels": {"app": "web"},
+                "labels": self.labels,
                 "managedFields": [self.managed],
             }
             | ({"deletionTimestamp": "2026-03-14T09:26:00Z"} if self.is_being_deleted else {}),
@@ -239,6 +245,23 @@ def test_two_hundred_pods_with_all_that_is_kept_of_them_are_listed(cluster: Clus
     readings = list(pods(url, token).sample())
     assert len(readings) == 200
     assert readings[0].error is None
+
+
+def test_a_list_that_comes_in_pages_is_read_to_its_end(cluster: Cluster, url: str, token: str) -> None:
+    """Else the pods of the second page would grow, and be killed, unseen."""
+    cluster.pages = 3
+    assert only(pods(url, token)).source == "shop/web-1/web"
+    cluster.pages = 1000
+    assert only(pods(url, token)).error == "the list of the pods of shop has more than 20 pages"
+
+
+def test_pods_that_have_not_the_labels_are_not_those_that_were_asked_for(
+    cluster: Cluster, url: str, token: str
+) -> None:
+    cluster.labels = {"app": "another"}
+    assert only(pods(url, token)).error == (
+        "the answer has pods of shop without app=web: does a proxy take the selector away?"
+    )
 
 
 def test_a_limit_may_be_that_of_the_pod_and_without_any_the_quota_is_0(cluster: Cluster, url: str, token: str) -> None:
