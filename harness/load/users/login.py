@@ -9,6 +9,7 @@ from harness.load.http import HerdHttpUser
 from harness.load.http.request import Request
 from harness.load.http.response import Response
 from harness.load.node import Node, node_of
+from harness.load.users.measured import WrongAnswerError
 from harness.plugins import parameter
 
 
@@ -33,7 +34,7 @@ class LoginUser(HerdHttpUser):
         credentials = {"username": self._username, "password": options.password}
         return self.client.prepare("POST", options.login_path, json=credentials)
 
-    def check(self, response: Response) -> str | None:
+    def check(self, response: Response) -> str | Exception | None:
         return token_problem(self, self._username, response.json().get("token"))
 
 
@@ -41,12 +42,12 @@ _owners: WeakKeyDictionary[Node, dict[int, int]] = WeakKeyDictionary()
 """Tokens → who got them, in this load process; of both the hashes, as a token is secret and may be long."""
 
 
-def token_problem(user: HerdHttpUser, username: str, token: object) -> str | None:
+def token_problem(user: HerdHttpUser, username: str, token: object) -> WrongAnswerError | None:
     """What is wrong with the token that the login of that name was answered with; None where nothing is. Under load, a
     service that mixes up its sessions lets one user in as another.
     """
     if not token:
-        return "no token in the answer"
+        return WrongAnswerError("no token in the answer")
     owners = _owners.setdefault(node_of(user.environment), {})
     owner = hash(username)
-    return None if owners.setdefault(hash(str(token)), owner) == owner else "token of another user"
+    return None if owners.setdefault(hash(str(token)), owner) == owner else WrongAnswerError("token of another user")
