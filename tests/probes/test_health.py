@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import socket
 import threading
 import time
@@ -158,6 +159,27 @@ def test_a_target_that_is_as_it_was_or_better_has_come_back() -> None:
     assert soon.ok and soon.detail == "HTTP 200"
     _, never_had_one = marks(one_after_the_other("404 Not Found"))
     assert never_had_one.ok and never_had_one.detail == "HTTP 404"
+
+
+@pytest.mark.parametrize("path", ["", "/readyz"])
+def test_a_target_that_takes_one_new_connection_of_three_has_not_come_back(path: str) -> None:
+    """Users who have stayed connected see nothing of it."""
+    found: list[HealthMark] = []
+    asked = itertools.count()
+    is_well = True
+
+    def respond(connection: socket.socket, request: bytes) -> None:
+        if request and (is_well or next(asked) % 3 == 0):
+            answer("")(connection, request)
+
+    with serving(respond) as url:
+        target = TargetHealth(url, path, 5, found.append)
+        target.check_before(0)
+        is_well = False
+        target.check_after(1.0)
+    last = found[-1]
+    assert (last.when, last.ok) == ("after", False) and last.check.endswith("on a new connection")
+    assert "again and again" in last.detail
 
 
 @pytest.mark.parametrize(
