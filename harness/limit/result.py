@@ -140,7 +140,9 @@ class Limit:
         unit, interval = self.searched.unit, self.interval
         why = self.broken_off or self._why()
         if interval is None:
-            return f"no step said anything for sure: {why}"
+            last = self.tried.said[-1] if self.tried.said else None
+            told = f"; the last step: {last.reason}" if self.broken_off and last is not None and not last.answer else ""
+            return f"no step said anything for sure: {why}{told}"
         low, high = interval
         if math.isinf(high):
             return f"at least {_level(low, unit)}: {why}"

@@ -273,6 +273,15 @@ def test_a_search_that_was_broken_off_keeps_what_it_found() -> None:
     assert nothing.outcome is Outcome.INCONCLUSIVE
 
 
+def test_a_search_that_was_broken_off_before_anything_was_said_tells_what_the_last_step_said() -> None:
+    """Of a service that is not there, more time or steps would find no limit."""
+    away = said(20, Silence.UNUSABLE, reason="connection refused")
+    found = Limit(LATENCY, Tried([away, away]), BOUNDS, None, "all 2 steps are made")
+    assert found.finding().reason == (
+        "no step said anything for sure: all 2 steps are made; the last step: connection refused"
+    )
+
+
 def test_whether_what_is_wanted_is_kept_is_open_where_the_interval_ends_there() -> None:
     wanted = Bounds(10, 20, 1000, 0.2, wanted=40)
     assert limit(tried((40, BREAKS)), None, wanted).outcome is Outcome.INCONCLUSIVE
