@@ -198,9 +198,9 @@ def _contradiction(before: Sequence[tuple[float, Answer]], after: Sequence[tuple
     else:
         seen = f"it broke at {_level(broke(before), unit)} at first, and held {_level(held(after), unit)} later"
     return (
-        f"{seen}: it was not the same service in all steps, and no one limit holds for them. What it keeps of a load "
+        f"{seen}: no one limit holds for steps that contradict each other so much. What the service keeps of a load "
         "(replicas that were added, a queue, a breaker that is open) has to be gone before the next step, and nobody "
-        "else may load it meanwhile"
+        "else may load it meanwhile; where neither is so it was chance, and another search will tell"
     )
 
 

@@ -4,7 +4,8 @@ service differs from step to step, its rate varies log-normally, and the truth i
 stands the rate at which the stationary p95 is the limit, from queueing theory (for one exponential server μ − ln 20 ÷
 limit, for several with Erlang's C): a step of 20 s begins without a queue, and ends before a long one has built up, so
 a limit near saturation is found higher than in an hour. A search that ends before its interval is narrow enough is
-INCONCLUSIVE, and counts as it is.
+INCONCLUSIVE, and counts as it is; one whose steps contradict each other so much that the service seems to have become
+another one has no interval, and counts as that alone.
 """
 
 from __future__ import annotations
@@ -54,7 +55,8 @@ def cases() -> Iterator[Case]:
 
 def figures(seeds: range, each: Callable[[Callable[..., Any], Iterable[Any]], Iterable[Any]]) -> Iterator[Figure]:
     for case in cases():
-        found = list(each(partial(searched, case), seeds))
+        every = list(each(partial(searched, case), seeds))
+        found = [each_found for each_found in every if each_found is not None]
         truth_per_s = half_hold_per_s(case)
         truths = (truth_per_s, case.stationary_per_s)
         covers, stationary = (sum(low <= truth <= high for _, (low, high), _, _ in found) for truth in truths)
@@ -70,6 +72,9 @@ def figures(seeds: range, each: Callable[[Callable[..., Any], Iterable[Any]], It
         yield Mean(case.name, "bias of the limit", 100 * bias, "%", (-5.0, 5.0))
         yield Share(case.name, f"covers the stationary one, {case.stationary_per_s:.0f}/s", stationary, len(found))
         yield Share(case.name, "narrow enough in 14 steps", sum(done for _, _, done, _ in found), len(found))
+        others = len(every) - len(found)
+        goal = None if case.varies else (0.0, 0.05)
+        yield Share(case.name, "INCONCLUSIVE, as it became another service", others, len(every), goal)
         yield Mean(case.name, "steps", sum(steps for _, _, _, steps in found) / len(found), "steps")
 
 
@@ -78,8 +83,8 @@ def known_short(case: Case) -> str:
     return "a dozen steps are too few to show how much they differ" if case.varies >= 0.1 else ""
 
 
-def searched(case: Case, seed: int) -> tuple[float, tuple[float, float], bool, int]:
-    """Figure, interval, whether it was narrow enough, and steps of one search."""
+def searched(case: Case, seed: int) -> tuple[float, tuple[float, float], bool, int] | None:
+    """Figure, interval, whether it was narrow enough, and steps of one search; None where its steps contradict."""
     random = np.random.default_rng(seed)
     said: list[Said] = []
     while len(said) < MOST_STEPS:
@@ -92,6 +97,8 @@ def searched(case: Case, seed: int) -> tuple[float, tuple[float, float], bool, i
     how = Searched("latency_quantile", "latency_quantile", QUANTILE, "--peak", "starts/s", HOLD_S)
     ended = next_level(Tried(said), BOUNDS)
     limit = Limit(how, Tried(said), BOUNDS, ended if isinstance(ended, End) else None, "")
+    if limit.change:
+        return None
     assert limit.figure is not None and limit.interval is not None
     return limit.figure, limit.interval, limit.ended is End.FOUND, len(said)
 
