@@ -6,8 +6,8 @@ n, "publish": …}``, which is answered ``{"type": "published", "client_seq": n,
 to everybody in the channel as ``{"type": "message", "seq", "publish"}``. Any other answer is a refusal, of the message
 ``client_seq`` where it names one. A user of another protocol has a ``say`` and an ``on_message`` of its own.
 
-Nobody else says ``n``, and what is published names its channel: an answer, or a message, that is meant for somebody
-else is not taken for one's own.
+Nobody else says ``n``, and what is published is stamped with its channel: an answer, or a message, that is meant for
+somebody else is not taken for one's own.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
+from zlib import crc32
 
 from harness.clients.address import url_problems
 from harness.load.descriptors import shortage
@@ -149,7 +150,7 @@ class FeedUser(WebSocketUser):
         number, sent_s = self.number * NUMBERS_EACH + self.said, time.monotonic()
         document = {"seq": number, "sent_s": sent_s}
         self.deliveries.sent(kind, number, sent_s)
-        published = {"seq": number, "publish": {**document, "channel": self.channel}}
+        published = {"seq": number, "publish": {**document, "channel": stamp_of(self.channel)}}
         self.send(json.dumps(published if kind == PUBLISHED else document))
 
     def on_open(self) -> None:
@@ -181,7 +182,7 @@ class FeedUser(WebSocketUser):
 
     def _is_of_another(self, channel: object) -> bool:
         """Not where the service is told of no channel: it may have one for all."""
-        return "{channel}" in self.options.feed_path and channel != self.channel
+        return "{channel}" in self.options.feed_path and channel != stamp_of(self.channel)
 
     def on_end(self, ended_s: float) -> None:
         if not self._greeted and self._opened_s < ended_s - self.options.quiet_s:
@@ -195,6 +196,11 @@ class FeedUser(WebSocketUser):
         if self.node in _greeted or self.node not in _never_greeted:
             self.missing(f"{GREETING} {self.name}", LOST, self._opened_s)
         _never_greeted.add(self.node)
+
+
+def stamp_of(channel: str) -> str:
+    """Of a channel, for its messages: its name is that of the run, too, and would be most of each message."""
+    return f"{crc32(channel.encode()):08x}"
 
 
 _greeted: WeakSet[Node] = WeakSet()
