@@ -7,6 +7,7 @@ import time
 import gevent
 import pytest
 
+from harness.clients.http_get import NoAnswerError, request
 from harness.load.http import Timeouts, TlsSettings
 from harness.load.http.users import WarmConnection
 from harness.load.pacing import Start
@@ -101,6 +102,15 @@ def test_an_answer_without_length_ends_with_the_session_and_not_with_the_connect
         made = make(f"https://localhost:{server.port}", tls=TlsSettings(ca_file=certificates.ca))
         response = made.get("/")
         assert made.outcomes == [outcome] and (response.text == "all of it") == (outcome == "ok")
+
+
+def test_half_a_page_is_none_for_a_probe_either(certificates: Certificates) -> None:
+    page = b"HTTP/1.1 200 OK\r\n\r\npool_in_use 3\n"
+    with scripted([READ, page, END_SESSION], [READ, page, CLOSE], tls=good(certificates)) as server:
+        url = f"https://localhost:{server.port}/metrics"
+        assert request(url, 5, 1000, ca_file=certificates.ca).body == b"pool_in_use 3\n"
+        with pytest.raises(NoAnswerError, match="TLS failed"):
+            request(url, 5, 1000, ca_file=certificates.ca)
 
 
 def test_session_tickets_are_no_first_byte(make: Make, certificates: Certificates) -> None:
