@@ -84,8 +84,11 @@ class LeanHttpUser(User, RestMixin[Any]):
     def start(self, group: Any) -> Any:
         """Whatever ends the user, and whether or not a subclass has an ``on_stop``, its connections are closed."""
         greenlet = super().start(group)
-        greenlet.link(lambda _: self.client.close())
+        greenlet.link(self._close_client)  # a method takes a quarter of the memory of a function of its own
         return greenlet
+
+    def _close_client(self, _: Any) -> None:
+        self.client.close()
 
     def _shared_pool(self, settings: ClientSettings) -> ConnectionPool | None:
         if not self.shared_connections:
