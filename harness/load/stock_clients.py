@@ -117,7 +117,7 @@ def _request(original: Callable[..., Any]) -> Callable[..., Any]:
         # A paced user says when its iteration is over.
         if _OPEN in vars(session) and not hasattr(user, "current_start"):
             count_without_block(session)
-        begun_s, begun_epoch_s = time.monotonic(), time.time()
+        begun_s = time.monotonic()
         agent: Any = getattr(session, "client", None)
         redirects = getattr(agent, "redirect_response_codes", None)
         name = named.get("name") or (rest[0] if rest else None) or session.request_name
@@ -140,7 +140,7 @@ def _request(original: Callable[..., Any]) -> Callable[..., Any]:
                 response=None,
                 context={**(user.context() if user else {}), **(named.get("context") or {})},
                 exception=users_own if isinstance(users_own, gevent.Timeout) else GivenUpError(),
-                start_time=begun_epoch_s,
+                start_time=time.time() - (time.monotonic() - begun_s),
                 url=url,
             )
             raise

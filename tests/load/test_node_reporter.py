@@ -139,7 +139,7 @@ class Present:
 
 
 def test_greenlets_that_have_ended_are_forgotten_but_for_users_who_were_stopped() -> None:
-    """A task may spawn one for each of its requests; but how long ago a stopped user was answered is asked at the end."""
+    """A task may spawn one for each of its requests; but when a stopped user was answered is asked at the end."""
     environment = Environment()
     runner = environment.create_local_runner()
     node = Node("run", Clock(exact=True))
