@@ -6,6 +6,8 @@ which the sum of the bytes tells nothing. What is compressed in transfer is as l
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 SUB_BUCKET_BITS = 3
 _LINEAR = 1 << (SUB_BUCKET_BITS + 1)
 LONGEST_BYTES = 2**53 - 1
@@ -17,6 +19,7 @@ _GZIP_OVERHEAD_BYTES = 64
 """Header, trailer and empty blocks of a member that has next to nothing in it, with something to spare."""
 
 
+@lru_cache(maxsize=1000)
 def size_index(size_bytes: int) -> int:
     """Index of the bucket of a length; negative ones count as 0, and any above as the longest."""
     size_bytes = min(size_bytes, LONGEST_BYTES)

@@ -83,14 +83,21 @@ class Gate:
         while self._herds:
             herd = self._herds[0]
             self._wait_for(self._origin_s + herd.t)
-            self.report_release()
             held = {kind: users for kind, users in self._users.items() if _is_of(herd, kind)}
-            self._latest = Release(herd, sum(held.values()), self._clock.to_local(self._origin_s + herd.t))
+            release = Release(herd, sum(held.values()), self._clock.to_local(self._origin_s + herd.t))
+            stream = gate_stream(herd.name)
+            # All that can be done before the instant is: whatever is done for each of thousands while they are sent
+            # keeps the last of them waiting. So would a collection of garbage, for tens of milliseconds.
+            starts = [Start(herd.t, release.instant_s, release, stream) for _ in range(release.planned)]
+            gc.collect()
+            gevent.sleep(max(0.0, release.instant_s - time.monotonic() - TIMER_SLACK_S))
+            self.report_release()
+            self._latest = release
             slots = [slot for slot in self._slots if slot.kind in held]
             self._herds.popleft()
-            self._release_users(self._latest, slots[: self._latest.planned])
+            self._release_users(release, list(zip(slots, starts, strict=False)))
             self._note_due(herd, held)
-            if self._latest.complete:
+            if release.complete:
                 self.report_release()
 
     def report_release(self) -> None:
@@ -100,7 +107,7 @@ class Gate:
             self._latest = None
 
     def _wait_for(self, instant_master_s: float) -> None:
-        """Sleeps until shortly before the instant, sending users with dead connections back for fresh ones."""
+        """Sleeps until a moment before the instant, sending users with dead connections back for fresh ones."""
         while True:
             left_s = self._clock.to_local(instant_master_s) - time.monotonic()
             if left_s <= LAST_CHECK_S:
@@ -110,31 +117,27 @@ class Gate:
                 for slot in [slot for slot in self._slots if slot.connection and not slot.connection.is_alive()]:
                     self.remove(slot)
                     slot.woken.set()
-        # A collection of garbage in mid-release would cost tens of milliseconds; it is done before instead.
-        gc.collect()
-        gevent.sleep(max(0.0, self._clock.to_local(instant_master_s) - time.monotonic() - TIMER_SLACK_S))
 
-    def _release_users(self, release: Release, slots: Sequence[Slot]) -> None:
-        stream = gate_stream(release.herd.name)
+    def _release_users(self, release: Release, users: Sequence[tuple[Slot, Start]]) -> None:
         collecting = gc.isenabled()
         gc.disable()
         usual_scheduling = _use_realtime_scheduling()
         try:
-            intended_s = release.instant_s
-            _sleep_outside_loop(max(0.0, intended_s - time.monotonic() - SPIN_S))
-            while time.monotonic() < intended_s:
+            _sleep_outside_loop(max(0.0, release.instant_s - time.monotonic() - SPIN_S))
+            while time.monotonic() < release.instant_s:
                 pass
-            for slot in slots:
-                start = Start(release.herd.t, intended_s, release, stream)
+            for slot, start in users:
                 if slot.connection is not None and slot.connection.start_request():
                     start.sent_s = time.monotonic()
-                    release.user_sent(start.sent_s)
+            for slot, start in users:
                 slot.start = start
+                if start.sent_s is not None:
+                    release.user_sent(start.sent_s)
             end_long_turn()  # all of the herd is on its way; of ten thousand that was a quarter of a second
-            for slot in slots:
+            for slot, _ in users:
                 if slot.connection is not None:
                     slot.connection.continue_request()
-            for slot in slots:
+            for slot, _ in users:
                 self.remove(slot)
                 slot.woken.set()
         finally:

@@ -206,7 +206,7 @@ class Node:
         self._local_origin_s = self.clock.to_local(plan.origin_s)
         self.recorder.begin(self._local_origin_s)
         if not plan.paced:
-            self.recorder.last_ended_s = WeakKeyDictionary()
+            self.recorder.last_ended_s = {}
             return
         held = Counter[str]()
         self._gate = Gate(plan.herds, held, plan.origin_s, self.clock, self.gate_marks.append, self._note_herd)

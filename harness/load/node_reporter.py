@@ -19,6 +19,7 @@ from harness.analysis import generator, machine
 from harness.clients import connection_guard
 from harness.load.generator_monitor import GeneratorMonitor, GeneratorSample
 from harness.load.http.expectation import DEFAULT_STATUSES, statuses
+from harness.load.locust_statistics import count_at_once
 from harness.load.node import Node, set_node
 from harness.load.outcomes import ExpectedStatuses
 from harness.load.report import Report
@@ -90,6 +91,7 @@ class NodeReporter:
         node.recorder.by_class = len(environment.user_classes) > 1
         node.recorder.expected = _expected_statuses(environment)
         node.recorder.traces = traces_of(options)
+        count_at_once(environment)
         environment.events.request.add_listener(node.recorder.on_request)
         node.exceptions.listen(environment)
         self._freeze_what_is_there()
@@ -174,6 +176,9 @@ class NodeReporter:
         runner: Any = self._environment.runner
         if ended_s is None or runner is None:
             return {}
+        # Those that were in mid-iteration at the stop are asked for once more, when they have come to their end.
+        for gone in [each for each in ended_s if each.dead and each not in self._running_at_stop]:
+            del ended_s[gone]
         now_s = time.monotonic()
         users = [greenlet for greenlet in runner.user_greenlets if greenlet.args]
         return {user: ended_s.setdefault(user, now_s) for user in users if user.args[0]._state == LOCUST_STATE_RUNNING}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping
+from math import floor
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -60,10 +61,13 @@ class Recorder:
         """Greenlet → from when to when its paced user last got ready to be started: what it sent then is warm-up."""
         self._winding_down_since_s = math.inf
         """From when on users do nothing but come to their end: what they send then is wind-down."""
+        self._has_paced_users = False
         self.requests = 0
         """Requests that have ended, whatever their outcome."""
-        self.last_ended_s: WeakKeyDictionary[Any, float] | None = None
-        """Greenlet → when its last request ended, where that is all that is known of users: those without a pacer."""
+        self.last_ended_s: dict[Any, float] | None = None
+        """Greenlet → when its last request ended, where that is all that is known of users: those without a pacer. Who
+        reads it takes out those that are dead: weak references would cost more than all the rest of a request.
+        """
         self.expected = ExpectedStatuses()
         """What counts as an answer to clients that are not ours."""
         self.traces: Traces | None = None
@@ -89,6 +93,10 @@ class Recorder:
         intended_s: float | None = None,
         trace: Trace | None = None,
         unchecked_bytes: int | None = None,
+        # Of no use here; but what Python has to collect as the rest takes longer than all that is done with it.
+        context: Any = None,  # noqa: ARG002
+        start_time: Any = None,  # noqa: ARG002
+        url: Any = None,  # noqa: ARG002
         **_: Any,
     ) -> None:
         """One request has ended. The first request of a paced iteration was intended when the pacer said so, any
@@ -106,45 +114,48 @@ class Recorder:
             kind = WIND_DOWN
         elif done_s >= self._winding_down_since_s:
             return  # it has been counted as unfinished
-        elif intended_s is None:
+        elif intended_s is None and (self.starts or self._has_paced_users):
             start, kind = self._sent_for(sent_s)
         if intended_s is None:
             intended_s = sent_s
         origin_s = self._origin_s
-        second = int((intended_s if origin_s is None else intended_s - origin_s) // 1)
-        begins = start is not None and not start.answered
-        if start is not None and begins:
-            start.answered = True
-            intended_s = start.intended_s
-            if start.release is not None and start.sent_s is None:
-                start.release.user_sent(sent_s)
-        if start is not None and (begins or start.release is not None):
-            second = int(start.t // 1)
+        second = floor(intended_s if origin_s is None else intended_s - origin_s)
+        begins = False
+        if start is not None:
+            if not start.answered:
+                begins = start.answered = True
+                intended_s = start.intended_s
+                if start.release is not None and start.sent_s is None:
+                    start.release.user_sent(sent_s)
+            if begins or start.release is not None:
+                second = floor(start.t)
         status = getattr(response, "status_code", 0)
         if type(status) is not int:
             status = 0
         # Our own clients have looked at the status; they, and they alone, give the instant.
-        if foreign and status:
-            outcome = self.expected.outcome(exception, response, status)
+        if foreign:
+            outcome = self.expected.outcome(exception, response, status) if status else outcome_of(exception, response)
+            unchecked_bytes = None if getattr(response, "_manual_result", None) is True else response_length or 0
         else:
             outcome = OK if exception is None else outcome_of(exception, response)
         if outcome is not OK and start is not None:
             start.failed = True
-        cell = self._cell(
-            second, (request_type, name, outcome, status, kind, self.class_of(getcurrent()) if self.by_class else "")
-        )
+        key = (request_type, name, outcome, status, kind, self.class_of(getcurrent()) if self.by_class else "")
+        of_second = self._cells.get(second)
+        cell = None if of_second is None else of_second.get(key)
+        if cell is None:
+            cell = self._cell(second, key)
         cell.count += 1
-        cell.starts += begins
+        if begins:
+            cell.starts += 1
         self.requests += 1
         if self.last_ended_s is not None:
             self.last_ended_s[getcurrent()] = done_s
-        cell.bytes += int(response_length or 0)
-        if outcome is OK:
-            if foreign:
-                unchecked_bytes = None if getattr(response, "_manual_result", None) is True else response_length or 0
-            if unchecked_bytes is not None:
-                size = size_index(int(unchecked_bytes))
-                cell.sizes[size] = cell.sizes.get(size, 0) + 1
+        if response_length:
+            cell.bytes += int(response_length)
+        if outcome is OK and unchecked_bytes is not None:
+            size = size_index(int(unchecked_bytes))
+            cell.sizes[size] = cell.sizes.get(size, 0) + 1
         latency = bucket_index(int((done_s - intended_s) * 1e6))
         counts = cell.latency
         counts[latency] = counts.get(latency, 0) + 1
@@ -160,9 +171,11 @@ class Recorder:
 
     def gets_ready(self, user: Any) -> None:
         """The user gets ready to be started, for the first time or again; until :meth:`is_ready`."""
+        self._has_paced_users = True
         self._readying[user] = (time.monotonic(), math.inf)
 
     def is_ready(self, user: Any) -> None:
+        self._has_paced_users = True
         since_s, _ = self._readying.get(user, (math.inf, 0.0))
         self._readying[user] = (since_s, time.monotonic())
 

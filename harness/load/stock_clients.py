@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 import gevent
-from gevent import GreenletExit
+from gevent import GreenletExit, getcurrent
 from locust import clients
 from locust.contrib import fasthttp
 from locust.exception import ResponseError
@@ -113,15 +113,18 @@ def count_without_block(client: object) -> None:
 def _request(original: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(original)
     def request(session: Any, method: str, url: str, *rest: Any, **named: Any) -> Any:
-        if not hasattr(session.user, "current_start"):  # a paced user says when its iteration is over
+        user = session.user
+        # A paced user says when its iteration is over.
+        if _OPEN in vars(session) and not hasattr(user, "current_start"):
             count_without_block(session)
-        begun_s, begun_epoch_s = time.monotonic(), time.time()
+        begun_s = time.monotonic()
         agent: Any = getattr(session, "client", None)
         redirects = getattr(agent, "redirect_response_codes", None)
         name = named.get("name") or (rest[0] if rest else None) or session.request_name
         if not name and isinstance(url, str):
             name = named["name"] = _name_of(url)  # as our own client does
-        spawned = note_sent(session.user, f"{method} {name}")
+        of_user = getcurrent() is getattr(user, "_greenlet", None)  # as almost always: no call, and no name
+        spawned = None if of_user else note_sent(user, f"{method} {name}")
         try:
             response = original(session, method, url, *rest, **named)
         except (gevent.Timeout, GreenletExit) as users_own:
@@ -135,9 +138,9 @@ def _request(original: Callable[..., Any]) -> Callable[..., Any]:
                 response_time=(time.monotonic() - begun_s) * 1000,
                 response_length=0,
                 response=None,
-                context={**(session.user.context() if session.user else {}), **(named.get("context") or {})},
+                context={**(user.context() if user else {}), **(named.get("context") or {})},
                 exception=users_own if isinstance(users_own, gevent.Timeout) else GivenUpError(),
-                start_time=begun_epoch_s,
+                start_time=time.time() - (time.monotonic() - begun_s),
                 url=url,
             )
             raise

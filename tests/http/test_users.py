@@ -78,6 +78,25 @@ def test_no_socket_is_left_when_users_are_gone() -> None:
         assert new_sockets(before) == 0
 
 
+@pytest.mark.parametrize("kind", [LeanHttpUser, PacedHttpUser])
+def test_users_do_not_keep_where_they_were_spawned(kind: type[LeanHttpUser]) -> None:
+    """Ten thousand times the same place; which greenlet has spawned another is another matter, and stays known."""
+
+    class Waiting(kind):  # type: ignore[misc, valid-type]
+        host = "http://127.0.0.1:9"
+
+        @task
+        def wait_long(self) -> None:
+            gevent.sleep(60)
+
+    group: Any = Group()
+    user = Waiting(attached())
+    greenlet = user.start(group)
+    assert greenlet.spawning_stack is None and greenlet.spawning_greenlet() is gevent.getcurrent()
+    user.stop(force=True)
+    group.join(timeout=20)
+
+
 def test_connections_of_one_user_are_bounded(make: Make) -> None:
     """Greenlets of a task share the client: so many connections and no more, the others wait their turn."""
     with scripted(SLOW) as server:

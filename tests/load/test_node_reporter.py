@@ -9,8 +9,10 @@ from typing import Any
 
 import gevent
 import pytest
+from gevent.event import Event
 from locust.env import Environment
 from locust.rpc.protocol import Message
+from locust.user.task import LOCUST_STATE_RUNNING
 
 from harness.load.clock import Clock
 from harness.load.node import Node
@@ -128,3 +130,41 @@ def test_what_was_frozen_before_the_first_run_is_not_looked_through_again(monkey
         made[-1].close()
         made[-1].users_gone()
     assert unfrozen == [1, 2], "only what an earlier run has frozen"
+
+
+class Present:
+    """Stands in for a user in mid-iteration."""
+
+    _state = LOCUST_STATE_RUNNING
+
+
+def test_greenlets_that_have_ended_are_forgotten_but_for_users_who_were_stopped() -> None:
+    """A task may spawn one for each of its requests; but when a stopped user was answered is asked at the end."""
+    environment = Environment()
+    runner = environment.create_local_runner()
+    node = Node("run", Clock(exact=True))
+    reporter = NodeReporter(environment, "worker-1", node, lambda _: None)
+    may_end = Event()
+
+    def ask(_: object) -> None:
+        environment.events.request.fire(request_type="GET", name="/", response_time=1.0, response_length=4)
+        may_end.wait()
+
+    try:
+        reporter.begin(Plan("run", time.monotonic(), 60, ARRIVALS, Polyline(()), None, (), 0, paced=False, drain_s=0.0))
+        spawned, user = (gevent.spawn(ask, Present()) for _ in range(2))
+        runner.user_greenlets.add(user)
+        gevent.sleep(0)
+        known = node.recorder.last_ended_s
+        assert known is not None and set(known) == {spawned, user}
+        reporter.report()
+        assert set(known) == {spawned, user}
+        reporter.stopping()
+        may_end.set()
+        gevent.joinall([spawned, user])
+        reporter.report()
+        assert set(known) == {user}
+    finally:
+        reporter.close()
+        reporter.users_gone()
+        runner.quit()

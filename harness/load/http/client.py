@@ -110,6 +110,8 @@ class HttpClient(RequestBuilder):
         )
 
     def get(self, path: str, name: str | None = None, **arguments: Any) -> Response:
+        if not arguments:
+            return self.send(self.cached("GET", path, name))
         return self.request("GET", path, name, **arguments)
 
     def head(self, path: str, name: str | None = None, **arguments: Any) -> Response:
@@ -153,7 +155,8 @@ class HttpClient(RequestBuilder):
         begun_s = time.monotonic() if sent_s is None else sent_s
         url = request.url
         ended_by: BaseException | None = None
-        spawned = note_sent(self._user, f"{request.method} {request.name}")
+        of_user = getcurrent() is getattr(self._user, "_greenlet", None)  # as almost always: no call, and no name
+        spawned = None if of_user else note_sent(self._user, f"{request.method} {request.name}")
         try:
             response = self._attempt(request, sent_s is not None, begun_s, timeouts, allow_redirects, check)
             done_s = time.monotonic()
@@ -179,30 +182,30 @@ class HttpClient(RequestBuilder):
         error = response.error
         if type(error) is ShedError and error.retry_after_s and self._settings.honours_retry_after:
             self._not_before_s = done_s + min(error.retry_after_s, LONGEST_AWAY_S)
-        meta = {
-            "request_type": request.method,
-            "name": request.name,
-            "response_time": (done_s - begun_s) * 1000,
-            "response_length": len(response.body),
-            "unchecked_bytes": None if self._is_checked(request, check) else content_bytes(response.body),
-            "response": response,
-            "context": {**self._context(), **context} if context else self._context(),
-            "exception": error,
-            "start_time": time.time() - (done_s - begun_s),
-            "url": url,
-            "sent_s": begun_s,
-            "done_s": done_s,
-        }
-        if self._traces is not None:
-            meta["trace"] = self._traced.pop(getcurrent(), None)
+        fire: Callable[..., None] = self._request_event.fire
+        # Who is ended goes on without the answer, and nobody would know that there had been a request.
+        caught = catch_response and ended_by is None
+        tell = (lambda **meta: ResponseContextManager(response, fire, meta)) if caught else fire
+        is_checked = check is not None or (request.expectation or self._expectation).checks_body
+        # Not from a dictionary, which would be copied for each request.
+        answer = tell(
+            request_type=request.method,
+            name=request.name,
+            response_time=(done_s - begun_s) * 1000,
+            response_length=len(response.body),
+            exception=error,
+            response=response,
+            context={**self._context(), **context} if context else self._context(),
+            start_time=time.time() - (done_s - begun_s),
+            url=url,
+            sent_s=begun_s,
+            done_s=done_s,
+            unchecked_bytes=None if is_checked else content_bytes(response.body),
+            trace=None if self._traces is None else self._traced.pop(getcurrent(), None),
+        )
         if ended_by is not None:
-            # The user goes on without the answer, and nobody would know that there had been a request.
-            self._request_event.fire(**meta)
             raise ended_by
-        if catch_response:
-            return ResponseContextManager(response, self._request_event.fire, meta)
-        self._request_event.fire(**meta)
-        return response
+        return response if answer is None else answer
 
     def _attempt(
         self,
@@ -223,7 +226,7 @@ class HttpClient(RequestBuilder):
                 response = self._follow(request, response, deadline_s, timeouts)
                 status = response.status_code
             expectation = request.expectation or self._expectation
-            if status not in expectation.statuses or expectation.shed or expectation.checks_body:
+            if not expectation.is_of_status or status not in expectation.statuses:
                 error = expectation.error_of(response)
             if error is None and check is not None:
                 error = self._checked(check, response)
@@ -286,10 +289,6 @@ class HttpClient(RequestBuilder):
         if next_request(request, response, self._base.origin) is None:
             return response
         raise TooManyRedirectsError(f"more than {self._settings.max_redirects} redirects")
-
-    def _is_checked(self, request: Request, check: Check | None) -> bool:
-        """Whether it is known of a good answer what is in it."""
-        return check is not None or (request.expectation or self._expectation).checks_body
 
     def _checked(self, check: Check, response: Response) -> Exception | None:
         """A check that cannot cope with the answer (no JSON, a missing field) has found it wrong."""

@@ -75,7 +75,12 @@ class Expectation:
             self.json if expect_json is None else expect_json,
         )
 
-    @property
+    @functools.cached_property
+    def is_of_status(self) -> bool:
+        """Whether the good statuses are all that there is to look for."""
+        return not self.shed and not self.checks_body
+
+    @functools.cached_property
     def checks_body(self) -> bool:
         return self.text is not None or self.json is not None
 

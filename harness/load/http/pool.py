@@ -39,23 +39,22 @@ class ConnectionPool:
         time of the target's. ``sent``: a gate has sent the request on the idle connection, so that there may be an
         answer on it already.
         """
-        connect_by_s = min(deadline_s, now_s + connect_s)
         if not self._semaphore.acquire(blocking=False):
-            if not self._semaphore.acquire(timeout=max(0.0, connect_by_s - time.monotonic())):
+            free_by_s = min(deadline_s, now_s + connect_s)
+            if not self._semaphore.acquire(timeout=max(0.0, free_by_s - time.monotonic())):
                 raise NoFreeConnectionError("no free connection in time")
             now_s = time.monotonic()
-            connect_by_s = min(deadline_s, now_s + connect_s)
         try:
             if self._pending is not None:
                 pending, self._pending = self._pending, None
-                return Connection(pending, self._limits, connect_by_s)
+                return Connection(pending, self._limits, min(deadline_s, now_s + connect_s))
             while self._idle:
                 connection = self._idle.pop()
                 just_used = connection.is_open and now_s - connection.idle_since_s < TRUSTED_S
                 if sent or just_used or connection.is_alive():
                     return connection
                 connection.close()
-            return self._connect(connect_by_s)
+            return self._connect(min(deadline_s, now_s + connect_s))
         except BaseException:
             self._semaphore.release()
             raise

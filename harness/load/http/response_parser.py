@@ -43,16 +43,12 @@ class ResponseParser:
         """Whether any byte of the present answer has arrived."""
         self.keep_alive = False
         """Whether the connection can be used after the answer that was read last."""
-        self._reset(False)
 
     def begin(self, method: str) -> None:
         """The next answer is to a request with this method."""
-        self._reset(method == "HEAD")
         if self._parser is None:
             self._parser = httptools.HttpResponseParser(self)
-
-    def _reset(self, head_only: bool) -> None:
-        self._head_only = head_only
+        self._head_only = method == "HEAD"
         self._head = self._buffered = b""
         self._complete = False
         self._status = self._received = 0
@@ -68,7 +64,8 @@ class ResponseParser:
             # The usual case: the whole final head in one piece. What begins otherwise (an interim answer, blank
             # lines before the answer) is taken apart step by step.
             if end > 0 and data.startswith(b"HTTP/1.") and data[9:10] != b"1":
-                self._check_head(end)
+                if end > self._max_head:
+                    self._check_head(end)
                 self._head = data[:end]
                 if self._head_only:
                     return self._bodiless(data, end)
@@ -162,7 +159,7 @@ class ResponseParser:
         return "content-length" in fields
 
     def _response(self) -> Response:
-        body = b"".join(self._body)
+        body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
         self._body.clear()
         if len(body) > self._max_body:
             raise self._body_too_large()

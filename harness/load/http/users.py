@@ -22,7 +22,7 @@ from harness.load.http.retries import Counted, Retrier, Retries, retries_of
 from harness.load.http.settings import ClientSettings, ResponseLimits, Timeouts, TlsSettings
 from harness.load.node import node_of
 from harness.load.pacing import Slot
-from harness.load.users.paced import Paced
+from harness.load.users.paced import Paced, UserGreenlet
 
 if TYPE_CHECKING:
     from locust.env import Environment
@@ -83,9 +83,13 @@ class LeanHttpUser(User, RestMixin[Any]):
 
     def start(self, group: Any) -> Any:
         """Whatever ends the user, and whether or not a subclass has an ``on_stop``, its connections are closed."""
+        group.greenlet_class = UserGreenlet
         greenlet = super().start(group)
-        greenlet.link(lambda _: self.client.close())
+        greenlet.link(self._close_client)  # a method takes a quarter of the memory of a function of its own
         return greenlet
+
+    def _close_client(self, _: Any) -> None:
+        self.client.close()
 
     def _shared_pool(self, settings: ClientSettings) -> ConnectionPool | None:
         if not self.shared_connections:
