@@ -75,7 +75,7 @@ def latencies(name: str, before_us: int, since_us: int, outcome: str = OK) -> tu
 
 
 def test_a_name_that_is_slow_by_nature_is_held_against_itself() -> None:
-    """At 1.5 s it misses the SLO of all together before and after, and yet it may fail, or become three times as slow."""
+    """At 1.5 s it misses the SLO of all together before and after, and yet it may fail, or take three times as long."""
     others = of("GET /a", (0, 1000), (0, 1000))
     for pieces, bad_before in (
         (latencies("GET /b", 1_500_000, 1_500_000, "http 500"), 0),
