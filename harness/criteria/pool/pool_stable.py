@@ -71,8 +71,8 @@ class PoolStable(Criterion):
         outcome = against(self.limit, interval)
         reason = f"{used}, limit {percent(self.limit)} more"
         if outcome is Outcome.INCONCLUSIVE:
-            possible = f"{percent(interval[0])} to {percent(interval[1])} more are possible"
-            reason += f"; {possible}, longer phases would tell, with a larger tail_s"
+            low, high = map(percent, interval)
+            reason += f"; {low} to {high} more are possible, longer phases would tell, with a larger tail_s"
         if outcome is Outcome.PASS and min(map(statistics.fmean, (was, is_now))) + self.limit > 1:
             outcome = Outcome.INCONCLUSIVE
             reason += (
