@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from harness.analysis import generator, histogram, phases
@@ -50,6 +50,8 @@ class Windows:
     """Failed, or slower than what the median may be."""
     failed: NDArray[np.int64]
     """Answered with an error, or not at all; without those that were only unfinished when the run ended."""
+    waiting: NDArray[np.int64]
+    """Of ``intended``, those that were sent in an earlier window: see :func:`with_waiting`."""
 
     @property
     def bad(self) -> NDArray[np.int64]:
@@ -68,7 +70,7 @@ class Windows:
 
     def part(self, chosen: slice) -> Windows:
         """Some of the windows."""
-        columns = (self.start_s, self.intended, self.good, self.slow, self.failed)
+        columns = (self.start_s, self.intended, self.good, self.slow, self.failed, self.waiting)
         return Windows(self.window_s, *(column[chosen] for column in columns))
 
 
@@ -160,7 +162,42 @@ def windows(
         soon += np.bincount(window, of_bucket * (index <= within[:, 1]), count)
     starts = start_s + window_s * np.arange(count, dtype=np.int64)
     every, errors = (np.array(column, dtype=np.int64) for column in (intended, failed))
-    return Windows(window_s, starts, every, well.astype(np.int64), every - soon.astype(np.int64), errors)
+    none = np.zeros(count, dtype=np.int64)
+    return Windows(window_s, starts, every, well.astype(np.int64), every - soon.astype(np.int64), errors, none)
+
+
+def with_waiting(recording: Recording, seen: Windows, slo: ServiceLevel, most: int) -> Windows:
+    """With the requests that were under way in windows in which none was sent, as bad ones of these windows, up to
+    ``most``.
+
+    Users who wait for an answer ask nothing: while the target hangs, those of a closed model leave windows empty in
+    which they would have met it. Counted is who waited for the whole window, and had waited for longer than the SLO
+    before it began.
+    """
+    begin_s, step, count = int(seen.start_s[0]) if len(seen.start_s) else 0, seen.window_s, len(seen.start_s)
+    sent_in = {(piece.t - begin_s) // step for piece in recording.slices if piece.count}
+    # Not by those that count: of the last windows what has no answer yet is left out.
+    empty = np.array([position not in sent_in for position in range(count)], dtype=np.bool_)
+    if not empty.any():
+        return seen
+    changes = np.zeros(count + 1, dtype=np.int64)
+    ended_s = generator.last_trace_s(recording)
+    for piece in recording.slices:
+        first = math.ceil((piece.t + 1 + slo.of(piece.name) - begin_s) / step)
+        if first >= count or piece.outcome in (INTERRUPTED, BLOCKED, UNSERVED):
+            continue
+        longer_s = (
+            {ended_s - piece.t: piece.count}
+            if piece.outcome == UNFINISHED
+            else {histogram.bucket_bounds_us(index)[0] / 1e6: requests for index, requests in piece.latency.items()}
+        )
+        for lasted_s, requests in longer_s.items():
+            last = math.floor((piece.t + lasted_s - begin_s) / step)
+            if last > max(first, 0):
+                changes[max(first, 0)] += requests
+                changes[min(last, count)] -= requests
+    waiting = np.where(empty, np.minimum(np.cumsum(changes[:-1]), most), 0)
+    return replace(seen, intended=seen.intended + waiting, slow=seen.slow + waiting, waiting=waiting)
 
 
 def mean_log_latency(recording: Recording, phase: Phase, window_s: int) -> NDArray[np.float64]:

@@ -1,24 +1,24 @@
 """How big the largest spike of the next days may be: peaks over a threshold.
 
-The excesses of the peaks over the threshold follow a generalised Pareto distribution, fitted by probability-weighted
-moments (Hosking & Wallis 1987). Peaks come by a Poisson process, or, where the weeks differ by more than that, in
-numbers of a negative binomial distribution whose variance is so many times the mean. What is told is a *predictive*
-interval, for the largest of the days to come, and not the confidence interval of a return level, which is for its mean
-and held the outcome far less often. A quantile with fitted parameters in it is too low for few peaks, so its level is
-calibrated by a parametric bootstrap (Beran 1990; Fonseca, Giummolè & Vidoni 2014): where, among histories and futures
-simulated with the fitted parameters, lies the future within what is fitted to the history? docs/calibration.md says
-how well it holds.
+How large peaks are is told by :mod:`harness.learn.peak_sizes`. They come by a Poisson process, or, where the weeks
+differ by more than that, in numbers of a negative binomial distribution whose variance is so many times the mean. What
+is told is a *predictive* interval, for the largest of the days to come, and not the confidence interval of a return
+level, which is for its mean and held the outcome far less often. A quantile with fitted parameters in it is too low for
+few peaks, so its level is calibrated by a parametric bootstrap (Beran 1990; Fonseca, Giummolè & Vidoni 2014): where,
+among histories and futures simulated with the fitted parameters, lies the future within what is fitted to the history?
+docs/calibration.md says how well it holds.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from harness.learn.level import Values
+from harness.learn.peak_sizes import fit, sizes_of
 
 LEAST_DAYS = 28
 LEAST_PEAKS = 25
@@ -29,39 +29,7 @@ CONFIDENCE = 0.9
 BOOTSTRAPS = 2000
 POISSON = 1.01
 """A dispersion up to which numbers of peaks are taken to be those of a Poisson process."""
-SHORTEST_TAIL = -1.0
-"""The shape ξ is taken for no less: there the distribution is uniform, with an end."""
 HORIZONS_DAYS = (1, 2, 3, 5, 7, 10, 14, 21, 30, 45, 60, 90, 120, 180, 270, 365)
-
-
-@dataclass(frozen=True)
-class Pareto:
-    """Generalised Pareto distribution of an excess: scale σ and shape ξ, whose tail ends where ξ < 0."""
-
-    scale: Values
-    shape: Values
-
-    def quantile(self, p: Values) -> Values:
-        shape = _not_zero(self.shape)
-        return np.asarray(self.scale * (np.power(1 - p, -shape) - 1) / shape)
-
-    def beyond(self, excess: Values) -> Values:
-        """P(excess is larger)."""
-        shape = _not_zero(self.shape)
-        inside = 1 + shape * excess / self.scale
-        return np.where(inside > 0, np.power(np.maximum(inside, 1e-300), -1 / shape), 0.0)
-
-
-def fit(excesses: Values) -> Pareto:
-    """One for each row, by probability-weighted moments with the plotting positions (j − 0.35)/n."""
-    ordered = np.sort(excesses, axis=-1)
-    count = ordered.shape[-1]
-    positions = (np.arange(1, count + 1) - 0.35) / count
-    a0 = ordered.mean(axis=-1)
-    a1 = (ordered * (1 - positions)).mean(axis=-1)
-    shape = np.maximum(2 - a0 / np.maximum(a0 - 2 * a1, 1e-12 * a0 + 1e-300), SHORTEST_TAIL)
-    # The mean is kept, also where the shape was bounded.
-    return Pareto(np.where(shape < 1, a0 * (1 - np.minimum(shape, 0.999)), a0 * 1e-3), np.minimum(shape, 0.999))
 
 
 @dataclass(frozen=True)
@@ -139,11 +107,12 @@ class _Model:
 
     def __init__(self, excesses: Values, known_days: float, dispersion: float, random: np.random.Generator) -> None:
         count = len(excesses)
-        self.fitted = fit(excesses)
+        self.fitted = sizes_of(np.sort(excesses), random)
         self.per_day = count / known_days
         self.random = random
         self.dispersion = dispersion
-        self.refitted = fit(self.fitted.quantile(random.uniform(size=(BOOTSTRAPS, count))))
+        drawn = (BOOTSTRAPS, round(self.fitted.share * count))
+        self.refitted = replace(self.fitted, tail=fit(self.fitted.tail.quantile(random.uniform(size=drawn))))
         self.recounted = np.maximum(self._counts(float(count)), 1) / known_days
 
     def horizon(self, days: int, threshold: float) -> Horizon:
@@ -191,8 +160,3 @@ def _dispersion(at_days: Sequence[float]) -> float:
         return 1.0
     weeks = np.bincount((np.asarray(at_days) // 7).astype(int))[:-1]  # the last one is not whole
     return max(1.0, float(weeks.var(ddof=1) / weeks.mean())) if len(weeks) > 1 and weeks.mean() > 0 else 1.0
-
-
-def _not_zero(shape: Values) -> Values:
-    """ξ = 0 is the exponential distribution, and the limit of its neighbours."""
-    return np.where(np.abs(shape) < 1e-6, 1e-6, shape)

@@ -74,6 +74,11 @@ def log_normal(random: np.random.Generator, count: int) -> Values:
     return np.asarray(1.6 * np.exp(np.abs(random.normal(0, 0.6, count))))
 
 
+def typical(random: np.random.Generator, count: int) -> Values:
+    """Most are about 2.2, and smaller ones are as rare as larger ones."""
+    return np.asarray(np.maximum(1.6, 1 + 1.2 * np.exp(random.normal(0, 0.5, count))))
+
+
 def bounded(random: np.random.Generator, count: int) -> Values:
     """As where something in front of the service lets no more through."""
     return np.asarray(random.uniform(1.6, 6, count))

@@ -9,17 +9,19 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from harness.errors import ConfigurationError
 from harness.learn import expected as tail
 from harness.learn import level, source, spikes
-from harness.learn.expected import HORIZONS_DAYS, Horizon, Pareto, expected, fit
+from harness.learn.expected import HORIZONS_DAYS, Horizon, expected
 from harness.learn.fitting import FLASH_CROWD, HILL, RAMP, STEP, Fit, _family
 from harness.learn.json_lines import requests
 from harness.learn.level import DAY_S, Observed, Values
 from harness.learn.log_file import offset_of
 from harness.learn.log_lines import Moment, common_moment, iso_moment
 from harness.learn.paths import Mix
+from harness.learn.peak_sizes import Pareto, fit, sizes_of
 
 MONDAY_S = 1_780_272_000  # 2026-06-01, UTC
 
@@ -237,3 +239,24 @@ def test_exceedances_an_hour_apart_are_one_spike() -> None:
     values = np.ones(400)
     values[[100, 160, 221]] = 5
     assert [spike.start_s / 60 for spike in spikes.find(observed(values), np.ones(400)).spikes] == [100, 221]
+
+
+def test_sizes_around_a_typical_one_are_no_tail() -> None:
+    """Most excesses are about 1, and few next to 0: a tail that began there would end with the largest of them."""
+    hump = np.exp(0.4 * stats.norm.ppf((np.arange(80) + 0.5) / 80))
+    found = sizes_of(hump - hump[0], np.random.default_rng(3))
+    assert found.share < 1
+    assert found.tail.shape > fit(hump - hump[0]).shape
+    # P(larger than the largest that was seen) is 1 in 160; by a tail of them all there is none.
+    largest = np.array(hump[-1] - hump[0])
+    assert float(fit(hump - hump[0]).beyond(largest)) == 0 and 0.001 < float(found.beyond(largest)) < 0.01
+
+
+def test_a_tail_is_kept_whole_and_sizes_are_the_inverse_of_their_probabilities() -> None:
+    random = np.random.default_rng(7)
+    even = np.quantile(random.exponential(size=100_000), (np.arange(60) + 0.5) / 60)
+    whole = sizes_of(even - even[0], random)
+    assert whole.share == 1 and not len(whole.lower)
+    for sizes in (whole, sizes_of(np.sort(np.exp(0.4 * random.standard_normal(80))), random)):
+        p = np.linspace(0.02, 0.98, 40)
+        assert 1 - sizes.beyond(sizes.quantile(p)) == pytest.approx(p, abs=0.02)

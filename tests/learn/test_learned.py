@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 from harness.learn import level, spikes
-from harness.learn.expected import LEAST_PEAKS, expected, fit
+from harness.learn.expected import LEAST_PEAKS, expected
 from harness.learn.fitting import FLASH_CROWD, HILL, RAMP, STEP
 from harness.learn.learned import Source, learn
 from harness.learn.learned_file import as_json
 from harness.learn.level import DAY_S, Observed, Values
+from harness.learn.peak_sizes import fit
 
 MONDAY_S = 1_780_272_000  # 2026-06-01, UTC
 

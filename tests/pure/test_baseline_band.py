@@ -25,7 +25,7 @@ def windows(
     """A window a second; ``n`` requests in each of them, or in all alike."""
     intended = np.broadcast_to(np.array(n), len(bad)).astype(np.int64)
     columns = [np.array(each if len(each) else np.zeros(len(bad)), dtype=np.int64) for each in (bad, slow, failed)]
-    return Windows(1, np.arange(len(bad)), intended, intended - columns[0], columns[1], columns[2])
+    return Windows(1, np.arange(len(bad)), intended, intended - columns[0], columns[1], columns[2], 0 * intended)
 
 
 def learned(

@@ -223,3 +223,13 @@ def test_other_requests_are_left_out() -> None:
     found = measure(replace(two, slices=(*two.slices, *other)), Settings(requests="GET /other"))
     assert found.state is State.NOT_DEGRADED
     assert measure(replace(two, slices=(*two.slices, *other)), Settings(requests="GET /")).recovery_s == 10
+
+
+def test_a_target_is_away_for_as_long_as_all_users_wait_for_it() -> None:
+    """Ten users who wait for their answers: from 42 to 69 s nobody asks anything, and one bad second is all that is
+    sent. Ten requests are lost, and no more.
+    """
+    found = measure(run(lambda t: 28.0 if t == 41 else usual_s(t), count=dict.fromkeys(range(42, 69), 0)))
+    assert (found.state, found.recovery_s, found.interval_s) == (State.RECOVERED, 38, (36, 39))
+    assert (found.area_lost_requests, found.relapses_s) == (10, (10,))
+    assert found.canary_per_s == pytest.approx(330 / 60)

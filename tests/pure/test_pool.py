@@ -173,20 +173,50 @@ def in_use_more(run: Recording, more: float, from_s: float = -math.inf) -> Recor
     return dataclasses.replace(run, probes=tuple(probes))
 
 
-@pytest.mark.parametrize("held_told", [True, False])
 @pytest.mark.parametrize("listeners", [1, 2])
-def test_what_is_out_all_the_time_is_no_leak(listeners: int, held_told: bool) -> None:
-    """A listener's connection, whether or not the service tells what the load of the baseline held."""
-    run = closed_pool()
-    if not held_told:
-        run = dataclasses.replace(run, slices=tuple(piece for piece in run.slices if piece.name != levels.HELD))
-    found = judged("leaked_connections", in_use_more(run, listeners))
+def test_what_is_out_all_the_time_is_no_leak(listeners: int) -> None:
+    """A listener's connection, where the service tells what the load of the baseline held."""
+    found = judged("leaked_connections", in_use_more(closed_pool(), listeners))
     assert (found.outcome, found.figure, found.interval) == (Outcome.PASS, 0, (0, 0))
-    leaking = closed_pool(leaked=4) if held_told else in_use_more(run, 7, from_s=60)
-    found = judged("leaked_connections", in_use_more(leaking, listeners))
-    assert found.outcome is Outcome.FAIL
-    # 4 that leaked; or 7 more than before, of which the load of the baseline may have held 3.
-    assert found.figure == 4
+    found = judged("leaked_connections", in_use_more(closed_pool(leaked=4), listeners))
+    assert (found.outcome, found.figure) == (Outcome.FAIL, 4)
+
+
+def held_untold(run: Recording, *, looked_at_before: bool) -> Recording:
+    """Whose answers do not tell for how long a connection is held."""
+    slices = tuple(piece for piece in run.slices if piece.name != levels.HELD)
+    early = [
+        dataclasses.replace(sample, t=-1.0, values={**sample.values, "in_use": 0.0})
+        for sample in run.probes
+        if sample.probe == levels.PROBE and sample.t == 0.1 and looked_at_before
+    ]
+    return dataclasses.replace(run, slices=slices, probes=(*early, *run.probes))
+
+
+@pytest.mark.parametrize("leaked", [2, 3])
+def test_what_the_load_of_the_baseline_held_hides_no_leak(leaked: int) -> None:
+    """3 of its 4 are at a:1: as many as are out there in the end, whether they leaked or are a listener's."""
+    run = in_use_more(closed_pool(), leaked, from_s=60)
+    found = judged("leaked_connections", held_untold(run, looked_at_before=False))
+    assert (found.outcome, found.interval) == (Outcome.INCONCLUSIVE, (0, leaked))
+    assert "a look at the pool before any load" in found.reason
+    found = judged("leaked_connections", held_untold(run, looked_at_before=True))
+    assert (found.outcome, found.figure, found.interval) == (Outcome.FAIL, leaked, (leaked, leaked))
+
+
+@pytest.mark.parametrize("looked_at_before", [True, False])
+def test_more_than_the_baseline_held_is_a_leak_and_none_is_none(looked_at_before: bool) -> None:
+    run = held_untold(in_use_more(closed_pool(), 7, from_s=60), looked_at_before=looked_at_before)
+    found = judged("leaked_connections", run)
+    assert (found.outcome, found.interval) == (Outcome.FAIL, (7 if looked_at_before else 4, 7))
+    none = held_untold(closed_pool(), looked_at_before=looked_at_before)
+    assert judged("leaked_connections", none).outcome is Outcome.PASS
+
+
+def test_a_listener_that_was_there_before_any_load_is_no_leak_whatever_is_told() -> None:
+    run = in_use_more(held_untold(closed_pool(), looked_at_before=True), 1)
+    found = judged("leaked_connections", run)
+    assert (found.outcome, found.figure, found.interval) == (Outcome.PASS, 0, (0, 0))
 
 
 def test_a_number_that_never_moves_is_permanent_whatever_the_load() -> None:
@@ -345,6 +375,15 @@ def test_the_interval_is_welchs() -> None:
     assert excess == pytest.approx(0.25)
     assert (low, high) == (pytest.approx(independent.low), pytest.approx(independent.high))
     assert _difference([0.5] * 4, [0.75] * 4) == (0.25, (0.25, 0.25))
+
+
+def test_samples_that_are_alike_count_as_fewer() -> None:
+    """Waves of 20 samples: 10 of them may be all above the mean, or all below."""
+    wave = [0.5 + 0.2 * math.sin(2 * math.pi * t / 20) for t in range(30)]
+    excess, (low, high) = _difference(wave, [0.65 + 0.01 * (t % 2) for t in range(10)])
+    independent = stats.ttest_ind([0.65, 0.66] * 5, wave, equal_var=False).confidence_interval(0.95)
+    assert excess > independent.low > 0.05
+    assert low < 0 < excess < high
 
 
 @pytest.mark.parametrize(("more", "outcome"), [(0.05, Outcome.PASS), (0.15, Outcome.INCONCLUSIVE), (0.3, Outcome.FAIL)])

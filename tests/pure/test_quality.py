@@ -174,3 +174,37 @@ def test_how_slow_a_window_is_is_the_mean_of_logarithms() -> None:
     )
     found = quality.mean_log_latency(recorded, Phase("baseline", 0, 29), 2)
     assert np.exp(found).tolist() == pytest.approx([100_000, 100_000], rel=2e-3)
+
+
+def test_who_waits_asks_nothing_and_counts_in_the_windows_that_nobody_asks_in() -> None:
+    """Three wait for 5.1 s from second 10 on: for whole windows from 12 on, when the SLO of 0.1 s is over, to 14."""
+    hung = run(*(piece(t, [10] * 3) for t in (*range(10), *range(15, 20))), piece(10, [5100] * 3))
+    seen = quality.windows(hung, 0, 20, 1, SLO)
+    assert seen.intended[10:16].tolist() == [3, 0, 0, 0, 0, 3]
+    found = quality.with_waiting(hung, seen, SLO, most=3)
+    assert found.waiting.tolist() == [0] * 12 + [3, 3, 3] + [0] * 5
+    assert found.intended[10:16].tolist() == [3, 0, 3, 3, 3, 3]
+    assert found.bad.tolist() == found.slow.tolist() == [0] * 10 + [3, 0, 3, 3, 3] + [0] * 5
+    assert quality.with_waiting(hung, seen, SLO, most=2).waiting.max() == 2
+
+
+def test_who_has_no_answer_waits_to_the_end_and_who_has_one_soon_is_not_waiting() -> None:
+    hung = run(piece(10, [5000] * 3, UNFINISHED), piece(2, [90]), piece(4, [5000], INTERRUPTED))
+    seen = quality.with_waiting(hung, quality.windows(hung, 0, 20, 1, SLO), SLO, most=9)
+    assert seen.waiting.tolist() == [0] * 12 + [3] * 8
+
+
+def test_a_window_whose_requests_have_no_answer_yet_is_not_empty() -> None:
+    """The last ones are left out, for they are young; who waits since long ago does not take their places."""
+    end = [piece(t, [1] * 3, UNFINISHED) for t in range(60)]
+    seen = quality.windows(run(piece(2, [1] * 3, UNFINISHED), *end), 0, 60, 1, quality.ServiceLevel(20, {}))
+    assert seen.intended[-1] == 0
+    found = quality.with_waiting(run(*end), seen, quality.ServiceLevel(20, {}), most=9)
+    assert not found.waiting.any()
+
+
+def test_beside_one_who_asks_nobody_else_counts() -> None:
+    """What is asked shows how the target is; one answer that takes long may be one answer."""
+    busy = run(piece(10, [5000]), *(piece(t, [10]) for t in range(20)))
+    seen = quality.windows(busy, 0, 20, 1, SLO)
+    assert quality.with_waiting(busy, seen, SLO, most=3) is seen

@@ -136,24 +136,42 @@ def in_use(recording: Recording, start_s: float, end_s: float) -> dict[str, list
     return found
 
 
-def permanent(recording: Recording, baseline: Phase) -> dict[str, float]:
-    """Source → connections that are out all the time, for a listener, say: no leak, however long they stay out.
+def permanent(recording: Recording, baseline: Phase) -> dict[str, tuple[float, float]]:
+    """Source → at least and at most so many connections that are out all the time, for a listener, say: no leak,
+    however long they stay out.
 
-    The fewest in use at any time up to the end of the baseline. Part of these may be the load's: where the service
-    tells for how long a connection is held, that part is throughput × time held (Little's law), and is taken off.
+    At most the fewest in use at any time up to the end of the baseline. Part of these may be the load's: where the
+    service tells for how long a connection is held, that part is throughput × time held (Little's law), and is taken
+    off. Where it does not, and was never looked at before any load, it may be all of them.
     """
     before = in_use(recording, -math.inf, baseline.end_s)
     during = in_use(recording, baseline.start_s, baseline.end_s)
+    quiet = _in_use_without_load(recording, baseline.end_s)
     means = {source: statistics.fmean(values) for source, values in during.items()}
     busy, total = _held(recording, baseline), sum(means.values())
     share = max(0.0, 1 - busy / total) if total else 0.0
     whole = in_use(recording, -math.inf, math.inf)
-    return {
-        # What is the same under every load is none of the load's, whatever the law says.
-        source: min(values) if min(whole[source]) == max(whole[source]) else min(min(values), round(mean * share))
-        for source, mean in means.items()
-        if (values := before[source])
-    }
+    found = {}
+    for source, mean in means.items():
+        fewest = most = min(before[source])
+        if min(whole[source]) != max(whole[source]):  # what is the same under every load is none of the load's
+            most = min(most, round(mean * share))
+            fewest = most if busy else min([most, *quiet.get(source, [0.0])])
+        found[source] = (fewest, most)
+    return found
+
+
+def _in_use_without_load(recording: Recording, end_s: float) -> dict[str, list[float]]:
+    """As :func:`in_use`, of the samples up to an instant at which no request can have been under way."""
+    sent = [piece for piece in (*recording.warm_up, *recording.slices) if piece.count and piece.t < end_s]
+    longest = max((index for piece in sent for index in piece.latency), default=0)
+    over_s = [(t, t + 1 + histogram.bucket_bounds_us(longest)[1] / 1e6) for t in {piece.t for piece in sent}]
+    found: dict[str, list[float]] = defaultdict(list)
+    for sample in recording.probes:
+        busy = sample.t >= end_s or any(begun <= sample.t < ended for begun, ended in over_s)
+        if tells_use(sample) and not busy:
+            found[sample.source].append(sample.values[IN_USE])
+    return found
 
 
 def contradiction(recording: Recording) -> str:

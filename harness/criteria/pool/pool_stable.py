@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 import statistics
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from harness.analysis.distributions import student_quantile
+from harness.analysis.effective_size import MOST_PERSISTENT, SIGNIFICANT, lasting
 from harness.analysis.intervals import CONFIDENCE
 from harness.criteria._criterion import Criterion
 from harness.criteria._outcome import against, no_phase, percent, with_remedy
@@ -26,9 +29,9 @@ class PoolStable(Criterion):
     """Nobody waits for a connection any more, and no more of the pool is in use than in the baseline.
 
     Compares the last ``tail_s`` seconds of the recovery. The interval of the difference is Welch's, since use scatters
-    with the requests that happen to be under way. A queue in some of these samples only is neither gone nor there.
-    There is no PASS where the pool was so full, before and after, that a use beyond the limit had no room in it, nor
-    where the metric is not that of the pool which the load was on.
+    with the requests that happen to be under way, as of fewer samples where neighbours are alike. A queue in some of
+    these samples only is neither gone nor there. There is no PASS where the pool was so full, before and after, that a
+    use beyond the limit had no room in it, nor where the metric is not that of the pool which the load was on.
     """
 
     title = "pool use beyond the baseline's"
@@ -68,7 +71,8 @@ class PoolStable(Criterion):
         outcome = against(self.limit, interval)
         reason = f"{used}, limit {percent(self.limit)} more"
         if outcome is Outcome.INCONCLUSIVE:
-            reason += f"; {percent(interval[0])} to {percent(interval[1])} more are possible, longer phases would tell"
+            low, high = map(percent, interval)
+            reason += f"; {low} to {high} more are possible, longer phases would tell, with a larger tail_s"
         if outcome is Outcome.PASS and min(map(statistics.fmean, (was, is_now))) + self.limit > 1:
             outcome = Outcome.INCONCLUSIVE
             reason += (
@@ -90,12 +94,35 @@ class PoolStable(Criterion):
 
 
 def _difference(before: list[float], after: list[float]) -> tuple[float, tuple[float, float]]:
-    """Mean of ``after`` − mean of ``before``, with Welch's interval (B. L. Welch, 1947)."""
+    """Mean of ``after`` − mean of ``before``, with Welch's interval (B. L. Welch, 1947). Where neighbouring samples are
+    alike it is as of fewer, n(1 − r)/(1 + r) of an AR(1) process; the tail is then too short to show how far they go,
+    and scatters by no less than the baseline.
+    """
     excess = statistics.fmean(after) - statistics.fmean(before)
-    parts = [statistics.variance(values) / len(values) for values in (before, after)]
+    alike = _persistence((before, after))
+    variances = [statistics.variance(values) for values in (before, after)]
+    if alike:
+        variances[1] = max(variances)
+    sizes = [len(values) / lasting(alike) for values in (before, after)]
+    parts = [variance / size for variance, size in zip(variances, sizes, strict=True)]
     spread = sum(parts)
     if spread == 0:
         return excess, (excess, excess)
-    freedom = spread**2 / sum(part**2 / (len(values) - 1) for part, values in zip(parts, (before, after), strict=True))
-    margin = student_quantile((1 + CONFIDENCE) / 2, freedom) * math.sqrt(spread)
+    freedom = spread**2 / sum(part**2 / max(1.0, size - 1) for part, size in zip(parts, sizes, strict=True))
+    margin = student_quantile((1 + CONFIDENCE) / 2, max(1.0, freedom)) * math.sqrt(spread)
     return excess, (excess - margin, excess + margin)
+
+
+def _persistence(stretches: Sequence[Sequence[float]]) -> float:
+    """The correlation of neighbouring samples around the mean of each stretch, freed from its bias (Marriott & Pope
+    1954); 0 where chance explains it.
+    """
+    together = square = pairs = 0.0
+    for values in stretches:
+        mean = statistics.fmean(values)
+        apart = [value - mean for value in values]
+        together += sum(earlier * later for earlier, later in pairwise(apart))
+        square += sum(each * each for each in apart)
+        pairs += len(values)
+    seen = together / square if square else 0.0
+    return min(MOST_PERSISTENT, seen + (1 + 4 * seen) / pairs) if seen > SIGNIFICANT / math.sqrt(pairs) else 0.0

@@ -20,7 +20,15 @@ from typing import TYPE_CHECKING
 
 from harness.analysis import generator, histogram, phases
 from harness.analysis.lazy import LazyModule
-from harness.analysis.quality import MINIMUM_REQUESTS, ServiceLevel, Windows, mean_log_latency, service_levels, windows
+from harness.analysis.quality import (
+    MINIMUM_REQUESTS,
+    ServiceLevel,
+    Windows,
+    mean_log_latency,
+    service_levels,
+    windows,
+    with_waiting,
+)
 from harness.criteria.recovery._baseline_band import EFFECTIVE_WINDOWS, Band, Share, band, larger
 from harness.criteria.recovery._left_behind import left_behind
 from harness.criteria.recovery._levels import Posterior
@@ -58,9 +66,12 @@ def measure(recording: Recording, settings: Settings | None = None) -> Recovery:
         slo = ServiceLevel(settings.slo_s, {})
     end_s = _observed_until_s(recording, after, slo)
     normal = windows(recording, baseline.start_s, baseline.end_s, settings.window_s, slo, usual)
+    usually = round(float(normal.intended.mean())) if len(normal.intended) else 0
+    normal = with_waiting(recording, normal, slo, usually)
     if problem := _baseline_problem(normal, settings):
         return Recovery(State.UNKNOWN, problem, slo=slo)
     seen = windows(recording, spike.start_s, end_s, settings.window_s, slo, usual)
+    seen = with_waiting(recording, seen, slo, usually)
     log_latency = mean_log_latency(recording, baseline, settings.window_s)
     latency = phases.of_phase(recording, baseline).latency
     median_s, slowest_s = ((histogram.quantile_us(latency, quantile) or 0) / 1e6 for quantile in (0.5, 1.0))
@@ -81,7 +92,13 @@ def measure(recording: Recording, settings: Settings | None = None) -> Recovery:
         found,
         slower_ratio=ratio if misses else None,
         lasting=lasting,
-        left_behind=left_behind(recording, slo, (baseline.start_s, baseline.end_s), (back_s, end_s)),
+        left_behind=left_behind(
+            recording,
+            slo,
+            0 if settings.slo_s else settings.floor_s,
+            (baseline.start_s, baseline.end_s),
+            (back_s, end_s),
+        ),
     )
 
 
@@ -178,14 +195,14 @@ def _judge(
         detect_s=None if begun is None else float(seen.start_s[begun] + w - spike.start_s),
         degraded_s=float(w * (not_normal | single).sum()),
         depth_ratio=None if not len(quality) else float(1 - quality.min()),
-        area_lost_requests=float(seen.bad[:until].sum()),
+        area_lost_requests=float((seen.bad - seen.waiting)[:until].sum()),
         relapses_s=tuple(after_s(index) for index in again),
         passed_over=bool(single.any()) and not open_end,
         doubt=_doubt(normal),
         is_shifted=_is_shifted(normal, baseline, seen.part(slice(first_after, middle if recovered else None))),
         since=None if not recovered else (int(since.bad.sum()), int(since.intended.sum())),
         bursts_s=None if bursts is None else tuple(float(since.start_s[at] - spike.end_s) for at in bursts),
-        canary_per_s=float(seen.intended[first_after:].mean() / w),
+        canary_per_s=float((seen.intended - seen.waiting)[first_after:].mean() / w),
         slo=slo,
         band=normal,
     )

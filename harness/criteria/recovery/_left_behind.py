@@ -5,16 +5,20 @@ wholly down changes the sum by little.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from harness.analysis.intervals import clopper_pearson
 from harness.analysis.names import names_with_class
-from harness.analysis.quality import ServiceLevel, windows
+from harness.analysis.quality import ServiceLevel, Windows, service_level, windows
 from harness.recording import Recording, Slice
+from harness.recording_header import Phase
 from harness.recording_values import ITERATION
 
 WORSE_BY = 0.1
 """By so much the share of bad requests may be larger than in the baseline, as that of all together."""
+FEWEST = 10
+"""Requests in the baseline with which a name is held against its own latency."""
 CHANCE = 0.01
 """That any name of a service that is well is found to be worse."""
 
@@ -31,30 +35,45 @@ class LeftBehind:
 
 
 def left_behind(
-    recording: Recording, slo: ServiceLevel, baseline_s: tuple[int, int], since_s: tuple[int, int]
+    recording: Recording, slo: ServiceLevel, floor_s: float, baseline_s: tuple[int, int], since_s: tuple[int, int]
 ) -> LeftBehind | None:
     """The name that is proven to stay worse by most, by Clopper and Pearson's intervals of both shares (Bonferroni over
-    the names); None where none is. Both times are from a second to another. One that the baseline has not is none.
+    the names, and the two shares); None where none is. Both times are from a second to another. One that the baseline
+    has not is none.
+
+    A name that is slow by nature misses the SLO of all together before and after, so it has its own, the p95 of its
+    baseline and ``floor_s``; 0 holds it against ``slo``. And what failed is looked at by itself: it may all have been
+    too slow before.
     """
     by_name: dict[str, list[Slice]] = defaultdict(list)
     name_of = names_with_class(recording)
     for piece in recording.slices:
         if piece.name != ITERATION:
             by_name[name_of(piece)].append(piece)
-    sure = 1 - 2 * CHANCE / max(1, len(by_name))
+    sure = 1 - CHANCE / max(1, len(by_name))
     found: list[tuple[float, LeftBehind]] = []
     for name, pieces in by_name.items():
         alone = replace(recording, slices=tuple(pieces))
-        (bad_before, before), (bad, since) = (_bad(alone, slo, *each) for each in (baseline_s, since_s))
-        if not before or not since:
-            continue
-        allowed = max(bad_before / before + WORSE_BY, clopper_pearson(bad_before, before, sure)[1])
-        beyond = clopper_pearson(bad, since, sure)[0] - allowed
-        if beyond > 0:
-            found.append((beyond, LeftBehind(name, bad, since, bad_before, before)))
+        for before, since in _shares(alone, slo, floor_s, baseline_s, since_s):
+            if not before[1] or not since[1]:
+                continue
+            allowed = max(before[0] / before[1] + WORSE_BY, clopper_pearson(*before, sure)[1])
+            beyond = clopper_pearson(*since, sure)[0] - allowed
+            if beyond > 0:
+                found.append((beyond, LeftBehind(name, *since, *before)))
     return max(found, key=lambda each: each[0], default=(0.0, None))[1]
 
 
-def _bad(recording: Recording, slo: ServiceLevel, start_s: int, end_s: int) -> tuple[int, int]:
-    of = windows(recording, start_s, end_s, 1, slo)
-    return int(of.bad.sum()), int(of.intended.sum())
+def _shares(
+    alone: Recording, slo: ServiceLevel, floor_s: float, baseline_s: tuple[int, int], since_s: tuple[int, int]
+) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
+    """(bad, requests) in the baseline and since, by the SLO of the name, and (failed, requests) of both."""
+    if floor_s and windows(alone, *baseline_s, 1, slo).intended.sum() >= FEWEST:
+        slo = service_level(alone, Phase("baseline", *baseline_s), floor_s) or slo
+    both = [windows(alone, *between, 1, slo) for between in (baseline_s, since_s)]
+    yield _of(both[0], both[0].bad.sum()), _of(both[1], both[1].bad.sum())
+    yield _of(both[0], both[0].failed.sum()), _of(both[1], both[1].failed.sum())
+
+
+def _of(seen: Windows, hits: float) -> tuple[int, int]:
+    return int(hits), int(seen.intended.sum())

@@ -1,9 +1,9 @@
 """Weeks of simulated traffic with flash crowds of known kinds: what is learned from the first part predicts the largest
 spike of the second, as M, the level ÷ the usual level of that time of day. The 90 % predictive interval is to hold
 85 to 95 of 100 outcomes. Outcomes are measured in the same way as spikes are found, on the whole series; with no spike
-the outcome is 1. Sizes are exponential, log-normal, heavy-tailed (Pareto, exponent 3), bounded (of which slightly more
-are held than is wanted), or mostly small with one in ten of another kind; spikes come independently, with echoes, or in
-restless weeks.
+the outcome is 1. Sizes are exponential, log-normal, around a typical size, heavy-tailed (Pareto, exponent 3), bounded
+(of which slightly more are held than is wanted), or mostly small with one in ten of another kind; spikes come
+independently, with echoes, or in restless weeks.
 
 Fewer than 28 days or 25 peaks tell nothing, and it has to be said. Last, how wrong the level of the day that follows
 was without its spikes, as a part of the mean level, where the noise is 5 %.
@@ -30,6 +30,7 @@ from tests.calibration.traffic import (
     heavy,
     log_normal,
     none,
+    typical,
 )
 
 TITLE = "How big a spike to expect"
@@ -41,6 +42,7 @@ CASES = {
     "exponential, 1 a day, 84 days known, 21 ahead": (PLAIN, 84, 21),
     "exponential, 3 a week, 84 days known, 21 ahead": (Traffic(3 / 7, exponential), 84, 21),
     "log-normal, 1 a day, 84 days known, 21 ahead": (Traffic(1.0, log_normal), 84, 21),
+    "most of one size, 1 a day, 84 days known, 21 ahead": (Traffic(1.0, typical), 84, 21),
     "heavy-tailed, 1 a day, 84 days known, 7 ahead": (Traffic(1.0, heavy), 84, 7),
     "heavy-tailed, 3 a week, 84 days known, 21 ahead": (Traffic(3 / 7, heavy), 84, 21),
     "bounded, 1 a day, 84 days known, 21 ahead": (Traffic(1.0, bounded), 84, 21),
