@@ -29,6 +29,8 @@ Placed = TypeVar("Placed")
 """A window, and what belongs to it."""
 MINIMUM_REQUESTS = 3
 """A window with fewer requests is no evidence: even when all of them are slow, that can be chance."""
+NOT_BY_CHANCE = 7.0
+"""Where so many requests are to be expected, random ones leave one stretch of a thousand empty, e⁻⁷."""
 AT_A_TIME = 8192
 SLO_QUANTILE = 0.95
 SLO_MINIMUM = 100
@@ -172,12 +174,14 @@ def with_waiting(recording: Recording, seen: Windows, slo: ServiceLevel, most: i
 
     Users who wait for an answer ask nothing: while the target hangs, those of a closed model leave windows empty in
     which they would have met it. Counted is who waited for the whole window, and had waited for longer than the SLO
-    before it began.
+    before it began. Not in stretches that may be empty by chance, where ``most`` come in a window on average.
     """
     begin_s, step, count = int(seen.start_s[0]) if len(seen.start_s) else 0, seen.window_s, len(seen.start_s)
     sent_in = {(piece.t - begin_s) // step for piece in recording.slices if piece.count}
     # Not by those that count: of the last windows what has no answer yet is left out.
     empty = np.array([position not in sent_in for position in range(count)], dtype=np.bool_)
+    for stretch in np.split(np.arange(count), np.flatnonzero(np.diff(empty)) + 1):
+        empty[stretch] &= len(stretch) * most >= NOT_BY_CHANCE
     if not empty.any():
         return seen
     changes = np.zeros(count + 1, dtype=np.int64)

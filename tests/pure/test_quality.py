@@ -186,6 +186,7 @@ def test_who_waits_asks_nothing_and_counts_in_the_windows_that_nobody_asks_in() 
     assert found.intended[10:16].tolist() == [3, 0, 3, 3, 3, 3]
     assert found.bad.tolist() == found.slow.tolist() == [0] * 10 + [3, 0, 3, 3, 3] + [0] * 5
     assert quality.with_waiting(hung, seen, SLO, most=2).waiting.max() == 2
+    assert not quality.with_waiting(hung, seen, SLO, most=1).waiting.any(), "four windows of one each may be chance"
 
 
 def test_who_has_no_answer_waits_to_the_end_and_who_has_one_soon_is_not_waiting() -> None:
