@@ -21,8 +21,9 @@ import scipy.optimize
 import scipy.special
 import scipy.stats
 
+from tests.mutants.executed import ROOT
 from tests.mutants.mutations import Mutant, mutants_of
-from tests.mutants.session import HANGS, KILLED, ROOT, Session
+from tests.mutants.session import HANGS, KILLED, UNDECIDED, Session
 
 KEPT = (hypothesis, msgspec, numpy, scipy.optimize, scipy.special, scipy.stats)
 """Imported before the first fork, so that none does it again."""
@@ -77,11 +78,14 @@ def main() -> int:
 def _summary(found: dict[Path, Counter[str]], least: float) -> int:
     killed = total = 0
     for path, counts in sorted(found.items()):
-        dead = counts[KILLED] + counts[HANGS]
-        killed, total = killed + dead, total + counts.total()
-        print(f"{dead:4} of {counts.total():4}  {path.relative_to(ROOT / 'harness')}")
-    print(f"{killed:4} of {total:4}  killed, {killed / total:.0%}")
-    return int(killed / total < least)
+        dead, decided = counts[KILLED] + counts[HANGS], counts.total() - counts[UNDECIDED]
+        killed, total = killed + dead, total + decided
+        print(f"{dead:4} of {decided:4}  {path.relative_to(ROOT / 'harness')}")
+    if undecided := sum(counts[UNDECIDED] for counts in found.values()):
+        print(f"{undecided:4} undecided, and in none of these numbers")
+    share = killed / total if total else 0.0
+    print(f"{killed:4} of {total:4}  killed, {share:.0%}")
+    return int(share < least)
 
 
 if __name__ == "__main__":

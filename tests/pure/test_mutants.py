@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import functools
 import marshal
 import os
+import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.mutants import fork, session
+from tests.mutants.fork import BROKEN, LOOPS, WAITS, in_a_fork
 from tests.mutants.mutations import mutants_of
+from tests.mutants.session import KILLED, NOT_EXECUTED, SURVIVED, UNDECIDED
 
 ROOT = Path(__file__).parents[2]
 SEED = os.environ.get("SPRINGBACK_MUTANTS_SEED", "1")
@@ -58,6 +67,88 @@ def test_a_change_is_known_by_its_function_and_its_lines(tmp_path: Path) -> None
     )
     made = {(mutant.function, mutant.lines) for mutant in mutants_of(path)}
     assert made == {("", (1, 1)), ("", (3, 3)), ("A.c", (5, 6))}
+
+
+def loop() -> str:
+    while True:
+        pass
+
+
+def wait() -> str:
+    time.sleep(60)
+    return "slept"
+
+
+@pytest.mark.parametrize(
+    ("job", "ended"),
+    [
+        (lambda: "all went well", "all went well"),
+        (lambda: None, ""),
+        (lambda: 1 // 0, BROKEN),
+        (lambda: signal.raise_signal(signal.SIGKILL), BROKEN),
+        (loop, LOOPS),
+        (wait, WAITS),
+    ],
+    ids=["answers", "has no answer", "raises", "is killed", "loops", "waits"],
+)
+def test_how_a_fork_ended_is_known(job: Callable[[], Any], ended: str) -> None:
+    assert in_a_fork(job, cpu_s=0, waits_s=0.1, look_s=0.02) == ended
+
+
+def test_a_fork_that_gets_no_turn_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a full machine it may be long before it has one, and until then it takes no CPU either."""
+
+    def late() -> str:
+        time.sleep(0.3)
+        return "late"
+
+    assert in_a_fork(late, cpu_s=0, waits_s=0.1, look_s=0.02) == WAITS
+    monkeypatch.setattr(fork, "_threads", lambda _pid: (0.0, True))
+    assert in_a_fork(late, cpu_s=0, waits_s=0.1, look_s=0.02) == "late"
+
+
+def test_what_wants_a_turn_is_told_from_what_waits() -> None:
+    ran_s, wants_a_turn = fork._threads(os.getpid())
+    assert wants_a_turn and ran_s > 0
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as waiting:
+        assert waiting.stdin is not None
+        while fork._threads(waiting.pid)[1]:  # it is starting
+            time.sleep(0.01)
+        waiting.stdin.close()
+    assert fork._threads(waiting.pid) == (0.0, False)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the tool has of a test."""
+
+    nodeid: str
+    passes: Callable[[], bool]
+
+
+def test_killed_is_what_a_test_notices_that_passes_without_the_change(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that a full machine turns red, or the change nobody asked about, tells nothing of the mutant."""
+    path = tmp_path / "source.py"
+    path.write_text("def answer():\n    return 41 + 1\n")
+    made: dict[str, Any] = {}
+    exec(compile(path.read_text(), str(path), "exec"), made)
+    answer = made["answer"]
+    mutant = next(each for each in mutants_of(path) if each.what == "Add → Sub")
+    monkeypatch.setattr(session, "passes", lambda item, _following: item.passes())
+    notices = Asked("notices", lambda: answer() == 42)
+    outcome = functools.partial(
+        session._outcome,
+        mutant,
+        executed={each: {"cpu_s": 0.0} for each in ("notices", "does not", "is red", "breaks")},
+        functions={(str(path), "answer"): [answer]},
+    )
+    assert outcome([notices]) == outcome([Asked("does not", lambda: answer() > 0), notices]) == KILLED  # type: ignore[list-item]
+    assert outcome([Asked("does not", lambda: answer() > 0)]) == SURVIVED  # type: ignore[list-item]
+    assert outcome([Asked("is red", lambda: False), notices]) == UNDECIDED  # type: ignore[list-item]
+    assert outcome([Asked("breaks", lambda: bool(1 // 0)), notices]) == UNDECIDED  # type: ignore[list-item]
+    assert outcome([]) == NOT_EXECUTED
 
 
 def test_most_of_a_sample_is_noticed() -> None:

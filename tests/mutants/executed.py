@@ -1,0 +1,108 @@
+"""Which lines each test executes; known from the last time, where neither it nor anything below it has changed."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import signal
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from types import CodeType, FrameType
+from typing import Any
+
+import pytest
+from _pytest.runner import runtestprotocol
+
+from tests.mutants.fork import in_a_fork
+
+ROOT = Path(__file__).parents[2]
+LONGEST_TEST_S = 1.5
+"""Of CPU: longer tests notice little that others do not, and are not asked."""
+LONGEST_FILE_S = 120.0
+"""Of CPU, to follow the tests of one file; of one that takes longer, or waits for ever in a fork, none is asked."""
+
+Executed = dict[str, dict[str, Any]]
+"""Test → its seconds of CPU (``cpu_s``) and, by file, the lines that it executed (``lines``)."""
+
+
+def what_is_executed(session: pytest.Session, judged: frozenset[str]) -> Executed:
+    directory: Path = session.config.cache.mkdir("mutants")  # type: ignore[union-attr]
+    by_file: dict[Path, list[pytest.Item]] = defaultdict(list)
+    for item in session.items:
+        by_file[item.path].append(item)
+    below = _digest([*map(Path, judged), *(ROOT / "tests").glob("*.py")])
+    found: Executed = {}
+    for path, items in by_file.items():
+        kept = directory / f"{path.stem}-{_digest([path])[:12]}-{below[:12]}.json"
+        if not kept.exists():
+            for old in directory.glob(f"{path.stem}-*.json"):
+                old.unlink()
+            in_a_fork(functools.partial(_trace, items, judged, kept), LONGEST_FILE_S)
+        if kept.exists():
+            # A test may be called otherwise each time, by what a clock has put into it.
+            names = {item.nodeid for item in items}
+            found.update({test: each for test, each in json.loads(kept.read_text()).items() if test in names})
+    return {test: each for test, each in found.items() if each["cpu_s"] <= LONGEST_TEST_S}
+
+
+def _digest(paths: Iterable[Path]) -> str:
+    digest = hashlib.sha256()
+    for path in sorted(paths):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _trace(items: list[pytest.Item], judged: frozenset[str], kept: Path) -> None:
+    made = {}
+    signal.signal(signal.SIGPROF, _too_long)
+    for item in items:
+        lines: dict[str, set[int]] = defaultdict(set)
+        began_s = time.process_time()
+        signal.setitimer(signal.ITIMER_PROF, 3 * LONGEST_TEST_S)
+        sys.settrace(_tracer(judged, lines))
+        passed = passes(item, None)
+        sys.settrace(None)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        if passed:
+            seen = {path: sorted(numbers) for path, numbers in lines.items()}
+            made[item.nodeid] = {"cpu_s": time.process_time() - began_s, "lines": seen}
+    kept.write_text(json.dumps(made))
+
+
+class TooLong(BaseException):
+    """So that nothing but pytest catches it."""
+
+
+def _too_long(*_: object) -> None:
+    raise TooLong
+
+
+def _tracer(judged: frozenset[str], lines: dict[str, set[int]]) -> Callable[..., Any]:
+    """Lines of a function are told until all of them have been seen: a loop is not followed for ever."""
+    left: dict[CodeType, set[int]] = {}
+
+    def line(frame: FrameType, _event: str, _arg: Any) -> Any:
+        lines[frame.f_code.co_filename].add(frame.f_lineno)
+        unseen = left[frame.f_code]
+        unseen.discard(frame.f_lineno)
+        return line if unseen else None
+
+    def call(frame: FrameType, _event: str, _arg: Any) -> Any:
+        code = frame.f_code
+        if code.co_filename not in judged:
+            return None
+        if code not in left:
+            left[code] = {number for _, _, number in code.co_lines() if number}
+            lines[code.co_filename].add(code.co_firstlineno)
+        return line if left[code] else None
+
+    return call
+
+
+def passes(item: pytest.Item, following: pytest.Item | None) -> bool:
+    reports = runtestprotocol(item, log=False, nextitem=following)
+    return not any(report.failed for report in reports)
