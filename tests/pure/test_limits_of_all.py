@@ -52,7 +52,6 @@ HELD_BY_THEIR_OWN_TESTS = {
     ),
     **dict.fromkeys(("backup_cost", "backup_steps", "restored_writes"), "backup"),
     "cpu_throttling": "cpu_throttling",
-    "error_budget": "error_budget",
     "breaker_flaps": "limits",
     "memory_leak": "limits",
 }
