@@ -22,6 +22,10 @@ from tests.mutants.fork import in_a_fork
 ROOT = Path(__file__).parents[2]
 LONGEST_TEST_S = 1.5
 """Of CPU: longer tests notice little that others do not, and are not asked."""
+GENERATED = "<string>"
+"""The file that the ``__init__`` of a dataclass is said to be in. Who makes an instance executes none of the lines that
+declare its fields, and is the one who notices another default, or another bound.
+"""
 LONGEST_FILE_S = 120.0
 """Of CPU, to follow the tests of one file; of one that takes longer, or waits for ever in a fork, none is asked."""
 
@@ -94,6 +98,10 @@ def _tracer(judged: frozenset[str], lines: dict[str, set[int]]) -> Callable[...,
     def call(frame: FrameType, _event: str, _arg: Any) -> Any:
         code = frame.f_code
         if code.co_filename not in judged:
+            if code.co_name == "__init__" and code.co_filename == GENERATED:
+                module = sys.modules.get(type(frame.f_locals["self"]).__module__)
+                if (path := getattr(module, "__file__", None)) in judged:
+                    lines[str(path)].add(0)
             return None
         if code not in left:
             left[code] = {number for _, _, number in code.co_lines() if number}

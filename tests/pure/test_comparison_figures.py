@@ -14,10 +14,11 @@ from harness.comparison import by_name, groups, words
 from harness.comparison.by_name import FEWEST_REQUESTS, MOST_NAMES, Judged
 from harness.comparison.metric import Margin, margin_of, metric_of
 from harness.comparison.objections import of_guards
+from harness.comparison.plan import _load
 from harness.comparison.runs import _interval, _whole, compared
 from harness.errors import ConfigurationError
 from harness.findings import Basis, Finding, Outcome, Verdict
-from harness.recording_header import CriterionSpec, Phase
+from harness.recording_header import CriterionSpec, Phase, PlannedGate
 from harness.recording_values import ITERATION, OK
 from harness.verdict import judge
 from tests import recordings, stored_runs
@@ -146,9 +147,9 @@ def test_of_a_guard_that_objects_the_worst_counts_in_whichever_run_it_was() -> N
     assert not of_guards(guarded(well), guarded(well))
 
 
-def steady(seed: int, latency_s: float = 0.02, kind: str = "latency_quantile") -> Judged:
+def steady(seed: int, latency_s: float = 0.02, kind: str = "latency_quantile", recovery_s: int = 60) -> Judged:
     made = recordings.login_herd(
-        seed=seed, herd_users=0, canary_per_s=20, poisson=True, base_latency_s=latency_s, recovery_s=60,
+        seed=seed, herd_users=0, canary_per_s=20, poisson=True, base_latency_s=latency_s, recovery_s=recovery_s,
         criteria=(CriterionSpec(kind, {"phase": "recovery", "name": "it"}),),
     )  # fmt: skip
     made = replace(made, header=replace(made.header, gates=()))
@@ -257,3 +258,40 @@ def test_of_two_runs_the_interval_is_the_wider_of_what_was_drawn_and_of_their_ow
 
     assert drawn(-5.0, 5.0) == (-5, 5) and drawn(0.0, 0.0) == own
     assert drawn(-5.0, 0.0) == (-5, own[1]) and drawn(0.0, 5.0) == (own[0], 5)
+
+
+@pytest.mark.parametrize(("kind", "told"), [("latency_quantile", True), ("error_ratio", True), ("throughput", False)])
+def test_of_two_runs_whose_seconds_are_alike_for_no_others_one_each_is_not_enough(kind: str, told: bool) -> None:
+    """A phase of 9 s is too short to know how seconds of it differ from those of another run."""
+    short = [steady(seed, kind=kind, recovery_s=9) for seed in (1, 2)]
+    found = only(*short)
+    assert (found.outcome, found.interval) == (Outcome.INCONCLUSIVE, None)
+    assert ("of these requests only" in found.reason) is told
+    assert found.reason.endswith("4 against 4 would tell")
+
+
+@pytest.mark.parametrize(("low_s", "is_chance"), [(-0.1, True), (0.0, True), (0.1, False), (None, True)])
+def test_a_phase_that_is_slower_may_be_so_by_chance_unless_its_interval_says_no(
+    low_s: float | None, is_chance: bool
+) -> None:
+    interval = None if low_s is None else (low_s, 1.0)
+
+    def compare(*_: object) -> list[Finding]:
+        return [replace(stored_runs.finding(1.0), interval=interval)]
+
+    quick, slow = (
+        run([Request(t / 10, "worker-1", "GET /a", OK, latency_s) for t in range(100)]) for latency_s in (0.02, 0.5)
+    )
+    (found,) = by_name._slower(BASELINE, [quick], [slow], compare)
+    assert found.outcome is Outcome.INCONCLUSIVE and found.interval == interval
+    assert ("it may be chance" in found.reason) is is_chance
+
+
+def test_of_many_herds_three_are_told_of_a_plan() -> None:
+    """The number stands for all of them."""
+    gates = tuple(PlannedGate("herd", t, 100) for t in (5.0, 10.0, 15.0, 20.0))
+    loads = [_load(replace(EMPTY.header, level=(), level_unit="users", gates=gates[:count])) for count in (3, 4)]
+    assert [each.rpartition(" (")[0] for each in loads] == [
+        "up to 0 users, 100 users at 5 s, 100 users at 10 s, 100 users at 15 s"
+    ] * 2
+    assert loads[0] != loads[1]

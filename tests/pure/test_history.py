@@ -20,7 +20,7 @@ from harness.commands.history import history as command
 from harness.errors import ConfigurationError
 from harness.history import database, export
 from harness.history.database import DATABASE, History
-from harness.history.stored_run import NOT_JUDGED, Filter, paths
+from harness.history.stored_run import NOT_JUDGED, VERDICT, Filter, paths, read_run
 from harness.recording_file import FILE_NAME
 from harness.verdict import judge
 from tests import stored_runs
@@ -334,3 +334,19 @@ def test_a_recording_that_says_no_version_is_in_it_without_one(tmp_path: Path) -
     with History(tmp_path) as history:
         (run,) = history.runs()
     assert (run.scenario, run.branch, run.commit, run.tags) == ("login-herd", "", "", ())
+
+
+def test_a_run_is_completed_where_its_verdict_says_so(tmp_path: Path) -> None:
+    stored_runs.store(tmp_path, 1)
+    path = tmp_path / stored_runs.named(1)
+    run = read_run(tmp_path, path.name)
+    assert run is not None and run.completed and run.name == path.name
+    said = json.loads((path / VERDICT).read_text())
+    del said["completed"]
+    (path / VERDICT).write_text(json.dumps(said))
+    older = read_run(tmp_path, path.name)
+    assert older is not None and older.outcome is run.outcome and not older.completed
+    (path / VERDICT).unlink()
+    unjudged = read_run(tmp_path, path.name)
+    assert unjudged is not None and unjudged.outcome is None and not unjudged.completed
+    assert replace(unjudged, path=f"suite/{path.name}").name == path.name

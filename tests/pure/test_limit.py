@@ -513,3 +513,19 @@ def test_a_spike_from_which_a_service_does_not_come_back_tells_whether_it_ever_w
     assert Step(100, "step-1", both[:3]).about("readers").reason == "recovery_time FAIL"
     late = [finding(Outcome.FAIL), metastable]
     assert Step(100, "step-1", late).about("latency_quantile").reason == "latency_quantile FAIL"
+
+
+def test_levels_below_one_are_searched_as_others_are() -> None:
+    """That nothing was answered yet, and that no step had too few requests, is no level of 1."""
+    low = Bounds(lowest=0.05, start=0.1, highest=10, resolution=0.2)
+    few, ended = search(lambda level: Silence.TOO_FEW if level < 0.3 else HOLDS if level <= 0.9 else BREAKS, low)
+    assert ended is End.FOUND and [each.level for each in few.said[:3]] == pytest.approx([0.1, 0.2, 0.4])
+    found, _ = search(lambda level: HOLDS if level <= 0.5 else BREAKS, low)
+    assert [each.level for each in found.said[:4]] == pytest.approx([0.1, 0.2, 0.4, 0.8])
+
+
+@pytest.mark.parametrize(("holds_at", "interval"), [(39, (0.0, 40)), (40, None), (41, None)])
+def test_a_level_that_seems_to_hold_where_another_run_broke_is_a_contradiction(
+    holds_at: float, interval: tuple[float, float] | None
+) -> None:
+    assert limit(tried((40, BREAKS), (holds_at, SEEMS_TO_HOLD)), None).interval == interval

@@ -15,6 +15,7 @@ from harness import criteria
 from harness.analysis import histogram
 from harness.analysis.histogram import bucket_index
 from harness.criteria.pool import _levels as levels
+from harness.criteria.pool.pool_saturation import _describe
 from harness.criteria.pool.pool_stable import _difference
 from harness.findings import CLIENTS, TARGET, Finding, Outcome
 from harness.recording import ProbeSample, Recording, Slice
@@ -533,3 +534,30 @@ def test_a_busiest_phase_without_samples_does_not_hide_the_others() -> None:
     slices = [p if p.t < 30 else holding(50, p.t) for p in run.slices]
     told = levels.contradiction(dataclasses.replace(run, slices=tuple(slices)))
     assert "in the recovery, where the answers tell of 5.0" in told
+
+
+@pytest.mark.parametrize(
+    ("use_ratio", "size", "told"),
+    [(0.5, 16.0, "8.0 of 16 connections in use"), (None, 16.0, ""), (0.5, None, ""), (0.5, 0.0, ""), (None, None, "")],
+)
+def test_connections_in_use_are_told_where_both_are_known(
+    use_ratio: float | None, size: float | None, told: str
+) -> None:
+    level = levels.Level("step", 20.0, 20.0, 0.1, 2.0, 0.0, None, use_ratio, size, 0.0)
+    parts = ["2.0 at once", "20.0/s", *([told] if told else []), "wait 0 ms", "0.0 waiting"]
+    assert _describe(level) == ", ".join(parts)
+
+
+@pytest.mark.parametrize(("seconds", "outcome"), [(5, Outcome.INCONCLUSIVE), (6, Outcome.FAIL)])
+def test_a_queue_that_stands_in_half_of_the_last_samples_is_open(seconds: int, outcome: Outcome) -> None:
+    run = closed_pool()
+    probes = [
+        dataclasses.replace(sample, values={**sample.values, "waiting": 1.0})
+        if sample.probe == levels.PROBE and 55 <= sample.t < 55 + seconds and sample.source == "a:1"
+        else sample
+        for sample in run.probes
+    ]
+    found = judged("pool_stable", dataclasses.replace(run, probes=tuple(probes)))
+    assert found.outcome is outcome, found.reason
+    longer = ": a longer recovery would tell whether the queue goes away"
+    assert found.reason.endswith(longer) is (outcome is Outcome.INCONCLUSIVE)

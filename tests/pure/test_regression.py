@@ -339,3 +339,10 @@ def test_a_run_that_lies_elsewhere_has_no_history(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [directory]
     with pytest.raises(ConfigurationError, match="no runs directory"):
         against_history(run, judge(run), directory, 0.1)
+
+
+@pytest.mark.parametrize(("after", "is_step"), [(19.9, False), (20.0, False), (20.1, True)])
+def test_a_step_is_more_than_what_is_told(after: float, is_step: bool) -> None:
+    """Twice as much is just what a margin of 100 % leaves."""
+    bounds = [(10.0, 10.0)] * 4 + [(after, after)] * 4
+    assert regression._is_step(bounds, 4, Margin(1.0)) is is_step

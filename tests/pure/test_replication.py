@@ -361,3 +361,17 @@ def test_the_largest_lag_is_judged_as_far_as_samples_tell() -> None:
     for lag_s, outcome in ((4.4, PASS), (4.6, INCONCLUSIVE), (5.1, FAIL)):
         found = judged("replication_lag", sampled(ledger(writes()), failover(lag_s=lag_s)))
         assert (found.outcome, found.figure) == (outcome, lag_s)
+
+
+def test_no_node_and_one_are_too_few_for_two_primaries() -> None:
+    assert judged("single_primary", ledger(writes())).reason.startswith("no node was sampled with its role")
+    alone = [one for one in failover() if one.source == failover()[0].source]
+    assert judged("single_primary", sampled(ledger(writes()), alone)).reason.startswith("1 node was sampled")
+
+
+def test_of_nodes_that_are_away_for_as_long_the_old_primary_is_named() -> None:
+    old, other, third = (each.source for each in (*failover()[:2], sample(0, "a0 127.0.0.1:3", streaming=True)))
+    gone = [sample(t + 0.25, third, streaming=t < 12) for t in range(-1, 60)]
+    found = judged("rejoin_time", sampled(ledger(writes()), [*failover(rejoined_s=99), *gone]), limit_s=10)
+    assert {found.evidence[f"samples in which {node} was away"] for node in (old, third)} == {48}
+    assert found.reason.startswith(f"{old} had not rejoined") and other not in found.reason

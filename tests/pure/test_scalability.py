@@ -13,6 +13,7 @@ from scipy.stats import t
 
 from harness.criteria.pool import _usl as usl
 from harness.criteria.pool._usl import Fit, Law, fit
+from harness.criteria.pool.scalability import _describe_peak
 
 LEVELS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0)
 FITS = 300
@@ -139,3 +140,23 @@ def test_too_few_levels_have_no_fit(pairs: list[tuple[float, float]]) -> None:
 
 def test_a_recording_always_gets_the_same_intervals() -> None:
     assert measured(Law(20, 0.05, 0.0005), 0.03, 7) == measured(Law(20, 0.05, 0.0005), 0.03, 7)
+
+
+@pytest.mark.parametrize(
+    ("peak", "kappa", "highest", "told"),
+    [
+        (None, 0.01, 128, "no peak in range, up to 128 at once: throughput only levels off"),
+        ((9.0, 11.0), 0.0, 128, "no peak in range, up to 128 at once: throughput only levels off"),
+        ((9.0, 11.0), 0.01, 11, "throughput peaks at 10 at once (9 to 11) and falls beyond it"),
+        (
+            (9.0, 11.0),
+            0.01,
+            10.9,
+            "throughput would peak at 10 at once (9 to 11), which is not surely within the 11 that were measured",
+        ),
+    ],
+)
+def test_the_peak_in_words(peak: tuple[float, float] | None, kappa: float, highest: float, told: str) -> None:
+    """Of σ = 0 the peak is at √(1/κ), which is 10 for 0.01."""
+    one = (1.0, 1.0)
+    assert _describe_peak(Fit(Law(1.0, 0.0, kappa), one, one, one, peak, highest, one, None)) == told

@@ -140,3 +140,9 @@ def test_a_capacity_that_needs_thousands_of_replicas_is_a_slip_and_no_hang() -> 
     with pytest.raises(ValueError, match="need more than 5,000 replicas"):
         demand([(0, 0), (10, 1e9)], 10.0, 0, 10)
     assert len(demand([(0, 0), (10, 50_000)], 10.0, 0, 10).points) == 5_000
+
+
+def test_only_the_time_that_both_have_in_common_is_looked_at() -> None:
+    """From 10 s to 30 s: in two of these twenty seconds one of them moves alone."""
+    needed, ready = Steps(((0.0, 1), (5.0, 2), (15.5, 3)), 30.0), Steps(((10.0, 2), (20.5, 3), (35.5, 4)), 40.0)
+    assert instability(needed, ready) == instability(ready, needed) == pytest.approx(2 / 20)
