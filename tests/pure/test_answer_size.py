@@ -11,6 +11,7 @@ import pytest
 
 from harness.analysis.answer_sizes import content_bytes, middle_bytes, size_index
 from harness.config.queue_gauge import by_default
+from harness.criteria import _answer_size
 from harness.criteria._criterion import Criterion
 from harness.criteria.recovery.metastability import Metastability
 from harness.criteria.recovery.recovery_time import RecoveryTime
@@ -23,6 +24,7 @@ from harness.findings import Outcome
 from harness.limit.step import Answer, Step
 from harness.recording import Recording, Slice
 from harness.recording_header import CriterionSpec, Phase
+from harness.recording_values import OK
 from tests import recordings
 
 USUAL = "GET /orders"
@@ -236,3 +238,22 @@ def test_what_gzip_cannot_have_told_is_not_believed() -> None:
     assert content_bytes(packed + gzip.compress(b"end")) == len(packed + gzip.compress(b"end"))
     for whole in (b"0" * 10**6, bytes(range(256)), b"a"):
         assert content_bytes(gzip.compress(whole)) == len(whole)
+
+
+@pytest.mark.parametrize(
+    ("counts", "groups"),
+    [
+        ((20, 20), [[20], [20]]),
+        ((20, 19), [[20, 19]]),
+        ((5, 15, 19), [[5, 15, 19]]),
+        ((5, 15, 1, 19), [[5, 15], [1, 19]]),
+        ((19,), [[19]]),
+        ((25, 3, 3), [[25, 3, 3]]),
+        ((), []),
+    ],
+)
+def test_seconds_that_follow_each_other_are_taken_together_until_they_have_twenty_answers(
+    counts: tuple[int, ...], groups: list[list[int]]
+) -> None:
+    pieces = [Slice(t, "w", "x", OK, count, 0, {}) for t, count in enumerate(counts)]
+    assert [[each.count for each in group] for group in _answer_size._by_seconds(pieces[::-1])] == groups

@@ -225,3 +225,12 @@ def test_a_fault_that_struck_nobody_is_not_passed_over_for_one_that_did() -> Non
         found = judged(name, rotating(faults=(*FAULT, *second)))
         assert (found.outcome, "1 of 2 faults struck nobody" in found.reason) == (INCONCLUSIVE, True)
         assert judged(name, rotating(faults=(*FAULT, *second)), fault="kill_*").outcome is PASS
+
+
+def test_whom_a_fault_struck_is_told_of_each() -> None:
+    second = FaultMark(45, "noop", INJECTED, "", 2), FaultMark(50, "noop", UNDONE, "", 2)
+    told = judged("out_of_rotation", rotating(faults=(*FAULT, *second))).evidence
+    assert [str(each).partition(":")[0] for name, each in told.items() if name.startswith("fault ")] == [
+        "api3",
+        "nobody",
+    ]

@@ -225,3 +225,26 @@ def test_what_recurs_is_seen_in_failures_too_where_slow_windows_are_passed_over(
     assert normal.bursts(windows(hits), ~COUNTED) is not None and normal.bursts(windows(hits), passed) is None
     assert normal.bursts(windows(hits, failed=hits), passed) is not None
     assert normal.bursts(windows([0] * 40), ~COUNTED) is None
+
+
+@pytest.mark.parametrize(
+    ("hits", "ratio", "inflation", "is_more"),
+    [
+        # Without the worst window 60 of 1,950, which is 3.1 %: χ² is 743 with 38 degrees of freedom, and 64 is chance.
+        ({0: 20, 10: 20, 20: 20, 30: 20}, 0.01, 2.0, True),
+        ({0: 20, 10: 20, 20: 20, 30: 20}, 0.01, 12.0, False),  # windows of the baseline differed by as much: 743 ÷ 12
+        ({0: 20, 10: 20, 20: 20, 30: 20}, 0.04, 2.0, False),  # as many were bad before
+        (dict.fromkeys(range(40), 2), 0.01, 2.0, False),  # more than before, and alike in all windows
+        ({0: 20}, 0.01, 2.0, False),  # one window alone does not come by turns
+        ({0: 1}, 0.0001, 2.0, False),
+        ({}, 0.01, 2.0, False),
+    ],
+)
+def test_windows_have_to_differ_by_more_than_those_of_the_baseline_did(
+    hits: dict[int, int], ratio: float, inflation: float, is_more: bool
+) -> None:
+    """40 windows of 50 requests, after 2,000 in a baseline whose windows differed by themselves."""
+    share = Share(lambda seen: seen.bad, ratio, ratio + 0.1, 40, 2000, inflation, 0.0, 0)
+    counts = np.array([hits.get(n, 0) for n in range(40)], dtype=np.int64)
+    assert share._differs_by_more(counts, np.full(40, 50, dtype=np.int64)) is is_more
+    assert share._differs_by_more(counts[:4], np.full(4, 50, dtype=np.int64)) is False

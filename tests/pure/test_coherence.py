@@ -591,3 +591,17 @@ def test_a_first_write_within_the_accepted_age_proves_nothing() -> None:
     run = recording(*ONE_THEN_TWO, read(2, 4, 5))
     assert judged(run, "stale_reads", age_limit_s=5.0).outcome is Outcome.INCONCLUSIVE
     assert judged(run, "stale_reads", age_limit_s=2.0).outcome is Outcome.PASS
+
+
+@pytest.mark.parametrize(("at_s", "expiries"), [(1.1, 0), (1.39, 0), (1.41, 1)])
+def test_what_may_have_been_loaded_because_of_a_write_is_no_expiry(at_s: float, expiries: int) -> None:
+    """The two nodes' clocks may be off by 0.2 s against each other, at both ends."""
+    reads = expiry(at_s, 1, 4)
+    run = recording(nodes={"a": (0.1, [write(1, 0.5, 1)]), "b": (0.1, reads)})
+    assert len(stampede.cache_use(history_of(run)).expiries) == expiries
+
+
+def test_to_a_microsecond_it_is_told_how_well_the_order_is_known() -> None:
+    nodes = {"a": (0.0001, [write(1, 0, 1)]), "b": (0.0012345678, [read(1, 2, 3)])}
+    found = judged(recording(nodes=nodes), "stale_reads")
+    assert found.evidence["order known between nodes from (ms)"] == 1.335

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from harness.analysis.quantile_shift import DRAWS, Draws
-from harness.comparison import by_name, groups, words
+from harness.comparison import by_name, groups, runs, words
 from harness.comparison.by_name import FEWEST_REQUESTS, MOST_NAMES, Judged
 from harness.comparison.metric import Margin, margin_of, metric_of
 from harness.comparison.objections import of_guards
@@ -295,3 +295,60 @@ def test_of_many_herds_three_are_told_of_a_plan() -> None:
         "up to 0 users, 100 users at 5 s, 100 users at 10 s, 100 users at 15 s"
     ] * 2
     assert loads[0] != loads[1]
+
+
+@pytest.mark.parametrize(
+    ("specs", "names"),
+    [
+        ((OF_ALL,), ["p95 of GET /a", "p95 of GET /b"]),
+        ((CriterionSpec("throughput", {"phase": "recovery"}),), []),
+        ((CriterionSpec("error_ratio", {"phase": "baseline"}),), []),
+        ((CriterionSpec("error_ratio", {"phase": "recovery", "requests": "GET /a"}),), []),
+        ((CriterionSpec("throughput", {"phase": "recovery"}), OF_ALL), ["p95 of GET /a", "p95 of GET /b"]),
+    ],
+)
+def test_names_are_looked_at_by_what_is_judged_of_all_requests_of_their_phase(
+    specs: tuple[CriterionSpec, ...], names: list[str]
+) -> None:
+    asked = Asked()
+    recording, verdict = run(named({"GET /a": 70, "GET /b": 60}))
+    one = replace(recording, header=replace(recording.header, criteria=specs)), verdict
+    by_name.compared([one], [one], asked)
+    assert asked.names == names
+
+
+@pytest.mark.parametrize(
+    ("specs", "is_looked_at"),
+    [((), True), ((OF_ALL,), False), ((CriterionSpec("error_ratio"), OF_ALL), False), ((CriterionSpec("x"),), True)],
+)
+def test_a_phase_is_slower_only_where_no_criterion_is_about_its_latency(
+    specs: tuple[CriterionSpec, ...], is_looked_at: bool
+) -> None:
+    quick, slow = (
+        run([Request(10 + t / 10, "worker-1", "GET /a", OK, latency_s) for t in range(100)])
+        for latency_s in (0.02, 0.5)
+    )
+    quick = replace(quick[0], header=replace(quick[0].header, criteria=specs)), quick[1]
+    assert bool(by_name._slower(RECOVERY, [quick], [slow], lambda *_: [])) is is_looked_at
+
+
+@pytest.mark.parametrize(("of_second", "confidence"), [((True, True), 0.975), ((True, False), 0.95), ((), 0.95)])
+def test_chance_is_shared_by_the_estimates_that_both_runs_have(
+    monkeypatch: pytest.MonkeyPatch, of_second: tuple[bool, ...], confidence: float
+) -> None:
+    """Of two that both have, each gets half of it."""
+    used: list[float] = []
+    made = stored_runs.finding(1.0)
+
+    def verdict(*are_estimates: bool) -> Judged:
+        kinds = (Basis.ESTIMATE if is_one else Basis.MEASURED for is_one in are_estimates)
+        found = tuple(replace(made, criterion=str(n), basis=kind) for n, kind in enumerate(kinds))
+        return EMPTY, Verdict(Outcome.PASS, "", found)
+
+    def of_two(*given: object) -> Finding:
+        used.append(float(str(given[-1])))
+        return made
+
+    monkeypatch.setattr(runs, "_of_two", of_two)
+    runs._two_runs(verdict(True, True), verdict(*of_second), 0.1)
+    assert used == [pytest.approx(confidence)] * 2

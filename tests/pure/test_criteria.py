@@ -570,3 +570,24 @@ def test_exceptions_are_told_with_the_most_frequent_kind() -> None:
 def test_the_health_of_the_busiest_load_process_is_evidence() -> None:
     found = judged("generator_health", with_generator(healthy(), cpu_ratio=dict.fromkeys(range(30, 91), 0.7)))
     assert found.evidence == {"load processes": 2, "cpu_ratio": pytest.approx(0.7)}
+
+
+def test_of_a_herd_no_samples_are_needed_and_of_others_so_many() -> None:
+    """log(0.05) ÷ log(0.95) is 58.4."""
+    herd = criteria.load(CriterionSpec("latency_quantile")).judge(healthy())
+    others = criteria.load(CriterionSpec("latency_quantile", {"phase": "recovery"})).judge(healthy())
+    assert "samples needed" not in herd.evidence
+    assert others.evidence["samples needed"] == 59
+
+
+@pytest.mark.parametrize(("quantile", "shows"), [(0.5, False), (0.949, False), (0.95, True), (0.99, True)])
+def test_a_quantile_from_95_on_shows_failures(quantile: float, shows: bool) -> None:
+    judging = criteria.load(CriterionSpec("latency_quantile", {"quantile": quantile}))
+    assert bool(list(judging.failures_seen(healthy()))) is shows
+
+
+@pytest.mark.parametrize(("limit", "told"), [(0.5, False), (0.4, True), (0.2, False)])
+def test_what_would_settle_how_much_was_shed_is_said_where_it_is_open(limit: float, told: bool) -> None:
+    found = criteria.load(CriterionSpec("shed_ratio", {"phase": "recovery", "limit": limit})).judge(shedding(50, 200))
+    assert (found.outcome is Outcome.INCONCLUSIVE) is told
+    assert found.reason.endswith("; more requests or a longer phase would settle it") is told

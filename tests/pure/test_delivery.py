@@ -8,8 +8,10 @@ import math
 import pytest
 
 from harness import criteria, verdict
-from harness.criteria.guards._delivery import deliveries, planned_starts
+from harness.criteria.guards import _skew as skew
+from harness.criteria.guards._delivery import Delivery, deliveries, planned_starts
 from harness.criteria.guards._skew import release
+from harness.criteria.guards.spike_delivered import _remedy
 from harness.findings import Finding, Outcome
 from harness.recording import CriterionSpec, End, Recording, Slice
 from harness.recording_header import Phase, PlannedGate
@@ -298,3 +300,22 @@ def test_nothing_due_is_nothing_delivered() -> None:
     flat = dataclasses.replace(run, header=dataclasses.replace(run.header, level=()))
     (found,) = deliveries(flat, run.header.phases[1])
     assert (found.planned, found.delivered, found.ratio) == (0, 0, 0)
+
+
+@pytest.mark.parametrize(("at_s", "until_s"), [(-2.0, 0.0), (0.4, 0.0), (1.0, 1.0), (31.9, 31.0)])
+def test_until_a_whole_second_something_may_be_missing(at_s: float, until_s: float) -> None:
+    killed = cut_off(ramp(900), at_s)
+    assert skew.due_until_s(killed) == until_s
+    assert skew.due_until_s(ramp(900)) == math.inf
+
+
+@pytest.mark.parametrize(
+    ("kind", "unsent_of", "idle"),
+    [("", "Idle", True), ("Idle", "Idle", True), ("Buyer", "Idle", False), ("", "", False)],
+)
+def test_what_a_class_lacks_is_held_against_what_it_did_not_send_itself(kind: str, unsent_of: str, idle: bool) -> None:
+    run = closed(*([(35, unsent_of, UNSENT, 30)] if unsent_of else []))
+    phase = run.phase("spike")
+    assert phase is not None
+    told = _remedy(run, Phase("spike", 30, 40), Delivery("arrivals", 100.0, 50, 0.5, kind))
+    assert ("sent nothing" in told) is idle

@@ -175,3 +175,10 @@ def test_a_fault_that_is_never_undone_lasts_until_the_next_and_what_comes_after_
 def test_faults_without_effect_are_named_once() -> None:
     told = effects.nothing_shown([FAULT, Injection("pause", 40.0, 42.0), FAULT])
     assert told.startswith("nothing shows that kill, pause struck what is asked here: ")
+
+
+def test_whose_answers_were_not_all_answers_answered_the_others() -> None:
+    """An operation without an answer may name who was asked, and one with an answer need not name who gave it."""
+    asked = [dataclasses.replace(each, return_s=None) for each in answered(b=9)]
+    unnamed = [dataclasses.replace(each, source="") for each in answered(a=9)]
+    assert list(effects._others("read", [*answered(a=9), *asked], [*answered(a=9), *unnamed])) == []

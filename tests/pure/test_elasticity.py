@@ -336,7 +336,9 @@ def test_the_jitter_is_the_changes_beyond_those_of_the_demand_in_a_minute() -> N
 
 @pytest.mark.parametrize(("failed_at", "near"), [(13, 0), (14, 8), (18, 8), (19, 0)])
 def test_failures_within_two_seconds_of_a_change_are_counted(failed_at: int, near: int) -> None:
-    """Samples at 15.6 s and 16.6 s have the change at 16.1 s; a second counts when a part of it is so near, and 8 requests of it."""
+    """Samples at 15.6 s and 16.6 s have the change at 16.1 s; a second counts when a part of it is so near. Half of the
+    16 requests of one fail.
+    """
     one = run(((-2.0, 1), (16.0, 2)), failed_at=(failed_at,))
     later = tuple(dataclasses.replace(sample, t=sample.t + 0.35) for sample in one.probes)
     found = judged(ERRORS, dataclasses.replace(one, probes=later))

@@ -6,10 +6,13 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from harness.analysis.histogram import bucket_index
-from harness.criteria.recovery._episode import measure
+from harness.criteria.recovery._baseline_band import Share
+from harness.criteria.recovery._episode import _by_failures, measure
+from harness.criteria.recovery._levels import Posterior
 from harness.criteria.recovery._recovery import Settings, State
 from harness.recording import End, Recording, Slice
 from harness.recording_header import Phase
@@ -233,3 +236,21 @@ def test_a_target_is_away_for_as_long_as_all_users_wait_for_it() -> None:
     assert (found.state, found.recovery_s, found.interval_s) == (State.RECOVERED, 38, (36, 39))
     assert (found.area_lost_requests, found.relapses_s) == (10, (10,))
     assert found.canary_per_s == pytest.approx(330 / 60)
+
+
+@pytest.mark.parametrize(
+    ("chances", "correlation", "interval"),
+    [
+        ((0.0, 0.01, 0.03, 1.0, 1.0), 0.0, (2.0, math.inf)),
+        ((0.03, 0.03, 0.03, 1.0, 1.0), 0.0, (0.0, math.inf)),
+        ((0.0, 0.0, 0.0, 0.0, 0.0), 0.0, (9.0, math.inf)),
+        ((0.0, 0.01, 0.03, 1.0, 1.0), 0.9, (0.0, math.inf)),
+    ],
+)
+def test_by_failures_alone_it_is_not_back_before_they_may_have_ended(
+    chances: tuple[float, ...], correlation: float, interval: tuple[float, float]
+) -> None:
+    """From the first window on in which 2.5 % are possible, less a window; where the baseline shows what is normal."""
+    failed = Share(lambda seen: seen.failed, 0.0, 0.1, 30, 600, 1.5, correlation, 0)
+    known = Posterior(np.array(chances), np.zeros(len(chances)))
+    assert _by_failures(known, failed, 0, 9.0, lambda at: 1.0 + (at or 0), 1) == interval

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import random
+import re
 from typing import Any
 
 import pytest
@@ -157,3 +158,9 @@ def _steady(bad_ratio: float, seed: int) -> Recording:
 def _with(run: Recording, more: tuple[Slice, ...], limits: dict[str, Any] | None = None) -> Recording:
     header = run.header if limits is None else dataclasses.replace(run.header, alerts=limits)
     return dataclasses.replace(run, header=header, slices=(*run.slices, *more))
+
+
+def test_as_many_requests_are_needed_as_show_the_burn_rate_with_none_that_is_bad() -> None:
+    """Of 99.9 %, 6 times the budget are 0.6 %: (1 − 0.006)ⁿ is below 2.5 % from 613 on, and of 1.44 % from 255 on."""
+    reason = found(recordings.healthy(), objective=0.999).reason
+    assert re.search(r"; (613 requests needed in each 91|255 requests needed in each 15) s to tell", reason), reason

@@ -7,6 +7,7 @@ import math
 
 import pytest
 
+from harness.criteria.guards.failures_judged import _fault_times
 from harness.findings import Finding, Outcome
 from harness.recording import Recording, Slice
 from harness.recording_header import CriterionSpec, PlannedClass
@@ -234,3 +235,12 @@ def test_a_breaker_may_stay_open_for_as_long_as_it_is_accepted() -> None:
         guarded(recording, criterion("breaker_closes", **WITNESSES, limit_s=limit_s)) for limit_s in (30.0, 0.01)
     )
     assert (late.outcome, early.outcome) == (Outcome.PASS, Outcome.INCONCLUSIVE), early.reason
+
+
+@pytest.mark.parametrize(("undone_s", "until_s"), [(50, 51), (None, math.inf)])
+def test_a_second_after_a_fault_failures_are_meant_whatever_a_criterion_accepts(
+    undone_s: float | None, until_s: float
+) -> None:
+    marks = [FaultMark(31, "noop", INJECTED), *([] if undone_s is None else [FaultMark(undone_s, "noop", UNDONE)])]
+    run = dataclasses.replace(FAILS_AFTERWARDS, marks=(*FAILS_AFTERWARDS.marks, *marks))
+    assert [(each.start_s, each.end_s) for each in _fault_times(run)] == [(31, until_s)]

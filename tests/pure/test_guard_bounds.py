@@ -276,3 +276,30 @@ def test_of_a_run_that_ended_with_the_baseline_the_guards_of_the_spike_say_so(en
         found = guard.judge(cut)
         assert ("the run ended before the spike" in found.reason) is is_before
         assert found.outcome is Outcome.INCONCLUSIVE or not is_before
+
+
+def test_of_many_stalls_the_first_five_are_told() -> None:
+    found = judged(slow_in(dict.fromkeys((2, 8, 14, 20, 26, 32), 11)))
+    assert "it stalled 6 times (in second 2, 8, 14, 20, 26 of it)" in found.reason
+
+
+def test_a_second_of_which_only_a_part_is_looked_at_is_none_in_which_nothing_came() -> None:
+    """Nothing came in three seconds, and the first of them had begun."""
+    marks = [
+        StartsMark(t, node, {"V": 10}, stream=ARRIVALS, due={"V": 10})
+        for t in range(30, 90)
+        for node in ("a", "b")
+        if node == "b" or t not in (30, 31, 32)
+    ]
+    header = dataclasses.replace(healthy().header, level_unit="starts/s", level=((0, 40.0), (91, 40.0)))
+    recording = dataclasses.replace(healthy(), header=header, marks=tuple(marks))
+    (whole,), (part,) = (list(silences(recording, from_s, 90)) for from_s in (30, 30.5))
+    assert (whole.from_s, whole.to_s, part.from_s, part.to_s) == (30, 33, 31, 33)
+    assert whole.planned == pytest.approx(3 * 40 * 57 / 117) and part.planned == pytest.approx(2 * 40 * 57 / 116)
+
+
+@pytest.mark.parametrize(("unserved", "told"), [(0, "the recording does not tell how long"), (7, "7 arrivals never")])
+def test_an_older_recording_tells_of_arrivals_only_that_they_found_nobody(unserved: int, told: str) -> None:
+    recording = arriving(never=unserved)
+    marks = tuple(mark for mark in recording.marks if not isinstance(mark, StartsMark))
+    assert judged_by("enough_users", dataclasses.replace(recording, marks=marks)).reason.startswith(told)

@@ -529,3 +529,19 @@ def test_a_level_that_seems_to_hold_where_another_run_broke_is_a_contradiction(
     holds_at: float, interval: tuple[float, float] | None
 ) -> None:
     assert limit(tried((40, BREAKS), (holds_at, SEEMS_TO_HOLD)), None).interval == interval
+
+
+def test_the_interval_begins_at_the_highest_level_that_held_below_its_middle() -> None:
+    """Six runs at each of two levels leave no doubt of either; between them only the flat prior tells one place from
+    another. One that held beyond the middle is no lower end.
+    """
+    found = estimate(tried(*[(80, HOLDS), (160, BREAKS)] * 6))
+    assert found is not None and (found.low, found.high) == (80, 160) and 80 < found.middle < 160
+    other = estimate(tried(*[(80, HOLDS), (160, BREAKS)] * 6, (155, HOLDS), *[(150, BREAKS)] * 6))
+    assert other is not None and other.low == 80 and other.middle < 150
+
+
+def test_between_whole_levels_that_follow_each_other_there_is_nothing_below_the_end_of_the_generator() -> None:
+    whole = Bounds(lowest=1, start=10, highest=100, resolution=0.01, is_whole=True)
+    found = limit(tried((10, HOLDS), (11, Silence.GENERATOR), (11, Silence.GENERATOR)), None, whole)
+    assert found.next_level() is End.GENERATOR

@@ -147,3 +147,15 @@ def test_each_machine_is_judged_by_its_own_load() -> None:
     assert (found.outcome, found.voids) == (Outcome.INCONCLUSIVE, (CLIENTS,))
     assert machine.source(1) in found.reason
     assert found.figure == pytest.approx(0.75, abs=0.05)
+
+
+def test_a_machine_that_tells_of_stolen_time_now_and_then_tells_of_it() -> None:
+    run = shared()
+    probes = (
+        dataclasses.replace(each, values={key: value for key, value in each.values.items() if key != "steal_cores"})
+        if each.probe == "machine" and 50 <= each.t < 60
+        else each
+        for each in run.probes
+    )
+    assert "stolen by a hypervisor" not in judged(dataclasses.replace(run, probes=tuple(probes))).reason
+    assert "tells of no time stolen by a hypervisor" in judged(shared(left_out=("steal_cores",))).reason

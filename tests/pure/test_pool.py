@@ -561,3 +561,11 @@ def test_a_queue_that_stands_in_half_of_the_last_samples_is_open(seconds: int, o
     assert found.outcome is outcome, found.reason
     longer = ": a longer recovery would tell whether the queue goes away"
     assert found.reason.endswith(longer) is (outcome is Outcome.INCONCLUSIVE)
+
+
+def test_the_knee_is_where_the_capacity_takes_the_latency_without_waiting() -> None:
+    """16 connections that are held for 50 ms serve 320/s; of 125 ms, 75 were waited for: 320/s × 50 ms are 16."""
+    waiting = levels.Level("step", 320.0, 320.0, 0.125, 40.0, 0.075, 0.05, 1.0, 16.0, 24.0)
+    assert levels.knee((waiting,)) == pytest.approx(16)
+    assert levels.knee((dataclasses.replace(waiting, wait_s=None),)) == pytest.approx(40)
+    assert levels.knee((dataclasses.replace(waiting, held_s=None),)) is None

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import pytest
 
+from harness.criteria.rate_limit._takes import Admissions, Take
 from harness.findings import Finding, Outcome
 from harness.recording import ADMITTED, BYPASS, REFUSED, TAKE, CriterionSpec, Operation, Recording
 from harness.recording_marks import INJECTED, UNDONE, FaultMark
@@ -326,3 +327,27 @@ def test_the_default_limit_of_fairness(fewest: int, outcome: Outcome) -> None:
     ends = (at(t, REFUSED, key) for t in (1, 70) for key in ("k", "l"))
     given = by_default("key_fairness", *admitted(100, begin_s=5), *admitted(fewest, "l", begin_s=5), *ends)
     assert given == (outcome, fewest / 100)
+
+
+@pytest.mark.parametrize(
+    ("begin_s", "end_s", "surely", "possibly"),
+    [
+        (1.0, 3.0, 2, 2),
+        (1.01, 3.0, 1, 2),
+        (1.0, 2.99, 1, 2),
+        (2.0, 3.0, 1, 2),
+        (2.01, 3.0, 0, 1),
+        (1.5, 1.6, 0, 1),
+        (0.0, 0.99, 0, 0),
+        (0.0, 1.0, 0, 1),
+        (3.0, 9.0, 0, 1),
+        (3.01, 9.0, 0, 0),
+    ],
+)
+def test_who_was_admitted_in_a_window_surely_and_possibly(
+    begin_s: float, end_s: float, surely: int, possibly: int
+) -> None:
+    """One sent at 1 s and answered at 2 s, and one a second later; both ends count."""
+    one, two = (at(0.0, ADMITTED), at(0.0, ADMITTED))
+    counted = Admissions([Take(one, 1.0, 2.0), Take(two, 2.0, 3.0)])
+    assert (counted.surely(begin_s, end_s), counted.possibly(begin_s, end_s)) == (surely, possibly)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from harness.findings import Basis, Finding, Outcome, Verdict
 from harness.history import regression
 from harness.history.of_run import against_history, noted
 from harness.history.stored_run import HistoryRun, root_of
-from harness.recording_file import read
+from harness.recording_file import FILE_NAME, read
 from harness.verdict import judge
 from tests import stored_runs
 
@@ -346,3 +347,18 @@ def test_a_step_is_more_than_what_is_told(after: float, is_step: bool) -> None:
     """Twice as much is just what a margin of 100 % leaves."""
     bounds = [(10.0, 10.0)] * 4 + [(after, after)] * 4
     assert regression._is_step(bounds, 4, Margin(1.0)) is is_step
+
+
+def test_of_a_single_run_nothing_is_known_in_either_direction() -> None:
+    found = judged(stored_runs.history([0.1]))
+    assert (found.outcome, found.figure, found.interval) == (Outcome.INCONCLUSIVE, None, (-math.inf, math.inf))
+
+
+def test_a_run_lies_in_its_runs_directory_or_in_that_of_a_suite(tmp_path: Path) -> None:
+    one, suite = stored_runs.named(1), stored_runs.named(2, "suite")
+    assert root_of(tmp_path / one) == (tmp_path, one)
+    assert root_of(tmp_path / suite / one) == (tmp_path, f"{suite}/{one}")
+    (tmp_path / suite).mkdir()
+    (tmp_path / suite / FILE_NAME).touch()
+    assert root_of(tmp_path / suite / one) == (tmp_path / suite, one), "that is a run itself"
+    assert root_of(tmp_path / "mine") is None

@@ -338,3 +338,47 @@ def test_a_connection_that_nobody_had_is_told_with_those_that_there_are(criterio
     (finding_,) = (each for each in found.findings if each.kind == criterion)
     assert finding_.outcome is I
     assert "no connection is called '/fed': there are /feed; did you mean /feed?" in finding_.reason
+
+
+WITHOUT = recordings.healthy()
+"""What two guards leave of the run."""
+
+
+@pytest.mark.parametrize(
+    ("whole", "without", "other_leaves_something", "outcome", "voider"),
+    [
+        (F, F, True, F, None),
+        (F, P, True, I, "late"),
+        (F, I, True, I, "late"),
+        (F, None, True, I, "late"),
+        (F, F, False, I, "lost"),
+        (P, F, True, I, "late"),
+        (I, F, True, I, "late"),
+        (P, P, True, I, "late"),
+    ],
+)
+def test_only_a_fail_is_kept_and_only_where_it_is_one_without_what_every_guard_objects_to(
+    monkeypatch: pytest.MonkeyPatch,
+    whole: Outcome,
+    without: Outcome | None,
+    other_leaves_something: bool,
+    outcome: Outcome,
+    voider: str | None,
+) -> None:
+    """Nothing becomes a FAIL that had been none."""
+    answers = {id(WITHOUT): without}
+
+    def judge_one(recording: Recording, spec: CriterionSpec) -> Finding:
+        return finding(spec.criterion, answers.get(id(recording)) or whole)
+
+    leaves = {"late": None if without is None else WITHOUT, "lost": WITHOUT if other_leaves_something else None}
+    monkeypatch.setattr(verdict, "_judge_one", judge_one)
+    monkeypatch.setattr(verdict, "_without_objection", lambda _, spec: leaves[spec.criterion])
+    monkeypatch.setattr(criteria, "rests_on", lambda _: (CLIENTS,))
+    guards = [finding(name, I, (CLIENTS,), True) for name in ("late", "lost")]
+    specs = [CriterionSpec(name) for name in ("late", "lost", "errors")]
+    (*_, found) = verdict._void(recordings.healthy(), specs, [*guards, finding("errors", whole)])
+    assert (found.finding.outcome, found.finding.voided_by) == (outcome, voider)
+    if voider is None:
+        assert found.recording is WITHOUT
+        assert found.finding.reason == "because errors, also without what lost objects to"
