@@ -124,3 +124,11 @@ def test_an_endpoint_that_drips_does_not_extend_the_deadline() -> None:
     with naps() as clock:
         assert "timed out" in error_of(drip, timeout_s=0.3)
         assert clock.now_s < 1.5, "it drips for 5 s"
+
+
+@pytest.mark.parametrize("count", [500, 501])
+def test_a_document_may_have_five_hundred_numbers(count: int) -> None:
+    with serving(answer(str([0] * count))) as url:
+        (reading,) = sample(url)
+    assert (reading.error is None) is (count == 500)
+    assert len(reading.values) == (500 if count == 500 else 0)

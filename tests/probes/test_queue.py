@@ -53,3 +53,10 @@ def test_what_cannot_be_read_is_said_in_one_line(page: str, status: str, error: 
     assert reading.values == {} and reading.error is not None
     assert reading.error.startswith(error) and "\n" not in reading.error
     assert not reading.may_come, "a gauge that is not there is a mistake, and is said before any load"
+
+
+def test_of_many_numbers_ten_are_named() -> None:
+    page = "".join(f"number_{n} {n}\n" for n in range(12))
+    with serving(answer(page)) as url:
+        (reading,) = probes.load("queue", url=url, length="waiting").sample()
+    assert str(reading.error).endswith("there are " + ", ".join(f"number_{n}" for n in range(10)))

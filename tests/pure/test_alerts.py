@@ -244,3 +244,10 @@ def test_alerts_of_a_recording_end_with_the_plan_or_the_run(end_t: float, seen: 
         ("p95 latency", 42, None, math.inf)
     ] * seen
     assert all(each.worst.figure == pytest.approx(3.0, rel=1e-2) for each in found)
+
+
+def test_without_the_length_of_the_run_nobody_watches_the_budget() -> None:
+    limits = Limits(slo_objective=0.999)
+    assert Seen((), limits)._burn_rates is None
+    assert Seen((), limits, run_s=1)._burn_rates is not None
+    assert Seen((), Limits(), run_s=90)._burn_rates is None

@@ -257,3 +257,10 @@ def test_seconds_that_follow_each_other_are_taken_together_until_they_have_twent
 ) -> None:
     pieces = [Slice(t, "w", "x", OK, count, 0, {}) for t, count in enumerate(counts)]
     assert [[each.count for each in group] for group in _answer_size._by_seconds(pieces[::-1])] == groups
+
+
+@pytest.mark.parametrize(
+    ("count", "left"), [(0, {3: 2, 7: 5}), (1, {3: 1, 7: 5}), (2, {7: 5}), (4, {7: 3}), (7, {}), (9, {})]
+)
+def test_the_quickest_are_taken_off(count: int, left: dict[int, int]) -> None:
+    assert _answer_size._without_quickest({7: 5, 3: 2}, count) == left

@@ -8,7 +8,8 @@ import math
 import pytest
 
 from harness import criteria
-from harness.analysis.histogram import bucket_index
+from harness.analysis.histogram import bucket_bounds_us, bucket_index
+from harness.criteria._outcome import seconds
 from harness.findings import Finding, Outcome
 from harness.recording import End, ProbeSample, Recording, Slice
 from harness.recording_file import parse
@@ -302,3 +303,44 @@ def test_users_who_do_not_come_back_prove_nothing_of_the_target() -> None:
     found = judged("reconnect_time", run(*DROPPED, away))
     assert found.outcome is Outcome.INCONCLUSIVE and "reconnect is none" in found.reason
     assert judged("reconnect_time", run(*DROPPED)).outcome is Outcome.FAIL
+
+
+def test_how_long_was_watched_of_a_run_that_was_killed_is_known_from_its_last_second() -> None:
+    """Its last slice is of second 44, and the drop ended with second 20."""
+    whole = run(*DROPPED, back(1.0, 95), counted(44, "GET /", 1))
+    killed = judged("reconnect_time", dataclasses.replace(whole, end=None), limit_s=25.0)
+    assert (killed.outcome, killed.interval) == (Outcome.INCONCLUSIVE, (24.0, math.inf))
+    assert killed.reason.endswith("a recovery phase that is 2 s longer would settle it")
+    assert judged("reconnect_time", dataclasses.replace(whole, end=None), limit_s=24.0).outcome is Outcome.FAIL
+
+
+def test_a_limit_within_the_resolution_of_a_time_is_too_close_to_tell() -> None:
+    """2 s fall into a bucket of 1.998848 s to 2.000895 s."""
+    found = judged("reconnect_time", run(*DROPPED, back(2.0, 100)), limit_s=2.0)
+    low, high = bucket_bounds_us(bucket_index(2_000_000))
+    assert (found.outcome, found.interval) == (Outcome.INCONCLUSIVE, (low / 1e6, high / 1e6))
+    assert found.reason.endswith(f": too close to tell, as times are kept to {seconds((high - low) / 1e6)}")
+
+
+def test_kicks_are_told_with_the_second_that_had_most_of_them() -> None:
+    kicks = [ended(21 + k, count, "kicked") for k, count in enumerate((3, 9, 5))]
+    attempts = [counted(21 + k, "attempt /feed reconnect", count, "kicked") for k, count in enumerate((3, 9, 5))]
+    found = judged("reconnect_time", run(*DROPPED, back(2.0, 100), *kicks, *attempts))
+    assert (found.evidence["kicked"], found.evidence["kicked per second at most"]) == (17, 9)
+
+
+@pytest.mark.parametrize(("window_s", "from_s"), [(2, 59), (3, 59), (4, 58), (6, 57)])
+def test_our_own_count_is_that_of_the_middle_of_the_window(window_s: int, from_s: int) -> None:
+    """One is opened in that second, and the target's count has it, or has it not."""
+    gauge = dict.fromkeys((54.0, 55.0, 56.0, 57.0, 58.0, 59.0), (100.0,))
+    held = (opened(5, 100), opened(from_s, 100))
+    for at_s, outcome in ((from_s, Outcome.PASS), (from_s - 1, Outcome.FAIL)):
+        recording = run(held[0], opened(at_s, 100), gauge=gauge)
+        found = judged("connections_agree", recording, metric=GAUGE, phases="recovery", window_s=window_s)
+        assert found.outcome is outcome, found.reason
+
+
+@pytest.mark.parametrize(("at_s", "is_read"), [(56.9, False), (57.0, True), (59.9, True), (60.0, False)])
+def test_the_gauge_is_read_from_the_beginning_of_the_window_to_its_end(at_s: float, is_read: bool) -> None:
+    found = judged("connections_agree", run(opened(5, 100), gauge={at_s: (100.0,)}), metric=GAUGE, phases="recovery")
+    assert (found.outcome is Outcome.PASS) is is_read

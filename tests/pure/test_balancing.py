@@ -234,3 +234,10 @@ def test_whom_a_fault_struck_is_told_of_each() -> None:
         "api3",
         "nobody",
     ]
+
+
+def test_a_fallback_is_told_from_the_last_try_in_vain_to_the_first_answer() -> None:
+    """100 tries of two seconds in vain, and none after it."""
+    reason = judged("fallback_time", falling_back(2)).reason
+    told = "the primary answered 1.98 s to 2.01 s after the fault, after 100 tries in vain, with 0 more"
+    assert reason.startswith(told), reason

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from harness import criteria
 from harness.analysis.histogram import bucket_index
-from harness.criteria.breaker import BREAKER_OPEN
+from harness.criteria.breaker import BREAKER_OPEN, _measure
 from harness.criteria.breaker._criterion import BreakerCriterion
 from harness.criteria.breaker._measure import Measured, measure
+from harness.criteria.breaker._state import Sample
 from harness.findings import Finding, Outcome
 from harness.recording import CriterionSpec, Recording
 from harness.recording_marks import FAILED, INJECTED, FaultMark
@@ -485,3 +486,24 @@ def test_what_calls_itself_open_and_spares_nobody_cannot_close() -> None:
     assert found["breaker_closes"].outcome is INCONCLUSIVE
     assert found["breaker_closes"].reason.startswith("follows breaker_opens, which failed")
     assert judged("breaker_closes", late).outcome is PASS
+
+
+@pytest.mark.parametrize(
+    ("samples", "requests", "told"),
+    [
+        ((), 100, "nothing counts the calls"),
+        (((10.0, 5.0),), 100, "was not read in the baseline"),
+        (((10.0, 5.0), (30.0, 99.0)), 100, "was not read in the baseline"),
+        (((9.9, 0.0), (29.9, 55.0)), 100, "was not read in the baseline"),
+        (((10.0, 0.0), (29.9, 6.0)), 200, ""),
+        (((10.0, 0.0), (29.9, 4.0)), 200, "rose by 4 for 200 requests in the baseline"),
+    ],
+)
+def test_a_counter_that_does_not_rise_with_the_requests_counts_something_else(
+    samples: tuple[tuple[float, float], ...], requests: int, told: str
+) -> None:
+    """Of 200 in 20 s, half of those in the one second between two samples are 5."""
+    counter = tuple(Sample(t, t, value) for t, value in samples)
+    spec = CriterionSpec("breaker_opens", {**WITNESSES, **({} if counter else {"dependency": ""})})
+    why = _measure._why_unobserved(counter, criteria.load(spec), (10, 30), requests)  # type: ignore[arg-type]
+    assert (told in why) if told else not why

@@ -12,6 +12,7 @@ from harness import criteria
 from harness.criteria.scaling import _elasticity as elasticity
 from harness.criteria.scaling._criterion import ElasticityCriterion
 from harness.criteria.scaling._elasticity import Elasticity
+from harness.criteria.scaling._step_function import Steps
 from harness.findings import Finding, Outcome
 from harness.recording import End, ProbeSample, Recording
 from harness.recording_header import CriterionSpec, Header, Phase
@@ -343,3 +344,26 @@ def test_failures_within_two_seconds_of_a_change_are_counted(failed_at: int, nea
     later = tuple(dataclasses.replace(sample, t=sample.t + 0.35) for sample in one.probes)
     found = judged(ERRORS, dataclasses.replace(one, probes=later))
     assert found.evidence["failed within 2 s of a change of the ready replicas"] == near
+
+
+@pytest.mark.parametrize(("replicas", "until_s"), [(2, 40.0), (2.5, 20.0), (1, 40.0), (3, 20.0)])
+def test_a_rise_lasts_until_fewer_are_needed(replicas: float, until_s: float) -> None:
+    needed = Steps(((0.0, 1), (10.0, 3), (20.0, 2)), 40.0)
+    assert elasticity._lasts_until_s(needed, 10.0, replicas) == until_s
+
+
+def test_a_run_that_ended_with_the_baseline_has_no_rise() -> None:
+    ended = run()
+    before = ended.header.phases[0]
+    assert before.name == "baseline"
+    short = dataclasses.replace(ended, header=dataclasses.replace(ended.header, phases=(before,)))
+    for criterion in (LAG, STABLE):
+        reason = judged(criterion, short).reason
+        assert "the run ended before the load rose, in the baseline" in reason, reason
+
+
+def test_a_capacity_that_was_given_is_no_estimate() -> None:
+    """And what the run shows of it is told beside it."""
+    measured = elasticity.measure(run(), criteria.load(CriterionSpec("scaling_lag", {**PAGE, "capacity_per_s": 10.0})))  # type: ignore[arg-type]
+    assert isinstance(measured, Elasticity) and measured.capacity.given
+    assert (measured.capacity.low_per_s, measured.capacity.high_per_s) == (10, 10)

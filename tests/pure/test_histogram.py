@@ -125,3 +125,9 @@ def test_what_was_read_is_counted_up_to_a_value(counts: dict[int, int], value_us
     histogram.add(merged, {7: 3})
     histogram.subtract(merged, {7: 3})
     assert merged == counts
+
+
+def test_what_was_read_is_added_to_what_was_not() -> None:
+    parts = [Packed.of({3: 1, 700: 2})] * histogram.MANY
+    assert histogram.merge(parts) == {3: 16, 700: 32}
+    assert histogram.merge([*parts, {3: 4}]) == {3: 20, 700: 32}

@@ -251,3 +251,9 @@ def test_a_worker_in_whose_place_another_came_may_be_a_restart(samples: list[lis
     assert {each.source for each in seen} <= {"port-80"}
     if found == 1:
         assert (seen[0].before_s, seen[0].how) == (29.1, "port-80/2 ended, port-80/3 came")
+
+
+def test_one_whose_restarts_were_counted_now_and_then_has_the_name_of_a_container() -> None:
+    for counted, is_named in (((0, 1), True), ((0,), True), ((), False)):
+        probes = [sample(t + 0.1, rss_bytes=1e8, **({"restarts": 0.0} if t in counted else {})) for t in range(3)]
+        assert processes(run(*probes))["api"].is_named is is_named

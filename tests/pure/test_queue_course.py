@@ -124,3 +124,11 @@ def test_parts_and_sources_are_added_up_and_what_has_gone_is_taken_off() -> None
     elsewhere = replace(pair, probes=(*pair.probes, ProbeSample(3.0, "db", "x", {"queue": 1e6})))
     found = measure_queue(elsewhere, "app/queue", BASELINE, START_S, END_S)
     assert isinstance(found, Queue) and found.baseline == 0
+
+
+def test_before_the_longest_queue_of_the_baseline_counts() -> None:
+    """120 now and then is no longer than it had been once."""
+    at_rest = run([100.0] * 30)
+    once = replace(at_rest, probes=(*at_rest.probes, ProbeSample(12.6, "app", "app", {"queue": 120.0})))
+    found = measure_queue(once, "queue", BASELINE, START_S, END_S)
+    assert isinstance(found, Queue) and (found.baseline, found.course) == (120.0, Course.AS_BEFORE)

@@ -351,3 +351,12 @@ def test_who_was_admitted_in_a_window_surely_and_possibly(
     one, two = (at(0.0, ADMITTED), at(0.0, ADMITTED))
     counted = Admissions([Take(one, 1.0, 2.0), Take(two, 2.0, 3.0)])
     assert (counted.surely(begin_s, end_s), counted.possibly(begin_s, end_s)) == (surely, possibly)
+
+
+def test_what_was_under_way_makes_no_key_get_more_than_all() -> None:
+    """Each has one admitted, and one of the first key's, whose answer comes late, may count for it too."""
+    window = [at(begin_s, REFUSED, key) for key in ("k", "l") for begin_s in (0.0, 70.0)]
+    late = Operation("k", "s", TAKE, 1, 60.0, 80.0, "stream", "a1", ADMITTED)
+    run = histories.recording(*window, at(10.0, ADMITTED, "k"), at(10.0, ADMITTED, "l"), late)
+    fair = found(run, "key_fairness", allowed=100, window_s=60.0)
+    assert fair.figure == 1 and fair.interval == (0.5, 1.0)

@@ -160,3 +160,11 @@ def test_the_peak_in_words(peak: tuple[float, float] | None, kappa: float, highe
     """Of σ = 0 the peak is at √(1/κ), which is 10 for 0.01."""
     one = (1.0, 1.0)
     assert _describe_peak(Fit(Law(1.0, 0.0, kappa), one, one, one, peak, highest, one, None)) == told
+
+
+def test_a_level_without_users_or_without_answers_is_none() -> None:
+    law = Law(20, 0.05, 0.0005)
+    with mock.patch.object(usl, "RESAMPLES", 5):
+        whole = fit(LEVELS, [law.throughput(n) for n in LEVELS])
+        more = fit([0.0, *LEVELS, 256.0], [7.0, *(law.throughput(n) for n in LEVELS), 0.0])
+    assert whole is not None and more is not None and more.law == whole.law and more.highest == 128
