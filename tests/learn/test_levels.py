@@ -234,3 +234,8 @@ def test_a_spike_is_fitted_with_a_quarter_of_it_around() -> None:
     assert found.plateau_s + found.ramp_up_s / 2 + found.ramp_down_s / 2 == pytest.approx(1800, abs=30)
     assert np.isnan(spikes.without(data, spikes.find(data, usual)).values).sum() == 8 * 30
     assert spikes.find(data, np.zeros(len(data.values))).spikes == (), "where nothing is usual nothing is a spike"
+
+
+def test_of_four_days_each_has_the_median_of_the_three_others_or_of_those_before() -> None:
+    usual = level.usual_level(observed(by_days([8.0, 1.0, 2.0, 4.0]), HALF_DAY_S))
+    assert usual.reshape(4, 2).tolist() == [[each] * 2 for each in (2, 4, 4, 2)]

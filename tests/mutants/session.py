@@ -13,7 +13,7 @@ import importlib.abc
 import importlib.machinery
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
@@ -59,21 +59,42 @@ class Session:
         functions = _functions(self._judged)
         gc.freeze()
         for mutant in self._mutants:
-            asked = _asked(mutant, executed)
+            asked = _asked(mutant, executed, items)
             self._tell(mutant, _outcome(mutant, [items[each] for each in asked], executed, functions))
         return True
 
 
-def _asked(mutant: Mutant, executed: Executed) -> list[str]:
-    """Tests that execute the statement, or anything of the file when it is in no function; the shortest first."""
+def _asked(mutant: Mutant, executed: Executed, items: Mapping[str, pytest.Item]) -> list[str]:
+    """Tests that execute the statement, the shortest first. When it is in no function these are all that execute
+    anything of the file, and after them those whose own file has imported the package, or something of it: a constant
+    is read without a line of it, and what is declared of a plug-in by way of its folder.
+    """
     first, last = mutant.lines
     path = str(mutant.path)
+    readers = frozenset[Path]() if mutant.function else _readers(tuple(items.values()), mutant.path)
     reached = {}
     for test, each in executed.items():
         lines = each["lines"].get(path, ())
-        if any(first <= number <= last for number in lines) if mutant.function else lines:
-            reached[test] = each["cpu_s"]
+        is_reached = any(first <= number <= last for number in lines) if mutant.function else bool(lines)
+        if is_reached or items[test].path in readers:
+            reached[test] = (not is_reached, each["cpu_s"])
     return sorted(reached, key=lambda test: reached[test])
+
+
+@functools.cache
+def _readers(items: tuple[pytest.Item, ...], path: Path) -> frozenset[Path]:
+    """Files of tests that have the module of this file in them, a package above it, or something of either."""
+    there = {str(path), *(str(folder / "__init__.py") for folder in path.parents)}
+    modules = {item.path: getattr(item, "module", None) for item in items}
+    return frozenset(test for test, module in modules.items() if module is not None and _has_of(module, there))
+
+
+def _has_of(module: ModuleType, there: Set[str]) -> bool:
+    for value in vars(module).values():
+        from_there = value if isinstance(value, ModuleType) else sys.modules.get(str(getattr(value, "__module__", "")))
+        if getattr(from_there, "__file__", None) in there:
+            return True
+    return False
 
 
 def _functions(judged: frozenset[str]) -> dict[tuple[str, str], list[FunctionType]]:

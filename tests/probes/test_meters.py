@@ -29,7 +29,21 @@ def test_every_probe_waits_as_long_as_it_says() -> None:
     waits = {name: of["timeout_s"] for name, of in declared.items() if "timeout_s" in of}
     assert {name: each.default for name, each in waits.items()} == TIMEOUTS_S
     assert {each.lowest for each in waits.values()} == {0.001}
+    assert {name: of["refresh_interval_s"].default for name, of in declared.items() if "refresh_interval_s" in of} == {
+        "process": 2.0,
+        "run_cpu": 2.0,
+    }
     assert declared["process"]["uss_interval_s"].default == 10
+
+
+def test_what_is_secret_of_a_probe_is_said_to_be() -> None:
+    secret = {name: {each.name for each in probes.parameters(name) if each.secret} for name in probes.available()}
+    assert {name: names for name, names in secret.items() if names} == {
+        "patroni": {"urls"},
+        "postgres": {"dsn"},
+        "postgres_replication": {"dsns"},
+        "sentinel": {"sentinels", "password"},
+    }
 
 
 def test_what_a_probe_remembers_is_no_parameter_and_shown_nowhere() -> None:
@@ -132,3 +146,30 @@ def test_servers_that_replicate_say_who_they_are_and_how_far_behind(monkeypatch:
     gone, new, _ = probe.sample()
     assert gone.error == "refused" and not gone.values
     assert (new.values["primary"], new.values["streaming"], new.values["timeline"]) == (1, 0, 4)
+
+
+@pytest.mark.parametrize(
+    ("periods", "throttled", "share"), [(0, 0, 0.0), (1, 1, 1.0), (2, 1, 0.5), (10, 4, 0.4), (10, 11, 1.0)]
+)
+def test_the_share_of_throttled_periods_is_of_those_that_there_were(periods: int, throttled: int, share: float) -> None:
+    """Without any period nothing wanted to run."""
+    meter = CounterMeter()
+    meter.read(1.0, None, {"periods": 100, "throttled_periods": 50})
+    values = meter.read(2.0, None, {"periods": 100 + periods, "throttled_periods": 50 + throttled})
+    assert values["cpu_throttled_ratio"] == share and "cpu_ratio" not in values
+
+
+@pytest.mark.parametrize(
+    ("replayed", "lag_s", "up_to_s"),
+    [(100, 0.4, 1.4), (150, 0.4, 1.4), (200, 0.0, 0.0), (250, 0.0, 0.0), (99, 1.4, None)],
+)
+def test_a_lag_is_from_the_first_position_that_was_not_replayed(
+    replayed: float, lag_s: float, up_to_s: float | None
+) -> None:
+    """The primary was at 100 bytes at 1 s and at 200 bytes at 2 s, and it is 2.4 s."""
+    meter = LagMeter()
+    meter.note_primary("db1", 1.0, 100)
+    meter.note_primary("db1", 2.0, 200)
+    values = meter.lag(2.4, replayed)
+    assert values["lag_s"] == pytest.approx(lag_s) and values["lag_bytes"] == max(0, 200 - replayed)
+    assert values.get("lag_up_to_s") == (None if up_to_s is None else pytest.approx(up_to_s))

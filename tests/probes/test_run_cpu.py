@@ -143,3 +143,40 @@ def test_what_a_load_process_has_started_counts_once(load: subprocess.Popen[str]
 def test_a_process_may_count_alone() -> None:
     (reading,) = RunCpu(alone=(os.getppid(),)).sample()
     assert dict(reading.values) == {"processes": 2}
+
+
+def used(parent: int, own_s: float, reaped_s: float = 0.0, born_at: float = 0.0) -> run_cpu._Used:
+    return run_cpu._Used(parent, born_at, own_s, reaped_s)
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "gone_s"),
+    [
+        pytest.param({1: used(0, 5)}, {1: used(0, 7)}, 2.0, id="its own"),
+        pytest.param({}, {1: used(0, 3, 1, born_at=100)}, 4.0, id="one that is new"),
+        pytest.param({}, {1: used(0, 3, 1, born_at=99.9)}, 0.0, id="one that was found late"),
+        pytest.param({1: used(0, 5)}, {}, 0.0, id="one that ended, whose parent is not watched"),
+        # The child had counted 4 s, and used 2 s more until its end.
+        pytest.param({1: used(0, 5), 2: used(1, 3, 1)}, {1: used(0, 5, 6)}, 2.0, id="a child that ended"),
+        pytest.param(
+            {1: used(0, 5), 2: used(1, 3), 3: used(2, 2)}, {1: used(0, 5, 7)}, 2.0, id="a child that ended with its own"
+        ),
+        pytest.param(
+            {1: used(0, 5), 2: used(1, 3), 3: used(2, 2)},
+            {1: used(0, 5), 2: used(1, 3, 3)},
+            1.0,
+            id="a grandchild that ended",
+        ),
+        pytest.param(
+            {1: used(0, 5, 4), 2: used(1, 3)}, {1: used(0, 6, 4)}, 1.0, id="a child that nobody has waited for"
+        ),
+        pytest.param(
+            {1: used(0, 5), 2: used(1, 3), 3: used(1, 1)}, {1: used(0, 5, 4.5)}, 0.5, id="two children that ended"
+        ),
+    ],
+)
+def test_what_a_parent_has_waited_for_counts_less_what_was_counted(
+    before: dict[int, run_cpu._Used], now: dict[int, run_cpu._Used], gone_s: float
+) -> None:
+    """Between two samples, of which the first was at 100 s."""
+    assert run_cpu._gone_s(before, now, 100.0) == pytest.approx(gone_s)
