@@ -239,3 +239,11 @@ def test_a_spike_is_fitted_with_a_quarter_of_it_around() -> None:
 def test_of_four_days_each_has_the_median_of_the_three_others_or_of_those_before() -> None:
     usual = level.usual_level(observed(by_days([8.0, 1.0, 2.0, 4.0]), HALF_DAY_S))
     assert usual.reshape(4, 2).tolist() == [[each] * 2 for each in (2, 4, 4, 2)]
+
+
+def test_a_weekday_that_is_a_half_of_its_usual_level_has_the_factor_of_a_half() -> None:
+    """Levels of 4 and days of 2: 2 ÷ 4, and not 2 × 4."""
+    usual = np.full((22, 4), 4.0)
+    days = usual.copy()
+    days[5::7] = 2.0
+    assert level._weekday_factors(days, usual)[[12, 19]].tolist() == [0.5, 0.5]

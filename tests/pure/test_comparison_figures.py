@@ -12,7 +12,7 @@ import pytest
 from harness.analysis.quantile_shift import DRAWS, Draws
 from harness.comparison import by_name, groups, runs, words
 from harness.comparison.by_name import FEWEST_REQUESTS, MOST_NAMES, Judged
-from harness.comparison.metric import Margin, margin_of, metric_of
+from harness.comparison.metric import Margin, made, margin_of, metric_of, turned
 from harness.comparison.objections import of_guards
 from harness.comparison.plan import _load
 from harness.comparison.runs import _interval, _whole, compared
@@ -352,3 +352,26 @@ def test_chance_is_shared_by_the_estimates_that_both_runs_have(
     monkeypatch.setattr(runs, "_of_two", of_two)
     runs._two_runs(verdict(True, True), verdict(*of_second), 0.1)
     assert used == [pytest.approx(confidence)] * 2
+
+
+@pytest.mark.parametrize(
+    ("basis", "interval", "given", "confidence"),
+    [
+        (Basis.ESTIMATE, (1.0, 2.0), None, 0.95),
+        (Basis.ESTIMATE, None, None, None),
+        (Basis.MEASURED, (1.0, 2.0), None, None),
+        (Basis.MEASURED, None, 0.9, 0.9),
+    ],
+)
+def test_an_estimate_with_an_interval_has_its_confidence(
+    basis: Basis, interval: tuple[float, float] | None, given: float | None, confidence: float | None
+) -> None:
+    metric = metric_of(stored_runs.finding(1.0))
+    found = made(metric, Outcome.PASS, "", 1.0, interval, basis=basis, confidence=given)
+    assert found.confidence == confidence
+
+
+def test_bounds_are_turned_where_more_is_better() -> None:
+    metric = metric_of(stored_runs.finding(1.0))
+    assert turned((1.0, 3.0), replace(metric, kind="latency_quantile")) == (1.0, 3.0)
+    assert turned((1.0, 3.0), replace(metric, kind="throughput")) == (-3.0, -1.0)

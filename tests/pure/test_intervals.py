@@ -153,3 +153,16 @@ def test_seconds_that_are_alike_widen_the_interval_more_than_those_that_only_dif
 def as_errors(seconds: list[Tally]) -> list[Tally]:
     """With the slow requests failed."""
     return [second([1000] * each.latency[1000], failed=100 - each.latency[1000]) for each in seconds]
+
+
+@pytest.mark.parametrize("worth", [100, 30, 7])
+def test_ranks_of_fewer_independent_requests_are_those_of_as_large_a_share(
+    monkeypatch: pytest.MonkeyPatch, worth: int
+) -> None:
+    """A thousand, each slower than the one before, that are worth so many: the lower end is rounded down."""
+    monkeypatch.setattr(intervals, "effective_size", lambda *_: float(worth))
+    slow = [1000 * (rank + 1) for rank in range(1000)]
+    low, high = intervals.latency_quantile_us([second(slow[at : at + 100]) for at in range(0, 1000, 100)], 0.5).interval
+    lower, upper = intervals.quantile_ranks(worth, 0.5)
+    ranks = (lower * 1000 // worth, min(1000, math.ceil(upper * 1000 / worth)))
+    assert (low, high) == pytest.approx((ranks[0] * 1000, ranks[1] * 1000), rel=2e-3)

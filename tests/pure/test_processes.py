@@ -257,3 +257,9 @@ def test_one_whose_restarts_were_counted_now_and_then_has_the_name_of_a_containe
     for counted, is_named in (((0, 1), True), ((0,), True), ((), False)):
         probes = [sample(t + 0.1, rss_bytes=1e8, **({"restarts": 0.0} if t in counted else {})) for t in range(3)]
         assert processes(run(*probes))["api"].is_named is is_named
+
+
+@pytest.mark.parametrize(("then", "found"), [(7, 0), (8, 1), (6, 1), (9, 1)])
+def test_another_pid_is_another_process_also_the_next_one(then: int, found: int) -> None:
+    """Born within the second in which the clock tells no two apart."""
+    assert len(restarts(run(*identified(30, then=then, later_s=0.0)))) == found
