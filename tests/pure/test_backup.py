@@ -176,3 +176,10 @@ def test_a_backup_that_is_short_in_a_long_phase_costs_what_it_costs() -> None:
 
 def test_no_requests_have_no_cost() -> None:
     assert found(histories.recording(*STEPS), "backup_cost").outcome is INCONCLUSIVE
+
+
+@pytest.mark.parametrize(("quantile", "told"), [(0.95, "p95"), (0.5, "p50"), (0.999, "p99.9")])
+def test_the_cost_says_of_which_quantile_it_is(quantile: float, told: str) -> None:
+    cost = found(costing(510, per_s=5000), "backup_cost", quantile=quantile)
+    assert cost.title == f"{told} latency while a backup is taken, beyond that before"
+    assert cost.reason.startswith(f"{told} is 510 ms in the 2 s")

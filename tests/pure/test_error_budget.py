@@ -16,6 +16,7 @@ from harness.analysis import alerts
 from harness.analysis.alert_episodes import in_words
 from harness.analysis.error_budget import BurnRates, Objective, Rule, rules
 from harness.analysis.histogram import bucket_index
+from harness.criteria.requests import error_budget
 from harness.findings import Finding, Outcome
 from harness.recording import CriterionSpec, Recording, Slice
 from harness.recording_values import OK
@@ -164,3 +165,30 @@ def test_as_many_requests_are_needed_as_show_the_burn_rate_with_none_that_is_bad
     """Of 99.9 %, 6 times the budget are 0.6 %: (1 − 0.006)ⁿ is below 2.5 % from 613 on, and of 1.44 % from 255 on."""
     reason = found(recordings.healthy(), objective=0.999).reason
     assert re.search(r"; (613 requests needed in each 91|255 requests needed in each 15) s to tell", reason), reason
+
+
+@pytest.mark.parametrize(
+    ("long_s", "short_s", "run_s", "ends"),
+    [
+        (15, 1, 17, [15, 16, 17]),
+        (12, 5, 24, [14, 19, 24]),
+        (12, 5, 12, [12]),
+        (91, 8, 91, [91]),
+        (10, 5, 20, [10, 15, 20]),
+    ],
+)
+def test_short_windows_end_with_the_run_and_begin_once_there_is_a_whole_long_one(
+    long_s: int, short_s: int, run_s: int, ends: list[int]
+) -> None:
+    assert list(error_budget._ends(Rule("1 h", long_s, short_s, 14.4), run_s)) == ends
+
+
+def test_of_two_rules_the_one_that_is_nearest_to_its_limit_is_told() -> None:
+    """A failure in each second of 100 requests is 1 %, ten times the budget: less than 14.4 and more than 6."""
+    run = recordings.healthy()
+    one = [_piece(t, count, how) for t in range(91) for count, how in ((990, OK), (10, "http 503"))]
+    burning = found(recordings.ended(dataclasses.replace(run, slices=tuple(one))), objective=0.999)
+    assert (burning.outcome, burning.limit) == (Outcome.FAIL, 6) and burning.figure == pytest.approx(10)
+    few = [_piece(t, count, how) for t in range(91) for count, how in ((997, OK), (3, "http 503"))]
+    within = found(recordings.ended(dataclasses.replace(run, slices=tuple(few))), objective=0.999)
+    assert (within.outcome, within.limit) == (Outcome.PASS, 6) and within.figure == pytest.approx(3)

@@ -7,6 +7,7 @@ import math
 
 import pytest
 
+from harness.criteria._seen import Seen
 from harness.criteria.guards.failures_judged import _fault_times
 from harness.findings import Finding, Outcome
 from harness.recording import Recording, Slice
@@ -244,3 +245,20 @@ def test_a_second_after_a_fault_failures_are_meant_whatever_a_criterion_accepts(
     marks = [FaultMark(31, "noop", INJECTED), *([] if undone_s is None else [FaultMark(undone_s, "noop", UNDONE)])]
     run = dataclasses.replace(FAILS_AFTERWARDS, marks=(*FAILS_AFTERWARDS.marks, *marks))
     assert [(each.start_s, each.end_s) for each in _fault_times(run)] == [(31, until_s)]
+
+
+@pytest.mark.parametrize(("t", "is_at"), [(8, False), (9, True), (10, True), (19, True), (20, True), (21, False)])
+def test_a_second_of_which_a_part_is_looked_at_shows(t: int, is_at: bool) -> None:
+    """From 9.5 s to 20.5 s; and one that ends where it begins has no part of it."""
+    assert Seen(9.5, 20.5).is_at(t) is is_at
+    assert not Seen(9.0, 20.0).is_at(20) and not Seen(9.0, 20.0).is_at(8) and Seen(9.0, 20.0).is_at(19)
+
+
+@pytest.mark.parametrize(
+    ("only", "but", "shown"),
+    [((), (), {"http 500", SHED}), ((SHED,), (), {SHED}), ((), (SHED,), {"http 500"}), ((SHED,), (SHED,), {SHED})],
+)
+def test_outcomes_that_are_looked_at_show(only: tuple[str, ...], but: tuple[str, ...], shown: set[str]) -> None:
+    seen = Seen(0, 1, "", frozenset(only), frozenset(but))
+    assert {outcome for outcome in ("http 500", SHED) if seen.shows(outcome)} == shown
+    assert seen.is_all is not bool(only or but)

@@ -375,3 +375,9 @@ def test_of_nodes_that_are_away_for_as_long_the_old_primary_is_named() -> None:
     found = judged("rejoin_time", sampled(ledger(writes()), [*failover(rejoined_s=99), *gone]), limit_s=10)
     assert {found.evidence[f"samples in which {node} was away"] for node in (old, third)} == {48}
     assert found.reason.startswith(f"{old} had not rejoined") and other not in found.reason
+
+
+def test_how_many_rows_are_too_many_is_counted() -> None:
+    """Two writes that are there twice are two rows too many."""
+    found = judged("doubled_writes", ledger(writes(), doubled=2))
+    assert (found.evidence["doubled"], found.evidence["rows too many"], found.figure) == (2, 2, 2)

@@ -60,3 +60,11 @@ def test_a_share_of_the_users_that_are_active() -> None:
 def test_without_users_there_is_no_share(unit: str) -> None:
     found = judged(run(400, level_unit=unit), lower_limit_of_users_ratio=0.1)
     assert found.outcome is INCONCLUSIVE and "give lower_limit_per_s" in found.reason
+
+
+def test_a_phase_without_requests_or_without_seconds_shows_nothing() -> None:
+    assert "nothing to judge" in judged(run(0)).reason
+    short = run(10)
+    phases = (PHASES[0], Phase("spike", 10, 10), PHASES[2])
+    none = dataclasses.replace(short, header=dataclasses.replace(short.header, phases=phases))
+    assert (judged(none).outcome, "nothing to judge" in judged(none).reason) == (INCONCLUSIVE, True)
