@@ -11,7 +11,7 @@ import pytest
 
 from harness import probes
 from harness.clients.postgres import PostgresError
-from harness.probes import postgres_replication
+from harness.probes import _kubelet, postgres_replication
 from harness.probes._container_meter import CounterMeter
 from harness.probes._lag import KEPT, LagMeter
 from harness.probes.docker_container import _identity
@@ -173,3 +173,20 @@ def test_a_lag_is_from_the_first_position_that_was_not_replayed(
     values = meter.lag(2.4, replayed)
     assert values["lag_s"] == pytest.approx(lag_s) and values["lag_bytes"] == max(0, 200 - replayed)
     assert values.get("lag_up_to_s") == (None if up_to_s is None else pytest.approx(up_to_s))
+
+
+def test_a_line_that_is_no_number_hides_no_other() -> None:
+    """Nor does one of another figure, of the sandbox, or of a single core."""
+    labels = 'namespace="n",pod="p",container="c"'
+    lines = (
+        f"container_cpu_usage_seconds_total{{{labels}}} soon 1000",
+        f"process_start_time_seconds{{{labels}}} 5 1000",
+        'container_cpu_usage_seconds_total{namespace="n",pod="p",container="POD"} 6 1000',
+        f'container_cpu_usage_seconds_total{{{labels},cpu="cpu00"}} 7 1000',
+        f'container_cpu_usage_seconds_total{{{labels},cpu="total"}} 8 2500',
+        f"container_cpu_cfs_periods_total{{{labels}}} 9",
+    )
+    found = _kubelet.told("\n".join(lines))
+    assert {key: (of.at_s, of.values) for key, of in found.items()} == {
+        ("n", "p", "c"): (2.5, {"cpu_s": 8.0, "periods": 9.0})
+    }

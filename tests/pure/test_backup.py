@@ -183,3 +183,12 @@ def test_the_cost_says_of_which_quantile_it_is(quantile: float, told: str) -> No
     cost = found(costing(510, per_s=5000), "backup_cost", quantile=quantile)
     assert cost.title == f"{told} latency while a backup is taken, beyond that before"
     assert cost.reason.startswith(f"{told} is 510 ms in the 2 s")
+
+
+@pytest.mark.parametrize(("until_s", "outcome"), [(9.5, PASS), (9.06, PASS), (8.94, INCONCLUSIVE), (8.5, INCONCLUSIVE)])
+def test_a_write_of_the_last_second_before_the_backup_has_to_be_in_it(until_s: float, outcome: Outcome) -> None:
+    """One begins each 50 ms and is acknowledged 10 ms later; the backup begins at 10 s."""
+    made = [each for each in writes() if each.invoke_s < until_s or each.invoke_s > END_S]
+    rows = [int(each.key.removeprefix("row-")) for each in made if each.invoke_s < until_s]
+    run = histories.recording(*made, *STEPS, *restored(range(max(rows) + 1)))
+    assert found(run, "restored_writes").outcome is outcome

@@ -279,3 +279,10 @@ def test_a_class_that_is_missing_at_the_gate_is_not_hidden_by_the_others() -> No
     mark = StartsMark(SPIKE_S, "w", {}, stream=gate_stream("herd"), due={"Rare": 3})
     found = judged("spike_delivered", dataclasses.replace(whole, marks=(*whole.marks, mark)))
     assert found.outcome is Outcome.INCONCLUSIVE and "gate herd of Rare" in found.reason
+
+
+def test_a_second_in_which_one_waited_is_crowded() -> None:
+    made = Stream("spike, Visitor", {10: (10, 20.0)})
+    waits = {"Visitor": {bucket_index(300_000): 1}}
+    made.add(StartsMark(10, "w", {"Visitor": 50}, stream=ARRIVALS, due={"Visitor": 50}, waits=waits), "Visitor")
+    assert made.users_needed() == (100, 50, 2)

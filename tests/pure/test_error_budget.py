@@ -16,6 +16,8 @@ from harness.analysis import alerts
 from harness.analysis.alert_episodes import in_words
 from harness.analysis.error_budget import BurnRates, Objective, Rule, rules
 from harness.analysis.histogram import bucket_index
+from harness.analysis.intervals import clopper_pearson
+from harness.analysis.phases import Tally
 from harness.criteria.requests import error_budget
 from harness.findings import Finding, Outcome
 from harness.recording import CriterionSpec, Recording, Slice
@@ -192,3 +194,10 @@ def test_of_two_rules_the_one_that_is_nearest_to_its_limit_is_told() -> None:
     few = [_piece(t, count, how) for t in range(91) for count, how in ((997, OK), (3, "http 503"))]
     within = found(recordings.ended(dataclasses.replace(run, slices=tuple(few))), objective=0.999)
     assert (within.outcome, within.limit) == (Outcome.PASS, 6) and within.figure == pytest.approx(3)
+
+
+def test_requests_that_nobody_knows_about_may_all_have_been_bad() -> None:
+    seconds = [Tally(100, 95, {"http 503": 2}, 0, {}, {}, {9: 3}), Tally(100, 100, {}, 0, {}, {})]
+    low, high = error_budget._interval(seconds, 0.95)
+    assert (low, high) == (clopper_pearson(2, 200, 0.95)[0], clopper_pearson(5, 200, 0.95)[1])
+    assert error_budget._bad_ratio(seconds) == 2 / 200 and error_budget._bad_ratio([]) == 0

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from harness import criteria
 from harness.analysis import histogram
 from harness.analysis.histogram import bucket_index
 from harness.criteria.guards import baseline_healthy
@@ -303,3 +304,15 @@ def test_an_older_recording_tells_of_arrivals_only_that_they_found_nobody(unserv
     recording = arriving(never=unserved)
     marks = tuple(mark for mark in recording.marks if not isinstance(mark, StartsMark))
     assert judged_by("enough_users", dataclasses.replace(recording, marks=marks)).reason.startswith(told)
+
+
+def test_what_guards_the_load_generator_is_known() -> None:
+    """Of them the reports say that it is the generator's doing, and not the target's."""
+    guards = {spec.criterion for spec in criteria.guard_specs()}
+    assert {name for name in guards if criteria.is_about_generator(name)} == {
+        "enough_users",
+        "generator_health",
+        "machine_pressure",
+        "release_skew",
+        "spike_delivered",
+    }

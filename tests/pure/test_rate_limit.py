@@ -354,9 +354,14 @@ def test_who_was_admitted_in_a_window_surely_and_possibly(
 
 
 def test_what_was_under_way_makes_no_key_get_more_than_all() -> None:
-    """Each has one admitted, and one of the first key's, whose answer comes late, may count for it too."""
+    """Each has one admitted, and one whose answer comes late, which may count for it, too: 1 ÷ 2, to no more than 1."""
     window = [at(begin_s, REFUSED, key) for key in ("k", "l") for begin_s in (0.0, 70.0)]
-    late = Operation("k", "s", TAKE, 1, 60.0, 80.0, "stream", "a1", ADMITTED)
-    run = histories.recording(*window, at(10.0, ADMITTED, "k"), at(10.0, ADMITTED, "l"), late)
+    late = [Operation(key, "s", TAKE, 1, 60.0, 80.0, "stream", "a1", ADMITTED) for key in ("k", "l")]
+    run = histories.recording(*window, at(10.0, ADMITTED, "k"), at(10.0, ADMITTED, "l"), *late)
     fair = found(run, "key_fairness", allowed=100, window_s=60.0)
     assert fair.figure == 1 and fair.interval == (0.5, 1.0)
+
+
+def test_two_instances_that_count_for_themselves_are_two_limits() -> None:
+    two = judged(*takes(lambda *_: Sliding(), per_s=90, instances=2), criterion="over_admission")
+    assert two.outcome is FAIL and "2 separate limits, one an instance (a0 20, a1 20)" in two.reason

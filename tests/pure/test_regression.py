@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from harness.commands import check
-from harness.comparison.metric import Margin
+from harness.comparison.metric import Margin, metric_of
 from harness.errors import ConfigurationError
 from harness.findings import Basis, Finding, Outcome, Verdict
 from harness.history import regression
@@ -362,3 +362,19 @@ def test_a_run_lies_in_its_runs_directory_or_in_that_of_a_suite(tmp_path: Path) 
     (tmp_path / suite / FILE_NAME).touch()
     assert root_of(tmp_path / suite / one) == (tmp_path / suite, one), "that is a run itself"
     assert root_of(tmp_path / "mine") is None
+
+
+@pytest.mark.parametrize(
+    ("runs_ago", "commit", "told"),
+    [
+        (0, "1a2b3c4d5e6f7a8b", "since this run, commit 1a2b3c4d5e6f"),
+        (1, "", "since 1 run ago, second"),
+        (2, "", "since 2 runs ago, second"),
+    ],
+)
+def test_since_when_is_told_in_runs(runs_ago: int, commit: str, told: str) -> None:
+    (run,) = stored_runs.history([0.1])
+    metric = metric_of(run.findings[0])
+    named = dataclasses.replace(run, path="runs/second", commit=commit)
+    change = regression.Change(metric, named, runs_ago, 0.1, 0.05, (0.04, 0.06))
+    assert change.in_words().endswith(told) and change.is_worse

@@ -382,3 +382,13 @@ def test_only_a_fail_is_kept_and_only_where_it_is_one_without_what_every_guard_o
     if voider is None:
         assert found.recording is WITHOUT
         assert found.finding.reason == "because errors, also without what lost objects to"
+
+
+@pytest.mark.parametrize(("of_guard", "outcome", "voider"), [(P, P, None), (I, I, "late"), (F, I, "late")])
+def test_a_guard_that_passes_voids_nothing_whatever_it_guards(
+    of_guard: Outcome, outcome: Outcome, voider: str | None
+) -> None:
+    specs = [CriterionSpec("late"), CriterionSpec("error_ratio")]
+    findings = [finding("late", of_guard, ALL, True), finding("error_ratio", P)]
+    (*_, found) = verdict._void(recordings.healthy(), specs, findings)
+    assert (found.finding.outcome, found.finding.voided_by) == (outcome, voider)
