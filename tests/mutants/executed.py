@@ -38,7 +38,7 @@ def what_is_executed(session: pytest.Session, judged: frozenset[str]) -> Execute
     by_file: dict[Path, list[pytest.Item]] = defaultdict(list)
     for item in session.items:
         by_file[item.path].append(item)
-    below = _digest([*map(Path, judged), *(ROOT / "tests").glob("*.py")])
+    below = _digest([*map(Path, judged), *(ROOT / "tests").glob("*.py"), Path(__file__)])
     found: Executed = {}
     for path, items in by_file.items():
         kept = directory / f"{path.stem}-{_digest([path])[:12]}-{below[:12]}.json"

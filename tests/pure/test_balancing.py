@@ -241,3 +241,10 @@ def test_a_fallback_is_told_from_the_last_try_in_vain_to_the_first_answer() -> N
     reason = judged("fallback_time", falling_back(2)).reason
     told = "the primary answered 1.98 s to 2.01 s after the fault, after 100 tries in vain, with 0 more"
     assert reason.startswith(told), reason
+
+
+@pytest.mark.parametrize(("a", "outcome"), [(50, PASS), (62, INCONCLUSIVE), (95, FAIL)])
+def test_what_would_settle_a_share_is_said_where_it_is_open(a: int, outcome: Outcome) -> None:
+    found = judged("even_share", shared(a=10 * a, b=10 * (100 - a)))
+    assert found.outcome is outcome, found.reason
+    assert found.reason.endswith("; more requests would settle it") is (outcome is INCONCLUSIVE)

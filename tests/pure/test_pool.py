@@ -15,6 +15,7 @@ from harness import criteria
 from harness.analysis import histogram
 from harness.analysis.histogram import bucket_index
 from harness.criteria.pool import _levels as levels
+from harness.criteria.pool import _sessions as sessions
 from harness.criteria.pool.pool_saturation import _describe
 from harness.criteria.pool.pool_stable import _difference
 from harness.findings import CLIENTS, TARGET, Finding, Outcome
@@ -569,3 +570,13 @@ def test_the_knee_is_where_the_capacity_takes_the_latency_without_waiting() -> N
     assert levels.knee((waiting,)) == pytest.approx(16)
     assert levels.knee((dataclasses.replace(waiting, wait_s=None),)) == pytest.approx(40)
     assert levels.knee((dataclasses.replace(waiting, held_s=None),)) is None
+
+
+@pytest.mark.parametrize(
+    ("idle", "fewest", "left"), [((3, 1, 2), 1, 1), ((3, 1, 2), 4, None), ((), 1, None), ((5,), 0, 5)]
+)
+def test_sessions_that_are_idle_in_every_sample_are_left(idle: tuple[int, ...], fewest: int, left: int | None) -> None:
+    values = [{sessions.IDLE_IN_TRANSACTION: float(count), sessions.OLDEST_IDLE_S: 1.0} for count in idle]
+    probes = tuple(ProbeSample(70.0 + k, sessions.PROBE, "db", each) for k, each in enumerate(values))
+    run = dataclasses.replace(healthy(), probes=probes)
+    assert sessions.left_idle(run, Phase("after", 70, 80), fewest) == left
