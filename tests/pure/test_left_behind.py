@@ -7,9 +7,10 @@ import dataclasses
 import numpy as np
 import pytest
 
+from harness.analysis.histogram import bucket_index
 from harness.criteria.recovery.recovery_time import RecoveryTime
 from harness.findings import Outcome
-from harness.recording import Recording
+from harness.recording import Recording, Slice
 from tests import recordings
 from tests.recordings import sliced
 
@@ -42,3 +43,10 @@ def test_a_rare_request_that_stays_worse_is_no_recovery(share: float, failing: f
 @pytest.mark.parametrize("seed", range(5))
 def test_a_rare_request_that_is_as_before_is_none(seed: int) -> None:
     assert RecoveryTime().judge(with_rare_requests(0.05, 0.0, seed=seed)).outcome is Outcome.PASS
+
+
+def test_a_name_that_is_new_hides_none_that_is_left_behind() -> None:
+    run = with_rare_requests(0.04, 1.0)
+    new = Slice(60, "n", "GET /new", "ok", 9, 0, {bucket_index(20_000): 9})
+    found = RecoveryTime().judge(dataclasses.replace(run, slices=(new, *run.slices)))
+    assert f"requests {RARE} since the spike failed or were too slow" in found.reason

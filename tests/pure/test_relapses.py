@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from harness.analysis.quality import Windows
 from harness.criteria.recovery._baseline_band import Band
-from harness.criteria.recovery._relapses import is_lasting, passed_over, relapses
+from harness.criteria.recovery._relapses import RETURN, is_lasting, passed_over, relapses
 from tests.pure.test_baseline_band import learned, windows
 
 FIRST_AFTER, COUNT, K = 5, 60, 10
@@ -123,3 +123,22 @@ def test_a_return_counts_when_it_lasts_for_more_than_twice_the_longest_before(
     not_normal: list[int], lasts: bool
 ) -> None:
     assert bool(is_lasting(at(not_normal), FIRST_AFTER)) is lasts
+
+
+@pytest.mark.parametrize(
+    ("bad", "again"),
+    [
+        ((), ()),
+        ((2, 3), ()),
+        ((4 + RETURN,), ()),
+        ((5 + RETURN,), (5 + RETURN,)),
+        ((2, 5 + RETURN), (5 + RETURN,)),
+        ((5,), ()),
+        ((6, 6 + RETURN), ()),
+        ((6, 7 + RETURN), (7 + RETURN,)),
+        ((6, 7 + RETURN, 8 + RETURN, 9 + 2 * RETURN), (7 + RETURN, 9 + 2 * RETURN)),
+    ],
+)
+def test_it_has_left_the_band_again_after_windows_that_were_good(bad: tuple[int, ...], again: tuple[int, ...]) -> None:
+    """Window 5 is the first after the spike: as many good ones make a return as lie between two bad ones, or before."""
+    assert relapses(at(bad), FIRST_AFTER) == again
