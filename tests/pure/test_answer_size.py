@@ -11,7 +11,7 @@ import pytest
 
 from harness.analysis.answer_sizes import content_bytes, middle_bytes, size_index
 from harness.config.queue_gauge import by_default
-from harness.criteria import _answer_size
+from harness.criteria import _answer_pieces, _answer_size
 from harness.criteria._criterion import Criterion
 from harness.criteria.recovery.metastability import Metastability
 from harness.criteria.recovery.recovery_time import RecoveryTime
@@ -263,4 +263,4 @@ def test_seconds_that_follow_each_other_are_taken_together_until_they_have_twent
     ("count", "left"), [(0, {3: 2, 7: 5}), (1, {3: 1, 7: 5}), (2, {7: 5}), (4, {7: 3}), (7, {}), (9, {})]
 )
 def test_the_quickest_are_taken_off(count: int, left: dict[int, int]) -> None:
-    assert _answer_size._without_quickest({7: 5, 3: 2}, count) == left
+    assert _answer_pieces._without_quickest({7: 5, 3: 2}, count) == left
