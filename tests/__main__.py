@@ -53,8 +53,9 @@ PARTS = (
     Part("faults", ("faults", "probes")),
     Part("docs", ("docs",)),
     Part("shapes", ("shapes",)),
-    Part("pure", ("pure", "calibration"), computes=True),
+    Part("pure", ("pure",), computes=True),
     Part("reports", ("reports", "learn"), computes=True),
+    Part("calibration", ("calibration",), computes=True),
     Part("truth", ("ground_truth",), measures=True),
 )
 """In the order in which they are begun: the longest first. Locust patches the process that imports it, so what runs
@@ -88,7 +89,7 @@ class Result:
         words = f"{len(self.tests) - failed} passed" + (f", {failed} failed" if failed else "")
         if self.code and not failed:
             words += f", exit code {self.code}"
-        return f"  {self.part.name:<8}  {self.seconds:4.0f} s  {self.cpu_s:5.0f} s of CPU  {words}"
+        return f"  {self.part.name:<11}  {self.seconds:4.0f} s  {self.cpu_s:5.0f} s of CPU  {words}"
 
 
 class Going:

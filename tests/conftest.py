@@ -38,7 +38,9 @@ settings.load_profile("springback")
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
-PLAIN = frozenset({"pure", "reports", "learn", "probes", "target", "faults", "docs", "run", "browser", "distributed"})
+PLAIN = frozenset(
+    {"pure", "calibration", "reports", "learn", "probes", "target", "faults", "docs", "run", "browser", "distributed"}
+)
 """Folders whose tests are run in a process that Locust has not patched, as `make test` does."""
 
 MAY_BE_SKIPPED = {

@@ -21,7 +21,6 @@ from target.errors import TargetError
 from target.stack import api, haproxy, parent, postgres, seed, upstream, valkey
 from target.stack import state as states
 from target.stack.endpoint import Endpoint
-from target.stack.ha import stack as ha
 from target.stack.haproxy_runtime import HaproxyRuntime
 from target.stack.launch import Launcher, Running
 from target.stack.options import Options
@@ -77,6 +76,8 @@ def _started(
 ) -> tuple[states.StackState, Callable[[], None] | None]:
     """What is up, and what has to be done now and then, which also waits a moment; None: nothing."""
     if options.ha:
+        from target.stack.ha import stack as ha  # it imports a client of Valkey, a quarter of all that `up` imports
+
         highly_available = ha.bring_up(options, launcher, directory, public)
         return highly_available.state, lambda: highly_available.once(lambda now: states.write(descriptor, now))
     stack = _bring_up(options, launcher, directory, public)

@@ -32,11 +32,19 @@ def ui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
         yield opened
 
 
+@pytest.fixture(scope="package")
+def context(browser: Any) -> Iterator[Any]:
+    """One for all pages: what the browser has compiled of Locust's page is kept for the next."""
+    opened = browser.new_context(color_scheme="light")
+    opened.set_default_timeout(PATIENCE_MS)
+    yield opened
+    opened.close()
+
+
 @pytest.fixture
-def page(browser: Any, ui: Session) -> Iterator[Any]:
+def page(context: Any, ui: Session) -> Iterator[Any]:
+    """Locust's page, as somebody sees it who has never been there."""
     ui.wait_idle()
-    context = browser.new_context(color_scheme="light")
-    context.set_default_timeout(PATIENCE_MS)
     opened = context.new_page()
     opened.complaints = []
     opened.on("pageerror", lambda error: opened.complaints.append(str(error)))
@@ -44,8 +52,11 @@ def page(browser: Any, ui: Session) -> Iterator[Any]:
     opened.goto(ui.url)
     opened.wait_for_selector("springback-form [name=baseline_s], springback-panel h2")
     yield opened
+    opened.evaluate("localStorage.clear()")
+    context.clear_cookies()
+    for each in context.pages:
+        each.close()
     assert not opened.complaints
-    context.close()
 
 
 def _same_site(url: str, own: str, complaints: list[str]) -> None:

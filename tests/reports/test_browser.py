@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,21 @@ class Visit:
         self.page.wait_for_selector("html[data-charts]")
         self.until(DRAWN)
 
+    @contextmanager
+    def seen_otherwise(self, *, color_scheme: Any = None, width: int = 0) -> Iterator[None]:
+        """In these colours, in a window of that width; afterwards as before."""
+        before = self.page.viewport_size
+        scheme = "dark" if self.page.evaluate(IS_DARK) else "light"
+        self._show(color_scheme or scheme, {**before, "width": width or before["width"]})
+        yield
+        self._show(scheme, before)
+
+    def _show(self, scheme: Any, size: Any) -> None:
+        self.page.emulate_media(color_scheme=scheme)
+        self.page.set_viewport_size(size)
+        self.until(f"(dark) => ({IS_DARK})() === dark", scheme == "dark")
+        self.until(FITTED, "load")
+
     def until(self, condition: str, argument: Any = None) -> None:
         """Waits until a function in the page returns something true; fails when it does not in time."""
         self.page.wait_for_function(condition, arg=argument)
@@ -95,6 +111,32 @@ class Visit:
         return found
 
 
+SETTINGS: dict[str, dict[str, Any]] = {
+    "failing": {"color_scheme": "light"},
+    "healthy": {"color_scheme": "dark"},
+    "lost node": {"viewport": {"width": 390, "height": 800}},
+}
+
+
+@pytest.fixture(scope="module")
+def visited(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Visit]]:
+    """A report that several tests look at: it is loaded once, with these settings, which takes most of such a test.
+    Each leaves it as it was.
+    """
+    visits: dict[str, Visit] = {}
+
+    def visit(variant: str) -> Visit:
+        if variant not in visits:
+            settings = SETTINGS[variant]
+            visits[variant] = Visit(browser, tmp_path_factory.mktemp("visit"), runs.page(variant), **settings)
+        return visits[variant]
+
+    yield visit
+    for each in visits.values():
+        each.context.close()
+
+
+IS_DARK = """() => matchMedia("(prefers-color-scheme: dark)").matches"""
 DRAWN = "() => !window.Bokeh || Bokeh.documents.every((each) => each.is_idle)"
 INK = """([identity, colour]) => {
   const found = [], visit = (node) => {
@@ -117,8 +159,8 @@ INK = """([identity, colour]) => {
 }"""
 
 
-def test_it_loads_without_a_request_and_without_a_complaint(browser: Any, tmp_path: Path) -> None:
-    visit = Visit(browser, tmp_path, runs.page("failing"))
+def test_it_loads_without_a_request_and_without_a_complaint(visited: Callable[[str], Visit]) -> None:
+    visit = visited("failing")
     assert visit.requests == []
     assert visit.complaints == []
     for chart in ("load", "throughput", "latency", "errors", "memory", "cpu", "generator-lag", "skew"):
@@ -126,18 +168,16 @@ def test_it_loads_without_a_request_and_without_a_complaint(browser: Any, tmp_pa
         assert ink["width"] > 800
         assert ink["height"] > 150
         assert ink["painted"] > 0.001, chart
-    visit.context.close()
 
 
-def test_the_charts_follow_the_colour_scheme_at_load_and_at_change(browser: Any, tmp_path: Path) -> None:
-    visit = Visit(browser, tmp_path, runs.page("healthy"), color_scheme="dark")
+def test_the_charts_follow_the_colour_scheme_at_load_and_at_change(visited: Callable[[str], Visit]) -> None:
+    visit = visited("healthy")
     for scheme, shown in (("dark", True), ("light", False), ("dark", True)):
         visit.page.emulate_media(color_scheme=scheme)
         for light in (palette.BLUE, palette.MUTED):  # a line, and the letters on the axes
             dark = palette.DARK[light]
             there, gone = (dark, light) if shown else (light, dark)
             visit.until(COLOURED, ["latency-drawing", there, gone])
-    visit.context.close()
 
 
 COLOURED = f"""([identity, there, gone]) => {{
@@ -146,19 +186,20 @@ COLOURED = f"""([identity, there, gone]) => {{
 }}"""
 
 
-def test_it_fits_a_phone(browser: Any, tmp_path: Path) -> None:
-    visit = Visit(browser, tmp_path, runs.page("lost node"), viewport={"width": 390, "height": 800})
+def test_it_fits_a_phone(visited: Callable[[str], Visit]) -> None:
+    visit = visited("lost node")
     assert visit.page.evaluate("document.documentElement.scrollWidth") <= 390
     assert 250 < visit.ink("latency")["width"] <= 390
-    visit.context.close()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_nothing_is_wrong_for_a_screen_reader_and_nothing_too_faint(browser: Any, tmp_path: Path, scheme: Any) -> None:
+def test_nothing_is_wrong_for_a_screen_reader_and_nothing_too_faint(
+    browser: Any, visited: Callable[[str], Visit], tmp_path: Path, scheme: Any
+) -> None:
     """By axe-core: a report with a FAIL, and the page of a suite with it, on a phone, where tables are narrowest."""
-    visit = Visit(browser, tmp_path, runs.page("failing"), color_scheme=scheme, viewport={"width": 390, "height": 800})
-    assert accessibility.violations(visit.page) == []
-    visit.context.close()
+    visit = visited("failing")
+    with visit.seen_otherwise(color_scheme=scheme, width=390):
+        assert accessibility.violations(visit.page) == []
     suite_page.write(
         [part_of(recordings.failing(), tmp_path), part_of(recordings.healthy(), tmp_path, "other")], tmp_path
     )
@@ -168,8 +209,14 @@ def test_nothing_is_wrong_for_a_screen_reader_and_nothing_too_faint(browser: Any
     page.close()
 
 
-def test_on_paper_it_is_white_with_pictures_of_the_charts(browser: Any, tmp_path: Path) -> None:
-    visit = Visit(browser, tmp_path, runs.page("failing"), color_scheme="dark")
+def test_on_paper_it_is_white_with_pictures_of_the_charts(visited: Callable[[str], Visit]) -> None:
+    visit = visited("failing")
+    with visit.seen_otherwise(color_scheme="dark"):
+        is_on_paper(visit)
+    assert visit.complaints == []
+
+
+def is_on_paper(visit: Visit) -> None:
     visit.page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
     visit.page.emulate_media(media="print")
     pictures = visit.page.locator(".paper canvas").count()
@@ -181,19 +228,15 @@ def test_on_paper_it_is_white_with_pictures_of_the_charts(browser: Any, tmp_path
     visit.page.evaluate("window.dispatchEvent(new Event('afterprint'))")
     pdf = visit.page.pdf(format="A4", print_background=True)
     assert pdf.startswith(b"%PDF")
-    assert visit.complaints == []
-    visit.context.close()
 
 
-def test_labels_of_phases_and_marks_do_not_touch(browser: Any, tmp_path: Path) -> None:
-    visit = Visit(browser, tmp_path, runs.page("lost node"))
-    for width in (390, 700, 1200):
-        visit.page.set_viewport_size({"width": width, "height": 800})
-        visit.until(FITTED, "load")
-        visit.until(APART)
-        spans = visit.page.evaluate(LABELS)
-        assert {"baseline", "recovery"} <= {text for _, _, _, text in spans}
-    visit.context.close()
+def test_labels_of_phases_and_marks_do_not_touch(visited: Callable[[str], Visit]) -> None:
+    visit = visited("lost node")
+    for width in (1200, 700, 390):
+        with visit.seen_otherwise(width=width):
+            visit.until(APART)
+            spans = visit.page.evaluate(LABELS)
+            assert {"baseline", "recovery"} <= {text for _, _, _, text in spans}
 
 
 LABELS = """() => {
@@ -220,8 +263,8 @@ RANGES = """() => [...Bokeh.index].filter((each) => each.frame && each.model.nam
     .map((each) => each.model.x_range.start)"""
 
 
-def test_dragging_zooms_all_charts_and_the_button_undoes_it(browser: Any, tmp_path: Path) -> None:
-    visit = Visit(browser, tmp_path, runs.page("healthy"))
+def test_dragging_zooms_all_charts_and_the_button_undoes_it(visited: Callable[[str], Visit]) -> None:
+    visit = visited("healthy")
     ranges = f"({RANGES})()"
     before = visit.page.evaluate(ranges)
     box = visit.page.locator("#latency-drawing").bounding_box()
@@ -239,7 +282,6 @@ def test_dragging_zooms_all_charts_and_the_button_undoes_it(browser: Any, tmp_pa
     visit.until(f"(before) => ({RANGES})().every((start, at) => start === before[at])", before)
     assert visit.page.get_attribute("#zoom-spike", "aria-pressed") == "true"
     assert before[0] == 26, "it opens on the spike, which begins at 30 s"
-    visit.context.close()
 
 
 def test_hostile_names_do_nothing_not_even_under_the_pointer(browser: Any, tmp_path: Path) -> None:

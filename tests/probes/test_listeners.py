@@ -1,0 +1,95 @@
+"""Who listens on a port: found in Linux's own tables, as psutil finds it elsewhere."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Collection
+from pathlib import Path
+
+import pytest
+
+from harness.clients import process_search
+from harness.clients.process_search import listeners, listening_in
+from tests.ports import free_port
+from tests.probes.loopback import python, said
+
+LISTENS = """
+import socket, sys, time
+server = socket.create_server((sys.argv[1], int(sys.argv[2])), family=getattr(socket, sys.argv[3]))
+print("ready", flush=True)
+time.sleep(60)
+"""
+SHARES = """
+import os, socket, sys, time
+server = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+pids = []
+for _ in range(2):
+    pid = os.fork()
+    if pid == 0:
+        sys.stdin.read()
+        os._exit(0)
+    pids.append(pid)
+print(*pids, flush=True)
+time.sleep(60)
+"""
+TABLE = """\
+   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 111 1 0 100 0 0 10 0
+   1: 0100007F:1F91 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 222 1 0 100 0 0 10 0
+   2: 0100007F:1F90 0100007F:9C40 01 00000000:00000000 00:00000000 00000000     0        0 333 1 0 20 4 0 10 -1
+   3: 00000000:1F92 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 444 1 0 100 0 0 10 0
+"""
+
+search_of = pytest.mark.parametrize(
+    "holders", [process_search._holders, process_search._holders_by_psutil], ids=["linux", "psutil"]
+)
+Holders = Callable[[Collection[int]], dict[int, set[int]]]
+
+
+@search_of
+@pytest.mark.parametrize(("host", "family"), [("127.0.0.1", "AF_INET"), ("::1", "AF_INET6")])
+def test_whoever_listens_is_found(holders: Holders, host: str, family: str) -> None:
+    port, other = free_port(), free_port()
+    with python(LISTENS, host, str(port), family) as process:
+        said(process)
+        assert holders((port, other)) == {port: {process.pid}, other: set()}
+
+
+@search_of
+def test_who_has_only_a_connection_to_the_port_is_not_found(holders: Holders) -> None:
+    port = free_port()
+    with python(LISTENS, "127.0.0.1", str(port), "AF_INET") as process:
+        said(process)
+        with socket.create_connection(("127.0.0.1", port)):
+            assert holders((port,)) == {port: {process.pid}}
+
+
+def test_of_those_that_share_a_socket_it_is_their_supervisor() -> None:
+    port = free_port()
+    with python(SHARES, str(port)) as process:
+        said(process)
+        assert listeners((port,)) == {port: [process.pid]}
+
+
+def test_when_the_supervisor_has_gone_it_is_all_that_share() -> None:
+    port = free_port()
+    with python(SHARES, str(port)) as process:
+        workers = [int(pid) for pid in said(process).split()]
+        process.kill()
+        process.wait()
+        assert listeners((port,)) == {port: sorted(workers)}
+
+
+def test_of_a_table_no_more_is_read_than_those_that_listen() -> None:
+    lines = iter(TABLE.splitlines())
+    assert listening_in(lines, (0x1F90, 0x1F91, 0x1F92), wholly=False) == {
+        "socket:[111]": 0x1F90,
+        "socket:[222]": 0x1F91,
+    }
+    assert len(list(lines)) == 1, "the last one is left"
+
+
+def test_where_they_do_not_come_first_the_whole_table_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    table = tmp_path / "tcp"
+    table.write_text("heading\n" + TABLE)
+    monkeypatch.setattr(process_search, "TABLES", (table, tmp_path / "no IPv6"))
+    assert process_search._listening((0x1F92,)) == {"socket:[444]": 0x1F92}
