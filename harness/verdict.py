@@ -20,7 +20,7 @@ from harness.recording import Recording
 from harness.recording_header import CriterionSpec, Phase
 from harness.recording_marks import PARKED
 
-RUN_COMPLETE = "run_complete"
+RUN_COMPLETE, BASELINE_HEALTHY = "run_complete", "baseline_healthy"
 """The criterion that is judged for every run, whether it is listed or not."""
 CAUSES = (TARGET_HEALTHY, "faults_injected")
 """Guards that are named first where several void a finding: without a target, or a fault that could be prepared, there
@@ -30,6 +30,9 @@ MEASUREMENT = ("machine_pressure", "generator_health")
 """Guards of what measured. Where one of them has found something, a slow baseline, users that are not free in time and
 a spike that was not delivered may all come of it, so it is named before them.
 """
+
+VOID = "void because of"
+"""Begins the reason of a finding that a guard has voided."""
 
 DEMO = "The built-in demo was tested, because no host was named"
 """Begins the reason of such a verdict, and with it every report: it says nothing about a service of anybody's own."""
@@ -198,7 +201,7 @@ def _void(recording: Recording, specs: Sequence[CriterionSpec], findings: Sequen
             finding = dataclasses.replace(
                 finding,
                 outcome=Outcome.INCONCLUSIVE,
-                reason=f'void because of the guard "{voider.title}" ({had_been})',
+                reason=f'{VOID} the guard "{voider.title}" ({had_been})',
                 voided_by=voider.criterion,
             )
         result.append(family.Judged(finding, spec, rests_on))
@@ -265,11 +268,13 @@ def _worst(recording: Recording, findings: Sequence[Finding], listed: int) -> tu
 
 
 def _explains(finding: Finding) -> int:
-    """How much an INCONCLUSIVE finding explains the others: a broken run most, then a measurement that was disturbed,
-    then what voids, then any guard.
+    """How much an INCONCLUSIVE finding explains the others: a broken run most, then a target that answers nobody well,
+    a measurement that was disturbed, what voids, and any guard.
     """
     if finding.criterion == RUN_COMPLETE:
-        return 4
+        return 5
+    if finding.criterion == BASELINE_HEALTHY and finding.figure == 1:
+        return 4  # who answers nobody is not merely slow
     if _is_of_the_measurement(finding):
         return 3
     return 2 if finding.voids else int(finding.is_guard)
