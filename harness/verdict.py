@@ -20,11 +20,19 @@ from harness.recording import Recording
 from harness.recording_header import CriterionSpec, Phase
 from harness.recording_marks import PARKED
 
-RUN_COMPLETE = "run_complete"
+RUN_COMPLETE, BASELINE_HEALTHY = "run_complete", "baseline_healthy"
 """The criterion that is judged for every run, whether it is listed or not."""
 CAUSES = (TARGET_HEALTHY, "faults_injected")
 """Guards that are named first where several void a finding: without a target, or a fault that could be prepared, there
 was no load, and the others only say that they saw none."""
+
+MEASUREMENT = ("machine_pressure", "generator_health")
+"""Guards of what measured. Where one of them has found something, a slow baseline, users that are not free in time and
+a spike that was not delivered may all come of it, so it is named before them.
+"""
+
+VOID = "void because of"
+"""Begins the reason of a finding that a guard has voided."""
 
 DEMO = "The built-in demo was tested, because no host was named"
 """Begins the reason of such a verdict, and with it every report: it says nothing about a service of anybody's own."""
@@ -162,7 +170,7 @@ def _void(recording: Recording, specs: Sequence[CriterionSpec], findings: Sequen
         for spec, finding in zip(specs, findings, strict=True)
         if finding.voids and finding.outcome is not Outcome.PASS
     ]
-    guards.sort(key=lambda each: each[0].criterion not in CAUSES)
+    guards.sort(key=lambda each: (each[0].criterion not in CAUSES, not _is_of_the_measurement(each[0])))
     result = []
     for spec, finding in zip(specs, findings, strict=True):
         missed = _missed(recording, spec) if finding.outcome is Outcome.INCONCLUSIVE else ""
@@ -181,7 +189,7 @@ def _void(recording: Recording, specs: Sequence[CriterionSpec], findings: Sequen
                 if again.outcome is Outcome.FAIL:
                     rests_on = proven
                     finding = dataclasses.replace(
-                        again, reason=f"{again.reason}, also without what {guard.criterion} objects to"
+                        again, reason=f'{again.reason}, also without what the guard "{guard.title}" objects to'
                     )
                     continue
             voider = guard
@@ -193,7 +201,7 @@ def _void(recording: Recording, specs: Sequence[CriterionSpec], findings: Sequen
             finding = dataclasses.replace(
                 finding,
                 outcome=Outcome.INCONCLUSIVE,
-                reason=f"void because of {voider.criterion} ({had_been})",
+                reason=f'{VOID} the guard "{voider.title}" ({had_been})',
                 voided_by=voider.criterion,
             )
         result.append(family.Judged(finding, spec, rests_on))
@@ -260,12 +268,21 @@ def _worst(recording: Recording, findings: Sequence[Finding], listed: int) -> tu
 
 
 def _explains(finding: Finding) -> int:
-    """How much an INCONCLUSIVE finding explains the others: a broken run most, then what voids, then any
-    guard.
+    """How much an INCONCLUSIVE finding explains the others: a broken run most, then a target that answers nobody well,
+    a measurement that was disturbed, what voids, and any guard.
     """
     if finding.criterion == RUN_COMPLETE:
+        return 5
+    if finding.criterion == BASELINE_HEALTHY and finding.figure == 1:
+        return 4  # who answers nobody is not merely slow
+    if _is_of_the_measurement(finding):
         return 3
     return 2 if finding.voids else int(finding.is_guard)
+
+
+def _is_of_the_measurement(finding: Finding) -> bool:
+    """A guard that only lacks evidence has no figure, and explains nothing."""
+    return finding.criterion in MEASUREMENT and finding.figure is not None
 
 
 def _overridden(planned: Sequence[CriterionSpec], used: Sequence[CriterionSpec]) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from harness.findings import RECOVERY_TIME, Basis, Finding, Outcome, Verdict
 from harness.recording import Recording
+from harness.verdict import VOID
 from reports import _quantity
 
 SYMBOLS = {Outcome.PASS: "✓", Outcome.FAIL: "✗", Outcome.INCONCLUSIVE: "?"}
@@ -31,11 +32,11 @@ class FindingRow:
 
     @property
     def reason(self) -> str:
-        """Why, and which guard took the finding's value where the reason does not name it."""
+        """Why, and which guard took the finding's value where the reason does not say that one did."""
         voided_by = self.finding.voided_by
-        if not voided_by or voided_by in self.finding.reason:
+        if not voided_by or self.finding.reason.startswith(VOID):
             return self.finding.reason
-        return f"{self.finding.reason} (void, because of {voided_by})"
+        return f"{self.finding.reason} ({VOID} {voided_by})"
 
 
 def row(finding: Finding) -> FindingRow:

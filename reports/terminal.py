@@ -8,6 +8,7 @@ from __future__ import annotations
 import shutil
 import textwrap
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TextIO
 
@@ -24,6 +25,7 @@ from reports import _alerts, _facts, _phase_table, _rows
 STYLES = {Outcome.PASS: "bold green", Outcome.FAIL: "bold red", Outcome.INCONCLUSIVE: "bold yellow"}
 NARROWEST = 40
 MOST_STATUS_LINES = 12
+NOTHING_JUDGED = "Nothing could be judged, so no findings are listed here; the reports have them all."
 
 
 def show(recording: Recording, verdict: Verdict, paths: Sequence[Path], stream: TextIO) -> None:
@@ -60,7 +62,7 @@ def render(recording: Recording, verdict: Verdict, paths: Sequence[Path] = (), w
         lines += ["", *_wrapped(one_line(f"{phase}: {traced}"), width)]
     for alert in _alerts.lines(recording):
         lines += ["", *_wrapped(one_line(alert), width)]
-    for note in _facts.notes(recording, verdict):
+    for note in _notes(recording, verdict):
         lines += ["", *_wrapped(f"Note: {one_line(note)}", width)]
     if paths:
         lines += ["", "Reports:", *(f"  {one_line(str(path))}" for path in paths)]
@@ -77,7 +79,20 @@ def _headline(recording: Recording, verdict: Verdict) -> str:
     return f"{verdict.word}  {one_line(header.scenario)} against {one_line(_facts.target(header))}"
 
 
+def _nothing_judged(recording: Recording, verdict: Verdict) -> bool:
+    """Each finding would say again, in words of its own, that no request was made; the reason has said so, and why."""
+    return verdict.outcome is Outcome.INCONCLUSIVE and not any(piece.count for piece in recording.slices)
+
+
+def _notes(recording: Recording, verdict: Verdict) -> list[str]:
+    if not _nothing_judged(recording, verdict):
+        return _facts.notes(recording, verdict)
+    return [NOTHING_JUDGED, *_facts.notes(recording, replace(verdict, notes=()))]
+
+
 def _groups(recording: Recording, verdict: Verdict) -> list[tuple[str, list[_rows.FindingRow]]]:
+    if _nothing_judged(recording, verdict):
+        return []
     groups = [*_rows.groups(recording, verdict, "Findings"), ("Guards of the measurement", _rows.guards(verdict))]
     return [(heading, rows) for heading, rows in groups if rows]
 
@@ -155,7 +170,7 @@ def _show_rich(recording: Recording, verdict: Verdict, paths: Sequence[Path], co
         console.print(Text(one_line(f"{phase}: {traced}")))
     for alert in _alerts.lines(recording):
         console.print(Text(one_line(alert), style="yellow"))
-    for note in _facts.notes(recording, verdict):
+    for note in _notes(recording, verdict):
         console.print(Text(f"Note: {one_line(note)}"))
     if paths:
         console.print(Text("Reports:", style="bold"))

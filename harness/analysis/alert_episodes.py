@@ -50,7 +50,11 @@ def in_words(condition: Condition) -> str:
     if condition.limit is None:
         return condition.detail
     # A quantile beyond every answer: more requests failed than it leaves out.
-    figure = "unbounded, too many failed" if math.isinf(condition.figure) else f"{condition.figure * scale:.3g}{unit}"
+    figure = (
+        "no figure, as too many requests failed"
+        if math.isinf(condition.figure)
+        else f"{condition.figure * scale:.3g}{unit}"
+    )
     detail = f" ({condition.detail})" if condition.detail else ""
     return f"{figure}{detail}, limit {condition.limit * scale:.3g}{unit}"
 

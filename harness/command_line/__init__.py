@@ -19,12 +19,16 @@ def cli() -> None:
 
 
 @click.command(short_help="List criteria, probes, faults, shapes, report formats or presets.")
-@click.argument("kind", type=click.Choice(["criteria", "probes", "faults", "shapes", "reports", "presets"]))
-def plugins(kind: str) -> None:
-    """List what there is of one KIND, with its parameters and their defaults. One of your own is one more file."""
-    from harness.commands.plugins import listing
+@click.argument(
+    "kind", required=False, type=click.Choice(["criteria", "probes", "faults", "shapes", "reports", "presets"])
+)
+def plugins(kind: str | None) -> None:
+    """List what there is of one KIND, with its parameters and their defaults; without it, the names of all. One of your
+    own is one more file.
+    """
+    from harness.commands.plugins import listing, overview
 
-    click.echo(listing(kind))
+    click.echo(listing(kind) if kind else overview())
 
 
 @click.command(short_help="Print a dashboard for Grafana.")

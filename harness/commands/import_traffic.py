@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import shlex
 import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import numpy as np
 
+from harness.clients.address import is_loopback
 from harness.errors import ConfigurationError
 from harness.learn import scenario_text
 from harness.learn.har import read_har
@@ -31,7 +34,7 @@ def import_har(name: str, host: str, output: Path | None, force: bool) -> list[s
     """Writes the scenario, and returns what to tell. Raises ConfigurationError."""
     found = read_har(name, host)
     file = _free(output or Path(f"{slug(Path(name).stem, '_')}_visit.py"), force)
-    removed = [f"{count:,} {what}" for what, count in found.removed.items() if count]
+    removed = [f"{what} ({count:,})" for what, count in found.removed.items() if count]
     left_out = [f"left out {count:,}: {reason}" for reason, count in found.left_out.items()]
     notes = [
         f"{len(found.steps)} requests to {found.host}, one after another, without pauses",
@@ -42,8 +45,9 @@ def import_har(name: str, host: str, output: Path | None, force: bool) -> list[s
     comment = "A HAR file is one visit, and does not say how many there are a second: set what you expect."
     shape = ShapeText("flash_crowd", "FlashCrowd", (*values, ("base", BASE_PER_S), ("peak", PEAK_PER_S)), (comment,))
     title = f"A visit as it was recorded in {Path(name).name}."
-    write(file, scenario_text.visit(title, f"{slug(Path(name).stem)}-visit", found, shape, notes))
-    return told(notes, file)
+    command = run_command(file, found.host)
+    write(file, scenario_text.visit(title, f"{slug(Path(name).stem)}-visit", found, shape, notes, command))
+    return [*told(notes, file), *next_steps(file, command)]
 
 
 def import_log(names: Sequence[str], offset_s: int | None, output: Path | None, force: bool) -> list[str]:
@@ -60,11 +64,12 @@ def import_log(names: Sequence[str], offset_s: int | None, output: Path | None, 
     seen = float(rates.max())
     values = (("baseline_s", 30), ("ramp_up_s", 5), ("plateau_s", 20), ("ramp_down_s", 5), ("recovery_s", 60))
     peak = _rounded(max(seen, LEAST_PEAK_FACTOR * base))
-    comment = f"In the log {_rounded(float(np.median(rates))):g} requests/s in the middle, {_rounded(seen):g} at most."
+    comment = f"In the log: median {_rounded(float(np.median(rates))):g} requests/s, highest {_rounded(seen):g}."
     shape = ShapeText("flash_crowd", "FlashCrowd", (*values, ("base", base), ("peak", peak)), (comment,))
     title = f"Requests as they were seen in {', '.join(Path(name).name for name in names)}."
-    write(file, scenario_text.mix(title, f"{slug(stem)}-mix", kinds, shape, notes))
-    return told(notes, file)
+    command = run_command(file)
+    write(file, scenario_text.mix(title, f"{slug(stem)}-mix", kinds, shape, notes, command))
+    return [*told(notes, file), *next_steps(file, command)]
 
 
 def mix_of(traffic: Traffic) -> tuple[list[Kind], list[str]]:
@@ -105,6 +110,25 @@ def write(path: Path, text: str) -> None:
 
 def told(notes: Iterable[str], *files: Path) -> list[str]:
     return [*(one_line(note) for note in notes), *(f"wrote {file}" for file in files)]
+
+
+def run_command(file: Path, host: str = "") -> str:
+    """Of a scenario. A log does not say which host it is of, and no command names that of others as if it might be
+    loaded.
+    """
+    name = urlsplit(host).hostname or ""
+    if name != "localhost" and not is_loopback(name):
+        host = "http://127.0.0.1:8000"
+    return f"springback run {shlex.quote(str(file))} --host {host}"
+
+
+def next_steps(file: Path, command: str) -> list[str]:
+    """As ``springback new`` ends."""
+    return [
+        "",
+        f"See what it would do:  springback plan {one_line(shlex.quote(str(file)))}",
+        f"Run it:                {one_line(command)}",
+    ]
 
 
 def _free(path: Path, force: bool) -> Path:

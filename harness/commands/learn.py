@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.commands.import_traffic import mix_of, told, write
+from harness.commands.import_traffic import mix_of, next_steps, run_command, told, write
 from harness.errors import ConfigurationError
 from harness.learn import scenario_text
 from harness.learn.fitting import HILL, STEP, Fit
@@ -67,17 +67,29 @@ def learn_from(
     texts = {
         REPLAY: _replay_rows(learned),
         SPIKE_FILE: scenario_text.mix(
-            f"{title}: its largest spike, generalised.", f"{stem}-spike", kinds, _generalised(learned), notes
+            f"{title}: its largest spike, generalised.",
+            f"{stem}-spike",
+            kinds,
+            _generalised(learned),
+            notes,
+            run_command(directory / SPIKE_FILE),
         ),
         REPLAY_FILE: scenario_text.mix(
-            f"{title}: its largest spike, replayed.", f"{stem}-replay", kinds, _replayed(learned), notes
+            f"{title}: its largest spike, replayed.",
+            f"{stem}-replay",
+            kinds,
+            _replayed(learned),
+            notes,
+            run_command(directory / REPLAY_FILE),
         ),
         JSON: as_json(learned),
         PAGE: learn_page.page(learned, ", ".join(Path(shown(name)).name for name in names), FILES[:-1]),
     }
     for file, text in texts.items():
         write(directory / file, text)
-    return [*told(notes), *summary(learned), *(f"wrote {directory / file}" for file in FILES)]
+    wrote = [f"wrote {directory / file}" for file in FILES]
+    spike = directory / SPIKE_FILE
+    return [*told(notes), *summary(learned), *wrote, *next_steps(spike, run_command(spike))]
 
 
 def summary(learned: Learned) -> list[str]:

@@ -69,6 +69,14 @@ KINDS: dict[str, tuple[Callable[[], Iterable[str]], Callable[[str], Entry]]] = {
 """Kind → the names of all, and what there is to say of one."""
 
 
+def overview() -> str:
+    """The names of all kinds, for whoever does not know yet which kind to ask for."""
+    lines: list[str] = []
+    for kind, (names, _) in KINDS.items():
+        lines += [f"{kind}:", *_wrapped(", ".join(names()), "    ", "    "), ""]
+    return "\n".join([*lines, "springback plugins KIND says what each of a kind does, and its parameters"])
+
+
 def listing(kind: str) -> str:
     """All of one kind, for people: name, what it is, and each parameter with its default and its bounds. One that
     cannot be loaded says why, and hides no other.
@@ -92,5 +100,5 @@ def _first_line(text: str | None) -> str:
     return (text or "").strip().partition("\n")[0]
 
 
-def _wrapped(text: str, indent: str) -> list[str]:
-    return textwrap.wrap(text, WIDTH, initial_indent=indent, subsequent_indent=indent + "  ")
+def _wrapped(text: str, indent: str, hanging: str = "") -> list[str]:
+    return textwrap.wrap(text, WIDTH, initial_indent=indent, subsequent_indent=hanging or indent + "  ")

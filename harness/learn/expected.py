@@ -86,6 +86,8 @@ def expected(
     found = "peak was found" if count == 1 else "peaks were found"
     needs = ((known_days, LEAST_DAYS, "days are known"), (count, LEAST_PEAKS, found))
     lacking = [f"{known:.3g} {what}, and {least} are needed" for known, least, what in needs if known < least]
+    if known_days < 1:
+        lacking[0] = f"less than one day is known, and {LEAST_DAYS} are needed"
     if lacking:
         return Expected(threshold, count, known_days, (), "; ".join(lacking))
     # Over the least of them: a gap between the threshold of the noise and it would make the tail seem short.

@@ -55,9 +55,9 @@ def literal(value: object) -> str:
     return json.dumps(value)
 
 
-def mix(title: str, name: str, kinds: Sequence[Kind], shape: ShapeText, notes: Iterable[str]) -> str:
+def mix(title: str, name: str, kinds: Sequence[Kind], shape: ShapeText, notes: Iterable[str], command: str) -> str:
     """Each start is one request, chosen by how often its kind was seen."""
-    lines = [*_head(title, notes, by_chance=True, shape=shape), ""]
+    lines = [*_head(title, notes, by_chance=True, shape=shape, command=command), ""]
     lines += ["# How often it was seen, method, name in the reports, paths to choose from.", "REQUESTS = ["]
     for kind in kinds:
         paths = [path for path, _ in kind.samples.most_common(MOST_SAMPLES)]
@@ -74,9 +74,13 @@ def mix(title: str, name: str, kinds: Sequence[Kind], shape: ShapeText, notes: I
     return _with_end(lines, name, shape)
 
 
-def visit(title: str, name: str, visit: Visit, shape: ShapeText, notes: Iterable[str]) -> str:
+def visit(title: str, name: str, visit: Visit, shape: ShapeText, notes: Iterable[str], command: str) -> str:
     """Each start is the whole visit, request after request."""
-    lines = [*_head(title, notes, by_chance=False, shape=shape), "", "# Method, path, name in the reports."]
+    lines = [
+        *_head(title, notes, by_chance=False, shape=shape, command=command),
+        "",
+        "# Method, path, name in the reports.",
+    ]
     lines += ["VISIT = ["]
     lines += [f"    ({literal(step.method)}, {literal(step.path)}, {literal(step.template)})," for step in visit.steps]
     lines += ["]", "", "", "class Visitor(PacedHttpUser):", "    @task", "    def visit(self):"]
@@ -90,9 +94,9 @@ def visit(title: str, name: str, visit: Visit, shape: ShapeText, notes: Iterable
     return _with_end(lines, name, shape)
 
 
-def _head(title: str, notes: Iterable[str], by_chance: bool, shape: ShapeText) -> list[str]:
+def _head(title: str, notes: Iterable[str], by_chance: bool, shape: ShapeText, command: str) -> list[str]:
     lines = [f'"""{_comment(title)}', ""]
-    lines += ["Point it at your own service:", "    springback run THIS_FILE.py --host http://127.0.0.1:8000"]
+    lines += ["Point it at your own service:", f"    {_comment(command)}"]
     notes = [_comment(note) for note in notes]
     lines += ["", *notes] if notes else []
     lines += ['"""', ""]

@@ -276,7 +276,7 @@ class StopWatch:
 def _figure(metric: str, value: float) -> str:
     """With its unit."""
     if metric in QUANTILES:
-        return "unbounded, too many failed" if math.isinf(value) else f"{value:.4g} s"
+        return "no figure, as too many requests failed" if math.isinf(value) else f"{value:.4g} s"
     if metric in (MEMORY, BYTES):
         name, size = next(((n, s) for n, s in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)) if value >= s), ("bytes", 1.0))
         return f"{value / size:.4g} {name}"

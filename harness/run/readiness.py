@@ -79,6 +79,7 @@ class Readiness:
     def _wait_until_parked(self) -> None:
         nodes = self._nodes
         deadline_s = time.monotonic() + self._within_s
+        told = False
         while nodes.parked_users < self._wanted or len(nodes.parked) < nodes.wanted:
             self._show()
             if nodes.lost:
@@ -86,12 +87,17 @@ class Readiness:
             if nodes.prevented and nodes.prevented.count:
                 self._mark(nodes.prevented)
                 raise BrokenOffError(f"users cannot get ready: {nodes.prevented}")
+            # What the service refuses now it may grant at the next try: only the time tells.
+            if nodes.prevented and not told:
+                told = True
+                say(f"users are not ready yet: {nodes.prevented}; tried again for up to {self._within_s:g} s")
             if time.monotonic() > deadline_s:
-                # What the service refuses now it may grant at the next try: only the time tells.
-                why = f"users cannot get ready: {nodes.prevented}; " if nodes.prevented else ""
+                why, mend = f"users cannot get ready: {nodes.prevented}; ", "mend that; if the service is only slow, "
+                if not nodes.prevented:
+                    why = mend = ""
                 raise BrokenOffError(
                     f"{why}only {nodes.parked_users} of {self._wanted} users were parked within {self._within_s:g} s; "
-                    "raise --ready-timeout-s or start fewer users"
+                    f"{mend}raise --ready-timeout-s or start fewer users"
                 )
             gevent.sleep(CHECK_S)
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 import reports
+from harness.command_line import cli
 from harness.commands.plugins import KINDS, Entry, listing
 from harness.errors import ConfigurationError
 from harness.plugins import loaded
@@ -46,6 +49,14 @@ def test_a_listing_has_all_others(monkeypatch: pytest.MonkeyPatch) -> None:
         "broken\n    cannot be loaded: shapes/broken.py, line 1: of all things",
         "c\n    what it is\n",
     ]
+
+
+def test_without_a_kind_the_names_of_all_kinds_are_listed() -> None:
+    told = CliRunner().invoke(cli, ["plugins"])
+    assert told.exit_code == 0
+    for kind, (names, _) in KINDS.items():
+        assert f"{kind}:\n    " in told.output
+        assert set(names()) <= set(re.findall(r"[\w-]+", told.output))
 
 
 def test_a_report_format_that_crashes_is_mended_and_not_the_disk(

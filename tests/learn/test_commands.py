@@ -40,6 +40,7 @@ def test_a_log_becomes_a_mix_without_what_may_be_secret(shop: str, tmp_path: Pat
     assert re.findall(r'"GET", "(\S+?)", \[', text) == ["/search", "/items/{id}", "/"] or "/items/{id}" in text
     for words in ("of 3 kinds that can be sent again", "the query strings of", "POST: a log has no bodies"):
         assert words in told and words in text
+    assert f"springback run {tmp_path / 'mix.py'} --host http://127.0.0.1:8000" in told and "THIS_FILE" not in text
     base, peak = (float(re.findall(rf"{name} = (\S+)", text)[0]) for name in ("base", "peak"))
     assert base == pytest.approx(0.5, rel=0.2) and peak > 4 * base
 
@@ -98,7 +99,11 @@ def test_of_a_gap_in_a_series_nothing_is_learned(tmp_path: Path) -> None:
 def test_an_hour_of_data_is_learned_as_far_as_it_goes(tmp_path: Path) -> None:
     (tmp_path / "a.log").write_text("\n".join(common(Seen(traffic_log.START + n)) for n in range(3600)))
     told = "\n".join(learn(str(tmp_path / "a.log"), tmp_path / "out"))
-    assert "no spike" in told and "INCONCLUSIVE, 0.0417 days are known" in told and "three whole days" in told
+    assert (
+        "no spike" in told
+        and "INCONCLUSIVE, less than one day is known, and 28 are needed" in told
+        and "three whole days" in told
+    )
 
 
 @pytest.mark.parametrize(

@@ -56,11 +56,11 @@ def test_a_visit_is_taken_over_without_what_may_be_secret(tmp_path: Path) -> Non
     assert '# self.client.request("DELETE", "/cart/{id}")' in text
     for words in (
         "2 requests to https://shop.example",
-        "3 headers",
-        "1 cookies",
-        "1 query strings",
-        "3 bodies",
-        "1 user names and passwords in addresses",
+        "headers (3)",
+        "cookies (1)",
+        "query strings (1)",
+        "bodies (3)",
+        "user names and passwords in addresses (1)",
         "left out 3: POST: its body was removed, and to send it may change data",
         "left out 1: DELETE: to send it may change data",
         "left out 1: a part of the path that may be a secret",
@@ -68,6 +68,15 @@ def test_a_visit_is_taken_over_without_what_may_be_secret(tmp_path: Path) -> Non
         "left out 1: no request to an http address",
     ):
         assert words in "\n".join(told) and words in text
+    command = f"springback run {tmp_path / 'visit.py'} --host http://127.0.0.1:8000"
+    assert told[-1].endswith(command) and command in text, "never a host of others without being asked"
+
+
+@pytest.mark.parametrize("host", ["http://127.0.0.1:8301", "http://localhost:3000", "https://[::1]:8443"])
+def test_a_visit_to_this_machine_is_run_against_the_same_address(tmp_path: Path, host: str) -> None:
+    name = har(tmp_path / "shop.har", entry("GET", f"{host}/items"))
+    told = import_har(name, "", tmp_path / "a visit.py", force=False)
+    assert told[-1].endswith(f"springback run '{tmp_path / 'a visit.py'}' --host {host}")
 
 
 def test_another_host_may_be_asked_for(tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ def test_a_mix_is_written_as_it_was_seen(targets: list[str], title: str) -> None
     mix = Mix()
     mix.add(Counter({(b"GET", f"/{target}".encode(errors="replace")): 3 for target in targets}))
     kinds = mix.kinds()
-    text = scenario_text.mix(title, slug(title), kinds, SHAPE, [title])
+    text = scenario_text.mix(title, slug(title), kinds, SHAPE, [title], f"springback run {title}")
     assert requests_in(text, "REQUESTS") == [
         (kind.count, kind.method, kind.template, [path for path, _ in kind.samples.most_common(20)]) for kind in kinds
     ]
@@ -53,11 +53,11 @@ def test_a_mix_is_written_as_it_was_seen(targets: list[str], title: str) -> None
 def test_a_visit_is_written_as_it_was_seen(title: str, host: str) -> None:
     steps = [Step("GET", "/a'b", "/a'b"), Step("HEAD", "/items/7", "/items/{id}")]
     visit = Visit(host, steps, unsent=[("POST", "/login", "json")])
-    text = scenario_text.visit(title, slug(title), visit, SHAPE, [host])
+    text = scenario_text.visit(title, slug(title), visit, SHAPE, [host], f"springback run {host}")
     assert requests_in(text, "VISIT") == [("GET", "/a'b", "/a'b"), ("HEAD", "/items/7", "/items/{id}")]
 
 
 def test_a_long_list_of_paths_is_broken_into_lines() -> None:
     kind = Kind("GET", "/items/{id}", False, 7, Counter({f"/items/{n}": 1 for n in range(20)}))
-    text = scenario_text.mix("Title", "name", [kind], SHAPE, [])
+    text = scenario_text.mix("Title", "name", [kind], SHAPE, [], "springback run mix.py")
     assert max(map(len, text.splitlines())) <= 110 and len(requests_in(text, "REQUESTS")[0][3]) == 20  # type: ignore[arg-type]

@@ -65,14 +65,18 @@ def waited_for() -> Any:
     return SimpleNamespace(parked={}, wanted=1, lost={}, prevented=None, parked_users=0)
 
 
-def test_a_refusal_of_the_service_is_told_only_when_the_time_is_up() -> None:
+def test_a_refusal_of_the_service_is_told_at_once_and_ends_the_run_when_the_time_is_up(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     nodes = waited_for()
     late = readiness(nodes, 0.1)
     late.note_parked("n", 0, refused(0), late._connect_early)
     with pytest.raises(
-        BrokenOffError, match=r"^users cannot get ready: .*http 503.*; only 0 of 1 users .* within 0.1 s"
+        BrokenOffError,
+        match=r"^users cannot get ready: .*http 503.*; only 0 of 1 users .* within 0.1 s; mend that; if .* only slow, ",
     ):
         late.wait()
+    assert capsys.readouterr().err.count("users are not ready yet: ") == 1
 
 
 def test_users_who_are_let_in_at_last_are_waited_for() -> None:

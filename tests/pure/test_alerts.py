@@ -202,7 +202,7 @@ def test_the_newest_sources_are_kept() -> None:
         ("ratio", 0.062, 0.05, "http 503", "6.2 % (http 503), limit 5 %"),
         ("bytes", 250e6, 200e6, "", "250 MB, limit 200 MB"),
         ("s", 2.5, 2.0, "", "2.5 s, limit 2 s"),
-        ("s", math.inf, 2.0, "", "unbounded, too many failed, limit 2 s"),
+        ("s", math.inf, 2.0, "", "no figure, as too many requests failed, limit 2 s"),
         ("", 1.0, None, "1 to 2 replicas", "1 to 2 replicas"),
     ],
 )

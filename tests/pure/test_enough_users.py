@@ -157,6 +157,16 @@ def test_while_a_target_hangs_the_users_that_it_holds_are_those_who_came_before(
     assert needed and set(needed) == {"100"} and found.reason.count("give them") == len(needed)
 
 
+@pytest.mark.parametrize("name", ["canary_users", "pool_users"])
+def test_the_option_that_gives_more_users_is_named(name: str) -> None:
+    waited = run(1.5, of=20)
+    header = dataclasses.replace(waited.header, parameters={name: 50})
+    told = judged("enough_users", dataclasses.replace(waited, header=header)).reason
+    assert told.endswith(f" (--{name.replace('_', '-')} says how many there are)")
+    others = dataclasses.replace(waited.header, parameters={"levels": "x"})
+    assert "--" not in judged("enough_users", dataclasses.replace(waited, header=others)).reason
+
+
 def test_littles_law_takes_the_seconds_whose_arrivals_waited_and_the_longest_time_that_held_users_then() -> None:
     """120 arrivals waited at 10 s, and half of 80 at 11; 5 a second at other times."""
     waited = bucket_index(500_000)
@@ -245,7 +255,7 @@ def test_a_target_that_fails_counted_from_the_send_fails_all_the_same() -> None:
     latency = found["latency_quantile"]
     assert (latency.outcome, latency.voided_by) == (Outcome.FAIL, None)
     assert latency.figure == pytest.approx(3, rel=0.01)
-    assert "enough_users" in latency.reason
+    assert "enough users for the arrivals" in latency.reason
     assert found["error_ratio"].voided_by is not None, "what no user was free for is no failure of the target's"
 
 

@@ -138,7 +138,10 @@ def test_an_error_counts_when_it_is_told_whenever_it_should_have_begun() -> None
 
 
 def test_a_quantile_takes_what_failed_as_slower_than_anything() -> None:
-    assert Going("p95 > 2 s").second(ok=94, failed=6) == "p95 > 2 s (--stop-when): it was unbounded, too many failed"
+    assert (
+        Going("p95 > 2 s").second(ok=94, failed=6)
+        == "p95 > 2 s (--stop-when): it was no figure, as too many requests failed"
+    )
     assert Going("p95 > 2 s").second(ok=96, failed=4) == ""
     assert Going("p95 > 2 s").second(ok=96, ms=2100)
 

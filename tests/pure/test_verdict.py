@@ -130,6 +130,29 @@ def test_what_kept_a_run_from_beginning_is_named_before_the_guards_that_follow_f
     assert {f.voided_by for f in found.findings if f.criterion == "latency"} == {cause}
 
 
+@pytest.mark.parametrize("cause", ["machine_pressure", "generator_health"])
+@pytest.mark.parametrize(("figure", "named"), [(0.88, True), (None, False)])
+def test_a_disturbed_measurement_is_named_before_what_it_may_have_caused(
+    monkeypatch: pytest.MonkeyPatch, cause: str, figure: float | None, named: bool
+) -> None:
+    """On a machine that others had taken, the advice to make less load sends people the wrong way. A guard that only
+    lacks evidence says nothing of the kind.
+    """
+    found = judged(
+        monkeypatch,
+        {
+            "baseline": dataclasses.replace(finding("baseline", I, ALL, is_guard=True), title="baseline healthy"),
+            cause: dataclasses.replace(finding(cause, I, ALL, is_guard=True), figure=figure, title="left alone"),
+            "latency": finding("latency", P),
+        },
+    )
+    latency = next(each for each in found.findings if each.criterion == "latency")
+    first, title = (cause, "left alone") if named else ("baseline", "baseline healthy")
+    assert latency.voided_by == first
+    assert latency.reason == f'void because of the guard "{title}" (had been PASS: because latency)'
+    assert found.reason.startswith(f"{title}: because {first}")
+
+
 def test_a_target_that_did_not_come_back_is_the_first_of_several_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     found = judged(
         monkeypatch,

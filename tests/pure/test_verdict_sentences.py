@@ -45,6 +45,14 @@ def finding(name: str, outcome: Outcome, **changes: Any) -> Finding:
             ],
             "Run_Complete: because run_complete (1 more",
         ),
+        (
+            [
+                finding("a", P),
+                finding("machine_pressure", I, is_guard=True, voids=(CLIENTS,), figure=0.9),
+                finding("baseline_healthy", I, is_guard=True, voids=(CLIENTS,), figure=1.0),
+            ],
+            "Baseline_Healthy: because baseline_healthy (1 more",  # nobody was answered well: a wrong password, say
+        ),
         ([finding("a", I), finding("b", P)], "A: because a."),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 from pathlib import Path
@@ -28,6 +29,25 @@ def test_the_verdict_the_reason_and_the_reports_are_there() -> None:
     assert "recovery after the spike: not recovered" in lines[2]
     assert "never recovered: > 60 s" in text
     assert lines[-1] == "  runs/x/report.html"
+
+
+def test_a_run_without_any_request_says_once_why_and_nothing_else() -> None:
+    """Findings and guards of a target that was down would say it fifteen times over."""
+    run = recordings.healthy()
+    assert run.end is not None
+    why = "the target was not healthy before the start: TCP 127.0.0.1:8080: connection refused"
+    down = dataclasses.replace(run, slices=(), end=dataclasses.replace(run.end, completed=False, reason=why))
+    verdict = judge(down)
+    text = terminal.render(down, verdict)
+    assert " ".join(text.split()).count("connection refused") == 1
+    assert "Guards of the measurement" not in text
+    assert "not judged" not in text
+    assert terminal.NOTHING_JUDGED in " ".join(text.split())
+    damaged = terminal.render(dataclasses.replace(down, damage=("line 7 is cut off",)), verdict)
+    assert "Recording: line 7 is cut off." in damaged
+    stream = Tty()
+    terminal.show(down, verdict, [], stream)
+    assert "Guards of the measurement" not in stream.getvalue()
 
 
 @pytest.mark.parametrize("width", [1, 40, 60, 80, 100, 200])

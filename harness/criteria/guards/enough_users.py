@@ -18,6 +18,9 @@ from harness.recording_header import STARTS_PER_S
 from harness.recording_marks import ARRIVALS, StartsMark
 from harness.recording_values import UNSERVED
 
+OPTIONS = ("pool_users", "canary_users")
+"""Of shapes: how many users there are for arrivals, of a surge and beside a herd."""
+
 
 @dataclass
 class Stream:
@@ -107,7 +110,7 @@ class EnoughUsers(Guard):
             told = f"{percent(1 - share)} of the arrivals found a free user within {seconds(self.wait_s)}; {longest}"
             return self.finding(Outcome.PASS, told, share, evidence=evidence)
         reason = "; ".join(_in_words(each, self.wait_s) for each in streams if shares[each.what] > self.limit)
-        return self.finding(Outcome.INCONCLUSIVE, reason, share, evidence=evidence)
+        return self.finding(Outcome.INCONCLUSIVE, f"{reason}{_option(recording)}", share, evidence=evidence)
 
     def without_objection(self, recording: Recording) -> Recording:
         return phases.from_the_send(recording)
@@ -115,10 +118,17 @@ class EnoughUsers(Guard):
     def _untold(self, recording: Recording) -> Finding:
         unserved = sum(piece.count for piece in recording.slices if piece.outcome == UNSERVED)
         if unserved:
-            reason = f"{unserved:,} arrivals never found a free user: give them more users"
+            reason = f"{unserved:,} arrivals never found a free user: give them more users{_option(recording)}"
         else:
             reason = "the recording does not tell how long arrivals waited for a free user; a new run would"
         return self.inconclusive(reason)
+
+
+def _option(recording: Recording) -> str:
+    """The option of the run's shape that says how many there are; empty where its users have other sources."""
+    known = recording.header.parameters
+    option = next((f"--{name.replace('_', '-')}" for name in OPTIONS if name in known), "")
+    return f" ({option} says how many there are)" if option else ""
 
 
 def _streams(recording: Recording) -> Iterator[Stream]:

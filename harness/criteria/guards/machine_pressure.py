@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 else:
     np = LazyModule("numpy")
 
+ONLY_MACHINE = "machine that makes the load"
+"""Where no other takes part, nobody speaks of a master."""
 WINDOW_S = 5.0
 """Shorter bursts of others happen on every machine, and processes are sampled at instants a second apart."""
 
@@ -56,11 +58,13 @@ class MachinePressure(Guard):
         shares: list[float] = []
         evidence: dict[str, Scalar] = {}
         about_target = False
-        for whole in machine.machines(recording):
+        machines = list(machine.machines(recording))
+        for whole in machines:
             each = whole.between(stretch[0].start_s, end_s)
-            found = list(self._objections(each, shares, evidence))
+            called = machine.source(each.number) if len(machines) > 1 else ONLY_MACHINE
+            found = list(self._objections(each, called, shares, evidence))
             reasons += found
-            unknown += _unknown(each)
+            unknown += _unknown(each, called)
             about_target |= bool(found) and each.number == machine.MASTERS
         about_target &= machine.on_masters_machine(recording.header.target)
         if not evidence and not unknown:
@@ -73,7 +77,9 @@ class MachinePressure(Guard):
         finding = self.finding(Outcome.INCONCLUSIVE, f"{'; '.join(reasons)}: {remedy}", figure, evidence=evidence)
         return dataclasses.replace(finding, voids=(CLIENTS, TARGET) if about_target else (CLIENTS,))
 
-    def _objections(self, each: machine.Machine, shares: list[float], evidence: dict[str, Scalar]) -> Iterator[str]:
+    def _objections(
+        self, each: machine.Machine, called: str, shares: list[float], evidence: dict[str, Scalar]
+    ) -> Iterator[str]:
         """What is wrong with one machine; adds what was found of it to ``shares`` and ``evidence``."""
         name = machine.source(each.number)
         was_full = each.means((each.idle_cores < machine.FULL_RATIO * each.cpus).astype(float), WINDOW_S) > 0
@@ -92,7 +98,7 @@ class MachinePressure(Guard):
             if total[at] > self.limit:
                 told = " and ".join(f"{percent(part)} were {cause}" for cause, part in parts.items() if part > 0.01)
                 when = f"{_when(each, at)}, limit {percent(self.limit)}"
-                yield f"of the {each.cpus[at]:.0f} CPUs of the {name} {told} {when}"
+                yield f"of the {each.cpus[at]:.0f} CPUs of the {called} {told} {when}"
         throttled = each.means(each.throttled_ratio, WINDOW_S)
         if np.isfinite(throttled).any():
             at = int(np.nanargmax(throttled))
@@ -100,21 +106,20 @@ class MachinePressure(Guard):
             if throttled[at] > self.throttled_limit:
                 told = f"was used up in {percent(throttled[at])} of its periods {_when(each, at)}"
                 limit = percent(self.throttled_limit)
-                yield f"the CPU quota of the load's cgroup on the {name} {told}, limit {limit}"
+                yield f"the CPU quota of the load's cgroup on the {called} {told}, limit {limit}"
 
 
 def _when(each: machine.Machine, at: int) -> str:
     return f"in the {WINDOW_S:.0f} s before {each.t[at]:.0f} s"
 
 
-def _unknown(each: machine.Machine) -> Iterator[str]:
+def _unknown(each: machine.Machine, called: str) -> Iterator[str]:
     """What could not be read, and was left out."""
-    name = machine.source(each.number)
     if each.untold:
-        yield f"what others took of the {name} is not known ({each.untold})"
+        yield f"what others took of the {called} is not known ({each.untold})"
     if not np.isfinite(each.busy_cores).any():
-        yield f"the CPU of the {name} was not read"
+        yield f"the CPU of the {called} was not read"
     if not np.isfinite(each.steal_cores).any():
-        yield f"the {name} tells of no time stolen by a hypervisor"
+        yield f"the {called} tells of no time stolen by a hypervisor"
     if not np.isfinite(each.throttled_ratio).any():
-        yield f"the load's processes have no CPU quota on the {name}, or it cannot be read"
+        yield f"the load's processes have no CPU quota on the {called}, or it cannot be read"
