@@ -404,7 +404,7 @@ def test_only_a_fail_is_kept_and_only_where_it_is_one_without_what_every_guard_o
     assert (found.finding.outcome, found.finding.voided_by) == (outcome, voider)
     if voider is None:
         assert found.recording is WITHOUT
-        assert found.finding.reason == "because errors, also without what lost objects to"
+        assert found.finding.reason == 'because errors, also without what the guard "lost" objects to'
 
 
 @pytest.mark.parametrize(("of_guard", "outcome", "voider"), [(P, P, None), (I, I, "late"), (F, I, "late")])
