@@ -86,7 +86,9 @@ class Slice:
     starts: Count | None = None
     """How many of them were the first of an iteration that a pacer started; None: each of them."""
     status: int = 0
-    """Of HTTP, of the last answer where redirects were followed; 0: there was none, or it is not known."""
+    """Of HTTP; where redirects were followed, of the first answer if the last is good, else of the last. 0: there was
+    none, or it is not known.
+    """
     warm_up: bool = False
     """Made by users that got ready to be started, in ``on_start`` or ``prepare``, before the run or in its course."""
     wind_down: bool = False

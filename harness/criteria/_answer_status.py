@@ -1,4 +1,6 @@
-"""Good answers of a status that none had before: work that is put off (202), or a page without its body (204)."""
+"""Good answers of a status that none had before: work that is put off (202), a page without its body (204), or another
+page, to which one is redirected (302).
+"""
 
 from __future__ import annotations
 
@@ -13,6 +15,9 @@ from harness.analysis.once import once
 from harness.criteria._answer_pieces import FEWEST_BEFORE, Compared, as_failed, within
 from harness.recording import Recording, Slice
 from harness.recording_values import ITERATION, OK
+
+REDIRECTS = (301, 302, 303, 307, 308)
+"""Those that clients follow (RFC 9110, 15.4): where the page to which they lead is good, it is the answer."""
 
 
 @dataclass(frozen=True)
@@ -30,18 +35,20 @@ class OtherStatus:
         assert compared.before is not None
         answers = f"{self.count:,} of {self.answers:,} good answers to {self.name}"
         since, before = compared.since.name, compared.before.name
+        redirected = self.status in REDIRECTS
+        seen = "came by a redirect with status" if redirected else "have status"
+        declared = "" if redirected else "expect = 200 would say that they are not, "
         return (
-            f"{answers} have status {self.status} in the {since}, and none in the {before}: "
-            "it is not shown that they are good; expect = 200 would say that they are not, a check of the body would "
-            "show it, and shorter_ratio = 0 accepts them"
+            f"{answers} {seen} {self.status} in the {since}, and none in the {before}: it is not shown that they are "
+            f"good; {declared}a check of the body would show it, and shorter_ratio = 0 accepts them"
         )
 
 
 def other_statuses(recording: Recording, compared: Compared) -> OtherStatus | None:
-    """The name with the most good answers of a status 2xx that none had in the baseline, as 202 where the work is put
-    off, or 204 in place of a page; None where there is none, or no larger share of them than there may have been before
-    (95 %, Clopper & Pearson). Other statuses are good only where users say so, and answers whose body has been checked
-    are.
+    """The name with the most good answers of a status 2xx, or by a redirect, that none had in the baseline: 202 where
+    work is put off, 204 in place of a page, 302 to a page of maintenance. None where there is none, or no larger share
+    of them than there may have been before (95 %, Clopper & Pearson). Other statuses are good only where users say so,
+    and answers whose body has been checked are.
     """
     before = compared.before
     if before is None or not compared.ratio:
@@ -56,7 +63,7 @@ def other_statuses(recording: Recording, compared: Compared) -> OtherStatus | No
         if usually < FEWEST_BEFORE:
             continue
         known = {piece.status for piece in usual}
-        for status in sorted({piece.status for piece in later if piece.status // 100 == 2} - known):
+        for status in sorted({piece.status for piece in later if _is_told(piece.status)} - known):
             unchecked = {id(piece): _unchecked(piece) for piece in later if piece.status == status}
             count = sum(unchecked.values())
             if count and clopper_pearson(count, answers)[0] > clopper_pearson(0, usually)[1]:
@@ -67,6 +74,10 @@ def other_statuses(recording: Recording, compared: Compared) -> OtherStatus | No
     parts = tuple(part for piece in recording.slices for part in as_failed(piece, failed.get(id(piece), 0)))
     count, name, status, answers = max(found)
     return OtherStatus(name, status, count, answers, replace(recording, slices=parts))
+
+
+def _is_told(status: int) -> bool:
+    return status // 100 == 2 or status in REDIRECTS
 
 
 def _unchecked(piece: Slice) -> int:

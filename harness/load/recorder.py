@@ -138,8 +138,11 @@ class Recorder:
             unchecked_bytes = None if getattr(response, "_manual_result", None) is True else response_length or 0
         else:
             outcome = OK if exception is None else outcome_of(exception, response)
-        if outcome is not OK and start is not None:
-            start.failed = True
+        if outcome is not OK:
+            if start is not None:
+                start.failed = True
+        elif history := getattr(response, "history", None):
+            status = _redirected(history) or status
         key = (request_type, name, outcome, status, kind, self.class_of(getcurrent()) if self.by_class else "")
         of_second = self._cells.get(second)
         cell = None if of_second is None else of_second.get(key)
@@ -296,6 +299,15 @@ class Recorder:
                 series.add(key)
             cell = of_second.setdefault(key, Cell())
         return cell
+
+
+def _redirected(history: Any) -> int:
+    """Status of the first redirect that led to a good answer, which may be of another page than what was asked for; 0
+    where a client has something else of that name.
+    """
+    first = history[0] if isinstance(history, list | tuple) else None
+    status = getattr(first, "status_code", 0)
+    return status if type(status) is int else 0
 
 
 def _merge(into: Cell, other: Cell) -> None:

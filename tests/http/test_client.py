@@ -172,7 +172,7 @@ def test_redirects_within_the_origin(make: Make) -> None:
         made = make(server.url)
         response = made.post("/a", json={"x": 1})
         assert response.url == f"{server.url}/c" and len(made.events) == 1 and made.events[0]["name"] == "/a"
-        assert made.events[0]["response_time"] > 100
+        assert made.events[0]["response_time"] > 100 and [each.status_code for each in response.history] == [302, 302]
         seen = server.seen()[0]
         assert targets(seen) == ["POST /a", "GET /b?x=1", "GET /c"] and seen.count(b"Content-") == 2
 

@@ -13,15 +13,21 @@ import urllib3
 from gevent import getcurrent
 from hypothesis import given
 from hypothesis import strategies as st
+from locust import FastHttpUser, HttpUser, User
+from locust.env import Environment
 
 from harness.analysis.answer_sizes import size_index
 from harness.analysis.histogram import bucket_index
+from harness.load.clock import Clock
+from harness.load.http import LeanHttpUser
+from harness.load.node import Node, set_node
 from harness.load.outcomes import outcome_of
 from harness.load.pacing import Start
 from harness.load.recorder import MAX_SERIES, Recorder
 from harness.load.users.measured import WrongAnswerError
 from harness.recording import Slice
 from harness.recording_values import OK, OTHER_NAMES, UNFINISHED
+from tests.http.scripted import READ, scripted
 
 ORIGIN_S = 1000.25
 
@@ -244,3 +250,31 @@ def test_of_good_answers_that_nobody_has_checked_the_length_is_kept() -> None:
     assert slices["GET /", OK].count == 2 and slices["GET /", OK].sizes == {size_index(700): 1}
     assert [piece.sizes for piece in slices.values() if piece.outcome != OK] == [None]
     assert slices["GET /stock", OK].sizes == {size_index(20): 1}
+
+
+@pytest.mark.parametrize("kind", [HttpUser, FastHttpUser, LeanHttpUser])
+@pytest.mark.parametrize(("last", "status", "outcome"), [(200, 303, OK), (404, 404, "http 404")])
+def test_a_good_answer_to_which_redirects_have_led_has_the_status_of_the_first(
+    kind: type[User], last: int, status: int, outcome: str
+) -> None:
+    """So that it is told from one that comes at once: a page of maintenance is good by its own status."""
+    redirects = [b"HTTP/1.1 %d -\r\nLocation: /b\r\nContent-Length: 0\r\n\r\n" % code for code in (303, 302)]
+    answer = b"HTTP/1.1 %d -\r\nContent-Length: 2\r\n\r\nok" % last
+    with scripted([READ, redirects[0], READ, redirects[1], READ, answer]) as server:
+        environment, node = Environment(), Node("r", Clock(exact=True))
+        set_node(environment, node)
+        environment.events.request.add_listener(node.recorder.on_request)
+        user = type("Once", (kind,), {"host": server.url})(environment)
+        user.client.get("/a")
+    node.recorder.begin(0.0)
+    (piece,) = node.recorder.drain("n")
+    assert (piece.name, piece.status, piece.outcome) == ("GET /a", status, outcome)
+
+
+def test_what_a_client_calls_history_and_is_none_tells_nothing() -> None:
+    recorder = begun()
+    for history in ("302", [], [None], [Answered("see other")]):  # type: ignore[arg-type]
+        response = Answered(200)
+        response.history = history  # type: ignore[attr-defined]
+        ended(recorder, ORIGIN_S + 1.5, 0.1, response=response)
+    assert [(piece.status, piece.count) for piece in recorder.drain("n")] == [(200, 4)]

@@ -280,12 +280,15 @@ class HttpClient(RequestBuilder):
         return payload
 
     def _follow(self, request: Request, response: Response, deadline_s: float, timeouts: Timeouts) -> Response:
+        history: list[Response] = []
         for _ in range(self._settings.max_redirects):
             following = next_request(request, response, self._base.origin)
             if following is None:
                 return response
+            history.append(response)
             request = following
             response = self._exchange(request, False, time.monotonic(), deadline_s, timeouts)
+            response.history = history
         if next_request(request, response, self._base.origin) is None:
             return response
         raise TooManyRedirectsError(f"more than {self._settings.max_redirects} redirects")

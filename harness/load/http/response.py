@@ -6,7 +6,7 @@ from __future__ import annotations
 import json as json_module
 import re
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from harness.load.http.errors import ContentEncodingError, HttpError, ProtocolError, TooLargeError
@@ -63,13 +63,18 @@ def parse_header_fields(head: bytes) -> HeaderFields:
 class Response:
     """An answer; or the lack of one, with ``status_code`` 0 and the reason in ``error``."""
 
-    __slots__ = ("__dict__", "_content", "_head", "_headers", "_max_bytes", "body", "error", "status_code", "url")
+    __slots__ = (
+        *("__dict__", "_content", "_head", "_headers", "_max_bytes"),
+        *("body", "error", "history", "status_code", "url"),
+    )
 
     def __init__(self, status_code: int, head: bytes, body: bytes, max_bytes: int = LIMITS.max_body_bytes) -> None:
         self.status_code = status_code
         self.body = body
         """As it came, compressed perhaps."""
         self.error: BaseException | None = None
+        self.history: Sequence[Response] = ()
+        """The redirects that led to it, the first of them first; called as in Requests."""
         self.url = ""
         """What was asked last, after redirects."""
         self._head = head
