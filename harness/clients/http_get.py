@@ -67,6 +67,8 @@ def request(
             return _receive(connection, deadline, limit_bytes)
         except TimeoutError:
             raise NoAnswerError(f"timed out: connected, but no whole answer within {timeout_s:g} s") from None
+        except ssl.SSLEOFError:
+            raise NoAnswerError("closed without close_notify: the answer may have been cut short") from None
         except ssl.SSLError as error:
             raise NoAnswerError(f"TLS failed: {reason_of(error)}") from None
         except ConnectionResetError:

@@ -18,6 +18,7 @@ CHILDREN_ARE_LISTED = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").e
 TABLES = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
 """Linux's own, of all sockets. psutil takes ten times as long to read them: it makes an object of each connection."""
 LISTENS = "0A"
+HIDDEN = "the system hides who listens on a port: give pids instead"
 
 
 class SearchError(Exception):
@@ -57,11 +58,16 @@ def _holders(ports: Collection[int]) -> dict[int, set[int]]:
 def _listening(ports: Collection[int]) -> dict[str, int]:
     """Where a descriptor of each socket points that listens on one of the ports → that port."""
     found: dict[str, int] = {}
-    for wholly in (False, True):
+    for wholly in (False, True):  # what only behaves like Linux, as a sandbox, need not have its order
         for table in TABLES:
-            with contextlib.suppress(FileNotFoundError), table.open() as lines:  # a kernel without IPv6
-                next(lines, None)  # the heading
-                found |= listening_in(lines, ports, wholly)
+            try:
+                with table.open() as lines:
+                    next(lines, None)  # the heading
+                    found |= listening_in(lines, ports, wholly)
+            except FileNotFoundError:  # a kernel without IPv6
+                continue
+            except PermissionError:
+                raise SearchError(HIDDEN) from None
         if set(found.values()) >= set(ports):
             break
     return found
@@ -87,7 +93,7 @@ def _holders_by_psutil(ports: Collection[int]) -> dict[int, set[int]]:
     try:
         connections = psutil.net_connections("tcp")
     except psutil.AccessDenied:
-        raise SearchError("the system hides who listens on a port: give pids instead") from None
+        raise SearchError(HIDDEN) from None
     for connection in connections:
         port = _port(connection)
         if connection.pid and port in found:

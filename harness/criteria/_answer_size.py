@@ -93,15 +93,19 @@ class JudgesAnswers(Criterion):
 def _unless_shorter(
     found: Finding, recording: Recording, compared: Compared, judge: Callable[[Recording], Finding]
 ) -> Finding:
-    """The finding of ``judge`` on the recording, where it holds though the far shorter answers had failed. Otherwise
-    nothing has passed, and there is no figure, which others would be compared with, or a limit be found by: it stands
-    in the evidence.
+    """The finding of ``judge`` on the recording, where it holds though the far shorter answers had failed, and then
+    those of another status as well. Otherwise nothing has passed, and there is no figure, which others would be
+    compared with, or a limit be found by: it stands in the evidence.
     """
     if found.outcome is Outcome.FAIL or (found.outcome is Outcome.INCONCLUSIVE and found.figure is None):
         return found
-    for doubted in (shorter_answers, other_statuses):
-        doubt = doubted(recording, compared)
-        if doubt is not None and not _holds(found, judge(doubt.recording)):
+    doubted = recording
+    for doubts in (shorter_answers, other_statuses):
+        doubt = doubts(doubted, compared)
+        if doubt is None:
+            continue
+        doubted = doubt.recording
+        if not _holds(found, judge(doubted)):
             break
     else:
         return found

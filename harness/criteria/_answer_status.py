@@ -36,10 +36,10 @@ class OtherStatus:
         answers = f"{self.count:,} of {self.answers:,} good answers to {self.name}"
         since, before = compared.since.name, compared.before.name
         redirected = self.status in REDIRECTS
-        seen = "came by a redirect with status" if redirected else "have status"
+        status = f"{self.status} (of the redirect)" if redirected else f"{self.status}"
         declared = "" if redirected else "expect = 200 would say that they are not, "
         return (
-            f"{answers} {seen} {self.status} in the {since}, and none in the {before}: it is not shown that they are "
+            f"{answers} have status {status} in the {since}, and none in the {before}: it is not shown that they are "
             f"good; {declared}a check of the body would show it, and shorter_ratio = 0 accepts them"
         )
 
@@ -48,7 +48,7 @@ def other_statuses(recording: Recording, compared: Compared) -> OtherStatus | No
     """The name with the most good answers of a status 2xx, or by a redirect, that none had in the baseline: 202 where
     work is put off, 204 in place of a page, 302 to a page of maintenance. None where there is none, or no larger share
     of them than there may have been before (95 %, Clopper & Pearson). Other statuses are good only where users say so,
-    and answers whose body has been checked are.
+    and answers whose body has been checked are; of recordings without lengths of answers nobody knows which were.
     """
     before = compared.before
     if before is None or not compared.ratio:
@@ -81,8 +81,8 @@ def _is_told(status: int) -> bool:
 
 
 def _unchecked(piece: Slice) -> int:
-    """How many of its answers have a body that nobody has checked; none of them may have one."""
-    return piece.count if piece.sizes is None else sum(piece.sizes.values())
+    """How many of its answers nobody has checked."""
+    return sum((piece.sizes or {}).values())
 
 
 @once

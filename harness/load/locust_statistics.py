@@ -25,13 +25,20 @@ _COUNTING: tuple[tuple[type, str], ...] = (
 
 def count_at_once(environment: Environment) -> None:
     """From now on, in the place of Locust's listener, unless somebody has replaced what that calls."""
-    changed = any(getattr(getattr(owner, name), "__module__", "") != locust_stats.__name__ for owner, name in _COUNTING)
-    if changed or "log_request" in vars(environment.stats):
+    stats = environment.stats
+    if type(stats) is not locust_stats.RequestStats or "log_request" in vars(stats):
+        return
+    if not all(_is_locusts(getattr(owner, name)) for owner, name in _COUNTING):
         return
     handlers: list[Any] = environment.events.request._handlers
     for place, handler in enumerate(handlers):
         if getattr(handler, "__qualname__", "") == _LISTENER:
             handlers[place] = _listener(environment)
+
+
+def _is_locusts(function: Any) -> bool:
+    """By where it was written: what wraps another function may have taken over its name and module."""
+    return getattr(getattr(function, "__code__", None), "co_filename", "") == locust_stats.__file__
 
 
 def _listener(environment: Environment) -> Callable[..., None]:

@@ -18,14 +18,17 @@ ANSWER_S = 2.0
 AGAIN_S = 0.2
 TLS_FAILED = "TLS failed"
 """Begins the cause where there was a connection and no session."""
-IN_A_ROW, SERIES_S = 10, 5.0
+IN_A_ROW, SERIES_S = 20, 5.0
 """So many requests, each on a connection of its own, are answered one after another by a target that has come back; or
 as many as are in so long. Where one of three connections is taken, and users who stay connected see nothing of it, a
-single request is answered soon.
+single request is answered soon. With each series that fails after a good answer as many more are wanted: by chance one
+of many series is good.
 """
 WATCH_S = 1.0
 FRONT_PAGE = "GET / on a new connection"
 TOO_MANY_REQUESTS = 429
+Ask = Callable[[], tuple[bool, str]]
+"""Asks once: whether it was answered well, and what came, in words."""
 
 
 @dataclass(frozen=True)
@@ -97,14 +100,19 @@ class TargetHealth:
         self._timeout_s = timeout_s
         self._mark = mark
         self._status_before: int | None = None
+        self._wanted_in_a_row = 1
+        """``IN_A_ROW`` where as many were answered before the load."""
 
     def check_before(self, within_s: float) -> HealthResult:
         result = self._check("before", within_s)
-        if not result.ok or self.path:
+        if not result.ok:
             return result
-        if (answer := self._front_page()) is not None:
+        if self.path:
+            self._see_how_steady(self._healthy)
+        elif (answer := self._front_page()) is not None:
             self._status_before = answer.status
             self._mark(HealthMark(0, "before", FRONT_PAGE, True, f"HTTP {answer.status}"))
+            self._see_how_steady(self._as_before)
         elif failure := self._tls_failure():
             result = HealthResult(FRONT_PAGE, False, failure)
             self._mark(HealthMark(0, "before", FRONT_PAGE, False, failure))
@@ -119,12 +127,13 @@ class TargetHealth:
         return ""
 
     def check_after(self, within_s: float) -> None:
+        deadline_s = time.monotonic() + within_s
         if not self._check("after", within_s).ok:
             return
         if self.path:
-            self._ask_in_a_row(f"GET {self.path} on a new connection", self._healthy, within_s)
+            self._ask_in_a_row(f"GET {self.path} on a new connection", self._healthy, deadline_s)
         elif self._status_before is not None:
-            self._ask_in_a_row(FRONT_PAGE, self._as_before, within_s)
+            self._ask_in_a_row(FRONT_PAGE, self._as_before, deadline_s)
 
     def watch(self, note: Callable[[float, HealthResult], None]) -> NoReturn:
         """Asks once a second, and tells when it began to (on the monotonic clock) and what came."""
@@ -145,29 +154,36 @@ class TargetHealth:
         self._mark(HealthMark(0, when, result.check, result.ok, result.detail))
         return result
 
-    def _ask_in_a_row(self, what: str, ask: Callable[[], tuple[bool, str]], within_s: float) -> None:
-        deadline_s = time.monotonic() + within_s
-        while True:
-            good, detail, ok, series_end_s = 0, "", True, time.monotonic() + SERIES_S
-            while ok and good < IN_A_ROW and time.monotonic() < series_end_s:
-                ok, detail = ask()
-                good += ok
-            if ok or time.monotonic() + AGAIN_S >= deadline_s:
+    def _see_how_steady(self, ask: Ask) -> None:
+        """After the load no more is wanted of it: what refuses some connections at any time has not become worse."""
+        if _series(ask, IN_A_ROW).ok:
+            self._wanted_in_a_row = IN_A_ROW
+
+    def _ask_in_a_row(self, what: str, ask: Ask, deadline_s: float) -> None:
+        """Series that begin by then, until one is good."""
+        wanted, good, failed = self._wanted_in_a_row, 0, 0
+        while not (series := _series(ask, wanted)).ok:
+            good, failed = good + series.good, failed + 1
+            if time.monotonic() + AGAIN_S >= deadline_s:
                 break
+            if series.good:
+                wanted += self._wanted_in_a_row
             time.sleep(AGAIN_S)
-        self._mark(HealthMark(0, "after", what, ok, detail))
+        detail = series.detail
+        if good and not series.ok:
+            detail += f"; {good} of {good + failed} requests were answered as before the load"
+        self._mark(HealthMark(0, "after", what, series.ok, detail))
 
     def _healthy(self) -> tuple[bool, str]:
-        result = check(self._host + self.path, ANSWER_S)
-        if result.detail.startswith(f"HTTP {TOO_MANY_REQUESTS}"):
-            return True, result.detail  # so many in a row may be more than one may ask
-        return result.ok, result.detail if result.ok else f"{result.detail}, again and again"
+        result = check(self._host + self.path, self._timeout_s)
+        # So many in a row may be more than one may ask.
+        return result.ok or result.detail.startswith(f"HTTP {TOO_MANY_REQUESTS}"), result.detail
 
     def _as_before(self) -> tuple[bool, str]:
         answer, before = self._front_page(), self._status_before
         assert before is not None
         if answer is None:
-            return False, f"no answer within {ANSWER_S:g} s, again and again; there was one before the load"
+            return False, f"no answer within {ANSWER_S:g} s"
         if is_worse(answer.status, before):
             return False, f"HTTP {answer.status}, and HTTP {before} before the load"
         return True, f"HTTP {answer.status}"
@@ -182,6 +198,25 @@ class TargetHealth:
             return get(self._host + path, ANSWER_S, LIMIT_BYTES)
         except NoAnswerError:
             return None
+
+
+@dataclass(frozen=True)
+class _Series:
+    good: int
+    """Answered one after another."""
+    ok: bool
+    detail: str
+    """Of the last."""
+
+
+def _series(ask: Ask, wanted: int) -> _Series:
+    """Asks until one is not answered well, ``wanted`` are, or ``SERIES_S`` are over."""
+    good, end_s = 0, time.monotonic() + SERIES_S
+    while True:
+        ok, detail = ask()
+        good += ok
+        if not ok or good >= wanted or time.monotonic() >= end_s:
+            return _Series(good, ok, detail)
 
 
 def is_worse(status: int, before: int) -> bool:

@@ -5,6 +5,7 @@ One scenario's: `python -m tests.ground_truth SCENARIO --short`.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
@@ -96,8 +97,9 @@ def test_a_run_that_mostly_waits_finds_what_is_true(beside: Case, going: dict[st
 
 def decided(result: Result, case: Case) -> None:
     """A run that only says INCONCLUSIVE where it should have passed or failed is made once more, as it asks for: the
-    machine may have been busy. What is wrong stays wrong.
+    machine may have been busy. That is told; what is wrong stays wrong.
     """
     if result.undecided:
+        warnings.warn(f"made once more: {result}", stacklevel=2)
         result = run(case)
     assert result.right, str(result)

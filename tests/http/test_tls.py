@@ -109,7 +109,7 @@ def test_half_a_page_is_none_for_a_probe_either(certificates: Certificates) -> N
     with scripted([READ, page, END_SESSION], [READ, page, CLOSE], tls=good(certificates)) as server:
         url = f"https://localhost:{server.port}/metrics"
         assert request(url, 5, 1000, ca_file=certificates.ca).body == b"pool_in_use 3\n"
-        with pytest.raises(NoAnswerError, match="TLS failed"):
+        with pytest.raises(NoAnswerError, match=r"^closed without close_notify"):  # there was a session
             request(url, 5, 1000, ca_file=certificates.ca)
 
 

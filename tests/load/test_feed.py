@@ -214,10 +214,14 @@ def test_what_is_meant_for_others_is_not_taken_for_ones_own(users: Callable[...,
     assert found["message echo", "doubled"] == 1 and not found["message echo", "ok"]
 
 
-def test_without_a_channel_in_the_path_all_messages_are_for_everybody(users: Callable[..., FeedUser]) -> None:
+@pytest.mark.parametrize("path", ["/feed?client={number}", "/feed?client={number}&channel={channel}"])
+def test_without_a_channel_in_the_path_or_in_a_message_it_is_for_everybody(
+    users: Callable[..., FeedUser], path: str
+) -> None:
+    """A service that keeps of what is published only what it knows shows nothing of whose it is."""
     answer = said({"type": "message", "seq": 1, "publish": {"sent_s": time.monotonic()}})
     with scripted([READ, OPEN + said({"type": "hello", "seq": 0}), 0.2, answer]) as server:
-        user = users(server.url, herd=True, feed_path="/feed?client={number}")
+        user = users(server.url, herd=True, feed_path=path)
         talked(user, for_s=0.2, until="message broadcast")
     assert counted(user)["message broadcast", "ok"] == 1
 

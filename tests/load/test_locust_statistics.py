@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from typing import Any
 
@@ -90,10 +91,34 @@ def test_after_each_request_they_are_those_of_locust(
             each.runner.quit()
 
 
-def test_what_somebody_has_changed_in_locust_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen = []
-    monkeypatch.setattr(stats.StatsEntry, "log", lambda _, response_time, __: seen.append(response_time))
+seen: list[float] = []
+
+
+class Own(stats.RequestStats):
+    def log_request(self, _method: str, _name: str, response_time: Any, _content_length: Any) -> None:
+        seen.extend(2 * [response_time])
+
+
+def wrapped(original: Any) -> Any:
+    @functools.wraps(original)
+    def log(_entry: Any, response_time: Any, _content_length: Any) -> None:
+        seen.append(response_time)
+
+    return log
+
+
+@pytest.mark.parametrize("change", ["replaced", "wrapped", "a class of its own"])
+def test_what_somebody_has_changed_in_locust_goes_on(monkeypatch: pytest.MonkeyPatch, change: str) -> None:
+    seen.clear()
     made = Environment()
+    if change == "a class of its own":
+        made.stats = Own()
+    else:
+        log = wrapped(stats.StatsEntry.log)
+        if change == "replaced":
+            del log.__wrapped__
+            log.__module__ = __name__
+        monkeypatch.setattr(stats.StatsEntry, "log", log)
     made.create_local_runner()
     count_at_once(made)
     made.events.request.fire(request_type="GET", name="/", response_time=3, response_length=1)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from harness.load.users import login
 from harness.load.users.login import LoginUser
 from tests.http.scripted import scripted
 from tests.load.single_user import single_user
@@ -51,7 +52,17 @@ def test_one_name_for_all_may_have_one_token() -> None:
     assert outcomes("me", ONE, ONE, numbers=(1, 2), kind=Anybody) == {"ok": 2}
 
 
-@pytest.mark.parametrize("body", [b"{}", b'{"token": null}', b'{"token": ""}', b'{"error": "later"}', b"<html>"])
+@pytest.mark.parametrize(
+    "body", [b"{}", b'{"token": null}', b'{"token": ""}', b'{"error": "later"}', b"[]", b'"busy"', b"null", b"<html>"]
+)
 def test_an_answer_without_a_token_is_none(body: bytes) -> None:
     cause = "wrong answer" if body.startswith(b"<") else "no token in the answer"
     assert outcomes("user{number}", body, numbers=(1,)) == {cause: 1}
+
+
+def test_the_newest_tokens_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A service with a new one at each login does not fill the load process."""
+    monkeypatch.setattr(login, "MOST_TOKENS", 2)
+    three = b'{"token": "three"}'
+    assert outcomes("user{number}", ONE, TWO, TWO, numbers=(1, 1, 2)) == {"ok": 2, "token of another user": 1}
+    assert outcomes("user{number}", ONE, TWO, three, ONE, numbers=(1, 1, 1, 2)) == {"ok": 4}

@@ -78,7 +78,7 @@ def _waits(pid: int, waits_s: float, look_s: float) -> bool:
 
 
 def _threads(pid: int) -> tuple[float, bool]:
-    """How long those that are there have run, and whether one runs now or waits for a turn."""
+    """How long those that are there have run, and whether one runs now, or waits for a turn or a page of memory."""
     ran_s, wants_a_turn = 0.0, False
     for path in Path(f"/proc/{pid}/task").glob("*/stat"):
         try:
@@ -86,5 +86,5 @@ def _threads(pid: int) -> tuple[float, bool]:
         except OSError:  # a thread that has just ended
             continue
         ran_s += (int(fields[10]) + int(fields[11])) / os.sysconf("SC_CLK_TCK")
-        wants_a_turn = wants_a_turn or state == "R"
+        wants_a_turn = wants_a_turn or state in "RD"
     return ran_s, wants_a_turn

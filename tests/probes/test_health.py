@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import itertools
+import re
 import socket
 import threading
 import time
+from collections.abc import Callable
 
 import pytest
 
 from harness.recording_marks import HealthMark
+from harness.run import health_check
 from harness.run.health_check import FRONT_PAGE, HealthResult, TargetHealth, check, is_worse, wait_until_healthy
 from tests.ports import free_port
 from tests.probes.loopback import PATIENCE_S, Respond, answer, hanging, python, raw, said, serving, tell
@@ -161,25 +164,59 @@ def test_a_target_that_is_as_it_was_or_better_has_come_back() -> None:
     assert never_had_one.ok and never_had_one.detail == "HTTP 404"
 
 
-@pytest.mark.parametrize("path", ["", "/readyz"])
-def test_a_target_that_takes_one_new_connection_of_three_has_not_come_back(path: str) -> None:
-    """Users who have stayed connected see nothing of it."""
+def after(path: str, takes: Callable[[bool, int], str], back_within_s: float = 1.0, timeout_s: float = 5) -> HealthMark:
+    """The last mark. ``takes`` gives the status, empty for none, from whether the load is over and which request it is
+    since.
+    """
     found: list[HealthMark] = []
     asked = itertools.count()
-    is_well = True
+    is_over = False
 
     def respond(connection: socket.socket, request: bytes) -> None:
-        if request and (is_well or next(asked) % 3 == 0):
-            answer("")(connection, request)
+        if request and (status := takes(is_over, next(asked))):
+            answer("", status)(connection, request)
 
     with serving(respond) as url:
-        target = TargetHealth(url, path, 5, found.append)
+        target = TargetHealth(url, path, timeout_s, found.append)
         target.check_before(0)
-        is_well = False
-        target.check_after(1.0)
-    last = found[-1]
-    assert (last.when, last.ok) == ("after", False) and last.check.endswith("on a new connection")
-    assert "again and again" in last.detail
+        is_over, asked = True, itertools.count()
+        target.check_after(back_within_s)
+    assert found[-1].when == "after" and found[-1].check.endswith("on a new connection")
+    return found[-1]
+
+
+@pytest.mark.parametrize("path", ["", "/readyz"])
+@pytest.mark.parametrize("refused", [lambda n: n % 3, lambda n: n % 15 == 14, lambda n: n == 5 or n % 25 == 24])
+def test_a_target_that_takes_only_some_new_connections_has_not_come_back(
+    path: str, refused: Callable[[int], bool]
+) -> None:
+    """Users who have stayed connected see nothing of it. Sooner or later 20 in a row are taken by chance."""
+    last = after(path, lambda is_over, n: "" if is_over and refused(n) else "200 OK", 0.7)
+    assert not last.ok, last
+    assert re.search(r"; \d+ of \d+ requests were answered as before the load$", last.detail), last
+
+
+@pytest.mark.parametrize("path", ["", "/readyz"])
+def test_what_refuses_some_connections_before_the_load_as_well_has_not_become_worse(path: str) -> None:
+    assert after(path, lambda _, n: "200 OK" if n % 3 == 0 else "").ok
+
+
+@pytest.mark.parametrize("path", ["", "/readyz"])
+def test_whoever_is_asked_to_come_later_is_answered(path: str) -> None:
+    """Twenty in a row may be more than one may ask."""
+    assert after(path, lambda is_over, n: "429 Too Many Requests" if is_over and n > 4 else "200 OK").ok
+
+
+def test_a_page_may_take_as_long_after_the_load_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """``--health-timeout-s`` says how long; where it is longer than a front page may take, that holds."""
+    monkeypatch.setattr(health_check, "ANSWER_S", 0.05)
+    monkeypatch.setattr(health_check, "IN_A_ROW", 2)
+
+    def takes(*_: object) -> str:
+        time.sleep(0.15)
+        return "200 OK"
+
+    assert after("/readyz", takes).ok
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.clients import process_search
-from harness.clients.process_search import listeners, listening_in
+from harness.clients.process_search import SearchError, listeners, listening_in
 from tests.ports import free_port
 from tests.probes.loopback import python, said
 
@@ -93,3 +93,16 @@ def test_where_they_do_not_come_first_the_whole_table_is_read(monkeypatch: pytes
     table.write_text("heading\n" + TABLE)
     monkeypatch.setattr(process_search, "TABLES", (table, tmp_path / "no IPv6"))
     assert process_search._listening((0x1F92,)) == {"socket:[444]": 0x1F92}
+
+
+def test_a_system_that_hides_its_tables_is_said_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Hidden:
+        def open(self) -> None:
+            raise PermissionError
+
+        def exists(self) -> bool:
+            return True
+
+    monkeypatch.setattr(process_search, "TABLES", (Hidden(), tmp_path / "away"))
+    with pytest.raises(SearchError, match="give pids instead"):
+        listeners([8000])

@@ -155,6 +155,9 @@ def test_a_message_that_came_to_another_channel_is_as_bad_as_one_that_was_lost()
     assert (found.outcome, found.figure) == (Outcome.FAIL, 0.01)
     assert found.reason == "1 misdelivered, 0 lost and 0 doubled of 100 messages due; limit 0 %"
     assert found.evidence["misdelivered"] == 1
+    to_others = counted(6, cast, 9, "misdelivered")
+    for recording in (run(to_others), run(to_others, counted(6, cast, 9, "lost"))):
+        assert judged("message_delivery", recording).outcome is Outcome.FAIL, "none came to whom it was meant for"
 
 
 HELD = (opened(5, 200), ended(20, 200, "closed 1012"), opened(21, 200), ended(60, 200))

@@ -92,7 +92,7 @@ def wait() -> str:
     ids=["answers", "has no answer", "raises", "is killed", "loops", "waits"],
 )
 def test_how_a_fork_ended_is_known(job: Callable[[], Any], ended: str) -> None:
-    assert in_a_fork(job, cpu_s=0, waits_s=0.1, look_s=0.02) == ended
+    assert in_a_fork(job, cpu_s=0, waits_s=0.5, look_s=0.02) == ended
 
 
 def test_a_fork_that_gets_no_turn_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -129,6 +129,7 @@ def test_the_target_was_asked_for_its_health_before_and_after_the_load(outcome: 
     assert [(mark.when, mark.check, mark.ok) for mark in outcome.done.recording.health] == [
         ("before", "GET /healthz", True),
         ("after", "GET /healthz", True),
+        ("after", "GET /healthz on a new connection", True),
     ]
 
 

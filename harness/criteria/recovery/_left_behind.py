@@ -25,13 +25,15 @@ CHANCE = 0.01
 
 @dataclass(frozen=True)
 class LeftBehind:
-    """A name, and how many of its requests failed or were too slow, since the recovery and in the baseline."""
+    """A name, and how many of its requests were bad, since the recovery and in the baseline."""
 
     name: str
     bad: int
     requests: int
     bad_before: int
     requests_before: int
+    how: str
+    """In which way they were bad."""
 
 
 def left_behind(
@@ -54,25 +56,25 @@ def left_behind(
     found: list[tuple[float, LeftBehind]] = []
     for name, pieces in by_name.items():
         alone = replace(recording, slices=tuple(pieces))
-        for before, since in _shares(alone, slo, floor_s, baseline_s, since_s):
+        for how, before, since in _shares(alone, slo, floor_s, baseline_s, since_s):
             if not before[1] or not since[1]:
                 continue
             allowed = max(before[0] / before[1] + WORSE_BY, clopper_pearson(*before, sure)[1])
             beyond = clopper_pearson(*since, sure)[0] - allowed
             if beyond > 0:
-                found.append((beyond, LeftBehind(name, *since, *before)))
+                found.append((beyond, LeftBehind(name, *since, *before, how)))
     return max(found, key=lambda each: each[0], default=(0.0, None))[1]
 
 
 def _shares(
     alone: Recording, slo: ServiceLevel, floor_s: float, baseline_s: tuple[int, int], since_s: tuple[int, int]
-) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
+) -> Iterator[tuple[str, tuple[int, int], tuple[int, int]]]:
     """(bad, requests) in the baseline and since, by the SLO of the name, and (failed, requests) of both."""
     if floor_s and windows(alone, *baseline_s, 1, slo).intended.sum() >= FEWEST:
         slo = service_level(alone, Phase("baseline", *baseline_s), floor_s) or slo
     both = [windows(alone, *between, 1, slo) for between in (baseline_s, since_s)]
-    yield _of(both[0], both[0].bad.sum()), _of(both[1], both[1].bad.sum())
-    yield _of(both[0], both[0].failed.sum()), _of(both[1], both[1].failed.sum())
+    yield "failed or were too slow", _of(both[0], both[0].bad.sum()), _of(both[1], both[1].bad.sum())
+    yield "failed", _of(both[0], both[0].failed.sum()), _of(both[1], both[1].failed.sum())
 
 
 def _of(seen: Windows, hits: float) -> tuple[int, int]:

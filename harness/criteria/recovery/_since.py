@@ -66,7 +66,7 @@ def in_words(instants_s: tuple[float, ...]) -> str:
 
 def _behind(name: LeftBehind, since: str, phases: Named) -> str:
     return (
-        f"{name.bad:,} of {name.requests:,} requests {name.name} since {since} failed or were too slow, and "
+        f"{name.bad:,} of {name.requests:,} requests {name.name} since {since} {name.how}, and "
         f"{name.bad_before:,} of {name.requests_before:,} in the {phases.baseline}: it is not back, though all "
         f"together are; a criterion of its own, with requests = {name.name}, would judge it"
     )

@@ -63,14 +63,14 @@ class MessageDelivery(Criterion):
             if piece.outcome in (LOST, *NOT_DUE):
                 wrong[f"{piece.name}, {piece.outcome}"] += piece.count
         total, lost, doubled = due.total(), outcomes[LOST], outcomes[DOUBLED]
-        if total and not any(outcomes[came] for came in (OK, LATE, DOUBLED)):
+        if total and not any(outcomes[came] for came in (OK, LATE, *NOT_DUE)):
             told = ", ".join(f"{count:,} {outcome}" for outcome, count in outcomes.most_common())
             reason = f"no message came as it was expected ({told}): {ADAPT}"
             return self.inconclusive(reason, {"due": total, **outcomes})
-        if not total:
-            return self.inconclusive(f"no {self.messages} was due, so none could be lost")
         misdelivered = outcomes[MISDELIVERED]
-        ratio = (lost + doubled + misdelivered) / total
+        if not total and not misdelivered:
+            return self.inconclusive(f"no {self.messages} was due, so none could be lost")
+        ratio = (lost + doubled + misdelivered) / total if total else 1.0
         evidence = {
             "due": total,
             "lost": lost,

@@ -42,6 +42,7 @@ class ResponseContextManager(Response):
         super().__init__(response.status_code, response._head, response.body, response._max_bytes)
         self.error = response.error
         self.url = response.url
+        self.history = response.history
         self.request_meta = meta
         """Arguments of the event; may be changed inside the block, as in Locust."""
         self._fire = fire

@@ -35,19 +35,24 @@ class LoginUser(HerdHttpUser):
         return self.client.prepare("POST", options.login_path, json=credentials)
 
     def check(self, response: Response) -> str | Exception | None:
-        return token_problem(self, self._username, response.json().get("token"))
+        return token_problem(self, self._username, response.json())
 
 
 _owners: WeakKeyDictionary[Node, dict[int, int]] = WeakKeyDictionary()
 """Tokens → who got them, in this load process; of both the hashes, as a token is secret and may be long."""
+MOST_TOKENS = 100_000
+"""That are remembered, the newest: some 15 MB."""
 
 
-def token_problem(user: HerdHttpUser, username: str, token: object) -> WrongAnswerError | None:
-    """What is wrong with the token that the login of that name was answered with; None where nothing is. Under load, a
-    service that mixes up its sessions lets one user in as another.
+def token_problem(user: HerdHttpUser, username: str, answer: object) -> WrongAnswerError | None:
+    """What is wrong with the ``token`` in the JSON that the login of that name was answered with; None where nothing
+    is. Under load, a service that mixes up its sessions lets one user in as another.
     """
+    token = answer.get("token") if isinstance(answer, dict) else None
     if not token:
         return WrongAnswerError("no token in the answer")
     owners = _owners.setdefault(node_of(user.environment), {})
     owner = hash(username)
+    if len(owners) >= MOST_TOKENS:
+        del owners[next(iter(owners))]
     return None if owners.setdefault(hash(str(token)), owner) == owner else WrongAnswerError("token of another user")

@@ -181,8 +181,8 @@ class FeedUser(WebSocketUser):
         return False
 
     def _is_of_another(self, channel: object) -> bool:
-        """Not where the service is told of no channel: it may have one for all."""
-        return "{channel}" in self.options.feed_path and channel != stamp_of(self.channel)
+        """Not where the service is told of no channel, as it may have one for all, or does not pass on the stamp."""
+        return "{channel}" in self.options.feed_path and channel not in (None, stamp_of(self.channel))
 
     def on_end(self, ended_s: float) -> None:
         if not self._greeted and self._opened_s < ended_s - self.options.quiet_s:
