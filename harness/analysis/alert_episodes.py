@@ -8,6 +8,9 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+NO_QUANTILE = "no figure, as too many requests failed"
+"""Of a quantile beyond every answer: more requests failed than it leaves out."""
+
 
 @dataclass(frozen=True)
 class Condition:
@@ -49,12 +52,7 @@ def in_words(condition: Condition) -> str:
             scale, unit = 1.0, f" {unit}"
     if condition.limit is None:
         return condition.detail
-    # A quantile beyond every answer: more requests failed than it leaves out.
-    figure = (
-        "no figure, as too many requests failed"
-        if math.isinf(condition.figure)
-        else f"{condition.figure * scale:.3g}{unit}"
-    )
+    figure = NO_QUANTILE if math.isinf(condition.figure) else f"{condition.figure * scale:.3g}{unit}"
     detail = f" ({condition.detail})" if condition.detail else ""
     return f"{figure}{detail}, limit {condition.limit * scale:.3g}{unit}"
 

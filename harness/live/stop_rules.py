@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from harness.analysis.alert_episodes import NO_QUANTILE
 from harness.analysis.alerts import STALE_S
 from harness.analysis.histogram import bucket_bounds_us
 from harness.analysis.phases import RunningTally
@@ -276,7 +277,7 @@ class StopWatch:
 def _figure(metric: str, value: float) -> str:
     """With its unit."""
     if metric in QUANTILES:
-        return "no figure, as too many requests failed" if math.isinf(value) else f"{value:.4g} s"
+        return NO_QUANTILE if math.isinf(value) else f"{value:.4g} s"
     if metric in (MEMORY, BYTES):
         name, size = next(((n, s) for n, s in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)) if value >= s), ("bytes", 1.0))
         return f"{value / size:.4g} {name}"
