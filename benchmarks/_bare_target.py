@@ -8,6 +8,7 @@ Run as ``python -m benchmarks._bare_target``, with a file of certificate and key
 
 from __future__ import annotations
 
+import contextlib
 import json
 import select
 import socket
@@ -18,6 +19,8 @@ import time
 
 SO_TIMESTAMPNS = 35
 """Linux, asm-generic/socket.h; what comes with it is a timespec of the real-time clock."""
+HEALTH_CHECK = b"User-Agent: springback-probe"
+"""Before and after the load; of what the load itself sends none has this."""
 TIMESPEC = struct.Struct("ll")
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 13\r\n\r\n" + b'{"token":"x"}'
 
@@ -25,6 +28,7 @@ ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 
 class Peer:
     def __init__(self, accepted: socket.socket, context: ssl.SSLContext | None) -> None:
         self.accepted_s = time.monotonic()
+        self.has_asked = False
         accepted.setblocking(False)
         accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket = accepted
@@ -59,22 +63,32 @@ class Target:
         """Raises OSError when the peer has gone; BlockingIOError or ssl.SSLWantReadError when there is nothing."""
         data, at_s = peer.receive()
         if not data:
+            if not peer.has_asked:
+                self._leave_out(peer)  # whether the port is open is no load either
             raise ConnectionResetError
+        peer.has_asked = True
         # A request may come in pieces (head, then body): the piece with the request line counts.
         if data.startswith((b"GET /arrivals", b"GET /connections")):
-            self.connections.remove(peer.accepted_s)  # who asks is no part of the load
+            self._leave_out(peer)  # who asks is no part of the load
             instants = self.requests if b"/arrivals" in data else self.connections
             body = json.dumps(instants).encode()
             instants.clear()
             peer.socket.setblocking(True)
             peer.socket.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
             peer.socket.setblocking(False)
+        elif HEALTH_CHECK in data:
+            self._leave_out(peer)
+            peer.socket.send(ANSWER)
         elif data.startswith((b"GET ", b"POST ")):
             self.requests.append(at_s)
             if not data.startswith(b"POST ") or not data.endswith(b"\r\n\r\n"):
                 peer.socket.send(ANSWER)
         else:
             peer.socket.send(ANSWER)
+
+    def _leave_out(self, peer: Peer) -> None:
+        with contextlib.suppress(ValueError):  # it has been given and forgotten
+            self.connections.remove(peer.accepted_s)
 
 
 def serve(certificate_file: str | None) -> None:

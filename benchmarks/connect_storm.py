@@ -12,7 +12,7 @@ from harness.recording import Recording
 from harness.recording_header import Phase
 from harness.recording_values import OK
 
-ROUNDS = 2
+ROUNDS = 1
 USERS = 10_000
 SPARE = 500
 SHARE = 0.99

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from benchmarks._contest import HERE, Table, in_turn, spread
 
-ROUNDS = 3
+ROUNDS = 2
 WAYS = {"live": "live state, each slice merged once", "text": "lines read back, slices added up for each look"}
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from benchmarks._contest import Table, arrivals, bare_target, in_turn, locust, percentile_span_ms, spread
 
-ROUNDS = 2
+ROUNDS = 1
 USERS = 100
 CLIENTS = {
     "PacedHttpUser, HTTP/1.1": "lean",

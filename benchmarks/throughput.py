@@ -15,7 +15,7 @@ from pathlib import Path
 from benchmarks._contest import HERE, Table, free_port, in_turn, spread
 from benchmarks._server import Server, on_core, server
 
-ROUNDS = 3
+ROUNDS = 2
 USERS = 32
 SERVER_CORE, GENERATOR_CORE = 0, 1
 SETTLE_S = 1.5

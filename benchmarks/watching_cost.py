@@ -10,7 +10,7 @@ from collections.abc import Callable
 from benchmarks._contest import HERE, Table, in_turn, spread
 from benchmarks._watching import NODES, REQUESTS_PER_S, SECONDS, WAYS
 
-ROUNDS = 3
+ROUNDS = 2
 SIZES = (10, 100)
 WATCHED = {"page": "one live page is open", "metrics": "`/metrics`, scraped once a second", "nobody": "nobody looks"}
 
