@@ -157,6 +157,52 @@ def test_while_a_target_hangs_the_users_that_it_holds_are_those_who_came_before(
     assert needed and set(needed) == {"100"} and found.reason.count("give them") == len(needed)
 
 
+def _crowded(seconds: Mapping[int, tuple[str, int, float | None]]) -> Recording:
+    """Second → of which class of users, how many of its 60 arrivals waited for 2 s, and for how long each start takes
+    a user away; None: no user was free again.
+    """
+    whole = run(herd=0)
+    late = bucket_index(2_000_000)
+    marks = [
+        StartsMark(
+            t,
+            "w",
+            {kind: 60},
+            stream=ARRIVALS,
+            due={kind: 60},
+            waits={kind: {late: waited}},
+            busy={} if busy_s is None else {kind: (60, 60 * busy_s)},
+        )
+        for t, (kind, waited, busy_s) in seconds.items()
+    ]
+    others = tuple(mark for mark in whole.marks if not isinstance(mark, StartsMark))
+    return dataclasses.replace(whole, marks=(*others, *marks))
+
+
+def test_one_sentence_of_a_class_has_the_largest_number_of_its_phases() -> None:
+    """Not the phase in which most waited: with the users that another needs, nobody waits there either."""
+    found = judged("enough_users", _crowded({5: ("V", 60, 1.0), 30: ("V", 12, 2.5), 70: ("V", 30, 0.1)}))
+    assert found.reason == (
+        "12 of 60 arrivals (spike, V) waited for a free user of ours, the longest 2 s, and too many in 2 other phases: "
+        "give them about 150 users, for 60 arrivals a second that took 2.5 s each"
+    )
+    assert dict(found.evidence) == {"baseline, V, waited": 60, "spike, V, waited": 12, "recovery, V, waited": 30}
+
+
+def test_each_class_of_users_has_a_sentence() -> None:
+    found = judged("enough_users", _crowded({5: ("V", 60, 1.0), 30: ("V", 12, 2.5), 70: ("W", 30, 0.1)}))
+    of_v, of_w = found.reason.split("; ")
+    assert "(spike, V)" in of_v and "and too many in 1 other phase: give them about 150 users" in of_v
+    assert "(recovery, W)" in of_w and "other phase" not in of_w and "about 6 users" in of_w
+
+
+def test_a_phase_in_which_no_user_was_free_again_may_need_more_than_the_others() -> None:
+    found = judged("enough_users", _crowded({5: ("V", 60, 1.0), 30: ("V", 60, None)}))
+    assert "(baseline, V)" in found.reason and "give them at least 60 users" in found.reason
+    found = judged("enough_users", _crowded({5: ("V", 60, None), 30: ("V", 60, None)}))
+    assert found.reason.count("no user of theirs was free again") == 1 and "1 other phase" in found.reason
+
+
 @pytest.mark.parametrize("name", ["canary_users", "pool_users"])
 def test_the_option_that_gives_more_users_is_named(name: str) -> None:
     waited = run(1.5, of=20)
@@ -172,7 +218,7 @@ def test_littles_law_takes_the_seconds_whose_arrivals_waited_and_the_longest_tim
     waited = bucket_index(500_000)
 
     def stream(held: dict[int, tuple[int, float]]) -> Stream:
-        made = Stream("spike, Visitor", held)
+        made = Stream("spike", "Visitor", held)
         for t, due, late in ((9, 5, 0), (10, 120, 120), (11, 80, 40), (12, 5, 0)):
             waits = {"Visitor": {waited: late}} if late else {}
             made.add(
@@ -192,7 +238,7 @@ def test_littles_law_takes_the_seconds_whose_arrivals_waited_and_the_longest_tim
 
 
 def test_who_waited_for_longer_than_is_accepted_or_never_began_is_late() -> None:
-    made = Stream("spike, Visitor")
+    made = Stream("spike", "Visitor")
     waits = {"Visitor": {bucket_index(200_000): 3, bucket_index(300_000): 4}}
     made.add(StartsMark(10, "w", {"Visitor": 18}, stream=ARRIVALS, due={"Visitor": 20}, waits=waits), "Visitor")
     made.add(StartsMark(10, "v", {"Visitor": 5}, stream=ARRIVALS, due={"Visitor": 5}), "Visitor")
@@ -292,7 +338,7 @@ def test_a_class_that_is_missing_at_the_gate_is_not_hidden_by_the_others() -> No
 
 
 def test_a_second_in_which_one_waited_is_crowded() -> None:
-    made = Stream("spike, Visitor", {10: (10, 20.0)})
+    made = Stream("spike", "Visitor", {10: (10, 20.0)})
     waits = {"Visitor": {bucket_index(300_000): 1}}
     made.add(StartsMark(10, "w", {"Visitor": 50}, stream=ARRIVALS, due={"Visitor": 50}, waits=waits), "Visitor")
     assert made.users_needed() == (100, 50, 2)

@@ -26,7 +26,9 @@ OPTIONS = ("pool_users", "canary_users")
 class Stream:
     """Arrivals of one class of users in one phase."""
 
-    what: str
+    phase: str
+    kind: str
+    """The class of users; empty where nobody says."""
     held: Mapping[int, tuple[int, float]] = field(default_factory=dict)
     """Second → users started for it that were free again, and for how long they had not been. In every phase: who
     holds the users of one may have started in another.
@@ -48,6 +50,10 @@ class Stream:
         histogram.add(self.waits, waits)
         self.due_in[t] = self.due_in.get(t, 0) + due
         self.late_in[t] = self.late_in.get(t, 0) + due - started + histogram.total(waits)
+
+    @property
+    def what(self) -> str:
+        return f"{self.phase}, {self.kind or NOBODY}"
 
     def late(self, wait_limit_s: float) -> int:
         """Arrivals that waited for longer than that, or never found a free user."""
@@ -109,7 +115,11 @@ class EnoughUsers(Guard):
             longest = "none waited" if not longest_us else f"the longest waited {seconds(longest_us / 1e6)}"
             told = f"{percent(1 - share)} of the arrivals found a free user within {seconds(self.wait_s)}; {longest}"
             return self.finding(Outcome.PASS, told, share, evidence=evidence)
-        reason = "; ".join(_in_words(each, self.wait_s) for each in streams if shares[each.what] > self.limit)
+        crowded = [each for each in streams if shares[each.what] > self.limit]
+        of_classes = [
+            [each for each in crowded if each.kind == kind] for kind in sorted({each.kind for each in crowded})
+        ]
+        reason = "; ".join(_in_words(of_class, self.wait_s) for of_class in of_classes)
         return self.finding(Outcome.INCONCLUSIVE, f"{reason}{_option(recording)}", share, evidence=evidence)
 
     def without_objection(self, recording: Recording) -> Recording:
@@ -138,7 +148,7 @@ def _streams(recording: Recording) -> Iterator[Stream]:
     for phase in recording.header.phases:
         inside = [mark for mark in marks if phase.start_s <= mark.t < phase.end_s]
         for kind in kinds:
-            stream = Stream(f"{phase.name}, {kind or NOBODY}", held[kind])
+            stream = Stream(phase.name, kind, held[kind])
             for mark in inside:
                 stream.add(mark, kind)
             yield stream
@@ -152,14 +162,22 @@ def _held(marks: Iterable[StartsMark], kind: str) -> dict[int, tuple[int, float]
     return added
 
 
-def _in_words(stream: Stream, wait_s: float) -> str:
+def _in_words(crowded: list[Stream], wait_s: float) -> str:
+    """Of one class of users, by the phase that needs most of them: so many are enough for the others, too."""
+    needed = {each.phase: each.users_needed() for each in crowded}
+    stream = max(crowded, key=lambda each: (needed[each.phase] or (0,))[0])
     late, never = stream.late(wait_s), stream.due - stream.started
     longest_us = histogram.quantile_us(stream.waits, 1)
     longest = f", the longest {seconds(longest_us / 1e6)}" if longest_us else ""
     gone = f", {never:,} of them until the end" if never else ""
-    told = f"{late:,} of {stream.due:,} arrivals ({stream.what}) waited for a free user of ours{longest}{gone}: "
-    needed = stream.users_needed()
-    if needed is None:
+    others = len(crowded) - 1
+    as_well = f", and too many in {others} other phase{'s' if others > 1 else ''}" if others else ""
+    told = (
+        f"{late:,} of {stream.due:,} arrivals ({stream.what}) waited for a free user of ours{longest}{gone}{as_well}: "
+    )
+    most = needed[stream.phase]
+    if most is None:
         return f"{told}no user of theirs was free again, so more are needed than there were"
-    users, rate, busy_s = needed
-    return f"{told}give them about {users:,} users, for {rate:.3g} arrivals a second that took {seconds(busy_s)} each"
+    users, rate, busy_s = most
+    about = "at least" if None in needed.values() else "about"
+    return f"{told}give them {about} {users:,} users, for {rate:.3g} arrivals a second that took {seconds(busy_s)} each"
