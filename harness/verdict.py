@@ -281,8 +281,10 @@ def _explains(finding: Finding) -> int:
 
 
 def _is_of_the_measurement(finding: Finding) -> bool:
-    """A guard that only lacks evidence has no figure, and explains nothing."""
-    return finding.criterion in MEASUREMENT and finding.figure is not None
+    """A guard that only lacks evidence shows none, and explains nothing; one that has found something, such as a lost
+    process, need not have a figure.
+    """
+    return finding.criterion in MEASUREMENT and bool(finding.evidence)
 
 
 def _overridden(planned: Sequence[CriterionSpec], used: Sequence[CriterionSpec]) -> str:

@@ -106,6 +106,9 @@ def test_a_load_process_that_stops_making_load_is_seen_from_the_spike_on(from_s:
     assert (found.outcome is Outcome.INCONCLUSIVE) is seen, found.reason
     assert (f"worker-2 had no arrival from {from_s} s to {to_s} s, when about" in found.reason) is seen
     assert found.voids == ((CLIENTS,) if seen else ())
+    stopped = dataclasses.replace(kept, probes=tuple(each for each in kept.probes if each.probe != "generator"))
+    evidence = judged("generator_health", stopped).evidence
+    assert evidence == ({"stretches without an arrival": 1} if seen else {}), "with no sample of itself either"
 
 
 def test_arrivals_that_were_not_planned_are_no_stop_of_the_load() -> None:

@@ -8,8 +8,10 @@ from collections.abc import Mapping
 import pytest
 
 from harness import criteria, verdict
+from harness.analysis.histogram import bucket_index
 from harness.findings import ALL, CLIENTS, RUN, TARGET, Finding, Outcome, Verdict
 from harness.recording import CriterionSpec, End, Recording
+from harness.recording_marks import ARRIVALS, NodeMark, StartsMark
 from harness.recording_values import Scalar
 from harness.verdict import judge
 from tests import recordings
@@ -131,9 +133,9 @@ def test_what_kept_a_run_from_beginning_is_named_before_the_guards_that_follow_f
 
 
 @pytest.mark.parametrize("cause", ["machine_pressure", "generator_health"])
-@pytest.mark.parametrize(("figure", "named"), [(0.88, True), (None, False)])
+@pytest.mark.parametrize(("evidence", "named"), [({"load processes": 2}, True), ({}, False)])
 def test_a_disturbed_measurement_is_named_before_what_it_may_have_caused(
-    monkeypatch: pytest.MonkeyPatch, cause: str, figure: float | None, named: bool
+    monkeypatch: pytest.MonkeyPatch, cause: str, evidence: Mapping[str, Scalar], named: bool
 ) -> None:
     """On a machine that others had taken, the advice to make less load sends people the wrong way. A guard that only
     lacks evidence says nothing of the kind.
@@ -142,7 +144,7 @@ def test_a_disturbed_measurement_is_named_before_what_it_may_have_caused(
         monkeypatch,
         {
             "baseline": dataclasses.replace(finding("baseline", I, ALL, is_guard=True), title="baseline healthy"),
-            cause: dataclasses.replace(finding(cause, I, ALL, is_guard=True), figure=figure, title="left alone"),
+            cause: dataclasses.replace(finding(cause, I, ALL, is_guard=True), evidence=evidence, title="left alone"),
             "latency": finding("latency", P),
         },
     )
@@ -151,6 +153,32 @@ def test_a_disturbed_measurement_is_named_before_what_it_may_have_caused(
     assert latency.voided_by == first
     assert latency.reason == f'void because of the guard "{title}" (had been PASS: because latency)'
     assert found.reason.startswith(f"{title}: because {first}")
+
+
+def _without_load_processes(lost: bool) -> Recording:
+    """None of them was there from the spike on, and a canary waited for one; or only their samples are not there."""
+    whole = recordings.lost_worker() if lost else recordings.healthy()
+    late = {bucket_index(2_000_000): 9}
+    waited = StartsMark(20, "worker-1", {"V": 9}, stream=ARRIVALS, due={"V": 9}, waits={"V": late})
+    header = dataclasses.replace(
+        whole.header, level_unit="starts/s", criteria=(*whole.header.criteria, CriterionSpec("enough_users"))
+    )
+    marks = tuple(
+        dataclasses.replace(mark, t=10) if isinstance(mark, NodeMark) and mark.event == "lost" else mark
+        for mark in whole.marks
+    )
+    probes = tuple(sample for sample in whole.probes if sample.probe != "generator")
+    return dataclasses.replace(whole, header=header, probes=probes, marks=(*marks, waited))
+
+
+def test_a_lost_load_process_is_named_before_the_users_that_were_missing_then() -> None:
+    """It has no lag and no CPU to show, unlike one that was overloaded. Nor has one that nobody looked at."""
+    lost = judge(_without_load_processes(lost=True))
+    assert lost.reason.startswith("load generator healthy: worker-2 was lost at 10 s"), lost.reason
+    latency = next(each for each in lost.findings if each.criterion == "latency_quantile")
+    assert latency.voided_by == "generator_health"
+    unseen = judge(_without_load_processes(lost=False))
+    assert not unseen.reason.startswith("load generator healthy"), unseen.reason
 
 
 def test_a_target_that_did_not_come_back_is_the_first_of_several_fails(monkeypatch: pytest.MonkeyPatch) -> None:

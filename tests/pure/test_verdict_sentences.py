@@ -48,7 +48,7 @@ def finding(name: str, outcome: Outcome, **changes: Any) -> Finding:
         (
             [
                 finding("a", P),
-                finding("machine_pressure", I, is_guard=True, voids=(CLIENTS,), figure=0.9),
+                finding("machine_pressure", I, is_guard=True, voids=(CLIENTS,), evidence={"stolen": 0.9}),
                 finding("baseline_healthy", I, is_guard=True, voids=(CLIENTS,), figure=1.0),
             ],
             "Baseline_Healthy: because baseline_healthy (1 more",  # nobody was answered well: a wrong password, say

@@ -34,24 +34,30 @@ class GeneratorHealth(Guard):
     phase: str = parameter("spike", "judged from the beginning of this phase")
 
     def judge(self, recording: Recording) -> Finding:
+        absent = list(_attendance(recording))
+        evidence: dict[str, Scalar] = {"load processes lost, late or missing": len(absent)} if absent else {}
         stretch = phases_under_load(recording, self.phase)
         if not stretch:
-            return self._about([no_phase(recording, self.phase)], {})
+            return self._about([*absent, no_phase(recording, self.phase)], evidence)
         start_s = stretch[0].start_s
         # What came after the recording broke off is not known; run_complete says so, and no node is to blame.
         end_s = min(stretch[-1].end_s, generator.last_trace_s(recording))
         if end_s <= start_s:
-            return self._about([f"the run ended before the {self.phase}"], {})
+            return self._about([*absent, f"the run ended before the {self.phase}"], evidence)
         nodes = generator.health(recording, start_s, end_s)
-        reasons = [*_attendance(recording)]
+        reasons = [*absent]
         for node in nodes:
             reasons += self._objections(node)
-        for silence in silences(recording, start_s, end_s):
+        if stopped := list(silences(recording, start_s, end_s)):
+            evidence["stretches without an arrival"] = len(stopped)
+        for silence in stopped:
             begun = f"from {silence.from_s} s to {silence.to_s} s, when about {silence.planned:,.0f} were planned"
             reasons.append(f"{silence.node} had no arrival {begun}")
         worst_cpu = max((node.cpu_ratio for node in nodes if node.cpu_ratio is not None), default=None)
         worst_lag_s = max((node.loop_lag_s for node in nodes if node.loop_lag_s is not None), default=None)
-        return self._about(reasons, {"load processes": len(nodes), "cpu_ratio": worst_cpu}, worst_lag_s)
+        if worst_lag_s is not None:
+            evidence |= {"load processes": len(nodes), "cpu_ratio": worst_cpu}
+        return self._about(reasons, evidence, worst_lag_s)
 
     def _objections(self, node: generator.NodeHealth) -> Iterator[str]:
         if node.loop_lag_s is None or node.cpu_ratio is None:
