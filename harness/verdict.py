@@ -15,21 +15,11 @@ from harness import family
 from harness.analysis import generator
 from harness.analysis.names import names_in_doubt, outside_of_phases_in_words
 from harness.errors import ConfigurationError
-from harness.findings import TARGET_HEALTHY, Finding, Outcome, Verdict
+from harness.findings import Finding, Outcome, Verdict
 from harness.recording import Recording
 from harness.recording_header import CriterionSpec, Phase
 from harness.recording_marks import PARKED
-
-RUN_COMPLETE, BASELINE_HEALTHY = "run_complete", "baseline_healthy"
-"""The criterion that is judged for every run, whether it is listed or not."""
-CAUSES = (TARGET_HEALTHY, "faults_injected")
-"""Guards that are named first where several void a finding: without a target, or a fault that could be prepared, there
-was no load, and the others only say that they saw none."""
-
-MEASUREMENT = ("machine_pressure", "generator_health")
-"""Guards of what measured. Where one of them has found something, a slow baseline, users that are not free in time and
-a spike that was not delivered may all come of it, so it is named before them.
-"""
+from harness.verdict_cause import CAUSES, RUN_COMPLETE, explains_as_guard, outcome_in_words
 
 VOID = "void because of"
 """Begins the reason of a finding that a guard has voided."""
@@ -65,7 +55,7 @@ def judge(recording: Recording, criteria: Sequence[CriterionSpec] | None = None)
     notes += [f"{spec.criterion} is not judged: {_judge_one(recording, spec).reason}." for spec in left_out]
     if criteria is not None and tuple(criteria) != tuple(planned):
         notes.append(_overridden(planned, criteria))
-    outcome, reason = _worst(recording, findings, listed)
+    outcome, reason = outcome_in_words(recording, findings, listed)
     end = recording.end
     stopped_early = end is not None and end.stopped_early
     if end is not None and stopped_early:
@@ -170,7 +160,7 @@ def _void(recording: Recording, specs: Sequence[CriterionSpec], findings: Sequen
         for spec, finding in zip(specs, findings, strict=True)
         if finding.voids and finding.outcome is not Outcome.PASS
     ]
-    guards.sort(key=lambda each: (each[0].criterion not in CAUSES, not _is_of_the_measurement(each[0])))
+    guards.sort(key=lambda each: -explains_as_guard(each[0]))
     result = []
     for spec, finding in zip(specs, findings, strict=True):
         missed = _missed(recording, spec) if finding.outcome is Outcome.INCONCLUSIVE else ""
@@ -242,49 +232,6 @@ def _without_objection(recording: Recording, spec: CriterionSpec) -> Recording |
 
 def _in_reading_order(findings: Sequence[Finding]) -> list[Finding]:
     return sorted(findings, key=lambda finding: (finding.is_guard, -finding.outcome.rank))
-
-
-def _worst(recording: Recording, findings: Sequence[Finding], listed: int) -> tuple[Outcome, str]:
-    """The outcome and its one sentence."""
-    outcome = max((finding.outcome for finding in findings), key=lambda outcome: outcome.rank)
-    if outcome is not Outcome.FAIL:
-        if not any(piece.count for piece in recording.slices):
-            end = recording.end
-            why = f": {end.reason}" if end is not None and not end.completed else ""
-            return Outcome.INCONCLUSIVE, f"No request was recorded, so nothing can be said about the target{why}."
-        if not listed:
-            return Outcome.INCONCLUSIVE, "The run has no criteria, so there is nothing to pass."
-        if all(finding.is_guard for finding in findings):
-            return Outcome.INCONCLUSIVE, "The run has guards only and no criterion about the target."
-    if outcome is Outcome.PASS:
-        count = sum(not finding.is_guard for finding in findings)
-        return outcome, f"All {count} criteria hold, and no guard objects."
-    worst = [finding for finding in findings if finding.outcome is outcome]
-    # Of several FAILs a target that did not come back says more than what failed while it went.
-    fails_first = next((finding for finding in worst if finding.criterion == TARGET_HEALTHY), worst[0])
-    first = fails_first if outcome is Outcome.FAIL else max(worst, key=_explains)
-    more = f" ({len(worst) - 1} more {outcome.value})" if len(worst) > 1 else ""
-    return outcome, f"{first.title}: {first.reason}{more}."
-
-
-def _explains(finding: Finding) -> int:
-    """How much an INCONCLUSIVE finding explains the others: a broken run most, then a target that answers nobody well,
-    a measurement that was disturbed, what voids, and any guard.
-    """
-    if finding.criterion == RUN_COMPLETE:
-        return 5
-    if finding.criterion == BASELINE_HEALTHY and finding.figure == 1:
-        return 4  # who answers nobody is not merely slow
-    if _is_of_the_measurement(finding):
-        return 3
-    return 2 if finding.voids else int(finding.is_guard)
-
-
-def _is_of_the_measurement(finding: Finding) -> bool:
-    """A guard that only lacks evidence shows none, and explains nothing; one that has found something, such as a lost
-    process, need not have a figure.
-    """
-    return finding.criterion in MEASUREMENT and bool(finding.evidence)
 
 
 def _overridden(planned: Sequence[CriterionSpec], used: Sequence[CriterionSpec]) -> str:

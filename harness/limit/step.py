@@ -10,7 +10,7 @@ from enum import Enum
 from harness import criteria as criteria_folder
 from harness.analysis.phases import SHED_RATIO
 from harness.findings import METASTABILITY, RECOVERY_TIME, TARGET_HEALTHY, Basis, Finding, Outcome
-from harness.verdict import RUN_COMPLETE
+from harness.verdict_cause import RUN_COMPLETE
 
 
 class Answer(Enum):

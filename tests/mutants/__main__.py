@@ -36,7 +36,7 @@ UNDER_LOCUST = "load"
 def judged() -> list[Path]:
     """The files from what is counted and sampled to a verdict, and those that hold runs and logs against others."""
     rooms = [path for room in ROOMS for path in (ROOT / "harness" / room).rglob("*.py")]
-    return sorted([*rooms, ROOT / "harness/verdict.py"])
+    return sorted([*rooms, ROOT / "harness/verdict.py", ROOT / "harness/verdict_cause.py"])
 
 
 def main() -> int:

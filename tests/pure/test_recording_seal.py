@@ -15,7 +15,8 @@ from harness.recording_header import FORMAT, CriterionSpec
 from harness.recording_line import encode
 from harness.recording_seal import Sealer
 from harness.recording_values import OK
-from harness.verdict import RUN_COMPLETE, judge
+from harness.verdict import judge
+from harness.verdict_cause import RUN_COMPLETE
 from tests import recordings
 
 LIMIT = (CriterionSpec("error_ratio", {"limit": 0.05, "phase": "recovery"}),)

@@ -14,6 +14,7 @@ from harness.recording import CriterionSpec, End, Recording
 from harness.recording_marks import ARRIVALS, NodeMark, StartsMark
 from harness.recording_values import Scalar
 from harness.verdict import judge
+from harness.verdict_cause import RUN_COMPLETE
 from tests import recordings
 
 P, I, F = Outcome.PASS, Outcome.INCONCLUSIVE, Outcome.FAIL  # noqa: E741
@@ -40,7 +41,7 @@ def judged(monkeypatch: pytest.MonkeyPatch, findings: Mapping[str, Finding | Exc
 
     guards = {name for name, each in findings.items() if isinstance(each, Finding) and each.is_guard}
     monkeypatch.setattr(criteria, "load", load)
-    monkeypatch.setattr(criteria, "is_guard", lambda name: name in guards or name == verdict.RUN_COMPLETE)
+    monkeypatch.setattr(criteria, "is_guard", lambda name: name in guards or name == RUN_COMPLETE)
     monkeypatch.setattr(criteria, "evidence_of", lambda name: TARGET if name == "memory" else CLIENTS)
     return judge(recordings.healthy(), [CriterionSpec(name) for name in findings])
 
@@ -342,7 +343,7 @@ def test_an_unknown_criterion_is_inconclusive_and_names_the_valid_ones() -> None
 
 def test_run_complete_is_judged_once_when_it_is_listed() -> None:
     found = judge(recordings.healthy(), [*recordings.CRITERIA, CriterionSpec("run_complete")])
-    assert [f.criterion for f in found.findings].count(verdict.RUN_COMPLETE) == 1
+    assert [f.criterion for f in found.findings].count(RUN_COMPLETE) == 1
     assert found.outcome is P
 
 

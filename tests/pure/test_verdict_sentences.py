@@ -15,6 +15,7 @@ from harness.findings import CLIENTS, Basis, Finding, Outcome, Verdict
 from harness.recording import CriterionSpec, Recording
 from harness.recording_marks import PARKED, HealthMark
 from harness.verdict import judge
+from harness.verdict_cause import outcome_in_words
 from tests import recordings
 
 P, I, F = Outcome.PASS, Outcome.INCONCLUSIVE, Outcome.FAIL  # noqa: E741
@@ -57,24 +58,30 @@ def finding(name: str, outcome: Outcome, **changes: Any) -> Finding:
     ],
 )
 def test_the_sentence_names_what_explains_most(findings: list[Finding], sentence: str) -> None:
-    outcome, said = verdict._worst(RUN, findings, len(findings))
+    outcome, said = outcome_in_words(RUN, findings, len(findings))
     assert said.startswith(sentence)
     assert outcome is max((each.outcome for each in findings), key=lambda each: each.rank)
 
 
 def test_nothing_to_pass_is_said_before_anything_else_but_a_fail() -> None:
     passed, guards = [finding("a", P)], [finding("g", P, is_guard=True)]
-    assert verdict._worst(RUN, passed, 0) == (I, "The run has no criteria, so there is nothing to pass.")
-    assert verdict._worst(RUN, guards, 1) == (I, "The run has guards only and no criterion about the target.")
-    assert verdict._worst(RUN, [*passed, *guards], 1)[0] is P
+    assert outcome_in_words(RUN, passed, 0) == (
+        I,
+        "The run has no criteria, so there is nothing to pass.",
+    )
+    assert outcome_in_words(RUN, guards, 1) == (
+        I,
+        "The run has guards only and no criterion about the target.",
+    )
+    assert outcome_in_words(RUN, [*passed, *guards], 1)[0] is P
     empty = replace(RUN, slices=(replace(RUN.slices[0], count=0, latency={}),))
     nothing = "No request was recorded, so nothing can be said about the target"
-    assert verdict._worst(empty, passed, 1) == (I, f"{nothing}.")
+    assert outcome_in_words(empty, passed, 1) == (I, f"{nothing}.")
     assert RUN.end is not None
     stopped = replace(empty, end=replace(RUN.end, completed=False, reason="no user came"))
-    assert verdict._worst(stopped, passed, 1) == (I, f"{nothing}: no user came.")
-    assert verdict._worst(replace(empty, end=None), passed, 1) == (I, f"{nothing}.")
-    assert verdict._worst(empty, [finding("a", F)], 0) == (F, "A: because a.")
+    assert outcome_in_words(stopped, passed, 1) == (I, f"{nothing}: no user came.")
+    assert outcome_in_words(replace(empty, end=None), passed, 1) == (I, f"{nothing}.")
+    assert outcome_in_words(empty, [finding("a", F)], 0) == (F, "A: because a.")
 
 
 def test_reports_that_were_not_written_leave_no_pass() -> None:

@@ -1,0 +1,72 @@
+"""What of a run explains the rest: the guard, of several, by which a finding is void, and the finding that the one
+sentence of a verdict names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from harness.findings import TARGET_HEALTHY, Finding, Outcome
+from harness.recording import Recording
+
+RUN_COMPLETE, BASELINE_HEALTHY = "run_complete", "baseline_healthy"
+"""The first one is judged for every run, whether it is listed or not."""
+
+CAUSES = (TARGET_HEALTHY, "faults_injected")
+"""Guards that are named first where several void a finding: without a target, or a fault that could be prepared, there
+was no load, and the others only say that they saw none."""
+
+MEASUREMENT = ("machine_pressure", "generator_health")
+"""Guards of what measured. Where one of them has found something, a slow baseline, users that are not free in time and
+a spike that was not delivered may all come of it, so it is named before them.
+"""
+
+
+def explains_as_guard(finding: Finding) -> int:
+    """How much one that voids explains the others that do."""
+    if finding.criterion in CAUSES:
+        return 2
+    return int(_is_of_the_measurement(finding))
+
+
+def outcome_in_words(recording: Recording, findings: Sequence[Finding], listed: int) -> tuple[Outcome, str]:
+    """The worst outcome of a run's findings and its one sentence. ``listed``: how many criteria the run has."""
+    outcome = max((finding.outcome for finding in findings), key=lambda outcome: outcome.rank)
+    if outcome is not Outcome.FAIL:
+        if not any(piece.count for piece in recording.slices):
+            end = recording.end
+            why = f": {end.reason}" if end is not None and not end.completed else ""
+            return Outcome.INCONCLUSIVE, f"No request was recorded, so nothing can be said about the target{why}."
+        if not listed:
+            return Outcome.INCONCLUSIVE, "The run has no criteria, so there is nothing to pass."
+        if all(finding.is_guard for finding in findings):
+            return Outcome.INCONCLUSIVE, "The run has guards only and no criterion about the target."
+    if outcome is Outcome.PASS:
+        count = sum(not finding.is_guard for finding in findings)
+        return outcome, f"All {count} criteria hold, and no guard objects."
+    worst = [finding for finding in findings if finding.outcome is outcome]
+    # Of several FAILs a target that did not come back says more than what failed while it went.
+    fails_first = next((finding for finding in worst if finding.criterion == TARGET_HEALTHY), worst[0])
+    first = fails_first if outcome is Outcome.FAIL else max(worst, key=_explains)
+    more = f" ({len(worst) - 1} more {outcome.value})" if len(worst) > 1 else ""
+    return outcome, f"{first.title}: {first.reason}{more}."
+
+
+def _explains(finding: Finding) -> int:
+    """How much an INCONCLUSIVE finding explains the others: a broken run most, then a target that answers nobody well,
+    a measurement that was disturbed, what voids, and any guard.
+    """
+    if finding.criterion == RUN_COMPLETE:
+        return 5
+    if finding.criterion == BASELINE_HEALTHY and finding.figure == 1:
+        return 4  # who answers nobody is not merely slow
+    if _is_of_the_measurement(finding):
+        return 3
+    return 2 if finding.voids else int(finding.is_guard)
+
+
+def _is_of_the_measurement(finding: Finding) -> bool:
+    """A guard that only lacks evidence shows none, and explains nothing; one that has found something, such as a lost
+    process, need not have a figure.
+    """
+    return finding.criterion in MEASUREMENT and bool(finding.evidence)
