@@ -241,22 +241,40 @@ def test_a_fault_in_the_baseline_leaves_nothing_to_compare_with(from_s: float, u
 
 
 @pytest.mark.parametrize(
-    ("cause", "words"),
+    ("cause", "status", "of_load"),
     [
-        ("http 422", "not one was answered well, so mend what is asked, and how: the path"),
-        ("wrong answer", "not one was answered well, so mend what is asked"),
-        ("http 429", "mend that, or begin with less load, before"),
-        ("http 503", "mend that, or begin with less load, before"),
-        ("connection refused", "mend that, or begin with less load, before"),
+        ("http 422", 422, False),
+        ("http 422", 0, False),
+        ("http 500", 500, False),
+        ("wrong answer", 0, False),
+        ("login form again", 200, False),
+        ("a page of errors", 500, False),
+        ("grpc unauthenticated", 0, False),
+        ("http 429", 429, True),
+        ("http 429", 0, True),
+        ("http 503", 503, True),
+        ("breaker open", 503, True),
+        ("shed", 420, True),
+        ("grpc unavailable", 0, True),
+        ("connection refused", 0, True),
+        ("timeout", 0, True),
+        ("timeout", 200, True),
+        ("truncated answer", 200, True),
     ],
 )
-def test_less_load_is_no_remedy_where_the_service_takes_no_request_at_all(cause: str, words: str) -> None:
-    refused = dataclasses.replace(
-        run(lambda _: 20), slices=tuple(Slice(t, "w", "POST /login", cause, 20, 0, {}) for t in range(SECONDS))
-    )
+def test_load_is_not_the_cause_where_every_request_is_answered_and_none_well(
+    cause: str, status: int, of_load: bool
+) -> None:
+    """By a cause of the user's own as well; but for statuses with which a service says that it has too much to do."""
+    slices = tuple(Slice(t, "w", "POST /login", cause, 20, 0, {}, status=status) for t in range(SECONDS))
+    refused = dataclasses.replace(run(lambda _: 20), slices=slices)
+    answered = "not one was answered well, so load is not the cause: mend what is asked, and how (the path, the method"
+    less = "mend that, or begin with less load, before"
     found = judged(refused)
     assert found.outcome is Outcome.INCONCLUSIVE
-    assert words in found.reason
+    assert (less if of_load else answered) in found.reason and (answered if of_load else less) not in found.reason
+    for other in (Slice(3, "w", "GET /", "timeout", 1, 0, {}), Slice(3, "w", "GET /", OK, 1, 0, {1: 1}, status=200)):
+        assert less in judged(dataclasses.replace(refused, slices=(*slices, other))).reason, "not all of them"
 
 
 def test_a_target_that_never_answered_well_is_not_said_to_have_failed_anew() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -21,6 +21,7 @@ from harness.findings import BASELINE, Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording, Slice
 from harness.recording_header import CriterionSpec, Phase
+from harness.recording_values import SHED, SHED_WITHOUT_DELAY
 
 if TYPE_CHECKING:
     import numpy as np
@@ -47,10 +48,17 @@ TREND_P, TREND_RATIO, TREND_FLOOR_S = 0.01, 0.5, 0.05
 """The median latency trends when it is so sure to change, over the whole baseline by more than this share of it, and
 by so much.
 """
-REFUSED = ("http 3", "http 4", "wrong answer")
-"""Beginnings of the outcomes of requests that the service has read and does not take, whatever the load …"""
-BY_LOAD = ("http 408", "http 425", "http 429")
-"""… but for these."""
+BY_LOAD = (408, 425, 429, 502, 503, 504)
+"""Statuses that a service, or what stands before it, may answer everybody with because there is too much to do."""
+ANSWERED = (
+    *("http 3", "http 4", "http 500", "wrong answer", "grpc invalid", "grpc not found", "grpc already exists"),
+    *("grpc permission denied", "grpc unauthenticated", "grpc unimplemented", "grpc failed precondition"),
+)
+"""Beginnings of the outcomes of requests that have been read and answered, where no status is recorded: by clients
+that have none, and in old recordings.
+"""
+CUT_SHORT = ("timeout", "truncated answer", "connection reset", "given up", SHED, SHED_WITHOUT_DELAY)
+"""Outcomes of which a status says no more than that an answer had begun, or that there was too much to do."""
 FEWEST = 5
 """Requests of a class of users that say how it is served: fewer may all fail by bad luck …"""
 FEWEST_OF_NAME = 20
@@ -98,7 +106,7 @@ class BaselineHealthy(Guard):
         if problems:
             # An alert counts what sent nothing, which no smaller load makes less.
             many = idle.total() > self.limit * (tally.intended + idle.total())
-            remedy = nothing_sent(idle) if many else _remedy(tally)
+            remedy = nothing_sent(idle) if many else _remedy(tally, phases.slices_of(answered, phase))
             reason = f"{'; '.join(problems)}: {remedy}, before anything is compared with it"
             return self.finding(Outcome.INCONCLUSIVE, reason, tally.error_ratio)
         return self.finding(Outcome.PASS, "well within the run's own limits, and steady", tally.error_ratio)
@@ -133,12 +141,18 @@ class BaselineHealthy(Guard):
                 yield f"the alert {episode.alert} held for most of it ({in_words(episode.worst)})"
 
 
-def _remedy(tally: phases.Tally) -> str:
-    """Less load helps no request that is answered, and never well."""
-    refused = [cause for cause in tally.causes if cause.startswith(REFUSED) and cause not in BY_LOAD]
-    if not tally.ok and len(refused) == len(tally.causes):
-        return "not one was answered well, so mend what is asked, and how: the path, the method, the body, the login"
+def _remedy(tally: phases.Tally, pieces: Iterable[Slice]) -> str:
+    """Less load helps no request that is answered, and never well: by its status, or by the user's own check."""
+    if not tally.ok and all(_answered_whatever_the_load(piece) for piece in pieces if piece.count):
+        asked = "what is asked, and how (the path, the method, the body, the login)"
+        return f"not one was answered well, so load is not the cause: mend {asked}, or what checks the answer"
     return "mend that, or begin with less load"
+
+
+def _answered_whatever_the_load(piece: Slice) -> bool:
+    if piece.outcome in CUT_SHORT or piece.outcome in {f"http {status}" for status in BY_LOAD}:
+        return False
+    return piece.status not in BY_LOAD if piece.status else piece.outcome.startswith(ANSWERED)
 
 
 def _faults(recording: Recording, phase: Phase) -> Iterator[str]:
