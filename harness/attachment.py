@@ -19,6 +19,7 @@ from locust.web import WebUI
 from harness.clients import connection_guard, tls
 from harness.clients.address import allowed_hosts
 from harness.config import options as run_options
+from harness.config.option_places import OptionPlaces
 from harness.config.presets import NONE
 from harness.config.scenario import (
     DEFAULT_SUITE,
@@ -176,6 +177,7 @@ class Attachment:
         self._master: Master | None = None
         self._worker: Worker | None = None
         self._watch = MasterWatch()
+        self._parser: Any = None
         self._initialised = Event()
 
     def register(self) -> None:
@@ -192,6 +194,7 @@ class Attachment:
         events.report_to_master.add_listener(self._report)
 
     def _declare(self, parser: Any, **_: Any) -> None:
+        self._parser = parser
         self._take_preset(replace(self.scenario, preset=NONE))  # it is this parser that says which
         try:
             run_options.declare(parser, self.scenario, self._take_preset)
@@ -223,7 +226,7 @@ class Attachment:
         except ConfigurationError as error:
             if self._master is not None:
                 self._master.exit_code.set(EXIT_USAGE)
-            _give_up(error)
+            _give_up(ConfigurationError(OptionPlaces(self._parser).told(error.messages)))
         self._initialised.set()
 
     # Each part is loaded by the process that plays it: a worker needs nothing of the master's and of the web UI's.

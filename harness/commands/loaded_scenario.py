@@ -20,6 +20,7 @@ from harness.clients import connection_guard, tls
 from harness.clients.address import allowed_hosts, require_allowed
 from harness.commands import locust_options
 from harness.config import fault_schedule, options
+from harness.config.option_places import OptionPlaces
 from harness.config.scenario import attached_scenario
 from harness.errors import ConfigurationError, UnavailableError, nearest
 from harness.findings import EXIT_USAGE
@@ -98,21 +99,22 @@ def load(locustfile: str, arguments: list[str], to_be_judged: bool = False) -> L
         raise SystemExit(0)
     parser = get_parser()
     found, arguments, wrong = locust_options.read(parser.parse_known_args, arguments)
-    problems += [line for line in wrong if line not in problems]
+    of_arguments = [*problems, *(line for line in wrong if line not in problems)]
     if found is None:
-        raise ConfigurationError(problems)
+        raise ConfigurationError(of_arguments)
     parsed, unknown = found
+    places = OptionPlaces(parser)
     connection_guard.arm(allowed_hosts(getattr(parsed, "allow_host", "")))
     tls.arm(tls.RunTls.of(parsed))
     known = [text for action in parser._actions for text in action.option_strings]
     unreadable = [
-        _no_such_option(argument.partition("=")[0], known, locustfile)
-        + ("" if argument in arguments else " (It stands in a config file.)")
-        for argument in unknown
+        _no_such_option(flag, known, locustfile) + ("" if argument in arguments else places.of(flag))
+        for argument, flag in ((argument, argument.partition("=")[0]) for argument in unknown)
         if argument.startswith("-")
     ]
     unreadable += _misspelt_variables(action.env_var for action in parser._actions)
-    problems += [*unreadable, *locust_options.conflicts(parsed, shape is not None), *locust_options.repeated(arguments)]
+    of_arguments += unreadable
+    problems = [*locust_options.conflicts(parsed, shape is not None), *locust_options.repeated(arguments)]
     chosen = parsed.user_classes or list(users)
     if not unreadable:  # what follows an unknown option looks like the name of a user class
         there = f"; it has {', '.join(users)}" if users else ""
@@ -132,6 +134,7 @@ def load(locustfile: str, arguments: list[str], to_be_judged: bool = False) -> L
     name, planned_faults, criteria = _read_options(locustfile, environment, problems, away)
     if attached_scenario() is None and (to_be_judged or any(issubclass(user, (Paced, Measured)) for user in classes)):
         problems.append(NOT_ATTACHED)
+    problems, away = [*of_arguments, *places.told(problems)], places.told(away)
     if problems:
         raise ConfigurationError([*problems, *away])
     if away:

@@ -17,6 +17,7 @@ from typing import Any, Never, TypeVar
 
 from locust.argument_parser import DEFAULT_CONFIG_FILES, LocustArgumentParser
 
+from harness.config.option_places import OptionPlaces
 from harness.regular_file import NoRegularFileError, regular
 
 T = TypeVar("T")
@@ -24,7 +25,6 @@ OF_THE_SHAPE = {"num_users": "--users", "spawn_rate": "--spawn-rate", "run_time"
 """Options of Locust that have no effect beside a shape."""
 SEVERAL_IN_ONE = ("--stop-when", "--fault", "--probe", "--queue-gauge")
 MOST_PROCESSES = 1000
-ELSEWHERE = " (It stands in a config file or in an environment variable.)"
 
 MISSING = ": its value is missing; give one after it, or leave it out"
 
@@ -32,13 +32,17 @@ MISSING = ": its value is missing; give one after it, or leave it out"
 class _RefusedError(Exception):
     """What Locust's parser would end the process with."""
 
+    def __init__(self, parser: LocustArgumentParser, message: str) -> None:
+        super().__init__(message)
+        self.places = OptionPlaces(parser)
+
 
 @contextmanager
 def _refusals_raised() -> Iterator[None]:
     """Whichever parser Locust makes, it raises what it would end the process with."""
 
-    def refuse(_: LocustArgumentParser, message: str) -> Never:
-        raise _RefusedError(message)
+    def refuse(parser: LocustArgumentParser, message: str) -> Never:
+        raise _RefusedError(parser, message)
 
     before = LocustArgumentParser.error
     LocustArgumentParser.error = refuse  # type: ignore[method-assign]
@@ -75,7 +79,7 @@ def read(parse: Callable[[list[str]], T], arguments: Sequence[str]) -> tuple[T |
         except _RefusedError as refused:
             names, words = _in_words(str(refused))
             shortened = _without(kept, names)
-            problems.append(words + ELSEWHERE if names and shortened == kept else words)
+            problems += refused.places.told([words])
             if shortened == kept:
                 return None, kept, problems
             kept = shortened

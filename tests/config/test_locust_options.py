@@ -75,11 +75,13 @@ def test_what_can_be_read_is_read_beside_what_cannot() -> None:
 
 
 def test_what_stands_elsewhere_is_said_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "my.conf").write_text("users = many\n")
-    elsewhere = " (It stands in a config file or in an environment variable.)"
-    assert problems("--config", str(tmp_path / "my.conf")) == [f"--users many: give a whole number{elsewhere}"]
+    config = tmp_path / "my.conf"
+    config.write_text("# crowd\nusers = many\n")
+    elsewhere = f" (It stands in line 2 of {config}.)"
+    assert problems("--config", str(config)) == [f"--users many: give a whole number{elsewhere}"]
     monkeypatch.setenv("LOCUST_PROCESSES", "two")
-    assert problems() == [f"--processes two: give a whole number{elsewhere}"]
+    assert problems() == ["--processes two: give a whole number (It stands in the variable LOCUST_PROCESSES.)"]
+    assert "--processes three: give a whole number" in problems("--processes", "three")
 
 
 def test_a_config_file_that_cannot_be_opened_is_named(tmp_path: Path) -> None:

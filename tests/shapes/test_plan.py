@@ -240,12 +240,32 @@ def test_what_nobody_would_read_is_refused_with_what_was_meant(tmp_path: Path) -
         "Crowd.baseline: the shape has no such option; did you mean baseline_s?",
         "Crowd.herd_user: the shape has no such option; did you mean herd_users?",
         "Crowd.canary_users: it has a type and no value",
-        "--herd_user: no such option; did you mean --herd-users? (It stands in a config file.)",
+        "--herd_user: no such option; did you mean --herd-users? (It stands in line 1 of my.conf.)",
         "SPRINGBACK_CANARY_USER is read by no option; did you mean SPRINGBACK_CANARY_USERS?",
         "LOCUST_HOTS: Locust has no such variable; did you mean LOCUST_HOST?",
     ):
         assert words in done.err, done.err
     assert len(done.err.splitlines()) == 9, done.err
+
+
+def test_a_value_that_is_refused_is_said_to_stand_in_the_config_file_or_in_a_variable(tmp_path: Path) -> None:
+    """Whoever refuses it: Locust's parser, the check of a value, of the shape, of a criterion, of the machine or of the
+    host. What stands on the command line is seen there.
+    """
+    (tmp_path / "my.conf").write_text("base = many\nmaster-port = 0\nfault = nothing\n\npeak = 0.5\nhost = ftp://x\n")
+    variables = {"SPRINGBACK_STOP_WHEN": "sometimes"}
+    done = plan(tmp_path, "--config", "my.conf", "--runs-dir", "my.conf", variables=variables)
+    done.ended_well(2)
+    lines = {line.split()[1].rstrip(":"): line.partition("stand")[2] for line in done.err.splitlines()}
+    assert lines == {
+        "--base": "s in line 1 of my.conf.)",
+        "--master-port": "s in line 2 of my.conf.)",
+        "--fault": "s in line 3 of my.conf.)",
+        "--peak": "s in line 5 of my.conf, --base stands in line 1 of my.conf.)",
+        "ftp://x": "s in line 6 of my.conf.)",
+        "--stop-when": "s in the variable SPRINGBACK_STOP_WHEN.)",
+        "--runs-dir": "",
+    }, done.err
 
 
 def test_a_plan_shows_the_options_that_its_users_heed(tmp_path: Path) -> None:

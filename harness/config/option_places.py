@@ -1,0 +1,73 @@
+"""Where the value of an option stands, if not on the command line: who is told of a value that cannot be used has to
+find it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from harness.clients.address import strip_url
+
+HOST = "--host"
+OF_CONFIG_FILE, OF_ENVIRONMENT = "config_file|", "environment_variables"
+"""How configargparse names its sources."""
+TABLE = "[tool.locust]"
+"""Of a TOML file: other tables are not for Locust."""
+_FLAG = re.compile(r"(?<![\w-])--[A-Za-z0-9][\w-]*")
+
+
+class OptionPlaces:
+    """Of what one of Locust's parsers has read, or has refused to. ``parser``: configargparse's."""
+
+    def __init__(self, parser: Any) -> None:
+        self._place_of: dict[str, str] = {}
+        self._host = ""
+        sources: Mapping[str, Mapping[str, tuple[Any, Any]]] = getattr(parser, "_source_to_settings", {})
+        for source, settings in sources.items():
+            for key, (action, value) in settings.items():
+                if source == OF_ENVIRONMENT:
+                    place = f"the variable {key}"
+                elif source.startswith(OF_CONFIG_FILE):
+                    place = _in_file(source.removeprefix(OF_CONFIG_FILE), key)
+                else:  # the command line, and what is so by default
+                    continue
+                flags = action.option_strings if action is not None else [f"--{key.strip('-')}"]
+                self._place_of |= dict.fromkeys(flags, place)
+                if HOST in flags:
+                    self._host = strip_url(str(value).strip())
+
+    def of(self, flag: str) -> str:
+        """In words for the end of a problem; empty for what stands on the command line."""
+        return f" (It stands in {self._place_of[flag]}.)" if flag in self._place_of else ""
+
+    def told(self, problems: Iterable[str]) -> list[str]:
+        """The problems, each with the places of the options that it names."""
+        return [f"{problem}{self._in_words(problem)}" for problem in problems]
+
+    def _in_words(self, problem: str) -> str:
+        named = list(dict.fromkeys(_FLAG.findall(problem)))
+        if self._host and problem.lstrip("'\"").startswith(self._host):  # an address is its own name
+            named = [HOST]
+        placed = [flag for flag in named if flag in self._place_of]
+        if len(named) < 2 or not placed:
+            return self.of(named[0]) if named else ""
+        return f" ({', '.join(f'{flag} stands in {self._place_of[flag]}' for flag in placed)}.)"
+
+
+def _in_file(path: str, key: str) -> str:
+    """The last line that has the key, as of several the last one holds; the file alone where none is found."""
+    try:
+        lines = Path(path).read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError):
+        return path
+    table = ""
+    found = 0
+    for number, line in enumerate(map(str.strip, lines), 1):
+        if path.endswith(".toml") and line.startswith("["):
+            table = line
+        elif re.match(rf"[\"']?{re.escape(key)}[\"']?(?=[\s:=]|$)", line) and table in ("", TABLE):
+            found = number
+    return f"line {found} of {path}" if found else path
