@@ -79,7 +79,7 @@ class GeneralOptions:
     stop_when: str = parameter(
         "",
         "stop the run early when a rule holds, e.g. error_ratio > 0.5 for 10 s; also p95 > 2 s, memory > 2 GB, target "
-        "down for 5 s; several with semicolons",
+        "down for 5 s; in the baseline: in that phase alone; several with semicolons",
         web=True,
     )
     max_users: int = parameter(100_000, "refuse a plan with more users", lowest=1, web=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from harness.live.stop_rules import BYTES, FLAG, MEMORY, RATE, StopRule, parse
@@ -12,12 +12,15 @@ from harness.probes import Probe
 from shapes._phased import PhasedShape
 
 
-def rules(options: Any, probes: Iterable[Probe], problems: list[str]) -> tuple[StopRule, ...]:
+def rules(options: Any, probes: Iterable[Probe], phases: Collection[str], problems: list[str]) -> tuple[StopRule, ...]:
     """Those of ``--stop-when``, then those of the limits, which hold without being asked. ``probes``: what is sampled.
-    What is wrong is added to ``problems``.
+    ``phases``: those of the run; empty where nobody knows. What is wrong is added to ``problems``.
     """
     found, wrong = parse(options.stop_when)
     problems += wrong
+    for rule in found if phases else ():
+        if rule.phase and rule.phase not in phases:
+            problems.append(f"{FLAG} {rule.words}: there is no such phase; choose one of {', '.join(phases)}")
     # Without a host nobody knows yet what will be sampled.
     sampled = not options.host or any(each.watches_processes for each in probes)
     if any(rule.metric == MEMORY for rule in found) and not sampled:

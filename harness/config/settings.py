@@ -95,7 +95,8 @@ def read(
     probes = (*asked_for(given, scenario, usable), *gauge.probes)
     behind = fault_schedule.behind(host, faults)
     sampled = (*probes, *behind_host(behind, probes), *of_run((host, behind), scenario, usable))
-    rules = safety_limits.rules(usable, sampled, given.problems)
+    phases = [] if shape_problems else [phase.name for phase in shape.profile().phases]
+    rules = safety_limits.rules(usable, sampled, phases, given.problems)
     if not shape_problems:
         given.problems += safety_limits.beyond(usable, shape)
     alerts = given.read_all(ALERTS)

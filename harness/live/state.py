@@ -78,7 +78,7 @@ class LiveState:
         self._durations = RequestDurations()
         self.samples: dict[tuple[str, str], ProbeSample] = {}
         """Of each probe and source the latest; those of the probe ``generator`` are the health of the nodes."""
-        self._stop_watch = StopWatch(stop_rules, self.samples)
+        self._stop_watch = StopWatch(stop_rules, self.samples, header.phases)
         self._series = LiveSeries(header)
         self.moments: list[Moment] = []
         """In the order in which they became known, the last ``MOST_MOMENTS``."""

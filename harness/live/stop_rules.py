@@ -1,6 +1,7 @@
 """Rules that stop a run early: how they are written, and when one of them holds.
 
-A rule is ``METRIC > LIMIT [for SECONDS s]``, or ``target down [for SECONDS s]``; several are separated by semicolons.
+A rule is ``METRIC > LIMIT [for SECONDS s] [in PHASE]``, or ``target down [for SECONDS s] [in PHASE]``; several are
+separated by semicolons.
 Requests count in the second in which their end was told, whenever they should have begun: what times out after thirty
 seconds is news now. A load process among several tells every three seconds, so a second without news changes nothing.
 """
@@ -10,7 +11,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness.analysis.alert_episodes import NO_QUANTILE
 from harness.analysis.alerts import STALE_S
@@ -19,6 +20,7 @@ from harness.analysis.phases import RunningTally
 from harness.analysis.target_memory import memory_bytes
 from harness.errors import nearest
 from harness.recording import ProbeSample, Slice, Unanswered
+from harness.recording_header import Phase
 
 FEWEST = 10
 """Requests since a rule began to hold: fewer are no reason to end a run."""
@@ -46,6 +48,7 @@ _RULE = re.compile(
     r"(?P<metric>[^<>=!]+?)\s*(?P<operator>[<>=!]+)\s*(?P<number>[^\s%a-zA-Z]+)\s*(?P<unit>%|(?!for\b)[A-Za-z]*)"
     r"(?:\s*\bfor\s+(?P<for>\S.*))?"
 )
+_IN_PHASE = re.compile(r"(?P<rule>.*\S)\s+in\s+(?:the\s+)?(?P<phase>[\w-]+)")
 _DOWN = re.compile(r"target\s+(?:is\s+)?down(?:\s+for\s+(?P<for>\S.*))?", re.IGNORECASE)
 _TIME = re.compile(r"(?P<number>[^\s%a-zA-Z]+)\s*(?P<unit>[a-z]*)")
 
@@ -59,11 +62,14 @@ class StopRule:
     """How long it has to hold; 0: the first look at which it does is enough."""
     flag: str = FLAG
     """The option that it came from."""
+    phase: str = ""
+    """In which alone it is looked at; empty: in all of them."""
 
     @property
     def words(self) -> str:
         """As it would be written."""
         lasting = f" for {self.for_s:g} s" if self.for_s else ""
+        lasting += f" in the {self.phase}" if self.phase else ""
         if self.metric == TARGET_DOWN:
             return f"{TARGET_DOWN}{lasting}"
         return f"{self.metric} > {_figure(self.metric, self.limit)}{lasting}"
@@ -86,7 +92,12 @@ def parse(text: str) -> tuple[tuple[StopRule, ...], list[str]]:
 
 
 def _parsed(written: str) -> tuple[StopRule | None, list[str]]:
-    problems: list[str] = []
+    if scoped := _IN_PHASE.fullmatch(written):
+        rule, problems = _parsed(scoped["rule"])
+        if rule is not None and rule.phase:
+            problems.append("a rule is looked at in one phase, or in all of them; write two rules for two phases")
+        return None if rule is None else replace(rule, phase=scoped["phase"]), problems
+    problems = []
     if down := _DOWN.fullmatch(written):
         return StopRule(TARGET_DOWN, 0.0, _seconds(down["for"], problems)), problems
     found = _RULE.fullmatch(written)
@@ -141,9 +152,12 @@ def _number(text: str) -> float | None:
 class StopWatch:
     """What the rules need to know of one run, and since when each of them holds."""
 
-    def __init__(self, rules: Iterable[StopRule], samples: Mapping[tuple[str, str], ProbeSample]) -> None:
+    def __init__(
+        self, rules: Iterable[StopRule], samples: Mapping[tuple[str, str], ProbeSample], phases: Iterable[Phase]
+    ) -> None:
         """``samples``: of each probe and source the latest, kept by the live state."""
         self.rules = tuple(rules)
+        self._phases = {phase.name: phase for phase in phases}
         self._ask_requests = any(rule.metric in (ERROR_RATIO, *QUANTILES) for rule in self.rules)
         """Else what came of each is not added up: the limits that every run has want only their number and size."""
         self._samples = samples
@@ -191,6 +205,9 @@ class StopWatch:
         ended, self._ended = self._ended, RunningTally()
         self._starts = {t: n for t, n in self._starts.items() if t >= elapsed_s - 4 * RATE_WINDOW_S}
         for rule in self.rules:
+            phase = self._phases.get(rule.phase)
+            if rule.phase and (phase is None or not phase.start_s < elapsed_s <= phase.end_s):
+                continue
             if why := self._look_at(rule, ended, elapsed_s):
                 return f"{rule.words} ({rule.flag}): {why}"
         return ""

@@ -15,6 +15,8 @@ import yaml
 
 import harness
 from harness.commands.new import kinds, write
+from harness.findings import BASELINE
+from harness.live.stop_rules import ERROR_RATIO, parse
 from harness.load.users.body_checks import judged_by_status
 from harness.load.users.measured import WrongAnswerError
 from tests.http.scripted import READ, scripted
@@ -22,6 +24,8 @@ from tests.load.single_user import single_user
 
 ROOT = Path(__file__).parents[2]
 HOST = "http://127.0.0.1:8000"
+FEWEST_SECONDS = 3
+"""Load processes of a distributed run tell as seldom."""
 IMPORTED_AS = {"grpcio": "grpc"}
 """Package → module, where these differ."""
 
@@ -48,6 +52,17 @@ def test_the_ci_job_has_what_its_scenario_needs(tmp_path: Path, kind: str) -> No
     assert spike.get("env") == ({"SPRINGBACK_PASSWORD": "${{ secrets.SPRINGBACK_PASSWORD }}"} if asks else None)
     assert ("secret SPRINGBACK_PASSWORD" in workflow.read_text()) is asks
     assert "password =" not in config.read_text()
+
+
+@pytest.mark.parametrize("kind", kinds())
+def test_a_run_whose_requests_are_all_refused_in_the_baseline_is_stopped_there(tmp_path: Path, kind: str) -> None:
+    """And none that fails for as long in the spike, or after it: whether it comes back is what is asked."""
+    _, config, _ = write("spring-sale", kind, HOST, tmp_path)
+    lines = dict(line.split(" = ", 1) for line in config.read_text().splitlines() if line and not line.startswith("#"))
+    rules, problems = parse(lines["stop-when"])
+    assert not problems
+    (rule,) = (rule for rule in rules if rule.metric == ERROR_RATIO)
+    assert rule.phase == BASELINE and FEWEST_SECONDS <= rule.for_s < float(lines["baseline-s"])
 
 
 FORM = b"<form method=post><input type=hidden name=csrf value=t1><input name=mail><input type=password name=pin></form>"

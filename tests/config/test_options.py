@@ -258,6 +258,15 @@ def test_safety_limits_hold_without_being_asked_and_a_plan_beyond_them_is_refuse
     ]
 
 
+def test_a_rule_is_of_a_phase_that_the_run_has() -> None:
+    rule = "error_ratio > 0.9 for 5 s in the baseline"
+    assert rules_of(settings.read(values(scenario(), stop_when=rule), scenario(), Small(), HOST)) == [rule]
+    said = f"--stop-when {rule[:-1]}: there is no such phase; choose one of baseline, spike, recovery"
+    with pytest.raises(ConfigurationError) as refused:
+        settings.read(values(scenario(), stop_when=rule[:-1]), scenario(), Small(), HOST)
+    assert refused.value.messages == (said,)
+
+
 def test_memory_is_a_rule_only_where_it_is_sampled() -> None:
     with pytest.raises(ConfigurationError, match="--stop-when memory: no process of the target is sampled"):
         settings.read(values(scenario(), stop_when="memory > 1 GB"), scenario(), Small(), "https://staging.example")

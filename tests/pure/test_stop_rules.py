@@ -34,12 +34,16 @@ HEADER = recordings.healthy().header
         ("memory > 512 MiB", 512 * 2**20, 0, "memory > 536.9 MB"),
         ("target down for 5 s", 0.0, 5, "target down for 5 s"),
         ("Target is down", 0.0, 0, "target down"),
+        ("error_ratio > 90 % for 5 s in the baseline", 0.9, 5, "error_ratio > 0.9 for 5 s in the baseline"),
+        ("p95 > 800 ms in step-1", 0.8, 0, "p95 > 0.8 s in the step-1"),
+        ("target down  in  recovery", 0.0, 0, "target down in the recovery"),
     ],
 )
 def test_a_rule_is_read_as_it_is_written(text: str, limit: float, for_s: float, words: str) -> None:
     (rule,), problems = parse(text)
     assert not problems
     assert (rule.limit, rule.for_s, rule.words) == (pytest.approx(limit), for_s, words)
+    assert parse(words)[0][0].words == words, "as it is written it can be read"
 
 
 @pytest.mark.parametrize(
@@ -55,6 +59,9 @@ def test_a_rule_is_read_as_it_is_written(text: str, limit: float, for_s: float, 
         ("error_ratio > -1", "no number of 0 or more"),
         ("error_ratio > 0.5 for ever", "give seconds up to 3600, e.g. for 10 s"),
         ("target down for 1e9 s", "give seconds up to 3600"),
+        ("p95 > 2 s in spike in baseline", "write two rules for two phases"),
+        ("p95 > 2 in the baseline", "its limit has no unit; give s or ms"),
+        ("in the baseline", "write METRIC > LIMIT for SECONDS s"),
         ("stop it", 'write METRIC > LIMIT for SECONDS s, e.g. --stop-when "error_ratio > 0.5 for 10 s"'),
         ("p95 \x1b[2J > 2", r"\x1b"),
     ],
@@ -122,6 +129,15 @@ def test_a_second_without_news_changes_nothing() -> None:
     """Load processes tell every three seconds."""
     told = [(0, 0), (0, 0), (10, 50)] * 5
     assert Going("error_ratio > 0.5 for 5 s").until(told) == 9
+
+
+def test_a_rule_of_a_phase_is_looked_at_there_alone() -> None:
+    """The baseline takes 30 s. What fails in the spike is to be watched until it is back, or is not."""
+    rule = "error_ratio > 0.9 for 5 s in the baseline"
+    assert Going(rule).until([(20, 0)] * 3 + [(0, 20)] * 10) == 8
+    assert Going(rule).until([(20, 0)] * 26 + [(0, 20)] * 60) is None
+    assert Going(rule).until([(20, 0)] * 25 + [(0, 20)] * 60) == 30, "until its end"
+    assert Going("error_ratio > 0.9 in the recovery").until([(0, 20)] * 60) == 32, "from its beginning"
 
 
 def test_few_requests_stop_nothing() -> None:

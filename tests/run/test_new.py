@@ -108,7 +108,10 @@ def test_what_is_written_runs_as_its_ci_job_says(outcome: Outcome) -> None:
     assert "springback: spike" in done.err and (finished.directory / "report.md").is_file()
     assert finished.recording.end is not None and finished.recording.end.completed
     assert finished.finding("error_ratio")["evidence"]["failed"] == 0
-    assert finished.recording.header.stop_when == ("target down for 10 s",)
+    assert finished.recording.header.stop_when == (
+        "target down for 10 s",
+        "error_ratio > 0.9 for 5 s in the baseline",
+    )
 
 
 @together(new, takes_s=40, kind=["http"])
