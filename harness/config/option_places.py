@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.clients.address import strip_url
+from harness.regular_file import regular
 
 HOST = "--host"
 OF_CONFIG_FILE, OF_ENVIRONMENT = "config_file|", "environment_variables"
@@ -60,6 +61,7 @@ class OptionPlaces:
 def _in_file(path: str, key: str) -> str:
     """The last line that has the key, as of several the last one holds; the file alone where none is found."""
     try:
+        regular(Path(path))  # a pipe has been read, and would wait for more
         lines = Path(path).read_text(encoding="utf-8").splitlines()
     except (OSError, ValueError):
         return path

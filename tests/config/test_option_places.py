@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from locust.argument_parser import LocustArgumentParser, LocustConfigParser
@@ -69,6 +71,14 @@ def test_what_is_nearer_has_the_value(config: str, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("SPRINGBACK_HERD_USERS", "many")
     assert places("--config", config).of("--herd-users") == " (It stands in the variable SPRINGBACK_HERD_USERS.)"
     assert places("--config", config, "--herd-users", "many").told([problem]) == [problem]
+
+
+@pytest.mark.usefixtures("config")
+def test_a_config_file_that_is_a_pipe_is_not_read_again() -> None:
+    """Who has written to it is gone, so nobody would ever answer."""
+    os.mkfifo("pipe")
+    read = SimpleNamespace(_source_to_settings={"config_file|pipe": {"slip": (None, "two")}})
+    assert OptionPlaces(read).of("--slip") == " (It stands in pipe.)"
 
 
 @pytest.mark.usefixtures("config")
