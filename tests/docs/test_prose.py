@@ -100,7 +100,7 @@ def test_every_reason_of_the_table_of_remedies_is_one_that_is_given() -> None:
 
 
 def _judging() -> Iterator[Path]:
-    yield from (ROOT / "harness" / "verdict.py", ROOT / "harness" / "family.py")
+    yield from (ROOT / "harness" / name for name in ("verdict.py", "verdict_cause.py", "family.py"))
     for room in ("analysis", "criteria"):
         yield from sorted((ROOT / "harness" / room).rglob("*.py"))
 
