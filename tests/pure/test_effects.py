@@ -10,9 +10,9 @@ import pytest
 from scipy import stats
 
 from harness.criteria import _effects as effects
-from harness.criteria._injections import Injection
+from harness.criteria._injections import Injection, load_end_s
 from harness.criteria.replication._nodes import LAG_S, PRIMARY, STREAMING, NodeSample
-from harness.recording import Operation, ProbeSample, Recording
+from harness.recording import End, Operation, ProbeSample, Recording
 from harness.recording_marks import INJECTED, UNDONE, FaultMark
 from tests.histories import read, recording
 
@@ -46,6 +46,7 @@ def bound(bad: int, n: int, upper: bool) -> float:
         # By their number: 6 of 24 are 7.8 % at least, 5 are 5.6 %.
         ("+" * 99 + "-", "+++-" * 6, True),
         ("+" * 99 + "-", "+++-" * 5 + "++++", False),
+        ("+" * 99 + "-", "++-" * 4 + "++", False),  # 4 of 14 are 6.4 % at least, and 6.5 % may have been before
     ],
 )
 def test_more_tries_in_vain_than_before_are_a_sign(calm: str, during: str, shows: bool) -> None:
@@ -109,6 +110,7 @@ P, F = {PRIMARY: 1.0}, {STREAMING: 1.0, LAG_S: 1.0}
         ([seen(11, values=P), seen(13, values=P)], []),
         ([seen(11, values=P), seen(12, "timeout"), seen(20.1, "timeout")], []),  # not after it, or too late
         ([seen(11, values=P), seen(12.1, "timeout")], ["db could not be read"]),
+        ([seen(12, values=P), seen(12.1, "timeout")], ["db could not be read"]),  # as it was at that instant
         ([seen(11, values=P), seen(20, "timeout")], ["db could not be read"]),
         ([seen(11, "timeout"), seen(13, "timeout")], []),
         ([seen(13, "timeout")], []),  # of before nothing is known
@@ -161,6 +163,22 @@ def test_who_answers_is_looked_at_in_the_second_half_of_a_fault() -> None:
     assert effects.effect_of(faulty(*before, *early), FAULT) == ""
     after = [read(1, 18 + n / 10, 18.1 + n / 10, source="a") for n in range(9)]
     assert effects.effect_of(faulty(*before, *after), FAULT) == ""
+    # ½⁶ is more than a hundredth, and what begins when it is undone is no seventh.
+    at_its_end = [*late[:6], read(1, 18.0, 18.1, source="a")]
+    assert effects.effect_of(faulty(*before, *at_its_end), FAULT) == ""
+
+
+@pytest.mark.parametrize(
+    ("end", "until_s"),
+    [
+        (None, 60.0),
+        (End(61.0, "completed", True, 0, 0), 60.0),
+        (End(40.0, "stopped", False, 0, 0), 40.0),
+        (End(61.0, "stopped", False, 0, 0), 60.0),
+    ],
+)
+def test_there_is_load_until_the_last_phase_or_the_run_ends(end: End | None, until_s: float) -> None:
+    assert load_end_s(dataclasses.replace(recording(), end=end)) == until_s
 
 
 def test_a_fault_that_is_never_undone_lasts_until_the_next_and_what_comes_after_the_load_is_no_sign() -> None:

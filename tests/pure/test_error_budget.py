@@ -21,6 +21,7 @@ from harness.analysis.phases import Tally
 from harness.criteria.requests import error_budget
 from harness.findings import Finding, Outcome
 from harness.recording import CriterionSpec, Recording, Slice
+from harness.recording_header import Phase
 from harness.recording_values import OK
 from tests import recordings
 
@@ -201,3 +202,27 @@ def test_requests_that_nobody_knows_about_may_all_have_been_bad() -> None:
     low, high = error_budget._interval(seconds, 0.95)
     assert (low, high) == (clopper_pearson(2, 200, 0.95)[0], clopper_pearson(5, 200, 0.95)[1])
     assert error_budget._bad_ratio(seconds) == 2 / 200 and error_budget._bad_ratio([]) == 0
+
+
+def test_the_highest_burn_rate_is_that_of_the_lower_window_and_each_end_has_its_own_confidence() -> None:
+    """Of 100 requests a second 0, 0, 10, 10, 20 and 0 are bad. Four seconds and the last two of them have 5 and 10 % at
+    4 s, and 10 % both at 6 s: 10 times the budget, at least for one of two instants, at most for each by itself.
+    """
+    seconds = [Tally(100, 100 - bad, {"http 503": bad}, 0, {}, {}, {}) for bad in (0, 0, 10, 10, 20, 0)]
+    burn = error_budget.ErrorBudget()._highest(Rule("1 h", 4, 2, 6.0), seconds, Objective(0.99), 2)
+    assert (burn.rate, burn.at_s) == (pytest.approx(10), 6)
+    assert burn.low == pytest.approx(100 * clopper_pearson(20, 200, 0.975)[0])
+    assert burn.high == pytest.approx(100 * clopper_pearson(40, 400, 0.95)[1])
+
+
+def test_a_budget_is_that_of_all_the_run_and_says_what_of_it_is_spent() -> None:
+    """1 % is ten times a budget of 0.1 %: in 91 of 2,592,000 s that is 0.035 % of what 30 days have."""
+    run = recordings.healthy()
+    one = [_piece(t, count, how) for t in range(91) for count, how in ((990, OK), (10, "http 503"))]
+    burning = found(recordings.ended(dataclasses.replace(run, slices=tuple(one))), objective=0.999)
+    assert burning.title == "error budget of 99.9 % in 30 days"
+    spent = burning.evidence["of the budget of 30 days the run spent (ratio)"]
+    assert spent == pytest.approx(10 * 91 / 2_592_000)
+    budget = error_budget.ErrorBudget()
+    assert budget._stretches(run) == (Phase("baseline", 0, 30), Phase("rest of the run", 0, 91))
+    assert [(seen.is_at(0), seen.is_at(9999)) for seen in budget.failures_seen(run)] == [(True, True)]

@@ -10,7 +10,7 @@ from harness import criteria
 from harness.findings import Finding, Outcome
 from harness.recording import Recording, Slice
 from harness.recording_header import CriterionSpec, Phase, PlannedGate
-from harness.recording_values import OK
+from harness.recording_values import OK, UNFINISHED
 from tests import recordings
 
 PASS, FAIL, INCONCLUSIVE = Outcome.PASS, Outcome.FAIL, Outcome.INCONCLUSIVE
@@ -54,6 +54,9 @@ def test_a_share_of_the_users_that_are_active() -> None:
     level = ((0, 10.0), (10, 10.0), (10, 100.0), (20, 100.0), (20, 900.0), (30, 900.0))
     closed = dataclasses.replace(closed, header=dataclasses.replace(closed.header, level=level, level_unit="users"))
     assert "of 100 users" in judged(closed, lower_limit_of_users_ratio=0.1).reason
+    falling = dataclasses.replace(closed.header, level=((0, 300.0), (10, 300.0), (10, 100.0), (20, 100.0)))
+    of_fewer = judged(dataclasses.replace(closed, header=falling), lower_limit_of_users_ratio=0.1)
+    assert "of 100 users" in of_fewer.reason, "nor those of the phase before"
 
 
 @pytest.mark.parametrize("unit", ["starts/s", "users"])
@@ -68,3 +71,14 @@ def test_a_phase_without_requests_or_without_seconds_shows_nothing() -> None:
     phases = (PHASES[0], Phase("spike", 10, 10), PHASES[2])
     none = dataclasses.replace(short, header=dataclasses.replace(short.header, phases=phases))
     assert (judged(none).outcome, "nothing to judge" in judged(none).reason) == (INCONCLUSIVE, True)
+
+
+def test_what_nobody_knows_of_a_run_that_was_cut_off_may_have_been_good() -> None:
+    """60 good answers and 40 without one in 10 s: 6 to 10 a second. More than 10 cannot have been answered."""
+    waiting = Slice(11, "local", "GET /", UNFINISHED, 40, 0, {1000: 40})
+    whole = dataclasses.replace(run(60), end=None)
+    cut = dataclasses.replace(whole, slices=(*whole.slices, waiting))
+    for limit, outcome, advice in ((6.0, PASS, ""), (10.0, INCONCLUSIVE, "its end"), (10.1, INCONCLUSIVE, "for more")):
+        found = judged(cut, lower_limit_per_s=limit)
+        assert (found.outcome, found.interval) == (outcome, (6, 10))
+        assert advice in found.reason
