@@ -83,7 +83,7 @@ def test_few_requests_raise_none() -> None:
     assert told([piece(t, 1, 3.0, "http 503") for t in range(60)]) == []
 
 
-@pytest.mark.parametrize("growth, raised", [(199e6, False), (201e6, True)])
+@pytest.mark.parametrize("growth, raised", [(199e6, False), (200e6, False), (201e6, True)])
 def test_memory_counts_from_the_median_of_the_baseline_summed_over_its_processes(growth: float, raised: bool) -> None:
     lines = [
         sample(t, "process", source, rss_bytes=100e6 + (growth / 2 if t >= 40 else 0))
@@ -94,7 +94,7 @@ def test_memory_counts_from_the_median_of_the_baseline_summed_over_its_processes
     assert told([*lines, *late]) == ([("memory growth", 41, float("inf"))] if raised else [])
 
 
-@pytest.mark.parametrize(("growth", "raised"), [(499e6, False), (501e6, True)])
+@pytest.mark.parametrize(("growth", "raised"), [(499e6, False), (500e6, False), (501e6, True)])
 def test_what_is_much_for_a_small_process_is_little_for_a_large_one(growth: float, raised: bool) -> None:
     """Two of 1 GB each may grow by a quarter together, as in the criterion ``memory_growth``."""
     lines = [

@@ -325,13 +325,17 @@ def test_a_finding_is_doubted_where_it_would_say_less_had_they_failed(
         assert judged is first
         return
     assert (judged.outcome, judged.figure) == (Outcome.INCONCLUSIVE, None)
-    assert judged.evidence.get("with them (ratio)") == first.figure and "it is not shown that they are good" in judged.reason
+    assert (
+        judged.evidence.get("with them (ratio)") == first.figure
+        and "it is not shown that they are good" in judged.reason
+    )
 
 
 def pages(before: tuple[int, int], since: tuple[int, int], status: int = 200, name: str = USUAL) -> Recording:
     """How many answers, and of how many bytes each, in a second of the baseline and in the spike."""
     pieces = (
-        Slice(t, "w", name, OK, count, count * size, {}, status=status) for t, (count, size) in ((3, before), (30, since))
+        Slice(t, "w", name, OK, count, count * size, {}, status=status)
+        for t, (count, size) in ((3, before), (30, since))
     )
     return dataclasses.replace(recordings.healthy(), slices=tuple(pieces))
 
@@ -394,3 +398,21 @@ def test_what_has_failed_is_taken_off_and_no_start_is_lost(
     piece = Slice(3, "w", USUAL, OK, 10, 2000, {100: 4, 200: 6}, starts=starts)
     parts = list(_answer_pieces.as_failed(piece, short))
     assert [(part.outcome, part.count, part.starts, part.latency) for part in parts] == told
+
+
+@pytest.mark.parametrize(
+    ("length", "told", "believed"),
+    [
+        (100, 18, True),
+        (100, 17, False),
+        (100, 103_200, True),
+        (100, 103_201, False),
+        (18, 0, True),
+        (18, 18 * 1032, True),
+        (17, 9, False),
+    ],
+)
+def test_a_gzip_member_may_tell_what_so_many_bytes_can_unpack_to(length: int, told: int, believed: bool) -> None:
+    """Half of what it is without 64 bytes at least, 1,032 times as many at most, and 18 bytes are the smallest."""
+    body = b"\x1f\x8b" + bytes(length - 6) + told.to_bytes(4, "little")
+    assert content_bytes(body) == (told if believed else length)

@@ -48,6 +48,7 @@ def test_a_backup_with_all_that_it_should_have() -> None:
     whole = contents(*restored(WHOLE))
     assert (whole.outcome, whole.figure) == (PASS, 0)
     assert whole.evidence["acknowledged before"] == 200 and whole.evidence["begun after"] == 59
+    assert whole.evidence["backup took (s)"] == 2
 
 
 @pytest.mark.parametrize("overlapping", [range(200), range(240)])
@@ -192,3 +193,11 @@ def test_a_write_of_the_last_second_before_the_backup_has_to_be_in_it(until_s: f
     rows = [int(each.key.removeprefix("row-")) for each in made if each.invoke_s < until_s]
     run = histories.recording(*made, *STEPS, *restored(range(max(rows) + 1)))
     assert found(run, "restored_writes").outcome is outcome
+
+
+def test_a_row_that_was_acknowledged_twice_was_there_from_the_first_time_on() -> None:
+    """Before the backup began, and again after it had ended: it has to be in it."""
+    again = Operation("row-0", "s", WRITE, 2, 13.0, 13.01, "ledger")
+    lacking = found(histories.recording(*writes(), again, *STEPS, *restored(range(1, 220))), "restored_writes")
+    assert (lacking.outcome, lacking.figure) == (FAIL, 1)
+    assert lacking.evidence["missing 1"] == "row-0, acknowledged 9.99 s before"

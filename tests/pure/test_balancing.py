@@ -209,6 +209,14 @@ def test_reads_that_go_on_in_vain_have_not_all_fallen_back() -> None:
     assert (late.outcome, interval(late)[1]) == (INCONCLUSIVE, 12.005)
 
 
+def test_what_the_primary_answered_before_the_fault_is_its_share() -> None:
+    """A third; all that is answered since are its own."""
+    run = mixed(replicas_die=True, in_vain_until_s=14)
+    asked = tuple(one for one in run.operations[0].operations if one.via.startswith("ledger"))
+    alone = replace(run, operations=(replace(run.operations[0], operations=asked),))
+    assert judged("fallback_time", alone).outcome is PASS
+
+
 def test_answers_that_name_nobody_may_be_anybodys() -> None:
     """One in four does not say whose it is."""
     run = rotating()

@@ -14,6 +14,7 @@ from scipy.stats import binom, binomtest, t
 
 from harness.analysis.quality import Windows
 from harness.criteria.recovery._baseline_band import Band, Drift, Share, band, larger
+from harness.criteria.recovery._episode import _is_shifted
 
 FloatArray = NDArray[np.float64]
 NO_LATENCY = np.empty(0)
@@ -194,6 +195,19 @@ def test_queues_remember_for_longer_than_an_autoregression() -> None:
 def test_two_windows_prove_nothing() -> None:
     assert not larger(np.zeros(2), np.full(30, 9.0)) and larger(np.zeros(3), np.full(30, 9.0))
     assert not larger(np.zeros(30), np.full(2, 9.0))
+    assert not larger(np.zeros(3), np.zeros(3)), "as large is not larger"
+
+
+@pytest.mark.parametrize(("bad", "slow", "is_shifted"), [(0, 0, False), (4, 0, True), (0, 4, True), (4, 4, True)])
+def test_either_share_that_is_larger_after_the_spike_is_a_shift(bad: int, slow: int, is_shifted: bool) -> None:
+    """Both were 4 of 10 in each other window before, and varied by that."""
+    usual = np.array(in_runs(1))
+    normal = learned(list(usual), slow=list(usual))
+    assert normal.bad.varies and normal.slow.varies
+    after = windows(list(usual + bad), slow=list(usual + slow))
+    assert _is_shifted(normal, windows(list(usual), slow=list(usual)), after) is is_shifted
+    steady = windows([1] * 30)
+    assert _is_shifted(learned([1] * 30), steady, steady), "where nothing varies, whatever is more is proven"
 
 
 COUNTED = np.ones(40, dtype=np.bool_)

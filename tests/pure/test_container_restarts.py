@@ -61,6 +61,7 @@ def test_a_new_start_is_a_restart_and_none_is_none() -> None:
 
 def test_several_restarts_from_one_sample_to_the_next_all_count() -> None:
     assert found(recording_of(*container(changes={30: started(3)}))).figure == 3
+    assert found(recording_of(*container(changes={20: started(2), 40: started(5)}))).figure == 5
 
 
 def test_one_that_ended_and_did_not_come_back_is_a_failure() -> None:

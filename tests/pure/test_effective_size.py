@@ -82,6 +82,7 @@ def test_requests_that_differ_by_chance_only_are_worth_what_they_are() -> None:
     even = np.full(96, 10.0)
     assert effective_size(even, REQUESTS, 0.0, 0.95) == 9600
     assert effective_size(even, REQUESTS, 0.5, 0.95) == 9600
+    assert effective_size(np.ones(20), np.full(20, 10.0), 0.9, 0.95) == 200, "what lasts is nothing where none is there"
     for hits in (np.zeros(96), REQUESTS):
         assert effective_size(hits, REQUESTS, 0.9, 0.95) == 9600
     assert effective_size(np.array([100.0] * 4 + [0.0] * 3), np.full(7, 100.0), 0.0, 0.95) == 700

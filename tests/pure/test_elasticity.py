@@ -12,7 +12,7 @@ from harness import criteria
 from harness.criteria.scaling import _elasticity as elasticity
 from harness.criteria.scaling._criterion import ElasticityCriterion
 from harness.criteria.scaling._elasticity import Elasticity
-from harness.criteria.scaling._step_function import Steps
+from harness.criteria.scaling._step_function import Sampled, Steps
 from harness.findings import Finding, Outcome
 from harness.recording import End, ProbeSample, Recording
 from harness.recording_header import CriterionSpec, Header, Phase
@@ -22,6 +22,7 @@ from tests.recordings import Request, slices
 LEVELS = (("baseline", 12, 6), ("step-1", 16, 16), ("spike", 16, 26), ("recovery", 30, 6))
 GOOD = ((-2.0, 1), (14.5, 2), (31.5, 3), (52.5, 1))
 """2.5 s and 3.5 s late, and back 8.5 s after the load."""
+ONE = ((-2.0, 1),)
 PASS, INCONCLUSIVE, FAIL = Outcome.PASS, Outcome.INCONCLUSIVE, Outcome.FAIL
 LAG, IN = CriterionSpec("scaling_lag", {"limit_s": 8.0}), CriterionSpec("scale_in", {"limit_s": 20.0})
 UNDER, OVER = CriterionSpec("under_provisioning"), CriterionSpec("over_provisioning")
@@ -187,7 +188,7 @@ def test_a_replica_that_dies_and_comes_back_is_no_flapping_of_its_controller() -
     assert stable.outcome is PASS and stable.figure == 0 and stable.evidence["changes of the number ready"] == 5
 
 
-@pytest.mark.parametrize(("ready", "kept", "broken"), [(GOOD, 26 / 3, None), (((-2.0, 1),), 16.0, 26.0)])
+@pytest.mark.parametrize(("ready", "kept", "broken"), [(GOOD, 26 / 3, None), (ONE, 16.0, 26.0)])
 def test_capacity_is_bracketed_by_the_run(
     ready: Sequence[tuple[float, int]], kept: float, broken: float | None
 ) -> None:
@@ -196,6 +197,24 @@ def test_capacity_is_bracketed_by_the_run(
     assert isinstance(found, Elasticity)
     assert found.capacity.kept_per_s == pytest.approx(kept)
     assert (found.capacity.broken_per_s, found.capacity.given) == (broken, False)
+
+
+def test_of_what_one_replica_did_not_take_the_least_is_told() -> None:
+    """Above 10 starts/s it is slow, so at 16 and at 26."""
+    found = elasticity.measure(run(ONE, physical=10.0), ElasticityCriterion())
+    assert isinstance(found, Elasticity)
+    assert (found.capacity.kept_per_s, found.capacity.broken_per_s) == (6, 16)
+    assert "capacity of a replica, as given (starts/s)" not in found.describe()
+
+
+@pytest.mark.parametrize(("lasts_s", "kept"), [(4, 6), (5, 16)])
+def test_a_level_shows_what_a_replica_takes_once_it_has_lasted_for_five_seconds(lasts_s: int, kept: float) -> None:
+    """Two of which it takes to settle."""
+    whole = run(ONE)
+    level = ((0, 6.0), (12, 6.0), (12, 16.0), (12 + lasts_s, 16.0), (12 + lasts_s, 6.0), (74, 6.0))
+    short = dataclasses.replace(whole, header=dataclasses.replace(whole.header, level=level))
+    found = elasticity.measure(short, ElasticityCriterion())
+    assert isinstance(found, Elasticity) and found.capacity.kept_per_s == kept
 
 
 def test_a_capacity_that_is_only_bracketed_decides_nothing_within_its_bracket() -> None:
@@ -367,3 +386,18 @@ def test_a_capacity_that_was_given_is_no_estimate() -> None:
     measured = elasticity.measure(run(), criteria.load(CriterionSpec("scaling_lag", {**PAGE, "capacity_per_s": 10.0})))  # type: ignore[arg-type]
     assert isinstance(measured, Elasticity) and measured.capacity.given
     assert (measured.capacity.low_per_s, measured.capacity.high_per_s) == (10, 10)
+    assert measured.describe()["capacity of a replica, as given (starts/s)"] == 10
+
+
+def test_turns_of_a_demand_that_is_bracketed_leave_open_how_many_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The supply turns five times, and the demand three times or once."""
+
+    def turning(turns: int) -> Steps:
+        return Steps(tuple((10.0 * n, 1 + n % 2) for n in range(turns + 2)), 80.0)
+
+    supply = Sampled(turning(5), turning(5), turning(5), 1.0, 1.0, 10.0)
+    capacity = elasticity.Capacity(10.0, 20.0, False, 10.0, 20.0)
+    measured = Elasticity("haproxy", capacity, turning(3), turning(1), supply, None, 1)
+    monkeypatch.setattr(elasticity, "measure", lambda *_: measured)
+    found = judged(STABLE, run())
+    assert (found.figure, found.interval) == (2, (2, 4))

@@ -189,6 +189,12 @@ def test_single_windows_are_told_and_a_relapse_is_no_recovery_yet() -> None:
     assert (again.state, again.relapses_s, again.passed_over) == (State.NOT_RECOVERED, (39,), False)
     lasting = measure(run(failed=dict.fromkeys([*range(30, 36), *range(44, 47)], 10)))
     assert (lasting.state, lasting.recovery_s, lasting.relapses_s) == (State.RECOVERED, 16, (13,))
+    # Area is lost until it is back, or to the end of what was watched.
+    for later, of_recovered, of_other in ((None, 90, 90), (80, 90, 91)):
+        more = {} if later is None else {later: 1}
+        back = measure(run(failed=dict.fromkeys([*range(30, 36), *range(44, 47)], 10) | more))
+        away = measure(run(failed=dict.fromkeys([*range(30, 36), *range(70, 73)], 10) | more))
+        assert (back.area_lost_requests, away.area_lost_requests) == (of_recovered, of_other)
     last = measure(run(failed={90: 10}))
     assert (last.state, last.interval_s, last.passed_over) == (State.NOT_RECOVERED, (0, math.inf), False)
 

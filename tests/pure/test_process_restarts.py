@@ -139,6 +139,18 @@ def test_a_worker_in_whose_place_another_came_may_be_a_restart() -> None:
     assert found(dataclasses.replace(whole, probes=fewer)).outcome is Outcome.PASS
 
 
+def test_a_worker_that_ends_with_the_run_or_with_its_master_was_not_replaced() -> None:
+    """In the last second it may not have been read yet, and who ends with its master is counted with it."""
+    two = worker("port-80/1", 0, END_S, 1)
+    late = (*two, *worker("port-80/2", 0, END_S - 1, 2), *worker("port-80/3", END_S - 1, END_S, 3))
+    whole = run({"port-80": ()})
+    assert found(dataclasses.replace(whole, probes=(*whole.probes, *late))).outcome is Outcome.PASS
+    again = run({"port-80": (52,)})
+    together = (*two, *worker("port-80/2", 0, 51, 2), *worker("port-80/3", 52, END_S, 3))
+    finding = found(dataclasses.replace(again, probes=(*again.probes, *together)))
+    assert (finding.figure, finding.interval) == (1, (1, 1))
+
+
 def test_a_process_that_ended_and_stayed_so_allows_no_pass() -> None:
     whole = run({"api": (), "api2": ()})
     probes = tuple(s for s in whole.probes if s.source == "api2" or s.t < 80)

@@ -365,3 +365,11 @@ def test_what_was_under_way_makes_no_key_get_more_than_all() -> None:
 def test_two_instances_that_count_for_themselves_are_two_limits() -> None:
     two = judged(*takes(lambda *_: Sliding(), per_s=90, instances=2), criterion="over_admission")
     assert two.outcome is FAIL and "2 separate limits, one an instance (a0 20, a1 20)" in two.reason
+
+
+def test_a_rate_that_is_too_high_for_fixed_windows_shows_in_four_of_them() -> None:
+    """One a second, of 5 in 10 s: in 40 s 40, where 25 are allowed."""
+    steady = [at(float(n), ADMITTED) for n in range(120)]
+    run = histories.recording(*steady, *refused(1, begin_s=120.0))
+    over = found(run, "over_admission", allowed=5, window_s=10.0, algorithm="fixed_window")
+    assert (over.outcome, over.figure) == (FAIL, 40 / 25)

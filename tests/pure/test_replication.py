@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness import criteria
+from harness.criteria.replication import _reigns as reigns
 from harness.findings import Finding, Outcome
 from harness.recording import UNCOUNTED, CriterionSpec, Operation, Operations, Recording
 from harness.recording_marks import FaultMark
@@ -361,6 +362,7 @@ def test_the_largest_lag_is_judged_as_far_as_samples_tell() -> None:
     for lag_s, outcome in ((4.4, PASS), (4.6, INCONCLUSIVE), (5.1, FAIL)):
         found = judged("replication_lag", sampled(ledger(writes()), failover(lag_s=lag_s)))
         assert (found.outcome, found.figure) == (outcome, lag_s)
+        assert ("; samples at shorter intervals would settle it" in found.reason) is (outcome is INCONCLUSIVE)
 
 
 def test_no_node_and_one_are_too_few_for_two_primaries() -> None:
@@ -381,3 +383,21 @@ def test_how_many_rows_are_too_many_is_counted() -> None:
     """Two writes that are there twice are two rows too many."""
     found = judged("doubled_writes", ledger(writes(), doubled=2))
     assert (found.evidence["doubled"], found.evidence["rows too many"], found.figure) == (2, 2, 2)
+
+
+@pytest.mark.parametrize(
+    ("seen", "told"),
+    [
+        ([(0, True), (1, True), (2, True)], [(0.1, 2)]),
+        ([(0, True), (2.5, True)], [(0.1, 2.5)]),
+        ([(0, True), (1, True), (3.6, True), (4, True)], [(0.1, 1), (3.7, 4)]),  # too far apart
+        ([(0, True), (1, True), (1.5, False), (2, True), (3, True)], [(0.1, 1), (2.1, 3)]),
+        ([(0, False), (1, True), (2, True), (3, False)], [(1.1, 2)]),
+        ([(0, False)], []),
+    ],
+)
+def test_a_reign_lasts_while_nothing_says_otherwise(
+    seen: list[tuple[float, bool]], told: list[tuple[float, float]]
+) -> None:
+    """From the end of its first evidence to the beginning of its last, each of which took 100 ms."""
+    assert list(reigns._reigns([reigns.Seen(at_s, at_s + 0.1, is_primary) for at_s, is_primary in seen])) == told

@@ -12,6 +12,7 @@ from harness.criteria._injections import Injection
 from harness.criteria.balancing._rotation import Struck, _stays_from, put_back, struck, taken_out
 from harness.findings import Finding, Outcome
 from harness.recording import CriterionSpec, Operation
+from harness.recording_marks import INJECTED, UNDONE, FaultMark
 from harness.recording_values import Scalar
 from tests.histories import recording
 from tests.ledgers import ask
@@ -130,8 +131,10 @@ def test_the_interval_of_an_uneven_share_holds_for_all_members_together() -> Non
     assert found.interval == pytest.approx((1 - 2 * of_b.high, 1 - 2 * of_b.low))
     assert found.figure == pytest.approx(0.2) and found.outcome is Outcome.INCONCLUSIVE
     assert "a 60 %, b 40 %, where 50 % is even; χ² 20, p 7.7e-06; off by 20 % of it at most" in found.reason
+    assert found.reason.endswith("; more requests would settle it")
     even = shares("ab" * 200)
     assert even.interval is not None and even.interval[0] == 0
+    assert shares("ab" * 200, limit=0.9).reason.endswith("limit 90 %"), "a PASS asks for nothing"
     assert (even.evidence["members"], even.evidence["answers of a"]) == (2, 200)
 
 
@@ -144,3 +147,24 @@ def test_answers_count_by_the_phase_in_which_they_began() -> None:
     """The baseline ends at 10 s."""
     found = shares("ab" * 10 + "c" * 10, begin_s=9.8, step_s=0.01, limit=0.9)
     assert {key for key in found.evidence if key.startswith("answers")} == {"answers of a", "answers of b"}
+
+
+def test_of_several_faults_the_longest_time_is_judged() -> None:
+    """Three answer in turn, each 20 ms. The first is struck from 12 to 18 s and asked in vain until 13.98 s; the second
+    from 40 to 46 s, until 40.48 s.
+    """
+    made = []
+    for n in range(3000):
+        at_s, who = n / 50, "abc"[n % 3]
+        for begin_s, vain_until_s, name, others in ((12, 14, "a", "bc"), (40, 40.5, "b", "ac")):
+            if who == name and begin_s <= at_s < begin_s + 6:
+                who = "-" if at_s < vain_until_s else others[n // 3 % 2]
+        made.append(ask(at_s, None if who == "-" else at_s + 0.005, "" if who == "-" else who))
+    marks = [
+        FaultMark(at_s, "kill", event, "", number)
+        for number, begin_s in ((1, 12), (2, 40))
+        for at_s, event in ((begin_s, INJECTED), (begin_s + 6, UNDONE))
+    ]
+    found = criteria.load(CriterionSpec("out_of_rotation", {})).judge(recording(*made, faults=marks))
+    assert found.interval is not None and found.interval[0] == pytest.approx(1.98)
+    assert found.reason.startswith("a "), found.reason

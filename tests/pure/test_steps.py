@@ -146,3 +146,22 @@ def test_only_the_time_that_both_have_in_common_is_looked_at() -> None:
     """From 10 s to 30 s: in two of these twenty seconds one of them moves alone."""
     needed, ready = Steps(((0.0, 1), (5.0, 2), (15.5, 3)), 30.0), Steps(((10.0, 2), (20.5, 3), (35.5, 4)), 40.0)
     assert instability(needed, ready) == instability(ready, needed) == pytest.approx(2 / 20)
+
+
+def test_of_several_points_at_one_instant_the_last_counts_and_none_at_the_end() -> None:
+    assert steps((0, 1), (0, 2), (10, 3), (10, 2), (40, 9)).points == ((0, 2),)
+    assert steps((0, 1), (39.9, 9)).points == ((0, 1), (39.9, 9))
+
+
+def test_a_change_lies_between_two_samples_however_far_they_are_apart() -> None:
+    """A sample may be read 100 ms late: what is read at 1 s may have come just after it, and is there by 3.1 s."""
+    found = sampled([(1.0, 1.0), (3.0, 2.0), (5.0, 2.0)], 0.0, 8.0)
+    assert (found.high.points, found.low.points) == (((0, 1), (1, 2)), ((0, 1), (3 + READING_S, 2)))
+    assert found.middle.points == ((0, 1), (2, 2))
+    at_start = sampled([(-1.0, 1.0), (1.0, 2.0)], 0.0, 8.0)
+    assert at_start.middle.points == ((0, 2),)
+
+
+@pytest.mark.parametrize(("times", "usual_s"), [((1.0,), 0.0), ((1.0, 3.0), 2.0), ((1.0, 3.0, 4.0, 5.0), 1.0)])
+def test_samples_are_usually_as_far_apart_as_most_are(times: tuple[float, ...], usual_s: float) -> None:
+    assert sampled([(t, 1.0) for t in times], 0.0, 8.0).usual_gap_s == usual_s

@@ -118,3 +118,11 @@ def test_holm_is_that_of_the_paper() -> None:
 @pytest.mark.parametrize(("tests", "fewest"), [(1, 3), (3, 4), (4, 5), (12, 5), (13, 6)])
 def test_so_many_tests_take_so_many_runs(tests: int, fewest: int) -> None:
     assert two_samples.fewest_for(tests, 0.05) == fewest
+
+
+def test_six_differences_of_six_by_six_lie_beyond_each_end() -> None:
+    """Of powers of two and of three, so that no two are the same."""
+    first, second = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0], [100.0, 103.0, 109.0, 127.0, 181.0, 343.0]
+    differences = sorted(after - before for before in first for after in second)
+    assert two_samples.shift(exact(first), exact(second), 0.95)[1] == (differences[5], differences[-6])
+    assert differences[4] < differences[5] and differences[-6] < differences[-5]

@@ -81,19 +81,12 @@ def _wrote(seen: Sequence[Seen], first: Seen, last: Seen) -> bool:
 
 def _reigns(seen: list[Seen]) -> Iterator[tuple[float, float]]:
     """From when to when it certainly was primary all the time."""
-    started_s = ended_s = None
-    for one in seen:
-        if not one.primary:
-            if started_s is not None and ended_s is not None and one.to_s > ended_s:
-                yield started_s, ended_s
-                started_s = ended_s = None
-            continue
-        if started_s is not None and ended_s is not None and one.from_s - ended_s > STEADY_S:
-            yield started_s, ended_s
-            started_s = None
-        if started_s is None:
-            started_s, ended_s = one.to_s, one.from_s
-        else:
-            ended_s = max(ended_s or one.from_s, one.from_s)
-    if started_s is not None and ended_s is not None:
-        yield started_s, ended_s
+    reign: tuple[float, float] | None = None
+    for one in seen:  # in order of from_s
+        if reign is not None and (not one.primary or one.from_s - reign[1] > STEADY_S):
+            yield reign
+            reign = None
+        if one.primary:
+            reign = (one.to_s if reign is None else reign[0], one.from_s)
+    if reign is not None:
+        yield reign
