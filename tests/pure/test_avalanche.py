@@ -10,12 +10,13 @@ import pytest
 from harness import criteria
 from harness.analysis.histogram import bucket_bounds_us, bucket_index
 from harness.criteria._outcome import seconds
+from harness.criteria.websocket import _connections as connections
 from harness.findings import Finding, Outcome
 from harness.recording import End, ProbeSample, Recording, Slice
 from harness.recording_file import parse
 from harness.recording_header import FORMAT, CriterionSpec, Phase
 from harness.recording_line import encode
-from harness.recording_values import OK, UNFINISHED, Scalar
+from harness.recording_values import NOT_TRIED, OK, UNFINISHED, Scalar
 from tests.recordings import healthy, texts
 
 PHASES = (Phase("baseline", 0, 5), Phase("spike", 5, 10), Phase("steady", 10, 20), Phase("drop", 20, 30))
@@ -69,6 +70,35 @@ def test_the_time_is_that_of_the_last_of_99_percent(slow: int, outcome: Outcome)
     assert not found.censored
 
 
+def test_when_half_and_all_were_back_is_told_where_they_were() -> None:
+    everybody = judged("reconnect_time", run(*DROPPED, back(2.0, 60), back(7.0, 40))).evidence
+    assert everybody["half back after (s)"] == pytest.approx(2.0, rel=2e-3)
+    assert everybody["all back after (s)"] == pytest.approx(7.0, rel=2e-3)
+    assert judged("reconnect_time", run(*DROPPED, back(1.0, 95))).evidence["all back after (s)"] is None
+    one = judged("reconnect_time", run(opened(5, 1), ended(20, 1, "closed 1012"), back(3.0, 1)))
+    assert (one.outcome, one.figure) == (Outcome.PASS, pytest.approx(3.0, rel=2e-3))
+
+
+@pytest.mark.parametrize(
+    ("t", "outcome", "is_told"),
+    [(20, NOT_TRIED, True), (45, NOT_TRIED, True), (19, NOT_TRIED, False), (21, "http 503", False)],
+)
+def test_users_that_do_not_come_back_are_told_from_those_who_try_in_vain(t: int, outcome: str, is_told: bool) -> None:
+    """From the drop on."""
+    found = judged("reconnect_time", run(*DROPPED, counted(t, "attempt /feed reconnect", 100, outcome)))
+    assert ("the users do not come back" in found.reason) is is_told
+    assert found.outcome is (Outcome.INCONCLUSIVE if is_told else Outcome.FAIL)
+
+
+def test_a_count_that_lacks_is_named_by_its_phase() -> None:
+    opens = (opened(5, 100),)
+    read_once = {17.0: (50.0, 50.0), 18.0: (50.0, 50.0), 19.0: (50.0, 50.0)}
+    found = judged("connections_agree", run(*opens, gauge=read_once), metric=GAUGE)
+    assert "at the end of recovery there is no count" in found.reason
+    found = judged("connections_agree", run(*opens, gauge=read_once), metric=GAUGE, phases="night, day")
+    assert "at the end of night, day there is no count" in found.reason
+
+
 def test_only_connections_of_the_name_have_to_be_back() -> None:
     """The others' are dropped as well, and take longer; with everybody's they count."""
     others = (opened(5, 50, "chat"), ended(20, 50, "closed 1012", "chat"))
@@ -117,6 +147,8 @@ def test_only_what_nobody_asked_for_counts_as_lost() -> None:
     assert (kept.outcome, kept.figure) == (Outcome.PASS, 0)
     assert judged("connections_kept", quiet).outcome is Outcome.FAIL, "with everybody's"
     assert judged("connections_kept", quiet, connections="/feed", drop="").figure == 0.5
+    edges = run(*(ended(at_s, count, "cut off") for at_s, count in ((19, 1), (20, 2), (29, 4), (30, 8))))
+    assert connections.lost(edges, Phase("drop", 20, 30)) == {"cut off": 9}, "the drop lasts from 20 to 30 s"
 
 
 @pytest.mark.parametrize(("lost", "outcome"), [(2, Outcome.PASS), (3, Outcome.FAIL)])

@@ -119,6 +119,8 @@ def test_a_closing_is_the_first_second_with_good_answers_alone_after_the_last_fa
     bad = [second(t, 0, ok=20 if t in (19, 27) else 0) for t in range(30)]
     assert clients.find_closing(bad, 20.5) == Moment(20.5, 28)
     assert clients.find_closing([second(t, 20) for t in range(30)], 20.5) == Moment(29, math.inf)
+    ends_with_it = [second(t, 20 if t < 20 else 0) for t in range(30)]
+    assert clients.find_closing(ends_with_it, 20.0) == Moment(20, 22), "the second before is none after it"
 
 
 def test_the_slowest_failure_is_one_of_the_failure_that_was_not_fast() -> None:

@@ -13,7 +13,7 @@ import pytest
 from harness.analysis.histogram import bucket_index
 from harness.criteria.breaker import _state as state
 from harness.criteria.breaker._criterion import BreakerCriterion
-from harness.criteria.breaker._measure import Leak, Measured, measure, measure_leak
+from harness.criteria.breaker._measure import Leak, Measured, _find_failure, _why_unobserved, measure, measure_leak
 from harness.criteria.breaker._state import UNSEEN, Instance, Moment, Sample
 from harness.recording import End, ProbeSample, Recording, Slice
 from harness.recording_header import Phase
@@ -144,6 +144,18 @@ def test_an_instance_that_died_long_before_the_failure_is_none_of_its_breakers()
         return len(state.read_instances(run(sample), NAMES, INJECTED_S, HEALED_S))
 
     assert [last_read(t) for t in (26.4, 26.6, 45.0, 45.1)] == [0, 1, 1, 0]
+    dead = ProbeSample(20.0, "prometheus", "a, long dead", {STATE: 0.0})
+    assert [one.source for one in state.read_instances(run(dead, *told("cccoo")), NAMES, INJECTED_S, HEALED_S)] == [
+        "api"
+    ]
+
+
+def test_a_reading_that_was_over_when_the_failure_began_is_of_before() -> None:
+    samples = [
+        ProbeSample(t, "prometheus", "api", {STATE: value}) for t, value in ((28.0, 1.0), (30.0, 0.0), (31.0, 0.0))
+    ]
+    (found,) = state.read_instances(run(*samples), NAMES, INJECTED_S, HEALED_S)
+    assert found.was_open and found.openings_seen == 0
 
 
 def test_of_several_instances_the_last_counts() -> None:
@@ -173,6 +185,32 @@ def test_calls_are_held_against_the_requests_between_the_readings() -> None:
     assert ends is not None and (ends.begin_s, ends.end_s) == (31.5, 34.5)
     ends = measure_leak(counter, seconds, 31.6, 34.8)
     assert ends is not None and (ends.begin_s, ends.end_s) == (32.5, 33.5)
+
+
+def test_a_second_that_begins_when_the_last_reading_ends_is_not_between_them() -> None:
+    counter = Sample(31.5, 32.0, 0), Sample(34.5, 35.0, 3)
+    leak = measure_leak(counter, [second(t, 0) for t in range(28, 40)], 31, 35)
+    assert leak is not None and (leak.fewest, leak.most) == (40, 80), "32 and 33 for certain; 31 to 34 perhaps"
+
+
+@pytest.mark.parametrize(("calls", "is_told"), [(5, True), (4, False)])
+def test_half_of_the_requests_show_that_it_is_they_who_are_counted(calls: int, is_told: bool) -> None:
+    """Two readings in a baseline of 20 s with 200 requests: half of those of one second are five."""
+    unobserved = _why_unobserved(counted((1, 0), (2, calls), (25, 900)), NAMES, (0, 20), 200)
+    assert (not unobserved) is is_told
+
+
+def test_a_failure_ends_with_its_own_fault() -> None:
+    """Whatever else is undone meanwhile; seconds count from the one in which it began."""
+    marks = (
+        FaultMark(30, "http_toggle", INJECTED, "", 1),
+        FaultMark(33, "noop", UNDONE, "", 2),
+        FaultMark(34, "http_toggle", UNDONE, "", 3),
+        FaultMark(45, "http_toggle", UNDONE, "", 1),
+    )
+    assert [each and each.t for each in _find_failure(replace(RUN, marks=marks), NAMES)[:2]] == [30, 45]
+    earlier = FaultMark(20, "http_toggle", UNDONE, "", 1)
+    assert [each and each.t for each in _find_failure(replace(RUN, marks=(earlier, *marks)), NAMES)[:2]] == [30, 45]
 
 
 def test_without_requests_any_call_is_too_many() -> None:

@@ -129,6 +129,7 @@ def of_classes(*pieces: tuple[str, str, str, int]) -> Recording:
         ([("Buyer", "/", "http 403", 19), ("Buyer", "/in", OK, 1), ("Reader", "/", OK, 9)], ""),
         ([("Buyer", "/", "http 403", 20), ("Buyer", "/in", OK, 1), ("Reader", "/", OK, 9)], "all 20 requests / of the"),
         ([("Buyer", "/", "http 403", 20), ("Buyer", "/in", OK, 1), ("Reader", "/", "http 500", 9)], "class Reader"),
+        ([("Buyer", "/buy", "http 403", 50)], ""),  # where there is one class, all are of it
     ],
 )
 def test_a_class_that_is_refused_is_seen_from_five_requests_and_by_one_name_from_twenty(

@@ -580,3 +580,28 @@ def test_sessions_that_are_idle_in_every_sample_are_left(idle: tuple[int, ...], 
     probes = tuple(ProbeSample(70.0 + k, sessions.PROBE, "db", each) for k, each in enumerate(values))
     run = dataclasses.replace(healthy(), probes=probes)
     assert sessions.left_idle(run, Phase("after", 70, 80), fewest) == left
+
+
+def of_pool(t: float, source: str, in_use: float | None, error: str | None = None) -> ProbeSample:
+    return ProbeSample(t, levels.PROBE, source, {} if in_use is None else {"in_use": in_use, "size": 8.0}, error)
+
+
+def test_samples_count_from_the_beginning_of_a_phase_to_before_its_end() -> None:
+    samples = tuple(of_pool(t, "a", value) for t, value in ((69.9, 1), (70.0, 0), (79.9, 3), (80.0, 4)))
+    sampled = dataclasses.replace(healthy(), probes=samples)
+    assert levels.in_use(sampled, 70.0, 80.0) == {"a": [0, 3]}
+    found = levels.instants(sampled, Phase("after", 70, 80))
+    assert [(each.t, each.in_use) for each in found] == [(70.0, 0), (79.9, 3)], "none in use is none"
+
+
+def test_who_was_not_read_in_a_stretch_is_named_with_its_error_there() -> None:
+    samples = (
+        of_pool(60.0, "a", 1),
+        of_pool(75.0, "a", None, "timed out"),
+        of_pool(85.0, "a", None, "refused"),
+        of_pool(60.0, "b", 1),
+        of_pool(75.0, "b", 1),
+        of_pool(60.0, "c", 1),
+        of_pool(85.0, "c", 1),
+    )
+    assert levels.unread(dataclasses.replace(healthy(), probes=samples), 70, 80) == "a (timed out), c"

@@ -132,6 +132,7 @@ def test_a_law_with_a_peak_is_no_ceiling() -> None:
         [(n, n) for n in LEVELS[:5]],
         [(8.0, 100.0)] * 8,
         [(n, 0.0) for n in LEVELS],
+        [(n, n / (n - 1.5)) for n in (2.0, 3.0, 4.0, 5.0, 6.0, 7.0)],  # as if one alone took no time
     ],
 )
 def test_too_few_levels_have_no_fit(pairs: list[tuple[float, float]]) -> None:
