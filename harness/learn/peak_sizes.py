@@ -24,6 +24,8 @@ rejects what is certain would keep most of what is none: there are so few."""
 CHECKS = 300
 SHORTEST_TAIL = -1.0
 """The shape ξ is taken for no less: there the distribution is uniform, with an end."""
+LONGEST_TAIL = 0.999
+"""And for no more: from 1 on there is no mean."""
 
 
 @dataclass(frozen=True)
@@ -51,9 +53,8 @@ def fit(excesses: Values) -> Pareto:
     positions = (np.arange(1, count + 1) - 0.35) / count
     a0 = ordered.mean(axis=-1)
     a1 = (ordered * (1 - positions)).mean(axis=-1)
-    shape = np.maximum(2 - a0 / np.maximum(a0 - 2 * a1, 1e-12 * a0 + 1e-300), SHORTEST_TAIL)
-    # The mean is kept, also where the shape was bounded.
-    return Pareto(np.where(shape < 1, a0 * (1 - np.minimum(shape, 0.999)), a0 * 1e-3), np.minimum(shape, 0.999))
+    shape = np.clip(2 - a0 / np.maximum(a0 - 2 * a1, 1e-12 * a0 + 1e-300), SHORTEST_TAIL, LONGEST_TAIL)
+    return Pareto(a0 * (1 - shape), shape)  # the mean is kept, also where the shape was bounded
 
 
 @dataclass(frozen=True, eq=False)

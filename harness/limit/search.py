@@ -88,8 +88,7 @@ class Tried:
         answered = max((level for level, _ in self.counted), default=0.0)
         spoilt = [level for level in self.levels(Silence.GENERATOR) if level > answered]
         stopped = [level for level in self.levels(Silence.STOPPED) if level > answered]
-        ends = [*spoilt[SURE_OF_CEILING - 1 :][:1], *stopped[:1]]
-        return min(ends, default=None)
+        return min([*spoilt[SURE_OF_CEILING - 1 :], *stopped], default=None)
 
 
 @dataclass(frozen=True)

@@ -55,6 +55,13 @@ def test_a_tail_is_fitted_by_its_weighted_moments(excesses: tuple[float, ...], s
     assert found.scale == pytest.approx(scale, abs=1e-5)
 
 
+@pytest.mark.parametrize(("largest", "scale"), [(1e6, 1.0), (0.0, 0.0)])
+def test_a_tail_has_a_mean(largest: float, scale: float) -> None:
+    """One of a thousand: a0 is 1,000 and a1 0.35, so ξ would be 0.9993. Of all that are the same, nothing is beyond."""
+    found = fit(array(*[0.0] * 999, largest))
+    assert (found.shape, found.scale) == (pytest.approx(0.999), pytest.approx(scale))
+
+
 def test_the_largest_of_more_days_is_no_smaller_and_noise_makes_it_wider_at_both_ends() -> None:
     short, long = Horizon(1, 2.0, 3.0, 5.0), Horizon(2, 1.5, 3.5, 4.0)
     assert long.at_least(short) == Horizon(2, 2.0, 3.5, 5.0)
@@ -239,6 +246,23 @@ def test_exceedances_an_hour_apart_are_one_spike() -> None:
     values = np.ones(400)
     values[[100, 160, 221]] = 5
     assert [spike.start_s / 60 for spike in spikes.find(observed(values), np.ones(400)).spikes] == [100, 221]
+    assert len(spikes.find(observed(values, 3600), np.ones(400)).spikes) == 3
+    hours = np.ones(400)
+    hours[[100, 102, 200, 203]] = 5
+    apart = [spike.start_s / 3600 for spike in spikes.find(observed(hours, 3600), np.ones(400)).spikes]
+    assert apart == [100, 200, 203], "of windows of an hour the one between belongs to it"
+
+
+def test_a_spike_is_fitted_to_as_many_windows_before_and_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A quarter of its twelve, and one more after it, in which it has ended."""
+    values = np.ones(200)
+    values[100:112] = 5
+    (spike,) = spikes.find(observed(values), np.ones(200)).spikes
+    used: list[Values] = []
+    monkeypatch.setattr(spikes, "fitted", lambda times_s, *_: used.append(times_s))
+    spikes.fit(observed(values), np.ones(200), spike)
+    assert (spike.start_s, spike.end_s) == (100 * 60, 112 * 60)
+    assert (used[0] / 60).tolist() == [n + 0.5 for n in range(-3, 12 + 3 + 1)]
 
 
 def test_sizes_around_a_typical_one_are_no_tail() -> None:

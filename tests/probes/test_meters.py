@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import os
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,11 +12,13 @@ import pytest
 
 from harness import probes
 from harness.clients.postgres import PostgresError
-from harness.probes import _kubelet, postgres_replication
+from harness.probes import _kubelet, postgres_replication, run_cpu
 from harness.probes._container_meter import CounterMeter
 from harness.probes._lag import KEPT, LagMeter
+from harness.probes._process_meter import ProcessMeter
 from harness.probes.docker_container import _identity
 from harness.probes.kubernetes_pods import _Container, _figures, _Usage
+from harness.probes.process import _of_port
 
 TIMEOUTS_S = {
     "docker_container": 2.0, "haproxy": 2.0, "http_json": 2.0, "kubernetes": 2.0, "kubernetes_pods": 2.0,
@@ -190,3 +193,28 @@ def test_a_line_that_is_no_number_hides_no_other() -> None:
     assert {key: (of.at_s, of.values) for key, of in found.items()} == {
         ("n", "p", "c"): (2.5, {"cpu_s": 8.0, "periods": 9.0})
     }
+
+
+@pytest.mark.parametrize("oom_kills", [None, 0.0, 3.0])
+def test_kills_for_want_of_memory_are_told_where_the_kernel_counts_them(oom_kills: float | None) -> None:
+    group: Any = SimpleNamespace(memory_limit_bytes=lambda: 512.0, oom_kills=lambda: oom_kills)
+    meter = ProcessMeter(os.getpid())
+    meter._group, meter._memory_limit_bytes = group, 512.0
+    kills = {} if oom_kills is None else {"oom_kills": oom_kills}
+    assert meter._memory_bounds() == {"memory_limit_bytes": 512.0, **kills}
+
+
+def test_who_belongs_to_a_port_is_its_listener_and_its_workers() -> None:
+    meters: Any = {"port-80": 1, "port-80/1": 2, "port-8080": 3, "api": 4}
+    assert _of_port(80, meters) == {"port-80": 1, "port-80/1": 2}
+
+
+def test_a_process_that_has_ended_and_was_not_waited_for_does_not_run() -> None:
+    def is_running(there: bool, status: str) -> bool:
+        process: Any = SimpleNamespace(is_running=lambda: there, status=lambda: status)
+        return run_cpu._is_running(process)
+
+    told = [
+        is_running(*each) for each in ((True, "sleeping"), (True, "zombie"), (False, "sleeping"), (False, "zombie"))
+    ]
+    assert told == [True, False, False, False]

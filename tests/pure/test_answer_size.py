@@ -12,6 +12,7 @@ import pytest
 from harness.analysis.answer_sizes import content_bytes, middle_bytes, size_index
 from harness.config.queue_gauge import by_default
 from harness.criteria import _answer_pieces, _answer_size
+from harness.criteria._answer_status import other_statuses
 from harness.criteria._criterion import Criterion
 from harness.criteria.recovery.metastability import Metastability
 from harness.criteria.recovery.recovery_time import RecoveryTime
@@ -371,8 +372,33 @@ def test_only_requests_that_are_judged_are_doubted() -> None:
     both = dataclasses.replace(short, slices=(*short.slices, *other.slices))
     for pattern, name in (("", USUAL), (USUAL, USUAL), ("GET /other", None), ("GET *", USUAL)):
         compared = _answer_pieces.Compared(BEFORE, SINCE, 0.5, pattern)
-        shorter = _answer_size.shorter_answers(both, compared)
-        assert (shorter and shorter.name) == name, pattern
+        for pieces in (both.slices, both.slices[::-1]):
+            shorter = _answer_size.shorter_answers(dataclasses.replace(both, slices=pieces), compared)
+            assert (shorter and shorter.name) == name, pattern
+
+
+def test_another_status_is_looked_for_under_every_name_that_is_judged() -> None:
+    """The first has too few answers to know what is usual, the second none that is new; the third is another's."""
+
+    def answered(name: str, before: int, status: int) -> tuple[Slice, ...]:
+        told = ((3, before, 200), (30, 50, 200), (30, 50, status))
+        return tuple(Slice(t, "w", name, OK, count, 0, {}, status=code) for t, count, code in told)
+
+    pieces = (*answered("GET /a", 59, 202), *answered("GET /b", 60, 200), *answered("GET /d", 60, 206))
+    run = dataclasses.replace(recordings.healthy(), slices=(*pieces, *answered("GET /c", 60, 202)))
+    for pattern, told in (("", "GET /d"), ("GET /c", "GET /c"), ("GET /a", None), ("GET /b", None)):
+        found = other_statuses(run, _answer_pieces.Compared(BEFORE, SINCE, 0.5, pattern))
+        assert (found and found.name) == told, pattern
+        assert found is None or (found.count, found.answers) == (50, 100)
+
+
+@pytest.mark.parametrize("other", [((59, 2000), (9, 900)), ((60, 2000), (9, 2000)), ((60, 2000), (50, 900))])
+def test_of_several_names_the_one_with_the_most_short_answers_is_told(other: tuple[tuple[int, int], ...]) -> None:
+    """Whatever is the matter with those before it: too few, none that is short, or fewer."""
+    first, second = pages(*other, name="GET /a"), pages((60, 2000), (100, 900), name="GET /b")
+    both = dataclasses.replace(first, slices=(*first.slices, *second.slices))
+    shorter = _answer_size.shorter_answers(both, _answer_pieces.Compared(BEFORE, SINCE, 0.5))
+    assert shorter is not None and (shorter.name, shorter.short) == ("GET /b", 100)
 
 
 def test_of_what_is_looked_at_the_baseline_is_left_out() -> None:

@@ -99,6 +99,23 @@ def test_a_count_that_lacks_is_named_by_its_phase() -> None:
     assert "at the end of night, day there is no count" in found.reason
 
 
+@pytest.mark.parametrize(("read_at_s", "theirs"), [(16.9, None), (17.0, 100), (19.9, 100), (20.0, None)])
+def test_the_counts_of_both_sides_are_those_of_the_last_seconds_of_a_phase(
+    read_at_s: float, theirs: float | None
+) -> None:
+    """Theirs are read in the last three; ours are those that were open in the middle of these, at 19 s."""
+    opens = (opened(5, 90), opened(18, 10), opened(19, 5))
+    found = judged("connections_agree", run(*opens, gauge={read_at_s: (50.0, 50.0)}), metric=GAUGE, phases="steady")
+    assert found.evidence.get("target, end of steady") == theirs
+    assert found.evidence.get("clients, end of steady") == (None if theirs is None else 100)
+
+
+def test_those_who_were_kicked_are_counted_by_the_second() -> None:
+    kicked = (ended(21, 3, "kicked 1012"), ended(22, 7, "kicked 1012"), ended(23, 5, "kicked 1012"))
+    evidence = judged("reconnect_time", run(*DROPPED, back(1.0, 100), *kicked)).evidence
+    assert (evidence["kicked"], evidence["kicked per second at most"]) == (15, 7)
+
+
 def test_only_connections_of_the_name_have_to_be_back() -> None:
     """The others' are dropped as well, and take longer; with everybody's they count."""
     others = (opened(5, 50, "chat"), ended(20, 50, "closed 1012", "chat"))

@@ -209,6 +209,8 @@ def test_a_failure_ends_with_its_own_fault() -> None:
         FaultMark(45, "http_toggle", UNDONE, "", 1),
     )
     assert [each and each.t for each in _find_failure(replace(RUN, marks=marks), NAMES)[:2]] == [30, 45]
+    seen = measure(replace(RUN, marks=marks), NAMES)
+    assert isinstance(seen, Measured) and (seen.seconds[0].t, seen.healed_s) == (30, 45)
     earlier = FaultMark(20, "http_toggle", UNDONE, "", 1)
     assert [each and each.t for each in _find_failure(replace(RUN, marks=(earlier, *marks)), NAMES)[:2]] == [30, 45]
 

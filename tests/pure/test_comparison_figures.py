@@ -375,3 +375,34 @@ def test_bounds_are_turned_where_more_is_better() -> None:
     metric = metric_of(stored_runs.finding(1.0))
     assert turned((1.0, 3.0), replace(metric, kind="latency_quantile")) == (1.0, 3.0)
     assert turned((1.0, 3.0), replace(metric, kind="throughput")) == (-3.0, -1.0)
+
+
+def test_the_interval_of_a_figure_that_ought_to_be_high_is_made_worse_downwards() -> None:
+    """10 (9 to 11) before and after: turned it is −10, a tenth worse −9 (−9.9 to −8.1), so it falls by 1 less than may
+    be, and the ends are as far apart as both together: √(1 + 0.9²).
+    """
+    it: dict[str, object] = {"kind": "throughput", "figure": 10.0, "interval": (9.0, 11.0), "confidence": 0.95}
+    first, second = (with_finding(steady(seed), **it) for seed in (1, 2))
+    metric = metric_of(next(each for each in first[1].findings if each.criterion == "it"))
+    apart = math.sqrt(1 + 0.81)
+    assert _interval(metric, first, second, Margin(0.1), 0.95, None) == pytest.approx((-1 - apart, -1 + apart))
+
+
+@pytest.mark.parametrize("wide", [(math.nan, 1.0), (1.0, math.nan), (math.nan, math.nan)])
+def test_an_interval_of_which_an_end_is_not_known_is_open(
+    wide: tuple[float, float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = steady(1), steady(2)
+    metric = metric_of(next(each for each in first[1].findings if each.criterion == "it"))
+    monkeypatch.setattr(runs.quantile_shift, "from_intervals", lambda *_: wide)
+    assert _interval(metric, first, second, Margin(0.1), 0.95, None) == (-math.inf, math.inf)
+
+
+@pytest.mark.parametrize(("before", "after", "is_told"), [(100, 100, True), (3, 100, False), (100, 3, False)])
+def test_a_phase_with_too_few_requests_in_either_run_is_not_slower(before: int, after: int, is_told: bool) -> None:
+    quick, slow = (
+        run([Request(10 + t / 10, "worker-1", "GET /a", OK, latency_s) for t in range(count)])
+        for count, latency_s in ((before, 0.02), (after, 0.5))
+    )
+    quick = replace(quick[0], header=replace(quick[0].header, criteria=())), quick[1]
+    assert bool(by_name._slower(RECOVERY, [quick], [slow], lambda *_: [])) is is_told

@@ -8,7 +8,10 @@ import math
 import pytest
 
 from harness.analysis import generator
-from harness.recording import End, ProbeSample, Recording, Slice
+from harness.criteria import load
+from harness.findings import Outcome
+from harness.recording import CriterionSpec, End, ProbeSample, Recording, Slice
+from harness.recording_header import Phase
 from harness.recording_marks import GateMark, NodeMark
 from tests.recordings import healthy
 
@@ -113,3 +116,19 @@ def test_what_a_killed_run_knows_ends_with_the_first_that_fell_silent() -> None:
 def test_a_run_is_complete_when_its_end_says_so(completed: bool | None, expected: bool) -> None:
     end = None if completed is None else End(91, "x", completed, 0, 0)
     assert generator.is_complete(dataclasses.replace(healthy(), end=end)) is expected
+
+
+@pytest.mark.parametrize(
+    ("late_s", "outcome"), [(35, Outcome.INCONCLUSIVE), (75, Outcome.INCONCLUSIVE), (20, Outcome.PASS)]
+)
+def test_the_load_generator_is_looked_at_from_the_spike_to_the_last_phase(late_s: int, outcome: Outcome) -> None:
+    run = healthy()
+    phases = (*run.header.phases[:2], Phase("recovery", 31, 61), Phase("idle", 61, 91))
+    probes = tuple(
+        dataclasses.replace(each, values={**each.values, "loop_lag_s": 0.9})
+        if each.probe == "generator" and late_s <= each.t < late_s + 5
+        else each
+        for each in run.probes
+    )
+    run = dataclasses.replace(run, header=dataclasses.replace(run.header, phases=phases), probes=probes)
+    assert load(CriterionSpec("generator_health")).judge(run).outcome is outcome

@@ -304,6 +304,9 @@ def test_a_finding_says_what_was_counted_how_sure_it_is_and_which_way_it_went() 
     assert told.reason.endswith("with 95 % confidence, so at least the 10 starts/s that are wanted")
     missed = limit(steps, End.WANTED, Bounds(10, 20, 1000, 0.2, wanted=200)).finding()
     assert missed.reason.endswith("with 95 % confidence, so less than the 200 starts/s that are wanted")
+    nameless = Said(10, Silence.UNUSABLE, "", None, "")
+    for each, name in (([nameless, said(20, HOLDS)], "p95"), ([nameless], "latency_quantile")):
+        assert limit(Tried(each), None).finding().title == f"largest --peak that keeps the limit of: {name}"
     only = limit(tried((20, HOLDS)), None).finding()
     assert (only.basis, only.confidence, only.figure) == (Basis.MEASURED, None, None)
 
@@ -362,6 +365,8 @@ def test_the_level_at_which_the_generator_ends_is_known_after_two_steps_above_al
     assert ceiling((0.5, Silence.GENERATOR), (0.5, Silence.GENERATOR)) == 0.5
     assert ceiling((40, Silence.GENERATOR), (50, Silence.GENERATOR), (40, HOLDS)) is None
     assert ceiling((60, Silence.GENERATOR), (50, Silence.GENERATOR), (40, HOLDS)) == 60
+    assert ceiling((60, Silence.GENERATOR), (55, Silence.GENERATOR), (50, Silence.GENERATOR)) == 55, "the second lowest"
+    assert ceiling((60, Silence.STOPPED), (50, Silence.STOPPED)) == 50, "the lowest"
     assert ceiling((60, Silence.STOPPED), (40, HOLDS)) == 60
     assert ceiling((60, Silence.STOPPED), (50, Silence.GENERATOR), (55, Silence.GENERATOR)) == 55
 
@@ -475,6 +480,7 @@ def finding(outcome: Outcome, name: str = "latency_quantile", **more: object) ->
         ([finding(Outcome.PASS), finding(Outcome.INCONCLUSIVE, "shed_ratio", figure=0.45)], SEEMS_TO_HOLD),
         ([finding(Outcome.PASS), finding(Outcome.INCONCLUSIVE, "shed_ratio", figure=0.55)], SEEMS_TO_BREAK),
         ([finding(Outcome.PASS, basis=Basis.MEASURED), finding(Outcome.FAIL, "shed_ratio")], HOLDS),
+        ([finding(Outcome.PASS), finding(Outcome.FAIL, "error_ratio")], HOLDS),  # that is another question
         ([], Silence.UNUSABLE),
     ],
 )
@@ -545,3 +551,8 @@ def test_between_whole_levels_that_follow_each_other_there_is_nothing_below_the_
     whole = Bounds(lowest=1, start=10, highest=100, resolution=0.01, is_whole=True)
     found = limit(tried((10, HOLDS), (11, Silence.GENERATOR), (11, Silence.GENERATOR)), None, whole)
     assert found.next_level() is End.GENERATOR
+
+
+def test_too_few_requests_at_the_highest_level_end_the_search() -> None:
+    assert limit(tried((500, Silence.TOO_FEW)), None).next_level() == 1000
+    assert limit(tried((1000, Silence.TOO_FEW)), None).next_level() is End.SILENT

@@ -11,6 +11,7 @@ from harness.analysis import machine
 from harness.criteria import load
 from harness.findings import CLIENTS, TARGET, Finding, Outcome
 from harness.recording import CriterionSpec, ProbeSample, Recording
+from harness.recording_header import Phase
 from tests.recordings import healthy
 
 LIMIT = 0.3
@@ -160,3 +161,11 @@ def test_a_machine_that_tells_of_stolen_time_now_and_then_tells_of_it() -> None:
     )
     assert "stolen by a hypervisor" not in judged(dataclasses.replace(run, probes=tuple(probes))).reason
     assert "tells of no time stolen by a hypervisor" in judged(shared(left_out=("steal_cores",))).reason
+
+
+def test_what_was_full_in_the_spike_alone_counts() -> None:
+    """From 30 to 40 s, before the recovery begins."""
+    run = shared(others=1.0)
+    phases = (Phase("baseline", 0, 30), Phase("spike", 30, 42), Phase("recovery", 42, 91))
+    found = judged(dataclasses.replace(run, header=dataclasses.replace(run.header, phases=phases)))
+    assert found.outcome is Outcome.INCONCLUSIVE and found.voids == (CLIENTS, TARGET)

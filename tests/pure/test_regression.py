@@ -205,6 +205,10 @@ def test_what_crept_is_told_where_all_of_its_interval_is_beyond_the_margin() -> 
     )
     assert not crept(first, between, by_turns(1.1, 4, 0.05)), "by about what may be"
     assert not crept([1.0] * 10, between, [1.1] * 4), "by just what may be"
+    (series,) = regression.all_series(stored_runs.history([*[0.2] * 10, *first, *between, *by_turns(1.5, 4, 0.02)]))
+    told = regression.Change(series.metric, series.runs[10], 24, 0.8, 0.2, (0.7, 0.9))
+    since = regression._crept(series, [told], series.bounds, Margin(0.1))
+    assert since.endswith("by 50 % since 24 runs ago"), "since the change that has been told"
 
 
 def test_the_figure_is_the_shift_and_the_limit_what_is_allowed_of_the_level_before() -> None:

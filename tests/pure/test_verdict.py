@@ -444,3 +444,11 @@ def test_a_guard_that_passes_voids_nothing_whatever_it_guards(
     findings = [finding("late", of_guard, ALL, True), finding("error_ratio", P)]
     (*_, found) = verdict._void(recordings.healthy(), specs, findings)
     assert (found.finding.outcome, found.finding.voided_by) == (outcome, voider)
+
+
+@pytest.mark.parametrize(("at_s", "told"), [(0.3, "at 0 s,"), (40.0, "at 40 s,")])
+def test_a_pass_says_until_when_it_held(at_s: float, told: str) -> None:
+    run = recordings.cut_off(recordings.healthy(), at_s)
+    held = Finding("error_ratio", "", Outcome.PASS, "few failed")
+    found = verdict._cut_short(run, CriterionSpec("error_ratio", {"phase": "recovery"}), held)
+    assert found.outcome is I and told in found.reason and found.reason.endswith("(91 s): few failed")
