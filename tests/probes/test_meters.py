@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import os
+import time
 from types import SimpleNamespace
 from typing import Any
 
@@ -218,3 +219,25 @@ def test_a_process_that_has_ended_and_was_not_waited_for_does_not_run() -> None:
         is_running(*each) for each in ((True, "sleeping"), (True, "zombie"), (False, "sleeping"), (False, "zombie"))
     ]
     assert told == [True, False, False, False]
+
+
+def test_processes_are_searched_again_when_the_interval_is_over() -> None:
+    for refresh_interval_s, searches in ((1.5 * time.monotonic(), 1), (0.0, 2)):
+        probe = run_cpu.RunCpu(pids=(os.getpid(),), refresh_interval_s=refresh_interval_s)
+        for _ in range(2):
+            assert len(list(probe.sample())) == 1
+        assert probe._session.searches == searches
+
+
+@pytest.mark.parametrize(("there", "searched"), [({"a", "b"}, 0), ({"a"}, 1), (set[str](), 1)])
+def test_listeners_are_searched_where_one_of_them_is_gone(
+    there: set[str], searched: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[object] = []
+    monkeypatch.setattr(run_cpu, "_is_running", there.__contains__)
+    monkeypatch.setattr(run_cpu, "listeners", lambda ports: calls.append(ports) or {})
+    probe = run_cpu.RunCpu(ports=(80,))
+    known: Any = {80: ["a", "b"]}
+    probe._session.listeners = known
+    probe._search_listeners()
+    assert len(calls) == searched

@@ -238,6 +238,11 @@ def shedding(phase_t: int, shed: int, unsaid: int = 0, *, judged_apart: bool = T
 def test_shedding_is_judged_apart_on_its_interval(shed: int, limit: float, expected: str) -> None:
     found = judged("shed_ratio", marked(shedding(30, shed), without=GateMark), limit=limit)
     assert (found.outcome.value, found.figure) == (expected, shed / 500)
+    assert ("would settle it" in found.reason) is (found.outcome is Outcome.INCONCLUSIVE)
+    unsaid = marked(shedding(30, shed - 1, 1), without=GateMark)
+    refused = judged("shed_ratio", unsaid, limit=limit, needs_retry_after=True)
+    assert refused.outcome is Outcome.FAIL and refused.reason.endswith("; 1 of them without a valid Retry-After")
+    assert "would settle it" not in refused.reason, "no more requests would make it one"
     of_herd = judged("shed_ratio", shedding(30, shed), limit=limit)
     assert (of_herd.basis, of_herd.interval) == (Basis.CENSUS, (shed / 500, shed / 500))
     assert of_herd.outcome is (Outcome.PASS if shed / 500 <= limit else Outcome.FAIL)

@@ -9,12 +9,12 @@ import pytest
 
 from harness import criteria, verdict
 from harness.criteria.guards import _skew as skew
-from harness.criteria.guards._delivery import Delivery, deliveries, planned_starts
+from harness.criteria.guards._delivery import Delivery, deliveries, of_levels, planned_starts
 from harness.criteria.guards._skew import release
 from harness.criteria.guards.spike_delivered import _remedy
 from harness.findings import Finding, Outcome
 from harness.recording import CriterionSpec, End, Recording, Slice
-from harness.recording_header import Phase, PlannedGate
+from harness.recording_header import Phase, PlannedClass, PlannedGate
 from harness.recording_marks import ARRIVALS, GateMark, StartsMark, gate_stream
 from harness.recording_values import INTERRUPTED, OK, UNSENT, UNSERVED, Scalar
 from tests.recordings import healthy
@@ -319,3 +319,14 @@ def test_what_a_class_lacks_is_held_against_what_it_did_not_send_itself(kind: st
     assert phase is not None
     told = _remedy(run, Phase("spike", 30, 40), Delivery("arrivals", 100.0, 50, 0.5, kind))
     assert ("sent nothing" in told) is idle
+
+
+@pytest.mark.parametrize(("per_s", "parts"), [(0.125, ["Rare in the usual"]), (0.12, [])])
+def test_a_class_of_which_one_start_is_planned_is_a_part(per_s: float, parts: list[str]) -> None:
+    """In 8 s; less than one may be none."""
+    run = ramp(1000)
+    level = ((0, per_s), (8, per_s))
+    header = dataclasses.replace(
+        run.header, phases=(Phase("usual", 0, 8),), classes=(PlannedClass("Rare", 1, level),), level=level
+    )
+    assert [each.what for each in of_levels(dataclasses.replace(run, header=header))] == parts

@@ -382,3 +382,20 @@ def test_since_when_is_told_in_runs(runs_ago: int, commit: str, told: str) -> No
     named = dataclasses.replace(run, path="runs/second", commit=commit)
     change = regression.Change(metric, named, runs_ago, 0.1, 0.05, (0.04, 0.06))
     assert change.in_words().endswith(told) and change.is_worse
+
+
+@pytest.mark.parametrize(
+    ("has_changed", "excess", "outcome"),
+    [
+        (True, (0.0, 1.0), Outcome.INCONCLUSIVE),
+        (True, (0.1, 1.0), Outcome.FAIL),
+        (True, (-1.0, 0.0), Outcome.PASS),
+        (False, (-1.0, 0.0), Outcome.PASS),
+        (False, (-1.0, 0.1), Outcome.INCONCLUSIVE),
+    ],
+)
+def test_just_what_may_be_is_not_worse(has_changed: bool, excess: tuple[float, float], outcome: Outcome) -> None:
+    (series,) = regression.all_series(stored_runs.history([1.0] * 20))
+    change = regression.Change(series.metric, series.runs[10], 9, 1.0, 0.1, (0.0, 0.2)) if has_changed else None
+    held = dataclasses.replace(regression._held(series, 0.1), change=change, excess=excess)
+    assert regression._finding(held, None).outcome is outcome

@@ -53,12 +53,12 @@ class ShedRatio(Estimate):
         of_what = "requests of this herd" if is_herd else "requests"
         reason = f"{shed:,} of {intended:,} {of_what} were turned away, limit {percent(self.limit)}"
         reason += f" ({only})" if only else ""
-        if outcome is Outcome.INCONCLUSIVE:
-            reason += "; more requests or a longer phase would settle it"
         unsaid = counts[SHED_WITHOUT_DELAY]
         if unsaid:
             reason += f"; {unsaid:,} of them without a valid Retry-After"
             outcome = Outcome.FAIL if self.needs_retry_after else outcome
+        if outcome is Outcome.INCONCLUSIVE:
+            reason += "; more requests or a longer phase would settle it"
         basis = Basis.CENSUS if is_herd else Basis.ESTIMATE
         evidence = {"requests": intended, "with Retry-After": counts[SHED], "without Retry-After": unsaid}
         return self.finding(outcome, reason, shed / intended, interval, evidence, title=title, basis=basis)
