@@ -1,0 +1,150 @@
+"""Answers that are doubted, one figure at a time: how short is far shorter, of which name, and what they leave of a run
+in which they have failed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+
+import pytest
+
+from harness.criteria import _answer_pieces, _answer_size
+from harness.criteria._answer_status import other_statuses
+from harness.findings import Finding, Outcome
+from harness.recording import Recording, Slice
+from harness.recording_header import Phase
+from harness.recording_values import OK
+from tests import recordings
+from tests.pure.test_answer_size import SPIKE, USUAL, mixed
+
+BEFORE, SINCE = Phase("baseline", 0, 30), Phase("spike", 30, 31)
+
+
+def found(outcome: Outcome, figure: float | None) -> Finding:
+    return Finding("error_ratio", "", outcome, "so it is", figure, "ratio", limit=0.5)
+
+
+@pytest.mark.parametrize(
+    ("taken_for_good", "had_they_failed", "is_doubted"),
+    [
+        ((Outcome.PASS, 0.0), (Outcome.PASS, 0.2), False),
+        ((Outcome.PASS, 0.0), (Outcome.INCONCLUSIVE, 0.2), True),
+        ((Outcome.PASS, 0.0), (Outcome.FAIL, 0.6), True),
+        ((Outcome.PASS, None), (Outcome.FAIL, 0.6), True),
+        ((Outcome.INCONCLUSIVE, 0.2), (Outcome.INCONCLUSIVE, 0.4), False),
+        ((Outcome.INCONCLUSIVE, 0.2), (Outcome.INCONCLUSIVE, 0.6), True),
+        ((Outcome.INCONCLUSIVE, 0.2), (Outcome.INCONCLUSIVE, None), True),
+        ((Outcome.INCONCLUSIVE, 0.6), (Outcome.FAIL, 0.9), True),
+        ((Outcome.INCONCLUSIVE, None), (Outcome.FAIL, 0.6), False),  # there is nothing to be taken back
+        ((Outcome.FAIL, 0.6), (Outcome.FAIL, 0.9), False),
+    ],
+)
+def test_a_finding_is_doubted_where_it_would_say_less_had_they_failed(
+    taken_for_good: tuple[Outcome, float | None], had_they_failed: tuple[Outcome, float | None], is_doubted: bool
+) -> None:
+    compared = _answer_pieces.Compared(BEFORE, SINCE, 0.5)
+    first = found(*taken_for_good)
+    judged = _answer_size._unless_shorter(first, mixed(SPIKE), compared, lambda _: found(*had_they_failed))
+    if not is_doubted:
+        assert judged is first
+        return
+    assert (judged.outcome, judged.figure) == (Outcome.INCONCLUSIVE, None)
+    assert (
+        judged.evidence.get("with them (ratio)") == first.figure
+        and "it is not shown that they are good" in judged.reason
+    )
+
+
+def pages(before: tuple[int, int], since: tuple[int, int], status: int = 200, name: str = USUAL) -> Recording:
+    """How many answers, and of how many bytes each, in a second of the baseline and in the spike."""
+    pieces = (
+        Slice(t, "w", name, OK, count, count * size, {}, status=status)
+        for t, (count, size) in ((3, before), (30, since))
+    )
+    return dataclasses.replace(recordings.healthy(), slices=tuple(pieces))
+
+
+@pytest.mark.parametrize(
+    ("before", "since", "status", "is_short"),
+    [
+        ((60, 2000), (100, 900), 200, True),
+        ((59, 2000), (100, 900), 200, False),  # too few to know how long they are
+        ((60, 2000), (100, 1000), 200, False),  # half as long
+        ((60, 150), (100, 49), 200, True),
+        ((60, 150), (100, 50), 200, False),  # by a hundred bytes no page is told
+        ((60, 2000), (19, 900), 200, False),  # of so few the sum says nothing
+        ((60, 2000), (20, 900), 200, True),
+        ((60, 2000), (100, 0), 204, False),  # none has a body
+        ((60, 2000), (100, 0), 304, False),
+        ((60, 2000), (100, 0), 203, True),
+    ],
+)
+def test_far_shorter_is_less_than_half_and_by_a_hundred_bytes(
+    before: tuple[int, int], since: tuple[int, int], status: int, is_short: bool
+) -> None:
+    compared = _answer_pieces.Compared(BEFORE, SINCE, _answer_size.SHORTER_RATIO)
+    shorter = _answer_size.shorter_answers(pages(before, since, status), compared)
+    assert (shorter is not None) is is_short
+    if shorter is not None:
+        assert (shorter.short, shorter.answers) == (since[0], since[0])
+        assert (shorter.since_bytes, shorter.before_bytes) == (since[1], before[1])
+
+
+def test_only_requests_that_are_judged_are_doubted() -> None:
+    short, other = pages((60, 2000), (100, 900)), pages((60, 2000), (100, 2000), name="GET /other")
+    both = dataclasses.replace(short, slices=(*short.slices, *other.slices))
+    for pattern, name in (("", USUAL), (USUAL, USUAL), ("GET /other", None), ("GET *", USUAL)):
+        compared = _answer_pieces.Compared(BEFORE, SINCE, 0.5, pattern)
+        for pieces in (both.slices, both.slices[::-1]):
+            shorter = _answer_size.shorter_answers(dataclasses.replace(both, slices=pieces), compared)
+            assert (shorter and shorter.name) == name, pattern
+
+
+def test_another_status_is_looked_for_under_every_name_that_is_judged() -> None:
+    """The first has too few answers to know what is usual, the second none that is new; the third is another's."""
+
+    def answered(name: str, before: int, status: int) -> tuple[Slice, ...]:
+        told = ((3, before, 200), (30, 50, 200), (30, 50, status))
+        return tuple(Slice(t, "w", name, OK, count, 0, {}, status=code, sizes={9: count}) for t, count, code in told)
+
+    pieces = (*answered("GET /a", 59, 202), *answered("GET /b", 60, 200), *answered("GET /d", 60, 206))
+    run = dataclasses.replace(recordings.healthy(), slices=(*pieces, *answered("GET /c", 60, 202)))
+    for pattern, told in (("", "GET /d"), ("GET /c", "GET /c"), ("GET /a", None), ("GET /b", None)):
+        found = other_statuses(run, _answer_pieces.Compared(BEFORE, SINCE, 0.5, pattern))
+        assert (found and found.name) == told, pattern
+        assert found is None or (found.count, found.answers) == (50, 100)
+
+
+@pytest.mark.parametrize("other", [((59, 2000), (9, 900)), ((60, 2000), (9, 2000)), ((60, 2000), (50, 900))])
+def test_of_several_names_the_one_with_the_most_short_answers_is_told(other: tuple[tuple[int, int], ...]) -> None:
+    """Whatever is the matter with those before it: too few, none that is short, or fewer."""
+    first, second = pages(*other, name="GET /a"), pages((60, 2000), (100, 900), name="GET /b")
+    both = dataclasses.replace(first, slices=(*first.slices, *second.slices))
+    shorter = _answer_size.shorter_answers(both, _answer_pieces.Compared(BEFORE, SINCE, 0.5))
+    assert shorter is not None and (shorter.name, shorter.short) == ("GET /b", 100)
+
+
+def test_of_what_is_looked_at_the_baseline_is_left_out() -> None:
+    each = [Slice(t, "w", USUAL, OK, 1, 0, {}) for t in range(22)]
+    told = _answer_pieces.within(Phase("run", 1, 20), each, but=Phase("baseline", 5, 10))
+    assert [piece.t for piece in told] == [1, 2, 3, 4, *range(10, 20)]
+
+
+@pytest.mark.parametrize(
+    ("starts", "short", "told"),
+    [
+        # Outcome, how many, how many of them began, and latencies.
+        (None, 0, [("ok", 10, None, {100: 4, 200: 6})]),
+        (None, 3, [(_answer_pieces.DOUBTED, 3, None, {}), ("ok", 7, None, {100: 1, 200: 6})]),
+        (8, 3, [(_answer_pieces.DOUBTED, 3, 1, {}), ("ok", 7, 7, {100: 1, 200: 6})]),
+        (5, 3, [(_answer_pieces.DOUBTED, 3, 0, {}), ("ok", 7, 5, {100: 1, 200: 6})]),
+        (8, 10, [(_answer_pieces.DOUBTED, 10, 8, {})]),
+    ],
+)
+def test_what_has_failed_is_taken_off_and_no_start_is_lost(
+    starts: int | None, short: int, told: list[tuple[str, int, int | None, Mapping[int, int]]]
+) -> None:
+    piece = Slice(3, "w", USUAL, OK, 10, 2000, {100: 4, 200: 6}, starts=starts)
+    parts = list(_answer_pieces.as_failed(piece, short))
+    assert [(part.outcome, part.count, part.starts, part.latency) for part in parts] == told
