@@ -15,7 +15,6 @@ USERS = 10_000
 STOCK_USERS = {"FastHttpUser": 2_000, "HttpUser": 1_000}
 """Fewer: what is compared is the memory of one, and ten thousand of these would take long."""
 SPARE = 500
-ROUNDS = 3
 
 
 def run(rounds: int) -> list[Table]:
@@ -23,7 +22,7 @@ def run(rounds: int) -> list[Table]:
     with server(core=0, connections=users + SPARE) as target:
         counts = {"HerdHttpUser": users, "LeanHttpUser": users, **STOCK_USERS}
         contestants = {f"{name}, {count:,}": _parked(target, name, count) for name, count in counts.items()}
-        results = in_turn(min(rounds, ROUNDS), contestants)
+        results = in_turn(rounds, contestants)
         kind = target.kind
     least = statistics.median(results[next(iter(results))])
     rows = tuple(
@@ -32,7 +31,7 @@ def run(rounds: int) -> list[Table]:
     note = (
         f"Resident memory per user, in one process, once all are parked with an open connection to {kind}; the first "
         f"50 users, who load what all need, are not counted. HerdHttpUser has its request prepared, too. Median "
-        f"(range) of {min(rounds, ROUNDS)} rounds taken in turn."
+        f"(range) of {rounds} rounds taken in turn."
     )
     return [Table("Parked users", ("users", "memory per user", "ratio"), rows, note), _websockets(users, rounds)]
 
@@ -40,7 +39,7 @@ def run(rounds: int) -> list[Table]:
 def _websockets(users: int, rounds: int) -> Table:
     with bare_target(kind="_websocket_target") as url:
         name = f"WebSocketUser, {users:,}"
-        results = in_turn(min(rounds, ROUNDS), {name: _parked(Server(url, "bare"), "WebSocketUser", users)})
+        results = in_turn(rounds, {name: _parked(Server(url, "bare"), "WebSocketUser", users)})
     note = (
         "The same of users that hold an open WebSocket connection (websocket-client), with an account of its messages "
         "each, to a bare server."
