@@ -1,11 +1,13 @@
-"""What connecting costs by itself: one loop on bare sockets, without Locust, gevent, or a user to wake.
+"""What connecting, and sending, costs by itself: one loop on bare sockets, without Locust, gevent, or a user to wake.
 
-Run as ``python -m benchmarks._connecting URL CONNECTIONS``: opens them all at once, shaking hands where the URL is
-https, and prints the seconds from the first connect() until the last connection is ready for a request.
+Run as ``python -m benchmarks._connecting URL CONNECTIONS [send]``: opens them all at once, shaking hands where the URL
+is https, and prints the seconds from the first connect() until the last connection is ready for a request. With
+``send`` one request goes out on each then, one right after another.
 """
 
 from __future__ import annotations
 
+import gc
 import select
 import socket
 import ssl
@@ -13,8 +15,14 @@ import sys
 import time
 from urllib.parse import urlsplit
 
+from benchmarks._contest import descriptors
 
-def measure(url: str, count: int) -> float:
+SETTLES_S = 1.0
+"""For the target to have accepted all, and to have read what was sent."""
+
+
+def connect(url: str, count: int) -> tuple[list[socket.socket], float]:
+    """The connections, and how long it took."""
     parts = urlsplit(url)
     address = parts.hostname or "", parts.port or 0
     context = None
@@ -46,8 +54,22 @@ def measure(url: str, count: int) -> float:
                 raise OSError(problem, "not connected")
             poller.unregister(descriptor)
             ready.append(opening.pop(descriptor))
-    return time.monotonic() - begun_s
+    return ready, time.monotonic() - begun_s
+
+
+def send(url: str, connections: list[socket.socket]) -> None:
+    request = f"POST / HTTP/1.1\r\nHost: {urlsplit(url).netloc}\r\nContent-Length: 2\r\n\r\n{{}}".encode()
+    time.sleep(SETTLES_S)
+    gc.disable()
+    for connection in connections:
+        connection.send(request)
+    time.sleep(SETTLES_S)
 
 
 if __name__ == "__main__":
-    print(measure(sys.argv[1], int(sys.argv[2])), flush=True)
+    wanted = int(sys.argv[2])
+    descriptors(2 * wanted)
+    opened, took_s = connect(sys.argv[1], wanted)
+    print(took_s, flush=True)
+    if sys.argv[3:] == ["send"]:
+        send(sys.argv[1], opened)

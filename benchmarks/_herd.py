@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from benchmarks._contest import arrivals, connections, locust, percentile_span_ms
+from benchmarks._contest import HERE, RUN_TIMEOUT_S, arrivals, connections, locust, percentile_span_ms
 
 USERS = 500
 PEERS = {
@@ -54,3 +55,10 @@ def peers() -> list[str]:
 def peer(url: str, name: str) -> Skew:
     command = [*PEERS[name], url + "/"]
     return skew(url, USERS, lambda: subprocess.run(command, capture_output=True, check=True, timeout=60))
+
+
+def bare_loop_ms(url: str, users: int, *then: str) -> float:
+    """What it takes to connect so many; ``then`` is ``send``, or nothing. See :mod:`benchmarks._connecting`."""
+    command = [sys.executable, "-m", "benchmarks._connecting", url, str(users), *then]
+    done = subprocess.run(command, cwd=HERE.parent, capture_output=True, text=True, timeout=RUN_TIMEOUT_S, check=True)
+    return float(done.stdout) * 1000

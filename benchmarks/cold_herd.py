@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import statistics
-import subprocess
-import sys
 from collections import defaultdict
 from collections.abc import Callable
 from functools import partial
 
-from benchmarks._contest import HERE, RUN_TIMEOUT_S, Table, bare_target, certificate, in_turn, spread
-from benchmarks._herd import USERS, Skew, peer, peers, springback
+from benchmarks._contest import Table, bare_target, certificate, in_turn, spread
+from benchmarks._herd import USERS, Skew, bare_loop_ms, peer, peers, springback
 
 ROUNDS = 3
 BARE = "bare loop, connects only"
@@ -36,7 +34,7 @@ def run(rounds: int) -> list[Table]:
             }
             for name, herd in herds.items():
                 contestants[f"{layer}, {name}"] = noted(f"{layer}, {name}", herd)
-            contestants[f"{layer}, {BARE}"] = partial(_connecting_ms, url)
+            contestants[f"{layer}, {BARE}"] = partial(bare_loop_ms, url, USERS)
         results = in_turn(rounds, contestants)
     return [_table(layer, results, seen, rounds) for layer in targets]
 
@@ -62,9 +60,3 @@ def _table(layer: str, results: dict[str, list[float]], seen: dict[str, list[Ske
     )
     heads = ("generator", "requests, p5–p95", "connections, p5–p95", "whole", "requests ÷ cost of connecting")
     return Table(f"Cold herd over {layer}", heads, tuple(rows), note)
-
-
-def _connecting_ms(url: str) -> float:
-    command = [sys.executable, "-m", "benchmarks._connecting", url, str(USERS)]
-    done = subprocess.run(command, cwd=HERE.parent, capture_output=True, text=True, timeout=RUN_TIMEOUT_S, check=True)
-    return float(done.stdout) * 1000
