@@ -50,7 +50,7 @@ def run(rounds: int) -> list[Table]:
         f"{USERS} logins (the peers: GET), p95 − p5 of the instants at which they arrive at a bare server; median "
         f"(range) of {rounds} rounds taken in turn. Springback's connections are open before; cold: each user connects "
         "first, as those of a cold herd (below) do. The instants are those at which the kernel takes the packets. The "
-        "bare loop, without Locust, gevent or users, is what sending takes by itself: over the loopback the sender does "
-        "the receiver's part, too."
+        "bare loop, without Locust, gevent or users, is what sending takes by itself: over the loopback the sender "
+        "does the receiver's part, too."
     )
     return [Table("Release skew of a herd", ("generator", "p5–p95 at the server", "× Springback"), rows, note)]
