@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from harness.recording import Slice
+from harness.recording import Recording, Slice
 from harness.recording_header import Phase
 from harness.recording_values import Sparse
 
@@ -31,6 +31,14 @@ def within(phase: Phase, pieces: Sequence[Slice], but: Phase | None = None) -> l
     start_s, end_s = phase.start_s, phase.end_s  # once: of a long recording there are hundreds of thousands
     inside = [piece for piece in pieces if start_s <= piece.t < end_s]
     return inside if but is None else [piece for piece in inside if not but.start_s <= piece.t < but.end_s]
+
+
+def with_failures(recording: Recording, failed: Mapping[int, int]) -> Recording:
+    """The recording as if so many good answers of some slices had failed: by their identity, as what has histograms has
+    no hash.
+    """
+    parts = (part for piece in recording.slices for part in as_failed(piece, failed.get(id(piece), 0)))
+    return replace(recording, slices=tuple(parts))
 
 
 def as_failed(piece: Slice, short: int) -> Iterator[Slice]:

@@ -17,7 +17,7 @@ from harness.analysis.answer_sizes import middle_bytes
 from harness.analysis.intervals import clopper_pearson
 from harness.analysis.names import names_with_class
 from harness.analysis.once import once
-from harness.criteria._answer_pieces import FEWEST_BEFORE, Compared, as_failed, within
+from harness.criteria._answer_pieces import FEWEST_BEFORE, Compared, with_failures, within
 from harness.criteria._answer_status import other_statuses
 from harness.criteria._criterion import Criterion
 from harness.findings import Finding, Outcome
@@ -141,7 +141,7 @@ def shorter_answers(recording: Recording, compared: Compared) -> Shorter | None:
     before, ratio = compared.before, compared.ratio
     if before is None or not ratio:
         return None
-    failed: dict[int, int] = {}  # by identity: what has histograms has no hash
+    failed: dict[int, int] = {}
     most: tuple[int, str, int, float, float] | None = None
     for (name, _), pieces in _answers_by_kind(recording).items():
         if compared.requests and not phases.is_of(recording, pieces[0], compared.requests):
@@ -164,9 +164,8 @@ def shorter_answers(recording: Recording, compared: Compared) -> Shorter | None:
             most = count, name, of, size, sum(piece.bytes for piece in usual) / sum(piece.count for piece in usual)
     if most is None:
         return None
-    parts = tuple(part for piece in recording.slices for part in as_failed(piece, failed.get(id(piece), 0)))
     count, name, of, size, usual_bytes = most
-    return Shorter(name, count, of, size, usual_bytes, replace(recording, slices=parts))
+    return Shorter(name, count, of, size, usual_bytes, with_failures(recording, failed))
 
 
 @once

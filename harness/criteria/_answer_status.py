@@ -6,13 +6,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from harness.analysis import phases
 from harness.analysis.intervals import clopper_pearson
 from harness.analysis.names import names_with_class
 from harness.analysis.once import once
-from harness.criteria._answer_pieces import FEWEST_BEFORE, Compared, as_failed, within
+from harness.criteria._answer_pieces import FEWEST_BEFORE, Compared, with_failures, within
 from harness.recording import Recording, Slice
 from harness.recording_values import ITERATION, OK
 
@@ -71,9 +71,8 @@ def other_statuses(recording: Recording, compared: Compared) -> OtherStatus | No
                 found.append((count, name, status, answers))
     if not found:
         return None
-    parts = tuple(part for piece in recording.slices for part in as_failed(piece, failed.get(id(piece), 0)))
     count, name, status, answers = max(found)
-    return OtherStatus(name, status, count, answers, replace(recording, slices=parts))
+    return OtherStatus(name, status, count, answers, with_failures(recording, failed))
 
 
 def _is_told(status: int) -> bool:
