@@ -17,9 +17,11 @@ import struct
 import sys
 import time
 
+from harness.clients.http_get import USER_AGENT
+
 SO_TIMESTAMPNS = 35
 """Linux, asm-generic/socket.h; what comes with it is a timespec of the real-time clock."""
-HEALTH_CHECK = b"User-Agent: springback-probe"
+HEALTH_CHECK = f"User-Agent: {USER_AGENT}".encode()
 """Before and after the load; of what the load itself sends none has this."""
 TIMESPEC = struct.Struct("ll")
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 13\r\n\r\n" + b'{"token":"x"}'

@@ -17,8 +17,10 @@ import grpc
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
 
+from harness.clients.http_get import USER_AGENT
+
 METHOD = "/bench.Bench/Ask"
-HEALTH_CHECK = b"springback-probe"
+HEALTH_CHECK = USER_AGENT.encode()
 instants: list[float] = []
 grpc_port = [0]
 

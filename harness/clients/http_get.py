@@ -20,6 +20,9 @@ import httptools
 from harness.clients.address import strip_url
 from harness.clients.connection import Deadline, NoAnswerError, connect, connect_unix, endpoint, reason_of
 
+USER_AGENT = "springback-probe"
+"""By which a target tells what is asked here, health checks too, from the load."""
+
 __all__ = ["Answer", "Deadline", "NoAnswerError", "connect", "endpoint", "get", "get_all", "request"]
 
 
@@ -158,7 +161,7 @@ def _request(parts: SplitResult, method: str, accept: str, body: bytes, content_
     lines = [
         f"{method} {target} HTTP/1.1",
         f"Host: {parts.netloc.rpartition('@')[2]}",
-        "User-Agent: springback-probe",
+        f"User-Agent: {USER_AGENT}",
         f"Accept: {accept}",
         "Accept-Encoding: identity",
         "Connection: close",
