@@ -3,6 +3,8 @@
 The gate sends and the users read. While parked, each user hands over its connected socket with the request
 prepared on it; at the instant the gate writes them all in one tight loop, then wakes the users. Waking users that
 send for themselves takes two to four times as long, because each wake-up runs the user's whole path to its send.
+Nearly all of a write is the kernel's work, for which Python lets other threads go on: so two share the loop, where
+there is a core for each.
 Where connections are to be opened at the instant, the gate begins them all and then sends on those that are there.
 Users without such a connection (stock HttpUser and the like) are woken in the same loop and do send for themselves.
 """
@@ -13,10 +15,12 @@ import gc
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import gevent
 from gevent.monkey import get_original
+from gevent.threadpool import ThreadPool
 
 from harness.load.clock import Clock
 from harness.load.pacing import Slot, Start
@@ -61,6 +65,7 @@ class Gate:
         self._note_due = note_due
         self._slots: dict[Slot, None] = {}
         self._latest: Release | None = None
+        self._second_thread = ThreadPool(1) if len(os.sched_getaffinity(0)) > 1 else None
 
     def park(self, slot: Slot) -> None:
         self._slots[slot] = None
@@ -88,14 +93,14 @@ class Gate:
             stream = gate_stream(herd.name)
             # All that can be done before the instant is: whatever is done for each of thousands while they are sent
             # keeps the last of them waiting. So would a collection of garbage, for tens of milliseconds.
-            starts = [Start(herd.t, release.instant_s, release, stream) for _ in range(release.planned)]
+            sends = [_Send(Start(herd.t, release.instant_s, release, stream)) for _ in range(release.planned)]
             gc.collect()
             gevent.sleep(max(0.0, release.instant_s - time.monotonic() - TIMER_SLACK_S))
             self.report_release()
             self._latest = release
             slots = [slot for slot in self._slots if slot.kind in held]
             self._herds.popleft()
-            self._release_users(release, list(zip(slots, starts, strict=False)))
+            self._release_users(release, list(zip(slots, sends, strict=False)))
             self._note_due(herd, held)
             if release.complete:
                 self.report_release()
@@ -118,51 +123,93 @@ class Gate:
                     self.remove(slot)
                     slot.woken.set()
 
-    def _release_users(self, release: Release, users: Sequence[tuple[Slot, Start]]) -> None:
+    def _release_users(self, release: Release, users: Sequence[tuple[Slot, _Send]]) -> None:
         collecting = gc.isenabled()
         gc.disable()
-        usual_scheduling = _use_realtime_scheduling()
         try:
-            _sleep_outside_loop(max(0.0, release.instant_s - time.monotonic() - SPIN_S))
-            while time.monotonic() < release.instant_s:
-                pass
-            for slot, start in users:
-                if slot.connection is not None and slot.connection.start_request():
-                    start.sent_s = time.monotonic()
-            for slot, start in users:
-                slot.start = start
-                if start.sent_s is not None:
-                    release.user_sent(start.sent_s)
-            end_long_turn()  # all of the herd is on its way; of ten thousand that was a quarter of a second
-            for slot, _ in users:
-                if slot.connection is not None:
-                    slot.connection.continue_request()
-            for slot, _ in users:
-                self.remove(slot)
-                slot.woken.set()
+            with _realtime_scheduling():
+                self._send(release, users)
+                end_long_turn()  # all of the herd is on its way; of ten thousand that was a quarter of a second
+                for slot, _ in users:
+                    if slot.connection is not None:
+                        slot.connection.continue_request()
+                for slot, _ in users:
+                    self.remove(slot)
+                    slot.woken.set()
         finally:
-            if usual_scheduling is not None:
-                os.sched_setscheduler(0, *usual_scheduling)
             if collecting:
                 gc.enable()
+
+    def _send(self, release: Release, users: Sequence[tuple[Slot, _Send]]) -> None:
+        sends = []
+        for slot, send in users:
+            if slot.connection is not None:
+                send.begin = slot.connection.begin
+                sends.append(send)
+        left = iter(sends)  # each goes to the thread that takes it
+        beside = self._second_thread.spawn(_send_beside, left, release.instant_s) if self._second_thread else None
+        _send_at(left, release.instant_s)
+        if beside is not None:
+            beside.get()
+        for slot, send in users:
+            slot.start = send.start
+            if slot.connection is not None and slot.connection.begun(send.outcome):
+                send.start.sent_s = send.sent_s
+                release.user_sent(send.sent_s)
+
+
+class _Send:
+    """Of one user: nothing of Python is left to do at the instant that could be done before or afterwards."""
+
+    __slots__ = ("begin", "outcome", "sent_s", "start")
+    begin: Callable[[], int]
+    """As in :class:`GateConnection`, of one that has a connection."""
+
+    def __init__(self, start: Start) -> None:
+        self.start = start
+        self.outcome: int | None = None
+        """As in :meth:`GateConnection.begun`."""
+        self.sent_s = 0.0
+
+
+def _send_at(left: Iterator[_Send], instant_s: float) -> None:
+    _sleep_outside_loop(max(0.0, instant_s - time.monotonic() - SPIN_S))
+    while time.monotonic() < instant_s:
+        pass
+    for send in left:
+        try:
+            send.outcome = send.begin()
+        except OSError:
+            continue
+        send.sent_s = time.monotonic()
+
+
+def _send_beside(left: Iterator[_Send], instant_s: float) -> None:
+    with _realtime_scheduling():
+        _send_at(left, instant_s)
 
 
 def _is_of(herd: Herd, kind: str) -> bool:
     return not herd.classes or kind in herd.classes
 
 
-def _use_realtime_scheduling() -> tuple[int, os.sched_param] | None:
-    """Puts this process in the real-time class for the few milliseconds of a release, where that is permitted.
+@contextmanager
+def _realtime_scheduling() -> Iterator[None]:
+    """Puts this thread in the real-time class for the few milliseconds of a release, where that is permitted.
 
     With the target on the same machine, its processes wake with the first requests and would take the core away
-    from the rest of the herd. Returns what to go back to, None where nothing was changed.
+    from the rest of the herd.
     """
     try:
         before = os.sched_getscheduler(0), os.sched_getparam(0)
         os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
     except (AttributeError, OSError):
-        return None
-    return before
+        yield
+        return
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, *before)
 
 
 class Release:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Protocol
 
 from gevent.event import Event
@@ -19,8 +20,15 @@ class GateConnection(Protocol):
     user.
     """
 
-    def start_request(self) -> bool:
-        """Writes the prepared request, or begins to connect, without blocking. False when the connection is gone."""
+    @property
+    def begin(self) -> Callable[[], int]:
+        """Writes the prepared request, or begins to connect, without blocking: a system call with nothing of Python
+        around it, so that two threads that make such calls do not wait for each other. Raises OSError.
+        """
+        ...
+
+    def begun(self, outcome: int | None) -> bool:
+        """``outcome`` of ``begin``, None where it raised. False when the connection is gone."""
         ...
 
     def continue_request(self) -> None:

@@ -33,10 +33,14 @@ class NotedWire:
         self.dead = dead
         self.sent_s: list[float] = []
 
-    def start_request(self) -> bool:
-        if not self.dead:
-            self.sent_s.append(time.monotonic())
-        return not self.dead
+    def begin(self) -> int:
+        if self.dead:
+            raise BrokenPipeError
+        self.sent_s.append(time.monotonic())
+        return 1
+
+    def begun(self, outcome: int | None) -> bool:
+        return outcome is not None
 
     def continue_request(self) -> None:
         pass

@@ -13,6 +13,7 @@ import math
 import os
 import ssl
 import time
+from collections.abc import Callable
 from typing import Any
 
 from gevent import Timeout
@@ -33,17 +34,18 @@ NEXT_ADDRESS_AFTER_S = 0.25
 class ConnectAttempt:
     """A socket on its way to one address."""
 
-    __slots__ = ("_address", "_code", "socket")
+    __slots__ = ("_code", "begin", "socket")
 
     def __init__(self, family: int, address: tuple[Any, ...]) -> None:
-        self._address = address
         self._code: int | None = None
         """What the kernel said of it last; None before it was asked."""
         self.socket = WaitableSocket(family)
         self.socket.raw.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
+        self.begin: Callable[[], int] = functools.partial(self.socket.raw.connect_ex, address)
+        """May be called by any thread; what it returns is for :meth:`begun`."""
 
-    def begin(self) -> None:
-        self._code = self.socket.raw.connect_ex(self._address)
+    def begun(self, code: int | None) -> None:
+        self._code = code
 
     def send(self, first: bytes) -> int:
         """How many of these bytes are sent: none while the peer has not taken the connection, or when it refuses."""
@@ -62,7 +64,7 @@ class ConnectAttempt:
     def connected(self) -> bool:
         """Whether it is there by now; begins where that was not done. Raises OSError when the peer refuses."""
         if self._code is None or self._code in IN_PROGRESS:
-            self.begin()  # asked again, the kernel says what has become of it
+            self.begun(self.begin())  # asked again, the kernel says what has become of it
         if self._code in IN_PROGRESS:
             return False
         if self._code not in (0, errno.EISCONN):
@@ -88,8 +90,12 @@ class PendingSocket:
         """The one in hand, its owner's to close whatever becomes of the connection."""
         return self._attempt.socket
 
-    def begin(self) -> None:
-        self._attempt.begin()
+    @property
+    def begin(self) -> Callable[[], int]:
+        return self._attempt.begin
+
+    def begun(self, code: int | None) -> None:
+        self._attempt.begun(code)
 
     def send(self, first: bytes) -> int:
         """How many of these bytes are sent: none unless the first address has taken the connection."""
@@ -154,7 +160,7 @@ class PendingSocket:
 class PendingConnection:
     """Begin, send early and finish, in this order; a gate may do the first two, which wait for nothing."""
 
-    __slots__ = ("_client_hello", "_closed", "_pending_socket", "tls", "unsent")
+    __slots__ = ("_client_hello", "_pending_socket", "tls", "unsent")
 
     def __init__(self, origin: Origin, tls_settings: TlsSettings, deadline_s: float) -> None:
         """The host's name is looked up, the ClientHello of TLS is made. Raises OSError."""
@@ -166,17 +172,19 @@ class PendingConnection:
         self.unsent: bytes | None = None
         """Rest of the request that :meth:`send_early` has begun to send; None when it has not."""
         self._pending_socket = PendingSocket(origin, deadline_s)
-        self._closed = False
 
-    def begin(self) -> None:
+    @property
+    def begin(self) -> Callable[[], int]:
         """Without giving other greenlets a turn. Nothing happens to one that was given up."""
-        if not self._closed:
-            self._pending_socket.begin()
+        return self._pending_socket.begin
+
+    def begun(self, code: int | None) -> None:
+        self._pending_socket.begun(code)
 
     def send_early(self, payload: bytes) -> None:
-        """Sends what comes first, if the peer has taken the connection by now; gives no other greenlet a turn."""
-        if self._closed:
-            return
+        """Sends what comes first, if the peer has taken the connection by now; gives no other greenlet a turn. Nothing
+        happens to one that was given up.
+        """
         if self.tls is not None:
             self._client_hello = self._client_hello[self._pending_socket.send(self._client_hello) :]
         elif sent := self._pending_socket.send(payload):
@@ -195,7 +203,6 @@ class PendingConnection:
 
     def close(self) -> None:
         """Gives it up."""
-        self._closed = True
         self._pending_socket.socket.close()
 
 

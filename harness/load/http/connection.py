@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from harness.load.http.connecting import READ_BYTES, PendingConnection
 from harness.load.http.errors import FirstByteTimeoutError, ResponseTimeoutError, StaleConnectionError, TruncatedError
@@ -76,14 +77,18 @@ class Connection:
             self._ahead = payload, self._tls.encrypt(payload)
         return self._ahead[1]
 
-    def send_nowait(self, wire_bytes: bytes) -> bool:
-        """Writes without giving other greenlets a turn. What the kernel did not take goes with :meth:`finish_sending`.
+    def send_nowait(self, wire_bytes: bytes) -> Callable[[], int]:
+        """What writes these bytes without giving other greenlets a turn, to be called once by any thread. Its outcome
+        is for :meth:`sent_nowait`.
+        """
+        return functools.partial(self._socket.raw.send, wire_bytes)
+
+    def sent_nowait(self, wire_bytes: bytes, sent: int | None) -> bool:
+        """``sent``: so many bytes, None after an OSError. The rest goes with :meth:`exchange`.
 
         False when the connection is gone; nothing was sent then.
         """
-        try:
-            sent = self._socket.raw.send(wire_bytes)
-        except OSError:
+        if sent is None:
             self.close()
             return False
         self._ahead = None

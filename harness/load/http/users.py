@@ -223,14 +223,15 @@ class HerdHttpUser(PacedHttpUser):
 class WarmConnection:
     """A request on an open connection, for the gate to send; with TLS it is encrypted by now."""
 
-    __slots__ = ("_connection", "_wire_bytes")
+    __slots__ = ("_connection", "_wire_bytes", "begin")
 
     def __init__(self, connection: Connection, payload: bytes) -> None:
         self._connection = connection
         self._wire_bytes = connection.encrypt_ahead(payload)
+        self.begin = connection.send_nowait(self._wire_bytes)
 
-    def start_request(self) -> bool:
-        return self._connection.is_open and self._connection.send_nowait(self._wire_bytes)
+    def begun(self, outcome: int | None) -> bool:
+        return self._connection.sent_nowait(self._wire_bytes, outcome)
 
     def continue_request(self) -> None:
         """All is sent."""
@@ -242,14 +243,15 @@ class WarmConnection:
 class ColdConnection:
     """A connection for the gate to open, and to send what comes first; its user goes on from where that has led."""
 
-    __slots__ = ("_payload", "_pending")
+    __slots__ = ("_payload", "_pending", "begin")
 
     def __init__(self, pending: PendingConnection, payload: bytes) -> None:
         self._pending = pending
         self._payload = payload
+        self.begin = pending.begin
 
-    def start_request(self) -> bool:
-        self._pending.begin()
+    def begun(self, outcome: int | None) -> bool:
+        self._pending.begun(outcome)
         return True
 
     def continue_request(self) -> None:

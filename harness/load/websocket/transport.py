@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections.abc import Callable
 
 from gevent import get_hub, getcurrent
 
@@ -41,8 +42,12 @@ class PendingWebSocket:
         """Looks up the host's name. Raises OSError."""
         self.tcp = PendingSocket(origin, deadline_s)
 
-    def start_request(self) -> bool:
-        self.tcp.begin()
+    @property
+    def begin(self) -> Callable[[], int]:
+        return self.tcp.begin
+
+    def begun(self, outcome: int | None) -> bool:
+        self.tcp.begun(outcome)
         return True
 
     def continue_request(self) -> None:
