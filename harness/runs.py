@@ -14,7 +14,7 @@ from harness.findings import Outcome
 from harness.recording_file import FILE_NAME
 from harness.regular_file import is_there
 from reports import suite_page
-from reports.suite_part import NOT_RUN
+from reports.suite_part import MOST_BYTES, NOT_RUN
 
 NAME = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z-([^/\x00-\x1f\x7f]{1,80})")
 TYPES = {
@@ -29,8 +29,6 @@ TYPES = {
 }
 """By the ending of a file."""
 SUITE_FILES = (suite_page.INDEX, suite_page.MARKDOWN, suite_page.JUNIT, suite_page.SUMMARY)
-MOST_BYTES = 16_000_000
-"""Of a file whose verdict is read: the largest of our own has some hundred kilobytes."""
 
 
 @dataclass(frozen=True)

@@ -60,11 +60,11 @@ def import_log(names: Sequence[str], offset_s: int | None, output: Path | None, 
     first, end = traffic.span
     window_s = RATE_WINDOW_S if end - first >= 10 * RATE_WINDOW_S else 1
     rates = traffic.counts(window_s)[1] / window_s
-    base = _rounded(max(float(np.median(rates)), 0.1))
+    base = rounded(max(float(np.median(rates)), 0.1))
     seen = float(rates.max())
     values = (("baseline_s", 30), ("ramp_up_s", 5), ("plateau_s", 20), ("ramp_down_s", 5), ("recovery_s", 60))
-    peak = _rounded(max(seen, LEAST_PEAK_FACTOR * base))
-    comment = f"In the log: median {_rounded(float(np.median(rates))):g} requests/s, highest {_rounded(seen):g}."
+    peak = rounded(max(seen, LEAST_PEAK_FACTOR * base))
+    comment = f"In the log: median {rounded(float(np.median(rates))):g} requests/s, highest {rounded(seen):g}."
     shape = ShapeText("flash_crowd", "FlashCrowd", (*values, ("base", base), ("peak", peak)), (comment,))
     title = f"Requests as they were seen in {', '.join(Path(name).name for name in names)}."
     command = run_command(file)
@@ -140,6 +140,6 @@ def _free(path: Path, force: bool) -> Path:
     return path
 
 
-def _rounded(value: float) -> float:
+def rounded(value: float) -> float:
     """Three significant digits."""
     return float(f"{value:.3g}")
