@@ -15,13 +15,14 @@ from dataclasses import dataclass
 from harness.analysis.alert_episodes import Book, Condition, Episode, in_words
 from harness.analysis.alerts import MOST_SOURCES, limits_of, of_header
 from harness.analysis.phases import RunningTally, is_good_instant, only_class
-from harness.live.expectations import Expectation, expectations
+from harness.live.criteria_so_far import CriterionSoFar, criteria_so_far
 from harness.live.nodes import Nodes
 from harness.live.phase_tally import PhaseFigures, PhaseTally
 from harness.live.recovery_clock import RecoveryClock, RecoveryState
 from harness.live.request_durations import RequestDurations
 from harness.live.series import LiveSeries
-from harness.live.stop_rules import StopRule, StopWatch
+from harness.live.stop_rules import StopRule
+from harness.live.stop_watch import StopWatch
 from harness.recording import ProbeSample, Slice, Unanswered
 from harness.recording_header import Header
 from harness.recording_marks import FINISHED, INJECTED, JOINED, UNDONE, FaultMark, GateMark, Mark, NodeMark
@@ -178,9 +179,9 @@ class LiveState:
         """None before the spike is over, and where there is none."""
         return self._clock.state
 
-    def expectations(self) -> tuple[Expectation, ...]:
+    def criteria_so_far(self) -> tuple[CriterionSoFar, ...]:
         """How the run's criteria look so far, a few milliseconds' work."""
-        return tuple(expectations(self._criteria, self.phases, self.conditions, self.recovery))
+        return tuple(criteria_so_far(self._criteria, self.phases, self.conditions, self.recovery))
 
     @property
     def episodes(self) -> tuple[Episode, ...]:

@@ -130,7 +130,7 @@ def _of_state(page: Page, run: Run) -> Iterator[str]:
 
 def _of_criteria(page: Page, run: Run) -> Iterator[str]:
     """How they look so far; the findings come when the run has been judged."""
-    known = [({"criterion": each.title, "unit": each.unit}, each) for each in run.live.expectations()[:MOST_SAMPLES]]
+    known = [({"criterion": each.title, "unit": each.unit}, each) for each in run.live.criteria_so_far()[:MOST_SAMPLES]]
     states = (({**about, "state": each.state}, 1) for about, each in known)
     yield from page.gauge("springback_criterion_info", "How a criterion looks so far, 1; none is judged yet.", states)
     figures = ((about, each.figure) for about, each in known)
