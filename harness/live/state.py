@@ -85,7 +85,7 @@ class LiveState:
         """In the order in which they became known, the last ``MOST_MOMENTS``."""
         self._phase_starts_s = [phase.start_s for phase in header.phases]
         self._faults: dict[int, str] = {}
-        self._seen = of_header(header)
+        self._alert_watch = of_header(header)
         self._book = Book()
         self._over: list[Episode] = []
         self.conditions: tuple[Condition, ...] = ()
@@ -104,7 +104,7 @@ class LiveState:
         if isinstance(line, Slice):
             self._coming.add(line)
         elif isinstance(line, ProbeSample):
-            self._seen.add(line)
+            self._alert_watch.add(line)
             self._series.add_sample(line)
             self._keep_latest(line)
         elif isinstance(line, Unanswered):
@@ -133,7 +133,7 @@ class LiveState:
                 self._stop_watch.add(piece)
             if piece.warm_up or piece.wind_down:
                 continue
-            self._seen.add(piece)
+            self._alert_watch.add(piece)
             self._durations.add(piece)
             if is_answer:
                 self._series.add_slice(piece)
@@ -168,7 +168,7 @@ class LiveState:
         while self._next_t + 1 + SETTLES_S <= elapsed_s:
             t = self._next_t
             self._next_t += 1
-            self.conditions = tuple(self._seen.look(t))
+            self.conditions = tuple(self._alert_watch.look(t))
             raised, cleared = self._book.note(t, self.conditions)
             self._clock.close_second(t, self._series.second, self._baseline)
             self._over = [*self._over, *cleared][-MOST_MOMENTS:]
