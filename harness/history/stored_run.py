@@ -15,9 +15,9 @@ from harness.errors import ConfigurationError, nearest
 from harness.findings import Finding, Outcome
 from harness.recording_file import FILE_NAME, RecordingError, open_lines, parse
 from harness.recording_header import Header
+from harness.runs import VERDICT
 from reports import suite_part, verdict_json
 
-VERDICT = "verdict.json"
 NOT_JUDGED = "NOT JUDGED"
 VERDICTS = (*(outcome.value for outcome in Outcome), NOT_JUDGED)
 
