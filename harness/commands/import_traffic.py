@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shlex
-import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -21,6 +19,7 @@ from harness.learn.scenario_text import ShapeText, slug
 from harness.learn.traffic import Traffic
 from harness.regular_file import is_file, is_there
 from harness.safe_text import one_line
+from reports import _whole_file
 
 MOST_KINDS = 60
 LEAST_PEAK_FACTOR = 4.0
@@ -99,11 +98,7 @@ def write(path: Path, text: str) -> None:
     """Whole or not at all. Raises ConfigurationError."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name[:50]}.", dir=path.parent)
-        with os.fdopen(handle, "w", encoding="utf-8", errors="replace", newline="\n") as file:
-            file.write(text)
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
+        _whole_file.write(path, text)
     except OSError as error:
         raise ConfigurationError(f"{path}: cannot be written ({error.strerror}); name another with --output") from None
 
